@@ -1,0 +1,1 @@
+"""Messages and stubs of the package wordgate.v1. Generated: never edited."""
