@@ -1,0 +1,1 @@
+"""Wordgate: serves an LSTM language model for autocomplete and candidate scoring."""

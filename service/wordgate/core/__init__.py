@@ -1,0 +1,1 @@
+"""Text, words, pieces and algorithms: no I/O, no onnxruntime, no asyncio."""

@@ -1,0 +1,100 @@
+"""What an algorithm wants from a model.
+
+The algorithms of this package are generators without I/O: they yield one of these questions and
+are sent its answer, a list with one entry for each row of the question. They know neither
+onnxruntime nor who drives them, so a scheduler can merge the questions of many, and a fake model
+whose numbers are worked out by hand can test them.
+"""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordgate.core.levels import Levels
+
+State = Any
+"""The network's state after reading some pieces; opaque here, owned by the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """Read one piece after each state. Answer: the states after it, in order."""
+
+    steps: Sequence[tuple[State, int]]
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def part(self, first: int, after: int) -> "Advance":
+        """The same question about rows [first, after) alone."""
+        return Advance(self.steps[first:after])
+
+
+@dataclass(frozen=True, slots=True)
+class TargetLogProbs:
+    """How likely is this piece after this state? Answer: `list[float]`, natural logarithms.
+
+    The questions of one state should stand together: they share a row of the output layer.
+    """
+
+    questions: Sequence[tuple[State, int]]
+
+    def __len__(self) -> int:
+        return len(self.questions)
+
+    def part(self, first: int, after: int) -> "TargetLogProbs":
+        """The same question about rows [first, after) alone."""
+        return TargetLogProbs(self.questions[first:after])
+
+
+@dataclass(frozen=True, slots=True)
+class LevelRows:
+    """All of one output level after each state. Answer: a list of float32 [width of the level].
+
+    Level 0 is the head: its pieces, then one value for each cluster of rarer pieces. Level n is
+    cluster n's own distribution, to be added to its value in the head.
+    """
+
+    level: int
+    states: Sequence[State]
+
+    def __len__(self) -> int:
+        return len(self.states)
+
+    def part(self, first: int, after: int) -> "LevelRows":
+        """The same question about rows [first, after) alone."""
+        return LevelRows(self.level, self.states[first:after])
+
+
+Ask = Advance | TargetLogProbs | LevelRows
+Row = NDArray[np.float32]
+
+T = TypeVar("T")
+Asks = Generator[Ask, Any, T]
+"""A generator that asks a model and returns a `T`."""
+
+
+class Model(Protocol):
+    """What answers the asks."""
+
+    levels: Levels
+    start: State
+    """The zero state, before anything was read."""
+
+    def answer(self, asks: Sequence[Ask]) -> list[Any]:
+        """The answers to several asks at once, merged into as few calls as it can."""
+        ...
+
+
+def drive(asks: Asks[T], model: Model) -> T:
+    """Run one generator to its end against a model, alone."""
+    try:
+        ask = next(asks)
+        while True:
+            ask = asks.send(model.answer([ask])[0])
+    except StopIteration as stop:
+        result: T = stop.value
+        return result

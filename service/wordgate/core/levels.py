@@ -1,0 +1,47 @@
+"""The output layer's two levels, as ranges of pieces.
+
+Knows numbers of pieces only. Pieces are numbered by falling frequency; the head holds the most
+frequent ones and one entry for each cluster of rarer ones (Grave et al. 2017, arXiv 1609.04309).
+"""
+
+import bisect
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Where the head and each cluster begin and end: `cuts` (2000, 6000, 16000), say.
+
+    Level 0 is the head, pieces [0, cuts[0]); level n is cluster n, pieces [cuts[n-1], cuts[n]).
+    One cut alone is a full softmax: a head and no clusters.
+    """
+
+    cuts: tuple[int, ...]
+
+    @property
+    def count(self) -> int:
+        """How many levels there are, the head included."""
+        return len(self.cuts)
+
+    @property
+    def vocabulary(self) -> int:
+        """How many pieces there are."""
+        return self.cuts[-1]
+
+    @property
+    def head(self) -> int:
+        """How many pieces stand in the head; cluster n's value in a head row is `head + n - 1`."""
+        return self.cuts[0]
+
+    def of(self, piece: int) -> int:
+        """The level that a piece lies in."""
+        return bisect.bisect_right(self.cuts, piece)
+
+    def first(self, level: int) -> int:
+        """The first piece of a level."""
+        return self.cuts[level - 1] if level else 0
+
+    def width(self, level: int) -> int:
+        """Entries in a row of this level: its pieces, for the head its clusters too."""
+        clusters = self.count - 1 if level == 0 else 0
+        return self.cuts[level] - self.first(level) + clusters

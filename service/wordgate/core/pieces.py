@@ -1,0 +1,167 @@
+"""Pieces: byte-pair encoding inside a word.
+
+Knows words and the vocabulary; does not know the model. A piece says itself whether it ends its
+word (an end-of-word suffix), so the probability of a word is the product of its pieces. All 256
+bytes exist with and without the suffix: every text has pieces, nothing is unknown. `<eos>`, which
+begins and ends every text, is piece 0 and is made by no text.
+
+Byte-pair encoding: Sennrich et al. 2016, arXiv 1508.07909. Byte alphabet: Radford et al. 2019.
+"""
+
+import bisect
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property, lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+from tokenizers.models import BPE
+
+from wordgate.core import text as normal_form
+from wordgate.core import words
+
+EOS = 0
+EOS_NAME = "<eos>"
+END_OF_WORD = "</w>"
+_PRINTABLE = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+
+
+def _byte_characters() -> list[str]:
+    others = (byte for byte in range(256) if byte not in _PRINTABLE)
+    shifted = {byte: chr(256 + index) for index, byte in enumerate(others)}
+    return [shifted.get(byte, chr(byte)) for byte in range(256)]
+
+
+BYTE_CHARACTERS = _byte_characters()
+"""A printable character for each byte."""
+
+_BYTE_OF = {character: byte for byte, character in enumerate(BYTE_CHARACTERS)}
+
+
+def byte_level(word: str) -> str:
+    """The UTF-8 bytes of a word as printable characters, one a byte."""
+    return "".join(BYTE_CHARACTERS[byte] for byte in word.encode("utf-8"))
+
+
+class Pieces:
+    """A vocabulary of pieces and the canonical way to cut words into them.
+
+    `size` pieces, numbered from 0 by falling frequency; `bytes_of[p]` is what a piece writes,
+    `ends_word` (bool [size]) whether it ends its word.
+    """
+
+    eos = EOS
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        vocabulary = sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])
+        names = [name for name, _ in vocabulary]
+        self._tokenizer = tokenizer
+        self._model = tokenizer.model
+        self.size = len(names)
+        self.bytes_of = [_bytes_of(name) for name in names]
+        ends = [name.endswith(END_OF_WORD) and name != EOS_NAME for name in names]
+        self.ends_word: NDArray[np.bool_] = np.array(ends)
+        self._names = names
+        self._inner_model = BPE(*_inner(tokenizer))
+        self.encode_word = lru_cache(maxsize=1 << 17)(self._encode_word)
+        self.adjacent = lru_cache(maxsize=1 << 17)(self._adjacent)
+        self.continuations = lru_cache(maxsize=4096)(self._continuations)
+
+    @classmethod
+    def from_merges(cls, order: Iterable[str], merges: Sequence[tuple[str, str]]) -> "Pieces":
+        """A vocabulary from its pieces' names in order (after `<eos>`) and its merges by rank."""
+        names: Mapping[str, int] = {name: i for i, name in enumerate([EOS_NAME, *order])}
+        model = BPE(vocab=dict(names), merges=list(merges), end_of_word_suffix=END_OF_WORD)
+        return cls(Tokenizer(model))
+
+    @classmethod
+    def from_json(cls, document: str) -> "Pieces":
+        """A vocabulary from the text of a `tokenizer.json`."""
+        return cls(Tokenizer.from_str(document))
+
+    def to_json(self) -> str:
+        """The text of a `tokenizer.json`, as the Hugging Face library reads it."""
+        return str(self._tokenizer.to_str(pretty=False))
+
+    def encode(self, text: str, field: str = "text") -> list[int]:
+        """The canonical pieces of a text, without `<eos>`.
+
+        Raises `InvalidInput` naming `field` for text that is not Unicode (lone surrogates).
+        """
+        found: list[int] = []
+        for word in words.split(normal_form.normalise(text, field)):
+            found.extend(self.encode_word(word))
+        return found
+
+    def decode(self, pieces: Iterable[int]) -> str:
+        """The words that pieces write, with a space after each piece that ends its word."""
+        written = b"".join(
+            self.bytes_of[piece] + (b" " if self.ends_word[piece] else b"") for piece in pieces
+        )
+        return written.decode("utf-8", errors="replace").rstrip(" ")
+
+    def canonical_word(self, pieces: Sequence[int]) -> str | None:
+        """The one word that these pieces are the canonical segmentation of, or None.
+
+        None for pieces that are no valid UTF-8, that do not write exactly one word in normal
+        form, or that write it in another way than `encode` would.
+        """
+        try:
+            word = b"".join(self.bytes_of[piece] for piece in pieces).decode("utf-8")
+        except UnicodeDecodeError:
+            return None
+        if self.encode_word(word) != tuple(pieces) or normal_form.normalise(word) != word:
+            return None
+        return word if words.split(word) == [word] else None
+
+    def _continuations(self, prefix: bytes) -> NDArray[np.int64]:
+        """Pieces that can come next when a word must still begin with `prefix`, ascending.
+
+        They begin with the prefix, or are a beginning of it that does not end the word.
+        """
+        ordered, numbers = self._by_bytes
+        first = bisect.bisect_left(ordered, prefix)
+        after = first
+        while after < len(ordered) and ordered[after].startswith(prefix):
+            after += 1
+        found = set(numbers[first:after])
+        for length in range(1, len(prefix)):
+            beginning = prefix[:length]
+            place = bisect.bisect_left(ordered, beginning)
+            while place < len(ordered) and ordered[place] == beginning:
+                if not self.ends_word[numbers[place]]:
+                    found.add(numbers[place])
+                place += 1
+        return np.array(sorted(found), dtype=np.int64)
+
+    @cached_property
+    def _by_bytes(self) -> tuple[list[bytes], list[int]]:
+        numbers = sorted(range(1, self.size), key=lambda piece: self.bytes_of[piece])
+        return [self.bytes_of[piece] for piece in numbers], numbers
+
+    def _encode_word(self, word: str) -> tuple[int, ...]:
+        """The canonical pieces of one word in normal form."""
+        return tuple(token.id for token in self._model.tokenize(byte_level(word)))
+
+    def _adjacent(self, first: int, second: int) -> bool:
+        """Whether the second piece may follow the first inside a word.
+
+        A sequence is canonical exactly when each two neighbours are the canonical segmentation
+        of what they write together (Berglund and van der Merwe 2023, arXiv 2309.08715).
+        """
+        written = self._names[first] + self._names[second].removesuffix(END_OF_WORD)
+        model = self._model if self.ends_word[second] else self._inner_model
+        return [token.id for token in model.tokenize(written)] == [first, second]
+
+
+def _inner(tokenizer: Tokenizer) -> tuple[dict[str, int], list[tuple[str, str]]]:
+    """The vocabulary and merges, for a model that knows nothing of the ends of words."""
+    state = json.loads(tokenizer.model.__getstate__())
+    return tokenizer.get_vocab(), [(first, second) for first, second in state["merges"]]
+
+
+def _bytes_of(name: str) -> bytes:
+    if name == EOS_NAME:
+        return b""
+    return bytes(_BYTE_OF[character] for character in name.removesuffix(END_OF_WORD))

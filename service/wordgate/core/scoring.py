@@ -1,0 +1,107 @@
+"""Score candidates by walking their prefix tree.
+
+Knows pieces and what to ask of a model; does not know onnxruntime or who is asking.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from wordgate.core import words
+from wordgate.core.asks import Advance, Asks, State, TargetLogProbs
+from wordgate.core.history import read
+from wordgate.core.language import Language
+from wordgate.core.pieces import EOS
+from wordgate.core.prefix_tree import Node, PrefixTree
+from wordgate.core.state_store import StateStore
+from wordgate.core.text import normalise
+from wordgate.errors import InvalidInput
+
+MAX_CANDIDATE_PIECES = 4096
+"""A candidate of more pieces is refused."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A candidate with what the model thinks of it.
+
+    `text` is what the client sent. `log_prob` is the natural logarithm of its probability after
+    the history, `<eos>` included where it was counted. `posterior` is its share among the
+    candidates of its request. `token_count` counts pieces, `<eos>` not among them.
+    """
+
+    text: str
+    log_prob: float
+    posterior: float
+    word_count: int
+    token_count: int
+
+
+def score_texts(
+    language: Language,
+    store: StateStore,
+    history: str,
+    candidates: Sequence[str],
+    count_eos: bool = True,
+) -> Asks[list[Candidate]]:
+    """Each candidate's log-probability after `history`, in the order given.
+
+    Raises `InvalidInput` for an empty list, for a candidate of more than `MAX_CANDIDATE_PIECES`
+    pieces, and for text that is not Unicode.
+    """
+    if not candidates:
+        raise InvalidInput("candidates", "is empty; send at least one candidate")
+    cut = [_pieces(language, text, index) for index, text in enumerate(candidates)]
+    start = yield from read(language.pieces, history, store)
+    ended = [[*pieces, EOS] for pieces, _ in cut] if count_eos else [pieces for pieces, _ in cut]
+    log_probs = yield from score(ended, start)
+    shares = posteriors(log_probs)
+    return [
+        Candidate(text, log_prob, share, word_count, len(pieces))
+        for text, log_prob, share, (pieces, word_count) in zip(
+            candidates, log_probs, shares, cut, strict=True
+        )
+    ]
+
+
+def score(sequences: Sequence[Sequence[int]], start: State) -> Asks[list[float]]:
+    """Log-probability of each sequence of pieces after `start`, natural logarithm.
+
+    Every node of the prefix tree is stepped once, level by level, so sequences that share a
+    beginning share its cost. Equal to the chain rule, one sequence at a time, bit for bit.
+    """
+    tree = PrefixTree(sequences)
+    log_probs = [0.0] * len(tree)
+    states: dict[Node, State] = {tree.root: start}
+    for level in tree.levels():
+        gains = yield TargetLogProbs([(states[_parent(node)], node.piece) for node in level])
+        for node, gain in zip(level, gains, strict=True):
+            log_probs[node.index] = log_probs[_parent(node).index] + gain
+        inner = [node for node in level if node.children]
+        if inner:
+            after = yield Advance([(states[_parent(node)], node.piece) for node in inner])
+            states = dict(zip(inner, after, strict=True))
+    return [log_probs[leaf.index] for leaf in tree.leaves()]
+
+
+def posteriors(log_probs: Sequence[float]) -> list[float]:
+    """Softmax of log-probabilities: each one's share of their sum."""
+    best = max(log_probs)
+    weights = [math.exp(log_prob - best) for log_prob in log_probs]
+    total = math.fsum(weights)
+    return [weight / total for weight in weights]
+
+
+def _pieces(language: Language, text: str, index: int) -> tuple[list[int], int]:
+    field = f"candidates[{index}].text"
+    found = words.split(normalise(text, field))
+    pieces = [piece for word in found for piece in language.pieces.encode_word(word)]
+    if len(pieces) > MAX_CANDIDATE_PIECES:
+        raise InvalidInput(field, f"has {len(pieces)} pieces; the limit is {MAX_CANDIDATE_PIECES}")
+    return pieces, len(found)
+
+
+def _parent(node: Node) -> Node:
+    if node.parent is None:
+        raise ValueError("the root has no parent")
+    return node.parent

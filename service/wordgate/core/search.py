@@ -1,0 +1,268 @@
+"""The likeliest next words: exact best-first search over pieces.
+
+Knows pieces, output levels and what to ask of a model; does not know onnxruntime or who is asking.
+
+The probability of a word is the product of its canonical pieces, so a node's own log-probability
+bounds all that lies below it. The search always continues at the best open node; when a finished
+word is the best of all that is open, nothing can beat it any more. A cluster of rare pieces is an
+open node like any other. Nodes near the best one are expanded with it in the same call, which
+changes no answer: it only finds the same words in fewer calls.
+"""
+
+import heapq
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordgate.core.asks import Advance, Asks, LevelRows, Row, State
+from wordgate.core.levels import Levels
+from wordgate.core.pieces import EOS, Pieces
+from wordgate.core.words import MAX_WORD_CHARACTERS
+
+DEFAULT_MAX_EXPANSIONS = 2000
+_TOGETHER = 8
+_WORTH_TOGETHER = 2.5
+_SORTED_FIRST = 64
+_MAX_PIECES = 4 * MAX_WORD_CHARACTERS
+"""No word has more: a piece has a byte or more, a character at most four."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """What to look for: the `count` likeliest words that begin with the bytes of `prefix`.
+
+    `accepts` says whether a word (in normal form) may be answered. Words below
+    `min_log_prob` are not looked for. After `max_expansions` rows of the output layer the search
+    goes no further, answers what it has found and says that it is not exact.
+    """
+
+    count: int
+    prefix: bytes = b""
+    accepts: Callable[[str], bool] = lambda word: True
+    min_log_prob: float = -np.inf
+    max_expansions: int = DEFAULT_MAX_EXPANSIONS
+
+
+@dataclass(frozen=True)
+class FoundWord:
+    """A word in normal form and its log-probability (natural logarithm)."""
+
+    word: str
+    log_prob: float
+
+
+@dataclass
+class Found:
+    """The likeliest words, best first; `exact` unless a bound was hit before they were proven."""
+
+    words: list[FoundWord] = field(default_factory=list)
+    exact: bool = True
+    expansions: int = 0
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Node:
+    """Pieces of an unfinished word: `state` has read all but the last of them."""
+
+    pieces: tuple[int, ...]
+    log_prob: float
+    state: State
+    remaining: bytes
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Unasked:
+    """A row that was not asked for yet: `base` is its cluster's own log-probability."""
+
+    node: _Node
+    level: int
+    base: float
+
+
+class _Children:
+    """The entries of one row that fit the prefix, best first, sorted only as far as needed."""
+
+    __slots__ = ("_next", "_order", "_values", "numbers", "parent")
+
+    def __init__(self, parent: _Unasked, numbers: NDArray[np.int64], values: Row) -> None:
+        self.parent = parent
+        self.numbers = numbers
+        self._values = values
+        self._next = 0
+        self._order = _best_first(values, _SORTED_FIRST)
+
+    def peek(self) -> float | None:
+        """The log-probability of the next entry within its row; None when there is none."""
+        if self._next == len(self._order):
+            if self._next == len(self._values):
+                return None
+            self._order = _best_first(self._values, len(self._values))
+        return float(self._values[self._order[self._next]])
+
+    def take(self) -> int:
+        """The next entry's number in the row; it is used up by this."""
+        place = self._order[self._next]
+        self._next += 1
+        return int(self.numbers[place])
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Finished:
+    pieces: tuple[int, ...]
+
+
+_Open = _Node | _Unasked | _Children | _Finished
+
+
+class _Frontier:
+    """All that is open, the likeliest first; equal ones in the order in which they came."""
+
+    def __init__(self, pieces: Pieces, levels: Levels) -> None:
+        self._pieces = pieces
+        self._levels = levels
+        self._heap: list[tuple[float, int, _Open]] = []
+        self._pushed = 0
+
+    def push(self, log_prob: float, item: _Open) -> None:
+        heapq.heappush(self._heap, (-log_prob, self._pushed, item))
+        self._pushed += 1
+
+    def pop(self) -> tuple[float, _Open] | None:
+        """The best open item that is not a row of children: those are unfolded here."""
+        while self._heap:
+            negative, _, item = heapq.heappop(self._heap)
+            if not isinstance(item, _Children):
+                return -negative, item
+            self._unfold(item)
+        return None
+
+    def add_row(self, asked: _Unasked, row: Row) -> None:
+        """Open the entries of an answered row."""
+        numbers = self._fitting(asked.level, asked.node.remaining)
+        if len(numbers):
+            self._push_children(_Children(asked, numbers, row[numbers]))
+
+    def _fitting(self, level: int, remaining: bytes) -> NDArray[np.int64]:
+        """Entries of a level's row by which a word can still begin with what remains."""
+        first, after = self._levels.first(level), self._levels.cuts[level]
+        if not remaining:
+            return np.arange(EOS + 1 if level == 0 else 0, self._levels.width(level))
+        allowed = self._pieces.continuations(remaining)
+        here = allowed[np.searchsorted(allowed, first) : np.searchsorted(allowed, after)] - first
+        if level:
+            return here
+        of_cluster = np.searchsorted(np.array(self._levels.cuts), allowed, side="right")
+        clusters = np.unique(of_cluster[of_cluster > 0])
+        return np.concatenate([here, self._levels.head + clusters - 1])
+
+    def _push_children(self, children: _Children) -> None:
+        best = children.peek()
+        if best is not None:
+            self.push(children.parent.node.log_prob + (children.parent.base + best), children)
+
+    def _unfold(self, children: _Children) -> None:
+        value = children.peek()
+        if value is None:
+            return
+        number = children.take()
+        asked = children.parent
+        if asked.level == 0 and number >= self._levels.head:
+            level = number - self._levels.head + 1
+            self.push(asked.node.log_prob + value, _Unasked(asked.node, level, value))
+        else:
+            self._push_piece(asked, self._levels.first(asked.level) + number, value)
+        self._push_children(children)
+
+    def _push_piece(self, asked: _Unasked, piece: int, value: float) -> None:
+        node = asked.node
+        if node.pieces and not self._pieces.adjacent(node.pieces[-1], piece):
+            return
+        log_prob = node.log_prob + (asked.base + value)
+        pieces = (*node.pieces, piece)
+        if self._pieces.ends_word[piece]:
+            self.push(log_prob, _Finished(pieces))
+        elif len(pieces) < _MAX_PIECES:
+            remaining = node.remaining[len(self._pieces.bytes_of[piece]) :]
+            self.push(log_prob, _Node(pieces, log_prob, node.state, remaining))
+
+
+def likeliest_words(pieces: Pieces, levels: Levels, start: State, search: Search) -> Asks[Found]:
+    """The `search.count` likeliest words after the state `start`, best first.
+
+    Exact: every canonical piece sequence is considered; equal probabilities come in a fixed order.
+    Where `max_expansions` ends the search, the likeliest of the words found so far. Sequences that
+    are not canonical, no valid UTF-8 or not one word are no words. A probability is the word's own
+    after the history, not conditioned on the prefix.
+    """
+    frontier = _Frontier(pieces, levels)
+    root = _Node((), 0.0, start, search.prefix)
+    frontier.push(0.0, _Unasked(root, 0, 0.0))
+    found = Found()
+    while len(found.words) < search.count:
+        best = frontier.pop()
+        if best is None or best[0] < search.min_log_prob:
+            break
+        log_prob, item = best
+        if isinstance(item, _Finished):
+            word = pieces.canonical_word(item.pieces)
+            if word is not None and search.accepts(word):
+                found.words.append(FoundWord(word, log_prob))
+        elif found.expansions >= search.max_expansions:
+            found.exact = False  # goes on with what is known, without the rows it may not ask for
+        else:
+            room = min(_TOGETHER, search.max_expansions - found.expansions)
+            unasked = list(_companions(frontier, log_prob, item, search.count, room))
+            yield from _expand(frontier, unasked)
+            found.expansions += len(unasked)
+    return found
+
+
+def _expand(frontier: _Frontier, unasked: Sequence[_Open]) -> Asks[None]:
+    """Ask for one row of each of these."""
+    nodes = [entry for entry in unasked if isinstance(entry, _Node)]
+    rows = [entry for entry in unasked if isinstance(entry, _Unasked)]
+    if nodes:
+        states = yield Advance([(node.state, node.pieces[-1]) for node in nodes])
+        for node, state in zip(nodes, states, strict=True):
+            grown = _Node(node.pieces, node.log_prob, state, node.remaining)
+            rows.append(_Unasked(grown, 0, 0.0))
+    for level in sorted({row.level for row in rows}):
+        here = [row for row in rows if row.level == level]
+        answers = yield LevelRows(level, [row.node.state for row in here])
+        for row, values in zip(here, answers, strict=True):
+            frontier.add_row(row, values)
+
+
+def _companions(
+    frontier: _Frontier, best: float, item: _Open, wanted_words: int, room: int
+) -> Iterator[_Open]:
+    """The item and open ones close behind it, `room` in all, fewer when enough words would be
+    finished."""
+    yield item
+    taken = 1
+    set_aside: list[tuple[float, _Open]] = []
+    while taken < room and len(set_aside) < wanted_words:
+        following = frontier.pop()
+        if following is None:
+            break
+        if following[0] < best - _WORTH_TOGETHER:
+            set_aside.append(following)
+            break
+        if isinstance(following[1], _Finished):
+            set_aside.append(following)
+        else:
+            taken += 1
+            yield following[1]
+    for value, finished in set_aside:
+        frontier.push(value, finished)
+
+
+def _best_first(values: Row, count: int) -> NDArray[np.int64]:
+    """Places of the `count` largest values (and of their equals), the first of equals first."""
+    if count >= len(values):
+        return np.argsort(-values, kind="stable")
+    least = np.partition(values, len(values) - count)[len(values) - count]
+    places = np.flatnonzero(values >= least)
+    return places[np.argsort(-values[places], kind="stable")]

@@ -1,0 +1,52 @@
+"""Where states that were computed once may be found again.
+
+Knows sequences of pieces and opaque states. A store may forget at any time: what is found in it
+is bit for bit what reading again would give, so nothing but time depends on it.
+"""
+
+from collections.abc import Sequence
+from hashlib import blake2b
+from typing import Protocol
+
+from wordgate.core.asks import State
+
+
+class StateStore(Protocol):
+    """Keeps states by the chain hash of the pieces that were read."""
+
+    seed: bytes
+    """Names the model and its version; states of different seeds never meet."""
+
+    def longest(self, keys: Sequence[bytes]) -> tuple[State, int]:
+        """The kept state of the longest beginning and how many of its keys that uses; the zero
+        state and 0 when none is kept."""
+        ...
+
+    def keep(self, key: bytes, state: State) -> None:
+        """Keep a state; the least recently used ones make room."""
+        ...
+
+
+class NoStore:
+    """Keeps nothing."""
+
+    def __init__(self, start: State) -> None:
+        self.start = start
+        self.seed = b""
+
+    def longest(self, keys: Sequence[bytes]) -> tuple[State, int]:
+        """The zero state: everything is read."""
+        return self.start, 0
+
+    def keep(self, key: bytes, state: State) -> None:
+        """Forgotten at once."""
+
+
+def chain_hashes(seed: bytes, pieces: Sequence[int]) -> list[bytes]:
+    """The key after each piece: a hash of the seed and of all pieces up to it."""
+    keys = []
+    key = seed
+    for piece in pieces:
+        key = blake2b(key + piece.to_bytes(4, "little"), digest_size=16).digest()
+        keys.append(key)
+    return keys

@@ -1,0 +1,101 @@
+"""What a word is.
+
+Knows characters; does not know pieces or models. This is the one definition that perplexity per
+word, word counts, keystrokes and confidences use:
+
+- a word is a longest run of letters, marks and digits, with apostrophes (and the invisible
+  joiners of scripts that need them) inside: `don't` is one word, `well-known` is three;
+- every other visible character is a word of its own: punctuation, symbols, an emoji with its
+  modifiers and the emoji joined to it, a flag;
+- white space only separates.
+"""
+
+import re
+import unicodedata
+from collections import deque
+from functools import cache
+
+MAX_WORD_CHARACTERS = 128
+"""A longer word is cut into words of this many code points; nothing of it is lost."""
+
+_INNER = ("'", "\u200c", "\u200d")
+_LAST_CODE_POINT = 0xE01EF
+_ASCII = re.compile(r"[A-Za-z0-9]+(?:'[A-Za-z0-9]+)*|\S")
+"""The same rule where there is no other character: four times as fast."""
+
+
+def split(normalised: str) -> list[str]:
+    """The words of a text in normal form (see `text.normalise`), in order."""
+    pattern = _ASCII if normalised.isascii() else _pattern()
+    words = pattern.findall(normalised)
+    if len(normalised) > MAX_WORD_CHARACTERS:
+        return [part for word in words for part in _cut(word)]
+    return words
+
+
+def spans(normalised: str) -> list[tuple[int, int]]:
+    """The same words as stretches [start, end) of the normalised text, in code points."""
+    found = []
+    for match in _pattern().finditer(normalised):
+        start = match.start()
+        for part in _cut(match.group()):
+            found.append((start, start + len(part)))
+            start += len(part)
+    return found
+
+
+def is_punctuation(word: str) -> bool:
+    """Whether a word is a mark or symbol, not made of letters or digits."""
+    return not any(character.isalnum() for character in word)
+
+
+def split_last(normalised: str) -> tuple[str, str]:
+    """What is complete in a text that is being typed, and the beginning of its last word.
+
+    Text that ends in white space or in a mark has no word begun. An apostrophe after letters
+    belongs to the word that it may become part of (`don'` may become `don't`). Of a word that is
+    too long, the parts that are cut off are complete.
+    """
+    end = len(normalised) - normalised.endswith(_INNER)
+    last = deque(_pattern().finditer(normalised, 0, end), maxlen=1)
+    if not last or last[0].end() != end or not _is_letter(last[0].group()[0]):
+        return normalised, ""
+    length = end - last[0].start()
+    start = end - length + (length - 1) // MAX_WORD_CHARACTERS * MAX_WORD_CHARACTERS
+    return normalised[:start], normalised[start:]
+
+
+def _cut(word: str) -> list[str]:
+    if len(word) <= MAX_WORD_CHARACTERS:
+        return [word]
+    steps = range(0, len(word), MAX_WORD_CHARACTERS)
+    return [word[start : start + MAX_WORD_CHARACTERS] for start in steps]
+
+
+@cache
+def _pattern() -> re.Pattern[str]:
+    marks = _marks()
+    run = rf"[^\W_{marks}]+|[{marks}]+"
+    modifiers = rf"[{marks}\U0001F3FB-\U0001F3FF\U000E0020-\U000E007F]*"
+    word = rf"(?:{run})+(?:['\u200c\u200d](?:{run})+)*"
+    symbol = rf"(?:[\U0001F1E6-\U0001F1FF]{{2}}|\S){modifiers}(?:\u200d[^\w\s]{modifiers})*"
+    return re.compile(f"{word}|{symbol}")
+
+
+def _is_letter(character: str) -> bool:
+    """Whether a character begins a word that may grow: a letter, a digit or a mark."""
+    return character.isalnum() or unicodedata.category(character).startswith("M")
+
+
+@cache
+def _marks() -> str:
+    """Ranges of all combining marks, for a character class."""
+    ranges: list[list[int]] = []
+    for code in range(0x300, _LAST_CODE_POINT + 1):
+        if 0x20000 <= code < 0xE0100 or not unicodedata.category(chr(code)).startswith("M"):
+            continue
+        if ranges and ranges[-1][1] == code - 1:
+            ranges[-1][1] = code
+        else:
+            ranges.append([code, code])
+    return "".join(f"{chr(first)}-{chr(last)}" for first, last in ranges)

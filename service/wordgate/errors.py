@@ -1,0 +1,111 @@
+"""Every error a person can cause, in one tree.
+
+    WordgateError
+    ├── InvalidInput          a field of a request (field, problem)
+    ├── InvalidFile           a text or input file (path, line, problem)
+    ├── InvalidRecipe         a training recipe (path, key, problem)
+    ├── InvalidBundle         a published model that must not be served (path, reason, problem)
+    ├── InvalidConfiguration  a flag or variable of the server (option, problem)
+    ├── ModelNotFound         a model or version that is not served
+    ├── ExportRefused         figures that forbid to publish a checkpoint
+    ├── TrainingStopped       a run that cannot go on (text too small, loss not finite)
+    ├── Overloaded            the queue is full; says when to come again
+    ├── Cancelled             nobody waits for the answer any more
+    ├── DeadlineExceeded      the answer would come too late
+    └── Unavailable           the server is starting or draining
+
+A message says what was wrong, where, and what to do. The server maps this tree to status codes
+in one table, the command line to exit codes in another.
+"""
+
+from pathlib import Path
+
+
+class WordgateError(Exception):
+    """Base of all errors that are reported without a stack trace."""
+
+
+class InvalidInput(WordgateError):
+    """A field of a request cannot be used."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"{field}: {problem}")
+        self.field = field
+        self.problem = problem
+
+
+class InvalidFile(WordgateError):
+    """A file that a user named cannot be read as what it should be."""
+
+    def __init__(self, path: Path | str, problem: str, line: int | None = None) -> None:
+        place = f"{path}:{line}" if line is not None else f"{path}"
+        super().__init__(f"{place}: {problem}")
+        self.path = Path(path)
+        self.line = line
+        self.problem = problem
+
+
+class InvalidRecipe(WordgateError):
+    """A training recipe has an unknown, contradictory or impossible key."""
+
+    def __init__(self, path: Path | str, key: str, problem: str) -> None:
+        super().__init__(f"{path}: {key}: {problem}" if key else f"{path}: {problem}")
+        self.path = Path(path)
+        self.key = key
+        self.problem = problem
+
+
+class InvalidBundle(WordgateError):
+    """A model bundle is refused. `reason` is one of a fixed few words, fit for a metric label."""
+
+    def __init__(self, path: Path | str, reason: str, problem: str) -> None:
+        super().__init__(f"{path}: {problem}")
+        self.path = Path(path)
+        self.reason = reason
+        self.problem = problem
+
+
+class InvalidConfiguration(WordgateError):
+    """An option of the server cannot be used."""
+
+    def __init__(self, option: str, problem: str) -> None:
+        super().__init__(f"{option}: {problem}")
+        self.option = option
+        self.problem = problem
+
+
+class ModelNotFound(WordgateError):
+    """No model of this name or version is served."""
+
+    def __init__(self, name: str, served: list[str]) -> None:
+        super().__init__(f"no model {name!r} is served; served: {', '.join(served) or 'none'}")
+        self.name = name
+        self.served = served
+
+
+class ExportRefused(WordgateError):
+    """A checkpoint's figures forbid to publish it."""
+
+
+class TrainingStopped(WordgateError):
+    """A training cannot begin or go on."""
+
+
+class Overloaded(WordgateError):
+    """The queue is full."""
+
+    def __init__(self, problem: str, retry_after_seconds: float) -> None:
+        super().__init__(problem)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class Cancelled(WordgateError):
+    """Nobody waits for the answer any more."""
+
+
+class DeadlineExceeded(WordgateError):
+    """The answer would have come after its deadline."""
+
+
+class Unavailable(WordgateError):
+    """The server is starting or draining; another replica may answer."""

@@ -1,0 +1,48 @@
+"""What many tests share: a small bundle, and a server that serves it."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+from tests.bundles import write_bundle
+from tests.running import RunningServer, serving
+
+from wordgate.engine.local_model import LocalModel
+
+
+def pytest_configure() -> None:
+    """Before torch is imported: its threads must not spin while they wait.
+
+    Spinning threads of two processes on two cores make its tests ten times slower.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small int8 bundle, `tiny@1`. Never written to: tests that spoil one make their own."""
+    return write_bundle(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture(scope="session")
+def local(bundle: Path) -> Iterator[LocalModel]:
+    """The same model in this process."""
+    model = LocalModel.open(bundle)
+    yield model
+    model.close()
+
+
+@pytest.fixture(scope="session")
+def server(bundle: Path) -> Iterator[RunningServer]:
+    """A server of `tiny@1` in its own process. Shared: tests must leave it as it was."""
+    with serving(bundle) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def channel(server: RunningServer) -> Iterator[grpc.Channel]:
+    """A connection to the server."""
+    with grpc.insecure_channel(server.address) as connected:
+        yield connected

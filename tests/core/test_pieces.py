@@ -1,0 +1,191 @@
+"""Pieces of words, and what counts as the canonical way to cut one."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from tests.core.vocabularies import TRAPS, texts, tiny, trained
+
+from wordgate.core import words
+from wordgate.core.pieces import BYTE_CHARACTERS, END_OF_WORD, EOS, Pieces, byte_level
+from wordgate.core.text import normalise
+from wordgate.errors import InvalidInput
+
+TRAINED = trained()
+_numbers = st.integers(1, TRAINED.size - 1)
+
+
+@given(texts)
+@example("<eos>")
+@example("x" * 10_000)
+@example("".join(TRAPS))
+def test_every_text_has_pieces_that_write_it(text: str) -> None:
+    """Pieces write the words of the text, whatever the text; none is `<eos>`."""
+    found = TRAINED.encode(text)
+    assert TRAINED.decode(found) == " ".join(words.split(normalise(text)))
+    assert EOS not in found
+
+
+@given(texts)
+def test_one_piece_ends_each_word(text: str) -> None:
+    """As many pieces end a word as there are words."""
+    found = TRAINED.encode(text)
+    assert TRAINED.ends_word[found].sum() == len(words.split(normalise(text)))
+
+
+def test_the_names_of_special_pieces_are_plain_text() -> None:
+    """`<eos>` and `</w>` that a user wrote are brackets and letters."""
+    for text in ("<eos>", "</w>", "a</w>", "the</w>"):
+        written = [TRAINED.bytes_of[piece] for piece in TRAINED.encode(text)]
+        assert b"".join(written).decode() == text
+    assert TRAINED.encode("the </w>")[0] == TRAINED.encode("the")[0]
+    assert len(TRAINED.encode("</w>")) == 4
+    assert TRAINED.bytes_of[EOS] == b""
+    assert not TRAINED.ends_word[EOS]
+
+
+def test_a_surrogate_is_refused_by_field() -> None:
+    """What is no Unicode is refused with the field named."""
+    with pytest.raises(InvalidInput) as refused:
+        TRAINED.encode("a\ud800", "history")
+    assert refused.value.field == "history"
+
+
+def test_a_long_word_is_cut_and_still_encoded() -> None:
+    """A word of 10,000 letters is 79 words for the pieces."""
+    found = TRAINED.encode("z" * 10_000)
+    assert TRAINED.ends_word[found].sum() == 79
+    assert b"".join(TRAINED.bytes_of[piece] for piece in found) == b"z" * 10_000
+
+
+def test_json_brings_the_same_vocabulary_back() -> None:
+    """A vocabulary written and read again cuts words in the same way."""
+    again = Pieces.from_json(TRAINED.to_json())
+    assert again.bytes_of == TRAINED.bytes_of
+    assert np.array_equal(again.ends_word, TRAINED.ends_word)
+    assert again.encode("the clouds, naïve 🦆") == TRAINED.encode("the clouds, naïve 🦆")
+    assert again.to_json() == TRAINED.to_json()
+
+
+def test_each_byte_has_a_character_of_its_own() -> None:
+    """256 different printable characters, the printable ASCII as itself."""
+    assert len(set(BYTE_CHARACTERS)) == 256
+    assert all(character.isprintable() and character != " " for character in BYTE_CHARACTERS)
+    assert byte_level("don't") == "don't"
+
+
+@given(texts)
+def test_the_canonical_pieces_of_a_word_are_that_word(text: str) -> None:
+    """Each word of a text comes back from its canonical pieces."""
+    for word in words.split(normalise(text)):
+        if normalise(word) == word and words.split(word) == [word]:
+            assert TRAINED.canonical_word(TRAINED.encode_word(word)) == word
+
+
+def test_other_pieces_of_a_word_are_not_that_word() -> None:
+    """A word put together from its letters, where the vocabulary knows it whole, does not count."""
+    whole = TRAINED.encode_word("the")
+    letters = [*(_piece(c) for c in "th"), _piece("e" + END_OF_WORD)]
+    assert whole != tuple(letters)
+    assert TRAINED.canonical_word(letters) is None
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["t", "h"],
+        [byte_level("é")[0] + END_OF_WORD],
+        [byte_level("é")[1], "a" + END_OF_WORD],
+        ["a", byte_level("é")[0] + END_OF_WORD],
+        ["." + END_OF_WORD, "." + END_OF_WORD],
+        [".", "a" + END_OF_WORD],
+        ["A" + END_OF_WORD],
+        [byte_level(" ") + END_OF_WORD],
+        [byte_level("\0") + END_OF_WORD],
+    ],
+    ids=str,
+)
+def test_what_is_no_word_is_none(names: list[str]) -> None:
+    """No end, broken UTF-8, two words, capitals and white space are not words in normal form."""
+    assert TRAINED.canonical_word([_piece(name) for name in names]) is None
+
+
+def _piece(name: str) -> int:
+    ends = name.endswith(END_OF_WORD)
+    written = bytes(BYTE_CHARACTERS.index(c) for c in name.removesuffix(END_OF_WORD))
+    return next(
+        piece
+        for piece in range(1, TRAINED.size)
+        if TRAINED.bytes_of[piece] == written and bool(TRAINED.ends_word[piece]) == ends
+    )
+
+
+def _is_canonical(pieces: Pieces, sequence: tuple[int, ...]) -> bool:
+    """Whether a word's bytes, encoded as a whole, give this very sequence."""
+    written = "".join(BYTE_CHARACTERS[b] for piece in sequence for b in pieces.bytes_of[piece])
+    return tuple(t.id for t in pieces._model.tokenize(written)) == sequence
+
+
+def _neighbours_fit(pieces: Pieces, sequence: tuple[int, ...]) -> bool:
+    return all(pieces.adjacent(*pair) for pair in itertools.pairwise(sequence))
+
+
+def test_canonical_is_what_its_neighbours_are_everywhere() -> None:
+    """All sequences of two to four pieces of a tiny vocabulary: canonical exactly when all
+    neighbours may stand together."""
+    pieces = tiny()
+    inner = [p for p in range(1, pieces.size) if not pieces.ends_word[p]]
+    last = [p for p in range(1, pieces.size) if pieces.ends_word[p]]
+    for length in (2, 3, 4):
+        for sequence in itertools.product(*[inner] * (length - 1), last):
+            assert _neighbours_fit(pieces, sequence) == _is_canonical(pieces, sequence), sequence
+
+
+_inner_numbers = st.sampled_from([p for p in range(1, TRAINED.size) if not TRAINED.ends_word[p]])
+_last_numbers = st.sampled_from([p for p in range(1, TRAINED.size) if TRAINED.ends_word[p]])
+
+
+@given(st.lists(_inner_numbers, min_size=1, max_size=8), _last_numbers)
+def test_canonical_is_what_its_neighbours_are(inner: list[int], last: int) -> None:
+    """Random sequences are canonical exactly when all neighbours may stand together."""
+    sequence = (*inner, last)
+    assert _neighbours_fit(TRAINED, sequence) == _is_canonical(TRAINED, sequence)
+
+
+@given(st.text("theandsur", min_size=2, max_size=12))
+def test_neighbours_of_canonical_pieces_may_stand_together(word: str) -> None:
+    """The pieces that `encode` gives are never refused by the search."""
+    assert _neighbours_fit(TRAINED, TRAINED.encode_word(word))
+
+
+@given(st.lists(st.text("ab", min_size=1, max_size=5), min_size=1, max_size=30), st.data())
+def test_the_claim_holds_for_any_list_of_merges(drawn: list[str], data: st.DataObject) -> None:
+    """Whatever was merged in whatever order: neighbours decide."""
+    letters = ["a", "b", "a" + END_OF_WORD, "b" + END_OF_WORD]
+    known, merges = list(letters), []
+    for _ in drawn:
+        first = data.draw(st.sampled_from([n for n in known if not n.endswith(END_OF_WORD)]))
+        merge = first, data.draw(st.sampled_from(known))
+        if merge not in merges:
+            merges.append(merge)
+            known.append(merge[0] + merge[1])
+    pieces = Pieces.from_merges(dict.fromkeys(known), merges)
+    sequences = st.lists(st.integers(1, pieces.size - 1), min_size=2, max_size=6).map(tuple)
+    for sequence in data.draw(st.lists(sequences, max_size=20)):
+        if pieces.ends_word[sequence[-1]] and not any(pieces.ends_word[list(sequence[:-1])]):
+            assert _neighbours_fit(pieces, sequence) == _is_canonical(pieces, sequence)
+
+
+@given(st.text("theon é.日", max_size=4).map(str.encode), _numbers)
+def test_continuations_are_the_pieces_by_which_a_prefix_may_be_reached(
+    prefix: bytes, piece: int
+) -> None:
+    """A piece may come next that begins with the prefix, or begins it and does not end a word."""
+    found = TRAINED.continuations(prefix)
+    assert list(found) == sorted(set(found))
+    written = TRAINED.bytes_of[piece]
+    begins = prefix.startswith(written) and len(written) < len(prefix)
+    expected = written.startswith(prefix) or (begins and not TRAINED.ends_word[piece])
+    assert (piece in found) == expected

@@ -1,0 +1,187 @@
+"""Suggestions for the next word, as people write them."""
+
+import math
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from tests.core.vocabularies import texts, trained
+from tests.fake_model import FakeModel
+
+from wordgate.core import words
+from wordgate.core.asks import drive
+from wordgate.core.language import Language, begins_sentence
+from wordgate.core.levels import Levels
+from wordgate.core.prediction import Kind, Prediction, Query, predict, split_typed
+from wordgate.core.state_store import NoStore
+from wordgate.core.text import normalise
+from wordgate.errors import InvalidInput
+
+PIECES = trained()
+LEVELS = Levels((200, 400, PIECES.size))
+LANGUAGE = Language(
+    PIECES, LEVELS, written={"i": "I", "london": "London"}, never_suggested={"cabinet"}
+)
+MODEL = FakeModel.random(LEVELS, seed=11, spread=2.0)
+
+
+def _predict(history: str, prefix: str = "", count: int = 5, **options: object) -> Prediction:
+    query = Query(history, prefix, count, **options)  # type: ignore[arg-type]
+    return drive(predict(LANGUAGE, NoStore(MODEL.start), query), MODEL)
+
+
+def _texts(prediction: Prediction) -> list[str]:
+    return [suggestion.text for suggestion in prediction.suggestions]
+
+
+def test_suggestions_begin_with_what_was_typed() -> None:
+    """In any case and form, the typed beginning is a beginning of each suggestion's normal form."""
+    for prefix in ("t", "T", "th", "ﬁ", "don’"):
+        found = _predict("the sun", prefix)
+        assert found.suggestions
+        assert all(normalise(text).startswith(normalise(prefix)) for text in _texts(found))
+
+
+def test_a_prefix_of_several_words_is_history_and_a_beginning() -> None:
+    """`well-kn` asks for words in kn after `well` and a hyphen."""
+    assert _predict("the", "well-kn").suggestions == _predict("the well -", "kn").suggestions
+    assert _predict("", "the sea. a").suggestions == _predict("the sea .", "a").suggestions
+
+
+def test_probabilities_are_the_words_own() -> None:
+    """A suggestion's log-probability is not conditioned on the prefix."""
+    for suggestion in _predict("the sea", "lo").suggestions:
+        state, total = PIECES.encode("the sea")[-1], 0.0
+        for piece in PIECES.encode(suggestion.text):
+            total += MODEL.log_prob(state, piece)
+            state = piece
+        assert suggestion.log_prob == total
+        assert suggestion.probability == math.exp(total)
+
+
+def test_words_are_written_as_people_write_them() -> None:
+    """`i` is I, `london` is London, and a sentence begins with a capital."""
+    assert "I" in _texts(_predict("the sea", "i", 20))
+    assert _texts(_predict("the sea", "londo", 1)) == ["London"]
+    assert _texts(_predict("", "wher", 1)) == ["Where"]
+    assert _texts(_predict('Yes!" ', "wher", 1)) == ["Where"]
+    assert _texts(_predict("the sea", "wher", 1)) == ["where"]
+
+
+def test_some_words_are_never_suggested() -> None:
+    """A word of the list is not answered however well it fits; others are."""
+    assert "cabinet" not in map(str.lower, _texts(_predict("the", "cabine", 3)))
+
+
+def test_punctuation_is_suggested_when_allowed() -> None:
+    """Marks are left out unless they are asked for, and are told apart from words."""
+    without = _predict("the sea", count=40, max_expansions=5000).suggestions
+    assert {suggestion.kind for suggestion in without} == {Kind.WORD}
+    allowed = _predict("the sea", count=40, max_expansions=5000, allow_punctuation=True).suggestions
+    marks = [s.text for s in allowed if s.kind is Kind.PUNCTUATION]
+    assert marks
+    assert all(words.is_punctuation(mark) for mark in marks)
+    likeliest = [s for s in allowed if s.kind is Kind.WORD]
+    assert likeliest == without[: len(likeliest)]
+
+
+def test_unlikely_words_are_left_out() -> None:
+    """Only words of at least the least probability are suggested; none is as likely as one."""
+    several = _predict("the sea", count=20).suggestions
+    least = several[4].probability
+    found = _predict("the sea", count=20, min_probability=least * 0.999)
+    assert found.suggestions == several[:5]
+    assert found.exact
+    assert _predict("the sea", min_probability=1.0).suggestions == []
+
+
+def test_of_a_beginning_longer_than_any_word_only_the_last_part_is_a_beginning() -> None:
+    """128 letters are a complete word, which is read as history; what follows is the prefix."""
+    found = _predict("the sea", "z" * 128 + "c")
+    assert found.prefix == "c"
+    assert found == _predict("the sea " + "z" * 128, "c")
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [
+        ({"max_suggestions": 0}, "max_suggestions"),
+        ({"max_suggestions": 101}, "max_suggestions"),
+        ({"max_expansions": 0}, "max_expansions"),
+        ({"max_expansions": 10**6}, "max_expansions"),
+        ({"min_probability": -0.1}, "min_probability"),
+        ({"min_probability": 1.1}, "min_probability"),
+        ({"min_probability": math.nan}, "min_probability"),
+    ],
+)
+def test_values_outside_their_limits_are_named(options: dict[str, float], field: str) -> None:
+    """A query that cannot be answered says which field is wrong."""
+    with pytest.raises(InvalidInput) as refused:
+        Query("", **options)  # type: ignore[arg-type]
+    assert refused.value.field == field
+
+
+@pytest.mark.parametrize(("history", "prefix"), [("\ud800", ""), ("", "\ud800")])
+def test_surrogates_are_named(history: str, prefix: str) -> None:
+    """Text that is no Unicode is refused with its field."""
+    with pytest.raises(InvalidInput) as refused:
+        _predict(history, prefix)
+    assert refused.value.field == ("history" if history else "prefix")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", ("", "")),
+        ("The  Qui", ("The  ", "Qui")),
+        ("The ", ("The ", "")),
+        ("Well-Kn", ("Well-", "Kn")),
+        ("a\0B", ("a\0", "B")),
+        ("“Don’", ("“", "Don’")),
+        ("❤\ufe0fLov", ("❤\ufe0f", "Lov")),
+        ("ﬁ", ("", "ﬁ")),
+        ("½", ("½", "")),
+        ("cafe\u0301", ("", "cafe\u0301")),
+    ],
+)
+def test_a_typed_text_is_cut_verbatim(text: str, expected: tuple[str, str]) -> None:
+    """History and the begun word are given back as they were written."""
+    assert split_typed(text) == expected
+
+
+@given(texts)
+@example("a ½")
+@example("℀b")
+def test_cutting_a_typed_text_loses_nothing(text: str) -> None:
+    """Both parts put together are the text, and the second is the beginning of one word."""
+    complete, begun = split_typed(text)
+    assert complete + begun == text
+    normal = normalise(begun)
+    assert words.split_last(normal) == ("", normal)
+
+
+@pytest.mark.parametrize(
+    ("history", "expected"),
+    [
+        ("", True),
+        (" \n", True),
+        ("Yes.", True),
+        ("Yes. ", True),
+        ('He said "yes!"', True),
+        ("(Really?)", True),
+        ("He said “yes.” ", True),
+        ("yes,", False),
+        ("the", False),
+    ],
+)
+def test_where_a_sentence_begins(history: str, expected: bool) -> None:
+    """At the start and after a full stop, a question or exclamation mark, quotes closed or not."""
+    assert begins_sentence(history) is expected
+
+
+@given(st.sampled_from(["i", "london", "sea", "'tis", "ß"]))
+def test_a_capital_is_owed_only_where_the_form_has_none(word: str) -> None:
+    """Inside a sentence a word has its usual form; at its beginning a capital at least."""
+    assert LANGUAGE.write(word, begins_sentence=False) == LANGUAGE.written.get(word, word)
+    begun = LANGUAGE.write(word, begins_sentence=True)
+    assert normalise(begun) == normalise(word) or word == "ß"

@@ -1,0 +1,150 @@
+"""Candidates scored over their prefix tree."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.core.vocabularies import trained
+from tests.fake_model import FakeModel
+
+from wordgate.core.asks import Advance, Ask, TargetLogProbs, drive
+from wordgate.core.language import Language
+from wordgate.core.levels import Levels
+from wordgate.core.pieces import EOS
+from wordgate.core.prefix_tree import PrefixTree
+from wordgate.core.scoring import MAX_CANDIDATE_PIECES, posteriors, score, score_texts
+from wordgate.core.state_store import NoStore
+from wordgate.errors import InvalidInput
+
+LEVELS = Levels((4, 7, 12))
+sequences = st.lists(st.lists(st.integers(0, 11), max_size=6), min_size=1, max_size=12)
+TEXT_LEVELS = Levels((200, 400, trained().size))
+LANGUAGE = Language(trained(), TEXT_LEVELS)
+MODEL = FakeModel.random(TEXT_LEVELS, seed=5)
+
+
+class Recording(FakeModel):
+    """A fake model that keeps what it was asked."""
+
+    asked: list[Ask]
+
+    def answer(self, asks: Sequence[Ask]) -> list[Any]:
+        """As the fake model does."""
+        self.asked.extend(asks)
+        return super().answer(asks)
+
+
+def _recording(seed: int) -> Recording:
+    model = Recording(LEVELS, FakeModel.random(LEVELS, seed).probabilities)
+    model.asked = []
+    return model
+
+
+def _chain_rule(model: FakeModel, state: int, pieces: Sequence[int]) -> float:
+    total = 0.0
+    for piece in pieces:
+        total += model.log_prob(state, piece)
+        state = piece
+    return total
+
+
+@given(sequences, st.integers(0, 99))
+def test_scores_are_the_chain_rule_bit_for_bit(candidates: list[list[int]], seed: int) -> None:
+    """The tree gives what reading each candidate alone would give, to the last bit."""
+    model = FakeModel.random(LEVELS, seed)
+    found = drive(score(candidates, 3), model)
+    assert found == [_chain_rule(model, 3, candidate) for candidate in candidates]
+    assert found == [drive(score([candidate], 3), model)[0] for candidate in candidates]
+
+
+@given(sequences)
+def test_every_node_is_asked_and_stepped_once(candidates: list[list[int]]) -> None:
+    """One target a node, one step a node that has children, and a call of each kind a level."""
+    model = _recording(1)
+    drive(score(candidates, 3), model)
+    beginnings = {tuple(c[:n]) for c in candidates for n in range(1, len(c) + 1)}
+    inner = {tuple(c[:n]) for c in candidates for n in range(1, len(c))}
+    asked = [ask for ask in model.asked if isinstance(ask, TargetLogProbs)]
+    stepped = [ask for ask in model.asked if isinstance(ask, Advance)]
+    assert sum(map(len, asked)) == len(beginnings)
+    assert sum(map(len, stepped)) == len(inner)
+    assert len(asked) == max(map(len, candidates))
+    assert len(stepped) == max(0, len(asked) - 1)
+
+
+def test_empty_equal_and_nested_candidates() -> None:
+    """An empty candidate costs nothing, equal ones the same, a beginning less than the whole."""
+    model = FakeModel.random(LEVELS, 2)
+    empty, short, same, long = drive(score([[], [1, 2], [1, 2], [1, 2, 3]], model.start), model)
+    assert empty == 0.0
+    assert short == same
+    assert long == short + model.log_prob(2, 3)
+
+
+@given(sequences)
+def test_a_prefix_tree_holds_each_beginning_once(candidates: list[list[int]]) -> None:
+    """Nodes are the different beginnings, the empty one included; leaves stand in given order."""
+    tree = PrefixTree(candidates)
+    assert len(tree) == len({tuple(c[:n]) for c in candidates for n in range(len(c) + 1)})
+    found = []
+    for node in tree.leaves():
+        backwards = []
+        at = node
+        while at.parent is not None:
+            backwards.append(at.piece)
+            at = at.parent
+        found.append(backwards[::-1])
+    assert found == candidates
+    assert sum(len(level) for level in tree.levels()) == len(tree) - 1
+
+
+def test_a_text_is_scored_after_its_history() -> None:
+    """Pieces of history and text are read in order after `<eos>`, and `<eos>` is counted last."""
+    [found] = drive(score_texts(LANGUAGE, NoStore(MODEL.start), "The Sun", ["Is  IN"]), MODEL)
+    pieces = trained().encode("is in")
+    last = trained().encode("the sun")[-1]
+    assert found.log_prob == _chain_rule(MODEL, last, [*pieces, EOS])
+    assert (found.text, found.word_count, found.token_count) == ("Is  IN", 2, len(pieces))
+
+
+def test_the_end_need_not_be_counted() -> None:
+    """Without `<eos>` the empty text is certain."""
+    store = NoStore(MODEL.start)
+    found = drive(score_texts(LANGUAGE, store, "", ["", "sea"], count_eos=False), MODEL)
+    assert found[0].log_prob == 0.0
+    assert found[1].log_prob == _chain_rule(MODEL, EOS, trained().encode("sea"))
+
+
+def test_posteriors_are_shares_of_the_candidates() -> None:
+    """Shares follow the likelihood ratio and sum to one, far below what floats can hold too."""
+    shares = posteriors([-2000.0, -2000.0 - math.log(3)])
+    assert shares == pytest.approx([0.75, 0.25])
+    assert posteriors([-1e9]) == [1.0]
+
+
+def test_what_cannot_be_scored_is_named() -> None:
+    """No candidates, one too long and one with a surrogate are refused with their field."""
+    too_long = ". " * (MAX_CANDIDATE_PIECES + 1)
+    for candidates, field in (
+        ([], "candidates"),
+        (["sea", too_long], "candidates[1].text"),
+        (["sea", "sun", "\ud800"], "candidates[2].text"),
+    ):
+        with pytest.raises(InvalidInput) as refused:
+            drive(score_texts(LANGUAGE, NoStore(MODEL.start), "", candidates), MODEL)
+        assert refused.value.field == field
+    with pytest.raises(InvalidInput) as refused:
+        drive(score_texts(LANGUAGE, NoStore(MODEL.start), "\ud800", ["sea"]), MODEL)
+    assert refused.value.field == "history"
+
+
+@pytest.mark.parametrize("text", ["<eos>", "</w>", "\0", "🦆", "שלום", "e\u0301" * 9, "z" * 10_000])
+def test_nothing_is_unknown(text: str) -> None:
+    """Every text has a finite log-probability, `<eos>` in it being no end."""
+    if text == "z" * 10_000:
+        text = text[:4000]
+    [found] = drive(score_texts(LANGUAGE, NoStore(MODEL.start), "", [text]), MODEL)
+    assert -math.inf < found.log_prob < 0

@@ -1,0 +1,276 @@
+"""The likeliest words: exact, and honest where a bound was hit."""
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from tests.core.vocabularies import tiny, trained
+from tests.fake_model import FakeModel
+
+from wordgate.core import search as searching
+from wordgate.core.asks import Advance, Ask, LevelRows, drive
+from wordgate.core.levels import Levels
+from wordgate.core.search import Found, FoundWord, Search, likeliest_words
+
+PIECES = tiny()
+TRAINED = trained()
+_LONGEST = 3
+
+
+def _canonical() -> list[tuple[str, tuple[int, ...]]]:
+    """Every canonical sequence of up to three pieces, with its word."""
+    inner = [p for p in range(1, PIECES.size) if not PIECES.ends_word[p]]
+    last = [p for p in range(1, PIECES.size) if PIECES.ends_word[p]]
+    candidates = (
+        sequence
+        for length in range(1, _LONGEST + 1)
+        for sequence in itertools.product(*[inner] * (length - 1), last)
+    )
+    named = ((PIECES.canonical_word(sequence), sequence) for sequence in candidates)
+    return [(word, sequence) for word, sequence in named if word is not None]
+
+
+CANONICAL = _canonical()
+
+
+@dataclass(frozen=True)
+class Case:
+    """A random model, and where to begin."""
+
+    model: FakeModel
+    start: int
+
+    def enumerate(self, prefix: str = "") -> list[FoundWord]:
+        """All words with this prefix, the likeliest first."""
+        words = [
+            FoundWord(word, self._log_prob(sequence))
+            for word, sequence in CANONICAL
+            if word.startswith(prefix)
+        ]
+        return sorted(words, key=lambda found: -found.log_prob)
+
+    def search(self, search: Search) -> Found:
+        """What the search finds."""
+        asks = likeliest_words(PIECES, self.model.levels, self.start, search)
+        return drive(asks, self.model)
+
+    def _log_prob(self, sequence: tuple[int, ...]) -> float:
+        total, state = 0.0, self.start
+        for piece in sequence:
+            total += self.model.log_prob(state, piece)
+            state = piece
+        return total
+
+
+cuts = st.sets(st.integers(1, PIECES.size - 1), max_size=3).map(
+    lambda found: Levels((*sorted(found), PIECES.size))
+)
+cases = st.builds(
+    lambda levels, seed, spread, start: Case(FakeModel.random(levels, seed, spread), start),
+    cuts,
+    st.integers(0, 10_000),
+    st.sampled_from([0.3, 1.0, 3.0]),
+    st.integers(-1, PIECES.size - 1),
+)
+prefixes = st.sampled_from(["", "a", "b", "ab", "aab", "é", "éa", "aé", ".", "bab", "x", "aaaa"])
+_patched = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@pytest.fixture(autouse=True)
+def _three_pieces_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(searching, "_MAX_PIECES", _LONGEST)
+
+
+def test_there_is_enough_to_find() -> None:
+    """The tiny vocabulary has words of one, two and three pieces, some with an accent."""
+    lengths = {len(sequence) for _, sequence in CANONICAL}
+    words = [word for word, _ in CANONICAL]
+    assert lengths == {1, 2, 3}
+    assert len(words) == len(set(words)) > 100
+    assert any("é" in word for word in words)
+    assert not any("." in word and len(word) > 1 for word in words)
+
+
+@_patched
+@given(cases, prefixes, st.integers(1, 12))
+def test_the_search_equals_trying_everything(case: Case, prefix: str, count: int) -> None:
+    """The same words, in the same order, with the same bits, whatever the cuts."""
+    found = case.search(Search(count, prefix.encode()))
+    assert found.words == case.enumerate(prefix)[:count]
+    assert found.exact
+
+
+@_patched
+@given(cases, prefixes)
+def test_all_words_can_be_had(case: Case, prefix: str) -> None:
+    """A search for more words than there are finds each once, ends, and is exact."""
+    found = case.search(Search(1000, prefix.encode(), max_expansions=10_000))
+    assert found.words == case.enumerate(prefix)
+    assert found.exact
+
+
+@_patched
+@given(cases, prefixes, st.integers(1, 8))
+def test_company_changes_no_answer(
+    monkeypatch: pytest.MonkeyPatch, case: Case, prefix: str, count: int
+) -> None:
+    """Nodes expanded one at a time or many at once give the same words."""
+    search = Search(count, prefix.encode())
+    expected = case.search(search)
+    for together in (1, 3, 50):
+        with monkeypatch.context() as patched:
+            patched.setattr(searching, "_TOGETHER", together)
+            patched.setattr(searching, "_WORTH_TOGETHER", math.inf if together == 50 else 2.5)
+            found = case.search(search)
+        assert (found.words, found.exact) == (expected.words, expected.exact)
+
+
+@_patched
+@given(cases, prefixes, st.integers(1, 8), st.integers(1, 20))
+def test_a_bound_is_kept_and_told(case: Case, prefix: str, count: int, bound: int) -> None:
+    """No more rows than allowed are asked for; what is answered are words with their own
+    log-probabilities, the likelier first; exact means the likeliest of all."""
+    expected = case.enumerate(prefix)
+    found = case.search(Search(count, prefix.encode(), max_expansions=bound))
+    assert found.expansions <= bound
+    assert found.words == [word for word in expected if word in found.words]
+    if found.exact:
+        assert found.words == expected[:count]
+    else:
+        assert found.expansions == bound
+
+
+@_patched
+@given(cases, st.integers(1, 8))
+def test_a_bound_that_is_just_enough_is_no_bound(
+    monkeypatch: pytest.MonkeyPatch, case: Case, count: int
+) -> None:
+    """One node at a time, a search is exact with as many rows as it needs, and not with fewer."""
+    monkeypatch.setattr(searching, "_TOGETHER", 1)
+    needed = case.search(Search(count)).expansions
+    assert case.search(Search(count, max_expansions=needed)).exact
+    if needed > 1:
+        assert not case.search(Search(count, max_expansions=needed - 1)).exact
+
+
+@_patched
+@given(cases, prefixes, st.floats(-8, 0))
+def test_words_below_the_least_probability_are_left_out(
+    case: Case, prefix: str, least: float
+) -> None:
+    """Only words of at least this log-probability are found, all of them, and that is exact."""
+    found = case.search(Search(1000, prefix.encode(), min_log_prob=least, max_expansions=10_000))
+    assert found.words == [w for w in case.enumerate(prefix) if w.log_prob >= least]
+    assert found.exact
+
+
+@_patched
+@given(cases, st.integers(1, 8))
+def test_words_that_are_not_accepted_are_passed_over(case: Case, count: int) -> None:
+    """The likeliest of those that may be answered are found."""
+
+    def accepts(word: str) -> bool:
+        return "a" not in word
+
+    found = case.search(Search(count, accepts=accepts))
+    assert found.words == [w for w in case.enumerate() if accepts(w.word)][:count]
+
+
+def test_a_prefix_that_nobody_can_write_ends_at_once() -> None:
+    """Bytes that no piece begins with give nothing, exactly, for one row."""
+    case = Case(FakeModel.random(Levels((5, PIECES.size)), 1), -1)
+    assert case.search(Search(5, b"xyz")) == Found([], exact=True, expansions=1)
+
+
+def test_a_prefix_that_no_word_has_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A prefix of two words can be written but is no word: a bound ends the search and says so."""
+    monkeypatch.setattr(searching, "_MAX_PIECES", 64)
+    levels = Levels((100, TRAINED.size))
+    model = FakeModel.random(levels, 3)
+    asks = likeliest_words(TRAINED, levels, -1, Search(5, b"a b", max_expansions=200))
+    found = drive(asks, model)
+    assert (found.words, found.exact, found.expansions) == ([], False, 200)
+
+
+def test_a_prefix_may_end_inside_a_character() -> None:
+    """The first byte of an é finds the words that begin with é."""
+    case = Case(FakeModel.random(Levels((4, 9, PIECES.size)), 8), 2)
+    half = case.search(Search(6, "é".encode()[:1]))
+    assert half.words == case.enumerate("é")[:6]
+    assert half.words
+
+
+class Recording(FakeModel):
+    """A fake model that keeps what it was asked."""
+
+    asked: list[Ask]
+
+    def answer(self, asks: Sequence[Ask]) -> list[Any]:
+        """As the fake model does."""
+        self.asked.extend(asks)
+        return super().answer(asks)
+
+
+def _recording(levels: Levels, table: NDArray[np.float64]) -> Recording:
+    model = Recording(levels, table / table.sum(1, keepdims=True))
+    model.asked = []
+    return model
+
+
+def test_a_cluster_that_cannot_matter_is_not_asked() -> None:
+    """Rare pieces whose cluster is less likely than every word wanted cost nothing."""
+    levels = Levels((PIECES.size - 4, PIECES.size))
+    table = FakeModel.random(levels, 6, spread=0.3).probabilities.copy()
+    table[:, levels.head :] *= 1e-9
+    model = _recording(levels, table)
+    assert Case(model, 2).search(Search(3)).exact
+    assert {ask.level for ask in model.asked if isinstance(ask, LevelRows)} == {0}
+
+
+def test_what_is_not_canonical_is_not_followed() -> None:
+    """No state is asked for after pieces that are no canonical beginning of a word."""
+    levels = Levels((9, PIECES.size))
+    model = _recording(levels, FakeModel.random(levels, 6).probabilities)
+    Case(model, -1).search(Search(100, max_expansions=2000))
+    steps = [step for ask in model.asked if isinstance(ask, Advance) for step in ask.steps]
+    assert len(steps) > 20
+    assert all(PIECES.adjacent(before, piece) for before, piece in steps if before >= 0)
+
+
+def test_impossible_pieces_are_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pieces of probability zero do no harm."""
+    monkeypatch.setattr(searching, "_MAX_PIECES", 2)
+    model = FakeModel.random(Levels((6, PIECES.size)), 4)
+    table = model.probabilities
+    table[:, 1] = 0.0
+    found = Case(FakeModel(model.levels, table / table.sum(1, keepdims=True)), 3).search(
+        Search(3, max_expansions=500)
+    )
+    assert found.exact
+    assert all(math.isfinite(word.log_prob) for word in found.words)
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 1000), st.sampled_from(["", "t", "th", "é", "🦆"]))
+def test_found_words_have_their_own_probability(seed: int, prefix: str) -> None:
+    """With all bytes in the vocabulary every found word is canonical, has the prefix, and the
+    log-probability of its pieces; the likelier comes first."""
+    levels = Levels((120, 300, TRAINED.size))
+    model = FakeModel.random(levels, seed, spread=2.0)
+    found = drive(likeliest_words(TRAINED, levels, -1, Search(10, prefix.encode())), model)
+    for word in found.words:
+        assert word.word.startswith(prefix)
+        state, total = -1, 0.0
+        for piece in TRAINED.encode_word(word.word):
+            total += model.log_prob(state, piece)
+            state = piece
+        assert word.log_prob == total
+    log_probs = [word.log_prob for word in found.words]
+    assert log_probs == sorted(log_probs, reverse=True)

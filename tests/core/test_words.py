@@ -1,0 +1,111 @@
+"""The one definition of a word."""
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.core.vocabularies import texts
+
+from wordgate.core import words
+from wordgate.core.text import normalise
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", []),
+        ("don't well-known", ["don't", "well", "-", "known"]),
+        ("'tis o''clock rock'", ["'", "tis", "o", "'", "'", "clock", "rock", "'"]),
+        ("snake_case 3.14", ["snake", "_", "case", "3", ".", "14"]),
+        ("<eos></w>", ["<", "eos", ">", "<", "/", "w", ">"]),
+        ("naïve क्षि שלום", ["naïve", "क्षि", "שלום"]),
+        ("👩\u200d👩\u200d👧👍🏽", ["👩\u200d👩\u200d👧", "👍🏽"]),
+        ("🇩🇪🇫🇷🇩", ["🇩🇪", "🇫🇷", "🇩"]),
+        ("❤\ufe0flove 1\ufe0f\u20e3", ["❤\ufe0f", "love", "1\ufe0f\u20e3"]),
+        ("\u0301", ["\u0301"]),
+    ],
+)
+def test_words_of_a_text(text: str, expected: list[str]) -> None:
+    """Runs of letters, marks and digits with inner apostrophes; every other mark alone."""
+    assert words.split(text) == expected
+
+
+@given(texts)
+def test_words_cover_all_that_is_visible_once(text: str) -> None:
+    """Words put together are the normal form without its spaces."""
+    normal = normalise(text)
+    assert "".join(words.split(normal)) == normal.replace(" ", "")
+
+
+@given(texts)
+def test_spans_are_the_same_words(text: str) -> None:
+    """Stretches ascend without overlap and hold the words of `split`."""
+    normal = normalise(text)
+    spans = words.spans(normal)
+    assert [normal[start:end] for start, end in spans] == words.split(normal)
+    assert all(one[1] <= other[0] for one, other in itertools.pairwise(spans))
+
+
+@given(st.text(st.characters(max_codepoint=0x7F)))
+def test_the_fast_rule_for_ascii_is_the_general_one(text: str) -> None:
+    """Plain text gives the same words by the short rule as by the long one, which spans use."""
+    normal = normalise(text)
+    assert words.split(normal) == [normal[start:end] for start, end in words.spans(normal)]
+
+
+@pytest.mark.parametrize("letter", ["a", "é", "日"])
+def test_long_words_are_cut_and_nothing_is_lost(letter: str) -> None:
+    """A word of 10,000 letters becomes words of 128, whatever the letter."""
+    found = words.split(letter * 10_000)
+    assert "".join(found) == letter * 10_000
+    assert [len(word) for word in found] == [128] * 78 + [16]
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [(".", True), ("'", True), ("👍🏽", True), ("don't", False), ("7", False), ("日", False)],
+)
+def test_punctuation_has_neither_letter_nor_digit(word: str, expected: bool) -> None:
+    """Marks and symbols are punctuation, words and numbers are not."""
+    assert words.is_punctuation(word) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", ("", "")),
+        ("hel", ("", "hel")),
+        ("hello ", ("hello ", "")),
+        ("say hel", ("say ", "hel")),
+        ("well-kn", ("well-", "kn")),
+        ("don'", ("", "don'")),
+        ("don't", ("", "don't")),
+        ("a'' ", ("a'' ", "")),
+        ("a''", ("a''", "")),
+        ("stop.", ("stop.", "")),
+        ("'ti", ("'", "ti")),
+        ("❤\ufe0flov", ("❤\ufe0f", "lov")),
+        ("👩\u200d", ("👩\u200d", "")),
+        ("क\u200d", ("", "क\u200d")),
+    ],
+)
+def test_the_last_word_of_a_text_that_is_being_typed(text: str, expected: tuple[str, str]) -> None:
+    """White space and marks end a word; an apostrophe after letters may belong to it."""
+    assert words.split_last(text) == expected
+
+
+@given(texts)
+def test_a_begun_word_is_the_last_one(text: str) -> None:
+    """What is begun is the last word of the text, and with what is complete it is the text."""
+    normal = normalise(text)
+    complete, unfinished = words.split_last(normal)
+    assert complete + unfinished == normal
+    if normal[-1:].isalnum():
+        start, _ = words.spans(normal)[-1]
+        assert unfinished.endswith(normal[start:])
+        assert unfinished
+    if unfinished and len(unfinished) <= words.MAX_WORD_CHARACTERS:
+        begun = unfinished.rstrip("'\u200c\u200d")
+        assert begun in words.split(normal)
+        assert words.split(begun) == [begun]

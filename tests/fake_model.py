@@ -1,0 +1,72 @@
+"""A model whose numbers can be worked out by hand: each piece depends on the one before it only."""
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordgate.core.asks import Advance, Ask, LevelRows, TargetLogProbs
+from wordgate.core.levels import Levels
+
+
+class FakeModel:
+    """A bigram table behind the questions that the real model answers.
+
+    `probabilities[p, q]` is how likely piece q is after piece p; the zero state, which has read
+    nothing, is row -1, the last one: [pieces + 1, pieces]. A state is the last piece read.
+    `calls` counts what was asked, `rows` how many rows each call had.
+    """
+
+    start = -1
+
+    def __init__(self, levels: Levels, probabilities: NDArray[np.float64]) -> None:
+        self.levels = levels
+        self.probabilities = probabilities
+        self.calls: Counter[str] = Counter()
+
+    @classmethod
+    def random(cls, levels: Levels, seed: int, spread: float = 1.0) -> "FakeModel":
+        """A table drawn at random; the larger the spread, the more decided the model."""
+        generator = np.random.default_rng(seed)
+        size = levels.vocabulary
+        logits = spread * generator.normal(size=(size + 1, size))
+        weights = np.exp(logits)
+        return cls(levels, weights / weights.sum(1, keepdims=True))
+
+    def answer(self, asks: Sequence[Ask]) -> list[Any]:
+        """The answers, each computed on its own."""
+        return [self._answer(ask) for ask in asks]
+
+    def log_prob(self, state: int, piece: int) -> float:
+        """The value that `TargetLogProbs` gives for one question."""
+        level = self.levels.of(piece)
+        head = self._row(0, state)
+        if level == 0:
+            return float(head[piece])
+        row = self._row(level, state)
+        cluster = float(head[self.levels.head + level - 1])
+        return cluster + float(row[piece - self.levels.first(level)])
+
+    def _answer(self, ask: Ask) -> Any:
+        self.calls[type(ask).__name__] += 1
+        if isinstance(ask, Advance):
+            return [piece for _, piece in ask.steps]
+        if isinstance(ask, TargetLogProbs):
+            return [self.log_prob(state, piece) for state, piece in ask.questions]
+        assert isinstance(ask, LevelRows)
+        return [self._row(ask.level, state) for state in ask.states]
+
+    def _row(self, level: int, state: int) -> NDArray[np.float32]:
+        row = self.probabilities[state]
+        cuts = self.levels.cuts
+        if level:
+            shares = row[cuts[level - 1] : cuts[level]] / row[cuts[level - 1] : cuts[level]].sum()
+        else:
+            sums = [row[first:after].sum() for first, after in pairwise(cuts)]
+            shares = np.concatenate([row[: cuts[0]], sums])
+        with np.errstate(divide="ignore"):
+            logs: NDArray[np.float32] = np.log(shares).astype(np.float32)
+        return logs
