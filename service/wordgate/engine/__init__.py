@@ -1,0 +1,1 @@
+"""Bundles, the onnxruntime model, the state cache and the scheduler."""

@@ -1,0 +1,43 @@
+"""A model in this process, asked as a server would be.
+
+Knows a served model and an engine thread; does not know gRPC.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from pathlib import Path
+
+from wordgate.core.prediction import Query
+from wordgate.engine.answers import PredictionAnswer, ScoreAnswer
+from wordgate.engine.engine_thread import EngineThread
+from wordgate.engine.model import Runtime
+from wordgate.engine.scheduler import Scheduler, Urgency
+from wordgate.engine.served_model import ServedModel, open_model
+
+
+class LocalModel:
+    """Answers predictions and scores in process; many may be under way at once."""
+
+    def __init__(self, served: ServedModel) -> None:
+        self.served = served
+        self._thread = EngineThread(Scheduler())
+
+    @classmethod
+    def open(cls, path: Path, runtime: Runtime | None = None) -> "LocalModel":
+        """Load the bundle at `path`. Raises as `open_model`."""
+        return cls(open_model(path, runtime))
+
+    def ask_predict(self, query: Query) -> "Future[PredictionAnswer]":
+        """The likeliest next words."""
+        return self._thread.submit(self.served.network, self.served.predict(query))
+
+    def ask_score(
+        self, history: str, candidates: Sequence[str], count_eos: bool = True
+    ) -> "Future[ScoreAnswer]":
+        """Log-probabilities of candidates after a history."""
+        asks = self.served.score(history, candidates, count_eos)
+        return self._thread.submit(self.served.network, asks, Urgency.BULK)
+
+    def close(self) -> None:
+        """Finish what is under way, then stop."""
+        self._thread.close()

@@ -1,0 +1,269 @@
+"""The network in onnxruntime: answers what the algorithms ask.
+
+Knows a bundle's graphs, states and rows; knows nothing of text. Answers do not depend on which
+questions are asked together: rows are computed independently, and in an int8 bundle every matrix
+product is an exact sum of integers.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Protocol
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from wordgate.core.asks import Advance, Ask, LevelRows, Row, State, TargetLogProbs
+from wordgate.core.levels import Levels
+from wordgate.engine.manifest import NetworkSizes, Precision
+from wordgate.errors import InvalidBundle, InvalidConfiguration
+
+MAX_ROWS = 64
+"""Rows of one onnxruntime call; see docs/performance.md for the curve it was read from."""
+
+ONNXRUNTIME_VERSION: str = onnxruntime.__version__
+
+_WARM_UP_ROWS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
+_ZERO_POINT = 128
+_PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+
+
+class NetworkState:
+    """What the network remembers after reading some pieces. Never changed once made.
+
+    `hidden` [layers * width], uint8 (float32 in float32 bundles); `cells` float32 of that shape.
+    """
+
+    __slots__ = ("cells", "hidden")
+
+    def __init__(self, hidden: NDArray[Any], cells: NDArray[np.float32]) -> None:
+        self.hidden = hidden
+        self.cells = cells
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory that the values take."""
+        return int(self.hidden.nbytes + self.cells.nbytes)
+
+
+class CallObserver(Protocol):
+    """Is told of every onnxruntime call."""
+
+    def called(self, graph: str, rows: int, seconds: float) -> None:
+        """A call of a graph (`step`, `output-0` …) with this many rows took this long."""
+        ...
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """How onnxruntime is to run: the device and the threads inside one call."""
+
+    device: str = "cpu"
+    threads: int = 1
+
+
+class NetworkModel:
+    """A bundle's graphs behind the questions of `core.asks`."""
+
+    def __init__(
+        self,
+        path: Path,
+        sizes: NetworkSizes,
+        precision: Precision,
+        runtime: Runtime | None = None,
+        observer: CallObserver | None = None,
+    ) -> None:
+        """Raises `InvalidBundle` for graphs that cannot be loaded, `InvalidConfiguration` for a
+        device that is not there or that cannot run this precision."""
+        self.levels = Levels(sizes.cuts)
+        self._width = sizes.width
+        self._observer = observer
+        opener = _SessionOpener(path, precision, runtime or Runtime())
+        self._step = opener.open("step")
+        self._outputs = [opener.open(f"output-{n}") for n in range(self.levels.count)]
+        kind = "tensor(uint8)" if precision == "int8" else "tensor(float)"
+        hidden = {value.name: value.type for value in self._step.get_inputs()}.get("hidden")
+        if hidden != kind:
+            problem = f"step.onnx has hidden values of {hidden}; {precision} has {kind}"
+            raise InvalidBundle(path, "content", problem)
+        _check_size(path, "step", self._step.get_inputs(), "hidden", sizes.layers * sizes.width)
+        for level, session in enumerate(self._outputs):
+            name, entries = f"output-{level}", self.levels.width(level)
+            _check_size(path, name, session.get_inputs(), "top", sizes.width)
+            _check_size(path, name, session.get_outputs(), "log_probs", entries)
+        self.start: State = _zero_state(sizes, precision)
+
+    def answer(self, asks: Sequence[Ask]) -> list[Any]:
+        """The answers in order; questions of a kind are merged into calls of up to `MAX_ROWS`."""
+        advances = [ask for ask in asks if isinstance(ask, Advance)]
+        targets = [ask for ask in asks if isinstance(ask, TargetLogProbs)]
+        rows = [ask for ask in asks if isinstance(ask, LevelRows)]
+        answers = {
+            Advance: iter(self._advance(advances)),
+            TargetLogProbs: iter(self._target_log_probs(targets)),
+            LevelRows: iter(self._level_rows(rows)),
+        }
+        return [next(answers[type(ask)]) for ask in asks]
+
+    def warm_up(self) -> None:
+        """Run every graph at the sizes that will be used, so that no client pays for it."""
+        for rows in _WARM_UP_ROWS:
+            states = self._advance([Advance([(self.start, 0)] * rows)])[0]
+            for level in range(self.levels.count):
+                self._level_rows([LevelRows(level, states)])
+            last = [self.levels.cuts[level] - 1 for level in range(self.levels.count)]
+            for piece in last:
+                self._target_log_probs([TargetLogProbs([(s, piece) for s in states])])
+
+    def _advance(self, asks: Sequence[Advance]) -> list[list[State]]:
+        steps = [step for ask in asks for step in ask.steps]
+        states: list[State] = []
+        for part in _parts(steps):
+            feed = {
+                "token": np.fromiter((piece for _, piece in part), np.int64, len(part)),
+                "hidden": np.stack([state.hidden for state, _ in part]),
+                "cells": np.stack([state.cells for state, _ in part]),
+            }
+            hidden, cells = self._run("step", self._step, None, feed, len(part))
+            states.extend(
+                NetworkState(hidden[row].copy(), cells[row].copy()) for row in range(len(part))
+            )
+        return _divide(states, asks)
+
+    def _target_log_probs(self, asks: Sequence[TargetLogProbs]) -> list[list[float]]:
+        questions = [question for ask in asks for question in ask.questions]
+        levels = [self.levels.of(piece) for _, piece in questions]
+        head = [
+            (state, piece if level == 0 else self.levels.head + level - 1)
+            for (state, piece), level in zip(questions, levels, strict=True)
+        ]
+        values = self._targets(0, head)
+        for level in range(1, self.levels.count):
+            places = [place for place, found in enumerate(levels) if found == level]
+            first = self.levels.first(level)
+            inside = [(questions[p][0], questions[p][1] - first) for p in places]
+            for place, value in zip(places, self._targets(level, inside), strict=True):
+                values[place] += value
+        return _divide(values, asks)
+
+    def _targets(self, level: int, questions: Sequence[tuple[State, int]]) -> list[float]:
+        """Named entries of a level's rows; neighbours with the same state share a row."""
+        values: list[float] = []
+        shared = [list(group) for _, group in groupby(questions, key=lambda asked: id(asked[0]))]
+        for part in _parts(shared):
+            flat = [(row, entry) for row, group in enumerate(part) for _, entry in group]
+            places = np.array(flat, dtype=np.int64)
+            feed = {
+                "top": self._top(group[0][0] for group in part),
+                "row": np.ascontiguousarray(places[:, 0]),
+                "target": np.ascontiguousarray(places[:, 1]),
+            }
+            [found] = self._output(level, "target_log_probs", feed, len(part))
+            values.extend(found.tolist())
+        return values
+
+    def _level_rows(self, asks: Sequence[LevelRows]) -> list[list[Row]]:
+        answers: dict[int, list[list[Row]]] = {}
+        for level in sorted({ask.level for ask in asks}):
+            mine = [ask for ask in asks if ask.level == level]
+            rows: list[Row] = []
+            for part in _parts([state for ask in mine for state in ask.states]):
+                none = np.zeros(0, np.int64)
+                feed = {"top": self._top(part), "row": none, "target": none}
+                rows.extend(self._output(level, "log_probs", feed, len(part))[0])
+            answers[level] = _divide(rows, mine)
+        return [answers[ask.level].pop(0) for ask in asks]
+
+    def _top(self, states: Iterable[State]) -> NDArray[Any]:
+        return np.stack([state.hidden[-self._width :] for state in states])
+
+    def _output(self, level: int, wanted: str, feed: dict[str, Any], rows: int) -> list[Any]:
+        return self._run(f"output-{level}", self._outputs[level], [wanted], feed, rows)
+
+    def _run(
+        self,
+        name: str,
+        session: onnxruntime.InferenceSession,
+        wanted: list[str] | None,
+        feed: dict[str, Any],
+        rows: int,
+    ) -> list[Any]:
+        began = perf_counter()
+        found: list[Any] = session.run(wanted, feed)
+        if self._observer is not None:
+            self._observer.called(name, rows, perf_counter() - began)
+        return found
+
+
+class _SessionOpener:
+    """Opens a bundle's graphs with the same options."""
+
+    def __init__(self, path: Path, precision: Precision, runtime: Runtime) -> None:
+        self._path = path
+        self._provider = _provider(path, precision, runtime)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = runtime.threads
+        options.inter_op_num_threads = 1
+        options.enable_mem_pattern = False
+        options.log_severity_level = 3
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.add_session_config_entry("session.x64quantprecision", "1")
+        self._options = options
+
+    def open(self, graph: str) -> onnxruntime.InferenceSession:
+        try:
+            return onnxruntime.InferenceSession(
+                str(self._path / f"{graph}.onnx"), self._options, providers=[self._provider]
+            )
+        except Exception as error:  # noqa: BLE001  onnxruntime has no common error of its own
+            problem = f"{graph}.onnx cannot be loaded: {error}"
+            raise InvalidBundle(self._path, "content", problem) from None
+
+
+def _check_size(path: Path, graph: str, values: Sequence[Any], name: str, size: int) -> None:
+    """Raise `InvalidBundle` unless a graph's value of this name has rows of this size."""
+    found = {value.name: value.shape[-1] for value in values}.get(name)
+    if found != size:
+        problem = f"{graph}.onnx has {name} of {found}, the manifest's sizes make it {size}"
+        raise InvalidBundle(path, "content", problem)
+
+
+def _zero_state(sizes: NetworkSizes, precision: Precision) -> NetworkState:
+    size = sizes.layers * sizes.width
+    cells = np.zeros(size, np.float32)
+    if precision == "int8":
+        return NetworkState(np.full(size, _ZERO_POINT, np.uint8), cells)
+    return NetworkState(np.zeros(size, np.float32), cells)
+
+
+def _provider(path: Path, precision: Precision, runtime: Runtime) -> str:
+    wanted = _PROVIDERS.get(runtime.device)
+    if wanted is None:
+        raise InvalidConfiguration("device", f"{runtime.device!r} is unknown; cpu or cuda")
+    if runtime.device == "cuda" and precision != "float32":
+        raise InvalidConfiguration(
+            "device",
+            f"cuda cannot run {path}, which is int8; export it with --precision float32",
+        )
+    if wanted not in onnxruntime.get_available_providers():
+        raise InvalidConfiguration(
+            "device", f"{runtime.device} needs an onnxruntime with {wanted}; this one has none"
+        )
+    return wanted
+
+
+def _parts(rows: Sequence[Any]) -> Iterable[Sequence[Any]]:
+    return (rows[first : first + MAX_ROWS] for first in range(0, len(rows), MAX_ROWS))
+
+
+def _divide(rows: list[Any], asks: Sequence[Ask]) -> list[list[Any]]:
+    """Hand a flat list of answers back to the asks that they belong to."""
+    divided = []
+    first = 0
+    for ask in asks:
+        divided.append(rows[first : first + len(ask)])
+        first += len(ask)
+    return divided

@@ -1,0 +1,187 @@
+"""One owner of all live work: gathers what it asks, asks once, hands the answers back.
+
+Knows generators, classes and rows; does not know text, onnxruntime, threads or sockets. It never
+waits for company: each step takes what is there. A question of more rows than one call takes is
+answered in parts, so that nobody waits behind a large one.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from time import monotonic
+from typing import Any
+
+from wordgate.core.asks import Advance, Ask, Asks, Model
+from wordgate.errors import Cancelled, DeadlineExceeded, Overloaded
+
+DEFAULT_MAX_ROWS = 64
+DEFAULT_MAX_WAITING_ROWS = 20_000
+_BULK_SHARE = 4
+"""While interactive work fills every call, one row in this many is kept for bulk work."""
+
+_RETRY_AFTER_SECONDS = 0.5
+
+
+class Urgency(Enum):
+    """Who is waiting: a person (`INTERACTIVE`) or a program with much to do (`BULK`)."""
+
+    INTERACTIVE = "interactive"
+    BULK = "bulk"
+
+
+class Drop(Enum):
+    """Why work was dropped before it was done."""
+
+    CANCELLED = "cancelled"
+    DEADLINE = "deadline"
+
+
+@dataclass(eq=False)
+class Job:
+    """A generator on its way, with what it asks and the part that was already answered.
+
+    `done` is called once, with its result or with what went wrong. `deadline` is a moment of
+    `time.monotonic`. Set `cancelled` to have it dropped before the next call. `admitted` work,
+    of a session that was let in before, is taken however much is waiting.
+    """
+
+    model: Model
+    asks: Asks[Any]
+    done: Callable[[Any, BaseException | None], None]
+    urgency: Urgency = Urgency.INTERACTIVE
+    deadline: float | None = None
+    cancelled: Callable[[], bool] = lambda: False
+    admitted: bool = False
+    started: bool = False
+    ask: Ask = field(default_factory=lambda: Advance([]))
+    answered: list[Any] = field(default_factory=list)
+
+    @property
+    def rows(self) -> int:
+        """Rows of the present question that are still to be answered."""
+        return len(self.ask) - len(self.answered)
+
+
+class Scheduler:
+    """Drives jobs. `step` makes one round; nothing else advances them."""
+
+    def __init__(
+        self,
+        max_rows: int = DEFAULT_MAX_ROWS,
+        max_waiting_rows: int = DEFAULT_MAX_WAITING_ROWS,
+        dropped: Callable[[Drop], None] = lambda reason: None,
+    ) -> None:
+        self._max_rows = max_rows
+        self._max_waiting_rows = max_waiting_rows
+        self._dropped = dropped
+        self._queues: dict[Urgency, deque[Job]] = {urgency: deque() for urgency in Urgency}
+        self._waiting = dict.fromkeys(Urgency, 0)
+
+    @property
+    def jobs(self) -> int:
+        """How many generators are live."""
+        return sum(len(queue) for queue in self._queues.values())
+
+    @property
+    def waiting_rows(self) -> int:
+        """Rows asked for and not yet taken into a call. May be read by any thread."""
+        return sum(self._waiting.values())
+
+    def add(self, job: Job) -> None:
+        """Take a job up to its first question. Raises `Overloaded` when too many rows wait."""
+        unwanted = _unwanted(job)
+        if unwanted is not None:
+            self._drop(job, *unwanted)
+            return
+        waiting = self.waiting_rows
+        if waiting >= self._max_waiting_rows and not job.admitted:
+            raise Overloaded(f"{waiting} rows are waiting; try again soon", _RETRY_AFTER_SECONDS)
+        self._resume(job)
+
+    def step(self) -> bool:
+        """Drop what nobody waits for, ask the models once each, hand out; whether work is left."""
+        self._drop_unwanted()
+        taken = self._take()
+        by_model: dict[int, list[tuple[Job, Ask]]] = {}
+        for job, ask in taken:
+            by_model.setdefault(id(job.model), []).append((job, ask))
+        for group in by_model.values():
+            self._answer(group)
+        return self.jobs > 0
+
+    def _drop_unwanted(self) -> None:
+        for queue in self._queues.values():
+            for job in list(queue):
+                unwanted = _unwanted(job)
+                if unwanted is not None:
+                    queue.remove(job)
+                    self._waiting[job.urgency] -= job.rows
+                    self._drop(job, *unwanted)
+
+    def _drop(self, job: Job, reason: Drop, error: Exception) -> None:
+        job.asks.close()
+        self._dropped(reason)
+        job.done(None, error)
+
+    def _take(self) -> list[tuple[Job, Ask]]:
+        """Rows for one round: interactive ones first, a share kept for bulk work."""
+        kept = min(self._waiting[Urgency.BULK], self._max_rows // _BULK_SHARE)
+        taken, left = self._take_from(Urgency.INTERACTIVE, self._max_rows - kept)
+        more, _ = self._take_from(Urgency.BULK, left + kept)
+        return taken + more
+
+    def _take_from(self, urgency: Urgency, room: int) -> tuple[list[tuple[Job, Ask]], int]:
+        """Parts of questions in order of arrival, off the queue; and the room that is left."""
+        queue = self._queues[urgency]
+        taken: list[tuple[Job, Ask]] = []
+        while queue and room:
+            job = queue.popleft()
+            first = len(job.answered)
+            part = job.ask.part(first, min(len(job.ask), first + room))
+            self._waiting[urgency] -= len(part)
+            taken.append((job, part))
+            room -= len(part)
+        return taken, room
+
+    def _answer(self, group: list[tuple[Job, Ask]]) -> None:
+        try:
+            answers = group[0][0].model.answer([ask for _, ask in group])
+            pairs = list(zip(group, answers, strict=True))
+        except Exception as error:  # noqa: BLE001  whatever it is, its owners are told
+            for job, part in group:
+                self._waiting[job.urgency] -= job.rows - len(part)
+                job.asks.close()
+                job.done(None, error)
+            return
+        for (job, _), answer in pairs:
+            job.answered.extend(answer)
+            if job.rows:
+                self._queues[job.urgency].append(job)
+            else:
+                self._resume(job)
+
+    def _resume(self, job: Job) -> None:
+        """Send the complete answer; run on to the next question, or to the end."""
+        complete, job.answered = job.answered, []
+        try:
+            job.ask = job.asks.send(complete) if job.started else next(job.asks)
+            job.started = True
+            while len(job.ask) == 0:
+                job.ask = job.asks.send([])
+        except StopIteration as stop:
+            job.done(stop.value, None)
+        except Exception as error:  # noqa: BLE001  whatever it is, its owner is told
+            job.done(None, error)
+        else:
+            self._queues[job.urgency].append(job)
+            self._waiting[job.urgency] += job.rows
+
+
+def _unwanted(job: Job) -> tuple[Drop, Exception] | None:
+    """Why nobody waits for a job any more, and what its owner is told; or None."""
+    if job.cancelled():
+        return Drop.CANCELLED, Cancelled("nobody waits any more")
+    if job.deadline is not None and monotonic() >= job.deadline:
+        return Drop.DEADLINE, DeadlineExceeded("the deadline passed before the answer was there")
+    return None

@@ -1,0 +1,93 @@
+"""A model that is ready to answer: bundle, network, state cache.
+
+Knows how a bundle becomes a running model; does not know who asks or what drives the answers.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from wordgate.core.asks import Asks, drive
+from wordgate.core.prediction import Query, predict
+from wordgate.core.scoring import score_texts
+from wordgate.core.state_store import NoStore
+from wordgate.engine import bundle as bundles
+from wordgate.engine.answers import ModelName, PredictionAnswer, ScoreAnswer
+from wordgate.engine.bundle import Bundle
+from wordgate.engine.model import CallObserver, NetworkModel, Runtime
+from wordgate.engine.state_cache import DEFAULT_CACHE_BYTES, StateCache
+from wordgate.errors import InvalidBundle
+
+SMOKE_TOLERANCE = 1e-3
+"""Greatest difference from the published log-probabilities that is served."""
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """A loaded, checked and warm model. Its generators are run by a scheduler."""
+
+    bundle: Bundle
+    network: NetworkModel
+    cache: StateCache
+
+    @property
+    def name(self) -> ModelName:
+        """Name, version and precision, as every answer repeats them."""
+        manifest = self.bundle.manifest
+        return ModelName(manifest.name, str(manifest.version), manifest.precision)
+
+    def predict(self, query: Query) -> Asks[PredictionAnswer]:
+        """The likeliest next words (`core.prediction.predict`)."""
+        found = yield from predict(self.bundle.language, self.cache, query)
+        return PredictionAnswer(
+            found.suggestions, found.prefix, found.exact, found.expansions, self.name
+        )
+
+    def score(
+        self, history: str, candidates: Sequence[str], count_eos: bool = True
+    ) -> Asks[ScoreAnswer]:
+        """Log-probabilities of candidates (`core.scoring.score_texts`)."""
+        language = self.bundle.language
+        scored = yield from score_texts(language, self.cache, history, candidates, count_eos)
+        return ScoreAnswer(scored, count_eos, self.name)
+
+
+def open_model(
+    path: Path,
+    runtime: Runtime | None = None,
+    observer: CallObserver | None = None,
+    cache_bytes: int = DEFAULT_CACHE_BYTES,
+) -> ServedModel:
+    """Verify, load, check and warm up the bundle at `path`.
+
+    Raises `InvalidBundle` (see `bundle.load`; here also the reason `smoke`) and
+    `InvalidConfiguration` for a device that cannot run it.
+    """
+    bundle = bundles.load(path)
+    network = network_of(bundle, runtime, observer)
+    check_smoke(bundle, network)
+    network.warm_up()
+    cache = StateCache(network.start, bundle.digest, cache_bytes)
+    return ServedModel(bundle, network, cache)
+
+
+def network_of(
+    bundle: Bundle, runtime: Runtime | None = None, observer: CallObserver | None = None
+) -> NetworkModel:
+    """The graphs of a verified bundle in onnxruntime. Raises as `NetworkModel`."""
+    manifest = bundle.manifest
+    return NetworkModel(bundle.path, manifest.network, manifest.precision, runtime, observer)
+
+
+def check_smoke(bundle: Bundle, network: NetworkModel) -> None:
+    """Raise `InvalidBundle` unless the bundle's own questions are answered as it says."""
+    for case in bundle.manifest.smoke:
+        asks = score_texts(bundle.language, NoStore(network.start), case.history, [case.text])
+        [found] = drive(asks, network)
+        if not abs(found.log_prob - case.log_prob) <= SMOKE_TOLERANCE:
+            problem = (
+                f"{case.text!r} after {case.history!r} has log-probability {found.log_prob:.5f} "
+                f"here, {case.log_prob:.5f} when it was published; "
+                "this processor or onnxruntime computes something else"
+            )
+            raise InvalidBundle(bundle.path, "smoke", problem)

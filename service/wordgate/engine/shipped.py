@@ -1,0 +1,43 @@
+"""Where the model lies that comes with the package.
+
+Knows folders only: beside the package in a wheel, in the repository of a checkout.
+"""
+
+import json
+from pathlib import Path
+
+import wordgate
+from wordgate.engine.bundle import MANIFEST_FILE, find_versions
+from wordgate.errors import InvalidConfiguration
+
+SHIPPED_NAME = "en"
+
+
+def shipped_folder() -> Path:
+    """The newest shipped int8 bundle. Raises `InvalidConfiguration` when there is none."""
+    package = Path(wordgate.__file__).parent
+    for folder in (package / "models", package.parent.parent / "models"):
+        found = [path for path in find_versions(folder / SHIPPED_NAME) if _is_int8(path)]
+        if found:
+            return found[-1]
+    raise InvalidConfiguration("model", "this installation has no model; name one with --model")
+
+
+def newest_bundle(path: Path) -> Path:
+    """The bundle that a path names: itself, or the newest version in the folder.
+
+    Raises `InvalidConfiguration` when nothing is published there.
+    """
+    found = list(find_versions(path))
+    if not found:
+        problem = f"{path} is no bundle and holds none (a folder with {MANIFEST_FILE})"
+        raise InvalidConfiguration("model", problem)
+    return found[-1]
+
+
+def _is_int8(path: Path) -> bool:
+    try:
+        document = json.loads((path / MANIFEST_FILE).read_text("utf-8"))
+        return bool(document["precision"] == "int8")
+    except (OSError, ValueError, KeyError, TypeError):
+        return False

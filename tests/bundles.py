@@ -1,0 +1,151 @@
+"""Small bundles with random weights: real graphs, real files, nothing that was learned.
+
+Needs onnx (through `wordgate.training.graphs`), no torch. What such a bundle answers makes no
+sense, but it is a proper model: its probabilities sum to one and its smoke set is its own.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wordgate.core import words
+from wordgate.core.asks import drive
+from wordgate.core.language import Language
+from wordgate.core.levels import Levels
+from wordgate.core.pieces import BYTE_CHARACTERS, END_OF_WORD, Pieces, byte_level
+from wordgate.core.scoring import score_texts
+from wordgate.core.state_store import NoStore
+from wordgate.core.text import normalise
+from wordgate.engine.bundle import MANIFEST_FILE, TOKENIZER_FILE, WORDS_FILE
+from wordgate.engine.manifest import SCHEMA_VERSION, Manifest
+from wordgate.engine.model import NetworkModel
+from wordgate.training.graphs import Array, Weights, build
+
+TEXT = """
+the clouds are in the sky and the sun is in the sea . the keys to the cabinet are on the table .
+i don't know what london was like in the rain , but we were there all day long . it is a long way
+to the station ; can you tell me where the next train goes ? she said that he would come to see us
+in the morning , and that they had been happy together in a house by the sea . the cat sat on the
+mat . the dog ate the cake . nobody knows the reason why ! one two three four five six seven eight
+"""
+WRITTEN = {"i": "I", "london": "London"}
+NEVER = ("cabinet",)
+_SMOKE = (("", "the clouds are in the sky"), ("the keys to the", "cabinet are on"), ("", "ﬁn 🦆"))
+
+
+def write_bundle(
+    folder: Path,
+    *,
+    name: str = "tiny",
+    version: int = 1,
+    precision: str = "int8",
+    layers: int = 2,
+    width: int = 32,
+    seed: int = 0,
+) -> Path:
+    """Write a bundle into `folder/name/version`, which is returned.
+
+    The same arguments give the same bytes. The two precisions of one seed are the same network.
+    """
+    path = folder / name / str(version)
+    path.mkdir(parents=True)
+    pieces = _pieces()
+    levels = Levels((pieces.size // 4, pieces.size // 2, pieces.size))
+    files = build(random_weights(levels, layers, width, seed), precision)
+    files[TOKENIZER_FILE] = pieces.to_json().encode("utf-8")
+    files[WORDS_FILE] = _words_table().encode("utf-8")
+    for file, content in files.items():
+        (path / file).write_bytes(content)
+    document = _document(name, version, precision, files)
+    document["network"] = {
+        "vocabulary": pieces.size,
+        "layers": layers,
+        "width": width,
+        "cuts": levels.cuts,
+    }
+    document["smoke"] = _smoke(path, Manifest.model_validate(document), pieces)
+    (path / MANIFEST_FILE).write_text(json.dumps(document, indent=1), "utf-8")
+    return path
+
+
+def random_weights(levels: Levels, layers: int, width: int, seed: int) -> Weights:
+    """A network that was never trained; pieces with small numbers are likelier on the whole."""
+    generator = np.random.default_rng(seed)
+
+    def draw(*shape: int, spread: float) -> Array:
+        return generator.normal(scale=spread, size=shape).astype(np.float32)
+
+    rank = np.arange(1, levels.vocabulary + 1)
+    clusters = levels.count - 1
+    return Weights(
+        embedding=draw(levels.vocabulary, width, spread=1.0),
+        output_bias=(-np.log(rank)).astype(np.float32),
+        cluster_vectors=draw(clusters, width, spread=1.0),
+        cluster_bias=np.zeros(clusters, np.float32),
+        layer_weights=[draw(2 * width, 4 * width, spread=width**-0.5) for _ in range(layers)],
+        layer_biases=[draw(4 * width, spread=0.5) for _ in range(layers)],
+        levels=levels,
+    )
+
+
+def rewrite_manifest(path: Path, **changes: Any) -> None:
+    """Change top-level values of a bundle's `bundle.json`, for tests of what is refused."""
+    document = json.loads((path / MANIFEST_FILE).read_text("utf-8"))
+    (path / MANIFEST_FILE).write_text(json.dumps(document | changes), "utf-8")
+
+
+def _pieces() -> Pieces:
+    """All bytes, then what each word of the text is put together from, left to right.
+
+    The library that learns merges breaks ties by chance; these are always the same.
+    """
+    merges: dict[tuple[str, str], None] = {}
+    for word, _ in Counter(words.split(normalise(TEXT))).most_common():
+        written = list(byte_level(word))
+        merged, *rest = [*written[:-1], written[-1] + END_OF_WORD]
+        for part in rest:
+            merges[merged, part] = None
+            merged += part
+    whole = [first + second for first, second in merges]
+    names = [*whole, *(c + END_OF_WORD for c in BYTE_CHARACTERS), *BYTE_CHARACTERS]
+    return Pieces.from_merges(dict.fromkeys(names), list(merges))
+
+
+def _words_table() -> str:
+    written = [f"written\t{word}\t{form}\n" for word, form in WRITTEN.items()]
+    return "".join([*written, *(f"never\t{word}\n" for word in NEVER)])
+
+
+def _document(name: str, version: int, precision: str, files: dict[str, bytes]) -> dict[str, Any]:
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "name": name,
+        "version": version,
+        "precision": precision,
+        "language": "en",
+        "created": "2026-01-01T00:00:00Z",
+        "files": {
+            file: {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+            for file, content in sorted(files.items())
+        },
+        "network": {"vocabulary": 1, "layers": 1, "width": 1, "cuts": [1]},
+        "training": {"pieces": 0},
+        "figures": {"word_perplexity": 1000.0},
+        "text": [{"name": "none", "origin": "drawn at random", "licence": "Apache-2.0"}],
+        "smoke": [{"history": "", "text": "", "log_prob": 0.0}],
+    }
+
+
+def _smoke(path: Path, manifest: Manifest, pieces: Pieces) -> list[dict[str, Any]]:
+    """What the written graphs answer to a few questions."""
+    network = NetworkModel(path, manifest.network, manifest.precision)
+    language = Language(pieces, network.levels)
+    cases = []
+    for history, text in _SMOKE:
+        [found] = drive(score_texts(language, NoStore(network.start), history, [text]), network)
+        cases.append({"history": history, "text": text, "log_prob": found.log_prob})
+    return cases

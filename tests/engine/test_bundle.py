@@ -1,0 +1,254 @@
+"""Bundles are verified before they are served, and what is wrong is named."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import onnxruntime
+import pytest
+from tests.bundles import NEVER, WRITTEN, rewrite_manifest
+
+from wordgate.engine import bundle as bundles
+from wordgate.engine.bundle import Bundle, file_sha256, find_versions
+from wordgate.engine.model import NetworkModel, Runtime
+from wordgate.engine.served_model import open_model
+from wordgate.errors import InvalidBundle, InvalidConfiguration
+
+
+@pytest.fixture
+def copy(bundle: Path, tmp_path: Path) -> Path:
+    """A copy of the small bundle that may be spoilt."""
+    return Path(shutil.copytree(bundle, tmp_path / "copy"))
+
+
+def _manifest(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((path / "bundle.json").read_text("utf-8"))
+    return found
+
+
+def _replace(path: Path, name: str, content: bytes) -> None:
+    """Put other content into a bundle's file and its true checksum into the manifest."""
+    (path / name).write_bytes(content)
+    files = _manifest(path)["files"]
+    entry = {"sha256": file_sha256(path / name), "bytes": len(content)}
+    rewrite_manifest(path, files=files | {name: entry})
+
+
+def _refusal(path: Path) -> InvalidBundle:
+    with pytest.raises(InvalidBundle) as refused:
+        open_model(path)
+    assert refused.value.path == path
+    assert "\n" not in str(refused.value)
+    return refused.value
+
+
+def test_a_whole_bundle_is_loaded(loaded: Bundle, bundle: Path) -> None:
+    """Sizes, words and digest are those of the files."""
+    assert loaded.language.written == WRITTEN
+    assert loaded.language.never_suggested == set(NEVER)
+    assert loaded.language.levels.cuts == tuple(_manifest(bundle)["network"]["cuts"])
+    assert loaded.digest.hex() == file_sha256(bundle / "bundle.json")
+
+
+def test_a_whole_bundle_is_served(copy: Path) -> None:
+    """It opens, warm and with its name."""
+    served = open_model(copy)
+    assert str(served.name) == "tiny@1"
+    assert served.name.precision == "int8"
+
+
+@pytest.mark.parametrize("path", ["nowhere", "."])
+def test_a_folder_without_a_manifest_is_refused(tmp_path: Path, path: str) -> None:
+    """No `bundle.json`: nothing is there."""
+    assert _refusal(tmp_path / path).reason == "missing"
+
+
+@pytest.mark.parametrize("document", ["", "{", "[]", "null", "{}", '{"name": "en"}', "\x00\xff"])
+def test_a_manifest_that_is_none_is_refused(copy: Path, document: str) -> None:
+    """Broken JSON, or JSON that says no schema version."""
+    (copy / "bundle.json").write_text(document, "latin-1")
+    assert _refusal(copy).reason == "manifest"
+
+
+@pytest.mark.parametrize("version", [2, 99])
+def test_a_newer_schema_is_refused(copy: Path, version: int) -> None:
+    """What this package does not know yet it does not guess."""
+    rewrite_manifest(copy, schema_version=version)
+    assert _refusal(copy).reason == "schema"
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"schema_version": "1"}, "schema_version"),
+        ({"schema_version": None}, "schema_version"),
+        ({"colour": "blue"}, "colour"),
+        ({"precision": "int4"}, "precision"),
+        ({"name": "../en"}, "name"),
+        ({"version": 0}, "version"),
+        ({"smoke": []}, "smoke"),
+        ({"network": {"vocabulary": 1, "layers": 1, "width": 1, "cuts": []}}, "network.cuts"),
+    ],
+)
+def test_a_manifest_with_a_wrong_key_names_it(
+    copy: Path, changes: dict[str, Any], named: str
+) -> None:
+    """Unknown keys and impossible values are named by their place."""
+    rewrite_manifest(copy, **changes)
+    refusal = _refusal(copy)
+    assert refusal.reason == "manifest"
+    assert f": {named}: " in str(refusal)
+
+
+@pytest.mark.parametrize(
+    "name", ["step.onnx", "output-0.onnx", "embedding.bin", "tokenizer.json", "words.tsv"]
+)
+def test_a_missing_or_changed_file_is_named(copy: Path, name: str) -> None:
+    """A file that is gone, or of which one byte differs, is refused by name."""
+    whole = (copy / name).read_bytes()
+    (copy / name).write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    refusal = _refusal(copy)
+    assert (refusal.reason, name in str(refusal)) == ("checksum", True)
+    (copy / name).unlink()
+    refusal = _refusal(copy)
+    assert (refusal.reason, name in str(refusal)) == ("missing_file", True)
+
+
+@pytest.mark.parametrize("name", ["extra.txt", "folder/extra.txt", ".hidden"])
+def test_a_foreign_file_is_named(copy: Path, name: str) -> None:
+    """Whatever the manifest does not name has no business here."""
+    (copy / name).parent.mkdir(exist_ok=True)
+    (copy / name).write_text("hello")
+    refusal = _refusal(copy)
+    assert (refusal.reason, name in str(refusal)) == ("foreign_file", True)
+
+
+def test_a_link_to_nowhere_is_a_foreign_file(copy: Path) -> None:
+    """A broken link is there, and is not named."""
+    (copy / "link").symlink_to("nowhere")
+    assert _refusal(copy).reason == "foreign_file"
+
+
+def test_optional_weights_may_be_absent_but_not_changed(copy: Path) -> None:
+    """`weights.safetensors` need not be there; if it is, it is the one that was published."""
+    files = _manifest(copy)["files"]
+    (copy / "weights.safetensors").write_bytes(b"weights")
+    sha256 = file_sha256(copy / "weights.safetensors")
+    entry = {"sha256": sha256, "bytes": 7, "optional": True}
+    rewrite_manifest(copy, files=files | {"weights.safetensors": entry})
+    bundles.load(copy)
+    (copy / "weights.safetensors").write_bytes(b"Weights")
+    assert _refusal(copy).reason == "checksum"
+    (copy / "weights.safetensors").unlink()
+    bundles.load(copy)
+
+
+@pytest.mark.parametrize("missing", ["step.onnx", "tokenizer.json", "words.tsv", "output-1.onnx"])
+def test_a_manifest_that_names_too_few_files_is_refused(copy: Path, missing: str) -> None:
+    """What serving needs is missed even when the manifest does not name it."""
+    files = _manifest(copy)["files"]
+    rewrite_manifest(copy, files={name: e for name, e in files.items() if name != missing})
+    (copy / missing).unlink()
+    refusal = _refusal(copy)
+    assert (refusal.reason, missing in str(refusal)) == ("content", True)
+
+
+def test_a_tokenizer_of_another_size_is_refused(copy: Path) -> None:
+    """As many pieces as the network has, or none are served."""
+    network = _manifest(copy)["network"]
+    cuts = [*network["cuts"][:-1], network["vocabulary"] + 1]
+    rewrite_manifest(copy, network=network | {"vocabulary": cuts[-1], "cuts": cuts})
+    assert _refusal(copy).reason == "content"
+    rewrite_manifest(copy, network=network | {"vocabulary": cuts[-1]})
+    assert _refusal(copy).reason == "content"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("tokenizer.json", b"{}"),
+        ("tokenizer.json", b"\xff"),
+        ("words.tsv", b"written\ti\n"),
+        ("words.tsv", b"never\n"),
+        ("words.tsv", b"\xff\tx\n"),
+        ("step.onnx", b"no graph"),
+        ("output-1.onnx", b""),
+    ],
+)
+def test_content_that_cannot_be_read_is_refused(copy: Path, name: str, content: bytes) -> None:
+    """A file with its true checksum that is not what it should be is named."""
+    _replace(copy, name, content)
+    refusal = _refusal(copy)
+    assert (refusal.reason, name in str(refusal)) == ("content", True)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"layers": 3},
+        {"width": 16},
+        {"cuts": "fewer"},
+        {"cuts": "moved"},
+    ],
+    ids=str,
+)
+def test_graphs_of_another_size_are_refused(copy: Path, change: dict[str, Any]) -> None:
+    """Sizes that are not the graphs' are found before anything is served."""
+    network = _manifest(copy)["network"]
+    first, second, last = network["cuts"]
+    cuts = {"fewer": [first, last], "moved": [first - 1, second + 3, last]}
+    changed = {k: cuts[v] if isinstance(v, str) else v for k, v in change.items()}
+    rewrite_manifest(copy, network=network | changed)
+    assert _refusal(copy).reason == "content"
+
+
+@pytest.mark.parametrize("wrong", [0.002, -0.002, float("nan"), float("inf")])
+def test_a_smoke_set_that_is_off_is_refused(copy: Path, wrong: float) -> None:
+    """Another log-probability than was published, by more than 1e-3, is refused."""
+    smoke = _manifest(copy)["smoke"]
+    smoke[1]["log_prob"] += wrong
+    rewrite_manifest(copy, smoke=smoke)
+    refusal = _refusal(copy)
+    assert (refusal.reason, "cabinet are on" in str(refusal)) == ("smoke", True)
+
+
+def test_a_smoke_set_that_is_nearly_right_is_served(copy: Path) -> None:
+    """Other processors may differ by a little."""
+    smoke = _manifest(copy)["smoke"]
+    smoke[1]["log_prob"] += 5e-4
+    rewrite_manifest(copy, smoke=smoke)
+    open_model(copy)
+
+
+def test_cuda_cannot_run_int8(bundle: Path, loaded: Bundle) -> None:
+    """The bundle and what to do are named, whatever this machine has."""
+    manifest = loaded.manifest
+    with pytest.raises(InvalidConfiguration, match="int8; export it") as refused:
+        NetworkModel(bundle, manifest.network, manifest.precision, Runtime("cuda"))
+    assert refused.value.option == "device"
+    assert str(bundle) in str(refused.value)
+
+
+def test_a_device_that_is_not_there_is_named(
+    float_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without its provider in onnxruntime cuda is refused; other names are unknown."""
+    providers = ["CPUExecutionProvider"]
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: providers)
+    with pytest.raises(InvalidConfiguration, match="CUDAExecutionProvider"):
+        open_model(float_bundle, Runtime("cuda"))
+    with pytest.raises(InvalidConfiguration, match="'tpu' is unknown"):
+        open_model(float_bundle, Runtime("tpu"))
+
+
+def test_versions_are_found_in_the_order_of_their_numbers(bundle: Path, tmp_path: Path) -> None:
+    """At a model's folder, one above it, or at the version itself; 10 comes after 9."""
+    for place in ("en/10", "en/9", "de/1"):
+        shutil.copytree(bundle, tmp_path / place)
+    (tmp_path / "en" / "unfinished-x").mkdir()
+    assert [p.name for p in find_versions(tmp_path / "en")] == ["9", "10"]
+    names = [f"{p.parent.name}/{p.name}" for p in find_versions(tmp_path)]
+    assert names == ["de/1", "en/9", "en/10"]
+    assert list(find_versions(tmp_path / "en" / "9")) == [tmp_path / "en" / "9"]
+    assert list(find_versions(tmp_path / "nowhere")) == []

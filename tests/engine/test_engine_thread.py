@@ -1,0 +1,138 @@
+"""The thread on which all models run: futures, closing, cancelling."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import CancelledError
+from typing import Any
+
+import pytest
+from tests.fake_model import FakeModel
+
+from wordgate.core.asks import Advance, Ask, Asks
+from wordgate.core.levels import Levels
+from wordgate.engine.engine_thread import EngineThread
+from wordgate.engine.scheduler import Scheduler
+from wordgate.errors import DeadlineExceeded, Overloaded, Unavailable
+
+LEVELS = Levels((9,))
+_PATIENCE = 30.0
+
+
+class Gate(FakeModel):
+    """A model that answers when it is let, and says when it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__(LEVELS, FakeModel.random(LEVELS, 0).probabilities)
+        self.asked = threading.Event()
+        self.open = threading.Event()
+        self.sizes: list[list[int]] = []
+
+    def answer(self, asks: Sequence[Ask]) -> list[Any]:
+        """Waits for the gate."""
+        self.sizes.append([len(ask) for ask in asks])
+        self.asked.set()
+        assert self.open.wait(_PATIENCE)
+        return super().answer(asks)
+
+
+@pytest.fixture
+def model() -> Gate:
+    """A model whose gate is closed."""
+    return Gate()
+
+
+@pytest.fixture
+def thread(model: Gate) -> Iterator[EngineThread]:
+    """A running engine."""
+    engine = EngineThread(Scheduler(max_waiting_rows=100))
+    yield engine
+    model.open.set()
+    engine.close()
+
+
+def _advance(rows: int, questions: int = 1) -> Asks[list[int]]:
+    states = [0] * rows
+    for piece in range(questions):
+        states = yield Advance([(state, piece + 1) for state in states])
+    return states
+
+
+def test_a_result_comes_through_a_future(model: Gate, thread: EngineThread) -> None:
+    """What a generator returns is the future's result."""
+    model.open.set()
+    assert thread.submit(model, _advance(2, 3)).result(_PATIENCE) == [3, 3]
+
+
+def test_what_arrives_during_a_call_shares_the_next(model: Gate, thread: EngineThread) -> None:
+    """Jobs that came while the model was busy are asked together, without a timer."""
+    first = thread.submit(model, _advance(1))
+    assert model.asked.wait(_PATIENCE)
+    rest = [thread.submit(model, _advance(2)) for _ in range(3)]
+    model.open.set()
+    for future in (first, *rest):
+        future.result(_PATIENCE)
+    assert model.sizes == [[1], [2, 2, 2]]
+
+
+def test_a_cancelled_future_leaves_its_company_alone(model: Gate, thread: EngineThread) -> None:
+    """A job cancelled during its call is not asked again, and the others are answered."""
+    unwanted = thread.submit(model, _advance(1, 5))
+    assert model.asked.wait(_PATIENCE)
+    other = thread.submit(model, _advance(1, 2))
+    assert unwanted.cancel()
+    model.open.set()
+    assert other.result(_PATIENCE) == [2]
+    with pytest.raises(CancelledError):
+        unwanted.result(_PATIENCE)
+    assert sum(map(sum, model.sizes)) == 3
+
+
+def test_a_passed_deadline_is_an_error(model: Gate, thread: EngineThread) -> None:
+    """Late work is told so."""
+    model.open.set()
+    with pytest.raises(DeadlineExceeded):
+        thread.submit(model, _advance(1), deadline=0.0).result(_PATIENCE)
+
+
+def test_overload_is_an_error_of_the_future(model: Gate, thread: EngineThread) -> None:
+    """What comes when too many rows wait is refused; what was taken is answered."""
+    busy = thread.submit(model, _advance(64))
+    assert model.asked.wait(_PATIENCE)
+    taken = thread.submit(model, _advance(100))
+    refused = thread.submit(model, _advance(1))
+    model.open.set()
+    with pytest.raises(Overloaded):
+        refused.result(_PATIENCE)
+    assert len(busy.result(_PATIENCE)) == 64
+    assert len(taken.result(_PATIENCE)) == 100
+
+
+def test_an_error_of_the_model_does_not_end_the_thread(thread: EngineThread) -> None:
+    """After a failure the next question is answered."""
+    broken, whole = Gate(), Gate()
+    broken.open.set()
+    whole.open.set()
+    with pytest.raises(IndexError):
+        thread.submit(broken, _fails()).result(_PATIENCE)
+    assert thread.submit(whole, _advance(1)).result(_PATIENCE) == [1]
+
+
+def _fails() -> Asks[None]:
+    yield Advance([(0, 1)])
+    raise IndexError("a bug")
+
+
+def test_closing_finishes_what_was_taken(model: Gate) -> None:
+    """Work under way is answered before the thread stops; new work is refused."""
+    thread = EngineThread(Scheduler())
+    taken = [thread.submit(model, _advance(1, 4)) for _ in range(3)]
+    assert model.asked.wait(_PATIENCE)
+    closing = threading.Thread(target=thread.close)
+    closing.start()
+    model.open.set()
+    closing.join(_PATIENCE)
+    assert not closing.is_alive()
+    assert [future.result(0) for future in taken] == [[4]] * 3
+    with pytest.raises(Unavailable):
+        thread.submit(model, _advance(1))
+    thread.close()

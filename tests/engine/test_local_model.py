@@ -1,0 +1,102 @@
+"""A model in this process, asked as a server would be."""
+
+from pathlib import Path
+
+import pytest
+from tests.bundles import rewrite_manifest, write_bundle
+
+import wordgate
+from wordgate.core.asks import drive
+from wordgate.core.prediction import Query, predict
+from wordgate.core.scoring import score_texts
+from wordgate.core.state_store import NoStore
+from wordgate.engine.local_model import LocalModel
+from wordgate.engine.shipped import newest_bundle, shipped_folder
+from wordgate.errors import InvalidBundle, InvalidConfiguration, InvalidInput
+
+HISTORY = "The keys to the cabinet are on the table. " * 40
+
+
+def test_answers_name_their_model(local: LocalModel) -> None:
+    """Every answer says which model, version and precision spoke."""
+    predicted = local.ask_predict(Query("the", "s")).result()
+    scored = local.ask_score("", ["the sea"], count_eos=False).result()
+    assert predicted.model == scored.model
+    assert (str(scored.model), scored.model.precision) == ("tiny@1", "int8")
+    assert not scored.counted_eos
+
+
+def test_answers_equal_the_algorithms_run_alone(local: LocalModel) -> None:
+    """A hundred questions under way at once, histories shared and long, change no bit."""
+    language, network = local.served.bundle.language, local.served.network
+    histories = ["", "the sea", HISTORY, f"{HISTORY} and then", HISTORY[:300]]
+    queries = [Query(history, prefix) for history in histories for prefix in ("", "s", "th")]
+    scores = [(history, ["the sea", "the sun", ""]) for history in histories]
+    predicted = [local.ask_predict(query) for query in queries * 5]
+    scored = [local.ask_score(*question) for question in scores * 5]
+    alone = [drive(predict(language, NoStore(network.start), q), network) for q in queries]
+    assert [
+        (future.result().suggestions, future.result().exact, future.result().expansions)
+        for future in predicted
+    ] == [(found.suggestions, found.exact, found.expansions) for found in alone] * 5
+    expected = [
+        drive(score_texts(language, NoStore(network.start), *question), network)
+        for question in scores
+    ]
+    assert [future.result().candidates for future in scored] == expected * 5
+
+
+def test_a_wrong_question_is_an_error_of_its_future(local: LocalModel) -> None:
+    """The field is named, and the next question is answered."""
+    with pytest.raises(InvalidInput) as refused:
+        local.ask_score("", []).result()
+    assert refused.value.field == "candidates"
+    assert local.ask_score("", ["the"]).result().candidates
+
+
+def test_float32_differs_by_rounding_only(local: LocalModel, float_bundle: Path) -> None:
+    """The same network in float32 is near the int8 one."""
+    other = LocalModel.open(float_bundle)
+    texts = ["the sea", "the sun in the morning", "🦆"]
+    ours = local.ask_score("", texts).result().candidates
+    theirs = other.ask_score("", texts).result()
+    other.close()
+    assert theirs.model.precision == "float32"
+    for one, two in zip(ours, theirs.candidates, strict=True):
+        assert one.log_prob == pytest.approx(two.log_prob, rel=0.05)
+
+
+def test_a_bad_bundle_is_not_opened(tmp_path: Path) -> None:
+    """Opening verifies first."""
+    path = write_bundle(tmp_path)
+    rewrite_manifest(path, schema_version=99)
+    with pytest.raises(InvalidBundle):
+        LocalModel.open(path)
+
+
+def test_the_newest_version_of_a_folder_is_meant(tmp_path: Path) -> None:
+    """A folder of versions names its newest; a folder of nothing is refused."""
+    for version in (2, 10, 9):
+        write_bundle(tmp_path, version=version, layers=1, width=8)
+    assert newest_bundle(tmp_path / "tiny").name == "10"
+    assert newest_bundle(tmp_path / "tiny" / "9").name == "9"
+    with pytest.raises(InvalidConfiguration) as refused:
+        newest_bundle(tmp_path / "nowhere")
+    assert refused.value.option == "model"
+
+
+def test_the_shipped_model_is_the_newest_int8(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside the package, or in the checkout around it; float32 versions are not meant."""
+    package = tmp_path / "service" / "wordgate"
+    package.mkdir(parents=True)
+    monkeypatch.setattr(wordgate, "__file__", str(package / "__init__.py"))
+    with pytest.raises(InvalidConfiguration, match="no model"):
+        shipped_folder()
+    models = tmp_path / "models"
+    write_bundle(models, name="en", version=1, layers=1, width=8)
+    write_bundle(models, name="en", version=2, layers=1, width=8, precision="float32")
+    assert shipped_folder() == models / "en" / "1"
+    write_bundle(package / "models", name="en", version=1, layers=1, width=8)
+    assert shipped_folder() == package / "models" / "en" / "1"

@@ -1,0 +1,168 @@
+"""The promise: the same bits, whoever else is being served.
+
+Held on a network of the shipped one's size, with weights drawn at random.
+"""
+
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.bundles import random_weights
+
+from wordgate.core.asks import Advance, Asks, LevelRows, State, TargetLogProbs, drive
+from wordgate.core.history import read_words
+from wordgate.core.levels import Levels
+from wordgate.core.pieces import BYTE_CHARACTERS, END_OF_WORD, Pieces
+from wordgate.core.scoring import score
+from wordgate.core.search import Found, Search, likeliest_words
+from wordgate.core.state_store import NoStore
+from wordgate.engine.engine_thread import EngineThread
+from wordgate.engine.manifest import NetworkSizes
+from wordgate.engine.model import NetworkModel, Runtime
+from wordgate.engine.scheduler import Scheduler, Urgency
+from wordgate.engine.state_cache import StateCache
+from wordgate.training.graphs import build
+
+CUTS = (2000, 6000, 16_000)
+SIZES = NetworkSizes(vocabulary=16_000, layers=2, width=512, cuts=CUTS)
+BATCHES = (1, 2, 3, 5, 7, 8, 15, 16, 31, 33, 64)
+TEXT = (17, 1999, 2000, 5, 6000, 15_999, 301, 4500, 1, 12_345)
+HISTORY = [[17, 1999], [5], [6000, 301, 12], [15_999], [44], [4500, 2], [7], [7], [900], [3], [1]]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Graphs of a network of two layers of 512 and 16,000 pieces."""
+    place = tmp_path_factory.mktemp("real-sized")
+    for name, content in build(random_weights(Levels(CUTS), 2, 512, seed=1), "int8").items():
+        (place / name).write_bytes(content)
+    return place
+
+
+@pytest.fixture(scope="module")
+def model(folder: Path) -> NetworkModel:
+    """The network as it is served: one thread."""
+    return NetworkModel(folder, SIZES, "int8")
+
+
+@pytest.fixture(scope="module")
+def two_threads(folder: Path) -> NetworkModel:
+    """The same with two threads inside a call."""
+    return NetworkModel(folder, SIZES, "int8", Runtime(threads=2))
+
+
+@pytest.fixture(scope="module")
+def pieces() -> Pieces:
+    """16,000 pieces: pairs of letters, words of three, then bytes."""
+    letters = "etaoinshrdlucmfwypvbgkqjxz"
+    pairs = list(itertools.product(letters, letters))
+    triples = [(a + b, c + END_OF_WORD) for (a, b), c in itertools.product(pairs, letters)]
+    merges = [*pairs, *triples][: 16_000 - 513]
+    names = [c + end for end in ("", END_OF_WORD) for c in BYTE_CHARACTERS]
+    return Pieces.from_merges([*(a + b for a, b in merges), *names], merges)
+
+
+@pytest.fixture(scope="module")
+def strangers(model: NetworkModel) -> list[State]:
+    """64 states of other texts."""
+    generator = np.random.default_rng(3)
+    states = [model.start] * 64
+    for _ in range(3):
+        read = generator.integers(0, 16_000, 64).tolist()
+        [states] = model.answer([Advance(list(zip(states, read, strict=True)))])
+    return states
+
+
+def _bits(state: State) -> tuple[bytes, bytes]:
+    return state.hidden.tobytes(), state.cells.tobytes()
+
+
+def _among(mine: Any, others: Sequence[Any], place: int, size: int) -> list[Any]:
+    return [*others[:place], mine, *others[place : size - 1]]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_company_place_and_threads_change_no_bit(
+    model: NetworkModel, two_threads: NetworkModel, strangers: list[State], threads: int
+) -> None:
+    """A state, its rows and its targets are the same alone and at any place of any batch."""
+    mine = strangers[40]
+    others = strangers[:40] + strangers[41:] + strangers[:1]
+    answers = [
+        model.answer([Advance([(mine, 77)])])[0][0],
+        *(model.answer([LevelRows(level, [mine])])[0][0] for level in range(3)),
+        *(model.answer([TargetLogProbs([(mine, piece)])])[0][0] for piece in TEXT),
+    ]
+    asked = model if threads == 1 else two_threads
+    for size in BATCHES:
+        for place in sorted({0, size // 2, size - 1}):
+            batch = _among(mine, others, place, size)
+            steps = [(state, 77 + abs(n - place)) for n, state in enumerate(batch)]
+            after = asked.answer([Advance(steps)])[0][place]
+            assert _bits(after) == _bits(answers[0])
+            for level in range(3):
+                row = asked.answer([LevelRows(level, batch)])[0][place]
+                assert row.tobytes() == answers[1 + level].tobytes()
+            questions = [(state, piece) for state in batch for piece in TEXT]
+            [found] = asked.answer([TargetLogProbs(questions)])
+            assert found[place * len(TEXT) : (place + 1) * len(TEXT)] == answers[4:]
+
+
+def test_a_cached_beginning_changes_no_bit(model: NetworkModel) -> None:
+    """The state after a history is the same read anew, from a cached beginning, and again."""
+    expected = _bits(drive(read_words(HISTORY, NoStore(model.start)), model))
+    for already in range(len(HISTORY) + 1):
+        cache = StateCache(model.start, b"seed")
+        drive(read_words(HISTORY[:already], cache), model)
+        assert _bits(drive(read_words(HISTORY, cache), model)) == expected
+        assert _bits(drive(read_words(HISTORY, cache), model)) == expected
+
+
+def test_many_candidates_are_scored_as_each_alone(model: NetworkModel) -> None:
+    """Candidates over one prefix tree have the bits of the chain rule."""
+    generator = np.random.default_rng(9)
+    candidates = [generator.integers(0, 16_000, n % 7).tolist() for n in range(30)]
+    candidates += [[*TEXT[:n]] for n in range(len(TEXT))]
+    together = drive(score(candidates, model.start), model)
+    for candidate, found in zip(candidates, together, strict=True):
+        state, total = model.start, 0.0
+        for piece in candidate:
+            total += model.answer([TargetLogProbs([(state, piece)])])[0][0]
+            state = model.answer([Advance([(state, piece)])])[0][0]
+        assert found == total
+
+
+def test_strangers_in_the_scheduler_change_no_bit(
+    model: NetworkModel, two_threads: NetworkModel, pieces: Pieces
+) -> None:
+    """A search and a scoring give the same bits alone and amid others' work, with the words of
+    both classes merged into the same calls."""
+    assert pieces.size == 16_000
+    levels = Levels(CUTS)
+
+    def searched(cache: StateCache | NoStore, prefix: bytes) -> Asks[Found]:
+        start = yield from read_words(HISTORY, cache)
+        search = Search(5, prefix, max_expansions=100)
+        return (yield from likeliest_words(pieces, levels, start, search))
+
+    def scored(cache: StateCache | NoStore, beginning: int) -> Asks[list[float]]:
+        start = yield from read_words(HISTORY[beginning:], cache)
+        return (yield from score([[*TEXT], [*TEXT[:3], 9], [beginning]], start))
+
+    alone = NoStore(model.start)
+    expected = [drive(searched(alone, prefix), model) for prefix in (b"", b"th")]
+    expected_scores = [drive(scored(alone, beginning), model) for beginning in range(4)]
+    assert expected[0].words
+    for asked in (model, two_threads):
+        engine = EngineThread(Scheduler())
+        cache = StateCache(asked.start, b"seed")
+        scores = [
+            engine.submit(asked, scored(cache, n), list(Urgency)[n % 2]) for n in [*range(4)] * 4
+        ]
+        searches = [engine.submit(asked, searched(cache, prefix)) for prefix in (b"", b"th")]
+        assert [future.result(60) for future in searches] == expected
+        assert [future.result(60) for future in scores] == expected_scores * 4
+        engine.close()

@@ -1,0 +1,316 @@
+"""One owner of all work: merging, parts, classes, dropping, failing."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from tests.fake_model import FakeModel
+
+from wordgate.core.asks import Advance, Ask, Asks, LevelRows, TargetLogProbs
+from wordgate.core.levels import Levels
+from wordgate.engine.scheduler import Drop, Job, Scheduler, Urgency
+from wordgate.errors import Cancelled, DeadlineExceeded, Overloaded
+
+LEVELS = Levels((4, 9))
+
+
+class Counting(FakeModel):
+    """A fake model that keeps the sizes of the questions of each call."""
+
+    def __init__(self) -> None:
+        super().__init__(LEVELS, FakeModel.random(LEVELS, 0).probabilities)
+        self.sizes: list[list[int]] = []
+
+    def answer(self, asks: Sequence[Ask]) -> list[Any]:
+        """As the fake model does."""
+        self.sizes.append([len(ask) for ask in asks])
+        return super().answer(asks)
+
+
+class Failing(FakeModel):
+    """A model that cannot answer."""
+
+    def __init__(self) -> None:
+        super().__init__(LEVELS, FakeModel.random(LEVELS, 0).probabilities)
+
+    def answer(self, asks: Sequence[Ask]) -> list[Any]:
+        """Fails."""
+        raise RuntimeError("out of memory")
+
+
+class Outcome:
+    """What became of a job; `calls` counts how often its owner was told."""
+
+    def __init__(self) -> None:
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self.calls = 0
+
+    def __call__(self, result: Any, error: BaseException | None) -> None:
+        """Take what the scheduler tells."""
+        self.result, self.error = result, error
+        self.calls += 1
+
+
+def _read(*pieces: int) -> Asks[list[float]]:
+    """Log-probabilities of pieces, one question after the other."""
+    found, state = [], -1
+    for piece in pieces:
+        [value] = yield TargetLogProbs([(state, piece)])
+        found.append(value)
+        [state] = yield Advance([(state, piece)])
+    return found
+
+
+def _wide(rows: int, piece: int = 1) -> Asks[list[float]]:
+    """One question of many rows."""
+    answer: list[float] = yield TargetLogProbs([(row % 9, piece) for row in range(rows)])
+    return answer
+
+
+def _submit(
+    scheduler: Scheduler, model: FakeModel, asks: Asks[Any], **options: Any
+) -> tuple[Job, Outcome]:
+    outcome = Outcome()
+    job = Job(model, asks, outcome, **options)
+    scheduler.add(job)
+    return job, outcome
+
+
+def _finish(scheduler: Scheduler) -> int:
+    """Rounds until nothing is left."""
+    rounds = 1
+    while scheduler.step():
+        rounds += 1
+    return rounds
+
+
+def test_questions_of_two_jobs_share_a_call() -> None:
+    """Jobs that came together are asked together, and each gets its own answers."""
+    model, scheduler = Counting(), Scheduler()
+    _, one = _submit(scheduler, model, _read(1, 5, 2))
+    _, other = _submit(scheduler, model, _read(3, 3, 8))
+    _finish(scheduler)
+    assert model.sizes == [[1, 1]] * 6
+    assert one.result == [model.log_prob(-1, 1), model.log_prob(1, 5), model.log_prob(5, 2)]
+    assert other.result == [model.log_prob(-1, 3), model.log_prob(3, 3), model.log_prob(3, 8)]
+    assert (one.calls, other.calls) == (1, 1)
+    assert scheduler.jobs == scheduler.waiting_rows == 0
+
+
+def test_questions_of_different_kinds_share_a_round() -> None:
+    """Whatever is asked, a round asks the model once."""
+
+    def rows() -> Asks[int]:
+        answer = yield LevelRows(1, [2, 3])
+        return len(answer)
+
+    model, scheduler = Counting(), Scheduler()
+    _, one = _submit(scheduler, model, rows())
+    _, other = _submit(scheduler, model, _wide(3))
+    _finish(scheduler)
+    assert model.sizes == [[2, 3]]
+    assert one.result == 2
+    assert len(other.result) == 3
+
+
+def test_a_large_question_is_answered_in_parts() -> None:
+    """More rows than a call takes are asked in several, and put together in order."""
+    model, scheduler = Counting(), Scheduler(max_rows=8)
+    _, outcome = _submit(scheduler, model, _wide(30))
+    assert scheduler.waiting_rows == 30
+    scheduler.step()
+    assert scheduler.waiting_rows == 22
+    _finish(scheduler)
+    assert model.sizes == [[8], [8], [8], [6]]
+    assert outcome.result == [model.log_prob(row % 9, 1) for row in range(30)]
+    assert scheduler.waiting_rows == 0
+
+
+def test_a_small_question_does_not_wait_for_a_large_one() -> None:
+    """A small job behind a large one of its class is answered by the second round."""
+    model, scheduler = Counting(), Scheduler(max_rows=8)
+    _submit(scheduler, model, _wide(100))
+    _, small = _submit(scheduler, model, _wide(1))
+    scheduler.step()
+    scheduler.step()
+    assert small.calls == 1
+
+
+def test_people_come_before_programs_and_leave_them_a_share() -> None:
+    """Interactive rows fill a call but for the quarter that bulk work waits for."""
+    model, scheduler = Counting(), Scheduler(max_rows=8)
+    _submit(scheduler, model, _wide(20), urgency=Urgency.BULK)
+    _submit(scheduler, model, _wide(20))
+    _finish(scheduler)
+    assert model.sizes[:3] == [[6, 2]] * 3
+    assert sum(map(sum, model.sizes)) == 40
+
+
+@pytest.mark.parametrize("urgency", Urgency)
+def test_a_class_alone_has_the_whole_call(urgency: Urgency) -> None:
+    """Nothing is kept for work that is not there."""
+    model, scheduler = Counting(), Scheduler(max_rows=8)
+    _submit(scheduler, model, _wide(16), urgency=urgency)
+    _finish(scheduler)
+    assert model.sizes == [[8], [8]]
+
+
+def test_bulk_work_takes_what_people_leave() -> None:
+    """Room that interactive work does not need goes to bulk work, more than its share."""
+    model, scheduler = Counting(), Scheduler(max_rows=8)
+    _submit(scheduler, model, _wide(20), urgency=Urgency.BULK)
+    _submit(scheduler, model, _wide(1))
+    scheduler.step()
+    assert model.sizes == [[1, 7]]
+
+
+def test_cancelled_work_is_dropped_and_its_company_answered() -> None:
+    """The others of a batch get their answers; the cancelled one costs no further row."""
+    dropped: list[Drop] = []
+    model, scheduler = Counting(), Scheduler(max_rows=8, dropped=dropped.append)
+    unwanted: list[bool] = []
+    closed: list[str] = []
+
+    def noticing() -> Asks[None]:
+        try:
+            yield from _wide(40)
+        finally:
+            closed.append("closed")
+
+    _, cancelled = _submit(scheduler, model, noticing(), cancelled=lambda: bool(unwanted))
+    _, first = _submit(scheduler, model, _read(1, 2))
+    scheduler.step()
+    unwanted.append(True)
+    _finish(scheduler)
+    assert isinstance(cancelled.error, Cancelled)
+    assert (cancelled.calls, closed, dropped) == (1, ["closed"], [Drop.CANCELLED])
+    assert first.result == [model.log_prob(-1, 1), model.log_prob(1, 2)]
+    assert model.sizes == [[8], [1], [1], [1], [1]]
+    assert scheduler.waiting_rows == 0
+
+
+def test_late_work_is_dropped() -> None:
+    """What is past its deadline is told so before the next call; what has time goes on."""
+    dropped: list[Drop] = []
+    model, scheduler = Counting(), Scheduler(dropped=dropped.append)
+    _, late = _submit(scheduler, model, _read(1, 2), deadline=0.0)
+    _, early = _submit(scheduler, model, _read(1, 2), deadline=math.inf)
+    _finish(scheduler)
+    assert isinstance(late.error, DeadlineExceeded)
+    assert early.result is not None
+    assert dropped == [Drop.DEADLINE]
+    assert model.sizes == [[1]] * 4
+
+
+def test_too_much_work_is_refused_at_once() -> None:
+    """Over the bound a job is refused with the time to come again; what was taken is finished."""
+    model, scheduler = Counting(), Scheduler(max_rows=8, max_waiting_rows=10)
+    _, taken = _submit(scheduler, model, _wide(10))
+    with pytest.raises(Overloaded) as refused:
+        _submit(scheduler, model, _wide(1))
+    assert refused.value.retry_after_seconds > 0
+    scheduler.step()
+    _, later = _submit(scheduler, model, _wide(1))
+    _finish(scheduler)
+    assert len(taken.result) == 10
+    assert len(later.result) == 1
+
+
+def test_work_that_was_let_in_before_is_taken_however_much_waits() -> None:
+    """A session that was admitted is not refused in the middle."""
+    model, scheduler = Counting(), Scheduler(max_rows=8, max_waiting_rows=10)
+    _submit(scheduler, model, _wide(10))
+    _, admitted = _submit(scheduler, model, _wide(1), admitted=True)
+    _finish(scheduler)
+    assert len(admitted.result) == 1
+
+
+def test_work_that_comes_too_late_is_not_begun() -> None:
+    """A job past its deadline, or cancelled before it came, is dropped without a question."""
+    dropped: list[Drop] = []
+    model, scheduler = Counting(), Scheduler(dropped=dropped.append)
+    _, late = _submit(scheduler, model, _wide(1), deadline=0.0)
+    _, cancelled = _submit(scheduler, model, _wide(1), cancelled=lambda: True)
+    assert isinstance(late.error, DeadlineExceeded)
+    assert isinstance(cancelled.error, Cancelled)
+    assert dropped == [Drop.DEADLINE, Drop.CANCELLED]
+    assert scheduler.jobs == 0
+
+
+def test_a_model_that_fails_tells_all_its_owners() -> None:
+    """Every job of the failed call has the error; other models and later work go on."""
+    good, bad, scheduler = Counting(), Failing(), Scheduler()
+    failed = [_submit(scheduler, bad, _read(1, 2))[1] for _ in range(2)]
+    _, answered = _submit(scheduler, good, _read(1, 2))
+    _finish(scheduler)
+    assert [str(outcome.error) for outcome in failed] == ["out of memory"] * 2
+    assert answered.result is not None
+    assert scheduler.jobs == scheduler.waiting_rows == 0
+    _, later = _submit(scheduler, good, _read(1))
+    _finish(scheduler)
+    assert later.error is None
+
+
+def test_a_model_that_answers_too_little_is_one_that_fails() -> None:
+    """An answer missing is told to the owners; the scheduler goes on."""
+
+    class Silent(FakeModel):
+        def answer(self, asks: Sequence[Ask]) -> list[Any]:
+            return []
+
+    scheduler = Scheduler()
+    silent = Silent(LEVELS, FakeModel.random(LEVELS, 0).probabilities)
+    _, outcome = _submit(scheduler, silent, _read(1))
+    assert not scheduler.step()
+    assert isinstance(outcome.error, ValueError)
+
+
+def test_a_large_question_that_fails_leaves_no_row_waiting() -> None:
+    """When a part of a question fails, the rest of it is forgotten."""
+    scheduler = Scheduler(max_rows=8)
+    _, outcome = _submit(scheduler, Failing(), _wide(30))
+    assert not scheduler.step()
+    assert isinstance(outcome.error, RuntimeError)
+    assert scheduler.waiting_rows == 0
+
+
+def test_an_algorithm_that_fails_tells_its_owner_alone() -> None:
+    """An error inside one generator, at once or later, is its own."""
+
+    def broken(questions: int) -> Asks[None]:
+        for _ in range(questions):
+            yield from _wide(1)
+        raise ValueError("a bug")
+
+    model, scheduler = Counting(), Scheduler()
+    outcomes = [_submit(scheduler, model, broken(count))[1] for count in (0, 1, 2)]
+    _, other = _submit(scheduler, model, _read(1, 2))
+    _finish(scheduler)
+    assert all(isinstance(outcome.error, ValueError) for outcome in outcomes)
+    assert other.error is None
+
+
+def test_a_question_of_no_rows_costs_no_call() -> None:
+    """Empty questions are answered with nothing, without the model."""
+
+    def nothing() -> Asks[list[Any]]:
+        states = yield Advance([])
+        values = yield TargetLogProbs([])
+        return [states, values]
+
+    model, scheduler = Counting(), Scheduler()
+    _, outcome = _submit(scheduler, model, nothing())
+    assert outcome.result == [[], []]
+    assert not scheduler.step()
+    assert model.sizes == []
+
+
+def test_each_model_is_asked_for_its_own() -> None:
+    """Work for two models in one round makes one call of each."""
+    one, other, scheduler = Counting(), Counting(), Scheduler()
+    for model in (one, other, one):
+        _submit(scheduler, model, _wide(2))
+    _finish(scheduler)
+    assert (one.sizes, other.sizes) == ([[2, 2]], [[2]])

@@ -1,0 +1,67 @@
+"""States kept for later, bounded in bytes."""
+
+import numpy as np
+import pytest
+
+from wordgate.engine.model import NetworkState
+from wordgate.engine.state_cache import StateCache
+
+_ENTRY = 5 * 10 + 400
+
+
+def _state(value: int) -> NetworkState:
+    return NetworkState(np.full(10, value, np.uint8), np.full(10, value, np.float32))
+
+
+@pytest.fixture
+def cache() -> StateCache:
+    """Room for three states."""
+    return StateCache(_state(0), b"seed", 3 * _ENTRY + 10)
+
+
+def test_the_longest_beginning_is_found(cache: StateCache) -> None:
+    """Of several kept beginnings the longest is given, with how far it goes."""
+    one, two = _state(1), _state(2)
+    cache.keep(b"1", one)
+    cache.keep(b"2", two)
+    assert cache.longest([b"1", b"2", b"3"]) == (two, 2)
+    assert cache.longest([b"1", b"x", b"y"]) == (one, 1)
+    assert cache.longest([b"x"]) == (cache.start, 0)
+    assert cache.longest([]) == (cache.start, 0)
+
+
+def test_pieces_that_need_not_be_read_are_hits(cache: StateCache) -> None:
+    """Hits and misses count pieces."""
+    cache.keep(b"2", _state(2))
+    cache.longest([b"1", b"2", b"3"])
+    cache.longest([b"x", b"y"])
+    assert (cache.hits, cache.misses) == (2, 3)
+
+
+def test_the_least_recently_used_makes_room(cache: StateCache) -> None:
+    """A state that was asked for lately stays; the bound in bytes is kept."""
+    for key in (b"1", b"2", b"3"):
+        cache.keep(key, _state(1))
+    cache.longest([b"1"])
+    cache.keep(b"4", _state(4))
+    assert cache.longest([b"2"])[1] == 0
+    assert cache.longest([b"1"])[1] == cache.longest([b"3"])[1] == cache.longest([b"4"])[1] == 1
+    assert cache.evictions == 1
+    assert cache.nbytes == 3 * _ENTRY
+
+
+def test_keeping_again_takes_no_more_room(cache: StateCache) -> None:
+    """The same key twice is one entry, its newest use counting."""
+    for key in (b"1", b"1", b"2", b"3", b"1", b"4"):
+        cache.keep(key, _state(1))
+    assert cache.nbytes == 3 * _ENTRY
+    assert cache.longest([b"1"])[1] == 1
+    assert cache.longest([b"2"])[1] == 0
+
+
+def test_no_room_keeps_nothing() -> None:
+    """A cache of no bytes is a cache that always misses."""
+    cache = StateCache(_state(0), b"", 0)
+    cache.keep(b"1", _state(1))
+    assert cache.longest([b"1"]) == (cache.start, 0)
+    assert cache.nbytes == 0
