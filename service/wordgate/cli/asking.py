@@ -1,0 +1,61 @@
+"""Options and opening that all commands share which ask a model, here or on a server."""
+
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from wordgate.engine.answers import Asked, ModelName
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def model_options(command: F) -> F:
+    """`--model PATH` or `--server HOST:PORT`."""
+    options = [
+        click.option(
+            "--model",
+            type=click.Path(path_type=Path),
+            help="A bundle's folder, or one of versions.  [the shipped model]",
+        ),
+        click.option("--server", metavar="HOST:PORT", help="Ask a running server instead."),
+    ]
+    return functools.reduce(lambda decorated, option: option(decorated), options, command)
+
+
+def json_option(command: F) -> F:
+    """`--json`: one JSON document for programs."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
+
+
+@contextmanager
+def asked_model(model: Path | None, server: str | None) -> Iterator[Asked]:
+    """The model that the options name, open for questions."""
+    if model is not None and server is not None:
+        raise click.UsageError("name --model or --server, not both")
+    asked = _connect(server) if server else _open(model)
+    try:
+        yield asked
+    finally:
+        asked.close()
+
+
+def model_document(model: ModelName) -> dict[str, str]:
+    """Which model answered, as JSON documents of all commands have it."""
+    return {"name": model.name, "version": model.version, "precision": model.precision}
+
+
+def _connect(server: str) -> Asked:
+    from wordgate.client import Client
+
+    return Client(server)
+
+
+def _open(model: Path | None) -> Asked:
+    from wordgate.engine.local_model import LocalModel
+    from wordgate.engine.shipped import newest_bundle, shipped_folder
+
+    return LocalModel.open(newest_bundle(model) if model else shipped_folder())

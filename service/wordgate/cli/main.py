@@ -1,0 +1,109 @@
+"""The `wordgate` command: finds the commands and turns errors into one line and an exit code.
+
+Commands are imported when they are used, so that `wordgate predict` does not wait for a server's
+libraries, and a command whose extra is missing does not break the others.
+"""
+
+import importlib
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+
+import click
+
+from wordgate.errors import (
+    ExportRefused,
+    InvalidBundle,
+    InvalidConfiguration,
+    InvalidFile,
+    InvalidInput,
+    InvalidRecipe,
+    ModelNotFound,
+    Overloaded,
+    TrainingStopped,
+    Unavailable,
+    WordgateError,
+)
+
+COMMANDS = ("serve", "predict", "score", "evaluate", "models", "train", "export", "bench")
+
+EXIT_CODES: dict[type[WordgateError], int] = {
+    InvalidInput: 2,
+    InvalidConfiguration: 2,
+    InvalidRecipe: 2,
+    InvalidFile: 3,
+    InvalidBundle: 4,
+    ModelNotFound: 4,
+    ExportRefused: 5,
+    TrainingStopped: 5,
+    Overloaded: 6,
+    Unavailable: 6,
+}
+"""What the command line answers to the shell; any other error of ours is 1, a wrong option 2."""
+
+_SYSTEM_ERROR = 3
+"""What the system refuses: a folder that must not be written to, a disk that is full."""
+
+_INTERRUPTED = 130
+
+
+class _Commands(click.Group):
+    """Commands by the name of their module in this package."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"wordgate.cli.{cmd_name}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+
+def _version() -> str:
+    try:
+        return version("wordgate")
+    except PackageNotFoundError:
+        return "not installed"
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(_version(), prog_name="wordgate")
+def wordgate() -> None:
+    """An LSTM language model as a service: next words, and the likeliest of candidates."""
+
+
+def exit_code(error: WordgateError) -> int:
+    """The exit code for an error."""
+    return next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), 1)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command; a user's mistake is one line on standard error, never a stack trace."""
+    try:
+        wordgate.main(args=arguments, prog_name="wordgate", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        sys.exit(_INTERRUPTED)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+    except WordgateError as error:
+        click.echo(f"wordgate: {error}", err=True)
+        sys.exit(exit_code(error))
+    except OSError as error:
+        click.echo(f"wordgate: {_system_problem(error)}", err=True)
+        sys.exit(_SYSTEM_ERROR)
+
+
+def _system_problem(error: OSError) -> str:
+    problem = error.strerror or str(error) or type(error).__name__
+    return problem if error.filename is None else f"{error.filename}: {problem}"
+
+
+if __name__ == "__main__":
+    main()

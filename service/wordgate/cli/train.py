@@ -1,0 +1,130 @@
+"""`wordgate train`: train a network by a recipe, or by one written for given text files."""
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from wordgate.errors import WordgateError
+
+if TYPE_CHECKING:
+    from wordgate.training.loop import Outcome
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+_FOLDER = click.Path(file_okay=False, path_type=Path)
+_EXTRA = ("torch", "pydantic", "safetensors", "matplotlib")
+
+
+@click.command()
+@click.argument("recipe", type=_FILE, required=False)
+@click.option(
+    "--text",
+    "text_files",
+    type=_FILE,
+    multiple=True,
+    help="A text file; writes models/NAME/recipe.toml. Several: --text A --text B, or --text A B.",
+)
+@click.option("--name", help="Name of the model, for --text.")
+@click.option("--run-directory", type=_FOLDER, help="Of checkpoints and curves.  [runs/NAME]")
+@click.option("--max-minutes", type=click.FloatRange(min=0), help="Stop and save after so long.")
+@click.option(
+    "--text-folder",
+    type=_FOLDER,
+    envvar="WORDGATE_TEXT_FOLDER",
+    show_envvar=True,
+    help="Where the recipe's text files lie, if not where it says.",
+)
+@click.option(
+    "--resume/--fresh",
+    default=True,
+    help="Go on from the last checkpoint (as a rule), or begin again and drop it.",
+)
+@click.option(
+    "--cache-directory",
+    type=_FOLDER,
+    envvar="WORDGATE_CACHE",
+    default=Path.home() / ".cache" / "wordgate",
+    show_default="~/.cache/wordgate",
+    show_envvar=True,
+    help="Where text is kept that has been cut into pieces.",
+)
+@click.argument("more_text_files", type=_FILE, nargs=-1)
+def train(
+    recipe: Path | None,
+    text_files: tuple[Path, ...],
+    more_text_files: tuple[Path, ...],
+    name: str | None,
+    run_directory: Path | None,
+    max_minutes: float | None,
+    text_folder: Path | None,
+    resume: bool,
+    cache_directory: Path,
+) -> None:
+    """Train by RECIPE, or by a recipe written for text files of your own.
+
+    \b
+    wordgate train models/en/recipe.toml
+    wordgate train --text mails.txt chats.jsonl.gz --name mine
+
+    Text is .txt (a line is a passage) or .jsonl (field "text"), plain, .gz or .xz. A run that was
+    stopped or killed goes on from its last checkpoint and ends with the same weights.
+    """
+    path = _recipe_path(recipe, text_files, more_text_files, name)
+    # Threads that spin while they wait make a step ten times slower beside any other load.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    try:
+        from wordgate.training import recipe as recipes
+        from wordgate.training.run import Settings
+        from wordgate.training.run import train as run
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] not in _EXTRA:
+            raise
+        raise WordgateError(
+            f"training needs {error.name}, which is not installed: pip install 'wordgate[train]'"
+        ) from None
+    folder = run_directory or Path("runs") / recipes.load(path).name
+    # A recipe written for named files says itself where they are.
+    text_folder = None if text_files else text_folder
+    settings = Settings(folder, cache_directory, text_folder, max_minutes, fresh=not resume)
+    outcome = run(path, settings)
+    _tell(outcome, path)
+
+
+def _recipe_path(
+    recipe: Path | None,
+    text_files: tuple[Path, ...],
+    more: tuple[Path, ...],
+    name: str | None,
+) -> Path:
+    """The recipe that was named, or a new one for text files that were."""
+    if not text_files:
+        if recipe is None or more:
+            raise click.UsageError("name one recipe, or text files with --text FILES… --name NAME")
+        if name is not None:
+            raise click.UsageError("--name goes with --text; a recipe has its own name")
+        return recipe
+    if name is None:
+        raise click.UsageError("--text needs --name NAME, for models/NAME/recipe.toml")
+    from wordgate.engine.manifest import NAME_PATTERN
+    from wordgate.training.drafting import draft
+
+    if not re.fullmatch(NAME_PATTERN, name):
+        raise click.UsageError(
+            f"--name {name!r}: take lower-case letters, digits, - and _, a letter or digit first"
+        )
+    path = Path("models") / name / "recipe.toml"
+    draft(path, name, [*text_files, *([recipe] if recipe else []), *more])
+    click.echo(f"recipe: {path}", err=True)
+    return path
+
+
+def _tell(outcome: "Outcome", path: Path) -> None:
+    click.echo(f"{outcome.reason} after step {outcome.step}: {outcome.checkpoint}")
+    if outcome.held_out:
+        click.echo(f"held out: perplexity {outcome.held_out['word_perplexity']:.2f} a word")
+    if outcome.reason == "finished":
+        click.echo(f"next: wordgate export {outcome.checkpoint}")
+    else:
+        click.echo(f"go on with: wordgate train {path}")

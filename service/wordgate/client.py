@@ -1,0 +1,494 @@
+"""A typed client of a Wordgate server: `Client` blocks, `AsyncClient` is for asyncio.
+
+Knows the protocol and answers the same values as a model in this process. What the server refuses
+comes back as the error of `wordgate.errors` that it was: `InvalidInput` names the field.
+
+    with Client("127.0.0.1:50051") as client:
+        for suggestion in client.predict("the clouds are in the").suggestions:
+            print(suggestion.text, suggestion.probability)
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any, Self, TypeVar
+
+import grpc
+import grpc.aio
+from google.rpc.error_details_pb2 import BadRequest, ResourceInfo, RetryInfo
+from google.rpc.status_pb2 import Status
+
+from wordgate.api.v1 import (
+    models_pb2,
+    models_pb2_grpc,
+    prediction_pb2,
+    prediction_pb2_grpc,
+    scoring_pb2,
+    scoring_pb2_grpc,
+)
+from wordgate.core.prediction import Kind, Query, Suggestion
+from wordgate.core.scoring import Candidate
+from wordgate.core.text import refuse_surrogates
+from wordgate.engine.answers import ModelName, PredictionAnswer, ScoreAnswer
+from wordgate.errors import (
+    Cancelled,
+    DeadlineExceeded,
+    InvalidInput,
+    ModelNotFound,
+    Overloaded,
+    Unavailable,
+    WordgateError,
+)
+
+T = TypeVar("T")
+
+DEFAULT_TIMEOUT_SECONDS = 60.0
+_OPTIONS = (("grpc.keepalive_time_ms", 60_000), ("grpc.max_receive_message_length", -1))
+_CROSSED = "Internal error from Core"
+_STATUS_SECONDS = 0.25
+_DETAILS_KEY = "grpc-status-details-bin"
+_PRECISIONS = {models_pb2.PRECISION_INT8: "int8", models_pb2.PRECISION_FLOAT32: "float32"}
+_KINDS = {prediction_pb2.SUGGESTION_KIND_PUNCTUATION: Kind.PUNCTUATION}
+
+
+@dataclass(frozen=True)
+class ModelDescription:
+    """A served model; `digest` is the SHA-256 of its `bundle.json`."""
+
+    name: ModelName
+    is_default: bool
+    digest: str
+    vocabulary_size: int
+    layers: int
+    width: int
+    figures: dict[str, float]
+
+
+@dataclass(frozen=True)
+class ServerDescription:
+    """The server that answers, and what it accepts: every limit is the greatest accepted value."""
+
+    version: str
+    onnxruntime_version: str
+    device: str
+    limits: dict[str, int]
+
+
+@dataclass(frozen=True)
+class TypingAnswer:
+    """Suggestions for the text that was sent under this number; they replace `prefix`."""
+
+    sequence: int
+    prefix: str
+    prediction: PredictionAnswer
+
+
+class Client:
+    """Asks a server and waits. May be used by several threads."""
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        model: str = "",
+        timeout_seconds: float | None = DEFAULT_TIMEOUT_SECONDS,
+    ) -> None:
+        """`model` is `NAME` or `NAME@VERSION`; empty asks the server's default model."""
+        self._address = address
+        self._model = model
+        self._timeout = timeout_seconds
+        self._channel = grpc.insecure_channel(address, options=_OPTIONS)
+        self._prediction = prediction_pb2_grpc.PredictionServiceStub(self._channel)
+        self._scoring = scoring_pb2_grpc.ScoringServiceStub(self._channel)
+        self._models = models_pb2_grpc.ModelServiceStub(self._channel)
+
+    def predict(
+        self,
+        history: str,
+        prefix: str = "",
+        *,
+        max_suggestions: int = Query.max_suggestions,
+        allow_punctuation: bool = Query.allow_punctuation,
+        min_probability: float = Query.min_probability,
+    ) -> PredictionAnswer:
+        """The likeliest next words after `history` that begin with `prefix`."""
+        query = Query(history, prefix, max_suggestions, allow_punctuation, min_probability)
+        return _result(self.ask_predict(query))
+
+    def score(self, history: str, candidates: Sequence[str], count_eos: bool = True) -> ScoreAnswer:
+        """Log-probability of each candidate after `history`, natural logarithm."""
+        return _result(self.ask_score(history, candidates, count_eos))
+
+    def list_models(self) -> list[ModelDescription]:
+        """All that is served, in order of name and version."""
+        answered = _result(self._ask(self._models.ListModels, _LIST, lambda answer: answer.models))
+        return [_model_description(model) for model in answered]
+
+    def get_model(self) -> ModelDescription:
+        """The model that this client asks. Raises `ModelNotFound`."""
+        request = models_pb2.GetModelRequest(model=self._model)
+        return _result(self._ask(self._models.GetModel, request, _described))
+
+    def get_server(self) -> ServerDescription:
+        """The server's versions, device and limits."""
+        return _result(self._ask(self._models.ListModels, _LIST, _server_description))
+
+    def ask_predict(self, query: Query) -> "Future[PredictionAnswer]":
+        """As `predict`, without waiting. Cancelling the future cancels the request."""
+        request = _predict_request(self._model, query)
+        return self._ask(self._prediction.Predict, request, _prediction_answer)
+
+    def ask_score(
+        self, history: str, candidates: Sequence[str], count_eos: bool = True
+    ) -> "Future[ScoreAnswer]":
+        """As `score`, without waiting. Cancelling the future cancels the request."""
+        request = _score_request(self._model, history, candidates, count_eos)
+        return self._ask(self._scoring.Score, request, _score_answer)
+
+    def close(self) -> None:
+        """Close the connection; requests under way are cancelled."""
+        self._channel.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def _ask(self, method: Any, request: Any, parse: Callable[[Any], T]) -> "Future[T]":
+        call = method.future(request, timeout=self._timeout)
+        future: Future[T] = Future()
+
+        def settle(call: Any) -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                future.set_result(parse(call.result()))
+            except (grpc.RpcError, grpc.FutureCancelledError):
+                future.set_exception(_error(call, self._address))
+            except Exception as error:  # noqa: BLE001  whatever it is, its owner is told
+                future.set_exception(error)
+
+        future.add_done_callback(lambda done: call.cancel() if done.cancelled() else None)
+        call.add_done_callback(settle)
+        return future
+
+
+class AsyncClient:
+    """Asks a server from asyncio. Belongs to the event loop in which it was made."""
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        model: str = "",
+        timeout_seconds: float | None = DEFAULT_TIMEOUT_SECONDS,
+    ) -> None:
+        """`model` is `NAME` or `NAME@VERSION`; empty asks the server's default model."""
+        self._address = address
+        self._model = model
+        self._timeout = timeout_seconds
+        self._channel = grpc.aio.insecure_channel(address, options=_OPTIONS)
+        self._prediction = prediction_pb2_grpc.PredictionServiceStub(self._channel)
+        self._scoring = scoring_pb2_grpc.ScoringServiceStub(self._channel)
+        self._models = models_pb2_grpc.ModelServiceStub(self._channel)
+
+    async def predict(
+        self,
+        history: str,
+        prefix: str = "",
+        *,
+        max_suggestions: int = Query.max_suggestions,
+        allow_punctuation: bool = Query.allow_punctuation,
+        min_probability: float = Query.min_probability,
+    ) -> PredictionAnswer:
+        """The likeliest next words after `history` that begin with `prefix`."""
+        query = Query(history, prefix, max_suggestions, allow_punctuation, min_probability)
+        request = _predict_request(self._model, query)
+        return _prediction_answer(await self._ask(self._prediction.Predict, request))
+
+    async def score(
+        self, history: str, candidates: Sequence[str], count_eos: bool = True
+    ) -> ScoreAnswer:
+        """Log-probability of each candidate after `history`, natural logarithm."""
+        request = _score_request(self._model, history, candidates, count_eos)
+        return _score_answer(await self._ask(self._scoring.Score, request))
+
+    async def list_models(self) -> list[ModelDescription]:
+        """All that is served, in order of name and version."""
+        answer = await self._ask(self._models.ListModels, _LIST)
+        return [_model_description(model) for model in answer.models]
+
+    async def get_model(self) -> ModelDescription:
+        """The model that this client asks. Raises `ModelNotFound`."""
+        request = models_pb2.GetModelRequest(model=self._model)
+        return _described(await self._ask(self._models.GetModel, request))
+
+    async def get_server(self) -> ServerDescription:
+        """The server's versions, device and limits."""
+        return _server_description(await self._ask(self._models.ListModels, _LIST))
+
+    def type_session(
+        self,
+        *,
+        max_suggestions: int = Query.max_suggestions,
+        allow_punctuation: bool = Query.allow_punctuation,
+        min_probability: float = Query.min_probability,
+    ) -> "TypingSession":
+        """A typing session, to be entered with `async with`."""
+        configuration = prediction_pb2.SessionConfiguration(
+            model=self._model,
+            max_suggestions=max_suggestions,
+            allow_punctuation=allow_punctuation,
+            min_probability=min_probability,
+        )
+        return TypingSession(self._prediction.StreamPredict, configuration, self._address)
+
+    async def close(self) -> None:
+        """Close the connection; requests under way are cancelled."""
+        await self._channel.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.close()
+
+    async def _ask(self, method: Any, request: Any) -> Any:
+        try:
+            return await method(request, timeout=self._timeout)
+        except grpc.RpcError as error:
+            raise _error(error, self._address) from None
+
+
+class TypingSession:
+    """A text that grows, answered with suggestions; a newer text supersedes the one before it."""
+
+    def __init__(
+        self, method: Any, configuration: prediction_pb2.SessionConfiguration, address: str
+    ) -> None:
+        self._method = method
+        self._configuration = configuration
+        self._address = address
+        self._sequence = 0
+
+    async def send(self, text: str) -> int:
+        """Send everything up to the cursor; the number under which it is answered."""
+        refuse_surrogates(text, "text.text")
+        self._sequence += 1
+        event = prediction_pb2.SessionText(text=text)
+        await self._write(prediction_pb2.StreamPredictRequest(sequence=self._sequence, text=event))
+        return self._sequence
+
+    async def suggest(self, text: str) -> TypingAnswer:
+        """Send a text and wait for its answer; answers to earlier texts are passed over."""
+        sequence = await self.send(text)
+        async for answer in self:
+            if answer.sequence >= sequence:
+                return answer
+        raise Unavailable(f"{self._address} ended the session without an answer; open another")
+
+    async def finish(self) -> None:
+        """Say that no text follows; what is under way is still answered."""
+        await self._call.done_writing()
+
+    async def __aiter__(self) -> AsyncIterator[TypingAnswer]:
+        try:
+            while (answer := await self._call.read()) is not grpc.aio.EOF:
+                yield TypingAnswer(answer.sequence, answer.prefix, _prediction_answer(answer))
+        except grpc.RpcError:
+            raise await self._why_ended() from None
+
+    async def __aenter__(self) -> Self:
+        self._call = self._method()
+        await self._write(prediction_pb2.StreamPredictRequest(configuration=self._configuration))
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        self._call.cancel()
+
+    async def _write(self, request: prediction_pb2.StreamPredictRequest) -> None:
+        try:
+            await self._call.write(request)
+        except (grpc.RpcError, asyncio.InvalidStateError):
+            raise await self._why_ended() from None
+
+    async def _why_ended(self) -> WordgateError:
+        """What the server ended the session with.
+
+        A write that crosses the server's status on its way makes grpc.aio put an error of its own
+        in the status's place. As a rule the status follows, which nothing announces; sometimes it
+        is lost for good, and then another session has to be opened to learn it.
+        """
+        call = self._call
+        latest = monotonic() + _STATUS_SECONDS
+        while await call.details() == _CROSSED:
+            if monotonic() > latest:
+                return Unavailable(f"{self._address} ended the session; open another")
+            await asyncio.sleep(0.005)
+        code, details = await call.code(), await call.details()
+        initial, trailing = await call.initial_metadata(), await call.trailing_metadata()
+        return _error(grpc.aio.AioRpcError(code, initial, trailing, details), self._address)
+
+
+_LIST = models_pb2.ListModelsRequest()
+
+
+def _result(future: "Future[T]") -> T:
+    """The result; an interrupted wait cancels the request."""
+    try:
+        return future.result()
+    except BaseException:
+        future.cancel()
+        raise
+
+
+def _predict_request(model: str, query: Query) -> prediction_pb2.PredictRequest:
+    refuse_surrogates(query.history, "history")
+    refuse_surrogates(query.prefix, "prefix")
+    return prediction_pb2.PredictRequest(
+        model=model,
+        history=query.history,
+        prefix=query.prefix,
+        max_suggestions=query.max_suggestions,
+        allow_punctuation=query.allow_punctuation,
+        min_probability=query.min_probability,
+        max_expansions=query.max_expansions,
+    )
+
+
+def _score_request(
+    model: str, history: str, candidates: Sequence[str], count_eos: bool
+) -> scoring_pb2.ScoreRequest:
+    refuse_surrogates(history, "history")
+    for number, candidate in enumerate(candidates):
+        refuse_surrogates(candidate, f"candidates[{number}].text")
+    return scoring_pb2.ScoreRequest(
+        model=model,
+        history=history,
+        candidates=[scoring_pb2.Candidate(text=text) for text in candidates],
+        count_eos=count_eos,
+    )
+
+
+def _model_name(answered: models_pb2.ModelVersion) -> ModelName:
+    precision = _PRECISIONS.get(answered.precision, "unknown")
+    return ModelName(answered.name, answered.version, precision)
+
+
+def _prediction_answer(
+    answer: prediction_pb2.PredictResponse | prediction_pb2.StreamPredictResponse,
+) -> PredictionAnswer:
+    suggestions = [
+        Suggestion(found.text, found.log_prob, _KINDS.get(found.kind, Kind.WORD))
+        for found in answer.suggestions
+    ]
+    return PredictionAnswer(
+        suggestions, answer.prefix, answer.exact, answer.expansions, _model_name(answer.model)
+    )
+
+
+def _score_answer(answer: scoring_pb2.ScoreResponse) -> ScoreAnswer:
+    candidates = [
+        Candidate(found.text, found.log_prob, found.posterior, found.word_count, found.token_count)
+        for found in answer.candidates
+    ]
+    return ScoreAnswer(candidates, answer.counted_eos, _model_name(answer.model))
+
+
+def _described(answer: models_pb2.GetModelResponse) -> ModelDescription:
+    return _model_description(answer.model)
+
+
+def _model_description(model: models_pb2.Model) -> ModelDescription:
+    return ModelDescription(
+        name=_model_name(model.version),
+        is_default=model.is_default,
+        digest=model.digest,
+        vocabulary_size=model.vocabulary_size,
+        layers=model.layers,
+        width=model.width,
+        figures=dict(model.figures),
+    )
+
+
+def _server_description(answer: models_pb2.ListModelsResponse) -> ServerDescription:
+    server = answer.server
+    limits = {field.name: int(value) for field, value in server.limits.ListFields()}
+    return ServerDescription(server.version, server.onnxruntime_version, server.device, limits)
+
+
+def _error(call: Any, address: str) -> WordgateError:
+    """The error that a status stands for; `call` knows its code, details and metadata."""
+    code, message = call.code(), call.details() or ""
+    status = _status(call.trailing_metadata() or ())
+    if code not in _ERRORS:
+        return WordgateError(f"{address}: {code.name}: {message}")
+    return _ERRORS[code](status, message, address)
+
+
+def _status(metadata: Iterable[tuple[str, Any]]) -> Any | None:
+    """The google.rpc.Status that the server sent with an error of its own."""
+    for key, value in metadata:
+        if key == _DETAILS_KEY:
+            return Status.FromString(value)
+    return None
+
+
+def _detail(status: Any | None, kind: Any) -> Any | None:
+    for packed in status.details if status is not None else ():
+        if packed.Is(kind.DESCRIPTOR):
+            found = kind()
+            packed.Unpack(found)
+            return found
+    return None
+
+
+def _invalid_input(status: Any | None, message: str, address: str) -> WordgateError:
+    found = _detail(status, BadRequest)
+    if found is None or not found.field_violations:
+        return InvalidInput("request", message)
+    violation = found.field_violations[0]
+    return InvalidInput(violation.field, violation.description)
+
+
+def _not_found(status: Any | None, message: str, address: str) -> WordgateError:
+    found = _detail(status, ResourceInfo)
+    if found is None:
+        return WordgateError(f"{address}: {message}")
+    return ModelNotFound(found.resource_name, found.description.split(", "))
+
+
+def _exhausted(status: Any | None, message: str, address: str) -> WordgateError:
+    """Too much at once; gRPC itself says the same of a message that is too large."""
+    found = _detail(status, RetryInfo)
+    if found is None:
+        return InvalidInput("request", message)
+    return Overloaded(message, found.retry_delay.ToNanoseconds() / 1e9)
+
+
+def _unavailable(status: Any | None, message: str, address: str) -> WordgateError:
+    if status is not None:
+        return Unavailable(f"{address}: {message}")
+    start = f"start one with `wordgate serve --listen {address}`, or name another"
+    return Unavailable(f"no server answers at {address} ({message}); {start}")
+
+
+def _too_late(status: Any | None, message: str, address: str) -> WordgateError:
+    return DeadlineExceeded(f"{address} did not answer in time; allow more, or ask less")
+
+
+def _cancelled(status: Any | None, message: str, address: str) -> WordgateError:
+    return Cancelled(f"the request to {address} was cancelled")
+
+
+_ERRORS = {
+    grpc.StatusCode.INVALID_ARGUMENT: _invalid_input,
+    grpc.StatusCode.NOT_FOUND: _not_found,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: _exhausted,
+    grpc.StatusCode.UNAVAILABLE: _unavailable,
+    grpc.StatusCode.DEADLINE_EXCEEDED: _too_late,
+    grpc.StatusCode.CANCELLED: _cancelled,
+}

@@ -1,0 +1,1 @@
+"""The gRPC server: servicers, limits, metrics, lifecycle, HTTP."""

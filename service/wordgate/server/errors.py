@@ -1,0 +1,80 @@
+"""Domain errors as gRPC statuses, in one table.
+
+Knows the tree of `wordgate.errors` and google.rpc's details; does not know who raises what.
+Nothing is ever UNKNOWN: what is not in the table is INTERNAL, with a message that says nothing of
+the request.
+"""
+
+from collections.abc import Callable
+
+import grpc
+from google.protobuf.any_pb2 import Any
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
+from google.rpc.error_details_pb2 import BadRequest, ResourceInfo, RetryInfo
+from google.rpc.status_pb2 import Status
+from grpc_status import rpc_status
+
+from wordgate.errors import (
+    Cancelled,
+    DeadlineExceeded,
+    InvalidInput,
+    ModelNotFound,
+    Overloaded,
+    Unavailable,
+)
+
+INTERNAL_MESSAGE = "internal error; the server's log says more"
+_NANOSECONDS = 1_000_000_000
+
+
+def _bad_request(error: InvalidInput) -> Message:
+    detail: Message = BadRequest(
+        field_violations=[BadRequest.FieldViolation(field=error.field, description=error.problem)]
+    )
+    return detail
+
+
+def _retry_info(error: Overloaded) -> Message:
+    delay = Duration()
+    delay.FromNanoseconds(int(error.retry_after_seconds * _NANOSECONDS))
+    detail: Message = RetryInfo(retry_delay=delay)
+    return detail
+
+
+def _resource_info(error: ModelNotFound) -> Message:
+    detail: Message = ResourceInfo(
+        resource_type="model", resource_name=error.name, description=", ".join(error.served)
+    )
+    return detail
+
+
+_TABLE: dict[type[Exception], tuple[grpc.StatusCode, Callable[..., Message] | None]] = {
+    InvalidInput: (grpc.StatusCode.INVALID_ARGUMENT, _bad_request),
+    ModelNotFound: (grpc.StatusCode.NOT_FOUND, _resource_info),
+    Overloaded: (grpc.StatusCode.RESOURCE_EXHAUSTED, _retry_info),
+    DeadlineExceeded: (grpc.StatusCode.DEADLINE_EXCEEDED, None),
+    Cancelled: (grpc.StatusCode.CANCELLED, None),
+    Unavailable: (grpc.StatusCode.UNAVAILABLE, None),
+}
+
+
+def is_expected(error: Exception) -> bool:
+    """Whether an error is the client's to know, and no defect of the server."""
+    return type(error) in _TABLE
+
+
+def status_of(error: Exception) -> grpc.Status:
+    """The status that a client is told."""
+    if type(error) not in _TABLE:
+        return _status(grpc.StatusCode.INTERNAL, INTERNAL_MESSAGE, [])
+    code, detail = _TABLE[type(error)]
+    return _status(code, str(error), [detail(error)] if detail else [])
+
+
+def _status(code: grpc.StatusCode, message: str, details: list[Message]) -> grpc.Status:
+    packed = []
+    for detail in details:
+        packed.append(Any())
+        packed[-1].Pack(detail)
+    return rpc_status.to_status(Status(code=code.value[0], message=message, details=packed))

@@ -1,0 +1,74 @@
+"""What the server accepts, in one table.
+
+Knows numbers, their units and what they bound; the servicers check requests against them,
+`GetModel` answers them and the table in the docs is made from them.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from wordgate.core import prediction, scoring
+from wordgate.errors import InvalidInput
+
+
+def _limit(value: int, unit: str, bounds: str) -> Any:
+    return field(default=value, metadata={"unit": unit, "bounds": bounds})
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Every limit is the greatest accepted value."""
+
+    max_message_bytes: int = _limit(1024 * 1024, "bytes", "one request message as sent")
+    max_history_bytes: int = _limit(64 * 1024, "bytes", "`history`")
+    max_prefix_bytes: int = _limit(1024, "bytes", "`prefix`")
+    max_suggestions: int = _limit(
+        prediction.MAX_SUGGESTIONS, "suggestions", "suggestions in one answer"
+    )
+    max_expansions: int = _limit(
+        prediction.MAX_EXPANSIONS, "rows", "rows of the output layer that one search asks for"
+    )
+    max_candidates: int = _limit(1000, "candidates", "candidates in one request")
+    max_candidate_pieces: int = _limit(
+        scoring.MAX_CANDIDATE_PIECES, "pieces", "pieces of one candidate"
+    )
+    max_session_text_bytes: int = _limit(64 * 1024, "bytes", "the text of a typing session")
+    max_sessions: int = _limit(10_000, "sessions", "typing sessions open at once")
+    max_waiting_rows: int = _limit(
+        20_000,
+        "rows",
+        "rows waiting for the model; while there are so many, new requests are refused",
+    )
+
+
+@dataclass(frozen=True)
+class LimitRow:
+    """A row of the table of limits."""
+
+    name: str
+    value: int
+    unit: str
+    bounds: str
+
+
+def table(limits: Limits | None = None) -> Iterator[LimitRow]:
+    """All limits, for the docs."""
+    for entry in fields(Limits):
+        value = getattr(limits or Limits(), entry.name)
+        yield LimitRow(entry.name, value, entry.metadata["unit"], entry.metadata["bounds"])
+
+
+def check_bytes(field_name: str, text: str, most: int) -> None:
+    """Raise `InvalidInput` when a text has more bytes than `most`."""
+    found = len(text) if len(text) > most or text.isascii() else len(text.encode("utf-8"))
+    if found > most:
+        raise InvalidInput(field_name, f"has {found} bytes or more; the limit is {most}")
+
+
+def check_count(field_name: str, values: Sequence[Any], most: int) -> None:
+    """Raise `InvalidInput` when there are none or more than `most`."""
+    if not values:
+        raise InvalidInput(field_name, "is empty; send at least one")
+    if len(values) > most:
+        raise InvalidInput(field_name, f"has {len(values)} entries; the limit is {most}")

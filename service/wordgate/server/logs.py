@@ -1,0 +1,27 @@
+"""Log lines on standard error, for people or for programs.
+
+Nothing of a user's text is ever logged: what logs has to see to that.
+"""
+
+import sys
+
+import structlog
+from structlog.typing import Processor
+
+
+def configure_logs(log_format: str) -> None:
+    """Lines of text, or of JSON when `log_format` is "json"."""
+    rendering: Processor = (
+        structlog.processors.JSONRenderer()
+        if log_format == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), sort_keys=False)
+    )
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            rendering,
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )

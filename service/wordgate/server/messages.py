@@ -1,0 +1,100 @@
+"""Between the protocol's messages and the engine's values.
+
+Knows both; decides nothing. Protobuf types stop here and in the servicers.
+"""
+
+from wordgate.api.v1 import models_pb2, prediction_pb2, scoring_pb2
+from wordgate.core.prediction import (
+    DEFAULT_MAX_SUGGESTIONS,
+    Kind,
+    Query,
+    Suggestion,
+)
+from wordgate.core.scoring import Candidate
+from wordgate.core.search import DEFAULT_MAX_EXPANSIONS
+from wordgate.engine.answers import ModelName, PredictionAnswer, ScoreAnswer
+
+_PRECISIONS = {
+    "int8": models_pb2.PRECISION_INT8,
+    "float32": models_pb2.PRECISION_FLOAT32,
+}
+_KINDS = {
+    Kind.WORD: prediction_pb2.SUGGESTION_KIND_WORD,
+    Kind.PUNCTUATION: prediction_pb2.SUGGESTION_KIND_PUNCTUATION,
+}
+
+
+def query(
+    asked: prediction_pb2.PredictRequest | prediction_pb2.SessionConfiguration,
+    history: str = "",
+    prefix: str = "",
+) -> Query:
+    """The query of a request or of a session's configuration. Raises `InvalidInput`."""
+    return Query(
+        history=history,
+        prefix=prefix,
+        max_suggestions=asked.max_suggestions or DEFAULT_MAX_SUGGESTIONS,
+        allow_punctuation=asked.allow_punctuation,
+        min_probability=asked.min_probability,
+        max_expansions=asked.max_expansions or DEFAULT_MAX_EXPANSIONS,
+    )
+
+
+def model_version(name: ModelName) -> models_pb2.ModelVersion:
+    """Which model answered."""
+    return models_pb2.ModelVersion(
+        name=name.name, version=name.version, precision=_PRECISIONS[name.precision]
+    )
+
+
+def predict_response(answer: PredictionAnswer) -> prediction_pb2.PredictResponse:
+    """The answer to `Predict`."""
+    return prediction_pb2.PredictResponse(
+        suggestions=[_suggestion(found) for found in answer.suggestions],
+        prefix=answer.prefix,
+        exact=answer.exact,
+        expansions=answer.expansions,
+        model=model_version(answer.model),
+    )
+
+
+def stream_predict_response(
+    sequence: int, answer: PredictionAnswer
+) -> prediction_pb2.StreamPredictResponse:
+    """The answer to one text of a typing session."""
+    return prediction_pb2.StreamPredictResponse(
+        sequence=sequence,
+        prefix=answer.prefix,
+        suggestions=[_suggestion(found) for found in answer.suggestions],
+        exact=answer.exact,
+        expansions=answer.expansions,
+        model=model_version(answer.model),
+    )
+
+
+def score_response(answer: ScoreAnswer) -> scoring_pb2.ScoreResponse:
+    """The answer to `Score`."""
+    return scoring_pb2.ScoreResponse(
+        candidates=[_scored(candidate) for candidate in answer.candidates],
+        counted_eos=answer.counted_eos,
+        model=model_version(answer.model),
+    )
+
+
+def _suggestion(found: Suggestion) -> prediction_pb2.Suggestion:
+    return prediction_pb2.Suggestion(
+        text=found.text,
+        log_prob=found.log_prob,
+        probability=found.probability,
+        kind=_KINDS[found.kind],
+    )
+
+
+def _scored(candidate: Candidate) -> scoring_pb2.ScoredCandidate:
+    return scoring_pb2.ScoredCandidate(
+        text=candidate.text,
+        log_prob=candidate.log_prob,
+        posterior=candidate.posterior,
+        word_count=candidate.word_count,
+        token_count=candidate.token_count,
+    )

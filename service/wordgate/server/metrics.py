@@ -1,0 +1,261 @@
+"""What the server counts and measures.
+
+Knows Prometheus; does not know who counts. All metrics live in a registry of their own. Units are
+base units, labels take few values, and no text of a user's is ever among them.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import TypeVar
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+)
+from prometheus_client.metrics import MetricWrapperBase
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from wordgate.core.asks import Advance, Ask, Asks, T
+from wordgate.engine.model import MAX_ROWS
+from wordgate.engine.scheduler import Drop, Scheduler, Urgency
+from wordgate.engine.served_model import ServedModel
+
+M = TypeVar("M", bound=MetricWrapperBase)
+
+_CALL = ("grpc_service", "grpc_method", "grpc_type")
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_CALL_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1)
+_ROWS = tuple(2**power for power in range(MAX_ROWS.bit_length()))
+_EXPANSIONS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 20_000)
+_ASKED = ("step", "output")
+_LOAD_FAILURES = (
+    "checksum",
+    "content",
+    "foreign_file",
+    "manifest",
+    "missing",
+    "missing_file",
+    "schema",
+    "smoke",
+)
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method of a service, labelled as the conventional metrics label it."""
+
+    service: str
+    name: str
+    kind: str
+
+    @property
+    def labels(self) -> tuple[str, str, str]:
+        """Values of `grpc_service`, `grpc_method` and `grpc_type`."""
+        return self.service, self.name, self.kind
+
+
+@dataclass(frozen=True)
+class MetricRow:
+    """A row of the table of metrics."""
+
+    name: str
+    kind: str
+    labels: tuple[str, ...]
+    meaning: str
+
+
+class Metrics:
+    """All metrics of one server; also the engine's observer of calls."""
+
+    def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self.registry = CollectorRegistry()
+        self._declared: list[MetricRow] = []
+        self._declare_calls()
+        self._declare_engine()
+        self._declare_models()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+
+    def table(self) -> list[MetricRow]:
+        """What is measured, for the docs; the collectors of Python's own runtime are left out."""
+        return sorted(self._declared, key=lambda row: row.name)
+
+    def serves(self, methods: Iterable[Method]) -> None:
+        """Show these methods from the start, with nothing counted."""
+        for method in methods:
+            for metric in (self._started, self._received, self._sent, self._seconds):
+                metric.labels(*method.labels)
+            self._handled.labels(*method.labels, "OK")
+
+    def started(self, method: Method) -> None:
+        """A call began."""
+        self._started.labels(*method.labels).inc()
+
+    def handled(self, method: Method, code: str, seconds: float) -> None:
+        """A call ended with this code after so long."""
+        self._handled.labels(*method.labels, code).inc()
+        self._seconds.labels(*method.labels).observe(seconds)
+
+    def received(self, method: Method) -> None:
+        """A message came in."""
+        self._received.labels(*method.labels).inc()
+
+    def sent(self, method: Method) -> None:
+        """A message went out."""
+        self._sent.labels(*method.labels).inc()
+
+    def called(self, graph: str, rows: int, seconds: float) -> None:
+        """Implements `engine.model.CallObserver`."""
+        self._call_rows.labels(graph).observe(rows)
+        self._call_seconds.labels(graph).observe(seconds)
+
+    def dropped(self, reason: Drop) -> None:
+        """Work was dropped before it was done."""
+        self._dropped.labels(reason.value).inc()
+
+    def searched(self, expansions: int) -> None:
+        """A search ended after asking for so many rows of the output layer."""
+        self._expansions.observe(expansions)
+
+    def load_failed(self, reason: str) -> None:
+        """A bundle was refused; `reason` is that of `InvalidBundle`."""
+        self._load_failures.labels(reason).inc()
+
+    def counted(self, asks: Asks[T], urgency: Urgency) -> Asks[T]:
+        """The same generator; the rows that it asks for are counted by kind and urgency."""
+        try:
+            ask = next(asks)
+            while True:
+                self._asked[_kind(ask), urgency].inc(len(ask))
+                ask = asks.send((yield ask))
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+        finally:
+            asks.close()
+
+    def watch_scheduler(self, scheduler: Scheduler) -> None:
+        """Show how many rows wait."""
+        self._waiting.set_function(lambda: float(scheduler.waiting_rows))
+
+    def watch_models(self, models: Sequence[ServedModel]) -> None:
+        """Show what is served and what its state caches hold."""
+        for model in models:
+            name = model.name
+            self._info.labels(name.name, name.version, name.precision).set(1)
+        self.registry.register(_Caches(models))
+
+    def _declare_calls(self) -> None:
+        counted = (
+            ("started", "Calls begun."),
+            ("msg_received", "Messages received from clients."),
+            ("msg_sent", "Messages sent to clients."),
+        )
+        self._started, self._received, self._sent = (
+            self._counter(f"grpc_server_{name}_total", meaning, _CALL) for name, meaning in counted
+        )
+        self._handled = self._counter(
+            "grpc_server_handled_total", "Calls ended, by status code.", (*_CALL, "grpc_code")
+        )
+        self._seconds = self._histogram(
+            "grpc_server_handling_seconds", "Time from begin to end of a call.", _SECONDS, _CALL
+        )
+
+    def _declare_engine(self) -> None:
+        self._waiting = self._gauge("wordgate_waiting_rows", "Rows waiting for the model.")
+        self._rows = self._counter(
+            "wordgate_asked_rows_total",
+            "Rows asked of the model: pieces to read (step), output rows or targets (output).",
+            ("kind", "urgency"),
+        )
+        self._asked = {
+            (kind, urgency): self._rows.labels(kind, urgency.value)
+            for kind, urgency in product(_ASKED, Urgency)
+        }
+        self._call_rows = self._histogram(
+            "wordgate_call_rows", "Rows of one onnxruntime call.", _ROWS, ("graph",)
+        )
+        self._call_seconds = self._histogram(
+            "wordgate_call_seconds", "Time of one onnxruntime call.", _CALL_SECONDS, ("graph",)
+        )
+        self._dropped = self._counter(
+            "wordgate_dropped_total", "Work dropped before it was done.", ("reason",)
+        )
+        for reason in Drop:
+            self._dropped.labels(reason.value)
+        self._expansions = self._histogram(
+            "wordgate_search_expansions", "Output rows that one search asked for.", _EXPANSIONS
+        )
+        self.sessions = self._gauge("wordgate_sessions", "Open typing sessions.")
+
+    def _declare_models(self) -> None:
+        self._info = self._gauge(
+            "wordgate_model_info", "Served models, always 1.", ("model", "version", "precision")
+        )
+        self._load_failures = self._counter(
+            "wordgate_model_load_failures_total", "Bundles that were refused.", ("reason",)
+        )
+        for reason in _LOAD_FAILURES:
+            self._load_failures.labels(reason)
+        for name, kind, meaning in _CACHE_METRICS:
+            self._declared.append(MetricRow(name, kind, _MODEL, meaning))
+
+    def _counter(self, name: str, meaning: str, labels: tuple[str, ...] = ()) -> Counter:
+        return self._note(Counter(name, meaning, labels, registry=self.registry), name, labels)
+
+    def _gauge(self, name: str, meaning: str, labels: tuple[str, ...] = ()) -> Gauge:
+        return self._note(Gauge(name, meaning, labels, registry=self.registry), name, labels)
+
+    def _histogram(
+        self, name: str, meaning: str, buckets: Sequence[float], labels: tuple[str, ...] = ()
+    ) -> Histogram:
+        histogram = Histogram(name, meaning, labels, registry=self.registry, buckets=buckets)
+        return self._note(histogram, name, labels)
+
+    def _note(self, metric: M, name: str, labels: tuple[str, ...]) -> M:
+        kind = type(metric).__name__.lower()
+        self._declared.append(MetricRow(name, kind, labels, metric._documentation))
+        return metric
+
+
+_MODEL = ("model", "version")
+_CACHE_METRICS = (
+    ("wordgate_state_cache_bytes", "gauge", "Memory that kept states take."),
+    ("wordgate_state_cache_hits_total", "counter", "Pieces of histories found read before."),
+    ("wordgate_state_cache_misses_total", "counter", "Pieces of histories that had to be read."),
+    ("wordgate_state_cache_evictions_total", "counter", "Kept states that made room."),
+)
+
+
+class _Caches(Collector):
+    """Reads the state caches when it is asked: they belong to the engine's thread."""
+
+    def __init__(self, models: Sequence[ServedModel]) -> None:
+        self._models = models
+
+    def collect(self) -> Iterator[Metric]:
+        for name, kind, meaning in _CACHE_METRICS:
+            family = GaugeMetricFamily if kind == "gauge" else CounterMetricFamily
+            metric = family(name, meaning, labels=_MODEL)
+            for model in self._models:
+                labels = (model.name.name, model.name.version)
+                metric.add_metric(labels, self._value(name, model))
+            yield metric
+
+    def _value(self, name: str, model: ServedModel) -> float:
+        attribute = name.removeprefix("wordgate_state_cache_").removesuffix("_total")
+        return float(getattr(model.cache, "nbytes" if attribute == "bytes" else attribute))
+
+
+def _kind(ask: Ask) -> str:
+    return "step" if isinstance(ask, Advance) else "output"

@@ -1,0 +1,62 @@
+"""`ModelService`: what is served, and within which limits."""
+
+from dataclasses import asdict
+from importlib.metadata import version
+
+from grpc.aio import ServicerContext
+
+from wordgate.api.v1 import models_pb2, models_pb2_grpc
+from wordgate.engine.model import ONNXRUNTIME_VERSION
+from wordgate.engine.served_model import ServedModel
+from wordgate.server.messages import model_version
+from wordgate.server.serving import Serving
+
+
+class ModelServicer(models_pb2_grpc.ModelServiceServicer):
+    """Answers from the registry."""
+
+    def __init__(self, serving: Serving) -> None:
+        self._serving = serving
+        self._server = _server(serving)
+
+    async def ListModels(
+        self,
+        request: models_pb2.ListModelsRequest,
+        context: ServicerContext[models_pb2.ListModelsRequest, models_pb2.ListModelsResponse],
+    ) -> models_pb2.ListModelsResponse:
+        """All models, in order of name and version."""
+        models = [self._model(model) for model in self._serving.models]
+        return models_pb2.ListModelsResponse(models=models, server=self._server)
+
+    async def GetModel(
+        self,
+        request: models_pb2.GetModelRequest,
+        context: ServicerContext[models_pb2.GetModelRequest, models_pb2.GetModelResponse],
+    ) -> models_pb2.GetModelResponse:
+        """One model."""
+        model = self._serving.models.get(request.model)
+        return models_pb2.GetModelResponse(model=self._model(model), server=self._server)
+
+    def _model(self, model: ServedModel) -> models_pb2.Model:
+        manifest = model.bundle.manifest
+        figures = {name: value for name, value in manifest.figures.items() if value is not None}
+        return models_pb2.Model(
+            version=model_version(model.name),
+            is_default=model is self._serving.models.default,
+            digest=model.bundle.digest.hex(),
+            vocabulary_size=manifest.network.vocabulary,
+            layers=manifest.network.layers,
+            width=manifest.network.width,
+            figures=figures,
+        )
+
+
+def _server(serving: Serving) -> models_pb2.Server:
+    answered = {entry.name for entry in models_pb2.Limits.DESCRIPTOR.fields}
+    limits = {name: value for name, value in asdict(serving.limits).items() if name in answered}
+    return models_pb2.Server(
+        version=version("wordgate"),
+        onnxruntime_version=ONNXRUNTIME_VERSION,
+        device=serving.device,
+        limits=models_pb2.Limits(**limits),
+    )

@@ -1,0 +1,65 @@
+"""The models that are served, by name and version.
+
+Knows folders and names; does not know gRPC or who asks.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from wordgate.engine.bundle import find_versions
+from wordgate.engine.model import CallObserver, Runtime
+from wordgate.engine.served_model import ServedModel, open_model
+from wordgate.engine.shipped import newest_bundle, shipped_folder
+from wordgate.errors import ModelNotFound
+
+
+class Registry:
+    """Finds the model that a request names.
+
+    `NAME` is the latest version of a name, `NAME@VERSION` that one. The empty name is the default
+    model: the first name in alphabetical order.
+    """
+
+    def __init__(self, models: Iterable[ServedModel]) -> None:
+        """`models` has at least one."""
+        self._models = sorted(models, key=_order)
+        self._by_name = {model.name.name: model for model in self._models}
+        self._by_version = {str(model.name): model for model in self._models}
+        self.default = self._by_name[self._models[0].name.name]
+
+    def __iter__(self) -> Iterator[ServedModel]:
+        return iter(self._models)
+
+    def get(self, name: str) -> ServedModel:
+        """The model of a name, of a name and version, or the default. Raises `ModelNotFound`."""
+        if not name:
+            return self.default
+        found = self._by_version.get(name) or self._by_name.get(name)
+        if found is None:
+            raise ModelNotFound(name, list(self._by_version))
+        return found
+
+
+def open_models(
+    path: Path | None, runtime: Runtime, observer: CallObserver, cache_bytes: int
+) -> Registry:
+    """Load the bundles that `path` names (`bundles_to_serve`); the cache is divided among them.
+
+    Raises as `open_model`, and `InvalidConfiguration` where there is no bundle.
+    """
+    folders = bundles_to_serve(path)
+    share = cache_bytes // len(folders)
+    return Registry([open_model(folder, runtime, observer, share) for folder in folders])
+
+
+def bundles_to_serve(path: Path | None) -> list[Path]:
+    """The newest version of each name at or below `path`; without it the shipped bundle."""
+    if path is None:
+        return [shipped_folder()]
+    newest_bundle(path)
+    newest = {folder.absolute().parent: folder for folder in find_versions(path)}
+    return list(newest.values())
+
+
+def _order(model: ServedModel) -> tuple[str, int]:
+    return model.name.name, model.bundle.manifest.version

@@ -1,0 +1,212 @@
+"""A server's life: start, ready, serve, drain, stop.
+
+Knows the order in which the parts come and go; what they do is theirs.
+"""
+
+import asyncio
+import signal
+from importlib.metadata import version
+
+import structlog
+from grpc.aio import Server as GrpcServer
+from grpc.aio import server as new_grpc_server
+from grpc_health.v1 import health_pb2_grpc
+from grpc_health.v1._async import HealthServicer
+from grpc_health.v1.health import SERVICE_NAME as HEALTH_NAME
+from grpc_health.v1.health_pb2 import DESCRIPTOR as HEALTH
+from grpc_health.v1.health_pb2 import HealthCheckResponse
+from grpc_reflection.v1alpha import reflection
+
+from wordgate.api.v1 import (
+    models_pb2,
+    models_pb2_grpc,
+    prediction_pb2,
+    prediction_pb2_grpc,
+    scoring_pb2,
+    scoring_pb2_grpc,
+)
+from wordgate.engine.engine_thread import EngineThread
+from wordgate.engine.model import Runtime
+from wordgate.engine.scheduler import Scheduler
+from wordgate.errors import InvalidBundle, InvalidConfiguration
+from wordgate.server.configuration import Configuration
+from wordgate.server.http import HttpServer, application
+from wordgate.server.interceptor import CallInterceptor, kind_of
+from wordgate.server.logs import configure_logs
+from wordgate.server.metrics import Method, Metrics
+from wordgate.server.models import ModelServicer
+from wordgate.server.prediction import PredictionServicer
+from wordgate.server.registry import Registry, open_models
+from wordgate.server.scoring import ScoringServicer
+from wordgate.server.serving import Serving
+
+_FILES = (models_pb2.DESCRIPTOR, prediction_pb2.DESCRIPTOR, scoring_pb2.DESCRIPTOR)
+_LAST_BYTES_SECONDS = 1.0
+_KEEPALIVE_MS = 30_000
+
+
+class Server:
+    """One process's server. `run` is all of its life."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self._configuration = configuration
+        self._log = structlog.get_logger()
+        self._stop = asyncio.Event()
+        self._draining = asyncio.Event()
+        self._ready = False
+        self._metrics = Metrics()
+        self._calls = CallInterceptor(self._metrics, self._draining)
+        self._health = HealthServicer()
+        self._http: HttpServer | None = None
+
+    async def run(self) -> None:
+        """Serve until SIGTERM or SIGINT, then drain.
+
+        Raises `InvalidConfiguration` and `InvalidBundle` when it cannot start.
+        """
+        grpc_server, address = self._listen()
+        if self._configuration.metrics_listen:
+            app = application(self._metrics.registry, lambda: self._ready)
+            self._http = HttpServer(app, self._configuration.metrics_listen)
+            self._http.start()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
+        try:
+            await self._serve(grpc_server, address)
+        finally:
+            if self._http is not None:
+                await self._http.close()
+
+    async def _serve(self, grpc_server: GrpcServer, address: str) -> None:
+        models = await asyncio.to_thread(self._open_models)
+        scheduler = Scheduler(
+            max_waiting_rows=self._configuration.max_waiting_rows, dropped=self._metrics.dropped
+        )
+        self._metrics.watch_scheduler(scheduler)
+        self._metrics.watch_models(list(models))
+        engine = EngineThread(scheduler)
+        try:
+            serving = Serving(
+                models,
+                engine,
+                self._configuration.limits,
+                self._metrics,
+                self._configuration.device,
+                self._draining,
+            )
+            self._add_services(grpc_server, serving)
+            await grpc_server.start()
+            await self._become_ready(models, address)
+            await self._stop.wait()
+            await self._drain(grpc_server)
+        finally:
+            await grpc_server.stop(0)
+            await asyncio.to_thread(engine.close)
+        self._log.info("stopped")
+
+    def _listen(self) -> tuple[GrpcServer, str]:
+        """The gRPC server on its address, which is taken before the model is loaded."""
+        server = new_grpc_server(interceptors=[self._calls], options=self._options())
+        listen = self._configuration.listen
+        try:
+            port = server.add_insecure_port(listen)
+        except RuntimeError:
+            problem = (
+                f"cannot listen on {listen}: another process has it, or the host is not of this "
+                "machine; choose another address"
+            )
+            raise InvalidConfiguration("listen", problem) from None
+        return server, f"{listen.rpartition(':')[0]}:{port}"
+
+    def _options(self) -> list[tuple[str, int]]:
+        return [
+            ("grpc.so_reuseport", 0),
+            ("grpc.max_receive_message_length", self._configuration.max_message_bytes),
+            ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
+            ("grpc.keepalive_timeout_ms", _KEEPALIVE_MS // 2),
+            ("grpc.keepalive_permit_without_calls", 1),
+            ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+            ("grpc.http2.max_ping_strikes", 0),
+        ]
+
+    def _open_models(self) -> Registry:
+        asked = self._configuration
+        runtime = Runtime(asked.device, asked.threads)
+        try:
+            return open_models(asked.model, runtime, self._metrics, asked.cache_bytes)
+        except InvalidBundle as error:
+            self._metrics.load_failed(error.reason)
+            raise
+
+    def _add_services(self, server: GrpcServer, serving: Serving) -> None:
+        models_pb2_grpc.add_ModelServiceServicer_to_server(ModelServicer(serving), server)
+        prediction_pb2_grpc.add_PredictionServiceServicer_to_server(
+            PredictionServicer(serving), server
+        )
+        scoring_pb2_grpc.add_ScoringServiceServicer_to_server(ScoringServicer(serving), server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        names = [*_service_names(), HEALTH_NAME, reflection.SERVICE_NAME]
+        reflection.enable_server_reflection(names, server)
+        self._metrics.serves(_methods())
+
+    async def _become_ready(self, models: Registry, address: str) -> None:
+        for name in ("", *_service_names()):
+            await self._health.set(name, HealthCheckResponse.SERVING)
+        self._ready = True
+        self._log.info(
+            "serving",
+            version=version("wordgate"),
+            models=", ".join(f"{model.name} ({model.name.precision})" for model in models),
+            grpc=address,
+            http=self._http.address if self._http else "off",
+            device=self._configuration.device,
+        )
+
+    async def _drain(self, server: GrpcServer) -> None:
+        """Refuse what is new, end sessions, let requests under way finish within the grace."""
+        self._log.info("draining", grace_seconds=self._configuration.grace_seconds)
+        self._ready = False
+        await self._health.enter_graceful_shutdown()
+        self._draining.set()
+        try:
+            async with asyncio.timeout(self._configuration.grace_seconds):
+                await self._calls.wait_until_idle()
+        except TimeoutError:
+            self._log.warning("grace is over; calls under way are cut off")
+        await server.stop(min(_LAST_BYTES_SECONDS, self._configuration.grace_seconds))
+
+
+def serve(configuration: Configuration) -> None:
+    """Run a server to its end, on uvloop where that is installed. Raises as `Server.run`."""
+    configure_logs(configuration.log_format)
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_run(configuration))
+
+
+async def _run(configuration: Configuration) -> None:
+    await Server(configuration).run()
+
+
+def _loop_factory() -> "type[asyncio.AbstractEventLoop] | None":
+    try:
+        import uvloop
+    except ModuleNotFoundError:
+        return None
+    return uvloop.Loop
+
+
+def _service_names() -> list[str]:
+    return [service.full_name for file in _FILES for service in file.services_by_name.values()]
+
+
+def _methods() -> list[Method]:
+    services = [service for file in (*_FILES, HEALTH) for service in file.services_by_name.values()]
+    return [
+        Method(
+            service.full_name,
+            method.name,
+            kind_of(method.client_streaming, method.server_streaming),
+        )
+        for service in services
+        for method in service.methods
+    ]

@@ -1,0 +1,63 @@
+"""What all servicers share: the models, the engine, the limits, whether the server is draining.
+
+Knows how to have a generator run for a call; does not know what it computes.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Protocol, TypeVar
+
+from wordgate.core.asks import Asks
+from wordgate.engine.engine_thread import EngineThread
+from wordgate.engine.scheduler import Urgency
+from wordgate.engine.served_model import ServedModel
+from wordgate.server.limits import Limits
+from wordgate.server.metrics import Metrics
+from wordgate.server.registry import Registry
+
+T = TypeVar("T")
+
+DRAINING = "the server is going down; ask again, another replica will answer"
+
+
+class Remaining(Protocol):
+    """A call, as far as its deadline goes."""
+
+    def time_remaining(self) -> float | None:
+        """Seconds until the caller stops waiting; None when it waits for ever."""
+        ...
+
+
+@dataclass(frozen=True)
+class Serving:
+    """The parts of a running server that a call needs."""
+
+    models: Registry
+    engine: EngineThread
+    limits: Limits
+    metrics: Metrics
+    device: str
+    draining: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def start(
+        self,
+        model: ServedModel,
+        asks: Asks[T],
+        urgency: Urgency,
+        call: Remaining | None = None,
+        *,
+        admitted: bool = False,
+    ) -> "asyncio.Future[T]":
+        """Have a generator run until its result, the call's deadline or its cancellation.
+
+        Cancelling the future drops the work. `admitted`: a session that was let in is not refused
+        later. Raises what the generator raises, `Overloaded`,
+        `DeadlineExceeded` and `Unavailable`.
+        """
+        seconds = call.time_remaining() if call else None
+        deadline = None if seconds is None else monotonic() + seconds
+        counted = self.metrics.counted(asks, urgency)
+        return asyncio.wrap_future(
+            self.engine.submit(model.network, counted, urgency, deadline, admitted=admitted)
+        )

@@ -1,0 +1,314 @@
+"""`wordgate predict`, `score`, `evaluate` and `models` as a person or a program calls them."""
+
+import io
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.bundles import rewrite_manifest, write_bundle
+
+from wordgate.cli import main as commands
+from wordgate.errors import (
+    ExportRefused,
+    InvalidConfiguration,
+    InvalidRecipe,
+    ModelNotFound,
+    Overloaded,
+    TrainingStopped,
+    Unavailable,
+    WordgateError,
+)
+
+MODEL = {"name": "tiny", "version": "1", "precision": "int8"}
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        """Standard output as JSON."""
+        assert self.code == 0, self.err
+        return json.loads(self.out)
+
+
+Run = Callable[..., Ended]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs `wordgate` with arguments, in this process."""
+
+    def command(*arguments: str | Path) -> Ended:
+        code = 0
+        try:
+            commands.main([str(argument) for argument in arguments])
+        except SystemExit as end:
+            code = int(end.code or 0)
+        captured = capsys.readouterr()
+        return Ended(code, captured.out, captured.err)
+
+    return command
+
+
+def test_predictions_have_their_fixed_shape(run: Run, bundle: Path) -> None:
+    """Suggestions with text, log-probability, probability and kind; exact; the model."""
+    found = run(
+        *("predict", "--history", "the clouds are in the", "--prefix", "s", "--json"),
+        *("--max-suggestions", "3", "--model", bundle),
+    ).document
+    assert list(found) == ["suggestions", "exact", "model"]
+    assert len(found["suggestions"]) == 3
+    for suggestion in found["suggestions"]:
+        assert list(suggestion) == ["text", "log_prob", "probability", "kind"]
+        assert suggestion["text"].startswith("s")
+        assert suggestion["kind"] == "word"
+    assert found["exact"] is True
+    assert found["model"] == MODEL
+
+
+def test_scores_have_their_fixed_shape(run: Run, bundle: Path) -> None:
+    """Candidates in the order given, verbatim, with posteriors that sum to one."""
+    texts = ["Recognise  speech", "wreck a nice beach", "", "-5 ﬁne"]
+    found = run("score", "--history", "", "--json", "--model", bundle, "--", *texts).document
+    assert list(found) == ["candidates", "counted_eos", "model"]
+    keys = ["text", "log_prob", "posterior", "word_count", "token_count"]
+    assert all(list(candidate) == keys for candidate in found["candidates"])
+    assert [candidate["text"] for candidate in found["candidates"]] == texts
+    assert sum(c["posterior"] for c in found["candidates"]) == pytest.approx(1)
+    assert [c["word_count"] for c in found["candidates"]] == [2, 4, 0, 3]
+    assert (found["counted_eos"], found["model"]) == (True, MODEL)
+
+
+def test_the_end_can_be_left_uncounted(run: Run, bundle: Path) -> None:
+    """`--no-eos` leaves the empty candidate certain."""
+    found = run("score", "--no-eos", "--json", "--model", bundle, "--", "").document
+    assert found["candidates"][0]["log_prob"] == 0
+    assert found["counted_eos"] is False
+
+
+def test_a_file_of_candidates_is_scored_line_by_line(
+    run: Run, bundle: Path, tmp_path: Path
+) -> None:
+    """One result a line, equal to asking for each line alone; candidates may be objects."""
+    file = tmp_path / "hesitations.jsonl"
+    lines = [
+        {"history": "the sun", "candidates": ["is", "are"]},
+        {"candidates": [{"text": "naïve"}]},
+    ]
+    file.write_text("\n\n".join(json.dumps(line) for line in lines))
+    ended = run("score", "--input", file, "--json", "--model", bundle)
+    assert ended.code == 0
+    first, second = map(json.loads, ended.out.splitlines())
+    alone = run("score", "--history", "the sun", "--json", "--model", bundle, "--", "is", "are")
+    assert first == alone.document
+    assert [candidate["text"] for candidate in second["candidates"]] == ["naïve"]
+
+
+def test_standard_input_is_a_file_too(
+    run: Run, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--input -` reads lines that are piped in."""
+    piped = io.TextIOWrapper(io.BytesIO('{"candidates": ["é"]}\n'.encode()), encoding="utf-8")
+    monkeypatch.setattr(sys, "stdin", piped)
+    found = run("score", "--input", "-", "--json", "--model", bundle).document
+    assert found["candidates"][0]["text"] == "é"
+
+
+def test_evaluations_have_their_fixed_shape(run: Run, bundle: Path, tmp_path: Path) -> None:
+    """Perplexities, hits and counts; without punctuation there are fewer words."""
+    file = tmp_path / "mails.txt"
+    file.write_text("The sun is in the sea.\n\nWhy? I don't know!\n")
+    found = run("evaluate", "--text", file, "--json", "--model", bundle).document
+    keys = ["word_perplexity", "token_perplexity", "top1", "top3", "words", "tokens"]
+    assert list(found) == keys
+    assert found["words"] == 13
+    assert found["word_perplexity"] > found["token_perplexity"] > 1
+    stripped = run(
+        "evaluate", "--text", file, "--no-punctuation", "--json", "--model", bundle
+    ).document
+    assert stripped["words"] == 10
+
+
+def test_questions_and_pairs_are_evaluated(run: Run, bundle: Path, tmp_path: Path) -> None:
+    """Our own fifty, a file of questions, and a file of minimal pairs."""
+    own = run("evaluate", "--own-questions", "--json", "--model", bundle).document
+    assert own["questions"] == 50
+    assert own["right"] + len(own["wrong"]) == 50
+    asked = tmp_path / "q.tsv"
+    asked.write_text("the sun is in the\tsea\tsky\n")
+    assert (
+        run("evaluate", "--questions", asked, "--json", "--model", bundle).document["questions"]
+        == 1
+    )
+    pairs = tmp_path / "pairs.tsv"
+    pairs.write_text("context\tgood\tbad\nthe\tsea\tsky\n")
+    assert run("evaluate", "--pairs", pairs, "--json", "--model", bundle).document["pairs"] == 1
+
+
+def test_people_get_tables(run: Run, bundle: Path, tmp_path: Path) -> None:
+    """Without `--json` the same answers are tables that name the model."""
+    predicted = run("predict", "--history", "the", "--model", bundle)
+    scored = run("score", "--model", bundle, "--", "the sea")
+    listed = run("models", "list", bundle)
+    for ended in (predicted, scored, listed):
+        assert ended.code == 0
+        assert "tiny@1" in ended.out
+    file = tmp_path / "a.txt"
+    file.write_text("the sea\n")
+    assert "word_perplexity" in run("evaluate", "--text", file, "--model", bundle).out
+
+
+def test_models_are_listed_inspected_and_verified(run: Run, bundle: Path, tmp_path: Path) -> None:
+    """The shapes of `models list`, `inspect` and `verify`; a folder means its newest version."""
+    shutil.copytree(bundle, tmp_path / "tiny" / "9")
+    write_bundle(tmp_path, version=10, layers=1, width=16)
+    listed = run("models", "list", tmp_path, "--json").document
+    assert [model["version"] for model in listed] == ["1", "10"]
+    assert listed[1] == {**MODEL, "version": "10", "layers": 1, "width": 16} | {
+        "vocabulary": listed[0]["vocabulary"]
+    }
+    inspected = run("models", "inspect", tmp_path, "--json").document
+    assert (inspected["version"], inspected["schema_version"]) == (10, 1)
+    verified = run("models", "verify", tmp_path / "tiny", "--json").document
+    assert (verified["model"], verified["verified"]) == ("tiny@10", True)
+    assert len(verified["digest"]) == 64
+    assert "as published" in run("models", "verify", bundle).out
+
+
+def test_a_card_is_shown_to_people(run: Run, bundle: Path, tmp_path: Path) -> None:
+    """`models inspect` prints the model card where there is one."""
+    copy = Path(shutil.copytree(bundle, tmp_path / "copy"))
+    (copy / "MODEL_CARD.md").write_text("# A card\n")
+    assert run("models", "inspect", copy).out == "# A card\n\n"
+    assert '"schema_version": 1' in run("models", "inspect", bundle).out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["predict", "--max-suggestions", "0"], "max_suggestions: is 0"),
+        (["predict", "--min-probability", "2"], "min_probability: is 2.0"),
+        (["predict", "--history", "\udcff"], "history: has a lone surrogate"),
+        (["score", "--", "\udcff"], "candidates[0].text: has a lone surrogate"),
+        (["score"], "name candidates"),
+        (["score", "--input", "x.jsonl", "--", "a"], "--input brings its own"),
+        (["evaluate"], "name one of --text"),
+        (["evaluate", "--own-questions", "--text", "x"], "name one of --text"),
+        (["predict", "--server", "localhost:1"], "--model or --server, not both"),
+        (["predict", "--colour", "blue"], "--colour"),
+    ],
+    ids=str,
+)
+def test_wrong_arguments_end_with_2(
+    run: Run, bundle: Path, arguments: list[str], problem: str
+) -> None:
+    """What cannot be asked is named on standard error, without a trace."""
+    name, *rest = arguments
+    ended = run(name, "--model", bundle, *rest)
+    assert (ended.code, ended.out) == (2, "")
+    assert problem in ended.err
+    assert "Traceback" not in ended.err
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (None, "No such file"),
+        (b"{", "f:1: is not JSON"),
+        (b'{"candidates": ["a"]}\n[]', "f:2: line: is no JSON object"),
+        (b"{}", "f:1: candidates: "),
+        (b'{"candidates": [3]}', "f:1: candidates[0]: "),
+        (b'{"candidates": "abc"}', "f:1: candidates: "),
+        (b'{"candidates": ["a"], "history": 3}', "f:1: history: "),
+        (b"\xff", "f: is not UTF-8"),
+    ],
+    ids=str,
+)
+def test_a_wrong_input_file_ends_with_3(
+    run: Run, bundle: Path, tmp_path: Path, content: bytes | None, problem: str
+) -> None:
+    """File and line are named in one line."""
+    file = tmp_path / "f"
+    if content is not None:
+        file.write_bytes(content)
+    ended = run("score", "--input", file, "--json", "--model", bundle)
+    assert ended.code == 3
+    assert problem in ended.err
+    assert ended.err.count("\n") == 1
+
+
+def test_an_unreadable_text_ends_with_3(run: Run, bundle: Path, tmp_path: Path) -> None:
+    """A text that is missing or no UTF-8 is named."""
+    for option in ("--text", "--questions", "--pairs"):
+        ended = run("evaluate", option, tmp_path / "nothing.txt", "--model", bundle)
+        assert (ended.code, ended.err.count("\n")) == (3, 1)
+        assert "nothing.txt" in ended.err
+
+
+def test_a_bad_bundle_ends_with_4(run: Run, bundle: Path, tmp_path: Path) -> None:
+    """A bundle that must not be served is named in one line, by every command that opens it."""
+    copy = Path(shutil.copytree(bundle, tmp_path / "copy"))
+    rewrite_manifest(copy, schema_version=99)
+    for arguments in (
+        ["predict", "--model", copy],
+        ["score", "--model", copy, "--", "a"],
+        ["models", "verify", copy],
+        ["models", "inspect", copy],
+        ["models", "list", copy],
+    ):
+        ended = run(*arguments)
+        assert (ended.code, ended.out, ended.err.count("\n")) == (4, "", 1)
+        assert ended.err.startswith("wordgate: ")
+        assert "schema version 99" in ended.err
+
+
+def test_no_bundle_ends_with_2(run: Run, tmp_path: Path) -> None:
+    """A path that holds none is a wrong option."""
+    ended = run("predict", "--model", tmp_path)
+    assert (ended.code, ended.err.count("\n")) == (2, 1)
+    assert "is no bundle" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (InvalidConfiguration("device", "x"), 2),
+        (InvalidRecipe("r.toml", "a", "x"), 2),
+        (ModelNotFound("xx", ["en"]), 4),
+        (ExportRefused("x"), 5),
+        (TrainingStopped("x"), 5),
+        (Overloaded("x", 1.0), 6),
+        (Unavailable("x"), 6),
+        (WordgateError("x"), 1),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_every_error_has_its_exit_code(error: WordgateError, code: int) -> None:
+    """The documented codes."""
+    assert commands.exit_code(error) == code
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"]], ids=str)
+def test_help_and_version_need_nothing(run: Run, arguments: list[str]) -> None:
+    """They end well and name the command."""
+    ended = run(*arguments)
+    assert ended.code == 0
+    assert "wordgate" in ended.out
+
+
+def test_an_unknown_command_is_named(run: Run) -> None:
+    """What there is not ends with 2."""
+    ended = run("sing")
+    assert ended.code == 2
+    assert "sing" in ended.err

@@ -1,0 +1,27 @@
+"""`wordgate export` as a person types it."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from wordgate.cli.export import export
+from wordgate.errors import InvalidFile
+from wordgate.training import checkpoint as checkpoints
+
+
+def test_files_to_measure_on_are_checked_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that is not there is told before the checkpoint is even opened."""
+
+    def never(path: Path) -> None:
+        raise AssertionError(path)
+
+    monkeypatch.setattr(checkpoints, "load", never)
+    for name, problem in (("none.txt", "does not exist"), ("notes.md", "is none of")):
+        (tmp_path / "notes.md").write_text("# notes")
+        arguments = ["step.safetensors", "--evaluate", str(tmp_path / name)]
+        result = CliRunner().invoke(export, arguments)
+        assert isinstance(result.exception, InvalidFile)
+        assert problem in str(result.exception)

@@ -1,0 +1,87 @@
+"""What every command answers to the shell."""
+
+import os
+from pathlib import Path
+
+import click
+import pytest
+from tests.training.small_run import write_recipe
+
+from wordgate.cli import main as command_line
+from wordgate.cli.main import main
+
+
+def _run(*arguments: str | Path) -> int:
+    """A command's exit code."""
+    with pytest.raises(SystemExit) as ended:
+        main([str(argument) for argument in arguments])
+    assert isinstance(ended.value.code, int)
+    return ended.value.code
+
+
+@pytest.mark.parametrize("option", ["--run-directory", "--cache-directory"])
+def test_a_folder_that_cannot_be_made_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str
+) -> None:
+    """The system's refusal names the file and is no stack trace."""
+    (tmp_path / "file").write_text("no folder")
+    place = tmp_path / "file" / "inside"
+    other = "--cache-directory" if option == "--run-directory" else "--run-directory"
+    given = [option, place, other, tmp_path / "there", "--max-minutes", "0"]
+    assert _run("train", write_recipe(tmp_path), *given) == 3
+    said = capsys.readouterr().err
+    assert f"wordgate: {place}" in said.splitlines()[-1]
+    assert said.endswith(f": {os.strerror(20)}\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (PermissionError(13, "Permission denied", "runs/en"), "runs/en: Permission denied"),
+        (OSError(28, "No space left on device"), "No space left on device"),
+        (OSError("odd"), "odd"),
+        (TimeoutError(), "TimeoutError"),
+    ],
+)
+def test_what_the_system_refuses_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: OSError,
+    said: str,
+) -> None:
+    """File and reason, as far as they are known."""
+
+    @click.command()
+    def broken() -> None:
+        raise error
+
+    monkeypatch.setattr(command_line, "wordgate", broken)
+    assert _run() == 3
+    assert capsys.readouterr().err == f"wordgate: {said}\n"
+
+
+@pytest.mark.parametrize("option", ["--batch", "--length", "--threads", "--repetitions"])
+def test_a_measurement_needs_something_to_measure(
+    capsys: pytest.CaptureFixture[str], option: str
+) -> None:
+    """Zero of anything is refused before torch is loaded."""
+    assert _run("bench", "train", option, "0") == 2
+    assert option in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["bad name", "../evil", "My.Model", "-x", "", "a\n"])
+def test_a_bad_name_leaves_nothing_behind(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+) -> None:
+    """A name that could not be published is refused before a recipe is written."""
+    text = tmp_path / "mails.txt"
+    text.write_text("Some words.\n")
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    assert _run("train", f"--text={text}", f"--name={name}") == 2
+    assert "lower-case letters" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["mails.txt", "work"]

@@ -1,0 +1,80 @@
+"""`wordgate train` as a person types it."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from tests.training.small_run import SENTENCES, write_recipe
+
+from wordgate.cli.train import train
+from wordgate.errors import WordgateError
+from wordgate.training import checkpoint as checkpoints
+from wordgate.training import recipe as recipes
+
+
+def _train(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(train, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WORDGATE_CACHE", str(tmp_path / "cache"))
+
+
+def test_text_files_of_ones_own_become_a_recipe_and_a_run(tmp_path: Path) -> None:
+    """`--text FILES… --name NAME` writes the recipe and runs it; again, it goes on."""
+    more = tmp_path / "more.jsonl"
+    more.write_text('{"text": "One more passage."}\n')
+    command: list[str | Path] = ["--text", SENTENCES, more, "--name", "mine", "--max-minutes", "0"]
+    for _ in range(2):
+        result = _train(*command)
+        assert result.exit_code == 0, result.output
+    path = Path("models/mine/recipe.toml")
+    places = recipes.text_paths(recipes.load(path), path)
+    assert [place.resolve() for place in places] == [SENTENCES, more]
+    assert checkpoints.latest(Path("runs/mine/checkpoints")) is not None
+    assert f"go on with: wordgate train {path}" in result.output
+    assert Path("cache").is_dir()
+
+
+def test_a_recipe_takes_its_text_from_another_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The text's folder can be given by flag or variable, where the recipe's is not there."""
+    recipe = write_recipe(tmp_path, (str(SENTENCES.parent), "nowhere"))
+    missing = _train(recipe, "--max-minutes", "0")
+    assert missing.exit_code == 1
+    assert "nowhere/sentences.txt: does not exist" in str(missing.exception)
+    stop: list[str | Path] = ["--max-minutes", "0", "--run-directory", tmp_path / "run"]
+    assert _train(recipe, *stop, "--text-folder", SENTENCES.parent).exit_code == 0
+    monkeypatch.setenv("WORDGATE_TEXT_FOLDER", str(SENTENCES.parent))
+    assert _train(recipe, *stop, "--fresh").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ([], "name one recipe, or text files"),
+        (["a.toml", "b.toml"], "name one recipe"),
+        (["a.toml", "--name", "x"], "--name goes with --text"),
+        (["--text", "a.txt"], "--text needs --name"),
+        (["a.toml", "--max-minutes", "-1"], "--max-minutes"),
+    ],
+)
+def test_contradictory_arguments_are_refused(arguments: list[str], problem: str) -> None:
+    """A wrong combination says what goes together."""
+    result = _train(*arguments)
+    assert result.exit_code == 2
+    assert problem in result.output
+
+
+def test_a_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without torch the command says what to install."""
+    recipe = write_recipe(tmp_path)
+    monkeypatch.delitem(sys.modules, "wordgate.training.run", raising=False)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    result = _train(recipe)
+    assert isinstance(result.exception, WordgateError)
+    assert "pip install 'wordgate[train]'" in str(result.exception)

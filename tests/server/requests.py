@@ -1,0 +1,73 @@
+"""Requests and outcomes that several server tests use."""
+
+from collections.abc import Callable
+from typing import Any
+
+import grpc
+import pytest
+from google.rpc.error_details_pb2 import BadRequest
+from grpc_health.v1.health_pb2_grpc import HealthStub
+from grpc_status import rpc_status
+
+from wordgate.api.v1 import prediction_pb2, scoring_pb2
+
+HISTORIES = (
+    "",
+    "the clouds are in the",
+    "I don't know what London was like. ",
+    "Ünïcödé 🦆 ﬁn \u0000 <eos> ",
+    "one two three " * 130,
+)
+
+LONG_TO_READ = ("qzxj" * 30 + " ") * 255
+"""Tens of thousands of pieces, one after the other."""
+
+
+def texts(count: int, words: int = 40) -> list[str]:
+    """Many different candidates: enough of them keep a small model busy for seconds."""
+    return [
+        f"{number} the sun is in the sea " + "and the cat sat " * (words // 4)
+        for number in range(count)
+    ]
+
+
+def long_score(count: int = 1000, words: int = 80) -> scoring_pb2.ScoreRequest:
+    """A request that keeps the server busy for seconds."""
+    candidates = [scoring_pb2.Candidate(text=text) for text in texts(count, words)]
+    return scoring_pb2.ScoreRequest(candidates=candidates)
+
+
+def text(sequence: int, typed: str) -> prediction_pb2.StreamPredictRequest:
+    """A text of a typing session."""
+    return prediction_pb2.StreamPredictRequest(
+        sequence=sequence, text=prediction_pb2.SessionText(text=typed)
+    )
+
+
+def configured(**options: Any) -> prediction_pb2.StreamPredictRequest:
+    """The first message of a typing session."""
+    return prediction_pb2.StreamPredictRequest(
+        configuration=prediction_pb2.SessionConfiguration(**options)
+    )
+
+
+def refusal(ask: Callable[[], Any]) -> Any:
+    """The error with which gRPC ends a call."""
+    with pytest.raises(grpc.RpcError) as caught:
+        ask()
+    return caught.value
+
+
+def health_stub(channel: grpc.Channel) -> Any:
+    """The standard health service; its type stubs know no methods."""
+    return HealthStub(channel)
+
+
+def field_named(error: Any) -> str:
+    """The field that an INVALID_ARGUMENT names."""
+    assert error.code() is grpc.StatusCode.INVALID_ARGUMENT, error
+    status = rpc_status.from_call(error)
+    assert status is not None
+    detail = BadRequest()
+    assert status.details[0].Unpack(detail)
+    return str(detail.field_violations[0].field)

@@ -1,0 +1,68 @@
+"""The server's options."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from wordgate.cli.serve import serve
+from wordgate.errors import InvalidConfiguration
+from wordgate.server.configuration import Configuration, configure, options, split_address
+
+
+def test_what_is_given_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flag beats a variable, a variable beats the default."""
+    monkeypatch.setenv("WORDGATE_THREADS", "3")
+    monkeypatch.setenv("WORDGATE_MODEL", "models/mine")
+    assert configure().threads == 3
+    assert configure().model == Path("models/mine")
+    assert configure(threads=2).threads == 2
+    assert configure().listen == "127.0.0.1:50051"
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("listen", "nowhere"),
+        ("listen", ""),
+        ("metrics_listen", "127.0.0.1:99999"),
+        ("device", "tpu"),
+        ("threads", 0),
+        ("grace_seconds", -1),
+        ("grace_seconds", float("nan")),
+        ("colour", "red"),
+    ],
+)
+def test_bad_values_name_their_option(option: str, value: object) -> None:
+    """An option that cannot be is refused by name."""
+    with pytest.raises(InvalidConfiguration) as caught:
+        configure(**{option: value})
+    assert caught.value.option == option
+
+
+def test_it_does_not_change() -> None:
+    """A configuration is frozen."""
+    with pytest.raises(ValueError, match="frozen"):
+        Configuration().threads = 2
+
+
+def test_every_option_is_a_flag_with_its_variable() -> None:
+    """`wordgate serve --help` shows every option, its variable and its meaning."""
+    shown = " ".join(CliRunner().invoke(serve, ["--help"]).output.split())
+    for option in options():
+        assert option.flag in shown
+        assert option.variable in shown
+        assert option.description
+
+
+def test_limits_follow_the_options() -> None:
+    """The limits that can be set are the configured ones."""
+    limits = configure(max_sessions=3, max_waiting_rows=4, max_message_bytes=5000).limits
+    assert (limits.max_sessions, limits.max_waiting_rows) == (3, 4)
+    assert limits.max_message_bytes == 5000
+
+
+def test_addresses_are_host_and_port() -> None:
+    """IPv6 hosts stand in brackets."""
+    assert split_address("[::1]:50051") == ("::1", 50051)
+    assert split_address("localhost:0") == ("localhost", 0)

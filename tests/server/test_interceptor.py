@@ -1,0 +1,128 @@
+"""What surrounds every call, with servicers that go wrong on purpose."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+import grpc.aio
+import pytest
+from structlog.testing import capture_logs
+
+from wordgate.api.v1.prediction_pb2 import (
+    PredictRequest,
+    PredictResponse,
+    StreamPredictRequest,
+    StreamPredictResponse,
+)
+from wordgate.api.v1.prediction_pb2_grpc import (
+    PredictionServiceServicer,
+    PredictionServiceStub,
+    add_PredictionServiceServicer_to_server,
+)
+from wordgate.server.errors import INTERNAL_MESSAGE
+from wordgate.server.interceptor import CallInterceptor
+from wordgate.server.metrics import Metrics
+
+LABELS = {
+    "grpc_service": "wordgate.v1.PredictionService",
+    "grpc_method": "Predict",
+    "grpc_type": "unary",
+}
+
+
+class _Broken(PredictionServiceServicer):
+    """Fails with an error that repeats what the user wrote; waits when it is asked to."""
+
+    def __init__(self) -> None:
+        self.begun = asyncio.Event()
+        self.ended = asyncio.Event()
+
+    async def Predict(
+        self,
+        request: PredictRequest,
+        context: grpc.aio.ServicerContext[PredictRequest, PredictResponse],
+    ) -> PredictResponse:
+        if request.history == "wait":
+            await self._wait()
+        raise KeyError(request.history)
+
+    async def StreamPredict(
+        self,
+        request_iterator: AsyncIterator[StreamPredictRequest],
+        context: grpc.aio.ServicerContext[StreamPredictRequest, StreamPredictResponse],
+    ) -> AsyncIterator[StreamPredictResponse]:
+        yield StreamPredictResponse(sequence=1)
+        raise KeyError("secret")
+
+    async def _wait(self) -> None:
+        self.begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.ended.set()
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    """Counts for one server."""
+    return Metrics()
+
+
+@pytest.fixture
+def servicer() -> _Broken:
+    """What the server serves."""
+    return _Broken()
+
+
+@pytest.fixture
+async def stub(metrics: Metrics, servicer: _Broken) -> AsyncIterator[Any]:
+    """Asks a server whose servicer is broken."""
+    server = grpc.aio.server(interceptors=[CallInterceptor(metrics, asyncio.Event())])
+    add_PredictionServiceServicer_to_server(servicer, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        yield PredictionServiceStub(channel)
+    await server.stop(None)
+
+
+async def test_a_defect_is_internal_and_says_nothing(stub: Any, metrics: Metrics) -> None:
+    """An unexpected error is INTERNAL; its trace is logged, and what the user wrote is not."""
+    with capture_logs() as logged, pytest.raises(grpc.RpcError) as caught:
+        await stub.Predict(PredictRequest(history="secret"))
+    assert caught.value.code() is grpc.StatusCode.INTERNAL
+    assert caught.value.details() == INTERNAL_MESSAGE
+    assert "test_interceptor.py" in logged[0]["trace"]
+    assert "secret" not in str(logged)
+    assert _handled(metrics, "Internal") == 1
+
+
+async def test_a_defect_in_a_stream_is_internal(stub: Any) -> None:
+    """What was answered before arrives; then the stream ends with INTERNAL."""
+    with capture_logs():
+        call = stub.StreamPredict(iter([]))
+        assert (await call.read()).sequence == 1
+        with pytest.raises(grpc.RpcError) as caught:
+            await call.read()
+    assert caught.value.code() is grpc.StatusCode.INTERNAL
+
+
+@pytest.mark.parametrize(("seconds", "code"), [(0.1, "DeadlineExceeded"), (None, "Canceled")])
+async def test_calls_that_end_early_are_counted_as_such(
+    stub: Any, servicer: _Broken, metrics: Metrics, seconds: float | None, code: str
+) -> None:
+    """A deadline and a cancellation have their own codes in the metrics."""
+    call = stub.Predict(PredictRequest(history="wait"), timeout=seconds)
+    await servicer.begun.wait()
+    if seconds is None:
+        call.cancel()
+    with pytest.raises((grpc.RpcError, asyncio.CancelledError)):
+        await call
+    await servicer.ended.wait()
+    assert _handled(metrics, code) == 1
+
+
+def _handled(metrics: Metrics, code: str) -> float | None:
+    labels = LABELS | {"grpc_code": code}
+    return metrics.registry.get_sample_value("grpc_server_handled_total", labels)

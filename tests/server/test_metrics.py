@@ -1,0 +1,136 @@
+"""What the server counts."""
+
+from collections.abc import Iterator
+
+import grpc
+import pytest
+from prometheus_client.metrics_core import Metric
+from tests.running import RunningServer
+from tests.server.requests import refusal
+
+from wordgate.api.v1.prediction_pb2 import PredictRequest
+from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
+from wordgate.core.asks import Advance, Asks
+from wordgate.engine.local_model import LocalModel
+from wordgate.engine.scheduler import Urgency
+from wordgate.server.metrics import Metrics
+
+PREDICT = {
+    "grpc_service": "wordgate.v1.PredictionService",
+    "grpc_method": "Predict",
+    "grpc_type": "unary",
+}
+LABELS = {
+    "grpc_code",
+    "grpc_method",
+    "grpc_service",
+    "grpc_type",
+    "graph",
+    "kind",
+    "le",
+    "model",
+    "precision",
+    "reason",
+    "urgency",
+    "version",
+}
+
+
+@pytest.fixture
+def all_metrics(local: LocalModel) -> Metrics:
+    """The metrics of a server with one model."""
+    metrics = Metrics()
+    metrics.watch_models([local.served])
+    return metrics
+
+
+def test_calls_are_counted_by_method_and_code(server: RunningServer, channel: grpc.Channel) -> None:
+    """A good and a bad call appear in the conventional metrics, with their codes."""
+    names = ("started_total", "handled_total", "msg_received_total", "msg_sent_total")
+
+    def counted() -> list[float]:
+        found = [server.metric(f"grpc_server_{name}", **PREDICT) for name in names]
+        bad = server.metric("grpc_server_handled_total", grpc_code="InvalidArgument", **PREDICT)
+        seconds = server.metric("grpc_server_handling_seconds_count", **PREDICT)
+        return [*found, bad, seconds]
+
+    before = counted()
+    stub = PredictionServiceStub(channel)
+    stub.Predict(PredictRequest())
+    refusal(lambda: stub.Predict(PredictRequest(max_suggestions=1000)))
+    assert [after - b for after, b in zip(counted(), before, strict=True)] == [2, 2, 2, 1, 1, 2]
+
+
+def test_the_engine_is_measured(server: RunningServer, channel: grpc.Channel) -> None:
+    """A prediction shows in the rows asked for, the calls, the search and the state cache."""
+    names = (
+        "wordgate_asked_rows_total",
+        "wordgate_call_rows_count",
+        "wordgate_call_seconds_sum",
+        "wordgate_search_expansions_sum",
+        "wordgate_state_cache_misses_total",
+        "wordgate_state_cache_bytes",
+    )
+    before = [server.metric(name) for name in names]
+    PredictionServiceStub(channel).Predict(PredictRequest(history="never said before"))
+    after = [server.metric(name) for name in names]
+    assert all(a > b for a, b in zip(after, before, strict=True))
+    assert server.metric("wordgate_model_info", model="tiny", version="1", precision="int8") == 1
+
+
+def test_the_table_holds_every_metric(all_metrics: Metrics) -> None:
+    """The table made for the docs is what the registry has, name by name and label by label."""
+    found = {_full_name(metric): metric for metric in _own(all_metrics)}
+    table = {row.name: row for row in all_metrics.table()}
+    assert set(found) == set(table)
+    for name, row in table.items():
+        assert (row.kind, row.meaning) == (found[name].type, found[name].documentation)
+        for sample in found[name].samples:
+            assert set(sample.labels) - {"le"} == set(row.labels)
+
+
+def test_names_and_labels_are_conventional(all_metrics: Metrics) -> None:
+    """Counters end in `_total`, times are seconds, and only known labels with few values occur."""
+    for row in all_metrics.table():
+        assert row.name.endswith("_total") == (row.kind == "counter")
+        assert not row.name.endswith(("_ms", "_milliseconds", "_kilobytes"))
+        assert set(row.labels) <= LABELS
+        assert row.meaning.endswith(".")
+
+
+def test_a_counted_generator_is_the_same_generator() -> None:
+    """Counting what a generator asks changes neither its questions nor its result."""
+    metrics = Metrics()
+    counted = metrics.counted(_two_questions(), Urgency.BULK)
+    assert len(next(counted)) == 2
+    assert len(counted.send(["a", "b"])) == 1
+    with pytest.raises(StopIteration) as ended:
+        counted.send(["c"])
+    assert ended.value.value == ["a", "b", "c"]
+    labels = {"kind": "step", "urgency": "bulk"}
+    assert metrics.registry.get_sample_value("wordgate_asked_rows_total", labels) == 3
+
+
+def test_closing_a_counted_generator_closes_it() -> None:
+    """Dropped work is closed inside, too."""
+    inner = _two_questions()
+    counted = Metrics().counted(inner, Urgency.BULK)
+    next(counted)
+    counted.close()
+    assert next(inner, "closed") == "closed"
+
+
+def _two_questions() -> Asks[list[str]]:
+    first = yield Advance([(None, 1), (None, 2)])
+    second = yield Advance([(None, 3)])
+    return [*first, *second]
+
+
+def _own(metrics: Metrics) -> Iterator[Metric]:
+    for metric in metrics.registry.collect():
+        if metric.name.startswith(("wordgate_", "grpc_server_")):
+            yield metric
+
+
+def _full_name(metric: Metric) -> str:
+    return f"{metric.name}_total" if metric.type == "counter" else metric.name

@@ -1,0 +1,211 @@
+"""Predict and StreamPredict on a real server."""
+
+from collections.abc import Iterator
+from functools import partial
+from queue import SimpleQueue
+from typing import Any
+
+import grpc
+import pytest
+from tests.running import RunningServer, until
+from tests.server.requests import (
+    HISTORIES,
+    LONG_TO_READ,
+    configured,
+    field_named,
+    refusal,
+    text,
+)
+
+from wordgate.api.v1.prediction_pb2 import (
+    SUGGESTION_KIND_PUNCTUATION,
+    SUGGESTION_KIND_WORD,
+    PredictRequest,
+    PredictResponse,
+    StreamPredictRequest,
+    StreamPredictResponse,
+)
+from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
+from wordgate.core.prediction import Query, split_typed
+from wordgate.engine.answers import PredictionAnswer
+from wordgate.engine.local_model import LocalModel
+from wordgate.server.messages import predict_response, stream_predict_response
+
+NAN = float("nan")
+
+BAD_REQUESTS = {
+    "too many suggestions": (PredictRequest(max_suggestions=101), "max_suggestions"),
+    "too many expansions": (PredictRequest(max_expansions=20_001), "max_expansions"),
+    "NaN": (PredictRequest(min_probability=NAN), "min_probability"),
+    "no probability": (PredictRequest(min_probability=1.5), "min_probability"),
+    "negative": (PredictRequest(min_probability=-0.1), "min_probability"),
+    "infinite": (PredictRequest(min_probability=float("inf")), "min_probability"),
+    "long history": (PredictRequest(history="a" * 65_537), "history"),
+    "history long in bytes": (PredictRequest(history="ä" * 32_769), "history"),
+    "long prefix": (PredictRequest(prefix="a" * 1025), "prefix"),
+}
+BAD_SESSIONS = {
+    "text first": ([text(1, "the")], "configuration"),
+    "configured twice": ([configured(), configured()], "configuration"),
+    "too many suggestions": ([configured(max_suggestions=101)], "configuration.max_suggestions"),
+    "NaN": ([configured(min_probability=NAN)], "configuration.min_probability"),
+    "too many expansions": ([configured(max_expansions=20_001)], "configuration.max_expansions"),
+    "same number": ([configured(), text(2, "a"), text(2, "b")], "sequence"),
+    "falling number": ([configured(), text(2, "a"), text(1, "b")], "sequence"),
+    "nothing": ([configured(), StreamPredictRequest(sequence=1)], "event"),
+    "long text": ([configured(), text(1, "a" * 65_537)], "text.text"),
+}
+NO_MESSAGES = {
+    "random": (b"\xff\xff\xff", "message"),
+    "cut off": (b"\x12\x05ab", "message"),
+    "bad history": (b"\x12\x02\xff\xfe", "history"),
+    "bad prefix": (b"\x1a\x01\x80", "prefix"),
+}
+
+
+@pytest.fixture
+def stub(channel: grpc.Channel) -> PredictionServiceStub:
+    """Asks the shared server."""
+    return PredictionServiceStub(channel)
+
+
+@pytest.mark.parametrize("history", HISTORIES)
+@pytest.mark.parametrize("prefix", ["", "th", "London th", "Ü"])
+def test_predict_answers_the_same_bits_as_in_process(
+    stub: PredictionServiceStub, local: LocalModel, history: str, prefix: str
+) -> None:
+    """A prediction over gRPC is bit for bit that of the model in this process."""
+    answered: PredictResponse = stub.Predict(PredictRequest(history=history, prefix=prefix))
+    assert answered == predict_response(_here(local, history, prefix))
+    assert len(answered.suggestions) == 5
+
+
+def test_options_are_obeyed(stub: PredictionServiceStub) -> None:
+    """Number, least probability, punctuation and the bound of the search are the request's."""
+    request = PredictRequest(max_suggestions=30, allow_punctuation=True)
+    answered = stub.Predict(request).suggestions
+    assert len(answered) == 30
+    assert {found.kind for found in answered} == {SUGGESTION_KIND_WORD, SUGGESTION_KIND_PUNCTUATION}
+    least = answered[9].probability
+    request = PredictRequest(max_suggestions=30, allow_punctuation=True, min_probability=least)
+    assert len(stub.Predict(request).suggestions) == 10
+    assert not stub.Predict(PredictRequest(prefix="qz", max_expansions=1)).exact
+
+
+@pytest.mark.parametrize(("request_", "field"), BAD_REQUESTS.values(), ids=BAD_REQUESTS)
+def test_bad_requests_name_the_field(
+    stub: PredictionServiceStub, request_: PredictRequest, field: str
+) -> None:
+    """Each value outside its limits is refused with INVALID_ARGUMENT and the name of its field."""
+    assert field_named(refusal(lambda: stub.Predict(request_))) == field
+
+
+def test_unknown_models_are_not_found(stub: PredictionServiceStub) -> None:
+    """A model that is not served is NOT_FOUND, and the message says which are."""
+    for name in ("nobody", "tiny@2", "tiny@", "@1"):
+        request = PredictRequest(model=name)
+        error = refusal(partial(stub.Predict, request))
+        assert error.code() is grpc.StatusCode.NOT_FOUND
+        assert "tiny@1" in error.details()
+
+
+@pytest.mark.parametrize(("sent", "field"), NO_MESSAGES.values(), ids=NO_MESSAGES)
+def test_bytes_that_are_no_message_are_bad_input(
+    channel: grpc.Channel, sent: bytes, field: str
+) -> None:
+    """Random bytes and text that is not UTF-8 are INVALID_ARGUMENT, never UNKNOWN or INTERNAL."""
+    raw: Any = channel.unary_unary("/wordgate.v1.PredictionService/Predict")
+    assert field_named(refusal(lambda: raw(sent))) == field
+
+
+def test_every_text_of_a_session_is_answered(
+    stub: PredictionServiceStub, local: LocalModel
+) -> None:
+    """Texts sent one after the other are answered as Predict answers them, the prefix verbatim."""
+    typed = ["", "the clo", "the clouds are in the ", "It's Wür", "one. tw", "don'"]
+    with _Conversation(stub, configured()) as session:
+        for number, whole in enumerate(typed, 7):
+            history, prefix = split_typed(whole)
+            expected = _here(local, history, prefix)
+            answer = session.ask(text(number, whole))
+            assert answer == stream_predict_response(number, expected)
+            assert whole.endswith(answer.prefix)
+
+
+def test_a_newer_text_supersedes_an_older_one(
+    server: RunningServer, stub: PredictionServiceStub
+) -> None:
+    """A text that arrives while an older one is searched for is answered in its place."""
+    before = server.metric("wordgate_dropped_total", reason="cancelled")
+    asked = server.metric("wordgate_asked_rows_total", urgency="interactive")
+    with _Conversation(stub, configured()) as session:
+        session.send(text(1, LONG_TO_READ))
+        until(
+            lambda: server.metric("wordgate_asked_rows_total", urgency="interactive") > asked,
+            "the search to begin",
+        )
+        assert session.ask(text(2, "the clo ")).sequence == 2
+    assert server.metric("wordgate_dropped_total", reason="cancelled") == before + 1
+
+
+def test_the_last_text_is_answered_after_the_client_has_closed_its_side(
+    stub: PredictionServiceStub,
+) -> None:
+    """A client that sends everything at once gets rising numbers, the last one among them."""
+    messages = [configured(), *(text(number, "the" * number) for number in range(1, 30))]
+    numbers = [answer.sequence for answer in stub.StreamPredict(iter(messages))]
+    assert numbers == sorted(set(numbers))
+    assert numbers[-1] == 29
+
+
+@pytest.mark.parametrize(("messages", "field"), BAD_SESSIONS.values(), ids=BAD_SESSIONS)
+def test_bad_sessions_name_the_field(
+    stub: PredictionServiceStub, messages: list[StreamPredictRequest], field: str
+) -> None:
+    """A session with messages out of order or outside limits ends naming what was wrong."""
+    assert field_named(refusal(lambda: list(stub.StreamPredict(iter(messages))))) == field
+
+
+def test_a_session_of_an_unknown_model_is_not_found(stub: PredictionServiceStub) -> None:
+    """The configuration's model is looked for at once."""
+    error = refusal(lambda: list(stub.StreamPredict(iter([configured(model="nobody")]))))
+    assert error.code() is grpc.StatusCode.NOT_FOUND
+
+
+def test_a_session_text_that_is_not_utf8_is_bad_input(channel: grpc.Channel) -> None:
+    """Text that is not UTF-8 inside a session ends it naming the field."""
+    raw: Any = channel.stream_stream("/wordgate.v1.PredictionService/StreamPredict")
+    sent = [configured().SerializeToString(), b"\x1a\x04\x0a\x02\xff\xfe"]
+    assert field_named(refusal(lambda: list(raw(iter(sent))))) == "text.text"
+
+
+class _Conversation:
+    """A stream on which requests are sent one at a time."""
+
+    def __init__(self, stub: PredictionServiceStub, first: StreamPredictRequest) -> None:
+        self._requests: SimpleQueue[StreamPredictRequest | None] = SimpleQueue()
+        self.send(first)
+        self._call = stub.StreamPredict(self._sent())
+        self._answers: Iterator[StreamPredictResponse] = iter(self._call)
+
+    def send(self, request: StreamPredictRequest) -> None:
+        self._requests.put(request)
+
+    def ask(self, request: StreamPredictRequest) -> StreamPredictResponse:
+        self.send(request)
+        return next(self._answers)
+
+    def __enter__(self) -> "_Conversation":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._requests.put(None)
+        self._call.cancel()
+
+    def _sent(self) -> Iterator[StreamPredictRequest]:
+        while (request := self._requests.get()) is not None:
+            yield request
+
+
+def _here(local: LocalModel, history: str, prefix: str) -> PredictionAnswer:
+    return local.ask_predict(Query(history, prefix)).result()

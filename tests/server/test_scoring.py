@@ -1,0 +1,157 @@
+"""Score on a real server: answers, bad input, company, deadlines, cancellation."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import grpc
+import pytest
+from tests.running import RunningServer, until
+from tests.server.requests import HISTORIES, field_named, long_score, refusal, texts
+
+from wordgate.api.v1.scoring_pb2 import Candidate, ScoreRequest, ScoreResponse
+from wordgate.api.v1.scoring_pb2_grpc import ScoringServiceStub
+from wordgate.engine.local_model import LocalModel
+from wordgate.server.messages import score_response
+
+CANDIDATES = ("the cat sat", "the cat", "", "wreck a nice beach", "the cat", "Ünï 🦆\u0000", " x ")
+SERVICE = "wordgate.v1.ScoringService"
+
+
+@pytest.fixture
+def stub(channel: grpc.Channel) -> ScoringServiceStub:
+    """Asks the shared server."""
+    return ScoringServiceStub(channel)
+
+
+@pytest.fixture
+def quiet(server: RunningServer) -> Iterator[RunningServer]:
+    """The shared server, left without anything under way."""
+    yield server
+    until(lambda: _is_quiet(server), "the server to have nothing under way")
+
+
+def request_of(*candidates: str, **options: Any) -> ScoreRequest:
+    """A request with these candidates."""
+    return ScoreRequest(candidates=[Candidate(text=text) for text in candidates], **options)
+
+
+@pytest.mark.parametrize("history", HISTORIES)
+@pytest.mark.parametrize("count_eos", [True, False])
+def test_score_answers_the_same_bits_as_in_process(
+    stub: ScoringServiceStub, local: LocalModel, history: str, count_eos: bool
+) -> None:
+    """Scores over gRPC are bit for bit those of the model in this process, texts verbatim."""
+    answered = stub.Score(request_of(*CANDIDATES, history=history, count_eos=count_eos))
+    assert answered == score_response(local.ask_score(history, CANDIDATES, count_eos).result())
+    assert tuple(candidate.text for candidate in answered.candidates) == CANDIDATES
+
+
+def test_the_end_of_the_text_is_counted_unless_the_request_says_no(
+    stub: ScoringServiceStub,
+) -> None:
+    """An unset `count_eos` counts the end, and the answer says so."""
+    assert stub.Score(request_of("the cat")).counted_eos
+    assert not stub.Score(request_of("the cat", count_eos=False)).counted_eos
+
+
+BAD_REQUESTS = {
+    "no candidates": (request_of(), "candidates"),
+    "too many candidates": (request_of(*["a"] * 1001), "candidates"),
+    "long candidate": (request_of("a", "b " * 4097), "candidates[1].text"),
+    "long history": (request_of("a", history="a" * 65_537), "history"),
+}
+
+
+@pytest.mark.parametrize(("request_", "field"), BAD_REQUESTS.values(), ids=BAD_REQUESTS)
+def test_bad_requests_name_the_field(
+    stub: ScoringServiceStub, request_: ScoreRequest, field: str
+) -> None:
+    """Each value outside its limits is refused with INVALID_ARGUMENT and the name of its field."""
+    assert field_named(refusal(lambda: stub.Score(request_))) == field
+
+
+def test_candidates_that_are_not_utf8_are_bad_input(channel: grpc.Channel) -> None:
+    """Text that is not UTF-8 in a candidate is named with its path."""
+    raw: Any = channel.unary_unary(f"/{SERVICE}/Score")
+    assert field_named(refusal(lambda: raw(b"\x1a\x04\x0a\x02\xff\xfe"))) == "candidates.text"
+
+
+def test_messages_above_the_limit_are_refused(stub: ScoringServiceStub) -> None:
+    """A message of more bytes than the limit never reaches the model."""
+    error = refusal(lambda: stub.Score(request_of("a" * 1_100_000)))
+    assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+def test_unknown_methods_are_unimplemented(channel: grpc.Channel) -> None:
+    """A method that does not exist is UNIMPLEMENTED."""
+    raw: Any = channel.unary_unary(f"/{SERVICE}/Guess")
+    assert refusal(lambda: raw(b"")).code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+def test_requests_at_once_share_calls(quiet: RunningServer, stub: ScoringServiceStub) -> None:
+    """Sixteen requests at once need far fewer onnxruntime calls than one after the other."""
+    histories = [f"{number} " + "the cat sat on the mat " * 20 for number in range(16)]
+    calls, rows = _steps(quiet)
+    under_way = [stub.Score.future(request_of("a", history=history)) for history in histories]
+    for answer in under_way:
+        answer.result()
+    calls_after, rows_after = _steps(quiet)
+    assert rows_after - rows > 16 * 100
+    assert calls_after - calls < (rows_after - rows) / 2
+
+
+def test_company_changes_no_bit(
+    quiet: RunningServer, stub: ScoringServiceStub, local: LocalModel
+) -> None:
+    """Each of many requests at once is answered as if it were alone."""
+    asked = texts(40)
+    under_way = [stub.Score.future(request_of(text, "the sun", history=text)) for text in asked]
+    for text, answer in zip(asked, under_way, strict=True):
+        alone = local.ask_score(text, [text, "the sun"]).result()
+        assert answer.result() == score_response(alone)
+
+
+def test_a_deadline_drops_the_work(quiet: RunningServer, stub: ScoringServiceStub) -> None:
+    """A request whose time is over ends with DEADLINE_EXCEEDED, and what it asked is dropped."""
+    dropped = quiet.metric("wordgate_dropped_total")
+    error = refusal(lambda: stub.Score(long_score(), timeout=0.1))
+    assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    until(lambda: quiet.metric("wordgate_dropped_total") == dropped + 1, "the work to be dropped")
+    until(lambda: _is_quiet(quiet), "the server to have nothing under way")
+    assert quiet.metric("grpc_server_handled_total", grpc_code="DeadlineExceeded") >= 1
+
+
+def test_cancelling_one_of_a_batch_leaves_the_others_answered(
+    quiet: RunningServer, stub: ScoringServiceStub, local: LocalModel
+) -> None:
+    """One of several requests at once is cancelled; the others get their answers."""
+    dropped = quiet.metric("wordgate_dropped_total", reason="cancelled")
+    cancelled = stub.Score.future(long_score())
+    until(lambda: quiet.metric("wordgate_waiting_rows") > 100, "the work to begin")
+    others = [stub.Score.future(request_of(text)) for text in texts(8)]
+    cancelled.cancel()
+    for text, answer in zip(texts(8), others, strict=True):
+        assert answer.result() == score_response(local.ask_score("", [text]).result())
+    until(
+        lambda: quiet.metric("wordgate_dropped_total", reason="cancelled") == dropped + 1,
+        "the cancelled work to be dropped",
+    )
+
+
+def _steps(server: RunningServer) -> tuple[float, float]:
+    """Calls of the step graph so far, and their rows."""
+    calls = server.metric("wordgate_call_rows_count", graph="step")
+    return calls, server.metric("wordgate_call_rows_sum", graph="step")
+
+
+def _is_quiet(server: RunningServer) -> bool:
+    begun = server.metric("grpc_server_started_total", grpc_service=SERVICE)
+    ended = server.metric("grpc_server_handled_total", grpc_service=SERVICE)
+    return begun == ended and server.metric("wordgate_waiting_rows") == 0
+
+
+def test_answers_have_the_documented_type(stub: ScoringServiceStub) -> None:
+    """Posteriors are shares of one, counts are those of words and pieces."""
+    answered: ScoreResponse = stub.Score(request_of("the cat", "the dog ate the cake"))
+    assert sum(found.posterior for found in answered.candidates) == pytest.approx(1)
+    assert [found.word_count for found in answered.candidates] == [2, 5]

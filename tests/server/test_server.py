@@ -1,0 +1,177 @@
+"""A server's life: start, drain, stop, and what a client that vanishes leaves behind."""
+
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import grpc
+import pytest
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from tests.running import RunningServer, serving, until
+from tests.server.requests import configured, health_stub, long_score, refusal, text, texts
+
+from wordgate.api.v1.prediction_pb2 import PredictRequest, StreamPredictRequest
+from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
+from wordgate.api.v1.scoring_pb2_grpc import ScoringServiceStub
+from wordgate.client import Client
+from wordgate.errors import Overloaded
+
+VANISHING_CLIENT = """
+import sys, grpc
+from tests.server.requests import configured, long_score, text
+from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
+from wordgate.api.v1.scoring_pb2_grpc import ScoringServiceStub
+channel = grpc.insecure_channel(sys.argv[1])
+def typed():
+    yield configured()
+    yield text(1, "the clo")
+    print("typing", flush=True)
+    sys.stdin.read()
+scored = ScoringServiceStub(channel).Score.future(long_score())
+list(PredictionServiceStub(channel).StreamPredict(typed()))
+"""
+
+
+def test_sigterm_drains(bundle: Path) -> None:
+    """What was accepted is answered, all else is refused with UNAVAILABLE, the exit code is 0."""
+    with serving(bundle) as server, grpc.insecure_channel(server.address) as channel:
+        watch = health_stub(channel).Watch(HealthCheckRequest())
+        assert next(watch).status == HealthCheckResponse.SERVING
+        typing = _open_session(channel)
+        score = ScoringServiceStub(channel).Score.future(long_score())
+        until(lambda: server.metric("wordgate_waiting_rows") > 0, "the work to begin")
+
+        server.terminate()
+
+        assert next(watch).status == HealthCheckResponse.NOT_SERVING
+        assert server.get("/readyz")[0] == 503
+        assert server.get("/livez")[0] == 200
+        late = refusal(lambda: PredictionServiceStub(channel).Predict(PredictRequest()))
+        assert late.code() is grpc.StatusCode.UNAVAILABLE
+        assert refusal(lambda: next(typing)).code() is grpc.StatusCode.UNAVAILABLE
+        assert not score.done()
+        assert len(score.result().candidates) == 1000
+        assert server.wait() == 0
+        assert "Traceback" not in server.output
+
+
+def test_the_grace_time_ends(bundle: Path) -> None:
+    """Requests that outlast the grace time are cut off; the exit code is still 0."""
+    options = ("--grace-seconds", "0.05", "--metrics-listen", "")
+    with serving(bundle, *options) as server, grpc.insecure_channel(server.address) as channel:
+        typing = _open_session(channel)
+        score = ScoringServiceStub(channel).Score.future(long_score())
+        PredictionServiceStub(channel).Predict(PredictRequest())
+        server.process.send_signal(signal.SIGINT)
+        assert refusal(score.result).code() is not grpc.StatusCode.UNKNOWN
+        assert refusal(lambda: next(typing)).code() is grpc.StatusCode.UNAVAILABLE
+        assert server.wait() == 0
+        assert "Traceback" not in server.output
+
+
+def test_a_second_start_on_the_port_fails_loudly(server: RunningServer, bundle: Path) -> None:
+    """The port is not shared: the second server says so in a line and ends, the first goes on."""
+    second = RunningServer(bundle, "--listen", server.address)
+    assert second.wait() == 2
+    assert f"listen: cannot listen on {server.address}" in second.output
+    assert len(second.lines) == 1
+    assert server.get("/readyz")[0] == 200
+
+
+def test_a_second_start_on_the_http_port_fails_loudly(server: RunningServer, bundle: Path) -> None:
+    """The same for the port of the metrics."""
+    second = RunningServer(bundle, "--metrics-listen", server.http)
+    assert second.wait() == 2
+    assert f"metrics_listen: cannot listen on {server.http}" in second.output
+    assert "Traceback" not in second.output
+
+
+def test_a_spoiled_bundle_is_refused(bundle: Path, tmp_path: Path) -> None:
+    """A server does not start with a bundle that is not what was published; it names the file."""
+    spoiled = shutil.copytree(bundle, tmp_path / "1")
+    with (spoiled / "step.onnx").open("ab") as file:
+        file.write(b"\0")
+    started = RunningServer(spoiled)
+    assert started.wait() == 4
+    assert "step.onnx" in started.output
+    assert "Traceback" not in started.output
+
+
+def test_pages_over_http(server: RunningServer) -> None:
+    """A server that serves is alive and ready; other pages do not exist."""
+    assert server.get("/livez") == (200, "alive\n")
+    assert server.get("/readyz") == (200, "ready\n")
+    assert server.get("/")[0] == 404
+
+
+def test_a_client_that_vanishes_leaves_nothing_behind(server: RunningServer) -> None:
+    """A client killed in the middle of everything costs nothing any more, soon after."""
+    command = [sys.executable, "-c", VANISHING_CLIENT, server.address]
+    client = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]
+    )
+    assert client.stdout is not None
+    assert client.stdout.readline() == b"typing\n"
+    until(lambda: server.metric("wordgate_sessions") == 1, "the session")
+    until(lambda: server.metric("wordgate_waiting_rows") > 0, "the work to begin")
+    client.kill()
+    client.communicate()
+    until(lambda: server.metric("wordgate_sessions") == 0, "the session to end")
+    until(lambda: server.metric("wordgate_waiting_rows") == 0, "the work to be dropped")
+    until(
+        lambda: (
+            server.metric("grpc_server_started_total") == server.metric("grpc_server_handled_total")
+        ),
+        "all calls to be over",
+    )
+
+
+def test_nothing_that_was_written_is_logged(bundle: Path) -> None:
+    """Neither what a user wrote nor a candidate appears in the log, refused or not."""
+    with serving(bundle) as server, grpc.insecure_channel(server.address) as channel:
+        stub = PredictionServiceStub(channel)
+        stub.Predict(PredictRequest(history="my secret"))
+        refusal(lambda: stub.Predict(PredictRequest(history="my secret", max_suggestions=999)))
+        refusal(lambda: stub.Predict(PredictRequest(model="my secret")))
+        server.terminate()
+        assert server.wait() == 0
+        assert "secret" not in server.output
+
+
+def test_more_sessions_than_allowed_are_refused(bundle: Path) -> None:
+    """The session above the limit is RESOURCE_EXHAUSTED; when one ends there is room again."""
+    options = ("--max-sessions", "1")
+    with serving(bundle, *options) as server, grpc.insecure_channel(server.address) as channel:
+        first = _open_session(channel)
+        error = refusal(lambda: _open_session(channel))
+        assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        first.cancel()
+        until(lambda: server.metric("wordgate_sessions") == 0, "the session to end")
+        _open_session(channel).cancel()
+
+
+def test_a_full_queue_refuses_at_once(bundle: Path) -> None:
+    """Over the limit of waiting rows: refused, with a time to come again; what waits goes on."""
+    options = ("--max-waiting-rows", "1")
+    with serving(bundle, *options) as server, Client(server.address) as client:
+        accepted = client.ask_score("", texts(1000, 40))
+        until(lambda: server.metric("wordgate_waiting_rows") > 1, "the queue to fill")
+        with pytest.raises(Overloaded) as refused:
+            client.predict("the")
+        assert refused.value.retry_after_seconds > 0
+        assert len(accepted.result().candidates) == 1000
+        assert client.predict("the").suggestions
+
+
+def _open_session(channel: grpc.Channel) -> Any:
+    """A typing session that was answered once and stays open."""
+    requests: SimpleQueue[StreamPredictRequest] = SimpleQueue()
+    for request in (configured(), text(1, "the clo")):
+        requests.put(request)
+    call = PredictionServiceStub(channel).StreamPredict(iter(requests.get, None))
+    assert next(call).sequence == 1
+    return call

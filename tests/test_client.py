@@ -1,0 +1,199 @@
+"""The typed client, blocking and asyncio, against a real server."""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from tests.running import RunningServer, until
+from tests.server.requests import texts
+
+from wordgate.client import AsyncClient, Client
+from wordgate.core.prediction import Query
+from wordgate.engine.answers import Asked
+from wordgate.engine.local_model import LocalModel
+from wordgate.errors import (
+    Cancelled,
+    DeadlineExceeded,
+    InvalidInput,
+    ModelNotFound,
+    Unavailable,
+)
+from wordgate.server.limits import Limits
+
+NOBODY = "127.0.0.1:1"
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def client(server: RunningServer) -> Iterator[Client]:
+    """A blocking client of the shared server."""
+    with Client(server.address) as connected:
+        yield connected
+
+
+@pytest.fixture
+async def async_client(server: RunningServer) -> AsyncIterator[AsyncClient]:
+    """An asyncio client of the shared server."""
+    async with AsyncClient(server.address) as connected:
+        yield connected
+
+
+def test_the_client_answers_as_the_model_itself(client: Client, local: LocalModel) -> None:
+    """Predictions and scores are equal, to the last bit and the last field."""
+    query = Query("the clouds are in the", "s", max_suggestions=7, allow_punctuation=True)
+    here: Asked = local
+    there: Asked = client
+    assert there.ask_predict(query).result() == here.ask_predict(query).result()
+    asked = ("the keys to the", ["cabinet are", "cabinet is", ""])
+    assert there.ask_score(*asked).result() == here.ask_score(*asked).result()
+    assert client.score(*asked, count_eos=False) == here.ask_score(*asked, False).result()
+    assert client.predict("the", min_probability=0.01).model == local.served.name
+
+
+async def test_the_asyncio_client_answers_the_same(
+    async_client: AsyncClient, client: Client
+) -> None:
+    """Both clients answer the same values."""
+    assert await async_client.predict("the cat", "s") == client.predict("the cat", "s")
+    assert await async_client.score("a", ["b"]) == client.score("a", ["b"])
+    assert await async_client.list_models() == client.list_models()
+    assert await async_client.get_model() == client.get_model()
+    assert await async_client.get_server() == client.get_server()
+
+
+def test_the_server_describes_itself(client: Client, local: LocalModel) -> None:
+    """Models and limits come as values."""
+    [model] = client.list_models()
+    assert (model.name, model.is_default) == (local.served.name, True)
+    assert model.digest == local.served.bundle.digest.hex()
+    assert client.get_server().limits["max_candidates"] == Limits().max_candidates
+
+
+def test_many_questions_may_be_under_way(client: Client, local: LocalModel) -> None:
+    """Futures are answered each with its own answer."""
+    under_way = [client.ask_score("", [text]) for text in texts(50)]
+    for text, future in zip(texts(50), under_way, strict=True):
+        assert future.result() == local.ask_score("", [text]).result()
+
+
+def test_a_cancelled_future_cancels_the_request(client: Client, server: RunningServer) -> None:
+    """Nothing of a request that nobody waits for stays on the server."""
+    dropped = server.metric("wordgate_dropped_total", reason="cancelled")
+    future = client.ask_score("", texts(1000, 80))
+    until(lambda: server.metric("wordgate_waiting_rows") > 0, "the work to begin")
+    assert future.cancel()
+    until(
+        lambda: server.metric("wordgate_dropped_total", reason="cancelled") == dropped + 1,
+        "the work to be dropped",
+    )
+
+
+def test_bad_input_comes_back_as_what_it_is(client: Client) -> None:
+    """The server's refusal names the field, as the model in process would."""
+    for ask, field in (
+        (lambda: client.predict("a" * 70_000), "history"),
+        (lambda: client.predict("", max_suggestions=1000), "max_suggestions"),
+        (lambda: client.predict("\ud800"), "history"),
+        (lambda: client.predict("", "\ud800"), "prefix"),
+        (lambda: client.score("", []), "candidates"),
+        (lambda: client.score("", ["a", "\ud800"]), "candidates[1].text"),
+        (lambda: client.score("", ["a" * 2_000_000]), "request"),
+    ):
+        with pytest.raises(InvalidInput) as caught:
+            ask()
+        assert caught.value.field == field
+
+
+def test_unknown_models_come_back_with_what_is_served(server: RunningServer) -> None:
+    """`ModelNotFound` lists the models as the server does."""
+    with Client(server.address, model="nobody") as client:
+        for ask in (client.get_model, lambda: client.predict("a")):
+            with pytest.raises(ModelNotFound, match="'nobody' is served; served: tiny@1"):
+                ask()
+
+
+async def test_no_server_is_said_plainly() -> None:
+    """Where nobody listens, the error names the address and what to do."""
+    with Client(NOBODY) as client, pytest.raises(Unavailable, match=f"{NOBODY}.*wordgate serve"):
+        client.predict("a")
+    async with AsyncClient(NOBODY) as client:
+        with pytest.raises(Unavailable, match=f"{NOBODY}.*wordgate serve"):
+            await client.predict("a")
+        with pytest.raises(Unavailable, match=NOBODY):
+            async with client.type_session() as session:
+                await session.suggest("a")
+
+
+async def test_time_runs_out(server: RunningServer) -> None:
+    """An answer that does not come in time is `DeadlineExceeded`."""
+    with Client(server.address, timeout_seconds=0.1) as client, pytest.raises(DeadlineExceeded):
+        client.score("", texts(1000, 80))
+    async with AsyncClient(server.address, timeout_seconds=0.1) as client:
+        with pytest.raises(DeadlineExceeded):
+            await client.score("", texts(1000, 80))
+
+
+def test_closing_cancels_what_is_under_way(server: RunningServer) -> None:
+    """A future of a closed client ends."""
+    client = Client(server.address)
+    future = client.ask_score("", texts(1000, 80))
+    client.close()
+    with pytest.raises(Cancelled):
+        future.result()
+
+
+async def test_a_typing_session_answers_each_text(
+    async_client: AsyncClient, client: Client
+) -> None:
+    """A session answers as predictions do, and says which letters a suggestion replaces."""
+    async with async_client.type_session(max_suggestions=3) as session:
+        answer = await session.suggest("the clo")
+        assert (answer.sequence, answer.prefix) == (1, "clo")
+        assert answer.prediction == client.predict("the ", "clo", max_suggestions=3)
+        assert (await session.suggest("the clouds ")).prefix == ""
+        await session.send("the clouds a")
+        await session.finish()
+        assert [answer.prefix async for answer in session] == ["a"]
+
+
+async def test_bad_text_ends_a_session(async_client: AsyncClient) -> None:
+    """What the server refuses in a session is raised, naming the field, at the next use too."""
+    async with async_client.type_session() as session:
+        with pytest.raises(InvalidInput, match=r"text\.text"):
+            await session.suggest("a" * 70_000)
+        with pytest.raises(InvalidInput, match=r"text\.text"):
+            await session.suggest("a")
+
+
+async def test_a_bad_configuration_ends_a_session(async_client: AsyncClient) -> None:
+    """It is refused at once, before any text is sent."""
+    async with async_client.type_session(max_suggestions=1000) as session:
+        with pytest.raises(InvalidInput, match=r"configuration\.max_suggestions"):
+            _ = [answer async for answer in session]
+
+
+async def test_a_cancelled_task_cancels_the_request(
+    async_client: AsyncClient, server: RunningServer
+) -> None:
+    """Cancellation reaches the server and is raised as asyncio's own."""
+    task = asyncio.create_task(async_client.score("", texts(1000, 80)))
+    waiting = "wordgate_waiting_rows"
+    while not await asyncio.to_thread(server.metric, waiting):
+        assert not task.done()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await asyncio.to_thread(until, lambda: server.metric(waiting) == 0, "the work to be dropped")
+
+
+def test_the_example_asks_with_the_stubs_alone(server: RunningServer) -> None:
+    """`examples/ask.py` prints suggestions and scores, and is as short as it says."""
+    example = ROOT / "examples" / "ask.py"
+    command = [sys.executable, str(example), server.address]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert len(done.stdout.splitlines()) == 5
+    code = [line for line in example.read_text("utf-8").splitlines() if line.strip()]
+    assert len(code) <= 20
