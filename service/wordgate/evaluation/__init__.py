@@ -1,0 +1,1 @@
+"""Perplexity, question sets and benchmarks."""

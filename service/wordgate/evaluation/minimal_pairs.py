@@ -1,0 +1,91 @@
+"""Minimal pairs: is the grammatical sentence likelier than the one that differs in a word?
+
+Knows files of pairs and how a model is asked. Sentences are compared by their whole
+log-probability, `<eos>` included, as in BLiMP (Warstadt et al. 2020, arXiv 1912.00582).
+"""
+
+import csv
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wordgate.engine.answers import Asked, ScoreAnswer
+from wordgate.errors import InvalidFile
+from wordgate.evaluation.in_flight import in_order
+from wordgate.evaluation.lines import file_format, read_lines
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A good and a bad sentence and what they test."""
+
+    group: str
+    good: str
+    bad: str
+
+
+@dataclass(frozen=True)
+class PairsResult:
+    """Share of pairs whose good sentence is the likelier: by group, and of all."""
+
+    accuracy: float
+    groups: dict[str, float]
+    pairs: int
+
+
+def read(path: Path) -> list[Pair]:
+    """Pairs from a .jsonl (BLiMP's fields) or a .tsv with a header, plain, .gz or .xz.
+
+    Columns: `sentence_good` and `sentence_bad`, or `context`, `good` and `bad`; the group stands
+    in `linguistics_term`, `type` or `tag`. Raises `InvalidFile` with the line.
+    """
+    lines = [line for _, line in read_lines(path)]
+    records = _json_records(path, lines) if file_format(path) == ".jsonl" else _table(lines)
+    return [_pair(path, number, record) for number, record in records]
+
+
+def evaluate(asked: Asked, pairs: Sequence[Pair]) -> PairsResult:
+    """Ask a model about all pairs. A tie counts as wrong."""
+
+    def questions() -> Iterator["Future[ScoreAnswer]"]:
+        return (asked.ask_score("", [pair.good, pair.bad]) for pair in pairs)
+
+    right: dict[str, list[bool]] = defaultdict(list)
+    for pair, answer in zip(pairs, in_order(questions()), strict=True):
+        good, bad = answer.candidates
+        right[pair.group].append(good.log_prob > bad.log_prob)
+    everyone = [hit for hits in right.values() for hit in hits]
+    groups = {group: sum(hits) / len(hits) for group, hits in sorted(right.items())}
+    return PairsResult(sum(everyone) / max(len(everyone), 1), groups, len(everyone))
+
+
+def _json_records(path: Path, lines: list[str]) -> Iterator[tuple[int, Any]]:
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            yield number, json.loads(line)
+        except json.JSONDecodeError as error:
+            raise InvalidFile(path, f"is not JSON: {error.msg}", number) from None
+
+
+def _table(lines: list[str]) -> Iterator[tuple[int, Any]]:
+    reader = csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+    for record in reader:
+        yield reader.line_num, record
+
+
+def _pair(path: Path, number: int, record: Any) -> Pair:
+    texts = {k: v for k, v in record.items() if v} if isinstance(record, dict) else {}
+    group = texts.get("linguistics_term") or texts.get("type") or texts.get("tag") or "all"
+    match texts:
+        case {"sentence_good": str(good), "sentence_bad": str(bad)}:
+            return Pair(str(group), good, bad)
+        case {"context": str(context), "good": str(good), "bad": str(bad)}:
+            return Pair(str(group), f"{context} {good}", f"{context} {bad}")
+    problem = "has neither sentence_good and sentence_bad nor context, good and bad"
+    raise InvalidFile(path, problem, number)

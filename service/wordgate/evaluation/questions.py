@@ -1,0 +1,107 @@
+"""Small questions: does the right word come before a wrong one, and is it the likeliest of all?
+
+Knows question files and how a model is asked. A line of a file: context, good word, bad word,
+separated by tabs; `#` begins a comment.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from wordgate.core.prediction import Query
+from wordgate.core.text import normalise
+from wordgate.engine.answers import Asked, PredictionAnswer, ScoreAnswer
+from wordgate.errors import InvalidFile
+from wordgate.evaluation.in_flight import in_order
+from wordgate.evaluation.lines import read_lines
+
+OWN_QUESTIONS = "questions.tsv"
+_TOP = 3
+
+
+@dataclass(frozen=True)
+class Question:
+    """A context and the word that should come next rather than another."""
+
+    context: str
+    good: str
+    bad: str
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A question with what the model thinks: log-probabilities, and its own likeliest words."""
+
+    question: Question
+    good_log_prob: float
+    bad_log_prob: float
+    likeliest: list[str]
+
+    @property
+    def is_right(self) -> bool:
+        """Whether the good word is likelier than the bad one."""
+        return self.good_log_prob > self.bad_log_prob
+
+    @property
+    def rank(self) -> int | None:
+        """Place of the good word among the model's likeliest three, from 0, or None."""
+        return self.likeliest.index(self.question.good) if self.in_top else None
+
+    @property
+    def in_top(self) -> bool:
+        """Whether the good word is among the model's likeliest three."""
+        return self.question.good in self.likeliest
+
+
+def own_questions() -> list[Question]:
+    """The fifty questions that come with the package."""
+    source = files("wordgate.evaluation").joinpath(OWN_QUESTIONS)
+    return parse(source.read_text("utf-8"), Path(OWN_QUESTIONS))
+
+
+def read(path: Path) -> list[Question]:
+    """The questions of a file. Raises `InvalidFile` with the line."""
+    return _parse(read_lines(path), path)
+
+
+def parse(document: str, path: Path) -> list[Question]:
+    """The questions of a document that came from `path`."""
+    return _parse(enumerate(document.split("\n"), 1), path)
+
+
+def _parse(lines: Iterable[tuple[int, str]], path: Path) -> list[Question]:
+    found = []
+    for number, line in lines:
+        if line.strip() and not line.startswith("#"):
+            columns = line.split("\t")
+            if len(columns) < 3:
+                raise InvalidFile(
+                    path, "needs a context, a good and a bad word, tabs between", number
+                )
+            found.append(Question(*columns[:3]))
+    return found
+
+
+def ask(asked: Asked, questions: Sequence[Question]) -> list[Answered]:
+    """Ask all questions. Words are compared by their log-probability after the context."""
+
+    def scores() -> Iterator["Future[ScoreAnswer]"]:
+        for question in questions:
+            yield asked.ask_score(question.context, [question.good, question.bad], count_eos=False)
+
+    def predictions() -> Iterator["Future[PredictionAnswer]"]:
+        for question in questions:
+            yield asked.ask_predict(Query(question.context, max_suggestions=_TOP))
+
+    scored, predicted = list(in_order(scores())), list(in_order(predictions()))
+    return [
+        Answered(
+            question,
+            score.candidates[0].log_prob,
+            score.candidates[1].log_prob,
+            [normalise(suggestion.text) for suggestion in prediction.suggestions],
+        )
+        for question, score, prediction in zip(questions, scored, predicted, strict=True)
+    ]

@@ -1,0 +1,96 @@
+"""The figures of a bundle that stand in its card.
+
+Knows which measurements there are and which file asks for which; each is made elsewhere.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from wordgate.engine.answers import Asked
+from wordgate.engine.local_model import LocalModel
+from wordgate.errors import InvalidFile
+from wordgate.evaluation import minimal_pairs, perplexity, questions
+from wordgate.evaluation.lines import COMPRESSIONS, file_format, read_lines, uncompressed
+
+_TEXT = ".txt"
+_PAIRS = (".tsv", ".jsonl")
+
+
+def measure_bundle(bundle: Path, files: Sequence[Path]) -> dict[str, float]:
+    """Figures by name: our own questions, perplexities of .txt files, accuracies of pairs.
+
+    A .txt is text, a .tsv or .jsonl holds pairs, plain, .gz or .xz. `files` may name folders:
+    every such file in them is measured. Raises `InvalidFile` for another file.
+    """
+    model = LocalModel.open(bundle)
+    try:
+        found = _question_figures(model)
+        for file in _expanded(files):
+            found |= _text_figures(model, file) if _is_text(file) else _pair_figures(model, file)
+        return found
+    finally:
+        model.close()
+
+
+def check_files(files: Sequence[Path]) -> None:
+    """Read all that `measure_bundle` would measure on. Raises `InvalidFile` with the line."""
+    for file in _expanded(files):
+        if _is_text(file):
+            for _ in read_lines(file):
+                pass
+        else:
+            minimal_pairs.read(file)
+
+
+def _expanded(files: Sequence[Path]) -> list[Path]:
+    found: list[Path] = []
+    for file in files:
+        if file.is_dir():
+            found += [inner for inner in sorted(file.iterdir()) if _can_measure(inner)]
+        elif not file.exists():
+            raise InvalidFile(file, "does not exist")
+        elif not _can_measure(file):
+            endings = ", ".join((_TEXT, *_PAIRS))
+            packed = " or ".join(COMPRESSIONS)
+            raise InvalidFile(file, f"is none of {endings}, plain or with {packed}")
+        else:
+            found.append(file)
+    return found
+
+
+def _can_measure(file: Path) -> bool:
+    return file_format(file) in {_TEXT, *_PAIRS}
+
+
+def _is_text(file: Path) -> bool:
+    return file_format(file) == _TEXT
+
+
+def _question_figures(model: Asked) -> dict[str, float]:
+    answered = questions.ask(model, questions.own_questions())
+    return {
+        "questions": len(answered),
+        "questions.right": sum(a.is_right for a in answered),
+        "questions.top1": sum(a.rank == 0 for a in answered),
+        "questions.top3": sum(a.in_top for a in answered),
+    }
+
+
+def _text_figures(model: Asked, file: Path) -> dict[str, float]:
+    name = uncompressed(file).stem
+    found: dict[str, float] = {}
+    for keep in (True, False):
+        suffix = "" if keep else ".no_punctuation"
+        figures = asdict(perplexity.evaluate_file(model, file, keep))
+        for figure in ("word_perplexity", "top1", "top3"):
+            found[f"{name}{suffix}.{figure}"] = figures[figure]
+    return found
+
+
+def _pair_figures(model: Asked, file: Path) -> dict[str, float]:
+    name = uncompressed(file).stem
+    result = minimal_pairs.evaluate(model, minimal_pairs.read(file))
+    return {f"{name}.accuracy": result.accuracy} | {
+        f"{name}.{group}": accuracy for group, accuracy in result.groups.items()
+    }

@@ -1,0 +1,65 @@
+"""A model whose answers are given beforehand."""
+
+import math
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from typing import TypeVar
+
+from wordgate.core import words
+from wordgate.core.prediction import Kind, Query, Suggestion
+from wordgate.core.scoring import Candidate, posteriors
+from wordgate.core.text import normalise
+from wordgate.engine.answers import ModelName, PredictionAnswer, ScoreAnswer
+
+NAME = ModelName("hand", "1", "int8")
+T = TypeVar("T")
+
+
+class GivenAnswers:
+    """Log-probabilities by word; a piece is a character; suggestions by the history's last word.
+
+    A word that is not given has log-probability -10; `<eos>` has -1.
+    """
+
+    def __init__(
+        self, log_probs: Mapping[str, float], suggestions: Mapping[str, Sequence[str]]
+    ) -> None:
+        self.log_probs = log_probs
+        self.suggestions = suggestions
+        self.asked: list[str] = []
+        self.closed = False
+
+    def ask_predict(self, query: Query) -> "Future[PredictionAnswer]":
+        """The given suggestions, as many as wanted."""
+        found = words.split(normalise(query.history))
+        texts = self.suggestions.get(found[-1] if found else "", ())[: query.max_suggestions]
+        self.asked.append(query.history)
+        answer = [Suggestion(text, -float(n), Kind.WORD) for n, text in enumerate(texts, 1)]
+        return _now(PredictionAnswer(answer, query.prefix, True, 1, NAME))
+
+    def ask_score(
+        self, history: str, candidates: Sequence[str], count_eos: bool = True
+    ) -> "Future[ScoreAnswer]":
+        """Sums of the given log-probabilities."""
+        cut = [words.split(normalise(candidate)) for candidate in candidates]
+        sums = [
+            math.fsum(self.log_probs.get(word, -10.0) for word in found) - count_eos
+            for found in cut
+        ]
+        scored = [
+            Candidate(text, log_prob, share, len(found), len("".join(found)))
+            for text, log_prob, share, found in zip(
+                candidates, sums, posteriors(sums), cut, strict=True
+            )
+        ]
+        return _now(ScoreAnswer(scored, count_eos, NAME))
+
+    def close(self) -> None:
+        """Remember that it was closed."""
+        self.closed = True
+
+
+def _now(value: T) -> "Future[T]":
+    future: Future[T] = Future()
+    future.set_result(value)
+    return future

@@ -1,0 +1,63 @@
+"""Lines of files."""
+
+import gzip
+import lzma
+from pathlib import Path
+
+import pytest
+
+from wordgate.errors import InvalidFile
+from wordgate.evaluation.lines import file_format, read_lines, uncompressed
+
+
+def test_lines_end_at_line_feeds_only(tmp_path: Path) -> None:
+    """Separators that only Unicode knows stay in their line; carriage returns before the end go."""
+    file = tmp_path / "a.txt"
+    file.write_bytes("\ufeffone\u2028more\x0c\x85\u0085\r\n\ntwo\rthree".encode())
+    assert list(read_lines(file)) == [
+        (1, "one\u2028more\x0c\x85\u0085"),
+        (2, ""),
+        (3, "two\rthree"),
+    ]
+
+
+@pytest.mark.parametrize("ending", ["", ".gz", ".xz"])
+def test_packed_files_are_unpacked(tmp_path: Path, ending: str) -> None:
+    """The ending says how a file is packed, and the one before it what is in it."""
+    file = tmp_path / f"my.mails.txt{ending}"
+    packed = {"": bytes, ".gz": gzip.compress, ".xz": lzma.compress}[ending]
+    file.write_bytes(packed("é\nö\n".encode()))
+    assert list(read_lines(file)) == [(1, "é"), (2, "ö")]
+    assert file_format(file) == ".txt"
+    assert uncompressed(file).stem == "my.mails"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "line"),
+    [
+        ("a.txt", None, None),
+        ("b.txt", b"good\n\xff\n", 2),
+        ("c.txt.gz", b"not packed", 1),
+        ("d.txt.gz", gzip.compress(b"a\n" * 99)[:-9], None),
+        ("e.txt.xz", b"not packed", 1),
+        ("f.txt.xz", lzma.compress(b"a\n" * 99)[:-9], None),
+    ],
+)
+def test_what_cannot_be_read_is_named(
+    tmp_path: Path, name: str, content: bytes | None, line: int | None
+) -> None:
+    """A missing file, a line that is no UTF-8, an archive that is none or is cut off."""
+    file = tmp_path / name
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(InvalidFile) as refused:
+        list(read_lines(file))
+    assert refused.value.path == file
+    if line is not None or content is None:
+        assert refused.value.line == line
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    """The system's own words say why."""
+    with pytest.raises(InvalidFile, match="cannot be read: Is a directory"):
+        list(read_lines(tmp_path))

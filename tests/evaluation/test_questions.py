@@ -1,0 +1,68 @@
+"""Small questions."""
+
+from pathlib import Path
+
+import pytest
+from tests.evaluation.answers import GivenAnswers
+
+from wordgate.core import words
+from wordgate.core.text import normalise
+from wordgate.errors import InvalidFile
+from wordgate.evaluation import questions
+from wordgate.evaluation.questions import Question
+
+
+def test_there_are_fifty_of_our_own() -> None:
+    """Fifty different questions, each with a context, one good and one bad word."""
+    found = questions.own_questions()
+    assert len(found) == len(set(found)) == 50
+    for question in found:
+        assert question.good != question.bad
+        assert words.split(question.context)
+        for word in (question.good, question.bad):
+            assert words.split(word) == [word] == [normalise(word)]
+    contexts = {question.context: question for question in found}
+    assert contexts["the clouds are in the"].good == "sky"
+    assert (contexts["the keys to the cabinet"].good, contexts["the keys to the cabinet"].bad) == (
+        "are",
+        "is",
+    )
+
+
+def test_a_file_has_comments_and_empty_lines() -> None:
+    """`#` begins a comment; columns after the third are left out."""
+    document = "# context\tgood\tbad\n\nthe sun is\tup\tdown\tnotes\n"
+    assert questions.parse(document, Path("q.tsv")) == [Question("the sun is", "up", "down")]
+
+
+def test_a_line_with_too_few_columns_is_named(tmp_path: Path) -> None:
+    """File and line are in the message."""
+    file = tmp_path / "q.tsv"
+    file.write_text("a\tb\tc\n\nonly\ttwo\n")
+    with pytest.raises(InvalidFile, match=r"q\.tsv:3: needs a context") as refused:
+        questions.read(file)
+    assert refused.value.line == 3
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe"])
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | None) -> None:
+    """A missing file, and one that is no UTF-8."""
+    file = tmp_path / "q.tsv"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(InvalidFile, match=r"q\.tsv(: does not exist|:1: is not UTF-8)"):
+        questions.read(file)
+
+
+def test_good_words_are_compared_and_looked_for() -> None:
+    """Right is the likelier word; a rank is a place among three; a tie is wrong."""
+    model = GivenAnswers(
+        {"up": -1.0, "down": -2.0, "east": -3.0}, {"is": ["Here", "Up"], "the": ["a", "b", "c"]}
+    )
+    asked = [Question("it is", "up", "down"), Question("in the", "down", "up")]
+    asked.append(Question("in the", "west", "north"))
+    first, second, tie = questions.ask(model, asked)
+    assert (first.is_right, first.rank, first.in_top) == (True, 1, True)
+    assert (second.is_right, second.rank, second.in_top) == (False, None, False)
+    assert not tie.is_right
+    assert (first.good_log_prob, first.bad_log_prob) == (-1.0, -2.0)

@@ -1,0 +1,64 @@
+"""The figures that stand in a bundle's card."""
+
+import lzma
+from pathlib import Path
+
+import pytest
+
+from wordgate.core.scoring import MAX_CANDIDATE_PIECES
+from wordgate.errors import InvalidFile
+from wordgate.evaluation.report import check_files, measure_bundle
+
+
+def test_a_bundle_is_measured_on_questions_texts_and_pairs(bundle: Path, tmp_path: Path) -> None:
+    """Files of a folder are told by their endings; others are left out."""
+    (tmp_path / "mails.txt").write_text("the sun is in the sea .\n")
+    (tmp_path / "pairs.tsv").write_text("type\tcontext\tgood\tbad\nx\tthe\tsea\tsun\n")
+    (tmp_path / "notes.md").write_text("# notes\n")
+    found = measure_bundle(bundle, [tmp_path])
+    assert found["questions"] == 50
+    assert 0 <= found["questions.right"] <= 50
+    assert found["questions.top1"] <= found["questions.top3"] <= 50
+    assert found["mails.word_perplexity"] > 1
+    assert found["mails.no_punctuation.word_perplexity"] > 1
+    assert found["pairs.accuracy"] in {0.0, 1.0}
+    assert found["pairs.x"] == found["pairs.accuracy"]
+    assert not any("notes" in name for name in found)
+
+
+def test_packed_text_is_measured_under_its_own_name(bundle: Path, tmp_path: Path) -> None:
+    """A .txt.xz is read as the .txt in it."""
+    file = tmp_path / "my.mails.txt.xz"
+    file.write_bytes(lzma.compress(b"the sun is in the sea .\n"))
+    check_files([file])
+    assert measure_bundle(bundle, [file])["my.mails.word_perplexity"] > 1
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "problem"),
+    [
+        ("none.txt", None, "does not exist"),
+        ("mails.docx", b"x", "is none of .txt, .tsv, .jsonl"),
+        ("mails", b"x", "is none of"),
+        ("mails.txt", b"a\n\xff\n", ":2: is not UTF-8"),
+        ("pairs.tsv", b"type\nx\n", ":2: has neither"),
+    ],
+)
+def test_files_are_checked_before_a_bundle_is_made(
+    tmp_path: Path, name: str, content: bytes | None, problem: str
+) -> None:
+    """What cannot be measured on is refused by name, nothing is left out in silence."""
+    file = tmp_path / name
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(InvalidFile, match=problem) as refused:
+        check_files([file])
+    assert refused.value.path == file
+
+
+def test_a_line_that_is_too_long_is_named(bundle: Path, tmp_path: Path) -> None:
+    """File and line, not the field of a request that nobody sent."""
+    file = tmp_path / "mails.txt"
+    file.write_text("the sun\n\n" + "x " * (MAX_CANDIDATE_PIECES + 1) + "\n")
+    with pytest.raises(InvalidFile, match=r"mails\.txt:3: has \d+ pieces; the limit is"):
+        measure_bundle(bundle, [file])
