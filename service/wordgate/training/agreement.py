@@ -1,0 +1,82 @@
+"""Do the published graphs say what the trained network says?
+
+Knows a torch network, an onnxruntime model and passages of pieces; does not know files. Every
+passage is read from the zero state, `<eos>` first and last.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from wordgate.core.asks import Advance, Asks, Model, State, TargetLogProbs, drive
+from wordgate.core.pieces import EOS
+from wordgate.training.network import Network
+
+Passage = NDArray[np.int64]
+_TOGETHER = 64
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Log-probabilities of the same pieces from two sources."""
+
+    largest_difference: float
+    token_perplexity: float
+    reference_token_perplexity: float
+    pieces: int
+
+    @property
+    def perplexity_ratio(self) -> float:
+        """Perplexity over the reference's, 1 when nothing was lost."""
+        return self.token_perplexity / self.reference_token_perplexity
+
+
+def compare(found: Sequence[float], reference: Sequence[float]) -> Agreement:
+    """Compare log-probabilities piece by piece."""
+    differences = np.abs(np.array(found) - np.array(reference))
+    return Agreement(
+        largest_difference=float(differences.max()),
+        token_perplexity=math.exp(-math.fsum(found) / len(found)),
+        reference_token_perplexity=math.exp(-math.fsum(reference) / len(reference)),
+        pieces=len(found),
+    )
+
+
+def served_log_probs(model: Model, passages: Sequence[Passage]) -> list[float]:
+    """What a model answers for every piece of the passages and their `<eos>`, in order."""
+    found: list[float] = []
+    for first in range(0, len(passages), _TOGETHER):
+        found += drive(_read_along(model.start, passages[first : first + _TOGETHER]), model)
+    return found
+
+
+@torch.no_grad()
+def trained_log_probs(network: Network, passages: Sequence[Passage]) -> list[float]:
+    """What the trained network says of the same pieces, in float32."""
+    network.eval()
+    found: list[float] = []
+    for passage in passages:
+        whole = torch.from_numpy(np.concatenate([[EOS], passage, [EOS]]))
+        top, _ = network(whole[:-1, None], network.start(1))
+        found += network.log_probs(top[:, 0], whole[1:]).tolist()
+    return found
+
+
+def _read_along(start: State, passages: Sequence[Passage]) -> Asks[list[float]]:
+    """Read passages side by side, asking for each piece before it is read."""
+    sequences = [[EOS, *passage.tolist(), EOS] for passage in passages]
+    states: list[State] = [start] * len(sequences)
+    found: list[list[float]] = [[] for _ in sequences]
+    for place in range(max(map(len, sequences)) - 1):
+        alive = [n for n, sequence in enumerate(sequences) if place < len(sequence) - 1]
+        after = yield Advance([(states[n], sequences[n][place]) for n in alive])
+        for n, state in zip(alive, after, strict=True):
+            states[n] = state
+        answers = yield TargetLogProbs([(states[n], sequences[n][place + 1]) for n in alive])
+        for n, answer in zip(alive, answers, strict=True):
+            found[n].append(answer)
+    return [value for values in found for value in values]

@@ -1,0 +1,139 @@
+"""The speed of a training step, beside the loop that people write first.
+
+Both run in the same process on the same pieces, one after the other, again and again; medians.
+The pieces are drawn so that they fall on the head and the clusters as those of real text do.
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from wordgate.training.network import Network, Sizes
+from wordgate.training.optimiser import Optimiser, Schedule
+
+ZIPF_EXPONENT = 1.05
+"""2,000 of 16,000 pieces cover 82 % of the text, 6,000 cover 93 %."""
+
+
+class PlainModel(nn.Module):
+    """Embedding, torch.nn.LSTM, and a full softmax tied to the embedding."""
+
+    def __init__(self, vocabulary: int, layers: int, width: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(vocabulary, width)
+        self.lstm = nn.LSTM(width, width, layers)
+        self.output = nn.Linear(width, vocabulary)
+        nn.init.normal_(self.embedding.weight, std=0.05)
+        self.output.weight = self.embedding.weight
+
+    def forward(self, tokens: Tensor, state: Any) -> tuple[Tensor, Any]:
+        values, state = self.lstm(self.embedding(tokens), state)
+        return self.output(values), state
+
+
+def run(
+    batch: int = 32,
+    length: int = 35,
+    layers: int = 2,
+    width: int = 512,
+    vocabulary: int = 16_000,
+    cuts: tuple[int, ...] = (2_000, 6_000, 16_000),
+    repetitions: int = 7,
+    steps: int = 4,
+    threads: int = 2,
+) -> dict[str, Any]:
+    """Pieces a second of our training step and of the plain loop, and their ratio.
+
+    Each repetition measures `steps` steps of either, in turn; the figures are medians. Sets the
+    number of torch's threads to `threads` for the time of the measurement.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        sizes = Sizes(vocabulary, layers, width, cuts)
+        segments = _segments(vocabulary, batch, length, steps)
+        ours, plain = _our_step(sizes, batch), _plain_step(sizes, batch)
+        _seconds(ours, segments)
+        _seconds(plain, segments)
+        pairs = [(_seconds(ours, segments), _seconds(plain, segments)) for _ in range(repetitions)]
+    finally:
+        torch.set_num_threads(before)
+    pieces = batch * length * steps
+    our_speed = pieces / statistics.median(ours for ours, _ in pairs)
+    plain_speed = pieces / statistics.median(plain for _, plain in pairs)
+    return {
+        "tokens_per_second": round(our_speed, 1),
+        "plain_loop_tokens_per_second": round(plain_speed, 1),
+        "ratio": round(our_speed / plain_speed, 3),
+        "batch": batch,
+        "length": length,
+        "layers": layers,
+        "width": width,
+        "vocabulary": vocabulary,
+        "cuts": list(cuts),
+        "repetitions": repetitions,
+        "steps_per_repetition": steps,
+        "threads": threads,
+        "products": "bfloat16",
+        "torch": torch.__version__,
+    }
+
+
+def _segments(vocabulary: int, batch: int, length: int, count: int) -> list[Tensor]:
+    """Pieces int64 [length + 1, batch], rarer ones rarer by Zipf's law."""
+    shares = np.arange(1, vocabulary + 1, dtype=np.float64) ** -ZIPF_EXPONENT
+    random = np.random.Generator(np.random.PCG64(1))
+    shape = (count, length + 1, batch)
+    drawn = random.choice(vocabulary, size=shape, p=shares / shares.sum())
+    return list(torch.from_numpy(drawn.astype(np.int64)))
+
+
+def _seconds(step: Callable[[Tensor], float], segments: list[Tensor]) -> float:
+    start = time.perf_counter()
+    for segment in segments:
+        step(segment)
+    return time.perf_counter() - start
+
+
+def _our_step(sizes: Sizes, batch: int) -> Callable[[Tensor], float]:
+    network = Network(sizes, torch.bfloat16, torch.Generator().manual_seed(1))
+    network.train()
+    optimiser = Optimiser(network.parameters(), Schedule(3e-3, 6e-5, 100, 100, 10_000))
+    state = network.start(batch)
+
+    def step(segment: Tensor) -> float:
+        nonlocal state
+        hidden, state = network(segment[:-1], state)
+        loss = network.loss(hidden, segment[1:]) / segment[1:].numel()
+        loss.backward()
+        optimiser.step()
+        return float(loss.detach())
+
+    return step
+
+
+def _plain_step(sizes: Sizes, batch: int) -> Callable[[Tensor], float]:
+    model = PlainModel(sizes.vocabulary, sizes.layers, sizes.width)
+    model.train()
+    optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3)
+    zeros = torch.zeros(sizes.layers, batch, sizes.width)
+    state: Any = (zeros, zeros)
+
+    def step(segment: Tensor) -> float:
+        nonlocal state
+        optimiser.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16):
+            scores, state = model(segment[:-1], state)
+            loss = nn.functional.cross_entropy(scores.flatten(0, 1), segment[1:].flatten())
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        state = tuple(part.detach().float() for part in state)
+        return float(loss.detach())
+
+    return step

@@ -1,0 +1,112 @@
+"""What a training may go on from: its own checkpoint, or a published version.
+
+Knows recipes and bundles' weights; does not train.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from wordgate.core.pieces import Pieces
+from wordgate.errors import InvalidRecipe, TrainingStopped
+from wordgate.training import recipe as recipes
+from wordgate.training.checkpoint import Checkpoint
+from wordgate.training.recipe import Recipe
+from wordgate.training.trainer import schedule_of, sizes_of
+
+_HARMLESS = {
+    "name",
+    "language",
+    "text.folder",
+    "text.exclude",
+    "text.never_suggested",
+    "training.steps",
+    "training.decay_steps",
+    "training.minimum_learning_rate",
+    "training.learning_rate",
+    "training.warmup_steps",
+    "training.device",
+    "training.threads",
+    "training.checkpoint_minutes",
+    "training.evaluate_every",
+    "training.evaluation_pieces",
+}
+"""Keys that change nothing, or (steps and rates) are compared by what they did so far."""
+
+
+def refuse_changes(recipe: Recipe, saved: Checkpoint) -> None:
+    """Raise `TrainingStopped` when a checkpoint's recipe would have come to other weights.
+
+    More steps are no such change while the learning rate of every step made so far is the same.
+    """
+    before = recipes.parse(saved.recipe, Path("the checkpoint's recipe"))
+    changed = [
+        f"{key} (was {old}, is {new})"
+        for key, old, new in _differences(before.model_dump(), recipe.model_dump())
+        if key not in _HARMLESS
+    ]
+    old_rate, new_rate = schedule_of(before.training).at, schedule_of(recipe.training).at
+    if any(old_rate(step) != new_rate(step) for step in range(saved.step)):
+        changed.append("the learning rate of steps already made")
+    if recipe.training.steps < saved.step:
+        changed.append(f"training.steps (the run has made {saved.step} already)")
+    if changed:
+        raise TrainingStopped(
+            f"the recipe has changed since this run's checkpoint: {'; '.join(changed)}. "
+            "Change it back, take another --run-directory, or start again with --fresh"
+        )
+
+
+def _differences(old: Any, new: Any, prefix: str = "") -> list[tuple[str, Any, Any]]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        keys = [key for key in new if key not in ("origin", "licence")]
+        parts = [_differences(old.get(key), new[key], f"{prefix}.{key}") for key in keys]
+        return [difference for part in parts for difference in part]
+    if isinstance(old, list | tuple) and isinstance(new, list | tuple) and len(old) == len(new):
+        parts = [
+            _differences(a, b, f"{prefix}[{index}]")
+            for index, (a, b) in enumerate(zip(old, new, strict=True))
+        ]
+        return [difference for part in parts for difference in part]
+    return [] if old == new else [(prefix.removeprefix("."), old, new)]
+
+
+def read_version(
+    recipe: Recipe, path: Path, folder: Path
+) -> tuple[Pieces, dict[str, torch.Tensor]]:
+    """Pieces and weights of the published version in `folder`, to begin from.
+
+    Raises `InvalidRecipe` (for the recipe at `path`) when it was published without weights, or
+    the recipe describes a network of another shape.
+    """
+    for name in ("tokenizer.json", "weights.safetensors"):
+        if not (folder / name).is_file():
+            problem = f"{folder} has no {name}; name a version that was published with its weights"
+            raise InvalidRecipe(path, "init_from", problem)
+    try:
+        weights = load_file(folder / "weights.safetensors")
+    except (OSError, SafetensorError) as error:
+        raise InvalidRecipe(path, "init_from", f"{folder}: {error}") from error
+    pieces = Pieces.from_json((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    _refuse_other_shapes(recipe, path, pieces, weights)
+    return pieces, {name: value.float() for name, value in weights.items()}
+
+
+def _refuse_other_shapes(
+    recipe: Recipe, path: Path, pieces: Pieces, weights: dict[str, torch.Tensor]
+) -> None:
+    from wordgate.training.network import Network
+
+    if recipe.tokenizer.vocabulary != pieces.size:
+        problem = f"{recipe.tokenizer.vocabulary}, but init_from has {pieces.size} pieces"
+        raise InvalidRecipe(path, "tokenizer.vocabulary", problem)
+    with torch.device("meta"):
+        network = Network(sizes_of(recipe, pieces))
+    for name, parameter in network.named_parameters():
+        found = list(weights[name].shape) if name in weights else "nothing"
+        if found != list(parameter.shape):
+            problem = f"{name} is {list(parameter.shape)} in this network, {found} in init_from"
+            raise InvalidRecipe(path, "network", problem)

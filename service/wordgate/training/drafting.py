@@ -1,0 +1,133 @@
+"""A recipe for somebody's own text.
+
+Knows sensible sizes for an amount of text; writes a file for a person to read and change.
+"""
+
+import json
+import os
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from wordgate.errors import InvalidFile, InvalidRecipe
+from wordgate.training import corpus
+from wordgate.training import recipe as recipes
+
+_BYTES_A_PIECE = 4.6
+_BATCH, _LENGTH = 40, 35
+_ENOUGH_PIECES = 20_000_000
+_MAX_READINGS = 10
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """Sizes that suit an amount of text."""
+
+    vocabulary: int
+    cuts: tuple[int, ...]
+    width: int
+    dropout: float
+    steps: int
+
+
+def draft(path: Path, name: str, files: Sequence[Path]) -> None:
+    """Write a recipe for `files` to `path`, unless it is there already.
+
+    Raises `InvalidRecipe` when there is one for other files, or the name is none for a model.
+    """
+    if path.exists():
+        _refuse_other_files(path, files)
+        return
+    pieces = sum(_size_bytes(file) for file in files) / _BYTES_A_PIECE
+    document = _document(path, name, files, _plan(pieces))
+    recipes.parse(tomllib.loads(document), path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(document, encoding="utf-8")
+
+
+def _refuse_other_files(path: Path, files: Sequence[Path]) -> None:
+    listed = recipes.text_paths(recipes.load(path), path)
+    if {file.resolve() for file in listed} != {file.resolve() for file in files}:
+        raise InvalidRecipe(
+            path,
+            "text.files",
+            "is there already with other files; change it, or take another --name",
+        )
+
+
+def _size_bytes(path: Path) -> int:
+    return sum(len(passage.encode()) + 1 for passage in corpus.read_passages(path))
+
+
+def _plan(pieces: float) -> _Plan:
+    readings = min(max(_ENOUGH_PIECES / max(pieces, 1), 1), _MAX_READINGS)
+    steps = max(round(pieces * readings / (_BATCH * _LENGTH)), 100)
+    dropout = 0.0 if readings <= 1 else 0.2
+    if pieces < 300_000:
+        return _Plan(2000, (1000, 2000), 256, dropout, steps)
+    if pieces < 3_000_000:
+        return _Plan(8000, (2000, 8000), 512, dropout, steps)
+    return _Plan(16000, (2000, 6000, 16000), 512, dropout, steps)
+
+
+def _place(file: Path, folder: Path) -> str:
+    """Where a file lies, relative to a folder, as text."""
+    place = os.path.relpath(file.resolve(), folder.resolve())
+    try:
+        place.encode("utf-8")
+    except UnicodeEncodeError:
+        raise InvalidFile(ascii(place), "has a name that is not UTF-8; rename it") from None
+    return place
+
+
+def _quoted(text: str) -> str:
+    """A TOML string. JSON escapes what TOML wants escaped, but for one control character."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _document(path: Path, name: str, files: Sequence[Path], plan: _Plan) -> str:
+    places = [_place(file, path.parent) for file in files]
+    listed = "".join(
+        f'\n[[text.files]]\npath = {_quoted(place)}\nweight = 1.0\norigin = ""\nlicence = ""\n'
+        for place in places
+    )
+    return f"""\
+# How the model {name} is trained: wordgate train {path}
+
+name = {_quoted(name)}
+
+[text]
+folder = "."                       # of the files below, relative to this recipe
+unpunctuated_share = 0.15          # of the passages: read without punctuation, as speech comes
+held_out_share = 0.01              # of the passages: set apart for measuring
+exclude = []                       # files of phrases that no passage may hold
+{listed}
+[tokenizer]
+vocabulary = {plan.vocabulary:<21}# pieces
+
+[network]
+layers = 2
+width = {plan.width}
+output = "two-level"               # or "full"
+cuts = {list(plan.cuts)!s:<27}# pieces, by falling frequency
+dropout = {plan.dropout}
+
+[training]
+batch = {_BATCH}                         # columns of text
+length = {_LENGTH}                        # pieces of a column in an update
+steps = {plan.steps}
+warmup_steps = {min(500, plan.steps // 10)}
+decay_steps = {plan.steps // 2}
+learning_rate = 3e-3
+minimum_learning_rate = 6e-5       # after the decay
+weight_decay = 0.02
+clip_norm = 1.0
+restart_share = 0.08               # of the segments: begin a new text from the zero state
+precision = "bfloat16"             # of the matrix products; or "float32"
+device = "cpu"                     # or "cuda"
+seed = 1
+threads = 2
+checkpoint_minutes = 5.0
+evaluate_every = {min(1000, max(plan.steps // 10, 10))}
+"""

@@ -1,0 +1,350 @@
+"""From a checkpoint to a published bundle, or a refusal with the figures that forbid it.
+
+Knows checkpoints, recipes and bundles; the graphs themselves are built in `graphs`. A bundle is
+made in a folder beside its place and renamed, so it is there whole or not at all.
+"""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from wordgate.core.asks import drive
+from wordgate.core.language import Language
+from wordgate.core.levels import Levels
+from wordgate.core.pieces import Pieces
+from wordgate.core.scoring import score_texts
+from wordgate.core.state_store import NoStore
+from wordgate.engine import bundle as bundles
+from wordgate.engine.manifest import (
+    SCHEMA_VERSION,
+    FileEntry,
+    Manifest,
+    NetworkSizes,
+    Precision,
+    SmokeCase,
+    TextSource,
+)
+from wordgate.engine.model import NetworkModel
+from wordgate.errors import ExportRefused
+from wordgate.training import checkpoint as checkpoints
+from wordgate.training import graphs, measuring, model_card, token_cache, written_forms
+from wordgate.training import recipe as recipes
+from wordgate.training.agreement import (
+    Agreement,
+    Passage,
+    compare,
+    served_log_probs,
+    trained_log_probs,
+)
+from wordgate.training.checkpoint import Checkpoint
+from wordgate.training.network import Network
+from wordgate.training.recipe import Recipe
+from wordgate.training.run import rules_of, sources_of
+from wordgate.training.trainer import sizes_of
+
+FLOAT_TOLERANCE = 1e-4
+"""Greatest difference in log-probability of a piece between PyTorch and float32 onnxruntime."""
+
+INT8_TOLERANCE = 0.01
+"""Greatest loss of perplexity by int8, as a share."""
+
+CHECKED_PIECES = 30_000
+"""Held-out pieces on which a network is compared before it is published, about."""
+
+CURVES_FILE = "curves.png"
+CARD_FILE = "MODEL_CARD.md"
+_SMOKE = (
+    ("", "Hello, world!"),
+    ("the clouds are in the", "sky"),
+    ("The meeting is at", "half past nine tomorrow."),
+    ("", "naïve café — ﬁve €, 日本 👍🏽"),
+    ("I don't think", "that's what he meant"),
+    ("", ""),
+)
+
+Measure = Callable[[Path], Mapping[str, float]]
+"""Measures a finished bundle: figures by name, for the manifest and the card."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is published, from where and to where.
+
+    `folder` is the model's folder (`models/en`), which holds its recipe and its versions.
+    """
+
+    checkpoint: Path
+    folder: Path
+    cache: Path
+    text_folder: Path | None = None
+    precision: Precision = "int8"
+    with_weights: bool = False
+
+
+@dataclass(frozen=True)
+class _Material:
+    """All that a bundle is made of."""
+
+    saved: Checkpoint
+    recipe: Recipe
+    levels: Levels
+    weights: graphs.Weights
+    figures: dict[str, float]
+
+
+def publish(settings: Settings, measure: Measure, report: Callable[[str], None] = print) -> Path:
+    """Write the next version of a model and return its folder.
+
+    Raises `ExportRefused` when float32 onnxruntime differs from PyTorch by more than 1e-4 in the
+    log-probability of any piece that is compared, when int8 costs more than 1 % of perplexity on
+    them, or when there is no held-out text. Compared are about `CHECKED_PIECES` pieces: held-out
+    passages of all files by size and weight, each with its first 256 pieces.
+
+    What is read and how comes from the checkpoint's recipe; name, language, where the text lies,
+    its origins and licences, and the words never suggested from the recipe in the folder as it is
+    now, so that they can be corrected without another training.
+    """
+    material = _gather(settings, report)
+    version = next_version(settings.folder)
+    draft = Path(tempfile.mkdtemp(prefix="unfinished-", dir=settings.folder))
+    try:
+        report(f"writing version {version}")
+        _write_files(settings, material, draft)
+        manifest = _manifest(settings, material, draft, version)
+        _write_manifest(draft, manifest)
+        report("measuring")
+        figures = {**material.figures, **measure(draft)}
+        manifest = manifest.model_copy(update={"figures": figures})
+        (draft / CARD_FILE).write_text(model_card.write(manifest, material.recipe), "utf-8")
+        _write_manifest(draft, manifest.model_copy(update={"files": _entries(draft)}))
+        bundles.load(draft)
+        draft.chmod(0o755)
+        return draft.rename(settings.folder / str(version))
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def next_version(folder: Path) -> int:
+    """One more than the greatest version in a model's folder."""
+    found = [int(path.name) for path in folder.iterdir() if path.name.isdecimal()]
+    return max(found, default=0) + 1
+
+
+def _gather(settings: Settings, report: Callable[[str], None]) -> _Material:
+    saved = checkpoints.load(settings.checkpoint)
+    path = settings.folder / "recipe.toml"
+    recipe = as_told_now(recipes.parse(saved.recipe, path), recipes.load(path))
+    pieces = Pieces.from_json(saved.tokenizer)
+    sizes = sizes_of(recipe, pieces)
+    network = Network(sizes, torch.float32)
+    network.load_state_dict(saved.weights)
+    levels = Levels(sizes.cuts)
+    weights = arrays(network, levels)
+    report("comparing with PyTorch on held-out text")
+    passages = _held_out(settings, recipe, path, pieces)
+    figures = _check(settings, recipe, weights, network, passages)
+    return _Material(saved, recipe, levels, weights, figures)
+
+
+def as_told_now(trained: Recipe, now: Recipe) -> Recipe:
+    """The recipe of a checkpoint with all that says nothing of its weights taken from `now`.
+
+    Files are matched by their paths; one that `now` does not name keeps what was said of it.
+    """
+    told = {file.path: file for file in now.text.files}
+    files = tuple(
+        file.model_copy(
+            update={"origin": told[file.path].origin, "licence": told[file.path].licence}
+        )
+        if file.path in told
+        else file
+        for file in trained.text.files
+    )
+    text = trained.text.model_copy(
+        update={
+            "folder": now.text.folder,
+            "files": files,
+            "never_suggested": now.text.never_suggested,
+        }
+    )
+    return trained.model_copy(update={"name": now.name, "language": now.language, "text": text})
+
+
+def arrays(network: Network, levels: Levels) -> graphs.Weights:
+    """The network's weights as the graphs want them."""
+    values = {name: value.detach().numpy() for name, value in network.named_parameters()}
+    layers = range(network.sizes.layers)
+    joined = [
+        torch.cat(
+            [
+                network.get_parameter(f"layers.{layer}.input_weight"),
+                network.get_parameter(f"layers.{layer}.hidden_weight"),
+            ],
+            dim=1,
+        )
+        .T.detach()
+        .numpy()
+        for layer in layers
+    ]
+    return graphs.Weights(
+        embedding=values["embedding"],
+        output_bias=values["output_bias"],
+        cluster_vectors=values["cluster_vectors"],
+        cluster_bias=values["cluster_bias"],
+        layer_weights=joined,
+        layer_biases=[values[f"layers.{layer}.bias"] for layer in layers],
+        levels=levels,
+    )
+
+
+def _held_out(settings: Settings, recipe: Recipe, path: Path, pieces: Pieces) -> list[Passage]:
+    sources = sources_of(recipe, path, settings.text_folder)
+    text = token_cache.tokenise(sources, rules_of(recipe, path), pieces, settings.cache)
+    passages = measuring.choose(
+        text.held_out, [source.weight for source in sources], CHECKED_PIECES
+    )
+    if not passages:
+        raise ExportRefused("there is no held-out text to check on; set text.held_out_share")
+    return passages
+
+
+def _check(
+    settings: Settings,
+    recipe: Recipe,
+    weights: graphs.Weights,
+    network: Network,
+    passages: list[Passage],
+) -> dict[str, float]:
+    """Figures of the comparison with PyTorch. Raises `ExportRefused`."""
+    reference = trained_log_probs(network, passages)
+    floats = _compare(recipe, weights, "float32", passages, reference)
+    if not floats.largest_difference <= FLOAT_TOLERANCE:
+        raise ExportRefused(
+            f"float32 onnxruntime differs from PyTorch by {floats.largest_difference:.2g} in the "
+            f"log-probability of a piece; at most {FLOAT_TOLERANCE:g} may be published"
+        )
+    figures = {
+        "checked_pieces": floats.pieces,
+        "float32_largest_difference": floats.largest_difference,
+        "held_out_token_perplexity": floats.token_perplexity,
+    }
+    if settings.precision == "int8":
+        eights = _compare(recipe, weights, "int8", passages, reference)
+        if not eights.perplexity_ratio <= 1 + INT8_TOLERANCE:
+            raise ExportRefused(
+                f"int8 has {eights.perplexity_ratio - 1:.2%} more perplexity than PyTorch; at "
+                f"most {INT8_TOLERANCE:.0%} may be published. --precision float32 loses nothing"
+            )
+        figures["int8_perplexity_ratio"] = eights.perplexity_ratio
+        figures["held_out_token_perplexity"] = eights.token_perplexity
+    return figures
+
+
+def _compare(
+    recipe: Recipe,
+    weights: graphs.Weights,
+    precision: Precision,
+    passages: list[Passage],
+    reference: list[float],
+) -> Agreement:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        _write_graphs(weights, precision, folder)
+        sizes = _sizes(weights)
+        model = NetworkModel(folder, sizes, precision)
+        return compare(served_log_probs(model, passages), reference)
+
+
+def _sizes(weights: graphs.Weights) -> NetworkSizes:
+    cuts = weights.levels.cuts
+    return NetworkSizes(vocabulary=cuts[-1], layers=weights.layers, width=weights.width, cuts=cuts)
+
+
+def _write_graphs(weights: graphs.Weights, precision: Precision, folder: Path) -> None:
+    for name, content in graphs.build(weights, precision).items():
+        (folder / name).write_bytes(content)
+
+
+def _write_files(settings: Settings, material: _Material, draft: Path) -> None:
+    _write_graphs(material.weights, settings.precision, draft)
+    (draft / bundles.TOKENIZER_FILE).write_text(material.saved.tokenizer, "utf-8")
+    (draft / bundles.WORDS_FILE).write_text(_words(settings, material.recipe), "utf-8")
+    curves = settings.checkpoint.parent.parent / CURVES_FILE
+    if curves.is_file():
+        shutil.copyfile(curves, draft / CURVES_FILE)
+    if settings.with_weights:
+        halves = {name: value.bfloat16() for name, value in material.saved.weights.items()}
+        save_file(halves, draft / bundles.WEIGHTS_FILE)
+
+
+def _words(settings: Settings, recipe: Recipe) -> str:
+    path = settings.folder / "recipe.toml"
+    files = recipes.text_paths(recipe, path, settings.text_folder)
+    forms = written_forms.usual_forms(written_forms.count_forms(files))
+    never = recipes.never_suggested(recipe, path)
+    lines = [f"{bundles.WRITTEN}\t{word}\t{form}" for word, form in forms.items()]
+    lines += [f"{bundles.NEVER}\t{word}" for word in sorted(never)]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _manifest(settings: Settings, material: _Material, draft: Path, version: int) -> Manifest:
+    recipe, saved = material.recipe, material.saved
+    plan = recipe.training
+    return Manifest(
+        schema_version=SCHEMA_VERSION,
+        name=recipe.name,
+        version=version,
+        precision=settings.precision,
+        language=recipe.language,
+        created=datetime.now(UTC).strftime("%Y-%m-%d"),
+        network=_sizes(material.weights),
+        files=_entries(draft),
+        training={
+            "steps": saved.step,
+            "pieces": saved.step * plan.batch * plan.length,
+            "init_from": recipe.init_from or None,
+            "torch": str(saved.about["torch"]),
+            "seed": plan.seed,
+        },
+        figures={},
+        text=tuple(
+            TextSource(name=f.path, origin=f.origin, licence=f.licence, weight=f.weight)
+            for f in recipe.text.files
+        ),
+        smoke=_smoke(draft, material, settings.precision),
+    )
+
+
+def _smoke(draft: Path, material: _Material, precision: Precision) -> tuple[SmokeCase, ...]:
+    """The bundle's own questions with the answers that it gives here and now."""
+    model = NetworkModel(draft, _sizes(material.weights), precision)
+    language = Language(Pieces.from_json(material.saved.tokenizer), material.levels)
+    cases = []
+    for history, text in _SMOKE:
+        [found] = drive(score_texts(language, NoStore(model.start), history, [text]), model)
+        cases.append(SmokeCase(history=history, text=text, log_prob=found.log_prob))
+    return tuple(cases)
+
+
+def _entries(draft: Path) -> dict[str, FileEntry]:
+    return {
+        file.name: FileEntry(
+            sha256=bundles.file_sha256(file),
+            bytes=file.stat().st_size,
+            optional=file.name == bundles.WEIGHTS_FILE,
+        )
+        for file in sorted(draft.iterdir())
+        if file.name != bundles.MANIFEST_FILE
+    }
+
+
+def _write_manifest(draft: Path, manifest: Manifest) -> None:
+    document = json.dumps(manifest.model_dump(mode="json"), indent=1, ensure_ascii=False)
+    (draft / bundles.MANIFEST_FILE).write_text(document + "\n", "utf-8")

@@ -1,0 +1,299 @@
+"""The published graphs, built node by node.
+
+Knows arrays and ONNX; does not know torch, files or text. `step` reads one piece: token and state
+to the next state. `output` gives one output level: top hidden rows to log-probabilities of named
+targets, or of the whole row. Both are built for any number of rows, with weights as constants, so
+that onnxruntime packs them once. The embedding is tied to the output layer and kept once, in a
+file of its own that all graphs point into.
+
+Activations are quantised with constants, never with a range taken from the batch, so that a row's
+result does not depend on its company: hidden values lie in (-1, 1) and become uint8 with zero
+point 128 and scale 1/127.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from wordgate.core.levels import Levels
+
+OPSET = 21
+IR_VERSION = 10
+EMBEDDING_FILE = "embedding.bin"
+ZERO_POINT = 128
+HIDDEN_SCALE = 1.0 / 127.0
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The trained network as float32 arrays.
+
+    `embedding` [pieces, width], `output_bias` [pieces], `cluster_vectors` [clusters, width],
+    `cluster_bias` [clusters]; for each layer `layer_weights` [2 * width, 4 * width] (what comes
+    from below, then what comes from before; gates i, f, g, o) and `layer_biases` [4 * width].
+    """
+
+    embedding: Array
+    output_bias: Array
+    cluster_vectors: Array
+    cluster_bias: Array
+    layer_weights: Sequence[Array]
+    layer_biases: Sequence[Array]
+    levels: Levels
+
+    @property
+    def width(self) -> int:
+        """Values in a hidden row."""
+        return int(self.embedding.shape[1])
+
+    @property
+    def layers(self) -> int:
+        """How many LSTM layers there are."""
+        return len(self.layer_weights)
+
+
+@dataclass
+class _Graph:
+    """Nodes and constants of a graph that is being put together."""
+
+    name: str
+    nodes: list[onnx.NodeProto] = field(default_factory=list)
+    constants: list[onnx.TensorProto] = field(default_factory=list)
+
+    def constant(self, name: str, values: NDArray[np.generic]) -> str:
+        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
+        return name
+
+    def embedding_rows(self, name: str, like: NDArray[np.generic], first: int, after: int) -> str:
+        """Rows [first, after) of the embedding file, whose whole matrix is `like`."""
+        tensor = TensorProto()
+        tensor.name = name
+        tensor.data_type = helper.np_dtype_to_tensor_dtype(like.dtype)
+        tensor.dims.extend([after - first, like.shape[1]])
+        tensor.data_location = TensorProto.EXTERNAL
+        row_bytes = like.shape[1] * like.itemsize
+        place = {
+            "location": EMBEDDING_FILE,
+            "offset": str(first * row_bytes),
+            "length": str((after - first) * row_bytes),
+        }
+        for key, value in place.items():
+            entry = tensor.external_data.add()
+            entry.key, entry.value = key, value
+        self.constants.append(tensor)
+        return name
+
+    def add(self, operator: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
+        self.nodes.append(helper.make_node(operator, list(inputs), [output], **attributes))
+        return output
+
+    def split(self, value: str, outputs: Sequence[str]) -> None:
+        node = helper.make_node("Split", [value], list(outputs), axis=1, num_outputs=len(outputs))
+        self.nodes.append(node)
+
+    def bytes(
+        self, inputs: Sequence[onnx.ValueInfoProto], outputs: Sequence[onnx.ValueInfoProto]
+    ) -> bytes:
+        graph = helper.make_graph(self.nodes, self.name, inputs, outputs, self.constants)
+        opsets = [helper.make_opsetid("", OPSET)]
+        model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
+        model.producer_name = "wordgate"
+        return bytes(model.SerializeToString(deterministic=True))
+
+
+@dataclass(frozen=True)
+class Quantised:
+    """int8 values and the scale of each row or column: value = scale * int8."""
+
+    values: NDArray[np.int8]
+    scales: Array
+
+
+def quantise(matrix: Array, axis: int) -> Quantised:
+    """Symmetric int8 with one scale for each slice along the other axis."""
+    largest = np.maximum(np.abs(matrix).max(axis=axis, keepdims=True), 1e-12)
+    scales = (largest / 127.0).astype(np.float32)
+    values = np.clip(np.rint(matrix / scales), -127, 127).astype(np.int8)
+    return Quantised(values, scales.squeeze(axis))
+
+
+def build(weights: Weights, precision: str) -> dict[str, bytes]:
+    """All files of the network: `step.onnx`, one `output-N.onnx` a level, `embedding.bin`.
+
+    `precision` is "int8" or "float32". The bytes are the same for the same weights.
+    """
+    if precision == "float32":
+        files = {EMBEDDING_FILE: weights.embedding.astype(np.float32).tobytes()}
+        files["step.onnx"] = _float_step(weights)
+        for level in range(weights.levels.count):
+            files[f"output-{level}.onnx"] = _float_output(weights, level)
+        return files
+    embedding = quantise(weights.embedding, axis=1)
+    files = {EMBEDDING_FILE: embedding.values.tobytes(), "step.onnx": _step(weights, embedding)}
+    for level in range(weights.levels.count):
+        files[f"output-{level}.onnx"] = _output(weights, embedding, level)
+    return files
+
+
+def _step(weights: Weights, embedding: Quantised) -> bytes:
+    graph = _Graph("step")
+    input_scale = float(np.abs(weights.embedding).max()) / 127.0
+    graph.constant("zero_point", np.array(ZERO_POINT, np.uint8))
+    graph.constant("input_scale", np.array(input_scale, np.float32))
+    graph.constant("hidden_scale", np.array(HIDDEN_SCALE, np.float32))
+    rows = graph.embedding_rows("embedding", embedding.values, 0, len(embedding.values))
+    graph.constant("embedding_scales", embedding.scales[:, None])
+    graph.add("Gather", [rows, "token"], "read")
+    graph.add("Cast", ["read"], "read_float", to=TensorProto.FLOAT)
+    graph.add("Gather", ["embedding_scales", "token"], "read_scale")
+    graph.add("Mul", ["read_float", "read_scale"], "read_value")
+    below = graph.add("QuantizeLinear", ["read_value", "input_scale", "zero_point"], "below")
+    _split_state(graph, weights.layers)
+    scale = input_scale
+    for layer in range(weights.layers):
+        graph.add("Concat", [below, f"hidden_{layer}"], f"joined_{layer}", axis=1)
+        _quantised_gates(graph, weights, layer, scale)
+        below = _cell(graph, layer)
+        below = graph.add(
+            "QuantizeLinear", [below, "hidden_scale", "zero_point"], f"next_hidden_{layer}"
+        )
+        scale = HIDDEN_SCALE
+    return _join_state(graph, weights, TensorProto.UINT8)
+
+
+def _quantised_gates(graph: _Graph, weights: Weights, layer: int, below_scale: float) -> None:
+    """Gates before their sigmoids: an exact integer product, then one scale for each column."""
+    width = weights.width
+    matrix = weights.layer_weights[layer].copy()
+    matrix[:width] *= np.float32(below_scale)
+    matrix[width:] *= np.float32(HIDDEN_SCALE)
+    quantised = quantise(matrix, axis=0)
+    graph.constant(f"weights_{layer}", quantised.values)
+    graph.constant(f"scales_{layer}", quantised.scales)
+    graph.constant(f"bias_{layer}", weights.layer_biases[layer])
+    _integer_product(graph, f"joined_{layer}", str(layer))
+
+
+def _integer_product(graph: _Graph, value: str, name: str) -> None:
+    """`gates_NAME` = (value - 128) @ weights_NAME * scales_NAME + bias_NAME."""
+    graph.add("MatMulInteger", [value, f"weights_{name}", "zero_point"], f"sums_{name}")
+    graph.add("Cast", [f"sums_{name}"], f"sums_float_{name}", to=TensorProto.FLOAT)
+    graph.add("Mul", [f"sums_float_{name}", f"scales_{name}"], f"scaled_{name}")
+    graph.add("Add", [f"scaled_{name}", f"bias_{name}"], f"gates_{name}")
+
+
+def _float_step(weights: Weights) -> bytes:
+    graph = _Graph("step")
+    rows = graph.embedding_rows("embedding", weights.embedding, 0, len(weights.embedding))
+    below = graph.add("Gather", [rows, "token"], "below")
+    _split_state(graph, weights.layers)
+    for layer in range(weights.layers):
+        graph.constant(f"weights_{layer}", weights.layer_weights[layer])
+        graph.constant(f"bias_{layer}", weights.layer_biases[layer])
+        graph.add("Concat", [below, f"hidden_{layer}"], f"joined_{layer}", axis=1)
+        graph.add("MatMul", [f"joined_{layer}", f"weights_{layer}"], f"product_{layer}")
+        graph.add("Add", [f"product_{layer}", f"bias_{layer}"], f"gates_{layer}")
+        below = graph.add("Identity", [_cell(graph, layer)], f"next_hidden_{layer}")
+    return _join_state(graph, weights, TensorProto.FLOAT)
+
+
+def _split_state(graph: _Graph, layers: int) -> None:
+    if layers == 1:
+        graph.add("Identity", ["hidden"], "hidden_0")
+        graph.add("Identity", ["cells"], "cells_0")
+        return
+    graph.split("hidden", [f"hidden_{layer}" for layer in range(layers)])
+    graph.split("cells", [f"cells_{layer}" for layer in range(layers)])
+
+
+def _cell(graph: _Graph, layer: int) -> str:
+    """The LSTM's equations after its gates (Hochreiter & Schmidhuber 1997, with forget gate)."""
+    gates = [f"{gate}_{layer}" for gate in ("i", "f", "g", "o")]
+    graph.split(f"gates_{layer}", [f"{gate}_raw" for gate in gates])
+    for gate, function in zip(gates, ("Sigmoid", "Sigmoid", "Tanh", "Sigmoid"), strict=True):
+        graph.add(function, [f"{gate}_raw"], gate)
+    i, f, g, o = gates
+    graph.add("Mul", [f, f"cells_{layer}"], f"kept_{layer}")
+    graph.add("Mul", [i, g], f"written_{layer}")
+    graph.add("Add", [f"kept_{layer}", f"written_{layer}"], f"next_cells_{layer}")
+    graph.add("Tanh", [f"next_cells_{layer}"], f"squashed_{layer}")
+    return graph.add("Mul", [o, f"squashed_{layer}"], f"shown_{layer}")
+
+
+def _join_state(graph: _Graph, weights: Weights, hidden_type: int) -> bytes:
+    for part in ("next_hidden", "next_cells"):
+        names = [f"{part}_{layer}" for layer in range(weights.layers)]
+        graph.add("Concat", names, part, axis=1)
+    shape: list[str | int] = ["rows", weights.layers * weights.width]
+
+    def state(name: str, kind: int) -> onnx.ValueInfoProto:
+        return helper.make_tensor_value_info(name, kind, shape)
+
+    token = helper.make_tensor_value_info("token", TensorProto.INT64, ["rows"])
+    inputs = [token, state("hidden", hidden_type), state("cells", TensorProto.FLOAT)]
+    outputs = [state("next_hidden", hidden_type), state("next_cells", TensorProto.FLOAT)]
+    return graph.bytes(inputs, outputs)
+
+
+def _output(weights: Weights, embedding: Quantised, level: int) -> bytes:
+    graph = _Graph(f"output-{level}")
+    first, after = weights.levels.first(level), weights.levels.cuts[level]
+    scales = embedding.scales[first:after]
+    rows = graph.embedding_rows("rows", embedding.values, first, after)
+    if level == 0 and len(weights.cluster_vectors):
+        clusters = quantise(weights.cluster_vectors, axis=1)
+        graph.constant("clusters", clusters.values)
+        rows = graph.add("Concat", [rows, "clusters"], "all_rows", axis=0)
+        scales = np.concatenate([scales, clusters.scales])
+    graph.add("Transpose", [rows], "weights_out", perm=[1, 0])
+    graph.constant("zero_point", np.array(ZERO_POINT, np.uint8))
+    graph.constant("scales_out", (scales * np.float32(HIDDEN_SCALE)).astype(np.float32))
+    graph.constant("bias_out", _output_bias(weights, level))
+    _integer_product(graph, "top", "out")
+    return _log_probs(graph, weights, level, TensorProto.UINT8)
+
+
+def _float_output(weights: Weights, level: int) -> bytes:
+    graph = _Graph(f"output-{level}")
+    first, after = weights.levels.first(level), weights.levels.cuts[level]
+    rows = graph.embedding_rows("rows", weights.embedding, first, after)
+    if level == 0 and len(weights.cluster_vectors):
+        graph.constant("clusters", weights.cluster_vectors)
+        rows = graph.add("Concat", [rows, "clusters"], "all_rows", axis=0)
+    graph.add("Transpose", [rows], "weights_out", perm=[1, 0])
+    graph.constant("bias_out", _output_bias(weights, level))
+    graph.add("MatMul", ["top", "weights_out"], "product")
+    graph.add("Add", ["product", "bias_out"], "gates_out")
+    return _log_probs(graph, weights, level, TensorProto.FLOAT)
+
+
+def _output_bias(weights: Weights, level: int) -> Array:
+    bias = weights.output_bias[weights.levels.first(level) : weights.levels.cuts[level]]
+    return np.concatenate([bias, weights.cluster_bias]) if level == 0 else bias
+
+
+def _log_probs(graph: _Graph, weights: Weights, level: int, top_type: int) -> bytes:
+    """`log_probs` [rows, entries] and, of them, `target_log_probs` at (`row`, `target`)."""
+    graph.add("LogSoftmax", ["gates_out"], "log_probs", axis=-1)
+    graph.constant("last", np.array([1], np.int64))
+    graph.add("Unsqueeze", ["row", "last"], "row_column")
+    graph.add("Unsqueeze", ["target", "last"], "target_column")
+    graph.add("Concat", ["row_column", "target_column"], "places", axis=1)
+    graph.add("GatherND", ["log_probs", "places"], "target_log_probs")
+    inputs = [
+        helper.make_tensor_value_info("top", top_type, ["rows", weights.width]),
+        helper.make_tensor_value_info("row", TensorProto.INT64, ["targets"]),
+        helper.make_tensor_value_info("target", TensorProto.INT64, ["targets"]),
+    ]
+    entries = weights.levels.width(level)
+    outputs = [
+        helper.make_tensor_value_info("target_log_probs", TensorProto.FLOAT, ["targets"]),
+        helper.make_tensor_value_info("log_probs", TensorProto.FLOAT, ["rows", entries]),
+    ]
+    return graph.bytes(inputs, outputs)

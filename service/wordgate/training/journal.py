@@ -1,0 +1,122 @@
+"""What a training measured: JSON lines, TensorBoard events and a picture of the curves.
+
+Knows figures by name and step; does not know where they come from. The JSON lines are the truth;
+the events and the picture are made from them, so a training that goes on from a checkpoint
+forgets what was written after it.
+"""
+
+import contextlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+_LINES = "metrics.jsonl"
+_PICTURE = "curves.png"
+_EVENTS = "events"
+
+
+class Journal:
+    """Figures of one run, in its folder."""
+
+    def __init__(self, folder: Path, step: int) -> None:
+        """Open the journal of a run that goes on after `step` (0: a fresh one)."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self.records = [record for record in read(folder) if record["step"] <= step and step]
+        self._rewrite()
+        self._file = (folder / _LINES).open("a", encoding="utf-8")
+        self._events = _open_events(folder / _EVENTS)
+        for record in self.records:
+            self._add_event(record)
+
+    def write(self, step: int, kind: str, **figures: float) -> None:
+        """Add figures of one kind (`train`, `held_out`) at a step."""
+        record = {"step": step, "kind": kind, **figures}
+        self.records.append(record)
+        self._file.write(json.dumps(record) + "\n")
+        self._file.flush()
+        self._add_event(record)
+
+    def draw(self) -> None:
+        """Make the picture of the curves anew."""
+        draw(self.records, self._folder / _PICTURE)
+
+    def flush(self) -> None:
+        """Wait until the lines are on the disk; a checkpoint comes after its figures."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        if self._events is not None:
+            self._events.flush()
+
+    def close(self) -> None:
+        """Close the files."""
+        self._file.close()
+        if self._events is not None:
+            self._events.close()
+
+    def _rewrite(self) -> None:
+        draft = self._folder / f"unfinished-{_LINES}"
+        lines = [json.dumps(record) + "\n" for record in self.records]
+        draft.write_text("".join(lines), encoding="utf-8")
+        draft.replace(self._folder / _LINES)
+
+    def _add_event(self, record: dict[str, Any]) -> None:
+        if self._events is None:
+            return
+        for name, value in record.items():
+            if name not in ("step", "kind"):
+                self._events.add_scalar(f"{record['kind']}/{name}", value, record["step"])
+
+
+def read(folder: Path) -> list[dict[str, Any]]:
+    """The records of a run; a line that a crash cut short is left out."""
+    records: list[dict[str, Any]] = []
+    path = folder / _LINES
+    if path.exists():
+        for line in path.read_text(encoding="utf-8").splitlines():
+            with contextlib.suppress(json.JSONDecodeError):
+                records.append(json.loads(line))
+    return records
+
+
+def draw(records: list[dict[str, Any]], path: Path) -> None:
+    """A picture of perplexities and learning rate by step."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 6), layout="constrained")
+    FigureCanvasAgg(figure)
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
+    curves = [
+        ("train", "perplexity", "training, a piece"),
+        ("held_out", "token_perplexity", "held out, a piece"),
+        ("held_out", "word_perplexity", "held out, a word"),
+        ("held_out", "first_words_perplexity", "held out, a text's first five words"),
+    ]
+    for kind, name, label in curves:
+        points = [(r["step"], r[name]) for r in records if r["kind"] == kind and name in r]
+        if points:
+            upper.plot(*zip(*points, strict=True), label=label, linewidth=1.2)
+    rates = [(r["step"], r["learning_rate"]) for r in records if "learning_rate" in r]
+    if rates:
+        upper.legend()
+        lower.plot(*zip(*rates, strict=True), color="grey")
+    upper.set(yscale="log", ylabel="perplexity")
+    lower.set(xlabel="step", ylabel="learning rate")
+    upper.grid(alpha=0.3, which="both")
+    draft = path.with_name(f"unfinished-{path.name}")
+    figure.savefig(draft, dpi=110, format="png")
+    draft.replace(path)
+
+
+def _open_events(folder: Path) -> Any:
+    """A TensorBoard writer in an emptied folder, or None when tensorboardX is not installed."""
+    try:
+        from tensorboardX import SummaryWriter
+    except ImportError:
+        return None
+    folder.mkdir(exist_ok=True)
+    for old in folder.glob("events.out.tfevents.*"):
+        old.unlink()
+    return SummaryWriter(str(folder))

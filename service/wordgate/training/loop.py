@@ -1,0 +1,139 @@
+"""The training loop: updates until the end, a deadline or a signal; measures, saves, reports.
+
+Knows clocks, signals and the run's folder; does not know how an update is made (`trainer`) nor
+how progress is shown (`progress`).
+"""
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any, Literal
+
+from wordgate.training import checkpoint as checkpoints
+from wordgate.training.journal import Journal
+from wordgate.training.progress import Progress
+from wordgate.training.trainer import Trainer, Window
+
+RECORD_EVERY = 50
+"""Steps between two records of the training loss."""
+
+Reason = Literal["finished", "out of time", "interrupted"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended: why, after which step, with which checkpoint and held-out figures."""
+
+    reason: Reason
+    step: int
+    checkpoint: Path
+    held_out: dict[str, float]
+
+
+class Loop:
+    """A run from where its trainer stands."""
+
+    def __init__(
+        self, trainer: Trainer, folder: Path, progress: Progress, held_out: dict[str, float]
+    ) -> None:
+        self._trainer = trainer
+        self._folder = folder / "checkpoints"
+        self._plan = trainer.recipe.training
+        self._progress = progress
+        self._journal = Journal(folder, trainer.step)
+        self._held_out = held_out
+        self._clock = time.monotonic()
+        self._clocked_step = trainer.step
+
+    def run(self, max_minutes: float | None = None) -> Outcome:
+        """Train until the recipe's steps are done, the time is up, or a signal says to stop.
+
+        The last update is always in a checkpoint. Raises `TrainingStopped` for a bad loss.
+        """
+        end = time.monotonic() + 60 * max_minutes if max_minutes is not None else math.inf
+        save_seconds = 60 * self._plan.checkpoint_minutes
+        saved = time.monotonic()
+        try:
+            with _signals() as stop:
+                while self._trainer.step < self._plan.steps:
+                    if stop.is_set():
+                        return self._finish("interrupted")
+                    if time.monotonic() >= end:
+                        return self._finish("out of time")
+                    self._one_step()
+                    if time.monotonic() - saved >= save_seconds:
+                        self._save()
+                        saved = time.monotonic()
+            return self._finish("finished")
+        finally:
+            self._journal.close()
+
+    def _one_step(self) -> None:
+        trainer = self._trainer
+        trainer.update()
+        if trainer.step % RECORD_EVERY == 0:
+            self._record()
+        is_last = trainer.step == self._plan.steps
+        if trainer.can_measure and (is_last or trainer.step % self._plan.evaluate_every == 0):
+            self._measure()
+
+    def _record(self) -> None:
+        trainer, window = self._trainer, self._trainer.window
+        seconds = max(time.monotonic() - self._clock, 1e-9)
+        pieces = (trainer.step - self._clocked_step) * self._plan.batch * self._plan.length
+        figures = {
+            "perplexity": math.exp(min(window.surprise / window.pieces, 700)),
+            "learning_rate": trainer.optimiser.schedule.at(trainer.step - 1),
+            "tokens_per_second": pieces / seconds,
+        }
+        self._journal.write(trainer.step, "train", **figures)
+        self._progress.show(trainer.step, figures, self._held_out)
+        trainer.window = Window()
+        self._clock, self._clocked_step = time.monotonic(), trainer.step
+
+    def _measure(self) -> None:
+        started = time.monotonic()
+        self._held_out = asdict(self._trainer.measure())
+        self._journal.write(self._trainer.step, "held_out", **self._held_out)
+        self._progress.measured(self._trainer.step, self._held_out)
+        self._clock += time.monotonic() - started
+
+    def _save(self) -> Path:
+        started = time.monotonic()
+        self._journal.flush()
+        path = checkpoints.save(self._folder, self._trainer.save({"held_out": self._held_out}))
+        self._journal.draw()
+        self._clock += time.monotonic() - started
+        return path
+
+    def _finish(self, reason: Reason) -> Outcome:
+        return Outcome(reason, self._trainer.step, self._save(), self._held_out)
+
+
+@contextmanager
+def _signals() -> Iterator[threading.Event]:
+    """An event that is set by Ctrl-C or SIGTERM; a second signal does what it always did."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    kinds = (signal.SIGINT, signal.SIGTERM)
+    before: dict[signal.Signals, Any] = {kind: signal.getsignal(kind) for kind in kinds}
+
+    def ask_to_stop(number: int, frame: FrameType | None) -> None:
+        stop.set()
+        signal.signal(number, before[signal.Signals(number)])
+
+    for kind in kinds:
+        signal.signal(kind, ask_to_stop)
+    try:
+        yield stop
+    finally:
+        for kind, handler in before.items():
+            signal.signal(kind, handler)

@@ -1,0 +1,218 @@
+"""The exact loss of a two-level softmax tied to the embedding, in chunks that stay in the cache.
+
+Knows rows of hidden values and targets; does not know the recurrent layers. Pieces are numbered
+by falling frequency: the head is the `cuts[0]` most frequent and one vector for each cluster of
+rarer ones, log p(piece) = head, or head of its cluster + the cluster's own softmax (Grave et al.
+2017, "Efficient softmax approximation for GPUs", here with full width and with rows tied to the
+embedding, Press & Wolf 2017). `cuts == (vocabulary,)` is a plain softmax over all pieces.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor
+
+CHUNK_ROWS = 128
+EXACT_CHUNK_ROWS = 512
+
+
+@dataclass(frozen=True)
+class OutputWeights:
+    """The four tensors of an output layer.
+
+    `embedding` [vocabulary, width], `bias` [vocabulary], `cluster_vectors` [clusters, width],
+    `cluster_bias` [clusters].
+    """
+
+    embedding: Tensor
+    bias: Tensor
+    cluster_vectors: Tensor
+    cluster_bias: Tensor
+
+    def head(self, cuts: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+        """Rows [cuts[0] + clusters, width] and bias of the first level."""
+        rows = torch.cat([self.embedding[: cuts[0]], self.cluster_vectors])
+        return rows, torch.cat([self.bias[: cuts[0]], self.cluster_bias])
+
+
+def clusters(cuts: tuple[int, ...]) -> Iterator[tuple[int, int]]:
+    """First piece and end of each cluster of rarer pieces."""
+    return pairwise(cuts)
+
+
+def head_targets(targets: Tensor, cuts: tuple[int, ...]) -> Tensor:
+    """What the first level must choose for `targets` [n]: the piece or its cluster's place."""
+    chosen = targets.clone()
+    for index, (first, end) in enumerate(clusters(cuts)):
+        chosen[(targets >= first) & (targets < end)] = cuts[0] + index
+    return chosen
+
+
+def cluster_members(targets: Tensor, first: int, end: int) -> Tensor:
+    """Which of `targets` [n] lie in a cluster, int64 [members]."""
+    return ((targets >= first) & (targets < end)).nonzero().squeeze(1)
+
+
+def summed_loss(
+    hidden: Tensor,
+    targets: Tensor,
+    weights: OutputWeights,
+    cuts: tuple[int, ...],
+    *,
+    products: torch.dtype = torch.bfloat16,
+    chunk_rows: int = CHUNK_ROWS,
+) -> Tensor:
+    """Summed negative log-likelihood of `targets` int64 [n] after `hidden` [n, width].
+
+    Natural logarithm, a scalar, differentiable. The matrix products are made in `products` with
+    sums in float32; all else in the type of `hidden`.
+    """
+    plan = _Plan(targets, cuts, products, chunk_rows)
+    loss: Tensor = _TiedSoftmaxLoss.apply(  # type: ignore[no-untyped-call]
+        plan,
+        hidden,
+        weights.embedding,
+        weights.bias,
+        weights.cluster_vectors,
+        weights.cluster_bias,
+    )
+    return loss
+
+
+@torch.no_grad()
+def log_probs(
+    hidden: Tensor, targets: Tensor, weights: OutputWeights, cuts: tuple[int, ...]
+) -> Tensor:
+    """Log-probability [n] of `targets` int64 [n] after `hidden` [n, width], all in float32."""
+    rows, bias = weights.head(cuts)
+    found = _row_log_probs(hidden, rows, bias, head_targets(targets, cuts))
+    for first, end in clusters(cuts):
+        members = cluster_members(targets, first, end)
+        rows, bias = weights.embedding[first:end], weights.bias[first:end]
+        found[members] += _row_log_probs(hidden[members], rows, bias, targets[members] - first)
+    return found
+
+
+def _row_log_probs(hidden: Tensor, rows: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
+    found = torch.empty_like(hidden[:, 0])
+    for start in range(0, len(targets), EXACT_CHUNK_ROWS):
+        part = slice(start, start + EXACT_CHUNK_ROWS)
+        scores = torch.nn.functional.linear(hidden[part], rows, bias)
+        found[part] = scores.log_softmax(1).gather(1, targets[part, None]).squeeze(1)
+    return found
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """All of a loss but its tensors with gradients; `targets` int64 [n]."""
+
+    targets: Tensor
+    cuts: tuple[int, ...]
+    products: torch.dtype
+    chunk_rows: int
+
+
+@dataclass(frozen=True)
+class _Level:
+    """What one softmax leaves for the backward pass.
+
+    `members` int64 [m], the rows of hidden values that it was asked for, or None for all;
+    `score_grads` [m, k] in the type of the products: the loss's gradient by the scores.
+    """
+
+    members: Tensor | None
+    score_grads: Tensor
+    bias_grad: Tensor
+
+
+class _TiedSoftmaxLoss(torch.autograd.Function):
+    """Scores become their own gradients while they are in the cache.
+
+    The gradient of a level's rows is one product over the whole batch, made in the backward pass
+    with hidden values that are already scaled, so that nothing as large as the embedding is
+    scaled or added up.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        plan: _Plan,
+        hidden: Tensor,
+        *tensors: Tensor,
+    ) -> Tensor:
+        weights = OutputWeights(*tensors)
+        run = _Pass(hidden, plan)
+        rows, bias = weights.head(plan.cuts)
+        levels = [run.softmax(None, head_targets(plan.targets, plan.cuts), rows, bias)]
+        for first, end in clusters(plan.cuts):
+            members = cluster_members(plan.targets, first, end)
+            rows, bias = weights.embedding[first:end], weights.bias[first:end]
+            levels.append(run.softmax(members, plan.targets[members] - first, rows, bias))
+        ctx.levels, ctx.plan = levels, plan
+        ctx.save_for_backward(hidden, run.hidden_grad)
+        return run.loss
+
+    @staticmethod
+    def backward(ctx: Any, scale: Tensor) -> tuple[Tensor | None, ...]:
+        hidden, hidden_grad = ctx.saved_tensors
+        cuts, head = ctx.plan.cuts, ctx.levels[0]
+        scaled = (hidden * scale).to(ctx.plan.products)
+        embedding_grad = hidden.new_empty(cuts[-1], hidden.shape[1])
+        bias_grad = hidden.new_empty(cuts[-1])
+        head_grad = head.score_grads.T @ scaled
+        head_bias_grad = head.bias_grad * scale
+        embedding_grad[: cuts[0]] = head_grad[: cuts[0]]
+        bias_grad[: cuts[0]] = head_bias_grad[: cuts[0]]
+        for level, (first, end) in zip(ctx.levels[1:], clusters(cuts), strict=True):
+            embedding_grad[first:end] = level.score_grads.T @ scaled[level.members]
+            bias_grad[first:end] = level.bias_grad * scale
+        cluster_grad = head_grad[cuts[0] :].to(hidden.dtype)
+        by_cluster = head_bias_grad[cuts[0] :]
+        return None, hidden_grad * scale, embedding_grad, bias_grad, cluster_grad, by_cluster
+
+
+class _Pass:
+    """One pass over rows of hidden values; sums the loss and its gradient by them."""
+
+    def __init__(self, hidden: Tensor, plan: _Plan) -> None:
+        self.loss = hidden.new_zeros(())
+        self.hidden_grad = torch.zeros_like(hidden)
+        self._hidden = hidden.to(plan.products)
+        self._plan = plan
+
+    def softmax(
+        self, members: Tensor | None, targets: Tensor, rows: Tensor, bias: Tensor
+    ) -> _Level:
+        """The softmax of `rows` [k, width] for the hidden rows `members`, or for all."""
+        rows = rows.to(self._plan.products)
+        hidden = self._hidden if members is None else self._hidden[members]
+        score_grads = rows.new_empty(len(hidden), len(rows))
+        hidden_grad = self.hidden_grad if members is None else hidden.to(bias.dtype)
+        bias_grad = torch.zeros_like(bias)
+        for start in range(0, len(hidden), self._plan.chunk_rows):
+            part = slice(start, start + self._plan.chunk_rows)
+            scores = (hidden[part] @ rows.T).to(bias.dtype).add_(bias)
+            grads, loss = _score_gradients(scores, targets[part])
+            self.loss += loss
+            bias_grad += grads.sum(0)
+            score_grads[part] = grads
+            hidden_grad[part] = score_grads[part] @ rows
+        if members is not None:
+            self.hidden_grad.index_add_(0, members, hidden_grad)
+        return _Level(members, score_grads, bias_grad)
+
+
+def _score_gradients(scores: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """The gradient [n, k] of the summed loss by `scores` [n, k], which are lost, and that loss."""
+    rows = torch.arange(len(targets), device=targets.device)
+    scores -= scores.amax(1, keepdim=True)
+    target_scores = scores[rows, targets]
+    scores.exp_()
+    sums = scores.sum(1, keepdim=True)
+    loss = sums.log().sum() - target_scores.sum()
+    scores /= sums
+    scores[rows, targets] -= 1
+    return scores, loss

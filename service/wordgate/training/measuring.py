@@ -1,0 +1,99 @@
+"""Perplexities of held-out passages while a network is being trained.
+
+Knows pieces, words' ends and the network's exact log-probabilities; does not know text. Every
+passage is read alone, as the server reads it: from the zero state, `<eos>` first and last.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from wordgate.training.network import Network
+from wordgate.training.token_cache import PieceFile
+
+FIRST_WORDS = 5
+_ROWS = 64
+_MAX_PIECES = 256
+
+
+@dataclass(frozen=True)
+class Perplexities:
+    """Of held-out text: by word and by piece with `<eos>` counted, and of first words alone."""
+
+    word_perplexity: float
+    token_perplexity: float
+    first_words_perplexity: float
+    words: int
+    pieces: int
+
+
+def choose(
+    files: Sequence[PieceFile], weights: Sequence[float], limit: int
+) -> list[NDArray[np.int64]]:
+    """Held-out passages of at most about `limit` pieces in all, mixed as the training is.
+
+    Always the same ones. A passage counts with its first 256 pieces; `<eos>` only ends whole ones.
+    """
+    sizes = [len(file.pieces) * weight for file, weight in zip(files, weights, strict=True)]
+    chosen: list[NDArray[np.int64]] = []
+    for file, size in zip(files, sizes, strict=True):
+        quota = limit * size / max(sum(sizes), 1)
+        for index in range(len(file)):
+            if quota <= 0:
+                break
+            chosen.append(file.passage(index)[: _MAX_PIECES + 1])
+            quota -= len(chosen[-1])
+    return sorted(chosen, key=len)
+
+
+def measure(
+    network: Network, passages: Sequence[NDArray[np.int64]], ends_word: NDArray[np.bool_], eos: int
+) -> Perplexities:
+    """Perplexities of `passages` under the network as it stands."""
+    network.eval()
+    surprise = first_surprise = 0.0
+    words = first_words = pieces = 0
+    for start in range(0, len(passages), _ROWS):
+        rows = passages[start : start + _ROWS]
+        for log_probs, passage in zip(_log_probs(network, rows, eos), rows, strict=True):
+            ends = np.flatnonzero(ends_word[passage[: len(log_probs)]])
+            surprise -= float(log_probs.sum())
+            pieces += len(log_probs)
+            words += len(ends)
+            beginning = ends[:FIRST_WORDS]
+            first_words += len(beginning)
+            first_surprise -= float(log_probs[: beginning[-1] + 1].sum()) if len(ends) else 0.0
+    return Perplexities(
+        _perplexity(surprise, words),
+        _perplexity(surprise, pieces),
+        _perplexity(first_surprise, first_words),
+        words,
+        pieces,
+    )
+
+
+def _perplexity(surprise: float, count: int) -> float:
+    return math.exp(min(surprise / count, 700)) if count else math.nan
+
+
+def _log_probs(
+    network: Network, rows: Sequence[NDArray[np.int64]], eos: int
+) -> list[NDArray[np.float64]]:
+    """Log-probability of every piece of every row and, if it is whole, of the `<eos>` after it."""
+    longest = max(len(row) for row in rows)
+    device = network.embedding.device
+    lines = np.full((longest + 2, len(rows)), eos, dtype=np.int64)
+    for index, row in enumerate(rows):
+        lines[1 : len(row) + 1, index] = row
+    tokens = torch.from_numpy(lines).to(device)
+    targets = tokens[1:]
+    with torch.no_grad():
+        hidden, _ = network(tokens[:-1], network.start(len(rows)))
+        flat = network.log_probs(hidden.flatten(0, 1), targets.flatten())
+    found = flat.view(targets.shape).double().cpu().numpy()
+    counted = [min(len(row) + 1, _MAX_PIECES) for row in rows]
+    return [found[:count, index] for index, count in enumerate(counted)]

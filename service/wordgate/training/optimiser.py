@@ -1,0 +1,92 @@
+"""AdamW with warm-up and a schedule that depends on the step alone.
+
+Knows parameters and their gradients; does not know the network or the text.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The learning rate of every step: a linear warm-up, a plateau, a fall at the end.
+
+    `warmup_steps` to reach `learning_rate`; the last `decay_steps` of `steps` fall along half a
+    cosine to `minimum_learning_rate`.
+    """
+
+    learning_rate: float
+    minimum_learning_rate: float
+    warmup_steps: int
+    decay_steps: int
+    steps: int
+
+    def at(self, step: int) -> float:
+        """The learning rate of step `step`, counted from 0."""
+        if step < self.warmup_steps:
+            return self.learning_rate * (step + 1) / self.warmup_steps
+        passed = step - (self.steps - self.decay_steps)
+        if passed < 0:
+            return self.learning_rate
+        share = min(1.0, (passed + 1) / max(1, self.decay_steps))
+        fall = (self.learning_rate - self.minimum_learning_rate) * (1 + math.cos(math.pi * share))
+        return self.minimum_learning_rate + fall / 2
+
+
+class Optimiser:
+    """AdamW (Loshchilov & Hutter 2019) with clipping of the global gradient norm.
+
+    Weight decay acts on matrices only. `state_dict` restores bit for bit.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[nn.Parameter],
+        schedule: Schedule,
+        weight_decay: float = 0.01,
+        clip_norm: float = 1.0,
+        betas: tuple[float, float] = (0.9, 0.99),
+    ) -> None:
+        self.parameters = list(parameters)
+        self.schedule = schedule
+        self.clip_norm = clip_norm
+        self.step_count = 0
+        matrices = [p for p in self.parameters if p.dim() > 1 and p.numel()]
+        vectors = [p for p in self.parameters if p.dim() <= 1 and p.numel()]
+        groups = [
+            {"params": matrices, "weight_decay": weight_decay},
+            {"params": vectors, "weight_decay": 0.0},
+        ]
+        self._adamw = torch.optim.AdamW(groups, lr=0.0, betas=betas, fused=True)
+
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate of the next step."""
+        return self.schedule.at(self.step_count)
+
+    def step(self) -> Tensor:
+        """Clip the gradients, update the parameters, clear the gradients.
+
+        Returns the norm of all gradients before clipping, [].
+        """
+        for group in self._adamw.param_groups:
+            group["lr"] = self.learning_rate
+        norm = nn.utils.clip_grad_norm_(self.parameters, self.clip_norm)
+        self._adamw.step()
+        self._adamw.zero_grad(set_to_none=True)
+        self.step_count += 1
+        return norm
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that another run needs to go on exactly from here, beside the parameters."""
+        return {"step_count": self.step_count, "adamw": self._adamw.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from where `state_dict` was taken."""
+        self._adamw.load_state_dict(state["adamw"])
+        self.step_count = int(state["step_count"])

@@ -1,0 +1,73 @@
+"""What becomes of a passage: held out, read as it stands, stripped of punctuation, or left out.
+
+Knows words and shares; does not know files or pieces. Decisions hang on a hash of the passage's
+own text, so they do not depend on its place, its file or what else there is.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from wordgate.core import text as normal_form
+from wordgate.core import words
+from wordgate.evaluation.lines import read_lines
+from wordgate.training.masking import mask
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How passages are sorted. Shares lie in [0, 1); `excluded` holds phrases in normal form."""
+
+    held_out_share: float = 0.0
+    unpunctuated_share: float = 0.0
+    excluded: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Passage:
+    """The words of a passage, in normal form, and whether it is held out from training."""
+
+    words: list[str]
+    is_held_out: bool
+
+
+def sort_passage(text: str, rules: Rules) -> Passage | None:
+    """The passage that `text` becomes, or None when it is to be left out.
+
+    Masked first; held-out passages keep their punctuation. A passage with an excluded phrase is
+    left out of both.
+    """
+    found = words.split(normal_form.normalise(mask(text)))
+    if rules.excluded and _contains(found, rules.excluded):
+        return None
+    is_held_out = share_of(text, "held-out") < rules.held_out_share
+    if not is_held_out and share_of(text, "punctuation") < rules.unpunctuated_share:
+        found = [word for word in found if not words.is_punctuation(word)]
+    return Passage(found, is_held_out) if found else None
+
+
+def share_of(text: str, purpose: str) -> float:
+    """A number in [0, 1) that looks drawn at random, and is always the same for a text."""
+    digest = hashlib.blake2b(text.encode(), digest_size=8, person=purpose.encode()).digest()
+    return int.from_bytes(digest, "big") / 2**64
+
+
+def read_phrases(path: Path) -> list[str]:
+    """The phrases that a file wants kept out of the training, as normal words and single spaces.
+
+    A line is a phrase, or a question: a context, a tab, its answer (further columns are not
+    read). Empty lines and lines that begin with `#` are comments. Raises `InvalidFile`.
+    """
+    found = [line for _, line in read_lines(path)]
+    columns = [line.split("\t") for line in found if line.strip() and not line.startswith("#")]
+    return [phrase for line in columns if (phrase := _phrase(" ".join(line[:2])))]
+
+
+def _phrase(text: str) -> str:
+    return " ".join(words.split(normal_form.normalise(text)))
+
+
+def _contains(found: list[str], phrases: Iterable[str]) -> bool:
+    line = f" {' '.join(found)} "
+    return any(phrase in line and f" {phrase} " in line for phrase in phrases)

@@ -1,0 +1,272 @@
+"""A training recipe: what is read, what is built, how it is trained.
+
+Knows the keys, their units and which of them contradict each other; reads no text to train on. The
+same recipe gives the same model.
+"""
+
+import difflib
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from wordgate.core import words
+from wordgate.core.text import normalise
+from wordgate.engine.manifest import NAME_PATTERN
+from wordgate.errors import InvalidFile, InvalidRecipe
+from wordgate.evaluation import lines
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+
+
+class Section(BaseModel):
+    """A part of a recipe: immutable, no key but the known ones, no silent conversions."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class TextFile(Section):
+    """One file of text, with where it is from."""
+
+    path: Annotated[str, Field(min_length=1)]
+    """.txt (a line is a passage) or .jsonl (field `text`), plain, .gz or .xz; in `text.folder`."""
+    weight: Positive = 1.0
+    """How much is read of it, relative to its size: 1 as its size, 2 twice as much."""
+    origin: str = ""
+    licence: str = ""
+
+
+class Text(Section):
+    """The text that is read."""
+
+    folder: str = "."
+    """Where the files lie, relative to the recipe. A flag or variable may name another place."""
+    files: Annotated[tuple[TextFile, ...], Field(min_length=1, strict=False)]
+    unpunctuated_share: Share = 0.15
+    """Share of the passages that are read without punctuation, as speech comes."""
+    held_out_share: Share = 0.005
+    """Share of the passages that are set apart for measuring."""
+    exclude: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    """Files of phrases or questions, relative to the recipe, that no passage may hold."""
+    never_suggested: str = ""
+    """File of words, relative to the recipe, that are scored but never suggested, one a line."""
+
+    @model_validator(mode="after")
+    def _files_differ(self) -> Self:
+        paths = [file.path for file in self.files]
+        for path in paths:
+            if paths.count(path) > 1:
+                raise ValueError(f"{path} is named {paths.count(path)} times; give it one weight")
+        return self
+
+
+class TokenizerSection(Section):
+    """The pieces."""
+
+    vocabulary: Annotated[int, Field(ge=513, le=1_000_000)] = 16_000
+    """Number of pieces, `<eos>` and the 512 bytes included."""
+
+
+class NetworkSection(Section):
+    """The network."""
+
+    layers: Count = 2
+    width: Count = 512
+    """Values in a hidden layer, and in an embedding."""
+    output: Literal["two-level", "full"] = "two-level"
+    cuts: Annotated[tuple[int, ...], Field(strict=False)] = ()
+    """Ends of the head and of each cluster of rarer pieces, by falling frequency."""
+    dropout: Share = 0.0
+    """Share of the values dropped of embeddings, between layers and of the top layer, the same
+    ones over a whole segment."""
+
+    @model_validator(mode="after")
+    def _cuts_fit(self) -> Self:
+        if self.output == "full" and self.cuts:
+            raise ValueError('cuts are for output = "two-level"; leave them out of a full output')
+        if self.output == "two-level" and len(self.cuts) < 2:
+            raise ValueError('output = "two-level" needs two cuts or more, as [2000, 6000, 16000]')
+        if any(later <= earlier for earlier, later in zip(self.cuts, self.cuts[1:], strict=False)):
+            raise ValueError(f"cuts must increase: {list(self.cuts)}")
+        if self.cuts and self.cuts[0] < 1:
+            raise ValueError("cuts must be 1 or more")
+        return self
+
+
+class Training(Section):
+    """How the network is trained."""
+
+    batch: Count = 40
+    """Columns of text that are read side by side."""
+    length: Count = 35
+    """Pieces of each column that are read before an update."""
+    steps: Count
+    """Updates in all."""
+    warmup_steps: Annotated[int, Field(ge=0)] = 500
+    decay_steps: Annotated[int, Field(ge=0)] = 0
+    """Last steps, over which the learning rate falls to `minimum_learning_rate`."""
+    learning_rate: Positive = 3e-3
+    minimum_learning_rate: NotNegative = 6e-5
+    weight_decay: NotNegative = 0.01
+    clip_norm: Positive = 1.0
+    restart_share: Share = 0.08
+    """Share of the segments that begin a new text, with the zero state reading `<eos>`."""
+    precision: Literal["bfloat16", "float32"] = "bfloat16"
+    """Of the matrix products; weights and sums are float32."""
+    device: Literal["cpu", "cuda"] = "cpu"
+    seed: Annotated[int, Field(ge=0)] = 1
+    threads: Annotated[int, Field(ge=0)] = 2
+    """Threads of a step; 0 takes all processors. Another number gives other last bits."""
+    checkpoint_minutes: Positive = 5.0
+    evaluate_every: Count = 1000
+    """Steps from one measurement on held-out text to the next."""
+    evaluation_pieces: Count = 60_000
+    """Held-out pieces that are read for it, at most."""
+
+    @model_validator(mode="after")
+    def _steps_fit(self) -> Self:
+        if self.warmup_steps + self.decay_steps > self.steps:
+            sums = f"{self.warmup_steps} + {self.decay_steps}"
+            raise ValueError(f"warmup_steps + decay_steps ({sums}) exceed steps ({self.steps})")
+        if self.minimum_learning_rate > self.learning_rate:
+            raise ValueError("minimum_learning_rate is higher than learning_rate")
+        return self
+
+
+class Recipe(Section):
+    """All that decides what a training gives, but the text itself."""
+
+    name: Name
+    language: str = "en"
+    """Language of the text, as BCP 47 writes it."""
+    init_from: str = ""
+    """A published version to continue, `models/NAME/VERSION`; its pieces are kept."""
+    text: Text
+    tokenizer: TokenizerSection = TokenizerSection()
+    network: NetworkSection
+    training: Training
+
+    @model_validator(mode="after")
+    def _cuts_end_at_the_vocabulary(self) -> Self:
+        cuts, vocabulary = self.network.cuts, self.tokenizer.vocabulary
+        if cuts and cuts[-1] != vocabulary:
+            raise ValueError(
+                f"network.cuts end at {cuts[-1]}, tokenizer.vocabulary is {vocabulary}: "
+                "the last cut must be the vocabulary"
+            )
+        return self
+
+
+def load(path: Path) -> Recipe:
+    """The recipe in a TOML file. Raises `InvalidRecipe` naming the key and what to do."""
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InvalidRecipe(path, "", "does not exist") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InvalidRecipe(path, "", f"cannot be read as TOML: {error}") from error
+    return parse(document, path)
+
+
+def parse(document: dict[str, Any], path: Path) -> Recipe:
+    """The recipe in a document that came from `path`."""
+    try:
+        return Recipe.model_validate(document)
+    except ValidationError as error:
+        key, problem = _explain(error)
+        raise InvalidRecipe(path, key, problem) from None
+
+
+def text_paths(recipe: Recipe, path: Path, text_folder: Path | None = None) -> list[Path]:
+    """Where the text files of the recipe at `path` lie, in the recipe's order.
+
+    `text_folder` goes before the recipe's own.
+    """
+    folder = text_folder or path.parent / recipe.text.folder
+    return [folder / file.path for file in recipe.text.files]
+
+
+def exclude_paths(recipe: Recipe, path: Path) -> list[Path]:
+    """Where the files of excluded phrases of the recipe at `path` lie."""
+    return [path.parent / name for name in recipe.text.exclude]
+
+
+def never_suggested(recipe: Recipe, path: Path) -> list[str]:
+    """The words that the recipe at `path` says are never to be suggested, in normal form.
+
+    A line is a word; `#` begins a comment. Raises `InvalidRecipe` when the file cannot be read or
+    a line is not one word.
+    """
+    if not recipe.text.never_suggested:
+        return []
+    file = path.parent / recipe.text.never_suggested
+    found = []
+    try:
+        for number, line in lines.read_lines(file):
+            if line.strip() and not line.startswith("#"):
+                found.append(_one_word(file, number, line))
+    except InvalidFile as error:
+        raise InvalidRecipe(path, "text.never_suggested", str(error)) from error
+    return found
+
+
+def _one_word(file: Path, number: int, line: str) -> str:
+    word = normalise(line)
+    cut = words.split(word)
+    if cut != [word]:
+        problem = f"{line.strip()!r} is {len(cut)} words; a line is one word"
+        raise InvalidFile(file, problem, number)
+    return word
+
+
+def init_path(recipe: Recipe, path: Path) -> Path | None:
+    """Where the version to continue lies: beside the recipe, or in the working folder."""
+    if not recipe.init_from:
+        return None
+    beside = path.parent / recipe.init_from
+    return beside if beside.exists() else Path(recipe.init_from)
+
+
+def _explain(error: ValidationError) -> tuple[str, str]:
+    """The key and the problem of the gravest error: unknown keys first, they explain others."""
+    found = error.errors(include_url=False)
+    first = next((e for e in found if e["type"] == "extra_forbidden"), found[0])
+    key = _dotted(first["loc"])
+    if first["type"] == "extra_forbidden":
+        return key, _unknown(str(first["loc"][-1]))
+    if first["type"] == "missing":
+        return key, "is missing"
+    message = first["msg"].removeprefix("Value error, ")
+    value = first["input"]
+    shown = f" (it is {value!r})" if isinstance(value, int | float | str) else ""
+    return key, f"{message[:1].lower()}{message[1:]}{shown}"
+
+
+def _dotted(location: tuple[int | str, ...]) -> str:
+    dotted = ""
+    for part in location:
+        dotted += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return dotted.removeprefix(".")
+
+
+def _unknown(key: str) -> str:
+    known = sorted(set(_known_keys(Recipe)))
+    near = difflib.get_close_matches(key, [dotted.split(".")[-1] for dotted in known], n=1)
+    if not near:
+        return "is not a key of a recipe"
+    places = [dotted for dotted in known if dotted.split(".")[-1] == near[0]]
+    return f"is not a key of a recipe; did you mean {' or '.join(places)}?"
+
+
+def _known_keys(section: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    for name, field in section.model_fields.items():
+        yield prefix + name
+        for kind in (field.annotation, *get_args(field.annotation)):
+            if isinstance(kind, type) and issubclass(kind, Section):
+                yield from _known_keys(kind, f"{prefix}{name}.")

@@ -1,0 +1,136 @@
+"""From a recipe to a finished training: text, pieces, trainer, loop.
+
+Knows in which order things are made and where a run keeps them; the work is done elsewhere.
+
+    RUN/recipe.toml  tokenizer.json  metrics.jsonl  curves.png  events/  checkpoints/
+"""
+
+import fcntl
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from wordgate.core.pieces import Pieces
+from wordgate.errors import TrainingStopped
+from wordgate.training import checkpoint as checkpoints
+from wordgate.training import continuing, passages, token_cache
+from wordgate.training import recipe as recipes
+from wordgate.training.checkpoint import Checkpoint
+from wordgate.training.loop import Loop, Outcome
+from wordgate.training.progress import Progress
+from wordgate.training.recipe import Recipe
+from wordgate.training.token_cache import Report, Source
+from wordgate.training.trainer import Trainer
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a person decides for one run, beside the recipe."""
+
+    folder: Path
+    cache: Path
+    text_folder: Path | None = None
+    max_minutes: float | None = None
+    fresh: bool = False
+
+
+def train(path: Path, settings: Settings) -> Outcome:
+    """Train by the recipe at `path`, from the run's last checkpoint or from the beginning."""
+    recipe = recipes.load(path)
+    _prepare_torch(recipe)
+    saved = _last_checkpoint(recipe, settings)
+    step = saved.step if saved else 0
+    with _locked(settings.folder), Progress(recipe.training.steps, step) as progress:
+        trainer = _make_trainer(recipe, path, settings, saved, progress.say)
+        _furnish(path, settings, trainer)
+        held_out = saved.about["held_out"] if saved else {}
+        progress.say(f"{'going on after' if saved else 'beginning at'} step {step}")
+        return Loop(trainer, settings.folder, progress, held_out).run(settings.max_minutes)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Keep other processes out of a run's folder; a killed one's lock is gone with it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise TrainingStopped(f"another process is training in {folder}") from None
+        yield
+
+
+def _prepare_torch(recipe: Recipe) -> None:
+    plan = recipe.training
+    if plan.device == "cuda" and not torch.cuda.is_available():
+        raise TrainingStopped('training.device is "cuda", but torch finds no such device here')
+    if plan.threads:
+        torch.set_num_threads(plan.threads)
+
+
+def _last_checkpoint(recipe: Recipe, settings: Settings) -> Checkpoint | None:
+    found = checkpoints.latest(settings.folder / "checkpoints")
+    if found is None or settings.fresh:
+        return None
+    saved = checkpoints.load(found)
+    continuing.refuse_changes(recipe, saved)
+    return saved
+
+
+def _make_trainer(
+    recipe: Recipe, path: Path, settings: Settings, saved: Checkpoint | None, report: Report
+) -> Trainer:
+    sources = sources_of(recipe, path, settings.text_folder)
+    rules = rules_of(recipe, path)
+    version = recipes.init_path(recipe, path)
+    weights = None
+    if saved:
+        pieces = Pieces.from_json(saved.tokenizer)
+    elif version:
+        pieces, weights = continuing.read_version(recipe, path, version)
+    else:
+        vocabulary = recipe.tokenizer.vocabulary
+        pieces = token_cache.learn_pieces(sources, rules, vocabulary, settings.cache, report)
+    text = token_cache.tokenise(sources, rules, pieces, settings.cache, report)
+    trainer = Trainer(recipe, text)
+    if saved:
+        trainer.restore(saved)
+    elif weights:
+        trainer.load_weights(weights)
+    else:
+        trainer.begin_at_frequencies()
+    return trainer
+
+
+def sources_of(recipe: Recipe, path: Path, text_folder: Path | None) -> list[Source]:
+    """The text files of the recipe at `path` with their weights, in its order."""
+    places = recipes.text_paths(recipe, path, text_folder)
+    return [
+        Source(place, file.weight) for place, file in zip(places, recipe.text.files, strict=True)
+    ]
+
+
+def rules_of(recipe: Recipe, path: Path) -> passages.Rules:
+    """How the recipe at `path` wants its passages sorted, phrases to leave out included."""
+    excluded = [
+        phrase
+        for file in recipes.exclude_paths(recipe, path)
+        for phrase in passages.read_phrases(file)
+    ]
+    return passages.Rules(
+        recipe.text.held_out_share, recipe.text.unpunctuated_share, tuple(excluded)
+    )
+
+
+def _furnish(path: Path, settings: Settings, trainer: Trainer) -> None:
+    """Put recipe and tokenizer into the run's folder; clear what a fresh start replaces."""
+    if settings.fresh:
+        shutil.rmtree(settings.folder / "checkpoints", ignore_errors=True)
+    copy = settings.folder / "recipe.toml"
+    if path.resolve() != copy.resolve():
+        shutil.copyfile(path, copy)
+    (settings.folder / "tokenizer.json").write_text(trainer.tokenizer, encoding="utf-8")

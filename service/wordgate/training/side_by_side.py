@@ -1,0 +1,85 @@
+"""Work on chunks in two processes, results in order.
+
+Knows processes; does not know what the work is. Only a few chunks are in flight at a time, so
+input larger than memory can be streamed through.
+"""
+
+import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
+
+Chunk = TypeVar("Chunk")
+Result = TypeVar("Result")
+
+_PROCESSES = 2
+_IN_FLIGHT = 3 * _PROCESSES
+_WORTH_IT_BYTES = 4 << 20
+"""Starting processes costs as much as the work on a few megabytes."""
+
+_prepared: list[Any] = []
+"""In a worker: what it does to a chunk."""
+
+
+class Workers(Generic[Chunk, Result]):
+    """Two processes that do one kind of work; none when there is little to do.
+
+    `make()` is called once in each process and returns what is done to a chunk, so that what the
+    work needs (a tokenizer) is sent and built once.
+    """
+
+    def __init__(self, make: Callable[[], Callable[[Chunk], Result]], size_bytes: int) -> None:
+        self._make = make
+        self._executor: ProcessPoolExecutor | None = None
+        if size_bytes >= _WORTH_IT_BYTES:
+            context = multiprocessing.get_context("spawn")
+            self._executor = ProcessPoolExecutor(_PROCESSES, context, _prepare, (make,))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._executor is not None:
+            self._executor.shutdown(cancel_futures=True)
+
+    def in_order(self, chunks: Iterable[Chunk]) -> Iterator[Result]:
+        """The work's results for all chunks, in the chunks' order."""
+        if self._executor is None:
+            yield from map(self._make(), chunks)
+            return
+        waiting: deque[Future[Result]] = deque()
+        for chunk in chunks:
+            waiting.append(self._executor.submit(_do, chunk))
+            if len(waiting) >= _IN_FLIGHT:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _prepare(make: Callable[[], Any]) -> None:
+    """Get a worker ready: Ctrl-C is its parent's business, and it does not outlive its parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _prepared[:] = [make()]
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
+
+
+def _do(chunk: Any) -> Any:
+    return _prepared[0](chunk)

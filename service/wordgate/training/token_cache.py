@@ -1,0 +1,278 @@
+"""Text cut into pieces once, kept in memory-mapped files.
+
+Knows passages and pieces; does not know recipes, batches or the network. What is kept is named by
+a hash of everything it was made from, so nothing stale is ever read, and written under another
+name first, so nothing half-made is either. Text is streamed: it may be larger than memory.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordgate.core.pieces import Pieces
+from wordgate.errors import TrainingStopped
+from wordgate.training import corpus, tokenizer
+from wordgate.training.passages import Passage, Rules, sort_passage
+from wordgate.training.side_by_side import Workers
+
+_FORMAT = 1
+_CHUNK_CHARACTERS = 1 << 20
+_MAX_COUNTED_WORDS = 4_000_000
+_COUNTED_AT_A_TIME = 1 << 22
+_DRAFT = "unfinished-"
+_DRAFT_SECONDS = 24 * 3600
+_UNIT = np.dtype(np.uint64)
+
+Report = Callable[[str], None]
+_PieceType = np.dtype[np.uint16] | np.dtype[np.uint32]
+_Encoded = dict[str, tuple[list[int], list[int]]]
+"""Pieces, and how many each passage has, of training and held-out passages."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file of text and how often it is read, relative to its size."""
+
+    path: Path
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class PieceFile:
+    """Passages as pieces, without `<eos>`.
+
+    Passage i is `pieces[starts[i]:starts[i + 1]]`; `starts` is uint64 [passages + 1].
+    """
+
+    pieces: NDArray[np.uint16] | NDArray[np.uint32]
+    starts: NDArray[np.uint64]
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    def passage(self, index: int) -> NDArray[np.int64]:
+        """The pieces of one passage."""
+        start, end = int(self.starts[index]), int(self.starts[index + 1])
+        return self.pieces[start:end].astype(np.int64)
+
+    def counts(self, vocabulary: int) -> NDArray[np.int64]:
+        """How often each piece occurs, [vocabulary]."""
+        total = np.zeros(vocabulary, dtype=np.int64)
+        for start in range(0, len(self.pieces), _COUNTED_AT_A_TIME):
+            part = self.pieces[start : start + _COUNTED_AT_A_TIME]
+            total += np.bincount(part, minlength=vocabulary)
+        return total
+
+
+@dataclass(frozen=True)
+class TokenisedText:
+    """All files of a training, in the order of its sources, and what names them."""
+
+    pieces: Pieces
+    train: list[PieceFile]
+    held_out: list[PieceFile]
+    key: str
+
+
+def learn_pieces(
+    sources: Sequence[Source], rules: Rules, vocabulary: int, cache: Path, report: Report = print
+) -> Pieces:
+    """A tokenizer of at most `vocabulary` pieces, from the training passages' weighted words."""
+    names = [corpus.content_hash(source.path) for source in sources]
+    weights = [source.weight for source in sources]
+    path = cache / f"tokenizer-{_key('tokenizer', names, weights, vocabulary, asdict(rules))}.json"
+    if not path.exists():
+        weighted: dict[str, float] = {}
+        counted = _word_counts([source.path for source in sources], names, rules, cache, report)
+        for source, counts in zip(sources, counted, strict=True):
+            for word, count in counts.items():
+                weighted[word] = weighted.get(word, 0.0) + count * source.weight
+        report(f"learning {vocabulary} pieces from {len(weighted)} different words")
+        _write(path, tokenizer.train(weighted, vocabulary).to_json())
+    return Pieces.from_json(path.read_text(encoding="utf-8"))
+
+
+def tokenise(
+    sources: Sequence[Source], rules: Rules, pieces: Pieces, cache: Path, report: Report = print
+) -> TokenisedText:
+    """The pieces of all sources, from the cache or newly made.
+
+    Raises `InvalidFile` for a file that cannot be read, `TrainingStopped` for no text at all.
+    """
+    document = pieces.to_json()
+    names = [
+        _key("pieces", corpus.content_hash(source.path), document, asdict(rules))
+        for source in sources
+    ]
+    folders = [cache / f"pieces-{name}" for name in names]
+    missing = {
+        folder: source.path
+        for source, folder in zip(sources, folders, strict=True)
+        if not folder.is_dir()
+    }
+    with Workers(partial(_encoder, rules, document), _size(missing.values())) as workers:
+        for folder, path in missing.items():
+            report(f"cutting {path.name} into pieces")
+            _write_pieces(workers.in_order(_chunks(path)), _unit(pieces), folder)
+    train = [_open(folder, "train", pieces) for folder in folders]
+    held_out = [_open(folder, "held-out", pieces) for folder in folders]
+    if not any(len(file) for file in train):
+        raise TrainingStopped("there is no text to train on: every passage is empty or left out")
+    weights = [source.weight for source in sources]
+    return TokenisedText(pieces, train, held_out, _key("text", names, weights))
+
+
+def _key(*parts: object) -> str:
+    document = json.dumps([_FORMAT, *parts], sort_keys=True)
+    return hashlib.blake2b(document.encode(), digest_size=16).hexdigest()
+
+
+def _word_counts(
+    paths: Sequence[Path], names: Sequence[str], rules: Rules, cache: Path, report: Report
+) -> Iterator[dict[str, int]]:
+    """The words of each file's training passages, from the cache or newly counted."""
+    kept = [cache / f"words-{_key('words', name, asdict(rules))}.json" for name in names]
+    missing = [path for path, counts in zip(paths, kept, strict=True) if not counts.exists()]
+    with Workers(partial(_counter, rules), _size(missing)) as workers:
+        for path, counts in zip(paths, kept, strict=True):
+            if not counts.exists():
+                report(f"counting the words of {path.name}")
+                total = _sum(workers.in_order(_chunks(path)))
+                _write(counts, json.dumps(total, ensure_ascii=False))
+            yield json.loads(counts.read_text(encoding="utf-8"))
+
+
+def _sum(parts: Iterable[Counter[str]]) -> Counter[str]:
+    total: Counter[str] = Counter()
+    for counts in parts:
+        total.update(counts)
+        if len(total) > _MAX_COUNTED_WORDS:
+            total = Counter({word: count for word, count in total.items() if count > 1})
+    return total
+
+
+def _size(paths: Iterable[Path]) -> int:
+    return sum(path.stat().st_size for path in paths)
+
+
+def _chunks(path: Path) -> Iterator[list[str]]:
+    chunk: list[str] = []
+    characters = 0
+    for text in corpus.read_passages(path):
+        chunk.append(text)
+        characters += len(text)
+        if characters >= _CHUNK_CHARACTERS:
+            yield chunk
+            chunk, characters = [], 0
+    if chunk:
+        yield chunk
+
+
+def _sorted(texts: list[str], rules: Rules) -> Iterator[Passage]:
+    return (found for text in texts if (found := sort_passage(text, rules)) is not None)
+
+
+def _counter(rules: Rules) -> Callable[[list[str]], Counter[str]]:
+    def count(texts: list[str]) -> Counter[str]:
+        counts: Counter[str] = Counter()
+        for passage in _sorted(texts, rules):
+            if not passage.is_held_out:
+                counts.update(passage.words)
+        return counts
+
+    return count
+
+
+def _encoder(rules: Rules, document: str) -> Callable[[list[str]], _Encoded]:
+    encode_word = Pieces.from_json(document).encode_word
+
+    def encode(texts: list[str]) -> _Encoded:
+        found: _Encoded = {"train": ([], []), "held-out": ([], [])}
+        for passage in _sorted(texts, rules):
+            numbers, lengths = found["held-out" if passage.is_held_out else "train"]
+            before = len(numbers)
+            for word in passage.words:
+                numbers.extend(encode_word(word))
+            lengths.append(len(numbers) - before)
+        return found
+
+    return encode
+
+
+def _unit(pieces: Pieces) -> _PieceType:
+    return np.dtype(np.uint16) if pieces.size <= 1 << 16 else np.dtype(np.uint32)
+
+
+def _write_pieces(parts: Iterable[_Encoded], unit: _PieceType, target: Path) -> None:
+    """Write the pieces of a file to a new folder; it gets its name when it is complete."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _drop_old_drafts(target.parent)
+    draft = Path(tempfile.mkdtemp(prefix=_DRAFT, dir=target.parent))
+    try:
+        writers = {kind: _Writer(draft, kind, unit) for kind in ("train", "held-out")}
+        for found in parts:
+            for kind, (numbers, lengths) in found.items():
+                writers[kind].add(numbers, lengths)
+        for writer in writers.values():
+            writer.close()
+        if not target.is_dir():
+            draft.rename(target)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _drop_old_drafts(cache: Path) -> None:
+    """Remove what processes that were killed left behind; younger drafts may be in the making."""
+    for draft in cache.glob(f"{_DRAFT}*"):
+        if draft.is_dir() and time.time() - draft.stat().st_mtime > _DRAFT_SECONDS:
+            shutil.rmtree(draft, ignore_errors=True)
+
+
+class _Writer:
+    """Appends passages to a file of pieces and one of their starts."""
+
+    def __init__(self, folder: Path, kind: str, unit: _PieceType) -> None:
+        self._unit = unit
+        self._pieces: BinaryIO = (folder / f"{kind}.pieces").open("wb")
+        self._starts: BinaryIO = (folder / f"{kind}.starts").open("wb")
+        self._end = 0
+        self._starts.write(np.zeros(1, _UNIT).tobytes())
+
+    def add(self, numbers: list[int], lengths: list[int]) -> None:
+        ends = self._end + np.cumsum(lengths, dtype=np.uint64)
+        self._pieces.write(np.array(numbers, self._unit).tobytes())
+        self._starts.write(ends.astype(_UNIT).tobytes())
+        self._end += len(numbers)
+
+    def close(self) -> None:
+        for file in (self._pieces, self._starts):
+            file.flush()
+            os.fsync(file.fileno())
+            file.close()
+
+
+def _open(folder: Path, kind: str, pieces: Pieces) -> PieceFile:
+    path = folder / f"{kind}.pieces"
+    unit = _unit(pieces)
+    # An empty file cannot be mapped.
+    numbers = np.memmap(path, unit, "r") if path.stat().st_size else np.zeros(0, unit)
+    return PieceFile(numbers, np.memmap(folder / f"{kind}.starts", _UNIT, "r"))
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{_DRAFT}{os.getpid()}-{path.name}")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)

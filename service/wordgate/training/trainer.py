@@ -1,0 +1,172 @@
+"""One training in memory: network, optimiser, sampler and the state carried between updates.
+
+Knows how an update is made and how to take all of it apart into a checkpoint and put it together
+again; does not know files, clocks or terminals.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from wordgate.core.pieces import Pieces
+from wordgate.errors import TrainingStopped
+from wordgate.training import checkpoint as checkpoints
+from wordgate.training import measuring
+from wordgate.training.batches import Sampler
+from wordgate.training.checkpoint import Checkpoint
+from wordgate.training.network import Network, Sizes, State
+from wordgate.training.optimiser import Optimiser, Schedule
+from wordgate.training.recipe import Recipe, Training
+from wordgate.training.token_cache import TokenisedText
+
+_PRODUCTS = {"bfloat16": torch.bfloat16, "float32": torch.float32}
+
+
+@dataclass
+class Window:
+    """Losses since they were last written down: sum over pieces, and pieces."""
+
+    surprise: float = 0.0
+    pieces: int = 0
+
+
+class Trainer:
+    """A training that can make one update after another, and be saved between any two."""
+
+    def __init__(self, recipe: Recipe, text: TokenisedText) -> None:
+        plan = recipe.training
+        weights = [file.weight for file in recipe.text.files]
+        self.recipe = recipe
+        self.step = 0
+        self.window = Window()
+        self._pieces = text.pieces
+        self._text = text
+        self._text_key = text.key
+        self._document = text.pieces.to_json()
+        self.network = Network(
+            sizes_of(recipe, text.pieces),
+            _PRODUCTS[plan.precision],
+            torch.Generator().manual_seed(plan.seed),
+        ).to(plan.device)
+        self.optimiser = Optimiser(
+            self.network.parameters(), schedule_of(plan), plan.weight_decay, plan.clip_norm
+        )
+        self._dropout = torch.Generator(plan.device).manual_seed(plan.seed)
+        self._sampler = Sampler(
+            text.train, weights, plan.batch, plan.length, plan.restart_share, plan.seed
+        )
+        self._state = self.network.start(plan.batch)
+        self._held_out = measuring.choose(text.held_out, weights, plan.evaluation_pieces)
+
+    def begin_at_frequencies(self) -> None:
+        """Let a fresh network begin with how frequent pieces are; it need not learn that first."""
+        counts = np.ones(self._pieces.size)
+        for file, source in zip(self._text.train, self.recipe.text.files, strict=True):
+            counts += source.weight * file.counts(self._pieces.size)
+            counts[self._pieces.eos] += source.weight * len(file)
+        self.network.expect(torch.from_numpy(counts))
+
+    @property
+    def tokenizer(self) -> str:
+        """The text of the tokenizer.json."""
+        return self._document
+
+    def update(self) -> None:
+        """Read one segment and change the weights. Raises `TrainingStopped` for a bad loss."""
+        segment = self._sampler.next_segment()
+        device = self.recipe.training.device
+        read = torch.from_numpy(segment.read).to(device)
+        targets = torch.from_numpy(segment.targets).to(device)
+        state = self._state.restart(torch.from_numpy(segment.restarted).to(device))
+        self.network.train()
+        top, self._state = self.network(read, state, self.recipe.network.dropout, self._dropout)
+        surprise = self.network.loss(top, targets)
+        found = float(surprise.detach())
+        if not math.isfinite(found):
+            raise TrainingStopped(
+                f"the loss is not finite at step {self.step + 1}; lower training.learning_rate "
+                "or training.clip_norm, or lengthen training.warmup_steps, and start afresh"
+            )
+        (surprise / targets.numel()).backward()
+        self.optimiser.step()
+        self.step += 1
+        self.window.surprise += found
+        self.window.pieces += targets.numel()
+
+    def measure(self) -> measuring.Perplexities:
+        """Perplexities of the held-out passages, as the weights stand."""
+        return measuring.measure(
+            self.network, self._held_out, self._pieces.ends_word, self._pieces.eos
+        )
+
+    @property
+    def can_measure(self) -> bool:
+        """Whether there is held-out text at all."""
+        return bool(self._held_out)
+
+    def save(self, about: dict[str, Any]) -> Checkpoint:
+        """This moment; `about` is what others add to it."""
+        numbers, tensors = checkpoints.flatten(self.optimiser.state_dict(), "optimiser")
+        tensors |= {
+            "carried/hidden": self._state.hidden,
+            "carried/cells": self._state.cells,
+            "random/dropout": self._dropout.get_state(),
+        }
+        about = about | {
+            "text": self._text_key,
+            "sampler": self._sampler.state(),
+            "optimiser": numbers,
+            "window": [self.window.surprise, self.window.pieces],
+            "torch": torch.__version__,
+        }
+        weights = {name: value.detach() for name, value in self.network.named_parameters()}
+        recipe = self.recipe.model_dump(mode="json")
+        return Checkpoint(self.step, recipe, self._document, weights, tensors, about)
+
+    def restore(self, saved: Checkpoint) -> None:
+        """Go on from a moment of the same recipe and text.
+
+        Raises `TrainingStopped` when the text has changed since.
+        """
+        if saved.about["text"] != self._text_key:
+            raise TrainingStopped(
+                "the text has changed since this run's checkpoint (a file, a weight or an "
+                "excluded phrase); start again with --fresh"
+            )
+        self.load_weights(saved.weights)
+        device = self.recipe.training.device
+        self.optimiser.load_state_dict(checkpoints.restore(saved.about["optimiser"], saved.tensors))
+        self._state = State(
+            saved.tensors["carried/hidden"].to(device), saved.tensors["carried/cells"].to(device)
+        )
+        self._dropout.set_state(saved.tensors["random/dropout"])
+        self._sampler.restore(saved.about["sampler"])
+        self.window = Window(*saved.about["window"])
+        self.step = saved.step
+
+    def load_weights(self, weights: dict[str, torch.Tensor]) -> None:
+        """Take over the weights of another network of the same sizes."""
+        with torch.no_grad():
+            for name, parameter in self.network.named_parameters():
+                parameter.copy_(weights[name])
+
+
+def sizes_of(recipe: Recipe, pieces: Pieces) -> Sizes:
+    """The network's sizes. Little text gives fewer pieces than asked for; the cuts follow."""
+    network = recipe.network
+    cuts = [cut for cut in network.cuts if cut < pieces.size]
+    return Sizes(pieces.size, network.layers, network.width, (*cuts, pieces.size))
+
+
+def schedule_of(plan: Training) -> Schedule:
+    """The learning rate of every step."""
+    return Schedule(
+        plan.learning_rate,
+        plan.minimum_learning_rate,
+        plan.warmup_steps,
+        plan.decay_steps,
+        plan.steps,
+    )

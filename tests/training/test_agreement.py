@@ -1,0 +1,78 @@
+"""Do the graphs say what the network says?"""
+
+import itertools
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tests.fake_model import FakeModel
+
+from wordgate.core.levels import Levels
+from wordgate.engine.manifest import NetworkSizes
+from wordgate.engine.model import NetworkModel
+from wordgate.training import graphs
+from wordgate.training.agreement import Passage, compare, served_log_probs, trained_log_probs
+from wordgate.training.export import arrays
+from wordgate.training.network import Network, Sizes
+
+LEVELS = Levels((20, 45, 80))
+
+
+def _passages(count: int) -> list[Passage]:
+    generator = np.random.default_rng(2)
+    lengths = generator.integers(0, 20, count)
+    return [generator.integers(1, LEVELS.vocabulary, length) for length in lengths]
+
+
+@pytest.fixture(scope="module")
+def network() -> Network:
+    """A network that was not trained, with biases that are not all nought."""
+    torch.manual_seed(5)
+    network = Network(Sizes(vocabulary=80, layers=2, width=24, cuts=LEVELS.cuts), torch.float32)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.2)
+    return network
+
+
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_a_network_and_its_graphs_agree(network: Network, tmp_path: Path, precision: str) -> None:
+    """float32 to 1e-4 in every piece, though the network has dropout; int8 in perplexity."""
+    for name, content in graphs.build(arrays(network, LEVELS), precision).items():
+        (tmp_path / name).write_bytes(content)
+    sizes = NetworkSizes(vocabulary=80, layers=2, width=24, cuts=LEVELS.cuts)
+    model = NetworkModel(tmp_path, sizes, "int8" if precision == "int8" else "float32")
+    passages = _passages(70)
+    network.train()
+    found = compare(served_log_probs(model, passages), trained_log_probs(network, passages))
+    assert found.pieces == sum(len(passage) + 1 for passage in passages)
+    assert found.largest_difference < (1e-4 if precision == "float32" else 0.5)
+    assert found.perplexity_ratio == pytest.approx(1, abs=1e-5 if precision == "float32" else 0.02)
+
+
+def test_every_piece_is_asked_before_it_is_read() -> None:
+    """After `<eos>` the first piece, then each after the one before, `<eos>` last; in order."""
+    model = FakeModel.random(LEVELS, 3)
+    passages = _passages(70)
+    expected = []
+    for passage in passages:
+        sequence = [0, *passage.tolist(), 0]
+        expected += [model.log_prob(a, b) for a, b in itertools.pairwise(sequence)]
+    assert served_log_probs(model, passages) == expected
+
+
+def test_figures_of_a_comparison() -> None:
+    """The largest difference, both perplexities, and their ratio."""
+    found = compare([-1.0, -3.0], [-1.5, -2.0])
+    assert found.largest_difference == 1.0
+    assert found.token_perplexity == pytest.approx(math.exp(2.0))
+    assert found.reference_token_perplexity == pytest.approx(math.exp(1.75))
+    assert found.perplexity_ratio == pytest.approx(math.exp(0.25))
+    assert found.pieces == 2
+
+
+def test_a_difference_that_is_no_number_is_not_small() -> None:
+    """NaN on either side does not pass for agreement."""
+    assert not compare([math.nan], [-1.0]).largest_difference <= 1e-4

@@ -1,0 +1,229 @@
+"""From a checkpoint to a published bundle, or a refusal."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+import torch
+from tests.training.small_run import train_here, write_recipe
+
+from wordgate.core.prediction import Query
+from wordgate.engine import bundle as bundles
+from wordgate.engine.bundle import file_sha256
+from wordgate.engine.local_model import LocalModel
+from wordgate.engine.manifest import Manifest, Precision
+from wordgate.errors import ExportRefused
+from wordgate.training import checkpoint as checkpoints
+from wordgate.training import export as exporting
+from wordgate.training import recipe as recipes
+from wordgate.training.export import Settings, next_version, publish
+from wordgate.training.network import Network
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a recipe, a cache and the last checkpoint of a short run."""
+    folder = tmp_path_factory.mktemp("small")
+    shorter = (("steps = 150", "steps = 60"), ("decay_steps = 50", "decay_steps = 10"))
+    outcome = train_here(write_recipe(folder, *shorter), folder / "run")
+    (folder / "checkpoint").symlink_to(outcome.checkpoint)
+    return folder
+
+
+@pytest.fixture
+def folder(trained: Path, tmp_path: Path) -> Path:
+    """A model's folder with the recipe and no version yet."""
+    place = tmp_path / "models" / "small"
+    place.mkdir(parents=True)
+    (place / "recipe.toml").write_bytes((trained / "recipe.toml").read_bytes())
+    return place
+
+
+def _publish(
+    trained: Path, folder: Path, precision: Precision = "int8", with_weights: bool = False
+) -> Path:
+    settings = Settings(
+        checkpoint=(trained / "checkpoint").resolve(),
+        folder=folder,
+        cache=trained / "cache",
+        precision=precision,
+        with_weights=with_weights,
+    )
+    return publish(settings, _measured, _silent)
+
+
+def _measured(bundle: Path) -> Mapping[str, float]:
+    assert (bundle / "step.onnx").is_file()
+    return {"mails.word_perplexity": 321.0}
+
+
+def _silent(line: str) -> None:
+    pass
+
+
+@pytest.mark.parametrize("precision", ["int8", "float32"])
+def test_a_trained_network_is_published_and_served(
+    trained: Path, folder: Path, precision: Precision
+) -> None:
+    """The bundle opens, its smoke set is its own, and predictions come out."""
+    place = _publish(trained, folder, precision)
+    assert place == folder / "1"
+    assert [path.name for path in folder.iterdir() if path.is_dir()] == ["1"]
+    model = LocalModel.open(place)
+    predicted = model.ask_predict(Query("I don't think that", max_suggestions=3)).result()
+    scored = model.ask_score("", ["I don't think that"]).result()
+    model.close()
+    assert len(predicted.suggestions) == 3
+    assert predicted.exact
+    assert predicted.model.precision == precision
+    assert scored.candidates[0].log_prob < 0
+
+
+def test_a_manifest_says_what_was_done(trained: Path, folder: Path) -> None:
+    """Sizes, training, figures, licences, and the checksum of every file but itself."""
+    place = _publish(trained, folder)
+    manifest = bundles.read_manifest(place)
+    assert (manifest.name, manifest.version, manifest.precision) == ("small", 1, "int8")
+    assert (manifest.network.layers, manifest.network.width) == (2, 32)
+    assert manifest.network.cuts[-1] == manifest.network.vocabulary
+    assert manifest.training["steps"] == 60
+    assert manifest.training["pieces"] == 60 * 8 * 12
+    figures = manifest.figures
+    assert figures["mails.word_perplexity"] == 321.0
+    assert 0 <= (figures["float32_largest_difference"] or 0) <= 1e-4
+    assert 0.9 < (figures["int8_perplexity_ratio"] or 0) <= 1.01
+    assert (figures["checked_pieces"] or 0) > 50
+    assert [source.name for source in manifest.text] == ["sentences.txt"]
+    present = {path.name for path in place.iterdir()} - {"bundle.json"}
+    assert present == set(manifest.files) >= {"MODEL_CARD.md", "curves.png", "words.tsv"}
+    assert all(file_sha256(place / n) == entry.sha256 for n, entry in manifest.files.items())
+    assert "321" in (place / "MODEL_CARD.md").read_text("utf-8")
+
+
+def test_versions_count_on(trained: Path, folder: Path) -> None:
+    """Each publishing is the next version, another precision too; nothing is overwritten."""
+    (folder / "7").mkdir()
+    assert _publish(trained, folder).name == "8"
+    assert _publish(trained, folder, "float32").name == "9"
+    assert next_version(folder) == 10
+
+
+def test_weights_go_along_when_asked(trained: Path, folder: Path) -> None:
+    """bfloat16 weights, optional in the manifest, from which a training can be continued."""
+    place = _publish(trained, folder, with_weights=True)
+    manifest = bundles.read_manifest(place)
+    assert [name for name, entry in manifest.files.items() if entry.optional] == [
+        "weights.safetensors"
+    ]
+    (place / "weights.safetensors").unlink()
+    bundles.load(place)
+    assert "weights.safetensors" not in bundles.read_manifest(_publish(trained, folder)).files
+
+
+def test_usual_forms_come_from_the_text(trained: Path, folder: Path) -> None:
+    """Names that the text writes with a capital are written so."""
+    language = bundles.load(_publish(trained, folder)).language
+    assert language.written["peter"] == "Peter"
+    assert "the" not in language.written
+
+
+def test_the_same_checkpoint_gives_the_same_files(trained: Path, folder: Path) -> None:
+    """Two versions of one checkpoint differ in their number only."""
+    one, two = _publish(trained, folder), _publish(trained, folder)
+    first, second = bundles.read_manifest(one), bundles.read_manifest(two)
+    different = {n for n in first.files if first.files[n] != second.files[n]}
+    assert different <= {"MODEL_CARD.md"}
+    assert _without_number(first) == _without_number(second)
+
+
+def _without_number(manifest: Manifest) -> dict[str, object]:
+    return manifest.model_dump(exclude={"version": True, "files": {"MODEL_CARD.md"}})
+
+
+def _refused(trained: Path, folder: Path, match: str) -> None:
+    with pytest.raises(ExportRefused, match=match):
+        _publish(trained, folder)
+    assert [path.name for path in folder.iterdir()] == ["recipe.toml"]
+
+
+@pytest.mark.parametrize("wrong", [0.01, float("nan")])
+def test_weights_that_disagree_are_not_published(
+    trained: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, wrong: float
+) -> None:
+    """When onnxruntime says something else than PyTorch, nothing is left behind."""
+    real = Network.log_probs
+
+    def other(self: Network, top: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        found = real(self, top, targets)
+        found[-1] += wrong
+        return found
+
+    monkeypatch.setattr(Network, "log_probs", other)
+    _refused(trained, folder, "differs from PyTorch by")
+
+
+def test_int8_that_loses_too_much_is_not_published(
+    trained: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More than one per cent of perplexity; float32 is named as the way out."""
+    monkeypatch.setattr(exporting, "INT8_TOLERANCE", -0.5)
+    _refused(trained, folder, "--precision float32 loses nothing")
+
+
+def test_nothing_to_check_on_is_no_ground_to_publish(trained: Path, folder: Path) -> None:
+    """A recipe without held-out text is told so."""
+    saved = checkpoints.load((trained / "checkpoint").resolve())
+    text = saved.recipe["text"] | {"held_out_share": 0.0}
+    object.__setattr__(saved, "recipe", saved.recipe | {"text": text})
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(checkpoints, "load", lambda path: saved)
+        _refused(trained, folder, "no held-out text")
+
+
+def test_a_failed_measurement_leaves_nothing_behind(trained: Path, folder: Path) -> None:
+    """What was begun is removed when it cannot be finished."""
+
+    def broken(bundle: Path) -> Mapping[str, float]:
+        raise ValueError("no such file")
+
+    settings = Settings((trained / "checkpoint").resolve(), folder, trained / "cache")
+    with pytest.raises(ValueError, match="no such file"):
+        publish(settings, broken, _silent)
+    assert [path.name for path in folder.iterdir()] == ["recipe.toml"]
+
+
+def test_a_bundle_holds_no_foreign_number(trained: Path, folder: Path) -> None:
+    """The manifest is strict JSON: no NaN, no infinity."""
+    document = (_publish(trained, folder) / "bundle.json").read_text("utf-8")
+
+    def refuse(name: str) -> float:
+        raise AssertionError(name)
+
+    json.loads(document, parse_constant=refuse)
+
+
+def test_what_the_folder_says_now_is_published(trained: Path, folder: Path) -> None:
+    """Licence, origin, language and words never suggested can be corrected after a training."""
+    path = folder / "recipe.toml"
+    document = path.read_text("utf-8").replace('name = "small"', 'name = "small"\nlanguage = "de"')
+    said = 'path = "sentences.txt", origin = "own", licence = "CC0"'
+    document = document.replace('path = "sentences.txt"', said)
+    path.write_text(document.replace("[text]", '[text]\nnever_suggested = "never.txt"'))
+    (folder / "never.txt").write_text("Peter\n")
+    place = _publish(trained, folder)
+    manifest = bundles.read_manifest(place)
+    assert [(source.origin, source.licence) for source in manifest.text] == [("own", "CC0")]
+    assert manifest.language == "de"
+    assert "| sentences.txt | 1 | own | CC0 |" in (place / "MODEL_CARD.md").read_text("utf-8")
+    assert bundles.load(place).language.never_suggested == {"peter"}
+
+
+def test_a_file_that_is_named_no_more_keeps_its_licence(trained: Path, tmp_path: Path) -> None:
+    """What was read is told, even where the recipe of now has other files and numbers."""
+    changes = (('[{path = "sentences.txt"}]', '[{path = "b.txt", licence = "MIT"}]'),)
+    now = recipes.load(write_recipe(tmp_path, *changes, ("width = 32", "width = 64")))
+    before = recipes.load(trained / "recipe.toml")
+    told = exporting.as_told_now(before, now)
+    assert told.text.files == before.text.files
+    assert told.network == before.network

@@ -1,0 +1,92 @@
+"""The generated card of a model."""
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.training.small_run import write_recipe
+
+from wordgate.engine.manifest import Manifest, TextSource
+from wordgate.training import model_card
+from wordgate.training import recipe as recipes
+from wordgate.training.recipe import Recipe
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Recipe:
+    """The small recipe."""
+    return recipes.load(write_recipe(tmp_path))
+
+
+@pytest.fixture
+def manifest(bundle: Path) -> Manifest:
+    """A manifest with figures and text of several licences."""
+    document = json.loads((bundle / "bundle.json").read_text("utf-8"))
+    found = Manifest.model_validate(document)
+    text = (
+        TextSource(name="wiki.txt", origin="https://w.example", licence="CC BY-SA 4.0"),
+        TextSource(name="code.txt", origin="a manual", licence="GPL-2.0", weight=0.5),
+        TextSource(name="books.txt", origin="a library", licence="public domain"),
+    )
+    figures = {"mails.word_perplexity": 123.456, "questions": 50, "mails.top1": 0.12345, "x": None}
+    return found.model_copy(update={"text": text, "figures": figures})
+
+
+def test_a_card_names_the_model_and_its_sizes(manifest: Manifest, recipe: Recipe) -> None:
+    """Name, version, precision, layers and pieces stand at its head."""
+    card = model_card.write(manifest, recipe)
+    assert card.startswith("# tiny@1\n")
+    assert "2 layers of 32" in card
+    assert f"{manifest.network.vocabulary:,} pieces, int8" in card
+
+
+def test_all_figures_stand_in_it(manifest: Manifest, recipe: Recipe) -> None:
+    """Each has a row, rounded for people."""
+    card = model_card.write(manifest, recipe)
+    assert "| mails.word_perplexity | 123.46 |" in card
+    assert "| mails.top1 | 0.1235 |" in card or "| mails.top1 | 0.1234 |" in card
+    assert "| questions | 50 |" in card
+
+
+def test_all_licences_stand_in_it(manifest: Manifest, recipe: Recipe) -> None:
+    """Every file with its origin and licence; share-alike and copyleft text is pointed out."""
+    card = model_card.write(manifest, recipe)
+    for source in manifest.text:
+        assert f"| {source.name} | {source.weight:g} | {source.origin} | {source.licence} |" in card
+    assert "2 files are under share-alike or copyleft licences (wiki.txt, code.txt)" in card
+
+
+def test_free_text_needs_no_warning(manifest: Manifest, recipe: Recipe) -> None:
+    """Without share-alike text nothing is said of it."""
+    free = manifest.model_copy(update={"text": manifest.text[2:]})
+    assert "share-alike" not in model_card.write(free, recipe)
+
+
+def test_the_curves_are_shown_where_they_are(manifest: Manifest, recipe: Recipe) -> None:
+    """The picture is linked only when it is a file of the bundle."""
+    assert "curves.png" not in model_card.write(manifest, recipe)
+    entry = next(iter(manifest.files.values()))
+    with_curves = manifest.model_copy(update={"files": manifest.files | {"curves.png": entry}})
+    assert "![Perplexity by step](curves.png)" in model_card.write(with_curves, recipe)
+
+
+def test_lines_can_be_read(manifest: Manifest, recipe: Recipe) -> None:
+    """Numbers have no wrong unit: nothing prints as None where a number is known."""
+    card = model_card.write(manifest, recipe)
+    assert "None" not in card.replace("| x | None |", "")
+    assert card.endswith("\n")
+    assert "\n\n\n" not in card
+
+
+def test_only_what_was_kept_out_is_said_to_be(manifest: Manifest, recipe: Recipe) -> None:
+    """The questions were kept out of the training text where the recipe excludes their file."""
+    assert "kept out" not in model_card.write(manifest, recipe)
+    text = recipe.text.model_copy(update={"exclude": ("../../evaluation/questions.tsv",)})
+    excluding = recipe.model_copy(update={"text": text})
+    assert "of our own, kept out of the training text;" in model_card.write(manifest, excluding)
+
+
+def test_the_steps_are_those_that_were_made(manifest: Manifest, recipe: Recipe) -> None:
+    """A checkpoint from the middle of a run has not made all steps of its recipe."""
+    stopped = manifest.model_copy(update={"training": {"steps": 1234}})
+    assert "recipe.toml`: 1,234 steps of 8 x 12" in model_card.write(stopped, recipe)

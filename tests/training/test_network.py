@@ -1,0 +1,152 @@
+"""The network's shapes, names, state and gradients."""
+
+import pytest
+import torch
+
+from wordgate.training.network import Network, Sizes, State, locked_dropout
+
+SIZES = Sizes(vocabulary=40, layers=2, width=12, cuts=(8, 20, 40))
+
+
+def made(sizes: Sizes = SIZES, products: torch.dtype = torch.float32) -> Network:
+    """A small network."""
+    return Network(sizes, products, torch.Generator().manual_seed(1))
+
+
+def tokens(times: int = 6, batch: int = 3) -> torch.Tensor:
+    """Pieces [times, batch]."""
+    return torch.randint(0, 40, (times, batch), generator=torch.Generator().manual_seed(2))
+
+
+def test_parameters_have_the_published_names_and_shapes() -> None:
+    """A published file of weights depends on them."""
+    shapes = {name: tuple(part.shape) for name, part in made().named_parameters()}
+    layer = {"input_weight": (48, 12), "hidden_weight": (48, 12), "bias": (48,)}
+    assert shapes == {
+        "embedding": (40, 12),
+        "output_bias": (40,),
+        "cluster_vectors": (2, 12),
+        "cluster_bias": (2,),
+        **{f"layers.{index}.{name}": shape for index in (0, 1) for name, shape in layer.items()},
+    }
+
+
+@pytest.mark.parametrize("cuts", [(8, 20), (20, 8, 40), (0, 40), (8, 8, 40), ()])
+def test_cuts_that_do_not_fit_are_refused(cuts: tuple[int, ...]) -> None:
+    """Cuts rise from 1 or more and end at the vocabulary."""
+    with pytest.raises(ValueError, match="cuts"):
+        Sizes(vocabulary=40, layers=1, width=4, cuts=cuts)
+
+
+def test_reading_in_two_segments_equals_reading_in_one() -> None:
+    """The state carries all that the network knows."""
+    network = made().eval()
+    read = tokens(8)
+    whole, last = network(read, network.start(3))
+    first, state = network(read[:5], network.start(3))
+    second, state = network(read[5:], state)
+    torch.testing.assert_close(torch.cat([first, second]), whole)
+    torch.testing.assert_close(state, last)
+
+
+def test_gradients_are_those_of_plain_torch() -> None:
+    """Embedding, torch.nn.LSTM and a tied full softmax give the same gradients."""
+    network = made(Sizes(40, 2, 12, (40,)))
+    read, targets = tokens(7)[:-1], tokens(7)[1:]
+    hidden, _ = network(read, network.start(3))
+    loss = network.loss(hidden, targets) / targets.numel()
+    loss.backward()
+
+    table = network.embedding.detach().clone().requires_grad_()
+    lstm = torch.nn.LSTM(12, 12, 2)
+    for index in (0, 1):
+        ours = network.get_submodule(f"layers.{index}").state_dict()
+        theirs = ["weight_ih", "weight_hh", "bias_ih", "bias_hh"]
+        values = [*ours.values(), torch.zeros(48)]
+        for name, value in zip(theirs, values, strict=True):
+            getattr(lstm, f"{name}_l{index}").data.copy_(value)
+    values, _ = lstm(torch.nn.functional.embedding(read, table))
+    scores = values @ table.T + network.output_bias.detach()
+    wanted = torch.nn.functional.cross_entropy(scores.flatten(0, 1), targets.flatten())
+    wanted.backward()
+    torch.testing.assert_close(loss, wanted)
+    torch.testing.assert_close(network.embedding.grad, table.grad)
+    second = network.get_parameter("layers.1.hidden_weight")
+    torch.testing.assert_close(second.grad, lstm.weight_hh_l1.grad)
+
+
+def test_the_loss_may_be_asked_again() -> None:
+    """A second loss of the same hidden values has the whole gradient too."""
+    network = made()
+    read = tokens()
+    found: list[torch.Tensor] = []
+    for _ in range(2):
+        hidden, _ = network(read[:-1], network.start(3))
+        if found:
+            network.loss(hidden, read[1:])
+        found.append(torch.autograd.grad(network.loss(hidden, read[1:]), [network.embedding])[0])
+    torch.testing.assert_close(found[0], found[1])
+
+
+def test_log_probs_agree_with_the_loss() -> None:
+    """The exact path for measuring is what is trained."""
+    network = made().eval()
+    read = tokens()
+    hidden, _ = network(read[:-1], network.start(3))
+    found = network.log_probs(hidden.flatten(0, 1), read[1:].flatten())
+    torch.testing.assert_close(-found.sum(), network.loss(hidden, read[1:]).detach())
+
+
+def test_restarted_columns_begin_from_zero() -> None:
+    """The state of the named columns is zero, that of the others is untouched."""
+    state = State(torch.ones(2, 3, 12), torch.ones(2, 3, 12))
+    fresh = state.restart(torch.tensor([False, True, False]))
+    for part in fresh:
+        assert not part[:, 1].any()
+        assert bool((part[:, [0, 2]] == 1).all())
+
+
+def test_dropout_is_locked_over_time_and_comes_from_its_generator() -> None:
+    """A dropped value is dropped at all times; the same generator drops the same values."""
+    values = torch.ones(5, 4, 50)
+    first, second = (
+        locked_dropout(values, 0.5, torch.Generator().manual_seed(9)) for _ in range(2)
+    )
+    assert torch.equal(first, second)
+    assert bool((first == first[0]).all())
+    assert set(first.unique().tolist()) == {0.0, 2.0}
+
+
+def test_training_with_dropout_is_reproducible() -> None:
+    """The same generator gives the same gradients, another gives others."""
+    found = []
+    for seed in (1, 1, 2):
+        network = made(products=torch.bfloat16)
+        read = tokens()
+        random = torch.Generator().manual_seed(seed)
+        hidden, _ = network(read[:-1], network.start(3), dropout=0.3, generator=random)
+        found.append(torch.autograd.grad(network.loss(hidden, read[1:]), [network.embedding])[0])
+    assert torch.equal(found[0], found[1])
+    assert not torch.equal(found[0], found[2])
+
+
+@pytest.mark.parametrize("cuts", [(8, 20, 40), (40,)])
+def test_a_network_may_begin_at_given_frequencies(cuts: tuple[int, ...]) -> None:
+    """With embeddings near zero the loss is then the entropy of the pieces, on either output."""
+    network = made(Sizes(40, 2, 12, cuts)).eval()
+    shares = torch.arange(40, 0, -1, dtype=torch.float64) ** 2
+    network.expect(shares)
+    with torch.no_grad():
+        network.embedding.mul_(1e-4)
+        network.cluster_vectors.mul_(1e-4)
+    top, _ = network(tokens(1, 40), network.start(40))
+    found = network.log_probs(top[0], torch.arange(40))
+    wanted = (shares / shares.sum()).log().float()
+    torch.testing.assert_close(found, wanted, atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("width", [16, 256])
+def test_embeddings_are_equally_long_at_any_width(width: int) -> None:
+    """Else a narrow network reads values too small to tell pieces apart, and learns late."""
+    lengths = made(Sizes(4000, 1, width, (4000,))).embedding.norm(dim=1)
+    assert 1.9 < float(lengths.mean().detach()) < 2.1

@@ -1,0 +1,65 @@
+"""Which passages are held out, stripped of punctuation, or left out."""
+
+from pathlib import Path
+
+import pytest
+
+from wordgate.errors import InvalidFile
+from wordgate.training.passages import Rules, read_phrases, sort_passage
+
+TEXTS = [f"Passage number {index}, isn't it?" for index in range(2000)]
+
+
+def _held_out(share: float) -> set[str]:
+    rules = Rules(held_out_share=share)
+    return {text for text in TEXTS if (found := sort_passage(text, rules)) and found.is_held_out}
+
+
+def test_words_are_in_normal_form() -> None:
+    """A passage becomes the words of its normal form, addresses masked."""
+    found = sort_passage("Don’t  write to JO@mail.org", Rules())
+    assert found is not None
+    assert found.words == ["don't", "write", "to", "someone", "@", "example", ".", "com"]
+    assert not found.is_held_out
+
+
+def test_held_out_passages_are_a_stated_share_by_hash() -> None:
+    """The held-out share is kept roughly, and a larger share only adds to a smaller one."""
+    few, many = _held_out(0.1), _held_out(0.3)
+    assert 0.08 < len(few) / len(TEXTS) < 0.12
+    assert 0.27 < len(many) / len(TEXTS) < 0.33
+    assert few < many
+
+
+def test_a_stated_share_loses_its_punctuation() -> None:
+    """Stripped passages keep words and apostrophes; held-out ones are never stripped."""
+    rules = Rules(held_out_share=0.2, unpunctuated_share=0.25)
+    found = [passage for text in TEXTS if (passage := sort_passage(text, rules))]
+    trained = [passage.words for passage in found if not passage.is_held_out]
+    stripped = [words for words in trained if "," not in words]
+    assert 0.21 < len(stripped) / len(trained) < 0.29
+    assert all("?" not in words and "isn't" in words for words in stripped)
+    assert all("," in passage.words for passage in found if passage.is_held_out)
+
+
+def test_a_passage_with_an_excluded_phrase_is_left_out() -> None:
+    """Phrases are found as whole words in normal form, wherever they stand."""
+    rules = Rules(excluded=("the clouds are in the sky",))
+    assert sort_passage("He said: the CLOUDS are in the  sky!", rules) is None
+    assert sort_passage("The clouds are in the skylight.", rules) is not None
+    assert sort_passage("Bathe clouds are in the sky.", rules) is not None
+
+
+def test_nothing_readable_is_no_passage() -> None:
+    """A passage of white space, or of marks that are stripped, is left out."""
+    assert sort_passage(" \t", Rules()) is None
+    assert sort_passage("?!", Rules(unpunctuated_share=0.999999)) is None
+
+
+def test_phrases_come_from_lines_and_questions(tmp_path: Path) -> None:
+    """A line is a phrase; of a question the context and its answer make one."""
+    path = tmp_path / "phrases.tsv"
+    path.write_text("# no phrase\nThe clouds are in the\tsky\ttable\n\nWell-known line.\n")
+    assert read_phrases(path) == ["the clouds are in the sky", "well - known line ."]
+    with pytest.raises(InvalidFile, match="does not exist"):
+        read_phrases(tmp_path / "none.tsv")

@@ -1,0 +1,200 @@
+"""Recipes: what is accepted, and how a mistake names itself."""
+
+import os
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from wordgate.errors import InvalidFile, InvalidRecipe
+from wordgate.training import recipe as recipes
+from wordgate.training.drafting import draft
+
+GOOD = """
+name = "small"
+[text]
+folder = "texts"
+files = [{path = "a.txt", weight = 2, origin = "own", licence = "CC0"}, {path = "b.jsonl.gz"}]
+exclude = ["phrases.txt"]
+[tokenizer]
+vocabulary = 1000
+[network]
+layers = 1
+width = 32
+cuts = [600, 1000]
+[training]
+steps = 1000
+"""
+
+
+def _load(folder: Path, text: str) -> recipes.Recipe:
+    path = folder / "recipe.toml"
+    path.write_text(text, encoding="utf-8")
+    return recipes.load(path)
+
+
+def test_a_recipe_is_read(tmp_path: Path) -> None:
+    """Stated keys are taken, the others have defaults, and paths are relative to the recipe."""
+    recipe = _load(tmp_path, GOOD)
+    path = tmp_path / "recipe.toml"
+    assert recipe.name == "small"
+    assert [file.weight for file in recipe.text.files] == [2.0, 1.0]
+    assert recipe.training.warmup_steps == 500
+    assert recipes.text_paths(recipe, path)[0] == tmp_path / "texts/a.txt"
+    assert recipes.text_paths(recipe, path, Path("/else"))[1] == Path("/else/b.jsonl.gz")
+    assert recipes.exclude_paths(recipe, path) == [tmp_path / "phrases.txt"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key", "problem"),
+    [
+        ("steps = 1000", "steps = 1000\nlerning_rate = 1", "training.lerning_rate", "training.lea"),
+        ("width = 32", "with = 32", "network.with", "did you mean network.width"),
+        ('name = "small"', 'nmae = "small"', "nmae", "did you mean name"),
+        ('licence = "CC0"', 'license = "CC0"', "text.files[0].license", "text.files.licence"),
+        ("steps = 1000", "steps = 1000\nzzzqq = 1", "training.zzzqq", "not a key"),
+        ("steps = 1000", "", "training.steps", "missing"),
+        ("width = 32", 'width = "32"', "network.width", "integer"),
+        ("width = 32", "width = 0", "network.width", "greater than or equal to 1"),
+        ("weight = 2", "weight = 0", "text.files[0].weight", "greater than 0"),
+        ("weight = 2", "weight = nan", "text.files[0].weight", "finite"),
+        ("weight = 2", "weight = inf", "text.files[0].weight", "finite"),
+        ("b.jsonl.gz", "a.txt", "text", "named 2 times"),
+        ("cuts = [600, 1000]", "cuts = [1000, 600]", "network", "increase"),
+        ("cuts = [600, 1000]", "cuts = [600, 900]", "", "last cut must be the vocabulary"),
+        ("cuts = [600, 1000]", "", "network", "two cuts or more"),
+        ("cuts = [600, 1000]", 'output = "full"\ncuts = [600, 1000]', "network", "leave them out"),
+        ("cuts = [600, 1000]", 'output = "ful"', "network.output", "'two-level' or 'full'"),
+        ("steps = 1000", "steps = 1000\ndecay_steps = 501", "training", "exceed steps"),
+        ("steps = 1000", "steps = 1000\nminimum_learning_rate = 1", "training", "higher"),
+        ("steps = 1000", "steps = 1000\nrestart_share = 1", "training.restart_share", "less than"),
+        ("vocabulary = 1000", "vocabulary = 100", "tokenizer.vocabulary", "513"),
+        ('name = "small"', 'name = "../x"', "name", "match"),
+        ('name = "small"', 'name = "My.Model"', "name", "match"),
+        ("[training]", "[training", "", "TOML"),
+    ],
+)
+def test_a_mistake_names_itself(tmp_path: Path, old: str, new: str, key: str, problem: str) -> None:
+    """A wrong recipe says which key is wrong and what would be right."""
+    assert old in GOOD
+    with pytest.raises(InvalidRecipe) as raised:
+        _load(tmp_path, GOOD.replace(old, new, 1))
+    assert raised.value.key == key
+    assert problem in raised.value.problem
+    assert str(tmp_path / "recipe.toml") in str(raised.value)
+
+
+def test_a_full_output_needs_no_cuts(tmp_path: Path) -> None:
+    """`output = "full"` stands without cuts."""
+    recipe = _load(tmp_path, GOOD.replace("cuts = [600, 1000]", 'output = "full"'))
+    assert recipe.network.cuts == ()
+
+
+def test_a_missing_recipe_says_so(tmp_path: Path) -> None:
+    """A recipe that is not there is an error of its own."""
+    with pytest.raises(InvalidRecipe, match="does not exist"):
+        recipes.load(tmp_path / "recipe.toml")
+
+
+def test_a_version_to_continue_is_looked_for_beside_the_recipe(tmp_path: Path) -> None:
+    """`init_from` is relative to the recipe, or else to the working folder."""
+    recipe = _load(tmp_path, 'init_from = "models/en/1"\n' + GOOD)
+    path = tmp_path / "recipe.toml"
+    assert recipes.init_path(recipe, path) == Path("models/en/1")
+    (tmp_path / "models/en/1").mkdir(parents=True)
+    assert recipes.init_path(recipe, path) == tmp_path / "models/en/1"
+    assert recipes.init_path(_load(tmp_path, GOOD), path) is None
+
+
+@pytest.mark.parametrize("lines", [10, 20_000, 400_000])
+def test_a_drafted_recipe_can_be_loaded(tmp_path: Path, lines: int) -> None:
+    """The recipe written for one's own files is valid, whatever the amount of text."""
+    text = tmp_path / 'my "mails".txt'
+    text.write_text("A line of text, not too short.\n" * lines)
+    path = tmp_path / "models/mine/recipe.toml"
+    draft(path, "mine", [text])
+    recipe = recipes.load(path)
+    assert recipe.name == "mine"
+    assert [place.resolve() for place in recipes.text_paths(recipe, path)] == [text]
+    assert recipe.network.cuts[-1] == recipe.tokenizer.vocabulary
+
+
+def test_a_drafted_recipe_is_kept(tmp_path: Path) -> None:
+    """The same files again leave a changed recipe alone; other files are refused."""
+    text, other = tmp_path / "a.txt", tmp_path / "b.txt"
+    for file in (text, other):
+        file.write_text("some words\n")
+    path = tmp_path / "recipe.toml"
+    draft(path, "mine", [text])
+    changed = path.read_text().replace("layers = 2", "layers = 1")
+    path.write_text(changed)
+    draft(path, "mine", [text])
+    assert path.read_text() == changed
+    with pytest.raises(InvalidRecipe, match="other files"):
+        draft(path, "mine", [text, other])
+    with pytest.raises(InvalidFile, match="does not exist"):
+        draft(tmp_path / "new.toml", "mine", [tmp_path / "none.txt"])
+
+
+def test_the_shipped_recipe_names_every_origin() -> None:
+    """The recipe of the shipped model is valid, relative, and says where each file is from."""
+    path = Path(__file__).parents[2] / "models/en/recipe.toml"
+    recipe = recipes.load(path)
+    assert all(file.origin and file.licence for file in recipe.text.files)
+    assert not Path(tomllib.loads(path.read_text())["text"]["folder"]).is_absolute()
+    assert all(place.is_file() for place in recipes.exclude_paths(recipe, path))
+
+
+@pytest.mark.parametrize("name", ["caf\u00e9 \U0001f642.txt", "a\x7fb.txt", 'q"\\\t.txt'])
+def test_a_drafted_recipe_names_any_file(tmp_path: Path, name: str) -> None:
+    """Whatever is in a file's name, the recipe that was written finds it again."""
+    text = tmp_path / name
+    text.write_text("Some words.\n")
+    path = tmp_path / "models/mine/recipe.toml"
+    draft(path, "mine", [text])
+    assert [place.resolve() for place in recipes.text_paths(recipes.load(path), path)] == [text]
+
+
+def test_a_draft_that_cannot_be_is_not_written(tmp_path: Path) -> None:
+    """A bad name, and a file's name that is no text, leave nothing behind."""
+    text = tmp_path / "a.txt"
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.txt"))
+    for file in (text, odd):
+        file.write_text("Some words.\n")
+    path = tmp_path / "models/mine/recipe.toml"
+    with pytest.raises(InvalidRecipe) as refused:
+        draft(path, "Bad name", [text])
+    assert refused.value.key == "name"
+    with pytest.raises(InvalidFile, match="not UTF-8"):
+        draft(path, "mine", [odd])
+    assert not (tmp_path / "models").exists()
+
+
+def test_words_never_suggested_are_in_normal_form(tmp_path: Path) -> None:
+    """A line is one word, however it is written; comments and empty lines are none."""
+    recipe = _load(tmp_path, GOOD.replace("[text]", '[text]\nnever_suggested = "never.txt"'))
+    never = tmp_path / "never.txt"
+    never.write_text("# words\n\nDamn\u2019d\n \ufb01e \nI\u0307\n", encoding="utf-8")
+    assert recipes.never_suggested(recipe, tmp_path / "recipe.toml") == ["damn'd", "fie", "i\u0307"]
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"one\ntwo words\n", "never.txt:2: 'two words' is 2 words"),
+        (b"well-known\n", "never.txt:1: 'well-known' is 3 words"),
+        (b"\xff\n", "never.txt:1: is not UTF-8"),
+        (None, "never.txt: does not exist"),
+    ],
+)
+def test_a_line_that_is_not_one_word_is_named(
+    tmp_path: Path, content: bytes | None, problem: str
+) -> None:
+    """It would never be met; file and line say where it stands."""
+    recipe = _load(tmp_path, GOOD.replace("[text]", '[text]\nnever_suggested = "never.txt"'))
+    if content is not None:
+        (tmp_path / "never.txt").write_bytes(content)
+    with pytest.raises(InvalidRecipe) as refused:
+        recipes.never_suggested(recipe, tmp_path / "recipe.toml")
+    assert refused.value.key == "text.never_suggested"
+    assert problem in refused.value.problem

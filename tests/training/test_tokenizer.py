@@ -1,0 +1,132 @@
+"""Pieces learned from counted words."""
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.bundles import TEXT
+from tests.training.small_run import SENTENCES
+
+import wordgate
+from wordgate.core import words
+from wordgate.core.pieces import EOS, Pieces
+from wordgate.core.text import normalise
+from wordgate.errors import TrainingStopped
+from wordgate.training.tokenizer import train
+
+_ELSEWHERE = """
+import sys
+from hashlib import sha256
+from wordgate.training.tokenizer import train
+words = "the clouds are in sky and keys to cabinet on table we were there all day long".split()
+sys.stdout.write(sha256(train(dict.fromkeys(words, 1.0), 600).to_json().encode()).hexdigest())
+"""
+
+
+def counts(text: str) -> Counter[str]:
+    """How often each word occurs."""
+    return Counter(words.split(normalise(text)))
+
+
+@pytest.fixture(scope="module")
+def trained() -> Pieces:
+    """700 pieces learned from the sentences."""
+    return train(counts(SENTENCES.read_text("utf-8")), 700)
+
+
+@pytest.mark.parametrize("vocabulary", [513, 600, 900])
+def test_all_bytes_are_there_with_and_without_the_suffix(vocabulary: int) -> None:
+    """256 bytes inside a word and 256 at its end, whatever the text had; at most so many pieces."""
+    pieces = train(counts("the café is in the sea"), vocabulary)
+    single = Counter(
+        (written, bool(pieces.ends_word[piece]))
+        for piece, written in enumerate(pieces.bytes_of)
+        if len(written) == 1
+    )
+    expected = {(bytes([byte]), ends): 1 for byte in range(256) for ends in (False, True)}
+    assert single == expected
+    assert 513 <= pieces.size <= vocabulary
+    assert pieces.bytes_of[EOS] == b""
+
+
+def test_the_vocabulary_is_as_large_as_wanted(trained: Pieces) -> None:
+    """With enough text there are as many pieces as were asked for, all different."""
+    assert trained.size == 700
+    named = zip(trained.bytes_of, trained.ends_word.tolist(), strict=True)
+    assert len(set(named)) == 700
+
+
+def test_pieces_are_numbered_by_falling_frequency(trained: Pieces) -> None:
+    """The piece that occurs most in the counted words is 1, and so on."""
+    running: Counter[int] = Counter()
+    for word, count in counts(SENTENCES.read_text("utf-8")).items():
+        for piece in trained.encode_word(word):
+            running[piece] += count
+    frequencies = [running[piece] for piece in range(1, trained.size)]
+    assert frequencies == sorted(frequencies, reverse=True)
+    assert frequencies[0] > frequencies[100] > 0
+
+
+def test_frequent_words_are_one_piece(trained: Pieces) -> None:
+    """What occurs often is not cut."""
+    common = counts(SENTENCES.read_text("utf-8")).most_common(20)
+    assert all(len(trained.encode_word(word)) == 1 for word, _ in common)
+
+
+def test_weights_decide_what_is_learned() -> None:
+    """A word that counts for more is the one that becomes a piece."""
+    for heavy, light in (("sky", "dog"), ("dog", "sky")):
+        pieces = train({heavy: 1000.5, light: 1.0}, 515)
+        assert len(pieces.encode_word(heavy)) == 1
+        assert len(pieces.encode_word(light)) == 3
+
+
+def test_the_same_words_give_the_same_pieces_in_every_process() -> None:
+    """Ties between equally frequent merges are not broken by chance."""
+    service = str(Path(wordgate.__file__).parents[1])
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", _ELSEWHERE],
+            env=os.environ | {"PYTHONPATH": service},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for _ in range(3)
+    }
+    assert len(found) == 1
+    assert len({train(counts(TEXT), 600).to_json() for _ in range(5)}) == 1
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.text("abé<>/w'", min_size=1, max_size=6), st.integers(1, 50), min_size=1))
+def test_any_words_can_be_learned(drawn: dict[str, int]) -> None:
+    """Whatever the words, they come back from their pieces and no byte is lost."""
+    pieces = train(drawn, 560)
+    for word in drawn:
+        found = pieces.encode_word(word)
+        assert b"".join(pieces.bytes_of[piece] for piece in found).decode() == word
+        assert np.flatnonzero(pieces.ends_word[list(found)]).tolist() == [len(found) - 1]
+
+
+@pytest.mark.parametrize(
+    ("word_counts", "vocabulary", "problem"),
+    [
+        ({"a": 1.0}, 512, "tokenizer.vocabulary is 512; it needs 513"),
+        ({}, 600, "no words"),
+        ({"a": 0.0}, 600, "no words"),
+    ],
+    ids=["small", "empty", "nothing"],
+)
+def test_what_cannot_be_learned_is_refused(
+    word_counts: dict[str, float], vocabulary: int, problem: str
+) -> None:
+    """Too few pieces for the bytes, or no words at all."""
+    with pytest.raises(TrainingStopped, match=problem):
+        train(word_counts, vocabulary)

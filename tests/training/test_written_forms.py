@@ -1,0 +1,59 @@
+"""How people write words, counted."""
+
+from collections import Counter
+from pathlib import Path
+
+from wordgate.training.written_forms import count_forms, count_passages, usual_forms
+
+
+def test_the_usual_form_is_the_one_that_most_write() -> None:
+    """At least five times, and three in five of a word's forms; equal forms are left out."""
+    counts = {
+        **{"London": 9, "london": 1, "I": 50, "NATO": 5, "Nato": 1},
+        **{"March": 5, "march": 5, "Rare": 4, "the": 100, "The": 3},
+    }
+    assert usual_forms(counts) == {"i": "I", "london": "London", "nato": "NATO"}
+
+
+def test_what_is_not_one_word_has_no_form() -> None:
+    """Forms that normalise to several words, or none, are left out."""
+    assert usual_forms({"New York": 50, "½": 50, "": 50}) == {}
+
+
+def test_forms_of_one_word_are_counted_together() -> None:
+    """Curly and plain apostrophes are one word with two forms; the commoner one is usual."""
+    assert usual_forms({"O’Brien": 6, "o'brien": 2}) == {"o'brien": "O’Brien"}
+    assert usual_forms({"don’t": 20}) == {"don't": "don’t"}
+
+
+def test_equal_counts_have_one_answer() -> None:
+    """A tie does not depend on the order in which forms were met."""
+    one = usual_forms({"ABc": 30, "aBC": 30, "abc": 1})
+    assert one == usual_forms({"abc": 1, "aBC": 30, "ABc": 30})
+
+
+def test_words_that_begin_a_sentence_are_not_counted() -> None:
+    """A capital after a full stop, or at the beginning, is owed to its place."""
+    counts = count_passages(["The cat saw Anna, Bob and the dog. Nobody saw London."])
+    assert "The" not in counts
+    assert "Nobody" not in counts
+    assert counts["Anna"] == counts["Bob"] == counts["London"] == 1
+    assert counts["the"] == 1
+
+
+def test_passages_of_one_case_say_nothing() -> None:
+    """All lower case, as in speech, or all capitals, as in headlines."""
+    assert count_passages(["the cat saw anna", "THE CAT SAW ANNA"]) == Counter()
+
+
+def test_addresses_are_not_counted() -> None:
+    """What is masked for the training is masked here."""
+    counts = count_passages(["Please write to Anna.Smith@example.org or call Bob."])
+    assert not any("Smith" in form for form in counts)
+
+
+def test_files_are_read_as_the_training_reads_them(tmp_path: Path) -> None:
+    """Counts of several files are added."""
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_text("We saw London again.\n\nHe likes London too.\n")
+    assert count_forms([tmp_path / "a.txt", tmp_path / "b.txt"])["London"] == 4
