@@ -1,0 +1,99 @@
+"""What is in the wheel, and what an installation of it can do."""
+
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+import venv
+import zipfile
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+NEEDED_TO_BUILD = ["pyproject.toml", "hatch_build.py", "README.md", "LICENSE", "NOTICE"]
+
+
+@pytest.fixture
+def hatch_build() -> ModuleType:
+    """The build hook as a module."""
+    spec = importlib.util.spec_from_file_location("hatch_build", ROOT / "hatch_build.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def publish(models: Path, version: str, precision: str) -> None:
+    """A bundle's files, as far as packaging looks at them."""
+    folder = models / "en" / version
+    folder.mkdir(parents=True)
+    (folder / "bundle.json").write_text(json.dumps({"precision": precision}))
+    for name in ("step.onnx", "tokenizer.json", "weights.safetensors"):
+        (folder / name).write_text(f"{name} of {version}")
+
+
+def build_wheel(source: Path, target: Path) -> zipfile.ZipFile:
+    """The wheel that pip builds from a source folder."""
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir"]
+    subprocess.run([*command, str(target), str(source)], check=True)
+    [wheel] = target.glob("wordgate-*.whl")
+    return zipfile.ZipFile(wheel)
+
+
+def test_the_latest_int8_version_ships(tmp_path: Path, hatch_build: ModuleType) -> None:
+    """Numbers are compared as numbers; float versions and unfinished folders do not ship."""
+    for version, precision in [("9", "int8"), ("10", "int8"), ("11", "float32")]:
+        publish(tmp_path, version, precision)
+    (tmp_path / "en" / "12").mkdir()
+    publish(tmp_path, "next", "int8")
+    assert hatch_build.latest_bundle(tmp_path / "en") == tmp_path / "en" / "10"
+
+
+def test_no_version_ships_from_an_empty_folder(tmp_path: Path, hatch_build: ModuleType) -> None:
+    """A repository without a published version still makes a wheel."""
+    assert hatch_build.latest_bundle(tmp_path / "en") is None
+
+
+@pytest.mark.long
+def test_the_wheel_holds_the_model_but_not_its_weights(tmp_path: Path) -> None:
+    """The shipped version with everything that serving needs, and the generated code."""
+    source = tmp_path / "source"
+    source.mkdir()
+    for name in NEEDED_TO_BUILD:
+        shutil.copy(ROOT / name, source)
+    shutil.copytree(ROOT / "service", source / "service")
+    for version in ("1", "2"):
+        publish(source / "models", version, "int8")
+    names = set(build_wheel(source, tmp_path / "wheels").namelist())
+    models = {name for name in names if name.startswith("wordgate/models/")}
+    shipped = ("bundle.json", "step.onnx", "tokenizer.json")
+    assert models == {f"wordgate/models/en/2/{name}" for name in shipped}
+    assert {"wordgate/py.typed", "wordgate/api/v1/prediction_pb2.py"} <= names
+    assert {name.split("/")[0].split("-")[0] for name in names} == {"wordgate"}
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not list(ROOT.glob("models/en/*/bundle.json")), reason="no model published")
+def test_an_installation_without_extras_predicts_without_torch(tmp_path: Path) -> None:
+    """The wheel alone brings a model and works at once; torch and onnx are not there."""
+    build_wheel(ROOT, tmp_path)
+    [wheel] = tmp_path.glob("*.whl")
+    venv.create(tmp_path / "venv", with_pip=True)
+    programs = tmp_path / "venv" / "bin"
+    python = str(programs / "python")
+    install = ["-m", "pip", "install", "--quiet", "--constraint", str(ROOT / "constraints.txt")]
+    subprocess.run([python, *install, str(wheel)], check=True)
+    for absent in ("torch", "onnx"):
+        find = f"import importlib.util as u; raise SystemExit(u.find_spec('{absent}') is not None)"
+        subprocess.run([python, "-c", find], check=True)
+    question = ["--history", "the clouds are in the", "--json"]
+    predict = [str(programs / "wordgate"), "predict", *question]
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    answer = subprocess.run(
+        predict, check=True, capture_output=True, cwd=tmp_path, env=environment
+    ).stdout
+    assert len(json.loads(answer)["suggestions"]) == 5

@@ -1,0 +1,31 @@
+"""The commands in scripts/, as far as a user without the right machine meets them."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize("name", ["run", "test", "check"])
+def test_an_old_python_is_refused_by_name(name: str, tmp_path: Path) -> None:
+    """The message says what is needed, and nothing is made."""
+    shutil.copytree(ROOT / "scripts", tmp_path / "scripts")
+    for file in ("pyproject.toml", "constraints.txt"):
+        shutil.copy(ROOT / file, tmp_path)
+    old = tmp_path / "old-python"
+    old.write_text("#!/bin/sh\nexit 1\n")
+    old.chmod(0o755)
+    answer = subprocess.run(
+        [tmp_path / "scripts" / name],
+        env={**os.environ, "PYTHON": str(old)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 1
+    assert f"{name}: needs Python 3.11 or later" in answer.stderr
+    assert not list(tmp_path.glob(".venv*"))
