@@ -27,7 +27,7 @@ def test_a_folder_that_cannot_be_made_is_one_line(
     (tmp_path / "file").write_text("no folder")
     place = tmp_path / "file" / "inside"
     other = "--cache-directory" if option == "--run-directory" else "--run-directory"
-    given = [option, place, other, tmp_path / "there", "--max-minutes", "0"]
+    given: list[str | Path] = [option, place, other, tmp_path / "there", "--max-minutes", "0"]
     assert _run("train", write_recipe(tmp_path), *given) == 3
     said = capsys.readouterr().err
     assert f"wordgate: {place}" in said.splitlines()[-1]

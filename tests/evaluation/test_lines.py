@@ -2,6 +2,7 @@
 
 import gzip
 import lzma
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,12 +22,15 @@ def test_lines_end_at_line_feeds_only(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("ending", ["", ".gz", ".xz"])
-def test_packed_files_are_unpacked(tmp_path: Path, ending: str) -> None:
+@pytest.mark.parametrize(
+    ("ending", "pack"), [("", bytes), (".gz", gzip.compress), (".xz", lzma.compress)]
+)
+def test_packed_files_are_unpacked(
+    tmp_path: Path, ending: str, pack: Callable[[bytes], bytes]
+) -> None:
     """The ending says how a file is packed, and the one before it what is in it."""
     file = tmp_path / f"my.mails.txt{ending}"
-    packed = {"": bytes, ".gz": gzip.compress, ".xz": lzma.compress}[ending]
-    file.write_bytes(packed("é\nö\n".encode()))
+    file.write_bytes(pack("é\nö\n".encode()))
     assert list(read_lines(file)) == [(1, "é"), (2, "ö")]
     assert file_format(file) == ".txt"
     assert uncompressed(file).stem == "my.mails"

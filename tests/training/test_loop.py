@@ -271,7 +271,7 @@ def test_a_fresh_run_begins_at_the_pieces_frequencies(recipe: Path, folder: Path
     outcome = train_here(recipe, folder / "begun", max_minutes=0.0)
     weights = checkpoints.load(outcome.checkpoint).weights
     bias = weights["output_bias"]
-    assert float(bias[:50].mean()) > float(bias[150:200].mean()) > float(bias[350:400].mean())
+    assert float(bias[:20].mean()) > float(bias[40:60].mean()) > float(bias[350:400].mean())
     in_head = float(bias[:400].double().exp().sum())
     in_clusters = float(weights["cluster_bias"].double().exp().sum())
     assert in_head + in_clusters == pytest.approx(1)
