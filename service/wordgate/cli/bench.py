@@ -2,6 +2,8 @@
 
 import json
 import os
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import click
@@ -39,6 +41,32 @@ def train(batch: int, length: int, threads: int, repetitions: int, as_json: bool
     show(training_bench.run(batch, length, threads=threads, repetitions=repetitions), as_json)
 
 
+@bench.command()
+@click.option(
+    "--model",
+    "path",
+    type=click.Path(path_type=Path),
+    help="A bundle's folder, or one of versions.  [the shipped model]",
+)
+@click.option("--threads", type=_COUNT, default=1, show_default=True)
+@click.option("--repetitions", type=_COUNT, default=7, show_default=True)
+@json_option
+def model(path: Path | None, threads: int, repetitions: int, as_json: bool) -> None:
+    """The graphs, rows a second by rows in a call, and predictions, in this process."""
+    from wordgate.engine.local_model import LocalModel
+    from wordgate.engine.model import Runtime
+    from wordgate.engine.shipped import newest_bundle, shipped_folder
+    from wordgate.evaluation import speed
+
+    place = newest_bundle(path) if path else shipped_folder()
+    asked = LocalModel.open(place, Runtime(threads=threads))
+    try:
+        found = {"model": str(asked.served.name), "threads": threads}
+        show(found | speed.measure(asked, repetitions), as_json)
+    finally:
+        asked.close()
+
+
 def show(found: dict[str, Any], as_json: bool) -> None:
     """Print figures."""
     if as_json:
@@ -46,6 +74,15 @@ def show(found: dict[str, Any], as_json: bool) -> None:
         return
     table = Table("figure")
     table.add_column("value", justify="right")
-    for name, value in found.items():
+    for name, value in _flat(found):
         table.add_row(name, f"{value:,}" if isinstance(value, int | float) else str(value))
     Console().print(table)
+
+
+def _flat(found: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """Figures by their dotted names."""
+    for name, value in found.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{before}{name}.")
+        else:
+            yield before + name, value

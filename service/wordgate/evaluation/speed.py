@@ -1,0 +1,85 @@
+"""How fast a model answers in this process: rows a second by rows in a call, and predictions.
+
+Knows a model and how it is asked; does not know servers. What is compared is interleaved, and
+figures are medians, since machines are shared.
+"""
+
+import statistics
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any
+
+from wordgate.core import words
+from wordgate.core.asks import Advance, Ask, LevelRows
+from wordgate.core.prediction import Query
+from wordgate.engine.local_model import LocalModel
+from wordgate.engine.model import NetworkModel
+from wordgate.evaluation.questions import own_questions
+
+CALL_ROWS = (1, 2, 4, 8, 16, 32, 64)
+
+
+def measure(asked: LocalModel, repetitions: int = 7, calls: int = 10) -> dict[str, Any]:
+    """Speed of the graphs and of predictions.
+
+    `rows_per_second`: of each graph, by the number of rows in a call, the packing of the rows
+    counted; `predict_p50_ms`, `predict_p99_ms`: of a prediction after every word of the package's
+    fifty contexts, each history one word longer than the one before, as when somebody types;
+    `rows_per_search`: of the output layer, on the average.
+    """
+    times, rows = _predictions(asked)
+    return {
+        "rows_per_second": _rows_per_second(asked.served.network, repetitions, calls),
+        "predict_p50_ms": round(statistics.median(times) * 1e3, 3),
+        "predict_p99_ms": round(statistics.quantiles(times, n=100)[98] * 1e3, 3),
+        "rows_per_search": round(statistics.mean(rows), 2),
+        "predictions": len(times),
+        "repetitions": repetitions,
+    }
+
+
+def _rows_per_second(
+    network: NetworkModel, repetitions: int, calls: int
+) -> dict[str, dict[str, float]]:
+    cases = {(graph, n): ask(n) for graph, ask in _asks(network).items() for n in CALL_ROWS}
+    seconds: dict[tuple[str, int], list[float]] = {case: [] for case in cases}
+    for _ in range(repetitions):
+        for case, ask in cases.items():
+            seconds[case].append(_seconds(network, ask, calls))
+    found: dict[str, dict[str, float]] = {}
+    for (graph, rows), taken in seconds.items():
+        speed = rows * calls / statistics.median(taken)
+        found.setdefault(graph, {})[str(rows)] = round(speed, 1)
+    return found
+
+
+def _asks(network: NetworkModel) -> dict[str, Callable[[int], Ask]]:
+    """A question of each graph for a number of rows."""
+    asks: dict[str, Callable[[int], Ask]] = {
+        "step": lambda rows: Advance([(network.start, row + 1) for row in range(rows)])
+    }
+    for level in range(network.levels.count):
+        asks[f"output-{level}"] = lambda rows, level=level: LevelRows(  # type: ignore[misc]
+            level, [network.start] * rows
+        )
+    return asks
+
+
+def _seconds(network: NetworkModel, ask: Ask, calls: int) -> float:
+    began = perf_counter()
+    for _ in range(calls):
+        network.answer([ask])
+    return perf_counter() - began
+
+
+def _predictions(asked: LocalModel) -> tuple[list[float], list[int]]:
+    """Seconds and rows of a prediction after every word of the contexts."""
+    times, rows = [], []
+    for question in own_questions():
+        written = words.split(question.context)
+        for count in range(1, len(written) + 1):
+            began = perf_counter()
+            answer = asked.ask_predict(Query(" ".join(written[:count]))).result()
+            times.append(perf_counter() - began)
+            rows.append(answer.expansions)
+    return times, rows

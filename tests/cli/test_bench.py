@@ -1,0 +1,54 @@
+"""Benchmarks print what other programs read; how fast this machine is is nobody's test."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from tests.bundles import write_bundle
+
+from wordgate.cli.main import wordgate
+from wordgate.training import bench
+
+
+def test_a_model_is_timed_by_graph_and_rows(tmp_path: Path) -> None:
+    """Every graph has a speed for every number of rows, and every context word a prediction."""
+    write_bundle(tmp_path)
+    arguments = ["bench", "model", "--model", str(tmp_path / "tiny"), "--repetitions", "1"]
+    found = json.loads(CliRunner().invoke(wordgate, [*arguments, "--json"]).stdout)
+    assert found["model"] == "tiny@1"
+    speeds = found["rows_per_second"]
+    assert set(speeds) >= {"step", "output-0", "output-1"}
+    assert all(
+        list(by_rows) == ["1", "2", "4", "8", "16", "32", "64"] for by_rows in speeds.values()
+    )
+    assert all(speed > 0 for by_rows in speeds.values() for speed in by_rows.values())
+    assert 0 < found["predict_p50_ms"] <= found["predict_p99_ms"]
+    assert found["predictions"] > 200
+    assert found["rows_per_search"] >= 1
+    shown = CliRunner().invoke(wordgate, arguments).stdout
+    assert "rows_per_second.step.64" in shown
+
+
+def test_the_training_step_is_compared_with_a_plain_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The ratio is that of the two speeds, and all that they were measured with is named."""
+    found = bench.run(
+        batch=3,
+        length=4,
+        layers=1,
+        width=16,
+        vocabulary=600,
+        cuts=(100, 600),
+        repetitions=1,
+        steps=1,
+        threads=1,
+    )
+    ratio = found["tokens_per_second"] / found["plain_loop_tokens_per_second"]
+    assert found["ratio"] == pytest.approx(ratio, rel=0.01)
+    assert (found["batch"], found["length"], found["threads"]) == (3, 4, 1)
+    monkeypatch.setattr(bench, "run", lambda batch, length, **others: {"batch": batch} | others)
+    arguments = ["bench", "train", "--batch", "5", "--threads", "1", "--json"]
+    printed = json.loads(CliRunner().invoke(wordgate, arguments).stdout)
+    assert printed == {"batch": 5, "threads": 1, "repetitions": 7}
