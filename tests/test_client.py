@@ -69,6 +69,7 @@ def test_the_server_describes_itself(client: Client, local: LocalModel) -> None:
     [model] = client.list_models()
     assert (model.name, model.is_default) == (local.served.name, True)
     assert model.digest == local.served.bundle.digest.hex()
+    assert model.language == local.served.bundle.manifest.language
     assert client.get_server().limits["max_candidates"] == Limits().max_candidates
 
 

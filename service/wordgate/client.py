@@ -6,6 +6,18 @@ comes back as the error of `wordgate.errors` that it was: `InvalidInput` names t
     with Client("127.0.0.1:50051") as client:
         for suggestion in client.predict("the clouds are in the").suggestions:
             print(suggestion.text, suggestion.probability)
+
+Every request may raise these; a future has them as its error:
+
+    InvalidInput      `field` cannot be used; `request`: the message is too large
+    ModelNotFound     the server does not serve `model`; `served` is what it does
+    Overloaded        too much at once; ask again after `retry_after_seconds`
+    DeadlineExceeded  no answer within `timeout_seconds`
+    Unavailable       nobody answers at the address, or the server is going down
+    Cancelled         the client was closed before the answer came
+    WordgateError     any other status of gRPC
+
+The connection is plain text: a proxy in front of the server speaks TLS.
 """
 
 import asyncio
@@ -55,7 +67,12 @@ _KINDS = {prediction_pb2.SUGGESTION_KIND_PUNCTUATION: Kind.PUNCTUATION}
 
 @dataclass(frozen=True)
 class ModelDescription:
-    """A served model; `digest` is the SHA-256 of its `bundle.json`."""
+    """A served model.
+
+    `digest` is the SHA-256 of its `bundle.json`, in hexadecimal; `vocabulary_size` counts pieces,
+    `width` the hidden values of a layer; `figures` were measured when it was published; `language`
+    is a BCP 47 tag.
+    """
 
     name: ModelName
     is_default: bool
@@ -64,11 +81,16 @@ class ModelDescription:
     layers: int
     width: int
     figures: dict[str, float]
+    language: str
 
 
 @dataclass(frozen=True)
 class ServerDescription:
-    """The server that answers, and what it accepts: every limit is the greatest accepted value."""
+    """The server that answers, and what it accepts.
+
+    `limits` has the greatest accepted values by the names of docs/serving.md; a name that ends in
+    `_bytes` counts bytes of UTF-8. `device` is "cpu" or "cuda".
+    """
 
     version: str
     onnxruntime_version: str
@@ -86,7 +108,10 @@ class TypingAnswer:
 
 
 class Client:
-    """Asks a server and waits. May be used by several threads."""
+    """Asks a server and waits. May be used by several threads.
+
+    Use it with `with`, or call `close`. All requests share one connection.
+    """
 
     def __init__(
         self,
@@ -95,7 +120,11 @@ class Client:
         model: str = "",
         timeout_seconds: float | None = DEFAULT_TIMEOUT_SECONDS,
     ) -> None:
-        """`model` is `NAME` or `NAME@VERSION`; empty asks the server's default model."""
+        """Nothing is sent yet: an address where nobody answers is found out by the first request.
+
+        `address` is HOST:PORT. `model` is `NAME` or `NAME@VERSION`; empty asks the server's default
+        model. `timeout_seconds` is for each request; None waits for ever.
+        """
         self._address = address
         self._model = model
         self._timeout = timeout_seconds
@@ -113,12 +142,21 @@ class Client:
         allow_punctuation: bool = Query.allow_punctuation,
         min_probability: float = Query.min_probability,
     ) -> PredictionAnswer:
-        """The likeliest next words after `history` that begin with `prefix`."""
+        """The likeliest next words after `history` that begin with `prefix`.
+
+        `max_suggestions` is 1 to 100, `min_probability` 0 to 1 (0: no bound); the server's limits
+        (`get_server`) bound the texts. Log-probabilities are natural logarithms. The answer's
+        `prefix` is what a suggestion replaces; `exact` is false if the search met its bound first.
+        """
         query = Query(history, prefix, max_suggestions, allow_punctuation, min_probability)
         return _result(self.ask_predict(query))
 
     def score(self, history: str, candidates: Sequence[str], count_eos: bool = True) -> ScoreAnswer:
-        """Log-probability of each candidate after `history`, natural logarithm."""
+        """Log-probability of each candidate after `history`, in the order given.
+
+        Natural logarithms of the whole text, its end included if `count_eos`; posteriors are shares
+        among the candidates. The server's limits bound their number and their pieces.
+        """
         return _result(self.ask_score(history, candidates, count_eos))
 
     def list_models(self) -> list[ModelDescription]:
@@ -136,14 +174,20 @@ class Client:
         return _result(self._ask(self._models.ListModels, _LIST, _server_description))
 
     def ask_predict(self, query: Query) -> "Future[PredictionAnswer]":
-        """As `predict`, without waiting. Cancelling the future cancels the request."""
+        """As `predict`, without waiting. Cancelling the future cancels the request.
+
+        Raises `InvalidInput` at once for text that is not Unicode.
+        """
         request = _predict_request(self._model, query)
         return self._ask(self._prediction.Predict, request, _prediction_answer)
 
     def ask_score(
         self, history: str, candidates: Sequence[str], count_eos: bool = True
     ) -> "Future[ScoreAnswer]":
-        """As `score`, without waiting. Cancelling the future cancels the request."""
+        """As `score`, without waiting. Cancelling the future cancels the request.
+
+        Raises `InvalidInput` at once for text that is not Unicode.
+        """
         request = _score_request(self._model, history, candidates, count_eos)
         return self._ask(self._scoring.Score, request, _score_answer)
 
@@ -177,7 +221,10 @@ class Client:
 
 
 class AsyncClient:
-    """Asks a server from asyncio. Belongs to the event loop in which it was made."""
+    """Asks a server from asyncio. Belongs to the event loop in which it was made.
+
+    Use it with `async with`, or call `close`. Cancelling a task that waits cancels its request.
+    """
 
     def __init__(
         self,
@@ -186,7 +233,11 @@ class AsyncClient:
         model: str = "",
         timeout_seconds: float | None = DEFAULT_TIMEOUT_SECONDS,
     ) -> None:
-        """`model` is `NAME` or `NAME@VERSION`; empty asks the server's default model."""
+        """Nothing is sent yet: an address where nobody answers is found out by the first request.
+
+        `address` is HOST:PORT. `model` is `NAME` or `NAME@VERSION`; empty asks the server's default
+        model. `timeout_seconds` is for each request; None waits for ever.
+        """
         self._address = address
         self._model = model
         self._timeout = timeout_seconds
@@ -204,7 +255,12 @@ class AsyncClient:
         allow_punctuation: bool = Query.allow_punctuation,
         min_probability: float = Query.min_probability,
     ) -> PredictionAnswer:
-        """The likeliest next words after `history` that begin with `prefix`."""
+        """The likeliest next words after `history` that begin with `prefix`.
+
+        `max_suggestions` is 1 to 100, `min_probability` 0 to 1 (0: no bound); the server's limits
+        (`get_server`) bound the texts. Log-probabilities are natural logarithms. The answer's
+        `prefix` is what a suggestion replaces; `exact` is false if the search met its bound first.
+        """
         query = Query(history, prefix, max_suggestions, allow_punctuation, min_probability)
         request = _predict_request(self._model, query)
         return _prediction_answer(await self._ask(self._prediction.Predict, request))
@@ -212,7 +268,11 @@ class AsyncClient:
     async def score(
         self, history: str, candidates: Sequence[str], count_eos: bool = True
     ) -> ScoreAnswer:
-        """Log-probability of each candidate after `history`, natural logarithm."""
+        """Log-probability of each candidate after `history`, in the order given.
+
+        Natural logarithms of the whole text, its end included if `count_eos`; posteriors are shares
+        among the candidates. The server's limits bound their number and their pieces.
+        """
         request = _score_request(self._model, history, candidates, count_eos)
         return _score_answer(await self._ask(self._scoring.Score, request))
 
@@ -237,7 +297,14 @@ class AsyncClient:
         allow_punctuation: bool = Query.allow_punctuation,
         min_probability: float = Query.min_probability,
     ) -> "TypingSession":
-        """A typing session, to be entered with `async with`."""
+        """A typing session, to be entered with `async with`. `timeout_seconds` does not bound it.
+
+            async with client.type_session(max_suggestions=3) as session:
+                answer = await session.suggest("the clouds are in the s")
+                print(answer.prefix, [found.text for found in answer.prediction.suggestions])
+
+        Arguments as of `predict`; the server refuses wrong ones when the session is used.
+        """
         configuration = prediction_pb2.SessionConfiguration(
             model=self._model,
             max_suggestions=max_suggestions,
@@ -264,7 +331,13 @@ class AsyncClient:
 
 
 class TypingSession:
-    """A text that grows, answered with suggestions; a newer text supersedes the one before it."""
+    """A text that grows, answered with suggestions; a newer text supersedes the one before it.
+
+    Iterating gives the answers as they come, until the session ends; one task at a time may read,
+    by iterating or by `suggest`. What the server ends the session with is raised by whatever is
+    done next: `InvalidInput`, `ModelNotFound`, `Overloaded` for one session too many, or
+    `Unavailable`, after which the text can be sent in another session.
+    """
 
     def __init__(
         self, method: Any, configuration: prediction_pb2.SessionConfiguration, address: str
@@ -275,7 +348,10 @@ class TypingSession:
         self._sequence = 0
 
     async def send(self, text: str) -> int:
-        """Send everything up to the cursor; the number under which it is answered."""
+        """Send everything up to the cursor; the number under which it is answered.
+
+        Raises `InvalidInput` for text that is not Unicode, and what the session has ended with.
+        """
         refuse_surrogates(text, "text.text")
         self._sequence += 1
         event = prediction_pb2.SessionText(text=text)
@@ -283,7 +359,10 @@ class TypingSession:
         return self._sequence
 
     async def suggest(self, text: str) -> TypingAnswer:
-        """Send a text and wait for its answer; answers to earlier texts are passed over."""
+        """Send a text and wait for its answer; answers to earlier texts are passed over.
+
+        Raises as `send`; `Unavailable` if the session ends without the answer.
+        """
         sequence = await self.send(text)
         async for answer in self:
             if answer.sequence >= sequence:
@@ -411,6 +490,7 @@ def _model_description(model: models_pb2.Model) -> ModelDescription:
         layers=model.layers,
         width=model.width,
         figures=dict(model.figures),
+        language=model.language,
     )
 
 

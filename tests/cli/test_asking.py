@@ -275,9 +275,10 @@ def test_a_bad_bundle_ends_with_4(run: Run, bundle: Path, tmp_path: Path) -> Non
 
 def test_no_bundle_ends_with_2(run: Run, tmp_path: Path) -> None:
     """A path that holds none is a wrong option."""
-    ended = run("predict", "--model", tmp_path)
-    assert (ended.code, ended.err.count("\n")) == (2, 1)
-    assert "is no bundle" in ended.err
+    for arguments in (["predict", "--model", tmp_path], ["models", "list", tmp_path / "nothing"]):
+        ended = run(*arguments)
+        assert (ended.code, ended.out, ended.err.count("\n")) == (2, "", 1)
+        assert "is no bundle" in ended.err
 
 
 @pytest.mark.parametrize(

@@ -31,13 +31,14 @@ def stub(channel: grpc.Channel) -> ModelServiceStub:
 
 
 def test_what_is_served_is_listed(stub: ModelServiceStub, bundle: Path) -> None:
-    """The one model is listed with its sizes, its figures and the checksum of its manifest."""
+    """The one model is listed with sizes, language, figures and the checksum of its manifest."""
     [model] = stub.ListModels(ListModelsRequest()).models
     assert (model.version.name, model.version.version) == ("tiny", "1")
     assert model.version.precision == models_pb2.PRECISION_INT8
     assert model.is_default
     assert model.digest == sha256((bundle / "bundle.json").read_bytes()).hexdigest()
     assert (model.layers, model.width) == (2, 32)
+    assert model.language == "en"
     assert dict(model.figures) == {"word_perplexity": 1000.0}
 
 

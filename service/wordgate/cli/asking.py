@@ -19,7 +19,7 @@ def model_options(command: F) -> F:
         click.option(
             "--model",
             type=click.Path(path_type=Path),
-            help="A bundle's folder, or one of versions.  [the shipped model]",
+            help="A bundle's folder, or one of versions: the newest.  [the shipped model]",
         ),
         click.option("--server", metavar="HOST:PORT", help="Ask a running server instead."),
     ]

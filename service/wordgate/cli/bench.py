@@ -25,8 +25,8 @@ _COUNT = click.IntRange(min=1)
 @bench.command()
 @click.option("--batch", type=_COUNT, default=32, show_default=True, help="Columns side by side.")
 @click.option("--length", type=_COUNT, default=35, show_default=True, help="Pieces of a column.")
-@click.option("--threads", type=_COUNT, default=2, show_default=True)
-@click.option("--repetitions", type=_COUNT, default=7, show_default=True)
+@click.option("--threads", type=_COUNT, default=2, show_default=True, help="Of torch.")
+@click.option("--repetitions", type=_COUNT, default=7, show_default=True, help="Of either loop.")
 @json_option
 def train(batch: int, length: int, threads: int, repetitions: int, as_json: bool) -> None:
     """The training step against a plain PyTorch loop with a full softmax, pieces a second."""
@@ -48,8 +48,8 @@ def train(batch: int, length: int, threads: int, repetitions: int, as_json: bool
     type=click.Path(path_type=Path),
     help="A bundle's folder, or one of versions.  [the shipped model]",
 )
-@click.option("--threads", type=_COUNT, default=1, show_default=True)
-@click.option("--repetitions", type=_COUNT, default=7, show_default=True)
+@click.option("--threads", type=_COUNT, default=1, show_default=True, help="Inside a call.")
+@click.option("--repetitions", type=_COUNT, default=7, show_default=True, help="Of each size.")
 @json_option
 def model(path: Path | None, threads: int, repetitions: int, as_json: bool) -> None:
     """The graphs, rows a second by rows in a call, and predictions, in this process."""

@@ -17,8 +17,12 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 
 @click.command()
 @click.option("--text", type=_FILE, help="Perplexity of a file, a text a line.")
-@click.option("--no-punctuation", is_flag=True, help="Strip punctuation first, as speech has none.")
-@click.option("--questions", "question_file", type=_FILE, help="context, good, bad; with tabs.")
+@click.option(
+    "--no-punctuation", is_flag=True, help="With --text: strip marks, as speech has none."
+)
+@click.option(
+    "--questions", "question_file", type=_FILE, help="Lines of context, good, bad; with tabs."
+)
 @click.option("--own-questions", is_flag=True, help="The fifty questions in the package.")
 @click.option("--pairs", type=_FILE, help="Minimal pairs: .jsonl as BLiMP's, or .tsv.")
 @model_options
@@ -33,7 +37,10 @@ def evaluate(
     server: str | None,
     as_json: bool,
 ) -> None:
-    """Measure a model on a file. Each line of a text is read as a text of its own.
+    """Measure a model on a file, plain, .gz or .xz.
+
+    Each line of a text is read as a text of its own. Perplexities are of words and of pieces, the
+    end of each text counted; top1 and top3 are shares of the words that were suggested.
 
     \b
     wordgate evaluate --text mails.txt

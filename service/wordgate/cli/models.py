@@ -28,7 +28,7 @@ def models() -> None:
 @_SERVER
 @json_option
 def list_models(folder: Path | None, server: str | None, as_json: bool) -> None:
-    """Published models in FOLDER (as a rule the shipped one), or those that a server serves."""
+    """All versions published in FOLDER (as a rule the shipped one), or what a server serves."""
     if folder is not None and server is not None:
         raise click.UsageError("name a folder or --server, not both")
     found = _served(server) if server else _published(folder)
@@ -69,7 +69,10 @@ def inspect(model: str | None, server: str | None, as_json: bool) -> None:
 @click.argument("path", type=_PATH, required=False)
 @json_option
 def verify(path: Path | None, as_json: bool) -> None:
-    """Check every file of a model and its answers to its own questions."""
+    """Check every file of a model and its answers to its own questions.
+
+    PATH is a bundle's folder, or one of versions (as a rule the shipped one).
+    """
     place = newest_bundle(path) if path else shipped_folder()
     bundle = bundles.load(place)
     check_smoke(bundle, network_of(bundle))
@@ -85,6 +88,8 @@ def verify(path: Path | None, as_json: bool) -> None:
 
 
 def _published(folder: Path | None) -> list[dict[str, Any]]:
+    if folder:
+        newest_bundle(folder)  # refuses a folder that holds none
     places = bundles.find_versions(folder) if folder else iter([shipped_folder()])
     manifests = [bundles.read_manifest(place) for place in places]
     return [

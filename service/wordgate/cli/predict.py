@@ -8,16 +8,21 @@ from rich.console import Console
 from rich.table import Table
 
 from wordgate.cli.asking import asked_model, json_option, model_document, model_options
-from wordgate.core.prediction import DEFAULT_MAX_SUGGESTIONS, Query
+from wordgate.core.prediction import DEFAULT_MAX_SUGGESTIONS, MAX_SUGGESTIONS, Query
 from wordgate.engine.answers import PredictionAnswer
 
 
 @click.command()
 @click.option("--history", default="", help="What was written before.")
 @click.option("--prefix", default="", help="The typed beginning of the next word.")
-@click.option("--max-suggestions", default=DEFAULT_MAX_SUGGESTIONS, show_default=True)
+@click.option(
+    "--max-suggestions",
+    default=DEFAULT_MAX_SUGGESTIONS,
+    show_default=True,
+    help=f"Words wanted, 1 to {MAX_SUGGESTIONS}.",
+)
 @click.option("--allow-punctuation", is_flag=True, help="Suggest marks and symbols too.")
-@click.option("--min-probability", default=0.0, help="Leave less likely words out.")
+@click.option("--min-probability", default=0.0, help="Leave less likely words out; 0 to 1.")
 @model_options
 @json_option
 def predict(

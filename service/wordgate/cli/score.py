@@ -30,7 +30,7 @@ class _Request:
     "--input",
     "input_file",
     type=click.Path(dir_okay=False, path_type=Path, allow_dash=True),
-    help='JSON lines: {"history": …, "candidates": […]}; one result a line.',
+    help='JSON lines: {"history": …, "candidates": […]}; one result a line. -: standard input.',
 )
 @click.option("--no-eos", is_flag=True, help="Do not count that the text ends.")
 @model_options
@@ -45,6 +45,8 @@ def score(
     as_json: bool,
 ) -> None:
     """Print the log-probability of each of CANDIDATES, in the order given.
+
+    Natural logarithms, of the whole text and its end. With --input the results are JSON lines.
 
     \b
     wordgate score --history "" -- "recognise speech" "wreck a nice beach"

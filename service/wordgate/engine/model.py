@@ -250,7 +250,9 @@ def _provider(path: Path, precision: Precision, runtime: Runtime) -> str:
         )
     if wanted not in onnxruntime.get_available_providers():
         raise InvalidConfiguration(
-            "device", f"{runtime.device} needs an onnxruntime with {wanted}; this one has none"
+            "device",
+            f"{runtime.device} needs an onnxruntime with {wanted}, which this one has not; install "
+            "onnxruntime-gpu in its place",
         )
     return wanted
 

@@ -29,8 +29,8 @@ class Configuration(BaseSettings):
 
     model: Path | None = Field(
         default=None,
-        description="A bundle, a folder of versions (the newest is served) or a folder of models. "
-        "Without it the model that comes with the package is served.",
+        description="A bundle, a folder of versions or a folder of models; of each name the newest "
+        "version is served. Without it the model that comes with the package is served.",
     )
     listen: str = Field(
         default="127.0.0.1:50051", description="HOST:PORT for gRPC. Port 0 takes a free one."
@@ -42,7 +42,9 @@ class Configuration(BaseSettings):
     device: Literal["cpu", "cuda"] = Field(default="cpu", description="Where the model runs.")
     threads: int = Field(default=1, ge=1, le=256, description="Threads inside one model call.")
     cache_bytes: int = Field(
-        default=DEFAULT_CACHE_BYTES, ge=0, description="Memory for states that may be used again."
+        default=DEFAULT_CACHE_BYTES,
+        ge=0,
+        description="Memory for states that may be used again, of all models together.",
     )
     grace_seconds: float = Field(
         default=10.0, ge=0, le=3600, description="Time for requests under way after SIGTERM."

@@ -48,6 +48,7 @@ class ModelServicer(models_pb2_grpc.ModelServiceServicer):
             layers=manifest.network.layers,
             width=manifest.network.width,
             figures=figures,
+            language=manifest.language,
         )
 
 

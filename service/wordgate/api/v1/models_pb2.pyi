@@ -4,8 +4,14 @@ isort:skip_file
 Wordgate's contract: next-word prediction and candidate scoring from a language model.
 
 Log-probabilities are natural logarithms. All text is UTF-8; limits in bytes count UTF-8 bytes.
-A request outside a limit fails with INVALID_ARGUMENT and a google.rpc.BadRequest that names the
-field; the limits of a running server are in `Limits`.
+The limits of a running server are in `Limits`. Errors, in google.rpc's details:
+
+- INVALID_ARGUMENT: a field outside its limit, or not UTF-8. A BadRequest names the field.
+- NOT_FOUND: a model that is not served. A ResourceInfo names it and describes what is served.
+- RESOURCE_EXHAUSTED: too much at once. A RetryInfo says when to come again; a message of too
+  many bytes is refused by gRPC itself, without details.
+- DEADLINE_EXCEEDED: the call's deadline passed; the work is dropped.
+- UNAVAILABLE: the server is going down; another replica may answer.
 """
 
 from collections import abc as _abc
@@ -117,7 +123,7 @@ class Model(_message.Message):
     FIGURES_FIELD_NUMBER: _builtins.int
     LANGUAGE_FIELD_NUMBER: _builtins.int
     is_default: _builtins.bool
-    """Whether requests that name no model are answered by it."""
+    """Whether requests that name no model are answered by it: the first name in order of name."""
     digest: _builtins.str
     """SHA-256 of its `bundle.json`, which holds the SHA-256 of every other file of the model.
     64 lower-case hexadecimal digits.
@@ -129,7 +135,7 @@ class Model(_message.Message):
     width: _builtins.int
     """Number of hidden values in a layer."""
     language: _builtins.str
-    """Language of the texts that it was trained on, as a BCP 47 tag: `en`."""
+    """Language of the texts that it was trained on, as its recipe names it: a BCP 47 tag, as in `en`."""
     @_builtins.property
     def version(self) -> Global___ModelVersion:
         """Name, version and precision. `NAME@VERSION` names it in a request."""
@@ -137,7 +143,7 @@ class Model(_message.Message):
     @_builtins.property
     def figures(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
         """Figures that were measured when it was published, by name, as `bundle.json` states them: for
-        example `word_perplexity`. Without unit unless the name carries one.
+        example `held_out_token_perplexity`. Without unit unless the name carries one.
         """
 
     def __init__(
@@ -177,7 +183,7 @@ class Limits(_message.Message):
     MAX_SESSIONS_FIELD_NUMBER: _builtins.int
     MAX_WAITING_ROWS_FIELD_NUMBER: _builtins.int
     max_message_bytes: _builtins.int
-    """Bytes of one request message as sent."""
+    """Bytes of one request message as sent. A larger one fails with RESOURCE_EXHAUSTED."""
     max_history_bytes: _builtins.int
     """Bytes of `history`."""
     max_prefix_bytes: _builtins.int
@@ -193,10 +199,12 @@ class Limits(_message.Message):
     max_session_text_bytes: _builtins.int
     """Bytes of a typing session's text."""
     max_sessions: _builtins.int
-    """Typing sessions open at once, of all clients. One more fails with RESOURCE_EXHAUSTED."""
+    """Typing sessions open at once, of all clients. One more fails with RESOURCE_EXHAUSTED and a
+    google.rpc.RetryInfo.
+    """
     max_waiting_rows: _builtins.int
-    """Rows waiting for the model, of all requests. A request that would exceed it fails with
-    RESOURCE_EXHAUSTED and a google.rpc.RetryInfo.
+    """Rows waiting for the model, of all requests. While there are so many, a new request fails with
+    RESOURCE_EXHAUSTED and a google.rpc.RetryInfo; texts of an open typing session do not.
     """
     def __init__(
         self,
@@ -311,7 +319,7 @@ class GetModelRequest(_message.Message):
 
     MODEL_FIELD_NUMBER: _builtins.int
     model: _builtins.str
-    """`NAME` (its latest version) or `NAME@VERSION`, as in `en@3`. Empty: the default model."""
+    """`NAME` (its latest served version) or `NAME@VERSION`, as in `en@3`. Empty: the default model."""
     def __init__(
         self,
         *,

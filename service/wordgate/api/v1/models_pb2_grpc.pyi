@@ -4,8 +4,14 @@ isort:skip_file
 Wordgate's contract: next-word prediction and candidate scoring from a language model.
 
 Log-probabilities are natural logarithms. All text is UTF-8; limits in bytes count UTF-8 bytes.
-A request outside a limit fails with INVALID_ARGUMENT and a google.rpc.BadRequest that names the
-field; the limits of a running server are in `Limits`.
+The limits of a running server are in `Limits`. Errors, in google.rpc's details:
+
+- INVALID_ARGUMENT: a field outside its limit, or not UTF-8. A BadRequest names the field.
+- NOT_FOUND: a model that is not served. A ResourceInfo names it and describes what is served.
+- RESOURCE_EXHAUSTED: too much at once. A RetryInfo says when to come again; a message of too
+  many bytes is refused by gRPC itself, without details.
+- DEADLINE_EXCEEDED: the call's deadline passed; the work is dropped.
+- UNAVAILABLE: the server is going down; another replica may answer.
 """
 
 from collections import abc as _abc

@@ -96,7 +96,7 @@ class PredictRequest(_message.Message):
     MIN_PROBABILITY_FIELD_NUMBER: _builtins.int
     MAX_EXPANSIONS_FIELD_NUMBER: _builtins.int
     model: _builtins.str
-    """`NAME` (its latest version) or `NAME@VERSION`, as in `en@3`. Empty: the default model."""
+    """`NAME` (its latest served version) or `NAME@VERSION`, as in `en@3`. Empty: the default model."""
     history: _builtins.str
     """All that was written before the next word. At most `Limits.max_history_bytes`; may be empty.
     The model reads its last 128 to 255 words.
@@ -146,16 +146,20 @@ class PredictResponse(_message.Message):
     EXPANSIONS_FIELD_NUMBER: _builtins.int
     PREFIX_FIELD_NUMBER: _builtins.int
     exact: _builtins.bool
-    """Whether these are proven to be the likeliest words; false if a bound was hit before that."""
+    """Whether these are proven to be the likeliest words; false if `max_expansions` ended the search
+    before that.
+    """
     expansions: _builtins.int
     """Rows of the output layer that the search asked for."""
     prefix: _builtins.str
-    """The unfinished word at the end of the request's `prefix`, verbatim, which a suggestion replaces:
-    `kn` of `well-kn`.
+    """The unfinished word at the end of the request's `prefix`, verbatim: `kn` of `well-kn`. A
+    suggestion replaces it.
     """
     @_builtins.property
     def suggestions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Suggestion]:
-        """The likeliest first. Fewer than asked for if the vocabulary or `min_probability` has no more."""
+        """The likeliest first. Fewer than asked for if the vocabulary or `min_probability` has no more,
+        or if `max_expansions` ended the search.
+        """
 
     @_builtins.property
     def model(self) -> _models_pb2.ModelVersion:
@@ -190,7 +194,7 @@ class SessionConfiguration(_message.Message):
     MIN_PROBABILITY_FIELD_NUMBER: _builtins.int
     MAX_EXPANSIONS_FIELD_NUMBER: _builtins.int
     model: _builtins.str
-    """`NAME` (its latest version) or `NAME@VERSION`, as in `en@3`. Empty: the default model."""
+    """`NAME` (its latest served version) or `NAME@VERSION`, as in `en@3`. Empty: the default model."""
     max_suggestions: _builtins.int
     """Number of suggestions wanted, at most `Limits.max_suggestions`. 0: 5."""
     allow_punctuation: _builtins.bool
@@ -198,7 +202,9 @@ class SessionConfiguration(_message.Message):
     min_probability: _builtins.float
     """Least probability of a suggestion, 0 to 1; less likely words are left out. 0: no bound."""
     max_expansions: _builtins.int
-    """Rows of the output layer that one search may ask for, at most `Limits.max_expansions`. 0: 2000."""
+    """Rows of the output layer that one search may ask for, at most `Limits.max_expansions`. A search
+    that would need more answers what it has, with `exact` false. 0: 2000.
+    """
     def __init__(
         self,
         *,
@@ -225,7 +231,8 @@ class SessionText(_message.Message):
     TEXT_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """Everything up to the cursor, at most `Limits.max_session_text_bytes`; may be empty. A word that
-    the text ends in is unfinished; white space or a punctuation mark after it finishes it.
+    the text ends in is unfinished; white space or a punctuation mark after it finishes it, but not
+    an apostrophe: `don'` may become `don't`.
     """
     def __init__(
         self,
@@ -293,7 +300,9 @@ class StreamPredictResponse(_message.Message):
     sequence: _builtins.int
     """Number of the message that is answered. Each greater than the one before it."""
     exact: _builtins.bool
-    """Whether these are proven to be the likeliest words; false if a bound was hit before that."""
+    """Whether these are proven to be the likeliest words; false if `max_expansions` ended the search
+    before that.
+    """
     prefix: _builtins.str
     """The unfinished word at the end of the text, verbatim, which a suggestion replaces. Empty
     between words.
@@ -302,11 +311,13 @@ class StreamPredictResponse(_message.Message):
     """Rows of the output layer that the search asked for."""
     @_builtins.property
     def suggestions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Suggestion]:
-        """The likeliest first. Fewer than asked for if the vocabulary or `min_probability` has no more."""
+        """The likeliest first. Fewer than asked for if the vocabulary or `min_probability` has no more,
+        or if `max_expansions` ended the search.
+        """
 
     @_builtins.property
     def model(self) -> _models_pb2.ModelVersion:
-        """The model that answered. It can change within a session that names no version."""
+        """The model that answered. A server may change it within a session that names no version."""
 
     def __init__(
         self,

@@ -64,7 +64,9 @@ class PredictionServiceServicer:
         Answers are a pure function of the configuration and the text, so a session may be continued
         on another replica by sending both again. A text that arrives before the one before it was
         answered supersedes it, and the older one may stay without an answer. The server ends the
-        stream after the client has closed its side and the last text is answered.
+        stream after the client has closed its side and the last text is answered. An error ends the
+        stream: one session too many (RESOURCE_EXHAUSTED), a message out of order or outside a limit
+        (INVALID_ARGUMENT), a server that goes down (UNAVAILABLE, after the answer under way).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

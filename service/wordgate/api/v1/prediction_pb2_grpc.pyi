@@ -41,7 +41,9 @@ class PredictionServiceStub:
     Answers are a pure function of the configuration and the text, so a session may be continued
     on another replica by sending both again. A text that arrives before the one before it was
     answered supersedes it, and the older one may stay without an answer. The server ends the
-    stream after the client has closed its side and the last text is answered.
+    stream after the client has closed its side and the last text is answered. An error ends the
+    stream: one session too many (RESOURCE_EXHAUSTED), a message out of order or outside a limit
+    (INVALID_ARGUMENT), a server that goes down (UNAVAILABLE, after the answer under way).
     """
 
 @_typing.type_check_only
@@ -57,7 +59,9 @@ class PredictionServiceAsyncStub(PredictionServiceStub):
     Answers are a pure function of the configuration and the text, so a session may be continued
     on another replica by sending both again. A text that arrives before the one before it was
     answered supersedes it, and the older one may stay without an answer. The server ends the
-    stream after the client has closed its side and the last text is answered.
+    stream after the client has closed its side and the last text is answered. An error ends the
+    stream: one session too many (RESOURCE_EXHAUSTED), a message out of order or outside a limit
+    (INVALID_ARGUMENT), a server that goes down (UNAVAILABLE, after the answer under way).
     """
 
 class PredictionServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -82,7 +86,9 @@ class PredictionServiceServicer(metaclass=_abc_1.ABCMeta):
         Answers are a pure function of the configuration and the text, so a session may be continued
         on another replica by sending both again. A text that arrives before the one before it was
         answered supersedes it, and the older one may stay without an answer. The server ends the
-        stream after the client has closed its side and the last text is answered.
+        stream after the client has closed its side and the last text is answered. An error ends the
+        stream: one session too many (RESOURCE_EXHAUSTED), a message out of order or outside a limit
+        (INVALID_ARGUMENT), a server that goes down (UNAVAILABLE, after the answer under way).
         """
 
 def add_PredictionServiceServicer_to_server(servicer: PredictionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -92,7 +92,7 @@ class ScoreRequest(_message.Message):
     CANDIDATES_FIELD_NUMBER: _builtins.int
     COUNT_EOS_FIELD_NUMBER: _builtins.int
     model: _builtins.str
-    """`NAME` (its latest version) or `NAME@VERSION`, as in `en@3`. Empty: the default model."""
+    """`NAME` (its latest served version) or `NAME@VERSION`, as in `en@3`. Empty: the default model."""
     history: _builtins.str
     """What was said or written before. At most `Limits.max_history_bytes`; may be empty. The model
     reads its last 128 to 255 words. A candidate begins with a new word.
