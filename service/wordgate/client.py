@@ -21,7 +21,7 @@ The connection is plain text: a proxy in front of the server speaks TLS.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from time import monotonic
@@ -29,27 +29,30 @@ from typing import Any, Self, TypeVar
 
 import grpc
 import grpc.aio
-from google.rpc.error_details_pb2 import BadRequest, ResourceInfo, RetryInfo
-from google.rpc.status_pb2 import Status
 
 from wordgate.api.v1 import (
     models_pb2,
     models_pb2_grpc,
     prediction_pb2,
     prediction_pb2_grpc,
-    scoring_pb2,
     scoring_pb2_grpc,
 )
-from wordgate.core.prediction import Kind, Query, Suggestion
-from wordgate.core.scoring import Candidate
+from wordgate.client_wire import (
+    ModelDescription,
+    ServerDescription,
+    described,
+    error_of,
+    model_description,
+    predict_request,
+    prediction_answer,
+    score_answer,
+    score_request,
+    server_description,
+)
+from wordgate.core.prediction import Query
 from wordgate.core.text import refuse_surrogates
-from wordgate.engine.answers import ModelName, PredictionAnswer, ScoreAnswer
+from wordgate.engine.answers import PredictionAnswer, ScoreAnswer
 from wordgate.errors import (
-    Cancelled,
-    DeadlineExceeded,
-    InvalidInput,
-    ModelNotFound,
-    Overloaded,
     Unavailable,
     WordgateError,
 )
@@ -60,42 +63,6 @@ DEFAULT_TIMEOUT_SECONDS = 60.0
 _OPTIONS = (("grpc.keepalive_time_ms", 60_000), ("grpc.max_receive_message_length", -1))
 _CROSSED = "Internal error from Core"
 _STATUS_SECONDS = 0.25
-_DETAILS_KEY = "grpc-status-details-bin"
-_PRECISIONS = {models_pb2.PRECISION_INT8: "int8", models_pb2.PRECISION_FLOAT32: "float32"}
-_KINDS = {prediction_pb2.SUGGESTION_KIND_PUNCTUATION: Kind.PUNCTUATION}
-
-
-@dataclass(frozen=True)
-class ModelDescription:
-    """A served model.
-
-    `digest` is the SHA-256 of its `bundle.json`, in hexadecimal; `vocabulary_size` counts pieces,
-    `width` the hidden values of a layer; `figures` were measured when it was published; `language`
-    is a BCP 47 tag.
-    """
-
-    name: ModelName
-    is_default: bool
-    digest: str
-    vocabulary_size: int
-    layers: int
-    width: int
-    figures: dict[str, float]
-    language: str
-
-
-@dataclass(frozen=True)
-class ServerDescription:
-    """The server that answers, and what it accepts.
-
-    `limits` has the greatest accepted values by the names of docs/serving.md; a name that ends in
-    `_bytes` counts bytes of UTF-8. `device` is "cpu" or "cuda".
-    """
-
-    version: str
-    onnxruntime_version: str
-    device: str
-    limits: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -162,24 +129,24 @@ class Client:
     def list_models(self) -> list[ModelDescription]:
         """All that is served, in order of name and version."""
         answered = _result(self._ask(self._models.ListModels, _LIST, lambda answer: answer.models))
-        return [_model_description(model) for model in answered]
+        return [model_description(model) for model in answered]
 
     def get_model(self) -> ModelDescription:
         """The model that this client asks. Raises `ModelNotFound`."""
         request = models_pb2.GetModelRequest(model=self._model)
-        return _result(self._ask(self._models.GetModel, request, _described))
+        return _result(self._ask(self._models.GetModel, request, described))
 
     def get_server(self) -> ServerDescription:
         """The server's versions, device and limits."""
-        return _result(self._ask(self._models.ListModels, _LIST, _server_description))
+        return _result(self._ask(self._models.ListModels, _LIST, server_description))
 
     def ask_predict(self, query: Query) -> "Future[PredictionAnswer]":
         """As `predict`, without waiting. Cancelling the future cancels the request.
 
         Raises `InvalidInput` at once for text that is not Unicode.
         """
-        request = _predict_request(self._model, query)
-        return self._ask(self._prediction.Predict, request, _prediction_answer)
+        request = predict_request(self._model, query)
+        return self._ask(self._prediction.Predict, request, prediction_answer)
 
     def ask_score(
         self, history: str, candidates: Sequence[str], count_eos: bool = True
@@ -188,8 +155,8 @@ class Client:
 
         Raises `InvalidInput` at once for text that is not Unicode.
         """
-        request = _score_request(self._model, history, candidates, count_eos)
-        return self._ask(self._scoring.Score, request, _score_answer)
+        request = score_request(self._model, history, candidates, count_eos)
+        return self._ask(self._scoring.Score, request, score_answer)
 
     def close(self) -> None:
         """Close the connection; requests under way are cancelled."""
@@ -211,7 +178,7 @@ class Client:
             try:
                 future.set_result(parse(call.result()))
             except (grpc.RpcError, grpc.FutureCancelledError):
-                future.set_exception(_error(call, self._address))
+                future.set_exception(error_of(call, self._address))
             except Exception as error:  # noqa: BLE001  whatever it is, its owner is told
                 future.set_exception(error)
 
@@ -262,8 +229,8 @@ class AsyncClient:
         `prefix` is what a suggestion replaces; `exact` is false if the search met its bound first.
         """
         query = Query(history, prefix, max_suggestions, allow_punctuation, min_probability)
-        request = _predict_request(self._model, query)
-        return _prediction_answer(await self._ask(self._prediction.Predict, request))
+        request = predict_request(self._model, query)
+        return prediction_answer(await self._ask(self._prediction.Predict, request))
 
     async def score(
         self, history: str, candidates: Sequence[str], count_eos: bool = True
@@ -273,22 +240,22 @@ class AsyncClient:
         Natural logarithms of the whole text, its end included if `count_eos`; posteriors are shares
         among the candidates. The server's limits bound their number and their pieces.
         """
-        request = _score_request(self._model, history, candidates, count_eos)
-        return _score_answer(await self._ask(self._scoring.Score, request))
+        request = score_request(self._model, history, candidates, count_eos)
+        return score_answer(await self._ask(self._scoring.Score, request))
 
     async def list_models(self) -> list[ModelDescription]:
         """All that is served, in order of name and version."""
         answer = await self._ask(self._models.ListModels, _LIST)
-        return [_model_description(model) for model in answer.models]
+        return [model_description(model) for model in answer.models]
 
     async def get_model(self) -> ModelDescription:
         """The model that this client asks. Raises `ModelNotFound`."""
         request = models_pb2.GetModelRequest(model=self._model)
-        return _described(await self._ask(self._models.GetModel, request))
+        return described(await self._ask(self._models.GetModel, request))
 
     async def get_server(self) -> ServerDescription:
         """The server's versions, device and limits."""
-        return _server_description(await self._ask(self._models.ListModels, _LIST))
+        return server_description(await self._ask(self._models.ListModels, _LIST))
 
     def type_session(
         self,
@@ -327,7 +294,7 @@ class AsyncClient:
         try:
             return await method(request, timeout=self._timeout)
         except grpc.RpcError as error:
-            raise _error(error, self._address) from None
+            raise error_of(error, self._address) from None
 
 
 class TypingSession:
@@ -376,7 +343,7 @@ class TypingSession:
     async def __aiter__(self) -> AsyncIterator[TypingAnswer]:
         try:
             while (answer := await self._call.read()) is not grpc.aio.EOF:
-                yield TypingAnswer(answer.sequence, answer.prefix, _prediction_answer(answer))
+                yield TypingAnswer(answer.sequence, answer.prefix, prediction_answer(answer))
         except grpc.RpcError:
             raise await self._why_ended() from None
 
@@ -409,7 +376,7 @@ class TypingSession:
             await asyncio.sleep(0.005)
         code, details = await call.code(), await call.details()
         initial, trailing = await call.initial_metadata(), await call.trailing_metadata()
-        return _error(grpc.aio.AioRpcError(code, initial, trailing, details), self._address)
+        return error_of(grpc.aio.AioRpcError(code, initial, trailing, details), self._address)
 
 
 _LIST = models_pb2.ListModelsRequest()
@@ -422,153 +389,3 @@ def _result(future: "Future[T]") -> T:
     except BaseException:
         future.cancel()
         raise
-
-
-def _predict_request(model: str, query: Query) -> prediction_pb2.PredictRequest:
-    refuse_surrogates(query.history, "history")
-    refuse_surrogates(query.prefix, "prefix")
-    return prediction_pb2.PredictRequest(
-        model=model,
-        history=query.history,
-        prefix=query.prefix,
-        max_suggestions=query.max_suggestions,
-        allow_punctuation=query.allow_punctuation,
-        min_probability=query.min_probability,
-        max_expansions=query.max_expansions,
-    )
-
-
-def _score_request(
-    model: str, history: str, candidates: Sequence[str], count_eos: bool
-) -> scoring_pb2.ScoreRequest:
-    refuse_surrogates(history, "history")
-    for number, candidate in enumerate(candidates):
-        refuse_surrogates(candidate, f"candidates[{number}].text")
-    return scoring_pb2.ScoreRequest(
-        model=model,
-        history=history,
-        candidates=[scoring_pb2.Candidate(text=text) for text in candidates],
-        count_eos=count_eos,
-    )
-
-
-def _model_name(answered: models_pb2.ModelVersion) -> ModelName:
-    precision = _PRECISIONS.get(answered.precision, "unknown")
-    return ModelName(answered.name, answered.version, precision)
-
-
-def _prediction_answer(
-    answer: prediction_pb2.PredictResponse | prediction_pb2.StreamPredictResponse,
-) -> PredictionAnswer:
-    suggestions = [
-        Suggestion(found.text, found.log_prob, _KINDS.get(found.kind, Kind.WORD))
-        for found in answer.suggestions
-    ]
-    return PredictionAnswer(
-        suggestions, answer.prefix, answer.exact, answer.expansions, _model_name(answer.model)
-    )
-
-
-def _score_answer(answer: scoring_pb2.ScoreResponse) -> ScoreAnswer:
-    candidates = [
-        Candidate(found.text, found.log_prob, found.posterior, found.word_count, found.token_count)
-        for found in answer.candidates
-    ]
-    return ScoreAnswer(candidates, answer.counted_eos, _model_name(answer.model))
-
-
-def _described(answer: models_pb2.GetModelResponse) -> ModelDescription:
-    return _model_description(answer.model)
-
-
-def _model_description(model: models_pb2.Model) -> ModelDescription:
-    return ModelDescription(
-        name=_model_name(model.version),
-        is_default=model.is_default,
-        digest=model.digest,
-        vocabulary_size=model.vocabulary_size,
-        layers=model.layers,
-        width=model.width,
-        figures=dict(model.figures),
-        language=model.language,
-    )
-
-
-def _server_description(answer: models_pb2.ListModelsResponse) -> ServerDescription:
-    server = answer.server
-    limits = {field.name: int(value) for field, value in server.limits.ListFields()}
-    return ServerDescription(server.version, server.onnxruntime_version, server.device, limits)
-
-
-def _error(call: Any, address: str) -> WordgateError:
-    """The error that a status stands for; `call` knows its code, details and metadata."""
-    code, message = call.code(), call.details() or ""
-    status = _status(call.trailing_metadata() or ())
-    if code not in _ERRORS:
-        return WordgateError(f"{address}: {code.name}: {message}")
-    return _ERRORS[code](status, message, address)
-
-
-def _status(metadata: Iterable[tuple[str, Any]]) -> Any | None:
-    """The google.rpc.Status that the server sent with an error of its own."""
-    for key, value in metadata:
-        if key == _DETAILS_KEY:
-            return Status.FromString(value)
-    return None
-
-
-def _detail(status: Any | None, kind: Any) -> Any | None:
-    for packed in status.details if status is not None else ():
-        if packed.Is(kind.DESCRIPTOR):
-            found = kind()
-            packed.Unpack(found)
-            return found
-    return None
-
-
-def _invalid_input(status: Any | None, message: str, address: str) -> WordgateError:
-    found = _detail(status, BadRequest)
-    if found is None or not found.field_violations:
-        return InvalidInput("request", message)
-    violation = found.field_violations[0]
-    return InvalidInput(violation.field, violation.description)
-
-
-def _not_found(status: Any | None, message: str, address: str) -> WordgateError:
-    found = _detail(status, ResourceInfo)
-    if found is None:
-        return WordgateError(f"{address}: {message}")
-    return ModelNotFound(found.resource_name, found.description.split(", "))
-
-
-def _exhausted(status: Any | None, message: str, address: str) -> WordgateError:
-    """Too much at once; gRPC itself says the same of a message that is too large."""
-    found = _detail(status, RetryInfo)
-    if found is None:
-        return InvalidInput("request", message)
-    return Overloaded(message, found.retry_delay.ToNanoseconds() / 1e9)
-
-
-def _unavailable(status: Any | None, message: str, address: str) -> WordgateError:
-    if status is not None:
-        return Unavailable(f"{address}: {message}")
-    start = f"start one with `wordgate serve --listen {address}`, or name another"
-    return Unavailable(f"no server answers at {address} ({message}); {start}")
-
-
-def _too_late(status: Any | None, message: str, address: str) -> WordgateError:
-    return DeadlineExceeded(f"{address} did not answer in time; allow more, or ask less")
-
-
-def _cancelled(status: Any | None, message: str, address: str) -> WordgateError:
-    return Cancelled(f"the request to {address} was cancelled")
-
-
-_ERRORS = {
-    grpc.StatusCode.INVALID_ARGUMENT: _invalid_input,
-    grpc.StatusCode.NOT_FOUND: _not_found,
-    grpc.StatusCode.RESOURCE_EXHAUSTED: _exhausted,
-    grpc.StatusCode.UNAVAILABLE: _unavailable,
-    grpc.StatusCode.DEADLINE_EXCEEDED: _too_late,
-    grpc.StatusCode.CANCELLED: _cancelled,
-}

@@ -1,0 +1,223 @@
+"""The client's half of the wire: requests into messages, messages and statuses into what they say.
+
+Knows the generated types, answers and errors; does not know connections. `wordgate.client` is what
+users import.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+from google.rpc.error_details_pb2 import BadRequest, ResourceInfo, RetryInfo
+from google.rpc.status_pb2 import Status
+
+from wordgate.api.v1 import models_pb2, prediction_pb2, scoring_pb2
+from wordgate.core.prediction import Kind, Query, Suggestion
+from wordgate.core.scoring import Candidate
+from wordgate.core.text import refuse_surrogates
+from wordgate.engine.answers import ModelName, PredictionAnswer, ScoreAnswer
+from wordgate.errors import (
+    Cancelled,
+    DeadlineExceeded,
+    InvalidInput,
+    ModelNotFound,
+    Overloaded,
+    Unavailable,
+    WordgateError,
+)
+
+_DETAILS_KEY = "grpc-status-details-bin"
+_PRECISIONS = {models_pb2.PRECISION_INT8: "int8", models_pb2.PRECISION_FLOAT32: "float32"}
+_KINDS = {prediction_pb2.SUGGESTION_KIND_PUNCTUATION: Kind.PUNCTUATION}
+
+
+@dataclass(frozen=True)
+class ModelDescription:
+    """A served model.
+
+    `digest` is the SHA-256 of its `bundle.json`, in hexadecimal; `vocabulary_size` counts pieces,
+    `width` the hidden values of a layer; `figures` were measured when it was published; `language`
+    is a BCP 47 tag.
+    """
+
+    name: ModelName
+    is_default: bool
+    digest: str
+    vocabulary_size: int
+    layers: int
+    width: int
+    figures: dict[str, float]
+    language: str
+
+
+@dataclass(frozen=True)
+class ServerDescription:
+    """The server that answers, and what it accepts.
+
+    `limits` has the greatest accepted values by the names of docs/serving.md; a name that ends in
+    `_bytes` counts bytes of UTF-8. `device` is "cpu" or "cuda".
+    """
+
+    version: str
+    onnxruntime_version: str
+    device: str
+    limits: dict[str, int]
+
+
+def predict_request(model: str, query: Query) -> prediction_pb2.PredictRequest:
+    """The message of a query. Raises `InvalidInput` for text that is not Unicode."""
+    refuse_surrogates(query.history, "history")
+    refuse_surrogates(query.prefix, "prefix")
+    return prediction_pb2.PredictRequest(
+        model=model,
+        history=query.history,
+        prefix=query.prefix,
+        max_suggestions=query.max_suggestions,
+        allow_punctuation=query.allow_punctuation,
+        min_probability=query.min_probability,
+        max_expansions=query.max_expansions,
+    )
+
+
+def score_request(
+    model: str, history: str, candidates: Sequence[str], count_eos: bool
+) -> scoring_pb2.ScoreRequest:
+    """The message of candidates to score. Raises `InvalidInput` for text that is not Unicode."""
+    refuse_surrogates(history, "history")
+    for number, candidate in enumerate(candidates):
+        refuse_surrogates(candidate, f"candidates[{number}].text")
+    return scoring_pb2.ScoreRequest(
+        model=model,
+        history=history,
+        candidates=[scoring_pb2.Candidate(text=text) for text in candidates],
+        count_eos=count_eos,
+    )
+
+
+def model_name(answered: models_pb2.ModelVersion) -> ModelName:
+    """Which model answered."""
+    precision = _PRECISIONS.get(answered.precision, "unknown")
+    return ModelName(answered.name, answered.version, precision)
+
+
+def prediction_answer(
+    answer: prediction_pb2.PredictResponse | prediction_pb2.StreamPredictResponse,
+) -> PredictionAnswer:
+    """The suggestions in an answer, of one request or of a session."""
+    suggestions = [
+        Suggestion(found.text, found.log_prob, _KINDS.get(found.kind, Kind.WORD))
+        for found in answer.suggestions
+    ]
+    return PredictionAnswer(
+        suggestions, answer.prefix, answer.exact, answer.expansions, model_name(answer.model)
+    )
+
+
+def score_answer(answer: scoring_pb2.ScoreResponse) -> ScoreAnswer:
+    """The scored candidates in an answer."""
+    candidates = [
+        Candidate(found.text, found.log_prob, found.posterior, found.word_count, found.token_count)
+        for found in answer.candidates
+    ]
+    return ScoreAnswer(candidates, answer.counted_eos, model_name(answer.model))
+
+
+def described(answer: models_pb2.GetModelResponse) -> ModelDescription:
+    """The model that was asked for."""
+    return model_description(answer.model)
+
+
+def model_description(model: models_pb2.Model) -> ModelDescription:
+    """One of the models that a server lists."""
+    return ModelDescription(
+        name=model_name(model.version),
+        is_default=model.is_default,
+        digest=model.digest,
+        vocabulary_size=model.vocabulary_size,
+        layers=model.layers,
+        width=model.width,
+        figures=dict(model.figures),
+        language=model.language,
+    )
+
+
+def server_description(answer: models_pb2.ListModelsResponse) -> ServerDescription:
+    """The server that lists its models."""
+    server = answer.server
+    limits = {field.name: int(value) for field, value in server.limits.ListFields()}
+    return ServerDescription(server.version, server.onnxruntime_version, server.device, limits)
+
+
+def error_of(call: Any, address: str) -> WordgateError:
+    """The error that a status stands for; `call` knows its code, details and metadata."""
+    code, message = call.code(), call.details() or ""
+    status = _status(call.trailing_metadata() or ())
+    if code not in _ERRORS:
+        return WordgateError(f"{address}: {code.name}: {message}")
+    return _ERRORS[code](status, message, address)
+
+
+def _status(metadata: Iterable[tuple[str, Any]]) -> Any | None:
+    """The google.rpc.Status that the server sent with an error of its own."""
+    for key, value in metadata:
+        if key == _DETAILS_KEY:
+            return Status.FromString(value)
+    return None
+
+
+def _detail(status: Any | None, kind: Any) -> Any | None:
+    for packed in status.details if status is not None else ():
+        if packed.Is(kind.DESCRIPTOR):
+            found = kind()
+            packed.Unpack(found)
+            return found
+    return None
+
+
+def _invalid_input(status: Any | None, message: str, address: str) -> WordgateError:
+    found = _detail(status, BadRequest)
+    if found is None or not found.field_violations:
+        return InvalidInput("request", message)
+    violation = found.field_violations[0]
+    return InvalidInput(violation.field, violation.description)
+
+
+def _not_found(status: Any | None, message: str, address: str) -> WordgateError:
+    found = _detail(status, ResourceInfo)
+    if found is None:
+        return WordgateError(f"{address}: {message}")
+    return ModelNotFound(found.resource_name, found.description.split(", "))
+
+
+def _exhausted(status: Any | None, message: str, address: str) -> WordgateError:
+    """Too much at once; gRPC itself says the same of a message that is too large."""
+    found = _detail(status, RetryInfo)
+    if found is None:
+        return InvalidInput("request", message)
+    return Overloaded(message, found.retry_delay.ToNanoseconds() / 1e9)
+
+
+def _unavailable(status: Any | None, message: str, address: str) -> WordgateError:
+    if status is not None:
+        return Unavailable(f"{address}: {message}")
+    start = f"start one with `wordgate serve --listen {address}`, or name another"
+    return Unavailable(f"no server answers at {address} ({message}); {start}")
+
+
+def _too_late(status: Any | None, message: str, address: str) -> WordgateError:
+    return DeadlineExceeded(f"{address} did not answer in time; allow more, or ask less")
+
+
+def _cancelled(status: Any | None, message: str, address: str) -> WordgateError:
+    return Cancelled(f"the request to {address} was cancelled")
+
+
+_ERRORS = {
+    grpc.StatusCode.INVALID_ARGUMENT: _invalid_input,
+    grpc.StatusCode.NOT_FOUND: _not_found,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: _exhausted,
+    grpc.StatusCode.UNAVAILABLE: _unavailable,
+    grpc.StatusCode.DEADLINE_EXCEEDED: _too_late,
+    grpc.StatusCode.CANCELLED: _cancelled,
+}
