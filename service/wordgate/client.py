@@ -50,6 +50,7 @@ from wordgate.client_wire import (
     server_description,
 )
 from wordgate.core.prediction import Query
+from wordgate.core.search import DEFAULT_MAX_EXPANSIONS
 from wordgate.core.text import refuse_surrogates
 from wordgate.engine.answers import PredictionAnswer, ScoreAnswer
 from wordgate.errors import (
@@ -108,14 +109,18 @@ class Client:
         max_suggestions: int = Query.max_suggestions,
         allow_punctuation: bool = Query.allow_punctuation,
         min_probability: float = Query.min_probability,
+        max_expansions: int = DEFAULT_MAX_EXPANSIONS,
     ) -> PredictionAnswer:
         """The likeliest next words after `history` that begin with `prefix`.
 
         `max_suggestions` is 1 to 100, `min_probability` 0 to 1 (0: no bound); the server's limits
         (`get_server`) bound the texts. Log-probabilities are natural logarithms. The answer's
-        `prefix` is what a suggestion replaces; `exact` is false if the search met its bound first.
+        `prefix` is what a suggestion replaces; `exact` is false if the search met its bound first:
+        `max_expansions` (1 to 20,000) rows of the output layer.
         """
-        query = Query(history, prefix, max_suggestions, allow_punctuation, min_probability)
+        query = Query(
+            history, prefix, max_suggestions, allow_punctuation, min_probability, max_expansions
+        )
         return _result(self.ask_predict(query))
 
     def score(self, history: str, candidates: Sequence[str], count_eos: bool = True) -> ScoreAnswer:
@@ -221,14 +226,18 @@ class AsyncClient:
         max_suggestions: int = Query.max_suggestions,
         allow_punctuation: bool = Query.allow_punctuation,
         min_probability: float = Query.min_probability,
+        max_expansions: int = DEFAULT_MAX_EXPANSIONS,
     ) -> PredictionAnswer:
         """The likeliest next words after `history` that begin with `prefix`.
 
         `max_suggestions` is 1 to 100, `min_probability` 0 to 1 (0: no bound); the server's limits
         (`get_server`) bound the texts. Log-probabilities are natural logarithms. The answer's
-        `prefix` is what a suggestion replaces; `exact` is false if the search met its bound first.
+        `prefix` is what a suggestion replaces; `exact` is false if the search met its bound first:
+        `max_expansions` (1 to 20,000) rows of the output layer.
         """
-        query = Query(history, prefix, max_suggestions, allow_punctuation, min_probability)
+        query = Query(
+            history, prefix, max_suggestions, allow_punctuation, min_probability, max_expansions
+        )
         request = predict_request(self._model, query)
         return prediction_answer(await self._ask(self._prediction.Predict, request))
 
@@ -263,6 +272,7 @@ class AsyncClient:
         max_suggestions: int = Query.max_suggestions,
         allow_punctuation: bool = Query.allow_punctuation,
         min_probability: float = Query.min_probability,
+        max_expansions: int = DEFAULT_MAX_EXPANSIONS,
     ) -> "TypingSession":
         """A typing session, to be entered with `async with`. `timeout_seconds` does not bound it.
 
@@ -277,6 +287,7 @@ class AsyncClient:
             max_suggestions=max_suggestions,
             allow_punctuation=allow_punctuation,
             min_probability=min_probability,
+            max_expansions=max_expansions,
         )
         return TypingSession(self._prediction.StreamPredict, configuration, self._address)
 

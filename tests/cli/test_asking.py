@@ -77,6 +77,13 @@ def test_predictions_have_their_fixed_shape(run: Run, bundle: Path) -> None:
     assert found["model"] == MODEL
 
 
+def test_a_search_can_be_bounded(run: Run, bundle: Path) -> None:
+    """A search that meets its bound says so, to people too."""
+    ask = ("predict", "--history", "the", "--max-expansions", "1", "--max-suggestions", "100")
+    assert run(*ask, "--json", "--model", bundle).document["exact"] is False
+    assert "a bound was hit" in run(*ask, "--model", bundle).out
+
+
 def test_scores_have_their_fixed_shape(run: Run, bundle: Path) -> None:
     """Candidates in the order given, verbatim, with posteriors that sum to one."""
     texts = ["Recognise  speech", "wreck a nice beach", "", "-5 ﬁne"]
@@ -205,6 +212,7 @@ def test_a_card_is_shown_to_people(run: Run, bundle: Path, tmp_path: Path) -> No
         (["score", "--input", "x.jsonl", "--", "a"], "--input brings its own"),
         (["evaluate"], "name one of --text"),
         (["evaluate", "--own-questions", "--text", "x"], "name one of --text"),
+        (["evaluate", "--own-questions", "--no-punctuation"], "goes with --text"),
         (["predict", "--server", "localhost:1"], "--model or --server, not both"),
         (["predict", "--colour", "blue"], "--colour"),
     ],

@@ -242,6 +242,16 @@ def test_a_device_that_is_not_there_is_named(
         open_model(float_bundle, Runtime("tpu"))
 
 
+@pytest.mark.filterwarnings("ignore:Specified provider")
+def test_a_device_that_does_not_start_is_not_replaced_in_silence(
+    float_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """onnxruntime would go on with the CPU; a server that says cuda must not."""
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider"])
+    with pytest.raises(InvalidConfiguration, match="cannot start CUDAExecutionProvider"):
+        open_model(float_bundle, Runtime("cuda"))
+
+
 def test_versions_are_found_in_the_order_of_their_numbers(bundle: Path, tmp_path: Path) -> None:
     """At a model's folder, one above it, or at the version itself; 10 comes after 9."""
     for place in ("en/10", "en/9", "de/1"):

@@ -48,6 +48,8 @@ def evaluate(
     """
     if sum(map(bool, (text, question_file, own_questions, pairs))) != 1:
         raise click.UsageError("name one of --text, --questions, --own-questions and --pairs")
+    if no_punctuation and not text:
+        raise click.UsageError("--no-punctuation goes with --text")
     with asked_model(model, server) as asked:
         if text:
             found = asdict(perplexity.evaluate_file(asked, text, not no_punctuation))

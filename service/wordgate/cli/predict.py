@@ -9,6 +9,7 @@ from rich.table import Table
 
 from wordgate.cli.asking import asked_model, json_option, model_document, model_options
 from wordgate.core.prediction import DEFAULT_MAX_SUGGESTIONS, MAX_SUGGESTIONS, Query
+from wordgate.core.search import DEFAULT_MAX_EXPANSIONS
 from wordgate.engine.answers import PredictionAnswer
 
 
@@ -23,6 +24,12 @@ from wordgate.engine.answers import PredictionAnswer
 )
 @click.option("--allow-punctuation", is_flag=True, help="Suggest marks and symbols too.")
 @click.option("--min-probability", default=0.0, help="Leave less likely words out; 0 to 1.")
+@click.option(
+    "--max-expansions",
+    default=DEFAULT_MAX_EXPANSIONS,
+    show_default=True,
+    help="Rows of the output layer that the search may ask for; more where it was not exact.",
+)
 @model_options
 @json_option
 def predict(
@@ -31,6 +38,7 @@ def predict(
     max_suggestions: int,
     allow_punctuation: bool,
     min_probability: float,
+    max_expansions: int,
     model: Path | None,
     server: str | None,
     as_json: bool,
@@ -41,7 +49,9 @@ def predict(
     wordgate predict --history "the clouds are in the"
     wordgate predict --history "See you" --prefix to
     """
-    query = Query(history, prefix, max_suggestions, allow_punctuation, min_probability)
+    query = Query(
+        history, prefix, max_suggestions, allow_punctuation, min_probability, max_expansions
+    )
     with asked_model(model, server) as asked:
         answer = asked.ask_predict(query).result()
     if as_json:

@@ -215,12 +215,15 @@ class _SessionOpener:
 
     def open(self, graph: str) -> onnxruntime.InferenceSession:
         try:
-            return onnxruntime.InferenceSession(
+            session = onnxruntime.InferenceSession(
                 str(self._path / f"{graph}.onnx"), self._options, providers=[self._provider]
             )
         except Exception as error:  # noqa: BLE001  onnxruntime has no common error of its own
             problem = f"{graph}.onnx cannot be loaded: {error}"
             raise InvalidBundle(self._path, "content", problem) from None
+        if self._provider not in session.get_providers():  # it falls back to the CPU in silence
+            raise InvalidConfiguration("device", f"onnxruntime cannot start {self._provider} here")
+        return session
 
 
 def _check_size(path: Path, graph: str, values: Sequence[Any], name: str, size: int) -> None:

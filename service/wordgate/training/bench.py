@@ -17,7 +17,7 @@ from wordgate.training.network import Network, Sizes
 from wordgate.training.optimiser import Optimiser, Schedule
 
 ZIPF_EXPONENT = 1.05
-"""2,000 of 16,000 pieces cover 82 % of the text, 6,000 cover 93 %."""
+"""2,000 of 16,000 pieces cover 84 % of what is drawn, 6,000 cover 92 %."""
 
 
 class PlainModel(nn.Module):

@@ -40,10 +40,11 @@ class _PrecisionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Precision.V
     """Not stated; no server answers this."""
     PRECISION_INT8: _Precision.ValueType  # 1
     """8-bit integer matrix products, exact sums. Results are the same bits on one machine type,
-    whatever else is being served, and equal to 1e-4 in log-probability across processors.
+    whatever else is being served. On another one the bundle's own questions are answered to 1e-3
+    in log-probability, or it is not served.
     """
     PRECISION_FLOAT32: _Precision.ValueType  # 2
-    """32-bit floating point. Results are equal to 1e-4 in log-probability."""
+    """32-bit floating point. Results depend on their company in the last bits."""
 
 class Precision(_Precision, metaclass=_PrecisionEnumTypeWrapper):
     """How a model's numbers are held and computed."""
@@ -52,10 +53,11 @@ PRECISION_UNSPECIFIED: Precision.ValueType  # 0
 """Not stated; no server answers this."""
 PRECISION_INT8: Precision.ValueType  # 1
 """8-bit integer matrix products, exact sums. Results are the same bits on one machine type,
-whatever else is being served, and equal to 1e-4 in log-probability across processors.
+whatever else is being served. On another one the bundle's own questions are answered to 1e-3
+in log-probability, or it is not served.
 """
 PRECISION_FLOAT32: Precision.ValueType  # 2
-"""32-bit floating point. Results are equal to 1e-4 in log-probability."""
+"""32-bit floating point. Results depend on their company in the last bits."""
 Global___Precision: _TypeAlias = Precision  # noqa: Y015
 
 @_typing.final
