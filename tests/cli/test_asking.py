@@ -176,6 +176,16 @@ def test_people_get_tables(run: Run, bundle: Path, tmp_path: Path) -> None:
     assert "word_perplexity" in run("evaluate", "--text", file, "--model", bundle).out
 
 
+def test_brackets_are_shown_as_they_are(run: Run, bundle: Path, tmp_path: Path) -> None:
+    """What a person wrote is no markup of a table."""
+    assert "[/b] [red]x" in run("score", "--model", bundle, "--", "[/b] [red]x").out
+    questions, pairs = tmp_path / "q.tsv", tmp_path / "p.tsv"
+    questions.write_text("[/b] [red]the\tzzqqzzqq\tsea\n")
+    assert "[/b] [red]the" in run("evaluate", "--questions", questions, "--model", bundle).out
+    pairs.write_text("type\tcontext\tgood\tbad\n[/b]\tthe\tsea\tsky\n")
+    assert "[/b]" in run("evaluate", "--pairs", pairs, "--model", bundle).out
+
+
 def test_models_are_listed_inspected_and_verified(run: Run, bundle: Path, tmp_path: Path) -> None:
     """The shapes of `models list`, `inspect` and `verify`; a folder means its newest version."""
     shutil.copytree(bundle, tmp_path / "tiny" / "9")

@@ -8,7 +8,7 @@ from click.testing import CliRunner, Result
 from tests.training.small_run import SENTENCES, write_recipe
 
 from wordgate.cli.train import train
-from wordgate.errors import WordgateError
+from wordgate.errors import TrainingStopped, WordgateError
 from wordgate.training import checkpoint as checkpoints
 from wordgate.training import recipe as recipes
 
@@ -47,10 +47,46 @@ def test_a_recipe_takes_its_text_from_another_folder(
     missing = _train(recipe, "--max-minutes", "0")
     assert missing.exit_code == 1
     assert "nowhere/sentences.txt: does not exist" in str(missing.exception)
-    stop: list[str | Path] = ["--max-minutes", "0", "--run-directory", tmp_path / "run"]
-    assert _train(recipe, *stop, "--text-folder", SENTENCES.parent).exit_code == 0
+    run = tmp_path / "my run"
+    stop: list[str | Path] = ["--max-minutes", "0", "--run-directory", run]
+    stopped = _train(recipe, *stop, "--text-folder", SENTENCES.parent)
+    assert stopped.exit_code == 0
+    options = f"--run-directory '{run}' --text-folder {SENTENCES.parent}"
+    assert f"go on with: wordgate train {recipe} {options}\n" in stopped.output
     monkeypatch.setenv("WORDGATE_TEXT_FOLDER", str(SENTENCES.parent))
     assert _train(recipe, *stop, "--fresh").exit_code == 0
+
+
+def test_a_finished_training_says_how_it_is_published(tmp_path: Path) -> None:
+    """With the folders that `export` would not find by itself."""
+    short = [("steps = 150", "steps = 1"), ("warmup_steps = 20", "warmup_steps = 0")]
+    recipe = write_recipe(tmp_path, *short, ("decay_steps = 50", "decay_steps = 0"))
+    said = _train(recipe, "--text-folder", SENTENCES.parent).output
+    saved = "runs/small/checkpoints/step-00000001.safetensors"
+    options = f"--folder {tmp_path} --text-folder {SENTENCES.parent}"
+    assert f"next: wordgate export {saved} {options}\n" in said
+    usual = write_recipe(Path("models/small"), *short, ("decay_steps = 50", "decay_steps = 0"))
+    assert f"next: wordgate export {saved}\n" in _train(usual).output
+
+
+def test_text_that_is_none_is_told_before_a_recipe_is_written(tmp_path: Path) -> None:
+    """Else the recipe for nothing would be kept when the file has been filled."""
+    empty = tmp_path / "empty.txt"
+    empty.write_text("\n \n")
+    refused = _train("--text", empty, "--name", "mine")
+    assert isinstance(refused.exception, TrainingStopped)
+    assert f"there is no text in {empty}" in str(refused.exception)
+    assert not Path("models").exists()
+
+
+def test_a_training_that_cannot_be_published_says_so_first(tmp_path: Path) -> None:
+    """Without held-out text nothing is measured, and export refuses: told before hours are lost."""
+    recipe = write_recipe(tmp_path, ("held_out_share = 0.05", "held_out_share = 0.0"))
+    stopped = _train(recipe, "--max-minutes", "0")
+    assert stopped.exit_code == 0
+    assert "no passage is held out (text.held_out_share is 0)" in stopped.output
+    measured = write_recipe(tmp_path)
+    assert "held out (" not in _train(measured, "--max-minutes", "0", "--fresh").output
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,10 @@ def test_pairs_are_read_from_json_lines_and_tables(tmp_path: Path) -> None:
     record = json.dumps(BLIMP | {"note": "a\u2028b"}, ensure_ascii=False)
     separated.write_text(f"{record}\r\n\n")
     assert read(separated) == read(plain)
+    odd = tmp_path / "o.tsv"
+    long = "x" * 200_000
+    odd.write_bytes(f"sentence_good\tsentence_bad\n\na\rb\t{long}\textra\n".encode())
+    assert read(odd) == [Pair("all", "a\rb", long)]
     nameless = tmp_path / "c.tsv"
     nameless.write_text("sentence_good\tsentence_bad\na\tb\n")
     assert read(nameless) == [Pair("all", "a", "b")]
@@ -42,7 +46,11 @@ def test_pairs_are_read_from_json_lines_and_tables(tmp_path: Path) -> None:
         ("c.jsonl", b"[1]\n", 1),
         ("d.jsonl", b"3\n", 1),
         ("e.jsonl", b'{"sentence_good": "a", "sentence_bad": 3}\n', 1),
+        ("f.jsonl", b'{"sentence_good": ' + b"1" * 5000 + b"}\n", 1),
+        ("g.jsonl", b"\n", None),
         ("a.tsv", b"type\tgood\nx\ty\n", 2),
+        ("e.tsv", b"context\tgood\tbad\n", None),
+        ("f.tsv", b"", None),
         ("b.tsv", b"context\tgood\tbad\nx\ty\n", 2),
         ("c.jsonl.xz", b"not packed", 1),
         ("d.tsv", b"\xff", 1),
@@ -51,7 +59,7 @@ def test_pairs_are_read_from_json_lines_and_tables(tmp_path: Path) -> None:
 def test_what_is_wrong_is_named_with_its_line(
     tmp_path: Path, name: str, content: bytes, line: int | None
 ) -> None:
-    """A broken line, a missing column, a file that is no text."""
+    """A broken line, a missing column, a file that is no text or holds no pair."""
     (tmp_path / name).write_bytes(content)
     with pytest.raises(InvalidFile) as refused:
         evaluate(MODEL, read(tmp_path / name))

@@ -54,6 +54,12 @@ def test_invisible_lines_are_no_text(line: str) -> None:
         evaluate(GivenAnswers({}, {}), [line])
 
 
+def test_a_boundless_surprise_is_a_great_number() -> None:
+    """A word that the model holds for all but impossible breaks nothing."""
+    found = evaluate(GivenAnswers({"x": -9000.0}, {}), ["x"])
+    assert found.token_perplexity == found.word_perplexity == pytest.approx(math.exp(700))
+
+
 def test_only_marks_have_no_hits() -> None:
     """A text of punctuation has a perplexity and no share of hits."""
     found = evaluate(GivenAnswers(LOG_PROBS, {}), [". ,"])

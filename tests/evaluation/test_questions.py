@@ -35,13 +35,29 @@ def test_a_file_has_comments_and_empty_lines() -> None:
     assert questions.parse(document, Path("q.tsv")) == [Question("the sun is", "up", "down")]
 
 
-def test_a_line_with_too_few_columns_is_named(tmp_path: Path) -> None:
-    """File and line are in the message."""
+@pytest.mark.parametrize("line", ["only\ttwo", "no good\t \tbad", "no bad\tgood\t"])
+def test_a_line_with_too_few_columns_is_named(tmp_path: Path, line: str) -> None:
+    """File and line are in the message; no word at all would be certain, and always right."""
     file = tmp_path / "q.tsv"
-    file.write_text("a\tb\tc\n\nonly\ttwo\n")
+    file.write_text(f"a\tb\tc\n\n{line}\n")
     with pytest.raises(InvalidFile, match=r"q\.tsv:3: needs a context") as refused:
         questions.read(file)
     assert refused.value.line == 3
+
+
+def test_a_file_without_questions_is_refused(tmp_path: Path) -> None:
+    """Nought of nought is no figure."""
+    file = tmp_path / "q.tsv"
+    file.write_text("# only a comment\n")
+    with pytest.raises(InvalidFile, match="holds no questions"):
+        questions.read(file)
+
+
+def test_a_good_word_is_looked_for_in_normal_form() -> None:
+    """However it is written, it is among the likeliest when the model suggests it."""
+    model = GivenAnswers({}, {"in": ["Paris", "London"]})
+    [answered] = questions.ask(model, [Question("I live in", "London", "Table")])
+    assert (answered.rank, answered.in_top) == (1, True)
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe"])

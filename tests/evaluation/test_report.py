@@ -41,6 +41,8 @@ def test_packed_text_is_measured_under_its_own_name(bundle: Path, tmp_path: Path
         ("mails.docx", b"x", "is none of .txt, .tsv, .jsonl"),
         ("mails", b"x", "is none of"),
         ("mails.txt", b"a\n\xff\n", ":2: is not UTF-8"),
+        ("mails.txt", b"\n...\n", "holds no word"),
+        ("pairs.tsv", b"", "holds no pairs"),
         ("pairs.tsv", b"type\nx\n", ":2: has neither"),
     ],
 )
@@ -54,6 +56,26 @@ def test_files_are_checked_before_a_bundle_is_made(
     with pytest.raises(InvalidFile, match=problem) as refused:
         check_files([file])
     assert refused.value.path == file
+
+
+def test_no_figure_replaces_another(bundle: Path, tmp_path: Path) -> None:
+    """Two texts of one name are refused; a text and pairs of one name are not."""
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "mails.txt").write_text("the sun\n")
+    (tmp_path / "a" / "mails.tsv").write_text("type\tcontext\tgood\tbad\nx\tthe\tsea\tsun\n")
+    check_files([tmp_path / "a"])
+    found = measure_bundle(bundle, [tmp_path / "a"])
+    assert found.keys() >= {"mails.word_perplexity", "mails.accuracy", "mails.x"}
+    with pytest.raises(InvalidFile, match=r"b/mails\.txt: its figures would .*a/mails\.txt"):
+        check_files([tmp_path / "a", tmp_path / "b"])
+
+
+def test_a_folder_with_nothing_to_measure_is_refused(tmp_path: Path) -> None:
+    """Its name may be wrong; nothing is left out in silence."""
+    (tmp_path / "notes.md").write_text("# notes\n")
+    with pytest.raises(InvalidFile, match=r"holds no file in \.txt"):
+        check_files([tmp_path])
 
 
 def test_a_line_that_is_too_long_is_named(bundle: Path, tmp_path: Path) -> None:

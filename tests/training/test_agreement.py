@@ -63,6 +63,18 @@ def test_every_piece_is_asked_before_it_is_read() -> None:
     assert served_log_probs(model, passages) == expected
 
 
+def test_long_passages_count_with_their_beginning(network: Network) -> None:
+    """Of 256 pieces or more the first 256, and no `<eos>`, which does not come there."""
+    model = FakeModel.random(LEVELS, 3)
+    pieces = np.random.default_rng(4).integers(1, LEVELS.vocabulary, 300)
+    for length, asked in ((255, 256), (256, 256), (257, 256), (300, 256)):
+        sequence = [0, *pieces[:length].tolist(), 0][: asked + 1]
+        expected = [model.log_prob(a, b) for a, b in itertools.pairwise(sequence)]
+        assert served_log_probs(model, [pieces[:length]]) == expected
+        assert len(trained_log_probs(network, [pieces[:length]])) == asked
+    assert sequence[-1] != 0
+
+
 def test_figures_of_a_comparison() -> None:
     """The largest difference, both perplexities, and their ratio."""
     found = compare([-1.0, -3.0], [-1.5, -2.0])
@@ -71,6 +83,11 @@ def test_figures_of_a_comparison() -> None:
     assert found.reference_token_perplexity == pytest.approx(math.exp(1.75))
     assert found.perplexity_ratio == pytest.approx(math.exp(0.25))
     assert found.pieces == 2
+
+
+def test_a_boundless_surprise_is_a_great_number() -> None:
+    """A network that holds its text for all but impossible is refused with figures, not a trace."""
+    assert compare([-9000.0], [-1.0]).perplexity_ratio > 1e300
 
 
 def test_a_difference_that_is_no_number_is_not_small() -> None:

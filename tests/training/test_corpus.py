@@ -51,6 +51,8 @@ def test_a_byte_order_mark_is_no_text(tmp_path: Path) -> None:
         ("a.txt", b"good\nbad \xff byte\n", 2, "not UTF-8: byte 0xff at byte 5"),
         ("a.jsonl", b'{"text": "x"}\n{"text": \n', 2, "not JSON"),
         ("a.jsonl", b'{"text": "x"}\n{"txt": "x"}\n', 2, '"text"'),
+        ("a.jsonl", b'{"text": ' + b"1" * 5000 + b"}\n", 1, "not JSON"),
+        ("a.jsonl", b"[" * 100_000 + b"\n", 1, "not JSON"),
         ("a.jsonl", b"[1]\n", 1, '"text"'),
         ("a.jsonl", b'{"text": 3}\n', 1, '"text"'),
         ("a.jsonl", b'{"text": "\\ud800"}\n', 1, "surrogate"),

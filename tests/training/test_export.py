@@ -116,6 +116,7 @@ def test_weights_go_along_when_asked(trained: Path, folder: Path) -> None:
     assert [name for name, entry in manifest.files.items() if entry.optional] == [
         "weights.safetensors"
     ]
+    assert (place / "weights.safetensors").stat().st_mode & 0o777 == 0o644
     (place / "weights.safetensors").unlink()
     bundles.load(place)
     assert "weights.safetensors" not in bundles.read_manifest(_publish(trained, folder)).files
@@ -179,6 +180,17 @@ def test_nothing_to_check_on_is_no_ground_to_publish(trained: Path, folder: Path
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(checkpoints, "load", lambda path: saved)
         _refused(trained, folder, "no held-out text")
+
+
+def test_all_that_is_reported_goes_one_way(
+    trained: Path, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Text that must be cut again is told like the rest, not on standard output."""
+    said: list[str] = []
+    settings = Settings((trained / "checkpoint").resolve(), folder, tmp_path / "cache")
+    publish(settings, _measured, said.append)
+    assert "cutting sentences.txt into pieces" in said
+    assert capsys.readouterr().out == ""
 
 
 def test_a_failed_measurement_leaves_nothing_behind(trained: Path, folder: Path) -> None:

@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import save_file
 from tests.training.small_run import start_elsewhere, train_here, write_recipe
 
+from wordgate.engine.manifest import SCHEMA_VERSION, Manifest, NetworkSizes, SmokeCase
 from wordgate.errors import InvalidFile, InvalidRecipe, TrainingStopped
 from wordgate.training import checkpoint as checkpoints
 from wordgate.training import journal
@@ -206,6 +207,22 @@ def _publish(outcome: Outcome, version: Path) -> Path:
     (version / "tokenizer.json").write_text(saved.tokenizer, encoding="utf-8")
     weights = {name: value.to(torch.bfloat16) for name, value in saved.weights.items()}
     save_file(weights, version / "weights.safetensors")
+    size, width = weights["embedding"].shape
+    manifest = Manifest(
+        schema_version=SCHEMA_VERSION,
+        name="small",
+        version=1,
+        precision="int8",
+        language="en",
+        created="2026-11-01",
+        network=NetworkSizes(vocabulary=size, layers=2, width=width, cuts=(400, size)),
+        files={},
+        training={},
+        figures={},
+        text=(),
+        smoke=(SmokeCase(history="", text="", log_prob=-1.0),),
+    )
+    (version / "bundle.json").write_text(manifest.model_dump_json(), encoding="utf-8")
     return version
 
 
@@ -236,6 +253,12 @@ def test_a_version_that_does_not_fit_is_refused(whole: Outcome, tmp_path: Path) 
         train_here(
             write_recipe(tmp_path, begin, ("= 700", "= 900"), ("400, 700", "400, 900")),
             tmp_path / "run",
+        )
+    size = len(json.loads((version / "tokenizer.json").read_text())["model"]["vocab"])
+    begin_there = (begin, ("= 700", f"= {size}"))
+    with pytest.raises(InvalidRecipe, match=rf"network.cuts: \[300, {size}\], but .* \[400"):
+        train_here(
+            write_recipe(tmp_path, *begin_there, ("400, 700", f"300, {size}")), tmp_path / "run"
         )
     with pytest.raises(InvalidRecipe, match=r"network: .* in init_from"):
         train_here(write_recipe(tmp_path, begin, ("width = 32", "width = 48")), tmp_path / "run")

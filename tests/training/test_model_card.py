@@ -56,6 +56,21 @@ def test_all_licences_stand_in_it(manifest: Manifest, recipe: Recipe) -> None:
     assert "2 files are under share-alike or copyleft licences (wiki.txt, code.txt)" in card
 
 
+def test_what_people_wrote_stays_in_its_cell(manifest: Manifest, recipe: Recipe) -> None:
+    """A bar or a new line in an origin does not break the table."""
+    odd = TextSource(name="a|b.txt", origin="one\ntwo | three", licence="CC0")
+    card = model_card.write(manifest.model_copy(update={"text": (odd,)}), recipe)
+    assert "| a\\|b.txt | 1 | one two \\| three | CC0 |" in card
+
+
+def test_what_is_not_known_has_no_row(manifest: Manifest, recipe: Recipe) -> None:
+    """A training that began from nothing does not name what it began from."""
+    for begun, shown in ((None, False), ("models/en/1", True)):
+        training = {"steps": 3, "init_from": begun}
+        card = model_card.write(manifest.model_copy(update={"training": training}), recipe)
+        assert ("init_from" in card) == shown
+
+
 def test_free_text_needs_no_warning(manifest: Manifest, recipe: Recipe) -> None:
     """Without share-alike text nothing is said of it."""
     free = manifest.model_copy(update={"text": manifest.text[2:]})

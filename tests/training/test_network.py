@@ -150,3 +150,12 @@ def test_embeddings_are_equally_long_at_any_width(width: int) -> None:
     """Else a narrow network reads values too small to tell pieces apart, and learns late."""
     lengths = made(Sizes(4000, 1, width, (4000,))).embedding.norm(dim=1)
     assert 1.9 < float(lengths.mean().detach()) < 2.1
+
+
+def test_what_is_dropped_is_drawn_where_the_generator_is() -> None:
+    """A training that goes on on another device finds its generator's state fit, and draws on."""
+    generator = torch.Generator().manual_seed(9)
+    before = generator.get_state()
+    values = torch.ones(3, 2, 4, device="meta")
+    assert locked_dropout(values, 0.5, generator).device.type == "meta"
+    assert not torch.equal(generator.get_state(), before)

@@ -67,6 +67,8 @@ def test_a_recipe_is_read(tmp_path: Path) -> None:
         ("cuts = [600, 1000]", 'output = "ful"', "network.output", "'two-level' or 'full'"),
         ("steps = 1000", "steps = 1000\ndecay_steps = 501", "training", "exceed steps"),
         ("steps = 1000", "steps = 1000\nminimum_learning_rate = 1", "training", "higher"),
+        ("steps = 1000", f"steps = 1000\nseed = {1 << 63}", "training.seed", "less than"),
+        ("steps = 1000", "steps = 1000\nthreads = 99999", "training.threads", "less than"),
         ("steps = 1000", "steps = 1000\nrestart_share = 1", "training.restart_share", "less than"),
         ("vocabulary = 1000", "vocabulary = 100", "tokenizer.vocabulary", "513"),
         ('name = "small"', 'name = "../x"', "name", "match"),
@@ -143,6 +145,30 @@ def test_the_shipped_recipe_names_every_origin() -> None:
     assert all(file.origin and file.licence for file in recipe.text.files)
     assert not Path(tomllib.loads(path.read_text())["text"]["folder"]).is_absolute()
     assert all(place.is_file() for place in recipes.exclude_paths(recipe, path))
+
+
+def test_a_drafted_recipe_holds_out_enough(tmp_path: Path) -> None:
+    """Some fifty passages, but a tenth of little text at most, and a hundredth at least."""
+    path = tmp_path / "recipe.toml"
+    for passages, share in ((1, 0.1), (100, 0.1), (1000, 0.05), (100_000, 0.01)):
+        text = tmp_path / f"{passages}.txt"
+        text.write_text("Some words.\n" * passages)
+        path.unlink(missing_ok=True)
+        draft(path, "mine", [text])
+        assert recipes.load(path).text.held_out_share == share
+
+
+def test_a_drafted_recipe_names_files_and_not_ones_home(tmp_path: Path) -> None:
+    """What stands in a published card: a file's name, below the folder that all have in common."""
+    files = [tmp_path / "home/texts/a.txt", tmp_path / "home/texts/more/b.txt"]
+    for file in files:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("Some words.\n")
+    path = tmp_path / "work/models/mine/recipe.toml"
+    draft(path, "mine", files)
+    recipe = recipes.load(path)
+    assert [file.path for file in recipe.text.files] == ["a.txt", "more/b.txt"]
+    assert [place.resolve() for place in recipes.text_paths(recipe, path)] == files
 
 
 @pytest.mark.parametrize("name", ["caf\u00e9 \U0001f642.txt", "a\x7fb.txt", 'q"\\\t.txt'])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from wordgate.cli.asking import asked_model, json_option, model_options
@@ -82,10 +83,10 @@ def _table(found: dict[str, object]) -> Table:
     for name, value in found.items():
         if isinstance(value, dict):
             for key, part in value.items():
-                table.add_row(f"  {key}", _shown(part))
+                table.add_row(escape(f"  {key}"), _shown(part))
         elif isinstance(value, list):
             for part in value:
-                table.add_row(f"  {name}", str(part))
+                table.add_row(f"  {name}", escape(str(part)))
         else:
             table.add_row(name, _shown(value))
     return table

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from wordgate.cli.asking import asked_model, json_option, model_document, model_options
@@ -84,6 +85,8 @@ def _table(answer: PredictionAnswer) -> Table:
     table.add_column("log-probability", justify="right")
     for suggestion in answer.suggestions:
         table.add_row(
-            suggestion.text, f"{suggestion.probability:.2%}", f"{suggestion.log_prob:.4f}"
+            escape(suggestion.text),
+            f"{suggestion.probability:.2%}",
+            f"{suggestion.log_prob:.4f}",
         )
     return table

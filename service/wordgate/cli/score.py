@@ -9,12 +9,14 @@ from typing import Any
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from wordgate.cli.asking import asked_model, json_option, model_document, model_options
 from wordgate.engine.answers import Asked, ScoreAnswer
 from wordgate.errors import InvalidFile, InvalidInput
 from wordgate.evaluation.in_flight import in_order
+from wordgate.evaluation.lines import parse_json
 
 
 @dataclass(frozen=True)
@@ -104,11 +106,7 @@ def _read(path: Path) -> Iterator[_Request]:
 
 def _request(path: Path, number: int, line: str) -> _Request:
     try:
-        record: Any = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise InvalidFile(path, f"is not JSON: {error.msg}", number) from None
-    try:
-        return _checked(record)
+        return _checked(parse_json(path, number, line))
     except InvalidInput as error:
         raise InvalidFile(path, str(error), number) from None
 
@@ -138,7 +136,7 @@ def _table(answer: ScoreAnswer) -> Table:
         table.add_column(heading, justify="right")
     for candidate in answer.candidates:
         table.add_row(
-            candidate.text,
+            escape(candidate.text),
             f"{candidate.log_prob:.4f}",
             f"{candidate.posterior:.2%}",
             str(candidate.word_count),

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -89,7 +90,7 @@ def train(
     text_folder = None if text_files else text_folder
     settings = Settings(folder, cache_directory, text_folder, max_minutes, fresh=not resume)
     outcome = run(path, settings)
-    _tell(outcome, path)
+    _tell(outcome, path, run_directory, text_folder)
 
 
 def _recipe_path(
@@ -120,11 +121,26 @@ def _recipe_path(
     return path
 
 
-def _tell(outcome: "Outcome", path: Path) -> None:
+def _tell(
+    outcome: "Outcome", path: Path, run_directory: Path | None, text_folder: Path | None
+) -> None:
+    """How it ended, and the command that comes next, with the folders that this one was told."""
+    text = _option("--text-folder", text_folder)
     click.echo(f"{outcome.reason} after step {outcome.step}: {outcome.checkpoint}")
     if outcome.held_out:
         click.echo(f"held out: perplexity {outcome.held_out['word_perplexity']:.2f} a word")
     if outcome.reason == "finished":
-        click.echo(f"next: wordgate export {outcome.checkpoint}")
+        is_usual = path.parent.parent == Path("models")
+        folder = _option("--folder", None if is_usual else path.parent)
+        click.echo(f"next: {_command('export', outcome.checkpoint, *folder, *text)}")
     else:
-        click.echo(f"go on with: wordgate train {path}")
+        run = _option("--run-directory", run_directory)
+        click.echo(f"go on with: {_command('train', path, *run, *text)}")
+
+
+def _option(name: str, value: Path | None) -> list[str]:
+    return [] if value is None else [name, str(value)]
+
+
+def _command(name: str, *arguments: str | Path) -> str:
+    return shlex.join(["wordgate", name, *map(str, arguments)])

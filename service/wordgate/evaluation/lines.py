@@ -5,11 +5,12 @@ line feed and nowhere else: other separators of Unicode are characters of it.
 """
 
 import gzip
+import json
 import lzma
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from wordgate.errors import InvalidFile
 
@@ -47,6 +48,17 @@ def file_format(path: Path) -> str:
 def uncompressed(path: Path) -> Path:
     """The file's name without the ending of its compression."""
     return path.with_suffix("") if path.suffix in COMPRESSIONS else path
+
+
+def parse_json(path: Path, number: int, line: str) -> Any:
+    """What a line of JSON says. Raises `InvalidFile` with the line for anything else."""
+    try:
+        return json.loads(line)
+    except json.JSONDecodeError as error:
+        raise InvalidFile(path, f"is not JSON: {error.msg}", number) from None
+    except (ValueError, RecursionError):
+        # Numbers of thousands of digits, thousands of brackets.
+        raise InvalidFile(path, "is not JSON that can be read here", number) from None
 
 
 def _open(path: Path) -> IO[bytes]:

@@ -4,10 +4,8 @@ Knows files of pairs and how a model is asked. Sentences are compared by their w
 log-probability, `<eos>` included, as in BLiMP (Warstadt et al. 2020, arXiv 1912.00582).
 """
 
-import csv
-import json
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +14,7 @@ from typing import Any
 from wordgate.engine.answers import Asked, ScoreAnswer
 from wordgate.errors import InvalidFile
 from wordgate.evaluation.in_flight import in_order
-from wordgate.evaluation.lines import file_format, read_lines
+from wordgate.evaluation.lines import file_format, parse_json, read_lines
 
 
 @dataclass(frozen=True)
@@ -41,11 +39,15 @@ def read(path: Path) -> list[Pair]:
     """Pairs from a .jsonl (BLiMP's fields) or a .tsv with a header, plain, .gz or .xz.
 
     Columns: `sentence_good` and `sentence_bad`, or `context`, `good` and `bad`; the group stands
-    in `linguistics_term`, `type` or `tag`. Raises `InvalidFile` with the line.
+    in `linguistics_term`, `type` or `tag`. Raises `InvalidFile` with the line, or when there is no
+    pair at all.
     """
-    lines = [line for _, line in read_lines(path)]
+    lines = read_lines(path)
     records = _json_records(path, lines) if file_format(path) == ".jsonl" else _table(lines)
-    return [_pair(path, number, record) for number, record in records]
+    found = [_pair(path, number, record) for number, record in records]
+    if not found:
+        raise InvalidFile(path, "holds no pairs")
+    return found
 
 
 def evaluate(asked: Asked, pairs: Sequence[Pair]) -> PairsResult:
@@ -63,20 +65,22 @@ def evaluate(asked: Asked, pairs: Sequence[Pair]) -> PairsResult:
     return PairsResult(sum(everyone) / max(len(everyone), 1), groups, len(everyone))
 
 
-def _json_records(path: Path, lines: list[str]) -> Iterator[tuple[int, Any]]:
-    for number, line in enumerate(lines, 1):
+def _json_records(path: Path, lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, Any]]:
+    for number, line in lines:
+        if line.strip():
+            yield number, parse_json(path, number, line)
+
+
+def _table(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, dict[str, str]]]:
+    header: list[str] = []
+    for number, line in lines:
         if not line.strip():
             continue
-        try:
-            yield number, json.loads(line)
-        except json.JSONDecodeError as error:
-            raise InvalidFile(path, f"is not JSON: {error.msg}", number) from None
-
-
-def _table(lines: list[str]) -> Iterator[tuple[int, Any]]:
-    reader = csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
-    for record in reader:
-        yield reader.line_num, record
+        columns = line.split("\t")
+        if header:
+            yield number, dict(zip(header, columns, strict=False))
+        else:
+            header = columns
 
 
 def _pair(path: Path, number: int, record: Any) -> Pair:

@@ -18,6 +18,8 @@ from wordgate.evaluation.in_flight import in_order
 from wordgate.evaluation.lines import read_lines
 
 TOP = 3
+_MOST_SURPRISE = 700.0
+"""Nats a word, beyond which a perplexity is a number that no program can hold."""
 
 
 @dataclass(frozen=True)
@@ -65,13 +67,17 @@ def evaluate(
     hits = list(_hits(asked, [text for _, text in texts]))
     counted = max(len(hits), 1)
     return Perplexity(
-        word_perplexity=math.exp(-log_prob / word_count),
-        token_perplexity=math.exp(-log_prob / token_count),
+        word_perplexity=_perplexity(log_prob, word_count),
+        token_perplexity=_perplexity(log_prob, token_count),
         top1=sum(rank == 0 for rank in hits) / counted,
         top3=sum(rank is not None for rank in hits) / counted,
         words=word_count,
         tokens=token_count,
     )
+
+
+def _perplexity(log_prob: float, count: int) -> float:
+    return math.exp(min(-log_prob / count, _MOST_SURPRISE))
 
 
 def _text(line: str, keep_punctuation: bool) -> str:

@@ -32,7 +32,10 @@ class Question:
 
 @dataclass(frozen=True)
 class Answered:
-    """A question with what the model thinks: log-probabilities, and its own likeliest words."""
+    """A question with what the model thinks: log-probabilities, and its own likeliest words.
+
+    `likeliest` are in normal form.
+    """
 
     question: Question
     good_log_prob: float
@@ -47,12 +50,17 @@ class Answered:
     @property
     def rank(self) -> int | None:
         """Place of the good word among the model's likeliest three, from 0, or None."""
-        return self.likeliest.index(self.question.good) if self.in_top else None
+        return self.likeliest.index(self._good) if self.in_top else None
 
     @property
     def in_top(self) -> bool:
         """Whether the good word is among the model's likeliest three."""
-        return self.question.good in self.likeliest
+        return self._good in self.likeliest
+
+    @property
+    def _good(self) -> str:
+        """The good word in normal form, as the likeliest are."""
+        return normalise(self.question.good)
 
 
 def own_questions() -> list[Question]:
@@ -62,7 +70,7 @@ def own_questions() -> list[Question]:
 
 
 def read(path: Path) -> list[Question]:
-    """The questions of a file. Raises `InvalidFile` with the line."""
+    """The questions of a file. Raises `InvalidFile` with the line, or when there is none."""
     return _parse(read_lines(path), path)
 
 
@@ -76,11 +84,13 @@ def _parse(lines: Iterable[tuple[int, str]], path: Path) -> list[Question]:
     for number, line in lines:
         if line.strip() and not line.startswith("#"):
             columns = line.split("\t")
-            if len(columns) < 3:
+            if len(columns) < 3 or not columns[1].strip() or not columns[2].strip():
                 raise InvalidFile(
                     path, "needs a context, a good and a bad word, tabs between", number
                 )
             found.append(Question(*columns[:3]))
+    if not found:
+        raise InvalidFile(path, "holds no questions")
     return found
 
 

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from wordgate.core import words
+from wordgate.core.text import normalise
 from wordgate.engine.answers import Asked
 from wordgate.engine.local_model import LocalModel
 from wordgate.errors import InvalidFile
@@ -15,6 +17,7 @@ from wordgate.evaluation.lines import COMPRESSIONS, file_format, read_lines, unc
 
 _TEXT = ".txt"
 _PAIRS = (".tsv", ".jsonl")
+_ENDINGS = f"{', '.join((_TEXT, *_PAIRS))}, plain or with {' or '.join(COMPRESSIONS)}"
 
 
 def measure_bundle(bundle: Path, files: Sequence[Path]) -> dict[str, float]:
@@ -34,26 +37,47 @@ def measure_bundle(bundle: Path, files: Sequence[Path]) -> dict[str, float]:
 
 
 def check_files(files: Sequence[Path]) -> None:
-    """Read all that `measure_bundle` would measure on. Raises `InvalidFile` with the line."""
+    """Read all that `measure_bundle` would measure on.
+
+    Raises `InvalidFile` with the line, for a file without words or pairs, and for two files whose
+    figures would have the same names.
+    """
+    seen: dict[tuple[str, bool], Path] = {}
     for file in _expanded(files):
+        other = seen.setdefault((uncompressed(file).stem, _is_text(file)), file)
+        if other is not file:
+            problem = f"its figures would have the names of {other}'s; rename one"
+            raise InvalidFile(file, problem)
         if _is_text(file):
-            for _ in read_lines(file):
-                pass
+            _check_text(file)
         else:
             minimal_pairs.read(file)
+
+
+def _check_text(file: Path) -> None:
+    has_words = False
+    for _, line in read_lines(file):
+        has_words = has_words or _has_words(line)
+    if not has_words:
+        raise InvalidFile(file, "holds no word to measure on")
+
+
+def _has_words(line: str) -> bool:
+    return not all(map(words.is_punctuation, words.split(normalise(line))))
 
 
 def _expanded(files: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for file in files:
         if file.is_dir():
-            found += [inner for inner in sorted(file.iterdir()) if _can_measure(inner)]
+            inside = [inner for inner in sorted(file.iterdir()) if _can_measure(inner)]
+            if not inside:
+                raise InvalidFile(file, f"holds no file in {_ENDINGS}")
+            found += inside
         elif not file.exists():
             raise InvalidFile(file, "does not exist")
         elif not _can_measure(file):
-            endings = ", ".join((_TEXT, *_PAIRS))
-            packed = " or ".join(COMPRESSIONS)
-            raise InvalidFile(file, f"is none of {endings}, plain or with {packed}")
+            raise InvalidFile(file, f"is none of {_ENDINGS}")
         else:
             found.append(file)
     return found

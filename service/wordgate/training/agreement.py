@@ -1,7 +1,8 @@
 """Do the published graphs say what the trained network says?
 
 Knows a torch network, an onnxruntime model and passages of pieces; does not know files. Every
-passage is read from the zero state, `<eos>` first and last.
+passage is read from the zero state, `<eos>` first; of a long one its first 256 pieces, of a whole
+one `<eos>` after them too.
 """
 
 import math
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from wordgate.core.asks import Advance, Asks, Model, State, TargetLogProbs, drive
 from wordgate.core.pieces import EOS
+from wordgate.training.measuring import MAX_PIECES
 from wordgate.training.network import Network
 
 Passage = NDArray[np.int64]
@@ -40,14 +42,14 @@ def compare(found: Sequence[float], reference: Sequence[float]) -> Agreement:
     differences = np.abs(np.array(found) - np.array(reference))
     return Agreement(
         largest_difference=float(differences.max()),
-        token_perplexity=math.exp(-math.fsum(found) / len(found)),
-        reference_token_perplexity=math.exp(-math.fsum(reference) / len(reference)),
+        token_perplexity=_perplexity(found),
+        reference_token_perplexity=_perplexity(reference),
         pieces=len(found),
     )
 
 
 def served_log_probs(model: Model, passages: Sequence[Passage]) -> list[float]:
-    """What a model answers for every piece of the passages and their `<eos>`, in order."""
+    """What a model answers for every piece that is read of the passages, in order."""
     found: list[float] = []
     for first in range(0, len(passages), _TOGETHER):
         found += drive(_read_along(model.start, passages[first : first + _TOGETHER]), model)
@@ -60,15 +62,24 @@ def trained_log_probs(network: Network, passages: Sequence[Passage]) -> list[flo
     network.eval()
     found: list[float] = []
     for passage in passages:
-        whole = torch.from_numpy(np.concatenate([[EOS], passage, [EOS]]))
-        top, _ = network(whole[:-1, None], network.start(1))
-        found += network.log_probs(top[:, 0], whole[1:]).tolist()
+        line = torch.from_numpy(_line(passage))
+        top, _ = network(line[:-1, None], network.start(1))
+        found += network.log_probs(top[:, 0], line[1:]).tolist()
     return found
+
+
+def _perplexity(log_probs: Sequence[float]) -> float:
+    return math.exp(min(-math.fsum(log_probs) / len(log_probs), 700))
+
+
+def _line(passage: Passage) -> Passage:
+    """`<eos>` and what is asked for after it, as many pieces as are measured while training."""
+    return np.concatenate([[EOS], passage, [EOS]])[: MAX_PIECES + 1]
 
 
 def _read_along(start: State, passages: Sequence[Passage]) -> Asks[list[float]]:
     """Read passages side by side, asking for each piece before it is read."""
-    sequences = [[EOS, *passage.tolist(), EOS] for passage in passages]
+    sequences = [_line(passage).tolist() for passage in passages]
     states: list[State] = [start] * len(sequences)
     found: list[list[float]] = [[] for _ in sequences]
     for place in range(max(map(len, sequences)) - 1):

@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from wordgate.core.pieces import Pieces
+from wordgate.engine import bundle as bundles
 from wordgate.errors import InvalidRecipe, TrainingStopped
 from wordgate.training import recipe as recipes
 from wordgate.training.checkpoint import Checkpoint
@@ -80,7 +81,7 @@ def read_version(
     """Pieces and weights of the published version in `folder`, to begin from.
 
     Raises `InvalidRecipe` (for the recipe at `path`) when it was published without weights, or
-    the recipe describes a network of another shape.
+    the recipe describes a network of another shape; `InvalidBundle` when it is no version.
     """
     for name in ("tokenizer.json", "weights.safetensors"):
         if not (folder / name).is_file():
@@ -91,8 +92,20 @@ def read_version(
     except (OSError, SafetensorError) as error:
         raise InvalidRecipe(path, "init_from", f"{folder}: {error}") from error
     pieces = Pieces.from_json((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    _refuse_other_pieces(recipe, path, pieces, bundles.read_manifest(folder).network.cuts)
     _refuse_other_shapes(recipe, path, pieces, weights)
     return pieces, {name: value.float() for name, value in weights.items()}
+
+
+def _refuse_other_pieces(recipe: Recipe, path: Path, pieces: Pieces, cuts: tuple[int, ...]) -> None:
+    """Another vocabulary, or one that is cut elsewhere: its weights would have another meaning."""
+    if recipe.tokenizer.vocabulary != pieces.size:
+        problem = f"{recipe.tokenizer.vocabulary}, but init_from has {pieces.size} pieces"
+        raise InvalidRecipe(path, "tokenizer.vocabulary", problem)
+    wanted = sizes_of(recipe, pieces).cuts
+    if wanted != cuts:
+        problem = f"{list(wanted)}, but init_from was trained with {list(cuts)}"
+        raise InvalidRecipe(path, "network.cuts", problem)
 
 
 def _refuse_other_shapes(
@@ -100,9 +113,6 @@ def _refuse_other_shapes(
 ) -> None:
     from wordgate.training.network import Network
 
-    if recipe.tokenizer.vocabulary != pieces.size:
-        problem = f"{recipe.tokenizer.vocabulary}, but init_from has {pieces.size} pieces"
-        raise InvalidRecipe(path, "tokenizer.vocabulary", problem)
     with torch.device("meta"):
         network = Network(sizes_of(recipe, pieces))
     for name, parameter in network.named_parameters():

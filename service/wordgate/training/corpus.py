@@ -6,7 +6,6 @@ what becomes of a passage.
 
 import contextlib
 import hashlib
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,10 +49,7 @@ def content_hash(path: Path) -> str:
 def _field(path: Path, number: int, line: str) -> str:
     if not line.strip():
         return ""
-    try:
-        value = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise InvalidFile(path, f"is not JSON: {error.msg}", number) from None
+    value = lines.parse_json(path, number, line)
     text = value.get("text") if isinstance(value, dict) else None
     if not isinstance(text, str):
         raise InvalidFile(path, 'is not an object with a string "text"', number)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from wordgate.errors import InvalidFile, InvalidRecipe
+from wordgate.errors import InvalidFile, InvalidRecipe, TrainingStopped
 from wordgate.training import corpus
 from wordgate.training import recipe as recipes
 
@@ -18,6 +18,8 @@ _BYTES_A_PIECE = 4.6
 _BATCH, _LENGTH = 40, 35
 _ENOUGH_PIECES = 20_000_000
 _MAX_READINGS = 10
+_HELD_OUT_PASSAGES = 50
+"""Fewer say little; of little text, a tenth is held out at most."""
 
 
 @dataclass(frozen=True)
@@ -29,18 +31,22 @@ class _Plan:
     width: int
     dropout: float
     steps: int
+    held_out_share: float
 
 
 def draft(path: Path, name: str, files: Sequence[Path]) -> None:
     """Write a recipe for `files` to `path`, unless it is there already.
 
-    Raises `InvalidRecipe` when there is one for other files, or the name is none for a model.
+    Raises `InvalidRecipe` when there is one for other files, or the name is none for a model,
+    `TrainingStopped` when there is no text in the files.
     """
     if path.exists():
         _refuse_other_files(path, files)
         return
-    pieces = sum(_size_bytes(file) for file in files) / _BYTES_A_PIECE
-    document = _document(path, name, files, _plan(pieces))
+    size_bytes, passages = _amount(files)
+    if not passages:
+        raise TrainingStopped(f"there is no text in {', '.join(map(str, files))}")
+    document = _document(path, name, files, _plan(size_bytes / _BYTES_A_PIECE, passages))
     recipes.parse(tomllib.loads(document), path)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(document, encoding="utf-8")
@@ -56,23 +62,30 @@ def _refuse_other_files(path: Path, files: Sequence[Path]) -> None:
         )
 
 
-def _size_bytes(path: Path) -> int:
-    return sum(len(passage.encode()) + 1 for passage in corpus.read_passages(path))
+def _amount(files: Sequence[Path]) -> tuple[int, int]:
+    """Bytes and passages."""
+    size_bytes = passages = 0
+    for file in files:
+        for passage in corpus.read_passages(file):
+            size_bytes += len(passage.encode()) + 1
+            passages += 1
+    return size_bytes, passages
 
 
-def _plan(pieces: float) -> _Plan:
+def _plan(pieces: float, passages: int) -> _Plan:
+    held_out = round(min(max(_HELD_OUT_PASSAGES / passages, 0.01), 0.1), 3)
     readings = min(max(_ENOUGH_PIECES / max(pieces, 1), 1), _MAX_READINGS)
     steps = max(round(pieces * readings / (_BATCH * _LENGTH)), 100)
     dropout = 0.0 if readings <= 1 else 0.2
     if pieces < 300_000:
-        return _Plan(2000, (1000, 2000), 256, dropout, steps)
+        return _Plan(2000, (1000, 2000), 256, dropout, steps, held_out)
     if pieces < 3_000_000:
-        return _Plan(8000, (2000, 8000), 512, dropout, steps)
-    return _Plan(16000, (2000, 6000, 16000), 512, dropout, steps)
+        return _Plan(8000, (2000, 8000), 512, dropout, steps, held_out)
+    return _Plan(16000, (2000, 6000, 16000), 512, dropout, steps, held_out)
 
 
 def _place(file: Path, folder: Path) -> str:
-    """Where a file lies, relative to a folder, as text."""
+    """Where a file or folder lies, relative to a folder, as text."""
     place = os.path.relpath(file.resolve(), folder.resolve())
     try:
         place.encode("utf-8")
@@ -87,7 +100,8 @@ def _quoted(text: str) -> str:
 
 
 def _document(path: Path, name: str, files: Sequence[Path], plan: _Plan) -> str:
-    places = [_place(file, path.parent) for file in files]
+    common = Path(os.path.commonpath([file.resolve().parent for file in files]))
+    places = [_place(file, common) for file in files]
     listed = "".join(
         f'\n[[text.files]]\npath = {_quoted(place)}\nweight = 1.0\norigin = ""\nlicence = ""\n'
         for place in places
@@ -96,11 +110,12 @@ def _document(path: Path, name: str, files: Sequence[Path], plan: _Plan) -> str:
 # How the model {name} is trained: wordgate train {path}
 
 name = {_quoted(name)}
+language = "en"                    # of the text, as BCP 47 writes it
 
 [text]
-folder = "."                       # of the files below, relative to this recipe
+folder = {_quoted(_place(common, path.parent)):<25} # of the files below, relative to this recipe
 unpunctuated_share = 0.15          # of the passages: read without punctuation, as speech comes
-held_out_share = 0.01              # of the passages: set apart for measuring
+held_out_share = {plan.held_out_share:<17} # of the passages: set apart for measuring
 exclude = []                       # files of phrases that no passage may hold
 {listed}
 [tokenizer]

@@ -47,6 +47,7 @@ from wordgate.training.checkpoint import Checkpoint
 from wordgate.training.network import Network
 from wordgate.training.recipe import Recipe
 from wordgate.training.run import rules_of, sources_of
+from wordgate.training.token_cache import Report
 from wordgate.training.trainer import sizes_of
 
 FLOAT_TOLERANCE = 1e-4
@@ -99,7 +100,7 @@ class _Material:
     figures: dict[str, float]
 
 
-def publish(settings: Settings, measure: Measure, report: Callable[[str], None] = print) -> Path:
+def publish(settings: Settings, measure: Measure, report: Report = print) -> Path:
     """Write the next version of a model and return its folder.
 
     Raises `ExportRefused` when float32 onnxruntime differs from PyTorch by more than 1e-4 in the
@@ -137,7 +138,7 @@ def next_version(folder: Path) -> int:
     return max(found, default=0) + 1
 
 
-def _gather(settings: Settings, report: Callable[[str], None]) -> _Material:
+def _gather(settings: Settings, report: Report) -> _Material:
     saved = checkpoints.load(settings.checkpoint)
     path = settings.folder / "recipe.toml"
     recipe = as_told_now(recipes.parse(saved.recipe, path), recipes.load(path))
@@ -148,7 +149,7 @@ def _gather(settings: Settings, report: Callable[[str], None]) -> _Material:
     levels = Levels(sizes.cuts)
     weights = arrays(network, levels)
     report("comparing with PyTorch on held-out text")
-    passages = _held_out(settings, recipe, path, pieces)
+    passages = _held_out(settings, recipe, path, pieces, report)
     figures = _check(settings, recipe, weights, network, passages)
     return _Material(saved, recipe, levels, weights, figures)
 
@@ -204,9 +205,12 @@ def arrays(network: Network, levels: Levels) -> graphs.Weights:
     )
 
 
-def _held_out(settings: Settings, recipe: Recipe, path: Path, pieces: Pieces) -> list[Passage]:
+def _held_out(
+    settings: Settings, recipe: Recipe, path: Path, pieces: Pieces, report: Report
+) -> list[Passage]:
     sources = sources_of(recipe, path, settings.text_folder)
-    text = token_cache.tokenise(sources, rules_of(recipe, path), pieces, settings.cache)
+    rules = rules_of(recipe, path)
+    text = token_cache.tokenise(sources, rules, pieces, settings.cache, report)
     passages = measuring.choose(
         text.held_out, [source.weight for source in sources], CHECKED_PIECES
     )
@@ -282,6 +286,7 @@ def _write_files(settings: Settings, material: _Material, draft: Path) -> None:
     if settings.with_weights:
         halves = {name: value.bfloat16() for name, value in material.saved.weights.items()}
         save_file(halves, draft / bundles.WEIGHTS_FILE)
+        (draft / bundles.WEIGHTS_FILE).chmod(0o644)
 
 
 def _words(settings: Settings, recipe: Recipe) -> str:

@@ -17,7 +17,8 @@ from wordgate.training.token_cache import PieceFile
 
 FIRST_WORDS = 5
 _ROWS = 64
-_MAX_PIECES = 256
+MAX_PIECES = 256
+"""Pieces of a passage that count, `<eos>` among them."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def choose(
         for index in range(len(file)):
             if quota <= 0:
                 break
-            chosen.append(file.passage(index)[: _MAX_PIECES + 1])
+            chosen.append(file.passage(index)[: MAX_PIECES + 1])
             quota -= len(chosen[-1])
     return sorted(chosen, key=len)
 
@@ -95,5 +96,5 @@ def _log_probs(
         hidden, _ = network(tokens[:-1], network.start(len(rows)))
         flat = network.log_probs(hidden.flatten(0, 1), targets.flatten())
     found = flat.view(targets.shape).double().cpu().numpy()
-    counted = [min(len(row) + 1, _MAX_PIECES) for row in rows]
+    counted = [min(len(row) + 1, MAX_PIECES) for row in rows]
     return [found[:count, index] for index, count in enumerate(counted)]

@@ -207,11 +207,13 @@ class _TiedRows(torch.autograd.Function):
 def locked_dropout(values: Tensor, share: float, generator: torch.Generator | None) -> Tensor:
     """Drop `share` of [batch, width], the same ones at all times of `values` [time, batch, width].
 
-    The kept values grow by 1 / (1 - share). Gal & Ghahramani 2016, "A theoretically grounded
+    The kept values grow by 1 / (1 - share). Drawn where the generator is, so that a training that
+    goes on on another device draws the same. Gal & Ghahramani 2016, "A theoretically grounded
     application of dropout in recurrent neural networks".
     """
     if not share:
         return values
     shape = (1, *values.shape[1:])
-    mask = torch.rand(shape, generator=generator, device=values.device) >= share
-    return values * (mask.to(values.dtype) / (1 - share))
+    device = values.device if generator is None else generator.device
+    mask = torch.rand(shape, generator=generator, device=device) >= share
+    return values * (mask.to(values.device, values.dtype) / (1 - share))

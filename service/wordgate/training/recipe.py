@@ -120,8 +120,8 @@ class Training(Section):
     precision: Literal["bfloat16", "float32"] = "bfloat16"
     """Of the matrix products; weights and sums are float32."""
     device: Literal["cpu", "cuda"] = "cpu"
-    seed: Annotated[int, Field(ge=0)] = 1
-    threads: Annotated[int, Field(ge=0)] = 2
+    seed: Annotated[int, Field(ge=0, lt=1 << 63)] = 1
+    threads: Annotated[int, Field(ge=0, le=1024)] = 2
     """Threads of a step; 0 takes all processors. Another number gives other last bits."""
     checkpoint_minutes: Positive = 5.0
     evaluate_every: Count = 1000

@@ -42,14 +42,24 @@ def train(path: Path, settings: Settings) -> Outcome:
     """Train by the recipe at `path`, from the run's last checkpoint or from the beginning."""
     recipe = recipes.load(path)
     _prepare_torch(recipe)
-    saved = _last_checkpoint(recipe, settings)
-    step = saved.step if saved else 0
-    with _locked(settings.folder), Progress(recipe.training.steps, step) as progress:
-        trainer = _make_trainer(recipe, path, settings, saved, progress.say)
-        _furnish(path, settings, trainer)
-        held_out = saved.about["held_out"] if saved else {}
-        progress.say(f"{'going on after' if saved else 'beginning at'} step {step}")
-        return Loop(trainer, settings.folder, progress, held_out).run(settings.max_minutes)
+    with _locked(settings.folder):
+        saved = _last_checkpoint(recipe, settings)
+        step = saved.step if saved else 0
+        with Progress(recipe.training.steps, step) as progress:
+            trainer = _make_trainer(recipe, path, settings, saved, progress.say)
+            _furnish(path, settings, trainer)
+            _announce(recipe, trainer, progress)
+            held_out = saved.about["held_out"] if saved else {}
+            return Loop(trainer, settings.folder, progress, held_out).run(settings.max_minutes)
+
+
+def _announce(recipe: Recipe, trainer: Trainer, progress: Progress) -> None:
+    if not trainer.can_measure:
+        progress.say(
+            f"no passage is held out (text.held_out_share is {recipe.text.held_out_share:g}): "
+            "nothing will be measured, and wordgate export will refuse to publish"
+        )
+    progress.say(f"{'going on after' if trainer.step else 'beginning at'} step {trainer.step}")
 
 
 @contextmanager

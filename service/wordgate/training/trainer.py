@@ -54,7 +54,7 @@ class Trainer:
         self.optimiser = Optimiser(
             self.network.parameters(), schedule_of(plan), plan.weight_decay, plan.clip_norm
         )
-        self._dropout = torch.Generator(plan.device).manual_seed(plan.seed)
+        self._dropout = torch.Generator().manual_seed(plan.seed)
         self._sampler = Sampler(
             text.train, weights, plan.batch, plan.length, plan.restart_share, plan.seed
         )
