@@ -31,13 +31,17 @@ def until(condition: Callable[[], Any], what: str) -> Any:
 
 
 class RunningServer:
-    """`wordgate serve` in a process of its own; `address` and `http` once it serves."""
+    """`wordgate serve` in a process of its own; `address` and `http` once it serves.
 
-    def __init__(self, model: Path, *options: str) -> None:
+    Without a `model` it serves the shipped one; `python` is the installation that runs it.
+    """
+
+    def __init__(self, model: Path | None, *options: str, python: str = sys.executable) -> None:
         given = {"--listen": "127.0.0.1:0", "--metrics-listen": "127.0.0.1:0"}
         given |= dict(zip(options[::2], options[1::2], strict=True))
+        given |= {"--model": str(model)} if model else {}
         flat = [word for pair in given.items() for word in pair]
-        command = [sys.executable, "-m", "wordgate.cli.main", "serve", "--model", str(model)]
+        command = [python, "-m", "wordgate.cli.main", "serve"]
         environment = {k: v for k, v in os.environ.items() if not k.startswith("WORDGATE_")}
         self.process = subprocess.Popen(
             [*command, *flat, "--log-format", "json"],
@@ -105,9 +109,11 @@ class RunningServer:
 
 
 @contextmanager
-def serving(model: Path, *options: str) -> Iterator[RunningServer]:
+def serving(
+    model: Path | None, *options: str, python: str = sys.executable
+) -> Iterator[RunningServer]:
     """A server that is ready; killed at the end if it still runs."""
-    server = RunningServer(model, *options)
+    server = RunningServer(model, *options, python=python)
     try:
         server.wait_until_serving()
         yield server

@@ -10,8 +10,10 @@ import venv
 import zipfile
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
+from tests.running import serving
 
 ROOT = Path(__file__).parents[1]
 NEEDED_TO_BUILD = ["pyproject.toml", "hatch_build.py", "README.md", "LICENSE", "NOTICE"]
@@ -78,22 +80,36 @@ def test_the_wheel_holds_the_model_but_not_its_weights(tmp_path: Path) -> None:
 
 @pytest.mark.long
 @pytest.mark.skipif(not list(ROOT.glob("models/en/*/bundle.json")), reason="no model published")
-def test_an_installation_without_extras_predicts_without_torch(tmp_path: Path) -> None:
+def test_an_installation_without_extras_serves_and_evaluates(tmp_path: Path) -> None:
     """The wheel alone brings a model and works at once; torch and onnx are not there."""
-    build_wheel(ROOT, tmp_path)
-    [wheel] = tmp_path.glob("*.whl")
-    venv.create(tmp_path / "venv", with_pip=True)
-    programs = tmp_path / "venv" / "bin"
-    python = str(programs / "python")
-    install = ["-m", "pip", "install", "--quiet", "--constraint", str(ROOT / "constraints.txt")]
-    subprocess.run([python, *install, str(wheel)], check=True)
+    python = install_wheel(tmp_path)
     for absent in ("torch", "onnx"):
         find = f"import importlib.util as u; raise SystemExit(u.find_spec('{absent}') is not None)"
         subprocess.run([python, "-c", find], check=True)
-    question = ["--history", "the clouds are in the", "--json"]
-    predict = [str(programs / "wordgate"), "predict", *question]
+    answers = ask(python, tmp_path, "evaluate", "--own-questions")
+    assert answers["questions"] == 50
+    assert answers["right"] > 25
+    predict = ("predict", "--history", "the clouds are in the")
+    here = ask(python, tmp_path, *predict)
+    assert len(here["suggestions"]) == 5
+    with serving(None, python=python) as server:
+        assert ask(python, tmp_path, *predict, "--server", server.address) == here
+
+
+def install_wheel(folder: Path) -> str:
+    """The Python of an environment that has the wheel, and what it needs, and nothing more."""
+    build_wheel(ROOT, folder)
+    [wheel] = folder.glob("*.whl")
+    venv.create(folder / "venv", with_pip=True)
+    python = str(folder / "venv" / "bin" / "python")
+    install = ["-m", "pip", "install", "--quiet", "--constraint", str(ROOT / "constraints.txt")]
+    subprocess.run([python, *install, str(wheel)], check=True)
+    return python
+
+
+def ask(python: str, folder: Path, *arguments: str) -> Any:
+    """What a command prints as JSON, run by its installed name, away from the repository."""
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    answer = subprocess.run(
-        predict, check=True, capture_output=True, cwd=tmp_path, env=environment
-    ).stdout
-    assert len(json.loads(answer)["suggestions"]) == 5
+    command = [str(Path(python).with_name("wordgate")), *arguments, "--json"]
+    found = subprocess.run(command, check=True, capture_output=True, cwd=folder, env=environment)
+    return json.loads(found.stdout)
