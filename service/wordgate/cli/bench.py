@@ -1,7 +1,6 @@
 """`wordgate bench`: measure speed on this machine, as JSON or for people."""
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from rich.table import Table
 
 from wordgate.cli.asking import json_option
 from wordgate.errors import WordgateError
+from wordgate.training.waiting import wait_briefly
 
 
 @click.group()
@@ -30,8 +30,7 @@ _COUNT = click.IntRange(min=1)
 @json_option
 def train(batch: int, length: int, threads: int, repetitions: int, as_json: bool) -> None:
     """The training step against a plain PyTorch loop with a full softmax, pieces a second."""
-    # Threads that spin while they wait make a step slower beside any other load.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    wait_briefly()
     try:
         from wordgate.training import bench as training_bench
     except ModuleNotFoundError as error:

@@ -1,6 +1,5 @@
 """`wordgate train`: train a network by a recipe, or by one written for given text files."""
 
-import os
 import re
 import shlex
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from wordgate.errors import WordgateError
+from wordgate.training.waiting import wait_briefly
 
 if TYPE_CHECKING:
     from wordgate.training.loop import Outcome
@@ -73,8 +73,7 @@ def train(
     stopped or killed goes on from its last checkpoint and ends with the same weights.
     """
     path = _recipe_path(recipe, text_files, more_text_files, name)
-    # Threads that spin while they wait make a step ten times slower beside any other load.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    wait_briefly()
     try:
         from wordgate.training import recipe as recipes
         from wordgate.training.run import Settings

@@ -1,0 +1,24 @@
+"""What torch's threads are told before torch is there."""
+
+import os
+
+import pytest
+
+from wordgate.training.waiting import wait_briefly
+
+
+@pytest.mark.parametrize(
+    ("told", "spins"),
+    [({}, "1000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "active"}, None)],
+)
+def test_threads_wait_briefly_unless_told(
+    monkeypatch: pytest.MonkeyPatch, told: dict[str, str], spins: str | None
+) -> None:
+    """Whoever has set either variable knows their machine."""
+    for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    wait_briefly()
+    assert os.environ.get("GOMP_SPINCOUNT") == spins
