@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from wordgate.core.asks import Advance, Ask, LevelRows, Row, State, TargetLogProbs
 from wordgate.core.levels import Levels
+from wordgate.engine.exact_sums import EXACT_SUMS_OPTION, are_exact
 from wordgate.engine.manifest import NetworkSizes, Precision
 from wordgate.errors import InvalidBundle, InvalidConfiguration
 
@@ -210,7 +211,8 @@ class _SessionOpener:
         options.enable_mem_pattern = False
         options.log_severity_level = 3
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.add_session_config_entry("session.x64quantprecision", "1")
+        if precision == "int8" and not are_exact():
+            options.add_session_config_entry(EXACT_SUMS_OPTION, "1")
         self._options = options
 
     def open(self, graph: str) -> onnxruntime.InferenceSession:

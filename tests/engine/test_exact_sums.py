@@ -1,0 +1,77 @@
+"""The probe that decides how onnxruntime is to multiply, and what follows from it."""
+
+from pathlib import Path
+from typing import Any
+
+import onnx
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper
+
+from wordgate.engine import exact_sums, model
+from wordgate.engine.bundle import Bundle
+from wordgate.engine.model import NetworkModel
+
+
+def test_the_probe_is_the_graph_that_it_is_said_to_be() -> None:
+    """Its bytes are those of a constant of 127 multiplied by what is given."""
+    weight = helper.make_tensor("v", TensorProto.INT8, [1], [127])
+    graph = helper.make_graph(
+        [
+            helper.make_node("ConstantOfShape", ["shape"], ["b"], value=weight),
+            helper.make_node("MatMulInteger", ["a", "b"], ["sums"]),
+        ],
+        "probe",
+        [helper.make_tensor_value_info("a", TensorProto.UINT8, ["rows", 256])],
+        [helper.make_tensor_value_info("sums", TensorProto.INT32, ["rows", 64])],
+        [helper.make_tensor("shape", TensorProto.INT64, [2], [256, 64])],
+    )
+    opsets = [helper.make_opsetid("", 21)]
+    assert onnx.load_from_string(exact_sums.PROBE) == helper.make_model(
+        graph, opset_imports=opsets, ir_version=10
+    )
+
+
+def test_sums_are_exact_with_the_option_everywhere() -> None:
+    """What is used where the processor is not exact by itself is exact."""
+    assert exact_sums.are_exact(with_option=True)
+
+
+def test_wrong_sums_are_noticed() -> None:
+    """One that saturates in 16 bits is not exact."""
+
+    class Saturating:
+        """Answers as a processor without VNNI does."""
+
+        def run(self, names: object, feed: dict[str, Any]) -> list[Any]:
+            pairs = min(2 * 255 * 127, 2**15 - 1)
+            return [pairs * (feed["a"][:, :64].astype(int) * 0 + 128)]
+
+    assert not exact_sums._is_exact(Saturating(), 4)
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_the_option_is_set_where_it_is_needed(
+    bundle: Path, loaded: Bundle, monkeypatch: pytest.MonkeyPatch, exact: bool
+) -> None:
+    """An int8 bundle is told to be precise only on a processor that would not be."""
+    told: list[str | None] = []
+    session = onnxruntime.InferenceSession
+
+    def open_session(path: str, options: Any, providers: list[str]) -> Any:
+        told.append(_entry(options))
+        return session(path, options, providers=providers)
+
+    monkeypatch.setattr(model, "are_exact", lambda: exact)
+    monkeypatch.setattr(onnxruntime, "InferenceSession", open_session)
+    manifest = loaded.manifest
+    NetworkModel(bundle, manifest.network, manifest.precision)
+    assert set(told) == ({None} if exact else {"1"})
+
+
+def _entry(options: Any) -> str | None:
+    try:
+        value: str = options.get_session_config_entry(exact_sums.EXACT_SUMS_OPTION)
+    except RuntimeError:
+        return None
+    return value
