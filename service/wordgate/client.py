@@ -91,9 +91,11 @@ class Client:
         """Nothing is sent yet: an address where nobody answers is found out by the first request.
 
         `address` is HOST:PORT. `model` is `NAME` or `NAME@VERSION`; empty asks the server's default
-        model. `timeout_seconds` is for each request; None waits for ever.
+        model. `timeout_seconds` is for each request; None waits for ever. Raises `InvalidInput`
+        for a name that is not Unicode.
         """
         self._address = address
+        refuse_surrogates(model, "model")
         self._model = model
         self._timeout = timeout_seconds
         self._channel = grpc.insecure_channel(address, options=_OPTIONS)
@@ -208,9 +210,11 @@ class AsyncClient:
         """Nothing is sent yet: an address where nobody answers is found out by the first request.
 
         `address` is HOST:PORT. `model` is `NAME` or `NAME@VERSION`; empty asks the server's default
-        model. `timeout_seconds` is for each request; None waits for ever.
+        model. `timeout_seconds` is for each request; None waits for ever. Raises `InvalidInput`
+        for a name that is not Unicode.
         """
         self._address = address
+        refuse_surrogates(model, "model")
         self._model = model
         self._timeout = timeout_seconds
         self._channel = grpc.aio.insecure_channel(address, options=_OPTIONS)

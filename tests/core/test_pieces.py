@@ -189,3 +189,13 @@ def test_continuations_are_the_pieces_by_which_a_prefix_may_be_reached(
     begins = prefix.startswith(written) and len(written) < len(prefix)
     expected = written.startswith(prefix) or (begins and not TRAINED.ends_word[piece])
     assert (piece in found) == expected
+
+
+def test_long_words_are_not_kept() -> None:
+    """What somebody sends to fill the memory is cut into pieces and forgotten."""
+    kept = TRAINED._kept_word.cache_info().currsize
+    for letter in "abcdefgh":
+        assert b"".join(TRAINED.bytes_of[p] for p in TRAINED.encode_word(letter * 33))
+    assert TRAINED._kept_word.cache_info().currsize == kept
+    TRAINED.encode_word("kept" * 8)
+    assert TRAINED._kept_word.cache_info().currsize == kept + 1

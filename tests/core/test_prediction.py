@@ -102,6 +102,14 @@ def test_of_a_beginning_longer_than_any_word_only_the_last_part_is_a_beginning()
     assert found == _predict("the sea " + "z" * 128, "c")
 
 
+@pytest.mark.parametrize("letters", ["z" * 128, "é" * 256, "z" * 127 + "9"])
+def test_a_word_that_cannot_grow_is_no_beginning(letters: str) -> None:
+    """The next word is looked for, not one that begins with 128 letters and has more."""
+    found = _predict("the sea", letters)
+    assert found.prefix == ""
+    assert found == _predict(f"the sea {letters} ")
+
+
 @pytest.mark.parametrize(
     ("options", "field"),
     [

@@ -183,6 +183,28 @@ def test_words_that_are_not_accepted_are_passed_over(case: Case, count: int) -> 
     assert found.words == [w for w in case.enumerate() if accepts(w.word)][:count]
 
 
+@pytest.mark.parametrize(
+    ("bound", "entries"), [("_LEAST_ENTRIES", 2000), ("_LAST_ENTRIES", 1)], ids=str
+)
+def test_a_search_that_finds_nothing_ends(
+    monkeypatch: pytest.MonkeyPatch, bound: str, entries: int
+) -> None:
+    """So many entries are looked at and no more, asking for rows or not; the answer says so."""
+    monkeypatch.setattr(searching, "_ENTRIES_A_ROW", 0)
+    monkeypatch.setattr(searching, bound, 30)
+    looked_at: list[str] = []
+
+    def accepts(word: str) -> bool:
+        looked_at.append(word)
+        return False
+
+    levels = Levels((100, TRAINED.size))
+    search = Search(5, accepts=accepts, max_expansions=entries)
+    found = drive(likeliest_words(TRAINED, levels, -1, search), FakeModel.random(levels, 3))
+    assert (found.words, found.exact) == ([], False)
+    assert 0 < len(looked_at) <= 30 + entries
+
+
 def test_a_prefix_that_nobody_can_write_ends_at_once() -> None:
     """Bytes that no piece begins with give nothing, exactly, for one row."""
     case = Case(FakeModel.random(Levels((5, PIECES.size)), 1), -1)

@@ -102,9 +102,10 @@ def test_a_begun_word_is_the_last_one(text: str) -> None:
     complete, unfinished = words.split_last(normal)
     assert complete + unfinished == normal
     if normal[-1:].isalnum():
-        start, _ = words.spans(normal)[-1]
-        assert unfinished.endswith(normal[start:])
-        assert unfinished
+        start, end = words.spans(normal)[-1]
+        can_grow = end - start < words.MAX_WORD_CHARACTERS
+        assert unfinished.endswith(normal[start:]) == can_grow
+        assert bool(unfinished) == can_grow
     if unfinished and len(unfinished) <= words.MAX_WORD_CHARACTERS:
         begun = unfinished.rstrip("'\u200c\u200d")
         assert begun in words.split(normal)

@@ -1,6 +1,7 @@
 """Bundles are verified before they are served, and what is wrong is named."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,9 @@ def test_a_folder_without_a_manifest_is_refused(tmp_path: Path, path: str) -> No
     assert _refusal(tmp_path / path).reason == "missing"
 
 
-@pytest.mark.parametrize("document", ["", "{", "[]", "null", "{}", '{"name": "en"}', "\x00\xff"])
+@pytest.mark.parametrize(
+    "document", ["", "{", "[]", "null", "{}", '{"name": "en"}', "\x00\xff", "[" * 99_999]
+)
 def test_a_manifest_that_is_none_is_refused(copy: Path, document: str) -> None:
     """Broken JSON, or JSON that says no schema version."""
     (copy / "bundle.json").write_text(document, "latin-1")
@@ -82,6 +85,8 @@ def test_a_newer_schema_is_refused(copy: Path, version: int) -> None:
     ("changes", "named"),
     [
         ({"schema_version": "1"}, "schema_version"),
+        ({"schema_version": -3}, "schema_version"),
+        ({"schema_version": True}, "schema_version"),
         ({"schema_version": None}, "schema_version"),
         ({"colour": "blue"}, "colour"),
         ({"precision": "int4"}, "precision"),
@@ -99,6 +104,14 @@ def test_a_manifest_with_a_wrong_key_names_it(
     refusal = _refusal(copy)
     assert refusal.reason == "manifest"
     assert f": {named}: " in str(refusal)
+
+
+def test_a_pipe_is_no_file(copy: Path) -> None:
+    """What could be waited for without end is not read."""
+    (copy / "step.onnx").unlink()
+    os.mkfifo(copy / "step.onnx")
+    refusal = _refusal(copy)
+    assert (refusal.reason, "step.onnx is no file" in str(refusal)) == ("content", True)
 
 
 @pytest.mark.parametrize(

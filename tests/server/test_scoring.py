@@ -58,6 +58,8 @@ BAD_REQUESTS = {
     "no candidates": (request_of(), "candidates"),
     "too many candidates": (request_of(*["a"] * 1001), "candidates"),
     "long candidate": (request_of("a", "b " * 4097), "candidates[1].text"),
+    "large candidate": (request_of("a" * 65_537), "candidates[0].text"),
+    "long model": (ScoreRequest(model="x" * 257, candidates=request_of("a").candidates), "model"),
     "long history": (request_of("a", history="a" * 65_537), "history"),
 }
 

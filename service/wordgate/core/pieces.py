@@ -24,6 +24,9 @@ from wordgate.core import words
 EOS = 0
 EOS_NAME = "<eos>"
 END_OF_WORD = "</w>"
+_MAX_KEPT_CHARACTERS = 32
+"""Longer words are cut into pieces each time anew: kept ones would take gigabytes."""
+
 _PRINTABLE = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
 
 
@@ -64,7 +67,7 @@ class Pieces:
         self.ends_word: NDArray[np.bool_] = np.array(ends)
         self._names = names
         self._inner_model = BPE(*_inner(tokenizer))
-        self.encode_word = lru_cache(maxsize=1 << 17)(self._encode_word)
+        self._kept_word = lru_cache(maxsize=1 << 16)(self._encode_word)
         self.adjacent = lru_cache(maxsize=1 << 17)(self._adjacent)
         self.continuations = lru_cache(maxsize=4096)(self._continuations)
 
@@ -140,8 +143,12 @@ class Pieces:
         numbers = sorted(range(1, self.size), key=lambda piece: self.bytes_of[piece])
         return [self.bytes_of[piece] for piece in numbers], numbers
 
+    def encode_word(self, word: str) -> tuple[int, ...]:
+        """The canonical pieces of one word in normal form; those of short words are kept."""
+        short = len(word) <= _MAX_KEPT_CHARACTERS
+        return self._kept_word(word) if short else self._encode_word(word)
+
     def _encode_word(self, word: str) -> tuple[int, ...]:
-        """The canonical pieces of one word in normal form."""
         return tuple(token.id for token in self._model.tokenize(byte_level(word)))
 
     def _adjacent(self, first: int, second: int) -> bool:

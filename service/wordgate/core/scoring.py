@@ -95,9 +95,12 @@ def posteriors(log_probs: Sequence[float]) -> list[float]:
 def _pieces(language: Language, text: str, index: int) -> tuple[list[int], int]:
     field = f"candidates[{index}].text"
     found = words.split(normalise(text, field))
-    pieces = [piece for word in found for piece in language.pieces.encode_word(word)]
-    if len(pieces) > MAX_CANDIDATE_PIECES:
-        raise InvalidInput(field, f"has {len(pieces)} pieces; the limit is {MAX_CANDIDATE_PIECES}")
+    pieces: list[int] = []
+    for word in found:
+        pieces.extend(language.pieces.encode_word(word))
+        if len(pieces) > MAX_CANDIDATE_PIECES:
+            at_least = f"{len(pieces)} pieces or more"
+            raise InvalidInput(field, f"has {at_least}; the limit is {MAX_CANDIDATE_PIECES}")
     return pieces, len(found)
 
 

@@ -25,6 +25,12 @@ DEFAULT_MAX_EXPANSIONS = 2000
 _TOGETHER = 8
 _WORTH_TOGETHER = 2.5
 _SORTED_FIRST = 64
+_LEAST_ENTRIES, _ENTRIES_A_ROW = 10_000, 20
+"""Entries of rows that a search looks at, in all: fewer than ten a row are usual."""
+
+_LAST_ENTRIES = 5000
+"""Entries that it looks at for words that are already there, when no row may be asked for."""
+
 _MAX_PIECES = 4 * MAX_WORD_CHARACTERS
 """No word has more: a piece has a byte or more, a character at most four."""
 
@@ -119,11 +125,21 @@ _Open = _Node | _Unasked | _Children | _Finished
 class _Frontier:
     """All that is open, the likeliest first; equal ones in the order in which they came."""
 
-    def __init__(self, pieces: Pieces, levels: Levels) -> None:
+    def __init__(self, pieces: Pieces, levels: Levels, entries: int) -> None:
         self._pieces = pieces
         self._levels = levels
         self._heap: list[tuple[float, int, _Open]] = []
         self._pushed = 0
+        self._entries_left = entries
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether as many entries were looked at as may be, so that there may be better ones."""
+        return self._entries_left <= 0
+
+    def limit_entries(self, most: int) -> None:
+        """Look at so many more entries at most."""
+        self._entries_left = min(self._entries_left, most)
 
     def push(self, log_prob: float, item: _Open) -> None:
         heapq.heappush(self._heap, (-log_prob, self._pushed, item))
@@ -131,10 +147,11 @@ class _Frontier:
 
     def pop(self) -> tuple[float, _Open] | None:
         """The best open item that is not a row of children: those are unfolded here."""
-        while self._heap:
+        while self._heap and not self.is_spent:
             negative, _, item = heapq.heappop(self._heap)
             if not isinstance(item, _Children):
                 return -negative, item
+            self._entries_left -= 1
             self._unfold(item)
         return None
 
@@ -192,17 +209,19 @@ def likeliest_words(pieces: Pieces, levels: Levels, start: State, search: Search
     """The `search.count` likeliest words after the state `start`, best first.
 
     Exact: every canonical piece sequence is considered; equal probabilities come in a fixed order.
-    Where `max_expansions` ends the search, the likeliest of the words found so far. Sequences that
+    Where `max_expansions` ends the search, the likeliest of the words found so far; so too where
+    it has looked at very many entries that make no words. Sequences that
     are not canonical, no valid UTF-8 or not one word are no words. A probability is the word's own
     after the history, not conditioned on the prefix.
     """
-    frontier = _Frontier(pieces, levels)
+    frontier = _Frontier(pieces, levels, _LEAST_ENTRIES + _ENTRIES_A_ROW * search.max_expansions)
     root = _Node((), 0.0, start, search.prefix)
     frontier.push(0.0, _Unasked(root, 0, 0.0))
     found = Found()
     while len(found.words) < search.count:
         best = frontier.pop()
         if best is None or best[0] < search.min_log_prob:
+            found.exact = found.exact and not frontier.is_spent
             break
         log_prob, item = best
         if isinstance(item, _Finished):
@@ -211,6 +230,7 @@ def likeliest_words(pieces: Pieces, levels: Levels, start: State, search: Search
                 found.words.append(FoundWord(word, log_prob))
         elif found.expansions >= search.max_expansions:
             found.exact = False  # goes on with what is known, without the rows it may not ask for
+            frontier.limit_entries(_LAST_ENTRIES)
         else:
             room = min(_TOGETHER, search.max_expansions - found.expansions)
             unasked = list(_companions(frontier, log_prob, item, search.count, room))

@@ -54,15 +54,16 @@ def split_last(normalised: str) -> tuple[str, str]:
 
     Text that ends in white space or in a mark has no word begun. An apostrophe after letters
     belongs to the word that it may become part of (`don'` may become `don't`). Of a word that is
-    too long, the parts that are cut off are complete.
+    too long, the parts that are cut off are complete, and so is one that cannot grow any more.
     """
     end = len(normalised) - normalised.endswith(_INNER)
     last = deque(_pattern().finditer(normalised, 0, end), maxlen=1)
     if not last or last[0].end() != end or not _is_letter(last[0].group()[0]):
         return normalised, ""
-    length = end - last[0].start()
-    start = end - length + (length - 1) // MAX_WORD_CHARACTERS * MAX_WORD_CHARACTERS
-    return normalised[:start], normalised[start:]
+    unfinished = (end - last[0].start()) % MAX_WORD_CHARACTERS
+    if not unfinished:
+        return normalised, ""
+    return normalised[: end - unfinished], normalised[end - unfinished :]
 
 
 def _cut(word: str) -> list[str]:

@@ -77,6 +77,8 @@ def verify_files(path: Path, manifest: Manifest) -> None:
             if entry.optional:
                 continue
             raise InvalidBundle(path, "missing_file", f"{name} is missing; copy the bundle again")
+        if not (path / name).is_file():
+            raise InvalidBundle(path, "content", f"{name} is no file; copy the bundle again")
         if file_sha256(path / name) != entry.sha256:
             problem = f"{name} is not the file that was published (sha256 differs)"
             raise InvalidBundle(path, "checksum", f"{problem}; copy the bundle again")
@@ -112,10 +114,10 @@ def _parse(path: Path, document: bytes) -> Manifest:
     try:
         values = json.loads(document)
         schema = values["schema_version"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         problem = f"{MANIFEST_FILE} is no JSON object with a schema_version"
         raise InvalidBundle(path, "manifest", problem) from None
-    if not isinstance(schema, int):
+    if not isinstance(schema, int) or isinstance(schema, bool) or schema < 1:
         problem = f"{MANIFEST_FILE}: schema_version: {schema!r} is no whole number"
         raise InvalidBundle(path, "manifest", problem)
     if schema > SCHEMA_VERSION:

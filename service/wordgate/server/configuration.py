@@ -50,14 +50,21 @@ class Configuration(BaseSettings):
         default=10.0, ge=0, le=3600, description="Time for requests under way after SIGTERM."
     )
     max_message_bytes: int = Field(
-        default=Limits().max_message_bytes, ge=1024, description="Greatest request message."
+        default=Limits().max_message_bytes,
+        ge=1024,
+        le=2**31 - 1,
+        description="Greatest request message.",
     )
     max_sessions: int = Field(
-        default=Limits().max_sessions, ge=0, description="Typing sessions open at once."
+        default=Limits().max_sessions,
+        ge=0,
+        le=2**31 - 1,
+        description="Typing sessions open at once.",
     )
     max_waiting_rows: int = Field(
         default=Limits().max_waiting_rows,
         ge=1,
+        le=2**31 - 1,
         description="Rows waiting for the model; above it requests are refused at once.",
     )
     log_format: Literal["text", "json"] = Field(

@@ -33,7 +33,9 @@ class Limits:
     max_candidate_pieces: int = _limit(
         scoring.MAX_CANDIDATE_PIECES, "pieces", "pieces of one candidate"
     )
+    max_candidate_bytes: int = _limit(64 * 1024, "bytes", "one candidate")
     max_session_text_bytes: int = _limit(64 * 1024, "bytes", "the text of a typing session")
+    max_model_bytes: int = _limit(256, "bytes", "`model`, the name of one")
     max_sessions: int = _limit(10_000, "sessions", "typing sessions open at once")
     max_waiting_rows: int = _limit(
         20_000,

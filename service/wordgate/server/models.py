@@ -34,7 +34,7 @@ class ModelServicer(models_pb2_grpc.ModelServiceServicer):
         context: ServicerContext[models_pb2.GetModelRequest, models_pb2.GetModelResponse],
     ) -> models_pb2.GetModelResponse:
         """One model."""
-        model = self._serving.models.get(request.model)
+        model = self._serving.model(request.model)
         return models_pb2.GetModelResponse(model=self._model(model), server=self._server)
 
     def _model(self, model: ServedModel) -> models_pb2.Model:

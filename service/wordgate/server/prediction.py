@@ -27,7 +27,7 @@ class PredictionServicer(prediction_pb2_grpc.PredictionServiceServicer):
     ) -> prediction_pb2.PredictResponse:
         """The likeliest next words."""
         limits = self._serving.limits
-        model = self._serving.models.get(request.model)
+        model = self._serving.model(request.model)
         check_bytes("history", request.history, limits.max_history_bytes)
         check_bytes("prefix", request.prefix, limits.max_prefix_bytes)
         asks = model.predict(query(request, request.history, request.prefix))

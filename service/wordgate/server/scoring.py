@@ -22,10 +22,12 @@ class ScoringServicer(scoring_pb2_grpc.ScoringServiceServicer):
     ) -> scoring_pb2.ScoreResponse:
         """The log-probability of each candidate."""
         limits = self._serving.limits
-        model = self._serving.models.get(request.model)
+        model = self._serving.model(request.model)
         check_bytes("history", request.history, limits.max_history_bytes)
         check_count("candidates", request.candidates, limits.max_candidates)
         candidates = [candidate.text for candidate in request.candidates]
+        for index, text in enumerate(candidates):
+            check_bytes(f"candidates[{index}].text", text, limits.max_candidate_bytes)
         count_eos = request.count_eos if request.HasField("count_eos") else True
         asks = model.score(request.history, candidates, count_eos)
         return score_response(await self._serving.start(model, asks, Urgency.BULK, context))

@@ -12,7 +12,7 @@ from wordgate.core.asks import Asks
 from wordgate.engine.engine_thread import EngineThread
 from wordgate.engine.scheduler import Urgency
 from wordgate.engine.served_model import ServedModel
-from wordgate.server.limits import Limits
+from wordgate.server.limits import Limits, check_bytes
 from wordgate.server.metrics import Metrics
 from wordgate.server.registry import Registry
 
@@ -39,6 +39,11 @@ class Serving:
     metrics: Metrics
     device: str
     draining: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def model(self, name: str) -> ServedModel:
+        """The model that a request names. Raises `InvalidInput` and `ModelNotFound`."""
+        check_bytes("model", name, self.limits.max_model_bytes)
+        return self.models.get(name)
 
     def start(
         self,

@@ -130,7 +130,7 @@ class Session:
         if self._configured:
             raise InvalidInput("configuration", "was sent before; open another stream for another")
         asked = request.configuration
-        self._serving.models.get(asked.model)
+        self._serving.model(asked.model)
         try:
             self._configured = _Configured(asked.model, messages.query(asked))
         except InvalidInput as error:
@@ -150,7 +150,7 @@ class Session:
         """Have a text answered by the model that the configuration names now."""
         if self._configured is None:
             raise InvalidInput("configuration", "is missing; it is the first message of a stream")
-        model = self._serving.models.get(self._configured.model)
+        model = self._serving.model(self._configured.model)
         query = self._configured.query
 
         def asks() -> Asks[_Found]:

@@ -184,6 +184,8 @@ class Limits(_message.Message):
     MAX_SESSION_TEXT_BYTES_FIELD_NUMBER: _builtins.int
     MAX_SESSIONS_FIELD_NUMBER: _builtins.int
     MAX_WAITING_ROWS_FIELD_NUMBER: _builtins.int
+    MAX_CANDIDATE_BYTES_FIELD_NUMBER: _builtins.int
+    MAX_MODEL_BYTES_FIELD_NUMBER: _builtins.int
     max_message_bytes: _builtins.int
     """Bytes of one request message as sent. A larger one fails with RESOURCE_EXHAUSTED."""
     max_history_bytes: _builtins.int
@@ -208,6 +210,10 @@ class Limits(_message.Message):
     """Rows waiting for the model, of all requests. While there are so many, a new request fails with
     RESOURCE_EXHAUSTED and a google.rpc.RetryInfo; texts of an open typing session do not.
     """
+    max_candidate_bytes: _builtins.int
+    """Bytes of one candidate."""
+    max_model_bytes: _builtins.int
+    """Bytes of `model`."""
     def __init__(
         self,
         *,
@@ -221,10 +227,12 @@ class Limits(_message.Message):
         max_session_text_bytes: _builtins.int = ...,
         max_sessions: _builtins.int = ...,
         max_waiting_rows: _builtins.int = ...,
+        max_candidate_bytes: _builtins.int = ...,
+        max_model_bytes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_candidate_pieces", b"max_candidate_pieces", "max_candidates", b"max_candidates", "max_expansions", b"max_expansions", "max_history_bytes", b"max_history_bytes", "max_message_bytes", b"max_message_bytes", "max_prefix_bytes", b"max_prefix_bytes", "max_session_text_bytes", b"max_session_text_bytes", "max_sessions", b"max_sessions", "max_suggestions", b"max_suggestions", "max_waiting_rows", b"max_waiting_rows"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_candidate_bytes", b"max_candidate_bytes", "max_candidate_pieces", b"max_candidate_pieces", "max_candidates", b"max_candidates", "max_expansions", b"max_expansions", "max_history_bytes", b"max_history_bytes", "max_message_bytes", b"max_message_bytes", "max_model_bytes", b"max_model_bytes", "max_prefix_bytes", b"max_prefix_bytes", "max_session_text_bytes", b"max_session_text_bytes", "max_sessions", b"max_sessions", "max_suggestions", b"max_suggestions", "max_waiting_rows", b"max_waiting_rows"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
