@@ -23,7 +23,7 @@ _COUNT = click.IntRange(min=1)
 
 
 @bench.command()
-@click.option("--batch", type=_COUNT, default=32, show_default=True, help="Columns side by side.")
+@click.option("--batch", type=_COUNT, default=40, show_default=True, help="Columns side by side.")
 @click.option("--length", type=_COUNT, default=35, show_default=True, help="Pieces of a column.")
 @click.option("--threads", type=_COUNT, default=2, show_default=True, help="Of torch.")
 @click.option("--repetitions", type=_COUNT, default=7, show_default=True, help="Of either loop.")

@@ -37,7 +37,7 @@ class PlainModel(nn.Module):
 
 
 def run(
-    batch: int = 32,
+    batch: int = 40,
     length: int = 35,
     layers: int = 2,
     width: int = 512,
