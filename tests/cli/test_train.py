@@ -114,3 +114,15 @@ def test_a_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     result = _train(recipe)
     assert isinstance(result.exception, WordgateError)
     assert "pip install 'wordgate[train]'" in str(result.exception)
+
+
+def test_without_torch_nothing_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is missing is named before a recipe is there, which the next try would stumble over."""
+    Path("mails.txt").write_text("See you soon.\n")
+    monkeypatch.setitem(sys.modules, "torch", None)
+    for name in [name for name in sys.modules if name.startswith("wordgate.training.")]:
+        monkeypatch.delitem(sys.modules, name)
+    error = _train("--text", "mails.txt", "--name", "mine").exception
+    assert isinstance(error, WordgateError)
+    assert "training needs torch, which is not installed" in str(error)
+    assert not Path("models").exists()

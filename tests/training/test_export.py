@@ -12,12 +12,13 @@ from wordgate.core.prediction import Query
 from wordgate.engine import bundle as bundles
 from wordgate.engine.bundle import file_sha256
 from wordgate.engine.local_model import LocalModel
-from wordgate.engine.manifest import Manifest, Precision
+from wordgate.engine.manifest import Manifest, Precision, TextSource
 from wordgate.errors import ExportRefused
 from wordgate.training import checkpoint as checkpoints
 from wordgate.training import export as exporting
 from wordgate.training import recipe as recipes
 from wordgate.training.export import Settings, next_version, publish
+from wordgate.training.inheritance import Inheritance
 from wordgate.training.network import Network
 
 
@@ -127,6 +128,21 @@ def test_usual_forms_come_from_the_text(trained: Path, folder: Path) -> None:
     language = bundles.load(_publish(trained, folder)).language
     assert language.written["peter"] == "Peter"
     assert "the" not in language.written
+
+
+def test_what_was_taken_over_is_published(
+    trained: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Words and texts of the version before stand beside the new ones, which go first."""
+    earlier = TextSource(name="en@1: a.txt", origin="there", licence="CC0", weight=1.0)
+    taken = Inheritance({"berlin": "Berlin", "peter": "PETER"}, frozenset({"darn"}), (earlier,))
+    monkeypatch.setattr(exporting, "inherit", lambda recipe, path: taken)
+    published = bundles.load(_publish(trained, folder))
+    assert published.language.written["berlin"] == "Berlin"
+    assert published.language.written["peter"] == "Peter"
+    assert "darn" in published.language.never_suggested
+    assert published.manifest.text[-1] == earlier
+    assert "| en@1: a.txt | 1 | there | CC0 |" in (published.path / "MODEL_CARD.md").read_text()
 
 
 def test_the_same_checkpoint_gives_the_same_files(trained: Path, folder: Path) -> None:

@@ -72,7 +72,6 @@ def train(
     Text is .txt (a line is a passage) or .jsonl (field "text"), plain, .gz or .xz. A run that was
     stopped or killed goes on from its last checkpoint and ends with the same weights.
     """
-    path = _recipe_path(recipe, text_files, more_text_files, name)
     wait_briefly()
     try:
         from wordgate.training import recipe as recipes
@@ -84,6 +83,7 @@ def train(
         raise WordgateError(
             f"training needs {error.name}, which is not installed: pip install 'wordgate[train]'"
         ) from None
+    path = _recipe_path(recipe, text_files, more_text_files, name)
     folder = run_directory or Path("runs") / recipes.load(path).name
     # A recipe written for named files says itself where they are.
     text_folder = None if text_files else text_folder

@@ -135,7 +135,7 @@ def _parse(path: Path, document: bytes) -> Manifest:
 def _language(path: Path, manifest: Manifest) -> Language:
     try:
         pieces = Pieces.from_json((path / TOKENIZER_FILE).read_text("utf-8"))
-        written, never = _read_words(path / WORDS_FILE)
+        written, never = read_words(path / WORDS_FILE)
     except InvalidBundle:
         raise
     except Exception as error:  # noqa: BLE001  the tokenizers library raises plain Exception
@@ -148,8 +148,11 @@ def _language(path: Path, manifest: Manifest) -> Language:
     return Language(pieces, levels, written, never)
 
 
-def _read_words(path: Path) -> tuple[dict[str, str], frozenset[str]]:
-    """`words.tsv`: a line is `written<TAB>word<TAB>form` or `never<TAB>word`."""
+def read_words(path: Path) -> tuple[dict[str, str], frozenset[str]]:
+    """Usual written forms, and words never suggested, of a `words.tsv`.
+
+    A line is `written<TAB>word<TAB>form` or `never<TAB>word`. Raises `InvalidBundle` with the line.
+    """
     written: dict[str, str] = {}
     never: set[str] = set()
     for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):

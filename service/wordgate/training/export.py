@@ -44,6 +44,7 @@ from wordgate.training.agreement import (
     trained_log_probs,
 )
 from wordgate.training.checkpoint import Checkpoint
+from wordgate.training.inheritance import Inheritance, inherit
 from wordgate.training.network import Network
 from wordgate.training.recipe import Recipe
 from wordgate.training.run import rules_of, sources_of
@@ -98,6 +99,7 @@ class _Material:
     levels: Levels
     weights: graphs.Weights
     figures: dict[str, float]
+    inherited: Inheritance
 
 
 def publish(settings: Settings, measure: Measure, report: Report = print) -> Path:
@@ -110,7 +112,8 @@ def publish(settings: Settings, measure: Measure, report: Report = print) -> Pat
 
     What is read and how comes from the checkpoint's recipe; name, language, where the text lies,
     its origins and licences, and the words never suggested from the recipe in the folder as it is
-    now, so that they can be corrected without another training.
+    now, so that they can be corrected without another training. A continued version takes over the
+    words, and names the texts, of the one that it began with (`inheritance`).
     """
     material = _gather(settings, report)
     version = next_version(settings.folder)
@@ -142,6 +145,7 @@ def _gather(settings: Settings, report: Report) -> _Material:
     saved = checkpoints.load(settings.checkpoint)
     path = settings.folder / "recipe.toml"
     recipe = as_told_now(recipes.parse(saved.recipe, path), recipes.load(path))
+    inherited = inherit(recipe, path)
     pieces = Pieces.from_json(saved.tokenizer)
     sizes = sizes_of(recipe, pieces)
     network = Network(sizes, torch.float32)
@@ -151,7 +155,7 @@ def _gather(settings: Settings, report: Report) -> _Material:
     report("comparing with PyTorch on held-out text")
     passages = _held_out(settings, recipe, path, pieces, report)
     figures = _check(settings, recipe, weights, network, passages)
-    return _Material(saved, recipe, levels, weights, figures)
+    return _Material(saved, recipe, levels, weights, figures, inherited)
 
 
 def as_told_now(trained: Recipe, now: Recipe) -> Recipe:
@@ -279,7 +283,7 @@ def _write_graphs(weights: graphs.Weights, precision: Precision, folder: Path) -
 def _write_files(settings: Settings, material: _Material, draft: Path) -> None:
     _write_graphs(material.weights, settings.precision, draft)
     (draft / bundles.TOKENIZER_FILE).write_text(material.saved.tokenizer, "utf-8")
-    (draft / bundles.WORDS_FILE).write_text(_words(settings, material.recipe), "utf-8")
+    (draft / bundles.WORDS_FILE).write_text(_words(settings, material), "utf-8")
     curves = settings.checkpoint.parent.parent / CURVES_FILE
     if curves.is_file():
         shutil.copyfile(curves, draft / CURVES_FILE)
@@ -289,12 +293,13 @@ def _write_files(settings: Settings, material: _Material, draft: Path) -> None:
         (draft / bundles.WEIGHTS_FILE).chmod(0o644)
 
 
-def _words(settings: Settings, recipe: Recipe) -> str:
-    path = settings.folder / "recipe.toml"
+def _words(settings: Settings, material: _Material) -> str:
+    path, recipe, inherited = settings.folder / "recipe.toml", material.recipe, material.inherited
     files = recipes.text_paths(recipe, path, settings.text_folder)
     forms = written_forms.usual_forms(written_forms.count_forms(files))
-    never = recipes.never_suggested(recipe, path)
-    lines = [f"{bundles.WRITTEN}\t{word}\t{form}" for word, form in forms.items()]
+    never = {*inherited.never_suggested, *recipes.never_suggested(recipe, path)}
+    forms = {**inherited.written, **forms}
+    lines = [f"{bundles.WRITTEN}\t{word}\t{form}" for word, form in sorted(forms.items())]
     lines += [f"{bundles.NEVER}\t{word}" for word in sorted(never)]
     return "".join(f"{line}\n" for line in lines)
 
@@ -322,7 +327,8 @@ def _manifest(settings: Settings, material: _Material, draft: Path, version: int
         text=tuple(
             TextSource(name=f.path, origin=f.origin, licence=f.licence, weight=f.weight)
             for f in recipe.text.files
-        ),
+        )
+        + material.inherited.text,
         smoke=_smoke(draft, material, settings.precision),
     )
 
