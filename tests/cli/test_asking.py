@@ -3,6 +3,7 @@
 import io
 import json
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -130,6 +131,33 @@ def test_standard_input_is_a_file_too(
     monkeypatch.setattr(sys, "stdin", piped)
     found = run("score", "--input", "-", "--json", "--model", bundle).document
     assert found["candidates"][0]["text"] == "é"
+
+
+def test_lines_that_are_piped_in_are_answered_one_by_one(bundle: Path) -> None:
+    """A recogniser may wait for an answer before it writes its next line."""
+    command = [sys.executable, "-m", "wordgate.cli.main", "score", "--input", "-"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        [*command, "--model", str(bundle)], stdin=pipe, stdout=pipe, stderr=pipe, text=True
+    ) as asked:
+        assert asked.stdin and asked.stdout and asked.stderr
+        for word in ("sea", "sky"):
+            asked.stdin.write(json.dumps({"history": "the", "candidates": [word]}) + "\n")
+            asked.stdin.flush()
+            assert json.loads(asked.stdout.readline())["candidates"][0]["text"] == word
+        asked.stdin.write('{"candidates": []}\n')
+        asked.stdin.close()
+        assert "standard input:3: candidates: is no list" in asked.stderr.read()
+    assert asked.returncode == 3
+
+
+def test_what_stands_before_a_bad_line_is_answered(run: Run, bundle: Path, tmp_path: Path) -> None:
+    """A mistake costs its own line, and the answers that were ready are printed."""
+    file = tmp_path / "hesitations.jsonl"
+    file.write_text('{"candidates": ["a"]}\n{"candidates": ["b"]}\n{"candidates": 3}\n')
+    ended = run("score", "--input", file, "--model", bundle)
+    assert (ended.code, len(ended.out.splitlines())) == (3, 2)
+    assert f"{file}:3: candidates" in ended.err
 
 
 def test_evaluations_have_their_fixed_shape(run: Run, bundle: Path, tmp_path: Path) -> None:

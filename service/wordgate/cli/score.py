@@ -15,8 +15,10 @@ from rich.table import Table
 from wordgate.cli.asking import asked_model, json_option, model_document, model_options
 from wordgate.engine.answers import Asked, ScoreAnswer
 from wordgate.errors import InvalidFile, InvalidInput
-from wordgate.evaluation.in_flight import in_order
+from wordgate.evaluation.in_flight import UNDER_WAY, in_order
 from wordgate.evaluation.lines import parse_json
+
+_STANDARD_INPUT = Path("-")
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def score(
             requests = iter([_Request(history, list(candidates))])
         else:
             requests = _read(input_file)
-        for answer in in_order(_ask(asked, requests, not no_eos)):
+        for answer in in_order(_ask(asked, requests, not no_eos), _under_way(input_file)):
             if as_json or input_file is not None:
                 click.echo(json.dumps(document(answer), ensure_ascii=False))
             else:
@@ -92,9 +94,15 @@ def _ask(asked: Asked, requests: Iterator[_Request], eos: bool) -> Iterator["Fut
     return (asked.ask_score(request.history, request.candidates, eos) for request in requests)
 
 
-def _read(path: Path) -> Iterator[_Request]:
+def _under_way(path: Path | None) -> int:
+    """How many lines are asked at once. Who pipes them in may wait for each answer: one there."""
+    return 1 if path == _STANDARD_INPUT else UNDER_WAY
+
+
+def _read(source: Path) -> Iterator[_Request]:
+    path = Path("standard input") if source == _STANDARD_INPUT else source
     try:
-        with click.open_file(str(path), encoding="utf-8") as lines:
+        with click.open_file(str(source), encoding="utf-8") as lines:
             for number, line in enumerate(lines, 1):
                 if line.strip():
                     yield _request(path, number, line)

@@ -1,12 +1,14 @@
 """Many questions under way at once, answered in order.
 
-Knows futures only.
+Knows futures and errors only.
 """
 
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from typing import TypeVar
+
+from wordgate.errors import WordgateError
 
 T = TypeVar("T")
 
@@ -17,16 +19,27 @@ UNDER_WAY = 64
 def in_order(questions: Iterable["Future[T]"], under_way: int = UNDER_WAY) -> Iterator[T]:
     """The answers in the order of the questions, which are asked only as room comes free.
 
-    What went wrong with a question is raised when its turn comes; those behind it are cancelled.
+    What went wrong with a question, or in asking it, is raised when its turn comes; those behind
+    it are cancelled.
     """
     waiting: deque[Future[T]] = deque()
+    problem = None
+    asking = iter(questions)
     try:
-        for question in questions:
-            waiting.append(question)
+        while True:
+            try:
+                waiting.append(next(asking))
+            except StopIteration:
+                break
+            except WordgateError as error:
+                problem = error
+                break
             if len(waiting) >= under_way:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+        if problem is not None:
+            raise problem
     finally:
         for question in waiting:
             question.cancel()
