@@ -56,6 +56,6 @@ def _connect(server: str) -> Asked:
 
 def _open(model: Path | None) -> Asked:
     from wordgate.engine.local_model import LocalModel
-    from wordgate.engine.shipped import newest_bundle, shipped_folder
+    from wordgate.engine.shipped import chosen_bundle
 
-    return LocalModel.open(newest_bundle(model) if model else shipped_folder())
+    return LocalModel.open(chosen_bundle(model))

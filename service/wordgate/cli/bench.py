@@ -54,10 +54,10 @@ def model(path: Path | None, threads: int, repetitions: int, as_json: bool) -> N
     """The graphs, rows a second by rows in a call, and predictions, in this process."""
     from wordgate.engine.local_model import LocalModel
     from wordgate.engine.model import Runtime
-    from wordgate.engine.shipped import newest_bundle, shipped_folder
+    from wordgate.engine.shipped import chosen_bundle
     from wordgate.evaluation import speed
 
-    place = newest_bundle(path) if path else shipped_folder()
+    place = chosen_bundle(path)
     asked = LocalModel.open(place, Runtime(threads=threads))
     try:
         found = {"model": str(asked.served.name), "threads": threads}

@@ -12,7 +12,7 @@ from rich.table import Table
 from wordgate.cli.asking import json_option
 from wordgate.engine import bundle as bundles
 from wordgate.engine.served_model import check_smoke, network_of
-from wordgate.engine.shipped import newest_bundle, shipped_folder
+from wordgate.engine.shipped import chosen_bundle, newest_bundle, shipped_folder
 
 _PATH = click.Path(path_type=Path)
 _SERVER = click.option("--server", metavar="HOST:PORT", help="Ask a running server instead.")
@@ -54,7 +54,7 @@ def inspect(model: str | None, server: str | None, as_json: bool) -> None:
     if server:
         click.echo(json.dumps(_inspect_served(server, model or ""), indent=None if as_json else 1))
         return
-    place = newest_bundle(Path(model)) if model else shipped_folder()
+    place = chosen_bundle(Path(model) if model else None)
     manifest = bundles.read_manifest(place)
     card = place / "MODEL_CARD.md"
     if as_json:
@@ -73,7 +73,7 @@ def verify(path: Path | None, as_json: bool) -> None:
 
     PATH is a bundle's folder, or one of versions (as a rule the shipped one).
     """
-    place = newest_bundle(path) if path else shipped_folder()
+    place = chosen_bundle(path)
     bundle = bundles.load(place)
     check_smoke(bundle, network_of(bundle))
     manifest = bundle.manifest

@@ -35,6 +35,11 @@ def newest_bundle(path: Path) -> Path:
     return found[-1]
 
 
+def chosen_bundle(path: Path | None) -> Path:
+    """The bundle that a path names, or without one the shipped. Raises as the two above."""
+    return newest_bundle(path) if path else shipped_folder()
+
+
 def _is_int8(path: Path) -> bool:
     try:
         document = json.loads((path / MANIFEST_FILE).read_text("utf-8"))

@@ -67,8 +67,8 @@ def evaluate(
     hits = list(_hits(asked, [text for _, text in texts]))
     counted = max(len(hits), 1)
     return Perplexity(
-        word_perplexity=_perplexity(log_prob, word_count),
-        token_perplexity=_perplexity(log_prob, token_count),
+        word_perplexity=perplexity_of(-log_prob, word_count),
+        token_perplexity=perplexity_of(-log_prob, token_count),
         top1=sum(rank == 0 for rank in hits) / counted,
         top3=sum(rank is not None for rank in hits) / counted,
         words=word_count,
@@ -76,8 +76,9 @@ def evaluate(
     )
 
 
-def _perplexity(log_prob: float, count: int) -> float:
-    return math.exp(min(-log_prob / count, _MOST_SURPRISE))
+def perplexity_of(surprise: float, count: int) -> float:
+    """Perplexity of so many words or pieces with this summed surprise in nats; nan for none."""
+    return math.exp(min(surprise / count, _MOST_SURPRISE)) if count else math.nan
 
 
 def _text(line: str, keep_punctuation: bool) -> str:

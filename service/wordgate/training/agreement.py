@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from wordgate.core.asks import Advance, Asks, Model, State, TargetLogProbs, drive
 from wordgate.core.pieces import EOS
+from wordgate.evaluation.perplexity import perplexity_of
 from wordgate.training.measuring import MAX_PIECES
 from wordgate.training.network import Network
 
@@ -69,7 +70,7 @@ def trained_log_probs(network: Network, passages: Sequence[Passage]) -> list[flo
 
 
 def _perplexity(log_probs: Sequence[float]) -> float:
-    return math.exp(min(-math.fsum(log_probs) / len(log_probs), 700))
+    return perplexity_of(-math.fsum(log_probs), len(log_probs))
 
 
 def _line(passage: Passage) -> Passage:

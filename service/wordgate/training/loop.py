@@ -15,6 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Literal
 
+from wordgate.evaluation.perplexity import perplexity_of
 from wordgate.training import checkpoint as checkpoints
 from wordgate.training.journal import Journal
 from wordgate.training.progress import Progress
@@ -88,7 +89,7 @@ class Loop:
         seconds = max(time.monotonic() - self._clock, 1e-9)
         pieces = (trainer.step - self._clocked_step) * self._plan.batch * self._plan.length
         figures = {
-            "perplexity": math.exp(min(window.surprise / window.pieces, 700)),
+            "perplexity": perplexity_of(window.surprise, window.pieces),
             "learning_rate": trainer.optimiser.schedule.at(trainer.step - 1),
             "tokens_per_second": pieces / seconds,
         }

@@ -4,7 +4,6 @@ Knows pieces, words' ends and the network's exact log-probabilities; does not kn
 passage is read alone, as the server reads it: from the zero state, `<eos>` first and last.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from wordgate.evaluation.perplexity import perplexity_of
 from wordgate.training.network import Network
 from wordgate.training.token_cache import PieceFile
 
@@ -69,16 +69,12 @@ def measure(
             first_words += len(beginning)
             first_surprise -= float(log_probs[: beginning[-1] + 1].sum()) if len(ends) else 0.0
     return Perplexities(
-        _perplexity(surprise, words),
-        _perplexity(surprise, pieces),
-        _perplexity(first_surprise, first_words),
+        perplexity_of(surprise, words),
+        perplexity_of(surprise, pieces),
+        perplexity_of(first_surprise, first_words),
         words,
         pieces,
     )
-
-
-def _perplexity(surprise: float, count: int) -> float:
-    return math.exp(min(surprise / count, 700)) if count else math.nan
 
 
 def _log_probs(
