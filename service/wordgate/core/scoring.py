@@ -37,6 +37,14 @@ class Candidate:
     token_count: int
 
 
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A text as its words in normal form, and all their pieces."""
+
+    words: list[str]
+    pieces: list[int]
+
+
 def score_texts(
     language: Language,
     store: StateStore,
@@ -51,16 +59,17 @@ def score_texts(
     """
     if not candidates:
         raise InvalidInput("candidates", "is empty; send at least one candidate")
-    cut = [_pieces(language, text, index) for index, text in enumerate(candidates)]
+    cuts = [
+        cut_text(language, text, f"candidates[{index}].text")
+        for index, text in enumerate(candidates)
+    ]
     start = yield from read(language.pieces, history, store)
-    ended = [[*pieces, EOS] for pieces, _ in cut] if count_eos else [pieces for pieces, _ in cut]
-    log_probs = yield from score(ended, start)
+    end = [EOS] if count_eos else []
+    log_probs = yield from score([[*cut.pieces, *end] for cut in cuts], start)
     shares = posteriors(log_probs)
     return [
-        Candidate(text, log_prob, share, word_count, len(pieces))
-        for text, log_prob, share, (pieces, word_count) in zip(
-            candidates, log_probs, shares, cut, strict=True
-        )
+        Candidate(text, log_prob, share, len(cut.words), len(cut.pieces))
+        for text, log_prob, share, cut in zip(candidates, log_probs, shares, cuts, strict=True)
     ]
 
 
@@ -92,8 +101,12 @@ def posteriors(log_probs: Sequence[float]) -> list[float]:
     return [weight / total for weight in weights]
 
 
-def _pieces(language: Language, text: str, index: int) -> tuple[list[int], int]:
-    field = f"candidates[{index}].text"
+def cut_text(language: Language, text: str, field: str) -> Cut:
+    """The words and pieces of a candidate.
+
+    Raises `InvalidInput` naming `field` for more than `MAX_CANDIDATE_PIECES` pieces, and for text
+    that is not Unicode.
+    """
     found = words.split(normalise(text, field))
     pieces: list[int] = []
     for word in found:
@@ -101,7 +114,7 @@ def _pieces(language: Language, text: str, index: int) -> tuple[list[int], int]:
         if len(pieces) > MAX_CANDIDATE_PIECES:
             at_least = f"{len(pieces)} pieces or more"
             raise InvalidInput(field, f"has {at_least}; the limit is {MAX_CANDIDATE_PIECES}")
-    return pieces, len(found)
+    return Cut(found, pieces)
 
 
 def _parent(node: Node) -> Node:

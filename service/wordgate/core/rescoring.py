@@ -1,0 +1,213 @@
+"""Rank what a recogniser hesitates between, with the language model's opinion added.
+
+Knows transcripts, their scores and what to ask of a model; does not know where they come from.
+N-best rescoring: Ostendorf et al. 1991, "Integration of diverse recognition methodologies through
+reevaluation of n-best sentence hypotheses".
+"""
+
+import math
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from wordgate.core import words
+from wordgate.core.asks import Asks
+from wordgate.core.confidence import Difference, confidences, differences
+from wordgate.core.history import read
+from wordgate.core.language import Language
+from wordgate.core.pieces import EOS
+from wordgate.core.scoring import Cut, cut_text, posteriors, score
+from wordgate.core.state_store import StateStore
+from wordgate.core.text import normalise_with_offsets
+from wordgate.core.weighting import Weighting, check_finite
+from wordgate.errors import InvalidInput
+
+FIELD = "n_best.candidates"
+
+
+@dataclass(frozen=True)
+class TimeSpan:
+    """When something was said, in seconds from the beginning of the recording."""
+
+    start_seconds: float
+    end_seconds: float
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """A transcript that a recogniser thinks possible.
+
+    `scores` are its own, by name. `times` has one span for each token between white space, or
+    none at all.
+    """
+
+    text: str
+    scores: Mapping[str, float] = field(default_factory=dict)
+    times: Sequence[TimeSpan] = ()
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """A ranked transcript with the parts of its total.
+
+    `text` and `scores` are as they were sent, `index` says as which entry. `log_prob` is the
+    language model's, natural logarithm; `boost` what boosted phrases added; `posterior` the share
+    among all transcripts.
+    """
+
+    text: str
+    index: int
+    total: float
+    scores: Mapping[str, float]
+    log_prob: float
+    boost: float
+    posterior: float
+    word_count: int
+    token_count: int
+
+
+@dataclass(frozen=True)
+class SureWord:
+    """A word of the winner, as it was written, with its confidence and when it was said."""
+
+    text: str
+    confidence: float
+    time: TimeSpan | None = None
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Transcripts by falling total, equal ones in the order given; the words of the first.
+
+    `differences` are the places, counted in words, where the second differs from the first.
+    `exact` unless a bound was hit before the ranking was proven.
+    """
+
+    transcripts: list[Transcript]
+    words: list[SureWord]
+    differences: list[Difference]
+    exact: bool = True
+
+
+def rescore(
+    language: Language,
+    store: StateStore,
+    history: str,
+    hypotheses: Sequence[Hypothesis],
+    weighting: Weighting,
+    count_eos: bool = True,
+) -> Asks[Ranking]:
+    """The hypotheses ranked by their totals after `history`.
+
+    Raises `InvalidInput` naming the field: an empty list, scores that not all hypotheses have or
+    that are not finite, a weight for a score that none has, times that do not fit the tokens, a
+    text of too many pieces or that is not Unicode.
+    """
+    check_hypotheses(hypotheses, weighting)
+    cuts = [cut_text(language, h.text, f"{FIELD}[{i}].text") for i, h in enumerate(hypotheses)]
+    start = yield from read(language.pieces, history, store)
+    end = [EOS] if count_eos else []
+    log_probs = yield from score([[*cut.pieces, *end] for cut in cuts], start)
+    return rank(hypotheses, cuts, log_probs, weighting)
+
+
+def rank(
+    hypotheses: Sequence[Hypothesis],
+    cuts: Sequence[Cut],
+    log_probs: Sequence[float],
+    weighting: Weighting,
+) -> Ranking:
+    """The ranking that these log-probabilities give. Raises `InvalidInput` for infinite totals."""
+    boosts = [weighting.boost(cut.words) for cut in cuts]
+    totals = [
+        weighting.weighted(hypotheses[index].scores)
+        + weighting.lm_weight * log_probs[index]
+        + weighting.word_bonus * len(cut.words)
+        + boosts[index]
+        for index, cut in enumerate(cuts)
+    ]
+    for index, total in enumerate(totals):
+        if not math.isfinite(total):
+            raise InvalidInput(f"{FIELD}[{index}]", f"has the total {total}; send smaller scores")
+    shares = posteriors([total / weighting.scale for total in totals])
+    order = sorted(range(len(totals)), key=lambda index: -totals[index])
+    transcripts = [
+        Transcript(
+            hypotheses[index].text,
+            index,
+            totals[index],
+            hypotheses[index].scores,
+            log_probs[index],
+            boosts[index],
+            shares[index],
+            len(cuts[index].words),
+            len(cuts[index].pieces),
+        )
+        for index in order
+    ]
+    sure = confidences(
+        cuts[order[0]].words, [(cut.words, share) for cut, share in zip(cuts, shares, strict=True)]
+    )
+    runner_up = cuts[order[1]].words if len(order) > 1 else cuts[order[0]].words
+    return Ranking(
+        transcripts,
+        _sure_words(hypotheses[order[0]], sure),
+        differences(cuts[order[0]].words, runner_up),
+    )
+
+
+def check_hypotheses(hypotheses: Sequence[Hypothesis], weighting: Weighting) -> None:
+    """Raise `InvalidInput` unless all have the same finite scores, and those that are weighed."""
+    if not hypotheses:
+        raise InvalidInput(FIELD, "is empty; send at least one candidate")
+    names = hypotheses[0].scores.keys()
+    for index, hypothesis in enumerate(hypotheses):
+        place = f"{FIELD}[{index}]"
+        if hypothesis.scores.keys() != names:
+            problem = f"has {_listed(hypothesis.scores)}, but {FIELD}[0] has {_listed(names)}; "
+            raise InvalidInput(f"{place}.scores", problem + "send the same scores for all, or none")
+        for name, value in hypothesis.scores.items():
+            check_finite(f"{place}.scores[{name}]", value)
+        if hypothesis.times:
+            _check_times(f"{place}.times", hypothesis)
+    for name in weighting.weights:
+        if name not in names:
+            raise InvalidInput(f"weights[{name}]", f"weighs nothing: there is {_listed(names)}")
+
+
+def _check_times(place: str, hypothesis: Hypothesis) -> None:
+    tokens = len(hypothesis.text.split())
+    if len(hypothesis.times) != tokens:
+        problem = f"has {len(hypothesis.times)} entries, but the text has {tokens} tokens"
+        raise InvalidInput(place, problem)
+    for index, time in enumerate(hypothesis.times):
+        check_finite(f"{place}[{index}].start_seconds", time.start_seconds)
+        check_finite(f"{place}[{index}].end_seconds", time.end_seconds)
+        if time.start_seconds > time.end_seconds:
+            raise InvalidInput(f"{place}[{index}].start_seconds", "is later than end_seconds")
+
+
+def _listed(names: Iterable[str]) -> str:
+    return f"the scores {', '.join(sorted(names))}" if names else "no score"
+
+
+def _sure_words(winner: Hypothesis, sure: Sequence[float]) -> list[SureWord]:
+    """The winner's words as they were written, each with the time of its token."""
+    normal = normalise_with_offsets(winner.text)
+    token_starts = _token_starts(winner.text)
+    found = []
+    for (first, after), confidence in zip(words.spans(normal.text), sure, strict=True):
+        start, end = normal.starts[first], normal.ends[after - 1]
+        token = bisect_right(token_starts, start) - 1
+        time = winner.times[token] if winner.times else None
+        found.append(SureWord(winner.text[start:end], confidence, time))
+    return found
+
+
+def _token_starts(text: str) -> list[int]:
+    """Where the tokens between white space begin."""
+    return [
+        place
+        for place, character in enumerate(text)
+        if not character.isspace() and (place == 0 or text[place - 1].isspace())
+    ]

@@ -1,0 +1,103 @@
+"""How much each part of a transcript's score counts.
+
+Knows numbers and words; does not know the model. The total is log-linear:
+sum(weights[name] * scores[name]) + lm_weight * log p(text) + word_bonus * words + boosts.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from wordgate.core import words
+from wordgate.core.text import normalise
+from wordgate.errors import InvalidInput
+
+ACOUSTIC = "acoustic_log_prob"
+"""The score that weighs 1 unless told otherwise; all others weigh 0."""
+
+
+@dataclass(frozen=True)
+class Boost:
+    """A phrase whose every occurrence adds `weight` to a total (a hotword, contextual biasing)."""
+
+    phrase: str
+    weight: float
+
+
+@dataclass(frozen=True)
+class Weighting:
+    """What a total is made of.
+
+    `weights` maps names of scores to factors. `posterior_scale` divides totals before their
+    softmax; by default max(1, lm_weight), since acoustic scores are far too certain as they are
+    (Wessel et al. 2001). Raises `InvalidInput` naming the field when made with numbers that are
+    not finite, a negative `lm_weight`, a `posterior_scale` that is not positive, or a boosted
+    phrase without a word.
+    """
+
+    lm_weight: float = 1.0
+    word_bonus: float = 0.0
+    weights: Mapping[str, float] = field(default_factory=dict)
+    boosts: Sequence[Boost] = ()
+    posterior_scale: float | None = None
+
+    def __post_init__(self) -> None:
+        check_finite("lm_weight", self.lm_weight)
+        check_finite("word_bonus", self.word_bonus)
+        for name, weight in self.weights.items():
+            check_finite(f"weights[{name}]", weight)
+        if self.lm_weight < 0:
+            raise InvalidInput("lm_weight", f"is {self.lm_weight:g}; it must not be negative")
+        if self.posterior_scale is not None:
+            check_finite("posterior_scale", self.posterior_scale)
+            if self.posterior_scale <= 0:
+                problem = f"is {self.posterior_scale:g}; it must be greater than 0"
+                raise InvalidInput("posterior_scale", problem)
+        for index, boost in enumerate(self.boosts):
+            check_finite(f"boosts[{index}].weight", boost.weight)
+            if not words.split(normalise(boost.phrase, f"boosts[{index}].phrase")):
+                raise InvalidInput(f"boosts[{index}].phrase", "has no word")
+
+    @property
+    def scale(self) -> float:
+        """What totals are divided by for posteriors."""
+        return max(1.0, self.lm_weight) if self.posterior_scale is None else self.posterior_scale
+
+    def weight(self, name: str) -> float:
+        """The factor of a score."""
+        return self.weights.get(name, 1.0 if name == ACOUSTIC else 0.0)
+
+    def weighted(self, scores: Mapping[str, float]) -> float:
+        """The sum of a transcript's own scores, each times its weight."""
+        return math.fsum(self.weight(name) * score for name, score in scores.items())
+
+    def boost(self, found: Sequence[str]) -> float:
+        """What all occurrences of boosted phrases in these words (in normal form) add."""
+        if not self.boosts:
+            return 0.0
+        return math.fsum(self.boost_at(found, end) for end in range(1, len(found) + 1))
+
+    def boost_at(self, found: Sequence[str], end: int) -> float:
+        """What the phrases that end with word `end - 1` add."""
+        ending = self._phrases.get(found[end - 1], ())
+        return math.fsum(
+            weight
+            for phrase, weight in ending
+            if len(phrase) <= end and tuple(found[end - len(phrase) : end]) == phrase
+        )
+
+    @cached_property
+    def _phrases(self) -> dict[str, list[tuple[tuple[str, ...], float]]]:
+        """Boosted phrases as words, by their last one."""
+        by_last: dict[str, list[tuple[tuple[str, ...], float]]] = {}
+        for boost in self.boosts:
+            phrase = tuple(words.split(normalise(boost.phrase)))
+            by_last.setdefault(phrase[-1], []).append((phrase, boost.weight))
+        return by_last
+
+
+def check_finite(field_name: str, number: float) -> None:
+    """Raise `InvalidInput` naming the field unless a number is finite."""
+    if not math.isfinite(number):
+        raise InvalidInput(field_name, f"is {number}; send a finite number")

@@ -1,0 +1,135 @@
+"""What a recogniser hesitates between, ranked."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.core.vocabularies import texts, trained
+from tests.fake_model import FakeModel
+
+from wordgate.core.asks import drive
+from wordgate.core.language import Language
+from wordgate.core.levels import Levels
+from wordgate.core.rescoring import Hypothesis, Ranking, TimeSpan, rescore
+from wordgate.core.scoring import MAX_CANDIDATE_PIECES, score_texts
+from wordgate.core.state_store import NoStore
+from wordgate.core.weighting import ACOUSTIC, Boost, Weighting
+from wordgate.errors import InvalidInput
+
+LEVELS = Levels((200, 400, trained().size))
+LANGUAGE = Language(trained(), LEVELS)
+MODEL = FakeModel.random(LEVELS, seed=5)
+
+
+def _ranked(
+    hypotheses: list[Hypothesis], weighting: Weighting | None = None, history: str = ""
+) -> Ranking:
+    store = NoStore(MODEL.start)
+    asks = rescore(LANGUAGE, store, history, hypotheses, weighting or Weighting())
+    return drive(asks, MODEL)
+
+
+def _heard(text: str, acoustic: float, **others: float) -> Hypothesis:
+    return Hypothesis(text, {ACOUSTIC: acoustic, **others})
+
+
+def test_a_total_is_the_weighted_sum_of_its_parts() -> None:
+    """Scores, language model, words and boosts add up, and each part is told apart."""
+    weighting = Weighting(8.0, -2.0, {"first": 0.5}, [Boost("the sun", 3.0)])
+    heard = [_heard("The sun", -100.0, first=-10.0), _heard("a son or so", -90.0, first=-4.0)]
+    ranking = _ranked(heard, weighting, "under")
+    texts_of = [hypothesis.text for hypothesis in heard]
+    scored = drive(score_texts(LANGUAGE, NoStore(MODEL.start), "under", texts_of), MODEL)
+    by_index = {found.index: found for found in ranking.transcripts}
+    assert by_index[0].total == pytest.approx(-100 - 5 + 8 * scored[0].log_prob - 4 + 3)
+    assert by_index[1].total == pytest.approx(-90 - 2 + 8 * scored[1].log_prob - 8)
+    assert [by_index[i].log_prob for i in (0, 1)] == [found.log_prob for found in scored]
+    assert (by_index[0].boost, by_index[1].boost) == (3.0, 0.0)
+    assert (by_index[1].word_count, by_index[1].scores) == (4, heard[1].scores)
+    assert ranking.exact
+
+
+@given(st.lists(st.tuples(texts, st.floats(-500, 0)), min_size=1, max_size=6))
+def test_rankings_fall_and_shares_sum_to_one(heard: list[tuple[str, float]]) -> None:
+    """Texts come back as they were, ordered by total; posteriors and confidences are shares."""
+    ranking = _ranked([_heard(text, score) for text, score in heard], Weighting(3.0))
+    totals = [found.total for found in ranking.transcripts]
+    assert totals == sorted(totals, reverse=True)
+    assert sorted(found.index for found in ranking.transcripts) == list(range(len(heard)))
+    assert all(found.text == heard[found.index][0] for found in ranking.transcripts)
+    assert math.fsum(found.posterior for found in ranking.transcripts) == pytest.approx(1)
+    assert len(ranking.words) == ranking.transcripts[0].word_count
+    assert all(0 <= word.confidence <= 1 for word in ranking.words)
+    assert all(word.text in ranking.transcripts[0].text for word in ranking.words)
+
+
+def test_equal_totals_keep_the_order_in_which_they_came() -> None:
+    """Neither of two equal candidates is preferred but by its place."""
+    ranking = _ranked([_heard("Sun", -1.0), _heard("sun", -1.0), _heard("SUN", -1.0)])
+    assert [found.text for found in ranking.transcripts] == ["Sun", "sun", "SUN"]
+    assert [word.confidence for word in ranking.words] == pytest.approx([1.0])
+
+
+def test_nothing_said_is_a_candidate_too() -> None:
+    """An empty text costs the end alone, and may win."""
+    ranking = _ranked([_heard("sea sea sea", -50.0), _heard("", 0.0)])
+    assert ranking.transcripts[0].text == ""
+    assert ranking.words == []
+    assert (ranking.differences[0].start, ranking.differences[0].runner_up_end) == (0, 3)
+
+
+def test_words_have_the_time_of_their_token() -> None:
+    """Times come for tokens between white space; a word has that of the token it stands in."""
+    spans = [TimeSpan(0.0, 0.5), TimeSpan(0.5, 1.25)]
+    [found] = [_ranked([Hypothesis(" well-known  Sea", {}, spans)])]
+    assert [(word.text, word.time) for word in found.words] == [
+        ("well", spans[0]),
+        ("-", spans[0]),
+        ("known", spans[0]),
+        ("Sea", spans[1]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("heard", "weighting", "field"),
+    [
+        ([], Weighting(), "n_best.candidates"),
+        (
+            [_heard("a", 0.0), Hypothesis("b")],
+            Weighting(),
+            "n_best.candidates[1].scores",
+        ),
+        (
+            [_heard("a", 0.0), _heard("b", math.nan)],
+            Weighting(),
+            "n_best.candidates[1].scores[acoustic_log_prob]",
+        ),
+        ([_heard("a", 0.0)], Weighting(weights={"am": 1.0}), "weights[am]"),
+        ([Hypothesis("a \ud800")], Weighting(), "n_best.candidates[0].text"),
+        ([Hypothesis("a b", {}, [TimeSpan(0, 1)])], Weighting(), "n_best.candidates[0].times"),
+        (
+            [Hypothesis("a", {}, [TimeSpan(2, 1)])],
+            Weighting(),
+            "n_best.candidates[0].times[0].start_seconds",
+        ),
+        (
+            [Hypothesis("a", {}, [TimeSpan(2, math.inf)])],
+            Weighting(),
+            "n_best.candidates[0].times[0].end_seconds",
+        ),
+        (
+            [Hypothesis(". " * (MAX_CANDIDATE_PIECES + 1))],
+            Weighting(),
+            "n_best.candidates[0].text",
+        ),
+        ([_heard("a", 1e308)], Weighting(weights={ACOUSTIC: 1e308}), "n_best.candidates[0]"),
+    ],
+)
+def test_what_cannot_be_ranked_is_named(
+    heard: list[Hypothesis], weighting: Weighting, field: str
+) -> None:
+    """Empty lists, scores that only some have, numbers and times that make no sense."""
+    with pytest.raises(InvalidInput) as refused:
+        _ranked(heard, weighting)
+    assert refused.value.field == field
