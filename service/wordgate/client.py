@@ -45,14 +45,18 @@ from wordgate.client_wire import (
     model_description,
     predict_request,
     prediction_answer,
+    rescore_request,
+    rescoring_answer,
     score_answer,
     score_request,
     server_description,
 )
 from wordgate.core.prediction import Query
+from wordgate.core.rescoring import Hypothesis
 from wordgate.core.search import DEFAULT_MAX_EXPANSIONS
 from wordgate.core.text import refuse_surrogates
-from wordgate.engine.answers import PredictionAnswer, ScoreAnswer
+from wordgate.core.weighting import Weighting
+from wordgate.engine.answers import PredictionAnswer, RescoringAnswer, ScoreAnswer
 from wordgate.errors import (
     Unavailable,
     WordgateError,
@@ -64,6 +68,7 @@ DEFAULT_TIMEOUT_SECONDS = 60.0
 _OPTIONS = (("grpc.keepalive_time_ms", 60_000), ("grpc.max_receive_message_length", -1))
 _CROSSED = "Internal error from Core"
 _STATUS_SECONDS = 0.25
+_PLAIN = Weighting()
 
 
 @dataclass(frozen=True)
@@ -133,6 +138,21 @@ class Client:
         """
         return _result(self.ask_score(history, candidates, count_eos))
 
+    def rescore(
+        self,
+        hypotheses: Sequence[Hypothesis],
+        weighting: Weighting = _PLAIN,
+        *,
+        history: str = "",
+        count_eos: bool = True,
+    ) -> RescoringAnswer:
+        """A recogniser's hypotheses, ranked by their totals after `history`.
+
+        A total is weights * scores + lm_weight * log_prob + word_bonus * words + boosts, as
+        `weighting` says; by default the acoustic score and the log-probability as they are.
+        """
+        return _result(self.ask_rescore(history, hypotheses, weighting, count_eos))
+
     def list_models(self) -> list[ModelDescription]:
         """All that is served, in order of name and version."""
         answered = _result(self._ask(self._models.ListModels, _LIST, lambda answer: answer.models))
@@ -164,6 +184,20 @@ class Client:
         """
         request = score_request(self._model, history, candidates, count_eos)
         return self._ask(self._scoring.Score, request, score_answer)
+
+    def ask_rescore(
+        self,
+        history: str,
+        hypotheses: Sequence[Hypothesis],
+        weighting: Weighting,
+        count_eos: bool = True,
+    ) -> "Future[RescoringAnswer]":
+        """As `rescore`, without waiting. Cancelling the future cancels the request.
+
+        Raises `InvalidInput` at once for text that is not Unicode.
+        """
+        request = rescore_request(self._model, history, hypotheses, weighting, count_eos)
+        return self._ask(self._scoring.Rescore, request, rescoring_answer)
 
     def close(self) -> None:
         """Close the connection; requests under way are cancelled."""
@@ -255,6 +289,22 @@ class AsyncClient:
         """
         request = score_request(self._model, history, candidates, count_eos)
         return score_answer(await self._ask(self._scoring.Score, request))
+
+    async def rescore(
+        self,
+        hypotheses: Sequence[Hypothesis],
+        weighting: Weighting = _PLAIN,
+        *,
+        history: str = "",
+        count_eos: bool = True,
+    ) -> RescoringAnswer:
+        """A recogniser's hypotheses, ranked by their totals after `history`.
+
+        A total is weights * scores + lm_weight * log_prob + word_bonus * words + boosts, as
+        `weighting` says; by default the acoustic score and the log-probability as they are.
+        """
+        request = rescore_request(self._model, history, hypotheses, weighting, count_eos)
+        return rescoring_answer(await self._ask(self._scoring.Rescore, request))
 
     async def list_models(self) -> list[ModelDescription]:
         """All that is served, in order of name and version."""

@@ -12,11 +12,14 @@ import grpc
 from google.rpc.error_details_pb2 import BadRequest, ResourceInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 
-from wordgate.api.v1 import models_pb2, prediction_pb2, scoring_pb2
+from wordgate.api.v1 import models_pb2, prediction_pb2, rescoring_pb2, scoring_pb2
+from wordgate.core.confidence import Difference
 from wordgate.core.prediction import Kind, Query, Suggestion
+from wordgate.core.rescoring import Hypothesis, Ranking, SureWord, TimeSpan, Transcript
 from wordgate.core.scoring import Candidate
 from wordgate.core.text import refuse_surrogates
-from wordgate.engine.answers import ModelName, PredictionAnswer, ScoreAnswer
+from wordgate.core.weighting import Weighting
+from wordgate.engine.answers import ModelName, PredictionAnswer, RescoringAnswer, ScoreAnswer
 from wordgate.errors import (
     Cancelled,
     DeadlineExceeded,
@@ -93,6 +96,81 @@ def score_request(
         candidates=[scoring_pb2.Candidate(text=text) for text in candidates],
         count_eos=count_eos,
     )
+
+
+def rescore_request(
+    model: str,
+    history: str,
+    hypotheses: Sequence[Hypothesis],
+    weighting: Weighting,
+    count_eos: bool,
+) -> rescoring_pb2.RescoreRequest:
+    """The message of hypotheses to rank. Raises `InvalidInput` for text that is not Unicode."""
+    refuse_surrogates(history, "history")
+    for number, hypothesis in enumerate(hypotheses):
+        refuse_surrogates(hypothesis.text, f"n_best.candidates[{number}].text")
+    return rescoring_pb2.RescoreRequest(
+        model=model,
+        weighting=_weighting(weighting),
+        count_eos=count_eos,
+        history=history,
+        n_best=rescoring_pb2.NBest(candidates=map(_n_best_candidate, hypotheses)),
+    )
+
+
+def _weighting(weighting: Weighting) -> rescoring_pb2.Weighting:
+    return rescoring_pb2.Weighting(
+        lm_weight=weighting.lm_weight,
+        word_bonus=weighting.word_bonus,
+        weights=weighting.weights,
+        boosts=[rescoring_pb2.Boost(phrase=b.phrase, weight=b.weight) for b in weighting.boosts],
+        posterior_scale=weighting.posterior_scale,
+    )
+
+
+def _n_best_candidate(hypothesis: Hypothesis) -> rescoring_pb2.NBestCandidate:
+    times = [
+        rescoring_pb2.TimeSpan(start_seconds=time.start_seconds, end_seconds=time.end_seconds)
+        for time in hypothesis.times
+    ]
+    return rescoring_pb2.NBestCandidate(text=hypothesis.text, scores=hypothesis.scores, times=times)
+
+
+def rescoring_answer(answer: rescoring_pb2.RescoreResponse) -> RescoringAnswer:
+    """The ranking in an answer."""
+    ranking = answer.ranking
+    return RescoringAnswer(
+        Ranking(
+            [_transcript(found) for found in ranking.transcripts],
+            [_sure_word(word) for word in ranking.words],
+            [
+                Difference(found.start, found.end, found.runner_up_start, found.runner_up_end)
+                for found in ranking.differences
+            ],
+            ranking.exact,
+        ),
+        answer.counted_eos,
+        model_name(answer.model),
+    )
+
+
+def _transcript(found: rescoring_pb2.RankedTranscript) -> Transcript:
+    return Transcript(
+        found.text,
+        found.index,
+        found.total,
+        dict(found.scores),
+        found.log_prob,
+        found.boost,
+        found.posterior,
+        found.word_count,
+        found.token_count,
+    )
+
+
+def _sure_word(word: rescoring_pb2.SureWord) -> SureWord:
+    time = TimeSpan(word.time.start_seconds, word.time.end_seconds)
+    return SureWord(word.text, word.confidence, time if word.HasField("time") else None)
 
 
 def model_name(answered: models_pb2.ModelVersion) -> ModelName:

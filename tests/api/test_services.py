@@ -17,7 +17,11 @@ GENERATED = Path(str(api.__file__)).parent / "v1"
 SERVICES = {
     "wordgate.v1.ModelService": {"ListModels": (False, False), "GetModel": (False, False)},
     "wordgate.v1.PredictionService": {"Predict": (False, False), "StreamPredict": (True, True)},
-    "wordgate.v1.ScoringService": {"Score": (False, False)},
+    "wordgate.v1.ScoringService": {
+        "Score": (False, False),
+        "Rescore": (False, False),
+        "StreamRescore": (True, True),
+    },
 }
 
 

@@ -105,7 +105,7 @@ def test_words_have_the_time_of_their_token() -> None:
             Weighting(),
             "n_best.candidates[1].scores[acoustic_log_prob]",
         ),
-        ([_heard("a", 0.0)], Weighting(weights={"am": 1.0}), "weights[am]"),
+        ([_heard("a", 0.0)], Weighting(weights={"am": 1.0}), "weighting.weights[am]"),
         ([Hypothesis("a \ud800")], Weighting(), "n_best.candidates[0].text"),
         ([Hypothesis("a b", {}, [TimeSpan(0, 1)])], Weighting(), "n_best.candidates[0].times"),
         (

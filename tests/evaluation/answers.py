@@ -7,9 +7,11 @@ from typing import TypeVar
 
 from wordgate.core import words
 from wordgate.core.prediction import Kind, Query, Suggestion
-from wordgate.core.scoring import Candidate, posteriors
+from wordgate.core.rescoring import Hypothesis, rank
+from wordgate.core.scoring import Candidate, Cut, posteriors
 from wordgate.core.text import normalise
-from wordgate.engine.answers import ModelName, PredictionAnswer, ScoreAnswer
+from wordgate.core.weighting import Weighting
+from wordgate.engine.answers import ModelName, PredictionAnswer, RescoringAnswer, ScoreAnswer
 
 NAME = ModelName("hand", "1", "int8")
 T = TypeVar("T")
@@ -53,6 +55,19 @@ class GivenAnswers:
             )
         ]
         return _now(ScoreAnswer(scored, count_eos, NAME))
+
+    def ask_rescore(
+        self,
+        history: str,
+        hypotheses: Sequence[Hypothesis],
+        weighting: Weighting,
+        count_eos: bool = True,
+    ) -> "Future[RescoringAnswer]":
+        """Hypotheses ranked with the given log-probabilities."""
+        scored = self.ask_score(history, [h.text for h in hypotheses], count_eos).result()
+        cuts = [Cut(words.split(normalise(h.text)), []) for h in hypotheses]
+        log_probs = [candidate.log_prob for candidate in scored.candidates]
+        return _now(RescoringAnswer(rank(hypotheses, cuts, log_probs, weighting), count_eos, NAME))
 
     def close(self) -> None:
         """Remember that it was closed."""

@@ -172,7 +172,9 @@ def check_hypotheses(hypotheses: Sequence[Hypothesis], weighting: Weighting) -> 
             _check_times(f"{place}.times", hypothesis)
     for name in weighting.weights:
         if name not in names:
-            raise InvalidInput(f"weights[{name}]", f"weighs nothing: there is {_listed(names)}")
+            raise InvalidInput(
+                f"weighting.weights[{name}]", f"weighs nothing: there is {_listed(names)}"
+            )
 
 
 def _check_times(place: str, hypothesis: Hypothesis) -> None:

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from wordgate.core.prediction import Query, Suggestion
+from wordgate.core.rescoring import Hypothesis, Ranking
 from wordgate.core.scoring import Candidate
+from wordgate.core.weighting import Weighting
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,15 @@ class ScoreAnswer:
     model: ModelName
 
 
+@dataclass(frozen=True)
+class RescoringAnswer:
+    """Ranked transcripts; whether `<eos>` was counted."""
+
+    ranking: Ranking
+    counted_eos: bool
+    model: ModelName
+
+
 class Asked(Protocol):
     """A model that can be asked, here or elsewhere. Futures let many questions be under way."""
 
@@ -60,6 +71,16 @@ class Asked(Protocol):
         self, history: str, candidates: Sequence[str], count_eos: bool = True
     ) -> "Future[ScoreAnswer]":
         """Log-probabilities of candidates after a history."""
+        ...
+
+    def ask_rescore(
+        self,
+        history: str,
+        hypotheses: Sequence[Hypothesis],
+        weighting: Weighting,
+        count_eos: bool = True,
+    ) -> "Future[RescoringAnswer]":
+        """A recogniser's hypotheses, ranked after a history."""
         ...
 
     def close(self) -> None:

@@ -8,7 +8,9 @@ from concurrent.futures import Future
 from pathlib import Path
 
 from wordgate.core.prediction import Query
-from wordgate.engine.answers import PredictionAnswer, ScoreAnswer
+from wordgate.core.rescoring import Hypothesis
+from wordgate.core.weighting import Weighting
+from wordgate.engine.answers import PredictionAnswer, RescoringAnswer, ScoreAnswer
 from wordgate.engine.engine_thread import EngineThread
 from wordgate.engine.model import Runtime
 from wordgate.engine.scheduler import Scheduler, Urgency
@@ -36,6 +38,17 @@ class LocalModel:
     ) -> "Future[ScoreAnswer]":
         """Log-probabilities of candidates after a history."""
         asks = self.served.score(history, candidates, count_eos)
+        return self._thread.submit(self.served.network, asks, Urgency.BULK)
+
+    def ask_rescore(
+        self,
+        history: str,
+        hypotheses: Sequence[Hypothesis],
+        weighting: Weighting,
+        count_eos: bool = True,
+    ) -> "Future[RescoringAnswer]":
+        """A recogniser's hypotheses, ranked after a history."""
+        asks = self.served.rescore(history, hypotheses, weighting, count_eos)
         return self._thread.submit(self.served.network, asks, Urgency.BULK)
 
     def close(self) -> None:

@@ -9,10 +9,12 @@ from pathlib import Path
 
 from wordgate.core.asks import Asks, drive
 from wordgate.core.prediction import Query, predict
+from wordgate.core.rescoring import Hypothesis, rescore
 from wordgate.core.scoring import score_texts
 from wordgate.core.state_store import NoStore
+from wordgate.core.weighting import Weighting
 from wordgate.engine import bundle as bundles
-from wordgate.engine.answers import ModelName, PredictionAnswer, ScoreAnswer
+from wordgate.engine.answers import ModelName, PredictionAnswer, RescoringAnswer, ScoreAnswer
 from wordgate.engine.bundle import Bundle
 from wordgate.engine.model import CallObserver, NetworkModel, Runtime
 from wordgate.engine.state_cache import DEFAULT_CACHE_BYTES, StateCache
@@ -50,6 +52,20 @@ class ServedModel:
         language = self.bundle.language
         scored = yield from score_texts(language, self.cache, history, candidates, count_eos)
         return ScoreAnswer(scored, count_eos, self.name)
+
+    def rescore(
+        self,
+        history: str,
+        hypotheses: Sequence[Hypothesis],
+        weighting: Weighting,
+        count_eos: bool = True,
+    ) -> Asks[RescoringAnswer]:
+        """Hypotheses ranked by their totals (`core.rescoring.rescore`)."""
+        language = self.bundle.language
+        ranking = yield from rescore(
+            language, self.cache, history, hypotheses, weighting, count_eos
+        )
+        return RescoringAnswer(ranking, count_eos, self.name)
 
 
 def open_model(

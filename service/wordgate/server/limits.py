@@ -4,7 +4,7 @@ Knows numbers, their units and what they bound; the servicers check requests aga
 `GetModel` answers them and the table in the docs is made from them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Sized
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -37,6 +37,11 @@ class Limits:
     max_session_text_bytes: int = _limit(64 * 1024, "bytes", "the text of a typing session")
     max_model_bytes: int = _limit(256, "bytes", "`model`, the name of one")
     max_sessions: int = _limit(10_000, "sessions", "typing sessions open at once")
+    max_scores: int = _limit(32, "scores", "named scores of one candidate, or weights")
+    max_score_name_bytes: int = _limit(64, "bytes", "the name of a score")
+    max_boosts: int = _limit(1000, "phrases", "boosted phrases in one request")
+    max_boost_phrase_bytes: int = _limit(256, "bytes", "one boosted phrase")
+    max_rescore_streams: int = _limit(100, "streams", "rescoring streams open at once")
     max_waiting_rows: int = _limit(
         20_000,
         "rows",
@@ -72,5 +77,10 @@ def check_count(field_name: str, values: Sequence[Any], most: int) -> None:
     """Raise `InvalidInput` when there are none or more than `most`."""
     if not values:
         raise InvalidInput(field_name, "is empty; send at least one")
+    check_most(field_name, values, most)
+
+
+def check_most(field_name: str, values: Sized, most: int) -> None:
+    """Raise `InvalidInput` when there are more than `most`."""
     if len(values) > most:
         raise InvalidInput(field_name, f"has {len(values)} entries; the limit is {most}")

@@ -1,11 +1,16 @@
-"""`ScoringService`: how probable given texts are."""
+"""`ScoringService`: how probable given texts are, and what they rank as."""
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
 
 from grpc.aio import ServicerContext
 
-from wordgate.api.v1 import scoring_pb2, scoring_pb2_grpc
+from wordgate.api.v1 import rescoring_pb2, scoring_pb2, scoring_pb2_grpc
 from wordgate.engine.scheduler import Urgency
 from wordgate.server.limits import check_bytes, check_count
 from wordgate.server.messages import score_response
+from wordgate.server.rescore_stream import RescoreStreams
+from wordgate.server.rescoring import rescorable, rescore_response, weighting_of
 from wordgate.server.serving import Serving
 
 
@@ -14,6 +19,7 @@ class ScoringServicer(scoring_pb2_grpc.ScoringServiceServicer):
 
     def __init__(self, serving: Serving) -> None:
         self._serving = serving
+        self._streams = RescoreStreams(serving)
 
     async def Score(
         self,
@@ -31,3 +37,30 @@ class ScoringServicer(scoring_pb2_grpc.ScoringServiceServicer):
         count_eos = request.count_eos if request.HasField("count_eos") else True
         asks = model.score(request.history, candidates, count_eos)
         return score_response(await self._serving.start(model, asks, Urgency.BULK, context))
+
+    async def Rescore(
+        self,
+        request: rescoring_pb2.RescoreRequest,
+        context: ServicerContext[rescoring_pb2.RescoreRequest, rescoring_pb2.RescoreResponse],
+    ) -> rescoring_pb2.RescoreResponse:
+        """Hypotheses ranked by their totals."""
+        limits = self._serving.limits
+        model = self._serving.model(request.model)
+        weighting = weighting_of(request.weighting, limits)
+        found = rescorable(request, limits)
+        count_eos = request.count_eos if request.HasField("count_eos") else True
+        asks = model.rescore(found.history, found.hypotheses, weighting, count_eos)
+        return rescore_response(await self._serving.start(model, asks, Urgency.BULK, context))
+
+    async def StreamRescore(
+        self,
+        request_iterator: AsyncIterator[rescoring_pb2.StreamRescoreRequest],
+        context: ServicerContext[
+            rescoring_pb2.StreamRescoreRequest, rescoring_pb2.StreamRescoreResponse
+        ],
+    ) -> AsyncIterator[rescoring_pb2.StreamRescoreResponse]:
+        """Many utterances, answered in their order."""
+        with self._streams.opened() as stream:
+            async with aclosing(stream.answers(request_iterator)) as answers:
+                async for answer in answers:
+                    yield answer

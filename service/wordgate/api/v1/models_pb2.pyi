@@ -186,6 +186,11 @@ class Limits(_message.Message):
     MAX_WAITING_ROWS_FIELD_NUMBER: _builtins.int
     MAX_CANDIDATE_BYTES_FIELD_NUMBER: _builtins.int
     MAX_MODEL_BYTES_FIELD_NUMBER: _builtins.int
+    MAX_SCORES_FIELD_NUMBER: _builtins.int
+    MAX_SCORE_NAME_BYTES_FIELD_NUMBER: _builtins.int
+    MAX_BOOSTS_FIELD_NUMBER: _builtins.int
+    MAX_BOOST_PHRASE_BYTES_FIELD_NUMBER: _builtins.int
+    MAX_RESCORE_STREAMS_FIELD_NUMBER: _builtins.int
     max_message_bytes: _builtins.int
     """Bytes of one request message as sent. A larger one fails with RESOURCE_EXHAUSTED."""
     max_history_bytes: _builtins.int
@@ -214,6 +219,18 @@ class Limits(_message.Message):
     """Bytes of one candidate."""
     max_model_bytes: _builtins.int
     """Bytes of `model`."""
+    max_scores: _builtins.int
+    """Named scores of one candidate, and weights of one request."""
+    max_score_name_bytes: _builtins.int
+    """Bytes of the name of a score."""
+    max_boosts: _builtins.int
+    """Boosted phrases in one request."""
+    max_boost_phrase_bytes: _builtins.int
+    """Bytes of one boosted phrase."""
+    max_rescore_streams: _builtins.int
+    """Rescoring streams open at once, of all clients. One more fails with RESOURCE_EXHAUSTED and a
+    google.rpc.RetryInfo.
+    """
     def __init__(
         self,
         *,
@@ -229,10 +246,15 @@ class Limits(_message.Message):
         max_waiting_rows: _builtins.int = ...,
         max_candidate_bytes: _builtins.int = ...,
         max_model_bytes: _builtins.int = ...,
+        max_scores: _builtins.int = ...,
+        max_score_name_bytes: _builtins.int = ...,
+        max_boosts: _builtins.int = ...,
+        max_boost_phrase_bytes: _builtins.int = ...,
+        max_rescore_streams: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_candidate_bytes", b"max_candidate_bytes", "max_candidate_pieces", b"max_candidate_pieces", "max_candidates", b"max_candidates", "max_expansions", b"max_expansions", "max_history_bytes", b"max_history_bytes", "max_message_bytes", b"max_message_bytes", "max_model_bytes", b"max_model_bytes", "max_prefix_bytes", b"max_prefix_bytes", "max_session_text_bytes", b"max_session_text_bytes", "max_sessions", b"max_sessions", "max_suggestions", b"max_suggestions", "max_waiting_rows", b"max_waiting_rows"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_boost_phrase_bytes", b"max_boost_phrase_bytes", "max_boosts", b"max_boosts", "max_candidate_bytes", b"max_candidate_bytes", "max_candidate_pieces", b"max_candidate_pieces", "max_candidates", b"max_candidates", "max_expansions", b"max_expansions", "max_history_bytes", b"max_history_bytes", "max_message_bytes", b"max_message_bytes", "max_model_bytes", b"max_model_bytes", "max_prefix_bytes", b"max_prefix_bytes", "max_rescore_streams", b"max_rescore_streams", "max_score_name_bytes", b"max_score_name_bytes", "max_scores", b"max_scores", "max_session_text_bytes", b"max_session_text_bytes", "max_sessions", b"max_sessions", "max_suggestions", b"max_suggestions", "max_waiting_rows", b"max_waiting_rows"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

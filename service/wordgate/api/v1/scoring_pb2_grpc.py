@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from wordgate.api.v1 import rescoring_pb2 as wordgate_dot_v1_dot_rescoring__pb2
 from wordgate.api.v1 import scoring_pb2 as wordgate_dot_v1_dot_scoring__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -40,6 +41,16 @@ class ScoringServiceStub:
                 request_serializer=wordgate_dot_v1_dot_scoring__pb2.ScoreRequest.SerializeToString,
                 response_deserializer=wordgate_dot_v1_dot_scoring__pb2.ScoreResponse.FromString,
                 _registered_method=True)
+        self.Rescore = channel.unary_unary(
+                '/wordgate.v1.ScoringService/Rescore',
+                request_serializer=wordgate_dot_v1_dot_rescoring__pb2.RescoreRequest.SerializeToString,
+                response_deserializer=wordgate_dot_v1_dot_rescoring__pb2.RescoreResponse.FromString,
+                _registered_method=True)
+        self.StreamRescore = channel.stream_stream(
+                '/wordgate.v1.ScoringService/StreamRescore',
+                request_serializer=wordgate_dot_v1_dot_rescoring__pb2.StreamRescoreRequest.SerializeToString,
+                response_deserializer=wordgate_dot_v1_dot_rescoring__pb2.StreamRescoreResponse.FromString,
+                _registered_method=True)
 
 
 class ScoringServiceServicer:
@@ -53,6 +64,27 @@ class ScoringServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Rescore(self, request, context):
+        """A recogniser's hypotheses ranked by their own scores and the model's opinion together.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StreamRescore(self, request_iterator, context):
+        """The same for many utterances: a configuration, then utterances, answered in their order.
+
+        An utterance that cannot be ranked is answered with an error and costs itself alone. The
+        server reads a few utterances ahead of its answers, no more. It ends the stream after the
+        client has closed its side and the last utterance is answered. An error ends the stream: one
+        stream or session too many (RESOURCE_EXHAUSTED), a message out of order or a configuration
+        outside its limits (INVALID_ARGUMENT), a server that goes down (UNAVAILABLE, after the
+        answers under way).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ScoringServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -60,6 +92,16 @@ def add_ScoringServiceServicer_to_server(servicer, server):
                     servicer.Score,
                     request_deserializer=wordgate_dot_v1_dot_scoring__pb2.ScoreRequest.FromString,
                     response_serializer=wordgate_dot_v1_dot_scoring__pb2.ScoreResponse.SerializeToString,
+            ),
+            'Rescore': grpc.unary_unary_rpc_method_handler(
+                    servicer.Rescore,
+                    request_deserializer=wordgate_dot_v1_dot_rescoring__pb2.RescoreRequest.FromString,
+                    response_serializer=wordgate_dot_v1_dot_rescoring__pb2.RescoreResponse.SerializeToString,
+            ),
+            'StreamRescore': grpc.stream_stream_rpc_method_handler(
+                    servicer.StreamRescore,
+                    request_deserializer=wordgate_dot_v1_dot_rescoring__pb2.StreamRescoreRequest.FromString,
+                    response_serializer=wordgate_dot_v1_dot_rescoring__pb2.StreamRescoreResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -90,6 +132,60 @@ class ScoringService:
             '/wordgate.v1.ScoringService/Score',
             wordgate_dot_v1_dot_scoring__pb2.ScoreRequest.SerializeToString,
             wordgate_dot_v1_dot_scoring__pb2.ScoreResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Rescore(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wordgate.v1.ScoringService/Rescore',
+            wordgate_dot_v1_dot_rescoring__pb2.RescoreRequest.SerializeToString,
+            wordgate_dot_v1_dot_rescoring__pb2.RescoreResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StreamRescore(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/wordgate.v1.ScoringService/StreamRescore',
+            wordgate_dot_v1_dot_rescoring__pb2.StreamRescoreRequest.SerializeToString,
+            wordgate_dot_v1_dot_rescoring__pb2.StreamRescoreResponse.FromString,
             options,
             channel_credentials,
             insecure,

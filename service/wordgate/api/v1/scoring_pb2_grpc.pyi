@@ -5,6 +5,7 @@ isort:skip_file
 
 from collections import abc as _abc
 from grpc import aio as _aio
+from wordgate.api.v1 import rescoring_pb2 as _rescoring_pb2
 from wordgate.api.v1 import scoring_pb2 as _scoring_pb2
 import abc as _abc_1
 import grpc as _grpc
@@ -35,6 +36,18 @@ class ScoringServiceStub:
     def __new__(cls, channel: _aio.Channel) -> ScoringServiceAsyncStub: ...
     Score: _grpc.UnaryUnaryMultiCallable[_scoring_pb2.ScoreRequest, _scoring_pb2.ScoreResponse]
     """The log-probability of each candidate after a history, nothing approximated."""
+    Rescore: _grpc.UnaryUnaryMultiCallable[_rescoring_pb2.RescoreRequest, _rescoring_pb2.RescoreResponse]
+    """A recogniser's hypotheses ranked by their own scores and the model's opinion together."""
+    StreamRescore: _grpc.StreamStreamMultiCallable[_rescoring_pb2.StreamRescoreRequest, _rescoring_pb2.StreamRescoreResponse]
+    """The same for many utterances: a configuration, then utterances, answered in their order.
+
+    An utterance that cannot be ranked is answered with an error and costs itself alone. The
+    server reads a few utterances ahead of its answers, no more. It ends the stream after the
+    client has closed its side and the last utterance is answered. An error ends the stream: one
+    stream or session too many (RESOURCE_EXHAUSTED), a message out of order or a configuration
+    outside its limits (INVALID_ARGUMENT), a server that goes down (UNAVAILABLE, after the
+    answers under way).
+    """
 
 @_typing.type_check_only
 class ScoringServiceAsyncStub(ScoringServiceStub):
@@ -43,6 +56,18 @@ class ScoringServiceAsyncStub(ScoringServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Score: _aio.UnaryUnaryMultiCallable[_scoring_pb2.ScoreRequest, _scoring_pb2.ScoreResponse]  # type: ignore[assignment]
     """The log-probability of each candidate after a history, nothing approximated."""
+    Rescore: _aio.UnaryUnaryMultiCallable[_rescoring_pb2.RescoreRequest, _rescoring_pb2.RescoreResponse]  # type: ignore[assignment]
+    """A recogniser's hypotheses ranked by their own scores and the model's opinion together."""
+    StreamRescore: _aio.StreamStreamMultiCallable[_rescoring_pb2.StreamRescoreRequest, _rescoring_pb2.StreamRescoreResponse]  # type: ignore[assignment]
+    """The same for many utterances: a configuration, then utterances, answered in their order.
+
+    An utterance that cannot be ranked is answered with an error and costs itself alone. The
+    server reads a few utterances ahead of its answers, no more. It ends the stream after the
+    client has closed its side and the last utterance is answered. An error ends the stream: one
+    stream or session too many (RESOURCE_EXHAUSTED), a message out of order or a configuration
+    outside its limits (INVALID_ARGUMENT), a server that goes down (UNAVAILABLE, after the
+    answers under way).
+    """
 
 class ScoringServiceServicer(metaclass=_abc_1.ABCMeta):
     """How probable given texts are."""
@@ -54,5 +79,29 @@ class ScoringServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_scoring_pb2.ScoreResponse, _abc.Awaitable[_scoring_pb2.ScoreResponse]]:
         """The log-probability of each candidate after a history, nothing approximated."""
+
+    @_abc_1.abstractmethod
+    def Rescore(
+        self,
+        request: _rescoring_pb2.RescoreRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_rescoring_pb2.RescoreResponse, _abc.Awaitable[_rescoring_pb2.RescoreResponse]]:
+        """A recogniser's hypotheses ranked by their own scores and the model's opinion together."""
+
+    @_abc_1.abstractmethod
+    def StreamRescore(
+        self,
+        request_iterator: _MaybeAsyncIterator[_rescoring_pb2.StreamRescoreRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_rescoring_pb2.StreamRescoreResponse], _abc.AsyncIterator[_rescoring_pb2.StreamRescoreResponse]]:
+        """The same for many utterances: a configuration, then utterances, answered in their order.
+
+        An utterance that cannot be ranked is answered with an error and costs itself alone. The
+        server reads a few utterances ahead of its answers, no more. It ends the stream after the
+        client has closed its side and the last utterance is answered. An error ends the stream: one
+        stream or session too many (RESOURCE_EXHAUSTED), a message out of order or a configuration
+        outside its limits (INVALID_ARGUMENT), a server that goes down (UNAVAILABLE, after the
+        answers under way).
+        """
 
 def add_ScoringServiceServicer_to_server(servicer: ScoringServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

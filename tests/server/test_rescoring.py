@@ -1,0 +1,196 @@
+"""Rescore and StreamRescore on a real server."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import grpc
+import pytest
+from tests.server.requests import field_named, refusal
+
+from wordgate.api.v1.rescoring_pb2 import (
+    Boost,
+    NBest,
+    NBestCandidate,
+    RescoreConfiguration,
+    RescoreRequest,
+    StreamRescoreRequest,
+    StreamRescoreResponse,
+    TimeSpan,
+    Utterance,
+    Weighting,
+)
+from wordgate.api.v1.scoring_pb2_grpc import ScoringServiceStub
+from wordgate.client import AsyncClient, Client
+from wordgate.core import weighting as core
+from wordgate.core.rescoring import Hypothesis
+from wordgate.core.rescoring import TimeSpan as Span
+from wordgate.engine.local_model import LocalModel
+from wordgate.server.rescoring import rescore_response
+
+NAN = float("nan")
+WEIGHTING = core.Weighting(3.0, -1.0, {"first": 0.5}, [core.Boost("the sea", 2.0)])
+HEARD = [
+    Hypothesis(
+        "The  sun",
+        {"acoustic_log_prob": -20.0, "first": -3.0},
+        [Span(0, 0.25), Span(0.25, 1)],
+    ),
+    Hypothesis("the sea", {"acoustic_log_prob": -21.0, "first": -2.0}),
+    Hypothesis("", {"acoustic_log_prob": -40.0, "first": 0.0}),
+    Hypothesis("Ünï 🦆 see", {"acoustic_log_prob": -19.0, "first": -9.0}),
+]
+
+
+@pytest.fixture
+def stub(channel: grpc.Channel) -> ScoringServiceStub:
+    """Asks the shared server."""
+    return ScoringServiceStub(channel)
+
+
+def n_best(*texts: str, **scores: float) -> NBest:
+    """Candidates of which all have the same scores."""
+    return NBest(candidates=[NBestCandidate(text=text, scores=scores) for text in texts])
+
+
+def asked(weighting: Weighting | None = None, **options: Any) -> RescoreRequest:
+    """A request that can be answered but for what the options say."""
+    return RescoreRequest(
+        **{"n_best": n_best("a", "b", am=-1.0), "weighting": weighting, **options}
+    )
+
+
+def one(**options: Any) -> RescoreRequest:
+    """A request with one candidate."""
+    return asked(n_best=NBest(candidates=[NBestCandidate(**options)]))
+
+
+@pytest.mark.parametrize("history", ["", "down by the"])
+@pytest.mark.parametrize("count_eos", [True, False])
+async def test_the_clients_answer_as_the_model_itself(
+    server: Any, local: LocalModel, history: str, count_eos: bool
+) -> None:
+    """A ranking over gRPC is bit for bit that of the model in this process."""
+    expected = local.ask_rescore(history, HEARD, WEIGHTING, count_eos).result()
+    assert [found.index for found in expected.ranking.transcripts] != [0, 1, 2, 3]
+    with Client(server.address) as client:
+        answer = client.rescore(HEARD, WEIGHTING, history=history, count_eos=count_eos)
+        assert answer == expected
+    async with AsyncClient(server.address) as patient:
+        answer = await patient.rescore(HEARD, WEIGHTING, history=history, count_eos=count_eos)
+        assert answer == expected
+
+
+def test_what_is_not_set_has_its_default(stub: ScoringServiceStub, local: LocalModel) -> None:
+    """Without a weighting, acoustic score and log-probability count as they are."""
+    candidates = n_best("the sun", "the sea", acoustic_log_prob=-5.0)
+    heard = [Hypothesis(found.text, dict(found.scores)) for found in candidates.candidates]
+    expected = local.ask_rescore("", heard, core.Weighting()).result()
+    assert stub.Rescore(RescoreRequest(n_best=candidates)) == rescore_response(expected)
+
+
+BAD_REQUESTS = {
+    "nothing": (RescoreRequest(), "hypotheses"),
+    "no candidates": (asked(n_best=NBest()), "n_best.candidates"),
+    "too many": (asked(n_best=n_best(*["a"] * 1001)), "n_best.candidates"),
+    "long history": (asked(history="a" * 65_537), "history"),
+    "large candidate": (one(text="a" * 65_537), "n_best.candidates[0].text"),
+    "long candidate": (one(text="b " * 4097), "n_best.candidates[0].text"),
+    "NaN score": (one(scores={"am": NAN}), "n_best.candidates[0].scores[am]"),
+    "many scores": (
+        one(scores={str(number): 0.0 for number in range(33)}),
+        "n_best.candidates[0].scores",
+    ),
+    "long name": (one(scores={"x" * 65: 0.0}), "n_best.candidates[0].scores"),
+    "times": (one(text="a b", times=[TimeSpan()]), "n_best.candidates[0].times"),
+    "NaN weight": (asked(Weighting(lm_weight=NAN)), "weighting.lm_weight"),
+    "negative weight": (asked(Weighting(lm_weight=-1)), "weighting.lm_weight"),
+    "infinite bonus": (asked(Weighting(word_bonus=float("inf"))), "weighting.word_bonus"),
+    "NaN factor": (asked(Weighting(weights={"am": NAN})), "weighting.weights[am]"),
+    "unknown score": (asked(Weighting(weights={"lm": 1.0})), "weighting.weights[lm]"),
+    "no scale": (asked(Weighting(posterior_scale=0.0)), "weighting.posterior_scale"),
+    "many boosts": (asked(Weighting(boosts=[Boost(phrase="a")] * 1001)), "weighting.boosts"),
+    "empty boost": (asked(Weighting(boosts=[Boost()])), "weighting.boosts[0].phrase"),
+    "long boost": (
+        asked(Weighting(boosts=[Boost(phrase="a" * 257)])),
+        "weighting.boosts[0].phrase",
+    ),
+}
+
+
+@pytest.mark.parametrize(("request_", "field"), BAD_REQUESTS.values(), ids=BAD_REQUESTS)
+def test_bad_requests_name_the_field(
+    stub: ScoringServiceStub, request_: RescoreRequest, field: str
+) -> None:
+    """Each value outside its limits is refused with INVALID_ARGUMENT and the name of its field."""
+    assert field_named(refusal(lambda: stub.Rescore(request_))) == field
+
+
+def configured(**options: Any) -> StreamRescoreRequest:
+    """The first message of a stream."""
+    return StreamRescoreRequest(configuration=RescoreConfiguration(**options))
+
+
+def utterance(sequence: int, *texts: str, **options: Any) -> StreamRescoreRequest:
+    """An utterance of a stream."""
+    heard = Utterance(n_best=n_best(*texts, **options))
+    return StreamRescoreRequest(sequence=sequence, utterance=heard)
+
+
+def _answers(
+    stub: ScoringServiceStub, sent: Iterable[StreamRescoreRequest]
+) -> list[StreamRescoreResponse]:
+    return list(stub.StreamRescore(iter(sent), timeout=60))
+
+
+def test_utterances_of_a_stream_are_answered_in_their_order(stub: ScoringServiceStub) -> None:
+    """Each utterance has the answer that `Rescore` gives, under its own number."""
+    weighting = Weighting(lm_weight=2.0)
+    texts = [["the sea " * number, "the cat sat", ""] for number in range(30, 0, -1)]
+    sent = [utterance(7 * number, *heard) for number, heard in enumerate(texts)]
+    found = _answers(stub, [configured(weighting=weighting), *sent])
+    assert [answer.sequence for answer in found] == [7 * number for number in range(30)]
+    for answer, heard in zip(found, texts, strict=True):
+        request = RescoreRequest(n_best=n_best(*heard), weighting=weighting)
+        assert answer.response == stub.Rescore(request)
+
+
+def test_an_utterance_that_cannot_be_ranked_costs_itself_alone(stub: ScoringServiceStub) -> None:
+    """Its answer names the field; those before and after it are answered."""
+    sent = [configured(), utterance(1, "a"), utterance(2), utterance(3, "a", am=NAN)]
+    found = _answers(stub, [*sent, utterance(4, "b")])
+    assert [answer.WhichOneof("result") for answer in found] == [
+        "response",
+        "error",
+        "error",
+        "response",
+    ]
+    assert found[1].error.field == "n_best.candidates"
+    assert found[2].error.field == "n_best.candidates[0].scores[am]"
+
+
+BAD_STREAMS = {
+    "utterance first": ([utterance(1, "a")], "configuration"),
+    "configured twice": ([configured(), configured()], "configuration"),
+    "nothing": ([configured(), StreamRescoreRequest(sequence=1)], "event"),
+    "NaN": (
+        [configured(weighting=Weighting(lm_weight=NAN))],
+        "configuration.weighting.lm_weight",
+    ),
+}
+
+
+@pytest.mark.parametrize(("sent", "field"), BAD_STREAMS.values(), ids=BAD_STREAMS)
+def test_bad_streams_name_the_field(
+    stub: ScoringServiceStub, sent: list[StreamRescoreRequest], field: str
+) -> None:
+    """Messages out of order, and a configuration outside its limits, end the stream."""
+    assert field_named(refusal(lambda: _answers(stub, sent))) == field
+
+
+def test_unknown_models_are_not_found(stub: ScoringServiceStub) -> None:
+    """A model that is not served is NOT_FOUND, in a request and in a stream."""
+    for ask in (
+        lambda: stub.Rescore(asked(model="nobody")),
+        lambda: _answers(stub, [configured(model="nobody")]),
+    ):
+        assert refusal(ask).code() is grpc.StatusCode.NOT_FOUND
