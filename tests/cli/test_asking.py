@@ -5,13 +5,11 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.bundles import rewrite_manifest, write_bundle
+from tests.cli.calling import Run
 
 from wordgate.cli import main as commands
 from wordgate.errors import (
@@ -26,40 +24,6 @@ from wordgate.errors import (
 )
 
 MODEL = {"name": "tiny", "version": "1", "precision": "int8"}
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> Any:
-        """Standard output as JSON."""
-        assert self.code == 0, self.err
-        return json.loads(self.out)
-
-
-Run = Callable[..., Ended]
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs `wordgate` with arguments, in this process."""
-
-    def command(*arguments: str | Path) -> Ended:
-        code = 0
-        try:
-            commands.main([str(argument) for argument in arguments])
-        except SystemExit as end:
-            code = int(end.code or 0)
-        captured = capsys.readouterr()
-        return Ended(code, captured.out, captured.err)
-
-    return command
 
 
 def test_predictions_have_their_fixed_shape(run: Run, bundle: Path) -> None:

@@ -25,7 +25,18 @@ from wordgate.errors import (
     WordgateError,
 )
 
-COMMANDS = ("serve", "predict", "score", "evaluate", "models", "train", "export", "bench")
+COMMANDS = (
+    "serve",
+    "predict",
+    "score",
+    "rescore",
+    "tune",
+    "evaluate",
+    "models",
+    "train",
+    "export",
+    "bench",
+)
 
 EXIT_CODES: dict[type[WordgateError], int] = {
     InvalidInput: 2,

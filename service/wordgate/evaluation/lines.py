@@ -8,7 +8,7 @@ import gzip
 import json
 import lzma
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -26,9 +26,8 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     number = 0
     try:
         with _open(path) as file:
-            for number, raw in enumerate(file, 1):
-                line = _decode(path, number, raw).rstrip("\r\n")
-                yield number, line.removeprefix("\ufeff") if number == 1 else line
+            for number, line in numbered(path, file):
+                yield number, line
     except FileNotFoundError:
         raise InvalidFile(path, "does not exist") from None
     except (EOFError, lzma.LZMAError, zlib.error) as error:
@@ -38,6 +37,13 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
         raise InvalidFile(
             path, f"cannot be read: {error.strerror or error}", line_number
         ) from error
+
+
+def numbered(path: Path, file: Iterable[bytes]) -> Iterator[tuple[int, str]]:
+    """The lines of an open file that is called `path`, as `read_lines` gives them."""
+    for number, raw in enumerate(file, 1):
+        line = _decode(path, number, raw).rstrip("\r\n")
+        yield number, line.removeprefix("\ufeff") if number == 1 else line
 
 
 def file_format(path: Path) -> str:

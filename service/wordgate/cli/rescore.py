@@ -1,0 +1,139 @@
+"""`wordgate rescore`: a recogniser's hypotheses, ranked with the model's opinion."""
+
+import json
+from pathlib import Path
+
+import click
+
+from wordgate.cli.asking import asked_model, json_option, model_document, model_options
+from wordgate.cli.weighing import (
+    counting_of,
+    counting_options,
+    input_option,
+    is_standard_input,
+    read_utterances,
+    weighing_options,
+    weighting_of,
+)
+from wordgate.core.rescoring import SureWord, Transcript
+from wordgate.core.weighting import ACOUSTIC
+from wordgate.engine.answers import RescoringAnswer
+from wordgate.evaluation.error_rate import Counting
+from wordgate.evaluation.hesitations import Utterance, ranked
+from wordgate.evaluation.in_flight import UNDER_WAY
+
+
+@click.command()
+@input_option
+@weighing_options
+@click.option("--no-eos", is_flag=True, help="Do not count that the text ends.")
+@counting_options
+@model_options
+@json_option
+def rescore(
+    input_file: Path,
+    lm_weight: float | None,
+    word_bonus: float | None,
+    weights: tuple[str, ...],
+    boosts: tuple[str, ...],
+    posterior_scale: float | None,
+    tuned: Path | None,
+    no_eos: bool,
+    normalise: str,
+    unit: str,
+    model: Path | None,
+    server: str | None,
+    as_json: bool,
+) -> None:
+    """Rank each utterance's candidates by their scores and the model's together.
+
+    A line of the input: {"utt": …, "candidates": [{"text": …, "acoustic_log_prob": …}, …]}; other
+    numbers of a candidate are scores too, which --weight makes count. Prints the best transcript
+    of each utterance, with --json its whole ranking. Where lines have a "reference", the error
+    rate follows on standard error.
+
+    \b
+    wordgate rescore --input nbest.jsonl --lm-weight 8 --word-bonus -10
+    wordgate rescore --input nbest.jsonl --tuned tuned.json --json
+    """
+    weighting = weighting_of(lm_weight, word_bonus, weights, boosts, posterior_scale, tuned)
+    rates = _Rates(counting_of(normalise, unit))
+    under_way = 1 if is_standard_input(input_file) else UNDER_WAY
+    with asked_model(model, server) as asked:
+        found = ranked(asked, read_utterances(input_file), weighting, not no_eos, under_way)
+        for utterance, answer in found:
+            rates.add(utterance, answer)
+            if as_json:
+                click.echo(json.dumps(document(utterance, answer), ensure_ascii=False))
+            else:
+                click.echo(f"{utterance.utt}\t{answer.ranking.transcripts[0].text}")
+    if rates.length:
+        click.echo(rates.report(), err=True)
+
+
+def document(utterance: Utterance, answer: RescoringAnswer) -> dict[str, object]:
+    """A ranking as programs read it."""
+    ranking = answer.ranking
+    return {
+        "utt": utterance.utt,
+        "best": ranking.transcripts[0].text,
+        "ranking": [_transcript(found) for found in ranking.transcripts],
+        "words": [_word(word) for word in ranking.words],
+        "differences": [
+            {
+                "words": [found.start, found.end],
+                "runner_up_words": [found.runner_up_start, found.runner_up_end],
+            }
+            for found in ranking.differences
+        ],
+        "exact": ranking.exact,
+        "counted_eos": answer.counted_eos,
+        "model": model_document(answer.model),
+    }
+
+
+def _transcript(found: Transcript) -> dict[str, object]:
+    return {
+        "text": found.text,
+        "index": found.index,
+        "total": found.total,
+        "acoustic": found.scores.get(ACOUSTIC),
+        "lm": found.log_prob,
+        "posterior": found.posterior,
+        "scores": dict(sorted(found.scores.items())),
+        "boost": found.boost,
+        "word_count": found.word_count,
+        "token_count": found.token_count,
+    }
+
+
+def _word(word: SureWord) -> dict[str, object]:
+    found: dict[str, object] = {"text": word.text, "confidence": word.confidence}
+    if word.time is not None:
+        found["start_seconds"] = word.time.start_seconds
+        found["end_seconds"] = word.time.end_seconds
+    return found
+
+
+class _Rates:
+    """Errors of the first and the best candidates, summed up."""
+
+    def __init__(self, counting: Counting) -> None:
+        self._counting = counting
+        self._errors = [0, 0]
+        self.length = 0
+
+    def add(self, utterance: Utterance, answer: RescoringAnswer) -> None:
+        """Count an utterance, if it has a reference."""
+        if utterance.reference is None:
+            return
+        texts = [utterance.hypotheses[0].text, answer.ranking.transcripts[0].text]
+        found = self._counting.errors([utterance.reference] * 2, texts)
+        self._errors = [total + more for total, more in zip(self._errors, found, strict=True)]
+        self.length += self._counting.length(utterance.reference)
+
+    def report(self) -> str:
+        """Both rates, in words."""
+        first, best = (errors / self.length for errors in self._errors)
+        name = f"{self._counting.unit} error rate"
+        return f"{name}: {first:.2%} of the first candidates, {best:.2%} of the best"

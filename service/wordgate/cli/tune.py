@@ -1,0 +1,99 @@
+"""`wordgate tune`: what a recogniser's scores and the model's should weigh."""
+
+import json
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from wordgate.cli.asking import asked_model, json_option, model_options
+from wordgate.cli.weighing import counting_of, counting_options, input_option, read_utterances
+from wordgate.evaluation import development
+from wordgate.evaluation.development import Tuned
+
+
+@click.command()
+@input_option
+@counting_options
+@model_options
+@json_option
+def tune(
+    input_file: Path,
+    normalise: str,
+    unit: str,
+    model: Path | None,
+    server: str | None,
+    as_json: bool,
+) -> None:
+    """Find the weights with the fewest errors on transcribed utterances.
+
+    A line of the input is as for `wordgate rescore`, each with a "reference". A few hundred
+    utterances tell more than a few dozen: the intervals say how much chance is in the figures.
+
+    \b
+    wordgate tune --input dev.jsonl --json > tuned.json
+    wordgate rescore --input test.jsonl --tuned tuned.json
+    """
+    with asked_model(model, server) as asked:
+        known = development.collect(
+            asked, read_utterances(input_file), counting_of(normalise, unit)
+        )
+    found = development.tune(known)
+    if as_json:
+        click.echo(json.dumps(document(found)))
+    else:
+        Console().print(_table(found, unit))
+        click.echo(found.verdict)
+
+
+def document(found: Tuned) -> dict[str, object]:
+    """What was found, as programs read it."""
+    weighting = found.weighting
+    return {
+        "lm_weight": weighting.lm_weight,
+        "word_bonus": weighting.word_bonus,
+        "weights": dict(weighting.weights),
+        "posterior_scale": weighting.posterior_scale,
+        "wer_first": found.first,
+        "wer_acoustic": found.acoustic,
+        "wer_tuned": found.tuned,
+        "wer_held_out": found.held_out,
+        "wer_without_model": found.without_model,
+        "wer_oracle": found.oracle,
+        "interval": found.interval,
+        "gain_interval": found.gain,
+        "flat_within": found.flat,
+        "left_out": found.left_out,
+        "utterances": found.utterances,
+        "units": found.units,
+        "verdict": found.verdict,
+    }
+
+
+def _table(found: Tuned, unit: str) -> Table:
+    caption = f"{found.utterances} utterances of {found.units} {unit}s"
+    table = Table(f"{unit} error rate", "", caption=caption)
+    rows = [("first candidates", found.first)]
+    if found.acoustic is not None:
+        rows.append(("best acoustic score alone", found.acoustic))
+    rows += [
+        ("tuned, on the same utterances", found.tuned),
+        ("tuned on one half, measured on the other", found.held_out),
+        ("the same without the model", found.without_model),
+        ("best candidates there are", found.oracle),
+    ]
+    for name, rate in rows:
+        table.add_row(name, f"{rate:.2%}")
+    table.add_section()
+    weights = {
+        "lm_weight": found.weighting.lm_weight,
+        "word_bonus": found.weighting.word_bonus,
+        **found.weighting.weights,
+    }
+    for name, weight in weights.items():
+        low, high = found.flat.get(name, [weight, weight])
+        note = f"{weight:.4g}" + (f"  (flat from {low:.4g} to {high:.4g})" if low != high else "")
+        table.add_row(name, "left out: a sum of others" if name in found.left_out else note)
+    table.add_row("posterior_scale", f"{found.weighting.scale:.4g}")
+    return table

@@ -1,0 +1,144 @@
+"""Options that say what a total is made of, and where hypotheses are read."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import click
+
+from wordgate.core.weighting import Boost, Weighting
+from wordgate.errors import InvalidFile
+from wordgate.evaluation.error_rate import Counting, Normalise, Unit
+from wordgate.evaluation.formats import jsonl
+from wordgate.evaluation.hesitations import Utterance
+from wordgate.evaluation.lines import numbered
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_STANDARD_INPUT = Path("-")
+_NAMED = "NAME=NUMBER"
+
+
+def weighing_options(command: F) -> F:
+    """`--lm-weight`, `--word-bonus`, `--weight`, `--boost`, `--posterior-scale`, `--tuned`."""
+    options: list[Callable[[Any], Any]] = [
+        click.option("--lm-weight", type=float, help="Factor of the model's log-probability.  [1]"),
+        click.option("--word-bonus", type=float, help="Added for each word.  [0]"),
+        click.option(
+            "--weight",
+            "weights",
+            multiple=True,
+            metavar=_NAMED,
+            help="Factor of a score.  [acoustic_log_prob=1, others 0]",
+        ),
+        click.option(
+            "--boost", "boosts", multiple=True, metavar="PHRASE=NUMBER", help="Added for a phrase."
+        ),
+        click.option(
+            "--posterior-scale", type=float, help="Divides totals.  [lm weight, 1 at least]"
+        ),
+        click.option(
+            "--tuned",
+            type=click.Path(path_type=Path, dir_okay=False),
+            help="Take all of these from what `wordgate tune --json` printed.",
+        ),
+    ]
+    decorated: Any = command
+    for option in reversed(options):
+        decorated = option(decorated)
+    return cast(F, decorated)
+
+
+def counting_options(command: F) -> F:
+    """`--normalise`, `--unit`: how errors are counted."""
+    normalise = click.option(
+        "--normalise",
+        type=click.Choice([each.value for each in Normalise]),
+        default=Normalise.NONE.value,
+        show_default=True,
+        help="What is made equal before errors are counted.",
+    )
+    unit = click.option(
+        "--unit",
+        type=click.Choice([each.value for each in Unit]),
+        default=Unit.WORD.value,
+        show_default=True,
+        help="What an error is counted in.",
+    )
+    return normalise(unit(command))
+
+
+def counting_of(normalise: str, unit: str) -> Counting:
+    """How the options count errors."""
+    return Counting(Normalise(normalise), Unit(unit))
+
+
+def input_option(command: F) -> F:
+    """`--input FILE`."""
+    return click.option(
+        "--input",
+        "input_file",
+        required=True,
+        type=click.Path(dir_okay=False, path_type=Path, allow_dash=True),
+        help="An utterance a line, plain, .gz or .xz. -: standard input.",
+    )(command)
+
+
+def weighting_of(
+    lm_weight: float | None,
+    word_bonus: float | None,
+    weights: tuple[str, ...],
+    boosts: tuple[str, ...],
+    posterior_scale: float | None,
+    tuned: Path | None,
+) -> Weighting:
+    """What the options say; those given go before what was tuned."""
+    base = _read_tuned(tuned) if tuned else Weighting()
+    return Weighting(
+        base.lm_weight if lm_weight is None else lm_weight,
+        base.word_bonus if word_bonus is None else word_bonus,
+        {**base.weights, **dict(_named("--weight", each) for each in weights)},
+        [Boost(*_named("--boost", each)) for each in boosts],
+        base.posterior_scale if posterior_scale is None else posterior_scale,
+    )
+
+
+def read_utterances(source: Path) -> Iterator[Utterance]:
+    """The utterances of a file, or of standard input. Raises `InvalidFile` with the line."""
+    if source == _STANDARD_INPUT:
+        stream = click.get_binary_stream("stdin")
+        named = Path("standard input")
+        return jsonl.parse(named, numbered(named, stream))
+    return jsonl.read(source)
+
+
+def is_standard_input(source: Path) -> bool:
+    """Whether lines are piped in by somebody who may wait for each answer."""
+    return source == _STANDARD_INPUT
+
+
+def _named(option: str, given: str) -> tuple[str, float]:
+    name, separator, number = given.rpartition("=")
+    try:
+        if not separator or not name:
+            raise ValueError
+        return name, float(number)
+    except ValueError:
+        raise click.UsageError(f"{option} {given!r} is not {_NAMED}, as in am=0.5") from None
+
+
+def _read_tuned(path: Path) -> Weighting:
+    try:
+        found = json.loads(path.read_text("utf-8"))
+        return Weighting(
+            float(found["lm_weight"]),
+            float(found["word_bonus"]),
+            {str(name): float(weight) for name, weight in found["weights"].items()},
+            (),
+            float(found["posterior_scale"]),
+        )
+    except OSError as error:
+        raise InvalidFile(path, f"cannot be read: {error.strerror}") from None
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise InvalidFile(path, "is not what `wordgate tune --json` prints") from None

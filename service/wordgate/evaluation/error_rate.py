@@ -1,0 +1,71 @@
+"""Word and character error rates, counted by jiwer.
+
+Knows texts only. An error rate is the edits (words substituted, left out and put in) over the
+words that were said (Levenshtein 1966; NIST sclite counts the same).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import jiwer
+
+from wordgate.core import words
+from wordgate.core.text import normalise
+
+
+class Normalise(StrEnum):
+    """What is made equal before texts are compared."""
+
+    NONE = "none"
+    BASIC = "basic"
+
+
+class Unit(StrEnum):
+    """What an edit changes."""
+
+    WORD = "word"
+    CHAR = "char"
+
+
+@dataclass(frozen=True)
+class Counting:
+    """How errors are counted.
+
+    `none` compares tokens between white space as they are; `basic` the words of the normal form
+    (lower case, plain quotes), punctuation left out.
+    """
+
+    normalise: Normalise = Normalise.NONE
+    unit: Unit = Unit.WORD
+
+    def prepare(self, text: str) -> str:
+        """The text as it is compared."""
+        if self.normalise is Normalise.NONE:
+            return " ".join(text.split())
+        found = words.split(normalise(text))
+        return " ".join(word for word in found if not words.is_punctuation(word))
+
+    def length(self, reference: str) -> int:
+        """Units of a reference."""
+        prepared = self.prepare(reference)
+        return len(prepared.split()) if self.unit is Unit.WORD else len(prepared)
+
+    def errors(self, references: Sequence[str], transcripts: Sequence[str]) -> list[int]:
+        """Edits between each reference and its transcript."""
+        said = [self.prepare(reference) for reference in references]
+        heard = [self.prepare(transcript) for transcript in transcripts]
+        if self.unit is Unit.WORD:
+            alignments = jiwer.process_words(said, heard).alignments
+        else:
+            alignments = jiwer.process_characters(said, heard).alignments
+        return [
+            sum(
+                max(
+                    chunk.ref_end_idx - chunk.ref_start_idx, chunk.hyp_end_idx - chunk.hyp_start_idx
+                )
+                for chunk in chunks
+                if chunk.type != "equal"
+            )
+            for chunks in alignments
+        ]

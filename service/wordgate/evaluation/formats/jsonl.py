@@ -1,0 +1,91 @@
+"""Hypotheses as JSON lines, an utterance a line.
+
+    {"utt": "a-1", "reference": "the sun", "history": "under", "candidates": [
+        {"text": "the son", "acoustic_log_prob": -20.5, "first_pass_lm_log_prob": -7.1}, …]}
+
+Every number of a candidate is one of its scores, by its key. `times` are pairs of seconds, one for
+each token between white space. `utt`, `reference`, `history` and `times` may be missing.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from wordgate.core.rescoring import Hypothesis, TimeSpan
+from wordgate.errors import InvalidFile, InvalidInput
+from wordgate.evaluation.hesitations import Utterance
+from wordgate.evaluation.lines import parse_json, read_lines
+
+
+def read(path: Path) -> Iterator[Utterance]:
+    """The utterances of a file. Raises `InvalidFile` with the line."""
+    return parse(path, read_lines(path))
+
+
+def parse(path: Path, lines: Iterable[tuple[int, str]]) -> Iterator[Utterance]:
+    """The utterances of numbered lines that come from `path`; empty lines are passed over."""
+    for number, line in lines:
+        if line.strip():
+            try:
+                yield _utterance(path, number, parse_json(path, number, line))
+            except InvalidInput as error:
+                raise InvalidFile(path, str(error), number) from None
+
+
+def _utterance(path: Path, number: int, record: Any) -> Utterance:
+    if not isinstance(record, dict):
+        raise InvalidInput("line", "is no JSON object")
+    candidates = record.get("candidates")
+    if not isinstance(candidates, list) or not candidates:
+        raise InvalidInput("candidates", "is no list with at least one candidate")
+    return Utterance(
+        _text(record, "utt", str(number)),
+        [_hypothesis(f"candidates[{index}]", each) for index, each in enumerate(candidates)],
+        path,
+        number,
+        _text(record, "history", ""),
+        _text(record, "reference", "") if record.get("reference") is not None else None,
+    )
+
+
+def _text(record: dict[str, Any], key: str, otherwise: str) -> str:
+    found = record.get(key, otherwise)
+    if not isinstance(found, str):
+        raise InvalidInput(key, "is no string")
+    return found
+
+
+def _hypothesis(place: str, candidate: Any) -> Hypothesis:
+    if isinstance(candidate, str):
+        return Hypothesis(candidate)
+    if not isinstance(candidate, dict) or not isinstance(candidate.get("text"), str):
+        raise InvalidInput(place, 'is no string, and no object with a "text"')
+    scores = {key: _number(f"{place}.{key}", value) for key, value in _numbers(candidate)}
+    return Hypothesis(candidate["text"], scores, _times(place, candidate.get("times", [])))
+
+
+def _numbers(candidate: dict[str, Any]) -> Iterator[tuple[str, int | float]]:
+    for key, value in candidate.items():
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            yield key, value
+
+
+def _times(place: str, pairs: Any) -> list[TimeSpan]:
+    if not isinstance(pairs, list):
+        raise InvalidInput(f"{place}.times", "is no list of pairs of seconds")
+    return [_time(f"{place}.times[{index}]", pair) for index, pair in enumerate(pairs)]
+
+
+def _time(place: str, pair: Any) -> TimeSpan:
+    if not isinstance(pair, list) or len(pair) != 2:
+        raise InvalidInput(place, "is no pair of seconds")
+    if not all(isinstance(end, int | float) for end in pair):
+        raise InvalidInput(place, "is no pair of seconds")
+    return TimeSpan(_number(place, pair[0]), _number(place, pair[1]))
+
+
+def _number(place: str, value: int | float) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        raise InvalidInput(place, "is a number that is too large") from None

@@ -1,0 +1,117 @@
+"""`wordgate rescore` and `tune` as a person or a program calls them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.cli.calling import Run
+
+from wordgate.core.rescoring import Hypothesis
+from wordgate.core.weighting import Boost, Weighting
+from wordgate.engine.local_model import LocalModel
+
+HEARD = [
+    {"utt": "one", "reference": "the sun is up", "candidates": [
+        {"text": "the son is up", "acoustic_log_prob": -20.0, "first": -4.0},
+        {"text": "The sun is  up", "acoustic_log_prob": -22.0, "first": -3.0}]},
+    {"utt": "two", "history": "down by", "candidates": [
+        {"text": "", "acoustic_log_prob": 0.0, "first": 0.0},
+        {"text": "the sea", "acoustic_log_prob": -9.0, "first": -1.0}]},
+]  # fmt: skip
+
+
+@pytest.fixture
+def heard(tmp_path: Path) -> Path:
+    """Two utterances in a file."""
+    path = tmp_path / "heard.jsonl"
+    path.write_text("".join(json.dumps(record) + "\n" for record in HEARD), "utf-8")
+    return path
+
+
+def test_each_utterance_is_ranked_in_a_line(
+    run: Run, bundle: Path, local: LocalModel, heard: Path
+) -> None:
+    """The rankings are those of the model, with the weights that the options say."""
+    options = ["--lm-weight", "3", "--word-bonus", "-1", "--weight", "first=0.5"]
+    boost = ["--boost", "the sea=40", "--posterior-scale", "2", "--json"]
+    ended = run("rescore", "--input", heard, "--model", bundle, *options, *boost)
+    assert ended.code == 0, ended.err
+    lines = [json.loads(line) for line in ended.out.splitlines()]
+    weighting = Weighting(3.0, -1.0, {"first": 0.5}, [Boost("the sea", 40.0)], 2.0)
+    for line, record in zip(lines, HEARD, strict=True):
+        candidates: Any = record["candidates"]
+        hypotheses = [
+            Hypothesis(c["text"], {k: v for k, v in c.items() if k != "text"}) for c in candidates
+        ]
+        history = str(record.get("history", ""))
+        ranking = local.ask_rescore(history, hypotheses, weighting).result().ranking
+        assert line["utt"] == record["utt"]
+        assert line["best"] == line["ranking"][0]["text"] == ranking.transcripts[0].text
+        for printed, expected in zip(line["ranking"], ranking.transcripts, strict=True):
+            assert printed["total"] == expected.total
+            assert printed["acoustic"] == expected.scores["acoustic_log_prob"]
+            assert (printed["lm"], printed["posterior"]) == (expected.log_prob, expected.posterior)
+        assert [word["confidence"] for word in line["words"]] == [
+            word.confidence for word in ranking.words
+        ]
+    assert lines[1]["best"] == "the sea"
+
+
+def test_people_read_the_best_transcripts_and_the_error_rate(
+    run: Run, bundle: Path, heard: Path
+) -> None:
+    """A line an utterance on standard output; rates where there are references, apart from it."""
+    ended = run("rescore", "--input", heard, "--model", bundle, "--normalise", "basic")
+    names = [line.split("\t")[0] for line in ended.out.splitlines()]
+    assert names == ["one", "two"]
+    assert "word error rate: 25.00% of the first candidates" in ended.err
+
+
+def test_a_server_ranks_as_well(run: Run, server: Any, bundle: Path, heard: Path) -> None:
+    """Whether the model is here or served, the lines are the same."""
+    here = run("rescore", "--input", heard, "--model", bundle, "--json")
+    there = run("rescore", "--input", heard, "--server", server.address, "--json")
+    assert there.out == here.out
+
+
+def test_mistakes_are_named(run: Run, bundle: Path, heard: Path, tmp_path: Path) -> None:
+    """Wrong options and wrong lines are told apart by exit code, each with what is wrong."""
+    ask = ("rescore", "--model", bundle, "--input")
+    unknown = run(*ask, heard, "--weight", "lm=1")
+    assert (unknown.code, "weights[lm]" in unknown.err) == (2, True)
+    assert run(*ask, heard, "--weight", "first").code == 2
+    assert run(*ask, heard, "--lm-weight", "nan").code == 2
+    assert run(*ask, tmp_path / "none.jsonl").code == 3
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text(json.dumps(HEARD[1]) + '\n{"candidates": ["a", {"text": "b", "am": 1}]}\n')
+    ended = run(*ask, bad)
+    assert ended.code == 3
+    assert ended.out.startswith("two\t")
+    assert f"{bad}:2" in ended.err
+    assert "candidates[1]" in ended.err
+
+
+def test_tuned_weights_are_taken_over(run: Run, bundle: Path, tmp_path: Path) -> None:
+    """What `tune --json` prints has the promised shape and is what `rescore --tuned` reads."""
+    path = tmp_path / "dev.jsonl"
+    record = {**HEARD[0]}
+    path.write_text("".join(json.dumps({**record, "utt": str(n)}) + "\n" for n in range(12)))
+    ended = run("tune", "--input", path, "--model", bundle, "--normalise", "basic", "--json")
+    document = ended.document
+    assert {
+        *("lm_weight", "word_bonus", "weights", "posterior_scale", "wer_first", "wer_acoustic"),
+        *("wer_tuned", "wer_oracle", "interval", "verdict"),
+    } <= document.keys()
+    assert (document["wer_first"], document["wer_oracle"]) == (0.25, 0.0)
+    tuned = tmp_path / "tuned.json"
+    tuned.write_text(ended.out)
+    ranked = run("rescore", "--input", path, "--model", bundle, "--tuned", tuned, "--json")
+    assert ranked.code == 0
+    people = run("tune", "--input", path, "--model", bundle)
+    assert document["verdict"].split(":")[0] in people.out.replace("\n", " ")
+    wrong = run("rescore", "--input", path, "--model", bundle, "--tuned", path)
+    assert (wrong.code, "wordgate tune --json" in wrong.err) == (3, True)
+    untold = tmp_path / "untold.jsonl"
+    untold.write_text(json.dumps(HEARD[1]))
+    assert run("tune", "--input", untold, "--model", bundle).code == 3

@@ -1,0 +1,83 @@
+"""Tuning on a development set, from utterances to a verdict."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.evaluation.answers import GivenAnswers
+
+from wordgate.core.rescoring import Hypothesis
+from wordgate.core.weighting import ACOUSTIC
+from wordgate.errors import InvalidFile, InvalidInput
+from wordgate.evaluation.development import Tuned, collect, tune
+from wordgate.evaluation.error_rate import Counting
+from wordgate.evaluation.hesitations import Utterance
+
+LIKELY = {"sun": -1.0, "sea": -1.0, "see": -9.0, "son": -9.0}
+
+
+def _utterances(count: int = 60) -> list[Utterance]:
+    """The recogniser prefers the wrong homophone; half of the time the other way round."""
+    generator = np.random.default_rng(3)
+    found = []
+    for number in range(count):
+        said, misheard = [("sun", "son"), ("sea", "see")][number % 2]
+        noise = generator.normal(size=3)
+        heard = [
+            Hypothesis(misheard, {ACOUSTIC: -10.0 + noise[0], "order": 0.0}),
+            Hypothesis(said, {ACOUSTIC: -12.0 + noise[1], "order": -1.0}),
+            Hypothesis("some other words", {ACOUSTIC: -30.0 + noise[2], "order": -2.0}),
+        ]
+        found.append(Utterance(str(number), heard, Path("dev.jsonl"), number + 1, "", said))
+    return found
+
+
+def _tuned(utterances: list[Utterance], likely: dict[str, float] | None = None) -> Tuned:
+    model = GivenAnswers(LIKELY if likely is None else likely, {})
+    return tune(collect(model, utterances, Counting()))
+
+
+def test_a_model_that_knows_better_is_worth_using() -> None:
+    """The first candidates are all wrong, the model's choice is right, and the verdict says so."""
+    found = _tuned(_utterances())
+    assert (found.first, found.oracle) == (1.0, 0.0)
+    assert found.acoustic is not None
+    assert found.acoustic > 0.5
+    assert found.tuned == found.held_out == 0.0
+    assert found.without_model > 0.0
+    assert found.gain[0] > 0
+    assert found.weighting.lm_weight > 0
+    assert found.verdict.startswith("use this model")
+
+
+def test_a_model_that_knows_nothing_is_not() -> None:
+    """Where the recogniser's own scores do as well, the verdict advises against the model."""
+    found = _tuned(_utterances(), {})
+    assert found.verdict.startswith("do not use this model here")
+
+
+def test_what_cannot_be_tuned_on_is_named() -> None:
+    """No utterances, one without a reference, and one with other scores than before."""
+    model = GivenAnswers(LIKELY, {})
+    with pytest.raises(InvalidInput):
+        collect(model, [], Counting())
+    known = _utterances(3)
+    silent = Utterance("s", known[0].hypotheses, Path("dev.jsonl"), 9)
+    with pytest.raises(InvalidFile, match=r"dev.jsonl:9.*reference"):
+        collect(model, [*known, silent], Counting())
+    other = Utterance("o", [Hypothesis("a")], Path("dev.jsonl"), 9, "", "a")
+    with pytest.raises(InvalidFile, match=r"dev.jsonl:9.*scores"):
+        collect(model, [*known, other], Counting())
+
+
+def test_without_scores_words_alone_are_weighed() -> None:
+    """Plain texts can be tuned too: the model counts 1, and a word bonus is found."""
+    bare = [
+        Utterance(
+            u.utt, [Hypothesis(h.text) for h in u.hypotheses], u.path, u.line, "", u.reference
+        )
+        for u in _utterances()
+    ]
+    found = _tuned(bare)
+    assert (found.weighting.lm_weight, found.acoustic) == (1.0, None)
+    assert found.tuned == 0.0

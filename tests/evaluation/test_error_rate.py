@@ -1,0 +1,27 @@
+"""How errors are counted."""
+
+from wordgate.evaluation.error_rate import Counting, Normalise, Unit
+
+
+def test_edits_between_words_are_counted() -> None:
+    """Substituted, missing and inserted words are errors, one each."""
+    counting = Counting()
+    said = ["the cat sat", "the cat sat", "the cat sat", "", "a"]
+    heard = ["the cat sat", "a cat", "the the fat cat sat", "so", ""]
+    assert counting.errors(said, heard) == [0, 2, 2, 1, 1]
+    assert [counting.length(text) for text in said] == [3, 3, 3, 0, 1]
+
+
+def test_normal_forms_are_compared_if_asked_for() -> None:
+    """`basic` sees neither case nor punctuation nor the shape of quotes; `none` sees all."""
+    said, heard = ["It’s here, Bob."], ["it's   here bob"]
+    assert Counting(Normalise.BASIC).errors(said, heard) == [0]
+    assert Counting(Normalise.NONE).errors(said, heard) == [3]
+    assert Counting(Normalise.BASIC).length(said[0]) == 3
+
+
+def test_characters_may_be_the_unit() -> None:
+    """Character error rates count characters, spaces between words among them."""
+    counting = Counting(unit=Unit.CHAR)
+    assert counting.errors(["the cat"], ["thecut"]) == [2]
+    assert counting.length("the  cat") == 7
