@@ -93,7 +93,7 @@ def test_a_prefix_tree_holds_each_beginning_once(candidates: list[list[int]]) ->
     for node in tree.leaves():
         backwards = []
         at = node
-        while at.parent is not None:
+        while at is not tree.root:
             backwards.append(at.piece)
             at = at.parent
         found.append(backwards[::-1])

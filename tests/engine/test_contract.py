@@ -14,8 +14,9 @@ from tests.fake_model import FakeModel
 from wordgate.core.asks import Advance, Ask, LevelRows, Model, State, TargetLogProbs
 from wordgate.core.levels import Levels
 from wordgate.engine import bundle as bundles
-from wordgate.engine.model import NetworkModel, NetworkState
+from wordgate.engine.model import NetworkModel
 from wordgate.engine.served_model import network_of
+from wordgate.engine.states import NetworkState
 
 LEVELS = Levels((30, 60, 100))
 _shared = settings(

@@ -3,14 +3,15 @@
 import numpy as np
 import pytest
 
-from wordgate.engine.model import NetworkState
 from wordgate.engine.state_cache import StateCache
+from wordgate.engine.states import NetworkState, StateBlock
 
 _ENTRY = 5 * 10 + 400
 
 
 def _state(value: int) -> NetworkState:
-    return NetworkState(np.full(10, value, np.uint8), np.full(10, value, np.float32))
+    block = StateBlock(np.full((1, 10), value, np.uint8), np.full((1, 10), value, np.float32))
+    return NetworkState(block, 0)
 
 
 @pytest.fixture

@@ -1,9 +1,10 @@
 """`wordgate bench`: measure speed on this machine, as JSON or for people."""
 
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 from rich.console import Console
@@ -12,6 +13,8 @@ from rich.table import Table
 from wordgate.cli.asking import json_option
 from wordgate.errors import WordgateError
 from wordgate.training.waiting import wait_briefly
+
+T = TypeVar("T")
 
 
 @click.group()
@@ -64,6 +67,72 @@ def model(path: Path | None, threads: int, repetitions: int, as_json: bool) -> N
         show(found | speed.measure(asked, repetitions), as_json)
     finally:
         asked.close()
+
+
+@bench.command()
+@click.option(
+    "--input",
+    "input_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Utterances with candidates, as `wordgate rescore` reads.  [a sample in the package]",
+)
+@click.option("--utterances", type=_COUNT, default=50, show_default=True, help="Taken evenly.")
+@click.option(
+    "--model",
+    "path",
+    type=click.Path(path_type=Path),
+    help="A bundle's folder, or one of versions.  [the shipped model]",
+)
+@click.option("--threads", type=_COUNT, default=1, show_default=True, help="Of the engine's calls.")
+@click.option("--repetitions", type=_COUNT, default=7, show_default=True, help="Of each way.")
+@json_option
+def score(
+    input_file: Path | None,
+    utterances: int,
+    path: Path | None,
+    threads: int,
+    repetitions: int,
+    as_json: bool,
+) -> None:
+    """Candidates a second, in process and through a server, beside a padded batch and a limit.
+
+    The usual call pattern is one padded float32 batch of whole sequences an utterance, through
+    onnxruntime's LSTM operator; the limit is the integer matrix products alone.
+    """
+    from wordgate.cli.own_server import own_server
+    from wordgate.client import Client
+    from wordgate.engine.shipped import chosen_bundle
+    from wordgate.evaluation.formats import jsonl
+    from wordgate.evaluation.sample import n_best_sample
+
+    try:
+        from wordgate.training import score_bench
+    except ModuleNotFoundError as error:
+        raise WordgateError(
+            f"this needs {error.name}, which is not installed: pip install 'wordgate[train]'"
+        ) from None
+    read = n_best_sample() if input_file is None else jsonl.read(input_file)
+    texts = [[hypothesis.text for hypothesis in found.hypotheses] for found in read]
+    chosen = evenly(texts, utterances)
+    place = chosen_bundle(path)
+    cores = os.cpu_count() or 1
+    with own_server(place, threads) as address, Client(address, timeout_seconds=None) as client:
+        found = score_bench.run(
+            place,
+            chosen,
+            server=client,
+            threads=threads,
+            baseline_threads=sorted({1, cores}),
+            repetitions=repetitions,
+        )
+    show(found, as_json)
+
+
+def evenly(values: Sequence[T], count: int) -> list[T]:
+    """At most so many values, at even distances."""
+    if len(values) <= count:
+        return list(values)
+    return [values[place * len(values) // count] for place in range(count)]
 
 
 def show(found: dict[str, Any], as_json: bool) -> None:

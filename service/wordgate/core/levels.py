@@ -7,6 +7,9 @@ frequent ones and one entry for each cluster of rarer ones (Grave et al. 2017, a
 import bisect
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 
 @dataclass(frozen=True)
 class Levels:
@@ -36,6 +39,10 @@ class Levels:
     def of(self, piece: int) -> int:
         """The level that a piece lies in."""
         return bisect.bisect_right(self.cuts, piece)
+
+    def of_many(self, pieces: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The levels that pieces lie in."""
+        return np.searchsorted(self.cuts, pieces, side="right")
 
     def first(self, level: int) -> int:
         """The first piece of a level."""

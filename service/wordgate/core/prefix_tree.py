@@ -4,24 +4,31 @@ Knows sequences of numbers only. Sequences that share a beginning share its node
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 @dataclass(eq=False, slots=True)
 class Node:
-    """A piece after its parent's pieces; the root has no piece (-1) and no parent."""
+    """A piece after its parent's pieces; the root has no piece (-1) and is its own parent."""
 
     index: int
     piece: int
-    parent: "Node | None"
-    children: dict[int, "Node"] = field(default_factory=dict)
+    parent: "Node"
+    children: "dict[int, Node]"
+
+    @classmethod
+    def new_root(cls) -> "Node":
+        """A node that nothing comes before."""
+        root = cls.__new__(cls)
+        root.__init__(0, -1, root, {})  # type: ignore[misc]
+        return root
 
 
 class PrefixTree:
     """Nodes numbered from the root (0) in the order in which they were first needed."""
 
     def __init__(self, sequences: Sequence[Sequence[int]]) -> None:
-        self.root = Node(0, -1, None)
+        self.root = Node.new_root()
         self._nodes = [self.root]
         self._leaves = [self._grow(sequence) for sequence in sequences]
 
@@ -44,7 +51,7 @@ class PrefixTree:
         for piece in sequence:
             child = node.children.get(piece)
             if child is None:
-                child = Node(len(self._nodes), piece, node)
+                child = Node(len(self._nodes), piece, node, {})
                 self._nodes.append(child)
                 node.children[piece] = child
             node = child

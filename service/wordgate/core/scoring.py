@@ -83,12 +83,12 @@ def score(sequences: Sequence[Sequence[int]], start: State) -> Asks[list[float]]
     log_probs = [0.0] * len(tree)
     states: dict[Node, State] = {tree.root: start}
     for level in tree.levels():
-        gains = yield TargetLogProbs([(states[_parent(node)], node.piece) for node in level])
+        gains = yield TargetLogProbs([(states[node.parent], node.piece) for node in level])
         for node, gain in zip(level, gains, strict=True):
-            log_probs[node.index] = log_probs[_parent(node).index] + gain
+            log_probs[node.index] = log_probs[node.parent.index] + gain
         inner = [node for node in level if node.children]
         if inner:
-            after = yield Advance([(states[_parent(node)], node.piece) for node in inner])
+            after = yield Advance([(states[node.parent], node.piece) for node in inner])
             states = dict(zip(inner, after, strict=True))
     return [log_probs[leaf.index] for leaf in tree.leaves()]
 
@@ -115,9 +115,3 @@ def cut_text(language: Language, text: str, field: str) -> Cut:
             at_least = f"{len(pieces)} pieces or more"
             raise InvalidInput(field, f"has {at_least}; the limit is {MAX_CANDIDATE_PIECES}")
     return Cut(found, pieces)
-
-
-def _parent(node: Node) -> Node:
-    if node.parent is None:
-        raise ValueError("the root has no parent")
-    return node.parent

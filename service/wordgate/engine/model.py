@@ -7,7 +7,6 @@ product is an exact sum of integers.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Protocol
@@ -20,6 +19,7 @@ from wordgate.core.asks import Advance, Ask, LevelRows, Row, State, TargetLogPro
 from wordgate.core.levels import Levels
 from wordgate.engine.exact_sums import EXACT_SUMS_OPTION, are_exact
 from wordgate.engine.manifest import NetworkSizes, Precision
+from wordgate.engine.states import NetworkState, StateBlock, gather, gather_top
 from wordgate.errors import InvalidBundle, InvalidConfiguration
 
 MAX_ROWS = 64
@@ -29,25 +29,8 @@ ONNXRUNTIME_VERSION: str = onnxruntime.__version__
 
 _WARM_UP_ROWS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 _ZERO_POINT = 128
+Numbers = NDArray[np.int64]
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
-
-
-class NetworkState:
-    """What the network remembers after reading some pieces. Never changed once made.
-
-    `hidden` [layers * width], uint8 (float32 in float32 bundles); `cells` float32 of that shape.
-    """
-
-    __slots__ = ("cells", "hidden")
-
-    def __init__(self, hidden: NDArray[Any], cells: NDArray[np.float32]) -> None:
-        self.hidden = hidden
-        self.cells = cells
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of memory that the values take."""
-        return int(self.hidden.nbytes + self.cells.nbytes)
 
 
 class CallObserver(Protocol):
@@ -123,47 +106,43 @@ class NetworkModel:
         steps = [step for ask in asks for step in ask.steps]
         states: list[State] = []
         for part in _parts(steps):
-            feed = {
-                "token": np.fromiter((piece for _, piece in part), np.int64, len(part)),
-                "hidden": np.stack([state.hidden for state, _ in part]),
-                "cells": np.stack([state.cells for state, _ in part]),
-            }
-            hidden, cells = self._run("step", self._step, None, feed, len(part))
-            states.extend(
-                NetworkState(hidden[row].copy(), cells[row].copy()) for row in range(len(part))
-            )
+            hidden, cells = gather([state for state, _ in part])
+            token = np.fromiter((piece for _, piece in part), np.int64, len(part))
+            feed = {"token": token, "hidden": hidden, "cells": cells}
+            answered = self._run("step", self._step, None, feed, len(part))
+            states.extend(StateBlock(*answered).states())
         return _divide(states, asks)
 
     def _target_log_probs(self, asks: Sequence[TargetLogProbs]) -> list[list[float]]:
         questions = [question for ask in asks for question in ask.questions]
-        levels = [self.levels.of(piece) for _, piece in questions]
-        head = [
-            (state, piece if level == 0 else self.levels.head + level - 1)
-            for (state, piece), level in zip(questions, levels, strict=True)
-        ]
-        values = self._targets(0, head)
+        states, rows = _shared_rows([state for state, _ in questions])
+        pieces = np.fromiter((piece for _, piece in questions), np.int64, len(questions))
+        levels = self.levels.of_many(pieces)
+        head = np.where(levels == 0, pieces, self.levels.head - 1 + levels)
+        values = self._targets(0, states, rows, head)
         for level in range(1, self.levels.count):
-            places = [place for place, found in enumerate(levels) if found == level]
-            first = self.levels.first(level)
-            inside = [(questions[p][0], questions[p][1] - first) for p in places]
-            for place, value in zip(places, self._targets(level, inside), strict=True):
-                values[place] += value
-        return _divide(values, asks)
+            [places] = np.nonzero(levels == level)
+            if len(places):
+                inside = pieces[places] - self.levels.first(level)
+                needed, mine = np.unique(rows[places], return_inverse=True)
+                asked = [states[row] for row in needed]
+                values[places] += self._targets(level, asked, mine, inside)
+        return _divide(values.tolist(), asks)
 
-    def _targets(self, level: int, questions: Sequence[tuple[State, int]]) -> list[float]:
-        """Named entries of a level's rows; neighbours with the same state share a row."""
-        values: list[float] = []
-        shared = [list(group) for _, group in groupby(questions, key=lambda asked: id(asked[0]))]
-        for part in _parts(shared):
-            flat = [(row, entry) for row, group in enumerate(part) for _, entry in group]
-            places = np.array(flat, dtype=np.int64)
+    def _targets(
+        self, level: int, states: Sequence[State], rows: Numbers, entries: Numbers
+    ) -> NDArray[np.float64]:
+        """Entries of a level's rows: `entries[i]` after `states[rows[i]]`, `rows` ascending."""
+        values = np.empty(len(rows))
+        for first in range(0, len(states), MAX_ROWS):
+            part = states[first : first + MAX_ROWS]
+            start, end = np.searchsorted(rows, [first, first + len(part)])
             feed = {
-                "top": self._top(group[0][0] for group in part),
-                "row": np.ascontiguousarray(places[:, 0]),
-                "target": np.ascontiguousarray(places[:, 1]),
+                "top": gather_top(part, self._width),
+                "row": rows[start:end] - first,
+                "target": entries[start:end],
             }
-            [found] = self._output(level, "target_log_probs", feed, len(part))
-            values.extend(found.tolist())
+            [values[start:end]] = self._output(level, "target_log_probs", feed, len(part))
         return values
 
     def _level_rows(self, asks: Sequence[LevelRows]) -> list[list[Row]]:
@@ -173,13 +152,10 @@ class NetworkModel:
             rows: list[Row] = []
             for part in _parts([state for ask in mine for state in ask.states]):
                 none = np.zeros(0, np.int64)
-                feed = {"top": self._top(part), "row": none, "target": none}
+                feed = {"top": gather_top(part, self._width), "row": none, "target": none}
                 rows.extend(self._output(level, "log_probs", feed, len(part))[0])
             answers[level] = _divide(rows, mine)
         return [answers[ask.level].pop(0) for ask in asks]
-
-    def _top(self, states: Iterable[State]) -> NDArray[Any]:
-        return np.stack([state.hidden[-self._width :] for state in states])
 
     def _output(self, level: int, wanted: str, feed: dict[str, Any], rows: int) -> list[Any]:
         return self._run(f"output-{level}", self._outputs[level], [wanted], feed, rows)
@@ -238,10 +214,10 @@ def _check_size(path: Path, graph: str, values: Sequence[Any], name: str, size: 
 
 def _zero_state(sizes: NetworkSizes, precision: Precision) -> NetworkState:
     size = sizes.layers * sizes.width
-    cells = np.zeros(size, np.float32)
+    cells = np.zeros((1, size), np.float32)
     if precision == "int8":
-        return NetworkState(np.full(size, _ZERO_POINT, np.uint8), cells)
-    return NetworkState(np.zeros(size, np.float32), cells)
+        return NetworkState(StateBlock(np.full((1, size), _ZERO_POINT, np.uint8), cells), 0)
+    return NetworkState(StateBlock(np.zeros((1, size), np.float32), cells), 0)
 
 
 def _provider(path: Path, precision: Precision, runtime: Runtime) -> str:
@@ -260,6 +236,19 @@ def _provider(path: Path, precision: Precision, runtime: Runtime) -> str:
             "onnxruntime-gpu in its place",
         )
     return wanted
+
+
+def _shared_rows(states: Sequence[State]) -> tuple[list[State], Numbers]:
+    """The states without the repetitions of neighbours, and for each one its place there."""
+    found: list[State] = []
+    rows = np.empty(len(states), np.int64)
+    last = None
+    for place, state in enumerate(states):
+        if state is not last:
+            last = state
+            found.append(state)
+        rows[place] = len(found) - 1
+    return found, rows
 
 
 def _parts(rows: Sequence[Any]) -> Iterable[Sequence[Any]]:

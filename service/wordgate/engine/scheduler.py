@@ -21,6 +21,12 @@ _BULK_SHARE = 4
 """While interactive work fills every call, one row in this many is kept for bulk work."""
 
 _RETRY_AFTER_SECONDS = 0.5
+_TURN_ROWS = 1024
+"""Rows of a job before others have a turn. Few jobs that are half done keep their states in the
+processor's cache; a large one still cannot hold up the others for longer than this."""
+
+_SWEEP_SECONDS = 0.005
+"""How often those are looked for that nobody waits for and whose turn has not come."""
 
 
 class Urgency(Enum):
@@ -54,6 +60,7 @@ class Job:
     cancelled: Callable[[], bool] = lambda: False
     admitted: bool = False
     started: bool = False
+    turn_rows: int = 0
     ask: Ask = field(default_factory=lambda: Advance([]))
     answered: list[Any] = field(default_factory=list)
 
@@ -77,6 +84,7 @@ class Scheduler:
         self._dropped = dropped
         self._queues: dict[Urgency, deque[Job]] = {urgency: deque() for urgency in Urgency}
         self._waiting = dict.fromkeys(Urgency, 0)
+        self._next_sweep = 0.0
 
     @property
     def jobs(self) -> int:
@@ -100,8 +108,14 @@ class Scheduler:
         self._resume(job)
 
     def step(self) -> bool:
-        """Drop what nobody waits for, ask the models once each, hand out; whether work is left."""
-        self._drop_unwanted()
+        """Drop what nobody waits for, ask the models once each, hand out; whether work is left.
+
+        What is dropped is found when its turn comes, or by a look at all of them now and then.
+        """
+        now = monotonic()
+        if now >= self._next_sweep:
+            self._drop_unwanted()
+            self._next_sweep = now + _SWEEP_SECONDS
         taken = self._take()
         by_model: dict[int, list[tuple[Job, Ask]]] = {}
         for job, ask in taken:
@@ -137,6 +151,11 @@ class Scheduler:
         taken: list[tuple[Job, Ask]] = []
         while queue and room:
             job = queue.popleft()
+            unwanted = _unwanted(job)
+            if unwanted is not None:
+                self._waiting[urgency] -= job.rows
+                self._drop(job, *unwanted)
+                continue
             first = len(job.answered)
             part = job.ask.part(first, min(len(job.ask), first + room))
             self._waiting[urgency] -= len(part)
@@ -154,8 +173,9 @@ class Scheduler:
                 job.asks.close()
                 job.done(None, error)
             return
-        for (job, _), answer in pairs:
+        for (job, _), answer in reversed(pairs):
             job.answered.extend(answer)
+            job.turn_rows += len(answer)
             if job.rows:
                 self._queues[job.urgency].append(job)
             else:
@@ -174,8 +194,17 @@ class Scheduler:
         except Exception as error:  # noqa: BLE001  whatever it is, its owner is told
             job.done(None, error)
         else:
-            self._queues[job.urgency].append(job)
+            self._queue(job)
             self._waiting[job.urgency] += job.rows
+
+    def _queue(self, job: Job) -> None:
+        """Back to the front while its turn lasts, so that few are half done; then to the end."""
+        queue = self._queues[job.urgency]
+        if 0 < job.turn_rows < _TURN_ROWS:
+            queue.appendleft(job)
+        else:
+            job.turn_rows = 0
+            queue.append(job)
 
 
 def _unwanted(job: Job) -> tuple[Drop, Exception] | None:

@@ -7,7 +7,7 @@ owns it. A state found here is bit for bit what reading again would give.
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from wordgate.engine.model import NetworkState
+from wordgate.engine.states import NetworkState
 
 DEFAULT_CACHE_BYTES = 256 * 1024 * 1024
 _ENTRY_BYTES = 400
@@ -51,7 +51,7 @@ class StateCache:
 
     def keep(self, key: bytes, state: NetworkState) -> None:
         """Keep a state; the least recently used ones make room."""
-        self._states[key] = state
+        self._states[key] = state.alone()
         self._states.move_to_end(key)
         while len(self._states) > self._max_entries:
             self._states.popitem(last=False)

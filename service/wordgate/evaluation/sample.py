@@ -1,0 +1,19 @@
+"""N-best lists in the package, to measure on where a user has none at hand.
+
+Forty of the package's own questions, spoken by flite and recognised by PocketSphinx with the
+English model that it comes with; up to fifty different transcripts each.
+"""
+
+from collections.abc import Iterator
+from importlib.resources import as_file, files
+
+from wordgate.evaluation.formats import jsonl
+from wordgate.evaluation.hesitations import Utterance
+
+NAME = "n_best_sample.jsonl.gz"
+
+
+def n_best_sample() -> Iterator[Utterance]:
+    """The utterances of the sample, with references."""
+    with as_file(files("wordgate.evaluation") / NAME) as path:
+        yield from jsonl.read(path)

@@ -1,0 +1,91 @@
+"""How fast the integer matrix products of a network could be at best, with nothing around them.
+
+Knows shapes only: graphs of `MatMulInteger` alone, timed at several numbers of rows.
+"""
+
+import statistics
+from collections.abc import Sequence
+from time import perf_counter
+
+import numpy as np
+import onnxruntime
+from onnx import TensorProto, helper, numpy_helper
+
+from wordgate.core.levels import Levels
+from wordgate.engine.manifest import NetworkSizes
+from wordgate.training.graphs import IR_VERSION, OPSET
+
+ROWS = (16, 32, 48, 64, 96, 128)
+_CALLS = 5
+
+
+class MatmulLimit:
+    """The products of each graph of a network, as sessions of their own."""
+
+    def __init__(self, sizes: NetworkSizes, threads: int) -> None:
+        levels = Levels(sizes.cuts)
+        layer = (2 * sizes.width, 4 * sizes.width)
+        shapes = {"step": [layer] * sizes.layers}
+        for level in range(levels.count):
+            shapes[f"output-{level}"] = [(sizes.width, levels.width(level))]
+        self._products = {name: _Products(each, threads) for name, each in shapes.items()}
+        self._seconds = {(name, rows): list[float]() for name in shapes for rows in ROWS}
+
+    def measure(self) -> None:
+        """Time each product at each number of rows once more."""
+        for (name, rows), taken in self._seconds.items():
+            taken.append(self._products[name].seconds(rows))
+
+    def seconds_per_row(self, name: str) -> float:
+        """Of a graph's products, at the number of rows that is best."""
+        return min(statistics.median(self._seconds[name, rows]) / rows for rows in ROWS)
+
+
+class _Products:
+    def __init__(self, shapes: Sequence[tuple[int, int]], threads: int) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.enable_mem_pattern = False
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self._shapes = shapes
+        self._session = onnxruntime.InferenceSession(
+            _products(shapes), options, providers=["CPUExecutionProvider"]
+        )
+        for rows in ROWS:
+            self.seconds(rows)
+
+    def seconds(self, rows: int) -> float:
+        """Of one call with this many rows."""
+        feed = {
+            f"rows_{place}": np.full((rows, inner), 3, np.uint8)
+            for place, (inner, _) in enumerate(self._shapes)
+        }
+        began = perf_counter()
+        for _ in range(_CALLS):
+            self._session.run(None, feed)
+        return (perf_counter() - began) / _CALLS
+
+
+def _products(shapes: Sequence[tuple[int, int]]) -> bytes:
+    generator = np.random.default_rng(0)
+    zero_point = numpy_helper.from_array(np.array(128, np.uint8), "zero_point")
+    nodes, constants, inputs, outputs = [], [zero_point], [], []
+    for place, (inner, outer) in enumerate(shapes):
+        weights = generator.integers(-127, 128, (inner, outer)).astype(np.int8)
+        constants.append(numpy_helper.from_array(weights, f"weights_{place}"))
+        names = [f"rows_{place}", f"weights_{place}", "zero_point"]
+        nodes.append(helper.make_node("MatMulInteger", names, [f"sums_{place}"]))
+        kinds = (
+            (f"rows_{place}", TensorProto.UINT8, inner),
+            (f"sums_{place}", TensorProto.INT32, outer),
+        )
+        rows, sums = (
+            helper.make_tensor_value_info(n, kind, ["rows", size]) for n, kind, size in kinds
+        )
+        inputs.append(rows)
+        outputs.append(sums)
+    graph = helper.make_graph(nodes, "products", inputs, outputs, constants)
+    opsets = [helper.make_opsetid("", OPSET)]
+    return bytes(
+        helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION).SerializeToString()
+    )

@@ -1,0 +1,167 @@
+"""The speed of scoring candidates, beside the usual call pattern and the limit of the processor.
+
+On the same weights, candidates and machine, one after the other in each repetition; medians of
+the repetitions. Cutting texts into pieces is counted everywhere but in the limit.
+"""
+
+import statistics
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Protocol
+
+from wordgate.core.prefix_tree import PrefixTree
+from wordgate.core.scoring import cut_text
+from wordgate.engine.local_model import LocalModel
+from wordgate.engine.model import Runtime
+from wordgate.engine.served_model import open_model
+from wordgate.training.matmul_limit import MatmulLimit
+from wordgate.training.padded_batch import PaddedBatch
+
+UNDER_WAY = 16
+"""Utterances asked at once, in process and over gRPC."""
+
+_ONE_BY_ONE_SHARE = 10
+"""One utterance in so many is scored a candidate at a time: that takes long enough."""
+
+
+class Scores(Protocol):
+    """What scores candidates, here or on a server."""
+
+    def ask_score(self, history: str, candidates: Sequence[str]) -> "Future[Any]":
+        """Log-probabilities of candidates after a history."""
+        ...
+
+
+def run(
+    bundle: Path,
+    utterances: Sequence[Sequence[str]],
+    *,
+    server: Scores | None,
+    threads: int,
+    baseline_threads: Sequence[int],
+    repetitions: int,
+) -> dict[str, Any]:
+    """Candidates a second of each way, and their ratios.
+
+    `server` serves the same bundle in another process. The padded batch runs with the best of
+    `baseline_threads`, tried beforehand.
+    """
+    rows = _Rows()
+    served = open_model(bundle, Runtime(threads=threads), rows)
+    here = LocalModel(served)
+    limit = MatmulLimit(served.bundle.manifest.network, threads)
+    padded = _best_padded(bundle, utterances, here, baseline_threads)
+    few = utterances[::_ONE_BY_ONE_SHARE]
+    ways: dict[str, tuple[Sequence[Sequence[str]], Callable[[Sequence[str]], Any]]] = {
+        "padded_batch": (utterances, lambda texts: padded.score(_cut(here, texts))),
+        "one_by_one": (few, lambda texts: [padded.score(_cut(here, [text])) for text in texts]),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in (*ways, "engine", "server")}
+    _ask_all(here, utterances)
+    for _ in range(repetitions):
+        rows.counted.clear()
+        seconds["engine"].append(_ask_all(here, utterances))
+        limit.measure()
+        if server is not None:
+            seconds["server"].append(_ask_all(server, utterances))
+        for name, (scored, score) in ways.items():
+            seconds[name].append(_one_after_the_other(scored, score))
+    here.close()
+    count = sum(map(len, utterances))
+    engine = count / statistics.median(seconds["engine"])
+    padded_speed = count / statistics.median(seconds["padded_batch"])
+    one_speed = sum(map(len, few)) / statistics.median(seconds["one_by_one"])
+    needed = sum(limit.seconds_per_row(graph) * n for graph, n in rows.counted.items())
+    found = {
+        "candidates_per_second": round(engine, 1),
+        "speedup_over_padded_batch": round(engine / padded_speed, 2),
+        "speedup_over_one_by_one": round(engine / one_speed, 2),
+        "fraction_of_matmul_limit": round(needed / statistics.median(seconds["engine"]), 3),
+        "sharing": round(_sharing(here, utterances), 3),
+    }
+    if server is not None:
+        through = count / statistics.median(seconds["server"])
+        found["server_candidates_per_second"] = round(through, 1)
+        found["server_share_of_engine"] = round(through / engine, 3)
+    return found | {
+        "padded_batch_candidates_per_second": round(padded_speed, 1),
+        "one_by_one_candidates_per_second": round(one_speed, 1),
+        "matmul_limit_candidates_per_second": round(count / needed, 1),
+        "rows": dict(sorted(rows.counted.items())),
+        "candidates": count,
+        "utterances": len(utterances),
+        "under_way": UNDER_WAY,
+        "threads": threads,
+        "padded_batch_threads": padded.threads,
+        "repetitions": repetitions,
+    }
+
+
+class _Rows:
+    """Counts the rows of each graph's calls."""
+
+    def __init__(self) -> None:
+        self.counted: Counter[str] = Counter()
+
+    def called(self, graph: str, rows: int, seconds: float) -> None:
+        """Count a call."""
+        self.counted[graph] += rows
+
+
+def _ask_all(asked: Scores, utterances: Sequence[Sequence[str]]) -> float:
+    """Seconds for all utterances, a number of them under way at once."""
+    began = perf_counter()
+    waiting: deque[Future[Any]] = deque()
+    for texts in utterances:
+        waiting.append(asked.ask_score("", texts))
+        if len(waiting) >= UNDER_WAY:
+            waiting.popleft().result()
+    while waiting:
+        waiting.popleft().result()
+    return perf_counter() - began
+
+
+def _one_after_the_other(
+    utterances: Sequence[Sequence[str]], score: Callable[[Sequence[str]], Any]
+) -> float:
+    began = perf_counter()
+    for texts in utterances:
+        score(texts)
+    return perf_counter() - began
+
+
+def _best_padded(
+    bundle: Path,
+    utterances: Sequence[Sequence[str]],
+    here: LocalModel,
+    threads: Sequence[int],
+) -> PaddedBatch:
+    """The padded batch at the number of threads that is fastest on a few utterances."""
+    tried = [PaddedBatch(bundle, each) for each in threads]
+    few = utterances[:3]
+
+    def seconds(batch: PaddedBatch) -> float:
+        return min(
+            _one_after_the_other(few, lambda texts: batch.score(_cut(here, texts)))
+            for _ in range(2)
+        )
+
+    return min(tried, key=seconds)
+
+
+def _cut(here: LocalModel, texts: Sequence[str]) -> list[list[int]]:
+    language = here.served.bundle.language
+    return [cut_text(language, text, "text").pieces for text in texts]
+
+
+def _sharing(here: LocalModel, utterances: Sequence[Sequence[str]]) -> float:
+    """The share of pieces, ends among them, that prefix trees save."""
+    pieces = nodes = 0
+    for texts in utterances:
+        cut = [[*candidate, 0] for candidate in _cut(here, texts)]
+        pieces += sum(map(len, cut))
+        nodes += len(PrefixTree(cut)) - 1
+    return 1 - nodes / pieces
