@@ -14,7 +14,7 @@ from wordgate.core.asks import Advance, Ask, TargetLogProbs, drive
 from wordgate.core.language import Language
 from wordgate.core.levels import Levels
 from wordgate.core.pieces import EOS
-from wordgate.core.prefix_tree import PrefixTree
+from wordgate.core.prefix_tree import ROOT, PrefixTree
 from wordgate.core.scoring import MAX_CANDIDATE_PIECES, posteriors, score, score_texts
 from wordgate.core.state_store import NoStore
 from wordgate.errors import InvalidInput
@@ -55,14 +55,14 @@ def _chain_rule(model: FakeModel, state: int, pieces: Sequence[int]) -> float:
 def test_scores_are_the_chain_rule_bit_for_bit(candidates: list[list[int]], seed: int) -> None:
     """The tree gives what reading each candidate alone would give, to the last bit."""
     model = FakeModel.random(LEVELS, seed)
-    found = drive(score(candidates, 3), model)
+    found = drive(score(candidates, 3, LEVELS), model)
     assert found == [_chain_rule(model, 3, candidate) for candidate in candidates]
     assert found == [drive(score([candidate], 3), model)[0] for candidate in candidates]
 
 
 @given(sequences)
 def test_every_node_is_asked_and_stepped_once(candidates: list[list[int]]) -> None:
-    """One target a node, one step a node that has children, and a call of each kind a level."""
+    """One target a node, one step a node that has children, a level in a question."""
     model = _recording(1)
     drive(score(candidates, 3), model)
     beginnings = {tuple(c[:n]) for c in candidates for n in range(1, len(c) + 1)}
@@ -71,8 +71,21 @@ def test_every_node_is_asked_and_stepped_once(candidates: list[list[int]]) -> No
     stepped = [ask for ask in model.asked if isinstance(ask, Advance)]
     assert sum(map(len, asked)) == len(beginnings)
     assert sum(map(len, stepped)) == len(inner)
-    assert len(asked) == max(map(len, candidates))
-    assert len(stepped) == max(0, len(asked) - 1)
+    assert len(asked) == 1
+    assert len(stepped) == max(0, max(map(len, candidates)) - 1)
+
+
+def test_what_waits_to_be_asked_is_bounded() -> None:
+    """However many nodes there are, their states do not all wait for the end."""
+    model = _recording(1)
+    candidates = [
+        [number % 12, number // 12 % 12, number // 144] + [1] * 20 for number in range(288)
+    ]
+    found = drive(score(candidates, 3, LEVELS), model)
+    asked = [len(ask) for ask in model.asked if isinstance(ask, TargetLogProbs)]
+    assert max(asked) < 512 + 288
+    assert len(asked) > 5
+    assert found == [_chain_rule(model, 3, candidate) for candidate in candidates]
 
 
 def test_empty_equal_and_nested_candidates() -> None:
@@ -90,15 +103,18 @@ def test_a_prefix_tree_holds_each_beginning_once(candidates: list[list[int]]) ->
     tree = PrefixTree(candidates)
     assert len(tree) == len({tuple(c[:n]) for c in candidates for n in range(len(c) + 1)})
     found = []
-    for node in tree.leaves():
+    for leaf in tree.leaves:
         backwards = []
-        at = node
-        while at is not tree.root:
-            backwards.append(at.piece)
-            at = at.parent
+        at = leaf
+        while at != ROOT:
+            backwards.append(tree.pieces[at])
+            at = tree.parents[at]
         found.append(backwards[::-1])
     assert found == candidates
-    assert sum(len(level) for level in tree.levels()) == len(tree) - 1
+    assert sorted(node for level in tree.levels for node in level) == list(range(1, len(tree)))
+    for level in tree.levels:
+        assert [tree.parents[node] for node in level] == sorted(tree.parents[n] for n in level)
+    assert tree.inner == [node in tree.parents[1:] for node in range(len(tree))]
 
 
 def test_a_text_is_scored_after_its_history() -> None:

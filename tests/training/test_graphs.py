@@ -147,12 +147,15 @@ def _read(weights: Weights, token: NDArray[np.int64]) -> tuple[NDArray[np.int32]
     return np.clip(np.rint(values[token] / step), -128, 127).astype(np.int32), step
 
 
+WRONG_SUM = 0.4
+"""In units of a sum of integers: one that is off by one is off by 1."""
+
+
 def test_an_int8_step_is_the_equations_in_whole_numbers(eights: Place) -> None:
     """The products are exact sums of integers; what follows agrees to one step of 1/127."""
     weights, feed = eights.weights, _drawn(eights.weights, "int8")
     layers = range(weights.layers)
-    wanted = [*(f"sums_{n}" for n in layers), *(f"gates_{n}" for n in layers)]
-    wanted += ["next_hidden", "next_cells"]
+    wanted = [*(f"gates_{n}" for n in layers), "next_hidden", "next_cells"]
     *inside, hidden, cells = eights.run("step", wanted, **feed)
     below, step = _read(weights, feed["token"])
     for layer in layers:
@@ -163,9 +166,8 @@ def test_an_int8_step_is_the_equations_in_whole_numbers(eights: Place) -> None:
         numbers, steps = _column_steps(matrix)
         before = feed["hidden"][:, mine].astype(np.int32) - 128
         sums = np.concatenate([below, before], axis=1) @ numbers
-        assert np.array_equal(inside[layer], sums)
         gates = sums.astype(float) * steps + weights.layer_biases[layer]
-        assert np.abs(inside[weights.layers + layer] - gates).max() < 1e-4
+        assert (np.abs(inside[layer] - gates) / steps).max() < WRONG_SUM
         shown, after = _cell(gates, feed["cells"][:, mine].astype(float))
         assert np.abs(cells[:, mine] - after).max() < 1e-4
         found = hidden[:, mine].astype(np.int32) - 128
@@ -180,14 +182,14 @@ def test_an_int8_output_is_the_equations_in_whole_numbers(eights: Place, level: 
     weights = eights.weights
     top = np.random.default_rng(6).integers(0, 256, (ROWS, WIDTH)).astype(np.uint8)
     none = np.zeros(0, np.int64)
-    sums, found = eights.run(
-        f"output-{level}", ["sums_out", "log_probs"], top=top, row=none, target=none
+    inside, found = eights.run(
+        f"output-{level}", ["gates_out", "log_probs"], top=top, row=none, target=none
     )
     vectors, biases = _level_vectors(weights, level)
     numbers, steps = _column_steps(vectors.T.astype(np.float32))
     expected = (top.astype(np.int32) - 128) @ numbers
-    assert np.array_equal(sums, expected)
     logits = expected * steps.astype(float) / 127 + biases
+    assert (np.abs(inside - logits) / (steps / 127)).max() < WRONG_SUM
     assert np.abs(found - _log_softmax(logits)).max() < 1e-4
 
 

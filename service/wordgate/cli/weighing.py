@@ -1,6 +1,7 @@
 """Options that say what a total is made of, and where hypotheses are read."""
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -107,9 +108,8 @@ def weighting_of(
 def read_utterances(source: Path) -> Iterator[Utterance]:
     """The utterances of a file, or of standard input. Raises `InvalidFile` with the line."""
     if source == _STANDARD_INPUT:
-        stream = click.get_binary_stream("stdin")
         named = Path("standard input")
-        return jsonl.parse(named, numbered(named, stream))
+        return jsonl.parse(named, numbered(named, sys.stdin.buffer))
     return jsonl.read(source)
 
 

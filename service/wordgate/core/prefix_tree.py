@@ -3,56 +3,50 @@
 Knows sequences of numbers only. Sequences that share a beginning share its nodes.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-
-@dataclass(eq=False, slots=True)
-class Node:
-    """A piece after its parent's pieces; the root has no piece (-1) and is its own parent."""
-
-    index: int
-    piece: int
-    parent: "Node"
-    children: "dict[int, Node]"
-
-    @classmethod
-    def new_root(cls) -> "Node":
-        """A node that nothing comes before."""
-        root = cls.__new__(cls)
-        root.__init__(0, -1, root, {})  # type: ignore[misc]
-        return root
+ROOT = 0
+_PIECE_BITS = 32
 
 
 class PrefixTree:
-    """Nodes numbered from the root (0) in the order in which they were first needed."""
+    """Nodes are numbers from the root (0) on, in the order in which they were first needed.
+
+    `pieces[node]` is read after all of `parents[node]`; the root has no piece (-1) and is its own
+    parent. `leaves` are where each sequence ends, in the order given; an empty one ends at the
+    root. `levels` are the nodes below the root by depth, children of one parent together. `inner`
+    says of each node whether it has children.
+    """
 
     def __init__(self, sequences: Sequence[Sequence[int]]) -> None:
-        self.root = Node.new_root()
-        self._nodes = [self.root]
-        self._leaves = [self._grow(sequence) for sequence in sequences]
+        self.pieces = [-1]
+        self.parents = [ROOT]
+        self.inner = [False]
+        self.levels: list[list[int]] = []
+        self._nodes: dict[int, int] = {}
+        self.leaves = [self._grow(sequence) for sequence in sequences]
+        for level in self.levels:
+            level.sort(key=self.parents.__getitem__)
 
     def __len__(self) -> int:
-        return len(self._nodes)
+        return len(self.pieces)
 
-    def leaves(self) -> list[Node]:
-        """Where each sequence ends, in the order given; an empty one ends at the root."""
-        return self._leaves
-
-    def levels(self) -> Iterator[list[Node]]:
-        """The nodes below the root, level by level, children of one parent together."""
-        level = list(self.root.children.values())
-        while level:
-            yield level
-            level = [child for node in level for child in node.children.values()]
-
-    def _grow(self, sequence: Sequence[int]) -> Node:
-        node = self.root
-        for piece in sequence:
-            child = node.children.get(piece)
+    def _grow(self, sequence: Sequence[int]) -> int:
+        node, known = ROOT, self._nodes
+        for depth, piece in enumerate(sequence):
+            key = node << _PIECE_BITS | piece
+            child = known.get(key)
             if child is None:
-                child = Node(len(self._nodes), piece, node, {})
-                self._nodes.append(child)
-                node.children[piece] = child
+                child = known[key] = self._add(node, piece, depth)
             node = child
         return node
+
+    def _add(self, parent: int, piece: int, depth: int) -> int:
+        self.pieces.append(piece)
+        self.parents.append(parent)
+        self.inner[parent] = True
+        self.inner.append(False)
+        if depth == len(self.levels):
+            self.levels.append([])
+        self.levels[depth].append(len(self.parents) - 1)
+        return len(self.parents) - 1

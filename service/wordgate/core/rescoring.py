@@ -107,7 +107,7 @@ def rescore(
     cuts = [cut_text(language, h.text, f"{FIELD}[{i}].text") for i, h in enumerate(hypotheses)]
     start = yield from read(language.pieces, history, store)
     end = [EOS] if count_eos else []
-    log_probs = yield from score([[*cut.pieces, *end] for cut in cuts], start)
+    log_probs = yield from score([[*cut.pieces, *end] for cut in cuts], start, language.levels)
     return rank(hypotheses, cuts, log_probs, weighting)
 
 

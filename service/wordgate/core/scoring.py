@@ -11,14 +11,18 @@ from wordgate.core import words
 from wordgate.core.asks import Advance, Asks, State, TargetLogProbs
 from wordgate.core.history import read
 from wordgate.core.language import Language
+from wordgate.core.levels import Levels
 from wordgate.core.pieces import EOS
-from wordgate.core.prefix_tree import Node, PrefixTree
+from wordgate.core.prefix_tree import ROOT, PrefixTree
 from wordgate.core.state_store import StateStore
 from wordgate.core.text import normalise
 from wordgate.errors import InvalidInput
 
 MAX_CANDIDATE_PIECES = 4096
 """A candidate of more pieces is refused."""
+
+_ASKED_TOGETHER = 512
+"""Nodes whose probabilities are asked for together; their states wait for it."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ def score_texts(
     ]
     start = yield from read(language.pieces, history, store)
     end = [EOS] if count_eos else []
-    log_probs = yield from score([[*cut.pieces, *end] for cut in cuts], start)
+    log_probs = yield from score([[*cut.pieces, *end] for cut in cuts], start, language.levels)
     shares = posteriors(log_probs)
     return [
         Candidate(text, log_prob, share, len(cut.words), len(cut.pieces))
@@ -73,24 +77,48 @@ def score_texts(
     ]
 
 
-def score(sequences: Sequence[Sequence[int]], start: State) -> Asks[list[float]]:
+def score(
+    sequences: Sequence[Sequence[int]], start: State, levels: Levels | None = None
+) -> Asks[list[float]]:
     """Log-probability of each sequence of pieces after `start`, natural logarithm.
 
     Every node of the prefix tree is stepped once, level by level, so sequences that share a
-    beginning share its cost. Equal to the chain rule, one sequence at a time, bit for bit.
+    beginning share its cost. Equal to the chain rule, one sequence at a time, bit for bit. The
+    output layer is asked for many nodes at once, those of each of its `levels` together.
     """
     tree = PrefixTree(sequences)
-    log_probs = [0.0] * len(tree)
-    states: dict[Node, State] = {tree.root: start}
-    for level in tree.levels():
-        gains = yield TargetLogProbs([(states[node.parent], node.piece) for node in level])
-        for node, gain in zip(level, gains, strict=True):
-            log_probs[node.index] = log_probs[node.parent.index] + gain
-        inner = [node for node in level if node.children]
+    gains = [0.0] * len(tree)
+    states: dict[int, State] = {ROOT: start}
+    unasked: list[tuple[int, State]] = []
+    for level in tree.levels:
+        unasked.extend([(node, states[tree.parents[node]]) for node in level])
+        if len(unasked) >= _ASKED_TOGETHER:
+            yield from _ask_gains(tree, unasked, gains, levels)
+            unasked = []
+        inner = [node for node in level if tree.inner[node]]
         if inner:
-            after = yield Advance([(states[node.parent], node.piece) for node in inner])
-            states = dict(zip(inner, after, strict=True))
-    return [log_probs[leaf.index] for leaf in tree.leaves()]
+            steps = [(states[tree.parents[node]], tree.pieces[node]) for node in inner]
+            states = dict(zip(inner, (yield Advance(steps)), strict=True))
+    yield from _ask_gains(tree, unasked, gains, levels)
+    log_probs = gains
+    for node in range(1, len(tree)):
+        log_probs[node] += log_probs[tree.parents[node]]
+    return [log_probs[leaf] for leaf in tree.leaves]
+
+
+def _ask_gains(
+    tree: PrefixTree,
+    unasked: list[tuple[int, State]],
+    gains: list[float],
+    levels: Levels | None,
+) -> Asks[None]:
+    """Ask for the log-probability of each node's piece after its parent."""
+    if levels is not None:
+        unasked.sort(key=lambda entry: levels.of(tree.pieces[entry[0]]))
+    questions = [(state, tree.pieces[node]) for node, state in unasked]
+    found = yield TargetLogProbs(questions)
+    for (node, _), gain in zip(unasked, found, strict=True):
+        gains[node] = gain
 
 
 def posteriors(log_probs: Sequence[float]) -> list[float]:

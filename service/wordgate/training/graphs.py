@@ -24,6 +24,7 @@ from wordgate.core.levels import Levels
 
 OPSET = 21
 IR_VERSION = 10
+CONTRIB_DOMAIN = "com.microsoft"
 EMBEDDING_FILE = "embedding.bin"
 ZERO_POINT = 128
 HIDDEN_SCALE = 1.0 / 127.0
@@ -101,7 +102,10 @@ class _Graph:
         self, inputs: Sequence[onnx.ValueInfoProto], outputs: Sequence[onnx.ValueInfoProto]
     ) -> bytes:
         graph = helper.make_graph(self.nodes, self.name, inputs, outputs, self.constants)
+        domains = {node.domain for node in self.nodes}
         opsets = [helper.make_opsetid("", OPSET)]
+        if CONTRIB_DOMAIN in domains:
+            opsets.append(helper.make_opsetid(CONTRIB_DOMAIN, 1))
         model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
         model.producer_name = "wordgate"
         return bytes(model.SerializeToString(deterministic=True))
@@ -145,6 +149,7 @@ def _step(weights: Weights, embedding: Quantised) -> bytes:
     graph = _Graph("step")
     input_scale = float(np.abs(weights.embedding).max()) / 127.0
     graph.constant("zero_point", np.array(ZERO_POINT, np.uint8))
+    graph.constant("one", np.array(1.0, np.float32))
     graph.constant("input_scale", np.array(input_scale, np.float32))
     graph.constant("hidden_scale", np.array(HIDDEN_SCALE, np.float32))
     rows = graph.embedding_rows("embedding", embedding.values, 0, len(embedding.values))
@@ -181,11 +186,13 @@ def _quantised_gates(graph: _Graph, weights: Weights, layer: int, below_scale: f
 
 
 def _integer_product(graph: _Graph, value: str, name: str) -> None:
-    """`gates_NAME` = (value - 128) @ weights_NAME * scales_NAME + bias_NAME."""
-    graph.add("MatMulInteger", [value, f"weights_{name}", "zero_point"], f"sums_{name}")
-    graph.add("Cast", [f"sums_{name}"], f"sums_float_{name}", to=TensorProto.FLOAT)
-    graph.add("Mul", [f"sums_float_{name}", f"scales_{name}"], f"scaled_{name}")
-    graph.add("Add", [f"scaled_{name}", f"bias_{name}"], f"gates_{name}")
+    """`gates_NAME` = (value - 128) @ weights_NAME * scales_NAME + bias_NAME, in one operator.
+
+    onnxruntime's own `MatMulIntegerToFloat` computes the same bits as `MatMulInteger`, a cast, a
+    product and a sum, without going through memory three times more.
+    """
+    names = [value, f"weights_{name}", "one", f"scales_{name}", "zero_point", "", f"bias_{name}"]
+    graph.add("MatMulIntegerToFloat", names, f"gates_{name}", domain=CONTRIB_DOMAIN)
 
 
 def _float_step(weights: Weights) -> bytes:
@@ -253,6 +260,7 @@ def _output(weights: Weights, embedding: Quantised, level: int) -> bytes:
         scales = np.concatenate([scales, clusters.scales])
     graph.add("Transpose", [rows], "weights_out", perm=[1, 0])
     graph.constant("zero_point", np.array(ZERO_POINT, np.uint8))
+    graph.constant("one", np.array(1.0, np.float32))
     graph.constant("scales_out", (scales * np.float32(HIDDEN_SCALE)).astype(np.float32))
     graph.constant("bias_out", _output_bias(weights, level))
     _integer_product(graph, "top", "out")

@@ -104,7 +104,8 @@ def _constants(path: Path) -> dict[str, NDArray[Any]]:
 
 def _float_embedding(step: dict[str, NDArray[Any]]) -> Array:
     if "embedding_scales" in step:
-        return step["embedding"].astype(np.float32) * step["embedding_scales"]
+        values: Array = step["embedding"].astype(np.float32) * step["embedding_scales"]
+        return values
     return step["embedding"].astype(np.float32)
 
 
@@ -166,5 +167,5 @@ def _float_rows(constants: dict[str, NDArray[Any]]) -> Array:
     if "clusters" in constants:
         rows = np.concatenate([rows, constants["clusters"].astype(np.float32)])
     if "scales_out" in constants:
-        rows = rows * (constants["scales_out"] / HIDDEN_SCALE)[:, None]
-    return rows.astype(np.float32)
+        rows *= (constants["scales_out"] / np.float32(HIDDEN_SCALE))[:, None]
+    return rows
