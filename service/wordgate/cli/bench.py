@@ -83,14 +83,14 @@ def model(path: Path | None, threads: int, repetitions: int, as_json: bool) -> N
     type=click.Path(path_type=Path),
     help="A bundle's folder, or one of versions.  [the shipped model]",
 )
-@click.option("--threads", type=_COUNT, default=1, show_default=True, help="Of the engine's calls.")
+@click.option("--calls", type=_COUNT, default=2, show_default=True, help="Model calls at once.")
 @click.option("--repetitions", type=_COUNT, default=7, show_default=True, help="Of each way.")
 @json_option
 def score(
     input_file: Path | None,
     utterances: int,
     path: Path | None,
-    threads: int,
+    calls: int,
     repetitions: int,
     as_json: bool,
 ) -> None:
@@ -116,12 +116,12 @@ def score(
     chosen = evenly(texts, utterances)
     place = chosen_bundle(path)
     cores = os.cpu_count() or 1
-    with own_server(place, threads) as address, Client(address, timeout_seconds=None) as client:
+    with own_server(place, calls) as address, Client(address, timeout_seconds=None) as client:
         found = score_bench.run(
             place,
             chosen,
             server=client,
-            threads=threads,
+            calls=calls,
             baseline_threads=sorted({1, cores}),
             repetitions=repetitions,
         )

@@ -11,15 +11,15 @@ from wordgate.errors import WordgateError
 
 
 @contextmanager
-def own_server(model: Path, threads: int) -> Iterator[str]:
+def own_server(model: Path, calls: int) -> Iterator[str]:
     """The address of `wordgate serve` in a process of its own, on a free port of this machine.
 
     Raises `WordgateError` with what it said when it does not start.
     """
     command = [sys.executable, "-m", "wordgate.cli.main", "serve", "--model", str(model)]
-    options = ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--threads"]
+    options = ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--calls"]
     process = subprocess.Popen(
-        [*command, *options, str(threads), "--log-format", "json"],
+        [*command, *options, str(calls), "--log-format", "json"],
         stderr=subprocess.PIPE,
         text=True,
     )

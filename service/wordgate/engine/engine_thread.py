@@ -1,8 +1,8 @@
-"""The one thread on which a scheduler runs.
+"""The threads on which a scheduler runs.
 
 Knows threads and futures; does not know what the work is. The scheduler, the generators and the
-state caches belong to this thread alone; others hand work in and get a future back. onnxruntime
-releases the interpreter's lock while it computes.
+state caches are touched by one of these threads at a time, models by all; others hand work in and
+get a future back. onnxruntime releases the interpreter's lock while it computes.
 """
 
 import threading
@@ -10,22 +10,32 @@ from concurrent.futures import Future, InvalidStateError
 from typing import Any, TypeVar
 
 from wordgate.core.asks import Asks, Model
-from wordgate.engine.scheduler import Job, Scheduler, Urgency
+from wordgate.engine.scheduler import Batch, Job, Scheduler, Urgency
 from wordgate.errors import Unavailable, WordgateError
 
 T = TypeVar("T")
 
 
 class EngineThread:
-    """Runs generators against models until it is closed."""
+    """Runs generators against models until it is closed.
 
-    def __init__(self, scheduler: Scheduler) -> None:
+    `calls` is how many batches are answered at the same time, each by a thread of its own. They
+    take turns at the scheduler: whoever has an answer hands it out and takes the next batch.
+    """
+
+    def __init__(self, scheduler: Scheduler, calls: int = 1) -> None:
         self._scheduler = scheduler
+        self._turn = threading.Lock()
         self._arrived: list[Job] = []
+        self._left_over = False
         self._closing = False
         self._wake = threading.Condition()
-        self._thread = threading.Thread(target=self._run, name="wordgate-engine", daemon=True)
-        self._thread.start()
+        self._threads = [
+            threading.Thread(target=self._run, name=f"wordgate-engine-{number}", daemon=True)
+            for number in range(calls)
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def submit(
         self,
@@ -54,23 +64,44 @@ class EngineThread:
         return future
 
     def close(self) -> None:
-        """Finish what was taken, then stop the thread."""
+        """Finish what was taken, then stop the threads."""
         with self._wake:
             self._closing = True
-            self._wake.notify()
-        self._thread.join()
+            self._wake.notify_all()
+        for thread in self._threads:
+            thread.join()
 
     def _run(self) -> None:
-        while True:
+        batch = Batch([])
+        while self._wait(unless=bool(batch)):
+            batch = self._turn_over(batch)
+            batch.ask()
+
+    def _turn_over(self, answered: Batch) -> Batch:
+        """Hand out what was answered, and take what is next."""
+        with self._turn:
+            self._scheduler.hand_out(answered)
             with self._wake:
-                while not (self._arrived or self._scheduler.jobs or self._closing):
-                    self._wake.wait()
-                if self._closing and not (self._arrived or self._scheduler.jobs):
-                    return
                 arrived, self._arrived = self._arrived, []
             for job in arrived:
                 self._add(job)
-            self._scheduler.step()
+            batch = self._scheduler.take()
+            if self._scheduler.jobs:
+                with self._wake:
+                    self._left_over = True
+                    self._wake.notify()
+            return batch
+
+    def _wait(self, unless: bool) -> bool:
+        """Until there is something to do; False when there never will be again."""
+        with self._wake:
+            while not (unless or self._arrived or self._left_over):
+                if self._closing:
+                    return False
+                self._wake.wait()
+            if not unless:
+                self._left_over = False
+            return True
 
     def _add(self, job: Job) -> None:
         try:

@@ -20,14 +20,15 @@ from wordgate.engine.served_model import ServedModel, open_model
 class LocalModel:
     """Answers predictions and scores in process; many may be under way at once."""
 
-    def __init__(self, served: ServedModel) -> None:
+    def __init__(self, served: ServedModel, calls: int = 1) -> None:
+        """`calls`: how many model calls are made at the same time, each on a core of its own."""
         self.served = served
-        self._thread = EngineThread(Scheduler())
+        self._thread = EngineThread(Scheduler(), calls)
 
     @classmethod
-    def open(cls, path: Path, runtime: Runtime | None = None) -> "LocalModel":
+    def open(cls, path: Path, runtime: Runtime | None = None, calls: int = 1) -> "LocalModel":
         """Load the bundle at `path`. Raises as `open_model`."""
-        return cls(open_model(path, runtime))
+        return cls(open_model(path, runtime), calls)
 
     def ask_predict(self, query: Query) -> "Future[PredictionAnswer]":
         """The likeliest next words."""

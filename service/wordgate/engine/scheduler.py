@@ -70,8 +70,44 @@ class Job:
         return len(self.ask) - len(self.answered)
 
 
+Group = list[tuple[Job, Ask]]
+"""Jobs of one model, each with the part of its question that is to be answered now."""
+
+
+class Batch:
+    """Parts of questions that are answered together, model by model.
+
+    `ask` may be called by any thread, at the same time as that of other batches; nothing of the
+    scheduler is touched.
+    """
+
+    def __init__(self, groups: list[Group]) -> None:
+        self.groups = groups
+        self.answers: list[list[Any] | Exception] = []
+
+    def __bool__(self) -> bool:
+        return bool(self.groups)
+
+    def ask(self) -> None:
+        """Have each model answer."""
+        self.answers = [_answers(group) for group in self.groups]
+
+
+def _answers(group: Group) -> list[Any] | Exception:
+    try:
+        answers = group[0][0].model.answer([ask for _, ask in group])
+        if len(answers) != len(group):
+            return ValueError(f"{len(group)} questions have {len(answers)} answers")
+        return answers
+    except Exception as error:  # noqa: BLE001  whatever it is, its owners are told
+        return error
+
+
 class Scheduler:
-    """Drives jobs. `step` makes one round; nothing else advances them."""
+    """Drives jobs, in rounds: `take` a batch, have it answered, `hand_out` the answers.
+
+    One thread at a time may call it; batches may be answered by several at once.
+    """
 
     def __init__(
         self,
@@ -108,21 +144,30 @@ class Scheduler:
         self._resume(job)
 
     def step(self) -> bool:
-        """Drop what nobody waits for, ask the models once each, hand out; whether work is left.
+        """One round: take, ask, hand out; whether work is left."""
+        batch = self.take()
+        batch.ask()
+        self.hand_out(batch)
+        return self.jobs > 0
 
-        What is dropped is found when its turn comes, or by a look at all of them now and then.
+    def take(self) -> "Batch":
+        """What is to be asked next; those that nobody waits for are dropped.
+
+        They are found when their turn comes, or by a look at all of them now and then.
         """
         now = monotonic()
         if now >= self._next_sweep:
             self._drop_unwanted()
             self._next_sweep = now + _SWEEP_SECONDS
-        taken = self._take()
         by_model: dict[int, list[tuple[Job, Ask]]] = {}
-        for job, ask in taken:
+        for job, ask in self._take():
             by_model.setdefault(id(job.model), []).append((job, ask))
-        for group in by_model.values():
-            self._answer(group)
-        return self.jobs > 0
+        return Batch(list(by_model.values()))
+
+    def hand_out(self, batch: "Batch") -> None:
+        """Send a batch's answers to those who asked, who ask on or are done."""
+        for group, answers in zip(batch.groups, batch.answers, strict=True):
+            self._hand_out(group, answers)
 
     def _drop_unwanted(self) -> None:
         for queue in self._queues.values():
@@ -163,17 +208,14 @@ class Scheduler:
             room -= len(part)
         return taken, room
 
-    def _answer(self, group: list[tuple[Job, Ask]]) -> None:
-        try:
-            answers = group[0][0].model.answer([ask for _, ask in group])
-            pairs = list(zip(group, answers, strict=True))
-        except Exception as error:  # noqa: BLE001  whatever it is, its owners are told
+    def _hand_out(self, group: "Group", answers: list[Any] | Exception) -> None:
+        if isinstance(answers, Exception):
             for job, part in group:
                 self._waiting[job.urgency] -= job.rows - len(part)
                 job.asks.close()
-                job.done(None, error)
+                job.done(None, answers)
             return
-        for (job, _), answer in reversed(pairs):
+        for (job, _), answer in reversed(list(zip(group, answers, strict=True))):
             job.answered.extend(answer)
             job.turn_rows += len(answer)
             if job.rows:

@@ -41,6 +41,12 @@ class Configuration(BaseSettings):
     )
     device: Literal["cpu", "cuda"] = Field(default="cpu", description="Where the model runs.")
     threads: int = Field(default=1, ge=1, le=256, description="Threads inside one model call.")
+    calls: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="Model calls made at the same time, each on a core of its own.",
+    )
     cache_bytes: int = Field(
         default=DEFAULT_CACHE_BYTES,
         ge=0,

@@ -84,7 +84,7 @@ class Server:
         )
         self._metrics.watch_scheduler(scheduler)
         self._metrics.watch_models(list(models))
-        engine = EngineThread(scheduler)
+        engine = EngineThread(scheduler, self._configuration.calls)
         try:
             serving = Serving(
                 models,

@@ -1,4 +1,4 @@
-"""How fast the integer matrix products of a network could be at best, with nothing around them.
+"""How fast the integer matrix products of a network are on one core, with nothing around them.
 
 Knows shapes only: graphs of `MatMulInteger` alone, timed at several numbers of rows.
 """
@@ -22,13 +22,13 @@ _CALLS = 5
 class MatmulLimit:
     """The products of each graph of a network, as sessions of their own."""
 
-    def __init__(self, sizes: NetworkSizes, threads: int) -> None:
+    def __init__(self, sizes: NetworkSizes) -> None:
         levels = Levels(sizes.cuts)
         layer = (2 * sizes.width, 4 * sizes.width)
         shapes = {"step": [layer] * sizes.layers}
         for level in range(levels.count):
             shapes[f"output-{level}"] = [(sizes.width, levels.width(level))]
-        self._products = {name: _Products(each, threads) for name, each in shapes.items()}
+        self._products = {name: _Products(each) for name, each in shapes.items()}
         self._seconds = {(name, rows): list[float]() for name in shapes for rows in ROWS}
 
     def measure(self) -> None:
@@ -42,9 +42,9 @@ class MatmulLimit:
 
 
 class _Products:
-    def __init__(self, shapes: Sequence[tuple[int, int]], threads: int) -> None:
+    def __init__(self, shapes: Sequence[tuple[int, int]]) -> None:
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
+        options.intra_op_num_threads = 1
         options.enable_mem_pattern = False
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._shapes = shapes
