@@ -12,6 +12,7 @@ import bisect
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,10 +93,7 @@ class Pieces:
 
         Raises `InvalidInput` naming `field` for text that is not Unicode (lone surrogates).
         """
-        found: list[int] = []
-        for word in words.split(normal_form.normalise(text, field)):
-            found.extend(self.encode_word(word))
-        return found
+        return self.encode_words(words.split(normal_form.normalise(text, field)))
 
     def decode(self, pieces: Iterable[int]) -> str:
         """The words that pieces write, with a space after each piece that ends its word."""
@@ -147,6 +145,12 @@ class Pieces:
         """The canonical pieces of one word in normal form; those of short words are kept."""
         short = len(word) <= _MAX_KEPT_CHARACTERS
         return self._kept_word(word) if short else self._encode_word(word)
+
+    def encode_words(self, words: Sequence[str]) -> list[int]:
+        """The canonical pieces of words in normal form, one word after the other."""
+        if words and max(map(len, words)) > _MAX_KEPT_CHARACTERS:
+            return list(chain.from_iterable(map(self.encode_word, words)))
+        return list(chain.from_iterable(map(self._kept_word, words)))
 
     def _encode_word(self, word: str) -> tuple[int, ...]:
         return tuple(token.id for token in self._model.tokenize(byte_level(word)))

@@ -35,18 +35,26 @@ class PrefixTree:
         node, known = ROOT, self._nodes
         for depth, piece in enumerate(sequence):
             key = node << _PIECE_BITS | piece
-            child = known.get(key)
-            if child is None:
-                child = known[key] = self._add(node, piece, depth)
-            node = child
+            if key in known:
+                node = known[key]
+            else:
+                return self._branch(node, sequence, depth)
         return node
 
-    def _add(self, parent: int, piece: int, depth: int) -> int:
-        self.pieces.append(piece)
-        self.parents.append(parent)
-        self.inner[parent] = True
+    def _branch(self, node: int, sequence: Sequence[int], depth: int) -> int:
+        """Grow what nobody shares: below a new node all are new."""
+        rest = sequence[depth:]
+        first = len(self.pieces)
+        new = range(first, first + len(rest))
+        self.inner[node] = True
+        self.inner.extend([True] * (len(rest) - 1))
         self.inner.append(False)
-        if depth == len(self.levels):
-            self.levels.append([])
-        self.levels[depth].append(len(self.parents) - 1)
-        return len(self.parents) - 1
+        self.pieces.extend(rest)
+        self.parents.append(node)
+        self.parents.extend(new[:-1])
+        self.levels.extend([] for _ in range(depth + len(rest) - len(self.levels)))
+        for child, piece in zip(new, rest, strict=True):
+            self._nodes[node << _PIECE_BITS | piece] = child
+            self.levels[depth].append(child)
+            node, depth = child, depth + 1
+        return node

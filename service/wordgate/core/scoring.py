@@ -90,19 +90,20 @@ def score(
     gains = [0.0] * len(tree)
     states: dict[int, State] = {ROOT: start}
     unasked: list[tuple[int, State]] = []
+    pieces, parents = tree.pieces, tree.parents
     for level in tree.levels:
-        unasked.extend([(node, states[tree.parents[node]]) for node in level])
+        unasked.extend([(node, states[parents[node]]) for node in level])
         if len(unasked) >= _ASKED_TOGETHER:
             yield from _ask_gains(tree, unasked, gains, levels)
             unasked = []
         inner = [node for node in level if tree.inner[node]]
         if inner:
-            steps = [(states[tree.parents[node]], tree.pieces[node]) for node in inner]
+            steps = [(states[parents[node]], pieces[node]) for node in inner]
             states = dict(zip(inner, (yield Advance(steps)), strict=True))
     yield from _ask_gains(tree, unasked, gains, levels)
     log_probs = gains
     for node in range(1, len(tree)):
-        log_probs[node] += log_probs[tree.parents[node]]
+        log_probs[node] += log_probs[parents[node]]
     return [log_probs[leaf] for leaf in tree.leaves]
 
 
@@ -113,9 +114,13 @@ def _ask_gains(
     levels: Levels | None,
 ) -> Asks[None]:
     """Ask for the log-probability of each node's piece after its parent."""
+    pieces = tree.pieces
     if levels is not None:
-        unasked.sort(key=lambda entry: levels.of(tree.pieces[entry[0]]))
-    questions = [(state, tree.pieces[node]) for node, state in unasked]
+        head = levels.head
+        rare = [asked for asked in unasked if pieces[asked[0]] >= head]
+        rare.sort(key=lambda asked: levels.of(pieces[asked[0]]))
+        unasked = [asked for asked in unasked if pieces[asked[0]] < head] + rare
+    questions = [(state, pieces[node]) for node, state in unasked]
     found = yield TargetLogProbs(questions)
     for (node, _), gain in zip(unasked, found, strict=True):
         gains[node] = gain
@@ -136,10 +141,14 @@ def cut_text(language: Language, text: str, field: str) -> Cut:
     that is not Unicode.
     """
     found = words.split(normalise(text, field))
-    pieces: list[int] = []
-    for word in found:
-        pieces.extend(language.pieces.encode_word(word))
-        if len(pieces) > MAX_CANDIDATE_PIECES:
-            at_least = f"{len(pieces)} pieces or more"
-            raise InvalidInput(field, f"has {at_least}; the limit is {MAX_CANDIDATE_PIECES}")
+    if len(found) > MAX_CANDIDATE_PIECES:  # a word has a piece at least
+        raise _too_long(field, len(found))
+    pieces = language.pieces.encode_words(found)
+    if len(pieces) > MAX_CANDIDATE_PIECES:
+        raise _too_long(field, len(pieces))
     return Cut(found, pieces)
+
+
+def _too_long(field: str, pieces: int) -> InvalidInput:
+    problem = f"has {pieces} pieces or more; the limit is {MAX_CANDIDATE_PIECES}"
+    return InvalidInput(field, problem)

@@ -124,8 +124,7 @@ class NetworkModel:
             [places] = np.nonzero(levels == level)
             if len(places):
                 inside = pieces[places] - self.levels.first(level)
-                needed, mine = np.unique(rows[places], return_inverse=True)
-                asked = [states[row] for row in needed]
+                asked, mine = _shared_rows([states[row] for row in rows[places].tolist()])
                 values[places] += self._targets(level, asked, mine, inside)
         return _divide(values.tolist(), asks)
 
@@ -241,14 +240,14 @@ def _provider(path: Path, precision: Precision, runtime: Runtime) -> str:
 def _shared_rows(states: Sequence[State]) -> tuple[list[State], Numbers]:
     """The states without the repetitions of neighbours, and for each one its place there."""
     found: list[State] = []
-    rows = np.empty(len(states), np.int64)
+    rows = []
     last = None
-    for place, state in enumerate(states):
+    for state in states:
         if state is not last:
             last = state
             found.append(state)
-        rows[place] = len(found) - 1
-    return found, rows
+        rows.append(len(found) - 1)
+    return found, np.array(rows, np.int64)
 
 
 def _parts(rows: Sequence[Any]) -> Iterable[Sequence[Any]]:

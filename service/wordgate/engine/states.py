@@ -6,6 +6,7 @@ few arrays, and a run of neighbours is gathered by one instruction of numpy.
 """
 
 from collections.abc import Sequence
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ class StateBlock:
 
     def states(self) -> "list[NetworkState]":
         """Its rows as states."""
-        return [NetworkState(self, row) for row in range(len(self.hidden))]
+        return list(map(NetworkState, repeat(self), range(len(self.hidden))))
 
 
 class NetworkState:
