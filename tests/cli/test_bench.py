@@ -52,3 +52,22 @@ def test_the_training_step_is_compared_with_a_plain_loop(
     arguments = ["bench", "train", "--batch", "5", "--threads", "1", "--json"]
     printed = json.loads(CliRunner().invoke(wordgate, arguments).stdout)
     assert printed == {"batch": 5, "threads": 1, "repetitions": 7}
+
+
+def test_scoring_is_compared_with_a_padded_batch_and_a_limit(tmp_path: Path) -> None:
+    """All ways have a speed, on the package's own sample, in process and through a server."""
+    write_bundle(tmp_path)
+    arguments = ["bench", "score", "--model", str(tmp_path / "tiny"), "--utterances", "4"]
+    ended = CliRunner().invoke(wordgate, [*arguments, "--repetitions", "1", "--json"])
+    found = json.loads(ended.stdout)
+    assert list(found)[:5] == [
+        "candidates_per_second",
+        "speedup_over_padded_batch",
+        "speedup_over_one_by_one",
+        "fraction_of_matmul_limit",
+        "sharing",
+    ]
+    assert found["candidates"] == 200
+    assert 0 < found["sharing"] < 1
+    assert set(found["rows"]) >= {"step", "output-0"}
+    assert all(value > 0 for name, value in found.items() if name.endswith("candidates_per_second"))

@@ -1,5 +1,6 @@
 """Ranges of pieces in the output layer."""
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,3 +23,11 @@ def test_every_piece_has_one_place(found: tuple[int, ...]) -> None:
     widths = [levels.width(level) for level in range(levels.count)]
     assert sum(widths) == levels.vocabulary + levels.count - 1
     assert widths[0] == levels.head + levels.count - 1
+
+
+@given(cuts, st.lists(st.integers(0, 59), max_size=9))
+def test_many_pieces_have_the_levels_of_each(found: tuple[int, ...], pieces: list[int]) -> None:
+    """The levels of an array are those of its pieces one by one."""
+    levels = Levels(found)
+    inside = [piece % levels.vocabulary for piece in pieces]
+    assert levels.of_many(np.array(inside, np.int64)).tolist() == [levels.of(p) for p in inside]

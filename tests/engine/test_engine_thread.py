@@ -122,6 +122,30 @@ def _fails() -> Asks[None]:
     raise IndexError("a bug")
 
 
+def test_several_calls_are_made_at_once() -> None:
+    """While one thread waits for its model, another has a second batch answered."""
+    gates = [Gate(), Gate()]
+    engine = EngineThread(Scheduler(max_rows=4), calls=2)
+    futures = [engine.submit(gate, _advance(4, 3)) for gate in gates]
+    assert all(gate.asked.wait(_PATIENCE) for gate in gates)
+    for gate in gates:
+        gate.open.set()
+    assert [future.result(_PATIENCE) for future in futures] == [[3] * 4] * 2
+    engine.close()
+
+
+def test_more_calls_at_once_change_no_answer() -> None:
+    """Many jobs on several threads are answered as on one, and closing waits for all."""
+    model = Gate()
+    model.open.set()
+    engine = EngineThread(Scheduler(max_rows=8), calls=4)
+    futures = [engine.submit(model, _advance(1 + n % 7, 1 + n % 5)) for n in range(200)]
+    engine.close()
+    assert [future.result(0) for future in futures] == [
+        [1 + n % 5] * (1 + n % 7) for n in range(200)
+    ]
+
+
 def test_closing_finishes_what_was_taken(model: Gate) -> None:
     """Work under way is answered before the thread stops; new work is refused."""
     thread = EngineThread(Scheduler())

@@ -69,6 +69,12 @@ def _wide(rows: int, piece: int = 1) -> Asks[list[float]]:
     return answer
 
 
+def _deep(rows: int, questions: int) -> Asks[None]:
+    """One question of so many rows after the other."""
+    for _ in range(questions):
+        yield Advance([(row % 9, 1) for row in range(rows)])
+
+
 def _submit(
     scheduler: Scheduler, model: FakeModel, asks: Asks[Any], **options: Any
 ) -> tuple[Job, Outcome]:
@@ -126,6 +132,29 @@ def test_a_large_question_is_answered_in_parts() -> None:
     assert model.sizes == [[8], [8], [8], [6]]
     assert outcome.result == [model.log_prob(row % 9, 1) for row in range(30)]
     assert scheduler.waiting_rows == 0
+
+
+def test_a_job_goes_on_while_its_turn_lasts() -> None:
+    """Few jobs are half done: the second begins when the first is done, where both fill calls."""
+    model, scheduler = Counting(), Scheduler(max_rows=8)
+    outcomes = [_submit(scheduler, model, _deep(8, 5))[1] for _ in range(3)]
+    done = []
+    for _ in range(15):
+        scheduler.step()
+        done.append([outcome.calls for outcome in outcomes])
+    assert done[4] == [1, 0, 0]
+    assert done[9] == [1, 1, 0]
+    assert done[14] == [1, 1, 1]
+
+
+def test_a_turn_ends() -> None:
+    """A job that asks on and on lets others have their turn."""
+    model, scheduler = Counting(), Scheduler(max_rows=64)
+    _submit(scheduler, model, _deep(64, 1000))
+    _, small = _submit(scheduler, model, _deep(64, 2))
+    for _ in range(20):
+        scheduler.step()
+    assert small.calls == 1
 
 
 def test_a_small_question_does_not_wait_for_a_large_one() -> None:

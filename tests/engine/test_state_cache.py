@@ -66,3 +66,14 @@ def test_no_room_keeps_nothing() -> None:
     cache.keep(b"1", _state(1))
     assert cache.longest([b"1"]) == (cache.start, 0)
     assert cache.nbytes == 0
+
+
+def test_a_kept_state_keeps_nothing_else_alive() -> None:
+    """A row of a large block is copied, so that the cache's bytes are all the memory it holds."""
+    block = StateBlock(np.zeros((64, 10), np.uint8), np.ones((64, 10), np.float32))
+    cache = StateCache(_state(0), b"", 10 * _ENTRY)
+    cache.keep(b"k", block.states()[7])
+    kept, _ = cache.longest([b"k"])
+    assert kept.block is not block
+    assert len(kept.block.hidden) == 1
+    assert (kept.cells == 1).all()

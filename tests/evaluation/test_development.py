@@ -56,6 +56,13 @@ def test_a_model_that_knows_nothing_is_not() -> None:
     assert found.verdict.startswith("do not use this model here")
 
 
+def test_scores_may_be_ignored() -> None:
+    """An ignored score has no weight and is not asked for in the lines that follow."""
+    known = collect(GivenAnswers(LIKELY, {}), _utterances(), Counting(), ["order"])
+    assert known.names == [ACOUSTIC, "lm", "words"]
+    assert tune(known).tuned == 0.0
+
+
 def test_what_cannot_be_tuned_on_is_named() -> None:
     """No utterances, one without a reference, and one with other scores than before."""
     model = GivenAnswers(LIKELY, {})

@@ -145,7 +145,10 @@ def test_a_newer_text_supersedes_an_older_one(
             "the search to begin",
         )
         assert session.ask(text(2, "the clo ")).sequence == 2
-    assert server.metric("wordgate_dropped_total", reason="cancelled") == before + 1
+    until(
+        lambda: server.metric("wordgate_dropped_total", reason="cancelled") == before + 1,
+        "the older search to be dropped",
+    )
 
 
 def test_the_last_text_is_answered_after_the_client_has_closed_its_side(

@@ -1,10 +1,14 @@
 """Rescore and StreamRescore on a real server."""
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
 import grpc
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.core.vocabularies import texts
 from tests.server.requests import field_named, refusal
 
 from wordgate.api.v1.rescoring_pb2 import (
@@ -123,6 +127,54 @@ def test_bad_requests_name_the_field(
 ) -> None:
     """Each value outside its limits is refused with INVALID_ARGUMENT and the name of its field."""
     assert field_named(refusal(lambda: stub.Rescore(request_))) == field
+
+
+_numbers = st.floats(width=64) | st.floats(-100, 0)
+_texts = texts | st.text(max_size=20)
+_scores = st.dictionaries(st.sampled_from(["acoustic_log_prob", "first", ""]), _numbers)
+_spans = st.builds(TimeSpan, start_seconds=_numbers, end_seconds=_numbers)
+_requests = st.builds(
+    RescoreRequest,
+    history=_texts,
+    count_eos=st.booleans(),
+    weighting=st.builds(
+        Weighting,
+        lm_weight=st.none() | _numbers,
+        word_bonus=_numbers,
+        weights=_scores,
+        boosts=st.lists(st.builds(Boost, phrase=_texts, weight=_numbers), max_size=2),
+        posterior_scale=st.none() | _numbers,
+    ),
+    n_best=st.builds(
+        NBest,
+        candidates=st.lists(
+            st.builds(
+                NBestCandidate,
+                text=_texts,
+                scores=_scores,
+                times=st.lists(_spans, max_size=2),
+            ),
+            max_size=3,
+        ),
+    ),
+)
+
+
+@settings(
+    max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
+@given(_requests)
+def test_whatever_is_sent_is_ranked_or_refused_by_name(
+    stub: ScoringServiceStub, request_: RescoreRequest
+) -> None:
+    """No request makes an internal error: it has a ranking with finite totals, or a wrong field."""
+    call = stub.Rescore.future(request_)
+    if call.exception() is not None:
+        assert field_named(call)
+        return
+    ranked = call.result().ranking.transcripts
+    assert len(ranked) == len(request_.n_best.candidates)
+    assert all(math.isfinite(found.total) and 0 <= found.posterior <= 1 for found in ranked)
 
 
 def configured(**options: Any) -> StreamRescoreRequest:

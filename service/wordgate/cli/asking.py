@@ -55,7 +55,8 @@ def _connect(server: str) -> Asked:
 
 
 def _open(model: Path | None) -> Asked:
+    from wordgate.engine.engine_thread import DEFAULT_CALLS
     from wordgate.engine.local_model import LocalModel
     from wordgate.engine.shipped import chosen_bundle
 
-    return LocalModel.open(chosen_bundle(model))
+    return LocalModel.open(chosen_bundle(model), calls=DEFAULT_CALLS)

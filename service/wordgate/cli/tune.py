@@ -15,11 +15,15 @@ from wordgate.evaluation.development import Tuned
 
 @click.command()
 @input_option
+@click.option(
+    "--ignore", "ignored", multiple=True, metavar="NAME", help="A score that is not to be used."
+)
 @counting_options
 @model_options
 @json_option
 def tune(
     input_file: Path,
+    ignored: tuple[str, ...],
     normalise: str,
     unit: str,
     model: Path | None,

@@ -129,7 +129,8 @@ def rank(
     for index, total in enumerate(totals):
         if not math.isfinite(total):
             raise InvalidInput(f"{FIELD}[{index}]", f"has the total {total}; send smaller scores")
-    shares = posteriors([total / weighting.scale for total in totals])
+    best = max(totals)
+    shares = posteriors([(total - best) / weighting.scale for total in totals])
     order = sorted(range(len(totals)), key=lambda index: -totals[index])
     transcripts = [
         Transcript(

@@ -69,19 +69,19 @@ class Weighting:
         return self.weights.get(name, 1.0 if name == ACOUSTIC else 0.0)
 
     def weighted(self, scores: Mapping[str, float]) -> float:
-        """The sum of a transcript's own scores, each times its weight."""
-        return math.fsum(self.weight(name) * score for name, score in scores.items())
+        """The sum of a transcript's own scores, each times its weight, in order of their names."""
+        return sum(self.weight(name) * scores[name] for name in sorted(scores))
 
     def boost(self, found: Sequence[str]) -> float:
         """What all occurrences of boosted phrases in these words (in normal form) add."""
         if not self.boosts:
             return 0.0
-        return math.fsum(self.boost_at(found, end) for end in range(1, len(found) + 1))
+        return sum(self.boost_at(found, end) for end in range(1, len(found) + 1))
 
     def boost_at(self, found: Sequence[str], end: int) -> float:
         """What the phrases that end with word `end - 1` add."""
         ending = self._phrases.get(found[end - 1], ())
-        return math.fsum(
+        return sum(
             weight
             for phrase, weight in ending
             if len(phrase) <= end and tuple(found[end - len(phrase) : end]) == phrase

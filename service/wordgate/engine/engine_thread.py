@@ -15,6 +15,9 @@ from wordgate.errors import Unavailable, WordgateError
 
 T = TypeVar("T")
 
+DEFAULT_CALLS = 2
+"""Model calls made at once; see docs/performance.md for what more of them give."""
+
 
 class EngineThread:
     """Runs generators against models until it is closed.

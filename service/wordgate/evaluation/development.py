@@ -72,9 +72,17 @@ class Tuned:
         return f"use this model: {found}, {share:.0%} of the way to the best candidates there are"
 
 
-def collect(asked: Asked, utterances: Iterable[Utterance], counting: Counting) -> Development:
-    """Ask the model about all candidates. Raises `InvalidFile` with the line of an utterance
-    without a reference, or with other scores than those before it."""
+def collect(
+    asked: Asked,
+    utterances: Iterable[Utterance],
+    counting: Counting,
+    ignored: Sequence[str] = (),
+) -> Development:
+    """Ask the model about all candidates; scores that are `ignored` are as if they were not there.
+
+    Raises `InvalidFile` with the line of an utterance without a reference, or with other scores
+    than those before it.
+    """
     names: list[str] = []
     features: list[list[float]] = []
     sizes: list[int] = []
@@ -82,7 +90,7 @@ def collect(asked: Asked, utterances: Iterable[Utterance], counting: Counting) -
     heard: list[str] = []
     lengths: list[int] = []
     for utterance, answer in ranked(asked, _checked(utterances), Weighting()):
-        scores = utterance.hypotheses[0].scores
+        scores = [name for name in utterance.hypotheses[0].scores if name not in ignored]
         if not names:
             names = _ordered(scores)
         elif set(_ordered(scores)) != set(names):

@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from wordgate.engine.engine_thread import DEFAULT_CALLS
 from wordgate.engine.state_cache import DEFAULT_CACHE_BYTES
 from wordgate.errors import InvalidConfiguration
 from wordgate.server.limits import Limits
@@ -42,7 +43,7 @@ class Configuration(BaseSettings):
     device: Literal["cpu", "cuda"] = Field(default="cpu", description="Where the model runs.")
     threads: int = Field(default=1, ge=1, le=256, description="Threads inside one model call.")
     calls: int = Field(
-        default=1,
+        default=DEFAULT_CALLS,
         ge=1,
         le=64,
         description="Model calls made at the same time, each on a core of its own.",

@@ -1,0 +1,39 @@
+"""States as rows of the arrays that they were answered in."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wordgate.engine.states import NetworkState, StateBlock, gather, gather_top
+
+_generator = np.random.default_rng(0)
+BLOCKS = [
+    StateBlock(
+        _generator.integers(0, 256, (rows, 6)).astype(np.uint8),
+        _generator.normal(size=(rows, 6)).astype(np.float32),
+    )
+    for rows in (1, 3, 5)
+]
+STATES = [state for block in BLOCKS for state in block.states()]
+
+
+@given(st.lists(st.sampled_from(STATES), min_size=1, max_size=12))
+def test_gathered_rows_are_the_states_in_order(states: list[NetworkState]) -> None:
+    """Whatever blocks they lie in, rows come in the order asked, the last layer alone too."""
+    hidden, cells = gather(states)
+    assert hidden.dtype == np.uint8
+    assert [row.tolist() for row in hidden] == [s.hidden.tolist() for s in states]
+    assert [row.tolist() for row in cells] == [s.cells.tolist() for s in states]
+    top = gather_top(states, 2)
+    assert [row.tolist() for row in top] == [s.hidden[-2:].tolist() for s in states]
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_state_alone_is_the_same(state: NetworkState) -> None:
+    """Its values are copied, bit for bit; one that is alone already is not."""
+    alone = state.alone()
+    assert alone.hidden.tolist() == state.hidden.tolist()
+    assert alone.cells.tolist() == state.cells.tolist()
+    assert alone.alone() is alone
+    assert alone.nbytes == 6 + 24
