@@ -104,6 +104,8 @@ def test_tuned_weights_are_taken_over(run: Run, bundle: Path, tmp_path: Path) ->
         *("wer_tuned", "wer_oracle", "interval", "verdict"),
     } <= document.keys()
     assert (document["wer_first"], document["wer_oracle"]) == (0.25, 0.0)
+    less = run("tune", "--input", path, "--model", bundle, "--ignore", "first", "--json")
+    assert list(less.document["weights"]) == ["acoustic_log_prob"]
     tuned = tmp_path / "tuned.json"
     tuned.write_text(ended.out)
     ranked = run("rescore", "--input", path, "--model", bundle, "--tuned", tuned, "--json")

@@ -40,9 +40,8 @@ def tune(
     wordgate rescore --input test.jsonl --tuned tuned.json
     """
     with asked_model(model, server) as asked:
-        known = development.collect(
-            asked, read_utterances(input_file), counting_of(normalise, unit)
-        )
+        counting = counting_of(normalise, unit)
+        known = development.collect(asked, read_utterances(input_file), counting, ignored)
     found = development.tune(known)
     if as_json:
         click.echo(json.dumps(document(found)))
