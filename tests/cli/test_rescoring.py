@@ -117,3 +117,26 @@ def test_tuned_weights_are_taken_over(run: Run, bundle: Path, tmp_path: Path) ->
     untold = tmp_path / "untold.jsonl"
     untold.write_text(json.dumps(HEARD[1]))
     assert run("tune", "--input", untold, "--model", bundle).code == 3
+
+
+def test_other_formats_are_read_and_written(run: Run, bundle: Path, tmp_path: Path) -> None:
+    """A Kaldi folder in, with references beside it; Kaldi's text, a .trn and a .ctm out."""
+    folder = tmp_path / "archives"
+    folder.mkdir()
+    (folder / "words_text").write_text("a-1 the sun\na-2 the son\nb-1 x\n")
+    (folder / "ac_cost").write_text("a-1 10\na-2 90\nb-1 1\n")
+    said = tmp_path / "said.trn"
+    said.write_text("the son (a)\n")
+    ask = ("rescore", "--model", bundle, "--format", "kaldi", "--input", folder)
+    ended = run(*ask, "--output-format", "kaldi", "--references", said)
+    assert (ended.out, ended.code) == ("a the sun\nb x\n", 0)
+    assert "50.00% of the best" in ended.err
+    assert run(*ask, "--output-format", "trn").out == "the sun (a)\nx (b)\n"
+    assert "times" in run(*ask, "--output-format", "ctm").err
+    timed = tmp_path / "timed.jsonl"
+    candidate = {"text": "the sun", "times": [[0.5, 0.75], [0.75, 1.5]]}
+    timed.write_text(json.dumps({"utt": "t", "candidates": [candidate]}))
+    ended = run("rescore", "--model", bundle, "--input", timed, "--output-format", "ctm")
+    assert ended.out == "t 1 0.500 0.250 the 1.0000\nt 1 0.750 0.750 sun 1.0000\n"
+    assert run(*ask, "--beam", "2").code == 2
+    assert run("rescore", "--model", bundle, "--format", "nemo", "--input", timed).code == 2

@@ -1,37 +1,39 @@
 """`wordgate rescore`: a recogniser's hypotheses, ranked with the model's opinion."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
 from wordgate.cli.asking import asked_model, json_option, model_document, model_options
-from wordgate.cli.weighing import (
-    counting_of,
-    counting_options,
-    input_option,
-    is_standard_input,
-    read_utterances,
-    weighing_options,
-    weighting_of,
-)
+from wordgate.cli.hypotheses import Source, counting_of, counting_options, source_options
+from wordgate.cli.weighing import weighing_options, weighting_of
 from wordgate.core.rescoring import SureWord, Transcript
 from wordgate.core.weighting import ACOUSTIC
 from wordgate.engine.answers import RescoringAnswer
 from wordgate.evaluation.error_rate import Counting
+from wordgate.evaluation.formats import written
 from wordgate.evaluation.hesitations import Utterance, ranked
 from wordgate.evaluation.in_flight import UNDER_WAY
 
+_WRITTEN = {"kaldi": written.kaldi, "trn": written.trn, "ctm": written.ctm}
+
 
 @click.command()
-@input_option
+@source_options
 @weighing_options
 @click.option("--no-eos", is_flag=True, help="Do not count that the text ends.")
+@click.option(
+    "--output-format",
+    type=click.Choice(["jsonl", *_WRITTEN]),
+    help="What is printed; jsonl is --json.  [the utterance, a tab, its best transcript]",
+)
 @counting_options
 @model_options
 @json_option
 def rescore(
-    input_file: Path,
+    source: Source,
     lm_weight: float | None,
     word_bonus: float | None,
     weights: tuple[str, ...],
@@ -39,6 +41,7 @@ def rescore(
     posterior_scale: float | None,
     tuned: Path | None,
     no_eos: bool,
+    output_format: str | None,
     normalise: str,
     unit: str,
     model: Path | None,
@@ -57,16 +60,15 @@ def rescore(
     wordgate rescore --input nbest.jsonl --tuned tuned.json --json
     """
     weighting = weighting_of(lm_weight, word_bonus, weights, boosts, posterior_scale, tuned)
+    lines = _WRITTEN.get(output_format or "", _json if as_json or output_format else _tabbed)
     rates = _Rates(counting_of(normalise, unit))
-    under_way = 1 if is_standard_input(input_file) else UNDER_WAY
+    under_way = 1 if source.is_standard_input else UNDER_WAY
     with asked_model(model, server) as asked:
-        found = ranked(asked, read_utterances(input_file), weighting, not no_eos, under_way)
+        found = ranked(asked, source.read(), weighting, not no_eos, under_way)
         for utterance, answer in found:
             rates.add(utterance, answer)
-            if as_json:
-                click.echo(json.dumps(document(utterance, answer), ensure_ascii=False))
-            else:
-                click.echo(f"{utterance.utt}\t{answer.ranking.transcripts[0].text}")
+            for line in lines(utterance, answer):
+                click.echo(line)
     if rates.length:
         click.echo(rates.report(), err=True)
 
@@ -90,6 +92,14 @@ def document(utterance: Utterance, answer: RescoringAnswer) -> dict[str, object]
         "counted_eos": answer.counted_eos,
         "model": model_document(answer.model),
     }
+
+
+def _json(utterance: Utterance, answer: RescoringAnswer) -> Iterator[str]:
+    yield json.dumps(document(utterance, answer), ensure_ascii=False)
+
+
+def _tabbed(utterance: Utterance, answer: RescoringAnswer) -> Iterator[str]:
+    yield f"{utterance.utt}\t{answer.ranking.transcripts[0].text}"
 
 
 def _transcript(found: Transcript) -> dict[str, object]:

@@ -8,13 +8,13 @@ from rich.console import Console
 from rich.table import Table
 
 from wordgate.cli.asking import asked_model, json_option, model_options
-from wordgate.cli.weighing import counting_of, counting_options, input_option, read_utterances
+from wordgate.cli.hypotheses import Source, counting_of, counting_options, source_options
 from wordgate.evaluation import development
 from wordgate.evaluation.development import Tuned
 
 
 @click.command()
-@input_option
+@source_options
 @click.option(
     "--ignore", "ignored", multiple=True, metavar="NAME", help="A score that is not to be used."
 )
@@ -22,7 +22,7 @@ from wordgate.evaluation.development import Tuned
 @model_options
 @json_option
 def tune(
-    input_file: Path,
+    source: Source,
     ignored: tuple[str, ...],
     normalise: str,
     unit: str,
@@ -41,7 +41,7 @@ def tune(
     """
     with asked_model(model, server) as asked:
         counting = counting_of(normalise, unit)
-        known = development.collect(asked, read_utterances(input_file), counting, ignored)
+        known = development.collect(asked, source.read(), counting, ignored)
     found = development.tune(known)
     if as_json:
         click.echo(json.dumps(document(found)))

@@ -1,8 +1,7 @@
-"""Options that say what a total is made of, and where hypotheses are read."""
+"""Options that say what a total is made of."""
 
 import json
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -10,10 +9,6 @@ import click
 
 from wordgate.core.weighting import Boost, Weighting
 from wordgate.errors import InvalidFile
-from wordgate.evaluation.error_rate import Counting, Normalise, Unit
-from wordgate.evaluation.formats import jsonl
-from wordgate.evaluation.hesitations import Utterance
-from wordgate.evaluation.lines import numbered
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -51,41 +46,6 @@ def weighing_options(command: F) -> F:
     return cast(F, decorated)
 
 
-def counting_options(command: F) -> F:
-    """`--normalise`, `--unit`: how errors are counted."""
-    normalise = click.option(
-        "--normalise",
-        type=click.Choice([each.value for each in Normalise]),
-        default=Normalise.NONE.value,
-        show_default=True,
-        help="What is made equal before errors are counted.",
-    )
-    unit = click.option(
-        "--unit",
-        type=click.Choice([each.value for each in Unit]),
-        default=Unit.WORD.value,
-        show_default=True,
-        help="What an error is counted in.",
-    )
-    return normalise(unit(command))
-
-
-def counting_of(normalise: str, unit: str) -> Counting:
-    """How the options count errors."""
-    return Counting(Normalise(normalise), Unit(unit))
-
-
-def input_option(command: F) -> F:
-    """`--input FILE`."""
-    return click.option(
-        "--input",
-        "input_file",
-        required=True,
-        type=click.Path(dir_okay=False, path_type=Path, allow_dash=True),
-        help="An utterance a line, plain, .gz or .xz. -: standard input.",
-    )(command)
-
-
 def weighting_of(
     lm_weight: float | None,
     word_bonus: float | None,
@@ -103,19 +63,6 @@ def weighting_of(
         [Boost(*_named("--boost", each)) for each in boosts],
         base.posterior_scale if posterior_scale is None else posterior_scale,
     )
-
-
-def read_utterances(source: Path) -> Iterator[Utterance]:
-    """The utterances of a file, or of standard input. Raises `InvalidFile` with the line."""
-    if source == _STANDARD_INPUT:
-        named = Path("standard input")
-        return jsonl.parse(named, numbered(named, sys.stdin.buffer))
-    return jsonl.read(source)
-
-
-def is_standard_input(source: Path) -> bool:
-    """Whether lines are piped in by somebody who may wait for each answer."""
-    return source == _STANDARD_INPUT
 
 
 def _named(option: str, given: str) -> tuple[str, float]:

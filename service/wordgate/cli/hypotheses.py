@@ -1,0 +1,144 @@
+"""Options that say where hypotheses are read, and how errors in them are counted."""
+
+import functools
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import click
+
+from wordgate.evaluation.error_rate import Counting, Normalise, Unit
+from wordgate.evaluation.formats import espnet, jsonl, kaldi, nemo, references, srilm
+from wordgate.evaluation.hesitations import Utterance
+from wordgate.evaluation.lines import numbered
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_STANDARD_INPUT = Path("-")
+_FOLDERS = {"kaldi": kaldi.read, "espnet": espnet.read, "srilm": srilm.read}
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where utterances are read."""
+
+    path: Path
+    format: str = "jsonl"
+    references: Path | None = None
+    manifest: Path | None = None
+    beam: int | None = None
+
+    @property
+    def is_standard_input(self) -> bool:
+        """Whether lines are piped in by somebody who may wait for each answer."""
+        return self.path == _STANDARD_INPUT
+
+    def read(self) -> Iterator[Utterance]:
+        """The utterances. Raises `InvalidFile` with the line."""
+        found = self._read()
+        if self.references is None:
+            return found
+        return _with_references(found, references.read(self.references))
+
+    def _read(self) -> Iterator[Utterance]:
+        if self.format == "nemo":
+            if self.manifest is None or self.beam is None:
+                raise click.UsageError("--format nemo needs --manifest and --beam")
+            return nemo.read(self.path, self.manifest, self.beam)
+        if self.manifest is not None or self.beam is not None:
+            raise click.UsageError("--manifest and --beam are for --format nemo")
+        if self.format in _FOLDERS:
+            return _FOLDERS[self.format](self.path)
+        if self.is_standard_input:
+            named = Path("standard input")
+            return jsonl.parse(named, numbered(named, sys.stdin.buffer))
+        return jsonl.read(self.path)
+
+
+def source_options(command: F) -> F:
+    """`--input` and what belongs to it; the command gets a `source` of them."""
+    options: list[Callable[[Any], Any]] = [
+        click.option(
+            "--input",
+            "input_path",
+            required=True,
+            type=click.Path(path_type=Path, allow_dash=True),
+            help="A file, plain, .gz or .xz, or a folder, as the format has it. -: standard input.",
+        ),
+        click.option(
+            "--format",
+            "input_format",
+            type=click.Choice(["jsonl", *_FOLDERS, "nemo"]),
+            default="jsonl",
+            show_default=True,
+            help="What the input is.",
+        ),
+        click.option(
+            "--references",
+            type=click.Path(path_type=Path, dir_okay=False),
+            help="What was said: UTT word word …, or .trn.",
+        ),
+        click.option(
+            "--manifest",
+            type=click.Path(path_type=Path, dir_okay=False),
+            help="The manifest of a nemo file.",
+        ),
+        click.option(
+            "--beam", type=click.IntRange(min=1), help="Lines an utterance in a nemo file."
+        ),
+    ]
+    decorated: Any = _gathering(command)
+    for option in reversed(options):
+        decorated = option(decorated)
+    return cast(F, decorated)
+
+
+def counting_options(command: F) -> F:
+    """`--normalise`, `--unit`: how errors are counted."""
+    normalise = click.option(
+        "--normalise",
+        type=click.Choice([each.value for each in Normalise]),
+        default=Normalise.NONE.value,
+        show_default=True,
+        help="What is made equal before errors are counted.",
+    )
+    unit = click.option(
+        "--unit",
+        type=click.Choice([each.value for each in Unit]),
+        default=Unit.WORD.value,
+        show_default=True,
+        help="What an error is counted in.",
+    )
+    return normalise(unit(command))
+
+
+def counting_of(normalise: str, unit: str) -> Counting:
+    """How the options count errors."""
+    return Counting(Normalise(normalise), Unit(unit))
+
+
+def _gathering(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The command, given one `source` in place of five options."""
+
+    @functools.wraps(command)
+    def gather(
+        input_path: Path,
+        input_format: str,
+        references: Path | None,
+        manifest: Path | None,
+        beam: int | None,
+        **others: Any,
+    ) -> Any:
+        source = Source(input_path, input_format, references, manifest, beam)
+        return command(source=source, **others)
+
+    return gather
+
+
+def _with_references(
+    utterances: Iterator[Utterance], said: Mapping[str, str]
+) -> Iterator[Utterance]:
+    for utterance in utterances:
+        yield replace(utterance, reference=said.get(utterance.utt, utterance.reference))
