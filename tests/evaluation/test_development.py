@@ -56,6 +56,13 @@ def test_a_model_that_knows_nothing_is_not() -> None:
     assert found.verdict.startswith("do not use this model here")
 
 
+def test_few_utterances_have_no_verdict() -> None:
+    """One utterance can be tuned on, and proves nothing."""
+    found = _tuned(_utterances(1))
+    assert found.tuned == 0.0
+    assert found.verdict.startswith("too few utterances")
+
+
 def test_scores_may_be_ignored() -> None:
     """An ignored score has no weight and is not asked for in the lines that follow."""
     known = collect(GivenAnswers(LIKELY, {}), _utterances(), Counting(), ["order"])

@@ -6,10 +6,10 @@ from wordgate.evaluation.error_rate import Counting, Normalise, Unit
 def test_edits_between_words_are_counted() -> None:
     """Substituted, missing and inserted words are errors, one each."""
     counting = Counting()
-    said = ["the cat sat", "the cat sat", "the cat sat", "", "a"]
-    heard = ["the cat sat", "a cat", "the the fat cat sat", "so", ""]
-    assert counting.errors(said, heard) == [0, 2, 2, 1, 1]
-    assert [counting.length(text) for text in said] == [3, 3, 3, 0, 1]
+    said = ["the cat sat", "the cat sat", "the cat sat", "", "a", ""]
+    heard = ["the cat sat", "a cat", "the the fat cat sat", "so", "", ""]
+    assert counting.errors(said, heard) == [0, 2, 2, 1, 1, 0]
+    assert [counting.length(text) for text in said] == [3, 3, 3, 0, 1, 0]
 
 
 def test_normal_forms_are_compared_if_asked_for() -> None:

@@ -19,6 +19,9 @@ from wordgate.evaluation.tuning import Array, Lists
 
 LM = "lm"
 WORDS = "words"
+FEWEST = 30
+"""Utterances without which no verdict is given."""
+
 WITHIN = 0.001
 """A weight is flat as far as it costs no more than this: a tenth of a point of error rate."""
 
@@ -60,6 +63,8 @@ class Tuned:
         """What to do, in plain words."""
         share = (self.first - self.held_out) / max(self.first - self.oracle, 1e-9)
         found = f"{self.held_out:.2%} held out against {self.first:.2%} of the first candidates"
+        if self.utterances < FEWEST:
+            return f"too few utterances to tell: {found}; tune on {FEWEST} or more"
         if self.weighting.lm_weight == 0 or self.held_out >= self.first:
             return f"do not use this model here: {found}"
         if self.gain[0] <= 0:
