@@ -9,7 +9,6 @@ from queue import SimpleQueue
 from typing import Any
 
 import grpc
-import pytest
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from tests.running import RunningServer, serving, until
 from tests.server.requests import configured, health_stub, long_score, refusal, text, texts
