@@ -70,22 +70,23 @@ class Weighting:
 
     def weighted(self, scores: Mapping[str, float]) -> float:
         """The sum of a transcript's own scores, each times its weight, in order of their names."""
-        return sum(self.weight(name) * scores[name] for name in sorted(scores))
+        return sum((self.weight(name) * scores[name] for name in sorted(scores)), 0.0)
 
     def boost(self, found: Sequence[str]) -> float:
         """What all occurrences of boosted phrases in these words (in normal form) add."""
         if not self.boosts:
             return 0.0
-        return sum(self.boost_at(found, end) for end in range(1, len(found) + 1))
+        return sum((self.boost_at(found, end) for end in range(1, len(found) + 1)), 0.0)
 
     def boost_at(self, found: Sequence[str], end: int) -> float:
         """What the phrases that end with word `end - 1` add."""
         ending = self._phrases.get(found[end - 1], ())
-        return sum(
+        matching = (
             weight
             for phrase, weight in ending
             if len(phrase) <= end and tuple(found[end - len(phrase) : end]) == phrase
         )
+        return sum(matching, 0.0)
 
     @cached_property
     def _phrases(self) -> dict[str, list[tuple[tuple[str, ...], float]]]:
