@@ -109,6 +109,10 @@ def rescore_request(
     refuse_surrogates(history, "history")
     for number, hypothesis in enumerate(hypotheses):
         refuse_surrogates(hypothesis.text, f"n_best.candidates[{number}].text")
+        for name in hypothesis.scores:
+            refuse_surrogates(name, f"n_best.candidates[{number}].scores")
+    for name in weighting.weights:
+        refuse_surrogates(name, "weighting.weights")
     return rescoring_pb2.RescoreRequest(
         model=model,
         weighting=_weighting(weighting),

@@ -106,7 +106,7 @@ def test_tuned_weights_are_taken_over(run: Run, bundle: Path, tmp_path: Path) ->
     } <= document.keys()
     assert (document["wer_first"], document["wer_oracle"]) == (0.25, 0.0)
     less = run("tune", "--input", path, "--model", bundle, "--ignore", "first", "--json")
-    assert list(less.document["weights"]) == ["acoustic_log_prob"]
+    assert less.document["weights"] == {"acoustic_log_prob": 1.0, "first": 0.0}
     tuned = tmp_path / "tuned.json"
     tuned.write_text(ended.out)
     ranked = run("rescore", "--input", path, "--model", bundle, "--tuned", tuned, "--json")

@@ -91,6 +91,16 @@ def test_words_have_the_time_of_their_token() -> None:
     ]
 
 
+def test_a_mark_after_white_space_belongs_to_the_token_it_stands_in() -> None:
+    """A combining mark joins the blank before it; the word's time and text are its token's."""
+    spans = [TimeSpan(0, 1), TimeSpan(1, 2)]
+    ranking = _ranked([Hypothesis(" \u0301b c", {}, spans)])
+    assert [(word.text, word.time) for word in ranking.words] == [
+        ("\u0301b", spans[0]),
+        ("c", spans[1]),
+    ]
+
+
 @pytest.mark.parametrize(
     ("heard", "weighting", "field"),
     [

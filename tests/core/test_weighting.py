@@ -30,6 +30,7 @@ def test_every_occurrence_of_a_phrase_is_boosted() -> None:
     assert weighting.boost(["new", "yorker"]) == 0.0
     assert weighting.boost(["a", "a", "a"]) == 2.0
     assert weighting.boost([]) == 0.0
+    assert Weighting(boosts=[Boost("a", 1.0), Boost("A", 0.5)]).boost(["a"]) == 1.5
     assert weighting.boost_at(["in", "new", "york"], 3) == 2.5
     assert weighting.boost_at(["in", "new", "york"], 2) == 0.0
 
@@ -53,3 +54,23 @@ def test_numbers_that_cannot_weigh_are_named(arguments: dict[str, object], field
     with pytest.raises(InvalidInput) as refused:
         Weighting(**arguments)  # type: ignore[arg-type]
     assert refused.value.field == field
+
+
+def test_many_phrases_with_one_last_word_are_not_tried_one_by_one() -> None:
+    """A look for each length of phrase, however many phrases there are."""
+
+    class Counted(str):
+        """A word that counts how often it is compared."""
+
+        __slots__ = ()
+        compared = 0
+
+        def __eq__(self, other: object) -> bool:
+            Counted.compared += 1
+            return str.__eq__(self, other)
+
+        __hash__ = str.__hash__
+
+    weighting = Weighting(boosts=[Boost(f"{number} a", 1.0) for number in range(1000)])
+    assert weighting.boost([Counted("a")] * 50) == 0.0
+    assert Counted.compared < 500

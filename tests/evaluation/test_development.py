@@ -1,5 +1,6 @@
 """Tuning on a development set, from utterances to a verdict."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,50 @@ def test_a_model_that_knows_nothing_is_not() -> None:
     assert found.verdict.startswith("do not use this model here")
 
 
+def test_a_model_of_pure_chance_is_not_recommended() -> None:
+    """Where the scores alone, weighed anew, gain as much, a model that draws lots adds nothing."""
+    generator = np.random.default_rng(0)
+    verdicts = []
+    for seed in range(6):
+        chance = {word: float(generator.normal(scale=3)) for word in ("sun", "son", "sea", "see")}
+        found = _tuned(_noisy(seed), chance)
+        verdicts.append(found.verdict.startswith("use this model"))
+    assert sum(verdicts) <= 1
+
+
+def _noisy(seed: int) -> list[Utterance]:
+    """The acoustic score is right more often than the order."""
+    generator = np.random.default_rng(seed)
+    found = []
+    for number in range(100):
+        said, other = generator.permutation(["sun", "son", "sea", "see"])[:2]
+        scores = generator.normal([1.0, 0.0])
+        heard = [Hypothesis(str(said), {ACOUSTIC: scores[0]})]
+        heard.append(Hypothesis(str(other), {ACOUSTIC: scores[1]}))
+        if generator.random() < 0.5:
+            heard.reverse()
+        found.append(Utterance(str(number), heard, Path("dev"), number + 1, "", str(said)))
+    return found
+
+
+def test_scores_may_have_any_name() -> None:
+    """`lm` and `words` are a recogniser's own scores like any other, with weights of their own."""
+    named = [
+        replace(
+            heard,
+            hypotheses=[
+                Hypothesis(each.text, {"lm": 2 * each.scores[ACOUSTIC], "words": float(place)})
+                for place, each in enumerate(heard.hypotheses)
+            ],
+        )
+        for heard in _utterances()
+    ]
+    found = _tuned(named)
+    assert set(found.weighting.weights) == {"lm", "words"}
+    assert found.weighting.weights["lm"] == 1.0
+    assert found.tuned == 0.0
+
+
 def test_few_utterances_have_no_verdict() -> None:
     """One utterance can be tuned on, and proves nothing."""
     found = _tuned(_utterances(1))
@@ -66,8 +111,11 @@ def test_few_utterances_have_no_verdict() -> None:
 def test_scores_may_be_ignored() -> None:
     """An ignored score has no weight and is not asked for in the lines that follow."""
     known = collect(GivenAnswers(LIKELY, {}), _utterances(), Counting(), ["order"])
-    assert known.names == [ACOUSTIC, "lm", "words"]
-    assert tune(known).tuned == 0.0
+    assert (known.names[0], len(known.names)) == (ACOUSTIC, 3)
+    found = tune(known)
+    assert (found.tuned, found.weighting.weights["order"]) == (0.0, 0.0)
+    deaf = tune(collect(GivenAnswers(LIKELY, {}), _utterances(), Counting(), [ACOUSTIC]))
+    assert deaf.weighting.weights[ACOUSTIC] == 0.0
 
 
 def test_what_cannot_be_tuned_on_is_named() -> None:

@@ -51,6 +51,8 @@ def test_what_is_missing_has_a_meaning(tmp_path: Path) -> None:
         ('{"candidates": ["a", 3]}', "candidates[1]"),
         ('{"candidates": [{"text": 3}]}', "candidates[0]"),
         ('{"utt": 7, "candidates": ["a"]}', "utt"),
+        ('{"utt": "\\ud800", "candidates": ["a"]}', "utt"),
+        ('{"candidates": [{"text": "a", "\\ud800": 1}]}', "the name of a score"),
         ('{"reference": 7, "candidates": ["a"]}', "reference"),
         ('{"candidates": [{"text": "a", "times": [3]}]}', "candidates[0].times[0]"),
         ('{"candidates": [{"text": "a", "times": [["0", 1]]}]}', "candidates[0].times[0]"),

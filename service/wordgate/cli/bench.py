@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from wordgate.cli.asking import json_option
-from wordgate.errors import WordgateError
+from wordgate.errors import InvalidFile, WordgateError
 from wordgate.training.waiting import wait_briefly
 
 T = TypeVar("T")
@@ -113,6 +113,8 @@ def score(
         ) from None
     read = n_best_sample() if input_file is None else jsonl.read(input_file)
     texts = [[hypothesis.text for hypothesis in found.hypotheses] for found in read]
+    if not texts:
+        raise InvalidFile(input_file or Path("the sample"), "has no utterance")
     chosen = evenly(texts, utterances)
     place = chosen_bundle(path)
     cores = os.cpu_count() or 1

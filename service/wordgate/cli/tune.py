@@ -66,6 +66,7 @@ def document(found: Tuned) -> dict[str, object]:
         "wer_oracle": found.oracle,
         "interval": found.interval,
         "gain_interval": found.gain,
+        "gain_over_own_interval": found.gain_over_own,
         "flat_within": found.flat,
         "left_out": found.left_out,
         "utterances": found.utterances,

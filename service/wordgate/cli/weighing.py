@@ -87,5 +87,5 @@ def _read_tuned(path: Path) -> Weighting:
         )
     except OSError as error:
         raise InvalidFile(path, f"cannot be read: {error.strerror}") from None
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         raise InvalidFile(path, "is not what `wordgate tune --json` prints") from None

@@ -201,6 +201,8 @@ def _sure_words(winner: Hypothesis, sure: Sequence[float]) -> list[SureWord]:
     found = []
     for (first, after), confidence in zip(words.spans(normal.text), sure, strict=True):
         start, end = normal.starts[first], normal.ends[after - 1]
+        while start < end - 1 and winner.text[start].isspace():
+            start += 1  # a mark was written after white space, and combines with it
         token = bisect_right(token_starts, start) - 1
         time = winner.times[token] if winner.times else None
         found.append(SureWord(winner.text[start:end], confidence, time))

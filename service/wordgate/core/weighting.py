@@ -79,23 +79,22 @@ class Weighting:
         return sum((self.boost_at(found, end) for end in range(1, len(found) + 1)), 0.0)
 
     def boost_at(self, found: Sequence[str], end: int) -> float:
-        """What the phrases that end with word `end - 1` add."""
-        ending = self._phrases.get(found[end - 1], ())
-        matching = (
-            weight
-            for phrase, weight in ending
-            if len(phrase) <= end and tuple(found[end - len(phrase) : end]) == phrase
-        )
-        return sum(matching, 0.0)
+        """What the phrases that end with word `end - 1` add: a look for each of their lengths."""
+        weights, lengths = self._phrases
+        first_of = (end - length for length in lengths.get(found[end - 1], ()) if length <= end)
+        return sum((weights.get(tuple(found[first:end]), 0.0) for first in first_of), 0.0)
 
     @cached_property
-    def _phrases(self) -> dict[str, list[tuple[tuple[str, ...], float]]]:
-        """Boosted phrases as words, by their last one."""
-        by_last: dict[str, list[tuple[tuple[str, ...], float]]] = {}
+    def _phrases(self) -> tuple[dict[tuple[str, ...], float], dict[str, list[int]]]:
+        """The weight of each boosted phrase, as words, and the lengths of those by last word."""
+        weights: dict[tuple[str, ...], float] = {}
         for boost in self.boosts:
             phrase = tuple(words.split(normalise(boost.phrase)))
-            by_last.setdefault(phrase[-1], []).append((phrase, boost.weight))
-        return by_last
+            weights[phrase] = weights.get(phrase, 0.0) + boost.weight
+        lengths: dict[str, set[int]] = {}
+        for phrase in weights:
+            lengths.setdefault(phrase[-1], set()).add(len(phrase))
+        return weights, {last: sorted(found) for last, found in lengths.items()}
 
 
 def check_finite(field_name: str, number: float) -> None:

@@ -133,12 +133,16 @@ class Scheduler:
         return sum(self._waiting.values())
 
     def add(self, job: Job) -> None:
-        """Take a job up to its first question. Raises `Overloaded` when too many rows wait."""
+        """Take a job up to its first question. Raises `Overloaded` when too many rows wait.
+
+        Bulk work keeps nobody out who is interactive: each call has room for both.
+        """
         unwanted = _unwanted(job)
         if unwanted is not None:
             self._drop(job, *unwanted)
             return
-        waiting = self.waiting_rows
+        interactive = job.urgency is Urgency.INTERACTIVE
+        waiting = self._waiting[job.urgency] if interactive else self.waiting_rows
         if waiting >= self._max_waiting_rows and not job.admitted:
             raise Overloaded(f"{waiting} rows are waiting; try again soon", _RETRY_AFTER_SECONDS)
         self._resume(job)

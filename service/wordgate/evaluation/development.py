@@ -17,8 +17,10 @@ from wordgate.evaluation.error_rate import Counting
 from wordgate.evaluation.hesitations import Utterance, ranked
 from wordgate.evaluation.tuning import Array, Lists
 
-LM = "lm"
-WORDS = "words"
+LM = "\0lm"
+WORDS = "\0words"
+"""Features of the model, under names that no score can have."""
+
 FEWEST = 30
 """Utterances without which no verdict is given."""
 
@@ -28,10 +30,14 @@ WITHIN = 0.001
 
 @dataclass(frozen=True)
 class Development:
-    """Features by name, in order, and what is known of each candidate."""
+    """Features by name, in order, and what is known of each candidate.
+
+    `ignored` are scores that the candidates have and that are not used.
+    """
 
     names: list[str]
     lists: Lists
+    ignored: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -39,9 +45,10 @@ class Tuned:
     """Weights with what they are worth. Rates are shares of one; intervals are of 95 %.
 
     `held_out` was measured on the half that was not tuned on, and the reverse; `without_model` is
-    the same with the recogniser's own scores alone. `gain` is the interval of how much lower
-    the held-out rate is than the first candidates'. `flat` gives for each weight the range in
-    which the rate rises by no more than `WITHIN`. `left_out` are scores that are sums of others.
+    the same with the recogniser's own scores alone. `interval` is that of `held_out`; `gain` of
+    how much lower it is than the first candidates' rate, `gain_over_own` than `without_model`.
+    `flat` gives for each weight the range in which the rate rises by no more than `WITHIN`.
+    `left_out` are scores that are sums of others.
     """
 
     weighting: Weighting
@@ -53,6 +60,7 @@ class Tuned:
     oracle: float
     interval: list[float]
     gain: list[float]
+    gain_over_own: list[float]
     flat: dict[str, list[float]]
     left_out: list[str]
     utterances: int
@@ -69,6 +77,11 @@ class Tuned:
             return f"do not use this model here: {found}"
         if self.gain[0] <= 0:
             return f"no clear gain: {found}, less than chance may do; tune on more utterances"
+        if self.held_out < self.without_model and self.gain_over_own[0] <= 0:
+            return (
+                f"no clear gain over the recogniser's own scores: {found}, and those scores, "
+                f"weighed anew, reach {self.without_model:.2%} without it; tune on more utterances"
+            )
         if self.held_out >= self.without_model:
             return (
                 f"do not use this model here: {found}, but the recogniser's own scores, weighed "
@@ -89,12 +102,14 @@ def collect(
     than those before it.
     """
     names: list[str] = []
+    present: set[str] = set()
     features: list[list[float]] = []
     sizes: list[int] = []
     said: list[str] = []
     heard: list[str] = []
     lengths: list[int] = []
     for utterance, answer in ranked(asked, _checked(utterances), Weighting()):
+        present.update(utterance.hypotheses[0].scores)
         scores = [name for name in utterance.hypotheses[0].scores if name not in ignored]
         if not names:
             names = _ordered(scores)
@@ -120,6 +135,7 @@ def collect(
             np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64),
             np.array(lengths, dtype=np.float64),
         ),
+        tuple(sorted(present.intersection(ignored))),
     )
 
 
@@ -127,7 +143,7 @@ def tune(development: Development) -> Tuned:
     """The weights with the fewest errors, and what they are worth."""
     names, lists = development.names, development.lists
     left_out = tuning.dependent(lists.features, lists.first)
-    anchor = 0 if names[0] == ACOUSTIC else names.index(LM)
+    anchor = _anchor(development, left_out)
     free = [p for p in range(len(names)) if p != anchor and p not in left_out]
     lm = names.index(LM)
     fit = _Fit(lists, free, anchor, lm)
@@ -135,24 +151,27 @@ def tune(development: Development) -> Tuned:
     errors = lists.errors_of(weights)
     first = lists.errors[lists.first]
     held_out = fit.held_out(free)
+    without = fit.held_out([place for place in free if place != lm], without=lm)
     scale = tuning.posterior_scale(lists, weights)
     flat = {
         _public(names[place]): tuning.flatness(lists, weights, place, fit.scales[place], WITHIN)
         for place in free
     }
-    own = {name: float(weights[names.index(name)]) for name in names if name not in {LM, WORDS}}
+    own = dict.fromkeys(development.ignored, 0.0)
+    own |= {name: float(weights[names.index(name)]) for name in names if name not in {LM, WORDS}}
     return Tuned(
         Weighting(float(weights[lm]), float(weights[names.index(WORDS)]), own, (), scale),
         lists.rate(first),
         _acoustic_rate(names, lists),
         lists.rate(errors),
         lists.rate(held_out),
-        lists.rate(fit.held_out([place for place in free if place != lm], without=lm)),
+        lists.rate(without),
         lists.rate(lists.oracle()),
-        tuning.interval(errors, lists.lengths),
+        tuning.interval(held_out, lists.lengths),
         tuning.interval(first - held_out, lists.lengths),
+        tuning.interval(without - held_out, lists.lengths),
         flat,
-        [names[place] for place in left_out],
+        [_public(names[place]) for place in left_out],
         len(lists.lengths),
         int(lists.lengths.sum()),
     )
@@ -199,6 +218,13 @@ def _ordered(scores: Iterable[str]) -> list[str]:
     """Names of features: the acoustic score first, then the model's, then others."""
     others = sorted(name for name in scores if name != ACOUSTIC)
     return [*([ACOUSTIC] if ACOUSTIC in scores else []), LM, WORDS, *others]
+
+
+def _anchor(development: Development, left_out: Sequence[int]) -> int:
+    """The feature that weighs 1: the acoustic score, another that says something, the model's."""
+    names = development.names
+    own = [p for p, name in enumerate(names) if name not in {LM, WORDS} and p not in left_out]
+    return own[0] if own else names.index(LM)
 
 
 def _acoustic_rate(names: Sequence[str], lists: Lists) -> float | None:

@@ -70,7 +70,7 @@ class RescoreStream:
         reading: asyncio.Future[bool] | None = self._read(requests)
         try:
             while reading or self._under_way:
-                if draining.done() and not self._under_way:
+                if draining.done() and not (self._under_way or (reading and reading.done())):
                     raise Unavailable(DRAINING)
                 await self._wait(reading, draining)
                 if self._under_way and self._under_way[0][1].done():

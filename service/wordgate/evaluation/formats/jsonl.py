@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from wordgate.core.rescoring import Hypothesis, TimeSpan
+from wordgate.core.text import refuse_surrogates
 from wordgate.errors import InvalidFile, InvalidInput
 from wordgate.evaluation.hesitations import Utterance
 from wordgate.evaluation.lines import parse_json, read_lines
@@ -52,6 +53,7 @@ def _text(record: dict[str, Any], key: str, otherwise: str) -> str:
     found = record.get(key, otherwise)
     if not isinstance(found, str):
         raise InvalidInput(key, "is no string")
+    refuse_surrogates(found, key)
     return found
 
 
@@ -67,6 +69,7 @@ def _hypothesis(place: str, candidate: Any) -> Hypothesis:
 def _numbers(candidate: dict[str, Any]) -> Iterator[tuple[str, int | float]]:
     for key, value in candidate.items():
         if isinstance(value, int | float) and not isinstance(value, bool):
+            refuse_surrogates(key, "the name of a score")
             yield key, value
 
 
