@@ -162,13 +162,14 @@ def test_a_full_queue_refuses_at_once(bundle: Path) -> None:
         # Between two questions of the one request nothing waits, for a moment.
         refused = until(lambda: _overload(client), "a refusal")
         assert refused.retry_after_seconds > 0
+        assert client.predict("the").suggestions, "bulk work keeps no prediction out"
         assert len(accepted.result().candidates) == 1000
         assert client.predict("the").suggestions
 
 
 def _overload(client: Client) -> Overloaded | None:
     try:
-        client.predict("the")
+        client.score("", ["the"])
     except Overloaded as error:
         return error
     return None
