@@ -213,7 +213,8 @@ class Limits(_message.Message):
     """
     max_waiting_rows: _builtins.int
     """Rows waiting for the model, of all requests. While there are so many, a new request fails with
-    RESOURCE_EXHAUSTED and a google.rpc.RetryInfo; texts of an open typing session do not.
+    RESOURCE_EXHAUSTED and a google.rpc.RetryInfo; for a prediction only the rows of predictions
+    count. Texts of an open typing session and utterances of an open stream do not fail so.
     """
     max_candidate_bytes: _builtins.int
     """Bytes of one candidate."""
