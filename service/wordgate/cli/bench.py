@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,12 +35,8 @@ _COUNT = click.IntRange(min=1)
 def train(batch: int, length: int, threads: int, repetitions: int, as_json: bool) -> None:
     """The training step against a plain PyTorch loop with a full softmax, pieces a second."""
     wait_briefly()
-    try:
+    with _train_extra():
         from wordgate.training import bench as training_bench
-    except ModuleNotFoundError as error:
-        raise WordgateError(
-            f"this needs {error.name}, which is not installed: pip install 'wordgate[train]'"
-        ) from None
     show(training_bench.run(batch, length, threads=threads, repetitions=repetitions), as_json)
 
 
@@ -105,12 +102,8 @@ def score(
     from wordgate.evaluation.formats import jsonl
     from wordgate.evaluation.sample import n_best_sample
 
-    try:
+    with _train_extra():
         from wordgate.training import score_bench
-    except ModuleNotFoundError as error:
-        raise WordgateError(
-            f"this needs {error.name}, which is not installed: pip install 'wordgate[train]'"
-        ) from None
     read = n_best_sample() if input_file is None else jsonl.read(input_file)
     texts = [[hypothesis.text for hypothesis in found.hypotheses] for found in read]
     if not texts:
@@ -128,6 +121,17 @@ def score(
             repetitions=repetitions,
         )
     show(found, as_json)
+
+
+@contextmanager
+def _train_extra() -> Iterator[None]:
+    """Say which extra is missing, where what is imported inside is not installed."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise WordgateError(
+            f"this needs {error.name}, which is not installed: pip install 'wordgate[train]'"
+        ) from None
 
 
 def evenly(values: Sequence[T], count: int) -> list[T]:

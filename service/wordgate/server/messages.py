@@ -3,7 +3,7 @@
 Knows both; decides nothing. Protobuf types stop here and in the servicers.
 """
 
-from wordgate.api.v1 import models_pb2, prediction_pb2, scoring_pb2
+from wordgate.api.v1 import models_pb2, prediction_pb2, rescoring_pb2, scoring_pb2
 from wordgate.core.prediction import (
     DEFAULT_MAX_SUGGESTIONS,
     Kind,
@@ -70,6 +70,15 @@ def stream_predict_response(
         expansions=answer.expansions,
         model=model_version(answer.model),
     )
+
+
+def counts_eos(
+    asked: scoring_pb2.ScoreRequest
+    | rescoring_pb2.RescoreRequest
+    | rescoring_pb2.RescoreConfiguration,
+) -> bool:
+    """Whether the end of a text is part of it: yes unless the request says no."""
+    return asked.count_eos if asked.HasField("count_eos") else True
 
 
 def score_response(answer: ScoreAnswer) -> scoring_pb2.ScoreResponse:

@@ -21,6 +21,7 @@ from wordgate.core.weighting import Weighting
 from wordgate.engine.answers import RescoringAnswer
 from wordgate.engine.scheduler import Urgency
 from wordgate.errors import InvalidInput, Overloaded, Unavailable
+from wordgate.server.messages import counts_eos
 from wordgate.server.rescoring import rescorable, rescore_response, weighting_of
 from wordgate.server.serving import DRAINING, Serving
 
@@ -126,7 +127,7 @@ class RescoreStream:
             raise InvalidInput("configuration", "is missing; it is the first message of a stream")
         asked, weighting = self._configured
         model = self._serving.model(asked.model)
-        count_eos = asked.count_eos if asked.HasField("count_eos") else True
+        count_eos = counts_eos(asked)
         try:
             found = rescorable(utterance, self._serving.limits)
         except InvalidInput as error:

@@ -8,7 +8,7 @@ from grpc.aio import ServicerContext
 from wordgate.api.v1 import rescoring_pb2, scoring_pb2, scoring_pb2_grpc
 from wordgate.engine.scheduler import Urgency
 from wordgate.server.limits import check_bytes, check_count
-from wordgate.server.messages import score_response
+from wordgate.server.messages import counts_eos, score_response
 from wordgate.server.rescore_stream import RescoreStreams
 from wordgate.server.rescoring import rescorable, rescore_response, weighting_of
 from wordgate.server.serving import Serving
@@ -34,7 +34,7 @@ class ScoringServicer(scoring_pb2_grpc.ScoringServiceServicer):
         candidates = [candidate.text for candidate in request.candidates]
         for index, text in enumerate(candidates):
             check_bytes(f"candidates[{index}].text", text, limits.max_candidate_bytes)
-        count_eos = request.count_eos if request.HasField("count_eos") else True
+        count_eos = counts_eos(request)
         asks = model.score(request.history, candidates, count_eos)
         return score_response(await self._serving.start(model, asks, Urgency.BULK, context))
 
@@ -48,7 +48,7 @@ class ScoringServicer(scoring_pb2_grpc.ScoringServiceServicer):
         model = self._serving.model(request.model)
         weighting = weighting_of(request.weighting, limits)
         found = rescorable(request, limits)
-        count_eos = request.count_eos if request.HasField("count_eos") else True
+        count_eos = counts_eos(request)
         asks = model.rescore(found.history, found.hypotheses, weighting, count_eos)
         return rescore_response(await self._serving.start(model, asks, Urgency.BULK, context))
 
