@@ -51,8 +51,9 @@ from wordgate.client_wire import (
     score_request,
     server_description,
 )
+from wordgate.core.lattice_search import SearchBounds
 from wordgate.core.prediction import Query
-from wordgate.core.rescoring import Hypothesis
+from wordgate.core.rescoring import PLAIN_BOUNDS, Hypotheses
 from wordgate.core.search import DEFAULT_MAX_EXPANSIONS
 from wordgate.core.text import refuse_surrogates
 from wordgate.core.weighting import Weighting
@@ -140,18 +141,20 @@ class Client:
 
     def rescore(
         self,
-        hypotheses: Sequence[Hypothesis],
+        hypotheses: Hypotheses,
         weighting: Weighting = _PLAIN,
         *,
         history: str = "",
         count_eos: bool = True,
+        bounds: SearchBounds = PLAIN_BOUNDS,
     ) -> RescoringAnswer:
         """A recogniser's hypotheses, ranked by their totals after `history`.
 
         A total is weights * scores + lm_weight * log_prob + word_bonus * words + boosts, as
-        `weighting` says; by default the acoustic score and the log-probability as they are.
+        `weighting` says; by default the acoustic score and the log-probability as they are. An
+        n-best list is ranked whole; a lattice or a confusion network is searched within `bounds`.
         """
-        return _result(self.ask_rescore(history, hypotheses, weighting, count_eos))
+        return _result(self.ask_rescore(history, hypotheses, weighting, count_eos, bounds))
 
     def list_models(self) -> list[ModelDescription]:
         """All that is served, in order of name and version."""
@@ -188,15 +191,16 @@ class Client:
     def ask_rescore(
         self,
         history: str,
-        hypotheses: Sequence[Hypothesis],
+        hypotheses: Hypotheses,
         weighting: Weighting,
         count_eos: bool = True,
+        bounds: SearchBounds = PLAIN_BOUNDS,
     ) -> "Future[RescoringAnswer]":
         """As `rescore`, without waiting. Cancelling the future cancels the request.
 
         Raises `InvalidInput` at once for text that is not Unicode.
         """
-        request = rescore_request(self._model, history, hypotheses, weighting, count_eos)
+        request = rescore_request(self._model, history, hypotheses, weighting, count_eos, bounds)
         return self._ask(self._scoring.Rescore, request, rescoring_answer)
 
     def close(self) -> None:
@@ -292,18 +296,20 @@ class AsyncClient:
 
     async def rescore(
         self,
-        hypotheses: Sequence[Hypothesis],
+        hypotheses: Hypotheses,
         weighting: Weighting = _PLAIN,
         *,
         history: str = "",
         count_eos: bool = True,
+        bounds: SearchBounds = PLAIN_BOUNDS,
     ) -> RescoringAnswer:
         """A recogniser's hypotheses, ranked by their totals after `history`.
 
         A total is weights * scores + lm_weight * log_prob + word_bonus * words + boosts, as
-        `weighting` says; by default the acoustic score and the log-probability as they are.
+        `weighting` says; by default the acoustic score and the log-probability as they are. An
+        n-best list is ranked whole; a lattice or a confusion network is searched within `bounds`.
         """
-        request = rescore_request(self._model, history, hypotheses, weighting, count_eos)
+        request = rescore_request(self._model, history, hypotheses, weighting, count_eos, bounds)
         return rescoring_answer(await self._ask(self._scoring.Rescore, request))
 
     async def list_models(self) -> list[ModelDescription]:

@@ -5,7 +5,7 @@ users import.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import grpc
@@ -13,9 +13,13 @@ from google.rpc.error_details_pb2 import BadRequest, ResourceInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 
 from wordgate.api.v1 import models_pb2, prediction_pb2, rescoring_pb2, scoring_pb2
+from wordgate.client_lattices import confusion_network_message, lattice_message
 from wordgate.core.confidence import Difference
+from wordgate.core.hypothesis import Hypothesis, TimeSpan
+from wordgate.core.lattice import ConfusionNetwork, Lattice
+from wordgate.core.lattice_search import SearchBounds
 from wordgate.core.prediction import Kind, Query, Suggestion
-from wordgate.core.rescoring import Hypothesis, Ranking, SureWord, TimeSpan, Transcript
+from wordgate.core.rescoring import Hypotheses, Ranking, SureWord, Transcript
 from wordgate.core.scoring import Candidate
 from wordgate.core.text import refuse_surrogates
 from wordgate.core.weighting import Weighting
@@ -101,25 +105,35 @@ def score_request(
 def rescore_request(
     model: str,
     history: str,
-    hypotheses: Sequence[Hypothesis],
+    hypotheses: Hypotheses,
     weighting: Weighting,
     count_eos: bool,
+    bounds: SearchBounds,
 ) -> rescoring_pb2.RescoreRequest:
     """The message of hypotheses to rank. Raises `InvalidInput` for text that is not Unicode."""
     refuse_surrogates(history, "history")
+    for name in weighting.weights:
+        refuse_surrogates(name, "weighting.weights")
+    request = rescoring_pb2.RescoreRequest(
+        model=model, weighting=_weighting(weighting), count_eos=count_eos, history=history
+    )
+    if isinstance(hypotheses, Lattice):
+        request.lattice.CopyFrom(lattice_message(hypotheses))
+    elif isinstance(hypotheses, ConfusionNetwork):
+        request.confusion_network.CopyFrom(confusion_network_message(hypotheses))
+    else:
+        request.n_best.CopyFrom(_n_best(hypotheses))
+        return request
+    request.search.CopyFrom(rescoring_pb2.SearchBounds(**asdict(bounds)))
+    return request
+
+
+def _n_best(hypotheses: Sequence[Hypothesis]) -> rescoring_pb2.NBest:
     for number, hypothesis in enumerate(hypotheses):
         refuse_surrogates(hypothesis.text, f"n_best.candidates[{number}].text")
         for name in hypothesis.scores:
             refuse_surrogates(name, f"n_best.candidates[{number}].scores")
-    for name in weighting.weights:
-        refuse_surrogates(name, "weighting.weights")
-    return rescoring_pb2.RescoreRequest(
-        model=model,
-        weighting=_weighting(weighting),
-        count_eos=count_eos,
-        history=history,
-        n_best=rescoring_pb2.NBest(candidates=map(_n_best_candidate, hypotheses)),
-    )
+    return rescoring_pb2.NBest(candidates=map(_n_best_candidate, hypotheses))
 
 
 def _weighting(weighting: Weighting) -> rescoring_pb2.Weighting:
@@ -169,6 +183,7 @@ def _transcript(found: rescoring_pb2.RankedTranscript) -> Transcript:
         found.posterior,
         found.word_count,
         found.token_count,
+        found.other_paths,
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.cli.calling import Run
 
-from wordgate.core.rescoring import Hypothesis
+from wordgate.core.hypothesis import Hypothesis
 from wordgate.core.weighting import Boost, Weighting
 from wordgate.engine.local_model import LocalModel
 

@@ -9,9 +9,10 @@ from tests.core.vocabularies import texts, trained
 from tests.fake_model import FakeModel
 
 from wordgate.core.asks import drive
+from wordgate.core.hypothesis import Hypothesis, TimeSpan
 from wordgate.core.language import Language
 from wordgate.core.levels import Levels
-from wordgate.core.rescoring import Hypothesis, Ranking, TimeSpan, rescore
+from wordgate.core.rescoring import Ranking, rescore
 from wordgate.core.scoring import MAX_CANDIDATE_PIECES, score_texts
 from wordgate.core.state_store import NoStore
 from wordgate.core.weighting import ACOUSTIC, Boost, Weighting

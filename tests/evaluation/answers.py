@@ -6,8 +6,10 @@ from concurrent.futures import Future
 from typing import TypeVar
 
 from wordgate.core import words
+from wordgate.core.lattice import ConfusionNetwork, Lattice
+from wordgate.core.lattice_search import SearchBounds
 from wordgate.core.prediction import Kind, Query, Suggestion
-from wordgate.core.rescoring import Hypothesis, rank
+from wordgate.core.rescoring import PLAIN_BOUNDS, Hypotheses, rank
 from wordgate.core.scoring import Candidate, Cut, posteriors
 from wordgate.core.text import normalise
 from wordgate.core.weighting import Weighting
@@ -59,11 +61,13 @@ class GivenAnswers:
     def ask_rescore(
         self,
         history: str,
-        hypotheses: Sequence[Hypothesis],
+        hypotheses: Hypotheses,
         weighting: Weighting,
         count_eos: bool = True,
+        bounds: SearchBounds = PLAIN_BOUNDS,
     ) -> "Future[RescoringAnswer]":
-        """Hypotheses ranked with the given log-probabilities."""
+        """An n-best list ranked with the given log-probabilities."""
+        assert not isinstance(hypotheses, Lattice | ConfusionNetwork)
         scored = self.ask_score(history, [h.text for h in hypotheses], count_eos).result()
         cuts = [Cut(words.split(normalise(h.text)), []) for h in hypotheses]
         log_probs = [candidate.log_prob for candidate in scored.candidates]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from tests.evaluation.answers import GivenAnswers
 
-from wordgate.core.rescoring import Hypothesis
+from wordgate.core.hypothesis import Hypothesis
 from wordgate.core.weighting import ACOUSTIC
 from wordgate.errors import InvalidFile, InvalidInput
 from wordgate.evaluation.development import Tuned, collect, tune

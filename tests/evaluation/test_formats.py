@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from wordgate.core.rescoring import Hypothesis, TimeSpan
+from wordgate.core.hypothesis import Hypothesis, TimeSpan
 from wordgate.errors import InvalidFile
 from wordgate.evaluation.formats import espnet, jsonl, kaldi, nemo, references, srilm
 

@@ -26,8 +26,8 @@ from wordgate.api.v1.rescoring_pb2 import (
 from wordgate.api.v1.scoring_pb2_grpc import ScoringServiceStub
 from wordgate.client import AsyncClient, Client
 from wordgate.core import weighting as core
-from wordgate.core.rescoring import Hypothesis
-from wordgate.core.rescoring import TimeSpan as Span
+from wordgate.core.hypothesis import Hypothesis
+from wordgate.core.hypothesis import TimeSpan as Span
 from wordgate.engine.local_model import LocalModel
 from wordgate.server.rescoring import rescore_response
 

@@ -7,43 +7,24 @@ reevaluation of n-best sentence hypotheses".
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from wordgate.core import words
 from wordgate.core.asks import Asks
 from wordgate.core.confidence import Difference, confidences, differences
 from wordgate.core.history import read
+from wordgate.core.hypothesis import FIELD, Hypothesis, TimeSpan, check_hypotheses
 from wordgate.core.language import Language
+from wordgate.core.lattice import ConfusionNetwork, Lattice
+from wordgate.core.lattice_rescoring import check_source, transcribe
+from wordgate.core.lattice_search import SearchBounds
 from wordgate.core.pieces import EOS
 from wordgate.core.scoring import Cut, cut_text, posteriors, score
 from wordgate.core.state_store import StateStore
 from wordgate.core.text import normalise_with_offsets
-from wordgate.core.weighting import Weighting, check_finite
+from wordgate.core.weighting import Weighting
 from wordgate.errors import InvalidInput
-
-FIELD = "n_best.candidates"
-
-
-@dataclass(frozen=True)
-class TimeSpan:
-    """When something was said, in seconds from the beginning of the recording."""
-
-    start_seconds: float
-    end_seconds: float
-
-
-@dataclass(frozen=True)
-class Hypothesis:
-    """A transcript that a recogniser thinks possible.
-
-    `scores` are its own, by name. `times` has one span for each token between white space, or
-    none at all.
-    """
-
-    text: str
-    scores: Mapping[str, float] = field(default_factory=dict)
-    times: Sequence[TimeSpan] = ()
 
 
 @dataclass(frozen=True)
@@ -52,7 +33,7 @@ class Transcript:
 
     `text` and `scores` are as they were sent, `index` says as which entry. `log_prob` is the
     language model's, natural logarithm; `boost` what boosted phrases added; `posterior` the share
-    among all transcripts.
+    among all transcripts; `other_paths` as in `Hypothesis`.
     """
 
     text: str
@@ -64,6 +45,7 @@ class Transcript:
     posterior: float
     word_count: int
     token_count: int
+    other_paths: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -80,7 +62,8 @@ class Ranking:
     """Transcripts by falling total, equal ones in the order given; the words of the first.
 
     `differences` are the places, counted in words, where the second differs from the first.
-    `exact` unless a bound was hit before the ranking was proven.
+    `exact` unless a bound was hit before it was proven that no other transcript could be among
+    these.
     """
 
     transcripts: list[Transcript]
@@ -89,20 +72,34 @@ class Ranking:
     exact: bool = True
 
 
+Hypotheses = Sequence[Hypothesis] | Lattice | ConfusionNetwork
+"""What a recogniser hesitates between: an n-best list, or what has many more transcripts."""
+
+PLAIN_BOUNDS = SearchBounds()
+
+
 def rescore(
     language: Language,
     store: StateStore,
     history: str,
-    hypotheses: Sequence[Hypothesis],
+    hypotheses: Hypotheses,
     weighting: Weighting,
     count_eos: bool = True,
+    bounds: SearchBounds = PLAIN_BOUNDS,
 ) -> Asks[Ranking]:
     """The hypotheses ranked by their totals after `history`.
 
-    Raises `InvalidInput` naming the field: an empty list, scores that not all hypotheses have or
-    that are not finite, a weight for a score that none has, times that do not fit the tokens, a
-    text of too many pieces or that is not Unicode.
+    Of an n-best list all are ranked; of a lattice or a confusion network the best that a search
+    within its `bounds` finds. Raises `InvalidInput` naming the field: an empty list, scores that
+    not all entries have or that are not finite, a weight for a score that none has, times that do
+    not fit, a text of too many pieces or that is not Unicode, a lattice without a path or with a
+    circle.
     """
+    if isinstance(hypotheses, Lattice | ConfusionNetwork):
+        check_source(hypotheses, weighting)
+        start = yield from read(language.pieces, history, store)
+        found = yield from transcribe(language, start, hypotheses, weighting, bounds, count_eos)
+        return rank(found.hypotheses, found.cuts, found.log_probs, weighting, found.exact)
     check_hypotheses(hypotheses, weighting)
     cuts = [cut_text(language, h.text, f"{FIELD}[{i}].text") for i, h in enumerate(hypotheses)]
     start = yield from read(language.pieces, history, store)
@@ -116,6 +113,7 @@ def rank(
     cuts: Sequence[Cut],
     log_probs: Sequence[float],
     weighting: Weighting,
+    exact: bool = True,
 ) -> Ranking:
     """The ranking that these log-probabilities give. Raises `InvalidInput` for infinite totals."""
     boosts = [weighting.boost(cut.words) for cut in cuts]
@@ -124,6 +122,7 @@ def rank(
         + weighting.lm_weight * log_probs[index]
         + weighting.word_bonus * len(cut.words)
         + boosts[index]
+        + hypotheses[index].other_paths
         for index, cut in enumerate(cuts)
     ]
     for index, total in enumerate(totals):
@@ -143,6 +142,7 @@ def rank(
             shares[index],
             len(cuts[index].words),
             len(cuts[index].pieces),
+            hypotheses[index].other_paths,
         )
         for index in order
     ]
@@ -154,44 +154,8 @@ def rank(
         transcripts,
         _sure_words(hypotheses[order[0]], sure),
         differences(cuts[order[0]].words, runner_up),
+        exact,
     )
-
-
-def check_hypotheses(hypotheses: Sequence[Hypothesis], weighting: Weighting) -> None:
-    """Raise `InvalidInput` unless all have the same finite scores, and those that are weighed."""
-    if not hypotheses:
-        raise InvalidInput(FIELD, "is empty; send at least one candidate")
-    names = hypotheses[0].scores.keys()
-    for index, hypothesis in enumerate(hypotheses):
-        place = f"{FIELD}[{index}]"
-        if hypothesis.scores.keys() != names:
-            problem = f"has {_listed(hypothesis.scores)}, but {FIELD}[0] has {_listed(names)}; "
-            raise InvalidInput(f"{place}.scores", problem + "send the same scores for all, or none")
-        for name, value in hypothesis.scores.items():
-            check_finite(f"{place}.scores[{name}]", value)
-        if hypothesis.times:
-            _check_times(f"{place}.times", hypothesis)
-    for name in weighting.weights:
-        if name not in names:
-            raise InvalidInput(
-                f"weighting.weights[{name}]", f"weighs nothing: there is {_listed(names)}"
-            )
-
-
-def _check_times(place: str, hypothesis: Hypothesis) -> None:
-    tokens = len(hypothesis.text.split())
-    if len(hypothesis.times) != tokens:
-        problem = f"has {len(hypothesis.times)} entries, but the text has {tokens} tokens"
-        raise InvalidInput(place, problem)
-    for index, time in enumerate(hypothesis.times):
-        check_finite(f"{place}[{index}].start_seconds", time.start_seconds)
-        check_finite(f"{place}[{index}].end_seconds", time.end_seconds)
-        if time.start_seconds > time.end_seconds:
-            raise InvalidInput(f"{place}[{index}].start_seconds", "is later than end_seconds")
-
-
-def _listed(names: Iterable[str]) -> str:
-    return f"the scores {', '.join(sorted(names))}" if names else "no score"
 
 
 def _sure_words(winner: Hypothesis, sure: Sequence[float]) -> list[SureWord]:

@@ -5,7 +5,7 @@ sum(weights[name] * scores[name]) + lm_weight * log p(text) + word_bonus * words
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -85,6 +85,24 @@ class Weighting:
         return sum((weights.get(tuple(found[first:end]), 0.0) for first in first_of), 0.0)
 
     @cached_property
+    def longest_phrase(self) -> int:
+        """Words of the longest boosted phrase."""
+        return max(map(len, self._phrases[0]), default=0)
+
+    def most_boost(self, word: str | None = None) -> float:
+        """The most that phrases which end with a word can add; without one, with any word."""
+        return self._most.get(word, 0.0)
+
+    @cached_property
+    def _most(self) -> dict[str | None, float]:
+        found: dict[str | None, float] = {}
+        for phrase, weight in self._phrases[0].items():
+            if weight > 0:
+                found[phrase[-1]] = found.get(phrase[-1], 0.0) + weight
+        found[None] = max(found.values(), default=0.0)
+        return found
+
+    @cached_property
     def _phrases(self) -> tuple[dict[tuple[str, ...], float], dict[str, list[int]]]:
         """The weight of each boosted phrase, as words, and the lengths of those by last word."""
         weights: dict[tuple[str, ...], float] = {}
@@ -101,3 +119,28 @@ def check_finite(field_name: str, number: float) -> None:
     """Raise `InvalidInput` naming the field unless a number is finite."""
     if not math.isfinite(number):
         raise InvalidInput(field_name, f"is {number}; send a finite number")
+
+
+def check_scores(placed: Iterable[tuple[str, Mapping[str, float]]]) -> None:
+    """Raise `InvalidInput` unless all have the same scores, all finite."""
+    first: tuple[str, Mapping[str, float]] | None = None
+    for place, scores in placed:
+        first = first or (place, scores)
+        if scores.keys() != first[1].keys():
+            problem = f"has {_listed(scores)}, but {first[0]} has {_listed(first[1])}; "
+            raise InvalidInput(place, problem + "send the same scores for all, or none")
+        for name, value in scores.items():
+            check_finite(f"{place}[{name}]", value)
+
+
+def check_weighed(weighting: Weighting, names: Collection[str]) -> None:
+    """Raise `InvalidInput` naming a weight of a score that nothing has."""
+    for name in weighting.weights:
+        if name not in names:
+            problem = f"weighs nothing: there is {_listed(names)}"
+            raise InvalidInput(f"weighting.weights[{name}]", problem)
+
+
+def _listed(names: Iterable[str]) -> str:
+    """Names of scores, for people."""
+    return f"the scores {', '.join(sorted(names))}" if names else "no score"

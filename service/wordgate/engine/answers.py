@@ -9,8 +9,9 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol
 
+from wordgate.core.lattice_search import SearchBounds
 from wordgate.core.prediction import Query, Suggestion
-from wordgate.core.rescoring import Hypothesis, Ranking
+from wordgate.core.rescoring import PLAIN_BOUNDS, Hypotheses, Ranking
 from wordgate.core.scoring import Candidate
 from wordgate.core.weighting import Weighting
 
@@ -76,9 +77,10 @@ class Asked(Protocol):
     def ask_rescore(
         self,
         history: str,
-        hypotheses: Sequence[Hypothesis],
+        hypotheses: Hypotheses,
         weighting: Weighting,
         count_eos: bool = True,
+        bounds: SearchBounds = PLAIN_BOUNDS,
     ) -> "Future[RescoringAnswer]":
         """A recogniser's hypotheses, ranked after a history."""
         ...

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
+from wordgate.core.lattice_search import SearchBounds
 from wordgate.core.prediction import Query
-from wordgate.core.rescoring import Hypothesis
+from wordgate.core.rescoring import PLAIN_BOUNDS, Hypotheses
 from wordgate.core.weighting import Weighting
 from wordgate.engine.answers import PredictionAnswer, RescoringAnswer, ScoreAnswer
 from wordgate.engine.engine_thread import EngineThread
@@ -44,12 +45,13 @@ class LocalModel:
     def ask_rescore(
         self,
         history: str,
-        hypotheses: Sequence[Hypothesis],
+        hypotheses: Hypotheses,
         weighting: Weighting,
         count_eos: bool = True,
+        bounds: SearchBounds = PLAIN_BOUNDS,
     ) -> "Future[RescoringAnswer]":
         """A recogniser's hypotheses, ranked after a history."""
-        asks = self.served.rescore(history, hypotheses, weighting, count_eos)
+        asks = self.served.rescore(history, hypotheses, weighting, count_eos, bounds)
         return self._thread.submit(self.served.network, asks, Urgency.BULK)
 
     def close(self) -> None:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wordgate.core.asks import Asks, drive
+from wordgate.core.lattice_search import SearchBounds
 from wordgate.core.prediction import Query, predict
-from wordgate.core.rescoring import Hypothesis, rescore
+from wordgate.core.rescoring import PLAIN_BOUNDS, Hypotheses, rescore
 from wordgate.core.scoring import score_texts
 from wordgate.core.state_store import NoStore
 from wordgate.core.weighting import Weighting
@@ -56,14 +57,15 @@ class ServedModel:
     def rescore(
         self,
         history: str,
-        hypotheses: Sequence[Hypothesis],
+        hypotheses: Hypotheses,
         weighting: Weighting,
         count_eos: bool = True,
+        bounds: SearchBounds = PLAIN_BOUNDS,
     ) -> Asks[RescoringAnswer]:
         """Hypotheses ranked by their totals (`core.rescoring.rescore`)."""
         language = self.bundle.language
         ranking = yield from rescore(
-            language, self.cache, history, hypotheses, weighting, count_eos
+            language, self.cache, history, hypotheses, weighting, count_eos, bounds
         )
         return RescoringAnswer(ranking, count_eos, self.name)
 

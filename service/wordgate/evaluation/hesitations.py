@@ -9,7 +9,10 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
-from wordgate.core.rescoring import Hypothesis
+from wordgate.core.hypothesis import Hypothesis
+from wordgate.core.lattice import Lattice
+from wordgate.core.lattice_search import SearchBounds
+from wordgate.core.rescoring import PLAIN_BOUNDS
 from wordgate.core.weighting import Weighting
 from wordgate.engine.answers import Asked, RescoringAnswer
 from wordgate.errors import InvalidFile, InvalidInput
@@ -20,7 +23,8 @@ from wordgate.evaluation.in_flight import UNDER_WAY, in_order
 class Utterance:
     """What was heard, the recogniser's best first; `reference` is what was said, where known.
 
-    `path` and `line` are where it was read.
+    A `lattice` takes the place of the list, which then is empty. `path` and `line` are where it was
+    read.
     """
 
     utt: str
@@ -29,6 +33,7 @@ class Utterance:
     line: int
     history: str = ""
     reference: str | None = None
+    lattice: Lattice | None = None
 
 
 def ranked(
@@ -37,6 +42,7 @@ def ranked(
     weighting: Weighting,
     count_eos: bool = True,
     under_way: int = UNDER_WAY,
+    bounds: SearchBounds = PLAIN_BOUNDS,
 ) -> Iterator[tuple[Utterance, RescoringAnswer]]:
     """Each utterance with its ranking, in order.
 
@@ -47,7 +53,8 @@ def ranked(
     def ask() -> "Iterator[Future[RescoringAnswer]]":
         for utterance in utterances:
             waiting.append(utterance)
-            yield asked.ask_rescore(utterance.history, utterance.hypotheses, weighting, count_eos)
+            heard = utterance.lattice or utterance.hypotheses
+            yield asked.ask_rescore(utterance.history, heard, weighting, count_eos, bounds)
 
     try:
         for answer in in_order(ask(), under_way):

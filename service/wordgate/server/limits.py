@@ -42,6 +42,18 @@ class Limits:
     max_boosts: int = _limit(1000, "phrases", "boosted phrases in one request")
     max_boost_phrase_bytes: int = _limit(256, "bytes", "one boosted phrase")
     max_rescore_streams: int = _limit(100, "streams", "rescoring streams open at once")
+    max_arcs: int = _limit(
+        20_000, "arcs", "arcs of a lattice, or alternatives of a confusion network"
+    )
+    max_label_bytes: int = _limit(1024, "bytes", "one label, alternative or pattern of null labels")
+    max_null_labels: int = _limit(100, "patterns", "patterns of null labels of a lattice")
+    max_transcripts: int = _limit(
+        100, "transcripts", "transcripts of a lattice or a confusion network in one answer"
+    )
+    max_beam: int = _limit(1000, "beginnings", "the beam of a search for transcripts")
+    max_lattice_expansions: int = _limit(
+        20_000, "beginnings", "beginnings of transcripts that one search continues"
+    )
     max_waiting_rows: int = _limit(
         20_000,
         "rows",
@@ -79,6 +91,12 @@ def check_count(field_name: str, values: Sequence[Any], most: int) -> None:
     if not values:
         raise InvalidInput(field_name, "is empty; send at least one")
     check_most(field_name, values, most)
+
+
+def check_number(field_name: str, number: int, least: int, most: int) -> None:
+    """Raise `InvalidInput` when a number is less than `least` or more than `most`."""
+    if not least <= number <= most:
+        raise InvalidInput(field_name, f"is {number}; send {least} to {most}")
 
 
 def check_most(field_name: str, values: Sized, most: int) -> None:

@@ -17,12 +17,18 @@ from wordgate.api.v1.rescoring_pb2 import (
     Utterance,
     UtteranceError,
 )
+from wordgate.core.lattice_search import SearchBounds
 from wordgate.core.weighting import Weighting
 from wordgate.engine.answers import RescoringAnswer
 from wordgate.engine.scheduler import Urgency
 from wordgate.errors import InvalidInput, Overloaded, Unavailable
 from wordgate.server.messages import counts_eos
-from wordgate.server.rescoring import rescorable, rescore_response, weighting_of
+from wordgate.server.rescoring import (
+    rescorable,
+    rescore_response,
+    search_bounds_of,
+    weighting_of,
+)
 from wordgate.server.serving import DRAINING, Serving
 
 MAX_UNDER_WAY = 8
@@ -56,7 +62,7 @@ class RescoreStream:
 
     def __init__(self, serving: Serving) -> None:
         self._serving = serving
-        self._configured: tuple[RescoreConfiguration, Weighting] | None = None
+        self._configured: tuple[RescoreConfiguration, Weighting, SearchBounds] | None = None
         self._under_way: deque[tuple[int, asyncio.Future[RescoringAnswer]]] = deque()
 
     async def answers(
@@ -117,15 +123,16 @@ class RescoreStream:
         self._serving.model(asked.model)
         try:
             weighting = weighting_of(asked.weighting, self._serving.limits)
+            bounds = search_bounds_of(asked.search, self._serving.limits)
         except InvalidInput as error:
             raise InvalidInput(f"configuration.{error.field}", error.problem) from None
-        self._configured = asked, weighting
+        self._configured = asked, weighting, bounds
 
     def _start(self, utterance: Utterance) -> "asyncio.Future[RescoringAnswer]":
         """Have an utterance ranked; what is wrong with it comes as the future's error."""
         if self._configured is None:
             raise InvalidInput("configuration", "is missing; it is the first message of a stream")
-        asked, weighting = self._configured
+        asked, weighting, bounds = self._configured
         model = self._serving.model(asked.model)
         count_eos = counts_eos(asked)
         try:
@@ -134,7 +141,7 @@ class RescoreStream:
             refused: asyncio.Future[RescoringAnswer] = asyncio.Future()
             refused.set_exception(error)
             return refused
-        asks = model.rescore(found.history, found.hypotheses, weighting, count_eos)
+        asks = model.rescore(found.history, found.hypotheses, weighting, count_eos, bounds)
         return self._serving.start(model, asks, Urgency.BULK, admitted=True)
 
 

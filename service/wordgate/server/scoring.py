@@ -10,7 +10,7 @@ from wordgate.engine.scheduler import Urgency
 from wordgate.server.limits import check_bytes, check_count
 from wordgate.server.messages import counts_eos, score_response
 from wordgate.server.rescore_stream import RescoreStreams
-from wordgate.server.rescoring import rescorable, rescore_response, weighting_of
+from wordgate.server.rescoring import rescorable, rescore_response, search_bounds_of, weighting_of
 from wordgate.server.serving import Serving
 
 
@@ -49,7 +49,8 @@ class ScoringServicer(scoring_pb2_grpc.ScoringServiceServicer):
         weighting = weighting_of(request.weighting, limits)
         found = rescorable(request, limits)
         count_eos = counts_eos(request)
-        asks = model.rescore(found.history, found.hypotheses, weighting, count_eos)
+        bounds = search_bounds_of(request.search, limits)
+        asks = model.rescore(found.history, found.hypotheses, weighting, count_eos, bounds)
         return rescore_response(await self._serving.start(model, asks, Urgency.BULK, context))
 
     async def StreamRescore(

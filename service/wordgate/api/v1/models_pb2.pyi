@@ -191,6 +191,12 @@ class Limits(_message.Message):
     MAX_BOOSTS_FIELD_NUMBER: _builtins.int
     MAX_BOOST_PHRASE_BYTES_FIELD_NUMBER: _builtins.int
     MAX_RESCORE_STREAMS_FIELD_NUMBER: _builtins.int
+    MAX_ARCS_FIELD_NUMBER: _builtins.int
+    MAX_LABEL_BYTES_FIELD_NUMBER: _builtins.int
+    MAX_NULL_LABELS_FIELD_NUMBER: _builtins.int
+    MAX_TRANSCRIPTS_FIELD_NUMBER: _builtins.int
+    MAX_BEAM_FIELD_NUMBER: _builtins.int
+    MAX_LATTICE_EXPANSIONS_FIELD_NUMBER: _builtins.int
     max_message_bytes: _builtins.int
     """Bytes of one request message as sent. A larger one fails with RESOURCE_EXHAUSTED."""
     max_history_bytes: _builtins.int
@@ -232,6 +238,18 @@ class Limits(_message.Message):
     """Rescoring streams open at once, of all clients. One more fails with RESOURCE_EXHAUSTED and a
     google.rpc.RetryInfo.
     """
+    max_arcs: _builtins.int
+    """Arcs of a lattice, or alternatives of a confusion network."""
+    max_label_bytes: _builtins.int
+    """UTF-8 bytes of a label, an alternative or a pattern of null labels."""
+    max_null_labels: _builtins.int
+    """Patterns of null labels of a lattice."""
+    max_transcripts: _builtins.int
+    """Transcripts of a lattice or a confusion network in one answer."""
+    max_beam: _builtins.int
+    """The beam of a search for transcripts."""
+    max_lattice_expansions: _builtins.int
+    """Beginnings of transcripts that one search continues."""
     def __init__(
         self,
         *,
@@ -252,10 +270,16 @@ class Limits(_message.Message):
         max_boosts: _builtins.int = ...,
         max_boost_phrase_bytes: _builtins.int = ...,
         max_rescore_streams: _builtins.int = ...,
+        max_arcs: _builtins.int = ...,
+        max_label_bytes: _builtins.int = ...,
+        max_null_labels: _builtins.int = ...,
+        max_transcripts: _builtins.int = ...,
+        max_beam: _builtins.int = ...,
+        max_lattice_expansions: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_boost_phrase_bytes", b"max_boost_phrase_bytes", "max_boosts", b"max_boosts", "max_candidate_bytes", b"max_candidate_bytes", "max_candidate_pieces", b"max_candidate_pieces", "max_candidates", b"max_candidates", "max_expansions", b"max_expansions", "max_history_bytes", b"max_history_bytes", "max_message_bytes", b"max_message_bytes", "max_model_bytes", b"max_model_bytes", "max_prefix_bytes", b"max_prefix_bytes", "max_rescore_streams", b"max_rescore_streams", "max_score_name_bytes", b"max_score_name_bytes", "max_scores", b"max_scores", "max_session_text_bytes", b"max_session_text_bytes", "max_sessions", b"max_sessions", "max_suggestions", b"max_suggestions", "max_waiting_rows", b"max_waiting_rows"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_arcs", b"max_arcs", "max_beam", b"max_beam", "max_boost_phrase_bytes", b"max_boost_phrase_bytes", "max_boosts", b"max_boosts", "max_candidate_bytes", b"max_candidate_bytes", "max_candidate_pieces", b"max_candidate_pieces", "max_candidates", b"max_candidates", "max_expansions", b"max_expansions", "max_history_bytes", b"max_history_bytes", "max_label_bytes", b"max_label_bytes", "max_lattice_expansions", b"max_lattice_expansions", "max_message_bytes", b"max_message_bytes", "max_model_bytes", b"max_model_bytes", "max_null_labels", b"max_null_labels", "max_prefix_bytes", b"max_prefix_bytes", "max_rescore_streams", b"max_rescore_streams", "max_score_name_bytes", b"max_score_name_bytes", "max_scores", b"max_scores", "max_session_text_bytes", b"max_session_text_bytes", "max_sessions", b"max_sessions", "max_suggestions", b"max_suggestions", "max_transcripts", b"max_transcripts", "max_waiting_rows", b"max_waiting_rows"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

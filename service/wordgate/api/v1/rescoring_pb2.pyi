@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from wordgate.api.v1 import models_pb2 as _models_pb2
 import builtins as _builtins
 import sys
@@ -18,6 +19,30 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _PathMerging:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PathMergingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PathMerging.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PATH_MERGING_UNSPECIFIED: _PathMerging.ValueType  # 0
+    """The same as PATH_MERGING_BEST."""
+    PATH_MERGING_BEST: _PathMerging.ValueType  # 1
+    """The best of them."""
+    PATH_MERGING_SUM: _PathMerging.ValueType  # 2
+    """The logarithm of the sum of all, each as the exponential of its weighted scores."""
+
+class PathMerging(_PathMerging, metaclass=_PathMergingEnumTypeWrapper):
+    """What paths that say the same count."""
+
+PATH_MERGING_UNSPECIFIED: PathMerging.ValueType  # 0
+"""The same as PATH_MERGING_BEST."""
+PATH_MERGING_BEST: PathMerging.ValueType  # 1
+"""The best of them."""
+PATH_MERGING_SUM: PathMerging.ValueType  # 2
+"""The logarithm of the sum of all, each as the exponential of its weighted scores."""
+Global___PathMerging: _TypeAlias = PathMerging  # noqa: Y015
 
 @_typing.final
 class Boost(_message.Message):
@@ -232,6 +257,305 @@ class NBest(_message.Message):
 Global___NBest: _TypeAlias = NBest  # noqa: Y015
 
 @_typing.final
+class Alternative(_message.Message):
+    """One of the possibilities of a slot."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class ScoresEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.float
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.float = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    TEXT_FIELD_NUMBER: _builtins.int
+    SCORES_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    """What is said; empty for nothing. At most `Limits.max_label_bytes`."""
+    @_builtins.property
+    def scores(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
+        """As `NBestCandidate.scores`: the same names in all alternatives of a request, or none."""
+
+    def __init__(
+        self,
+        *,
+        text: _builtins.str = ...,
+        scores: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["scores", b"scores", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Alternative: _TypeAlias = Alternative  # noqa: Y015
+
+@_typing.final
+class Slot(_message.Message):
+    """What is said at one place."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ALTERNATIVES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def alternatives(self) -> _containers.RepeatedCompositeFieldContainer[Global___Alternative]:
+        """At least 1."""
+
+    def __init__(
+        self,
+        *,
+        alternatives: _abc.Iterable[Global___Alternative] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alternatives", b"alternatives"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Slot: _TypeAlias = Slot  # noqa: Y015
+
+@_typing.final
+class ConfusionNetwork(_message.Message):
+    """Slots, of each of which one alternative is said."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SLOTS_FIELD_NUMBER: _builtins.int
+    SEPARATOR_FIELD_NUMBER: _builtins.int
+    TIMES_SECONDS_FIELD_NUMBER: _builtins.int
+    MERGING_FIELD_NUMBER: _builtins.int
+    separator: _builtins.str
+    """What stands between the slots: " " where they hold words, "" where they hold characters, then
+    spaces are alternatives like any other. Unset: " ".
+    """
+    merging: Global___PathMerging.ValueType
+    """How ways to say the same are counted."""
+    @_builtins.property
+    def slots(self) -> _containers.RepeatedCompositeFieldContainer[Global___Slot]:
+        """At least 1. At most `Limits.max_arcs` alternatives in all."""
+
+    @_builtins.property
+    def times_seconds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """When each slot begins and, at the end, the last one ends, in seconds: one more than slots, or
+        none.
+        """
+
+    def __init__(
+        self,
+        *,
+        slots: _abc.Iterable[Global___Slot] | None = ...,
+        separator: _builtins.str | None = ...,
+        times_seconds: _abc.Iterable[_builtins.float] | None = ...,
+        merging: Global___PathMerging.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_separator", b"_separator", "separator", b"separator"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_separator", b"_separator", "merging", b"merging", "separator", b"separator", "slots", b"slots", "times_seconds", b"times_seconds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__separator: _TypeAlias = _typing.Literal["separator"]  # noqa: Y015
+    _WhichOneofArgType__separator: _TypeAlias = _typing.Literal["_separator", b"_separator"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__separator) -> _WhichOneofReturnType__separator | None: ...
+
+Global___ConfusionNetwork: _TypeAlias = ConfusionNetwork  # noqa: Y015
+
+@_typing.final
+class Arc(_message.Message):
+    """An arc of a lattice."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class ScoresEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.float
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.float = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    START_NODE_FIELD_NUMBER: _builtins.int
+    END_NODE_FIELD_NUMBER: _builtins.int
+    LABEL_FIELD_NUMBER: _builtins.int
+    SCORES_FIELD_NUMBER: _builtins.int
+    start_node: _builtins.int
+    """Where it begins. Nodes are numbers from 0."""
+    end_node: _builtins.int
+    """Where it leads. Arcs lead in no circle."""
+    label: _builtins.str
+    """What is said on the way, one or more words. At most `Limits.max_label_bytes`."""
+    @_builtins.property
+    def scores(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
+        """As `NBestCandidate.scores`: the same names on all arcs of a request, or none."""
+
+    def __init__(
+        self,
+        *,
+        start_node: _builtins.int = ...,
+        end_node: _builtins.int = ...,
+        label: _builtins.str = ...,
+        scores: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_node", b"end_node", "label", b"label", "scores", b"scores", "start_node", b"start_node"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Arc: _TypeAlias = Arc  # noqa: Y015
+
+@_typing.final
+class NullLabels(_message.Message):
+    """Labels that say nothing."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATTERNS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def patterns(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """`*` stands for any characters. At most `Limits.max_null_labels`, of `Limits.max_label_bytes`."""
+
+    def __init__(
+        self,
+        *,
+        patterns: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["patterns", b"patterns"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NullLabels: _TypeAlias = NullLabels  # noqa: Y015
+
+@_typing.final
+class Lattice(_message.Message):
+    """Arcs between nodes; a transcript is what the arcs of a path say."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ARCS_FIELD_NUMBER: _builtins.int
+    START_NODE_FIELD_NUMBER: _builtins.int
+    END_NODE_FIELD_NUMBER: _builtins.int
+    NODE_TIMES_SECONDS_FIELD_NUMBER: _builtins.int
+    NULL_LABELS_FIELD_NUMBER: _builtins.int
+    KEEP_VARIANTS_FIELD_NUMBER: _builtins.int
+    MERGING_FIELD_NUMBER: _builtins.int
+    start_node: _builtins.int
+    """Where paths begin."""
+    end_node: _builtins.int
+    """Where they end."""
+    keep_variants: _builtins.bool
+    """Unless set, `read(2)` is a pronunciation variant and says `read`."""
+    merging: Global___PathMerging.ValueType
+    """How paths that say the same are counted."""
+    @_builtins.property
+    def arcs(self) -> _containers.RepeatedCompositeFieldContainer[Global___Arc]:
+        """At least 1 and at most `Limits.max_arcs`."""
+
+    @_builtins.property
+    def node_times_seconds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """The time of each node in seconds, or none."""
+
+    @_builtins.property
+    def null_labels(self) -> Global___NullLabels:
+        """Labels that say nothing, beside the empty one. Unset: `!NULL`, `!SENT_*`, `<*>`, `[*]`."""
+
+    def __init__(
+        self,
+        *,
+        arcs: _abc.Iterable[Global___Arc] | None = ...,
+        start_node: _builtins.int = ...,
+        end_node: _builtins.int = ...,
+        node_times_seconds: _abc.Iterable[_builtins.float] | None = ...,
+        null_labels: Global___NullLabels | None = ...,
+        keep_variants: _builtins.bool = ...,
+        merging: Global___PathMerging.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["null_labels", b"null_labels"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arcs", b"arcs", "end_node", b"end_node", "keep_variants", b"keep_variants", "merging", b"merging", "node_times_seconds", b"node_times_seconds", "null_labels", b"null_labels", "start_node", b"start_node"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Lattice: _TypeAlias = Lattice  # noqa: Y015
+
+@_typing.final
+class SearchBounds(_message.Message):
+    """How far a lattice or a confusion network is searched."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MAX_TRANSCRIPTS_FIELD_NUMBER: _builtins.int
+    BEAM_FIELD_NUMBER: _builtins.int
+    RECOMBINATION_WORDS_FIELD_NUMBER: _builtins.int
+    MAX_EXPANSIONS_FIELD_NUMBER: _builtins.int
+    max_transcripts: _builtins.int
+    """How many transcripts are wanted, at most `Limits.max_transcripts`. Unset: 10."""
+    beam: _builtins.int
+    """Of the beginnings of transcripts that have come equally far, so many are continued. Unset: 8."""
+    recombination_words: _builtins.int
+    """Beginnings at one node whose last so many words are equal are continued from the best of them
+    alone; 0: from all. Unset: 5.
+    """
+    max_expansions: _builtins.int
+    """How many beginnings are continued in all, at most `Limits.max_lattice_expansions`. Unset: 2000."""
+    def __init__(
+        self,
+        *,
+        max_transcripts: _builtins.int | None = ...,
+        beam: _builtins.int | None = ...,
+        recombination_words: _builtins.int | None = ...,
+        max_expansions: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_beam", b"_beam", "_max_expansions", b"_max_expansions", "_max_transcripts", b"_max_transcripts", "_recombination_words", b"_recombination_words", "beam", b"beam", "max_expansions", b"max_expansions", "max_transcripts", b"max_transcripts", "recombination_words", b"recombination_words"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_beam", b"_beam", "_max_expansions", b"_max_expansions", "_max_transcripts", b"_max_transcripts", "_recombination_words", b"_recombination_words", "beam", b"beam", "max_expansions", b"max_expansions", "max_transcripts", b"max_transcripts", "recombination_words", b"recombination_words"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__beam: _TypeAlias = _typing.Literal["beam"]  # noqa: Y015
+    _WhichOneofArgType__beam: _TypeAlias = _typing.Literal["_beam", b"_beam"]  # noqa: Y015
+    _WhichOneofReturnType__max_expansions: _TypeAlias = _typing.Literal["max_expansions"]  # noqa: Y015
+    _WhichOneofArgType__max_expansions: _TypeAlias = _typing.Literal["_max_expansions", b"_max_expansions"]  # noqa: Y015
+    _WhichOneofReturnType__max_transcripts: _TypeAlias = _typing.Literal["max_transcripts"]  # noqa: Y015
+    _WhichOneofArgType__max_transcripts: _TypeAlias = _typing.Literal["_max_transcripts", b"_max_transcripts"]  # noqa: Y015
+    _WhichOneofReturnType__recombination_words: _TypeAlias = _typing.Literal["recombination_words"]  # noqa: Y015
+    _WhichOneofArgType__recombination_words: _TypeAlias = _typing.Literal["_recombination_words", b"_recombination_words"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__beam) -> _WhichOneofReturnType__beam | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_expansions) -> _WhichOneofReturnType__max_expansions | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_transcripts) -> _WhichOneofReturnType__max_transcripts | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__recombination_words) -> _WhichOneofReturnType__recombination_words | None: ...
+
+Global___SearchBounds: _TypeAlias = SearchBounds  # noqa: Y015
+
+@_typing.final
 class RankedTranscript(_message.Message):
     """A transcript with the parts of its total."""
 
@@ -266,10 +590,13 @@ class RankedTranscript(_message.Message):
     POSTERIOR_FIELD_NUMBER: _builtins.int
     WORD_COUNT_FIELD_NUMBER: _builtins.int
     TOKEN_COUNT_FIELD_NUMBER: _builtins.int
+    OTHER_PATHS_FIELD_NUMBER: _builtins.int
     text: _builtins.str
-    """The text as it was sent, byte for byte."""
+    """The text as it was sent, byte for byte; of a lattice or a confusion network, the words of a path
+    as they were sent.
+    """
     index: _builtins.int
-    """Which entry of the request it was, from 0."""
+    """Which entry of an n-best list it was, from 0; of other hypotheses its place among equal totals."""
     total: _builtins.float
     """What it is ranked by."""
     log_prob: _builtins.float
@@ -282,6 +609,8 @@ class RankedTranscript(_message.Message):
     """Number of words, punctuation marks among them."""
     token_count: _builtins.int
     """Number of pieces, the end of the text not among them."""
+    other_paths: _builtins.float
+    """What other paths that say the same added to the best one, whose scores these are."""
     @_builtins.property
     def scores(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
         """Its own scores as they were sent."""
@@ -298,10 +627,11 @@ class RankedTranscript(_message.Message):
         posterior: _builtins.float = ...,
         word_count: _builtins.int = ...,
         token_count: _builtins.int = ...,
+        other_paths: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["boost", b"boost", "index", b"index", "log_prob", b"log_prob", "posterior", b"posterior", "scores", b"scores", "text", b"text", "token_count", b"token_count", "total", b"total", "word_count", b"word_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["boost", b"boost", "index", b"index", "log_prob", b"log_prob", "other_paths", b"other_paths", "posterior", b"posterior", "scores", b"scores", "text", b"text", "token_count", b"token_count", "total", b"total", "word_count", b"word_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -388,7 +718,9 @@ class Ranking(_message.Message):
     DIFFERENCES_FIELD_NUMBER: _builtins.int
     EXACT_FIELD_NUMBER: _builtins.int
     exact: _builtins.bool
-    """Whether no transcript of the request could be ranked higher than those given here."""
+    """Whether no other transcript of the request can be among those given here. Always so for n-best
+    lists; for what is searched, unless a bound was hit before it was proven.
+    """
     @_builtins.property
     def transcripts(self) -> _containers.RepeatedCompositeFieldContainer[Global___RankedTranscript]:
         """By falling total; equal ones in the order of the request."""
@@ -428,6 +760,9 @@ class RescoreRequest(_message.Message):
     COUNT_EOS_FIELD_NUMBER: _builtins.int
     HISTORY_FIELD_NUMBER: _builtins.int
     N_BEST_FIELD_NUMBER: _builtins.int
+    CONFUSION_NETWORK_FIELD_NUMBER: _builtins.int
+    LATTICE_FIELD_NUMBER: _builtins.int
+    SEARCH_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """`NAME` (its latest served version) or `NAME@VERSION`, as in `en@3`. Empty: the default model."""
     count_eos: _builtins.bool
@@ -444,6 +779,18 @@ class RescoreRequest(_message.Message):
     def n_best(self) -> Global___NBest:
         """Whole transcripts."""
 
+    @_builtins.property
+    def confusion_network(self) -> Global___ConfusionNetwork:
+        """Slots of alternatives."""
+
+    @_builtins.property
+    def lattice(self) -> Global___Lattice:
+        """Paths."""
+
+    @_builtins.property
+    def search(self) -> Global___SearchBounds:
+        """How far a lattice or a confusion network is searched."""
+
     def __init__(
         self,
         *,
@@ -452,14 +799,17 @@ class RescoreRequest(_message.Message):
         count_eos: _builtins.bool | None = ...,
         history: _builtins.str = ...,
         n_best: Global___NBest | None = ...,
+        confusion_network: Global___ConfusionNetwork | None = ...,
+        lattice: Global___Lattice | None = ...,
+        search: Global___SearchBounds | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_count_eos", b"_count_eos", "count_eos", b"count_eos", "hypotheses", b"hypotheses", "n_best", b"n_best", "weighting", b"weighting"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_count_eos", b"_count_eos", "confusion_network", b"confusion_network", "count_eos", b"count_eos", "hypotheses", b"hypotheses", "lattice", b"lattice", "n_best", b"n_best", "search", b"search", "weighting", b"weighting"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_count_eos", b"_count_eos", "count_eos", b"count_eos", "history", b"history", "hypotheses", b"hypotheses", "model", b"model", "n_best", b"n_best", "weighting", b"weighting"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_count_eos", b"_count_eos", "confusion_network", b"confusion_network", "count_eos", b"count_eos", "history", b"history", "hypotheses", b"hypotheses", "lattice", b"lattice", "model", b"model", "n_best", b"n_best", "search", b"search", "weighting", b"weighting"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__count_eos: _TypeAlias = _typing.Literal["count_eos"]  # noqa: Y015
     _WhichOneofArgType__count_eos: _TypeAlias = _typing.Literal["_count_eos", b"_count_eos"]  # noqa: Y015
-    _WhichOneofReturnType_hypotheses: _TypeAlias = _typing.Literal["n_best"]  # noqa: Y015
+    _WhichOneofReturnType_hypotheses: _TypeAlias = _typing.Literal["n_best", "confusion_network", "lattice"]  # noqa: Y015
     _WhichOneofArgType_hypotheses: _TypeAlias = _typing.Literal["hypotheses", b"hypotheses"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__count_eos) -> _WhichOneofReturnType__count_eos | None: ...
@@ -511,6 +861,7 @@ class RescoreConfiguration(_message.Message):
     MODEL_FIELD_NUMBER: _builtins.int
     WEIGHTING_FIELD_NUMBER: _builtins.int
     COUNT_EOS_FIELD_NUMBER: _builtins.int
+    SEARCH_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """As `RescoreRequest.model`."""
     count_eos: _builtins.bool
@@ -519,16 +870,21 @@ class RescoreConfiguration(_message.Message):
     def weighting(self) -> Global___Weighting:
         """As `RescoreRequest.weighting`."""
 
+    @_builtins.property
+    def search(self) -> Global___SearchBounds:
+        """As `RescoreRequest.search`."""
+
     def __init__(
         self,
         *,
         model: _builtins.str = ...,
         weighting: Global___Weighting | None = ...,
         count_eos: _builtins.bool | None = ...,
+        search: Global___SearchBounds | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_count_eos", b"_count_eos", "count_eos", b"count_eos", "weighting", b"weighting"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_count_eos", b"_count_eos", "count_eos", b"count_eos", "search", b"search", "weighting", b"weighting"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_count_eos", b"_count_eos", "count_eos", b"count_eos", "model", b"model", "weighting", b"weighting"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_count_eos", b"_count_eos", "count_eos", b"count_eos", "model", b"model", "search", b"search", "weighting", b"weighting"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__count_eos: _TypeAlias = _typing.Literal["count_eos"]  # noqa: Y015
     _WhichOneofArgType__count_eos: _TypeAlias = _typing.Literal["_count_eos", b"_count_eos"]  # noqa: Y015
@@ -544,23 +900,35 @@ class Utterance(_message.Message):
 
     HISTORY_FIELD_NUMBER: _builtins.int
     N_BEST_FIELD_NUMBER: _builtins.int
+    CONFUSION_NETWORK_FIELD_NUMBER: _builtins.int
+    LATTICE_FIELD_NUMBER: _builtins.int
     history: _builtins.str
     """As `RescoreRequest.history`."""
     @_builtins.property
     def n_best(self) -> Global___NBest:
         """Whole transcripts."""
 
+    @_builtins.property
+    def confusion_network(self) -> Global___ConfusionNetwork:
+        """Slots of alternatives."""
+
+    @_builtins.property
+    def lattice(self) -> Global___Lattice:
+        """Paths."""
+
     def __init__(
         self,
         *,
         history: _builtins.str = ...,
         n_best: Global___NBest | None = ...,
+        confusion_network: Global___ConfusionNetwork | None = ...,
+        lattice: Global___Lattice | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["hypotheses", b"hypotheses", "n_best", b"n_best"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["confusion_network", b"confusion_network", "hypotheses", b"hypotheses", "lattice", b"lattice", "n_best", b"n_best"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["history", b"history", "hypotheses", b"hypotheses", "n_best", b"n_best"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["confusion_network", b"confusion_network", "history", b"history", "hypotheses", b"hypotheses", "lattice", b"lattice", "n_best", b"n_best"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_hypotheses: _TypeAlias = _typing.Literal["n_best"]  # noqa: Y015
+    _WhichOneofReturnType_hypotheses: _TypeAlias = _typing.Literal["n_best", "confusion_network", "lattice"]  # noqa: Y015
     _WhichOneofArgType_hypotheses: _TypeAlias = _typing.Literal["hypotheses", b"hypotheses"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_hypotheses) -> _WhichOneofReturnType_hypotheses | None: ...
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from wordgate.core.rescoring import Hypothesis, TimeSpan
+from wordgate.core.hypothesis import Hypothesis, TimeSpan
 from wordgate.core.text import refuse_surrogates
 from wordgate.errors import InvalidFile, InvalidInput
 from wordgate.evaluation.hesitations import Utterance

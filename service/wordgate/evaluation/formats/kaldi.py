@@ -9,7 +9,7 @@ any other archive is a score under its file's name. (Povey et al. 2011, the Kald
 from collections.abc import Iterator
 from pathlib import Path
 
-from wordgate.core.rescoring import Hypothesis
+from wordgate.core.hypothesis import Hypothesis
 from wordgate.core.weighting import ACOUSTIC
 from wordgate.errors import InvalidFile
 from wordgate.evaluation.formats import keyed

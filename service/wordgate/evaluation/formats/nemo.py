@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from wordgate.core.rescoring import Hypothesis
+from wordgate.core.hypothesis import Hypothesis
 from wordgate.core.weighting import ACOUSTIC
 from wordgate.errors import InvalidFile
 from wordgate.evaluation.hesitations import Utterance

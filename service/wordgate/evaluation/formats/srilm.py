@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
-from wordgate.core.rescoring import Hypothesis
+from wordgate.core.hypothesis import Hypothesis
 from wordgate.core.weighting import ACOUSTIC
 from wordgate.errors import InvalidFile
 from wordgate.evaluation.formats import keyed

@@ -1,0 +1,58 @@
+"""A transcript that a recogniser thinks possible.
+
+Knows texts, scores and times; does not know how they are ranked.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from wordgate.core.weighting import Weighting, check_finite, check_scores, check_weighed
+from wordgate.errors import InvalidInput
+
+FIELD = "n_best.candidates"
+
+
+@dataclass(frozen=True)
+class TimeSpan:
+    """When something was said, in seconds from the beginning of the recording."""
+
+    start_seconds: float
+    end_seconds: float
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """A transcript that a recogniser thinks possible.
+
+    `scores` are its own, by name. `times` has one span for each token between white space, or
+    none at all. `other_paths` is what it gains by the paths of a lattice that say the same, beside
+    the best one, whose scores these are.
+    """
+
+    text: str
+    scores: Mapping[str, float] = field(default_factory=dict)
+    times: Sequence[TimeSpan] = ()
+    other_paths: float = 0.0
+
+
+def check_hypotheses(hypotheses: Sequence[Hypothesis], weighting: Weighting) -> None:
+    """Raise `InvalidInput` unless all have the same finite scores, and those that are weighed."""
+    if not hypotheses:
+        raise InvalidInput(FIELD, "is empty; send at least one candidate")
+    check_scores((f"{FIELD}[{index}].scores", h.scores) for index, h in enumerate(hypotheses))
+    for index, hypothesis in enumerate(hypotheses):
+        if hypothesis.times:
+            _check_times(f"{FIELD}[{index}].times", hypothesis)
+    check_weighed(weighting, hypotheses[0].scores)
+
+
+def _check_times(place: str, hypothesis: Hypothesis) -> None:
+    tokens = len(hypothesis.text.split())
+    if len(hypothesis.times) != tokens:
+        problem = f"has {len(hypothesis.times)} entries, but the text has {tokens} tokens"
+        raise InvalidInput(place, problem)
+    for index, time in enumerate(hypothesis.times):
+        check_finite(f"{place}[{index}].start_seconds", time.start_seconds)
+        check_finite(f"{place}[{index}].end_seconds", time.end_seconds)
+        if time.start_seconds > time.end_seconds:
+            raise InvalidInput(f"{place}[{index}].start_seconds", "is later than end_seconds")

@@ -1,0 +1,263 @@
+"""A lattice in the order in which it is walked, and what its rest may still bring.
+
+Knows arcs, weights and words; does not know the model. Its unit is what one arc adds to a text: a
+token, or one character where nothing separates them, so that a text has one way to be said and
+paths of equal texts meet.
+"""
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from heapq import heapify, heappop, heappush
+from typing import Any
+
+from wordgate.core.lattice import ConfusionNetwork, Lattice
+from wordgate.core.weighting import Weighting
+from wordgate.errors import InvalidInput
+
+MAX_NODES = 200_000
+"""Nodes of a graph, those between the characters of a label among them."""
+
+NEVER = -math.inf
+
+Frontier = dict[int, float]
+"""Where a text may have led, with the weighted score of the paths there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """An arc to the node `end` with its weighted score, which adds `unit`, or nothing if empty."""
+
+    unit: str
+    end: int
+    weight: float
+    arc: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What a unit may bring at most beside its own scores, and what it is likely to."""
+
+    bound: float
+    hope: float
+
+
+class LatticeGraph:
+    """Nodes in topological order from the start (0) to the end (the last one).
+
+    `steps[node]` are those that say something, `silent[node]` those that do not. `bounds[node]` is
+    more than any path from there to the end can add to a total, `hopes[node]` what the best one is
+    likely to.
+    """
+
+    def __init__(
+        self,
+        source: Lattice | ConfusionNetwork,
+        weighting: Weighting,
+        outlook: Callable[[str], Outlook],
+    ) -> None:
+        """Raises `InvalidInput` for a circle, and when no path leads from the start to the end."""
+        self.separator = source.separator if isinstance(source, ConfusionNetwork) else " "
+        self.merge = log_add if source.sum_paths else max
+        found, start, end = _join(source, weighting)
+        order = _topological(found, start, end)
+        self.end = len(order) - 1
+        self.steps: list[list[Step]] = [[] for _ in order]
+        self.silent: list[list[Step]] = [[] for _ in order]
+        for node, steps in enumerate(found.steps):
+            for step in steps:
+                if node in order and step.end in order:
+                    moved = Step(step.unit, order[step.end], step.weight, step.arc)
+                    (self.steps if step.unit else self.silent)[order[node]].append(moved)
+        self.bounds = self._backward(self.merge, lambda unit: outlook(unit).bound)
+        self.hopes = self._backward(max, lambda unit: outlook(unit).hope)
+
+    def merge_all(self, scores: Iterable[float]) -> float:
+        """The scores of several paths as one."""
+        return reduce(self.merge, scores)
+
+    @property
+    def start(self) -> Frontier:
+        """Where one is before anything was said."""
+        return self.settle({0: 0.0})
+
+    def follow(self, frontier: Frontier) -> dict[str, Frontier]:
+        """Where each unit that can come next leads to."""
+        found: dict[str, Frontier] = {}
+        for node, score in frontier.items():
+            for step in self.steps[node]:
+                reached = found.setdefault(step.unit, {})
+                value = score + step.weight
+                known = reached.get(step.end)
+                reached[step.end] = value if known is None else self.merge(known, value)
+        return {unit: self.settle(reached) for unit, reached in found.items()}
+
+    def settle(self, frontier: Frontier) -> Frontier:
+        """The frontier with all that lies behind silent steps, in topological order."""
+        waiting = [node for node in frontier if self.silent[node]]
+        heapify(waiting)
+        while waiting:
+            node = heappop(waiting)
+            for step in self.silent[node]:
+                value = frontier[node] + step.weight
+                known = frontier.get(step.end)
+                frontier[step.end] = value if known is None else self.merge(known, value)
+                if known is None and self.silent[step.end]:
+                    heappush(waiting, step.end)
+        return frontier
+
+    def best_path(self, units: Sequence[str]) -> list[tuple[str, int]]:
+        """The best path that says these units: its arcs, each with the unit it says or nothing.
+
+        Of equal paths, the one whose arcs were sent first. An arc of several units comes as often.
+        """
+        layer = self._trace({0: (0.0, None)})
+        for unit in units:
+            reached: dict[int, tuple[float, _Link]] = {}
+            for node in sorted(layer):
+                for step in self.steps[node]:
+                    if step.unit == unit:
+                        _lead(reached, layer[node], step)
+            layer = self._trace(reached)
+        link = layer[self.end][1]
+        path = []
+        while link is not None:
+            link, step = link
+            path.append((step.unit, step.arc))
+        return path[::-1]
+
+    def _trace(self, layer: "dict[int, tuple[float, _Link]]") -> "dict[int, tuple[float, _Link]]":
+        """As `settle`, with the way there."""
+        waiting = [node for node in layer if self.silent[node]]
+        heapify(waiting)
+        while waiting:
+            node = heappop(waiting)
+            for step in self.silent[node]:
+                if step.end not in layer and self.silent[step.end]:
+                    heappush(waiting, step.end)
+                _lead(layer, layer[node], step)
+        return layer
+
+    def _backward(
+        self, merge: Callable[[float, float], float], allowed: Callable[[str], float]
+    ) -> list[float]:
+        """For each node what merges from all paths to the end."""
+        found = [NEVER] * (self.end + 1)
+        found[self.end] = 0.0
+        for node in range(self.end - 1, -1, -1):
+            for step in self.silent[node]:
+                found[node] = merge(found[node], step.weight + found[step.end])
+            for step in self.steps[node]:
+                value = step.weight + allowed(step.unit) + found[step.end]
+                found[node] = merge(found[node], value)
+        return found
+
+
+_Link = tuple[Any, Step] | None
+"""How a node was reached: the link of the node before, and the step from there."""
+
+
+def _lead(reached: dict[int, tuple[float, _Link]], before: tuple[float, _Link], step: Step) -> None:
+    """Take a step, if that is better than what led to its end so far."""
+    value = before[0] + step.weight
+    if step.end not in reached or value > reached[step.end][0]:
+        reached[step.end] = value, (before[1], step)
+
+
+class _Joined:
+    """Steps between nodes that are numbered as they are met; one more for each inner character."""
+
+    def __init__(self) -> None:
+        self.steps: list[list[Step]] = []
+        self.named: dict[int, int] = {}
+
+    def node(self, name: int) -> int:
+        if name not in self.named:
+            self.named[name] = self._new()
+        return self.named[name]
+
+    def add(self, start: int, end: int, units: Sequence[str], weight: float, arc: int) -> None:
+        place = self.node(start)
+        for unit in units[:-1]:
+            following = self._new()
+            self.steps[place].append(Step(unit, following, weight, arc))
+            place, weight = following, 0.0
+        self.steps[place].append(Step(units[-1] if units else "", self.node(end), weight, arc))
+
+    def name(self, node: int) -> int:
+        """The number that a node was sent under; for one inside a label, of a node before it."""
+        names = {own: name for name, own in self.named.items()}
+        while node not in names:
+            node -= 1
+        return names[node]
+
+    def _new(self) -> int:
+        if len(self.steps) >= MAX_NODES:
+            raise InvalidInput("hypotheses", f"have more than {MAX_NODES} nodes; send fewer")
+        self.steps.append([])
+        return len(self.steps) - 1
+
+
+def _join(source: Lattice | ConfusionNetwork, weighting: Weighting) -> tuple[_Joined, int, int]:
+    """All steps, and the start and the end."""
+    found = _Joined()
+    if isinstance(source, Lattice):
+        start, end = found.node(source.start), found.node(source.end)
+        for number, arc in enumerate(source.arcs):
+            units = source.said(arc.label).split()
+            found.add(arc.start, arc.end, units, weighting.weighted(arc.scores), number)
+        return found, start, end
+    number = 0
+    start = found.node(0)
+    for place, slot in enumerate(source.slots):
+        for alternative in slot:
+            text = alternative.text
+            units = text.split() if source.separator else list(text)
+            found.add(place, place + 1, units, weighting.weighted(alternative.scores), number)
+            number += 1
+    return found, start, found.node(len(source.slots))
+
+
+def _topological(found: _Joined, start: int, end: int) -> dict[int, int]:
+    """The place of each node that lies on a path from the start to the end."""
+    backward: list[list[int]] = [[] for _ in found.steps]
+    for node, steps in enumerate(found.steps):
+        for step in steps:
+            backward[step.end].append(node)
+    forward = _reachable(start, lambda node: (step.end for step in found.steps[node]))
+    useful = forward & _reachable(end, lambda node: backward[node])
+    if not useful:
+        raise InvalidInput("lattice", "has no path from start_node to end_node")
+    before = {node: sum(other in useful for other in backward[node]) for node in useful}
+    order: dict[int, int] = {}
+    ready = deque(node for node in (start,) if before[node] == 0)
+    while ready:
+        node = ready.popleft()
+        order[node] = len(order)
+        for step in found.steps[node]:
+            if step.end in useful:
+                before[step.end] -= 1
+                if before[step.end] == 0:
+                    ready.append(step.end)
+    if len(order) < len(useful):
+        name = found.name(min(useful - order.keys()))
+        raise InvalidInput("lattice.arcs", f"lead in a circle through or behind node {name}")
+    return order
+
+
+def _reachable(start: int, neighbours: Callable[[int], Iterable[int]]) -> set[int]:
+    found, waiting = {start}, [start]
+    while waiting:
+        for node in neighbours(waiting.pop()):
+            if node not in found:
+                found.add(node)
+                waiting.append(node)
+    return found
+
+
+def log_add(first: float, second: float) -> float:
+    """log(exp(first) + exp(second))."""
+    high, low = max(first, second), min(first, second)
+    return high if low == NEVER else high + math.log1p(math.exp(low - high))

@@ -1,0 +1,130 @@
+"""The best transcripts of a lattice or a confusion network, as hypotheses to rank.
+
+Knows lattices, how they are searched and what a ranking needs; does not know how it ranks.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from wordgate.core.asks import Asks, State
+from wordgate.core.hypothesis import Hypothesis, TimeSpan
+from wordgate.core.language import Language
+from wordgate.core.lattice import (
+    Alternative,
+    Arc,
+    ConfusionNetwork,
+    Lattice,
+    check_confusion_network,
+    check_lattice,
+)
+from wordgate.core.lattice_graph import LatticeGraph, Outlook
+from wordgate.core.lattice_search import Found, LatticeSearch, SearchBounds, outlook
+from wordgate.core.scoring import Cut, cut_text
+from wordgate.core.weighting import Weighting, check_weighed
+
+
+@dataclass(frozen=True)
+class Transcribed:
+    """Hypotheses by falling total, with their words and the model's log-probabilities."""
+
+    hypotheses: list[Hypothesis]
+    cuts: list[Cut]
+    log_probs: list[float]
+    exact: bool
+
+
+def transcribe(
+    language: Language,
+    start: State,
+    source: Lattice | ConfusionNetwork,
+    weighting: Weighting,
+    bounds: SearchBounds,
+    count_eos: bool = True,
+) -> Asks[Transcribed]:
+    """The transcripts with the greatest totals, as far as the bounds let them be found.
+
+    Raises `InvalidInput` as `check_source` and `LatticeGraph`.
+    """
+
+    separator = source.separator if isinstance(source, ConfusionNetwork) else " "
+
+    @cache
+    def likely(unit: str) -> Outlook:
+        return outlook(unit, language, weighting, bool(separator))
+
+    graph = LatticeGraph(source, weighting, likely)
+    search = LatticeSearch(graph, weighting, language, start, bounds, count_eos)
+    found, exact = yield from search.run()
+    entries = _Entries(source)
+    paths = sorted(((graph.best_path(each.units), each) for each in found), key=_sent_first)
+    texts = [separator.join(each.units) for _, each in paths]
+    hypotheses = [
+        entries.hypothesis(text, path, each, weighting)
+        for text, (path, each) in zip(texts, paths, strict=True)
+    ]
+    cuts = [cut_text(language, text, "hypotheses") for text in texts]
+    return Transcribed(hypotheses, cuts, [each.log_prob for _, each in paths], exact)
+
+
+def check_source(source: Lattice | ConfusionNetwork, weighting: Weighting) -> None:
+    """Raise `InvalidInput` naming the field of what cannot be searched, or weighs nothing."""
+    if isinstance(source, Lattice):
+        check_lattice(source)
+        names = source.arcs[0].scores.keys()
+    else:
+        check_confusion_network(source)
+        names = source.slots[0][0].scores.keys()
+    check_weighed(weighting, names)
+
+
+class _Entries:
+    """What the arcs of a path have: arcs of a lattice, or alternatives, numbered slot by slot."""
+
+    def __init__(self, source: Lattice | ConfusionNetwork) -> None:
+        self._separator = " "
+        self._times = source.times
+        self._sum_paths = source.sum_paths
+        if isinstance(source, Lattice):
+            self._entries: Sequence[Arc | Alternative] = source.arcs
+            self._ends = [(arc.start, arc.end) for arc in source.arcs]
+        else:
+            self._separator = source.separator
+            self._entries = [entry for slot in source.slots for entry in slot]
+            self._ends = [(n, n + 1) for n, slot in enumerate(source.slots) for _ in slot]
+
+    def hypothesis(
+        self, text: str, path: Sequence[tuple[str, int]], found: Found, weighting: Weighting
+    ) -> Hypothesis:
+        """The scores of a path, added up, and when each of its tokens was said."""
+        arcs = list(dict.fromkeys(arc for _, arc in path))
+        scores: dict[str, float] = {}
+        for arc in arcs:
+            for name, value in self._entries[arc].scores.items():
+                scores[name] = scores.get(name, 0.0) + value
+        others = found.path_score - weighting.weighted(scores) if self._sum_paths else 0.0
+        return Hypothesis(text, scores, self._spans(path), others)
+
+    def _spans(self, path: Sequence[tuple[str, int]]) -> list[TimeSpan]:
+        """The time of each token between white space, if there are times."""
+        if not self._times:
+            return []
+        spans: list[TimeSpan] = []
+        within = False
+        for unit, arc in path:
+            if not unit or unit.isspace():
+                within = within and not unit
+                continue
+            begins, ends = (self._times[node] for node in self._ends[arc])
+            if within and not self._separator:
+                spans[-1] = TimeSpan(spans[-1].start_seconds, ends)
+            else:
+                spans.append(TimeSpan(begins, ends))
+            within = True
+        return spans
+
+
+def _sent_first(entry: tuple[Sequence[tuple[str, int]], Found]) -> tuple[float, list[int]]:
+    """By falling total; equal ones by their arcs, in the order of the request."""
+    path, found = entry
+    return -found.total, [arc for _, arc in path]

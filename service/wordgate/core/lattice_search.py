@@ -1,0 +1,329 @@
+"""Search a lattice for the transcripts with the greatest totals.
+
+Knows a graph, weights, words and what to ask of a model; does not know where the lattice is from.
+Best first: of all beginnings of a transcript, those that promise most are continued, several at a
+time. A beginning stands for all paths that say it, so equal texts meet by themselves. What the
+rest of a path may bring is a Viterbi pass from the end over all but the language model; the order
+adds what the model is likely to say of it, the bounds add nothing for it. (Soong and Huang 1991, a
+tree-trellis search for n-best hypotheses; recombination of histories as in Hori et al. 2014.)
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from heapq import heappop, heappush, heappushpop
+from typing import NamedTuple
+
+from wordgate.core.asks import Asks, State
+from wordgate.core.language import Language
+from wordgate.core.lattice_graph import Frontier, LatticeGraph, Outlook
+from wordgate.core.pieces import EOS
+from wordgate.core.read_texts import ROOT, ReadTexts
+from wordgate.core.scoring import Cut, cut_text
+from wordgate.core.text import normalise
+from wordgate.core.weighting import Weighting
+from wordgate.errors import InvalidInput
+
+AT_ONCE = 16
+"""Beginnings that are continued together."""
+
+_MOST = 1 << 32
+_CHARACTER = -1.2
+_WORDS_A_CHARACTER = 0.2
+"""About what a model says of a character, and how many words it makes."""
+
+
+@dataclass(frozen=True)
+class SearchBounds:
+    """How far a search goes.
+
+    It answers with `max_transcripts` at most and continues at most `max_expansions` beginnings
+    (then it finishes one transcript, if it has none), of those that have come equally far the
+    `beam` most promising. Beginnings at one node whose last
+    `recombination_words` words are equal are continued from the best of them alone (0: from all).
+    Raises `InvalidInput` naming the field when made with less than 1, or 0 words.
+    """
+
+    max_transcripts: int = 10
+    beam: int = 8
+    recombination_words: int = 5
+    max_expansions: int = 2000
+
+    def __post_init__(self) -> None:
+        for name, least in (("max_transcripts", 1), ("beam", 1), ("max_expansions", 1)):
+            self._check(name, least)
+        self._check("recombination_words", 0)
+
+    def _check(self, name: str, least: int) -> None:
+        number = getattr(self, name)
+        if not least <= number < _MOST:
+            raise InvalidInput(f"search.{name}", f"is {number}; send {least} or more")
+
+
+class Found(NamedTuple):
+    """A transcript as units, with its total and the model's log-probability."""
+
+    units: tuple[str, ...]
+    total: float
+    path_score: float
+    log_prob: float
+
+
+@dataclass(slots=True, eq=False)
+class _Beginning:
+    """A text that paths from the start may say.
+
+    `pending` is its unfinished word, where characters are not separated; the model read what is
+    before it. `charge` is what that counts: the model's part, word bonus and boosts.
+    """
+
+    before: "_Beginning | None"
+    unit: str
+    frontier: Frontier
+    place: int = ROOT
+    pending: str = ""
+    last_words: tuple[str, ...] = ()
+    word_count: int = 0
+    boost: float = 0.0
+    bound: float = 0.0
+    promise: float = 0.0
+    leader: int = 0
+
+    def units(self) -> tuple[str, ...]:
+        """All that was said."""
+        found: list[str] = []
+        at: _Beginning | None = self
+        while at is not None and at.before is not None:
+            found.append(at.unit)
+            at = at.before
+        return tuple(reversed(found))
+
+
+class LatticeSearch:
+    """One search. `expansions` counts the beginnings that were continued."""
+
+    def __init__(
+        self,
+        graph: LatticeGraph,
+        weighting: Weighting,
+        language: Language,
+        start: State,
+        bounds: SearchBounds,
+        count_eos: bool = True,
+    ) -> None:
+        self.expansions = 0
+        self._graph = graph
+        self._weighting = weighting
+        self._language = language
+        self._bounds = bounds
+        self._end = [EOS] if count_eos else []
+        self.read = ReadTexts(start)
+        self._cuts: dict[str, Cut] = {}
+        self._open: list[tuple[float, int, _Beginning]] = []
+        self._made = 0
+        self._groups: dict[tuple[int, int], list[float]] = {}
+        self._ahead: dict[tuple[object, ...], float] = {}
+        self._dropped = -math.inf
+        self._finishing = False
+        self._found: list[tuple[float, int, Found]] = []
+
+    def run(self) -> Asks[tuple[list[Found], bool]]:
+        """The best transcripts that were found, and whether no other can be among them."""
+        self._add(_Beginning(None, "", self._graph.start))
+        while batch := self._take():
+            yield from self._continue(batch)
+        found = [each for _, _, each in sorted(self._found, key=lambda entry: -entry[0])]
+        left = max((entry[2].bound for entry in self._open), default=-math.inf)
+        return found, max(left, self._dropped) <= self._threshold()
+
+    def _take(self) -> list[_Beginning]:
+        """The most promising beginnings that are still worth it."""
+        if self._finishing or self._bounds.max_expansions <= self.expansions:
+            return self._take_last()
+        batch: list[_Beginning] = []
+        most = min(AT_ONCE, self._bounds.max_expansions - self.expansions)
+        while self._open and len(batch) < most:
+            _, _, beginning = heappop(self._open)
+            if beginning.bound <= self._threshold():
+                continue
+            if self._is_outdone(beginning):
+                self._dropped = max(self._dropped, beginning.bound)
+            else:
+                batch.append(beginning)
+        self.expansions += len(batch)
+        return batch
+
+    def _take_last(self) -> list[_Beginning]:
+        """After the last expansion: nothing, or what leads to a first transcript soonest."""
+        if self._found or not self._open:
+            return []
+        self._finishing = True
+        _, _, best = heappop(self._open)
+        self._dropped = max([self._dropped, *(entry[2].bound for entry in self._open)])
+        self._open = []
+        self.expansions += 1
+        return [best]
+
+    def _is_outdone(self, beginning: _Beginning) -> bool:
+        """Whether enough others that came as far promise more, or one with the same last words."""
+        if self._ahead.get(self._recombined(beginning), -math.inf) > beginning.promise:
+            return True
+        group = self._groups[self._group(beginning)]
+        return len(group) == self._bounds.beam and group[0] > beginning.promise
+
+    def _continue(self, batch: Sequence[_Beginning]) -> Asks[None]:
+        """Say what can come next after each, and end those that can end."""
+        made: list[tuple[_Beginning, str]] = []
+        ended: list[tuple[_Beginning, str]] = []
+        for beginning in batch:
+            if self._graph.end in beginning.frontier:
+                ended.append((beginning, beginning.pending))
+            for unit, frontier in self._graph.follow(beginning.frontier).items():
+                made.append(self._say(beginning, unit, frontier))
+        wanted = [(b.place, self._cut(word).pieces) for b, word in made]
+        wanted += [(b.place, [*self._cut(word).pieces, *self._end]) for b, word in ended]
+        places = yield from self.read.read(wanted)
+        for (beginning, word), place in zip(made, places, strict=False):
+            self._finish(beginning, word, place)
+            self._add(beginning)
+        for (beginning, word), place in zip(ended, places[len(made) :], strict=True):
+            self._complete(beginning, word, place)
+
+    def _say(self, before: _Beginning, unit: str, frontier: Frontier) -> tuple[_Beginning, str]:
+        """A beginning with one more unit, and the word that it finishes."""
+        made = _Beginning(
+            before,
+            unit,
+            frontier,
+            before.place,
+            "",
+            before.last_words,
+            before.word_count,
+            before.boost,
+        )
+        if self._graph.separator:
+            return made, unit
+        if unit.isspace():
+            return made, before.pending
+        made.pending = before.pending + unit
+        return made, ""
+
+    def _finish(self, beginning: _Beginning, word: str, place: int) -> None:
+        """Count a finished word, which the model has read."""
+        beginning.place = place
+        for each in self._cut(word).words:
+            known = (*beginning.last_words, each)
+            beginning.boost += (
+                self._weighting.boost_at(known, len(known)) if self._weighting.boosts else 0.0
+            )
+            keep = max(self._bounds.recombination_words, self._weighting.longest_phrase - 1)
+            beginning.last_words = known[len(known) - keep :] if keep < len(known) else known
+            beginning.word_count += 1
+
+    def _outlook(self, pending: str) -> Outlook:
+        """What an unfinished word may bring."""
+        each = [outlook(unit, self._language, self._weighting, False) for unit in pending]
+        return Outlook(sum(found.bound for found in each), sum(found.hope for found in each))
+
+    def _charge(self, beginning: _Beginning) -> float:
+        weighting = self._weighting
+        log_prob = self.read.log_probs[beginning.place]
+        return (
+            weighting.lm_weight * log_prob
+            + weighting.word_bonus * beginning.word_count
+            + beginning.boost
+        )
+
+    def _add(self, beginning: _Beginning) -> None:
+        """Put a beginning among those that may be continued."""
+        graph = self._graph
+        charge = self._charge(beginning)
+        ahead = self._outlook(beginning.pending)
+        bounds = (score + graph.bounds[node] for node, score in beginning.frontier.items())
+        beginning.bound = graph.merge_all(bounds) + charge + ahead.bound
+        hopes = [(score + graph.hopes[n], -n) for n, score in beginning.frontier.items()]
+        promise, leader = max(hopes)
+        beginning.promise = promise + charge + ahead.hope
+        beginning.leader = -leader
+        if beginning.bound <= self._threshold():
+            return
+        if self._bounds.recombination_words and not self._finishing:
+            key = self._recombined(beginning)
+            if self._ahead.get(key, -math.inf) >= beginning.promise:
+                self._dropped = max(self._dropped, beginning.bound)
+                return
+            self._ahead[key] = beginning.promise
+        group = self._groups.setdefault(self._group(beginning), [])
+        if len(group) < self._bounds.beam:
+            heappush(group, beginning.promise)
+        else:
+            heappushpop(group, beginning.promise)
+        self._made += 1
+        heappush(self._open, (-beginning.promise, self._made, beginning))
+
+    def _group(self, beginning: _Beginning) -> tuple[int, int]:
+        """What has come equally far: to the same node, with as much of a word unfinished."""
+        return beginning.leader, len(beginning.pending)
+
+    def _recombined(self, beginning: _Beginning) -> tuple[int, str, tuple[str, ...]]:
+        """What has come equally far with the same last words."""
+        last_words = beginning.last_words[-self._bounds.recombination_words :]
+        return beginning.leader, beginning.pending, last_words
+
+    def _complete(self, beginning: _Beginning, word: str, place: int) -> None:
+        ended = _Beginning(
+            beginning.before,
+            beginning.unit,
+            beginning.frontier,
+            place,
+            "",
+            beginning.last_words,
+            beginning.word_count,
+            beginning.boost,
+        )
+        self._finish(ended, word, place)
+        path_score = beginning.frontier[self._graph.end]
+        total = path_score + self._charge(ended)
+        found = Found(ended.units(), total, path_score, self.read.log_probs[place])
+        self._made += 1
+        entry = (total, -self._made, found)
+        if len(self._found) < self._bounds.max_transcripts:
+            heappush(self._found, entry)
+        else:
+            heappushpop(self._found, entry)
+
+    def _threshold(self) -> float:
+        """The total that another transcript must exceed to be among the best."""
+        full = len(self._found) == self._bounds.max_transcripts
+        return self._found[0][0] if full else -math.inf
+
+    def _cut(self, word: str) -> Cut:
+        if word not in self._cuts:
+            self._cuts[word] = cut_text(self._language, word, "hypotheses")
+        return self._cuts[word]
+
+
+def outlook(unit: str, language: Language, weighting: Weighting, whole: bool) -> Outlook:
+    """What a unit may bring: a whole token, or a character of one."""
+    if whole:
+        cut = cut_text(language, unit, "hypotheses")
+        count = weighting.word_bonus * len(cut.words)
+        boost = sum((weighting.most_boost(word) for word in cut.words), 0.0)
+        hope = sum(map(_likely, cut.pieces))
+        return Outlook(count + boost, count + boost + weighting.lm_weight * hope)
+    if unit.isspace():
+        return Outlook(0.0, 0.0)
+    words = len(normalise(unit))
+    most = max(0.0, weighting.word_bonus) + weighting.most_boost(None)
+    return Outlook(
+        words * most, weighting.lm_weight * CHARACTER + weighting.word_bonus * WORDS_A_CHARACTER
+    )
+
+
+CHARACTER = -1.2
+WORDS_A_CHARACTER = 0.2
+
+
+def _likely(piece: int) -> float:
+    """About what the model says of a piece, which are numbered by falling frequency."""
+    return -0.33 - 0.94 * math.log(piece + 3)

@@ -1,0 +1,249 @@
+"""Lattices and confusion networks, searched for their best transcripts."""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator
+from itertools import product
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.core.vocabularies import texts, trained
+from tests.fake_model import FakeModel
+
+from wordgate.core import words
+from wordgate.core.asks import drive
+from wordgate.core.hypothesis import Hypothesis, TimeSpan
+from wordgate.core.language import Language
+from wordgate.core.lattice import Alternative, Arc, ConfusionNetwork, Lattice
+from wordgate.core.lattice_search import SearchBounds
+from wordgate.core.levels import Levels
+from wordgate.core.rescoring import Hypotheses, Ranking, rescore
+from wordgate.core.state_store import NoStore
+from wordgate.core.text import normalise
+from wordgate.core.weighting import ACOUSTIC, Boost, Weighting
+from wordgate.errors import InvalidInput
+
+LEVELS = Levels((200, 400, trained().size))
+LANGUAGE = Language(trained(), LEVELS)
+MODEL = FakeModel.random(LEVELS, seed=5)
+UNBOUNDED = SearchBounds(1000, 100_000, 0, 100_000)
+WEIGHTING = Weighting(2.0, -1.5, {"first": 0.5}, [Boost("sun sea", 4.0), Boost("tea", -2.0)])
+LABELS = ["sun", "sea", "a tea", "sun(2)", "!NULL", "<sil>", "", "the"]
+
+scores = st.tuples(st.integers(-40, 0), st.integers(-9, 0)).map(
+    lambda pair: {ACOUSTIC: float(pair[0]), "first": float(pair[1])}
+)
+
+
+def _ranked(
+    source: Hypotheses,
+    weighting: Weighting = WEIGHTING,
+    bounds: SearchBounds = UNBOUNDED,
+) -> Ranking:
+    return drive(
+        rescore(LANGUAGE, NoStore(MODEL.start), "over", source, weighting, True, bounds), MODEL
+    )
+
+
+@st.composite
+def lattices(draw: st.DrawFn) -> Lattice:
+    """Small ones, all of whose paths can be written down."""
+    count = draw(st.integers(2, 5))
+    places = st.integers(0, count - 2).flatmap(
+        lambda start: st.tuples(st.just(start), st.integers(start + 1, count - 1))
+    )
+    arcs = draw(st.lists(st.tuples(places, st.sampled_from(LABELS), scores), max_size=9))
+    drawn = [Arc(start, end, label, score) for (start, end), label, score in arcs]
+    through = Arc(0, count - 1, "sun", {ACOUSTIC: -3.0, "first": -2.0})
+    return Lattice([*drawn, through], 0, count - 1, sum_paths=draw(st.booleans()))
+
+
+def _paths(lattice: Lattice, node: int = 0) -> Iterator[list[Arc]]:
+    if node == lattice.end:
+        yield []
+    for arc in lattice.arcs:
+        if arc.start == node:
+            for rest in _paths(lattice, arc.end):
+                yield [arc, *rest]
+
+
+def _as_n_best(lattice: Lattice) -> list[Hypothesis]:
+    """Every text that a path says, with the scores of the best path."""
+    said = defaultdict(list)
+    for path in _paths(lattice):
+        text = " ".join(" ".join(lattice.said(arc.label) for arc in path).split())
+        total = {name: math.fsum(arc.scores[name] for arc in path) for name in (ACOUSTIC, "first")}
+        said[text].append((WEIGHTING.weighted(total), total))
+    found = []
+    for text, ways in said.items():
+        best = max(ways, key=lambda way: way[0])
+        everything = best[0] + math.log(math.fsum(math.exp(way[0] - best[0]) for way in ways))
+        others = everything - best[0] if lattice.sum_paths else 0.0
+        found.append(Hypothesis(text, best[1], (), others))
+    return found
+
+
+@given(lattices())
+def test_a_lattice_is_ranked_like_the_list_of_all_its_paths(lattice: Lattice) -> None:
+    """Every transcript is found, with the same total as in an n-best list, and is said so."""
+    expected = _ranked(_as_n_best(lattice))
+    found = _ranked(lattice)
+    assert found.exact
+    assert [each.total for each in found.transcripts] == pytest.approx(
+        [each.total for each in expected.transcripts], abs=1e-9
+    )
+    by_text = {each.text: each for each in expected.transcripts}
+    assert len(by_text) == len(found.transcripts)
+    for each in found.transcripts:
+        same = by_text[each.text]
+        assert (each.log_prob, each.boost) == (same.log_prob, same.boost)
+        assert each.other_paths == pytest.approx(same.other_paths, abs=1e-9)
+
+
+@given(lattices(), st.integers(1, 3), st.integers(1, 3), st.integers(0, 2), st.integers(1, 12))
+def test_a_bounded_search_is_right_when_it_says_exact(
+    lattice: Lattice, wanted: int, beam: int, last_words: int, expansions: int
+) -> None:
+    """Whatever the bounds, transcripts are real ones, and `exact` means that none is missing."""
+    everything = {each.text: each.total for each in _ranked(lattice).transcripts}
+    found = _ranked(lattice, bounds=SearchBounds(wanted, beam, last_words, expansions))
+    assert 1 <= len(found.transcripts) <= wanted
+    for each in found.transcripts:
+        assert each.total == pytest.approx(everything[each.text], abs=1e-9)
+    if found.exact:
+        best = sorted(everything.values(), reverse=True)[:wanted]
+        assert [each.total for each in found.transcripts] == pytest.approx(best, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    "bounds", [SearchBounds(1, 1, 0), SearchBounds(1, 99, 1), SearchBounds(1, 99, 0, 3)]
+)
+def test_a_search_that_misses_the_best_does_not_say_exact(bounds: SearchBounds) -> None:
+    """A narrow beam, short memory or few expansions miss the best now and then, and say so."""
+    weighting = Weighting(0.3, boosts=[Boost("sun sea tea", 6.0)])
+    missed = 0
+    for seed in range(40):
+        drawn = Random(seed)
+        slots = [
+            [
+                Alternative(word, {ACOUSTIC: drawn.uniform(-6, 0)})
+                for word in ("sun", "sea", "tea", "the")
+            ]
+            for _ in range(4)
+        ]
+        best = _ranked(ConfusionNetwork(slots), weighting)
+        found = _ranked(ConfusionNetwork(slots), weighting, bounds)
+        assert best.exact
+        if found.transcripts[0].text != best.transcripts[0].text:
+            missed += 1
+            assert not found.exact
+    assert missed
+
+
+@given(
+    st.lists(
+        st.lists(
+            st.tuples(st.sampled_from(["r", "n", "rn", "m", " ", "", "’s"]), scores),
+            min_size=1,
+            max_size=3,
+        ),
+        min_size=1,
+        max_size=4,
+    ),
+    st.sampled_from(["", " "]),
+)
+def test_a_confusion_network_is_ranked_like_all_its_choices(
+    drawn: list[list[tuple[str, dict[str, float]]]], separator: str
+) -> None:
+    """Equal texts are one transcript with the best scores, words or characters alike."""
+    network = ConfusionNetwork([[Alternative(*each) for each in slot] for slot in drawn], separator)
+    totals: dict[str, float] = {}
+    for choice in product(*network.slots):
+        text = separator.join(
+            " ".join(each.text.split()) if separator else each.text for each in choice
+        )
+        text = " ".join(text.split()) if separator else text
+        summed = {n: math.fsum(each.scores[n] for each in choice) for n in (ACOUSTIC, "first")}
+        [only] = _ranked([Hypothesis(text, summed)]).transcripts
+        totals[text] = max(totals.get(text, -math.inf), only.total)
+    found = _ranked(network)
+    assert found.exact
+    assert {each.text: each.total for each in found.transcripts} == pytest.approx(totals, abs=1e-9)
+
+
+@given(texts, texts)
+def test_words_of_a_text_are_those_of_its_tokens(first: str, second: str) -> None:
+    """What a space separates can be cut apart, which is what a lattice's words rest on."""
+    tokens = [*first.split(), *second.split()]
+    cut = [word for token in tokens for word in words.split(normalise(token))]
+    assert words.split(normalise(" ".join(tokens))) == cut
+
+
+def test_fillers_and_variants_are_no_words() -> None:
+    """Null labels say nothing but count their scores; a variant is its word; both can be told."""
+    arcs = [
+        Arc(0, 1, "<s>", {ACOUSTIC: -1.0}),
+        Arc(1, 2, "read(2)", {ACOUSTIC: -2.0}),
+        Arc(1, 2, "read", {ACOUSTIC: -3.0}),
+        Arc(2, 3, "[NOISE]", {ACOUSTIC: -4.0}),
+        Arc(3, 4, "!SENT_END", {ACOUSTIC: -0.5}),
+    ]
+    [only] = _ranked(Lattice(arcs, 0, 4), Weighting()).transcripts
+    assert (only.text, only.scores[ACOUSTIC]) == ("read", -7.5)
+    kept = _ranked(Lattice(arcs, 0, 4, null_labels=["[*"], keep_variants=True), Weighting())
+    assert {each.text for each in kept.transcripts} == {
+        "<s> read(2) !SENT_END",
+        "<s> read !SENT_END",
+    }
+
+
+def test_times_of_nodes_are_times_of_words() -> None:
+    """A word is said from the time of its arc's start to that of its end, characters together."""
+    arcs = [Arc(0, 1, "the"), Arc(1, 2, "<sil>"), Arc(2, 3, "sun")]
+    ranking = _ranked(Lattice(arcs, 0, 3, times=[0.0, 0.5, 0.75, 1.5]), Weighting())
+    assert [word.time for word in ranking.words] == [TimeSpan(0.0, 0.5), TimeSpan(0.75, 1.5)]
+    glyphs = [[Alternative(glyph)] for glyph in "a sun"]
+    network = ConfusionNetwork(glyphs, "", times=[0.0, 1.0, 2.0, 3.0, 4.0, 5.0])
+    spans = [word.time for word in _ranked(network, Weighting()).words]
+    assert spans == [TimeSpan(0.0, 1.0), TimeSpan(2.0, 5.0)]
+
+
+def test_equal_paths_keep_the_order_of_the_request() -> None:
+    """Of transcripts with equal totals, that whose arcs were sent first is first."""
+    arcs = [Arc(0, 1, "Sun"), Arc(0, 1, "sun"), Arc(0, 1, "SUN")]
+    assert [t.text for t in _ranked(Lattice(arcs, 0, 1), Weighting()).transcripts] == [
+        "Sun",
+        "sun",
+        "SUN",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("source", "field"),
+    [
+        (Lattice([], 0, 1), "lattice.arcs"),
+        (Lattice([Arc(0, 1, "a"), Arc(1, 0, "b")], 0, 1), "lattice.arcs"),
+        (Lattice([Arc(0, 1, "a")], 0, 2), "lattice"),
+        (Lattice([Arc(0, -1, "a")], 0, 1), "lattice.arcs[0].end_node"),
+        (Lattice([Arc(0, 1, "\ud800")], 0, 1), "lattice.arcs[0].label"),
+        (Lattice([Arc(0, 1, "a")], 0, 1, times=[0.0]), "lattice.arcs[0].end_node"),
+        (Lattice([Arc(0, 1, "a")], 0, 1, times=[0.0, math.nan]), "lattice.node_times_seconds[1]"),
+        (Lattice([Arc(0, 1, "a")], 0, 1, null_labels=["*a*"]), "lattice.null_labels.patterns[0]"),
+        (
+            Lattice([Arc(0, 1, "a", {"x": 1.0}), Arc(0, 1, "b")], 0, 1),
+            "lattice.arcs[1].scores",
+        ),
+        (Lattice([Arc(0, 1, "a", {"x": math.inf})], 0, 1), "lattice.arcs[0].scores[x]"),
+        (ConfusionNetwork([]), "confusion_network.slots"),
+        (ConfusionNetwork([[]]), "confusion_network.slots[0].alternatives"),
+        (ConfusionNetwork([[Alternative("a")]], "-"), "confusion_network.separator"),
+        (ConfusionNetwork([[Alternative("a")]], times=[0]), "confusion_network.times_seconds"),
+    ],
+)
+def test_what_cannot_be_searched_is_refused_by_name(source: Hypotheses, field: str) -> None:
+    """The field that is wrong is named."""
+    with pytest.raises(InvalidInput) as refused:
+        _ranked(source, Weighting())
+    assert refused.value.field == field
