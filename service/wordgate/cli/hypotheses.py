@@ -9,8 +9,9 @@ from typing import Any, TypeVar, cast
 
 import click
 
+from wordgate.core.lattice_search import SearchBounds
 from wordgate.evaluation.error_rate import Counting, Normalise, Unit
-from wordgate.evaluation.formats import espnet, jsonl, kaldi, nemo, references, srilm
+from wordgate.evaluation.formats import espnet, jsonl, kaldi, nemo, references, slf, srilm
 from wordgate.evaluation.hesitations import Utterance
 from wordgate.evaluation.lines import numbered
 
@@ -29,6 +30,7 @@ class Source:
     references: Path | None = None
     manifest: Path | None = None
     beam: int | None = None
+    score_at: str | None = None
 
     @property
     def is_standard_input(self) -> bool:
@@ -49,6 +51,10 @@ class Source:
             return nemo.read(self.path, self.manifest, self.beam)
         if self.manifest is not None or self.beam is not None:
             raise click.UsageError("--manifest and --beam are for --format nemo")
+        if self.format == "slf":
+            return slf.read(self.path, slf.ScoreAt(self.score_at) if self.score_at else None)
+        if self.score_at is not None:
+            raise click.UsageError("--score-at is for --format slf")
         if self.format in _FOLDERS:
             return _FOLDERS[self.format](self.path)
         if self.is_standard_input:
@@ -70,7 +76,7 @@ def source_options(command: F) -> F:
         click.option(
             "--format",
             "input_format",
-            type=click.Choice(["jsonl", *_FOLDERS, "nemo"]),
+            type=click.Choice(["jsonl", *_FOLDERS, "nemo", "slf"]),
             default="jsonl",
             show_default=True,
             help="What the input is.",
@@ -88,8 +94,41 @@ def source_options(command: F) -> F:
         click.option(
             "--beam", type=click.IntRange(min=1), help="Lines an utterance in a nemo file."
         ),
+        click.option(
+            "--score-at",
+            type=click.Choice([each.value for each in slf.ScoreAt]),
+            help="Whose word a link's scores are of in slf files, where they do not show it.",
+        ),
     ]
     decorated: Any = _gathering(command)
+    for option in reversed(options):
+        decorated = option(decorated)
+    return cast(F, decorated)
+
+
+def search_options(command: F) -> F:
+    """`--max-transcripts` and how far lattices are searched for them."""
+    options: list[Callable[[Any], Any]] = [
+        click.option(
+            option,
+            type=click.IntRange(min=least),
+            default=getattr(SearchBounds, name),
+            show_default=True,
+            help=text,
+        )
+        for option, name, least, text in (
+            ("--max-transcripts", "max_transcripts", 1, "Transcripts of a lattice."),
+            ("--search-beam", "beam", 1, "Beginnings continued of those that came equally far."),
+            (
+                "--recombination-words",
+                "recombination_words",
+                0,
+                "Beginnings with so many last words in common go on as one; 0: never.",
+            ),
+            ("--max-expansions", "max_expansions", 1, "Beginnings continued in all."),
+        )
+    ]
+    decorated: Any = command
     for option in reversed(options):
         decorated = option(decorated)
     return cast(F, decorated)
@@ -120,7 +159,7 @@ def counting_of(normalise: str, unit: str) -> Counting:
 
 
 def _gathering(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The command, given one `source` in place of five options."""
+    """The command, given one `source` in place of six options."""
 
     @functools.wraps(command)
     def gather(
@@ -129,9 +168,10 @@ def _gathering(command: Callable[..., Any]) -> Callable[..., Any]:
         references: Path | None,
         manifest: Path | None,
         beam: int | None,
+        score_at: str | None,
         **others: Any,
     ) -> Any:
-        source = Source(input_path, input_format, references, manifest, beam)
+        source = Source(input_path, input_format, references, manifest, beam, score_at)
         return command(source=source, **others)
 
     return gather

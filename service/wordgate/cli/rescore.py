@@ -7,8 +7,15 @@ from pathlib import Path
 import click
 
 from wordgate.cli.asking import asked_model, json_option, model_document, model_options
-from wordgate.cli.hypotheses import Source, counting_of, counting_options, source_options
+from wordgate.cli.hypotheses import (
+    Source,
+    counting_of,
+    counting_options,
+    search_options,
+    source_options,
+)
 from wordgate.cli.weighing import weighing_options, weighting_of
+from wordgate.core.lattice_search import SearchBounds
 from wordgate.core.rescoring import SureWord, Transcript
 from wordgate.core.weighting import ACOUSTIC
 from wordgate.engine.answers import RescoringAnswer
@@ -23,6 +30,7 @@ _WRITTEN = {"kaldi": written.kaldi, "trn": written.trn, "ctm": written.ctm}
 @click.command()
 @source_options
 @weighing_options
+@search_options
 @click.option("--no-eos", is_flag=True, help="Do not count that the text ends.")
 @click.option(
     "--output-format",
@@ -40,6 +48,10 @@ def rescore(
     boosts: tuple[str, ...],
     posterior_scale: float | None,
     tuned: Path | None,
+    max_transcripts: int,
+    search_beam: int,
+    recombination_words: int,
+    max_expansions: int,
     no_eos: bool,
     output_format: str | None,
     normalise: str,
@@ -57,6 +69,7 @@ def rescore(
 
     \b
     wordgate rescore --input nbest.jsonl --lm-weight 8 --word-bonus -10
+    wordgate rescore --input lattices --format slf --lm-weight 10 --word-bonus -14
     wordgate rescore --input nbest.jsonl --tuned tuned.json --json
     """
     weighting = weighting_of(lm_weight, word_bonus, weights, boosts, posterior_scale, tuned)
@@ -64,7 +77,8 @@ def rescore(
     rates = _Rates(counting_of(normalise, unit))
     under_way = 1 if source.is_standard_input else UNDER_WAY
     with asked_model(model, server) as asked:
-        found = ranked(asked, source.read(), weighting, not no_eos, under_way)
+        bounds = SearchBounds(max_transcripts, search_beam, recombination_words, max_expansions)
+        found = ranked(asked, source.read(), weighting, not no_eos, under_way, bounds)
         for utterance, answer in found:
             rates.add(utterance, answer)
             for line in lines(utterance, answer):
@@ -112,6 +126,7 @@ def _transcript(found: Transcript) -> dict[str, object]:
         "posterior": found.posterior,
         "scores": dict(sorted(found.scores.items())),
         "boost": found.boost,
+        "other_paths": found.other_paths,
         "word_count": found.word_count,
         "token_count": found.token_count,
     }
@@ -131,19 +146,24 @@ class _Rates:
     def __init__(self, counting: Counting) -> None:
         self._counting = counting
         self._errors = [0, 0]
+        self._lattices = False
         self.length = 0
 
     def add(self, utterance: Utterance, answer: RescoringAnswer) -> None:
         """Count an utterance, if it has a reference."""
         if utterance.reference is None:
             return
-        texts = [utterance.hypotheses[0].text, answer.ranking.transcripts[0].text]
-        found = self._counting.errors([utterance.reference] * 2, texts)
+        best = answer.ranking.transcripts[0].text
+        first = utterance.hypotheses[0].text if utterance.hypotheses else best
+        found = self._counting.errors([utterance.reference] * 2, [first, best])
         self._errors = [total + more for total, more in zip(self._errors, found, strict=True)]
+        self._lattices = self._lattices or utterance.lattice is not None
         self.length += self._counting.length(utterance.reference)
 
     def report(self) -> str:
         """Both rates, in words."""
         first, best = (errors / self.length for errors in self._errors)
         name = f"{self._counting.unit} error rate"
+        if self._lattices:
+            return f"{name}: {best:.2%} of the best"
         return f"{name}: {first:.2%} of the first candidates, {best:.2%} of the best"

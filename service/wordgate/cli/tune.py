@@ -39,6 +39,9 @@ def tune(
     wordgate tune --input dev.jsonl --json > tuned.json
     wordgate rescore --input test.jsonl --tuned tuned.json
     """
+    if source.format == "slf":
+        problem = "lattices cannot be tuned on; write lists of their best transcripts with "
+        raise click.UsageError(problem + "`wordgate rescore --max-transcripts 100 --json`")
     with asked_model(model, server) as asked:
         counting = counting_of(normalise, unit)
         known = development.collect(asked, source.read(), counting, ignored)

@@ -7,7 +7,7 @@ paths of equal texts meet.
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from heapq import heapify, heappop, heappush
@@ -19,6 +19,9 @@ from wordgate.errors import InvalidInput
 
 MAX_NODES = 200_000
 """Nodes of a graph, those between the characters of a label among them."""
+
+MAX_WEIGHT = 1e12
+"""Greatest weighted score of an arc, above or below zero."""
 
 NEVER = -math.inf
 
@@ -207,17 +210,29 @@ def _join(source: Lattice | ConfusionNetwork, weighting: Weighting) -> tuple[_Jo
         start, end = found.node(source.start), found.node(source.end)
         for number, arc in enumerate(source.arcs):
             units = source.said(arc.label).split()
-            found.add(arc.start, arc.end, units, weighting.weighted(arc.scores), number)
+            weight = _weighted(weighting, arc.scores, f"lattice.arcs[{number}].scores")
+            found.add(arc.start, arc.end, units, weight, number)
         return found, start, end
     number = 0
     start = found.node(0)
     for place, slot in enumerate(source.slots):
-        for alternative in slot:
+        for rank, alternative in enumerate(slot):
             text = alternative.text
+            field = f"confusion_network.slots[{place}].alternatives[{rank}].scores"
+            weight = _weighted(weighting, alternative.scores, field)
             units = text.split() if source.separator else list(text)
-            found.add(place, place + 1, units, weighting.weighted(alternative.scores), number)
+            found.add(place, place + 1, units, weight, number)
             number += 1
     return found, start, found.node(len(source.slots))
+
+
+def _weighted(weighting: Weighting, scores: Mapping[str, float], field: str) -> float:
+    """The weighted score of an arc. Raises `InvalidInput` for one whose sums may not be finite."""
+    weight = weighting.weighted(scores)
+    if not abs(weight) <= MAX_WEIGHT:
+        problem = f"weigh {weight:g}; send scores and weights within {MAX_WEIGHT:g}"
+        raise InvalidInput(field, problem)
+    return weight
 
 
 def _topological(found: _Joined, start: int, end: int) -> dict[int, int]:

@@ -245,6 +245,8 @@ class LatticeSearch:
         promise, leader = max(hopes)
         beginning.promise = promise + charge + ahead.hope
         beginning.leader = -leader
+        if not (math.isfinite(beginning.promise) and math.isfinite(beginning.bound)):
+            raise InvalidInput("weighting", "makes totals that are not finite; send smaller ones")
         if beginning.bound <= self._threshold():
             return
         if self._bounds.recombination_words and not self._finishing:

@@ -45,6 +45,9 @@ _SCORES = {"a": (ACOUSTIC, "acscale"), "l": (LM, "lmscale"), "r": (PRONUNCIATION
 _SURE = 2.0
 """Odds above which a convention is taken for found; 2.5 to 50 in what was measured."""
 
+_FEWEST = 8
+"""Pairs of links to be compared; fewer show nothing."""
+
 _SILENT = re.compile(r"!.*|<.*>|\[.*\]|")
 
 
@@ -214,23 +217,25 @@ def _detected(found: _File) -> ScoreAt:
     A score of the word at the start is the same for all its links to nodes of one time; one of the
     word at the end, for all links to it from nodes of one time.
     """
-    odds = _odds(found, "S", "E") / _odds(found, "E", "S")
-    if odds > _SURE:
-        return ScoreAt.START
-    if odds < 1 / _SURE:
-        return ScoreAt.END
+    pairs, equal = _pairs(found, "S", "E")
+    other_pairs, other_equal = _pairs(found, "E", "S")
+    odds = (equal + 1) / (pairs - equal + 1)
+    odds /= (other_equal + 1) / (other_pairs - other_equal + 1)
+    if pairs >= _FEWEST and other_pairs >= _FEWEST:
+        if odds > _SURE:
+            return ScoreAt.START
+        if odds < 1 / _SURE:
+            return ScoreAt.END
     problem = "does not show whether a link's scores are of the word at its start or at its end"
     raise InvalidFile(found.path, f"{problem}; say --score-at start, or end")
 
 
-def _odds(found: _File, word: str, other: str) -> float:
-    """The odds that links of one node and time, whose other words differ, have equal scores."""
+def _pairs(found: _File, word: str, other: str) -> tuple[int, int]:
+    """Pairs of links of one node and time whose other words differ, and those of equal scores."""
     groups: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
     for _, fields in found.links:
         if "a" in fields:
             there = found.nodes[fields[other]][1]
             groups[fields[word], there.get("t", "")][_word(there)] = fields["a"]
-    several = [list(group.values()) for group in groups.values() if len(group) > 1]
-    different = sum(len(set(group)) - 1 for group in several)
-    pairs = sum(len(group) - 1 for group in several)
-    return (pairs - different + 1) / (different + 1)
+    pairs = sum(len(group) - 1 for group in groups.values())
+    return pairs, sum(len(group) - len(set(group.values())) for group in groups.values())
