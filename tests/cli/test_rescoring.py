@@ -141,3 +141,39 @@ def test_other_formats_are_read_and_written(run: Run, bundle: Path, tmp_path: Pa
     assert ended.out == "t 1 0.500 0.250 the 1.0000\nt 1 0.750 0.750 sun 1.0000\n"
     assert run(*ask, "--beam", "2").code == 2
     assert run("rescore", "--model", bundle, "--format", "nemo", "--input", timed).code == 2
+
+
+LATTICE = """VERSION=1.0
+start=0 end=3
+N=4 L=4
+I=0 t=0.00 W=!SENT_START
+I=1 t=0.10 W=the
+I=2 t=0.50 W=sun(2)
+I=3 t=1.00 W=!SENT_END
+J=0 S=0 E=1 a=-1
+J=1 S=1 E=2 a=-2
+J=2 S=2 E=3 a=-3
+J=3 S=1 E=3 a=-90
+"""
+
+
+def test_lattices_are_read_and_searched(run: Run, bundle: Path, tmp_path: Path) -> None:
+    """A folder of lattices gives the words and times of their best paths, and their error rate."""
+    folder = tmp_path / "lattices"
+    folder.mkdir()
+    (folder / "a.slf").write_text(LATTICE)
+    said = tmp_path / "said.txt"
+    said.write_text("a the sun\n")
+    ask = ("rescore", "--model", bundle, "--format", "slf", "--input", folder)
+    assert "--score-at" in run(*ask).err
+    ended = run(*ask, "--score-at", "start", "--output-format", "ctm", "--references", said)
+    assert ended.code == 0, ended.err
+    rows = [line.rpartition(" ")[0] for line in ended.out.splitlines()]
+    assert rows == ["a 1 0.100 0.400 the", "a 1 0.500 0.500 sun"]
+    assert ended.err.strip() == "word error rate: 0.00% of the best"
+    both = run(*ask, "--score-at", "start", "--max-transcripts", "2", "--json")
+    [line] = [json.loads(line) for line in both.out.splitlines()]
+    assert [found["text"] for found in line["ranking"]] == ["the sun", "the"]
+    assert line["exact"]
+    assert run("rescore", "--model", bundle, "--input", said, "--score-at", "end").code == 2
+    assert "max-transcripts" in run("tune", "--format", "slf", "--input", folder).err

@@ -45,7 +45,7 @@ _SCORES = {"a": (ACOUSTIC, "acscale"), "l": (LM, "lmscale"), "r": (PRONUNCIATION
 _SURE = 2.0
 """Odds above which a convention is taken for found; 2.5 to 50 in what was measured."""
 
-_FEWEST = 8
+_FEWEST = 4
 """Pairs of links to be compared; fewer show nothing."""
 
 _SILENT = re.compile(r"!.*|<.*>|\[.*\]|")
