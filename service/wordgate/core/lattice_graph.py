@@ -17,7 +17,7 @@ from wordgate.core.lattice import ConfusionNetwork, Lattice
 from wordgate.core.weighting import Weighting
 from wordgate.errors import InvalidInput
 
-MAX_NODES = 200_000
+MAX_NODES = 50_000
 """Nodes of a graph, those between the characters of a label among them."""
 
 MAX_WEIGHT = 1e12

@@ -54,7 +54,7 @@ def transcribe(
         return outlook(unit, language, weighting, bool(separator))
 
     graph = LatticeGraph(source, weighting, likely)
-    search = LatticeSearch(graph, weighting, language, start, bounds, count_eos)
+    search = LatticeSearch(graph, likely, weighting, language, start, bounds, count_eos)
     found, exact = yield from search.run()
     entries = _Entries(source)
     paths = sorted(((graph.best_path(each.units), each) for each in found), key=_sent_first)

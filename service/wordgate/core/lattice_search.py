@@ -9,7 +9,7 @@ tree-trellis search for n-best hypotheses; recombination of histories as in Hori
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush, heappushpop
 from typing import NamedTuple
@@ -26,6 +26,15 @@ from wordgate.errors import InvalidInput
 
 AT_ONCE = 16
 """Beginnings that are continued together."""
+
+MAX_MADE = 200_000
+"""Beginnings that are made in one search, continued or not; then it ends."""
+
+MAX_PENDING_CHARACTERS = 4096
+"""A longer word, where characters are not separated, is refused."""
+
+_STEPS_AT_ONCE = 2000
+_NOTHING = Outlook(0.0, 0.0)
 
 _MOST = 1 << 32
 _CHARACTER = -1.2
@@ -73,8 +82,8 @@ class Found(NamedTuple):
 class _Beginning:
     """A text that paths from the start may say.
 
-    `pending` is its unfinished word, where characters are not separated; the model read what is
-    before it. `charge` is what that counts: the model's part, word bonus and boosts.
+    `pending` is its unfinished word, where characters are not separated, and `ahead` what that may
+    bring; `place` is what the model has read before it.
     """
 
     before: "_Beginning | None"
@@ -82,6 +91,7 @@ class _Beginning:
     frontier: Frontier
     place: int = ROOT
     pending: str = ""
+    ahead: Outlook = _NOTHING
     last_words: tuple[str, ...] = ()
     word_count: int = 0
     boost: float = 0.0
@@ -105,6 +115,7 @@ class LatticeSearch:
     def __init__(
         self,
         graph: LatticeGraph,
+        outlook: Callable[[str], Outlook],
         weighting: Weighting,
         language: Language,
         start: State,
@@ -113,6 +124,7 @@ class LatticeSearch:
     ) -> None:
         self.expansions = 0
         self._graph = graph
+        self._outlook = outlook
         self._weighting = weighting
         self._language = language
         self._bounds = bounds
@@ -138,11 +150,13 @@ class LatticeSearch:
 
     def _take(self) -> list[_Beginning]:
         """The most promising beginnings that are still worth it."""
-        if self._finishing or self._bounds.max_expansions <= self.expansions:
+        spent = self._bounds.max_expansions <= self.expansions or self._made >= MAX_MADE
+        if self._finishing or spent:
             return self._take_last()
         batch: list[_Beginning] = []
         most = min(AT_ONCE, self._bounds.max_expansions - self.expansions)
-        while self._open and len(batch) < most:
+        steps = 0
+        while self._open and len(batch) < most and steps < _STEPS_AT_ONCE:
             _, _, beginning = heappop(self._open)
             if beginning.bound <= self._threshold():
                 continue
@@ -150,6 +164,7 @@ class LatticeSearch:
                 self._dropped = max(self._dropped, beginning.bound)
             else:
                 batch.append(beginning)
+                steps += sum(len(self._graph.steps[node]) for node in beginning.frontier)
         self.expansions += len(batch)
         return batch
 
@@ -197,6 +212,7 @@ class LatticeSearch:
             frontier,
             before.place,
             "",
+            _NOTHING,
             before.last_words,
             before.word_count,
             before.boost,
@@ -205,7 +221,12 @@ class LatticeSearch:
             return made, unit
         if unit.isspace():
             return made, before.pending
+        if len(before.pending) >= MAX_PENDING_CHARACTERS:
+            problem = f"make a word of more than {MAX_PENDING_CHARACTERS} characters; send spaces"
+            raise InvalidInput("confusion_network.slots", problem)
         made.pending = before.pending + unit
+        more = self._outlook(unit)
+        made.ahead = Outlook(before.ahead.bound + more.bound, before.ahead.hope + more.hope)
         return made, ""
 
     def _finish(self, beginning: _Beginning, word: str, place: int) -> None:
@@ -220,11 +241,6 @@ class LatticeSearch:
             beginning.last_words = known[len(known) - keep :] if keep < len(known) else known
             beginning.word_count += 1
 
-    def _outlook(self, pending: str) -> Outlook:
-        """What an unfinished word may bring."""
-        each = [outlook(unit, self._language, self._weighting, False) for unit in pending]
-        return Outlook(sum(found.bound for found in each), sum(found.hope for found in each))
-
     def _charge(self, beginning: _Beginning) -> float:
         weighting = self._weighting
         log_prob = self.read.log_probs[beginning.place]
@@ -238,12 +254,11 @@ class LatticeSearch:
         """Put a beginning among those that may be continued."""
         graph = self._graph
         charge = self._charge(beginning)
-        ahead = self._outlook(beginning.pending)
         bounds = (score + graph.bounds[node] for node, score in beginning.frontier.items())
-        beginning.bound = graph.merge_all(bounds) + charge + ahead.bound
+        beginning.bound = graph.merge_all(bounds) + charge + beginning.ahead.bound
         hopes = [(score + graph.hopes[n], -n) for n, score in beginning.frontier.items()]
         promise, leader = max(hopes)
-        beginning.promise = promise + charge + ahead.hope
+        beginning.promise = promise + charge + beginning.ahead.hope
         beginning.leader = -leader
         if not (math.isfinite(beginning.promise) and math.isfinite(beginning.bound)):
             raise InvalidInput("weighting", "makes totals that are not finite; send smaller ones")
@@ -279,6 +294,7 @@ class LatticeSearch:
             beginning.frontier,
             place,
             "",
+            _NOTHING,
             beginning.last_words,
             beginning.word_count,
             beginning.boost,
