@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.fake_model import FakeModel
 
-from wordgate.core.asks import Advance, Ask, Asks, LevelRows, TargetLogProbs
+from wordgate.core.asks import PAUSE, Advance, Ask, Asks, LevelRows, TargetLogProbs
 from wordgate.core.levels import Levels
 from wordgate.engine.scheduler import Drop, Job, Scheduler, Urgency
 from wordgate.errors import Cancelled, DeadlineExceeded, Overloaded
@@ -331,9 +331,66 @@ def test_a_question_of_no_rows_costs_no_call() -> None:
 
     model, scheduler = Counting(), Scheduler()
     _, outcome = _submit(scheduler, model, nothing())
+    _finish(scheduler)
     assert outcome.result == [[], []]
-    assert not scheduler.step()
     assert model.sizes == []
+
+
+def test_who_pauses_lets_all_others_go_first() -> None:
+    """Long work that pauses is resumed once a round, after the answers of that round."""
+    seen: list[str] = []
+
+    def works() -> Asks[None]:
+        for _ in range(20):
+            seen.append("work")
+            yield PAUSE
+
+    def types() -> Asks[None]:
+        for piece in range(4):
+            yield Advance([(-1, piece)])
+            seen.append("key")
+
+    model, scheduler = Counting(), Scheduler()
+    _submit(scheduler, model, works(), urgency=Urgency.BULK)
+    _submit(scheduler, model, types())
+    _finish(scheduler)
+    assert seen[:9] == ["work", *(["key", "work"] * 4)]
+
+
+def test_few_of_those_that_pause_are_resumed_in_a_round() -> None:
+    """Many that work long do not add up; the rows of others are asked meanwhile."""
+    worked = 0
+
+    def works() -> Asks[None]:
+        nonlocal worked
+        for _ in range(5):
+            yield PAUSE
+            worked += 1
+
+    model, scheduler = Counting(), Scheduler(max_rows=64)
+    for _ in range(30):
+        _submit(scheduler, model, works(), urgency=Urgency.BULK)
+    _submit(scheduler, model, _wide(200))
+    scheduler.step()
+    assert (model.sizes, worked) == ([[48, 0]], 1)
+    _finish(scheduler)
+    assert worked == 150
+
+
+def test_a_job_that_pauses_is_dropped_when_nobody_waits() -> None:
+    """Cancellation reaches work that asks nothing."""
+
+    def works() -> Asks[None]:
+        while True:
+            yield PAUSE
+
+    scheduler = Scheduler()
+    gone = False
+    _, outcome = _submit(scheduler, Counting(), works(), cancelled=lambda: gone)
+    scheduler.step()
+    gone = True
+    _finish(scheduler)
+    assert isinstance(outcome.error, Cancelled)
 
 
 def test_each_model_is_asked_for_its_own() -> None:

@@ -70,6 +70,10 @@ class LevelRows:
 
 
 Ask = Advance | TargetLogProbs | LevelRows
+
+PAUSE = Advance([])
+"""Asks nothing, so that others have their turn; for an algorithm that works long by itself."""
+
 Row = NDArray[np.float32]
 
 T = TypeVar("T")

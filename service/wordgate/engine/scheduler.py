@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 from wordgate.core.asks import Advance, Ask, Asks, Model
@@ -24,6 +24,12 @@ _RETRY_AFTER_SECONDS = 0.5
 _TURN_ROWS = 1024
 """Rows of a job before others have a turn. Few jobs that are half done keep their states in the
 processor's cache; a large one still cannot hold up the others for longer than this."""
+
+_PAUSE_ROWS = 16
+"""As how many rows of a call a job counts that pauses: it will work by itself for a while."""
+
+_PAUSE_SECONDS = 0.0002
+"""Long enough for a thread that waits for its turn to wake up."""
 
 _SWEEP_SECONDS = 0.005
 """How often those are looked for that nobody waits for and whose turn has not come."""
@@ -77,7 +83,7 @@ Group = list[tuple[Job, Ask]]
 class Batch:
     """Parts of questions that are answered together, model by model.
 
-    `ask` may be called by any thread, at the same time as that of other batches; nothing of the
+    A job that pauses has a part of no rows. `ask` may be called by any thread, at the same time as that of other batches; nothing of the
     scheduler is touched.
     """
 
@@ -89,11 +95,15 @@ class Batch:
         return bool(self.groups)
 
     def ask(self) -> None:
-        """Have each model answer."""
+        """Have each model answer; where all pause, the other threads get their turn."""
         self.answers = [_answers(group) for group in self.groups]
+        if not any(len(ask) for group in self.groups for _, ask in group):
+            sleep(_PAUSE_SECONDS)
 
 
 def _answers(group: Group) -> list[Any] | Exception:
+    if not any(len(ask) for _, ask in group):
+        return [[] for _ in group]
     try:
         answers = group[0][0].model.answer([ask for _, ask in group])
         if len(answers) != len(group):
@@ -189,7 +199,8 @@ class Scheduler:
 
     def _take(self) -> list[tuple[Job, Ask]]:
         """Rows for one round: interactive ones first, a share kept for bulk work."""
-        kept = min(self._waiting[Urgency.BULK], self._max_rows // _BULK_SHARE)
+        bulk = max(self._waiting[Urgency.BULK], len(self._queues[Urgency.BULK]))
+        kept = min(bulk, self._max_rows // _BULK_SHARE)
         taken, left = self._take_from(Urgency.INTERACTIVE, self._max_rows - kept)
         more, _ = self._take_from(Urgency.BULK, left + kept)
         return taken + more
@@ -198,7 +209,7 @@ class Scheduler:
         """Parts of questions in order of arrival, off the queue; and the room that is left."""
         queue = self._queues[urgency]
         taken: list[tuple[Job, Ask]] = []
-        while queue and room:
+        while queue and room > 0:
             job = queue.popleft()
             unwanted = _unwanted(job)
             if unwanted is not None:
@@ -209,7 +220,7 @@ class Scheduler:
             part = job.ask.part(first, min(len(job.ask), first + room))
             self._waiting[urgency] -= len(part)
             taken.append((job, part))
-            room -= len(part)
+            room -= len(part) or _PAUSE_ROWS
         return taken, room
 
     def _hand_out(self, group: "Group", answers: list[Any] | Exception) -> None:
@@ -219,7 +230,8 @@ class Scheduler:
                 job.asks.close()
                 job.done(None, answers)
             return
-        for (job, _), answer in reversed(list(zip(group, answers, strict=True))):
+        answered = reversed(list(zip(group, answers, strict=True)))
+        for (job, _), answer in sorted(answered, key=_works_long):
             job.answered.extend(answer)
             job.turn_rows += len(answer)
             if job.rows:
@@ -233,8 +245,6 @@ class Scheduler:
         try:
             job.ask = job.asks.send(complete) if job.started else next(job.asks)
             job.started = True
-            while len(job.ask) == 0:
-                job.ask = job.asks.send([])
         except StopIteration as stop:
             job.done(stop.value, None)
         except Exception as error:  # noqa: BLE001  whatever it is, its owner is told
@@ -244,13 +254,22 @@ class Scheduler:
             self._waiting[job.urgency] += job.rows
 
     def _queue(self, job: Job) -> None:
-        """Back to the front while its turn lasts, so that few are half done; then to the end."""
+        """Back to the front while its turn lasts, so that few are half done; then to the end.
+
+        A pause ends the turn.
+        """
         queue = self._queues[job.urgency]
-        if 0 < job.turn_rows < _TURN_ROWS:
+        if job.rows and 0 < job.turn_rows < _TURN_ROWS:
             queue.appendleft(job)
         else:
             job.turn_rows = 0
             queue.append(job)
+
+
+def _works_long(entry: tuple[tuple[Job, Ask], Any]) -> tuple[bool, bool]:
+    """Those for whom a person waits come first, those that paused come last."""
+    (job, ask), _ = entry
+    return len(ask) == 0, job.urgency is Urgency.BULK
 
 
 def _unwanted(job: Job) -> tuple[Drop, Exception] | None:
