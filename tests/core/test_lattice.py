@@ -2,9 +2,10 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import product
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,8 +13,8 @@ from hypothesis import strategies as st
 from tests.core.vocabularies import texts, trained
 from tests.fake_model import FakeModel
 
-from wordgate.core import words
-from wordgate.core.asks import drive
+from wordgate.core import lattice_search, words
+from wordgate.core.asks import PAUSE, Ask, drive
 from wordgate.core.hypothesis import Hypothesis, TimeSpan
 from wordgate.core.language import Language
 from wordgate.core.lattice import Alternative, Arc, ConfusionNetwork, Lattice
@@ -179,6 +180,38 @@ def test_words_of_a_text_are_those_of_its_tokens(first: str, second: str) -> Non
     tokens = [*first.split(), *second.split()]
     cut = [word for token in tokens for word in words.split(normalise(token))]
     assert words.split(normalise(" ".join(tokens))) == cut
+
+
+class Asked(FakeModel):
+    """Counts who asks nothing."""
+
+    pauses = 0
+
+    def answer(self, asks: Sequence[Ask]) -> list[Any]:
+        self.pauses += asks[0] is PAUSE
+        return super().answer(asks)
+
+
+def _glyphs(count: int) -> ConfusionNetwork:
+    drawn = Random(3)
+    slot = [[Alternative(glyph, {ACOUSTIC: drawn.uniform(-6, 0)}) for glyph in "sunea"]]
+    return ConfusionNetwork(slot * count, "")
+
+
+def test_a_long_search_pauses_so_that_others_have_their_turn() -> None:
+    """A word of many glyphs asks the model nothing until it ends; it pauses on the way."""
+    bounds = SearchBounds(1, 50, 0, 2000)
+    asked = Asked(LEVELS, MODEL.probabilities)
+    glyphs = _glyphs(60)
+    drive(rescore(LANGUAGE, NoStore(asked.start), "", glyphs, Weighting(), True, bounds), asked)
+    assert asked.pauses >= 5
+
+
+def test_a_search_ends_when_its_work_is_spent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the bounds of a request, the walk over its arcs ends, with a transcript."""
+    monkeypatch.setattr(lattice_search, "MAX_WORK", 500)
+    found = _ranked(_glyphs(20), Weighting(), SearchBounds(1, 50, 0, 20_000))
+    assert (len(found.transcripts), found.exact) == (1, False)
 
 
 def test_fillers_and_variants_are_no_words() -> None:

@@ -76,6 +76,28 @@ PAUSE = Advance([])
 
 Row = NDArray[np.float32]
 
+_ROUND = 10_000
+
+
+class Pace:
+    """Tells an algorithm that works long by itself when it should pause.
+
+    `work` is counted in units of half a microsecond or so. `total` is all that was done.
+    """
+
+    def __init__(self) -> None:
+        self.total = 0
+        self._next = _ROUND
+
+    def is_due(self, work: int) -> bool:
+        """Count this much work; whether others should have their turn now."""
+        self.total += work
+        if self.total < self._next:
+            return False
+        self._next = self.total + _ROUND
+        return True
+
+
 T = TypeVar("T")
 Asks = Generator[Ask, Any, T]
 """A generator that asks a model and returns a `T`."""

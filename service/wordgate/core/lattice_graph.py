@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from heapq import heapify, heappop, heappush
+from itertools import takewhile
 from typing import Any
 
+from wordgate.core.asks import PAUSE, Asks, Pace
 from wordgate.core.lattice import ConfusionNetwork, Lattice
 from wordgate.core.weighting import Weighting
 from wordgate.errors import InvalidInput
@@ -24,6 +26,9 @@ MAX_WEIGHT = 1e12
 """Greatest weighted score of an arc, above or below zero."""
 
 NEVER = -math.inf
+
+_ARC_WORK = 10
+"""Work to join an arc."""
 
 Frontier = dict[int, float]
 """Where a text may have led, with the weighted score of the paths there."""
@@ -56,20 +61,17 @@ class LatticeGraph:
     """
 
     def __init__(
-        self,
-        source: Lattice | ConfusionNetwork,
-        weighting: Weighting,
-        outlook: Callable[[str], Outlook],
+        self, joined: "JoinedArcs", outlook: Callable[[str], Outlook], sum_paths: bool
     ) -> None:
         """Raises `InvalidInput` for a circle, and when no path leads from the start to the end."""
-        self.separator = source.separator if isinstance(source, ConfusionNetwork) else " "
-        self.merge = log_add if source.sum_paths else max
-        found, start, end = _join(source, weighting)
-        order = _topological(found, start, end)
+        self.start: Frontier = {0: 0.0}
+        self.merge = log_add if sum_paths else max
+        self.pace = Pace()
+        order = _topological(joined)
         self.end = len(order) - 1
         self.steps: list[list[Step]] = [[] for _ in order]
         self.silent: list[list[Step]] = [[] for _ in order]
-        for node, steps in enumerate(found.steps):
+        for node, steps in enumerate(joined.steps):
             for step in steps:
                 if node in order and step.end in order:
                     moved = Step(step.unit, order[step.end], step.weight, step.arc)
@@ -81,13 +83,8 @@ class LatticeGraph:
         """The scores of several paths as one."""
         return reduce(self.merge, scores)
 
-    @property
-    def start(self) -> Frontier:
-        """Where one is before anything was said."""
-        return self.settle({0: 0.0})
-
     def follow(self, frontier: Frontier) -> dict[str, Frontier]:
-        """Where each unit that can come next leads to."""
+        """Where each unit that can come next leads to; `frontier` is settled, they are not."""
         found: dict[str, Frontier] = {}
         for node, score in frontier.items():
             for step in self.steps[node]:
@@ -95,10 +92,15 @@ class LatticeGraph:
                 value = score + step.weight
                 known = reached.get(step.end)
                 reached[step.end] = value if known is None else self.merge(known, value)
-        return {unit: self.settle(reached) for unit, reached in found.items()}
+        return found
+
+    def fan(self, nodes: Iterable[int]) -> int:
+        """How many steps lead on from these nodes."""
+        return sum(len(self.steps[node]) + len(self.silent[node]) for node in nodes)
 
     def settle(self, frontier: Frontier) -> Frontier:
         """The frontier with all that lies behind silent steps, in topological order."""
+        frontier = dict(frontier)
         waiting = [node for node in frontier if self.silent[node]]
         heapify(waiting)
         while waiting:
@@ -111,27 +113,36 @@ class LatticeGraph:
                     heappush(waiting, step.end)
         return frontier
 
-    def best_path(self, units: Sequence[str]) -> list[tuple[str, int]]:
-        """The best path that says these units: its arcs, each with the unit it says or nothing.
+    def best_paths(self, texts: Sequence[Sequence[str]]) -> Asks[list[list[tuple[str, int]]]]:
+        """The best path that says each text: its arcs, each with the unit it says or nothing.
 
         Of equal paths, the one whose arcs were sent first. An arc of several units comes as often.
         """
-        layer = self._trace({0: (0.0, None)})
-        for unit in units:
-            reached: dict[int, tuple[float, _Link]] = {}
-            for node in sorted(layer):
-                for step in self.steps[node]:
-                    if step.unit == unit:
-                        _lead(reached, layer[node], step)
-            layer = self._trace(reached)
-        link = layer[self.end][1]
-        path = []
-        while link is not None:
-            link, step = link
-            path.append((step.unit, step.arc))
-        return path[::-1]
+        layers = [self._trace({0: (0.0, None)})]
+        before: Sequence[str] = ()
+        paths = {}
+        for units in sorted(map(tuple, texts)):
+            equal = takewhile(lambda pair: pair[0] == pair[1], zip(before, units, strict=False))
+            shared = len(list(equal))
+            del layers[shared + 1 :]
+            for unit in units[shared:]:
+                layers.append(self._trace(self._lead_on(layers[-1], unit)))
+                if self.pace.is_due(self.fan(layers[-1])):
+                    yield PAUSE
+            paths[units] = _path(layers[-1][self.end][1])
+            before = units
+        return [paths[tuple(units)] for units in texts]
 
-    def _trace(self, layer: "dict[int, tuple[float, _Link]]") -> "dict[int, tuple[float, _Link]]":
+    def _lead_on(self, layer: "_Layer", unit: str) -> "_Layer":
+        """Where a unit leads to from the nodes of a layer."""
+        reached: _Layer = {}
+        for node in sorted(layer):
+            for step in self.steps[node]:
+                if step.unit == unit:
+                    _lead(reached, layer[node], step)
+        return reached
+
+    def _trace(self, layer: "_Layer") -> "_Layer":
         """As `settle`, with the way there."""
         waiting = [node for node in layer if self.silent[node]]
         heapify(waiting)
@@ -161,20 +172,36 @@ class LatticeGraph:
 _Link = tuple[Any, Step] | None
 """How a node was reached: the link of the node before, and the step from there."""
 
+_Layer = dict[int, tuple[float, _Link]]
+"""Nodes that were reached, with the weighted score of the best path there."""
 
-def _lead(reached: dict[int, tuple[float, _Link]], before: tuple[float, _Link], step: Step) -> None:
+
+def _path(link: _Link) -> list[tuple[str, int]]:
+    path = []
+    while link is not None:
+        link, step = link
+        path.append((step.unit, step.arc))
+    return path[::-1]
+
+
+def _lead(reached: _Layer, before: tuple[float, _Link], step: Step) -> None:
     """Take a step, if that is better than what led to its end so far."""
     value = before[0] + step.weight
     if step.end not in reached or value > reached[step.end][0]:
         reached[step.end] = value, (before[1], step)
 
 
-class _Joined:
-    """Steps between nodes that are numbered as they are met; one more for each inner character."""
+class JoinedArcs:
+    """Steps between nodes that are numbered as they are met; one more for each inner character.
 
-    def __init__(self) -> None:
+    `units` are all that is said.
+    """
+
+    def __init__(self, start: int, end: int) -> None:
         self.steps: list[list[Step]] = []
         self.named: dict[int, int] = {}
+        self.units: dict[str, None] = {}
+        self.start, self.end = self.node(start), self.node(end)
 
     def node(self, name: int) -> int:
         if name not in self.named:
@@ -183,6 +210,7 @@ class _Joined:
 
     def add(self, start: int, end: int, units: Sequence[str], weight: float, arc: int) -> None:
         place = self.node(start)
+        self.units.update(dict.fromkeys(units))
         for unit in units[:-1]:
             following = self._new()
             self.steps[place].append(Step(unit, following, weight, arc))
@@ -203,18 +231,23 @@ class _Joined:
         return len(self.steps) - 1
 
 
-def _join(source: Lattice | ConfusionNetwork, weighting: Weighting) -> tuple[_Joined, int, int]:
-    """All steps, and the start and the end."""
-    found = _Joined()
+def join(source: Lattice | ConfusionNetwork, weighting: Weighting) -> Asks[JoinedArcs]:
+    """All arcs of a lattice or alternatives of a confusion network, as steps.
+
+    Raises `InvalidInput` for a weighted score above `MAX_WEIGHT`, or too many nodes.
+    """
+    pace = Pace()
     if isinstance(source, Lattice):
-        start, end = found.node(source.start), found.node(source.end)
+        found = JoinedArcs(source.start, source.end)
         for number, arc in enumerate(source.arcs):
             units = source.said(arc.label).split()
             weight = _weighted(weighting, arc.scores, f"lattice.arcs[{number}].scores")
             found.add(arc.start, arc.end, units, weight, number)
-        return found, start, end
+            if pace.is_due(_ARC_WORK):
+                yield PAUSE
+        return found
     number = 0
-    start = found.node(0)
+    found = JoinedArcs(0, len(source.slots))
     for place, slot in enumerate(source.slots):
         for rank, alternative in enumerate(slot):
             text = alternative.text
@@ -223,7 +256,9 @@ def _join(source: Lattice | ConfusionNetwork, weighting: Weighting) -> tuple[_Jo
             units = text.split() if source.separator else list(text)
             found.add(place, place + 1, units, weight, number)
             number += 1
-    return found, start, found.node(len(source.slots))
+            if pace.is_due(_ARC_WORK):
+                yield PAUSE
+    return found
 
 
 def _weighted(weighting: Weighting, scores: Mapping[str, float], field: str) -> float:
@@ -235,19 +270,19 @@ def _weighted(weighting: Weighting, scores: Mapping[str, float], field: str) -> 
     return weight
 
 
-def _topological(found: _Joined, start: int, end: int) -> dict[int, int]:
+def _topological(found: JoinedArcs) -> dict[int, int]:
     """The place of each node that lies on a path from the start to the end."""
     backward: list[list[int]] = [[] for _ in found.steps]
     for node, steps in enumerate(found.steps):
         for step in steps:
             backward[step.end].append(node)
-    forward = _reachable(start, lambda node: (step.end for step in found.steps[node]))
-    useful = forward & _reachable(end, lambda node: backward[node])
+    forward = _reachable(found.start, lambda node: (step.end for step in found.steps[node]))
+    useful = forward & _reachable(found.end, lambda node: backward[node])
     if not useful:
         raise InvalidInput("lattice", "has no path from start_node to end_node")
     before = {node: sum(other in useful for other in backward[node]) for node in useful}
     order: dict[int, int] = {}
-    ready = deque(node for node in (start,) if before[node] == 0)
+    ready = deque(node for node in (found.start,) if before[node] == 0)
     while ready:
         node = ready.popleft()
         order[node] = len(order)

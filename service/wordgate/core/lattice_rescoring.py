@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from wordgate.core.asks import Asks, State
+from wordgate.core.asks import PAUSE, Asks, Pace, State
 from wordgate.core.hypothesis import Hypothesis, TimeSpan
 from wordgate.core.language import Language
 from wordgate.core.lattice import (
@@ -18,10 +18,13 @@ from wordgate.core.lattice import (
     check_confusion_network,
     check_lattice,
 )
-from wordgate.core.lattice_graph import LatticeGraph, Outlook
+from wordgate.core.lattice_graph import LatticeGraph, Outlook, join
 from wordgate.core.lattice_search import Found, LatticeSearch, SearchBounds, outlook
 from wordgate.core.scoring import Cut, cut_text
 from wordgate.core.weighting import Weighting, check_weighed
+
+_OUTLOOK_WORK = 20
+"""Work to cut a token into pieces."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +56,18 @@ def transcribe(
     def likely(unit: str) -> Outlook:
         return outlook(unit, language, weighting, bool(separator))
 
-    graph = LatticeGraph(source, weighting, likely)
-    search = LatticeSearch(graph, likely, weighting, language, start, bounds, count_eos)
+    joined = yield from join(source, weighting)
+    pace = Pace()
+    for unit in joined.units:
+        likely(unit)
+        if pace.is_due(_OUTLOOK_WORK):
+            yield PAUSE
+    graph = LatticeGraph(joined, likely, source.sum_paths)
+    search = LatticeSearch(graph, likely, weighting, language, start, bounds, separator, count_eos)
     found, exact = yield from search.run()
     entries = _Entries(source)
-    paths = sorted(((graph.best_path(each.units), each) for each in found), key=_sent_first)
+    best = yield from graph.best_paths([each.units for each in found])
+    paths = sorted(zip(best, found, strict=True), key=_sent_first)
     texts = [separator.join(each.units) for _, each in paths]
     hypotheses = [
         entries.hypothesis(text, path, each, weighting)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from heapq import heappop, heappush, heappushpop
 from typing import NamedTuple
 
-from wordgate.core.asks import Asks, State
+from wordgate.core.asks import PAUSE, Asks, State
 from wordgate.core.language import Language
 from wordgate.core.lattice_graph import Frontier, LatticeGraph, Outlook
 from wordgate.core.pieces import EOS
@@ -33,6 +33,10 @@ MAX_MADE = 200_000
 MAX_PENDING_CHARACTERS = 4096
 """A longer word, where characters are not separated, is refused."""
 
+MAX_WORK = 10_000_000
+"""Arcs that are walked in one search, a beginning that is made counting as 30; then it ends."""
+
+_BEGINNING_WORK = 30
 _STEPS_AT_ONCE = 2000
 _NOTHING = Outlook(0.0, 0.0)
 
@@ -83,7 +87,8 @@ class _Beginning:
     """A text that paths from the start may say.
 
     `pending` is its unfinished word, where characters are not separated, and `ahead` what that may
-    bring; `place` is what the model has read before it.
+    bring; `place` is what the model has read before it. `path_score` is that of the paths which
+    end here.
     """
 
     before: "_Beginning | None"
@@ -98,6 +103,7 @@ class _Beginning:
     bound: float = 0.0
     promise: float = 0.0
     leader: int = 0
+    path_score: float = 0.0
 
     def units(self) -> tuple[str, ...]:
         """All that was said."""
@@ -120,6 +126,7 @@ class LatticeSearch:
         language: Language,
         start: State,
         bounds: SearchBounds,
+        separator: str,
         count_eos: bool = True,
     ) -> None:
         self.expansions = 0
@@ -128,6 +135,7 @@ class LatticeSearch:
         self._weighting = weighting
         self._language = language
         self._bounds = bounds
+        self._whole = bool(separator)
         self._end = [EOS] if count_eos else []
         self.read = ReadTexts(start)
         self._cuts: dict[str, Cut] = {}
@@ -150,7 +158,8 @@ class LatticeSearch:
 
     def _take(self) -> list[_Beginning]:
         """The most promising beginnings that are still worth it."""
-        spent = self._bounds.max_expansions <= self.expansions or self._made >= MAX_MADE
+        spent = self._bounds.max_expansions <= self.expansions
+        spent |= self._made >= MAX_MADE or self._graph.pace.total >= MAX_WORK
         if self._finishing or spent:
             return self._take_last()
         batch: list[_Beginning] = []
@@ -164,7 +173,7 @@ class LatticeSearch:
                 self._dropped = max(self._dropped, beginning.bound)
             else:
                 batch.append(beginning)
-                steps += sum(len(self._graph.steps[node]) for node in beginning.frontier)
+                steps += self._graph.fan(beginning.frontier)
         self.expansions += len(batch)
         return batch
 
@@ -191,16 +200,23 @@ class LatticeSearch:
         made: list[tuple[_Beginning, str]] = []
         ended: list[tuple[_Beginning, str]] = []
         for beginning in batch:
-            if self._graph.end in beginning.frontier:
+            settled = self._graph.settle(beginning.frontier)
+            if self._graph.end in settled:
+                beginning.path_score = settled[self._graph.end]
                 ended.append((beginning, beginning.pending))
-            for unit, frontier in self._graph.follow(beginning.frontier).items():
+            following = self._graph.follow(settled)
+            for unit, frontier in following.items():
                 made.append(self._say(beginning, unit, frontier))
+            if self._graph.pace.is_due(self._graph.fan(settled)):
+                yield PAUSE
         wanted = [(b.place, self._cut(word).pieces) for b, word in made]
         wanted += [(b.place, [*self._cut(word).pieces, *self._end]) for b, word in ended]
         places = yield from self.read.read(wanted)
         for (beginning, word), place in zip(made, places, strict=False):
             self._finish(beginning, word, place)
             self._add(beginning)
+            if self._graph.pace.is_due(_BEGINNING_WORK):
+                yield PAUSE
         for (beginning, word), place in zip(ended, places[len(made) :], strict=True):
             self._complete(beginning, word, place)
 
@@ -217,7 +233,7 @@ class LatticeSearch:
             before.word_count,
             before.boost,
         )
-        if self._graph.separator:
+        if self._whole:
             return made, unit
         if unit.isspace():
             return made, before.pending
@@ -300,9 +316,8 @@ class LatticeSearch:
             beginning.boost,
         )
         self._finish(ended, word, place)
-        path_score = beginning.frontier[self._graph.end]
-        total = path_score + self._charge(ended)
-        found = Found(ended.units(), total, path_score, self.read.log_probs[place])
+        total = beginning.path_score + self._charge(ended)
+        found = Found(ended.units(), total, beginning.path_score, self.read.log_probs[place])
         self._made += 1
         entry = (total, -self._made, found)
         if len(self._found) < self._bounds.max_transcripts:
@@ -333,13 +348,8 @@ def outlook(unit: str, language: Language, weighting: Weighting, whole: bool) ->
         return Outlook(0.0, 0.0)
     words = len(normalise(unit))
     most = max(0.0, weighting.word_bonus) + weighting.most_boost(None)
-    return Outlook(
-        words * most, weighting.lm_weight * CHARACTER + weighting.word_bonus * WORDS_A_CHARACTER
-    )
-
-
-CHARACTER = -1.2
-WORDS_A_CHARACTER = 0.2
+    hope = weighting.lm_weight * _CHARACTER + weighting.word_bonus * _WORDS_A_CHARACTER
+    return Outlook(words * most, hope)
 
 
 def _likely(piece: int) -> float:

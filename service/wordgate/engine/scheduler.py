@@ -83,8 +83,8 @@ Group = list[tuple[Job, Ask]]
 class Batch:
     """Parts of questions that are answered together, model by model.
 
-    A job that pauses has a part of no rows. `ask` may be called by any thread, at the same time as that of other batches; nothing of the
-    scheduler is touched.
+    A job that pauses has a part of no rows. `ask` may be called by any thread, at the same time as
+    that of other batches; nothing of the scheduler is touched.
     """
 
     def __init__(self, groups: list[Group]) -> None:
