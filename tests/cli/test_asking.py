@@ -234,14 +234,14 @@ def test_wrong_arguments_end_with_2(
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (None, "No such file"),
+        (None, "f: does not exist"),
         (b"{", "f:1: is not JSON"),
         (b'{"candidates": ["a"]}\n[]', "f:2: line: is no JSON object"),
         (b"{}", "f:1: candidates: "),
         (b'{"candidates": [3]}', "f:1: candidates[0]: "),
         (b'{"candidates": "abc"}', "f:1: candidates: "),
         (b'{"candidates": ["a"], "history": 3}', "f:1: history: "),
-        (b"\xff", "f: is not UTF-8"),
+        (b"\xff", "f:1: is not UTF-8"),
     ],
     ids=str,
 )

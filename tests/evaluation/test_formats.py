@@ -10,6 +10,7 @@ import pytest
 from wordgate.core.hypothesis import Hypothesis, TimeSpan
 from wordgate.errors import InvalidFile
 from wordgate.evaluation.formats import espnet, jsonl, kaldi, nemo, references, srilm
+from wordgate.evaluation.records import strictly
 
 
 def _written(path: Path, *records: Any) -> Path:
@@ -23,7 +24,7 @@ def test_every_number_of_a_candidate_is_a_score(tmp_path: Path) -> None:
     candidate = {"text": "a b", "am": -1, "lm": -2.5, "source": "x", "ok": True, "lattice": None}
     record = {"utt": "u", "reference": "a", "history": "h", "candidates": [candidate, "c"]}
     path = _written(tmp_path / "heard.jsonl", "", record)
-    [found] = jsonl.read(path)
+    [found] = strictly(jsonl.read(path))
     assert (found.utt, found.reference, found.history, found.line) == ("u", "a", "h", 2)
     assert found.hypotheses == [
         Hypothesis("a b", {"am": -1.0, "lm": -2.5}, []),
@@ -36,7 +37,7 @@ def test_what_is_missing_has_a_meaning(tmp_path: Path) -> None:
     heard = {"candidates": [{"text": "a", "times": [[0, 0.5]]}]}
     path = tmp_path / "heard.jsonl.gz"
     path.write_bytes(gzip.compress(json.dumps(heard).encode()))
-    [found] = jsonl.read(path)
+    [found] = strictly(jsonl.read(path))
     assert (found.utt, found.reference, found.history) == ("1", None, "")
     assert found.hypotheses[0].times == [TimeSpan(0.0, 0.5)]
 
@@ -63,7 +64,7 @@ def test_bad_lines_are_named(tmp_path: Path, line: str, named: str) -> None:
     """The file, the line and the field are in the message."""
     path = _written(tmp_path / "heard.jsonl", {"candidates": ["a"]}, line)
     with pytest.raises(InvalidFile) as refused:
-        list(jsonl.read(path))
+        list(strictly(jsonl.read(path)))
     assert refused.value.line == 2
     assert named in str(refused.value)
 

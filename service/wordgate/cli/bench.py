@@ -100,11 +100,12 @@ def score(
     from wordgate.client import Client
     from wordgate.engine.shipped import chosen_bundle
     from wordgate.evaluation.formats import jsonl
+    from wordgate.evaluation.records import strictly
     from wordgate.evaluation.sample import n_best_sample
 
     with _train_extra():
         from wordgate.training import score_bench
-    read = n_best_sample() if input_file is None else jsonl.read(input_file)
+    read = n_best_sample() if input_file is None else strictly(jsonl.read(input_file))
     texts = [[hypothesis.text for hypothesis in found.hypotheses] for found in read]
     if not texts:
         raise InvalidFile(input_file or Path("the sample"), "has no utterance")

@@ -10,10 +10,11 @@ from typing import Any, TypeVar, cast
 import click
 
 from wordgate.core.lattice_search import SearchBounds
+from wordgate.errors import InvalidFile
 from wordgate.evaluation.error_rate import Counting, Normalise, Unit
 from wordgate.evaluation.formats import espnet, jsonl, kaldi, nemo, references, slf, srilm
 from wordgate.evaluation.hesitations import Utterance
-from wordgate.evaluation.lines import numbered
+from wordgate.evaluation.lines import Watch, unwatched
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -37,14 +38,18 @@ class Source:
         """Whether lines are piped in by somebody who may wait for each answer."""
         return self.path == _STANDARD_INPUT
 
-    def read(self) -> Iterator[Utterance]:
-        """The utterances. Raises `InvalidFile` with the line."""
-        found = self._read()
+    def read(self, watch: Watch = unwatched) -> Iterator[Utterance | InvalidFile]:
+        """The utterances; an `InvalidFile` in place of a line of JSON that is none.
+
+        `watch` is told how far a file of JSON lines was read. Raises `InvalidFile` for any other
+        that cannot be used.
+        """
+        found = self._read(watch)
         if self.references is None:
             return found
         return _with_references(found, references.read(self.references))
 
-    def _read(self) -> Iterator[Utterance]:
+    def _read(self, watch: Watch) -> Iterator[Utterance | InvalidFile]:
         if self.format == "nemo":
             if self.manifest is None or self.beam is None:
                 raise click.UsageError("--format nemo needs --manifest and --beam")
@@ -59,8 +64,8 @@ class Source:
             return _FOLDERS[self.format](self.path)
         if self.is_standard_input:
             named = Path("standard input")
-            return jsonl.parse(named, numbered(named, sys.stdin.buffer))
-        return jsonl.read(self.path)
+            return jsonl.parse(named, enumerate(sys.stdin.buffer, 1))
+        return jsonl.read(self.path, watch)
 
 
 def source_options(command: F) -> F:
@@ -178,7 +183,10 @@ def _gathering(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _with_references(
-    utterances: Iterator[Utterance], said: Mapping[str, str]
-) -> Iterator[Utterance]:
+    utterances: Iterator[Utterance | InvalidFile], said: Mapping[str, str]
+) -> Iterator[Utterance | InvalidFile]:
     for utterance in utterances:
+        if isinstance(utterance, InvalidFile):
+            yield utterance
+            continue
         yield replace(utterance, reference=said.get(utterance.utt, utterance.reference))

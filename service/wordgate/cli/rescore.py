@@ -1,7 +1,8 @@
 """`wordgate rescore`: a recogniser's hypotheses, ranked with the model's opinion."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 
 import click
@@ -14,11 +15,13 @@ from wordgate.cli.hypotheses import (
     search_options,
     source_options,
 )
+from wordgate.cli.results import output_options, results
 from wordgate.cli.weighing import weighing_options, weighting_of
 from wordgate.core.lattice_search import SearchBounds
 from wordgate.core.rescoring import SureWord, Transcript
 from wordgate.core.weighting import ACOUSTIC
 from wordgate.engine.answers import RescoringAnswer
+from wordgate.errors import InvalidFile
 from wordgate.evaluation.error_rate import Counting
 from wordgate.evaluation.formats import written
 from wordgate.evaluation.hesitations import Utterance, ranked
@@ -37,6 +40,7 @@ _WRITTEN = {"kaldi": written.kaldi, "trn": written.trn, "ctm": written.ctm}
     type=click.Choice(["jsonl", *_WRITTEN]),
     help="What is printed; jsonl is --json.  [the utterance, a tab, its best transcript]",
 )
+@output_options
 @counting_options
 @model_options
 @json_option
@@ -54,6 +58,8 @@ def rescore(
     max_expansions: int,
     no_eos: bool,
     output_format: str | None,
+    output: Path | None,
+    keep_going: bool,
     normalise: str,
     unit: str,
     model: Path | None,
@@ -73,18 +79,25 @@ def rescore(
     wordgate rescore --input nbest.jsonl --tuned tuned.json --json
     """
     weighting = weighting_of(lm_weight, word_bonus, weights, boosts, posterior_scale, tuned)
-    lines = _WRITTEN.get(output_format or "", _json if as_json or output_format else _tabbed)
+    bounds = SearchBounds(max_transcripts, search_beam, recombination_words, max_expansions)
+    in_json = output_format == "jsonl" or (as_json and output_format is None)
+    lines = _json if in_json else _WRITTEN.get(output_format or "", _tabbed)
     rates = _Rates(counting_of(normalise, unit))
     under_way = 1 if source.is_standard_input else UNDER_WAY
-    with asked_model(model, server) as asked:
-        bounds = SearchBounds(max_transcripts, search_beam, recombination_words, max_expansions)
-        found = ranked(asked, source.read(), weighting, not no_eos, under_way, bounds)
-        for utterance, answer in found:
-            rates.add(utterance, answer)
-            for line in lines(utterance, answer):
-                click.echo(line)
-    if rates.length:
-        click.echo(rates.report(), err=True)
+    with (
+        results(output, source.path, keep_going, tuned=tuned and weighting) as out,
+        asked_model(model, server) as asked,
+    ):
+        records = islice(source.read(out.read), out.done, None)
+        for found in ranked(asked, records, weighting, not no_eos, under_way, bounds):
+            if isinstance(found, InvalidFile):
+                out.refuse(found, in_json)
+            else:
+                utterance, answer = found
+                out.write(lines(utterance, answer), answer.model, rates.of(utterance, answer))
+    if out.sums.get("units"):
+        click.echo(rates.report(out.sums), err=True)
+    out.end(source.path)
 
 
 def document(utterance: Utterance, answer: RescoringAnswer) -> dict[str, object]:
@@ -141,29 +154,29 @@ def _word(word: SureWord) -> dict[str, object]:
 
 
 class _Rates:
-    """Errors of the first and the best candidates, summed up."""
+    """Errors of the first and the best candidates, as sums over utterances."""
 
     def __init__(self, counting: Counting) -> None:
         self._counting = counting
-        self._errors = [0, 0]
-        self._lattices = False
-        self.length = 0
 
-    def add(self, utterance: Utterance, answer: RescoringAnswer) -> None:
-        """Count an utterance, if it has a reference."""
+    def of(self, utterance: Utterance, answer: RescoringAnswer) -> dict[str, int]:
+        """An utterance's part of the sums; nothing without a reference."""
         if utterance.reference is None:
-            return
+            return {}
         best = answer.ranking.transcripts[0].text
         first = utterance.hypotheses[0].text if utterance.hypotheses else best
-        found = self._counting.errors([utterance.reference] * 2, [first, best])
-        self._errors = [total + more for total, more in zip(self._errors, found, strict=True)]
-        self._lattices = self._lattices or utterance.lattice is not None
-        self.length += self._counting.length(utterance.reference)
+        errors = self._counting.errors([utterance.reference] * 2, [first, best])
+        return {
+            "errors_of_first": errors[0],
+            "errors_of_best": errors[1],
+            "units": self._counting.length(utterance.reference),
+            "lattices": int(utterance.lattice is not None),
+        }
 
-    def report(self) -> str:
+    def report(self, sums: Mapping[str, int]) -> str:
         """Both rates, in words."""
-        first, best = (errors / self.length for errors in self._errors)
+        first, best = (sums[f"errors_of_{each}"] / sums["units"] for each in ("first", "best"))
         name = f"{self._counting.unit} error rate"
-        if self._lattices:
+        if sums["lattices"]:
             return f"{name}: {best:.2%} of the best"
         return f"{name}: {first:.2%} of the first candidates, {best:.2%} of the best"

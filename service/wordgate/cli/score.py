@@ -1,11 +1,11 @@
 """`wordgate score`: how likely candidates are after a history."""
 
 import json
+import sys
 from collections.abc import Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.console import Console
@@ -13,18 +13,15 @@ from rich.markup import escape
 from rich.table import Table
 
 from wordgate.cli.asking import asked_model, json_option, model_document, model_options
+from wordgate.cli.results import Results, output_options, results
 from wordgate.engine.answers import Asked, ScoreAnswer
-from wordgate.errors import InvalidFile, InvalidInput
-from wordgate.evaluation.in_flight import UNDER_WAY, in_order
-from wordgate.evaluation.lines import parse_json
+from wordgate.errors import InvalidFile
+from wordgate.evaluation.formats import candidates as candidates_of
+from wordgate.evaluation.formats.candidates import Hesitation
+from wordgate.evaluation.in_flight import UNDER_WAY
+from wordgate.evaluation.records import answered
 
 _STANDARD_INPUT = Path("-")
-
-
-@dataclass(frozen=True)
-class _Request:
-    history: str
-    candidates: list[str]
 
 
 @click.command()
@@ -34,8 +31,10 @@ class _Request:
     "--input",
     "input_file",
     type=click.Path(dir_okay=False, path_type=Path, allow_dash=True),
-    help='JSON lines: {"history": …, "candidates": […]}; one result a line. -: standard input.',
+    help='JSON lines: {"history": …, "candidates": […]}, or a .txt file of candidates, plain, .gz '
+    "or .xz; one result a line. -: standard input.",
 )
+@output_options
 @click.option("--no-eos", is_flag=True, help="Do not count that the text ends.")
 @model_options
 @json_option
@@ -44,6 +43,8 @@ def score(
     history: str,
     input_file: Path | None,
     no_eos: bool,
+    output: Path | None,
+    keep_going: bool,
     model: Path | None,
     server: str | None,
     as_json: bool,
@@ -54,22 +55,26 @@ def score(
 
     \b
     wordgate score --history "" -- "recognise speech" "wreck a nice beach"
-    wordgate score --input hesitations.jsonl --json
+    wordgate score --input hesitations.jsonl
+    wordgate score --input sentences.txt.gz --output scored.jsonl.gz
     """
     if input_file is not None and (candidates or history):
         raise click.UsageError("--input brings its own histories and candidates")
     if input_file is None and not candidates:
         raise click.UsageError("name candidates, or a file of them with --input")
+    if input_file is None and (output or keep_going):
+        raise click.UsageError("--output and --keep-going are for --input")
+    if input_file is not None:
+        with results(output, input_file, keep_going) as out, asked_model(model, server) as asked:
+            _score_file(asked, input_file, not no_eos, out)
+        out.end(input_file)
+        return
     with asked_model(model, server) as asked:
-        if input_file is None:
-            requests = iter([_Request(history, list(candidates))])
-        else:
-            requests = _read(input_file)
-        for answer in in_order(_ask(asked, requests, not no_eos), _under_way(input_file)):
-            if as_json or input_file is not None:
-                click.echo(json.dumps(document(answer), ensure_ascii=False))
-            else:
-                Console().print(_table(answer))
+        answer = asked.ask_score(history, candidates, not no_eos).result()
+    if as_json:
+        click.echo(_line(answer))
+    else:
+        Console().print(_table(answer))
 
 
 def document(answer: ScoreAnswer) -> dict[str, object]:
@@ -90,51 +95,26 @@ def document(answer: ScoreAnswer) -> dict[str, object]:
     }
 
 
-def _ask(asked: Asked, requests: Iterator[_Request], eos: bool) -> Iterator["Future[ScoreAnswer]"]:
-    return (asked.ask_score(request.history, request.candidates, eos) for request in requests)
+def _score_file(asked: Asked, source: Path, eos: bool, out: Results) -> None:
+    def ask(found: Hesitation) -> "Future[ScoreAnswer]":
+        return asked.ask_score(found.history, found.candidates, eos)
+
+    piped = source == _STANDARD_INPUT
+    records = islice(_piped() if piped else candidates_of.read(source, out.read), out.done, None)
+    # Who pipes lines in may wait for each answer: one is under way then.
+    for found in answered(records, ask, 1 if piped else UNDER_WAY):
+        if isinstance(found, InvalidFile):
+            out.refuse(found, as_json=True)
+        else:
+            out.write([_line(found[1])], found[1].model, {})
 
 
-def _under_way(path: Path | None) -> int:
-    """How many lines are asked at once. Who pipes them in may wait for each answer: one there."""
-    return 1 if path == _STANDARD_INPUT else UNDER_WAY
+def _piped() -> Iterator[Hesitation | InvalidFile]:
+    return candidates_of.parse(Path("standard input"), enumerate(sys.stdin.buffer, 1))
 
 
-def _read(source: Path) -> Iterator[_Request]:
-    path = Path("standard input") if source == _STANDARD_INPUT else source
-    try:
-        with click.open_file(str(source), encoding="utf-8") as lines:
-            for number, line in enumerate(lines, 1):
-                if line.strip():
-                    yield _request(path, number, line)
-    except UnicodeDecodeError as error:
-        raise InvalidFile(path, f"is not UTF-8: {error.reason}") from None
-    except OSError as error:
-        raise InvalidFile(path, f"cannot be read: {error.strerror}") from None
-
-
-def _request(path: Path, number: int, line: str) -> _Request:
-    try:
-        return _checked(parse_json(path, number, line))
-    except InvalidInput as error:
-        raise InvalidFile(path, str(error), number) from None
-
-
-def _checked(record: Any) -> _Request:
-    if not isinstance(record, dict):
-        raise InvalidInput("line", "is no JSON object")
-    history, candidates = record.get("history", ""), record.get("candidates")
-    if not isinstance(history, str):
-        raise InvalidInput("history", "is no string")
-    if not isinstance(candidates, list) or not candidates:
-        raise InvalidInput("candidates", "is no list with at least one text")
-    return _Request(history, [_candidate(c, index) for index, c in enumerate(candidates)])
-
-
-def _candidate(candidate: Any, index: int) -> str:
-    text = candidate.get("text") if isinstance(candidate, dict) else candidate
-    if not isinstance(text, str):
-        raise InvalidInput(f"candidates[{index}]", 'is no string, and no object with a "text"')
-    return text
+def _line(answer: ScoreAnswer) -> str:
+    return json.dumps(document(answer), ensure_ascii=False)
 
 
 def _table(answer: ScoreAnswer) -> Table:

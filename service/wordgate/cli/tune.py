@@ -11,6 +11,7 @@ from wordgate.cli.asking import asked_model, json_option, model_options
 from wordgate.cli.hypotheses import Source, counting_of, counting_options, source_options
 from wordgate.evaluation import development
 from wordgate.evaluation.development import Tuned
+from wordgate.evaluation.records import strictly
 
 
 @click.command()
@@ -44,7 +45,7 @@ def tune(
         raise click.UsageError(problem + "`wordgate rescore --max-transcripts 100 --json`")
     with asked_model(model, server) as asked:
         counting = counting_of(normalise, unit)
-        known = development.collect(asked, source.read(), counting, ignored)
+        known = development.collect(asked, strictly(source.read()), counting, ignored)
     found = development.tune(known)
     if as_json:
         click.echo(json.dumps(document(found)))

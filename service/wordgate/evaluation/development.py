@@ -15,6 +15,7 @@ from wordgate.errors import InvalidFile, InvalidInput
 from wordgate.evaluation import tuning
 from wordgate.evaluation.error_rate import Counting
 from wordgate.evaluation.hesitations import Utterance, ranked
+from wordgate.evaluation.records import strictly
 from wordgate.evaluation.tuning import Array, Lists
 
 LM = "\0lm"
@@ -108,7 +109,7 @@ def collect(
     said: list[str] = []
     heard: list[str] = []
     lengths: list[int] = []
-    for utterance, answer in ranked(asked, _checked(utterances), Weighting()):
+    for utterance, answer in strictly(ranked(asked, _checked(utterances), Weighting())):
         present.update(utterance.hypotheses[0].scores)
         scores = [name for name in utterance.hypotheses[0].scores if name not in ignored]
         if not names:

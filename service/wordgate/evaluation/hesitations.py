@@ -3,7 +3,6 @@
 Knows utterances, futures and who is to blame for bad input; does not know file formats.
 """
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -15,8 +14,9 @@ from wordgate.core.lattice_search import SearchBounds
 from wordgate.core.rescoring import PLAIN_BOUNDS
 from wordgate.core.weighting import Weighting
 from wordgate.engine.answers import Asked, RescoringAnswer
-from wordgate.errors import InvalidFile, InvalidInput
-from wordgate.evaluation.in_flight import UNDER_WAY, in_order
+from wordgate.errors import InvalidFile
+from wordgate.evaluation.in_flight import UNDER_WAY
+from wordgate.evaluation.records import answered
 
 
 @dataclass(frozen=True)
@@ -38,28 +38,16 @@ class Utterance:
 
 def ranked(
     asked: Asked,
-    utterances: Iterable[Utterance],
+    utterances: Iterable[Utterance | InvalidFile],
     weighting: Weighting,
     count_eos: bool = True,
     under_way: int = UNDER_WAY,
     bounds: SearchBounds = PLAIN_BOUNDS,
-) -> Iterator[tuple[Utterance, RescoringAnswer]]:
-    """Each utterance with its ranking, in order.
+) -> Iterator[tuple[Utterance, RescoringAnswer] | InvalidFile]:
+    """Each utterance with its ranking, in order; an `InvalidFile` for one that has none."""
 
-    Raises `InvalidFile` with the line of an utterance that cannot be ranked, after those before.
-    """
-    waiting: deque[Utterance] = deque()
+    def ask(utterance: Utterance) -> "Future[RescoringAnswer]":
+        heard = utterance.lattice or utterance.hypotheses
+        return asked.ask_rescore(utterance.history, heard, weighting, count_eos, bounds)
 
-    def ask() -> "Iterator[Future[RescoringAnswer]]":
-        for utterance in utterances:
-            waiting.append(utterance)
-            heard = utterance.lattice or utterance.hypotheses
-            yield asked.ask_rescore(utterance.history, heard, weighting, count_eos, bounds)
-
-    try:
-        for answer in in_order(ask(), under_way):
-            yield waiting.popleft(), answer
-    except InvalidInput as error:
-        if error.field.startswith("weighting."):
-            raise
-        raise InvalidFile(waiting[0].path, str(error), waiting[0].line) from None
+    return answered(utterances, ask, under_way)

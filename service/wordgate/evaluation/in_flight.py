@@ -4,8 +4,9 @@ Knows futures and errors only.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future
+from contextlib import closing
 from typing import TypeVar
 
 from wordgate.errors import WordgateError
@@ -22,6 +23,15 @@ def in_order(questions: Iterable["Future[T]"], under_way: int = UNDER_WAY) -> It
     What went wrong with a question, or in asking it, is raised when its turn comes; those behind
     it are cancelled.
     """
+    with closing(in_turn(questions, under_way)) as asked:
+        for question in asked:
+            yield question.result()
+
+
+def in_turn(
+    questions: Iterable["Future[T]"], under_way: int = UNDER_WAY
+) -> Generator["Future[T]", None, None]:
+    """The questions as `in_order`, each when it is time to wait for its answer."""
     waiting: deque[Future[T]] = deque()
     problem = None
     asking = iter(questions)
@@ -35,9 +45,9 @@ def in_order(questions: Iterable["Future[T]"], under_way: int = UNDER_WAY) -> It
                 problem = error
                 break
             if len(waiting) >= under_way:
-                yield waiting.popleft().result()
+                yield waiting.popleft()
         while waiting:
-            yield waiting.popleft().result()
+            yield waiting.popleft()
         if problem is not None:
             raise problem
     finally:

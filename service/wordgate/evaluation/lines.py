@@ -8,13 +8,23 @@ import gzip
 import json
 import lzma
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
-from wordgate.errors import InvalidFile
+from wordgate.errors import InvalidFile, InvalidInput
 
 COMPRESSIONS = (".gz", ".xz")
+
+
+T = TypeVar("T")
+
+Watch = Callable[[int], None]
+"""Is told how many bytes of a file, as it lies on the disk, were read."""
+
+
+def unwatched(position: int) -> None:
+    """Nobody wants to know."""
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -23,11 +33,23 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     Raises `InvalidFile` when there is no such file, with the line for text that is not UTF-8 and
     for a damaged archive.
     """
+    for number, raw in raw_lines(path):
+        yield number, decode(path, number, raw)
+
+
+def raw_lines(path: Path, watch: Watch = unwatched) -> Iterator[tuple[int, bytes]]:
+    """Lines as bytes with their numbers, for `decode`: one that is not UTF-8 costs itself alone.
+
+    Raises `InvalidFile` as `read_lines`.
+    """
     number = 0
     try:
-        with _open(path) as file:
-            for number, line in numbered(path, file):
-                yield number, line
+        with path.open("rb") as packed, _unpacked(path, packed) as file:
+            placed = packed.seekable()  # a pipe has no position
+            for number, raw in enumerate(file, 1):
+                if placed:
+                    watch(packed.tell())
+                yield number, raw
     except FileNotFoundError:
         raise InvalidFile(path, "does not exist") from None
     except (EOFError, lzma.LZMAError, zlib.error) as error:
@@ -39,11 +61,17 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
         ) from error
 
 
-def numbered(path: Path, file: Iterable[bytes]) -> Iterator[tuple[int, str]]:
-    """The lines of an open file that is called `path`, as `read_lines` gives them."""
-    for number, raw in enumerate(file, 1):
-        line = _decode(path, number, raw).rstrip("\r\n")
-        yield number, line.removeprefix("\ufeff") if number == 1 else line
+def decode(path: Path, number: int, raw: bytes) -> str:
+    """A line's text, without its end and a byte order mark at the start of the first.
+
+    Raises `InvalidFile` with the line when it is not UTF-8.
+    """
+    try:
+        line = raw.decode("utf-8").rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        problem = f"is not UTF-8: byte 0x{raw[error.start]:02x} at byte {error.start + 1}"
+        raise InvalidFile(path, f"{problem} of the line", number) from None
+    return line.removeprefix("\ufeff") if number == 1 else line
 
 
 def file_format(path: Path) -> str:
@@ -67,17 +95,28 @@ def parse_json(path: Path, number: int, line: str) -> Any:
         raise InvalidFile(path, "is not JSON that can be read here", number) from None
 
 
-def _open(path: Path) -> IO[bytes]:
+def json_records(
+    path: Path, lines: Iterable[tuple[int, bytes]], make: Callable[[int, Any], T]
+) -> Iterator[T | InvalidFile]:
+    """What `make` makes of each line's number and JSON; empty lines are passed over.
+
+    An `InvalidFile` with the line stands in place of one that is not UTF-8 or not JSON, or for
+    which `make` raises `InvalidInput`.
+    """
+    for number, raw in lines:
+        try:
+            line = decode(path, number, raw)
+            if line.strip():
+                yield make(number, parse_json(path, number, line))
+        except InvalidInput as error:
+            yield InvalidFile(path, str(error), number)
+        except InvalidFile as error:
+            yield error
+
+
+def _unpacked(path: Path, packed: IO[bytes]) -> IO[bytes]:
     if path.suffix == ".gz":
-        return gzip.open(path, "rb")  # type: ignore[return-value]
+        return gzip.open(packed, "rb")  # type: ignore[return-value]
     if path.suffix == ".xz":
-        return lzma.open(path, "rb")
-    return path.open("rb")
-
-
-def _decode(path: Path, number: int, raw: bytes) -> str:
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        problem = f"is not UTF-8: byte 0x{raw[error.start]:02x} at byte {error.start + 1}"
-        raise InvalidFile(path, f"{problem} of the line", number) from None
+        return lzma.open(packed, "rb")
+    return packed

@@ -9,6 +9,7 @@ from importlib.resources import as_file, files
 
 from wordgate.evaluation.formats import jsonl
 from wordgate.evaluation.hesitations import Utterance
+from wordgate.evaluation.records import strictly
 
 NAME = "n_best_sample.jsonl.gz"
 
@@ -16,4 +17,4 @@ NAME = "n_best_sample.jsonl.gz"
 def n_best_sample() -> Iterator[Utterance]:
     """The utterances of the sample, with references."""
     with as_file(files("wordgate.evaluation") / NAME) as path:
-        yield from jsonl.read(path)
+        yield from strictly(jsonl.read(path))

@@ -8,6 +8,7 @@ each token between white space. `utt`, `reference`, `history` and `times` may be
 """
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,22 +16,20 @@ from wordgate.core.hypothesis import Hypothesis, TimeSpan
 from wordgate.core.text import refuse_surrogates
 from wordgate.errors import InvalidFile, InvalidInput
 from wordgate.evaluation.hesitations import Utterance
-from wordgate.evaluation.lines import parse_json, read_lines
+from wordgate.evaluation.lines import Watch, json_records, raw_lines, unwatched
 
 
-def read(path: Path) -> Iterator[Utterance]:
-    """The utterances of a file. Raises `InvalidFile` with the line."""
-    return parse(path, read_lines(path))
+def read(path: Path, watch: Watch = unwatched) -> Iterator[Utterance | InvalidFile]:
+    """The utterances of a file; an `InvalidFile` in place of a line that is none.
+
+    Raises `InvalidFile` when the file cannot be read on.
+    """
+    return parse(path, raw_lines(path, watch))
 
 
-def parse(path: Path, lines: Iterable[tuple[int, str]]) -> Iterator[Utterance]:
+def parse(path: Path, lines: Iterable[tuple[int, bytes]]) -> Iterator[Utterance | InvalidFile]:
     """The utterances of numbered lines that come from `path`; empty lines are passed over."""
-    for number, line in lines:
-        if line.strip():
-            try:
-                yield _utterance(path, number, parse_json(path, number, line))
-            except InvalidInput as error:
-                raise InvalidFile(path, str(error), number) from None
+    return json_records(path, lines, partial(_utterance, path))
 
 
 def _utterance(path: Path, number: int, record: Any) -> Utterance:

@@ -1,0 +1,167 @@
+"""Where a command writes its results: standard output, or a file that a killed run goes on with."""
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import click
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from wordgate.engine.answers import ModelName
+from wordgate.errors import InvalidFile
+from wordgate.evaluation.resumable import ResumableFile
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_REFUSED = "refused"
+
+
+def output_options(command: F) -> F:
+    """`--output FILE` and `--keep-going`."""
+    output = click.option(
+        "--output",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="Write here (.gz, .xz: packed). After a kill the same command goes on.",
+    )
+    keep_going = click.option(
+        "--keep-going",
+        is_flag=True,
+        help="Say what is wrong with a line in the place of its result, and go on.",
+    )
+    return output(keep_going(command))
+
+
+class Results:
+    """Takes results in the order of the records that they answer.
+
+    `done` records have been answered by an earlier run; `sums` are over them and those since.
+    """
+
+    def __init__(self, file: ResumableFile | None, bar: "Bar | None", keep_going: bool) -> None:
+        self.done = file.progress.records if file else 0
+        self.sums: Mapping[str, int] = file.progress.sums if file else {}
+        self._file = file
+        self._bar = bar
+        self._keep_going = keep_going
+        self._records = self.done
+
+    def write(self, lines: Iterable[str], model: ModelName, sums: Mapping[str, int]) -> None:
+        """The lines that answer the next record, who gave the answer, its part of the sums.
+
+        Raises `InvalidFile` when another model answered the records before it.
+        """
+        if self._file is not None:
+            self._file.bind("answers of", f"{model} {model.precision}")
+        self._write(lines, sums)
+
+    def refuse(self, error: InvalidFile, as_json: bool) -> None:
+        """What is wrong with the next record takes its place; raised unless the run keeps going."""
+        if not self._keep_going:
+            raise error
+        document = {"line": error.line, "error": error.problem}
+        if not as_json:
+            click.echo(f"wordgate: {error}", err=True)
+        self._write([json.dumps(document, ensure_ascii=False)] if as_json else [], {_REFUSED: 1})
+
+    def read(self, position: int) -> None:
+        """So many bytes of the input were read."""
+        if self._bar is not None:
+            self._bar.position = position
+
+    def end(self, source: Path) -> None:
+        """Raise `InvalidFile` when records were refused on the way."""
+        refused = self.sums.get(_REFUSED, 0)
+        if refused:
+            raise InvalidFile(source, f"has {refused:,} lines that were passed over, as asked")
+
+    def _write(self, lines: Iterable[str], sums: Mapping[str, int]) -> None:
+        self._records += 1
+        if self._bar is not None:
+            self._bar.show(self._records)
+        if self._file is not None:
+            self._file.write(lines, sums)
+            return
+        for line in lines:
+            click.echo(line)
+        self.sums = {n: self.sums.get(n, 0) + sums.get(n, 0) for n in self.sums.keys() | sums}
+
+
+@contextmanager
+def results(
+    output: Path | None, source: Path, keep_going: bool, **fixed: object
+) -> Iterator[Results]:
+    """Where results of what is read from `source` go.
+
+    When a killed run goes on, the options of the command have to be the same, and what is `fixed`
+    beside them. Raises `InvalidFile` as `ResumableFile`. Shows a bar to people whom no results
+    reach.
+    """
+    with ExitStack() as stack:
+        file = None
+        if output is not None:
+            run = {**click.get_current_context().params, **fixed}
+            own = {"output", "keep_going"}
+            file = ResumableFile(output, {n: str(run[n]) for n in sorted(run.keys() - own)})
+            stack.enter_context(file)
+            stack.enter_context(_kept(file, output))
+        shown = sys.stderr.isatty() and not (output is None and sys.stdout.isatty())
+        yield Results(file, stack.enter_context(Bar(source)) if shown else None, keep_going)
+
+
+@contextmanager
+def _kept(file: ResumableFile, output: Path) -> Iterator[None]:
+    """Say where a run goes on, and what is kept of one that ends early."""
+    if file.progress.records:
+        click.echo(f"{output}: goes on after record {file.progress.records:,}", err=True)
+    try:
+        yield
+    except BaseException:
+        kept = f"{file.progress.records:,} records are kept"
+        click.echo(f"{output}: {kept}; the same command goes on with the next", err=True)
+        raise
+
+
+class Bar:
+    """How far a run is: by bytes of its input where that is a file, and by records."""
+
+    def __init__(self, source: Path) -> None:
+        self.position = 0
+        self._first: int | None = None
+        self._bar = Progress(
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[records]:,} records, {task.fields[speed]:,.0f} a second"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+        )
+        total = source.stat().st_size if source.is_file() else None
+        self._task = self._bar.add_task("", total=total, records=0, speed=0.0)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+    def show(self, records: int) -> None:
+        """Say that so many records are answered."""
+        self._first = records if self._first is None else self._first
+        speed = (records - self._first) / (self._bar.tasks[0].elapsed or 1.0)
+        self._bar.update(self._task, completed=self.position, records=records, speed=speed)

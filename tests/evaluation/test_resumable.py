@@ -1,0 +1,118 @@
+"""Files of results that go on where a run was killed."""
+
+import contextlib
+import gzip
+import json
+import lzma
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from wordgate.errors import InvalidFile
+from wordgate.evaluation import resumable
+from wordgate.evaluation.resumable import ResumableFile
+
+RUN = {"lm_weight": "8.0"}
+
+
+class Killed(BaseException):
+    """Ends a run as nothing catches it."""
+
+
+def _unpacked(path: Path) -> str:
+    unpack: dict[str, Callable[[bytes], bytes]] = {".gz": gzip.decompress, ".xz": lzma.decompress}
+    return unpack.get(path.suffix, bytes)(path.read_bytes()).decode()
+
+
+def _kill(path: Path, count: int, run: Mapping[str, str] = RUN) -> None:
+    """A run that writes so many records and is then gone without a word."""
+    file = ResumableFile(path, run)
+    for number in range(file.progress.records, count):
+        file.write([f"record {number}"], {"records": 1})
+    file._file.close()
+
+
+def _break(path: Path, lines: list[str]) -> None:
+    """A run that ends with an error after a record."""
+    with contextlib.suppress(Killed), ResumableFile(path, RUN) as file:
+        file.bind("answers of", "en@1")
+        file.write(lines, {})
+        raise Killed
+
+
+def _finish(path: Path, count: int) -> ResumableFile:
+    with ResumableFile(path, RUN) as file:
+        for number in range(file.progress.records, count):
+            file.write([f"record {number}"], {"records": 1})
+    return file
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz", "a.jsonl.xz"])
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 30), max_size=4), st.integers(0, 40), st.booleans())
+def test_nothing_is_twice_and_nothing_lost(
+    tmp_path_factory: pytest.TempPathFactory, name: str, kills: list[int], count: int, torn: bool
+) -> None:
+    """However often a run is killed, and whatever it left half written, the file is whole."""
+    path = tmp_path_factory.mktemp("run") / name
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(resumable, "_BLOCK_BYTES", 60)
+        for kill in kills:
+            _kill(path, min(kill, count))
+            if torn:
+                with path.with_name(f"{name}.partial").open("ab") as file:
+                    file.write(b"rec\xff")
+        finished = _finish(path, count)
+    assert _unpacked(path) == "".join(f"record {number}\n" for number in range(count))
+    assert finished.progress.sums == ({"records": count} if count else {})
+    assert [each.name for each in path.parent.iterdir()] == [name]
+
+
+def test_an_error_keeps_what_was_written(tmp_path: Path) -> None:
+    """A run that ends with an error goes on after its last record."""
+    path = tmp_path / "a.txt"
+    _break(path, ["one", "more of one"])
+    assert not path.exists()
+    with ResumableFile(path, RUN) as file:
+        assert file.progress.records == 1
+        file.write(["two"], {})
+    assert path.read_text() == "one\nmore of one\ntwo\n"
+
+
+def test_other_options_are_refused(tmp_path: Path) -> None:
+    """Half of a file with one weight and half with another would be of no use."""
+    path = tmp_path / "a.txt"
+    _break(path, [])
+    with pytest.raises(InvalidFile, match=r"lm_weight 8\.0, not 9\.0"):
+        ResumableFile(path, {"lm_weight": "9.0"})
+    with (
+        pytest.raises(InvalidFile, match="answers of en@1, not en@2"),
+        ResumableFile(path, RUN) as file,
+    ):
+        file.bind("answers of", "en@2")
+    path.with_name("a.txt.partial").unlink()
+    with ResumableFile(path, {"lm_weight": "9.0"}) as file:
+        file.bind("answers of", "en@2")
+    assert path.read_text() == ""
+
+
+def test_what_cannot_be_gone_on_with_is_named(tmp_path: Path) -> None:
+    """A finished file, one that another run writes, a damaged journal and a cut file."""
+    path = tmp_path / "a.txt"
+    with ResumableFile(path, RUN), pytest.raises(InvalidFile, match="by another run"):
+        ResumableFile(path, RUN)
+    with pytest.raises(InvalidFile, match="exists already"):
+        ResumableFile(path, RUN)
+    other = tmp_path / "b.txt"
+    _break(other, ["one"])
+    partial, journal = other.with_name("b.txt.partial"), other.with_name("b.txt.progress")
+    assert json.loads(journal.read_text())["bytes"] == 4
+    partial.write_bytes(b"o")
+    with pytest.raises(InvalidFile, match="shorter"):
+        ResumableFile(other, RUN)
+    journal.write_text("{")
+    with pytest.raises(InvalidFile, match="how far"):
+        ResumableFile(other, RUN)
