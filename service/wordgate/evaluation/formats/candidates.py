@@ -45,7 +45,7 @@ def read(path: Path, watch: Watch = unwatched) -> Iterator[Hesitation | InvalidF
 
 def parse(path: Path, lines: Iterable[tuple[int, bytes]]) -> Iterator[Hesitation | InvalidFile]:
     """What numbered lines of JSON ask that come from `path`; empty lines are passed over."""
-    return json_records(path, lines, partial(_hesitation, path))
+    return json_records(path, lines, partial(hesitation, path))
 
 
 def _plain(path: Path, lines: Iterable[tuple[int, bytes]]) -> Iterator[Hesitation | InvalidFile]:
@@ -56,7 +56,8 @@ def _plain(path: Path, lines: Iterable[tuple[int, bytes]]) -> Iterator[Hesitatio
             yield error
 
 
-def _hesitation(path: Path, number: int, record: Any) -> Hesitation:
+def hesitation(path: Path, number: int, record: Any) -> Hesitation:
+    """What one record asks. Raises `InvalidInput` naming the key."""
     if not isinstance(record, dict):
         raise InvalidInput("line", "is no JSON object")
     history, candidates = record.get("history", ""), record.get("candidates")

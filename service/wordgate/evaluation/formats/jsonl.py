@@ -29,10 +29,11 @@ def read(path: Path, watch: Watch = unwatched) -> Iterator[Utterance | InvalidFi
 
 def parse(path: Path, lines: Iterable[tuple[int, bytes]]) -> Iterator[Utterance | InvalidFile]:
     """The utterances of numbered lines that come from `path`; empty lines are passed over."""
-    return json_records(path, lines, partial(_utterance, path))
+    return json_records(path, lines, partial(utterance, path))
 
 
-def _utterance(path: Path, number: int, record: Any) -> Utterance:
+def utterance(path: Path, number: int, record: Any) -> Utterance:
+    """The utterance of one record. Raises `InvalidInput` naming the key."""
     if not isinstance(record, dict):
         raise InvalidInput("line", "is no JSON object")
     candidates = record.get("candidates")
@@ -62,7 +63,7 @@ def _hypothesis(place: str, candidate: Any) -> Hypothesis:
     if not isinstance(candidate, dict) or not isinstance(candidate.get("text"), str):
         raise InvalidInput(place, 'is no string, and no object with a "text"')
     scores = {key: _number(f"{place}.{key}", value) for key, value in _numbers(candidate)}
-    return Hypothesis(candidate["text"], scores, _times(place, candidate.get("times", [])))
+    return Hypothesis(candidate["text"], scores, _times(place, candidate.get("times") or []))
 
 
 def _numbers(candidate: dict[str, Any]) -> Iterator[tuple[str, int | float]]:

@@ -1,0 +1,68 @@
+"""Stages of data pipelines: tables in, with results added."""
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from wordgate.bulk import Rescore, Score
+from wordgate.core.hypothesis import Hypothesis
+from wordgate.core.weighting import Weighting
+from wordgate.engine.local_model import LocalModel
+from wordgate.errors import InvalidInput
+
+
+def test_texts_get_the_log_probabilities_of_one_process(bundle: Path, local: LocalModel) -> None:
+    """A value a row, the same bits as anywhere; what cannot be scored says why."""
+    texts = ["the sea", "", "a " * 5000, None, "the sun is up"]
+    histories = ["down by", None, "", "", "look:"]
+    table = pa.table({"id": list("abcde"), "text": texts, "history": histories})
+    found = Score(bundle)(table).to_pylist()
+    for row, text, history in zip(found, texts, histories, strict=True):
+        if row["id"] in "cd":
+            continue
+        [scored] = local.ask_score(history or "", [text or ""]).result().candidates
+        assert (row["log_prob"], row["error"]) == (scored.log_prob, None)
+        assert (row["word_count"], row["token_count"]) == (scored.word_count, scored.token_count)
+    assert [row["log_prob"] is None for row in found] == [False, False, True, True, False]
+    assert "4096" in found[2]["error"]
+    assert "candidates[0]" in found[3]["error"]
+
+
+def test_candidates_get_a_list_each(bundle: Path, local: LocalModel) -> None:
+    """Lists of different lengths stay lists; an empty one is an error of its row."""
+    table = pa.table({"candidates": [["the sea", "the sky"], ["a"], []]})
+    found = Score(bundle, count_eos=False)(table)
+    assert found.schema.field("log_prob").type == pa.list_(pa.float64())
+    rows = found.to_pylist()
+    expected = local.ask_score("", ["the sea", "the sky"], False).result().candidates
+    assert rows[0]["log_prob"] == [candidate.log_prob for candidate in expected]
+    assert len(rows[1]["log_prob"]) == 1
+    assert (rows[2]["log_prob"], "at least one" in rows[2]["error"]) == (None, True)
+    with pytest.raises(InvalidInput, match="candidates"):
+        Score(bundle)(pa.table({"sentence": ["a"]}))
+
+
+def test_hypotheses_are_ranked(bundle: Path, local: LocalModel) -> None:
+    """As `wordgate rescore` ranks the same records, scores that a table filled with null apart."""
+    heard = [
+        {"text": "the son", "acoustic_log_prob": -20.0, "other": None},
+        {"text": "the sun", "acoustic_log_prob": -22.0, "other": None},
+    ]
+    other = [{"text": "", "acoustic_log_prob": None, "other": 1.0}]
+    table = pa.table({"candidates": [heard, other, []], "history": ["look at", None, None]})
+    weighting = Weighting(3.0, -1.0, posterior_scale=2.0)
+    rows = Rescore(bundle, weighting=weighting)(table).to_pylist()
+    hypotheses = [
+        Hypothesis("the son", {"acoustic_log_prob": -20.0}),
+        Hypothesis("the sun", {"acoustic_log_prob": -22.0}),
+    ]
+    ranking = local.ask_rescore("look at", hypotheses, weighting).result().ranking
+    assert rows[0]["best"] == ranking.transcripts[0].text
+    assert [(each["index"], each["total"], each["posterior"]) for each in rows[0]["ranking"]] == [
+        (each.index, each.total, each.posterior) for each in ranking.transcripts
+    ]
+    assert (rows[1]["best"], rows[1]["error"]) == ("", None)
+    assert (rows[2]["ranking"], "candidates" in rows[2]["error"]) == (None, True)
+    assert json.dumps(rows)
