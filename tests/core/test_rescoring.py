@@ -1,6 +1,7 @@
 """What a recogniser hesitates between, ranked."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -11,8 +12,9 @@ from tests.fake_model import FakeModel
 from wordgate.core.asks import drive
 from wordgate.core.hypothesis import Hypothesis, TimeSpan
 from wordgate.core.language import Language
+from wordgate.core.lattice_search import SearchBounds
 from wordgate.core.levels import Levels
-from wordgate.core.rescoring import Ranking, rescore
+from wordgate.core.rescoring import PLAIN_BOUNDS, Ranking, rescore
 from wordgate.core.scoring import MAX_CANDIDATE_PIECES, score_texts
 from wordgate.core.state_store import NoStore
 from wordgate.core.weighting import ACOUSTIC, Boost, Weighting
@@ -21,13 +23,17 @@ from wordgate.errors import InvalidInput
 LEVELS = Levels((200, 400, trained().size))
 LANGUAGE = Language(trained(), LEVELS)
 MODEL = FakeModel.random(LEVELS, seed=5)
+WORDS = ["sun", "sea", "the", "tea"]
 
 
 def _ranked(
-    hypotheses: list[Hypothesis], weighting: Weighting | None = None, history: str = ""
+    hypotheses: list[Hypothesis],
+    weighting: Weighting | None = None,
+    history: str = "",
+    bounds: SearchBounds = PLAIN_BOUNDS,
 ) -> Ranking:
     store = NoStore(MODEL.start)
-    asks = rescore(LANGUAGE, store, history, hypotheses, weighting or Weighting())
+    asks = rescore(LANGUAGE, store, history, hypotheses, weighting or Weighting(), True, bounds)
     return drive(asks, MODEL)
 
 
@@ -63,6 +69,34 @@ def test_rankings_fall_and_shares_sum_to_one(heard: list[tuple[str, float]]) -> 
     assert len(ranking.words) == ranking.transcripts[0].word_count
     assert all(0 <= word.confidence <= 1 for word in ranking.words)
     assert all(word.text in ranking.transcripts[0].text for word in ranking.words)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.lists(st.sampled_from(["sun", "sea", "the", "tea"]), max_size=4), st.integers(-6, 0)
+        ),
+        min_size=1,
+        max_size=8,
+    ),
+    st.integers(1, 9),
+)
+def test_the_best_alone_are_those_of_the_whole_ranking(
+    heard: list[tuple[list[str], int]], wanted: int
+) -> None:
+    """The same transcripts, totals and places, ties among them; shares are of those given."""
+    weighting = Weighting(2.0, -1.5, boosts=[Boost("sun sea", 4.0)])
+    hypotheses = [_heard(" ".join(said), score) for said, score in heard]
+    everything = _ranked(hypotheses, weighting, "over")
+    best = _ranked(hypotheses, weighting, "over", SearchBounds(wanted))
+    expected = everything.transcripts[:wanted]
+    whole = math.fsum(found.posterior for found in expected)
+    assert [replace(found, posterior=0) for found in best.transcripts] == [
+        replace(found, posterior=0) for found in expected
+    ]
+    for found, same in zip(best.transcripts, expected, strict=True):
+        assert found.posterior == pytest.approx(same.posterior / whole)
+    assert best.exact
 
 
 def test_equal_totals_keep_the_order_in_which_they_came() -> None:

@@ -90,7 +90,7 @@ async def test_the_clients_answer_as_the_model_itself(
 ) -> None:
     """A ranking over gRPC is bit for bit that of the model in this process."""
     expected = local.ask_rescore("down", source, WEIGHTING, True, bounds).result()
-    assert 1 <= len(expected.ranking.transcripts) <= bounds.max_transcripts
+    assert 1 <= len(expected.ranking.transcripts) <= (bounds.max_transcripts or 10)
     with Client(server.address) as client:
         answer = client.rescore(source, WEIGHTING, history="down", bounds=bounds)
         assert answer == expected

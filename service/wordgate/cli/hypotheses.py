@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 
 import click
 
-from wordgate.core.lattice_search import SearchBounds
+from wordgate.core.lattice_search import TRANSCRIPTS, SearchBounds
 from wordgate.errors import InvalidFile
 from wordgate.evaluation.error_rate import Counting, Normalise, Unit
 from wordgate.evaluation.formats import espnet, jsonl, kaldi, nemo, references, slf, srilm
@@ -115,22 +115,30 @@ def search_options(command: F) -> F:
     """`--max-transcripts` and how far lattices are searched for them."""
     options: list[Callable[[Any], Any]] = [
         click.option(
-            option,
+            f"--{name.replace('_', '-')}",
+            name,
             type=click.IntRange(min=least),
-            default=getattr(SearchBounds, name),
-            show_default=True,
+            default=getattr(SearchBounds, field),
+            show_default=shown,
             help=text,
         )
-        for option, name, least, text in (
-            ("--max-transcripts", "max_transcripts", 1, "Transcripts of a lattice."),
-            ("--search-beam", "beam", 1, "Beginnings continued of those that came equally far."),
+        for name, field, least, shown, text in (
             (
-                "--recombination-words",
+                "max_transcripts",
+                "max_transcripts",
+                1,
+                f"{TRANSCRIPTS} of a lattice, all of a list",
+                "How many are ranked; few cost less.",
+            ),
+            ("search_beam", "beam", 1, True, "Beginnings continued of those that came as far."),
+            (
+                "recombination_words",
                 "recombination_words",
                 0,
+                True,
                 "Beginnings with so many last words in common go on as one; 0: never.",
             ),
-            ("--max-expansions", "max_expansions", 1, "Beginnings continued in all."),
+            ("max_expansions", "max_expansions", 1, True, "Beginnings continued in all."),
         )
     ]
     decorated: Any = command

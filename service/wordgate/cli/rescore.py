@@ -52,7 +52,7 @@ def rescore(
     boosts: tuple[str, ...],
     posterior_scale: float | None,
     tuned: Path | None,
-    max_transcripts: int,
+    max_transcripts: int | None,
     search_beam: int,
     recombination_words: int,
     max_expansions: int,

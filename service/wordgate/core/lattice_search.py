@@ -17,12 +17,16 @@ from typing import NamedTuple
 from wordgate.core.asks import PAUSE, Asks, State
 from wordgate.core.language import Language
 from wordgate.core.lattice_graph import Frontier, LatticeGraph, Outlook
+from wordgate.core.levels import likely_log_prob
 from wordgate.core.pieces import EOS
 from wordgate.core.read_texts import ROOT, ReadTexts
 from wordgate.core.scoring import Cut, cut_text
 from wordgate.core.text import normalise
 from wordgate.core.weighting import Weighting
 from wordgate.errors import InvalidInput
+
+TRANSCRIPTS = 10
+"""How many are found unless a request says so."""
 
 AT_ONCE = 16
 """Beginnings that are continued together."""
@@ -50,14 +54,15 @@ _WORDS_A_CHARACTER = 0.2
 class SearchBounds:
     """How far a search goes.
 
-    It answers with `max_transcripts` at most and continues at most `max_expansions` beginnings
+    It answers with `max_transcripts` at most (of an n-best list with all unless told otherwise, of
+    others with `TRANSCRIPTS`) and continues at most `max_expansions` beginnings
     (then it finishes one transcript, if it has none), of those that have come equally far the
     `beam` most promising. Beginnings at one node whose last
     `recombination_words` words are equal are continued from the best of them alone (0: from all).
     Raises `InvalidInput` naming the field when made with less than 1, or 0 words.
     """
 
-    max_transcripts: int = 10
+    max_transcripts: int | None = None
     beam: int = 8
     recombination_words: int = 5
     max_expansions: int = 2000
@@ -69,7 +74,7 @@ class SearchBounds:
 
     def _check(self, name: str, least: int) -> None:
         number = getattr(self, name)
-        if not least <= number < _MOST:
+        if number is not None and not least <= number < _MOST:
             raise InvalidInput(f"search.{name}", f"is {number}; send {least} or more")
 
 
@@ -135,6 +140,7 @@ class LatticeSearch:
         self._weighting = weighting
         self._language = language
         self._bounds = bounds
+        self._wanted = bounds.max_transcripts or TRANSCRIPTS
         self._whole = bool(separator)
         self._end = [EOS] if count_eos else []
         self.read = ReadTexts(start)
@@ -320,14 +326,14 @@ class LatticeSearch:
         found = Found(ended.units(), total, beginning.path_score, self.read.log_probs[place])
         self._made += 1
         entry = (total, -self._made, found)
-        if len(self._found) < self._bounds.max_transcripts:
+        if len(self._found) < self._wanted:
             heappush(self._found, entry)
         else:
             heappushpop(self._found, entry)
 
     def _threshold(self) -> float:
         """The total that another transcript must exceed to be among the best."""
-        full = len(self._found) == self._bounds.max_transcripts
+        full = len(self._found) == self._wanted
         return self._found[0][0] if full else -math.inf
 
     def _cut(self, word: str) -> Cut:
@@ -342,7 +348,7 @@ def outlook(unit: str, language: Language, weighting: Weighting, whole: bool) ->
         cut = cut_text(language, unit, "hypotheses")
         count = weighting.word_bonus * len(cut.words)
         boost = sum((weighting.most_boost(word) for word in cut.words), 0.0)
-        hope = sum(map(_likely, cut.pieces))
+        hope = sum(map(likely_log_prob, cut.pieces))
         return Outlook(count + boost, count + boost + weighting.lm_weight * hope)
     if unit.isspace():
         return Outlook(0.0, 0.0)
@@ -350,8 +356,3 @@ def outlook(unit: str, language: Language, weighting: Weighting, whole: bool) ->
     most = max(0.0, weighting.word_bonus) + weighting.most_boost(None)
     hope = weighting.lm_weight * _CHARACTER + weighting.word_bonus * _WORDS_A_CHARACTER
     return Outlook(words * most, hope)
-
-
-def _likely(piece: int) -> float:
-    """About what the model says of a piece, which are numbered by falling frequency."""
-    return -0.33 - 0.94 * math.log(piece + 3)

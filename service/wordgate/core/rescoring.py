@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from wordgate.core import words
 from wordgate.core.asks import Asks
+from wordgate.core.best_scoring import score_best
 from wordgate.core.confidence import Difference, confidences, differences
 from wordgate.core.history import read
 from wordgate.core.hypothesis import FIELD, Hypothesis, TimeSpan, check_hypotheses
@@ -33,7 +34,7 @@ class Transcript:
 
     `text` and `scores` are as they were sent, `index` says as which entry. `log_prob` is the
     language model's, natural logarithm; `boost` what boosted phrases added; `posterior` the share
-    among all transcripts; `other_paths` as in `Hypothesis`.
+    among those given; `other_paths` as in `Hypothesis`.
     """
 
     text: str
@@ -89,11 +90,11 @@ def rescore(
 ) -> Asks[Ranking]:
     """The hypotheses ranked by their totals after `history`.
 
-    Of an n-best list all are ranked; of a lattice or a confusion network the best that a search
-    within its `bounds` finds. Raises `InvalidInput` naming the field: an empty list, scores that
-    not all entries have or that are not finite, a weight for a score that none has, times that do
-    not fit, a text of too many pieces or that is not Unicode, a lattice without a path or with a
-    circle.
+    Of an n-best list all are ranked, or the `bounds.max_transcripts` best; of a lattice or a
+    confusion network the best that a search within its `bounds` finds. Raises `InvalidInput`
+    naming the field: an empty list, scores that not all entries have or that are not finite, a
+    weight for a score that none has, times that do not fit, a text of too many pieces or that is
+    not Unicode, a lattice without a path or with a circle.
     """
     if isinstance(hypotheses, Lattice | ConfusionNetwork):
         check_source(hypotheses, weighting)
@@ -104,8 +105,25 @@ def rescore(
     cuts = [cut_text(language, h.text, f"{FIELD}[{i}].text") for i, h in enumerate(hypotheses)]
     start = yield from read(language.pieces, history, store)
     end = [EOS] if count_eos else []
-    log_probs = yield from score([[*cut.pieces, *end] for cut in cuts], start, language.levels)
-    return rank(hypotheses, cuts, log_probs, weighting)
+    sequences = [[*cut.pieces, *end] for cut in cuts]
+    wanted = bounds.max_transcripts
+    if wanted is None or wanted >= len(hypotheses):
+        log_probs = yield from score(sequences, start, language.levels)
+        return rank(hypotheses, cuts, log_probs, weighting)
+    worths = [_worth(h, cut, weighting) for h, cut in zip(hypotheses, cuts, strict=True)]
+    for index, worth in enumerate(worths):
+        _check_total(index, worth)
+    known = yield from score_best(sequences, start, worths, weighting.lm_weight, wanted)
+    scored = {index: log_prob for index, log_prob in enumerate(known) if log_prob is not None}
+    falling = sorted(scored, key=lambda i: -(worths[i] + weighting.lm_weight * scored[i]))
+    best = sorted(falling[:wanted])
+    return rank(
+        [hypotheses[index] for index in best],
+        [cuts[index] for index in best],
+        [scored[index] for index in best],
+        weighting,
+        numbers=best,
+    )
 
 
 def rank(
@@ -114,31 +132,31 @@ def rank(
     log_probs: Sequence[float],
     weighting: Weighting,
     exact: bool = True,
+    numbers: Sequence[int] | None = None,
 ) -> Ranking:
-    """The ranking that these log-probabilities give. Raises `InvalidInput` for infinite totals."""
-    boosts = [weighting.boost(cut.words) for cut in cuts]
+    """The ranking that these log-probabilities give.
+
+    `numbers` say as which entries the hypotheses were sent, if not as all, in order. Raises
+    `InvalidInput` for infinite totals.
+    """
+    numbers = range(len(hypotheses)) if numbers is None else numbers
     totals = [
-        weighting.weighted(hypotheses[index].scores)
-        + weighting.lm_weight * log_probs[index]
-        + weighting.word_bonus * len(cut.words)
-        + boosts[index]
-        + hypotheses[index].other_paths
-        for index, cut in enumerate(cuts)
+        _worth(hypothesis, cut, weighting) + weighting.lm_weight * log_prob
+        for hypothesis, cut, log_prob in zip(hypotheses, cuts, log_probs, strict=True)
     ]
-    for index, total in enumerate(totals):
-        if not math.isfinite(total):
-            raise InvalidInput(f"{FIELD}[{index}]", f"has the total {total}; send smaller scores")
+    for index, total in zip(numbers, totals, strict=True):
+        _check_total(index, total)
     best = max(totals)
     shares = posteriors([(total - best) / weighting.scale for total in totals])
     order = sorted(range(len(totals)), key=lambda index: -totals[index])
     transcripts = [
         Transcript(
             hypotheses[index].text,
-            index,
+            numbers[index],
             totals[index],
             hypotheses[index].scores,
             log_probs[index],
-            boosts[index],
+            weighting.boost(cuts[index].words),
             shares[index],
             len(cuts[index].words),
             len(cuts[index].pieces),
@@ -156,6 +174,21 @@ def rank(
         differences(cuts[order[0]].words, runner_up),
         exact,
     )
+
+
+def _worth(hypothesis: Hypothesis, cut: Cut, weighting: Weighting) -> float:
+    """A total but for the model's part."""
+    return (
+        weighting.weighted(hypothesis.scores)
+        + weighting.word_bonus * len(cut.words)
+        + weighting.boost(cut.words)
+        + hypothesis.other_paths
+    )
+
+
+def _check_total(index: int, total: float) -> None:
+    if not math.isfinite(total):
+        raise InvalidInput(f"{FIELD}[{index}]", f"has the total {total}; send smaller scores")
 
 
 def _sure_words(winner: Hypothesis, sure: Sequence[float]) -> list[SureWord]:

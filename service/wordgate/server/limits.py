@@ -48,7 +48,7 @@ class Limits:
     max_label_bytes: int = _limit(1024, "bytes", "one label, alternative or pattern of null labels")
     max_null_labels: int = _limit(100, "patterns", "patterns of null labels of a lattice")
     max_transcripts: int = _limit(
-        100, "transcripts", "transcripts of a lattice or a confusion network in one answer"
+        100, "transcripts", "the number of best transcripts that a request wants"
     )
     max_beam: int = _limit(1000, "beginnings", "the beam of a search for transcripts")
     max_lattice_expansions: int = _limit(

@@ -506,7 +506,7 @@ Global___Lattice: _TypeAlias = Lattice  # noqa: Y015
 
 @_typing.final
 class SearchBounds(_message.Message):
-    """How far a lattice or a confusion network is searched."""
+    """How many transcripts are wanted, and how far a lattice or a confusion network is searched for them."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -515,7 +515,10 @@ class SearchBounds(_message.Message):
     RECOMBINATION_WORDS_FIELD_NUMBER: _builtins.int
     MAX_EXPANSIONS_FIELD_NUMBER: _builtins.int
     max_transcripts: _builtins.int
-    """How many transcripts are wanted, at most `Limits.max_transcripts`. Unset: 10."""
+    """How many of the best are wanted, at most `Limits.max_transcripts`. Unset: all of an n-best list,
+    10 of others. Posteriors and confidences are among those given. The fewer, the less there is to
+    do: candidates of a list that cannot be among them are not read to their ends.
+    """
     beam: _builtins.int
     """Of the beginnings of transcripts that have come equally far, so many are continued. Unset: 8."""
     recombination_words: _builtins.int
@@ -604,7 +607,7 @@ class RankedTranscript(_message.Message):
     boost: _builtins.float
     """What boosted phrases added."""
     posterior: _builtins.float
-    """Its share among all transcripts, 0 to 1: the softmax of total / posterior_scale."""
+    """Its share among the transcripts given, 0 to 1: the softmax of total / posterior_scale."""
     word_count: _builtins.int
     """Number of words, punctuation marks among them."""
     token_count: _builtins.int
@@ -789,7 +792,7 @@ class RescoreRequest(_message.Message):
 
     @_builtins.property
     def search(self) -> Global___SearchBounds:
-        """How far a lattice or a confusion network is searched."""
+        """How many transcripts are wanted, and how far is searched."""
 
     def __init__(
         self,
