@@ -77,7 +77,7 @@ def test_rankings_fall_and_shares_sum_to_one(heard: list[tuple[str, float]]) -> 
             st.lists(st.sampled_from(["sun", "sea", "the", "tea"]), max_size=4), st.integers(-6, 0)
         ),
         min_size=1,
-        max_size=8,
+        max_size=20,
     ),
     st.integers(1, 9),
 )

@@ -5,15 +5,19 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from rich.console import Console
 from rich.table import Table
 
 from wordgate.cli.asking import json_option
+from wordgate.cli.weighing import weighing_options, weighting_of
 from wordgate.errors import InvalidFile, WordgateError
 from wordgate.training.waiting import wait_briefly
+
+if TYPE_CHECKING:
+    from wordgate.evaluation.hesitations import Utterance
 
 T = TypeVar("T")
 
@@ -99,21 +103,16 @@ def score(
     from wordgate.cli.own_server import own_server
     from wordgate.client import Client
     from wordgate.engine.shipped import chosen_bundle
-    from wordgate.evaluation.formats import jsonl
-    from wordgate.evaluation.records import strictly
-    from wordgate.evaluation.sample import n_best_sample
 
     with _train_extra():
         from wordgate.training import score_bench
-    read = n_best_sample() if input_file is None else strictly(jsonl.read(input_file))
-    texts = [[hypothesis.text for hypothesis in found.hypotheses] for found in read]
-    if not texts:
-        raise InvalidFile(input_file or Path("the sample"), "has no utterance")
+    found = _utterances(input_file)
+    texts = [[hypothesis.text for hypothesis in utterance.hypotheses] for utterance in found]
     chosen = evenly(texts, utterances)
     place = chosen_bundle(path)
     cores = os.cpu_count() or 1
     with own_server(place, calls) as address, Client(address, timeout_seconds=None) as client:
-        found = score_bench.run(
+        figures = score_bench.run(
             place,
             chosen,
             server=client,
@@ -121,7 +120,63 @@ def score(
             baseline_threads=sorted({1, cores}),
             repetitions=repetitions,
         )
-    show(found, as_json)
+    show(figures, as_json)
+
+
+@bench.command()
+@click.option(
+    "--input",
+    "input_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Utterances with candidates, as `wordgate rescore` reads.  [a sample in the package]",
+)
+@click.option("--utterances", type=_COUNT, default=100, show_default=True, help="Taken evenly.")
+@weighing_options
+@click.option("--wanted", type=_COUNT, default=1, show_default=True, help="Of the best.")
+@click.option(
+    "--model",
+    "path",
+    type=click.Path(path_type=Path),
+    help="A bundle's folder, or one of versions.  [the shipped model]",
+)
+@click.option("--calls", type=_COUNT, default=2, show_default=True, help="Model calls at once.")
+@click.option("--repetitions", type=_COUNT, default=7, show_default=True, help="Of each way.")
+@json_option
+def rescore(
+    input_file: Path | None,
+    utterances: int,
+    lm_weight: float | None,
+    word_bonus: float | None,
+    weights: tuple[str, ...],
+    boosts: tuple[str, ...],
+    posterior_scale: float | None,
+    tuned: Path | None,
+    wanted: int,
+    path: Path | None,
+    calls: int,
+    repetitions: int,
+    as_json: bool,
+) -> None:
+    """What it saves to rank the best transcripts alone, in this process."""
+    from wordgate.engine.shipped import chosen_bundle
+    from wordgate.evaluation import rescoring_speed
+
+    weighting = weighting_of(lm_weight, word_bonus, weights, boosts, posterior_scale, tuned)
+    chosen = evenly(_utterances(input_file), utterances)
+    place = chosen_bundle(path)
+    show(rescoring_speed.measure(place, chosen, weighting, wanted, calls, repetitions), as_json)
+
+
+def _utterances(input_file: Path | None) -> "list[Utterance]":
+    """What a file has, or the sample. Raises `InvalidFile`."""
+    from wordgate.evaluation.formats import jsonl
+    from wordgate.evaluation.records import strictly
+    from wordgate.evaluation.sample import n_best_sample
+
+    found = list(n_best_sample() if input_file is None else strictly(jsonl.read(input_file)))
+    if not found:
+        raise InvalidFile(input_file or Path("the sample"), "has no utterance")
+    return found
 
 
 @contextmanager

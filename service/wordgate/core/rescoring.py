@@ -78,6 +78,9 @@ Hypotheses = Sequence[Hypothesis] | Lattice | ConfusionNetwork
 
 PLAIN_BOUNDS = SearchBounds()
 
+_FEW = 8
+"""The best are looked for alone when no more than one in so many is wanted: more take longer so."""
+
 
 def rescore(
     language: Language,
@@ -113,7 +116,11 @@ def rescore(
     worths = [_worth(h, cut, weighting) for h, cut in zip(hypotheses, cuts, strict=True)]
     for index, worth in enumerate(worths):
         _check_total(index, worth)
-    known = yield from score_best(sequences, start, worths, weighting.lm_weight, wanted)
+    known: Sequence[float | None]
+    if wanted * _FEW <= len(hypotheses):
+        known = yield from score_best(sequences, start, worths, weighting.lm_weight, wanted)
+    else:
+        known = yield from score(sequences, start, language.levels)
     scored = {index: log_prob for index, log_prob in enumerate(known) if log_prob is not None}
     falling = sorted(scored, key=lambda i: -(worths[i] + weighting.lm_weight * scored[i]))
     best = sorted(falling[:wanted])
