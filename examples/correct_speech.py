@@ -44,7 +44,7 @@ LATTICE_WEIGHTING = Weighting(10.0, -14.0, posterior_scale=18.0)
 _MOST_CANDIDATES = 50
 _MOST_ENTRIES = 5000  # pauses and pronunciations differ, the text does not: many entries are alike
 # Words are left out of its lattice sooner than by default (7e-29), at next to no cost in errors: a
-# seventh of the links is left. Three seconds of noisy speech can have 80,000, a server takes 20,000.
+# seventh of the links is left. Three seconds of noisy speech had 80,000, more than a server takes.
 _WORD_BEAM = 1e-20
 
 
