@@ -291,7 +291,8 @@ def _exhausted(status: Any | None, message: str, address: str) -> WordgateError:
     """Too much at once; gRPC itself says the same of a message that is too large."""
     found = _detail(status, RetryInfo)
     if found is None:
-        return InvalidInput("request", message)
+        problem = f"is too large for {address} ({message}); ask about less at once, prune lattices"
+        return InvalidInput("request", problem)
     return Overloaded(message, found.retry_delay.ToNanoseconds() / 1e9)
 
 

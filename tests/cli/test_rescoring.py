@@ -135,10 +135,10 @@ def test_other_formats_are_read_and_written(run: Run, bundle: Path, tmp_path: Pa
     assert run(*ask, "--output-format", "trn").out == "the sun (a)\nx (b)\n"
     assert "times" in run(*ask, "--output-format", "ctm").err
     timed = tmp_path / "timed.jsonl"
-    candidate = {"text": "the sun", "times": [[0.5, 0.75], [0.75, 1.5]]}
+    candidate = {"text": "the sea-side", "times": [[0.5, 0.75], [0.75, 1.5]]}
     timed.write_text(json.dumps({"utt": "t", "candidates": [candidate]}))
     ended = run("rescore", "--model", bundle, "--input", timed, "--output-format", "ctm")
-    assert ended.out == "t 1 0.500 0.250 the 1.0000\nt 1 0.750 0.750 sun 1.0000\n"
+    assert ended.out == "t 1 0.500 0.250 the 1.0000\nt 1 0.750 0.750 sea-side 1.0000\n"
     assert run(*ask, "--beam", "2").code == 2
     assert run("rescore", "--model", bundle, "--format", "nemo", "--input", timed).code == 2
 

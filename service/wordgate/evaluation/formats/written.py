@@ -1,10 +1,12 @@
 """Best transcripts as other tools read them: Kaldi's text, NIST's .trn and .ctm.
 
-A .ctm has a line for each word: utterance, channel, start, duration (seconds), word, confidence.
+A .ctm has a line for each token: utterance, channel, start, duration (seconds), token, confidence.
 """
 
 from collections.abc import Iterator
+from itertools import groupby
 
+from wordgate.core.rescoring import Ranking, SureWord
 from wordgate.engine.answers import RescoringAnswer
 from wordgate.errors import InvalidFile
 from wordgate.evaluation.hesitations import Utterance
@@ -23,16 +25,27 @@ def trn(utterance: Utterance, answer: RescoringAnswer) -> Iterator[str]:
 
 
 def ctm(utterance: Utterance, answer: RescoringAnswer) -> Iterator[str]:
-    """A line for each word. Raises `InvalidFile` for a transcript without times."""
-    for word in answer.ranking.words:
-        if word.time is None:
+    """A line for each token, as sure as the least sure of its words.
+
+    Raises `InvalidFile` for a transcript without times.
+    """
+    for token, words in _tokens(answer.ranking):
+        time = words[0].time
+        if time is None:
             problem = "has a best candidate without times, which a .ctm is made of"
             raise InvalidFile(utterance.path, problem, utterance.line)
-        start, end = word.time.start_seconds, word.time.end_seconds
-        yield (
-            f"{utterance.utt} {_CHANNEL} {start:.3f} {end - start:.3f} {word.text} "
-            f"{word.confidence:.4f}"
-        )
+        start, length = time.start_seconds, time.end_seconds - time.start_seconds
+        confidence = min(word.confidence for word in words)
+        yield f"{utterance.utt} {_CHANNEL} {start:.3f} {length:.3f} {token} {confidence:.4f}"
+
+
+def _tokens(ranking: Ranking) -> list[tuple[str, list[SureWord]]]:
+    """The winner's tokens with their words: words of one token have its time."""
+    together = [list(words) for _, words in groupby(ranking.words, key=lambda word: word.time)]
+    tokens = ranking.transcripts[0].text.split()
+    if len(tokens) != len(together):  # a token without a word, or neighbours at one time
+        return [(word.text, [word]) for word in ranking.words]
+    return list(zip(tokens, together, strict=True))
 
 
 def _best(answer: RescoringAnswer) -> str:
