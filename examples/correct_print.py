@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 from print_confusions import ReadWord, Vocabulary, candidates
-
 from wordgate.client import Client
 from wordgate.core.lattice import Alternative, ConfusionNetwork
 from wordgate.core.lattice_search import SearchBounds
@@ -104,10 +103,13 @@ def choose(
 def read_file(file: Path, psm: str = "3") -> Iterator[ReadLine]:
     """The lines of a file of JSON lines, or of an image as tesseract reads it."""
     if file.suffix == ".jsonl":
-        with file.open(encoding="utf-8") as opened:
-            for document in map(json.loads, opened):
+        for number, line in enumerate(file.read_text("utf-8").splitlines(), 1):
+            try:
+                document = json.loads(line)
                 words = [_word(word) for word in document["words"]]
-                yield ReadLine(words, reference=document.get("reference"))
+            except (ValueError, KeyError, TypeError) as error:
+                sys.exit(f"correct_print: {file}, line {number}: {error!r}")
+            yield ReadLine(words, reference=document.get("reference"))
     else:
         yield from read_image(file, psm)
 
@@ -181,5 +183,5 @@ def _number(element: ET.Element, name: str) -> float:
 if __name__ == "__main__":
     try:
         main()
-    except (WordgateError, OSError, ValueError, KeyError, ET.ParseError) as error:
+    except (WordgateError, OSError, ET.ParseError) as error:
         sys.exit(f"correct_print: {error}")

@@ -141,7 +141,7 @@ def candidates(
     *,
     first: bool = False,
     last: bool = False,
-    doubt: float = 90.0,
+    doubt: float = 95.0,
     most: int = 24,
 ) -> dict[str, float]:
     """Texts that may have been written, with the cost that the word was read for each.
@@ -248,12 +248,13 @@ def _closings(read: str, last: bool) -> dict[str, float]:
 def _shortlist(costs: Mapping[str, float], vocabulary: Vocabulary, most: int) -> dict[str, float]:
     """The cheapest texts of known words, and of others a third as many."""
     ordered = sorted(costs, key=lambda text: costs[text])
-    known = [text for text in ordered if _known(text, vocabulary)]
-    others = [text for text in ordered if not _known(text, vocabulary)]
+    known = [text for text in ordered if is_known(text, vocabulary)]
+    others = [text for text in ordered if not is_known(text, vocabulary)]
     return {text: costs[text] for text in [*known[:most], *others[: most // 3]]}
 
 
-def _known(text: str, vocabulary: Vocabulary) -> bool:
+def is_known(text: str, vocabulary: Vocabulary) -> bool:
+    """Whether all words of a text are in the vocabulary; marks alone are."""
     spans = ((token, _cores(token)[0]) for token in text.split())
     return all(token[s:e] in vocabulary or not _lettered(token) for token, (s, e) in spans)
 
