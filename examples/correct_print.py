@@ -29,7 +29,7 @@ from wordgate.evaluation.error_rate import Counting, Unit
 
 CHANNEL = "channel_log_prob"
 LM_WEIGHT, WORD_BONUS = 0.65, 2.0
-"""Found on the development set of docs/scoring.md."""
+"""As found by `measure_print` on the set of docs/scoring.md."""
 
 BEST = SearchBounds(max_transcripts=1)
 
@@ -93,6 +93,8 @@ def choose(
     last: bool = True,
 ) -> str:
     """The text that the channel and the language model like best together."""
+    if not slots:
+        return ""
     network = ConfusionNetwork(
         [[Alternative(text, {CHANNEL: -cost}) for text, cost in slot.items()] for slot in slots]
     )
@@ -103,13 +105,9 @@ def choose(
 def read_file(file: Path, psm: str = "3") -> Iterator[ReadLine]:
     """The lines of a file of JSON lines, or of an image as tesseract reads it."""
     if file.suffix == ".jsonl":
-        for number, line in enumerate(file.read_text("utf-8").splitlines(), 1):
-            try:
-                document = json.loads(line)
-                words = [_word(word) for word in document["words"]]
-            except (ValueError, KeyError, TypeError) as error:
-                sys.exit(f"correct_print: {file}, line {number}: {error!r}")
-            yield ReadLine(words, reference=document.get("reference"))
+        with file.open(encoding="utf-8") as opened:
+            for number, line in enumerate(opened, 1):
+                yield _read_line(line, f"{file}, line {number}")
     else:
         yield from read_image(file, psm)
 
@@ -123,7 +121,8 @@ def read_image(image: Path, psm: str) -> Iterator[ReadLine]:
     command = ["tesseract", str(image), "-", "--psm", psm, "-c", "lstm_choice_mode=2", "hocr"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        sys.exit(f"correct_print: tesseract cannot read {image}: {done.stderr.strip()}")
+        said = done.stderr.strip().partition("\n")[0]
+        sys.exit(f"correct_print: tesseract cannot read {image}: {said}")
     for paragraph in _of_class(ET.fromstring(done.stdout), "ocr_par"):
         found = [[_hocr_word(word) for word in _of_class(line, "ocrx_word")] for line in paragraph]
         found = [[word for word in words if word.text] for words in found]
@@ -151,6 +150,15 @@ def error_rate(references: Sequence[str], texts: Sequence[str], unit: Unit) -> f
     """Errors over the length of the references."""
     counting = Counting(unit=unit)
     return sum(counting.errors(references, texts)) / sum(map(counting.length, references))
+
+
+def _read_line(line: str, place: str) -> ReadLine:
+    try:
+        document = json.loads(line)
+        words = [_word(word) for word in document["words"]]
+        return ReadLine(words, reference=document.get("reference"))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        sys.exit(f"correct_print: {place}: is not JSON with words, their text and confidence")
 
 
 def _word(document: Mapping[str, Any]) -> ReadWord:

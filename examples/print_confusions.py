@@ -3,8 +3,8 @@
 Knows characters, words and costs; does not know images, sentences or the language model. The
 channel is a weighted edit distance whose edits may replace several characters at once (Kernighan,
 Church and Gale 1990; Brill and Moore 2000, "An improved error model for noisy channel spelling
-correction"). Costs are negative natural logarithms of probabilities, set by hand: 1.5 is one error
-in five of a doubtful word, 5 one in 150.
+correction"). Costs are negative natural logarithms of probabilities, set by hand: 2 is one error
+in seven of a doubtful word, 6 one in 400.
 """
 
 import json
@@ -31,10 +31,10 @@ THIN = " iltrfjI1.,'-"
 LIKE_I = "Tt1lI|{[JL'!"
 """What is read where "I" and a space are written: a thin glyph clings to the next word."""
 
-ALIKE_COST = 1.5
-CASE_COST = 2.5
-THIN_LOST_COST = 2.5
-OTHER_COST = 5.0
+ALIKE_COST = 2.0
+CASE_COST = 3.0
+THIN_LOST_COST = 3.0
+OTHER_COST = 6.0
 STRAY_MARK_COST = 1.0
 """A mark at a word's edge that nobody wrote: specks and shadows are read as quotes."""
 MARK_COST = 2.0
@@ -49,7 +49,7 @@ QUOTES = str.maketrans("‘’“”", "''\"\"")
 """Straight quotes are taken to have been written, as people type them."""
 
 CHOICE_COST, CHOICE_SLOPE = 0.5, 4.0
-"""What a confusion costs that the recogniser thought of; by how much it is less sure."""
+"""What a confusion costs that the recogniser thought of, and what being 100 less sure adds."""
 
 _INSIDE_WORDS = "'-"
 _STRAY = "‘“'«|\\{"

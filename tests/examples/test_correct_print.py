@@ -7,14 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import matplotlib
-import numpy as np
 import pytest
-from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from tests.running import RunningServer, serving
 
 from correct_print import CHANNEL, LM_WEIGHT, WORD_BONUS, choose, error_rate, read_file
 from measure_print import held_out, nearest
+from noisy_print import print_line
 from print_confusions import ReadWord, Vocabulary
 from wordgate.client import Client
 from wordgate.core.weighting import Weighting
@@ -100,7 +98,7 @@ def test_noisy_print_is_read_with_half_the_errors(font: str, tmp_path: Path) -> 
     """Small, blurred and noisy print, corrected with the shipped model."""
     images = [tmp_path / f"{number}.png" for number in range(len(SENTENCES))]
     for number, (text, image) in enumerate(zip(SENTENCES, images, strict=True)):
-        _print(text, image, font, seed=number)
+        print_line(text, image, font, seed=number)
     lines = [line for image in images for line in read_file(image, "7")]
     read = [line.text for line in lines]
     vocabulary = Vocabulary.of_bundle(shipped_folder())
@@ -128,15 +126,3 @@ def _told(done: subprocess.CompletedProcess[str]) -> str:
     (sentence,) = done.stderr.splitlines()
     assert sentence.startswith("correct_print: ")
     return sentence
-
-
-def _print(text: str, image: Path, font: str, seed: int) -> None:
-    """A line of 12 points, blurred and with grain, as an image."""
-    folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
-    face = ImageFont.truetype(folder / font, 12)
-    width = int(face.getlength(text)) + 20
-    page = Image.new("L", (width, 32), 255)
-    ImageDraw.Draw(page).text((10, 8), text, font=face, fill=0)
-    blurred = np.asarray(page.filter(ImageFilter.GaussianBlur(0.8)), float)
-    grain = np.random.default_rng(seed).normal(0, 20, blurred.shape)
-    Image.fromarray(np.clip(blurred + grain, 0, 255).astype(np.uint8)).save(image)
