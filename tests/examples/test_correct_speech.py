@@ -18,7 +18,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from examples.correct_speech import (
+from tests.running import RunningServer, serving
+
+from correct_speech import (
     LIST_WEIGHTING,
     VOICES,
     Heard,
@@ -27,8 +29,6 @@ from examples.correct_speech import (
     samples_of,
     say,
 )
-from tests.running import RunningServer, serving
-
 from wordgate.client import Client
 from wordgate.core.lattice import Arc, Lattice
 from wordgate.core.rescoring import Ranking

@@ -1,0 +1,145 @@
+"""Measure the correction of print: python examples/measure_print.py FILE.jsonl [--server …].
+
+FILE is as in `correct_print`, with references. Weights are chosen on every second text and measured
+on the others, and the reverse: these rates are held out. The costs of the confusions are not
+fitted.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from itertools import product
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from correct_print import CHANNEL, ReadLine, choose, error_rate, read_file
+from print_confusions import Vocabulary, is_known
+from wordgate.client import Client
+from wordgate.core.weighting import Weighting
+from wordgate.engine.shipped import shipped_folder
+from wordgate.errors import WordgateError
+from wordgate.evaluation.error_rate import Counting, Unit
+from wordgate.evaluation.tuning import interval
+
+LM_WEIGHTS = (0.35, 0.5, 0.65, 0.8, 1.0)
+WORD_BONUSES = (0.0, 1.0, 2.0, 3.0)
+UNKNOWN_COSTS = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0)
+
+Slots = list[dict[str, float]]
+Setting = TypeVar("Setting")
+
+
+def main() -> None:
+    """Print a row for each way to correct."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("file", type=Path, metavar="FILE.jsonl")
+    parser.add_argument("--server", default="127.0.0.1:50051", metavar="HOST:PORT")
+    given = parser.parse_args()
+    lines = [line for line in read_file(given.file) if line.reference]
+    vocabulary = Vocabulary.of_bundle(shipped_folder())
+    slots = [line.slots(vocabulary) for line in lines]
+    row("as read", lines, [line.text for line in lines])
+
+    def cheapest(unknown_cost: float) -> list[str]:
+        return [without_model(each, vocabulary, unknown_cost) for each in slots]
+
+    row("channel and dictionary, held out", lines, held_out(lines, cheapest, UNKNOWN_COSTS))
+    with Client(given.server) as wordgate:
+
+        def chosen(weights: tuple[float, float]) -> list[str]:
+            weighting = Weighting(*weights, {CHANNEL: 1.0})
+            return [choose(wordgate, each, weighting) for each in slots]
+
+        weights = list(product(LM_WEIGHTS, WORD_BONUSES))
+        best = held_out(lines, chosen, weights)
+        row("channel and Wordgate, held out", lines, best)
+        print("  {:.2%} to {:.2%} of characters gained, 95 % interval".format(*gain(lines, best)))
+    row("the best of the candidates", lines, list(map(nearest, lines, slots)))
+
+
+def held_out(
+    lines: Sequence[ReadLine],
+    correct: Callable[[Setting], list[str]],
+    settings: Sequence[Setting],
+) -> list[str]:
+    """Each half as corrected with the setting that is best for the other half."""
+    tried = [correct(setting) for setting in settings]
+    found = [""] * len(lines)
+    for half in (0, 1):
+        other = slice(1 - half, None, 2)
+        rates = [_rate(lines[other], texts[other]) for texts in tried]
+        best = rates.index(min(rates))
+        print(f"  chosen without half {half}: {settings[best]}", file=sys.stderr)
+        found[half::2] = tried[best][half::2]
+    return found
+
+
+def gain(lines: Sequence[ReadLine], texts: Sequence[str]) -> list[float]:
+    """The bootstrap interval of what was gained in the character error rate."""
+    references = [line.reference or "" for line in lines]
+    count = Counting(unit=Unit.CHAR).errors
+    before, after = count(references, [line.text for line in lines]), count(references, texts)
+    return interval(np.subtract(before, after), np.array([len(each) for each in references]))
+
+
+def without_model(slots: Slots, vocabulary: Vocabulary, unknown_cost: float) -> str:
+    """The cheapest candidates, a text that is not of known words costing more."""
+
+    def cost(slot: dict[str, float], text: str) -> float:
+        return slot[text] + unknown_cost * (not is_known(text, vocabulary))
+
+    found = (min(slot, key=lambda text: cost(slot, text)) for slot in slots)
+    return " ".join(filter(None, found))
+
+
+def nearest(line: ReadLine, slots: Slots) -> str:
+    """The candidates that come nearest to the reference: what a perfect choice would make.
+
+    For each beginning of the reference the text with the fewest edits is kept, slot by slot.
+    """
+    reference = f" {line.reference}"
+    best = [(place, "") for place in range(len(reference) + 1)]
+    for slot in slots:
+        added = (f" {text}" if text else "" for text in slot)
+        best = [
+            min(column)
+            for column in zip(*(_said(best, text, reference) for text in added), strict=True)
+        ]
+    return best[-1][1].strip()
+
+
+def _said(best: list[tuple[int, str]], added: str, reference: str) -> list[tuple[int, str]]:
+    """Edits and texts for each beginning of the reference, once this is added to the texts."""
+    for character in added:
+        row = [(best[0][0] + 1, best[0][1])]
+        for place, wanted in enumerate(reference):
+            edits, text = best[place]
+            row.append(
+                min(
+                    (edits + (character != wanted), text),
+                    (best[place + 1][0] + 1, best[place + 1][1]),
+                    (row[place][0] + 1, row[place][1]),
+                )
+            )
+        best = row
+    return [(edits, text + added) for edits, text in best]
+
+
+def row(name: str, lines: Sequence[ReadLine], texts: Sequence[str]) -> None:
+    """Print the error rates of texts."""
+    references = [line.reference or "" for line in lines]
+    rates = (error_rate(references, texts, unit) for unit in (Unit.CHAR, Unit.WORD))
+    print("{:40} {:7.2%} {:7.2%}".format(name, *rates), flush=True)
+
+
+def _rate(lines: Sequence[ReadLine], texts: Sequence[str]) -> float:
+    return error_rate([line.reference or "" for line in lines], texts, Unit.CHAR)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (WordgateError, OSError) as error:
+        sys.exit(f"measure_print: {error}")

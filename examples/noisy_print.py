@@ -1,0 +1,67 @@
+"""Print a text small and noisy, and read it: python examples/noisy_print.py TEXT.txt > read.jsonl.
+
+Each line of the text becomes an image that tesseract reads; what it read is written as JSON lines
+with the text as reference, for `correct_print` and `measure_print`. Needs Pillow and matplotlib,
+whose fonts it prints with (in a clone `scripts/check` makes .venv with both).
+"""
+
+import json
+import random
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import matplotlib
+import numpy as np
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
+
+from correct_print import read_image
+
+FONTS = (
+    "DejaVuSans.ttf",
+    "DejaVuSans-Oblique.ttf",
+    "DejaVuSerif.ttf",
+    "DejaVuSerif-Italic.ttf",
+    "STIXGeneral.ttf",
+)
+
+
+def main() -> None:
+    """Print and read each line with a font, a blur and grain of its own, the same at every run."""
+    chance = random.Random(0)
+    with TemporaryDirectory() as folder:
+        image = Path(folder) / "line.png"
+        for number, text in enumerate(Path(sys.argv[1]).read_text("utf-8").splitlines()):
+            blur = chance.choice((0.5, 0.7, 0.8))
+            noise = chance.choice((10.0, 20.0))
+            print_line(text, image, chance.choice(FONTS), blur=blur, noise=noise, seed=number)
+            words = [word for line in read_image(image, "7") for word in line.words]
+            documents = [
+                {
+                    "text": word.text,
+                    "confidence": word.confidence,
+                    "symbols": [list(each.items()) for each in word.choices],
+                }
+                for word in words
+            ]
+            if words:
+                print(json.dumps({"reference": text, "words": documents}, ensure_ascii=False))
+
+
+def print_line(
+    text: str, image: Path, font: str, *, blur: float = 0.8, noise: float = 20.0, seed: int = 0
+) -> None:
+    """Write an image of a line of 12 pixels.
+
+    It is blurred by `blur` pixels; `noise` is the deviation of its grain, of 255.
+    """
+    face = ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / font, 12)
+    page = Image.new("L", (int(face.getlength(text)) + 20, 32), 255)
+    ImageDraw.Draw(page).text((10, 8), text, font=face, fill=0)
+    blurred = np.asarray(page.filter(ImageFilter.GaussianBlur(blur)), float)
+    grain = np.random.default_rng(seed).normal(0, noise, blurred.shape)
+    Image.fromarray(np.clip(blurred + grain, 0, 255).astype(np.uint8)).save(image)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,302 @@
+"""What may have been written where a recogniser of print read this: a noisy channel.
+
+Knows characters, words and costs; does not know images, sentences or the language model. The
+channel is a weighted edit distance whose edits may replace several characters at once (Kernighan,
+Church and Gale 1990; Brill and Moore 2000, "An improved error model for noisy channel spelling
+correction"). Costs are negative natural logarithms of probabilities, set by hand: 2 is one error
+in seven of a doubtful word, 6 one in 400.
+"""
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from rapidfuzz import process
+from rapidfuzz.distance import Levenshtein
+
+ALIKE = (
+    "rn/m cl/d vv/w li/h ii/u ri/n in/m ni/m nn/m ti/n ll/U "
+    "l/1 l/I l/| l/i l/! l/t l/f l/j 1/I I/| I/! I/[ I/{ I/T I/J i/1 i/j i/t i/r i/! t/f t/r t/c "
+    "O/0 o/0 O/Q S/5 s/5 Z/2 z/2 B/8 G/6 g/9 g/q a/@ e/c e/o e/a a/o a/s c/o "
+    "n/r n/u n/m h/b h/k r/c r/s r/v v/w v/y u/a"
+)
+"""Pairs of which either is read for the other."""
+
+THIN = " iltrfjI1.,'-"
+"""Characters that are easily lost."""
+
+LIKE_I = "Tt1lI|{[JL'!"
+"""What is read where "I" and a space are written: a thin glyph clings to the next word."""
+
+ALIKE_COST = 2.0
+CASE_COST = 3.0
+THIN_LOST_COST = 3.0
+OTHER_COST = 6.0
+STRAY_MARK_COST = 1.0
+"""A mark at a word's edge that nobody wrote: specks and shadows are read as quotes."""
+MARK_COST = 2.0
+"""Another mark at a word's edge than was written, or none."""
+RARE_MARK_COST = 4.0
+LOST_I_COST = 2.0
+"""An "I" that was lost before the first word: alone at the edge, it is taken for a border."""
+UNUSUAL_CASE_COST = 1.0
+"""A word not written as it usually is, or with a capital inside a line."""
+
+QUOTES = str.maketrans("‘’“”", "''\"\"")
+"""Straight quotes are taken to have been written, as people type them."""
+
+CHOICE_COST, CHOICE_SLOPE = 0.5, 4.0
+"""What a confusion costs that the recogniser thought of, and what being 100 less sure adds."""
+
+_INSIDE_WORDS = "'-"
+_STRAY = "‘“'«|\\{"
+
+
+@dataclass(frozen=True)
+class ReadWord:
+    """What was read between two spaces.
+
+    `confidence` is 0 to 100. `choices` has, for each character of `text`, what else was thought of
+    with its confidence, the character itself included; or it is empty.
+    """
+
+    text: str
+    confidence: float
+    choices: Sequence[Mapping[str, float]] = ()
+
+
+class Vocabulary:
+    """The words that are whole pieces of a model, and those with a written form of their own."""
+
+    def __init__(self, written: Mapping[str, Iterable[str]]) -> None:
+        """`written` has the usual written forms of each word in lower case, if not itself."""
+        self._forms = {word: tuple(forms) for word, forms in written.items()}
+        self._words = list(self._forms)
+
+    @classmethod
+    def of_bundle(cls, folder: Path) -> "Vocabulary":
+        """The vocabulary of a published model."""
+        document = json.loads((folder / "tokenizer.json").read_text("utf-8"))
+        ends = (piece for piece in document["model"]["vocab"] if piece.endswith("</w>"))
+        found: dict[str, list[str]] = {end.removesuffix("</w>"): [] for end in ends}
+        for line in (folder / "words.tsv").read_text("utf-8").splitlines():
+            kind, word, *forms = line.split("\t")
+            if kind == "written":
+                found.setdefault(word, []).extend(forms)
+        kept = (word for word in found if word in {"a", "i"} or (len(word) > 1 and _lettered(word)))
+        return cls({word: found[word] for word in kept})
+
+    def __contains__(self, text: str) -> bool:
+        return text.lower() in self._forms
+
+    def near(self, read: str, most: int = 60) -> list[str]:
+        """Words in lower case within one edit of a short text, up to four of a long one."""
+        edits = min(4, 1 + (len(read) > 2) + (len(read) > 5) + (len(read) > 8))
+        found = process.extract(
+            read.lower(), self._words, scorer=Levenshtein.distance, score_cutoff=edits, limit=most
+        )
+        return [word for word, _, _ in found]
+
+    def forms(self, word: str, read: str, first: bool) -> Iterator[tuple[str, float]]:
+        """The ways to write a word of this vocabulary, each with what it costs to be unusual."""
+        usual = self._forms[word]
+        capitalised = word[:1].upper() + word[1:]
+        yield from ((form, 0.0) for form in usual)
+        if word not in usual:
+            yield word, UNUSUAL_CASE_COST if usual or first else 0.0
+        if capitalised not in usual:
+            yield capitalised, 0.0 if first else UNUSUAL_CASE_COST
+        if len(read) > 1 and read.isupper():
+            yield word.upper(), 0.0
+
+
+def edit_cost(written: str, read: str, choices: Sequence[Mapping[str, float]] = ()) -> float:
+    """The least cost of edits that turn what was written into what was read.
+
+    `choices` are the recogniser's, for each character read.
+    """
+    rows = [[math.inf] * (len(read) + 1) for _ in range(len(written) + 1)]
+    rows[0][0] = 0.0
+    for i, row in enumerate(rows):
+        for j in range(len(read) + 1):
+            for a in range(min(i, 2) + 1):
+                for b in range(min(j, 2) + 1):
+                    before = rows[i - a][j - b]
+                    if before < row[j]:
+                        step = _step_cost(written[i - a : i], read[j - b : j])
+                        if a == b == 1 and choices:
+                            step = min(
+                                step, _choice_cost(written[i - 1], read[j - 1], choices[j - 1])
+                            )
+                        row[j] = min(row[j], before + step)
+    return rows[-1][-1]
+
+
+def candidates(
+    word: ReadWord,
+    vocabulary: Vocabulary,
+    *,
+    first: bool = False,
+    last: bool = False,
+    doubt: float = 95.0,
+    most: int = 24,
+) -> dict[str, float]:
+    """Texts that may have been written, with the cost that the word was read for each.
+
+    `first` and `last` say where the word stands in its text. A word read with a confidence below
+    `doubt` is doubtful, and so is any that the vocabulary lacks; others may change their marks
+    alone. Confidence counts as the probability that the letters are right. At most `most` texts of
+    known words are proposed, and a third as many others. A text may be empty or have a space.
+    """
+    right = min(0.99, max(0.05, word.confidence / 100))
+    found: dict[str, float] = {}
+    for start, end in _cores(word.text):
+        core = word.text[start:end].translate(QUOTES)
+        doubtful = word.confidence < doubt or core not in vocabulary
+        letters = {core: 0.0}
+        if doubtful:
+            letters |= _letters(core, word.choices[start:end], vocabulary, first)
+        openings = _openings(word.text[:start])
+        closings = _closings(word.text[end:], last)
+        for text, letters_cost in letters.items():
+            cost = letters_cost - math.log(right if text == core else 1 - right)
+            for opening, opening_cost in openings.items():
+                for closing, closing_cost in closings.items():
+                    whole = opening + text + closing if text else ""
+                    total = cost + opening_cost + closing_cost
+                    found[whole] = min(total, found.get(whole, math.inf))
+    return _shortlist(found, vocabulary, most)
+
+
+def _letters(
+    read: str, choices: Sequence[Mapping[str, float]], vocabulary: Vocabulary, first: bool
+) -> dict[str, float]:
+    """What else may have been written for the letters of a doubtful word, with its cost."""
+    proposed = dict.fromkeys(_respelled(read, choices), 0.0)
+    for word in vocabulary.near(read):
+        proposed |= vocabulary.forms(word, read, first)
+    for text in _parted(read, vocabulary):
+        proposed[text] = 0.0
+    proposed.pop(read, None)
+    costs = {text: cost + edit_cost(text, read, choices) for text, cost in proposed.items()}
+    if first and read[:1].islower():
+        for text, cost in [(read, 0.0), *costs.items()]:
+            costs[f"I {text}"] = min(cost + LOST_I_COST, costs.get(f"I {text}", math.inf))
+    if len(read) <= 2:
+        costs[""] = STRAY_MARK_COST if read in _STRAY else OTHER_COST * len(read)
+    return costs
+
+
+def _respelled(read: str, choices: Sequence[Mapping[str, float]]) -> Iterator[str]:
+    """The word with one confusion undone, be it a word or not: names are in no vocabulary."""
+    for written, seen in _table():
+        at = read.find(seen)
+        while at >= 0:
+            if _inside_words(written, read):
+                yield read[:at] + written + read[at + len(seen) :]
+            at = read.find(seen, at + 1)
+    for place, each in enumerate(choices):
+        for other in each:
+            if _inside_words(other, read):
+                yield read[:place] + other + read[place + 1 :]
+
+
+def _parted(read: str, vocabulary: Vocabulary) -> Iterator[str]:
+    """Two words whose space was lost: both known, or an "I" and something like a known word."""
+    for place in range(1, len(read)):
+        if read[:place] in vocabulary and read[place:] in vocabulary:
+            yield f"{read[:place]} {read[place:]}"
+    if len(read) > 2 and read[0] in LIKE_I:
+        for word in vocabulary.near(read[1:], 5):
+            yield f"I {word}"
+
+
+def _cores(read: str) -> list[tuple[int, int]]:
+    """Where the letters of a word are, without the marks at its edges and with those before it."""
+    inner = [place for place, character in enumerate(read) if _lettered(character)]
+    if not inner:
+        return [(0, len(read))]
+    start, end = inner[0], inner[-1] + 1
+    return [(start, end), (0, end)] if start else [(start, end)]
+
+
+def _openings(read: str) -> dict[str, float]:
+    """Marks that may have been written before a word where these were read."""
+    if not read:
+        return {"": 0.0}
+    costs = dict.fromkeys("'\"(", RARE_MARK_COST)
+    costs[""] = STRAY_MARK_COST if read[-1] in _STRAY else MARK_COST
+    return costs | {read.translate(QUOTES): 0.0}
+
+
+def _closings(read: str, last: bool) -> dict[str, float]:
+    """Marks that may have been written after a word where these were read."""
+    if not read:
+        return {"": 0.0} | (
+            {".": MARK_COST, "?": RARE_MARK_COST, "!": RARE_MARK_COST} if last else {}
+        )
+    kept = read[:-1].translate(QUOTES)
+    alike = MARK_COST if read[-1] in ".,:;-_" else RARE_MARK_COST
+    costs = {kept + mark: alike for mark in ".,"}
+    costs |= {kept + mark: RARE_MARK_COST for mark in ["", "?", "'"]}
+    return costs | {read.translate(QUOTES): 0.0}
+
+
+def _shortlist(costs: Mapping[str, float], vocabulary: Vocabulary, most: int) -> dict[str, float]:
+    """The cheapest texts of known words, and of others a third as many."""
+    ordered = sorted(costs, key=lambda text: costs[text])
+    known = [text for text in ordered if is_known(text, vocabulary)]
+    others = [text for text in ordered if not is_known(text, vocabulary)]
+    return {text: costs[text] for text in [*known[:most], *others[: most // 3]]}
+
+
+def is_known(text: str, vocabulary: Vocabulary) -> bool:
+    """Whether all words of a text are in the vocabulary; marks alone are."""
+    spans = ((token, _cores(token)[0]) for token in text.split())
+    return all(token[s:e] in vocabulary or not _lettered(token) for token, (s, e) in spans)
+
+
+@lru_cache(maxsize=1 << 16)
+def _step_cost(written: str, read: str) -> float:
+    """The cost of one edit, of two characters on each side at most."""
+    if written == read:
+        return 0.0 if len(read) == 1 else math.inf
+    cost = _table().get((written, read), math.inf)
+    if len(written) == len(read) == 1:
+        return min(cost, CASE_COST if written.lower() == read.lower() else OTHER_COST)
+    if not read and len(written) == 1:
+        return THIN_LOST_COST if written in THIN else OTHER_COST
+    if not written and len(read) == 1:
+        return OTHER_COST
+    if read and written == read * 2:
+        return THIN_LOST_COST
+    return cost
+
+
+def _choice_cost(written: str, read: str, choices: Mapping[str, float]) -> float:
+    """The cost of a confusion that the recogniser itself thought of: the surer, the cheaper."""
+    if written not in choices or written == read:
+        return math.inf
+    return CHOICE_COST + CHOICE_SLOPE * max(0.0, choices.get(read, 100.0) - choices[written]) / 100
+
+
+@lru_cache(maxsize=1)
+def _table() -> dict[tuple[str, str], float]:
+    """The cost of each confusion, by what was written and read."""
+    table = {("I ", read): ALIKE_COST for read in LIKE_I}
+    for pair in ALIKE.split():
+        first, _, second = pair.partition("/")
+        table[first, second] = table[second, first] = ALIKE_COST
+    return table
+
+
+def _inside_words(written: str, read: str) -> bool:
+    return all(mark.isalnum() or mark in _INSIDE_WORDS or mark in read for mark in written)
+
+
+def _lettered(text: str) -> bool:
+    """Whether there is anything in it that words are made of."""
+    return any(character.isalnum() or character in "@&#$" for character in text)

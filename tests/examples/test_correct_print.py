@@ -1,0 +1,128 @@
+"""Print that is read by tesseract, corrected through a real server."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.running import RunningServer, serving
+
+from correct_print import CHANNEL, LM_WEIGHT, WORD_BONUS, choose, error_rate, read_file
+from measure_print import held_out, nearest
+from noisy_print import print_line
+from print_confusions import ReadWord, Vocabulary
+from wordgate.client import Client
+from wordgate.core.weighting import Weighting
+from wordgate.engine.shipped import shipped_folder
+from wordgate.evaluation.error_rate import Unit
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "correct_print.py"
+SENTENCES = [
+    "I will be waiting for you at the station in the morning.",
+    "Could you tell me where the nearest hospital is?",
+    "The children have been playing in the garden all day.",
+    "It is much better to call first and ask for a table.",
+    "We would like to thank all of you for your help.",
+    "She left the keys to the office on the kitchen table.",
+    "There is still a little milk in the fridge if you want some.",
+    "I had to walk home because the last train was late.",
+]
+READ = {
+    "reference": "I will be there.",
+    "words": [
+        {"text": "|", "confidence": 40},
+        {"text": "wiil", "confidence": 60, "symbols": [[["w", 99]], [["i", 98]]]},
+        {"text": "be", "confidence": 96},
+        {"text": "there.", "confidence": 95},
+    ],
+}
+
+
+def test_lines_are_corrected_and_errors_counted(server: RunningServer, tmp_path: Path) -> None:
+    """A line for a line; with references the error rates before and after."""
+    file = tmp_path / "read.jsonl"
+    file.write_text(json.dumps(READ) + "\n" + json.dumps({"words": READ["words"]}) + "\n", "utf-8")
+    done = _run(file, "--server", server.address)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 2
+    before, words = done.stderr.splitlines()
+    assert before.startswith("errors in characters: 12.50% before,")
+    assert words.startswith("errors in words: 50.00% before,")
+
+
+def test_what_is_missing_is_told_in_a_sentence(tmp_path: Path) -> None:
+    """No server, no tesseract, no such file, a line that is none."""
+    file = tmp_path / "read.jsonl"
+    file.write_text(json.dumps(READ) + "\n", "utf-8")
+    assert "no server answers at 127.0.0.1:1" in _told(_run(file, "--server", "127.0.0.1:1"))
+    without = _run(tmp_path / "page.png", env={**os.environ, "PATH": str(tmp_path)})
+    assert "apt-get install tesseract-ocr" in _told(without)
+    assert "nowhere.jsonl" in _told(_run(tmp_path / "nowhere.jsonl"))
+    file.write_text("{}\n", "utf-8")
+    assert "read.jsonl, line 1" in _told(_run(file))
+
+
+def test_the_nearest_candidates_are_found_slot_by_slot(tmp_path: Path) -> None:
+    """The best that a perfect choice could make, be it a word too many or too few."""
+    file = tmp_path / "read.jsonl"
+    file.write_text(json.dumps(READ) + "\n", "utf-8")
+    (line,) = read_file(file)
+    slots = [
+        {"1": 0.0, "I": 1.0},
+        {"wall": 0.0, "wilt": 1.0},
+        {"be": 0.0, "": 1.0},
+        {"there.": 0.0},
+    ]
+    assert nearest(line, slots) == "I wall be there."
+    assert nearest(line, [{"": 0.0, "x": 0.0}, *slots]) == "I wall be there."
+    assert line.words[0] == ReadWord("|", 40.0)
+
+
+def test_a_half_is_corrected_as_is_best_for_the_other(tmp_path: Path) -> None:
+    """The setting that is best for a half is never used for it."""
+    file = tmp_path / "read.jsonl"
+    file.write_text((json.dumps(READ) + "\n") * 4, "utf-8")
+    lines = list(read_file(file))
+    good = [line.reference or "" for line in lines]
+    tried = {"even": [good[0], "", good[2], ""], "odd": ["", good[1], "", good[3]]}
+    assert held_out(lines, tried.__getitem__, ["even", "odd"]) == [""] * 4
+
+
+@pytest.mark.long
+@pytest.mark.skipif(shutil.which("tesseract") is None, reason="tesseract is not installed")
+@pytest.mark.parametrize("font", ["DejaVuSerif.ttf", "DejaVuSans.ttf", "DejaVuSerif-Italic.ttf"])
+def test_noisy_print_is_read_with_half_the_errors(font: str, tmp_path: Path) -> None:
+    """Small, blurred and noisy print, corrected with the shipped model."""
+    images = [tmp_path / f"{number}.png" for number in range(len(SENTENCES))]
+    for number, (text, image) in enumerate(zip(SENTENCES, images, strict=True)):
+        print_line(text, image, font, seed=number)
+    lines = [line for image in images for line in read_file(image, "7")]
+    read = [line.text for line in lines]
+    vocabulary = Vocabulary.of_bundle(shipped_folder())
+    weighting = Weighting(LM_WEIGHT, WORD_BONUS, {CHANNEL: 1.0})
+    with serving(None) as server, Client(server.address) as wordgate:
+        corrected = [choose(wordgate, line.slots(vocabulary), weighting) for line in lines]
+        done = _run(images[0], "--psm", "7", "--server", server.address)
+    assert done.stdout.splitlines() == corrected[:1], done.stderr
+    before = error_rate(SENTENCES, read, Unit.CHAR)
+    after = error_rate(SENTENCES, corrected, Unit.CHAR)
+    assert before > 0.02
+    assert after < before / 2, "\n".join(corrected)
+
+
+def _run(
+    file: Path, *options: str, env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(EXAMPLE), str(file), *options]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=env)
+
+
+def _told(done: subprocess.CompletedProcess[str]) -> str:
+    """The one sentence on standard error of a run that failed."""
+    assert done.returncode == 1
+    (sentence,) = done.stderr.splitlines()
+    assert sentence.startswith("correct_print: ")
+    return sentence

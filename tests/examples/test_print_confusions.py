@@ -1,0 +1,140 @@
+"""The confusion model of print, worked out by hand."""
+
+import math
+
+import pytest
+
+from print_confusions import (
+    ALIKE_COST,
+    CASE_COST,
+    CHOICE_COST,
+    CHOICE_SLOPE,
+    LOST_I_COST,
+    MARK_COST,
+    OTHER_COST,
+    STRAY_MARK_COST,
+    THIN_LOST_COST,
+    UNUSUAL_CASE_COST,
+    ReadWord,
+    Vocabulary,
+    candidates,
+    edit_cost,
+    is_known,
+)
+from wordgate.engine.shipped import shipped_folder
+
+VOCABULARY = Vocabulary(
+    {
+        **{
+            word: [] for word in ("a", "and", "corn", "com", "for", "have", "modern", "the", "with")
+        },
+        "i": ["I"],
+        "london": ["London"],
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("written", "read", "cost"),
+    [
+        ("modern", "modern", 0.0),
+        ("modern", "modem", ALIKE_COST),
+        ("modem", "modern", ALIKE_COST),
+        ("will", "wiil", ALIKE_COST),
+        ("will", "wil", THIN_LOST_COST),
+        ("soon", "son", THIN_LOST_COST),
+        ("zone", "one", OTHER_COST),
+        ("one", "zone", OTHER_COST),
+        ("the", "xhe", OTHER_COST),
+        ("of", "Of", CASE_COST),
+        ("for the", "forthe", THIN_LOST_COST),
+        ("I have", "Thave", ALIKE_COST),
+        ("clear", "dear", ALIKE_COST),
+        ("learning", "leaming", ALIKE_COST),
+        ("modern will", "modem wiil", 2 * ALIKE_COST),
+        ("", "", 0.0),
+    ],
+)
+def test_an_edit_costs_what_the_table_says(written: str, read: str, cost: float) -> None:
+    """One edit may replace several characters; several edits add up."""
+    assert edit_cost(written, read) == pytest.approx(cost)
+
+
+def test_what_the_recogniser_thought_of_is_cheap() -> None:
+    """A choice nearly as sure as the winner costs little, one that is far from it more."""
+    choices = [{"w": 90.0, "x": 80.0}, {"a": 95.0, "i": 70.0}, {"t": 99.0}, {"h": 99.0}]
+    assert edit_cost("with", "wath") == OTHER_COST
+    assert edit_cost("with", "wath", choices) == pytest.approx(CHOICE_COST + CHOICE_SLOPE * 0.25)
+    assert edit_cost("xath", "wath", choices) == pytest.approx(CHOICE_COST + CHOICE_SLOPE * 0.10)
+
+
+def test_doubt_is_the_confidence_that_is_missing() -> None:
+    """A word read with 60 % costs -ln 0.6 as it is, and -ln 0.4 more than its edits otherwise."""
+    found = candidates(ReadWord("modem", 60), VOCABULARY)
+    assert found["modem"] == pytest.approx(-math.log(0.6))
+    assert found["modern"] == pytest.approx(ALIKE_COST - math.log(0.4))
+    assert found["Modern"] == pytest.approx(found["modern"] + CASE_COST + UNUSUAL_CASE_COST)
+
+
+def test_a_sure_and_known_word_keeps_its_letters() -> None:
+    """Above the threshold a word of the vocabulary may change its marks alone."""
+    assert set(candidates(ReadWord("corn", 96), VOCABULARY)) == {"corn"}
+    assert set(candidates(ReadWord("corn,", 96), VOCABULARY)) > {"corn,", "corn.", "corn"}
+    assert "with" in candidates(ReadWord("wlth", 96), VOCABULARY)
+    assert "com" in candidates(ReadWord("corn", 94), VOCABULARY)
+    assert "com" in candidates(ReadWord("corn", 96), VOCABULARY, doubt=97.0)
+
+
+def test_marks_at_the_edges_come_and_go() -> None:
+    """A speck read as a quote may be nothing, quotes are straight, and a full stop may be lost."""
+    found = candidates(ReadWord("‘the", 95), VOCABULARY, last=True)
+    kept = -math.log(0.95)
+    assert found["'the"] == pytest.approx(kept)
+    assert found["the"] == pytest.approx(kept + STRAY_MARK_COST)
+    assert found["the."] == pytest.approx(kept + STRAY_MARK_COST + MARK_COST)
+    assert "the." not in candidates(ReadWord("‘the", 95), VOCABULARY)
+
+
+def test_words_that_clung_together_are_parted() -> None:
+    """Two known words, an "I" read as another thin glyph, an "I" lost at the edge of the page."""
+    doubt = -math.log(0.5)
+    assert candidates(ReadWord("forthe", 50), VOCABULARY)["for the"] == THIN_LOST_COST + doubt
+    assert candidates(ReadWord("Thave", 50), VOCABULARY)["I have"] == ALIKE_COST + doubt
+    assert candidates(ReadWord("have", 50), VOCABULARY, first=True)["I have"] == LOST_I_COST + doubt
+    assert "I have" not in candidates(ReadWord("have", 50), VOCABULARY)
+
+
+def test_a_mark_alone_may_be_a_word_or_nothing() -> None:
+    """A bar is an "I", a quote between words may be a speck."""
+    assert candidates(ReadWord("|", 50), VOCABULARY)["I"] == ALIKE_COST - math.log(0.5)
+    assert candidates(ReadWord("‘", 50), VOCABULARY)[""] == STRAY_MARK_COST - math.log(0.5)
+
+
+def test_names_are_written_as_the_vocabulary_writes_them() -> None:
+    """The written form is free, a form that is not usual costs."""
+    assert dict(VOCABULARY.forms("london", "Iondon", first=False)) == {
+        "London": 0.0,
+        "london": UNUSUAL_CASE_COST,
+    }
+    assert dict(VOCABULARY.forms("corn", "corm", first=True)) == {
+        "corn": UNUSUAL_CASE_COST,
+        "Corn": 0.0,
+    }
+
+
+def test_a_shortlist_has_the_cheapest_known_words_and_a_third_as_many_others() -> None:
+    """What was read is among them, however long the list would be."""
+    choices = [dict.fromkeys("corncdefgh", 50.0)] * 4
+    found = candidates(ReadWord("corn", 20, choices), VOCABULARY, most=3)
+    known = [text for text in found if is_known(text, VOCABULARY)]
+    assert len(known) <= 3 and len(found) - len(known) == 1
+    assert "corn" in known
+
+
+def test_the_shipped_vocabulary_has_plain_words_and_names() -> None:
+    """Pieces that end a word and words with a written form; no single letters but a and I."""
+    vocabulary = Vocabulary.of_bundle(shipped_folder())
+    assert all(word in vocabulary for word in ("morning", "London", "I", "a", "don't"))
+    assert "q" not in vocabulary and "," not in vocabulary
+    assert "morning" in vocabulary.near("moming")
+    assert ("London", 0.0) in vocabulary.forms("london", "london", first=False)
