@@ -11,6 +11,7 @@ from tests.running import RunningServer, until
 from tests.server.requests import texts
 
 from wordgate.client import AsyncClient, Client
+from wordgate.client_session import TypingAnswer
 from wordgate.core.prediction import Query
 from wordgate.engine.answers import Asked
 from wordgate.engine.local_model import LocalModel
@@ -158,6 +159,29 @@ async def test_a_typing_session_answers_each_text(
         await session.send("the clouds a")
         await session.finish()
         assert [answer.prefix async for answer in session] == ["a"]
+
+
+async def test_a_typing_session_is_sent_edits(async_client: AsyncClient) -> None:
+    """Each edit has a number, and the answer is that of the text that it makes."""
+    async with async_client.type_session(max_suggestions=3) as session:
+
+        async def answered(sequence: int) -> TypingAnswer:
+            return await session.answer_to(sequence)
+
+        first = await answered(await session.insert("the clox"))
+        assert (first.sequence, first.prefix) == (1, "clox")
+        second = await answered(await session.delete(before=1))
+        assert second.prediction == (await session.suggest("the clo")).prediction
+        whole = await answered(await session.insert(""))
+        accepted = await answered(await session.accept(whole, 1))
+        written = f"the {whole.prediction.suggestions[1].text} "
+        assert accepted.prediction == (await session.suggest(written)).prediction
+        assert (await answered(await session.move(2))).prefix == "th"
+        assert (await answered(await session.replace(0, 2, "un"))).prefix == "un"
+        assert (await answered(await session.reset())).prefix == ""
+        assert (await answered(await session.send("the sea", 5))).prefix == "s"
+        with pytest.raises(InvalidInput, match=r"accept\.answer"):
+            await answered(await session.accept(whole))
 
 
 async def test_bad_text_ends_a_session(async_client: AsyncClient) -> None:

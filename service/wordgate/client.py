@@ -20,11 +20,8 @@ Every request may raise these; a future has them as its error:
 The connection is plain text: a proxy in front of the server speaks TLS.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
-from time import monotonic
 from typing import Any, Self, TypeVar
 
 import grpc
@@ -37,6 +34,7 @@ from wordgate.api.v1 import (
     prediction_pb2_grpc,
     scoring_pb2_grpc,
 )
+from wordgate.client_session import TypingSession
 from wordgate.client_wire import (
     ModelDescription,
     ServerDescription,
@@ -58,27 +56,12 @@ from wordgate.core.search import DEFAULT_MAX_EXPANSIONS
 from wordgate.core.text import refuse_surrogates
 from wordgate.core.weighting import Weighting
 from wordgate.engine.answers import PredictionAnswer, RescoringAnswer, ScoreAnswer
-from wordgate.errors import (
-    Unavailable,
-    WordgateError,
-)
 
 T = TypeVar("T")
 
 DEFAULT_TIMEOUT_SECONDS = 60.0
 _OPTIONS = (("grpc.keepalive_time_ms", 60_000), ("grpc.max_receive_message_length", -1))
-_CROSSED = "Internal error from Core"
-_STATUS_SECONDS = 0.25
 _PLAIN = Weighting()
-
-
-@dataclass(frozen=True)
-class TypingAnswer:
-    """Suggestions for the text that was sent under this number; they replace `prefix`."""
-
-    sequence: int
-    prefix: str
-    prediction: PredictionAnswer
 
 
 class Client:
@@ -333,7 +316,7 @@ class AsyncClient:
         allow_punctuation: bool = Query.allow_punctuation,
         min_probability: float = Query.min_probability,
         max_expansions: int = DEFAULT_MAX_EXPANSIONS,
-    ) -> "TypingSession":
+    ) -> TypingSession:
         """A typing session, to be entered with `async with`. `timeout_seconds` does not bound it.
 
             async with client.type_session(max_suggestions=3) as session:
@@ -366,88 +349,6 @@ class AsyncClient:
             return await method(request, timeout=self._timeout)
         except grpc.RpcError as error:
             raise error_of(error, self._address) from None
-
-
-class TypingSession:
-    """A text that grows, answered with suggestions; a newer text supersedes the one before it.
-
-    Iterating gives the answers as they come, until the session ends; one task at a time may read,
-    by iterating or by `suggest`. What the server ends the session with is raised by whatever is
-    done next: `InvalidInput`, `ModelNotFound`, `Overloaded` for one session too many, or
-    `Unavailable`, after which the text can be sent in another session.
-    """
-
-    def __init__(
-        self, method: Any, configuration: prediction_pb2.SessionConfiguration, address: str
-    ) -> None:
-        self._method = method
-        self._configuration = configuration
-        self._address = address
-        self._sequence = 0
-
-    async def send(self, text: str) -> int:
-        """Send everything up to the cursor; the number under which it is answered.
-
-        Raises `InvalidInput` for text that is not Unicode, and what the session has ended with.
-        """
-        refuse_surrogates(text, "text.text")
-        self._sequence += 1
-        event = prediction_pb2.SessionText(text=text)
-        await self._write(prediction_pb2.StreamPredictRequest(sequence=self._sequence, text=event))
-        return self._sequence
-
-    async def suggest(self, text: str) -> TypingAnswer:
-        """Send a text and wait for its answer; answers to earlier texts are passed over.
-
-        Raises as `send`; `Unavailable` if the session ends without the answer.
-        """
-        sequence = await self.send(text)
-        async for answer in self:
-            if answer.sequence >= sequence:
-                return answer
-        raise Unavailable(f"{self._address} ended the session without an answer; open another")
-
-    async def finish(self) -> None:
-        """Say that no text follows; what is under way is still answered."""
-        await self._call.done_writing()
-
-    async def __aiter__(self) -> AsyncIterator[TypingAnswer]:
-        try:
-            while (answer := await self._call.read()) is not grpc.aio.EOF:
-                yield TypingAnswer(answer.sequence, answer.prefix, prediction_answer(answer))
-        except grpc.RpcError:
-            raise await self._why_ended() from None
-
-    async def __aenter__(self) -> Self:
-        self._call = self._method()
-        await self._write(prediction_pb2.StreamPredictRequest(configuration=self._configuration))
-        return self
-
-    async def __aexit__(self, *error: object) -> None:
-        self._call.cancel()
-
-    async def _write(self, request: prediction_pb2.StreamPredictRequest) -> None:
-        try:
-            await self._call.write(request)
-        except (grpc.RpcError, asyncio.InvalidStateError):
-            raise await self._why_ended() from None
-
-    async def _why_ended(self) -> WordgateError:
-        """What the server ended the session with.
-
-        A write that crosses the server's status on its way makes grpc.aio put an error of its own
-        in the status's place. As a rule the status follows, which nothing announces; sometimes it
-        is lost for good, and then another session has to be opened to learn it.
-        """
-        call = self._call
-        latest = monotonic() + _STATUS_SECONDS
-        while await call.details() == _CROSSED:
-            if monotonic() > latest:
-                return Unavailable(f"{self._address} ended the session; open another")
-            await asyncio.sleep(0.005)
-        code, details = await call.code(), await call.details()
-        initial, trailing = await call.initial_metadata(), await call.trailing_metadata()
-        return error_of(grpc.aio.AioRpcError(code, initial, trailing, details), self._address)
 
 
 _LIST = models_pb2.ListModelsRequest()

@@ -1,6 +1,7 @@
 """Requests and outcomes that several server tests use."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from queue import SimpleQueue
 from typing import Any
 
 import grpc
@@ -10,6 +11,8 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 from grpc_status import rpc_status
 
 from wordgate.api.v1 import prediction_pb2, scoring_pb2
+from wordgate.api.v1.prediction_pb2 import StreamPredictRequest, StreamPredictResponse
+from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
 
 HISTORIES = (
     "",
@@ -37,18 +40,14 @@ def long_score(count: int = 1000, words: int = 80) -> scoring_pb2.ScoreRequest:
     return scoring_pb2.ScoreRequest(candidates=candidates)
 
 
-def text(sequence: int, typed: str) -> prediction_pb2.StreamPredictRequest:
+def text(sequence: int, typed: str) -> StreamPredictRequest:
     """A text of a typing session."""
-    return prediction_pb2.StreamPredictRequest(
-        sequence=sequence, text=prediction_pb2.SessionText(text=typed)
-    )
+    return StreamPredictRequest(sequence=sequence, text=prediction_pb2.SessionText(text=typed))
 
 
-def configured(**options: Any) -> prediction_pb2.StreamPredictRequest:
+def configured(**options: Any) -> StreamPredictRequest:
     """The first message of a typing session."""
-    return prediction_pb2.StreamPredictRequest(
-        configuration=prediction_pb2.SessionConfiguration(**options)
-    )
+    return StreamPredictRequest(configuration=prediction_pb2.SessionConfiguration(**options))
 
 
 def refusal(ask: Callable[[], Any]) -> Any:
@@ -71,3 +70,31 @@ def field_named(error: Any) -> str:
     detail = BadRequest()
     assert status.details[0].Unpack(detail)
     return str(detail.field_violations[0].field)
+
+
+class Conversation:
+    """A stream on which requests are sent one at a time."""
+
+    def __init__(self, stub: PredictionServiceStub, first: StreamPredictRequest) -> None:
+        self._requests: SimpleQueue[StreamPredictRequest | None] = SimpleQueue()
+        self.send(first)
+        self._call = stub.StreamPredict(self._sent())
+        self._answers: Iterator[StreamPredictResponse] = iter(self._call)
+
+    def send(self, request: StreamPredictRequest) -> None:
+        self._requests.put(request)
+
+    def ask(self, request: StreamPredictRequest) -> StreamPredictResponse:
+        self.send(request)
+        return next(self._answers)
+
+    def __enter__(self) -> "Conversation":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._requests.put(None)
+        self._call.cancel()
+
+    def _sent(self) -> Iterator[StreamPredictRequest]:
+        while (request := self._requests.get()) is not None:
+            yield request

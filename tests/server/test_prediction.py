@@ -1,8 +1,6 @@
 """Predict and StreamPredict on a real server."""
 
-from collections.abc import Iterator
 from functools import partial
-from queue import SimpleQueue
 from typing import Any
 
 import grpc
@@ -11,6 +9,7 @@ from tests.running import RunningServer, until
 from tests.server.requests import (
     HISTORIES,
     LONG_TO_READ,
+    Conversation,
     configured,
     field_named,
     refusal,
@@ -23,9 +22,9 @@ from wordgate.api.v1.prediction_pb2 import (
     PredictRequest,
     PredictResponse,
     StreamPredictRequest,
-    StreamPredictResponse,
 )
 from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
+from wordgate.core.editing import EditedText
 from wordgate.core.prediction import Query, split_typed
 from wordgate.engine.answers import PredictionAnswer
 from wordgate.engine.local_model import LocalModel
@@ -123,12 +122,13 @@ def test_every_text_of_a_session_is_answered(
 ) -> None:
     """Texts sent one after the other are answered as Predict answers them, the prefix verbatim."""
     typed = ["", "the clo", "the clouds are in the ", "It's Wür", "one. tw", "don'"]
-    with _Conversation(stub, configured()) as session:
+    with Conversation(stub, configured()) as session:
         for number, whole in enumerate(typed, 7):
             history, prefix = split_typed(whole)
             expected = _here(local, history, prefix)
             answer = session.ask(text(number, whole))
-            assert answer == stream_predict_response(number, expected)
+            edited = EditedText().set(whole)
+            assert answer == stream_predict_response(number, edited, expected)
             assert whole.endswith(answer.prefix)
 
 
@@ -138,7 +138,7 @@ def test_a_newer_text_supersedes_an_older_one(
     """A text that arrives while an older one is searched for is answered in its place."""
     before = server.metric("wordgate_dropped_total", reason="cancelled")
     asked = server.metric("wordgate_asked_rows_total", urgency="interactive")
-    with _Conversation(stub, configured()) as session:
+    with Conversation(stub, configured()) as session:
         session.send(text(1, LONG_TO_READ))
         until(
             lambda: server.metric("wordgate_asked_rows_total", urgency="interactive") > asked,
@@ -180,34 +180,6 @@ def test_a_session_text_that_is_not_utf8_is_bad_input(channel: grpc.Channel) -> 
     raw: Any = channel.stream_stream("/wordgate.v1.PredictionService/StreamPredict")
     sent = [configured().SerializeToString(), b"\x1a\x04\x0a\x02\xff\xfe"]
     assert field_named(refusal(lambda: list(raw(iter(sent))))) == "text.text"
-
-
-class _Conversation:
-    """A stream on which requests are sent one at a time."""
-
-    def __init__(self, stub: PredictionServiceStub, first: StreamPredictRequest) -> None:
-        self._requests: SimpleQueue[StreamPredictRequest | None] = SimpleQueue()
-        self.send(first)
-        self._call = stub.StreamPredict(self._sent())
-        self._answers: Iterator[StreamPredictResponse] = iter(self._call)
-
-    def send(self, request: StreamPredictRequest) -> None:
-        self._requests.put(request)
-
-    def ask(self, request: StreamPredictRequest) -> StreamPredictResponse:
-        self.send(request)
-        return next(self._answers)
-
-    def __enter__(self) -> "_Conversation":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._requests.put(None)
-        self._call.cancel()
-
-    def _sent(self) -> Iterator[StreamPredictRequest]:
-        while (request := self._requests.get()) is not None:
-            yield request
 
 
 def _here(local: LocalModel, history: str, prefix: str) -> PredictionAnswer:

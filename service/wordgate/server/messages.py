@@ -4,6 +4,7 @@ Knows both; decides nothing. Protobuf types stop here and in the servicers.
 """
 
 from wordgate.api.v1 import models_pb2, prediction_pb2, rescoring_pb2, scoring_pb2
+from wordgate.core.editing import EditedText, PositionUnit, length_of
 from wordgate.core.prediction import (
     DEFAULT_MAX_SUGGESTIONS,
     Kind,
@@ -13,6 +14,7 @@ from wordgate.core.prediction import (
 from wordgate.core.scoring import Candidate
 from wordgate.core.search import DEFAULT_MAX_EXPANSIONS
 from wordgate.engine.answers import ModelName, PredictionAnswer, ScoreAnswer
+from wordgate.errors import InvalidInput
 
 _PRECISIONS = {
     "int8": models_pb2.PRECISION_INT8,
@@ -21,6 +23,13 @@ _PRECISIONS = {
 _KINDS = {
     Kind.WORD: prediction_pb2.SUGGESTION_KIND_WORD,
     Kind.PUNCTUATION: prediction_pb2.SUGGESTION_KIND_PUNCTUATION,
+}
+
+_UNITS: dict[int, PositionUnit] = {
+    prediction_pb2.POSITION_UNIT_UNSPECIFIED: PositionUnit.CODE_POINTS,
+    prediction_pb2.POSITION_UNIT_CODE_POINTS: PositionUnit.CODE_POINTS,
+    prediction_pb2.POSITION_UNIT_UTF8_BYTES: PositionUnit.UTF8_BYTES,
+    prediction_pb2.POSITION_UNIT_UTF16_CODE_UNITS: PositionUnit.UTF16_UNITS,
 }
 
 
@@ -58,14 +67,28 @@ def predict_response(answer: PredictionAnswer) -> prediction_pb2.PredictResponse
     )
 
 
+def position_unit(asked: int) -> PositionUnit:
+    """What a session counts positions in. Raises `InvalidInput` for a unit that nobody knows."""
+    unit = _UNITS.get(asked)
+    if unit is None:
+        raise InvalidInput("position_unit", f"is {asked}, which this server does not know")
+    return unit
+
+
 def stream_predict_response(
-    sequence: int, answer: PredictionAnswer
+    sequence: int, edited: EditedText, answer: PredictionAnswer
 ) -> prediction_pb2.StreamPredictResponse:
-    """The answer to one text of a typing session."""
+    """The answer to one text of a typing session, whose prefix ends at the cursor."""
+    end = edited.position
+    start = end - length_of(answer.prefix, edited.unit)
+    suggestions = [_suggestion(found) for found in answer.suggestions]
+    for suggestion in suggestions:
+        edit = prediction_pb2.TextEdit(start=start, end=end, text=suggestion.text)
+        suggestion.edit.CopyFrom(edit)
     return prediction_pb2.StreamPredictResponse(
         sequence=sequence,
         prefix=answer.prefix,
-        suggestions=[_suggestion(found) for found in answer.suggestions],
+        suggestions=suggestions,
         exact=answer.exact,
         expansions=answer.expansions,
         model=model_version(answer.model),

@@ -1,7 +1,8 @@
-"""A typing session: a configuration, then the text as it grows.
+"""A typing session: a configuration, then the text as it is edited.
 
 Knows the order of messages and which text is to be answered; does not know how suggestions are
-found. Answers are a pure function of the configuration and the text: nothing else is kept.
+found. Answers are a pure function of the configuration, the text and its cursor: nothing else is
+kept, but the latest suggestions while they may be accepted.
 """
 
 import asyncio
@@ -10,8 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from wordgate.api.v1.prediction_pb2 import StreamPredictRequest, StreamPredictResponse
+from wordgate.api.v1.prediction_pb2 import Accept, StreamPredictRequest, StreamPredictResponse
 from wordgate.core.asks import Asks
+from wordgate.core.editing import EditedText
 from wordgate.core.prediction import Query, split_typed
 from wordgate.engine.answers import PredictionAnswer
 from wordgate.engine.scheduler import Urgency
@@ -54,20 +56,29 @@ class _Configured:
     query: Query
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Text:
     """A text that is to be answered under its number."""
 
     sequence: int
-    text: str
+    edited: EditedText
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Found:
     """The answer to the text of a number."""
 
-    sequence: int
+    text: _Text
     answer: PredictionAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class _Offered:
+    """What may be accepted: the words of an answer, for so many code points before the cursor."""
+
+    sequence: int
+    typed: int
+    words: tuple[str, ...]
 
 
 class Session:
@@ -77,6 +88,8 @@ class Session:
         self._serving = serving
         self._configured: _Configured | None = None
         self._last_sequence: int | None = None
+        self._edited = EditedText()
+        self._offered: _Offered | None = None
 
     async def answers(
         self, requests: AsyncIterator[StreamPredictRequest]
@@ -118,12 +131,11 @@ class Session:
         """The next text; None after the last. The configuration is taken on the way."""
         async for request in requests:
             event = request.WhichOneof("event")
-            if event == "configuration":
-                self._configure(request)
-            elif event == "text":
-                return self._text(request)
-            else:
-                raise InvalidInput("event", "is not set; send a configuration or a text")
+            if event is None:
+                raise InvalidInput("event", "is not set; send a configuration, a text or an edit")
+            if event != "configuration":
+                return self._edit(request, event)
+            self._configure(request)
         return None
 
     def _configure(self, request: StreamPredictRequest) -> None:
@@ -133,18 +145,50 @@ class Session:
         self._serving.model(asked.model)
         try:
             self._configured = _Configured(asked.model, messages.query(asked))
+            self._edited = EditedText(unit=messages.position_unit(asked.position_unit))
         except InvalidInput as error:
             raise InvalidInput(f"configuration.{error.field}", error.problem) from None
 
-    def _text(self, request: StreamPredictRequest) -> _Text:
+    def _edit(self, request: StreamPredictRequest, event: str) -> _Text:
+        """The text after an event. Raises `InvalidInput` for one out of order or out of limits."""
         if self._configured is None:
             raise InvalidInput("configuration", "is missing; it is the first message of a stream")
         last = self._last_sequence
         if last is not None and request.sequence <= last:
             raise InvalidInput("sequence", f"is {request.sequence} after {last}; it must rise")
-        check_bytes("text.text", request.text.text, self._serving.limits.max_session_text_bytes)
         self._last_sequence = request.sequence
-        return _Text(request.sequence, request.text.text)
+        edited = self._accept(request.accept) if event == "accept" else self._changed(request)
+        most = self._serving.limits.max_session_text_bytes
+        check_bytes("accept" if event == "accept" else f"{event}.text", edited.text, most)
+        self._edited, self._offered = edited, None
+        return _Text(request.sequence, edited)
+
+    def _changed(self, request: StreamPredictRequest) -> EditedText:
+        match request.WhichOneof("event"):
+            case "insert":
+                return self._edited.insert(request.insert.text)
+            case "delete":
+                return self._edited.delete(request.delete.before, request.delete.after)
+            case "replace":
+                edit = request.replace
+                return self._edited.replace(edit.start, edit.end, edit.text)
+            case "move":
+                return self._edited.move(request.move.position)
+            case "reset":
+                return self._edited.set("")
+            case _:
+                cursor = request.text.cursor if request.text.HasField("cursor") else None
+                return self._edited.set(request.text.text, cursor)
+
+    def _accept(self, accept: Accept) -> EditedText:
+        offered = self._offered
+        if offered is None or offered.sequence != accept.answer:
+            problem = f"is {accept.answer}, which is not the latest, or the text has changed since"
+            raise InvalidInput("accept.answer", f"{problem}; send the suggestion's edit instead")
+        if accept.suggestion >= len(offered.words):
+            problem = f"is {accept.suggestion}; the answer has {len(offered.words)} suggestions"
+            raise InvalidInput("accept.suggestion", problem)
+        return self._edited.accept(offered.typed, offered.words[accept.suggestion])
 
     def _find(self, text: _Text) -> "asyncio.Future[_Found]":
         """Have a text answered by the model that the configuration names now."""
@@ -154,15 +198,19 @@ class Session:
         query = self._configured.query
 
         def asks() -> Asks[_Found]:
-            history, prefix = split_typed(text.text, "text.text")
+            history, prefix = split_typed(text.edited.before, "text.text")
             answer = yield from model.predict(replace(query, history=history, prefix=prefix))
-            return _Found(text.sequence, answer)
+            return _Found(text, answer)
 
         return self._serving.start(model, asks(), Urgency.INTERACTIVE, admitted=True)
 
     def _response(self, found: _Found) -> StreamPredictResponse:
-        self._serving.metrics.searched(found.answer.expansions)
-        return messages.stream_predict_response(found.sequence, found.answer)
+        answer, text = found.answer, found.text
+        self._serving.metrics.searched(answer.expansions)
+        if text.sequence == self._last_sequence:
+            words = tuple(suggestion.text for suggestion in answer.suggestions)
+            self._offered = _Offered(text.sequence, len(answer.prefix), words)
+        return messages.stream_predict_response(text.sequence, text.edited, answer)
 
 
 def _cancel(*tasks: "asyncio.Future[Any] | None") -> None:

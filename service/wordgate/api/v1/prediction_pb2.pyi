@@ -44,6 +44,64 @@ SUGGESTION_KIND_PUNCTUATION: SuggestionKind.ValueType  # 2
 """A punctuation mark or another symbol."""
 Global___SuggestionKind: _TypeAlias = SuggestionKind  # noqa: Y015
 
+class _PositionUnit:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PositionUnitEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PositionUnit.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    POSITION_UNIT_UNSPECIFIED: _PositionUnit.ValueType  # 0
+    """The same as POSITION_UNIT_CODE_POINTS."""
+    POSITION_UNIT_CODE_POINTS: _PositionUnit.ValueType  # 1
+    """Unicode code points, as in Python."""
+    POSITION_UNIT_UTF8_BYTES: _PositionUnit.ValueType  # 2
+    """Bytes of UTF-8, as in Go and Rust."""
+    POSITION_UNIT_UTF16_CODE_UNITS: _PositionUnit.ValueType  # 3
+    """Code units of UTF-16, as in JavaScript, Java, C# and Swift's NSString."""
+
+class PositionUnit(_PositionUnit, metaclass=_PositionUnitEnumTypeWrapper):
+    """What the positions of a typing session are counted in."""
+
+POSITION_UNIT_UNSPECIFIED: PositionUnit.ValueType  # 0
+"""The same as POSITION_UNIT_CODE_POINTS."""
+POSITION_UNIT_CODE_POINTS: PositionUnit.ValueType  # 1
+"""Unicode code points, as in Python."""
+POSITION_UNIT_UTF8_BYTES: PositionUnit.ValueType  # 2
+"""Bytes of UTF-8, as in Go and Rust."""
+POSITION_UNIT_UTF16_CODE_UNITS: PositionUnit.ValueType  # 3
+"""Code units of UTF-16, as in JavaScript, Java, C# and Swift's NSString."""
+Global___PositionUnit: _TypeAlias = PositionUnit  # noqa: Y015
+
+@_typing.final
+class TextEdit(_message.Message):
+    """Text in the place of other text."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    START_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    start: _builtins.int
+    """Where the other text begins, in the session's unit, from the beginning of the text."""
+    end: _builtins.int
+    """Where it ends."""
+    text: _builtins.str
+    """What takes its place."""
+    def __init__(
+        self,
+        *,
+        start: _builtins.int = ...,
+        end: _builtins.int = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "start", b"start", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TextEdit: _TypeAlias = TextEdit  # noqa: Y015
+
 @_typing.final
 class Suggestion(_message.Message):
     """One suggestion."""
@@ -54,6 +112,7 @@ class Suggestion(_message.Message):
     LOG_PROB_FIELD_NUMBER: _builtins.int
     PROBABILITY_FIELD_NUMBER: _builtins.int
     KIND_FIELD_NUMBER: _builtins.int
+    EDIT_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """The whole word as people write it, what was typed of it included. Takes the place of the
     answer's `prefix`.
@@ -66,6 +125,12 @@ class Suggestion(_message.Message):
     """The same as a probability, 0 to 1: exp(log_prob)."""
     kind: Global___SuggestionKind.ValueType
     """What it is. Later versions may answer kinds that are not listed here."""
+    @_builtins.property
+    def edit(self) -> Global___TextEdit:
+        """What accepting it does to the text of a session, without the space that `Accept` puts behind it.
+        Unset outside sessions.
+        """
+
     def __init__(
         self,
         *,
@@ -73,10 +138,11 @@ class Suggestion(_message.Message):
         log_prob: _builtins.float = ...,
         probability: _builtins.float = ...,
         kind: Global___SuggestionKind.ValueType = ...,
+        edit: Global___TextEdit | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["edit", b"edit"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "log_prob", b"log_prob", "probability", b"probability", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["edit", b"edit", "kind", b"kind", "log_prob", b"log_prob", "probability", b"probability", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -193,6 +259,7 @@ class SessionConfiguration(_message.Message):
     ALLOW_PUNCTUATION_FIELD_NUMBER: _builtins.int
     MIN_PROBABILITY_FIELD_NUMBER: _builtins.int
     MAX_EXPANSIONS_FIELD_NUMBER: _builtins.int
+    POSITION_UNIT_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """`NAME` (its latest served version) or `NAME@VERSION`, as in `en@3`. Empty: the default model."""
     max_suggestions: _builtins.int
@@ -205,6 +272,8 @@ class SessionConfiguration(_message.Message):
     """Rows of the output layer that one search may ask for, at most `Limits.max_expansions`. A search
     that would need more answers what it has, with `exact` false. 0: 2000.
     """
+    position_unit: Global___PositionUnit.ValueType
+    """What positions and lengths are counted in, the server's too."""
     def __init__(
         self,
         *,
@@ -213,10 +282,11 @@ class SessionConfiguration(_message.Message):
         allow_punctuation: _builtins.bool = ...,
         min_probability: _builtins.float = ...,
         max_expansions: _builtins.int = ...,
+        position_unit: Global___PositionUnit.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_punctuation", b"allow_punctuation", "max_expansions", b"max_expansions", "max_suggestions", b"max_suggestions", "min_probability", b"min_probability", "model", b"model"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_punctuation", b"allow_punctuation", "max_expansions", b"max_expansions", "max_suggestions", b"max_suggestions", "min_probability", b"min_probability", "model", b"model", "position_unit", b"position_unit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -229,11 +299,39 @@ class SessionText(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     TEXT_FIELD_NUMBER: _builtins.int
+    CURSOR_FIELD_NUMBER: _builtins.int
     text: _builtins.str
-    """Everything up to the cursor, at most `Limits.max_session_text_bytes`; may be empty. A word that
-    the text ends in is unfinished; white space or a punctuation mark after it finishes it, but not
-    an apostrophe: `don'` may become `don't`.
+    """The text, at most `Limits.max_session_text_bytes`; may be empty. A word that ends at the cursor is
+    unfinished; white space or a punctuation mark after it finishes it, but not an apostrophe: `don'`
+    may become `don't`.
     """
+    cursor: _builtins.int
+    """Where the cursor stands. Unset: at the end."""
+    def __init__(
+        self,
+        *,
+        text: _builtins.str = ...,
+        cursor: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cursor", b"_cursor", "cursor", b"cursor"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cursor", b"_cursor", "cursor", b"cursor", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__cursor: _TypeAlias = _typing.Literal["cursor"]  # noqa: Y015
+    _WhichOneofArgType__cursor: _TypeAlias = _typing.Literal["_cursor", b"_cursor"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cursor) -> _WhichOneofReturnType__cursor | None: ...
+
+Global___SessionText: _TypeAlias = SessionText  # noqa: Y015
+
+@_typing.final
+class Insert(_message.Message):
+    """Puts text at the cursor."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    """The text; the cursor then stands behind it."""
     def __init__(
         self,
         *,
@@ -245,7 +343,102 @@ class SessionText(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___SessionText: _TypeAlias = SessionText  # noqa: Y015
+Global___Insert: _TypeAlias = Insert  # noqa: Y015
+
+@_typing.final
+class Delete(_message.Message):
+    """Takes text away around the cursor, as backspace and delete do."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BEFORE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    before: _builtins.int
+    """How much before the cursor, at most as much as there is."""
+    after: _builtins.int
+    """How much behind it."""
+    def __init__(
+        self,
+        *,
+        before: _builtins.int = ...,
+        after: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Delete: _TypeAlias = Delete  # noqa: Y015
+
+@_typing.final
+class MoveCursor(_message.Message):
+    """Puts the cursor elsewhere."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """Where, from the beginning of the text."""
+    def __init__(
+        self,
+        *,
+        position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MoveCursor: _TypeAlias = MoveCursor  # noqa: Y015
+
+@_typing.final
+class Accept(_message.Message):
+    """Takes a suggestion: it and a space stand in the place of what was typed of the word. A space that
+    was there already is stepped over instead.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ANSWER_FIELD_NUMBER: _builtins.int
+    SUGGESTION_FIELD_NUMBER: _builtins.int
+    answer: _builtins.int
+    """The answer that the suggestion stands in: the latest, and the text must not have changed since.
+    Who cannot know that sends the suggestion's `edit` as a `replace`.
+    """
+    suggestion: _builtins.int
+    """Which of its suggestions, from 0."""
+    def __init__(
+        self,
+        *,
+        answer: _builtins.int = ...,
+        suggestion: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "suggestion", b"suggestion"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Accept: _TypeAlias = Accept  # noqa: Y015
+
+@_typing.final
+class Reset(_message.Message):
+    """Empties the text."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Reset: _TypeAlias = Reset  # noqa: Y015
 
 @_typing.final
 class StreamPredictRequest(_message.Message):
@@ -256,6 +449,12 @@ class StreamPredictRequest(_message.Message):
     SEQUENCE_FIELD_NUMBER: _builtins.int
     CONFIGURATION_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
+    INSERT_FIELD_NUMBER: _builtins.int
+    DELETE_FIELD_NUMBER: _builtins.int
+    REPLACE_FIELD_NUMBER: _builtins.int
+    MOVE_FIELD_NUMBER: _builtins.int
+    ACCEPT_FIELD_NUMBER: _builtins.int
+    RESET_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     """The client's number of this message, repeated in the answer. Each greater than the one before
     it. Not looked at in the configuration.
@@ -268,18 +467,48 @@ class StreamPredictRequest(_message.Message):
     def text(self) -> Global___SessionText:
         """Replaces the text."""
 
+    @_builtins.property
+    def insert(self) -> Global___Insert:
+        """Puts text at the cursor."""
+
+    @_builtins.property
+    def delete(self) -> Global___Delete:
+        """Takes text away around the cursor."""
+
+    @_builtins.property
+    def replace(self) -> Global___TextEdit:
+        """Puts text in the place of other text; the cursor then stands behind it."""
+
+    @_builtins.property
+    def move(self) -> Global___MoveCursor:
+        """Puts the cursor elsewhere."""
+
+    @_builtins.property
+    def accept(self) -> Global___Accept:
+        """Takes a suggestion."""
+
+    @_builtins.property
+    def reset(self) -> Global___Reset:
+        """Empties the text."""
+
     def __init__(
         self,
         *,
         sequence: _builtins.int = ...,
         configuration: Global___SessionConfiguration | None = ...,
         text: Global___SessionText | None = ...,
+        insert: Global___Insert | None = ...,
+        delete: Global___Delete | None = ...,
+        replace: Global___TextEdit | None = ...,
+        move: Global___MoveCursor | None = ...,
+        accept: Global___Accept | None = ...,
+        reset: Global___Reset | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["configuration", b"configuration", "event", b"event", "text", b"text"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["accept", b"accept", "configuration", b"configuration", "delete", b"delete", "event", b"event", "insert", b"insert", "move", b"move", "replace", b"replace", "reset", b"reset", "text", b"text"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["configuration", b"configuration", "event", b"event", "sequence", b"sequence", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accept", b"accept", "configuration", b"configuration", "delete", b"delete", "event", b"event", "insert", b"insert", "move", b"move", "replace", b"replace", "reset", b"reset", "sequence", b"sequence", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["configuration", "text"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["configuration", "text", "insert", "delete", "replace", "move", "accept", "reset"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
@@ -304,8 +533,8 @@ class StreamPredictResponse(_message.Message):
     before that.
     """
     prefix: _builtins.str
-    """The unfinished word at the end of the text, verbatim, which a suggestion replaces. Empty
-    between words.
+    """The unfinished word that ends at the cursor, verbatim, which a suggestion replaces. Empty between
+    words.
     """
     expansions: _builtins.int
     """Rows of the output layer that the search asked for."""

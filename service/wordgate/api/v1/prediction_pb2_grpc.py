@@ -59,14 +59,16 @@ class PredictionServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def StreamPredict(self, request_iterator, context):
-        """A typing session: a configuration, then the text as it grows, answered with suggestions.
+        """A typing session: a configuration, then what a person does to the text, answered with suggestions
+        for the word at the cursor.
 
-        Answers are a pure function of the configuration and the text, so a session may be continued
-        on another replica by sending both again. A text that arrives before the one before it was
-        answered supersedes it, and the older one may stay without an answer. The server ends the
-        stream after the client has closed its side and the last text is answered. An error ends the
-        stream: one session too many (RESOURCE_EXHAUSTED), a message out of order or outside a limit
-        (INVALID_ARGUMENT), a server that goes down (UNAVAILABLE, after the answer under way).
+        Answers are a pure function of the configuration, the text and the cursor, so a session may be
+        continued on another replica by sending the configuration and the text again. An event that
+        arrives before the one before it was answered supersedes it, and the older one may stay without
+        an answer. The server ends the stream after the client has closed its side and the last event is
+        answered. An error ends the stream: one session too many (RESOURCE_EXHAUSTED), a message out of
+        order or outside a limit or the text (INVALID_ARGUMENT), a server that goes down (UNAVAILABLE,
+        after the answer under way).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

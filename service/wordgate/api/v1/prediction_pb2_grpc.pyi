@@ -36,14 +36,16 @@ class PredictionServiceStub:
     Predict: _grpc.UnaryUnaryMultiCallable[_prediction_pb2.PredictRequest, _prediction_pb2.PredictResponse]
     """The likeliest next words after a history."""
     StreamPredict: _grpc.StreamStreamMultiCallable[_prediction_pb2.StreamPredictRequest, _prediction_pb2.StreamPredictResponse]
-    """A typing session: a configuration, then the text as it grows, answered with suggestions.
+    """A typing session: a configuration, then what a person does to the text, answered with suggestions
+    for the word at the cursor.
 
-    Answers are a pure function of the configuration and the text, so a session may be continued
-    on another replica by sending both again. A text that arrives before the one before it was
-    answered supersedes it, and the older one may stay without an answer. The server ends the
-    stream after the client has closed its side and the last text is answered. An error ends the
-    stream: one session too many (RESOURCE_EXHAUSTED), a message out of order or outside a limit
-    (INVALID_ARGUMENT), a server that goes down (UNAVAILABLE, after the answer under way).
+    Answers are a pure function of the configuration, the text and the cursor, so a session may be
+    continued on another replica by sending the configuration and the text again. An event that
+    arrives before the one before it was answered supersedes it, and the older one may stay without
+    an answer. The server ends the stream after the client has closed its side and the last event is
+    answered. An error ends the stream: one session too many (RESOURCE_EXHAUSTED), a message out of
+    order or outside a limit or the text (INVALID_ARGUMENT), a server that goes down (UNAVAILABLE,
+    after the answer under way).
     """
 
 @_typing.type_check_only
@@ -54,14 +56,16 @@ class PredictionServiceAsyncStub(PredictionServiceStub):
     Predict: _aio.UnaryUnaryMultiCallable[_prediction_pb2.PredictRequest, _prediction_pb2.PredictResponse]  # type: ignore[assignment]
     """The likeliest next words after a history."""
     StreamPredict: _aio.StreamStreamMultiCallable[_prediction_pb2.StreamPredictRequest, _prediction_pb2.StreamPredictResponse]  # type: ignore[assignment]
-    """A typing session: a configuration, then the text as it grows, answered with suggestions.
+    """A typing session: a configuration, then what a person does to the text, answered with suggestions
+    for the word at the cursor.
 
-    Answers are a pure function of the configuration and the text, so a session may be continued
-    on another replica by sending both again. A text that arrives before the one before it was
-    answered supersedes it, and the older one may stay without an answer. The server ends the
-    stream after the client has closed its side and the last text is answered. An error ends the
-    stream: one session too many (RESOURCE_EXHAUSTED), a message out of order or outside a limit
-    (INVALID_ARGUMENT), a server that goes down (UNAVAILABLE, after the answer under way).
+    Answers are a pure function of the configuration, the text and the cursor, so a session may be
+    continued on another replica by sending the configuration and the text again. An event that
+    arrives before the one before it was answered supersedes it, and the older one may stay without
+    an answer. The server ends the stream after the client has closed its side and the last event is
+    answered. An error ends the stream: one session too many (RESOURCE_EXHAUSTED), a message out of
+    order or outside a limit or the text (INVALID_ARGUMENT), a server that goes down (UNAVAILABLE,
+    after the answer under way).
     """
 
 class PredictionServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -81,14 +85,16 @@ class PredictionServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_prediction_pb2.StreamPredictRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_prediction_pb2.StreamPredictResponse], _abc.AsyncIterator[_prediction_pb2.StreamPredictResponse]]:
-        """A typing session: a configuration, then the text as it grows, answered with suggestions.
+        """A typing session: a configuration, then what a person does to the text, answered with suggestions
+        for the word at the cursor.
 
-        Answers are a pure function of the configuration and the text, so a session may be continued
-        on another replica by sending both again. A text that arrives before the one before it was
-        answered supersedes it, and the older one may stay without an answer. The server ends the
-        stream after the client has closed its side and the last text is answered. An error ends the
-        stream: one session too many (RESOURCE_EXHAUSTED), a message out of order or outside a limit
-        (INVALID_ARGUMENT), a server that goes down (UNAVAILABLE, after the answer under way).
+        Answers are a pure function of the configuration, the text and the cursor, so a session may be
+        continued on another replica by sending the configuration and the text again. An event that
+        arrives before the one before it was answered supersedes it, and the older one may stay without
+        an answer. The server ends the stream after the client has closed its side and the last event is
+        answered. An error ends the stream: one session too many (RESOURCE_EXHAUSTED), a message out of
+        order or outside a limit or the text (INVALID_ARGUMENT), a server that goes down (UNAVAILABLE,
+        after the answer under way).
         """
 
 def add_PredictionServiceServicer_to_server(servicer: PredictionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -1,0 +1,98 @@
+"""A text with a cursor, edited in the units of any client."""
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from tests.core.vocabularies import texts
+
+from wordgate.core.editing import EditedText, PositionUnit, length_of
+from wordgate.errors import InvalidInput
+
+Edit = tuple[Callable[[], EditedText], str]
+UNITS = list(PositionUnit)
+UTF8, UTF16 = PositionUnit.UTF8_BYTES, PositionUnit.UTF16_UNITS
+FAMILY = "\U0001f469\u200d\U0001f467"  # woman, joiner, girl: 3 code points, 5 units, 11 bytes
+
+
+@pytest.mark.parametrize(
+    ("unit", "whole", "woman"),
+    [(PositionUnit.CODE_POINTS, 3, 1), (UTF16, 5, 2), (UTF8, 11, 4)],
+)
+def test_an_emoji_has_its_length_in_each_unit(unit: PositionUnit, whole: int, woman: int) -> None:
+    """Backspace over an emoji takes as many units as the client counts in it."""
+    text = EditedText(unit=unit).insert(f"hi {FAMILY}")
+    assert (length_of(FAMILY, unit), text.position) == (whole, 3 + whole)
+    assert text.delete(whole, 0).text == "hi "
+    assert text.move(3 + woman).before == "hi \U0001f469"
+    assert text.replace(3, 3 + woman, "é").text == "hi é\u200d\U0001f467"
+
+
+@pytest.mark.parametrize("unit", [UTF8, UTF16])
+def test_positions_inside_a_character_are_refused_by_field(unit: PositionUnit) -> None:
+    """Half a surrogate pair and a part of a sequence of bytes are no place."""
+    text = EditedText(unit=unit).insert(f"a{FAMILY}")
+    edits: list[Edit] = [
+        (lambda: text.move(2), "move.position"),
+        (lambda: text.replace(2, text.position, "x"), "replace.start"),
+        (lambda: text.replace(0, 2, "x"), "replace.end"),
+        (lambda: text.delete(1, 0), "delete.before"),
+        (lambda: text.move(1).delete(0, 1), "delete.after"),
+    ]
+    for edit, field in edits:
+        with pytest.raises(InvalidInput) as refused:
+            edit()
+        assert refused.value.field == field
+
+
+def test_positions_outside_the_text_are_refused_by_field() -> None:
+    """What lies behind the end, before the beginning, or the wrong way round."""
+    text = EditedText().insert("the sea")
+    edits: list[Edit] = [
+        (lambda: text.move(8), "move.position"),
+        (lambda: text.delete(8, 0), "delete.before"),
+        (lambda: text.delete(0, 1), "delete.after"),
+        (lambda: text.replace(3, 8, ""), "replace.end"),
+        (lambda: text.replace(4, 3, ""), "replace.start"),
+        (lambda: text.insert("\ud800"), "insert.text"),
+        (lambda: text.set("\ud800"), "text.text"),
+        (lambda: text.replace(0, 1, "\udfff"), "replace.text"),
+    ]
+    for edit, field in edits:
+        with pytest.raises(InvalidInput) as refused:
+            edit()
+        assert refused.value.field == field
+
+
+@pytest.mark.parametrize("unit", UNITS)
+@given(first=texts, second=texts, third=texts)
+def test_edits_are_those_of_the_strings(
+    unit: PositionUnit, first: str, second: str, third: str
+) -> None:
+    """Whatever stands in a text: an edit does to it what cutting the string does."""
+    size = length_of(first, unit)
+    text = EditedText(unit=unit).set(first + second)
+    assert (text.before, text.move(size).before) == (first + second, first)
+    inserted = text.move(size).insert(third)
+    assert (inserted.text, inserted.before) == (first + third + second, first + third)
+    assert inserted.delete(length_of(third, unit), 0) == text.move(size)
+    assert text.move(size).delete(size, 0).text == second
+    assert text.move(size).delete(0, length_of(second, unit)).text == first
+    assert text.replace(0, size, third).text == third + second
+    assert text.move(text.position) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "cursor", "expected"),
+    [
+        ("the se", 6, "the sea |"),
+        ("the se and", 6, "the sea |and"),
+        ("the se", 4, "sea |se"),
+        ("the se\nnow", 6, "the sea\n|now"),
+    ],
+)
+def test_an_accepted_word_has_a_space_behind_it(text: str, cursor: int, expected: str) -> None:
+    """The word takes the place of what was typed; a space that is there is stepped over."""
+    typed = 2 if cursor == 6 else 4
+    done = EditedText().set(text).move(cursor).accept(typed, "sea")
+    assert f"{done.before}|{done.text[done.cursor :]}" == expected
