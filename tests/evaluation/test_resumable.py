@@ -4,8 +4,10 @@ import contextlib
 import gzip
 import json
 import lzma
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -116,3 +118,39 @@ def test_what_cannot_be_gone_on_with_is_named(tmp_path: Path) -> None:
     journal.write_text("{")
     with pytest.raises(InvalidFile, match="how far"):
         ResumableFile(other, RUN)
+
+
+@pytest.mark.parametrize("step", ["written", "fsync", "replace", "replaced"])
+def test_an_interrupt_in_the_middle_of_a_block_doubles_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """Ctrl-C while a block is being written: leaving the file writes the block again, once."""
+    path = tmp_path / "a.txt"
+    interrupted: list[str] = []
+
+    def once(name: str, after: bool = False) -> Callable[..., Any]:
+        original: Callable[..., Any] = os.fsync if name == "fsync" else Path.replace
+
+        def interrupt(*arguments: Any) -> Any:
+            first = not interrupted
+            interrupted.append(name)
+            found = original(*arguments) if after or not first else None
+            if first:
+                raise KeyboardInterrupt
+            return found
+
+        return interrupt
+
+    if step in {"written", "fsync"}:
+        monkeypatch.setattr(os, "fsync", once("fsync", after=step == "written"))
+    else:
+        monkeypatch.setattr(Path, "replace", once("replace", after=step == "replaced"))
+    with contextlib.suppress(KeyboardInterrupt), ResumableFile(path, RUN) as file:
+        file.write(["one"], {"records": 1})
+        file.write(["two"], {"records": 1})
+        file._commit()
+    assert interrupted
+    with ResumableFile(path, RUN) as file:
+        assert (file.progress.records, file.progress.sums) == (2, {"records": 2})
+        file.write(["three"], {"records": 1})
+    assert path.read_text() == "one\ntwo\nthree\n"

@@ -45,16 +45,21 @@ def output_options(command: F) -> F:
 class Results:
     """Takes results in the order of the records that they answer.
 
-    `done` records have been answered by an earlier run; `sums` are over them and those since.
+    `done` records have been answered by an earlier run.
     """
 
     def __init__(self, file: ResumableFile | None, bar: "Bar | None", keep_going: bool) -> None:
         self.done = file.progress.records if file else 0
-        self.sums: Mapping[str, int] = file.progress.sums if file else {}
+        self._sums: dict[str, int] = {}
         self._file = file
         self._bar = bar
         self._keep_going = keep_going
         self._records = self.done
+
+    @property
+    def sums(self) -> Mapping[str, int]:
+        """Sums over the records answered, by an earlier run too."""
+        return self._file.progress.sums if self._file else self._sums
 
     def write(self, lines: Iterable[str], model: ModelName, sums: Mapping[str, int]) -> None:
         """The lines that answer the next record, who gave the answer, its part of the sums.
@@ -94,7 +99,8 @@ class Results:
             return
         for line in lines:
             click.echo(line)
-        self.sums = {n: self.sums.get(n, 0) + sums.get(n, 0) for n in self.sums.keys() | sums}
+        for name, value in sums.items():
+            self._sums[name] = self._sums.get(name, 0) + value
 
 
 @contextmanager

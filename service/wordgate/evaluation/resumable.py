@@ -11,7 +11,7 @@ import json
 import lzma
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from io import FileIO
 from pathlib import Path
 from time import monotonic
@@ -38,6 +38,10 @@ class Progress:
     sums: dict[str, int] = field(default_factory=dict)
 
 
+_Record = tuple[str, Mapping[str, int]]
+"""The lines that answer a record, and its part of the sums."""
+
+
 class ResumableFile:
     """Results of a run, written in the order of its records: a context manager.
 
@@ -51,7 +55,6 @@ class ResumableFile:
         self._path = path
         self._partial = path.with_name(f"{path.name}.partial")
         self._journal = path.with_name(f"{path.name}.progress")
-        self._block: list[str] = []
         self._block_bytes = 0
         self._block_began = monotonic()
         if path.exists():
@@ -61,7 +64,8 @@ class ResumableFile:
         if not begun:
             self._journal.unlink(missing_ok=True)
         try:
-            self.progress = self._resume(dict(run))
+            # One value, replaced at once: an interrupt never finds half of a step taken.
+            self._state: tuple[Progress, list[_Record]] = self._resume(dict(run)), []
         except BaseException:
             self._file.close()
             raise
@@ -83,21 +87,28 @@ class ResumableFile:
         finally:
             self._file.close()
 
+    @property
+    def progress(self) -> Progress:
+        """What counts once the present block is written."""
+        counted, block = self._state
+        sums = dict(counted.sums)
+        for _, part in block:
+            for name, value in part.items():
+                sums[name] = sums.get(name, 0) + value
+        return replace(counted, records=counted.records + len(block), sums=sums)
+
     def bind(self, name: str, value: str) -> None:
         """Fix what is known only now, and has to be the same in all of the file.
 
         Raises `InvalidFile` when it is not what it was.
         """
-        self._refuse_change(name, self.progress.run.setdefault(name, value), value)
+        self._refuse_change(name, self._state[0].run.setdefault(name, value), value)
 
     def write(self, lines: Iterable[str], sums: Mapping[str, int]) -> None:
         """Add the lines that answer the next record, and its part of the sums."""
-        for line in lines:
-            self._block.append(f"{line}\n")
-            self._block_bytes += len(line) + 1
-        self.progress.records += 1
-        for name, value in sums.items():
-            self.progress.sums[name] = self.progress.sums.get(name, 0) + value
+        text = "".join(f"{line}\n" for line in lines)
+        self._state[1].append((text, sums))
+        self._block_bytes += len(text)
         late = monotonic() - self._block_began >= _BLOCK_SECONDS
         if late or self._block_bytes >= _BLOCK_BYTES:
             self._commit()
@@ -138,22 +149,25 @@ class ResumableFile:
 
     def _commit(self, whole: bool = False) -> None:
         """Have the block on the disk, then say that it counts; a `whole` file has one at least."""
+        before, records = self._state
         block = b""
-        if self._block or (whole and not self.progress.bytes):
-            block = _packed("".join(self._block).encode("utf-8"), self._path.suffix)
-        self._file.truncate(self.progress.bytes)  # a try that failed may have left more
+        if records or (whole and not before.bytes):
+            text = "".join(text for text, _ in records)
+            block = _packed(text.encode("utf-8"), self._path.suffix)
+        self._file.truncate(before.bytes)  # a try that failed may have left more
         rest = memoryview(block)
         while rest:
             rest = rest[self._file.write(rest) :]
         os.fsync(self._file.fileno())
-        self.progress.bytes += len(block)
+        after = replace(self.progress, bytes=before.bytes + len(block))
         draft = self._journal.with_name(f"{self._journal.name}.draft")
         with draft.open("w", encoding="utf-8") as file:
-            json.dump(asdict(self.progress), file)
+            json.dump(asdict(after), file)
             file.flush()
             os.fsync(file.fileno())
         draft.replace(self._journal)
-        self._block, self._block_bytes, self._block_began = [], 0, monotonic()
+        self._state = after, []
+        self._block_bytes, self._block_began = 0, monotonic()
 
 
 def _packed(block: bytes, ending: str) -> bytes:
