@@ -1,4 +1,4 @@
-"""`wordgate evaluate`: perplexity of a text, small questions, minimal pairs."""
+"""`wordgate evaluate`: perplexity of a text, keys saved, small questions, minimal pairs."""
 
 import json
 from dataclasses import asdict
@@ -10,8 +10,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from wordgate.cli.asking import asked_model, json_option, model_options
+from wordgate.core.prediction import MAX_SUGGESTIONS
 from wordgate.engine.answers import Asked
-from wordgate.evaluation import minimal_pairs, perplexity, questions
+from wordgate.evaluation import keystrokes, minimal_pairs, perplexity, questions
+from wordgate.evaluation.keystrokes import Savings
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -25,6 +27,14 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     "--questions", "question_file", type=_FILE, help="Lines of context, good, bad; with tabs."
 )
 @click.option("--own-questions", is_flag=True, help="The fifty questions in the package.")
+@click.option("--typing", type=_FILE, help="Keys saved on a file, a message a line.")
+@click.option(
+    "--max-suggestions",
+    type=click.IntRange(1, MAX_SUGGESTIONS),
+    default=3,
+    show_default=True,
+    help="With --typing: shown before each key.",
+)
 @click.option("--pairs", type=_FILE, help="Minimal pairs: .jsonl as BLiMP's, or .tsv.")
 @model_options
 @json_option
@@ -33,6 +43,8 @@ def evaluate(
     no_punctuation: bool,
     question_file: Path | None,
     own_questions: bool,
+    typing: Path | None,
+    max_suggestions: int,
     pairs: Path | None,
     model: Path | None,
     server: str | None,
@@ -46,14 +58,18 @@ def evaluate(
     \b
     wordgate evaluate --text mails.txt
     wordgate evaluate --own-questions
+    wordgate evaluate --typing chats.txt --max-suggestions 3
     """
-    if sum(map(bool, (text, question_file, own_questions, pairs))) != 1:
-        raise click.UsageError("name one of --text, --questions, --own-questions and --pairs")
+    if sum(map(bool, (text, question_file, own_questions, typing, pairs))) != 1:
+        asked_for = "--text, --questions, --own-questions, --typing and --pairs"
+        raise click.UsageError(f"name one of {asked_for}")
     if no_punctuation and not text:
         raise click.UsageError("--no-punctuation goes with --text")
     with asked_model(model, server) as asked:
         if text:
             found = asdict(perplexity.evaluate_file(asked, text, not no_punctuation))
+        elif typing:
+            found = _savings(keystrokes.measure_file(asked, typing, max_suggestions))
         elif pairs:
             found = asdict(minimal_pairs.evaluate(asked, minimal_pairs.read(pairs)))
         else:
@@ -62,6 +78,17 @@ def evaluate(
         click.echo(json.dumps(found, ensure_ascii=False))
     else:
         Console().print(_table(found))
+
+
+def _savings(found: Savings) -> dict[str, object]:
+    return {
+        "keystroke_savings": found.rate,
+        "keystroke_savings_case_insensitive": found.rate_ignoring_case,
+        "recall": {"top1": found.recall(1), "top3": found.recall(3)},
+        "before_first_letter": found.before_first_letter / max(1, found.words),
+        "words": found.words,
+        "characters": found.characters,
+    }
 
 
 def _questions(asked: Asked, path: Path | None) -> dict[str, object]:
@@ -83,7 +110,8 @@ def _table(found: dict[str, object]) -> Table:
     for name, value in found.items():
         if isinstance(value, dict):
             for key, part in value.items():
-                table.add_row(escape(f"  {key}"), _shown(part))
+                shown = ", ".join(map(_shown, part)) if isinstance(part, list) else _shown(part)
+                table.add_row(escape(f"  {key}"), shown)
         elif isinstance(value, list):
             for part in value:
                 table.add_row(f"  {name}", escape(str(part)))

@@ -1,0 +1,172 @@
+"""Keystroke savings: how many keys a person saves who takes a suggestion as soon as it is there.
+
+Knows messages, suggestions and how to count; does not know where a model runs. The rule: before
+each key of a word the system is asked for suggestions from the message so far; if the word is among
+them it is taken at once, for one key, which brings the word and the space after it. All else is
+typed by hand. Savings are 1 - (keys typed + selections) / characters of the message (keystroke
+savings rate; Trnka and McCoy 2008, "Evaluating word prediction: framing keystroke savings").
+"""
+
+import re
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from wordgate.core.prediction import Query
+from wordgate.engine.answers import Asked, PredictionAnswer
+from wordgate.errors import InvalidFile
+from wordgate.evaluation.lines import read_lines
+
+LETTERS = 4
+"""Recall is told after 0, 1, 2 and 3 letters."""
+
+_WORD = re.compile(r"[A-Za-z0-9]+(?:'[A-Za-z0-9]+)*")
+_RANKS = (1, 3)
+_UNDER_WAY = 64
+
+
+@dataclass
+class Savings:
+    """Counts over messages.
+
+    `keys` are those typed and selections, `keys_ignoring_case` the same when a suggestion in
+    another case is taken too. `found[k][n]` counts the words that were among the first k
+    suggestions, in any case, after n letters or fewer; `typed[n]` the words of more than n letters.
+    """
+
+    characters: int = 0
+    keys: int = 0
+    keys_ignoring_case: int = 0
+    words: int = 0
+    before_first_letter: int = 0
+    found: dict[int, list[int]] = field(
+        default_factory=lambda: {rank: [0] * LETTERS for rank in _RANKS}
+    )
+    typed: list[int] = field(default_factory=lambda: [0] * LETTERS)
+
+    @property
+    def rate(self) -> float:
+        """Share of the keys that is saved, the case of the file asked for."""
+        return 1 - self.keys / self.characters
+
+    @property
+    def rate_ignoring_case(self) -> float:
+        """The same when any case will do."""
+        return 1 - self.keys_ignoring_case / self.characters
+
+    def recall(self, rank: int) -> list[float]:
+        """The share of words among the first `rank` suggestions after 0, 1, 2 and 3 letters."""
+        pairs = zip(self.found[rank], self.typed, strict=True)
+        return [found / max(1, typed) for found, typed in pairs]
+
+
+Typing = Generator[Query, PredictionAnswer, None]
+
+
+def measure_file(asked: Asked, path: Path, max_suggestions: int) -> Savings:
+    """Type the messages of a file, one a line. Raises `InvalidFile` when there are none."""
+    messages = [line for _, line in read_lines(path) if line.strip()]
+    if not messages:
+        raise InvalidFile(path, "has no message")
+    return measure(asked, messages, max_suggestions)
+
+
+def measure(asked: Asked, messages: Iterable[str], max_suggestions: int) -> Savings:
+    """Type messages, many at once, each with `max_suggestions` at every key."""
+    savings = Savings()
+    _type_all(asked, (type_message(each, max_suggestions, savings) for each in messages))
+    return savings
+
+
+def type_message(message: str, max_suggestions: int, savings: Savings) -> Typing:
+    """Type one message, asking before each key of a word; what it takes is added to `savings`."""
+    savings.characters += len(message)
+    spans = {found.start(): found.end() for found in _WORD.finditer(message)}
+    place = 0
+    exact_place = any_place = 0  # behind a space that a selection brought, no key is needed
+    while place < len(message):
+        if place not in spans:
+            savings.keys += place >= exact_place
+            savings.keys_ignoring_case += place >= any_place
+            place += 1
+            continue
+        word = message[place : spans[place]]
+        exact, ignoring = yield from _type_word(message[:place], word, max_suggestions, savings)
+        place = spans[place]
+        brings_space = message[place : place + 1] == " "
+        savings.keys += exact[0]
+        savings.keys_ignoring_case += ignoring[0]
+        exact_place = place + (brings_space and exact[1])
+        any_place = place + (brings_space and ignoring[1])
+
+
+_Taken = tuple[int, bool]
+"""Keys for a word, and whether it was taken from the suggestions."""
+
+
+def _type_word(
+    past: str, word: str, max_suggestions: int, savings: Savings
+) -> Generator[Query, PredictionAnswer, tuple[_Taken, _Taken]]:
+    """Keys for a word: in the case of the file, and in any case."""
+    exact = ignoring = len(word), False
+    lower = word.lower()
+    first_rank: dict[int, int] = {}
+    for typed in range(len(word)):
+        if exact[1] and typed >= LETTERS:
+            break
+        answer = yield Query(past, word[:typed], max_suggestions)
+        shown = [suggestion.text for suggestion in answer.suggestions]
+        folded = [text.lower() for text in shown]
+        if lower in folded:
+            first_rank[typed] = folded.index(lower) + 1
+            ignoring = ignoring if ignoring[1] else (typed + 1, True)
+        if word in shown and not exact[1]:
+            exact = typed + 1, True
+    savings.words += 1
+    savings.before_first_letter += exact == (1, True)
+    _count_recall(first_rank, len(word), savings)
+    return exact, ignoring
+
+
+def _count_recall(ranks: dict[int, int], length: int, savings: Savings) -> None:
+    """A word that was among the first k stays there with each further letter."""
+    for letters in range(min(LETTERS, length)):
+        savings.typed[letters] += 1
+        best = min((rank for typed, rank in ranks.items() if typed <= letters), default=None)
+        for rank in _RANKS:
+            savings.found[rank][letters] += best is not None and best <= rank
+
+
+def _type_all(asked: Asked, typings: Iterator[Typing]) -> None:
+    """Have all messages typed, a number of them at once."""
+    waiting: deque[tuple[Typing, Future[PredictionAnswer]]] = deque()
+    try:
+        for typing in typings:
+            _go_on(asked, typing, None, waiting)
+            while len(waiting) >= _UNDER_WAY:
+                _answer_first(asked, waiting)
+        while waiting:
+            _answer_first(asked, waiting)
+    finally:
+        for _, question in waiting:
+            question.cancel()
+
+
+_Waiting = deque[tuple[Typing, "Future[PredictionAnswer]"]]
+
+
+def _answer_first(asked: Asked, waiting: _Waiting) -> None:
+    typing, question = waiting.popleft()
+    _go_on(asked, typing, question.result(), waiting)
+
+
+def _go_on(
+    asked: Asked, typing: Typing, answer: PredictionAnswer | None, waiting: _Waiting
+) -> None:
+    try:
+        query = next(typing) if answer is None else typing.send(answer)
+    except StopIteration:
+        return
+    waiting.append((typing, asked.ask_predict(query)))

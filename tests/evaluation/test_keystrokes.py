@@ -1,0 +1,58 @@
+"""Keys saved by taking suggestions, counted by hand."""
+
+from collections.abc import Callable
+
+import pytest
+
+from wordgate.core.prediction import Kind, Query, Suggestion
+from wordgate.engine.answers import ModelName, PredictionAnswer
+from wordgate.evaluation.keystrokes import Savings, type_message
+
+
+def _typed(message: str, shown: Callable[[str, str], list[str]], most: int = 3) -> Savings:
+    """A message typed with the suggestions that `shown` gives for a past and a prefix."""
+    savings = Savings()
+    typing = type_message(message, most, savings)
+    answer: PredictionAnswer | None = None
+    while True:
+        try:
+            query: Query = next(typing) if answer is None else typing.send(answer)
+        except StopIteration:
+            return savings
+        assert query.max_suggestions == most
+        words = [Suggestion(text, -1.0, Kind.WORD) for text in shown(query.history, query.prefix)]
+        name = ModelName("fake", "1", "int8")
+        answer = PredictionAnswer(words[:most], query.prefix, True, 1, name)
+
+
+def test_a_word_costs_its_typed_letters_and_a_selection() -> None:
+    """`sea` after one letter: two keys for four characters, the space among them."""
+    found = _typed("sea air", lambda past, prefix: ["sea"] if prefix == "s" else [])
+    assert (found.characters, found.keys) == (7, 2 + 3)
+    assert found.rate == pytest.approx(2 / 7)
+    assert (found.words, found.before_first_letter) == (2, 0)
+
+
+def test_marks_are_typed_and_bring_no_space() -> None:
+    """A selection brings a space only where one follows; marks cost a key each."""
+    found = _typed("sea, sea", lambda past, prefix: ["sea"])
+    assert found.keys == 1 + 1 + 1 + 1
+    assert found.before_first_letter == 2
+
+
+def test_case_counts_unless_it_is_ignored() -> None:
+    """`London` for `london` is taken only where any case will do."""
+    found = _typed("london now", lambda past, prefix: ["London"] if not past else ["now"])
+    assert (found.keys, found.keys_ignoring_case) == (6 + 1 + 1, 1 + 1)
+
+
+def test_recall_is_told_by_typed_letters() -> None:
+    """A word found at a rank after some letters counts from there on; short words drop out."""
+
+    def shown(past: str, prefix: str) -> list[str]:
+        return {"": ["a", "b", "sea"], "s": ["sea"]}.get(prefix, ["sea", "no"])
+
+    found = _typed("sea of", shown)
+    assert found.recall(3) == [0.5, 0.5, 1.0, 0.0]
+    assert found.recall(1) == [0.0, 0.5, 1.0, 0.0]
+    assert found.typed == [2, 2, 1, 0]
