@@ -35,7 +35,7 @@ def measure(
     `speedup` is the ratio of the times, `cpu_speedup` that of the processor time, which neighbours
     disturb less; `rows_share` is how many rows of each graph the best alone take.
     """
-    rows = _Rows()
+    rows = RowCounter()
     asked = LocalModel(open_model(bundle, observer=rows), calls)
     ways = {"all": SearchBounds(), "best": SearchBounds(wanted)}
     seconds: dict[str, list[float]] = {way: [] for way in ways}
@@ -71,7 +71,7 @@ def measure(
     }
 
 
-class _Rows:
+class RowCounter:
     """Counts the rows of each graph's calls."""
 
     def __init__(self) -> None:

@@ -5,11 +5,10 @@ the repetitions. Cutting texts into pieces is counted everywhere but in the limi
 """
 
 import statistics
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from threading import Lock
 from time import perf_counter
 from typing import Any, Protocol
 
@@ -17,6 +16,7 @@ from wordgate.core.prefix_tree import PrefixTree
 from wordgate.core.scoring import cut_text
 from wordgate.engine.local_model import LocalModel
 from wordgate.engine.served_model import open_model
+from wordgate.evaluation.rescoring_speed import RowCounter
 from wordgate.training.matmul_limit import MatmulLimit
 from wordgate.training.padded_batch import PaddedBatch
 
@@ -50,7 +50,7 @@ def run(
     another process. The padded batch runs with the best of `baseline_threads`, tried beforehand.
     The limit is that of one core, and what is compared with it makes one call at a time.
     """
-    rows = _Rows()
+    rows = RowCounter()
     served = open_model(bundle, observer=rows)
     here = LocalModel(served, calls)
     alone = LocalModel(served)
@@ -103,19 +103,6 @@ def run(
         "padded_batch_threads": padded.threads,
         "repetitions": repetitions,
     }
-
-
-class _Rows:
-    """Counts the rows of each graph's calls."""
-
-    def __init__(self) -> None:
-        self.counted: Counter[str] = Counter()
-        self._lock = Lock()
-
-    def called(self, graph: str, rows: int, seconds: float) -> None:
-        """Count a call."""
-        with self._lock:
-            self.counted[graph] += rows
 
 
 def _ask_all(asked: Scores, utterances: Sequence[Sequence[str]]) -> float:
