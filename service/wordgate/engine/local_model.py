@@ -19,7 +19,10 @@ from wordgate.engine.served_model import ServedModel, open_model
 
 
 class LocalModel:
-    """Answers predictions and scores in process; many may be under way at once."""
+    """Answers predictions and scores in process; many may be under way at once.
+
+    Whoever asks bounds how many: none is refused as too much.
+    """
 
     def __init__(self, served: ServedModel, calls: int = 1) -> None:
         """`calls`: how many model calls are made at the same time, each on a core of its own."""
@@ -33,14 +36,14 @@ class LocalModel:
 
     def ask_predict(self, query: Query) -> "Future[PredictionAnswer]":
         """The likeliest next words."""
-        return self._thread.submit(self.served.network, self.served.predict(query))
+        return self._thread.submit(self.served.network, self.served.predict(query), admitted=True)
 
     def ask_score(
         self, history: str, candidates: Sequence[str], count_eos: bool = True
     ) -> "Future[ScoreAnswer]":
         """Log-probabilities of candidates after a history."""
         asks = self.served.score(history, candidates, count_eos)
-        return self._thread.submit(self.served.network, asks, Urgency.BULK)
+        return self._thread.submit(self.served.network, asks, Urgency.BULK, admitted=True)
 
     def ask_rescore(
         self,
@@ -52,7 +55,7 @@ class LocalModel:
     ) -> "Future[RescoringAnswer]":
         """A recogniser's hypotheses, ranked after a history."""
         asks = self.served.rescore(history, hypotheses, weighting, count_eos, bounds)
-        return self._thread.submit(self.served.network, asks, Urgency.BULK)
+        return self._thread.submit(self.served.network, asks, Urgency.BULK, admitted=True)
 
     def close(self) -> None:
         """Finish what is under way, then stop."""
