@@ -123,7 +123,6 @@ def rescore_request(
         request.confusion_network.CopyFrom(confusion_network_message(hypotheses))
     else:
         request.n_best.CopyFrom(_n_best(hypotheses))
-        return request
     request.search.CopyFrom(rescoring_pb2.SearchBounds(**asdict(bounds)))
     return request
 

@@ -106,3 +106,17 @@ def test_each_line_of_plain_text_is_a_candidate(run: Run, bundle: Path, tmp_path
         [""],
         ["the sky"],
     ]
+
+
+def test_a_transcript_that_cannot_be_written_is_passed_over(
+    run: Run, bundle: Path, tmp_path: Path
+) -> None:
+    """A best candidate without times is no line of a .ctm, and costs the others nothing."""
+    source = tmp_path / "in.jsonl"
+    timed = {"utt": "a", "candidates": [{"text": "sea", "times": [[0, 1]]}]}
+    lines = [timed, {"utt": "b", "candidates": ["sea"]}, {**timed, "utt": "c"}]
+    source.write_text("".join(json.dumps(each) + "\n" for each in lines))
+    ask = ("rescore", "--input", source, "--model", bundle, "--output-format", "ctm")
+    ended = run(*ask, "--keep-going")
+    assert [line.split()[0] for line in ended.out.splitlines()] == ["a", "c"]
+    assert (ended.code, f"{source}:2" in ended.err) == (3, True)

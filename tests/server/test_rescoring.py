@@ -28,6 +28,7 @@ from wordgate.client import AsyncClient, Client
 from wordgate.core import weighting as core
 from wordgate.core.hypothesis import Hypothesis
 from wordgate.core.hypothesis import TimeSpan as Span
+from wordgate.core.lattice_search import SearchBounds
 from wordgate.engine.local_model import LocalModel
 from wordgate.server.rescoring import rescore_response
 
@@ -82,6 +83,20 @@ async def test_the_clients_answer_as_the_model_itself(
     async with AsyncClient(server.address) as patient:
         answer = await patient.rescore(HEARD, WEIGHTING, history=history, count_eos=count_eos)
         assert answer == expected
+
+
+@pytest.mark.parametrize("wanted", [1, 2, 50])
+async def test_the_clients_ask_for_the_best_alone(
+    server: Any, local: LocalModel, wanted: int
+) -> None:
+    """How many are wanted reaches the server, for lists too."""
+    bounds = SearchBounds(wanted)
+    expected = local.ask_rescore("", HEARD, WEIGHTING, True, bounds).result()
+    assert len(expected.ranking.transcripts) == min(wanted, len(HEARD))
+    with Client(server.address) as client:
+        assert client.rescore(HEARD, WEIGHTING, bounds=bounds) == expected
+    async with AsyncClient(server.address) as patient:
+        assert await patient.rescore(HEARD, WEIGHTING, bounds=bounds) == expected
 
 
 def test_what_is_not_set_has_its_default(stub: ScoringServiceStub, local: LocalModel) -> None:

@@ -92,9 +92,14 @@ def rescore(
         for found in ranked(asked, records, weighting, not no_eos, under_way, bounds):
             if isinstance(found, InvalidFile):
                 out.refuse(found, in_json)
+                continue
+            utterance, answer = found
+            try:
+                written_lines = list(lines(utterance, answer))
+            except InvalidFile as error:
+                out.refuse(error, in_json)
             else:
-                utterance, answer = found
-                out.write(lines(utterance, answer), answer.model, rates.of(utterance, answer))
+                out.write(written_lines, answer.model, rates.of(utterance, answer))
     if out.sums.get("units"):
         click.echo(rates.report(out.sums), err=True)
     out.end(source.path)

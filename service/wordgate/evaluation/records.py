@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import closing
 from pathlib import Path
+from time import sleep
 from typing import Protocol, TypeVar
 
-from wordgate.errors import InvalidFile, InvalidInput
+from wordgate.errors import InvalidFile, InvalidInput, Overloaded
 from wordgate.evaluation.in_flight import UNDER_WAY, in_turn
 
 
@@ -33,8 +34,11 @@ class Placed(Protocol):
 T = TypeVar("T")
 R = TypeVar("R", bound=Placed)
 
-SHARED_BY_ALL = "weighting."
-"""Fields that belong to no record begin so: what is wrong with them is raised."""
+_SHARED = ("model", "weighting.", "search.")
+"""Fields that belong to no record begin so: what is wrong with them for the first is raised."""
+
+_MOST_TRIES = 200
+"""How often a question that is refused as too much is asked again, each time after a wait."""
 
 
 def strictly(found: Iterable[T | InvalidFile]) -> Iterator[T]:
@@ -53,33 +57,49 @@ def answered(
     """Each record with its answer, in order, `under_way` of them asked at once.
 
     One that cannot be used, by its reader or by who is asked, is an `InvalidFile` with its line.
-    Raises any other error in its turn.
+    One that is refused as too much is asked again. Raises any other error in its turn.
     """
     waiting: deque[R | InvalidFile] = deque()
 
-    def questions() -> "Iterator[Future[T | None]]":
+    def questions() -> "Iterator[Future[T]]":
         for record in records:
             waiting.append(record)
-            yield _nothing() if isinstance(record, InvalidFile) else ask(record)  # type: ignore[misc]
+            yield Future() if isinstance(record, InvalidFile) else _asked(ask, record)
 
+    is_first = True
     with closing(in_turn(questions(), under_way)) as asked:
         for question in asked:
-            yield _answer(waiting.popleft(), question)  # type: ignore[arg-type]
+            record = waiting.popleft()
+            if isinstance(record, InvalidFile):
+                yield record
+                continue
+            try:
+                found = record, _patiently(ask, record, question)
+            except InvalidInput as error:
+                if is_first and error.field.startswith(_SHARED):
+                    raise
+                yield InvalidFile(record.path, str(error), record.line)
+            else:
+                is_first = False
+                yield found
 
 
-def _answer(record: R | InvalidFile, question: "Future[T]") -> tuple[R, T] | InvalidFile:
-    if isinstance(record, InvalidFile):
-        return record
+def _asked(ask: "Callable[[R], Future[T]]", record: R) -> "Future[T]":
+    """The question; what is wrong with it is its error."""
     try:
-        return record, question.result()
+        return ask(record)
     except InvalidInput as error:
-        if error.field.startswith(SHARED_BY_ALL):
-            raise
-        return InvalidFile(record.path, str(error), record.line)
+        refused: Future[T] = Future()
+        refused.set_exception(error)
+        return refused
 
 
-def _nothing() -> "Future[None]":
-    """A question that is answered already."""
-    done: Future[None] = Future()
-    done.set_result(None)
-    return done
+def _patiently(ask: "Callable[[R], Future[T]]", record: R, question: "Future[T]") -> T:
+    """The answer, however often a server says that it has too much to do."""
+    for _ in range(_MOST_TRIES):
+        try:
+            return question.result()
+        except Overloaded as error:
+            sleep(error.retry_after_seconds)
+            question = _asked(ask, record)
+    return question.result()
