@@ -120,3 +120,15 @@ def test_a_transcript_that_cannot_be_written_is_passed_over(
     ended = run(*ask, "--keep-going")
     assert [line.split()[0] for line in ended.out.splitlines()] == ["a", "c"]
     assert (ended.code, f"{source}:2" in ended.err) == (3, True)
+
+
+def test_an_input_that_lost_lines_is_refused(run: Run, bundle: Path, tmp_path: Path) -> None:
+    """More answers than lines would be of no use to anybody."""
+    source, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    source.write_text('{"candidates": ["a"]}\n' * 3 + "[]\n")
+    ask = ("score", "--input", source, "--model", bundle, "--output", out)
+    assert run(*ask).code == 3
+    source.write_text('{"candidates": ["a"]}\n')
+    ended = run(*ask)
+    assert (ended.code, "1 records, of which 3 were answered" in ended.err) == (3, True)
+    assert not out.exists()

@@ -1,6 +1,7 @@
 """Files of results that go on where a run was killed."""
 
 import contextlib
+import errno
 import gzip
 import json
 import lzma
@@ -141,16 +142,47 @@ def test_an_interrupt_in_the_middle_of_a_block_doubles_nothing(
 
         return interrupt
 
-    if step in {"written", "fsync"}:
-        monkeypatch.setattr(os, "fsync", once("fsync", after=step == "written"))
-    else:
-        monkeypatch.setattr(Path, "replace", once("replace", after=step == "replaced"))
     with contextlib.suppress(KeyboardInterrupt), ResumableFile(path, RUN) as file:
         file.write(["one"], {"records": 1})
         file.write(["two"], {"records": 1})
+        if step in {"written", "fsync"}:
+            monkeypatch.setattr(os, "fsync", once("fsync", after=step == "written"))
+        else:
+            monkeypatch.setattr(Path, "replace", once("replace", after=step == "replaced"))
         file._commit()
     assert interrupted
     with ResumableFile(path, RUN) as file:
         assert (file.progress.records, file.progress.sums) == (2, {"records": 2})
         file.write(["three"], {"records": 1})
     assert path.read_text() == "one\ntwo\nthree\n"
+
+
+def test_what_is_no_run_of_ours_is_left_alone(tmp_path: Path) -> None:
+    """A file that only has the name of an unfinished one keeps its content."""
+    path, other = tmp_path / "a.txt", tmp_path / "a.txt.partial"
+    other.write_text("somebody's")
+    with pytest.raises(InvalidFile, match=r"without a\.txt\.progress"):
+        ResumableFile(path, RUN)
+    assert other.read_text() == "somebody's"
+
+
+def test_a_run_that_answered_nothing_leaves_nothing(tmp_path: Path) -> None:
+    """An error before the first record leaves no files behind."""
+    with contextlib.suppress(Killed), ResumableFile(tmp_path / "a.txt", RUN):
+        raise Killed
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_told_with_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the system refuses names the file, and only what is on the disk is said to be kept."""
+    file = ResumableFile(tmp_path / "a.txt", RUN)
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    file.write(["one"], {})
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space") as refused, file:
+        pass
+    assert refused.value.filename == str(tmp_path / "a.txt.partial")
+    assert file.kept == 0

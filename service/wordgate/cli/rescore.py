@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from itertools import islice
 from pathlib import Path
 
 import click
@@ -88,7 +87,7 @@ def rescore(
         results(output, source.path, keep_going, tuned=tuned and weighting) as out,
         asked_model(model, server) as asked,
     ):
-        records = islice(source.read(out.read), out.done, None)
+        records = out.rest_of(source.read(out.read), source.path)
         for found in ranked(asked, records, weighting, not no_eos, under_way, bounds):
             if isinstance(found, InvalidFile):
                 out.refuse(found, in_json)

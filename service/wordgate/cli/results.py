@@ -23,6 +23,7 @@ from wordgate.errors import InvalidFile
 from wordgate.evaluation.resumable import ResumableFile
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 
 _REFUSED = "refused"
 
@@ -79,6 +80,17 @@ class Results:
             click.echo(f"wordgate: {error}", err=True)
         self._write([json.dumps(document, ensure_ascii=False)] if as_json else [], {_REFUSED: 1})
 
+    def rest_of(self, records: Iterator[T], source: Path) -> Iterator[T]:
+        """The records that are not answered yet.
+
+        Raises `InvalidFile` when there are fewer than were answered: it is another file.
+        """
+        for number in range(self.done):
+            if next(records, None) is None:
+                problem = f"has {number:,} records, of which {self.done:,} were answered before"
+                raise InvalidFile(source, f"{problem}; it is not the file that it was")
+        yield from records
+
     def read(self, position: int) -> None:
         """So many bytes of the input were read."""
         if self._bar is not None:
@@ -119,8 +131,8 @@ def results(
             run = {**click.get_current_context().params, **fixed}
             own = {"output", "keep_going"}
             file = ResumableFile(output, {n: str(run[n]) for n in sorted(run.keys() - own)})
-            stack.enter_context(file)
             stack.enter_context(_kept(file, output))
+            stack.enter_context(file)
         shown = sys.stderr.isatty() and not (output is None and sys.stdout.isatty())
         yield Results(file, stack.enter_context(Bar(source)) if shown else None, keep_going)
 
@@ -133,8 +145,9 @@ def _kept(file: ResumableFile, output: Path) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        kept = f"{file.progress.records:,} records are kept"
-        click.echo(f"{output}: {kept}; the same command goes on with the next", err=True)
+        if file.kept:
+            kept = f"{file.kept:,} records are kept"
+            click.echo(f"{output}: {kept}; the same command goes on with the next", err=True)
         raise
 
 

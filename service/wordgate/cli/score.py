@@ -4,7 +4,6 @@ import json
 import sys
 from collections.abc import Iterator
 from concurrent.futures import Future
-from itertools import islice
 from pathlib import Path
 
 import click
@@ -100,7 +99,8 @@ def _score_file(asked: Asked, source: Path, eos: bool, out: Results) -> None:
         return asked.ask_score(found.history, found.candidates, eos)
 
     piped = source == _STANDARD_INPUT
-    records = islice(_piped() if piped else candidates_of.read(source, out.read), out.done, None)
+    read = _piped() if piped else candidates_of.read(source, out.read)
+    records = out.rest_of(read, source)
     # Who pipes lines in may wait for each answer: one is under way then.
     for found in answered(records, ask, 1 if piped else UNDER_WAY):
         if isinstance(found, InvalidFile):

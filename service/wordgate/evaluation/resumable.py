@@ -57,15 +57,15 @@ class ResumableFile:
         self._journal = path.with_name(f"{path.name}.progress")
         self._block_bytes = 0
         self._block_began = monotonic()
-        if path.exists():
-            raise InvalidFile(path, "exists already; name another file, or delete it")
-        begun = self._partial.exists()
-        self._file = self._open()
-        if not begun:
+        if not self._partial.exists():
+            self._refuse_finished()
             self._journal.unlink(missing_ok=True)
+        self._file = self._open()
         try:
+            self._refuse_finished()
             # One value, replaced at once: an interrupt never finds half of a step taken.
             self._state: tuple[Progress, list[_Record]] = self._resume(dict(run)), []
+            self._write_journal(self._state[0])
         except BaseException:
             self._file.close()
             raise
@@ -80,12 +80,21 @@ class ResumableFile:
         trace: TracebackType | None,
     ) -> None:
         try:
+            if kind is not None and not self.progress.records:
+                self._journal.unlink()
+                self._partial.unlink()
+                return
             self._commit(whole=kind is None)
             if kind is None:
                 self._partial.replace(self._path)
                 self._journal.unlink()
         finally:
             self._file.close()
+
+    @property
+    def kept(self) -> int:
+        """Records that count already, whatever happens."""
+        return self._state[0].records
 
     @property
     def progress(self) -> Progress:
@@ -113,18 +122,29 @@ class ResumableFile:
         if late or self._block_bytes >= _BLOCK_BYTES:
             self._commit()
 
+    def _refuse_finished(self) -> None:
+        if self._path.exists():
+            raise InvalidFile(self._path, "exists already; name another file, or delete it")
+
     def _open(self) -> FileIO:
+        """The file, which no other run writes as long as it is open."""
         file = FileIO(self._partial, "ab")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+            mine = os.fstat(file.fileno()).st_ino == self._partial.stat().st_ino
+        except (BlockingIOError, FileNotFoundError):
+            mine = False
+        except BaseException:
             file.close()
-            raise InvalidFile(self._partial, "is being written by another run") from None
+            raise
+        if not mine:
+            file.close()
+            raise InvalidFile(self._partial, "is being written by another run")
         return file
 
     def _resume(self, run: dict[str, str]) -> Progress:
         """What an earlier run did, whatever it wrote beyond that cut off."""
-        progress = self._read_journal() or Progress(run)
+        progress = self._read_journal(run)
         for name, value in run.items():
             self._refuse_change(name, progress.run.get(name, "unset"), value)
         if os.fstat(self._file.fileno()).st_size < progress.bytes:
@@ -138,9 +158,12 @@ class ResumableFile:
             problem = f"was begun with {name} {before}, not {now}; say the same again, or delete it"
             raise InvalidFile(self._partial, f"{problem} to begin anew")
 
-    def _read_journal(self) -> Progress | None:
+    def _read_journal(self, run: dict[str, str]) -> Progress:
         if not self._journal.exists():
-            return None
+            if os.fstat(self._file.fileno()).st_size:
+                problem = f"is there without {self._journal.name}, which says what of it counts"
+                raise InvalidFile(self._partial, f"{problem}; delete it to begin anew")
+            return Progress(run)
         try:
             return Progress(**json.loads(self._journal.read_text("utf-8")))
         except (ValueError, TypeError):
@@ -154,20 +177,28 @@ class ResumableFile:
         if records or (whole and not before.bytes):
             text = "".join(text for text, _ in records)
             block = _packed(text.encode("utf-8"), self._path.suffix)
-        self._file.truncate(before.bytes)  # a try that failed may have left more
-        rest = memoryview(block)
-        while rest:
-            rest = rest[self._file.write(rest) :]
-        os.fsync(self._file.fileno())
-        after = replace(self.progress, bytes=before.bytes + len(block))
+        try:
+            self._file.truncate(before.bytes)  # a try that failed may have left more
+            rest = memoryview(block)
+            while rest:
+                rest = rest[self._file.write(rest) :]
+            os.fsync(self._file.fileno())
+            after = replace(self.progress, bytes=before.bytes + len(block))
+            self._write_journal(after)
+        except OSError as error:
+            error.filename = error.filename or str(self._partial)
+            raise
+        self._state = after, []
+        self._block_bytes, self._block_began = 0, monotonic()
+
+    def _write_journal(self, progress: Progress) -> None:
+        """Put another journal in the place of the last, at once."""
         draft = self._journal.with_name(f"{self._journal.name}.draft")
         with draft.open("w", encoding="utf-8") as file:
-            json.dump(asdict(after), file)
+            json.dump(asdict(progress), file)
             file.flush()
             os.fsync(file.fileno())
         draft.replace(self._journal)
-        self._state = after, []
-        self._block_bytes, self._block_began = 0, monotonic()
 
 
 def _packed(block: bytes, ending: str) -> bytes:
