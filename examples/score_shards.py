@@ -9,8 +9,10 @@ Needs the `ray` extra: pip install 'wordgate[ray]'.
 import argparse
 import json
 import os
+import sys
 import time
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray reports home unless told otherwise
 
@@ -28,6 +30,10 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2, help="one core each")
     parser.add_argument("--address", help="of a running cluster, which sees the same folders")
     options = parser.parse_args()
+    if not options.input.is_dir() or not any(path.is_file() for path in options.input.iterdir()):
+        sys.exit(f"{options.input}: is no folder with files")
+    if options.output.exists() and any(options.output.iterdir()):
+        sys.exit(f"{options.output}: is not empty; name another folder")
     if options.address:
         ray.init(options.address)
     else:
@@ -53,7 +59,16 @@ def read(folder: Path) -> ray.data.Dataset:
     if all(name.endswith(".parquet") for name in files):
         return ray.data.read_parquet(files)
     # Not read_json: that makes numbers and dates of texts which look like them.
-    return ray.data.read_text(files).map(lambda row: json.loads(row["text"]))
+    return ray.data.read_text(files).map(parse)
+
+
+def parse(row: dict[str, str]) -> dict[str, Any]:
+    """A line's record; of one that is none, a row without a text, which gets an error."""
+    try:
+        record = json.loads(row["text"])
+    except ValueError:
+        record = None
+    return record if isinstance(record, dict) else {"text": None, "line": row["text"]}
 
 
 if __name__ == "__main__":

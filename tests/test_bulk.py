@@ -66,3 +66,11 @@ def test_hypotheses_are_ranked(bundle: Path, local: LocalModel) -> None:
     assert (rows[1]["best"], rows[1]["error"]) == ("", None)
     assert (rows[2]["ranking"], "candidates" in rows[2]["error"]) == (None, True)
     assert json.dumps(rows)
+
+
+def test_a_column_of_a_result_is_refused_before_the_work(bundle: Path) -> None:
+    """A second column of the same name could not be read again."""
+    with pytest.raises(InvalidInput, match=r"table\.error"):
+        Score(bundle)(pa.table({"text": ["a"], "error": [""]}))
+    with pytest.raises(InvalidInput, match=r"table\.best"):
+        Rescore(bundle)(pa.table({"candidates": [["a"]], "best": [""]}))

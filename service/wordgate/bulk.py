@@ -34,6 +34,7 @@ ERROR = "error"
 """Column that says what is wrong with a row that has no results; null for all others."""
 
 _TABLE = Path("table")
+_SCORED = {"log_prob": pa.float64(), "word_count": pa.int64(), "token_count": pa.int64()}
 _RANKED = pa.struct(
     [
         ("index", pa.int64()),
@@ -63,10 +64,12 @@ class Score:
         self._count_eos = count_eos
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        """The table with its results. Raises `InvalidInput` when it has neither column."""
+        """The table with its results. Raises `InvalidInput` when it has neither column, or one
+        of a result."""
         single = "text" in table.column_names
         if not single and "candidates" not in table.column_names:
             raise InvalidInput("table", "has no column text and no column candidates")
+        _refuse_columns(table, *_SCORED, ERROR)
 
         def record(row: Mapping[str, Any]) -> dict[str, Any]:
             return {**row, "candidates": [row.get("text")]} if single else dict(row)
@@ -77,8 +80,7 @@ class Score:
 
         rows = _records(map(record, _rows(table)), candidates.hesitation)
         answers, errors = _apart(answered(rows, ask))
-        kinds = {"log_prob": pa.float64(), "word_count": pa.int64(), "token_count": pa.int64()}
-        for name, kind in kinds.items():
+        for name, kind in _SCORED.items():
             values = [answer and _values(answer, name, single) for answer in answers]
             table = table.append_column(name, pa.array(values, kind if single else pa.list_(kind)))
         return table.append_column(ERROR, pa.array(errors, pa.string()))
@@ -107,6 +109,7 @@ class Rescore:
 
     def __call__(self, table: pa.Table) -> pa.Table:
         """The table with its results. Raises `InvalidInput` for a weight of an unknown score."""
+        _refuse_columns(table, "best", "ranking", ERROR)
         rows = _records(_rows(table), jsonl.utterance)
         answers, errors = _apart(ranked(self._model, rows, self._weighting, self._count_eos))
         best = [answer and answer.ranking.transcripts[0].text for answer in answers]
@@ -114,6 +117,14 @@ class Rescore:
         table = table.append_column("best", pa.array(best, pa.string()))
         table = table.append_column("ranking", pa.array(ranking, pa.list_(_RANKED)))
         return table.append_column(ERROR, pa.array(errors, pa.string()))
+
+
+def _refuse_columns(table: pa.Table, *names: str) -> None:
+    """Raise `InvalidInput` where a result would be a second column of its name."""
+    for name in names:
+        if name in table.column_names:
+            problem = "has this column already; drop or rename it"
+            raise InvalidInput(f"table.{name}", problem)
 
 
 def _open(model: str | Path | None, calls: int) -> LocalModel:

@@ -36,3 +36,5 @@ def test_two_workers_give_the_bits_of_one_process(
     asked = [local.ask_score("look", [text]) for text in texts]
     expected = [answer.result().candidates[0].log_prob for answer in asked]
     assert [row["log_prob"] for row in rows] == expected
+    again = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (again.returncode, again.stderr) == (1, f"{out}: is not empty; name another folder\n")
