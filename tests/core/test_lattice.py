@@ -214,6 +214,29 @@ def test_a_search_ends_when_its_work_is_spent(monkeypatch: pytest.MonkeyPatch) -
     assert (len(found.transcripts), found.exact) == (1, False)
 
 
+def test_a_search_ends_when_it_has_read_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """States of what was read are kept, so there is an end to them; a transcript is found."""
+    monkeypatch.setattr(lattice_search, "MAX_READ", 50)
+    drawn = Random(2)
+    slots = [
+        [Alternative(word, {ACOUSTIC: drawn.uniform(-1, 0)}) for word in ("sun", "sea", "tea")]
+        for _ in range(30)
+    ]
+    found = _ranked(ConfusionNetwork(slots), Weighting(), SearchBounds(1, 50, 0, 20_000))
+    assert (len(found.transcripts), found.exact) == (1, False)
+
+
+def test_too_many_pieces_are_refused() -> None:
+    """Of one transcript, and of all labels together; before the model has read them all."""
+    chain = Lattice([Arc(n, n + 1, "sea sea sea sea") for n in range(1500)], 0, 1500)
+    with pytest.raises(InvalidInput, match="4096 pieces"):
+        _ranked(chain, Weighting())
+    labels = [Arc(n, n + 1, f"{n} " + "q7" * 100) for n in range(600)]
+    labels = [Arc(arc.start, arc.end, f"{arc.label}x{arc.start}") for arc in labels]
+    with pytest.raises(InvalidInput, match="50000 pieces"):
+        _ranked(Lattice(labels, 0, 600), Weighting())
+
+
 def test_fillers_and_variants_are_no_words() -> None:
     """Null labels say nothing but count their scores; a variant is its word; both can be told."""
     arcs = [

@@ -22,6 +22,10 @@ from wordgate.core.lattice_graph import LatticeGraph, Outlook, join
 from wordgate.core.lattice_search import Found, LatticeSearch, SearchBounds, outlook
 from wordgate.core.scoring import Cut, cut_text
 from wordgate.core.weighting import Weighting, check_weighed
+from wordgate.errors import InvalidInput
+
+MAX_LATTICE_PIECES = 50_000
+"""Pieces of all different tokens of a lattice together; more are refused."""
 
 _OUTLOOK_WORK = 20
 """Work to cut a token into pieces."""
@@ -58,8 +62,13 @@ def transcribe(
 
     joined = yield from join(source, weighting)
     pace = Pace()
+    pieces = 0
     for unit in joined.units:
         likely(unit)
+        pieces += len(cut_text(language, unit, "hypotheses").pieces)
+        if pieces > MAX_LATTICE_PIECES:
+            problem = f"have more than {MAX_LATTICE_PIECES} pieces in their tokens; send fewer"
+            raise InvalidInput("hypotheses", problem)
         if pace.is_due(_OUTLOOK_WORK):
             yield PAUSE
     graph = LatticeGraph(joined, likely, source.sum_paths)

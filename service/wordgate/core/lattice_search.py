@@ -20,7 +20,7 @@ from wordgate.core.lattice_graph import Frontier, LatticeGraph, Outlook
 from wordgate.core.levels import likely_log_prob
 from wordgate.core.pieces import EOS
 from wordgate.core.read_texts import ROOT, ReadTexts
-from wordgate.core.scoring import Cut, cut_text
+from wordgate.core.scoring import MAX_CANDIDATE_PIECES, Cut, cut_text
 from wordgate.core.text import normalise
 from wordgate.core.weighting import Weighting
 from wordgate.errors import InvalidInput
@@ -39,6 +39,9 @@ MAX_PENDING_CHARACTERS = 4096
 
 MAX_WORK = 10_000_000
 """Arcs that are walked in one search, a beginning that is made counting as 30; then it ends."""
+
+MAX_READ = 20_000
+"""Pieces that the model reads in one search, whose states are kept meanwhile; then it ends."""
 
 _BEGINNING_WORK = 30
 _STEPS_AT_ONCE = 2000
@@ -109,6 +112,7 @@ class _Beginning:
     promise: float = 0.0
     leader: int = 0
     path_score: float = 0.0
+    piece_count: int = 0
 
     def units(self) -> tuple[str, ...]:
         """All that was said."""
@@ -166,6 +170,7 @@ class LatticeSearch:
         """The most promising beginnings that are still worth it."""
         spent = self._bounds.max_expansions <= self.expansions
         spent |= self._made >= MAX_MADE or self._graph.pace.total >= MAX_WORK
+        spent |= self.read.steps >= MAX_READ
         if self._finishing or spent:
             return self._take_last()
         batch: list[_Beginning] = []
@@ -238,6 +243,7 @@ class LatticeSearch:
             before.last_words,
             before.word_count,
             before.boost,
+            piece_count=before.piece_count,
         )
         if self._whole:
             return made, unit
@@ -254,6 +260,10 @@ class LatticeSearch:
     def _finish(self, beginning: _Beginning, word: str, place: int) -> None:
         """Count a finished word, which the model has read."""
         beginning.place = place
+        beginning.piece_count += len(self._cut(word).pieces)
+        if beginning.piece_count > MAX_CANDIDATE_PIECES:
+            problem = f"make a transcript of more than {MAX_CANDIDATE_PIECES} pieces; cut them up"
+            raise InvalidInput("hypotheses", problem)
         for each in self._cut(word).words:
             known = (*beginning.last_words, each)
             beginning.boost += (
@@ -320,6 +330,7 @@ class LatticeSearch:
             beginning.last_words,
             beginning.word_count,
             beginning.boost,
+            piece_count=beginning.piece_count,
         )
         self._finish(ended, word, place)
         total = beginning.path_score + self._charge(ended)

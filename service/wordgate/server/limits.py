@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence, Sized
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from wordgate.core import prediction, scoring
+from wordgate.core import lattice_rescoring, prediction, scoring
 from wordgate.errors import InvalidInput
 
 
@@ -53,6 +53,11 @@ class Limits:
     max_beam: int = _limit(1000, "beginnings", "the beam of a search for transcripts")
     max_lattice_expansions: int = _limit(
         20_000, "beginnings", "beginnings of transcripts that one search continues"
+    )
+    max_lattice_pieces: int = _limit(
+        lattice_rescoring.MAX_LATTICE_PIECES,
+        "pieces",
+        "all different tokens of a lattice or a confusion network together",
     )
     max_waiting_rows: int = _limit(
         20_000,
