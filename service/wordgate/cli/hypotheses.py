@@ -128,7 +128,7 @@ def search_options(command: F) -> F:
                 "max_transcripts",
                 1,
                 f"{TRANSCRIPTS} of a lattice, all of a list",
-                "How many are ranked; few cost less.",
+                "How many are ranked; few may cost less.",
             ),
             ("search_beam", "beam", 1, True, "Beginnings continued of those that came as far."),
             (

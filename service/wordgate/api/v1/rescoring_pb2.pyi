@@ -516,8 +516,8 @@ class SearchBounds(_message.Message):
     MAX_EXPANSIONS_FIELD_NUMBER: _builtins.int
     max_transcripts: _builtins.int
     """How many of the best are wanted, at most `Limits.max_transcripts`. Unset: all of an n-best list,
-    10 of others. Posteriors and confidences are among those given. The fewer, the less there is to
-    do: candidates of a list that cannot be among them are not read to their ends.
+    10 of others. Posteriors and confidences are among those given. Of a list, candidates that
+    cannot be among few are not read to their ends, which saves time where there is a clear winner.
     """
     beam: _builtins.int
     """Of the beginnings of transcripts that have come equally far, so many are continued. Unset: 8."""
