@@ -29,6 +29,25 @@ def bench() -> None:
 
 _COUNT = click.IntRange(min=1)
 
+_input_option = click.option(
+    "--input",
+    "input_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Utterances with candidates, as `wordgate rescore` reads.  [a sample in the package]",
+)
+_model_option = click.option(
+    "--model",
+    "path",
+    type=click.Path(path_type=Path),
+    help="A bundle's folder, or one of versions.  [the shipped model]",
+)
+_calls_option = click.option(
+    "--calls", type=_COUNT, default=2, show_default=True, help="Model calls at once."
+)
+_repetitions_option = click.option(
+    "--repetitions", type=_COUNT, default=7, show_default=True, help="Of each way."
+)
+
 
 @bench.command()
 @click.option("--batch", type=_COUNT, default=40, show_default=True, help="Columns side by side.")
@@ -45,12 +64,7 @@ def train(batch: int, length: int, threads: int, repetitions: int, as_json: bool
 
 
 @bench.command()
-@click.option(
-    "--model",
-    "path",
-    type=click.Path(path_type=Path),
-    help="A bundle's folder, or one of versions.  [the shipped model]",
-)
+@_model_option
 @click.option("--threads", type=_COUNT, default=1, show_default=True, help="Inside a call.")
 @click.option("--repetitions", type=_COUNT, default=7, show_default=True, help="Of each size.")
 @json_option
@@ -71,21 +85,11 @@ def model(path: Path | None, threads: int, repetitions: int, as_json: bool) -> N
 
 
 @bench.command()
-@click.option(
-    "--input",
-    "input_file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Utterances with candidates, as `wordgate rescore` reads.  [a sample in the package]",
-)
+@_input_option
 @click.option("--utterances", type=_COUNT, default=50, show_default=True, help="Taken evenly.")
-@click.option(
-    "--model",
-    "path",
-    type=click.Path(path_type=Path),
-    help="A bundle's folder, or one of versions.  [the shipped model]",
-)
-@click.option("--calls", type=_COUNT, default=2, show_default=True, help="Model calls at once.")
-@click.option("--repetitions", type=_COUNT, default=7, show_default=True, help="Of each way.")
+@_model_option
+@_calls_option
+@_repetitions_option
 @json_option
 def score(
     input_file: Path | None,
@@ -124,23 +128,13 @@ def score(
 
 
 @bench.command()
-@click.option(
-    "--input",
-    "input_file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Utterances with candidates, as `wordgate rescore` reads.  [a sample in the package]",
-)
+@_input_option
 @click.option("--utterances", type=_COUNT, default=100, show_default=True, help="Taken evenly.")
 @weighing_options
 @click.option("--wanted", type=_COUNT, default=1, show_default=True, help="Of the best.")
-@click.option(
-    "--model",
-    "path",
-    type=click.Path(path_type=Path),
-    help="A bundle's folder, or one of versions.  [the shipped model]",
-)
-@click.option("--calls", type=_COUNT, default=2, show_default=True, help="Model calls at once.")
-@click.option("--repetitions", type=_COUNT, default=7, show_default=True, help="Of each way.")
+@_model_option
+@_calls_option
+@_repetitions_option
 @json_option
 def rescore(
     input_file: Path | None,

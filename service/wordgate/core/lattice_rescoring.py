@@ -57,22 +57,26 @@ def transcribe(
     separator = source.separator if isinstance(source, ConfusionNetwork) else " "
 
     @cache
+    def cut(text: str) -> Cut:
+        return cut_text(language, text, "hypotheses")
+
+    @cache
     def likely(unit: str) -> Outlook:
-        return outlook(unit, language, weighting, bool(separator))
+        return outlook(unit, cut, weighting, bool(separator))
 
     joined = yield from join(source, weighting)
     pace = Pace()
     pieces = 0
     for unit in joined.units:
         likely(unit)
-        pieces += len(cut_text(language, unit, "hypotheses").pieces)
+        pieces += len(cut(unit).pieces)
         if pieces > MAX_LATTICE_PIECES:
             problem = f"have more than {MAX_LATTICE_PIECES} pieces in their tokens; send fewer"
             raise InvalidInput("hypotheses", problem)
         if pace.is_due(_OUTLOOK_WORK):
             yield PAUSE
     graph = LatticeGraph(joined, likely, source.sum_paths)
-    search = LatticeSearch(graph, likely, weighting, language, start, bounds, separator, count_eos)
+    search = LatticeSearch(graph, likely, cut, weighting, start, bounds, separator, count_eos)
     found, exact = yield from search.run()
     entries = _Entries(source)
     best = yield from graph.best_paths([each.units for each in found])

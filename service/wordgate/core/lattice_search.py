@@ -15,12 +15,11 @@ from heapq import heappop, heappush, heappushpop
 from typing import NamedTuple
 
 from wordgate.core.asks import PAUSE, Asks, State
-from wordgate.core.language import Language
 from wordgate.core.lattice_graph import Frontier, LatticeGraph, Outlook
 from wordgate.core.levels import likely_log_prob
 from wordgate.core.pieces import EOS
 from wordgate.core.read_texts import ROOT, ReadTexts
-from wordgate.core.scoring import MAX_CANDIDATE_PIECES, Cut, cut_text
+from wordgate.core.scoring import MAX_CANDIDATE_PIECES, Cut
 from wordgate.core.text import normalise
 from wordgate.core.weighting import Weighting
 from wordgate.errors import InvalidInput
@@ -131,8 +130,8 @@ class LatticeSearch:
         self,
         graph: LatticeGraph,
         outlook: Callable[[str], Outlook],
+        cut: Callable[[str], Cut],
         weighting: Weighting,
-        language: Language,
         start: State,
         bounds: SearchBounds,
         separator: str,
@@ -142,13 +141,12 @@ class LatticeSearch:
         self._graph = graph
         self._outlook = outlook
         self._weighting = weighting
-        self._language = language
+        self._cut = cut
         self._bounds = bounds
         self._wanted = bounds.max_transcripts or TRANSCRIPTS
         self._whole = bool(separator)
         self._end = [EOS] if count_eos else []
         self.read = ReadTexts(start)
-        self._cuts: dict[str, Cut] = {}
         self._open: list[tuple[float, int, _Beginning]] = []
         self._made = 0
         self._groups: dict[tuple[int, int], list[float]] = {}
@@ -347,19 +345,14 @@ class LatticeSearch:
         full = len(self._found) == self._wanted
         return self._found[0][0] if full else -math.inf
 
-    def _cut(self, word: str) -> Cut:
-        if word not in self._cuts:
-            self._cuts[word] = cut_text(self._language, word, "hypotheses")
-        return self._cuts[word]
 
-
-def outlook(unit: str, language: Language, weighting: Weighting, whole: bool) -> Outlook:
+def outlook(unit: str, cut: Callable[[str], Cut], weighting: Weighting, whole: bool) -> Outlook:
     """What a unit may bring: a whole token, or a character of one."""
     if whole:
-        cut = cut_text(language, unit, "hypotheses")
-        count = weighting.word_bonus * len(cut.words)
-        boost = sum((weighting.most_boost(word) for word in cut.words), 0.0)
-        hope = sum(map(likely_log_prob, cut.pieces))
+        token = cut(unit)
+        count = weighting.word_bonus * len(token.words)
+        boost = sum((weighting.most_boost(word) for word in token.words), 0.0)
+        hope = sum(map(likely_log_prob, token.pieces))
         return Outlook(count + boost, count + boost + weighting.lm_weight * hope)
     if unit.isspace():
         return Outlook(0.0, 0.0)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from wordgate.core import words
-from wordgate.core.asks import Asks
+from wordgate.core.asks import Asks, State
 from wordgate.core.best_scoring import score_best
 from wordgate.core.confidence import Difference, confidences, differences
 from wordgate.core.history import read
@@ -20,6 +20,7 @@ from wordgate.core.language import Language
 from wordgate.core.lattice import ConfusionNetwork, Lattice
 from wordgate.core.lattice_rescoring import check_source, transcribe
 from wordgate.core.lattice_search import SearchBounds
+from wordgate.core.levels import Levels
 from wordgate.core.pieces import EOS
 from wordgate.core.scoring import Cut, cut_text, posteriors, score
 from wordgate.core.state_store import StateStore
@@ -110,27 +111,43 @@ def rescore(
     end = [EOS] if count_eos else []
     sequences = [[*cut.pieces, *end] for cut in cuts]
     wanted = bounds.max_transcripts
-    if wanted is None or wanted >= len(hypotheses):
-        log_probs = yield from score(sequences, start, language.levels)
-        return rank(hypotheses, cuts, log_probs, weighting)
-    worths = [_worth(h, cut, weighting) for h, cut in zip(hypotheses, cuts, strict=True)]
+    if wanted is not None and wanted < len(hypotheses):
+        worths = [
+            _worth(hypothesis, cut, weighting, weighting.boost(cut.words))
+            for hypothesis, cut in zip(hypotheses, cuts, strict=True)
+        ]
+        best = yield from _best(sequences, start, language.levels, worths, weighting, wanted)
+        numbers = sorted(best)
+        return rank(
+            [hypotheses[index] for index in numbers],
+            [cuts[index] for index in numbers],
+            [best[index] for index in numbers],
+            weighting,
+            numbers=numbers,
+        )
+    log_probs = yield from score(sequences, start, language.levels)
+    return rank(hypotheses, cuts, log_probs, weighting)
+
+
+def _best(
+    sequences: Sequence[Sequence[int]],
+    start: State,
+    levels: Levels,
+    worths: Sequence[float],
+    weighting: Weighting,
+    wanted: int,
+) -> Asks[dict[int, float]]:
+    """The log-probabilities of the `wanted` sequences with the greatest totals, by number."""
     for index, worth in enumerate(worths):
         _check_total(index, worth)
     known: Sequence[float | None]
-    if wanted * _FEW <= len(hypotheses):
+    if wanted * _FEW <= len(sequences):
         known = yield from score_best(sequences, start, worths, weighting.lm_weight, wanted)
     else:
-        known = yield from score(sequences, start, language.levels)
+        known = yield from score(sequences, start, levels)
     scored = {index: log_prob for index, log_prob in enumerate(known) if log_prob is not None}
     falling = sorted(scored, key=lambda i: -(worths[i] + weighting.lm_weight * scored[i]))
-    best = sorted(falling[:wanted])
-    return rank(
-        [hypotheses[index] for index in best],
-        [cuts[index] for index in best],
-        [scored[index] for index in best],
-        weighting,
-        numbers=best,
-    )
+    return {index: scored[index] for index in falling[:wanted]}
 
 
 def rank(
@@ -147,9 +164,12 @@ def rank(
     `InvalidInput` for infinite totals.
     """
     numbers = range(len(hypotheses)) if numbers is None else numbers
+    boosts = [weighting.boost(cut.words) for cut in cuts]
     totals = [
-        _worth(hypothesis, cut, weighting) + weighting.lm_weight * log_prob
-        for hypothesis, cut, log_prob in zip(hypotheses, cuts, log_probs, strict=True)
+        _worth(hypothesis, cut, weighting, boost) + weighting.lm_weight * log_prob
+        for hypothesis, cut, boost, log_prob in zip(
+            hypotheses, cuts, boosts, log_probs, strict=True
+        )
     ]
     for index, total in zip(numbers, totals, strict=True):
         _check_total(index, total)
@@ -163,7 +183,7 @@ def rank(
             totals[index],
             hypotheses[index].scores,
             log_probs[index],
-            weighting.boost(cuts[index].words),
+            boosts[index],
             shares[index],
             len(cuts[index].words),
             len(cuts[index].pieces),
@@ -183,12 +203,12 @@ def rank(
     )
 
 
-def _worth(hypothesis: Hypothesis, cut: Cut, weighting: Weighting) -> float:
+def _worth(hypothesis: Hypothesis, cut: Cut, weighting: Weighting, boost: float) -> float:
     """A total but for the model's part."""
     return (
         weighting.weighted(hypothesis.scores)
         + weighting.word_bonus * len(cut.words)
-        + weighting.boost(cut.words)
+        + boost
         + hypothesis.other_paths
     )
 
