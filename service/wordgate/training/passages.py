@@ -1,10 +1,12 @@
-"""What becomes of a passage: held out, read as it stands, stripped of punctuation, or left out.
+"""What becomes of a passage: held out, read as it stands or sentence by sentence, stripped of
+punctuation, or left out.
 
 Knows words and shares; does not know files or pieces. Decisions hang on a hash of the passage's
 own text, so they do not depend on its place, its file or what else there is.
 """
 
 import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +16,9 @@ from wordgate.core import words
 from wordgate.evaluation.lines import read_lines
 from wordgate.training.masking import mask
 
+_SENTENCE = re.compile(r".+?(?:[.!?][\"')\]}’”]*(?=\s+[^a-z\s])|$)", re.DOTALL)
+"""A stretch to a mark that ends sentences, before white space and no small letter."""
+
 
 @dataclass(frozen=True)
 class Rules:
@@ -21,6 +26,7 @@ class Rules:
 
     held_out_share: float = 0.0
     unpunctuated_share: float = 0.0
+    sentences_share: float = 0.0
     excluded: tuple[str, ...] = ()
 
 
@@ -32,19 +38,28 @@ class Passage:
     is_held_out: bool
 
 
-def sort_passage(text: str, rules: Rules) -> Passage | None:
-    """The passage that `text` becomes, or None when it is to be left out.
+def sort_passage(text: str, rules: Rules) -> list[Passage]:
+    """What `text` becomes: a passage, its sentences as passages of their own, or nothing.
 
-    Masked first; held-out passages keep their punctuation. A passage with an excluded phrase is
-    left out of both.
+    Masked first; held-out passages are whole and keep their punctuation. A passage with an
+    excluded phrase is left out of both.
     """
-    found = words.split(normal_form.normalise(mask(text)))
+    masked = mask(text)
+    found = _words(masked)
     if rules.excluded and _contains(found, rules.excluded):
-        return None
-    is_held_out = share_of(text, "held-out") < rules.held_out_share
-    if not is_held_out and share_of(text, "punctuation") < rules.unpunctuated_share:
-        found = [word for word in found if not words.is_punctuation(word)]
-    return Passage(found, is_held_out) if found else None
+        return []
+    if share_of(text, "held-out") < rules.held_out_share:
+        return [Passage(found, is_held_out=True)] if found else []
+    parts = [found]
+    if share_of(text, "sentences") < rules.sentences_share:
+        parts = [_words(sentence) for sentence in _SENTENCE.findall(masked)]
+    if share_of(text, "punctuation") < rules.unpunctuated_share:
+        parts = [[word for word in part if not words.is_punctuation(word)] for part in parts]
+    return [Passage(part, is_held_out=False) for part in parts if part]
+
+
+def _words(text: str) -> list[str]:
+    return words.split(normal_form.normalise(text))
 
 
 def share_of(text: str, purpose: str) -> float:

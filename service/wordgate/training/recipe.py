@@ -50,6 +50,8 @@ class Text(Section):
     files: Annotated[tuple[TextFile, ...], Field(min_length=1, strict=False)]
     unpunctuated_share: Share = 0.15
     """Share of the passages that are read without punctuation, as speech comes."""
+    sentences_share: Share = 0.0
+    """Share of the passages whose sentences are texts of their own, as messages come."""
     held_out_share: Share = 0.005
     """Share of the passages that are set apart for measuring."""
     exclude: Annotated[tuple[str, ...], Field(strict=False)] = ()

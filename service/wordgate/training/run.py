@@ -131,8 +131,9 @@ def rules_of(recipe: Recipe, path: Path) -> passages.Rules:
         for file in recipes.exclude_paths(recipe, path)
         for phrase in passages.read_phrases(file)
     ]
+    text = recipe.text
     return passages.Rules(
-        recipe.text.held_out_share, recipe.text.unpunctuated_share, tuple(excluded)
+        text.held_out_share, text.unpunctuated_share, text.sentences_share, tuple(excluded)
     )
 
 

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
@@ -181,7 +182,7 @@ def _chunks(path: Path) -> Iterator[list[str]]:
 
 
 def _sorted(texts: list[str], rules: Rules) -> Iterator[Passage]:
-    return (found for text in texts if (found := sort_passage(text, rules)) is not None)
+    return chain.from_iterable(sort_passage(text, rules) for text in texts)
 
 
 def _counter(rules: Rules) -> Callable[[list[str]], Counter[str]]:
