@@ -10,7 +10,14 @@ from tests.core.vocabularies import trained
 
 from wordgate.core import words
 from wordgate.core.asks import Advance, Ask, State, drive
-from wordgate.core.history import ANCHOR_WORDS, context_start, read, read_words
+from wordgate.core.history import (
+    ANCHOR_WORDS,
+    context_start,
+    read,
+    read_ahead,
+    read_context,
+    read_words,
+)
 from wordgate.core.levels import Levels
 from wordgate.core.pieces import EOS
 from wordgate.core.state_store import NoStore, chain_hashes
@@ -38,10 +45,11 @@ class Reader:
         return answers
 
 
-class Store:
+class Store(NoStore):
     """Keeps every state it is given, and may be told to forget."""
 
     def __init__(self, seed: bytes = b"seed") -> None:
+        super().__init__(())
         self.seed = seed
         self.states: dict[bytes, State] = {}
 
@@ -55,6 +63,26 @@ class Store:
     def keep(self, key: bytes, state: State) -> None:
         """Keep a state."""
         self.states[key] = state
+
+
+class Remembering(Store):
+    """Keeps keys of texts, too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: dict[bytes, bytes] = {}
+
+    def state(self, key: bytes) -> State | None:  # type: ignore[override]
+        """The state of a key."""
+        return self.states.get(key)
+
+    def key_of_text(self, digest: bytes) -> bytes | None:  # type: ignore[override]
+        """The key of a text."""
+        return self.texts.get(digest)
+
+    def keep_key_of_text(self, digest: bytes, key: bytes) -> None:
+        """Keep a key."""
+        self.texts[digest] = key
 
 
 def _text(count: int) -> str:
@@ -167,3 +195,37 @@ def test_a_surrogate_in_a_history_is_named() -> None:
     with pytest.raises(InvalidInput) as refused:
         drive(read(PIECES, "\udc00", NoStore(())), Reader())
     assert refused.value.field == "history"
+
+
+@given(st.lists(st.integers(0, 300), max_size=4), st.integers(0, 3))
+def test_a_text_read_before_has_the_same_context(counts: list[int], forgotten: int) -> None:
+    """Key and state are those of reading anew, with the text's key known and its state forgotten
+    or not."""
+    store = Remembering()
+    for count in [*counts, *counts]:
+        for key in list(store.states)[:forgotten]:
+            del store.states[key]
+        expected = drive(read_context(PIECES, _text(count), Store()), Reader())
+        assert drive(read_context(PIECES, _text(count), store), Reader()) == expected
+
+
+@pytest.mark.parametrize("anchor", [256, 384])
+def test_crossing_an_anchor_is_prepared(anchor: int) -> None:
+    """Who has the store read ahead after each word reads no more than two words at any key."""
+    store = Remembering()
+    drive(read(PIECES, _text(anchor - 100), store), Reader())
+    for count in range(anchor - 99, anchor + 10):
+        now = Reader()
+        drive(read(PIECES, _text(count), store), now)
+        assert now.read <= 12, count
+        ahead = Reader()
+        drive(read_ahead(PIECES, _text(count), store), ahead)
+        assert ahead.read == 0 or (anchor - 64 <= count < anchor), count
+
+
+def test_far_from_an_anchor_nothing_is_read_ahead() -> None:
+    """The first half of the way, and texts that no anchor will shorten."""
+    for count in (0, 100, 127, 128, 191, 256, 300):
+        ahead = Reader()
+        drive(read_ahead(PIECES, _text(count), Remembering()), ahead)
+        assert ahead.read == 0, count

@@ -15,9 +15,12 @@ from tests.core.vocabularies import tiny, trained
 from tests.fake_model import FakeModel
 
 from wordgate.core import search as searching
-from wordgate.core.asks import Advance, Ask, LevelRows, drive
+from wordgate.core.asks import Advance, Ask, Asks, LevelRows, drive
+from wordgate.core.known import Context
 from wordgate.core.levels import Levels
+from wordgate.core.pieces import Pieces
 from wordgate.core.search import Found, FoundWord, Search, likeliest_words
+from wordgate.core.state_store import NoStore
 
 PIECES = tiny()
 TRAINED = trained()
@@ -40,6 +43,11 @@ def _canonical() -> list[tuple[str, tuple[int, ...]]]:
 CANONICAL = _canonical()
 
 
+def _words(pieces: Pieces, levels: Levels, start: int, search: Search) -> Asks[Found]:
+    """A search that knows nothing from before."""
+    return likeliest_words(pieces, levels, Context(b"", start), search, NoStore(start))
+
+
 @dataclass(frozen=True)
 class Case:
     """A random model, and where to begin."""
@@ -58,7 +66,7 @@ class Case:
 
     def search(self, search: Search) -> Found:
         """What the search finds."""
-        asks = likeliest_words(PIECES, self.model.levels, self.start, search)
+        asks = _words(PIECES, self.model.levels, self.start, search)
         return drive(asks, self.model)
 
     def _log_prob(self, sequence: tuple[int, ...]) -> float:
@@ -200,7 +208,7 @@ def test_a_search_that_finds_nothing_ends(
 
     levels = Levels((100, TRAINED.size))
     search = Search(5, accepts=accepts, max_expansions=entries)
-    found = drive(likeliest_words(TRAINED, levels, -1, search), FakeModel.random(levels, 3))
+    found = drive(_words(TRAINED, levels, -1, search), FakeModel.random(levels, 3))
     assert (found.words, found.exact) == ([], False)
     assert 0 < len(looked_at) <= 30 + entries
 
@@ -216,7 +224,7 @@ def test_a_prefix_that_no_word_has_ends(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(searching, "_MAX_PIECES", 64)
     levels = Levels((100, TRAINED.size))
     model = FakeModel.random(levels, 3)
-    asks = likeliest_words(TRAINED, levels, -1, Search(5, b"a b", max_expansions=200))
+    asks = _words(TRAINED, levels, -1, Search(5, b"a b", max_expansions=200))
     found = drive(asks, model)
     assert (found.words, found.exact, found.expansions) == ([], False, 200)
 
@@ -286,7 +294,7 @@ def test_found_words_have_their_own_probability(seed: int, prefix: str) -> None:
     log-probability of its pieces; the likelier comes first."""
     levels = Levels((120, 300, TRAINED.size))
     model = FakeModel.random(levels, seed, spread=2.0)
-    found = drive(likeliest_words(TRAINED, levels, -1, Search(10, prefix.encode())), model)
+    found = drive(_words(TRAINED, levels, -1, Search(10, prefix.encode())), model)
     for word in found.words:
         assert word.word.startswith(prefix)
         state, total = -1, 0.0

@@ -13,7 +13,7 @@ import pytest
 from tests.bundles import random_weights
 
 from wordgate.core.asks import Advance, Asks, LevelRows, State, TargetLogProbs, drive
-from wordgate.core.history import read_words
+from wordgate.core.history import read_words, read_words_context
 from wordgate.core.levels import Levels
 from wordgate.core.pieces import BYTE_CHARACTERS, END_OF_WORD, Pieces
 from wordgate.core.scoring import score
@@ -144,9 +144,9 @@ def test_strangers_in_the_scheduler_change_no_bit(
     levels = Levels(CUTS)
 
     def searched(cache: StateCache | NoStore, prefix: bytes) -> Asks[Found]:
-        start = yield from read_words(HISTORY, cache)
+        start = yield from read_words_context(HISTORY, cache)
         search = Search(5, prefix, max_expansions=100)
-        return (yield from likeliest_words(pieces, levels, start, search))
+        return (yield from likeliest_words(pieces, levels, start, search, cache))
 
     def scored(cache: StateCache | NoStore, beginning: int) -> Asks[list[float]]:
         start = yield from read_words(HISTORY[beginning:], cache)

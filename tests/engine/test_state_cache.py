@@ -16,8 +16,8 @@ def _state(value: int) -> NetworkState:
 
 @pytest.fixture
 def cache() -> StateCache:
-    """Room for three states."""
-    return StateCache(_state(0), b"seed", 3 * _ENTRY + 10)
+    """Room for three states, and as many rows as fit into a quarter of the whole."""
+    return StateCache(_state(0), b"seed", 3 * _ENTRY * 32 // 23 + 10)
 
 
 def test_the_longest_beginning_is_found(cache: StateCache) -> None:
@@ -60,12 +60,42 @@ def test_keeping_again_takes_no_more_room(cache: StateCache) -> None:
     assert cache.longest([b"2"])[1] == 0
 
 
+def test_rows_have_room_of_their_own(cache: StateCache) -> None:
+    """A row is found under its key and level, copied; rows make room for rows, never for states."""
+    for key in (b"1", b"2", b"3"):
+        cache.keep(key, _state(1))
+    rows = np.zeros((2, 8), np.float32)
+    cache.keep_row(b"1", 0, rows[0])
+    found = cache.row(b"1", 0)
+    assert found is not None
+    assert found.base is None
+    assert cache.row(b"1", 1) is cache.row(b"2", 0) is None
+    cache.keep_row(b"1", 1, rows[1])
+    assert cache.row(b"1", 0) is None
+    assert cache.row(b"1", 1) is not None
+    assert all(cache.state(key) is not None for key in (b"1", b"2", b"3"))
+    assert cache.state(b"4") is None
+
+
+def test_keys_of_texts_are_found_again(cache: StateCache) -> None:
+    """Until others have taken their room."""
+    roomy = StateCache(_state(0), b"seed", 32 * 450)
+    roomy.keep_key_of_text(b"text", b"key")
+    assert roomy.key_of_text(b"text") == b"key"
+    roomy.keep_key_of_text(b"other", b"key")
+    assert roomy.key_of_text(b"text") is None
+    cache.keep_key_of_text(b"text", b"key")
+    assert cache.key_of_text(b"text") is None
+
+
 def test_no_room_keeps_nothing() -> None:
     """A cache of no bytes is a cache that always misses."""
     cache = StateCache(_state(0), b"", 0)
     cache.keep(b"1", _state(1))
+    cache.keep_row(b"1", 0, np.zeros(8, np.float32))
+    cache.keep_key_of_text(b"text", b"1")
     assert cache.longest([b"1"]) == (cache.start, 0)
-    assert cache.nbytes == 0
+    assert (cache.row(b"1", 0), cache.key_of_text(b"text"), cache.nbytes) == (None, None, 0)
 
 
 def test_a_kept_state_keeps_nothing_else_alive() -> None:

@@ -7,12 +7,14 @@ the zero state that reads `<eos>`. Candidates and continuations read on from the
 """
 
 from collections.abc import Sequence
+from hashlib import blake2b
 
 from wordgate.core import words
 from wordgate.core.asks import Advance, Asks, State
+from wordgate.core.known import Context
 from wordgate.core.pieces import EOS, Pieces
 from wordgate.core.state_store import StateStore, chain_hashes
-from wordgate.core.text import normalise
+from wordgate.core.text import normalise, refuse_surrogates
 
 ANCHOR_WORDS = 128
 _KEPT_LAST = 8
@@ -29,13 +31,47 @@ def read(pieces: Pieces, history: str, store: StateStore) -> Asks[State]:
 
     What the store still knows is not read again. Raises `InvalidInput` naming `history`.
     """
+    return (yield from read_context(pieces, history, store)).state
+
+
+def read_context(pieces: Pieces, history: str, store: StateStore) -> Asks[Context]:
+    """The same with its key. A history that was read before is not even cut again."""
+    refuse_surrogates(history, "history")
+    digest = blake2b(history.encode("utf-8"), digest_size=16).digest()
+    key = store.key_of_text(digest)
+    state = store.state(key) if key is not None else None
+    if key is None or state is None:
+        context = yield from read_words_context(_context(pieces, history), store)
+        store.keep_key_of_text(digest, context.key)
+        return context
+    return Context(key, state)
+
+
+def read_ahead(pieces: Pieces, history: str, store: StateStore) -> Asks[None]:
+    """Have the store know the context behind the next anchor, as far as the history goes.
+
+    Does nothing far from it. When the anchor is crossed nothing is left to read but its last words.
+    """
     found = words.split(normalise(history, "history"))
-    context = found[context_start(len(found)) :]
-    return (yield from read_words([pieces.encode_word(word) for word in context], store))
+    after = len(found) % ANCHOR_WORDS
+    start = context_start(len(found) + ANCHOR_WORDS)
+    if start and after >= ANCHOR_WORDS // 2:
+        yield from read_words([pieces.encode_word(word) for word in found[start:]], store)
+
+
+def _context(pieces: Pieces, history: str) -> list[tuple[int, ...]]:
+    """The words that the rule has read, each as its pieces."""
+    found = words.split(normalise(history, "history"))
+    return [pieces.encode_word(word) for word in found[context_start(len(found)) :]]
 
 
 def read_words(context: Sequence[Sequence[int]], store: StateStore) -> Asks[State]:
     """The state after `<eos>` and these words, each given as its pieces."""
+    return (yield from read_words_context(context, store)).state
+
+
+def read_words_context(context: Sequence[Sequence[int]], store: StateStore) -> Asks[Context]:
+    """The same with its key."""
     sequence = [EOS, *(piece for word in context for piece in word)]
     keys = chain_hashes(store.seed, sequence)
     state, done = store.longest(keys)
@@ -44,7 +80,7 @@ def read_words(context: Sequence[Sequence[int]], store: StateStore) -> Asks[Stat
         [state] = yield Advance([(state, sequence[place])])
         if place in kept:
             store.keep(keys[place], state)
-    return state
+    return Context(keys[-1], state)
 
 
 def _kept_places(context: Sequence[Sequence[int]]) -> set[int]:

@@ -11,7 +11,7 @@ from unicodedata import category
 
 from wordgate.core import words
 from wordgate.core.asks import Asks
-from wordgate.core.history import read
+from wordgate.core.history import read_context
 from wordgate.core.language import Language, begins_sentence
 from wordgate.core.search import DEFAULT_MAX_EXPANSIONS, Found, Search, likeliest_words
 from wordgate.core.state_store import StateStore
@@ -91,7 +91,7 @@ def predict(language: Language, store: StateStore, query: Query) -> Asks[Predict
     complete, typed = split_typed(query.prefix, "prefix")
     unfinished = normalise(typed)
     history = f"{query.history} {complete}" if complete.strip() else query.history
-    start = yield from read(language.pieces, history, store)
+    start = yield from read_context(language.pieces, history, store)
     search = Search(
         count=query.max_suggestions,
         prefix=unfinished.encode("utf-8"),
@@ -99,7 +99,7 @@ def predict(language: Language, store: StateStore, query: Query) -> Asks[Predict
         min_log_prob=math.log(query.min_probability) if query.min_probability else -math.inf,
         max_expansions=query.max_expansions,
     )
-    answer = yield from likeliest_words(language.pieces, language.levels, start, search)
+    answer = yield from likeliest_words(language.pieces, language.levels, start, search, store)
     suggestions = _written(language, answer, begins_sentence(history))
     return Prediction(suggestions, typed, answer.exact, answer.expansions)
 

@@ -16,9 +16,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.core.asks import Advance, Asks, LevelRows, Row, State
+from wordgate.core.asks import Asks, Row
+from wordgate.core.known import Context, advance, level_rows
 from wordgate.core.levels import Levels
 from wordgate.core.pieces import EOS, Pieces
+from wordgate.core.state_store import StateStore
 from wordgate.core.words import MAX_WORD_CHARACTERS
 
 DEFAULT_MAX_EXPANSIONS = 2000
@@ -70,11 +72,11 @@ class Found:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Node:
-    """Pieces of an unfinished word: `state` has read all but the last of them."""
+    """Pieces of an unfinished word: `context` has read all but the last of them."""
 
     pieces: tuple[int, ...]
     log_prob: float
-    state: State
+    context: Context
     remaining: bytes
 
 
@@ -202,13 +204,16 @@ class _Frontier:
             self.push(log_prob, _Finished(pieces))
         elif len(pieces) < _MAX_PIECES:
             remaining = node.remaining[len(self._pieces.bytes_of[piece]) :]
-            self.push(log_prob, _Node(pieces, log_prob, node.state, remaining))
+            self.push(log_prob, _Node(pieces, log_prob, node.context, remaining))
 
 
-def likeliest_words(pieces: Pieces, levels: Levels, start: State, search: Search) -> Asks[Found]:
-    """The `search.count` likeliest words after the state `start`, best first.
+def likeliest_words(
+    pieces: Pieces, levels: Levels, start: Context, search: Search, store: StateStore
+) -> Asks[Found]:
+    """The `search.count` likeliest words after a context, best first.
 
     Exact: every canonical piece sequence is considered; equal probabilities come in a fixed order.
+    `expansions` counts the rows that were looked at, whether asked for or known to the store.
     Where `max_expansions` ends the search, the likeliest of the words found so far; so too where
     it has looked at very many entries that make no words. Sequences that
     are not canonical, no valid UTF-8 or not one word are no words. A probability is the word's own
@@ -234,23 +239,23 @@ def likeliest_words(pieces: Pieces, levels: Levels, start: State, search: Search
         else:
             room = min(_TOGETHER, search.max_expansions - found.expansions)
             unasked = list(_companions(frontier, log_prob, item, search.count, room))
-            yield from _expand(frontier, unasked)
+            yield from _expand(frontier, unasked, store)
             found.expansions += len(unasked)
     return found
 
 
-def _expand(frontier: _Frontier, unasked: Sequence[_Open]) -> Asks[None]:
-    """Ask for one row of each of these."""
+def _expand(frontier: _Frontier, unasked: Sequence[_Open], store: StateStore) -> Asks[None]:
+    """Ask for one row of each of these, unless the store has it."""
     nodes = [entry for entry in unasked if isinstance(entry, _Node)]
     rows = [entry for entry in unasked if isinstance(entry, _Unasked)]
     if nodes:
-        states = yield Advance([(node.state, node.pieces[-1]) for node in nodes])
-        for node, state in zip(nodes, states, strict=True):
-            grown = _Node(node.pieces, node.log_prob, state, node.remaining)
+        contexts = yield from advance(store, [(node.context, node.pieces[-1]) for node in nodes])
+        for node, context in zip(nodes, contexts, strict=True):
+            grown = _Node(node.pieces, node.log_prob, context, node.remaining)
             rows.append(_Unasked(grown, 0, 0.0))
     for level in sorted({row.level for row in rows}):
         here = [row for row in rows if row.level == level]
-        answers = yield LevelRows(level, [row.node.state for row in here])
+        answers = yield from level_rows(store, level, [row.node.context for row in here])
         for row, values in zip(here, answers, strict=True):
             frontier.add_row(row, values)
 

@@ -1,14 +1,15 @@
-"""Where states that were computed once may be found again.
+"""Where states and rows that were computed once may be found again.
 
-Knows sequences of pieces and opaque states. A store may forget at any time: what is found in it
-is bit for bit what reading again would give, so nothing but time depends on it.
+Knows sequences of pieces, opaque states and rows of the output layer. A store may forget at any
+time: what is found in it is bit for bit what asking again would give, so nothing but time depends
+on it.
 """
 
 from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Protocol
 
-from wordgate.core.asks import State
+from wordgate.core.asks import Row, State
 
 
 class StateStore(Protocol):
@@ -26,6 +27,26 @@ class StateStore(Protocol):
         """Keep a state; the least recently used ones make room."""
         ...
 
+    def state(self, key: bytes) -> State | None:
+        """The state kept under exactly this key."""
+        ...
+
+    def row(self, key: bytes, level: int) -> Row | None:
+        """The row of an output level after the pieces of a key."""
+        ...
+
+    def keep_row(self, key: bytes, level: int, row: Row) -> None:
+        """Keep a row; the least recently used ones make room."""
+        ...
+
+    def key_of_text(self, digest: bytes) -> bytes | None:
+        """The key of the pieces that a text's context has, by a digest of the text."""
+        ...
+
+    def keep_key_of_text(self, digest: bytes, key: bytes) -> None:
+        """Remember the key of a text's context."""
+        ...
+
 
 class NoStore:
     """Keeps nothing."""
@@ -39,6 +60,21 @@ class NoStore:
         return self.start, 0
 
     def keep(self, key: bytes, state: State) -> None:
+        """Forgotten at once."""
+
+    def state(self, key: bytes) -> None:
+        """Nothing is kept."""
+
+    def row(self, key: bytes, level: int) -> None:
+        """Nothing is kept."""
+
+    def keep_row(self, key: bytes, level: int, row: Row) -> None:
+        """Forgotten at once."""
+
+    def key_of_text(self, digest: bytes) -> None:
+        """Nothing is kept."""
+
+    def keep_key_of_text(self, digest: bytes, key: bytes) -> None:
         """Forgotten at once."""
 
 

@@ -1,21 +1,23 @@
-"""States kept for later, least recently used first to go.
+"""What was computed once, kept for later: states, rows of the output layer, keys of texts.
 
 Knows bytes and keys; does not know what was read. Not for several threads: the engine's thread
-owns it. A state found here is bit for bit what reading again would give.
+owns it. What is found here is bit for bit what computing again would give.
 """
 
-from collections import OrderedDict
 from collections.abc import Sequence
 
+from wordgate.core.asks import Row
+from wordgate.engine.bounded import BoundedDict
 from wordgate.engine.states import NetworkState
 
 DEFAULT_CACHE_BYTES = 256 * 1024 * 1024
-_ENTRY_BYTES = 400
-"""Python's own cost of an entry: the key, the dictionary's place, three objects."""
+_ROWS_SHARE = 4
+_TEXTS_SHARE = 32
+"""One byte in so many is for rows, and for keys of texts; the others are for states."""
 
 
 class StateCache:
-    """Keeps states under chain hashes (`core.state_store`), bounded in bytes."""
+    """Keeps states and rows under chain hashes (`core.state_store`), bounded in bytes."""
 
     def __init__(
         self, start: NetworkState, seed: bytes, max_bytes: int = DEFAULT_CACHE_BYTES
@@ -24,15 +26,20 @@ class StateCache:
         self.seed = seed
         self.hits = 0
         self.misses = 0
-        self.evictions = 0
-        self._max_entries = max_bytes // (start.nbytes + _ENTRY_BYTES)
-        self._entry_bytes = start.nbytes + _ENTRY_BYTES
-        self._states: OrderedDict[bytes, NetworkState] = OrderedDict()
+        rows, texts = max_bytes // _ROWS_SHARE, max_bytes // _TEXTS_SHARE
+        self._states: BoundedDict[bytes, NetworkState] = BoundedDict(max_bytes - rows - texts)
+        self._rows: BoundedDict[tuple[bytes, int], Row] = BoundedDict(rows)
+        self._texts: BoundedDict[bytes, bytes] = BoundedDict(texts)
 
     @property
     def nbytes(self) -> int:
-        """Bytes that the kept states take, Python's own cost included."""
-        return len(self._states) * self._entry_bytes
+        """Bytes that all that is kept takes, Python's own cost included."""
+        return self._states.nbytes + self._rows.nbytes + self._texts.nbytes
+
+    @property
+    def evictions(self) -> int:
+        """How many states have made room for others."""
+        return self._states.evictions
 
     def longest(self, keys: Sequence[bytes]) -> tuple[NetworkState, int]:
         """The kept state of the longest beginning and how many of its keys that uses.
@@ -42,17 +49,33 @@ class StateCache:
         for place in range(len(keys) - 1, -1, -1):
             state = self._states.get(keys[place])
             if state is not None:
-                self._states.move_to_end(keys[place])
                 self.hits += place + 1
                 self.misses += len(keys) - place - 1
                 return state, place + 1
         self.misses += len(keys)
         return self.start, 0
 
+    def state(self, key: bytes) -> NetworkState | None:
+        """The kept state of exactly this key."""
+        return self._states.get(key)
+
     def keep(self, key: bytes, state: NetworkState) -> None:
         """Keep a state; the least recently used ones make room."""
-        self._states[key] = state.alone()
-        self._states.move_to_end(key)
-        while len(self._states) > self._max_entries:
-            self._states.popitem(last=False)
-            self.evictions += 1
+        alone = state.alone()
+        self._states.keep(key, alone, alone.nbytes)
+
+    def row(self, key: bytes, level: int) -> Row | None:
+        """A row of an output level after the pieces of a key."""
+        return self._rows.get((key, level))
+
+    def keep_row(self, key: bytes, level: int, row: Row) -> None:
+        """Keep a row; the least recently used ones make room."""
+        self._rows.keep((key, level), row.copy(), row.nbytes)
+
+    def key_of_text(self, digest: bytes) -> bytes | None:
+        """The key of the pieces that a text's context has."""
+        return self._texts.get(digest)
+
+    def keep_key_of_text(self, digest: bytes, key: bytes) -> None:
+        """Remember the key of a text's context."""
+        self._texts.keep(digest, key, len(digest) + len(key))

@@ -1,0 +1,50 @@
+"""What is known of the words that may follow a context: states and rows asked for before.
+
+Knows pieces and the store; does not know what is looked for. What is found is bit for bit what
+asking again would give, so searches that share a store find the same and only ask for less: a
+letter more of a word asks for what its beginning did not need.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from wordgate.core.asks import Advance, Asks, LevelRows, Row, State
+from wordgate.core.state_store import StateStore, chain_hashes
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """A state and the key of the pieces that were read to it (`state_store.chain_hashes`)."""
+
+    key: bytes
+    state: State
+
+    def key_after(self, pieces: Sequence[int]) -> bytes:
+        """The key when these are read too."""
+        return chain_hashes(self.key, pieces)[-1] if pieces else self.key
+
+
+def advance(store: StateStore, steps: Sequence[tuple[Context, int]]) -> Asks[list[Context]]:
+    """Read one piece after each context; what the store has is not read again."""
+    keys = [context.key_after([piece]) for context, piece in steps]
+    found = [store.state(key) for key in keys]
+    missing = [place for place, state in enumerate(found) if state is None]
+    if missing:
+        asked = [(steps[place][0].state, steps[place][1]) for place in missing]
+        answers = yield Advance(asked)
+        for place, state in zip(missing, answers, strict=True):
+            found[place] = state
+            store.keep(keys[place], state)
+    return [Context(key, state) for key, state in zip(keys, found, strict=True)]
+
+
+def level_rows(store: StateStore, level: int, contexts: Sequence[Context]) -> Asks[list[Row]]:
+    """All of one output level after each context; what the store has is not asked for again."""
+    found = [store.row(context.key, level) for context in contexts]
+    missing = [place for place, row in enumerate(found) if row is None]
+    if missing:
+        answers = yield LevelRows(level, [contexts[place].state for place in missing])
+        for place, row in zip(missing, answers, strict=True):
+            found[place] = row
+            store.keep_row(contexts[place].key, level, row)
+    return [row for row in found if row is not None]
