@@ -12,6 +12,7 @@ from tests.server.requests import texts
 
 from wordgate.client import AsyncClient, Client
 from wordgate.client_session import TypingAnswer
+from wordgate.core.options import Options
 from wordgate.core.prediction import Query
 from wordgate.engine.answers import Asked
 from wordgate.engine.local_model import LocalModel
@@ -44,7 +45,8 @@ async def async_client(server: RunningServer) -> AsyncIterator[AsyncClient]:
 
 def test_the_client_answers_as_the_model_itself(client: Client, local: LocalModel) -> None:
     """Predictions and scores are equal, to the last bit and the last field."""
-    query = Query("the clouds are in the", "s", max_suggestions=7, allow_punctuation=True)
+    options = Options(max_suggestions=7, allow_punctuation=True)
+    query = Query("the clouds are in the", "s", options)
     here: Asked = local
     there: Asked = client
     assert there.ask_predict(query).result() == here.ask_predict(query).result()
@@ -194,9 +196,12 @@ async def test_bad_text_ends_a_session(async_client: AsyncClient) -> None:
 
 
 async def test_a_bad_configuration_ends_a_session(async_client: AsyncClient) -> None:
-    """It is refused at once, before any text is sent."""
-    async with async_client.type_session(max_suggestions=1000) as session:
-        with pytest.raises(InvalidInput, match=r"configuration\.max_suggestions"):
+    """By the client what it knows to be wrong, by the server what it alone knows."""
+    with pytest.raises(InvalidInput, match="max_suggestions"):
+        async_client.type_session(max_suggestions=1000)
+    long = "x" * 300
+    async with async_client.type_session(blocked_words=[long]) as session:
+        with pytest.raises(InvalidInput, match=r"configuration\.options\.blocked_words\[0\]"):
             _ = [answer async for answer in session]
 
 

@@ -22,7 +22,7 @@ The connection is plain text: a proxy in front of the server speaks TLS.
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, Unpack
 
 import grpc
 import grpc.aio
@@ -30,7 +30,6 @@ import grpc.aio
 from wordgate.api.v1 import (
     models_pb2,
     models_pb2_grpc,
-    prediction_pb2,
     prediction_pb2_grpc,
     scoring_pb2_grpc,
 )
@@ -48,11 +47,12 @@ from wordgate.client_wire import (
     score_answer,
     score_request,
     server_description,
+    session_configuration,
 )
 from wordgate.core.lattice_search import SearchBounds
+from wordgate.core.options import Options, OptionValues
 from wordgate.core.prediction import Query
 from wordgate.core.rescoring import PLAIN_BOUNDS, Hypotheses
-from wordgate.core.search import DEFAULT_MAX_EXPANSIONS
 from wordgate.core.text import refuse_surrogates
 from wordgate.core.weighting import Weighting
 from wordgate.engine.answers import PredictionAnswer, RescoringAnswer, ScoreAnswer
@@ -96,22 +96,15 @@ class Client:
         self,
         history: str,
         prefix: str = "",
-        *,
-        max_suggestions: int = Query.max_suggestions,
-        allow_punctuation: bool = Query.allow_punctuation,
-        min_probability: float = Query.min_probability,
-        max_expansions: int = DEFAULT_MAX_EXPANSIONS,
+        **options: Unpack[OptionValues],
     ) -> PredictionAnswer:
         """The likeliest next words after `history` that begin with `prefix`.
 
-        `max_suggestions` is 1 to 100, `min_probability` 0 to 1 (0: no bound); the server's limits
+        `options` are the fields of `wordgate.core.options.Options`, by name; the server's limits
         (`get_server`) bound the texts. Log-probabilities are natural logarithms. The answer's
-        `prefix` is what a suggestion replaces; `exact` is false if the search met its bound first:
-        `max_expansions` (1 to 20,000) rows of the output layer.
+        `prefix` is what a suggestion replaces; `exact` is false if a search met its bound first.
         """
-        query = Query(
-            history, prefix, max_suggestions, allow_punctuation, min_probability, max_expansions
-        )
+        query = Query(history, prefix, Options(**options))
         return _result(self.ask_predict(query))
 
     def score(self, history: str, candidates: Sequence[str], count_eos: bool = True) -> ScoreAnswer:
@@ -247,22 +240,15 @@ class AsyncClient:
         self,
         history: str,
         prefix: str = "",
-        *,
-        max_suggestions: int = Query.max_suggestions,
-        allow_punctuation: bool = Query.allow_punctuation,
-        min_probability: float = Query.min_probability,
-        max_expansions: int = DEFAULT_MAX_EXPANSIONS,
+        **options: Unpack[OptionValues],
     ) -> PredictionAnswer:
         """The likeliest next words after `history` that begin with `prefix`.
 
-        `max_suggestions` is 1 to 100, `min_probability` 0 to 1 (0: no bound); the server's limits
+        `options` are the fields of `wordgate.core.options.Options`, by name; the server's limits
         (`get_server`) bound the texts. Log-probabilities are natural logarithms. The answer's
-        `prefix` is what a suggestion replaces; `exact` is false if the search met its bound first:
-        `max_expansions` (1 to 20,000) rows of the output layer.
+        `prefix` is what a suggestion replaces; `exact` is false if a search met its bound first.
         """
-        query = Query(
-            history, prefix, max_suggestions, allow_punctuation, min_probability, max_expansions
-        )
+        query = Query(history, prefix, Options(**options))
         request = predict_request(self._model, query)
         return prediction_answer(await self._ask(self._prediction.Predict, request))
 
@@ -311,11 +297,7 @@ class AsyncClient:
 
     def type_session(
         self,
-        *,
-        max_suggestions: int = Query.max_suggestions,
-        allow_punctuation: bool = Query.allow_punctuation,
-        min_probability: float = Query.min_probability,
-        max_expansions: int = DEFAULT_MAX_EXPANSIONS,
+        **options: Unpack[OptionValues],
     ) -> TypingSession:
         """A typing session, to be entered with `async with`. `timeout_seconds` does not bound it.
 
@@ -323,15 +305,9 @@ class AsyncClient:
                 answer = await session.suggest("the clouds are in the s")
                 print(answer.prefix, [found.text for found in answer.prediction.suggestions])
 
-        Arguments as of `predict`; the server refuses wrong ones when the session is used.
+        Options as of `predict`, which raise `InvalidInput` at once outside their limits.
         """
-        configuration = prediction_pb2.SessionConfiguration(
-            model=self._model,
-            max_suggestions=max_suggestions,
-            allow_punctuation=allow_punctuation,
-            min_probability=min_probability,
-            max_expansions=max_expansions,
-        )
+        configuration = session_configuration(self._model, Options(**options))
         return TypingSession(self._prediction.StreamPredict, configuration, self._address)
 
     async def close(self) -> None:

@@ -18,6 +18,7 @@ from wordgate.core.confidence import Difference
 from wordgate.core.hypothesis import Hypothesis, TimeSpan
 from wordgate.core.lattice import ConfusionNetwork, Lattice
 from wordgate.core.lattice_search import SearchBounds
+from wordgate.core.options import LetterCase, Options
 from wordgate.core.prediction import Kind, Query, Suggestion
 from wordgate.core.rescoring import Hypotheses, Ranking, SureWord, Transcript
 from wordgate.core.scoring import Candidate
@@ -36,7 +37,15 @@ from wordgate.errors import (
 
 _DETAILS_KEY = "grpc-status-details-bin"
 _PRECISIONS = {models_pb2.PRECISION_INT8: "int8", models_pb2.PRECISION_FLOAT32: "float32"}
-_KINDS = {prediction_pb2.SUGGESTION_KIND_PUNCTUATION: Kind.PUNCTUATION}
+_KINDS = {
+    prediction_pb2.SUGGESTION_KIND_PUNCTUATION: Kind.PUNCTUATION,
+    prediction_pb2.SUGGESTION_KIND_PHRASE: Kind.PHRASE,
+    prediction_pb2.SUGGESTION_KIND_CORRECTION: Kind.CORRECTION,
+}
+_CASES = {
+    LetterCase.WRITTEN: prediction_pb2.LETTER_CASE_WRITTEN,
+    LetterCase.TYPED: prediction_pb2.LETTER_CASE_TYPED,
+}
 
 
 @dataclass(frozen=True)
@@ -80,11 +89,40 @@ def predict_request(model: str, query: Query) -> prediction_pb2.PredictRequest:
         model=model,
         history=query.history,
         prefix=query.prefix,
-        max_suggestions=query.max_suggestions,
-        allow_punctuation=query.allow_punctuation,
-        min_probability=query.min_probability,
-        max_expansions=query.max_expansions,
+        correct_last_word=query.correct_last_word,
+        **_wishes(query.options),
     )
+
+
+def session_configuration(model: str, options: Options) -> prediction_pb2.SessionConfiguration:
+    """The first message of a typing session."""
+    return prediction_pb2.SessionConfiguration(model=model, **_wishes(options))
+
+
+def _wishes(options: Options) -> dict[str, Any]:
+    """The fields that requests and configurations have in common."""
+    nested = prediction_pb2.SuggestionOptions(
+        letter_case=_CASES[options.letter_case],
+        omit_passed_over=options.omit_passed_over,
+        blocked_words=options.blocked_words,
+        boosted_words=[
+            prediction_pb2.BoostedWord(word=each.word, boost=each.boost)
+            for each in options.boosted_words
+        ],
+        max_words=options.max_words,
+        min_phrase_probability=options.min_phrase_probability,
+        max_corrections=options.max_corrections,
+    )
+    if options.session_cache:
+        cache = prediction_pb2.SessionCache(**asdict(options.session_cache))
+        nested.session_cache.CopyFrom(cache)
+    return {
+        "max_suggestions": options.max_suggestions,
+        "allow_punctuation": options.allow_punctuation,
+        "min_probability": options.min_probability,
+        "max_expansions": options.max_expansions,
+        "options": nested,
+    }
 
 
 def score_request(

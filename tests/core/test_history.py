@@ -72,7 +72,7 @@ class Remembering(Store):
         super().__init__()
         self.texts: dict[bytes, bytes] = {}
 
-    def state(self, key: bytes) -> State | None:  # type: ignore[override]
+    def state(self, key: bytes) -> State | None:
         """The state of a key."""
         return self.states.get(key)
 

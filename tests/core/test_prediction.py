@@ -12,6 +12,7 @@ from wordgate.core import words
 from wordgate.core.asks import drive
 from wordgate.core.language import Language, begins_sentence
 from wordgate.core.levels import Levels
+from wordgate.core.options import Options
 from wordgate.core.prediction import Kind, Prediction, Query, predict, split_typed
 from wordgate.core.state_store import NoStore
 from wordgate.core.text import normalise
@@ -26,7 +27,8 @@ MODEL = FakeModel.random(LEVELS, seed=11, spread=2.0)
 
 
 def _predict(history: str, prefix: str = "", count: int = 5, **options: object) -> Prediction:
-    query = Query(history, prefix, count, **options)  # type: ignore[arg-type]
+    wanted = Options(max_suggestions=count, **options)  # type: ignore[arg-type]
+    query = Query(history, prefix, wanted)
     return drive(predict(LANGUAGE, NoStore(MODEL.start), query), MODEL)
 
 
@@ -125,7 +127,7 @@ def test_a_word_that_cannot_grow_is_no_beginning(letters: str) -> None:
 def test_values_outside_their_limits_are_named(options: dict[str, float], field: str) -> None:
     """A query that cannot be answered says which field is wrong."""
     with pytest.raises(InvalidInput) as refused:
-        Query("", **options)  # type: ignore[arg-type]
+        Options(**options)  # type: ignore[arg-type]
     assert refused.value.field == field
 
 

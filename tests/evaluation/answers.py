@@ -36,7 +36,9 @@ class GivenAnswers:
     def ask_predict(self, query: Query) -> "Future[PredictionAnswer]":
         """The given suggestions, as many as wanted."""
         found = words.split(normalise(query.history))
-        texts = self.suggestions.get(found[-1] if found else "", ())[: query.max_suggestions]
+        texts = self.suggestions.get(found[-1] if found else "", ())[
+            : query.options.max_suggestions
+        ]
         self.asked.append(query.history)
         answer = [Suggestion(text, -float(n), Kind.WORD) for n, text in enumerate(texts, 1)]
         return _now(PredictionAnswer(answer, query.prefix, True, 1, NAME))

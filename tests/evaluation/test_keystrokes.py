@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from wordgate.core.options import Options
 from wordgate.core.prediction import Kind, Query, Suggestion
 from wordgate.engine.answers import ModelName, PredictionAnswer
 from wordgate.evaluation.keystrokes import Savings, type_message
@@ -12,14 +13,14 @@ from wordgate.evaluation.keystrokes import Savings, type_message
 def _typed(message: str, shown: Callable[[str, str], list[str]], most: int = 3) -> Savings:
     """A message typed with the suggestions that `shown` gives for a past and a prefix."""
     savings = Savings()
-    typing = type_message(message, most, savings)
+    typing = type_message(message, Options(max_suggestions=most), savings)
     answer: PredictionAnswer | None = None
     while True:
         try:
             query: Query = next(typing) if answer is None else typing.send(answer)
         except StopIteration:
             return savings
-        assert query.max_suggestions == most
+        assert query.options.max_suggestions == most
         words = [Suggestion(text, -1.0, Kind.WORD) for text in shown(query.history, query.prefix)]
         name = ModelName("fake", "1", "int8")
         answer = PredictionAnswer(words[:most], query.prefix, True, 1, name)

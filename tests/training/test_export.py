@@ -8,6 +8,7 @@ import pytest
 import torch
 from tests.training.small_run import train_here, write_recipe
 
+from wordgate.core.options import Options
 from wordgate.core.prediction import Query
 from wordgate.engine import bundle as bundles
 from wordgate.engine.bundle import file_sha256
@@ -72,7 +73,9 @@ def test_a_trained_network_is_published_and_served(
     assert place == folder / "1"
     assert [path.name for path in folder.iterdir() if path.is_dir()] == ["1"]
     model = LocalModel.open(place)
-    predicted = model.ask_predict(Query("I don't think that", max_suggestions=3)).result()
+    predicted = model.ask_predict(
+        Query("I don't think that", options=Options(max_suggestions=3))
+    ).result()
     scored = model.ask_score("", ["I don't think that"]).result()
     model.close()
     assert len(predicted.suggestions) == 3

@@ -10,7 +10,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from wordgate.cli.asking import asked_model, json_option, model_options
-from wordgate.core.prediction import MAX_SUGGESTIONS
+from wordgate.core.options import (
+    MAX_CACHE_WEIGHT,
+    MAX_SUGGESTIONS,
+    LetterCase,
+    Options,
+    SessionCache,
+)
 from wordgate.engine.answers import Asked
 from wordgate.evaluation import keystrokes, minimal_pairs, perplexity, questions
 from wordgate.evaluation.keystrokes import Savings
@@ -35,6 +41,25 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     show_default=True,
     help="With --typing: shown before each key.",
 )
+@click.option(
+    "--letter-case",
+    type=click.Choice([case.value for case in LetterCase]),
+    default=LetterCase.TYPED.value,
+    show_default=True,
+    help="With --typing: typed letters stay, or words come as people write them.",
+)
+@click.option(
+    "--omit-passed-over/--show-again",
+    default=True,
+    show_default=True,
+    help="With --typing: without words shown for a shorter beginning of the same word.",
+)
+@click.option(
+    "--session-cache",
+    type=click.FloatRange(0, MAX_CACHE_WEIGHT),
+    default=0.0,
+    help="With --typing: weight of a cache of the message itself.",
+)
 @click.option("--pairs", type=_FILE, help="Minimal pairs: .jsonl as BLiMP's, or .tsv.")
 @model_options
 @json_option
@@ -45,6 +70,9 @@ def evaluate(
     own_questions: bool,
     typing: Path | None,
     max_suggestions: int,
+    letter_case: str,
+    omit_passed_over: bool,
+    session_cache: float,
     pairs: Path | None,
     model: Path | None,
     server: str | None,
@@ -69,7 +97,13 @@ def evaluate(
         if text:
             found = asdict(perplexity.evaluate_file(asked, text, not no_punctuation))
         elif typing:
-            found = _savings(keystrokes.measure_file(asked, typing, max_suggestions))
+            options = Options(
+                max_suggestions=max_suggestions,
+                letter_case=LetterCase(letter_case),
+                omit_passed_over=omit_passed_over,
+                session_cache=SessionCache(session_cache) if session_cache else None,
+            )
+            found = _savings(keystrokes.measure_file(asked, typing, options))
         elif pairs:
             found = asdict(minimal_pairs.evaluate(asked, minimal_pairs.read(pairs)))
         else:

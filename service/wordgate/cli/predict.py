@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -9,8 +10,16 @@ from rich.markup import escape
 from rich.table import Table
 
 from wordgate.cli.asking import asked_model, json_option, model_document, model_options
-from wordgate.core.prediction import DEFAULT_MAX_SUGGESTIONS, MAX_SUGGESTIONS, Query
-from wordgate.core.search import DEFAULT_MAX_EXPANSIONS
+from wordgate.cli.weighing import named_number
+from wordgate.core.options import (
+    MAX_SUGGESTIONS,
+    MAX_WORDS,
+    BoostedWord,
+    LetterCase,
+    Options,
+    SessionCache,
+)
+from wordgate.core.prediction import Query
 from wordgate.engine.answers import PredictionAnswer
 
 
@@ -19,15 +28,47 @@ from wordgate.engine.answers import PredictionAnswer
 @click.option("--prefix", default="", help="The typed beginning of the next word.")
 @click.option(
     "--max-suggestions",
-    default=DEFAULT_MAX_SUGGESTIONS,
+    default=Options.max_suggestions,
     show_default=True,
     help=f"Words wanted, 1 to {MAX_SUGGESTIONS}.",
 )
 @click.option("--allow-punctuation", is_flag=True, help="Suggest marks and symbols too.")
 @click.option("--min-probability", default=0.0, help="Leave less likely words out; 0 to 1.")
 @click.option(
+    "--letter-case",
+    type=click.Choice([case.value for case in LetterCase]),
+    default=LetterCase.WRITTEN.value,
+    show_default=True,
+    help="As people write words, or what was typed as it is.",
+)
+@click.option(
+    "--omit-passed-over",
+    is_flag=True,
+    help="Leave out words that were suggested for a shorter beginning.",
+)
+@click.option("--block", "blocked", multiple=True, help="A word not to suggest; may be repeated.")
+@click.option(
+    "--boost",
+    "boosted",
+    multiple=True,
+    metavar="WORD=BOOST",
+    help="Rank a word higher, as Wordgate=4.6; may be repeated.",
+)
+@click.option(
+    "--max-words", default=1, show_default=True, help=f"Words of a phrase, 1 to {MAX_WORDS}."
+)
+@click.option(
+    "--min-phrase-probability",
+    default=Options.min_phrase_probability,
+    show_default=True,
+    help="Least joint probability of a phrase's words after its first.",
+)
+@click.option("--max-corrections", default=0, help="Words wanted where a finger slipped.")
+@click.option("--correct-last-word", is_flag=True, help="Ask about the last word, finished.")
+@click.option("--session-cache", default=0.0, help="Weight of a cache of the history itself.")
+@click.option(
     "--max-expansions",
-    default=DEFAULT_MAX_EXPANSIONS,
+    default=Options.max_expansions,
     show_default=True,
     help="Rows of the output layer that the search may ask for; more where it was not exact.",
 )
@@ -36,25 +77,33 @@ from wordgate.engine.answers import PredictionAnswer
 def predict(
     history: str,
     prefix: str,
-    max_suggestions: int,
-    allow_punctuation: bool,
-    min_probability: float,
-    max_expansions: int,
+    letter_case: str,
+    blocked: tuple[str, ...],
+    boosted: tuple[str, ...],
+    correct_last_word: bool,
+    session_cache: float,
     model: Path | None,
     server: str | None,
     as_json: bool,
+    **others: Any,
 ) -> None:
     """Print the likeliest next words after a history.
 
     \b
     wordgate predict --history "the clouds are in the"
     wordgate predict --history "See you" --prefix to
+    wordgate predict --history "Thank you" --max-words 5
+    wordgate predict --history "I live in Lodnon" --correct-last-word
     """
-    query = Query(
-        history, prefix, max_suggestions, allow_punctuation, min_probability, max_expansions
+    options = Options(
+        letter_case=LetterCase(letter_case),
+        blocked_words=blocked,
+        boosted_words=tuple(BoostedWord(*named_number(each, "--boost")) for each in boosted),
+        session_cache=SessionCache(session_cache) if session_cache else None,
+        **others,
     )
     with asked_model(model, server) as asked:
-        answer = asked.ask_predict(query).result()
+        answer = asked.ask_predict(Query(history, prefix, options, correct_last_word)).result()
     if as_json:
         click.echo(json.dumps(document(answer), ensure_ascii=False))
     else:

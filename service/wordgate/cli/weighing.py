@@ -59,13 +59,14 @@ def weighting_of(
     return Weighting(
         base.lm_weight if lm_weight is None else lm_weight,
         base.word_bonus if word_bonus is None else word_bonus,
-        {**base.weights, **dict(_named("--weight", each) for each in weights)},
-        [Boost(*_named("--boost", each)) for each in boosts],
+        {**base.weights, **dict(named_number("--weight", each) for each in weights)},
+        [Boost(*named_number("--boost", each)) for each in boosts],
         base.posterior_scale if posterior_scale is None else posterior_scale,
     )
 
 
-def _named(option: str, given: str) -> tuple[str, float]:
+def named_number(option: str, given: str) -> tuple[str, float]:
+    """`NAME=NUMBER`, as an option was given."""
     name, separator, number = given.rpartition("=")
     try:
         if not separator or not name:

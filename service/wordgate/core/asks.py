@@ -69,7 +69,21 @@ class LevelRows:
         return LevelRows(self.level, self.states[first:after])
 
 
-Ask = Advance | TargetLogProbs | LevelRows
+@dataclass(frozen=True, slots=True)
+class TopVectors:
+    """The top layer's hidden values of each state. Answer: a list of float32 [width]."""
+
+    states: Sequence[State]
+
+    def __len__(self) -> int:
+        return len(self.states)
+
+    def part(self, first: int, after: int) -> "TopVectors":
+        """The same question about rows [first, after) alone."""
+        return TopVectors(self.states[first:after])
+
+
+Ask = Advance | TargetLogProbs | LevelRows | TopVectors
 
 PAUSE = Advance([])
 """Asks nothing, so that others have their turn; for an algorithm that works long by itself."""

@@ -83,6 +83,33 @@ def read_words_context(context: Sequence[Sequence[int]], store: StateStore) -> A
     return Context(keys[-1], state)
 
 
+def read_each(
+    pieces: Pieces, history: str, store: StateStore
+) -> Asks[tuple[list[Context], list[str]]]:
+    """The words that the rule has read, and the context before each and after the last."""
+    found = words.split(normalise(history, "history"))
+    found = found[context_start(len(found)) :]
+    context = yield from read_words_context([], store)
+    contexts = [context]
+    for word in found:
+        context = yield from _read_word(pieces.encode_word(word), context, store)
+        contexts.append(context)
+    return contexts, found
+
+
+def _read_word(word: Sequence[int], before: Context, store: StateStore) -> Asks[Context]:
+    """The context behind a word, which is kept."""
+    key = before.key_after(word)
+    state = store.state(key)
+    if state is not None:
+        return Context(key, state)
+    state = before.state
+    for piece in word:
+        [state] = yield Advance([(state, piece)])
+    store.keep(key, state)
+    return Context(key, state)
+
+
 def _kept_places(context: Sequence[Sequence[int]]) -> set[int]:
     """Places whose states are worth keeping: ends of the last words and of some before."""
     kept = {0}

@@ -26,9 +26,12 @@ class Language:
     written: Mapping[str, str] = field(default_factory=dict)
     never_suggested: Set[str] = frozenset()
 
-    def write(self, word: str, begins_sentence: bool) -> str:
-        """A word in normal form as people write it, with a capital where a sentence begins."""
-        form = self.written.get(word, word)
+    def write(self, word: str, begins_sentence: bool, form: str | None = None) -> str:
+        """A word in normal form as people write it, or in the form that is given.
+
+        With a capital where a sentence begins, unless the form has one of its own.
+        """
+        form = form or self.written.get(word, word)
         return form[:1].upper() + form[1:] if begins_sentence and form == word else form
 
 

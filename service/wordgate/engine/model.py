@@ -15,7 +15,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from wordgate.core.asks import Advance, Ask, LevelRows, Row, State, TargetLogProbs
+from wordgate.core.asks import Advance, Ask, LevelRows, Row, State, TargetLogProbs, TopVectors
 from wordgate.core.levels import Levels
 from wordgate.engine.exact_sums import EXACT_SUMS_OPTION, are_exact
 from wordgate.engine.manifest import NetworkSizes, Precision
@@ -85,7 +85,9 @@ class NetworkModel:
         advances = [ask for ask in asks if isinstance(ask, Advance)]
         targets = [ask for ask in asks if isinstance(ask, TargetLogProbs)]
         rows = [ask for ask in asks if isinstance(ask, LevelRows)]
+        vectors = [ask for ask in asks if isinstance(ask, TopVectors)]
         answers = {
+            TopVectors: iter(self._top_vectors(vectors)),
             Advance: iter(self._advance(advances)),
             TargetLogProbs: iter(self._target_log_probs(targets)),
             LevelRows: iter(self._level_rows(rows)),
@@ -112,6 +114,15 @@ class NetworkModel:
             answered = self._run("step", self._step, None, feed, len(part))
             states.extend(StateBlock(*answered).states())
         return _divide(states, asks)
+
+    def _top_vectors(self, asks: Sequence[TopVectors]) -> list[list[NDArray[np.float32]]]:
+        states = [state for ask in asks for state in ask.states]
+        if not states:
+            return [[] for _ in asks]
+        top = gather_top(states, self._width)
+        if top.dtype == np.uint8:
+            top = (top.astype(np.float32) - _ZERO_POINT) / (_ZERO_POINT - 1)
+        return _divide(list(top), asks)
 
     def _target_log_probs(self, asks: Sequence[TargetLogProbs]) -> list[list[float]]:
         questions = [question for ask in asks for question in ask.questions]

@@ -14,6 +14,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from wordgate.core.options import Options
 from wordgate.core.prediction import Query
 from wordgate.engine.answers import Asked, PredictionAnswer
 from wordgate.errors import InvalidFile
@@ -22,7 +23,9 @@ from wordgate.evaluation.lines import read_lines
 LETTERS = 4
 """Recall is told after 0, 1, 2 and 3 letters."""
 
-_WORD = re.compile(r"[A-Za-z0-9]+(?:'[A-Za-z0-9]+)*")
+WORD = re.compile(r"[A-Za-z0-9]+(?:'[A-Za-z0-9]+)*")
+"""A word of the rule."""
+
 _RANKS = (1, 3)
 _UNDER_WAY = 64
 
@@ -65,25 +68,30 @@ class Savings:
 Typing = Generator[Query, PredictionAnswer, None]
 
 
-def measure_file(asked: Asked, path: Path, max_suggestions: int) -> Savings:
+def measure_file(asked: Asked, path: Path, options: Options) -> Savings:
     """Type the messages of a file, one a line. Raises `InvalidFile` when there are none."""
+    return measure(asked, read_messages(path), options)
+
+
+def read_messages(path: Path) -> list[str]:
+    """The messages of a file, one a line. Raises `InvalidFile` when there are none."""
     messages = [line for _, line in read_lines(path) if line.strip()]
     if not messages:
         raise InvalidFile(path, "has no message")
-    return measure(asked, messages, max_suggestions)
+    return messages
 
 
-def measure(asked: Asked, messages: Iterable[str], max_suggestions: int) -> Savings:
-    """Type messages, many at once, each with `max_suggestions` at every key."""
+def measure(asked: Asked, messages: Iterable[str], options: Options) -> Savings:
+    """Type messages, many at once, with such suggestions at every key."""
     savings = Savings()
-    _type_all(asked, (type_message(each, max_suggestions, savings) for each in messages))
+    _type_all(asked, (type_message(each, options, savings) for each in messages))
     return savings
 
 
-def type_message(message: str, max_suggestions: int, savings: Savings) -> Typing:
+def type_message(message: str, options: Options, savings: Savings) -> Typing:
     """Type one message, asking before each key of a word; what it takes is added to `savings`."""
     savings.characters += len(message)
-    spans = {found.start(): found.end() for found in _WORD.finditer(message)}
+    spans = {found.start(): found.end() for found in WORD.finditer(message)}
     place = 0
     exact_place = any_place = 0  # behind a space that a selection brought, no key is needed
     while place < len(message):
@@ -93,7 +101,7 @@ def type_message(message: str, max_suggestions: int, savings: Savings) -> Typing
             place += 1
             continue
         word = message[place : spans[place]]
-        exact, ignoring = yield from _type_word(message[:place], word, max_suggestions, savings)
+        exact, ignoring = yield from _type_word(message[:place], word, options, savings)
         place = spans[place]
         brings_space = message[place : place + 1] == " "
         savings.keys += exact[0]
@@ -107,7 +115,7 @@ _Taken = tuple[int, bool]
 
 
 def _type_word(
-    past: str, word: str, max_suggestions: int, savings: Savings
+    past: str, word: str, options: Options, savings: Savings
 ) -> Generator[Query, PredictionAnswer, tuple[_Taken, _Taken]]:
     """Keys for a word: in the case of the file, and in any case."""
     exact = ignoring = len(word), False
@@ -116,7 +124,7 @@ def _type_word(
     for typed in range(len(word)):
         if exact[1] and typed >= LETTERS:
             break
-        answer = yield Query(past, word[:typed], max_suggestions)
+        answer = yield Query(past, word[:typed], options)
         shown = [suggestion.text for suggestion in answer.suggestions]
         folded = [text.lower() for text in shown]
         if lower in folded:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wordgate.core import words
+from wordgate.core.options import Options
 from wordgate.core.prediction import Query
 from wordgate.core.text import normalise
 from wordgate.engine.answers import Asked, PredictionAnswer, ScoreAnswer
@@ -18,6 +19,7 @@ from wordgate.evaluation.in_flight import in_order
 from wordgate.evaluation.lines import read_lines
 
 TOP = 3
+_OPTIONS = Options(max_suggestions=TOP)
 _MOST_SURPRISE = 700.0
 """Nats a word, beyond which a perplexity is a number that no program can hold."""
 
@@ -120,7 +122,7 @@ def _hits(asked: Asked, texts: Sequence[str]) -> Iterator[int | None]:
                 word = normal[start:end]
                 if not words.is_punctuation(word):
                     wanted.append(word)
-                    yield asked.ask_predict(Query(normal[:start], max_suggestions=TOP))
+                    yield asked.ask_predict(Query(normal[:start], options=_OPTIONS))
 
     for number, answer in enumerate(in_order(questions())):
         suggested = [normalise(suggestion.text) for suggestion in answer.suggestions]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
+from wordgate.core.options import Options
 from wordgate.core.prediction import Query
 from wordgate.core.text import normalise
 from wordgate.engine.answers import Asked, PredictionAnswer, ScoreAnswer
@@ -103,7 +104,7 @@ def ask(asked: Asked, questions: Sequence[Question]) -> list[Answered]:
 
     def predictions() -> Iterator["Future[PredictionAnswer]"]:
         for question in questions:
-            yield asked.ask_predict(Query(question.context, max_suggestions=_TOP))
+            yield asked.ask_predict(Query(question.context, options=Options(max_suggestions=_TOP)))
 
     scored, predicted = list(in_order(scores())), list(in_order(predictions()))
     return [

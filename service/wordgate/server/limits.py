@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence, Sized
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from wordgate.core import lattice_rescoring, prediction, scoring
+from wordgate.api.v1.prediction_pb2 import SuggestionOptions
+from wordgate.core import lattice_rescoring, options, scoring
 from wordgate.errors import InvalidInput
 
 
@@ -24,11 +25,15 @@ class Limits:
     max_history_bytes: int = _limit(64 * 1024, "bytes", "`history`")
     max_prefix_bytes: int = _limit(1024, "bytes", "`prefix`")
     max_suggestions: int = _limit(
-        prediction.MAX_SUGGESTIONS, "suggestions", "suggestions in one answer"
+        options.MAX_SUGGESTIONS, "suggestions", "suggestions in one answer, corrections likewise"
     )
     max_expansions: int = _limit(
-        prediction.MAX_EXPANSIONS, "rows", "rows of the output layer that one search asks for"
+        options.MAX_EXPANSIONS, "rows", "rows of the output layer that one search asks for"
     )
+    max_listed_words: int = _limit(
+        options.MAX_LISTED_WORDS, "words", "blocked words, or boosted ones"
+    )
+    max_listed_word_bytes: int = _limit(256, "bytes", "one of them")
     max_candidates: int = _limit(1000, "candidates", "candidates in one request")
     max_candidate_pieces: int = _limit(
         scoring.MAX_CANDIDATE_PIECES, "pieces", "pieces of one candidate"
@@ -89,6 +94,15 @@ def check_bytes(field_name: str, text: str, most: int) -> None:
     found = len(text) if len(text) > most or text.isascii() else len(text.encode("utf-8"))
     if found > most:
         raise InvalidInput(field_name, f"has {found} bytes or more; the limit is {most}")
+
+
+def check_listed(asked: SuggestionOptions, limits: Limits) -> None:
+    """Raise `InvalidInput` when a person's own words are too many or too long."""
+    boosted = [each.word for each in asked.boosted_words]
+    for name, listed in (("blocked", list(asked.blocked_words)), ("boosted", boosted)):
+        check_most(f"options.{name}_words", listed, limits.max_listed_words)
+        for place, word in enumerate(listed):
+            check_bytes(f"options.{name}_words[{place}]", word, limits.max_listed_word_bytes)
 
 
 def check_count(field_name: str, values: Sequence[Any], most: int) -> None:

@@ -3,14 +3,20 @@
 Knows both; decides nothing. Protobuf types stop here and in the servicers.
 """
 
+import re
+
 from wordgate.api.v1 import models_pb2, prediction_pb2, rescoring_pb2, scoring_pb2
 from wordgate.core.editing import EditedText, PositionUnit, length_of
-from wordgate.core.prediction import (
+from wordgate.core.options import (
+    DEFAULT_FLATNESS,
     DEFAULT_MAX_SUGGESTIONS,
-    Kind,
-    Query,
-    Suggestion,
+    DEFAULT_MIN_PHRASE_PROBABILITY,
+    BoostedWord,
+    LetterCase,
+    Options,
+    SessionCache,
 )
+from wordgate.core.prediction import Kind, Suggestion
 from wordgate.core.scoring import Candidate
 from wordgate.core.search import DEFAULT_MAX_EXPANSIONS
 from wordgate.engine.answers import ModelName, PredictionAnswer, ScoreAnswer
@@ -23,7 +29,15 @@ _PRECISIONS = {
 _KINDS = {
     Kind.WORD: prediction_pb2.SUGGESTION_KIND_WORD,
     Kind.PUNCTUATION: prediction_pb2.SUGGESTION_KIND_PUNCTUATION,
+    Kind.PHRASE: prediction_pb2.SUGGESTION_KIND_PHRASE,
+    Kind.CORRECTION: prediction_pb2.SUGGESTION_KIND_CORRECTION,
 }
+_CASES: dict[int, LetterCase] = {
+    prediction_pb2.LETTER_CASE_UNSPECIFIED: LetterCase.WRITTEN,
+    prediction_pb2.LETTER_CASE_WRITTEN: LetterCase.WRITTEN,
+    prediction_pb2.LETTER_CASE_TYPED: LetterCase.TYPED,
+}
+_NESTED = frozenset(prediction_pb2.SuggestionOptions.DESCRIPTOR.fields_by_name)
 
 _UNITS: dict[int, PositionUnit] = {
     prediction_pb2.POSITION_UNIT_UNSPECIFIED: PositionUnit.CODE_POINTS,
@@ -33,19 +47,41 @@ _UNITS: dict[int, PositionUnit] = {
 }
 
 
-def query(
+def options(
     asked: prediction_pb2.PredictRequest | prediction_pb2.SessionConfiguration,
-    history: str = "",
-    prefix: str = "",
-) -> Query:
-    """The query of a request or of a session's configuration. Raises `InvalidInput`."""
-    return Query(
-        history=history,
-        prefix=prefix,
-        max_suggestions=asked.max_suggestions or DEFAULT_MAX_SUGGESTIONS,
-        allow_punctuation=asked.allow_punctuation,
-        min_probability=asked.min_probability,
-        max_expansions=asked.max_expansions or DEFAULT_MAX_EXPANSIONS,
+) -> Options:
+    """What a request or a session's configuration wants. Raises `InvalidInput`."""
+    nested = asked.options
+    case = _CASES.get(nested.letter_case)
+    if case is None:
+        problem = f"is {nested.letter_case}, which this server does not know"
+        raise InvalidInput("options.letter_case", problem)
+    try:
+        return Options(
+            max_suggestions=asked.max_suggestions or DEFAULT_MAX_SUGGESTIONS,
+            allow_punctuation=asked.allow_punctuation,
+            min_probability=asked.min_probability,
+            max_expansions=asked.max_expansions or DEFAULT_MAX_EXPANSIONS,
+            letter_case=case,
+            omit_passed_over=nested.omit_passed_over,
+            blocked_words=tuple(nested.blocked_words),
+            boosted_words=tuple(BoostedWord(b.word, b.boost) for b in nested.boosted_words),
+            max_words=nested.max_words or 1,
+            min_phrase_probability=nested.min_phrase_probability or DEFAULT_MIN_PHRASE_PROBABILITY,
+            max_corrections=nested.max_corrections,
+            session_cache=_session_cache(nested),
+        )
+    except InvalidInput as error:
+        inside = re.split(r"[.\[]", error.field)[0] in _NESTED
+        raise InvalidInput("options." * inside + error.field, error.problem) from None
+
+
+def _session_cache(nested: prediction_pb2.SuggestionOptions) -> SessionCache | None:
+    if not nested.HasField("session_cache") or not nested.session_cache.weight:
+        return None
+    cache = nested.session_cache
+    return SessionCache(
+        cache.weight, cache.flatness if cache.HasField("flatness") else DEFAULT_FLATNESS
     )
 
 

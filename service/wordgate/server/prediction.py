@@ -6,9 +6,10 @@ from contextlib import aclosing
 from grpc.aio import ServicerContext
 
 from wordgate.api.v1 import prediction_pb2, prediction_pb2_grpc
+from wordgate.core.prediction import Query
 from wordgate.engine.scheduler import Urgency
-from wordgate.server.limits import check_bytes
-from wordgate.server.messages import predict_response, query
+from wordgate.server.limits import check_bytes, check_listed
+from wordgate.server.messages import options, predict_response
 from wordgate.server.serving import Serving
 from wordgate.server.session import Sessions
 
@@ -30,7 +31,9 @@ class PredictionServicer(prediction_pb2_grpc.PredictionServiceServicer):
         model = self._serving.model(request.model)
         check_bytes("history", request.history, limits.max_history_bytes)
         check_bytes("prefix", request.prefix, limits.max_prefix_bytes)
-        asks = model.predict(query(request, request.history, request.prefix))
+        check_listed(request.options, limits)
+        query = Query(request.history, request.prefix, options(request), request.correct_last_word)
+        asks = model.predict(query)
         answer = await self._serving.start(model, asks, Urgency.INTERACTIVE, context)
         self._serving.metrics.searched(answer.expansions)
         return predict_response(answer)

@@ -8,18 +8,19 @@ kept, but the latest suggestions while they may be accepted.
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from wordgate.api.v1.prediction_pb2 import Accept, StreamPredictRequest, StreamPredictResponse
 from wordgate.core.asks import Asks
 from wordgate.core.editing import EditedText
+from wordgate.core.options import Options
 from wordgate.core.prediction import Query, split_typed
 from wordgate.engine.answers import PredictionAnswer
 from wordgate.engine.scheduler import Urgency
 from wordgate.errors import InvalidInput, Overloaded, Unavailable
 from wordgate.server import messages
-from wordgate.server.limits import check_bytes
+from wordgate.server.limits import check_bytes, check_listed
 from wordgate.server.serving import DRAINING, Serving
 
 _RETRY_AFTER_SECONDS = 5.0
@@ -53,7 +54,7 @@ class _Configured:
     """What the first message said."""
 
     model: str
-    query: Query
+    options: Options
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +145,8 @@ class Session:
         asked = request.configuration
         self._serving.model(asked.model)
         try:
-            self._configured = _Configured(asked.model, messages.query(asked))
+            check_listed(asked.options, self._serving.limits)
+            self._configured = _Configured(asked.model, messages.options(asked))
             self._edited = EditedText(unit=messages.position_unit(asked.position_unit))
         except InvalidInput as error:
             raise InvalidInput(f"configuration.{error.field}", error.problem) from None
@@ -195,11 +197,11 @@ class Session:
         if self._configured is None:
             raise InvalidInput("configuration", "is missing; it is the first message of a stream")
         model = self._serving.model(self._configured.model)
-        query = self._configured.query
+        options = self._configured.options
 
         def asks() -> Asks[_Found]:
             history, prefix = split_typed(text.edited.before, "text.text")
-            answer = yield from model.predict(replace(query, history=history, prefix=prefix))
+            answer = yield from model.predict(Query(history, prefix, options))
             return _Found(text, answer)
 
         return self._serving.start(model, asks(), Urgency.INTERACTIVE, admitted=True)

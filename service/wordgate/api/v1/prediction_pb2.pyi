@@ -32,6 +32,10 @@ class _SuggestionKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Sugges
     """A word."""
     SUGGESTION_KIND_PUNCTUATION: _SuggestionKind.ValueType  # 2
     """A punctuation mark or another symbol."""
+    SUGGESTION_KIND_PHRASE: _SuggestionKind.ValueType  # 3
+    """Several words with spaces between them."""
+    SUGGESTION_KIND_CORRECTION: _SuggestionKind.ValueType  # 4
+    """A word that does not begin with what was typed, but would with a slip of the finger put right."""
 
 class SuggestionKind(_SuggestionKind, metaclass=_SuggestionKindEnumTypeWrapper):
     """What a suggestion is."""
@@ -42,7 +46,43 @@ SUGGESTION_KIND_WORD: SuggestionKind.ValueType  # 1
 """A word."""
 SUGGESTION_KIND_PUNCTUATION: SuggestionKind.ValueType  # 2
 """A punctuation mark or another symbol."""
+SUGGESTION_KIND_PHRASE: SuggestionKind.ValueType  # 3
+"""Several words with spaces between them."""
+SUGGESTION_KIND_CORRECTION: SuggestionKind.ValueType  # 4
+"""A word that does not begin with what was typed, but would with a slip of the finger put right."""
 Global___SuggestionKind: _TypeAlias = SuggestionKind  # noqa: Y015
+
+class _LetterCase:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _LetterCaseEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LetterCase.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    LETTER_CASE_UNSPECIFIED: _LetterCase.ValueType  # 0
+    """The same as LETTER_CASE_WRITTEN."""
+    LETTER_CASE_WRITTEN: _LetterCase.ValueType  # 1
+    """As people write the word, and as this text wrote it before: `lon` becomes `London`, a sentence
+    begins with a capital. A typed capital stays: `Th` becomes `The`.
+    """
+    LETTER_CASE_TYPED: _LetterCase.ValueType  # 2
+    """Where nothing is typed the same; letters that were typed are never changed: `lon` becomes
+    `london`. For suggestions that are shown behind what was typed.
+    """
+
+class LetterCase(_LetterCase, metaclass=_LetterCaseEnumTypeWrapper):
+    """In which case suggestions come while a word is being typed."""
+
+LETTER_CASE_UNSPECIFIED: LetterCase.ValueType  # 0
+"""The same as LETTER_CASE_WRITTEN."""
+LETTER_CASE_WRITTEN: LetterCase.ValueType  # 1
+"""As people write the word, and as this text wrote it before: `lon` becomes `London`, a sentence
+begins with a capital. A typed capital stays: `Th` becomes `The`.
+"""
+LETTER_CASE_TYPED: LetterCase.ValueType  # 2
+"""Where nothing is typed the same; letters that were typed are never changed: `lon` becomes
+`london`. For suggestions that are shown behind what was typed.
+"""
+Global___LetterCase: _TypeAlias = LetterCase  # noqa: Y015
 
 class _PositionUnit:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -71,6 +111,133 @@ POSITION_UNIT_UTF8_BYTES: PositionUnit.ValueType  # 2
 POSITION_UNIT_UTF16_CODE_UNITS: PositionUnit.ValueType  # 3
 """Code units of UTF-16, as in JavaScript, Java, C# and Swift's NSString."""
 Global___PositionUnit: _TypeAlias = PositionUnit  # noqa: Y015
+
+@_typing.final
+class BoostedWord(_message.Message):
+    """A word of the person's own: a name, jargon."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORD_FIELD_NUMBER: _builtins.int
+    BOOST_FIELD_NUMBER: _builtins.int
+    word: _builtins.str
+    """One word, suggested in this case. At most `Limits.max_listed_word_bytes`."""
+    boost: _builtins.float
+    """Added to its log-probability (natural logarithm) for its place among the suggestions, -50 to 50:
+    4.6 ranks it like a word a hundred times as likely. The probability that is answered stays its own.
+    """
+    def __init__(
+        self,
+        *,
+        word: _builtins.str = ...,
+        boost: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["boost", b"boost", "word", b"word"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BoostedWord: _TypeAlias = BoostedWord  # noqa: Y015
+
+@_typing.final
+class SessionCache(_message.Message):
+    """A cache of the text itself: words that followed similar states of the network vote for themselves
+    (Grave et al. 2016, arXiv 1612.04426). The probabilities that are answered are those of both
+    together: (1 - weight) * p(model) + weight * p(cache). Takes words that the model has read, its
+    last 128 to 255.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WEIGHT_FIELD_NUMBER: _builtins.int
+    FLATNESS_FIELD_NUMBER: _builtins.int
+    weight: _builtins.float
+    """Weight of the cache, 0 to 0.9. 0: no cache."""
+    flatness: _builtins.float
+    """How much more similar states count, 0 to 10, in the unit of the dot product of two states.
+    0: all the same. Unset: 0.3.
+    """
+    def __init__(
+        self,
+        *,
+        weight: _builtins.float = ...,
+        flatness: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_flatness", b"_flatness", "flatness", b"flatness"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_flatness", b"_flatness", "flatness", b"flatness", "weight", b"weight"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__flatness: _TypeAlias = _typing.Literal["flatness"]  # noqa: Y015
+    _WhichOneofArgType__flatness: _TypeAlias = _typing.Literal["_flatness", b"_flatness"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__flatness) -> _WhichOneofReturnType__flatness | None: ...
+
+Global___SessionCache: _TypeAlias = SessionCache  # noqa: Y015
+
+@_typing.final
+class SuggestionOptions(_message.Message):
+    """How a person wants suggestions, beside their number."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LETTER_CASE_FIELD_NUMBER: _builtins.int
+    OMIT_PASSED_OVER_FIELD_NUMBER: _builtins.int
+    BLOCKED_WORDS_FIELD_NUMBER: _builtins.int
+    BOOSTED_WORDS_FIELD_NUMBER: _builtins.int
+    MAX_WORDS_FIELD_NUMBER: _builtins.int
+    MIN_PHRASE_PROBABILITY_FIELD_NUMBER: _builtins.int
+    MAX_CORRECTIONS_FIELD_NUMBER: _builtins.int
+    SESSION_CACHE_FIELD_NUMBER: _builtins.int
+    letter_case: Global___LetterCase.ValueType
+    """In which case suggestions come while a word is being typed."""
+    omit_passed_over: _builtins.bool
+    """Leaves out words that were among the suggestions for a shorter beginning of the same word: the
+    person saw them and typed on. Their places go to the next likeliest ones.
+    """
+    max_words: _builtins.int
+    """Above 1, phrases follow the words: each suggested word goes on, up to so many words, at most 10,
+    as long as that is likely enough. At most as many phrases as words are wanted. 0: 1.
+    """
+    min_phrase_probability: _builtins.float
+    """Least joint probability of the words of a phrase after its first, 0.01 to 1. 0: 0.2."""
+    max_corrections: _builtins.int
+    """Corrections of what was typed of a word, at most `Limits.max_suggestions`; they follow the words
+    and phrases. Only such as are likelier, the slip of the finger counted, than every word that
+    begins as typed. From three letters on. 0: none.
+    """
+    @_builtins.property
+    def blocked_words(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Words that are not suggested, one each, in any case. At most `Limits.max_listed_words` of at most
+        `Limits.max_listed_word_bytes`.
+        """
+
+    @_builtins.property
+    def boosted_words(self) -> _containers.RepeatedCompositeFieldContainer[Global___BoostedWord]:
+        """Words that are ranked higher or lower. At most `Limits.max_listed_words`."""
+
+    @_builtins.property
+    def session_cache(self) -> Global___SessionCache:
+        """Set with a weight above 0, the words of the text itself are likelier."""
+
+    def __init__(
+        self,
+        *,
+        letter_case: Global___LetterCase.ValueType = ...,
+        omit_passed_over: _builtins.bool = ...,
+        blocked_words: _abc.Iterable[_builtins.str] | None = ...,
+        boosted_words: _abc.Iterable[Global___BoostedWord] | None = ...,
+        max_words: _builtins.int = ...,
+        min_phrase_probability: _builtins.float = ...,
+        max_corrections: _builtins.int = ...,
+        session_cache: Global___SessionCache | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["session_cache", b"session_cache"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocked_words", b"blocked_words", "boosted_words", b"boosted_words", "letter_case", b"letter_case", "max_corrections", b"max_corrections", "max_words", b"max_words", "min_phrase_probability", b"min_phrase_probability", "omit_passed_over", b"omit_passed_over", "session_cache", b"session_cache"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SuggestionOptions: _TypeAlias = SuggestionOptions  # noqa: Y015
 
 @_typing.final
 class TextEdit(_message.Message):
@@ -114,12 +281,12 @@ class Suggestion(_message.Message):
     KIND_FIELD_NUMBER: _builtins.int
     EDIT_FIELD_NUMBER: _builtins.int
     text: _builtins.str
-    """The whole word as people write it, what was typed of it included. Takes the place of the
-    answer's `prefix`.
+    """The whole word or phrase as people write it, what was typed of it included. Takes the place of
+    the answer's `prefix`.
     """
     log_prob: _builtins.float
-    """Natural logarithm of the word's probability after the history, not above 0. The prefix does
-    not change it: it only says which words are wanted.
+    """Natural logarithm of its probability after the history, not above 0; of a phrase, of all its words
+    together. The prefix does not change it: it only says which words are wanted.
     """
     probability: _builtins.float
     """The same as a probability, 0 to 1: exp(log_prob)."""
@@ -161,6 +328,8 @@ class PredictRequest(_message.Message):
     ALLOW_PUNCTUATION_FIELD_NUMBER: _builtins.int
     MIN_PROBABILITY_FIELD_NUMBER: _builtins.int
     MAX_EXPANSIONS_FIELD_NUMBER: _builtins.int
+    OPTIONS_FIELD_NUMBER: _builtins.int
+    CORRECT_LAST_WORD_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """`NAME` (its latest served version) or `NAME@VERSION`, as in `en@3`. Empty: the default model."""
     history: _builtins.str
@@ -181,6 +350,15 @@ class PredictRequest(_message.Message):
     """Rows of the output layer that the search may ask for, at most `Limits.max_expansions`. A search
     that would need more answers what it has, with `exact` false. 0: 2000.
     """
+    correct_last_word: _builtins.bool
+    """Asks about the last word of `history` and `prefix` instead, which is finished: the answer has the
+    words that were likelier meant, as corrections, none where it is likeliest itself. The answer's
+    `prefix` is that word as it was written.
+    """
+    @_builtins.property
+    def options(self) -> Global___SuggestionOptions:
+        """How suggestions are wanted, beside their number."""
+
     def __init__(
         self,
         *,
@@ -191,10 +369,12 @@ class PredictRequest(_message.Message):
         allow_punctuation: _builtins.bool = ...,
         min_probability: _builtins.float = ...,
         max_expansions: _builtins.int = ...,
+        options: Global___SuggestionOptions | None = ...,
+        correct_last_word: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["options", b"options"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_punctuation", b"allow_punctuation", "history", b"history", "max_expansions", b"max_expansions", "max_suggestions", b"max_suggestions", "min_probability", b"min_probability", "model", b"model", "prefix", b"prefix"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_punctuation", b"allow_punctuation", "correct_last_word", b"correct_last_word", "history", b"history", "max_expansions", b"max_expansions", "max_suggestions", b"max_suggestions", "min_probability", b"min_probability", "model", b"model", "options", b"options", "prefix", b"prefix"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -223,8 +403,9 @@ class PredictResponse(_message.Message):
     """
     @_builtins.property
     def suggestions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Suggestion]:
-        """The likeliest first. Fewer than asked for if the vocabulary or `min_probability` has no more,
-        or if `max_expansions` ended the search.
+        """Words, the likeliest first (or the best by boosts), then phrases, then corrections. Fewer words
+        than asked for if the vocabulary or `min_probability` has no more, or if `max_expansions` ended
+        the search.
         """
 
     @_builtins.property
@@ -260,6 +441,7 @@ class SessionConfiguration(_message.Message):
     MIN_PROBABILITY_FIELD_NUMBER: _builtins.int
     MAX_EXPANSIONS_FIELD_NUMBER: _builtins.int
     POSITION_UNIT_FIELD_NUMBER: _builtins.int
+    OPTIONS_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """`NAME` (its latest served version) or `NAME@VERSION`, as in `en@3`. Empty: the default model."""
     max_suggestions: _builtins.int
@@ -274,6 +456,10 @@ class SessionConfiguration(_message.Message):
     """
     position_unit: Global___PositionUnit.ValueType
     """What positions and lengths are counted in, the server's too."""
+    @_builtins.property
+    def options(self) -> Global___SuggestionOptions:
+        """How suggestions are wanted, beside their number."""
+
     def __init__(
         self,
         *,
@@ -283,10 +469,11 @@ class SessionConfiguration(_message.Message):
         min_probability: _builtins.float = ...,
         max_expansions: _builtins.int = ...,
         position_unit: Global___PositionUnit.ValueType = ...,
+        options: Global___SuggestionOptions | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["options", b"options"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_punctuation", b"allow_punctuation", "max_expansions", b"max_expansions", "max_suggestions", b"max_suggestions", "min_probability", b"min_probability", "model", b"model", "position_unit", b"position_unit"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_punctuation", b"allow_punctuation", "max_expansions", b"max_expansions", "max_suggestions", b"max_suggestions", "min_probability", b"min_probability", "model", b"model", "options", b"options", "position_unit", b"position_unit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -540,8 +727,9 @@ class StreamPredictResponse(_message.Message):
     """Rows of the output layer that the search asked for."""
     @_builtins.property
     def suggestions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Suggestion]:
-        """The likeliest first. Fewer than asked for if the vocabulary or `min_probability` has no more,
-        or if `max_expansions` ended the search.
+        """Words, the likeliest first (or the best by boosts), then phrases, then corrections. Fewer words
+        than asked for if the vocabulary or `min_probability` has no more, or if `max_expansions` ended
+        the search.
         """
 
     @_builtins.property

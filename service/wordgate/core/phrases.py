@@ -1,0 +1,94 @@
+"""Phrases: how words that are suggested go on, as long as that is likely enough.
+
+Knows pieces and probabilities; does not know how words are written or who is asking.
+"""
+
+import math
+from dataclasses import dataclass, replace
+
+from wordgate.core.asks import Asks
+from wordgate.core.known import Context, advance
+from wordgate.core.levels import Levels
+from wordgate.core.pieces import Pieces
+from wordgate.core.search import FoundWord, Search, likeliest_words
+from wordgate.core.state_store import StateStore
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPhrase:
+    """Words in normal form, their joint log-probability, and that of all but the first of them
+    after the first."""
+
+    words: tuple[str, ...]
+    log_prob: float
+    after_first: float = 0.0
+
+
+@dataclass
+class FoundPhrases:
+    """Phrases, the likeliest first; `exact` unless a search met its bound."""
+
+    phrases: list[FoundPhrase]
+    exact: bool
+    expansions: int
+
+
+class PhraseSearch:
+    """Finds how words go on after a context."""
+
+    def __init__(
+        self,
+        pieces: Pieces,
+        levels: Levels,
+        start: Context,
+        search: Search,
+        store: StateStore,
+        max_words: int,
+        min_log_prob: float,
+    ) -> None:
+        """`search` says which words may go on a phrase; `max_words` counts the first one.
+        `min_log_prob`: what a phrase must have after its first word."""
+        self._pieces = pieces
+        self._levels = levels
+        self._start = start
+        self._search = replace(search, prefix=b"", count=math.floor(math.exp(-min_log_prob)) + 1)
+        self._store = store
+        self._max_words = max_words
+        self._min_log_prob = min_log_prob
+        self._found = FoundPhrases([], exact=True, expansions=0)
+
+    def after(self, word: FoundWord) -> Asks[FoundPhrases]:
+        """The phrases of two words or more that begin with `word` and cannot go on any further."""
+        self._found = FoundPhrases([], exact=True, expansions=0)
+        first = FoundPhrase((word.word,), word.log_prob)
+        yield from self._go_on(first, self._start)
+        self._found.phrases.sort(key=lambda phrase: -phrase.log_prob)
+        return self._found
+
+    def _go_on(self, phrase: FoundPhrase, before: Context) -> Asks[None]:
+        """Find what a phrase whose last word comes after `before` goes on to."""
+        longer = []
+        if len(phrase.words) < self._max_words:
+            context = before
+            for piece in self._pieces.encode_word(phrase.words[-1]):
+                [context] = yield from advance(self._store, [(context, piece)])
+            longer = yield from self._longer(phrase, context)
+        if not longer and len(phrase.words) > 1:
+            self._found.phrases.append(phrase)
+        for each in longer:
+            yield from self._go_on(each, context)
+
+    def _longer(self, phrase: FoundPhrase, context: Context) -> Asks[list[FoundPhrase]]:
+        """The phrase with each word that is likely enough after it."""
+        search = replace(self._search, min_log_prob=self._min_log_prob - phrase.after_first)
+        found = yield from likeliest_words(self._pieces, self._levels, context, search, self._store)
+        self._found.exact = self._found.exact and found.exact
+        self._found.expansions += found.expansions
+        return [
+            FoundPhrase(
+                (*phrase.words, word.word),
+                phrase.log_prob + word.log_prob,
+                phrase.after_first + word.log_prob,
+            )
+            for word in found.words
+        ]
