@@ -162,6 +162,20 @@ def _expand(levels: Levels, node: _Node, store: StateStore) -> Asks[None]:
         node.children[piece].context = context
 
 
+def word_log_prob(
+    pieces: Pieces, levels: Levels, start: Context, word: str, store: StateStore
+) -> Asks[float]:
+    """The log-probability of one word in normal form after a context, by the model alone."""
+    total, context = 0.0, start
+    sequence = pieces.encode_word(word)
+    for place, piece in enumerate(sequence):
+        [log_prob] = yield from _log_probs(levels, context, [piece], store)
+        total += log_prob
+        if place < len(sequence) - 1:
+            [context] = yield from advance(store, [(context, piece)])
+    return total
+
+
 def _log_probs(
     levels: Levels, context: Context, pieces: Sequence[int], store: StateStore
 ) -> Asks[list[float]]:

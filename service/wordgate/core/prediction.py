@@ -12,7 +12,7 @@ from unicodedata import category
 from wordgate.core import session_cache, words
 from wordgate.core.asks import Asks
 from wordgate.core.correction import LEAST_RANK, Slip, corrections
-from wordgate.core.favoured import Favour, Favours, best_words
+from wordgate.core.favoured import Favour, Favours, best_words, word_log_prob
 from wordgate.core.history import read_context, read_each
 from wordgate.core.known import Context
 from wordgate.core.language import Language
@@ -96,7 +96,7 @@ def _correct_last(language: Language, store: StateStore, query: Query) -> Asks[P
     """What was likelier meant by the last word."""
     refuse_surrogates(query.history, "history")
     refuse_surrogates(query.prefix, "prefix")
-    text = (query.history + query.prefix).rstrip()
+    text = f"{query.history} {query.prefix}".rstrip()
     end = len(text)
     while end and not text[end - 1].isalnum():
         end -= 1
@@ -177,10 +177,8 @@ class _Place:
     def _log_prob(self, word: str) -> Asks[float]:
         """The log-probability of a word."""
         pieces, levels = self._language.pieces, self._language.levels
-        search = Search(1, word.encode("utf-8"), accepts=lambda each: each == word)
-        favours = Favours({word: self._favours.words.get(word, Favour())}, self._favours.weight)
-        found = yield from best_words(pieces, levels, self._start, search, favours, self._store)
-        return found.words[0].log_prob if found.words else -math.inf
+        log_prob = yield from word_log_prob(pieces, levels, self._start, word, self._store)
+        return self._favours.log_prob(log_prob, self._favours.words.get(word, Favour()).share)
 
     def _corrections(
         self, typed: str, best: float, count: int, is_finished: bool = False
