@@ -52,10 +52,10 @@ _UNIFORM_BITS = 53
 class Finish(Enum):
     """Why a text ends with a word."""
 
-    END_OF_TEXT = "end of text"
-    STOP_WORD = "stop word"
-    MAX_WORDS = "max words"
-    NO_WORD = "no word"
+    END_OF_TEXT = "end_of_text"
+    STOP_WORD = "stop_word"
+    MAX_WORDS = "max_words"
+    NO_WORD = "no_word"
 
 
 @dataclass(frozen=True)

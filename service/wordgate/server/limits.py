@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence, Sized
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from wordgate.core import lattice_rescoring, prediction, scoring
+from wordgate.core import generation, lattice_rescoring, prediction, scoring
 from wordgate.errors import InvalidInput
 
 
@@ -24,7 +24,9 @@ class Limits:
     max_history_bytes: int = _limit(64 * 1024, "bytes", "`history`")
     max_prefix_bytes: int = _limit(1024, "bytes", "`prefix`")
     max_suggestions: int = _limit(
-        prediction.MAX_SUGGESTIONS, "suggestions", "suggestions in one answer"
+        prediction.MAX_SUGGESTIONS,
+        "suggestions",
+        "suggestions in one answer, or words that one is drawn from",
     )
     max_expansions: int = _limit(
         prediction.MAX_EXPANSIONS, "rows", "rows of the output layer that one search asks for"
@@ -59,6 +61,12 @@ class Limits:
         "pieces",
         "all different tokens of a lattice or a confusion network together",
     )
+    max_generated_words: int = _limit(
+        generation.MAX_GENERATED_WORDS, "words", "one generated text, its marks among them"
+    )
+    max_stop_words: int = _limit(100, "words", "words that end a generated text")
+    max_stop_word_bytes: int = _limit(256, "bytes", "one word that ends a generated text")
+    max_generation_streams: int = _limit(1000, "streams", "texts generated at once")
     max_waiting_rows: int = _limit(
         20_000,
         "rows",
