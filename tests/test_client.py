@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.running import RunningServer, until
@@ -12,8 +13,9 @@ from tests.server.requests import texts
 
 from wordgate.client import AsyncClient, Client
 from wordgate.client_session import TypingAnswer
+from wordgate.core.generation import GenerationQuery
 from wordgate.core.prediction import Query
-from wordgate.engine.answers import Asked
+from wordgate.engine.answers import Asked, Generating
 from wordgate.engine.local_model import LocalModel
 from wordgate.errors import (
     Cancelled,
@@ -198,6 +200,45 @@ async def test_a_bad_configuration_ends_a_session(async_client: AsyncClient) -> 
     async with async_client.type_session(max_suggestions=1000) as session:
         with pytest.raises(InvalidInput, match=r"configuration\.max_suggestions"):
             _ = [answer async for answer in session]
+
+
+async def test_the_clients_write_as_the_model_itself(
+    async_client: AsyncClient, client: Client, local: LocalModel
+) -> None:
+    """Words are equal, to the last bit and the last field, where they are drawn at random too."""
+    query = GenerationQuery("the clouds are", "i", 15, 0.8, 30, 0.9, 5, ["sea"])
+    here: Generating = local
+    there: Generating = client
+    expected = list(here.ask_generate(query))
+    assert list(there.ask_generate(query)) == expected
+    options: dict[str, Any] = {
+        "max_words": 15,
+        "temperature": 0.8,
+        "top_k": 30,
+        "top_p": 0.9,
+        "seed": 5,
+    }
+    words = async_client.generate("the clouds are", "i", stop_words=["sea"], **options)
+    assert [answer async for answer in words] == expected
+    drawn = list(client.generate("the sun", "t"))
+    assert list(client.generate("the sun", "t", seed=drawn[0].seed)) == drawn
+    here_drawn = list(here.ask_generate(GenerationQuery("the sun", "t")))
+    assert list(client.generate("the sun", "t", seed=here_drawn[0].seed)) == here_drawn
+
+
+async def test_bad_generations_are_refused(async_client: AsyncClient, client: Client) -> None:
+    """What is outside its limits is refused at once or, by the server, at the first word."""
+    for refused in (
+        lambda: client.generate("", top_p=0.0),
+        lambda: async_client.generate("", top_p=0.0),
+        lambda: client.generate("", stop_words=["\ud800"]),
+        lambda: client.generate("\ud800"),
+        lambda: list(client.generate("a" * 70_000)),
+    ):
+        with pytest.raises(InvalidInput):
+            refused()
+    with pytest.raises(InvalidInput, match="history"):
+        await anext(async_client.generate("a" * 70_000))
 
 
 async def test_a_cancelled_task_cancels_the_request(
