@@ -286,6 +286,22 @@ async def test_cancelling_a_task_that_waits_drops_the_word(busy: RunningServer) 
     _wait_until_quiet(busy)
 
 
+def test_a_client_that_does_not_read_holds_its_text(busy: RunningServer) -> None:
+    """While one text is read to its end, another that nobody reads stays where it is."""
+    narrow = (("grpc.http2.lookahead_bytes", 1024), ("grpc.http2.bdp_probe", 0))
+    sent = busy.metric("grpc_server_msg_sent_total", **METHOD)
+    with (
+        grpc.insecure_channel(busy.address, options=narrow) as slow,
+        grpc.insecure_channel(busy.address) as fast,
+    ):
+        unread = PredictionServiceStub(slow).StreamGenerate(LONG)
+        assert next(unread).word
+        words = read(PredictionServiceStub(fast), StreamGenerateRequest(max_words=300, top_k=100))
+        assert busy.metric("grpc_server_msg_sent_total", **METHOD) < sent + len(words) + 100
+        unread.cancel()
+    _wait_until_quiet(busy)
+
+
 def test_a_deadline_ends_a_text(busy: RunningServer, writing: grpc.Channel) -> None:
     """A stream whose time is over ends with DEADLINE_EXCEEDED, and what it asked is dropped."""
     dropped = busy.metric("wordgate_dropped_total")

@@ -82,12 +82,12 @@ class PredictionServiceServicer:
     def StreamGenerate(self, request, context):
         """A text that goes on word by word, sampled.
 
-        Each word is computed when the one before it was sent: a client that does not read, or that
-        cancels, has nothing computed for it. The text is a function of the request and the seed: the
-        same request gives the same words on any replica, whatever else is being served, so a text that
-        broke off can be had again. An error ends the stream: a field outside its limits
-        (INVALID_ARGUMENT), one stream too many (RESOURCE_EXHAUSTED), a server that goes down
-        (UNAVAILABLE, after the word under way).
+        Each word is computed when the one before it was sent: nothing more is computed for a client that
+        cancels, and for one that does not read no more than the connection's window takes. The text is
+        a function of the request and the seed: the same request gives the same words on any replica,
+        whatever else is being served, so a text that broke off can be had again. An error ends the
+        stream: a field outside its limits (INVALID_ARGUMENT), one stream too many (RESOURCE_EXHAUSTED),
+        a server that goes down (UNAVAILABLE, after the word under way).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
