@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from tests.running import RunningServer, until
-from tests.server.requests import texts
+from tests.server.requests import LONG_TO_READ, texts
 
 from wordgate.client import AsyncClient, Client
 from wordgate.client_session import TypingAnswer
@@ -123,9 +123,13 @@ async def test_no_server_is_said_plainly() -> None:
     """Where nobody listens, the error names the address and what to do."""
     with Client(NOBODY) as client, pytest.raises(Unavailable, match=f"{NOBODY}.*wordgate serve"):
         client.predict("a")
+    with Client(NOBODY) as client, pytest.raises(Unavailable, match=f"{NOBODY}.*wordgate serve"):
+        list(client.generate("a"))
     async with AsyncClient(NOBODY) as client:
         with pytest.raises(Unavailable, match=f"{NOBODY}.*wordgate serve"):
             await client.predict("a")
+        with pytest.raises(Unavailable, match=f"{NOBODY}.*wordgate serve"):
+            await anext(client.generate("a"))
         with pytest.raises(Unavailable, match=NOBODY):
             async with client.type_session() as session:
                 await session.suggest("a")
@@ -135,9 +139,13 @@ async def test_time_runs_out(server: RunningServer) -> None:
     """An answer that does not come in time is `DeadlineExceeded`."""
     with Client(server.address, timeout_seconds=0.1) as client, pytest.raises(DeadlineExceeded):
         client.score("", texts(1000, 80))
+    with Client(server.address, timeout_seconds=0.1) as client, pytest.raises(DeadlineExceeded):
+        next(client.generate(LONG_TO_READ))
     async with AsyncClient(server.address, timeout_seconds=0.1) as client:
         with pytest.raises(DeadlineExceeded):
             await client.score("", texts(1000, 80))
+        with pytest.raises(DeadlineExceeded):
+            await anext(client.generate(LONG_TO_READ + "the"))
 
 
 def test_closing_cancels_what_is_under_way(server: RunningServer) -> None:
@@ -147,6 +155,16 @@ def test_closing_cancels_what_is_under_way(server: RunningServer) -> None:
     client.close()
     with pytest.raises(Cancelled):
         future.result()
+
+
+def test_closing_the_client_ends_its_texts(server: RunningServer) -> None:
+    """A text of a closed client ends, whatever of it had arrived."""
+    client = Client(server.address)
+    words = client.generate("the", "s")
+    assert next(words).word.word
+    client.close()
+    with pytest.raises(Cancelled):
+        list(words)
 
 
 async def test_a_typing_session_answers_each_text(

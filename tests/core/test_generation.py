@@ -240,6 +240,7 @@ def test_a_prefix_that_is_not_found_ends_the_text() -> None:
     """Where the search may not look for long enough, nothing is written and nothing is exact."""
     [none] = written(RICH_MODEL, RICH, prefix="qqqqqqqqqq", max_expansions=1)
     assert (none.word, none.finish, none.exact) == ("", Finish.NO_WORD, False)
+    assert none.prefix == "", "what was typed stays"
 
 
 def test_a_text_is_written_as_people_write_it() -> None:

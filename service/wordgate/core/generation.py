@@ -160,9 +160,11 @@ def next_word(language: Language, draft: Draft) -> Asks[Written]:
         [state] = yield Advance([(state, piece)])
     found = yield from _likeliest(language, state, draft)
     drawn = draw(found.words, draft.query, uniform(draft.seed, draft.number))
-    finish = _finish(draft, drawn)
-    word = _written(language, draft, drawn, found, finish)
-    if drawn is None or finish is not None:
+    if drawn is None:
+        none = GeneratedWord("", "", "", 0.0, found.exact, found.expansions, Finish.NO_WORD)
+        return Written(none, None)
+    word = _written(language, draft, drawn, found)
+    if word.finish is not None:
         return Written(word, None)
     return Written(
         word,
@@ -177,9 +179,7 @@ def next_word(language: Language, draft: Draft) -> Asks[Written]:
     )
 
 
-def draw(
-    likeliest: Sequence[FoundWord], query: GenerationQuery, uniform: float
-) -> FoundWord | None:
+def draw(likeliest: Sequence[FoundWord], query: GenerationQuery, number: float) -> FoundWord | None:
     """The one of the likeliest, best first, that a number of [0, 1) falls on; None of none."""
     if not likeliest:
         return None
@@ -187,7 +187,7 @@ def draw(
         return likeliest[0]
     reached = list(accumulate(_weights(likeliest, query.temperature)))
     last = bisect_left(reached, query.top_p * reached[-1])
-    return likeliest[min(last, bisect_right(reached, uniform * reached[last]))]
+    return likeliest[min(last, bisect_right(reached, number * reached[last]))]
 
 
 def uniform(seed: int, number: int) -> float:
@@ -227,9 +227,7 @@ def _weights(likeliest: Sequence[FoundWord], temperature: float) -> list[float]:
     return [math.exp((found.log_prob - best) / temperature) for found in likeliest]
 
 
-def _finish(draft: Draft, drawn: FoundWord | None) -> Finish | None:
-    if drawn is None:
-        return Finish.NO_WORD
+def _finish(draft: Draft, drawn: FoundWord) -> Finish | None:
     if drawn.word == _END:
         return Finish.END_OF_TEXT
     if drawn.word in draft.query.stops:
@@ -237,12 +235,10 @@ def _finish(draft: Draft, drawn: FoundWord | None) -> Finish | None:
     return Finish.MAX_WORDS if draft.number + 1 == draft.query.max_words else None
 
 
-def _written(
-    language: Language, draft: Draft, drawn: FoundWord | None, found: Found, finish: Finish | None
-) -> GeneratedWord:
+def _written(language: Language, draft: Draft, drawn: FoundWord, found: Found) -> GeneratedWord:
     """The drawn word as people write it behind the draft."""
     written = space = ""
-    if drawn is not None and drawn.word != _END:
+    if drawn.word != _END:
         begins = begins_sentence(draft.text) and not goes_on(draft.text, drawn.word)
         written = language.write(drawn.word, begins)
         space = "" if draft.typed else space_before(draft.text, drawn.word)
@@ -250,10 +246,10 @@ def _written(
         word=written,
         text=space + written,
         prefix=draft.typed,
-        log_prob=drawn.log_prob if drawn is not None else 0.0,
+        log_prob=drawn.log_prob,
         exact=found.exact,
         expansions=found.expansions,
-        finish=finish,
+        finish=_finish(draft, drawn),
     )
 
 

@@ -728,7 +728,7 @@ class StreamGenerateResponse(_message.Message):
     """The request's seed, or the one that the server drew."""
     prefix: _builtins.str
     """In the first answer the unfinished word at the end of the request's `prefix`, verbatim, which
-    `text` replaces: `kn` of `well-kn`. Empty in all others.
+    `text` replaces: `kn` of `well-kn`. Empty in all others, and where no word was found.
     """
     expansions: _builtins.int
     """Rows of the output layer that the search asked for."""
