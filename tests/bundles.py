@@ -16,7 +16,7 @@ from wordgate.core import words
 from wordgate.core.asks import drive
 from wordgate.core.language import Language
 from wordgate.core.levels import Levels
-from wordgate.core.pieces import BYTE_CHARACTERS, END_OF_WORD, Pieces, byte_level
+from wordgate.core.pieces import BYTE_CHARACTERS, END_OF_WORD, EOS, Pieces, byte_level
 from wordgate.core.scoring import score_texts
 from wordgate.core.state_store import NoStore
 from wordgate.core.text import normalise
@@ -46,16 +46,21 @@ def write_bundle(
     layers: int = 2,
     width: int = 32,
     seed: int = 0,
+    endless: bool = False,
 ) -> Path:
     """Write a bundle into `folder/name/version`, which is returned.
 
     The same arguments give the same bytes. The two precisions of one seed are the same network.
+    An `endless` model takes no text for ended.
     """
     path = folder / name / str(version)
     path.mkdir(parents=True)
     pieces = _pieces()
     levels = Levels((pieces.size // 4, pieces.size // 2, pieces.size))
-    files = build(random_weights(levels, layers, width, seed), precision)
+    weights = random_weights(levels, layers, width, seed)
+    if endless:
+        weights.output_bias[EOS] = -100.0
+    files = build(weights, precision)
     files[TOKENIZER_FILE] = pieces.to_json().encode("utf-8")
     files[WORDS_FILE] = _words_table().encode("utf-8")
     for file, content in files.items():

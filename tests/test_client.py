@@ -5,16 +5,18 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.running import RunningServer, until
-from tests.server.requests import texts
+from tests.server.requests import LONG_TO_READ, texts
 
 from wordgate.client import AsyncClient, Client
 from wordgate.client_session import TypingAnswer
+from wordgate.core.generation import GenerationQuery
 from wordgate.core.options import Options
 from wordgate.core.prediction import Query
-from wordgate.engine.answers import Asked
+from wordgate.engine.answers import Asked, Generating
 from wordgate.engine.local_model import LocalModel
 from wordgate.errors import (
     Cancelled,
@@ -123,9 +125,13 @@ async def test_no_server_is_said_plainly() -> None:
     """Where nobody listens, the error names the address and what to do."""
     with Client(NOBODY) as client, pytest.raises(Unavailable, match=f"{NOBODY}.*wordgate serve"):
         client.predict("a")
+    with Client(NOBODY) as client, pytest.raises(Unavailable, match=f"{NOBODY}.*wordgate serve"):
+        list(client.generate("a"))
     async with AsyncClient(NOBODY) as client:
         with pytest.raises(Unavailable, match=f"{NOBODY}.*wordgate serve"):
             await client.predict("a")
+        with pytest.raises(Unavailable, match=f"{NOBODY}.*wordgate serve"):
+            await anext(client.generate("a"))
         with pytest.raises(Unavailable, match=NOBODY):
             async with client.type_session() as session:
                 await session.suggest("a")
@@ -135,9 +141,13 @@ async def test_time_runs_out(server: RunningServer) -> None:
     """An answer that does not come in time is `DeadlineExceeded`."""
     with Client(server.address, timeout_seconds=0.1) as client, pytest.raises(DeadlineExceeded):
         client.score("", texts(1000, 80))
+    with Client(server.address, timeout_seconds=0.1) as client, pytest.raises(DeadlineExceeded):
+        next(client.generate(LONG_TO_READ))
     async with AsyncClient(server.address, timeout_seconds=0.1) as client:
         with pytest.raises(DeadlineExceeded):
             await client.score("", texts(1000, 80))
+        with pytest.raises(DeadlineExceeded):
+            await anext(client.generate(LONG_TO_READ + "the"))
 
 
 def test_closing_cancels_what_is_under_way(server: RunningServer) -> None:
@@ -147,6 +157,16 @@ def test_closing_cancels_what_is_under_way(server: RunningServer) -> None:
     client.close()
     with pytest.raises(Cancelled):
         future.result()
+
+
+def test_closing_the_client_ends_its_texts(server: RunningServer) -> None:
+    """A text of a closed client ends, whatever of it had arrived."""
+    client = Client(server.address)
+    words = client.generate("the", "s")
+    assert next(words).word.word
+    client.close()
+    with pytest.raises(Cancelled):
+        list(words)
 
 
 async def test_a_typing_session_answers_each_text(
@@ -199,10 +219,49 @@ async def test_a_bad_configuration_ends_a_session(async_client: AsyncClient) -> 
     """By the client what it knows to be wrong, by the server what it alone knows."""
     with pytest.raises(InvalidInput, match="max_suggestions"):
         async_client.type_session(max_suggestions=1000)
-    long = "x" * 300
+    long = "한" * 100
     async with async_client.type_session(blocked_words=[long]) as session:
         with pytest.raises(InvalidInput, match=r"configuration\.options\.blocked_words\[0\]"):
             _ = [answer async for answer in session]
+
+
+async def test_the_clients_write_as_the_model_itself(
+    async_client: AsyncClient, client: Client, local: LocalModel
+) -> None:
+    """Words are equal, to the last bit and the last field, where they are drawn at random too."""
+    query = GenerationQuery("the clouds are", "i", 15, 0.8, 30, 0.9, 5, ["sea"])
+    here: Generating = local
+    there: Generating = client
+    expected = list(here.ask_generate(query))
+    assert list(there.ask_generate(query)) == expected
+    options: dict[str, Any] = {
+        "max_words": 15,
+        "temperature": 0.8,
+        "top_k": 30,
+        "top_p": 0.9,
+        "seed": 5,
+    }
+    words = async_client.generate("the clouds are", "i", stop_words=["sea"], **options)
+    assert [answer async for answer in words] == expected
+    drawn = list(client.generate("the sun", "t"))
+    assert list(client.generate("the sun", "t", seed=drawn[0].seed)) == drawn
+    here_drawn = list(here.ask_generate(GenerationQuery("the sun", "t")))
+    assert list(client.generate("the sun", "t", seed=here_drawn[0].seed)) == here_drawn
+
+
+async def test_bad_generations_are_refused(async_client: AsyncClient, client: Client) -> None:
+    """What is outside its limits is refused at once or, by the server, at the first word."""
+    for refused in (
+        lambda: client.generate("", top_p=0.0),
+        lambda: async_client.generate("", top_p=0.0),
+        lambda: client.generate("", stop_words=["\ud800"]),
+        lambda: client.generate("\ud800"),
+        lambda: list(client.generate("a" * 70_000)),
+    ):
+        with pytest.raises(InvalidInput):
+            refused()
+    with pytest.raises(InvalidInput, match="history"):
+        await anext(async_client.generate("a" * 70_000))
 
 
 async def test_a_cancelled_task_cancels_the_request(

@@ -20,8 +20,9 @@ Every request may raise these; a future has them as its error:
 The connection is plain text: a proxy in front of the server speaks TLS.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, Self, TypeVar, Unpack
 
 import grpc
@@ -33,6 +34,7 @@ from wordgate.api.v1 import (
     prediction_pb2_grpc,
     scoring_pb2_grpc,
 )
+from wordgate.client_generation import generate_request, words_of, words_of_async
 from wordgate.client_session import TypingSession
 from wordgate.client_wire import (
     ModelDescription,
@@ -49,13 +51,20 @@ from wordgate.client_wire import (
     server_description,
     session_configuration,
 )
+from wordgate.core.generation import GenerationQuery
 from wordgate.core.lattice_search import SearchBounds
 from wordgate.core.options import Options, OptionValues
 from wordgate.core.prediction import Query
 from wordgate.core.rescoring import PLAIN_BOUNDS, Hypotheses
+from wordgate.core.search import DEFAULT_MAX_EXPANSIONS
 from wordgate.core.text import refuse_surrogates
 from wordgate.core.weighting import Weighting
-from wordgate.engine.answers import PredictionAnswer, RescoringAnswer, ScoreAnswer
+from wordgate.engine.answers import (
+    GenerationAnswer,
+    PredictionAnswer,
+    RescoringAnswer,
+    ScoreAnswer,
+)
 
 T = TypeVar("T")
 
@@ -106,6 +115,44 @@ class Client:
         """
         query = Query(history, prefix, Options(**options))
         return _result(self.ask_predict(query))
+
+    def generate(
+        self,
+        history: str,
+        prefix: str = "",
+        *,
+        max_words: int = GenerationQuery.max_words,
+        temperature: float = GenerationQuery.temperature,
+        top_k: int = GenerationQuery.top_k,
+        top_p: float = GenerationQuery.top_p,
+        seed: int | None = None,
+        stop_words: Sequence[str] = (),
+        max_expansions: int = DEFAULT_MAX_EXPANSIONS,
+    ) -> Generator[GenerationAnswer, None, None]:
+        """How a text goes on after `history`, word by word, the first one beginning with `prefix`.
+
+            for answer in client.generate("the clouds are in the", max_words=20):
+                print(answer.word.text, end="", flush=True)
+
+        Each word is drawn as `GenerationQuery` says, and computed when the one before it was sent.
+        Put its `text` behind what was written, the first one's in the place of its `prefix`. The
+        last word has a `finish`; `seed` gives the text again. Closing the generator cancels the
+        rest; `timeout_seconds` bounds the whole text. Raises `InvalidInput` at once for values
+        outside their limits, all else where the words are read.
+        """
+        return self.ask_generate(
+            GenerationQuery(
+                history,
+                prefix,
+                max_words,
+                temperature,
+                top_k,
+                top_p,
+                seed,
+                stop_words,
+                max_expansions,
+            )
+        )
 
     def score(self, history: str, candidates: Sequence[str], count_eos: bool = True) -> ScoreAnswer:
         """Log-probability of each candidate after `history`, in the order given.
@@ -179,6 +226,12 @@ class Client:
         request = rescore_request(self._model, history, hypotheses, weighting, count_eos, bounds)
         return self._ask(self._scoring.Rescore, request, rescoring_answer)
 
+    def ask_generate(self, query: GenerationQuery) -> Generator[GenerationAnswer, None, None]:
+        """As `generate`."""
+        request = generate_request(self._model, query)
+        begin = partial(self._prediction.StreamGenerate, request, timeout=self._timeout)
+        return words_of(begin, self._address)
+
     def close(self) -> None:
         """Close the connection; requests under way are cancelled."""
         self._channel.close()
@@ -251,6 +304,42 @@ class AsyncClient:
         query = Query(history, prefix, Options(**options))
         request = predict_request(self._model, query)
         return prediction_answer(await self._ask(self._prediction.Predict, request))
+
+    def generate(
+        self,
+        history: str,
+        prefix: str = "",
+        *,
+        max_words: int = GenerationQuery.max_words,
+        temperature: float = GenerationQuery.temperature,
+        top_k: int = GenerationQuery.top_k,
+        top_p: float = GenerationQuery.top_p,
+        seed: int | None = None,
+        stop_words: Sequence[str] = (),
+        max_expansions: int = DEFAULT_MAX_EXPANSIONS,
+    ) -> AsyncGenerator[GenerationAnswer, None]:
+        """How a text goes on after `history`, word by word, the first one beginning with `prefix`.
+
+            async for answer in client.generate("the clouds are in the", max_words=20):
+                print(answer.word.text, end="", flush=True)
+
+        As `Client.generate`. Cancelling the task that reads cancels the rest; who stops reading
+        closes the generator (`contextlib.aclosing`).
+        """
+        query = GenerationQuery(
+            history,
+            prefix,
+            max_words,
+            temperature,
+            top_k,
+            top_p,
+            seed,
+            stop_words,
+            max_expansions,
+        )
+        request = generate_request(self._model, query)
+        begin = partial(self._prediction.StreamGenerate, request, timeout=self._timeout)
+        return words_of_async(begin, self._address)
 
     async def score(
         self, history: str, candidates: Sequence[str], count_eos: bool = True

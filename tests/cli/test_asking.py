@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from tests.bundles import rewrite_manifest, write_bundle
 from tests.cli.calling import Run
+from tests.running import RunningServer
 
 from wordgate.cli import main as commands
 from wordgate.errors import (
@@ -47,6 +48,33 @@ def test_a_search_can_be_bounded(run: Run, bundle: Path) -> None:
     ask = ("predict", "--history", "the", "--max-expansions", "1", "--max-suggestions", "100")
     assert run(*ask, "--json", "--model", bundle).document["exact"] is False
     assert "a bound was hit" in run(*ask, "--model", bundle).out
+
+
+def test_texts_have_their_fixed_shape(run: Run, bundle: Path) -> None:
+    """A line for each word; the last one says why it is; the seed gives the text again."""
+    ask = ("generate", "--history", "the clouds are", "--model", bundle, "--max-words", "9")
+    drawn = run(*ask, "--json", "--prefix", "i")
+    lines = [json.loads(line) for line in drawn.out.splitlines()]
+    keys = ["word", "text", "prefix", "log_prob", "exact", "finish", "seed", "model"]
+    assert all(list(line) == keys and line["model"] == MODEL for line in lines)
+    assert [line["prefix"] for line in lines] == ["i", *[""] * (len(lines) - 1)]
+    assert [line["finish"] for line in lines[:-1]] == [None] * (len(lines) - 1)
+    assert lines[-1]["finish"] in ("end_of_text", "max_words")
+    seed = lines[0]["seed"]
+    assert run(*ask, "--json", "--prefix", "i", "--seed", str(seed)).out == drawn.out
+    shown = run(*ask, "--prefix", "i", "--seed", str(seed))
+    assert shown.out == "".join(line["text"] for line in lines) + "\n"
+    assert f"seed {seed}" in shown.err
+    assert "tiny@1" in shown.err
+
+
+def test_a_text_is_written_by_a_server_too(run: Run, server: RunningServer, bundle: Path) -> None:
+    """The same seed gives the same text, with any options."""
+    ask = ("generate", "--history", "the", "--seed", "6", "--temperature", "0.9", "--top-k", "20")
+    more = ("--top-p", "0.9", "--stop-word", "sea", "--stop-word", ".", "--json")
+    there = run(*ask, *more, "--server", server.address)
+    assert there.out
+    assert there == run(*ask, *more, "--model", bundle)
 
 
 def test_scores_have_their_fixed_shape(run: Run, bundle: Path) -> None:
@@ -208,6 +236,10 @@ def test_a_card_is_shown_to_people(run: Run, bundle: Path, tmp_path: Path) -> No
     [
         (["predict", "--max-suggestions", "0"], "max_suggestions: is 0"),
         (["predict", "--min-probability", "2"], "min_probability: is 2.0"),
+        (["generate", "--top-p", "nan"], "top_p: is nan"),
+        (["generate", "--seed", "-1"], "seed: is -1"),
+        (["generate", "--stop-word", "a b"], "stop_words[0]: has 2 words"),
+        (["generate", "--history", "\udcff"], "history: has a lone surrogate"),
         (["predict", "--history", "\udcff"], "history: has a lone surrogate"),
         (["score", "--", "\udcff"], "candidates[0].text: has a lone surrogate"),
         (["score"], "name candidates"),

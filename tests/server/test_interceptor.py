@@ -12,6 +12,8 @@ from structlog.testing import capture_logs
 from wordgate.api.v1.prediction_pb2 import (
     PredictRequest,
     PredictResponse,
+    StreamGenerateRequest,
+    StreamGenerateResponse,
     StreamPredictRequest,
     StreamPredictResponse,
 )
@@ -53,6 +55,14 @@ class _Broken(PredictionServiceServicer):
         context: grpc.aio.ServicerContext[StreamPredictRequest, StreamPredictResponse],
     ) -> AsyncIterator[StreamPredictResponse]:
         yield StreamPredictResponse(sequence=1)
+        raise KeyError("secret")
+
+    async def StreamGenerate(
+        self,
+        request: StreamGenerateRequest,
+        context: grpc.aio.ServicerContext[StreamGenerateRequest, StreamGenerateResponse],
+    ) -> AsyncIterator[StreamGenerateResponse]:
+        yield StreamGenerateResponse(word="the")
         raise KeyError("secret")
 
     async def _wait(self) -> None:
@@ -101,11 +111,11 @@ async def test_a_defect_is_internal_and_says_nothing(stub: Any, metrics: Metrics
 async def test_a_defect_in_a_stream_is_internal(stub: Any) -> None:
     """What was answered before arrives; then the stream ends with INTERNAL."""
     with capture_logs():
-        call = stub.StreamPredict(iter([]))
-        assert (await call.read()).sequence == 1
-        with pytest.raises(grpc.RpcError) as caught:
-            await call.read()
-    assert caught.value.code() is grpc.StatusCode.INTERNAL
+        for call in (stub.StreamPredict(iter([])), stub.StreamGenerate(StreamGenerateRequest())):
+            assert await call.read()
+            with pytest.raises(grpc.RpcError) as caught:
+                await call.read()
+            assert caught.value.code() is grpc.StatusCode.INTERNAL
 
 
 @pytest.mark.parametrize(("seconds", "code"), [(0.1, "DeadlineExceeded"), (None, "Canceled")])

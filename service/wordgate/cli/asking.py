@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from wordgate.engine.answers import Asked, ModelName
+from wordgate.engine.answers import Generating, ModelName
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -32,7 +32,7 @@ def json_option(command: F) -> F:
 
 
 @contextmanager
-def asked_model(model: Path | None, server: str | None) -> Iterator[Asked]:
+def asked_model(model: Path | None, server: str | None) -> Iterator[Generating]:
     """The model that the options name, open for questions."""
     if model is not None and server is not None:
         raise click.UsageError("name --model or --server, not both")
@@ -48,13 +48,13 @@ def model_document(model: ModelName) -> dict[str, str]:
     return {"name": model.name, "version": model.version, "precision": model.precision}
 
 
-def _connect(server: str) -> Asked:
+def _connect(server: str) -> Generating:
     from wordgate.client import Client
 
     return Client(server)
 
 
-def _open(model: Path | None) -> Asked:
+def _open(model: Path | None) -> Generating:
     from wordgate.engine.engine_thread import DEFAULT_CALLS
     from wordgate.engine.local_model import LocalModel
     from wordgate.engine.shipped import chosen_bundle

@@ -29,6 +29,7 @@ from wordgate.errors import (
 COMMANDS = (
     "serve",
     "predict",
+    "generate",
     "score",
     "rescore",
     "tune",

@@ -4,11 +4,12 @@
 not care where a model runs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol
 
+from wordgate.core.generation import GeneratedWord, GenerationQuery
 from wordgate.core.lattice_search import SearchBounds
 from wordgate.core.prediction import Query, Suggestion
 from wordgate.core.rescoring import PLAIN_BOUNDS, Hypotheses, Ranking
@@ -61,6 +62,15 @@ class RescoringAnswer:
     model: ModelName
 
 
+@dataclass(frozen=True)
+class GenerationAnswer:
+    """One word of a text that goes on, and the seed that gives the same text again."""
+
+    word: GeneratedWord
+    seed: int
+    model: ModelName
+
+
 class Asked(Protocol):
     """A model that can be asked, here or elsewhere. Futures let many questions be under way."""
 
@@ -87,4 +97,12 @@ class Asked(Protocol):
 
     def close(self) -> None:
         """Stop. Questions still under way may be finished or cancelled."""
+        ...
+
+
+class Generating(Asked, Protocol):
+    """A model that can also be asked how a text goes on."""
+
+    def ask_generate(self, query: GenerationQuery) -> Generator[GenerationAnswer, None, None]:
+        """The words of a text that goes on, as they are drawn; closing it ends the text."""
         ...

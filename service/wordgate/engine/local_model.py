@@ -3,19 +3,29 @@
 Knows a served model and an engine thread; does not know gRPC.
 """
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
+from typing import TypeVar
 
+from wordgate.core.asks import Asks
+from wordgate.core.generation import Draft, GenerationQuery
 from wordgate.core.lattice_search import SearchBounds
 from wordgate.core.prediction import Query
 from wordgate.core.rescoring import PLAIN_BOUNDS, Hypotheses
 from wordgate.core.weighting import Weighting
-from wordgate.engine.answers import PredictionAnswer, RescoringAnswer, ScoreAnswer
+from wordgate.engine.answers import (
+    GenerationAnswer,
+    PredictionAnswer,
+    RescoringAnswer,
+    ScoreAnswer,
+)
 from wordgate.engine.engine_thread import EngineThread
 from wordgate.engine.model import Runtime
 from wordgate.engine.scheduler import Scheduler, Urgency
 from wordgate.engine.served_model import ServedModel, open_model
+
+T = TypeVar("T")
 
 
 class LocalModel:
@@ -57,6 +67,24 @@ class LocalModel:
         asks = self.served.rescore(history, hypotheses, weighting, count_eos, bounds)
         return self._thread.submit(self.served.network, asks, Urgency.BULK, admitted=True)
 
+    def ask_generate(self, query: GenerationQuery) -> Generator[GenerationAnswer, None, None]:
+        """The words of a text that goes on, as they are drawn; closing it ends the text."""
+        served = self.served
+        draft: Draft | None = self._result(served.begin_text(query))
+        while draft is not None:
+            seed = draft.seed
+            written = self._result(served.next_word(draft))
+            yield GenerationAnswer(written.word, seed, served.name)
+            draft = written.draft
+
     def close(self) -> None:
         """Finish what is under way, then stop."""
         self._thread.close()
+
+    def _result(self, asks: Asks[T]) -> T:
+        """The result; an interrupted wait drops the work."""
+        future = self._thread.submit(self.served.network, asks, admitted=True)
+        try:
+            return future.result()
+        finally:
+            future.cancel()

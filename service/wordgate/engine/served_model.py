@@ -3,11 +3,13 @@
 Knows how a bundle becomes a running model; does not know who asks or what drives the answers.
 """
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from wordgate.core.asks import Asks, drive
+from wordgate.core.generation import Draft, GenerationQuery, Written, begin, next_word
 from wordgate.core.lattice_search import SearchBounds
 from wordgate.core.prediction import Query, predict
 from wordgate.core.rescoring import PLAIN_BOUNDS, Hypotheses, rescore
@@ -20,6 +22,9 @@ from wordgate.engine.bundle import Bundle
 from wordgate.engine.model import CallObserver, NetworkModel, Runtime
 from wordgate.engine.state_cache import DEFAULT_CACHE_BYTES, StateCache
 from wordgate.errors import InvalidBundle
+
+_DRAWN_SEED_BITS = 53
+"""A seed of so many bits is exact wherever numbers are doubles, as in JavaScript."""
 
 SMOKE_TOLERANCE = 1e-3
 """Greatest difference from the published log-probabilities that is served."""
@@ -45,6 +50,15 @@ class ServedModel:
         return PredictionAnswer(
             found.suggestions, found.prefix, found.exact, found.expansions, self.name
         )
+
+    def begin_text(self, query: GenerationQuery) -> Asks[Draft]:
+        """What the first word of a text is drawn for (`core.generation.begin`)."""
+        seed = secrets.randbits(_DRAWN_SEED_BITS) if query.seed is None else query.seed
+        return begin(self.bundle.language, self.cache, query, seed)
+
+    def next_word(self, draft: Draft) -> Asks[Written]:
+        """One more word of a text (`core.generation.next_word`)."""
+        return next_word(self.bundle.language, draft)
 
     def score(
         self, history: str, candidates: Sequence[str], count_eos: bool = True

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from wordgate.api.v1.prediction_pb2 import SuggestionOptions
-from wordgate.core import lattice_rescoring, options, scoring
+from wordgate.core import generation, lattice_rescoring, options, scoring
 from wordgate.errors import InvalidInput
 
 
@@ -25,7 +25,9 @@ class Limits:
     max_history_bytes: int = _limit(64 * 1024, "bytes", "`history`")
     max_prefix_bytes: int = _limit(1024, "bytes", "`prefix`")
     max_suggestions: int = _limit(
-        options.MAX_SUGGESTIONS, "suggestions", "suggestions in one answer, corrections likewise"
+        options.MAX_SUGGESTIONS,
+        "suggestions",
+        "suggestions in one answer, corrections likewise, or words that one is drawn from",
     )
     max_expansions: int = _limit(
         options.MAX_EXPANSIONS, "rows", "rows of the output layer that one search asks for"
@@ -64,6 +66,12 @@ class Limits:
         "pieces",
         "all different tokens of a lattice or a confusion network together",
     )
+    max_generated_words: int = _limit(
+        generation.MAX_GENERATED_WORDS, "words", "one generated text, its marks among them"
+    )
+    max_stop_words: int = _limit(100, "words", "words that end a generated text")
+    max_stop_word_bytes: int = _limit(256, "bytes", "one word that ends a generated text")
+    max_generation_streams: int = _limit(1000, "streams", "texts generated at once")
     max_waiting_rows: int = _limit(
         20_000,
         "rows",

@@ -1,4 +1,4 @@
-"""`PredictionService`: the next word, once or while somebody types."""
+"""`PredictionService`: the next word, once or while somebody types, and how a text goes on."""
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -8,6 +8,7 @@ from grpc.aio import ServicerContext
 from wordgate.api.v1 import prediction_pb2, prediction_pb2_grpc
 from wordgate.core.prediction import Query
 from wordgate.engine.scheduler import Urgency
+from wordgate.server.generation import GenerationStreams, generated
 from wordgate.server.limits import check_bytes, check_listed
 from wordgate.server.messages import options, predict_response
 from wordgate.server.serving import Serving
@@ -20,6 +21,7 @@ class PredictionServicer(prediction_pb2_grpc.PredictionServiceServicer):
     def __init__(self, serving: Serving) -> None:
         self._serving = serving
         self._sessions = Sessions(serving)
+        self._generations = GenerationStreams(serving)
 
     async def Predict(
         self,
@@ -48,5 +50,18 @@ class PredictionServicer(prediction_pb2_grpc.PredictionServiceServicer):
         """A typing session."""
         with self._sessions.opened() as session:
             async with aclosing(session.answers(request_iterator)) as answers:
+                async for answer in answers:
+                    yield answer
+
+    async def StreamGenerate(
+        self,
+        request: prediction_pb2.StreamGenerateRequest,
+        context: ServicerContext[
+            prediction_pb2.StreamGenerateRequest, prediction_pb2.StreamGenerateResponse
+        ],
+    ) -> AsyncIterator[prediction_pb2.StreamGenerateResponse]:
+        """A text that goes on."""
+        with self._generations.opened():
+            async with aclosing(generated(self._serving, request, context)) as answers:
                 async for answer in answers:
                     yield answer

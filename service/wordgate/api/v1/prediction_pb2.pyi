@@ -112,6 +112,38 @@ POSITION_UNIT_UTF16_CODE_UNITS: PositionUnit.ValueType  # 3
 """Code units of UTF-16, as in JavaScript, Java, C# and Swift's NSString."""
 Global___PositionUnit: _TypeAlias = PositionUnit  # noqa: Y015
 
+class _FinishReason:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _FinishReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FinishReason.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    FINISH_REASON_UNSPECIFIED: _FinishReason.ValueType  # 0
+    """It does not end with this word."""
+    FINISH_REASON_END_OF_TEXT: _FinishReason.ValueType  # 1
+    """The end of the text was drawn. This answer has no word."""
+    FINISH_REASON_STOP_WORD: _FinishReason.ValueType  # 2
+    """This answer's word is one of `stop_words`."""
+    FINISH_REASON_MAX_WORDS: _FinishReason.ValueType  # 3
+    """This answer's word is the last of `max_words`."""
+    FINISH_REASON_NO_WORD: _FinishReason.ValueType  # 4
+    """No word that begins with `prefix` was found within `max_expansions`. This answer has no word."""
+
+class FinishReason(_FinishReason, metaclass=_FinishReasonEnumTypeWrapper):
+    """Why a text ends."""
+
+FINISH_REASON_UNSPECIFIED: FinishReason.ValueType  # 0
+"""It does not end with this word."""
+FINISH_REASON_END_OF_TEXT: FinishReason.ValueType  # 1
+"""The end of the text was drawn. This answer has no word."""
+FINISH_REASON_STOP_WORD: FinishReason.ValueType  # 2
+"""This answer's word is one of `stop_words`."""
+FINISH_REASON_MAX_WORDS: FinishReason.ValueType  # 3
+"""This answer's word is the last of `max_words`."""
+FINISH_REASON_NO_WORD: FinishReason.ValueType  # 4
+"""No word that begins with `prefix` was found within `max_expansions`. This answer has no word."""
+Global___FinishReason: _TypeAlias = FinishReason  # noqa: Y015
+
 @_typing.final
 class BoostedWord(_message.Message):
     """A word of the person's own: a name, jargon."""
@@ -753,3 +785,162 @@ class StreamPredictResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___StreamPredictResponse: _TypeAlias = StreamPredictResponse  # noqa: Y015
+
+@_typing.final
+class StreamGenerateRequest(_message.Message):
+    """Asks how a text goes on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    HISTORY_FIELD_NUMBER: _builtins.int
+    PREFIX_FIELD_NUMBER: _builtins.int
+    MAX_WORDS_FIELD_NUMBER: _builtins.int
+    TEMPERATURE_FIELD_NUMBER: _builtins.int
+    TOP_K_FIELD_NUMBER: _builtins.int
+    TOP_P_FIELD_NUMBER: _builtins.int
+    SEED_FIELD_NUMBER: _builtins.int
+    STOP_WORDS_FIELD_NUMBER: _builtins.int
+    MAX_EXPANSIONS_FIELD_NUMBER: _builtins.int
+    model: _builtins.str
+    """`NAME` (its latest served version) or `NAME@VERSION`, as in `en@3`. Empty: the default model.
+    It answers the whole stream.
+    """
+    history: _builtins.str
+    """All that was written before. At most `Limits.max_history_bytes`; may be empty. The model reads
+    its last 128 to 255 words, and then all that it writes.
+    """
+    prefix: _builtins.str
+    """The typed beginning of the first word, in any case. At most `Limits.max_prefix_bytes`. Empty:
+    nothing is typed yet. In `well-kn` only `kn` is unfinished; the rest is read as history.
+    """
+    max_words: _builtins.int
+    """Words and punctuation marks after which the text ends at the latest, at most
+    `Limits.max_generated_words`. 0: 50.
+    """
+    temperature: _builtins.float
+    """Probabilities are raised to 1 / temperature before a word is drawn: below 1 likely words come
+    more often, above 1 less often. 0 to 100; 0 always takes the likeliest. Unset: 1.
+    """
+    top_k: _builtins.int
+    """Of how many of the likeliest words each word is drawn, the end of the text counted as one. At
+    most `Limits.max_suggestions`; 1 always takes the likeliest. 0: 40.
+    """
+    top_p: _builtins.float
+    """Of these, the fewest of the likeliest whose share, after the temperature, reaches this. Above 0,
+    at most 1. Unset: 1, all of them.
+    """
+    seed: _builtins.int
+    """What the random numbers come from. Unset: the server draws one, below 2 to the 53rd, and says it."""
+    max_expansions: _builtins.int
+    """Rows of the output layer that the search for one word may ask for, at most
+    `Limits.max_expansions`. A search that would need more draws from what it has, with `exact`
+    false. 0: 2000.
+    """
+    @_builtins.property
+    def stop_words(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Words or punctuation marks that end the text and are its last one, in any case; each a single
+        word of at most `Limits.max_stop_word_bytes`. At most `Limits.max_stop_words`.
+        """
+
+    def __init__(
+        self,
+        *,
+        model: _builtins.str = ...,
+        history: _builtins.str = ...,
+        prefix: _builtins.str = ...,
+        max_words: _builtins.int = ...,
+        temperature: _builtins.float | None = ...,
+        top_k: _builtins.int = ...,
+        top_p: _builtins.float | None = ...,
+        seed: _builtins.int | None = ...,
+        stop_words: _abc.Iterable[_builtins.str] | None = ...,
+        max_expansions: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "_temperature", b"_temperature", "_top_p", b"_top_p", "seed", b"seed", "temperature", b"temperature", "top_p", b"top_p"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "_temperature", b"_temperature", "_top_p", b"_top_p", "history", b"history", "max_expansions", b"max_expansions", "max_words", b"max_words", "model", b"model", "prefix", b"prefix", "seed", b"seed", "stop_words", b"stop_words", "temperature", b"temperature", "top_k", b"top_k", "top_p", b"top_p"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__seed: _TypeAlias = _typing.Literal["seed"]  # noqa: Y015
+    _WhichOneofArgType__seed: _TypeAlias = _typing.Literal["_seed", b"_seed"]  # noqa: Y015
+    _WhichOneofReturnType__temperature: _TypeAlias = _typing.Literal["temperature"]  # noqa: Y015
+    _WhichOneofArgType__temperature: _TypeAlias = _typing.Literal["_temperature", b"_temperature"]  # noqa: Y015
+    _WhichOneofReturnType__top_p: _TypeAlias = _typing.Literal["top_p"]  # noqa: Y015
+    _WhichOneofArgType__top_p: _TypeAlias = _typing.Literal["_top_p", b"_top_p"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__seed) -> _WhichOneofReturnType__seed | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__temperature) -> _WhichOneofReturnType__temperature | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__top_p) -> _WhichOneofReturnType__top_p | None: ...
+
+Global___StreamGenerateRequest: _TypeAlias = StreamGenerateRequest  # noqa: Y015
+
+@_typing.final
+class StreamGenerateResponse(_message.Message):
+    """One word of a text that goes on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORD_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    LOG_PROB_FIELD_NUMBER: _builtins.int
+    FINISH_REASON_FIELD_NUMBER: _builtins.int
+    EXACT_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    SEED_FIELD_NUMBER: _builtins.int
+    PREFIX_FIELD_NUMBER: _builtins.int
+    EXPANSIONS_FIELD_NUMBER: _builtins.int
+    word: _builtins.str
+    """The word or mark as people write it, without the space before it. Empty where the text ends
+    without one.
+    """
+    text: _builtins.str
+    """What is to be put behind the text: the word, after a space where it needs one. All answers'
+    texts together are how the text goes on.
+    """
+    log_prob: _builtins.float
+    """Natural logarithm of the word's probability after all before it, not above 0: the model's own,
+    whatever temperature, top_k, top_p and prefix are. Where the end of the text was drawn, that of
+    the end. 0 where no word was found.
+    """
+    finish_reason: Global___FinishReason.ValueType
+    """Why this is the last answer; FINISH_REASON_UNSPECIFIED where another one follows. Later versions
+    may answer reasons that are not listed here.
+    """
+    exact: _builtins.bool
+    """Whether the words that it was drawn from are proven to be the likeliest; false if
+    `max_expansions` ended the search before that.
+    """
+    seed: _builtins.int
+    """The request's seed, or the one that the server drew."""
+    prefix: _builtins.str
+    """In the first answer the unfinished word at the end of the request's `prefix`, verbatim, which
+    `text` replaces: `kn` of `well-kn`. Empty in all others, and where no word was found.
+    """
+    expansions: _builtins.int
+    """Rows of the output layer that the search asked for."""
+    @_builtins.property
+    def model(self) -> _models_pb2.ModelVersion:
+        """The model that answers."""
+
+    def __init__(
+        self,
+        *,
+        word: _builtins.str = ...,
+        text: _builtins.str = ...,
+        log_prob: _builtins.float = ...,
+        finish_reason: Global___FinishReason.ValueType = ...,
+        exact: _builtins.bool = ...,
+        model: _models_pb2.ModelVersion | None = ...,
+        seed: _builtins.int = ...,
+        prefix: _builtins.str = ...,
+        expansions: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["model", b"model"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["exact", b"exact", "expansions", b"expansions", "finish_reason", b"finish_reason", "log_prob", b"log_prob", "model", b"model", "prefix", b"prefix", "seed", b"seed", "text", b"text", "word", b"word"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StreamGenerateResponse: _TypeAlias = StreamGenerateResponse  # noqa: Y015

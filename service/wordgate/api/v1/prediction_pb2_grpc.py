@@ -45,6 +45,11 @@ class PredictionServiceStub:
                 request_serializer=wordgate_dot_v1_dot_prediction__pb2.StreamPredictRequest.SerializeToString,
                 response_deserializer=wordgate_dot_v1_dot_prediction__pb2.StreamPredictResponse.FromString,
                 _registered_method=True)
+        self.StreamGenerate = channel.unary_stream(
+                '/wordgate.v1.PredictionService/StreamGenerate',
+                request_serializer=wordgate_dot_v1_dot_prediction__pb2.StreamGenerateRequest.SerializeToString,
+                response_deserializer=wordgate_dot_v1_dot_prediction__pb2.StreamGenerateResponse.FromString,
+                _registered_method=True)
 
 
 class PredictionServiceServicer:
@@ -74,6 +79,20 @@ class PredictionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def StreamGenerate(self, request, context):
+        """A text that goes on word by word, sampled.
+
+        Each word is computed when the one before it was sent: nothing more is computed for a client that
+        cancels, and for one that does not read no more than the connection's window takes. The text is
+        a function of the request and the seed: the same request gives the same words on any replica,
+        whatever else is being served, so a text that broke off can be had again. An error ends the
+        stream: a field outside its limits (INVALID_ARGUMENT), one stream too many (RESOURCE_EXHAUSTED),
+        a server that goes down (UNAVAILABLE, after the word under way).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_PredictionServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -86,6 +105,11 @@ def add_PredictionServiceServicer_to_server(servicer, server):
                     servicer.StreamPredict,
                     request_deserializer=wordgate_dot_v1_dot_prediction__pb2.StreamPredictRequest.FromString,
                     response_serializer=wordgate_dot_v1_dot_prediction__pb2.StreamPredictResponse.SerializeToString,
+            ),
+            'StreamGenerate': grpc.unary_stream_rpc_method_handler(
+                    servicer.StreamGenerate,
+                    request_deserializer=wordgate_dot_v1_dot_prediction__pb2.StreamGenerateRequest.FromString,
+                    response_serializer=wordgate_dot_v1_dot_prediction__pb2.StreamGenerateResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -143,6 +167,33 @@ class PredictionService:
             '/wordgate.v1.PredictionService/StreamPredict',
             wordgate_dot_v1_dot_prediction__pb2.StreamPredictRequest.SerializeToString,
             wordgate_dot_v1_dot_prediction__pb2.StreamPredictResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StreamGenerate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/wordgate.v1.PredictionService/StreamGenerate',
+            wordgate_dot_v1_dot_prediction__pb2.StreamGenerateRequest.SerializeToString,
+            wordgate_dot_v1_dot_prediction__pb2.StreamGenerateResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -47,6 +47,16 @@ class PredictionServiceStub:
     order or outside a limit or the text (INVALID_ARGUMENT), a server that goes down (UNAVAILABLE,
     after the answer under way).
     """
+    StreamGenerate: _grpc.UnaryStreamMultiCallable[_prediction_pb2.StreamGenerateRequest, _prediction_pb2.StreamGenerateResponse]
+    """A text that goes on word by word, sampled.
+
+    Each word is computed when the one before it was sent: nothing more is computed for a client that
+    cancels, and for one that does not read no more than the connection's window takes. The text is
+    a function of the request and the seed: the same request gives the same words on any replica,
+    whatever else is being served, so a text that broke off can be had again. An error ends the
+    stream: a field outside its limits (INVALID_ARGUMENT), one stream too many (RESOURCE_EXHAUSTED),
+    a server that goes down (UNAVAILABLE, after the word under way).
+    """
 
 @_typing.type_check_only
 class PredictionServiceAsyncStub(PredictionServiceStub):
@@ -66,6 +76,16 @@ class PredictionServiceAsyncStub(PredictionServiceStub):
     answered. An error ends the stream: one session too many (RESOURCE_EXHAUSTED), a message out of
     order or outside a limit or the text (INVALID_ARGUMENT), a server that goes down (UNAVAILABLE,
     after the answer under way).
+    """
+    StreamGenerate: _aio.UnaryStreamMultiCallable[_prediction_pb2.StreamGenerateRequest, _prediction_pb2.StreamGenerateResponse]  # type: ignore[assignment]
+    """A text that goes on word by word, sampled.
+
+    Each word is computed when the one before it was sent: nothing more is computed for a client that
+    cancels, and for one that does not read no more than the connection's window takes. The text is
+    a function of the request and the seed: the same request gives the same words on any replica,
+    whatever else is being served, so a text that broke off can be had again. An error ends the
+    stream: a field outside its limits (INVALID_ARGUMENT), one stream too many (RESOURCE_EXHAUSTED),
+    a server that goes down (UNAVAILABLE, after the word under way).
     """
 
 class PredictionServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -95,6 +115,22 @@ class PredictionServiceServicer(metaclass=_abc_1.ABCMeta):
         answered. An error ends the stream: one session too many (RESOURCE_EXHAUSTED), a message out of
         order or outside a limit or the text (INVALID_ARGUMENT), a server that goes down (UNAVAILABLE,
         after the answer under way).
+        """
+
+    @_abc_1.abstractmethod
+    def StreamGenerate(
+        self,
+        request: _prediction_pb2.StreamGenerateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_prediction_pb2.StreamGenerateResponse], _abc.AsyncIterator[_prediction_pb2.StreamGenerateResponse]]:
+        """A text that goes on word by word, sampled.
+
+        Each word is computed when the one before it was sent: nothing more is computed for a client that
+        cancels, and for one that does not read no more than the connection's window takes. The text is
+        a function of the request and the seed: the same request gives the same words on any replica,
+        whatever else is being served, so a text that broke off can be had again. An error ends the
+        stream: a field outside its limits (INVALID_ARGUMENT), one stream too many (RESOURCE_EXHAUSTED),
+        a server that goes down (UNAVAILABLE, after the word under way).
         """
 
 def add_PredictionServiceServicer_to_server(servicer: PredictionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

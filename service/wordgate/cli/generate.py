@@ -1,0 +1,124 @@
+"""`wordgate generate`: how a text goes on, word by word."""
+
+import json
+from contextlib import closing
+from pathlib import Path
+
+import click
+
+from wordgate.cli.asking import asked_model, json_option, model_document, model_options
+from wordgate.core.generation import (
+    DEFAULT_MAX_WORDS,
+    DEFAULT_TOP_K,
+    MAX_GENERATED_WORDS,
+    MAX_TEMPERATURE,
+    GenerationQuery,
+)
+from wordgate.core.options import MAX_SUGGESTIONS
+from wordgate.core.search import DEFAULT_MAX_EXPANSIONS
+from wordgate.engine.answers import GenerationAnswer
+
+
+@click.command()
+@click.option("--history", default="", help="What was written before.")
+@click.option("--prefix", default="", help="The typed beginning of the first word.")
+@click.option(
+    "--max-words",
+    default=DEFAULT_MAX_WORDS,
+    show_default=True,
+    help=f"Words and marks at the most, 1 to {MAX_GENERATED_WORDS}.",
+)
+@click.option(
+    "--temperature",
+    default=1.0,
+    show_default=True,
+    help=f"Below 1 likely words come more often; 0 to {MAX_TEMPERATURE}, 0: always the likeliest.",
+)
+@click.option(
+    "--top-k",
+    default=DEFAULT_TOP_K,
+    show_default=True,
+    help=f"Draw each word from so many of the likeliest, 1 to {MAX_SUGGESTIONS}.",
+)
+@click.option(
+    "--top-p", default=1.0, show_default=True, help="Of these, only those that hold this share."
+)
+@click.option("--seed", type=int, help="The same seed gives the same text.  [drawn]")
+@click.option(
+    "--stop-word", "stop_words", multiple=True, help="End with this word or mark; may be repeated."
+)
+@click.option(
+    "--max-expansions",
+    default=DEFAULT_MAX_EXPANSIONS,
+    show_default=True,
+    help="Rows of the output layer that the search for a word may ask for.",
+)
+@model_options
+@json_option
+def generate(
+    history: str,
+    prefix: str,
+    max_words: int,
+    temperature: float,
+    top_k: int,
+    top_p: float,
+    seed: int | None,
+    stop_words: tuple[str, ...],
+    max_expansions: int,
+    model: Path | None,
+    server: str | None,
+    as_json: bool,
+) -> None:
+    """Print how a text goes on after a history, word by word.
+
+    With --json a line for each word. Otherwise the text, and on standard error which seed gives it
+    again.
+
+    \b
+    wordgate generate --history "I was hoping that" --stop-word .
+    wordgate generate --history "Dear" --temperature 0.7 --top-p 0.9 --seed 7
+    """
+    query = GenerationQuery(
+        history,
+        prefix,
+        max_words,
+        temperature,
+        top_k,
+        top_p,
+        seed,
+        stop_words,
+        max_expansions,
+    )
+    show = _print_line if as_json else _print_text
+    with asked_model(model, server) as asked, closing(asked.ask_generate(query)) as answers:
+        for number, answer in enumerate(answers):
+            show(answer, number)
+
+
+def document(answer: GenerationAnswer) -> dict[str, object]:
+    """One word as programs read it."""
+    word = answer.word
+    return {
+        "word": word.word,
+        "text": word.text,
+        "prefix": word.prefix,
+        "log_prob": word.log_prob,
+        "exact": word.exact,
+        "finish": word.finish.value if word.finish else None,
+        "seed": answer.seed,
+        "model": model_document(answer.model),
+    }
+
+
+def _print_line(answer: GenerationAnswer, number: int) -> None:
+    click.echo(json.dumps(document(answer), ensure_ascii=False))
+
+
+def _print_text(answer: GenerationAnswer, number: int) -> None:
+    """The word behind those before it; after the last one how to have the text again."""
+    word = answer.word
+    click.echo(word.text if number else word.text.lstrip(" "), nl=False)
+    if word.finish is not None:
+        click.echo()
+        why = word.finish.value.replace("_", " ")
+        click.echo(f"{answer.model}, {why}, seed {answer.seed}", err=True)

@@ -1,0 +1,82 @@
+"""A text that goes on, as the clients read it.
+
+Knows the messages of a generation and how it ends; does not know connections. `wordgate.client` is
+what users import.
+"""
+
+from collections.abc import AsyncGenerator, Callable, Generator
+from typing import Any
+
+import grpc
+
+from wordgate.api.v1 import prediction_pb2
+from wordgate.client_wire import error_of, model_name
+from wordgate.core.generation import Finish, GeneratedWord, GenerationQuery
+from wordgate.core.text import refuse_surrogates
+from wordgate.engine.answers import GenerationAnswer
+
+_FINISHES: dict[int, Finish] = {
+    prediction_pb2.FINISH_REASON_END_OF_TEXT: Finish.END_OF_TEXT,
+    prediction_pb2.FINISH_REASON_STOP_WORD: Finish.STOP_WORD,
+    prediction_pb2.FINISH_REASON_MAX_WORDS: Finish.MAX_WORDS,
+    prediction_pb2.FINISH_REASON_NO_WORD: Finish.NO_WORD,
+}
+
+
+def generate_request(model: str, query: GenerationQuery) -> prediction_pb2.StreamGenerateRequest:
+    """The message of a query. Raises `InvalidInput` for text that is not Unicode."""
+    refuse_surrogates(query.history, "history")
+    refuse_surrogates(query.prefix, "prefix")
+    return prediction_pb2.StreamGenerateRequest(
+        model=model,
+        history=query.history,
+        prefix=query.prefix,
+        max_words=query.max_words,
+        temperature=query.temperature,
+        top_k=query.top_k,
+        top_p=query.top_p,
+        seed=query.seed,
+        stop_words=query.stop_words,
+        max_expansions=query.max_expansions,
+    )
+
+
+def words_of(begin: Callable[[], Any], address: str) -> Generator[GenerationAnswer, None, None]:
+    """The words of a call as they come. It begins with the first, and is cancelled when nobody
+    reads on."""
+    call = begin()
+    try:
+        for answer in call:
+            yield generation_answer(answer)
+    except grpc.RpcError as error:
+        raise error_of(error, address) from None
+    finally:
+        call.cancel()
+
+
+async def words_of_async(
+    begin: Callable[[], Any], address: str
+) -> AsyncGenerator[GenerationAnswer, None]:
+    """The same from asyncio."""
+    call = begin()
+    try:
+        async for answer in call:
+            yield generation_answer(answer)
+    except grpc.RpcError as error:
+        raise error_of(error, address) from None
+    finally:
+        call.cancel()
+
+
+def generation_answer(answer: prediction_pb2.StreamGenerateResponse) -> GenerationAnswer:
+    """The word in an answer."""
+    word = GeneratedWord(
+        word=answer.word,
+        text=answer.text,
+        prefix=answer.prefix,
+        log_prob=answer.log_prob,
+        exact=answer.exact,
+        expansions=answer.expansions,
+        finish=_FINISHES.get(answer.finish_reason),
+    )
+    return GenerationAnswer(word, answer.seed, model_name(answer.model))

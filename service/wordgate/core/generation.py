@@ -1,0 +1,270 @@
+"""Text that goes on word by word, sampled.
+
+Knows text, pieces and what to ask of a model; does not know onnxruntime or who is asking. A word is
+drawn from the exact likeliest ones (top-k sampling: Fan et al. 2018, arXiv 1805.04833), cut to
+those that hold most of the probability (nucleus sampling: Holtzman et al. 2020, arXiv 1904.09751).
+`<eos>`, the end of the text, is one of them.
+
+The random numbers come from the seed and the number of the word alone, so a text is the same
+whatever else is computed beside it. Between two words nothing is under way: a `Draft` is all there
+is, and whoever holds it may let it go.
+"""
+
+import math
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+from hashlib import blake2b
+from itertools import accumulate
+
+from wordgate.core import words
+from wordgate.core.asks import Advance, Asks, State, TargetLogProbs
+from wordgate.core.history import read
+from wordgate.core.known import Context
+from wordgate.core.language import Language, begins_sentence
+from wordgate.core.options import MAX_EXPANSIONS, MAX_SUGGESTIONS
+from wordgate.core.pieces import EOS
+from wordgate.core.prediction import split_typed
+from wordgate.core.search import (
+    DEFAULT_MAX_EXPANSIONS,
+    Found,
+    FoundWord,
+    Search,
+    likeliest_words,
+)
+from wordgate.core.spacing import goes_on, space_before
+from wordgate.core.state_store import NoStore, StateStore
+from wordgate.core.text import normalise
+from wordgate.errors import InvalidInput
+
+DEFAULT_MAX_WORDS = 50
+DEFAULT_TOP_K = 40
+MAX_GENERATED_WORDS = 1000
+MAX_TEMPERATURE = 100
+MAX_SEED = 2**64 - 1
+
+_END = ""
+"""Stands for `<eos>` among words; no word is empty."""
+
+_UNIFORM_BITS = 53
+
+
+class Finish(Enum):
+    """Why a text ends with a word."""
+
+    END_OF_TEXT = "end_of_text"
+    STOP_WORD = "stop_word"
+    MAX_WORDS = "max_words"
+    NO_WORD = "no_word"
+
+
+@dataclass(frozen=True)
+class GenerationQuery:
+    """How does a text go on after `history`, where its first word begins with `prefix`?
+
+    Each word is drawn from the `top_k` likeliest, their probabilities raised to 1 / `temperature`
+    and cut to the fewest of the likeliest whose share reaches `top_p`. Temperature 0 takes the
+    likeliest. Without a `seed` one is drawn. The text ends at the latest after `max_words`, and
+    after one of the `stop_words`, in any case. Raises `InvalidInput`, naming the field, when made
+    with values outside their limits.
+    """
+
+    history: str
+    prefix: str = ""
+    max_words: int = DEFAULT_MAX_WORDS
+    temperature: float = 1.0
+    top_k: int = DEFAULT_TOP_K
+    top_p: float = 1.0
+    seed: int | None = None
+    stop_words: Sequence[str] = ()
+    max_expansions: int = DEFAULT_MAX_EXPANSIONS
+
+    def __post_init__(self) -> None:
+        _within("max_words", self.max_words, 1, MAX_GENERATED_WORDS)
+        _within("temperature", self.temperature, 0, MAX_TEMPERATURE)
+        _within("top_k", self.top_k, 1, MAX_SUGGESTIONS)
+        if not 0.0 < self.top_p <= 1.0:
+            raise InvalidInput("top_p", f"is {self.top_p}; it is a share above 0, at most 1")
+        if self.seed is not None:
+            _within("seed", self.seed, 0, MAX_SEED)
+        _within("max_expansions", self.max_expansions, 1, MAX_EXPANSIONS)
+        _ = self.stops  # refuses wrong ones
+
+    @cached_property
+    def stops(self) -> frozenset[str]:
+        """The stop words in normal form."""
+        return frozenset(
+            _one_word(word, f"stop_words[{number}]") for number, word in enumerate(self.stop_words)
+        )
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A text as far as it is written, and the state before its last word, the `unread` pieces.
+
+    `typed` is what the first word begins with. `number` counts the words that were generated.
+    """
+
+    query: GenerationQuery
+    seed: int
+    text: str
+    state: State
+    unread: tuple[int, ...] = ()
+    typed: str = ""
+    number: int = 0
+
+
+@dataclass(frozen=True)
+class GeneratedWord:
+    """A word of a text that goes on.
+
+    `word` is written as people write it, empty where the text ends without one. `text` is the same
+    with the space before it that it needs. It is to be put behind the text, in the place of
+    `prefix`, the unfinished word that was typed, verbatim. `log_prob` is the model's own, natural
+    logarithm, whatever the temperature. `exact` unless a bound was hit before those that it was
+    drawn from were proven to be the likeliest. `finish` says why it is the last one.
+    """
+
+    word: str
+    text: str
+    prefix: str
+    log_prob: float
+    exact: bool
+    expansions: int
+    finish: Finish | None
+
+
+@dataclass(frozen=True)
+class Written:
+    """A generated word and the draft with it; no draft when it was the last one."""
+
+    word: GeneratedWord
+    draft: Draft | None
+
+
+def begin(language: Language, store: StateStore, query: GenerationQuery, seed: int) -> Asks[Draft]:
+    """The draft that the first word is drawn for; the history is read by the history rule.
+
+    Raises `InvalidInput` naming `history` or `prefix` for text that is not Unicode.
+    """
+    complete, typed = split_typed(query.prefix, "prefix")
+    text = f"{query.history} {complete}" if complete.strip() else query.history
+    state = yield from read(language.pieces, text, store)
+    return Draft(query, seed, text, state, typed=typed)
+
+
+def next_word(language: Language, draft: Draft) -> Asks[Written]:
+    """Draw one more word. The same draft gives the same word."""
+    state = draft.state
+    for piece in draft.unread:
+        [state] = yield Advance([(state, piece)])
+    found = yield from _likeliest(language, state, draft)
+    drawn = draw(found.words, draft.query, uniform(draft.seed, draft.number))
+    if drawn is None:
+        none = GeneratedWord("", "", "", 0.0, found.exact, found.expansions, Finish.NO_WORD)
+        return Written(none, None)
+    word = _written(language, draft, drawn, found)
+    if word.finish is not None:
+        return Written(word, None)
+    return Written(
+        word,
+        Draft(
+            query=draft.query,
+            seed=draft.seed,
+            text=draft.text + word.text,
+            state=state,
+            unread=language.pieces.encode_word(drawn.word),
+            number=draft.number + 1,
+        ),
+    )
+
+
+def draw(likeliest: Sequence[FoundWord], query: GenerationQuery, number: float) -> FoundWord | None:
+    """The one of the likeliest, best first, that a number of [0, 1) falls on; None of none."""
+    if not likeliest:
+        return None
+    if query.temperature == 0:
+        return likeliest[0]
+    reached = list(accumulate(_weights(likeliest, query.temperature)))
+    last = bisect_left(reached, query.top_p * reached[-1])
+    return likeliest[min(last, bisect_right(reached, number * reached[last]))]
+
+
+def uniform(seed: int, number: int) -> float:
+    """The random number of [0, 1) that draws word `number` of a text, from 0.
+
+    The upper 53 of the 64 bits, little-endian, of BLAKE2b with a digest of 8 bytes, of seed and
+    number as 8 bytes each, little-endian; divided by 2 to the 53rd.
+    """
+    message = seed.to_bytes(8, "little") + number.to_bytes(8, "little")
+    bits = int.from_bytes(blake2b(message, digest_size=8).digest(), "little")
+    return (bits >> (64 - _UNIFORM_BITS)) / (1 << _UNIFORM_BITS)
+
+
+def _likeliest(language: Language, state: State, draft: Draft) -> Asks[Found]:
+    """The words that the next one is drawn from, the end of the text among them.
+
+    A word that was begun is written to its end first.
+    """
+    count = draft.query.top_k if draft.query.temperature else 1
+    search = Search(
+        count=count,
+        prefix=normalise(draft.typed).encode("utf-8"),
+        accepts=lambda word: word not in language.never_suggested,
+        max_expansions=draft.query.max_expansions,
+    )
+    start = Context(b"", state)
+    found = yield from likeliest_words(
+        language.pieces, language.levels, start, search, NoStore(state)
+    )
+    if draft.typed:
+        return found
+    [end] = yield TargetLogProbs([(state, EOS)])
+    merged = sorted([FoundWord(_END, end), *found.words], key=lambda word: -word.log_prob)
+    return Found(merged[:count], found.exact, found.expansions)
+
+
+def _weights(likeliest: Sequence[FoundWord], temperature: float) -> list[float]:
+    """Probabilities raised to 1 / temperature, the greatest of them 1."""
+    best = likeliest[0].log_prob
+    return [math.exp((found.log_prob - best) / temperature) for found in likeliest]
+
+
+def _finish(draft: Draft, drawn: FoundWord) -> Finish | None:
+    if drawn.word == _END:
+        return Finish.END_OF_TEXT
+    if drawn.word in draft.query.stops:
+        return Finish.STOP_WORD
+    return Finish.MAX_WORDS if draft.number + 1 == draft.query.max_words else None
+
+
+def _written(language: Language, draft: Draft, drawn: FoundWord, found: Found) -> GeneratedWord:
+    """The drawn word as people write it behind the draft."""
+    written = space = ""
+    if drawn.word != _END:
+        begins = begins_sentence(draft.text) and not goes_on(draft.text, drawn.word)
+        written = language.write(drawn.word, begins)
+        space = "" if draft.typed else space_before(draft.text, drawn.word)
+    return GeneratedWord(
+        word=written,
+        text=space + written,
+        prefix=draft.typed,
+        log_prob=drawn.log_prob,
+        exact=found.exact,
+        expansions=found.expansions,
+        finish=_finish(draft, drawn),
+    )
+
+
+def _one_word(text: str, field: str) -> str:
+    found = words.split(normalise(text, field))
+    if len(found) != 1:
+        raise InvalidInput(field, f"has {len(found)} words; send one word or mark each")
+    return found[0]
+
+
+def _within(field: str, value: float, least: float, most: float) -> None:
+    if not least <= value <= most:
+        raise InvalidInput(field, f"is {value}; it must be {least} to {most}")

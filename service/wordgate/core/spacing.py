@@ -1,0 +1,96 @@
+"""How words are put together to a text as people write it.
+
+Knows marks and what stands before them; does not know models. Words are those of `core.words`, so
+a mark is a word of its own, and the same mark may open or close, part or join: what stands before
+it decides. The text that comes of it is read as the same words again.
+"""
+
+import re
+from functools import cache
+
+_CLOSING = frozenset(".,!?;:)]}%°»")
+_OPENING = frozenset("([{«¿¡")
+_PREFIXED = frozenset("#@$£€¥")
+_JOINING = frozenset("-/_")
+_DOUBLE, _SINGLE = '"“”„', "'‘’"
+_QUOTES = frozenset(_DOUBLE + _SINGLE)
+_DASHES = frozenset("-–—/")
+
+_GOES_ON = (
+    (re.compile(r"(?<![\d.])\d{1,3}\.$"), re.compile(r"\d+")),
+    (re.compile(r"(?<!\d)\d{1,3}(?:,\d{3})*,$"), re.compile(r"\d{3}")),
+    (re.compile(r"(?<!\d)\d{1,2}:$"), re.compile(r"\d{2}")),
+    (re.compile(r"(?<!\w)[^\W\d_]\.$"), re.compile(r"[^\W\d_ai]")),
+)
+"""A number or an abbreviation with a mark inside, and what may follow the mark: 3.5, 1,000, 9:30,
+p.m. (letters that are words themselves begin a sentence instead)."""
+
+_LONGEST = 32
+"""Characters before a mark that tell whether it stands inside a number."""
+
+
+def space_before(text: str, word: str) -> str:
+    """What stands between a text and the next word, in normal form: a space, or nothing.
+
+    Nothing at the beginning and where the text ends in white space.
+    """
+    if not text or text[-1].isspace() or _is_attached(text, word):
+        return ""
+    return " "
+
+
+def goes_on(text: str, word: str) -> bool:
+    """Whether the mark that ends a text stands inside what the word goes on with: `3.`, `5`."""
+    end = text[-_LONGEST:]
+    return any(before.search(end) and after.fullmatch(word) for before, after in _GOES_ON)
+
+
+def _is_attached(text: str, word: str) -> bool:
+    if word in _CLOSING:
+        return True
+    if word in _QUOTES:
+        return _closes(text, word)
+    if word in _JOINING:
+        return text[-1].isalnum() or text[-1] in _OPENING
+    return _attaches(text, word) or goes_on(text, word)
+
+
+def _closes(text: str, quote: str) -> bool:
+    """Whether a quotation mark, or an apostrophe behind a word, belongs to what is before it."""
+    if quote in _SINGLE and text[-1].isalnum():
+        return True
+    return text[-1] in _OPENING or _is_open(text, quote)
+
+
+def _attaches(text: str, word: str) -> bool:
+    """Whether the mark that ends a text has the next word attached to it."""
+    if not (word[0].isalnum() or word in _OPENING or word in _PREFIXED):
+        return False
+    mark, follows_word = text[-1], text[-2:-1].isalnum()
+    if mark in _QUOTES:
+        return _is_open(text, mark)
+    if mark in _PREFIXED:
+        return not follows_word
+    if mark in _JOINING:
+        return follows_word or (mark == "-" and word.isdecimal())
+    return mark in _OPENING
+
+
+def _is_open(text: str, quote: str) -> bool:
+    """Whether the last line ends inside a quotation, in marks of the kind of `quote`."""
+    line = text[text.rfind("\n") + 1 :]
+    is_open = False
+    for found in _marks(_SINGLE if quote in _SINGLE else _DOUBLE).finditer(line):
+        is_open = not is_open and _may_open(line[max(0, found.start() - 1) : found.start()])
+    return is_open
+
+
+@cache
+def _marks(kind: str) -> re.Pattern[str]:
+    """Marks of a kind that are no apostrophes within a word."""
+    return re.compile(rf"(?<!\w)[{kind}]|[{kind}](?!\w)")
+
+
+def _may_open(before: str) -> bool:
+    """Whether a mark after this character, or at the beginning, begins a quotation."""
+    return not before or before.isspace() or before in _OPENING | _QUOTES | _DASHES

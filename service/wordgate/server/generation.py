@@ -1,0 +1,112 @@
+"""A text that goes on word by word, for as long as somebody reads it.
+
+Knows the fields of a request and when a word is computed: when the one before it was sent, never
+ahead of it. Does not know how words are drawn.
+"""
+
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager
+
+from wordgate.api.v1 import prediction_pb2
+from wordgate.api.v1.prediction_pb2 import StreamGenerateRequest, StreamGenerateResponse
+from wordgate.core.generation import (
+    DEFAULT_MAX_WORDS,
+    DEFAULT_TOP_K,
+    Draft,
+    Finish,
+    GenerationQuery,
+)
+from wordgate.core.search import DEFAULT_MAX_EXPANSIONS
+from wordgate.engine.answers import GenerationAnswer
+from wordgate.engine.scheduler import Urgency
+from wordgate.errors import Overloaded, Unavailable
+from wordgate.server.limits import Limits, check_bytes, check_most
+from wordgate.server.messages import model_version
+from wordgate.server.serving import DRAINING, Remaining, Serving
+
+_RETRY_AFTER_SECONDS = 5.0
+_REASONS = {
+    None: prediction_pb2.FINISH_REASON_UNSPECIFIED,
+    Finish.END_OF_TEXT: prediction_pb2.FINISH_REASON_END_OF_TEXT,
+    Finish.STOP_WORD: prediction_pb2.FINISH_REASON_STOP_WORD,
+    Finish.MAX_WORDS: prediction_pb2.FINISH_REASON_MAX_WORDS,
+    Finish.NO_WORD: prediction_pb2.FINISH_REASON_NO_WORD,
+}
+
+
+class GenerationStreams:
+    """Counts the open streams and refuses those above the limit."""
+
+    def __init__(self, serving: Serving) -> None:
+        self._serving = serving
+        self._open = 0
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """A stream while it lasts. Raises `Overloaded`."""
+        if self._open >= self._serving.limits.max_generation_streams:
+            problem = f"{self._open} texts are being generated; try again soon"
+            raise Overloaded(problem, _RETRY_AFTER_SECONDS)
+        self._open += 1
+        try:
+            yield
+        finally:
+            self._open -= 1
+
+
+async def generated(
+    serving: Serving, request: StreamGenerateRequest, call: Remaining
+) -> AsyncGenerator[StreamGenerateResponse, None]:
+    """The words of a text, each computed when it is asked for, all by one model.
+
+    Raises `InvalidInput` and `ModelNotFound` before any work is done, `Unavailable` when the server
+    drains: after the word that is being computed.
+    """
+    model = serving.model(request.model)
+    asks = model.begin_text(generation_query(request, serving.limits))
+    draft: Draft | None = await serving.start(model, asks, Urgency.INTERACTIVE, call)
+    while draft is not None:
+        if serving.draining.is_set():
+            raise Unavailable(DRAINING)
+        seed = draft.seed
+        asked = model.next_word(draft)
+        written = await serving.start(model, asked, Urgency.INTERACTIVE, call, admitted=True)
+        serving.metrics.searched(written.word.expansions)
+        yield generate_response(GenerationAnswer(written.word, seed, model.name))
+        draft = written.draft
+
+
+def generation_query(request: StreamGenerateRequest, limits: Limits) -> GenerationQuery:
+    """The query of a request. Raises `InvalidInput` naming what is outside its limits."""
+    check_bytes("history", request.history, limits.max_history_bytes)
+    check_bytes("prefix", request.prefix, limits.max_prefix_bytes)
+    check_most("stop_words", request.stop_words, limits.max_stop_words)
+    for number, word in enumerate(request.stop_words):
+        check_bytes(f"stop_words[{number}]", word, limits.max_stop_word_bytes)
+    return GenerationQuery(
+        history=request.history,
+        prefix=request.prefix,
+        max_words=request.max_words or DEFAULT_MAX_WORDS,
+        temperature=request.temperature if request.HasField("temperature") else 1.0,
+        top_k=request.top_k or DEFAULT_TOP_K,
+        top_p=request.top_p if request.HasField("top_p") else 1.0,
+        seed=request.seed if request.HasField("seed") else None,
+        stop_words=tuple(request.stop_words),
+        max_expansions=request.max_expansions or DEFAULT_MAX_EXPANSIONS,
+    )
+
+
+def generate_response(answer: GenerationAnswer) -> StreamGenerateResponse:
+    """The answer with one word."""
+    word = answer.word
+    return StreamGenerateResponse(
+        word=word.word,
+        text=word.text,
+        log_prob=word.log_prob,
+        finish_reason=_REASONS[word.finish],
+        exact=word.exact,
+        model=model_version(answer.model),
+        seed=answer.seed,
+        prefix=word.prefix,
+        expansions=word.expansions,
+    )

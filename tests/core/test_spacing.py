@@ -1,0 +1,86 @@
+"""Words put together as people write them."""
+
+import pytest
+from hypothesis import given
+from tests.core.vocabularies import texts
+
+from wordgate.core import words
+from wordgate.core.spacing import goes_on, space_before
+from wordgate.core.text import normalise
+
+
+def _joined(found: list[str], text: str = "") -> str:
+    for word in found:
+        text += space_before(text, word) + word
+    return text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the sun, the sea; the sky: all of it. why not? well! wait...",
+        "he left (in 1990) for good [sic] and {so on}.",
+        'he said, "yes, i do." then he left. "no!" she said.',
+        "'hello,' he said, 'and goodbye.'",
+        "the dogs' tails don't wag",
+        '("quoted") and ("again")',
+        "a well-known and/or snake_case thing",
+        "(-5) to 50% and 20° for $5 or €7 to @all of #us",
+        "3.5 of 1,000 and of 1,000,000 at 9:30 p.m. today",
+        "in 2019, 300 people came in 1990. 30 left",
+        "so did i. a man, i.e. me",
+        "¿qué? «bien»",
+        "5 + 5 = 10 & more",
+        "yes 🦆 no",
+    ],
+)
+def test_words_are_joined_as_people_write_them(text: str) -> None:
+    """A text that is cut into its words and put together again is the same text."""
+    assert _joined(words.split(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "expected"),
+    [
+        ("", "the", ""),
+        ("the ", "sea", ""),
+        ("the\n", "sea", ""),
+        ("the", "sea", " "),
+        ("the ", ",", ""),
+        ("He said “", "yes", ""),
+        ("He said “yes”", "and", " "),
+        ("He said “yes.", '"', ""),
+        ("He said,", '"', " "),
+        ('a 5" pipe and', '"', " "),
+        ('He said "yes. ', '"', ""),
+        ('"An old one.\nAnd a new', '"', " "),
+        ("word - ", "word", ""),
+        ("word -", "word", " "),
+        ("word", "-", ""),
+        ("yes.", "-", " "),
+        ("C#", "is", " "),
+        ("of #", "us", ""),
+        ("f(", "x", ""),
+        ("#", "\u20e3", " "),
+    ],
+)
+def test_what_stands_before_decides(text: str, word: str, expected: str) -> None:
+    """White space that is there is not doubled, and quotation marks open once and close once."""
+    assert space_before(text, word) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "expected"),
+    [("It is 3.", "5", True), ("at 9 p.", "m", True), ("in 1990.", "5", False), ("I.", "a", False)],
+)
+def test_some_marks_end_no_sentence(text: str, word: str, expected: bool) -> None:
+    """The mark inside a number or an abbreviation is told from one that ends a sentence."""
+    assert goes_on(text, word) is expected
+
+
+@given(texts, texts)
+def test_a_text_is_gone_on_with_as_its_own_words(before: str, after: str) -> None:
+    """What is written of any words, behind any text, is read as the same words again."""
+    found = [word for word in words.split(normalise(after)) if words.split(word) == [word]]
+    joined = _joined(found, before)
+    assert words.split(normalise(joined)) == words.split(normalise(before)) + found
