@@ -4,7 +4,7 @@ Knows Prometheus; does not know who counts. All metrics live in a registry of th
 base units, labels take few values, and no text of a user's is ever among them.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import TypeVar
@@ -62,6 +62,14 @@ class Method:
         return self.service, self.name, self.kind
 
 
+@dataclass(frozen=True, slots=True)
+class MessageCounts:
+    """Counts a message that came in, or that went out."""
+
+    received: Callable[[], None]
+    sent: Callable[[], None]
+
+
 @dataclass(frozen=True)
 class MetricRow:
     """A row of the table of metrics."""
@@ -106,13 +114,10 @@ class Metrics:
         self._handled.labels(*method.labels, code).inc()
         self._seconds.labels(*method.labels).observe(seconds)
 
-    def received(self, method: Method) -> None:
-        """A message came in."""
-        self._received.labels(*method.labels).inc()
-
-    def sent(self, method: Method) -> None:
-        """A message went out."""
-        self._sent.labels(*method.labels).inc()
+    def messages(self, method: Method) -> "MessageCounts":
+        """Counts the messages of a method."""
+        labels = method.labels
+        return MessageCounts(self._received.labels(*labels).inc, self._sent.labels(*labels).inc)
 
     def called(self, graph: str, rows: int, seconds: float) -> None:
         """Implements `engine.model.CallObserver`."""

@@ -1,7 +1,6 @@
 """`PredictionService`: the next word, once or while somebody types."""
 
 from collections.abc import AsyncIterator
-from contextlib import aclosing
 
 from grpc.aio import ServicerContext
 
@@ -35,15 +34,13 @@ class PredictionServicer(prediction_pb2_grpc.PredictionServiceServicer):
         self._serving.metrics.searched(answer.expansions)
         return predict_response(answer)
 
-    async def StreamPredict(
+    async def StreamPredict(  # type: ignore[override]  # grpc takes who writes by himself, too
         self,
         request_iterator: AsyncIterator[prediction_pb2.StreamPredictRequest],
         context: ServicerContext[
             prediction_pb2.StreamPredictRequest, prediction_pb2.StreamPredictResponse
         ],
-    ) -> AsyncIterator[prediction_pb2.StreamPredictResponse]:
+    ) -> None:
         """A typing session."""
         with self._sessions.opened() as session:
-            async with aclosing(session.answers(request_iterator)) as answers:
-                async for answer in answers:
-                    yield answer
+            await session.run(request_iterator, context.write)
