@@ -106,3 +106,18 @@ def test_typing_is_timed_at_a_persons_speed_flat_out_and_beside_scoring(tmp_path
         assert counts["pressed"] == counts["answered"] + counts["superseded"]
         assert 0 < counts["timed"] <= counts["answered"]
     assert (found["model"], found["calls"]) == ("tiny@1", 2)
+
+
+def test_the_memory_of_sessions_stands_beside_that_of_bare_streams(tmp_path: Path) -> None:
+    """Both are measured, each on a server of its own."""
+    write_bundle(tmp_path)
+    arguments = ["bench", "sessions", "--model", str(tmp_path / "tiny"), "--sessions", "50"]
+    found = json.loads(CliRunner().invoke(wordgate, [*arguments, "--json"]).stdout)
+    assert list(found)[:4] == [
+        "sessions",
+        "kb_per_session",
+        "kb_per_bare_stream",
+        "kb_beside_bare_stream",
+    ]
+    beside = found["kb_per_session"] - found["kb_per_bare_stream"]
+    assert found["kb_beside_bare_stream"] == pytest.approx(beside, abs=0.02)

@@ -249,6 +249,22 @@ def type_(
     show(found | {"model": f"{place.parent.name}@{place.name}", "calls": calls}, as_json)
 
 
+@bench.command()
+@click.option("--sessions", type=_COUNT, default=2000, show_default=True, help="Open at once.")
+@_model_option
+@json_option
+def sessions(sessions: int, path: Path | None, as_json: bool) -> None:
+    """Memory of a typing session in which nobody types, beside a gRPC stream that does nothing.
+
+    Resident memory of a server before and after so many sessions were opened and typed in, the
+    same text in all; and of a server of the same gRPC whose handler only reads.
+    """
+    from wordgate.cli import session_memory
+    from wordgate.engine.shipped import chosen_bundle
+
+    show(session_memory.run(chosen_bundle(path), sessions), as_json)
+
+
 def _utterances(input_file: Path | None) -> "list[Utterance]":
     """What a file has, or the sample. Raises `InvalidFile`."""
     from wordgate.evaluation.formats import jsonl

@@ -24,6 +24,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 
 from wordgate.core.asks import Advance, Ask, Asks, T
+from wordgate.engine.answers import PredictionAnswer
 from wordgate.engine.model import MAX_ROWS
 from wordgate.engine.scheduler import Drop, Scheduler, Urgency
 from wordgate.engine.served_model import ServedModel
@@ -34,6 +35,7 @@ _CALL = ("grpc_service", "grpc_method", "grpc_type")
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _CALL_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1)
 _ROWS = tuple(2**power for power in range(MAX_ROWS.bit_length()))
+_STEPS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 20_000)
 _EXPANSIONS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 20_000)
 _ASKED = ("step", "output")
 _LOAD_FAILURES = (
@@ -128,9 +130,22 @@ class Metrics:
         """Work was dropped before it was done."""
         self._dropped.labels(reason.value).inc()
 
-    def searched(self, expansions: int) -> None:
-        """A search ended after asking for so many rows of the output layer."""
-        self._expansions.observe(expansions)
+    def searching(self, asks: Asks[PredictionAnswer]) -> Asks[PredictionAnswer]:
+        """The same prediction; at its end the rows that it asked for are noted."""
+        steps = 0
+        try:
+            ask = next(asks)
+            while True:
+                if isinstance(ask, Advance):
+                    steps += len(ask)
+                ask = asks.send((yield ask))
+        except StopIteration as stop:
+            answer: PredictionAnswer = stop.value
+            self._search_steps.observe(steps)
+            self._expansions.observe(answer.expansions)
+            return answer
+        finally:
+            asks.close()
 
     def load_failed(self, reason: str) -> None:
         """A bundle was refused; `reason` is that of `InvalidBundle`."""
@@ -200,6 +215,11 @@ class Metrics:
             self._dropped.labels(reason.value)
         self._expansions = self._histogram(
             "wordgate_search_expansions", "Output rows that one search asked for.", _EXPANSIONS
+        )
+        self._search_steps = self._histogram(
+            "wordgate_search_steps",
+            "Pieces that the network read for one prediction, those of its history included.",
+            _STEPS,
         )
         self.sessions = self._gauge("wordgate_sessions", "Open typing sessions.")
 

@@ -30,8 +30,8 @@ class PredictionServicer(prediction_pb2_grpc.PredictionServiceServicer):
         check_bytes("history", request.history, limits.max_history_bytes)
         check_bytes("prefix", request.prefix, limits.max_prefix_bytes)
         asks = model.predict(query(request, request.history, request.prefix))
-        answer = await self._serving.start(model, asks, Urgency.INTERACTIVE, context)
-        self._serving.metrics.searched(answer.expansions)
+        searching = self._serving.metrics.searching(asks)
+        answer = await self._serving.start(model, searching, Urgency.INTERACTIVE, context)
         return predict_response(answer)
 
     async def StreamPredict(  # type: ignore[override]  # grpc takes who writes by himself, too

@@ -260,10 +260,10 @@ class Session:
             history, prefix = split_typed(text.edited.before, "text.text")
             return (yield from model.predict(replace(query, history=history, prefix=prefix)))
 
-        return self._serving.start(model, asks(), Urgency.INTERACTIVE, admitted=True)
+        searching = self._serving.metrics.searching(asks())
+        return self._serving.start(model, searching, Urgency.INTERACTIVE, admitted=True)
 
     def _response(self, text: _Text, answer: PredictionAnswer) -> StreamPredictResponse:
-        self._serving.metrics.searched(answer.expansions)
         if text.sequence == self._last_sequence:
             words = tuple(suggestion.text for suggestion in answer.suggestions)
             self._offered = _Offered(text.sequence, len(answer.prefix), words)
