@@ -1,15 +1,19 @@
 """A typing session by itself, on a model in this process."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
-from tests.server.requests import configured, text
+from tests.running import until
+from tests.server.requests import LONG_TO_READ, configured, text
 
 from wordgate.api.v1.prediction_pb2 import StreamPredictRequest, StreamPredictResponse
 from wordgate.engine.engine_thread import EngineThread
 from wordgate.engine.local_model import LocalModel
 from wordgate.engine.scheduler import Scheduler
+from wordgate.engine.states import NetworkState
 from wordgate.errors import InvalidInput, Unavailable
 from wordgate.server.limits import Limits
 from wordgate.server.metrics import Metrics
@@ -131,6 +135,34 @@ async def test_draining_ends_sessions_after_their_answer(serving: Serving, strea
     with pytest.raises(Unavailable):
         await both[1]
     assert await stream.answers.get() == 1
+
+
+async def test_what_a_dropped_search_has_read_is_forgotten(
+    serving: Serving, stream: _Stream, local: LocalModel
+) -> None:
+    """Once a call is cancelled, the only states that it leaves are those in the shared cache."""
+    before = _states()
+    running = _begin(serving, stream)
+    stream.send(configured(), text(1, LONG_TO_READ))
+    asked = partial(_asked_rows, serving.metrics)
+    await asyncio.to_thread(until, asked, "the search to begin")
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    await asyncio.to_thread(serving.engine.close)
+    cached = {id(state) for state in local.served.cache.kept()}
+    assert _states() - before <= cached
+
+
+def _asked_rows(metrics: Metrics) -> float:
+    labels = {"kind": "step", "urgency": "interactive"}
+    return metrics.registry.get_sample_value("wordgate_asked_rows_total", labels) or 0
+
+
+def _states() -> set[int]:
+    """All states that are alive in this process."""
+    gc.collect()
+    return {id(found) for found in gc.get_objects() if isinstance(found, NetworkState)}
 
 
 async def test_a_cancelled_call_is_cancelled(serving: Serving, stream: _Stream) -> None:

@@ -5,7 +5,7 @@ owns it. A state found here is bit for bit what reading again would give.
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from wordgate.engine.states import NetworkState
 
@@ -33,6 +33,10 @@ class StateCache:
     def nbytes(self) -> int:
         """Bytes that the kept states take, Python's own cost included."""
         return len(self._states) * self._entry_bytes
+
+    def kept(self) -> Iterable[NetworkState]:
+        """The kept states, the least recently used first."""
+        return self._states.values()
 
     def longest(self, keys: Sequence[bytes]) -> tuple[NetworkState, int]:
         """The kept state of the longest beginning and how many of its keys that uses.
