@@ -83,3 +83,41 @@ def test_scoring_is_compared_with_a_padded_batch_and_a_limit(tmp_path: Path) -> 
     assert 0 < found["sharing"] < 1
     assert set(found["rows"]) >= {"step", "output-0"}
     assert all(value > 0 for name, value in found.items() if name.endswith("candidates_per_second"))
+
+
+def test_typing_is_timed_at_a_persons_speed_flat_out_and_beside_scoring(tmp_path: Path) -> None:
+    """The figures have a fixed shape, and every key was answered or superseded."""
+    write_bundle(tmp_path)
+    arguments = ["bench", "type", "--model", str(tmp_path / "tiny"), "--typists", "6", "--json"]
+    brief = ["--seconds", "1", "--warm-up-seconds", "0.1", "--gap-ms", "40"]
+    ended = CliRunner().invoke(wordgate, [*arguments, *brief, "--flat-out-typists", "2"])
+    found = json.loads(ended.stdout)
+    assert list(found)[:6] == [
+        "typists",
+        "p50_ms",
+        "p99_ms",
+        "keys_per_second",
+        "p99_ms_under_scoring",
+        "steps_per_key",
+    ]
+    assert all(found[name] > 0 for name in list(found)[:6])
+    assert found["candidates_per_second_under_scoring"] > 0
+    for counts in (found["keys"], found["keys_under_scoring"]):
+        assert counts["pressed"] == counts["answered"] + counts["superseded"]
+        assert 0 < counts["timed"] <= counts["answered"]
+    assert (found["model"], found["calls"]) == ("tiny@1", 2)
+
+
+def test_the_memory_of_sessions_stands_beside_that_of_bare_streams(tmp_path: Path) -> None:
+    """Both are measured, each on a server of its own."""
+    write_bundle(tmp_path)
+    arguments = ["bench", "sessions", "--model", str(tmp_path / "tiny"), "--sessions", "50"]
+    found = json.loads(CliRunner().invoke(wordgate, [*arguments, "--json"]).stdout)
+    assert list(found)[:4] == [
+        "sessions",
+        "kb_per_session",
+        "kb_per_bare_stream",
+        "kb_beside_bare_stream",
+    ]
+    beside = found["kb_per_session"] - found["kb_per_bare_stream"]
+    assert found["kb_beside_bare_stream"] == pytest.approx(beside, abs=0.02)

@@ -1,6 +1,7 @@
 """What the server counts."""
 
 from collections.abc import Iterator
+from operator import attrgetter
 
 import grpc
 import pytest
@@ -10,7 +11,9 @@ from tests.server.requests import refusal
 
 from wordgate.api.v1.prediction_pb2 import PredictRequest
 from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
-from wordgate.core.asks import Advance, Asks
+from wordgate.core.asks import Advance, Ask, Asks, drive
+from wordgate.core.prediction import Query
+from wordgate.engine.answers import PredictionAnswer
 from wordgate.engine.local_model import LocalModel
 from wordgate.engine.scheduler import Urgency
 from wordgate.server.metrics import Metrics
@@ -68,6 +71,7 @@ def test_the_engine_is_measured(server: RunningServer, channel: grpc.Channel) ->
         "wordgate_call_rows_count",
         "wordgate_call_seconds_sum",
         "wordgate_search_expansions_sum",
+        "wordgate_search_steps_sum",
         "wordgate_state_cache_misses_total",
         "wordgate_state_cache_bytes",
     )
@@ -109,6 +113,42 @@ def test_a_counted_generator_is_the_same_generator() -> None:
     assert ended.value.value == ["a", "b", "c"]
     labels = {"kind": "step", "urgency": "bulk"}
     assert metrics.registry.get_sample_value("wordgate_asked_rows_total", labels) == 3
+
+
+def test_a_prediction_notes_its_steps_and_output_rows(local: LocalModel) -> None:
+    """A search is counted once, with the pieces that it had the network read."""
+    metrics, asked = Metrics(), list[Ask]()
+    asks = metrics.searching(
+        local.served.predict(Query("the clouds are in the", "s")), attrgetter("expansions")
+    )
+    answer = drive(_noted(asks, asked), local.served.network)
+    steps = sum(len(ask) for ask in asked if isinstance(ask, Advance))
+    value = metrics.registry.get_sample_value
+    assert steps > 0
+    assert value("wordgate_search_steps_sum") == steps
+    assert value("wordgate_search_expansions_sum") == answer.expansions
+    assert value("wordgate_search_steps_count") == value("wordgate_search_expansions_count") == 1
+
+
+def test_a_dropped_prediction_is_no_search(local: LocalModel) -> None:
+    """What was superseded is closed and not counted."""
+    metrics = Metrics()
+    asks = metrics.searching(local.served.predict(Query("never typed")), attrgetter("expansions"))
+    next(asks)
+    asks.close()
+    assert metrics.registry.get_sample_value("wordgate_search_steps_count") == 0
+
+
+def _noted(asks: Asks[PredictionAnswer], asked: list[Ask]) -> Asks[PredictionAnswer]:
+    """The same generator; its questions are added to a list."""
+    answer = None
+    try:
+        while True:
+            asked.append(asks.send(answer))
+            answer = yield asked[-1]
+    except StopIteration as stop:
+        found: PredictionAnswer = stop.value
+        return found
 
 
 def test_closing_a_counted_generator_closes_it() -> None:

@@ -34,6 +34,27 @@ scored = ScoringServiceStub(channel).Score.future(long_score())
 list(PredictionServiceStub(channel).StreamPredict(typed()))
 """
 
+TYPISTS = """
+import sys, grpc
+from threading import Barrier, Thread
+from tests.server.requests import LONG_TO_READ, configured, text
+from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
+channel = grpc.insecure_channel(sys.argv[1])
+all_type = Barrier(6)
+def typed():
+    yield configured()
+    yield text(1, LONG_TO_READ)
+    all_type.wait()
+    sys.stdin.read()
+def converse():
+    list(PredictionServiceStub(channel).StreamPredict(typed()))
+for _ in range(5):
+    Thread(target=converse, daemon=True).start()
+all_type.wait()
+print("typing", flush=True)
+sys.stdin.read()
+"""
+
 
 def test_sigterm_drains(bundle: Path) -> None:
     """What was accepted is answered, all else is refused with UNAVAILABLE, the exit code is 0."""
@@ -127,6 +148,28 @@ def test_a_client_that_vanishes_leaves_nothing_behind(server: RunningServer) -> 
         ),
         "all calls to be over",
     )
+
+
+def test_typists_that_are_killed_leave_no_session_behind(bundle: Path) -> None:
+    """Sessions killed in the middle of long texts are over, and their searches are dropped."""
+    with serving(bundle, "--cache-bytes", "100000") as server:
+        command = [sys.executable, "-c", TYPISTS, server.address]
+        client = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]
+        )
+        assert client.stdout is not None
+        assert client.stdout.readline() == b"typing\n"
+        until(lambda: server.metric("wordgate_sessions") == 5, "the sessions")
+        until(lambda: server.metric("wordgate_waiting_rows") > 0, "the searches to begin")
+        client.kill()
+        client.communicate()
+        until(lambda: server.metric("wordgate_sessions") == 0, "the sessions to end")
+        until(lambda: server.metric("wordgate_waiting_rows") == 0, "no row to wait")
+        until(
+            lambda: server.metric("wordgate_dropped_total", reason="cancelled") == 5,
+            "the searches to be dropped",
+        )
+        assert 0 < server.metric("wordgate_state_cache_bytes") <= 100_000
 
 
 def test_nothing_that_was_written_is_logged(bundle: Path) -> None:

@@ -115,7 +115,7 @@ def score(
     chosen = evenly(texts, utterances)
     place = chosen_bundle(path)
     cores = os.cpu_count() or 1
-    with own_server(place, calls) as address, Client(address, timeout_seconds=None) as client:
+    with own_server(place, calls) as own, Client(own.address, timeout_seconds=None) as client:
         figures = score_bench.run(
             place,
             chosen,
@@ -159,6 +159,110 @@ def rescore(
     chosen = evenly(_utterances(input_file), utterances)
     place = chosen_bundle(path)
     show(rescoring_speed.measure(place, chosen, weighting, wanted, calls, repetitions), as_json)
+
+
+@bench.command(name="type")
+@click.option("--typists", type=_COUNT, default=100, show_default=True, help="At once.")
+@click.option(
+    "--input",
+    "messages_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="What they type, a message a line.  [questions in the package]",
+)
+@click.option(
+    "--gap-ms",
+    type=click.FloatRange(min=0, min_open=True),
+    default=200.0,
+    show_default=True,
+    help="Median time between keys; log-normal.",
+)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    default=20.0,
+    show_default=True,
+    help="Of each of the three phases.",
+)
+@click.option(
+    "--warm-up-seconds",
+    type=click.FloatRange(min=0),
+    default=2.0,
+    show_default=True,
+    help="Before each of them.",
+)
+@click.option(
+    "--flat-out-typists",
+    type=_COUNT,
+    default=32,
+    show_default=True,
+    help="Who press the next key as soon as the last one is answered.",
+)
+@click.option(
+    "--scoring-jobs",
+    type=_COUNT,
+    default=8,
+    show_default=True,
+    help="Of 100 candidates, at once, in the third phase.",
+)
+@click.option("--max-suggestions", type=_COUNT, default=5, show_default=True, help="At each key.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Of keys and gaps.")
+@_model_option
+@_calls_option
+@json_option
+def type_(
+    typists: int,
+    messages_file: Path | None,
+    gap_ms: float,
+    seconds: float,
+    warm_up_seconds: float,
+    flat_out_typists: int,
+    scoring_jobs: int,
+    max_suggestions: int,
+    seed: int,
+    path: Path | None,
+    calls: int,
+    as_json: bool,
+) -> None:
+    """Time to the answer of a key, keys a second, and both beside scoring, through a server.
+
+    Typists are in one process, the server in another, scoring jobs in a third, all on this machine.
+    First all type at a person's speed, then some flat out, then all beside scoring jobs.
+    """
+    from wordgate.cli import typing_bench
+    from wordgate.cli.own_server import own_server
+    from wordgate.engine.shipped import chosen_bundle
+    from wordgate.evaluation.keys import typed_messages
+    from wordgate.evaluation.typing_load import Load
+
+    load = Load(
+        typists=typists,
+        messages=typed_messages(messages_file),
+        seconds=seconds,
+        gap_seconds=gap_ms / 1e3,
+        warm_up_seconds=warm_up_seconds,
+        max_suggestions=max_suggestions,
+        seed=seed,
+    )
+    place = chosen_bundle(path)
+    with own_server(place, calls) as own:
+        found = typing_bench.run(own, load, flat_out_typists, scoring_jobs)
+    show(found | {"model": f"{place.parent.name}@{place.name}", "calls": calls}, as_json)
+
+
+@bench.command()
+@click.option("--sessions", type=_COUNT, default=2000, show_default=True, help="Open at once.")
+@_model_option
+@json_option
+def sessions(sessions: int, path: Path | None, as_json: bool) -> None:
+    """Memory of a typing session in which nobody types, beside a gRPC stream that does nothing.
+
+    Resident memory of a server before and after so many sessions were opened and typed in, the
+    same text in all; and of a server of the same gRPC whose handler only reads.
+    """
+    from wordgate.cli import session_memory
+    from wordgate.engine.shipped import chosen_bundle
+
+    show(session_memory.run(chosen_bundle(path), sessions), as_json)
 
 
 def _utterances(input_file: Path | None) -> "list[Utterance]":

@@ -5,14 +5,38 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from urllib.request import urlopen
 
 from wordgate.errors import WordgateError
 
 
+@dataclass(frozen=True)
+class OwnServer:
+    """`wordgate serve` in a process of its own; `address` is HOST:PORT for gRPC."""
+
+    address: str
+    http: str
+    process_id: int
+
+    def metric(self, name: str, **labels: str) -> float:
+        """The sum of the samples of this name that carry these labels."""
+        from prometheus_client.parser import text_string_to_metric_families
+
+        with urlopen(f"http://{self.http}/metrics", timeout=60) as answer:
+            page = answer.read().decode()
+        return sum(
+            sample.value
+            for family in text_string_to_metric_families(page)
+            for sample in family.samples
+            if sample.name == name and labels.items() <= sample.labels.items()
+        )
+
+
 @contextmanager
-def own_server(model: Path, calls: int) -> Iterator[str]:
-    """The address of `wordgate serve` in a process of its own, on a free port of this machine.
+def own_server(model: Path, calls: int) -> Iterator[OwnServer]:
+    """A server on free ports of this machine.
 
     Raises `WordgateError` with what it said when it does not start.
     """
@@ -24,17 +48,17 @@ def own_server(model: Path, calls: int) -> Iterator[str]:
         text=True,
     )
     try:
-        yield _address(process)
+        yield _serving(process)
     finally:
         process.kill()
         process.communicate()
 
 
-def _address(process: "subprocess.Popen[str]") -> str:
+def _serving(process: "subprocess.Popen[str]") -> OwnServer:
     said = ""
     for line in process.stderr or ():
         said += line
         document = json.loads(line) if line.startswith("{") else {}
         if document.get("event") == "serving":
-            return str(document["grpc"])
+            return OwnServer(document["grpc"], document["http"], process.pid)
     raise WordgateError(f"the server to measure did not start: {said.strip()}")

@@ -4,7 +4,7 @@ Knows keys and sizes; does not know what the values are. Not for several threads
 """
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -30,6 +30,10 @@ class BoundedDict(Generic[K, V]):
             return None
         self._entries.move_to_end(key)
         return entry[0]
+
+    def values(self) -> Iterator[V]:
+        """All that is kept, the least recently used first."""
+        return (value for value, _ in self._entries.values())
 
     def keep(self, key: K, value: V, nbytes: int) -> None:
         """Keep a value of so many bytes; the least recently used ones make room."""

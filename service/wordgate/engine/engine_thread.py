@@ -59,12 +59,19 @@ class EngineThread:
         job = Job(
             model, asks, _settle(future), urgency, deadline, future.cancelled, admitted=admitted
         )
+        self.take(job)
+        return future
+
+    def take(self, job: Job) -> None:
+        """Run a job, which says itself who is told of its end, by one of these threads.
+
+        As `submit` else.
+        """
         with self._wake:
             if self._closing:
                 raise Unavailable("the engine is stopping; ask another replica")
             self._arrived.append(job)
             self._wake.notify()
-        return future
 
     def close(self) -> None:
         """Finish what was taken, then stop the threads."""

@@ -4,7 +4,7 @@ Knows bytes and keys; does not know what was read. Not for several threads: the 
 owns it. What is found here is bit for bit what computing again would give.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from wordgate.core.asks import Row
 from wordgate.engine.bounded import BoundedDict
@@ -40,6 +40,10 @@ class StateCache:
     def evictions(self) -> int:
         """How many states have made room for others."""
         return self._states.evictions
+
+    def kept(self) -> Iterable[NetworkState]:
+        """The kept states, the least recently used first."""
+        return self._states.values()
 
     def longest(self, keys: Sequence[bytes]) -> tuple[NetworkState, int]:
         """The kept state of the longest beginning and how many of its keys that uses.

@@ -6,6 +6,7 @@ ahead of it. Does not know how words are drawn.
 
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
+from operator import attrgetter
 
 from wordgate.api.v1 import prediction_pb2
 from wordgate.api.v1.prediction_pb2 import StreamGenerateRequest, StreamGenerateResponse
@@ -69,9 +70,8 @@ async def generated(
         if serving.draining.is_set():
             raise Unavailable(DRAINING)
         seed = draft.seed
-        asked = model.next_word(draft)
+        asked = serving.metrics.searching(model.next_word(draft), attrgetter("word.expansions"))
         written = await serving.start(model, asked, Urgency.INTERACTIVE, call, admitted=True)
-        serving.metrics.searched(written.word.expansions)
         yield generate_response(GenerationAnswer(written.word, seed, model.name))
         draft = written.draft
 

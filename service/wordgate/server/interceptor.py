@@ -6,19 +6,20 @@ exception becomes a status, and where calls under way are counted.
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterable, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
+from functools import partial
 from time import perf_counter
 from traceback import format_tb
-from typing import Any
+from typing import Any, Self
 
 import grpc
 import structlog
-from grpc.aio import AbortError, ServerInterceptor, ServicerContext
+from grpc.aio import EOF, AbortError, ServerInterceptor, ServicerContext
 
 from wordgate.errors import Unavailable
 from wordgate.server.errors import is_expected, status_of
-from wordgate.server.metrics import Method, Metrics
+from wordgate.server.metrics import MessageCounts, Method, Metrics
 from wordgate.server.serving import DRAINING
 from wordgate.server.wire import tolerant, well_formed
 
@@ -37,6 +38,14 @@ _HANDLERS = {
     (False, True): grpc.unary_stream_rpc_method_handler,
     (True, True): grpc.stream_stream_rpc_method_handler,
 }
+_BEHAVIOURS = {
+    "unary": "unary_unary",
+    "client_stream": "stream_unary",
+    "server_stream": "unary_stream",
+    "bidi_stream": "stream_stream",
+}
+"""How grpc calls a handler's function, by the kind of its method."""
+
 _CODES = {code: code.name.title().replace("_", "") for code in grpc.StatusCode} | {
     grpc.StatusCode.OK: "OK",
     grpc.StatusCode.CANCELLED: "Canceled",
@@ -76,49 +85,22 @@ class CallInterceptor(ServerInterceptor):
 
     def _wrap(self, handler: Any, method: Method) -> Any:
         streams = handler.request_streaming, handler.response_streaming
-        behaviour = self._streaming if handler.response_streaming else self._answering
+        kind = _KINDS[streams]
+        respond = _stream if handler.response_streaming else _answer
+        behaviour = getattr(handler, _BEHAVIOURS[kind])
+        counts = self._metrics.messages(method)
         return _HANDLERS[streams](
-            behaviour(handler, method),
+            partial(self._surround, method, partial(respond, behaviour, counts)),
             request_deserializer=tolerant(handler.request_deserializer, method),
             response_serializer=handler.response_serializer,
         )
 
-    def _answering(self, handler: Any, method: Method) -> Any:
-        behaviour = handler.stream_unary if handler.request_streaming else handler.unary_unary
-
-        async def answer(request: Any, context: Context) -> Any:
-            async def respond() -> Any:
-                response = await behaviour(self._taken(request, method), context)
-                self._metrics.sent(method)
-                return response
-
-            return await self._surround(method, context, respond)
-
-        return answer
-
-    def _streaming(self, handler: Any, method: Method) -> Any:
-        behaviour = handler.stream_stream if handler.request_streaming else handler.unary_stream
-
-        async def stream(request: Any, context: Context) -> None:
-            async def respond() -> None:
-                answers = behaviour(self._taken(request, method), context)
-                if inspect.isawaitable(answers):
-                    await answers
-                    return
-                async with aclosing(answers):
-                    async for answer in answers:
-                        await context.write(answer)
-                        self._metrics.sent(method)
-
-            await self._surround(method, context, respond)
-
-        return stream
-
     async def _surround(
         self,
         method: Method,
+        respond: Callable[[Any, Context], Awaitable[Any]],
+        request: Any,
         context: Context,
-        respond: Callable[[], Awaitable[Any]],
     ) -> Any:
         own = method.service.startswith(_OWN)
         began = perf_counter()
@@ -128,7 +110,7 @@ class CallInterceptor(ServerInterceptor):
         try:
             if own and self._draining.is_set():
                 raise Unavailable(DRAINING)
-            response = await respond()
+            response = await respond(request, context)
             code = grpc.StatusCode.OK
             return response
         except asyncio.CancelledError:
@@ -154,18 +136,6 @@ class CallInterceptor(ServerInterceptor):
             )
         return status_of(error)
 
-    def _taken(self, request: Any, method: Method) -> Any:
-        """The request, or the stream of them, counted. Raises `InvalidInput` where malformed."""
-        if isinstance(request, AsyncIterable):
-            return self._taken_stream(request, method)
-        self._metrics.received(method)
-        return well_formed(request)
-
-    async def _taken_stream(self, requests: AsyncIterable[Any], method: Method) -> Any:
-        async for request in requests:
-            self._metrics.received(method)
-            yield well_formed(request)
-
     def _count(self, own: bool, change: int = 1) -> None:
         if not own:
             return
@@ -174,6 +144,80 @@ class CallInterceptor(ServerInterceptor):
             self._idle.clear()
         else:
             self._idle.set()
+
+
+Behaviour = Callable[[Any, Context], Any]
+
+
+async def _answer(
+    behaviour: Behaviour, counts: MessageCounts, request: Any, context: Context
+) -> Any:
+    response = await behaviour(_taken(request, counts, context), context)
+    counts.sent()
+    return response
+
+
+async def _stream(
+    behaviour: Behaviour, counts: MessageCounts, request: Any, context: Context
+) -> None:
+    """Have a behaviour answer: as a generator, or by itself through the context."""
+    counted: Any = _CountedContext(context, counts)
+    answers = behaviour(_taken(request, counts, context), counted)
+    if inspect.isawaitable(answers):
+        await answers
+        return
+    async with aclosing(answers):
+        async for answer in answers:
+            await counted.write(answer)
+
+
+def _taken(request: Any, counts: MessageCounts, context: Context) -> Any:
+    """The request, or the stream of them, counted. Raises `InvalidInput` where malformed."""
+    if hasattr(request, "__aiter__"):
+        return _Requests(context, counts)
+    counts.received()
+    return well_formed(request)
+
+
+class _Requests:
+    """The requests of a stream, counted; raises `InvalidInput` for malformed ones.
+
+    Slim, as is the context: there may be thousands of streams in which nothing happens.
+    """
+
+    __slots__ = ("_context", "_counts")
+
+    def __init__(self, context: Context, counts: MessageCounts) -> None:
+        self._context = context
+        self._counts = counts
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Any:
+        request = await self._context.read()
+        if request is EOF:
+            raise StopAsyncIteration
+        self._counts.received()
+        return well_formed(request)
+
+
+class _CountedContext:
+    """A call's context that counts what is written."""
+
+    __slots__ = ("_context", "_counts")
+
+    def __init__(self, context: Context, counts: MessageCounts) -> None:
+        self._context = context
+        self._counts = counts
+
+    async def write(self, message: Any) -> None:
+        """Send a message of a stream."""
+        await self._context.write(message)
+        self._counts.sent()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._context, name)
 
 
 def method_of(path: str, handler: Any) -> Method:

@@ -4,7 +4,7 @@ Knows Prometheus; does not know who counts. All metrics live in a registry of th
 base units, labels take few values, and no text of a user's is ever among them.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import TypeVar
@@ -34,6 +34,7 @@ _CALL = ("grpc_service", "grpc_method", "grpc_type")
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _CALL_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1)
 _ROWS = tuple(2**power for power in range(MAX_ROWS.bit_length()))
+_STEPS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 20_000)
 _EXPANSIONS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 20_000)
 _ASKED = ("step", "output")
 _LOAD_FAILURES = (
@@ -60,6 +61,14 @@ class Method:
     def labels(self) -> tuple[str, str, str]:
         """Values of `grpc_service`, `grpc_method` and `grpc_type`."""
         return self.service, self.name, self.kind
+
+
+@dataclass(frozen=True, slots=True)
+class MessageCounts:
+    """Counts a message that came in, or that went out."""
+
+    received: Callable[[], None]
+    sent: Callable[[], None]
 
 
 @dataclass(frozen=True)
@@ -106,13 +115,10 @@ class Metrics:
         self._handled.labels(*method.labels, code).inc()
         self._seconds.labels(*method.labels).observe(seconds)
 
-    def received(self, method: Method) -> None:
-        """A message came in."""
-        self._received.labels(*method.labels).inc()
-
-    def sent(self, method: Method) -> None:
-        """A message went out."""
-        self._sent.labels(*method.labels).inc()
+    def messages(self, method: Method) -> "MessageCounts":
+        """Counts the messages of a method."""
+        labels = method.labels
+        return MessageCounts(self._received.labels(*labels).inc, self._sent.labels(*labels).inc)
 
     def called(self, graph: str, rows: int, seconds: float) -> None:
         """Implements `engine.model.CallObserver`."""
@@ -123,9 +129,22 @@ class Metrics:
         """Work was dropped before it was done."""
         self._dropped.labels(reason.value).inc()
 
-    def searched(self, expansions: int) -> None:
-        """A search ended after asking for so many rows of the output layer."""
-        self._expansions.observe(expansions)
+    def searching(self, asks: Asks[T], expansions_of: Callable[[T], int]) -> Asks[T]:
+        """The same search; at its end the rows that it asked for or looked at are noted."""
+        steps = 0
+        try:
+            ask = next(asks)
+            while True:
+                if isinstance(ask, Advance):
+                    steps += len(ask)
+                ask = asks.send((yield ask))
+        except StopIteration as stop:
+            found: T = stop.value
+            self._search_steps.observe(steps)
+            self._expansions.observe(expansions_of(found))
+            return found
+        finally:
+            asks.close()
 
     def load_failed(self, reason: str) -> None:
         """A bundle was refused; `reason` is that of `InvalidBundle`."""
@@ -195,6 +214,11 @@ class Metrics:
             self._dropped.labels(reason.value)
         self._expansions = self._histogram(
             "wordgate_search_expansions", "Output rows that one search asked for.", _EXPANSIONS
+        )
+        self._search_steps = self._histogram(
+            "wordgate_search_steps",
+            "Pieces that the network read for one prediction, those of its history included.",
+            _STEPS,
         )
         self.sessions = self._gauge("wordgate_sessions", "Open typing sessions.")
 

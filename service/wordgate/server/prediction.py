@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from operator import attrgetter
 
 from grpc.aio import ServicerContext
 
@@ -36,22 +37,20 @@ class PredictionServicer(prediction_pb2_grpc.PredictionServiceServicer):
         check_listed(request.options, limits)
         query = Query(request.history, request.prefix, options(request), request.correct_last_word)
         asks = model.predict(query)
-        answer = await self._serving.start(model, asks, Urgency.INTERACTIVE, context)
-        self._serving.metrics.searched(answer.expansions)
+        searching = self._serving.metrics.searching(asks, attrgetter("expansions"))
+        answer = await self._serving.start(model, searching, Urgency.INTERACTIVE, context)
         return predict_response(answer)
 
-    async def StreamPredict(
+    async def StreamPredict(  # type: ignore[override]  # grpc takes who writes by himself, too
         self,
         request_iterator: AsyncIterator[prediction_pb2.StreamPredictRequest],
         context: ServicerContext[
             prediction_pb2.StreamPredictRequest, prediction_pb2.StreamPredictResponse
         ],
-    ) -> AsyncIterator[prediction_pb2.StreamPredictResponse]:
+    ) -> None:
         """A typing session."""
         with self._sessions.opened() as session:
-            async with aclosing(session.answers(request_iterator)) as answers:
-                async for answer in answers:
-                    yield answer
+            await session.run(request_iterator, context.write)
 
     async def StreamGenerate(
         self,

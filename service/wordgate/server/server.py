@@ -30,6 +30,7 @@ from wordgate.engine.model import Runtime
 from wordgate.engine.scheduler import Scheduler
 from wordgate.errors import InvalidBundle, InvalidConfiguration
 from wordgate.server.configuration import Configuration
+from wordgate.server.event_loop import loop_factory
 from wordgate.server.http import HttpServer, application
 from wordgate.server.interceptor import CallInterceptor, kind_of
 from wordgate.server.logs import configure_logs
@@ -179,20 +180,12 @@ class Server:
 def serve(configuration: Configuration) -> None:
     """Run a server to its end, on uvloop where that is installed. Raises as `Server.run`."""
     configure_logs(configuration.log_format)
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(_run(configuration))
 
 
 async def _run(configuration: Configuration) -> None:
     await Server(configuration).run()
-
-
-def _loop_factory() -> "type[asyncio.AbstractEventLoop] | None":
-    try:
-        import uvloop
-    except ModuleNotFoundError:
-        return None
-    return uvloop.Loop
 
 
 def _service_names() -> list[str]:

@@ -5,13 +5,15 @@ Knows how to have a generator run for a call; does not know what it computes.
 
 import asyncio
 from dataclasses import dataclass, field
+from functools import partial
 from time import monotonic
 from typing import Protocol, TypeVar
 
 from wordgate.core.asks import Asks
 from wordgate.engine.engine_thread import EngineThread
-from wordgate.engine.scheduler import Urgency
+from wordgate.engine.scheduler import Job, Urgency
 from wordgate.engine.served_model import ServedModel
+from wordgate.server.handover import Handover
 from wordgate.server.limits import Limits, check_bytes
 from wordgate.server.metrics import Metrics
 from wordgate.server.registry import Registry
@@ -39,6 +41,7 @@ class Serving:
     metrics: Metrics
     device: str
     draining: asyncio.Event = field(default_factory=asyncio.Event)
+    handover: Handover = field(default_factory=Handover)
 
     def model(self, name: str) -> ServedModel:
         """The model that a request names. Raises `InvalidInput` and `ModelNotFound`."""
@@ -63,6 +66,15 @@ class Serving:
         seconds = call.time_remaining() if call else None
         deadline = None if seconds is None else monotonic() + seconds
         counted = self.metrics.counted(asks, urgency)
-        return asyncio.wrap_future(
-            self.engine.submit(model.network, counted, urgency, deadline, admitted=admitted)
+        future: asyncio.Future[T] = self.handover.future()
+        job = Job(
+            model.network,
+            counted,
+            partial(self.handover.settle, future),
+            urgency,
+            deadline,
+            future.cancelled,
+            admitted=admitted,
         )
+        self.engine.take(job)
+        return future

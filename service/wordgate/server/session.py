@@ -6,9 +6,10 @@ kept, but the latest suggestions while they may be accepted.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from wordgate.api.v1.prediction_pb2 import Accept, StreamPredictRequest, StreamPredictResponse
@@ -25,31 +26,43 @@ from wordgate.server.serving import DRAINING, Serving
 
 _RETRY_AFTER_SECONDS = 5.0
 
+Write = Callable[[StreamPredictResponse], Awaitable[None]]
+"""Sends an answer; returns once there is room for another."""
+
 
 class Sessions:
-    """Counts the open sessions and refuses those above the limit."""
+    """Counts the open sessions, refuses those above the limit, ends all when the server drains."""
 
     def __init__(self, serving: Serving) -> None:
         self._serving = serving
-        self._open = 0
+        self._open: set[Session] = set()
+        self._watch: asyncio.Task[None] | None = None
 
     @contextmanager
     def opened(self) -> "Iterator[Session]":
         """A session while it lasts. Raises `Overloaded`."""
-        if self._open >= self._serving.limits.max_sessions:
+        if len(self._open) >= self._serving.limits.max_sessions:
             raise Overloaded(
-                f"{self._open} sessions are open; try again soon", _RETRY_AFTER_SECONDS
+                f"{len(self._open)} sessions are open; try again soon", _RETRY_AFTER_SECONDS
             )
-        self._open += 1
-        self._serving.metrics.sessions.set(self._open)
+        if self._watch is None:
+            self._watch = asyncio.create_task(self._end_when_draining())
+        session = Session(self._serving)
+        self._open.add(session)
+        self._serving.metrics.sessions.set(len(self._open))
         try:
-            yield Session(self._serving)
+            yield session
         finally:
-            self._open -= 1
-            self._serving.metrics.sessions.set(self._open)
+            self._open.remove(session)
+            self._serving.metrics.sessions.set(len(self._open))
+
+    async def _end_when_draining(self) -> None:
+        await self._serving.draining.wait()
+        for session in list(self._open):
+            session.drain()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Configured:
     """What the first message said."""
 
@@ -66,14 +79,6 @@ class _Text:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
-    """The answer to the text of a number."""
-
-    text: _Text
-    answer: PredictionAnswer
-
-
-@dataclass(frozen=True, slots=True)
 class _Offered:
     """What may be accepted: the words of an answer, for so many code points before the cursor."""
 
@@ -83,7 +88,24 @@ class _Offered:
 
 
 class Session:
-    """Reads messages and answers the newest text; a newer one supersedes the one before it."""
+    """Reads messages and answers the newest text; a newer one supersedes the one before it.
+
+    The task of the call reads. Each text is answered by a task of its own, so that a session in
+    which nobody types has none: there may be thousands.
+    """
+
+    __slots__ = (
+        "_answering",
+        "_configured",
+        "_draining",
+        "_edited",
+        "_ended_by",
+        "_is_written",
+        "_last_sequence",
+        "_offered",
+        "_reading",
+        "_serving",
+    )
 
     def __init__(self, serving: Serving) -> None:
         self._serving = serving
@@ -91,52 +113,90 @@ class Session:
         self._last_sequence: int | None = None
         self._edited = EditedText()
         self._offered: _Offered | None = None
+        self._reading: asyncio.Task[Any] | None = None
+        self._answering: asyncio.Task[None] | None = None
+        self._is_written = False
+        self._draining = False
+        self._ended_by: Exception | None = None
 
-    async def answers(
-        self, requests: AsyncIterator[StreamPredictRequest]
-    ) -> AsyncGenerator[StreamPredictResponse, None]:
-        """The answers until the client closes its side and its last text is answered.
+    async def run(self, requests: AsyncIterator[StreamPredictRequest], write: Write) -> None:
+        """Answer until the client closes its side and its last text is answered.
 
         Raises `InvalidInput` for messages out of order or outside limits, `Unavailable` when the
         server drains: after the answer that is being computed, if there is one.
         """
-        draining = asyncio.ensure_future(self._serving.draining.wait())
-        reading: asyncio.Future[_Text | None] | None = self._read(requests)
-        finding: asyncio.Future[_Found] | None = None
         try:
-            while reading or finding:
-                awaited: set[asyncio.Future[Any]] = {task for task in (reading, finding) if task}
-                if not finding:
-                    awaited.add(draining)
-                await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
-                if finding and finding.done():
-                    yield self._response(finding.result())
-                    finding = None
-                elif draining.done() and not finding:
-                    raise Unavailable(DRAINING)
-                elif reading and reading.done():
-                    text = reading.result()
-                    reading = self._read(requests) if text else None
-                    if text:
-                        _cancel(finding)
-                        finding = self._find(text)
+            await self._read(requests, write)
+            if self._answering is not None:
+                await self._answering
+            if self._ended_by is not None:
+                raise self._ended_by
         finally:
-            _cancel(draining, reading, finding)
+            if self._answering is not None:
+                self._answering.cancel()
 
-    def _read(
-        self, requests: AsyncIterator[StreamPredictRequest]
-    ) -> "asyncio.Future[_Text | None]":
-        return asyncio.ensure_future(self._next_text(requests))
+    def drain(self) -> None:
+        """End the session, after the answer that is being computed."""
+        self._draining = True
+        if self._answering is None:
+            self._end(Unavailable(DRAINING))
 
-    async def _next_text(self, requests: AsyncIterator[StreamPredictRequest]) -> _Text | None:
-        """The next text; None after the last. The configuration is taken on the way."""
-        async for request in requests:
-            event = request.WhichOneof("event")
-            if event is None:
-                raise InvalidInput("event", "is not set; send a configuration, a text or an edit")
-            if event != "configuration":
-                return self._edit(request, event)
-            self._configure(request)
+    async def _read(self, requests: AsyncIterator[StreamPredictRequest], write: Write) -> None:
+        """Take messages until the client closes its side, or until something ends the session."""
+        self._reading = asyncio.current_task()
+        try:
+            async for request in requests:
+                text = self._taken(request)
+                del request  # a session that waits keeps its text alone
+                if text is not None:
+                    await self._supersede()
+                    self._answering = asyncio.create_task(self._answer(text, write))
+        except Exception:
+            await self._supersede()  # grpc loses a status that overtakes an answer
+            raise
+        except asyncio.CancelledError:
+            if self._ended_by is None or (self._reading and self._reading.uncancel()):
+                raise
+        finally:
+            self._reading = None
+
+    def _end(self, error: Exception) -> None:
+        """End the session with an error, which the reading task raises in the place of reading."""
+        self._ended_by = self._ended_by or error
+        if self._reading is not None:
+            self._reading.cancel()
+
+    async def _supersede(self) -> None:
+        """Drop the answer under way; one that is being written already is waited for."""
+        if self._answering is None:
+            return
+        if self._is_written:
+            await self._answering
+        else:
+            self._answering.cancel()
+
+    async def _answer(self, text: _Text, write: Write) -> None:
+        """Find the answer to a text and write it."""
+        try:
+            answer = await self._find(text)
+            self._is_written = True
+            await write(self._response(text, answer))
+        except Exception as error:  # noqa: BLE001  whatever it is, the session ends with it
+            self._end(error)
+        finally:
+            if self._answering is asyncio.current_task():
+                self._answering, self._is_written = None, False
+        if self._draining and self._answering is None:
+            self._end(Unavailable(DRAINING))
+
+    def _taken(self, request: StreamPredictRequest) -> _Text | None:
+        """The text after a message; None after the configuration."""
+        event = request.WhichOneof("event")
+        if event is None:
+            raise InvalidInput("event", "is not set; send a configuration, a text or an edit")
+        if event != "configuration":
+            return self._edit(request, event)
+        self._configure(request)
         return None
 
     def _configure(self, request: StreamPredictRequest) -> None:
@@ -192,30 +252,22 @@ class Session:
             raise InvalidInput("accept.suggestion", problem)
         return self._edited.accept(offered.typed, offered.words[accept.suggestion])
 
-    def _find(self, text: _Text) -> "asyncio.Future[_Found]":
+    def _find(self, text: _Text) -> "asyncio.Future[PredictionAnswer]":
         """Have a text answered by the model that the configuration names now."""
         if self._configured is None:
             raise InvalidInput("configuration", "is missing; it is the first message of a stream")
         model = self._serving.model(self._configured.model)
         options = self._configured.options
 
-        def asks() -> Asks[_Found]:
+        def asks() -> Asks[PredictionAnswer]:
             history, prefix = split_typed(text.edited.before, "text.text")
-            answer = yield from model.predict(Query(history, prefix, options))
-            return _Found(text, answer)
+            return (yield from model.predict(Query(history, prefix, options)))
 
-        return self._serving.start(model, asks(), Urgency.INTERACTIVE, admitted=True)
+        searching = self._serving.metrics.searching(asks(), attrgetter("expansions"))
+        return self._serving.start(model, searching, Urgency.INTERACTIVE, admitted=True)
 
-    def _response(self, found: _Found) -> StreamPredictResponse:
-        answer, text = found.answer, found.text
-        self._serving.metrics.searched(answer.expansions)
+    def _response(self, text: _Text, answer: PredictionAnswer) -> StreamPredictResponse:
         if text.sequence == self._last_sequence:
             words = tuple(suggestion.text for suggestion in answer.suggestions)
             self._offered = _Offered(text.sequence, len(answer.prefix), words)
         return messages.stream_predict_response(text.sequence, text.edited, answer)
-
-
-def _cancel(*tasks: "asyncio.Future[Any] | None") -> None:
-    for task in tasks:
-        if task is not None:
-            task.cancel()

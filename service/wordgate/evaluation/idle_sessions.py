@@ -1,0 +1,31 @@
+"""Many sessions that were typed in and now rest.
+
+Knows sessions of the client; does not know what they cost.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from wordgate.client import AsyncClient
+
+TYPED = "See you "
+_AT_ONCE = 32
+
+
+@asynccontextmanager
+async def idle_sessions(address: str, count: int, typed: str = TYPED) -> AsyncIterator[None]:
+    """Sessions in which all have typed the same, key by key, as long as the block lasts."""
+    async with AsyncClient(address) as client, AsyncExitStack() as opened:
+        room = asyncio.Semaphore(_AT_ONCE)
+
+        async def type_in_one() -> None:
+            async with room:
+                session = await opened.enter_async_context(client.type_session())
+                for letter in typed:
+                    await session.answer_to(await session.insert(letter))
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(count):
+                group.create_task(type_in_one())
+        yield

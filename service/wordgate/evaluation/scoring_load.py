@@ -1,0 +1,52 @@
+"""Scoring jobs that saturate a server: `python -m wordgate.evaluation.scoring_load ADDRESS …`.
+
+A program of its own, so that what it does with answers disturbs nobody who measures. It says
+`scoring` once the first job is answered, and ends by itself.
+"""
+
+import sys
+from collections.abc import Iterator
+from concurrent.futures import Future
+from itertools import cycle
+from time import monotonic
+
+from wordgate.client import Client
+from wordgate.engine.answers import ScoreAnswer
+from wordgate.evaluation.in_flight import in_order
+from wordgate.evaluation.sample import n_best_sample
+
+JOB_CANDIDATES = 100
+
+
+def jobs() -> list[list[str]]:
+    """The package's sample of n-best lists in jobs of a hundred candidates."""
+    texts = [hypothesis.text for found in n_best_sample() for hypothesis in found.hypotheses]
+    whole = len(texts) - len(texts) % JOB_CANDIDATES
+    return [texts[first : first + JOB_CANDIDATES] for first in range(0, whole, JOB_CANDIDATES)]
+
+
+def score_at(address: str, under_way: int, seconds: float) -> Iterator[ScoreAnswer]:
+    """Answers of one job after the other, so many under way, for so long."""
+    until = monotonic() + seconds
+
+    def questions(client: Client) -> Iterator["Future[ScoreAnswer]"]:
+        for texts in cycle(jobs()):
+            if monotonic() >= until:
+                return
+            yield client.ask_score("", texts)
+
+    with Client(address) as client:
+        yield from in_order(questions(client), under_way)
+
+
+def main() -> None:
+    """Score until the time is over; whoever started it may end it before."""
+    address, under_way, seconds = sys.argv[1:]
+    for number, _ in enumerate(score_at(address, int(under_way), float(seconds))):
+        if number == 0:
+            sys.stdout.write("scoring\n")
+            sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,150 @@
+"""Typists at sessions of a server, at a person's speed or as fast as they are answered.
+
+Knows sessions of the client, keys and clocks; does not know where the server runs.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from random import Random
+from time import perf_counter
+
+from wordgate.client import AsyncClient
+from wordgate.client_session import TypingSession
+from wordgate.evaluation.keys import Action, Key, gaps_of, keys_of
+
+
+@dataclass(frozen=True)
+class Load:
+    """How many type what for how long; `gap_seconds` None: each as soon as it is answered.
+
+    What is pressed in the first `warm_up_seconds`, which come before `seconds`, is not timed.
+    """
+
+    typists: int
+    messages: list[str]
+    seconds: float
+    gap_seconds: float | None
+    warm_up_seconds: float
+    max_suggestions: int
+    seed: int
+
+
+@dataclass
+class Typed:
+    """What came of it. Of all keys `pressed` some were `superseded` without an answer.
+
+    `seconds` has the time from pressing to answer of each key that was pressed after the warm-up.
+    """
+
+    pressed: int = 0
+    answered: int = 0
+    superseded: int = 0
+    seconds: list[float] = field(default_factory=list)
+
+
+async def type_at(address: str, load: Load) -> Typed:
+    """Have texts typed at a server. Raises what its sessions end with."""
+    typed = Typed()
+    async with AsyncClient(address) as client, AsyncExitStack() as open_sessions:
+        typists = [
+            _Typist(
+                await open_sessions.enter_async_context(
+                    client.type_session(max_suggestions=load.max_suggestions)
+                ),
+                keys_of(load.messages, number, Random(f"{load.seed} keys {number}")),
+                typed,
+            )
+            for number in range(load.typists)
+        ]
+        timed_from = perf_counter() + load.warm_up_seconds
+        typed_until = timed_from + load.seconds
+        async with asyncio.TaskGroup() as group:
+            for number, typist in enumerate(typists):
+                gaps = Random(f"{load.seed} gaps {number}")
+                group.create_task(_type(typist, load, gaps, timed_from, typed_until))
+    return typed
+
+
+async def _type(
+    typist: "_Typist", load: Load, random: Random, timed_from: float, typed_until: float
+) -> None:
+    async with typist.reading(timed_from):
+        if load.gap_seconds is None:
+            await _flat_out(typist, typed_until)
+        else:
+            await _like_a_person(typist, load.gap_seconds, random, typed_until)
+
+
+async def _like_a_person(
+    typist: "_Typist", gap_seconds: float, random: Random, typed_until: float
+) -> None:
+    """At times that do not depend on answers: who waits for them would hide slow ones."""
+    due = perf_counter() + random.random() * gap_seconds
+    gaps = gaps_of(gap_seconds, random)
+    while due < typed_until:
+        await asyncio.sleep(due - perf_counter())
+        await typist.press()
+        due += next(gaps)
+
+
+async def _flat_out(typist: "_Typist", typed_until: float) -> None:
+    while perf_counter() < typed_until:
+        await typist.press()
+        await typist.answered()
+
+
+class _Typist:
+    """Presses keys in a session and notes when each is answered."""
+
+    def __init__(self, session: TypingSession, keys: Iterator[Key], typed: Typed) -> None:
+        self._session = session
+        self._keys = keys
+        self._typed = typed
+        self._pressed: dict[int, float] = {}
+        self._number = 0
+        self._answer = asyncio.Event()
+
+    async def press(self) -> None:
+        """Press the next key."""
+        key = next(self._keys)
+        self._number += 1
+        self._typed.pressed += 1
+        self._answer.clear()
+        self._pressed[self._number] = perf_counter()
+        match key.action:
+            case Action.INSERT:
+                await self._session.insert(key.text)
+            case Action.BACKSPACE:
+                await self._session.delete(before=1)
+            case Action.BEGIN:
+                await self._session.send(key.text)
+
+    async def answered(self) -> None:
+        """Wait until the last key is answered."""
+        await self._answer.wait()
+
+    @asynccontextmanager
+    async def reading(self, timed_from: float) -> AsyncIterator[None]:
+        """Note answers meanwhile; at the end, those that are still to come."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._read(timed_from))
+            yield
+            await self._session.finish()
+
+    async def _read(self, timed_from: float) -> None:
+        async for answer in self._session:
+            self._note(answer.sequence, perf_counter(), timed_from)
+
+    def _note(self, number: int, now: float, timed_from: float) -> None:
+        pressed = self._pressed.pop(number)
+        older = [key for key in self._pressed if key < number]
+        for key in older:
+            del self._pressed[key]
+        self._typed.superseded += len(older)
+        self._typed.answered += 1
+        if pressed >= timed_from:
+            self._typed.seconds.append(now - pressed)
+        if not self._pressed:
+            self._answer.set()

@@ -1,0 +1,175 @@
+"""A typing session by itself, on a model in this process."""
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator
+from functools import partial
+
+import pytest
+from tests.running import until
+from tests.server.requests import LONG_TO_READ, configured, text
+
+from wordgate.api.v1.prediction_pb2 import StreamPredictRequest, StreamPredictResponse
+from wordgate.engine.engine_thread import EngineThread
+from wordgate.engine.local_model import LocalModel
+from wordgate.engine.scheduler import Scheduler
+from wordgate.engine.states import NetworkState
+from wordgate.errors import InvalidInput, Unavailable
+from wordgate.server.limits import Limits
+from wordgate.server.metrics import Metrics
+from wordgate.server.registry import Registry
+from wordgate.server.serving import Serving
+from wordgate.server.session import Sessions
+
+
+class _Stream:
+    """Both sides of a stream: what is put in, what came out; `room` lets answers out."""
+
+    def __init__(self) -> None:
+        self.sent: asyncio.Queue[StreamPredictRequest | None] = asyncio.Queue()
+        self.answers: asyncio.Queue[int] = asyncio.Queue()
+        self.writing = asyncio.Event()
+        self.room = asyncio.Event()
+        self.room.set()
+
+    async def requests(self) -> AsyncIterator[StreamPredictRequest]:
+        while (request := await self.sent.get()) is not None:
+            self.sent.task_done()
+            yield request
+
+    async def write(self, answer: StreamPredictResponse) -> None:
+        self.writing.set()
+        await self.room.wait()
+        self.answers.put_nowait(answer.sequence)
+
+    def send(self, *requests: StreamPredictRequest | None) -> None:
+        for request in requests:
+            self.sent.put_nowait(request)
+
+
+@pytest.fixture
+async def serving(local: LocalModel) -> AsyncIterator[Serving]:
+    """What a session needs of a server."""
+    engine = EngineThread(Scheduler())
+    yield Serving(Registry([local.served]), engine, Limits(), Metrics(), "cpu")
+    engine.close()
+
+
+@pytest.fixture
+async def stream() -> _Stream:
+    """A stream of which nothing was sent."""
+    return _Stream()
+
+
+def _begin(
+    serving: Serving, stream: _Stream, sessions: Sessions | None = None
+) -> "asyncio.Task[None]":
+    async def run() -> None:
+        with (sessions or Sessions(serving)).opened() as session:
+            await session.run(stream.requests(), stream.write)
+
+    return asyncio.create_task(run())
+
+
+async def test_a_session_at_rest_has_no_task_but_that_of_its_call(
+    serving: Serving, stream: _Stream
+) -> None:
+    """There may be thousands of sessions in which nobody types."""
+    sessions = Sessions(serving)
+    others = [_Stream() for _ in range(3)]
+    running = [_begin(serving, each, sessions) for each in (stream, *others)]
+    for each in (stream, *others):
+        each.send(configured(), text(1, "the clo"))
+        assert await each.answers.get() == 1
+    await asyncio.sleep(0)
+    assert len(asyncio.all_tasks()) == 1 + len(running) + 1
+    for each in (stream, *others):
+        each.send(None)
+    await asyncio.gather(*running)
+
+
+async def test_an_answer_that_is_being_written_goes_before_the_status(
+    serving: Serving, stream: _Stream
+) -> None:
+    """A bad message ends the session once the client has the answer that was on its way."""
+    stream.room.clear()
+    running = _begin(serving, stream)
+    stream.send(configured(), text(2, "the clo"))
+    await stream.writing.wait()
+    stream.send(text(1, "the clou"))
+    await stream.sent.join()
+    assert not running.done()
+    stream.room.set()
+    with pytest.raises(InvalidInput, match="sequence"):
+        await running
+    assert await stream.answers.get() == 2
+
+
+async def test_a_text_waits_while_an_answer_is_being_written(
+    serving: Serving, stream: _Stream
+) -> None:
+    """A client that does not read has one answer on its way, and then that to its newest text."""
+    stream.room.clear()
+    running = _begin(serving, stream)
+    stream.send(configured(), text(1, "the clo"))
+    await stream.writing.wait()
+    stream.send(text(2, "the clou"), None)
+    stream.room.set()
+    await running
+    assert [stream.answers.get_nowait() for _ in range(2)] == [1, 2]
+
+
+async def test_draining_ends_sessions_after_their_answer(serving: Serving, stream: _Stream) -> None:
+    """One that waits for a person ends at once, one that is answered after that."""
+    waiting, sessions = _Stream(), Sessions(serving)
+    stream.room.clear()
+    both = [_begin(serving, each, sessions) for each in (waiting, stream)]
+    waiting.send(configured())
+    stream.send(configured(), text(1, "the clo"))
+    await stream.writing.wait()
+    serving.draining.set()
+    with pytest.raises(Unavailable):
+        await both[0]
+    assert not both[1].done()
+    stream.room.set()
+    with pytest.raises(Unavailable):
+        await both[1]
+    assert await stream.answers.get() == 1
+
+
+async def test_what_a_dropped_search_has_read_is_forgotten(
+    serving: Serving, stream: _Stream, local: LocalModel
+) -> None:
+    """Once a call is cancelled, the only states that it leaves are those in the shared cache."""
+    before = _states()
+    running = _begin(serving, stream)
+    stream.send(configured(), text(1, LONG_TO_READ))
+    asked = partial(_asked_rows, serving.metrics)
+    await asyncio.to_thread(until, asked, "the search to begin")
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    await asyncio.to_thread(serving.engine.close)
+    cached = {id(state) for state in local.served.cache.kept()}
+    assert _states() - before <= cached
+
+
+def _asked_rows(metrics: Metrics) -> float:
+    labels = {"kind": "step", "urgency": "interactive"}
+    return metrics.registry.get_sample_value("wordgate_asked_rows_total", labels) or 0
+
+
+def _states() -> set[int]:
+    """All states that are alive in this process."""
+    gc.collect()
+    return {id(found) for found in gc.get_objects() if isinstance(found, NetworkState)}
+
+
+async def test_a_cancelled_call_is_cancelled(serving: Serving, stream: _Stream) -> None:
+    """A client that vanishes is no error of the session's, and no answer is looked for any more."""
+    running = _begin(serving, stream)
+    stream.send(configured())
+    await asyncio.sleep(0)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
