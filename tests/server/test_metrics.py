@@ -27,6 +27,7 @@ LABELS = {
     "grpc_code",
     "grpc_method",
     "grpc_service",
+    "rank",
     "grpc_type",
     "graph",
     "kind",

@@ -89,7 +89,7 @@ class NetworkModel:
         answers = {
             TopVectors: iter(self._top_vectors(vectors)),
             Advance: iter(self._advance(advances)),
-            TargetLogProbs: iter(self._target_log_probs(targets)),
+            TargetLogProbs: iter(self._target_log_probs(targets) if targets else ()),
             LevelRows: iter(self._level_rows(rows)),
         }
         return [next(answers[type(ask)]) for ask in asks]

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wordgate.core.asks import Asks, drive
+from wordgate.core.favoured import word_log_prob
 from wordgate.core.generation import Draft, GenerationQuery, Written, begin, next_word
+from wordgate.core.history import read_ahead, read_context
 from wordgate.core.lattice_search import SearchBounds
 from wordgate.core.prediction import Query, predict
 from wordgate.core.rescoring import PLAIN_BOUNDS, Hypotheses, rescore
@@ -59,6 +61,16 @@ class ServedModel:
     def next_word(self, draft: Draft) -> Asks[Written]:
         """One more word of a text (`core.generation.next_word`)."""
         return next_word(self.bundle.language, draft)
+
+    def log_prob_of(self, history: str, word: str) -> Asks[float]:
+        """The log-probability of one word in normal form after a history."""
+        language, store = self.bundle.language, self.cache
+        start = yield from read_context(language.pieces, history, store)
+        return (yield from word_log_prob(language.pieces, language.levels, start, word, store))
+
+    def read_ahead(self, history: str) -> Asks[None]:
+        """Prepare the next anchor's crossing (`core.history.read_ahead`)."""
+        yield from read_ahead(self.bundle.language.pieces, history, self.cache)
 
     def score(
         self, history: str, candidates: Sequence[str], count_eos: bool = True

@@ -24,6 +24,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 
 from wordgate.core.asks import Advance, Ask, Asks, T
+from wordgate.engine.answers import ModelName
 from wordgate.engine.model import MAX_ROWS
 from wordgate.engine.scheduler import Drop, Scheduler, Urgency
 from wordgate.engine.served_model import ServedModel
@@ -36,6 +37,9 @@ _CALL_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.0
 _ROWS = tuple(2**power for power in range(MAX_ROWS.bit_length()))
 _STEPS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 20_000)
 _EXPANSIONS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 20_000)
+_MODEL = ("model", "version")
+_NATS = (0.25, 0.5, 1, 2, 3, 4, 6, 8, 10, 12, 16, 20)
+_RANKS = (1, 2, 3, 4, 5, 10, 20, 100)
 _ASKED = ("step", "output")
 _LOAD_FAILURES = (
     "checksum",
@@ -90,6 +94,7 @@ class Metrics:
         self._declared: list[MetricRow] = []
         self._declare_calls()
         self._declare_engine()
+        self._declare_live_quality()
         self._declare_models()
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
@@ -145,6 +150,18 @@ class Metrics:
             return found
         finally:
             asks.close()
+
+    def typed_word(self, model: ModelName, rank: int | None) -> None:
+        """A word was finished in a session; its rank among the suggestions before it, from 1."""
+        self._typed_words.labels(model.name, model.version, _rank_label(rank)).inc()
+
+    def typed_surprise(self, model: ModelName, nats: float) -> None:
+        """A word was finished that the model gave this negative log-probability."""
+        self._surprise.labels(model.name, model.version).observe(nats)
+
+    def accepted(self, model: ModelName, rank: int) -> None:
+        """A suggestion was accepted; its rank, from 1."""
+        self._accepted.labels(model.name, model.version, _rank_label(rank)).inc()
 
     def load_failed(self, reason: str) -> None:
         """A bundle was refused; `reason` is that of `InvalidBundle`."""
@@ -222,6 +239,25 @@ class Metrics:
         )
         self.sessions = self._gauge("wordgate_sessions", "Open typing sessions.")
 
+    def _declare_live_quality(self) -> None:
+        self._typed_words = self._counter(
+            "wordgate_typed_words_total",
+            "Words finished in typing sessions, by their rank among the suggestions before their "
+            "first letter; `none`: not among them.",
+            (*_MODEL, "rank"),
+        )
+        self._accepted = self._counter(
+            "wordgate_accepted_suggestions_total",
+            "Suggestions that sessions accepted, by their rank.",
+            (*_MODEL, "rank"),
+        )
+        self._surprise = self._histogram(
+            "wordgate_typed_word_surprise_nats",
+            "Negative log-probability of words finished in typing sessions.",
+            _NATS,
+            _MODEL,
+        )
+
     def _declare_models(self) -> None:
         self._info = self._gauge(
             "wordgate_model_info", "Served models, always 1.", ("model", "version", "precision")
@@ -252,7 +288,6 @@ class Metrics:
         return metric
 
 
-_MODEL = ("model", "version")
 _CACHE_METRICS = (
     ("wordgate_state_cache_bytes", "gauge", "Memory that kept states take."),
     ("wordgate_state_cache_hits_total", "counter", "Pieces of histories found read before."),
@@ -279,6 +314,15 @@ class _Caches(Collector):
     def _value(self, name: str, model: ServedModel) -> float:
         attribute = name.removeprefix("wordgate_state_cache_").removesuffix("_total")
         return float(getattr(model.cache, "nbytes" if attribute == "bytes" else attribute))
+
+
+def _rank_label(rank: int | None) -> str:
+    """Ranks one by one while they matter, then in ranges."""
+    if rank is None:
+        return "none"
+    last = next(most for most in _RANKS if rank <= most or most == _RANKS[-1])
+    first = _RANKS[_RANKS.index(last) - 1] + 1 if last > 1 else 1
+    return f"{first}-{last}" if first < last else str(last)
 
 
 def _kind(ask: Ask) -> str:

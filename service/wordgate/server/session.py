@@ -15,16 +15,20 @@ from typing import Any
 from wordgate.api.v1.prediction_pb2 import Accept, StreamPredictRequest, StreamPredictResponse
 from wordgate.core.asks import Asks
 from wordgate.core.editing import EditedText
+from wordgate.core.history import ANCHOR_WORDS
 from wordgate.core.options import Options
 from wordgate.core.prediction import Query, split_typed
-from wordgate.engine.answers import PredictionAnswer
+from wordgate.engine.answers import ModelName, PredictionAnswer
 from wordgate.engine.scheduler import Urgency
 from wordgate.errors import InvalidInput, Overloaded, Unavailable
 from wordgate.server import messages
 from wordgate.server.limits import check_bytes, check_listed
+from wordgate.server.live_quality import FinishedWord, TypedWords
 from wordgate.server.serving import DRAINING, Serving
 
 _RETRY_AFTER_SECONDS = 5.0
+_NO_ANCHOR_BELOW = 2 * ANCHOR_WORDS
+"""A text of fewer characters has fewer words than an anchor needs to come near."""
 
 Write = Callable[[StreamPredictResponse], Awaitable[None]]
 """Sends an answer; returns once there is room for another."""
@@ -85,6 +89,7 @@ class _Offered:
     sequence: int
     typed: int
     words: tuple[str, ...]
+    model: ModelName
 
 
 class Session:
@@ -105,6 +110,7 @@ class Session:
         "_offered",
         "_reading",
         "_serving",
+        "_typed",
     )
 
     def __init__(self, serving: Serving) -> None:
@@ -118,6 +124,7 @@ class Session:
         self._is_written = False
         self._draining = False
         self._ended_by: Exception | None = None
+        self._typed = TypedWords(self._finished)
 
     async def run(self, requests: AsyncIterator[StreamPredictRequest], write: Write) -> None:
         """Answer until the client closes its side and its last text is answered.
@@ -222,6 +229,7 @@ class Session:
         edited = self._accept(request.accept) if event == "accept" else self._changed(request)
         most = self._serving.limits.max_session_text_bytes
         check_bytes("accept" if event == "accept" else f"{event}.text", edited.text, most)
+        self._typed.edited(self._edited.before, edited.before)
         self._edited, self._offered = edited, None
         return _Text(request.sequence, edited)
 
@@ -250,6 +258,7 @@ class Session:
         if accept.suggestion >= len(offered.words):
             problem = f"is {accept.suggestion}; the answer has {len(offered.words)} suggestions"
             raise InvalidInput("accept.suggestion", problem)
+        self._serving.metrics.accepted(offered.model, accept.suggestion + 1)
         return self._edited.accept(offered.typed, offered.words[accept.suggestion])
 
     def _find(self, text: _Text) -> "asyncio.Future[PredictionAnswer]":
@@ -266,8 +275,41 @@ class Session:
         searching = self._serving.metrics.searching(asks(), attrgetter("expansions"))
         return self._serving.start(model, searching, Urgency.INTERACTIVE, admitted=True)
 
+    def _finished(self, word: FinishedWord) -> None:
+        """Count a word that was finished; have it looked up if it was not among the suggestions."""
+        if self._configured is None:
+            return
+        model, metrics = self._serving.model(self._configured.model), self._serving.metrics
+        metrics.typed_word(model.name, word.rank)
+        if word.log_prob is not None:
+            metrics.typed_surprise(model.name, -word.log_prob)
+            return
+
+        def found(future: "asyncio.Future[float]") -> None:
+            if not future.cancelled() and future.exception() is None:
+                metrics.typed_surprise(model.name, -future.result())
+
+        asks = model.log_prob_of(word.history, word.word)
+        self._serving.start(model, asks, Urgency.BULK).add_done_callback(found)
+
+    def _prepare(self, text: _Text, answer: PredictionAnswer) -> None:
+        """Between two words, have the next anchor's context read in spare rows."""
+        if answer.prefix or self._configured is None or len(text.edited.before) < _NO_ANCHOR_BELOW:
+            return
+        model = self._serving.model(self._configured.model)
+        reading = self._serving.start(model, model.read_ahead(text.edited.before), Urgency.BULK)
+        reading.add_done_callback(_forget)
+
     def _response(self, text: _Text, answer: PredictionAnswer) -> StreamPredictResponse:
+        self._typed.answered(text.edited.before, answer)
+        self._prepare(text, answer)
         if text.sequence == self._last_sequence:
             words = tuple(suggestion.text for suggestion in answer.suggestions)
-            self._offered = _Offered(text.sequence, len(answer.prefix), words)
+            self._offered = _Offered(text.sequence, len(answer.prefix), words, answer.model)
         return messages.stream_predict_response(text.sequence, text.edited, answer)
+
+
+def _forget(future: "asyncio.Future[None]") -> None:
+    """Whatever became of work that nobody waits for."""
+    if not future.cancelled():
+        future.exception()

@@ -1,0 +1,81 @@
+"""How good suggestions were, seen from what was typed afterwards.
+
+Knows texts as they grow, and what was suggested before each word; does not know messages. No word
+is kept or counted by itself: only its rank, and how surprising it was.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from wordgate.core import words
+from wordgate.core.text import normalise
+from wordgate.engine.answers import PredictionAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedWord:
+    """A word that was typed or chosen after `history`, in normal form.
+
+    `rank`, from 1, is its place among the suggestions that stood there before its first letter,
+    None when it was not there; `log_prob` is known if it was.
+    """
+
+    history: str
+    word: str
+    rank: int | None
+    log_prob: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """Where a word begins, in code points, and what was suggested there."""
+
+    place: int
+    suggested: tuple[tuple[str, float], ...] | None
+
+
+class TypedWords:
+    """Follows one text and tells of each word that is finished at its end.
+
+    Words before whose first letter no suggestions came are not told of: who types faster than
+    answers come says nothing of them.
+    """
+
+    __slots__ = ("_begun", "_tell")
+
+    def __init__(self, tell: Callable[[FinishedWord], None]) -> None:
+        self._tell = tell
+        self._begun: _Begun | None = None
+
+    def edited(self, before: str, now: str) -> None:
+        """The text up to the cursor has changed; unless it has only grown, nothing is begun."""
+        if not now.startswith(before):
+            self._begun = None
+
+    def answered(self, text: str, answer: PredictionAnswer) -> None:
+        """Suggestions came for a text up to the cursor."""
+        place = len(text) - len(answer.prefix)
+        begun = self._begun
+        if begun is not None and place == begun.place:
+            return
+        if begun is not None:
+            self._finish(begun, text[: begun.place], text[begun.place : place])
+        suggested = None
+        if not answer.prefix:
+            suggested = tuple((normalise(s.text), s.log_prob) for s in answer.suggestions)
+        self._begun = _Begun(place, suggested)
+
+    def _finish(self, begun: _Begun, history: str, grown: str) -> None:
+        found = words.split(normalise(grown))
+        if not found or words.is_punctuation(found[0]):
+            return
+        if not all(map(words.is_punctuation, found[1:])):
+            return  # several words at once were not typed
+        word = found[0]
+        if begun.suggested is None:
+            return
+        for rank, (text, log_prob) in enumerate(begun.suggested, 1):
+            if text == word:
+                self._tell(FinishedWord(history, word, rank, log_prob))
+                return
+        self._tell(FinishedWord(history, word, None, None))
