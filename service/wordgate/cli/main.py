@@ -30,6 +30,7 @@ COMMANDS = (
     "serve",
     "predict",
     "generate",
+    "type",
     "score",
     "rescore",
     "tune",

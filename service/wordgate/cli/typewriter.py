@@ -1,0 +1,107 @@
+"""A line that a person types at a terminal, with suggestions under it.
+
+Knows keys, the text and what to show; does not know a terminal or where suggestions come from.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from rich.cells import cell_len, chop_cells
+
+from wordgate.core.editing import EditedText
+from wordgate.core.prediction import Kind, Suggestion
+from wordgate.engine.answers import PredictionAnswer
+
+_UP, _CLEAR = "\x1b[A", "\r\x1b[J"
+_DIM, _BOLD, _PLAIN = "\x1b[2m", "\x1b[7m", "\x1b[0m"
+
+_BACKSPACE = ("\x7f", "\x08")
+_ACCEPT = ("\t",)
+_LEFT_KEYS, _RIGHT_KEYS = ("\x1b[D", "\x1bOD"), ("\x1b[C", "\x1bOC")
+_UP_KEYS, _DOWN_KEYS = ("\x1b[A", "\x1bOA"), ("\x1b[B", "\x1bOB")
+_HOME, _END = ("\x1b[H", "\x1bOH", "\x01"), ("\x1b[F", "\x1bOF", "\x05")
+
+
+@dataclass
+class Typewriter:
+    """The line, its suggestions and what was pressed for it."""
+
+    line: EditedText = field(default_factory=EditedText)
+    answer: PredictionAnswer | None = None
+    chosen: int = 0
+    keys: int = 0
+
+    def press(self, key: str) -> bool:
+        """Take a key; whether the text or its cursor changed, so that there are new suggestions."""
+        self.keys += 1
+        if key in _UP_KEYS + _DOWN_KEYS:
+            self._choose(-1 if key in _UP_KEYS else 1)
+            return False
+        before, self.line = self.line, self._after(key)
+        self.chosen = 0
+        return self.line != before
+
+    @property
+    def suggestions(self) -> Sequence[Suggestion]:
+        """What can be taken now."""
+        return self.answer.suggestions if self.answer else ()
+
+    def _choose(self, step: int) -> None:
+        if self.suggestions:
+            self.chosen = (self.chosen + step) % len(self.suggestions)
+
+    def _after(self, key: str) -> EditedText:
+        line = self.line
+        if key in _ACCEPT:
+            return self._accepted()
+        if key in _BACKSPACE:
+            return line.delete(1, 0) if line.cursor else line
+        if key in _LEFT_KEYS:
+            return line.move(max(0, line.cursor - 1))
+        if key in _RIGHT_KEYS:
+            return line.move(min(len(line.text), line.cursor + 1))
+        if key in _HOME + _END:
+            return line.move(0 if key in _HOME else len(line.text))
+        return line.insert(key) if key.isprintable() else line
+
+    def _accepted(self) -> EditedText:
+        if not self.suggestions or self.answer is None:
+            return self.line
+        return self.line.accept(len(self.answer.prefix), self.suggestions[self.chosen].text)
+
+    def screen(self, width: int) -> str:
+        """What to print: the line and its suggestions in the place of those before, and the cursor
+        where it stands in the line."""
+        before = _last_cells(self.line.before, width - 1)
+        after = _first_cells(self.line.text[self.line.cursor :], width - 1 - cell_len(before))
+        shown = f"{_CLEAR}{before}{after}\n{self._suggested(width - 1)}\r{_UP}"
+        column = cell_len(before)
+        return f"{shown}\x1b[{column}C" if column else shown
+
+    def _suggested(self, width: int) -> str:
+        parts = []
+        for place, suggestion in enumerate(self.suggestions):
+            text = f" {_label(suggestion)} "
+            width -= cell_len(text)
+            if width < 0:
+                break
+            style = _BOLD if place == self.chosen else _DIM
+            parts.append(f"{style}{text}{_PLAIN}")
+        return "".join(parts)
+
+
+def _label(suggestion: Suggestion) -> str:
+    mark = "~" if suggestion.kind is Kind.CORRECTION else ""
+    return f"{mark}{suggestion.text} {suggestion.probability:.0%}"
+
+
+def _last_cells(text: str, width: int) -> str:
+    """The end of a text that fits."""
+    while cell_len(text) > width:
+        text = text[max(1, (cell_len(text) - width) // 2) :]
+    return text
+
+
+def _first_cells(text: str, width: int) -> str:
+    """The beginning of a text that fits."""
+    return chop_cells(text, width)[0] if text and width > 0 else ""

@@ -1,0 +1,120 @@
+"""`wordgate type` at a terminal."""
+
+import os
+import pty
+import select
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.cli.calling import Run
+from tests.running import PATIENCE_SECONDS
+
+from wordgate.cli.typewriter import Typewriter
+from wordgate.core.prediction import Kind, Suggestion
+from wordgate.engine.answers import ModelName, PredictionAnswer
+
+
+def _answer(*texts: str, prefix: str = "", kind: Kind = Kind.WORD) -> PredictionAnswer:
+    found = [Suggestion(text, -0.5, kind) for text in texts]
+    return PredictionAnswer(found, prefix, True, 1, ModelName("hand", "1", "int8"))
+
+
+def _pressed(*keys: str) -> Typewriter:
+    typewriter = Typewriter()
+    for key in keys:
+        typewriter.press(key)
+    return typewriter
+
+
+@pytest.mark.parametrize(
+    ("keys", "text", "cursor"),
+    [
+        ("ab", "ab", 2),
+        (["a", "b", "\x7f"], "a", 1),
+        (["\x7f"], "", 0),
+        (["a", "\x1b[D", "b"], "ba", 1),
+        (["a", "b", "\x1b[D", "\x1b[D", "\x1b[D", "\x1b[C", "é"], "aéb", 2),
+        (["a", "b", "\x01", "c", "\x05", "d"], "cabd", 4),
+        (["a", "\x1b[5~", "\x00"], "a", 1),
+    ],
+)
+def test_keys_edit_the_line(keys: str | list[str], text: str, cursor: int) -> None:
+    """Letters, backspace, arrows, Home and End; other keys change nothing."""
+    typewriter = _pressed(*keys)
+    assert (typewriter.line.text, typewriter.line.cursor) == (text, cursor)
+    assert typewriter.keys == len(keys)
+
+
+def test_tab_takes_the_marked_suggestion() -> None:
+    """It stands in the place of what was typed, with a space; up and down mark another."""
+    typewriter = _pressed("s", "e")
+    typewriter.answer = _answer("sea", "see", prefix="se")
+    assert not typewriter.press("\x1b[B")
+    assert typewriter.press("\t")
+    assert typewriter.line.text == "see "
+    typewriter.answer = _answer()
+    assert not typewriter.press("\t")
+    assert not typewriter.press("\x1b[A")
+
+
+def test_the_screen_shows_what_fits() -> None:
+    """The end of a long line up to the cursor, suggestions while there is room, the marked one
+    first."""
+    typewriter = _pressed(*"abcdefghijkl")
+    typewriter.answer = _answer("sea", "see", "seven")
+    shown = typewriter.screen(18)
+    assert "abcdefghijkl\n" in shown
+    assert "sea 61%" in shown
+    assert "see 61%" not in shown
+    narrow = typewriter.screen(8)
+    assert "fghijkl\n" in narrow
+    assert "abcde" not in narrow
+    assert "sea" not in narrow
+    typewriter.answer = _answer("the", kind=Kind.CORRECTION)
+    assert "~the 61%" in typewriter.screen(40)
+
+
+def test_a_person_types_at_a_terminal(bundle: Path) -> None:
+    """Suggestions come, Tab takes one, Enter tells the savings, Ctrl-D ends."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "wordgate.cli.main", "type", "--model", str(bundle)]
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, close_fds=True) as process:
+        os.close(theirs)
+        shown = _read_until(ours, b"%")
+        assert b"Tab takes a suggestion" in shown
+        os.write(ours, b"\t")
+        _read_until(ours, b"%")
+        os.write(ours, b"\r")
+        assert b"1 keys for" in _read_until(ours, b"saved")
+        os.write(ours, b"\x04")
+        _read_to_end(ours)
+        assert process.wait(PATIENCE_SECONDS) == 0
+    os.close(ours)
+
+
+def test_without_a_terminal_it_says_so(run: Run) -> None:
+    """A pipe gets one line, not a stack trace."""
+    called = run("type")
+    assert called.code == 1
+    assert "needs a terminal" in called.err
+
+
+def _read_to_end(terminal: int) -> None:
+    """Read until the other side closes: who leaves a terminal waits for its output to be read."""
+    try:
+        while os.read(terminal, 4096):
+            pass
+    except OSError:
+        return  # how Linux tells the end of a terminal
+
+
+def _read_until(terminal: int, expected: bytes) -> bytes:
+    """What the terminal shows up to this."""
+    shown = b""
+    while expected not in shown:
+        ready, _, _ = select.select([terminal], [], [], PATIENCE_SECONDS)
+        assert ready, shown
+        shown += os.read(terminal, 4096)
+    return shown
