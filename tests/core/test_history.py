@@ -52,9 +52,10 @@ class Store:
                 return self.states[keys[place - 1]], place
         return (), 0
 
-    def keep(self, key: bytes, state: State) -> None:
+    def keep(self, key: bytes, state: State) -> State:
         """Keep a state."""
         self.states[key] = state
+        return state
 
 
 def _text(count: int) -> str:

@@ -43,7 +43,7 @@ def read_words(context: Sequence[Sequence[int]], store: StateStore) -> Asks[Stat
     for place in range(done, len(sequence)):
         [state] = yield Advance([(state, sequence[place])])
         if place in kept:
-            store.keep(keys[place], state)
+            state = store.keep(keys[place], state)
     return state
 
 

@@ -22,8 +22,8 @@ class StateStore(Protocol):
         state and 0 when none is kept."""
         ...
 
-    def keep(self, key: bytes, state: State) -> None:
-        """Keep a state; the least recently used ones make room."""
+    def keep(self, key: bytes, state: State) -> State:
+        """Keep a state; the least recently used ones make room. The state, as it is kept."""
         ...
 
 
@@ -38,8 +38,9 @@ class NoStore:
         """The zero state: everything is read."""
         return self.start, 0
 
-    def keep(self, key: bytes, state: State) -> None:
+    def keep(self, key: bytes, state: State) -> State:
         """Forgotten at once."""
+        return state
 
 
 def chain_hashes(seed: bytes, pieces: Sequence[int]) -> list[bytes]:

@@ -87,7 +87,7 @@ class NetworkModel:
         rows = [ask for ask in asks if isinstance(ask, LevelRows)]
         answers = {
             Advance: iter(self._advance(advances)),
-            TargetLogProbs: iter(self._target_log_probs(targets)),
+            TargetLogProbs: iter(self._target_log_probs(targets) if targets else ()),
             LevelRows: iter(self._level_rows(rows)),
         }
         return [next(answers[type(ask)]) for ask in asks]

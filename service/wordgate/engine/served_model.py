@@ -17,9 +17,13 @@ from wordgate.core.weighting import Weighting
 from wordgate.engine import bundle as bundles
 from wordgate.engine.answers import ModelName, PredictionAnswer, RescoringAnswer, ScoreAnswer
 from wordgate.engine.bundle import Bundle
+from wordgate.engine.known_answers import KnownAnswers
 from wordgate.engine.model import CallObserver, NetworkModel, Runtime
 from wordgate.engine.state_cache import DEFAULT_CACHE_BYTES, StateCache
 from wordgate.errors import InvalidBundle
+
+_KNOWN_SHARE = 4
+"""One byte of a cache in so many is for answers that the next key asks for again."""
 
 SMOKE_TOLERANCE = 1e-3
 """Greatest difference from the published log-probabilities that is served."""
@@ -32,6 +36,7 @@ class ServedModel:
     bundle: Bundle
     network: NetworkModel
     cache: StateCache
+    known: KnownAnswers
 
     @property
     def name(self) -> ModelName:
@@ -41,7 +46,8 @@ class ServedModel:
 
     def predict(self, query: Query) -> Asks[PredictionAnswer]:
         """The likeliest next words (`core.prediction.predict`)."""
-        found = yield from predict(self.bundle.language, self.cache, query)
+        asks = predict(self.bundle.language, self.cache, query)
+        found = yield from self.known.recalling(asks)
         return PredictionAnswer(
             found.suggestions, found.prefix, found.exact, found.expansions, self.name
         )
@@ -85,8 +91,9 @@ def open_model(
     network = network_of(bundle, runtime, observer)
     check_smoke(bundle, network)
     network.warm_up()
-    cache = StateCache(network.start, bundle.digest, cache_bytes)
-    return ServedModel(bundle, network, cache)
+    known_bytes = cache_bytes // _KNOWN_SHARE
+    cache = StateCache(network.start, bundle.digest, cache_bytes - known_bytes)
+    return ServedModel(bundle, network, cache, KnownAnswers(known_bytes))
 
 
 def network_of(

@@ -53,10 +53,11 @@ class StateCache:
         self.misses += len(keys)
         return self.start, 0
 
-    def keep(self, key: bytes, state: NetworkState) -> None:
-        """Keep a state; the least recently used ones make room."""
-        self._states[key] = state.alone()
+    def keep(self, key: bytes, state: NetworkState) -> NetworkState:
+        """Keep a state, alone; the least recently used ones make room."""
+        kept = self._states[key] = state.alone()
         self._states.move_to_end(key)
         while len(self._states) > self._max_entries:
             self._states.popitem(last=False)
             self.evictions += 1
+        return kept
