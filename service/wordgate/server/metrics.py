@@ -255,7 +255,7 @@ class Metrics:
 
 _MODEL = ("model", "version")
 _CACHE_METRICS = (
-    ("wordgate_state_cache_bytes", "gauge", "Memory that kept states take."),
+    ("wordgate_state_cache_bytes", "gauge", "Memory that kept states and output rows take."),
     ("wordgate_state_cache_hits_total", "counter", "Pieces of histories found read before."),
     ("wordgate_state_cache_misses_total", "counter", "Pieces of histories that had to be read."),
     ("wordgate_state_cache_evictions_total", "counter", "Kept states that made room."),
@@ -279,7 +279,9 @@ class _Caches(Collector):
 
     def _value(self, name: str, model: ServedModel) -> float:
         attribute = name.removeprefix("wordgate_state_cache_").removesuffix("_total")
-        return float(getattr(model.cache, "nbytes" if attribute == "bytes" else attribute))
+        if attribute == "bytes":
+            return float(model.cache.nbytes + model.known.nbytes)
+        return float(getattr(model.cache, attribute))
 
 
 def _kind(ask: Ask) -> str:
