@@ -60,9 +60,10 @@ class Store(NoStore):
                 return self.states[keys[place - 1]], place
         return (), 0
 
-    def keep(self, key: bytes, state: State) -> None:
+    def keep(self, key: bytes, state: State) -> State:
         """Keep a state."""
         self.states[key] = state
+        return state
 
 
 class Remembering(Store):

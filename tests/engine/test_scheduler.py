@@ -195,6 +195,16 @@ def test_bulk_work_takes_what_people_leave() -> None:
     assert model.sizes == [[1, 7]]
 
 
+def test_bulk_work_is_asked_in_small_parts_while_people_ask() -> None:
+    """A call of many rows takes long, and whoever asks meanwhile waits for it."""
+    model, scheduler = Counting(), Scheduler(max_rows=64)
+    _submit(scheduler, model, _wide(100), urgency=Urgency.BULK)
+    scheduler.step()
+    _submit(scheduler, model, _wide(2))
+    scheduler.step()
+    assert model.sizes == [[64], [2, 16]]
+
+
 def test_cancelled_work_is_dropped_and_its_company_answered() -> None:
     """The others of a batch get their answers; the cancelled one costs no further row."""
     dropped: list[Drop] = []

@@ -169,7 +169,7 @@ def test_typists_that_are_killed_leave_no_session_behind(bundle: Path) -> None:
             lambda: server.metric("wordgate_dropped_total", reason="cancelled") == 5,
             "the searches to be dropped",
         )
-        assert 0 < server.metric("wordgate_state_cache_bytes") <= 100_000
+        assert server.metric("wordgate_state_cache_bytes") <= 100_000
 
 
 def test_nothing_that_was_written_is_logged(bundle: Path) -> None:

@@ -140,7 +140,7 @@ async def test_draining_ends_sessions_after_their_answer(serving: Serving, strea
 async def test_what_a_dropped_search_has_read_is_forgotten(
     serving: Serving, stream: _Stream, local: LocalModel
 ) -> None:
-    """Once a call is cancelled, the only states that it leaves are those in the shared cache."""
+    """Once a call is cancelled, the only states that it leaves are those in the shared caches."""
     before = _states()
     running = _begin(serving, stream)
     stream.send(configured(), text(1, LONG_TO_READ))

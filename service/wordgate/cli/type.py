@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from wordgate.cli.asking import asked_model, model_options
+from wordgate.cli.keyboard import Keyboard, keyboard
 from wordgate.cli.typewriter import Typewriter
 from wordgate.core.options import MAX_SUGGESTIONS, MAX_WORDS, LetterCase, Options
 from wordgate.core.prediction import Query, split_typed
@@ -14,7 +15,7 @@ from wordgate.engine.answers import Asked
 from wordgate.errors import WordgateError
 
 _ENTER = ("\r", "\n")
-_LEAVE = ("\x04", "\x1b")
+_LEAVE = ("\x04", "\x1b", "")
 
 
 @click.command()
@@ -63,19 +64,20 @@ def type(
         letter_case=LetterCase(letter_case),
         omit_passed_over=True,
     )
-    with asked_model(model, server) as asked:
+    with keyboard() as keys, asked_model(model, server) as asked:
         click.echo("Tab takes a suggestion, Enter begins a new line, Ctrl-D ends.")
-        while _type_line(asked, options):
+        while _type_line(keys, asked, options):
             pass
 
 
-def _type_line(asked: Asked, options: Options) -> bool:
+def _type_line(keys: Keyboard, asked: Asked, options: Options) -> bool:
     """Have one line typed; whether another is to follow."""
     typewriter = Typewriter()
     _answer(asked, options, typewriter)
     while True:
-        click.echo(typewriter.screen(shutil.get_terminal_size().columns), nl=False)
-        key = _key()
+        if not keys.is_waiting:
+            click.echo(typewriter.screen(shutil.get_terminal_size().columns), nl=False)
+        key = keys.key()
         if key in _ENTER or key in _LEAVE:
             break
         if typewriter.press(key):
@@ -88,14 +90,6 @@ def _type_line(asked: Asked, options: Options) -> bool:
         saved = 1 - typewriter.keys / len(written)
         click.echo(f"{typewriter.keys} keys for {len(written)} characters: {saved:.0%} saved")
     return key in _ENTER
-
-
-def _key() -> str:
-    """The next key; click raises an error in the place of Ctrl-D."""
-    try:
-        return click.getchar()
-    except EOFError:
-        return _LEAVE[0]
 
 
 def _answer(asked: Asked, options: Options, typewriter: Typewriter) -> None:

@@ -79,7 +79,7 @@ def read_words_context(context: Sequence[Sequence[int]], store: StateStore) -> A
     for place in range(done, len(sequence)):
         [state] = yield Advance([(state, sequence[place])])
         if place in kept:
-            store.keep(keys[place], state)
+            state = store.keep(keys[place], state)
     return Context(keys[-1], state)
 
 
@@ -106,8 +106,7 @@ def _read_word(word: Sequence[int], before: Context, store: StateStore) -> Asks[
     state = before.state
     for piece in word:
         [state] = yield Advance([(state, piece)])
-    store.keep(key, state)
-    return Context(key, state)
+    return Context(key, store.keep(key, state))
 
 
 def _kept_places(context: Sequence[Sequence[int]]) -> set[int]:

@@ -33,8 +33,7 @@ def advance(store: StateStore, steps: Sequence[tuple[Context, int]]) -> Asks[lis
         asked = [(steps[place][0].state, steps[place][1]) for place in missing]
         answers = yield Advance(asked)
         for place, state in zip(missing, answers, strict=True):
-            found[place] = state
-            store.keep(keys[place], state)
+            found[place] = store.keep(keys[place], state)
     return [Context(key, state) for key, state in zip(keys, found, strict=True)]
 
 
@@ -45,6 +44,5 @@ def level_rows(store: StateStore, level: int, contexts: Sequence[Context]) -> As
     if missing:
         answers = yield LevelRows(level, [contexts[place].state for place in missing])
         for place, row in zip(missing, answers, strict=True):
-            found[place] = row
-            store.keep_row(contexts[place].key, level, row)
+            found[place] = store.keep_row(contexts[place].key, level, row)
     return [row for row in found if row is not None]

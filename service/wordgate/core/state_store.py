@@ -23,8 +23,8 @@ class StateStore(Protocol):
         state and 0 when none is kept."""
         ...
 
-    def keep(self, key: bytes, state: State) -> None:
-        """Keep a state; the least recently used ones make room."""
+    def keep(self, key: bytes, state: State) -> State:
+        """Keep a state; the least recently used ones make room. The state, as it is kept."""
         ...
 
     def state(self, key: bytes) -> State | None:
@@ -35,8 +35,8 @@ class StateStore(Protocol):
         """The row of an output level after the pieces of a key."""
         ...
 
-    def keep_row(self, key: bytes, level: int, row: Row) -> None:
-        """Keep a row; the least recently used ones make room."""
+    def keep_row(self, key: bytes, level: int, row: Row) -> Row:
+        """Keep a row; the least recently used ones make room. The row, as it is kept."""
         ...
 
     def key_of_text(self, digest: bytes) -> bytes | None:
@@ -59,8 +59,9 @@ class NoStore:
         """The zero state: everything is read."""
         return self.start, 0
 
-    def keep(self, key: bytes, state: State) -> None:
+    def keep(self, key: bytes, state: State) -> State:
         """Forgotten at once."""
+        return state
 
     def state(self, key: bytes) -> None:
         """Nothing is kept."""
@@ -68,8 +69,9 @@ class NoStore:
     def row(self, key: bytes, level: int) -> None:
         """Nothing is kept."""
 
-    def keep_row(self, key: bytes, level: int, row: Row) -> None:
+    def keep_row(self, key: bytes, level: int, row: Row) -> Row:
         """Forgotten at once."""
+        return row
 
     def key_of_text(self, digest: bytes) -> None:
         """Nothing is kept."""

@@ -20,6 +20,12 @@ DEFAULT_MAX_WAITING_ROWS = 20_000
 _BULK_SHARE = 4
 """While interactive work fills every call, one row in this many is kept for bulk work."""
 
+_BESIDE_ROWS = 16
+"""Rows of bulk work in a call while people ask: what comes meanwhile waits for a short one."""
+
+_PEOPLE_SECONDS = 0.02
+"""How long after a question of theirs another is expected."""
+
 _RETRY_AFTER_SECONDS = 0.5
 _TURN_ROWS = 1024
 """Rows of a job before others have a turn. Few jobs that are half done keep their states in the
@@ -131,6 +137,7 @@ class Scheduler:
         self._queues: dict[Urgency, deque[Job]] = {urgency: deque() for urgency in Urgency}
         self._waiting = dict.fromkeys(Urgency, 0)
         self._next_sweep = 0.0
+        self._people_until = 0.0
 
     @property
     def jobs(self) -> int:
@@ -202,8 +209,18 @@ class Scheduler:
         bulk = max(self._waiting[Urgency.BULK], len(self._queues[Urgency.BULK]))
         kept = min(bulk, self._max_rows // _BULK_SHARE)
         taken, left = self._take_from(Urgency.INTERACTIVE, self._max_rows - kept)
-        more, _ = self._take_from(Urgency.BULK, left + kept)
+        room = left + kept
+        if self._people_ask(bool(taken)):
+            room = min(room, max(kept, _BESIDE_ROWS))
+        more, _ = self._take_from(Urgency.BULK, room)
         return taken + more
+
+    def _people_ask(self, now: bool) -> bool:
+        """Whether a person asks now or has just asked."""
+        moment = monotonic()
+        if now:
+            self._people_until = moment + _PEOPLE_SECONDS
+        return moment < self._people_until
 
     def _take_from(self, urgency: Urgency, room: int) -> tuple[list[tuple[Job, Ask]], int]:
         """Parts of questions in order of arrival, off the queue; and the room that is left."""

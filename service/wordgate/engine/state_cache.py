@@ -63,18 +63,21 @@ class StateCache:
         """The kept state of exactly this key."""
         return self._states.get(key)
 
-    def keep(self, key: bytes, state: NetworkState) -> None:
-        """Keep a state; the least recently used ones make room."""
+    def keep(self, key: bytes, state: NetworkState) -> NetworkState:
+        """Keep a state, alone; the least recently used ones make room."""
         alone = state.alone()
         self._states.keep(key, alone, alone.nbytes)
+        return alone
 
     def row(self, key: bytes, level: int) -> Row | None:
         """A row of an output level after the pieces of a key."""
         return self._rows.get((key, level))
 
-    def keep_row(self, key: bytes, level: int, row: Row) -> None:
-        """Keep a row; the least recently used ones make room."""
-        self._rows.keep((key, level), row.copy(), row.nbytes)
+    def keep_row(self, key: bytes, level: int, row: Row) -> Row:
+        """Keep a row, alone; the least recently used ones make room."""
+        alone = row.copy()
+        self._rows.keep((key, level), alone, alone.nbytes)
+        return alone
 
     def key_of_text(self, digest: bytes) -> bytes | None:
         """The key of the pieces that a text's context has."""

@@ -51,7 +51,8 @@ class Configuration(BaseSettings):
     cache_bytes: int = Field(
         default=DEFAULT_CACHE_BYTES,
         ge=0,
-        description="Memory for states that may be used again, of all models together.",
+        description="Memory for states and output rows that may be used again, of all models "
+        "together.",
     )
     grace_seconds: float = Field(
         default=10.0, ge=0, le=3600, description="Time for requests under way after SIGTERM."

@@ -289,7 +289,7 @@ class Metrics:
 
 
 _CACHE_METRICS = (
-    ("wordgate_state_cache_bytes", "gauge", "Memory that kept states take."),
+    ("wordgate_state_cache_bytes", "gauge", "Memory that kept states and output rows take."),
     ("wordgate_state_cache_hits_total", "counter", "Pieces of histories found read before."),
     ("wordgate_state_cache_misses_total", "counter", "Pieces of histories that had to be read."),
     ("wordgate_state_cache_evictions_total", "counter", "Kept states that made room."),

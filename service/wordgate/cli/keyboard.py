@@ -1,0 +1,66 @@
+"""Keys of a terminal, one by one.
+
+Knows the terminal's modes and escape sequences; does not know what keys are for.
+"""
+
+import codecs
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+_KEY = re.compile(r"\x1b\[[0-9;]*[A-Za-z~]|\x1bO[A-Z]|.", re.DOTALL)
+_BYTES_AT_ONCE = 4096
+
+
+class Keyboard:
+    """What is pressed; `is_waiting` says whether more has been pressed already (or pasted)."""
+
+    def __init__(self) -> None:
+        self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+        self._pressed: list[str] = []
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a key is there already."""
+        return bool(self._pressed)
+
+    def key(self) -> str:
+        """The next key; an empty text at the end of the input."""
+        while not self._pressed:
+            read = os.read(sys.stdin.fileno(), _BYTES_AT_ONCE)
+            if not read:
+                return ""
+            self._pressed = _KEY.findall(self._decode(read))
+        return self._pressed.pop(0)
+
+
+class _OneByOne(Keyboard):
+    """Where there is no POSIX terminal."""
+
+    def key(self) -> str:
+        try:
+            return click.getchar()
+        except EOFError:
+            return ""
+
+
+@contextmanager
+def keyboard() -> Iterator[Keyboard]:
+    """The terminal's keys as they are pressed, not shown, not waiting for the end of a line."""
+    try:
+        import termios
+        import tty
+    except ImportError:
+        yield _OneByOne()
+        return
+    terminal = sys.stdin.fileno()
+    before = termios.tcgetattr(terminal)
+    tty.setcbreak(terminal, termios.TCSADRAIN)
+    try:
+        yield Keyboard()
+    finally:
+        termios.tcsetattr(terminal, termios.TCSADRAIN, before)
