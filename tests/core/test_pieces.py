@@ -89,7 +89,7 @@ def test_other_pieces_of_a_word_are_not_that_word() -> None:
     whole = TRAINED.encode_word("the")
     letters = [*(_piece(c) for c in "th"), _piece("e" + END_OF_WORD)]
     assert whole != tuple(letters)
-    assert TRAINED.canonical_word(letters) is None
+    assert TRAINED.canonical_word(tuple(letters)) is None
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_other_pieces_of_a_word_are_not_that_word() -> None:
 )
 def test_what_is_no_word_is_none(names: list[str]) -> None:
     """No end, broken UTF-8, two words, capitals and white space are not words in normal form."""
-    assert TRAINED.canonical_word([_piece(name) for name in names]) is None
+    assert TRAINED.canonical_word(tuple(_piece(name) for name in names)) is None
 
 
 def _piece(name: str) -> int:

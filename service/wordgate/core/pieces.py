@@ -69,6 +69,7 @@ class Pieces:
         self._names = names
         self._inner_model = BPE(*_inner(tokenizer))
         self._kept_word = lru_cache(maxsize=1 << 16)(self._encode_word)
+        self.canonical_word = lru_cache(maxsize=1 << 16)(self._canonical_word)
         self.adjacent = lru_cache(maxsize=1 << 17)(self._adjacent)
         self.continuations = lru_cache(maxsize=4096)(self._continuations)
 
@@ -102,7 +103,7 @@ class Pieces:
         )
         return written.decode("utf-8", errors="replace").rstrip(" ")
 
-    def canonical_word(self, pieces: Sequence[int]) -> str | None:
+    def _canonical_word(self, pieces: tuple[int, ...]) -> str | None:
         """The one word that these pieces are the canonical segmentation of, or None.
 
         None for pieces that are no valid UTF-8, that do not write exactly one word in normal
@@ -112,7 +113,7 @@ class Pieces:
             word = b"".join(self.bytes_of[piece] for piece in pieces).decode("utf-8")
         except UnicodeDecodeError:
             return None
-        if self.encode_word(word) != tuple(pieces) or normal_form.normalise(word) != word:
+        if self.encode_word(word) != pieces or normal_form.normalise(word) != word:
             return None
         return word if words.split(word) == [word] else None
 

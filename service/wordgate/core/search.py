@@ -96,28 +96,27 @@ class _Unasked:
 class _Children:
     """The entries of one row that fit the prefix, best first, sorted only as far as needed."""
 
-    __slots__ = ("_next", "_order", "_values", "numbers", "parent")
+    __slots__ = ("_all", "_values", "next", "numbers", "parent")
 
     def __init__(self, parent: _Unasked, numbers: NDArray[np.int64], values: Row) -> None:
         self.parent = parent
-        self.numbers = numbers
-        self._values = values
-        self._next = 0
-        self._order = _best_first(values, _SORTED_FIRST)
+        self.next = 0
+        self._all = numbers, values
+        self._sort(_SORTED_FIRST)
+
+    def _sort(self, count: int) -> None:
+        numbers, values = self._all
+        order = _best_first(values, count)
+        self.numbers: list[int] = numbers[order].tolist()
+        self._values: list[float] = values[order].tolist()
 
     def peek(self) -> float | None:
         """The log-probability of the next entry within its row; None when there is none."""
-        if self._next == len(self._order):
-            if self._next == len(self._values):
+        if self.next == len(self._values):
+            if self.next == len(self._all[0]):
                 return None
-            self._order = _best_first(self._values, len(self._values))
-        return float(self._values[self._order[self._next]])
-
-    def take(self) -> int:
-        """The next entry's number in the row; it is used up by this."""
-        place = self._order[self._next]
-        self._next += 1
-        return int(self.numbers[place])
+            self._sort(self.next + len(self._all[0]))
+        return self._values[self.next]
 
 
 @dataclass(eq=False, slots=True)
@@ -176,7 +175,8 @@ class _Frontier:
         value = children.peek()
         if value is None:
             return
-        number = children.take()
+        number = children.numbers[children.next]
+        children.next += 1
         asked = children.parent
         if asked.level == 0 and number >= self._levels.head:
             level = number - self._levels.head + 1
