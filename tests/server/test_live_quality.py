@@ -1,0 +1,126 @@
+"""What is told of words as they are typed: their rank and how surprising they were."""
+
+from collections.abc import Callable
+
+import grpc
+import pytest
+from tests.running import RunningServer, until
+from tests.server.requests import Conversation, configured, text
+
+from wordgate.api.v1 import prediction_pb2 as pb
+from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
+from wordgate.core.history import ANCHOR_WORDS
+from wordgate.core.prediction import Kind, Suggestion
+from wordgate.engine.answers import ModelName, PredictionAnswer
+from wordgate.server.live_quality import FinishedWord, TypedWords
+
+
+def _answer(prefix: str = "", *suggested: str) -> PredictionAnswer:
+    found = [Suggestion(each, -float(n), Kind.WORD) for n, each in enumerate(suggested, 1)]
+    return PredictionAnswer(found, prefix, True, 1, ModelName("hand", "1", "int8"))
+
+
+def _told(*typed: tuple[str, PredictionAnswer]) -> list[FinishedWord]:
+    """What is told of a text that grew or changed like this, each state of it answered."""
+    told: list[FinishedWord] = []
+    words = TypedWords(told.append)
+    before = ""
+    for now, answer in typed:
+        words.edited(before, now)
+        words.answered(now, answer)
+        before = now
+    return told
+
+
+def test_a_typed_word_has_its_rank_and_probability() -> None:
+    """Rank and log-probability are those of the suggestions before the first letter."""
+    told = _told(
+        ("", _answer("", "The", "A")),
+        ("a", _answer("a", "air")),
+        ("a ", _answer("", "sea")),
+        ("a c", _answer("c", "cat")),
+        ("a cat, ", _answer("", "and")),
+    )
+    assert told == [FinishedWord("", "a", 2, -2.0), FinishedWord("a ", "cat", None, None)]
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        [("", _answer("", "a")), ("a b ", _answer())],
+        [("a", _answer("a", "air")), ("a ", _answer())],
+        [("a ", _answer("", "b")), ("a b", _answer("b")), ("b ", _answer())],
+        [("a ", _answer("", "b")), ("a , ", _answer())],
+        [("a ", _answer("", "b")), ("", _answer("", "b"))],
+    ],
+    ids=["several words", "no suggestions before", "the text has changed", "a mark", "emptied"],
+)
+def test_what_was_not_typed_after_suggestions_is_not_told(
+    typed: list[tuple[str, PredictionAnswer]],
+) -> None:
+    """Pasted text, words begun before an answer came, and edited text count for nothing."""
+    assert _told(*typed) == []
+
+
+@pytest.fixture
+def stub(channel: grpc.Channel) -> PredictionServiceStub:
+    """Asks the shared server."""
+    return PredictionServiceStub(channel)
+
+
+def test_words_are_counted_by_rank_with_their_surprise(
+    stub: PredictionServiceStub, server: RunningServer
+) -> None:
+    """A word among the suggestions, an accepted one, and one that was not there."""
+    counted = _counts(server)
+    with Conversation(stub, configured(max_suggestions=3)) as session:
+        shown = session.ask(text(1, "the sun is ")).suggestions
+        second = shown[1].text
+        again = session.ask(pb.StreamPredictRequest(sequence=2, insert=pb.Insert(text=second)))
+        assert again.prefix == second
+        session.ask(pb.StreamPredictRequest(sequence=3, insert=pb.Insert(text=" ")))
+        session.ask(pb.StreamPredictRequest(sequence=4, accept=pb.Accept(answer=3, suggestion=2)))
+        session.ask(pb.StreamPredictRequest(sequence=5, insert=pb.Insert(text="zxcvb")))
+        session.ask(pb.StreamPredictRequest(sequence=6, insert=pb.Insert(text=" ")))
+    expected = {"typed 2": 1, "typed 3": 1, "typed none": 1, "accepted 3": 1, "surprises": 3}
+    until(lambda: _counts(server, counted) == expected, "all to be counted")
+    labels = {"model": "tiny", "rank": "none"}
+    assert server.metric("wordgate_typed_words_total", **labels) >= 0
+
+
+def _counts(server: RunningServer, before: dict[str, float] | None = None) -> dict[str, float]:
+    """The counters, or what was added to those that changed."""
+    now = {
+        f"{name} {rank}": server.metric(f"wordgate_{metric}_total", rank=rank)
+        for name, metric in (("typed", "typed_words"), ("accepted", "accepted_suggestions"))
+        for rank in ("1", "2", "3", "none")
+    }
+    now["surprises"] = server.metric("wordgate_typed_word_surprise_nats_count")
+    if before is None:
+        return now
+    return {name: now[name] - before[name] for name in now if now[name] != before[name]}
+
+
+def _read(server: RunningServer) -> Callable[[str], float]:
+    def read(urgency: str) -> float:
+        return server.metric("wordgate_asked_rows_total", kind="step", urgency=urgency)
+
+    return read
+
+
+def test_nobody_feels_an_anchor(stub: PredictionServiceStub, server: RunningServer) -> None:
+    """Words before it is reached, the context behind an anchor is read as bulk work; the word that
+    crosses it has as little read for it as any other."""
+    written = " ".join(f"{number} sea" for number in range(ANCHOR_WORDS - 1))
+    read = _read(server)
+    with Conversation(stub, configured(max_suggestions=1)) as session:
+        before = read("bulk")
+        session.ask(text(1, f"{written} "))
+        until(lambda: read("bulk") >= before + ANCHOR_WORDS - 2, "the next context to be read")
+        costs = []
+        for sequence in range(2, 8):
+            started = read("interactive")
+            grown = pb.StreamPredictRequest(sequence=sequence, insert=pb.Insert(text="sea "))
+            session.ask(grown)
+            costs.append(read("interactive") - started)
+    assert max(costs) <= 20
