@@ -5,6 +5,9 @@ Knows the order in which the parts come and go; what they do is theirs.
 
 import asyncio
 import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 
 import structlog
@@ -28,6 +31,7 @@ from wordgate.api.v1 import (
 from wordgate.engine.engine_thread import EngineThread
 from wordgate.engine.model import Runtime
 from wordgate.engine.scheduler import Scheduler
+from wordgate.engine.served_model import open_model
 from wordgate.errors import InvalidBundle, InvalidConfiguration
 from wordgate.server.configuration import Configuration
 from wordgate.server.event_loop import loop_factory
@@ -35,6 +39,7 @@ from wordgate.server.http import HttpServer, application
 from wordgate.server.interceptor import CallInterceptor, kind_of
 from wordgate.server.logs import configure_logs
 from wordgate.server.metrics import Method, Metrics
+from wordgate.server.model_watch import ModelWatch
 from wordgate.server.models import ModelServicer
 from wordgate.server.prediction import PredictionServicer
 from wordgate.server.registry import Registry, open_models
@@ -84,7 +89,7 @@ class Server:
             max_waiting_rows=self._configuration.max_waiting_rows, dropped=self._metrics.dropped
         )
         self._metrics.watch_scheduler(scheduler)
-        self._metrics.watch_models(list(models))
+        self._metrics.watch_models(models)
         engine = EngineThread(scheduler, self._configuration.calls)
         try:
             serving = Serving(
@@ -98,7 +103,8 @@ class Server:
             self._add_services(grpc_server, serving)
             await grpc_server.start()
             await self._become_ready(models, address)
-            await self._stop.wait()
+            async with self._watched(models):
+                await self._stop.wait()
             await self._drain(grpc_server)
         finally:
             await grpc_server.stop(0)
@@ -138,6 +144,26 @@ class Server:
         except InvalidBundle as error:
             self._metrics.load_failed(error.reason)
             raise
+
+    @asynccontextmanager
+    async def _watched(self, models: Registry) -> AsyncIterator[None]:
+        """Have new versions found while this lasts, on SIGHUP at once."""
+        asked = self._configuration
+        if asked.model is None:
+            yield
+            return
+        share = asked.cache_bytes // len(models.served)
+        runtime = Runtime(asked.device, asked.threads)
+        opener = partial(open_model, runtime=runtime, observer=self._metrics, cache_bytes=share)
+        watch = ModelWatch(asked.model, models, opener, self._metrics, asked.swap_grace_seconds)
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGHUP, watch.look_now)
+        watching = asyncio.create_task(watch.run(asked.watch_seconds))
+        try:
+            yield
+        finally:
+            loop.remove_signal_handler(signal.SIGHUP)
+            watching.cancel()
 
     def _add_services(self, server: GrpcServer, serving: Serving) -> None:
         models_pb2_grpc.add_ModelServiceServicer_to_server(ModelServicer(serving), server)
