@@ -13,11 +13,14 @@ Every request may raise these; a future has them as its error:
     ModelNotFound     the server does not serve `model`; `served` is what it does
     Overloaded        too much at once; ask again after `retry_after_seconds`
     DeadlineExceeded  no answer within `timeout_seconds`
+    Unauthenticated   the server wants a token, and there is none or one that it does not know
     Unavailable       nobody answers at the address, or the server is going down
     Cancelled         the client was closed before the answer came
     WordgateError     any other status of gRPC
 
-The connection is plain text: a proxy in front of the server speaks TLS.
+The connection is plain text unless `tls` says how it is not; `token` makes the caller known:
+
+    Client("words.example.org:443", tls=Tls(), token=os.environ["WORDGATE_TOKEN"])
 """
 
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
@@ -35,6 +38,7 @@ from wordgate.api.v1 import (
     scoring_pb2_grpc,
 )
 from wordgate.client_generation import generate_request, words_of, words_of_async
+from wordgate.client_security import Tls, asyncio_channel, blocking_channel, metadata_of
 from wordgate.client_session import TypingSession
 from wordgate.client_wire import (
     ModelDescription,
@@ -85,18 +89,22 @@ class Client:
         *,
         model: str = "",
         timeout_seconds: float | None = DEFAULT_TIMEOUT_SECONDS,
+        tls: Tls | None = None,
+        token: str | None = None,
     ) -> None:
         """Nothing is sent yet: an address where nobody answers is found out by the first request.
 
         `address` is HOST:PORT. `model` is `NAME` or `NAME@VERSION`; empty asks the server's default
-        model. `timeout_seconds` is for each request; None waits for ever. Raises `InvalidInput`
-        for a name that is not Unicode.
+        model. `timeout_seconds` is for each request; None waits for ever. `tls` is for servers that
+        speak TLS; without it a `token` can be read by whoever is on the way. Raises `InvalidInput`
+        for a name that is not Unicode and for what is no token, `InvalidFile` for files of `tls`.
         """
         self._address = address
         refuse_surrogates(model, "model")
         self._model = model
         self._timeout = timeout_seconds
-        self._channel = grpc.insecure_channel(address, options=_OPTIONS)
+        self._metadata = metadata_of(token)
+        self._channel = blocking_channel(address, tls, _OPTIONS)
         self._prediction = prediction_pb2_grpc.PredictionServiceStub(self._channel)
         self._scoring = scoring_pb2_grpc.ScoringServiceStub(self._channel)
         self._models = models_pb2_grpc.ModelServiceStub(self._channel)
@@ -229,7 +237,12 @@ class Client:
     def ask_generate(self, query: GenerationQuery) -> Generator[GenerationAnswer, None, None]:
         """As `generate`."""
         request = generate_request(self._model, query)
-        begin = partial(self._prediction.StreamGenerate, request, timeout=self._timeout)
+        begin = partial(
+            self._prediction.StreamGenerate,
+            request,
+            timeout=self._timeout,
+            metadata=self._metadata,
+        )
         return words_of(begin, self._address)
 
     def close(self) -> None:
@@ -243,7 +256,7 @@ class Client:
         self.close()
 
     def _ask(self, method: Any, request: Any, parse: Callable[[Any], T]) -> "Future[T]":
-        call = method.future(request, timeout=self._timeout)
+        call = method.future(request, timeout=self._timeout, metadata=self._metadata)
         future: Future[T] = Future()
 
         def settle(call: Any) -> None:
@@ -273,18 +286,22 @@ class AsyncClient:
         *,
         model: str = "",
         timeout_seconds: float | None = DEFAULT_TIMEOUT_SECONDS,
+        tls: Tls | None = None,
+        token: str | None = None,
     ) -> None:
         """Nothing is sent yet: an address where nobody answers is found out by the first request.
 
         `address` is HOST:PORT. `model` is `NAME` or `NAME@VERSION`; empty asks the server's default
-        model. `timeout_seconds` is for each request; None waits for ever. Raises `InvalidInput`
-        for a name that is not Unicode.
+        model. `timeout_seconds` is for each request; None waits for ever. `tls` is for servers that
+        speak TLS; without it a `token` can be read by whoever is on the way. Raises `InvalidInput`
+        for a name that is not Unicode and for what is no token, `InvalidFile` for files of `tls`.
         """
         self._address = address
         refuse_surrogates(model, "model")
         self._model = model
         self._timeout = timeout_seconds
-        self._channel = grpc.aio.insecure_channel(address, options=_OPTIONS)
+        self._metadata = metadata_of(token)
+        self._channel = asyncio_channel(address, tls, _OPTIONS)
         self._prediction = prediction_pb2_grpc.PredictionServiceStub(self._channel)
         self._scoring = scoring_pb2_grpc.ScoringServiceStub(self._channel)
         self._models = models_pb2_grpc.ModelServiceStub(self._channel)
@@ -338,7 +355,12 @@ class AsyncClient:
             max_expansions,
         )
         request = generate_request(self._model, query)
-        begin = partial(self._prediction.StreamGenerate, request, timeout=self._timeout)
+        begin = partial(
+            self._prediction.StreamGenerate,
+            request,
+            timeout=self._timeout,
+            metadata=self._metadata,
+        )
         return words_of_async(begin, self._address)
 
     async def score(
@@ -397,7 +419,8 @@ class AsyncClient:
         Options as of `predict`, which raise `InvalidInput` at once outside their limits.
         """
         configuration = session_configuration(self._model, Options(**options))
-        return TypingSession(self._prediction.StreamPredict, configuration, self._address)
+        begin = partial(self._prediction.StreamPredict, metadata=self._metadata)
+        return TypingSession(begin, configuration, self._address)
 
     async def close(self) -> None:
         """Close the connection; requests under way are cancelled."""
@@ -411,7 +434,7 @@ class AsyncClient:
 
     async def _ask(self, method: Any, request: Any) -> Any:
         try:
-            return await method(request, timeout=self._timeout)
+            return await method(request, timeout=self._timeout, metadata=self._metadata)
         except grpc.RpcError as error:
             raise error_of(error, self._address) from None
 

@@ -31,6 +31,7 @@ from wordgate.errors import (
     InvalidInput,
     ModelNotFound,
     Overloaded,
+    Unauthenticated,
     Unavailable,
     WordgateError,
 )
@@ -333,11 +334,16 @@ def _exhausted(status: Any | None, message: str, address: str) -> WordgateError:
     return Overloaded(message, found.retry_delay.ToNanoseconds() / 1e9)
 
 
+def _unauthenticated(status: Any | None, message: str, address: str) -> WordgateError:
+    return Unauthenticated(f"{address}: {message}")
+
+
 def _unavailable(status: Any | None, message: str, address: str) -> WordgateError:
     if status is not None:
         return Unavailable(f"{address}: {message}")
     start = f"start one with `wordgate serve --listen {address}`, or name another"
-    return Unavailable(f"no server answers at {address} ({message}); {start}")
+    tls = "one that speaks TLS is asked with TLS alone"
+    return Unavailable(f"no server answers at {address} ({message}); {start}; {tls}")
 
 
 def _too_late(status: Any | None, message: str, address: str) -> WordgateError:
@@ -352,6 +358,7 @@ _ERRORS = {
     grpc.StatusCode.INVALID_ARGUMENT: _invalid_input,
     grpc.StatusCode.NOT_FOUND: _not_found,
     grpc.StatusCode.RESOURCE_EXHAUSTED: _exhausted,
+    grpc.StatusCode.UNAUTHENTICATED: _unauthenticated,
     grpc.StatusCode.UNAVAILABLE: _unavailable,
     grpc.StatusCode.DEADLINE_EXCEEDED: _too_late,
     grpc.StatusCode.CANCELLED: _cancelled,

@@ -9,6 +9,7 @@
     ├── ModelNotFound         a model or version that is not served
     ├── ExportRefused         figures that forbid to publish a checkpoint
     ├── TrainingStopped       a run that cannot go on (text too small, loss not finite)
+    ├── Unauthenticated       no token, or one that is not valid
     ├── Overloaded            the queue is full; says when to come again
     ├── Cancelled             nobody waits for the answer any more
     ├── DeadlineExceeded      the answer would come too late
@@ -89,6 +90,10 @@ class ExportRefused(WordgateError):
 
 class TrainingStopped(WordgateError):
     """A training cannot begin or go on."""
+
+
+class Unauthenticated(WordgateError):
+    """The server wants a token, and there is none or one that it does not know."""
 
 
 class Overloaded(WordgateError):

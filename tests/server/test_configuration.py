@@ -43,6 +43,29 @@ def test_bad_values_name_their_option(option: str, value: object) -> None:
     assert caught.value.option == option
 
 
+@pytest.mark.parametrize(
+    ("option", "given"),
+    [
+        ("tls_certificate", {"tls_certificate": "a.pem"}),
+        ("tls_key", {"tls_key": "a.key"}),
+        ("tls_client_ca", {"tls_client_ca": "ca.pem"}),
+        ("tls_certificate", {"tls_certificate": "a.pem", "tls_client_ca": "ca.pem"}),
+    ],
+)
+def test_half_of_tls_is_refused(option: str, given: dict[str, str]) -> None:
+    """A certificate needs its key, and both come before clients are asked for theirs."""
+    with pytest.raises(InvalidConfiguration, match="needs") as caught:
+        configure(**given)
+    assert caught.value.option == option
+
+
+def test_it_listens_on_this_machine_alone() -> None:
+    """Unless it is told otherwise, for gRPC as for HTTP."""
+    declared = configure()
+    for address in (declared.listen, declared.metrics_listen):
+        assert split_address(address)[0] == "127.0.0.1"
+
+
 def test_it_does_not_change() -> None:
     """A configuration is frozen."""
     with pytest.raises(ValueError, match="frozen"):

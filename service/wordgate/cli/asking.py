@@ -1,6 +1,5 @@
 """Options and opening that all commands share which ask a model, here or on a server."""
 
-import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,22 +7,20 @@ from typing import Any, TypeVar
 
 import click
 
+from wordgate.cli.asked_server import AskedServer, server_options
 from wordgate.engine.answers import Generating, ModelName
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def model_options(command: F) -> F:
-    """`--model PATH` or `--server HOST:PORT`."""
-    options = [
-        click.option(
-            "--model",
-            type=click.Path(path_type=Path),
-            help="A bundle's folder, or one of versions: the newest.  [the shipped model]",
-        ),
-        click.option("--server", metavar="HOST:PORT", help="Ask a running server instead."),
-    ]
-    return functools.reduce(lambda decorated, option: option(decorated), options, command)
+    """`--model PATH` or `--server HOST:PORT` with its companions."""
+    model = click.option(
+        "--model",
+        type=click.Path(path_type=Path),
+        help="A bundle's folder, or one of versions: the newest.  [the shipped model]",
+    )
+    return model(server_options(command))
 
 
 def json_option(command: F) -> F:
@@ -32,11 +29,11 @@ def json_option(command: F) -> F:
 
 
 @contextmanager
-def asked_model(model: Path | None, server: str | None) -> Iterator[Generating]:
+def asked_model(model: Path | None, server: AskedServer | None) -> Iterator[Generating]:
     """The model that the options name, open for questions."""
     if model is not None and server is not None:
         raise click.UsageError("name --model or --server, not both")
-    asked = _connect(server) if server else _open(model)
+    asked = server.connect() if server else _open(model)
     try:
         yield asked
     finally:
@@ -46,12 +43,6 @@ def asked_model(model: Path | None, server: str | None) -> Iterator[Generating]:
 def model_document(model: ModelName) -> dict[str, str]:
     """Which model answered, as JSON documents of all commands have it."""
     return {"name": model.name, "version": model.version, "precision": model.precision}
-
-
-def _connect(server: str) -> Generating:
-    from wordgate.client import Client
-
-    return Client(server)
 
 
 def _open(model: Path | None) -> Generating:

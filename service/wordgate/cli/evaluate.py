@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from wordgate.cli.asked_server import AskedServer
 from wordgate.cli.asking import asked_model, json_option, model_options
 from wordgate.core.options import (
     MAX_CACHE_WEIGHT,
@@ -75,7 +76,7 @@ def evaluate(
     session_cache: float,
     pairs: Path | None,
     model: Path | None,
-    server: str | None,
+    server: AskedServer | None,
     as_json: bool,
 ) -> None:
     """Measure a model on a file, plain, .gz or .xz.

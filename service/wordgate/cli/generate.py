@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from wordgate.cli.asked_server import AskedServer
 from wordgate.cli.asking import asked_model, json_option, model_document, model_options
 from wordgate.core.generation import (
     DEFAULT_MAX_WORDS,
@@ -66,7 +67,7 @@ def generate(
     stop_words: tuple[str, ...],
     max_expansions: int,
     model: Path | None,
-    server: str | None,
+    server: AskedServer | None,
     as_json: bool,
 ) -> None:
     """Print how a text goes on after a history, word by word.

@@ -22,6 +22,7 @@ from wordgate.errors import (
     ModelNotFound,
     Overloaded,
     TrainingStopped,
+    Unauthenticated,
     Unavailable,
     WordgateError,
 )
@@ -36,6 +37,7 @@ COMMANDS = (
     "tune",
     "evaluate",
     "models",
+    "token",
     "train",
     "export",
     "bench",
@@ -52,6 +54,7 @@ EXIT_CODES: dict[type[WordgateError], int] = {
     TrainingStopped: 5,
     Overloaded: 6,
     Unavailable: 6,
+    Unauthenticated: 7,
 }
 """What the command line answers to the shell; any other error of ours is 1, a wrong option 2."""
 

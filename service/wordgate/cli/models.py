@@ -9,13 +9,13 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from wordgate.cli.asked_server import AskedServer, server_options
 from wordgate.cli.asking import json_option
 from wordgate.engine import bundle as bundles
 from wordgate.engine.served_model import check_smoke, network_of
 from wordgate.engine.shipped import chosen_bundle, newest_bundle, shipped_folder
 
 _PATH = click.Path(path_type=Path)
-_SERVER = click.option("--server", metavar="HOST:PORT", help="Ask a running server instead.")
 
 
 @click.group()
@@ -25,9 +25,9 @@ def models() -> None:
 
 @models.command(name="list")
 @click.argument("folder", type=_PATH, required=False)
-@_SERVER
+@server_options
 @json_option
-def list_models(folder: Path | None, server: str | None, as_json: bool) -> None:
+def list_models(folder: Path | None, server: AskedServer | None, as_json: bool) -> None:
     """All versions published in FOLDER (as a rule the shipped one), or what a server serves."""
     if folder is not None and server is not None:
         raise click.UsageError("name a folder or --server, not both")
@@ -44,9 +44,9 @@ def list_models(folder: Path | None, server: str | None, as_json: bool) -> None:
 
 @models.command()
 @click.argument("model", required=False)
-@_SERVER
+@server_options
 @json_option
-def inspect(model: str | None, server: str | None, as_json: bool) -> None:
+def inspect(model: str | None, server: AskedServer | None, as_json: bool) -> None:
     """What a model is, was made from, and how good it is.
 
     MODEL is a folder (as a rule the shipped one), with --server a name as `en` or `en@3`.
@@ -105,10 +105,8 @@ def _published(folder: Path | None) -> list[dict[str, Any]]:
     ]
 
 
-def _served(server: str) -> list[dict[str, Any]]:
-    from wordgate.client import Client
-
-    with Client(server) as client:
+def _served(server: AskedServer) -> list[dict[str, Any]]:
+    with server.connect() as client:
         return [
             {
                 **asdict(model.name),
@@ -120,8 +118,6 @@ def _served(server: str) -> list[dict[str, Any]]:
         ]
 
 
-def _inspect_served(server: str, model: str) -> dict[str, Any]:
-    from wordgate.client import Client
-
-    with Client(server, model=model) as client:
+def _inspect_served(server: AskedServer, model: str) -> dict[str, Any]:
+    with server.connect(model) as client:
         return {"model": asdict(client.get_model()), "server": asdict(client.get_server())}

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from wordgate.cli.asked_server import AskedServer
 from wordgate.cli.asking import asked_model, json_option, model_document, model_options
 from wordgate.cli.weighing import named_number
 from wordgate.core.options import (
@@ -83,7 +84,7 @@ def predict(
     correct_last_word: bool,
     session_cache: float,
     model: Path | None,
-    server: str | None,
+    server: AskedServer | None,
     as_json: bool,
     **others: Any,
 ) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from wordgate.cli.asked_server import AskedServer
 from wordgate.cli.asking import asked_model, json_option, model_document, model_options
 from wordgate.cli.hypotheses import (
     Source,
@@ -62,7 +63,7 @@ def rescore(
     normalise: str,
     unit: str,
     model: Path | None,
-    server: str | None,
+    server: AskedServer | None,
     as_json: bool,
 ) -> None:
     """Rank each utterance's candidates by their scores and the model's together.

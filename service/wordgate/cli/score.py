@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from wordgate.cli.asked_server import AskedServer
 from wordgate.cli.asking import asked_model, json_option, model_document, model_options
 from wordgate.cli.results import Results, output_options, results
 from wordgate.engine.answers import Asked, ScoreAnswer
@@ -45,7 +46,7 @@ def score(
     output: Path | None,
     keep_going: bool,
     model: Path | None,
-    server: str | None,
+    server: AskedServer | None,
     as_json: bool,
 ) -> None:
     """Print the log-probability of each of CANDIDATES, in the order given.

@@ -7,6 +7,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from wordgate.cli.asked_server import AskedServer
 from wordgate.cli.asking import asked_model, json_option, model_options
 from wordgate.cli.hypotheses import Source, counting_of, counting_options, source_options
 from wordgate.evaluation import development
@@ -28,7 +29,7 @@ def tune(
     normalise: str,
     unit: str,
     model: Path | None,
-    server: str | None,
+    server: AskedServer | None,
     as_json: bool,
 ) -> None:
     """Find the weights with the fewest errors on transcribed utterances.

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from wordgate.cli.asked_server import AskedServer
 from wordgate.cli.asking import asked_model, model_options
 from wordgate.cli.keyboard import Keyboard, keyboard
 from wordgate.cli.typewriter import Typewriter
@@ -48,7 +49,7 @@ def type(
     corrections: bool,
     letter_case: str,
     model: Path | None,
-    server: str | None,
+    server: AskedServer | None,
 ) -> None:
     """Type a text; suggestions follow under the line.
 

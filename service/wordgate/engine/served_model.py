@@ -5,7 +5,7 @@ Knows how a bundle becomes a running model; does not know who asks or what drive
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wordgate.core.asks import Asks, drive
@@ -16,12 +16,13 @@ from wordgate.core.lattice_search import SearchBounds
 from wordgate.core.prediction import Query, predict
 from wordgate.core.rescoring import PLAIN_BOUNDS, Hypotheses, rescore
 from wordgate.core.scoring import score_texts
-from wordgate.core.state_store import NoStore
+from wordgate.core.state_store import NoStore, StateStore
 from wordgate.core.weighting import Weighting
 from wordgate.engine import bundle as bundles
 from wordgate.engine.answers import ModelName, PredictionAnswer, RescoringAnswer, ScoreAnswer
 from wordgate.engine.bundle import Bundle
 from wordgate.engine.model import CallObserver, NetworkModel, Runtime
+from wordgate.engine.salted_cache import SaltedCache
 from wordgate.engine.state_cache import DEFAULT_CACHE_BYTES, StateCache
 from wordgate.errors import InvalidBundle
 
@@ -39,6 +40,16 @@ class ServedModel:
     bundle: Bundle
     network: NetworkModel
     cache: StateCache
+    salted_cache: SaltedCache | None = None
+
+    @property
+    def store(self) -> StateStore:
+        """Where what was computed is found: the cache, or its part of a salt."""
+        return self.salted_cache or self.cache
+
+    def salted(self, salt: bytes) -> "ServedModel":
+        """The same model, which shares what it has computed only with those of the same salt."""
+        return replace(self, salted_cache=SaltedCache(self.cache, salt))
 
     @property
     def name(self) -> ModelName:
@@ -48,7 +59,7 @@ class ServedModel:
 
     def predict(self, query: Query) -> Asks[PredictionAnswer]:
         """The likeliest next words (`core.prediction.predict`)."""
-        found = yield from predict(self.bundle.language, self.cache, query)
+        found = yield from predict(self.bundle.language, self.store, query)
         return PredictionAnswer(
             found.suggestions, found.prefix, found.exact, found.expansions, self.name
         )
@@ -56,7 +67,7 @@ class ServedModel:
     def begin_text(self, query: GenerationQuery) -> Asks[Draft]:
         """What the first word of a text is drawn for (`core.generation.begin`)."""
         seed = secrets.randbits(_DRAWN_SEED_BITS) if query.seed is None else query.seed
-        return begin(self.bundle.language, self.cache, query, seed)
+        return begin(self.bundle.language, self.store, query, seed)
 
     def next_word(self, draft: Draft) -> Asks[Written]:
         """One more word of a text (`core.generation.next_word`)."""
@@ -64,24 +75,24 @@ class ServedModel:
 
     def log_prob_of(self, history: str, word: str) -> Asks[float]:
         """The log-probability of one word in normal form after a history."""
-        language, store = self.bundle.language, self.cache
+        language, store = self.bundle.language, self.store
         start = yield from read_context(language.pieces, history, store)
         return (yield from word_log_prob(language.pieces, language.levels, start, word, store))
 
     def read(self, history: str) -> Asks[None]:
         """Have the cache know the context of a history (`core.history.read`)."""
-        yield from read_context(self.bundle.language.pieces, history, self.cache)
+        yield from read_context(self.bundle.language.pieces, history, self.store)
 
     def read_ahead(self, history: str) -> Asks[None]:
         """Prepare the next anchor's crossing (`core.history.read_ahead`)."""
-        yield from read_ahead(self.bundle.language.pieces, history, self.cache)
+        yield from read_ahead(self.bundle.language.pieces, history, self.store)
 
     def score(
         self, history: str, candidates: Sequence[str], count_eos: bool = True
     ) -> Asks[ScoreAnswer]:
         """Log-probabilities of candidates (`core.scoring.score_texts`)."""
         language = self.bundle.language
-        scored = yield from score_texts(language, self.cache, history, candidates, count_eos)
+        scored = yield from score_texts(language, self.store, history, candidates, count_eos)
         return ScoreAnswer(scored, count_eos, self.name)
 
     def rescore(
@@ -95,7 +106,7 @@ class ServedModel:
         """Hypotheses ranked by their totals (`core.rescoring.rescore`)."""
         language = self.bundle.language
         ranking = yield from rescore(
-            language, self.cache, history, hypotheses, weighting, count_eos, bounds
+            language, self.store, history, hypotheses, weighting, count_eos, bounds
         )
         return RescoringAnswer(ranking, count_eos, self.name)
 

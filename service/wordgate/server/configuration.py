@@ -7,9 +7,9 @@ and the table in the docs come from here. Nothing changes after the start.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, Self, get_args, get_origin
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -52,6 +52,27 @@ class Configuration(BaseSettings):
         ge=0,
         le=86_400,
         description="How long a version that was replaced still answers to NAME@VERSION.",
+    )
+    tls_certificate: Path | None = Field(
+        default=None,
+        description="PEM file of the server's certificate with its chain: gRPC speaks TLS. Read "
+        "again when it changes.",
+    )
+    tls_key: Path | None = Field(
+        default=None, description="PEM file of its private key, without a password."
+    )
+    tls_client_ca: Path | None = Field(
+        default=None,
+        description="PEM file of those who sign clients' certificates: only clients that show one "
+        "are answered.",
+    )
+    tokens_file: Path | None = Field(
+        default=None,
+        description="Hashes of the tokens whose callers are answered, a line each, as "
+        "`wordgate token` prints it. Read again when it changes.",
+    )
+    reflection: Literal["on", "off"] = Field(
+        default="on", description="Whether the server tells what methods it has."
     )
     device: Literal["cpu", "cuda"] = Field(default="cpu", description="Where the model runs.")
     threads: int = Field(default=1, ge=1, le=256, description="Threads inside one model call.")
@@ -105,6 +126,16 @@ class Configuration(BaseSettings):
         if not value:
             raise ValueError("is empty; name HOST:PORT")
         return value
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        """Raises `InvalidConfiguration` for one half of what is useless without the other."""
+        if self.tls_certificate and not self.tls_key:
+            raise InvalidConfiguration("tls_certificate", "needs its private key, tls_key")
+        for half in ("tls_key", "tls_client_ca"):
+            if getattr(self, half) and not self.tls_certificate:
+                raise InvalidConfiguration(half, "needs the server's tls_certificate")
+        return self
 
     @property
     def limits(self) -> Limits:

@@ -21,6 +21,7 @@ from wordgate.errors import (
     InvalidInput,
     ModelNotFound,
     Overloaded,
+    Unauthenticated,
     Unavailable,
 )
 
@@ -51,6 +52,7 @@ def _resource_info(error: ModelNotFound) -> Message:
 
 _TABLE: dict[type[Exception], tuple[grpc.StatusCode, Callable[..., Message] | None]] = {
     InvalidInput: (grpc.StatusCode.INVALID_ARGUMENT, _bad_request),
+    Unauthenticated: (grpc.StatusCode.UNAUTHENTICATED, None),
     ModelNotFound: (grpc.StatusCode.NOT_FOUND, _resource_info),
     Overloaded: (grpc.StatusCode.RESOURCE_EXHAUSTED, _retry_info),
     DeadlineExceeded: (grpc.StatusCode.DEADLINE_EXCEEDED, None),

@@ -1,13 +1,15 @@
-"""What surrounds every call: refusal while draining, metrics, errors as statuses.
+"""What surrounds every call: who asks, refusals, metrics, errors as statuses.
 
 Knows calls and their outcomes; does not know what they ask. This is the one place where an
-exception becomes a status, and where calls under way are counted.
+exception becomes a status, and where calls under way are counted. Messages are read here, not by
+grpc, so a caller without a token is refused before his message is looked at, and one who says
+nothing is told so.
 """
 
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from functools import partial
 from time import perf_counter
 from traceback import format_tb
@@ -16,9 +18,12 @@ from typing import Any, Self
 import grpc
 import structlog
 from grpc.aio import EOF, AbortError, ServerInterceptor, ServicerContext
+from grpc_health.v1.health import SERVICE_NAME as HEALTH_NAME
 
-from wordgate.errors import Unavailable
+from wordgate.errors import DeadlineExceeded, InvalidInput, Overloaded, Unauthenticated, Unavailable
+from wordgate.server.callers import Callers, current_caller
 from wordgate.server.errors import is_expected, status_of
+from wordgate.server.limits import Limits
 from wordgate.server.metrics import MessageCounts, Method, Metrics
 from wordgate.server.serving import DRAINING
 from wordgate.server.wire import tolerant, well_formed
@@ -26,6 +31,7 @@ from wordgate.server.wire import tolerant, well_formed
 Context = ServicerContext[Any, Any]
 
 _OWN = "wordgate."
+_RETRY_AFTER_SECONDS = 1.0
 _KINDS = {
     (False, False): "unary",
     (True, False): "client_stream",
@@ -33,11 +39,11 @@ _KINDS = {
     (True, True): "bidi_stream",
 }
 _HANDLERS = {
-    (False, False): grpc.unary_unary_rpc_method_handler,
-    (True, False): grpc.stream_unary_rpc_method_handler,
-    (False, True): grpc.unary_stream_rpc_method_handler,
-    (True, True): grpc.stream_stream_rpc_method_handler,
+    False: grpc.stream_unary_rpc_method_handler,
+    True: grpc.stream_stream_rpc_method_handler,
 }
+"""By whether the response is a stream. The request always is: then we read it."""
+
 _BEHAVIOURS = {
     "unary": "unary_unary",
     "client_stream": "stream_unary",
@@ -56,10 +62,19 @@ _CODES = {code: code.name.title().replace("_", "") for code in grpc.StatusCode} 
 class CallInterceptor(ServerInterceptor):
     """Wraps the handler of every method that the server knows."""
 
-    def __init__(self, metrics: Metrics, draining: asyncio.Event) -> None:
+    def __init__(
+        self,
+        metrics: Metrics,
+        draining: asyncio.Event,
+        limits: Limits | None = None,
+        callers: Callers | None = None,
+    ) -> None:
+        """With `callers`, only they are answered; anybody may ask for the health."""
         self._metrics = metrics
         self._draining = draining
-        self._wrapped: dict[str, Any] = {}
+        self._limits = limits or Limits()
+        self._callers = callers
+        self._wrapped: dict[str, tuple[Method, Any]] = {}
         self._under_way = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -76,30 +91,47 @@ class CallInterceptor(ServerInterceptor):
             handler = await continuation(handler_call_details)
             if handler is None:
                 return None
-            self._wrapped[name] = self._wrap(handler, method_of(name, handler))
-        return self._wrapped[name]
+            method = method_of(name, handler)
+            self._wrapped[name] = method, self._wrap(handler, method)
+        method, wrapped = self._wrapped[name]
+        if self._callers is not None and method.service != HEALTH_NAME:
+            try:
+                current_caller.set(self._callers.of(handler_call_details.invocation_metadata))
+            except Unauthenticated as error:
+                return self._refusal(method, error)
+        return wrapped
 
     async def wait_until_idle(self) -> None:
         """Return when no call of Wordgate's own services is under way."""
         await self._idle.wait()
 
     def _wrap(self, handler: Any, method: Method) -> Any:
-        streams = handler.request_streaming, handler.response_streaming
-        kind = _KINDS[streams]
         respond = _stream if handler.response_streaming else _answer
-        behaviour = getattr(handler, _BEHAVIOURS[kind])
-        counts = self._metrics.messages(method)
-        return _HANDLERS[streams](
-            partial(self._surround, method, partial(respond, behaviour, counts)),
+        behaviour = getattr(handler, _BEHAVIOURS[method.kind])
+        reading = partial(
+            _requests if handler.request_streaming else _request,
+            self._metrics.messages(method),
+            self._limits.max_silence_seconds,
+        )
+        return _HANDLERS[handler.response_streaming](
+            partial(self._surround, method, partial(respond, behaviour, reading)),
             request_deserializer=tolerant(handler.request_deserializer, method),
             response_serializer=handler.response_serializer,
         )
 
+    def _refusal(self, method: Method, error: Unauthenticated) -> Any:
+        """A handler that refuses a call, whatever its kind, without reading anything."""
+
+        async def refuse(context: Context) -> None:
+            raise error
+
+        return grpc.stream_stream_rpc_method_handler(partial(self._surround, method, refuse))
+
     async def _surround(
         self,
         method: Method,
-        respond: Callable[[Any, Context], Awaitable[Any]],
-        request: Any,
+        respond: Callable[[Context], Awaitable[Any]],
+        grpc_requests: Any,
         context: Context,
     ) -> Any:
         own = method.service.startswith(_OWN)
@@ -108,9 +140,9 @@ class CallInterceptor(ServerInterceptor):
         self._count(own)
         code = grpc.StatusCode.INTERNAL
         try:
-            if own and self._draining.is_set():
-                raise Unavailable(DRAINING)
-            response = await respond(request, context)
+            if own:
+                self._check_open()
+            response = await respond(context)
             code = grpc.StatusCode.OK
             return response
         except asyncio.CancelledError:
@@ -127,12 +159,24 @@ class CallInterceptor(ServerInterceptor):
             self._count(own, -1)
             self._metrics.handled(method, _CODES[code], perf_counter() - began)
 
+    def _check_open(self) -> None:
+        """Raise what keeps any call out now: that the server drains, or has too much to do."""
+        if self._draining.is_set():
+            raise Unavailable(DRAINING)
+        if self._under_way > self._limits.max_calls:
+            problem = f"{self._limits.max_calls} calls are under way; try again soon"
+            raise Overloaded(problem, _RETRY_AFTER_SECONDS)
+
     def _status(self, method: Method, error: Exception) -> grpc.Status:
         if not is_expected(error):
             # Its own words are left out: they may repeat a user's text.
             trace = "".join(format_tb(error.__traceback__))
             self._log.error(
-                "internal error", method=method.name, error=type(error).__name__, trace=trace
+                "internal error",
+                method=method.name,
+                error=type(error).__name__,
+                trace=trace,
+                **_token_name(),
             )
         return status_of(error)
 
@@ -146,37 +190,58 @@ class CallInterceptor(ServerInterceptor):
             self._idle.set()
 
 
-Behaviour = Callable[[Any, Context], Any]
+Behaviour = Callable[[Any, Any], Any]
+Reading = Callable[[Context], Awaitable[tuple[Any, MessageCounts]]]
+"""Answers the request, or the stream of them, and where messages are counted."""
 
 
-async def _answer(
-    behaviour: Behaviour, counts: MessageCounts, request: Any, context: Context
-) -> Any:
-    response = await behaviour(_taken(request, counts, context), context)
+async def _answer(behaviour: Behaviour, reading: Reading, context: Context) -> Any:
+    request, counts = await reading(context)
+    response = await behaviour(request, context)
     counts.sent()
     return response
 
 
-async def _stream(
-    behaviour: Behaviour, counts: MessageCounts, request: Any, context: Context
-) -> None:
+async def _stream(behaviour: Behaviour, reading: Reading, context: Context) -> None:
     """Have a behaviour answer: as a generator, or by itself through the context."""
-    counted: Any = _CountedContext(context, counts)
-    answers = behaviour(_taken(request, counts, context), counted)
-    if inspect.isawaitable(answers):
-        await answers
-        return
-    async with aclosing(answers):
-        async for answer in answers:
-            await counted.write(answer)
+    caller = current_caller.get()
+    with caller.usage.stream() if caller else nullcontext():
+        request, counts = await reading(context)
+        counted: Any = _CountedContext(context, counts)
+        answers = behaviour(request, counted)
+        if inspect.isawaitable(answers):
+            await answers
+            return
+        async with aclosing(answers):
+            async for answer in answers:
+                _check_caller()
+                await counted.write(answer)
 
 
-def _taken(request: Any, counts: MessageCounts, context: Context) -> Any:
-    """The request, or the stream of them, counted. Raises `InvalidInput` where malformed."""
-    if hasattr(request, "__aiter__"):
-        return _Requests(context, counts)
+async def _request(
+    counts: MessageCounts, silence_seconds: float, context: Context
+) -> tuple[Any, MessageCounts]:
+    """The only message of a call. Raises `InvalidInput` where it is missing or malformed."""
+    request = await _first(context, silence_seconds)
+    if request is EOF:
+        raise InvalidInput("message", "is missing; this method takes one")
     counts.received()
-    return well_formed(request)
+    return well_formed(request), counts
+
+
+async def _requests(
+    counts: MessageCounts, silence_seconds: float, context: Context
+) -> "tuple[_Requests, MessageCounts]":
+    return _Requests(context, counts, silence_seconds), counts
+
+
+async def _first(context: Context, silence_seconds: float) -> Any:
+    """The first message of a call. Raises `DeadlineExceeded` when none comes."""
+    try:
+        async with asyncio.timeout(silence_seconds):
+            return await context.read()
+    except TimeoutError:
+        raise DeadlineExceeded(f"no message came within {silence_seconds:g} seconds") from None
 
 
 class _Requests:
@@ -185,21 +250,29 @@ class _Requests:
     Slim, as is the context: there may be thousands of streams in which nothing happens.
     """
 
-    __slots__ = ("_context", "_counts")
+    __slots__ = ("_context", "_counts", "_silence_seconds")
 
-    def __init__(self, context: Context, counts: MessageCounts) -> None:
+    def __init__(self, context: Context, counts: MessageCounts, silence_seconds: float) -> None:
         self._context = context
         self._counts = counts
+        self._silence_seconds: float | None = silence_seconds
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Any:
-        request = await self._context.read()
+        request = await self._read()
         if request is EOF:
             raise StopAsyncIteration
         self._counts.received()
+        _check_caller()
         return well_formed(request)
+
+    async def _read(self) -> Any:
+        if self._silence_seconds is None:
+            return await self._context.read()
+        silence_seconds, self._silence_seconds = self._silence_seconds, None
+        return await _first(self._context, silence_seconds)
 
 
 class _CountedContext:
@@ -218,6 +291,18 @@ class _CountedContext:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._context, name)
+
+
+def _check_caller() -> None:
+    """Raise `Unauthenticated` when the token of the call was revoked meanwhile."""
+    caller = current_caller.get()
+    if caller is not None:
+        caller.check()
+
+
+def _token_name() -> dict[str, str]:
+    caller = current_caller.get()
+    return {} if caller is None else {"token": caller.token.name}
 
 
 def method_of(path: str, handler: Any) -> Method:

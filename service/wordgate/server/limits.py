@@ -72,6 +72,8 @@ class Limits:
     max_stop_words: int = _limit(100, "words", "words that end a generated text")
     max_stop_word_bytes: int = _limit(256, "bytes", "one word that ends a generated text")
     max_generation_streams: int = _limit(1000, "streams", "texts generated at once")
+    max_calls: int = _limit(20_000, "calls", "calls under way at once, sessions among them")
+    max_silence_seconds: int = _limit(60, "seconds", "a call before its first message")
     max_waiting_rows: int = _limit(
         20_000,
         "rows",

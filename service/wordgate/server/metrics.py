@@ -41,6 +41,7 @@ _MODEL = ("model", "version")
 _NATS = (0.25, 0.5, 1, 2, 3, 4, 6, 8, 10, 12, 16, 20)
 _RANKS = (1, 2, 3, 4, 5, 10, 20, 100)
 _ASKED = ("step", "output")
+_RELOADED_FILES = ("certificate", "tokens")
 _LOAD_FAILURES = (
     "checksum",
     "content",
@@ -96,6 +97,7 @@ class Metrics:
         self._declare_engine()
         self._declare_live_quality()
         self._declare_models()
+        self._declare_security()
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         GCCollector(registry=self.registry)
@@ -166,6 +168,10 @@ class Metrics:
     def load_failed(self, reason: str) -> None:
         """A bundle was refused; `reason` is that of `InvalidBundle`."""
         self._load_failures.labels(reason).inc()
+
+    def reloaded(self, file: str, result: str) -> None:
+        """A file of the operator's was `read` again, or `refused`."""
+        self._reloads.labels(file, result).inc()
 
     def counted(self, asks: Asks[T], urgency: Urgency) -> Asks[T]:
         """The same generator; the rows that it asks for are counted by kind and urgency."""
@@ -286,6 +292,16 @@ class Metrics:
             self._load_failures.labels(reason)
         for name, kind, meaning in _CACHE_METRICS:
             self._declared.append(MetricRow(name, kind, _MODEL, meaning))
+
+    def _declare_security(self) -> None:
+        self._reloads = self._counter(
+            "wordgate_file_reloads_total",
+            "Times that the certificate or the file of tokens had changed; `refused`: it cannot be "
+            "used, and what was read before stays.",
+            ("file", "result"),
+        )
+        for labels in product(_RELOADED_FILES, ("read", "refused")):
+            self._reloads.labels(*labels)
 
     def _counter(self, name: str, meaning: str, labels: tuple[str, ...] = ()) -> Counter:
         return self._note(Counter(name, meaning, labels, registry=self.registry), name, labels)

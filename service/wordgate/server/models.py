@@ -42,7 +42,7 @@ class ModelServicer(models_pb2_grpc.ModelServiceServicer):
         figures = {name: value for name, value in manifest.figures.items() if value is not None}
         return models_pb2.Model(
             version=model_version(model.name),
-            is_default=model is self._serving.models.default,
+            is_default=model.name == self._serving.models.default.name,
             digest=model.bundle.digest.hex(),
             vocabulary_size=manifest.network.vocabulary,
             layers=manifest.network.layers,

@@ -44,6 +44,7 @@ from wordgate.server.models import ModelServicer
 from wordgate.server.prediction import PredictionServicer
 from wordgate.server.registry import Registry, open_models
 from wordgate.server.scoring import ScoringServicer
+from wordgate.server.security import Security
 from wordgate.server.serving import Serving
 
 _FILES = (models_pb2.DESCRIPTOR, prediction_pb2.DESCRIPTOR, scoring_pb2.DESCRIPTOR)
@@ -61,14 +62,17 @@ class Server:
         self._draining = asyncio.Event()
         self._ready = False
         self._metrics = Metrics()
-        self._calls = CallInterceptor(self._metrics, self._draining)
+        self._security = Security(configuration, self._metrics)
+        self._calls = CallInterceptor(
+            self._metrics, self._draining, configuration.limits, self._security.callers
+        )
         self._health = HealthServicer()
         self._http: HttpServer | None = None
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT, then drain.
 
-        Raises `InvalidConfiguration` and `InvalidBundle` when it cannot start.
+        Raises `InvalidConfiguration`, `InvalidFile` and `InvalidBundle` when it cannot start.
         """
         grpc_server, address = self._listen()
         if self._configuration.metrics_listen:
@@ -103,7 +107,7 @@ class Server:
             self._add_services(grpc_server, serving)
             await grpc_server.start()
             await self._become_ready(models, address)
-            async with self._watched(models):
+            async with self._watched(models), self._security.kept_current():
                 await self._stop.wait()
             await self._drain(grpc_server)
         finally:
@@ -116,7 +120,7 @@ class Server:
         server = new_grpc_server(interceptors=[self._calls], options=self._options())
         listen = self._configuration.listen
         try:
-            port = server.add_insecure_port(listen)
+            port = self._security.add_port(server, listen)
         except RuntimeError:
             problem = (
                 f"cannot listen on {listen}: another process has it, or the host is not of this "
@@ -172,8 +176,9 @@ class Server:
         )
         scoring_pb2_grpc.add_ScoringServiceServicer_to_server(ScoringServicer(serving), server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
-        names = [*_service_names(), HEALTH_NAME, reflection.SERVICE_NAME]
-        reflection.enable_server_reflection(names, server)
+        if self._configuration.reflection == "on":
+            names = [*_service_names(), HEALTH_NAME, reflection.SERVICE_NAME]
+            reflection.enable_server_reflection(names, server)
         self._metrics.serves(_methods())
 
     async def _become_ready(self, models: Registry, address: str) -> None:
@@ -188,6 +193,8 @@ class Server:
             http=self._http.address if self._http else "off",
             device=self._configuration.device,
         )
+        if self._security.warning:
+            self._log.warning("open beyond this machine", problem=self._security.warning)
 
     async def _drain(self, server: GrpcServer) -> None:
         """Refuse what is new, end sessions, let requests under way finish within the grace."""

@@ -4,15 +4,17 @@ Knows how to have a generator run for a call; does not know what it computes.
 """
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from time import monotonic
-from typing import Protocol, TypeVar
+from typing import Protocol, Self, TypeVar
 
 from wordgate.core.asks import Asks
 from wordgate.engine.engine_thread import EngineThread
 from wordgate.engine.scheduler import Job, Urgency
 from wordgate.engine.served_model import ServedModel
+from wordgate.errors import Overloaded
+from wordgate.server.callers import Caller, current_caller
 from wordgate.server.handover import Handover
 from wordgate.server.limits import Limits, check_bytes
 from wordgate.server.metrics import Metrics
@@ -42,11 +44,19 @@ class Serving:
     device: str
     draining: asyncio.Event = field(default_factory=asyncio.Event)
     handover: Handover = field(default_factory=Handover)
+    caller: Caller | None = None
 
     def model(self, name: str) -> ServedModel:
         """The model that a request names. Raises `InvalidInput` and `ModelNotFound`."""
         check_bytes("model", name, self.limits.max_model_bytes)
-        return self.models.get(name)
+        model = self.models.get(name)
+        caller = self._caller
+        return model.salted(caller.token.salt) if caller and caller.token.salt else model
+
+    def for_caller(self) -> Self:
+        """The same for whom the running call is answered, whichever task uses it later."""
+        caller = current_caller.get()
+        return replace(self, caller=caller) if caller else self
 
     def start(
         self,
@@ -60,13 +70,21 @@ class Serving:
         """Have a generator run until its result, the call's deadline or its cancellation.
 
         Cancelling the future drops the work. `admitted`: a session that was let in is not refused
-        later. Raises what the generator raises, `Overloaded`,
+        later, unless its caller's quota is used up. Raises what the generator raises, `Overloaded`,
         `DeadlineExceeded` and `Unavailable`.
         """
         seconds = call.time_remaining() if call else None
         deadline = None if seconds is None else monotonic() + seconds
         counted = self.metrics.counted(asks, urgency)
         future: asyncio.Future[T] = self.handover.future()
+        caller = self._caller
+        if caller and caller.token.quota.rows_per_second is not None:
+            try:
+                caller.usage.check_rows()
+            except Overloaded as error:
+                future.set_exception(error)
+                return future
+            counted = caller.usage.paid(counted)
         job = Job(
             model.network,
             counted,
@@ -78,3 +96,7 @@ class Serving:
         )
         self.engine.take(job)
         return future
+
+    @property
+    def _caller(self) -> Caller | None:
+        return self.caller or current_caller.get()

@@ -54,7 +54,7 @@ class Sessions:
             )
         if self._watch is None:
             self._watch = asyncio.create_task(self._end_when_draining())
-        session = Session(self._serving)
+        session = Session(self._serving.for_caller())
         self._open.add(session)
         self._serving.metrics.sessions.set(len(self._open))
         try:

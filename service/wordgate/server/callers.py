@@ -1,0 +1,82 @@
+"""Who asks: the caller behind a call's token.
+
+Knows tokens, what their callers use and how one is found; does not know what is asked. A token is
+looked up under a keyed hash whose key nobody knows, so the time that it takes says nothing of the
+tokens that there are.
+"""
+
+import secrets
+from collections.abc import Iterable
+from contextvars import ContextVar
+from hashlib import blake2b
+from hmac import compare_digest
+
+from wordgate.errors import Unauthenticated
+from wordgate.server.quota import Usage
+from wordgate.server.tokens import Token, digest_of
+
+_HEADER = "authorization"
+_SCHEME = "bearer"
+_HOW = "send the header `authorization: Bearer TOKEN`"
+
+
+class Caller:
+    """A token whose callers are answered, until it is revoked."""
+
+    def __init__(self, token: Token) -> None:
+        self.token = token
+        self.usage = Usage(token.quota)
+        self.is_revoked = False
+
+    def check(self) -> None:
+        """Raise `Unauthenticated` when the token was taken out of the file."""
+        if self.is_revoked:
+            raise Unauthenticated("this token is not valid any more; ask for another")
+
+
+class Callers:
+    """All callers that are answered, by their tokens."""
+
+    def __init__(self, tokens: Iterable[Token]) -> None:
+        self._key = secrets.token_bytes()
+        self._callers: dict[bytes, Caller] = {}
+        self.replace(tokens)
+
+    def replace(self, tokens: Iterable[Token]) -> None:
+        """Other tokens from now on: what stays keeps what it uses, what is gone is revoked."""
+        before = {caller.token.digest: caller for caller in self._callers.values()}
+        callers = {}
+        for token in tokens:
+            caller = before.pop(token.digest, None) or Caller(token)
+            caller.token = token
+            caller.usage.set_quota(token.quota)
+            callers[self._place(token.digest)] = caller
+        self._callers = callers
+        for caller in before.values():
+            caller.is_revoked = True
+
+    def __len__(self) -> int:
+        return len(self._callers)
+
+    def of(self, metadata: Iterable[tuple[str, str | bytes]]) -> Caller:
+        """The caller of a call with these headers. Raises `Unauthenticated`."""
+        presented = [value for key, value in metadata if key == _HEADER]
+        if len(presented) != 1:
+            problem = "a token is needed" if not presented else "there are several tokens"
+            raise Unauthenticated(f"{problem}; {_HOW}")
+        value = presented[0]
+        scheme, _, token = (value if isinstance(value, str) else "").partition(" ")
+        if scheme.lower() != _SCHEME:
+            raise Unauthenticated(f"this is no bearer token; {_HOW}")
+        digest = digest_of(token.strip())
+        caller = self._callers.get(self._place(digest))
+        if caller is None or not compare_digest(caller.token.digest, digest):
+            raise Unauthenticated("this token is not valid")
+        return caller
+
+    def _place(self, digest: bytes) -> bytes:
+        return blake2b(digest, key=self._key, digest_size=16).digest()
+
+
+current_caller: ContextVar[Caller | None] = ContextVar("current_caller", default=None)
+"""The caller of the call that the running task answers; None where no tokens are asked for."""

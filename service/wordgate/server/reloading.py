@@ -1,0 +1,79 @@
+"""Files that are read again when they change, while the server answers.
+
+Knows when files have changed; does not know what is in them. A file that cannot be used leaves what
+there was: it is said in the log and counted, once for each change.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from wordgate.errors import WordgateError
+from wordgate.server.metrics import Metrics
+
+LOOK_SECONDS = 1.0
+"""Between two looks. A change counts when two looks have found the same: files that belong together
+are written one after the other."""
+
+Stamp = tuple[tuple[int, int, int] | None, ...]
+
+
+@dataclass(frozen=True)
+class Reloadable:
+    """Files that belong together, and who reads them; `name` is fit for a metric label."""
+
+    name: str
+    paths: Sequence[Path]
+    read_again: Callable[[], None]
+
+
+class Reloading:
+    """Looks after one `Reloadable`."""
+
+    def __init__(self, files: Reloadable, metrics: Metrics) -> None:
+        self._files = files
+        self._metrics = metrics
+        self._read = self._found = _stamp(files.paths)
+        self._log = structlog.get_logger()
+
+    async def run(self) -> None:
+        """Look again and again, until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.to_thread(self.look)
+
+    def look(self) -> None:
+        """Have the files read if they have changed and are as they were at the last look."""
+        found, self._found = self._found, _stamp(self._files.paths)
+        if self._found == found and found != self._read:
+            self._read = found
+            self._read_again()
+
+    def _read_again(self) -> None:
+        name = self._files.name
+        try:
+            self._files.read_again()
+        except WordgateError as error:
+            self._log.error(
+                "file refused, what was read before stays", file=name, problem=str(error)
+            )
+        else:
+            self._log.info("file read again", file=name)
+            self._metrics.reloaded(name, "read")
+            return
+        self._metrics.reloaded(name, "refused")
+
+
+def _stamp(paths: Sequence[Path]) -> Stamp:
+    return tuple(_stamp_of(path) for path in paths)
+
+
+def _stamp_of(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns

@@ -1,0 +1,85 @@
+"""Who may speak to the server, and what others on the way can see.
+
+Knows the options of security and which parts they make; what these do is theirs.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from ipaddress import ip_address
+
+from grpc.aio import Server as GrpcServer
+
+from wordgate.server.callers import Callers
+from wordgate.server.configuration import Configuration, split_address
+from wordgate.server.metrics import Metrics
+from wordgate.server.reloading import Reloadable, Reloading
+from wordgate.server.tls import Certificates, TlsFiles
+from wordgate.server.tokens import read_tokens
+
+
+class Security:
+    """The certificate and the callers of a server, kept as their files are."""
+
+    def __init__(self, configuration: Configuration, metrics: Metrics) -> None:
+        """Raises `InvalidFile` for a file that cannot be used."""
+        self._host, _ = split_address(configuration.listen)
+        self._reloading: list[Reloading] = []
+        self._certificates = self._read_certificate(configuration, metrics)
+        self.callers = self._read_tokens(configuration, metrics)
+
+    def add_port(self, server: GrpcServer, address: str) -> int:
+        """Listen, with TLS where there is a certificate; the port. Raises as grpc does."""
+        if self._certificates is None:
+            return server.add_insecure_port(address)
+        return server.add_secure_port(address, self._certificates.credentials())
+
+    @property
+    def warning(self) -> str | None:
+        """What somebody should know who has a server listen beyond this machine."""
+        if _is_this_machine(self._host):
+            return None
+        open_to = []
+        if self._certificates is None:
+            open_to.append("whoever is on the way can read and change what is sent (no TLS)")
+        if self.callers is None and not (self._certificates and self._certificates.asks_clients):
+            open_to.append("whoever reaches it is answered (no tokens)")
+        return "; ".join(open_to) or None
+
+    @asynccontextmanager
+    async def kept_current(self) -> AsyncIterator[None]:
+        """Have changed files read while this lasts."""
+        tasks = [asyncio.create_task(each.run()) for each in self._reloading]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    def _read_certificate(
+        self, configuration: Configuration, metrics: Metrics
+    ) -> Certificates | None:
+        certificate, key = configuration.tls_certificate, configuration.tls_key
+        if certificate is None or key is None:
+            return None
+        files = TlsFiles(certificate, key, configuration.tls_client_ca)
+        certificates = Certificates(files)
+        reloadable = Reloadable("certificate", files.paths, certificates.read_again)
+        self._reloading.append(Reloading(reloadable, metrics))
+        return certificates
+
+    def _read_tokens(self, configuration: Configuration, metrics: Metrics) -> Callers | None:
+        path = configuration.tokens_file
+        if path is None:
+            return None
+        callers = Callers(read_tokens(path))
+        reloadable = Reloadable("tokens", [path], lambda: callers.replace(read_tokens(path)))
+        self._reloading.append(Reloading(reloadable, metrics))
+        return callers
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

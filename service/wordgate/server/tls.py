@@ -1,0 +1,106 @@
+"""The server's certificate, and whose certificates it wants to see.
+
+Knows PEM files and grpc's credentials; does not know connections. grpc asks for the certificate at
+each new connection, so one that was renewed is shown without a restart; what is open goes on.
+"""
+
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+
+from wordgate.errors import InvalidFile
+
+
+@dataclass(frozen=True)
+class TlsFiles:
+    """Paths of PEM files: the certificate with its chain, its key, and who signs clients' ones."""
+
+    certificate: Path
+    key: Path
+    client_ca: Path | None = None
+
+    @property
+    def paths(self) -> list[Path]:
+        """All that are named."""
+        return [path for path in (self.certificate, self.key, self.client_ca) if path]
+
+
+class Certificates:
+    """What is shown to clients, read again when it is told to."""
+
+    def __init__(self, files: TlsFiles) -> None:
+        """Raises `InvalidFile`."""
+        self._files = files
+        self._latest = _read(files)
+        self._shown = self._latest
+
+    def read_again(self) -> None:
+        """Show what the files hold now. Raises `InvalidFile`; then the old ones stay."""
+        self._latest = _read(self._files)
+
+    def credentials(self) -> grpc.ServerCredentials:
+        """For the port; grpc asks them at each connection, from threads of its own."""
+        return grpc.dynamic_ssl_server_credentials(
+            self._shown,
+            self._newer,  # type: ignore[arg-type]  # None stands for no change
+            require_client_authentication=self.asks_clients,
+        )
+
+    @property
+    def asks_clients(self) -> bool:
+        """Whether clients have to show a certificate of their own."""
+        return self._files.client_ca is not None
+
+    def _newer(self) -> grpc.ServerCertificateConfiguration | None:
+        """What is to be shown from now on; None when that has not changed."""
+        latest = self._latest
+        if latest is self._shown:
+            return None
+        self._shown = latest
+        return latest
+
+
+def _read(files: TlsFiles) -> grpc.ServerCertificateConfiguration:
+    """The files' content, checked: grpc itself would find out at the first connection."""
+    before = _contents(files)
+    _check(files)
+    contents = _contents(files)
+    if contents != before:
+        raise InvalidFile(files.certificate, "is being written; it will be read again")
+    roots = contents[files.client_ca] if files.client_ca else None
+    pair = contents[files.key], contents[files.certificate]
+    return grpc.ssl_server_certificate_configuration([pair], roots)
+
+
+def _contents(files: TlsFiles) -> dict[Path, bytes]:
+    contents = {}
+    for path in files.paths:
+        try:
+            contents[path] = path.read_bytes()
+        except OSError as error:
+            raise InvalidFile(path, f"cannot be read ({error.strerror})") from None
+    return contents
+
+
+def _check(files: TlsFiles) -> None:
+    """Raise `InvalidFile` unless the files are certificates and the key belongs to the first."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        # A key with a password is refused: nobody is there to be asked for it.
+        context.load_cert_chain(files.certificate, files.key, password=lambda: b"")
+    except (OSError, ValueError) as error:
+        problem = f"is no certificate in PEM, or {files.key} is not its key without a password"
+        raise InvalidFile(files.certificate, f"{problem} ({_reason(error)})") from None
+    try:
+        if files.client_ca is not None:
+            context.load_verify_locations(files.client_ca)
+    except (OSError, ValueError) as error:
+        problem = f"has no certificate in PEM ({_reason(error)})"
+        raise InvalidFile(files.client_ca or "", problem) from None
+
+
+def _reason(error: Exception) -> str:
+    reason = getattr(error, "reason", None)
+    return str(reason or error).lower().replace("_", " ")

@@ -1,0 +1,51 @@
+"""Certificates for tests, made by the openssl command."""
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+CURVE = "ec_paramgen_curve:prime256v1"
+NEW_KEY = ["req", "-x509", "-newkey", "ec", "-pkeyopt", CURVE, "-noenc", "-days", "2"]
+OF_THIS_MACHINE = "subjectAltName=DNS:localhost,IP:127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A certificate and its key, as files."""
+
+    certificate: Path
+    key: Path
+
+    def replace(self, other: "Pair") -> None:
+        """Renew the files, as tools do that renew certificates: each at once."""
+        for mine, its in ((self.certificate, other.certificate), (self.key, other.key)):
+            new = mine.with_suffix(".new")
+            new.write_bytes(its.read_bytes())
+            new.rename(mine)
+
+
+def authority(folder: Path, name: str) -> Pair:
+    """A new authority that signs certificates."""
+    return _made(folder, name, [])
+
+
+def signed(folder: Path, name: str, by: Pair) -> Pair:
+    """A new certificate of this machine, signed by an authority."""
+    leaf = ["-addext", OF_THIS_MACHINE, "-addext", "basicConstraints=critical,CA:FALSE"]
+    return _made(folder, name, [*leaf, "-CA", str(by.certificate), "-CAkey", str(by.key)])
+
+
+def lock(key: Path) -> None:
+    """Have a key want a password."""
+    locked = key.with_suffix(".locked")
+    command = ["openssl", "pkey", "-in", str(key), "-aes256", "-passout", "pass:secret"]
+    subprocess.run([*command, "-out", str(locked)], check=True, capture_output=True)
+    locked.rename(key)
+
+
+def _made(folder: Path, name: str, options: list[str]) -> Pair:
+    pair = Pair(folder / f"{name}.pem", folder / f"{name}.key")
+    files = ["-keyout", str(pair.key), "-out", str(pair.certificate)]
+    command = ["openssl", *NEW_KEY, "-subj", f"/CN={name}", *files, *options]
+    subprocess.run(command, check=True, capture_output=True)
+    return pair

@@ -1,0 +1,59 @@
+"""Who is behind a call's headers."""
+
+import pytest
+
+from wordgate.errors import Unauthenticated
+from wordgate.server.callers import Callers
+from wordgate.server.quota import Quota
+from wordgate.server.tokens import Token, digest_of
+
+PHONE = Token("phone", digest_of("p"))
+OCR = Token("ocr", digest_of("o"))
+
+
+def test_a_token_has_a_name() -> None:
+    """The scheme may be written in any case."""
+    callers = Callers([PHONE, OCR])
+    assert callers.of([("authorization", "Bearer p")]).token is PHONE
+    assert callers.of([("user-agent", "x"), ("authorization", "bearer o")]).token is OCR
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [],
+        [("authorization", "Bearer x")],
+        [("authorization", "Bearer ")],
+        [("authorization", "")],
+        [("authorization", "p")],
+        [("authorization", "Basic p")],
+        [("authorization", f"Bearer {digest_of('p').hex()}")],
+        [("authorization", "Bearer p"), ("authorization", "Bearer p")],
+        [("authorization-bin", b"Bearer p")],
+        [("authorization", b"\xff")],
+        [("authorization", "Bearer \udcff")],
+    ],
+)
+def test_nobody_else_is_let_in(headers: list[tuple[str, str | bytes]]) -> None:
+    """Neither without a token nor with another, nor with what the file says of it."""
+    with pytest.raises(Unauthenticated) as caught:
+        Callers([PHONE]).of(headers)
+    assert "phone" not in str(caught.value)
+
+
+def test_new_tokens_replace_old_ones() -> None:
+    """Who stays goes on with what he uses; who is gone is revoked, and told so."""
+    callers = Callers([PHONE, OCR])
+    phone, ocr = (callers.of([("authorization", f"Bearer {token}")]) for token in "po")
+    with phone.usage.stream():
+        callers.replace([Token("mobile", PHONE.digest, Quota(streams=1), b"salt")])
+        assert len(callers) == 1
+        assert callers.of([("authorization", "Bearer p")]) is phone
+        assert phone.token.name == "mobile"
+        phone.check()
+        with pytest.raises(Exception, match="quota"), phone.usage.stream():
+            pass
+    with pytest.raises(Unauthenticated):
+        ocr.check()
+    with pytest.raises(Unauthenticated):
+        callers.of([("authorization", "Bearer o")])

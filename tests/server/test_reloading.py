@@ -1,0 +1,86 @@
+"""Files that are read again when they change."""
+
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from wordgate.errors import InvalidFile
+from wordgate.server.metrics import Metrics
+from wordgate.server.reloading import Reloadable, Reloading
+
+
+class _Reader:
+    """Reads a file, or refuses it when it says so."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.found: list[str] = []
+
+    def __call__(self) -> None:
+        text = self.path.read_text() if self.path.exists() else "bad"
+        if text == "bad":
+            raise InvalidFile(self.path, "is bad")
+        self.found.append(text)
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> _Reader:
+    """Reads a file of one word."""
+    path = tmp_path / "file"
+    path.write_text("one")
+    return _Reader(path)
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    """Counts."""
+    return Metrics()
+
+
+@pytest.fixture
+def reloading(reader: _Reader, metrics: Metrics) -> Reloading:
+    """Looks after the file."""
+    return Reloading(Reloadable("tokens", [reader.path], reader), metrics)
+
+
+def test_a_change_counts_when_it_has_settled(reloading: Reloading, reader: _Reader) -> None:
+    """Read once, at the second look that finds the same."""
+    reloading.look()
+    reader.path.write_text("second")
+    reloading.look()
+    reader.path.write_text("third, longer")
+    reloading.look()
+    assert reader.found == []
+    reloading.look()
+    reloading.look()
+    assert reader.found == ["third, longer"]
+
+
+def test_a_bad_file_is_said_once(reloading: Reloading, reader: _Reader, metrics: Metrics) -> None:
+    """One line and one count for each change; a good one follows as if nothing had been."""
+    with capture_logs() as logged:
+        for text in ("bad", "better"):
+            reader.path.write_text(text)
+            for _ in range(4):
+                reloading.look()
+    assert [line["log_level"] for line in logged] == ["error", "info"]
+    assert reader.path.name in logged[0]["problem"]
+    assert reader.found == ["better"]
+    assert _count(metrics, "refused") == _count(metrics, "read") == 1
+
+
+def test_a_file_that_is_gone_is_refused(
+    reloading: Reloading, reader: _Reader, metrics: Metrics
+) -> None:
+    """What was read before stays."""
+    reader.path.unlink()
+    with capture_logs():
+        reloading.look()
+        reloading.look()
+    assert _count(metrics, "refused") == 1
+
+
+def _count(metrics: Metrics, result: str) -> float | None:
+    labels = {"file": "tokens", "result": result}
+    return metrics.registry.get_sample_value("wordgate_file_reloads_total", labels)

@@ -1,0 +1,155 @@
+"""TLS: real certificates on a real server, renewed and spoiled while it serves."""
+
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.running import RunningServer, serving, until
+from tests.server.certificates import Pair, authority, lock, signed
+
+from wordgate.client import AsyncClient, Client
+from wordgate.client_security import Tls
+from wordgate.errors import InvalidFile, InvalidInput, Unavailable
+from wordgate.server.configuration import split_address
+from wordgate.server.tls import Certificates, TlsFiles
+
+RELOADS = "wordgate_file_reloads_total"
+
+
+@pytest.fixture(scope="module")
+def ca(tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    """Who signs the server's certificates and the clients'."""
+    return authority(tmp_path_factory.mktemp("ca"), "ca")
+
+
+@pytest.fixture
+def shown(ca: Pair, tmp_path: Path) -> Pair:
+    """The certificate that the server shows."""
+    return signed(tmp_path, "shown", ca)
+
+
+@pytest.fixture
+def tls_server(bundle: Path, shown: Pair) -> Iterator[RunningServer]:
+    """A server that speaks TLS."""
+    with serving(bundle, *_options(shown)) as server:
+        yield server
+
+
+async def test_clients_speak_tls(tls_server: RunningServer, ca: Pair) -> None:
+    """Who trusts the authority is answered, by both clients."""
+    tls = Tls(ca.certificate)
+    with Client(tls_server.address, tls=tls) as client:
+        answer = client.predict("the")
+    async with AsyncClient(tls_server.address, tls=tls) as asynchronous:
+        assert await asynchronous.predict("the") == answer
+
+
+def test_plain_text_is_not_answered(tls_server: RunningServer) -> None:
+    """Who speaks plain text gets nothing, and is told what may be wrong."""
+    with Client(tls_server.address) as client, pytest.raises(Unavailable, match="TLS"):
+        client.predict("the")
+
+
+def test_an_unknown_authority_is_not_trusted(tls_server: RunningServer, tmp_path: Path) -> None:
+    """A client does not speak to a server whose authority it does not know."""
+    other = authority(tmp_path, "other")
+    tls = Tls(other.certificate)
+    with Client(tls_server.address, tls=tls) as client, pytest.raises(Unavailable):
+        client.predict("the")
+
+
+def test_the_server_has_the_name_that_is_expected(tls_server: RunningServer, ca: Pair) -> None:
+    """A certificate for another host is refused; `server_name` says which one is meant."""
+    port = split_address(tls_server.address)[1]
+    tls = Tls(ca.certificate, server_name="localhost")
+    with Client(f"127.0.0.1:{port}", tls=tls) as client:
+        assert client.predict("the").suggestions
+    tls = Tls(ca.certificate, server_name="example.org")
+    with Client(f"127.0.0.1:{port}", tls=tls) as client, pytest.raises(Unavailable):
+        client.predict("the")
+
+
+def test_only_clients_with_a_certificate(bundle: Path, ca: Pair, shown: Pair) -> None:
+    """With `tls_client_ca` a client shows a certificate of that authority, or is not answered."""
+    folder = shown.certificate.parent
+    mine, stranger = signed(folder, "mine", ca), authority(folder, "stranger")
+    options = (*_options(shown), "--tls-client-ca", str(ca.certificate))
+    with serving(bundle, *options) as server:
+        with Client(server.address, tls=Tls(ca.certificate, mine.certificate, mine.key)) as client:
+            assert client.predict("the").suggestions
+        for pair in ((None, None), (stranger.certificate, stranger.key)):
+            tls = Tls(ca.certificate, *pair)
+            with Client(server.address, tls=tls) as client, pytest.raises(Unavailable):
+                client.predict("the")
+
+
+def test_a_certificate_is_renewed_while_serving(
+    tls_server: RunningServer, ca: Pair, shown: Pair
+) -> None:
+    """New connections see the new one, what is open goes on; a broken one changes nothing."""
+    server, first = tls_server, _seen(tls_server)
+    with Client(server.address, tls=Tls(ca.certificate)) as client:
+        client.predict("the")
+        shown.replace(signed(shown.certificate.parent, "second", ca))
+        until(lambda: server.metric(RELOADS, file="certificate", result="read") == 1, "the reload")
+        second = _seen(server)
+        assert second != first
+        client.predict("the")
+
+        shown.certificate.write_text("-----BEGIN CERTIFICATE-----\nAAAA\n")
+        refused = {"file": "certificate", "result": "refused"}
+        until(lambda: server.metric(RELOADS, **refused) == 1, "the refusal")
+        assert "shown.pem" in server.output
+        assert _seen(server) == second
+        client.predict("the")
+
+        shown.replace(signed(shown.certificate.parent, "third", ca))
+        until(lambda: server.metric(RELOADS, file="certificate", result="read") == 2, "the next")
+        assert _seen(server) not in {first, second}
+
+
+@pytest.mark.parametrize("spoiled", ["certificate", "key", "other key", "locked key", "client ca"])
+def test_unusable_files_are_refused_by_name(ca: Pair, tmp_path: Path, spoiled: str) -> None:
+    """Neither a server starts nor a renewal counts with files that do not belong together."""
+    pair = signed(tmp_path, "pair", ca)
+    files = TlsFiles(pair.certificate, pair.key, ca.certificate)
+    Certificates(files)
+    match spoiled:
+        case "certificate":
+            pair.certificate.write_text("nothing")
+        case "key":
+            pair.key.unlink()
+        case "other key":
+            pair.key.write_bytes(ca.key.read_bytes())
+        case "locked key":
+            lock(pair.key)
+        case "client ca":
+            empty = tmp_path / "empty.pem"
+            empty.write_text("")
+            files = TlsFiles(pair.certificate, pair.key, empty)
+    with pytest.raises(InvalidFile) as caught:
+        Certificates(files)
+    assert caught.value.path in files.paths
+
+
+def test_half_of_a_pair_is_refused_by_the_client(ca: Pair) -> None:
+    """A client's certificate without its key, or the other way round, is named."""
+    with pytest.raises(InvalidInput) as caught:
+        Client("localhost:1", tls=Tls(certificate=ca.certificate))
+    assert caught.value.field == "tls.key"
+    with pytest.raises(InvalidInput) as caught:
+        Client("localhost:1", tls=Tls(key=ca.key))
+    assert caught.value.field == "tls.certificate"
+    with pytest.raises(InvalidFile):
+        Client("localhost:1", tls=Tls(ca=Path("nowhere.pem")))
+
+
+def _options(shown: Pair) -> tuple[str, ...]:
+    files = ("--tls-certificate", str(shown.certificate), "--tls-key", str(shown.key))
+    return ("--listen", "localhost:0", *files)
+
+
+def _seen(server: RunningServer) -> str:
+    """The certificate that a new connection is shown."""
+    return ssl.get_server_certificate(split_address(server.address))
