@@ -8,7 +8,7 @@ import sys
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, sleep
@@ -33,10 +33,17 @@ def until(condition: Callable[[], Any], what: str) -> Any:
 class RunningServer:
     """`wordgate serve` in a process of its own; `address` and `http` once it serves.
 
-    Without a `model` it serves the shipped one; `python` is the installation that runs it.
+    Without a `model` it serves the shipped one; `python` is the installation that runs it,
+    `variables` go into its environment.
     """
 
-    def __init__(self, model: Path | None, *options: str, python: str = sys.executable) -> None:
+    def __init__(
+        self,
+        model: Path | None,
+        *options: str,
+        python: str = sys.executable,
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
         given = {"--listen": "127.0.0.1:0", "--metrics-listen": "127.0.0.1:0"}
         given |= dict(zip(options[::2], options[1::2], strict=True))
         given |= {"--model": str(model)} if model else {}
@@ -47,7 +54,7 @@ class RunningServer:
             [*command, *flat, "--log-format", "json"],
             stderr=subprocess.PIPE,
             text=True,
-            env=environment,
+            env=environment | dict(variables or {}),
         )
         self.lines: list[str] = []
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -110,10 +117,13 @@ class RunningServer:
 
 @contextmanager
 def serving(
-    model: Path | None, *options: str, python: str = sys.executable
+    model: Path | None,
+    *options: str,
+    python: str = sys.executable,
+    variables: Mapping[str, str] | None = None,
 ) -> Iterator[RunningServer]:
     """A server that is ready; killed at the end if it still runs."""
-    server = RunningServer(model, *options, python=python)
+    server = RunningServer(model, *options, python=python, variables=variables)
     try:
         server.wait_until_serving()
         yield server

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc
@@ -24,6 +25,7 @@ from wordgate.api.v1.prediction_pb2_grpc import (
 )
 from wordgate.server.errors import INTERNAL_MESSAGE
 from wordgate.server.interceptor import CallInterceptor
+from wordgate.server.limits import Limits
 from wordgate.server.metrics import Metrics
 
 LABELS = {
@@ -88,13 +90,8 @@ def servicer() -> _Broken:
 @pytest.fixture
 async def stub(metrics: Metrics, servicer: _Broken) -> AsyncIterator[Any]:
     """Asks a server whose servicer is broken."""
-    server = grpc.aio.server(interceptors=[CallInterceptor(metrics, asyncio.Event())])
-    add_PredictionServiceServicer_to_server(servicer, server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+    async with _connected(metrics, servicer, Limits()) as channel:
         yield PredictionServiceStub(channel)
-    await server.stop(None)
 
 
 async def test_a_defect_is_internal_and_says_nothing(stub: Any, metrics: Metrics) -> None:
@@ -131,6 +128,42 @@ async def test_calls_that_end_early_are_counted_as_such(
         await call
     await servicer.ended.wait()
     assert _handled(metrics, code) == 1
+
+
+async def test_a_call_that_says_nothing_ends(metrics: Metrics, servicer: _Broken) -> None:
+    """Without a first message a call or a stream is told so after a while, not waited for."""
+    limits = Limits(max_silence_seconds=0)
+    async with _connected(metrics, servicer, limits) as channel:
+        for method in ("Predict", "StreamGenerate"):
+            call: Any = channel.stream_stream(f"/wordgate.v1.PredictionService/{method}")()
+            assert await call.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+            assert "no message" in await call.details()
+
+
+async def test_more_calls_than_allowed_are_refused(metrics: Metrics, servicer: _Broken) -> None:
+    """At once, with a time to come again."""
+    limits = Limits(max_calls=1)
+    async with _connected(metrics, servicer, limits) as channel:
+        stub: Any = PredictionServiceStub(channel)
+        first = stub.Predict(PredictRequest(history="wait"))
+        await servicer.begun.wait()
+        with pytest.raises(grpc.RpcError) as caught:
+            await stub.Predict(PredictRequest(history="wait"))
+        assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        first.cancel()
+
+
+@asynccontextmanager
+async def _connected(
+    metrics: Metrics, servicer: _Broken, limits: Limits
+) -> AsyncIterator[grpc.aio.Channel]:
+    server = grpc.aio.server(interceptors=[CallInterceptor(metrics, asyncio.Event(), limits)])
+    add_PredictionServiceServicer_to_server(servicer, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        yield channel
+    await server.stop(None)
 
 
 def _handled(metrics: Metrics, code: str) -> float | None:

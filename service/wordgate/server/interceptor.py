@@ -12,18 +12,18 @@ from collections.abc import Awaitable, Callable
 from contextlib import aclosing, nullcontext
 from functools import partial
 from time import perf_counter
-from traceback import format_tb
 from typing import Any, Self
 
 import grpc
 import structlog
-from grpc.aio import EOF, AbortError, ServerInterceptor, ServicerContext
+from grpc.aio import EOF, AbortError, InternalError, ServerInterceptor, ServicerContext
 from grpc_health.v1.health import SERVICE_NAME as HEALTH_NAME
 
 from wordgate.errors import DeadlineExceeded, InvalidInput, Overloaded, Unauthenticated, Unavailable
 from wordgate.server.callers import Callers, current_caller
 from wordgate.server.errors import is_expected, status_of
 from wordgate.server.limits import Limits
+from wordgate.server.logs import described
 from wordgate.server.metrics import MessageCounts, Method, Metrics
 from wordgate.server.serving import DRAINING
 from wordgate.server.wire import tolerant, well_formed
@@ -151,10 +151,13 @@ class CallInterceptor(ServerInterceptor):
         except AbortError:
             code = context.code()
             raise
+        except InternalError:  # grpc's word for a caller who went while he was written to
+            code = grpc.StatusCode.CANCELLED
+            raise asyncio.CancelledError from None
         except Exception as error:  # noqa: BLE001  every error has a status
             status = self._status(method, error)
             code = status.code
-            await context.abort(status.code, status.details, status.trailing_metadata)
+            await _abort(context, status)
         finally:
             self._count(own, -1)
             self._metrics.handled(method, _CODES[code], perf_counter() - began)
@@ -169,14 +172,8 @@ class CallInterceptor(ServerInterceptor):
 
     def _status(self, method: Method, error: Exception) -> grpc.Status:
         if not is_expected(error):
-            # Its own words are left out: they may repeat a user's text.
-            trace = "".join(format_tb(error.__traceback__))
             self._log.error(
-                "internal error",
-                method=method.name,
-                error=type(error).__name__,
-                trace=trace,
-                **_token_name(),
+                "internal error", method=method.name, **described(error), **_token_name()
             )
         return status_of(error)
 
@@ -188,6 +185,14 @@ class CallInterceptor(ServerInterceptor):
             self._idle.clear()
         else:
             self._idle.set()
+
+
+async def _abort(context: Context, status: grpc.Status) -> None:
+    """End a call with a status; cancelled where the caller has gone, or grpc refused him itself."""
+    try:
+        await context.abort(status.code, status.details, status.trailing_metadata)
+    except InternalError:
+        raise asyncio.CancelledError from None
 
 
 Behaviour = Callable[[Any, Any], Any]

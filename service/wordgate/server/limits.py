@@ -73,6 +73,9 @@ class Limits:
     max_stop_word_bytes: int = _limit(256, "bytes", "one word that ends a generated text")
     max_generation_streams: int = _limit(1000, "streams", "texts generated at once")
     max_calls: int = _limit(20_000, "calls", "calls under way at once, sessions among them")
+    max_connection_calls: int = _limit(
+        5000, "calls", "calls under way at once on one connection; more wait at the client"
+    )
     max_silence_seconds: int = _limit(60, "seconds", "a call before its first message")
     max_waiting_rows: int = _limit(
         20_000,

@@ -1,11 +1,18 @@
 """Log lines on standard error, for people or for programs.
 
-Nothing of a user's text is ever logged: what logs has to see to that.
+Nothing of a user's text is ever logged: what logs has to see to that. Libraries do not, so of what
+they log only the fixed part is written, and of an exception only its type and its places.
 """
 
+import asyncio
+import logging
 import sys
+from traceback import format_tb
+from types import TracebackType
+from typing import Any
 
 import structlog
+from grpc.aio import InternalError
 from structlog.typing import Processor
 
 
@@ -25,3 +32,40 @@ def configure_logs(log_format: str) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+    logging.basicConfig(handlers=[_OfLibraries()], level=logging.WARNING, force=True)
+
+
+def log_lost_errors(loop: asyncio.AbstractEventLoop) -> None:
+    """Log what nobody waits for any more, without its own words."""
+
+    def lost(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        structlog.get_logger().error("error that nobody waited for", **described(error))
+
+    loop.set_exception_handler(lost)
+
+
+def described(error: BaseException | None) -> dict[str, str]:
+    """The type and the places of an error; its words may repeat what a user wrote."""
+    if error is None:
+        return {}
+    return {"error": type(error).__name__, "trace": trace_of(error.__traceback__)}
+
+
+def trace_of(trace: TracebackType | None) -> str:
+    """The places that an error came through."""
+    return "".join(format_tb(trace))
+
+
+class _OfLibraries(logging.Handler):
+    """Writes what libraries log as lines of ours."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, InternalError):
+            return  # grpc's word for a caller who has gone
+        # A message that was put together already may repeat anything.
+        event = record.msg if record.args else f"{record.levelname.lower()} of {record.name}"
+        level = max(record.levelno, logging.WARNING)
+        log = structlog.get_logger()
+        log.log(level, str(event), logger=record.name, **described(error))

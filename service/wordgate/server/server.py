@@ -4,6 +4,7 @@ Knows the order in which the parts come and go; what they do is theirs.
 """
 
 import asyncio
+import resource
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,7 +13,6 @@ from importlib.metadata import version
 
 import structlog
 from grpc.aio import Server as GrpcServer
-from grpc.aio import server as new_grpc_server
 from grpc_health.v1 import health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 from grpc_health.v1.health import SERVICE_NAME as HEALTH_NAME
@@ -32,12 +32,12 @@ from wordgate.engine.engine_thread import EngineThread
 from wordgate.engine.model import Runtime
 from wordgate.engine.scheduler import Scheduler
 from wordgate.engine.served_model import open_model
-from wordgate.errors import InvalidBundle, InvalidConfiguration
+from wordgate.errors import InvalidBundle, InvalidConfiguration, WordgateError
 from wordgate.server.configuration import Configuration
 from wordgate.server.event_loop import loop_factory
 from wordgate.server.http import HttpServer, application
 from wordgate.server.interceptor import CallInterceptor, kind_of
-from wordgate.server.logs import configure_logs
+from wordgate.server.logs import configure_logs, log_lost_errors
 from wordgate.server.metrics import Method, Metrics
 from wordgate.server.model_watch import ModelWatch
 from wordgate.server.models import ModelServicer
@@ -46,10 +46,19 @@ from wordgate.server.registry import Registry, open_models
 from wordgate.server.scoring import ScoringServicer
 from wordgate.server.security import Security
 from wordgate.server.serving import Serving
+from wordgate.server.unknown_methods import new_server
 
 _FILES = (models_pb2.DESCRIPTOR, prediction_pb2.DESCRIPTOR, scoring_pb2.DESCRIPTOR)
 _LAST_BYTES_SECONDS = 1.0
+_LOOK_SECONDS = 1.0
 _KEEPALIVE_MS = 30_000
+_HANDSHAKE_MS = 20_000
+"""For a connection to say what it speaks; else it is closed."""
+
+_OTHER_FILES = 128
+"""Descriptors that are kept from gRPC's connections, for HTTP and for files."""
+
+_MOST_CONNECTIONS = 2**31 - 1
 
 
 class Server:
@@ -108,16 +117,30 @@ class Server:
             await grpc_server.start()
             await self._become_ready(models, address)
             async with self._watched(models), self._security.kept_current():
-                await self._stop.wait()
+                await self._until_stopped(grpc_server)
             await self._drain(grpc_server)
         finally:
             await grpc_server.stop(0)
             await asyncio.to_thread(engine.close)
         self._log.info("stopped")
 
+    async def _until_stopped(self, grpc_server: GrpcServer) -> None:
+        """Wait for a signal. Raises `WordgateError` when gRPC ends by itself: better no server
+        than one that is alive and answers nobody."""
+        stopped = asyncio.ensure_future(self._stop.wait())
+        try:
+            while not stopped.done():
+                await asyncio.wait({stopped}, timeout=_LOOK_SECONDS)
+                await grpc_server.wait_for_termination(0)  # raises what it has ended with
+        except Exception as error:  # noqa: BLE001  whatever it is, nobody is answered any more
+            why = f"gRPC has ended by itself ({type(error).__name__}); start the server again"
+            raise WordgateError(why) from None
+        finally:
+            stopped.cancel()
+
     def _listen(self) -> tuple[GrpcServer, str]:
         """The gRPC server on its address, which is taken before the model is loaded."""
-        server = new_grpc_server(interceptors=[self._calls], options=self._options())
+        server = new_server([self._calls], self._options())
         listen = self._configuration.listen
         try:
             port = self._security.add_port(server, listen)
@@ -130,9 +153,16 @@ class Server:
         return server, f"{listen.rpartition(':')[0]}:{port}"
 
     def _options(self) -> list[tuple[str, int]]:
+        limits = self._configuration.limits
         return [
             ("grpc.so_reuseport", 0),
-            ("grpc.max_receive_message_length", self._configuration.max_message_bytes),
+            ("grpc.max_receive_message_length", limits.max_message_bytes),
+            ("grpc.max_concurrent_streams", limits.max_connection_calls),
+            # One that floods would else have grpc cancel the calls of others.
+            ("grpc.server.max_pending_requests", limits.max_calls),
+            ("grpc.server.max_pending_requests_hard_limit", 2 * limits.max_calls),
+            ("grpc.max_allowed_incoming_connections", _max_connections()),
+            ("grpc.server_handshake_timeout_ms", _HANDSHAKE_MS),
             ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
             ("grpc.keepalive_timeout_ms", _KEEPALIVE_MS // 2),
             ("grpc.keepalive_permit_without_calls", 1),
@@ -218,7 +248,14 @@ def serve(configuration: Configuration) -> None:
 
 
 async def _run(configuration: Configuration) -> None:
+    log_lost_errors(asyncio.get_running_loop())
     await Server(configuration).run()
+
+
+def _max_connections() -> int:
+    """As many as this process may have files open, but some."""
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return min(_MOST_CONNECTIONS, max(1, most - _OTHER_FILES)) if most > 0 else _MOST_CONNECTIONS
 
 
 def _service_names() -> list[str]:

@@ -18,6 +18,9 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 from wordgate.errors import InvalidInput
 from wordgate.server.metrics import Method
 
+_MAX_EXPLAINED_BYTES = 64 * 1024
+"""Of longer ones the field is not looked for: everybody would wait for it."""
+
 
 @dataclass(frozen=True)
 class Malformed:
@@ -48,7 +51,7 @@ def well_formed(request: Any) -> Any:
 
 
 def _explain(data: bytes, expected: Descriptor) -> Malformed:
-    field = _not_utf8(data, expected)
+    field = _not_utf8(data, expected) if len(data) <= _MAX_EXPLAINED_BYTES else None
     if field is None:
         return Malformed("message", f"is no {expected.full_name}")
     return Malformed(field, "is not valid UTF-8")

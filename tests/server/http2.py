@@ -1,0 +1,111 @@
+"""HTTP/2 by hand, as no well-behaved client speaks it.
+
+Knows frames and headers as bytes; does not know whether what it sends is allowed.
+"""
+
+import socket
+import struct
+from collections.abc import Iterable
+from typing import Self
+
+from wordgate.server.configuration import split_address
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH, PING, GOAWAY, WINDOW, CONTINUATION = range(10)
+END_STREAM, END_HEADERS = 0x1, 0x4
+PREDICT = "/wordgate.v1.PredictionService/Predict"
+STREAM_PREDICT = "/wordgate.v1.PredictionService/StreamPredict"
+
+_STATUS = b"\x0bgrpc-status"
+
+Header = tuple[bytes, bytes]
+
+
+def frame(kind: int, flags: int = 0, stream: int = 0, payload: bytes = b"") -> bytes:
+    """One frame; nothing of it is checked."""
+    return struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + stream.to_bytes(4) + payload
+
+
+def packed(headers: Iterable[Header]) -> bytes:
+    """Headers as literals that are never indexed."""
+    return b"".join(b"\x10" + string(name) + string(value) for name, value in headers)
+
+
+def call(path: str, *more: Header) -> list[Header]:
+    """The headers of a gRPC call."""
+    return [
+        (b":method", b"POST"),
+        (b":scheme", b"http"),
+        (b":path", path.encode("latin-1")),
+        (b":authority", b"localhost"),
+        (b"content-type", b"application/grpc"),
+        (b"te", b"trailers"),
+        *more,
+    ]
+
+
+def opening(stream: int, path: str = PREDICT, *more: Header, ends: bool = False) -> bytes:
+    """The frame that begins a call."""
+    flags = END_HEADERS | (END_STREAM if ends else 0)
+    return frame(HEADERS, flags, stream, packed(call(path, *more)))
+
+
+def message(body: bytes, *, compressed: bool = False) -> bytes:
+    """A message as gRPC puts it into DATA frames."""
+    return bytes([compressed]) + struct.pack(">I", len(body)) + body
+
+
+def sent(stream: int, data: bytes, size: int = 16_000) -> bytes:
+    """DATA frames, the last one ending the stream. The first 64 KB need no window."""
+    parts = [data[place : place + size] for place in range(0, len(data), size)]
+    frames = [frame(DATA, 0, stream, part) for part in parts[:-1]]
+    return b"".join(frames) + frame(DATA, END_STREAM, stream, parts[-1])
+
+
+class Connection:
+    """A connection that has begun as HTTP/2 does."""
+
+    def __init__(self, address: str, *, begins: bool = True) -> None:
+        self._socket = socket.create_connection(split_address(address), timeout=30)
+        if begins:
+            self.send(PREFACE + frame(SETTINGS))
+
+    def send(self, data: bytes) -> bool:
+        """Send; whether the server still took it."""
+        try:
+            self._socket.sendall(data)
+        except OSError:
+            return False
+        return True
+
+    def status_of_first_call(self) -> int:
+        """The number of the status in the trailers, which servers write as literals."""
+        received = b""
+        while (place := received.find(_STATUS)) < 0:
+            part = self._socket.recv(1 << 16)
+            assert part, f"closed after {received!r}"
+            received += part
+        place += len(_STATUS)
+        digits = received[place + 1 : place + 1 + received[place]]
+        return int(digits)
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+def string(value: bytes) -> bytes:
+    """A string without Huffman's code, its length in HPACK's integers of 7 bits."""
+    length = len(value)
+    if length < 127:
+        return bytes([length]) + value
+    rest, length = bytearray([127]), length - 127
+    while length >= 128:
+        rest.append(length % 128 + 128)
+        length //= 128
+    return bytes(rest) + bytes([length]) + value

@@ -1,0 +1,325 @@
+"""Everything that strangers send to a port, at a real server that goes on serving others."""
+
+import gzip
+import random
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from tests.running import RunningServer, serving, until
+from tests.server import http2
+from tests.server.http2 import PREDICT, STREAM_PREDICT, Connection
+from tests.server.requests import methods, refusal
+
+from wordgate.api.v1.prediction_pb2 import StreamGenerateRequest
+from wordgate.client import Client
+
+MOST_MEMORY = 1_500_000_000
+"""Bytes that a server under attack may take."""
+
+EXPECTED = {
+    grpc.StatusCode.OK,
+    grpc.StatusCode.INVALID_ARGUMENT,
+    grpc.StatusCode.NOT_FOUND,
+    grpc.StatusCode.RESOURCE_EXHAUSTED,
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+    grpc.StatusCode.CANCELLED,
+}
+UNGUARDED = """
+import sys
+from wordgate.cli.main import main
+from wordgate.server import unknown_methods
+unknown_methods._HOOKS = ("a future version of grpcio has none of these",)
+sys.argv[0] = "wordgate"
+main(["serve", *sys.argv[1:]])
+"""
+
+
+@pytest.fixture(scope="module")
+def attacked(bundle: Path) -> Iterator[RunningServer]:
+    """A server for all attacks of this file: what one leaves behind, the next one finds."""
+    with serving(bundle) as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def unharmed(attacked: RunningServer) -> Iterator[None]:
+    """After each attack others are answered, no call is left, memory is bounded, nothing logged."""
+    logged = len(attacked.lines)
+    with Client(attacked.address) as other:
+        expected = other.predict("the clouds")
+        yield
+        assert other.predict("the clouds") == expected
+    with Client(attacked.address) as newcomer:
+        assert newcomer.predict("the clouds") == expected
+    until(lambda: _calls_under_way(attacked) == 0, "all calls to end")
+    assert attacked.metric("wordgate_sessions") == 0
+    assert attacked.metric("process_resident_memory_bytes") < MOST_MEMORY
+    assert attacked.lines[logged:] == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/\xff\xfe", "/wordgate.v1.PredictionService/Pr\xe9dict", "/\x80/\xff", "//", "/a\x00b"],
+)
+def test_methods_whose_names_are_no_text(attacked: RunningServer, path: str) -> None:
+    """A path that is no UTF-8 is an unknown method, and not the end of the server."""
+    with Connection(attacked.address) as connection:
+        connection.send(http2.opening(1, path) + http2.sent(1, http2.message(b"")))
+        assert connection.status_of_first_call() == grpc.StatusCode.UNIMPLEMENTED.value[0]
+
+
+@pytest.mark.parametrize("rounds", [30, pytest.param(3000, marks=pytest.mark.long)])
+def test_noise(attacked: RunningServer, rounds: int) -> None:
+    """Random bytes, with and without a beginning, and random frames."""
+    noise = random.Random(rounds)
+    for _ in range(rounds):
+        with Connection(attacked.address, begins=False) as connection:
+            connection.send(noise.randbytes(noise.randint(1, 3000)))
+        with Connection(attacked.address) as connection:
+            connection.send(noise.randbytes(noise.randint(1, 3000)))
+        with Connection(attacked.address) as connection:
+            connection.send(b"".join(_random_frame(noise) for _ in range(20)))
+
+
+@pytest.mark.parametrize("rounds", [20, pytest.param(2000, marks=pytest.mark.long)])
+def test_random_messages_for_every_method(attacked: RunningServer, rounds: int) -> None:
+    """Bytes that are no message, and messages of random fields, have a status that says so."""
+    noise = random.Random(rounds)
+    with grpc.insecure_channel(attacked.address) as channel:
+        for path, request in methods():
+            fields = [field.number for field in request.fields] or [1]
+            for _ in range(rounds):
+                body = noise.choice((noise.randbytes, _random_fields(noise, fields)))
+                assert _code_of(channel, path, body(noise.randint(0, 300))) in EXPECTED, path
+
+
+@pytest.mark.parametrize("field", [1, 2, 3, 4, 5])
+def test_messages_of_half_a_million_fields(attacked: RunningServer, field: int) -> None:
+    """Many empty ones and one that is wrong: refused, and short for a megabyte."""
+    many = bytes([field << 3 | 2, 0]) * 500_000
+    with grpc.insecure_channel(attacked.address) as channel:
+        for method in (
+            "ScoringService/Score",
+            "ScoringService/Rescore",
+            "PredictionService/Predict",
+        ):
+            for wrong in (b"", bytes([field << 3 | 2, 1, 0xFF])):
+                code = _code_of(channel, f"/wordgate.v1.{method}", many + wrong)
+                assert code in {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.OK}
+
+
+def test_a_message_that_swells(attacked: RunningServer) -> None:
+    """What is small on the wire and large when unpacked is too large."""
+    options = [("grpc.max_send_message_length", -1)]
+    compression = grpc.Compression.Gzip
+    with grpc.insecure_channel(attacked.address, options, compression) as channel:
+        ask = partial(_ask(channel, PREDICT), bytes(200_000_000))
+        assert refusal(ask).code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    packed = http2.message(gzip.compress(bytes(50_000_000)), compressed=True)
+    with Connection(attacked.address) as connection:
+        encoding = (b"grpc-encoding", b"gzip")
+        connection.send(http2.opening(1, PREDICT, encoding) + http2.sent(1, packed))
+        exhausted = grpc.StatusCode.RESOURCE_EXHAUSTED.value[0]
+        assert connection.status_of_first_call() == exhausted
+
+
+def test_large_headers(attacked: RunningServer) -> None:
+    """Headers of megabytes are refused."""
+    with grpc.insecure_channel(attacked.address) as channel:
+        large = [[("x", "y" * size)] for size in (20_000, 1_000_000)]
+        many = [(f"x-{number}", "y" * 100) for number in range(1000)]
+        for headers in (*large, many):
+            ask = partial(_ask(channel, PREDICT), b"", metadata=headers)
+            assert refusal(ask).code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+def test_headers_that_swell(attacked: RunningServer) -> None:
+    """One large header that thousands of bytes repeat, in many calls."""
+    large = b"\x40" + http2.string(b"x") + http2.string(b"y" * 4000)
+    with Connection(attacked.address) as connection:
+        for number in range(50):
+            headers = http2.packed(http2.call(PREDICT)) + large * (number == 0) + b"\xbe" * 8000
+            connection.send(http2.frame(http2.HEADERS, http2.END_HEADERS, 1 + 2 * number, headers))
+
+
+def test_floods_of_frames(attacked: RunningServer) -> None:
+    """Pings, settings, windows, headers without an end."""
+    header = http2.packed([(b"x", b"y" * 1000)])
+    floods = {
+        "ping": http2.frame(http2.PING, payload=b"12345678"),
+        "settings": http2.frame(http2.SETTINGS),
+        "priority": http2.frame(http2.PRIORITY, 0, 1, bytes(5)),
+        "window": http2.frame(http2.WINDOW, 0, 0, bytes([0, 0, 0, 1])),
+        "empty headers": http2.frame(http2.CONTINUATION, 0, 1),
+        "headers": http2.frame(http2.CONTINUATION, 0, 1, header),
+    }
+    for name, frame in floods.items():
+        with Connection(attacked.address) as connection:
+            if "headers" in name:
+                beginning = http2.packed(http2.call(PREDICT))
+                connection.send(http2.frame(http2.HEADERS, 0, 1, beginning))
+            for _ in range(100):
+                connection.send(frame * 100)
+
+
+def test_calls_that_are_taken_back_at_once(attacked: RunningServer) -> None:
+    """A flood of them costs others no call, on old and on new connections."""
+    with Connection(attacked.address) as connection, Client(attacked.address) as other:
+        for stream in range(1, 40_000, 2):
+            taken_back = http2.frame(http2.RST_STREAM, 0, stream, bytes(4))
+            connection.send(http2.opening(stream) + taken_back)
+            if stream % 4000 == 1:
+                assert other.predict("the").suggestions
+                with Client(attacked.address) as newcomer:
+                    assert newcomer.predict("the").suggestions
+
+
+@pytest.mark.parametrize("calls", [500, pytest.param(5000, marks=pytest.mark.long)])
+def test_calls_that_say_nothing(attacked: RunningServer, calls: int) -> None:
+    """Streams and calls without a message keep nobody else out, and leave with their connection."""
+    with Connection(attacked.address) as connection:
+        for number in range(calls):
+            path = PREDICT if number % 2 else STREAM_PREDICT
+            connection.send(http2.opening(1 + 2 * number, path))
+        until(lambda: _calls_under_way(attacked) == calls, "the calls")
+        with Client(attacked.address) as other:
+            assert other.predict("the").suggestions
+
+
+def test_more_calls_at_once_than_allowed(attacked: RunningServer) -> None:
+    """What one connection opens beyond the limit is refused by HTTP/2 itself."""
+    with Connection(attacked.address) as connection:
+        for number in range(21_000):
+            connection.send(http2.opening(1 + 2 * number, "/none/such"))
+
+
+def test_half_a_message(attacked: RunningServer) -> None:
+    """A caller who goes in the middle of a message leaves nothing behind."""
+    for part in (b"", b"\x00\x00", http2.message(bytes(100_000))[:20]):
+        with Connection(attacked.address) as connection:
+            connection.send(http2.opening(1) + http2.frame(http2.DATA, 0, 1, part))
+            until(lambda: _calls_under_way(attacked) == 1, "the call")
+
+
+def test_a_call_without_a_message_is_told_so(attacked: RunningServer) -> None:
+    """Its stream ends before it began: INVALID_ARGUMENT, and not silence."""
+    with Connection(attacked.address) as connection:
+        connection.send(http2.opening(1, ends=True))
+        invalid = grpc.StatusCode.INVALID_ARGUMENT.value[0]
+        assert connection.status_of_first_call() == invalid
+
+
+def test_answers_that_nobody_reads(attacked: RunningServer) -> None:
+    """Without room for an answer nothing more is computed for a caller."""
+    request = StreamGenerateRequest(history="the", max_words=1000, seed=1).SerializeToString()
+    path = "/wordgate.v1.PredictionService/StreamGenerate"
+    no_room = http2.frame(http2.SETTINGS, payload=b"\x00\x04\x00\x00\x00\x00")
+    with Connection(attacked.address, begins=False) as connection:
+        connection.send(http2.PREFACE + no_room)
+        for stream in range(1, 200, 2):
+            connection.send(
+                http2.opening(stream, path) + http2.sent(stream, http2.message(request))
+            )
+        until(lambda: _calls_under_way(attacked) == 100, "the calls")
+        until(lambda: attacked.metric("wordgate_waiting_rows") == 0, "the work to stop")
+
+
+@pytest.mark.parametrize("turns", [300, pytest.param(10_000, marks=pytest.mark.long)])
+def test_connections_in_turn(attacked: RunningServer, turns: int) -> None:
+    """Thousands that come and go leave no descriptor open."""
+    before = attacked.metric("process_open_fds")
+    for number in range(turns):
+        with Connection(attacked.address, begins=bool(number % 2)) as connection:
+            if number % 3 == 0:
+                connection.send(http2.opening(1))
+    until(lambda: attacked.metric("process_open_fds") <= before + 5, "the connections to close")
+
+
+def test_more_connections_than_files(bundle: Path) -> None:
+    """A server that may not open more goes on with those it has, and answers over HTTP."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (300, hard))
+    try:
+        started = serving(bundle)
+        server = started.__enter__()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    with Client(server.address) as client:
+        client.predict("the")
+        connections = [Connection(server.address) for _ in range(400)]
+        assert client.predict("the").suggestions
+        assert server.get("/livez")[0] == 200
+        for connection in connections:
+            connection.close()
+    until(lambda: server.metric("process_open_fds") < 100, "the connections to close")
+    with Client(server.address) as newcomer:
+        assert newcomer.predict("the").suggestions
+    started.__exit__(None, None, None)
+
+
+def test_a_server_that_grpc_has_left_ends(bundle: Path) -> None:
+    """Where gRPC ends by itself, the process ends too, with a line: somebody starts another."""
+    options = ["--model", str(bundle), "--listen", "127.0.0.1:0", "--log-format", "json"]
+    command = [sys.executable, "-c", UNGUARDED, *options, "--metrics-listen", ""]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    line = process.stderr.readline()
+    address = line.split('"grpc": "')[1].split('"')[0]
+    with Connection(address) as connection:
+        connection.send(http2.opening(1, "/\xffsecret") + http2.sent(1, http2.message(b"")))
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "gRPC has ended by itself" in said
+    assert "secret" not in said
+
+
+def _calls_under_way(server: RunningServer) -> float:
+    """Those of the services, the health's not among them."""
+    return server.metric("grpc_server_started_total") - server.metric("grpc_server_handled_total")
+
+
+def _ask(channel: grpc.Channel, path: str) -> Any:
+    return channel.unary_unary(path)
+
+
+def _code_of(channel: grpc.Channel, path: str, body: bytes) -> grpc.StatusCode:
+    """The status with which a call ends that sends this one message."""
+    method: Any = channel.stream_stream(path)
+    call = method(iter([body]), timeout=60)
+    with suppress(grpc.RpcError):
+        list(call)
+    code: grpc.StatusCode = call.code()
+    return code
+
+
+def _random_frame(noise: random.Random) -> bytes:
+    kind, flags, stream = noise.randint(0, 12), noise.randint(0, 255), noise.randint(0, 9)
+    return http2.frame(kind, flags, stream, noise.randbytes(noise.randint(0, 60)))
+
+
+def _random_fields(noise: random.Random, numbers: list[int]) -> Any:
+    """Makes messages whose fields are the right ones, with the wrong content."""
+
+    def made(size: int) -> bytes:
+        fields = b""
+        while len(fields) < size:
+            content = noise.choice((noise.randbytes(noise.randint(0, 30)), b"the clouds"))
+            fields += _field(noise.choice(numbers), noise.choice((0, 1, 2, 5)), content)
+        return fields
+
+    return made
+
+
+def _field(number: int, kind: int, content: bytes) -> bytes:
+    low = number << 3 & 0x7F | kind
+    tag = bytes([low]) if number < 16 else bytes([low | 0x80, number >> 4])
+    sizes = {0: bytes([len(content)]), 1: content.ljust(8)[:8], 5: content.ljust(4)[:4]}
+    return tag + sizes.get(kind, bytes([len(content)]) + content)
