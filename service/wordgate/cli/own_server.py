@@ -1,6 +1,7 @@
 """A server of one's own on this machine, for as long as something is measured."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,9 @@ from pathlib import Path
 from urllib.request import urlopen
 
 from wordgate.errors import WordgateError
+
+_GUARDED_BY = ("WORDGATE_TLS_", "WORDGATE_TOKENS_FILE")
+"""Variables that do not reach it: it is asked in plain text, without a token."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,7 @@ def own_server(model: Path, calls: int) -> Iterator[OwnServer]:
         [*command, *options, str(calls), "--log-format", "json"],
         stderr=subprocess.PIPE,
         text=True,
+        env={name: v for name, v in os.environ.items() if not name.startswith(_GUARDED_BY)},
     )
     try:
         yield _serving(process)
