@@ -5,7 +5,7 @@ Knows the order in which the parts come and go; what they do is theirs.
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from importlib.metadata import version
@@ -19,6 +19,7 @@ from grpc_health.v1.health import SERVICE_NAME as HEALTH_NAME
 from grpc_health.v1.health_pb2 import DESCRIPTOR as HEALTH
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 from grpc_reflection.v1alpha import reflection
+from prometheus_client import CollectorRegistry
 
 from wordgate.api.v1 import (
     models_pb2,
@@ -45,6 +46,7 @@ from wordgate.server.prediction import PredictionServicer
 from wordgate.server.registry import Registry, open_models
 from wordgate.server.scoring import ScoringServicer
 from wordgate.server.serving import Serving
+from wordgate.server.workers import Workers
 
 _FILES = (models_pb2.DESCRIPTOR, prediction_pb2.DESCRIPTOR, scoring_pb2.DESCRIPTOR)
 _LAST_BYTES_SECONDS = 1.0
@@ -54,8 +56,18 @@ _KEEPALIVE_MS = 30_000
 class Server:
     """One process's server. `run` is all of its life."""
 
-    def __init__(self, configuration: Configuration) -> None:
+    def __init__(
+        self,
+        configuration: Configuration,
+        *,
+        shares_port: bool = False,
+        ready: Callable[[str], None] = lambda http: None,
+    ) -> None:
+        """`shares_port`: other processes of ours listen on the same port. `ready` is told the
+        address for HTTP once calls are answered."""
         self._configuration = configuration
+        self._shares_port = shares_port
+        self._tell_ready = ready
         self._log = structlog.get_logger()
         self._stop = asyncio.Event()
         self._draining = asyncio.Event()
@@ -72,7 +84,7 @@ class Server:
         """
         grpc_server, address = self._listen()
         if self._configuration.metrics_listen:
-            app = application(self._metrics.registry, lambda: self._ready)
+            app = application(self._own_metrics, lambda: self._ready)
             self._http = HttpServer(app, self._configuration.metrics_listen)
             self._http.start()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -82,6 +94,13 @@ class Server:
         finally:
             if self._http is not None:
                 await self._http.close()
+
+    def stop(self) -> None:
+        """Drain and end, as on SIGTERM."""
+        self._stop.set()
+
+    async def _own_metrics(self) -> CollectorRegistry:
+        return self._metrics.registry
 
     async def _serve(self, grpc_server: GrpcServer, address: str) -> None:
         models = await asyncio.to_thread(self._open_models)
@@ -127,7 +146,7 @@ class Server:
 
     def _options(self) -> list[tuple[str, int]]:
         return [
-            ("grpc.so_reuseport", 0),
+            ("grpc.so_reuseport", int(self._shares_port)),
             ("grpc.max_receive_message_length", self._configuration.max_message_bytes),
             ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
             ("grpc.keepalive_timeout_ms", _KEEPALIVE_MS // 2),
@@ -180,8 +199,9 @@ class Server:
         for name in ("", *_service_names()):
             await self._health.set(name, HealthCheckResponse.SERVING)
         self._ready = True
+        self._tell_ready(self._http.address if self._http else "")
         self._log.info(
-            "serving",
+            "worker serving" if self._shares_port else "serving",
             version=version("wordgate"),
             models=", ".join(f"{model.name} ({model.name.precision})" for model in models),
             grpc=address,
@@ -211,7 +231,8 @@ def serve(configuration: Configuration) -> None:
 
 
 async def _run(configuration: Configuration) -> None:
-    await Server(configuration).run()
+    running = Server(configuration) if configuration.workers == 1 else Workers(configuration)
+    await running.run()
 
 
 def _service_names() -> list[str]:
