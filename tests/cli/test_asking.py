@@ -56,7 +56,7 @@ def test_suggestions_are_asked_for_as_a_person_wants_them(run: Run, bundle: Path
     phrases = ("--max-words", "3", "--min-phrase-probability", "0.01")
     assert len(texts(*phrases)) > 5
     assert "been" in texts("--prefix", "eben", "--max-corrections", "3")
-    assert texts("--prefix", "Eben", "--correct-last-word") == ["Been"]
+    assert texts("--prefix", "Eben", "--correct-last-word")[0] == "Been"
     assert sorted(texts("--session-cache", "0.9")[:2]) == ["sea", "the"]
     assert texts("--prefix", "londo", "--letter-case", "typed")[0] == "london"
     assert set(texts("--prefix", "s", "--omit-passed-over")).isdisjoint(texts())

@@ -90,7 +90,7 @@ PAUSE = Advance([])
 
 Row = NDArray[np.float32]
 
-_ROUND = 10_000
+_ROUND = 4_000
 
 
 class Pace:

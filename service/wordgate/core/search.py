@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.core.asks import Asks, Row
+from wordgate.core.asks import PAUSE, Asks, Pace, Row
 from wordgate.core.known import Context, advance, level_rows
 from wordgate.core.levels import Levels
 from wordgate.core.pieces import EOS, Pieces
@@ -29,6 +29,8 @@ _WORTH_TOGETHER = 2.5
 _SORTED_FIRST = 64
 _LEAST_ENTRIES, _ENTRIES_A_ROW = 10_000, 20
 """Entries of rows that a search looks at, in all: fewer than ten a row are usual."""
+
+_ROW_WORK = 100
 
 _LAST_ENTRIES = 5000
 """Entries that it looks at for words that are already there, when no row may be asked for."""
@@ -223,6 +225,7 @@ def likeliest_words(
     root = _Node((), 0.0, start, search.prefix)
     frontier.push(0.0, _Unasked(root, 0, 0.0))
     found = Found()
+    pace = Pace()
     while len(found.words) < search.count:
         best = frontier.pop()
         if best is None or best[0] < search.min_log_prob:
@@ -241,6 +244,8 @@ def likeliest_words(
             unasked = list(_companions(frontier, log_prob, item, search.count, room))
             yield from _expand(frontier, unasked, store)
             found.expansions += len(unasked)
+            if pace.is_due(_ROW_WORK * len(unasked)):
+                yield PAUSE
     return found
 
 
