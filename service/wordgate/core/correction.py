@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.core import words
-from wordgate.core.asks import PAUSE, Asks, Pace, Row
+from wordgate.core.asks import PAUSE, SHORT_ROUND, Asks, Pace, Row
 from wordgate.core.favoured import Favour, Favours, Ranked, best_favoured, best_of
 from wordgate.core.known import Context, advance, level_rows
 from wordgate.core.levels import Levels
@@ -292,7 +292,7 @@ def _likeliest(
     root = _Node((), b"", 0.0, alternatives.likeliest(b""), start)
     frontier.push(root.slip, frontier.open_node(root, start))
     found = Ranked()
-    pace = Pace()
+    pace = Pace(SHORT_ROUND)
     while len(found.words) < search.count and (best := frontier.pop()) is not None:
         rank, item = best
         if isinstance(item, _Finished):

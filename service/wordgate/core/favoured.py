@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from wordgate.core.asks import PAUSE, Asks, Pace, Row
+from wordgate.core.asks import PAUSE, SHORT_ROUND, Asks, Pace, Row
 from wordgate.core.known import Context, advance, level_rows
 from wordgate.core.levels import Levels
 from wordgate.core.pieces import Pieces
@@ -263,7 +263,7 @@ def best_favoured(
     frontier = _Frontier(levels, favours, search.min_log_prob, least_rank)
     if encoded:
         frontier.push(_Unasked(_Node((), 0.0, encoded, start), encoded, 0, 0.0))
-    pace = Pace()
+    pace = Pace(SHORT_ROUND)
     if pace.is_due(_WORD_WORK * len(encoded)):
         yield PAUSE
     found = Ranked()

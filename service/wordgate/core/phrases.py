@@ -6,7 +6,7 @@ Knows pieces and probabilities; does not know how words are written or who is as
 import math
 from dataclasses import dataclass, replace
 
-from wordgate.core.asks import PAUSE, Asks, Pace
+from wordgate.core.asks import PAUSE, SHORT_ROUND, Asks, Pace
 from wordgate.core.known import Context, advance
 from wordgate.core.levels import Levels
 from wordgate.core.pieces import Pieces
@@ -52,7 +52,7 @@ class PhraseSearch:
         self._store = store
         self._max_words = max_words
         self._min_log_prob = min_log_prob
-        self._pace = Pace()
+        self._pace = Pace(SHORT_ROUND)
         self.exact = True
         self.expansions = 0
 

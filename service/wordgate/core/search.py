@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.core.asks import PAUSE, Asks, Pace, Row
+from wordgate.core.asks import PAUSE, SHORT_ROUND, Asks, Pace, Row
 from wordgate.core.known import Context, advance, level_rows
 from wordgate.core.levels import Levels
 from wordgate.core.pieces import EOS, Pieces
@@ -225,7 +225,7 @@ def likeliest_words(
     root = _Node((), 0.0, start, search.prefix)
     frontier.push(0.0, _Unasked(root, 0, 0.0))
     found = Found()
-    pace = Pace()
+    pace = Pace(SHORT_ROUND)
     while len(found.words) < search.count:
         best = frontier.pop()
         if best is None or best[0] < search.min_log_prob:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from wordgate.core import session_cache, words
-from wordgate.core.asks import PAUSE, Asks, Pace
+from wordgate.core.asks import PAUSE, SHORT_ROUND, Asks, Pace
 from wordgate.core.correction import LEAST_RANK, Slip, corrected_beginnings, corrected_words
 from wordgate.core.favoured import Favour, Favours, best_words, word_log_prob
 from wordgate.core.history import read_context, read_each
@@ -199,7 +199,7 @@ class Place:
         over nothing.
         """
         passed: dict[str, str] = {}
-        pace = Pace()
+        pace = Pace(SHORT_ROUND)
         for length in range(len(typed)):
             before = self._expansions
             if before >= self._options.max_expansions:
