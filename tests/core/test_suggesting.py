@@ -10,7 +10,7 @@ from tests.core.remembering import Remembering
 from tests.core.vocabularies import TRAPS, trained
 from tests.fake_model import FakeModel
 
-from wordgate.core.asks import drive
+from wordgate.core.asks import PAUSE, drive
 from wordgate.core.language import Language
 from wordgate.core.levels import Levels
 from wordgate.core.options import BoostedWord, LetterCase, Options, SessionCache
@@ -219,6 +219,21 @@ def test_the_last_word_is_the_one_that_is_put_right(history: str, prefix: str, l
     assert all(each.kind is Kind.CORRECTION for each in found.suggestions)
     if not last:
         assert found.suggestions == []
+
+
+@pytest.mark.parametrize("finished", [False, True])
+def test_others_have_their_turn_though_all_is_known(finished: bool) -> None:
+    """A long beginning, of which the store has every row, pauses again and again."""
+    options = Options(omit_passed_over=True, max_corrections=3)
+    query = Query("the", "abrakadabrasimsalabim", options, finished)
+    store = Remembering(MODEL.start)
+    drive(predict(LANGUAGE, store, query), MODEL)
+    asks = predict(LANGUAGE, store, query)
+    pauses = 0
+    while (ask := next(asks, None)) is not None:
+        assert ask == PAUSE
+        pauses += 1
+    assert pauses > 2
 
 
 ALL: dict[str, Any] = {

@@ -26,7 +26,6 @@ from wordgate.core.state_store import StateStore
 LEAST_RANK = -25.0
 """Less likely words are no corrections of anything."""
 
-_MAX_EXPANSIONS = 500
 _TOGETHER = 8
 _WORTH_TOGETHER = 1.0
 _ROW_WORK, _ENTRY_WORK = 200, 8
@@ -173,23 +172,29 @@ class _Frontier:
         level = asked.level
         first, after = self._levels.first(level), self._levels.cuts[level]
         least = self._least_rank - asked.node.log_prob - asked.base - _ROUNDING
-        values = row[: after - first]
-        allowed = asked.allowed[self._pieces.leading[first:after]]
-        fitting = (values > least - asked.slip) | (allowed & (values > least - asked.node.slip))
-        entries = np.flatnonzero(fitting)
+        entries = np.flatnonzero(row[: after - first] > least - asked.node.slip)
+        allowed = asked.allowed[self._pieces.leading[first + entries]]
+        likely = allowed | (row[entries] > least - asked.slip)
+        entries, allowed = entries[likely], allowed[likely]
         self.entries += len(entries)
-        fields = entries.tolist(), values[entries].tolist(), allowed[entries].tolist()
+        fields = entries.tolist(), row[entries].tolist(), allowed.tolist()
         for entry, value, may_be_likelier in zip(*fields, strict=True):
             self._open_piece(asked, first + entry, value, may_be_likelier)
         for cluster in range(1, self._levels.count if level == 0 else 0):
             self._open_cluster(asked, cluster, float(row[self._levels.head + cluster - 1]))
 
     def _open_cluster(self, asked: _Unasked, cluster: int, value: float) -> None:
+        node = asked.node
+        log_prob = node.log_prob + value
+        if log_prob + node.slip > self._least_rank:
+            slip = node.slip if self._has_allowed(asked, cluster) else asked.slip
+            item = _Unasked(node, asked.slip, asked.allowed, cluster, value)
+            self.push(log_prob + slip, item)
+
+    def _has_allowed(self, asked: _Unasked, cluster: int) -> bool:
+        """Whether a cluster has pieces that may go on to what is meant."""
         first, after = self._levels.first(cluster), self._levels.cuts[cluster]
-        may_be_likelier = asked.allowed[self._pieces.leading[first:after]].any()
-        slip = asked.node.slip if may_be_likelier else asked.slip
-        item = _Unasked(asked.node, asked.slip, asked.allowed, cluster, value)
-        self.push(asked.node.log_prob + value + slip, item)
+        return bool(asked.allowed[self._pieces.leading[first:after]].any())
 
     def _open_piece(self, asked: _Unasked, piece: int, value: float, may_be_likelier: bool) -> None:
         node = asked.node
@@ -250,7 +255,6 @@ def corrected_beginnings(
     """The same of all words that begin as may be meant."""
     if not slip.meant:
         return Found()
-    search = replace(search, max_expansions=min(search.max_expansions, _MAX_EXPANSIONS))
     others = replace(
         search,
         accepts=lambda word: word not in favours.words and search.accepts(word),

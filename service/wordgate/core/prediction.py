@@ -71,7 +71,12 @@ def split_typed(text: str, field_name: str = "text") -> tuple[str, str]:
     """
     refuse_surrogates(text, field_name)
     chunk_start = _last_space(text) + 1
-    chunk = normalise_with_offsets(text[chunk_start:])
+    written = text[chunk_start:]
+    if written.isascii():
+        complete, unfinished = words.split_last(written.lower())
+        start = chunk_start + len(complete) if unfinished else len(text)
+        return text[:start], text[start:]
+    chunk = normalise_with_offsets(written)
     complete, unfinished = words.split_last(chunk.text)
     first = len(complete)
     if not unfinished or (first and chunk.starts[first - 1] == chunk.starts[first]):
