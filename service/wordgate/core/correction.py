@@ -65,7 +65,11 @@ class _Alternatives:
         """The likeliest slip by which the word of these bytes was meant; -inf if by none."""
         found = -math.inf
         for length in self._lengths:
-            found = max(found, self._whole.get(written[:length], -math.inf))
+            if length > len(written):
+                break
+            slip = self._whole.get(written[:length])
+            if slip is not None and slip > found:
+                found = slip
         return found
 
     def leading(self, written: bytes) -> NDArray[np.bool_]:
@@ -194,7 +198,7 @@ class _Frontier:
     def _has_allowed(self, asked: _Unasked, cluster: int) -> bool:
         """Whether a cluster has pieces that may go on to what is meant."""
         first, after = self._levels.first(cluster), self._levels.cuts[cluster]
-        return bool(asked.allowed[self._pieces.leading[first:after]].any())
+        return bool(asked.allowed[self._pieces.leading_within(first, after)].any())
 
     def _open_piece(self, asked: _Unasked, piece: int, value: float, may_be_likelier: bool) -> None:
         node = asked.node

@@ -81,6 +81,7 @@ class Pieces:
         self._kept_word = lru_cache(maxsize=1 << 16)(self._encode_word)
         self.adjacent = lru_cache(maxsize=1 << 17)(self._adjacent)
         self.continuations = lru_cache(maxsize=4096)(self._continuations)
+        self.leading_within = lru_cache(maxsize=64)(self._leading_within)
 
     @classmethod
     def from_merges(cls, order: Iterable[str], merges: Sequence[tuple[str, str]]) -> "Pieces":
@@ -155,6 +156,10 @@ class Pieces:
     def leading(self) -> NDArray[np.int64]:
         """How each piece begins, as a number: see `leading_number`."""
         return np.array([leading_number(written) for written in self.bytes_of])
+
+    def _leading_within(self, first: int, after: int) -> NDArray[np.int64]:
+        """How the pieces [first, after) begin, each number once."""
+        return np.unique(self.leading[first:after])
 
     def encode_word(self, word: str) -> tuple[int, ...]:
         """The canonical pieces of one word in normal form; those of short words are kept."""
