@@ -38,6 +38,7 @@ TEXTS = (
     "don’",
     "we saw Lon",
     "🦆 \u0301",
+    "the sea was here " * 3800 + "s",
 )
 
 
