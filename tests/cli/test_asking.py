@@ -317,7 +317,7 @@ def test_a_wrong_input_file_ends_with_3(
 
 def test_an_unreadable_text_ends_with_3(run: Run, bundle: Path, tmp_path: Path) -> None:
     """A text that is missing or no UTF-8 is named."""
-    for option in ("--text", "--questions", "--pairs"):
+    for option in ("--text", "--questions", "--pairs", "--typing", "--slips"):
         ended = run("evaluate", option, tmp_path / "nothing.txt", "--model", bundle)
         assert (ended.code, ended.err.count("\n")) == (3, 1)
         assert "nothing.txt" in ended.err

@@ -29,7 +29,9 @@ LEAST_RANK = -25.0
 _TOGETHER = 8
 _WORTH_TOGETHER = 1.0
 _ROW_WORK, _ENTRY_WORK = 200, 8
-_ROUNDING = 1e-9
+_ROUNDING = 1e-3
+"""Rows are float32, and so is what they are compared with: what is just too unlikely may pass."""
+
 _MAX_PIECES = 4 * words.MAX_WORD_CHARACTERS
 """No word has more: a piece has a byte or more, a character at most four."""
 
