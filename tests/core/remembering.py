@@ -22,17 +22,19 @@ class Remembering(NoStore):
                 return self.states[keys[place - 1]], place
         return super().longest(keys)
 
-    def keep(self, key: bytes, state: State) -> None:
+    def keep(self, key: bytes, state: State) -> State:
         """For good."""
         self.states[key] = state
+        return state
 
     def state(self, key: bytes) -> State:
         """If it was kept."""
         return self.states.get(key)
 
-    def keep_row(self, key: bytes, level: int, row: Row) -> None:
+    def keep_row(self, key: bytes, level: int, row: Row) -> Row:
         """For good."""
         self.rows[key, level] = row
+        return row
 
     def row(self, key: bytes, level: int) -> Row | None:  # type: ignore[override]
         """If it was kept."""

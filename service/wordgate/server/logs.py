@@ -27,6 +27,6 @@ def configure_logs(log_format: str, **bound: object) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             rendering,
         ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
