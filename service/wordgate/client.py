@@ -69,7 +69,11 @@ from wordgate.engine.answers import (
 T = TypeVar("T")
 
 DEFAULT_TIMEOUT_SECONDS = 60.0
-_OPTIONS = (("grpc.keepalive_time_ms", 60_000), ("grpc.max_receive_message_length", -1))
+_OPTIONS = (
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.use_local_subchannel_pool", 1),  # gRPC would share connections among clients
+)
 _PLAIN = Weighting()
 
 
