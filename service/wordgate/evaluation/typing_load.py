@@ -19,7 +19,8 @@ from wordgate.evaluation.keys import Action, Key, gaps_of, keys_of
 class Load:
     """How many type what for how long, divided among `connections`.
 
-    `gap_seconds` None: each key as soon as the last one is answered. What is pressed in the first `warm_up_seconds`, which come before `seconds`, is not timed.
+    `gap_seconds` None: each key as soon as the last one is answered. What is pressed in the first
+    `warm_up_seconds`, which come before `seconds`, is not timed.
     """
 
     typists: int
