@@ -23,11 +23,11 @@ def _answer(prefix: str = "", *suggested: str) -> PredictionAnswer:
 def _told(*typed: tuple[str, PredictionAnswer]) -> list[FinishedWord]:
     """What is told of a text that grew or changed like this, each state of it answered."""
     told: list[FinishedWord] = []
-    words = TypedWords(told.append)
+    words = TypedWords()
     before = ""
     for now, answer in typed:
         words.edited(before, now)
-        words.answered(now, answer)
+        words.answered(now, answer, told.append)
         before = now
     return told
 

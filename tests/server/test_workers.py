@@ -1,5 +1,6 @@
 """Several server processes on one port."""
 
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -98,6 +99,44 @@ def test_sigterm_ends_all(bundle: Path) -> None:
         assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
 
 
+def test_a_server_can_be_started_again_at_once(bundle: Path) -> None:
+    """Connections of the one that has ended do not hold the address."""
+    with serving(bundle, "--workers", "2") as first:
+        with grpc.insecure_channel(first.address) as channel:
+            request = prediction_pb2.PredictRequest(history="the sun")
+            PredictionServiceStub(channel).Predict(request)
+            first.terminate()
+            assert first.wait() == 0
+        with serving(bundle, "--workers", "2", "--listen", first.address):
+            pass
+
+
+def test_a_worker_that_hangs_is_killed_after_the_grace(bundle: Path) -> None:
+    """SIGTERM ends the server even then."""
+    with serving(bundle, "--workers", "2", "--grace-seconds", "0.1") as server:
+        hung, _ = _pids(server)
+        subprocess.run(["kill", "-STOP", str(hung)], check=True)
+        server.terminate()
+        assert server.wait() == 0
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_hang_up_ends_nothing(workers: str) -> None:
+    """SIGHUP where no folder is watched, and while a server starts, is passed over."""
+    server = RunningServer(None, "--workers", workers)
+    try:
+        until(lambda: server.lines or _pids(server) or workers == "1", "the server to start")
+        server.wait_until_serving()
+        server.process.send_signal(signal.SIGHUP)
+        _predict(server, 2)
+        assert server.get("/readyz")[0] == 200
+        server.terminate()
+        assert server.wait() == 0
+    finally:
+        server.process.kill()
+        server.wait()
+
+
 def test_workers_end_with_their_parent(bundle: Path) -> None:
     """However it goes: none stays behind on the port."""
     with serving(bundle, "--workers", "2") as server:
@@ -123,6 +162,18 @@ def test_what_keeps_workers_from_starting_is_told_once(tmp_path: Path) -> None:
     assert server.wait() == 4
     assert str(folder) in server.output
     assert "Traceback" not in server.output
+
+
+def test_an_unreadable_bundle_is_one_line(bundle: Path, tmp_path: Path) -> None:
+    """What the system refuses is told as by a server without workers."""
+    folder = shutil.copytree(bundle, tmp_path / "tiny" / "1")
+    (folder / "words.tsv").unlink()
+    (folder / "words.tsv").mkdir()
+    for workers in ("1", "2"):
+        server = RunningServer(tmp_path, "--workers", workers)
+        assert server.wait() in {3, 4}
+        assert "words.tsv" in server.output
+        assert "Traceback" not in server.output
 
 
 def _page(count: int, open_now: int, seconds: float) -> str:
@@ -153,8 +204,14 @@ def test_pages_are_merged_by_kind() -> None:
     assert value("took_seconds_bucket", le="1.0") == 1
     assert value("took_seconds_count") == 2
     merged.forget(0)
+    assert value("asked_total", kind="a") == 7
+    assert value("open") == 5
     merged.update(0, _page(1, 1, 0.5))
     assert value("asked_total", kind="a") == 8
     assert value("open") == 6
     assert value("took_seconds_sum") == 2.5
+    for worker in (0, 1):
+        merged.forget(worker)
+    assert value("asked_total", kind="a") == 8
+    assert value("open") is None
     assert b"asked_total" in generate_latest(merged)

@@ -5,7 +5,7 @@ prometheus_client's own multi-process mode keeps files of workers that have died
 processes and knows no gauges that are read when asked: pages are merged instead.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
@@ -29,7 +29,7 @@ class MergedMetrics(Collector):
 
     def __init__(self) -> None:
         self._pages: dict[int, str] = {}
-        self._gone: dict[_Key, float] = {}
+        self._gone: dict[str, Metric] = {}
 
     def update(self, worker: int, page: str) -> None:
         """The latest page of a worker."""
@@ -38,37 +38,34 @@ class MergedMetrics(Collector):
     def forget(self, worker: int) -> None:
         """A worker has ended: its gauges go, its counts stay."""
         page = self._pages.pop(worker, None)
-        if page is None:
-            return
-        for family in text_string_to_metric_families(page):
+        for family in text_string_to_metric_families(page or ""):
             if family.type in _ADDED_FOR_GOOD:
-                for sample in family.samples:
-                    key = sample.name, _labels(sample.labels)
-                    self._gone[key] = self._gone.get(key, 0.0) + sample.value
+                before = self._gone.get(family.name)
+                self._gone[family.name] = _merged([before, family] if before else [family])
 
     def collect(self) -> Iterator[Metric]:
-        """One family for each that a worker has."""
+        """One family for each that a worker has or had."""
         pages = [text_string_to_metric_families(page) for page in self._pages.values()]
         families: dict[str, list[Metric]] = {}
-        for page in pages:
+        for page in [*pages, self._gone.values()]:
             for family in page:
                 families.setdefault(family.name, []).append(family)
-        for same in families.values():
-            yield self._merged(same)
+        yield from map(_merged, families.values())
 
-    def _merged(self, same: Iterable[Metric]) -> Metric:
-        first, *_ = same = list(same)
-        merged = Metric(first.name, first.documentation, first.type)
-        values: dict[_Key, float] = {}
-        for family in same:
-            for sample in family.samples:
-                key = sample.name, _labels(sample.labels)
-                together = _OTHERWISE.get(sample.name, float.__add__)
-                before = values.get(key)
-                values[key] = sample.value if before is None else together(before, sample.value)
-        for (name, labels), value in values.items():
-            merged.add_sample(name, dict(labels), value + self._gone.get((name, labels), 0.0))
-        return merged
+
+def _merged(same: Sequence[Metric]) -> Metric:
+    """One family of several of the same name."""
+    merged = Metric(same[0].name, same[0].documentation, same[0].type)
+    values: dict[_Key, float] = {}
+    for family in same:
+        for sample in family.samples:
+            key = sample.name, _labels(sample.labels)
+            together = _OTHERWISE.get(sample.name, float.__add__)
+            before = values.get(key)
+            values[key] = sample.value if before is None else together(before, sample.value)
+    for (name, labels), value in values.items():
+        merged.add_sample(name, dict(labels), value)
+    return merged
 
 
 def _labels(labels: dict[str, str]) -> _Labels:

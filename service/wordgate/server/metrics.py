@@ -50,6 +50,7 @@ _LOAD_FAILURES = (
     "missing_file",
     "schema",
     "smoke",
+    "unreadable",
 )
 
 

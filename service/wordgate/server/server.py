@@ -68,6 +68,7 @@ class Server:
         self._configuration = configuration
         self._shares_port = shares_port
         self._tell_ready = ready
+        self._look_now: Callable[[], None] = _nothing
         self._log = structlog.get_logger()
         self._stop = asyncio.Event()
         self._draining = asyncio.Event()
@@ -87,13 +88,18 @@ class Server:
             app = application(self._own_metrics, lambda: self._ready)
             self._http = HttpServer(app, self._configuration.metrics_listen)
             self._http.start()
+        loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
+            loop.add_signal_handler(number, self._stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self._hang_up)
         try:
             await self._serve(grpc_server, address)
         finally:
             if self._http is not None:
                 await self._http.close()
+
+    def _hang_up(self) -> None:
+        self._look_now()
 
     def stop(self) -> None:
         """Drain and end, as on SIGTERM."""
@@ -175,13 +181,11 @@ class Server:
         runtime = Runtime(asked.device, asked.threads)
         opener = partial(open_model, runtime=runtime, observer=self._metrics, cache_bytes=share)
         watch = ModelWatch(asked.model, models, opener, self._metrics, asked.swap_grace_seconds)
-        loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGHUP, watch.look_now)
+        self._look_now = watch.look_now
         watching = asyncio.create_task(watch.run(asked.watch_seconds))
         try:
             yield
         finally:
-            loop.remove_signal_handler(signal.SIGHUP)
             watching.cancel()
 
     def _add_services(self, server: GrpcServer, serving: Serving) -> None:
@@ -223,8 +227,13 @@ class Server:
         await server.stop(min(_LAST_BYTES_SECONDS, self._configuration.grace_seconds))
 
 
+def _nothing() -> None:
+    """What SIGHUP does where no folder is watched."""
+
+
 def serve(configuration: Configuration) -> None:
     """Run a server to its end, on uvloop where that is installed. Raises as `Server.run`."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it can be heeded
     configure_logs(configuration.log_format)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(_run(configuration))

@@ -9,6 +9,8 @@ says where its metrics are, or why it cannot start. `python -m wordgate.server.w
 import asyncio
 import gc
 import json
+import os
+import signal
 import sys
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from wordgate.server.server import Server
 
 def main() -> None:
     """Serve until told to stop, or until the parent has gone."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     told = json.loads(sys.stdin.readline())
     gc.set_threshold(told["collect_every"])
     configuration = _configuration(told["configuration"])
@@ -30,6 +33,10 @@ def main() -> None:
             runner.run(_serve(configuration))
     except WordgateError as error:
         _tell({"failed": type(error).__name__, "message": str(error)})
+        sys.exit(1)
+    except OSError as error:
+        named = {"errno": error.errno, "file": error.filename}
+        _tell({"failed": "OSError", "message": error.strerror or str(error), **named})
         sys.exit(1)
 
 
@@ -54,9 +61,12 @@ def _configuration(values: dict[str, object]) -> Configuration:
     return Configuration(model=Path(str(model)) if model else None, **values)  # type: ignore[arg-type]
 
 
-def _tell(document: dict[str, str]) -> None:
-    sys.stdout.write(f"{json.dumps(document)}\n")
-    sys.stdout.flush()
+def _tell(document: dict[str, object]) -> None:
+    try:
+        sys.stdout.write(f"{json.dumps(document)}\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os._exit(1)  # the parent has gone, and nobody is left to tell
 
 
 if __name__ == "__main__":

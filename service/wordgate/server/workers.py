@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 import urllib.request
+from collections.abc import Collection
 from typing import Any
 
 import structlog
@@ -24,6 +25,10 @@ from wordgate.server.merged_metrics import MergedMetrics
 
 _SCRAPE_SECONDS = 2.0
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 5.0
+_MARGIN_SECONDS = 5.0
+"""Beyond the grace, until a worker that does not end is killed."""
+
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 _PROVEN_SECONDS = 10.0
 """A worker that has lived so long is started again at once."""
 
@@ -48,7 +53,7 @@ class Workers:
             loop = asyncio.get_running_loop()
             for end in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(end, self._stop)
-            loop.add_signal_handler(signal.SIGHUP, self._signal, signal.SIGHUP)
+            loop.add_signal_handler(signal.SIGHUP, self._look)
             try:
                 async with asyncio.TaskGroup() as group:
                     for number in range(self._configuration.workers):
@@ -80,13 +85,20 @@ class Workers:
             self._log.info("serving", grpc=address, http=where, workers=workers)
 
     def _stop(self) -> None:
+        """Have all workers drain; those that do not end are killed."""
         self._stopping.set()
         self._all_ready.set()
         self._signal(signal.SIGTERM)
+        late = self._configuration.grace_seconds + _MARGIN_SECONDS
+        asyncio.get_running_loop().call_later(late, self._signal, signal.SIGKILL)
 
-    def _signal(self, number: signal.Signals) -> None:
-        for process in self._processes.values():
-            if process.returncode is None:
+    def _look(self) -> None:
+        """Hand SIGHUP on to those that serve already; it would end the others."""
+        self._signal(signal.SIGHUP, self._http_of)
+
+    def _signal(self, number: signal.Signals, workers: Collection[int] | None = None) -> None:
+        for worker, process in self._processes.items():
+            if process.returncode is None and (workers is None or worker in workers):
                 process.send_signal(number)
 
     async def _look_after(self, worker: int, share: Configuration) -> None:
@@ -130,13 +142,13 @@ class Workers:
             self._http_of.pop(worker, None)
             self._metrics.forget(worker)
 
-    def _heard(self, worker: int, said: dict[str, str]) -> None:
+    def _heard(self, worker: int, said: dict[str, Any]) -> None:
         if "http" in said:
             self._http_of[worker] = said["http"]
             if len(self._http_of) == self._configuration.workers:
                 self._all_ready.set()
         elif not self._all_ready.is_set():
-            raise _error(said["failed"], said["message"])
+            raise _error(said)
         else:
             self._log.error("a worker cannot start", worker=worker, problem=said["message"])
 
@@ -148,7 +160,9 @@ class Workers:
             return_exceptions=True,
         )
         for worker, page in zip(asked, pages, strict=True):
-            if isinstance(page, str) and worker in self._http_of:
+            if not isinstance(page, str):
+                self._log.warning("a worker does not show its metrics", worker=worker)
+            elif worker in self._http_of:
                 self._metrics.update(worker, page)
         return self._metrics
 
@@ -162,7 +176,10 @@ class _reserved:
         self._socket = socket.socket(family, socket.SOCK_STREAM)
         try:
             with socket.socket(family, socket.SOCK_STREAM) as alone:
-                alone.bind((host, port))  # fails where workers of another server share the port
+                # Fails where others listen, workers of another server too; not where connections
+                # of a server that has ended are still remembered.
+                alone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                alone.bind((host, port))
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             self._socket.bind((host, port))
         except OSError as error:
@@ -208,9 +225,11 @@ def _page(address: str) -> str:
         return str(answer.read().decode())
 
 
-def _error(kind: str, message: str) -> WordgateError:
+def _error(said: dict[str, Any]) -> Exception:
     """The error of a worker, of the same class and words, so that it has the same exit code."""
-    found: type[WordgateError] = getattr(errors, kind, WordgateError)
+    if said["failed"] == "OSError":
+        return OSError(said["errno"], said["message"], said["file"])
+    found: type[WordgateError] = getattr(errors, said["failed"], WordgateError)
     error = found.__new__(found)
-    Exception.__init__(error, message)
+    Exception.__init__(error, said["message"])
     return error
