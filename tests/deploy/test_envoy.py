@@ -4,15 +4,13 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
-from itertools import cycle
+from contextlib import contextmanager
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import grpc
 import pytest
+from tests.deploy.load import WARM_CALLS, load
 from tests.deploy.programs import document
 from tests.deploy.proxy import CONFIGURATION, Proxy, connection_manager, envoy, proxying
 from tests.running import RunningServer, serving, until
@@ -22,8 +20,6 @@ from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
 from wordgate.client import AsyncClient, Client
 from wordgate.errors import Unavailable
 
-CALLERS = 4
-WARM_CALLS = 40
 ENVOYS_OWN_IDLE_SECONDS = 300
 """When Envoy ends a stream without messages, where nobody told it otherwise."""
 
@@ -43,44 +39,6 @@ def proxy(replicas: Replicas, tmp_path: Path) -> Iterator[Proxy]:
     """Envoy in front of both."""
     with proxying([replica.address for replica in replicas], tmp_path / "envoy") as running:
         yield running
-
-
-class Load:
-    """Callers that ask without a pause, and what they were answered."""
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
-        self._stop = Event()
-        self.answers: list[tuple[str, Any]] = []
-
-    def ask(self) -> None:
-        """Ask until told to stop. Raises what a call fails with."""
-        for history in cycle(HISTORIES):
-            if self._stop.is_set():
-                return
-            self.answers.append((history, self._client.predict(history)))
-
-    def more(self, count: int) -> None:
-        """Wait for so many more answers."""
-        enough = len(self.answers) + count
-        until(lambda: len(self.answers) >= enough, f"{count} more answers")
-
-    def stop(self) -> None:
-        """Let the callers end."""
-        self._stop.set()
-
-
-@contextmanager
-def load(address: str) -> Iterator[Load]:
-    """Callers at an address; at the end none of their calls may have failed."""
-    with Client(address) as client, ThreadPoolExecutor(CALLERS) as pool, ExitStack() as ending:
-        calling = Load(client)
-        callers = [pool.submit(calling.ask) for _ in range(CALLERS)]
-        ending.callback(calling.stop)
-        yield calling
-        calling.stop()
-        for caller in callers:
-            caller.result()
 
 
 def predictions(server: RunningServer) -> float:
@@ -118,9 +76,7 @@ def test_no_call_fails_when_a_replica_goes(
         replicas[0].process.send_signal(number)
         calling.more(10 * WARM_CALLS)
     assert replicas[0].wait() == (0 if number == signal.SIGTERM else -signal.SIGKILL)
-    answered = dict(calling.answers)
-    assert set(answered) == set(HISTORIES)
-    assert all(answer == answered[history] for history, answer in calling.answers)
+    assert calling.are_all_alike
 
 
 def test_a_replica_that_comes_back_is_asked_again(
