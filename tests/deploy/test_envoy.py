@@ -1,5 +1,6 @@
 """Replicas behind Envoy, by the configuration that the project ships."""
 
+import re
 import signal
 import subprocess
 import time
@@ -13,6 +14,7 @@ import pytest
 from tests.deploy.load import WARM_CALLS, load
 from tests.deploy.programs import document
 from tests.deploy.proxy import CONFIGURATION, Proxy, connection_manager, envoy, proxying
+from tests.protocol import methods
 from tests.running import RunningServer, serving, until
 from tests.server.requests import HISTORIES, Conversation, configured, refusal, text
 
@@ -135,6 +137,18 @@ def test_nothing_ends_an_open_stream() -> None:
     forbidden = ("max_stream_duration", "max_connection_duration", "idle_timeout:")
     written = CONFIGURATION.read_text("utf-8").replace("stream_idle_timeout:", "")
     assert not [name for name in forbidden if name in written]
+
+
+def test_envoy_repeats_what_has_one_question_and_one_answer() -> None:
+    """The route with retries is that of all unary methods, and of no stream."""
+    [host] = connection_manager(document(CONFIGURATION))["route_config"]["virtual_hosts"]
+    repeated, rest = host["routes"]
+    pattern = repeated["match"]["safe_regex"]["regex"]
+    for path, method in methods():
+        unary = not method.client_streaming and not method.server_streaming
+        assert bool(re.fullmatch(pattern, path)) == unary, path
+    assert "unavailable" in repeated["route"]["retry_policy"]["retry_on"]
+    assert "unavailable" not in rest["route"]["retry_policy"]["retry_on"]
 
 
 @pytest.mark.long
