@@ -15,12 +15,10 @@ from wordgate.errors import Unavailable, WordgateError
 [REPEATED] = json.loads(SERVICE_CONFIG)["methodConfig"]
 
 
-def test_all_is_repeated_but_streams_of_requests() -> None:
-    """Every method with one request is named, by itself or by its service, and no other."""
-    named = {f"/{name['service']}/{name.get('method', '')}" for name in REPEATED["name"]}
-    for path, method in methods():
-        whole_service = path.rpartition("/")[0] + "/"
-        assert bool({path, whole_service} & named) != method.client_streaming, path
+def test_all_is_repeated() -> None:
+    """Every service of the protocol is named, and no other."""
+    named = {f"/{name['service']}" for name in REPEATED["name"]}
+    assert named == {path.rpartition("/")[0] for path, _ in methods()}
 
 
 def test_codes_are_those_of_grpc() -> None:

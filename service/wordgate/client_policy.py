@@ -11,6 +11,6 @@ SERVICE_CONFIG = files("wordgate").joinpath("service_config.json").read_text("ut
 
 UNAVAILABLE is a replica that is gone or drains; CANCELLED, where the client did not cancel, is one
 that stopped just when the call came. Round robin is for addresses that name many replicas
-(`dns:///wordgate:50051`). Sessions and other streams of requests are not repeated by gRPC: their
-owner opens another one.
+(`dns:///wordgate:50051`). A stream is repeated until its first answer has come: a session that ends
+later is opened again by its owner.
 """

@@ -1,6 +1,6 @@
 """Replicas behind Envoy, by the configuration that the project ships."""
 
-import re
+import json
 import signal
 import subprocess
 import time
@@ -20,6 +20,7 @@ from tests.server.requests import HISTORIES, Conversation, configured, refusal, 
 
 from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
 from wordgate.client import AsyncClient, Client
+from wordgate.client_policy import SERVICE_CONFIG
 from wordgate.errors import Unavailable
 
 ENVOYS_OWN_IDLE_SECONDS = 300
@@ -139,16 +140,14 @@ def test_nothing_ends_an_open_stream() -> None:
     assert not [name for name in forbidden if name in written]
 
 
-def test_envoy_repeats_what_has_one_question_and_one_answer() -> None:
-    """The route with retries is that of all unary methods, and of no stream."""
+def test_envoy_repeats_what_is_wordgates() -> None:
+    """The first route is that of all methods of the protocol, and repeats as the clients do."""
     [host] = connection_manager(document(CONFIGURATION))["route_config"]["virtual_hosts"]
-    repeated, rest = host["routes"]
-    pattern = repeated["match"]["safe_regex"]["regex"]
-    for path, method in methods():
-        unary = not method.client_streaming and not method.server_streaming
-        assert bool(re.fullmatch(pattern, path)) == unary, path
-    assert "unavailable" in repeated["route"]["retry_policy"]["retry_on"]
-    assert "unavailable" not in rest["route"]["retry_policy"]["retry_on"]
+    repeated = host["routes"][0]
+    assert all(path.startswith(repeated["match"]["prefix"]) for path, _ in methods())
+    codes = set(repeated["route"]["retry_policy"]["retry_on"].split(","))
+    [policy] = json.loads(SERVICE_CONFIG)["methodConfig"]
+    assert {code.lower() for code in policy["retryPolicy"]["retryableStatusCodes"]} <= codes
 
 
 @pytest.mark.long
