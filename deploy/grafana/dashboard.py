@@ -290,6 +290,14 @@ ROWS = (
                 (Line('process_resident_memory_bytes{job="wordgate"}', "{{instance}}"),),
             ),
             Panel(
+                "Models put in the place of others, and refused",
+                "short",
+                (
+                    Line("sum(wordgate_model_swaps_total)", "swapped"),
+                    Line("sum(wordgate_model_load_failures_total)", "refused"),
+                ),
+            ),
+            Panel(
                 "Running for",
                 "s",
                 (Line('time() - process_start_time_seconds{job="wordgate"}', "{{instance}}"),),

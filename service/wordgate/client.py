@@ -74,6 +74,7 @@ _OPTIONS = (
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.max_receive_message_length", -1),
     ("grpc.service_config", SERVICE_CONFIG),
+    ("grpc.use_local_subchannel_pool", 1),  # gRPC would share connections among clients
 )
 _PLAIN = Weighting()
 

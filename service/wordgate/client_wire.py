@@ -19,9 +19,10 @@ from wordgate.core.hypothesis import Hypothesis, TimeSpan
 from wordgate.core.lattice import ConfusionNetwork, Lattice
 from wordgate.core.lattice_search import SearchBounds
 from wordgate.core.options import LetterCase, Options
-from wordgate.core.prediction import Kind, Query, Suggestion
+from wordgate.core.prediction import Query
 from wordgate.core.rescoring import Hypotheses, Ranking, SureWord, Transcript
 from wordgate.core.scoring import Candidate
+from wordgate.core.suggesting import Kind, Suggestion
 from wordgate.core.text import refuse_surrogates
 from wordgate.core.weighting import Weighting
 from wordgate.engine.answers import ModelName, PredictionAnswer, RescoringAnswer, ScoreAnswer

@@ -10,7 +10,7 @@ from tests.server.requests import Conversation, configured, text
 from wordgate.api.v1 import prediction_pb2 as pb
 from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
 from wordgate.core.history import ANCHOR_WORDS
-from wordgate.core.prediction import Kind, Suggestion
+from wordgate.core.suggesting import Kind, Suggestion
 from wordgate.engine.answers import ModelName, PredictionAnswer
 from wordgate.server.live_quality import FinishedWord, TypedWords
 

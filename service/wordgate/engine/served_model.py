@@ -68,6 +68,10 @@ class ServedModel:
         start = yield from read_context(language.pieces, history, store)
         return (yield from word_log_prob(language.pieces, language.levels, start, word, store))
 
+    def read(self, history: str) -> Asks[None]:
+        """Have the cache know the context of a history (`core.history.read`)."""
+        yield from read_context(self.bundle.language.pieces, history, self.cache)
+
     def read_ahead(self, history: str) -> Asks[None]:
         """Prepare the next anchor's crossing (`core.history.read_ahead`)."""
         yield from read_ahead(self.bundle.language.pieces, history, self.cache)

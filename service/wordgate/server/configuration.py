@@ -40,8 +40,27 @@ class Configuration(BaseSettings):
         default="127.0.0.1:9090",
         description="HOST:PORT for /metrics, /livez and /readyz over HTTP. Empty: none.",
     )
+    watch_seconds: float = Field(
+        default=5.0,
+        ge=0,
+        le=3600,
+        description="How often the folder of `model` is looked at for new versions, which replace "
+        "the old ones. 0: only on SIGHUP.",
+    )
+    swap_grace_seconds: float = Field(
+        default=30.0,
+        ge=0,
+        le=86_400,
+        description="How long a version that was replaced still answers to NAME@VERSION.",
+    )
     device: Literal["cpu", "cuda"] = Field(default="cpu", description="Where the model runs.")
     threads: int = Field(default=1, ge=1, le=256, description="Threads inside one model call.")
+    workers: int = Field(
+        default=1,
+        ge=1,
+        le=256,
+        description="Server processes that share the port; limits and the cache are divided.",
+    )
     calls: int = Field(
         default=DEFAULT_CALLS,
         ge=1,

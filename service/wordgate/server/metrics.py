@@ -184,12 +184,26 @@ class Metrics:
         """Show how many rows wait."""
         self._waiting.set_function(lambda: float(scheduler.waiting_rows))
 
-    def watch_models(self, models: Sequence[ServedModel]) -> None:
-        """Show what is served and what its state caches hold."""
+    def watch_models(self, models: Iterable[ServedModel]) -> None:
+        """Show what is served and what its state caches hold, now and later."""
+        self._show(models)
+        self.registry.register(_Caches(models))
+
+    def swapped(self, served: Iterable[ServedModel]) -> None:
+        """Other models are served from now on."""
+        self._swaps.inc()
+        self._show(served)
+
+    def retired(self, model: ServedModel, left: Iterable[ServedModel]) -> None:
+        """A model has gone; `left` are those that answer."""
+        name = model.name
+        if all(other.name != name for other in left):
+            self._info.remove(name.name, name.version, name.precision)
+
+    def _show(self, models: Iterable[ServedModel]) -> None:
         for model in models:
             name = model.name
             self._info.labels(name.name, name.version, name.precision).set(1)
-        self.registry.register(_Caches(models))
 
     def _declare_calls(self) -> None:
         counted = (
@@ -262,6 +276,9 @@ class Metrics:
         self._info = self._gauge(
             "wordgate_model_info", "Served models, always 1.", ("model", "version", "precision")
         )
+        self._swaps = self._counter(
+            "wordgate_model_swaps_total", "Times that other versions were put in their place."
+        )
         self._load_failures = self._counter(
             "wordgate_model_load_failures_total", "Bundles that were refused.", ("reason",)
         )
@@ -299,7 +316,7 @@ _CACHE_METRICS = (
 class _Caches(Collector):
     """Reads the state caches when it is asked: they belong to the engine's thread."""
 
-    def __init__(self, models: Sequence[ServedModel]) -> None:
+    def __init__(self, models: Iterable[ServedModel]) -> None:
         self._models = models
 
     def collect(self) -> Iterator[Metric]:

@@ -25,7 +25,7 @@ class ModelServicer(models_pb2_grpc.ModelServiceServicer):
         context: ServicerContext[models_pb2.ListModelsRequest, models_pb2.ListModelsResponse],
     ) -> models_pb2.ListModelsResponse:
         """All models, in order of name and version."""
-        models = [self._model(model) for model in self._serving.models]
+        models = [self._model(model) for model in self._serving.models.served]
         return models_pb2.ListModelsResponse(models=models, server=self._server)
 
     async def GetModel(

@@ -3,7 +3,7 @@
 Knows folders and names; does not know gRPC or who asks.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from wordgate.engine.bundle import find_versions
@@ -17,27 +17,59 @@ class Registry:
     """Finds the model that a request names.
 
     `NAME` is the latest version of a name, `NAME@VERSION` that one. The empty name is the default
-    model: the first name in alphabetical order.
+    model: the first name in alphabetical order. Belongs to the event loop; may be iterated by any
+    thread.
     """
 
     def __init__(self, models: Iterable[ServedModel]) -> None:
         """`models` has at least one."""
-        self._models = sorted(models, key=_order)
-        self._by_name = {model.name.name: model for model in self._models}
-        self._by_version = {str(model.name): model for model in self._models}
-        self.default = self._by_name[self._models[0].name.name]
+        self._replaced: dict[str, ServedModel] = {}
+        self._on_swap: list[Callable[[], None]] = []
+        self._on_retire: list[Callable[[ServedModel], None]] = []
+        self._take(models)
 
     def __iter__(self) -> Iterator[ServedModel]:
-        return iter(self._models)
+        """All that answer: those served, and those replaced that have not retired."""
+        return iter([*self.served, *self._replaced.values()])
 
     def get(self, name: str) -> ServedModel:
         """The model of a name, of a name and version, or the default. Raises `ModelNotFound`."""
         if not name:
             return self.default
-        found = self._by_version.get(name) or self._by_name.get(name)
+        found = self._by_version.get(name) or self._by_name.get(name) or self._replaced.get(name)
         if found is None:
             raise ModelNotFound(name, list(self._by_version))
         return found
+
+    def swap(self, models: Iterable[ServedModel]) -> list[ServedModel]:
+        """Serve these from now on. Those that they replace, which are returned, answer to their
+        name and version until they retire."""
+        before = self.served
+        self._take(models)
+        replaced = [model for model in before if model not in self.served]
+        self._replaced.update((str(model.name), model) for model in replaced)
+        for tell in self._on_swap:
+            tell()
+        return replaced
+
+    def retire(self, model: ServedModel) -> None:
+        """Let go of a model that was replaced."""
+        name = str(model.name)
+        if self._replaced.get(name) is model:
+            del self._replaced[name]
+        for tell in self._on_retire:
+            tell(model)
+
+    def tell(self, swapped: Callable[[], None], retired: Callable[[ServedModel], None]) -> None:
+        """Call these after each swap, and after a model has retired."""
+        self._on_swap.append(swapped)
+        self._on_retire.append(retired)
+
+    def _take(self, models: Iterable[ServedModel]) -> None:
+        self.served = sorted(models, key=_order)
+        self._by_name = {model.name.name: model for model in self.served}
+        self._by_version = {str(model.name): model for model in self.served}
+        self.default = self._by_name[self.served[0].name.name]
 
 
 def open_models(

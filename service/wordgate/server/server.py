@@ -5,6 +5,9 @@ Knows the order in which the parts come and go; what they do is theirs.
 
 import asyncio
 import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 
 import structlog
@@ -16,6 +19,7 @@ from grpc_health.v1.health import SERVICE_NAME as HEALTH_NAME
 from grpc_health.v1.health_pb2 import DESCRIPTOR as HEALTH
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 from grpc_reflection.v1alpha import reflection
+from prometheus_client import CollectorRegistry
 
 from wordgate.api.v1 import (
     models_pb2,
@@ -28,6 +32,7 @@ from wordgate.api.v1 import (
 from wordgate.engine.engine_thread import EngineThread
 from wordgate.engine.model import Runtime
 from wordgate.engine.scheduler import Scheduler
+from wordgate.engine.served_model import open_model
 from wordgate.errors import InvalidBundle, InvalidConfiguration
 from wordgate.server.configuration import Configuration
 from wordgate.server.event_loop import loop_factory
@@ -35,11 +40,13 @@ from wordgate.server.http import HttpServer, application
 from wordgate.server.interceptor import CallInterceptor, kind_of
 from wordgate.server.logs import configure_logs
 from wordgate.server.metrics import Method, Metrics
+from wordgate.server.model_watch import ModelWatch
 from wordgate.server.models import ModelServicer
 from wordgate.server.prediction import PredictionServicer
 from wordgate.server.registry import Registry, open_models
 from wordgate.server.scoring import ScoringServicer
 from wordgate.server.serving import Serving
+from wordgate.server.workers import Workers
 
 _FILES = (models_pb2.DESCRIPTOR, prediction_pb2.DESCRIPTOR, scoring_pb2.DESCRIPTOR)
 _LAST_BYTES_SECONDS = 1.0
@@ -49,8 +56,18 @@ _KEEPALIVE_MS = 30_000
 class Server:
     """One process's server. `run` is all of its life."""
 
-    def __init__(self, configuration: Configuration) -> None:
+    def __init__(
+        self,
+        configuration: Configuration,
+        *,
+        shares_port: bool = False,
+        ready: Callable[[str], None] = lambda http: None,
+    ) -> None:
+        """`shares_port`: other processes of ours listen on the same port. `ready` is told the
+        address for HTTP once calls are answered."""
         self._configuration = configuration
+        self._shares_port = shares_port
+        self._tell_ready = ready
         self._log = structlog.get_logger()
         self._stop = asyncio.Event()
         self._draining = asyncio.Event()
@@ -67,7 +84,7 @@ class Server:
         """
         grpc_server, address = self._listen()
         if self._configuration.metrics_listen:
-            app = application(self._metrics.registry, lambda: self._ready)
+            app = application(self._own_metrics, lambda: self._ready)
             self._http = HttpServer(app, self._configuration.metrics_listen)
             self._http.start()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -78,13 +95,20 @@ class Server:
             if self._http is not None:
                 await self._http.close()
 
+    def stop(self) -> None:
+        """Drain and end, as on SIGTERM."""
+        self._stop.set()
+
+    async def _own_metrics(self) -> CollectorRegistry:
+        return self._metrics.registry
+
     async def _serve(self, grpc_server: GrpcServer, address: str) -> None:
         models = await asyncio.to_thread(self._open_models)
         scheduler = Scheduler(
             max_waiting_rows=self._configuration.max_waiting_rows, dropped=self._metrics.dropped
         )
         self._metrics.watch_scheduler(scheduler)
-        self._metrics.watch_models(list(models))
+        self._metrics.watch_models(models)
         engine = EngineThread(scheduler, self._configuration.calls)
         try:
             serving = Serving(
@@ -98,7 +122,8 @@ class Server:
             self._add_services(grpc_server, serving)
             await grpc_server.start()
             await self._become_ready(models, address)
-            await self._stop.wait()
+            async with self._watched(models):
+                await self._stop.wait()
             await self._drain(grpc_server)
         finally:
             await grpc_server.stop(0)
@@ -121,7 +146,7 @@ class Server:
 
     def _options(self) -> list[tuple[str, int]]:
         return [
-            ("grpc.so_reuseport", 0),
+            ("grpc.so_reuseport", int(self._shares_port)),
             ("grpc.max_receive_message_length", self._configuration.max_message_bytes),
             ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
             ("grpc.keepalive_timeout_ms", _KEEPALIVE_MS // 2),
@@ -139,6 +164,26 @@ class Server:
             self._metrics.load_failed(error.reason)
             raise
 
+    @asynccontextmanager
+    async def _watched(self, models: Registry) -> AsyncIterator[None]:
+        """Have new versions found while this lasts, on SIGHUP at once."""
+        asked = self._configuration
+        if asked.model is None:
+            yield
+            return
+        share = asked.cache_bytes // len(models.served)
+        runtime = Runtime(asked.device, asked.threads)
+        opener = partial(open_model, runtime=runtime, observer=self._metrics, cache_bytes=share)
+        watch = ModelWatch(asked.model, models, opener, self._metrics, asked.swap_grace_seconds)
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGHUP, watch.look_now)
+        watching = asyncio.create_task(watch.run(asked.watch_seconds))
+        try:
+            yield
+        finally:
+            loop.remove_signal_handler(signal.SIGHUP)
+            watching.cancel()
+
     def _add_services(self, server: GrpcServer, serving: Serving) -> None:
         models_pb2_grpc.add_ModelServiceServicer_to_server(ModelServicer(serving), server)
         prediction_pb2_grpc.add_PredictionServiceServicer_to_server(
@@ -154,8 +199,9 @@ class Server:
         for name in ("", *_service_names()):
             await self._health.set(name, HealthCheckResponse.SERVING)
         self._ready = True
+        self._tell_ready(self._http.address if self._http else "")
         self._log.info(
-            "serving",
+            "worker serving" if self._shares_port else "serving",
             version=version("wordgate"),
             models=", ".join(f"{model.name} ({model.name.precision})" for model in models),
             grpc=address,
@@ -185,7 +231,8 @@ def serve(configuration: Configuration) -> None:
 
 
 async def _run(configuration: Configuration) -> None:
-    await Server(configuration).run()
+    running = Server(configuration) if configuration.workers == 1 else Workers(configuration)
+    await running.run()
 
 
 def _service_names() -> list[str]:

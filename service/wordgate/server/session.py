@@ -20,7 +20,8 @@ from wordgate.core.options import Options
 from wordgate.core.prediction import Query, split_typed
 from wordgate.engine.answers import ModelName, PredictionAnswer
 from wordgate.engine.scheduler import Urgency
-from wordgate.errors import InvalidInput, Overloaded, Unavailable
+from wordgate.engine.served_model import ServedModel
+from wordgate.errors import InvalidInput, Overloaded, Unavailable, WordgateError
 from wordgate.server import messages
 from wordgate.server.limits import check_bytes, check_listed
 from wordgate.server.live_quality import FinishedWord, TypedWords
@@ -41,6 +42,8 @@ class Sessions:
         self._serving = serving
         self._open: set[Session] = set()
         self._watch: asyncio.Task[None] | None = None
+        self._rereading: asyncio.Task[None] | None = None
+        serving.models.tell(swapped=self._reread, retired=self._end_pinned)
 
     @contextmanager
     def opened(self) -> "Iterator[Session]":
@@ -59,6 +62,21 @@ class Sessions:
         finally:
             self._open.remove(session)
             self._serving.metrics.sessions.set(len(self._open))
+
+    def _reread(self) -> None:
+        """Have the texts of sessions read by the models that are served now, one after another."""
+        if self._rereading is not None:
+            self._rereading.cancel()
+        self._rereading = asyncio.create_task(self._reread_all(list(self._open)))
+
+    async def _reread_all(self, sessions: "list[Session]") -> None:
+        for session in sessions:
+            await session.reread()
+
+    def _end_pinned(self, model: ServedModel) -> None:
+        """End the sessions that asked for a version which has gone."""
+        for session in list(self._open):
+            session.end_pinned(str(model.name))
 
     async def _end_when_draining(self) -> None:
         await self._serving.draining.wait()
@@ -147,6 +165,23 @@ class Session:
         self._draining = True
         if self._answering is None:
             self._end(Unavailable(DRAINING))
+
+    async def reread(self) -> None:
+        """Have the model that is served now read the text, in spare rows."""
+        before = self._edited.before
+        if self._configured is None or not before:
+            return
+        try:
+            model = self._serving.model(self._configured.model)
+            history, _ = split_typed(before)
+            await self._serving.start(model, model.read(history), Urgency.BULK)
+        except WordgateError:
+            return  # it will be read when somebody types
+
+    def end_pinned(self, name: str) -> None:
+        """End the session if it asked for a version that has gone."""
+        if self._configured is not None and self._configured.model == name:
+            self._end(Unavailable(f"{name} has been replaced; open another session"))
 
     async def _read(self, requests: AsyncIterator[StreamPredictRequest], write: Write) -> None:
         """Take messages until the client closes its side, or until something ends the session."""

@@ -1,0 +1,150 @@
+"""New versions of models, found in their folder and put in the place of the old ones.
+
+Knows folders, the registry and when to look; does not know how a bundle is opened or who asks. A
+folder is listed now and then instead of watched: that works on network mounts and on volumes that
+an orchestrator swaps under the server, where no notification comes. What is still being copied is
+left alone until a look later finds it unchanged.
+"""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from wordgate.engine.served_model import ServedModel
+from wordgate.errors import InvalidBundle, InvalidConfiguration
+from wordgate.server.metrics import Metrics
+from wordgate.server.registry import Registry, bundles_to_serve
+
+Listing = tuple[tuple[str, int, int], ...]
+"""A folder's files with their sizes in bytes and the times of their last change."""
+
+
+class ModelWatch:
+    """Keeps a registry in step with a folder. A bad bundle is refused and the old one goes on."""
+
+    def __init__(
+        self,
+        path: Path,
+        registry: Registry,
+        open_bundle: Callable[[Path], ServedModel],
+        metrics: Metrics,
+        grace_seconds: float,
+    ) -> None:
+        """`grace_seconds`: how long a version that was replaced still answers to its own name."""
+        self._path = path
+        self._registry = registry
+        self._open = open_bundle
+        self._metrics = metrics
+        self._grace = grace_seconds
+        self._log: Any = structlog.get_logger()
+        self._loaded = {model.bundle.path: listing(model.bundle.path) for model in registry}
+        self._refused: dict[Path, Listing] = {}
+        self._seen: dict[Path, Listing] = {}
+        self._now = asyncio.Event()
+        self._retiring: set[asyncio.Task[None]] = set()
+
+    def look_now(self) -> None:
+        """Look at once, and take what is there even if it has just changed."""
+        self._now.set()
+
+    async def run(self, seconds: float) -> None:
+        """Look every so often, 0: only when told to, until cancelled."""
+        try:
+            while True:
+                at_once = await self._wait(seconds)
+                await self.look(at_once)
+        finally:
+            for task in self._retiring:
+                task.cancel()
+
+    async def look(self, at_once: bool = False) -> None:
+        """Compare the folder with what is served, and load what is new."""
+        try:
+            found = await asyncio.to_thread(self._find)
+        except (InvalidConfiguration, OSError) as error:
+            self._log.warning("models go on as they are", problem=str(error))
+            return
+        served = {model.name.name: model for model in self._registry.served}
+        wanted = {}
+        for folder, files in found.items():
+            model = await self._model_of(folder, files, at_once)
+            if model is not None:
+                wanted[model.name.name] = model
+            elif (before := _of_folder(served.values(), folder)) is not None:
+                wanted[before.name.name] = before
+        self._seen = found
+        if wanted and set(map(id, wanted.values())) != set(map(id, served.values())):
+            self._swap(list(wanted.values()))
+
+    async def _wait(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds or None):
+                await self._now.wait()
+        except TimeoutError:
+            return False
+        self._now.clear()
+        return True
+
+    def _find(self) -> dict[Path, Listing]:
+        return {folder: listing(folder) for folder in bundles_to_serve(self._path)}
+
+    async def _model_of(self, folder: Path, files: Listing, at_once: bool) -> ServedModel | None:
+        """The model of a folder: the one that is served, or a new one; None where it is refused or
+        not there yet."""
+        if self._loaded.get(folder) == files:
+            for model in self._registry.served:
+                if model.bundle.path == folder:
+                    return model
+        is_settled = at_once or self._seen.get(folder) == files
+        if not is_settled or self._refused.get(folder) == files:
+            return None
+        try:
+            model = await asyncio.to_thread(self._open, folder)
+        except InvalidBundle as error:
+            self._refused[folder] = files
+            self._metrics.load_failed(error.reason)
+            self._log.error("bundle refused, the old one goes on", problem=str(error))
+            return None
+        self._loaded[folder] = files
+        return model
+
+    def _swap(self, models: list[ServedModel]) -> None:
+        before = ", ".join(str(model.name) for model in self._registry.served)
+        replaced = self._registry.swap(models)
+        self._metrics.swapped(self._registry.served)
+        self._log.info(
+            "models swapped", before=before, now=", ".join(str(model.name) for model in models)
+        )
+        for model in replaced:
+            task = asyncio.create_task(self._retire(model))
+            self._retiring.add(task)
+            task.add_done_callback(self._retiring.discard)
+
+    async def _retire(self, model: ServedModel) -> None:
+        """After the grace, let go of a version that was replaced."""
+        await asyncio.sleep(self._grace)
+        self._registry.retire(model)
+        self._metrics.retired(model, self._registry)
+        self._loaded = {
+            folder: files
+            for folder, files in self._loaded.items()
+            if any(each.bundle.path == folder for each in self._registry)
+        }
+        self._log.info("version retired", model=str(model.name))
+
+
+def listing(folder: Path) -> Listing:
+    """What lies in a folder, as far as a listing tells."""
+    found = []
+    for path in sorted(folder.rglob("*")):
+        status = path.stat()
+        found.append((path.relative_to(folder).as_posix(), status.st_size, status.st_mtime_ns))
+    return tuple(found)
+
+
+def _of_folder(models: Any, folder: Path) -> ServedModel | None:
+    """The model that is served of the name whose versions lie beside this folder."""
+    return next((model for model in models if model.bundle.path.parent == folder.parent), None)

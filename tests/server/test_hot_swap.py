@@ -1,0 +1,220 @@
+"""Versions that come and go while the server answers."""
+
+import json
+import shutil
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import grpc
+import pytest
+from tests.bundles import write_bundle
+from tests.running import RunningServer, serving, until
+from tests.server.requests import Conversation, configured, text
+
+from wordgate.api.v1 import models_pb2, models_pb2_grpc, prediction_pb2, scoring_pb2
+from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
+from wordgate.api.v1.scoring_pb2_grpc import ScoringServiceStub
+from wordgate.client import Client
+from wordgate.errors import ModelNotFound
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    """A folder with the first version."""
+    write_bundle(tmp_path, version=1, layers=1, width=16)
+    return tmp_path
+
+
+@pytest.fixture
+def swapping(models: Path) -> Iterator[RunningServer]:
+    """A server of the folder that looks when it is told to and forgets soon."""
+    with serving(models, "--watch-seconds", "0", "--swap-grace-seconds", "0.2") as running:
+        yield running
+
+
+def _publish(models: Path, version: int) -> None:
+    """A version with other weights."""
+    write_bundle(models, version=version, seed=version, layers=1, width=16)
+
+
+def _look(server: RunningServer) -> None:
+    server.process.send_signal(signal.SIGHUP)
+
+
+def _served(server: RunningServer) -> list[str]:
+    with grpc.insecure_channel(server.address) as channel:
+        answer = models_pb2_grpc.ModelServiceStub(channel).ListModels(
+            models_pb2.ListModelsRequest()
+        )
+    return [f"{model.version.name}@{model.version.version}" for model in answer.models]
+
+
+def _swap_to(server: RunningServer, models: Path, version: int) -> None:
+    _publish(models, version)
+    _look(server)
+    until(lambda: _served(server) == [f"tiny@{version}"], f"version {version} to be served")
+
+
+def _events(server: RunningServer, name: str) -> list[dict[str, str]]:
+    found = [json.loads(line) for line in server.lines if line.startswith("{")]
+    return [line for line in found if line["event"] == name]
+
+
+def test_a_new_version_answers_and_the_old_one_retires(
+    swapping: RunningServer, models: Path
+) -> None:
+    """A name means the new one at once; the old one answers to its version until the grace is
+    over."""
+    with Client(swapping.address) as client:
+        assert client.predict("the").model.version == "1"
+        _swap_to(swapping, models, 2)
+        assert client.predict("the").model.version == "2"
+    until(lambda: _events(swapping, "version retired"), "version 1 to retire")
+    with Client(swapping.address, model="tiny@1") as client, pytest.raises(ModelNotFound):
+        client.predict("the")
+    labels = {"model": "tiny", "precision": "int8"}
+    assert swapping.metric("wordgate_model_info", version="1", **labels) == 0
+    assert swapping.metric("wordgate_model_info", version="2", **labels) == 1
+    assert swapping.metric("wordgate_model_swaps_total") == 1
+
+
+def test_an_older_version_comes_back_when_the_newest_is_taken_away(
+    swapping: RunningServer, models: Path
+) -> None:
+    """That is how a version is rolled back."""
+    _swap_to(swapping, models, 2)
+    shutil.rmtree(models / "tiny" / "2")
+    _look(swapping)
+    until(lambda: _served(swapping) == ["tiny@1"], "version 1 to be served again")
+
+
+def test_a_session_goes_on_with_the_new_version(swapping: RunningServer, models: Path) -> None:
+    """One that names no version changes over, its text is read before the next key; one that is
+    pinned ends when its version has gone."""
+    with grpc.insecure_channel(swapping.address) as channel:
+        stub = PredictionServiceStub(channel)
+        with (
+            Conversation(stub, configured()) as free,
+            Conversation(stub, configured(model="tiny@1")) as pinned,
+        ):
+            assert free.ask(text(1, "the clouds are in the ")).model.version == "1"
+            assert pinned.ask(text(1, "the clouds ")).model.version == "1"
+            _swap_to(swapping, models, 2)
+            read = {"kind": "step", "urgency": "bulk"}
+            until(lambda: swapping.metric("wordgate_asked_rows_total", **read) >= 6, "its reading")
+            answer = free.ask(text(2, "the clouds are in the s"))
+            assert answer.model.version == "2"
+            with pytest.raises(grpc.RpcError) as ended:
+                next(pinned._answers)
+            assert ended.value.code() is grpc.StatusCode.UNAVAILABLE
+    with serving(models / "tiny" / "2") as fresh, Client(fresh.address) as client:
+        expected = client.predict("the clouds are in the ", "s").suggestions
+    assert [s.log_prob for s in answer.suggestions] == [s.log_prob for s in expected]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (lambda folder: (folder / "embedding.bin").unlink(), "missing_file"),
+        (lambda folder: (folder / "step.onnx").write_bytes(b"no graph"), "checksum"),
+        (lambda folder: (folder / "extra").write_bytes(b""), "foreign_file"),
+        (lambda folder: (folder / "bundle.json").write_text("{"), "manifest"),
+    ],
+    ids=["truncated", "mis-hashed", "foreign", "no manifest"],
+)
+def test_a_bad_bundle_is_refused_and_the_old_one_goes_on(
+    swapping: RunningServer, models: Path, spoil: "object", reason: str
+) -> None:
+    """Log and metric say why, once; when it is put right it is served."""
+    assert callable(spoil)
+    _publish(models, 2)
+    spoil(models / "tiny" / "2")
+    _look(swapping)
+    labels = {"reason": reason}
+    failures = "wordgate_model_load_failures_total"
+    until(lambda: swapping.metric(failures, **labels) == 1, "the refusal")
+    assert _served(swapping) == ["tiny@1"]
+    [refusal] = _events(swapping, "bundle refused, the old one goes on")
+    assert str(models / "tiny" / "2") in refusal["problem"]
+    _look(swapping)
+    shutil.rmtree(models / "tiny" / "2")
+    _swap_to(swapping, models, 2)
+    assert swapping.metric(failures, **labels) == 1
+
+
+def test_the_folder_is_looked_at_by_itself(models: Path) -> None:
+    """Without a signal, once what was copied has come to rest."""
+    with serving(models, "--watch-seconds", "0.05") as server:
+        _publish(models, 2)
+        until(lambda: _served(server) == ["tiny@2"], "version 2 to be found")
+
+
+@pytest.mark.parametrize("swaps", [5, pytest.param(100, marks=pytest.mark.long)])
+def test_swaps_under_load_fail_no_call(swapping: RunningServer, models: Path, swaps: int) -> None:
+    """Predictions, scores and a session go on through all of them."""
+    with _load(swapping) as counts:
+        for version in range(2, swaps + 2):
+            _swap_to(swapping, models, version)
+            shutil.rmtree(models / "tiny" / str(version - 1))
+            before = dict(counts)
+            until(lambda: all(counts[kind] > before[kind] for kind in counts), "more answers")  # noqa: B023
+    ended = {"grpc_service": "wordgate.v1.PredictionService", "grpc_code": "OK"}
+    assert swapping.metric("grpc_server_handled_total", **ended) >= counts["predict"]
+    assert swapping.metric("wordgate_model_swaps_total") == swaps
+
+
+@contextmanager
+def _load(server: RunningServer) -> Iterator[dict[str, int]]:
+    """Threads that ask without end, each counting its answers; what fails is raised at the end."""
+    counts = {"predict": 0, "score": 0, "session": 0}
+    stop = threading.Event()
+    failed: list[Exception] = []
+    with grpc.insecure_channel(server.address) as channel:
+        asks = {
+            "predict": _predictions(channel),
+            "score": _scores(channel),
+            "session": _session(channel),
+        }
+
+        def run(kind: str) -> None:
+            try:
+                for _ in asks[kind]:
+                    counts[kind] += 1
+                    if stop.is_set():
+                        return
+            except Exception as error:  # noqa: BLE001  told to the test
+                failed.append(error)
+
+        threads = [threading.Thread(target=run, args=[kind]) for kind in asks]
+        for thread in threads:
+            thread.start()
+        try:
+            yield counts
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+        assert not failed, failed
+
+
+def _predictions(channel: grpc.Channel) -> Iterator[object]:
+    stub = PredictionServiceStub(channel)
+    while True:
+        yield stub.Predict(prediction_pb2.PredictRequest(history="the clouds are in the"))
+
+
+def _scores(channel: grpc.Channel) -> Iterator[object]:
+    stub = ScoringServiceStub(channel)
+    candidates = [scoring_pb2.Candidate(text=f"the {n} clouds") for n in range(10)]
+    while True:
+        yield stub.Score(scoring_pb2.ScoreRequest(candidates=candidates))
+
+
+def _session(channel: grpc.Channel) -> Iterator[object]:
+    stub = PredictionServiceStub(channel)
+    with Conversation(stub, configured()) as session:
+        for sequence in range(1, 10**6):
+            yield session.ask(text(sequence, "the clouds are in the "[: sequence % 22]))
