@@ -37,6 +37,9 @@ from wordgate.errors import (
 )
 
 _DETAILS_KEY = "grpc-status-details-bin"
+_BROKEN_STREAM = "RST_STREAM"
+"""What gRPC says, as INTERNAL, of a stream that a proxy broke off because its server was gone."""
+
 _PRECISIONS = {models_pb2.PRECISION_INT8: "int8", models_pb2.PRECISION_FLOAT32: "float32"}
 _KINDS = {
     prediction_pb2.SUGGESTION_KIND_PUNCTUATION: Kind.PUNCTUATION,
@@ -288,6 +291,8 @@ def error_of(call: Any, address: str) -> WordgateError:
     """The error that a status stands for; `call` knows its code, details and metadata."""
     code, message = call.code(), call.details() or ""
     status = _status(call.trailing_metadata() or ())
+    if _BROKEN_STREAM in message:
+        return Unavailable(f"{address}: {message}")
     if code not in _ERRORS:
         return WordgateError(f"{address}: {code.name}: {message}")
     return _ERRORS[code](status, message, address)

@@ -86,6 +86,9 @@ class Conversation:
 
     def ask(self, request: StreamPredictRequest) -> StreamPredictResponse:
         self.send(request)
+        return self.next()
+
+    def next(self) -> StreamPredictResponse:
         return next(self._answers)
 
     def __enter__(self) -> "Conversation":

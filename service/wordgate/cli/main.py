@@ -28,6 +28,7 @@ from wordgate.errors import (
 
 COMMANDS = (
     "serve",
+    "probe",
     "predict",
     "generate",
     "type",
