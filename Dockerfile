@@ -6,14 +6,20 @@ RUN python3 -m venv /opt/wordgate
 COPY pyproject.toml constraints.txt hatch_build.py README.md LICENSE NOTICE ./
 COPY service service
 COPY models models
-RUN /opt/wordgate/bin/pip install --no-cache-dir --constraint constraints.txt .
+RUN /opt/wordgate/bin/pip install --no-cache-dir --constraint constraints.txt . && \
+    /opt/wordgate/bin/pip uninstall --yes setuptools pip
 
 FROM python:3.11-slim
 COPY --from=build /opt/wordgate /opt/wordgate
-ENV PATH=/opt/wordgate/bin:$PATH PYTHONUNBUFFERED=1
+# The addresses stand here and not in the command, so that the health check reads the same ones.
+ENV PATH=/opt/wordgate/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    WORDGATE_LISTEN=0.0.0.0:50051 \
+    WORDGATE_METRICS_LISTEN=0.0.0.0:9090 \
+    WORDGATE_LOG_FORMAT=json
 USER 10001:10001
 EXPOSE 50051 9090
-HEALTHCHECK --interval=10s --timeout=3s --start-period=20s CMD \
-    ["python3", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:9090/readyz', timeout=2)"]
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["wordgate", "probe"]
 ENTRYPOINT ["wordgate"]
-CMD ["serve", "--listen", "0.0.0.0:50051", "--metrics-listen", "0.0.0.0:9090"]
+CMD ["serve"]

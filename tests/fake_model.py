@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.core.asks import Advance, Ask, LevelRows, TargetLogProbs
+from wordgate.core.asks import Advance, Ask, LevelRows, TargetLogProbs, TopVectors
 from wordgate.core.levels import Levels
 
 
@@ -50,12 +50,18 @@ class FakeModel:
         cluster = float(head[self.levels.head + level - 1])
         return cluster + float(row[piece - self.levels.first(level)])
 
+    def vector(self, state: int) -> NDArray[np.float32]:
+        """The hidden values of a state: a point of the unit circle."""
+        return np.array([np.cos(state), np.sin(state)], np.float32)
+
     def _answer(self, ask: Ask) -> Any:
         self.calls[type(ask).__name__] += 1
         if isinstance(ask, Advance):
             return [piece for _, piece in ask.steps]
         if isinstance(ask, TargetLogProbs):
             return [self.log_prob(state, piece) for state, piece in ask.questions]
+        if isinstance(ask, TopVectors):
+            return [self.vector(state) for state in ask.states]
         assert isinstance(ask, LevelRows)
         return [self._row(ask.level, state) for state in ask.states]
 

@@ -38,6 +38,7 @@ from wordgate.api.v1 import (
     scoring_pb2_grpc,
 )
 from wordgate.client_generation import generate_request, words_of, words_of_async
+from wordgate.client_policy import SERVICE_CONFIG
 from wordgate.client_security import Tls, asyncio_channel, blocking_channel, metadata_of
 from wordgate.client_session import TypingSession
 from wordgate.client_wire import (
@@ -73,7 +74,12 @@ from wordgate.engine.answers import (
 T = TypeVar("T")
 
 DEFAULT_TIMEOUT_SECONDS = 60.0
-_OPTIONS = (("grpc.keepalive_time_ms", 60_000), ("grpc.max_receive_message_length", -1))
+_OPTIONS = (
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.service_config", SERVICE_CONFIG),
+    ("grpc.use_local_subchannel_pool", 1),  # gRPC would share connections among clients
+)
 _PLAIN = Weighting()
 
 

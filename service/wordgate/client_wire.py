@@ -19,9 +19,10 @@ from wordgate.core.hypothesis import Hypothesis, TimeSpan
 from wordgate.core.lattice import ConfusionNetwork, Lattice
 from wordgate.core.lattice_search import SearchBounds
 from wordgate.core.options import LetterCase, Options
-from wordgate.core.prediction import Kind, Query, Suggestion
+from wordgate.core.prediction import Query
 from wordgate.core.rescoring import Hypotheses, Ranking, SureWord, Transcript
 from wordgate.core.scoring import Candidate
+from wordgate.core.suggesting import Kind, Suggestion
 from wordgate.core.text import refuse_surrogates
 from wordgate.core.weighting import Weighting
 from wordgate.engine.answers import ModelName, PredictionAnswer, RescoringAnswer, ScoreAnswer
@@ -37,6 +38,9 @@ from wordgate.errors import (
 )
 
 _DETAILS_KEY = "grpc-status-details-bin"
+_BROKEN_STREAM = "RST_STREAM"
+"""What gRPC says, as INTERNAL, of a stream that a proxy broke off because its server was gone."""
+
 _PRECISIONS = {models_pb2.PRECISION_INT8: "int8", models_pb2.PRECISION_FLOAT32: "float32"}
 _KINDS = {
     prediction_pb2.SUGGESTION_KIND_PUNCTUATION: Kind.PUNCTUATION,
@@ -288,6 +292,8 @@ def error_of(call: Any, address: str) -> WordgateError:
     """The error that a status stands for; `call` knows its code, details and metadata."""
     code, message = call.code(), call.details() or ""
     status = _status(call.trailing_metadata() or ())
+    if _BROKEN_STREAM in message:
+        return Unavailable(f"{address}: {message}")
     if code not in _ERRORS:
         return WordgateError(f"{address}: {code.name}: {message}")
     return _ERRORS[code](status, message, address)

@@ -43,6 +43,25 @@ def test_predictions_have_their_fixed_shape(run: Run, bundle: Path) -> None:
     assert found["model"] == MODEL
 
 
+def test_suggestions_are_asked_for_as_a_person_wants_them(run: Run, bundle: Path) -> None:
+    """Blocked and boosted words, phrases, corrections, a cache: each option reaches the model."""
+
+    def texts(*options: str) -> list[str]:
+        found = run("predict", "--history", "the sea", *options, "--json", "--model", bundle)
+        return [suggestion["text"] for suggestion in found.document["suggestions"]]
+
+    first, second, *_ = texts()
+    assert texts("--block", first.upper())[0] == second
+    assert texts("--boost", "Zzqq=50")[0] == "Zzqq"
+    phrases = ("--max-words", "3", "--min-phrase-probability", "0.01")
+    assert len(texts(*phrases)) > 5
+    assert "been" in texts("--prefix", "eben", "--max-corrections", "3")
+    assert texts("--prefix", "Eben", "--correct-last-word")[0] == "Been"
+    assert sorted(texts("--session-cache", "0.9")[:2]) == ["sea", "the"]
+    assert texts("--prefix", "londo", "--letter-case", "typed")[0] == "london"
+    assert set(texts("--prefix", "s", "--omit-passed-over")).isdisjoint(texts())
+
+
 def test_a_search_can_be_bounded(run: Run, bundle: Path) -> None:
     """A search that meets its bound says so, to people too."""
     ask = ("predict", "--history", "the", "--max-expansions", "1", "--max-suggestions", "100")
@@ -236,6 +255,12 @@ def test_a_card_is_shown_to_people(run: Run, bundle: Path, tmp_path: Path) -> No
     [
         (["predict", "--max-suggestions", "0"], "max_suggestions: is 0"),
         (["predict", "--min-probability", "2"], "min_probability: is 2.0"),
+        (["predict", "--boost", "sea"], "--boost 'sea' is not NAME=NUMBER"),
+        (["predict", "--boost", "sea=nan"], "boosted_words[0].boost: is nan"),
+        (["predict", "--block", "the sea"], "blocked_words[0]: is 2 words"),
+        (["predict", "--max-words", "11"], "max_words: is 11"),
+        (["predict", "--max-corrections", "-1"], "max_corrections: is -1"),
+        (["predict", "--session-cache", "1"], "session_cache.weight: is 1.0"),
         (["generate", "--top-p", "nan"], "top_p: is nan"),
         (["generate", "--seed", "-1"], "seed: is -1"),
         (["generate", "--stop-word", "a b"], "stop_words[0]: has 2 words"),
@@ -292,7 +317,7 @@ def test_a_wrong_input_file_ends_with_3(
 
 def test_an_unreadable_text_ends_with_3(run: Run, bundle: Path, tmp_path: Path) -> None:
     """A text that is missing or no UTF-8 is named."""
-    for option in ("--text", "--questions", "--pairs"):
+    for option in ("--text", "--questions", "--pairs", "--typing", "--slips"):
         ended = run("evaluate", option, tmp_path / "nothing.txt", "--model", bundle)
         assert (ended.code, ended.err.count("\n")) == (3, 1)
         assert "nothing.txt" in ended.err

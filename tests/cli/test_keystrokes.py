@@ -1,4 +1,4 @@
-"""`wordgate evaluate --typing` as a program calls it."""
+"""`wordgate evaluate --typing` and `--slips` as a program calls them."""
 
 from pathlib import Path
 
@@ -23,3 +23,36 @@ def test_a_file_is_typed_by_the_command(run: Run, bundle: Path, tmp_path: Path) 
     empty = tmp_path / "empty.txt"
     empty.write_text("\n")
     assert run("evaluate", "--typing", empty, "--model", bundle).code == 3
+
+
+def test_a_file_is_typed_as_a_person_types(run: Run, bundle: Path, tmp_path: Path) -> None:
+    """Words in their own case, shown again, or likelier for having been written: each option
+    reaches the model."""
+    file = tmp_path / "chats.txt"
+    file.write_text("london london sea london sea london sea\n")
+    ask = ("evaluate", "--typing", file, "--model", bundle, "--json")
+    plain = run(*ask).document
+    written = run(*ask, "--letter-case", "written").document
+    assert written["keystroke_savings"] != plain["keystroke_savings"]
+    again = run(*ask, "--show-again", "--max-suggestions", "1").document
+    assert again["recall"]["top1"] <= run(*ask, "--max-suggestions", "1").document["recall"]["top1"]
+    cached = run(*ask, "--session-cache", "0.9").document
+    assert (
+        cached["keystroke_savings_case_insensitive"] > plain["keystroke_savings_case_insensitive"]
+    )
+    for wrong in (("--session-cache", "1"), ("--letter-case", "loud")):
+        assert run(*ask, *wrong).code == 2
+
+
+def test_slips_are_put_right_by_the_command(run: Run, bundle: Path, tmp_path: Path) -> None:
+    """The shape that programs read: the number of words, and shares of them."""
+    file = tmp_path / "chats.txt"
+    file.write_text("the sun is in the sea\n")
+    found = run("evaluate", "--slips", file, "--model", bundle, "--json").document
+    assert list(found) == ["words", "put_right", "offered_first_three", "spoilt"]
+    assert found["words"] == 4
+    assert 0 <= found["put_right"] <= found["offered_first_three"] <= 1
+    assert 0 <= found["spoilt"] <= 1
+    assert "put_right" in run("evaluate", "--slips", file, "--model", bundle).out
+    both = run("evaluate", "--slips", file, "--typing", file, "--model", bundle)
+    assert (both.code, "--slips" in both.err) == (2, True)

@@ -12,7 +12,7 @@ from tests.cli.calling import Run
 from tests.running import PATIENCE_SECONDS
 
 from wordgate.cli.typewriter import Typewriter
-from wordgate.core.prediction import Kind, Suggestion
+from wordgate.core.suggesting import Kind, Suggestion
 from wordgate.engine.answers import ModelName, PredictionAnswer
 
 

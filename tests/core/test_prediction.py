@@ -13,8 +13,9 @@ from wordgate.core.asks import drive
 from wordgate.core.language import Language, begins_sentence
 from wordgate.core.levels import Levels
 from wordgate.core.options import Options
-from wordgate.core.prediction import Kind, Prediction, Query, predict, split_typed
+from wordgate.core.prediction import Query, predict, split_typed
 from wordgate.core.state_store import NoStore
+from wordgate.core.suggesting import Kind, Prediction
 from wordgate.core.text import normalise
 from wordgate.errors import InvalidInput
 

@@ -1,9 +1,7 @@
 """The likeliest words: exact, and honest where a bound was hit."""
 
-import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,89 +9,25 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from tests.core.vocabularies import tiny, trained
+from tests.core.tiny_models import CANONICAL, LONGEST, PIECES, Case, cases, words_found
+from tests.core.vocabularies import trained
 from tests.fake_model import FakeModel
 
 from wordgate.core import search as searching
-from wordgate.core.asks import Advance, Ask, Asks, LevelRows, drive
-from wordgate.core.known import Context
+from wordgate.core.asks import Advance, Ask, LevelRows, drive
 from wordgate.core.levels import Levels
-from wordgate.core.pieces import Pieces
-from wordgate.core.search import Found, FoundWord, Search, likeliest_words
-from wordgate.core.state_store import NoStore
+from wordgate.core.search import Found, Search
 
-PIECES = tiny()
 TRAINED = trained()
-_LONGEST = 3
 
 
-def _canonical() -> list[tuple[str, tuple[int, ...]]]:
-    """Every canonical sequence of up to three pieces, with its word."""
-    inner = [p for p in range(1, PIECES.size) if not PIECES.ends_word[p]]
-    last = [p for p in range(1, PIECES.size) if PIECES.ends_word[p]]
-    candidates = (
-        sequence
-        for length in range(1, _LONGEST + 1)
-        for sequence in itertools.product(*[inner] * (length - 1), last)
-    )
-    named = ((PIECES.canonical_word(sequence), sequence) for sequence in candidates)
-    return [(word, sequence) for word, sequence in named if word is not None]
-
-
-CANONICAL = _canonical()
-
-
-def _words(pieces: Pieces, levels: Levels, start: int, search: Search) -> Asks[Found]:
-    """A search that knows nothing from before."""
-    return likeliest_words(pieces, levels, Context(b"", start), search, NoStore(start))
-
-
-@dataclass(frozen=True)
-class Case:
-    """A random model, and where to begin."""
-
-    model: FakeModel
-    start: int
-
-    def enumerate(self, prefix: str = "") -> list[FoundWord]:
-        """All words with this prefix, the likeliest first."""
-        words = [
-            FoundWord(word, self._log_prob(sequence))
-            for word, sequence in CANONICAL
-            if word.startswith(prefix)
-        ]
-        return sorted(words, key=lambda found: -found.log_prob)
-
-    def search(self, search: Search) -> Found:
-        """What the search finds."""
-        asks = _words(PIECES, self.model.levels, self.start, search)
-        return drive(asks, self.model)
-
-    def _log_prob(self, sequence: tuple[int, ...]) -> float:
-        total, state = 0.0, self.start
-        for piece in sequence:
-            total += self.model.log_prob(state, piece)
-            state = piece
-        return total
-
-
-cuts = st.sets(st.integers(1, PIECES.size - 1), max_size=3).map(
-    lambda found: Levels((*sorted(found), PIECES.size))
-)
-cases = st.builds(
-    lambda levels, seed, spread, start: Case(FakeModel.random(levels, seed, spread), start),
-    cuts,
-    st.integers(0, 10_000),
-    st.sampled_from([0.3, 1.0, 3.0]),
-    st.integers(-1, PIECES.size - 1),
-)
 prefixes = st.sampled_from(["", "a", "b", "ab", "aab", "é", "éa", "aé", ".", "bab", "x", "aaaa"])
 _patched = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture(autouse=True)
 def _three_pieces_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(searching, "_MAX_PIECES", _LONGEST)
+    monkeypatch.setattr(searching, "_MAX_PIECES", LONGEST)
 
 
 def test_there_is_enough_to_find() -> None:
@@ -208,7 +142,7 @@ def test_a_search_that_finds_nothing_ends(
 
     levels = Levels((100, TRAINED.size))
     search = Search(5, accepts=accepts, max_expansions=entries)
-    found = drive(_words(TRAINED, levels, -1, search), FakeModel.random(levels, 3))
+    found = drive(words_found(TRAINED, levels, -1, search), FakeModel.random(levels, 3))
     assert (found.words, found.exact) == ([], False)
     assert 0 < len(looked_at) <= 30 + entries
 
@@ -224,7 +158,7 @@ def test_a_prefix_that_no_word_has_ends(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(searching, "_MAX_PIECES", 64)
     levels = Levels((100, TRAINED.size))
     model = FakeModel.random(levels, 3)
-    asks = _words(TRAINED, levels, -1, Search(5, b"a b", max_expansions=200))
+    asks = words_found(TRAINED, levels, -1, Search(5, b"a b", max_expansions=200))
     found = drive(asks, model)
     assert (found.words, found.exact, found.expansions) == ([], False, 200)
 
@@ -294,7 +228,7 @@ def test_found_words_have_their_own_probability(seed: int, prefix: str) -> None:
     log-probability of its pieces; the likelier comes first."""
     levels = Levels((120, 300, TRAINED.size))
     model = FakeModel.random(levels, seed, spread=2.0)
-    found = drive(_words(TRAINED, levels, -1, Search(10, prefix.encode())), model)
+    found = drive(words_found(TRAINED, levels, -1, Search(10, prefix.encode())), model)
     for word in found.words:
         assert word.word.startswith(prefix)
         state, total = -1, 0.0

@@ -7,11 +7,13 @@ from tests.bundles import rewrite_manifest, write_bundle
 
 import wordgate
 from wordgate.core.asks import drive
+from wordgate.core.options import BoostedWord, Options, SessionCache
 from wordgate.core.prediction import Query, predict
 from wordgate.core.scoring import score_texts
 from wordgate.core.state_store import NoStore
 from wordgate.engine.local_model import LocalModel
 from wordgate.engine.shipped import newest_bundle, shipped_folder
+from wordgate.engine.state_cache import StateCache
 from wordgate.errors import InvalidBundle, InvalidConfiguration, InvalidInput
 
 HISTORY = "The keys to the cabinet are on the table. " * 40
@@ -100,3 +102,35 @@ def test_the_shipped_model_is_the_newest_int8(
     assert shipped_folder() == models / "en" / "1"
     write_bundle(package / "models", name="en", version=1, layers=1, width=8)
     assert shipped_folder() == package / "models" / "en" / "1"
+
+
+def test_what_was_answered_before_changes_no_bit(local: LocalModel) -> None:
+    """With all that a person may want, in any order, from a cache that is full of other answers or
+    that keeps forgetting, each answer is the one that it would be alone."""
+    served = local.served
+    options = Options(
+        max_suggestions=3,
+        omit_passed_over=True,
+        boosted_words=[BoostedWord("WordGate", 4.0), BoostedWord("sea", -2.0)],
+        max_words=3,
+        min_phrase_probability=0.01,
+        max_corrections=3,
+        session_cache=SessionCache(0.3),
+    )
+    histories = ["", "the sea", HISTORY, f"{HISTORY} and then", HISTORY[:300]]
+    queries = [
+        Query(history, prefix, options, is_finished)
+        for history in histories
+        for prefix, is_finished in (("", False), ("teh", False), ("se", False), ("teh", True))
+    ]
+    alone = [
+        drive(predict(served.bundle.language, NoStore(served.network.start), query), served.network)
+        for query in queries
+    ]
+    forgetful = StateCache(served.network.start, b"forgetful", max_bytes=100_000)
+    for store in (StateCache(served.network.start, b"large"), forgetful):
+        asked = list(zip(queries, alone, strict=True))
+        for query, expected in [*asked, *reversed(asked)]:
+            asks = predict(served.bundle.language, store, query)
+            assert drive(asks, served.network) == expected
+    assert forgetful.evictions

@@ -8,9 +8,10 @@ from typing import TypeVar
 from wordgate.core import words
 from wordgate.core.lattice import ConfusionNetwork, Lattice
 from wordgate.core.lattice_search import SearchBounds
-from wordgate.core.prediction import Kind, Query, Suggestion
+from wordgate.core.prediction import Query
 from wordgate.core.rescoring import PLAIN_BOUNDS, Hypotheses, rank
 from wordgate.core.scoring import Candidate, Cut, posteriors
+from wordgate.core.suggesting import Kind, Suggestion
 from wordgate.core.text import normalise
 from wordgate.core.weighting import Weighting
 from wordgate.engine.answers import ModelName, PredictionAnswer, RescoringAnswer, ScoreAnswer

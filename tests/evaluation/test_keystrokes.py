@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from wordgate.core.options import Options
-from wordgate.core.prediction import Kind, Query, Suggestion
+from wordgate.core.prediction import Query
+from wordgate.core.suggesting import Kind, Suggestion
 from wordgate.engine.answers import ModelName, PredictionAnswer
 from wordgate.evaluation.keystrokes import Savings, type_message
 

@@ -6,12 +6,11 @@ from typing import Any
 
 import grpc
 import pytest
-from google.protobuf.descriptor import Descriptor
 from google.rpc.error_details_pb2 import BadRequest
 from grpc_health.v1.health_pb2_grpc import HealthStub
 from grpc_status import rpc_status
 
-from wordgate.api.v1 import models_pb2, prediction_pb2, scoring_pb2
+from wordgate.api.v1 import prediction_pb2, scoring_pb2
 from wordgate.api.v1.prediction_pb2 import StreamPredictRequest, StreamPredictResponse
 from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
 
@@ -73,14 +72,6 @@ def field_named(error: Any) -> str:
     return str(detail.field_violations[0].field)
 
 
-def methods() -> Iterator[tuple[str, Descriptor]]:
-    """The path of every method of ours, and what its request is."""
-    for file in (models_pb2.DESCRIPTOR, prediction_pb2.DESCRIPTOR, scoring_pb2.DESCRIPTOR):
-        for service in file.services_by_name.values():
-            for method in service.methods:
-                yield f"/{service.full_name}/{method.name}", method.input_type
-
-
 class Conversation:
     """A stream on which requests are sent one at a time."""
 
@@ -95,6 +86,9 @@ class Conversation:
 
     def ask(self, request: StreamPredictRequest) -> StreamPredictResponse:
         self.send(request)
+        return self.next()
+
+    def next(self) -> StreamPredictResponse:
         return next(self._answers)
 
     def __enter__(self) -> "Conversation":

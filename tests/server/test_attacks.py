@@ -13,10 +13,11 @@ from typing import Any
 
 import grpc
 import pytest
+from tests.protocol import methods
 from tests.running import RunningServer, serving, until
 from tests.server import http2
 from tests.server.http2 import PREDICT, STREAM_PREDICT, Connection
-from tests.server.requests import methods, refusal
+from tests.server.requests import refusal
 
 from wordgate.api.v1.prediction_pb2 import StreamGenerateRequest
 from wordgate.client import Client
@@ -94,8 +95,8 @@ def test_random_messages_for_every_method(attacked: RunningServer, rounds: int) 
     """Bytes that are no message, and messages of random fields, have a status that says so."""
     noise = random.Random(rounds)
     with grpc.insecure_channel(attacked.address) as channel:
-        for path, request in methods():
-            fields = [field.number for field in request.fields] or [1]
+        for path, method in methods():
+            fields = [field.number for field in method.input_type.fields] or [1]
             for _ in range(rounds):
                 body = noise.choice((noise.randbytes, _random_fields(noise, fields)))
                 assert _code_of(channel, path, body(noise.randint(0, 300))) in EXPECTED, path

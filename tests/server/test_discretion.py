@@ -10,10 +10,10 @@ import grpc
 import pytest
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message_factory import GetMessageClass
+from tests.protocol import methods
 from tests.running import RunningServer, serving
 from tests.server import http2
 from tests.server.http2 import Connection
-from tests.server.requests import methods
 
 from wordgate.server.tokens import Token, digest_of
 
@@ -33,9 +33,11 @@ def test_nothing_that_was_written_is_seen(loud: RunningServer) -> None:
     """Odd requests of every method with a word in every text, in headers, names and bad bytes."""
     noise = random.Random(1)
     with grpc.insecure_channel(loud.address) as channel:
-        for path, request in methods():
+        for path, method in methods():
             for _ in range(25):
-                messages = [_message(request, noise, depth=4) for _ in range(noise.randint(1, 3))]
+                messages = [
+                    _message(method.input_type, noise, depth=4) for _ in range(noise.randint(1, 3))
+                ]
                 _ask(channel, path, [message.SerializeToString() for message in messages])
             _ask(channel, path, [CANARY.encode(), b"\xff" + CANARY.encode()])
             _ask(channel, path, [b"\x0a\x0c\xff" + CANARY.encode() + b"\xff"])

@@ -145,6 +145,48 @@ def test_a_bad_bundle_is_refused_and_the_old_one_goes_on(
     assert swapping.metric(failures, **labels) == 1
 
 
+def test_a_version_that_comes_back_keeps_its_sessions(models: Path) -> None:
+    """Rolled back within the grace, the old model is the same again: pinned sessions go on."""
+    with (
+        serving(models, "--watch-seconds", "0", "--swap-grace-seconds", "2") as server,
+        grpc.insecure_channel(server.address) as channel,
+        Conversation(PredictionServiceStub(channel), configured(model="tiny@1")) as pinned,
+    ):
+        assert pinned.ask(text(1, "the ")).model.version == "1"
+        _swap_to(server, models, 2)
+        shutil.rmtree(models / "tiny" / "2")
+        _look(server)
+        until(lambda: _served(server) == ["tiny@1"], "version 1 to come back")
+        until(lambda: _events(server, "version retired"), "version 2 to retire")
+        assert pinned.ask(text(2, "the s")).model.version == "1"
+        bytes_of = "wordgate_state_cache_bytes{"
+        _, page = server.get("/metrics")
+        assert sum(line.startswith(bytes_of) for line in page.splitlines()) == 1
+
+
+def test_what_cannot_be_read_ends_no_watch(swapping: RunningServer, models: Path) -> None:
+    """A folder in the place of a file, and a link to nowhere; the next good version is served."""
+    _publish(models, 2)
+    (models / "tiny" / "2" / "words.tsv").unlink()
+    (models / "tiny" / "2" / "words.tsv").symlink_to(models / "nowhere")
+    _look(swapping)
+    until(lambda: _events(swapping, "bundle refused, the old one goes on"), "the refusal")
+    _swap_to(swapping, models, 3)
+
+
+def test_of_two_folders_with_one_name_the_newer_version_is_served(
+    swapping: RunningServer, models: Path
+) -> None:
+    """Wherever it lies; the other one is left out, and not opened at every look."""
+    _publish(models, 3)
+    (models / "zz").mkdir()
+    shutil.copytree(models / "tiny" / "1", models / "zz" / "1")
+    for _ in range(3):
+        _look(swapping)
+        until(lambda: _served(swapping) == ["tiny@3"], "version 3 to be served")
+    until(lambda: len(_events(swapping, "two folders have one name")) == 1, "the warning")
+
+
 def test_the_folder_is_looked_at_by_itself(models: Path) -> None:
     """Without a signal, once what was copied has come to rest."""
     with serving(models, "--watch-seconds", "0.05") as server:

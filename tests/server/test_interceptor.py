@@ -9,6 +9,7 @@ import grpc
 import grpc.aio
 import pytest
 from structlog.testing import capture_logs
+from tests.running import PATIENCE_SECONDS
 
 from wordgate.api.v1.prediction_pb2 import (
     PredictRequest,
@@ -102,7 +103,7 @@ async def test_a_defect_is_internal_and_says_nothing(stub: Any, metrics: Metrics
     assert caught.value.details() == INTERNAL_MESSAGE
     assert "test_interceptor.py" in logged[0]["trace"]
     assert "secret" not in str(logged)
-    assert _handled(metrics, "Internal") == 1
+    await _handled(metrics, "Internal")
 
 
 async def test_a_defect_in_a_stream_is_internal(stub: Any) -> None:
@@ -127,7 +128,7 @@ async def test_calls_that_end_early_are_counted_as_such(
     with pytest.raises((grpc.RpcError, asyncio.CancelledError)):
         await call
     await servicer.ended.wait()
-    assert _handled(metrics, code) == 1
+    await _handled(metrics, code)
 
 
 async def test_a_call_that_says_nothing_ends(metrics: Metrics, servicer: _Broken) -> None:
@@ -166,6 +167,9 @@ async def _connected(
     await server.stop(None)
 
 
-def _handled(metrics: Metrics, code: str) -> float | None:
+async def _handled(metrics: Metrics, code: str) -> None:
+    """Wait until one call has ended so: a client may know it before it is counted."""
     labels = LABELS | {"grpc_code": code}
-    return metrics.registry.get_sample_value("grpc_server_handled_total", labels)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while metrics.registry.get_sample_value("grpc_server_handled_total", labels) != 1:
+            await asyncio.sleep(0)

@@ -10,7 +10,7 @@ from tests.server.requests import Conversation, configured, text
 from wordgate.api.v1 import prediction_pb2 as pb
 from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
 from wordgate.core.history import ANCHOR_WORDS
-from wordgate.core.prediction import Kind, Suggestion
+from wordgate.core.suggesting import Kind, Suggestion
 from wordgate.engine.answers import ModelName, PredictionAnswer
 from wordgate.server.live_quality import FinishedWord, TypedWords
 
@@ -23,11 +23,11 @@ def _answer(prefix: str = "", *suggested: str) -> PredictionAnswer:
 def _told(*typed: tuple[str, PredictionAnswer]) -> list[FinishedWord]:
     """What is told of a text that grew or changed like this, each state of it answered."""
     told: list[FinishedWord] = []
-    words = TypedWords(told.append)
+    words = TypedWords()
     before = ""
     for now, answer in typed:
         words.edited(before, now)
-        words.answered(now, answer)
+        words.answered(now, answer, told.append)
         before = now
     return told
 

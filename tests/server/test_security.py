@@ -180,6 +180,20 @@ async def test_tokens_are_renewed_while_serving(bundle: Path, tmp_path: Path) ->
         assert _secret("new") not in server.output
 
 
+def test_workers_know_the_tokens(bundle: Path, tokens: Path) -> None:
+    """Each process asks for them, and one warning is for all."""
+    options = ("--tokens-file", str(tokens), "--workers", "2", "--listen", "0.0.0.0:0")
+    with serving(bundle, *options) as server:
+        for _ in range(6):
+            with Client(server.address, token=_secret("phone")) as client:
+                assert client.predict("the").suggestions
+            with Client(server.address) as client, pytest.raises(Unauthenticated):
+                client.predict("the")
+        server.terminate()
+        server.wait()
+        assert server.output.count("open beyond this machine") == 1
+
+
 @pytest.mark.parametrize("spoiled", ["phone", "phone sha256:12"])
 def test_a_bad_file_of_tokens_is_refused_at_the_start(
     bundle: Path, tmp_path: Path, spoiled: str

@@ -205,6 +205,13 @@ def rescore(
     help="Of 100 candidates, at once, in the third phase.",
 )
 @click.option("--max-suggestions", type=_COUNT, default=5, show_default=True, help="At each key.")
+@click.option(
+    "--workers",
+    type=_COUNT,
+    default=1,
+    show_default=True,
+    help="Server processes; with several, typists have 16 connections.",
+)
 @click.option("--seed", type=int, default=1, show_default=True, help="Of keys and gaps.")
 @_model_option
 @_calls_option
@@ -218,6 +225,7 @@ def type_(
     flat_out_typists: int,
     scoring_jobs: int,
     max_suggestions: int,
+    workers: int,
     seed: int,
     path: Path | None,
     calls: int,
@@ -242,11 +250,13 @@ def type_(
         warm_up_seconds=warm_up_seconds,
         max_suggestions=max_suggestions,
         seed=seed,
+        connections=1 if workers == 1 else 16,
     )
     place = chosen_bundle(path)
-    with own_server(place, calls) as own:
+    with own_server(place, calls, workers) as own:
         found = typing_bench.run(own, load, flat_out_typists, scoring_jobs)
-    show(found | {"model": f"{place.parent.name}@{place.name}", "calls": calls}, as_json)
+    named = {"model": f"{place.parent.name}@{place.name}", "calls": calls, "workers": workers}
+    show(found | named, as_json)
 
 
 @bench.command()

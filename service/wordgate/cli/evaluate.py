@@ -1,4 +1,4 @@
-"""`wordgate evaluate`: perplexity of a text, keys saved, small questions, minimal pairs."""
+"""`wordgate evaluate`: perplexity of a text, keys saved, slips, small questions, minimal pairs."""
 
 import json
 from dataclasses import asdict
@@ -19,8 +19,9 @@ from wordgate.core.options import (
     SessionCache,
 )
 from wordgate.engine.answers import Asked
-from wordgate.evaluation import keystrokes, minimal_pairs, perplexity, questions
+from wordgate.evaluation import keystrokes, minimal_pairs, perplexity, questions, slips
 from wordgate.evaluation.keystrokes import Savings
+from wordgate.evaluation.slips import Corrections
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -61,6 +62,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     default=0.0,
     help="With --typing: weight of a cache of the message itself.",
 )
+@click.option("--slips", "slip_file", type=_FILE, help="Slips put right, a message a line.")
 @click.option("--pairs", type=_FILE, help="Minimal pairs: .jsonl as BLiMP's, or .tsv.")
 @model_options
 @json_option
@@ -74,6 +76,7 @@ def evaluate(
     letter_case: str,
     omit_passed_over: bool,
     session_cache: float,
+    slip_file: Path | None,
     pairs: Path | None,
     model: Path | None,
     server: AskedServer | None,
@@ -88,9 +91,10 @@ def evaluate(
     wordgate evaluate --text mails.txt
     wordgate evaluate --own-questions
     wordgate evaluate --typing chats.txt --max-suggestions 3
+    wordgate evaluate --slips chats.txt
     """
-    if sum(map(bool, (text, question_file, own_questions, typing, pairs))) != 1:
-        asked_for = "--text, --questions, --own-questions, --typing and --pairs"
+    if sum(map(bool, (text, question_file, own_questions, typing, slip_file, pairs))) != 1:
+        asked_for = "--text, --questions, --own-questions, --typing, --slips and --pairs"
         raise click.UsageError(f"name one of {asked_for}")
     if no_punctuation and not text:
         raise click.UsageError("--no-punctuation goes with --text")
@@ -105,6 +109,8 @@ def evaluate(
                 session_cache=SessionCache(session_cache) if session_cache else None,
             )
             found = _savings(keystrokes.measure_file(asked, typing, options))
+        elif slip_file:
+            found = _corrections(slips.measure_file(asked, slip_file))
         elif pairs:
             found = asdict(minimal_pairs.evaluate(asked, minimal_pairs.read(pairs)))
         else:
@@ -123,6 +129,17 @@ def _savings(found: Savings) -> dict[str, object]:
         "before_first_letter": found.before_first_letter / max(1, found.words),
         "words": found.words,
         "characters": found.characters,
+    }
+
+
+def _corrections(found: Corrections) -> dict[str, object]:
+    """Counts as shares of the words."""
+    words = max(1, found.words)
+    return {
+        "words": found.words,
+        "put_right": found.put_right / words,
+        "offered_first_three": found.offered / words,
+        "spoilt": found.spoilt / words,
     }
 
 

@@ -29,6 +29,7 @@ from wordgate.errors import (
 
 COMMANDS = (
     "serve",
+    "probe",
     "predict",
     "generate",
     "type",

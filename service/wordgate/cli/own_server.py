@@ -39,15 +39,15 @@ class OwnServer:
 
 
 @contextmanager
-def own_server(model: Path, calls: int) -> Iterator[OwnServer]:
+def own_server(model: Path, calls: int, workers: int = 1) -> Iterator[OwnServer]:
     """A server on free ports of this machine.
 
     Raises `WordgateError` with what it said when it does not start.
     """
     command = [sys.executable, "-m", "wordgate.cli.main", "serve", "--model", str(model)]
-    options = ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--calls"]
+    options = ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--log-format", "json"]
     process = subprocess.Popen(
-        [*command, *options, str(calls), "--log-format", "json"],
+        [*command, *options, "--calls", str(calls), "--workers", str(workers)],
         stderr=subprocess.PIPE,
         text=True,
         env={name: v for name, v in os.environ.items() if not name.startswith(_GUARDED_BY)},

@@ -99,7 +99,7 @@ def predict(
     options = Options(
         letter_case=LetterCase(letter_case),
         blocked_words=blocked,
-        boosted_words=tuple(BoostedWord(*named_number(each, "--boost")) for each in boosted),
+        boosted_words=tuple(BoostedWord(*named_number("--boost", each)) for each in boosted),
         session_cache=SessionCache(session_cache) if session_cache else None,
         **others,
     )

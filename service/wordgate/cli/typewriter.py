@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from rich.cells import cell_len, chop_cells
 
 from wordgate.core.editing import EditedText
-from wordgate.core.prediction import Kind, Suggestion
+from wordgate.core.suggesting import Kind, Suggestion
 from wordgate.engine.answers import PredictionAnswer
 
 _UP, _CLEAR = "\x1b[A", "\r\x1b[J"

@@ -112,7 +112,9 @@ def _scoring(server: OwnServer, load: Load, under_way: int) -> Iterator[None]:
     seconds = load.warm_up_seconds + load.seconds + _STARTING_SECONDS
     command = [sys.executable, "-m", "wordgate.evaluation.scoring_load"]
     process = subprocess.Popen(
-        [*command, server.address, str(under_way), str(seconds)], stdout=subprocess.PIPE, text=True
+        [*command, server.address, str(under_way), str(seconds), str(load.connections)],
+        stdout=subprocess.PIPE,
+        text=True,
     )
     try:
         if not process.stdout or not process.stdout.readline():

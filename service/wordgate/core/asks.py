@@ -91,24 +91,27 @@ PAUSE = Advance([])
 Row = NDArray[np.float32]
 
 _ROUND = 10_000
+SHORT_ROUND = 4_000
+"""For those for whom a person waits."""
 
 
 class Pace:
     """Tells an algorithm that works long by itself when it should pause.
 
-    `work` is counted in units of half a microsecond or so. `total` is all that was done.
+    `work` is counted in units of half a microsecond or so, of which `every` so many are a round.
+    `total` is all that was done.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, every: int = _ROUND) -> None:
         self.total = 0
-        self._next = _ROUND
+        self._every = self._next = every
 
     def is_due(self, work: int) -> bool:
         """Count this much work; whether others should have their turn now."""
         self.total += work
         if self.total < self._next:
             return False
-        self._next = self.total + _ROUND
+        self._next = self.total + self._every
         return True
 
 

@@ -6,64 +6,124 @@ likeliest slip that they still fit bounds all that may follow, as in `core.searc
 """
 
 import heapq
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+import math
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.core.asks import Asks, Row
+from wordgate.core import words
+from wordgate.core.asks import PAUSE, SHORT_ROUND, Asks, Pace, Row
+from wordgate.core.favoured import Favour, Favours, Ranked, best_favoured, best_of
 from wordgate.core.known import Context, advance, level_rows
 from wordgate.core.levels import Levels
-from wordgate.core.pieces import Pieces
-from wordgate.core.search import FoundWord
+from wordgate.core.pieces import EOS, LEADING_NUMBERS, Pieces, leading_number
+from wordgate.core.search import Found, FoundWord, Search
 from wordgate.core.state_store import StateStore
 
 LEAST_RANK = -25.0
 """Less likely words are no corrections of anything."""
 
-_MAX_EXPANSIONS = 100
+_TOGETHER = 8
+_WORTH_TOGETHER = 1.0
+_ROW_WORK, _ENTRY_WORK = 200, 8
+_ROUNDING = 1e-3
+"""Rows are float32, and so is what they are compared with: what is just too unlikely may pass."""
 
-Alternative = tuple[bytes, float]
-"""What is still to come of a beginning that may be meant, and the log-probability of the slip."""
+_MAX_PIECES = 4 * words.MAX_WORD_CHARACTERS
+"""No word has more: a piece has a byte or more, a character at most four."""
+
+_NONE = np.zeros(LEADING_NUMBERS, np.bool_)
 
 
 @dataclass(frozen=True)
 class Slip:
-    """What may be meant, with log P(typed | meant), and whether the word is finished.
+    """What may be meant, with log P(typed | meant): words, or beginnings of one.
 
-    Words of `least_rank` or less are not looked for. `accepts` says whether a word (in normal
-    form) may be answered.
+    Words of `least_rank` or less are not looked for.
     """
 
-    meant: dict[str, float]
-    is_finished: bool
-    least_rank: float
-    accepts: Callable[[str], bool]
+    meant: Mapping[str, float]
+    least_rank: float = LEAST_RANK
+
+
+class _Alternatives:
+    """Beginnings that may be meant, to be looked up by what is written so far."""
+
+    def __init__(self, meant: Mapping[str, float]) -> None:
+        self._whole = {text.encode("utf-8"): value for text, value in meant.items()}
+        self._texts = sorted(self._whole)
+        self._slips = [self._whole[text] for text in self._texts]
+        self._lengths = sorted({len(text) for text in self._texts})
+
+    def likeliest(self, written: bytes) -> float:
+        """The likeliest slip by which a word that goes on after these bytes was meant."""
+        going_on = max(self._slips[self._going_on(written)], default=-math.inf)
+        return max(going_on, self.of_word(written))
+
+    def of_word(self, written: bytes) -> float:
+        """The likeliest slip by which the word of these bytes was meant; -inf if by none."""
+        found = -math.inf
+        for length in self._lengths:
+            if length > len(written):
+                break
+            slip = self._whole.get(written[:length])
+            if slip is not None and slip > found:
+                found = slip
+        return found
+
+    def leading(self, written: bytes) -> NDArray[np.bool_]:
+        """For each of `pieces.leading_number` whether such a piece may go on to what is meant."""
+        begun = len(written)
+        allowed = np.zeros(LEADING_NUMBERS, np.bool_)
+        for each in {text[begun : begun + 2] for text in self._texts[self._going_on(written)]}:
+            first = leading_number(each[:1])
+            if len(each) == 1:
+                allowed[first : first + 257] = True
+            else:
+                allowed[[first, leading_number(each)]] = True
+        return allowed
+
+    def _going_on(self, written: bytes) -> slice:
+        """Where those stand that begin with these bytes and are longer; no UTF-8 has a 0xFF."""
+        first = bisect_right(self._texts, written)
+        return slice(first, bisect_left(self._texts, written + b"\xff", lo=first))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Node:
-    """Pieces of a word: `context` has read all but the last, `alternatives` are still possible."""
+    """Pieces of a word, which write `written`: `context` has read all but the last of them.
+
+    `slip` is the likeliest one that they fit.
+    """
 
     pieces: tuple[int, ...]
+    written: bytes
     log_prob: float
+    slip: float
     context: Context
-    alternatives: Sequence[Alternative]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Unasked:
-    """A row to be asked for: `base` is its cluster's own log-probability."""
+    """A row to be asked for: `base` is its cluster's own log-probability.
+
+    Whatever follows, the slip is `slip` at least; it may be likelier for pieces that begin as
+    `allowed`, and is for no others.
+    """
 
     node: _Node
+    slip: float
+    allowed: NDArray[np.bool_]
     level: int
     base: float
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Finished:
-    word: str
+    pieces: tuple[int, ...]
     log_prob: float
 
 
@@ -73,120 +133,208 @@ _Open = _Node | _Unasked | _Finished
 class _Frontier:
     """All that is open, the best rank first."""
 
-    def __init__(self, pieces: Pieces, levels: Levels, slip: Slip) -> None:
+    def __init__(
+        self, pieces: Pieces, levels: Levels, alternatives: _Alternatives, least_rank: float
+    ) -> None:
         self._pieces = pieces
         self._levels = levels
-        self._slip = slip
+        self._alternatives = alternatives
+        self._least_rank = least_rank
         self._heap: list[tuple[float, int, _Open]] = []
         self._pushed = 0
+        self.entries = 0
 
     def push(self, rank: float, item: _Open) -> None:
-        if rank > self._slip.least_rank:
+        if rank > self._least_rank:
             self._pushed += 1
             heapq.heappush(self._heap, (-rank, self._pushed, item))
 
-    def pop(self) -> _Open | None:
-        return heapq.heappop(self._heap)[2] if self._heap else None
+    def pop(self) -> tuple[float, _Open] | None:
+        if not self._heap:
+            return None
+        negative, _, item = heapq.heappop(self._heap)
+        return -negative, item
+
+    def companions(self, rank: float, room: int) -> Iterator[_Node | _Unasked]:
+        """What is open close behind a rank and before the next word, `room` at most."""
+        while room > 0 and self._heap and -self._heap[0][0] >= rank - _WORTH_TOGETHER:
+            if isinstance(self._heap[0][2], _Finished):
+                return
+            item = heapq.heappop(self._heap)[2]
+            if not isinstance(item, _Finished):
+                room -= 1
+                yield item
+
+    def open_node(self, node: _Node, context: Context) -> _Unasked:
+        """What to ask first after all of a node's pieces were read."""
+        grown = _Node(node.pieces, node.written, node.log_prob, node.slip, context)
+        slip = self._alternatives.of_word(node.written)
+        is_settled = slip >= node.slip
+        allowed = _NONE if is_settled else self._alternatives.leading(node.written)
+        return _Unasked(grown, slip, allowed, 0, 0.0)
 
     def add_row(self, asked: _Unasked, row: Row) -> None:
         """Open the entries of an answered row that are likely enough."""
-        node, level = asked.node, asked.level
-        numbers, slips = _fitting(self._pieces, node.alternatives, self._slip.is_finished)
+        level = asked.level
         first, after = self._levels.first(level), self._levels.cuts[level]
-        here = (numbers >= first) & (numbers < after)
-        base = node.log_prob + asked.base
-        ranks = base + row[numbers[here] - first].astype(np.float64) + slips[here]
-        for place in np.flatnonzero(ranks > self._slip.least_rank):
-            piece = int(numbers[here][place])
-            self._open_piece(asked, piece, float(row[piece - first]))
+        least = self._least_rank - asked.node.log_prob - asked.base - _ROUNDING
+        entries = np.flatnonzero(row[: after - first] > least - asked.node.slip)
+        allowed = asked.allowed[self._pieces.leading[first + entries]]
+        likely = allowed | (row[entries] > least - asked.slip)
+        entries, allowed = entries[likely], allowed[likely]
+        self.entries += len(entries)
+        fields = entries.tolist(), row[entries].tolist(), allowed.tolist()
+        for entry, value, may_be_likelier in zip(*fields, strict=True):
+            self._open_piece(asked, first + entry, value, may_be_likelier)
         for cluster in range(1, self._levels.count if level == 0 else 0):
-            inside = self._levels.of_many(numbers) == cluster
-            if inside.any():
-                value = float(row[self._levels.head + cluster - 1])
-                rank = base + value + float(slips[inside].max())
-                self.push(rank, _Unasked(node, cluster, value))
+            self._open_cluster(asked, cluster, float(row[self._levels.head + cluster - 1]))
 
-    def _open_piece(self, asked: _Unasked, piece: int, value: float) -> None:
+    def _open_cluster(self, asked: _Unasked, cluster: int, value: float) -> None:
         node = asked.node
+        log_prob = node.log_prob + value
+        if log_prob + node.slip > self._least_rank:
+            slip = node.slip if self._has_allowed(asked, cluster) else asked.slip
+            item = _Unasked(node, asked.slip, asked.allowed, cluster, value)
+            self.push(log_prob + slip, item)
+
+    def _has_allowed(self, asked: _Unasked, cluster: int) -> bool:
+        """Whether a cluster has pieces that may go on to what is meant."""
+        first, after = self._levels.first(cluster), self._levels.cuts[cluster]
+        return bool(asked.allowed[self._pieces.leading_within(first, after)].any())
+
+    def _open_piece(self, asked: _Unasked, piece: int, value: float, may_be_likelier: bool) -> None:
+        node = asked.node
+        log_prob = node.log_prob + (asked.base + value)
+        written = node.written + self._pieces.bytes_of[piece]
+        ends = self._pieces.ends_word[piece]
+        slip = self._slip(written, ends) if may_be_likelier else asked.slip
+        if log_prob + slip <= self._least_rank or piece == EOS:
+            return
         if node.pieces and not self._pieces.adjacent(node.pieces[-1], piece):
             return
-        log_prob = node.log_prob + (asked.base + value)
         pieces = (*node.pieces, piece)
-        ends = bool(self._pieces.ends_word[piece])
-        is_finished = self._slip.is_finished
-        left = _left(node.alternatives, self._pieces.bytes_of[piece], ends, is_finished)
-        if not left:
-            return
-        rank = log_prob + max(slip for _, slip in left)
-        if not ends:
-            self.push(rank, _Node(pieces, log_prob, node.context, left))
-            return
-        word = self._pieces.canonical_word(pieces)
-        if word is not None and self._slip.accepts(word):
-            self.push(rank, _Finished(word, log_prob))
+        if ends:
+            self.push(log_prob + slip, _Finished(pieces, log_prob))
+        elif len(pieces) < _MAX_PIECES:
+            self.push(log_prob + slip, _Node(pieces, written, log_prob, slip, node.context))
+
+    def _slip(self, written: bytes, ends: bool) -> float:
+        look_up = self._alternatives.of_word if ends else self._alternatives.likeliest
+        return look_up(written)
 
 
-def corrections(
-    pieces: Pieces, levels: Levels, start: Context, slip: Slip, count: int, store: StateStore
-) -> Asks[list[FoundWord]]:
-    """The `count` best words that may be meant, best first, with their own log-probabilities.
+def corrected_words(
+    pieces: Pieces,
+    levels: Levels,
+    start: Context,
+    slip: Slip,
+    search: Search,
+    favours: Favours,
+    store: StateStore,
+) -> Asks[Found]:
+    """The `search.count` best of the words that may be meant, best first.
 
-    Exact, unless it had to stop after a hundred rows: then those found so far.
+    Log-probabilities are of the model and of what favours some words together, as in
+    `favoured.best_words`; favoured words have their boosts in their ranks. Exact, unless
+    `search.max_expansions` was met. The search's prefix is not looked at.
     """
-    frontier = _Frontier(pieces, levels, slip)
-    alternatives = [(text.encode("utf-8"), value) for text, value in slip.meant.items()]
-    if alternatives:
-        root = _Node((), 0.0, start, alternatives)
-        frontier.push(max(value for _, value in alternatives), _Unasked(root, 0, 0.0))
-    found: list[FoundWord] = []
-    expansions = 0
-    while len(found) < count and expansions < _MAX_EXPANSIONS:
-        item = frontier.pop()
-        if item is None:
-            break
+    named = {
+        word: _slipped(favours, word, value)
+        for word, value in slip.meant.items()
+        if words.split(word) == [word] and search.accepts(word)
+    }
+    best = yield from best_favoured(
+        pieces, levels, start, search, favours, named, slip.least_rank, store
+    )
+    return best_of(best.above(slip.least_rank), Ranked(), search.count)
+
+
+def corrected_beginnings(
+    pieces: Pieces,
+    levels: Levels,
+    start: Context,
+    slip: Slip,
+    search: Search,
+    favours: Favours,
+    store: StateStore,
+) -> Asks[Found]:
+    """The same of all words that begin as may be meant."""
+    if not slip.meant:
+        return Found()
+    others = replace(
+        search,
+        accepts=lambda word: word not in favours.words and search.accepts(word),
+        min_log_prob=search.min_log_prob - favours.offset,
+    )
+    alternatives = _Alternatives(slip.meant)
+    plain = yield from _likeliest(
+        pieces, levels, start, alternatives, others, slip.least_rank - favours.offset, store
+    )
+    plain = plain.added(favours.offset)
+    slips = ((word, alternatives.of_word(word.encode("utf-8"))) for word in favours.words)
+    named = {
+        word: _slipped(favours, word, value)
+        for word, value in slips
+        if value > -math.inf and search.accepts(word)
+    }
+    least = plain.least(search.count, slip.least_rank)
+    best = yield from best_favoured(pieces, levels, start, search, favours, named, least, store)
+    return best_of(best.above(slip.least_rank), plain, search.count)
+
+
+def _slipped(favours: Favours, word: str, slip: float) -> Favour:
+    """A word's favour with a slip in its rank."""
+    favour = favours.of(word)
+    return replace(favour, boost=favour.boost + slip)
+
+
+def _likeliest(
+    pieces: Pieces,
+    levels: Levels,
+    start: Context,
+    alternatives: _Alternatives,
+    search: Search,
+    least_rank: float,
+    store: StateStore,
+) -> Asks[Ranked]:
+    """The best words that may be meant, by the model alone."""
+    frontier = _Frontier(pieces, levels, alternatives, least_rank)
+    root = _Node((), b"", 0.0, alternatives.likeliest(b""), start)
+    frontier.push(root.slip, frontier.open_node(root, start))
+    found = Ranked()
+    pace = Pace(SHORT_ROUND)
+    while len(found.words) < search.count and (best := frontier.pop()) is not None:
+        rank, item = best
         if isinstance(item, _Finished):
-            found.append(FoundWord(item.word, item.log_prob))
+            word = pieces.canonical_word(item.pieces)
+            likely = item.log_prob >= search.min_log_prob
+            if likely and word is not None and search.accepts(word):
+                found.words.append((rank, FoundWord(word, item.log_prob)))
             continue
-        expansions += 1
-        unasked = item
-        if isinstance(unasked, _Node):
-            [context] = yield from advance(store, [(unasked.context, unasked.pieces[-1])])
-            grown = _Node(unasked.pieces, unasked.log_prob, context, unasked.alternatives)
-            unasked = _Unasked(grown, 0, 0.0)
-        [row] = yield from level_rows(store, unasked.level, [unasked.node.context])
-        frontier.add_row(unasked, row)
+        room = min(_TOGETHER, search.max_expansions - found.expansions)
+        if room <= 0:
+            found.exact = False
+            break
+        asked = [item, *frontier.companions(rank, room - 1)]
+        entries = frontier.entries
+        yield from _expand(frontier, asked, store)
+        found.expansions += len(asked)
+        work = _ROW_WORK * len(asked) + _ENTRY_WORK * (frontier.entries - entries)
+        if pace.is_due(work):
+            yield PAUSE
     return found
 
 
-def _left(
-    alternatives: Iterable[Alternative], written: bytes, ends: bool, is_finished: bool
-) -> list[Alternative]:
-    """What is left of the alternatives after a piece that writes these bytes."""
-    left = []
-    for text, slip in alternatives:
-        if is_finished and (ends != (text == written) or not text.startswith(written)):
-            continue
-        if text.startswith(written) and not (ends and text != written):
-            left.append((text[len(written) :], slip))
-        elif written.startswith(text):
-            left.append((b"", slip))
-    return left
-
-
-def _fitting(
-    pieces: Pieces, alternatives: Sequence[Alternative], is_finished: bool
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The pieces that some alternative can go on with, and the likeliest slip of each."""
-    best: dict[int, float] = {}
-    for text, slip in sorted(alternatives, key=lambda entry: -entry[1]):
-        for piece in pieces.continuations(text).tolist():
-            if piece not in best and (not is_finished or _fits_finished(pieces, piece, text)):
-                best[piece] = slip
-    numbers = np.fromiter(best, np.int64, len(best))
-    return numbers, np.fromiter(best.values(), np.float64, len(best))
-
-
-def _fits_finished(pieces: Pieces, piece: int, text: bytes) -> bool:
-    """Whether a finished word that is `text` can go on with a piece."""
-    written = pieces.bytes_of[piece]
-    return bool(pieces.ends_word[piece]) == (written == text) and text.startswith(written)
+def _expand(
+    frontier: _Frontier, asked: Sequence[_Node | _Unasked], store: StateStore
+) -> Asks[None]:
+    """Ask for one row of each of these, unless the store has it."""
+    nodes = [item for item in asked if isinstance(item, _Node)]
+    rows = [item for item in asked if isinstance(item, _Unasked)]
+    contexts = yield from advance(store, [(node.context, node.pieces[-1]) for node in nodes])
+    rows += map(frontier.open_node, nodes, contexts)
+    for level in sorted({row.level for row in rows}):
+        here = [row for row in rows if row.level == level]
+        answers = yield from level_rows(store, level, [row.node.context for row in here])
+        for row, values in zip(here, answers, strict=True):
+            frontier.add_row(row, values)

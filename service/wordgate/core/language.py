@@ -32,7 +32,12 @@ class Language:
         With a capital where a sentence begins, unless the form has one of its own.
         """
         form = form or self.written.get(word, word)
-        return form[:1].upper() + form[1:] if begins_sentence and form == word else form
+        return capitalised(form) if begins_sentence and form == form.lower() else form
+
+
+def capitalised(form: str) -> str:
+    """A word with a capital at its beginning; as it is in a script that begins nothing so."""
+    return form[:1].title() + form[1:]
 
 
 def begins_sentence(history: str) -> bool:

@@ -141,6 +141,16 @@ class Options:
         placed = enumerate(self.boosted_words)
         return {_one_word(each.word, f"boosted_words[{n}].word"): each for n, each in placed}
 
+    @cached_property
+    def boosts(self) -> dict[str, float]:
+        """What is added to the ranks of words in normal form."""
+        return {word: each.boost for word, each in self.boosted.items()}
+
+    @cached_property
+    def own_forms(self) -> dict[str, str]:
+        """How the person writes words of their own, by normal form."""
+        return {word: each.word.strip() for word, each in self.boosted.items()}
+
 
 def _one_word(text: str, field_name: str) -> str:
     """The normal form of a text that is one word. Raises `InvalidInput` for any other."""

@@ -6,12 +6,14 @@ Knows pieces and probabilities; does not know how words are written or who is as
 import math
 from dataclasses import dataclass, replace
 
-from wordgate.core.asks import Asks
+from wordgate.core.asks import PAUSE, SHORT_ROUND, Asks, Pace
 from wordgate.core.known import Context, advance
 from wordgate.core.levels import Levels
 from wordgate.core.pieces import Pieces
 from wordgate.core.search import FoundWord, Search, likeliest_words
 from wordgate.core.state_store import StateStore
+
+_ROW_WORK = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +26,12 @@ class FoundPhrase:
     after_first: float = 0.0
 
 
-@dataclass
-class FoundPhrases:
-    """Phrases, the likeliest first; `exact` unless a search met its bound."""
-
-    phrases: list[FoundPhrase]
-    exact: bool
-    expansions: int
-
-
 class PhraseSearch:
-    """Finds how words go on after a context."""
+    """Finds how words go on after a context, by the model alone.
+
+    `expansions` counts the rows of all its searches together, which the bound of `search` is for;
+    it is `exact` unless they met it.
+    """
 
     def __init__(
         self,
@@ -55,17 +52,19 @@ class PhraseSearch:
         self._store = store
         self._max_words = max_words
         self._min_log_prob = min_log_prob
-        self._found = FoundPhrases([], exact=True, expansions=0)
+        self._pace = Pace(SHORT_ROUND)
+        self.exact = True
+        self.expansions = 0
 
-    def after(self, word: FoundWord) -> Asks[FoundPhrases]:
-        """The phrases of two words or more that begin with `word` and cannot go on any further."""
-        self._found = FoundPhrases([], exact=True, expansions=0)
+    def after(self, word: FoundWord) -> Asks[list[FoundPhrase]]:
+        """The phrases of two words or more that begin with `word` and cannot go on any further,
+        the likeliest first."""
+        found: list[FoundPhrase] = []
         first = FoundPhrase((word.word,), word.log_prob)
-        yield from self._go_on(first, self._start)
-        self._found.phrases.sort(key=lambda phrase: -phrase.log_prob)
-        return self._found
+        yield from self._go_on(first, self._start, found)
+        return sorted(found, key=lambda phrase: -phrase.log_prob)
 
-    def _go_on(self, phrase: FoundPhrase, before: Context) -> Asks[None]:
+    def _go_on(self, phrase: FoundPhrase, before: Context, found: list[FoundPhrase]) -> Asks[None]:
         """Find what a phrase whose last word comes after `before` goes on to."""
         longer = []
         if len(phrase.words) < self._max_words:
@@ -74,16 +73,23 @@ class PhraseSearch:
                 [context] = yield from advance(self._store, [(context, piece)])
             longer = yield from self._longer(phrase, context)
         if not longer and len(phrase.words) > 1:
-            self._found.phrases.append(phrase)
+            found.append(phrase)
         for each in longer:
-            yield from self._go_on(each, context)
+            yield from self._go_on(each, context, found)
 
     def _longer(self, phrase: FoundPhrase, context: Context) -> Asks[list[FoundPhrase]]:
         """The phrase with each word that is likely enough after it."""
-        search = replace(self._search, min_log_prob=self._min_log_prob - phrase.after_first)
+        room = self._search.max_expansions - self.expansions
+        if room <= 0:
+            self.exact = False
+            return []
+        least = self._min_log_prob - phrase.after_first
+        search = replace(self._search, min_log_prob=least, max_expansions=room)
         found = yield from likeliest_words(self._pieces, self._levels, context, search, self._store)
-        self._found.exact = self._found.exact and found.exact
-        self._found.expansions += found.expansions
+        self.exact = self.exact and found.exact
+        self.expansions += found.expansions
+        if self._pace.is_due(_ROW_WORK * found.expansions):
+            yield PAUSE
         return [
             FoundPhrase(
                 (*phrase.words, word.word),

@@ -43,6 +43,16 @@ BYTE_CHARACTERS = _byte_characters()
 _BYTE_OF = {character: byte for byte, character in enumerate(BYTE_CHARACTERS)}
 
 
+LEADING_NUMBERS = 256 * 257
+
+
+def leading_number(written: bytes) -> int:
+    """The first two bytes as a number below `LEADING_NUMBERS`: a multiple of 257 when there is no
+    second one, and those with the same first byte follow it."""
+    first, second = written[:1], written[1:2]
+    return 257 * int.from_bytes(first) + (1 + second[0] if second else 0)
+
+
 def byte_level(word: str) -> str:
     """The UTF-8 bytes of a word as printable characters, one a byte."""
     return "".join(BYTE_CHARACTERS[byte] for byte in word.encode("utf-8"))
@@ -72,6 +82,7 @@ class Pieces:
         self.canonical_word = lru_cache(maxsize=1 << 16)(self._canonical_word)
         self.adjacent = lru_cache(maxsize=1 << 17)(self._adjacent)
         self.continuations = lru_cache(maxsize=4096)(self._continuations)
+        self.leading_within = lru_cache(maxsize=64)(self._leading_within)
 
     @classmethod
     def from_merges(cls, order: Iterable[str], merges: Sequence[tuple[str, str]]) -> "Pieces":
@@ -141,6 +152,15 @@ class Pieces:
     def _by_bytes(self) -> tuple[list[bytes], list[int]]:
         numbers = sorted(range(1, self.size), key=lambda piece: self.bytes_of[piece])
         return [self.bytes_of[piece] for piece in numbers], numbers
+
+    @cached_property
+    def leading(self) -> NDArray[np.int64]:
+        """How each piece begins, as a number: see `leading_number`."""
+        return np.array([leading_number(written) for written in self.bytes_of])
+
+    def _leading_within(self, first: int, after: int) -> NDArray[np.int64]:
+        """How the pieces [first, after) begin, each number once."""
+        return np.unique(self.leading[first:after])
 
     def encode_word(self, word: str) -> tuple[int, ...]:
         """The canonical pieces of one word in normal form; those of short words are kept."""

@@ -17,7 +17,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.core.asks import Asks, Row
+from wordgate.core.asks import PAUSE, SHORT_ROUND, Asks, Pace, Row
 from wordgate.core.known import Context, advance, level_rows
 from wordgate.core.levels import Levels
 from wordgate.core.pieces import EOS, Pieces
@@ -30,6 +30,8 @@ _WORTH_TOGETHER = 2.5
 _SORTED_FIRST = 64
 _LEAST_ENTRIES, _ENTRIES_A_ROW = 10_000, 20
 """Entries of rows that a search looks at, in all: fewer than ten a row are usual."""
+
+_ROW_WORK = 100
 
 _LAST_ENTRIES = 5000
 """Entries that it looks at for words that are already there, when no row may be asked for."""
@@ -229,6 +231,7 @@ def likeliest_words(
     root = _Node((), 0.0, start, search.prefix)
     frontier.push(0.0, _Unasked(root, 0, 0.0))
     found = Found()
+    pace = Pace(SHORT_ROUND)
     while len(found.words) < search.count:
         best = frontier.pop()
         if best is None or best[0] < search.min_log_prob:
@@ -247,6 +250,8 @@ def likeliest_words(
             unasked = list(_companions(frontier, log_prob, item, search.count, room))
             yield from _expand(frontier, unasked, store)
             found.expansions += len(unasked)
+            if pace.is_due(_ROW_WORK * len(unasked)):
+                yield PAUSE
     return found
 
 

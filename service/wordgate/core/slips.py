@@ -20,6 +20,9 @@ _DOUBLED = 0.004
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz'"
 
+MOST_LETTERS = 40
+"""Of a longer word nothing is meant: what might be grows with the square of its length."""
+
 
 def _neighbours() -> dict[str, str]:
     """The letters whose keys touch each letter's."""
@@ -45,9 +48,10 @@ def meant(typed: str, is_finished: bool) -> dict[str, float]:
     """What may have been meant by letters in normal form, one slip away, with log P(typed | meant).
 
     Natural logarithms; of several slips that give the same, the likeliest counts. Of a word that
-    is not finished no letter is missing at the end. Nothing for what is not made of letters.
+    is not finished no letter is missing at the end. Nothing for what is not made of letters, or of
+    more than `MOST_LETTERS`.
     """
-    if not typed.replace("'", "").isalpha():
+    if len(typed) > MOST_LETTERS or not typed.replace("'", "").isalpha():
         return {}
     found: dict[str, float] = {}
     for text, probability in _alternatives(typed, is_finished):

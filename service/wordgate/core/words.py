@@ -28,7 +28,7 @@ def split(normalised: str) -> list[str]:
     """The words of a text in normal form (see `text.normalise`), in order."""
     pattern = _ASCII if normalised.isascii() else _pattern()
     words = pattern.findall(normalised)
-    if len(normalised) > MAX_WORD_CHARACTERS:
+    if len(normalised) > MAX_WORD_CHARACTERS < max(map(len, words), default=0):
         return [part for word in words for part in _cut(word)]
     return words
 

@@ -5,12 +5,17 @@ word was found.
 """
 
 from collections.abc import Mapping, Sequence
+from unicodedata import category
 
-from wordgate.core.language import Language, begins_sentence
+from wordgate.core.language import Language, begins_sentence, capitalised
 from wordgate.core.options import LetterCase
+from wordgate.core.text import normalise
 
 _LOOKED_AT = 2000
 """Last characters of a text in which its own way of writing a word is looked for."""
+
+_PLACES = 50
+"""As many of its last places there are looked at."""
 
 
 class Writer:
@@ -28,8 +33,10 @@ class Writer:
         self._language = language
         self._begins = begins_sentence(history)
         self._recent = history[-_LOOKED_AT:]
-        self._folded = self._recent.lower()
+        self._is_cut = len(history) > _LOOKED_AT
+        self._folded = self._recent.lower().replace("’", "'")
         self._typed = typed
+        self._begun = normalise(typed)
         self._letter_case = letter_case
         self._own_forms = own_forms
 
@@ -40,14 +47,14 @@ class Writer:
         where a sentence begins.
         """
         form = self._own_forms.get(word) or self._last_form(word)
-        return self._continue(self._language.write(word, self._begins, form))
+        return self._continue(word, self._language.write(word, self._begins, form))
 
     def instead(self, word: str) -> str:
         """A word in the place of what was typed by a slip, with its capitals."""
         form = self._form(word)
         if _is_shouted(self._typed):
-            return form.upper()
-        return form[:1].upper() + form[1:] if self._typed[:1].isupper() else form
+            return _shouted(form)
+        return capitalised(form) if self._typed[:1].isupper() else form
 
     def phrase(self, phrase: Sequence[str]) -> str:
         """Several words with spaces between them; only the first begins where the text goes on."""
@@ -62,33 +69,50 @@ class Writer:
         """How the text wrote a word last, its first words of sentences left out."""
         if len(self._folded) != len(self._recent):
             return None  # a few capitals have two small letters: places would not agree
-        place = self._folded.rfind(word)
-        while place >= 0:
+        before = len(self._folded)
+        for _ in range(_PLACES):
+            place = self._folded.rfind(word, 0, before)
+            if place < 0:
+                break
             end = place + len(word)
-            stands_alone = not _in_word(self._folded[place - 1 : place] if place else "")
-            if stands_alone and not _in_word(self._folded[end : end + 1]):
-                form = self._recent[place:end]
-                if not form[0].isupper() or not begins_sentence(self._recent[:place]):
-                    return form
-            place = self._folded.rfind(word, 0, end - 1)
+            form = self._recent[place:end]
+            begins = form[0].isupper() and begins_sentence(self._recent[:place])
+            if not begins and self._stands_alone(place, end):
+                return form
+            before = end - 1
         return None
 
-    def _continue(self, form: str) -> str:
+    def _stands_alone(self, start: int, end: int) -> bool:
+        """Whether a stretch of the text is no part of a longer word."""
+        before, after = self._folded[max(0, start - 2) : start], self._folded[end : end + 2]
+        is_cut = self._is_cut and start == 0
+        return not (is_cut or _goes_on(before[::-1]) or _goes_on(after))
+
+    def _continue(self, word: str, form: str) -> str:
         """A form with the letters that were typed, as far as they are to stay as they are."""
         typed = self._typed
-        if not typed or form.startswith(typed) or not form.lower().startswith(typed.lower()):
+        if not typed or form.startswith(typed) or not word.startswith(self._begun):
             return form
+        rest = word[len(self._begun) :]
         if _is_shouted(typed):
-            return f"{form[:-2].upper()}'s" if form.endswith("'s") else form.upper()
+            is_genitive = rest == "s" and self._begun.endswith("'")
+            return typed + (rest if is_genitive else _shouted(rest))
         if self._letter_case is LetterCase.TYPED or typed[0].isupper():
-            return typed + form[len(typed) :].lower()
+            return typed + rest
         return form
 
 
-def _in_word(character: str) -> bool:
-    return character.isalnum() or character == "'"
+def _goes_on(beside: str) -> bool:
+    """Whether a word goes on with the characters beside it, the nearest first."""
+    nearest = beside[1:] if beside.startswith("'") else beside[:1]
+    return nearest.isalnum() or (nearest != "" and category(nearest).startswith("M"))
 
 
 def _is_shouted(typed: str) -> bool:
     """Whether two letters or more were typed, all of them capitals."""
     return typed.isupper() and sum(map(str.isalpha, typed)) > 1
+
+
+def _shouted(form: str) -> str:
+    """In capitals, but for the `s` of a genitive: LONDON's."""
+    return f"{form[:-2].upper()}'s" if form.endswith("'s") else form.upper()

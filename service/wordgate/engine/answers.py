@@ -11,9 +11,10 @@ from typing import Protocol
 
 from wordgate.core.generation import GeneratedWord, GenerationQuery
 from wordgate.core.lattice_search import SearchBounds
-from wordgate.core.prediction import Query, Suggestion
+from wordgate.core.prediction import Query
 from wordgate.core.rescoring import PLAIN_BOUNDS, Hypotheses, Ranking
 from wordgate.core.scoring import Candidate
+from wordgate.core.suggesting import Suggestion
 from wordgate.core.weighting import Weighting
 
 

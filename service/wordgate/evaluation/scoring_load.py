@@ -7,6 +7,7 @@ A program of its own, so that what it does with answers disturbs nobody who meas
 import sys
 from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import ExitStack
 from itertools import cycle
 from time import monotonic
 
@@ -25,24 +26,28 @@ def jobs() -> list[list[str]]:
     return [texts[first : first + JOB_CANDIDATES] for first in range(0, whole, JOB_CANDIDATES)]
 
 
-def score_at(address: str, under_way: int, seconds: float) -> Iterator[ScoreAnswer]:
+def score_at(
+    address: str, under_way: int, seconds: float, connections: int = 1
+) -> Iterator[ScoreAnswer]:
     """Answers of one job after the other, so many under way, for so long."""
     until = monotonic() + seconds
 
-    def questions(client: Client) -> Iterator["Future[ScoreAnswer]"]:
-        for texts in cycle(jobs()):
+    def questions(clients: list[Client]) -> Iterator["Future[ScoreAnswer]"]:
+        for texts, client in zip(cycle(jobs()), cycle(clients), strict=False):
             if monotonic() >= until:
                 return
             yield client.ask_score("", texts)
 
-    with Client(address) as client:
-        yield from in_order(questions(client), under_way)
+    with ExitStack() as connected:
+        clients = [connected.enter_context(Client(address)) for _ in range(connections)]
+        yield from in_order(questions(clients), under_way)
 
 
 def main() -> None:
     """Score until the time is over; whoever started it may end it before."""
-    address, under_way, seconds = sys.argv[1:]
-    for number, _ in enumerate(score_at(address, int(under_way), float(seconds))):
+    address, under_way, seconds, connections = sys.argv[1:]
+    answers = score_at(address, int(under_way), float(seconds), int(connections))
+    for number, _ in enumerate(answers):
         if number == 0:
             sys.stdout.write("scoring\n")
             sys.stdout.flush()

@@ -26,7 +26,8 @@ class Corrections:
     """Counts of words, in any case.
 
     `put_right`: slips whose first correction is the word that was meant; `offered`: among the
-    first three; `spoilt`: words typed right for which anything is offered.
+    first three; `changed`: slips for which anything is offered; `spoilt`: the same of words typed
+    right.
     """
 
     words: int = 0

@@ -17,9 +17,10 @@ from wordgate.evaluation.keys import Action, Key, gaps_of, keys_of
 
 @dataclass(frozen=True)
 class Load:
-    """How many type what for how long; `gap_seconds` None: each as soon as it is answered.
+    """How many type what for how long, divided among `connections`.
 
-    What is pressed in the first `warm_up_seconds`, which come before `seconds`, is not timed.
+    `gap_seconds` None: each key as soon as the last one is answered. What is pressed in the first
+    `warm_up_seconds`, which come before `seconds`, is not timed.
     """
 
     typists: int
@@ -29,6 +30,7 @@ class Load:
     warm_up_seconds: float
     max_suggestions: int
     seed: int
+    connections: int = 1
 
 
 @dataclass
@@ -47,17 +49,15 @@ class Typed:
 async def type_at(address: str, load: Load) -> Typed:
     """Have texts typed at a server. Raises what its sessions end with."""
     typed = Typed()
-    async with AsyncClient(address) as client, AsyncExitStack() as open_sessions:
-        typists = [
-            _Typist(
-                await open_sessions.enter_async_context(
-                    client.type_session(max_suggestions=load.max_suggestions)
-                ),
-                keys_of(load.messages, number, Random(f"{load.seed} keys {number}")),
-                typed,
-            )
-            for number in range(load.typists)
-        ]
+    async with AsyncExitStack() as open_sessions:
+        opened = open_sessions.enter_async_context
+        clients = [await opened(AsyncClient(address)) for _ in range(load.connections)]
+        typists = []
+        for number in range(load.typists):
+            client = clients[number % len(clients)]
+            session = await opened(client.type_session(max_suggestions=load.max_suggestions))
+            keys = keys_of(load.messages, number, Random(f"{load.seed} keys {number}"))
+            typists.append(_Typist(session, keys, typed))
         timed_from = perf_counter() + load.warm_up_seconds
         typed_until = timed_from + load.seconds
         async with asyncio.TaskGroup() as group:

@@ -76,6 +76,12 @@ class Configuration(BaseSettings):
     )
     device: Literal["cpu", "cuda"] = Field(default="cpu", description="Where the model runs.")
     threads: int = Field(default=1, ge=1, le=256, description="Threads inside one model call.")
+    workers: int = Field(
+        default=1,
+        ge=1,
+        le=256,
+        description="Server processes that share the port; limits and the cache are divided.",
+    )
     calls: int = Field(
         default=DEFAULT_CALLS,
         ge=1,

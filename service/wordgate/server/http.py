@@ -5,12 +5,12 @@ Knows starlette and uvicorn; does not know gRPC.
 
 import asyncio
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
 import uvicorn
-from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -20,12 +20,15 @@ from wordgate.errors import InvalidConfiguration
 from wordgate.server.configuration import split_address
 
 
-def application(registry: CollectorRegistry, ready: Callable[[], bool]) -> Starlette:
+def application(
+    collected: Callable[[], Awaitable[Collector]], ready: Callable[[], bool]
+) -> Starlette:
     """Metrics, liveness (200 as long as the event loop runs) and readiness (200 or 503)."""
 
     async def metrics(request: Request) -> Response:
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
-        return Response(encode(registry), media_type=content_type)
+        page = encode(await collected())
+        return Response(page, media_type=content_type)
 
     async def livez(request: Request) -> Response:
         return PlainTextResponse("alive\n")

@@ -41,10 +41,9 @@ class TypedWords:
     answers come says nothing of them.
     """
 
-    __slots__ = ("_begun", "_tell")
+    __slots__ = ("_begun",)
 
-    def __init__(self, tell: Callable[[FinishedWord], None]) -> None:
-        self._tell = tell
+    def __init__(self) -> None:
         self._begun: _Begun | None = None
 
     def edited(self, before: str, now: str) -> None:
@@ -52,30 +51,33 @@ class TypedWords:
         if not now.startswith(before):
             self._begun = None
 
-    def answered(self, text: str, answer: PredictionAnswer) -> None:
-        """Suggestions came for a text up to the cursor."""
+    def answered(
+        self, text: str, answer: PredictionAnswer, tell: Callable[[FinishedWord], None]
+    ) -> None:
+        """Suggestions came for a text up to the cursor; `tell` is told of a finished word."""
         place = len(text) - len(answer.prefix)
         begun = self._begun
         if begun is not None and place == begun.place:
             return
         if begun is not None:
-            self._finish(begun, text[: begun.place], text[begun.place : place])
+            word = _finished(begun, text[: begun.place], text[begun.place : place])
+            if word is not None:
+                tell(word)
         suggested = None
         if not answer.prefix:
             suggested = tuple((normalise(s.text), s.log_prob) for s in answer.suggestions)
         self._begun = _Begun(place, suggested)
 
-    def _finish(self, begun: _Begun, history: str, grown: str) -> None:
-        found = words.split(normalise(grown))
-        if not found or words.is_punctuation(found[0]):
-            return
-        if not all(map(words.is_punctuation, found[1:])):
-            return  # several words at once were not typed
-        word = found[0]
-        if begun.suggested is None:
-            return
-        for rank, (text, log_prob) in enumerate(begun.suggested, 1):
-            if text == word:
-                self._tell(FinishedWord(history, word, rank, log_prob))
-                return
-        self._tell(FinishedWord(history, word, None, None))
+
+def _finished(begun: _Begun, history: str, grown: str) -> FinishedWord | None:
+    """The one word that a text has grown by, with its rank; None where it was not typed so."""
+    found = words.split(normalise(grown))
+    if not found or words.is_punctuation(found[0]) or begun.suggested is None:
+        return None
+    if not all(map(words.is_punctuation, found[1:])):
+        return None  # several words at once were not typed
+    word = found[0]
+    for rank, (text, log_prob) in enumerate(begun.suggested, 1):
+        if text == word:
+            return FinishedWord(history, word, rank, log_prob)
+    return FinishedWord(history, word, None, None)

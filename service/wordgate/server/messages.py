@@ -16,9 +16,9 @@ from wordgate.core.options import (
     Options,
     SessionCache,
 )
-from wordgate.core.prediction import Kind, Suggestion
 from wordgate.core.scoring import Candidate
 from wordgate.core.search import DEFAULT_MAX_EXPANSIONS
+from wordgate.core.suggesting import Kind, Suggestion
 from wordgate.engine.answers import ModelName, PredictionAnswer, ScoreAnswer
 from wordgate.errors import InvalidInput
 

@@ -51,6 +51,7 @@ _LOAD_FAILURES = (
     "missing_file",
     "schema",
     "smoke",
+    "unreadable",
 )
 
 

@@ -7,6 +7,7 @@ left alone until a look later finds it unchanged.
 """
 
 import asyncio
+import gc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import structlog
 
 from wordgate.engine.served_model import ServedModel
-from wordgate.errors import InvalidBundle, InvalidConfiguration
+from wordgate.errors import InvalidBundle, InvalidConfiguration, WordgateError
 from wordgate.server.metrics import Metrics
 from wordgate.server.registry import Registry, bundles_to_serve
 
@@ -44,6 +45,7 @@ class ModelWatch:
         self._refused: dict[Path, Listing] = {}
         self._seen: dict[Path, Listing] = {}
         self._now = asyncio.Event()
+        self._warned = ""
         self._retiring: set[asyncio.Task[None]] = set()
 
     def look_now(self) -> None:
@@ -55,7 +57,10 @@ class ModelWatch:
         try:
             while True:
                 at_once = await self._wait(seconds)
-                await self.look(at_once)
+                try:
+                    await self.look(at_once)
+                except Exception as error:  # noqa: BLE001  whatever it is, the next look may do
+                    self._warn(f"{type(error).__name__}: {error}")
         finally:
             for task in self._retiring:
                 task.cancel()
@@ -65,19 +70,38 @@ class ModelWatch:
         try:
             found = await asyncio.to_thread(self._find)
         except (InvalidConfiguration, OSError) as error:
-            self._log.warning("models go on as they are", problem=str(error))
+            self._warn(str(error))
             return
+        self._warned = ""
         served = {model.name.name: model for model in self._registry.served}
-        wanted = {}
+        wanted: dict[str, ServedModel] = {}
         for folder, files in found.items():
             model = await self._model_of(folder, files, at_once)
+            model = model or _of_folder(served.values(), folder)
             if model is not None:
-                wanted[model.name.name] = model
-            elif (before := _of_folder(served.values(), folder)) is not None:
-                wanted[before.name.name] = before
+                self._want(model, wanted)
         self._seen = found
         if wanted and set(map(id, wanted.values())) != set(map(id, served.values())):
             self._swap(list(wanted.values()))
+
+    def _want(self, model: ServedModel, wanted: dict[str, ServedModel]) -> None:
+        """Of two folders with one name the newer version; the other is not opened again."""
+        name = model.name.name
+        other = wanted.get(name)
+        if other is None:
+            wanted[name] = model
+            return
+        older, newer = sorted((other, model), key=lambda each: each.bundle.manifest.version)
+        wanted[name] = newer
+        path = older.bundle.path
+        self._refused[path] = self._loaded.pop(path, ())
+        self._log.warning("two folders have one name", left_out=str(path), name=name)
+
+    def _warn(self, problem: str) -> None:
+        """Say once that models go on as they are."""
+        if problem != self._warned:
+            self._log.warning("models go on as they are", problem=problem)
+        self._warned = problem
 
     async def _wait(self, seconds: float) -> bool:
         try:
@@ -89,27 +113,40 @@ class ModelWatch:
         return True
 
     def _find(self) -> dict[Path, Listing]:
-        return {folder: listing(folder) for folder in bundles_to_serve(self._path)}
+        """The folders to serve with what lies in them; nothing where that cannot be listed."""
+        found: dict[Path, Listing] = {}
+        for folder in bundles_to_serve(self._path):
+            try:
+                found[folder] = listing(folder)
+            except OSError:
+                found[folder] = ()
+        return found
 
     async def _model_of(self, folder: Path, files: Listing, at_once: bool) -> ServedModel | None:
         """The model of a folder: the one that is served, or a new one; None where it is refused or
         not there yet."""
         if self._loaded.get(folder) == files:
-            for model in self._registry.served:
+            for model in self._registry:
                 if model.bundle.path == folder:
                     return model
         is_settled = at_once or self._seen.get(folder) == files
-        if not is_settled or self._refused.get(folder) == files:
+        if not files or not is_settled or self._refused.get(folder) == files:
             return None
         try:
             model = await asyncio.to_thread(self._open, folder)
         except InvalidBundle as error:
-            self._refused[folder] = files
-            self._metrics.load_failed(error.reason)
-            self._log.error("bundle refused, the old one goes on", problem=str(error))
-            return None
-        self._loaded[folder] = files
-        return model
+            self._refuse(folder, files, error.reason, str(error))
+        except (OSError, WordgateError) as error:
+            self._refuse(folder, files, "unreadable", str(error))
+        else:
+            self._loaded[folder] = files
+            return model
+        return None
+
+    def _refuse(self, folder: Path, files: Listing, reason: str, problem: str) -> None:
+        self._refused[folder] = files
+        self._metrics.load_failed(reason)
+        self._log.error("bundle refused, the old one goes on", problem=problem)
 
     def _swap(self, models: list[ServedModel]) -> None:
         before = ", ".join(str(model.name) for model in self._registry.served)
@@ -126,6 +163,8 @@ class ModelWatch:
     async def _retire(self, model: ServedModel) -> None:
         """After the grace, let go of a version that was replaced."""
         await asyncio.sleep(self._grace)
+        if model in list(self._registry.served):
+            return  # it has come back
         self._registry.retire(model)
         self._metrics.retired(model, self._registry)
         self._loaded = {
@@ -134,13 +173,15 @@ class ModelWatch:
             if any(each.bundle.path == folder for each in self._registry)
         }
         self._log.info("version retired", model=str(model.name))
+        del model
+        await asyncio.to_thread(gc.collect)  # a vocabulary is a cycle: dozens of megabytes
 
 
 def listing(folder: Path) -> Listing:
     """What lies in a folder, as far as a listing tells."""
     found = []
     for path in sorted(folder.rglob("*")):
-        status = path.stat()
+        status = path.lstat()
         found.append((path.relative_to(folder).as_posix(), status.st_size, status.st_mtime_ns))
     return tuple(found)
 

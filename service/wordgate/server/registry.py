@@ -37,9 +37,14 @@ class Registry:
         if not name:
             return self.default
         found = self._by_version.get(name) or self._by_name.get(name) or self._replaced.get(name)
+        found = found or self._replaced_name(name)
         if found is None:
             raise ModelNotFound(name, list(self._by_version))
         return found
+
+    def _replaced_name(self, name: str) -> ServedModel | None:
+        """What was served of a name that has gone altogether, until it retires."""
+        return next((m for m in self._replaced.values() if m.name.name == name), None)
 
     def swap(self, models: Iterable[ServedModel]) -> list[ServedModel]:
         """Serve these from now on. Those that they replace, which are returned, answer to their
@@ -48,15 +53,18 @@ class Registry:
         self._take(models)
         replaced = [model for model in before if model not in self.served]
         self._replaced.update((str(model.name), model) for model in replaced)
+        for name in self._by_version:  # one that has come back, or whose version has new files
+            self._replaced.pop(name, None)
         for tell in self._on_swap:
             tell()
         return replaced
 
     def retire(self, model: ServedModel) -> None:
-        """Let go of a model that was replaced."""
+        """Let go of a model that was replaced, unless it has come back."""
         name = str(model.name)
-        if self._replaced.get(name) is model:
-            del self._replaced[name]
+        if self._replaced.get(name) is not model:
+            return
+        del self._replaced[name]
         for tell in self._on_retire:
             tell(model)
 

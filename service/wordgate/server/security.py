@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from ipaddress import ip_address
 
+import structlog
 from grpc.aio import Server as GrpcServer
 
 from wordgate.server.callers import Callers
@@ -23,7 +24,6 @@ class Security:
 
     def __init__(self, configuration: Configuration, metrics: Metrics) -> None:
         """Raises `InvalidFile` for a file that cannot be used."""
-        self._host, _ = split_address(configuration.listen)
         self._reloading: list[Reloading] = []
         self._certificates = self._read_certificate(configuration, metrics)
         self.callers = self._read_tokens(configuration, metrics)
@@ -33,18 +33,6 @@ class Security:
         if self._certificates is None:
             return server.add_insecure_port(address)
         return server.add_secure_port(address, self._certificates.credentials())
-
-    @property
-    def warning(self) -> str | None:
-        """What somebody should know who has a server listen beyond this machine."""
-        if _is_this_machine(self._host):
-            return None
-        open_to = []
-        if self._certificates is None:
-            open_to.append("whoever is on the way can read and change what is sent (no TLS)")
-        if self.callers is None and not (self._certificates and self._certificates.asks_clients):
-            open_to.append("whoever reaches it is answered (no tokens)")
-        return "; ".join(open_to) or None
 
     @asynccontextmanager
     async def kept_current(self) -> AsyncIterator[None]:
@@ -76,6 +64,19 @@ class Security:
         reloadable = Reloadable("tokens", [path], lambda: callers.replace(read_tokens(path)))
         self._reloading.append(Reloading(reloadable, metrics))
         return callers
+
+
+def warn_of_openness(configuration: Configuration) -> None:
+    """Say in the log what somebody should know who has a server listen beyond this machine."""
+    host, _ = split_address(configuration.listen)
+    open_to = []
+    if configuration.tls_certificate is None:
+        open_to.append("whoever is on the way can read and change what is sent (no TLS)")
+    if configuration.tokens_file is None and configuration.tls_client_ca is None:
+        open_to.append("whoever reaches it is answered (no tokens)")
+    if open_to and not _is_this_machine(host):
+        problem = "; ".join(open_to)
+        structlog.get_logger().warning("open beyond this machine", problem=problem)
 
 
 def _is_this_machine(host: str) -> bool:

@@ -6,7 +6,7 @@ Knows the order in which the parts come and go; what they do is theirs.
 import asyncio
 import resource
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from importlib.metadata import version
@@ -19,6 +19,7 @@ from grpc_health.v1.health import SERVICE_NAME as HEALTH_NAME
 from grpc_health.v1.health_pb2 import DESCRIPTOR as HEALTH
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 from grpc_reflection.v1alpha import reflection
+from prometheus_client import CollectorRegistry
 
 from wordgate.api.v1 import (
     models_pb2,
@@ -44,9 +45,10 @@ from wordgate.server.models import ModelServicer
 from wordgate.server.prediction import PredictionServicer
 from wordgate.server.registry import Registry, open_models
 from wordgate.server.scoring import ScoringServicer
-from wordgate.server.security import Security
+from wordgate.server.security import Security, warn_of_openness
 from wordgate.server.serving import Serving
 from wordgate.server.unknown_methods import new_server
+from wordgate.server.workers import Workers
 
 _FILES = (models_pb2.DESCRIPTOR, prediction_pb2.DESCRIPTOR, scoring_pb2.DESCRIPTOR)
 _LAST_BYTES_SECONDS = 1.0
@@ -64,8 +66,19 @@ _MOST_CONNECTIONS = 2**31 - 1
 class Server:
     """One process's server. `run` is all of its life."""
 
-    def __init__(self, configuration: Configuration) -> None:
+    def __init__(
+        self,
+        configuration: Configuration,
+        *,
+        shares_port: bool = False,
+        ready: Callable[[str], None] = lambda http: None,
+    ) -> None:
+        """`shares_port`: other processes of ours listen on the same port. `ready` is told the
+        address for HTTP once calls are answered."""
         self._configuration = configuration
+        self._shares_port = shares_port
+        self._tell_ready = ready
+        self._look_now: Callable[[], None] = _nothing
         self._log = structlog.get_logger()
         self._stop = asyncio.Event()
         self._draining = asyncio.Event()
@@ -85,16 +98,28 @@ class Server:
         """
         grpc_server, address = self._listen()
         if self._configuration.metrics_listen:
-            app = application(self._metrics.registry, lambda: self._ready)
+            app = application(self._own_metrics, lambda: self._ready)
             self._http = HttpServer(app, self._configuration.metrics_listen)
             self._http.start()
+        loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
+            loop.add_signal_handler(number, self._stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self._hang_up)
         try:
             await self._serve(grpc_server, address)
         finally:
             if self._http is not None:
                 await self._http.close()
+
+    def _hang_up(self) -> None:
+        self._look_now()
+
+    def stop(self) -> None:
+        """Drain and end, as on SIGTERM."""
+        self._stop.set()
+
+    async def _own_metrics(self) -> CollectorRegistry:
+        return self._metrics.registry
 
     async def _serve(self, grpc_server: GrpcServer, address: str) -> None:
         models = await asyncio.to_thread(self._open_models)
@@ -155,7 +180,7 @@ class Server:
     def _options(self) -> list[tuple[str, int]]:
         limits = self._configuration.limits
         return [
-            ("grpc.so_reuseport", 0),
+            ("grpc.so_reuseport", int(self._shares_port)),
             ("grpc.max_receive_message_length", limits.max_message_bytes),
             ("grpc.max_concurrent_streams", limits.max_connection_calls),
             # One that floods would else have grpc cancel the calls of others.
@@ -190,13 +215,11 @@ class Server:
         runtime = Runtime(asked.device, asked.threads)
         opener = partial(open_model, runtime=runtime, observer=self._metrics, cache_bytes=share)
         watch = ModelWatch(asked.model, models, opener, self._metrics, asked.swap_grace_seconds)
-        loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGHUP, watch.look_now)
+        self._look_now = watch.look_now
         watching = asyncio.create_task(watch.run(asked.watch_seconds))
         try:
             yield
         finally:
-            loop.remove_signal_handler(signal.SIGHUP)
             watching.cancel()
 
     def _add_services(self, server: GrpcServer, serving: Serving) -> None:
@@ -215,16 +238,17 @@ class Server:
         for name in ("", *_service_names()):
             await self._health.set(name, HealthCheckResponse.SERVING)
         self._ready = True
+        self._tell_ready(self._http.address if self._http else "")
         self._log.info(
-            "serving",
+            "worker serving" if self._shares_port else "serving",
             version=version("wordgate"),
             models=", ".join(f"{model.name} ({model.name.precision})" for model in models),
             grpc=address,
             http=self._http.address if self._http else "off",
             device=self._configuration.device,
         )
-        if self._security.warning:
-            self._log.warning("open beyond this machine", problem=self._security.warning)
+        if not self._shares_port:
+            warn_of_openness(self._configuration)
 
     async def _drain(self, server: GrpcServer) -> None:
         """Refuse what is new, end sessions, let requests under way finish within the grace."""
@@ -240,8 +264,13 @@ class Server:
         await server.stop(min(_LAST_BYTES_SECONDS, self._configuration.grace_seconds))
 
 
+def _nothing() -> None:
+    """What SIGHUP does where no folder is watched."""
+
+
 def serve(configuration: Configuration) -> None:
     """Run a server to its end, on uvloop where that is installed. Raises as `Server.run`."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it can be heeded
     configure_logs(configuration.log_format)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(_run(configuration))
@@ -249,7 +278,8 @@ def serve(configuration: Configuration) -> None:
 
 async def _run(configuration: Configuration) -> None:
     log_lost_errors(asyncio.get_running_loop())
-    await Server(configuration).run()
+    running = Server(configuration) if configuration.workers == 1 else Workers(configuration)
+    await running.run()
 
 
 def _max_connections() -> int:

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from operator import attrgetter
 from typing import Any
 
@@ -142,7 +143,7 @@ class Session:
         self._is_written = False
         self._draining = False
         self._ended_by: Exception | None = None
-        self._typed = TypedWords(self._finished)
+        self._typed = TypedWords()
 
     async def run(self, requests: AsyncIterator[StreamPredictRequest], write: Write) -> None:
         """Answer until the client closes its side and its last text is answered.
@@ -220,9 +221,10 @@ class Session:
     async def _answer(self, text: _Text, write: Write) -> None:
         """Find the answer to a text and write it."""
         try:
-            answer = await self._find(text)
+            model = self._model()
+            answer = await self._find(model, text)
             self._is_written = True
-            await write(self._response(text, answer))
+            await write(self._response(model, text, answer))
         except Exception as error:  # noqa: BLE001  whatever it is, the session ends with it
             self._end(error)
         finally:
@@ -296,12 +298,15 @@ class Session:
         self._serving.metrics.accepted(offered.model, accept.suggestion + 1)
         return self._edited.accept(offered.typed, offered.words[accept.suggestion])
 
-    def _find(self, text: _Text) -> "asyncio.Future[PredictionAnswer]":
-        """Have a text answered by the model that the configuration names now."""
+    def _model(self) -> ServedModel:
+        """The model that the configuration names now."""
         if self._configured is None:
             raise InvalidInput("configuration", "is missing; it is the first message of a stream")
-        model = self._serving.model(self._configured.model)
-        options = self._configured.options
+        return self._serving.model(self._configured.model)
+
+    def _find(self, model: ServedModel, text: _Text) -> "asyncio.Future[PredictionAnswer]":
+        """Have a text answered by a model."""
+        options = self._configured.options if self._configured else Options()
 
         def asks() -> Asks[PredictionAnswer]:
             history, prefix = split_typed(text.edited.before, "text.text")
@@ -310,11 +315,9 @@ class Session:
         searching = self._serving.metrics.searching(asks(), attrgetter("expansions"))
         return self._serving.start(model, searching, Urgency.INTERACTIVE, admitted=True)
 
-    def _finished(self, word: FinishedWord) -> None:
+    def _finished(self, model: ServedModel, word: FinishedWord) -> None:
         """Count a word that was finished; have it looked up if it was not among the suggestions."""
-        if self._configured is None:
-            return
-        model, metrics = self._serving.model(self._configured.model), self._serving.metrics
+        metrics = self._serving.metrics
         metrics.typed_word(model.name, word.rank)
         if word.log_prob is not None:
             metrics.typed_surprise(model.name, -word.log_prob)
@@ -327,17 +330,18 @@ class Session:
         asks = model.log_prob_of(word.history, word.word)
         self._serving.start(model, asks, Urgency.BULK).add_done_callback(found)
 
-    def _prepare(self, text: _Text, answer: PredictionAnswer) -> None:
+    def _prepare(self, model: ServedModel, text: _Text, answer: PredictionAnswer) -> None:
         """Between two words, have the next anchor's context read in spare rows."""
-        if answer.prefix or self._configured is None or len(text.edited.before) < _NO_ANCHOR_BELOW:
+        if answer.prefix or len(text.edited.before) < _NO_ANCHOR_BELOW:
             return
-        model = self._serving.model(self._configured.model)
         reading = self._serving.start(model, model.read_ahead(text.edited.before), Urgency.BULK)
         reading.add_done_callback(_forget)
 
-    def _response(self, text: _Text, answer: PredictionAnswer) -> StreamPredictResponse:
-        self._typed.answered(text.edited.before, answer)
-        self._prepare(text, answer)
+    def _response(
+        self, model: ServedModel, text: _Text, answer: PredictionAnswer
+    ) -> StreamPredictResponse:
+        self._typed.answered(text.edited.before, answer, partial(self._finished, model))
+        self._prepare(model, text, answer)
         if text.sequence == self._last_sequence:
             words = tuple(suggestion.text for suggestion in answer.suggestions)
             self._offered = _Offered(text.sequence, len(answer.prefix), words, answer.model)

@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+"""Draws charts of the dashboard without Grafana: asks a Prometheus the same queries.
+
+python -m deploy.grafana.picture http://127.0.0.1:9090 --seconds 120 --output load.png
+"""
+
+import json
+import math
+import re
+import urllib.parse
+import urllib.request
+from argparse import ArgumentParser
+from pathlib import Path
+from time import time
+from typing import Any
+
+from deploy.grafana.dashboard import ROWS, Panel
+from matplotlib.figure import Figure
+
+_RATE = "10s"
+_COLUMNS = 3
+_LABEL = re.compile(r"\{\{(\w+)\}\}")
+_LEGEND_LINES = 6
+
+
+def main() -> None:
+    """Draw the first charts."""
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument("prometheus", help="its URL")
+    parser.add_argument("--seconds", type=int, default=300, help="how much of the past")
+    parser.add_argument("--charts", type=int, default=9, help="how many, from the first one on")
+    parser.add_argument("--output", type=Path, required=True, help="a PNG file")
+    asked = parser.parse_args()
+    panels = [panel for row in ROWS for panel in row.panels][: asked.charts]
+    height = math.ceil(len(panels) / _COLUMNS)
+    figure = Figure(figsize=(4.2 * _COLUMNS, 2.6 * height), layout="constrained")
+    charts = list(figure.subplots(height, _COLUMNS, squeeze=False).flat)
+    for panel, chart in zip(panels, charts, strict=False):
+        _draw(panel, chart, asked.prometheus, asked.seconds)
+    for chart in charts[len(panels) :]:
+        chart.set_axis_off()
+    figure.savefig(asked.output, dpi=72)
+
+
+def _draw(panel: Panel, chart: Any, prometheus: str, seconds: int) -> None:
+    end = time()
+    chart.set_title(panel.title, fontsize=9)
+    for line in panel.lines:
+        for series in _history(line.query, prometheus, end, seconds):
+            values = _every_second(series["values"], end - seconds, seconds)
+            if any(value > 0 for value in values):
+                chart.plot(values, label=_named(line.legend, series["metric"]), linewidth=1.2)
+    chart.set_ylim(bottom=0)
+    chart.set_xlim(0, seconds)
+    chart.tick_params(labelsize=7)
+    if shown := chart.get_legend_handles_labels()[1]:
+        chart.legend(fontsize=6, loc="upper left", ncols=1 + len(shown) // _LEGEND_LINES)
+
+
+def _every_second(samples: list[Any], begin: float, seconds: int) -> list[float]:
+    """Values by second; NaN, which leaves a gap, where there was none."""
+    found = {round(at - begin): float(value) for at, value in samples}
+    return [found.get(second, math.nan) for second in range(seconds + 1)]
+
+
+def _named(legend: str, labels: dict[str, str]) -> str:
+    return _LABEL.sub(lambda found: labels.get(found[1], ""), legend)
+
+
+def _history(query: str, prometheus: str, end: float, seconds: int) -> list[Any]:
+    asked = {
+        "query": query.replace("$__rate_interval", _RATE),
+        "start": end - seconds,
+        "end": end,
+        "step": 1,
+    }
+    url = f"{prometheus}/api/v1/query_range?{urllib.parse.urlencode(asked)}"
+    with urllib.request.urlopen(url, timeout=30) as answer:
+        found: list[Any] = json.load(answer)["data"]["result"]
+    return found
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""`wordgate probe`: whether a server is ready, as an exit code, for health checks of containers.
+
+Knows gRPC's health service and pages over HTTP; does not know what is served.
+"""
+
+import os
+import sys
+from http.client import HTTPConnection, HTTPException
+from typing import Any
+from urllib.parse import urlsplit
+
+import click
+
+_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}
+"""Whom to ask where a server listens on all addresses."""
+
+_READY = "SERVING"
+
+
+@click.command()
+@click.argument("address", default="")
+@click.option("--service", default="", help="Ask about one service, as wordgate.v1.ScoringService.")
+@click.option(
+    "--timeout-seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    default=2.0,
+    show_default=True,
+    help="How long to wait for an answer.",
+)
+def probe(address: str, service: str, timeout_seconds: float) -> None:
+    """Ask whether a server is ready; exit with 0 if it is and with 1 if not.
+
+    ADDRESS is HOST:PORT, asked by gRPC's health service, or the URL of a page, which has to answer
+    200. Without it, the server of this machine or container is asked, where WORDGATE_LISTEN says
+    that it listens; one that speaks TLS by WORDGATE_METRICS_LISTEN.
+
+    \b
+    wordgate probe
+    wordgate probe 10.0.0.7:50051
+    wordgate probe http://127.0.0.1:9090/readyz
+    """
+    asked = address or _own_address()
+    ask = _ask_page if asked.startswith("http://") else _ask_health
+    ready, said = ask(asked, service, timeout_seconds)
+    click.echo(f"{asked}: {said}")
+    if not ready:
+        sys.exit(1)
+
+
+def _own_address() -> str:
+    """For gRPC; with TLS, which may want a certificate of ours, for the page that says the same."""
+    from wordgate.server.configuration import configure, split_address
+
+    server = configure()
+    by_page = server.tls_certificate is not None and server.metrics_listen
+    host, port = split_address(server.metrics_listen if by_page else server.listen)
+    address = f"{_LOOPBACK.get(host, f'[{host}]' if ':' in host else host)}:{port}"
+    return f"http://{address}/readyz" if by_page else address
+
+
+def _ask_health(address: str, service: str, timeout_seconds: float) -> tuple[bool, str]:
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    import grpc
+    from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+    from grpc_health.v1.health_pb2_grpc import HealthStub
+
+    options = (("grpc.enable_http_proxy", 0), ("grpc.enable_retries", 0))
+    with grpc.insecure_channel(address, options=options) as channel:
+        stub: Any = HealthStub(channel)
+        try:
+            answer = stub.Check(HealthCheckRequest(service=service), timeout=timeout_seconds)
+        except grpc.RpcError as error:
+            return False, f"{error.code().name}: {error.details()}"
+    status = HealthCheckResponse.ServingStatus.Name(answer.status)
+    return status == _READY, status
+
+
+def _ask_page(url: str, _service: str, timeout_seconds: float) -> tuple[bool, str]:
+    asked = urlsplit(url)
+    try:
+        connection = HTTPConnection(asked.netloc, timeout=timeout_seconds)
+        connection.request("GET", asked.path or "/")
+        answer = connection.getresponse()
+        return answer.status == 200, f"{answer.status} {answer.reason}"
+    except (OSError, HTTPException) as error:
+        return False, str(error) or type(error).__name__

@@ -1,0 +1,270 @@
+"""Suggestions at one place of a text: words, how they go on, and what was meant by a slip.
+
+Knows the language, what a person wants and what to ask of a model; does not know how a text is cut
+into what is complete and what is being typed.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from wordgate.core import session_cache, words
+from wordgate.core.asks import PAUSE, SHORT_ROUND, Asks, Pace
+from wordgate.core.correction import LEAST_RANK, Slip, corrected_beginnings, corrected_words
+from wordgate.core.favoured import Favour, Favours, best_words, word_log_prob
+from wordgate.core.history import read_context, read_each
+from wordgate.core.known import Context
+from wordgate.core.language import Language
+from wordgate.core.levels import Levels
+from wordgate.core.options import Options
+from wordgate.core.phrases import FoundPhrase, PhraseSearch
+from wordgate.core.pieces import Pieces
+from wordgate.core.search import Found, FoundWord, Search
+from wordgate.core.slips import meant
+from wordgate.core.state_store import StateStore
+from wordgate.core.text import normalise
+from wordgate.core.writing import Writer
+
+_LEAST_LETTERS = 3
+"""With fewer, a slip could mean anything."""
+
+_SEARCH_WORK, _ROW_WORK = 200, 80
+
+
+class Kind(Enum):
+    """What a suggestion is."""
+
+    WORD = "word"
+    PUNCTUATION = "punctuation"
+    PHRASE = "phrase"
+    CORRECTION = "correction"
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A next word as people write it, or a phrase, with its probability after the history."""
+
+    text: str
+    log_prob: float
+    kind: Kind
+
+    @property
+    def probability(self) -> float:
+        """The same as a share of one."""
+        return math.exp(self.log_prob)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Suggestions: words, the best first, phrases, corrections; `exact` unless a bound was hit.
+
+    A suggestion takes the place of `prefix`, the unfinished word that was typed, verbatim.
+    """
+
+    suggestions: list[Suggestion]
+    prefix: str
+    exact: bool
+    expansions: int
+
+
+class Place:
+    """A place of a text where a word is begun."""
+
+    def __init__(
+        self,
+        language: Language,
+        store: StateStore,
+        options: Options,
+        history: str,
+    ) -> None:
+        self._language = language
+        self._store = store
+        self._options = options
+        self._history = history
+        self._start = Context(b"", None)
+        self._favours = Favours()
+        self._exact = True
+        self._expansions = 0
+
+    def suggest(self, typed: str) -> Asks[Prediction]:
+        """Suggestions in the place of what was typed."""
+        options = self._options
+        yield from self._read()
+        passed: dict[str, str] = {}
+        if options.omit_passed_over:
+            passed = yield from self._passed_over(typed)
+        found = yield from self._best(typed, passed)
+        writer = self._writer(typed)
+        suggestions = [
+            Suggestion(
+                writer.write(word),
+                log_prob,
+                Kind.PUNCTUATION if words.is_punctuation(word) else Kind.WORD,
+            )
+            for word, log_prob in found.items()
+        ]
+        if options.max_words > 1:
+            for phrase in (yield from self._phrases(found)):
+                text = writer.phrase(phrase.words)
+                suggestions.append(Suggestion(text, phrase.log_prob, Kind.PHRASE))
+        if options.max_corrections:
+            suggestions += yield from self._corrections(typed)
+        return Prediction(suggestions, typed, self._exact, self._expansions)
+
+    def correct(self, typed: str) -> Asks[Prediction]:
+        """What was likelier meant by a finished word."""
+        yield from self._read()
+        normal = normalise(typed)
+        rank = yield from self._rank(normal)
+        slip = Slip(meant(normal, is_finished=True), max(rank, LEAST_RANK))
+        search = self._correcting(self._options.max_suggestions, lambda word: word != normal)
+        found = yield from corrected_words(*self._where, slip, search, self._favours, self._store)
+        return Prediction(self._instead(typed, found), typed, self._exact, self._expansions)
+
+    def _read(self) -> Asks[None]:
+        """Read the history, and find which words are favoured here."""
+        pieces, cache = self._language.pieces, self._options.session_cache
+        shares: dict[str, float] = {}
+        if cache and cache.weight:
+            read, found = yield from read_each(pieces, self._history, self._store)
+            self._start = read[-1]
+            shares = yield from session_cache.shares(read, found, cache.weight, cache.flatness)
+        else:
+            self._start = yield from read_context(pieces, self._history, self._store)
+        boosts = self._options.boosts
+        self._favours = Favours(
+            {w: Favour(shares.get(w, 0.0), boosts.get(w, 0.0)) for w in {**shares, **boosts}},
+            sum(shares.values()),
+        )
+
+    def _best_rank(self, prefix: str) -> Asks[float]:
+        """The rank of the best word that begins like this, may it be suggested or not."""
+        search = Search(1, prefix.encode("utf-8"), max_expansions=self._options.max_expansions)
+        found = yield from self._search(search)
+        ranks = (word.log_prob + self._favours.of(word.word).boost for word in found.words)
+        return max(ranks, default=-math.inf)
+
+    def _rank(self, word: str) -> Asks[float]:
+        """The rank of a word."""
+        log_prob = yield from word_log_prob(*self._where, word, self._store)
+        favour = self._favours.of(word)
+        return self._favours.log_prob(log_prob, favour.share) + favour.boost
+
+    def _corrections(self, typed: str) -> Asks[list[Suggestion]]:
+        """Words that were likelier meant than the best one that begins as typed."""
+        normal = normalise(typed)
+        if len(normal) < _LEAST_LETTERS:
+            return []
+        yield PAUSE  # it may be long until the next question
+        best = yield from self._best_rank(normal)
+        slip = Slip(meant(normal, is_finished=False), max(best, LEAST_RANK))
+        count = self._options.max_corrections
+        search = self._correcting(count, lambda word: not word.startswith(normal))
+        found = yield from corrected_beginnings(
+            *self._where, slip, search, self._favours, self._store
+        )
+        return self._instead(typed, found)
+
+    def _correcting(self, count: int, is_other: Callable[[str], bool]) -> Search:
+        """What corrections to look for: other words than those that were typed."""
+        return Search(
+            count,
+            accepts=lambda word: is_other(word) and self._accepts(word),
+            min_log_prob=self._options.min_log_prob,
+            max_expansions=self._options.max_expansions,
+        )
+
+    def _instead(self, typed: str, found: Found) -> list[Suggestion]:
+        """Corrections of what was typed."""
+        self._count(found)
+        writer = self._writer(typed)
+        return [
+            Suggestion(writer.instead(each.word), each.log_prob, Kind.CORRECTION)
+            for each in found.words
+        ]
+
+    @property
+    def _where(self) -> tuple[Pieces, Levels, Context]:
+        return self._language.pieces, self._language.levels, self._start
+
+    def _writer(self, typed: str) -> Writer:
+        options = self._options
+        return Writer(self._language, self._history, typed, options.letter_case, options.own_forms)
+
+    def _passed_over(self, typed: str) -> Asks[dict[str, str]]:
+        """How words were written last that were suggested for shorter beginnings.
+
+        All of the beginnings together may need as many rows as one search; those after that pass
+        over nothing.
+        """
+        passed: dict[str, str] = {}
+        pace = Pace(SHORT_ROUND)
+        for length in range(len(typed)):
+            before = self._expansions
+            if before >= self._options.max_expansions:
+                self._exact = False
+                break
+            found = yield from self._best(typed[:length], passed)
+            writer = self._writer(typed[:length])
+            passed.update((word, writer.write(word)) for word in found)
+            if pace.is_due(_SEARCH_WORK + _ROW_WORK * (self._expansions - before)):
+                yield PAUSE
+        return passed
+
+    def _best(self, typed: str, passed: Mapping[str, str]) -> Asks[dict[str, float]]:
+        """The best words that begin with what was typed, with their log-probabilities.
+
+        A word that was passed over is left out, unless it would now be written otherwise.
+        """
+        options = self._options
+        writer = self._writer(typed)
+
+        def accepts(word: str) -> bool:
+            seen = passed.get(word)
+            return (seen is None or seen != writer.write(word)) and self._accepts(word)
+
+        search = Search(
+            count=options.max_suggestions,
+            prefix=normalise(typed).encode("utf-8"),
+            accepts=accepts,
+            min_log_prob=options.min_log_prob,
+            max_expansions=options.max_expansions,
+        )
+        found = yield from self._search(search)
+        return {word.word: word.log_prob for word in found.words}
+
+    def _search(self, search: Search) -> Asks[Found]:
+        """The best words that a search finds here."""
+        found = yield from best_words(*self._where, search, self._favours, self._store)
+        self._count(found)
+        return found
+
+    def _count(self, found: Found | PhraseSearch) -> None:
+        self._exact = self._exact and found.exact
+        self._expansions += found.expansions
+
+    def _phrases(self, found: Mapping[str, float]) -> Asks[list[FoundPhrase]]:
+        """The likeliest phrases that begin with these words; a mark begins none."""
+        options = self._options
+        searching = PhraseSearch(
+            *self._where,
+            Search(1, accepts=self._continues, max_expansions=options.max_expansions),
+            self._store,
+            options.max_words,
+            math.log(options.min_phrase_probability),
+        )
+        phrases: list[FoundPhrase] = []
+        for word, log_prob in found.items():
+            if not words.is_punctuation(word):
+                phrases += yield from searching.after(FoundWord(word, log_prob))
+        self._count(searching)
+        return sorted(phrases, key=lambda phrase: -phrase.log_prob)[: options.max_suggestions]
+
+    def _accepts(self, word: str) -> bool:
+        if word in self._language.never_suggested or word in self._options.blocked:
+            return False
+        return self._options.allow_punctuation or not words.is_punctuation(word)
+
+    def _continues(self, word: str) -> bool:
+        return self._accepts(word) and not words.is_punctuation(word)

@@ -1,0 +1,74 @@
+"""One of several server processes: told by its parent what to be, ends with it.
+
+Knows the lines between parent and worker; what it serves is the server's. The parent writes the
+configuration as a line of JSON and then keeps the pipe open; the worker answers with a line that
+says where its metrics are, or why it cannot start. `python -m wordgate.server.worker` is started by
+`wordgate.server.workers` alone.
+"""
+
+import asyncio
+import gc
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+from wordgate.errors import WordgateError
+from wordgate.server.configuration import Configuration
+from wordgate.server.event_loop import loop_factory
+from wordgate.server.logs import configure_logs, log_lost_errors
+from wordgate.server.server import Server
+
+
+def main() -> None:
+    """Serve until told to stop, or until the parent has gone."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    told = json.loads(sys.stdin.readline())
+    gc.set_threshold(told["collect_every"])
+    configuration = _configuration(told["configuration"])
+    configure_logs(configuration.log_format, worker=told["worker"])
+    try:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            runner.run(_serve(configuration))
+    except WordgateError as error:
+        _tell({"failed": type(error).__name__, "message": str(error)})
+        sys.exit(1)
+    except OSError as error:
+        named = {"errno": error.errno, "file": error.filename}
+        _tell({"failed": "OSError", "message": error.strerror or str(error), **named})
+        sys.exit(1)
+
+
+async def _serve(configuration: Configuration) -> None:
+    log_lost_errors(asyncio.get_running_loop())
+    server = Server(configuration, shares_port=True, ready=lambda http: _tell({"http": http}))
+    watching = asyncio.create_task(_end_with_parent(server))
+    await server.run()
+    watching.cancel()
+
+
+async def _end_with_parent(server: Server) -> None:
+    """Stop when the pipe closes: nobody would notice a worker whose parent was killed."""
+    reader = asyncio.StreamReader()
+    loop = asyncio.get_running_loop()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    await reader.read()
+    server.stop()
+
+
+def _configuration(values: dict[str, object]) -> Configuration:
+    model = values.pop("model")
+    return Configuration(model=Path(str(model)) if model else None, **values)  # type: ignore[arg-type]
+
+
+def _tell(document: dict[str, object]) -> None:
+    try:
+        sys.stdout.write(f"{json.dumps(document)}\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os._exit(1)  # the parent has gone, and nobody is left to tell
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,237 @@
+"""Several server processes on one port, and the process that looks after them.
+
+Knows processes, signals and what a worker says; does not know gRPC. Workers are spawned, never
+forked: threads and gRPC do not survive a fork. The kernel divides connections among them
+(SO_REUSEPORT), so a connection stays with its worker.
+"""
+
+import asyncio
+import gc
+import json
+import signal
+import socket
+import sys
+import urllib.request
+from collections.abc import Collection
+from typing import Any
+
+import structlog
+
+from wordgate import errors
+from wordgate.errors import InvalidConfiguration, WordgateError
+from wordgate.server.configuration import Configuration, split_address
+from wordgate.server.http import HttpServer, application
+from wordgate.server.merged_metrics import MergedMetrics
+from wordgate.server.security import warn_of_openness
+
+_SCRAPE_SECONDS = 2.0
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 5.0
+_MARGIN_SECONDS = 5.0
+"""Beyond the grace, until a worker that does not end is killed."""
+
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+_PROVEN_SECONDS = 10.0
+"""A worker that has lived so long is started again at once."""
+
+
+class Workers:
+    """Runs `configuration.workers` servers until SIGTERM; one that ends is started again."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self._configuration = configuration
+        self._log: Any = structlog.get_logger()
+        self._stopping = asyncio.Event()
+        self._processes: dict[int, asyncio.subprocess.Process] = {}
+        self._http_of: dict[int, str] = {}
+        self._metrics = MergedMetrics()
+        self._all_ready = asyncio.Event()
+
+    async def run(self) -> None:
+        """Serve until SIGTERM or SIGINT. Raises what a worker says that cannot start."""
+        with _reserved(self._configuration.listen) as port:
+            share = _share_of(self._configuration, port)
+            http = self._listen()
+            loop = asyncio.get_running_loop()
+            for end in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(end, self._stop)
+            loop.add_signal_handler(signal.SIGHUP, self._look)
+            try:
+                async with asyncio.TaskGroup() as group:
+                    for number in range(self._configuration.workers):
+                        group.create_task(self._look_after(number, share))
+                    group.create_task(self._announce(share.listen, http))
+            except ExceptionGroup as failed:
+                raise failed.exceptions[0] from None
+            finally:
+                if http is not None:
+                    await http.close()
+        self._log.info("stopped")
+
+    def _listen(self) -> HttpServer | None:
+        if not self._configuration.metrics_listen:
+            return None
+        app = application(self._scraped, lambda: bool(self._http_of) and self._is_ready())
+        http = HttpServer(app, self._configuration.metrics_listen)
+        http.start()
+        return http
+
+    def _is_ready(self) -> bool:
+        return self._all_ready.is_set() and not self._stopping.is_set()
+
+    async def _announce(self, address: str, http: HttpServer | None) -> None:
+        await self._all_ready.wait()
+        if not self._stopping.is_set():
+            where = http.address if http else "off"
+            workers = self._configuration.workers
+            self._log.info("serving", grpc=address, http=where, workers=workers)
+            warn_of_openness(self._configuration)
+
+    def _stop(self) -> None:
+        """Have all workers drain; those that do not end are killed."""
+        self._stopping.set()
+        self._all_ready.set()
+        self._signal(signal.SIGTERM)
+        late = self._configuration.grace_seconds + _MARGIN_SECONDS
+        asyncio.get_running_loop().call_later(late, self._signal, signal.SIGKILL)
+
+    def _look(self) -> None:
+        """Hand SIGHUP on to those that serve already; it would end the others."""
+        self._signal(signal.SIGHUP, self._http_of)
+
+    def _signal(self, number: signal.Signals, workers: Collection[int] | None = None) -> None:
+        for worker, process in self._processes.items():
+            if process.returncode is None and (workers is None or worker in workers):
+                process.send_signal(number)
+
+    async def _look_after(self, worker: int, share: Configuration) -> None:
+        """Start a worker, again whenever it ends, with pauses that grow while it ends soon."""
+        pause = _FIRST_PAUSE_SECONDS
+        loop = asyncio.get_running_loop()
+        while not self._stopping.is_set():
+            began = loop.time()
+            code = await self._run_one(worker, share)
+            if self._stopping.is_set():
+                return
+            lived = loop.time() - began
+            pause = _FIRST_PAUSE_SECONDS if lived > _PROVEN_SECONDS else pause
+            self._log.error("a worker has ended and is started again", worker=worker, code=code)
+            try:
+                async with asyncio.timeout(pause):
+                    await self._stopping.wait()
+            except TimeoutError:
+                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+
+    async def _run_one(self, worker: int, share: Configuration) -> int:
+        """One life of a worker; its exit code. Raises what it says if it cannot start at first."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "wordgate.server.worker"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        self._processes[worker] = process
+        if self._stopping.is_set():
+            process.terminate()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            process.stdin.write(_told(worker, share))
+            async for line in process.stdout:
+                self._heard(worker, json.loads(line))
+            return await process.wait()
+        finally:
+            if process.returncode is None:
+                process.kill()
+            self._http_of.pop(worker, None)
+            self._metrics.forget(worker)
+
+    def _heard(self, worker: int, said: dict[str, Any]) -> None:
+        if "http" in said:
+            self._http_of[worker] = said["http"]
+            if len(self._http_of) == self._configuration.workers:
+                self._all_ready.set()
+        elif not self._all_ready.is_set():
+            raise _error(said)
+        else:
+            self._log.error("a worker cannot start", worker=worker, problem=said["message"])
+
+    async def _scraped(self) -> MergedMetrics:
+        """The metrics of all workers that answer."""
+        asked = dict(self._http_of)
+        pages = await asyncio.gather(
+            *(asyncio.to_thread(_page, address) for address in asked.values()),
+            return_exceptions=True,
+        )
+        for worker, page in zip(asked, pages, strict=True):
+            if not isinstance(page, str):
+                self._log.warning("a worker does not show its metrics", worker=worker)
+            elif worker in self._http_of:
+                self._metrics.update(worker, page)
+        return self._metrics
+
+
+class _reserved:
+    """An address kept for the workers. Raises `InvalidConfiguration` when another has it."""
+
+    def __init__(self, listen: str) -> None:
+        host, port = split_address(listen)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._socket = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            with socket.socket(family, socket.SOCK_STREAM) as alone:
+                # Fails where others listen, workers of another server too; not where connections
+                # of a server that has ended are still remembered.
+                alone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                alone.bind((host, port))
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            self._socket.bind((host, port))
+        except OSError as error:
+            self._socket.close()
+            problem = f"cannot listen on {listen} ({error.strerror}); choose another address"
+            raise InvalidConfiguration("listen", problem) from None
+
+    def __enter__(self) -> int:
+        port: int = self._socket.getsockname()[1]
+        return port
+
+    def __exit__(self, *error: object) -> None:
+        self._socket.close()
+
+
+def _share_of(configuration: Configuration, port: int) -> Configuration:
+    """What each worker is to be: limits and caches are divided among them."""
+    host = configuration.listen.rpartition(":")[0]
+    workers = configuration.workers
+    return configuration.model_copy(
+        update={
+            "workers": 1,
+            "listen": f"{host}:{port}",
+            "metrics_listen": "127.0.0.1:0",
+            "cache_bytes": configuration.cache_bytes // workers,
+            "max_sessions": -(-configuration.max_sessions // workers),
+            "max_waiting_rows": -(-configuration.max_waiting_rows // workers),
+        }
+    )
+
+
+def _told(worker: int, share: Configuration) -> bytes:
+    document = {
+        "worker": worker,
+        "collect_every": gc.get_threshold()[0],
+        "configuration": share.model_dump(mode="json"),
+    }
+    return f"{json.dumps(document)}\n".encode()
+
+
+def _page(address: str) -> str:
+    with urllib.request.urlopen(f"http://{address}/metrics", timeout=_SCRAPE_SECONDS) as answer:
+        return str(answer.read().decode())
+
+
+def _error(said: dict[str, Any]) -> Exception:
+    """The error of a worker, of the same class and words, so that it has the same exit code."""
+    if said["failed"] == "OSError":
+        return OSError(said["errno"], said["message"], said["file"])
+    found: type[WordgateError] = getattr(errors, said["failed"], WordgateError)
+    error = found.__new__(found)
+    Exception.__init__(error, said["message"])
+    return error

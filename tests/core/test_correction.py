@@ -1,0 +1,138 @@
+"""Words that were meant by a slip: tried on every word."""
+
+import math
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.core.test_favoured import favours
+from tests.core.tiny_models import LONGEST, PIECES, Case, cases
+from tests.fake_model import FakeModel
+
+from wordgate.core import correction
+from wordgate.core import search as searching
+from wordgate.core.asks import drive
+from wordgate.core.correction import Slip, corrected_beginnings, corrected_words
+from wordgate.core.favoured import Favour, Favours
+from wordgate.core.levels import Levels
+from wordgate.core.search import Found, Search
+
+meant = st.dictionaries(
+    st.text("abé'.", min_size=1, max_size=4).filter(
+        lambda text: len(PIECES.encode_word(text)) <= LONGEST
+    ),
+    st.sampled_from([-4.6, -5.1, -5.5, -6.4]),
+    max_size=12,
+)
+_patched = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@pytest.fixture(autouse=True)
+def _three_pieces_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(searching, "_MAX_PIECES", LONGEST)
+    monkeypatch.setattr(correction, "_MAX_PIECES", LONGEST)
+
+
+def _corrected(
+    case: Case, slip: Slip, search: Search, favoured: Favours, is_finished: bool
+) -> Found:
+    correct = corrected_words if is_finished else corrected_beginnings
+    where = PIECES, case.model.levels, case.context
+    return drive(correct(*where, slip, search, favoured, case.store), case.model)
+
+
+def _tried(
+    case: Case, slip: Slip, favoured: Favours, is_finished: bool
+) -> dict[str, tuple[float, float]]:
+    """Rank and log-probability of every word that may be meant, by the formula."""
+    found = {}
+    for word, log_prob in case.log_probs().items():
+        fitting = [
+            value
+            for text, value in slip.meant.items()
+            if (word == text if is_finished else word.startswith(text))
+        ]
+        if fitting:
+            favour = favoured.of(word)
+            mixed = math.log((1 - favoured.weight) * math.exp(log_prob) + favour.share)
+            rank = mixed + max(fitting) + favour.boost
+            if rank > slip.least_rank:
+                found[word] = (rank, mixed)
+    return found
+
+
+@_patched
+@given(
+    cases, meant, favours, st.integers(1, 6), st.sampled_from([-25.0, -14.0, -9.0]), st.booleans()
+)
+def test_corrections_equal_trying_everything(
+    case: Case, wrong: dict[str, float], favoured: Favours, count: int, least: float, finished: bool
+) -> None:
+    """By rank: the log-probability, the likeliest slip and the boost; of beginnings all words that
+    begin so, of finished words those alone."""
+    slip = Slip(wrong, least)
+    search = Search(count, max_expansions=20_000)
+    found = _corrected(case, slip, search, favoured, finished)
+    tried = _tried(case, slip, favoured, finished)
+    ranks = sorted((rank for rank, _ in tried.values()), reverse=True)[:count]
+    assert [tried[word.word][0] for word in found.words] == pytest.approx(ranks)
+    assert [word.log_prob for word in found.words] == pytest.approx(
+        [tried[word.word][1] for word in found.words]
+    )
+    assert len({word.word for word in found.words}) == len(found.words)
+    assert found.exact
+
+
+@_patched
+@given(cases, meant, st.integers(1, 6), st.booleans())
+def test_what_is_not_accepted_or_too_unlikely_is_no_correction(
+    case: Case, wrong: dict[str, float], count: int, finished: bool
+) -> None:
+    """The best of those that may be answered, and are likely enough by themselves."""
+
+    def accepts(word: str) -> bool:
+        return not word.endswith("b")
+
+    slip, search = Slip(wrong), Search(count, accepts=accepts, min_log_prob=-7.0)
+    found = _corrected(case, slip, search, Favours(), finished)
+    tried = _tried(case, slip, Favours(), finished)
+    ranks = [rank for word, (rank, mixed) in tried.items() if accepts(word) and mixed >= -7.0]
+    assert [tried[word.word][0] for word in found.words] == pytest.approx(
+        sorted(ranks, reverse=True)[:count]
+    )
+
+
+@_patched
+@given(cases, meant, st.integers(1, 6))
+def test_company_changes_no_answer(
+    monkeypatch: pytest.MonkeyPatch, case: Case, wrong: dict[str, float], count: int
+) -> None:
+    """Beginnings expanded one at a time or many at once give the same words and bits."""
+    ask = case, Slip(wrong), Search(count), Favours(), False
+    expected = _corrected(*ask)
+    for together, worth in ((1, 1.0), (50, math.inf)):
+        with monkeypatch.context() as patched:
+            patched.setattr(correction, "_TOGETHER", together)
+            patched.setattr(correction, "_WORTH_TOGETHER", worth)
+            assert _corrected(*ask).words == expected.words
+
+
+@_patched
+@given(cases, meant, favours, st.integers(1, 6), st.integers(1, 5), st.booleans())
+def test_a_bound_is_kept_and_told(
+    case: Case, wrong: dict[str, float], favoured: Favours, count: int, bound: int, finished: bool
+) -> None:
+    """No more rows than allowed, for favoured words and for all others; exact means the best."""
+    found = _corrected(case, Slip(wrong), Search(count, max_expansions=bound), favoured, finished)
+    assert found.expansions <= 2 * bound
+    if found.exact:
+        search = Search(count, max_expansions=20_000)
+        assert found.words == _corrected(case, Slip(wrong), search, favoured, finished).words
+
+
+def test_nothing_is_meant_by_nothing() -> None:
+    """No slip, no row."""
+    case = Case(FakeModel.random(Levels((6, PIECES.size)), 5), 2)
+    favoured = Favours({"a": Favour(0.0, 50.0)})
+    for finished in (True, False):
+        assert _corrected(case, Slip({}), Search(3), favoured, finished) == Found()

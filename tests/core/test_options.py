@@ -1,0 +1,68 @@
+"""How a person wants suggestions: values within their limits."""
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from tests.core.vocabularies import texts
+
+from wordgate.core import words
+from wordgate.core.options import BoostedWord, Options, SessionCache
+from wordgate.core.text import normalise
+from wordgate.errors import InvalidInput
+
+WRONG: dict[str, dict[str, Any]] = {
+    "max_suggestions": {"max_suggestions": 101},
+    "max_expansions": {"max_expansions": 0},
+    "max_corrections": {"max_corrections": -1},
+    "max_words": {"max_words": 0},
+    "min_probability": {"min_probability": math.nan},
+    "min_phrase_probability": {"min_phrase_probability": 0.009},
+    "blocked_words": {"blocked_words": ["a"] * 1001},
+    "boosted_words": {"boosted_words": [BoostedWord("a", 1.0)] * 1001},
+    "blocked_words[1]": {"blocked_words": ["a", "a b"]},
+    "blocked_words[0]": {"blocked_words": ["\u00ad"]},
+    "boosted_words[0].word": {"boosted_words": [BoostedWord("", 1.0)]},
+    "boosted_words[1].word": {"boosted_words": [BoostedWord("a", 0), BoostedWord("\ud800", 1.0)]},
+    "boosted_words[0].boost": {"boosted_words": [BoostedWord("a", math.inf)]},
+    "boosted_words[1].boost": {
+        "boosted_words": [BoostedWord("a", 50.0), BoostedWord("b", math.nan)]
+    },
+    "session_cache.weight": {"session_cache": SessionCache(0.91)},
+    "session_cache.flatness": {"session_cache": SessionCache(0.1, math.nan)},
+}
+
+
+@pytest.mark.parametrize(("field", "values"), WRONG.items(), ids=str)
+def test_values_outside_their_limits_are_named(field: str, values: dict[str, Any]) -> None:
+    """What cannot be wanted says which field is wrong."""
+    with pytest.raises(InvalidInput) as refused:
+        Options(**values)
+    assert refused.value.field == field
+
+
+def test_listed_words_are_known_in_any_case() -> None:
+    """Blocked and boosted words are in normal form; of several that are the same the last counts,
+    written as it is but for blanks around it."""
+    options = Options(
+        blocked_words=["SEA", "Don’t"],
+        boosted_words=[BoostedWord("lxc", 1.0), BoostedWord("LXC", 2.0), BoostedWord(" \tﬁn ", 3)],
+    )
+    assert options.blocked == {"sea", "don't"}
+    assert options.boosts == {"lxc": 2.0, "fin": 3}
+    assert options.own_forms == {"lxc": "LXC", "fin": "ﬁn"}
+
+
+@given(texts)
+def test_every_text_is_one_word_or_refused(text: str) -> None:
+    """Whatever a person lists: emoji, marks, digits, apostrophes."""
+    if len(words.split(normalise(text))) != 1:
+        with pytest.raises(InvalidInput, match="blocked"):
+            Options(blocked_words=[text])
+        with pytest.raises(InvalidInput, match="boosted"):
+            Options(boosted_words=[BoostedWord(text, 1.0)])
+        return
+    options = Options(blocked_words=[text], boosted_words=[BoostedWord(text, 1.0)])
+    assert options.blocked == {normalise(text)} == set(options.boosts)
+    assert normalise(options.own_forms[normalise(text)]) == normalise(text)

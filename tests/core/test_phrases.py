@@ -1,0 +1,95 @@
+"""How words go on: tried on all sequences of words."""
+
+import math
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.core.tiny_models import CANONICAL, LONGEST, PIECES, Case, cases
+from tests.fake_model import FakeModel
+
+from wordgate.core import search as searching
+from wordgate.core.asks import drive
+from wordgate.core.levels import Levels
+from wordgate.core.phrases import PhraseSearch
+from wordgate.core.search import FoundWord, Search
+
+Phrases = dict[tuple[str, ...], float]
+
+_patched = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@pytest.fixture(autouse=True)
+def _three_pieces_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(searching, "_MAX_PIECES", LONGEST)
+
+
+def _accepts(word: str) -> bool:
+    return word != "." and not word.startswith("b")
+
+
+def _search(case: Case, least: float, max_words: int, rows: int = 20_000) -> PhraseSearch:
+    search = Search(1, accepts=_accepts, max_expansions=rows)
+    return PhraseSearch(
+        PIECES, case.model.levels, case.context, search, case.store, max_words, math.log(least)
+    )
+
+
+def _tried(case: Case, first: FoundWord, least: float, max_words: int) -> Phrases:
+    """All phrases that cannot go on, each with the log-probability of its words after the first."""
+    found: Phrases = {}
+    open_phrases: list[tuple[tuple[str, ...], float]] = [((first.word,), 0.0)]
+    while open_phrases:
+        phrase, after_first = open_phrases.pop()
+        last = PIECES.encode_word(phrase[-1])[-1]
+        longer = [
+            ((*phrase, word), after_first + Case(case.model, last).log_prob(sequence))
+            for word, sequence in (CANONICAL if len(phrase) < max_words else ())
+            if _accepts(word)
+        ]
+        longer = [each for each in longer if each[1] >= math.log(least)]
+        open_phrases += longer
+        if not longer and len(phrase) > 1:
+            found[phrase] = after_first
+    return found
+
+
+@_patched
+@given(cases, st.sampled_from([0.02, 0.1, 0.3]), st.integers(1, 4), st.sampled_from(CANONICAL))
+def test_phrases_equal_trying_everything(
+    case: Case, least: float, max_words: int, first: tuple[str, tuple[int, ...]]
+) -> None:
+    """Each goes on as long as it may, the likeliest come first, with their joint probability."""
+    word = FoundWord(first[0], case.log_prob(first[1]))
+    searching_phrases = _search(case, least, max_words)
+    found = drive(searching_phrases.after(word), case.model)
+    tried = _tried(case, word, least, max_words)
+    assert {phrase.words for phrase in found} == set(tried)
+    for phrase in found:
+        assert phrase.after_first == pytest.approx(tried[phrase.words])
+        assert phrase.log_prob == pytest.approx(word.log_prob + tried[phrase.words])
+    log_probs = [phrase.log_prob for phrase in found]
+    assert log_probs == sorted(log_probs, reverse=True)
+    assert searching_phrases.exact
+
+
+@_patched
+@given(cases, st.integers(1, 30))
+def test_all_phrases_together_keep_to_the_bound(case: Case, rows: int) -> None:
+    """However many words go on, no more rows are looked at, and it is told."""
+    searching_phrases = _search(case, 0.02, 4, rows)
+    found = []
+    for word in case.enumerate()[:5]:
+        found += drive(searching_phrases.after(word), case.model)
+    assert searching_phrases.expansions <= rows
+    if searching_phrases.exact:
+        expected = [_tried(case, word, 0.02, 4) for word in case.enumerate()[:5]]
+        assert {phrase.words for phrase in found} == {each for many in expected for each in many}
+
+
+def test_one_word_is_no_phrase() -> None:
+    """A word that nothing likely follows, and a phrase of one word, are none."""
+    case = Case(FakeModel.random(Levels((6, PIECES.size)), 5), 2)
+    word = case.enumerate()[0]
+    assert drive(_search(case, 1.0, 4).after(word), case.model) == []
+    assert drive(_search(case, 0.01, 1).after(word), case.model) == []

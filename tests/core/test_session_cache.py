@@ -1,0 +1,99 @@
+"""Words of the text vote for themselves."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.core.remembering import Remembering
+from tests.core.tiny_models import PIECES
+from tests.core.vocabularies import trained
+from tests.fake_model import FakeModel
+
+from wordgate.core.asks import drive
+from wordgate.core.history import context_start, read_context, read_each
+from wordgate.core.known import Context
+from wordgate.core.levels import Levels
+from wordgate.core.session_cache import shares
+from wordgate.core.state_store import NoStore
+
+MODEL = FakeModel.random(Levels((PIECES.size,)), 1)
+TRAINED = trained()
+READER = FakeModel.random(Levels((TRAINED.size,)), 1)
+
+
+def _shares(
+    states: list[int], words: list[str], weight: float, flatness: float
+) -> dict[str, float]:
+    read = [Context(b"", state) for state in states]
+    return drive(shares(read, words, weight, flatness), MODEL)
+
+
+texts = st.lists(st.tuples(st.integers(-1, 8), st.sampled_from("abc")), min_size=1, max_size=9)
+
+
+@given(texts, st.integers(-1, 8), st.floats(0.01, 0.9), st.floats(0, 10))
+def test_shares_are_those_of_the_formula(
+    text: list[tuple[int, str]], now: int, weight: float, flatness: float
+) -> None:
+    """weight * sum of exp(flatness * h.h_i) where the word stood / the same of all places."""
+    found = _shares([*(state for state, _ in text), now], [w for _, w in text], weight, flatness)
+    here = MODEL.vector(now).astype(float)
+    votes = [math.exp(flatness * float(MODEL.vector(state) @ here)) for state, _ in text]
+    expected = {
+        word: weight
+        * sum(v for v, (_, w) in zip(votes, text, strict=True) if w == word)
+        / sum(votes)
+        for _, word in text
+    }
+    assert found == pytest.approx(expected, rel=1e-5)
+    assert sum(found.values()) == pytest.approx(weight)
+
+
+def test_without_flatness_words_count_by_their_number() -> None:
+    """Two of three places have two thirds of the weight."""
+    assert _shares([1, 2, 3, 4], ["a", "b", "a"], 0.3, 0.0) == pytest.approx({"a": 0.2, "b": 0.1})
+
+
+def test_the_most_alike_place_wins_by_far() -> None:
+    """However steep, nothing overflows."""
+    found = drive(shares([Context(b"", s) for s in (1, 4, 1)], ["a", "b"], 0.9, 10.0), _Long())
+    assert found == pytest.approx({"a": 0.9, "b": 0.0})
+    assert all(math.isfinite(share) for share in found.values())
+
+
+class _Long(FakeModel):
+    """Hidden values of a network of 512, as far from nought as they can be."""
+
+    def __init__(self) -> None:
+        super().__init__(MODEL.levels, MODEL.probabilities)
+
+    def vector(self, state: int) -> "np.ndarray[tuple[int], np.dtype[np.float32]]":
+        return np.full(512, 1.0 if state == 1 else -1.0, np.float32)
+
+
+def test_a_text_without_words_votes_for_nothing() -> None:
+    """And asks nothing."""
+    asks = shares([Context(b"", 1)], [], 0.5, 0.3)
+    with pytest.raises(StopIteration) as stopped:
+        next(asks)
+    assert stopped.value.value == {}
+
+
+@pytest.mark.parametrize("count", [0, 1, 127, 128, 255, 256, 300])
+def test_the_places_are_those_of_the_history_rule(count: int) -> None:
+    """The words that the model has read, a context before each and one after the last, which is
+    that of the history; known or not, the same keys and states."""
+    history = " ".join(["the", "sea", "and", "london"][n % 4] for n in range(count))
+    store = Remembering(-1)
+    plain = drive(read_context(TRAINED, history, NoStore(-1)), READER)
+    for _ in range(2):
+        contexts, found = drive(read_each(TRAINED, history, store), READER)
+        assert len(contexts) == len(found) + 1
+        assert found == history.split()[context_start(count) :]
+        assert contexts[-1] == plain
+    asked = READER.calls["Advance"]
+    drive(read_each(TRAINED, history, store), READER)
+    drive(read_context(TRAINED, history, store), READER)
+    assert READER.calls["Advance"] == asked

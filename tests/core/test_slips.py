@@ -1,0 +1,83 @@
+"""Slips of the finger, both ways."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wordgate.core.slips import MOST_LETTERS, NEIGHBOURS, meant, slips_of
+
+LETTERS = "abcdefghijklmnopqrstuvwxyz'"
+words = st.text(LETTERS, min_size=1, max_size=7).filter(lambda word: word.strip("'") != "")
+
+
+def test_neighbours_touch_both_ways() -> None:
+    """A key is beside its neighbour's neighbour; no key is beside itself."""
+    assert set(NEIGHBOURS) == set("abcdefghijklmnopqrstuvwxyz")
+    for letter, beside in NEIGHBOURS.items():
+        assert letter not in beside
+        assert all(letter in NEIGHBOURS[other] for other in beside)
+    assert set(NEIGHBOURS["g"]) == set("fhtyvb")
+
+
+@given(words)
+def test_whatever_may_be_typed_leads_back_to_the_word(word: str) -> None:
+    """P(typed | meant) is the same from both sides."""
+    for typed, probability in slips_of(word).items():
+        if typed.strip("'"):
+            assert meant(typed, is_finished=True)[word] == pytest.approx(math.log(probability))
+
+
+@given(words)
+def test_whatever_may_be_meant_can_be_typed_so(typed: str) -> None:
+    """The other way round: nothing is meant that does not give what was typed by one slip."""
+    for word, log_probability in meant(typed, is_finished=True).items():
+        assert math.log(slips_of(word)[typed]) == pytest.approx(log_probability)
+
+
+@given(words)
+def test_an_unfinished_word_lacks_nothing_at_its_end(typed: str) -> None:
+    """The letter after the last one is not missing, it is not typed yet; all else is the same."""
+    finished, unfinished = (meant(typed, is_finished) for is_finished in (True, False))
+    assert unfinished.items() <= finished.items() or all(
+        finished[word] >= value for word, value in unfinished.items()
+    )
+    only_finished = set(finished) - set(unfinished)
+    assert all(word[:-1] == typed for word in only_finished)
+
+
+def test_each_kind_of_slip_is_put_right() -> None:
+    """A key beside, swapped letters, a missing and a doubled one; of equal results the likeliest
+    counts."""
+    found = meant("teh", is_finished=True)
+    assert found["the"] == math.log(0.005)
+    assert found["tea"] if "a" in NEIGHBOURS["h"] else "tea" not in found
+    assert found["ten"] == pytest.approx(math.log(0.01 / len(NEIGHBOURS["n"])))
+    assert found["teeh"] == math.log(0.006)
+    assert meant("thhe", is_finished=True)["the"] == math.log(0.004)
+
+
+@pytest.mark.parametrize(
+    "typed", ["", "'", "''", "4th", "a-b", "a b", "🦆", "a\u0301\u0302", "z" * (MOST_LETTERS + 1)]
+)
+def test_nothing_is_meant_by_what_is_no_word_of_letters(typed: str) -> None:
+    """Digits, marks and words longer than any are taken as they are."""
+    assert meant(typed, is_finished=True) == {}
+    assert meant(typed, is_finished=False) == {}
+
+
+@given(st.text(max_size=50))
+def test_whatever_is_typed_is_never_meant_itself(typed: str) -> None:
+    """No text, however odd, is a slip of itself, nor anything certain."""
+    for is_finished in (True, False):
+        found = meant(typed, is_finished)
+        assert typed not in found
+        assert all(-10 < value < 0 for value in found.values())
+
+
+@given(words)
+def test_slips_of_a_word_are_rarer_than_the_word(word: str) -> None:
+    """All of them together leave most of the probability to what was meant."""
+    assert 0 < sum(slips_of(word).values()) < 0.5
+    assert word not in slips_of(word)

@@ -1,0 +1,267 @@
+"""Suggestions as a person wants them: passed over, blocked, boosted, corrected, the text's own."""
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.core.remembering import Remembering
+from tests.core.vocabularies import TRAPS, trained
+from tests.fake_model import FakeModel
+
+from wordgate.core.asks import PAUSE, drive
+from wordgate.core.language import Language
+from wordgate.core.levels import Levels
+from wordgate.core.options import BoostedWord, LetterCase, Options, SessionCache
+from wordgate.core.prediction import Query, predict
+from wordgate.core.slips import meant
+from wordgate.core.state_store import NoStore
+from wordgate.core.suggesting import Kind, Prediction, Suggestion
+from wordgate.core.text import normalise
+
+PIECES = trained()
+LEVELS = Levels((200, 400, PIECES.size))
+LANGUAGE = Language(
+    PIECES, LEVELS, written={"i": "I", "london": "London"}, never_suggested={"cabinet"}
+)
+MODEL = FakeModel.random(LEVELS, seed=11, spread=2.0)
+
+
+def _predict(history: str, prefix: str = "", finished: bool = False, **options: Any) -> Prediction:
+    query = Query(history, prefix, Options(**options), finished)
+    return drive(predict(LANGUAGE, NoStore(MODEL.start), query), MODEL)
+
+
+def _texts(found: Prediction, kind: Kind = Kind.WORD) -> list[str]:
+    return [each.text for each in found.suggestions if each.kind is kind]
+
+
+def _corrections(found: Prediction) -> list[Suggestion]:
+    return [each for each in found.suggestions if each.kind is Kind.CORRECTION]
+
+
+@pytest.mark.parametrize("case", LetterCase)
+@pytest.mark.parametrize("word", ["london", "I'm", "Sea", "thé"])
+def test_what_was_shown_does_not_come_again(word: str, case: LetterCase) -> None:
+    """Unless it would be written otherwise; the places go to the next likeliest words, as many as
+    are wanted."""
+    shown: dict[str, str] = {}
+    for length in range(len(word) + 1):
+        typed = word[:length]
+        found = _predict(
+            "the sea", typed, max_suggestions=4, letter_case=case, omit_passed_over=True
+        )
+        every = _predict("the sea", typed, max_suggestions=40, letter_case=case)
+        expected = [text for text in _texts(every) if shown.get(normalise(text)) != text][:4]
+        assert _texts(found) == expected, typed
+        shown.update((normalise(text), text) for text in expected)
+
+
+def test_all_shorter_beginnings_together_need_no_more_rows_than_one_search() -> None:
+    """A very long beginning is answered, and that words may come again is told."""
+    long = "zxqj" * 30
+    whole = _predict("the", long, max_expansions=300).expansions
+    found = _predict("the", long, omit_passed_over=True, max_expansions=300)
+    assert not found.exact
+    assert found.expansions <= 3 * 300 + whole
+
+
+def test_blocked_words_are_not_suggested() -> None:
+    """In any case, and neither in phrases nor as corrections."""
+    first, second, *_ = _texts(_predict("the sea"))
+    assert _texts(_predict("the sea", blocked_words=[first.upper()]))[0] == second
+    phrases: dict[str, Any] = {"max_words": 3, "min_phrase_probability": 0.01}
+    [*_, phrase] = _predict("the sea", **phrases).suggestions
+    last = phrase.text.split()[-1]
+    for text in _texts(_predict("the sea", blocked_words=[last], **phrases), Kind.PHRASE):
+        assert last.lower() not in text.lower().split()
+
+
+@pytest.mark.parametrize("word", ["cabinet", ".", "🦆"])
+def test_a_boost_brings_no_word_that_is_not_to_be_suggested(word: str) -> None:
+    """Words that are never suggested stay so, marks come only where they are allowed."""
+    boosted = [BoostedWord(word, 50.0)]
+    assert word not in _texts(_predict("the sea", boosted_words=boosted))
+    allowed = _predict("the sea", boosted_words=boosted, allow_punctuation=True)
+    assert [each.text for each in allowed.suggestions[:1]] == (
+        [word] * (word != "cabinet") or [allowed.suggestions[0].text]
+    )
+
+
+def test_boosted_words_come_first_and_keep_their_probability() -> None:
+    """A boost moves a word, no more; at the beginning of a sentence it has a capital."""
+    boosted = [BoostedWord("wrdgt", 50.0), BoostedWord("🦆", 50.0)]
+    [first, *others] = _predict("the sea", boosted_words=boosted).suggestions
+    state, total = PIECES.encode("the sea")[-1], 0.0
+    for piece in PIECES.encode("wrdgt"):
+        total += MODEL.log_prob(state, piece)
+        state = piece
+    assert (first.text, first.log_prob) == ("wrdgt", total)
+    assert others == _predict("the sea", max_suggestions=4).suggestions
+    assert _texts(_predict("Yes.", boosted_words=boosted))[0] == "Wrdgt"
+    assert _texts(_predict("Yes.", "wr", boosted_words=boosted))[0] == "Wrdgt"
+    assert _texts(_predict("Yes.", "x", boosted_words=boosted)) == _texts(_predict("Yes.", "x"))
+
+
+def test_words_of_the_text_are_likelier_with_a_cache() -> None:
+    """By the share that they have: with no flatness that of their number."""
+    history = "sea london sea"
+    plain = {s.text: s.probability for s in _predict(history, max_suggestions=100).suggestions}
+    cached = _predict(history, session_cache=SessionCache(0.6, 0.0))
+    assert _texts(cached)[:2] == ["sea", "london"]
+    assert cached.suggestions[0].probability > 0.4
+    for suggestion in cached.suggestions[2:]:
+        assert suggestion.probability == pytest.approx(0.4 * plain[suggestion.text])
+    assert _predict("", session_cache=SessionCache(0.6)) == _predict("")
+    assert _predict(history, session_cache=SessionCache(0.0)) == _predict(history)
+
+
+def test_phrases_follow_the_words() -> None:
+    """As many as words at most, each beginning with one of them; a mark begins none."""
+    asked: dict[str, Any] = {
+        "max_words": 3,
+        "min_phrase_probability": 0.01,
+        "allow_punctuation": True,
+    }
+    found = _predict("the sea", max_suggestions=8, **asked)
+    plain = _predict("the sea", max_suggestions=8, allow_punctuation=True)
+    assert found.suggestions[:8] == plain.suggestions
+    phrases = [each for each in found.suggestions[8:] if each.kind is Kind.PHRASE]
+    assert phrases == found.suggestions[8:]
+    assert 0 < len(phrases) <= 8
+    starts = {each.text for each in plain.suggestions if each.kind is Kind.WORD}
+    assert {each.text.split()[0] for each in phrases} <= starts
+    log_probs = [each.log_prob for each in phrases]
+    assert log_probs == sorted(log_probs, reverse=True)
+
+
+SLIPS = ["teh", "lodnon", "thhe", "wbere"]
+
+
+@pytest.mark.parametrize("typed", SLIPS)
+def test_corrections_do_not_begin_as_typed(typed: str) -> None:
+    """They are likelier, the slip counted, than every word that begins so, blocked or passed
+    over."""
+    best = _predict("the sea", typed, max_suggestions=1).suggestions
+    asked = _predict("the sea", typed, max_corrections=50, max_suggestions=3)
+    found = _corrections(asked)
+    slips = meant(typed, is_finished=False)
+    assert found
+    for each in found:
+        word = normalise(each.text)
+        assert not word.startswith(typed)
+        slip = max(value for text, value in slips.items() if word.startswith(text))
+        assert each.log_prob + slip > max(one.log_prob for one in best)
+    blocked = [each.text for each in asked.suggestions if each.kind is Kind.WORD]
+    for options in ({"blocked_words": blocked}, {"omit_passed_over": True}):
+        again = _predict("the sea", typed, max_corrections=50, max_suggestions=3, **options)
+        assert _corrections(again) == found
+
+
+def test_corrections_are_counted_from_three_letters_in_normal_form() -> None:
+    """`ﬁ` and a letter are three; two letters and an accent are two."""
+    options: dict[str, Any] = {"max_corrections": 100, "min_probability": 0.0}
+    assert _corrections(_predict("the sea", "te", **options)) == []
+    assert _corrections(_predict("the sea", "e\u0301t", **options)) == []
+    three = _corrections(_predict("the sea", "ﬁh", **options))
+    assert [normalise(each.text) for each in three] == [
+        normalise(each.text) for each in _corrections(_predict("the sea", "fih", **options))
+    ]
+
+
+def test_unlikely_corrections_are_left_out() -> None:
+    """The least probability is theirs too."""
+    several = [c for typed in SLIPS for c in _corrections(_predict("the", typed, finished=True))]
+    assert several
+    least = max(each.probability for each in several)
+    likely = [
+        each
+        for typed in SLIPS
+        for each in _corrections(_predict("the", typed, finished=True, min_probability=least))
+    ]
+    assert [each.probability for each in likely] == [least]
+
+
+def test_a_boosted_word_is_what_was_meant() -> None:
+    """A person's own word is put right to, and is not put right itself."""
+    own = [BoostedWord("Wrdgt", 20.0)]
+    typed = _predict("the", "Wrdht", finished=True, boosted_words=own)
+    assert _texts(typed, Kind.CORRECTION)[:1] == ["Wrdgt"]
+    begun = _predict("the", "wrdh", max_corrections=1, boosted_words=own)
+    assert _texts(begun, Kind.CORRECTION) == ["Wrdgt"]
+    assert _predict("the", "Wrdgt", finished=True, boosted_words=own).suggestions == []
+
+
+@pytest.mark.parametrize(
+    ("history", "prefix", "last"),
+    [
+        ("", "", ""),
+        (" ", "\n", ""),
+        ("...", "!?", ""),
+        ("❤\ufe0f", "", ""),
+        ("the Lodnon", "", "Lodnon"),
+        ("the Lodnon! ", "", "Lodnon"),
+        ("the", "lodnon", "lodnon"),
+        ("the Lodnon", " \u201d ❤\ufe0f", "Lodnon"),
+        ("a cafe\u0301", "", "cafe\u0301"),
+        ("a क्षि.", "", "क्षि"),
+        ("well-Knwon", "", "Knwon"),
+        ("a ½", "", ""),
+        ("", "don't'", "don't"),
+        ("", "z" * 200, "z" * 72),
+    ],
+)
+def test_the_last_word_is_the_one_that_is_put_right(history: str, prefix: str, last: str) -> None:
+    """Marks behind it do not count, those that belong to its last letter do."""
+    found = _predict(history, prefix, finished=True)
+    assert found.prefix == last
+    assert all(each.kind is Kind.CORRECTION for each in found.suggestions)
+    if not last:
+        assert found.suggestions == []
+
+
+@pytest.mark.parametrize("finished", [False, True])
+def test_others_have_their_turn_though_all_is_known(finished: bool) -> None:
+    """A long beginning, of which the store has every row, pauses again and again."""
+    options = Options(omit_passed_over=True, max_corrections=3)
+    query = Query("the", "abrakadabrasimsalabim", options, finished)
+    store = Remembering(MODEL.start)
+    drive(predict(LANGUAGE, store, query), MODEL)
+    asks = predict(LANGUAGE, store, query)
+    pauses = 0
+    while (ask := next(asks, None)) is not None:
+        assert ask == PAUSE
+        pauses += 1
+    assert pauses > 2
+
+
+ALL: dict[str, Any] = {
+    "max_suggestions": 4,
+    "allow_punctuation": True,
+    "omit_passed_over": True,
+    "blocked_words": ["the", "❤\ufe0f"],
+    "boosted_words": [BoostedWord("Wrdgt", 9.0), BoostedWord("🦆", 4.0), BoostedWord("sea", -3.0)],
+    "max_words": 3,
+    "min_phrase_probability": 0.05,
+    "max_corrections": 3,
+    "session_cache": SessionCache(0.2),
+}
+typed_texts = st.lists(
+    st.sampled_from([*TRAPS, "the ", "sea", "Lon", "wrd", "teh", " ", "."]), max_size=6
+).map("".join)
+
+
+@settings(max_examples=40)
+@given(st.lists(st.tuples(typed_texts, typed_texts, st.booleans()), min_size=1, max_size=4))
+def test_what_was_asked_before_changes_no_answer(asked: list[tuple[str, str, bool]]) -> None:
+    """Whatever the store remembers of other questions, with all that may be wanted, each answer is
+    the one that it would be alone, bit for bit."""
+    store = Remembering(MODEL.start)
+    for history, prefix, finished in [*asked, *asked]:
+        query = Query(history, prefix, Options(**ALL), finished)
+        remembered = drive(predict(LANGUAGE, store, query), MODEL)
+        assert remembered == _predict(history, prefix, finished, **ALL)
+        for each in remembered.suggestions:
+            assert math.isfinite(each.log_prob)
+            assert each.text == each.text.strip() != ""

@@ -1,0 +1,155 @@
+"""Words as this person would write them here."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.core.vocabularies import texts, trained
+
+from wordgate.core.language import Language
+from wordgate.core.levels import Levels
+from wordgate.core.options import LetterCase
+from wordgate.core.prediction import split_typed
+from wordgate.core.text import normalise
+from wordgate.core.writing import Writer
+
+PIECES = trained()
+LANGUAGE = Language(
+    PIECES,
+    Levels((PIECES.size,)),
+    written={"i": "I", "i'll": "I'll", "london": "London", "london's": "London's", "pdf": "PDF"},
+)
+OWN = {"wordgate": "WordGate", "lxc": "lxc", "naïve": "naïve"}
+WRITTEN, TYPED = LetterCase.WRITTEN, LetterCase.TYPED
+
+
+def _writer(history: str = "the sea", typed: str = "", case: LetterCase = WRITTEN) -> Writer:
+    return Writer(LANGUAGE, history, typed, case, OWN)
+
+
+@pytest.mark.parametrize(
+    ("typed", "word", "written", "as_typed"),
+    [
+        ("", "london", "London", "London"),
+        ("lon", "london", "London", "london"),
+        ("Lon", "london", "London", "London"),
+        ("LON", "london", "LONDON", "LONDON"),
+        ("LO", "london's", "LONDON's", "LONDON's"),
+        ("LONDON'", "london's", "LONDON's", "LONDON's"),
+        ("LONDON'S", "london's", "LONDON'S", "LONDON'S"),
+        ("L", "london", "London", "London"),
+        ("S", "sea", "Sea", "Sea"),
+        ("pd", "pdf", "PDF", "pdf"),
+        ("Pd", "pdf", "Pdf", "Pdf"),
+        ("P", "pdf", "PDF", "PDF"),
+        ("i", "i'll", "I'll", "i'll"),
+        ("I'", "i'll", "I'll", "I'll"),
+        ("I’", "i'll", "I’ll", "I’ll"),
+        ("don’", "don't", "don't", "don’t"),
+        ("Don’", "don't", "Don’t", "Don’t"),
+        ("DON’", "don't", "DON’T", "DON’T"),
+        ("ﬁ", "find", "find", "ﬁnd"),
+        ("cafe\u0301", "cafés", "cafés", "cafe\u0301s"),
+        ("sEa", "sea", "sea", "sEa"),
+        ("wo", "wordgate", "WordGate", "wordgate"),
+        ("Wo", "wordgate", "WordGate", "WordGate"),
+        ("WORDG", "wordgate", "WORDGATE", "WORDGATE"),
+        ("İ", "i̇stanbul", "İstanbul", "İstanbul"),
+    ],
+)
+def test_typed_letters_stay_as_they_are_to(
+    typed: str, word: str, written: str, as_typed: str
+) -> None:
+    """A typed capital stays; small letters become those that people write, unless they are to
+    stay too; what is shouted goes on so."""
+    assert _writer(typed=typed).write(word) == written
+    assert _writer(typed=typed, case=TYPED).write(word) == as_typed
+
+
+@pytest.mark.parametrize(
+    ("history", "word", "form"),
+    [
+        ("", "sea", "Sea"),
+        ("Yes. ", "london", "London"),
+        ("Yes.", "lxc", "Lxc"),
+        ("Yes.", "wordgate", "WordGate"),
+        ("Yes.", "naïve", "Naïve"),
+        ("Yes.", "'tis", "'tis"),
+        ("Yes.", "ß", "Ss"),
+        ("Yes.", "ა", "ა"),
+        ("Yes.", ",", ","),
+    ],
+)
+def test_a_sentence_begins_with_a_capital(history: str, word: str, form: str) -> None:
+    """Own words and all others, unless they have a capital of their own, or there is none."""
+    assert _writer(history).write(word) == form
+
+
+@pytest.mark.parametrize(
+    ("history", "word", "form"),
+    [
+        ("we saw the Sea and", "sea", "Sea"),
+        ("we saw the Sea, the sea and", "sea", "sea"),
+        ("we saw london and", "london", "london"),
+        ("The sea. Sea and", "the", "the"),
+        ("He is Back. Back and", "back", "Back"),
+        ("the Seaside and", "sea", "sea"),
+        ("underSea and", "sea", "sea"),
+        ("the Sea's and", "sea", "sea"),
+        ("say 'Sea' and", "sea", "Sea"),
+        ("we said Don't and", "don", "don"),
+        ("we said Don’t and", "don't", "Don’t"),
+        ("we said Don’t and", "don", "don"),
+        ("a Cafe\u0301 and", "cafe", "cafe"),
+        ("the İ Sea and", "sea", "sea"),
+        ("we write wordgate and", "wordgate", "WordGate"),
+        ("the Sea " + "seaside " * 40, "sea", "Sea"),
+        ("the Sea " + "seaside " * 60, "sea", "sea"),
+        ("the Sea " + "x " * 2000, "sea", "sea"),
+        ("x" * 1999 + "London", "london", "London"),
+        ("x" * 2000 + " London", "london", "London"),
+        ("y" * 100 + "lonDON" + " " * 1994, "london", "London"),
+    ],
+)
+def test_the_text_tells_how_it_writes_a_word(history: str, word: str, form: str) -> None:
+    """Its last form counts, not from the beginning of a sentence, nor from inside another word."""
+    assert _writer(history).write(word) == form
+
+
+def test_own_forms_go_before_the_text() -> None:
+    """Blanks around a word of the person's own are no part of it; see `Options.own_forms`."""
+    assert _writer("the Lxc and").write("lxc") == "lxc"
+
+
+@pytest.mark.parametrize(
+    ("typed", "word", "form"),
+    [
+        ("teh", "the", "the"),
+        ("Teh", "the", "The"),
+        ("TEH", "the", "THE"),
+        ("lodnon", "london", "London"),
+        ("Wrodgate", "wordgate", "WordGate"),
+        ("LODNON'S", "london's", "LONDON's"),
+    ],
+)
+def test_corrections_keep_capitals(typed: str, word: str, form: str) -> None:
+    """The capitals of what was typed, or those that the word has."""
+    assert _writer(typed=typed).instead(word) == form
+
+
+def test_a_phrase_goes_on_as_people_write() -> None:
+    """Only the first of its words is what was begun."""
+    assert _writer("", "S").phrase(["see", "london", "i"]) == "See London I"
+    assert _writer("the sea", "SE").phrase(["sea", "wordgate"]) == "SEA WordGate"
+
+
+@given(texts, texts, st.sampled_from(list(LetterCase)))
+def test_whatever_is_typed_the_word_is_the_same(history: str, text: str, case: LetterCase) -> None:
+    """In normal form a written word is the word; typed letters stay where they are to."""
+    _, typed = split_typed(text)
+    if not typed:
+        return
+    word = normalise(typed) + "n"
+    written = Writer(LANGUAGE, history, typed, case, {}).write(word)
+    assert normalise(written).casefold() == word.casefold()
+    if case is TYPED or typed[0].isupper():
+        assert written.startswith(typed)

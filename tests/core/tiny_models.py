@@ -1,0 +1,98 @@
+"""Models so small that every word can be tried.
+
+The vocabulary is `vocabularies.tiny`, with words of three pieces at most.
+"""
+
+import itertools
+from dataclasses import dataclass
+
+from hypothesis import strategies as st
+from tests.core.vocabularies import tiny
+from tests.fake_model import FakeModel
+
+from wordgate.core.asks import Asks, drive
+from wordgate.core.known import Context
+from wordgate.core.levels import Levels
+from wordgate.core.pieces import Pieces
+from wordgate.core.search import Found, FoundWord, Search, likeliest_words
+from wordgate.core.state_store import NoStore
+
+PIECES = tiny()
+LONGEST = 3
+
+
+def _canonical() -> list[tuple[str, tuple[int, ...]]]:
+    """Every canonical sequence of up to three pieces, with its word."""
+    inner = [p for p in range(1, PIECES.size) if not PIECES.ends_word[p]]
+    last = [p for p in range(1, PIECES.size) if PIECES.ends_word[p]]
+    candidates = (
+        sequence
+        for length in range(1, LONGEST + 1)
+        for sequence in itertools.product(*[inner] * (length - 1), last)
+    )
+    named = ((PIECES.canonical_word(sequence), sequence) for sequence in candidates)
+    return [(word, sequence) for word, sequence in named if word is not None]
+
+
+CANONICAL = _canonical()
+
+
+def words_found(pieces: Pieces, levels: Levels, start: int, search: Search) -> Asks[Found]:
+    """A search that knows nothing from before."""
+    return likeliest_words(pieces, levels, Context(b"", start), search, NoStore(start))
+
+
+@dataclass(frozen=True)
+class Case:
+    """A random model, and where to begin."""
+
+    model: FakeModel
+    start: int
+
+    @property
+    def context(self) -> Context:
+        """Where the words begin."""
+        return Context(b"", self.start)
+
+    @property
+    def store(self) -> NoStore:
+        """Keeps nothing."""
+        return NoStore(self.start)
+
+    def enumerate(self, prefix: str = "") -> list[FoundWord]:
+        """All words with this prefix, the likeliest first."""
+        words = [
+            FoundWord(word, self.log_prob(sequence))
+            for word, sequence in CANONICAL
+            if word.startswith(prefix)
+        ]
+        return sorted(words, key=lambda found: -found.log_prob)
+
+    def search(self, search: Search) -> Found:
+        """What the search finds."""
+        asks = words_found(PIECES, self.model.levels, self.start, search)
+        return drive(asks, self.model)
+
+    def log_probs(self) -> dict[str, float]:
+        """The log-probabilities of all words."""
+        return {word: self.log_prob(sequence) for word, sequence in CANONICAL}
+
+    def log_prob(self, sequence: tuple[int, ...]) -> float:
+        """The log-probability of pieces after the beginning."""
+        total, state = 0.0, self.start
+        for piece in sequence:
+            total += self.model.log_prob(state, piece)
+            state = piece
+        return total
+
+
+cuts = st.sets(st.integers(1, PIECES.size - 1), max_size=3).map(
+    lambda found: Levels((*sorted(found), PIECES.size))
+)
+cases = st.builds(
+    lambda levels, seed, spread, start: Case(FakeModel.random(levels, seed, spread), start),
+    cuts,
+    st.integers(0, 10_000),
+    st.sampled_from([0.3, 1.0, 3.0]),
+    st.integers(-1, PIECES.size - 1),
+)

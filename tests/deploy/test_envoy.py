@@ -1,0 +1,172 @@
+"""Replicas behind Envoy, by the configuration that the project ships."""
+
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from tests.deploy.load import WARM_CALLS, load
+from tests.deploy.programs import document
+from tests.deploy.proxy import CONFIGURATION, Proxy, connection_manager, envoy, proxying
+from tests.protocol import methods
+from tests.running import RunningServer, serving, until
+from tests.server.requests import HISTORIES, Conversation, configured, refusal, text
+
+from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
+from wordgate.client import AsyncClient, Client
+from wordgate.client_policy import SERVICE_CONFIG
+from wordgate.errors import Unavailable
+
+ENVOYS_OWN_IDLE_SECONDS = 300
+"""When Envoy ends a stream without messages, where nobody told it otherwise."""
+
+Replicas = tuple[RunningServer, RunningServer]
+
+
+@pytest.fixture
+def replicas(bundle: Path) -> Iterator[Replicas]:
+    """Two servers of the same model, which a test may kill."""
+    envoy()
+    with serving(bundle) as one, serving(bundle) as other:
+        yield one, other
+
+
+@pytest.fixture
+def proxy(replicas: Replicas, tmp_path: Path) -> Iterator[Proxy]:
+    """Envoy in front of both."""
+    with proxying([replica.address for replica in replicas], tmp_path / "envoy") as running:
+        yield running
+
+
+def predictions(server: RunningServer) -> float:
+    """How many predictions a server was asked for."""
+    return server.metric("grpc_server_started_total", grpc_method="Predict")
+
+
+def test_envoy_takes_the_configuration() -> None:
+    """The file as it is shipped is valid for Envoy itself."""
+    command = [envoy(), "--mode", "validate", "-c", str(CONFIGURATION)]
+    said = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert said.returncode == 0, said.stderr[-2000:]
+
+
+def test_calls_of_one_connection_are_spread(replicas: Replicas, proxy: Proxy) -> None:
+    """Both replicas are asked, though the client has a single connection."""
+    with Client(proxy.address) as client:
+        for history in HISTORIES * 8:
+            client.predict(history)
+    assert [predictions(replica) > 5 for replica in replicas] == [True, True]
+    assert sum(predictions(replica) for replica in replicas) == 8 * len(HISTORIES)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("way", ["proxy", "direct"])
+def test_no_call_fails_when_a_replica_goes(
+    replicas: Replicas, request: pytest.FixtureRequest, way: str, number: int
+) -> None:
+    """Killed or drained under load, behind Envoy or asked directly: all are answered, all alike."""
+    addresses = ",".join(replica.address for replica in replicas)
+    address = request.getfixturevalue("proxy").address if way == "proxy" else f"ipv4:{addresses}"
+    with load(address) as calling:
+        calling.more(WARM_CALLS)
+        assert all(predictions(replica) for replica in replicas)
+        replicas[0].process.send_signal(number)
+        calling.more(10 * WARM_CALLS)
+    assert replicas[0].wait() == (0 if number == signal.SIGTERM else -signal.SIGKILL)
+    assert calling.are_all_alike
+
+
+def test_a_replica_that_comes_back_is_asked_again(
+    replicas: Replicas, proxy: Proxy, bundle: Path
+) -> None:
+    """Envoy notices who is gone and who is there, without being told."""
+    gone = replicas[0]
+    gone.process.kill()
+    gone.wait()
+    until(lambda: proxy.healthy == 1, "the loss to be noticed")
+    with serving(bundle, "--listen", gone.address) as back, Client(proxy.address) as client:
+        until(lambda: proxy.healthy == 2, "the return to be noticed")
+        until(lambda: [client.predict("the")] and predictions(back), "a call")
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+async def test_a_session_goes_on_at_another_replica(
+    replicas: Replicas, proxy: Proxy, number: int
+) -> None:
+    """It ends as unavailable; opened again with the text so far it answers the same bits."""
+    typed = "the clouds are in the s"
+    async with AsyncClient(proxy.address) as client:
+        async with client.type_session() as session:
+            before = await session.suggest(typed)
+            [here] = [r for r in replicas if r.metric("wordgate_sessions")]
+            here.process.send_signal(number)
+            with pytest.raises(Unavailable):
+                await session.answer_to(before.sequence + 1)
+        async with client.type_session() as another:
+            assert await another.suggest(typed) == before
+
+
+def test_an_idle_session_is_not_cut(replicas: Replicas, tmp_path: Path) -> None:
+    """Beside it, a proxy with a short idle time cuts one: ours outlives it and answers."""
+    addresses = [replica.address for replica in replicas]
+    with (
+        proxying(addresses, tmp_path / "ours") as ours,
+        proxying(addresses, tmp_path / "short", _impatient) as impatient,
+        _session(ours) as kept,
+        _session(impatient) as cut,
+    ):
+        first = kept.ask(text(1, "the clo"))
+        cut.ask(text(1, "the clo"))
+        refusal(cut.next)
+        assert kept.ask(text(2, "the clo")).suggestions == first.suggestions
+
+
+def test_nothing_ends_an_open_stream() -> None:
+    """No timeout of the shipped configuration is left at what Envoy does by itself."""
+    configuration = document(CONFIGURATION)
+    manager = connection_manager(configuration)
+    [host] = manager["route_config"]["virtual_hosts"]
+    assert manager["stream_idle_timeout"] == "0s"
+    assert manager["request_timeout"] == "0s"
+    assert [route["route"]["timeout"] for route in host["routes"]] == ["0s", "0s"]
+    forbidden = ("max_stream_duration", "max_connection_duration", "idle_timeout:")
+    written = CONFIGURATION.read_text("utf-8").replace("stream_idle_timeout:", "")
+    assert not [name for name in forbidden if name in written]
+
+
+def test_envoy_repeats_what_is_wordgates() -> None:
+    """The first route is that of all methods of the protocol, and repeats as the clients do."""
+    [host] = connection_manager(document(CONFIGURATION))["route_config"]["virtual_hosts"]
+    repeated = host["routes"][0]
+    assert all(path.startswith(repeated["match"]["prefix"]) for path, _ in methods())
+    codes = set(repeated["route"]["retry_policy"]["retry_on"].split(","))
+    [policy] = json.loads(SERVICE_CONFIG)["methodConfig"]
+    assert {code.lower() for code in policy["retryPolicy"]["retryableStatusCodes"]} <= codes
+
+
+@pytest.mark.long
+def test_a_session_outlives_envoys_own_patience(replicas: Replicas, proxy: Proxy) -> None:
+    """Longer without a message than Envoy lets any stream be that it was not told about."""
+    with _session(proxy) as session:
+        first = session.ask(text(1, "the clo"))
+        time.sleep(ENVOYS_OWN_IDLE_SECONDS + 20)
+        assert session.ask(text(2, "the clo")).suggestions == first.suggestions
+
+
+@contextmanager
+def _session(proxy: Proxy) -> Iterator[Conversation]:
+    with (
+        grpc.insecure_channel(proxy.address) as channel,
+        Conversation(PredictionServiceStub(channel), configured()) as session,
+    ):
+        yield session
+
+
+def _impatient(configuration: Any) -> None:
+    connection_manager(configuration)["stream_idle_timeout"] = "0.5s"

@@ -1,0 +1,95 @@
+"""The dashboard: made by its script, of what servers have; every chart has something to show."""
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from deploy.grafana.dashboard import TARGET, dashboard
+from tests.deploy.monitoring import RULES, Prometheus, promtool, scraping
+from tests.deploy.programs import DEPLOY, document
+from tests.deploy.queries import TARGET_LABELS, known, shown, used
+from tests.running import RunningServer, serving, until
+
+from wordgate.client import AsyncClient
+
+RECORDED = {rule.get("record") for group in document(RULES)["groups"] for rule in group["rules"]}
+PANELS: list[Any] = [panel for panel in dashboard()["panels"] if panel["type"] != "row"]
+LINES: list[Any] = [target for panel in PANELS for target in panel["targets"]]
+PROVISIONING = DEPLOY / "grafana" / "provisioning"
+
+
+def test_the_dashboard_is_what_its_script_writes() -> None:
+    """The document in the repository is current: python deploy/grafana/dashboard.py."""
+    assert json.loads(TARGET.read_text("utf-8")) == dashboard()
+
+
+@pytest.mark.parametrize("line", LINES, ids=lambda line: line["expr"])
+def test_a_chart_names_only_what_a_server_has(line: Any) -> None:
+    """Metrics and labels of each query, and the labels in its legend, exist."""
+    names, series = used(line["expr"]), known()
+    assert names.metrics
+    assert names.metrics <= series.keys() | RECORDED
+    labels = set[str]().union(*(series.get(name, set[str]()) for name in names.metrics))
+    labels |= TARGET_LABELS
+    if not names.metrics & RECORDED:
+        assert names.labels <= labels
+        assert shown(line["legendFormat"]) <= labels
+
+
+def test_charts_do_not_overlap() -> None:
+    """Every place on the page is taken once, and nothing stands beside the page."""
+    taken = set[tuple[int, int]]()
+    for place in (panel["gridPos"] for panel in dashboard()["panels"]):
+        cells = {
+            (x, y)
+            for x in range(place["x"], place["x"] + place["w"])
+            for y in range(place["y"], place["y"] + place["h"])
+        }
+        assert not taken & cells
+        taken |= cells
+    assert {x for x, _ in taken} == set(range(24))
+
+
+def test_grafana_finds_source_and_dashboard() -> None:
+    """The provisioned source is the one that charts name; the folder is the one that is mounted."""
+    [source] = document(PROVISIONING / "datasources" / "prometheus.yml")["datasources"]
+    assert {panel["datasource"]["uid"] for panel in PANELS} == {source["uid"]}
+    [provider] = document(PROVISIONING / "dashboards" / "wordgate.yml")["providers"]
+    compose = (DEPLOY.parent / "docker-compose.yml").read_text("utf-8")
+    [mounted] = [v for v in _volumes(compose, "grafana") if "grafana/dashboards" in v]
+    assert provider["options"]["path"] in mounted
+
+
+async def test_every_chart_shows_something(bundle: Path, tmp_path: Path) -> None:
+    """After a little of everything each query has an answer of a real Prometheus."""
+    promtool()
+    with serving(bundle) as server, scraping([server.http], tmp_path) as found:
+        await _a_little_of_everything(server)
+        for line in LINES:
+            query = line["expr"].replace("$__rate_interval", "1m")
+            until(partial(found.query, query), f"an answer to {query}")
+        _no_chart_is_all_zero(found)
+
+
+def _no_chart_is_all_zero(found: Prometheus) -> None:
+    assert found.value("sum(rate(wordgate_asked_rows_total[1m]))") > 0
+    assert found.value("sum(wordgate_typed_words_total)") > 0
+
+
+async def _a_little_of_everything(server: RunningServer) -> None:
+    async with AsyncClient(server.address) as client:
+        for _ in range(4):
+            await client.predict("the clouds are in the", "s")
+            await client.score("the", ["sun is", "cat sat"])
+        async with client.type_session() as session:
+            answer = await session.suggest("the clouds are in the s")
+            await session.accept(answer)
+            for letter in "and the cat ":
+                await session.answer_to(await session.insert(letter))
+
+
+def _volumes(compose: str, service: str) -> list[str]:
+    return list(yaml.safe_load(compose)["services"][service]["volumes"])

@@ -1,0 +1,112 @@
+"""The manifests: valid for Kubernetes, and of one mind with each other and with the server."""
+
+import re
+from typing import Any
+
+import kubernetes_validate
+import pytest
+from prometheus_client import CollectorRegistry
+from prometheus_client.registry import Collector
+from starlette.routing import Route
+from tests.deploy.programs import DEPLOY, ROOT, document
+from tests.deploy.queries import known
+
+from wordgate.server.configuration import Configuration, options, split_address
+from wordgate.server.http import application
+
+FOLDER = DEPLOY / "kubernetes"
+VERSIONS = ["1.32", kubernetes_validate.latest_version()]
+KUSTOMIZATION = document(FOLDER / "kustomization.yaml")
+DEPLOYMENT = document(FOLDER / "deployment.yaml")
+AUTOSCALER = document(FOLDER / "autoscaler.yaml")
+POD = DEPLOYMENT["spec"]["template"]["spec"]
+[CONTAINER] = POD["containers"]
+VARIABLES = {variable["name"]: variable["value"] for variable in CONTAINER["env"]}
+PORTS = {port["name"]: port["containerPort"] for port in CONTAINER["ports"]}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("name", KUSTOMIZATION["resources"])
+def test_a_manifest_is_valid(name: str, version: str) -> None:
+    """Every field is one that Kubernetes knows, in its place and of its kind."""
+    kubernetes_validate.validate(document(FOLDER / name), version, strict=True)
+
+
+def test_all_speak_of_the_same_pods() -> None:
+    """Selectors find the pods, and the autoscaler its deployment."""
+    labels = DEPLOYMENT["spec"]["template"]["metadata"]["labels"]
+    assert DEPLOYMENT["spec"]["selector"]["matchLabels"] == labels
+    assert document(FOLDER / "service.yaml")["spec"]["selector"] == labels
+    budget = document(FOLDER / "disruption-budget.yaml")
+    assert budget["spec"]["selector"]["matchLabels"] == labels
+    target = AUTOSCALER["spec"]["scaleTargetRef"]
+    assert (target["kind"], target["name"]) == ("Deployment", DEPLOYMENT["metadata"]["name"])
+
+
+def test_variables_are_options_of_the_server() -> None:
+    """Names and values are such that the server starts with them."""
+    flags = {option.variable: option.name for option in options()}
+    Configuration(**{flags[variable]: value for variable, value in VARIABLES.items()})
+
+
+def test_ports_are_those_that_the_server_listens_on() -> None:
+    """By the variables, which have the ports of the defaults."""
+    defaults = Configuration()
+    for name, variable, default in (
+        ("grpc", "WORDGATE_LISTEN", defaults.listen),
+        ("http", "WORDGATE_METRICS_LISTEN", defaults.metrics_listen),
+    ):
+        assert split_address(VARIABLES[variable]) == ("0.0.0.0", PORTS[name])
+        assert split_address(default)[1] == PORTS[name]
+    service = document(FOLDER / "service.yaml")["spec"]["ports"]
+    assert {port["targetPort"]: port["port"] for port in service} == PORTS
+
+
+@pytest.mark.parametrize("probe", ["startupProbe", "readinessProbe", "livenessProbe"])
+def test_what_is_probed_is_there(probe: str) -> None:
+    """Path and port of each probe are the server's."""
+    asked = CONTAINER[probe]["httpGet"]
+    assert asked["path"] in _pages()
+    assert asked["port"] == "http"
+
+
+def test_what_is_scraped_is_there() -> None:
+    """The annotations name the page of the metrics."""
+    said = DEPLOYMENT["spec"]["template"]["metadata"]["annotations"]
+    assert said["prometheus.io/path"] in _pages()
+    assert int(said["prometheus.io/port"]) == PORTS["http"]
+
+
+def test_the_autoscaler_asks_for_a_metric_that_there_is() -> None:
+    """The adapter makes it of a series that the server has."""
+    [pods] = [metric["pods"] for metric in AUTOSCALER["spec"]["metrics"] if "pods" in metric]
+    [rule] = document(FOLDER / "metrics-adapter.yaml")["rules"]["custom"]
+    assert pods["metric"]["name"] == rule["name"]["as"]
+    assert rule["seriesQuery"].partition("{")[0] in known()
+    assert rule["seriesQuery"].partition("{")[0] in rule["metricsQuery"]
+
+
+def test_a_pod_has_time_to_drain() -> None:
+    """Kubernetes waits for longer than what comes before SIGTERM and the grace time together."""
+    before = CONTAINER["lifecycle"]["preStop"]["sleep"]["seconds"]
+    least = before + float(VARIABLES["WORDGATE_GRACE_SECONDS"])
+    assert POD["terminationGracePeriodSeconds"] > least
+
+
+def test_the_image_runs_as_the_user_that_it_is_made_for() -> None:
+    """User, and nothing that the container may write to but /tmp."""
+    dockerfile = (ROOT / "Dockerfile").read_text("utf-8")
+    context = POD["securityContext"]
+    assert f"USER {context['runAsUser']}:{context['runAsGroup']}" in dockerfile
+    assert CONTAINER["securityContext"]["readOnlyRootFilesystem"]
+    [image] = KUSTOMIZATION["images"]
+    assert image["name"] == CONTAINER["image"]
+    assert re.search(rf"image: {image['name']}$", (ROOT / "docker-compose.yml").read_text(), re.M)
+
+
+def _pages() -> set[str]:
+    async def no_metrics() -> Collector:
+        return CollectorRegistry()
+
+    routes: list[Any] = application(no_metrics, lambda: True).routes
+    return {route.path for route in routes if isinstance(route, Route)}

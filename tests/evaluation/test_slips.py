@@ -1,0 +1,82 @@
+"""Slips put right and right words spoilt, counted by hand."""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+
+import pytest
+from tests.evaluation.answers import NAME, GivenAnswers
+
+from wordgate.core.prediction import Query
+from wordgate.core.slips import slips_of
+from wordgate.core.suggesting import Kind, Suggestion
+from wordgate.engine.answers import PredictionAnswer
+from wordgate.errors import InvalidFile
+from wordgate.evaluation.slips import Corrections, measure_file
+
+Corrector = Callable[[str, str], list[str]]
+
+
+class _Correcting(GivenAnswers):
+    """Corrects as it is told, by history and word."""
+
+    def __init__(self, corrected: Corrector) -> None:
+        super().__init__({}, {})
+        self.queries: list[Query] = []
+        self._corrected = corrected
+
+    def ask_predict(self, query: Query) -> "Future[PredictionAnswer]":
+        """The corrections of the last word."""
+        self.queries.append(query)
+        texts = self._corrected(query.history, query.prefix)
+        found = [Suggestion(text, -1.0, Kind.CORRECTION) for text in texts]
+        future: Future[PredictionAnswer] = Future()
+        future.set_result(PredictionAnswer(found, query.prefix, True, 1, NAME))
+        return future
+
+
+def _measure(tmp_path: Path, corrected: Corrector, text: str, seed: int = 1) -> Corrections:
+    file = tmp_path / "messages.txt"
+    file.write_text(text)
+    return measure_file(_Correcting(corrected), file, seed)
+
+
+def test_whoever_knows_all_words_puts_all_right(tmp_path: Path) -> None:
+    """Words of three letters or more are counted, in any case; numbers are not."""
+
+    def knowing(history: str, typed: str) -> list[str]:
+        return [word for word in ("Sea", "don't") if typed in slips_of(word.lower())]
+
+    found = _measure(tmp_path, knowing, "The sea, 1st of it\n\nI don't\n")
+    assert found.words == 3
+    assert (found.put_right, found.offered, found.changed, found.spoilt) == (2, 2, 2, 0)
+
+
+def test_what_is_not_first_is_offered_and_right_words_are_spoilt(tmp_path: Path) -> None:
+    """The second of three corrections, and one for a word that was typed right."""
+    found = _measure(tmp_path, lambda history, typed: ["no", "SEA"], "sea\n")
+    assert found == Corrections(words=1, put_right=0, offered=1, changed=1, spoilt=1)
+
+
+def test_each_word_is_asked_about_after_the_message_as_it_was_meant(tmp_path: Path) -> None:
+    """One slip a word, the same ones from the same seed; then the word as it is."""
+    file = tmp_path / "messages.txt"
+    file.write_text("the sea, London\n")
+    asked = []
+    for seed in (1, 1, 2):
+        model = _Correcting(lambda history, typed: [])
+        measure_file(model, file, seed)
+        asked.append([(query.history, query.prefix) for query in model.queries])
+        assert all(query.correct_last_word for query in model.queries)
+    assert asked[0] == asked[1] != asked[2]
+    wrong, right = asked[0][:3], asked[0][3:]
+    assert [history for history, _ in wrong] == ["", "the ", "the sea, "]
+    assert right == [("", "the"), ("the ", "sea"), ("the sea, ", "London")]
+    for (_, typed), (_, word) in zip(wrong, right, strict=True):
+        assert typed in slips_of(word.lower())
+
+
+def test_a_file_without_messages_is_named(tmp_path: Path) -> None:
+    """Nothing to slip at is no measurement."""
+    with pytest.raises(InvalidFile):
+        _measure(tmp_path, lambda history, typed: [], "\n\n")

@@ -1,0 +1,157 @@
+"""Suggestions as a person wants them, over the wire: options, limits, sessions."""
+
+from functools import partial
+from typing import Any
+
+import grpc
+import pytest
+from tests.server.requests import Conversation, configured, field_named, refusal, text
+
+from wordgate.api.v1 import prediction_pb2 as pb
+from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
+from wordgate.client_wire import predict_request, session_configuration
+from wordgate.core.options import BoostedWord, LetterCase, Options, SessionCache
+from wordgate.core.prediction import Query, split_typed
+from wordgate.engine.local_model import LocalModel
+from wordgate.server import messages
+
+WANTED: dict[str, dict[str, Any]] = {
+    "typed": {"letter_case": LetterCase.TYPED},
+    "passed over": {"omit_passed_over": True},
+    "blocked": {"blocked_words": ("The", "sea", "❤\ufe0f")},
+    "boosted": {"boosted_words": (BoostedWord("WordGate", 9.0), BoostedWord("sea", -50.0))},
+    "phrases": {"max_words": 3, "min_phrase_probability": 0.01},
+    "corrections": {"max_corrections": 4},
+    "cache": {"session_cache": SessionCache(0.3)},
+    "flat cache": {"session_cache": SessionCache(0.3, 0.0)},
+}
+ALL = Options(
+    max_suggestions=4,
+    allow_punctuation=True,
+    **{k: v for w in WANTED.values() for k, v in w.items()},
+)
+TEXTS = (
+    "",
+    "the sea, the Sea ",
+    "the sea eben",
+    "The sea. WORD",
+    "don’",
+    "we saw Lon",
+    "🦆 \u0301",
+    "the sea was here " * 3800 + "s",
+)
+
+
+@pytest.fixture
+def stub(channel: grpc.Channel) -> PredictionServiceStub:
+    """Asks the shared server."""
+    return PredictionServiceStub(channel)
+
+
+@pytest.mark.parametrize("wanted", WANTED.values(), ids=WANTED)
+def test_options_survive_the_wire(wanted: dict[str, Any]) -> None:
+    """What a client wants is what the server understands."""
+    options = Options(**wanted)
+    assert messages.options(predict_request("", Query("", "", options))) == options
+    assert messages.options(session_configuration("", options)) == options
+
+
+def test_what_is_not_said_is_the_default() -> None:
+    """An empty request wants what `Options` want; an unset flatness is not nought."""
+    assert messages.options(pb.PredictRequest()) == Options()
+    none = pb.SuggestionOptions(session_cache=pb.SessionCache(flatness=1.0))
+    assert messages.options(pb.PredictRequest(options=none)) == Options()
+    some = pb.SuggestionOptions(session_cache=pb.SessionCache(weight=0.5))
+    assert messages.options(pb.PredictRequest(options=some)).session_cache == SessionCache(0.5)
+
+
+@pytest.mark.parametrize("options", [*(Options(**w) for w in WANTED.values()), ALL])
+def test_answers_are_bit_for_bit_those_in_process(
+    stub: PredictionServiceStub, local: LocalModel, options: Options
+) -> None:
+    """By request and in a session, with every option alone and all together."""
+    with Conversation(
+        stub, pb.StreamPredictRequest(configuration=session_configuration("", options))
+    ) as session:
+        for number, whole in enumerate(TEXTS):
+            query = Query(*split_typed(whole), options)
+            here = local.ask_predict(query).result()
+            answered = stub.Predict(predict_request("", query))
+            assert answered == messages.predict_response(here)
+            said = session.ask(text(number, whole))
+            for suggestion in said.suggestions:
+                suggestion.ClearField("edit")
+            assert list(said.suggestions) == list(answered.suggestions)
+            assert (said.exact, said.expansions) == (answered.exact, answered.expansions)
+
+
+def test_finished_words_are_put_right(stub: PredictionServiceStub, local: LocalModel) -> None:
+    """The answer's prefix is the word as it was written; without one there is nothing."""
+    for history, prefix in (("we have Eben.", ""), ("we have", "eben"), ("", ""), ("...", "!")):
+        query = Query(history, prefix, Options(max_suggestions=3), True)
+        answered = stub.Predict(predict_request("", query))
+        assert answered == messages.predict_response(local.ask_predict(query).result())
+        kinds = {each.kind for each in answered.suggestions}
+        assert kinds <= {pb.SUGGESTION_KIND_CORRECTION}
+        assert bool(answered.suggestions) == ("eben" in f"{history}{prefix}".lower())
+
+
+NAN, INFINITE = float("nan"), float("inf")
+BAD: dict[str, tuple[pb.SuggestionOptions, str]] = {
+    "case": (pb.SuggestionOptions(letter_case=7), "letter_case"),  # type: ignore[arg-type]
+    "many blocked": (pb.SuggestionOptions(blocked_words=["a"] * 1001), "blocked_words"),
+    "long": (pb.SuggestionOptions(blocked_words=["a", "é" * 129]), "blocked_words[1]"),
+    "two": (pb.SuggestionOptions(blocked_words=["a", "a b"]), "blocked_words[1]"),
+    "none": (pb.SuggestionOptions(blocked_words=[" "]), "blocked_words[0]"),
+    "many boosted": (
+        pb.SuggestionOptions(boosted_words=[pb.BoostedWord(word="a")] * 1001),
+        "boosted_words",
+    ),
+    "long boosted": (
+        pb.SuggestionOptions(boosted_words=[pb.BoostedWord(word="a" * 257)]),
+        "boosted_words[0]",
+    ),
+    "no word": (
+        pb.SuggestionOptions(boosted_words=[pb.BoostedWord(word="a"), pb.BoostedWord()]),
+        "boosted_words[1].word",
+    ),
+    "NaN boost": (
+        pb.SuggestionOptions(boosted_words=[pb.BoostedWord(word="a", boost=NAN)]),
+        "boosted_words[0].boost",
+    ),
+    "great boost": (
+        pb.SuggestionOptions(boosted_words=[pb.BoostedWord(word="a", boost=-INFINITE)]),
+        "boosted_words[0].boost",
+    ),
+    "words": (pb.SuggestionOptions(max_words=11), "max_words"),
+    "phrases": (pb.SuggestionOptions(min_phrase_probability=NAN), "min_phrase_probability"),
+    "rare phrases": (pb.SuggestionOptions(min_phrase_probability=1e-9), "min_phrase_probability"),
+    "corrections": (pb.SuggestionOptions(max_corrections=101), "max_corrections"),
+    "weight": (
+        pb.SuggestionOptions(session_cache=pb.SessionCache(weight=1.0)),
+        "session_cache.weight",
+    ),
+    "NaN weight": (
+        pb.SuggestionOptions(session_cache=pb.SessionCache(weight=NAN)),
+        "session_cache.weight",
+    ),
+    "negative weight": (
+        pb.SuggestionOptions(session_cache=pb.SessionCache(weight=-0.1)),
+        "session_cache.weight",
+    ),
+    "flatness": (
+        pb.SuggestionOptions(session_cache=pb.SessionCache(weight=0.1, flatness=INFINITE)),
+        "session_cache.flatness",
+    ),
+}
+
+
+@pytest.mark.parametrize(("options", "field"), BAD.values(), ids=BAD)
+def test_bad_options_are_named(
+    stub: PredictionServiceStub, options: pb.SuggestionOptions, field: str
+) -> None:
+    """By request and by configuration, each with its whole path."""
+    error = refusal(partial(stub.Predict, pb.PredictRequest(options=options)))
+    assert field_named(error) == f"options.{field}"
+    error = refusal(lambda: list(stub.StreamPredict(iter([configured(options=options)]))))
+    assert field_named(error) == f"configuration.options.{field}"

@@ -1,0 +1,217 @@
+"""Several server processes on one port."""
+
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from tests.running import RunningServer, serving, until
+
+from wordgate.api.v1 import prediction_pb2
+from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
+from wordgate.client import Client
+from wordgate.server.merged_metrics import MergedMetrics
+
+_CODES = {"grpc_method": "Predict", "grpc_code": "OK"}
+_HANDLED = "grpc_server_handled_total"
+
+
+@pytest.fixture(scope="module")
+def workers(bundle: Path) -> Iterator[RunningServer]:
+    """Two workers. Shared: tests must leave two."""
+    with serving(bundle, "--workers", "2", "--max-sessions", "7") as running:
+        yield running
+
+
+def _predict(server: RunningServer, times: int) -> None:
+    """Ask on connections of their own, which the kernel divides among the workers."""
+    for number in range(times):
+        options = [("grpc.use_local_subchannel_pool", 1), ("grpc.primary_user_agent", str(number))]
+        with grpc.insecure_channel(server.address, options=options) as channel:
+            request = prediction_pb2.PredictRequest(history="the sun")
+            PredictionServiceStub(channel).Predict(request, wait_for_ready=True)
+
+
+def _pids(server: RunningServer) -> list[int]:
+    listed = subprocess.run(
+        ["ps", "-o", "pid=", "--ppid", str(server.process.pid)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return [int(line) for line in listed.stdout.split()]
+
+
+def test_the_metrics_are_those_of_all(workers: RunningServer) -> None:
+    """Calls on many connections are counted once each, whoever answered them."""
+    before = workers.metric(_HANDLED, **_CODES)
+    _predict(workers, 20)
+    assert workers.metric(_HANDLED, **_CODES) == before + 20
+    labels = {"model": "tiny", "version": "1"}
+    assert workers.metric("wordgate_model_info", **labels) == 1
+    assert workers.get("/readyz")[0] == 200
+
+
+def test_limits_are_divided(workers: RunningServer) -> None:
+    """A worker takes its part of the sessions, the last one rounded up."""
+    with Client(workers.address) as client:
+        assert client.get_server().limits["max_sessions"] == 4
+
+
+def test_a_worker_that_dies_is_started_again(workers: RunningServer) -> None:
+    """The other goes on, what was counted stays, and two answer again."""
+    _predict(workers, 4)
+    before = workers.metric(_HANDLED, **_CODES)
+    first, second = _pids(workers)
+    subprocess.run(["kill", "-KILL", str(first)], check=True)
+    until(lambda: len(_pids(workers)) == 2 and first not in _pids(workers), "another worker")
+    assert second in _pids(workers)
+    _predict(workers, 10)
+    until(lambda: workers.metric(_HANDLED, **_CODES) == before + 10, "all to be counted")
+    until(
+        lambda: (
+            workers.metric("process_start_time_seconds") > 0
+            and workers.output.count("worker serving") >= 3
+        ),
+        "the new worker to serve",
+    )
+    assert "is started again" in workers.output
+
+
+def test_a_second_server_on_the_port_fails_loudly(workers: RunningServer, bundle: Path) -> None:
+    """Sharing the port is for workers of one server, not for another one."""
+    for number in ("1", "2"):
+        other = RunningServer(bundle, "--listen", workers.address, "--workers", number)
+        assert other.wait() == 2
+        assert "cannot listen" in other.output
+
+
+def test_sigterm_ends_all(bundle: Path) -> None:
+    """Workers drain, the parent ends with success, none is left."""
+    with serving(bundle, "--workers", "2") as server:
+        pids = _pids(server)
+        server.terminate()
+        assert server.wait() == 0
+        assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+
+
+def test_a_server_can_be_started_again_at_once(bundle: Path) -> None:
+    """Connections of the one that has ended do not hold the address."""
+    with serving(bundle, "--workers", "2") as first:
+        with grpc.insecure_channel(first.address) as channel:
+            request = prediction_pb2.PredictRequest(history="the sun")
+            PredictionServiceStub(channel).Predict(request)
+            first.terminate()
+            assert first.wait() == 0
+        with serving(bundle, "--workers", "2", "--listen", first.address):
+            pass
+
+
+def test_a_worker_that_hangs_is_killed_after_the_grace(bundle: Path) -> None:
+    """SIGTERM ends the server even then."""
+    with serving(bundle, "--workers", "2", "--grace-seconds", "0.1") as server:
+        hung, _ = _pids(server)
+        subprocess.run(["kill", "-STOP", str(hung)], check=True)
+        server.terminate()
+        assert server.wait() == 0
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_hang_up_ends_nothing(workers: str) -> None:
+    """SIGHUP where no folder is watched, and while a server starts, is passed over."""
+    server = RunningServer(None, "--workers", workers)
+    try:
+        until(lambda: server.lines or _pids(server) or workers == "1", "the server to start")
+        server.wait_until_serving()
+        server.process.send_signal(signal.SIGHUP)
+        _predict(server, 2)
+        assert server.get("/readyz")[0] == 200
+        server.terminate()
+        assert server.wait() == 0
+    finally:
+        server.process.kill()
+        server.wait()
+
+
+def test_workers_end_with_their_parent(bundle: Path) -> None:
+    """However it goes: none stays behind on the port."""
+    with serving(bundle, "--workers", "2") as server:
+        pids = _pids(server)
+        assert len(pids) == 2
+        server.process.send_signal(signal.SIGKILL)
+        until(lambda: not any(_is_alive(pid) for pid in pids), "the workers to end")
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_what_keeps_workers_from_starting_is_told_once(tmp_path: Path) -> None:
+    """The same exit code and line as of a server without workers."""
+    folder = tmp_path / "tiny" / "1"
+    folder.mkdir(parents=True)
+    (folder / "bundle.json").write_text("{")
+    server = RunningServer(tmp_path, "--workers", "2")
+    assert server.wait() == 4
+    assert str(folder) in server.output
+    assert "Traceback" not in server.output
+
+
+def test_an_unreadable_bundle_is_one_line(bundle: Path, tmp_path: Path) -> None:
+    """What the system refuses is told as by a server without workers."""
+    folder = shutil.copytree(bundle, tmp_path / "tiny" / "1")
+    (folder / "words.tsv").unlink()
+    (folder / "words.tsv").mkdir()
+    for workers in ("1", "2"):
+        server = RunningServer(tmp_path, "--workers", workers)
+        assert server.wait() in {3, 4}
+        assert "words.tsv" in server.output
+        assert "Traceback" not in server.output
+
+
+def _page(count: int, open_now: int, seconds: float) -> str:
+    """A worker's page."""
+    registry = CollectorRegistry()
+    Counter("asked", "Asked.", ["kind"], registry=registry).labels("a").inc(count)
+    Gauge("open", "Open.", registry=registry).set(open_now)
+    Gauge("wordgate_model_info", "Served.", registry=registry).set(1)
+    Histogram("took_seconds", "Took.", registry=registry, buckets=[1, 2]).observe(seconds)
+    return generate_latest(registry).decode()
+
+
+def test_pages_are_merged_by_kind() -> None:
+    """Counters and histograms add up for good, gauges while their worker lives."""
+    merged = MergedMetrics()
+    merged.update(0, _page(3, 2, 0.5))
+    merged.update(1, _page(4, 5, 1.5))
+
+    def value(name: str, **labels: str) -> float | None:
+        found = [
+            s for m in merged.collect() for s in m.samples if (s.name, s.labels) == (name, labels)
+        ]
+        return found[0].value if found else None
+
+    assert value("asked_total", kind="a") == 7
+    assert value("open") == 7
+    assert value("wordgate_model_info") == 1
+    assert value("took_seconds_bucket", le="1.0") == 1
+    assert value("took_seconds_count") == 2
+    merged.forget(0)
+    assert value("asked_total", kind="a") == 7
+    assert value("open") == 5
+    merged.update(0, _page(1, 1, 0.5))
+    assert value("asked_total", kind="a") == 8
+    assert value("open") == 6
+    assert value("took_seconds_sum") == 2.5
+    for worker in (0, 1):
+        merged.forget(worker)
+    assert value("asked_total", kind="a") == 8
+    assert value("open") is None
+    assert b"asked_total" in generate_latest(merged)

@@ -1,0 +1,58 @@
+"""What clients of all languages are told about asking again."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+import pytest
+from tests.protocol import methods
+
+from wordgate.client_policy import SERVICE_CONFIG
+from wordgate.client_wire import error_of
+from wordgate.errors import Unavailable, WordgateError
+
+[REPEATED] = json.loads(SERVICE_CONFIG)["methodConfig"]
+
+
+def test_all_is_repeated() -> None:
+    """Every service of the protocol is named, and no other."""
+    named = {f"/{name['service']}" for name in REPEATED["name"]}
+    assert named == {path.rpartition("/")[0] for path, _ in methods()}
+
+
+def test_codes_are_those_of_grpc() -> None:
+    """A code with a slip in it would make gRPC ignore the whole policy."""
+    codes = set(REPEATED["retryPolicy"]["retryableStatusCodes"])
+    assert codes == {"UNAVAILABLE", "CANCELLED"}
+    assert codes <= {code.name for code in grpc.StatusCode}
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a call ended."""
+
+    message: str
+
+    def code(self) -> grpc.StatusCode:
+        return grpc.StatusCode.INTERNAL
+
+    def details(self) -> str:
+        return self.message
+
+    def trailing_metadata(self) -> tuple[Any, ...]:
+        return ()
+
+
+@pytest.mark.parametrize(
+    ("message", "kind"),
+    [
+        ("Stream removed (RST_STREAM (Received RST_STREAM with error code 2))", Unavailable),
+        ("internal error; the server's log says more", WordgateError),
+    ],
+)
+def test_a_broken_stream_is_no_defect_of_the_server(
+    message: str, kind: type[WordgateError]
+) -> None:
+    """A proxy whose server was killed breaks the stream off, which gRPC calls INTERNAL."""
+    assert type(error_of(Ended(message), "here:1")) is kind
