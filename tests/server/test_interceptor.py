@@ -29,6 +29,7 @@ from wordgate.server.interceptor import CallInterceptor
 from wordgate.server.limits import Limits
 from wordgate.server.metrics import Metrics
 
+HANDLED = "grpc_server_handled_total"
 LABELS = {
     "grpc_service": "wordgate.v1.PredictionService",
     "grpc_method": "Predict",
@@ -171,5 +172,5 @@ async def _handled(metrics: Metrics, code: str) -> None:
     """Wait until one call has ended so: a client may know it before it is counted."""
     labels = LABELS | {"grpc_code": code}
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while metrics.registry.get_sample_value("grpc_server_handled_total", labels) != 1:
+        while metrics.registry.get_sample_value(HANDLED, labels) != 1:  # noqa: ASYNC110
             await asyncio.sleep(0)
