@@ -56,12 +56,11 @@ from wordgate.client_wire import (
     server_description,
     session_configuration,
 )
-from wordgate.core.generation import GenerationQuery
+from wordgate.core.generation import GenerationQuery, GenerationValues
 from wordgate.core.lattice_search import SearchBounds
 from wordgate.core.options import Options, OptionValues
 from wordgate.core.prediction import Query
 from wordgate.core.rescoring import PLAIN_BOUNDS, Hypotheses
-from wordgate.core.search import DEFAULT_MAX_EXPANSIONS
 from wordgate.core.text import refuse_surrogates
 from wordgate.core.weighting import Weighting
 from wordgate.engine.answers import (
@@ -134,39 +133,21 @@ class Client:
         self,
         history: str,
         prefix: str = "",
-        *,
-        max_words: int = GenerationQuery.max_words,
-        temperature: float = GenerationQuery.temperature,
-        top_k: int = GenerationQuery.top_k,
-        top_p: float = GenerationQuery.top_p,
-        seed: int | None = None,
-        stop_words: Sequence[str] = (),
-        max_expansions: int = DEFAULT_MAX_EXPANSIONS,
+        **values: Unpack[GenerationValues],
     ) -> Generator[GenerationAnswer, None, None]:
         """How a text goes on after `history`, word by word, the first one beginning with `prefix`.
 
             for answer in client.generate("the clouds are in the", max_words=20):
                 print(answer.word.text, end="", flush=True)
 
-        Each word is drawn as `GenerationQuery` says, and computed when the one before it was sent.
-        Put its `text` behind what was written, the first one's in the place of its `prefix`. The
-        last word has a `finish`; `seed` gives the text again. Closing the generator cancels the
-        rest; `timeout_seconds` bounds the whole text. Raises `InvalidInput` at once for values
-        outside their limits, all else where the words are read.
+        `values` are the fields of `GenerationQuery`, which says how each word is drawn; it is
+        computed when the one before it was sent. Put its `text` behind what was written, the
+        first one's in the place of its `prefix`. The last word has a `finish`; `seed` gives the
+        text again. Closing the generator cancels the rest; `timeout_seconds` bounds the whole
+        text. Raises `InvalidInput` at once for values outside their limits, all else where the
+        words are read.
         """
-        return self.ask_generate(
-            GenerationQuery(
-                history,
-                prefix,
-                max_words,
-                temperature,
-                top_k,
-                top_p,
-                seed,
-                stop_words,
-                max_expansions,
-            )
-        )
+        return self.ask_generate(GenerationQuery(history, prefix, **values))
 
     def score(self, history: str, candidates: Sequence[str], count_eos: bool = True) -> ScoreAnswer:
         """Log-probability of each candidate after `history`, in the order given.
@@ -332,14 +313,7 @@ class AsyncClient:
         self,
         history: str,
         prefix: str = "",
-        *,
-        max_words: int = GenerationQuery.max_words,
-        temperature: float = GenerationQuery.temperature,
-        top_k: int = GenerationQuery.top_k,
-        top_p: float = GenerationQuery.top_p,
-        seed: int | None = None,
-        stop_words: Sequence[str] = (),
-        max_expansions: int = DEFAULT_MAX_EXPANSIONS,
+        **values: Unpack[GenerationValues],
     ) -> AsyncGenerator[GenerationAnswer, None]:
         """How a text goes on after `history`, word by word, the first one beginning with `prefix`.
 
@@ -349,17 +323,7 @@ class AsyncClient:
         As `Client.generate`. Cancelling the task that reads cancels the rest; who stops reading
         closes the generator (`contextlib.aclosing`).
         """
-        query = GenerationQuery(
-            history,
-            prefix,
-            max_words,
-            temperature,
-            top_k,
-            top_p,
-            seed,
-            stop_words,
-            max_expansions,
-        )
+        query = GenerationQuery(history, prefix, **values)
         request = generate_request(self._model, query)
         begin = partial(
             self._prediction.StreamGenerate,

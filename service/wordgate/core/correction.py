@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from wordgate.core import words
 from wordgate.core.asks import PAUSE, SHORT_ROUND, Asks, Pace, Row
 from wordgate.core.favoured import Favour, Favours, Ranked, best_favoured, best_of
-from wordgate.core.known import Context, advance, level_rows
+from wordgate.core.known import Context, advance, answered
 from wordgate.core.levels import Levels
 from wordgate.core.pieces import EOS, LEADING_NUMBERS, Pieces, leading_number
 from wordgate.core.search import Found, FoundWord, Search
@@ -333,8 +333,5 @@ def _expand(
     rows = [item for item in asked if isinstance(item, _Unasked)]
     contexts = yield from advance(store, [(node.context, node.pieces[-1]) for node in nodes])
     rows += map(frontier.open_node, nodes, contexts)
-    for level in sorted({row.level for row in rows}):
-        here = [row for row in rows if row.level == level]
-        answers = yield from level_rows(store, level, [row.node.context for row in here])
-        for row, values in zip(here, answers, strict=True):
-            frontier.add_row(row, values)
+    for row, values in (yield from answered(store, rows)):
+        frontier.add_row(row, values)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from wordgate.core.asks import PAUSE, SHORT_ROUND, Asks, Pace, Row
-from wordgate.core.known import Context, advance, level_rows
+from wordgate.core.known import Context, advance, answered, level_rows
 from wordgate.core.levels import Levels
 from wordgate.core.pieces import Pieces
 from wordgate.core.search import Found, FoundWord, Search, likeliest_words
@@ -293,11 +293,8 @@ def _expand(
     contexts = yield from advance(store, [(node.context, node.pieces[-1]) for node in nodes])
     for node, context in zip(nodes, contexts, strict=True):
         rows.append(_Unasked(replace(node, context=context), node.words, 0, 0.0))
-    for level in sorted({row.level for row in rows}):
-        here = [row for row in rows if row.level == level]
-        answers = yield from level_rows(store, level, [row.node.context for row in here])
-        for row, values in zip(here, answers, strict=True):
-            frontier.add_row(row, values)
+    for row, values in (yield from answered(store, rows)):
+        frontier.add_row(row, values)
 
 
 def _by_next(words: Iterable[_Encoded], place: int) -> dict[int, list[_Encoded]]:

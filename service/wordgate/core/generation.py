@@ -18,13 +18,14 @@ from enum import Enum
 from functools import cached_property
 from hashlib import blake2b
 from itertools import accumulate
+from typing import TypedDict
 
 from wordgate.core import words
 from wordgate.core.asks import Advance, Asks, State, TargetLogProbs
 from wordgate.core.history import read
 from wordgate.core.known import Context
 from wordgate.core.language import Language, begins_sentence
-from wordgate.core.options import MAX_EXPANSIONS, MAX_SUGGESTIONS
+from wordgate.core.options import MAX_EXPANSIONS, MAX_SUGGESTIONS, within
 from wordgate.core.pieces import EOS
 from wordgate.core.prediction import split_typed
 from wordgate.core.search import (
@@ -60,6 +61,18 @@ class Finish(Enum):
     NO_WORD = "no_word"
 
 
+class GenerationValues(TypedDict, total=False):
+    """The fields of `GenerationQuery` beside its text, as keyword arguments."""
+
+    max_words: int
+    temperature: float
+    top_k: int
+    top_p: float
+    seed: int | None
+    stop_words: Sequence[str]
+    max_expansions: int
+
+
 @dataclass(frozen=True)
 class GenerationQuery:
     """How does a text go on after `history`, where its first word begins with `prefix`?
@@ -82,14 +95,14 @@ class GenerationQuery:
     max_expansions: int = DEFAULT_MAX_EXPANSIONS
 
     def __post_init__(self) -> None:
-        _within("max_words", self.max_words, 1, MAX_GENERATED_WORDS)
-        _within("temperature", self.temperature, 0, MAX_TEMPERATURE)
-        _within("top_k", self.top_k, 1, MAX_SUGGESTIONS)
+        within("max_words", self.max_words, 1, MAX_GENERATED_WORDS)
+        within("temperature", self.temperature, 0, MAX_TEMPERATURE)
+        within("top_k", self.top_k, 1, MAX_SUGGESTIONS)
         if not 0.0 < self.top_p <= 1.0:
             raise InvalidInput("top_p", f"is {self.top_p}; it is a share above 0, at most 1")
         if self.seed is not None:
-            _within("seed", self.seed, 0, MAX_SEED)
-        _within("max_expansions", self.max_expansions, 1, MAX_EXPANSIONS)
+            within("seed", self.seed, 0, MAX_SEED)
+        within("max_expansions", self.max_expansions, 1, MAX_EXPANSIONS)
         _ = self.stops  # refuses wrong ones
 
     @cached_property
@@ -263,8 +276,3 @@ def _one_word(text: str, field: str) -> str:
     if len(found) != 1:
         raise InvalidInput(field, f"has {len(found)} words; send one word or mark each")
     return found[0]
-
-
-def _within(field: str, value: float, least: float, most: float) -> None:
-    if not least <= value <= most:
-        raise InvalidInput(field, f"is {value}; it must be {least} to {most}")

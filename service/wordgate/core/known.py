@@ -7,6 +7,7 @@ letter more of a word asks for what its beginning did not need.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from wordgate.core.asks import Advance, Asks, LevelRows, Row, State
 from wordgate.core.state_store import StateStore, chain_hashes
@@ -22,6 +23,26 @@ class Context:
     def key_after(self, pieces: Sequence[int]) -> bytes:
         """The key when these are read too."""
         return chain_hashes(self.key, pieces)[-1] if pieces else self.key
+
+
+class _Placed(Protocol):
+    """A place in a search: what was read to it."""
+
+    @property
+    def context(self) -> Context: ...
+
+
+class AskedRow(Protocol):
+    """A row that a search wants: its output level, and the place that it comes after."""
+
+    @property
+    def level(self) -> int: ...
+
+    @property
+    def node(self) -> _Placed: ...
+
+
+R = TypeVar("R", bound=AskedRow)
 
 
 def advance(store: StateStore, steps: Sequence[tuple[Context, int]]) -> Asks[list[Context]]:
@@ -46,3 +67,13 @@ def level_rows(store: StateStore, level: int, contexts: Sequence[Context]) -> As
         for place, row in zip(missing, answers, strict=True):
             found[place] = store.keep_row(contexts[place].key, level, row)
     return [row for row in found if row is not None]
+
+
+def answered(store: StateStore, asked: Sequence[R]) -> Asks[list[tuple[R, Row]]]:
+    """Each with its row, level by level: all of a level are asked for together."""
+    found: list[tuple[R, Row]] = []
+    for level in sorted({each.level for each in asked}):
+        here = [each for each in asked if each.level == level]
+        rows = yield from level_rows(store, level, [each.node.context for each in here])
+        found += zip(here, rows, strict=True)
+    return found

@@ -104,10 +104,10 @@ class Options:
     session_cache: SessionCache | None = None
 
     def __post_init__(self) -> None:
-        _within("max_suggestions", self.max_suggestions, 1, MAX_SUGGESTIONS)
-        _within("max_expansions", self.max_expansions, 1, MAX_EXPANSIONS)
-        _within("max_corrections", self.max_corrections, 0, MAX_SUGGESTIONS)
-        _within("max_words", self.max_words, 1, MAX_WORDS)
+        within("max_suggestions", self.max_suggestions, 1, MAX_SUGGESTIONS)
+        within("max_expansions", self.max_expansions, 1, MAX_EXPANSIONS)
+        within("max_corrections", self.max_corrections, 0, MAX_SUGGESTIONS)
+        within("max_words", self.max_words, 1, MAX_WORDS)
         _between("min_probability", self.min_probability, 0.0, 1.0)
         _between(
             "min_phrase_probability", self.min_phrase_probability, LEAST_PHRASE_PROBABILITY, 1.0
@@ -161,7 +161,8 @@ def _one_word(text: str, field_name: str) -> str:
     return found[0]
 
 
-def _within(field_name: str, value: int, least: int, most: int) -> None:
+def within(field_name: str, value: float, least: float, most: float) -> None:
+    """Raise `InvalidInput` naming the field unless a value lies between these, both allowed."""
     if not least <= value <= most:
         raise InvalidInput(field_name, f"is {value}; it must be {least} to {most}")
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.core.asks import PAUSE, SHORT_ROUND, Asks, Pace, Row
-from wordgate.core.known import Context, advance, level_rows
+from wordgate.core.known import Context, advance, answered
 from wordgate.core.levels import Levels
 from wordgate.core.pieces import EOS, Pieces
 from wordgate.core.state_store import StateStore
@@ -264,11 +264,8 @@ def _expand(frontier: _Frontier, unasked: Sequence[_Open], store: StateStore) ->
         for node, context in zip(nodes, contexts, strict=True):
             grown = _Node(node.pieces, node.log_prob, context, node.remaining)
             rows.append(_Unasked(grown, 0, 0.0))
-    for level in sorted({row.level for row in rows}):
-        here = [row for row in rows if row.level == level]
-        answers = yield from level_rows(store, level, [row.node.context for row in here])
-        for row, values in zip(here, answers, strict=True):
-            frontier.add_row(row, values)
+    for row, values in (yield from answered(store, rows)):
+        frontier.add_row(row, values)
 
 
 def _companions(
