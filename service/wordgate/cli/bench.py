@@ -260,6 +260,50 @@ def type_(
 
 
 @bench.command()
+@click.option(
+    "--times",
+    type=click.FloatRange(min=0, min_open=True),
+    default=4.0,
+    show_default=True,
+    help="As much as it can carry.",
+)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    default=5.0,
+    show_default=True,
+    help="Of each of the four phases.",
+)
+@click.option("--rounds", type=_COUNT, default=3, show_default=True, help="Of the four phases.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Of the arrivals.")
+@_model_option
+@_calls_option
+@json_option
+def overload(
+    times: float,
+    seconds: float,
+    rounds: int,
+    seed: int,
+    path: Path | None,
+    calls: int,
+    as_json: bool,
+) -> None:
+    """What a server does with more than it can carry: requests to score 100 candidates.
+
+    First one request after the other, then as many as it carries, then several times as many, which
+    come whether or not they are answered; then one after the other again.
+    """
+    from wordgate.cli import overload_bench
+    from wordgate.cli.own_server import own_server
+    from wordgate.engine.shipped import chosen_bundle
+
+    place = chosen_bundle(path)
+    with own_server(place, calls) as own:
+        found = overload_bench.run(own, times, seconds, rounds, seed)
+    show(found | {"model": f"{place.parent.name}@{place.name}", "calls": calls}, as_json)
+
+
+@bench.command()
 @click.option("--sessions", type=_COUNT, default=2000, show_default=True, help="Open at once.")
 @_model_option
 @json_option

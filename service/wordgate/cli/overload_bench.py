@@ -1,0 +1,113 @@
+"""What a server does with several times as much as it can carry.
+
+Knows processes and phases; how requests come and what is noted is the evaluation's.
+"""
+
+import asyncio
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from wordgate.cli.own_server import OwnServer
+from wordgate.client import AsyncClient
+from wordgate.evaluation.overload import Outcomes, one_by_one, open_loop, side_by_side
+from wordgate.evaluation.scoring_load import JOB_CANDIDATES
+from wordgate.server.event_loop import loop_factory
+
+_UNDER_WAY = 16
+
+
+@dataclass(frozen=True)
+class Round:
+    """The phases of one round, in their order, and the server's resident memory after each."""
+
+    unloaded: Outcomes
+    full: Outcomes
+    over: Outcomes
+    after: Outcomes
+    bytes_before: float
+    bytes_after: float
+
+
+def run(server: OwnServer, times: float, seconds: float, rounds: int, seed: int) -> dict[str, Any]:
+    """Figures of the phases, medians over the rounds."""
+
+    async def all_rounds() -> list[Round]:
+        async with AsyncClient(server.address) as client:
+            await one_by_one(client, 1.0)
+            return [
+                await _round(server, client, times, seconds, seed + number)
+                for number in range(rounds)
+            ]
+
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        found = runner.run(all_rounds())
+    return _figures(found) | {
+        "times": times,
+        "seconds": seconds,
+        "rounds": rounds,
+        "seed": seed,
+        "candidates": JOB_CANDIDATES,
+    }
+
+
+async def _round(
+    server: OwnServer, client: AsyncClient, times: float, seconds: float, seed: int
+) -> Round:
+    unloaded = await one_by_one(client, seconds)
+    full = await side_by_side(client, _UNDER_WAY, seconds)
+    before = server.metric("process_resident_memory_bytes")
+    per_second = times * len(full.accepted) / full.elapsed_seconds
+    over = await open_loop(client, per_second, seconds, seed)
+    after = await one_by_one(client, seconds)
+    return Round(
+        unloaded, full, over, after, before, server.metric("process_resident_memory_bytes")
+    )
+
+
+def _figures(rounds: Sequence[Round]) -> dict[str, Any]:
+    return {
+        "unloaded": _milliseconds([each.unloaded.accepted for each in rounds]),
+        "carried_per_second": _rate([each.full for each in rounds]),
+        "offered_per_second": _median(
+            [each.over.offered / each.over.elapsed_seconds for each in rounds]
+        ),
+        "accepted_per_second": _rate([each.over for each in rounds]),
+        "accepted": _milliseconds([each.over.accepted for each in rounds]),
+        "refused": _milliseconds([each.over.refused for each in rounds]),
+        "p99_ratio": _median(
+            [
+                _percentile(each.over.accepted, 99) / _percentile(each.unloaded.accepted, 99)
+                for each in rounds
+            ]
+        ),
+        "afterwards": _milliseconds([each.after.accepted for each in rounds]),
+        "first_afterwards_ms": _median([each.after.accepted[0] * 1e3 for each in rounds]),
+        "refused_afterwards": sum(len(each.after.refused) for each in rounds),
+        "resident_megabytes": [
+            round(each / 1e6) for one in rounds for each in (one.bytes_before, one.bytes_after)
+        ],
+    }
+
+
+def _milliseconds(samples: Sequence[list[float]]) -> dict[str, float]:
+    """Medians over the rounds of the percentiles of each."""
+    whole = [sample for sample in samples if len(sample) > 1]
+    return {
+        f"p{percentile}_ms": _median([_percentile(each, percentile) * 1e3 for each in whole])
+        for percentile in (50, 99)
+        if whole
+    }
+
+
+def _percentile(sample: list[float], percentile: int) -> float:
+    return statistics.quantiles(sample, n=100)[percentile - 1]
+
+
+def _rate(outcomes: Sequence[Outcomes]) -> float:
+    return _median([len(each.accepted) / each.elapsed_seconds for each in outcomes])
+
+
+def _median(values: Sequence[float]) -> float:
+    return round(statistics.median(values), 3)

@@ -1,0 +1,95 @@
+"""Scoring requests that come whether or not they are answered, as the world sends them.
+
+Knows the client, arrivals and clocks; does not know where the server runs. In an open loop a slow
+answer does not hold back the next request, which is how servers are overrun.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import cycle
+from random import Random
+from time import perf_counter
+
+from wordgate.client import AsyncClient
+from wordgate.errors import Overloaded
+from wordgate.evaluation.scoring_load import jobs
+
+
+@dataclass
+class Outcomes:
+    """What became of requests: seconds from the moment that each was due to its answer.
+
+    `elapsed_seconds` is from the first to the last.
+    """
+
+    accepted: list[float] = field(default_factory=list)
+    refused: list[float] = field(default_factory=list)
+    elapsed_seconds: float = 0.0
+
+    @property
+    def offered(self) -> int:
+        """All of them."""
+        return len(self.accepted) + len(self.refused)
+
+
+async def one_by_one(client: AsyncClient, seconds: float) -> Outcomes:
+    """Requests in turn, each when the one before it is answered: the unloaded server."""
+    outcomes = Outcomes()
+    began = perf_counter()
+    for texts in _requests():
+        if perf_counter() - began >= seconds:
+            break
+        await _ask(client, texts, perf_counter(), outcomes)
+    outcomes.elapsed_seconds = perf_counter() - began
+    return outcomes
+
+
+async def side_by_side(client: AsyncClient, under_way: int, seconds: float) -> Outcomes:
+    """Always so many under way: what the server can carry."""
+    outcomes = Outcomes()
+    began = perf_counter()
+    requests = _requests()
+
+    async def ask_on() -> None:
+        while perf_counter() - began < seconds:
+            await _ask(client, next(requests), perf_counter(), outcomes)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(under_way):
+            group.create_task(ask_on())
+    outcomes.elapsed_seconds = perf_counter() - began
+    return outcomes
+
+
+async def open_loop(client: AsyncClient, per_second: float, seconds: float, seed: int) -> Outcomes:
+    """Poisson arrivals at this rate, however many are still unanswered.
+
+    Ends with the last answer; `elapsed_seconds` is the time in which requests came.
+    """
+    outcomes = Outcomes()
+    random = Random(f"{seed} arrivals")
+    began = perf_counter()
+    due = began
+    async with asyncio.TaskGroup() as group:
+        for texts in _requests():
+            due += random.expovariate(per_second)
+            if due - began >= seconds:
+                break
+            await asyncio.sleep(max(0.0, due - perf_counter()))
+            group.create_task(_ask(client, texts, due, outcomes))
+        outcomes.elapsed_seconds = perf_counter() - began
+    return outcomes
+
+
+async def _ask(client: AsyncClient, texts: list[str], due: float, outcomes: Outcomes) -> None:
+    try:
+        await client.score("", texts)
+    except Overloaded:
+        outcomes.refused.append(perf_counter() - due)
+    else:
+        outcomes.accepted.append(perf_counter() - due)
+
+
+def _requests() -> Iterator[list[str]]:
+    return cycle(jobs())
