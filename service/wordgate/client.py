@@ -37,6 +37,7 @@ from wordgate.api.v1 import (
     prediction_pb2_grpc,
     scoring_pb2_grpc,
 )
+from wordgate.api.v1.priority_pb2 import PRIORITY_BATCH, PRIORITY_UNSPECIFIED, Priority
 from wordgate.client_generation import generate_request, words_of, words_of_async
 from wordgate.client_policy import SERVICE_CONFIG
 from wordgate.client_security import Tls, asyncio_channel, blocking_channel, metadata_of
@@ -96,17 +97,21 @@ class Client:
         timeout_seconds: float | None = DEFAULT_TIMEOUT_SECONDS,
         tls: Tls | None = None,
         token: str | None = None,
+        batch: bool = False,
     ) -> None:
         """Nothing is sent yet: an address where nobody answers is found out by the first request.
 
         `address` is HOST:PORT. `model` is `NAME` or `NAME@VERSION`; empty asks the server's default
         model. `timeout_seconds` is for each request; None waits for ever. `tls` is for servers that
-        speak TLS; without it a `token` can be read by whoever is on the way. Raises `InvalidInput`
-        for a name that is not Unicode and for what is no token, `InvalidFile` for files of `tls`.
+        speak TLS; without it a `token` can be read by whoever is on the way. `batch`: nobody waits
+        for the answers; many requests may be under way, and they are done in what others leave.
+        Raises `InvalidInput` for a name that is not Unicode and for what is no token, `InvalidFile`
+        for files of `tls`.
         """
         self._address = address
         refuse_surrogates(model, "model")
         self._model = model
+        self._priority: Priority = PRIORITY_BATCH if batch else PRIORITY_UNSPECIFIED
         self._timeout = timeout_seconds
         self._metadata = metadata_of(token)
         self._channel = blocking_channel(address, tls, _OPTIONS)
@@ -193,7 +198,7 @@ class Client:
 
         Raises `InvalidInput` at once for text that is not Unicode.
         """
-        request = predict_request(self._model, query)
+        request = predict_request(self._model, query, self._priority)
         return self._ask(self._prediction.Predict, request, prediction_answer)
 
     def ask_score(
@@ -203,7 +208,7 @@ class Client:
 
         Raises `InvalidInput` at once for text that is not Unicode.
         """
-        request = score_request(self._model, history, candidates, count_eos)
+        request = score_request(self._model, history, candidates, count_eos, self._priority)
         return self._ask(self._scoring.Score, request, score_answer)
 
     def ask_rescore(
@@ -218,7 +223,9 @@ class Client:
 
         Raises `InvalidInput` at once for text that is not Unicode.
         """
-        request = rescore_request(self._model, history, hypotheses, weighting, count_eos, bounds)
+        request = rescore_request(
+            self._model, history, hypotheses, weighting, count_eos, bounds, self._priority
+        )
         return self._ask(self._scoring.Rescore, request, rescoring_answer)
 
     def ask_generate(self, query: GenerationQuery) -> Generator[GenerationAnswer, None, None]:
@@ -275,17 +282,21 @@ class AsyncClient:
         timeout_seconds: float | None = DEFAULT_TIMEOUT_SECONDS,
         tls: Tls | None = None,
         token: str | None = None,
+        batch: bool = False,
     ) -> None:
         """Nothing is sent yet: an address where nobody answers is found out by the first request.
 
         `address` is HOST:PORT. `model` is `NAME` or `NAME@VERSION`; empty asks the server's default
         model. `timeout_seconds` is for each request; None waits for ever. `tls` is for servers that
-        speak TLS; without it a `token` can be read by whoever is on the way. Raises `InvalidInput`
-        for a name that is not Unicode and for what is no token, `InvalidFile` for files of `tls`.
+        speak TLS; without it a `token` can be read by whoever is on the way. `batch`: nobody waits
+        for the answers; many requests may be under way, and they are done in what others leave.
+        Raises `InvalidInput` for a name that is not Unicode and for what is no token, `InvalidFile`
+        for files of `tls`.
         """
         self._address = address
         refuse_surrogates(model, "model")
         self._model = model
+        self._priority: Priority = PRIORITY_BATCH if batch else PRIORITY_UNSPECIFIED
         self._timeout = timeout_seconds
         self._metadata = metadata_of(token)
         self._channel = asyncio_channel(address, tls, _OPTIONS)
@@ -306,7 +317,7 @@ class AsyncClient:
         `prefix` is what a suggestion replaces; `exact` is false if a search met its bound first.
         """
         query = Query(history, prefix, Options(**options))
-        request = predict_request(self._model, query)
+        request = predict_request(self._model, query, self._priority)
         return prediction_answer(await self._ask(self._prediction.Predict, request))
 
     def generate(
@@ -341,7 +352,7 @@ class AsyncClient:
         Natural logarithms of the whole text, its end included if `count_eos`; posteriors are shares
         among the candidates. The server's limits bound their number and their pieces.
         """
-        request = score_request(self._model, history, candidates, count_eos)
+        request = score_request(self._model, history, candidates, count_eos, self._priority)
         return score_answer(await self._ask(self._scoring.Score, request))
 
     async def rescore(
@@ -359,7 +370,9 @@ class AsyncClient:
         `weighting` says; by default the acoustic score and the log-probability as they are. An
         n-best list is ranked whole; a lattice or a confusion network is searched within `bounds`.
         """
-        request = rescore_request(self._model, history, hypotheses, weighting, count_eos, bounds)
+        request = rescore_request(
+            self._model, history, hypotheses, weighting, count_eos, bounds, self._priority
+        )
         return rescoring_answer(await self._ask(self._scoring.Rescore, request))
 
     async def list_models(self) -> list[ModelDescription]:

@@ -13,6 +13,7 @@ from google.rpc.error_details_pb2 import BadRequest, ResourceInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 
 from wordgate.api.v1 import models_pb2, prediction_pb2, rescoring_pb2, scoring_pb2
+from wordgate.api.v1.priority_pb2 import PRIORITY_UNSPECIFIED, Priority
 from wordgate.client_lattices import confusion_network_message, lattice_message
 from wordgate.core.confidence import Difference
 from wordgate.core.hypothesis import Hypothesis, TimeSpan
@@ -86,7 +87,9 @@ class ServerDescription:
     limits: dict[str, int]
 
 
-def predict_request(model: str, query: Query) -> prediction_pb2.PredictRequest:
+def predict_request(
+    model: str, query: Query, priority: Priority = PRIORITY_UNSPECIFIED
+) -> prediction_pb2.PredictRequest:
     """The message of a query. Raises `InvalidInput` for text that is not Unicode."""
     refuse_surrogates(query.history, "history")
     refuse_surrogates(query.prefix, "prefix")
@@ -95,6 +98,7 @@ def predict_request(model: str, query: Query) -> prediction_pb2.PredictRequest:
         history=query.history,
         prefix=query.prefix,
         correct_last_word=query.correct_last_word,
+        priority=priority,
         **_wishes(query.options),
     )
 
@@ -131,7 +135,11 @@ def _wishes(options: Options) -> dict[str, Any]:
 
 
 def score_request(
-    model: str, history: str, candidates: Sequence[str], count_eos: bool
+    model: str,
+    history: str,
+    candidates: Sequence[str],
+    count_eos: bool,
+    priority: Priority = PRIORITY_UNSPECIFIED,
 ) -> scoring_pb2.ScoreRequest:
     """The message of candidates to score. Raises `InvalidInput` for text that is not Unicode."""
     refuse_surrogates(history, "history")
@@ -142,6 +150,7 @@ def score_request(
         history=history,
         candidates=[scoring_pb2.Candidate(text=text) for text in candidates],
         count_eos=count_eos,
+        priority=priority,
     )
 
 
@@ -152,13 +161,18 @@ def rescore_request(
     weighting: Weighting,
     count_eos: bool,
     bounds: SearchBounds,
+    priority: Priority = PRIORITY_UNSPECIFIED,
 ) -> rescoring_pb2.RescoreRequest:
     """The message of hypotheses to rank. Raises `InvalidInput` for text that is not Unicode."""
     refuse_surrogates(history, "history")
     for name in weighting.weights:
         refuse_surrogates(name, "weighting.weights")
     request = rescoring_pb2.RescoreRequest(
-        model=model, weighting=_weighting(weighting), count_eos=count_eos, history=history
+        model=model,
+        weighting=_weighting(weighting),
+        count_eos=count_eos,
+        history=history,
+        priority=priority,
     )
     if isinstance(hypotheses, Lattice):
         request.lattice.CopyFrom(lattice_message(hypotheses))

@@ -52,14 +52,14 @@ class AskedServer:
     tls_certificate: Path | None = None
     tls_key: Path | None = None
 
-    def connect(self, model: str = "") -> "Client":
+    def connect(self, model: str = "", *, batch: bool = False) -> "Client":
         """A client of it. Raises as `Client`, and `InvalidFile` for the token's file."""
         from wordgate.client import Client
         from wordgate.client_security import Tls
 
         files = self.tls_ca, self.tls_certificate, self.tls_key
         tls = Tls(*files) if self.tls or any(files) else None
-        return Client(self.address, model=model, tls=tls, token=self._token())
+        return Client(self.address, model=model, tls=tls, token=self._token(), batch=batch)
 
     def _token(self) -> str | None:
         if self.token_file is None:

@@ -29,11 +29,13 @@ def json_option(command: F) -> F:
 
 
 @contextmanager
-def asked_model(model: Path | None, server: AskedServer | None) -> Iterator[Generating]:
-    """The model that the options name, open for questions."""
+def asked_model(
+    model: Path | None, server: AskedServer | None, *, batch: bool = False
+) -> Iterator[Generating]:
+    """The model that the options name, open for questions; for many at once in a `batch`."""
     if model is not None and server is not None:
         raise click.UsageError("name --model or --server, not both")
-    asked = server.connect() if server else _open(model)
+    asked = server.connect(batch=batch) if server else _open(model)
     try:
         yield asked
     finally:

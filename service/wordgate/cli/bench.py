@@ -115,7 +115,10 @@ def score(
     chosen = evenly(texts, utterances)
     place = chosen_bundle(path)
     cores = os.cpu_count() or 1
-    with own_server(place, calls) as own, Client(own.address, timeout_seconds=None) as client:
+    with (
+        own_server(place, calls) as own,
+        Client(own.address, timeout_seconds=None, batch=True) as client,
+    ):
         figures = score_bench.run(
             place,
             chosen,

@@ -98,7 +98,7 @@ def evaluate(
         raise click.UsageError(f"name one of {asked_for}")
     if no_punctuation and not text:
         raise click.UsageError("--no-punctuation goes with --text")
-    with asked_model(model, server) as asked:
+    with asked_model(model, server, batch=True) as asked:
         if text:
             found = asdict(perplexity.evaluate_file(asked, text, not no_punctuation))
         elif typing:

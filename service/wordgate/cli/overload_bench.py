@@ -34,10 +34,13 @@ def run(server: OwnServer, times: float, seconds: float, rounds: int, seed: int)
     """Figures of the phases, medians over the rounds."""
 
     async def all_rounds() -> list[Round]:
-        async with AsyncClient(server.address) as client:
+        async with (
+            AsyncClient(server.address) as client,
+            AsyncClient(server.address, batch=True) as batch,
+        ):
             await one_by_one(client, 1.0)
             return [
-                await _round(server, client, times, seconds, seed + number)
+                await _round(server, client, batch, times, seconds, seed + number)
                 for number in range(rounds)
             ]
 
@@ -53,10 +56,15 @@ def run(server: OwnServer, times: float, seconds: float, rounds: int, seed: int)
 
 
 async def _round(
-    server: OwnServer, client: AsyncClient, times: float, seconds: float, seed: int
+    server: OwnServer,
+    client: AsyncClient,
+    batch: AsyncClient,
+    times: float,
+    seconds: float,
+    seed: int,
 ) -> Round:
     unloaded = await one_by_one(client, seconds)
-    full = await side_by_side(client, _UNDER_WAY, seconds)
+    full = await side_by_side(batch, _UNDER_WAY, seconds)
     before = server.metric("process_resident_memory_bytes")
     per_second = times * len(full.accepted) / full.elapsed_seconds
     over = await open_loop(client, per_second, seconds, seed)

@@ -86,7 +86,7 @@ def rescore(
     under_way = 1 if source.is_standard_input else UNDER_WAY
     with (
         results(output, source.path, keep_going, tuned=tuned and weighting) as out,
-        asked_model(model, server) as asked,
+        asked_model(model, server, batch=under_way > 1) as asked,
     ):
         records = out.rest_of(source.read(out.read), source.path)
         for found in ranked(asked, records, weighting, not no_eos, under_way, bounds):

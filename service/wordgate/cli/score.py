@@ -65,7 +65,11 @@ def score(
     if input_file is None and (output or keep_going):
         raise click.UsageError("--output and --keep-going are for --input")
     if input_file is not None:
-        with results(output, input_file, keep_going) as out, asked_model(model, server) as asked:
+        batch = input_file != _STANDARD_INPUT
+        with (
+            results(output, input_file, keep_going) as out,
+            asked_model(model, server, batch=batch) as asked,
+        ):
             _score_file(asked, input_file, not no_eos, out)
         out.end(input_file)
         return

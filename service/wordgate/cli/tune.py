@@ -44,7 +44,7 @@ def tune(
     if source.format == "slf":
         problem = "lattices cannot be tuned on; write lists of their best transcripts with "
         raise click.UsageError(problem + "`wordgate rescore --max-transcripts 100 --json`")
-    with asked_model(model, server) as asked:
+    with asked_model(model, server, batch=True) as asked:
         counting = counting_of(normalise, unit)
         known = development.collect(asked, strictly(source.read()), counting, ignored)
     found = development.tune(known)

@@ -65,11 +65,12 @@ class EngineThread:
     def take(self, job: Job) -> None:
         """Run a job, which says itself who is told of its end, by one of these threads.
 
-        As `submit` else.
+        As `submit` else. Raises `Overloaded` for one that would wait too long.
         """
         with self._wake:
             if self._closing:
                 raise Unavailable("the engine is stopping; ask another replica")
+            self._scheduler.admit(job)
             self._arrived.append(job)
             self._wake.notify()
 

@@ -6,19 +6,21 @@ answered in parts, so that nobody waits behind a large one.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 from time import monotonic, sleep
 from typing import Any
 
 from wordgate.core.asks import Advance, Ask, Asks, Model
+from wordgate.engine.admission import Admission
 from wordgate.errors import Cancelled, DeadlineExceeded, Overloaded
 
 DEFAULT_MAX_ROWS = 64
 DEFAULT_MAX_WAITING_ROWS = 20_000
-_BULK_SHARE = 4
-"""While interactive work fills every call, one row in this many is kept for bulk work."""
+_SHARE = 4
+"""While more urgent work fills every call, one row in this many is kept for the less urgent."""
 
 _BESIDE_ROWS = 16
 """Rows of bulk work in a call while people ask: what comes meanwhile waits for a short one."""
@@ -42,10 +44,15 @@ _SWEEP_SECONDS = 0.005
 
 
 class Urgency(Enum):
-    """Who is waiting: a person (`INTERACTIVE`) or a program with much to do (`BULK`)."""
+    """Who waits, the most urgent first: a person who types, a program, nobody."""
 
     INTERACTIVE = "interactive"
     BULK = "bulk"
+    BATCH = "batch"
+
+
+_UP_TO = {urgency: list(Urgency)[: place + 1] for place, urgency in enumerate(Urgency)}
+"""Each urgency with those before it."""
 
 
 class Drop(Enum):
@@ -61,7 +68,8 @@ class Job:
 
     `done` is called once, with its result or with what went wrong. `deadline` is a moment of
     `time.monotonic`. Set `cancelled` to have it dropped before the next call. `admitted` work,
-    of a session that was let in before, is taken however much is waiting.
+    of a session that was let in before, is taken however much is waiting. `size` is how much there
+    is to do beside other work of its urgency, in any unit; without one it waits however long.
     """
 
     model: Model
@@ -71,6 +79,7 @@ class Job:
     deadline: float | None = None
     cancelled: Callable[[], bool] = lambda: False
     admitted: bool = False
+    size: float = 0.0
     started: bool = False
     turn_rows: int = 0
     ask: Ask = field(default_factory=lambda: Advance([]))
@@ -130,8 +139,11 @@ class Scheduler:
         max_rows: int = DEFAULT_MAX_ROWS,
         max_waiting_rows: int = DEFAULT_MAX_WAITING_ROWS,
         dropped: Callable[[Drop], None] = lambda reason: None,
+        admissions: Mapping[Urgency, Admission] | None = None,
     ) -> None:
+        """`admissions`: who decides what is taken of which urgency; all is where there is none."""
         self._max_rows = max_rows
+        self._admissions = admissions or {}
         self._max_waiting_rows = max_waiting_rows
         self._dropped = dropped
         self._queues: dict[Urgency, deque[Job]] = {urgency: deque() for urgency in Urgency}
@@ -149,17 +161,26 @@ class Scheduler:
         """Rows asked for and not yet taken into a call. May be read by any thread."""
         return sum(self._waiting.values())
 
+    def admit(self, job: Job) -> None:
+        """Note a job that is to be added. Raises `Overloaded` if it would wait too long.
+
+        May be called by any thread.
+        """
+        admission = self._admissions.get(job.urgency)
+        if admission is not None and job.size and not job.admitted:
+            admission.enter(job.size)
+            job.done = partial(_leave, admission, job.size, job.done)
+
     def add(self, job: Job) -> None:
         """Take a job up to its first question. Raises `Overloaded` when too many rows wait.
 
-        Bulk work keeps nobody out who is interactive: each call has room for both.
+        What is less urgent keeps nobody out: each call has room for all.
         """
         unwanted = _unwanted(job)
         if unwanted is not None:
             self._drop(job, *unwanted)
             return
-        interactive = job.urgency is Urgency.INTERACTIVE
-        waiting = self._waiting[job.urgency] if interactive else self.waiting_rows
+        waiting = sum(self._waiting[urgency] for urgency in _UP_TO[job.urgency])
         if waiting >= self._max_waiting_rows and not job.admitted:
             raise Overloaded(f"{waiting} rows are waiting; try again soon", _RETRY_AFTER_SECONDS)
         self._resume(job)
@@ -205,15 +226,21 @@ class Scheduler:
         job.done(None, error)
 
     def _take(self) -> list[tuple[Job, Ask]]:
-        """Rows for one round: interactive ones first, a share kept for bulk work."""
-        bulk = max(self._waiting[Urgency.BULK], len(self._queues[Urgency.BULK]))
-        kept = min(bulk, self._max_rows // _BULK_SHARE)
+        """Rows for one round: the more urgent ones first, a share kept for the others."""
+        bulk, batch = self._wanted(Urgency.BULK), self._wanted(Urgency.BATCH)
+        kept = min(bulk + batch, self._max_rows // _SHARE)
         taken, left = self._take_from(Urgency.INTERACTIVE, self._max_rows - kept)
         room = left + kept
         if self._people_ask(bool(taken)):
             room = min(room, max(kept, _BESIDE_ROWS))
-        more, _ = self._take_from(Urgency.BULK, room)
-        return taken + more
+        kept = min(batch, room // _SHARE)
+        more, left = self._take_from(Urgency.BULK, room - kept)
+        rest, _ = self._take_from(Urgency.BATCH, left + kept)
+        return taken + more + rest
+
+    def _wanted(self, urgency: Urgency) -> int:
+        """Rows that could be taken; a job that pauses counts as one."""
+        return max(self._waiting[urgency], len(self._queues[urgency]))
 
     def _people_ask(self, now: bool) -> bool:
         """Whether a person asks now or has just asked."""
@@ -286,7 +313,18 @@ class Scheduler:
 def _works_long(entry: tuple[tuple[Job, Ask], Any]) -> tuple[bool, bool]:
     """Those for whom a person waits come first, those that paused come last."""
     (job, ask), _ = entry
-    return len(ask) == 0, job.urgency is Urgency.BULK
+    return len(ask) == 0, job.urgency is not Urgency.INTERACTIVE
+
+
+def _leave(
+    admission: Admission,
+    size: float,
+    done: Callable[[Any, BaseException | None], None],
+    result: Any,
+    error: BaseException | None,
+) -> None:
+    admission.leave(size, is_done=error is None)
+    done(result, error)
 
 
 def _unwanted(job: Job) -> tuple[Drop, Exception] | None:

@@ -39,7 +39,7 @@ def score_at(
             yield client.ask_score("", texts)
 
     with ExitStack() as connected:
-        clients = [connected.enter_context(Client(address)) for _ in range(connections)]
+        clients = [connected.enter_context(Client(address, batch=True)) for _ in range(connections)]
         yield from in_order(questions(clients), under_way)
 
 

@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from wordgate.engine.admission import DEFAULT_MAX_WAIT_SECONDS
 from wordgate.engine.engine_thread import DEFAULT_CALLS
 from wordgate.engine.state_cache import DEFAULT_CACHE_BYTES
 from wordgate.errors import InvalidConfiguration
@@ -114,6 +115,13 @@ class Configuration(BaseSettings):
         ge=1,
         le=2**31 - 1,
         description="Rows waiting for the model; above it requests are refused at once.",
+    )
+    max_wait_seconds: float = Field(
+        default=DEFAULT_MAX_WAIT_SECONDS,
+        ge=0,
+        le=3600,
+        description="A request for which somebody waits is refused at once if it would wait longer "
+        "for those before it.",
     )
     log_format: Literal["text", "json"] = Field(
         default="text", description="Log lines for people or for programs."

@@ -5,7 +5,7 @@ Knows both; decides nothing. Protobuf types stop here and in the servicers.
 
 import re
 
-from wordgate.api.v1 import models_pb2, prediction_pb2, rescoring_pb2, scoring_pb2
+from wordgate.api.v1 import models_pb2, prediction_pb2, priority_pb2, rescoring_pb2, scoring_pb2
 from wordgate.core.editing import EditedText, PositionUnit, length_of
 from wordgate.core.options import (
     DEFAULT_FLATNESS,
@@ -20,6 +20,7 @@ from wordgate.core.scoring import Candidate
 from wordgate.core.search import DEFAULT_MAX_EXPANSIONS
 from wordgate.core.suggesting import Kind, Suggestion
 from wordgate.engine.answers import ModelName, PredictionAnswer, ScoreAnswer
+from wordgate.engine.scheduler import Urgency
 from wordgate.errors import InvalidInput
 
 _PRECISIONS = {
@@ -138,6 +139,21 @@ def counts_eos(
 ) -> bool:
     """Whether the end of a text is part of it: yes unless the request says no."""
     return asked.count_eos if asked.HasField("count_eos") else True
+
+
+def urgency(
+    asked: prediction_pb2.PredictRequest
+    | scoring_pb2.ScoreRequest
+    | rescoring_pb2.RescoreRequest
+    | rescoring_pb2.RescoreConfiguration,
+    realtime: Urgency,
+) -> Urgency:
+    """Who waits for the answer. Raises `InvalidInput` for a priority that nobody knows."""
+    if asked.priority in {priority_pb2.PRIORITY_UNSPECIFIED, priority_pb2.PRIORITY_REALTIME}:
+        return realtime
+    if asked.priority == priority_pb2.PRIORITY_BATCH:
+        return Urgency.BATCH
+    raise InvalidInput("priority", f"is {asked.priority}, which this server does not know")
 
 
 def score_response(answer: ScoreAnswer) -> scoring_pb2.ScoreResponse:

@@ -11,7 +11,7 @@ from wordgate.core.prediction import Query
 from wordgate.engine.scheduler import Urgency
 from wordgate.server.generation import GenerationStreams, generated
 from wordgate.server.limits import check_bytes, check_listed
-from wordgate.server.messages import options, predict_response
+from wordgate.server.messages import options, predict_response, urgency
 from wordgate.server.serving import Serving
 from wordgate.server.session import Sessions
 
@@ -38,7 +38,8 @@ class PredictionServicer(prediction_pb2_grpc.PredictionServiceServicer):
         query = Query(request.history, request.prefix, options(request), request.correct_last_word)
         asks = model.predict(query)
         searching = self._serving.metrics.searching(asks, attrgetter("expansions"))
-        answer = await self._serving.start(model, searching, Urgency.INTERACTIVE, context)
+        who_waits = urgency(request, Urgency.INTERACTIVE)
+        answer = await self._serving.start(model, searching, who_waits, context, size=1)
         return predict_response(answer)
 
     async def StreamPredict(  # type: ignore[override]  # grpc takes who writes by himself, too

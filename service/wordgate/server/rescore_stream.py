@@ -22,7 +22,7 @@ from wordgate.core.weighting import Weighting
 from wordgate.engine.answers import RescoringAnswer
 from wordgate.engine.scheduler import Urgency
 from wordgate.errors import InvalidInput, Overloaded, Unavailable
-from wordgate.server.messages import counts_eos
+from wordgate.server.messages import counts_eos, urgency
 from wordgate.server.rescoring import (
     rescorable,
     rescore_response,
@@ -124,6 +124,7 @@ class RescoreStream:
         try:
             weighting = weighting_of(asked.weighting, self._serving.limits)
             bounds = search_bounds_of(asked.search, self._serving.limits)
+            urgency(asked, Urgency.BULK)
         except InvalidInput as error:
             raise InvalidInput(f"configuration.{error.field}", error.problem) from None
         self._configured = asked, weighting, bounds
@@ -142,7 +143,8 @@ class RescoreStream:
             refused.set_exception(error)
             return refused
         asks = model.rescore(found.history, found.hypotheses, weighting, count_eos, bounds)
-        return self._serving.start(model, asks, Urgency.BULK, admitted=True)
+        who_waits = urgency(asked, Urgency.BULK)
+        return self._serving.start(model, asks, who_waits, admitted=True)
 
 
 def _answer(sequence: int, future: "asyncio.Future[RescoringAnswer]") -> StreamRescoreResponse:

@@ -1,17 +1,23 @@
 """`ScoringService`: how probable given texts are, and what they rank as."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from typing import TypeVar
 
 from grpc.aio import ServicerContext
 
 from wordgate.api.v1 import rescoring_pb2, scoring_pb2, scoring_pb2_grpc
+from wordgate.core.asks import Asks
 from wordgate.engine.scheduler import Urgency
+from wordgate.engine.served_model import ServedModel
 from wordgate.server.limits import check_bytes, check_count
-from wordgate.server.messages import counts_eos, score_response
+from wordgate.server.messages import counts_eos, score_response, urgency
 from wordgate.server.rescore_stream import RescoreStreams
 from wordgate.server.rescoring import rescorable, rescore_response, search_bounds_of, weighting_of
-from wordgate.server.serving import Serving
+from wordgate.server.serving import Remaining, Serving
+
+T = TypeVar("T")
 
 
 class ScoringServicer(scoring_pb2_grpc.ScoringServiceServicer):
@@ -36,7 +42,7 @@ class ScoringServicer(scoring_pb2_grpc.ScoringServiceServicer):
             check_bytes(f"candidates[{index}].text", text, limits.max_candidate_bytes)
         count_eos = counts_eos(request)
         asks = model.score(request.history, candidates, count_eos)
-        return score_response(await self._serving.start(model, asks, Urgency.BULK, context))
+        return score_response(await self._done(model, asks, request, context))
 
     async def Rescore(
         self,
@@ -51,7 +57,18 @@ class ScoringServicer(scoring_pb2_grpc.ScoringServiceServicer):
         count_eos = counts_eos(request)
         bounds = search_bounds_of(request.search, limits)
         asks = model.rescore(found.history, found.hypotheses, weighting, count_eos, bounds)
-        return rescore_response(await self._serving.start(model, asks, Urgency.BULK, context))
+        return rescore_response(await self._done(model, asks, request, context))
+
+    def _done(
+        self,
+        model: ServedModel,
+        asks: Asks[T],
+        request: scoring_pb2.ScoreRequest | rescoring_pb2.RescoreRequest,
+        call: Remaining,
+    ) -> "asyncio.Future[T]":
+        """The work of a request, which takes about as long as it is large."""
+        who_waits, size = urgency(request, Urgency.BULK), request.ByteSize()
+        return self._serving.start(model, asks, who_waits, call, size=size)
 
     async def StreamRescore(
         self,

@@ -29,9 +29,10 @@ from wordgate.api.v1 import (
     scoring_pb2,
     scoring_pb2_grpc,
 )
+from wordgate.engine.admission import Admission
 from wordgate.engine.engine_thread import EngineThread
 from wordgate.engine.model import Runtime
-from wordgate.engine.scheduler import Scheduler
+from wordgate.engine.scheduler import Scheduler, Urgency
 from wordgate.engine.served_model import open_model
 from wordgate.errors import InvalidBundle, InvalidConfiguration, WordgateError
 from wordgate.server.configuration import Configuration
@@ -59,6 +60,9 @@ _HANDSHAKE_MS = 20_000
 
 _OTHER_FILES = 128
 """Descriptors that are kept from gRPC's connections, for HTTP and for files."""
+
+_SPARED = 2
+"""Requests for each model call that are taken, however large they are: one waits for another."""
 
 _MOST_CONNECTIONS = 2**31 - 1
 
@@ -124,7 +128,9 @@ class Server:
     async def _serve(self, grpc_server: GrpcServer, address: str) -> None:
         models = await asyncio.to_thread(self._open_models)
         scheduler = Scheduler(
-            max_waiting_rows=self._configuration.max_waiting_rows, dropped=self._metrics.dropped
+            max_waiting_rows=self._configuration.max_waiting_rows,
+            dropped=self._metrics.dropped,
+            admissions=self._admissions(),
         )
         self._metrics.watch_scheduler(scheduler)
         self._metrics.watch_models(models)
@@ -148,6 +154,13 @@ class Server:
             await grpc_server.stop(0)
             await asyncio.to_thread(engine.close)
         self._log.info("stopped")
+
+    def _admissions(self) -> dict[Urgency, Admission]:
+        """What nobody waits for may wait; those for whom somebody does are slowed down little."""
+        seconds, spared = self._configuration.max_wait_seconds, _SPARED * self._configuration.calls
+        return {
+            urgency: Admission(seconds, spared) for urgency in (Urgency.INTERACTIVE, Urgency.BULK)
+        }
 
     async def _until_stopped(self, grpc_server: GrpcServer) -> None:
         """Wait for a signal. Raises `WordgateError` when gRPC ends by itself: better no server

@@ -66,24 +66,22 @@ class Serving:
         call: Remaining | None = None,
         *,
         admitted: bool = False,
+        size: float = 0.0,
     ) -> "asyncio.Future[T]":
         """Have a generator run until its result, the call's deadline or its cancellation.
 
         Cancelling the future drops the work. `admitted`: a session that was let in is not refused
-        later, unless its caller's quota is used up. Raises what the generator raises, `Overloaded`,
-        `DeadlineExceeded` and `Unavailable`.
+        later, unless its caller's quota is used up. `size`: how much it is beside other requests of
+        its urgency; it is refused if it would wait too long for them. The future raises what the
+        generator raises, `Overloaded` and `DeadlineExceeded`. Raises `Unavailable`.
         """
         seconds = call.time_remaining() if call else None
         deadline = None if seconds is None else monotonic() + seconds
         counted = self.metrics.counted(asks, urgency)
         future: asyncio.Future[T] = self.handover.future()
         caller = self._caller
-        if caller and caller.token.quota.rows_per_second is not None:
-            try:
-                caller.usage.check_rows()
-            except Overloaded as error:
-                future.set_exception(error)
-                return future
+        is_counted = caller is not None and caller.token.quota.rows_per_second is not None
+        if caller and is_counted:
             counted = caller.usage.paid(counted)
         job = Job(
             model.network,
@@ -93,8 +91,15 @@ class Serving:
             deadline,
             future.cancelled,
             admitted=admitted,
+            size=size,
         )
-        self.engine.take(job)
+        try:
+            if caller and is_counted:
+                caller.usage.check_rows()
+            self.engine.take(job)
+        except Overloaded as error:
+            counted.close()
+            future.set_exception(error)
         return future
 
     @property

@@ -9,6 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from wordgate.api.v1 import models_pb2 as _models_pb2
+from wordgate.api.v1 import priority_pb2 as _priority_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -362,6 +363,7 @@ class PredictRequest(_message.Message):
     MAX_EXPANSIONS_FIELD_NUMBER: _builtins.int
     OPTIONS_FIELD_NUMBER: _builtins.int
     CORRECT_LAST_WORD_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """`NAME` (its latest served version) or `NAME@VERSION`, as in `en@3`. Empty: the default model."""
     history: _builtins.str
@@ -387,6 +389,8 @@ class PredictRequest(_message.Message):
     words that were likelier meant, as corrections, none where it is likeliest itself. The answer's
     `prefix` is that word as it was written.
     """
+    priority: _priority_pb2.Priority.ValueType
+    """Whether somebody waits for the answer."""
     @_builtins.property
     def options(self) -> Global___SuggestionOptions:
         """How suggestions are wanted, beside their number."""
@@ -403,10 +407,11 @@ class PredictRequest(_message.Message):
         max_expansions: _builtins.int = ...,
         options: Global___SuggestionOptions | None = ...,
         correct_last_word: _builtins.bool = ...,
+        priority: _priority_pb2.Priority.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["options", b"options"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_punctuation", b"allow_punctuation", "correct_last_word", b"correct_last_word", "history", b"history", "max_expansions", b"max_expansions", "max_suggestions", b"max_suggestions", "min_probability", b"min_probability", "model", b"model", "options", b"options", "prefix", b"prefix"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_punctuation", b"allow_punctuation", "correct_last_word", b"correct_last_word", "history", b"history", "max_expansions", b"max_expansions", "max_suggestions", b"max_suggestions", "min_probability", b"min_probability", "model", b"model", "options", b"options", "prefix", b"prefix", "priority", b"priority"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -9,6 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from wordgate.api.v1 import models_pb2 as _models_pb2
+from wordgate.api.v1 import priority_pb2 as _priority_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -766,6 +767,7 @@ class RescoreRequest(_message.Message):
     CONFUSION_NETWORK_FIELD_NUMBER: _builtins.int
     LATTICE_FIELD_NUMBER: _builtins.int
     SEARCH_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """`NAME` (its latest served version) or `NAME@VERSION`, as in `en@3`. Empty: the default model."""
     count_eos: _builtins.bool
@@ -774,6 +776,8 @@ class RescoreRequest(_message.Message):
     """What was said before. At most `Limits.max_history_bytes`; may be empty. The model reads its
     last 128 to 255 words.
     """
+    priority: _priority_pb2.Priority.ValueType
+    """Whether somebody waits for the answer."""
     @_builtins.property
     def weighting(self) -> Global___Weighting:
         """What the parts count. Unset: each field's own default."""
@@ -805,10 +809,11 @@ class RescoreRequest(_message.Message):
         confusion_network: Global___ConfusionNetwork | None = ...,
         lattice: Global___Lattice | None = ...,
         search: Global___SearchBounds | None = ...,
+        priority: _priority_pb2.Priority.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_count_eos", b"_count_eos", "confusion_network", b"confusion_network", "count_eos", b"count_eos", "hypotheses", b"hypotheses", "lattice", b"lattice", "n_best", b"n_best", "search", b"search", "weighting", b"weighting"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_count_eos", b"_count_eos", "confusion_network", b"confusion_network", "count_eos", b"count_eos", "history", b"history", "hypotheses", b"hypotheses", "lattice", b"lattice", "model", b"model", "n_best", b"n_best", "search", b"search", "weighting", b"weighting"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_count_eos", b"_count_eos", "confusion_network", b"confusion_network", "count_eos", b"count_eos", "history", b"history", "hypotheses", b"hypotheses", "lattice", b"lattice", "model", b"model", "n_best", b"n_best", "priority", b"priority", "search", b"search", "weighting", b"weighting"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__count_eos: _TypeAlias = _typing.Literal["count_eos"]  # noqa: Y015
     _WhichOneofArgType__count_eos: _TypeAlias = _typing.Literal["_count_eos", b"_count_eos"]  # noqa: Y015
@@ -865,10 +870,15 @@ class RescoreConfiguration(_message.Message):
     WEIGHTING_FIELD_NUMBER: _builtins.int
     COUNT_EOS_FIELD_NUMBER: _builtins.int
     SEARCH_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """As `RescoreRequest.model`."""
     count_eos: _builtins.bool
     """As `RescoreRequest.count_eos`."""
+    priority: _priority_pb2.Priority.ValueType
+    """Whether somebody waits for the answers. No utterance of an open stream is refused as too much:
+    the server reads no faster than it answers.
+    """
     @_builtins.property
     def weighting(self) -> Global___Weighting:
         """As `RescoreRequest.weighting`."""
@@ -884,10 +894,11 @@ class RescoreConfiguration(_message.Message):
         weighting: Global___Weighting | None = ...,
         count_eos: _builtins.bool | None = ...,
         search: Global___SearchBounds | None = ...,
+        priority: _priority_pb2.Priority.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_count_eos", b"_count_eos", "count_eos", b"count_eos", "search", b"search", "weighting", b"weighting"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_count_eos", b"_count_eos", "count_eos", b"count_eos", "model", b"model", "search", b"search", "weighting", b"weighting"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_count_eos", b"_count_eos", "count_eos", b"count_eos", "model", b"model", "priority", b"priority", "search", b"search", "weighting", b"weighting"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__count_eos: _TypeAlias = _typing.Literal["count_eos"]  # noqa: Y015
     _WhichOneofArgType__count_eos: _TypeAlias = _typing.Literal["_count_eos", b"_count_eos"]  # noqa: Y015

@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from wordgate.api.v1 import models_pb2 as _models_pb2
+from wordgate.api.v1 import priority_pb2 as _priority_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -91,6 +92,7 @@ class ScoreRequest(_message.Message):
     HISTORY_FIELD_NUMBER: _builtins.int
     CANDIDATES_FIELD_NUMBER: _builtins.int
     COUNT_EOS_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """`NAME` (its latest served version) or `NAME@VERSION`, as in `en@3`. Empty: the default model."""
     history: _builtins.str
@@ -101,6 +103,8 @@ class ScoreRequest(_message.Message):
     """Whether the end of the text is part of a candidate, so that a text that stops in the middle of
     a sentence is less likely. Unset: true.
     """
+    priority: _priority_pb2.Priority.ValueType
+    """Whether somebody waits for the answer."""
     @_builtins.property
     def candidates(self) -> _containers.RepeatedCompositeFieldContainer[Global___Candidate]:
         """The texts, at least 1 and at most `Limits.max_candidates`. Equal texts are allowed."""
@@ -112,10 +116,11 @@ class ScoreRequest(_message.Message):
         history: _builtins.str = ...,
         candidates: _abc.Iterable[Global___Candidate] | None = ...,
         count_eos: _builtins.bool | None = ...,
+        priority: _priority_pb2.Priority.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_count_eos", b"_count_eos", "count_eos", b"count_eos"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_count_eos", b"_count_eos", "candidates", b"candidates", "count_eos", b"count_eos", "history", b"history", "model", b"model"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_count_eos", b"_count_eos", "candidates", b"candidates", "count_eos", b"count_eos", "history", b"history", "model", b"model", "priority", b"priority"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__count_eos: _TypeAlias = _typing.Literal["count_eos"]  # noqa: Y015
     _WhichOneofArgType__count_eos: _TypeAlias = _typing.Literal["_count_eos", b"_count_eos"]  # noqa: Y015

@@ -1,0 +1,77 @@
+"""Whether new work is taken: by how long it would wait.
+
+Knows sizes and moments; does not know what the work is. How much is done in a second is measured
+while there is something to do, so the wait is foretold, not suffered: a queue that is refused only
+once it is slow has made all wait that are in it.
+"""
+
+import math
+from collections.abc import Callable
+from threading import Lock
+from time import monotonic
+
+from wordgate.errors import Overloaded
+
+DEFAULT_MAX_WAIT_SECONDS = 0.025
+_REMEMBERED_SECONDS = 1.0
+"""What was done longer ago says little about the speed of now."""
+
+_LEAST_RETRY_SECONDS = 0.1
+
+
+class Admission:
+    """Work of one kind, from being taken to its end. For any thread."""
+
+    def __init__(
+        self, max_wait_seconds: float, spared: int, clock: Callable[[], float] = monotonic
+    ) -> None:
+        """Work is taken that would wait for at most `max_wait_seconds`; and whatever its size,
+        while fewer than `spared` others are there, which slow each other down that much at most.
+        """
+        self._max_wait_seconds = max_wait_seconds
+        self._spared = spared
+        self._clock = clock
+        self._lock = Lock()
+        self._jobs = 0
+        self._size = 0.0
+        self._done_size = 0.0
+        self._done_seconds = 0.0
+        self._counted_at = clock()
+
+    @property
+    def wait_seconds(self) -> float:
+        """How long it would take until all is done that is there."""
+        with self._lock:
+            return self._wait(self._clock())
+
+    def enter(self, size: float) -> None:
+        """Take work of this size, in the unit of all others. Raises `Overloaded`."""
+        with self._lock:
+            now = self._clock()
+            wait = self._wait(now)
+            if self._jobs >= self._spared and wait > self._max_wait_seconds:
+                problem = f"{self._jobs} requests are before this one; try again soon"
+                raise Overloaded(problem, max(_LEAST_RETRY_SECONDS, wait))
+            if not self._jobs:
+                self._counted_at = now
+            self._jobs += 1
+            self._size += size
+
+    def leave(self, size: float, *, is_done: bool) -> None:
+        """Work has ended; what was dropped says nothing about how fast the others are done."""
+        with self._lock:
+            self._jobs -= 1
+            self._size = self._size - size if self._jobs else 0.0
+            if is_done:
+                now = self._clock()
+                seconds = now - self._counted_at
+                kept = math.exp(-seconds / _REMEMBERED_SECONDS)
+                self._done_seconds = kept * self._done_seconds + seconds
+                self._done_size = kept * self._done_size + size
+                self._counted_at = now
+
+    def _wait(self, now: float) -> float:
+        if not self._jobs:
+            return 0.0
+        seconds = self._done_seconds + now - self._counted_at
+        return seconds * self._size / self._done_size if self._done_size else seconds
