@@ -111,7 +111,7 @@ class Client:
         self._address = address
         refuse_surrogates(model, "model")
         self._model = model
-        self._priority: Priority = PRIORITY_BATCH if batch else PRIORITY_UNSPECIFIED
+        self._priority: Priority.ValueType = PRIORITY_BATCH if batch else PRIORITY_UNSPECIFIED
         self._timeout = timeout_seconds
         self._metadata = metadata_of(token)
         self._channel = blocking_channel(address, tls, _OPTIONS)
@@ -296,7 +296,7 @@ class AsyncClient:
         self._address = address
         refuse_surrogates(model, "model")
         self._model = model
-        self._priority: Priority = PRIORITY_BATCH if batch else PRIORITY_UNSPECIFIED
+        self._priority: Priority.ValueType = PRIORITY_BATCH if batch else PRIORITY_UNSPECIFIED
         self._timeout = timeout_seconds
         self._metadata = metadata_of(token)
         self._channel = asyncio_channel(address, tls, _OPTIONS)

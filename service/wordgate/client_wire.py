@@ -88,7 +88,7 @@ class ServerDescription:
 
 
 def predict_request(
-    model: str, query: Query, priority: Priority = PRIORITY_UNSPECIFIED
+    model: str, query: Query, priority: Priority.ValueType = PRIORITY_UNSPECIFIED
 ) -> prediction_pb2.PredictRequest:
     """The message of a query. Raises `InvalidInput` for text that is not Unicode."""
     refuse_surrogates(query.history, "history")
@@ -139,7 +139,7 @@ def score_request(
     history: str,
     candidates: Sequence[str],
     count_eos: bool,
-    priority: Priority = PRIORITY_UNSPECIFIED,
+    priority: Priority.ValueType = PRIORITY_UNSPECIFIED,
 ) -> scoring_pb2.ScoreRequest:
     """The message of candidates to score. Raises `InvalidInput` for text that is not Unicode."""
     refuse_surrogates(history, "history")
@@ -161,7 +161,7 @@ def rescore_request(
     weighting: Weighting,
     count_eos: bool,
     bounds: SearchBounds,
-    priority: Priority = PRIORITY_UNSPECIFIED,
+    priority: Priority.ValueType = PRIORITY_UNSPECIFIED,
 ) -> rescoring_pb2.RescoreRequest:
     """The message of hypotheses to rank. Raises `InvalidInput` for text that is not Unicode."""
     refuse_surrogates(history, "history")

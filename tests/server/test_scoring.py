@@ -8,6 +8,7 @@ import pytest
 from tests.running import RunningServer, until
 from tests.server.requests import HISTORIES, field_named, long_score, refusal, texts
 
+from wordgate.api.v1.priority_pb2 import PRIORITY_BATCH
 from wordgate.api.v1.scoring_pb2 import Candidate, ScoreRequest, ScoreResponse
 from wordgate.api.v1.scoring_pb2_grpc import ScoringServiceStub
 from wordgate.engine.local_model import LocalModel
@@ -94,7 +95,10 @@ def test_requests_at_once_share_calls(quiet: RunningServer, stub: ScoringService
     """Sixteen requests at once need far fewer onnxruntime calls than one after the other."""
     histories = [f"{number} " + "the cat sat on the mat " * 20 for number in range(16)]
     calls, rows = _steps(quiet)
-    under_way = [stub.Score.future(request_of("a", history=history)) for history in histories]
+    under_way = [
+        stub.Score.future(request_of("a", history=history, priority=PRIORITY_BATCH))
+        for history in histories
+    ]
     for answer in under_way:
         answer.result()
     calls_after, rows_after = _steps(quiet)
@@ -107,7 +111,10 @@ def test_company_changes_no_bit(
 ) -> None:
     """Each of many requests at once is answered as if it were alone."""
     asked = texts(40)
-    under_way = [stub.Score.future(request_of(text, "the sun", history=text)) for text in asked]
+    under_way = [
+        stub.Score.future(request_of(text, "the sun", history=text, priority=PRIORITY_BATCH))
+        for text in asked
+    ]
     for text, answer in zip(asked, under_way, strict=True):
         alone = local.ask_score(text, [text, "the sun"]).result()
         assert answer.result() == score_response(alone)
@@ -130,7 +137,7 @@ def test_cancelling_one_of_a_batch_leaves_the_others_answered(
     dropped = quiet.metric("wordgate_dropped_total", reason="cancelled")
     cancelled = stub.Score.future(long_score())
     until(lambda: quiet.metric("wordgate_waiting_rows") > 100, "the work to begin")
-    others = [stub.Score.future(request_of(text)) for text in texts(8)]
+    others = [stub.Score.future(request_of(text, priority=PRIORITY_BATCH)) for text in texts(8)]
     cancelled.cancel()
     for text, answer in zip(texts(8), others, strict=True):
         assert answer.result() == score_response(local.ask_score("", [text]).result())

@@ -5,6 +5,7 @@ waits for company: each step takes what is there. A question of more rows than o
 answered in parts, so that nobody waits behind a large one.
 """
 
+import math
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -32,6 +33,10 @@ _RETRY_AFTER_SECONDS = 0.5
 _TURN_ROWS = 1024
 """Rows of a job before others have a turn. Few jobs that are half done keep their states in the
 processor's cache; a large one still cannot hold up the others for longer than this."""
+
+_PREPARED_CALLS = 4
+"""Calls for which questions are kept ready; work that comes behind them is begun in its turn, and
+takes no memory but for its texts until then."""
 
 _PAUSE_ROWS = 16
 """As how many rows of a call a job counts that pauses: it will work by itself for a while."""
@@ -80,15 +85,17 @@ class Job:
     cancelled: Callable[[], bool] = lambda: False
     admitted: bool = False
     size: float = 0.0
+    came_at: float = field(default_factory=monotonic)
     started: bool = False
+    taken: bool = False
     turn_rows: int = 0
     ask: Ask = field(default_factory=lambda: Advance([]))
     answered: list[Any] = field(default_factory=list)
 
     @property
     def rows(self) -> int:
-        """Rows of the present question that are still to be answered."""
-        return len(self.ask) - len(self.answered)
+        """Rows of the present question that are still to be answered; one before the first."""
+        return len(self.ask) - len(self.answered) if self.started else 1
 
 
 Group = list[tuple[Job, Ask]]
@@ -139,13 +146,16 @@ class Scheduler:
         max_rows: int = DEFAULT_MAX_ROWS,
         max_waiting_rows: int = DEFAULT_MAX_WAITING_ROWS,
         dropped: Callable[[Drop], None] = lambda reason: None,
+        waited: Callable[[Urgency, float], None] = lambda urgency, seconds: None,
         admissions: Mapping[Urgency, Admission] | None = None,
     ) -> None:
-        """`admissions`: who decides what is taken of which urgency; all is where there is none."""
+        """`waited` is told how long each job waited for its first rows. `admissions`: who decides
+        what is taken of which urgency; all is where there is none."""
         self._max_rows = max_rows
         self._admissions = admissions or {}
         self._max_waiting_rows = max_waiting_rows
         self._dropped = dropped
+        self._waited = waited
         self._queues: dict[Urgency, deque[Job]] = {urgency: deque() for urgency in Urgency}
         self._waiting = dict.fromkeys(Urgency, 0)
         self._next_sweep = 0.0
@@ -158,7 +168,10 @@ class Scheduler:
 
     @property
     def waiting_rows(self) -> int:
-        """Rows asked for and not yet taken into a call. May be read by any thread."""
+        """Rows asked for and not yet taken into a call, and one for each job that is to begin.
+
+        May be read by any thread.
+        """
         return sum(self._waiting.values())
 
     def admit(self, job: Job) -> None:
@@ -172,7 +185,7 @@ class Scheduler:
             job.done = partial(_leave, admission, job.size, job.done)
 
     def add(self, job: Job) -> None:
-        """Take a job up to its first question. Raises `Overloaded` when too many rows wait.
+        """Take a job, up to its first question if few wait. Raises `Overloaded` if too many do.
 
         What is less urgent keeps nobody out: each call has room for all.
         """
@@ -183,7 +196,10 @@ class Scheduler:
         waiting = sum(self._waiting[urgency] for urgency in _UP_TO[job.urgency])
         if waiting >= self._max_waiting_rows and not job.admitted:
             raise Overloaded(f"{waiting} rows are waiting; try again soon", _RETRY_AFTER_SECONDS)
-        self._resume(job)
+        if self._waiting[job.urgency] < _PREPARED_CALLS * self._max_rows:
+            self._resume(job)
+        else:
+            self._queue(job)
 
     def step(self) -> bool:
         """One round: take, ask, hand out; whether work is left."""
@@ -260,6 +276,11 @@ class Scheduler:
                 self._waiting[urgency] -= job.rows
                 self._drop(job, *unwanted)
                 continue
+            if not (job.started or self._begin(job)):
+                continue
+            if not job.taken:
+                job.taken = True
+                self._waited(urgency, monotonic() - job.came_at)
             first = len(job.answered)
             part = job.ask.part(first, min(len(job.ask), first + room))
             self._waiting[urgency] -= len(part)
@@ -278,13 +299,27 @@ class Scheduler:
         for (job, _), answer in sorted(answered, key=_works_long):
             job.answered.extend(answer)
             job.turn_rows += len(answer)
-            if job.rows:
+            if job.rows and job.urgency is Urgency.BATCH:
+                self._queues[job.urgency].appendleft(job)
+            elif job.rows:
                 self._queues[job.urgency].append(job)
             else:
                 self._resume(job)
 
+    def _begin(self, job: Job) -> bool:
+        """Run a job that waited to its first question; whether it has one."""
+        self._waiting[job.urgency] -= job.rows
+        if not self._run_on(job):
+            return False
+        self._waiting[job.urgency] += job.rows
+        return True
+
     def _resume(self, job: Job) -> None:
-        """Send the complete answer; run on to the next question, or to the end."""
+        if self._run_on(job):
+            self._queue(job)
+
+    def _run_on(self, job: Job) -> bool:
+        """Send the complete answer; run on to the next question, or to the end: False."""
         complete, job.answered = job.answered, []
         try:
             job.ask = job.asks.send(complete) if job.started else next(job.asks)
@@ -294,16 +329,18 @@ class Scheduler:
         except Exception as error:  # noqa: BLE001  whatever it is, its owner is told
             job.done(None, error)
         else:
-            self._queue(job)
-            self._waiting[job.urgency] += job.rows
+            return True
+        return False
 
     def _queue(self, job: Job) -> None:
         """Back to the front while its turn lasts, so that few are half done; then to the end.
 
-        A pause ends the turn.
+        A pause ends the turn. That of batch work, for whose parts nobody waits, lasts to its end.
         """
+        self._waiting[job.urgency] += job.rows
         queue = self._queues[job.urgency]
-        if job.rows and 0 < job.turn_rows < _TURN_ROWS:
+        most = math.inf if job.urgency is Urgency.BATCH else _TURN_ROWS
+        if job.rows and 0 < job.turn_rows < most:
             queue.appendleft(job)
         else:
             job.turn_rows = 0

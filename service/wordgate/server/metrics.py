@@ -137,6 +137,10 @@ class Metrics:
         """Work was dropped before it was done."""
         self._dropped.labels(reason.value).inc()
 
+    def waited(self, urgency: Urgency, seconds: float) -> None:
+        """A request's work began after so long."""
+        self._queue_seconds[urgency].observe(seconds)
+
     def searching(self, asks: Asks[T], expansions_of: Callable[[T], int]) -> Asks[T]:
         """The same search; at its end the rows that it asked for or looked at are noted."""
         steps = 0
@@ -239,6 +243,13 @@ class Metrics:
             (kind, urgency): self._rows.labels(kind, urgency.value)
             for kind, urgency in product(_ASKED, Urgency)
         }
+        queue_seconds = self._histogram(
+            "wordgate_queue_seconds",
+            "Time from a request's arrival to the first of its rows in a call.",
+            _SECONDS,
+            ("urgency",),
+        )
+        self._queue_seconds = {each: queue_seconds.labels(each.value) for each in Urgency}
         self._call_rows = self._histogram(
             "wordgate_call_rows", "Rows of one onnxruntime call.", _ROWS, ("graph",)
         )

@@ -61,8 +61,8 @@ _HANDSHAKE_MS = 20_000
 _OTHER_FILES = 128
 """Descriptors that are kept from gRPC's connections, for HTTP and for files."""
 
-_SPARED = 2
-"""Requests for each model call that are taken, however large they are: one waits for another."""
+_BATCH_WAIT_SECONDS = 10.0
+"""How long requests may wait for which nobody waits; their clients must not give up before."""
 
 _MOST_CONNECTIONS = 2**31 - 1
 
@@ -130,6 +130,7 @@ class Server:
         scheduler = Scheduler(
             max_waiting_rows=self._configuration.max_waiting_rows,
             dropped=self._metrics.dropped,
+            waited=self._metrics.waited,
             admissions=self._admissions(),
         )
         self._metrics.watch_scheduler(scheduler)
@@ -156,10 +157,12 @@ class Server:
         self._log.info("stopped")
 
     def _admissions(self) -> dict[Urgency, Admission]:
-        """What nobody waits for may wait; those for whom somebody does are slowed down little."""
-        seconds, spared = self._configuration.max_wait_seconds, _SPARED * self._configuration.calls
+        """How long what may wait: hardly where somebody waits for it."""
+        seconds, calls = self._configuration.max_wait_seconds, self._configuration.calls
         return {
-            urgency: Admission(seconds, spared) for urgency in (Urgency.INTERACTIVE, Urgency.BULK)
+            Urgency.INTERACTIVE: Admission(seconds, calls),
+            Urgency.BULK: Admission(seconds, calls),
+            Urgency.BATCH: Admission(max(seconds, _BATCH_WAIT_SECONDS), calls),
         }
 
     async def _until_stopped(self, grpc_server: GrpcServer) -> None:
