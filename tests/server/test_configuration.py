@@ -1,5 +1,6 @@
 """The server's options."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,9 @@ from click.testing import CliRunner
 from wordgate.cli.serve import serve
 from wordgate.errors import InvalidConfiguration
 from wordgate.server.configuration import Configuration, configure, options, split_address
+from wordgate.server.limits import Limits
+
+NAMES = {option.name for option in options()}
 
 
 def test_what_is_given_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,6 +35,9 @@ def test_what_is_given_goes_before_the_environment(monkeypatch: pytest.MonkeyPat
         ("max_message_bytes", 2**31),
         ("max_sessions", 2**31),
         ("max_waiting_rows", 2**31),
+        ("max_rescore_streams", -1),
+        ("max_generation_streams", 2**31),
+        ("max_calls", 0),
         ("grace_seconds", -1),
         ("grace_seconds", float("nan")),
         ("colour", "red"),
@@ -82,10 +89,12 @@ def test_every_option_is_a_flag_with_its_variable() -> None:
 
 
 def test_limits_follow_the_options() -> None:
-    """The limits that can be set are the configured ones."""
-    limits = configure(max_sessions=3, max_waiting_rows=4, max_message_bytes=5000).limits
-    assert (limits.max_sessions, limits.max_waiting_rows) == (3, 4)
-    assert limits.max_message_bytes == 5000
+    """The limits that can be set are the configured ones, the others are as declared."""
+    limits = asdict(configure().limits)
+    assert limits == asdict(Limits())
+    set_ones = {name: 5000 + place for place, name in enumerate(limits.keys() & NAMES)}
+    assert asdict(configure(**set_ones).limits) == limits | set_ones
+    assert len(set_ones) >= 6
 
 
 def test_addresses_are_host_and_port() -> None:

@@ -14,6 +14,7 @@ from tests.running import RunningServer, serving, until
 from wordgate.api.v1 import prediction_pb2
 from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
 from wordgate.client import Client
+from wordgate.server.limits import Limits
 from wordgate.server.merged_metrics import MergedMetrics
 
 _CODES = {"grpc_method": "Predict", "grpc_code": "OK"}
@@ -23,7 +24,8 @@ _HANDLED = "grpc_server_handled_total"
 @pytest.fixture(scope="module")
 def workers(bundle: Path) -> Iterator[RunningServer]:
     """Two workers. Shared: tests must leave two."""
-    with serving(bundle, "--workers", "2", "--max-sessions", "7") as running:
+    limits = ["--max-sessions", "7", "--max-rescore-streams", "4", "--max-generation-streams", "1"]
+    with serving(bundle, "--workers", "2", *limits) as running:
         yield running
 
 
@@ -57,9 +59,13 @@ def test_the_metrics_are_those_of_all(workers: RunningServer) -> None:
 
 
 def test_limits_are_divided(workers: RunningServer) -> None:
-    """A worker takes its part of the sessions, the last one rounded up."""
+    """A worker takes its part of what is open at once, rounded up, and says so."""
     with Client(workers.address) as client:
-        assert client.get_server().limits["max_sessions"] == 4
+        limits = client.get_server().limits
+    assert limits["max_sessions"] == 4
+    assert limits["max_rescore_streams"] == 2
+    assert limits["max_generation_streams"] == 1
+    assert limits["max_waiting_rows"] == Limits().max_waiting_rows / 2
 
 
 def test_a_worker_that_dies_is_started_again(workers: RunningServer) -> None:

@@ -16,7 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from wordgate.engine.engine_thread import DEFAULT_CALLS
 from wordgate.engine.state_cache import DEFAULT_CACHE_BYTES
 from wordgate.errors import InvalidConfiguration
-from wordgate.server.limits import Limits
+from wordgate.server.limits import Limits, table
 
 VARIABLE_PREFIX = "WORDGATE_"
 
@@ -107,7 +107,25 @@ class Configuration(BaseSettings):
         default=Limits().max_sessions,
         ge=0,
         le=2**31 - 1,
-        description="Typing sessions open at once.",
+        description="Typing sessions open at once. They are among `max_calls`.",
+    )
+    max_rescore_streams: int = Field(
+        default=Limits().max_rescore_streams,
+        ge=0,
+        le=2**31 - 1,
+        description="Rescoring streams open at once.",
+    )
+    max_generation_streams: int = Field(
+        default=Limits().max_generation_streams,
+        ge=0,
+        le=2**31 - 1,
+        description="Texts generated at once.",
+    )
+    max_calls: int = Field(
+        default=Limits().max_calls,
+        ge=1,
+        le=2**31 - 1,
+        description="Calls under way at once, sessions and streams among them.",
     )
     max_waiting_rows: int = Field(
         default=Limits().max_waiting_rows,
@@ -146,11 +164,8 @@ class Configuration(BaseSettings):
     @property
     def limits(self) -> Limits:
         """What this server accepts."""
-        return Limits(
-            max_message_bytes=self.max_message_bytes,
-            max_sessions=self.max_sessions,
-            max_waiting_rows=self.max_waiting_rows,
-        )
+        names = Configuration.model_fields.keys() & {row.name for row in table()}
+        return Limits(**{name: getattr(self, name) for name in names})
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,12 @@ _HANDSHAKE_MS = 20_000
 _OTHER_FILES = 128
 """Descriptors that are kept from gRPC's connections, for HTTP and for files."""
 
-_MOST_CONNECTIONS = 2**31 - 1
+_LEAST_PENDING = 1000
+"""Calls that gRPC keeps until we take them, however few may be under way: the others are refused
+by us, in words, and health checks are answered."""
+
+_MOST = 2**31 - 1
+"""The greatest number that gRPC takes."""
 
 
 class Server:
@@ -179,13 +184,14 @@ class Server:
 
     def _options(self) -> list[tuple[str, int]]:
         limits = self._configuration.limits
+        pending = max(limits.max_calls, _LEAST_PENDING)
         return [
             ("grpc.so_reuseport", int(self._shares_port)),
             ("grpc.max_receive_message_length", limits.max_message_bytes),
             ("grpc.max_concurrent_streams", limits.max_connection_calls),
             # One that floods would else have grpc cancel the calls of others.
-            ("grpc.server.max_pending_requests", limits.max_calls),
-            ("grpc.server.max_pending_requests_hard_limit", 2 * limits.max_calls),
+            ("grpc.server.max_pending_requests", pending),
+            ("grpc.server.max_pending_requests_hard_limit", min(2 * pending, _MOST)),
             ("grpc.max_allowed_incoming_connections", _max_connections()),
             ("grpc.server_handshake_timeout_ms", _HANDSHAKE_MS),
             ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
@@ -285,7 +291,7 @@ async def _run(configuration: Configuration) -> None:
 def _max_connections() -> int:
     """As many as this process may have files open, but some."""
     most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return min(_MOST_CONNECTIONS, max(1, most - _OTHER_FILES)) if most > 0 else _MOST_CONNECTIONS
+    return min(_MOST, max(1, most - _OTHER_FILES)) if most > 0 else _MOST
 
 
 def _service_names() -> list[str]:
