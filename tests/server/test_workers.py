@@ -182,6 +182,19 @@ def test_an_unreadable_bundle_is_one_line(bundle: Path, tmp_path: Path) -> None:
         assert "Traceback" not in server.output
 
 
+def test_workers_are_as_the_file_was_at_the_start(bundle: Path, tmp_path: Path) -> None:
+    """One that is started again is as the others, whatever the file says by then."""
+    file = tmp_path / "wordgate.toml"
+    file.write_text("workers = 2\nmax_sessions = 8\n")
+    with serving(bundle, "--config", str(file)) as server:
+        file.write_text("max_sessions = ")
+        for worker in _pids(server):
+            subprocess.run(["kill", "-KILL", str(worker)], check=True)
+        until(lambda: server.output.count("worker serving") == 4, "both to serve again")
+        with Client(server.address) as client:
+            assert client.get_server().limits["max_sessions"] == 4
+
+
 def _page(count: int, open_now: int, seconds: float) -> str:
     """A worker's page."""
     registry = CollectorRegistry()

@@ -274,6 +274,11 @@ def _nothing() -> None:
     """What SIGHUP does where no folder is watched."""
 
 
+def check(configuration: Configuration) -> None:
+    """Raise `InvalidFile` for a certificate or tokens with which a server would not start."""
+    Security(configuration, Metrics())
+
+
 def serve(configuration: Configuration) -> None:
     """Run a server to its end, on uvloop where that is installed. Raises as `Server.run`."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it can be heeded
