@@ -5,7 +5,7 @@
     ├── InvalidFile           a text or input file (path, line, problem)
     ├── InvalidRecipe         a training recipe (path, key, problem)
     ├── InvalidBundle         a published model that must not be served (path, reason, problem)
-    ├── InvalidConfiguration  a flag or variable of the server (option, problem)
+    ├── InvalidConfiguration  an option of the server (option, problem)
     ├── ModelNotFound         a model or version that is not served
     ├── ExportRefused         figures that forbid to publish a checkpoint
     ├── TrainingStopped       a run that cannot go on (text too small, loss not finite)
@@ -67,10 +67,13 @@ class InvalidBundle(WordgateError):
 
 
 class InvalidConfiguration(WordgateError):
-    """An option of the server cannot be used."""
+    """An option of the server cannot be used.
 
-    def __init__(self, option: str, problem: str) -> None:
-        super().__init__(f"{option}: {problem}")
+    `place` is the flag, the variable or the file and key where its value stands, if that is known.
+    """
+
+    def __init__(self, option: str, problem: str, place: str = "") -> None:
+        super().__init__(f"{place or option}: {problem}")
         self.option = option
         self.problem = problem
 

@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from tests.cli.calling import Run
@@ -36,6 +37,16 @@ def test_the_address_comes_from_the_servers_own_variable(
     port = server.address.rpartition(":")[2]
     monkeypatch.setenv("WORDGATE_LISTEN", f"0.0.0.0:{port}")
     assert run("probe").out == f"127.0.0.1:{port}: SERVING\n"
+
+
+def test_the_address_comes_from_the_servers_own_file(
+    run: Run, server: RunningServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Which the same environment names."""
+    file = tmp_path / "wordgate.toml"
+    file.write_text(f"listen = '{server.address}'")
+    monkeypatch.setenv("WORDGATE_CONFIG", str(file))
+    assert run("probe").out == f"{server.address}: SERVING\n"
 
 
 def test_a_server_that_speaks_tls_is_asked_over_http(

@@ -1,5 +1,6 @@
 """The server's options."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -7,17 +8,60 @@ from click.testing import CliRunner
 
 from wordgate.cli.serve import serve
 from wordgate.errors import InvalidConfiguration
-from wordgate.server.configuration import Configuration, configure, options, split_address
+from wordgate.server.configuration import (
+    FILE,
+    Configuration,
+    configure,
+    options,
+    split_address,
+)
+from wordgate.server.limits import Limits
+
+NAMES = {option.name for option in options()}
 
 
-def test_what_is_given_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A flag beats a variable, a variable beats the default."""
+def test_flag_variable_file_default(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Each goes before those behind it."""
+    file = tmp_path / "wordgate.toml"
+    file.write_text("threads = 4\ncalls = 5\nworkers = 6\n")
     monkeypatch.setenv("WORDGATE_THREADS", "3")
-    monkeypatch.setenv("WORDGATE_MODEL", "models/mine")
-    assert configure().threads == 3
-    assert configure().model == Path("models/mine")
-    assert configure(threads=2).threads == 2
-    assert configure().listen == "127.0.0.1:50051"
+    monkeypatch.setenv("WORDGATE_CALLS", "3")
+    found = configure(config=file, threads=2)
+    assert (found.threads, found.calls, found.workers) == (2, 3, 6)
+    assert found.listen == "127.0.0.1:50051"
+    assert configure().workers == 1
+
+
+def test_a_variable_names_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The flag names another one in its place; both are not read together."""
+    for name, line in {"a.toml": "threads = 4\ncalls = 5", "b.toml": "threads = 6"}.items():
+        (tmp_path / name).write_text(line)
+    monkeypatch.setenv("WORDGATE_CONFIG", str(tmp_path / "a.toml"))
+    assert (configure().threads, configure().calls) == (4, 5)
+    other = configure(config=tmp_path / "b.toml")
+    assert (other.threads, other.calls) == (6, Configuration().calls)
+    monkeypatch.setenv("WORDGATE_CONFIG", "")
+    with pytest.raises(InvalidConfiguration, match=r"^WORDGATE_CONFIG: is empty; name a file$"):
+        configure()
+
+
+def test_an_error_names_the_flag_or_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever said what cannot be: the one that goes before the others."""
+    monkeypatch.setenv("WORDGATE_TLS_KEY", "a.key")
+    with pytest.raises(InvalidConfiguration, match=r"^WORDGATE_TLS_KEY: needs the server's"):
+        configure()
+    monkeypatch.setenv("WORDGATE_MAX_SESSIONS", "many")
+    with pytest.raises(InvalidConfiguration, match=r"^WORDGATE_MAX_SESSIONS: .*\(it is 'many'\)$"):
+        configure()
+    with pytest.raises(InvalidConfiguration, match=r"^--max-sessions: .*\(it is -1\)$"):
+        configure(max_sessions=-1)
+
+
+def test_an_empty_path_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable that was left empty by mistake must not open a server to everybody."""
+    monkeypatch.setenv("WORDGATE_TOKENS_FILE", "")
+    with pytest.raises(InvalidConfiguration, match=r"^WORDGATE_TOKENS_FILE: is empty"):
+        configure()
 
 
 @pytest.mark.parametrize(
@@ -31,6 +75,9 @@ def test_what_is_given_goes_before_the_environment(monkeypatch: pytest.MonkeyPat
         ("max_message_bytes", 2**31),
         ("max_sessions", 2**31),
         ("max_waiting_rows", 2**31),
+        ("max_rescore_streams", -1),
+        ("max_generation_streams", 2**31),
+        ("max_calls", 0),
         ("grace_seconds", -1),
         ("grace_seconds", float("nan")),
         ("colour", "red"),
@@ -75,17 +122,19 @@ def test_it_does_not_change() -> None:
 def test_every_option_is_a_flag_with_its_variable() -> None:
     """`wordgate serve --help` shows every option, its variable and its meaning."""
     shown = " ".join(CliRunner().invoke(serve, ["--help"]).output.split())
-    for option in options():
+    for option in (FILE, *options()):
         assert option.flag in shown
         assert option.variable in shown
         assert option.description
 
 
 def test_limits_follow_the_options() -> None:
-    """The limits that can be set are the configured ones."""
-    limits = configure(max_sessions=3, max_waiting_rows=4, max_message_bytes=5000).limits
-    assert (limits.max_sessions, limits.max_waiting_rows) == (3, 4)
-    assert limits.max_message_bytes == 5000
+    """The limits that can be set are the configured ones, the others are as declared."""
+    limits = asdict(configure().limits)
+    assert limits == asdict(Limits())
+    set_ones = {name: 5000 + place for place, name in enumerate(limits.keys() & NAMES)}
+    assert asdict(configure(**set_ones).limits) == limits | set_ones
+    assert len(set_ones) >= 6
 
 
 def test_addresses_are_host_and_port() -> None:

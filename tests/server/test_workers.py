@@ -14,6 +14,7 @@ from tests.running import RunningServer, serving, until
 from wordgate.api.v1 import prediction_pb2
 from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
 from wordgate.client import Client
+from wordgate.server.limits import Limits
 from wordgate.server.merged_metrics import MergedMetrics
 
 _CODES = {"grpc_method": "Predict", "grpc_code": "OK"}
@@ -23,7 +24,8 @@ _HANDLED = "grpc_server_handled_total"
 @pytest.fixture(scope="module")
 def workers(bundle: Path) -> Iterator[RunningServer]:
     """Two workers. Shared: tests must leave two."""
-    with serving(bundle, "--workers", "2", "--max-sessions", "7") as running:
+    limits = ["--max-sessions", "7", "--max-rescore-streams", "4", "--max-generation-streams", "1"]
+    with serving(bundle, "--workers", "2", *limits) as running:
         yield running
 
 
@@ -57,9 +59,13 @@ def test_the_metrics_are_those_of_all(workers: RunningServer) -> None:
 
 
 def test_limits_are_divided(workers: RunningServer) -> None:
-    """A worker takes its part of the sessions, the last one rounded up."""
+    """A worker takes its part of what is open at once, rounded up, and says so."""
     with Client(workers.address) as client:
-        assert client.get_server().limits["max_sessions"] == 4
+        limits = client.get_server().limits
+    assert limits["max_sessions"] == 4
+    assert limits["max_rescore_streams"] == 2
+    assert limits["max_generation_streams"] == 1
+    assert limits["max_waiting_rows"] == Limits().max_waiting_rows / 2
 
 
 def test_a_worker_that_dies_is_started_again(workers: RunningServer) -> None:
@@ -174,6 +180,19 @@ def test_an_unreadable_bundle_is_one_line(bundle: Path, tmp_path: Path) -> None:
         assert server.wait() in {3, 4}
         assert "words.tsv" in server.output
         assert "Traceback" not in server.output
+
+
+def test_workers_are_as_the_file_was_at_the_start(bundle: Path, tmp_path: Path) -> None:
+    """One that is started again is as the others, whatever the file says by then."""
+    file = tmp_path / "wordgate.toml"
+    file.write_text("workers = 2\nmax_sessions = 8\n")
+    with serving(bundle, "--config", str(file)) as server:
+        file.write_text("max_sessions = ")
+        for worker in _pids(server):
+            subprocess.run(["kill", "-KILL", str(worker)], check=True)
+        until(lambda: server.output.count("worker serving") == 4, "both to serve again")
+        with Client(server.address) as client:
+            assert client.get_server().limits["max_sessions"] == 4
 
 
 def _page(count: int, open_now: int, seconds: float) -> str:

@@ -12,7 +12,7 @@ from urllib.request import urlopen
 
 from wordgate.errors import WordgateError
 
-_GUARDED_BY = ("WORDGATE_TLS_", "WORDGATE_TOKENS_FILE")
+_GUARDED_BY = ("WORDGATE_TLS_", "WORDGATE_TOKENS_FILE", "WORDGATE_CONFIG")
 """Variables that do not reach it: it is asked in plain text, without a token."""
 
 

@@ -31,8 +31,9 @@ def probe(address: str, service: str, timeout_seconds: float) -> None:
     """Ask whether a server is ready; exit with 0 if it is and with 1 if not.
 
     ADDRESS is HOST:PORT, asked by gRPC's health service, or the URL of a page, which has to answer
-    200. Without it, the server of this machine or container is asked, where WORDGATE_LISTEN says
-    that it listens; one that speaks TLS by WORDGATE_METRICS_LISTEN.
+    200. Without it, the server of this machine or container is asked, where WORDGATE_LISTEN, or
+    the file that WORDGATE_CONFIG names, says that it listens; one that speaks TLS at the address of
+    its metrics.
 
     \b
     wordgate probe

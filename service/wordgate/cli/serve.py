@@ -9,17 +9,26 @@ from typing import Any
 
 import click
 
-from wordgate.server.configuration import Option, configure, options
+from wordgate.server.configuration import FILE, Option, configure, options
 
 
 @click.command(help="Serve models over gRPC: prediction, scoring, health, reflection.")
-def serve(**given: Any) -> None:
-    """Serve until SIGTERM or SIGINT. What is not given comes from the environment."""
+@click.option(
+    "--check", is_flag=True, help="Only say whether options, certificate and tokens can be used."
+)
+def serve(check: bool, **given: Any) -> None:
+    """Serve until SIGTERM or SIGINT. What is not given comes from the environment or a file."""
+    configuration = configure(**{name: v for name, v in given.items() if v is not None})
     # grpc would print lines of its own about what is reported in ours.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    from wordgate.server.server import check as examine
     from wordgate.server.server import serve as run
 
-    run(configure(**{name: value for name, value in given.items() if value is not None}))
+    if check:
+        examine(configuration)
+        click.echo("options, certificate and tokens can be used")
+    else:
+        run(configuration)
 
 
 def _flag(option: Option) -> Callable[[click.Command], click.Command]:
@@ -33,5 +42,5 @@ def _flag(option: Option) -> Callable[[click.Command], click.Command]:
     )
 
 
-for _option in options():
+for _option in (FILE, *options()):
     serve = _flag(_option)(serve)

@@ -1,33 +1,40 @@
 """Every option of the server, declared once.
 
-Knows names, defaults and what an option means. Flags of `wordgate serve`, environment variables
-and the table in the docs come from here. Nothing changes after the start.
+Knows names, defaults, what an option means and which of those who name it goes before the others.
+Flags of `wordgate serve`, environment variables, keys of a file and the table in the docs come from
+here. Nothing changes after the start.
 """
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self, get_args, get_origin
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from wordgate.engine.admission import DEFAULT_MAX_WAIT_SECONDS
 from wordgate.engine.engine_thread import DEFAULT_CALLS
 from wordgate.engine.state_cache import DEFAULT_CACHE_BYTES
 from wordgate.errors import InvalidConfiguration
-from wordgate.server.limits import Limits
+from wordgate.server.configuration_file import place, read_options
+from wordgate.server.limits import Limits, table
 
 VARIABLE_PREFIX = "WORDGATE_"
 
 
-class Configuration(BaseSettings):
+class Configuration(BaseModel):
     """How a server runs."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=VARIABLE_PREFIX, env_ignore_empty=False, frozen=True, extra="forbid"
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: Path | None = Field(
         default=None,
@@ -108,7 +115,25 @@ class Configuration(BaseSettings):
         default=Limits().max_sessions,
         ge=0,
         le=2**31 - 1,
-        description="Typing sessions open at once.",
+        description="Typing sessions open at once. They are among `max_calls`.",
+    )
+    max_rescore_streams: int = Field(
+        default=Limits().max_rescore_streams,
+        ge=0,
+        le=2**31 - 1,
+        description="Rescoring streams open at once.",
+    )
+    max_generation_streams: int = Field(
+        default=Limits().max_generation_streams,
+        ge=0,
+        le=2**31 - 1,
+        description="Texts generated at once.",
+    )
+    max_calls: int = Field(
+        default=Limits().max_calls,
+        ge=1,
+        le=2**31 - 1,
+        description="Calls under way at once, sessions and streams among them.",
     )
     max_waiting_rows: int = Field(
         default=Limits().max_waiting_rows,
@@ -141,6 +166,15 @@ class Configuration(BaseSettings):
             raise ValueError("is empty; name HOST:PORT")
         return value
 
+    @field_validator(
+        "model", "tls_certificate", "tls_key", "tls_client_ca", "tokens_file", mode="before"
+    )
+    @classmethod
+    def _is_a_path(cls, value: Any) -> Any:
+        if value == "":
+            raise ValueError("is empty; leave it out")
+        return value
+
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
         """Raises `InvalidConfiguration` for one half of what is useless without the other."""
@@ -154,16 +188,13 @@ class Configuration(BaseSettings):
     @property
     def limits(self) -> Limits:
         """What this server accepts."""
-        return Limits(
-            max_message_bytes=self.max_message_bytes,
-            max_sessions=self.max_sessions,
-            max_waiting_rows=self.max_waiting_rows,
-        )
+        names = Configuration.model_fields.keys() & {row.name for row in table()}
+        return Limits(**{name: getattr(self, name) for name in names})
 
 
 @dataclass(frozen=True)
 class Option:
-    """An option as a flag, a variable and a row of the docs' table."""
+    """An option as a flag, a variable, a key of a file and a row of the docs' table."""
 
     name: str
     flag: str
@@ -172,6 +203,18 @@ class Option:
     choices: tuple[str, ...]
     kind: type
     description: str
+
+
+FILE = Option(
+    name="config",
+    flag="--config",
+    variable=f"{VARIABLE_PREFIX}CONFIG",
+    default=None,
+    choices=(),
+    kind=Path,
+    description="TOML file of the options below, read once, at the start.",
+)
+"""Where options may stand; not one itself."""
 
 
 def options() -> Iterator[Option]:
@@ -189,17 +232,20 @@ def options() -> Iterator[Option]:
 
 
 def configure(**given: Any) -> Configuration:
-    """What was given, else what the environment says, else the defaults.
+    """What was given, else what the environment says, else the file, else the defaults.
 
-    Raises `InvalidConfiguration` naming the option.
+    The file is `config`, or what its variable names. Raises `InvalidFile` when it cannot be read,
+    `InvalidConfiguration` naming the option and who named it.
     """
+    file = _file(given.pop(FILE.name, None))
+    said = _said_in_file(file) | _said_in_environment() | _said_by_flags(given)
     try:
-        return Configuration(**given)
+        return Configuration(**{name: value for name, (value, _) in said.items()})
+    except InvalidConfiguration as error:
+        name, problem = error.option, error.problem
     except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0]) if first["loc"] else "configuration"
-        problem = first["msg"].removeprefix("Value error, ")
-        raise InvalidConfiguration(name, f"{first['input']!r}: {problem}") from None
+        name, problem = _explain(error)
+    raise InvalidConfiguration(name, problem, said[name][1] if name in said else "")
 
 
 def split_address(address: str) -> tuple[str, int]:
@@ -219,3 +265,42 @@ def _kind(declared: FieldInfo) -> type:
     if declared.annotation in {int, float}:
         return declared.annotation  # type: ignore[return-value]
     return Path if declared.default is None else str
+
+
+_Said = dict[str, tuple[Any, str]]
+"""Values by the options' names, each with the flag, variable or key that it comes from."""
+
+
+def _file(given: Path | None) -> Path | None:
+    named = os.environ.get(FILE.variable) if given is None else given
+    if named == "":
+        raise InvalidConfiguration(FILE.name, "is empty; name a file", FILE.variable)
+    return None if named is None else Path(named)
+
+
+def _said_in_file(file: Path | None) -> _Said:
+    if file is None:
+        return {}
+    found = read_options(file, {option.name: option.kind for option in options()})
+    return {name: (value, place(file, name)) for name, value in found.items()}
+
+
+def _said_in_environment() -> _Said:
+    return {
+        option.name: (os.environ[option.variable], option.variable)
+        for option in options()
+        if option.variable in os.environ
+    }
+
+
+def _said_by_flags(given: dict[str, Any]) -> _Said:
+    flags = {option.name: option.flag for option in options()}
+    return {name: (value, flags.get(name, name)) for name, value in given.items()}
+
+
+def _explain(error: ValidationError) -> tuple[str, str]:
+    """The option and the problem of the first error."""
+    first = error.errors(include_url=False)[0]
+    message = first["msg"].removeprefix("Value error, ")
+    problem = f"{message[:1].lower()}{message[1:]} (it is {first['input']!r})"
+    return str(first["loc"][0]), problem

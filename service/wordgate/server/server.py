@@ -64,7 +64,12 @@ _OTHER_FILES = 128
 _BATCH_WAIT_SECONDS = 10.0
 """How long requests may wait for which nobody waits; their clients must not give up before."""
 
-_MOST_CONNECTIONS = 2**31 - 1
+_LEAST_PENDING = 1000
+"""Calls that gRPC keeps until we take them, however few may be under way: the others are refused
+by us, in words, and health checks are answered."""
+
+_MOST = 2**31 - 1
+"""The greatest number that gRPC takes."""
 
 
 class Server:
@@ -195,13 +200,14 @@ class Server:
 
     def _options(self) -> list[tuple[str, int]]:
         limits = self._configuration.limits
+        pending = max(limits.max_calls, _LEAST_PENDING)
         return [
             ("grpc.so_reuseport", int(self._shares_port)),
             ("grpc.max_receive_message_length", limits.max_message_bytes),
             ("grpc.max_concurrent_streams", limits.max_connection_calls),
             # One that floods would else have grpc cancel the calls of others.
-            ("grpc.server.max_pending_requests", limits.max_calls),
-            ("grpc.server.max_pending_requests_hard_limit", 2 * limits.max_calls),
+            ("grpc.server.max_pending_requests", pending),
+            ("grpc.server.max_pending_requests_hard_limit", min(2 * pending, _MOST)),
             ("grpc.max_allowed_incoming_connections", _max_connections()),
             ("grpc.server_handshake_timeout_ms", _HANDSHAKE_MS),
             ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
@@ -284,6 +290,11 @@ def _nothing() -> None:
     """What SIGHUP does where no folder is watched."""
 
 
+def check(configuration: Configuration) -> None:
+    """Raise `InvalidFile` for a certificate or tokens with which a server would not start."""
+    Security(configuration, Metrics())
+
+
 def serve(configuration: Configuration) -> None:
     """Run a server to its end, on uvloop where that is installed. Raises as `Server.run`."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it can be heeded
@@ -301,7 +312,7 @@ async def _run(configuration: Configuration) -> None:
 def _max_connections() -> int:
     """As many as this process may have files open, but some."""
     most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return min(_MOST_CONNECTIONS, max(1, most - _OTHER_FILES)) if most > 0 else _MOST_CONNECTIONS
+    return min(_MOST, max(1, most - _OTHER_FILES)) if most > 0 else _MOST
 
 
 def _service_names() -> list[str]:

@@ -12,7 +12,6 @@ import json
 import os
 import signal
 import sys
-from pathlib import Path
 
 from wordgate.errors import WordgateError
 from wordgate.server.configuration import Configuration
@@ -26,7 +25,7 @@ def main() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     told = json.loads(sys.stdin.readline())
     gc.set_threshold(told["collect_every"])
-    configuration = _configuration(told["configuration"])
+    configuration = Configuration.model_validate(told["configuration"])
     configure_logs(configuration.log_format, worker=told["worker"])
     try:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
@@ -55,11 +54,6 @@ async def _end_with_parent(server: Server) -> None:
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     await reader.read()
     server.stop()
-
-
-def _configuration(values: dict[str, object]) -> Configuration:
-    model = values.pop("model")
-    return Configuration(model=Path(str(model)) if model else None, **values)  # type: ignore[arg-type]
 
 
 def _tell(document: dict[str, object]) -> None:

@@ -33,6 +33,15 @@ _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 _PROVEN_SECONDS = 10.0
 """A worker that has lived so long is started again at once."""
 
+_DIVIDED = (
+    "max_sessions",
+    "max_rescore_streams",
+    "max_generation_streams",
+    "max_calls",
+    "max_waiting_rows",
+)
+"""Limits of the whole server, of which each worker has its part, rounded up."""
+
 
 class Workers:
     """Runs `configuration.workers` servers until SIGTERM; one that ends is started again."""
@@ -201,14 +210,14 @@ def _share_of(configuration: Configuration, port: int) -> Configuration:
     """What each worker is to be: limits and caches are divided among them."""
     host = configuration.listen.rpartition(":")[0]
     workers = configuration.workers
+    parts = {name: -(-getattr(configuration, name) // workers) for name in _DIVIDED}
     return configuration.model_copy(
         update={
             "workers": 1,
             "listen": f"{host}:{port}",
             "metrics_listen": "127.0.0.1:0",
             "cache_bytes": configuration.cache_bytes // workers,
-            "max_sessions": -(-configuration.max_sessions // workers),
-            "max_waiting_rows": -(-configuration.max_waiting_rows // workers),
+            **parts,
         }
     )
 

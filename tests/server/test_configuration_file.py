@@ -1,0 +1,157 @@
+"""The server's options in a file."""
+
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.running import serving
+
+from wordgate.client import Client
+from wordgate.errors import InvalidConfiguration, InvalidFile
+from wordgate.server.configuration import Configuration, configure, options
+
+ROOT = Path(__file__).parents[2]
+
+Write = Callable[[str | bytes], Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Writes a configuration file."""
+
+    def written(content: str | bytes) -> Path:
+        file = tmp_path / "wordgate.toml"
+        file.write_bytes(content.encode() if isinstance(content, str) else content)
+        return file
+
+    return written
+
+
+def test_every_option_may_stand_in_it(write: Write) -> None:
+    """By its name, with the value that it has unless it is told otherwise."""
+    declared = {option.name: option.default for option in options() if option.default is not None}
+    lines = [f"{name} = {value!r}" for name, value in declared.items()]
+    assert configure(config=write("\n".join(lines))) == Configuration()
+    assert configure(config=write("")) == Configuration()
+
+
+@pytest.mark.parametrize("option", [each.name for each in options() if each.kind is Path])
+def test_paths_begin_at_the_folder_of_the_file(
+    option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever the server is started; an absolute path is itself."""
+    (tmp_path / "etc").mkdir()
+    monkeypatch.chdir(tmp_path)
+    file = Path("etc/wordgate.toml")
+    others = 'tls_certificate = "a.pem"\ntls_key = "a.key"\n'
+    for written, meant in {"here/x": "etc/here/x", "../x": "etc/../x", "/srv/x": "/srv/x"}.items():
+        kept = "".join(line for line in others.splitlines(True) if not line.startswith(option))
+        file.write_text(f"{kept}{option} = '{written}'\n")
+        assert getattr(configure(config=file), option) == Path(meant)
+
+
+@pytest.mark.parametrize(
+    ("line", "key", "problem"),
+    [
+        ("colour = 'red'", "colour", "is no option of the server"),
+        ("max-sessions = 3", "max-sessions", "is no option of the server; did you mean max_sess"),
+        ("tread = 3", "tread", "did you mean threads?"),
+        ("config = 'other.toml'", "config", "is no option of the server"),
+        (
+            "[server]\nthreads = 2",
+            "server",
+            "is a section; the options of the server",
+        ),
+        ("tls.key = 'a.key'", "tls", "is a section"),
+        ('"a\\nb" = 1', "'a\\nb'", "is no option"),
+        ('"" = 1', "''", "is no option"),
+        ("threads = '2'", "threads", "write a whole number, not '2'"),
+        ("threads = 2.0", "threads", "write a whole number, not 2.0"),
+        ("threads = true", "threads", "write a whole number, not true"),
+        ("threads = []", "threads", "write a whole number, not []"),
+        ("grace_seconds = '1 s'", "grace_seconds", "write a number, not '1 s'"),
+        ("listen = 50051", "listen", "write text in quotes, not 50051"),
+        ("reflection = false", "reflection", "write text in quotes, not false"),
+        ("model = 2026-11-03", "model", "write a path in quotes, not datetime.date"),
+        ("threads = 0", "threads", "input should be greater than or equal to 1 (it is 0)"),
+        ("workers = 257", "workers", "(it is 257)"),
+        ("grace_seconds = nan", "grace_seconds", "(it is nan)"),
+        ("watch_seconds = inf", "watch_seconds", "(it is inf)"),
+        ("max_calls = 99999999999999999999", "max_calls", "(it is 99999999999999999999)"),
+        ("device = 'tpu'", "device", "input should be 'cpu' or 'cuda' (it is 'tpu')"),
+        ("listen = 'here'", "listen", "is no HOST:PORT, as in 127.0.0.1:50051 (it is 'here')"),
+        ("model = ''", "model", "is empty; leave it out"),
+        ('model = "a\\u0000b"', "model", "holds a NUL character"),
+        ("tls_key = 'a.key'", "tls_key", "needs the server's tls_certificate"),
+    ],
+)
+def test_a_wrong_line_names_file_and_key(write: Write, line: str, key: str, problem: str) -> None:
+    """And says what is wrong, in one line."""
+    file = write(line)
+    with pytest.raises(InvalidConfiguration) as caught:
+        configure(config=file)
+    said = str(caught.value)
+    assert said.startswith(f"{file}: {key}: ")
+    assert problem in said
+    assert "\n" not in said
+
+
+def test_an_unknown_key_goes_before_other_errors(write: Write) -> None:
+    """It may explain them."""
+    with pytest.raises(InvalidConfiguration, match="tls-certificate: is no option"):
+        configure(config=write("threads = 0\ntls_key = 'a.key'\ntls-certificate = 'a.pem'"))
+
+
+@pytest.mark.parametrize(
+    ("content", "problem", "where"),
+    [
+        (b"threads = 1\ncalls 2\n", ": is not TOML: ", "(at line 2, column 7)"),
+        (b"listen = 0.0.0.0:50051", ": is not TOML: ", "(at line 1, column 13)"),
+        (b"threads = 1\nthreads = 2\n", ": is not TOML: ", "(at line 2, column 12)"),
+        (b"threads = ", ": is not TOML: ", "(at end of document)"),
+        (b"# caf\xc3\xa9\n\n# caf\xe9\n", ":3: is not UTF-8: byte 0xe9", ""),
+        (b"threads = " + b"9" * 5000, ": is not TOML that can be read here", ""),
+        (b"threads = " + b"[" * 5000, ": is not TOML that can be read here", ""),
+    ],
+)
+def test_what_is_no_toml_is_told_with_its_line(
+    write: Write, content: bytes, problem: str, where: str
+) -> None:
+    """As far as the line is known."""
+    file = write(content)
+    with pytest.raises(InvalidFile) as caught:
+        configure(config=file)
+    said = str(caught.value)
+    assert said.startswith(f"{file}{problem}")
+    assert said.endswith(where)
+
+
+def test_a_file_of_another_editor_is_read(write: Write) -> None:
+    """A byte order mark and the line ends of Windows are no error."""
+    assert configure(config=write(b"\xef\xbb\xbfthreads = 3\r\ncalls = 4\r\n")).threads == 3
+
+
+def test_the_example_of_the_docs_can_be_used(write: Write, tmp_path: Path) -> None:
+    """It is whole, and nothing in it is what it would be without it."""
+    text = (ROOT / "docs" / "serving.md").read_text("utf-8")
+    [example] = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    found = configure(config=write(example))
+    assert found.model == tmp_path / "models/mine"
+    changed = found.model_dump(exclude_defaults=True)
+    assert len(changed) == len(re.findall("^[a-z_]+ = ", example, re.MULTILINE))
+
+
+def test_a_server_runs_as_its_file_says(bundle: Path, tmp_path: Path) -> None:
+    """Its model lies beside the file, a variable and the flags go before it."""
+    shutil.copytree(bundle, tmp_path / "models" / "tiny" / "1")
+    file = tmp_path / "wordgate.toml"
+    file.write_text(
+        "model = 'models'\nlisten = 'nowhere:1'\nmax_sessions = 3\nmax_rescore_streams = 4\n"
+    )
+    variables = {"WORDGATE_CONFIG": str(file), "WORDGATE_MAX_RESCORE_STREAMS": "5"}
+    with serving(None, variables=variables) as running, Client(running.address) as client:
+        assert [model.name.name for model in client.list_models()] == ["tiny"]
+        limits = client.get_server().limits
+        assert (limits["max_sessions"], limits["max_rescore_streams"]) == (3, 5)
