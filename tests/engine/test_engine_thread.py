@@ -10,8 +10,9 @@ from tests.fake_model import FakeModel
 
 from wordgate.core.asks import Advance, Ask, Asks
 from wordgate.core.levels import Levels
+from wordgate.engine.admission import Admission
 from wordgate.engine.engine_thread import EngineThread
-from wordgate.engine.scheduler import Scheduler
+from wordgate.engine.scheduler import Job, Scheduler, Urgency
 from wordgate.errors import DeadlineExceeded, Overloaded, Unavailable
 
 LEVELS = Levels((9,))
@@ -105,6 +106,26 @@ def test_overload_is_an_error_of_the_future(model: Gate, thread: EngineThread) -
         refused.result(_PATIENCE)
     assert len(busy.result(_PATIENCE)) == 64
     assert len(taken.result(_PATIENCE)) == 100
+
+
+def test_what_would_wait_too_long_is_refused_where_it_is_asked(model: Gate) -> None:
+    """Whoever asks is told at once, not when the engine comes to it."""
+    engine = EngineThread(Scheduler(admissions={Urgency.BULK: Admission(0.0, 1)}))
+    told: list[object] = []
+
+    def job() -> Job:
+        return Job(model, _advance(1), lambda *end: told.append(end), Urgency.BULK, size=1)
+
+    try:
+        engine.take(job())
+        assert model.asked.wait(_PATIENCE)
+        with pytest.raises(Overloaded):
+            engine.take(job())
+        assert told == []
+    finally:
+        model.open.set()
+        engine.close()
+    assert len(told) == 1
 
 
 def test_an_error_of_the_model_does_not_end_the_thread(thread: EngineThread) -> None:

@@ -1,7 +1,7 @@
 """One owner of all work: merging, parts, classes, dropping, failing."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -9,6 +9,7 @@ from tests.fake_model import FakeModel
 
 from wordgate.core.asks import PAUSE, Advance, Ask, Asks, LevelRows, TargetLogProbs
 from wordgate.core.levels import Levels
+from wordgate.engine.admission import Admission
 from wordgate.engine.scheduler import Drop, Job, Scheduler, Urgency
 from wordgate.errors import Cancelled, DeadlineExceeded, Overloaded
 
@@ -184,6 +185,129 @@ def test_a_class_alone_has_the_whole_call(urgency: Urgency) -> None:
     _submit(scheduler, model, _wide(16), urgency=urgency)
     _finish(scheduler)
     assert model.sizes == [[8], [8]]
+
+
+def test_batch_work_takes_what_programs_leave_and_a_share() -> None:
+    """Of the rows that people leave a quarter is kept for those for whom nobody waits."""
+    model, scheduler = Counting(), Scheduler(max_rows=16)
+    _submit(scheduler, model, _wide(100), urgency=Urgency.BATCH)
+    _submit(scheduler, model, _wide(24), urgency=Urgency.BULK)
+    _finish(scheduler)
+    assert model.sizes[:3] == [[12, 4], [12, 4], [16]]
+    assert sum(map(sum, model.sizes)) == 124
+
+
+def test_batch_work_keeps_nobody_out() -> None:
+    """However many of its rows wait, a program's request is taken; not the other way round."""
+    model, scheduler = Counting(), Scheduler(max_rows=8, max_waiting_rows=10)
+    _submit(scheduler, model, _wide(10), urgency=Urgency.BATCH)
+    _submit(scheduler, model, _wide(10), urgency=Urgency.BULK)
+    _submit(scheduler, model, _wide(10))
+    with pytest.raises(Overloaded):
+        _submit(scheduler, model, _wide(1), urgency=Urgency.BATCH)
+
+
+def test_batch_work_is_done_one_after_the_other() -> None:
+    """Nobody waits for a part of it, so few are half done, which would take memory."""
+    model, scheduler = Counting(), Scheduler(max_rows=8)
+    jobs = [_submit(scheduler, model, _wide(20), urgency=Urgency.BATCH)[1] for _ in range(3)]
+    done = []
+    for _ in range(8):
+        scheduler.step()
+        done.append([outcome.calls for outcome in jobs])
+    assert done[2] == [1, 0, 0]
+    assert done[-1] == [1, 1, 1]
+
+
+def test_what_is_far_back_is_begun_in_its_turn() -> None:
+    """Only so many questions are kept ready as the next calls take; each counts as a row before."""
+    model, scheduler = Counting(), Scheduler(max_rows=8)
+    begun: list[int] = []
+
+    def noting(number: int) -> Asks[list[float]]:
+        begun.append(number)
+        return (yield from _wide(8))
+
+    outcomes = [_submit(scheduler, model, noting(number))[1] for number in range(10)]
+    assert begun == [0, 1, 2, 3]
+    assert scheduler.waiting_rows == 4 * 8 + 6
+    _finish(scheduler)
+    assert begun == list(range(10))
+    assert [outcome.calls for outcome in outcomes] == [1] * 10
+    assert (scheduler.waiting_rows, scheduler.jobs) == (0, 0)
+
+
+def test_work_that_was_not_begun_is_dropped_and_fails_like_any_other() -> None:
+    """Cancelled, or wrong from its beginning: its owner is told once, its company is answered."""
+    dropped: list[Drop] = []
+    model, scheduler = Counting(), Scheduler(max_rows=8, dropped=dropped.append)
+
+    def wrong() -> Asks[None]:
+        int("no number")
+        yield Advance([])
+
+    first = [_submit(scheduler, model, _wide(8))[1] for _ in range(4)]
+    unwanted: list[bool] = []
+    _, cancelled = _submit(scheduler, model, _wide(8), cancelled=lambda: bool(unwanted))
+    _, failed = _submit(scheduler, model, wrong())
+    _, last = _submit(scheduler, model, _wide(8))
+    unwanted.append(True)
+    _finish(scheduler)
+    assert isinstance(cancelled.error, Cancelled)
+    assert isinstance(failed.error, ValueError)
+    assert [outcome.calls for outcome in (*first, cancelled, failed, last)] == [1] * 7
+    assert last.result is not None
+    assert (scheduler.waiting_rows, dropped) == (0, [Drop.CANCELLED])
+
+
+def test_each_job_is_said_to_have_waited_once() -> None:
+    """Until the first of its rows is taken; not again for the rest."""
+    waits: list[Urgency] = []
+    scheduler = Scheduler(max_rows=8, waited=lambda urgency, seconds: waits.append(urgency))
+    model = Counting()
+    _submit(scheduler, model, _deep(20, 3))
+    _submit(scheduler, model, _deep(20, 3), urgency=Urgency.BATCH)
+    _finish(scheduler)
+    assert sorted(waits, key=lambda each: each.value) == [Urgency.BATCH, Urgency.INTERACTIVE]
+
+
+@pytest.mark.parametrize("end", ["done", "failed", "cancelled"])
+def test_an_admitted_job_makes_room_however_it_ends(end: str) -> None:
+    """What is over no longer keeps others out."""
+    scheduler = Scheduler(admissions={Urgency.BULK: Admission(0.0, 1)})
+    model: FakeModel = Failing() if end == "failed" else Counting()
+    unwanted: list[bool] = []
+
+    def job() -> Job:
+        return Job(
+            model, _wide(8), Outcome(), Urgency.BULK, cancelled=lambda: bool(unwanted), size=1
+        )
+
+    first = job()
+    scheduler.admit(first)
+    assert _refused(scheduler, job)
+    scheduler.add(first)
+    if end == "cancelled":
+        unwanted.append(True)
+    _finish(scheduler)
+    assert not _refused(scheduler, job)
+
+
+def test_sessions_and_small_work_are_not_counted() -> None:
+    """Neither what was admitted before nor what has no size is refused, or in others' way."""
+    scheduler = Scheduler(admissions={Urgency.BULK: Admission(0.0, 1)})
+    model = Counting()
+    for options in ({"admitted": True, "size": 1.0}, {}) * 3:
+        scheduler.admit(Job(model, _wide(1), Outcome(), Urgency.BULK, **options))  # type: ignore[arg-type]
+    assert not _refused(scheduler, lambda: Job(model, _wide(1), Outcome(), Urgency.BULK, size=1))
+
+
+def _refused(scheduler: Scheduler, job: Callable[[], Job]) -> bool:
+    try:
+        scheduler.admit(job())
+    except Overloaded:
+        return True
+    return False
 
 
 def test_bulk_work_takes_what_people_leave() -> None:

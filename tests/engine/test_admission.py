@@ -1,0 +1,117 @@
+"""Admission by the time that work would wait."""
+
+import pytest
+
+from wordgate.engine.admission import Admission
+from wordgate.errors import Overloaded
+
+
+class Clock:
+    """A clock that is set."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        """The moment, in seconds."""
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A clock that stands still."""
+    return Clock()
+
+
+@pytest.fixture
+def admission(clock: Clock) -> Admission:
+    """May wait for a second, and two at a time in any case."""
+    return Admission(1.0, 2, clock)
+
+
+def _do(admission: Admission, clock: Clock, size: float, seconds: float) -> None:
+    """Work from its beginning to its end, alone."""
+    admission.enter(size)
+    clock.now += seconds
+    admission.leave(size, is_done=True)
+
+
+def test_the_wait_is_foretold_from_what_was_done(admission: Admission, clock: Clock) -> None:
+    """Where ten of something took a second, what waits of it takes a tenth each."""
+    _do(admission, clock, 10, 1.0)
+    assert admission.wait_seconds == 0.0
+    admission.enter(3)
+    assert admission.wait_seconds == pytest.approx(0.3)
+    admission.enter(5)
+    assert admission.wait_seconds == pytest.approx(0.8)
+
+
+def test_what_would_wait_too_long_is_refused_with_the_time_to_come_again(
+    admission: Admission, clock: Clock
+) -> None:
+    """It is refused before it has waited, and told when those before it will be done."""
+    _do(admission, clock, 10, 1.0)
+    for _ in range(3):
+        admission.enter(5)
+    with pytest.raises(Overloaded, match="3 requests") as refused:
+        admission.enter(1)
+    assert refused.value.retry_after_seconds == pytest.approx(1.5)
+    admission.leave(5, is_done=True)
+    admission.enter(1)
+
+
+def test_some_are_taken_however_large_they_are(admission: Admission, clock: Clock) -> None:
+    """Two that take long are taken: they slow each other down to a half, and no more."""
+    _do(admission, clock, 1, 1.0)
+    admission.enter(100)
+    admission.enter(100)
+    with pytest.raises(Overloaded):
+        admission.enter(100)
+
+
+def test_before_anything_was_done_the_time_that_passed_is_the_wait(
+    admission: Admission, clock: Clock
+) -> None:
+    """While nothing is known many are taken, until the first takes too long."""
+    for _ in range(10):
+        admission.enter(1)
+    clock.now += 1.1
+    with pytest.raises(Overloaded):
+        admission.enter(1)
+
+
+def test_time_in_which_nothing_is_there_does_not_count(admission: Admission, clock: Clock) -> None:
+    """An hour of quiet is no reason to think that work has become slow."""
+    _do(admission, clock, 10, 1.0)
+    clock.now += 3600
+    admission.enter(5)
+    assert admission.wait_seconds == pytest.approx(0.5)
+
+
+def test_work_that_does_not_end_makes_the_wait_longer(admission: Admission, clock: Clock) -> None:
+    """Where the model has become slow, this is seen before the next work is done."""
+    _do(admission, clock, 10, 1.0)
+    admission.enter(5)
+    before = admission.wait_seconds
+    clock.now += 2.0
+    assert admission.wait_seconds > 2 * before
+
+
+def test_the_speed_of_long_ago_is_forgotten(admission: Admission, clock: Clock) -> None:
+    """After some seconds at another speed, that is what is reckoned with."""
+    _do(admission, clock, 1, 1.0)
+    for _ in range(100):
+        _do(admission, clock, 1, 0.1)
+    admission.enter(1)
+    assert admission.wait_seconds == pytest.approx(0.1, rel=0.01)
+
+
+def test_what_was_dropped_is_not_taken_for_done(admission: Admission, clock: Clock) -> None:
+    """Work that its caller gave up leaves room, and does not make the others look faster."""
+    _do(admission, clock, 10, 1.0)
+    admission.enter(100)
+    admission.enter(5)
+    admission.leave(100, is_done=False)
+    assert admission.wait_seconds == pytest.approx(0.5)
+    admission.leave(5, is_done=False)
+    assert admission.wait_seconds == 0.0
