@@ -86,6 +86,18 @@ ROWS = (
                 "Calls with one answer; a stream lasts as long as its client wants.",
             ),
             Panel(
+                "Time in the queue, 99th percentile",
+                "s",
+                (
+                    Line(
+                        "histogram_quantile(0.99, sum by (urgency, le) "
+                        "(rate(wordgate_queue_seconds_bucket[$__rate_interval])))",
+                        "{{urgency}}",
+                    ),
+                ),
+                "Above --max-wait-seconds (0.025) requests for which somebody waits are refused.",
+            ),
+            Panel(
                 "Rows waiting",
                 "short",
                 (Line("wordgate_waiting_rows", "{{instance}}"),),

@@ -80,8 +80,8 @@ class Limits:
     max_waiting_rows: int = _limit(
         20_000,
         "rows",
-        "rows waiting for the model; while there are so many, new requests are refused, "
-        "predictions only for those of other predictions",
+        "rows waiting for the model, one of each request that is to begin; while there are so "
+        "many of its priority and of those above it, a request is refused",
     )
 
 
