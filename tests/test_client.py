@@ -78,11 +78,12 @@ def test_the_server_describes_itself(client: Client, local: LocalModel) -> None:
     assert client.get_server().limits["max_candidates"] == Limits().max_candidates
 
 
-def test_many_questions_may_be_under_way(client: Client, local: LocalModel) -> None:
+def test_many_questions_may_be_under_way(server: RunningServer, local: LocalModel) -> None:
     """Futures are answered each with its own answer."""
-    under_way = [client.ask_score("", [text]) for text in texts(50)]
-    for text, future in zip(texts(50), under_way, strict=True):
-        assert future.result() == local.ask_score("", [text]).result()
+    with Client(server.address, batch=True) as batch:
+        under_way = [batch.ask_score("", [text]) for text in texts(50)]
+        for text, future in zip(texts(50), under_way, strict=True):
+            assert future.result() == local.ask_score("", [text]).result()
 
 
 def test_a_cancelled_future_cancels_the_request(client: Client, server: RunningServer) -> None:

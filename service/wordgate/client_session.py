@@ -21,6 +21,7 @@ from wordgate.errors import Unavailable, WordgateError
 
 _CROSSED = "Internal error from Core"
 _STATUS_SECONDS = 0.25
+_REFUSAL_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -139,14 +140,29 @@ class TypingSession:
 
         A write that crosses the server's status on its way makes grpc.aio put an error of its own
         in the status's place. As a rule the status follows, which nothing announces; sometimes it
-        is lost for good, and then another session has to be opened to learn it.
+        is lost for good.
         """
-        call = self._call
         latest = monotonic() + _STATUS_SECONDS
-        while await call.details() == _CROSSED:
+        while await self._call.details() == _CROSSED:
             if monotonic() > latest:
-                return Unavailable(f"{self._address} ended the session; open another")
+                return await self._why_refused()
             await asyncio.sleep(0.005)
+        return await self._error_of(self._call)
+
+    async def _why_refused(self) -> WordgateError:
+        """What keeps a session from being opened, learned by another one that writes nothing."""
+        call = self._method()
+        try:
+            async with asyncio.timeout(_REFUSAL_SECONDS):
+                if await call.code() is not grpc.StatusCode.OK:
+                    return await self._error_of(call)
+        except TimeoutError:
+            pass  # it is open: the one that was lost ended for a reason of its own
+        finally:
+            call.cancel()
+        return Unavailable(f"{self._address} ended the session; open another")
+
+    async def _error_of(self, call: Any) -> WordgateError:
         code, details = await call.code(), await call.details()
         initial, trailing = await call.initial_metadata(), await call.trailing_metadata()
         return error_of(grpc.aio.AioRpcError(code, initial, trailing, details), self._address)

@@ -12,7 +12,6 @@ from time import monotonic
 
 from wordgate.errors import Overloaded
 
-DEFAULT_MAX_WAIT_SECONDS = 0.025
 _REMEMBERED_SECONDS = 1.0
 """What was done longer ago says little about the speed of now."""
 

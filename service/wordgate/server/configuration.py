@@ -21,7 +21,6 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
-from wordgate.engine.admission import DEFAULT_MAX_WAIT_SECONDS
 from wordgate.engine.engine_thread import DEFAULT_CALLS
 from wordgate.engine.state_cache import DEFAULT_CACHE_BYTES
 from wordgate.errors import InvalidConfiguration
@@ -142,11 +141,14 @@ class Configuration(BaseModel):
         description="Rows waiting for the model; above it requests are refused at once.",
     )
     max_wait_seconds: float = Field(
-        default=DEFAULT_MAX_WAIT_SECONDS,
+        default=0.025,
         ge=0,
         le=3600,
-        description="A request for which somebody waits is refused at once if it would wait longer "
-        "for those before it.",
+        description="Scores and rankings for which somebody waits are refused at once if they "
+        "would wait longer for those before them.",
+    )
+    max_prediction_wait_seconds: float = Field(
+        default=0.1, ge=0, le=3600, description="The same for predictions and generated texts."
     )
     log_format: Literal["text", "json"] = Field(
         default="text", description="Log lines for people or for programs."

@@ -61,6 +61,9 @@ _HANDSHAKE_MS = 20_000
 _OTHER_FILES = 128
 """Descriptors that are kept from gRPC's connections, for HTTP and for files."""
 
+_SPARED = {Urgency.INTERACTIVE: 8, Urgency.BULK: 2, Urgency.BATCH: 8}
+"""Requests for each model call made at once that are taken however large they are."""
+
 _BATCH_WAIT_SECONDS = 10.0
 """How long requests may wait for which nobody waits; their clients must not give up before."""
 
@@ -162,12 +165,16 @@ class Server:
         self._log.info("stopped")
 
     def _admissions(self) -> dict[Urgency, Admission]:
-        """How long what may wait: hardly where somebody waits for it."""
-        seconds, calls = self._configuration.max_wait_seconds, self._configuration.calls
+        """How long what may wait: not long where somebody waits for it."""
+        found = self._configuration
+        waits = {
+            Urgency.INTERACTIVE: found.max_prediction_wait_seconds,
+            Urgency.BULK: found.max_wait_seconds,
+            Urgency.BATCH: max(found.max_wait_seconds, _BATCH_WAIT_SECONDS),
+        }
         return {
-            Urgency.INTERACTIVE: Admission(seconds, calls),
-            Urgency.BULK: Admission(seconds, calls),
-            Urgency.BATCH: Admission(max(seconds, _BATCH_WAIT_SECONDS), calls),
+            urgency: Admission(seconds, _SPARED[urgency] * found.calls)
+            for urgency, seconds in waits.items()
         }
 
     async def _until_stopped(self, grpc_server: GrpcServer) -> None:
