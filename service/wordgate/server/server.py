@@ -61,7 +61,7 @@ _HANDSHAKE_MS = 20_000
 _OTHER_FILES = 128
 """Descriptors that are kept from gRPC's connections, for HTTP and for files."""
 
-_SPARED = {Urgency.INTERACTIVE: 8, Urgency.BULK: 2, Urgency.BATCH: 8}
+_SPARED = {Urgency.INTERACTIVE: 8, Urgency.BULK: 1, Urgency.BATCH: 8}
 """Requests for each model call made at once that are taken however large they are."""
 
 _BATCH_WAIT_SECONDS = 10.0
