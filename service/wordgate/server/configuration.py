@@ -118,6 +118,11 @@ class Configuration(BaseSettings):
     log_format: Literal["text", "json"] = Field(
         default="text", description="Log lines for people or for programs."
     )
+    log_calls: Literal["off", "errors", "all"] = Field(
+        default="off",
+        description="Which calls have a line in the log when they end: none, those with another "
+        "code than OK, or all but health checks.",
+    )
 
     @field_validator("listen", "metrics_listen")
     @classmethod

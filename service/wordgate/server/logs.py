@@ -1,6 +1,7 @@
 """Log lines on standard error, for people or for programs.
 
-Nothing of a user's text is ever logged: what logs has to see to that. Libraries do not, so of what
+Knows which call the running task answers, and names it. Nothing of a user's text is ever logged:
+what logs has to see to that. Libraries do not, so of what
 they log only the fixed part is written, and of an exception only its type and its places.
 """
 
@@ -15,6 +16,8 @@ import structlog
 from grpc.aio import InternalError
 from structlog.typing import EventDict, Processor
 
+from wordgate.server.calls import current_call
+
 
 def configure_logs(log_format: str, **bound: object) -> None:
     """Lines of text, or of JSON when `log_format` is "json"; each has what is `bound`."""
@@ -25,7 +28,7 @@ def configure_logs(log_format: str, **bound: object) -> None:
     )
 
     def bind(logger: object, name: str, event: EventDict) -> EventDict:
-        return {**event, **bound}
+        return {**event, **_of_call(), **bound}
 
     structlog.configure(
         processors=[
@@ -38,6 +41,12 @@ def configure_logs(log_format: str, **bound: object) -> None:
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(handlers=[_OfLibraries()], level=logging.WARNING, force=True)
+
+
+def _of_call() -> dict[str, str]:
+    """Which call the running task answers, if it does."""
+    call = current_call.get()
+    return {} if call is None else {"request": call.request_id}
 
 
 def log_lost_errors(loop: asyncio.AbstractEventLoop) -> None:

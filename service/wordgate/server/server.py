@@ -34,6 +34,7 @@ from wordgate.engine.model import Runtime
 from wordgate.engine.scheduler import Scheduler
 from wordgate.engine.served_model import open_model
 from wordgate.errors import InvalidBundle, InvalidConfiguration, WordgateError
+from wordgate.server.call_log import CallLog
 from wordgate.server.configuration import Configuration
 from wordgate.server.event_loop import loop_factory
 from wordgate.server.http import HttpServer, application
@@ -86,7 +87,11 @@ class Server:
         self._metrics = Metrics()
         self._security = Security(configuration, self._metrics)
         self._calls = CallInterceptor(
-            self._metrics, self._draining, configuration.limits, self._security.callers
+            self._metrics,
+            self._draining,
+            configuration.limits,
+            self._security.callers,
+            CallLog(configuration.log_calls),
         )
         self._health = HealthServicer()
         self._http: HttpServer | None = None
