@@ -123,6 +123,11 @@ class Configuration(BaseSettings):
         description="Which calls have a line in the log when they end: none, those with another "
         "code than OK, or all but health checks.",
     )
+    traces: Literal["off", "otlp"] = Field(
+        default="off",
+        description="Where traces of calls go: nowhere, or by OTLP where OpenTelemetry's variables "
+        "say. Needs the extra `traces`.",
+    )
 
     @field_validator("listen", "metrics_listen")
     @classmethod

@@ -26,6 +26,7 @@ from wordgate.server.errors import Status, is_expected, status_of
 from wordgate.server.limits import Limits
 from wordgate.server.metrics import MessageCounts, Method, Metrics
 from wordgate.server.serving import DRAINING
+from wordgate.server.spans import Tracer, current_span
 from wordgate.server.wire import tolerant, well_formed
 
 Context = ServicerContext[Any, Any]
@@ -69,6 +70,7 @@ class CallInterceptor(ServerInterceptor):
         limits: Limits | None = None,
         callers: Callers | None = None,
         call_log: CallLog | None = None,
+        tracer: Tracer | None = None,
     ) -> None:
         """With `callers`, only they are answered; anybody may ask for the health."""
         self._metrics = metrics
@@ -80,6 +82,7 @@ class CallInterceptor(ServerInterceptor):
         self._idle = asyncio.Event()
         self._idle.set()
         self._call_log = call_log or CallLog()
+        self._tracer = tracer
 
     async def intercept_service(
         self,
@@ -95,12 +98,18 @@ class CallInterceptor(ServerInterceptor):
             method = method_of(name, handler)
             self._wrapped[name] = method, self._wrap(handler, method)
         method, wrapped = self._wrapped[name]
-        current_call.set(call_of(handler_call_details.invocation_metadata))
-        if self._callers is not None and method.service != HEALTH_NAME:
+        metadata = handler_call_details.invocation_metadata
+        call = call_of(metadata)
+        current_call.set(call)
+        if method.service == HEALTH_NAME:
+            return wrapped
+        if self._callers is not None:
             try:
-                current_caller.set(self._callers.of(handler_call_details.invocation_metadata))
+                current_caller.set(self._callers.of(metadata))
             except Unauthenticated as error:
                 return self._refusal(method, error)
+        if self._tracer is not None:
+            current_span.set(self._tracer.begin(method, metadata, call))
         return wrapped
 
     async def wait_until_idle(self) -> None:
@@ -165,6 +174,8 @@ class CallInterceptor(ServerInterceptor):
             seconds = perf_counter() - began
             self._metrics.handled(method, _CODES[code], seconds)
             self._call_log.finished(method, _CODES[code], seconds)
+            if (span := current_span.get()) is not None:
+                span.finish(code)
 
     def _check_open(self) -> None:
         """Raise what keeps any call out now: that the server drains, or has too much to do."""
@@ -177,6 +188,8 @@ class CallInterceptor(ServerInterceptor):
     def _status(self, method: Method, error: Exception) -> Status:
         if not is_expected(error):
             self._call_log.failed(method, error)
+            if (span := current_span.get()) is not None:
+                span.failed(error)
         call = current_call.get() or Call()
         return status_of(error, call.request_id)
 

@@ -17,6 +17,7 @@ from grpc.aio import InternalError
 from structlog.typing import EventDict, Processor
 
 from wordgate.server.calls import current_call
+from wordgate.server.spans import current_span
 
 
 def configure_logs(log_format: str, **bound: object) -> None:
@@ -44,9 +45,10 @@ def configure_logs(log_format: str, **bound: object) -> None:
 
 
 def _of_call() -> dict[str, str]:
-    """Which call the running task answers, if it does."""
-    call = current_call.get()
-    return {} if call is None else {"request": call.request_id}
+    """Which call the running task answers, if it does, and the trace that shows it."""
+    call, span = current_call.get(), current_span.get()
+    named = {} if call is None else {"request": call.request_id}
+    return named if span is None else {**named, "trace_id": span.trace_id}
 
 
 def log_lost_errors(loop: asyncio.AbstractEventLoop) -> None:

@@ -19,6 +19,7 @@ from wordgate.server.handover import Handover
 from wordgate.server.limits import Limits, check_bytes
 from wordgate.server.metrics import Metrics
 from wordgate.server.registry import Registry
+from wordgate.server.spans import work_span
 
 T = TypeVar("T")
 
@@ -87,7 +88,7 @@ class Serving:
             counted = caller.usage.paid(counted)
         job = Job(
             model.network,
-            counted,
+            work_span(counted, future, urgency),
             partial(self.handover.settle, future),
             urgency,
             deadline,
