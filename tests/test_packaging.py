@@ -81,9 +81,9 @@ def test_the_wheel_holds_the_model_but_not_its_weights(tmp_path: Path) -> None:
 
 @pytest.mark.long
 def test_an_installation_without_extras_serves_and_evaluates(tmp_path: Path) -> None:
-    """The wheel alone brings a model and works at once; torch and onnx are not there."""
+    """The wheel alone brings a model and works at once; no extra is there."""
     python = install_wheel(tmp_path)
-    for absent in ("torch", "onnx"):
+    for absent in ("torch", "onnx", "opentelemetry"):
         find = f"import importlib.util as u; raise SystemExit(u.find_spec('{absent}') is not None)"
         subprocess.run([python, "-c", find], check=True)
     answers = ask(python, tmp_path, "evaluate", "--own-questions")

@@ -1,6 +1,7 @@
 """Replicas behind Envoy, by the configuration that the project ships."""
 
 import json
+import re
 import signal
 import subprocess
 import time
@@ -18,6 +19,7 @@ from tests.protocol import methods
 from tests.running import RunningServer, serving, until
 from tests.server.requests import HISTORIES, Conversation, configured, refusal, text
 
+from wordgate.api.v1.prediction_pb2 import PredictRequest
 from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
 from wordgate.client import AsyncClient, Client
 from wordgate.client_policy import SERVICE_CONFIG
@@ -63,6 +65,15 @@ def test_calls_of_one_connection_are_spread(replicas: Replicas, proxy: Proxy) ->
             client.predict(history)
     assert [predictions(replica) > 5 for replica in replicas] == [True, True]
     assert sum(predictions(replica) for replica in replicas) == 8 * len(HISTORIES)
+
+
+def test_a_request_keeps_one_id_on_its_way(proxy: Proxy) -> None:
+    """Envoy makes an id where the caller sent none, and the server tells it with an error."""
+    with grpc.insecure_channel(proxy.address) as channel:
+        stub, request = PredictionServiceStub(channel), PredictRequest(model="none-such")
+        for headers, expected in (((), "[0-9a-f-]{36}"), ((("x-request-id", "mine"),), "mine")):
+            ended = refusal(lambda sent=headers: stub.Predict(request, metadata=sent))  # type: ignore[misc]
+            assert re.fullmatch(expected, dict(ended.trailing_metadata())["x-request-id"])
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])

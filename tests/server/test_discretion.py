@@ -25,7 +25,7 @@ NUMBERS = (0, 1, 3, -1, 2**31 - 1, float("nan"), float("inf"), 0.5)
 @pytest.fixture
 def loud(bundle: Path) -> Iterator[RunningServer]:
     """A server that logs all that it can."""
-    with serving(bundle, variables=LOUD) as server:
+    with serving(bundle, "--log-calls", "all", variables=LOUD) as server:
         yield server
 
 
@@ -73,7 +73,11 @@ def _assert_unseen(server: RunningServer, canary: str) -> None:
 
 def _ask(channel: grpc.Channel, path: str, messages: list[bytes], headers: Any = None) -> None:
     method: Any = channel.stream_stream(path)
-    metadata = headers or ((f"x-{CANARY}", CANARY), ("user-agent", CANARY))
+    metadata = headers or (
+        (f"x-{CANARY}", CANARY),
+        ("user-agent", CANARY),
+        ("x-request-id", f"the {CANARY} is"),
+    )
     with suppress(grpc.RpcError):
         list(method(iter(messages), metadata=metadata, timeout=60))
 

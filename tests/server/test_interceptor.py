@@ -10,6 +10,7 @@ import grpc.aio
 import pytest
 from structlog.testing import capture_logs
 from tests.running import PATIENCE_SECONDS
+from tests.server.conftest import Lines
 
 from wordgate.api.v1.prediction_pb2 import (
     PredictRequest,
@@ -24,7 +25,7 @@ from wordgate.api.v1.prediction_pb2_grpc import (
     PredictionServiceStub,
     add_PredictionServiceServicer_to_server,
 )
-from wordgate.server.errors import INTERNAL_MESSAGE
+from wordgate.client_wire import error_of
 from wordgate.server.interceptor import CallInterceptor
 from wordgate.server.limits import Limits
 from wordgate.server.metrics import Metrics
@@ -96,15 +97,28 @@ async def stub(metrics: Metrics, servicer: _Broken) -> AsyncIterator[Any]:
         yield PredictionServiceStub(channel)
 
 
-async def test_a_defect_is_internal_and_says_nothing(stub: Any, metrics: Metrics) -> None:
+async def test_a_defect_is_internal_and_says_nothing(
+    lines: Lines, stub: Any, metrics: Metrics
+) -> None:
     """An unexpected error is INTERNAL; its trace is logged, and what the user wrote is not."""
-    with capture_logs() as logged, pytest.raises(grpc.RpcError) as caught:
+    with pytest.raises(grpc.RpcError) as caught:
         await stub.Predict(PredictRequest(history="secret"))
     assert caught.value.code() is grpc.StatusCode.INTERNAL
-    assert caught.value.details() == INTERNAL_MESSAGE
-    assert "test_interceptor.py" in logged[0]["trace"]
-    assert "secret" not in str(logged)
+    assert "secret" not in str(caught.value)
+    [line] = lines()
+    assert "test_interceptor.py" in line["trace"]
+    assert "secret" not in str(line)
     await _handled(metrics, "Internal")
+
+
+async def test_a_defect_is_found_by_its_request(lines: Lines, stub: Any) -> None:
+    """Log, metadata and what a client of ours says name the same request."""
+    with pytest.raises(grpc.RpcError) as caught:
+        await stub.Predict(PredictRequest(history="secret"))
+    [line] = lines()
+    ended: Any = caught.value
+    assert dict(ended.trailing_metadata())["x-request-id"] == line["request"]
+    assert line["request"] in str(error_of(ended, "here:1"))
 
 
 async def test_a_defect_in_a_stream_is_internal(stub: Any) -> None:

@@ -153,6 +153,16 @@ class Configuration(BaseModel):
     log_format: Literal["text", "json"] = Field(
         default="text", description="Log lines for people or for programs."
     )
+    log_calls: Literal["off", "errors", "all"] = Field(
+        default="off",
+        description="Which calls have a line in the log when they end: none, those with another "
+        "code than OK, or all but health checks.",
+    )
+    traces: Literal["off", "otlp"] = Field(
+        default="off",
+        description="Where traces of calls go: nowhere, or by OTLP where OpenTelemetry's variables "
+        "say. Needs the extra `traces`.",
+    )
 
     @field_validator("listen", "metrics_listen")
     @classmethod

@@ -6,13 +6,14 @@ the request.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import grpc
 from google.protobuf.any_pb2 import Any
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.rpc.error_details_pb2 import BadRequest, ResourceInfo, RetryInfo
-from google.rpc.status_pb2 import Status
+from google.rpc.status_pb2 import Status as RpcStatus
 from grpc_status import rpc_status
 
 from wordgate.errors import (
@@ -24,9 +25,19 @@ from wordgate.errors import (
     Unauthenticated,
     Unavailable,
 )
+from wordgate.server.calls import REQUEST_ID_HEADER
 
-INTERNAL_MESSAGE = "internal error; the server's log says more"
+_INTERNAL_MESSAGE = "internal error; the server's log says more of request {}"
 _NANOSECONDS = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a call ends: code, message, metadata that goes with them."""
+
+    code: grpc.StatusCode
+    details: str
+    trailing_metadata: tuple[tuple[str, str | bytes], ...]
 
 
 def _bad_request(error: InvalidInput) -> Message:
@@ -66,17 +77,21 @@ def is_expected(error: Exception) -> bool:
     return type(error) in _TABLE
 
 
-def status_of(error: Exception) -> grpc.Status:
-    """The status that a client is told."""
+def status_of(error: Exception, request_id: str) -> Status:
+    """The status that a client is told, with the id of its request."""
     if type(error) not in _TABLE:
-        return _status(grpc.StatusCode.INTERNAL, INTERNAL_MESSAGE, [])
+        message = _INTERNAL_MESSAGE.format(request_id)
+        return _status(grpc.StatusCode.INTERNAL, message, [], request_id)
     code, detail = _TABLE[type(error)]
-    return _status(code, str(error), [detail(error)] if detail else [])
+    return _status(code, str(error), [detail(error)] if detail else [], request_id)
 
 
-def _status(code: grpc.StatusCode, message: str, details: list[Message]) -> grpc.Status:
+def _status(code: grpc.StatusCode, message: str, details: list[Message], request_id: str) -> Status:
     packed = []
     for detail in details:
         packed.append(Any())
         packed[-1].Pack(detail)
-    return rpc_status.to_status(Status(code=code.value[0], message=message, details=packed))
+    told = rpc_status.to_status(RpcStatus(code=code.value[0], message=message, details=packed))
+    return Status(
+        told.code, told.details, (*told.trailing_metadata, (REQUEST_ID_HEADER, request_id))
+    )

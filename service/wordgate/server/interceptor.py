@@ -15,17 +15,18 @@ from time import perf_counter
 from typing import Any, Self
 
 import grpc
-import structlog
 from grpc.aio import EOF, AbortError, InternalError, ServerInterceptor, ServicerContext
 from grpc_health.v1.health import SERVICE_NAME as HEALTH_NAME
 
 from wordgate.errors import DeadlineExceeded, InvalidInput, Overloaded, Unauthenticated, Unavailable
+from wordgate.server.call_log import CallLog
 from wordgate.server.callers import Callers, current_caller
-from wordgate.server.errors import is_expected, status_of
+from wordgate.server.calls import Call, call_of, current_call
+from wordgate.server.errors import Status, is_expected, status_of
 from wordgate.server.limits import Limits
-from wordgate.server.logs import described
 from wordgate.server.metrics import MessageCounts, Method, Metrics
 from wordgate.server.serving import DRAINING
+from wordgate.server.spans import Tracer, current_span
 from wordgate.server.wire import tolerant, well_formed
 
 Context = ServicerContext[Any, Any]
@@ -68,6 +69,8 @@ class CallInterceptor(ServerInterceptor):
         draining: asyncio.Event,
         limits: Limits | None = None,
         callers: Callers | None = None,
+        call_log: CallLog | None = None,
+        tracer: Tracer | None = None,
     ) -> None:
         """With `callers`, only they are answered; anybody may ask for the health."""
         self._metrics = metrics
@@ -78,7 +81,8 @@ class CallInterceptor(ServerInterceptor):
         self._under_way = 0
         self._idle = asyncio.Event()
         self._idle.set()
-        self._log = structlog.get_logger()
+        self._call_log = call_log or CallLog()
+        self._tracer = tracer
 
     async def intercept_service(
         self,
@@ -94,11 +98,18 @@ class CallInterceptor(ServerInterceptor):
             method = method_of(name, handler)
             self._wrapped[name] = method, self._wrap(handler, method)
         method, wrapped = self._wrapped[name]
-        if self._callers is not None and method.service != HEALTH_NAME:
+        metadata = handler_call_details.invocation_metadata
+        call = call_of(metadata)
+        current_call.set(call)
+        if method.service == HEALTH_NAME:
+            return wrapped
+        if self._callers is not None:
             try:
-                current_caller.set(self._callers.of(handler_call_details.invocation_metadata))
+                current_caller.set(self._callers.of(metadata))
             except Unauthenticated as error:
                 return self._refusal(method, error)
+        if self._tracer is not None:
+            current_span.set(self._tracer.begin(method, metadata, call))
         return wrapped
 
     async def wait_until_idle(self) -> None:
@@ -160,7 +171,11 @@ class CallInterceptor(ServerInterceptor):
             await _abort(context, status)
         finally:
             self._count(own, -1)
-            self._metrics.handled(method, _CODES[code], perf_counter() - began)
+            seconds = perf_counter() - began
+            self._metrics.handled(method, _CODES[code], seconds)
+            self._call_log.finished(method, _CODES[code], seconds)
+            if (span := current_span.get()) is not None:
+                span.finish(code)
 
     def _check_open(self) -> None:
         """Raise what keeps any call out now: that the server drains, or has too much to do."""
@@ -170,12 +185,13 @@ class CallInterceptor(ServerInterceptor):
             problem = f"{self._limits.max_calls} calls are under way; try again soon"
             raise Overloaded(problem, _RETRY_AFTER_SECONDS)
 
-    def _status(self, method: Method, error: Exception) -> grpc.Status:
+    def _status(self, method: Method, error: Exception) -> Status:
         if not is_expected(error):
-            self._log.error(
-                "internal error", method=method.name, **described(error), **_token_name()
-            )
-        return status_of(error)
+            self._call_log.failed(method, error)
+            if (span := current_span.get()) is not None:
+                span.failed(error)
+        call = current_call.get() or Call()
+        return status_of(error, call.request_id)
 
     def _count(self, own: bool, change: int = 1) -> None:
         if not own:
@@ -187,7 +203,7 @@ class CallInterceptor(ServerInterceptor):
             self._idle.set()
 
 
-async def _abort(context: Context, status: grpc.Status) -> None:
+async def _abort(context: Context, status: Status) -> None:
     """End a call with a status; cancelled where the caller has gone, or grpc refused him itself."""
     try:
         await context.abort(status.code, status.details, status.trailing_metadata)
@@ -303,11 +319,6 @@ def _check_caller() -> None:
     caller = current_caller.get()
     if caller is not None:
         caller.check()
-
-
-def _token_name() -> dict[str, str]:
-    caller = current_caller.get()
-    return {} if caller is None else {"token": caller.token.name}
 
 
 def method_of(path: str, handler: Any) -> Method:

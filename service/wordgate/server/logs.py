@@ -1,6 +1,7 @@
 """Log lines on standard error, for people or for programs.
 
-Nothing of a user's text is ever logged: what logs has to see to that. Libraries do not, so of what
+Knows which call the running task answers, and names it. Nothing of a user's text is ever logged:
+what logs has to see to that. Libraries do not, so of what
 they log only the fixed part is written, and of an exception only its type and its places.
 """
 
@@ -15,6 +16,9 @@ import structlog
 from grpc.aio import InternalError
 from structlog.typing import EventDict, Processor
 
+from wordgate.server.calls import current_call
+from wordgate.server.spans import current_span
+
 
 def configure_logs(log_format: str, **bound: object) -> None:
     """Lines of text, or of JSON when `log_format` is "json"; each has what is `bound`."""
@@ -25,7 +29,7 @@ def configure_logs(log_format: str, **bound: object) -> None:
     )
 
     def bind(logger: object, name: str, event: EventDict) -> EventDict:
-        return {**event, **bound}
+        return {**event, **_of_call(), **bound}
 
     structlog.configure(
         processors=[
@@ -38,6 +42,13 @@ def configure_logs(log_format: str, **bound: object) -> None:
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(handlers=[_OfLibraries()], level=logging.WARNING, force=True)
+
+
+def _of_call() -> dict[str, str]:
+    """Which call the running task answers, if it does, and the trace that shows it."""
+    call, span = current_call.get(), current_span.get()
+    named = {} if call is None else {"request": call.request_id}
+    return named if span is None else {**named, "trace_id": span.trace_id}
 
 
 def log_lost_errors(loop: asyncio.AbstractEventLoop) -> None:

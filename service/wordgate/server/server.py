@@ -35,6 +35,7 @@ from wordgate.engine.model import Runtime
 from wordgate.engine.scheduler import Scheduler, Urgency
 from wordgate.engine.served_model import open_model
 from wordgate.errors import InvalidBundle, InvalidConfiguration, WordgateError
+from wordgate.server.call_log import CallLog
 from wordgate.server.configuration import Configuration
 from wordgate.server.event_loop import loop_factory
 from wordgate.server.http import HttpServer, application
@@ -48,11 +49,13 @@ from wordgate.server.registry import Registry, open_models
 from wordgate.server.scoring import ScoringServicer
 from wordgate.server.security import Security, warn_of_openness
 from wordgate.server.serving import Serving
+from wordgate.server.spans import Tracer
 from wordgate.server.unknown_methods import new_server
 from wordgate.server.workers import Workers
 
 _FILES = (models_pb2.DESCRIPTOR, prediction_pb2.DESCRIPTOR, scoring_pb2.DESCRIPTOR)
 _LAST_BYTES_SECONDS = 1.0
+_LAST_SPANS_SECONDS = 2.0
 _LOOK_SECONDS = 1.0
 _KEEPALIVE_MS = 30_000
 _HANDSHAKE_MS = 20_000
@@ -97,8 +100,14 @@ class Server:
         self._ready = False
         self._metrics = Metrics()
         self._security = Security(configuration, self._metrics)
+        self._tracer = _tracer(configuration, is_worker=shares_port)
         self._calls = CallInterceptor(
-            self._metrics, self._draining, configuration.limits, self._security.callers
+            self._metrics,
+            self._draining,
+            configuration.limits,
+            self._security.callers,
+            CallLog(configuration.log_calls),
+            self._tracer,
         )
         self._health = HealthServicer()
         self._http: HttpServer | None = None
@@ -162,6 +171,9 @@ class Server:
         finally:
             await grpc_server.stop(0)
             await asyncio.to_thread(engine.close)
+            if self._tracer is not None:
+                grace = self._configuration.grace_seconds
+                await self._tracer.close(min(_LAST_SPANS_SECONDS, grace))
         self._log.info("stopped")
 
     def _admissions(self) -> dict[Urgency, Admission]:
@@ -300,6 +312,18 @@ def _nothing() -> None:
 def check(configuration: Configuration) -> None:
     """Raise `InvalidFile` for a certificate or tokens with which a server would not start."""
     Security(configuration, Metrics())
+
+
+def _tracer(configuration: Configuration, *, is_worker: bool) -> Tracer | None:
+    """What keeps traces; OpenTelemetry is imported only where they are asked for."""
+    if configuration.traces == "off":
+        return None
+    try:
+        from wordgate.server.traces import Traces
+    except ModuleNotFoundError:
+        problem = "needs OpenTelemetry: pip install 'wordgate[traces]'"
+        raise InvalidConfiguration("traces", problem) from None
+    return Traces(is_worker=is_worker)
 
 
 def serve(configuration: Configuration) -> None:

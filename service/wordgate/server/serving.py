@@ -19,6 +19,7 @@ from wordgate.server.handover import Handover
 from wordgate.server.limits import Limits, check_bytes
 from wordgate.server.metrics import Metrics
 from wordgate.server.registry import Registry
+from wordgate.server.spans import work_span
 
 T = TypeVar("T")
 
@@ -85,7 +86,7 @@ class Serving:
             counted = caller.usage.paid(counted)
         job = Job(
             model.network,
-            counted,
+            work_span(counted, future, urgency),
             partial(self.handover.settle, future),
             urgency,
             deadline,
@@ -98,7 +99,7 @@ class Serving:
                 caller.usage.check_rows()
             self.engine.take(job)
         except Overloaded as error:
-            counted.close()
+            job.asks.close()
             future.set_exception(error)
         return future
 

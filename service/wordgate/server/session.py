@@ -8,9 +8,10 @@ kept, but the latest suggestions while they may be accepted.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from operator import attrgetter
+from time import time_ns
 from typing import Any
 
 from wordgate.api.v1.prediction_pb2 import Accept, StreamPredictRequest, StreamPredictResponse
@@ -27,6 +28,7 @@ from wordgate.server import messages
 from wordgate.server.limits import check_bytes, check_listed
 from wordgate.server.live_quality import FinishedWord, TypedWords
 from wordgate.server.serving import DRAINING, Serving
+from wordgate.server.spans import message_span
 
 _RETRY_AFTER_SECONDS = 5.0
 _NO_ANCHOR_BELOW = 2 * ANCHOR_WORDS
@@ -99,6 +101,7 @@ class _Text:
 
     sequence: int
     edited: EditedText
+    received_ns: int = field(default_factory=time_ns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,10 +224,11 @@ class Session:
     async def _answer(self, text: _Text, write: Write) -> None:
         """Find the answer to a text and write it."""
         try:
-            model = self._model()
-            answer = await self._find(model, text)
-            self._is_written = True
-            await write(self._response(model, text, answer))
+            with message_span("StreamPredict answer", text.received_ns, text.sequence):
+                model = self._model()
+                answer = await self._find(model, text)
+                self._is_written = True
+                await write(self._response(model, text, answer))
         except Exception as error:  # noqa: BLE001  whatever it is, the session ends with it
             self._end(error)
         finally:

@@ -1,0 +1,40 @@
+"""What the log has of calls: a line of each defect, and one of each call where that is wanted.
+
+Knows calls by their names, codes and times; sees nothing of what they ask. Which call a line speaks
+of (`request`) is added by `wordgate.server.logs`.
+"""
+
+import structlog
+from grpc_health.v1.health import SERVICE_NAME as HEALTH_NAME
+
+from wordgate.server.callers import current_caller
+from wordgate.server.logs import described
+from wordgate.server.metrics import Method
+
+_OK = "OK"
+
+
+class CallLog:
+    """Writes about calls."""
+
+    def __init__(self, logged: str = "off") -> None:
+        """`logged`: of which finished calls there is a line: "off", "errors" or "all"."""
+        self._logged = logged
+        self._log = structlog.get_logger()
+
+    def failed(self, method: Method, error: Exception) -> None:
+        """A call met a defect of ours."""
+        self._log.error("internal error", method=method.name, **described(error), **_token_name())
+
+    def finished(self, method: Method, code: str, seconds: float) -> None:
+        """A call ended with this code. Health checks come every second and are left out."""
+        if self._logged == "off" or (self._logged == "errors" and code == _OK):
+            return
+        if method.service != HEALTH_NAME:
+            took = round(seconds, 6)
+            self._log.info("call", method=method.name, code=code, seconds=took, **_token_name())
+
+
+def _token_name() -> dict[str, str]:
+    caller = current_caller.get()
+    return {} if caller is None else {"token": caller.token.name}

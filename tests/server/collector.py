@@ -1,0 +1,92 @@
+"""A collector of traces that keeps what it is sent.
+
+Knows OTLP as it goes over gRPC; does not know who sends.
+"""
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import (
+    TraceServiceServicer,
+    add_TraceServiceServicer_to_server,
+)
+from opentelemetry.proto.common.v1.common_pb2 import KeyValue
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from tests.running import until
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """A span with its attributes, and those of the process that it came from."""
+
+    span: Span
+    attributes: dict[str, Any]
+    process: dict[str, Any]
+
+    @property
+    def trace_id(self) -> str:
+        return self.span.trace_id.hex()
+
+
+class Collector(TraceServiceServicer):
+    """Takes spans."""
+
+    def __init__(self) -> None:
+        self.requests: list[ExportTraceServiceRequest] = []
+
+    def Export(self, request: ExportTraceServiceRequest, context: Any) -> Any:
+        self.requests.append(request)
+        return ExportTraceServiceResponse()
+
+    @property
+    def arrived(self) -> list[Arrived]:
+        """All that has come, in the order of its coming."""
+        return [
+            Arrived(span, _values(span.attributes), _values(resource.resource.attributes))
+            for request in list(self.requests)
+            for resource in request.resource_spans
+            for scope in resource.scope_spans
+            for span in scope.spans
+        ]
+
+    def named(self, name: str, count: int = 1) -> list[Arrived]:
+        """So many spans of this name, as soon as they are there."""
+
+        def found() -> list[Arrived] | None:
+            spans = [each for each in self.arrived if each.span.name == name]
+            return spans if len(spans) >= count else None
+
+        spans: list[Arrived] = until(found, f"{count} spans {name}")
+        assert len(spans) == count
+        return spans
+
+
+@contextmanager
+def collecting() -> Iterator[tuple[Collector, dict[str, str]]]:
+    """A collector, and the variables that have a server send to it soon."""
+    collector = Collector()
+    server = grpc.server(ThreadPoolExecutor())
+    add_TraceServiceServicer_to_server(collector, server)  # type: ignore[no-untyped-call]
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    variables = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{port}",
+        "OTEL_BSP_SCHEDULE_DELAY": "50",
+    }
+    yield collector, variables
+    server.stop(None)
+
+
+def _values(attributes: Iterable[KeyValue]) -> dict[str, Any]:
+    return {
+        each.key: getattr(each.value, each.value.WhichOneof("value") or "string_value")
+        for each in attributes
+    }

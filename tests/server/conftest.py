@@ -1,0 +1,28 @@
+"""What tests of the server share: a log that can be read."""
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from io import StringIO
+from typing import Any
+
+import pytest
+import structlog
+
+from wordgate.server.logs import configure_logs
+
+Lines = Callable[[], list[dict[str, Any]]]
+
+
+@pytest.fixture
+def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lines]:
+    """The lines that a server in this process has logged so far."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    root.handlers.clear()  # else they would be closed
+    written = StringIO()
+    monkeypatch.setattr("sys.stderr", written)
+    configure_logs("json")
+    yield lambda: [json.loads(line) for line in written.getvalue().splitlines()]
+    root.handlers[:], root.level = handlers, level
+    structlog.reset_defaults()

@@ -1,0 +1,97 @@
+"""What the log of a real server has of calls, and what their callers are told of them."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from grpc_health.v1.health_pb2 import HealthCheckRequest
+from tests.running import RunningServer, serving, until
+from tests.server.requests import configured, health_stub, refusal, text
+
+from wordgate.api.v1.prediction_pb2 import PredictRequest
+from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
+from wordgate.server.calls import REQUEST_ID_HEADER
+from wordgate.server.tokens import Token, digest_of
+
+SECRET = "what-a-user-wrote"
+HEADERS = ((REQUEST_ID_HEADER, "found-again"),)
+
+
+def _calls(server: RunningServer) -> list[dict[str, Any]]:
+    """The lines of finished calls."""
+    lines = [json.loads(line) for line in list(server.lines) if line.startswith("{")]
+    return [line for line in lines if line["event"] == "call"]
+
+
+def _ask(channel: grpc.Channel) -> None:
+    """One call that goes well, one that is refused, one health check."""
+    stub = PredictionServiceStub(channel)
+    stub.Predict(PredictRequest(history=SECRET), metadata=HEADERS)
+    request = PredictRequest(history=SECRET, model="none-such")
+    refusal(lambda: stub.Predict(request, metadata=HEADERS))
+    health_stub(channel).Check(HealthCheckRequest())
+
+
+@pytest.mark.parametrize(
+    ("logged", "codes"), [("off", []), ("errors", ["NotFound"]), ("all", ["OK", "NotFound"])]
+)
+def test_finished_calls_are_logged_as_wanted(bundle: Path, logged: str, codes: list[str]) -> None:
+    """None, those that failed, or all; never a health check, and nothing of what was asked."""
+    with serving(bundle, "--log-calls", logged) as server:
+        with grpc.insecure_channel(server.address) as channel:
+            _ask(channel)
+        server.terminate()
+        assert server.wait() == 0
+        assert [line["code"] for line in _calls(server)] == codes
+        for line in _calls(server):
+            assert (line["method"], line["request"]) == ("Predict", "found-again")
+            assert line["seconds"] > 0
+        assert SECRET not in server.output
+
+
+def test_a_line_names_the_token(bundle: Path, tmp_path: Path) -> None:
+    """By its name; of a call that was refused for want of one nobody is named."""
+    tokens = tmp_path / "tokens"
+    tokens.write_text(Token("phone", digest_of(SECRET)).line)
+    with serving(bundle, "--tokens-file", str(tokens), "--log-calls", "all") as server:
+        with grpc.insecure_channel(server.address) as channel:
+            stub = PredictionServiceStub(channel)
+            refusal(lambda: stub.Predict(PredictRequest()))
+            stub.Predict(PredictRequest(), metadata=(("authorization", f"Bearer {SECRET}"),))
+        refused, answered = until(lambda: len(_calls(server)) == 2 and _calls(server), "two lines")
+        assert refused["code"] == "Unauthenticated"
+        assert "token" not in refused
+        assert (answered["code"], answered["token"]) == ("OK", "phone")
+
+
+def test_a_session_has_one_line_and_one_id(bundle: Path) -> None:
+    """Its time is that of the stream, its id the one that the stream began with."""
+    with serving(bundle, "--log-calls", "all") as server:
+        with grpc.insecure_channel(server.address) as channel:
+            messages = [configured(), text(1, "the "), text(2, "the s")]
+            answers = PredictionServiceStub(channel).StreamPredict(iter(messages), metadata=HEADERS)
+            assert [answer.sequence for answer in answers][-1] == 2
+        [line] = until(lambda: _calls(server), "the line")
+        assert (line["method"], line["request"]) == ("StreamPredict", "found-again")
+
+
+def test_a_call_that_failed_names_its_request(server: RunningServer) -> None:
+    """The metadata after an error has the caller's id, or one that was made for the call."""
+    with grpc.insecure_channel(server.address) as channel:
+        stub = PredictionServiceStub(channel)
+        request = PredictRequest(model="none-such")
+        for metadata, expected in ((HEADERS, "found-again"), ((), r"[0-9a-f]{16}")):
+            ended = refusal(lambda sent=metadata: stub.Predict(request, metadata=sent))  # type: ignore[misc]
+            told = dict(ended.trailing_metadata())
+            assert re.fullmatch(expected, told[REQUEST_ID_HEADER])
+
+
+def test_a_call_that_went_well_pays_nothing(server: RunningServer) -> None:
+    """An answer carries no metadata of ours."""
+    with grpc.insecure_channel(server.address) as channel:
+        predict: Any = PredictionServiceStub(channel).Predict
+        _, call = predict.with_call(PredictRequest(), metadata=HEADERS)
+        assert not call.trailing_metadata()

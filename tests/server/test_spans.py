@@ -1,0 +1,110 @@
+"""What is measured of the parts of a call, whoever keeps it."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Self
+
+import grpc
+import pytest
+
+from wordgate.core.asks import Advance, Asks, TargetLogProbs
+from wordgate.engine.scheduler import Urgency
+from wordgate.server.spans import current_span, message_span, work_span
+
+
+class _Span:
+    """Keeps what it is told."""
+
+    trace_id = "0" * 32
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.parts: list[_Span] = []
+        self.notes: dict[str, float | str] = {}
+        self.error: BaseException | None = None
+        self.ends = 0
+
+    def part(self, name: str, began_ns: int) -> Self:
+        self.parts.append(type(self)(name))
+        return self.parts[-1]  # type: ignore[return-value]
+
+    def note(self, name: str, value: float | str) -> None:
+        self.notes[name] = value
+
+    def failed(self, error: BaseException) -> None:
+        self.error = error
+
+    def end(self, ended_ns: int | None = None) -> None:
+        self.ends += 1
+
+    def finish(self, code: grpc.StatusCode) -> None:
+        self.ends += 1
+
+
+@pytest.fixture
+def span() -> Iterator[_Span]:
+    """That of the call for which this test works."""
+    span = _Span("call")
+    before = current_span.set(span)
+    yield span
+    current_span.reset(before)
+
+
+def _asks() -> Asks[str]:
+    yield Advance([("state", 1), ("state", 2)])
+    yield TargetLogProbs([("state", 3)])
+    return "found"
+
+
+async def test_work_is_counted(span: _Span) -> None:
+    """Rows are counted by what they ask; the result and the answers go through as they are."""
+    future: asyncio.Future[str] = asyncio.Future()
+    asks = work_span(_asks(), future, Urgency.BULK)
+    assert next(asks) == Advance([("state", 1), ("state", 2)])
+    assert asks.send(["a", "b"]) == TargetLogProbs([("state", 3)])
+    with pytest.raises(StopIteration) as stop:
+        asks.send([-1.0])
+    asyncio.get_running_loop().call_soon(future.set_result, stop.value.value)
+    assert await future == "found"
+    [work] = span.parts
+    counts = {key: work.notes[f"wordgate.{key}"] for key in ("rounds", "steps", "outputs")}
+    assert counts == {"rounds": 2, "steps": 2, "outputs": 1}
+    assert (work.notes["wordgate.urgency"], work.error, work.ends) == ("bulk", None, 1)
+
+
+async def test_work_that_nobody_waits_for_ends(span: _Span) -> None:
+    """What was dropped before its turn has no counts, and says that it was dropped."""
+    future: asyncio.Future[str] = asyncio.Future()
+    asks = work_span(_asks(), future, Urgency.INTERACTIVE)
+    asyncio.get_running_loop().call_soon(future.cancel)
+    with pytest.raises(asyncio.CancelledError):
+        await future
+    asks.close()
+    [work] = span.parts
+    assert isinstance(work.error, asyncio.CancelledError)
+    assert "wordgate.rounds" not in work.notes
+    assert work.ends == 1
+
+
+def test_an_answer_that_is_superseded_ends(span: _Span) -> None:
+    """Its part is over, and the cancellation goes on to whom it concerns."""
+
+    def answer() -> None:
+        with message_span("answer", began_ns=0, sequence=7):
+            assert current_span.get() is span.parts[0]
+            raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        answer()
+    [part] = span.parts
+    assert (part.notes["wordgate.sequence"], part.ends) == (7, 1)
+    assert isinstance(part.error, asyncio.CancelledError)
+    assert current_span.get() is span
+
+
+async def test_without_a_trace_nothing_is_measured() -> None:
+    """The generator stays the same, and an answer has no part."""
+    asks = _asks()
+    assert work_span(asks, asyncio.Future(), Urgency.BULK) is asks
+    with message_span("answer", began_ns=0, sequence=1):
+        assert current_span.get() is None

@@ -1,0 +1,260 @@
+"""Traces of a real server, sent to a real collector, and to one that is not there."""
+
+import json
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+from tests.running import RunningServer, serving, until
+from tests.server.collector import Collector, collecting
+from tests.server.requests import configured, refusal, text
+
+from wordgate.api.v1.prediction_pb2 import PredictRequest, StreamGenerateRequest
+from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
+from wordgate.errors import InvalidConfiguration
+from wordgate.server.calls import Call
+from wordgate.server.configuration import configure
+from wordgate.server.metrics import Method
+from wordgate.server.server import Server
+from wordgate.server.traces import Traces
+
+ON = ("--traces", "otlp", "--log-calls", "all")
+PREDICT = "wordgate.v1.PredictionService/Predict"
+STREAM = "wordgate.v1.PredictionService/StreamPredict"
+GENERATE = "wordgate.v1.PredictionService/StreamGenerate"
+TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+CANARY = "zqcanaryqz"
+
+
+@dataclass(frozen=True)
+class Traced:
+    """A server, where its spans go, and whom to ask."""
+
+    server: RunningServer
+    spans: Collector
+    stub: Any
+
+
+@pytest.fixture
+def traced(bundle: Path) -> Iterator[Traced]:
+    """A server that sends to a collector of its own."""
+    with (
+        collecting() as (collector, variables),
+        serving(bundle, *ON, variables=variables) as server,
+        grpc.insecure_channel(server.address) as channel,
+    ):
+        yield Traced(server, collector, PredictionServiceStub(channel))
+
+
+def _from_caller(flags: str, trace: str = TRACE) -> tuple[tuple[str, str], ...]:
+    return (("traceparent", f"00-{trace}-{PARENT}-{flags}"), ("x-request-id", "found-again"))
+
+
+def test_a_call_is_part_of_its_callers_trace(traced: Traced) -> None:
+    """Its span is a child of the caller's, says what was called and how it ended."""
+    traced.stub.Predict(PredictRequest(history="the sun"), metadata=_from_caller("01"))
+    [call] = traced.spans.named(PREDICT)
+    assert call.trace_id == TRACE
+    assert call.span.parent_span_id.hex() == PARENT
+    assert call.span.kind == Span.SPAN_KIND_SERVER
+    assert call.attributes == {
+        "rpc.system.name": "grpc",
+        "rpc.method": PREDICT,
+        "rpc.response.status_code": "OK",
+        "wordgate.request_id": "found-again",
+    }
+    assert call.process["service.name"] == "wordgate"
+    [line] = [json.loads(line) for line in traced.server.lines if '"event": "call"' in line]
+    assert (line["request"], line["trace_id"]) == ("found-again", TRACE)
+
+
+def test_a_call_shows_what_the_engine_did(traced: Traced) -> None:
+    """A child inside the call's time says what was asked, and how long it was waited for."""
+    traced.stub.Predict(PredictRequest(history="the sun is in the"))
+    [call], [work] = traced.spans.named(PREDICT), traced.spans.named("engine")
+    assert work.span.parent_span_id == call.span.span_id
+    assert call.span.start_time_unix_nano <= work.span.start_time_unix_nano
+    assert work.span.end_time_unix_nano <= call.span.end_time_unix_nano
+    assert work.attributes["wordgate.urgency"] == "interactive"
+    assert work.attributes["wordgate.steps"] >= 5
+    assert work.attributes["wordgate.outputs"] >= 1
+    assert work.attributes["wordgate.rounds"] >= 2
+    seconds = (work.span.end_time_unix_nano - work.span.start_time_unix_nano) / 1e9
+    waited = [work.attributes[f"wordgate.{part}_wait_seconds"] for part in ("start", "model")]
+    assert 0 < sum(waited) <= seconds + 1e-3
+
+
+def test_who_does_not_sample_is_not_traced(traced: Traced) -> None:
+    """The caller's flag decides; of a call without a trace the sampler, which takes all."""
+    traced.stub.Predict(PredictRequest(), metadata=_from_caller("00"))
+    traced.stub.Predict(PredictRequest(), metadata=(("traceparent", "of no form"),))
+    traced.stub.Predict(PredictRequest())
+    assert TRACE not in {call.trace_id for call in traced.spans.named(PREDICT, 2)}
+
+
+def test_each_answer_of_a_session_is_a_trace(traced: Traced) -> None:
+    """It has a link to the stream, so it is seen while the session lasts, and its own number."""
+
+    def typed() -> Iterator[Any]:
+        yield configured()
+        for sequence in (1, 2):
+            yield text(sequence, "the s"[: 3 + sequence])
+            traced.spans.named("StreamPredict answer", sequence)  # waits for it
+
+    answers = list(traced.stub.StreamPredict(typed(), metadata=_from_caller("01")))
+    assert len(answers) == 2
+    [stream] = traced.spans.named(STREAM)
+    assert stream.trace_id == TRACE
+    found = traced.spans.named("StreamPredict answer", 2)
+    assert [each.attributes["wordgate.sequence"] for each in found] == [1, 2]
+    assert len({TRACE, *(each.trace_id for each in found)}) == 3
+    for each in found:
+        assert each.attributes["wordgate.request_id"] == "found-again"
+        assert [link.span_id for link in each.span.links] == [stream.span.span_id]
+    work = {each.span.parent_span_id for each in traced.spans.arrived if each.span.name == "engine"}
+    assert work == {each.span.span_id for each in found}
+
+
+def test_a_generated_text_is_one_trace(traced: Traced) -> None:
+    """It ends soon, so the engine's work at each word is a child of the call."""
+    request = StreamGenerateRequest(max_words=3, seed=1)
+    assert list(traced.stub.StreamGenerate(request, metadata=_from_caller("01")))
+    [call] = traced.spans.named(GENERATE)
+    work = [each for each in traced.spans.arrived if each.span.name == "engine"]
+    assert len(work) >= 2
+    assert {(each.trace_id, each.span.parent_span_id) for each in work} == {
+        (TRACE, call.span.span_id)
+    }
+
+
+def test_nothing_that_a_caller_wrote_is_sent(traced: Traced) -> None:
+    """Neither a text, nor a refusal's words, nor any header but the ids."""
+    headers = (
+        *_from_caller("01"),
+        ("tracestate", f"a={CANARY}"),
+        ("baggage", f"a={CANARY}"),
+        ("user-agent", CANARY),
+        (CANARY, CANARY),
+    )
+    traced.stub.Predict(PredictRequest(history=CANARY), metadata=headers)
+    refusal(lambda: traced.stub.Predict(PredictRequest(model=CANARY), metadata=headers))
+    list(traced.stub.StreamPredict(iter([configured(), text(1, f"{CANARY} ")]), metadata=headers))
+    codes = {call.attributes["rpc.response.status_code"] for call in traced.spans.named(PREDICT, 2)}
+    assert codes == {"OK", "NOT_FOUND"}
+    assert traced.spans.named(STREAM)
+    assert CANARY.encode() not in b"".join(r.SerializeToString() for r in traced.spans.requests)
+
+
+async def test_a_defect_is_shown_by_its_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The span is an error's and names its class; there is no event with words or places."""
+    with collecting() as (collector, variables):
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        traces = Traces()
+        span = traces.begin(Method("wordgate.v1.Any", "Method", "unary"), (), Call())
+        assert span is not None
+        span.failed(KeyError(CANARY))
+        span.finish(grpc.StatusCode.INTERNAL)
+        await traces.close(60)
+        [call] = collector.named("wordgate.v1.Any/Method")
+    assert call.span.status.code == Status.STATUS_CODE_ERROR
+    assert call.attributes["error.type"] == "KeyError"
+    assert not call.span.events
+    assert CANARY not in str(call.span)
+
+
+def test_spans_are_sent_before_the_end(bundle: Path) -> None:
+    """What was kept for the next sending goes out when the server stops."""
+    with collecting() as (collector, variables):
+        later = variables | {"OTEL_BSP_SCHEDULE_DELAY": "3600000"}
+        with serving(bundle, *ON, variables=later) as server:
+            with grpc.insecure_channel(server.address) as channel:
+                PredictionServiceStub(channel).Predict(PredictRequest())
+            assert not collector.arrived
+            server.terminate()
+            assert server.wait() == 0
+        assert collector.named(PREDICT)
+
+
+def test_each_worker_is_an_instance(bundle: Path) -> None:
+    """Two workers send under one name, as two instances."""
+    with (
+        collecting() as (collector, variables),
+        serving(bundle, *ON, "--workers", "2", variables=variables) as server,
+    ):
+        until(lambda: len(_instances(server, collector)) == 2, "spans of both workers")
+        assert {each.process["service.name"] for each in collector.arrived} == {"wordgate"}
+
+
+def _instances(server: RunningServer, collector: Collector) -> set[str]:
+    """Which processes have sent spans, after one more call on a connection of its own."""
+    options = [("grpc.use_local_subchannel_pool", 1)]
+    with grpc.insecure_channel(server.address, options=options) as channel:
+        PredictionServiceStub(channel).Predict(PredictRequest())
+    return {each.process["service.instance.id"] for each in collector.arrived}
+
+
+def test_a_collector_that_is_not_there_costs_a_line(bundle: Path) -> None:
+    """Calls are answered, the log says it once, and the server stops as ever."""
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # taken, and nobody listens
+        variables = {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{nobody.getsockname()[1]}",
+            "OTEL_EXPORTER_OTLP_TIMEOUT": "1",
+            "OTEL_BSP_SCHEDULE_DELAY": "50",
+        }
+        with serving(bundle, "--traces", "otlp", variables=variables) as server:
+            with grpc.insecure_channel(server.address) as channel:
+                stub = PredictionServiceStub(channel)
+                stub.Predict(PredictRequest())
+                until(lambda: "nobody takes the traces" in server.output, "the line")
+                stub.Predict(PredictRequest())
+            server.terminate()
+            assert server.wait() == 0
+    levels = [json.loads(line)["level"] for line in server.lines]
+    assert levels.count("warning") == 1
+    assert "error" not in levels
+
+
+def test_without_the_option_there_is_no_telemetry(bundle: Path) -> None:
+    """A server that was not told to trace imports nothing of OpenTelemetry; one that was does."""
+    says_imports = {"PYTHONPROFILEIMPORTTIME": "1"}
+    with collecting() as (collector, variables):
+        for options, imported in (((), False), (ON, True)):
+            with serving(bundle, *options, variables=variables | says_imports) as server:
+                with grpc.insecure_channel(server.address) as channel:
+                    PredictionServiceStub(channel).Predict(PredictRequest())
+                server.terminate()
+                assert server.wait() == 0
+            assert ("opentelemetry" in server.output) is imported
+            assert bool(collector.arrived) is imported
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"), ("OTEL_EXPORTER_OTLP_TIMEOUT", "soon")],
+)
+def test_variables_that_cannot_be_heeded_are_refused(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    """The server does not start, and says which option is concerned."""
+    monkeypatch.setenv(variable, value)
+    _assert_refused(lambda: Server(configure(traces="otlp")), value)
+
+
+def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where OpenTelemetry is not installed the server says how to install it."""
+    monkeypatch.setitem(sys.modules, "wordgate.server.traces", None)
+    _assert_refused(lambda: Server(configure(traces="otlp")), r"wordgate\[traces\]")
+
+
+def _assert_refused(start: Callable[[], Any], words: str) -> None:
+    with pytest.raises(InvalidConfiguration, match=words) as caught:
+        start()
+    assert caught.value.option == "traces"
