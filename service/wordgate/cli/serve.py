@@ -17,7 +17,7 @@ def serve(**given: Any) -> None:
     """Serve until SIGTERM or SIGINT. What is not given comes from the environment."""
     # grpc would print lines of its own about what is reported in ours.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    from wordgate.server.server import serve as run
+    from wordgate.server.processes import serve as run
 
     run(configure(**{name: value for name, value in given.items() if value is not None}))
 

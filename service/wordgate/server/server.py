@@ -35,20 +35,18 @@ from wordgate.engine.scheduler import Scheduler
 from wordgate.engine.served_model import open_model
 from wordgate.errors import InvalidBundle, InvalidConfiguration, WordgateError
 from wordgate.server.configuration import Configuration
-from wordgate.server.event_loop import loop_factory
 from wordgate.server.http import HttpServer, application
 from wordgate.server.interceptor import CallInterceptor, kind_of
-from wordgate.server.logs import configure_logs, log_lost_errors
 from wordgate.server.metrics import Method, Metrics
 from wordgate.server.model_watch import ModelWatch
 from wordgate.server.models import ModelServicer
+from wordgate.server.openness import warn_of_openness
 from wordgate.server.prediction import PredictionServicer
 from wordgate.server.registry import Registry, open_models
 from wordgate.server.scoring import ScoringServicer
-from wordgate.server.security import Security, warn_of_openness
+from wordgate.server.security import Security
 from wordgate.server.serving import Serving
 from wordgate.server.unknown_methods import new_server
-from wordgate.server.workers import Workers
 
 _FILES = (models_pb2.DESCRIPTOR, prediction_pb2.DESCRIPTOR, scoring_pb2.DESCRIPTOR)
 _LAST_BYTES_SECONDS = 1.0
@@ -96,7 +94,9 @@ class Server:
 
         Raises `InvalidConfiguration`, `InvalidFile` and `InvalidBundle` when it cannot start.
         """
-        grpc_server, address = self._listen()
+        grpc_server = new_server([self._calls], self._options())
+        # Taken early, so that it fails early. What others answer on has to wait until we can.
+        address = "" if self._shares_port else self._listen(grpc_server)
         if self._configuration.metrics_listen:
             app = application(self._own_metrics, lambda: self._ready)
             self._http = HttpServer(app, self._configuration.metrics_listen)
@@ -113,10 +113,6 @@ class Server:
 
     def _hang_up(self) -> None:
         self._look_now()
-
-    def stop(self) -> None:
-        """Drain and end, as on SIGTERM."""
-        self._stop.set()
 
     async def _own_metrics(self) -> CollectorRegistry:
         return self._metrics.registry
@@ -139,6 +135,7 @@ class Server:
                 self._draining,
             )
             self._add_services(grpc_server, serving)
+            address = address or self._listen(grpc_server)
             await grpc_server.start()
             await self._become_ready(models, address)
             async with self._watched(models), self._security.kept_current():
@@ -163,9 +160,8 @@ class Server:
         finally:
             stopped.cancel()
 
-    def _listen(self) -> tuple[GrpcServer, str]:
-        """The gRPC server on its address, which is taken before the model is loaded."""
-        server = new_server([self._calls], self._options())
+    def _listen(self, server: GrpcServer) -> str:
+        """Take the address; it, with the port that was taken. Raises `InvalidConfiguration`."""
         listen = self._configuration.listen
         try:
             port = self._security.add_port(server, listen)
@@ -175,7 +171,7 @@ class Server:
                 "machine; choose another address"
             )
             raise InvalidConfiguration("listen", problem) from None
-        return server, f"{listen.rpartition(':')[0]}:{port}"
+        return f"{listen.rpartition(':')[0]}:{port}"
 
     def _options(self) -> list[tuple[str, int]]:
         limits = self._configuration.limits
@@ -266,20 +262,6 @@ class Server:
 
 def _nothing() -> None:
     """What SIGHUP does where no folder is watched."""
-
-
-def serve(configuration: Configuration) -> None:
-    """Run a server to its end, on uvloop where that is installed. Raises as `Server.run`."""
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it can be heeded
-    configure_logs(configuration.log_format)
-    with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        runner.run(_run(configuration))
-
-
-async def _run(configuration: Configuration) -> None:
-    log_lost_errors(asyncio.get_running_loop())
-    running = Server(configuration) if configuration.workers == 1 else Workers(configuration)
-    await running.run()
 
 
 def _max_connections() -> int:
