@@ -50,7 +50,13 @@ class Security:
             return None
         files = TlsFiles(certificate, key, configuration.tls_client_ca)
         certificates = Certificates(files)
-        reloadable = Reloadable("certificate", files.paths, certificates.read_again)
+        metrics.certificates_end(certificates.ends)
+
+        def read_again() -> None:
+            certificates.read_again()
+            metrics.certificates_end(certificates.ends)
+
+        reloadable = Reloadable("certificate", files.paths, read_again)
         self._reloading.append(Reloading(reloadable, metrics))
         return certificates
 
