@@ -19,7 +19,14 @@ import structlog
 from grpc.aio import EOF, AbortError, InternalError, ServerInterceptor, ServicerContext
 from grpc_health.v1.health import SERVICE_NAME as HEALTH_NAME
 
-from wordgate.errors import DeadlineExceeded, InvalidInput, Overloaded, Unauthenticated, Unavailable
+from wordgate.errors import (
+    DeadlineExceeded,
+    InvalidInput,
+    Overloaded,
+    Unauthenticated,
+    Unavailable,
+    WordgateError,
+)
 from wordgate.server.callers import Callers, current_caller
 from wordgate.server.errors import is_expected, status_of
 from wordgate.server.limits import Limits
@@ -32,6 +39,9 @@ Context = ServicerContext[Any, Any]
 
 _OWN = "wordgate."
 _RETRY_AFTER_SECONDS = 1.0
+_HEADER_BYTES = 32
+"""What a header counts beside its name and value (RFC 9113, 6.5.2)."""
+
 _KINDS = {
     (False, False): "unary",
     (True, False): "client_stream",
@@ -94,6 +104,10 @@ class CallInterceptor(ServerInterceptor):
             method = method_of(name, handler)
             self._wrapped[name] = method, self._wrap(handler, method)
         method, wrapped = self._wrapped[name]
+        size = _size_of(handler_call_details.invocation_metadata)
+        if size > self._limits.max_header_bytes:
+            problem = f"has {size} bytes; the limit is {self._limits.max_header_bytes}"
+            return self._refusal(method, InvalidInput("metadata", problem))
         if self._callers is not None and method.service != HEALTH_NAME:
             try:
                 current_caller.set(self._callers.of(handler_call_details.invocation_metadata))
@@ -119,7 +133,7 @@ class CallInterceptor(ServerInterceptor):
             response_serializer=handler.response_serializer,
         )
 
-    def _refusal(self, method: Method, error: Unauthenticated) -> Any:
+    def _refusal(self, method: Method, error: WordgateError) -> Any:
         """A handler that refuses a call, whatever its kind, without reading anything."""
 
         async def refuse(context: Context) -> None:
@@ -296,6 +310,11 @@ class _CountedContext:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._context, name)
+
+
+def _size_of(metadata: Any) -> int:
+    """As HTTP/2 counts headers. gRPC's own limit holds only when a client has acknowledged it."""
+    return sum(len(name) + len(value) + _HEADER_BYTES for name, value in metadata)
 
 
 def _check_caller() -> None:

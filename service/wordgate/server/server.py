@@ -53,7 +53,7 @@ _LAST_BYTES_SECONDS = 1.0
 _LOOK_SECONDS = 1.0
 _KEEPALIVE_MS = 30_000
 _HANDSHAKE_MS = 20_000
-"""For a connection to say what it speaks; else it is closed."""
+"""For a connection to say what it speaks, and to acknowledge our settings; else it is closed."""
 
 _OTHER_FILES = 128
 """Descriptors that are kept from gRPC's connections, for HTTP and for files."""
@@ -178,12 +178,16 @@ class Server:
         return [
             ("grpc.so_reuseport", int(self._shares_port)),
             ("grpc.max_receive_message_length", limits.max_message_bytes),
+            # Between the two gRPC refuses by chance.
+            ("grpc.max_metadata_size", limits.max_header_bytes),
+            ("grpc.absolute_max_metadata_size", limits.max_header_bytes),
             ("grpc.max_concurrent_streams", limits.max_connection_calls),
             # One that floods would else have grpc cancel the calls of others.
             ("grpc.server.max_pending_requests", limits.max_calls),
             ("grpc.server.max_pending_requests_hard_limit", 2 * limits.max_calls),
             ("grpc.max_allowed_incoming_connections", _max_connections()),
             ("grpc.server_handshake_timeout_ms", _HANDSHAKE_MS),
+            ("grpc.http2.settings_timeout", _HANDSHAKE_MS),
             ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
             ("grpc.keepalive_timeout_ms", _KEEPALIVE_MS // 2),
             ("grpc.keepalive_permit_without_calls", 1),
