@@ -217,6 +217,15 @@ def test_floods_of_frames(attacked: RunningServer) -> None:
                 connection.send(frame * 100)
 
 
+def test_pings_cost_nobody_his_connection(attacked: RunningServer) -> None:
+    """However many come while nothing is asked; the call after them is answered as any other."""
+    with Connection(attacked.address) as connection:
+        connection.settle()
+        connection.send(http2.frame(http2.PING, payload=b"12345678") * 300)
+        connection.send(http2.opening(1) + http2.sent(1, http2.message(b"")))
+        assert connection.status_of_first_call() == grpc.StatusCode.OK.value[0]
+
+
 def test_calls_that_are_taken_back_at_once(attacked: RunningServer) -> None:
     """A flood of them costs others no call, on old and on new connections."""
     with Connection(attacked.address) as connection, Client(attacked.address) as other:
