@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from asked_server import add_server_options, asked_server
 from print_confusions import ReadWord, Vocabulary, candidates
 from wordgate.client import Client
 from wordgate.core.lattice import Alternative, ConfusionNetwork
@@ -66,7 +67,7 @@ def main() -> None:
     """Read, correct, print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("file", type=Path, metavar="FILE")
-    parser.add_argument("--server", default="127.0.0.1:50051", metavar="HOST:PORT")
+    add_server_options(parser)
     parser.add_argument("--psm", default="3", help="tesseract's page segmentation: 7 is one line")
     parser.add_argument("--lm-weight", type=float, default=LM_WEIGHT)
     parser.add_argument("--word-bonus", type=float, default=WORD_BONUS)
@@ -75,7 +76,7 @@ def main() -> None:
     vocabulary = Vocabulary.of_bundle(shipped_folder())
     lines = list(read_file(given.file, given.psm))
     corrected: list[str] = []
-    with Client(given.server) as wordgate:
+    with asked_server(given).connect() as wordgate:
         for line in lines:
             history = "" if line.first else " ".join(corrected[-3:])
             corrected.append(

@@ -26,6 +26,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from asked_server import add_server_options, asked_server
 from wordgate.client import Client
 from wordgate.core.hypothesis import Hypothesis
 from wordgate.core.lattice import Arc, Lattice
@@ -171,7 +172,7 @@ def main() -> None:
     spoken.add_argument("recording", nargs="?", type=Path, help="a WAV file, 16 kHz mono 16 bit")
     spoken.add_argument("--say", metavar="TEXT", help="speak this with flite, and recognise it")
     parser.add_argument("--voice", choices=VOICES, default="slt", help="flite's voice")
-    parser.add_argument("--server", metavar="HOST:PORT", default="127.0.0.1:50051")
+    add_server_options(parser)
     given = parser.parse_args()
     with TemporaryDirectory() as folder:
         recording = given.recording or Path(folder) / "said.wav"
@@ -180,7 +181,7 @@ def main() -> None:
         heard = recognise(samples_of(recording))
     print(f"{'recognised':11} {heard.best}")
     try:
-        with Client(given.server) as client:
+        with asked_server(given).connect() as client:
             from_list, from_lattice = correct(client, heard)
     except WordgateError as error:
         sys.exit(str(error))

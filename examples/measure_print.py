@@ -14,9 +14,9 @@ from typing import TypeVar
 
 import numpy as np
 
+from asked_server import add_server_options, asked_server
 from correct_print import CHANNEL, ReadLine, choose, error_rate, read_file
 from print_confusions import Vocabulary, is_known
-from wordgate.client import Client
 from wordgate.core.weighting import Weighting
 from wordgate.engine.shipped import shipped_folder
 from wordgate.errors import WordgateError
@@ -35,7 +35,7 @@ def main() -> None:
     """Print a row for each way to correct."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("file", type=Path, metavar="FILE.jsonl")
-    parser.add_argument("--server", default="127.0.0.1:50051", metavar="HOST:PORT")
+    add_server_options(parser)
     given = parser.parse_args()
     lines = [line for line in read_file(given.file) if line.reference]
     vocabulary = Vocabulary.of_bundle(shipped_folder())
@@ -46,7 +46,7 @@ def main() -> None:
         return [without_model(each, vocabulary, unknown_cost) for each in slots]
 
     row("channel and dictionary, held out", lines, held_out(lines, cheapest, UNKNOWN_COSTS))
-    with Client(given.server) as wordgate:
+    with asked_server(given).connect() as wordgate:
 
         def chosen(weights: tuple[float, float]) -> list[str]:
             weighting = Weighting(*weights, {CHANNEL: 1.0})

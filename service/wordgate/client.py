@@ -78,6 +78,10 @@ _OPTIONS = (
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.max_receive_message_length", -1),
     ("grpc.service_config", SERVICE_CONFIG),
+    # gRPC itself waits a second after one connection that failed, and up to two minutes later on.
+    # A worker that is killed may refuse one, and a server that is started again is there soon.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 5_000),
     ("grpc.use_local_subchannel_pool", 1),  # gRPC would share connections among clients
 )
 _PLAIN = Weighting()

@@ -121,3 +121,20 @@ def test_the_memory_of_sessions_stands_beside_that_of_bare_streams(tmp_path: Pat
     ]
     beside = found["kb_per_session"] - found["kb_per_bare_stream"]
     assert found["kb_beside_bare_stream"] == pytest.approx(beside, abs=0.02)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_killed_server_is_timed_until_it_answers_again(tmp_path: Path, workers: str) -> None:
+    """From the kill is longer than from the start; the parts of a start are named in order."""
+    write_bundle(tmp_path)
+    arguments = ["bench", "restart", "--model", str(tmp_path / "tiny"), "--kills", "2", "--json"]
+    found = json.loads(CliRunner().invoke(wordgate, [*arguments, "--workers", workers]).stdout)
+    for quartile in ("lower", "median", "upper"):
+        from_kill, from_start = (
+            found[f"{name}_to_answer_seconds"][quartile] for name in ("kill", "start")
+        )
+        assert from_kill >= from_start > 0
+    parts = found["parts_seconds"]
+    assert list(parts) == ["interpreter", "imports", "verify", "load", "smoke", "warm_up"]
+    assert all(seconds > 0 for seconds in parts.values())
+    assert (found["kills"], found["workers"]) == (2, int(workers))

@@ -17,6 +17,8 @@ from tests.deploy.programs import document
 from tests.deploy.proxy import CONFIGURATION, Proxy, connection_manager, envoy, proxying
 from tests.protocol import methods
 from tests.running import RunningServer, serving, until
+from tests.server import http2
+from tests.server.http2 import Connection
 from tests.server.requests import HISTORIES, Conversation, configured, refusal, text
 
 from wordgate.api.v1.prediction_pb2 import PredictRequest
@@ -25,8 +27,11 @@ from wordgate.client import AsyncClient, Client
 from wordgate.client_policy import SERVICE_CONFIG
 from wordgate.errors import Unavailable
 
-ENVOYS_OWN_IDLE_SECONDS = 300
-"""When Envoy ends a stream without messages, where nobody told it otherwise."""
+IDLE_SECONDS = 620
+"""Ten minutes and some: Envoy itself, where nobody told it otherwise, ends a silent stream after
+five, and a silent connection of many a network is forgotten after ten."""
+
+MOST_CONNECTIONS = 5
 
 Replicas = tuple[RunningServer, RunningServer]
 
@@ -138,6 +143,36 @@ def test_an_idle_session_is_not_cut(replicas: Replicas, tmp_path: Path) -> None:
         assert kept.ask(text(2, "the clo")).suggestions == first.suggestions
 
 
+def test_headers_that_swell_end_at_the_proxy(replicas: Replicas, proxy: Proxy) -> None:
+    """A byte that repeats a large header thousands of times reaches no replica; others do."""
+    large = b"\x40" + http2.string(b"x") + http2.string(b"y" * 4000)
+    with Client(proxy.address) as other:
+        for _ in range(20):
+            with Connection(proxy.address) as connection:
+                headers = http2.packed(http2.call(http2.PREDICT)) + large + b"\xbe" * 8000
+                connection.send(http2.frame(http2.HEADERS, http2.END_HEADERS, 1, headers))
+                connection.wait_for_reset(1)
+            assert other.predict("the").suggestions
+    assert sum(predictions(replica) for replica in replicas) == 20
+
+
+def test_connections_beyond_the_limit_are_turned_away(replicas: Replicas, tmp_path: Path) -> None:
+    """Who is connected is answered all the while, and others when there is room again."""
+    addresses = [replica.address for replica in replicas]
+    with proxying(addresses, tmp_path / "small", _small) as proxy, Client(proxy.address) as client:
+        expected = client.predict("the")
+        kept = [Connection(proxy.address) for _ in range(MOST_CONNECTIONS - 1)]
+        for connection in kept:
+            connection.settle()
+        with Connection(proxy.address) as beyond:
+            assert beyond.is_closed
+        assert client.predict("the") == expected
+        for connection in kept:
+            connection.close()
+        with Client(proxy.address) as newcomer:
+            until(lambda: _answers(newcomer), "room for a newcomer")
+
+
 def test_nothing_ends_an_open_stream() -> None:
     """No timeout of the shipped configuration is left at what Envoy does by itself."""
     configuration = document(CONFIGURATION)
@@ -162,11 +197,12 @@ def test_envoy_repeats_what_is_wordgates() -> None:
 
 
 @pytest.mark.long
-def test_a_session_outlives_envoys_own_patience(replicas: Replicas, proxy: Proxy) -> None:
-    """Longer without a message than Envoy lets any stream be that it was not told about."""
+@pytest.mark.timeout(900)
+def test_a_session_outlives_ten_minutes_of_silence(replicas: Replicas, proxy: Proxy) -> None:
+    """Nothing is sent for longer than ten minutes; then the next key is answered as the first."""
     with _session(proxy) as session:
         first = session.ask(text(1, "the clo"))
-        time.sleep(ENVOYS_OWN_IDLE_SECONDS + 20)
+        time.sleep(IDLE_SECONDS)
         assert session.ask(text(2, "the clo")).suggestions == first.suggestions
 
 
@@ -177,6 +213,18 @@ def _session(proxy: Proxy) -> Iterator[Conversation]:
         Conversation(PredictionServiceStub(channel), configured()) as session,
     ):
         yield session
+
+
+def _small(configuration: Any) -> None:
+    [monitor] = configuration["overload_manager"]["resource_monitors"]
+    monitor["typed_config"]["max_active_downstream_connections"] = MOST_CONNECTIONS
+
+
+def _answers(client: Client) -> bool:
+    try:
+        return bool(client.predict("the").suggestions)
+    except Unavailable:
+        return False
 
 
 def _impatient(configuration: Any) -> None:

@@ -1,11 +1,12 @@
 """Certificates for tests, made by the openssl command."""
 
+import ssl
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 CURVE = "ec_paramgen_curve:prime256v1"
-NEW_KEY = ["req", "-x509", "-newkey", "ec", "-pkeyopt", CURVE, "-noenc", "-days", "2"]
+NEW_KEY = ["req", "-x509", "-newkey", "ec", "-pkeyopt", CURVE, "-noenc"]
 OF_THIS_MACHINE = "subjectAltName=DNS:localhost,IP:127.0.0.1"
 
 
@@ -29,10 +30,18 @@ def authority(folder: Path, name: str) -> Pair:
     return _made(folder, name, [])
 
 
-def signed(folder: Path, name: str, by: Pair) -> Pair:
-    """A new certificate of this machine, signed by an authority."""
+def signed(folder: Path, name: str, by: Pair, days: int = 2) -> Pair:
+    """A new certificate of this machine, signed by an authority, for so many days."""
     leaf = ["-addext", OF_THIS_MACHINE, "-addext", "basicConstraints=critical,CA:FALSE"]
-    return _made(folder, name, [*leaf, "-CA", str(by.certificate), "-CAkey", str(by.key)])
+    signing = ["-CA", str(by.certificate), "-CAkey", str(by.key)]
+    return _made(folder, name, [*leaf, *signing], days)
+
+
+def end_of(certificate: Path) -> float:
+    """When a certificate ends, in seconds since 1970, as openssl says."""
+    command = ["openssl", "x509", "-in", str(certificate), "-noout", "-enddate"]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return float(ssl.cert_time_to_seconds(said.strip().removeprefix("notAfter=")))
 
 
 def lock(key: Path) -> None:
@@ -43,9 +52,9 @@ def lock(key: Path) -> None:
     locked.rename(key)
 
 
-def _made(folder: Path, name: str, options: list[str]) -> Pair:
+def _made(folder: Path, name: str, options: list[str], days: int = 2) -> Pair:
     pair = Pair(folder / f"{name}.pem", folder / f"{name}.key")
     files = ["-keyout", str(pair.key), "-out", str(pair.certificate)]
-    command = ["openssl", *NEW_KEY, "-subj", f"/CN={name}", *files, *options]
+    command = ["openssl", *NEW_KEY, "-days", str(days), "-subj", f"/CN={name}", *files, *options]
     subprocess.run(command, check=True, capture_output=True)
     return pair

@@ -12,7 +12,7 @@ from wordgate.server.configuration import split_address
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH, PING, GOAWAY, WINDOW, CONTINUATION = range(10)
-END_STREAM, END_HEADERS = 0x1, 0x4
+END_STREAM, END_HEADERS, ACK = 0x1, 0x4, 0x1
 PREDICT = "/wordgate.v1.PredictionService/Predict"
 STREAM_PREDICT = "/wordgate.v1.PredictionService/StreamPredict"
 
@@ -77,6 +77,35 @@ class Connection:
         except OSError:
             return False
         return True
+
+    def settle(self) -> None:
+        """Acknowledge the settings of the server, once they have come."""
+        received = b""
+        while len(received) < 9 + int.from_bytes(received[:3]):
+            received += self._socket.recv(1 << 16)
+        assert received[3] == SETTINGS
+        self.send(frame(SETTINGS, ACK))
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the server hangs up, after whatever it has to say; waits for it."""
+        try:
+            while self._socket.recv(1 << 16):
+                pass
+        except TimeoutError:
+            return False
+        except OSError:
+            return True
+        return True
+
+    def wait_for_reset(self, stream: int) -> None:
+        """Return when the server has broken a stream off."""
+        wanted = frame(RST_STREAM, 0, stream, bytes(4))[:9]
+        received = b""
+        while wanted not in received:
+            part = self._socket.recv(1 << 16)
+            assert part, f"closed after {received!r}"
+            received += part
 
     def status_of_first_call(self) -> int:
         """The number of the status in the trailers, which servers write as literals."""

@@ -1,5 +1,6 @@
 """Requests and outcomes that several server tests use."""
 
+import subprocess
 from collections.abc import Callable, Iterator
 from queue import SimpleQueue
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from google.rpc.error_details_pb2 import BadRequest
 from grpc_health.v1.health_pb2_grpc import HealthStub
 from grpc_status import rpc_status
+from tests.running import RunningServer
 
 from wordgate.api.v1 import prediction_pb2, scoring_pb2
 from wordgate.api.v1.prediction_pb2 import StreamPredictRequest, StreamPredictResponse
@@ -70,6 +72,13 @@ def field_named(error: Any) -> str:
     detail = BadRequest()
     assert status.details[0].Unpack(detail)
     return str(detail.field_violations[0].field)
+
+
+def worker_pids(server: RunningServer) -> list[int]:
+    """The processes that a server has started."""
+    command = ["ps", "-o", "pid=", "--ppid", str(server.process.pid)]
+    listed = subprocess.run(command, capture_output=True, text=True, check=False)
+    return [int(line) for line in listed.stdout.split()]
 
 
 class Conversation:

@@ -21,9 +21,16 @@ from tests.server.requests import refusal
 
 from wordgate.api.v1.prediction_pb2 import StreamGenerateRequest
 from wordgate.client import Client
+from wordgate.server.limits import Limits
 
 MOST_MEMORY = 1_500_000_000
 """Bytes that a server under attack may take."""
+
+MOST_HEADERS_MEMORY = 200_000_000
+"""Bytes by which calls with swollen headers may make it grow; 300 that are kept take twice that."""
+
+ACCEPT_ENCODING = b"\x90"
+"""A header of 15 + 13 letters as HPACK's fixed table has it."""
 
 EXPECTED = {
     grpc.StatusCode.OK,
@@ -142,6 +149,14 @@ def test_large_headers(attacked: RunningServer) -> None:
             assert refusal(ask).code() is grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
+def test_headers_up_to_the_limit(attacked: RunningServer) -> None:
+    """Are accepted, always: gRPC by itself would refuse some of half that size, by chance."""
+    headers = [("x", "y" * (Limits().max_header_bytes - 1000))]
+    with grpc.insecure_channel(attacked.address) as channel:
+        for _ in range(20):
+            assert _ask(channel, PREDICT)(b"", metadata=headers)
+
+
 def test_headers_that_swell(attacked: RunningServer) -> None:
     """One large header that thousands of bytes repeat, in many calls."""
     large = b"\x40" + http2.string(b"x") + http2.string(b"y" * 4000)
@@ -149,6 +164,37 @@ def test_headers_that_swell(attacked: RunningServer) -> None:
         for number in range(50):
             headers = http2.packed(http2.call(PREDICT)) + large * (number == 0) + b"\xbe" * 8000
             connection.send(http2.frame(http2.HEADERS, http2.END_HEADERS, 1 + 2 * number, headers))
+
+
+@pytest.mark.parametrize("settled", [True, False])
+def test_thousands_of_headers(attacked: RunningServer, settled: bool) -> None:
+    """Calls with a byte for each of them are refused at once, though gRPC's own limit does not hold
+    for who never acknowledges it; others are answered, and nothing is kept."""
+    before = attacked.metric("process_resident_memory_bytes")
+    with Connection(attacked.address) as connection, Client(attacked.address) as other:
+        if settled:
+            connection.settle()
+        for number in range(300):
+            headers = http2.packed(http2.call(PREDICT)) + ACCEPT_ENCODING * 8000
+            connection.send(http2.frame(http2.HEADERS, http2.END_HEADERS, 1 + 2 * number, headers))
+            if number % 10 == 9:
+                assert other.predict("the").suggestions
+                until(lambda: _calls_under_way(attacked) == 0, "the calls to be refused")
+        grown = attacked.metric("process_resident_memory_bytes") - before
+        assert grown < MOST_HEADERS_MEMORY
+
+
+def test_a_call_is_told_that_its_headers_are_too_large(attacked: RunningServer) -> None:
+    """Where gRPC does not know the limit yet, the server names what is wrong."""
+    headers = http2.packed(http2.call(PREDICT, (b"x", b"y" * 12_000), (b"z", b"y" * 5000)))
+    parts = headers[:16_000], headers[16_000:]
+    with Connection(attacked.address) as connection:
+        connection.send(
+            http2.frame(http2.HEADERS, 0, 1, parts[0])
+            + http2.frame(http2.CONTINUATION, http2.END_HEADERS, 1, parts[1])
+        )
+        invalid = grpc.StatusCode.INVALID_ARGUMENT.value[0]
+        assert connection.status_of_first_call() == invalid
 
 
 def test_floods_of_frames(attacked: RunningServer) -> None:
@@ -169,6 +215,15 @@ def test_floods_of_frames(attacked: RunningServer) -> None:
                 connection.send(http2.frame(http2.HEADERS, 0, 1, beginning))
             for _ in range(100):
                 connection.send(frame * 100)
+
+
+def test_pings_cost_nobody_his_connection(attacked: RunningServer) -> None:
+    """However many come while nothing is asked; the call after them is answered as any other."""
+    with Connection(attacked.address) as connection:
+        connection.settle()
+        connection.send(http2.frame(http2.PING, payload=b"12345678") * 300)
+        connection.send(http2.opening(1) + http2.sent(1, http2.message(b"")))
+        assert connection.status_of_first_call() == grpc.StatusCode.OK.value[0]
 
 
 def test_calls_that_are_taken_back_at_once(attacked: RunningServer) -> None:

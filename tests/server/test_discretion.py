@@ -15,6 +15,7 @@ from tests.running import RunningServer, serving
 from tests.server import http2
 from tests.server.http2 import Connection
 
+from wordgate.server.configuration import split_address
 from wordgate.server.tokens import Token, digest_of
 
 CANARY = "zqcanaryqz"
@@ -108,3 +109,23 @@ def _set(message: Any, field: FieldDescriptor, noise: random.Random) -> None:
         getattr(message, field.name).append(value)
     else:
         setattr(message, field.name, value)
+
+
+def test_nothing_is_sent_anywhere(bundle: Path) -> None:
+    """A server that has been asked has sockets for its two ports alone, and none that it opened."""
+    with serving(bundle) as server, grpc.insecure_channel(server.address) as channel:
+        _ask(channel, http2.PREDICT, [b""])
+        assert server.get("/metrics")[0] == 200
+        ports = {split_address(address)[1] for address in (server.address, server.http)}
+        assert set(_local_ports(server.process.pid)) == ports
+
+
+def _local_ports(pid: int) -> Iterator[int]:
+    """The ports of this machine at which a process has sockets of TCP and UDP."""
+    links = (str(entry.readlink()) for entry in Path(f"/proc/{pid}/fd").iterdir())
+    inodes = {link[len("socket:[") : -1] for link in links if link.startswith("socket:[")}
+    for kind in ("tcp", "tcp6", "udp", "udp6"):
+        lines = Path(f"/proc/{pid}/net/{kind}").read_text().splitlines()[1:]
+        for columns in map(str.split, lines):
+            if columns[9] in inodes:
+                yield int(columns[1].rpartition(":")[2], 16)

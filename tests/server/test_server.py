@@ -2,6 +2,7 @@
 
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -126,6 +127,29 @@ def test_pages_over_http(server: RunningServer) -> None:
     assert server.get("/livez") == (200, "alive\n")
     assert server.get("/readyz") == (200, "ready\n")
     assert server.get("/")[0] == 404
+
+
+def test_a_server_is_alive_before_it_is_ready() -> None:
+    """Whoever asks while the model is loaded hears that it is alive and not ready."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        http = f"127.0.0.1:{free.getsockname()[1]}"
+    server = RunningServer(None, "--metrics-listen", http)
+    try:
+        server.http = http
+        alive, ready = until(lambda: _life(server), "a page")
+        assert (alive, ready) == ((200, "alive\n"), (503, "not ready\n"))
+        server.wait_until_serving()
+        assert server.get("/readyz") == (200, "ready\n")
+    finally:
+        server.process.kill()
+        server.wait()
+
+
+def _life(server: RunningServer) -> tuple[tuple[int, str], tuple[int, str]] | None:
+    try:
+        return server.get("/livez"), server.get("/readyz")
+    except OSError:
+        return None
 
 
 def test_a_client_that_vanishes_leaves_nothing_behind(server: RunningServer) -> None:

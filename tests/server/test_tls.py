@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.running import RunningServer, serving, until
-from tests.server.certificates import Pair, authority, lock, signed
+from tests.server.certificates import Pair, authority, end_of, lock, signed
 
 from wordgate.client import AsyncClient, Client
 from wordgate.client_security import Tls
@@ -15,6 +15,7 @@ from wordgate.server.configuration import split_address
 from wordgate.server.tls import Certificates, TlsFiles
 
 RELOADS = "wordgate_file_reloads_total"
+ENDS = "wordgate_certificate_expiration_timestamp_seconds"
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +108,27 @@ def test_a_certificate_is_renewed_while_serving(
         shown.replace(signed(shown.certificate.parent, "third", ca))
         until(lambda: server.metric(RELOADS, file="certificate", result="read") == 2, "the next")
         assert _seen(server) not in {first, second}
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_the_end_of_certificates_is_shown(
+    bundle: Path, ca: Pair, shown: Pair, workers: str
+) -> None:
+    """That of the server's and that of the authority of clients, of however many processes; after
+    a renewal the new one."""
+    options = (*_options(shown), "--tls-client-ca", str(ca.certificate), "--workers", workers)
+    with serving(bundle, *options) as server:
+        assert server.metric(ENDS, file="certificate") == end_of(shown.certificate)
+        assert server.metric(ENDS, file="client_ca") == end_of(ca.certificate)
+        shown.replace(signed(shown.certificate.parent, "second", ca, days=90))
+        renewed = end_of(shown.certificate)
+        until(lambda: server.metric(ENDS, file="certificate") == renewed, "the new end")
+        assert server.metric(ENDS, file="client_ca") == end_of(ca.certificate)
+
+
+def test_without_certificates_none_ends(server: RunningServer) -> None:
+    """In plain text there is nothing that an alert could come of."""
+    assert ENDS + "{" not in server.get("/metrics")[1]
 
 
 @pytest.mark.parametrize("spoiled", ["certificate", "key", "other key", "locked key", "client ca"])

@@ -10,9 +10,11 @@ import grpc
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from tests.running import RunningServer, serving, until
+from tests.server.requests import long_score, refusal, worker_pids
 
 from wordgate.api.v1 import prediction_pb2
 from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
+from wordgate.api.v1.scoring_pb2_grpc import ScoringServiceStub
 from wordgate.client import Client
 from wordgate.server.limits import Limits
 from wordgate.server.merged_metrics import MergedMetrics
@@ -38,16 +40,6 @@ def _predict(server: RunningServer, times: int) -> None:
             PredictionServiceStub(channel).Predict(request, wait_for_ready=True)
 
 
-def _pids(server: RunningServer) -> list[int]:
-    listed = subprocess.run(
-        ["ps", "-o", "pid=", "--ppid", str(server.process.pid)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return [int(line) for line in listed.stdout.split()]
-
-
 def test_the_metrics_are_those_of_all(workers: RunningServer) -> None:
     """Calls on many connections are counted once each, whoever answered them."""
     before = workers.metric(_HANDLED, **_CODES)
@@ -56,6 +48,13 @@ def test_the_metrics_are_those_of_all(workers: RunningServer) -> None:
     labels = {"model": "tiny", "version": "1"}
     assert workers.metric("wordgate_model_info", **labels) == 1
     assert workers.get("/readyz")[0] == 200
+
+
+def test_the_metrics_are_asked_for_directly(bundle: Path) -> None:
+    """Whatever proxy the environment names: workers are on this machine."""
+    variables = {"http_proxy": "http://127.0.0.1:1", "no_proxy": ""}
+    with serving(bundle, "--workers", "2", variables=variables) as server:
+        assert server.metric("wordgate_model_info") == 1
 
 
 def test_limits_are_divided(workers: RunningServer) -> None:
@@ -68,14 +67,22 @@ def test_limits_are_divided(workers: RunningServer) -> None:
     assert limits["max_waiting_rows"] == Limits().max_waiting_rows / 2
 
 
+def _are_two_without(server: RunningServer, gone: int) -> bool:
+    pids = worker_pids(server)
+    return len(pids) == 2 and gone not in pids
+
+
 def test_a_worker_that_dies_is_started_again(workers: RunningServer) -> None:
     """The other goes on, what was counted stays, and two answer again."""
     _predict(workers, 4)
     before = workers.metric(_HANDLED, **_CODES)
-    first, second = _pids(workers)
+    first, second = worker_pids(workers)
     subprocess.run(["kill", "-KILL", str(first)], check=True)
-    until(lambda: len(_pids(workers)) == 2 and first not in _pids(workers), "another worker")
-    assert second in _pids(workers)
+    until(
+        lambda: len(worker_pids(workers)) == 2 and first not in worker_pids(workers),
+        "another worker",
+    )
+    assert second in worker_pids(workers)
     _predict(workers, 10)
     until(lambda: workers.metric(_HANDLED, **_CODES) == before + 10, "all to be counted")
     until(
@@ -99,7 +106,7 @@ def test_a_second_server_on_the_port_fails_loudly(workers: RunningServer, bundle
 def test_sigterm_ends_all(bundle: Path) -> None:
     """Workers drain, the parent ends with success, none is left."""
     with serving(bundle, "--workers", "2") as server:
-        pids = _pids(server)
+        pids = worker_pids(server)
         server.terminate()
         assert server.wait() == 0
         assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
@@ -120,7 +127,7 @@ def test_a_server_can_be_started_again_at_once(bundle: Path) -> None:
 def test_a_worker_that_hangs_is_killed_after_the_grace(bundle: Path) -> None:
     """SIGTERM ends the server even then."""
     with serving(bundle, "--workers", "2", "--grace-seconds", "0.1") as server:
-        hung, _ = _pids(server)
+        hung, _ = worker_pids(server)
         subprocess.run(["kill", "-STOP", str(hung)], check=True)
         server.terminate()
         assert server.wait() == 0
@@ -131,7 +138,7 @@ def test_a_hang_up_ends_nothing(workers: str) -> None:
     """SIGHUP where no folder is watched, and while a server starts, is passed over."""
     server = RunningServer(None, "--workers", workers)
     try:
-        until(lambda: server.lines or _pids(server) or workers == "1", "the server to start")
+        until(lambda: server.lines or worker_pids(server) or workers == "1", "the server to start")
         server.wait_until_serving()
         server.process.send_signal(signal.SIGHUP)
         _predict(server, 2)
@@ -144,12 +151,16 @@ def test_a_hang_up_ends_nothing(workers: str) -> None:
 
 
 def test_workers_end_with_their_parent(bundle: Path) -> None:
-    """However it goes: none stays behind on the port."""
+    """However it goes: none stays behind on the port, not even to finish what is under way."""
     with serving(bundle, "--workers", "2") as server:
-        pids = _pids(server)
+        pids = worker_pids(server)
         assert len(pids) == 2
-        server.process.send_signal(signal.SIGKILL)
-        until(lambda: not any(_is_alive(pid) for pid in pids), "the workers to end")
+        with grpc.insecure_channel(server.address) as channel:
+            under_way = ScoringServiceStub(channel).Score.future(long_score())
+            until(lambda: server.metric("wordgate_waiting_rows") > 0, "the work to begin")
+            server.process.send_signal(signal.SIGKILL)
+            until(lambda: not any(_is_alive(pid) for pid in pids), "the workers to end")
+            assert refusal(under_way.result).code() is grpc.StatusCode.UNAVAILABLE
 
 
 def _is_alive(pid: int) -> bool:
@@ -188,7 +199,7 @@ def test_workers_are_as_the_file_was_at_the_start(bundle: Path, tmp_path: Path) 
     file.write_text("workers = 2\nmax_sessions = 8\n")
     with serving(bundle, "--config", str(file)) as server:
         file.write_text("max_sessions = ")
-        for worker in _pids(server):
+        for worker in worker_pids(server):
             subprocess.run(["kill", "-KILL", str(worker)], check=True)
         until(lambda: server.output.count("worker serving") == 4, "both to serve again")
         with Client(server.address) as client:

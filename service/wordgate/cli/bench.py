@@ -322,6 +322,24 @@ def sessions(sessions: int, path: Path | None, as_json: bool) -> None:
     show(session_memory.run(chosen_bundle(path), sessions), as_json)
 
 
+@bench.command()
+@click.option("--kills", type=_COUNT, default=10, show_default=True, help="One after the other.")
+@click.option("--workers", type=_COUNT, default=1, show_default=True, help="Server processes.")
+@_model_option
+@_calls_option
+@json_option
+def restart(kills: int, workers: int, path: Path | None, calls: int, as_json: bool) -> None:
+    """How soon a server answers that is killed and started again at once, in seconds.
+
+    From the kill, and from the start of the new process, to the first answer of a prediction that
+    is asked for all the time; and what a start consists of, by a process that only starts.
+    """
+    from wordgate.cli import restart_bench
+    from wordgate.engine.shipped import chosen_bundle
+
+    show(restart_bench.run(chosen_bundle(path), kills, calls, workers), as_json)
+
+
 def _utterances(input_file: Path | None) -> "list[Utterance]":
     """What a file has, or the sample. Raises `InvalidFile`."""
     from wordgate.evaluation.formats import jsonl

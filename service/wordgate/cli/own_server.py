@@ -39,13 +39,15 @@ class OwnServer:
 
 
 @contextmanager
-def own_server(model: Path, calls: int, workers: int = 1) -> Iterator[OwnServer]:
-    """A server on free ports of this machine.
+def own_server(
+    model: Path, calls: int, workers: int = 1, listen: str = "127.0.0.1:0"
+) -> Iterator[OwnServer]:
+    """A server on free ports of this machine, or for gRPC on the one that is named.
 
     Raises `WordgateError` with what it said when it does not start.
     """
     command = [sys.executable, "-m", "wordgate.cli.main", "serve", "--model", str(model)]
-    options = ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--log-format", "json"]
+    options = ["--listen", listen, "--metrics-listen", "127.0.0.1:0", "--log-format", "json"]
     process = subprocess.Popen(
         [*command, *options, "--calls", str(calls), "--workers", str(workers)],
         stderr=subprocess.PIPE,

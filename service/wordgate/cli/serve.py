@@ -21,10 +21,11 @@ def serve(check: bool, **given: Any) -> None:
     configuration = configure(**{name: v for name, v in given.items() if v is not None})
     # grpc would print lines of its own about what is reported in ours.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    from wordgate.server.server import check as examine
-    from wordgate.server.server import serve as run
+    from wordgate.server.processes import serve as run
 
     if check:
+        from wordgate.server.server import check as examine
+
         examine(configuration)
         click.echo("options, certificate and tokens can be used")
     else:

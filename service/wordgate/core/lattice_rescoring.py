@@ -43,7 +43,7 @@ class Transcribed:
 
 def transcribe(
     language: Language,
-    start: State,
+    start: Asks[State],
     source: Lattice | ConfusionNetwork,
     weighting: Weighting,
     bounds: SearchBounds,
@@ -51,7 +51,8 @@ def transcribe(
 ) -> Asks[Transcribed]:
     """The transcripts with the greatest totals, as far as the bounds let them be found.
 
-    Raises `InvalidInput` as `check_source` and `LatticeGraph`.
+    `start` answers the state behind the history; it is asked once the hypotheses are known to be
+    sound. Raises `InvalidInput` as `check_source` and `LatticeGraph`.
     """
 
     separator = source.separator if isinstance(source, ConfusionNetwork) else " "
@@ -76,7 +77,8 @@ def transcribe(
         if pace.is_due(_OUTLOOK_WORK):
             yield PAUSE
     graph = LatticeGraph(joined, likely, source.sum_paths)
-    search = LatticeSearch(graph, likely, cut, weighting, start, bounds, separator, count_eos)
+    state = yield from start
+    search = LatticeSearch(graph, likely, cut, weighting, state, bounds, separator, count_eos)
     found, exact = yield from search.run()
     entries = _Entries(source)
     best = yield from graph.best_paths([each.units for each in found])

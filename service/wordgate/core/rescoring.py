@@ -102,7 +102,7 @@ def rescore(
     """
     if isinstance(hypotheses, Lattice | ConfusionNetwork):
         check_source(hypotheses, weighting)
-        start = yield from read(language.pieces, history, store)
+        start = read(language.pieces, history, store)
         found = yield from transcribe(language, start, hypotheses, weighting, bounds, count_eos)
         return rank(found.hypotheses, found.cuts, found.log_probs, weighting, found.exact)
     check_hypotheses(hypotheses, weighting)

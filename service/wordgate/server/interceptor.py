@@ -18,7 +18,14 @@ import grpc
 from grpc.aio import EOF, AbortError, InternalError, ServerInterceptor, ServicerContext
 from grpc_health.v1.health import SERVICE_NAME as HEALTH_NAME
 
-from wordgate.errors import DeadlineExceeded, InvalidInput, Overloaded, Unauthenticated, Unavailable
+from wordgate.errors import (
+    DeadlineExceeded,
+    InvalidInput,
+    Overloaded,
+    Unauthenticated,
+    Unavailable,
+    WordgateError,
+)
 from wordgate.server.call_log import CallLog
 from wordgate.server.callers import Callers, current_caller
 from wordgate.server.calls import Call, call_of, current_call
@@ -33,6 +40,9 @@ Context = ServicerContext[Any, Any]
 
 _OWN = "wordgate."
 _RETRY_AFTER_SECONDS = 1.0
+_HEADER_BYTES = 32
+"""What a header counts beside its name and value (RFC 9113, 6.5.2)."""
+
 _KINDS = {
     (False, False): "unary",
     (True, False): "client_stream",
@@ -101,6 +111,10 @@ class CallInterceptor(ServerInterceptor):
         metadata = handler_call_details.invocation_metadata
         call = call_of(metadata)
         current_call.set(call)
+        size = _size_of(metadata)
+        if size > self._limits.max_header_bytes:
+            problem = f"has {size} bytes; the limit is {self._limits.max_header_bytes}"
+            return self._refusal(method, InvalidInput("metadata", problem))
         if method.service == HEALTH_NAME:
             return wrapped
         if self._callers is not None:
@@ -130,7 +144,7 @@ class CallInterceptor(ServerInterceptor):
             response_serializer=handler.response_serializer,
         )
 
-    def _refusal(self, method: Method, error: Unauthenticated) -> Any:
+    def _refusal(self, method: Method, error: WordgateError) -> Any:
         """A handler that refuses a call, whatever its kind, without reading anything."""
 
         async def refuse(context: Context) -> None:
@@ -312,6 +326,11 @@ class _CountedContext:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._context, name)
+
+
+def _size_of(metadata: Any) -> int:
+    """As HTTP/2 counts headers. gRPC's own limit holds only when a client has acknowledged it."""
+    return sum(len(name) + len(value) + _HEADER_BYTES for name, value in metadata)
 
 
 def _check_caller() -> None:

@@ -76,6 +76,9 @@ class Limits:
     max_connection_calls: int = _limit(
         5000, "calls", "calls under way at once on one connection; more wait at the client"
     )
+    max_header_bytes: int = _limit(
+        16 * 1024, "bytes", "headers of a call (metadata), 32 more for each one"
+    )
     max_silence_seconds: int = _limit(60, "seconds", "a call before its first message")
     max_waiting_rows: int = _limit(
         20_000,

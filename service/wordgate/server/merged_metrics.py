@@ -19,6 +19,7 @@ _OTHERWISE: dict[str, Callable[[float, float], float]] = {
     "process_start_time_seconds": min,
     "process_max_fds": min,
     "python_info": max,
+    "wordgate_certificate_expiration_timestamp_seconds": min,
     "wordgate_model_info": max,
 }
 """How gauges are put together that are not added."""

@@ -4,7 +4,7 @@ Knows Prometheus; does not know who counts. All metrics live in a registry of th
 base units, labels take few values, and no text of a user's is ever among them.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import TypeVar
@@ -178,6 +178,11 @@ class Metrics:
         """A file of the operator's was `read` again, or `refused`."""
         self._reloads.labels(file, result).inc()
 
+    def certificates_end(self, ends: Mapping[str, float]) -> None:
+        """When certificates end, in seconds since 1970, by what their file is for."""
+        for file, end in ends.items():
+            self._certificate_ends.labels(file).set(end)
+
     def counted(self, asks: Asks[T], urgency: Urgency) -> Asks[T]:
         """The same generator; the rows that it asks for are counted by kind and urgency."""
         try:
@@ -314,6 +319,12 @@ class Metrics:
         )
         for labels in product(_RELOADED_FILES, ("read", "refused")):
             self._reloads.labels(*labels)
+        self._certificate_ends = self._gauge(
+            "wordgate_certificate_expiration_timestamp_seconds",
+            "When the first certificate of a file ends, since 1970: the server's with its chain "
+            "(certificate), or of those who sign clients' (client_ca).",
+            ("file",),
+        )
 
     def _counter(self, name: str, meaning: str, labels: tuple[str, ...] = ()) -> Counter:
         return self._note(Counter(name, meaning, labels, registry=self.registry), name, labels)

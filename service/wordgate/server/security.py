@@ -6,13 +6,11 @@ Knows the options of security and which parts they make; what these do is theirs
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from ipaddress import ip_address
 
-import structlog
 from grpc.aio import Server as GrpcServer
 
 from wordgate.server.callers import Callers
-from wordgate.server.configuration import Configuration, split_address
+from wordgate.server.configuration import Configuration
 from wordgate.server.metrics import Metrics
 from wordgate.server.reloading import Reloadable, Reloading
 from wordgate.server.tls import Certificates, TlsFiles
@@ -52,7 +50,13 @@ class Security:
             return None
         files = TlsFiles(certificate, key, configuration.tls_client_ca)
         certificates = Certificates(files)
-        reloadable = Reloadable("certificate", files.paths, certificates.read_again)
+        metrics.certificates_end(certificates.ends)
+
+        def read_again() -> None:
+            certificates.read_again()
+            metrics.certificates_end(certificates.ends)
+
+        reloadable = Reloadable("certificate", files.paths, read_again)
         self._reloading.append(Reloading(reloadable, metrics))
         return certificates
 
@@ -64,23 +68,3 @@ class Security:
         reloadable = Reloadable("tokens", [path], lambda: callers.replace(read_tokens(path)))
         self._reloading.append(Reloading(reloadable, metrics))
         return callers
-
-
-def warn_of_openness(configuration: Configuration) -> None:
-    """Say in the log what somebody should know who has a server listen beyond this machine."""
-    host, _ = split_address(configuration.listen)
-    open_to = []
-    if configuration.tls_certificate is None:
-        open_to.append("whoever is on the way can read and change what is sent (no TLS)")
-    if configuration.tokens_file is None and configuration.tls_client_ca is None:
-        open_to.append("whoever reaches it is answered (no tokens)")
-    if open_to and not _is_this_machine(host):
-        problem = "; ".join(open_to)
-        structlog.get_logger().warning("open beyond this machine", problem=problem)
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -37,21 +37,19 @@ from wordgate.engine.served_model import open_model
 from wordgate.errors import InvalidBundle, InvalidConfiguration, WordgateError
 from wordgate.server.call_log import CallLog
 from wordgate.server.configuration import Configuration
-from wordgate.server.event_loop import loop_factory
 from wordgate.server.http import HttpServer, application
 from wordgate.server.interceptor import CallInterceptor, kind_of
-from wordgate.server.logs import configure_logs, log_lost_errors
 from wordgate.server.metrics import Method, Metrics
 from wordgate.server.model_watch import ModelWatch
 from wordgate.server.models import ModelServicer
+from wordgate.server.openness import warn_of_openness
 from wordgate.server.prediction import PredictionServicer
 from wordgate.server.registry import Registry, open_models
 from wordgate.server.scoring import ScoringServicer
-from wordgate.server.security import Security, warn_of_openness
+from wordgate.server.security import Security
 from wordgate.server.serving import Serving
 from wordgate.server.spans import Tracer
 from wordgate.server.unknown_methods import new_server
-from wordgate.server.workers import Workers
 
 _FILES = (models_pb2.DESCRIPTOR, prediction_pb2.DESCRIPTOR, scoring_pb2.DESCRIPTOR)
 _LAST_BYTES_SECONDS = 1.0
@@ -59,7 +57,7 @@ _LAST_SPANS_SECONDS = 2.0
 _LOOK_SECONDS = 1.0
 _KEEPALIVE_MS = 30_000
 _HANDSHAKE_MS = 20_000
-"""For a connection to say what it speaks; else it is closed."""
+"""For a connection to say what it speaks, and to acknowledge our settings; else it is closed."""
 
 _OTHER_FILES = 128
 """Descriptors that are kept from gRPC's connections, for HTTP and for files."""
@@ -117,7 +115,9 @@ class Server:
 
         Raises `InvalidConfiguration`, `InvalidFile` and `InvalidBundle` when it cannot start.
         """
-        grpc_server, address = self._listen()
+        grpc_server = new_server([self._calls], self._options())
+        # Taken early, so that it fails early. What others answer on has to wait until we can.
+        address = "" if self._shares_port else self._listen(grpc_server)
         if self._configuration.metrics_listen:
             app = application(self._own_metrics, lambda: self._ready)
             self._http = HttpServer(app, self._configuration.metrics_listen)
@@ -134,10 +134,6 @@ class Server:
 
     def _hang_up(self) -> None:
         self._look_now()
-
-    def stop(self) -> None:
-        """Drain and end, as on SIGTERM."""
-        self._stop.set()
 
     async def _own_metrics(self) -> CollectorRegistry:
         return self._metrics.registry
@@ -163,6 +159,7 @@ class Server:
                 self._draining,
             )
             self._add_services(grpc_server, serving)
+            address = address or self._listen(grpc_server)
             await grpc_server.start()
             await self._become_ready(models, address)
             async with self._watched(models), self._security.kept_current():
@@ -203,9 +200,8 @@ class Server:
         finally:
             stopped.cancel()
 
-    def _listen(self) -> tuple[GrpcServer, str]:
-        """The gRPC server on its address, which is taken before the model is loaded."""
-        server = new_server([self._calls], self._options())
+    def _listen(self, server: GrpcServer) -> str:
+        """Take the address; it, with the port that was taken. Raises `InvalidConfiguration`."""
         listen = self._configuration.listen
         try:
             port = self._security.add_port(server, listen)
@@ -215,7 +211,7 @@ class Server:
                 "machine; choose another address"
             )
             raise InvalidConfiguration("listen", problem) from None
-        return server, f"{listen.rpartition(':')[0]}:{port}"
+        return f"{listen.rpartition(':')[0]}:{port}"
 
     def _options(self) -> list[tuple[str, int]]:
         limits = self._configuration.limits
@@ -223,12 +219,16 @@ class Server:
         return [
             ("grpc.so_reuseport", int(self._shares_port)),
             ("grpc.max_receive_message_length", limits.max_message_bytes),
+            # Between the two gRPC refuses by chance.
+            ("grpc.max_metadata_size", limits.max_header_bytes),
+            ("grpc.absolute_max_metadata_size", limits.max_header_bytes),
             ("grpc.max_concurrent_streams", limits.max_connection_calls),
             # One that floods would else have grpc cancel the calls of others.
             ("grpc.server.max_pending_requests", pending),
             ("grpc.server.max_pending_requests_hard_limit", min(2 * pending, _MOST)),
             ("grpc.max_allowed_incoming_connections", _max_connections()),
             ("grpc.server_handshake_timeout_ms", _HANDSHAKE_MS),
+            ("grpc.http2.settings_timeout", _HANDSHAKE_MS),
             ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
             ("grpc.keepalive_timeout_ms", _KEEPALIVE_MS // 2),
             ("grpc.keepalive_permit_without_calls", 1),
@@ -324,20 +324,6 @@ def _tracer(configuration: Configuration, *, is_worker: bool) -> Tracer | None:
         problem = "needs OpenTelemetry: pip install 'wordgate[traces]'"
         raise InvalidConfiguration("traces", problem) from None
     return Traces(is_worker=is_worker)
-
-
-def serve(configuration: Configuration) -> None:
-    """Run a server to its end, on uvloop where that is installed. Raises as `Server.run`."""
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it can be heeded
-    configure_logs(configuration.log_format)
-    with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        runner.run(_run(configuration))
-
-
-async def _run(configuration: Configuration) -> None:
-    log_lost_errors(asyncio.get_running_loop())
-    running = Server(configuration) if configuration.workers == 1 else Workers(configuration)
-    await running.run()
 
 
 def _max_connections() -> int:

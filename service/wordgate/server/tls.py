@@ -11,6 +11,7 @@ from pathlib import Path
 import grpc
 
 from wordgate.errors import InvalidFile
+from wordgate.server.certificate_ends import earliest_end
 
 
 @dataclass(frozen=True)
@@ -28,17 +29,20 @@ class TlsFiles:
 
 
 class Certificates:
-    """What is shown to clients, read again when it is told to."""
+    """What is shown to clients, read again when it is told to.
+
+    `ends` has, by what a file is for, when the first certificate in it ends: seconds since 1970.
+    """
 
     def __init__(self, files: TlsFiles) -> None:
         """Raises `InvalidFile`."""
         self._files = files
-        self._latest = _read(files)
+        self._latest, self.ends = _read(files)
         self._shown = self._latest
 
     def read_again(self) -> None:
         """Show what the files hold now. Raises `InvalidFile`; then the old ones stay."""
-        self._latest = _read(self._files)
+        self._latest, self.ends = _read(self._files)
 
     def credentials(self) -> grpc.ServerCredentials:
         """For the port; grpc asks them at each connection, from threads of its own."""
@@ -62,8 +66,9 @@ class Certificates:
         return latest
 
 
-def _read(files: TlsFiles) -> grpc.ServerCertificateConfiguration:
-    """The files' content, checked: grpc itself would find out at the first connection."""
+def _read(files: TlsFiles) -> tuple[grpc.ServerCertificateConfiguration, dict[str, float]]:
+    """The files' content, checked: grpc itself would find out at the first connection; and when
+    the certificates in them end."""
     before = _contents(files)
     _check(files)
     contents = _contents(files)
@@ -71,7 +76,19 @@ def _read(files: TlsFiles) -> grpc.ServerCertificateConfiguration:
         raise InvalidFile(files.certificate, "is being written; it will be read again")
     roots = contents[files.client_ca] if files.client_ca else None
     pair = contents[files.key], contents[files.certificate]
-    return grpc.ssl_server_certificate_configuration([pair], roots)
+    ends = {
+        name: _end(path, contents[path])
+        for name, path in (("certificate", files.certificate), ("client_ca", files.client_ca))
+        if path is not None
+    }
+    return grpc.ssl_server_certificate_configuration([pair], roots), ends
+
+
+def _end(path: Path, pem: bytes) -> float:
+    try:
+        return earliest_end(pem)
+    except ValueError:
+        raise InvalidFile(path, "has a certificate that does not say when it ends") from None
 
 
 def _contents(files: TlsFiles) -> dict[Path, bytes]:

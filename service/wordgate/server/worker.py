@@ -13,6 +13,8 @@ import os
 import signal
 import sys
 
+import structlog
+
 from wordgate.errors import WordgateError
 from wordgate.server.configuration import Configuration
 from wordgate.server.event_loop import loop_factory
@@ -23,7 +25,10 @@ from wordgate.server.server import Server
 def main() -> None:
     """Serve until told to stop, or until the parent has gone."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    told = json.loads(sys.stdin.readline())
+    line = sys.stdin.readline()
+    if not line:
+        sys.exit(1)  # the parent has gone already
+    told = json.loads(line)
     gc.set_threshold(told["collect_every"])
     configuration = Configuration.model_validate(told["configuration"])
     configure_logs(configuration.log_format, worker=told["worker"])
@@ -42,18 +47,24 @@ def main() -> None:
 async def _serve(configuration: Configuration) -> None:
     log_lost_errors(asyncio.get_running_loop())
     server = Server(configuration, shares_port=True, ready=lambda http: _tell({"http": http}))
-    watching = asyncio.create_task(_end_with_parent(server))
+    watching = asyncio.create_task(_end_with_parent())
     await server.run()
     watching.cancel()
 
 
-async def _end_with_parent(server: Server) -> None:
-    """Stop when the pipe closes: nobody would notice a worker whose parent was killed."""
+async def _end_with_parent() -> None:
+    """End at once when the pipe closes, since nobody looks after a worker whose parent was killed.
+
+    Without draining: until the last one has gone the server cannot be started again on its port.
+    """
     reader = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     await reader.read()
-    server.stop()
+    try:
+        structlog.get_logger().error("the parent has gone, so this worker ends")
+    finally:
+        os._exit(1)
 
 
 def _tell(document: dict[str, object]) -> None:

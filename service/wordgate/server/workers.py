@@ -22,7 +22,7 @@ from wordgate.errors import InvalidConfiguration, WordgateError
 from wordgate.server.configuration import Configuration, split_address
 from wordgate.server.http import HttpServer, application
 from wordgate.server.merged_metrics import MergedMetrics
-from wordgate.server.security import warn_of_openness
+from wordgate.server.openness import warn_of_openness
 
 _SCRAPE_SECONDS = 2.0
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 5.0
@@ -232,7 +232,7 @@ def _told(worker: int, share: Configuration) -> bytes:
 
 
 def _page(address: str) -> str:
-    with urllib.request.urlopen(f"http://{address}/metrics", timeout=_SCRAPE_SECONDS) as answer:
+    with _DIRECT.open(f"http://{address}/metrics", timeout=_SCRAPE_SECONDS) as answer:
         return str(answer.read().decode())
 
 

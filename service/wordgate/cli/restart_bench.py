@@ -1,0 +1,104 @@
+"""How soon a server answers that was killed and started again at once, and what it does until then.
+
+Knows processes and the clock; does not know what is answered.
+"""
+
+import json
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+from wordgate.cli.own_server import own_server
+from wordgate.client import Client
+from wordgate.errors import Unavailable, WordgateError
+from wordgate.server.configuration import split_address
+
+_ASKED = "see you"
+_LOOK_SECONDS = 0.005
+_PATIENCE_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Restart:
+    """What one kill came to, in seconds."""
+
+    kill_to_answer: float
+    start_to_answer: float
+    start_to_ready: float
+
+
+def run(model: Path, kills: int, calls: int, workers: int) -> dict[str, Any]:
+    """Quartiles over so many kills, of a server that was answering; and the parts of a start."""
+    restarts = _restarts(model, kills, calls, workers)
+    parts = [_parts(model) for _ in range(kills)]
+    return {
+        "kill_to_answer_seconds": _quartiles([each.kill_to_answer for each in restarts]),
+        "start_to_answer_seconds": _quartiles([each.start_to_answer for each in restarts]),
+        "start_to_ready_seconds": _quartiles([each.start_to_ready for each in restarts]),
+        "parts_seconds": {
+            name: round(statistics.median(each[name] for each in parts), 3) for name in parts[0]
+        },
+        "kills": kills,
+        "workers": workers,
+    }
+
+
+def _restarts(model: Path, kills: int, calls: int, workers: int) -> list[Restart]:
+    found = []
+    with ExitStack() as running, ThreadPoolExecutor(1) as asking:
+        server = running.enter_context(own_server(model, calls, workers))
+        for _ in range(kills):
+            answered = _answered(server.address)
+            killed = monotonic()
+            os.kill(server.process_id, signal.SIGKILL)
+            running.close()
+            started = monotonic()
+            answered_again = asking.submit(_answered, server.address)
+            server = running.enter_context(own_server(model, calls, workers, server.address))
+            ready = monotonic()
+            answered = answered_again.result()
+            found.append(Restart(answered - killed, answered - started, ready - started))
+    return found
+
+
+def _answered(address: str) -> float:
+    """When the first call was answered. Raises `Unavailable` when none is for a minute."""
+    latest = monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            socket.create_connection(split_address(address)).close()
+            with Client(address) as client:
+                client.predict(_ASKED)
+            return monotonic()
+        except (OSError, Unavailable):
+            if monotonic() > latest:
+                raise Unavailable(f"{address} does not answer") from None
+            sleep(_LOOK_SECONDS)
+
+
+def _parts(model: Path) -> dict[str, float]:
+    """Seconds of what a start consists of, as a process of its own does it."""
+    command = [sys.executable, "-m", "wordgate.cli.start_parts", str(model), str(monotonic())]
+    ended = subprocess.run(command, check=False, capture_output=True, text=True)
+    if ended.returncode:
+        raise WordgateError(f"the start to measure failed: {ended.stderr.strip()}")
+    found: dict[str, float] = json.loads(ended.stdout)
+    return found
+
+
+def _quartiles(seconds: Sequence[float]) -> dict[str, float]:
+    if len(seconds) == 1:
+        lower = median = upper = seconds[0]
+    else:
+        lower, median, upper = statistics.quantiles(seconds, n=4, method="inclusive")
+    return {"lower": round(lower, 3), "median": round(median, 3), "upper": round(upper, 3)}

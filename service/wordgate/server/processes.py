@@ -1,0 +1,35 @@
+"""What a server is run as: one process, or one that looks after several.
+
+Knows which of the two is asked for, and imports no other: a process that only looks after workers
+is there sooner and smaller without what answers.
+"""
+
+import asyncio
+import signal
+
+from wordgate.server.configuration import Configuration
+from wordgate.server.event_loop import loop_factory
+from wordgate.server.logs import configure_logs, log_lost_errors
+
+
+def serve(configuration: Configuration) -> None:
+    """Run a server to its end, on uvloop where that is installed.
+
+    Raises as `Server.run` and `Workers.run`.
+    """
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it can be heeded
+    configure_logs(configuration.log_format)
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        runner.run(_run(configuration))
+
+
+async def _run(configuration: Configuration) -> None:
+    log_lost_errors(asyncio.get_running_loop())
+    if configuration.workers > 1:
+        from wordgate.server.workers import Workers
+
+        await Workers(configuration).run()
+    else:
+        from wordgate.server.server import Server
+
+        await Server(configuration).run()

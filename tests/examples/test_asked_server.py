@@ -1,0 +1,103 @@
+"""Examples that ask a server which wants TLS, a certificate and a token."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import click
+import pytest
+from tests.running import RunningServer, serving
+from tests.server.certificates import Pair, authority, signed
+
+from asked_server import add_server_options, asked_server
+from wordgate.cli.asked_server import AskedServer, server_options
+from wordgate.server.quota import NO_QUOTA
+from wordgate.server.tokens import Token, digest_of
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+READ = {"words": [{"text": "the", "confidence": 60}, {"text": "sun", "confidence": 60}]}
+SECRET = "a-token"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the files of this test are."""
+    return tmp_path_factory.mktemp("examples")
+
+
+@pytest.fixture(scope="module")
+def ca(folder: Path) -> Pair:
+    """Who signs the server's certificate and the client's."""
+    return authority(folder, "ca")
+
+
+@pytest.fixture(scope="module")
+def guarded(bundle: Path, folder: Path, ca: Pair) -> Iterator[RunningServer]:
+    """A server with TLS that wants a token."""
+    shown, tokens = signed(folder, "shown", ca), folder / "tokens"
+    tokens.write_text(Token("example", digest_of(SECRET), NO_QUOTA, None).line)
+    tls = ("--tls-certificate", str(shown.certificate), "--tls-key", str(shown.key))
+    with serving(bundle, "--tokens-file", str(tokens), *tls) as server:
+        yield server
+
+
+def test_an_example_asks_through_tls_with_a_token(
+    guarded: RunningServer, folder: Path, ca: Pair
+) -> None:
+    """With the options that commands have; without the token it is told what is missing."""
+    (folder / "token").write_text(f"{SECRET}\n")
+    (folder / "read.jsonl").write_text(json.dumps(READ) + "\n")
+    asked = [folder / "read.jsonl", "--server", guarded.address, "--tls-ca", ca.certificate]
+    done = _run("correct_print.py", *asked, "--token-file", folder / "token")
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 1
+    by_variable = _run("correct_print.py", *asked, variables={"WORDGATE_TOKEN": SECRET})
+    assert by_variable.stdout == done.stdout
+    without = _run("correct_print.py", *asked)
+    assert (without.returncode, without.stdout) == (1, "")
+    assert "token" in without.stderr
+    assert "Traceback" not in without.stderr
+
+
+def test_the_stubs_alone_ask_through_tls_with_a_token(guarded: RunningServer, ca: Pair) -> None:
+    """The authority is an argument, the token a variable."""
+    variables = {"WORDGATE_TOKEN": SECRET}
+    done = _run("ask.py", guarded.address, ca.certificate, variables=variables)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 5
+
+
+def test_examples_have_the_options_of_the_commands() -> None:
+    """Each one of the commands' is there by the same name, and reaches the client."""
+
+    @click.command()
+    @server_options
+    def command(server: AskedServer | None) -> None:
+        """Has the options."""
+
+    parser = argparse.ArgumentParser()
+    add_server_options(parser)
+    flags = {flag for option in command.params for flag in option.opts}
+    theirs = {flag for action in parser._actions for flag in action.option_strings}
+    assert flags == theirs - {"-h", "--help"}
+    told = ["--server", "a:1", "--token-file", "b", "--tls", "--tls-ca", "c"]
+    told += ["--tls-certificate", "d", "--tls-key", "e"]
+    expected = AskedServer("a:1", Path("b"), True, Path("c"), Path("d"), Path("e"))
+    assert asked_server(parser.parse_args(told)) == expected
+
+
+def _run(
+    example: str, *arguments: object, variables: Mapping[str, str] | None = None
+) -> "subprocess.CompletedProcess[str]":
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("WORDGATE_")}
+    return subprocess.run(
+        [sys.executable, str(EXAMPLES / example), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment | dict(variables or {}),
+    )

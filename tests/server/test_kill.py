@@ -1,0 +1,115 @@
+"""A server that is killed outright, and the one that is started in its place."""
+
+import hashlib
+import signal
+import subprocess
+from contextlib import ExitStack
+from pathlib import Path
+
+import grpc
+import pytest
+from tests.deploy.load import WARM_CALLS, load
+from tests.running import RunningServer, serving, until
+from tests.server.requests import Conversation, configured, long_score, refusal, text, worker_pids
+
+from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
+from wordgate.api.v1.scoring_pb2_grpc import ScoringServiceStub
+from wordgate.client import Client
+from wordgate.engine.answers import ScoreAnswer
+from wordgate.engine.shipped import shipped_folder
+from wordgate.errors import Unavailable
+
+TYPED = "I will be there in a few min"
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_killed_server_is_back_as_it_was(workers: str, tmp_path: Path) -> None:
+    """Killed in the middle of calls and started again at once on its ports, it answers the same
+    bits, and neither the model's files nor the folders where it might write have changed."""
+    for name in ("TMPDIR", "HOME"):
+        (tmp_path / name).mkdir()
+    options = ["--workers", workers]
+    variables = {name: str(tmp_path / name) for name in ("TMPDIR", "HOME")}
+    before = _digests(shipped_folder())
+    with (
+        serving(None, *options, variables=variables) as first,
+        grpc.insecure_channel(first.address) as channel,
+        _session(channel) as session,
+    ):
+        answered = session.ask(text(1, TYPED))
+        scored = _scored(first)
+        under_way = ScoringServiceStub(channel).Score.future(long_score())
+        until(lambda: first.metric("wordgate_waiting_rows") > 0, "the work to begin")
+        first.process.send_signal(signal.SIGKILL)
+        first.wait()
+        options += ["--listen", first.address, "--metrics-listen", first.http]
+        with serving(None, *options, variables=variables) as again:
+            assert refusal(under_way.result).code() is grpc.StatusCode.UNAVAILABLE
+            assert refusal(session.next).code() is grpc.StatusCode.UNAVAILABLE
+            assert again.get("/readyz")[0] == 200
+            with _session(channel) as reopened:
+                assert reopened.ask(text(1, TYPED)) == answered
+            assert _scored(again) == scored
+            again.terminate()
+            assert again.wait() == 0
+    assert _digests(shipped_folder()) == before
+    assert [path for name in variables for path in (tmp_path / name).rglob("*")] == []
+
+
+def test_a_client_finds_the_server_that_is_back(bundle: Path) -> None:
+    """One that was open all the time is answered, or told `Unavailable` until then."""
+    with serving(bundle) as first, Client(first.address) as client:
+        expected = client.predict("the")
+        first.process.kill()
+        first.wait()
+        with pytest.raises(Unavailable):
+            client.predict("the")
+        with serving(bundle, "--listen", first.address):
+            until(lambda: _is_answered(client), "an answer")
+            assert client.predict("the") == expected
+
+
+def test_no_call_fails_when_a_worker_is_killed(bundle: Path) -> None:
+    """One worker after the other is killed under load on many connections: all calls are answered
+    alike, by the policy that the clients follow, and two workers serve again."""
+    with serving(bundle, "--workers", "2") as server, ExitStack() as loaded:
+        callers = [loaded.enter_context(load(server.address)) for _ in range(4)]
+        for caller in callers:
+            caller.more(WARM_CALLS)
+        for number, pid in enumerate(worker_pids(server), start=3):
+            subprocess.run(["kill", "-KILL", str(pid)], check=True)
+            for caller in callers:
+                caller.more(WARM_CALLS)
+            _has_begun(server, number)
+        for caller in callers:
+            caller.more(WARM_CALLS)
+    assert all(caller.are_all_alike for caller in callers)
+
+
+def _scored(server: RunningServer) -> ScoreAnswer:
+    with Client(server.address) as client:
+        return client.score("see you", ["later", "tomorrow"])
+
+
+def _has_begun(server: RunningServer, workers: int) -> None:
+    until(lambda: server.output.count("worker serving") == workers, "another worker to serve")
+
+
+def _is_answered(client: Client) -> bool:
+    try:
+        return bool(client.predict("the").suggestions)
+    except Unavailable:
+        return False
+
+
+def _session(channel: grpc.Channel) -> Conversation:
+    return Conversation(PredictionServiceStub(channel), configured())
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    """The files below a folder, and what is in them."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }

@@ -1,0 +1,53 @@
+"""What bad requests cost: nothing, whatever is wrong with them."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from tests.running import RunningServer, serving
+from tests.server import test_generation, test_lattices, test_prediction, test_rescoring
+from tests.server import test_scoring as test_score
+from tests.server.requests import refusal
+
+from wordgate.api.v1.prediction_pb2 import PredictRequest
+from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
+from wordgate.api.v1.scoring_pb2_grpc import ScoringServiceStub
+
+ROWS = "wordgate_asked_rows_total"
+REFUSED: dict[str, Mapping[str, tuple[Any, str]]] = {
+    "Predict": test_prediction.BAD_REQUESTS,
+    "StreamGenerate": test_generation.BAD_REQUESTS,
+    "Score": test_score.BAD_REQUESTS,
+    "Rescore": {**test_rescoring.BAD_REQUESTS, **test_lattices.BAD_REQUESTS},
+}
+
+
+@pytest.fixture(scope="module")
+def unasked(bundle: Path) -> Iterator[RunningServer]:
+    """A server that nobody else asks."""
+    with serving(bundle) as running:
+        yield running
+
+
+@pytest.mark.parametrize("method", REFUSED)
+def test_what_is_refused_is_not_computed(unasked: RunningServer, method: str) -> None:
+    """No bad request of a method has the model asked for a single row; each is counted as such."""
+    with grpc.insecure_channel(unasked.address) as channel:
+        predicting, scoring = PredictionServiceStub(channel), ScoringServiceStub(channel)
+        ask: Any = getattr(predicting, method, None) or getattr(scoring, method)
+        for request, _ in REFUSED[method].values():
+            call = ask(request) if method == "StreamGenerate" else None
+            error = refusal(lambda: next(call) if call else ask(request))  # noqa: B023
+            assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert unasked.metric(ROWS) == 0
+    handled = {"grpc_method": method, "grpc_code": "InvalidArgument"}
+    assert unasked.metric("grpc_server_handled_total", **handled) == len(REFUSED[method])
+
+
+def test_what_is_accepted_is_counted(bundle: Path) -> None:
+    """The same counter shows what a good request costs."""
+    with serving(bundle) as server, grpc.insecure_channel(server.address) as channel:
+        PredictionServiceStub(channel).Predict(PredictRequest(history="the"))
+        assert server.metric(ROWS) > 0
