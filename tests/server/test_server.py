@@ -220,6 +220,18 @@ def test_more_sessions_than_allowed_are_refused(bundle: Path) -> None:
         _open_session(channel).cancel()
 
 
+def test_a_session_that_is_too_old_ends_and_can_be_opened_again(bundle: Path) -> None:
+    """It ends as UNAVAILABLE, which every client takes for a reason to open another."""
+    options = ("--max-session-seconds", "1")
+    with serving(bundle, *options) as server, grpc.insecure_channel(server.address) as channel:
+        old = _open_session(channel)
+        error = refusal(lambda: next(old))
+        assert error.code() is grpc.StatusCode.UNAVAILABLE
+        assert "open another" in error.details()
+        _open_session(channel).cancel()
+        until(lambda: server.metric("wordgate_sessions") == 0, "no session to be left")
+
+
 def test_a_full_queue_refuses_at_once(bundle: Path) -> None:
     """Over the limit of waiting rows: refused, with a time to come again; what waits goes on."""
     options = ("--max-waiting-rows", "1")

@@ -116,6 +116,13 @@ class Configuration(BaseModel):
         le=2**31 - 1,
         description="Typing sessions open at once. They are among `max_calls`.",
     )
+    max_session_seconds: int = Field(
+        default=Limits().max_session_seconds,
+        ge=1,
+        le=31_536_000,
+        description="How long a typing session lasts before it ends as UNAVAILABLE, to be opened "
+        "again; up to a tenth less.",
+    )
     max_rescore_streams: int = Field(
         default=Limits().max_rescore_streams,
         ge=0,

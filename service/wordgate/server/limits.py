@@ -44,6 +44,9 @@ class Limits:
     max_session_text_bytes: int = _limit(64 * 1024, "bytes", "the text of a typing session")
     max_model_bytes: int = _limit(256, "bytes", "`model`, the name of one")
     max_sessions: int = _limit(10_000, "sessions", "typing sessions open at once")
+    max_session_seconds: int = _limit(
+        86_400, "seconds", "a typing session, or up to a tenth less; then it is to be opened again"
+    )
     max_scores: int = _limit(32, "scores", "named scores of one candidate, or weights")
     max_score_name_bytes: int = _limit(64, "bytes", "the name of a score")
     max_boosts: int = _limit(1000, "phrases", "boosted phrases in one request")

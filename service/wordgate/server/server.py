@@ -232,6 +232,8 @@ class Server:
             ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
             ("grpc.keepalive_timeout_ms", _KEEPALIVE_MS // 2),
             ("grpc.keepalive_permit_without_calls", 1),
+            # Sessions end by their own age, long before their connection is asked to.
+            ("grpc.max_connection_age_ms", min(2000 * limits.max_session_seconds, _MOST)),
             ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
             ("grpc.http2.max_ping_strikes", 0),
         ]

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from operator import attrgetter
+from random import random
 from time import time_ns
 from typing import Any
 
@@ -31,6 +32,10 @@ from wordgate.server.serving import DRAINING, Serving
 from wordgate.server.spans import message_span
 
 _RETRY_AFTER_SECONDS = 5.0
+_SPREAD = 0.1
+"""By which part sessions that were opened together end apart, so that they are not opened together
+again."""
+
 _NO_ANCHOR_BELOW = 2 * ANCHOR_WORDS
 """A text of fewer characters has fewer words than an anchor needs to come near."""
 
@@ -60,9 +65,15 @@ class Sessions:
         session = Session(self._serving.for_caller())
         self._open.add(session)
         self._serving.metrics.sessions.set(len(self._open))
+        oldest = self._serving.limits.max_session_seconds
+        too_old = f"a session lasts for at most {oldest} seconds here; open another"
+        ageing = asyncio.get_running_loop().call_later(
+            oldest * (1 - _SPREAD * random()), session.end_soon, too_old
+        )
         try:
             yield session
         finally:
+            ageing.cancel()
             self._open.remove(session)
             self._serving.metrics.sessions.set(len(self._open))
 
@@ -84,7 +95,7 @@ class Sessions:
     async def _end_when_draining(self) -> None:
         await self._serving.draining.wait()
         for session in list(self._open):
-            session.drain()
+            session.end_soon(DRAINING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +135,9 @@ class Session:
     __slots__ = (
         "_answering",
         "_configured",
-        "_draining",
         "_edited",
         "_ended_by",
+        "_ending",
         "_is_written",
         "_last_sequence",
         "_offered",
@@ -144,7 +155,7 @@ class Session:
         self._reading: asyncio.Task[Any] | None = None
         self._answering: asyncio.Task[None] | None = None
         self._is_written = False
-        self._draining = False
+        self._ending = ""
         self._ended_by: Exception | None = None
         self._typed = TypedWords()
 
@@ -164,11 +175,11 @@ class Session:
             if self._answering is not None:
                 self._answering.cancel()
 
-    def drain(self) -> None:
-        """End the session, after the answer that is being computed."""
-        self._draining = True
+    def end_soon(self, why: str) -> None:
+        """End the session as unavailable, after the answer that is being computed."""
+        self._ending = why
         if self._answering is None:
-            self._end(Unavailable(DRAINING))
+            self._end(Unavailable(why))
 
     async def reread(self) -> None:
         """Have the model that is served now read the text, in spare rows."""
@@ -234,8 +245,8 @@ class Session:
         finally:
             if self._answering is asyncio.current_task():
                 self._answering, self._is_written = None, False
-        if self._draining and self._answering is None:
-            self._end(Unavailable(DRAINING))
+        if self._ending and self._answering is None:
+            self._end(Unavailable(self._ending))
 
     def _taken(self, request: StreamPredictRequest) -> _Text | None:
         """The text after a message; None after the configuration."""

@@ -204,6 +204,7 @@ class Limits(_message.Message):
     MAX_GENERATION_STREAMS_FIELD_NUMBER: _builtins.int
     MAX_LISTED_WORDS_FIELD_NUMBER: _builtins.int
     MAX_LISTED_WORD_BYTES_FIELD_NUMBER: _builtins.int
+    MAX_SESSION_SECONDS_FIELD_NUMBER: _builtins.int
     max_message_bytes: _builtins.int
     """Bytes of one request message as sent. A larger one fails with RESOURCE_EXHAUSTED."""
     max_history_bytes: _builtins.int
@@ -225,9 +226,8 @@ class Limits(_message.Message):
     google.rpc.RetryInfo.
     """
     max_waiting_rows: _builtins.int
-    """Rows waiting for the model, of all requests. While there are so many, a new request fails with
-    RESOURCE_EXHAUSTED and a google.rpc.RetryInfo; for a prediction only the rows of predictions
-    count. Texts of an open typing session, utterances of an open stream and the words of a text that
+    """Rows waiting for the model, of all requests. While there are so many, of its priority and those
+    above it, a new request fails with RESOURCE_EXHAUSTED and a google.rpc.RetryInfo. Texts of an open typing session, utterances of an open stream and the words of a text that
     was begun do not fail so.
     """
     max_candidate_bytes: _builtins.int
@@ -274,6 +274,10 @@ class Limits(_message.Message):
     """Blocked words, or boosted words, of one session or prediction."""
     max_listed_word_bytes: _builtins.int
     """Bytes of one of them."""
+    max_session_seconds: _builtins.int
+    """Seconds that a typing session lasts, or up to a tenth less. Then it ends with UNAVAILABLE, after
+    the answer under way, and is to be opened again.
+    """
     def __init__(
         self,
         *,
@@ -307,10 +311,11 @@ class Limits(_message.Message):
         max_generation_streams: _builtins.int = ...,
         max_listed_words: _builtins.int = ...,
         max_listed_word_bytes: _builtins.int = ...,
+        max_session_seconds: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_arcs", b"max_arcs", "max_beam", b"max_beam", "max_boost_phrase_bytes", b"max_boost_phrase_bytes", "max_boosts", b"max_boosts", "max_candidate_bytes", b"max_candidate_bytes", "max_candidate_pieces", b"max_candidate_pieces", "max_candidates", b"max_candidates", "max_expansions", b"max_expansions", "max_generated_words", b"max_generated_words", "max_generation_streams", b"max_generation_streams", "max_history_bytes", b"max_history_bytes", "max_label_bytes", b"max_label_bytes", "max_lattice_expansions", b"max_lattice_expansions", "max_lattice_pieces", b"max_lattice_pieces", "max_listed_word_bytes", b"max_listed_word_bytes", "max_listed_words", b"max_listed_words", "max_message_bytes", b"max_message_bytes", "max_model_bytes", b"max_model_bytes", "max_null_labels", b"max_null_labels", "max_prefix_bytes", b"max_prefix_bytes", "max_rescore_streams", b"max_rescore_streams", "max_score_name_bytes", b"max_score_name_bytes", "max_scores", b"max_scores", "max_session_text_bytes", b"max_session_text_bytes", "max_sessions", b"max_sessions", "max_stop_word_bytes", b"max_stop_word_bytes", "max_stop_words", b"max_stop_words", "max_suggestions", b"max_suggestions", "max_transcripts", b"max_transcripts", "max_waiting_rows", b"max_waiting_rows"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_arcs", b"max_arcs", "max_beam", b"max_beam", "max_boost_phrase_bytes", b"max_boost_phrase_bytes", "max_boosts", b"max_boosts", "max_candidate_bytes", b"max_candidate_bytes", "max_candidate_pieces", b"max_candidate_pieces", "max_candidates", b"max_candidates", "max_expansions", b"max_expansions", "max_generated_words", b"max_generated_words", "max_generation_streams", b"max_generation_streams", "max_history_bytes", b"max_history_bytes", "max_label_bytes", b"max_label_bytes", "max_lattice_expansions", b"max_lattice_expansions", "max_lattice_pieces", b"max_lattice_pieces", "max_listed_word_bytes", b"max_listed_word_bytes", "max_listed_words", b"max_listed_words", "max_message_bytes", b"max_message_bytes", "max_model_bytes", b"max_model_bytes", "max_null_labels", b"max_null_labels", "max_prefix_bytes", b"max_prefix_bytes", "max_rescore_streams", b"max_rescore_streams", "max_score_name_bytes", b"max_score_name_bytes", "max_scores", b"max_scores", "max_session_seconds", b"max_session_seconds", "max_session_text_bytes", b"max_session_text_bytes", "max_sessions", b"max_sessions", "max_stop_word_bytes", b"max_stop_word_bytes", "max_stop_words", b"max_stop_words", "max_suggestions", b"max_suggestions", "max_transcripts", b"max_transcripts", "max_waiting_rows", b"max_waiting_rows"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

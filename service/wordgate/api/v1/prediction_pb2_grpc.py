@@ -72,8 +72,8 @@ class PredictionServiceServicer:
         arrives before the one before it was answered supersedes it, and the older one may stay without
         an answer. The server ends the stream after the client has closed its side and the last event is
         answered. An error ends the stream: one session too many (RESOURCE_EXHAUSTED), a message out of
-        order or outside a limit or the text (INVALID_ARGUMENT), a server that goes down (UNAVAILABLE,
-        after the answer under way).
+        order or outside a limit or the text (INVALID_ARGUMENT), a server that goes down, or a session
+        that is as old as they may become (UNAVAILABLE, after the answer under way).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -44,8 +44,8 @@ class PredictionServiceStub:
     arrives before the one before it was answered supersedes it, and the older one may stay without
     an answer. The server ends the stream after the client has closed its side and the last event is
     answered. An error ends the stream: one session too many (RESOURCE_EXHAUSTED), a message out of
-    order or outside a limit or the text (INVALID_ARGUMENT), a server that goes down (UNAVAILABLE,
-    after the answer under way).
+    order or outside a limit or the text (INVALID_ARGUMENT), a server that goes down, or a session
+    that is as old as they may become (UNAVAILABLE, after the answer under way).
     """
     StreamGenerate: _grpc.UnaryStreamMultiCallable[_prediction_pb2.StreamGenerateRequest, _prediction_pb2.StreamGenerateResponse]
     """A text that goes on word by word, sampled.
@@ -74,8 +74,8 @@ class PredictionServiceAsyncStub(PredictionServiceStub):
     arrives before the one before it was answered supersedes it, and the older one may stay without
     an answer. The server ends the stream after the client has closed its side and the last event is
     answered. An error ends the stream: one session too many (RESOURCE_EXHAUSTED), a message out of
-    order or outside a limit or the text (INVALID_ARGUMENT), a server that goes down (UNAVAILABLE,
-    after the answer under way).
+    order or outside a limit or the text (INVALID_ARGUMENT), a server that goes down, or a session
+    that is as old as they may become (UNAVAILABLE, after the answer under way).
     """
     StreamGenerate: _aio.UnaryStreamMultiCallable[_prediction_pb2.StreamGenerateRequest, _prediction_pb2.StreamGenerateResponse]  # type: ignore[assignment]
     """A text that goes on word by word, sampled.
@@ -113,8 +113,8 @@ class PredictionServiceServicer(metaclass=_abc_1.ABCMeta):
         arrives before the one before it was answered supersedes it, and the older one may stay without
         an answer. The server ends the stream after the client has closed its side and the last event is
         answered. An error ends the stream: one session too many (RESOURCE_EXHAUSTED), a message out of
-        order or outside a limit or the text (INVALID_ARGUMENT), a server that goes down (UNAVAILABLE,
-        after the answer under way).
+        order or outside a limit or the text (INVALID_ARGUMENT), a server that goes down, or a session
+        that is as old as they may become (UNAVAILABLE, after the answer under way).
         """
 
     @_abc_1.abstractmethod
