@@ -5,17 +5,27 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
 import grpc
+import pytest
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_status import rpc_status
 from tests.running import RunningServer, serving, until
 from tests.server.requests import configured, health_stub, long_score, refusal, text, texts
 
 from wordgate.api.v1.prediction_pb2 import PredictRequest, StreamPredictRequest
 from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
+from wordgate.api.v1.rescoring_pb2 import (
+    NBest,
+    NBestCandidate,
+    RescoreConfiguration,
+    StreamRescoreRequest,
+    Utterance,
+)
 from wordgate.api.v1.scoring_pb2_grpc import ScoringServiceStub
 from wordgate.client import Client
 from wordgate.errors import Overloaded
@@ -218,6 +228,40 @@ def test_more_sessions_than_allowed_are_refused(bundle: Path) -> None:
         first.cancel()
         until(lambda: server.metric("wordgate_sessions") == 0, "the session to end")
         _open_session(channel).cancel()
+
+
+@pytest.mark.parametrize("limit", ["calls", "rescore-streams"])
+def test_one_call_too_many_is_refused_and_room_comes_back(bundle: Path, limit: str) -> None:
+    """Each kind has a limit that can be set; who is over it is told when to come again."""
+    begin = {"calls": _open_session, "rescore-streams": _open_rescoring}[limit]
+    options = (f"--max-{limit}", "1")
+    with serving(bundle, *options) as server, grpc.insecure_channel(server.address) as channel:
+        first = begin(channel)
+        error = refusal(lambda: begin(channel))
+        assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert "google.rpc.RetryInfo" in str(rpc_status.from_call(error))
+        assert health_stub(channel).Check(HealthCheckRequest()).status
+        first.cancel()
+        until(lambda: _is_open(begin, channel), "room for another")
+
+
+def _is_open(begin: Callable[[grpc.Channel], Any], channel: grpc.Channel) -> bool:
+    try:
+        begin(channel).cancel()
+    except grpc.RpcError:
+        return False
+    return True
+
+
+def _open_rescoring(channel: grpc.Channel) -> Any:
+    """A rescoring stream that has answered one utterance and stays open."""
+    requests: SimpleQueue[StreamRescoreRequest] = SimpleQueue()
+    n_best = NBest(candidates=[NBestCandidate(text="the sun")])
+    requests.put(StreamRescoreRequest(configuration=RescoreConfiguration()))
+    requests.put(StreamRescoreRequest(sequence=1, utterance=Utterance(n_best=n_best)))
+    call = ScoringServiceStub(channel).StreamRescore(iter(requests.get, None))
+    assert next(call).sequence == 1
+    return call
 
 
 def test_a_session_that_is_too_old_ends_and_can_be_opened_again(bundle: Path) -> None:
