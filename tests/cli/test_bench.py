@@ -138,3 +138,18 @@ def test_a_killed_server_is_timed_until_it_answers_again(tmp_path: Path, workers
     assert list(parts) == ["interpreter", "imports", "verify", "load", "smoke", "warm_up"]
     assert all(seconds > 0 for seconds in parts.values())
     assert (found["kills"], found["workers"]) == (2, int(workers))
+
+
+def test_a_server_is_given_more_than_it_can_carry(tmp_path: Path) -> None:
+    """Of several times its load some is refused, and nothing of what comes afterwards."""
+    write_bundle(tmp_path)
+    arguments = ["bench", "overload", "--model", str(tmp_path / "tiny"), "--rounds", "1"]
+    found = json.loads(
+        CliRunner().invoke(wordgate, [*arguments, "--seconds", "1", "--json"]).stdout
+    )
+    assert found["model"] == "tiny@1"
+    assert 0 < found["accepted_per_second"] < found["offered_per_second"]
+    assert found["refused_afterwards"] == 0
+    assert found["p99_ratio"] > 0
+    before, after = found["resident_megabytes"]
+    assert after < before + 100
