@@ -2,6 +2,7 @@
 
 import shutil
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -122,6 +123,16 @@ def test_a_server_can_be_started_again_at_once(bundle: Path) -> None:
             assert first.wait() == 0
         with serving(bundle, "--workers", "2", "--listen", first.address):
             pass
+
+
+def test_workers_follow_a_server_of_one_process_at_once(bundle: Path) -> None:
+    """Its connections, which did not share the port, do not hold the address either."""
+    with socket.create_server(("127.0.0.1", 0)) as alone:
+        host, port = alone.getsockname()
+        with socket.create_connection((host, port)):
+            alone.accept()[0].close()  # who closes first is the one that remembers
+    with serving(bundle, "--workers", "2", "--listen", f"{host}:{port}"):
+        pass
 
 
 def test_a_worker_that_hangs_is_killed_after_the_grace(bundle: Path) -> None:
