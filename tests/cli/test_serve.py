@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from tests.cli.calling import Run
 
 
@@ -23,12 +24,16 @@ def test_a_check_says_that_a_server_would_start(run: Run, tmp_path: Path) -> Non
     assert (ended.code, ended.out) == (0, "options, certificate and tokens can be used\n")
 
 
-def test_a_check_says_what_would_keep_a_server_from_starting(run: Run, tmp_path: Path) -> None:
+def test_a_check_says_what_would_keep_a_server_from_starting(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With the exit code and the line of the server itself."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")
     file = tmp_path / "wordgate.toml"
     for line, code, problem in (
         ("calls = 0", 2, f"{file}: calls: input should be greater than or equal to 1 (it is 0)"),
         ("tokens_file = 'tokens'", 3, f"{tmp_path / 'tokens'}: "),
+        ("traces = 'otlp'", 2, "traces: OTEL_EXPORTER_OTLP_PROTOCOL is http/protobuf"),
     ):
         file.write_text(line)
         ended = run("serve", "--config", file, "--check")

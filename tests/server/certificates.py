@@ -37,6 +37,17 @@ def signed(folder: Path, name: str, by: Pair, days: int = 2) -> Pair:
     return _made(folder, name, [*leaf, *signing], days)
 
 
+def ended(folder: Path, name: str, by: Pair) -> Pair:
+    """A certificate that is a day past its end."""
+    pair = signed(folder, name, by)
+    asking = ["openssl", "req", "-new", "-key", str(pair.key), "-subj", f"/CN={name}"]
+    asked = subprocess.run(asking, check=True, capture_output=True).stdout
+    signing = ["-CA", str(by.certificate), "-CAkey", str(by.key), "-days", "-1"]
+    command = ["openssl", "x509", "-req", "-out", str(pair.certificate), *signing]
+    subprocess.run(command, check=True, capture_output=True, input=asked)
+    return pair
+
+
 def end_of(certificate: Path) -> float:
     """When a certificate ends, in seconds since 1970, as openssl says."""
     command = ["openssl", "x509", "-in", str(certificate), "-noout", "-enddate"]

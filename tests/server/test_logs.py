@@ -1,12 +1,20 @@
-"""What libraries log, as lines of ours."""
+"""What libraries log, as lines of ours, and a log that nobody takes."""
 
 import asyncio
 import logging
+import socket
+import subprocess
+import sys
 from contextvars import copy_context
+from pathlib import Path
 
+import pytest
 from grpc.aio import InternalError
+from tests.running import PATIENCE_SECONDS, until
 from tests.server.conftest import Lines
 
+from wordgate.client import Client
+from wordgate.errors import WordgateError
 from wordgate.server.calls import Call, current_call
 from wordgate.server.logs import log_lost_errors
 
@@ -58,3 +66,32 @@ async def test_lost_errors_are_logged_without_their_words(lines: Lines) -> None:
     [line] = lines()
     assert line["error"] == "KeyError"
     assert SECRET not in str(line)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_log_that_cannot_be_written_holds_up_nothing(bundle: Path, workers: str) -> None:
+    """The disk is full, or who read the log has gone: calls are answered, and the server drains."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+    options = {
+        "--model": str(bundle),
+        "--listen": address,
+        "--metrics-listen": "",
+        "--log-calls": "all",
+        "--workers": workers,
+    }
+    words = [word for pair in options.items() for word in pair]
+    command = [sys.executable, "-m", "wordgate.cli.main", "serve", *words]
+    with Path("/dev/full").open("w") as full, subprocess.Popen(command, stderr=full) as server:
+        until(lambda: _answers(address) or server.poll() is not None, "an answer")
+        assert _answers(address)
+        server.terminate()
+        assert server.wait(PATIENCE_SECONDS) == 0
+
+
+def _answers(address: str) -> bool:
+    try:
+        with Client(address) as client:
+            return bool(client.predict("the").suggestions)
+    except WordgateError:
+        return False

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.running import RunningServer, serving, until
-from tests.server.certificates import Pair, authority, end_of, lock, signed
+from tests.server.certificates import Pair, authority, end_of, ended, lock, signed
 
 from wordgate.client import AsyncClient, Client
 from wordgate.client_security import Tls
@@ -124,6 +124,21 @@ def test_the_end_of_certificates_is_shown(
         renewed = end_of(shown.certificate)
         until(lambda: server.metric(ENDS, file="certificate") == renewed, "the new end")
         assert server.metric(ENDS, file="client_ca") == end_of(ca.certificate)
+
+
+def test_a_certificate_that_has_ended_is_named_in_the_log(
+    bundle: Path, ca: Pair, shown: Pair
+) -> None:
+    """At the start and when it is read again: the server is well, and clients only stay away."""
+    folder = shown.certificate.parent
+    files = ended(folder, "ended", ca)
+    with serving(bundle, *_options(files)) as server:
+        assert server.output.count("a certificate has ended") == 1
+        files.replace(signed(folder, "good", ca))
+        until(lambda: server.metric(RELOADS, file="certificate", result="read") == 1, "the reload")
+        assert server.output.count("a certificate has ended") == 1
+        files.replace(ended(folder, "ended again", ca))
+        until(lambda: server.output.count("a certificate has ended") == 2, "the warning")
 
 
 def test_without_certificates_none_ends(server: RunningServer) -> None:

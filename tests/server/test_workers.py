@@ -2,6 +2,7 @@
 
 import shutil
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -124,6 +125,16 @@ def test_a_server_can_be_started_again_at_once(bundle: Path) -> None:
             pass
 
 
+def test_workers_follow_a_server_of_one_process_at_once(bundle: Path) -> None:
+    """Its connections, which did not share the port, do not hold the address either."""
+    with socket.create_server(("127.0.0.1", 0)) as alone:
+        host, port = alone.getsockname()
+        with socket.create_connection((host, port)):
+            alone.accept()[0].close()  # who closes first is the one that remembers
+    with serving(bundle, "--workers", "2", "--listen", f"{host}:{port}"):
+        pass
+
+
 def test_a_worker_that_hangs_is_killed_after_the_grace(bundle: Path) -> None:
     """SIGTERM ends the server even then."""
     with serving(bundle, "--workers", "2", "--grace-seconds", "0.1") as server:
@@ -206,18 +217,20 @@ def test_workers_are_as_the_file_was_at_the_start(bundle: Path, tmp_path: Path) 
             assert client.get_server().limits["max_sessions"] == 4
 
 
-def _page(count: int, open_now: int, seconds: float) -> str:
+def _page(count: int, open_now: int, seconds: float, started: float = 100) -> str:
     """A worker's page."""
     registry = CollectorRegistry()
     Counter("asked", "Asked.", ["kind"], registry=registry).labels("a").inc(count)
     Gauge("open", "Open.", registry=registry).set(open_now)
     Gauge("wordgate_model_info", "Served.", registry=registry).set(1)
+    Gauge("process_start_time_seconds", "Started.", registry=registry).set(started)
     Histogram("took_seconds", "Took.", registry=registry, buckets=[1, 2]).observe(seconds)
     return generate_latest(registry).decode()
 
 
 def test_pages_are_merged_by_kind() -> None:
-    """Counters and histograms add up for good, gauges while their worker lives."""
+    """Counters and histograms add up for good, gauges while their worker lives; a worker that is
+    started again is a new start of the server, which an alert counts."""
     merged = MergedMetrics()
     merged.update(0, _page(3, 2, 0.5))
     merged.update(1, _page(4, 5, 1.5))
@@ -236,7 +249,9 @@ def test_pages_are_merged_by_kind() -> None:
     merged.forget(0)
     assert value("asked_total", kind="a") == 7
     assert value("open") == 5
-    merged.update(0, _page(1, 1, 0.5))
+    assert value("process_start_time_seconds") == 100
+    merged.update(0, _page(1, 1, 0.5, started=200))
+    assert value("process_start_time_seconds") == 200
     assert value("asked_total", kind="a") == 8
     assert value("open") == 6
     assert value("took_seconds_sum") == 2.5

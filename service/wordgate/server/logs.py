@@ -8,9 +8,10 @@ they log only the fixed part is written, and of an exception only its type and i
 import asyncio
 import logging
 import sys
+from contextlib import suppress
 from traceback import format_tb
 from types import TracebackType
-from typing import Any
+from typing import Any, TextIO, cast
 
 import structlog
 from grpc.aio import InternalError
@@ -38,7 +39,7 @@ def configure_logs(log_format: str, **bound: object) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             rendering,
         ],
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", _Lossy(sys.stderr))),
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(handlers=[_OfLibraries()], level=logging.WARNING, force=True)
@@ -71,6 +72,22 @@ def described(error: BaseException | None) -> dict[str, str]:
 def trace_of(trace: TracebackType | None) -> str:
     """The places that an error came through."""
     return "".join(format_tb(trace))
+
+
+class _Lossy:
+    """Where lines go, without an error when they cannot: calls are answered with a full disk, or
+    after whoever read the log has gone, too."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, text: str) -> None:
+        with suppress(OSError):
+            self._file.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._file.flush()
 
 
 class _OfLibraries(logging.Handler):

@@ -16,7 +16,7 @@ _Key = tuple[str, _Labels]
 
 _ADDED_FOR_GOOD = ("counter", "histogram", "summary")
 _OTHERWISE: dict[str, Callable[[float, float], float]] = {
-    "process_start_time_seconds": min,
+    "process_start_time_seconds": max,  # a worker's new start is seen as one of the server
     "process_max_fds": min,
     "python_info": max,
     "wordgate_certificate_expiration_timestamp_seconds": min,

@@ -4,9 +4,12 @@ Knows the options of security and which parts they make; what these do is theirs
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 
+import structlog
 from grpc.aio import Server as GrpcServer
 
 from wordgate.server.callers import Callers
@@ -50,11 +53,11 @@ class Security:
             return None
         files = TlsFiles(certificate, key, configuration.tls_client_ca)
         certificates = Certificates(files)
-        metrics.certificates_end(certificates.ends)
+        _tell_ends(certificates, metrics)
 
         def read_again() -> None:
             certificates.read_again()
-            metrics.certificates_end(certificates.ends)
+            _tell_ends(certificates, metrics)
 
         reloadable = Reloadable("certificate", files.paths, read_again)
         self._reloading.append(Reloading(reloadable, metrics))
@@ -68,3 +71,12 @@ class Security:
         reloadable = Reloadable("tokens", [path], lambda: callers.replace(read_tokens(path)))
         self._reloading.append(Reloading(reloadable, metrics))
         return callers
+
+
+def _tell_ends(certificates: Certificates, metrics: Metrics) -> None:
+    """By metrics; by the log, too, when one is past: clients only stay away."""
+    metrics.certificates_end(certificates.ends)
+    for name, end in certificates.ends.items():
+        if end < time.time():
+            at = datetime.fromtimestamp(end, UTC).isoformat()
+            structlog.get_logger().warning("a certificate has ended", file=name, at=at)

@@ -39,6 +39,7 @@ from wordgate.server.call_log import CallLog
 from wordgate.server.configuration import Configuration
 from wordgate.server.http import HttpServer, application
 from wordgate.server.interceptor import CallInterceptor, kind_of
+from wordgate.server.logs import configure_logs
 from wordgate.server.metrics import Method, Metrics
 from wordgate.server.model_watch import ModelWatch
 from wordgate.server.models import ModelServicer
@@ -312,8 +313,11 @@ def _nothing() -> None:
 
 
 def check(configuration: Configuration) -> None:
-    """Raise `InvalidFile` for a certificate or tokens with which a server would not start."""
+    """Raise `InvalidFile` for a certificate or tokens with which a server would not start, and
+    `InvalidConfiguration` for traces that it could not send."""
+    configure_logs(configuration.log_format)
     Security(configuration, Metrics())
+    _tracer(configuration, is_worker=False)
 
 
 def _tracer(configuration: Configuration, *, is_worker: bool) -> Tracer | None:

@@ -191,12 +191,22 @@ class _reserved:
                 # of a server that has ended are still remembered.
                 alone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 alone.bind((host, port))
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            self._socket.bind((host, port))
+            self._bind((host, port))
         except OSError as error:
             self._socket.close()
             problem = f"cannot listen on {listen} ({error.strerror}); choose another address"
             raise InvalidConfiguration("listen", problem) from None
+
+    def _bind(self, address: tuple[str, int]) -> None:
+        """As who shares the port with workers alone; with the connections, too, that a server of
+        one process has left behind, if there are any. With these always, two servers that are
+        started at once would not notice each other."""
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        try:
+            self._socket.bind(address)
+        except OSError:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self._socket.bind(address)
 
     def __enter__(self) -> int:
         port: int = self._socket.getsockname()[1]
