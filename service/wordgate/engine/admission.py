@@ -57,7 +57,7 @@ class Admission:
             self._size += size
 
     def leave(self, size: float, *, is_done: bool) -> None:
-        """Work has ended; what was dropped says nothing about how fast the others are done."""
+        """Work has ended; what was dropped unbegun says nothing of how fast the others are done."""
         with self._lock:
             self._jobs -= 1
             self._size = self._size - size if self._jobs else 0.0

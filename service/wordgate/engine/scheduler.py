@@ -182,7 +182,7 @@ class Scheduler:
         admission = self._admissions.get(job.urgency)
         if admission is not None and job.size and not job.admitted:
             admission.enter(job.size)
-            job.done = partial(_leave, admission, job.size, job.done)
+            job.done = partial(_leave, admission, job, job.done)
 
     def add(self, job: Job) -> None:
         """Take a job, up to its first question if few wait. Raises `Overloaded` if too many do.
@@ -355,12 +355,13 @@ def _works_long(entry: tuple[tuple[Job, Ask], Any]) -> tuple[bool, bool]:
 
 def _leave(
     admission: Admission,
-    size: float,
+    job: Job,
     done: Callable[[Any, BaseException | None], None],
     result: Any,
     error: BaseException | None,
 ) -> None:
-    admission.leave(size, is_done=error is None)
+    """What was begun has taken its time, even if it was dropped before its end."""
+    admission.leave(job.size, is_done=error is None or job.taken)
     done(result, error)
 
 

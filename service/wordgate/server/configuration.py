@@ -155,7 +155,7 @@ class Configuration(BaseModel):
         "would wait longer for those before them.",
     )
     max_prediction_wait_seconds: float = Field(
-        default=0.1, ge=0, le=3600, description="The same for predictions and generated texts."
+        default=0.1, ge=0, le=3600, description="The same for predictions."
     )
     log_format: Literal["text", "json"] = Field(
         default="text", description="Log lines for people or for programs."

@@ -65,7 +65,7 @@ async def generated(
     """
     model = serving.model(request.model)
     asks = model.begin_text(generation_query(request, serving.limits))
-    draft: Draft | None = await serving.start(model, asks, Urgency.INTERACTIVE, call, size=1)
+    draft: Draft | None = await serving.start(model, asks, Urgency.INTERACTIVE, call)
     while draft is not None:
         if serving.draining.is_set():
             raise Unavailable(DRAINING)
