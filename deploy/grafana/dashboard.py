@@ -75,6 +75,17 @@ ROWS = (
                 "ResourceExhausted: too much to do. Internal: a defect, the log says more.",
             ),
             Panel(
+                "Refused a second, by what there was too much of",
+                "reqps",
+                (
+                    Line(
+                        "sum by (reason) (rate(wordgate_refused_total[$__rate_interval]))",
+                        "{{reason}}",
+                    ),
+                ),
+                "wait: it would have waited too long. quota: a token's own affair.",
+            ),
+            Panel(
                 "Time of a call",
                 "s",
                 _quantiles(

@@ -19,6 +19,7 @@ A message says what was wrong, where, and what to do. The server maps this tree 
 in one table, the command line to exit codes in another.
 """
 
+from enum import Enum
 from pathlib import Path
 
 
@@ -99,12 +100,26 @@ class Unauthenticated(WordgateError):
     """The server wants a token, and there is none or one that it does not know."""
 
 
-class Overloaded(WordgateError):
-    """The queue is full."""
+class Excess(Enum):
+    """What there is too much of."""
 
-    def __init__(self, problem: str, retry_after_seconds: float) -> None:
+    WAIT = "wait"
+    ROWS = "rows"
+    CALLS = "calls"
+    SESSIONS = "sessions"
+    STREAMS = "streams"
+    QUOTA = "quota"
+
+
+class Overloaded(WordgateError):
+    """There is too much to do; `excess` of what, where that is known."""
+
+    def __init__(
+        self, problem: str, retry_after_seconds: float, excess: Excess | None = None
+    ) -> None:
         super().__init__(problem)
         self.retry_after_seconds = retry_after_seconds
+        self.excess = excess
 
 
 class Cancelled(WordgateError):

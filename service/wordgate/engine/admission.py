@@ -10,7 +10,7 @@ from collections.abc import Callable
 from threading import Lock
 from time import monotonic
 
-from wordgate.errors import Overloaded
+from wordgate.errors import Excess, Overloaded
 
 _REMEMBERED_SECONDS = 1.0
 """What was done longer ago says little about the speed of now."""
@@ -50,7 +50,7 @@ class Admission:
             wait = self._wait(now)
             if self._jobs >= self._spared and wait > self._max_wait_seconds:
                 problem = f"{self._jobs} requests are before this one; try again soon"
-                raise Overloaded(problem, max(_LEAST_RETRY_SECONDS, wait))
+                raise Overloaded(problem, max(_LEAST_RETRY_SECONDS, wait), Excess.WAIT)
             if not self._jobs:
                 self._counted_at = now
             self._jobs += 1

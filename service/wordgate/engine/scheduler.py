@@ -16,7 +16,7 @@ from typing import Any
 
 from wordgate.core.asks import Advance, Ask, Asks, Model
 from wordgate.engine.admission import Admission
-from wordgate.errors import Cancelled, DeadlineExceeded, Overloaded
+from wordgate.errors import Cancelled, DeadlineExceeded, Excess, Overloaded
 
 DEFAULT_MAX_ROWS = 64
 DEFAULT_MAX_WAITING_ROWS = 20_000
@@ -195,7 +195,8 @@ class Scheduler:
             return
         waiting = sum(self._waiting[urgency] for urgency in _UP_TO[job.urgency])
         if waiting >= self._max_waiting_rows and not job.admitted:
-            raise Overloaded(f"{waiting} rows are waiting; try again soon", _RETRY_AFTER_SECONDS)
+            problem = f"{waiting} rows are waiting; try again soon"
+            raise Overloaded(problem, _RETRY_AFTER_SECONDS, Excess.ROWS)
         if self._waiting[job.urgency] < _PREPARED_CALLS * self._max_rows:
             self._resume(job)
         else:

@@ -20,7 +20,7 @@ from wordgate.core.generation import (
 from wordgate.core.search import DEFAULT_MAX_EXPANSIONS
 from wordgate.engine.answers import GenerationAnswer
 from wordgate.engine.scheduler import Urgency
-from wordgate.errors import Overloaded, Unavailable
+from wordgate.errors import Excess, Overloaded, Unavailable
 from wordgate.server.limits import Limits, check_bytes, check_most
 from wordgate.server.messages import model_version
 from wordgate.server.serving import DRAINING, Remaining, Serving
@@ -47,7 +47,7 @@ class GenerationStreams:
         """A stream while it lasts. Raises `Overloaded`."""
         if self._open >= self._serving.limits.max_generation_streams:
             problem = f"{self._open} texts are being generated; try again soon"
-            raise Overloaded(problem, _RETRY_AFTER_SECONDS)
+            raise Overloaded(problem, _RETRY_AFTER_SECONDS, Excess.STREAMS)
         self._open += 1
         try:
             yield

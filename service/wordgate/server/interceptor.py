@@ -20,6 +20,7 @@ from grpc_health.v1.health import SERVICE_NAME as HEALTH_NAME
 
 from wordgate.errors import (
     DeadlineExceeded,
+    Excess,
     InvalidInput,
     Overloaded,
     Unauthenticated,
@@ -197,13 +198,15 @@ class CallInterceptor(ServerInterceptor):
             raise Unavailable(DRAINING)
         if self._under_way > self._limits.max_calls:
             problem = f"{self._limits.max_calls} calls are under way; try again soon"
-            raise Overloaded(problem, _RETRY_AFTER_SECONDS)
+            raise Overloaded(problem, _RETRY_AFTER_SECONDS, Excess.CALLS)
 
     def _status(self, method: Method, error: Exception) -> Status:
         if not is_expected(error):
             self._call_log.failed(method, error)
             if (span := current_span.get()) is not None:
                 span.failed(error)
+        if isinstance(error, Overloaded) and error.excess:
+            self._metrics.refused(error.excess)
         call = current_call.get() or Call()
         return status_of(error, call.request_id)
 

@@ -28,6 +28,7 @@ from wordgate.engine.answers import ModelName
 from wordgate.engine.model import MAX_ROWS
 from wordgate.engine.scheduler import Drop, Scheduler, Urgency
 from wordgate.engine.served_model import ServedModel
+from wordgate.errors import Excess
 
 M = TypeVar("M", bound=MetricWrapperBase)
 
@@ -136,6 +137,10 @@ class Metrics:
     def dropped(self, reason: Drop) -> None:
         """Work was dropped before it was done."""
         self._dropped.labels(reason.value).inc()
+
+    def refused(self, excess: Excess) -> None:
+        """A call was refused: there is too much of this."""
+        self._refused.labels(excess.value).inc()
 
     def waited(self, urgency: Urgency, seconds: float) -> None:
         """A request's work began after so long."""
@@ -266,6 +271,13 @@ class Metrics:
         )
         for reason in Drop:
             self._dropped.labels(reason.value)
+        self._refused = self._counter(
+            "wordgate_refused_total",
+            "Calls refused because there was too much to do, by what there was too much of.",
+            ("reason",),
+        )
+        for excess in Excess:
+            self._refused.labels(excess.value)
         self._expansions = self._histogram(
             "wordgate_search_expansions", "Output rows that one search asked for.", _EXPANSIONS
         )

@@ -12,7 +12,7 @@ from threading import Lock
 from time import monotonic
 
 from wordgate.core.asks import Asks, T
-from wordgate.errors import Overloaded
+from wordgate.errors import Excess, Overloaded
 
 _STREAM_RETRY_SECONDS = 5.0
 
@@ -57,7 +57,7 @@ class Usage:
             owed = -self._rows
         if owed >= 0:
             problem = f"{rate:g} rows a second are this token's quota, and they were asked"
-            raise Overloaded(problem, (owed + 1) / rate)
+            raise Overloaded(problem, (owed + 1) / rate, Excess.QUOTA)
 
     def paid(self, asks: Asks[T]) -> Asks[T]:
         """The same generator; each of its questions is paid when it is asked."""
@@ -78,7 +78,7 @@ class Usage:
         most = self.quota.streams
         if most is not None and self._streams >= most:
             problem = f"{most} streams at once are this token's quota, and they are open"
-            raise Overloaded(problem, _STREAM_RETRY_SECONDS)
+            raise Overloaded(problem, _STREAM_RETRY_SECONDS, Excess.QUOTA)
         self._streams += 1
         try:
             yield

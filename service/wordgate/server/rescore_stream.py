@@ -21,7 +21,7 @@ from wordgate.core.lattice_search import SearchBounds
 from wordgate.core.weighting import Weighting
 from wordgate.engine.answers import RescoringAnswer
 from wordgate.engine.scheduler import Urgency
-from wordgate.errors import InvalidInput, Overloaded, Unavailable
+from wordgate.errors import Excess, InvalidInput, Overloaded, Unavailable
 from wordgate.server.messages import counts_eos, urgency
 from wordgate.server.rescoring import (
     rescorable,
@@ -49,7 +49,7 @@ class RescoreStreams:
         """A stream while it lasts. Raises `Overloaded`."""
         if self._open >= self._serving.limits.max_rescore_streams:
             problem = f"{self._open} rescoring streams are open; try again soon"
-            raise Overloaded(problem, _RETRY_AFTER_SECONDS)
+            raise Overloaded(problem, _RETRY_AFTER_SECONDS, Excess.STREAMS)
         self._open += 1
         try:
             yield RescoreStream(self._serving)

@@ -24,7 +24,7 @@ from wordgate.core.prediction import Query, split_typed
 from wordgate.engine.answers import ModelName, PredictionAnswer
 from wordgate.engine.scheduler import Urgency
 from wordgate.engine.served_model import ServedModel
-from wordgate.errors import InvalidInput, Overloaded, Unavailable, WordgateError
+from wordgate.errors import Excess, InvalidInput, Overloaded, Unavailable, WordgateError
 from wordgate.server import messages
 from wordgate.server.limits import check_bytes, check_listed
 from wordgate.server.live_quality import FinishedWord, TypedWords
@@ -57,9 +57,8 @@ class Sessions:
     def opened(self) -> "Iterator[Session]":
         """A session while it lasts. Raises `Overloaded`."""
         if len(self._open) >= self._serving.limits.max_sessions:
-            raise Overloaded(
-                f"{len(self._open)} sessions are open; try again soon", _RETRY_AFTER_SECONDS
-            )
+            problem = f"{len(self._open)} sessions are open; try again soon"
+            raise Overloaded(problem, _RETRY_AFTER_SECONDS, Excess.SESSIONS)
         if self._watch is None:
             self._watch = asyncio.create_task(self._end_when_draining())
         session = Session(self._serving.for_caller())
