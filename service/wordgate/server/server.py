@@ -310,8 +310,12 @@ def _nothing() -> None:
 
 
 def check(configuration: Configuration) -> None:
-    """Raise `InvalidFile` for a certificate or tokens with which a server would not start."""
+    """Raise `InvalidFile` for a certificate or tokens with which a server would not start, and
+    `InvalidConfiguration` for traces that it could not send."""
     Security(configuration, Metrics())
+    tracer = _tracer(configuration, is_worker=False)
+    if tracer is not None:
+        asyncio.run(tracer.close(0))
 
 
 def _tracer(configuration: Configuration, *, is_worker: bool) -> Tracer | None:
