@@ -139,3 +139,13 @@ def test_time_in_which_all_was_dropped_is_not_remembered_for_long(
         _do(admission, clock, 1, 0.01)
     admission.enter(1)
     assert admission.wait_seconds < 0.05
+
+
+def test_nobody_is_sent_away_for_days(admission: Admission, clock: Clock) -> None:
+    """What is known of small work misleads about large work; who comes soon is told again."""
+    _do(admission, clock, 1, 0.1)
+    for _ in range(2):
+        admission.enter(1e6)
+    with pytest.raises(Overloaded) as refused:
+        admission.enter(1)
+    assert refused.value.retry_after_seconds == pytest.approx(2.0)

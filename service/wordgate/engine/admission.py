@@ -51,7 +51,8 @@ class Admission:
             wait = self._wait(now)
             if self._jobs >= self._spared and wait > self._max_wait_seconds:
                 problem = f"{self._jobs} requests are before this one; try again soon"
-                raise Overloaded(problem, max(_LEAST_RETRY_SECONDS, wait))
+                retry_seconds = min(max(_LEAST_RETRY_SECONDS, wait), self._most_seconds)
+                raise Overloaded(problem, retry_seconds)
             if not self._jobs:
                 self._counted_at = now
             self._jobs += 1
