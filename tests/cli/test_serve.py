@@ -40,3 +40,12 @@ def test_a_check_says_what_would_keep_a_server_from_starting(
         assert (ended.code, ended.out) == (code, "")
         assert ended.err.startswith(f"wordgate: {problem}")
         assert len(ended.err.splitlines()) == 1
+
+
+def test_a_check_looks_at_what_traces_need(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What OpenTelemetry's variables say is refused as at the start; what is right is let by."""
+    assert run("serve", "--traces", "otlp", "--check").code == 0
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")
+    ended = run("serve", "--traces", "otlp", "--check")
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith("wordgate: traces: ")

@@ -115,3 +115,37 @@ def test_what_was_dropped_is_not_taken_for_done(admission: Admission, clock: Clo
     assert admission.wait_seconds == pytest.approx(0.5)
     admission.leave(5, is_done=False)
     assert admission.wait_seconds == 0.0
+
+
+def test_time_in_which_all_was_dropped_is_not_remembered_for_long(
+    admission: Admission, clock: Clock
+) -> None:
+    """An hour of work whose callers gave up is no reason to send others away for another."""
+    _do(admission, clock, 10, 0.1)
+    admission.enter(1)
+    for _ in range(3600):
+        admission.enter(1)
+        clock.now += 1.0
+        admission.leave(1, is_done=False)
+    admission.leave(1, is_done=True)
+    admission.enter(1)
+    admission.enter(1)
+    with pytest.raises(Overloaded) as refused:
+        admission.enter(1)
+    assert refused.value.retry_after_seconds < 10.0
+    for _ in range(2):
+        admission.leave(1, is_done=True)
+    for _ in range(100):
+        _do(admission, clock, 1, 0.01)
+    admission.enter(1)
+    assert admission.wait_seconds < 0.05
+
+
+def test_nobody_is_sent_away_for_days(admission: Admission, clock: Clock) -> None:
+    """What is known of small work misleads about large work; who comes soon is told again."""
+    _do(admission, clock, 1, 0.1)
+    for _ in range(2):
+        admission.enter(1e6)
+    with pytest.raises(Overloaded) as refused:
+        admission.enter(1)
+    assert refused.value.retry_after_seconds == pytest.approx(2.0)

@@ -2,9 +2,13 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from time import perf_counter
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.fake_model import FakeModel
 
 from wordgate.core.asks import PAUSE, Advance, Ask, Asks, LevelRows, TargetLogProbs
@@ -260,6 +264,45 @@ def test_work_that_was_not_begun_is_dropped_and_fails_like_any_other() -> None:
     assert (scheduler.waiting_rows, dropped) == (0, [Drop.CANCELLED])
 
 
+def test_work_that_ends_where_it_begins_holds_nobody_up() -> None:
+    """Of much that fails at once, or has its answer already, a round begins a call's rows."""
+    ends = 0
+
+    def ending() -> Asks[None]:
+        nonlocal ends
+        ends += 1
+        yield from ()
+
+    model, scheduler = Counting(), Scheduler(max_rows=8)
+    for _ in range(4):
+        _submit(scheduler, model, _wide(8))
+    outcomes = [_submit(scheduler, model, ending())[1] for _ in range(100)]
+    while scheduler.jobs:
+        before = ends
+        scheduler.step()
+        assert ends - before <= 8
+    assert [outcome.calls for outcome in outcomes] == [1] * 100
+
+
+def test_many_that_nobody_waits_for_are_dropped_at_once() -> None:
+    """A client that goes with half of a long queue holds up none of the others."""
+    unwanted: list[bool] = []
+    model, scheduler = Counting(), Scheduler(max_waiting_rows=100_000)
+    kept = []
+    for _ in range(20_000):
+        _submit(scheduler, model, _wide(1), cancelled=lambda: bool(unwanted))
+        kept.append(_submit(scheduler, model, _wide(1))[1])
+    unwanted.append(True)
+    began = perf_counter()
+    batch = scheduler.take()
+    assert perf_counter() - began < 0.5
+    assert scheduler.jobs == 20_000 - 64
+    batch.ask()
+    scheduler.hand_out(batch)
+    _finish(scheduler)
+    assert all(outcome.calls == 1 and outcome.error is None for outcome in kept)
+
+
 def test_each_job_is_said_to_have_waited_once() -> None:
     """Until the first of its rows is taken; not again for the rest."""
     waits: list[Urgency] = []
@@ -511,6 +554,22 @@ def test_few_of_those_that_pause_are_resumed_in_a_round() -> None:
     assert worked == 150
 
 
+def test_those_that_pause_leave_batch_work_its_share() -> None:
+    """However much of a call the pauses of the more urgent take, a part is left."""
+
+    def works() -> Asks[None]:
+        while True:
+            yield PAUSE
+
+    model, scheduler = Counting(), Scheduler()
+    _submit(scheduler, model, works(), urgency=Urgency.BULK)
+    _, batch = _submit(scheduler, model, _wide(64), urgency=Urgency.BATCH)
+    for _ in range(20):
+        _submit(scheduler, model, _wide(60))
+        scheduler.step()
+    assert batch.calls == 1
+
+
 def test_a_job_that_pauses_is_dropped_when_nobody_waits() -> None:
     """Cancellation reaches work that asks nothing."""
 
@@ -534,3 +593,114 @@ def test_each_model_is_asked_for_its_own() -> None:
         _submit(scheduler, model, _wide(2))
     _finish(scheduler)
     assert (one.sizes, other.sizes) == ([[2, 2]], [[2]])
+
+
+class Flaky(Counting):
+    """A fake model of whose calls some fail."""
+
+    def __init__(self, failing: frozenset[int]) -> None:
+        super().__init__()
+        self._failing = failing
+
+    def answer(self, asks: Sequence[Ask]) -> list[Any]:
+        """As the fake model does, unless this call is one that fails."""
+        if len(self.sizes) in self._failing:
+            self.sizes.append([])
+            raise RuntimeError("out of memory")
+        return super().answer(asks)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A job, and what becomes of it: questions of so many rows, none being a pause."""
+
+    urgency: Urgency
+    questions: list[int]
+    comes_at: int
+    cancelled_at: int
+    model: int
+    fails: bool
+    is_late: bool
+    admitted: bool
+    size: float
+
+    def asks(self) -> Asks[int]:
+        """What it asks, until its end."""
+        for rows in self.questions:
+            yield (Advance([(row % 9, 1) for row in range(rows)]) if rows else PAUSE)
+        if self.fails:
+            raise ValueError("a bug")
+        return sum(self.questions)
+
+
+_PLANS = st.builds(
+    Plan,
+    urgency=st.sampled_from(Urgency),
+    questions=st.lists(st.sampled_from([0, 1, 2, 7, 8, 9, 40]), max_size=5),
+    comes_at=st.integers(0, 10),
+    cancelled_at=st.integers(0, 40),
+    model=st.integers(0, 1),
+    fails=st.booleans(),
+    is_late=st.sampled_from([False, False, False, True]),
+    admitted=st.booleans(),
+    size=st.sampled_from([0.0, 1.0, 100.0]),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    plans=st.lists(_PLANS, max_size=40),
+    failing=st.frozensets(st.integers(0, 20), max_size=3),
+    under_way=st.integers(1, 3),
+)
+def test_whatever_becomes_of_work_its_owner_is_told_once(
+    plans: list[Plan], failing: frozenset[int], under_way: int
+) -> None:
+    """Done, failed, cancelled, late or refused, in any company: nothing is left of it."""
+    admissions = {urgency: Admission(1.0, 4) for urgency in Urgency}
+    scheduler = Scheduler(max_rows=8, max_waiting_rows=100, admissions=admissions)
+    models = Counting(), Flaky(failing)
+    moment = 0
+    outcomes = [Outcome() for _ in plans]
+
+    def begin(plan: Plan, outcome: Outcome) -> None:
+        job = Job(
+            models[plan.model],
+            plan.asks(),
+            outcome,
+            plan.urgency,
+            deadline=0.0 if plan.is_late else None,
+            cancelled=lambda: moment >= plan.cancelled_at,
+            admitted=plan.admitted,
+            size=plan.size,
+        )
+        try:
+            scheduler.admit(job)
+        except Overloaded as error:
+            outcome(None, error)
+            return
+        try:
+            scheduler.add(job)
+        except Overloaded as error:
+            job.done(None, error)
+
+    batches: list[Any] = []
+    while moment <= 10 or scheduler.jobs or batches:
+        for plan, outcome in zip(plans, outcomes, strict=True):
+            if plan.comes_at == moment:
+                begin(plan, outcome)
+        batches.append(scheduler.take())
+        while len(batches) == under_way or (batches and not scheduler.jobs):
+            batch = batches.pop(0)
+            batch.ask()
+            scheduler.hand_out(batch)
+        assert scheduler.waiting_rows >= 0
+        moment += 1
+    for plan, outcome in zip(plans, outcomes, strict=True):
+        assert outcome.calls == 1
+        assert outcome.error is not None or outcome.result == sum(plan.questions)
+    assert scheduler.waiting_rows == 0
+    for admission in admissions.values():
+        assert admission.wait_seconds == 0.0
+        for _ in range(4):
+            admission.enter(1e9)

@@ -98,6 +98,14 @@ def test_who_does_not_sample_is_not_traced(traced: Traced) -> None:
     assert TRACE not in {call.trace_id for call in traced.spans.named(PREDICT, 2)}
 
 
+def test_a_header_that_is_too_long_is_nothing_to_write_about(traced: Traced) -> None:
+    """It is no parent; a caller cannot fill the log with warnings of it."""
+    traced.stub.Predict(PredictRequest(), metadata=(("traceparent", "0" * 4000),))
+    [call] = traced.spans.named(PREDICT)
+    assert not call.span.parent_span_id
+    assert '"level": "warning"' not in traced.server.output
+
+
 def test_each_answer_of_a_session_is_a_trace(traced: Traced) -> None:
     """It has a link to the stream, so it is seen while the session lasts, and its own number."""
 

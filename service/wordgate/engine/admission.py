@@ -28,6 +28,7 @@ class Admission:
         while fewer than `spared` others are there, which slow each other down that much at most.
         """
         self._max_wait_seconds = max_wait_seconds
+        self._most_seconds = 2 * max(max_wait_seconds, _REMEMBERED_SECONDS)
         self._spared = spared
         self._clock = clock
         self._lock = Lock()
@@ -50,7 +51,8 @@ class Admission:
             wait = self._wait(now)
             if self._jobs >= self._spared and wait > self._max_wait_seconds:
                 problem = f"{self._jobs} requests are before this one; try again soon"
-                raise Overloaded(problem, max(_LEAST_RETRY_SECONDS, wait), Excess.WAIT)
+                retry_seconds = min(max(_LEAST_RETRY_SECONDS, wait), self._most_seconds)
+                raise Overloaded(problem, retry_seconds, Excess.WAIT)
             if not self._jobs:
                 self._counted_at = now
             self._jobs += 1
@@ -63,7 +65,7 @@ class Admission:
             self._size = self._size - size if self._jobs else 0.0
             if is_done:
                 now = self._clock()
-                seconds = now - self._counted_at
+                seconds = self._seconds_since_last(now)
                 kept = math.exp(-seconds / _REMEMBERED_SECONDS)
                 self._done_seconds = kept * self._done_seconds + seconds
                 self._done_size = kept * self._done_size + size
@@ -72,5 +74,10 @@ class Admission:
     def _wait(self, now: float) -> float:
         if not self._jobs:
             return 0.0
-        seconds = self._done_seconds + now - self._counted_at
+        seconds = self._done_seconds + self._seconds_since_last(now)
         return seconds * self._size / self._done_size if self._done_size else seconds
+
+    def _seconds_since_last(self, now: float) -> float:
+        """How long nothing was done, up to more than anything may wait for: all may have been
+        dropped meanwhile, which says nothing of what comes next."""
+        return min(now - self._counted_at, self._most_seconds)

@@ -47,6 +47,9 @@ _PAUSE_SECONDS = 0.0002
 _SWEEP_SECONDS = 0.005
 """How often those are looked for that nobody waits for and whose turn has not come."""
 
+_SWEEP_SHARE = 20
+"""That takes at most one second in so many: the queue may be long."""
+
 
 class Urgency(Enum):
     """Who waits, the most urgent first: a person who types, a program, nobody."""
@@ -217,7 +220,8 @@ class Scheduler:
         now = monotonic()
         if now >= self._next_sweep:
             self._drop_unwanted()
-            self._next_sweep = now + _SWEEP_SECONDS
+            took = monotonic() - now
+            self._next_sweep = now + max(_SWEEP_SECONDS, _SWEEP_SHARE * took)
         by_model: dict[int, list[tuple[Job, Ask]]] = {}
         for job, ask in self._take():
             by_model.setdefault(id(job.model), []).append((job, ask))
@@ -230,12 +234,21 @@ class Scheduler:
 
     def _drop_unwanted(self) -> None:
         for queue in self._queues.values():
-            for job in list(queue):
-                unwanted = _unwanted(job)
-                if unwanted is not None:
-                    queue.remove(job)
-                    self._waiting[job.urgency] -= job.rows
-                    self._drop(job, *unwanted)
+            if not any(map(_unwanted, queue)):
+                continue
+            for _ in range(len(queue)):
+                job = queue.popleft()
+                if not self._drop_if_unwanted(job):
+                    queue.append(job)
+
+    def _drop_if_unwanted(self, job: Job) -> bool:
+        """Drop a job that was taken off its queue if nobody waits for it; whether it was."""
+        unwanted = _unwanted(job)
+        if unwanted is None:
+            return False
+        self._waiting[job.urgency] -= job.rows
+        self._drop(job, *unwanted)
+        return True
 
     def _drop(self, job: Job, reason: Drop, error: Exception) -> None:
         job.asks.close()
@@ -250,7 +263,7 @@ class Scheduler:
         room = left + kept
         if self._people_ask(bool(taken)):
             room = min(room, max(kept, _BESIDE_ROWS))
-        kept = min(batch, room // _SHARE)
+        kept = min(batch, math.ceil(room / _SHARE))
         more, left = self._take_from(Urgency.BULK, room - kept)
         rest, _ = self._take_from(Urgency.BATCH, left + kept)
         return taken + more + rest
@@ -272,12 +285,10 @@ class Scheduler:
         taken: list[tuple[Job, Ask]] = []
         while queue and room > 0:
             job = queue.popleft()
-            unwanted = _unwanted(job)
-            if unwanted is not None:
-                self._waiting[urgency] -= job.rows
-                self._drop(job, *unwanted)
+            if self._drop_if_unwanted(job):
                 continue
             if not (job.started or self._begin(job)):
+                room -= 1  # its beginning took time, too
                 continue
             if not job.taken:
                 job.taken = True
@@ -287,7 +298,7 @@ class Scheduler:
             self._waiting[urgency] -= len(part)
             taken.append((job, part))
             room -= len(part) or _PAUSE_ROWS
-        return taken, room
+        return taken, max(0, room)  # what pauses may count as more than there was
 
     def _hand_out(self, group: "Group", answers: list[Any] | Exception) -> None:
         if isinstance(answers, Exception):

@@ -1,8 +1,8 @@
 """Log lines on standard error, for people or for programs.
 
 Knows which call the running task answers, and names it. Nothing of a user's text is ever logged:
-what logs has to see to that. Libraries do not, so of what
-they log only the fixed part is written, and of an exception only its type and its places.
+what logs has to see to that. Libraries do not, so of what they log only the fixed part is written,
+and of an exception only its type and its places.
 """
 
 import asyncio

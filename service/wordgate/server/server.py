@@ -317,7 +317,9 @@ def check(configuration: Configuration) -> None:
     `InvalidConfiguration` for traces that it could not send."""
     configure_logs(configuration.log_format)
     Security(configuration, Metrics())
-    _tracer(configuration, is_worker=False)
+    tracer = _tracer(configuration, is_worker=False)
+    if tracer is not None:
+        asyncio.run(tracer.close(0))
 
 
 def _tracer(configuration: Configuration, *, is_worker: bool) -> Tracer | None:

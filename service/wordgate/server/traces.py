@@ -40,6 +40,9 @@ from wordgate.server.metrics import Method
 from wordgate.server.spans import Metadata
 
 _PARENT_HEADER = "traceparent"
+_MAX_PARENT_CHARACTERS = 512
+"""Of a longer one OpenTelemetry would log that it is too long, at every call."""
+
 _PROTOCOL_VARIABLES = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 _PROTOCOL = "grpc"
 _LASTS = "bidi_stream"
@@ -209,6 +212,6 @@ def _resource(is_worker: bool) -> Resource:
 def _parent_of(metadata: Metadata) -> Context:
     """The caller's span; of a header that is none, and of several, there is no parent."""
     found = [value for key, value in metadata if key == _PARENT_HEADER]
-    if len(found) != 1 or not isinstance(found[0], str):
+    if len(found) != 1 or not isinstance(found[0], str) or len(found[0]) > _MAX_PARENT_CHARACTERS:
         return Context()
     return _propagator.extract({_PARENT_HEADER: found[0]}, Context())
