@@ -26,7 +26,7 @@ def clock() -> Clock:
 @pytest.fixture
 def admission(clock: Clock) -> Admission:
     """May wait for a second, and two at a time in any case."""
-    return Admission(1.0, 2, clock)
+    return Admission(1.0, 2, clock=clock)
 
 
 def _do(admission: Admission, clock: Clock, size: float, seconds: float) -> None:
@@ -51,13 +51,61 @@ def test_what_would_wait_too_long_is_refused_with_the_time_to_come_again(
 ) -> None:
     """It is refused before it has waited, and told when those before it will be done."""
     _do(admission, clock, 10, 1.0)
-    for _ in range(3):
+    for _ in range(5):
         admission.enter(5)
-    with pytest.raises(Overloaded, match="3 requests") as refused:
+    with pytest.raises(Overloaded, match="5 requests") as refused:
         admission.enter(1)
-    assert refused.value.retry_after_seconds == pytest.approx(1.5)
-    admission.leave(5, is_done=True)
+    assert refused.value.retry_after_seconds == pytest.approx(2.0)
+    for _ in range(3):
+        admission.leave(5, is_done=True)
     admission.enter(1)
+
+
+def test_a_few_at_the_same_time_are_no_flood(admission: Admission, clock: Clock) -> None:
+    """Work may wait for twice as long, until some had to be refused; a second later again."""
+    _do(admission, clock, 10, 1.0)
+    for _ in range(3):
+        admission.enter(7)
+    assert _is_refused(admission)
+    admission.leave(7, is_done=False)
+    assert admission.wait_seconds == pytest.approx(1.4)
+    assert _is_refused(admission)
+    clock.now += 1.1
+    admission.leave(7, is_done=True)
+    admission.enter(7)
+    assert not _is_refused(admission)
+
+
+def _is_refused(admission: Admission) -> bool:
+    try:
+        admission.enter(1)
+    except Overloaded:
+        return True
+    return False
+
+
+def test_those_who_share_a_call_are_taken(clock: Clock) -> None:
+    """While all together ask for few rows at once they do not wait for each other."""
+    admission = Admission(0.0, 1, spared_rows=16, clock=clock)
+    _do(admission, clock, 1, 1.0)
+    for _ in range(16):
+        admission.enter(100)
+    assert _is_refused(admission)
+    admission.leave(100, is_done=True)
+    assert not _is_refused(admission)
+
+
+def test_small_work_waits_for_the_turns_of_large_work(clock: Clock) -> None:
+    """It comes between their parts; what is large itself has to wait for all of them."""
+    admission = Admission(1.0, 1, turn_size=10, clock=clock)
+    _do(admission, clock, 10, 1.0)
+    admission.enter(1000)
+    admission.enter(10)
+    with pytest.raises(Overloaded):
+        admission.enter(11)
+    admission.leave(1000, is_done=False)
+    admission.leave(10, is_done=False)
+    assert admission.wait_seconds == 0.0
 
 
 def test_some_are_taken_however_large_they_are(admission: Admission, clock: Clock) -> None:
@@ -75,7 +123,7 @@ def test_before_anything_was_done_the_time_that_passed_is_the_wait(
     """While nothing is known many are taken, until the first takes too long."""
     for _ in range(10):
         admission.enter(1)
-    clock.now += 1.1
+    clock.now += 2.1
     with pytest.raises(Overloaded):
         admission.enter(1)
 
@@ -128,12 +176,12 @@ def test_time_in_which_all_was_dropped_is_not_remembered_for_long(
         clock.now += 1.0
         admission.leave(1, is_done=False)
     admission.leave(1, is_done=True)
-    admission.enter(1)
-    admission.enter(1)
+    for _ in range(3):
+        admission.enter(1)
     with pytest.raises(Overloaded) as refused:
         admission.enter(1)
     assert refused.value.retry_after_seconds < 10.0
-    for _ in range(2):
+    for _ in range(3):
         admission.leave(1, is_done=True)
     for _ in range(100):
         _do(admission, clock, 1, 0.01)

@@ -77,7 +77,8 @@ class Job:
     `done` is called once, with its result or with what went wrong. `deadline` is a moment of
     `time.monotonic`. Set `cancelled` to have it dropped before the next call. `admitted` work,
     of a session that was let in before, is taken however much is waiting. `size` is how much there
-    is to do beside other work of its urgency, in any unit; without one it waits however long.
+    is to do beside other work of its urgency, in any unit; without one it waits however long. It
+    asks for about `rows_at_once`.
     """
 
     model: Model
@@ -88,6 +89,7 @@ class Job:
     cancelled: Callable[[], bool] = lambda: False
     admitted: bool = False
     size: float = 0.0
+    rows_at_once: int = 1
     came_at: float = field(default_factory=monotonic)
     started: bool = False
     taken: bool = False
@@ -184,7 +186,7 @@ class Scheduler:
         """
         admission = self._admissions.get(job.urgency)
         if admission is not None and job.size and not job.admitted:
-            admission.enter(job.size)
+            admission.enter(job.size, job.rows_at_once)
             job.done = partial(_leave, admission, job, job.done)
 
     def add(self, job: Job) -> None:
@@ -373,7 +375,7 @@ def _leave(
     error: BaseException | None,
 ) -> None:
     """What was begun has taken its time, even if it was dropped before its end."""
-    admission.leave(job.size, is_done=error is None or job.taken)
+    admission.leave(job.size, job.rows_at_once, is_done=error is None or job.taken)
     done(result, error)
 
 

@@ -15,6 +15,9 @@ from wordgate.server.messages import options, predict_response, urgency
 from wordgate.server.serving import Serving
 from wordgate.server.session import Sessions
 
+_ROWS = 2
+"""A search asks for about so many output rows at once."""
+
 
 class PredictionServicer(prediction_pb2_grpc.PredictionServiceServicer):
     """Validates, has the engine search, answers."""
@@ -39,7 +42,9 @@ class PredictionServicer(prediction_pb2_grpc.PredictionServiceServicer):
         asks = model.predict(query)
         searching = self._serving.metrics.searching(asks, attrgetter("expansions"))
         who_waits = urgency(request, Urgency.INTERACTIVE)
-        answer = await self._serving.start(model, searching, who_waits, context, size=1)
+        answer = await self._serving.start(
+            model, searching, who_waits, context, size=1, rows_at_once=_ROWS
+        )
         return predict_response(answer)
 
     async def StreamPredict(  # type: ignore[override]  # grpc takes who writes by himself, too

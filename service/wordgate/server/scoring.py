@@ -9,6 +9,7 @@ from grpc.aio import ServicerContext
 
 from wordgate.api.v1 import rescoring_pb2, scoring_pb2, scoring_pb2_grpc
 from wordgate.core.asks import Asks
+from wordgate.engine.model import MAX_ROWS
 from wordgate.engine.scheduler import Urgency
 from wordgate.engine.served_model import ServedModel
 from wordgate.server.limits import check_bytes, check_count
@@ -18,6 +19,15 @@ from wordgate.server.rescoring import rescorable, rescore_response, search_bound
 from wordgate.server.serving import Remaining, Serving
 
 T = TypeVar("T")
+
+_LEAST_SIZE = 256
+"""What any request costs, in bytes of a larger one."""
+
+TURN_BYTES = 4096.0
+"""A request of so many has about the rows that make a turn of the scheduler."""
+
+_READ_CHARACTERS = 2000
+"""So much of a history has about the words that the model reads."""
 
 
 class ScoringServicer(scoring_pb2_grpc.ScoringServiceServicer):
@@ -67,8 +77,12 @@ class ScoringServicer(scoring_pb2_grpc.ScoringServiceServicer):
         call: Remaining,
     ) -> "asyncio.Future[T]":
         """The work of a request, which takes about as long as it is large."""
-        who_waits, size = urgency(request, Urgency.BULK), request.ByteSize()
-        return self._serving.start(model, asks, who_waits, call, size=size)
+        who_waits = urgency(request, Urgency.BULK)
+        unread = max(0, len(request.history) - _READ_CHARACTERS)
+        size = _LEAST_SIZE + request.ByteSize() - unread
+        return self._serving.start(
+            model, asks, who_waits, call, size=size, rows_at_once=_rows_of(request)
+        )
 
     async def StreamRescore(
         self,
@@ -82,3 +96,10 @@ class ScoringServicer(scoring_pb2_grpc.ScoringServiceServicer):
             async with aclosing(stream.answers(request_iterator)) as answers:
                 async for answer in answers:
                     yield answer
+
+
+def _rows_of(request: scoring_pb2.ScoreRequest | rescoring_pb2.RescoreRequest) -> int:
+    """How many texts are read side by side; a search has about as many as a call takes."""
+    if isinstance(request, scoring_pb2.ScoreRequest):
+        return len(request.candidates)
+    return len(request.n_best.candidates) if request.HasField("n_best") else MAX_ROWS

@@ -4,6 +4,7 @@ Knows the order in which the parts come and go; what they do is theirs.
 """
 
 import asyncio
+import math
 import resource
 import signal
 from collections.abc import AsyncIterator, Callable
@@ -46,7 +47,7 @@ from wordgate.server.models import ModelServicer
 from wordgate.server.openness import warn_of_openness
 from wordgate.server.prediction import PredictionServicer
 from wordgate.server.registry import Registry, open_models
-from wordgate.server.scoring import ScoringServicer
+from wordgate.server.scoring import TURN_BYTES, ScoringServicer
 from wordgate.server.security import Security
 from wordgate.server.serving import Serving
 from wordgate.server.spans import Tracer
@@ -63,8 +64,9 @@ _HANDSHAKE_MS = 20_000
 _OTHER_FILES = 128
 """Descriptors that are kept from gRPC's connections, for HTTP and for files."""
 
-_SPARED = {Urgency.INTERACTIVE: 8, Urgency.BULK: 1, Urgency.BATCH: 8}
-"""Requests for each model call made at once that are taken however large they are."""
+_SPARED_ROWS = 16
+"""Rows of each call made at once that are nobody's trouble: a call of so many takes little longer
+than one of a single row."""
 
 _BATCH_WAIT_SECONDS = 10.0
 """How long requests may wait for which nobody waits; their clients must not give up before."""
@@ -183,7 +185,12 @@ class Server:
             Urgency.BATCH: max(found.max_wait_seconds, _BATCH_WAIT_SECONDS),
         }
         return {
-            urgency: Admission(seconds, _SPARED[urgency] * found.calls)
+            urgency: Admission(
+                seconds,
+                found.calls,
+                spared_rows=_SPARED_ROWS * found.calls,
+                turn_size=math.inf if urgency is Urgency.BATCH else TURN_BYTES,
+            )
             for urgency, seconds in waits.items()
         }
 

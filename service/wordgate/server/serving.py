@@ -68,13 +68,15 @@ class Serving:
         *,
         admitted: bool = False,
         size: float = 0.0,
+        rows_at_once: int = 1,
     ) -> "asyncio.Future[T]":
         """Have a generator run until its result, the call's deadline or its cancellation.
 
         Cancelling the future drops the work. `admitted`: a session that was let in is not refused
-        later, unless its caller's quota is used up. `size`: how much it is beside other requests of
-        its urgency; it is refused if it would wait too long for them. The future raises what the
-        generator raises, `Overloaded` and `DeadlineExceeded`. Raises `Unavailable`.
+        later, unless its caller's quota is used up. `size` and `rows_at_once`: how much it is
+        beside other requests of its urgency; it is refused if it would wait too long for them. The
+        future raises what the generator raises, `Overloaded` and `DeadlineExceeded`. Raises
+        `Unavailable`.
         """
         seconds = call.time_remaining() if call else None
         deadline = None if seconds is None else monotonic() + seconds
@@ -93,6 +95,7 @@ class Serving:
             future.cancelled,
             admitted=admitted,
             size=size,
+            rows_at_once=rows_at_once,
         )
         try:
             if caller and is_counted:
