@@ -55,7 +55,7 @@ def test_what_would_wait_too_long_is_refused_with_the_time_to_come_again(
         admission.enter(5)
     with pytest.raises(Overloaded, match="5 requests") as refused:
         admission.enter(1)
-    assert refused.value.retry_after_seconds == pytest.approx(2.0)
+    assert refused.value.retry_after_seconds == pytest.approx(2.5)
     for _ in range(3):
         admission.leave(5, is_done=True)
     admission.enter(1)
@@ -196,4 +196,4 @@ def test_nobody_is_sent_away_for_days(admission: Admission, clock: Clock) -> Non
         admission.enter(1e6)
     with pytest.raises(Overloaded) as refused:
         admission.enter(1)
-    assert refused.value.retry_after_seconds == pytest.approx(2.0)
+    assert refused.value.retry_after_seconds == pytest.approx(2.5)

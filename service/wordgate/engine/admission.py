@@ -41,7 +41,7 @@ class Admission:
         other down. What is no larger than `turn_size` waits for so much of each other at most.
         """
         self._max_wait_seconds = max_wait_seconds
-        self._most_seconds = 2 * max(max_wait_seconds, _REMEMBERED_SECONDS)
+        self._most_seconds = 3 * max(max_wait_seconds, _REMEMBERED_SECONDS)
         self._spared = spared
         self._spared_rows = spared_rows
         self._turn_size = turn_size
