@@ -1,6 +1,8 @@
 """One owner of all work: merging, parts, classes, dropping, failing."""
 
+import gc
 import math
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
@@ -334,6 +336,22 @@ def test_an_admitted_job_makes_room_however_it_ends(end: str) -> None:
         unwanted.append(True)
     _finish(scheduler)
     assert not _refused(scheduler, job)
+
+
+def test_a_job_that_is_done_takes_no_memory() -> None:
+    """It goes at once, with its states and texts, not when cycles are looked for."""
+    scheduler = Scheduler(admissions={Urgency.BULK: Admission(0.0, 1)})
+    job = Job(Counting(), _wide(8), Outcome(), Urgency.BULK, size=1)
+    gone = weakref.ref(job)
+    scheduler.admit(job)
+    scheduler.add(job)
+    del job
+    gc.disable()
+    try:
+        _finish(scheduler)
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_sessions_and_small_work_are_not_counted() -> None:

@@ -375,6 +375,7 @@ def _leave(
     error: BaseException | None,
 ) -> None:
     """What was begun has taken its time, even if it was dropped before its end."""
+    job.done = done  # else the job would hold itself, and all its states, in memory
     admission.leave(job.size, job.rows_at_once, is_done=error is None or job.taken)
     done(result, error)
 
