@@ -1,6 +1,7 @@
 """The dashboard: made by its script, of what servers have; every chart has something to show."""
 
 import json
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,9 @@ from typing import Any
 import pytest
 import yaml
 from deploy.grafana.dashboard import TARGET, dashboard
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models import dashboard as grafana
+from grafana_foundation_sdk.models import prometheus, timeseries
 from tests.deploy.monitoring import RULES, Prometheus, promtool, scraping
 from tests.deploy.programs import DEPLOY, document
 from tests.deploy.queries import TARGET_LABELS, known, shown, used
@@ -24,6 +28,35 @@ PROVISIONING = DEPLOY / "grafana" / "provisioning"
 def test_the_dashboard_is_what_its_script_writes() -> None:
     """The document in the repository is current: python deploy/grafana/dashboard.py."""
     assert json.loads(TARGET.read_text("utf-8")) == dashboard()
+
+
+SCHEMATA: list[tuple[Any, Any]] = [
+    (grafana.Dashboard, dashboard()),
+    *((timeseries.Options, panel["options"]) for panel in PANELS),
+    *((prometheus.Dataquery, line) for line in LINES),
+]
+
+
+def test_grafana_knows_every_field() -> None:
+    """Read by Grafana's own schema and written again, no field of the dashboard is lost."""
+    for kind, written in SCHEMATA:
+        read = json.loads(json.dumps(kind.from_json(written), cls=JSONEncoder))
+        assert not list(_lost(written, read))
+    misspelt = [panel | {"titel": panel["title"]} for panel in PANELS]
+    read = json.loads(json.dumps(grafana.Panel.from_json(misspelt[0]), cls=JSONEncoder))
+    assert list(_lost(misspelt[0], read)) == ["titel"]
+
+
+def _lost(written: Any, read: Any) -> Iterator[str]:
+    """Paths of fields that are not the same in both."""
+    if isinstance(written, dict) and isinstance(read, dict):
+        for name, value in written.items():
+            yield from (f"{name}{rest}" for rest in _lost(value, read.get(name, ...)))
+    elif isinstance(written, list) and isinstance(read, list) and len(written) == len(read):
+        for place, (value, other) in enumerate(zip(written, read, strict=True)):
+            yield from (f"[{place}]{rest}" for rest in _lost(value, other))
+    elif written != read:
+        yield ""
 
 
 @pytest.mark.parametrize("line", LINES, ids=lambda line: line["expr"])
