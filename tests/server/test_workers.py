@@ -93,6 +93,7 @@ def test_a_worker_that_dies_is_started_again(workers: RunningServer) -> None:
         ),
         "the new worker to serve",
     )
+    until(lambda: workers.metric("wordgate_workers") == 2, "two to take calls")
     assert "is started again" in workers.output
 
 

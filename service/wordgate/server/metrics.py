@@ -287,6 +287,7 @@ class Metrics:
             _STEPS,
         )
         self.sessions = self._gauge("wordgate_sessions", "Open typing sessions.")
+        self.workers = self._gauge("wordgate_workers", "Server processes that take calls.")
 
     def _declare_live_quality(self) -> None:
         self._typed_words = self._counter(

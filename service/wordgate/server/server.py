@@ -289,6 +289,7 @@ class Server:
         for name in ("", *_service_names()):
             await self._health.set(name, HealthCheckResponse.SERVING)
         self._ready = True
+        self._metrics.workers.set(1)
         self._tell_ready(self._http.address if self._http else "")
         self._log.info(
             "worker serving" if self._shares_port else "serving",
@@ -305,6 +306,7 @@ class Server:
         """Refuse what is new, end sessions, let requests under way finish within the grace."""
         self._log.info("draining", grace_seconds=self._configuration.grace_seconds)
         self._ready = False
+        self._metrics.workers.set(0)
         await self._health.enter_graceful_shutdown()
         self._draining.set()
         try:
