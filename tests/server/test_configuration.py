@@ -70,6 +70,7 @@ def test_an_empty_path_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         ("listen", "nowhere"),
         ("listen", ""),
         ("metrics_listen", "127.0.0.1:99999"),
+        ("metrics_listen", "127.0.0.1:٣"),
         ("device", "tpu"),
         ("threads", 0),
         ("max_message_bytes", 2**31),

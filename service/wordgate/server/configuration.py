@@ -271,7 +271,8 @@ def split_address(address: str) -> tuple[str, int]:
     """Host and port of `HOST:PORT` or `[IPV6]:PORT`; raises `ValueError`."""
     host, colon, port = address.rpartition(":")
     bare = host.removeprefix("[").removesuffix("]")
-    if not colon or not bare or not port.isdecimal() or int(port) > 65535:
+    is_number = port.isascii() and port.isdecimal()
+    if not colon or not bare or not is_number or int(port) > 65535:
         raise ValueError("is no HOST:PORT, as in 127.0.0.1:50051")
     return bare, int(port)
 
