@@ -1,20 +1,10 @@
 """Admission by the time that work would wait."""
 
 import pytest
+from tests.clock import Clock
 
 from wordgate.engine.admission import Admission
 from wordgate.errors import Overloaded
-
-
-class Clock:
-    """A clock that is set."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        """The moment, in seconds."""
-        return self.now
 
 
 @pytest.fixture

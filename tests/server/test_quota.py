@@ -1,20 +1,11 @@
 """Quotas, with a clock that a test moves."""
 
 import pytest
+from tests.clock import Clock
 
 from wordgate.core.asks import Advance, Asks
 from wordgate.errors import Overloaded
 from wordgate.server.quota import NO_QUOTA, Quota, Usage
-
-
-class Clock:
-    """Stands still."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -30,6 +30,11 @@ from wordgate.server.limits import Limits, table
 VARIABLE_PREFIX = "WORDGATE_"
 
 
+def _limit(name: str, description: str, *, least: int, most: int = 2**31 - 1) -> Any:
+    """An option that is one of the limits, with their default."""
+    return Field(default=getattr(Limits(), name), ge=least, le=most, description=description)
+
+
 class Configuration(BaseModel):
     """How a server runs."""
 
@@ -104,48 +109,42 @@ class Configuration(BaseModel):
     grace_seconds: float = Field(
         default=10.0, ge=0, le=3600, description="Time for requests under way after SIGTERM."
     )
-    max_message_bytes: int = Field(
-        default=Limits().max_message_bytes,
-        ge=1024,
-        le=2**31 - 1,
-        description="Greatest request message.",
+    max_message_bytes: int = _limit(
+        "max_message_bytes",
+        "Greatest request message.",
+        least=1024,
     )
-    max_sessions: int = Field(
-        default=Limits().max_sessions,
-        ge=0,
-        le=2**31 - 1,
-        description="Typing sessions open at once. They are among `max_calls`.",
+    max_sessions: int = _limit(
+        "max_sessions",
+        "Typing sessions open at once. They are among `max_calls`.",
+        least=0,
     )
-    max_session_seconds: int = Field(
-        default=Limits().max_session_seconds,
-        ge=1,
-        le=31_536_000,
-        description="How long a typing session lasts before it ends as UNAVAILABLE, to be opened "
+    max_session_seconds: int = _limit(
+        "max_session_seconds",
+        "How long a typing session lasts before it ends as UNAVAILABLE, to be opened "
         "again; up to a tenth less.",
+        least=1,
+        most=31_536_000,
     )
-    max_rescore_streams: int = Field(
-        default=Limits().max_rescore_streams,
-        ge=0,
-        le=2**31 - 1,
-        description="Rescoring streams open at once.",
+    max_rescore_streams: int = _limit(
+        "max_rescore_streams",
+        "Rescoring streams open at once.",
+        least=0,
     )
-    max_generation_streams: int = Field(
-        default=Limits().max_generation_streams,
-        ge=0,
-        le=2**31 - 1,
-        description="Texts generated at once.",
+    max_generation_streams: int = _limit(
+        "max_generation_streams",
+        "Texts generated at once.",
+        least=0,
     )
-    max_calls: int = Field(
-        default=Limits().max_calls,
-        ge=1,
-        le=2**31 - 1,
-        description="Calls under way at once, sessions and streams among them.",
+    max_calls: int = _limit(
+        "max_calls",
+        "Calls under way at once, sessions and streams among them.",
+        least=1,
     )
-    max_waiting_rows: int = Field(
-        default=Limits().max_waiting_rows,
-        ge=1,
-        le=2**31 - 1,
-        description="Rows waiting for the model; above it requests are refused at once.",
+    max_waiting_rows: int = _limit(
+        "max_waiting_rows",
+        "Rows waiting for the model; above it requests are refused at once.",
+        least=1,
     )
     max_wait_seconds: float = Field(
         default=0.025,
