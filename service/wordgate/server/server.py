@@ -15,7 +15,6 @@ from importlib.metadata import version
 import structlog
 from grpc.aio import Server as GrpcServer
 from grpc_health.v1 import health_pb2_grpc
-from grpc_health.v1._async import HealthServicer
 from grpc_health.v1.health import SERVICE_NAME as HEALTH_NAME
 from grpc_health.v1.health_pb2 import DESCRIPTOR as HEALTH
 from grpc_health.v1.health_pb2 import HealthCheckResponse
@@ -38,6 +37,7 @@ from wordgate.engine.served_model import open_model
 from wordgate.errors import InvalidBundle, InvalidConfiguration, WordgateError
 from wordgate.server.call_log import CallLog
 from wordgate.server.configuration import Configuration
+from wordgate.server.health import Health
 from wordgate.server.http import HttpServer, application
 from wordgate.server.interceptor import CallInterceptor, kind_of
 from wordgate.server.logs import configure_logs
@@ -110,7 +110,7 @@ class Server:
             CallLog(configuration.log_calls),
             self._tracer,
         )
-        self._health = HealthServicer()
+        self._health = Health()
         self._http: HttpServer | None = None
 
     async def run(self) -> None:
