@@ -327,6 +327,12 @@ def test_half_a_message(attacked: RunningServer) -> None:
             until(lambda: _calls_under_way(attacked) == 1, "the call")
 
 
+def test_clients_send_little_ahead(attacked: RunningServer) -> None:
+    """A stream has a window of 64 KB beyond the message that is read, however fast its client."""
+    with Connection(attacked.address) as connection:
+        assert connection.settle()[http2.INITIAL_WINDOW_SIZE] < 65_536
+
+
 def test_a_call_without_a_message_is_told_so(attacked: RunningServer) -> None:
     """Its stream ends before it began: INVALID_ARGUMENT, and not silence."""
     with Connection(attacked.address) as connection:

@@ -231,6 +231,8 @@ class Server:
             ("grpc.max_metadata_size", limits.max_header_bytes),
             ("grpc.absolute_max_metadata_size", limits.max_header_bytes),
             ("grpc.max_concurrent_streams", limits.max_connection_calls),
+            # gRPC would let a fast client send up to 32 MB ahead on every stream.
+            ("grpc.http2.bdp_probe", 0),
             # One that floods would else have grpc cancel the calls of others.
             ("grpc.server.max_pending_requests", pending),
             ("grpc.server.max_pending_requests_hard_limit", min(2 * pending, _MOST)),
