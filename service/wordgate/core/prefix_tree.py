@@ -5,6 +5,8 @@ Knows sequences of numbers only. Sequences that share a beginning share its node
 
 from collections.abc import Sequence
 
+from wordgate.core.steps import Steps, finish
+
 ROOT = 0
 _PIECE_BITS = 32
 
@@ -18,20 +20,29 @@ class PrefixTree:
     says of each node whether it has children.
     """
 
-    def __init__(self, sequences: Sequence[Sequence[int]]) -> None:
+    def __init__(self, sequences: Sequence[Sequence[int]] = ()) -> None:
         self.pieces = [-1]
         self.parents = [ROOT]
         self.inner = [False]
         self.levels: list[list[int]] = []
+        self.leaves: list[int] = []
         self._nodes: dict[int, int] = {}
-        self.leaves = [self._grow(sequence) for sequence in sequences]
+        finish(self.grow(sequences))
+
+    def grow(self, sequences: Sequence[Sequence[int]]) -> Steps[None]:
+        """Add sequences to an empty tree, in steps."""
+        for sequence in sequences:
+            self.leaves.append(self._add(sequence))
+            yield 1 + len(sequence)
+        self._nodes = {}  # they take most of the memory
         for level in self.levels:
             level.sort(key=self.parents.__getitem__)
+            yield 1 + len(level) // 4
 
     def __len__(self) -> int:
         return len(self.pieces)
 
-    def _grow(self, sequence: Sequence[int]) -> int:
+    def _add(self, sequence: Sequence[int]) -> int:
         node, known = ROOT, self._nodes
         for depth, piece in enumerate(sequence):
             key = node << _PIECE_BITS | piece
