@@ -96,7 +96,7 @@ PAUSE = Advance([])
 Row = NDArray[np.float32]
 
 _ROUND = 10_000
-SHORT_ROUND = 4_000
+SHORT_ROUND = 2_000
 """Work between two pauses; an interactive request waits for so much of another's."""
 
 

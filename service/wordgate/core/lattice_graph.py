@@ -76,8 +76,10 @@ class LatticeGraph:
         """
         order = yield from _topological(joined)
         self.end = len(order) - 1
-        self.steps = [[] for _ in order]
-        self.silent = [[] for _ in order]
+        for _ in order:
+            self.steps.append([])
+            self.silent.append([])
+            yield 1
         for node, steps in enumerate(joined.steps):
             for step in steps:
                 if node in order and step.end in order:
@@ -138,8 +140,7 @@ class LatticeGraph:
             for unit in units[shared:]:
                 layers.append((yield from self._trace(self._lead_on(layers[-1], unit))))
                 yield 1 + self.fan(layers[-1])
-            paths[units] = _path(layers[-1][self.end][1])
-            yield len(paths[units])
+            paths[units] = yield from _path(layers[-1][self.end][1])
             before = units
         return [paths[tuple(units)] for units in texts]
 
@@ -188,11 +189,12 @@ _Layer = dict[int, tuple[float, _Link]]
 """Nodes that were reached, with the weighted score of the best path there."""
 
 
-def _path(link: _Link) -> list[tuple[str, int]]:
+def _path(link: _Link) -> Steps[list[tuple[str, int]]]:
     path = []
     while link is not None:
         link, step = link
         path.append((step.unit, step.arc))
+        yield 2
     return path[::-1]
 
 
@@ -283,7 +285,10 @@ def _weighted(weighting: Weighting, scores: Mapping[str, float], field: str) -> 
 
 def _topological(found: JoinedArcs) -> Steps[dict[int, int]]:
     """The place of each node that lies on a path from the start to the end."""
-    backward: list[list[int]] = [[] for _ in found.steps]
+    backward: list[list[int]] = []
+    for _ in found.steps:
+        backward.append([])
+        yield 1
     for node, steps in enumerate(found.steps):
         for step in steps:
             backward[step.end].append(node)
@@ -306,7 +311,7 @@ def _topological(found: JoinedArcs) -> Steps[dict[int, int]]:
                 before[step.end] -= 1
                 if before[step.end] == 0:
                     ready.append(step.end)
-        yield 1 + len(found.steps[node]) // 2
+        yield 2 + len(found.steps[node])
     if len(order) < len(useful):
         name = found.name(min(useful - order.keys()))
         raise InvalidInput("lattice.arcs", f"lead in a circle through or behind node {name}")
@@ -321,7 +326,7 @@ def _reachable(start: int, neighbours: Callable[[int], Sequence[int]]) -> Steps[
             if node not in found:
                 found.add(node)
                 waiting.append(node)
-        yield 1 + len(following) // 2
+        yield 1 + len(following)
     return found
 
 

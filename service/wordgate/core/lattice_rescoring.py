@@ -92,10 +92,9 @@ def transcribe(
     hypotheses = []
     cuts = []
     for text, (path, each) in zip(texts, paths, strict=True):
-        hypotheses.append(entries.hypothesis(text, path, each, weighting))
+        said = entries.hypothesis(text, path, each, weighting)
+        hypotheses.append((yield from pace.run(said)))
         cuts.append((yield from pace.run(cutting(language, text, "hypotheses"))))
-        if pace.is_due(_SPAN_WORK * len(path)):
-            yield PAUSE
     return Transcribed(hypotheses, cuts, [each.log_prob for _, each in paths], exact)
 
 
@@ -127,17 +126,19 @@ class _Entries:
 
     def hypothesis(
         self, text: str, path: Sequence[tuple[str, int]], found: Found, weighting: Weighting
-    ) -> Hypothesis:
+    ) -> Steps[Hypothesis]:
         """The scores of a path, added up, and when each of its tokens was said."""
         arcs = list(dict.fromkeys(arc for _, arc in path))
         scores: dict[str, float] = {}
         for arc in arcs:
             for name, value in self._entries[arc].scores.items():
                 scores[name] = scores.get(name, 0.0) + value
+            yield 2 + len(self._entries[arc].scores)
         others = found.path_score - weighting.weighted(scores) if self._sum_paths else 0.0
-        return Hypothesis(text, scores, self._spans(path), others)
+        spans = yield from self._spans(path)
+        return Hypothesis(text, scores, spans, others)
 
-    def _spans(self, path: Sequence[tuple[str, int]]) -> list[TimeSpan]:
+    def _spans(self, path: Sequence[tuple[str, int]]) -> Steps[list[TimeSpan]]:
         """The time of each token between white space, if there are times."""
         if not self._times:
             return []
@@ -147,6 +148,7 @@ class _Entries:
             if not unit or unit.isspace():
                 within = within and not unit
                 continue
+            yield _SPAN_WORK
             begins, ends = (self._times[node] for node in self._ends[arc])
             if within and not self._separator:
                 spans[-1] = TimeSpan(spans[-1].start_seconds, ends)

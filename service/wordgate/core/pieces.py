@@ -30,7 +30,7 @@ _MAX_KEPT_CHARACTERS = 32
 """Longer words are cut into pieces each time anew: kept ones would take gigabytes."""
 
 _WORDS_A_STEP = 64
-_NEW_WORD_WORK, _CHARACTER_WORK = 12, 2
+_NEW_WORD_WORK, _CHARACTER_WORK = 16, 3
 """Work to cut a word that is not kept."""
 
 _PRINTABLE = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
@@ -188,7 +188,7 @@ class Pieces:
                 if len(word) > _MAX_KEPT_CHARACTERS:
                     yield _NEW_WORD_WORK + _CHARACTER_WORK * len(word)
             new = self._kept_word.cache_info().misses - new
-            yield _NEW_WORD_WORK * new + len(part) // 2
+            yield _NEW_WORD_WORK * new + len(part)
         return found
 
     def _encode_word(self, word: str) -> tuple[int, ...]:

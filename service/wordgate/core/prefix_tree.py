@@ -26,15 +26,15 @@ class PrefixTree:
         self.inner = [False]
         self.levels: list[list[int]] = []
         self.leaves: list[int] = []
-        self._nodes: dict[int, int] = {}
+        self._nodes: list[dict[int, int]] = []
         finish(self.grow(sequences))
 
     def grow(self, sequences: Sequence[Sequence[int]]) -> Steps[None]:
         """Add sequences to an empty tree, in steps."""
         for sequence in sequences:
             self.leaves.append(self._add(sequence))
-            yield 1 + len(sequence)
-        self._nodes = {}  # they take most of the memory
+            yield 1 + 3 * len(sequence)
+        self._nodes = []  # they take most of the memory
         for level in self.levels:
             level.sort(key=self.parents.__getitem__)
             yield 1 + len(level) // 4
@@ -43,13 +43,13 @@ class PrefixTree:
         return len(self.pieces)
 
     def _add(self, sequence: Sequence[int]) -> int:
-        node, known = ROOT, self._nodes
+        node = ROOT
         for depth, piece in enumerate(sequence):
-            key = node << _PIECE_BITS | piece
-            if key in known:
-                node = known[key]
-            else:
+            known = self._nodes[depth] if depth < len(self._nodes) else {}
+            child = known.get(node << _PIECE_BITS | piece)
+            if child is None:
                 return self._branch(node, sequence, depth)
+            node = child
         return node
 
     def _branch(self, node: int, sequence: Sequence[int], depth: int) -> int:
@@ -63,9 +63,11 @@ class PrefixTree:
         self.pieces.extend(rest)
         self.parents.append(node)
         self.parents.extend(new[:-1])
-        self.levels.extend([] for _ in range(depth + len(rest) - len(self.levels)))
+        new_levels = depth + len(rest) - len(self.levels)
+        self.levels.extend([] for _ in range(new_levels))
+        self._nodes.extend({} for _ in range(new_levels))
         for child, piece in zip(new, rest, strict=True):
-            self._nodes[node << _PIECE_BITS | piece] = child
+            self._nodes[depth][node << _PIECE_BITS | piece] = child
             self.levels[depth].append(child)
             node, depth = child, depth + 1
         return node

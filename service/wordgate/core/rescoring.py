@@ -191,15 +191,13 @@ def ranking(
     """
     numbers = range(len(hypotheses)) if numbers is None else numbers
     boosts = yield from _boosts(cuts, weighting)
-    totals = [
-        _worth(hypothesis, cut, weighting, boost) + weighting.lm_weight * log_prob
-        for hypothesis, cut, boost, log_prob in zip(
-            hypotheses, cuts, boosts, log_probs, strict=True
-        )
-    ]
+    totals = []
+    for hypothesis, cut, boost, log_prob in zip(hypotheses, cuts, boosts, log_probs, strict=True):
+        worth = _worth(hypothesis, cut, weighting, boost)
+        totals.append(worth + weighting.lm_weight * log_prob)
+        yield _TOTAL_WORK + len(hypothesis.scores)
     for index, total in zip(numbers, totals, strict=True):
         _check_total(index, total)
-        yield _TOTAL_WORK + 2 * len(hypotheses[0].scores)
     best = max(totals)
     shares = posteriors([(total - best) / weighting.scale for total in totals])
     order = sorted(range(len(totals)), key=lambda index: -totals[index])

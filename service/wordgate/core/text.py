@@ -67,7 +67,7 @@ def normalise(text: str, field: str = "text") -> str:
 def normalising(text: str, field: str = "text") -> Steps[str]:
     """As `normalise`, in steps."""
     if text.isascii() or len(text) <= _STRETCH:
-        yield len(text) // (64 if text.isascii() else 1)
+        yield 4 + len(text) // (32 if text.isascii() else 1)
         return normalise(text, field)
     refuse_surrogates(text, field)
     folded: list[str] = []
@@ -102,6 +102,9 @@ def normalising_with_offsets(text: str, field: str = "text") -> Steps[Normalised
     ends: list[int] = []
     start = counted = 0
     while start < len(text):
+        if start - counted >= _STRETCH:
+            counted = start
+            yield _OFFSET_WORK * _STRETCH
         end = start + 1
         if end < len(text) and _attaches(text[end]):
             end = yield from _next_cluster(text, end)
@@ -110,8 +113,7 @@ def normalising_with_offsets(text: str, field: str = "text") -> Steps[Normalised
         else:
             folded = _fold(text[start:end])
         for character in folded:
-            if len(starts) - counted >= _STRETCH:
-                counted = len(starts)
+            if len(folded) > _STRETCH and len(starts) % _STRETCH == 0:
                 yield _OFFSET_WORK * _STRETCH
             if character.isspace():
                 if not characters:

@@ -146,7 +146,7 @@ def check_scores(placed: Iterable[tuple[Callable[[], str], Mapping[str, float]]]
         for name, value in scores.items():
             if not math.isfinite(value):
                 check_finite(f"{place()}[{name}]", value)
-        yield 2 + len(scores) // 2
+        yield 4 + len(scores)
 
 
 def check_weighed(weighting: Weighting, names: Collection[str]) -> None:

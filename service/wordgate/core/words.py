@@ -27,7 +27,7 @@ _LONG_TEXT = 1024
 _MATCHES = 128
 """Words that are found in one step."""
 
-_MATCH_WORK = 1
+_MATCH_WORK = 2
 
 _INNER = ("'", "\u200c", "\u200d")
 _LAST_CODE_POINT = 0xE01EF
@@ -47,14 +47,14 @@ def split(normalised: str) -> list[str]:
 def splitting(normalised: str) -> Steps[list[str]]:
     """As `split`, in steps."""
     if len(normalised) <= _LONG_TEXT:
-        yield len(normalised) // 4
+        yield 4 + len(normalised) // (4 if normalised.isascii() else 1)
         return split(normalised)
     pattern = _ASCII if normalised.isascii() else _pattern()
     found = []
     for matches in _batches(pattern.finditer(normalised)):
         for match in matches:
             found += _cut(match.group())
-        yield _MATCH_WORK * len(matches)
+        yield _MATCH_WORK * len(matches) + (matches[-1].end() - matches[0].start()) // 8
     return found
 
 
@@ -96,7 +96,7 @@ def splitting_last(normalised: str) -> Steps[tuple[str, str]]:
     last: re.Match[str] | None = None
     for matches in _batches(_pattern().finditer(normalised, 0, end)):
         last = matches[-1]
-        yield _MATCH_WORK * len(matches)
+        yield _MATCH_WORK * len(matches) + (matches[-1].end() - matches[0].start()) // 8
     if last is None or last.end() != end or not _is_letter(last.group()[0]):
         return normalised, ""
     unfinished = (end - last.start()) % MAX_WORD_CHARACTERS
