@@ -3,6 +3,7 @@
 import pytest
 
 from wordgate.core.confidence import Difference, confidences, differences
+from wordgate.core.steps import finish
 
 WINNER = ["recognise", "speech", "now"]
 
@@ -15,17 +16,17 @@ def test_a_word_is_as_sure_as_the_transcripts_that_have_it_in_its_place() -> Non
         (["recognise", "speech"], 0.125),
         (["recognise", "peach", "now"], 0.125),
     ]
-    assert confidences(WINNER, others) == pytest.approx([0.75, 0.625, 0.875])
+    assert finish(confidences(WINNER, others)) == pytest.approx([0.75, 0.625, 0.875])
 
 
 def test_the_same_word_in_another_place_does_not_count() -> None:
     """Least edit distance decides what stands against what."""
-    assert confidences(["a", "b"], [(["a", "b"], 0.6), (["b", "c"], 0.4)]) == [0.6, 0.6]
+    assert finish(confidences(["a", "b"], [(["a", "b"], 0.6), (["b", "c"], 0.4)])) == [0.6, 0.6]
 
 
 def test_an_empty_winner_has_no_words_to_be_sure_of() -> None:
     """Nothing was said, and nothing is aligned with it."""
-    assert confidences([], [([], 0.5), (["a"], 0.5)]) == []
+    assert finish(confidences([], [([], 0.5), (["a"], 0.5)])) == []
 
 
 def test_where_winner_and_runner_up_part() -> None:

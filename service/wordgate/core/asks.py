@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.core.levels import Levels
+from wordgate.core.steps import Steps
 
 State = Any
 """The network's state after reading some pieces; opaque here, owned by the model."""
@@ -85,14 +86,18 @@ class TopVectors:
 
 Ask = Advance | TargetLogProbs | LevelRows | TopVectors
 
+T = TypeVar("T")
+Asks = Generator[Ask, Any, T]
+"""A generator that asks a model and returns a `T`."""
+
 PAUSE = Advance([])
 """Asks nothing, so that others have their turn; for an algorithm that works long by itself."""
 
 Row = NDArray[np.float32]
 
 _ROUND = 10_000
-SHORT_ROUND = 4_000
-"""For those for whom a person waits."""
+SHORT_ROUND = 2_000
+"""Work between two pauses; an interactive request waits for so much of another's."""
 
 
 class Pace:
@@ -114,10 +119,15 @@ class Pace:
         self._next = self.total + self._every
         return True
 
-
-T = TypeVar("T")
-Asks = Generator[Ask, Any, T]
-"""A generator that asks a model and returns a `T`."""
+    def run(self, steps: Steps[T]) -> Asks[T]:
+        """Run a computation to its end, with a pause whenever one is due."""
+        try:
+            while True:
+                if self.is_due(next(steps)):
+                    yield PAUSE
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
 
 
 class Model(Protocol):

@@ -11,15 +11,18 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from heapq import heappush, heappushpop, nlargest
 
-from wordgate.core.asks import Advance, Asks, State, TargetLogProbs
+from wordgate.core.asks import SHORT_ROUND, Advance, Asks, Pace, State, TargetLogProbs
 from wordgate.core.levels import likely_log_prob
 from wordgate.core.prefix_tree import ROOT, PrefixTree
+from wordgate.core.steps import Steps, stretches
 
 _PROBED = 4
 """Candidates that are scored first, for the others to be measured by."""
 
 _LONGEST_PROBED = 256
 """Pieces of those that are scored first: their states are kept meanwhile."""
+
+_NODES_A_STEP = 1024
 
 
 def score_best(
@@ -34,21 +37,27 @@ def score_best(
     A total is `worths[i] + lm_weight * log_prob`, `lm_weight` not negative. Of all sequences whose
     total is no smaller than the `wanted`-th greatest, the log-probability is there.
     """
-    reading = _Reading(PrefixTree(sequences), start, worths, lm_weight, wanted)
-    yield from reading.probe(_promising(sequences, worths, lm_weight, max(wanted, _PROBED)))
+    pace = Pace(SHORT_ROUND)
+    tree = PrefixTree()
+    yield from pace.run(tree.grow(sequences))
+    reading = _Reading(tree, start, worths, lm_weight, wanted)
+    yield from pace.run(reading.prepare())
+    probed = max(wanted, _PROBED)
+    promising = yield from pace.run(_promising(sequences, worths, lm_weight, probed))
+    yield from reading.probe(promising)
     yield from reading.read()
     return [reading.log_probs[leaf] for leaf in reading.tree.leaves]
 
 
 def _promising(
     sequences: Sequence[Sequence[int]], worths: Sequence[float], lm_weight: float, count: int
-) -> list[int]:
+) -> Steps[list[int]]:
     """The numbers of the sequences with the greatest totals, by a guess at the model's part."""
-    guesses = [
-        (worth + lm_weight * sum(map(_guess, pieces)), number)
-        for number, (worth, pieces) in enumerate(zip(worths, sequences, strict=True))
-        if len(pieces) <= _LONGEST_PROBED
-    ]
+    guesses = []
+    for number, (worth, pieces) in enumerate(zip(worths, sequences, strict=True)):
+        if len(pieces) <= _LONGEST_PROBED:
+            guesses.append((worth + lm_weight * sum(map(_guess, pieces)), number))
+            yield 1 + len(pieces) // 4
     return [number for _, number in nlargest(count, guesses)]
 
 
@@ -75,7 +84,11 @@ class _Reading:
         self._worths: dict[int, list[float]] = {}
         for leaf, worth in zip(tree.leaves, worths, strict=True):
             self._worths.setdefault(leaf, []).append(worth)
-        self._most = self._greatest_worths()
+        self._most: list[float] = []
+
+    def prepare(self) -> Steps[None]:
+        """Find what the sequences through each node are worth; before all else."""
+        self._most = yield from self._greatest_worths()
         self._end(ROOT, 0.0)
 
     def probe(self, numbers: Iterable[int]) -> Asks[None]:
@@ -151,10 +164,15 @@ class _Reading:
             return True
         return worth + self._lm_weight * (log_prob or 0.0) >= self._best[0]
 
-    def _greatest_worths(self) -> list[float]:
+    def _greatest_worths(self) -> Steps[list[float]]:
         """For each node the greatest worth of the sequences through it."""
         parents = self.tree.parents
-        most = [max(self._worths.get(node, ()), default=-math.inf) for node in range(len(parents))]
-        for node in range(len(parents) - 1, ROOT, -1):
-            most[parents[node]] = max(most[parents[node]], most[node])
+        most = [-math.inf] * len(parents)
+        for node, worths in self._worths.items():
+            most[node] = max(worths)
+        for part in stretches(len(parents) - 1, _NODES_A_STEP):
+            for place in range(part.start, min(part.stop, len(parents) - 1)):
+                node = len(parents) - 1 - place
+                most[parents[node]] = max(most[parents[node]], most[node])
+            yield _NODES_A_STEP // 2
         return most

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from rapidfuzz.distance import Levenshtein
 
+from wordgate.core.steps import Steps
+
 NEGLIGIBLE = 1e-9
 """Transcripts with a smaller share of the whole are not aligned."""
 
@@ -25,7 +27,7 @@ class Difference:
 
 def confidences(
     winner: Sequence[str], others: Sequence[tuple[Sequence[str], float]]
-) -> list[float]:
+) -> Steps[list[float]]:
     """For each word of the winner, the sum of shares of those that have it at its place.
 
     `others` are all transcripts with their shares, the winner among them.
@@ -38,6 +40,7 @@ def confidences(
             if block.tag == "equal":
                 for place in range(block.src_start, block.src_end):
                     found[place] += share
+        yield _aligning_work(winner, words)
     return [min(1.0, value) for value in found]
 
 
@@ -48,3 +51,8 @@ def differences(winner: Sequence[str], runner_up: Sequence[str]) -> list[Differe
         for block in Levenshtein.opcodes(winner, runner_up)
         if block.tag != "equal"
     ]
+
+
+def _aligning_work(winner: Sequence[str], words: Sequence[str]) -> int:
+    """About the work to align two texts."""
+    return len(winner) + len(words) + len(winner) * len(words) // 2000

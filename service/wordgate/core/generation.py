@@ -21,13 +21,13 @@ from itertools import accumulate
 from typing import TypedDict
 
 from wordgate.core import words
-from wordgate.core.asks import Advance, Asks, State, TargetLogProbs
+from wordgate.core.asks import SHORT_ROUND, Advance, Asks, Pace, State, TargetLogProbs
 from wordgate.core.history import read
 from wordgate.core.known import Context
 from wordgate.core.language import Language, begins_sentence
 from wordgate.core.options import MAX_EXPANSIONS, MAX_SUGGESTIONS, within
 from wordgate.core.pieces import EOS
-from wordgate.core.prediction import split_typed
+from wordgate.core.prediction import splitting_typed
 from wordgate.core.search import (
     DEFAULT_MAX_EXPANSIONS,
     Found,
@@ -162,7 +162,7 @@ def begin(language: Language, store: StateStore, query: GenerationQuery, seed: i
 
     Raises `InvalidInput` naming `history` or `prefix` for text that is not Unicode.
     """
-    complete, typed = split_typed(query.prefix, "prefix")
+    complete, typed = yield from Pace(SHORT_ROUND).run(splitting_typed(query.prefix, "prefix"))
     text = f"{query.history} {complete}" if complete.strip() else query.history
     state = yield from read(language.pieces, text, store)
     return Draft(query, seed, text, state, typed=typed)

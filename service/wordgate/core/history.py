@@ -10,15 +10,17 @@ from collections.abc import Sequence
 from hashlib import blake2b
 
 from wordgate.core import words
-from wordgate.core.asks import Advance, Asks, State
+from wordgate.core.asks import SHORT_ROUND, Advance, Asks, Pace, State
 from wordgate.core.known import Context
 from wordgate.core.pieces import EOS, Pieces
-from wordgate.core.state_store import StateStore, chain_hashes
-from wordgate.core.text import normalise, refuse_surrogates
+from wordgate.core.state_store import StateStore, hashing
+from wordgate.core.steps import Steps
+from wordgate.core.text import normalising, refuse_surrogates
 
 ANCHOR_WORDS = 128
 _KEPT_LAST = 8
 _KEPT_EVERY = 32
+_LOOKED_UP = 1024
 
 
 def context_start(word_count: int) -> int:
@@ -41,7 +43,9 @@ def read_context(pieces: Pieces, history: str, store: StateStore) -> Asks[Contex
     key = store.key_of_text(digest)
     state = store.state(key) if key is not None else None
     if key is None or state is None:
-        context = yield from read_words_context(_context(pieces, history), store)
+        pace = Pace(SHORT_ROUND)
+        words_read = yield from pace.run(_context(pieces, history))
+        context = yield from read_words_context(words_read, store)
         store.keep_key_of_text(digest, context.key)
         return context
     return Context(key, state)
@@ -52,17 +56,31 @@ def read_ahead(pieces: Pieces, history: str, store: StateStore) -> Asks[None]:
 
     Does nothing far from it. When the anchor is crossed nothing is left to read but its last words.
     """
-    found = words.split(normalise(history, "history"))
+    pace = Pace(SHORT_ROUND)
+    found = yield from pace.run(_all_words(history))
     after = len(found) % ANCHOR_WORDS
     start = context_start(len(found) + ANCHOR_WORDS)
     if start and after >= ANCHOR_WORDS // 2:
-        yield from read_words([pieces.encode_word(word) for word in found[start:]], store)
+        ahead = yield from pace.run(pieces.encoding_each(found[start:]))
+        yield from read_words(ahead, store)
 
 
-def _context(pieces: Pieces, history: str) -> list[tuple[int, ...]]:
+def _all_words(history: str) -> Steps[list[str]]:
+    """The words of a history, in normal form."""
+    normal = yield from normalising(history, "history")
+    return (yield from words.splitting(normal))
+
+
+def _context_words(history: str) -> Steps[list[str]]:
+    """The words that the rule has read."""
+    found = yield from _all_words(history)
+    return found[context_start(len(found)) :]
+
+
+def _context(pieces: Pieces, history: str) -> Steps[list[tuple[int, ...]]]:
     """The words that the rule has read, each as its pieces."""
-    found = words.split(normalise(history, "history"))
-    return [pieces.encode_word(word) for word in found[context_start(len(found)) :]]
+    found = yield from _context_words(history)
+    return (yield from pieces.encoding_each(found))
 
 
 def read_words(context: Sequence[Sequence[int]], store: StateStore) -> Asks[State]:
@@ -73,8 +91,9 @@ def read_words(context: Sequence[Sequence[int]], store: StateStore) -> Asks[Stat
 def read_words_context(context: Sequence[Sequence[int]], store: StateStore) -> Asks[Context]:
     """The same with its key."""
     sequence = [EOS, *(piece for word in context for piece in word)]
-    keys = chain_hashes(store.seed, sequence)
-    state, done = store.longest(keys)
+    pace = Pace(SHORT_ROUND)
+    keys = yield from pace.run(hashing(store.seed, sequence))
+    state, done = yield from pace.run(_longest(keys, store))
     kept = _kept_places(context)
     for place in range(done, len(sequence)):
         [state] = yield Advance([(state, sequence[place])])
@@ -83,12 +102,21 @@ def read_words_context(context: Sequence[Sequence[int]], store: StateStore) -> A
     return Context(keys[-1], state)
 
 
+def _longest(keys: Sequence[bytes], store: StateStore) -> Steps[tuple[State, int]]:
+    """As `StateStore.longest`, in steps."""
+    for first in range(((len(keys) - 1) // _LOOKED_UP) * _LOOKED_UP, -1, -_LOOKED_UP):
+        state, done = store.longest(keys[first : first + _LOOKED_UP])
+        if done or not first:
+            return state, first + done if done else 0
+        yield _LOOKED_UP // 2
+    return store.longest(())
+
+
 def read_each(
     pieces: Pieces, history: str, store: StateStore
 ) -> Asks[tuple[list[Context], list[str]]]:
     """The words that the rule has read, and the context before each and after the last."""
-    found = words.split(normalise(history, "history"))
-    found = found[context_start(len(found)) :]
+    found = yield from Pace(SHORT_ROUND).run(_context_words(history))
     context = yield from read_words_context([], store)
     contexts = [context]
     for word in found:

@@ -3,9 +3,12 @@
 Knows texts, scores and times; does not know how they are ranked.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
+from wordgate.core.steps import Steps
 from wordgate.core.weighting import Weighting, check_finite, check_scores, check_weighed
 from wordgate.errors import InvalidInput
 
@@ -35,24 +38,31 @@ class Hypothesis:
     other_paths: float = 0.0
 
 
-def check_hypotheses(hypotheses: Sequence[Hypothesis], weighting: Weighting) -> None:
+def check_hypotheses(hypotheses: Sequence[Hypothesis], weighting: Weighting) -> Steps[None]:
     """Raise `InvalidInput` unless all have the same finite scores, and those that are weighed."""
     if not hypotheses:
         raise InvalidInput(FIELD, "is empty; send at least one candidate")
-    check_scores((f"{FIELD}[{index}].scores", h.scores) for index, h in enumerate(hypotheses))
+    yield from check_scores(
+        (partial("{}[{}].scores".format, FIELD, index), hypothesis.scores)
+        for index, hypothesis in enumerate(hypotheses)
+    )
     for index, hypothesis in enumerate(hypotheses):
         if hypothesis.times:
-            _check_times(f"{FIELD}[{index}].times", hypothesis)
+            yield from _check_times(f"{FIELD}[{index}].times", hypothesis)
     check_weighed(weighting, hypotheses[0].scores)
 
 
-def _check_times(place: str, hypothesis: Hypothesis) -> None:
+def _check_times(place: str, hypothesis: Hypothesis) -> Steps[None]:
     tokens = len(hypothesis.text.split())
+    yield tokens // 8
     if len(hypothesis.times) != tokens:
         problem = f"has {len(hypothesis.times)} entries, but the text has {tokens} tokens"
         raise InvalidInput(place, problem)
     for index, time in enumerate(hypothesis.times):
-        check_finite(f"{place}[{index}].start_seconds", time.start_seconds)
-        check_finite(f"{place}[{index}].end_seconds", time.end_seconds)
-        if time.start_seconds > time.end_seconds:
+        start, end = time.start_seconds, time.end_seconds
+        if not (math.isfinite(start) and math.isfinite(end)):
+            check_finite(f"{place}[{index}].start_seconds", start)
+            check_finite(f"{place}[{index}].end_seconds", end)
+        if start > end:
             raise InvalidInput(f"{place}[{index}].start_seconds", "is later than end_seconds")
+        yield 1

@@ -5,11 +5,13 @@ the end says a transcript. Lattices: Ney and Aubert 1994. Confusion networks: Ma
 "Finding consensus in speech recognition".
 """
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
+from wordgate.core.steps import Steps
 from wordgate.core.text import refuse_surrogates
 from wordgate.core.weighting import check_finite, check_scores
 from wordgate.errors import InvalidInput
@@ -18,6 +20,7 @@ NULL_LABELS = ("!NULL", "!SENT_*", "<*>", "[*]")
 """Labels that say nothing unless told otherwise; `*`, once in each, stands for any characters."""
 
 _MOST_NODES = 1 << 32
+_CHECK_WORK = 6
 
 SEPARATORS = (" ", "")
 
@@ -60,6 +63,10 @@ class Lattice:
             self._said[label] = "" if null else plain
         return self._said[label]
 
+    def is_known(self, label: str) -> bool:
+        """Whether `said` has been asked about a label before."""
+        return label in self._said
+
     @cached_property
     def _said(self) -> dict[str, str]:
         return {}
@@ -88,7 +95,7 @@ class ConfusionNetwork:
     sum_paths: bool = False
 
 
-def check_lattice(lattice: Lattice) -> None:
+def check_lattice(lattice: Lattice) -> Steps[None]:
     """Raise `InvalidInput` naming the field of a lattice that cannot be searched.
 
     Scores that not all arcs have or that are not finite, nodes that are negative or have no time,
@@ -102,18 +109,23 @@ def check_lattice(lattice: Lattice) -> None:
         refuse_surrogates(arc.label, f"{place}.label")
         _check_node(f"{place}.start_node", arc.start, lattice.times)
         _check_node(f"{place}.end_node", arc.end, lattice.times)
+        yield _CHECK_WORK
     for number, pattern in enumerate(lattice.null_labels):
         place = f"lattice.null_labels.patterns[{number}]"
         refuse_surrogates(pattern, place)
         if pattern.count("*") > 1:
             raise InvalidInput(place, f"is {pattern!r}; send one * at most")
+        yield _CHECK_WORK
     _check_node("lattice.start_node", lattice.start, lattice.times)
     _check_node("lattice.end_node", lattice.end, lattice.times)
-    _check_times("lattice.node_times_seconds", lattice.times)
-    check_scores((f"lattice.arcs[{n}].scores", arc.scores) for n, arc in enumerate(lattice.arcs))
+    yield from _check_times("lattice.node_times_seconds", lattice.times)
+    yield from check_scores(
+        (partial("lattice.arcs[{}].scores".format, number), arc.scores)
+        for number, arc in enumerate(lattice.arcs)
+    )
 
 
-def check_confusion_network(network: ConfusionNetwork) -> None:
+def check_confusion_network(network: ConfusionNetwork) -> Steps[None]:
     """Raise `InvalidInput` naming the field of a confusion network that cannot be searched."""
     place = "confusion_network.slots"
     if not network.slots:
@@ -126,21 +138,24 @@ def check_confusion_network(network: ConfusionNetwork) -> None:
             raise InvalidInput(f"{place}[{number}].alternatives", "is empty; send at least one")
         for rank, alternative in enumerate(slot):
             refuse_surrogates(alternative.text, f"{place}[{number}].alternatives[{rank}].text")
+            yield _CHECK_WORK
     if network.times and len(network.times) != len(network.slots) + 1:
         problem = f"has {len(network.times)} entries for {len(network.slots)} slots; send one more"
         raise InvalidInput("confusion_network.times_seconds", problem + " than slots, or none")
-    _check_times("confusion_network.times_seconds", network.times)
-    check_scores(
-        (f"{place}[{number}].alternatives[{rank}].scores", alternative.scores)
+    yield from _check_times("confusion_network.times_seconds", network.times)
+    yield from check_scores(
+        (partial("{}[{}].alternatives[{}].scores".format, place, number, rank), alternative.scores)
         for number, slot in enumerate(network.slots)
         for rank, alternative in enumerate(slot)
     )
 
 
-def _check_times(place: str, times: Sequence[float]) -> None:
+def _check_times(place: str, times: Sequence[float]) -> Steps[None]:
     """Raise `InvalidInput` for a moment that is not finite."""
     for number, time in enumerate(times):
-        check_finite(f"{place}[{number}]", time)
+        if not math.isfinite(time):
+            check_finite(f"{place}[{number}]", time)
+        yield 1
 
 
 def _matches(label: str, pattern: str) -> bool:

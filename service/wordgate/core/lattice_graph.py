@@ -14,8 +14,8 @@ from heapq import heapify, heappop, heappush
 from itertools import takewhile
 from typing import Any
 
-from wordgate.core.asks import PAUSE, Asks, Pace
 from wordgate.core.lattice import ConfusionNetwork, Lattice
+from wordgate.core.steps import Steps
 from wordgate.core.weighting import Weighting
 from wordgate.errors import InvalidInput
 
@@ -60,30 +60,40 @@ class LatticeGraph:
     likely to.
     """
 
-    def __init__(
-        self, joined: "JoinedArcs", outlook: Callable[[str], Outlook], sum_paths: bool
-    ) -> None:
-        """Raises `InvalidInput` for a circle, and when no path leads from the start to the end."""
+    def __init__(self, sum_paths: bool) -> None:
         self.start: Frontier = {0: 0.0}
         self.merge = log_add if sum_paths else max
-        self.pace = Pace()
-        order = _topological(joined)
+        self.end = 0
+        self.steps: list[list[Step]] = []
+        self.silent: list[list[Step]] = []
+        self.bounds: list[float] = []
+        self.hopes: list[float] = []
+
+    def build(self, joined: "JoinedArcs", outlook: Callable[[str], Outlook]) -> Steps[None]:
+        """Put joined arcs in order, before all else.
+
+        Raises `InvalidInput` for a circle, and when no path leads from the start to the end.
+        """
+        order = yield from _topological(joined)
         self.end = len(order) - 1
-        self.steps: list[list[Step]] = [[] for _ in order]
-        self.silent: list[list[Step]] = [[] for _ in order]
+        for _ in order:
+            self.steps.append([])
+            self.silent.append([])
+            yield 1
         for node, steps in enumerate(joined.steps):
             for step in steps:
                 if node in order and step.end in order:
                     moved = Step(step.unit, order[step.end], step.weight, step.arc)
                     (self.steps if step.unit else self.silent)[order[node]].append(moved)
-        self.bounds = self._backward(self.merge, lambda unit: outlook(unit).bound)
-        self.hopes = self._backward(max, lambda unit: outlook(unit).hope)
+            yield 1 + 2 * len(steps)
+        self.bounds = yield from self._backward(self.merge, lambda unit: outlook(unit).bound)
+        self.hopes = yield from self._backward(max, lambda unit: outlook(unit).hope)
 
     def merge_all(self, scores: Iterable[float]) -> float:
         """The scores of several paths as one."""
         return reduce(self.merge, scores)
 
-    def follow(self, frontier: Frontier) -> dict[str, Frontier]:
+    def follow(self, frontier: Frontier) -> Steps[dict[str, Frontier]]:
         """Where each unit that can come next leads to; `frontier` is settled, they are not."""
         found: dict[str, Frontier] = {}
         for node, score in frontier.items():
@@ -92,13 +102,14 @@ class LatticeGraph:
                 value = score + step.weight
                 known = reached.get(step.end)
                 reached[step.end] = value if known is None else self.merge(known, value)
+            yield 1 + len(self.steps[node])
         return found
 
     def fan(self, nodes: Iterable[int]) -> int:
         """How many steps lead on from these nodes."""
         return sum(len(self.steps[node]) + len(self.silent[node]) for node in nodes)
 
-    def settle(self, frontier: Frontier) -> Frontier:
+    def settle(self, frontier: Frontier) -> Steps[Frontier]:
         """The frontier with all that lies behind silent steps, in topological order."""
         frontier = dict(frontier)
         waiting = [node for node in frontier if self.silent[node]]
@@ -111,14 +122,15 @@ class LatticeGraph:
                 frontier[step.end] = value if known is None else self.merge(known, value)
                 if known is None and self.silent[step.end]:
                     heappush(waiting, step.end)
+            yield 2 + len(self.silent[node])
         return frontier
 
-    def best_paths(self, texts: Sequence[Sequence[str]]) -> Asks[list[list[tuple[str, int]]]]:
+    def best_paths(self, texts: Sequence[Sequence[str]]) -> Steps[list[list[tuple[str, int]]]]:
         """The best path that says each text: its arcs, each with the unit it says or nothing.
 
         Of equal paths, the one whose arcs were sent first. An arc of several units comes as often.
         """
-        layers = [self._trace({0: (0.0, None)})]
+        layers = [(yield from self._trace({0: (0.0, None)}))]
         before: Sequence[str] = ()
         paths = {}
         for units in sorted(map(tuple, texts)):
@@ -126,10 +138,9 @@ class LatticeGraph:
             shared = len(list(equal))
             del layers[shared + 1 :]
             for unit in units[shared:]:
-                layers.append(self._trace(self._lead_on(layers[-1], unit)))
-                if self.pace.is_due(self.fan(layers[-1])):
-                    yield PAUSE
-            paths[units] = _path(layers[-1][self.end][1])
+                layers.append((yield from self._trace(self._lead_on(layers[-1], unit))))
+                yield 1 + self.fan(layers[-1])
+            paths[units] = yield from _path(layers[-1][self.end][1])
             before = units
         return [paths[tuple(units)] for units in texts]
 
@@ -142,7 +153,7 @@ class LatticeGraph:
                     _lead(reached, layer[node], step)
         return reached
 
-    def _trace(self, layer: "_Layer") -> "_Layer":
+    def _trace(self, layer: "_Layer") -> Steps["_Layer"]:
         """As `settle`, with the way there."""
         waiting = [node for node in layer if self.silent[node]]
         heapify(waiting)
@@ -152,11 +163,12 @@ class LatticeGraph:
                 if step.end not in layer and self.silent[step.end]:
                     heappush(waiting, step.end)
                 _lead(layer, layer[node], step)
+            yield 2 + len(self.silent[node])
         return layer
 
     def _backward(
         self, merge: Callable[[float, float], float], allowed: Callable[[str], float]
-    ) -> list[float]:
+    ) -> Steps[list[float]]:
         """For each node what merges from all paths to the end."""
         found = [NEVER] * (self.end + 1)
         found[self.end] = 0.0
@@ -166,6 +178,7 @@ class LatticeGraph:
             for step in self.steps[node]:
                 value = step.weight + allowed(step.unit) + found[step.end]
                 found[node] = merge(found[node], value)
+            yield 1 + len(self.silent[node]) + 2 * len(self.steps[node])
         return found
 
 
@@ -176,11 +189,12 @@ _Layer = dict[int, tuple[float, _Link]]
 """Nodes that were reached, with the weighted score of the best path there."""
 
 
-def _path(link: _Link) -> list[tuple[str, int]]:
+def _path(link: _Link) -> Steps[list[tuple[str, int]]]:
     path = []
     while link is not None:
         link, step = link
         path.append((step.unit, step.arc))
+        yield 2
     return path[::-1]
 
 
@@ -231,20 +245,20 @@ class JoinedArcs:
         return len(self.steps) - 1
 
 
-def join(source: Lattice | ConfusionNetwork, weighting: Weighting) -> Asks[JoinedArcs]:
+def join(source: Lattice | ConfusionNetwork, weighting: Weighting) -> Steps[JoinedArcs]:
     """All arcs of a lattice or alternatives of a confusion network, as steps.
 
     Raises `InvalidInput` for a weighted score above `MAX_WEIGHT`, or too many nodes.
     """
-    pace = Pace()
     if isinstance(source, Lattice):
         found = JoinedArcs(source.start, source.end)
         for number, arc in enumerate(source.arcs):
+            if not source.is_known(arc.label):
+                yield len(source.null_labels)
             units = source.said(arc.label).split()
             weight = _weighted(weighting, arc.scores, f"lattice.arcs[{number}].scores")
             found.add(arc.start, arc.end, units, weight, number)
-            if pace.is_due(_ARC_WORK):
-                yield PAUSE
+            yield _ARC_WORK + 2 * len(units)
         return found
     number = 0
     found = JoinedArcs(0, len(source.slots))
@@ -256,8 +270,7 @@ def join(source: Lattice | ConfusionNetwork, weighting: Weighting) -> Asks[Joine
             units = text.split() if source.separator else list(text)
             found.add(place, place + 1, units, weight, number)
             number += 1
-            if pace.is_due(_ARC_WORK):
-                yield PAUSE
+            yield _ARC_WORK + 2 * len(units)
     return found
 
 
@@ -270,17 +283,24 @@ def _weighted(weighting: Weighting, scores: Mapping[str, float], field: str) -> 
     return weight
 
 
-def _topological(found: JoinedArcs) -> dict[int, int]:
+def _topological(found: JoinedArcs) -> Steps[dict[int, int]]:
     """The place of each node that lies on a path from the start to the end."""
-    backward: list[list[int]] = [[] for _ in found.steps]
+    backward: list[list[int]] = []
+    for _ in found.steps:
+        backward.append([])
+        yield 1
     for node, steps in enumerate(found.steps):
         for step in steps:
             backward[step.end].append(node)
-    forward = _reachable(found.start, lambda node: (step.end for step in found.steps[node]))
-    useful = forward & _reachable(found.end, lambda node: backward[node])
+        yield 1 + len(steps) // 2
+    forward = yield from _reachable(found.start, lambda node: [s.end for s in found.steps[node]])
+    useful = forward & (yield from _reachable(found.end, backward.__getitem__))
     if not useful:
         raise InvalidInput("lattice", "has no path from start_node to end_node")
-    before = {node: sum(other in useful for other in backward[node]) for node in useful}
+    before = {}
+    for node in useful:
+        before[node] = sum(other in useful for other in backward[node])
+        yield 1 + len(backward[node]) // 4
     order: dict[int, int] = {}
     ready = deque(node for node in (found.start,) if before[node] == 0)
     while ready:
@@ -291,19 +311,22 @@ def _topological(found: JoinedArcs) -> dict[int, int]:
                 before[step.end] -= 1
                 if before[step.end] == 0:
                     ready.append(step.end)
+        yield 2 + len(found.steps[node])
     if len(order) < len(useful):
         name = found.name(min(useful - order.keys()))
         raise InvalidInput("lattice.arcs", f"lead in a circle through or behind node {name}")
     return order
 
 
-def _reachable(start: int, neighbours: Callable[[int], Iterable[int]]) -> set[int]:
+def _reachable(start: int, neighbours: Callable[[int], Sequence[int]]) -> Steps[set[int]]:
     found, waiting = {start}, [start]
     while waiting:
-        for node in neighbours(waiting.pop()):
+        following = neighbours(waiting.pop())
+        for node in following:
             if node not in found:
                 found.add(node)
                 waiting.append(node)
+        yield 1 + len(following)
     return found
 
 

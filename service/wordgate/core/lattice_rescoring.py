@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from wordgate.core.asks import PAUSE, Asks, Pace, State
+from wordgate.core.asks import PAUSE, SHORT_ROUND, Asks, Pace, State
 from wordgate.core.hypothesis import Hypothesis, TimeSpan
 from wordgate.core.language import Language
 from wordgate.core.lattice import (
@@ -20,15 +20,18 @@ from wordgate.core.lattice import (
 )
 from wordgate.core.lattice_graph import LatticeGraph, Outlook, join
 from wordgate.core.lattice_search import Found, LatticeSearch, SearchBounds, outlook
-from wordgate.core.scoring import Cut, cut_text
+from wordgate.core.scoring import Cut, cut_text, cutting
+from wordgate.core.steps import Steps
 from wordgate.core.weighting import Weighting, check_weighed
 from wordgate.errors import InvalidInput
 
 MAX_LATTICE_PIECES = 50_000
 """Pieces of all different tokens of a lattice together; more are refused."""
 
-_OUTLOOK_WORK = 20
+_OUTLOOK_WORK, _PIECE_WORK = 20, 6
 """Work to cut a token into pieces."""
+
+_SPAN_WORK = 4
 
 
 @dataclass(frozen=True)
@@ -65,8 +68,9 @@ def transcribe(
     def likely(unit: str) -> Outlook:
         return outlook(unit, cut, weighting, bool(separator))
 
-    joined = yield from join(source, weighting)
-    pace = Pace()
+    pace = Pace(SHORT_ROUND)
+    joined = yield from pace.run(join(source, weighting))
+    yield from pace.run(weighting.prepare())
     pieces = 0
     for unit in joined.units:
         likely(unit)
@@ -74,31 +78,33 @@ def transcribe(
         if pieces > MAX_LATTICE_PIECES:
             problem = f"have more than {MAX_LATTICE_PIECES} pieces in their tokens; send fewer"
             raise InvalidInput("hypotheses", problem)
-        if pace.is_due(_OUTLOOK_WORK):
+        if pace.is_due(_OUTLOOK_WORK + _PIECE_WORK * len(cut(unit).pieces)):
             yield PAUSE
-    graph = LatticeGraph(joined, likely, source.sum_paths)
+    graph = LatticeGraph(source.sum_paths)
+    yield from pace.run(graph.build(joined, likely))
     state = yield from start
     search = LatticeSearch(graph, likely, cut, weighting, state, bounds, separator, count_eos)
     found, exact = yield from search.run()
     entries = _Entries(source)
-    best = yield from graph.best_paths([each.units for each in found])
+    best = yield from pace.run(graph.best_paths([each.units for each in found]))
     paths = sorted(zip(best, found, strict=True), key=_sent_first)
     texts = [separator.join(each.units) for _, each in paths]
-    hypotheses = [
-        entries.hypothesis(text, path, each, weighting)
-        for text, (path, each) in zip(texts, paths, strict=True)
-    ]
-    cuts = [cut_text(language, text, "hypotheses") for text in texts]
+    hypotheses = []
+    cuts = []
+    for text, (path, each) in zip(texts, paths, strict=True):
+        said = entries.hypothesis(text, path, each, weighting)
+        hypotheses.append((yield from pace.run(said)))
+        cuts.append((yield from pace.run(cutting(language, text, "hypotheses"))))
     return Transcribed(hypotheses, cuts, [each.log_prob for _, each in paths], exact)
 
 
-def check_source(source: Lattice | ConfusionNetwork, weighting: Weighting) -> None:
+def check_source(source: Lattice | ConfusionNetwork, weighting: Weighting) -> Steps[None]:
     """Raise `InvalidInput` naming the field of what cannot be searched, or weighs nothing."""
     if isinstance(source, Lattice):
-        check_lattice(source)
+        yield from check_lattice(source)
         names = source.arcs[0].scores.keys()
     else:
-        check_confusion_network(source)
+        yield from check_confusion_network(source)
         names = source.slots[0][0].scores.keys()
     check_weighed(weighting, names)
 
@@ -120,17 +126,19 @@ class _Entries:
 
     def hypothesis(
         self, text: str, path: Sequence[tuple[str, int]], found: Found, weighting: Weighting
-    ) -> Hypothesis:
+    ) -> Steps[Hypothesis]:
         """The scores of a path, added up, and when each of its tokens was said."""
         arcs = list(dict.fromkeys(arc for _, arc in path))
         scores: dict[str, float] = {}
         for arc in arcs:
             for name, value in self._entries[arc].scores.items():
                 scores[name] = scores.get(name, 0.0) + value
+            yield 2 + len(self._entries[arc].scores)
         others = found.path_score - weighting.weighted(scores) if self._sum_paths else 0.0
-        return Hypothesis(text, scores, self._spans(path), others)
+        spans = yield from self._spans(path)
+        return Hypothesis(text, scores, spans, others)
 
-    def _spans(self, path: Sequence[tuple[str, int]]) -> list[TimeSpan]:
+    def _spans(self, path: Sequence[tuple[str, int]]) -> Steps[list[TimeSpan]]:
         """The time of each token between white space, if there are times."""
         if not self._times:
             return []
@@ -140,6 +148,7 @@ class _Entries:
             if not unit or unit.isspace():
                 within = within and not unit
                 continue
+            yield _SPAN_WORK
             begins, ends = (self._times[node] for node in self._ends[arc])
             if within and not self._separator:
                 spans[-1] = TimeSpan(spans[-1].start_seconds, ends)

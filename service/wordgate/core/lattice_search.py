@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from heapq import heappop, heappush, heappushpop
 from typing import NamedTuple
 
-from wordgate.core.asks import PAUSE, Asks, State
+from wordgate.core.asks import PAUSE, SHORT_ROUND, Asks, Pace, State
 from wordgate.core.lattice_graph import Frontier, LatticeGraph, Outlook
 from wordgate.core.levels import likely_log_prob
 from wordgate.core.pieces import EOS
@@ -43,6 +43,7 @@ MAX_READ = 20_000
 """Pieces that the model reads in one search, whose states are kept meanwhile; then it ends."""
 
 _BEGINNING_WORK = 30
+_SAYING_WORK = 4
 _STEPS_AT_ONCE = 2000
 _NOTHING = Outlook(0.0, 0.0)
 
@@ -147,6 +148,8 @@ class LatticeSearch:
         self._whole = bool(separator)
         self._end = [EOS] if count_eos else []
         self.read = ReadTexts(start)
+        self._pace = Pace(SHORT_ROUND)
+        self._walked = 0
         self._open: list[tuple[float, int, _Beginning]] = []
         self._made = 0
         self._groups: dict[tuple[int, int], list[float]] = {}
@@ -167,7 +170,7 @@ class LatticeSearch:
     def _take(self) -> list[_Beginning]:
         """The most promising beginnings that are still worth it."""
         spent = self._bounds.max_expansions <= self.expansions
-        spent |= self._made >= MAX_MADE or self._graph.pace.total >= MAX_WORK
+        spent |= self._made >= MAX_MADE or self._walked >= MAX_WORK
         spent |= self.read.steps >= MAX_READ
         if self._finishing or spent:
             return self._take_last()
@@ -209,14 +212,15 @@ class LatticeSearch:
         made: list[tuple[_Beginning, str]] = []
         ended: list[tuple[_Beginning, str]] = []
         for beginning in batch:
-            settled = self._graph.settle(beginning.frontier)
+            settled = yield from self._pace.run(self._graph.settle(beginning.frontier))
             if self._graph.end in settled:
                 beginning.path_score = settled[self._graph.end]
                 ended.append((beginning, beginning.pending))
-            following = self._graph.follow(settled)
+            following = yield from self._pace.run(self._graph.follow(settled))
             for unit, frontier in following.items():
                 made.append(self._say(beginning, unit, frontier))
-            if self._graph.pace.is_due(self._graph.fan(settled)):
+            self._walked += self._graph.fan(settled)
+            if self._pace.is_due(len(settled) // 2 + _SAYING_WORK * len(following)):
                 yield PAUSE
         wanted = [(b.place, self._cut(word).pieces) for b, word in made]
         wanted += [(b.place, [*self._cut(word).pieces, *self._end]) for b, word in ended]
@@ -224,10 +228,13 @@ class LatticeSearch:
         for (beginning, word), place in zip(made, places, strict=False):
             self._finish(beginning, word, place)
             self._add(beginning)
-            if self._graph.pace.is_due(_BEGINNING_WORK):
+            self._walked += _BEGINNING_WORK
+            if self._pace.is_due(_BEGINNING_WORK + 2 * len(beginning.frontier)):
                 yield PAUSE
         for (beginning, word), place in zip(ended, places[len(made) :], strict=True):
             self._complete(beginning, word, place)
+            if self._pace.is_due(_BEGINNING_WORK + len(word)):
+                yield PAUSE
 
     def _say(self, before: _Beginning, unit: str, frontier: Frontier) -> tuple[_Beginning, str]:
         """A beginning with one more unit, and the word that it finishes."""

@@ -21,12 +21,17 @@ from tokenizers.models import BPE
 
 from wordgate.core import text as normal_form
 from wordgate.core import words
+from wordgate.core.steps import Steps, batches
 
 EOS = 0
 EOS_NAME = "<eos>"
 END_OF_WORD = "</w>"
 _MAX_KEPT_CHARACTERS = 32
 """Longer words are cut into pieces each time anew: kept ones would take gigabytes."""
+
+_WORDS_A_STEP = 64
+_NEW_WORD_WORK, _CHARACTER_WORK = 16, 3
+"""Work to cut a word that is not kept."""
 
 _PRINTABLE = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
 
@@ -172,6 +177,19 @@ class Pieces:
         if words and max(map(len, words)) > _MAX_KEPT_CHARACTERS:
             return list(chain.from_iterable(map(self.encode_word, words)))
         return list(chain.from_iterable(map(self._kept_word, words)))
+
+    def encoding_each(self, words: Sequence[str]) -> Steps[list[tuple[int, ...]]]:
+        """The canonical pieces of each word in normal form, in steps."""
+        found: list[tuple[int, ...]] = []
+        for part in batches(words, _WORDS_A_STEP):
+            new = self._kept_word.cache_info().misses
+            for word in part:
+                found.append(self.encode_word(word))
+                if len(word) > _MAX_KEPT_CHARACTERS:
+                    yield _NEW_WORD_WORK + _CHARACTER_WORK * len(word)
+            new = self._kept_word.cache_info().misses - new
+            yield _NEW_WORD_WORK * new + len(part)
+        return found
 
     def _encode_word(self, word: str) -> tuple[int, ...]:
         return tuple(token.id for token in self._model.tokenize(byte_level(word)))

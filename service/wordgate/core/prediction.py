@@ -7,12 +7,16 @@ from dataclasses import dataclass, field
 from unicodedata import category
 
 from wordgate.core import words
-from wordgate.core.asks import Asks
+from wordgate.core.asks import SHORT_ROUND, Asks, Pace
 from wordgate.core.language import Language
 from wordgate.core.options import Options
 from wordgate.core.state_store import StateStore
+from wordgate.core.steps import Steps, finish
 from wordgate.core.suggesting import Place, Prediction
-from wordgate.core.text import normalise_with_offsets, refuse_surrogates
+from wordgate.core.text import normalising_with_offsets, refuse_surrogates
+
+_LOOKED_AT = 512
+"""Characters that are looked at in one step."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ def predict(language: Language, store: StateStore, query: Query) -> Asks[Predict
     """
     if query.correct_last_word:
         return (yield from _correct_last(language, store, query))
-    complete, typed = split_typed(query.prefix, "prefix")
+    complete, typed = yield from Pace(SHORT_ROUND).run(splitting_typed(query.prefix, "prefix"))
     history = f"{query.history} {complete}" if complete.strip() else query.history
     place = Place(language, store, query.options, history)
     return (yield from place.suggest(typed))
@@ -48,17 +52,23 @@ def _correct_last(language: Language, store: StateStore, query: Query) -> Asks[P
     refuse_surrogates(query.history, "history")
     refuse_surrogates(query.prefix, "prefix")
     text = f"{query.history} {query.prefix}"
-    history, typed = split_typed(text[: _end_of_letters(text)])
+    pace = Pace(SHORT_ROUND)
+    end = yield from pace.run(_end_of_letters(text))
+    history, typed = yield from pace.run(splitting_typed(text[:end]))
     return (yield from Place(language, store, query.options, history).correct(typed))
 
 
-def _end_of_letters(text: str) -> int:
+def _end_of_letters(text: str) -> Steps[int]:
     """The place behind the last letter or digit of a text and the marks that combine with it."""
     end = len(text)
     while end and not text[end - 1].isalnum():
         end -= 1
+        if end % _LOOKED_AT == 0:
+            yield _LOOKED_AT // 8
     while end and end < len(text) and category(text[end]).startswith("M"):
         end += 1
+        if end % _LOOKED_AT == 0:
+            yield _LOOKED_AT // 4
     return end
 
 
@@ -69,15 +79,20 @@ def split_typed(text: str, field_name: str = "text") -> tuple[str, str]:
     (`½` is `1⁄2` in normal form). Raises `InvalidInput` naming the field
     for text that is not Unicode.
     """
+    return finish(splitting_typed(text, field_name))
+
+
+def splitting_typed(text: str, field_name: str = "text") -> Steps[tuple[str, str]]:
+    """As `split_typed`, in steps."""
     refuse_surrogates(text, field_name)
-    chunk_start = _last_space(text) + 1
+    chunk_start = (yield from _last_space(text)) + 1
     written = text[chunk_start:]
     if written.isascii():
-        complete, unfinished = words.split_last(written.lower())
+        complete, unfinished = yield from words.splitting_last(written.lower())
         start = chunk_start + len(complete) if unfinished else len(text)
         return text[:start], text[start:]
-    chunk = normalise_with_offsets(written)
-    complete, unfinished = words.split_last(chunk.text)
+    chunk = yield from normalising_with_offsets(written)
+    complete, unfinished = yield from words.splitting_last(chunk.text)
     first = len(complete)
     if not unfinished or (first and chunk.starts[first - 1] == chunk.starts[first]):
         return text, ""
@@ -85,9 +100,11 @@ def split_typed(text: str, field_name: str = "text") -> tuple[str, str]:
     return text[:start], text[start:]
 
 
-def _last_space(text: str) -> int:
+def _last_space(text: str) -> Steps[int]:
     """The place of the last white space or control character, -1 when there is none."""
     for place in range(len(text) - 1, -1, -1):
         if text[place].isspace() or category(text[place]) == "Cc":
             return place
+        if place % _LOOKED_AT == 0:
+            yield _LOOKED_AT // 4
     return -1

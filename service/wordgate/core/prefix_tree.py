@@ -5,6 +5,8 @@ Knows sequences of numbers only. Sequences that share a beginning share its node
 
 from collections.abc import Sequence
 
+from wordgate.core.steps import Steps, finish
+
 ROOT = 0
 _PIECE_BITS = 32
 
@@ -18,27 +20,36 @@ class PrefixTree:
     says of each node whether it has children.
     """
 
-    def __init__(self, sequences: Sequence[Sequence[int]]) -> None:
+    def __init__(self, sequences: Sequence[Sequence[int]] = ()) -> None:
         self.pieces = [-1]
         self.parents = [ROOT]
         self.inner = [False]
         self.levels: list[list[int]] = []
-        self._nodes: dict[int, int] = {}
-        self.leaves = [self._grow(sequence) for sequence in sequences]
+        self.leaves: list[int] = []
+        self._nodes: list[dict[int, int]] = []
+        finish(self.grow(sequences))
+
+    def grow(self, sequences: Sequence[Sequence[int]]) -> Steps[None]:
+        """Add sequences to an empty tree, in steps."""
+        for sequence in sequences:
+            self.leaves.append(self._add(sequence))
+            yield 1 + 3 * len(sequence)
+        self._nodes = []  # they take most of the memory
         for level in self.levels:
             level.sort(key=self.parents.__getitem__)
+            yield 1 + len(level) // 4
 
     def __len__(self) -> int:
         return len(self.pieces)
 
-    def _grow(self, sequence: Sequence[int]) -> int:
-        node, known = ROOT, self._nodes
+    def _add(self, sequence: Sequence[int]) -> int:
+        node = ROOT
         for depth, piece in enumerate(sequence):
-            key = node << _PIECE_BITS | piece
-            if key in known:
-                node = known[key]
-            else:
+            known = self._nodes[depth] if depth < len(self._nodes) else {}
+            child = known.get(node << _PIECE_BITS | piece)
+            if child is None:
                 return self._branch(node, sequence, depth)
+            node = child
         return node
 
     def _branch(self, node: int, sequence: Sequence[int], depth: int) -> int:
@@ -52,9 +63,11 @@ class PrefixTree:
         self.pieces.extend(rest)
         self.parents.append(node)
         self.parents.extend(new[:-1])
-        self.levels.extend([] for _ in range(depth + len(rest) - len(self.levels)))
+        new_levels = depth + len(rest) - len(self.levels)
+        self.levels.extend([] for _ in range(new_levels))
+        self._nodes.extend({} for _ in range(new_levels))
         for child, piece in zip(new, rest, strict=True):
-            self._nodes[node << _PIECE_BITS | piece] = child
+            self._nodes[depth][node << _PIECE_BITS | piece] = child
             self.levels[depth].append(child)
             node, depth = child, depth + 1
         return node

@@ -6,9 +6,10 @@ are all known from the start, this one grows where a search goes on.
 
 from collections.abc import Sequence
 
-from wordgate.core.asks import Advance, Asks, State, TargetLogProbs
+from wordgate.core.asks import PAUSE, SHORT_ROUND, Advance, Asks, Pace, State, TargetLogProbs
 
 ROOT = 0
+_PIECE_WORK = 2
 
 
 class ReadTexts:
@@ -21,6 +22,7 @@ class ReadTexts:
     def __init__(self, start: State) -> None:
         self.log_probs = [0.0]
         self.steps = 0
+        self._pace = Pace(SHORT_ROUND)
         self._pieces = [-1]
         self._parents = [ROOT]
         self._states: dict[int, State] = {ROOT: start}
@@ -38,6 +40,8 @@ class ReadTexts:
                         self._known[key] = self._add(*key)
                         new.append(self._known[key])
                     reached[number] = self._known[key]
+            if self._pace.is_due(_PIECE_WORK * len(wanted)):
+                yield PAUSE
             if new:
                 yield from self._ask(new)
         return reached

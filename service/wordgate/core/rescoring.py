@@ -6,12 +6,13 @@ reevaluation of n-best sentence hypotheses".
 """
 
 import math
+import re
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from wordgate.core import words
-from wordgate.core.asks import Asks, State
+from wordgate.core.asks import SHORT_ROUND, Asks, Pace, State
 from wordgate.core.best_scoring import score_best
 from wordgate.core.confidence import Difference, confidences, differences
 from wordgate.core.history import read
@@ -22,9 +23,10 @@ from wordgate.core.lattice_rescoring import check_source, transcribe
 from wordgate.core.lattice_search import SearchBounds
 from wordgate.core.levels import Levels
 from wordgate.core.pieces import EOS
-from wordgate.core.scoring import Cut, cut_text, posteriors, score
+from wordgate.core.scoring import Cut, cutting, posteriors, score
 from wordgate.core.state_store import StateStore
-from wordgate.core.text import normalise_with_offsets
+from wordgate.core.steps import Steps, finish
+from wordgate.core.text import normalising_with_offsets
 from wordgate.core.weighting import Weighting
 from wordgate.errors import InvalidInput
 
@@ -79,6 +81,10 @@ Hypotheses = Sequence[Hypothesis] | Lattice | ConfusionNetwork
 
 PLAIN_BOUNDS = SearchBounds()
 
+_TOKEN = re.compile(r"\S+")
+
+_TOTAL_WORK = 4
+
 _FEW = 8
 """The best are looked for alone when no more than one in so many is wanted: more take longer so."""
 
@@ -100,33 +106,43 @@ def rescore(
     weight for a score that none has, times that do not fit, a text of too many pieces or that is
     not Unicode, a lattice without a path or with a circle.
     """
+    pace = Pace(SHORT_ROUND)
     if isinstance(hypotheses, Lattice | ConfusionNetwork):
-        check_source(hypotheses, weighting)
+        yield from pace.run(check_source(hypotheses, weighting))
         start = read(language.pieces, history, store)
         found = yield from transcribe(language, start, hypotheses, weighting, bounds, count_eos)
-        return rank(found.hypotheses, found.cuts, found.log_probs, weighting, found.exact)
-    check_hypotheses(hypotheses, weighting)
-    cuts = [cut_text(language, h.text, f"{FIELD}[{i}].text") for i, h in enumerate(hypotheses)]
+        return (
+            yield from pace.run(
+                ranking(found.hypotheses, found.cuts, found.log_probs, weighting, found.exact)
+            )
+        )
+    yield from pace.run(check_hypotheses(hypotheses, weighting))
+    cuts = []
+    for index, hypothesis in enumerate(hypotheses):
+        field = f"{FIELD}[{index}].text"
+        cuts.append((yield from pace.run(cutting(language, hypothesis.text, field))))
     start = yield from read(language.pieces, history, store)
     end = [EOS] if count_eos else []
     sequences = [[*cut.pieces, *end] for cut in cuts]
     wanted = bounds.max_transcripts
     if wanted is not None and wanted < len(hypotheses):
+        boosts = yield from pace.run(_boosts(cuts, weighting))
         worths = [
-            _worth(hypothesis, cut, weighting, weighting.boost(cut.words))
-            for hypothesis, cut in zip(hypotheses, cuts, strict=True)
+            _worth(hypothesis, cut, weighting, boost)
+            for hypothesis, cut, boost in zip(hypotheses, cuts, boosts, strict=True)
         ]
         best = yield from _best(sequences, start, language.levels, worths, weighting, wanted)
         numbers = sorted(best)
-        return rank(
+        wanted_ones = ranking(
             [hypotheses[index] for index in numbers],
             [cuts[index] for index in numbers],
             [best[index] for index in numbers],
             weighting,
             numbers=numbers,
         )
+        return (yield from pace.run(wanted_ones))
     log_probs = yield from score(sequences, start, language.levels)
-    return rank(hypotheses, cuts, log_probs, weighting)
+    return (yield from pace.run(ranking(hypotheses, cuts, log_probs, weighting)))
 
 
 def _best(
@@ -155,22 +171,31 @@ def rank(
     cuts: Sequence[Cut],
     log_probs: Sequence[float],
     weighting: Weighting,
+) -> Ranking:
+    """The ranking that these log-probabilities give, as `ranking` in steps."""
+    return finish(ranking(hypotheses, cuts, log_probs, weighting))
+
+
+def ranking(
+    hypotheses: Sequence[Hypothesis],
+    cuts: Sequence[Cut],
+    log_probs: Sequence[float],
+    weighting: Weighting,
     exact: bool = True,
     numbers: Sequence[int] | None = None,
-) -> Ranking:
+) -> Steps[Ranking]:
     """The ranking that these log-probabilities give.
 
     `numbers` say as which entries the hypotheses were sent, if not as all, in order. Raises
     `InvalidInput` for infinite totals.
     """
     numbers = range(len(hypotheses)) if numbers is None else numbers
-    boosts = [weighting.boost(cut.words) for cut in cuts]
-    totals = [
-        _worth(hypothesis, cut, weighting, boost) + weighting.lm_weight * log_prob
-        for hypothesis, cut, boost, log_prob in zip(
-            hypotheses, cuts, boosts, log_probs, strict=True
-        )
-    ]
+    boosts = yield from _boosts(cuts, weighting)
+    totals = []
+    for hypothesis, cut, boost, log_prob in zip(hypotheses, cuts, boosts, log_probs, strict=True):
+        worth = _worth(hypothesis, cut, weighting, boost)
+        totals.append(worth + weighting.lm_weight * log_prob)
+        yield _TOTAL_WORK + len(hypothesis.scores)
     for index, total in zip(numbers, totals, strict=True):
         _check_total(index, total)
     best = max(totals)
@@ -191,16 +216,26 @@ def rank(
         )
         for index in order
     ]
-    sure = confidences(
+    yield _TOTAL_WORK * len(order)
+    sure = yield from confidences(
         cuts[order[0]].words, [(cut.words, share) for cut, share in zip(cuts, shares, strict=True)]
     )
+    sure_words = yield from _sure_words(hypotheses[order[0]], sure)
     runner_up = cuts[order[1]].words if len(order) > 1 else cuts[order[0]].words
     return Ranking(
         transcripts,
-        _sure_words(hypotheses[order[0]], sure),
+        sure_words,
         differences(cuts[order[0]].words, runner_up),
         exact,
     )
+
+
+def _boosts(cuts: Sequence[Cut], weighting: Weighting) -> Steps[list[float]]:
+    """What boosted phrases add to each text."""
+    found = []
+    for cut in cuts:
+        found.append((yield from weighting.boosting(cut.words)))
+    return found
 
 
 def _worth(hypothesis: Hypothesis, cut: Cut, weighting: Weighting, boost: float) -> float:
@@ -218,25 +253,26 @@ def _check_total(index: int, total: float) -> None:
         raise InvalidInput(f"{FIELD}[{index}]", f"has the total {total}; send smaller scores")
 
 
-def _sure_words(winner: Hypothesis, sure: Sequence[float]) -> list[SureWord]:
+def _sure_words(winner: Hypothesis, sure: Sequence[float]) -> Steps[list[SureWord]]:
     """The winner's words as they were written, each with the time of its token."""
-    normal = normalise_with_offsets(winner.text)
-    token_starts = _token_starts(winner.text)
+    normal = yield from normalising_with_offsets(winner.text)
+    token_starts = (yield from _token_starts(winner.text)) if winner.times else []
     found = []
-    for (first, after), confidence in zip(words.spans(normal.text), sure, strict=True):
+    word_spans = yield from words.spans(normal.text)
+    for (first, after), confidence in zip(word_spans, sure, strict=True):
         start, end = normal.starts[first], normal.ends[after - 1]
         while start < end - 1 and winner.text[start].isspace():
             start += 1  # a mark was written after white space, and combines with it
-        token = bisect_right(token_starts, start) - 1
-        time = winner.times[token] if winner.times else None
+        time = winner.times[bisect_right(token_starts, start) - 1] if winner.times else None
         found.append(SureWord(winner.text[start:end], confidence, time))
+        yield 3
     return found
 
 
-def _token_starts(text: str) -> list[int]:
+def _token_starts(text: str) -> Steps[list[int]]:
     """Where the tokens between white space begin."""
-    return [
-        place
-        for place, character in enumerate(text)
-        if not character.isspace() and (place == 0 or text[place - 1].isspace())
-    ]
+    found = []
+    for match in _TOKEN.finditer(text):
+        found.append(match.start())
+        yield 1
+    return found

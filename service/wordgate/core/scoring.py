@@ -6,16 +6,18 @@ Knows pieces and what to ask of a model; does not know onnxruntime or who is ask
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from wordgate.core import words
-from wordgate.core.asks import Advance, Asks, State, TargetLogProbs
+from wordgate.core.asks import PAUSE, SHORT_ROUND, Advance, Asks, Pace, State, TargetLogProbs
 from wordgate.core.history import read
 from wordgate.core.language import Language
 from wordgate.core.levels import Levels
 from wordgate.core.pieces import EOS
 from wordgate.core.prefix_tree import ROOT, PrefixTree
 from wordgate.core.state_store import StateStore
-from wordgate.core.text import normalise
+from wordgate.core.steps import Steps, finish, stretches
+from wordgate.core.text import normalising
 from wordgate.errors import InvalidInput
 
 MAX_CANDIDATE_PIECES = 4096
@@ -23,6 +25,8 @@ MAX_CANDIDATE_PIECES = 4096
 
 _ASKED_TOGETHER = 512
 """Nodes whose probabilities are asked for together; their states wait for it."""
+
+_SUMMED_TOGETHER = 1024
 
 
 @dataclass(frozen=True)
@@ -63,10 +67,10 @@ def score_texts(
     """
     if not candidates:
         raise InvalidInput("candidates", "is empty; send at least one candidate")
-    cuts = [
-        cut_text(language, text, f"candidates[{index}].text")
-        for index, text in enumerate(candidates)
-    ]
+    pace = Pace(SHORT_ROUND)
+    cuts = []
+    for index, text in enumerate(candidates):
+        cuts.append((yield from pace.run(cutting(language, text, f"candidates[{index}].text"))))
     start = yield from read(language.pieces, history, store)
     end = [EOS] if count_eos else []
     log_probs = yield from score([[*cut.pieces, *end] for cut in cuts], start, language.levels)
@@ -86,7 +90,9 @@ def score(
     beginning share its cost. Equal to the chain rule, one sequence at a time, bit for bit. The
     output layer is asked for many nodes at once, those of each of its `levels` together.
     """
-    tree = PrefixTree(sequences)
+    pace = Pace(SHORT_ROUND)
+    tree = PrefixTree()
+    yield from pace.run(tree.grow(sequences))
     gains = [0.0] * len(tree)
     states: dict[int, State] = {ROOT: start}
     unasked: list[tuple[int, State]] = []
@@ -102,8 +108,11 @@ def score(
             states = dict(zip(inner, (yield Advance(steps)), strict=True))
     yield from _ask_gains(tree, unasked, gains, levels)
     log_probs = gains
-    for node in range(1, len(tree)):
-        log_probs[node] += log_probs[parents[node]]
+    for part in stretches(len(tree) - 1, _SUMMED_TOGETHER):
+        for node in range(part.start + 1, min(part.stop, len(tree) - 1) + 1):
+            log_probs[node] += log_probs[parents[node]]
+        if pace.is_due(_SUMMED_TOGETHER // 4):
+            yield PAUSE
     return [log_probs[leaf] for leaf in tree.leaves]
 
 
@@ -140,10 +149,17 @@ def cut_text(language: Language, text: str, field: str) -> Cut:
     Raises `InvalidInput` naming `field` for more than `MAX_CANDIDATE_PIECES` pieces, and for text
     that is not Unicode.
     """
-    found = words.split(normalise(text, field))
+    return finish(cutting(language, text, field))
+
+
+def cutting(language: Language, text: str, field: str) -> Steps[Cut]:
+    """As `cut_text`, in steps."""
+    normal = yield from normalising(text, field)
+    found = yield from words.splitting(normal)
     if len(found) > MAX_CANDIDATE_PIECES:  # a word has a piece at least
         raise _too_long(field, len(found))
-    pieces = language.pieces.encode_words(found)
+    each = yield from language.pieces.encoding_each(found)
+    pieces = list(chain.from_iterable(each))
     if len(pieces) > MAX_CANDIDATE_PIECES:
         raise _too_long(field, len(pieces))
     return Cut(found, pieces)

@@ -7,11 +7,11 @@ normal form, and each of its characters knows the stretch of the original that i
 """
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain, groupby
 
+from wordgate.core.steps import Steps, finish, stretches
 from wordgate.errors import InvalidInput
 
 _PLAIN = str.maketrans(
@@ -22,6 +22,16 @@ _PLAIN = str.maketrans(
 _MAX_KEPT = 65_536
 _JOINERS = "\u200c\u200d"
 _MANY_MARKS = 32
+_STRETCH = 512
+"""Characters of a long text that are normalised in one step."""
+
+_CHARACTER_WORK = 2
+"""Work to normalise a character that was not seen before."""
+
+_OFFSET_WORK = 4
+"""The same where it keeps its place."""
+
+_ASCII_SPACES = {code: " " for code in (*range(32), 127)}
 _TAGS = range(0xE0020, 0xE0080)
 _JOINING_JAMO = range(0x1160, 0x1200)
 
@@ -47,23 +57,64 @@ def normalise(text: str, field: str = "text") -> str:
     surrogate, which is no character and has no bytes.
     """
     if text.isascii():
-        return " ".join(_ascii_spaces(text).lower().split())
+        return _spaced(_ascii_spaces(text).lower())
     refuse_surrogates(text, field)
-    if any(map(_attaches, set(text))):
-        folded = "".join(_fold(text[start:end]) for start, end in _clusters(text))
-    else:
-        folded = text.translate(_ALONE)
-    return " ".join(folded.split())
+    if len(text) > _STRETCH:
+        return finish(normalising(text, field))
+    return _spaced(_fold_stretch(text))
+
+
+def normalising(text: str, field: str = "text") -> Steps[str]:
+    """As `normalise`, in steps."""
+    if text.isascii() or len(text) <= _STRETCH:
+        yield 4 + len(text) // (32 if text.isascii() else 1)
+        return normalise(text, field)
+    refuse_surrogates(text, field)
+    folded: list[str] = []
+    start = 0
+    while start < len(text):
+        after = yield from _next_cluster(text, start + _STRETCH)
+        last = start + _STRETCH
+        if after - last > _STRETCH:  # a very long cluster: apart
+            while last > start and _attaches(text[last]):
+                last -= 1
+        else:
+            last = after
+        if last > start:
+            folded.append(_fold_stretch(text[start:last]))
+            yield _CHARACTER_WORK * (last - start)
+        if after > last:
+            folded.append((yield from _folding(text[last:after])))
+        start = after
+    return _spaced("".join(folded))
 
 
 def normalise_with_offsets(text: str, field: str = "text") -> Normalised:
     """As `normalise`, keeping for every character the stretch of `text` that it came from."""
+    return finish(normalising_with_offsets(text, field))
+
+
+def normalising_with_offsets(text: str, field: str = "text") -> Steps[Normalised]:
+    """As `normalise_with_offsets`, in steps."""
     refuse_surrogates(text, field)
     characters: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
-    for start, end in _clusters(text):
-        for character in _fold(text[start:end]):
+    start = counted = 0
+    while start < len(text):
+        if start - counted >= _STRETCH:
+            counted = start
+            yield _OFFSET_WORK * _STRETCH
+        end = start + 1
+        if end < len(text) and _attaches(text[end]):
+            end = yield from _next_cluster(text, end)
+        if end - start > _STRETCH:
+            folded = yield from _folding(text[start:end])
+        else:
+            folded = _fold(text[start:end])
+        for character in folded:
+            if len(folded) > _STRETCH and len(starts) % _STRETCH == 0:
+                yield _OFFSET_WORK * _STRETCH
             if character.isspace():
                 if not characters:
                     continue
@@ -73,6 +124,7 @@ def normalise_with_offsets(text: str, field: str = "text") -> Normalised:
             characters.append(" " if character.isspace() else character)
             starts.append(start)
             ends.append(end)
+        start = end
     if characters and characters[-1] == " ":
         del characters[-1], starts[-1], ends[-1]
     return Normalised("".join(characters), tuple(starts), tuple(ends))
@@ -91,7 +143,29 @@ def refuse_surrogates(text: str, field: str) -> None:
 def _ascii_spaces(text: str) -> str:
     if text.isprintable():
         return text
-    return "".join(" " if ord(c) < 32 or ord(c) == 127 else c for c in text)
+    return text.translate(_ASCII_SPACES)
+
+
+def _spaced(folded: str) -> str:
+    """A folded text with single spaces, none at its ends."""
+    return " ".join(folded.split())
+
+
+def _fold_stretch(text: str) -> str:
+    """The normal form of whole clusters, but for its spaces."""
+    if any(map(_attaches, set(text))):
+        return "".join(_fold(text[start:end]) for start, end in _clusters(text))
+    return text.translate(_ALONE)
+
+
+def _next_cluster(text: str, position: int) -> Steps[int]:
+    """Where the first cluster begins at `position` or behind it; the end when none does."""
+    first = position
+    while position < len(text) and _attaches(text[position]):
+        position += 1
+        if (position - first) % _STRETCH == 0:
+            yield _STRETCH
+    return min(position, len(text))
 
 
 def _clusters(text: str) -> Iterator[tuple[int, int]]:
@@ -128,29 +202,81 @@ def _fold(cluster: str) -> str:
 
 
 def _fold_whole(cluster: str) -> str:
+    if len(cluster) > _MANY_MARKS:
+        return finish(_folding(cluster))
     visible = "".join(c for c in cluster if not _is_dropped(c))
     lowered = _compose(_compose(visible).lower()).translate(_PLAIN)
     return "".join(" " if c.isspace() or unicodedata.category(c) == "Cc" else c for c in lowered)
 
 
+def _folding(cluster: str) -> Steps[str]:
+    """The normal form of a long cluster, in steps."""
+    visible = yield from _translating(cluster, _VISIBLE)
+    lowered = (yield from _composing(visible)).lower()
+    composed = yield from _composing(lowered)
+    return (yield from _translating(composed, _SPACED))
+
+
+def _translating(text: str, table: "_Table") -> Steps[str]:
+    found = []
+    for part in stretches(len(text), _STRETCH):
+        found.append(text[part].translate(table))
+        yield _STRETCH // 4
+    return "".join(found)
+
+
 def _compose(cluster: str) -> str:
     """NFKC, for which the library takes time with the square of marks that are out of order."""
     if len(cluster) > _MANY_MARKS:
-        parts = "".join(unicodedata.normalize("NFKD", character) for character in cluster)
-        runs = groupby(parts, key=lambda part: unicodedata.combining(part) > 0)
-        ordered = (sorted(run, key=unicodedata.combining) if marks else run for marks, run in runs)
-        cluster = "".join(chain.from_iterable(ordered))
+        return finish(_composing(cluster))
     return unicodedata.normalize("NFKC", cluster)
 
 
-class _Alone(dict[int, str]):
-    """The normal forms of characters that stand alone, by code point, found when first needed."""
+def _composing(cluster: str) -> Steps[str]:
+    """NFKC of a long cluster, whose marks are put in order first."""
+    parts = yield from _translating(cluster, _DECOMPOSED)
+    ordered: list[str] = []
+    marks: dict[int, list[str]] = {}
+    for stretch in stretches(len(parts), _STRETCH):
+        for part in parts[stretch]:
+            place = unicodedata.combining(part)
+            if place:
+                marks.setdefault(place, []).append(part)
+                continue
+            _put_in_order(marks, ordered)
+            ordered.append(part)
+        yield _STRETCH // 2
+    _put_in_order(marks, ordered)
+    yield len(ordered) // 8
+    return unicodedata.normalize("NFKC", "".join(ordered))
+
+
+def _put_in_order(marks: dict[int, list[str]], ordered: list[str]) -> None:
+    """Append marks by their combining class, those of one class in the order given."""
+    for place in sorted(marks):
+        ordered += marks[place]
+    marks.clear()
+
+
+class _Table(dict[int, str]):
+    """What characters become by themselves, by code point, found when first needed."""
+
+    def __init__(self, find: Callable[[str], str]) -> None:
+        self._find = find
 
     def __missing__(self, code: int) -> str:
         if len(self) >= _MAX_KEPT:
             self.clear()
-        self[code] = folded = _fold_whole(chr(code))
-        return folded
+        self[code] = found = self._find(chr(code))
+        return found
 
 
-_ALONE = _Alone()
+def _spaced_character(character: str) -> str:
+    plain = character.translate(_PLAIN)
+    return " " if plain.isspace() or unicodedata.category(plain) == "Cc" else plain
+
+
+_ALONE = _Table(_fold_whole)
+_VISIBLE = _Table(lambda character: "" if _is_dropped(character) else character)
+_DECOMPOSED = _Table(lambda character: unicodedata.normalize("NFKD", character))
+_SPACED = _Table(_spaced_character)

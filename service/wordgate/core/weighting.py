@@ -5,11 +5,13 @@ sum(weights[name] * scores[name]) + lm_weight * log p(text) + word_bonus * words
 """
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from wordgate.core import words
+from wordgate.core.boosted_phrases import BoostedPhrases
+from wordgate.core.steps import Steps, finish
 from wordgate.core.text import normalise
 from wordgate.errors import InvalidInput
 
@@ -41,6 +43,9 @@ class Weighting:
     weights: Mapping[str, float] = field(default_factory=dict)
     boosts: Sequence[Boost] = ()
     posterior_scale: float | None = None
+    _phrases: BoostedPhrases = field(
+        default_factory=BoostedPhrases, init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         check_finite("lm_weight", self.lm_weight)
@@ -72,22 +77,39 @@ class Weighting:
         """The sum of a transcript's own scores, each times its weight, in order of their names."""
         return sum((self.weight(name) * scores[name] for name in sorted(scores)), 0.0)
 
+    def prepare(self) -> Steps[None]:
+        """Put the boosted phrases in order, once; in steps, for there may be many."""
+        for boost in self.boosts[self._phrases.added :]:
+            phrase = words.split(normalise(boost.phrase))
+            self._phrases.add(phrase, boost.weight)
+            yield 10 + 2 * len(phrase)
+
     def boost(self, found: Sequence[str]) -> float:
         """What all occurrences of boosted phrases in these words (in normal form) add."""
+        return finish(self.boosting(found))
+
+    def boosting(self, found: Sequence[str]) -> Steps[float]:
+        """As `boost`, in steps."""
         if not self.boosts:
             return 0.0
-        return sum((self.boost_at(found, end) for end in range(1, len(found) + 1)), 0.0)
+        yield from self.prepare()
+        added = []
+        for end in range(1, len(found) + 1):
+            weights = self._phrases.ending(found, end)
+            added.append(sum(weights, 0.0))
+            yield 1 + len(weights) // 2
+        return sum(added, 0.0)
 
     def boost_at(self, found: Sequence[str], end: int) -> float:
-        """What the phrases that end with word `end - 1` add: a look for each of their lengths."""
-        weights, lengths = self._phrases
-        first_of = (end - length for length in lengths.get(found[end - 1], ()) if length <= end)
-        return sum((weights.get(tuple(found[first:end]), 0.0) for first in first_of), 0.0)
+        """What the phrases that end with word `end - 1` add."""
+        finish(self.prepare())
+        return sum(self._phrases.ending(found, end), 0.0)
 
-    @cached_property
+    @property
     def longest_phrase(self) -> int:
         """Words of the longest boosted phrase."""
-        return max(map(len, self._phrases[0]), default=0)
+        finish(self.prepare())
+        return self._phrases.longest
 
     def most_boost(self, word: str | None = None) -> float:
         """The most that phrases which end with a word can add; without one, with any word."""
@@ -95,24 +117,13 @@ class Weighting:
 
     @cached_property
     def _most(self) -> dict[str | None, float]:
+        finish(self.prepare())
         found: dict[str | None, float] = {}
-        for phrase, weight in self._phrases[0].items():
+        for last, weight in self._phrases.by_last_word():
             if weight > 0:
-                found[phrase[-1]] = found.get(phrase[-1], 0.0) + weight
+                found[last] = found.get(last, 0.0) + weight
         found[None] = max(found.values(), default=0.0)
         return found
-
-    @cached_property
-    def _phrases(self) -> tuple[dict[tuple[str, ...], float], dict[str, list[int]]]:
-        """The weight of each boosted phrase, as words, and the lengths of those by last word."""
-        weights: dict[tuple[str, ...], float] = {}
-        for boost in self.boosts:
-            phrase = tuple(words.split(normalise(boost.phrase)))
-            weights[phrase] = weights.get(phrase, 0.0) + boost.weight
-        lengths: dict[str, set[int]] = {}
-        for phrase in weights:
-            lengths.setdefault(phrase[-1], set()).add(len(phrase))
-        return weights, {last: sorted(found) for last, found in lengths.items()}
 
 
 def check_finite(field_name: str, number: float) -> None:
@@ -121,16 +132,21 @@ def check_finite(field_name: str, number: float) -> None:
         raise InvalidInput(field_name, f"is {number}; send a finite number")
 
 
-def check_scores(placed: Iterable[tuple[str, Mapping[str, float]]]) -> None:
-    """Raise `InvalidInput` unless all have the same scores, all finite."""
-    first: tuple[str, Mapping[str, float]] | None = None
+def check_scores(placed: Iterable[tuple[Callable[[], str], Mapping[str, float]]]) -> Steps[None]:
+    """Raise `InvalidInput` unless all have the same scores, all finite.
+
+    Each comes with what says its place.
+    """
+    first: tuple[Callable[[], str], Mapping[str, float]] | None = None
     for place, scores in placed:
         first = first or (place, scores)
         if scores.keys() != first[1].keys():
-            problem = f"has {_listed(scores)}, but {first[0]} has {_listed(first[1])}; "
-            raise InvalidInput(place, problem + "send the same scores for all, or none")
+            problem = f"has {_listed(scores)}, but {first[0]()} has {_listed(first[1])}; "
+            raise InvalidInput(place(), problem + "send the same scores for all, or none")
         for name, value in scores.items():
-            check_finite(f"{place}[{name}]", value)
+            if not math.isfinite(value):
+                check_finite(f"{place()}[{name}]", value)
+        yield 4 + len(scores)
 
 
 def check_weighed(weighting: Weighting, names: Collection[str]) -> None:

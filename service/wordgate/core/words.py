@@ -12,11 +12,22 @@ word, word counts, keystrokes and confidences use:
 
 import re
 import unicodedata
-from collections import deque
+from collections.abc import Iterator
 from functools import cache
+from itertools import islice
+
+from wordgate.core.steps import Steps, finish
 
 MAX_WORD_CHARACTERS = 128
 """A longer word is cut into words of this many code points; nothing of it is lost."""
+
+_LONG_TEXT = 1024
+"""Characters of a text that is split in several steps."""
+
+_MATCHES = 128
+"""Words that are found in one step."""
+
+_MATCH_WORK = 2
 
 _INNER = ("'", "\u200c", "\u200d")
 _LAST_CODE_POINT = 0xE01EF
@@ -33,15 +44,35 @@ def split(normalised: str) -> list[str]:
     return words
 
 
-def spans(normalised: str) -> list[tuple[int, int]]:
+def splitting(normalised: str) -> Steps[list[str]]:
+    """As `split`, in steps."""
+    if len(normalised) <= _LONG_TEXT:
+        yield 4 + len(normalised) // (4 if normalised.isascii() else 1)
+        return split(normalised)
+    pattern = _ASCII if normalised.isascii() else _pattern()
+    found = []
+    for matches in _batches(pattern.finditer(normalised)):
+        for match in matches:
+            found += _cut(match.group())
+        yield _MATCH_WORK * len(matches) + (matches[-1].end() - matches[0].start()) // 8
+    return found
+
+
+def spans(normalised: str) -> Steps[list[tuple[int, int]]]:
     """The same words as stretches [start, end) of the normalised text, in code points."""
     found = []
-    for match in _pattern().finditer(normalised):
-        start = match.start()
-        for part in _cut(match.group()):
-            found.append((start, start + len(part)))
-            start += len(part)
+    for matches in _batches(_pattern().finditer(normalised)):
+        for match in matches:
+            start = match.start()
+            for part in _cut(match.group()):
+                found.append((start, start + len(part)))
+                start += len(part)
+        yield 2 * _MATCH_WORK * len(matches)
     return found
+
+
+def _batches(matches: Iterator[re.Match[str]]) -> Iterator[list[re.Match[str]]]:
+    return iter(lambda: list(islice(matches, _MATCHES)), [])
 
 
 def is_punctuation(word: str) -> bool:
@@ -56,11 +87,19 @@ def split_last(normalised: str) -> tuple[str, str]:
     belongs to the word that it may become part of (`don'` may become `don't`). Of a word that is
     too long, the parts that are cut off are complete, and so is one that cannot grow any more.
     """
+    return finish(splitting_last(normalised))
+
+
+def splitting_last(normalised: str) -> Steps[tuple[str, str]]:
+    """As `split_last`, in steps."""
     end = len(normalised) - normalised.endswith(_INNER)
-    last = deque(_pattern().finditer(normalised, 0, end), maxlen=1)
-    if not last or last[0].end() != end or not _is_letter(last[0].group()[0]):
+    last: re.Match[str] | None = None
+    for matches in _batches(_pattern().finditer(normalised, 0, end)):
+        last = matches[-1]
+        yield _MATCH_WORK * len(matches) + (matches[-1].end() - matches[0].start()) // 8
+    if last is None or last.end() != end or not _is_letter(last.group()[0]):
         return normalised, ""
-    unfinished = (end - last[0].start()) % MAX_WORD_CHARACTERS
+    unfinished = (end - last.start()) % MAX_WORD_CHARACTERS
     if not unfinished:
         return normalised, ""
     return normalised[: end - unfinished], normalised[end - unfinished :]
