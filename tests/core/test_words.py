@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from tests.core.vocabularies import texts
 
 from wordgate.core import words
+from wordgate.core.steps import finish
 from wordgate.core.text import normalise
 
 

@@ -42,6 +42,7 @@ _RETRY_AFTER_SECONDS = 1.0
 _MAX_WATCH_BYTES = 4096
 """Longest message of health checking and reflection: they hold names."""
 
+_DEADLINE_SLACK_SECONDS = 0.05
 _WATCHING = {"server_stream", "bidi_stream"}
 _HEADER_BYTES = 32
 """What a header counts beside its name and value (RFC 9113, 6.5.2)."""
@@ -374,7 +375,11 @@ def kind_of(request_streaming: bool, response_streaming: bool) -> str:
 
 
 def _code_of_cancelled(context: Context) -> grpc.StatusCode:
-    """Whether the caller gave up or its deadline passed: grpc cancels the call for both."""
-    if context.time_remaining() == 0:
+    """Whether the client cancelled or its deadline passed: grpc cancels the call for both.
+
+    A client's deadline passes a little before the server's, which began when the call arrived.
+    """
+    remaining = context.time_remaining()
+    if remaining is not None and remaining < _DEADLINE_SLACK_SECONDS:
         return grpc.StatusCode.DEADLINE_EXCEEDED
     return grpc.StatusCode.CANCELLED

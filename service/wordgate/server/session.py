@@ -16,11 +16,11 @@ from time import time_ns
 from typing import Any
 
 from wordgate.api.v1.prediction_pb2 import Accept, StreamPredictRequest, StreamPredictResponse
-from wordgate.core.asks import Asks
+from wordgate.core.asks import SHORT_ROUND, Asks, Pace
 from wordgate.core.editing import EditedText
 from wordgate.core.history import ANCHOR_WORDS
 from wordgate.core.options import Options
-from wordgate.core.prediction import Query, split_typed
+from wordgate.core.prediction import Query, splitting_typed
 from wordgate.engine.answers import ModelName, PredictionAnswer
 from wordgate.engine.scheduler import Urgency
 from wordgate.engine.served_model import ServedModel
@@ -103,6 +103,11 @@ class _Configured:
 
     model: str
     options: Options
+
+    @property
+    def has_listed_words(self) -> bool:
+        """Whether words are blocked or boosted."""
+        return bool(self.options.blocked_words or self.options.boosted_words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,8 +192,7 @@ class Session:
             return
         try:
             model = self._serving.model(self._configured.model)
-            history, _ = split_typed(before)
-            await self._serving.start(model, model.read(history), Urgency.BULK)
+            await self._serving.start(model, _read_typed(model, before), Urgency.BULK)
         except WordgateError:
             return  # it will be read when somebody types
 
@@ -203,6 +207,8 @@ class Session:
         try:
             async for request in requests:
                 text = self._taken(request)
+                if text is None:
+                    await self._prepare_options()
                 del request  # a session that waits keeps its text alone
                 if text is not None:
                     await self._supersede()
@@ -269,6 +275,17 @@ class Session:
         except InvalidInput as error:
             raise InvalidInput(f"configuration.{error.field}", error.problem) from None
 
+    async def _prepare_options(self) -> None:
+        """Have the engine look at listed words. Raises `InvalidInput` for one that is none."""
+        if self._configured is None or not self._configured.has_listed_words:
+            return
+        steps = self._configured.options.prepare()
+        asks = messages.naming_options(Pace(SHORT_ROUND).run(steps))
+        try:
+            await self._serving.start(self._model(), asks, Urgency.INTERACTIVE, admitted=True)
+        except InvalidInput as error:
+            raise InvalidInput(f"configuration.{error.field}", error.problem) from None
+
     def _edit(self, request: StreamPredictRequest, event: str) -> _Text:
         """The text after an event. Raises `InvalidInput` for one out of order or out of limits."""
         if self._configured is None:
@@ -323,7 +340,8 @@ class Session:
         options = self._configured.options if self._configured else Options()
 
         def asks() -> Asks[PredictionAnswer]:
-            history, prefix = split_typed(text.edited.before, "text.text")
+            steps = splitting_typed(text.edited.before, "text.text")
+            history, prefix = yield from Pace(SHORT_ROUND).run(steps)
             return (yield from model.predict(Query(history, prefix, options)))
 
         searching = self._serving.metrics.searching(asks(), attrgetter("expansions"))
@@ -360,6 +378,12 @@ class Session:
             words = tuple(suggestion.text for suggestion in answer.suggestions)
             self._offered = _Offered(text.sequence, len(answer.prefix), words, answer.model)
         return messages.stream_predict_response(text.sequence, text.edited, answer)
+
+
+def _read_typed(model: ServedModel, text: str) -> Asks[None]:
+    """Have the model read the complete words of a text."""
+    history, _ = yield from Pace(SHORT_ROUND).run(splitting_typed(text, "text.text"))
+    yield from model.read(history)
 
 
 def _forget(future: "asyncio.Future[None]") -> None:
