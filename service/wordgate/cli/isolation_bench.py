@@ -4,6 +4,7 @@ Each load gets a server of its own. Servers and callers are processes on this ma
 of the other caller (pings) are sent by this process.
 """
 
+import json
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from statistics import median
 from time import monotonic, sleep
 from typing import Any
 
+import click
 import grpc
 
 from wordgate.api.v1.prediction_pb2 import PredictRequest
@@ -95,7 +97,8 @@ def run(model: Path, calls: int, only: Sequence[str], plan: Plan) -> dict[str, A
             _watched(own, plan) as memory,
         ):
             measure = _outcome if group == "outcomes" else _neighbour
-            found[group][name] = measure(own, memory, group, name, plan)
+            found[group][name] = figures = measure(own, memory, group, name, plan)
+        click.echo(f"{each}: {json.dumps(figures)}", err=True)
     found["worst"] = _worst(found)
     return {group: figures for group, figures in found.items() if figures}
 

@@ -90,11 +90,8 @@ def _empties(number: int, count: int = _EMPTY_FIELDS) -> bytes:
 
 def _words(random: Random, size: int) -> str:
     """Return common words, about `size` bytes."""
-    words = []
-    while size > 0:
-        words.append(random.choice(_COMMON))
-        size -= len(words[-1]) + 1
-    return " ".join(words)
+    text = " ".join(random.choices(_COMMON, k=size // 2))[:size]
+    return text.rpartition(" ")[0] or text
 
 
 def _rare_word(random: Random, letters: int) -> str:
@@ -107,7 +104,7 @@ def _rare(random: Random, size: int, letters: int = 9) -> str:
 
 
 def _characters(random: Random, count: int, first: int, last: int) -> str:
-    return "".join(chr(random.randint(first, last)) for _ in range(count))
+    return "".join(map(chr, random.choices(range(first, last + 1), k=count)))
 
 
 # Score
