@@ -5,6 +5,7 @@ messages are built, and its counts as JSON when it ends: after `CALLS` calls, or
 """
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -179,12 +180,12 @@ def main() -> None:
         caller.run()
     except Stopped:
         pass
-    seconds = perf_counter() - began
-    codes = dict(caller.codes)
+    seconds = round(perf_counter() - began, 3)
+    counts = {"codes": dict(caller.codes), "answers": caller.answers, "seconds": seconds}
+    sys.stdout.write(json.dumps(counts) + "\n")
+    sys.stdout.flush()
     caller.close()
-    sys.stdout.write(
-        json.dumps({"codes": codes, "answers": caller.answers, "seconds": round(seconds, 3)}) + "\n"
-    )
+    os._exit(0)  # threads that still wait for gRPC must not keep it
 
 
 def _stop(*_: object) -> None:

@@ -31,16 +31,19 @@ def paced(
     one was in progress are counted when that one ends, and not sent.
     """
     pings = Pings()
-    due = began = clock()
-    while due - began < seconds:
-        wait(max(0.0, due - clock()))
+    began = clock()
+    wanted = round(seconds / interval_seconds)
+    while len(pings.seconds) < wanted:
+        wait(max(0.0, began + len(pings.seconds) * interval_seconds - clock()))
         failure = ask()
         ended = clock()
         if failure:
             pings.failures[failure] = pings.failures.get(failure, 0) + 1
-        while due <= ended and due - began < seconds:
-            pings.seconds.append(ended - due)
-            due += interval_seconds
+        first = len(pings.seconds)
+        late = max(first + 1, math.floor((ended - began) / interval_seconds) + 1)
+        pings.seconds += [
+            ended - began - number * interval_seconds for number in range(first, min(late, wanted))
+        ]
     return pings
 
 
