@@ -70,14 +70,17 @@ def test_streams_without_a_token_are_bounded(guarded: RunningServer, path: str) 
     assert grown < 150e6
 
 
-@pytest.mark.parametrize("per_second", [10_000])
-def test_rapid_resets_of_one_connection(attacked: RunningServer, per_second: int) -> None:
+@pytest.mark.parametrize("data", [b"", http2.message(b"")], ids=["headers", "messages"])
+@pytest.mark.parametrize("per_second", [1000, 10_000, 100_000])
+def test_rapid_resets_of_one_connection(
+    attacked: RunningServer, per_second: int, data: bytes
+) -> None:
     """Calls that are opened and reset at once, thousands per second: others are answered."""
     alone = _pinged(attacked, 3.0)
     before = _resident(attacked)
     stop = threading.Event()
     sent = [0]
-    thread = threading.Thread(target=_reset_rapidly, args=(attacked, per_second, stop, sent))
+    thread = threading.Thread(target=_reset_rapidly, args=(attacked, per_second, data, stop, sent))
     thread.start()
     try:
         sleep(0.5)
@@ -111,7 +114,7 @@ def _opened(opened: ExitStack, server: RunningServer, path: str, count: int, dat
 
 
 def _reset_rapidly(
-    server: RunningServer, per_second: int, stop: threading.Event, sent: list[int]
+    server: RunningServer, per_second: int, data: bytes, stop: threading.Event, sent: list[int]
 ) -> None:
     began = perf_counter()
     stream = 2**31
@@ -124,6 +127,7 @@ def _reset_rapidly(
             frames = b""
             for _ in range(100):
                 frames += http2.opening(stream, PREDICT)
+                frames += http2.frame(http2.DATA, 0, stream, data) if data else b""
                 frames += http2.frame(http2.RST_STREAM, 0, stream, b"\x00\x00\x00\x08")
                 stream += 2
             if not connection.send(frames):
