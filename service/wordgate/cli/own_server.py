@@ -56,13 +56,16 @@ def own_server(
         text=True,
         env={name: v for name, v in os.environ.items() if not name.startswith(_GUARDED_BY)},
     )
+    reader = threading.Thread(target=_drop_log, args=(process,), daemon=True)
     try:
         own = _serving(process)
-        threading.Thread(target=_drop_log, args=(process,), daemon=True).start()
+        reader.start()
         yield own
     finally:
         process.kill()
-        process.wait()
+        if reader.is_alive():
+            reader.join()  # its workers have ended, too, when nobody can write any more
+        process.communicate()
 
 
 def _drop_log(process: "subprocess.Popen[str]") -> None:
