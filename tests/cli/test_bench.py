@@ -215,3 +215,19 @@ def test_a_load_that_takes_too_much_memory_is_stopped(tmp_path: Path) -> None:
     assert outcome["stopped_early"]
     assert not outcome["server_ended"]
     assert outcome["calls"] < 100_000
+
+
+def test_small_callers_are_measured_beside_large_ones(tmp_path: Path) -> None:
+    """A caller of few candidates is hardly refused beside two of a thousand, nor three equal."""
+    write_bundle(tmp_path)
+    arguments = ["bench", "overload", "--mix", "fairness", "--model", str(tmp_path / "tiny")]
+    found = json.loads(
+        CliRunner()
+        .invoke(wordgate, [*arguments, "--rounds", "1", "--seconds", "2", "--json"])
+        .stdout
+    )
+    assert (found["large_callers"], found["callers_of_equal"]) == (2, 3)
+    for mix in ("small_alone", "small_beside_large", "equal_callers"):
+        assert found[mix]["requests"] > 0
+        assert found[mix]["refused_share"] < 0.1
+        assert found[mix]["p50_ms"] > 0

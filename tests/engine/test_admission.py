@@ -21,9 +21,9 @@ def admission(clock: Clock) -> Admission:
 
 def _do(admission: Admission, clock: Clock, size: float, seconds: float) -> None:
     """Work from its beginning to its end, alone."""
-    admission.enter(size)
+    work = admission.enter(size)
     clock.now += seconds
-    admission.leave(size, is_done=True)
+    work.leave(is_done=True)
 
 
 def test_the_wait_is_foretold_from_what_was_done(admission: Admission, clock: Clock) -> None:
@@ -41,34 +41,32 @@ def test_what_would_wait_too_long_is_refused_with_the_time_to_come_again(
 ) -> None:
     """It is refused before it has waited, and told when those before it will be done."""
     _do(admission, clock, 10, 1.0)
-    for _ in range(5):
-        admission.enter(5)
+    works = [admission.enter(5) for _ in range(5)]
     with pytest.raises(Overloaded, match="5 requests") as refused:
         admission.enter(1)
     assert refused.value.retry_after_seconds == pytest.approx(2.5)
-    for _ in range(3):
-        admission.leave(5, is_done=True)
+    for work in works[:3]:
+        work.leave(is_done=True)
     admission.enter(1)
 
 
 def test_a_few_at_the_same_time_are_no_flood(admission: Admission, clock: Clock) -> None:
     """Work may wait for twice as long, until some had to be refused; a second later again."""
     _do(admission, clock, 10, 1.0)
-    for _ in range(3):
-        admission.enter(7)
+    works = [admission.enter(7) for _ in range(3)]
     assert _is_refused(admission)
-    admission.leave(7, is_done=False)
+    works[0].leave(is_done=False)
     assert admission.wait_seconds == pytest.approx(1.4)
     assert _is_refused(admission)
     clock.now += 1.1
-    admission.leave(7, is_done=True)
+    works[1].leave(is_done=True)
     admission.enter(7)
     assert not _is_refused(admission)
 
 
-def _is_refused(admission: Admission) -> bool:
+def _is_refused(admission: Admission, size: float = 1) -> bool:
     try:
-        admission.enter(1)
+        admission.enter(size)
     except Overloaded:
         return True
     return False
@@ -78,10 +76,9 @@ def test_those_who_share_a_call_are_taken(clock: Clock) -> None:
     """While all together ask for few rows at once they do not wait for each other."""
     admission = Admission(0.0, 1, spared_rows=16, clock=clock)
     _do(admission, clock, 1, 1.0)
-    for _ in range(16):
-        admission.enter(100)
+    works = [admission.enter(100) for _ in range(16)]
     assert _is_refused(admission)
-    admission.leave(100, is_done=True)
+    works[0].leave(is_done=True)
     assert not _is_refused(admission)
 
 
@@ -89,12 +86,11 @@ def test_small_work_waits_for_the_turns_of_large_work(clock: Clock) -> None:
     """It comes between their parts; what is large itself has to wait for all of them."""
     admission = Admission(1.0, 1, turn_size=10, clock=clock)
     _do(admission, clock, 10, 1.0)
-    admission.enter(1000)
-    admission.enter(10)
+    large, small = admission.enter(1000), admission.enter(10)
     with pytest.raises(Overloaded):
         admission.enter(11)
-    admission.leave(1000, is_done=False)
-    admission.leave(10, is_done=False)
+    large.leave(is_done=False)
+    small.leave(is_done=False)
     assert admission.wait_seconds == 0.0
 
 
@@ -147,11 +143,10 @@ def test_the_speed_of_long_ago_is_forgotten(admission: Admission, clock: Clock) 
 def test_what_was_dropped_is_not_taken_for_done(admission: Admission, clock: Clock) -> None:
     """Work that its caller gave up leaves room, and does not make the others look faster."""
     _do(admission, clock, 10, 1.0)
-    admission.enter(100)
-    admission.enter(5)
-    admission.leave(100, is_done=False)
+    large, small = admission.enter(100), admission.enter(5)
+    large.leave(is_done=False)
     assert admission.wait_seconds == pytest.approx(0.5)
-    admission.leave(5, is_done=False)
+    small.leave(is_done=False)
     assert admission.wait_seconds == 0.0
 
 
@@ -160,19 +155,18 @@ def test_time_in_which_all_was_dropped_is_not_remembered_for_long(
 ) -> None:
     """An hour of work whose callers gave up is no reason to send others away for another."""
     _do(admission, clock, 10, 0.1)
-    admission.enter(1)
+    slow = admission.enter(1)
     for _ in range(3600):
-        admission.enter(1)
+        dropped = admission.enter(1)
         clock.now += 1.0
-        admission.leave(1, is_done=False)
-    admission.leave(1, is_done=True)
-    for _ in range(2):
-        admission.enter(1)
+        dropped.leave(is_done=False)
+    slow.leave(is_done=True)
+    works = [admission.enter(1) for _ in range(2)]
     with pytest.raises(Overloaded) as refused:
         admission.enter(1)
     assert refused.value.retry_after_seconds < 10.0
-    for _ in range(2):
-        admission.leave(1, is_done=True)
+    for work in works:
+        work.leave(is_done=True)
     for _ in range(100):
         _do(admission, clock, 1, 0.01)
     admission.enter(1)
@@ -187,3 +181,71 @@ def test_nobody_is_sent_away_for_days(admission: Admission, clock: Clock) -> Non
     with pytest.raises(Overloaded) as refused:
         admission.enter(1)
     assert refused.value.retry_after_seconds == pytest.approx(3.0)
+
+
+def test_long_work_in_progress_is_known_to_go_on(clock: Clock) -> None:
+    """The rows of work that takes seconds keep the estimate, though nothing ends meanwhile."""
+    admission = Admission(1.0, 0, turn_size=10, row_size=1.0, clock=clock)
+    large = admission.enter(1000)
+    for _ in range(50):
+        clock.now += 0.1
+        large.progress(10)
+    assert admission.wait_seconds == pytest.approx(5.0, rel=0.01)
+    clock.now += 0.1
+    assert admission.wait_seconds == pytest.approx(5.0, rel=0.15)
+
+
+def test_small_work_beside_large_work_is_taken(clock: Clock) -> None:
+    """Large work whose first turn is over keeps no small work out; other large work it does."""
+    admission = Admission(0.05, 0, turn_size=100, row_size=1.0, clock=clock)
+    works = [admission.enter(100_000) for _ in range(2)]
+    refused = 0
+    for _ in range(100):
+        clock.now += 0.05
+        for large in works:
+            large.progress(50)
+        small = admission.enter(20)
+        refused += _is_refused(admission, 100_000)
+        small.progress(20)
+        small.leave(is_done=True)
+    assert refused == 100
+
+
+def test_a_flood_beside_large_work_is_refused(clock: Clock) -> None:
+    """Small requests have to wait for each other as ever."""
+    admission = Admission(0.05, 0, turn_size=100, row_size=1.0, clock=clock)
+    large = admission.enter(100_000)
+    clock.now += 0.1
+    large.progress(200)
+    taken = 0
+    while not _is_refused(admission, 50):
+        taken += 1
+    assert 1 <= taken <= 5
+
+
+def test_the_size_of_a_row_is_learned(clock: Clock) -> None:
+    """Work that has ended says how much its rows were; more than nine tenths are never guessed."""
+    admission = Admission(1.0, 0, row_size=100.0, clock=clock)
+    for _ in range(100):
+        work = admission.enter(10)
+        clock.now += 0.1
+        work.progress(100)
+        work.leave(is_done=True)
+    work = admission.enter(10)
+    work.progress(50)
+    assert work.done_size == pytest.approx(5.0, rel=0.01)
+    work.progress(5000)
+    assert work.done_size == pytest.approx(9.0)
+    assert admission.wait_seconds == pytest.approx(0.01, rel=0.2)
+
+
+def test_idle_time_before_and_after_long_work_does_not_count(clock: Clock) -> None:
+    """An hour of quiet between two is no reason to think that the second is slow."""
+    admission = Admission(1.0, 0, row_size=1.0, clock=clock)
+    for _ in range(2):
+        work = admission.enter(100)
+        clock.now += 1.0
+        work.progress(50)
+        assert admission.wait_seconds == pytest.approx(1.0)
+        work.leave(is_done=False)
+        clock.now += 3600

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.clock import Clock
 from tests.fake_model import FakeModel
 
 from wordgate.core.asks import PAUSE, Advance, Ask, Asks, LevelRows, TargetLogProbs
@@ -20,6 +21,12 @@ from wordgate.engine.scheduler import Drop, Job, Scheduler, Urgency
 from wordgate.errors import Cancelled, DeadlineExceeded, Overloaded
 
 LEVELS = Levels((4, 9))
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A clock that stands still."""
+    return Clock()
 
 
 class Counting(FakeModel):
@@ -211,6 +218,72 @@ def test_batch_work_keeps_nobody_out() -> None:
     _submit(scheduler, model, _wide(10))
     with pytest.raises(Overloaded):
         _submit(scheduler, model, _wide(1), urgency=Urgency.BATCH)
+
+
+def test_short_work_goes_before_long_work() -> None:
+    """Two that have asked for thousands of rows leave the next calls to one that asks for few."""
+    model, scheduler = Counting(), Scheduler(max_rows=64)
+    for _ in range(2):
+        _submit(scheduler, model, _deep(500, 1000), urgency=Urgency.BULK)
+    for _ in range(100):
+        scheduler.step()
+    _, small = _submit(scheduler, model, _deep(5, 20), urgency=Urgency.BULK)
+    model.sizes.clear()
+    rounds = 0
+    while not small.calls:
+        scheduler.step()
+        rounds += 1
+    assert rounds <= 21
+    assert all(sum(sizes) <= 5 + 16 for sizes in model.sizes[1:])
+
+
+def test_long_work_keeps_a_share_while_short_work_fills_every_call() -> None:
+    """What has begun long ago is done, however much comes after it."""
+    model, scheduler = Counting(), Scheduler(max_rows=64)
+    _, long = _submit(scheduler, model, _deep(64, 40), urgency=Urgency.BULK)
+    for _ in range(35):
+        scheduler.step()
+    for _ in range(40):
+        _submit(scheduler, model, _wide(64), urgency=Urgency.BULK)
+        scheduler.step()
+    assert long.calls == 1
+
+
+def test_a_pause_does_not_end_a_turn() -> None:
+    """Work that has begun to cut its texts is not put behind all others each time it pauses."""
+
+    def works() -> Asks[None]:
+        for _ in range(3):
+            yield PAUSE
+        yield from _deep(64, 2)
+
+    model, scheduler = Counting(), Scheduler(max_rows=64)
+    outcomes = [_submit(scheduler, model, works(), urgency=Urgency.BULK)[1] for _ in range(8)]
+    order: list[int] = []
+    while scheduler.step():
+        order += [n for n, outcome in enumerate(outcomes) if outcome.calls and n not in order]
+    order += [n for n in range(8) if n not in order]
+    assert order == list(range(8))
+
+
+def test_a_job_that_pauses_reports_progress(clock: Clock) -> None:
+    """Cutting texts for seconds is work that gets on: others are not refused for it."""
+
+    def works() -> Asks[None]:
+        while True:
+            clock.now += 0.001
+            yield PAUSE
+
+    admission = Admission(0.05, 0, turn_size=100, row_size=1.0, clock=clock)
+    scheduler = Scheduler(admissions={Urgency.BULK: admission})
+    model = Counting()
+    job = Job(model, works(), Outcome(), Urgency.BULK, size=1e6)
+    scheduler.admit(job)
+    scheduler.add(job)
+    for _ in range(5000):
+        scheduler.step()
+    small = Job(model, _wide(1), Outcome(), Urgency.BULK, size=50)
+    scheduler.admit(small)
 
 
 def test_batch_work_is_done_one_after_the_other() -> None:

@@ -264,6 +264,16 @@ def type_(
 
 @bench.command()
 @click.option(
+    "--mix",
+    type=click.Choice(["flood", "fairness"]),
+    default="flood",
+    show_default=True,
+    help="What is sent: more than can be done, or small requests beside large ones.",
+)
+@click.option(
+    "--large", type=_COUNT, default=2, show_default=True, help="Callers of large requests."
+)
+@click.option(
     "--times",
     type=click.FloatRange(min=0, min_open=True),
     default=4.0,
@@ -283,6 +293,8 @@ def type_(
 @_calls_option
 @json_option
 def overload(
+    mix: str,
+    large: int,
     times: float,
     seconds: float,
     rounds: int,
@@ -294,7 +306,9 @@ def overload(
     """What a server does with more than it can carry: requests to score 100 candidates.
 
     First one request after the other, then as many as it carries, then several times as many, which
-    come whether or not they are answered; then one after the other again.
+    come whether or not they are answered; then one after the other again. With `--mix fairness`
+    instead: a caller of 5 candidates alone and beside callers of 1000 long ones, then three callers
+    of 100 candidates each.
     """
     from wordgate.cli import overload_bench
     from wordgate.cli.own_server import own_server
@@ -302,7 +316,10 @@ def overload(
 
     place = chosen_bundle(path)
     with own_server(place, calls) as own:
-        found = overload_bench.run(own, times, seconds, rounds, seed)
+        if mix == "fairness":
+            found = overload_bench.run_fairness(own, large, seconds, rounds)
+        else:
+            found = overload_bench.run(own, times, seconds, rounds, seed)
     show(found | {"model": f"{place.parent.name}@{place.name}", "calls": calls}, as_json)
 
 

@@ -11,11 +11,21 @@ from typing import Any
 
 from wordgate.cli.own_server import OwnServer
 from wordgate.client import AsyncClient
-from wordgate.evaluation.overload import Outcomes, one_by_one, open_loop, side_by_side
+from wordgate.evaluation.overload import (
+    LARGE_CANDIDATES,
+    SMALL_CANDIDATES,
+    Outcomes,
+    one_by_one,
+    open_loop,
+    side_by_side,
+    small_beside_large,
+    small_requests,
+)
 from wordgate.evaluation.scoring_load import JOB_CANDIDATES
 from wordgate.server.event_loop import loop_factory
 
 _UNDER_WAY = 16
+_EQUAL_CALLERS = 3
 
 
 @dataclass(frozen=True)
@@ -52,6 +62,56 @@ def run(server: OwnServer, times: float, seconds: float, rounds: int, seed: int)
         "rounds": rounds,
         "seed": seed,
         "candidates": JOB_CANDIDATES,
+    }
+
+
+@dataclass(frozen=True)
+class FairRound:
+    """A small caller alone, the same beside large ones, and equal callers."""
+
+    alone: Outcomes
+    beside: Outcomes
+    equal: Outcomes
+
+
+def run_fairness(server: OwnServer, large: int, seconds: float, rounds: int) -> dict[str, Any]:
+    """Return what small callers get beside `large` callers, and three equal ones, as medians."""
+
+    async def all_rounds() -> list[FairRound]:
+        async with AsyncClient(server.address) as client:
+            await one_by_one(client, 1.0)
+            return [
+                FairRound(
+                    await one_by_one(client, seconds, small_requests()),
+                    await small_beside_large(client, large, seconds),
+                    await side_by_side(client, _EQUAL_CALLERS, seconds),
+                )
+                for _ in range(rounds)
+            ]
+
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        found = runner.run(all_rounds())
+    return {
+        "small_alone": _share([each.alone for each in found]),
+        "small_beside_large": _share([each.beside for each in found]),
+        "equal_callers": _share([each.equal for each in found]),
+        "large_callers": large,
+        "large_candidates": LARGE_CANDIDATES,
+        "small_candidates": SMALL_CANDIDATES,
+        "callers_of_equal": _EQUAL_CALLERS,
+        "candidates_of_equal": JOB_CANDIDATES,
+        "seconds": seconds,
+        "rounds": rounds,
+    }
+
+
+def _share(outcomes: Sequence[Outcomes]) -> dict[str, float]:
+    """Medians over the rounds: the share of requests that were refused, and percentiles."""
+    refused = [len(each.refused) / each.offered for each in outcomes if each.offered]
+    return {
+        "refused_share": _median(refused or [0.0]),
+        "requests": sum(each.offered for each in outcomes),
+        **_milliseconds([each.accepted for each in outcomes]),
     }
 
 

@@ -29,6 +29,7 @@ LEAST_RANK = -25.0
 _TOGETHER = 8
 _WORTH_TOGETHER = 1.0
 _ROW_WORK, _ENTRY_WORK = 200, 8
+_MEANT_WORK = 12
 _ROUNDING = 1e-3
 """Rows are float32, and so is what they are compared with: what is just too unlikely may pass."""
 
@@ -238,11 +239,13 @@ def corrected_words(
     `favoured.best_words`; favoured words have their boosts in their ranks. Exact, unless
     `search.max_expansions` was met. The search's prefix is not looked at.
     """
-    named = {
-        word: _slipped(favours, word, value)
-        for word, value in slip.meant.items()
-        if words.split(word) == [word] and search.accepts(word)
-    }
+    pace = Pace(SHORT_ROUND)
+    named = {}
+    for word, value in slip.meant.items():
+        if words.split(word) == [word] and search.accepts(word):
+            named[word] = _slipped(favours, word, value)
+        if pace.is_due(_MEANT_WORK):
+            yield PAUSE
     best = yield from best_favoured(
         pieces, levels, start, search, favours, named, slip.least_rank, store
     )

@@ -259,11 +259,13 @@ def best_favoured(
     Those below `least_rank` are not looked for. The search's prefix and what it accepts are not
     looked at, and its `min_log_prob` is of both models together.
     """
-    encoded = [(pieces.encode_word(word), word, words[word]) for word in sorted(words)]
+    pace = Pace(SHORT_ROUND)
+    texts = sorted(words)
+    each = yield from pace.run(pieces.encoding_each(texts))
+    encoded = [(cut, word, words[word]) for cut, word in zip(each, texts, strict=True)]
     frontier = _Frontier(levels, favours, search.min_log_prob, least_rank)
     if encoded:
         frontier.push(_Unasked(_Node((), 0.0, encoded, start), encoded, 0, 0.0))
-    pace = Pace(SHORT_ROUND)
     if pace.is_due(_WORD_WORK * len(encoded)):
         yield PAUSE
     found = Ranked()

@@ -10,9 +10,10 @@ changes no answer: it only finds the same words in fewer calls.
 """
 
 import heapq
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ from wordgate.core.known import Context, advance, answered
 from wordgate.core.levels import Levels
 from wordgate.core.pieces import EOS, Pieces
 from wordgate.core.state_store import StateStore
+from wordgate.core.steps import Steps
 from wordgate.core.words import MAX_WORD_CHARACTERS
 
 DEFAULT_MAX_EXPANSIONS = 2000
@@ -32,6 +34,7 @@ _LEAST_ENTRIES, _ENTRIES_A_ROW = 10_000, 20
 """Entries of rows that a search looks at, in all: fewer than ten a row are usual."""
 
 _ROW_WORK = 100
+_ENTRIES_A_STEP, _ENTRY_WORK = 32, 6
 
 _LAST_ENTRIES = 5000
 """Entries that it looks at for words that are already there, when no row may be asked for."""
@@ -76,11 +79,17 @@ class Found:
     expansions: int = 0
 
 
+_Trail = tuple[Any, int] | None
+"""A last piece and the trail before it. A search opens hundreds of thousands of beginnings, which
+share their trails; lists of their pieces would take a gigabyte."""
+
+
 @dataclass(eq=False, slots=True)  # never changed; frozen ones take three times as long to make
 class _Node:
-    """Pieces of an unfinished word: `context` has read all but the last of them."""
+    """`length` pieces of an unfinished word: `context` has read all but the last of them."""
 
-    pieces: tuple[int, ...]
+    trail: "_Trail"
+    length: int
     log_prob: float
     context: Context
     remaining: bytes
@@ -123,7 +132,17 @@ class _Children:
 
 @dataclass(eq=False, slots=True)
 class _Finished:
-    pieces: tuple[int, ...]
+    trail: _Trail
+
+    @property
+    def pieces(self) -> tuple[int, ...]:
+        """All pieces of the word."""
+        found = []
+        trail = self.trail
+        while trail is not None:
+            trail, piece = trail
+            found.append(piece)
+        return tuple(reversed(found))
 
 
 _Open = _Node | _Unasked | _Children | _Finished
@@ -152,15 +171,24 @@ class _Frontier:
         heapq.heappush(self._heap, (-log_prob, self._pushed, item))
         self._pushed += 1
 
-    def pop(self) -> tuple[float, _Open] | None:
-        """The best open item that is not a row of children: those are unfolded here."""
-        while self._heap and not self.is_spent:
-            negative, _, item = heapq.heappop(self._heap)
-            if not isinstance(item, _Children):
-                return -negative, item
+    def settle(self) -> Steps[None]:
+        """Unfold rows of children until something else is the best of all that is open."""
+        count = 0
+        while self._heap and not self.is_spent and isinstance(self._heap[0][2], _Children):
+            _, _, item = heapq.heappop(self._heap)
             self._entries_left -= 1
             self._unfold(item)
-        return None
+            count += 1
+            if count % _ENTRIES_A_STEP == 0:
+                yield _ENTRY_WORK * _ENTRIES_A_STEP
+        yield _ENTRY_WORK * (count % _ENTRIES_A_STEP)
+
+    def pop(self) -> tuple[float, _Open] | None:
+        """The best open item, after `settle`."""
+        if not self._heap or self.is_spent:
+            return None
+        negative, _, item = heapq.heappop(self._heap)
+        return -negative, item
 
     def add_row(self, asked: _Unasked, row: Row) -> None:
         """Open the entries of an answered row."""
@@ -189,15 +217,16 @@ class _Frontier:
 
     def _push_piece(self, asked: _Unasked, piece: int, value: float) -> None:
         node = asked.node
-        if node.pieces and not self._pieces.adjacent(node.pieces[-1], piece):
+        if node.trail and not self._pieces.adjacent(node.trail[1], piece):
             return
+        trail = node.trail, piece
         log_prob = node.log_prob + (asked.base + value)
-        pieces = (*node.pieces, piece)
         if self._pieces.ends_word[piece]:
-            self.push(log_prob, _Finished(pieces))
-        elif len(pieces) < _MAX_PIECES:
+            self.push(log_prob, _Finished(trail))
+        elif node.length + 1 < _MAX_PIECES:
             remaining = node.remaining[len(self._pieces.bytes_of[piece]) :]
-            self.push(log_prob, _Node(pieces, log_prob, node.context, remaining))
+            longer = _Node(trail, node.length + 1, log_prob, node.context, remaining)
+            self.push(log_prob, longer)
 
 
 @lru_cache(maxsize=_KEPT_FITTING)
@@ -228,11 +257,12 @@ def likeliest_words(
     after the history, not conditioned on the prefix.
     """
     frontier = _Frontier(pieces, levels, _LEAST_ENTRIES + _ENTRIES_A_ROW * search.max_expansions)
-    root = _Node((), 0.0, start, search.prefix)
+    root = _Node(None, 0, 0.0, start, search.prefix)
     frontier.push(0.0, _Unasked(root, 0, 0.0))
     found = Found()
     pace = Pace(SHORT_ROUND)
     while len(found.words) < search.count:
+        yield from pace.run(frontier.settle())
         best = frontier.pop()
         if best is None or best[0] < search.min_log_prob:
             found.exact = found.exact and not frontier.is_spent
@@ -247,7 +277,8 @@ def likeliest_words(
             frontier.limit_entries(_LAST_ENTRIES)
         else:
             room = min(_TOGETHER, search.max_expansions - found.expansions)
-            unasked = list(_companions(frontier, log_prob, item, search.count, room))
+            companions = _companions(frontier, log_prob, item, search.count, room)
+            unasked = yield from pace.run(companions)
             yield from _expand(frontier, unasked, store)
             found.expansions += len(unasked)
             if pace.is_due(_ROW_WORK * len(unasked)):
@@ -260,23 +291,28 @@ def _expand(frontier: _Frontier, unasked: Sequence[_Open], store: StateStore) ->
     nodes = [entry for entry in unasked if isinstance(entry, _Node)]
     rows = [entry for entry in unasked if isinstance(entry, _Unasked)]
     if nodes:
-        contexts = yield from advance(store, [(node.context, node.pieces[-1]) for node in nodes])
+        contexts = yield from advance(store, _last_pieces(nodes))
         for node, context in zip(nodes, contexts, strict=True):
-            grown = _Node(node.pieces, node.log_prob, context, node.remaining)
+            grown = _Node(node.trail, node.length, node.log_prob, context, node.remaining)
             rows.append(_Unasked(grown, 0, 0.0))
     for row, values in (yield from answered(store, rows)):
         frontier.add_row(row, values)
 
 
+def _last_pieces(nodes: Sequence[_Node]) -> list[tuple[Context, int]]:
+    """The piece that each node's context has not read."""
+    return [(node.context, node.trail[1]) for node in nodes if node.trail]
+
+
 def _companions(
     frontier: _Frontier, best: float, item: _Open, wanted_words: int, room: int
-) -> Iterator[_Open]:
+) -> Steps[list[_Open]]:
     """The item and open ones close behind it, `room` in all, fewer when enough words would be
     finished."""
-    yield item
-    taken = 1
+    taken = [item]
     set_aside: list[tuple[float, _Open]] = []
-    while taken < room and len(set_aside) < wanted_words:
+    while len(taken) < room and len(set_aside) < wanted_words:
+        yield from frontier.settle()
         following = frontier.pop()
         if following is None:
             break
@@ -286,10 +322,10 @@ def _companions(
         if isinstance(following[1], _Finished):
             set_aside.append(following)
         else:
-            taken += 1
-            yield following[1]
+            taken.append(following[1])
     for value, finished in set_aside:
         frontier.push(value, finished)
+    return taken
 
 
 def _best_first(values: Row, count: int) -> NDArray[np.int64]:

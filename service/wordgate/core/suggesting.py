@@ -29,7 +29,7 @@ from wordgate.core.writing import Writer
 _LEAST_LETTERS = 3
 """With fewer, a slip could mean anything."""
 
-_SEARCH_WORK, _ROW_WORK = 200, 80
+_SEARCH_WORK, _WORD_WORK = 200, 10
 
 
 class Kind(Enum):
@@ -201,14 +201,13 @@ class Place:
         passed: dict[str, str] = {}
         pace = Pace(SHORT_ROUND)
         for length in range(len(typed)):
-            before = self._expansions
-            if before >= self._options.max_expansions:
+            if self._expansions >= self._options.max_expansions:
                 self._exact = False
                 break
             found = yield from self._best(typed[:length], passed)
             writer = self._writer(typed[:length])
             passed.update((word, writer.write(word)) for word in found)
-            if pace.is_due(_SEARCH_WORK + _ROW_WORK * (self._expansions - before)):
+            if pace.is_due(_SEARCH_WORK + _WORD_WORK * len(found)):
                 yield PAUSE
         return passed
 

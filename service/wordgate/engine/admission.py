@@ -1,8 +1,8 @@
-"""Whether new work is taken: by how long it would wait.
+"""Admission control by estimated queueing delay.
 
-Knows sizes and moments; does not know what the work is. How much is done in a second is measured
-while there is something to do, so the wait is foretold, not suffered: a queue that is refused only
-once it is slow has made all wait that are in it.
+Knows sizes and moments; does not know what the work is. Overload is rejected before the queue
+grows. Throughput is measured by the rows that were answered, so that long work counts while it is
+in progress.
 """
 
 import math
@@ -13,7 +13,7 @@ from time import monotonic
 from wordgate.errors import Excess, Overloaded
 
 _REMEMBERED_SECONDS = 1.0
-"""What was done longer ago says little about the speed of now."""
+"""Time constant of the throughput estimate."""
 
 _CALM_SECONDS = 1.0
 """Where nothing was refused for so long, work may wait for twice as long: a few who come at the
@@ -21,9 +21,37 @@ same time are no flood."""
 
 _LEAST_RETRY_SECONDS = 0.1
 
+_MOST_PROGRESS = 0.9
+"""Share of work that is at most taken for done before its end."""
+
+_KEPT_RATIO = 0.9
+"""How much of what was known of the size of a row is kept at each end of work."""
+
+
+class AdmittedWork:
+    """A piece of work of an `Admission`, from being taken to its end. For any thread.
+
+    `done_size` is what is taken for done of its size, by the `rows` that were answered.
+    """
+
+    def __init__(self, admission: "Admission", size: float, rows_at_once: int) -> None:
+        self.size = size
+        self.rows_at_once = rows_at_once
+        self.rows = 0
+        self.done_size = 0.0
+        self._admission = admission
+
+    def progress(self, rows: int) -> None:
+        """Count rows that were answered."""
+        self._admission.progress(self, rows)
+
+    def leave(self, *, is_done: bool) -> None:
+        """End the work; `is_done` unless it was dropped or failed."""
+        self._admission.leave(self, is_done=is_done)
+
 
 class Admission:
-    """Work of one kind, from being taken to its end. For any thread."""
+    """Work of one kind. For any thread."""
 
     def __init__(
         self,
@@ -32,13 +60,16 @@ class Admission:
         *,
         spared_rows: int = 0,
         turn_size: float = math.inf,
+        row_size: float = 0.0,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         """Work is taken that would wait for at most `max_wait_seconds`, twice that in a burst.
 
         However long that is, it is taken while fewer than `spared` others are there, or while all
         together ask for fewer than `spared_rows` at once: they share calls, and hardly slow each
-        other down. What is no larger than `turn_size` waits for so much of each other at most.
+        other down. What is no larger than `turn_size` goes before larger work of which so much is
+        done, and waits for the rest of so much of any other. `row_size` is the size that a row is
+        taken for until work has ended.
         """
         self._max_wait_seconds = max_wait_seconds
         self._most_seconds = 3 * max(max_wait_seconds, _REMEMBERED_SECONDS)
@@ -53,6 +84,7 @@ class Admission:
         self._turns = 0.0
         self._done_size = 0.0
         self._done_seconds = 0.0
+        self._ended_size, self._ended_rows = row_size, 1.0
         self._counted_at = clock()
         self._refused_at = -math.inf
 
@@ -62,7 +94,7 @@ class Admission:
         with self._lock:
             return self._wait(self._size, self._clock())
 
-    def enter(self, size: float, rows: int = 1) -> None:
+    def enter(self, size: float, rows: int = 1) -> AdmittedWork:
         """Take work of this size, in the unit of all others, that asks for so many rows at once.
 
         Raises `Overloaded`.
@@ -82,21 +114,45 @@ class Admission:
             self._rows += rows
             self._size += size
             self._turns += min(size, self._turn_size)
+            return AdmittedWork(self, size, rows)
 
-    def leave(self, size: float, rows: int = 1, *, is_done: bool) -> None:
-        """Work has ended; what was dropped unbegun says nothing of how fast the others are done."""
+    def progress(self, work: AdmittedWork, rows: int) -> None:
+        """Count rows of a piece of work that were answered."""
+        with self._lock:
+            work.rows += rows
+            row_size = self._ended_size / self._ended_rows
+            most = _MOST_PROGRESS * work.size - work.done_size
+            self._count(work, min(rows * row_size, most), self._clock())
+
+    def leave(self, work: AdmittedWork, *, is_done: bool) -> None:
+        """Remove a piece of work. What is left of dropped work does not count as done."""
         with self._lock:
             self._jobs -= 1
-            self._rows -= rows
-            self._size = self._size - size if self._jobs else 0.0
-            self._turns = self._turns - min(size, self._turn_size) if self._jobs else 0.0
+            self._rows -= work.rows_at_once
+            left = work.size - work.done_size
             if is_done:
-                now = self._clock()
-                seconds = self._seconds_since_last(now)
-                kept = math.exp(-seconds / _REMEMBERED_SECONDS)
-                self._done_seconds = kept * self._done_seconds + seconds
-                self._done_size = kept * self._done_size + size
-                self._counted_at = now
+                self._count(work, left, self._clock())
+                self._ended_size = _KEPT_RATIO * self._ended_size + work.size
+                self._ended_rows = _KEPT_RATIO * self._ended_rows + max(1, work.rows)
+            else:
+                self._remove(work, left)
+            if not self._jobs:
+                self._size = self._turns = 0.0
+
+    def _count(self, work: AdmittedWork, size: float, now: float) -> None:
+        """Count so much of a piece of work as done."""
+        seconds = self._seconds_since_last(now)
+        kept = math.exp(-seconds / _REMEMBERED_SECONDS)
+        self._done_seconds = kept * self._done_seconds + seconds
+        self._done_size = kept * self._done_size + size
+        self._counted_at = now
+        self._remove(work, size)
+
+    def _remove(self, work: AdmittedWork, size: float) -> None:
+        before = min(work.done_size, self._turn_size)
+        work.done_size += size
+        self._size -= size
+        self._turns -= min(work.done_size, self._turn_size) - before
 
     def _allowed(self, now: float) -> float:
         is_calm = now - self._refused_at > _CALM_SECONDS

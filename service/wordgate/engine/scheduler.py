@@ -15,7 +15,7 @@ from time import monotonic, sleep
 from typing import Any
 
 from wordgate.core.asks import Advance, Ask, Asks, Model
-from wordgate.engine.admission import Admission
+from wordgate.engine.admission import AdmittedWork, Admission
 from wordgate.errors import Cancelled, DeadlineExceeded, Excess, Overloaded
 
 DEFAULT_MAX_ROWS = 64
@@ -24,7 +24,8 @@ _SHARE = 4
 """While more urgent work fills every call, one row in this many is kept for the less urgent."""
 
 _BESIDE_ROWS = 16
-"""Rows of bulk work in a call while people ask: what comes meanwhile waits for a short one."""
+"""Rows of bulk work in a call while people ask, and of long jobs while short ones ask: a call of
+so many takes little longer than one of a few."""
 
 _PEOPLE_SECONDS = 0.02
 """How long after a question of theirs another is expected."""
@@ -34,12 +35,21 @@ _TURN_ROWS = 1024
 """Rows of a job before others have a turn. Few jobs that are half done keep their states in the
 processor's cache; a large one still cannot hold up the others for longer than this."""
 
+_SHORT_ROWS = 2 * _TURN_ROWS
+"""A job of more rows is long: from then on shorter ones of its urgency go before it."""
+
+_LONG_SHARE = 4
+"""Meanwhile long jobs keep one row of a call in this many."""
+
+_BEGINNING_ROWS = 4
+"""Rows charged to a job for which no person waits when it is begun: it may cut long texts."""
+
 _PREPARED_CALLS = 4
 """Calls for which questions are kept ready; work that comes behind them is begun in its turn, and
 takes no memory but for its texts until then."""
 
 _PAUSE_ROWS = 16
-"""As how many rows of a call a job counts that pauses: it will work by itself for a while."""
+"""Rows charged to a job that yields without a question; it is CPU-bound."""
 
 _PAUSE_SECONDS = 0.0002
 """Long enough for a thread that waits for its turn to wake up."""
@@ -94,6 +104,8 @@ class Job:
     started: bool = False
     taken: bool = False
     turn_rows: int = 0
+    done_rows: int = 0
+    admitted_work: AdmittedWork | None = None
     ask: Ask = field(default_factory=lambda: Advance([]))
     answered: list[Any] = field(default_factory=list)
 
@@ -162,6 +174,7 @@ class Scheduler:
         self._dropped = dropped
         self._waited = waited
         self._queues: dict[Urgency, deque[Job]] = {urgency: deque() for urgency in Urgency}
+        self._long: dict[Urgency, deque[Job]] = {urgency: deque() for urgency in Urgency}
         self._waiting = dict.fromkeys(Urgency, 0)
         self._next_sweep = 0.0
         self._people_until = 0.0
@@ -169,7 +182,7 @@ class Scheduler:
     @property
     def jobs(self) -> int:
         """How many generators are live."""
-        return sum(len(queue) for queue in self._queues.values())
+        return sum(map(self._count, Urgency))
 
     @property
     def waiting_rows(self) -> int:
@@ -186,8 +199,8 @@ class Scheduler:
         """
         admission = self._admissions.get(job.urgency)
         if admission is not None and job.size and not job.admitted:
-            admission.enter(job.size, job.rows_at_once)
-            job.done = partial(_leave, admission, job, job.done)
+            job.admitted_work = admission.enter(job.size, job.rows_at_once)
+            job.done = partial(_leave, job, job.done)
 
     def add(self, job: Job) -> None:
         """Take a job, up to its first question if few wait. Raises `Overloaded` if too many do.
@@ -202,7 +215,9 @@ class Scheduler:
         if waiting >= self._max_waiting_rows and not job.admitted:
             problem = f"{waiting} rows are waiting; try again soon"
             raise Overloaded(problem, _RETRY_AFTER_SECONDS, Excess.ROWS)
-        if self._waiting[job.urgency] < _PREPARED_CALLS * self._max_rows:
+        rows = _PREPARED_CALLS * self._max_rows
+        is_near = len(self._queues[job.urgency]) < max(_PREPARED_CALLS, rows // _PAUSE_ROWS)
+        if is_near and self._waiting[job.urgency] < rows:
             self._resume(job)
         else:
             self._queue(job)
@@ -235,7 +250,7 @@ class Scheduler:
             self._hand_out(group, answers)
 
     def _drop_unwanted(self) -> None:
-        for queue in self._queues.values():
+        for queue in (*self._queues.values(), *self._long.values()):
             if not any(map(_unwanted, queue)):
                 continue
             for _ in range(len(queue)):
@@ -272,7 +287,10 @@ class Scheduler:
 
     def _wanted(self, urgency: Urgency) -> int:
         """Rows that could be taken; a job that pauses counts as one."""
-        return max(self._waiting[urgency], len(self._queues[urgency]))
+        return max(self._waiting[urgency], self._count(urgency))
+
+    def _count(self, urgency: Urgency) -> int:
+        return len(self._queues[urgency]) + len(self._long[urgency])
 
     def _people_ask(self, now: bool) -> bool:
         """Whether a person asks now or has just asked."""
@@ -282,24 +300,38 @@ class Scheduler:
         return moment < self._people_until
 
     def _take_from(self, urgency: Urgency, room: int) -> tuple[list[tuple[Job, Ask]], int]:
-        """Parts of questions in order of arrival, off the queue; and the room that is left."""
-        queue = self._queues[urgency]
+        """Parts of questions, those of short jobs first, a share kept for the long ones.
+
+        Also the room that is left.
+        """
+        kept = math.ceil(room / _LONG_SHARE) if self._long[urgency] else 0
+        taken, left = self._take_queued(self._queues[urgency], room - kept)
+        most = max(kept, _BESIDE_ROWS) if taken and urgency is not Urgency.BATCH else room
+        for_long = min(left + kept, most)
+        more, unused = self._take_queued(self._long[urgency], for_long)
+        return taken + more, left + kept - (for_long - unused)
+
+    def _take_queued(self, queue: deque[Job], room: int) -> tuple[list[tuple[Job, Ask]], int]:
+        """Parts of questions in order of arrival, off a queue; and the room that is left."""
         taken: list[tuple[Job, Ask]] = []
         while queue and room > 0:
             job = queue.popleft()
             if self._drop_if_unwanted(job):
                 continue
-            if not (job.started or self._begin(job)):
-                room -= 1  # its beginning took time, too
-                continue
+            beginning = 0
+            if not job.started:
+                beginning = 0 if job.urgency is Urgency.INTERACTIVE else _BEGINNING_ROWS
+                if not self._begin(job):
+                    room -= beginning or 1
+                    continue
             if not job.taken:
                 job.taken = True
-                self._waited(urgency, monotonic() - job.came_at)
+                self._waited(job.urgency, monotonic() - job.came_at)
             first = len(job.answered)
             part = job.ask.part(first, min(len(job.ask), first + room))
-            self._waiting[urgency] -= len(part)
+            self._waiting[job.urgency] -= len(part)
             taken.append((job, part))
-            room -= len(part) or _PAUSE_ROWS
+            room -= max(len(part) or _PAUSE_ROWS, beginning)
         return taken, max(0, room)  # what pauses may count as more than there was
 
     def _hand_out(self, group: "Group", answers: list[Any] | Exception) -> None:
@@ -312,11 +344,11 @@ class Scheduler:
         answered = reversed(list(zip(group, answers, strict=True)))
         for (job, _), answer in sorted(answered, key=_works_long):
             job.answered.extend(answer)
-            job.turn_rows += len(answer)
+            _count_done(job, len(answer) or _PAUSE_ROWS)
             if job.rows and job.urgency is Urgency.BATCH:
-                self._queues[job.urgency].appendleft(job)
+                self._queue_of(job).appendleft(job)
             elif job.rows:
-                self._queues[job.urgency].append(job)
+                self._queue_of(job).append(job)
             else:
                 self._resume(job)
 
@@ -349,16 +381,29 @@ class Scheduler:
     def _queue(self, job: Job) -> None:
         """Back to the front while its turn lasts, so that few are half done; then to the end.
 
-        A pause ends the turn. That of batch work, for whose parts nobody waits, lasts to its end.
+        That of batch work, for whose parts nobody waits, lasts to its end.
         """
         self._waiting[job.urgency] += job.rows
-        queue = self._queues[job.urgency]
+        queue = self._queue_of(job)
         most = math.inf if job.urgency is Urgency.BATCH else _TURN_ROWS
-        if job.rows and 0 < job.turn_rows < most:
+        if 0 < job.turn_rows < most:
             queue.appendleft(job)
         else:
             job.turn_rows = 0
             queue.append(job)
+
+    def _queue_of(self, job: Job) -> deque[Job]:
+        """The queue that a job stands in by what was done of it."""
+        is_long = job.done_rows >= _SHORT_ROWS and job.urgency is not Urgency.BATCH
+        return (self._long if is_long else self._queues)[job.urgency]
+
+
+def _count_done(job: Job, rows: int) -> None:
+    """Count rows that were answered, or a pause."""
+    job.turn_rows += rows
+    job.done_rows += rows
+    if job.admitted_work is not None:
+        job.admitted_work.progress(rows)
 
 
 def _works_long(entry: tuple[tuple[Job, Ask], Any]) -> tuple[bool, bool]:
@@ -368,15 +413,15 @@ def _works_long(entry: tuple[tuple[Job, Ask], Any]) -> tuple[bool, bool]:
 
 
 def _leave(
-    admission: Admission,
     job: Job,
     done: Callable[[Any, BaseException | None], None],
     result: Any,
     error: BaseException | None,
 ) -> None:
-    """What was begun has taken its time, even if it was dropped before its end."""
+    """Make room for other work, then tell the owner."""
     job.done = done  # else the job would hold itself, and all its states, in memory
-    admission.leave(job.size, job.rows_at_once, is_done=error is None or job.taken)
+    if job.admitted_work is not None:
+        job.admitted_work.leave(is_done=error is None)
     done(result, error)
 
 

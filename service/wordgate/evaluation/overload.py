@@ -5,15 +5,25 @@ answer does not hold back the next request, which is how servers are overrun.
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import cycle
 from random import Random
 from time import perf_counter
 
 from wordgate.client import AsyncClient
-from wordgate.errors import Overloaded
+from wordgate.errors import DeadlineExceeded, Overloaded
 from wordgate.evaluation.scoring_load import jobs
+
+SMALL_CANDIDATES = 5
+LARGE_CANDIDATES = 1000
+_JOINED = 5
+"""Texts of the sample that make one candidate of a large request."""
+
+_HEAD_START_SECONDS = 1.0
+_AGAIN_SECONDS = 0.01
+"""How long a caller that sends one request at a time waits after a refusal."""
 
 
 @dataclass
@@ -33,14 +43,16 @@ class Outcomes:
         return len(self.accepted) + len(self.refused)
 
 
-async def one_by_one(client: AsyncClient, seconds: float) -> Outcomes:
+async def one_by_one(
+    client: AsyncClient, seconds: float, requests: Iterable[list[str]] | None = None
+) -> Outcomes:
     """Requests in turn, each when the one before it is answered: the unloaded server."""
     outcomes = Outcomes()
     began = perf_counter()
-    for texts in _requests():
+    for texts in requests or _requests():
         if perf_counter() - began >= seconds:
             break
-        await _ask(client, texts, perf_counter(), outcomes)
+        await _ask(client, texts, perf_counter(), outcomes, _AGAIN_SECONDS)
     outcomes.elapsed_seconds = perf_counter() - began
     return outcomes
 
@@ -53,13 +65,42 @@ async def side_by_side(client: AsyncClient, under_way: int, seconds: float) -> O
 
     async def ask_on() -> None:
         while perf_counter() - began < seconds:
-            await _ask(client, next(requests), perf_counter(), outcomes)
+            await _ask(client, next(requests), perf_counter(), outcomes, _AGAIN_SECONDS)
 
     async with asyncio.TaskGroup() as group:
         for _ in range(under_way):
             group.create_task(ask_on())
     outcomes.elapsed_seconds = perf_counter() - began
     return outcomes
+
+
+def small_requests() -> Iterator[list[str]]:
+    """Requests of a few candidates."""
+    return (texts[:SMALL_CANDIDATES] for texts in _requests())
+
+
+async def small_beside_large(client: AsyncClient, callers: int, seconds: float) -> Outcomes:
+    """Small requests in turn while so many callers send the largest ones, each one in turn."""
+    large = [asyncio.create_task(_score_large(client, caller)) for caller in range(callers)]
+    try:
+        await asyncio.sleep(_HEAD_START_SECONDS)
+        return await one_by_one(client, seconds, small_requests())
+    finally:
+        for task in large:
+            task.cancel()
+        await asyncio.gather(*large, return_exceptions=True)
+
+
+async def _score_large(client: AsyncClient, caller: int) -> None:
+    """Send requests of a thousand long candidates until cancelled; many do not end in time."""
+    texts = [text for job in jobs() for text in job]
+    joined = [
+        " ".join(texts[(caller + place + step) % len(texts)] for step in range(_JOINED))
+        for place in range(LARGE_CANDIDATES)
+    ]
+    while True:
+        with suppress(DeadlineExceeded):
+            await _ask(client, joined, perf_counter(), Outcomes(), _AGAIN_SECONDS)
 
 
 async def open_loop(client: AsyncClient, per_second: float, seconds: float, seed: int) -> Outcomes:
@@ -82,11 +123,19 @@ async def open_loop(client: AsyncClient, per_second: float, seconds: float, seed
     return outcomes
 
 
-async def _ask(client: AsyncClient, texts: list[str], due: float, outcomes: Outcomes) -> None:
+async def _ask(
+    client: AsyncClient,
+    texts: list[str],
+    due: float,
+    outcomes: Outcomes,
+    pause_seconds: float = 0.0,
+) -> None:
+    """Send a request; wait for `pause_seconds` after a refusal."""
     try:
         await client.score("", texts)
     except Overloaded:
         outcomes.refused.append(perf_counter() - due)
+        await asyncio.sleep(pause_seconds)
     else:
         outcomes.accepted.append(perf_counter() - due)
 

@@ -379,7 +379,7 @@ def _code_of_cancelled(context: Context) -> grpc.StatusCode:
 
     A client's deadline passes a little before the server's, which began when the call arrived.
     """
-    remaining = context.time_remaining()
+    remaining: float | None = context.time_remaining()
     if remaining is not None and remaining < _DEADLINE_SLACK_SECONDS:
         return grpc.StatusCode.DEADLINE_EXCEEDED
     return grpc.StatusCode.CANCELLED

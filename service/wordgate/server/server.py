@@ -55,6 +55,9 @@ from wordgate.server.unknown_methods import new_server
 
 _FILES = (models_pb2.DESCRIPTOR, prediction_pb2.DESCRIPTOR, scoring_pb2.DESCRIPTOR)
 _LAST_BYTES_SECONDS = 1.0
+_ROW_SIZES = {Urgency.INTERACTIVE: 0.05, Urgency.BULK: 4.0, Urgency.BATCH: 4.0}
+"""What a row is taken for until a request has ended: a share of a prediction, or bytes."""
+
 _LAST_SPANS_SECONDS = 2.0
 _LOOK_SECONDS = 1.0
 _KEEPALIVE_MS = 30_000
@@ -187,9 +190,10 @@ class Server:
         return {
             urgency: Admission(
                 seconds,
-                found.calls,
+                found.calls + 1,
                 spared_rows=_SPARED_ROWS * found.calls,
                 turn_size=math.inf if urgency is Urgency.BATCH else TURN_BYTES,
+                row_size=_ROW_SIZES[urgency],
             )
             for urgency, seconds in waits.items()
         }
