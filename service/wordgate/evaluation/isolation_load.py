@@ -33,7 +33,10 @@ _COMMON = (
     *("we", "him", "been", "has", "when", "who", "will", "no", "more", "if", "out", "so", "up"),
 )
 _EMPTY_FIELDS = 500_000
-"""Empty fields of two bytes each that nearly fill a message."""
+"""Empty fields of two bytes each that nearly fill a message; it is refused before it is parsed."""
+
+_MOST_EMPTY_FIELDS = 131_000
+"""Nearly as many as a message may have."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ def _nested(*fields: int, content: bytes) -> bytes:
     return content
 
 
-def _empties(number: int, count: int = _EMPTY_FIELDS) -> bytes:
+def _empties(number: int, count: int = _MOST_EMPTY_FIELDS) -> bytes:
     """Return many empty length-delimited fields of a number below 16."""
     return bytes([number << 3 | 2, 0]) * count
 
@@ -371,12 +374,12 @@ def _distinct_entries(field: int) -> bytes:
 
 
 def _session_lists(_: Random) -> Load:
-    options = _empties(3, 250_000) + _empties(4, 250_000)
+    options = _empties(3, 65_000) + _empties(4, 65_000)
     return Load(STREAM_PREDICT, (b"",), _nested(2, 7, content=options), is_stream=True)
 
 
 def _stream_rescore_slot(_: Random) -> Load:
-    utterance = _nested(3, 3, 1, content=_empties(1, 300_000))
+    utterance = _nested(3, 3, 1, content=_empties(1))
     return Load(
         STREAM_RESCORE,
         (utterance,),
@@ -391,6 +394,10 @@ def _score_too_long(random: Random) -> Load:
     return Load(SCORE, (_score(_words(random, 64_000) for _ in range(16)),))
 
 
+def _long_score(random: Random, model: str = "") -> bytes:
+    return _score((_words(random, 1000) for _ in range(1000)), model=model)
+
+
 LEGAL: Mapping[str, Made] = {
     "score_ascii": _score_of(lambda random: _words(random, 1000)),
     "score_cjk": _score_of(lambda random: _characters(random, 330, 0x4E00, 0x9FFF)),
@@ -402,6 +409,7 @@ LEGAL: Mapping[str, Made] = {
     "rescore_scores": _rescore_scores,
     "rescore_times": _rescore_times,
     "rescore_boosts": _rescore_boosts,
+    "rescore_empty_entries": _refused(RESCORE, _nested(5, 1, content=_empties(2))),
     "network_texts": _network_of(lambda random: _words(random, 12), 10),
     "network_rare": _network_of(lambda random: _rare_word(random, 3), 10),
     "network_wide": _network_of(lambda random: _rare_word(random, 3), 1000),
@@ -433,17 +441,17 @@ LEGAL: Mapping[str, Made] = {
 """The most expensive requests that the limits allow."""
 
 REFUSED: Mapping[str, Made] = {
+    "score_dense": _refused(SCORE, _empties(3, _EMPTY_FIELDS)),
     "score_empties": _refused(SCORE, _empties(3)),
     "score_too_long": _score_too_long,
-    "rescore_one_slot": _refused(RESCORE, _nested(6, 1, content=_empties(1, 300_000))),
+    "rescore_one_slot": _refused(RESCORE, _nested(6, 1, content=_empties(1))),
     "rescore_slots": _refused(RESCORE, _nested(6, content=_empties(1))),
-    "rescore_times": _refused(RESCORE, _nested(5, 1, content=_empties(3, 400_000))),
+    "rescore_times": _refused(RESCORE, _nested(5, 1, content=_empties(3))),
     "rescore_candidates": _refused(RESCORE, _nested(5, content=_empties(1))),
     "rescore_network_times": _refused(
         RESCORE,
         _nested(6, content=_nested(1, 1, content=b"") + _nested(3, content=bytes(1_000_000))),
     ),
-    "rescore_empty_entries": _refused(RESCORE, _nested(5, 1, content=_empties(2))),
     "rescore_entries": _refused(RESCORE, _nested(5, 1, content=_distinct_entries(2))),
     "rescore_weights": _refused(RESCORE, _nested(2, content=_distinct_entries(3))),
     "rescore_boosts": _refused(RESCORE, _nested(2, content=_empties(4))),
@@ -459,28 +467,26 @@ REFUSED: Mapping[str, Made] = {
     "session_lists": _session_lists,
     "stream_rescore_slot": _stream_rescore_slot,
     "generate_stop_words": _refused(STREAM_GENERATE, _empties(9)),
-    "not_found": _refused(SCORE, _nested(1, content=b"none") + _empties(3)),
+    "not_found": lambda random: Load(SCORE, (_long_score(random, "none"),)),
     "malformed": _refused(SCORE, _empties(3) + b"\x1a\xff"),
 }
 """Requests that are refused, after as much work as their messages can cause."""
 
 
-def _long_score(random: Random) -> bytes:
-    return _score(_words(random, 1000) for _ in range(1000))
-
-
 OUTCOMES: Mapping[str, Made] = {
     "answered": lambda _: Load(PREDICT, (_nested(200, content=bytes(1_000_000)),)),
-    "answered_swollen": lambda _: Load(PREDICT, (_empties(15),)),
+    "answered_swollen": lambda _: Load(
+        PREDICT, (_empties(15) + _nested(200, content=bytes(700_000)),)
+    ),
     "refused": lambda random: Load(
         SCORE, (_long_score(random),), server_options=("--max-wait-seconds", "0")
     ),
     "too_large": lambda _: Load(SCORE, (bytes(MOST_BYTES + 1),)),
-    "invalid": _refused(SCORE, _empties(3)),
-    "invalid_slot": _refused(RESCORE, _nested(6, 1, content=_empties(1, 300_000))),
+    "invalid": _refused(SCORE, _empties(3, _EMPTY_FIELDS)),
+    "invalid_slot": _refused(RESCORE, _nested(6, 1, content=_empties(1))),
     "malformed": _refused(SCORE, _empties(3) + b"\x1a\xff"),
     "cancelled": lambda random: Load(SCORE, (_long_score(random),), cancel_seconds=0.02),
     "late": lambda random: Load(SCORE, (_long_score(random),), timeout_seconds=0.1),
-    "not_found": _refused(SCORE, _nested(1, content=b"none") + _empties(3)),
+    "not_found": lambda random: Load(SCORE, (_long_score(random, "none"),)),
 }
 """A request of about 1 MB for each way in which a call can end."""
