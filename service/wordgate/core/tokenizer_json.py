@@ -8,7 +8,7 @@ and the library is given nothing else of the document.
 import json
 from typing import Any
 
-_NOTHING = (None, False, "", [], {})
+_NOTHING: tuple[Any, ...] = (None, False, "", [], {})
 _READ = {"type": "BPE", "vocab": None, "merges": None, "end_of_word_suffix": None}
 
 
