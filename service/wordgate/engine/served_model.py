@@ -19,6 +19,7 @@ from wordgate.core.scoring import score_texts
 from wordgate.core.state_store import NoStore, StateStore
 from wordgate.core.weighting import Weighting
 from wordgate.engine import bundle as bundles
+from wordgate.engine import freed_memory
 from wordgate.engine.answers import ModelName, PredictionAnswer, RescoringAnswer, ScoreAnswer
 from wordgate.engine.bundle import Bundle, one_line, refusing
 from wordgate.engine.model import CallObserver, NetworkModel, Runtime
@@ -129,6 +130,7 @@ def open_model(
     with refusing(path, "its graphs cannot be run"):
         network.warm_up()
     cache = StateCache(network.start, bundle.digest, cache_bytes)
+    freed_memory.give_back()
     return ServedModel(bundle, network, cache)
 
 
