@@ -137,7 +137,8 @@ def _parse(path: Path, document: bytes) -> Manifest:
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"])
-        problem = f"{place}: {first['msg']}" if place else first["msg"]
+        what = first["msg"].removeprefix("Value error, ")
+        problem = f"{place}: {what}" if place else what
     except (ValueError, RecursionError) as error:
         problem = str(error)
     raise InvalidBundle(path, "manifest", one_line(f"{MANIFEST_FILE}: {problem}"))

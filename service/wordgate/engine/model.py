@@ -102,7 +102,11 @@ class NetworkModel:
         return [next(answers[type(ask)]) for ask in asks]
 
     def warm_up(self) -> None:
-        """Run every graph at the sizes that will be used, so that no client pays for it."""
+        """Run every graph at the sizes that will be used, so that no client pays for it.
+
+        Raises `ValueError` for graphs whose answers are not what they were asked.
+        """
+        self._check_answers()
         for rows in _WARM_UP_ROWS:
             states = self._advance([Advance([(self.start, self.levels.vocabulary - 1)] * rows)])[0]
             for level in range(self.levels.count):
@@ -110,6 +114,21 @@ class NetworkModel:
             last = [self.levels.cuts[level] - 1 for level in range(self.levels.count)]
             for piece in last:
                 self._target_log_probs([TargetLogProbs([(s, piece) for s in states])])
+
+    def _check_answers(self) -> None:
+        rows = 3
+        hidden, cells = gather([self.start] * rows)
+        token = np.full(rows, self.levels.vocabulary - 1)
+        answered = self._step.run(None, {"token": token, "hidden": hidden, "cells": cells})
+        if {values.shape for values in answered} != {hidden.shape}:
+            raise ValueError(f"{STEP_FILE} does not answer a state for each row")
+        top = gather_top(StateBlock(*answered).states(), self._width)
+        for level, session in enumerate(self._outputs):
+            width = self.levels.width(level)
+            feed = {"top": top, "row": np.arange(rows), "target": np.full(rows, width - 1)}
+            targets, log_probs = session.run(["target_log_probs", "log_probs"], feed)
+            if log_probs.shape != (rows, width) or not np.array_equal(targets, log_probs[:, -1]):
+                raise ValueError(f"{output_file(level)} does not answer a row for each state")
 
     def _advance(self, asks: Sequence[Advance]) -> list[list[State]]:
         steps = [step for ask in asks for step in ask.steps]
