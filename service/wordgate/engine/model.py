@@ -84,7 +84,8 @@ class NetworkModel:
             contents = _read(path, [*graphs, EMBEDDING_FILE])
         opener = _SessionOpener(path, sizes, precision, runtime or Runtime(), contents)
         self._step, *self._outputs = [opener.open(name) for name in graphs]
-        _check_signatures(path, sizes, precision, self._step, self._outputs)
+        with refusing(path, "its graphs cannot be used"):
+            _check_signatures(path, sizes, precision, self._step, self._outputs)
         self.start: State = _zero_state(sizes, precision)
 
     def answer(self, asks: Sequence[Ask]) -> list[Any]:
@@ -247,8 +248,13 @@ class _SessionOpener:
         with refusing(self._path, f"{name} cannot be loaded"):
             check_graph(self._contents[name], self._sizes, len(self._embedding))
             session = onnxruntime.InferenceSession(
-                self._contents[name], self._options, providers=[self._provider]
+                self._contents[name],
+                self._options,
+                providers=[self._provider],
+                enable_fallback=int(self._provider != _PROVIDERS["cpu"]),
             )
+        session.disable_fallback()
+        session._model_bytes = b""  # which it keeps to load the graph again on another device
         if self._provider not in session.get_providers():  # it falls back to the CPU in silence
             raise InvalidConfiguration("device", f"onnxruntime cannot start {self._provider} here")
         return session
