@@ -277,6 +277,10 @@ HOSTILE: dict[str, tuple[Spoil, str]] = {
         _tokenizer(lambda document: document["model"].update(end_of_word_suffix=None)),
         "content",
     ),
+    "a word of megabytes": (
+        lambda path: publish_file(path, "words.tsv", b"written\ta\t" + b"a" * (1 << 20)),
+        "content",
+    ),
     "a graph that never ends": (_graph("step.onnx", _endless_loop), "content"),
     "a graph of terabytes": (_graph("step.onnx", _doubled), "content"),
     "a graph of squares": (_graph("output-0.onnx", _outer_product), "content"),

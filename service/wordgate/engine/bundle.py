@@ -32,6 +32,7 @@ __all__ = ["MANIFEST_FILE", "TOKENIZER_FILE", "WORDS_FILE", "file_sha256"]
 WEIGHTS_FILE = "weights.safetensors"
 NEVER = "never"
 WRITTEN = "written"
+_MAX_LINE_CHARACTERS = 1000
 _MAX_PROBLEM_CHARACTERS = 500
 
 
@@ -169,12 +170,13 @@ def read_words(path: Path) -> tuple[dict[str, str], frozenset[str]]:
 def parse_words(document: str, path: Path) -> tuple[dict[str, str], frozenset[str]]:
     """Usual written forms, and words never suggested, of a `words.tsv` of the bundle at `path`.
 
-    A line is `written<TAB>word<TAB>form` or `never<TAB>word`. Raises `InvalidBundle` with the line.
+    A line is `written<TAB>word<TAB>form` or `never<TAB>word`, of 1,000 characters at most. Raises
+    `InvalidBundle` with the line.
     """
     written: dict[str, str] = {}
     never: set[str] = set()
     for number, line in enumerate(document.splitlines(), 1):
-        match line.split("\t"):
+        match line.split("\t") if len(line) <= _MAX_LINE_CHARACTERS else ():
             case [kind, word, form] if kind == WRITTEN:
                 written[word] = form
             case [kind, word] if kind == NEVER:
