@@ -4,9 +4,17 @@ Commands are imported when they are used, so that `wordgate predict` does not wa
 libraries, and a command whose extra is missing does not break the others.
 """
 
+import sys
+
+from wordgate.server.signals import handle_while_starting
+
+if sys.argv[1:2] == ["serve"]:
+    handle_while_starting()  # before what takes time to import
+
+# isort: split
+
 import gc
 import importlib
-import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
