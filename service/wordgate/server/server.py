@@ -97,7 +97,8 @@ class Server:
         self._configuration = configuration
         self._shares_port = shares_port
         self._tell_ready = ready
-        self._look_now: Callable[[], None] = _nothing
+        self._look_now: Callable[[], None] | None = None
+        self._hung_up = False
         self._log = structlog.get_logger()
         self._stop = asyncio.Event()
         self._draining = asyncio.Event()
@@ -139,7 +140,10 @@ class Server:
                 await self._http.close()
 
     def _hang_up(self) -> None:
-        self._look_now()
+        """Look for new versions now; a SIGHUP that comes while models load is remembered."""
+        self._hung_up = True
+        if self._look_now is not None:
+            self._look_now()
 
     async def _own_metrics(self) -> CollectorRegistry:
         return self._metrics.registry
@@ -273,6 +277,8 @@ class Server:
         opener = partial(open_model, runtime=runtime, observer=self._metrics, cache_bytes=share)
         watch = ModelWatch(asked.model, models, opener, self._metrics, asked.swap_grace_seconds)
         self._look_now = watch.look_now
+        if self._hung_up:
+            watch.look_now()
         watching = asyncio.create_task(watch.run(asked.watch_seconds))
         try:
             yield
@@ -321,10 +327,6 @@ class Server:
         except TimeoutError:
             self._log.warning("grace is over; calls under way are cut off")
         await server.stop(min(_LAST_BYTES_SECONDS, self._configuration.grace_seconds))
-
-
-def _nothing() -> None:
-    """What SIGHUP does where no folder is watched."""
 
 
 def check(configuration: Configuration) -> None:
