@@ -58,9 +58,9 @@ def test_the_option_is_set_where_it_is_needed(
     told: list[str | None] = []
     session = onnxruntime.InferenceSession
 
-    def open_session(path: str, options: Any, providers: list[str]) -> Any:
+    def open_session(graph: bytes, options: Any, **more: Any) -> Any:
         told.append(_entry(options))
-        return session(path, options, providers=providers)
+        return session(graph, options, **more)
 
     monkeypatch.setattr(model, "are_exact", lambda: exact)
     monkeypatch.setattr(onnxruntime, "InferenceSession", open_session)

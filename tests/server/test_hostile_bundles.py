@@ -39,7 +39,7 @@ def _resident_bytes(server: RunningServer) -> float:
 
 @pytest.mark.parametrize("what", HOSTILE)
 def test_a_hostile_bundle_is_refused_by_name(
-    watched: tuple[RunningServer, Path], what: str, capsys: pytest.CaptureFixture[str]
+    watched: tuple[RunningServer, Path], what: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """The watching server says so once, counts it and goes on as it was, no larger than before;
     `models verify` says the same in one line and exits with 4."""
@@ -59,7 +59,7 @@ def test_a_hostile_bundle_is_refused_by_name(
         with pytest.raises(SystemExit) as ended:
             main(["models", "verify", str(folder)])
         assert ended.value.code == 4
-        [line] = capsys.readouterr().err.splitlines()
+        [line] = capfd.readouterr().err.splitlines()
         assert line == f"wordgate: {_refusals(server, folder)[0]}"
     finally:
         shutil.rmtree(folder)

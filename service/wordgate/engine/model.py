@@ -231,7 +231,7 @@ class _SessionOpener:
         options.intra_op_num_threads = runtime.threads
         options.inter_op_num_threads = 1
         options.enable_mem_pattern = False
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # what it would log it also raises
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         if precision == "int8" and not are_exact():
             options.add_session_config_entry(EXACT_SUMS_OPTION, "1")
