@@ -31,7 +31,7 @@ _CHARACTER_WORK = 2
 _OFFSET_WORK = 4
 """The same where it keeps its place."""
 
-_ASCII_SPACES = {code: " " for code in (*range(32), 127)}
+_ASCII_SPACES = dict.fromkeys((*range(32), 127), " ")
 _TAGS = range(0xE0020, 0xE0080)
 _JOINING_JAMO = range(0x1160, 0x1200)
 

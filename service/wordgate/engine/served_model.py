@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from wordgate.core.asks import Asks, drive
+from wordgate.core.asks import SHORT_ROUND, Asks, Pace, drive
 from wordgate.core.favoured import word_log_prob
 from wordgate.core.generation import Draft, GenerationQuery, Written, begin, next_word
 from wordgate.core.history import read_ahead, read_context
 from wordgate.core.lattice_search import SearchBounds
-from wordgate.core.prediction import Query, predict
+from wordgate.core.prediction import Query, predict, splitting_typed
 from wordgate.core.rescoring import PLAIN_BOUNDS, Hypotheses, rescore
 from wordgate.core.scoring import score_texts
 from wordgate.core.state_store import NoStore, StateStore
@@ -82,6 +82,11 @@ class ServedModel:
     def read(self, history: str) -> Asks[None]:
         """Have the cache know the context of a history (`core.history.read`)."""
         yield from read_context(self.bundle.language.pieces, history, self.store)
+
+    def read_typed(self, text: str) -> Asks[None]:
+        """As `read`, of a text that is being typed, without the beginning of its last word."""
+        history, _ = yield from Pace(SHORT_ROUND).run(splitting_typed(text))
+        yield from self.read(history)
 
     def read_ahead(self, history: str) -> Asks[None]:
         """Prepare the next anchor's crossing (`core.history.read_ahead`)."""

@@ -16,11 +16,11 @@ from time import time_ns
 from typing import Any
 
 from wordgate.api.v1.prediction_pb2 import Accept, StreamPredictRequest, StreamPredictResponse
-from wordgate.core.asks import Asks
+from wordgate.core.asks import SHORT_ROUND, Asks, Pace
 from wordgate.core.editing import EditedText
 from wordgate.core.history import ANCHOR_WORDS
 from wordgate.core.options import Options
-from wordgate.core.prediction import Query, split_typed
+from wordgate.core.prediction import Query, splitting_typed
 from wordgate.engine.answers import ModelName, PredictionAnswer
 from wordgate.engine.scheduler import Urgency
 from wordgate.engine.served_model import ServedModel
@@ -187,8 +187,7 @@ class Session:
             return
         try:
             model = self._serving.model(self._configured.model)
-            history, _ = split_typed(before)
-            await self._serving.start(model, model.read(history), Urgency.BULK)
+            await self._serving.start(model, model.read_typed(before), Urgency.BULK)
         except WordgateError:
             return  # it will be read when somebody types
 
@@ -323,7 +322,8 @@ class Session:
         options = self._configured.options if self._configured else Options()
 
         def asks() -> Asks[PredictionAnswer]:
-            history, prefix = split_typed(text.edited.before, "text.text")
+            before = text.edited.before
+            history, prefix = yield from Pace(SHORT_ROUND).run(splitting_typed(before, "text.text"))
             return (yield from model.predict(Query(history, prefix, options)))
 
         searching = self._serving.metrics.searching(asks(), attrgetter("expansions"))
