@@ -234,7 +234,8 @@ def _boosts(cuts: Sequence[Cut], weighting: Weighting) -> Steps[list[float]]:
     """What boosted phrases add to each text."""
     found = []
     for cut in cuts:
-        found.append((yield from weighting.boosting(cut.words)))
+        boost = yield from weighting.boosting(cut.words)
+        found.append(boost)
     return found
 
 
