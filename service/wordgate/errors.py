@@ -108,6 +108,7 @@ class Excess(Enum):
     CALLS = "calls"
     SESSIONS = "sessions"
     STREAMS = "streams"
+    MEMORY = "memory"
     QUOTA = "quota"
 
 
@@ -132,3 +133,18 @@ class DeadlineExceeded(WordgateError):
 
 class Unavailable(WordgateError):
     """The server is starting or draining; another replica may answer."""
+
+
+def drop_traceback(error: BaseException) -> None:
+    """Drop the traceback of an error and of all errors that it followed from.
+
+    A traceback holds every frame that the error passed, with its local variables: the request among
+    them. Where an error can be reached from one of those frames, the two keep each other in memory
+    until the garbage collector looks at old objects, which may be hundreds of requests later.
+    """
+    following: BaseException | None = error
+    while following is not None:
+        following.__traceback__ = None
+        before = following.__cause__ or following.__context__
+        following.__cause__ = following.__context__ = None
+        following = before

@@ -155,6 +155,68 @@ def test_a_server_is_given_more_than_it_can_carry(tmp_path: Path) -> None:
     assert after < before + 100
 
 
+def test_one_callers_load_is_set_against_memory_and_another_caller(tmp_path: Path) -> None:
+    """Calls are counted by their codes; another caller is timed alone and beside each load."""
+    write_bundle(tmp_path)
+    arguments = ["bench", "isolation", "--model", str(tmp_path / "tiny"), "--rounds", "1"]
+    brief = ["--seconds", "0.5", "--outcome-calls", "20", "--json"]
+    wanted = ("outcomes/invalid", "outcomes/too_large", "legal/get_model", "refused/not_found")
+    only = [word for name in wanted for word in ("--only", name)]
+    ended = CliRunner().invoke(wordgate, [*arguments, *brief, *only])
+    found = json.loads(ended.stdout)
+    assert list(found)[:4] == ["worst", "outcomes", "legal", "refused"]
+    assert set(found["worst"]) == {"growth_megabytes", "legal_p99_ms", "refused_p99_ms"}
+    outcomes = found["outcomes"]
+    assert outcomes["invalid"]["codes"] == {"INVALID_ARGUMENT": 20}
+    assert outcomes["too_large"]["codes"] == {"RESOURCE_EXHAUSTED": 20}
+    for outcome in outcomes.values():
+        memory = outcome["resident_megabytes"]
+        assert 0 < memory["before"] <= memory["peak"]
+        assert outcome["growth_megabytes"] == pytest.approx(
+            memory["after"] - memory["before"], abs=1
+        )
+    for load, code in (
+        (found["legal"]["get_model"], "OK"),
+        (found["refused"]["not_found"], "NOT_FOUND"),
+    ):
+        assert set(load["codes"]) == {code}
+        assert load["calls"] == load["codes"][code]
+        for phase in (load["alone"], load["beside"]):
+            for ping in ("health", "predict"):
+                assert 0 < phase[ping]["p50_ms"] <= phase[ping]["p99_ms"] <= phase[ping]["max_ms"]
+                assert phase[ping]["pings"] == 50
+                assert phase[ping]["failures"] == {}
+        assert not load["stopped_early"]
+        assert not load["server_ended"]
+
+
+def test_an_unknown_load_is_refused_by_name() -> None:
+    """The error names what is available."""
+    arguments = ["bench", "isolation", "--only", "legal/score_latin"]
+    ended = CliRunner().invoke(wordgate, arguments)
+    assert ended.exit_code != 0
+    assert "legal/score_cjk" in str(ended.exception)
+
+
+def test_a_load_that_takes_too_much_memory_is_stopped(tmp_path: Path) -> None:
+    """A server above the limit ends the load, and the figures say so."""
+    write_bundle(tmp_path)
+    arguments = [
+        "bench",
+        "isolation",
+        "--model",
+        str(tmp_path / "tiny"),
+        "--only",
+        "outcomes/invalid",
+    ]
+    brief = ["--outcome-calls", "100000", "--max-resident-megabytes", "1", "--json"]
+    found = json.loads(CliRunner().invoke(wordgate, [*arguments, *brief]).stdout)
+    outcome = found["outcomes"]["invalid"]
+    assert outcome["stopped_early"]
+    assert not outcome["server_ended"]
+    assert outcome["calls"] < 100_000
+
+
 def test_small_callers_are_measured_beside_large_ones(tmp_path: Path) -> None:
     """A caller of few candidates is hardly refused beside two of a thousand, nor three equal."""
     write_bundle(tmp_path)

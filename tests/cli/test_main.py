@@ -1,6 +1,10 @@
 """What every command answers to the shell."""
 
+import errno
 import os
+import subprocess
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -85,3 +89,66 @@ def test_a_bad_name_leaves_nothing_behind(
     assert _run("train", f"--text={text}", f"--name={name}") == 2
     assert "lower-case letters" in capsys.readouterr().err
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["mails.txt", "work"]
+
+
+_PRINTING = {
+    "help": ["score", "--help"],
+    "version": ["--version"],
+    "table": ["score", "--", "the sea", "a sea"],
+    "document": ["score", "--json", "--", "the sea", "a sea"],
+    "lines": ["score", "--input", "INPUT"],
+    "ranked": ["rescore", "--input", "INPUT"],
+    "predict": ["predict", "--history", "the"],
+    "generate": ["generate", "--max-words", "3", "--history", "the"],
+    "models": ["models", "list", "FOLDER"],
+    "evaluate": ["evaluate", "--text", "INPUT"],
+}
+
+
+@pytest.mark.parametrize("arguments", _PRINTING.values(), ids=_PRINTING)
+def test_a_reader_that_has_gone_is_no_error(
+    tmp_path: Path, bundle: Path, arguments: list[str]
+) -> None:
+    """As `head` that has seen enough: no word on standard error, exit code 0."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    ended = _ended(tmp_path, bundle, arguments, writing)
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("name", ["help", "table", "lines", "generate"])
+@pytest.mark.parametrize("is_closed", [True, False])
+def test_output_that_cannot_be_written_is_an_error(
+    tmp_path: Path, bundle: Path, name: str, is_closed: bool
+) -> None:
+    """A disk that is full, a standard output that is closed: one line, the exit code of files."""
+    with Path("/dev/full").open("w") as full:
+        shell = ["sh", "-c", 'exec "$@" >&-', "sh"] if is_closed else []
+        ended = _ended(tmp_path, bundle, _PRINTING[name], full.fileno(), shell)
+    problem = os.strerror(errno.EBADF if is_closed else errno.ENOSPC)
+    assert (ended.returncode, ended.stderr) == (3, f"wordgate: {problem}\n")
+
+
+def test_an_error_that_nobody_reads_has_its_exit_code() -> None:
+    """Where standard error has no reader, the exit code still tells."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "wordgate.cli.main", "score"]
+    ended = subprocess.run(command, stdout=writing, stderr=writing, check=False)
+    os.close(writing)
+    assert ended.returncode == 2
+
+
+def _ended(
+    folder: Path, bundle: Path, arguments: list[str], output: int, shell: Sequence[str] = ()
+) -> "subprocess.CompletedProcess[str]":
+    """How a command ended, in a process of its own."""
+    written = folder / "input.jsonl"
+    written.write_text('{"history": "the", "candidates": ["sea", "sky"]}\n' * 300)
+    named = {"INPUT": str(written), "FOLDER": str(bundle.parent)}
+    asks = [] if {"--help", "--version", "list"} & set(arguments) else [f"--model={bundle}"]
+    given = [named.get(argument, argument) for argument in arguments]
+    given[1:1] = asks
+    command = [*shell, sys.executable, "-m", "wordgate.cli.main", *given]
+    return subprocess.run(command, stdout=output, stderr=subprocess.PIPE, text=True, check=False)

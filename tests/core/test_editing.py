@@ -82,6 +82,16 @@ def test_edits_are_those_of_the_strings(
     assert text.move(text.position) == text
 
 
+@pytest.mark.parametrize("unit", UNITS)
+@given(first=texts, second=texts)
+def test_a_text_at_rest_takes_its_bytes(unit: PositionUnit, first: str, second: str) -> None:
+    """In UTF-8, whatever it holds; unpacked it is the same text, cursor and unit."""
+    text = EditedText(unit=unit).set(second).move(0).insert(first)
+    packed = text.packed()
+    assert packed.unpacked() == text
+    assert packed.encoded == (first + second).encode()
+
+
 @pytest.mark.parametrize(
     ("text", "cursor", "expected"),
     [

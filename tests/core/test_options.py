@@ -9,6 +9,7 @@ from tests.core.vocabularies import texts
 
 from wordgate.core import words
 from wordgate.core.options import BoostedWord, Options, SessionCache
+from wordgate.core.steps import finish
 from wordgate.core.text import normalise
 from wordgate.errors import InvalidInput
 
@@ -38,7 +39,7 @@ WRONG: dict[str, dict[str, Any]] = {
 def test_values_outside_their_limits_are_named(field: str, values: dict[str, Any]) -> None:
     """What cannot be wanted says which field is wrong."""
     with pytest.raises(InvalidInput) as refused:
-        Options(**values)
+        finish(Options(**values).prepare())
     assert refused.value.field == field
 
 
@@ -59,9 +60,9 @@ def test_every_text_is_one_word_or_refused(text: str) -> None:
     """Whatever a person lists: emoji, marks, digits, apostrophes."""
     if len(words.split(normalise(text))) != 1:
         with pytest.raises(InvalidInput, match="blocked"):
-            Options(blocked_words=[text])
+            finish(Options(blocked_words=[text]).prepare())
         with pytest.raises(InvalidInput, match="boosted"):
-            Options(boosted_words=[BoostedWord(text, 1.0)])
+            finish(Options(boosted_words=[BoostedWord(text, 1.0)]).prepare())
         return
     options = Options(blocked_words=[text], boosted_words=[BoostedWord(text, 1.0)])
     assert options.blocked == {normalise(text)} == set(options.boosts)

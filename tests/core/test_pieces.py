@@ -125,7 +125,7 @@ def _piece(name: str) -> int:
 def _is_canonical(pieces: Pieces, sequence: tuple[int, ...]) -> bool:
     """Whether a word's bytes, encoded as a whole, give this very sequence."""
     written = "".join(BYTE_CHARACTERS[b] for piece in sequence for b in pieces.bytes_of[piece])
-    return tuple(t.id for t in pieces._model.tokenize(written)) == sequence
+    return tuple(t.id for t in pieces._spelling.model.tokenize(written)) == sequence
 
 
 def _neighbours_fit(pieces: Pieces, sequence: tuple[int, ...]) -> bool:

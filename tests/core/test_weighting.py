@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from wordgate.core.steps import finish
 from wordgate.core.weighting import ACOUSTIC, Boost, Weighting
 from wordgate.errors import InvalidInput
 
@@ -44,15 +45,15 @@ def test_every_occurrence_of_a_phrase_is_boosted() -> None:
         ({"weights": {"am": -math.inf}}, "weights[am]"),
         ({"posterior_scale": 0.0}, "posterior_scale"),
         ({"posterior_scale": math.nan}, "posterior_scale"),
-        ({"boosts": [Boost("a", 1.0), Boost(" \n", 1.0)]}, "boosts[1].phrase"),
-        ({"boosts": [Boost("\ud800", 1.0)]}, "boosts[0].phrase"),
+        ({"boosts": [Boost("a", 1.0), Boost(" \n", 1.0)]}, "weighting.boosts[1].phrase"),
+        ({"boosts": [Boost("\ud800", 1.0)]}, "weighting.boosts[0].phrase"),
         ({"boosts": [Boost("a", math.nan)]}, "boosts[0].weight"),
     ],
 )
 def test_numbers_that_cannot_weigh_are_named(arguments: dict[str, object], field: str) -> None:
     """What is not finite, negative or empty is refused with its field."""
     with pytest.raises(InvalidInput) as refused:
-        Weighting(**arguments)  # type: ignore[arg-type]
+        finish(Weighting(**arguments).prepare())  # type: ignore[arg-type]
     assert refused.value.field == field
 
 

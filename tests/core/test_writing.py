@@ -5,12 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.core.vocabularies import texts, trained
 
+from wordgate.core import words
 from wordgate.core.language import Language
 from wordgate.core.levels import Levels
 from wordgate.core.options import LetterCase
+from wordgate.core.pieces import Pieces
 from wordgate.core.prediction import split_typed
 from wordgate.core.text import normalise
 from wordgate.core.writing import Writer
+from wordgate.engine.bundle import read_words
+from wordgate.engine.shipped import chosen_bundle
 
 PIECES = trained()
 LANGUAGE = Language(
@@ -54,6 +58,10 @@ def _writer(history: str = "the sea", typed: str = "", case: LetterCase = WRITTE
         ("Wo", "wordgate", "WordGate", "WordGate"),
         ("WORDG", "wordgate", "WORDGATE", "WORDGATE"),
         ("İ", "i̇stanbul", "İstanbul", "İstanbul"),
+        ("ß", "ßa", "ßa", "ßa"),
+        ("ẞ", "ßa", "ẞa", "ẞa"),
+        ("STRA", "straße", "STRAßE", "STRAßE"),
+        ("ΟΔ", "οδος", "ΟΔΟς", "ΟΔΟς"),
     ],
 )
 def test_typed_letters_stay_as_they_are_to(
@@ -74,7 +82,10 @@ def test_typed_letters_stay_as_they_are_to(
         ("Yes.", "wordgate", "WordGate"),
         ("Yes.", "naïve", "Naïve"),
         ("Yes.", "'tis", "'tis"),
-        ("Yes.", "ß", "Ss"),
+        ("Yes.", "ß", "ß"),
+        ("Yes.", "ßa", "ßa"),
+        ("Yes.", "ıspanak", "ıspanak"),
+        ("Yes.", "ǰa", "J̌a"),
         ("Yes.", "ა", "ა"),
         ("Yes.", ",", ","),
     ],
@@ -115,6 +126,13 @@ def test_the_text_tells_how_it_writes_a_word(history: str, word: str, form: str)
     assert _writer(history).write(word) == form
 
 
+def test_a_form_of_another_word_is_not_used() -> None:
+    """Neither from the text, where lower case depends on the place, nor from a table."""
+    assert _writer("η ΟΔΟΣ και").write("οδος") == "οδος"
+    assert Language(PIECES, LANGUAGE.levels, {"ß": "SS"}).write("ß", begins_sentence=True) == "ß"
+    assert Writer(LANGUAGE, "", "", WRITTEN, {"sea": "lake"}).write("sea") == "Sea"
+
+
 def test_own_forms_go_before_the_text() -> None:
     """Blanks around a word of the person's own are no part of it; see `Options.own_forms`."""
     assert _writer("the Lxc and").write("lxc") == "lxc"
@@ -129,6 +147,8 @@ def test_own_forms_go_before_the_text() -> None:
         ("lodnon", "london", "London"),
         ("Wrodgate", "wordgate", "WordGate"),
         ("LODNON'S", "london's", "LONDON's"),
+        ("STARS", "straße", "STRAßE"),
+        ("OOD", "οδος", "ΟΔΟς"),
     ],
 )
 def test_corrections_keep_capitals(typed: str, word: str, form: str) -> None:
@@ -150,6 +170,37 @@ def test_whatever_is_typed_the_word_is_the_same(history: str, text: str, case: L
         return
     word = normalise(typed) + "n"
     written = Writer(LANGUAGE, history, typed, case, {}).write(word)
-    assert normalise(written).casefold() == word.casefold()
+    assert normalise(written) == normalise(word)
     if case is TYPED or typed[0].isupper():
         assert written.startswith(typed)
+
+
+def test_every_letter_with_case_stays_the_same_word() -> None:
+    """Begun, shouted, corrected, continued, seen before: in normal form it is what was scored."""
+    cased = [c for c in map(chr, range(0x110000)) if {c.lower(), c.upper(), c.title()} != {c}]
+    assert len(cased) > 2500
+    found = {normalise(word) for c in cased for word in (c, f"{c}a", f"ba{c}")}
+    for word in sorted(word for word in found if words.split(word) == [word]):
+        _stays_the_same(word)
+
+
+def test_words_of_the_shipped_model_stay_the_same() -> None:
+    """Words that are a single piece, and words that have a usual written form."""
+    bundle = chosen_bundle(None)
+    pieces = Pieces.from_json((bundle / "tokenizer.json").read_text("utf-8"))
+    written, _ = read_words(bundle / "words.tsv")
+    language = Language(pieces, Levels((pieces.size,)), written)
+    single = [pieces.canonical_word((p,)) for p in range(1, pieces.size) if pieces.ends_word[p]]
+    found = {word for word in single if word} | language.written.keys()
+    assert len(found) > 5000
+    for word in sorted(found)[::5]:
+        _stays_the_same(word, language)
+
+
+def _stays_the_same(word: str, language: Language = LANGUAGE) -> None:
+    assert normalise(language.write(word, begins_sentence=True)) == word
+    for typed in ("", word[:1].upper(), word[:2].upper(), "AB"):
+        for history in ("", f"a {word.upper()} a"):
+            writer = Writer(language, history, typed, WRITTEN, {})
+            forms = (writer.write(word), writer.instead(word), writer.phrase([word]))
+            assert [form for form in forms if normalise(form) != word] == []

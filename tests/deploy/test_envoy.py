@@ -32,6 +32,7 @@ IDLE_SECONDS = 620
 five, and a silent connection of many a network is forgotten after ten."""
 
 MOST_CONNECTIONS = 5
+ATTACKS = 10
 
 Replicas = tuple[RunningServer, RunningServer]
 
@@ -154,6 +155,23 @@ def test_headers_that_swell_end_at_the_proxy(replicas: Replicas, proxy: Proxy) -
                 connection.wait_for_reset(1)
             assert other.predict("the").suggestions
     assert sum(predictions(replica) for replica in replicas) == 20
+
+
+def test_calls_that_are_taken_back_at_once_end_at_the_proxy(
+    replicas: Replicas, proxy: Proxy
+) -> None:
+    """Their connection is closed; hardly any of them reach a replica, and others are answered."""
+    reset = [http2.frame(http2.RST_STREAM, 0, stream, bytes(4)) for stream in range(1, 2000, 2)]
+    opened = [http2.opening(stream) for stream in range(1, 2000, 2)]
+    attack = b"".join(begun + taken for begun, taken in zip(opened, reset, strict=True))
+    with Client(proxy.address) as other:
+        for _ in range(ATTACKS):
+            with Connection(proxy.address) as connection:
+                connection.send(attack)
+                assert connection.is_closed
+            assert other.predict("the").suggestions
+    assert proxy.count("http.grpc.downstream_rq_too_many_premature_resets") == ATTACKS
+    assert sum(predictions(replica) for replica in replicas) < ATTACKS * len(reset) / 20
 
 
 def test_connections_beyond_the_limit_are_turned_away(replicas: Replicas, tmp_path: Path) -> None:

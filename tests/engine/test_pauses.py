@@ -2,13 +2,14 @@
 
 import sys
 from collections.abc import Callable, Iterator
+from inspect import GEN_CLOSED, getgeneratorstate
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 
-from wordgate.core.asks import Ask, Asks
+from wordgate.core.asks import SHORT_ROUND, Ask, Asks, Pace
 from wordgate.core.hypothesis import Hypothesis
 from wordgate.core.lattice import Alternative, Arc, ConfusionNetwork, Lattice
 from wordgate.core.options import BoostedWord, Options, SessionCache
@@ -87,8 +88,9 @@ def _predictions(model: ServedModel) -> Iterator[Asks[Any]]:
     ]
     for query in wanted:
         yield model.predict(query)
-    yield model.read_typed("é" * 32_000)
-    yield model.read_typed("a" * 65_536)
+    yield from (
+        Pace(SHORT_ROUND).run(splitting_typed(text)) for text in ("é" * 32_000, "a" * 65_536)
+    )
     yield model.read_ahead(_words(random, 9000))
 
 
@@ -145,7 +147,7 @@ def test_work_that_is_no_longer_wanted_stops_while_texts_are_cut(model: ServedMo
     cancelled = True
     scheduler.step()
     assert isinstance(ends[0], Cancelled)
-    assert asks.gi_frame is None
+    assert getgeneratorstate(asks) == GEN_CLOSED
     assert (scheduler.jobs, scheduler.waiting_rows) == (0, 0)
 
 

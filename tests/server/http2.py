@@ -12,6 +12,7 @@ from wordgate.server.configuration import split_address
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH, PING, GOAWAY, WINDOW, CONTINUATION = range(10)
+INITIAL_WINDOW_SIZE = 4
 END_STREAM, END_HEADERS, ACK = 0x1, 0x4, 0x1
 PREDICT = "/wordgate.v1.PredictionService/Predict"
 STREAM_PREDICT = "/wordgate.v1.PredictionService/StreamPredict"
@@ -78,13 +79,14 @@ class Connection:
             return False
         return True
 
-    def settle(self) -> None:
-        """Acknowledge the settings of the server, once they have come."""
+    def settle(self) -> dict[int, int]:
+        """Acknowledge the settings of the server, once they have come; they by their numbers."""
         received = b""
-        while len(received) < 9 + int.from_bytes(received[:3]):
+        while len(received) < 9 + (size := int.from_bytes(received[:3])):
             received += self._socket.recv(1 << 16)
         assert received[3] == SETTINGS
         self.send(frame(SETTINGS, ACK))
+        return dict(struct.iter_unpack(">HI", received[9 : 9 + size]))
 
     @property
     def is_closed(self) -> bool:

@@ -15,6 +15,7 @@ from tests.running import RunningServer
 from wordgate.api.v1 import prediction_pb2, scoring_pb2
 from wordgate.api.v1.prediction_pb2 import StreamPredictRequest, StreamPredictResponse
 from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
+from wordgate.core.asks import Asks, T
 
 HISTORIES = (
     "",
@@ -110,3 +111,14 @@ class Conversation:
     def _sent(self) -> Iterator[StreamPredictRequest]:
         while (request := self._requests.get()) is not None:
             yield request
+
+
+def paused_through(asks: Asks[T]) -> T:
+    """The result of a generator that asks a model nothing, but pauses."""
+    try:
+        next(asks)
+        while True:
+            asks.send([])
+    except StopIteration as stop:
+        result: T = stop.value
+        return result

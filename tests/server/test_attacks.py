@@ -13,6 +13,11 @@ from typing import Any
 
 import grpc
 import pytest
+from grpc_health.v1.health_pb2 import (  # type: ignore[attr-defined]
+    HealthCheckResponse,
+    HealthListRequest,
+)
+from grpc_health.v1.health_pb2_grpc import HealthStub
 from tests.protocol import methods
 from tests.running import RunningServer, serving, until
 from tests.server import http2
@@ -29,6 +34,8 @@ MOST_MEMORY = 1_500_000_000
 MOST_HEADERS_MEMORY = 200_000_000
 """Bytes by which calls with swollen headers may make it grow; 300 that are kept take twice that."""
 
+WATCH = "/grpc.health.v1.Health/Watch"
+CHECK = "/grpc.health.v1.Health/Check"
 ACCEPT_ENCODING = b"\x90"
 """A header of 15 + 13 letters as HPACK's fixed table has it."""
 
@@ -240,14 +247,69 @@ def test_calls_that_are_taken_back_at_once(attacked: RunningServer) -> None:
 
 @pytest.mark.parametrize("calls", [500, pytest.param(5000, marks=pytest.mark.long)])
 def test_calls_that_say_nothing(attacked: RunningServer, calls: int) -> None:
-    """Streams and calls without a message keep nobody else out, and leave with their connection."""
+    """Streams and calls without a message keep nobody else out, and leave with their connection.
+
+    Above their own limit they end after a second.
+    """
     with Connection(attacked.address) as connection:
         for number in range(calls):
             path = PREDICT if number % 2 else STREAM_PREDICT
             connection.send(http2.opening(1 + 2 * number, path))
-        until(lambda: _calls_under_way(attacked) == calls, "the calls")
+        patient = min(calls, Limits().max_silent_calls)
+        until(lambda: _calls_under_way(attacked) == patient, "the calls")
         with Client(attacked.address) as other:
             assert other.predict("the").suggestions
+
+
+def test_silent_calls_are_not_among_the_calls_in_progress(bundle: Path) -> None:
+    """Ten times as many as may be in progress keep nobody out."""
+    with serving(bundle, "--max-calls", "50") as server, Connection(server.address) as connection:
+        for number in range(500):
+            connection.send(http2.opening(1 + 2 * number))
+        until(lambda: _calls_under_way(server) == 500, "the calls")
+        with Client(server.address) as other:
+            assert other.predict("the").suggestions
+
+
+def test_streams_that_watch_the_health_are_bounded(attacked: RunningServer) -> None:
+    """Further ones are told that they cannot watch, which lets gRPC clients go on without."""
+    most = Limits().max_watch_streams
+    with Connection(attacked.address) as first, Connection(attacked.address) as second:
+        for number in range(most):
+            stream = 1 + 2 * number
+            first.send(http2.opening(stream, WATCH) + http2.sent(stream, http2.message(b"")))
+        until(lambda: _open_watches(attacked) == most, "the streams")
+        second.send(http2.opening(1, WATCH) + http2.sent(1, http2.message(b"")))
+        assert second.status_of_first_call() == grpc.StatusCode.UNIMPLEMENTED.value[0]
+        with grpc.insecure_channel(attacked.address) as channel:
+            assert _code_of(channel, CHECK, b"") is grpc.StatusCode.OK
+    until(lambda: _open_watches(attacked) == 0, "the streams to end")
+
+
+def test_names_of_services_are_short(attacked: RunningServer) -> None:
+    """The health of a service with a name of a megabyte is not kept."""
+    with grpc.insecure_channel(attacked.address) as channel:
+        for path in (WATCH, CHECK):
+            name = _field(1, 2, b"x" * 100) * 100
+            assert _code_of(channel, path, name) is grpc.StatusCode.INVALID_ARGUMENT
+
+
+def test_streams_that_watch_the_health_end(bundle: Path) -> None:
+    """With the age of a session, so that their client opens them elsewhere."""
+    with (
+        serving(bundle, "--max-session-seconds", "1") as server,
+        grpc.insecure_channel(server.address) as channel,
+    ):
+        assert _code_of(channel, WATCH, b"") is grpc.StatusCode.UNAVAILABLE
+
+
+def test_the_health_of_all_services(attacked: RunningServer) -> None:
+    """`List` is answered, and writes nothing into the log."""
+    with grpc.insecure_channel(attacked.address) as channel:
+        stub: Any = HealthStub(channel)
+        listed = stub.List(HealthListRequest())
+    assert {found.status for found in listed.statuses.values()} == {HealthCheckResponse.SERVING}
+    assert "wordgate.v1.ScoringService" in listed.statuses
 
 
 def test_more_calls_at_once_than_allowed(attacked: RunningServer) -> None:
@@ -263,6 +325,12 @@ def test_half_a_message(attacked: RunningServer) -> None:
         with Connection(attacked.address) as connection:
             connection.send(http2.opening(1) + http2.frame(http2.DATA, 0, 1, part))
             until(lambda: _calls_under_way(attacked) == 1, "the call")
+
+
+def test_clients_send_little_ahead(attacked: RunningServer) -> None:
+    """A stream has a window of 64 KB beyond the message that is read, however fast its client."""
+    with Connection(attacked.address) as connection:
+        assert connection.settle()[http2.INITIAL_WINDOW_SIZE] < 65_536
 
 
 def test_a_call_without_a_message_is_told_so(attacked: RunningServer) -> None:
@@ -340,6 +408,12 @@ def test_a_server_that_grpc_has_left_ends(bundle: Path) -> None:
 def _calls_under_way(server: RunningServer) -> float:
     """Those of the services, the health's not among them."""
     return server.metric("grpc_server_started_total") - server.metric("grpc_server_handled_total")
+
+
+def _open_watches(server: RunningServer) -> float:
+    labels = {"grpc_method": "Watch"}
+    started = server.metric("grpc_server_started_total", **labels)
+    return started - server.metric("grpc_server_handled_total", **labels)
 
 
 def _ask(channel: grpc.Channel, path: str) -> Any:

@@ -59,7 +59,7 @@ def test_who_cuts_many_characters_leaves_predictions_to_others(quiet: RunningSer
 
     requests = [ScoreRequest(candidates=[candidate() for _ in range(1000)]) for _ in range(2)]
     with Client(quiet.address) as client, grpc.insecure_channel(quiet.address) as channel:
-        stub = ScoringServiceStub(channel)  # type: ignore[no-untyped-call]
+        stub = ScoringServiceStub(channel)
 
         def attack() -> None:
             with pytest.raises(grpc.RpcError) as refused:

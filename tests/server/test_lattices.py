@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.core.vocabularies import texts
-from tests.server.requests import field_named, refusal
+from tests.server.requests import field_named, paused_through, refusal
 
 from wordgate.api.v1.rescoring_pb2 import (
     Alternative,
@@ -129,7 +129,7 @@ def test_a_stream_searches_as_its_configuration_says(
     lattice = core.Lattice([core.Arc(0, 1, "sun"), core.Arc(0, 1, "sea")], 0, 1)
     bounds = Bounds(max_transcripts=1)
     expected = local.ask_rescore("", lattice, Weighting(), True, bounds).result()
-    assert first.response == third.response == rescore_response(expected)
+    assert first.response == third.response == paused_through(rescore_response(expected))
     assert (second.sequence, second.error.field) == (2, "lattice")
 
 

@@ -14,6 +14,10 @@ from wordgate.api.v1 import prediction_pb2
 from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
 
 _AT_ONCE = 200
+_LONG_SESSIONS = 200
+_LONG_TEXT = "the clouds are in the sky. " * 2400 + "\U0001f30a "
+_MOST_BYTES_EACH = 180_000
+"""A session with 64 KB of text, and what a heap of so few has in gaps."""
 _GROWTH_BYTES = 16 * 1024 * 1024
 """A stream that leaves two kilobytes behind would show."""
 
@@ -29,6 +33,33 @@ def test_ten_thousand_cancelled_streams_leave_nothing(bundle: Path, kind: str) -
         asyncio.run(_cancel_streams(server.address, kind, 10_000))
         _is_at_rest(server)
         assert server.metric("process_resident_memory_bytes") - before < _GROWTH_BYTES
+
+
+def test_a_resting_session_takes_the_bytes_of_its_text(bundle: Path) -> None:
+    """Also where it holds an emoji, for which Python takes four bytes a character."""
+    with serving(bundle, "--cache-bytes", "1000000") as server:
+        assert asyncio.run(_memory_of_long_sessions(server)) < _MOST_BYTES_EACH
+
+
+async def _memory_of_long_sessions(server: RunningServer) -> float:
+    """Bytes that each of many sessions adds in which a long text was typed."""
+    async with grpc.aio.insecure_channel(server.address) as channel:
+        stub = PredictionServiceStub(channel)
+        calls = [await _resting(stub) for _ in range(_AT_ONCE // 10)]
+        before = server.metric("process_resident_memory_bytes")
+        calls += [await _resting(stub) for _ in range(_LONG_SESSIONS)]
+        assert server.metric("wordgate_sessions") == len(calls)
+        return (server.metric("process_resident_memory_bytes") - before) / _LONG_SESSIONS
+
+
+async def _resting(stub: Any) -> Any:
+    """A session that was answered twice."""
+    call = stub.StreamPredict()
+    await call.write(configured())
+    for number in (1, 2):
+        await call.write(text(number, f"{_LONG_TEXT}{number} "))
+        await call.read()
+    return call
 
 
 def _is_at_rest(server: RunningServer) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.core.vocabularies import texts
-from tests.server.requests import field_named, refusal
+from tests.server.requests import field_named, paused_through, refusal
 
 from wordgate.api.v1.rescoring_pb2 import (
     Boost,
@@ -104,7 +104,9 @@ def test_what_is_not_set_has_its_default(stub: ScoringServiceStub, local: LocalM
     candidates = n_best("the sun", "the sea", acoustic_log_prob=-5.0)
     heard = [Hypothesis(found.text, dict(found.scores)) for found in candidates.candidates]
     expected = local.ask_rescore("", heard, core.Weighting()).result()
-    assert stub.Rescore(RescoreRequest(n_best=candidates)) == rescore_response(expected)
+    assert stub.Rescore(RescoreRequest(n_best=candidates)) == paused_through(
+        rescore_response(expected)
+    )
 
 
 BAD_REQUESTS = {

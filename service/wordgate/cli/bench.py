@@ -324,6 +324,85 @@ def overload(
 
 
 @bench.command()
+@click.option(
+    "--only",
+    multiple=True,
+    help="Loads to run: outcomes, legal, refused, or one as legal/score_cjk; repeatable.  [all]",
+)
+@click.option("--rounds", type=_COUNT, default=3, show_default=True, help="Of both phases.")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    default=2.0,
+    show_default=True,
+    help="Length of a phase, alone or beside a load.",
+)
+@click.option(
+    "--outcome-calls", type=_COUNT, default=1000, show_default=True, help="Calls of each outcome."
+)
+@click.option(
+    "--in-flight",
+    type=click.IntRange(min=0),
+    default=0,
+    help="Calls of the load in flight.  [outcomes 8, rescoring streams 3, others 1]",
+)
+@click.option(
+    "--max-resident-megabytes",
+    type=_COUNT,
+    default=4000,
+    show_default=True,
+    help="Stop a load when the server has more resident memory.",
+)
+@click.option(
+    "--max-seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    default=600.0,
+    show_default=True,
+    help="Stop the calls of an outcome after this time.",
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="Of the texts.")
+@_model_option
+@_calls_option
+@json_option
+def isolation(
+    only: tuple[str, ...],
+    rounds: int,
+    seconds: float,
+    outcome_calls: int,
+    in_flight: int,
+    max_resident_megabytes: int,
+    max_seconds: float,
+    seed: int,
+    path: Path | None,
+    calls: int,
+    as_json: bool,
+) -> None:
+    """Performance isolation: what one hostile or careless caller does to the others.
+
+    Memory of a server before and after many calls of 1 MB by their outcome; latency of another
+    caller alone and beside the most expensive legal requests, and beside refused ones, in turn.
+    Each load has a server of its own.
+    """
+    from wordgate.cli import isolation_bench
+    from wordgate.engine.shipped import chosen_bundle
+
+    plan = isolation_bench.Plan(
+        rounds=rounds,
+        seconds=seconds,
+        outcome_calls=outcome_calls,
+        in_flight=in_flight,
+        max_resident_megabytes=max_resident_megabytes,
+        max_seconds=max_seconds,
+        seed=seed,
+    )
+    place = chosen_bundle(path)
+    found = isolation_bench.run(place, calls, only, plan)
+    named = {"model": f"{place.parent.name}@{place.name}", "calls": calls}
+    settings = {"rounds": rounds, "seconds": seconds, "outcome_calls": outcome_calls, "seed": seed}
+    show(found | named | settings, as_json)
+
+
+@bench.command()
 @click.option("--sessions", type=_COUNT, default=2000, show_default=True, help="Open at once.")
 @_model_option
 @json_option

@@ -4,11 +4,22 @@ Commands are imported when they are used, so that `wordgate predict` does not wa
 libraries, and a command whose extra is missing does not break the others.
 """
 
+import sys
+
+from wordgate.server.signals import handle_while_starting
+
+if sys.argv[1:2] == ["serve"]:
+    handle_while_starting()  # before what takes time to import
+
+# isort: split
+
 import gc
 import importlib
-import sys
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 import click
 
@@ -68,8 +79,33 @@ _COLLECT_EVERY = 50_000
 """Objects made between two looks for garbage. With Python's 700 they take 6 % of scoring's time."""
 
 
+class _ReaderGoneError(Exception):
+    """Standard output is a pipe whose reader has ended: `wordgate score … | head -1`."""
+
+
+@contextmanager
+def _broken_pipe_noticed() -> Iterator[None]:
+    """Raise `_ReaderGoneError` before click and rich make exit code 1 of a broken pipe."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise _ReaderGoneError from None
+    except SystemExit as ended:
+        if isinstance(ended.__context__, BrokenPipeError):
+            raise _ReaderGoneError from None
+        raise
+
+
 class _Commands(click.Group):
     """Commands by the name of their module in this package."""
+
+    def make_context(self, *arguments: Any, **named: Any) -> click.Context:
+        with _broken_pipe_noticed():
+            return super().make_context(*arguments, **named)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _broken_pipe_noticed():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -103,23 +139,40 @@ def exit_code(error: WordgateError) -> int:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command; a user's mistake is one line on standard error, never a stack trace."""
     gc.set_threshold(_COLLECT_EVERY)
+    if sys.__stdout__ is None:
+        # Closed: writing is to be an error, not in silence nor into a file that is opened next.
+        sys.stdout = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w")
     try:
         wordgate.main(args=arguments, prog_name="wordgate", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        with suppress(BrokenPipeError):
+            error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
+        _complain("interrupted")
         sys.exit(_INTERRUPTED)
-    except BrokenPipeError:
-        sys.stderr.close()
+    except _ReaderGoneError:
+        _discard_output()
         sys.exit(0)
     except WordgateError as error:
-        click.echo(f"wordgate: {error}", err=True)
+        _complain(f"wordgate: {error}")
         sys.exit(exit_code(error))
     except OSError as error:
-        click.echo(f"wordgate: {_system_problem(error)}", err=True)
+        _complain(f"wordgate: {_system_problem(error)}")
+        _discard_output()
         sys.exit(_SYSTEM_ERROR)
+
+
+def _complain(line: str) -> None:
+    """Print a line on standard error, if there is a reader."""
+    with suppress(BrokenPipeError):
+        click.echo(line, err=True)
+
+
+def _discard_output() -> None:
+    """Drop what could not be written, or Python would try again and complain when it ends."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _system_problem(error: OSError) -> str:

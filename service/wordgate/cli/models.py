@@ -12,7 +12,7 @@ from rich.table import Table
 from wordgate.cli.asked_server import AskedServer, server_options
 from wordgate.cli.asking import json_option
 from wordgate.engine import bundle as bundles
-from wordgate.engine.served_model import check_smoke, network_of
+from wordgate.engine.served_model import open_model
 from wordgate.engine.shipped import chosen_bundle, newest_bundle, shipped_folder
 
 _PATH = click.Path(path_type=Path)
@@ -74,8 +74,7 @@ def verify(path: Path | None, as_json: bool) -> None:
     PATH is a bundle's folder, or one of versions (as a rule the shipped one).
     """
     place = chosen_bundle(path)
-    bundle = bundles.load(place)
-    check_smoke(bundle, network_of(bundle))
+    bundle = open_model(place).bundle
     manifest = bundle.manifest
     if as_json:
         found = {"model": f"{manifest.name}@{manifest.version}", "verified": True}

@@ -4,8 +4,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.request import urlopen
@@ -40,25 +41,38 @@ class OwnServer:
 
 @contextmanager
 def own_server(
-    model: Path, calls: int, workers: int = 1, listen: str = "127.0.0.1:0"
+    model: Path, calls: int, workers: int = 1, listen: str = "127.0.0.1:0", more: Sequence[str] = ()
 ) -> Iterator[OwnServer]:
     """A server on free ports of this machine, or for gRPC on the one that is named.
 
-    Raises `WordgateError` with what it said when it does not start.
+    `more` are further options of `wordgate serve`. Its log is read and dropped. Raises
+    `WordgateError` with what it said when it does not start.
     """
     command = [sys.executable, "-m", "wordgate.cli.main", "serve", "--model", str(model)]
     options = ["--listen", listen, "--metrics-listen", "127.0.0.1:0", "--log-format", "json"]
     process = subprocess.Popen(
-        [*command, *options, "--calls", str(calls), "--workers", str(workers)],
+        [*command, *options, "--calls", str(calls), "--workers", str(workers), *more],
         stderr=subprocess.PIPE,
         text=True,
         env={name: v for name, v in os.environ.items() if not name.startswith(_GUARDED_BY)},
     )
+    reader = threading.Thread(target=_drop_log, args=(process,), daemon=True)
     try:
-        yield _serving(process)
+        own = _serving(process)
+        reader.start()
+        yield own
     finally:
         process.kill()
+        if reader.is_alive():
+            reader.join()  # its workers have ended, too, when nobody can write any more
         process.communicate()
+
+
+def _drop_log(process: "subprocess.Popen[str]") -> None:
+    """Read the log to its end: a full pipe would block the server."""
+    with suppress(ValueError):
+        for _ in process.stderr or ():
+            pass
 
 
 def _serving(process: "subprocess.Popen[str]") -> OwnServer:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar, cast
 
 import click
 
+from wordgate.core.steps import finish
 from wordgate.core.weighting import Boost, Weighting
 from wordgate.errors import InvalidFile
 
@@ -56,13 +57,15 @@ def weighting_of(
 ) -> Weighting:
     """What the options say; those given go before what was tuned."""
     base = _read_tuned(tuned) if tuned else Weighting()
-    return Weighting(
+    found = Weighting(
         base.lm_weight if lm_weight is None else lm_weight,
         base.word_bonus if word_bonus is None else word_bonus,
         {**base.weights, **dict(named_number("--weight", each) for each in weights)},
         [Boost(*named_number("--boost", each)) for each in boosts],
         base.posterior_scale if posterior_scale is None else posterior_scale,
     )
+    finish(found.prepare())  # a wrong boost is refused before any utterance is read
+    return found
 
 
 def named_number(option: str, given: str) -> tuple[str, float]:

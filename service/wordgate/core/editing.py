@@ -117,3 +117,20 @@ class EditedText:
         except UnicodeDecodeError:
             problem = f"reaches into a character at {position} {self.unit.value}"
             raise InvalidInput(field, problem) from None
+
+    def packed(self) -> "PackedText":
+        """Convert to a form that takes less memory."""
+        return PackedText(self.text.encode("utf-8"), self.cursor, self.unit)
+
+
+@dataclass(frozen=True, slots=True)
+class PackedText:
+    """An edited text at rest, in UTF-8: a single emoji makes Python take 4 bytes per character."""
+
+    encoded: bytes = b""
+    cursor: int = 0
+    unit: PositionUnit = PositionUnit.CODE_POINTS
+
+    def unpacked(self) -> EditedText:
+        """Convert back, to edit or read the text."""
+        return EditedText(self.encoded.decode("utf-8"), self.cursor, self.unit)

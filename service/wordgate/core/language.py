@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from wordgate.core.levels import Levels
 from wordgate.core.pieces import Pieces
+from wordgate.core.text import normalise
 
 _ENDS_SENTENCE = (".", "!", "?")
 _CLOSES = "\"')]}”’»"
@@ -27,17 +28,37 @@ class Language:
     never_suggested: Set[str] = frozenset()
 
     def write(self, word: str, begins_sentence: bool, form: str | None = None) -> str:
-        """A word in normal form as people write it, or in the form that is given.
+        """Write a word in normal form as people do, or in the form that is given.
 
-        With a capital where a sentence begins, unless the form has one of its own.
+        With a capital where a sentence begins, unless the form has one of its own. A form of
+        another word is not used.
         """
         form = form or self.written.get(word, word)
+        form = form if is_same_word(form, word) else word
         return capitalised(form) if begins_sentence and form == form.lower() else form
 
 
+def is_same_word(form: str, other: str) -> bool:
+    """Return whether two written forms have one normal form, so one probability.
+
+    Changing the case can make another word: `ß` becomes `SS`, a final `ς` becomes `Σ`, `ı` becomes
+    `I`.
+    """
+    return form == other or normalise(form) == normalise(other)
+
+
 def capitalised(form: str) -> str:
-    """A word with a capital at its beginning; as it is in a script that begins nothing so."""
-    return form[:1].title() + form[1:]
+    """A word with a capital at its beginning; unchanged if that would make it another word."""
+    capital = form[:1].title() + form[1:]
+    return capital if is_same_word(capital, form) else form
+
+
+def in_capitals(form: str) -> str:
+    """A word in capitals; letters whose capital would make it another word stay: `STRAßE`."""
+    capitals = form.upper()
+    if is_same_word(capitals, form):
+        return capitals
+    return "".join(c.upper() if is_same_word(c.upper(), c) else c for c in form)
 
 
 def begins_sentence(history: str) -> bool:

@@ -58,3 +58,14 @@ class Levels:
         """Entries in a row of this level: its pieces, for the head its clusters too."""
         clusters = self.count - 1 if level == 0 else 0
         return self.cuts[level] - self.first(level) + clusters
+
+    def entries(self, level: int, pieces: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Entries of a row of this level that pieces, ascending, lie under: their own, in the
+        head also those of their clusters."""
+        first, after = self.first(level), self.cuts[level]
+        here = pieces[np.searchsorted(pieces, first) : np.searchsorted(pieces, after)] - first
+        if level:
+            return here
+        of_cluster = np.searchsorted(np.array(self.cuts), pieces, side="right")
+        clusters = np.unique(of_cluster[of_cluster > 0])
+        return np.concatenate([here, self.head + clusters - 1])

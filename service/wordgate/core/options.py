@@ -5,13 +5,14 @@ Knows numbers, their limits and words in normal form; does not know how suggesti
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 from typing import TypedDict
 
 from wordgate.core import words
 from wordgate.core.search import DEFAULT_MAX_EXPANSIONS
+from wordgate.core.steps import Steps
 from wordgate.core.text import normalise
 from wordgate.errors import InvalidInput
 
@@ -26,6 +27,8 @@ MAX_FLATNESS = 10.0
 MAX_CACHE_WEIGHT = 0.9
 MAX_LISTED_WORDS = 1000
 MAX_BOOST = 50.0
+_CHARACTER_WORK = 6
+"""Work to normalise a character, in the unit of `Steps`."""
 
 
 class LetterCase(Enum):
@@ -87,7 +90,7 @@ class Options:
     meant than all that begin as typed. With a `session_cache`, words of the text are likelier,
     and probabilities are of model and cache together. `max_expansions` bounds each
     search in rows of the output layer. Raises `InvalidInput`, naming the field, when made with
-    values outside their limits.
+    values outside their limits; listed words are looked at by `prepare`.
     """
 
     max_suggestions: int = DEFAULT_MAX_SUGGESTIONS
@@ -102,6 +105,9 @@ class Options:
     min_phrase_probability: float = DEFAULT_MIN_PHRASE_PROBABILITY
     max_corrections: int = 0
     session_cache: SessionCache | None = None
+    _normal_forms: dict[str, str] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         within("max_suggestions", self.max_suggestions, 1, MAX_SUGGESTIONS)
@@ -122,7 +128,26 @@ class Options:
             cache = self.session_cache
             _between("session_cache.weight", cache.weight, 0.0, MAX_CACHE_WEIGHT)
             _between("session_cache.flatness", cache.flatness, 0.0, MAX_FLATNESS)
+
+    def prepare(self) -> Steps[None]:
+        """Find the normal forms of the listed words, once; in steps, for there may be many.
+
+        Raises `InvalidInput` naming the first that is not one word.
+        """
+        if "boosted" in vars(self):
+            return
+        for place, word in enumerate(self.blocked_words):
+            self._normal_form(word, f"blocked_words[{place}]")
+            yield _CHARACTER_WORK * len(word)
+        for place, each in enumerate(self.boosted_words):
+            self._normal_form(each.word, f"boosted_words[{place}].word")
+            yield _CHARACTER_WORK * len(each.word)
         _ = self.blocked, self.boosted
+
+    def _normal_form(self, word: str, field_name: str) -> str:
+        if word not in self._normal_forms:
+            self._normal_forms[word] = _one_word(word, field_name)
+        return self._normal_forms[word]
 
     @cached_property
     def min_log_prob(self) -> float:
@@ -133,13 +158,15 @@ class Options:
     def blocked(self) -> frozenset[str]:
         """The blocked words in normal form."""
         placed = enumerate(self.blocked_words)
-        return frozenset(_one_word(word, f"blocked_words[{place}]") for place, word in placed)
+        return frozenset(self._normal_form(word, f"blocked_words[{n}]") for n, word in placed)
 
     @cached_property
     def boosted(self) -> dict[str, BoostedWord]:
         """The boosted words by their normal form; of several the last counts."""
         placed = enumerate(self.boosted_words)
-        return {_one_word(each.word, f"boosted_words[{n}].word"): each for n, each in placed}
+        return {
+            self._normal_form(each.word, f"boosted_words[{n}].word"): each for n, each in placed
+        }
 
     @cached_property
     def boosts(self) -> dict[str, float]:

@@ -9,9 +9,8 @@ Byte-pair encoding: Sennrich et al. 2016, arXiv 1508.07909. Byte alphabet: Radfo
 """
 
 import bisect
-import json
-from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property, lru_cache
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property, lru_cache, partial
 from itertools import chain
 
 import numpy as np
@@ -20,7 +19,8 @@ from tokenizers import Tokenizer
 from tokenizers.models import BPE
 
 from wordgate.core import text as normal_form
-from wordgate.core import words
+from wordgate.core import tokenizer_json, words
+from wordgate.core.levels import Levels
 from wordgate.core.steps import Steps, batches
 
 EOS = 0
@@ -45,8 +45,7 @@ def _byte_characters() -> list[str]:
 BYTE_CHARACTERS = _byte_characters()
 """A printable character for each byte."""
 
-_BYTE_OF = {character: byte for byte, character in enumerate(BYTE_CHARACTERS)}
-
+_AS_LATIN_1 = {ord(character): chr(byte) for byte, character in enumerate(BYTE_CHARACTERS)}
 
 LEADING_NUMBERS = 256 * 257
 
@@ -72,38 +71,38 @@ class Pieces:
 
     eos = EOS
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
-        vocabulary = sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])
-        names = [name for name, _ in vocabulary]
-        self._tokenizer = tokenizer
-        self._model = tokenizer.model
-        self.size = len(names)
-        self.bytes_of = [_bytes_of(name) for name in names]
-        ends = [name.endswith(END_OF_WORD) and name != EOS_NAME for name in names]
-        self.ends_word: NDArray[np.bool_] = np.array(ends)
-        self._names = names
-        self._inner_model = BPE(*_inner(tokenizer))
-        self._kept_word = lru_cache(maxsize=1 << 16)(self._encode_word)
-        self.canonical_word = lru_cache(maxsize=1 << 16)(self._canonical_word)
-        self.adjacent = lru_cache(maxsize=1 << 17)(self._adjacent)
-        self.continuations = lru_cache(maxsize=4096)(self._continuations)
-        self.leading_within = lru_cache(maxsize=64)(self._leading_within)
+    def __init__(self, names: Sequence[str], merges: Sequence[tuple[str, str]]) -> None:
+        """`names` by number, `<eos>` first; `merges` by rank."""
+        spelling = _Spelling(names, merges)
+        self.size = len(spelling.names)
+        self.bytes_of = spelling.bytes_of
+        self.ends_word = spelling.ends_word
+        self._spelling = spelling
+        # The caches hold the spelling, never this object: a cycle would keep a vocabulary that is
+        # served no more until a garbage collection, which stops everything for a while.
+        self._kept_word = lru_cache(maxsize=1 << 16)(spelling.encode_word)
+        canonical = partial(spelling.canonical_word, self._kept_word)
+        self.canonical_word = lru_cache(maxsize=1 << 16)(canonical)
+        self.adjacent = lru_cache(maxsize=1 << 17)(spelling.adjacent)
+        self.continuations = lru_cache(maxsize=4096)(spelling.continuations)
+        self.leading_within = lru_cache(maxsize=64)(spelling.leading_within)
+        self.fitting = lru_cache(maxsize=4096)(partial(_fitting, self.continuations))
 
     @classmethod
     def from_merges(cls, order: Iterable[str], merges: Sequence[tuple[str, str]]) -> "Pieces":
         """A vocabulary from its pieces' names in order (after `<eos>`) and its merges by rank."""
-        names: Mapping[str, int] = {name: i for i, name in enumerate([EOS_NAME, *order])}
-        model = BPE(vocab=dict(names), merges=list(merges), end_of_word_suffix=END_OF_WORD)
-        return cls(Tokenizer(model))
+        return cls([EOS_NAME, *order], merges)
 
     @classmethod
     def from_json(cls, document: str) -> "Pieces":
-        """A vocabulary from the text of a `tokenizer.json`."""
-        return cls(Tokenizer.from_str(document))
+        """A vocabulary from the text of a `tokenizer.json`. Raises `ValueError`."""
+        names, merges = tokenizer_json.read(document, END_OF_WORD)
+        _check_names(names)
+        return cls(names, merges)
 
     def to_json(self) -> str:
         """The text of a `tokenizer.json`, as the Hugging Face library reads it."""
-        return str(self._tokenizer.to_str(pretty=False))
+        return str(Tokenizer(self._spelling.model).to_str(pretty=False))
 
     def encode(self, text: str, field: str = "text") -> list[int]:
         """The canonical pieces of a text, without `<eos>`.
@@ -119,21 +118,71 @@ class Pieces:
         )
         return written.decode("utf-8", errors="replace").rstrip(" ")
 
-    def _canonical_word(self, pieces: tuple[int, ...]) -> str | None:
+    @property
+    def leading(self) -> NDArray[np.int64]:
+        """How each piece begins, as a number: see `leading_number`."""
+        return self._spelling.leading
+
+    def encode_word(self, word: str) -> tuple[int, ...]:
+        """The canonical pieces of one word in normal form; those of short words are kept."""
+        short = len(word) <= _MAX_KEPT_CHARACTERS
+        return self._kept_word(word) if short else self._spelling.encode_word(word)
+
+    def encode_words(self, words: Sequence[str]) -> list[int]:
+        """The canonical pieces of words in normal form, one word after the other."""
+        if words and max(map(len, words)) > _MAX_KEPT_CHARACTERS:
+            return list(chain.from_iterable(map(self.encode_word, words)))
+        return list(chain.from_iterable(map(self._kept_word, words)))
+
+    def encoding_each(self, words: Sequence[str]) -> Steps[list[tuple[int, ...]]]:
+        """The canonical pieces of each word in normal form, in steps."""
+        found: list[tuple[int, ...]] = []
+        for part in batches(words, _WORDS_A_STEP):
+            new = self._kept_word.cache_info().misses
+            for word in part:
+                found.append(self.encode_word(word))
+                if len(word) > _MAX_KEPT_CHARACTERS:
+                    yield _NEW_WORD_WORK + _CHARACTER_WORK * len(word)
+            new = self._kept_word.cache_info().misses - new
+            yield _NEW_WORD_WORK * new + len(part)
+        return found
+
+
+class _Spelling:
+    """What pieces write and how words are cut into them; nothing is kept but what is made once."""
+
+    def __init__(self, names: Sequence[str], merges: Sequence[tuple[str, str]]) -> None:
+        number_of = {name: number for number, name in enumerate(names)}
+        merges = list(merges)
+        self.names = list(number_of)
+        self.model = BPE(vocab=number_of, merges=merges, end_of_word_suffix=END_OF_WORD)
+        self._inner_model = BPE(vocab=number_of, merges=merges)  # knows no ends of words
+        self.bytes_of = [_bytes_of(name) for name in self.names]
+        ends = [name.endswith(END_OF_WORD) and name != EOS_NAME for name in self.names]
+        self.ends_word: NDArray[np.bool_] = np.array(ends)
+
+    def encode_word(self, word: str) -> tuple[int, ...]:
+        """The canonical pieces of one word in normal form."""
+        return tuple(token.id for token in self.model.tokenize(byte_level(word)))
+
+    def canonical_word(
+        self, kept_word: Callable[[str], tuple[int, ...]], pieces: tuple[int, ...]
+    ) -> str | None:
         """The one word that these pieces are the canonical segmentation of, or None.
 
         None for pieces that are no valid UTF-8, that do not write exactly one word in normal
-        form, or that write it in another way than `encode` would.
+        form, or that write it in another way than `encode` would. `kept_word` cuts short words.
         """
         try:
             word = b"".join(self.bytes_of[piece] for piece in pieces).decode("utf-8")
         except UnicodeDecodeError:
             return None
-        if self.encode_word(word) != pieces or normal_form.normalise(word) != word:
+        encode = kept_word if len(word) <= _MAX_KEPT_CHARACTERS else self.encode_word
+        if encode(word) != pieces or normal_form.normalise(word) != word:
             return None
         return word if words.split(word) == [word] else None
 
-    def _continuations(self, prefix: bytes) -> NDArray[np.int64]:
+    def continuations(self, prefix: bytes) -> NDArray[np.int64]:
         """Pieces that can come next when a word must still begin with `prefix`, ascending.
 
         They begin with the prefix, or are a beginning of it that does not end the word.
@@ -155,7 +204,7 @@ class Pieces:
 
     @cached_property
     def _by_bytes(self) -> tuple[list[bytes], list[int]]:
-        numbers = sorted(range(1, self.size), key=lambda piece: self.bytes_of[piece])
+        numbers = sorted(range(1, len(self.names)), key=lambda piece: self.bytes_of[piece])
         return [self.bytes_of[piece] for piece in numbers], numbers
 
     @cached_property
@@ -163,55 +212,49 @@ class Pieces:
         """How each piece begins, as a number: see `leading_number`."""
         return np.array([leading_number(written) for written in self.bytes_of])
 
-    def _leading_within(self, first: int, after: int) -> NDArray[np.int64]:
+    def leading_within(self, first: int, after: int) -> NDArray[np.int64]:
         """How the pieces [first, after) begin, each number once."""
         return np.unique(self.leading[first:after])
 
-    def encode_word(self, word: str) -> tuple[int, ...]:
-        """The canonical pieces of one word in normal form; those of short words are kept."""
-        short = len(word) <= _MAX_KEPT_CHARACTERS
-        return self._kept_word(word) if short else self._encode_word(word)
-
-    def encode_words(self, words: Sequence[str]) -> list[int]:
-        """The canonical pieces of words in normal form, one word after the other."""
-        if words and max(map(len, words)) > _MAX_KEPT_CHARACTERS:
-            return list(chain.from_iterable(map(self.encode_word, words)))
-        return list(chain.from_iterable(map(self._kept_word, words)))
-
-    def encoding_each(self, words: Sequence[str]) -> Steps[list[tuple[int, ...]]]:
-        """The canonical pieces of each word in normal form, in steps."""
-        found: list[tuple[int, ...]] = []
-        for part in batches(words, _WORDS_A_STEP):
-            new = self._kept_word.cache_info().misses
-            for word in part:
-                found.append(self.encode_word(word))
-                if len(word) > _MAX_KEPT_CHARACTERS:
-                    yield _NEW_WORD_WORK + _CHARACTER_WORK * len(word)
-            new = self._kept_word.cache_info().misses - new
-            yield _NEW_WORD_WORK * new + len(part)
-        return found
-
-    def _encode_word(self, word: str) -> tuple[int, ...]:
-        return tuple(token.id for token in self._model.tokenize(byte_level(word)))
-
-    def _adjacent(self, first: int, second: int) -> bool:
+    def adjacent(self, first: int, second: int) -> bool:
         """Whether the second piece may follow the first inside a word.
 
         A sequence is canonical exactly when each two neighbours are the canonical segmentation
         of what they write together (Berglund and van der Merwe 2023, arXiv 2309.08715).
         """
-        written = self._names[first] + self._names[second].removesuffix(END_OF_WORD)
-        model = self._model if self.ends_word[second] else self._inner_model
+        written = self.names[first] + self.names[second].removesuffix(END_OF_WORD)
+        model = self.model if self.ends_word[second] else self._inner_model
         return [token.id for token in model.tokenize(written)] == [first, second]
 
 
-def _inner(tokenizer: Tokenizer) -> tuple[dict[str, int], list[tuple[str, str]]]:
-    """The vocabulary and merges, for a model that knows nothing of the ends of words."""
-    state = json.loads(tokenizer.model.__getstate__())
-    return tokenizer.get_vocab(), [(first, second) for first, second in state["merges"]]
+def _fitting(
+    continuations: Callable[[bytes], NDArray[np.int64]],
+    levels: Levels,
+    level: int,
+    remaining: bytes,
+) -> NDArray[np.int64]:
+    """Entries of a level's row by which a word can still begin with what remains."""
+    if not remaining:
+        return np.arange(EOS + 1 if level == 0 else 0, levels.width(level))
+    return levels.entries(level, continuations(remaining))
+
+
+def _check_names(names: Sequence[str]) -> None:
+    """Raise `ValueError` unless pieces write bytes and all 256 bytes can be written."""
+    if names[:1] != [EOS_NAME]:
+        raise ValueError(f"piece {EOS} is not {EOS_NAME}")
+    alphabet = frozenset(BYTE_CHARACTERS)
+    for number, name in enumerate(names[1:], 1):
+        if name in ("", END_OF_WORD) or not alphabet.issuperset(name):
+            raise ValueError(f"piece {number}: {name[:50]!a} does not write bytes")
+    known = set(names)
+    for character in BYTE_CHARACTERS:
+        for name in (character, character + END_OF_WORD):
+            if name not in known:
+                raise ValueError(f"no piece {name!a}: some texts would have no pieces")
 
 
 def _bytes_of(name: str) -> bytes:
     if name == EOS_NAME:
         return b""
-    return bytes(_BYTE_OF[character] for character in name.removesuffix(END_OF_WORD))
+    return name.removesuffix(END_OF_WORD).translate(_AS_LATIN_1).encode("latin-1")

@@ -37,11 +37,14 @@ def predict(language: Language, store: StateStore, query: Query) -> Asks[Predict
     """The exact best next words, and phrases where the options want them.
 
     A prefix of several words (`well-kn`) has its complete ones, marks among them, read as
-    history. Raises `InvalidInput` naming `history` or `prefix` for text that is not Unicode.
+    history. Raises `InvalidInput` naming `history` or `prefix` for text that is not Unicode, and as
+    `Options.prepare`.
     """
+    pace = Pace(SHORT_ROUND)
+    yield from pace.run(query.options.prepare())
     if query.correct_last_word:
         return (yield from _correct_last(language, store, query))
-    complete, typed = yield from Pace(SHORT_ROUND).run(splitting_typed(query.prefix, "prefix"))
+    complete, typed = yield from pace.run(splitting_typed(query.prefix, "prefix"))
     history = f"{query.history} {complete}" if complete.strip() else query.history
     place = Place(language, store, query.options, history)
     return (yield from place.suggest(typed))

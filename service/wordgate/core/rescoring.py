@@ -107,6 +107,7 @@ def rescore(
     not Unicode, a lattice without a path or with a circle.
     """
     pace = Pace(SHORT_ROUND)
+    yield from pace.run(weighting.prepare())
     if isinstance(hypotheses, Lattice | ConfusionNetwork):
         yield from pace.run(check_source(hypotheses, weighting))
         start = read(language.pieces, history, store)

@@ -12,7 +12,6 @@ changes no answer: it only finds the same words in fewer calls.
 import heapq
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,7 @@ from numpy.typing import NDArray
 from wordgate.core.asks import PAUSE, SHORT_ROUND, Asks, Pace, Row
 from wordgate.core.known import Context, advance, answered
 from wordgate.core.levels import Levels
-from wordgate.core.pieces import EOS, Pieces
+from wordgate.core.pieces import Pieces
 from wordgate.core.state_store import StateStore
 from wordgate.core.steps import Steps
 from wordgate.core.words import MAX_WORD_CHARACTERS
@@ -38,9 +37,6 @@ _ENTRIES_A_STEP, _ENTRY_WORK = 32, 6
 
 _LAST_ENTRIES = 5000
 """Entries that it looks at for words that are already there, when no row may be asked for."""
-
-_KEPT_FITTING = 4096
-"""Prefixes, level by level, of which it is remembered what can come next."""
 
 _MAX_PIECES = 4 * MAX_WORD_CHARACTERS
 """No word has more: a piece has a byte or more, a character at most four."""
@@ -195,7 +191,7 @@ class _Frontier:
 
     def add_row(self, asked: _Unasked, row: Row) -> None:
         """Open the entries of an answered row."""
-        numbers = _fitting(self._pieces, self._levels, asked.level, asked.node.remaining)
+        numbers = self._pieces.fitting(self._levels, asked.level, asked.node.remaining)
         if len(numbers):
             self._push_children(_Children(asked, numbers, row[numbers]))
 
@@ -230,21 +226,6 @@ class _Frontier:
             remaining = node.remaining[len(self._pieces.bytes_of[piece]) :]
             longer = _Node(trail, node.length + 1, log_prob, node.context, remaining)
             self.push(log_prob, longer)
-
-
-@lru_cache(maxsize=_KEPT_FITTING)
-def _fitting(pieces: Pieces, levels: Levels, level: int, remaining: bytes) -> NDArray[np.int64]:
-    """Entries of a level's row by which a word can still begin with what remains."""
-    first, after = levels.first(level), levels.cuts[level]
-    if not remaining:
-        return np.arange(EOS + 1 if level == 0 else 0, levels.width(level))
-    allowed = pieces.continuations(remaining)
-    here = allowed[np.searchsorted(allowed, first) : np.searchsorted(allowed, after)] - first
-    if level:
-        return here
-    of_cluster = np.searchsorted(np.array(levels.cuts), allowed, side="right")
-    clusters = np.unique(of_cluster[of_cluster > 0])
-    return np.concatenate([here, levels.head + clusters - 1])
 
 
 def likeliest_words(

@@ -34,8 +34,7 @@ class Weighting:
     `weights` maps names of scores to factors. `posterior_scale` divides totals before their
     softmax; by default max(1, lm_weight), since acoustic scores are far too certain as they are
     (Wessel et al. 2001). Raises `InvalidInput` naming the field when made with numbers that are
-    not finite, a negative `lm_weight`, a `posterior_scale` that is not positive, or a boosted
-    phrase without a word.
+    not finite, a negative `lm_weight` or a `posterior_scale` that is not positive.
     """
 
     lm_weight: float = 1.0
@@ -61,8 +60,6 @@ class Weighting:
                 raise InvalidInput("posterior_scale", problem)
         for index, boost in enumerate(self.boosts):
             check_finite(f"boosts[{index}].weight", boost.weight)
-            if not words.split(normalise(boost.phrase, f"boosts[{index}].phrase")):
-                raise InvalidInput(f"boosts[{index}].phrase", "has no word")
 
     @property
     def scale(self) -> float:
@@ -78,9 +75,15 @@ class Weighting:
         return sum((self.weight(name) * scores[name] for name in sorted(scores)), 0.0)
 
     def prepare(self) -> Steps[None]:
-        """Put the boosted phrases in order, once; in steps, for there may be many."""
-        for boost in self.boosts[self._phrases.added :]:
-            phrase = words.split(normalise(boost.phrase))
+        """Put the boosted phrases in order, once; in steps, for there may be many.
+
+        Raises `InvalidInput` for a phrase without a word.
+        """
+        for index, boost in enumerate(self.boosts[self._phrases.added :], self._phrases.added):
+            place = f"weighting.boosts[{index}].phrase"
+            phrase = words.split(normalise(boost.phrase, place))
+            if not phrase:
+                raise InvalidInput(place, "has no word")
             self._phrases.add(phrase, boost.weight)
             yield 10 + 2 * len(phrase)
 

@@ -7,7 +7,13 @@ word was found.
 from collections.abc import Mapping, Sequence
 from unicodedata import category
 
-from wordgate.core.language import Language, begins_sentence, capitalised
+from wordgate.core.language import (
+    Language,
+    begins_sentence,
+    capitalised,
+    in_capitals,
+    is_same_word,
+)
 from wordgate.core.options import LetterCase
 from wordgate.core.text import normalise
 
@@ -44,10 +50,12 @@ class Writer:
         """A word as it would be written, what was typed of it taken into account.
 
         As the person asked for, as this text wrote it last, or as people write it; with a capital
-        where a sentence begins.
+        where a sentence begins. Its normal form is `word` in any case.
         """
         form = self._own_forms.get(word) or self._last_form(word)
-        return self._continue(word, self._language.write(word, self._begins, form))
+        form = self._language.write(word, self._begins, form)
+        continued = self._continue(word, form)
+        return continued if is_same_word(continued, word) else form
 
     def instead(self, word: str) -> str:
         """A word in the place of what was typed by a slip, with its capitals."""
@@ -77,7 +85,7 @@ class Writer:
             end = place + len(word)
             form = self._recent[place:end]
             begins = form[0].isupper() and begins_sentence(self._recent[:place])
-            if not begins and self._stands_alone(place, end):
+            if not begins and self._stands_alone(place, end) and is_same_word(form, word):
                 return form
             before = end - 1
         return None
@@ -115,4 +123,4 @@ def _is_shouted(typed: str) -> bool:
 
 def _shouted(form: str) -> str:
     """In capitals, but for the `s` of a genitive: LONDON's."""
-    return f"{form[:-2].upper()}'s" if form.endswith("'s") else form.upper()
+    return f"{in_capitals(form[:-2])}'s" if form.endswith("'s") else in_capitals(form)

@@ -1,13 +1,14 @@
 """A published model on disk, verified before anything of it is used.
 
-Knows the folder and its checksums; does not know onnxruntime. A bundle is `NAME/VERSION/` with a
+Knows what the files mean; does not know onnxruntime. A bundle is `NAME/VERSION/` with a
 `bundle.json` that names every file. Reading one never runs code.
 """
 
 import hashlib
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -15,15 +16,24 @@ from pydantic import ValidationError
 from wordgate.core.language import Language
 from wordgate.core.levels import Levels
 from wordgate.core.pieces import Pieces
-from wordgate.engine.manifest import SCHEMA_VERSION, Manifest
-from wordgate.errors import InvalidBundle
+from wordgate.engine.bundle_files import (
+    MANIFEST_FILE,
+    TOKENIZER_FILE,
+    WORDS_FILE,
+    file_sha256,
+    read_files,
+    read_manifest_bytes,
+)
+from wordgate.engine.manifest import SCHEMA_VERSION, Manifest, check_values
+from wordgate.errors import InvalidBundle, InvalidConfiguration
 
-MANIFEST_FILE = "bundle.json"
-TOKENIZER_FILE = "tokenizer.json"
-WORDS_FILE = "words.tsv"
+__all__ = ["MANIFEST_FILE", "TOKENIZER_FILE", "WORDS_FILE", "file_sha256"]
+
 WEIGHTS_FILE = "weights.safetensors"
 NEVER = "never"
 WRITTEN = "written"
+_MAX_LINE_CHARACTERS = 1000
+_MAX_PROBLEM_CHARACTERS = 500
 
 
 @dataclass(frozen=True)
@@ -36,22 +46,30 @@ class Bundle:
     digest: bytes
     """sha256 of `bundle.json`, which holds the checksum of every other file."""
 
+    contents: Mapping[str, bytes] = field(default_factory=dict, repr=False, compare=False)
+    """What was read of its files, by name: the graphs are loaded from it, then it is let go."""
+
+    def without_contents(self) -> "Bundle":
+        """The same bundle, once its graphs are loaded."""
+        return replace(self, contents={})
+
 
 def load(path: Path) -> Bundle:
     """Read and verify a bundle.
 
-    Raises `InvalidBundle` with a reason: `missing`, `schema`, `manifest`, `missing_file`,
-    `foreign_file`, `checksum` or `content`.
+    Raises `InvalidBundle` with a reason: `missing`, `unreadable`, `schema`, `manifest`,
+    `missing_file`, `foreign_file`, `checksum` or `content`.
     """
-    document = _read_manifest_bytes(path)
+    document = read_manifest_bytes(path)
     manifest = _parse(path, document)
-    verify_files(path, manifest)
-    return Bundle(path, manifest, _language(path, manifest), hashlib.sha256(document).digest())
+    contents = read_files(path, manifest)
+    language = _language(path, manifest, contents)
+    return Bundle(path, manifest, language, hashlib.sha256(document).digest(), contents)
 
 
 def read_manifest(path: Path) -> Manifest:
     """What `bundle.json` says, nothing else being read. Raises `InvalidBundle`."""
-    return _parse(path, _read_manifest_bytes(path))
+    return _parse(path, read_manifest_bytes(path))
 
 
 def find_versions(folder: Path) -> Iterator[Path]:
@@ -67,31 +85,30 @@ def find_versions(folder: Path) -> Iterator[Path]:
     yield from sorted(versions, key=_version_order)
 
 
-def verify_files(path: Path, manifest: Manifest) -> None:
-    """Raise `InvalidBundle` unless the folder holds what the manifest names and nothing else."""
-    present = {
-        file.relative_to(path).as_posix() for file in path.rglob("*") if not file.is_dir()
-    } - {MANIFEST_FILE}
-    for name, entry in manifest.files.items():
-        if name not in present:
-            if entry.optional:
-                continue
-            raise InvalidBundle(path, "missing_file", f"{name} is missing; copy the bundle again")
-        if not (path / name).is_file():
-            raise InvalidBundle(path, "content", f"{name} is no file; copy the bundle again")
-        if file_sha256(path / name) != entry.sha256:
-            problem = f"{name} is not the file that was published (sha256 differs)"
-            raise InvalidBundle(path, "checksum", f"{problem}; copy the bundle again")
-    foreign = sorted(present - set(manifest.files))
-    if foreign:
-        problem = f"{foreign[0]} is not named by {MANIFEST_FILE}; remove it"
-        raise InvalidBundle(path, "foreign_file", problem)
+@contextmanager
+def refusing(path: Path, problem: str) -> Iterator[None]:
+    """Refuse a bundle by whatever its content makes a library raise.
+
+    The tokenizers library panics with an exception that is no `Exception`; it prints the panic
+    to standard error as well.
+    """
+    try:
+        yield
+    except (InvalidBundle, InvalidConfiguration):
+        raise
+    except BaseException as error:
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        what = str(error) or type(error).__name__
+        raise InvalidBundle(path, "content", one_line(f"{problem}: {what}")) from None
 
 
-def file_sha256(path: Path) -> str:
-    """The checksum of a file as `bundle.json` writes it."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def one_line(text: str) -> str:
+    """A text that may have come from a file, fit for a log and a terminal."""
+    shown = text[:_MAX_PROBLEM_CHARACTERS]
+    if not shown.isprintable():
+        shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(shown.split()))
+    return shown if len(text) <= _MAX_PROBLEM_CHARACTERS else f"{shown} …"
 
 
 def _is_version(path: Path) -> bool:
@@ -102,14 +119,6 @@ def _version_order(path: Path) -> tuple[str, int]:
     return path.parent.name, int(path.name)
 
 
-def _read_manifest_bytes(path: Path) -> bytes:
-    try:
-        return (path / MANIFEST_FILE).read_bytes()
-    except OSError as error:
-        problem = f"no readable {MANIFEST_FILE} here ({error.strerror}); name a bundle's folder"
-        raise InvalidBundle(path, "missing", problem) from None
-
-
 def _parse(path: Path, document: bytes) -> Manifest:
     try:
         values = json.loads(document)
@@ -118,50 +127,61 @@ def _parse(path: Path, document: bytes) -> Manifest:
         problem = f"{MANIFEST_FILE} is no JSON object with a schema_version"
         raise InvalidBundle(path, "manifest", problem) from None
     if not isinstance(schema, int) or isinstance(schema, bool) or schema < 1:
-        problem = f"{MANIFEST_FILE}: schema_version: {schema!r} is no whole number"
+        problem = one_line(f"{MANIFEST_FILE}: schema_version: {schema!r} is no whole number")
         raise InvalidBundle(path, "manifest", problem)
     if schema > SCHEMA_VERSION:
         problem = f"schema version {schema} is newer than {SCHEMA_VERSION}, the newest this"
         raise InvalidBundle(path, "schema", f"{problem} version of wordgate reads; upgrade it")
     try:
+        check_values(values)
         return Manifest.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
+        first = error.errors(include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"])
-        problem = f"{MANIFEST_FILE}: {place}: {first['msg']}"
-        raise InvalidBundle(path, "manifest", problem) from None
+        what = first["msg"].removeprefix("Value error, ")
+        problem = f"{place}: {what}" if place else what
+    except (ValueError, RecursionError) as error:
+        problem = str(error)
+    raise InvalidBundle(path, "manifest", one_line(f"{MANIFEST_FILE}: {problem}"))
 
 
-def _language(path: Path, manifest: Manifest) -> Language:
-    try:
-        pieces = Pieces.from_json((path / TOKENIZER_FILE).read_text("utf-8"))
-        written, never = read_words(path / WORDS_FILE)
-    except InvalidBundle:
-        raise
-    except Exception as error:  # noqa: BLE001  the tokenizers library raises plain Exception
-        problem = f"{TOKENIZER_FILE} or {WORDS_FILE} cannot be read: {error}"
-        raise InvalidBundle(path, "content", problem) from None
-    levels = Levels(manifest.network.cuts)
-    if pieces.size != manifest.network.vocabulary or levels.vocabulary != pieces.size:
+def _language(path: Path, manifest: Manifest, contents: Mapping[str, bytes]) -> Language:
+    network = manifest.network
+    for name in (TOKENIZER_FILE, WORDS_FILE):
+        if name not in contents:
+            problem = f"{name} is not named by {MANIFEST_FILE}; export the model again"
+            raise InvalidBundle(path, "content", problem)
+    with refusing(path, f"{TOKENIZER_FILE} cannot be read"):
+        pieces = Pieces.from_json(contents[TOKENIZER_FILE].decode("utf-8"))
+    with refusing(path, f"{WORDS_FILE} cannot be read"):
+        written, never = parse_words(contents[WORDS_FILE].decode("utf-8"), path)
+    levels = Levels(network.cuts)
+    if pieces.size != network.vocabulary or levels.vocabulary != pieces.size:
         problem = f"{TOKENIZER_FILE} has {pieces.size} pieces, the network {levels.vocabulary}"
         raise InvalidBundle(path, "content", problem)
     return Language(pieces, levels, written, never)
 
 
 def read_words(path: Path) -> tuple[dict[str, str], frozenset[str]]:
-    """Usual written forms, and words never suggested, of a `words.tsv`.
+    """`parse_words` of a file."""
+    return parse_words(path.read_text("utf-8"), path.parent)
 
-    A line is `written<TAB>word<TAB>form` or `never<TAB>word`. Raises `InvalidBundle` with the line.
+
+def parse_words(document: str, path: Path) -> tuple[dict[str, str], frozenset[str]]:
+    """Usual written forms, and words never suggested, of a `words.tsv` of the bundle at `path`.
+
+    A line is `written<TAB>word<TAB>form` or `never<TAB>word`, of 1,000 characters at most. Raises
+    `InvalidBundle` with the line.
     """
     written: dict[str, str] = {}
     never: set[str] = set()
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
-        match line.split("\t"):
+    for number, line in enumerate(document.splitlines(), 1):
+        match line.split("\t") if len(line) <= _MAX_LINE_CHARACTERS else ():
             case [kind, word, form] if kind == WRITTEN:
                 written[word] = form
             case [kind, word] if kind == NEVER:
                 never.add(word)
             case _:
                 problem = f"{WORDS_FILE}:{number}: not `written`, word, form or `never`, word"
-                raise InvalidBundle(path.parent, "content", problem)
+                raise InvalidBundle(path, "content", problem)
     return written, frozenset(never)

@@ -5,7 +5,7 @@ questions are asked together: rows are computed independently, and in an int8 bu
 product is an exact sum of integers.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -17,7 +17,15 @@ from numpy.typing import NDArray
 
 from wordgate.core.asks import Advance, Ask, LevelRows, Row, State, TargetLogProbs, TopVectors
 from wordgate.core.levels import Levels
+from wordgate.engine.bundle import one_line, refusing
+from wordgate.engine.bundle_files import (
+    EMBEDDING_FILE,
+    MANIFEST_FILE,
+    STEP_FILE,
+    output_file,
+)
 from wordgate.engine.exact_sums import EXACT_SUMS_OPTION, are_exact
+from wordgate.engine.graph_check import check_graph
 from wordgate.engine.manifest import NetworkSizes, Precision
 from wordgate.engine.states import NetworkState, StateBlock, gather, gather_top
 from wordgate.errors import InvalidBundle, InvalidConfiguration
@@ -30,6 +38,7 @@ ONNXRUNTIME_VERSION: str = onnxruntime.__version__
 _WARM_UP_ROWS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 _ZERO_POINT = 128
 Numbers = NDArray[np.int64]
+_HIDDEN = {"int8": "uint8", "float32": "float"}
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 
@@ -59,25 +68,24 @@ class NetworkModel:
         precision: Precision,
         runtime: Runtime | None = None,
         observer: CallObserver | None = None,
+        contents: Mapping[str, bytes] | None = None,
     ) -> None:
-        """Raises `InvalidBundle` for graphs that cannot be loaded, `InvalidConfiguration` for a
-        device that is not there or that cannot run this precision."""
+        """`contents`: what was read of the files of the bundle at `path`, by name; without it they
+        are read, once. Nothing is kept of them but what onnxruntime makes of them.
+
+        Raises `InvalidBundle` for graphs that cannot be loaded, `InvalidConfiguration` for a
+        device that is not there or that cannot run this precision.
+        """
         self.levels = Levels(sizes.cuts)
         self._width = sizes.width
         self._observer = observer
-        opener = _SessionOpener(path, precision, runtime or Runtime())
-        self._step = opener.open("step")
-        self._outputs = [opener.open(f"output-{n}") for n in range(self.levels.count)]
-        kind = "tensor(uint8)" if precision == "int8" else "tensor(float)"
-        hidden = {value.name: value.type for value in self._step.get_inputs()}.get("hidden")
-        if hidden != kind:
-            problem = f"step.onnx has hidden values of {hidden}; {precision} has {kind}"
-            raise InvalidBundle(path, "content", problem)
-        _check_size(path, "step", self._step.get_inputs(), "hidden", sizes.layers * sizes.width)
-        for level, session in enumerate(self._outputs):
-            name, entries = f"output-{level}", self.levels.width(level)
-            _check_size(path, name, session.get_inputs(), "top", sizes.width)
-            _check_size(path, name, session.get_outputs(), "log_probs", entries)
+        graphs = [STEP_FILE, *(output_file(n) for n in range(self.levels.count))]
+        if contents is None:
+            contents = _read(path, [*graphs, EMBEDDING_FILE])
+        opener = _SessionOpener(path, sizes, precision, runtime or Runtime(), contents)
+        self._step, *self._outputs = [opener.open(name) for name in graphs]
+        with refusing(path, "its graphs cannot be used"):
+            _check_signatures(path, sizes, precision, self._step, self._outputs)
         self.start: State = _zero_state(sizes, precision)
 
     def answer(self, asks: Sequence[Ask]) -> list[Any]:
@@ -95,14 +103,33 @@ class NetworkModel:
         return [next(answers[type(ask)]) for ask in asks]
 
     def warm_up(self) -> None:
-        """Run every graph at the sizes that will be used, so that no client pays for it."""
+        """Run every graph at the sizes that will be used, so that no client pays for it.
+
+        Raises `ValueError` for graphs whose answers are not what they were asked.
+        """
+        self._check_answers()
         for rows in _WARM_UP_ROWS:
-            states = self._advance([Advance([(self.start, 0)] * rows)])[0]
+            states = self._advance([Advance([(self.start, self.levels.vocabulary - 1)] * rows)])[0]
             for level in range(self.levels.count):
                 self._level_rows([LevelRows(level, states)])
             last = [self.levels.cuts[level] - 1 for level in range(self.levels.count)]
             for piece in last:
                 self._target_log_probs([TargetLogProbs([(s, piece) for s in states])])
+
+    def _check_answers(self) -> None:
+        rows = 3
+        hidden, cells = gather([self.start] * rows)
+        token = np.full(rows, self.levels.vocabulary - 1)
+        answered = self._step.run(None, {"token": token, "hidden": hidden, "cells": cells})
+        if {values.shape for values in answered} != {hidden.shape}:
+            raise ValueError(f"{STEP_FILE} does not answer a state for each row")
+        top = gather_top(StateBlock(*answered).states(), self._width)
+        for level, session in enumerate(self._outputs):
+            width = self.levels.width(level)
+            feed = {"top": top, "row": np.arange(rows), "target": np.full(rows, width - 1)}
+            targets, log_probs = session.run(["target_log_probs", "log_probs"], feed)
+            if log_probs.shape != (rows, width) or not np.array_equal(targets, log_probs[:, -1]):
+                raise ValueError(f"{output_file(level)} does not answer a row for each state")
 
     def _advance(self, asks: Sequence[Advance]) -> list[list[State]]:
         steps = [step for ask in asks for step in ask.steps]
@@ -186,10 +213,19 @@ class NetworkModel:
 
 
 class _SessionOpener:
-    """Opens a bundle's graphs with the same options."""
+    """Opens a bundle's graphs with the same options, from what was read of its files."""
 
-    def __init__(self, path: Path, precision: Precision, runtime: Runtime) -> None:
+    def __init__(
+        self,
+        path: Path,
+        sizes: NetworkSizes,
+        precision: Precision,
+        runtime: Runtime,
+        contents: Mapping[str, bytes],
+    ) -> None:
         self._path = path
+        self._sizes = sizes
+        self._contents = contents
         self._provider = _provider(path, precision, runtime)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = runtime.threads
@@ -199,27 +235,77 @@ class _SessionOpener:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         if precision == "int8" and not are_exact():
             options.add_session_config_entry(EXACT_SUMS_OPTION, "1")
+        self._embedding = contents.get(EMBEDDING_FILE, b"")
+        options.add_external_initializers_from_files_in_memory(
+            [EMBEDDING_FILE], [self._embedding], [len(self._embedding)]
+        )
         self._options = options
 
-    def open(self, graph: str) -> onnxruntime.InferenceSession:
-        try:
+    def open(self, name: str) -> onnxruntime.InferenceSession:
+        if name not in self._contents:
+            problem = f"{name} is not named by {MANIFEST_FILE}; export the model again"
+            raise InvalidBundle(self._path, "content", problem)
+        with refusing(self._path, f"{name} cannot be loaded"):
+            check_graph(self._contents[name], self._sizes, len(self._embedding))
             session = onnxruntime.InferenceSession(
-                str(self._path / f"{graph}.onnx"), self._options, providers=[self._provider]
+                self._contents[name],
+                self._options,
+                providers=[self._provider],
+                enable_fallback=int(self._provider != _PROVIDERS["cpu"]),
             )
-        except Exception as error:  # noqa: BLE001  onnxruntime has no common error of its own
-            problem = f"{graph}.onnx cannot be loaded: {error}"
-            raise InvalidBundle(self._path, "content", problem) from None
+        session.disable_fallback()
+        session._model_bytes = b""  # which it keeps to load the graph again on another device
         if self._provider not in session.get_providers():  # it falls back to the CPU in silence
             raise InvalidConfiguration("device", f"onnxruntime cannot start {self._provider} here")
         return session
 
 
-def _check_size(path: Path, graph: str, values: Sequence[Any], name: str, size: int) -> None:
-    """Raise `InvalidBundle` unless a graph's value of this name has rows of this size."""
-    found = {value.name: value.shape[-1] for value in values}.get(name)
-    if found != size:
-        problem = f"{graph}.onnx has {name} of {found}, the manifest's sizes make it {size}"
-        raise InvalidBundle(path, "content", problem)
+def _read(path: Path, names: Iterable[str]) -> dict[str, bytes]:
+    """Files of a folder that nothing vouches for: one that is being made."""
+    return {name: (path / name).read_bytes() for name in names if (path / name).is_file()}
+
+
+def _check_signatures(
+    path: Path,
+    sizes: NetworkSizes,
+    precision: Precision,
+    step: onnxruntime.InferenceSession,
+    outputs: Sequence[onnxruntime.InferenceSession],
+) -> None:
+    """Raise `InvalidBundle` unless the graphs take and answer what this class feeds and reads."""
+    levels = Levels(sizes.cuts)
+    hidden, real, whole = f"tensor({_HIDDEN[precision]})", "tensor(float)", "tensor(int64)"
+    size = sizes.layers * sizes.width
+    wanted = {"token": (whole, None), "hidden": (hidden, size), "cells": (real, size)}
+    _check_values(path, STEP_FILE, step.get_inputs(), wanted)
+    wanted = {"next_hidden": (hidden, size), "next_cells": (real, size)}
+    _check_values(path, STEP_FILE, step.get_outputs(), wanted)
+    for level, session in enumerate(outputs):
+        name = output_file(level)
+        wanted = {"top": (hidden, sizes.width), "row": (whole, None), "target": (whole, None)}
+        _check_values(path, name, session.get_inputs(), wanted)
+        wanted = {"target_log_probs": (real, None), "log_probs": (real, levels.width(level))}
+        _check_values(path, name, session.get_outputs(), wanted)
+
+
+def _check_values(
+    path: Path, graph: str, values: Sequence[Any], wanted: Mapping[str, tuple[str, int | None]]
+) -> None:
+    """Raise `InvalidBundle` unless a graph's values are these, in this order: types by name and
+    the entries of a row, None where there are no rows."""
+    found = {value.name: (value.type, _entries(value.shape)) for value in values}
+    for name, expected in wanted.items():
+        if found.get(name) != expected:
+            problem = f"{graph} has {name} of {found.get(name)}; {expected} is expected"
+            raise InvalidBundle(path, "content", one_line(problem))
+    if list(found) != list(wanted):
+        problem = f"{graph} has {', '.join(found)}; {', '.join(wanted)} are expected"
+        raise InvalidBundle(path, "content", one_line(problem))
+
+
+def _entries(shape: Sequence[Any]) -> Any:
+    """How many values a row has: None for values that are no rows."""
+    return shape[-1] if len(shape) == 2 else None if len(shape) == 1 else tuple(shape)
 
 
 def _zero_state(sizes: NetworkSizes, precision: Precision) -> NetworkState:

@@ -8,19 +8,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from wordgate.core.asks import SHORT_ROUND, Asks, Pace, drive
+from wordgate.core.asks import Asks, drive
 from wordgate.core.favoured import word_log_prob
 from wordgate.core.generation import Draft, GenerationQuery, Written, begin, next_word
 from wordgate.core.history import read_ahead, read_context
 from wordgate.core.lattice_search import SearchBounds
-from wordgate.core.prediction import Query, predict, splitting_typed
+from wordgate.core.prediction import Query, predict
 from wordgate.core.rescoring import PLAIN_BOUNDS, Hypotheses, rescore
 from wordgate.core.scoring import score_texts
 from wordgate.core.state_store import NoStore, StateStore
 from wordgate.core.weighting import Weighting
 from wordgate.engine import bundle as bundles
+from wordgate.engine import freed_memory
 from wordgate.engine.answers import ModelName, PredictionAnswer, RescoringAnswer, ScoreAnswer
-from wordgate.engine.bundle import Bundle
+from wordgate.engine.bundle import Bundle, one_line, refusing
 from wordgate.engine.model import CallObserver, NetworkModel, Runtime
 from wordgate.engine.salted_cache import SaltedCache
 from wordgate.engine.state_cache import DEFAULT_CACHE_BYTES, StateCache
@@ -83,11 +84,6 @@ class ServedModel:
         """Have the cache know the context of a history (`core.history.read`)."""
         yield from read_context(self.bundle.language.pieces, history, self.store)
 
-    def read_typed(self, text: str) -> Asks[None]:
-        """As `read`, of a text that is being typed, without the beginning of its last word."""
-        history, _ = yield from Pace(SHORT_ROUND).run(splitting_typed(text))
-        yield from self.read(history)
-
     def read_ahead(self, history: str) -> Asks[None]:
         """Prepare the next anchor's crossing (`core.history.read_ahead`)."""
         yield from read_ahead(self.bundle.language.pieces, history, self.store)
@@ -129,9 +125,12 @@ def open_model(
     """
     bundle = bundles.load(path)
     network = network_of(bundle, runtime, observer)
+    bundle = bundle.without_contents()
     check_smoke(bundle, network)
-    network.warm_up()
+    with refusing(path, "its graphs cannot be run"):
+        network.warm_up()
     cache = StateCache(network.start, bundle.digest, cache_bytes)
+    freed_memory.give_back()
     return ServedModel(bundle, network, cache)
 
 
@@ -140,18 +139,21 @@ def network_of(
 ) -> NetworkModel:
     """The graphs of a verified bundle in onnxruntime. Raises as `NetworkModel`."""
     manifest = bundle.manifest
-    return NetworkModel(bundle.path, manifest.network, manifest.precision, runtime, observer)
+    return NetworkModel(
+        bundle.path, manifest.network, manifest.precision, runtime, observer, bundle.contents
+    )
 
 
 def check_smoke(bundle: Bundle, network: NetworkModel) -> None:
     """Raise `InvalidBundle` unless the bundle's own questions are answered as it says."""
     for case in bundle.manifest.smoke:
         asks = score_texts(bundle.language, NoStore(network.start), case.history, [case.text])
-        [found] = drive(asks, network)
+        with refusing(bundle.path, "its graphs cannot be run"):
+            [found] = drive(asks, network)
         if not abs(found.log_prob - case.log_prob) <= SMOKE_TOLERANCE:
             problem = (
                 f"{case.text!r} after {case.history!r} has log-probability {found.log_prob:.5f} "
                 f"here, {case.log_prob:.5f} when it was published; "
                 "this processor or onnxruntime computes something else"
             )
-            raise InvalidBundle(bundle.path, "smoke", problem)
+            raise InvalidBundle(bundle.path, "smoke", one_line(problem))

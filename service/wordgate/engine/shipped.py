@@ -3,12 +3,11 @@
 Knows folders only: beside the package in a wheel, in the repository of a checkout.
 """
 
-import json
 from pathlib import Path
 
 import wordgate
-from wordgate.engine.bundle import MANIFEST_FILE, find_versions
-from wordgate.errors import InvalidConfiguration
+from wordgate.engine.bundle import MANIFEST_FILE, find_versions, read_manifest
+from wordgate.errors import InvalidBundle, InvalidConfiguration
 
 SHIPPED_NAME = "en"
 
@@ -42,7 +41,6 @@ def chosen_bundle(path: Path | None) -> Path:
 
 def _is_int8(path: Path) -> bool:
     try:
-        document = json.loads((path / MANIFEST_FILE).read_text("utf-8"))
-        return bool(document["precision"] == "int8")
-    except (OSError, ValueError, KeyError, TypeError):
+        return read_manifest(path).precision == "int8"
+    except InvalidBundle:
         return False

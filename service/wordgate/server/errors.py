@@ -69,6 +69,7 @@ _TABLE: dict[type[Exception], tuple[grpc.StatusCode, Callable[..., Message] | No
     DeadlineExceeded: (grpc.StatusCode.DEADLINE_EXCEEDED, None),
     Cancelled: (grpc.StatusCode.CANCELLED, None),
     Unavailable: (grpc.StatusCode.UNAVAILABLE, None),
+    NotImplementedError: (grpc.StatusCode.UNIMPLEMENTED, None),
 }
 
 

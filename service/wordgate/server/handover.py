@@ -8,6 +8,8 @@ import asyncio
 from collections import deque
 from typing import Any
 
+from wordgate.errors import WordgateError, drop_traceback
+
 
 class Handover:
     """Settles futures of the event loop in which it was made, for other threads."""
@@ -37,6 +39,8 @@ class Handover:
             if future.done():
                 continue
             if error is not None:
+                if isinstance(error, WordgateError):
+                    drop_traceback(error)
                 future.set_exception(error)
             else:
                 future.set_result(result)

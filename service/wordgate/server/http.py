@@ -4,9 +4,11 @@ Knows starlette and uvicorn; does not know gRPC.
 """
 
 import asyncio
+import re
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import uvicorn
 from prometheus_client.exposition import choose_encoder
@@ -18,6 +20,12 @@ from starlette.routing import Route
 
 from wordgate.errors import InvalidConfiguration
 from wordgate.server.configuration import split_address
+from wordgate.server.http_connections import MOST_CONNECTIONS, BriefConnection, OpenConnections
+
+_MAX_HEADER_BYTES = 16_384
+_VERSION = re.compile(r";\s*version=([^;]*)")
+_VERSIONS = {"0.0.1", "0.0.4", "1.0.0"}
+"""Versions of the formats that scrapers ask for; prometheus_client fails with some others."""
 
 
 def application(
@@ -25,9 +33,14 @@ def application(
 ) -> Starlette:
     """Metrics, liveness (200 as long as the event loop runs) and readiness (200 or 503)."""
 
+    one_page = asyncio.Lock()
+    """A page takes milliseconds: other work of the event loop runs between two of them."""
+
     async def metrics(request: Request) -> Response:
-        encode, content_type = choose_encoder(request.headers.get("accept", ""))
-        page = encode(await collected())
+        encode, content_type = choose_encoder(_known_formats(request.headers.get("accept", "")))
+        async with one_page:
+            is_wanted = not await request.is_disconnected()
+            page = encode(await collected()) if is_wanted else b""
         return Response(page, media_type=content_type)
 
     async def livez(request: Request) -> Response:
@@ -43,6 +56,12 @@ def application(
     )
 
 
+def _known_formats(accept: str) -> str:
+    """An Accept header without formats of unknown versions; without any the text format is sent."""
+    formats = accept.split(",")
+    return ",".join(f for f in formats if {v.strip() for v in _VERSION.findall(f)} <= _VERSIONS)
+
+
 class HttpServer:
     """Serves an application on one address until it is closed."""
 
@@ -51,11 +70,15 @@ class HttpServer:
         self._socket = _listen(listen)
         configuration = uvicorn.Config(
             application,
+            http=partial(BriefConnection, OpenConnections()),  # type: ignore[arg-type]
             log_config=None,
-            log_level="warning",
+            log_level="error",  # else a line for each request that is malformed
             access_log=False,
             lifespan="off",
             timeout_graceful_shutdown=1,
+            backlog=MOST_CONNECTIONS,
+            h11_max_incomplete_event_size=_MAX_HEADER_BYTES,
+            headers=[("Connection", "close")],
         )
         self._server = _Server(configuration)
         self._serving: asyncio.Task[None] | None = None

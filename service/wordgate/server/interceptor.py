@@ -1,46 +1,49 @@
 """What surrounds every call: who asks, refusals, metrics, errors as statuses.
 
 Knows calls and their outcomes; does not know what they ask. This is the one place where an
-exception becomes a status, and where calls under way are counted. Messages are read here, not by
-grpc, so a caller without a token is refused before his message is looked at, and one who says
-nothing is told so.
+exception becomes a status, and where calls in progress are counted. Messages are read here, not by
+grpc, so unauthenticated calls are rejected before their message is read, and silent calls time out.
 """
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
-from contextlib import aclosing, nullcontext
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import aclosing, asynccontextmanager, closing, contextmanager, nullcontext
 from functools import partial
 from time import perf_counter
-from typing import Any, Self
+from typing import Any
 
 import grpc
-from grpc.aio import EOF, AbortError, InternalError, ServerInterceptor, ServicerContext
+from grpc.aio import AbortError, InternalError, ServerInterceptor
 from grpc_health.v1.health import SERVICE_NAME as HEALTH_NAME
 
 from wordgate.errors import (
-    DeadlineExceeded,
     Excess,
     InvalidInput,
     Overloaded,
     Unauthenticated,
     Unavailable,
     WordgateError,
+    drop_traceback,
 )
 from wordgate.server.call_log import CallLog
 from wordgate.server.callers import Callers, current_caller
 from wordgate.server.calls import Call, call_of, current_call
 from wordgate.server.errors import Status, is_expected, status_of
+from wordgate.server.inbound import Context, Inbound, MessageReader
 from wordgate.server.limits import Limits
 from wordgate.server.metrics import MessageCounts, Method, Metrics
 from wordgate.server.serving import DRAINING
 from wordgate.server.spans import Tracer, current_span
-from wordgate.server.wire import tolerant, well_formed
-
-Context = ServicerContext[Any, Any]
+from wordgate.server.wire import request_type
 
 _OWN = "wordgate."
 _RETRY_AFTER_SECONDS = 1.0
+_MAX_WATCH_BYTES = 4096
+"""Longest message of health checking and reflection: they hold names."""
+
+_DEADLINE_SLACK_SECONDS = 0.05
+_WATCHING = {"server_stream", "bidi_stream"}
 _HEADER_BYTES = 32
 """What a header counts beside its name and value (RFC 9113, 6.5.2)."""
 
@@ -89,7 +92,10 @@ class CallInterceptor(ServerInterceptor):
         self._limits = limits or Limits()
         self._callers = callers
         self._wrapped: dict[str, tuple[Method, Any]] = {}
-        self._under_way = 0
+        self._inbound = Inbound(self._limits)
+        self._open = 0
+        self._in_progress = 0
+        self._watches = 0
         self._idle = asyncio.Event()
         self._idle.set()
         self._call_log = call_log or CallLog()
@@ -128,20 +134,27 @@ class CallInterceptor(ServerInterceptor):
         return wrapped
 
     async def wait_until_idle(self) -> None:
-        """Return when no call of Wordgate's own services is under way."""
+        """Return when no call of Wordgate's own services is open."""
         await self._idle.wait()
 
     def _wrap(self, handler: Any, method: Method) -> Any:
-        respond = _stream if handler.response_streaming else _answer
-        behaviour = getattr(handler, _BEHAVIOURS[method.kind])
-        reading = partial(
-            _requests if handler.request_streaming else _request,
+        reader = MessageReader(
+            self._inbound,
+            handler.request_deserializer,
+            request_type(method),
             self._metrics.messages(method),
-            self._limits.max_silence_seconds,
+            None if _is_own(method) else _MAX_WATCH_BYTES,
+        )
+        respond = _stream if handler.response_streaming else _answer
+        kept = partial(
+            respond,
+            getattr(handler, _BEHAVIOURS[method.kind]),
+            _stream_of if handler.request_streaming else _only,
+            reader,
         )
         return _HANDLERS[handler.response_streaming](
-            partial(self._surround, method, partial(respond, behaviour, reading)),
-            request_deserializer=tolerant(handler.request_deserializer, method),
+            partial(self._surround, method, partial(self._respond, method, reader, kept)),
+            request_deserializer=None,
             response_serializer=handler.response_serializer,
         )
 
@@ -160,45 +173,87 @@ class CallInterceptor(ServerInterceptor):
         grpc_requests: Any,
         context: Context,
     ) -> Any:
-        own = method.service.startswith(_OWN)
+        own = _is_own(method)
         began = perf_counter()
         self._metrics.started(method)
-        self._count(own)
+        self._count_open(own, 1)
         code = grpc.StatusCode.INTERNAL
         try:
-            if own:
-                self._check_open()
             response = await respond(context)
             code = grpc.StatusCode.OK
             return response
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as error:
             code = _code_of_cancelled(context)
+            drop_traceback(error)
             raise
         except AbortError:
             code = context.code()
-            raise
-        except InternalError:  # grpc's word for a caller who went while he was written to
+        except InternalError:  # grpc raises this when the client disconnects during a write
             code = grpc.StatusCode.CANCELLED
             raise asyncio.CancelledError from None
         except Exception as error:  # noqa: BLE001  every error has a status
             status = self._status(method, error)
             code = status.code
+            drop_traceback(error)
             await _abort(context, status)
         finally:
-            self._count(own, -1)
+            self._count_open(own, -1)
             seconds = perf_counter() - began
             self._metrics.handled(method, _CODES[code], seconds)
             self._call_log.finished(method, _CODES[code], seconds)
             if (span := current_span.get()) is not None:
                 span.finish(code)
 
-    def _check_open(self) -> None:
-        """Raise what keeps any call out now: that the server drains, or has too much to do."""
+    async def _respond(
+        self,
+        method: Method,
+        reader: MessageReader,
+        respond: Callable[[Any, Context], Awaitable[Any]],
+        context: Context,
+    ) -> Any:
+        """Answer a call once its first message is there. Raises `Unavailable` and `Overloaded`."""
+        if not _is_own(method):
+            async with self._watch(method):
+                return await respond(await reader.first(context), context)
         if self._draining.is_set():
             raise Unavailable(DRAINING)
-        if self._under_way > self._limits.max_calls:
-            problem = f"{self._limits.max_calls} calls are under way; try again soon"
+        first = await reader.first(context)
+        with self._counted():
+            return await respond(first, context)
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        """A call in progress. Raises `Overloaded` when there are too many."""
+        if self._in_progress >= self._limits.max_calls:
+            problem = f"{self._limits.max_calls} calls are in progress; retry later"
             raise Overloaded(problem, _RETRY_AFTER_SECONDS, Excess.CALLS)
+        self._in_progress += 1
+        try:
+            yield
+        finally:
+            self._in_progress -= 1
+
+    @asynccontextmanager
+    async def _watch(self, method: Method) -> AsyncIterator[None]:
+        """A call of health checking or reflection; its stream ends at the age of a session.
+
+        Raises `Unavailable` then, and `NotImplementedError` when there are too many streams: it
+        becomes UNIMPLEMENTED, upon which gRPC clients use the server without watching its health.
+        """
+        if method.kind not in _WATCHING:
+            yield
+            return
+        if self._watches >= self._limits.max_watch_streams:
+            raise NotImplementedError(f"{self._watches} streams are open; retry later")
+        self._watches += 1
+        try:
+            async with asyncio.timeout(self._limits.max_session_seconds):
+                yield
+        except TimeoutError:
+            problem = f"streams last {self._limits.max_session_seconds} seconds at most; reopen it"
+            raise Unavailable(problem) from None
+        finally:
+            self._watches -= 1
 
     def _status(self, method: Method, error: Exception) -> Status:
         if not is_expected(error):
@@ -210,107 +265,72 @@ class CallInterceptor(ServerInterceptor):
         call = current_call.get() or Call()
         return status_of(error, call.request_id)
 
-    def _count(self, own: bool, change: int = 1) -> None:
+    def _count_open(self, own: bool, change: int) -> None:
         if not own:
             return
-        self._under_way += change
-        if self._under_way:
+        self._open += change
+        if self._open:
             self._idle.clear()
         else:
             self._idle.set()
 
 
+def _is_own(method: Method) -> bool:
+    return method.service.startswith(_OWN)
+
+
 async def _abort(context: Context, status: Status) -> None:
-    """End a call with a status; cancelled where the caller has gone, or grpc refused him itself."""
+    """End a call with a status; cancelled where the client has gone, or grpc refused it itself.
+
+    grpc raises its `AbortError` again after the handler has returned. If the handler let it
+    through, its traceback would keep the frames in memory until the next garbage collection.
+    """
     try:
         await context.abort(status.code, status.details, status.trailing_metadata)
+    except AbortError as error:
+        drop_traceback(error)
     except InternalError:
         raise asyncio.CancelledError from None
 
 
 Behaviour = Callable[[Any, Any], Any]
-Reading = Callable[[Context], Awaitable[tuple[Any, MessageCounts]]]
-"""Answers the request, or the stream of them, and where messages are counted."""
 
 
-async def _answer(behaviour: Behaviour, reading: Reading, context: Context) -> Any:
-    request, counts = await reading(context)
-    response = await behaviour(request, context)
-    counts.sent()
-    return response
+async def _answer(
+    behaviour: Behaviour, reading: Any, reader: MessageReader, first: Any, context: Context
+) -> Any:
+    async with reading(reader, first, context) as request:
+        response = await behaviour(request, context)
+        reader.counts.sent()
+        return response
 
 
-async def _stream(behaviour: Behaviour, reading: Reading, context: Context) -> None:
+async def _stream(
+    behaviour: Behaviour, reading: Any, reader: MessageReader, first: Any, context: Context
+) -> None:
     """Have a behaviour answer: as a generator, or by itself through the context."""
     caller = current_caller.get()
+    counted: Any = _CountedContext(context, reader.counts)
     with caller.usage.stream() if caller else nullcontext():
-        request, counts = await reading(context)
-        counted: Any = _CountedContext(context, counts)
-        answers = behaviour(request, counted)
-        if inspect.isawaitable(answers):
-            await answers
-            return
-        async with aclosing(answers):
-            async for answer in answers:
-                _check_caller()
-                await counted.write(answer)
+        async with reading(reader, first, context) as request:
+            answers = behaviour(request, counted)
+            if inspect.isawaitable(answers):
+                await answers
+                return
+            async with aclosing(answers):
+                async for answer in answers:
+                    _check_caller()
+                    await counted.write(answer)
 
 
-async def _request(
-    counts: MessageCounts, silence_seconds: float, context: Context
-) -> tuple[Any, MessageCounts]:
-    """The only message of a call. Raises `InvalidInput` where it is missing or malformed."""
-    request = await _first(context, silence_seconds)
-    if request is EOF:
-        raise InvalidInput("message", "is missing; this method takes one")
-    counts.received()
-    return well_formed(request), counts
+def _only(reader: MessageReader, first: Any, context: Context) -> Any:
+    return reader.only(first)
 
 
-async def _requests(
-    counts: MessageCounts, silence_seconds: float, context: Context
-) -> "tuple[_Requests, MessageCounts]":
-    return _Requests(context, counts, silence_seconds), counts
-
-
-async def _first(context: Context, silence_seconds: float) -> Any:
-    """The first message of a call. Raises `DeadlineExceeded` when none comes."""
-    try:
-        async with asyncio.timeout(silence_seconds):
-            return await context.read()
-    except TimeoutError:
-        raise DeadlineExceeded(f"no message came within {silence_seconds:g} seconds") from None
-
-
-class _Requests:
-    """The requests of a stream, counted; raises `InvalidInput` for malformed ones.
-
-    Slim, as is the context: there may be thousands of streams in which nothing happens.
-    """
-
-    __slots__ = ("_context", "_counts", "_silence_seconds")
-
-    def __init__(self, context: Context, counts: MessageCounts, silence_seconds: float) -> None:
-        self._context = context
-        self._counts = counts
-        self._silence_seconds: float | None = silence_seconds
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> Any:
-        request = await self._read()
-        if request is EOF:
-            raise StopAsyncIteration
-        self._counts.received()
-        _check_caller()
-        return well_formed(request)
-
-    async def _read(self) -> Any:
-        if self._silence_seconds is None:
-            return await self._context.read()
-        silence_seconds, self._silence_seconds = self._silence_seconds, None
-        return await _first(self._context, silence_seconds)
+@asynccontextmanager
+async def _stream_of(reader: MessageReader, first: Any, context: Context) -> AsyncIterator[Any]:
+    with closing(reader.stream(context, first, _check_caller)) as requests:
+        yield requests
 
 
 class _CountedContext:
@@ -355,7 +375,11 @@ def kind_of(request_streaming: bool, response_streaming: bool) -> str:
 
 
 def _code_of_cancelled(context: Context) -> grpc.StatusCode:
-    """Whether the caller gave up or its deadline passed: grpc cancels the call for both."""
-    if context.time_remaining() == 0:
+    """Whether the client cancelled or its deadline passed: grpc cancels the call for both.
+
+    A client's deadline passes a little before the server's, which began when the call arrived.
+    """
+    remaining: float | None = context.time_remaining()
+    if remaining is not None and remaining < _DEADLINE_SLACK_SECONDS:
         return grpc.StatusCode.DEADLINE_EXCEEDED
     return grpc.StatusCode.CANCELLED

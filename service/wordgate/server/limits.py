@@ -83,6 +83,25 @@ class Limits:
         16 * 1024, "bytes", "headers of a call (metadata), 32 more for each one"
     )
     max_silence_seconds: int = _limit(60, "seconds", "a call before its first message")
+    max_silent_calls: int = _limit(
+        2000,
+        "calls",
+        "calls before their first message that may last `max_silence_seconds`; further ones end "
+        "after one second",
+    )
+    max_request_bytes: int = _limit(
+        4 * 1024 * 1024,
+        "bytes",
+        "messages of the requests in progress together; a request may take half of what is left",
+    )
+    max_streamed_bytes: int = _limit(
+        2 * 1024 * 1024,
+        "bytes",
+        "messages above 16 KiB of all streams that are being worked on; further ones wait",
+    )
+    max_watch_streams: int = _limit(
+        1000, "streams", "streams of health checking and reflection open at once"
+    )
     max_waiting_rows: int = _limit(
         20_000,
         "rows",
@@ -117,9 +136,10 @@ def check_bytes(field_name: str, text: str, most: int) -> None:
 
 def check_listed(asked: SuggestionOptions, limits: Limits) -> None:
     """Raise `InvalidInput` when a person's own words are too many or too long."""
+    check_most("options.blocked_words", asked.blocked_words, limits.max_listed_words)
+    check_most("options.boosted_words", asked.boosted_words, limits.max_listed_words)
     boosted = [each.word for each in asked.boosted_words]
     for name, listed in (("blocked", list(asked.blocked_words)), ("boosted", boosted)):
-        check_most(f"options.{name}_words", listed, limits.max_listed_words)
         for place, word in enumerate(listed):
             check_bytes(f"options.{name}_words[{place}]", word, limits.max_listed_word_bytes)
 

@@ -6,6 +6,7 @@ Knows both; decides nothing. Protobuf types stop here and in the servicers.
 import re
 
 from wordgate.api.v1 import models_pb2, prediction_pb2, priority_pb2, rescoring_pb2, scoring_pb2
+from wordgate.core.asks import Asks, T
 from wordgate.core.editing import EditedText, PositionUnit, length_of
 from wordgate.core.options import (
     DEFAULT_FLATNESS,
@@ -73,8 +74,20 @@ def options(
             session_cache=_session_cache(nested),
         )
     except InvalidInput as error:
-        inside = re.split(r"[.\[]", error.field)[0] in _NESTED
-        raise InvalidInput("options." * inside + error.field, error.problem) from None
+        raise _as_sent(error) from None
+
+
+def naming_options(asks: Asks[T]) -> Asks[T]:
+    """The same generator; its errors name options as the protocol does."""
+    try:
+        return (yield from asks)
+    except InvalidInput as error:
+        raise _as_sent(error) from None
+
+
+def _as_sent(error: InvalidInput) -> InvalidInput:
+    inside = re.split(r"[.\[]", error.field)[0] in _NESTED
+    return InvalidInput("options." * inside + error.field, error.problem)
 
 
 def _session_cache(nested: prediction_pb2.SuggestionOptions) -> SessionCache | None:

@@ -7,20 +7,28 @@ left alone until a look later finds it unchanged.
 """
 
 import asyncio
-import gc
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import structlog
 
+from wordgate.engine import freed_memory
+from wordgate.engine.bundle import one_line
 from wordgate.engine.served_model import ServedModel
 from wordgate.errors import InvalidBundle, InvalidConfiguration, WordgateError
 from wordgate.server.metrics import Metrics
 from wordgate.server.registry import Registry, bundles_to_serve
 
-Listing = tuple[tuple[str, int, int], ...]
-"""A folder's files with their sizes in bytes and the times of their last change."""
+Listing = tuple[tuple[str | int, ...], ...]
+"""A folder's files with their sizes in bytes, the times of their last change and who may read."""
+
+_MOST_LISTED = 10_000
+_UNREADABLE = "unreadable"
+_ENDS = (asyncio.CancelledError, KeyboardInterrupt, SystemExit, GeneratorExit)
+"""What ends the watch; all else that is met is told, and the watch goes on."""
 
 
 class ModelWatch:
@@ -43,13 +51,15 @@ class ModelWatch:
         self._log: Any = structlog.get_logger()
         self._loaded = {model.bundle.path: listing(model.bundle.path) for model in registry}
         self._refused: dict[Path, Listing] = {}
+        self._unreadable: dict[Path, str] = {}
+        self._left_out: dict[Path, Listing] = {}
         self._seen: dict[Path, Listing] = {}
         self._now = asyncio.Event()
         self._warned = ""
         self._retiring: set[asyncio.Task[None]] = set()
 
     def look_now(self) -> None:
-        """Look at once, and take what is there even if it has just changed."""
+        """Look at once, and take what is there even if it has just changed or was refused."""
         self._now.set()
 
     async def run(self, seconds: float) -> None:
@@ -59,8 +69,10 @@ class ModelWatch:
                 at_once = await self._wait(seconds)
                 try:
                     await self.look(at_once)
-                except Exception as error:  # noqa: BLE001  whatever it is, the next look may do
-                    self._warn(f"{type(error).__name__}: {error}")
+                except _ENDS:
+                    raise
+                except BaseException as error:  # noqa: BLE001  the next look may do
+                    self._warn(_named(error))
         finally:
             for task in self._retiring:
                 task.cancel()
@@ -73,6 +85,9 @@ class ModelWatch:
             self._warn(str(error))
             return
         self._warned = ""
+        if at_once:
+            self._refused.clear()
+            self._unreadable.clear()
         served = {model.name.name: model for model in self._registry.served}
         wanted: dict[str, ServedModel] = {}
         for folder, files in found.items():
@@ -94,7 +109,7 @@ class ModelWatch:
         older, newer = sorted((other, model), key=lambda each: each.bundle.manifest.version)
         wanted[name] = newer
         path = older.bundle.path
-        self._refused[path] = self._loaded.pop(path, ())
+        self._left_out[path] = self._loaded.pop(path, ())
         self._log.warning("two folders have one name", left_out=str(path), name=name)
 
     def _warn(self, problem: str) -> None:
@@ -130,21 +145,34 @@ class ModelWatch:
                 if model.bundle.path == folder:
                     return model
         is_settled = at_once or self._seen.get(folder) == files
-        if not files or not is_settled or self._refused.get(folder) == files:
+        is_known = files in (self._refused.get(folder), self._left_out.get(folder))
+        if not files or not is_settled or is_known:
             return None
         try:
             model = await asyncio.to_thread(self._open, folder)
-        except InvalidBundle as error:
-            self._refuse(folder, files, error.reason, str(error))
-        except (OSError, WordgateError) as error:
-            self._refuse(folder, files, "unreadable", str(error))
-        else:
-            self._loaded[folder] = files
-            return model
-        return None
+        except _ENDS:
+            raise
+        except BaseException as error:  # noqa: BLE001  one bundle ends no watch
+            self._refuse(folder, files, error)
+            return None
+        self._loaded[folder] = files
+        self._unreadable.pop(folder, None)
+        return model
 
-    def _refuse(self, folder: Path, files: Listing, reason: str, problem: str) -> None:
-        self._refused[folder] = files
+    def _refuse(self, folder: Path, files: Listing, error: BaseException) -> None:
+        """Say once why a bundle is refused. One that the system does not let us read is tried
+        again at each look: what forbids it need not show in a listing."""
+        reason, problem = _UNREADABLE, str(error)
+        if isinstance(error, InvalidBundle):
+            reason = error.reason
+        elif not isinstance(error, OSError | WordgateError):
+            reason, problem = "content", f"{folder}: {_named(error)}"
+        if reason != _UNREADABLE or not isinstance(error, InvalidBundle | OSError):
+            self._refused[folder] = files
+        elif self._unreadable.get(folder) == problem:
+            return
+        else:
+            self._unreadable[folder] = problem
         self._metrics.load_failed(reason)
         self._log.error("bundle refused, the old one goes on", problem=problem)
 
@@ -174,16 +202,29 @@ class ModelWatch:
         }
         self._log.info("version retired", model=str(model.name))
         del model
-        await asyncio.to_thread(gc.collect)  # a vocabulary is a cycle: dozens of megabytes
+        await asyncio.to_thread(freed_memory.give_back)
 
 
 def listing(folder: Path) -> Listing:
-    """What lies in a folder, as far as a listing tells."""
-    found = []
-    for path in sorted(folder.rglob("*")):
-        status = path.lstat()
-        found.append((path.relative_to(folder).as_posix(), status.st_size, status.st_mtime_ns))
-    return tuple(found)
+    """What lies in a folder, as far as a listing tells; at most 10,000 entries of it."""
+    status = folder.stat()
+    own = (status.st_mode, status.st_uid, status.st_gid)
+    return (own, *sorted(islice(_entries(folder, ""), _MOST_LISTED)))
+
+
+def _entries(folder: Path, before: str) -> Iterator[tuple[str | int, ...]]:
+    """What lies in a folder and in folders in it: all else in those makes no bundle."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            status = entry.stat(follow_symlinks=False)
+            own = (status.st_mode, status.st_uid, status.st_gid)
+            yield before + entry.name, status.st_size, status.st_mtime_ns, *own
+            if not before and entry.is_dir(follow_symlinks=False):
+                yield from _entries(Path(entry.path), f"{entry.name}/")
+
+
+def _named(error: BaseException) -> str:
+    return one_line(f"{type(error).__name__}: {error}")
 
 
 def _of_folder(models: Any, folder: Path) -> ServedModel | None:

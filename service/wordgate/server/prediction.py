@@ -11,7 +11,7 @@ from wordgate.core.prediction import Query
 from wordgate.engine.scheduler import Urgency
 from wordgate.server.generation import GenerationStreams, generated
 from wordgate.server.limits import check_bytes, check_listed
-from wordgate.server.messages import options, predict_response, urgency
+from wordgate.server.messages import naming_options, options, predict_response, urgency
 from wordgate.server.serving import Serving
 from wordgate.server.session import Sessions
 
@@ -39,7 +39,7 @@ class PredictionServicer(prediction_pb2_grpc.PredictionServiceServicer):
         check_bytes("prefix", request.prefix, limits.max_prefix_bytes)
         check_listed(request.options, limits)
         query = Query(request.history, request.prefix, options(request), request.correct_last_word)
-        asks = model.predict(query)
+        asks = naming_options(model.predict(query))
         searching = self._serving.metrics.searching(asks, attrgetter("expansions"))
         who_waits = urgency(request, Urgency.INTERACTIVE)
         answer = await self._serving.start(

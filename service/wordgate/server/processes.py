@@ -5,11 +5,16 @@ is there sooner and smaller without what answers.
 """
 
 import asyncio
-import signal
+from typing import TYPE_CHECKING
 
 from wordgate.server.configuration import Configuration
 from wordgate.server.event_loop import loop_factory
 from wordgate.server.logs import configure_logs, log_lost_errors
+from wordgate.server.signals import handle_while_starting, ignore_while_stopping
+
+if TYPE_CHECKING:
+    from wordgate.server.server import Server
+    from wordgate.server.workers import Workers
 
 
 def serve(configuration: Configuration) -> None:
@@ -17,7 +22,7 @@ def serve(configuration: Configuration) -> None:
 
     Raises as `Server.run` and `Workers.run`.
     """
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it can be heeded
+    handle_while_starting()
     configure_logs(configuration.log_format)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(_run(configuration))
@@ -25,11 +30,17 @@ def serve(configuration: Configuration) -> None:
 
 async def _run(configuration: Configuration) -> None:
     log_lost_errors(asyncio.get_running_loop())
+    try:
+        await _server(configuration).run()
+    finally:
+        ignore_while_stopping()
+
+
+def _server(configuration: Configuration) -> "Workers | Server":
     if configuration.workers > 1:
         from wordgate.server.workers import Workers
 
-        await Workers(configuration).run()
-    else:
-        from wordgate.server.server import Server
+        return Workers(configuration)
+    from wordgate.server.server import Server
 
-        await Server(configuration).run()
+    return Server(configuration)

@@ -1,29 +1,35 @@
 """A stream of utterances to rank: a configuration, then one utterance after the other.
 
-Knows the order of messages and how many utterances are under way; does not know how they are
-ranked.
+Several utterances are ranked at a time and answered in order. The bytes of the large ones of all
+streams together are bounded (`server.inbound`).
 """
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from wordgate.api.v1.rescoring_pb2 import (
     RescoreConfiguration,
-    StreamRescoreRequest,
+    RescoreRequest,
+    RescoreResponse,
     StreamRescoreResponse,
     Utterance,
     UtteranceError,
 )
+from wordgate.core.asks import Asks
 from wordgate.core.lattice_search import SearchBounds
 from wordgate.core.weighting import Weighting
-from wordgate.engine.answers import RescoringAnswer
 from wordgate.engine.scheduler import Urgency
+from wordgate.engine.served_model import ServedModel
 from wordgate.errors import Excess, InvalidInput, Overloaded, Unavailable
+from wordgate.server.inbound import Requests
+from wordgate.server.limits import Limits
 from wordgate.server.messages import counts_eos, urgency
 from wordgate.server.rescoring import (
+    check_counts,
     rescorable,
     rescore_response,
     search_bounds_of,
@@ -31,7 +37,7 @@ from wordgate.server.rescoring import (
 )
 from wordgate.server.serving import DRAINING, Serving
 
-MAX_UNDER_WAY = 8
+MAX_IN_PROGRESS = 8
 """Utterances of one stream that are ranked at the same time."""
 
 _RETRY_AFTER_SECONDS = 5.0
@@ -57,61 +63,84 @@ class RescoreStreams:
             self._open -= 1
 
 
+@dataclass(frozen=True)
+class _Configured:
+    """What the first message said."""
+
+    asked: RescoreConfiguration
+    weighting: Weighting
+    bounds: SearchBounds
+
+
+@dataclass(frozen=True)
+class _Started:
+    """An utterance in progress; `free` is called once it is answered."""
+
+    sequence: int
+    response: "asyncio.Future[RescoreResponse]"
+    free: Callable[[], None]
+
+
 class RescoreStream:
     """Ranks a few utterances at a time and answers them in their order."""
 
     def __init__(self, serving: Serving) -> None:
         self._serving = serving
-        self._configured: tuple[RescoreConfiguration, Weighting, SearchBounds] | None = None
-        self._under_way: deque[tuple[int, asyncio.Future[RescoringAnswer]]] = deque()
+        self._configured: _Configured | None = None
+        self._started: deque[_Started] = deque()
 
-    async def answers(
-        self, requests: AsyncIterator[StreamRescoreRequest]
-    ) -> AsyncGenerator[StreamRescoreResponse, None]:
+    async def answers(self, requests: Requests) -> AsyncGenerator[StreamRescoreResponse, None]:
         """The answers until the client closes its side and its last utterance is answered.
 
         Raises `InvalidInput` for messages out of order and a configuration outside its limits,
-        `Unavailable` when the server drains: after the answers that are under way.
+        `Unavailable` when the server drains: after the answers that are in progress.
         """
         draining = asyncio.ensure_future(self._serving.draining.wait())
         reading: asyncio.Future[bool] | None = self._read(requests)
         try:
-            while reading or self._under_way:
-                if draining.done() and not (self._under_way or (reading and reading.done())):
+            while reading or self._started:
+                if draining.done() and not (self._started or (reading and reading.done())):
                     raise Unavailable(DRAINING)
                 await self._wait(reading, draining)
-                if self._under_way and self._under_way[0][1].done():
-                    yield _answer(*self._under_way.popleft())
+                if self._started and self._started[0].response.done():
+                    first = self._started.popleft()
+                    try:
+                        yield _answer(first)
+                    finally:
+                        first.free()
                 elif reading and reading.done():
                     more = reading.result()
                     reading = self._read(requests) if more else None
         finally:
-            for task in (draining, reading, *(future for _, future in self._under_way)):
+            for task in (draining, reading, *(each.response for each in self._started)):
                 if task is not None:
                     task.cancel()
+            for each in self._started:
+                each.free()
 
     async def _wait(
         self, reading: "asyncio.Future[bool] | None", draining: "asyncio.Future[Any]"
     ) -> None:
         """Until the first answer is there, or a message that there is room for."""
-        awaited: set[asyncio.Future[Any]] = {self._under_way[0][1]} if self._under_way else set()
-        if not self._under_way:
+        awaited: set[asyncio.Future[Any]] = {self._started[0].response} if self._started else set()
+        if not self._started:
             awaited.add(draining)
-        if reading and len(self._under_way) < MAX_UNDER_WAY and not draining.done():
+        if reading and len(self._started) < MAX_IN_PROGRESS and not draining.done():
             awaited.add(reading)
         await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
 
-    def _read(self, requests: AsyncIterator[StreamRescoreRequest]) -> "asyncio.Future[bool]":
+    def _read(self, requests: Requests) -> "asyncio.Future[bool]":
         return asyncio.ensure_future(self._take(requests))
 
-    async def _take(self, requests: AsyncIterator[StreamRescoreRequest]) -> bool:
+    async def _take(self, requests: Requests) -> bool:
         """Take one message; whether there was one."""
         async for request in requests:
             event = request.WhichOneof("event")
             if event == "configuration":
                 self._configure(request.configuration)
             elif event == "utterance":
-                self._under_way.append((request.sequence, self._start(request.utterance)))
+                response = self._start(request.utterance)
+                self._started.append(_Started(request.sequence, response, requests.keep()))
             else:
                 raise InvalidInput("event", "is not set; send a configuration or an utterance")
             return True
@@ -127,30 +156,51 @@ class RescoreStream:
             urgency(asked, Urgency.BULK)
         except InvalidInput as error:
             raise InvalidInput(f"configuration.{error.field}", error.problem) from None
-        self._configured = asked, weighting, bounds
+        self._configured = _Configured(asked, weighting, bounds)
 
-    def _start(self, utterance: Utterance) -> "asyncio.Future[RescoringAnswer]":
+    def _start(self, utterance: Utterance) -> "asyncio.Future[RescoreResponse]":
         """Have an utterance ranked; what is wrong with it comes as the future's error."""
-        if self._configured is None:
+        found = self._configured
+        if found is None:
             raise InvalidInput("configuration", "is missing; it is the first message of a stream")
-        asked, weighting, bounds = self._configured
-        model = self._serving.model(asked.model)
-        count_eos = counts_eos(asked)
-        try:
-            found = rescorable(utterance, self._serving.limits)
-        except InvalidInput as error:
-            refused: asyncio.Future[RescoringAnswer] = asyncio.Future()
-            refused.set_exception(error)
-            return refused
-        asks = model.rescore(found.history, found.hypotheses, weighting, count_eos, bounds)
-        who_waits = urgency(asked, Urgency.BULK)
+        model = self._serving.model(found.asked.model)
+        limits = self._serving.limits
+        asks = _counted_and_rescored(
+            model, utterance, limits, found.weighting, counts_eos(found.asked), found.bounds
+        )
+        who_waits = urgency(found.asked, Urgency.BULK)
         return self._serving.start(model, asks, who_waits, admitted=True)
 
 
-def _answer(sequence: int, future: "asyncio.Future[RescoringAnswer]") -> StreamRescoreResponse:
-    try:
-        answer = future.result()
-    except InvalidInput as error:
+def rescored(
+    model: ServedModel,
+    asked: RescoreRequest | Utterance,
+    limits: Limits,
+    weighting: Weighting,
+    count_eos: bool,
+    bounds: SearchBounds,
+) -> Asks[RescoreResponse]:
+    """The answer to an utterance whose entries were counted. Raises `InvalidInput`."""
+    found = yield from rescorable(asked, limits)
+    answer = yield from model.rescore(found.history, found.hypotheses, weighting, count_eos, bounds)
+    return (yield from rescore_response(answer))
+
+
+def _counted_and_rescored(
+    model: ServedModel,
+    asked: Utterance,
+    limits: Limits,
+    weighting: Weighting,
+    count_eos: bool,
+    bounds: SearchBounds,
+) -> Asks[RescoreResponse]:
+    check_counts(asked, limits)
+    return (yield from rescored(model, asked, limits, weighting, count_eos, bounds))
+
+
+def _answer(started: _Started) -> StreamRescoreResponse:
+    error = started.response.exception()
+    if isinstance(error, InvalidInput):
         problem = UtteranceError(field=error.field, description=error.problem)
-        return StreamRescoreResponse(sequence=sequence, error=problem)
-    return StreamRescoreResponse(sequence=sequence, response=rescore_response(answer))
+        return StreamRescoreResponse(sequence=started.sequence, error=problem)
+    return StreamRescoreResponse(sequence=started.sequence, response=started.response.result())

@@ -1,13 +1,15 @@
 """Requests to rank, and rankings, between the protocol and the core.
 
-Knows both and the limits; decides nothing else.
+A request of a megabyte holds tens of thousands of entries. They are counted before any is read, and
+read by the engine, in short steps, once the request has been admitted.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from wordgate.api.v1 import rescoring_pb2
+from wordgate.core.asks import PAUSE, Asks
 from wordgate.core.confidence import Difference
 from wordgate.core.hypothesis import Hypothesis, TimeSpan
 from wordgate.core.lattice import NULL_LABELS, Alternative, Arc, ConfusionNetwork, Lattice
@@ -18,6 +20,10 @@ from wordgate.engine.answers import RescoringAnswer
 from wordgate.errors import InvalidInput
 from wordgate.server.limits import Limits, check_bytes, check_count, check_most, check_number
 from wordgate.server.messages import model_version
+
+Value = TypeVar("Value")
+
+_ENTRIES_PER_STEP = 50
 
 
 @dataclass(frozen=True)
@@ -47,16 +53,37 @@ def weighting_of(asked: rescoring_pb2.Weighting, limits: Limits) -> Weighting:
         raise InvalidInput(f"weighting.{error.field}", error.problem) from None
 
 
+def check_counts(
+    asked: rescoring_pb2.RescoreRequest | rescoring_pb2.Utterance, limits: Limits
+) -> None:
+    """Raise `InvalidInput` for an utterance with too many entries; none of them is read."""
+    check_bytes("history", asked.history, limits.max_history_bytes)
+    match asked.WhichOneof("hypotheses"):
+        case "n_best":
+            check_count("n_best.candidates", asked.n_best.candidates, limits.max_candidates)
+        case "confusion_network":
+            slots = asked.confusion_network.slots
+            check_count("confusion_network.slots", slots, limits.max_arcs)
+            times = asked.confusion_network.times_seconds
+            check_most("confusion_network.times_seconds", times, limits.max_arcs + 1)
+        case "lattice":
+            check_count("lattice.arcs", asked.lattice.arcs, limits.max_arcs)
+            times = asked.lattice.node_times_seconds
+            check_most("lattice.node_times_seconds", times, 2 * limits.max_arcs)
+            patterns = asked.lattice.null_labels.patterns
+            check_most("lattice.null_labels.patterns", patterns, limits.max_null_labels)
+        case _:
+            problem = "is not set; send n_best, confusion_network or lattice"
+            raise InvalidInput("hypotheses", problem)
+
+
 def rescorable(
     asked: rescoring_pb2.RescoreRequest | rescoring_pb2.Utterance, limits: Limits
-) -> Rescorable:
-    """The utterance of a request. Raises `InvalidInput`."""
-    check_bytes("history", asked.history, limits.max_history_bytes)
+) -> Asks[Rescorable]:
+    """The utterance of a request whose entries were counted, with pauses. Raises `InvalidInput`."""
     kind = asked.WhichOneof("hypotheses")
-    if kind is None:
-        problem = "is not set; send n_best, confusion_network or lattice"
-        raise InvalidInput("hypotheses", problem)
-    return Rescorable(asked.history, _READ[kind](getattr(asked, kind), limits))
+    read = _READ[kind or ""]
+    return Rescorable(asked.history, (yield from read(getattr(asked, kind or ""), limits)))
 
 
 def search_bounds_of(asked: rescoring_pb2.SearchBounds, limits: Limits) -> SearchBounds:
@@ -73,40 +100,58 @@ def search_bounds_of(asked: rescoring_pb2.SearchBounds, limits: Limits) -> Searc
     return SearchBounds(**set_ones)
 
 
-def rescore_response(answer: RescoringAnswer) -> rescoring_pb2.RescoreResponse:
-    """The answer to `Rescore`."""
+def rescore_response(answer: RescoringAnswer) -> Asks[rescoring_pb2.RescoreResponse]:
+    """The answer to `Rescore`, with pauses."""
     ranking = answer.ranking
-    return rescoring_pb2.RescoreResponse(
-        ranking=rescoring_pb2.Ranking(
-            transcripts=[_transcript(found) for found in ranking.transcripts],
-            words=[_sure_word(word) for word in ranking.words],
-            differences=[_difference(found) for found in ranking.differences],
-            exact=ranking.exact,
-        ),
+    response = rescoring_pb2.RescoreResponse(
+        ranking=rescoring_pb2.Ranking(exact=ranking.exact),
         counted_eos=answer.counted_eos,
         model=model_version(answer.model),
     )
+    yield from _extended(response.ranking.transcripts, _transcript, ranking.transcripts)
+    yield from _extended(response.ranking.words, _sure_word, ranking.words)
+    yield from _extended(response.ranking.differences, _difference, ranking.differences)
+    return response
 
 
-def _n_best(asked: rescoring_pb2.NBest, limits: Limits) -> Hypotheses:
-    check_count("n_best.candidates", asked.candidates, limits.max_candidates)
-    return [
-        _hypothesis(f"n_best.candidates[{index}]", candidate, limits)
-        for index, candidate in enumerate(asked.candidates)
-    ]
+def _extended(entries: Any, written: Callable[[Value], Any], values: Sequence[Value]) -> Asks[None]:
+    """Append the messages of values, with pauses."""
+    for first in range(0, len(values), _ENTRIES_PER_STEP):
+        if first:
+            yield PAUSE
+        entries.extend(map(written, values[first : first + _ENTRIES_PER_STEP]))
 
 
-def _confusion_network(asked: rescoring_pb2.ConfusionNetwork, limits: Limits) -> Hypotheses:
+def _n_best(asked: rescoring_pb2.NBest, limits: Limits) -> Asks[Hypotheses]:
+    found = []
+    for index, candidate in enumerate(asked.candidates):
+        if _is_step(index):
+            yield PAUSE
+        found.append(_hypothesis(f"n_best.candidates[{index}]", candidate, limits))
+    return found
+
+
+def _confusion_network(asked: rescoring_pb2.ConfusionNetwork, limits: Limits) -> Asks[Hypotheses]:
     place = "confusion_network.slots"
-    check_count(place, asked.slots, limits.max_arcs)
-    check_most(place, [e for slot in asked.slots for e in slot.alternatives], limits.max_arcs)
-    slots = []
+    alternatives = 0
     for number, slot in enumerate(asked.slots):
-        slots.append([Alternative(each.text, dict(each.scores)) for each in slot.alternatives])
+        if _is_step(number):
+            yield PAUSE
+        alternatives += len(slot.alternatives)
+        if alternatives > limits.max_arcs:
+            problem = f"has more than {limits.max_arcs} alternatives, which is the limit"
+            raise InvalidInput(place, problem)
+    slots: list[list[Alternative]] = []
+    read = 0
+    for number, slot in enumerate(asked.slots):
+        slots.append([])
         for rank, each in enumerate(slot.alternatives):
+            if _is_step(read):
+                yield PAUSE
+            read += 1
             where = f"{place}[{number}].alternatives[{rank}]"
             check_bytes(f"{where}.text", each.text, limits.max_label_bytes)
-            _check_scores(f"{where}.scores", each.scores, limits)
+            slots[-1].append(Alternative(each.text, _scores(f"{where}.scores", each, limits)))
     return ConfusionNetwork(
         slots,
         asked.separator if asked.HasField("separator") else ConfusionNetwork.separator,
@@ -115,19 +160,21 @@ def _confusion_network(asked: rescoring_pb2.ConfusionNetwork, limits: Limits) ->
     )
 
 
-def _lattice(asked: rescoring_pb2.Lattice, limits: Limits) -> Hypotheses:
-    check_count("lattice.arcs", asked.arcs, limits.max_arcs)
-    check_most("lattice.node_times_seconds", asked.node_times_seconds, 2 * limits.max_arcs)
-    for number, arc in enumerate(asked.arcs):
-        check_bytes(f"lattice.arcs[{number}].label", arc.label, limits.max_label_bytes)
-        _check_scores(f"lattice.arcs[{number}].scores", arc.scores, limits)
+def _lattice(asked: rescoring_pb2.Lattice, limits: Limits) -> Asks[Hypotheses]:
     patterns = asked.null_labels.patterns
-    check_most("lattice.null_labels.patterns", patterns, limits.max_null_labels)
     for number, pattern in enumerate(patterns):
         place = f"lattice.null_labels.patterns[{number}]"
         check_bytes(place, pattern, limits.max_label_bytes)
+    arcs = []
+    for number, arc in enumerate(asked.arcs):
+        if _is_step(number):
+            yield PAUSE
+        where = f"lattice.arcs[{number}]"
+        check_bytes(f"{where}.label", arc.label, limits.max_label_bytes)
+        scores = _scores(f"{where}.scores", arc, limits)
+        arcs.append(Arc(arc.start_node, arc.end_node, arc.label, scores))
     return Lattice(
-        [Arc(arc.start_node, arc.end_node, arc.label, dict(arc.scores)) for arc in asked.arcs],
+        arcs,
         asked.start_node,
         asked.end_node,
         list(asked.node_times_seconds),
@@ -137,18 +184,30 @@ def _lattice(asked: rescoring_pb2.Lattice, limits: Limits) -> Hypotheses:
     )
 
 
-_READ: Mapping[str, Callable[[Any, Limits], Hypotheses]] = {
+_READ: Mapping[str, Callable[[Any, Limits], Asks[Hypotheses]]] = {
     "n_best": _n_best,
     "confusion_network": _confusion_network,
     "lattice": _lattice,
 }
 
 
+def _is_step(entries: int) -> bool:
+    """Whether it is time for a pause after so many entries."""
+    return entries > 0 and entries % _ENTRIES_PER_STEP == 0
+
+
 def _hypothesis(place: str, candidate: rescoring_pb2.NBestCandidate, limits: Limits) -> Hypothesis:
     check_bytes(f"{place}.text", candidate.text, limits.max_candidate_bytes)
-    _check_scores(f"{place}.scores", candidate.scores, limits)
+    check_most(f"{place}.times", candidate.times, limits.max_candidate_pieces)
+    scores = _scores(f"{place}.scores", candidate, limits)
     times = [TimeSpan(time.start_seconds, time.end_seconds) for time in candidate.times]
-    return Hypothesis(candidate.text, dict(candidate.scores), times)
+    return Hypothesis(candidate.text, scores, times)
+
+
+def _scores(place: str, scored: Any, limits: Limits) -> dict[str, float]:
+    """The scores of a candidate, an alternative or an arc."""
+    _check_scores(place, scored.scores, limits)
+    return dict(scored.scores)
 
 
 def _check_scores(place: str, scores: Mapping[str, float], limits: Limits) -> None:

@@ -8,14 +8,15 @@ from typing import TypeVar
 from grpc.aio import ServicerContext
 
 from wordgate.api.v1 import rescoring_pb2, scoring_pb2, scoring_pb2_grpc
-from wordgate.core.asks import Asks
+from wordgate.core.asks import PAUSE, Asks
 from wordgate.engine.model import MAX_ROWS
 from wordgate.engine.scheduler import Urgency
 from wordgate.engine.served_model import ServedModel
-from wordgate.server.limits import check_bytes, check_count
+from wordgate.server.inbound import Requests
+from wordgate.server.limits import Limits, check_bytes, check_count
 from wordgate.server.messages import counts_eos, score_response, urgency
-from wordgate.server.rescore_stream import RescoreStreams
-from wordgate.server.rescoring import rescorable, rescore_response, search_bounds_of, weighting_of
+from wordgate.server.rescore_stream import RescoreStreams, rescored
+from wordgate.server.rescoring import check_counts, search_bounds_of, weighting_of
 from wordgate.server.serving import Remaining, Serving
 
 T = TypeVar("T")
@@ -47,12 +48,8 @@ class ScoringServicer(scoring_pb2_grpc.ScoringServiceServicer):
         model = self._serving.model(request.model)
         check_bytes("history", request.history, limits.max_history_bytes)
         check_count("candidates", request.candidates, limits.max_candidates)
-        candidates = [candidate.text for candidate in request.candidates]
-        for index, text in enumerate(candidates):
-            check_bytes(f"candidates[{index}].text", text, limits.max_candidate_bytes)
-        count_eos = counts_eos(request)
-        asks = model.score(request.history, candidates, count_eos)
-        return score_response(await self._done(model, asks, request, context))
+        asks = _scored(model, request, limits)
+        return await self._done(model, asks, request, context)
 
     async def Rescore(
         self,
@@ -63,11 +60,10 @@ class ScoringServicer(scoring_pb2_grpc.ScoringServiceServicer):
         limits = self._serving.limits
         model = self._serving.model(request.model)
         weighting = weighting_of(request.weighting, limits)
-        found = rescorable(request, limits)
-        count_eos = counts_eos(request)
         bounds = search_bounds_of(request.search, limits)
-        asks = model.rescore(found.history, found.hypotheses, weighting, count_eos, bounds)
-        return rescore_response(await self._done(model, asks, request, context))
+        check_counts(request, limits)
+        asks = rescored(model, request, limits, weighting, counts_eos(request), bounds)
+        return await self._done(model, asks, request, context)
 
     def _done(
         self,
@@ -84,9 +80,9 @@ class ScoringServicer(scoring_pb2_grpc.ScoringServiceServicer):
             model, asks, who_waits, call, size=size, rows_at_once=_rows_of(request)
         )
 
-    async def StreamRescore(
+    async def StreamRescore(  # type: ignore[override]  # the interceptor's streams keep messages
         self,
-        request_iterator: AsyncIterator[rescoring_pb2.StreamRescoreRequest],
+        request_iterator: Requests,
         context: ServicerContext[
             rescoring_pb2.StreamRescoreRequest, rescoring_pb2.StreamRescoreResponse
         ],
@@ -96,6 +92,18 @@ class ScoringServicer(scoring_pb2_grpc.ScoringServiceServicer):
             async with aclosing(stream.answers(request_iterator)) as answers:
                 async for answer in answers:
                     yield answer
+
+
+def _scored(
+    model: ServedModel, request: scoring_pb2.ScoreRequest, limits: Limits
+) -> Asks[scoring_pb2.ScoreResponse]:
+    """The answer to a request whose candidates were counted."""
+    candidates = [candidate.text for candidate in request.candidates]
+    for index, text in enumerate(candidates):
+        check_bytes(f"candidates[{index}].text", text, limits.max_candidate_bytes)
+    answer = yield from model.score(request.history, candidates, counts_eos(request))
+    yield PAUSE
+    return score_response(answer)
 
 
 def _rows_of(request: scoring_pb2.ScoreRequest | rescoring_pb2.RescoreRequest) -> int:

@@ -15,7 +15,6 @@ from importlib.metadata import version
 import structlog
 from grpc.aio import Server as GrpcServer
 from grpc_health.v1 import health_pb2_grpc
-from grpc_health.v1._async import HealthServicer
 from grpc_health.v1.health import SERVICE_NAME as HEALTH_NAME
 from grpc_health.v1.health_pb2 import DESCRIPTOR as HEALTH
 from grpc_health.v1.health_pb2 import HealthCheckResponse
@@ -38,6 +37,7 @@ from wordgate.engine.served_model import open_model
 from wordgate.errors import InvalidBundle, InvalidConfiguration, WordgateError
 from wordgate.server.call_log import CallLog
 from wordgate.server.configuration import Configuration
+from wordgate.server.health import Health
 from wordgate.server.http import HttpServer, application
 from wordgate.server.interceptor import CallInterceptor, kind_of
 from wordgate.server.logs import configure_logs
@@ -97,7 +97,8 @@ class Server:
         self._configuration = configuration
         self._shares_port = shares_port
         self._tell_ready = ready
-        self._look_now: Callable[[], None] = _nothing
+        self._look_now: Callable[[], None] | None = None
+        self._hung_up = False
         self._log = structlog.get_logger()
         self._stop = asyncio.Event()
         self._draining = asyncio.Event()
@@ -113,7 +114,7 @@ class Server:
             CallLog(configuration.log_calls),
             self._tracer,
         )
-        self._health = HealthServicer()
+        self._health = Health()
         self._http: HttpServer | None = None
 
     async def run(self) -> None:
@@ -139,7 +140,10 @@ class Server:
                 await self._http.close()
 
     def _hang_up(self) -> None:
-        self._look_now()
+        """Look for new versions now; a SIGHUP that comes while models load is remembered."""
+        self._hung_up = True
+        if self._look_now is not None:
+            self._look_now()
 
     async def _own_metrics(self) -> CollectorRegistry:
         return self._metrics.registry
@@ -235,6 +239,8 @@ class Server:
             ("grpc.max_metadata_size", limits.max_header_bytes),
             ("grpc.absolute_max_metadata_size", limits.max_header_bytes),
             ("grpc.max_concurrent_streams", limits.max_connection_calls),
+            # gRPC would let a fast client send up to 32 MB ahead on every stream.
+            ("grpc.http2.bdp_probe", 0),
             # One that floods would else have grpc cancel the calls of others.
             ("grpc.server.max_pending_requests", pending),
             ("grpc.server.max_pending_requests_hard_limit", min(2 * pending, _MOST)),
@@ -271,6 +277,8 @@ class Server:
         opener = partial(open_model, runtime=runtime, observer=self._metrics, cache_bytes=share)
         watch = ModelWatch(asked.model, models, opener, self._metrics, asked.swap_grace_seconds)
         self._look_now = watch.look_now
+        if self._hung_up:
+            watch.look_now()
         watching = asyncio.create_task(watch.run(asked.watch_seconds))
         try:
             yield
@@ -319,10 +327,6 @@ class Server:
         except TimeoutError:
             self._log.warning("grace is over; calls under way are cut off")
         await server.stop(min(_LAST_BYTES_SECONDS, self._configuration.grace_seconds))
-
-
-def _nothing() -> None:
-    """What SIGHUP does where no folder is watched."""
 
 
 def check(configuration: Configuration) -> None:

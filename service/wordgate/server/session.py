@@ -17,7 +17,7 @@ from typing import Any
 
 from wordgate.api.v1.prediction_pb2 import Accept, StreamPredictRequest, StreamPredictResponse
 from wordgate.core.asks import SHORT_ROUND, Asks, Pace
-from wordgate.core.editing import EditedText
+from wordgate.core.editing import EditedText, PackedText
 from wordgate.core.history import ANCHOR_WORDS
 from wordgate.core.options import Options
 from wordgate.core.prediction import Query, splitting_typed
@@ -104,6 +104,11 @@ class _Configured:
     model: str
     options: Options
 
+    @property
+    def has_listed_words(self) -> bool:
+        """Whether words are blocked or boosted."""
+        return bool(self.options.blocked_words or self.options.boosted_words)
+
 
 @dataclass(frozen=True, slots=True)
 class _Text:
@@ -134,13 +139,13 @@ class Session:
     __slots__ = (
         "_answering",
         "_configured",
-        "_edited",
         "_ended_by",
         "_ending",
         "_is_written",
         "_last_sequence",
         "_offered",
         "_reading",
+        "_resting",
         "_serving",
         "_typed",
     )
@@ -149,7 +154,7 @@ class Session:
         self._serving = serving
         self._configured: _Configured | None = None
         self._last_sequence: int | None = None
-        self._edited = EditedText()
+        self._resting = PackedText()
         self._offered: _Offered | None = None
         self._reading: asyncio.Task[Any] | None = None
         self._answering: asyncio.Task[None] | None = None
@@ -182,12 +187,12 @@ class Session:
 
     async def reread(self) -> None:
         """Have the model that is served now read the text, in spare rows."""
-        before = self._edited.before
+        before = self._resting.unpacked().before
         if self._configured is None or not before:
             return
         try:
             model = self._serving.model(self._configured.model)
-            await self._serving.start(model, model.read_typed(before), Urgency.BULK)
+            await self._serving.start(model, _read_typed(model, before), Urgency.BULK)
         except WordgateError:
             return  # it will be read when somebody types
 
@@ -202,10 +207,13 @@ class Session:
         try:
             async for request in requests:
                 text = self._taken(request)
-                del request  # a session that waits keeps its text alone
+                del request
+                if text is None:
+                    await self._prepare_options()
                 if text is not None:
                     await self._supersede()
                     self._answering = asyncio.create_task(self._answer(text, write))
+                del text  # a session that waits keeps neither: only its text, packed
         except Exception:
             await self._supersede()  # grpc loses a status that overtakes an answer
             raise
@@ -264,7 +272,18 @@ class Session:
         try:
             check_listed(asked.options, self._serving.limits)
             self._configured = _Configured(asked.model, messages.options(asked))
-            self._edited = EditedText(unit=messages.position_unit(asked.position_unit))
+            self._resting = PackedText(unit=messages.position_unit(asked.position_unit))
+        except InvalidInput as error:
+            raise InvalidInput(f"configuration.{error.field}", error.problem) from None
+
+    async def _prepare_options(self) -> None:
+        """Have the engine look at listed words. Raises `InvalidInput` for one that is none."""
+        if self._configured is None or not self._configured.has_listed_words:
+            return
+        steps = self._configured.options.prepare()
+        asks = messages.naming_options(Pace(SHORT_ROUND).run(steps))
+        try:
+            await self._serving.start(self._model(), asks, Urgency.INTERACTIVE, admitted=True)
         except InvalidInput as error:
             raise InvalidInput(f"configuration.{error.field}", error.problem) from None
 
@@ -276,31 +295,18 @@ class Session:
         if last is not None and request.sequence <= last:
             raise InvalidInput("sequence", f"is {request.sequence} after {last}; it must rise")
         self._last_sequence = request.sequence
-        edited = self._accept(request.accept) if event == "accept" else self._changed(request)
+        before = self._resting.unpacked()
+        if event == "accept":
+            edited = self._accept(before, request.accept)
+        else:
+            edited = _changed(before, request)
         most = self._serving.limits.max_session_text_bytes
         check_bytes("accept" if event == "accept" else f"{event}.text", edited.text, most)
-        self._typed.edited(self._edited.before, edited.before)
-        self._edited, self._offered = edited, None
+        self._typed.edited(before.before, edited.before)
+        self._resting, self._offered = edited.packed(), None
         return _Text(request.sequence, edited)
 
-    def _changed(self, request: StreamPredictRequest) -> EditedText:
-        match request.WhichOneof("event"):
-            case "insert":
-                return self._edited.insert(request.insert.text)
-            case "delete":
-                return self._edited.delete(request.delete.before, request.delete.after)
-            case "replace":
-                edit = request.replace
-                return self._edited.replace(edit.start, edit.end, edit.text)
-            case "move":
-                return self._edited.move(request.move.position)
-            case "reset":
-                return self._edited.set("")
-            case _:
-                cursor = request.text.cursor if request.text.HasField("cursor") else None
-                return self._edited.set(request.text.text, cursor)
-
-    def _accept(self, accept: Accept) -> EditedText:
+    def _accept(self, before: EditedText, accept: Accept) -> EditedText:
         offered = self._offered
         if offered is None or offered.sequence != accept.answer:
             problem = f"is {accept.answer}, which is not the latest, or the text has changed since"
@@ -309,7 +315,7 @@ class Session:
             problem = f"is {accept.suggestion}; the answer has {len(offered.words)} suggestions"
             raise InvalidInput("accept.suggestion", problem)
         self._serving.metrics.accepted(offered.model, accept.suggestion + 1)
-        return self._edited.accept(offered.typed, offered.words[accept.suggestion])
+        return before.accept(offered.typed, offered.words[accept.suggestion])
 
     def _model(self) -> ServedModel:
         """The model that the configuration names now."""
@@ -322,8 +328,8 @@ class Session:
         options = self._configured.options if self._configured else Options()
 
         def asks() -> Asks[PredictionAnswer]:
-            before = text.edited.before
-            history, prefix = yield from Pace(SHORT_ROUND).run(splitting_typed(before, "text.text"))
+            steps = splitting_typed(text.edited.before, "text.text")
+            history, prefix = yield from Pace(SHORT_ROUND).run(steps)
             return (yield from model.predict(Query(history, prefix, options)))
 
         searching = self._serving.metrics.searching(asks(), attrgetter("expansions"))
@@ -360,6 +366,31 @@ class Session:
             words = tuple(suggestion.text for suggestion in answer.suggestions)
             self._offered = _Offered(text.sequence, len(answer.prefix), words, answer.model)
         return messages.stream_predict_response(text.sequence, text.edited, answer)
+
+
+def _read_typed(model: ServedModel, text: str) -> Asks[None]:
+    """Have the model read the complete words of a text."""
+    history, _ = yield from Pace(SHORT_ROUND).run(splitting_typed(text, "text.text"))
+    yield from model.read(history)
+
+
+def _changed(before: EditedText, request: StreamPredictRequest) -> EditedText:
+    """The text after an edit."""
+    match request.WhichOneof("event"):
+        case "insert":
+            return before.insert(request.insert.text)
+        case "delete":
+            return before.delete(request.delete.before, request.delete.after)
+        case "replace":
+            edit = request.replace
+            return before.replace(edit.start, edit.end, edit.text)
+        case "move":
+            return before.move(request.move.position)
+        case "reset":
+            return before.set("")
+        case _:
+            cursor = request.text.cursor if request.text.HasField("cursor") else None
+            return before.set(request.text.text, cursor)
 
 
 def _forget(future: "asyncio.Future[None]") -> None:

@@ -1,14 +1,16 @@
-"""Messages that are none.
+"""Protobuf's wire format: bound a message before it is parsed, and name the field that is wrong.
 
-Knows protobuf's wire format; does not know what messages mean. grpcio answers bytes that cannot be
-parsed as INTERNAL or UNKNOWN and names nothing; here they become a value that says which field is
-wrong, so that the call can be refused as any other bad input.
+grpcio answers bytes that cannot be parsed as INTERNAL or UNKNOWN and names nothing. Messages are
+parsed here instead, so that such a call is refused as any other bad input. A nested message may
+take two bytes on the wire and fifty in memory, therefore short ones are counted first.
+
+Format: https://protobuf.dev/programming-guides/encoding/
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+import numpy as np
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.descriptor_pool import Default
 from google.protobuf.empty_pb2 import Empty
@@ -18,43 +20,57 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 from wordgate.errors import InvalidInput
 from wordgate.server.metrics import Method
 
-_MAX_EXPLAINED_BYTES = 64 * 1024
-"""Of longer ones the field is not looked for: everybody would wait for it."""
+_MAX_EXPLAINED_BYTES = 4096
+"""Longer messages are refused without a search for the field that is wrong."""
+
+_BYTES_PER_STEP = 64 * 1024
+_SHORT_FIELD_BYTES = 10
+_BYTES_PER_SHORT_FIELD = 8
+_LENGTH_DELIMITED = 2
+
+_IS_TAG = np.array([byte & 7 == _LENGTH_DELIMITED for byte in range(256)])
+"""Whether a byte can begin the tag of a length-delimited field."""
+
+_IS_LONG = np.arange(256) >= 0x80
+"""Whether another byte of the same number follows. A length of zero may be written in two bytes."""
 
 
-@dataclass(frozen=True)
-class Malformed:
-    """Bytes that are no message of the type that they should be."""
-
-    field: str
-    problem: str
+def request_type(method: Method) -> Descriptor:
+    """The type of a method's request."""
+    found: Descriptor = Default().FindMethodByName(f"{method.service}.{method.name}").input_type
+    return found
 
 
-def tolerant(deserializer: Callable[[bytes], Any], method: Method) -> Callable[[bytes], Any]:
-    """The same deserializer, which answers `Malformed` where it would raise."""
-    expected = Default().FindMethodByName(f"{method.service}.{method.name}").input_type
-
-    def deserialize(data: bytes) -> Any:
-        try:
-            return deserializer(data)
-        except DecodeError:
-            return _explain(data, expected)
-
-    return deserialize
-
-
-def well_formed(request: Any) -> Any:
-    """The request; raises `InvalidInput` when it is `Malformed`."""
-    if isinstance(request, Malformed):
-        raise InvalidInput(request.field, request.problem)
-    return request
-
-
-def _explain(data: bytes, expected: Descriptor) -> Malformed:
-    field = _not_utf8(data, expected) if len(data) <= _MAX_EXPLAINED_BYTES else None
+def parsed(data: bytes, parse: Callable[[bytes], Any], expected: Descriptor) -> Any:
+    """The message. Raises `InvalidInput` for bytes that are not one."""
+    try:
+        return parse(data)
+    except DecodeError:
+        field = _not_utf8(data, expected) if len(data) <= _MAX_EXPLAINED_BYTES else None
     if field is None:
-        return Malformed("message", f"is no {expected.full_name}")
-    return Malformed(field, "is not valid UTF-8")
+        raise InvalidInput("message", f"is not a {expected.full_name}")
+    raise InvalidInput(field, "is not valid UTF-8")
+
+
+def check_density(data: bytes, max_message_bytes: int) -> Iterator[None]:
+    """Count the length-delimited fields of fewer than ten bytes, in short steps.
+
+    Raises `InvalidInput` for more than one to eight bytes of the largest message, about three times
+    as many as the other limits let a useful message have. Longer fields need no count: the bytes of
+    the message bound them. The bytes are counted as they lie there, in texts too, where such a pair
+    of bytes (a tag, then a control character) is rare.
+    """
+    most = max_message_bytes // _BYTES_PER_SHORT_FIELD
+    found = 0
+    for first in range(0, len(data), _BYTES_PER_STEP):
+        part = np.frombuffer(data[first : first + _BYTES_PER_STEP + 2], np.uint8)
+        is_tag, is_short = _IS_TAG[part], part < _SHORT_FIELD_BYTES
+        found += int(np.count_nonzero(is_tag[:-1] & is_short[1:]))
+        found += int(np.count_nonzero(is_tag[:-2] & _IS_LONG[part[1:-1]] & is_short[2:]))
+        if found > most:
+            problem = f"has more than {most} fields of few bytes; send several smaller messages"
+            raise InvalidInput("message", problem)
+        yield
 
 
 def _not_utf8(data: bytes, expected: Descriptor) -> str | None:

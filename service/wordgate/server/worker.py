@@ -6,11 +6,16 @@ says where its metrics are, or why it cannot start. `python -m wordgate.server.w
 `wordgate.server.workers` alone.
 """
 
+from wordgate.server.signals import handle_while_starting, ignore_while_stopping
+
+handle_while_starting()  # before what takes time to import
+
+# isort: split
+
 import asyncio
 import gc
 import json
 import os
-import signal
 import sys
 
 import structlog
@@ -24,7 +29,6 @@ from wordgate.server.server import Server
 
 def main() -> None:
     """Serve until told to stop, or until the parent has gone."""
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     line = sys.stdin.readline()
     if not line:
         sys.exit(1)  # the parent has gone already
@@ -48,7 +52,10 @@ async def _serve(configuration: Configuration) -> None:
     log_lost_errors(asyncio.get_running_loop())
     server = Server(configuration, shares_port=True, ready=lambda http: _tell({"http": http}))
     watching = asyncio.create_task(_end_with_parent())
-    await server.run()
+    try:
+        await server.run()
+    finally:
+        ignore_while_stopping()
     watching.cancel()
 
 

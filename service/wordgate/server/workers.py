@@ -13,6 +13,7 @@ import socket
 import sys
 import urllib.request
 from collections.abc import Collection
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -54,6 +55,7 @@ class Workers:
         self._http_of: dict[int, str] = {}
         self._metrics = MergedMetrics()
         self._all_ready = asyncio.Event()
+        self._hung_up: set[int] = set()
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT. Raises what a worker says that cannot start."""
@@ -104,7 +106,8 @@ class Workers:
         asyncio.get_running_loop().call_later(late, self._signal, signal.SIGKILL)
 
     def _look(self) -> None:
-        """Hand SIGHUP on to those that serve already; it would end the others."""
+        """Forward SIGHUP to the workers that serve; to those that start, once they serve."""
+        self._hung_up = self._processes.keys() - self._http_of.keys()
         self._signal(signal.SIGHUP, self._http_of)
 
     def _signal(self, number: signal.Signals, workers: Collection[int] | None = None) -> None:
@@ -143,7 +146,8 @@ class Workers:
         assert process.stdin is not None
         assert process.stdout is not None
         try:
-            process.stdin.write(_told(worker, share))
+            with suppress(RuntimeError):  # uvloop's, where the worker has ended already
+                process.stdin.write(_told(worker, share))
             async for line in process.stdout:
                 self._heard(worker, json.loads(line))
             return await process.wait()
@@ -156,6 +160,9 @@ class Workers:
     def _heard(self, worker: int, said: dict[str, Any]) -> None:
         if "http" in said:
             self._http_of[worker] = said["http"]
+            if worker in self._hung_up:
+                self._hung_up.remove(worker)
+                self._signal(signal.SIGHUP, {worker})
             if len(self._http_of) == self._configuration.workers:
                 self._all_ready.set()
         elif not self._all_ready.is_set():

@@ -1,0 +1,290 @@
+"""Performance isolation: what one caller does to the memory of a server and to other callers.
+
+Each load gets a server of its own. Servers and callers are processes on this machine; the requests
+of the other caller (pings) are sent by this process.
+"""
+
+import json
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from statistics import median
+from time import monotonic, sleep
+from typing import Any
+
+import click
+import grpc
+
+from wordgate.api.v1.prediction_pb2 import PredictRequest
+from wordgate.cli.isolation_caller import CHANNEL_OPTIONS, GROUPS, calling
+from wordgate.cli.own_server import OwnServer, own_server
+from wordgate.errors import WordgateError
+from wordgate.evaluation.isolation import Pings, paced, percentile
+from wordgate.evaluation.isolation_load import PREDICT
+
+PINGS = {
+    "health": ("/grpc.health.v1.Health/Check", b""),
+    "predict": (PREDICT, PredictRequest(history="the clouds are in the").SerializeToString()),
+}
+"""What the other caller asks: the event loop alone, and the model."""
+
+_INTERVAL_SECONDS = 0.01
+_PING_TIMEOUT_SECONDS = 30.0
+_SETTLING_SECONDS = 2.0
+_BUILDING_UP_SECONDS = 0.3
+_OUTCOMES_IN_FLIGHT = 8
+_WATCH_SECONDS = 0.02
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long and how often, and when a load is stopped."""
+
+    rounds: int = 3
+    seconds: float = 2.0
+    outcome_calls: int = 1000
+    in_flight: int = 0
+    max_resident_megabytes: int = 4000
+    max_seconds: float = 600.0
+    seed: int = 1
+
+
+@dataclass
+class Watched:
+    """Resident memory of a server in bytes; `over` is set above the limit and when it ended."""
+
+    process_id: int
+    most_bytes: float
+    peak_bytes: float = 0.0
+    has_ended: bool = False
+    over: threading.Event = field(default_factory=threading.Event)
+
+    def look(self) -> float:
+        """Return the resident memory now; 0 when the server has ended."""
+        found = _resident_bytes(self.process_id)
+        self.has_ended |= not found
+        self.peak_bytes = max(self.peak_bytes, found)
+        if self.has_ended or found > self.most_bytes:
+            self.over.set()
+        return found
+
+
+def names() -> list[str]:
+    """Return the names of all loads, as GROUP/NAME."""
+    return [f"{group}/{name}" for group, loads in GROUPS.items() for name in loads]
+
+
+def chosen(only: Sequence[str]) -> list[str]:
+    """Return the names that were asked for: groups or single ones. Raises `WordgateError`."""
+    known = names()
+    for wanted in only:
+        if wanted not in known and wanted not in GROUPS:
+            raise WordgateError(f"unknown load: {wanted}; available: {', '.join(known)}")
+    return [name for name in known if not only or {name, name.split("/")[0]} & set(only)]
+
+
+def run(model: Path, calls: int, only: Sequence[str], plan: Plan) -> dict[str, Any]:
+    """Return the figures of every load, by group and name, and the worst of each group."""
+    found: dict[str, Any] = {"worst": {}} | {group: {} for group in GROUPS}
+    for each in chosen(only):
+        group, name = each.split("/")
+        load = GROUPS[group][name](Random(f"{plan.seed} {name}"))
+        with (
+            own_server(model, calls, more=load.server_options) as own,
+            _watched(own, plan) as memory,
+        ):
+            measure = _outcome if group == "outcomes" else _neighbour
+            found[group][name] = figures = measure(own, memory, group, name, plan)
+        click.echo(f"{each}: {json.dumps(figures)}", err=True)
+    found["worst"] = _worst(found)
+    return {group: figures for group, figures in found.items() if figures}
+
+
+def _outcome(own: OwnServer, memory: Watched, group: str, name: str, plan: Plan) -> dict[str, Any]:
+    """Resident memory before and after many calls that end in the same way."""
+    with _pinger(own) as pinger:
+        for kind in PINGS:
+            pinger.ask(kind)
+        before = memory.look()
+        with calling(
+            own.address,
+            group,
+            name,
+            in_flight=plan.in_flight or _OUTCOMES_IN_FLIGHT,
+            calls=plan.outcome_calls,
+            seed=plan.seed,
+        ) as caller:
+            latest = monotonic() + plan.max_seconds
+            while not (caller.wait(_WATCH_SECONDS) or memory.over.is_set()):
+                if monotonic() > latest:
+                    break
+        sleep(0 if memory.over.is_set() else _SETTLING_SECONDS)
+        after = memory.look()
+    codes = caller.counts.get("codes", {})
+    return {
+        "calls": sum(codes.values()),
+        "codes": codes,
+        "seconds": caller.counts.get("seconds"),
+        "growth_megabytes": _megabytes(after - before),
+        **_memory_figures(memory, before, after),
+    }
+
+
+def _neighbour(
+    own: OwnServer, memory: Watched, group: str, name: str, plan: Plan
+) -> dict[str, Any]:
+    """Latency of another caller alone and beside the load, in turn."""
+    alone: dict[str, list[Pings]] = {kind: [] for kind in PINGS}
+    beside: dict[str, list[Pings]] = {kind: [] for kind in PINGS}
+    codes: dict[str, int] = {}
+    answers = 0
+    with _pinger(own) as pinger:
+        before = memory.look()
+        for _ in range(plan.rounds):
+            pinger.round(alone, plan.seconds)
+            with calling(
+                own.address, group, name, in_flight=plan.in_flight, seed=plan.seed
+            ) as caller:
+                sleep(_BUILDING_UP_SECONDS)
+                pinger.round(beside, plan.seconds, memory.over)
+            for code, number in caller.counts.get("codes", {}).items():
+                codes[code] = codes.get(code, 0) + number
+            answers += caller.counts.get("answers", 0)
+            if memory.over.is_set():
+                break
+        after = memory.look()
+    return {
+        "calls": sum(codes.values()),
+        "codes": codes,
+        "answers": answers,
+        "alone": {kind: _latency(found) for kind, found in alone.items()},
+        "beside": {kind: _latency(found) for kind, found in beside.items()},
+        **_memory_figures(memory, before, after),
+    }
+
+
+class _Pinger:
+    """The other caller."""
+
+    def __init__(self, channel: grpc.Channel) -> None:
+        self._asks: dict[str, Any] = {
+            kind: channel.unary_unary(path) for kind, (path, _) in PINGS.items()
+        }
+
+    def ask(self, kind: str, over: threading.Event | None = None) -> str:
+        """Ask once; return the name of the code, or an empty string for OK."""
+        if over is not None and over.is_set():
+            return "STOPPED"
+        try:
+            self._asks[kind](PINGS[kind][1], timeout=_PING_TIMEOUT_SECONDS)
+        except grpc.RpcError as error:
+            return str(error.code().name)
+        return ""
+
+    def round(
+        self,
+        noted: dict[str, list[Pings]],
+        seconds: float,
+        over: threading.Event | None = None,
+    ) -> None:
+        """Ask for all kinds at the same time, each at its own pace."""
+
+        def note(kind: str) -> None:
+            self.ask(kind, over)
+            noted[kind].append(paced(lambda: self.ask(kind, over), _INTERVAL_SECONDS, seconds))
+
+        threads = [threading.Thread(target=note, args=(kind,)) for kind in PINGS]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+
+@contextmanager
+def _pinger(own: OwnServer) -> Iterator[_Pinger]:
+    with grpc.insecure_channel(own.address, options=CHANNEL_OPTIONS) as channel:
+        yield _Pinger(channel)
+
+
+@contextmanager
+def _watched(own: OwnServer, plan: Plan) -> Iterator[Watched]:
+    """Look at a server's memory all the time, in a thread."""
+    memory = Watched(own.process_id, plan.max_resident_megabytes * 1e6)
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(_WATCH_SECONDS):
+            memory.look()
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield memory
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _resident_bytes(process_id: int) -> float:
+    try:
+        status = Path(f"/proc/{process_id}/status").read_text("utf-8")
+    except OSError:
+        return 0.0
+    lines = [line for line in status.splitlines() if line.startswith("VmRSS:")]
+    return float(lines[0].split()[1]) * 1024 if lines else 0.0
+
+
+def _memory_figures(memory: Watched, before: float, after: float) -> dict[str, Any]:
+    return {
+        "resident_megabytes": {
+            "before": _megabytes(before),
+            "after": _megabytes(after),
+            "peak": _megabytes(memory.peak_bytes),
+        },
+        "stopped_early": memory.over.is_set(),
+        "server_ended": memory.has_ended,
+    }
+
+
+def _latency(rounds: Sequence[Pings]) -> dict[str, Any]:
+    """Medians over the rounds of the percentiles of each, and the longest of all."""
+    failures: dict[str, int] = {}
+    for each in rounds:
+        for name, number in each.failures.items():
+            failures[name] = failures.get(name, 0) + number
+    samples = [each.seconds for each in rounds if each.seconds]
+    if not samples:
+        return {"failures": failures}
+    return {
+        "p50_ms": _milliseconds(median(percentile(each, 50) for each in samples)),
+        "p99_ms": _milliseconds(median(percentile(each, 99) for each in samples)),
+        "max_ms": _milliseconds(max(map(max, samples))),
+        "pings": sum(map(len, samples)),
+        "failures": failures,
+    }
+
+
+def _worst(found: dict[str, Any]) -> dict[str, Any]:
+    """The greatest growth of memory, and the slowest pings beside a load."""
+    worst: dict[str, Any] = {}
+    if found["outcomes"]:
+        worst["growth_megabytes"] = max(
+            each["growth_megabytes"] for each in found["outcomes"].values()
+        )
+    for group in ("legal", "refused"):
+        figures = [each["beside"][kind] for each in found[group].values() for kind in PINGS]
+        times = [each["p99_ms"] for each in figures if "p99_ms" in each]
+        if times:
+            worst[f"{group}_p99_ms"] = max(times)
+    return worst
+
+
+def _megabytes(number: float) -> int:
+    return round(number / 1e6)
+
+
+def _milliseconds(seconds: float) -> float:
+    return round(seconds * 1e3, 2)

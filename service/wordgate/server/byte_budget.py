@@ -1,0 +1,68 @@
+"""Bound the bytes of request messages that are in memory at once.
+
+A request takes several times its own size while it is answered: the bytes of all requests together
+decide how much memory a server needs.
+"""
+
+import asyncio
+from collections import deque
+
+from wordgate.errors import Excess, Overloaded
+
+_RETRY_AFTER_SECONDS = 1.0
+_MAX_WAITING = 100
+"""Messages that wait for room; each is in memory already."""
+
+
+class ByteBudget:
+    """Bytes in use, of at most `max_bytes`. One message alone is accepted whatever its size.
+
+    Belongs to the event loop.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self.used = 0
+        self._max_bytes = max_bytes
+        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+
+    def take(self, size: int) -> None:
+        """Use bytes, at most half of those that are left: large requests leave room for small ones.
+
+        Raises `Overloaded`.
+        """
+        if self.used and 2 * size > self._max_bytes - self.used:
+            problem = f"the requests in progress have {self.used} bytes; send less, or retry later"
+            raise Overloaded(problem, _RETRY_AFTER_SECONDS, Excess.MEMORY)
+        self.used += size
+
+    async def wait_for(self, size: int) -> None:
+        """Use bytes once they are free, first come, first served.
+
+        Raises `Overloaded` when too many messages wait.
+        """
+        if not self._waiting and self._has_room(size):
+            self.used += size
+            return
+        if len(self._waiting) >= _MAX_WAITING:
+            problem = f"{_MAX_WAITING} messages wait for memory; retry later"
+            raise Overloaded(problem, _RETRY_AFTER_SECONDS, Excess.MEMORY)
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((size, turn))
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.free(size)
+            raise
+
+    def free(self, size: int) -> None:
+        """Give bytes back."""
+        self.used -= size
+        while self._waiting and (self._waiting[0][1].done() or self._has_room(self._waiting[0][0])):
+            size, turn = self._waiting.popleft()
+            if not turn.done():
+                self.used += size
+                turn.set_result(None)
+
+    def _has_room(self, size: int) -> bool:
+        return not self.used or self.used + size <= self._max_bytes

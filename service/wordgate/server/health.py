@@ -1,0 +1,18 @@
+"""gRPC health checking: https://github.com/grpc/grpc/blob/master/doc/health-checking.md"""
+
+from typing import Any
+
+from grpc_health.v1 import health_pb2
+from grpc_health.v1._async import HealthServicer
+
+
+class Health(HealthServicer):
+    """The library's servicer, which lacks `List`."""
+
+    async def List(self, request: Any, context: Any) -> Any:
+        """The status of every service."""
+        statuses: dict[str, int] = self._server_status  # type: ignore[attr-defined]
+        response = health_pb2.HealthListResponse()  # type: ignore[attr-defined]
+        for service, status in statuses.items():
+            response.statuses[service].status = status
+        return response

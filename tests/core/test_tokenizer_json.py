@@ -1,0 +1,59 @@
+"""A tokenizer's document, before anything is built from it."""
+
+import json
+from typing import Any
+
+import pytest
+
+from wordgate.core import tokenizer_json
+from wordgate.core.pieces import END_OF_WORD, Pieces
+
+
+def _document(**changes: Any) -> str:
+    model = {
+        "type": "BPE",
+        "end_of_word_suffix": END_OF_WORD,
+        "vocab": {"<eos>": 0, "a": 1, "b</w>": 2, "ab</w>": 3},
+        "merges": [["a", "b</w>"]],
+    }
+    return json.dumps({"version": "1.0", "added_tokens": [], "model": model | changes})
+
+
+def test_names_come_by_number_and_merges_by_rank() -> None:
+    """Whatever their order in the document."""
+    vocabulary = {"ab</w>": 3, "a": 1, "<eos>": 0, "b</w>": 2}
+    names, merges = tokenizer_json.read(_document(vocab=vocabulary), END_OF_WORD)
+    assert names == ["<eos>", "a", "b</w>", "ab</w>"]
+    assert merges == [("a", "b</w>")]
+
+
+@pytest.mark.parametrize("number", [-1, 2, 4, 4_000_000_000, 10**30, 1.0, "3", None, True, [3]])
+def test_another_number_is_refused(number: object) -> None:
+    """Numbers are 0, 1, 2 …, each once."""
+    vocabulary = {"<eos>": 0, "a": 1, "b</w>": 2, "ab</w>": number}
+    with pytest.raises(ValueError, match="number of its own from 0 to 3"):
+        tokenizer_json.read(_document(vocab=vocabulary), END_OF_WORD)
+
+
+@pytest.mark.parametrize(
+    "pair", [["a", "a"], ["a"], ["a", "b</w>", ""], "ab", {"a": 1}, [1, 2], [["a"], "b</w>"], None]
+)
+def test_a_merge_that_makes_no_piece_is_refused(pair: object) -> None:
+    """Two pieces that are there make a third."""
+    with pytest.raises(ValueError, match="number 0 does not make a piece"):
+        tokenizer_json.read(_document(merges=[pair]), END_OF_WORD)
+
+
+@pytest.mark.parametrize(
+    "document", ["7", "[]", "{}", '{"model": 1}', '{"model": {}}', "[" * 99_999, "", "{"]
+)
+def test_what_is_no_tokenizer_is_refused(document: str) -> None:
+    """Any JSON, and what is none."""
+    with pytest.raises(ValueError):
+        tokenizer_json.read(document, END_OF_WORD)
+
+
+def test_a_vocabulary_writes_all_bytes() -> None:
+    """One that cannot write some texts is refused."""
+    with pytest.raises(ValueError, match="some texts would have no pieces"):
+        Pieces.from_json(_document())

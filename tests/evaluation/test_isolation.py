@@ -1,0 +1,63 @@
+"""Paced requests and the load that disturbs them."""
+
+from random import Random
+
+import pytest
+from tests.protocol import methods
+
+from wordgate.cli.isolation_caller import GROUPS
+from wordgate.evaluation.isolation import paced, percentile
+from wordgate.evaluation.isolation_load import MOST_BYTES
+
+
+class _Clock:
+    """Time that passes only while somebody waits or asks."""
+
+    def __init__(self, *durations: float) -> None:
+        self.now = 0.0
+        self.durations = list(durations)
+        self.asked = 0
+
+    def ask(self) -> str:
+        self.asked += 1
+        self.now += self.durations.pop(0) if self.durations else 0.0
+        return "UNAVAILABLE" if self.asked == 2 else ""
+
+    def wait(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def test_a_stall_counts_for_every_request_that_came_due_meanwhile() -> None:
+    """One answer after a second, at 4 requests per second, is four late requests."""
+    clock = _Clock(0.125, 1.0)
+    pings = paced(clock.ask, 0.25, 2.0, clock=lambda: clock.now, wait=clock.wait)
+    assert pings.seconds[:6] == [0.125, 1.0, 0.75, 0.5, 0.25, 0.0]
+    assert len(pings.seconds) == 8
+    assert pings.failures == {"UNAVAILABLE": 1}
+    assert clock.asked == 4
+
+
+def test_percentiles_are_members_of_the_sample() -> None:
+    """Nearest rank: the 99th of 100 is the second greatest, of one sample that one."""
+    sample = [float(number) for number in range(100, 0, -1)]
+    assert (percentile(sample, 50), percentile(sample, 99), percentile(sample, 100)) == (
+        50,
+        99,
+        100,
+    )
+    assert percentile([3.0], 99) == 3.0
+
+
+@pytest.mark.parametrize(
+    ("group", "name"), [(group, name) for group, loads in GROUPS.items() for name in loads]
+)
+def test_loads_are_messages_of_their_methods_within_the_limit(group: str, name: str) -> None:
+    """Each is below the limit of a message, unless that is its point; no two are the same."""
+    load = GROUPS[group][name](Random(1))
+    inputs = {path: method.input_type for path, method in methods()}
+    assert load.path in inputs
+    sizes = [len(message) for message in (load.first, load.message(0), load.message(10**6))]
+    assert (max(sizes) <= MOST_BYTES) == (name != "too_large")
+    if group == "legal" and name not in {"list_models", "get_model"}:
+        assert load.message(1) != load.message(1 + len(load.messages))
+    assert load.message(3) == load.message(3)

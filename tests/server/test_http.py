@@ -1,0 +1,131 @@
+"""Metrics and probes over HTTP, whatever clients send or do not send."""
+
+import socket
+from collections.abc import Iterator
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.running import RunningServer, serving, until
+
+from wordgate.server.configuration import split_address
+from wordgate.server.http_connections import MOST_CONNECTIONS, OpenConnections
+
+BEGUN = b"GET /metrics HTTP/1.1\r\nHost: here\r\nX-Long: "
+WHOLE = b"GET /metrics HTTP/1.1\r\nHost: here\r\n\r\n"
+OPEN_METRICS = "application/openmetrics-text"
+
+
+@pytest.fixture(scope="module", params=[1, 2])
+def asked(bundle: Path, request: pytest.FixtureRequest) -> Iterator[RunningServer]:
+    """A server of one process and one of two workers."""
+    with serving(bundle, "--workers", str(request.param)) as running:
+        yield running
+
+
+@pytest.mark.parametrize(
+    ("accept", "expected"),
+    [
+        ("", "text/plain; version=0.0.4"),
+        ("*/*;q=x", "text/plain; version=0.0.4"),
+        (f"{OPEN_METRICS}; version=1.0.0; charset=utf-16", f"{OPEN_METRICS}; version=1.0.0"),
+        (f"{OPEN_METRICS}; version=1.0.0; escaping=none-such", f"{OPEN_METRICS}; version=1.0.0"),
+        (f"{OPEN_METRICS}; version=1.0.0; escaping=allow-utf-8", f"{OPEN_METRICS}; version=1.0.0"),
+        (f"{OPEN_METRICS}; version=2.0.0", "text/plain; version=0.0.4"),
+        (f"{OPEN_METRICS}; version=abc", "text/plain; version=0.0.4"),
+        (f"{OPEN_METRICS}; version=", "text/plain; version=0.0.4"),
+        (f"{OPEN_METRICS};version=..;version=1.0.0", "text/plain; version=0.0.4"),
+        (f"{OPEN_METRICS};version={'9' * 5000}", "text/plain; version=0.0.4"),
+        (f'{OPEN_METRICS};version="1.0.0"', "text/plain; version=0.0.4"),
+        (f"{OPEN_METRICS};version=9.x, {OPEN_METRICS};version=1.0.0", OPEN_METRICS),
+        ("text/plain; version=1.0.0; escaping=underscores", "text/plain; version=1.0.0"),
+        ("text/plain; version=x.y", "text/plain; version=0.0.4"),
+        ("text/plain; version=٣.٣.٣", "text/plain; version=0.0.4"),
+        (",;,=;;", "text/plain; version=0.0.4"),
+        ("\udcff\udcfe", "text/plain; version=0.0.4"),
+        ("x" * 15_000, "text/plain; version=0.0.4"),
+    ],
+)
+def test_metrics_in_a_format_that_there_is(
+    asked: RunningServer, accept: str, expected: str
+) -> None:
+    """One that is asked for in a version that we write; the text format in place of any other."""
+    status, kind, page = _get(asked, accept.encode("utf-8", "surrogateescape"))
+    assert status == 200
+    assert kind.startswith(expected)
+    assert "wordgate_model_info{" in page
+    assert page.endswith("# EOF\n") == kind.startswith(OPEN_METRICS)
+    assert '"level": "error"' not in asked.output
+
+
+def test_what_is_no_request_is_refused_in_silence(asked: RunningServer) -> None:
+    """Other methods, other paths, noise and headers without an end: no line of the log each."""
+    logged = len(asked.lines)
+    for wrong in (b"POST /metrics", b"GET /none", b"\xff\xfe", b"GET", b"DELETE /livez"):
+        with _connected(asked) as client:
+            client.sendall(wrong + b" HTTP/1.1\r\nHost: here\r\nUpgrade: x\r\n\r\n")
+            status = client.recv(1000).split(b" ")[1]
+            assert status in (b"400", b"404", b"405")
+    with _connected(asked) as client:
+        client.sendall(BEGUN + b"x" * 20_000)
+        assert client.recv(1000).startswith(b"HTTP/1.1 400")
+    assert asked.lines[logged:] == []
+
+
+def test_who_never_ends_a_request_keeps_no_probe_out(bundle: Path) -> None:
+    """Hundreds of connections that say nothing, half of it, or read nothing: a bounded number of
+    them is open, probes are answered all the while, and in the end none is left."""
+    with serving(bundle) as server:
+        before = server.metric("process_open_fds")
+        clients = [_connected(server) for _ in range(5 * MOST_CONNECTIONS)]
+        for number, client in enumerate(clients):
+            client.sendall((b"", BEGUN, WHOLE * 50)[number % 3])
+            if number % 20 == 0:
+                assert server.get("/livez")[0] == 200
+                assert server.get("/readyz")[0] == 200
+        assert server.metric("process_open_fds") <= before + MOST_CONNECTIONS
+        until(lambda: server.metric("process_open_fds") <= before, "the connections to be closed")
+        for client in clients:
+            client.close()
+
+
+def test_connections_without_a_request_are_closed_first() -> None:
+    """The oldest of them, or the oldest of all where each has asked."""
+
+    class Client:
+        def __init__(self, name: str, is_answered: bool) -> None:
+            self.name, self.is_answered = name, is_answered
+
+        def abort(self) -> None:
+            closed.append(self.name)
+            open_connections.remove(self)  # type: ignore[arg-type]
+
+    closed: list[str] = []
+    open_connections = OpenConnections()
+    add: Any = open_connections.add
+    add(Client("first", is_answered=True))
+    add(Client("silent", is_answered=False))
+    for _ in range(MOST_CONNECTIONS - 2):
+        add(Client("other", is_answered=True))
+    assert closed == []
+    add(Client("newcomer", is_answered=True))
+    assert closed == ["silent"]
+    add(Client("newcomer", is_answered=True))
+    assert closed == ["silent", "first"]
+
+
+def _get(server: RunningServer, accept: bytes) -> tuple[int, str, str]:
+    host, port = split_address(server.http)
+    client = HTTPConnection(host, port, timeout=60)
+    client.putrequest("GET", "/metrics")
+    client.putheader("Accept", accept)
+    client.endheaders()
+    answer = client.getresponse()
+    page = answer.read().decode()
+    client.close()
+    return answer.status, answer.getheader("Content-Type", ""), page
+
+
+def _connected(server: RunningServer) -> socket.socket:
+    return socket.create_connection(split_address(server.http), timeout=60)

@@ -1,0 +1,166 @@
+"""What requests cost in memory, whatever becomes of them, at a real server."""
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import grpc
+import pytest
+from tests.running import RunningServer, serving, until
+
+from wordgate.api.v1.rescoring_pb2 import (
+    NBest,
+    NBestCandidate,
+    RescoreConfiguration,
+    StreamRescoreRequest,
+    StreamRescoreResponse,
+    Utterance,
+)
+from wordgate.api.v1.scoring_pb2 import Candidate, ScoreRequest
+
+_SCORE = "/wordgate.v1.ScoringService/Score"
+_STREAM_RESCORE = "/wordgate.v1.ScoringService/StreamRescore"
+_RESIDENT = "process_resident_memory_bytes"
+_MEGABYTE = 1_000_000
+_MOST_GROWTH_BYTES = 100 * _MEGABYTE
+_STREAM_GROWTH_BYTES = 900 * _MEGABYTE
+"""Two utterances of a megabyte take up to 250 MB each; two dozen of them were accepted once."""
+
+
+def _candidates(count: int, text: str, model: str = "") -> bytes:
+    return ScoreRequest(model=model, candidates=[Candidate(text=text)] * count).SerializeToString()
+
+
+def _field(number: int, body: bytes) -> bytes:
+    """A length-delimited field, its length in three bytes."""
+    size = len(body)
+    length = bytes([size & 0x7F | 0x80, size >> 7 & 0x7F | 0x80, size >> 14])
+    return bytes([number << 3 | 2]) + length + body
+
+
+REFUSED: dict[str, tuple[bytes, grpc.StatusCode]] = {
+    "half a million empty candidates": (
+        b"\x1a\x00" * 500_000,
+        grpc.StatusCode.INVALID_ARGUMENT,
+    ),
+    "a length of zero in two bytes": (
+        b"\x1a\x80\x00" * 340_000,
+        grpc.StatusCode.INVALID_ARGUMENT,
+    ),
+    "one candidate too many": (
+        _candidates(1001, "the sea " * 120),
+        grpc.StatusCode.INVALID_ARGUMENT,
+    ),
+    "candidates of too many pieces": (
+        _candidates(16, "q z " * 16_000),
+        grpc.StatusCode.INVALID_ARGUMENT,
+    ),
+    "bytes that are not a message": (
+        b"\xff" * _MEGABYTE,
+        grpc.StatusCode.INVALID_ARGUMENT,
+    ),
+    "a model that is not served": (
+        _candidates(1000, "the sea " * 120, model="none"),
+        grpc.StatusCode.NOT_FOUND,
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def asked(bundle: Path) -> Iterator[RunningServer]:
+    """A server for the calls of this file."""
+    with serving(bundle) as server:
+        yield server
+
+
+@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize("calls", [300, pytest.param(10_000, marks=pytest.mark.long)])
+def test_refused_requests_leave_memory(asked: RunningServer, name: str, calls: int) -> None:
+    """A megabyte that is refused is gone: 300 of them were kept until there was no memory."""
+    body, expected = REFUSED[name]
+    before = asked.metric(_RESIDENT)
+    with grpc.insecure_channel(asked.address) as channel:
+        score: Any = channel.unary_unary(_SCORE)
+        for _ in range(calls):
+            with pytest.raises(grpc.RpcError) as caught:
+                score(body, timeout=60)
+            assert caught.value.code() is expected
+    assert asked.metric(_RESIDENT) - before < _MOST_GROWTH_BYTES
+
+
+@pytest.mark.parametrize("calls", [200, pytest.param(10_000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("outcome", ["cancelled", "late"])
+def test_abandoned_requests_leave_memory(asked: RunningServer, outcome: str, calls: int) -> None:
+    """What a client cancels, or stops waiting for, is dropped with its texts."""
+    body = _candidates(1000, "the sea " * 120)
+    before = asked.metric(_RESIDENT)
+    with grpc.insecure_channel(asked.address) as channel:
+        score: Any = channel.unary_unary(_SCORE)
+        for _ in range(calls):
+            call = score.future(body, timeout=0.02 if outcome == "late" else 60)
+            if outcome == "cancelled":
+                call.cancel()
+            assert call.code() is not grpc.StatusCode.OK
+    until(lambda: asked.metric("wordgate_waiting_rows") == 0, "the work to be dropped")
+    assert asked.metric(_RESIDENT) - before < _MOST_GROWTH_BYTES
+
+
+def test_wrong_utterances_leave_memory(asked: RunningServer) -> None:
+    """The errors of a stream's utterances do not keep them."""
+    wrong = Utterance(n_best=NBest(candidates=[NBestCandidate(text="q z " * 16_000)] * 16))
+    before = asked.metric(_RESIDENT)
+    with grpc.insecure_channel(asked.address) as channel:
+        errors = [answer.WhichOneof("result") for answer in _streamed(channel, wrong, 300)]
+    assert errors == ["error"] * 300
+    assert asked.metric(_RESIDENT) - before < _MOST_GROWTH_BYTES
+
+
+@pytest.mark.long
+def test_utterances_in_progress_are_bounded_by_their_bytes(bundle: Path) -> None:
+    """Streams that send a megabyte at a time wait for each other, and are all answered."""
+    noise = Random(1)
+    words = ["the", "sun", "is", "in", "sea", "and", "cat", "sat", "clouds", "are"]
+    texts = [" ".join(noise.choices(words, k=240)) for _ in range(1000)]
+    large = Utterance(n_best=NBest(candidates=[NBestCandidate(text=text) for text in texts]))
+    with serving(bundle) as server, grpc.insecure_channel(server.address) as channel:
+        before = server.metric(_RESIDENT)
+        answered: list[int] = []
+
+        def ask() -> None:
+            answered.append(len(list(_streamed(channel, large, 1))))
+
+        streams = [threading.Thread(target=ask) for _ in range(4)]
+        most = _highest(streams, lambda: server.metric(_RESIDENT))
+        assert answered == [1] * 4
+        assert most - before < _STREAM_GROWTH_BYTES
+
+
+def _streamed(
+    channel: grpc.Channel, utterance: Utterance, count: int
+) -> Iterator[StreamRescoreResponse]:
+    """The answers to an utterance that is sent so many times."""
+    configuration = StreamRescoreRequest(configuration=RescoreConfiguration())
+    repeated = StreamRescoreRequest(utterance=utterance).SerializeToString()
+
+    def messages() -> Iterator[bytes]:
+        yield configuration.SerializeToString()
+        for _ in range(count):
+            yield repeated
+
+    method: Any = channel.stream_stream(
+        _STREAM_RESCORE, response_deserializer=StreamRescoreResponse.FromString
+    )
+    yield from method(messages(), timeout=300)
+
+
+def _highest(threads: list[threading.Thread], measure: Callable[[], float]) -> float:
+    """The greatest value while threads run."""
+    for thread in threads:
+        thread.start()
+    most = measure()
+    while any(thread.is_alive() for thread in threads):
+        threads[0].join(0.1)
+        most = max(most, measure())
+    return most

@@ -1,0 +1,176 @@
+"""A folder that is looked at, and bundles that cannot be opened."""
+
+import asyncio
+import gc
+import shutil
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.bundles import write_bundle
+
+from wordgate.core.prediction import Query
+from wordgate.engine.local_model import LocalModel
+from wordgate.engine.served_model import ServedModel, open_model
+from wordgate.server.metrics import Metrics
+from wordgate.server.model_watch import ModelWatch
+from wordgate.server.registry import Registry
+
+_FAILURES = "wordgate_model_load_failures_total"
+
+
+class PanicException(BaseException):
+    """As the tokenizers library raises it."""
+
+
+class Opener:
+    """Opens bundles, or raises what it was told to."""
+
+    def __init__(self) -> None:
+        self.error: BaseException | None = None
+        self.opened = 0
+
+    def __call__(self, folder: Path) -> ServedModel:
+        self.opened += 1
+        if self.error is not None:
+            raise self.error
+        return open_model(folder)
+
+
+class Watched:
+    """A registry of one version with its watch, and the next version beside it."""
+
+    def __init__(self, models: Path) -> None:
+        first = write_bundle(models, layers=1, width=16)
+        self.metrics = Metrics()
+        self.opener = Opener()
+        self.registry = Registry([open_model(first)])
+        self.watch = ModelWatch(models, self.registry, self.opener, self.metrics, 0.0)
+        self.next = write_bundle(models, version=2, layers=1, width=16)
+
+    def failures(self, reason: str) -> float:
+        """How many bundles were refused for this."""
+        return self.metrics.registry.get_sample_value(_FAILURES, {"reason": reason}) or 0.0
+
+    @property
+    def version(self) -> str:
+        """What is served."""
+        return self.registry.default.name.version
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Watched:
+    """A watch that was not started: tests look."""
+    return Watched(tmp_path)
+
+
+def _run(looks: Callable[[], Any]) -> None:
+    asyncio.run(looks())
+
+
+@pytest.mark.parametrize("error", [PanicException("boom"), MemoryError(), RecursionError()])
+def test_whatever_a_bundle_raises_is_told_once(watched: Watched, error: BaseException) -> None:
+    """It is refused by the name of what it raised; a signal has it tried again."""
+    watched.opener.error = error
+
+    async def look() -> None:
+        for _ in range(4):
+            await watched.watch.look()
+        assert (watched.opener.opened, watched.failures("content")) == (1, 1)
+        await watched.watch.look(at_once=True)
+        assert (watched.opener.opened, watched.failures("content")) == (2, 2)
+        watched.opener.error = None
+        await watched.watch.look(at_once=True)
+        assert watched.version == "2"
+
+    _run(look)
+
+
+def test_a_bundle_that_may_not_be_read_is_looked_at_again(watched: Watched) -> None:
+    """At each look, without a signal; it is told of once."""
+    watched.opener.error = PermissionError(13, "Permission denied")
+
+    async def look() -> None:
+        for _ in range(4):
+            await watched.watch.look()
+        assert watched.failures("unreadable") == 1
+        watched.opener.error = None
+        await watched.watch.look()
+        assert watched.version == "2"
+
+    _run(look)
+
+
+def test_another_mode_is_another_listing(watched: Watched) -> None:
+    """What was refused is tried again once its permissions have changed."""
+    watched.opener.error = ValueError("no")
+
+    async def look() -> None:
+        for _ in range(3):
+            await watched.watch.look()
+        watched.opener.error = None
+        (watched.next / "step.onnx").chmod(0o640)
+        for _ in range(2):
+            await watched.watch.look()
+        assert watched.version == "2"
+
+    _run(look)
+
+
+def test_the_watch_goes_on_whatever_a_look_raises(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only its own cancellation ends it."""
+    looked = asyncio.Event()
+
+    async def fail(at_once: bool) -> None:
+        if not at_once:
+            looked.set()
+        raise PanicException("boom")
+
+    async def look() -> None:
+        monkeypatch.setattr(watched.watch, "look", fail)
+        running = asyncio.create_task(watched.watch.run(0.001))
+        for _ in range(3):
+            looked.clear()
+            await asyncio.wait_for(looked.wait(), 10)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+    _run(look)
+
+
+def test_a_retired_version_is_freed_at_once(watched: Watched) -> None:
+    """Model, graphs and vocabulary, all of which were used, go by reference counts: no cycle and
+    nothing global keeps them."""
+    old = watched.registry.default
+    asked = LocalModel(old)
+    asked.ask_predict(Query("the clouds are", "t")).result()
+    asked.ask_score("the", ["clouds are in"]).result()
+    asked.close()
+    del asked
+    gc.disable()
+    kept = [weakref.ref(each) for each in (old, old.network, old.cache, old.bundle.language.pieces)]
+    del old
+
+    async def look() -> None:
+        await watched.watch.look(at_once=True)
+        assert watched.version == "2"
+        await asyncio.gather(*watched.watch._retiring)
+        assert [each() for each in kept] == [None] * len(kept)
+
+    try:
+        _run(look)
+    finally:
+        gc.enable()
+
+
+def test_a_pinned_folder_that_is_removed_goes_on(watched: Watched) -> None:
+    """With nothing to serve in the folder, what is served stays."""
+    for version in (watched.next, watched.next.parent / "1"):
+        shutil.rmtree(version)
+    _run(lambda: watched.watch.look(at_once=True))
+    assert watched.version == "1"
