@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from tests.core.vocabularies import texts
 
 from wordgate.core import words
-from wordgate.core.steps import finish
 from wordgate.core.text import normalise
 
 
@@ -43,7 +42,7 @@ def test_words_cover_all_that_is_visible_once(text: str) -> None:
 def test_spans_are_the_same_words(text: str) -> None:
     """Stretches ascend without overlap and hold the words of `split`."""
     normal = normalise(text)
-    spans = finish(words.spans(normal))
+    spans = words.spans(normal)
     assert [normal[start:end] for start, end in spans] == words.split(normal)
     assert all(one[1] <= other[0] for one, other in itertools.pairwise(spans))
 
@@ -52,7 +51,7 @@ def test_spans_are_the_same_words(text: str) -> None:
 def test_the_fast_rule_for_ascii_is_the_general_one(text: str) -> None:
     """Plain text gives the same words by the short rule as by the long one, which spans use."""
     normal = normalise(text)
-    assert words.split(normal) == [normal[start:end] for start, end in finish(words.spans(normal))]
+    assert words.split(normal) == [normal[start:end] for start, end in words.spans(normal)]
 
 
 @pytest.mark.parametrize("letter", ["a", "é", "日"])
@@ -103,7 +102,7 @@ def test_a_begun_word_is_the_last_one(text: str) -> None:
     complete, unfinished = words.split_last(normal)
     assert complete + unfinished == normal
     if normal[-1:].isalnum():
-        start, end = finish(words.spans(normal))[-1]
+        start, end = words.spans(normal)[-1]
         can_grow = end - start < words.MAX_WORD_CHARACTERS
         assert unfinished.endswith(normal[start:]) == can_grow
         assert bool(unfinished) == can_grow

@@ -35,8 +35,9 @@ from wordgate.core.search import (
     Search,
     likeliest_words,
 )
-from wordgate.core.spacing import goes_on, space_before
+from wordgate.core.spacing import goes_on, spacing
 from wordgate.core.state_store import NoStore, StateStore
+from wordgate.core.steps import Steps
 from wordgate.core.text import normalise
 from wordgate.errors import InvalidInput
 
@@ -178,7 +179,7 @@ def next_word(language: Language, draft: Draft) -> Asks[Written]:
     if drawn is None:
         none = GeneratedWord("", "", "", 0.0, found.exact, found.expansions, Finish.NO_WORD)
         return Written(none, None)
-    word = _written(language, draft, drawn, found)
+    word = yield from Pace(SHORT_ROUND).run(_written(language, draft, drawn, found))
     if word.finish is not None:
         return Written(word, None)
     return Written(
@@ -253,13 +254,15 @@ def _finish(draft: Draft, drawn: FoundWord) -> Finish | None:
     return Finish.MAX_WORDS if draft.number + 1 == draft.query.max_words else None
 
 
-def _written(language: Language, draft: Draft, drawn: FoundWord, found: Found) -> GeneratedWord:
+def _written(
+    language: Language, draft: Draft, drawn: FoundWord, found: Found
+) -> Steps[GeneratedWord]:
     """The drawn word as people write it behind the draft."""
     written = space = ""
     if drawn.word != _END:
         begins = begins_sentence(draft.text) and not goes_on(draft.text, drawn.word)
         written = language.write(drawn.word, begins)
-        space = "" if draft.typed else space_before(draft.text, drawn.word)
+        space = "" if draft.typed else (yield from spacing(draft.text, drawn.word))
     return GeneratedWord(
         word=written,
         text=space + written,

@@ -8,6 +8,7 @@ the zero state that reads `<eos>`. Candidates and continuations read on from the
 
 from collections.abc import Sequence
 from hashlib import blake2b
+from itertools import chain
 
 from wordgate.core import words
 from wordgate.core.asks import SHORT_ROUND, Advance, Asks, Pace, State
@@ -90,7 +91,7 @@ def read_words(context: Sequence[Sequence[int]], store: StateStore) -> Asks[Stat
 
 def read_words_context(context: Sequence[Sequence[int]], store: StateStore) -> Asks[Context]:
     """The same with its key."""
-    sequence = [EOS, *(piece for word in context for piece in word)]
+    sequence = [EOS, *chain.from_iterable(context)]
     pace = Pace(SHORT_ROUND)
     keys = yield from pace.run(hashing(store.seed, sequence))
     state, done = yield from pace.run(_longest(keys, store))

@@ -66,6 +66,7 @@ class LatticeGraph:
         self.end = 0
         self.steps: list[list[Step]] = []
         self.silent: list[list[Step]] = []
+        self._fans: list[int] = []
         self.bounds: list[float] = []
         self.hopes: list[float] = []
 
@@ -86,6 +87,9 @@ class LatticeGraph:
                     moved = Step(step.unit, order[step.end], step.weight, step.arc)
                     (self.steps if step.unit else self.silent)[order[node]].append(moved)
             yield 1 + 2 * len(steps)
+        for node, steps in enumerate(self.steps):
+            self._fans.append(len(steps) + len(self.silent[node]))
+            yield 1
         self.bounds = yield from self._backward(self.merge, lambda unit: outlook(unit).bound)
         self.hopes = yield from self._backward(max, lambda unit: outlook(unit).hope)
 
@@ -107,7 +111,7 @@ class LatticeGraph:
 
     def fan(self, nodes: Iterable[int]) -> int:
         """How many steps lead on from these nodes."""
-        return sum(len(self.steps[node]) + len(self.silent[node]) for node in nodes)
+        return sum(map(self._fans.__getitem__, nodes))
 
     def settle(self, frontier: Frontier) -> Steps[Frontier]:
         """The frontier with all that lies behind silent steps, in topological order."""

@@ -235,7 +235,8 @@ def _boosts(cuts: Sequence[Cut], weighting: Weighting) -> Steps[list[float]]:
     """What boosted phrases add to each text."""
     found = []
     for cut in cuts:
-        found.append((yield from weighting.boosting(cut.words)))
+        boost = yield from weighting.boosting(cut.words)
+        found.append(boost)
     return found
 
 
@@ -259,7 +260,7 @@ def _sure_words(winner: Hypothesis, sure: Sequence[float]) -> Steps[list[SureWor
     normal = yield from normalising_with_offsets(winner.text)
     token_starts = (yield from _token_starts(winner.text)) if winner.times else []
     found = []
-    word_spans = yield from words.spans(normal.text)
+    word_spans = yield from words.finding_spans(normal.text)
     for (first, after), confidence in zip(word_spans, sure, strict=True):
         start, end = normal.starts[first], normal.ends[after - 1]
         while start < end - 1 and winner.text[start].isspace():

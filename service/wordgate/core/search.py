@@ -170,8 +170,11 @@ class _Frontier:
     def settle(self) -> Steps[None]:
         """Unfold rows of children until something else is the best of all that is open."""
         count = 0
-        while self._heap and not self.is_spent and isinstance(self._heap[0][2], _Children):
-            _, _, item = heapq.heappop(self._heap)
+        while self._heap and not self.is_spent:
+            item = self._heap[0][2]
+            if not isinstance(item, _Children):
+                break
+            heapq.heappop(self._heap)
             self._entries_left -= 1
             self._unfold(item)
             count += 1

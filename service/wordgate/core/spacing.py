@@ -8,6 +8,8 @@ it decides. The text that comes of it is read as the same words again.
 import re
 from functools import cache
 
+from wordgate.core.steps import Steps, finish
+
 _CLOSING = frozenset(".,!?;:)]}%°»")
 _OPENING = frozenset("([{«¿¡")
 _PREFIXED = frozenset("#@$£€¥")
@@ -34,7 +36,12 @@ def space_before(text: str, word: str) -> str:
 
     Nothing at the beginning and where the text ends in white space.
     """
-    if not text or text[-1].isspace() or _is_attached(text, word):
+    return finish(spacing(text, word))
+
+
+def spacing(text: str, word: str) -> Steps[str]:
+    """As `space_before`, in steps."""
+    if not text or text[-1].isspace() or (yield from _is_attached(text, word)):
         return ""
     return " "
 
@@ -45,30 +52,30 @@ def goes_on(text: str, word: str) -> bool:
     return any(before.search(end) and after.fullmatch(word) for before, after in _GOES_ON)
 
 
-def _is_attached(text: str, word: str) -> bool:
+def _is_attached(text: str, word: str) -> Steps[bool]:
     if word in _CLOSING:
         return True
     if word in _QUOTES:
-        return _closes(text, word)
+        return (yield from _closes(text, word))
     if word in _JOINING:
         return text[-1].isalnum() or text[-1] in _OPENING
-    return _attaches(text, word) or goes_on(text, word)
+    return (yield from _attaches(text, word)) or goes_on(text, word)
 
 
-def _closes(text: str, quote: str) -> bool:
+def _closes(text: str, quote: str) -> Steps[bool]:
     """Whether a quotation mark, or an apostrophe behind a word, belongs to what is before it."""
     if quote in _SINGLE and text[-1].isalnum():
         return True
-    return text[-1] in _OPENING or _is_open(text, quote)
+    return text[-1] in _OPENING or (yield from _is_open(text, quote))
 
 
-def _attaches(text: str, word: str) -> bool:
+def _attaches(text: str, word: str) -> Steps[bool]:
     """Whether the mark that ends a text has the next word attached to it."""
     if not (word[0].isalnum() or word in _OPENING or word in _PREFIXED):
         return False
     mark, follows_word = text[-1], text[-2:-1].isalnum()
     if mark in _QUOTES:
-        return _is_open(text, mark)
+        return (yield from _is_open(text, mark))
     if mark in _PREFIXED:
         return not follows_word
     if mark in _JOINING:
@@ -76,12 +83,13 @@ def _attaches(text: str, word: str) -> bool:
     return mark in _OPENING
 
 
-def _is_open(text: str, quote: str) -> bool:
+def _is_open(text: str, quote: str) -> Steps[bool]:
     """Whether the last line ends inside a quotation, in marks of the kind of `quote`."""
     line = text[text.rfind("\n") + 1 :]
     is_open = False
     for found in _marks(_SINGLE if quote in _SINGLE else _DOUBLE).finditer(line):
         is_open = not is_open and _may_open(line[max(0, found.start() - 1) : found.start()])
+        yield 2
     return is_open
 
 

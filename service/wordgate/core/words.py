@@ -58,8 +58,13 @@ def splitting(normalised: str) -> Steps[list[str]]:
     return found
 
 
-def spans(normalised: str) -> Steps[list[tuple[int, int]]]:
+def spans(normalised: str) -> list[tuple[int, int]]:
     """The same words as stretches [start, end) of the normalised text, in code points."""
+    return finish(finding_spans(normalised))
+
+
+def finding_spans(normalised: str) -> Steps[list[tuple[int, int]]]:
+    """As `spans`, in steps."""
     found = []
     for matches in _batches(_pattern().finditer(normalised)):
         for match in matches:

@@ -15,7 +15,7 @@ from time import monotonic, sleep
 from typing import Any
 
 from wordgate.core.asks import Advance, Ask, Asks, Model
-from wordgate.engine.admission import AdmittedWork, Admission
+from wordgate.engine.admission import Admission, AdmittedWork
 from wordgate.errors import Cancelled, DeadlineExceeded, Excess, Overloaded
 
 DEFAULT_MAX_ROWS = 64

@@ -12,7 +12,6 @@ from pathlib import Path
 from wordgate.core import words
 from wordgate.core.options import Options
 from wordgate.core.prediction import Query
-from wordgate.core.steps import finish
 from wordgate.core.text import normalise
 from wordgate.engine.answers import Asked, PredictionAnswer, ScoreAnswer
 from wordgate.errors import InvalidFile, InvalidInput, WordgateError
@@ -119,7 +118,7 @@ def _hits(asked: Asked, texts: Sequence[str]) -> Iterator[int | None]:
     def questions() -> Iterator["Future[PredictionAnswer]"]:
         for text in texts:
             normal = normalise(text)
-            for start, end in finish(words.spans(normal)):
+            for start, end in words.spans(normal):
                 word = normal[start:end]
                 if not words.is_punctuation(word):
                     wanted.append(word)

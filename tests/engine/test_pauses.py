@@ -1,0 +1,159 @@
+"""Every legal request pauses often: what others wait for is bounded, in function calls."""
+
+import sys
+from collections.abc import Callable, Iterator
+from inspect import GEN_CLOSED, getgeneratorstate
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from wordgate.core.asks import SHORT_ROUND, Ask, Asks, Pace
+from wordgate.core.hypothesis import Hypothesis
+from wordgate.core.lattice import Alternative, Arc, ConfusionNetwork, Lattice
+from wordgate.core.options import BoostedWord, Options, SessionCache
+from wordgate.core.prediction import Query, splitting_typed
+from wordgate.core.steps import finish
+from wordgate.core.weighting import Boost, Weighting
+from wordgate.engine.scheduler import Job, Scheduler, Urgency
+from wordgate.engine.served_model import ServedModel, open_model
+from wordgate.errors import Cancelled, InvalidInput
+
+MOST_CALLS = 25_000
+"""Calls of functions between two yields: some ten milliseconds, ten times the aim, so that a test
+need not change with each line of code."""
+
+MOST_YIELDS = 400
+"""Yields that are looked at of each request."""
+
+
+@pytest.fixture(scope="module")
+def model(bundle: Path) -> ServedModel:
+    """A small model, whose calls cost little."""
+    return open_model(bundle)
+
+
+def _astral(random: Random, count: int) -> str:
+    return "".join(chr(random.randint(0x1F300, 0x1FAFF)) for _ in range(count))
+
+
+def _words(random: Random, count: int) -> str:
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    return " ".join("".join(random.choices(letters, k=random.randint(3, 9))) for _ in range(count))
+
+
+def _scores(model: ServedModel) -> Iterator[Asks[Any]]:
+    random = Random(1)
+    yield model.score("", [_astral(random, 230) for _ in range(100)])
+    yield model.score("", ["".join(map(chr, range(n, n + 300))) for n in range(0x4E00, 0x4E60)])
+    yield model.score("", [_words(random, 150) for _ in range(100)])
+    yield model.score("", [". " * 500] * 200)
+    yield model.score(_words(random, 10_000), ["a"])
+    yield model.score("a" * 65_536, ["a"])
+    yield model.score("a" + "\u0301\u0323" * 16_000, ["a"])
+    yield model.score("", ["a" + "\u00ad" * 32_000])
+
+
+def _rankings(model: ServedModel) -> Iterator[Asks[Any]]:
+    random = Random(2)
+    texts = [Hypothesis(" ".join(random.choices("ab", k=400))) for _ in range(100)]
+    boosts = [Boost(" ".join(random.choices("ab", k=1 + n % 120)), 0.1) for n in range(1000)]
+    yield model.rescore("", texts, Weighting(boosts=boosts, posterior_scale=1e9))
+    yield model.rescore("", [Hypothesis("a" + " " * 65_000 + "b")], Weighting())
+    yield model.rescore("", [Hypothesis("a", {"s": 1.0})] * 1000, Weighting())
+    empties = [[Alternative("")] for _ in range(8000)]
+    yield model.rescore("", ConfusionNetwork(empties), Weighting())
+    mixed = [[Alternative(""), Alternative(random.choice("abc"))] for _ in range(2000)]
+    yield model.rescore("", ConfusionNetwork(mixed, sum_paths=True), Weighting())
+    silent = [Arc(n, m, "") for n in range(150) for m in range(n + 1, 150)]
+    yield model.rescore("", Lattice(silent, 0, 149), Weighting())
+    chain = [Arc(n, n + 1, "a") for n in range(2000)]
+    patterns = [f"{n}*z" for n in range(1000)]
+    yield model.rescore("", Lattice(chain, 0, 2000, null_labels=patterns), Weighting())
+
+
+def _predictions(model: ServedModel) -> Iterator[Asks[Any]]:
+    random = Random(3)
+    own = [BoostedWord("".join(random.choices("āăąćĉċ", k=80)), 9.0) for _ in range(1000)]
+    most = {"max_suggestions": 100, "max_expansions": 20_000}
+    wanted = [
+        Query("", "a" * 127, Options(**most, omit_passed_over=True)),  # type: ignore[arg-type]
+        Query("", "", Options(**most, boosted_words=own)),  # type: ignore[arg-type]
+        Query("", "qwertyuiopasdfghjklzxcvbnm", Options(**most, max_corrections=100)),  # type: ignore[arg-type]
+        Query("", "qwertyuiopasdfghjklzxcvbnm", correct_last_word=True),
+        Query("." * 65_000, "", correct_last_word=True),
+        Query(_words(random, 5000), "a", Options(session_cache=SessionCache())),
+        Query(_astral(random, 16_000)),
+    ]
+    for query in wanted:
+        yield model.predict(query)
+    yield from (
+        Pace(SHORT_ROUND).run(splitting_typed(text)) for text in ("é" * 32_000, "a" * 65_536)
+    )
+    yield model.read_ahead(_words(random, 9000))
+
+
+@pytest.mark.parametrize("requests", [_scores, _rankings, _predictions])
+def test_no_legal_request_computes_long_between_two_yields(
+    model: ServedModel, requests: Callable[[ServedModel], Iterator[Asks[Any]]]
+) -> None:
+    """Not when its texts are cut, not before its first question and not after its last answer."""
+    for number, asks in enumerate(requests(model)):
+        assert _most_calls(asks, model) < MOST_CALLS, f"request {number}"
+
+
+def _most_calls(asks: Asks[Any], model: ServedModel) -> int:
+    """The most calls of functions that a generator makes between two of its yields."""
+    most = calls = 0
+
+    def count(frame: object, event: str, argument: object) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    answer: list[Any] | None = None
+    for _ in range(MOST_YIELDS):
+        calls = 0
+        sys.setprofile(count)
+        try:
+            ask: Ask = asks.send(answer)
+        except (StopIteration, InvalidInput):
+            break
+        finally:
+            sys.setprofile(None)
+            most = max(most, calls)
+        answer = model.network.answer([ask])[0] if len(ask) else []
+    asks.close()
+    return max(most, calls)
+
+
+def test_work_that_is_no_longer_wanted_stops_while_texts_are_cut(model: ServedModel) -> None:
+    """A deadline or a cancellation ends it at its next pause, before it asks for any row."""
+    random = Random(4)
+    ends: list[object] = []
+    scheduler = Scheduler()
+    candidates = [_astral(random, 230) for _ in range(100)]
+    cancelled = False
+    asks = model.score("", candidates)
+    job = Job(
+        model.network,
+        asks,
+        lambda result, error: ends.append(error),
+        Urgency.BULK,
+        cancelled=lambda: cancelled,
+    )
+    scheduler.add(job)
+    scheduler.step()
+    cancelled = True
+    scheduler.step()
+    assert isinstance(ends[0], Cancelled)
+    assert getgeneratorstate(asks) == GEN_CLOSED
+    assert (scheduler.jobs, scheduler.waiting_rows) == (0, 0)
+
+
+def test_a_typed_text_is_split_in_steps() -> None:
+    """One word of 64 KB is split with many pauses."""
+    text = "a" * 65_536
+    assert len(list(splitting_typed(text))) > 10
+    history, begun = finish(splitting_typed(text + "b"))
+    assert (len(history), begun) == (65_536, "b")
