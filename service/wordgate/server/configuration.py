@@ -141,6 +141,17 @@ class Configuration(BaseModel):
         "Calls under way at once, sessions and streams among them.",
         least=1,
     )
+    max_in_flight_bytes: int = _limit(
+        "max_in_flight_bytes",
+        "Bytes of the messages of all requests in progress. Answering a request may take 200 times "
+        "its bytes of memory.",
+        least=1024,
+    )
+    max_in_flight_stream_bytes: int = _limit(
+        "max_in_flight_stream_bytes",
+        "The same for the messages of streams, those above 16 KiB.",
+        least=1024,
+    )
     max_waiting_rows: int = _limit(
         "max_waiting_rows",
         "Rows waiting for the model; above it requests are refused at once.",

@@ -32,8 +32,8 @@ class Inbound:
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self.requests = ByteBudget(limits.max_request_bytes)
-        self.streamed = ByteBudget(limits.max_streamed_bytes)
+        self.requests = ByteBudget(limits.max_in_flight_bytes)
+        self.streamed = ByteBudget(limits.max_in_flight_stream_bytes)
         self._silent_calls = 0
 
     @contextmanager

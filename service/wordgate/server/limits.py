@@ -89,13 +89,13 @@ class Limits:
         "calls before their first message that may last `max_silence_seconds`; further ones end "
         "after one second",
     )
-    max_request_bytes: int = _limit(
-        4 * 1024 * 1024,
+    max_in_flight_bytes: int = _limit(
+        3 * 1024 * 1024,
         "bytes",
         "messages of the requests in progress together; a request may take half of what is left",
     )
-    max_streamed_bytes: int = _limit(
-        2 * 1024 * 1024,
+    max_in_flight_stream_bytes: int = _limit(
+        1024 * 1024,
         "bytes",
         "messages above 16 KiB of all streams that are being worked on; further ones wait",
     )

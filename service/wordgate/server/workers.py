@@ -39,6 +39,8 @@ _DIVIDED = (
     "max_rescore_streams",
     "max_generation_streams",
     "max_calls",
+    "max_in_flight_bytes",
+    "max_in_flight_stream_bytes",
     "max_waiting_rows",
 )
 """Limits of the whole server, of which each worker has its part, rounded up."""

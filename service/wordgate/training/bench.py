@@ -7,6 +7,7 @@ The pieces are drawn so that they fall on the head and the clusters as those of 
 import statistics
 import time
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -80,8 +81,20 @@ def run(
         "steps_per_repetition": steps,
         "threads": threads,
         "products": "bfloat16",
+        "plain_loop_products": "bfloat16" if _lstm_takes_bfloat16() else "float32",
         "torch": torch.__version__,
     }
+
+
+@cache
+def _lstm_takes_bfloat16() -> bool:
+    """Whether torch.nn.LSTM runs in bfloat16 here: oneDNN refuses on processors without AVX-512."""
+    try:
+        with torch.autocast("cpu", torch.bfloat16), torch.no_grad():
+            nn.LSTM(8, 8)(torch.zeros(1, 1, 8))
+    except RuntimeError:
+        return False
+    return True
 
 
 def _segments(vocabulary: int, batch: int, length: int, count: int) -> list[Tensor]:
@@ -123,11 +136,12 @@ def _plain_step(sizes: Sizes, batch: int) -> Callable[[Tensor], float]:
     optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3)
     zeros = torch.zeros(sizes.layers, batch, sizes.width)
     state: Any = (zeros, zeros)
+    in_bfloat16 = _lstm_takes_bfloat16()
 
     def step(segment: Tensor) -> float:
         nonlocal state
         optimiser.zero_grad()
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, in_bfloat16):
             scores, state = model(segment[:-1], state)
             loss = nn.functional.cross_entropy(scores.flatten(0, 1), segment[1:].flatten())
         loss.backward()
