@@ -249,3 +249,15 @@ def test_idle_time_before_and_after_long_work_does_not_count(clock: Clock) -> No
         assert admission.wait_seconds == pytest.approx(1.0)
         work.leave(is_done=False)
         clock.now += 3600
+
+
+def test_one_more_is_taken_until_there_is_a_flood(clock: Clock) -> None:
+    """Three equal callers are served where two are computed at once; in a flood only two are."""
+    admission = Admission(0.0, 2, spared_in_calm=3, clock=clock)
+    _do(admission, clock, 1, 1.0)
+    works = [admission.enter(10) for _ in range(3)]
+    assert _is_refused(admission)
+    works[0].leave(is_done=False)
+    assert _is_refused(admission)
+    clock.now += 1.1
+    assert not _is_refused(admission)

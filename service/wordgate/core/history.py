@@ -14,7 +14,7 @@ from wordgate.core import words
 from wordgate.core.asks import SHORT_ROUND, Advance, Asks, Pace, State
 from wordgate.core.known import Context
 from wordgate.core.pieces import EOS, Pieces
-from wordgate.core.state_store import StateStore, hashing
+from wordgate.core.state_store import StateStore, chain_hashes, hashing
 from wordgate.core.steps import Steps
 from wordgate.core.text import normalising, refuse_surrogates
 
@@ -93,8 +93,12 @@ def read_words_context(context: Sequence[Sequence[int]], store: StateStore) -> A
     """The same with its key."""
     sequence = [EOS, *chain.from_iterable(context)]
     pace = Pace(SHORT_ROUND)
-    keys = yield from pace.run(hashing(store.seed, sequence))
-    state, done = yield from pace.run(_longest(keys, store))
+    if len(sequence) <= _LOOKED_UP:
+        keys = chain_hashes(store.seed, sequence)
+        state, done = store.longest(keys)
+    else:
+        keys = yield from pace.run(hashing(store.seed, sequence))
+        state, done = yield from pace.run(_longest(keys, store))
     kept = _kept_places(context)
     for place in range(done, len(sequence)):
         [state] = yield Advance([(state, sequence[place])])

@@ -32,7 +32,7 @@ _SORTED_FIRST = 64
 _LEAST_ENTRIES, _ENTRIES_A_ROW = 10_000, 20
 """Entries of rows that a search looks at, in all: fewer than ten a row are usual."""
 
-_ROW_WORK = 100
+_ROW_WORK = 200
 _ENTRIES_A_STEP, _ENTRY_WORK = 32, 6
 
 _LAST_ENTRIES = 5000
@@ -167,24 +167,23 @@ class _Frontier:
         heapq.heappush(self._heap, (-log_prob, self._pushed, item))
         self._pushed += 1
 
-    def settle(self) -> Steps[None]:
-        """Unfold rows of children until something else is the best of all that is open."""
-        count = 0
-        while self._heap and not self.is_spent:
+    def settle(self) -> bool:
+        """Unfold rows of children, a few at most, until something else is the best of all that is
+        open; return whether it is."""
+        for _ in range(_ENTRIES_A_STEP):
+            if not self._heap or self._entries_left <= 0:
+                return True
             item = self._heap[0][2]
             if not isinstance(item, _Children):
-                break
+                return True
             heapq.heappop(self._heap)
             self._entries_left -= 1
             self._unfold(item)
-            count += 1
-            if count % _ENTRIES_A_STEP == 0:
-                yield _ENTRY_WORK * _ENTRIES_A_STEP
-        yield _ENTRY_WORK * (count % _ENTRIES_A_STEP)
+        return False
 
     def pop(self) -> tuple[float, _Open] | None:
         """The best open item, after `settle`."""
-        if not self._heap or self.is_spent:
+        if not self._heap or self._entries_left <= 0:
             return None
         negative, _, item = heapq.heappop(self._heap)
         return -negative, item
@@ -246,7 +245,9 @@ def likeliest_words(
     found = Found()
     pace = Pace(SHORT_ROUND)
     while len(found.words) < search.count:
-        yield from pace.run(frontier.settle())
+        while not frontier.settle():
+            if pace.is_due(_ENTRY_WORK * _ENTRIES_A_STEP):
+                yield PAUSE
         best = frontier.pop()
         if best is None or best[0] < search.min_log_prob:
             found.exact = found.exact and not frontier.is_spent
@@ -296,7 +297,8 @@ def _companions(
     taken = [item]
     set_aside: list[tuple[float, _Open]] = []
     while len(taken) < room and len(set_aside) < wanted_words:
-        yield from frontier.settle()
+        while not frontier.settle():
+            yield _ENTRY_WORK * _ENTRIES_A_STEP
         following = frontier.pop()
         if following is None:
             break

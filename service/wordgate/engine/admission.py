@@ -58,6 +58,7 @@ class Admission:
         max_wait_seconds: float,
         spared: int,
         *,
+        spared_in_calm: int | None = None,
         spared_rows: int = 0,
         turn_size: float = math.inf,
         row_size: float = 0.0,
@@ -65,7 +66,8 @@ class Admission:
     ) -> None:
         """Work is taken that would wait for at most `max_wait_seconds`, twice that in a burst.
 
-        However long that is, it is taken while fewer than `spared` others are there, or while all
+        However long that is, it is taken while fewer than `spared` others are there
+        (`spared_in_calm` until some had to be refused), or while all
         together ask for fewer than `spared_rows` at once: they share calls, and hardly slow each
         other down. What is no larger than `turn_size` goes before larger work of which so much is
         done, and waits for the rest of so much of any other. `row_size` is the size that a row is
@@ -74,6 +76,7 @@ class Admission:
         self._max_wait_seconds = max_wait_seconds
         self._most_seconds = 3 * max(max_wait_seconds, _REMEMBERED_SECONDS)
         self._spared = spared
+        self._spared_in_calm = spared if spared_in_calm is None else spared_in_calm
         self._spared_rows = spared_rows
         self._turn_size = turn_size
         self._clock = clock
@@ -103,7 +106,7 @@ class Admission:
             now = self._clock()
             ahead = self._turns if size <= self._turn_size else self._size
             wait = self._wait(ahead, now)
-            if not self._is_spared and wait > self._allowed(now):
+            if not self._is_spared(now) and wait > self._allowed(now):
                 self._refused_at = now
                 problem = f"{self._jobs} requests are before this one; try again soon"
                 retry_seconds = min(max(_LEAST_RETRY_SECONDS, wait), self._most_seconds)
@@ -155,12 +158,14 @@ class Admission:
         self._turns -= min(work.done_size, self._turn_size) - before
 
     def _allowed(self, now: float) -> float:
-        is_calm = now - self._refused_at > _CALM_SECONDS
-        return (2 if is_calm else 1) * self._max_wait_seconds
+        return (2 if self._is_calm(now) else 1) * self._max_wait_seconds
 
-    @property
-    def _is_spared(self) -> bool:
-        return self._jobs < self._spared or self._rows < self._spared_rows
+    def _is_calm(self, now: float) -> bool:
+        return now - self._refused_at > _CALM_SECONDS
+
+    def _is_spared(self, now: float) -> bool:
+        spared = self._spared_in_calm if self._is_calm(now) else self._spared
+        return self._jobs < spared or self._rows < self._spared_rows
 
     def _wait(self, ahead: float, now: float) -> float:
         """How long work of so much size takes."""

@@ -195,7 +195,8 @@ class Server:
         return {
             urgency: Admission(
                 seconds,
-                found.calls + 1,
+                found.calls,
+                spared_in_calm=found.calls + 1,
                 spared_rows=_SPARED_ROWS * found.calls,
                 turn_size=math.inf if urgency is Urgency.BATCH else TURN_BYTES,
                 row_size=_ROW_SIZES[urgency],
