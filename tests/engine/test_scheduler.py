@@ -151,7 +151,7 @@ def test_a_large_question_is_answered_in_parts() -> None:
 def test_a_job_goes_on_while_its_turn_lasts() -> None:
     """Few jobs are half done: the second begins when the first is done, where both fill calls."""
     model, scheduler = Counting(), Scheduler(max_rows=8)
-    outcomes = [_submit(scheduler, model, _deep(8, 5))[1] for _ in range(3)]
+    outcomes = [_submit(scheduler, model, _deep(8, 5), urgency=Urgency.BULK)[1] for _ in range(3)]
     done = []
     for _ in range(15):
         scheduler.step()
@@ -235,6 +235,29 @@ def test_short_work_goes_before_long_work() -> None:
         rounds += 1
     assert rounds <= 21
     assert all(sum(sizes) <= 5 + 16 for sizes in model.sizes[1:])
+
+
+def test_searches_that_have_had_few_rows_go_first() -> None:
+    """A prediction waits for no session that asks for as much as it may, however many there are."""
+    model, scheduler = Counting(), Scheduler()
+    for _ in range(100):
+        _submit(scheduler, model, _deep(2, 2000), admitted=True)
+    for _ in range(500):
+        scheduler.step()
+    _, outcome = _submit(scheduler, model, _deep(2, 5))
+    for _ in range(8):
+        scheduler.step()
+    assert outcome.calls == 1
+
+
+def test_few_of_the_longest_searches_are_half_done() -> None:
+    """Each keeps memory for the rows that it had: the others wait for the end of the first."""
+    model, scheduler = Counting(), Scheduler()
+    jobs = [_submit(scheduler, model, _deep(2, 2000), admitted=True)[0] for _ in range(50)]
+    for _ in range(4000):
+        scheduler.step()
+    assert sum(job.done_rows > 600 for job in jobs) <= 8
+    assert all(job.done_rows >= 16 for job in jobs)
 
 
 def test_long_work_keeps_a_share_while_short_work_fills_every_call() -> None:

@@ -6,11 +6,13 @@ answered in parts, so that nobody waits behind a large one.
 """
 
 import math
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
+from itertools import chain
 from time import monotonic, sleep
 from typing import Any
 
@@ -35,11 +37,12 @@ _TURN_ROWS = 1024
 """Rows of a job before others have a turn. Few jobs that are half done keep their states in the
 processor's cache; a large one still cannot hold up the others for longer than this."""
 
-_SHORT_ROWS = 2 * _TURN_ROWS
-"""A job of more rows is long: from then on shorter ones of its urgency go before it."""
-
 _LONG_SHARE = 4
-"""Meanwhile long jobs keep one row of a call in this many."""
+"""While jobs of fewer rows fill a call, those of more rows keep one row of it in this many."""
+
+_LONGEST_AT_ONCE = 4
+"""Interactive jobs of the most rows that share a call. A search keeps 9 KB for each of its rows:
+the others of that length wait for the end of these."""
 
 _BEGINNING_ROWS = 4
 """Rows charged to a job for which no person waits when it is begun: it may cut long texts."""
@@ -68,6 +71,15 @@ class Urgency(Enum):
     BULK = "bulk"
     BATCH = "batch"
 
+
+_LEVELS: dict[Urgency, tuple[int, ...]] = {
+    Urgency.INTERACTIVE: (16, 128, 512),
+    Urgency.BULK: (2 * _TURN_ROWS,),
+    Urgency.BATCH: (),
+}
+"""Rows from which on a job stands back behind those that have had fewer (least attained service;
+Kleinrock 1976). A typed key has 3 rows, a prediction 10 to 400. Bulk requests of ordinary length
+come in turn, so that few are half done."""
 
 _UP_TO = {urgency: list(Urgency)[: place + 1] for place, urgency in enumerate(Urgency)}
 """Each urgency with those before it."""
@@ -105,6 +117,7 @@ class Job:
     taken: bool = False
     turn_rows: int = 0
     done_rows: int = 0
+    level: int = 0
     admitted_work: AdmittedWork | None = None
     ask: Ask = field(default_factory=lambda: Advance([]))
     answered: list[Any] = field(default_factory=list)
@@ -173,8 +186,9 @@ class Scheduler:
         self._max_waiting_rows = max_waiting_rows
         self._dropped = dropped
         self._waited = waited
-        self._queues: dict[Urgency, deque[Job]] = {urgency: deque() for urgency in Urgency}
-        self._long: dict[Urgency, deque[Job]] = {urgency: deque() for urgency in Urgency}
+        self._queues: dict[Urgency, list[deque[Job]]] = {
+            urgency: [deque() for _ in (0, *levels)] for urgency, levels in _LEVELS.items()
+        }
         self._waiting = dict.fromkeys(Urgency, 0)
         self._next_sweep = 0.0
         self._people_until = 0.0
@@ -216,7 +230,7 @@ class Scheduler:
             problem = f"{waiting} rows are waiting; try again soon"
             raise Overloaded(problem, _RETRY_AFTER_SECONDS, Excess.ROWS)
         rows = _PREPARED_CALLS * self._max_rows
-        is_near = len(self._queues[job.urgency]) < max(_PREPARED_CALLS, rows // _PAUSE_ROWS)
+        is_near = len(self._queues[job.urgency][0]) < max(_PREPARED_CALLS, rows // _PAUSE_ROWS)
         if is_near and self._waiting[job.urgency] < rows:
             self._resume(job)
         else:
@@ -250,7 +264,7 @@ class Scheduler:
             self._hand_out(group, answers)
 
     def _drop_unwanted(self) -> None:
-        for queue in (*self._queues.values(), *self._long.values()):
+        for queue in chain.from_iterable(self._queues.values()):
             if not any(map(_unwanted, queue)):
                 continue
             for _ in range(len(queue)):
@@ -290,7 +304,7 @@ class Scheduler:
         return max(self._waiting[urgency], self._count(urgency))
 
     def _count(self, urgency: Urgency) -> int:
-        return len(self._queues[urgency]) + len(self._long[urgency])
+        return sum(map(len, self._queues[urgency]))
 
     def _people_ask(self, now: bool) -> bool:
         """Whether a person asks now or has just asked."""
@@ -300,21 +314,33 @@ class Scheduler:
         return moment < self._people_until
 
     def _take_from(self, urgency: Urgency, room: int) -> tuple[list[tuple[Job, Ask]], int]:
-        """Parts of questions, those of short jobs first, a share kept for the long ones.
+        """Parts of questions, and the room that is left."""
+        longest = _LONGEST_AT_ONCE if urgency is Urgency.INTERACTIVE else self._max_rows
+        return self._take_levels(self._queues[urgency], room, longest)
 
-        Also the room that is left.
+    def _take_levels(
+        self, levels: list[deque[Job]], room: int, longest: int
+    ) -> tuple[list[tuple[Job, Ask]], int]:
+        """Parts of questions, those of the jobs of fewest rows first, a share kept for the others.
+
+        Of the last level at most `longest` jobs. Also the room that is left.
         """
-        kept = math.ceil(room / _LONG_SHARE) if self._long[urgency] else 0
-        taken, left = self._take_queued(self._queues[urgency], room - kept)
-        most = max(kept, _BESIDE_ROWS) if taken and urgency is not Urgency.BATCH else room
-        for_long = min(left + kept, most)
-        more, unused = self._take_queued(self._long[urgency], for_long)
-        return taken + more, left + kept - (for_long - unused)
+        first, others = levels[0], levels[1:]
+        if not others:
+            return self._take_queued(first, room, longest)
+        kept = math.ceil(room / _LONG_SHARE) if any(others) else 0
+        taken, left = self._take_queued(first, room - kept)
+        most = max(kept, _BESIDE_ROWS) if taken else room
+        for_others = min(left + kept, most)
+        more, unused = self._take_levels(others, for_others, longest)
+        return taken + more, left + kept - (for_others - unused)
 
-    def _take_queued(self, queue: deque[Job], room: int) -> tuple[list[tuple[Job, Ask]], int]:
+    def _take_queued(
+        self, queue: deque[Job], room: int, most_jobs: int | None = None
+    ) -> tuple[list[tuple[Job, Ask]], int]:
         """Parts of questions in order of arrival, off a queue; and the room that is left."""
         taken: list[tuple[Job, Ask]] = []
-        while queue and room > 0:
+        while queue and room > 0 and len(taken) != most_jobs:
             job = queue.popleft()
             if self._drop_if_unwanted(job):
                 continue
@@ -381,11 +407,11 @@ class Scheduler:
     def _queue(self, job: Job) -> None:
         """Back to the front while its turn lasts, so that few are half done; then to the end.
 
-        That of batch work, for whose parts nobody waits, lasts to its end.
+        Turns of bulk work end after some rows. Those of batch work and of searches last to the end.
         """
         self._waiting[job.urgency] += job.rows
         queue = self._queue_of(job)
-        most = math.inf if job.urgency is Urgency.BATCH else _TURN_ROWS
+        most = _TURN_ROWS if job.urgency is Urgency.BULK else math.inf
         if 0 < job.turn_rows < most:
             queue.appendleft(job)
         else:
@@ -393,9 +419,11 @@ class Scheduler:
             queue.append(job)
 
     def _queue_of(self, job: Job) -> deque[Job]:
-        """The queue that a job stands in by what was done of it."""
-        is_long = job.done_rows >= _SHORT_ROWS and job.urgency is not Urgency.BATCH
-        return (self._long if is_long else self._queues)[job.urgency]
+        """The queue that a job stands in by the rows that it has had."""
+        level = bisect_right(_LEVELS[job.urgency], job.done_rows)
+        if level != job.level:
+            job.level, job.turn_rows = level, 0  # behind those that came to this level before
+        return self._queues[job.urgency][level]
 
 
 def _count_done(job: Job, rows: int) -> None:

@@ -258,7 +258,7 @@ def _predict_history(history: Callable[[Random], str]) -> Made:
 def _predict_passed_over(random: Random) -> Load:
     options = prediction_pb2.SuggestionOptions(omit_passed_over=True)
     prefix = MARK + _rare_word(random, 127 - len(MARK))
-    message = _predict(prefix=prefix, max_suggestions=100, max_expansions=20_000, options=options)
+    message = _predict(prefix=prefix, max_suggestions=100, max_expansions=5_000, options=options)
     return Load(PREDICT, (message,))
 
 
@@ -268,7 +268,7 @@ def _predict_most(prefix: str) -> Made:
             history=f"{_words(random, 64_000)} {MARK} {_words(random, 1200)} ",
             prefix=prefix,
             max_suggestions=100,
-            max_expansions=20_000,
+            max_expansions=5_000,
             allow_punctuation=True,
             options=_all_options(random),
         )
@@ -278,7 +278,7 @@ def _predict_most(prefix: str) -> Made:
 
 
 def _predict_rare_prefix(random: Random) -> Load:
-    message = _predict(history=MARK, prefix="zzq", max_suggestions=100, max_expansions=20_000)
+    message = _predict(history=MARK, prefix="zzq", max_suggestions=100, max_expansions=5_000)
     return Load(PREDICT, (message,))
 
 
@@ -289,7 +289,7 @@ def _predict_correct_last(random: Random) -> Load:
         prefix=f"{MARK}{_rare_word(random, 20)}",
         correct_last_word=True,
         options=options,
-        max_expansions=20_000,
+        max_expansions=5_000,
     )
     return Load(PREDICT, (message,))
 
@@ -330,7 +330,7 @@ def _stream_generate(random: Random) -> Load:
         temperature=2.0,
         top_k=100,
         stop_words=[_rare_word(random, 127) for _ in range(100)],
-        max_expansions=20_000,
+        max_expansions=5_000,
     )
     return Load(STREAM_GENERATE, (request.SerializeToString(),))
 
