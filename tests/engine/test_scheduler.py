@@ -148,6 +148,24 @@ def test_a_large_question_is_answered_in_parts() -> None:
     assert scheduler.waiting_rows == 0
 
 
+def test_a_panic_ends_its_own_job_alone() -> None:
+    """Libraries in Rust raise what is no `Exception`; the engine's thread survives it."""
+
+    class PanicError(BaseException):
+        """As pyo3 raises it."""
+
+    def panicking() -> Asks[None]:
+        yield Advance([(0, 1)])
+        raise PanicError
+
+    model, scheduler = Counting(), Scheduler()
+    _, panicked = _submit(scheduler, model, panicking())
+    _, other = _submit(scheduler, model, _wide(3))
+    _finish(scheduler)
+    assert isinstance(panicked.error, RuntimeError)
+    assert len(other.result) == 3
+
+
 def test_a_job_goes_on_while_its_turn_lasts() -> None:
     """Few jobs are half done: the second begins when the first is done, where both fill calls."""
     model, scheduler = Counting(), Scheduler(max_rows=8)

@@ -161,8 +161,8 @@ def _answers(group: Group) -> list[Any] | Exception:
         if len(answers) != len(group):
             return ValueError(f"{len(group)} questions have {len(answers)} answers")
         return answers
-    except Exception as error:  # noqa: BLE001  whatever it is, its owners are told
-        return error
+    except BaseException as error:  # noqa: BLE001  whatever it is, its owners are told
+        return _told(error)
 
 
 class Scheduler:
@@ -398,8 +398,8 @@ class Scheduler:
             job.started = True
         except StopIteration as stop:
             job.done(stop.value, None)
-        except Exception as error:  # noqa: BLE001  whatever it is, its owner is told
-            job.done(None, error)
+        except BaseException as error:  # noqa: BLE001  whatever it is, its owner is told
+            job.done(None, _told(error))
         else:
             return True
         return False
@@ -432,6 +432,15 @@ def _count_done(job: Job, rows: int) -> None:
     job.done_rows += rows
     if job.admitted_work is not None:
         job.admitted_work.progress(rows)
+
+
+def _told(error: BaseException) -> Exception:
+    """An error as its owner is told of it: a panic of a library in Rust is no `Exception`."""
+    if isinstance(error, Exception):
+        return error
+    found = RuntimeError(type(error).__name__)
+    found.__cause__ = error
+    return found
 
 
 def _works_long(entry: tuple[tuple[Job, Ask], Any]) -> tuple[bool, bool]:
