@@ -98,6 +98,24 @@ def _doubled(model: Any) -> None:
     model.graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
 
 
+def _cube(model: Any) -> None:
+    """A product of matrices that are each made of a column and a row: 250,000 times the work."""
+    ones = np.ones((500, 1), np.float32)
+    model.graph.initializer.append(numpy_helper.from_array(ones, "column"))
+    model.graph.initializer.append(numpy_helper.from_array(ones.T.copy(), "line"))
+    model.graph.node.append(helper.make_node("Mul", ["column", "line"], ["square"]))
+    model.graph.node.append(helper.make_node("MatMul", ["square", "square"], ["cube"]))
+
+
+def _shared_external(model: Any) -> None:
+    """A hundred constants, each of them the whole embedding."""
+    [embedding] = [tensor for tensor in model.graph.initializer if tensor.external_data]
+    for number in range(100):
+        copy = type(embedding).FromString(embedding.SerializeToString())
+        copy.name = f"copy_{number}"
+        model.graph.initializer.append(copy)
+
+
 def _outer_product(model: Any) -> None:
     """A row where a column is expected: their sum has as many entries as the square of either."""
     first = helper.make_node("Unsqueeze", ["target", "nothing"], ["flat"])
@@ -283,6 +301,8 @@ HOSTILE: dict[str, tuple[Spoil, str]] = {
     ),
     "a graph that never ends": (_graph("step.onnx", _endless_loop), "content"),
     "a graph of terabytes": (_graph("step.onnx", _doubled), "content"),
+    "a graph of cubes": (_graph("step.onnx", _cube), "content"),
+    "constants in one place": (_graph("step.onnx", _shared_external), "content"),
     "a graph of squares": (_graph("output-0.onnx", _outer_product), "content"),
     "constants in another folder": (_graph("step.onnx", _external("../embedding.bin")), "content"),
     "constants of the system": (_graph("step.onnx", _external("/etc/passwd")), "content"),

@@ -6,7 +6,7 @@ are refused here, and the size of every value is computed.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,18 +67,23 @@ def check_graph(document: bytes, sizes: NetworkSizes, embedding_bytes: int) -> N
     model = reader.read(memoryview(document), _MODEL)
     graph = reader.read(protobuf.one_message(model, 7), _GRAPH)
     values = _inputs(sizes)
-    for tensor in protobuf.messages(graph, 5):
-        name, value = _constant(reader, tensor, embedding_bytes)
+    constants = 0
+    for name, value in _constants(reader, protobuf.messages(graph, 5), embedding_bytes):
         _add(values, name, value)
-    left = _most_elements(sizes)
+        constants += math.prod(value.shape)
+    left = _most_elements(sizes, constants)
+    left_products = 2 * _ROWS * constants
     for message in protobuf.messages(graph, 1):
         node = _node(reader, message)
         shape = _shape(node, values)
+        left_products -= _products(node, values)
         for name in node.outputs:
             _add(values, name, _Value(shape))
             left -= math.prod(shape)
         if left < 0 or len(shape) > _MAX_RANK:
             raise ValueError(f"{node.operator} makes values too large for a network of this size")
+        if left_products < 0:
+            raise ValueError(f"{node.operator} multiplies more than the graph's constants need")
 
 
 def _inputs(sizes: NetworkSizes) -> dict[str, _Value]:
@@ -95,10 +100,21 @@ def _inputs(sizes: NetworkSizes) -> dict[str, _Value]:
     }
 
 
-def _most_elements(sizes: NetworkSizes) -> int:
-    """More than a graph of ours makes: transposed weights, and values of each row."""
+def _most_elements(sizes: NetworkSizes, constants: int) -> int:
+    """More than a graph of ours makes: transposed constants, and values of each row.
+
+    `constants`: elements of all constants. They are in the bundle, whereas sizes are only claimed.
+    """
     row = 64 * sizes.layers * sizes.width + 8 * (sizes.vocabulary + len(sizes.cuts)) + 64
-    return 4 * (sizes.parameters + len(sizes.cuts) * sizes.width) + _ROWS * row
+    return 4 * constants + _ROWS * row
+
+
+def _products(node: _Node, values: Mapping[str, _Value]) -> int:
+    """Multiplications of a matrix product; 0 for other operators."""
+    if node.operator not in _PRODUCTS:
+        return 0
+    first, second = (values[name].shape for name in node.inputs[:2])
+    return math.prod(first) * second[1]
 
 
 def _add(values: dict[str, _Value], name: str, value: _Value) -> None:
@@ -107,8 +123,27 @@ def _add(values: dict[str, _Value], name: str, value: _Value) -> None:
     values[name] = value
 
 
-def _constant(reader: FieldReader, tensor: memoryview, embedding: int) -> tuple[str, _Value]:
-    """A constant whose values are all there. Raises `ValueError`."""
+def _constants(
+    reader: FieldReader, tensors: Sequence[memoryview], embedding: int
+) -> Iterator[tuple[str, _Value]]:
+    """Constants by name. Raises `ValueError` where several share bytes of `embedding.bin`.
+
+    Each would have a copy of them.
+    """
+    left = embedding
+    for tensor in tensors:
+        name, value, external = _constant(reader, tensor, embedding)
+        left -= external
+        if left < 0:
+            raise ValueError(f"constants share parts of {EMBEDDING_FILE}")
+        yield name, value
+
+
+def _constant(reader: FieldReader, tensor: memoryview, embedding: int) -> tuple[str, _Value, int]:
+    """A constant whose values are all there, and its bytes in `embedding.bin`.
+
+    Raises `ValueError`.
+    """
     fields = reader.read(tensor, _TENSOR)
     name = protobuf.one_text(fields, 8)
     dtype = _DTYPES.get(protobuf.one_integer(fields, 2))
@@ -120,7 +155,7 @@ def _constant(reader: FieldReader, tensor: memoryview, embedding: int) -> tuple[
         entries = protobuf.messages(fields, 13)
         if 9 in fields or not _lies_inside(reader, entries, needed, embedding):
             raise ValueError(f"constant {name[:50]!a} is not a part of {EMBEDDING_FILE}")
-        return name, _Value(shape)
+        return name, _Value(shape), needed
     raw = protobuf.one_message(fields, 9)
     if len(raw) != needed:
         raise ValueError(f"constant {name[:50]!a} has {len(raw)} bytes, its shape {needed}")
@@ -128,7 +163,7 @@ def _constant(reader: FieldReader, tensor: memoryview, embedding: int) -> tuple[
     if dtype is np.float32 and not np.isfinite(numbers).all():
         raise ValueError(f"constant {name[:50]!a} has values that are not finite")
     is_one = dtype is np.int64 and len(numbers) == 1
-    return name, _Value(shape, int(numbers[0]) if is_one else None)
+    return name, _Value(shape, int(numbers[0]) if is_one else None), 0
 
 
 def _lies_inside(
