@@ -212,6 +212,11 @@ def _pipe(path: Path) -> None:
     os.mkfifo(path / "words.tsv")
 
 
+def _manifest_pipe(path: Path) -> None:
+    (path / MANIFEST_FILE).unlink()
+    os.mkfifo(path / MANIFEST_FILE)
+
+
 def _directory_link(path: Path) -> None:
     (path / "more").symlink_to("/usr")
 
@@ -253,6 +258,7 @@ HOSTILE: dict[str, tuple[Spoil, str]] = {
     "a file of a terabyte": (_huge_file, "checksum"),
     "an empty file": (lambda path: os.truncate(path / "embedding.bin", 0), "checksum"),
     "a pipe": (_pipe, "content"),
+    "a pipe for a manifest": (_manifest_pipe, "content"),
     "a link to a folder": (_directory_link, "foreign_file"),
     "a tokenizer of numbers": (lambda path: publish_file(path, TOKENIZER_FILE, b"7"), "content"),
     "a tokenizer that is nested": (

@@ -1,6 +1,5 @@
 """Bundles are verified before they are served, and what is wrong is named."""
 
-import json
 import os
 import shutil
 from pathlib import Path
@@ -9,8 +8,10 @@ from typing import Any
 import onnxruntime
 import pytest
 from tests.bundles import NEVER, WRITTEN, rewrite_manifest
+from tests.hostile_bundles import manifest_of, publish_file
 
 from wordgate.engine import bundle as bundles
+from wordgate.engine import bundle_files
 from wordgate.engine.bundle import Bundle, file_sha256, find_versions
 from wordgate.engine.model import NetworkModel, Runtime
 from wordgate.engine.served_model import open_model
@@ -21,19 +22,6 @@ from wordgate.errors import InvalidBundle, InvalidConfiguration
 def copy(bundle: Path, tmp_path: Path) -> Path:
     """A copy of the small bundle that may be spoilt."""
     return Path(shutil.copytree(bundle, tmp_path / "copy"))
-
-
-def _manifest(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((path / "bundle.json").read_text("utf-8"))
-    return found
-
-
-def _replace(path: Path, name: str, content: bytes) -> None:
-    """Put other content into a bundle's file and its true checksum into the manifest."""
-    (path / name).write_bytes(content)
-    files = _manifest(path)["files"]
-    entry = {"sha256": file_sha256(path / name), "bytes": len(content)}
-    rewrite_manifest(path, files=files | {name: entry})
 
 
 def _refusal(path: Path) -> InvalidBundle:
@@ -48,7 +36,7 @@ def test_a_whole_bundle_is_loaded(loaded: Bundle, bundle: Path) -> None:
     """Sizes, words and digest are those of the files."""
     assert loaded.language.written == WRITTEN
     assert loaded.language.never_suggested == set(NEVER)
-    assert loaded.language.levels.cuts == tuple(_manifest(bundle)["network"]["cuts"])
+    assert loaded.language.levels.cuts == tuple(manifest_of(bundle)["network"]["cuts"])
     assert loaded.digest.hex() == file_sha256(bundle / "bundle.json")
 
 
@@ -63,6 +51,17 @@ def test_a_whole_bundle_is_served(copy: Path) -> None:
 def test_a_folder_without_a_manifest_is_refused(tmp_path: Path, path: str) -> None:
     """No `bundle.json`: nothing is there."""
     assert _refusal(tmp_path / path).reason == "missing"
+
+
+def test_a_manifest_with_nothing_to_read_yet_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some files of the system are regular and answer a read only later; such a read gives
+    None."""
+    reading, writing = os.pipe2(os.O_NONBLOCK)
+    monkeypatch.setattr(bundle_files, "_open_regular", lambda *_: os.fdopen(reading, "rb"))
+    assert _refusal(tmp_path).reason == "manifest"
+    os.close(writing)
 
 
 @pytest.mark.parametrize(
@@ -172,7 +171,7 @@ def test_nothing_is_kept_of_the_files(bundle: Path) -> None:
 
 def test_optional_weights_may_be_absent_but_not_changed(copy: Path) -> None:
     """`weights.safetensors` need not be there; if it is, it is the one that was published."""
-    files = _manifest(copy)["files"]
+    files = manifest_of(copy)["files"]
     (copy / "weights.safetensors").write_bytes(b"weights")
     sha256 = file_sha256(copy / "weights.safetensors")
     entry = {"sha256": sha256, "bytes": 7, "optional": True}
@@ -187,7 +186,7 @@ def test_optional_weights_may_be_absent_but_not_changed(copy: Path) -> None:
 @pytest.mark.parametrize("missing", ["step.onnx", "tokenizer.json", "words.tsv", "output-1.onnx"])
 def test_a_manifest_that_names_too_few_files_is_refused(copy: Path, missing: str) -> None:
     """What serving needs is missed even when the manifest does not name it."""
-    files = _manifest(copy)["files"]
+    files = manifest_of(copy)["files"]
     rewrite_manifest(copy, files={name: e for name, e in files.items() if name != missing})
     (copy / missing).unlink()
     refusal = _refusal(copy)
@@ -196,7 +195,7 @@ def test_a_manifest_that_names_too_few_files_is_refused(copy: Path, missing: str
 
 def test_a_tokenizer_of_another_size_is_refused(copy: Path) -> None:
     """As many pieces as the network has, or none are served."""
-    network = _manifest(copy)["network"]
+    network = manifest_of(copy)["network"]
     cuts = [*network["cuts"][:-1], network["vocabulary"] + 1]
     rewrite_manifest(copy, network=network | {"vocabulary": cuts[-1], "cuts": cuts})
     assert _refusal(copy).reason == "content"
@@ -218,7 +217,7 @@ def test_a_tokenizer_of_another_size_is_refused(copy: Path) -> None:
 )
 def test_content_that_cannot_be_read_is_refused(copy: Path, name: str, content: bytes) -> None:
     """A file with its true checksum that is not what it should be is named."""
-    _replace(copy, name, content)
+    publish_file(copy, name, content)
     refusal = _refusal(copy)
     assert (refusal.reason, name in str(refusal)) == ("content", True)
 
@@ -235,7 +234,7 @@ def test_content_that_cannot_be_read_is_refused(copy: Path, name: str, content: 
 )
 def test_graphs_of_another_size_are_refused(copy: Path, change: dict[str, Any]) -> None:
     """Sizes that are not the graphs' are found before anything is served."""
-    network = _manifest(copy)["network"]
+    network = manifest_of(copy)["network"]
     first, second, last = network["cuts"]
     cuts = {"fewer": [first, last], "moved": [first - 1, second + 3, last]}
     changed = {k: cuts[v] if isinstance(v, str) else v for k, v in change.items()}
@@ -246,7 +245,7 @@ def test_graphs_of_another_size_are_refused(copy: Path, change: dict[str, Any]) 
 @pytest.mark.parametrize("wrong", [0.002, -0.002])
 def test_a_smoke_set_that_is_off_is_refused(copy: Path, wrong: float) -> None:
     """Another log-probability than was published, by more than 1e-3, is refused."""
-    smoke = _manifest(copy)["smoke"]
+    smoke = manifest_of(copy)["smoke"]
     smoke[1]["log_prob"] += wrong
     rewrite_manifest(copy, smoke=smoke)
     refusal = _refusal(copy)
@@ -255,7 +254,7 @@ def test_a_smoke_set_that_is_off_is_refused(copy: Path, wrong: float) -> None:
 
 def test_a_smoke_set_that_is_nearly_right_is_served(copy: Path) -> None:
     """Other processors may differ by a little."""
-    smoke = _manifest(copy)["smoke"]
+    smoke = manifest_of(copy)["smoke"]
     smoke[1]["log_prob"] += 5e-4
     rewrite_manifest(copy, smoke=smoke)
     open_model(copy)

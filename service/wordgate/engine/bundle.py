@@ -77,7 +77,7 @@ def find_versions(folder: Path) -> Iterator[Path]:
 
     A version is a folder named by a whole number; others, drafts among them, are passed over.
     """
-    if (folder / MANIFEST_FILE).is_file():
+    if _is_there(folder / MANIFEST_FILE):
         yield folder
         return
     found = [*folder.glob(f"*/{MANIFEST_FILE}"), *folder.glob(f"*/*/{MANIFEST_FILE}")]
@@ -109,6 +109,15 @@ def one_line(text: str) -> str:
     if not shown.isprintable():
         shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(shown.split()))
     return shown if len(text) <= _MAX_PROBLEM_CHARACTERS else f"{shown} …"
+
+
+def _is_there(path: Path) -> bool:
+    """Return whether anything has this name, be it no file: then the bundle there is refused."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return False
+    return True
 
 
 def _is_version(path: Path) -> bool:

@@ -39,7 +39,7 @@ def read_manifest_bytes(path: Path) -> bytes:
     """The content of `bundle.json`. Raises `InvalidBundle`."""
     try:
         with _open_regular(path, MANIFEST_FILE) as file:
-            document = file.read(MAX_MANIFEST_BYTES + 1)
+            document = file.read(MAX_MANIFEST_BYTES + 1) or b""  # None: nothing to read yet
     except OSError as error:
         problem = f"no readable {MANIFEST_FILE} here ({error.strerror}); name a bundle's folder"
         reason = "missing" if isinstance(error, FileNotFoundError) else "unreadable"
@@ -150,7 +150,7 @@ def _open_regular(path: Path, name: str) -> BinaryIO:
 
     Raises `OSError`, and `InvalidBundle` for what is not a regular file.
     """
-    number = os.open(path / name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    number = os.open(path / name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(number).st_mode):
         os.close(number)
         raise InvalidBundle(path, "content", f"{name} is no file; {_COPY_AGAIN}")
