@@ -15,6 +15,7 @@ from wordgate.core.levels import Levels
 from wordgate.core.options import Options
 from wordgate.core.prediction import Query, predict, split_typed
 from wordgate.core.state_store import NoStore
+from wordgate.core.steps import finish
 from wordgate.core.suggesting import Kind, Prediction
 from wordgate.core.text import normalise
 from wordgate.errors import InvalidInput
@@ -168,7 +169,7 @@ def test_cutting_a_typed_text_loses_nothing(text: str) -> None:
     complete, begun = split_typed(text)
     assert complete + begun == text
     normal = normalise(begun)
-    assert words.split_last(normal) == ("", normal)
+    assert finish(words.splitting_last(normal)) == ("", normal)
 
 
 @pytest.mark.parametrize(

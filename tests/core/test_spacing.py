@@ -5,13 +5,14 @@ from hypothesis import given
 from tests.core.vocabularies import texts
 
 from wordgate.core import words
-from wordgate.core.spacing import goes_on, space_before
+from wordgate.core.spacing import goes_on, spacing
+from wordgate.core.steps import finish
 from wordgate.core.text import normalise
 
 
 def _joined(found: list[str], text: str = "") -> str:
     for word in found:
-        text += space_before(text, word) + word
+        text += finish(spacing(text, word)) + word
     return text
 
 
@@ -66,7 +67,7 @@ def test_words_are_joined_as_people_write_them(text: str) -> None:
 )
 def test_what_stands_before_decides(text: str, word: str, expected: str) -> None:
     """White space that is there is not doubled, and quotation marks open once and close once."""
-    assert space_before(text, word) == expected
+    assert finish(spacing(text, word)) == expected
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,13 @@ import pytest
 from hypothesis import given
 from tests.core.vocabularies import texts
 
-from wordgate.core.text import normalise, normalise_with_offsets, refuse_surrogates
+from wordgate.core.steps import finish
+from wordgate.core.text import Normalised, normalise, normalising_with_offsets, refuse_surrogates
 from wordgate.errors import InvalidInput
+
+
+def _with_offsets(text: str, field: str = "text") -> Normalised:
+    return finish(normalising_with_offsets(text, field))
 
 
 @pytest.mark.parametrize(
@@ -53,7 +58,7 @@ def test_many_marks_on_one_character_have_one_normal_form(base: str, invisible: 
         text = base + "\u0301" * count + "\u0323" + "a"
         normal = normalise(text)
         assert normalise(normal) == normal
-        assert normalise_with_offsets(text).text == normal
+        assert _with_offsets(text).text == normal
 
 
 def test_a_hundred_thousand_marks_are_put_in_order() -> None:
@@ -65,7 +70,7 @@ def test_a_hundred_thousand_marks_are_put_in_order() -> None:
 @given(texts)
 def test_offsets_come_with_the_same_text(text: str) -> None:
     """The normal form is the same with and without its way back."""
-    found = normalise_with_offsets(text)
+    found = _with_offsets(text)
     assert found.text == normalise(text)
     assert len(found.starts) == len(found.ends) == len(found.text)
 
@@ -73,7 +78,7 @@ def test_offsets_come_with_the_same_text(text: str) -> None:
 @given(texts)
 def test_each_character_comes_from_its_stretch(text: str) -> None:
     """The stretch that a character was written as has that character in its normal form."""
-    found = normalise_with_offsets(text)
+    found = _with_offsets(text)
     for character, start, end in zip(found.text, found.starts, found.ends, strict=True):
         assert 0 <= start < end <= len(text)
         assert character in normalise(
@@ -84,7 +89,7 @@ def test_each_character_comes_from_its_stretch(text: str) -> None:
 @given(texts)
 def test_stretches_ascend(text: str) -> None:
     """Later characters come from later, or the same, places."""
-    found = normalise_with_offsets(text)
+    found = _with_offsets(text)
     assert list(found.starts) == sorted(found.starts)
     assert list(found.ends) == sorted(found.ends)
 
@@ -92,7 +97,7 @@ def test_stretches_ascend(text: str) -> None:
 @given(texts)
 def test_the_normal_form_of_a_beginning_is_a_beginning(text: str) -> None:
     """What is written before a character normalises to what stands before it."""
-    found = normalise_with_offsets(text)
+    found = _with_offsets(text)
     for place, start in enumerate(found.starts):
         if place == 0 or found.starts[place - 1] < start:
             assert normalise(text[:start]) == found.text[:place].rstrip(" ")
@@ -110,7 +115,7 @@ def test_every_character_that_composes_attaches() -> None:
 @pytest.mark.parametrize("text", ["\ud800", "a\udfff b", "é\ud83d"])
 def test_lone_surrogates_are_refused_by_field(text: str) -> None:
     """What UTF-8 cannot carry is refused with the field and the place."""
-    for function in (normalise, normalise_with_offsets, refuse_surrogates):
+    for function in (normalise, _with_offsets, refuse_surrogates):
         with pytest.raises(InvalidInput, match="surrogate at position") as refused:
             function(text, "history")
         assert refused.value.field == "history"

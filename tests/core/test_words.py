@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from tests.core.vocabularies import texts
 
 from wordgate.core import words
+from wordgate.core.steps import finish
 from wordgate.core.text import normalise
 
 
@@ -92,14 +93,14 @@ def test_punctuation_has_neither_letter_nor_digit(word: str, expected: bool) -> 
 )
 def test_the_last_word_of_a_text_that_is_being_typed(text: str, expected: tuple[str, str]) -> None:
     """White space and marks end a word; an apostrophe after letters may belong to it."""
-    assert words.split_last(text) == expected
+    assert finish(words.splitting_last(text)) == expected
 
 
 @given(texts)
 def test_a_begun_word_is_the_last_one(text: str) -> None:
     """What is begun is the last word of the text, and with what is complete it is the text."""
     normal = normalise(text)
-    complete, unfinished = words.split_last(normal)
+    complete, unfinished = finish(words.splitting_last(normal))
     assert complete + unfinished == normal
     if normal[-1:].isalnum():
         start, end = words.spans(normal)[-1]

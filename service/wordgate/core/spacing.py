@@ -8,7 +8,7 @@ it decides. The text that comes of it is read as the same words again.
 import re
 from functools import cache
 
-from wordgate.core.steps import Steps, finish
+from wordgate.core.steps import Steps
 
 _CLOSING = frozenset(".,!?;:)]}%°»")
 _OPENING = frozenset("([{«¿¡")
@@ -31,16 +31,11 @@ _LONGEST = 32
 """Characters before a mark that tell whether it stands inside a number."""
 
 
-def space_before(text: str, word: str) -> str:
-    """What stands between a text and the next word, in normal form: a space, or nothing.
+def spacing(text: str, word: str) -> Steps[str]:
+    """Return what stands between a text and the next word, in normal form: a space, or nothing.
 
     Nothing at the beginning and where the text ends in white space.
     """
-    return finish(spacing(text, word))
-
-
-def spacing(text: str, word: str) -> Steps[str]:
-    """As `space_before`, in steps."""
     if not text or text[-1].isspace() or (yield from _is_attached(text, word)):
         return ""
     return " "

@@ -89,13 +89,8 @@ def normalising(text: str, field: str = "text") -> Steps[str]:
     return _spaced("".join(folded))
 
 
-def normalise_with_offsets(text: str, field: str = "text") -> Normalised:
-    """As `normalise`, keeping for every character the stretch of `text` that it came from."""
-    return finish(normalising_with_offsets(text, field))
-
-
 def normalising_with_offsets(text: str, field: str = "text") -> Steps[Normalised]:
-    """As `normalise_with_offsets`, in steps."""
+    """As `normalising`, keeping for every character the stretch of `text` that it came from."""
     refuse_surrogates(text, field)
     characters: list[str] = []
     starts: list[int] = []

@@ -85,18 +85,13 @@ def is_punctuation(word: str) -> bool:
     return not any(character.isalnum() for character in word)
 
 
-def split_last(normalised: str) -> tuple[str, str]:
+def splitting_last(normalised: str) -> Steps[tuple[str, str]]:
     """What is complete in a text that is being typed, and the beginning of its last word.
 
     Text that ends in white space or in a mark has no word begun. An apostrophe after letters
     belongs to the word that it may become part of (`don'` may become `don't`). Of a word that is
     too long, the parts that are cut off are complete, and so is one that cannot grow any more.
     """
-    return finish(splitting_last(normalised))
-
-
-def splitting_last(normalised: str) -> Steps[tuple[str, str]]:
-    """As `split_last`, in steps."""
     end = len(normalised) - normalised.endswith(_INNER)
     last: re.Match[str] | None = None
     for matches in _batches(_pattern().finditer(normalised, 0, end)):

@@ -210,7 +210,7 @@ class Session:
                 del request
                 if text is None:
                     await self._prepare_options()
-                if text is not None:
+                else:
                     await self._supersede()
                     self._answering = asyncio.create_task(self._answer(text, write))
                 del text  # a session that waits keeps neither: only its text, packed
