@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from tests.running import RunningServer, serving, until
 
+from wordgate.server import http
 from wordgate.server.configuration import split_address
 from wordgate.server.http_connections import MOST_CONNECTIONS, OpenConnections
 
@@ -129,3 +130,28 @@ def _get(server: RunningServer, accept: bytes) -> tuple[int, str, str]:
 
 def _connected(server: RunningServer) -> socket.socket:
     return socket.create_connection(split_address(server.http), timeout=60)
+
+
+def test_pages_of_metrics_leave_time_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page is followed by a rest of four times its length, of 0.1 s at most."""
+    now = 0.0
+    monkeypatch.setattr(http, "perf_counter", lambda: now)
+    rest = http._Rest()
+    assert rest.left_seconds() == 0.0
+    for took, expected in ((0.01, 0.04), (5.0, 0.1)):
+        with rest.after():
+            now += took
+        assert rest.left_seconds() == pytest.approx(expected)
+        now += expected
+        assert rest.left_seconds() == pytest.approx(0.0)
+
+
+def test_as_many_clients_as_there_may_be_have_their_pages(asked: RunningServer) -> None:
+    """Pages with rests between them come in time for all who wait."""
+    clients = [socket.create_connection(split_address(asked.http)) for _ in range(20)]
+    for client in clients:
+        client.settimeout(10)
+        client.sendall(WHOLE)
+    for client in clients:
+        with client, client.makefile("rb") as answer:
+            assert answer.readline() == b"HTTP/1.1 200 OK\r\n"

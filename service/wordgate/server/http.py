@@ -9,6 +9,7 @@ import socket
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from time import perf_counter
 
 import uvicorn
 from prometheus_client.exposition import choose_encoder
@@ -23,6 +24,7 @@ from wordgate.server.configuration import split_address
 from wordgate.server.http_connections import MOST_CONNECTIONS, BriefConnection, OpenConnections
 
 _MAX_HEADER_BYTES = 16_384
+_MOST_REST_SECONDS = 0.1
 _VERSION = re.compile(r";\s*version=([^;]*)")
 _VERSIONS = {"0.0.1", "0.0.4", "1.0.0"}
 """Versions of the formats that scrapers ask for; prometheus_client fails with some others."""
@@ -34,13 +36,16 @@ def application(
     """Metrics, liveness (200 as long as the event loop runs) and readiness (200 or 503)."""
 
     one_page = asyncio.Lock()
-    """A page takes milliseconds: other work of the event loop runs between two of them."""
+    rest = _Rest()
 
     async def metrics(request: Request) -> Response:
         encode, content_type = choose_encoder(_known_formats(request.headers.get("accept", "")))
         async with one_page:
-            is_wanted = not await request.is_disconnected()
-            page = encode(await collected()) if is_wanted else b""
+            await asyncio.sleep(rest.left_seconds())
+            if await request.is_disconnected():
+                return Response()
+            with rest.after():
+                page = encode(await collected())
         return Response(page, media_type=content_type)
 
     async def livez(request: Request) -> Response:
@@ -54,6 +59,30 @@ def application(
     return Starlette(
         routes=[Route("/metrics", metrics), Route("/livez", livez), Route("/readyz", readyz)]
     )
+
+
+class _Rest:
+    """Keeps pages of metrics to 1/5 of the time: each takes the event loop for milliseconds.
+
+    A page that took long waited for other processes, so the rest is `_MOST_REST_SECONDS` at most.
+    """
+
+    def __init__(self) -> None:
+        self._over_at = 0.0
+
+    def left_seconds(self) -> float:
+        """Return the time until the next page may be made."""
+        return max(0.0, self._over_at - perf_counter())
+
+    @contextmanager
+    def after(self) -> Iterator[None]:
+        """Measure the time that a page takes; the rest is four times as long."""
+        began = perf_counter()
+        try:
+            yield
+        finally:
+            ended = perf_counter()
+            self._over_at = ended + min(4 * (ended - began), _MOST_REST_SECONDS)
 
 
 def _known_formats(accept: str) -> str:
