@@ -94,7 +94,7 @@ def test_a_flood_takes_no_memory(shipped: RunningServer) -> None:
 def test_batch_work_waits_and_lets_all_others_in(shipped: RunningServer) -> None:
     """Of many requests for which nobody waits none is refused; predictions and scores get by."""
     with Client(shipped.address) as client, Client(shipped.address, batch=True) as batch:
-        waiting = _burst(batch, 100)
+        waiting = _burst(batch, 60)
         until(lambda: shipped.metric("wordgate_waiting_rows") > 100, "the queue to grow")
         assert client.predict("the clouds are in the").suggestions
         assert client.score("", jobs()[0]).candidates

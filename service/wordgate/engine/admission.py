@@ -62,6 +62,7 @@ class Admission:
         spared_rows: int = 0,
         turn_size: float = math.inf,
         row_size: float = 0.0,
+        most_rows: float | None = None,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         """Work is taken that would wait for at most `max_wait_seconds`, twice that in a burst.
@@ -72,6 +73,9 @@ class Admission:
         other down. What is no larger than `turn_size` goes before larger work of which so much is
         done, and waits for the rest of so much of any other. `row_size` is the size that a row is
         taken for until work has ended.
+
+        With `most_rows`, sizes are rows: work is taken for as large as other work was on the
+        average, for so many rows at most. Work of more rows is expected to let other work pass.
         """
         self._max_wait_seconds = max_wait_seconds
         self._most_seconds = 3 * max(max_wait_seconds, _REMEMBERED_SECONDS)
@@ -88,6 +92,10 @@ class Admission:
         self._done_size = 0.0
         self._done_seconds = 0.0
         self._ended_size, self._ended_rows = row_size, 1.0
+        self._most_rows = most_rows
+        if most_rows is not None:
+            self._ended_size = self._ended_rows = most_rows
+        self._ended_works = 1.0
         self._counted_at = clock()
         self._refused_at = -math.inf
 
@@ -104,6 +112,8 @@ class Admission:
         """
         with self._lock:
             now = self._clock()
+            if self._most_rows is not None:
+                size = min(self._most_rows, self._ended_rows / self._ended_works)
             ahead = self._turns if size <= self._turn_size else self._size
             wait = self._wait(ahead, now)
             if not self._is_spared(now) and wait > self._allowed(now):
@@ -124,8 +134,9 @@ class Admission:
         with self._lock:
             work.rows += rows
             row_size = self._ended_size / self._ended_rows
-            most = _MOST_PROGRESS * work.size - work.done_size
-            self._count(work, min(rows * row_size, most), self._clock())
+            done = min(rows * row_size, _MOST_PROGRESS * work.size - work.done_size)
+            self._count(rows if self._most_rows is not None else done, self._clock())
+            self._remove(work, done)
 
     def leave(self, work: AdmittedWork, *, is_done: bool) -> None:
         """Remove a piece of work. What is left of dropped work does not count as done."""
@@ -133,23 +144,24 @@ class Admission:
             self._jobs -= 1
             self._rows -= work.rows_at_once
             left = work.size - work.done_size
+            self._remove(work, left)
             if is_done:
-                self._count(work, left, self._clock())
-                self._ended_size = _KEPT_RATIO * self._ended_size + work.size
-                self._ended_rows = _KEPT_RATIO * self._ended_rows + max(1, work.rows)
-            else:
-                self._remove(work, left)
+                rows = max(1, work.rows)
+                self._count(0.0 if self._most_rows is not None else left, self._clock())
+                size = rows if self._most_rows is not None else work.size
+                self._ended_size = _KEPT_RATIO * self._ended_size + size
+                self._ended_rows = _KEPT_RATIO * self._ended_rows + rows
+                self._ended_works = _KEPT_RATIO * self._ended_works + 1
             if not self._jobs:
                 self._size = self._turns = 0.0
 
-    def _count(self, work: AdmittedWork, size: float, now: float) -> None:
-        """Count so much of a piece of work as done."""
+    def _count(self, size: float, now: float) -> None:
+        """Count so much as done now."""
         seconds = self._seconds_since_last(now)
         kept = math.exp(-seconds / _REMEMBERED_SECONDS)
         self._done_seconds = kept * self._done_seconds + seconds
         self._done_size = kept * self._done_size + size
         self._counted_at = now
-        self._remove(work, size)
 
     def _remove(self, work: AdmittedWork, size: float) -> None:
         before = min(work.done_size, self._turn_size)

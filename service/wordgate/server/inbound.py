@@ -7,7 +7,7 @@ as long as they are in use (`byte_budget`), and looked through before they are p
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 from google.protobuf.descriptor import Descriptor
 from grpc.aio import EOF, ServicerContext
@@ -21,7 +21,7 @@ from wordgate.server.wire import check_density, parsed
 
 SMALL_BYTES = 16 * 1024
 
-_CROWDED_SILENCE_SECONDS = 1.0
+_CROWDED_SILENCE_SECONDS = 2.0
 """How long a call may say nothing while `max_silent_calls` others say nothing."""
 
 Context = ServicerContext[Any, Any]
@@ -33,7 +33,6 @@ class Inbound:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.requests = ByteBudget(limits.max_in_flight_bytes)
-        self.streamed = ByteBudget(limits.max_in_flight_stream_bytes)
         self._silent_calls = 0
 
     @contextmanager
@@ -64,6 +63,7 @@ class MessageReader:
         self._parse = parse
         self._expected = expected
         self._max_bytes = max_bytes
+        self.limits = inbound.limits
         self.counts = counts
 
     async def first(self, context: Context) -> Any:
@@ -77,19 +77,28 @@ class MessageReader:
 
     @asynccontextmanager
     async def only(self, data: Any) -> AsyncIterator[Any]:
-        """The only message of a call while it is in use, from its bytes.
+        """The only message of a call, in use until its answer is there, from its bytes.
 
         Raises `InvalidInput` where it is missing or malformed, `Overloaded` where there is no
         memory for it.
         """
         if data is EOF:
             raise InvalidInput("message", "is missing; this method takes one")
-        size = len(data)
+        size = len(data) if len(data) > SMALL_BYTES else 0
         self._inbound.requests.take(size)
         try:
             yield await self.message(data)
         finally:
             self._inbound.requests.free(size)
+
+    async def first_of_stream(self, data: Any) -> Any:
+        """The only message of a call that is answered by a stream, without what we do not know.
+
+        A stream may last for days, so it holds no part of the budget. Raises as `only`.
+        """
+        async with self.only(data) as request:
+            request.DiscardUnknownFields()
+            return request
 
     async def message(self, data: bytes) -> Any:
         """The message of these bytes. Raises `InvalidInput`."""
@@ -105,68 +114,36 @@ class MessageReader:
 
         `check` is called for each, and raises where no more are wanted.
         """
-        return RequestStream(self, self._inbound.streamed, context, first, check)
-
-
-class Requests(Protocol):
-    """The messages of a stream, in order."""
-
-    def __aiter__(self) -> Self: ...
-
-    async def __anext__(self) -> Any: ...
-
-    def keep(self) -> Callable[[], None]:
-        """Go on counting the bytes of the latest message until the answer is called."""
-        ...
+        return RequestStream(self, context, first, check)
 
 
 class RequestStream:
     """The messages of a stream; raises `InvalidInput` for malformed ones.
 
-    The bytes of a large message are counted until the next one is read, or for longer where it is
-    kept. Slim, as is the context: there may be thousands of streams in which nothing happens.
+    `size` has the bytes of the latest one. Slim, as is the context: there may be thousands of
+    streams in which nothing happens.
     """
 
-    __slots__ = ("_budget", "_check", "_context", "_first", "_held", "_reader")
+    __slots__ = ("_check", "_context", "_first", "_reader", "size")
 
     def __init__(
-        self,
-        reader: MessageReader,
-        budget: ByteBudget,
-        context: Context,
-        first: Any,
-        check: Callable[[], None],
+        self, reader: MessageReader, context: Context, first: Any, check: Callable[[], None]
     ) -> None:
+        self.size = 0
         self._reader = reader
         self._check = check
-        self._budget = budget
         self._context = context
         self._first = first
-        self._held = 0
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Any:
-        self.close()
         data, self._first = self._first, None
         if data is None:
             data = await self._context.read()
         if data is EOF:
             raise StopAsyncIteration
-        if len(data) > SMALL_BYTES:
-            await self._budget.wait_for(len(data))
-            self._held = len(data)
         self._check()
+        self.size = len(data)
         return await self._reader.message(data)
-
-    def keep(self) -> Callable[[], None]:
-        """As `Requests.keep`."""
-        size, self._held = self._held, 0
-        return lambda: self._budget.free(size) if size else None
-
-    def close(self) -> None:
-        """Stop counting the latest message."""
-        size, self._held = self._held, 0
-        if size:
-            self._budget.free(size)

@@ -8,7 +8,13 @@ grpc, so unauthenticated calls are rejected before their message is read, and si
 import asyncio
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import aclosing, asynccontextmanager, closing, contextmanager, nullcontext
+from contextlib import (
+    AbstractAsyncContextManager,
+    aclosing,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+)
 from functools import partial
 from time import perf_counter
 from typing import Any
@@ -43,6 +49,10 @@ _MAX_WATCH_BYTES = 4096
 """Longest message of health checking and reflection: they hold names."""
 
 _DEADLINE_SLACK_SECONDS = 0.05
+_UNREAD_SECONDS = 10.0
+"""How long a client may leave the answer to a call that is not a stream."""
+
+_LARGE_ANSWERS = {"wordgate.v1.ScoringService"}
 _WATCHING = {"server_stream", "bidi_stream"}
 _HEADER_BYTES = 32
 """What a header counts beside its name and value (RFC 9113, 6.5.2)."""
@@ -145,14 +155,15 @@ class CallInterceptor(ServerInterceptor):
             self._metrics.messages(method),
             None if _is_own(method) else _MAX_WATCH_BYTES,
         )
-        respond = _stream if handler.response_streaming else _answer
+        writes = handler.response_streaming or method.service in _LARGE_ANSWERS
+        respond = _stream if handler.response_streaming else _written if writes else _answer
         kept = partial(
             respond,
             getattr(handler, _BEHAVIOURS[method.kind]),
-            _stream_of if handler.request_streaming else _only,
+            _READINGS[method.kind],
             reader,
         )
-        return _HANDLERS[handler.response_streaming](
+        return _HANDLERS[writes](
             partial(self._surround, method, partial(self._respond, method, reader, kept)),
             request_deserializer=None,
             response_serializer=handler.response_serializer,
@@ -294,10 +305,12 @@ async def _abort(context: Context, status: Status) -> None:
 
 
 Behaviour = Callable[[Any, Any], Any]
+Reading = Callable[[MessageReader, Any, Context], AbstractAsyncContextManager[Any]]
+"""What a behaviour is given while it answers: the only message of a call, or the stream of them."""
 
 
 async def _answer(
-    behaviour: Behaviour, reading: Any, reader: MessageReader, first: Any, context: Context
+    behaviour: Behaviour, reading: Reading, reader: MessageReader, first: Any, context: Context
 ) -> Any:
     async with reading(reader, first, context) as request:
         response = await behaviour(request, context)
@@ -305,15 +318,38 @@ async def _answer(
         return response
 
 
+async def _written(
+    behaviour: Behaviour, reading: Reading, reader: MessageReader, first: Any, context: Context
+) -> None:
+    """As `_answer`, but the call lasts until its answer is sent: it may be large."""
+    async with reading(reader, first, context) as request:
+        response = await behaviour(request, context)
+        await _write(context, response, _UNREAD_SECONDS)
+        reader.counts.sent()
+
+
+async def _write(context: Context, message: Any, seconds: float) -> None:
+    """Send a message. Raises `CancelledError` when the client does not read for so long.
+
+    grpc then forgets the call, which resets it: a status could not be sent either.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            await context.write(message)
+    except TimeoutError:
+        raise asyncio.CancelledError from None
+
+
 async def _stream(
-    behaviour: Behaviour, reading: Any, reader: MessageReader, first: Any, context: Context
+    behaviour: Behaviour, reading: Reading, reader: MessageReader, first: Any, context: Context
 ) -> None:
     """Have a behaviour answer: as a generator, or by itself through the context."""
     caller = current_caller.get()
-    counted: Any = _CountedContext(context, reader.counts)
+    counted: Any = _CountedContext(context, reader.counts, reader.limits.max_unread_seconds)
     with caller.usage.stream() if caller else nullcontext():
         async with reading(reader, first, context) as request:
             answers = behaviour(request, counted)
+            del request
             if inspect.isawaitable(answers):
                 await answers
                 return
@@ -328,23 +364,38 @@ def _only(reader: MessageReader, first: Any, context: Context) -> Any:
 
 
 @asynccontextmanager
+async def _first_of_stream(
+    reader: MessageReader, first: Any, context: Context
+) -> AsyncIterator[Any]:
+    yield await reader.first_of_stream(first)
+
+
+@asynccontextmanager
 async def _stream_of(reader: MessageReader, first: Any, context: Context) -> AsyncIterator[Any]:
-    with closing(reader.stream(context, first, _check_caller)) as requests:
-        yield requests
+    yield reader.stream(context, first, _check_caller)
+
+
+_READINGS: dict[str, Reading] = {
+    "unary": _only,
+    "client_stream": _stream_of,
+    "server_stream": _first_of_stream,
+    "bidi_stream": _stream_of,
+}
 
 
 class _CountedContext:
-    """A call's context that counts what is written."""
+    """A call's context that counts what is written, and ends calls whose client does not read."""
 
-    __slots__ = ("_context", "_counts")
+    __slots__ = ("_context", "_counts", "_seconds")
 
-    def __init__(self, context: Context, counts: MessageCounts) -> None:
+    def __init__(self, context: Context, counts: MessageCounts, seconds: float) -> None:
         self._context = context
         self._counts = counts
+        self._seconds = seconds
 
     async def write(self, message: Any) -> None:
         """Send a message of a stream."""
-        await self._context.write(message)
+        await _write(self._context, message, self._seconds)
         self._counts.sent()
 
     def __getattr__(self, name: str) -> Any:

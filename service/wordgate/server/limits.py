@@ -84,10 +84,10 @@ class Limits:
     )
     max_silence_seconds: int = _limit(60, "seconds", "a call before its first message")
     max_silent_calls: int = _limit(
-        2000,
+        200,
         "calls",
         "calls before their first message that may last `max_silence_seconds`; further ones end "
-        "after one second",
+        "after two seconds",
     )
     max_in_flight_bytes: int = _limit(
         3 * 1024 * 1024,
@@ -98,6 +98,9 @@ class Limits:
         1024 * 1024,
         "bytes",
         "messages above 16 KiB of all streams that are being worked on; further ones wait",
+    )
+    max_unread_seconds: int = _limit(
+        60, "seconds", "an answer of a stream that the client does not read"
     )
     max_watch_streams: int = _limit(
         1000, "streams", "streams of health checking and reflection open at once"

@@ -1,12 +1,12 @@
 """A stream of utterances to rank: a configuration, then one utterance after the other.
 
 Several utterances are ranked at a time and answered in order. The bytes of the large ones of all
-streams together are bounded (`server.inbound`).
+streams together are bounded, and those of one stream until they are answered.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +25,8 @@ from wordgate.core.weighting import Weighting
 from wordgate.engine.scheduler import Urgency
 from wordgate.engine.served_model import ServedModel
 from wordgate.errors import Excess, InvalidInput, Overloaded, Unavailable
-from wordgate.server.inbound import Requests
+from wordgate.server.byte_budget import ByteBudget
+from wordgate.server.inbound import SMALL_BYTES, RequestStream
 from wordgate.server.limits import Limits
 from wordgate.server.messages import counts_eos, urgency
 from wordgate.server.rescoring import (
@@ -40,6 +41,10 @@ from wordgate.server.serving import DRAINING, Serving
 MAX_IN_PROGRESS = 8
 """Utterances of one stream that are ranked at the same time."""
 
+_MOST_STARTED_BYTES = 256 * 1024
+"""Of the utterances of one stream that are ranked or whose answers wait to be sent, beside the
+latest one."""
+
 _RETRY_AFTER_SECONDS = 5.0
 
 
@@ -48,6 +53,7 @@ class RescoreStreams:
 
     def __init__(self, serving: Serving) -> None:
         self._serving = serving
+        self._budget = ByteBudget(serving.limits.max_in_flight_stream_bytes)
         self._open = 0
 
     @contextmanager
@@ -58,7 +64,7 @@ class RescoreStreams:
             raise Overloaded(problem, _RETRY_AFTER_SECONDS, Excess.STREAMS)
         self._open += 1
         try:
-            yield RescoreStream(self._serving)
+            yield RescoreStream(self._serving, self._budget)
         finally:
             self._open -= 1
 
@@ -74,22 +80,23 @@ class _Configured:
 
 @dataclass(frozen=True)
 class _Started:
-    """An utterance in progress; `free` is called once it is answered."""
+    """An utterance that is not answered yet, and the bytes of its message."""
 
     sequence: int
     response: "asyncio.Future[RescoreResponse]"
-    free: Callable[[], None]
+    size: int
 
 
 class RescoreStream:
     """Ranks a few utterances at a time and answers them in their order."""
 
-    def __init__(self, serving: Serving) -> None:
+    def __init__(self, serving: Serving, budget: ByteBudget) -> None:
         self._serving = serving
+        self._budget = budget
         self._configured: _Configured | None = None
         self._started: deque[_Started] = deque()
 
-    async def answers(self, requests: Requests) -> AsyncGenerator[StreamRescoreResponse, None]:
+    async def answers(self, requests: RequestStream) -> AsyncGenerator[StreamRescoreResponse, None]:
         """The answers until the client closes its side and its last utterance is answered.
 
         Raises `InvalidInput` for messages out of order and a configuration outside its limits,
@@ -103,11 +110,7 @@ class RescoreStream:
                     raise Unavailable(DRAINING)
                 await self._wait(reading, draining)
                 if self._started and self._started[0].response.done():
-                    first = self._started.popleft()
-                    try:
-                        yield _answer(first)
-                    finally:
-                        first.free()
+                    yield _answer(self._started.popleft())
                 elif reading and reading.done():
                     more = reading.result()
                     reading = self._read(requests) if more else None
@@ -115,8 +118,6 @@ class RescoreStream:
             for task in (draining, reading, *(each.response for each in self._started)):
                 if task is not None:
                     task.cancel()
-            for each in self._started:
-                each.free()
 
     async def _wait(
         self, reading: "asyncio.Future[bool] | None", draining: "asyncio.Future[Any]"
@@ -125,22 +126,27 @@ class RescoreStream:
         awaited: set[asyncio.Future[Any]] = {self._started[0].response} if self._started else set()
         if not self._started:
             awaited.add(draining)
-        if reading and len(self._started) < MAX_IN_PROGRESS and not draining.done():
+        if reading and self._has_room() and not draining.done():
             awaited.add(reading)
         await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
 
-    def _read(self, requests: Requests) -> "asyncio.Future[bool]":
+    def _has_room(self) -> bool:
+        """Whether another utterance may begin: answers take memory until the client reads them."""
+        size = sum(each.size for each in self._started)
+        return len(self._started) < MAX_IN_PROGRESS and size < _MOST_STARTED_BYTES
+
+    def _read(self, requests: RequestStream) -> "asyncio.Future[bool]":
         return asyncio.ensure_future(self._take(requests))
 
-    async def _take(self, requests: Requests) -> bool:
+    async def _take(self, requests: RequestStream) -> bool:
         """Take one message; whether there was one."""
         async for request in requests:
             event = request.WhichOneof("event")
             if event == "configuration":
                 self._configure(request.configuration)
             elif event == "utterance":
-                response = self._start(request.utterance)
-                self._started.append(_Started(request.sequence, response, requests.keep()))
+                response = await self._begin(request.utterance, requests.size)
+                self._started.append(_Started(request.sequence, response, requests.size))
             else:
                 raise InvalidInput("event", "is not set; send a configuration or an utterance")
             return True
@@ -157,6 +163,19 @@ class RescoreStream:
         except InvalidInput as error:
             raise InvalidInput(f"configuration.{error.field}", error.problem) from None
         self._configured = _Configured(asked, weighting, bounds)
+
+    async def _begin(self, utterance: Utterance, size: int) -> "asyncio.Future[RescoreResponse]":
+        """Have an utterance ranked once there is memory for it, which is free when it is ranked."""
+        if size <= SMALL_BYTES:
+            return self._start(utterance)
+        await self._budget.wait_for(size)
+        try:
+            response = self._start(utterance)
+        except BaseException:
+            self._budget.free(size)
+            raise
+        response.add_done_callback(lambda _: self._budget.free(size))
+        return response
 
     def _start(self, utterance: Utterance) -> "asyncio.Future[RescoreResponse]":
         """Have an utterance ranked; what is wrong with it comes as the future's error."""

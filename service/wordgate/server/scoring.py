@@ -12,7 +12,7 @@ from wordgate.core.asks import PAUSE, Asks
 from wordgate.engine.model import MAX_ROWS
 from wordgate.engine.scheduler import Urgency
 from wordgate.engine.served_model import ServedModel
-from wordgate.server.inbound import Requests
+from wordgate.server.inbound import RequestStream
 from wordgate.server.limits import Limits, check_bytes, check_count
 from wordgate.server.messages import counts_eos, score_response, urgency
 from wordgate.server.rescore_stream import RescoreStreams, rescored
@@ -80,9 +80,9 @@ class ScoringServicer(scoring_pb2_grpc.ScoringServiceServicer):
             model, asks, who_waits, call, size=size, rows_at_once=_rows_of(request)
         )
 
-    async def StreamRescore(  # type: ignore[override]  # the interceptor's streams keep messages
+    async def StreamRescore(  # type: ignore[override]  # the interceptor's streams know sizes
         self,
-        request_iterator: Requests,
+        request_iterator: RequestStream,
         context: ServicerContext[
             rescoring_pb2.StreamRescoreRequest, rescoring_pb2.StreamRescoreResponse
         ],

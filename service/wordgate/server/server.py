@@ -56,8 +56,11 @@ from wordgate.server.unknown_methods import new_server
 
 _FILES = (models_pb2.DESCRIPTOR, prediction_pb2.DESCRIPTOR, scoring_pb2.DESCRIPTOR)
 _LAST_BYTES_SECONDS = 1.0
-_ROW_SIZES = {Urgency.INTERACTIVE: 0.05, Urgency.BULK: 4.0, Urgency.BATCH: 4.0}
-"""What a row is taken for until a request has ended: a share of a prediction, or bytes."""
+_ROW_BYTES = 4.0
+"""Bytes of a request that a row is taken for until a request has ended."""
+
+_PREDICTION_ROWS = 64.0
+"""Rows of a prediction at most for which others wait; those of more rows let others pass."""
 
 _LAST_SPANS_SECONDS = 2.0
 _LOOK_SECONDS = 1.0
@@ -199,7 +202,8 @@ class Server:
                 spared_in_calm=found.calls + 1,
                 spared_rows=_SPARED_ROWS * found.calls,
                 turn_size=math.inf if urgency is Urgency.BATCH else TURN_BYTES,
-                row_size=_ROW_SIZES[urgency],
+                row_size=_ROW_BYTES,
+                most_rows=_PREDICTION_ROWS if urgency is Urgency.INTERACTIVE else None,
             )
             for urgency, seconds in waits.items()
         }
