@@ -28,7 +28,7 @@ Listing = tuple[tuple[str | int, ...], ...]
 _MOST_LISTED = 10_000
 _UNREADABLE = "unreadable"
 _ENDS = (asyncio.CancelledError, KeyboardInterrupt, SystemExit, GeneratorExit)
-"""What ends the watch; all else that is met is told, and the watch goes on."""
+"""Exceptions that end the watch; it logs all others and continues."""
 
 
 class ModelWatch:
