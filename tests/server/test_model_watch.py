@@ -14,6 +14,7 @@ from tests.bundles import write_bundle
 from wordgate.core.prediction import Query
 from wordgate.engine.local_model import LocalModel
 from wordgate.engine.served_model import ServedModel, open_model
+from wordgate.server import model_watch
 from wordgate.server.metrics import Metrics
 from wordgate.server.model_watch import ModelWatch
 from wordgate.server.registry import Registry
@@ -101,6 +102,31 @@ def test_a_bundle_that_may_not_be_read_is_looked_at_again(watched: Watched) -> N
         assert watched.version == "2"
 
     _run(look)
+
+
+def test_a_folder_that_may_not_be_listed_is_told_once(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is counted as unreadable, and served as soon as it can be listed."""
+    listing = model_watch.listing
+
+    def denied(folder: Path) -> model_watch.Listing:
+        if folder == watched.next:
+            raise PermissionError(13, "Permission denied")
+        return listing(folder)
+
+    async def looks() -> None:
+        monkeypatch.setattr(model_watch, "listing", denied)
+        for _ in range(3):
+            await watched.watch.look()
+        assert watched.failures("unreadable") == 1
+        assert watched.version == "1"
+        monkeypatch.setattr(model_watch, "listing", listing)
+        for _ in range(2):
+            await watched.watch.look()
+        assert watched.version == "2"
+
+    _run(looks)
 
 
 def test_another_mode_is_another_listing(watched: Watched) -> None:

@@ -87,10 +87,10 @@ def find_versions(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def refusing(path: Path, problem: str) -> Iterator[None]:
-    """Refuse a bundle by whatever its content makes a library raise.
+    """Raise `InvalidBundle` for any error that a bundle's content makes a library raise.
 
-    The tokenizers library panics with an exception that is no `Exception`; it prints the panic
-    to standard error as well.
+    The tokenizers library panics with an exception that is not an `Exception`; it prints the
+    panic to standard error as well.
     """
     try:
         yield
@@ -112,7 +112,7 @@ def one_line(text: str) -> str:
 
 
 def _is_there(path: Path) -> bool:
-    """Return whether anything has this name, be it no file: then the bundle there is refused."""
+    """Return whether anything has this name. If it is not a file, the bundle is refused later."""
     try:
         path.lstat()
     except (FileNotFoundError, NotADirectoryError, ValueError):

@@ -36,7 +36,7 @@ def output_file(level: int) -> str:
 
 
 def read_manifest_bytes(path: Path) -> bytes:
-    """The content of `bundle.json`. Raises `InvalidBundle`."""
+    """Return the content of `bundle.json`. Raises `InvalidBundle`."""
     try:
         with _open_regular(path, MANIFEST_FILE) as file:
             document = file.read(MAX_MANIFEST_BYTES + 1) or b""  # None: nothing to read yet
@@ -51,7 +51,7 @@ def read_manifest_bytes(path: Path) -> bytes:
 
 
 def read_files(path: Path, manifest: Manifest) -> dict[str, bytes]:
-    """Verify all files that the manifest names; the content of those that serving needs.
+    """Verify all files that the manifest names; return the content of those that serving needs.
 
     Raises `InvalidBundle` unless the folder holds what the manifest names and nothing else.
     """
@@ -90,7 +90,7 @@ def _present(path: Path, manifest: Manifest) -> set[str]:
 
 
 def _names(path: Path) -> Iterator[str]:
-    """Names of what lies in a folder; for a folder in it what that holds, if anything."""
+    """Names of a folder's entries; a folder inside it gives the name of one of its own entries."""
     with os.scandir(path) as entries:
         for entry in entries:
             if not entry.is_dir(follow_symlinks=False):
@@ -124,7 +124,7 @@ def _is_of_network(name: str) -> bool:
 
 
 def _verified(path: Path, name: str, entry: FileEntry, is_needed: bool) -> bytes | None:
-    """The content of a file if it is needed. Raises `InvalidBundle` if it is another."""
+    """Return the content of a file if it is needed. Raises `InvalidBundle` if it was changed."""
     with _refusing_system_errors(path, name), _open_regular(path, name) as file:
         size = os.fstat(file.fileno()).st_size
         if size != entry.bytes:
@@ -146,9 +146,9 @@ def _refuse_other(path: Path, name: str, difference: str) -> None:
 
 
 def _open_regular(path: Path, name: str) -> BinaryIO:
-    """A file opened without waiting for anything: a pipe would wait for a writer.
+    """Open a file without blocking: opening a pipe would wait for a writer.
 
-    Raises `OSError`, and `InvalidBundle` for what is not a regular file.
+    Raises `OSError`, and `InvalidBundle` unless it is a regular file.
     """
     number = os.open(path / name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(number).st_mode):

@@ -8,7 +8,7 @@ import ctypes
 
 
 def give_back() -> None:
-    """Return the pages that are free in every arena; nothing where the C library cannot."""
+    """Return the free pages of every arena to the system, where the C library can."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)

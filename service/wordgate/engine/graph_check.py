@@ -1,8 +1,8 @@
-"""What a graph may contain, looked up before onnxruntime reads it.
+"""Check an ONNX graph before onnxruntime reads it.
 
-onnxruntime runs whatever it is given: loops that never end, operators that allocate without
-bound, constants in files elsewhere. A graph of ours is a few dozen plain operators, so all others
-are refused here, and the size of every value is computed.
+onnxruntime runs any graph: endless loops, operators that allocate without bound, constants in
+other files. Graphs of ours are a few dozen plain operators, so all others are refused here, and the
+size of every value is computed.
 """
 
 import math
@@ -169,7 +169,7 @@ def _constant(reader: FieldReader, tensor: memoryview, embedding: int) -> tuple[
 def _lies_inside(
     reader: FieldReader, entries: Sequence[memoryview], needed: int, embedding: int
 ) -> bool:
-    """Whether so many bytes of the embedding's file are meant, and none elsewhere."""
+    """Return whether a constant is `needed` bytes of the embedding's file, and of no other."""
     place: dict[str, str] = {}
     for entry in entries:
         fields = reader.read(entry, _EXTERNAL_ENTRY)

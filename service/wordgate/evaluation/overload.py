@@ -80,7 +80,7 @@ def small_requests() -> Iterator[list[str]]:
 
 
 async def small_beside_large(client: AsyncClient, callers: int, seconds: float) -> Outcomes:
-    """Small requests in turn while so many callers send the largest ones, each one in turn."""
+    """Send small requests in turn while `callers` others send the largest ones, each in turn."""
     large = [asyncio.create_task(_score_large(client, caller)) for caller in range(callers)]
     try:
         await asyncio.sleep(_HEAD_START_SECONDS)

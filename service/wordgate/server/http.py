@@ -101,7 +101,7 @@ class HttpServer:
             application,
             http=partial(BriefConnection, OpenConnections()),  # type: ignore[arg-type]
             log_config=None,
-            log_level="error",  # else a line for each request that is malformed
+            log_level="error",  # else a line per malformed request
             access_log=False,
             lifespan="off",
             timeout_graceful_shutdown=1,

@@ -28,7 +28,7 @@ Listing = tuple[tuple[str | int, ...], ...]
 _MOST_LISTED = 10_000
 _UNREADABLE = "unreadable"
 _ENDS = (asyncio.CancelledError, KeyboardInterrupt, SystemExit, GeneratorExit)
-"""What ends the watch; all else that is met is told, and the watch goes on."""
+"""Exceptions that end the watch; it logs all others and continues."""
 
 
 class ModelWatch:
@@ -52,6 +52,7 @@ class ModelWatch:
         self._loaded = {model.bundle.path: listing(model.bundle.path) for model in registry}
         self._refused: dict[Path, Listing] = {}
         self._unreadable: dict[Path, str] = {}
+        self._unlisted: dict[Path, InvalidBundle] = {}
         self._left_out: dict[Path, Listing] = {}
         self._seen: dict[Path, Listing] = {}
         self._now = asyncio.Event()
@@ -91,6 +92,8 @@ class ModelWatch:
         served = {model.name.name: model for model in self._registry.served}
         wanted: dict[str, ServedModel] = {}
         for folder, files in found.items():
+            if folder in self._unlisted:
+                self._refuse(folder, files, self._unlisted[folder])
             model = await self._model_of(folder, files, at_once)
             model = model or _of_folder(served.values(), folder)
             if model is not None:
@@ -130,11 +133,15 @@ class ModelWatch:
     def _find(self) -> dict[Path, Listing]:
         """The folders to serve with what lies in them; nothing where that cannot be listed."""
         found: dict[Path, Listing] = {}
+        self._unlisted.clear()
         for folder in bundles_to_serve(self._path):
             try:
                 found[folder] = listing(folder)
-            except OSError:
+            except OSError as error:
                 found[folder] = ()
+                if not isinstance(error, FileNotFoundError):
+                    problem = f"its folder cannot be read: {error.strerror}"
+                    self._unlisted[folder] = InvalidBundle(folder, _UNREADABLE, problem)
         return found
 
     async def _model_of(self, folder: Path, files: Listing, at_once: bool) -> ServedModel | None:

@@ -192,7 +192,7 @@ _READ: Mapping[str, Callable[[Any, Limits], Asks[Hypotheses]]] = {
 
 
 def _is_step(entries: int) -> bool:
-    """Whether it is time for a pause after so many entries."""
+    """Return whether a pause is due after this many entries."""
     return entries > 0 and entries % _ENTRIES_PER_STEP == 0
 
 
