@@ -370,7 +370,7 @@ def _cancelled(server: RunningServer) -> float:
 
 def _asked(server: RunningServer) -> float:
     """Rows that were asked of the model for people who wait."""
-    return server.metric("wordgate_asked_rows_total", urgency="interactive")
+    return server.metric("wordgate_asked_rows_total", urgency="bulk")
 
 
 def _ended(server: RunningServer) -> float:

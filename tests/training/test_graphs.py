@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tests.bundles import random_weights
 
 from wordgate.core.levels import Levels
+from wordgate.engine.exact_sums import EXACT_SUMS_OPTION, are_exact
 from wordgate.training.graphs import CONTRIB_DOMAIN, IR_VERSION, OPSET, Weights, build
 
 LEVELS = Levels((20, 50, 90))
@@ -35,7 +36,10 @@ class Place:
             model.graph.output.append(onnx.ValueInfoProto(name=name))
         opened = self.folder / f"{graph}-opened.onnx"
         onnx.save(model, opened)
-        session = onnxruntime.InferenceSession(opened, providers=["CPUExecutionProvider"])
+        options = onnxruntime.SessionOptions()
+        if not are_exact():
+            options.add_session_config_entry(EXACT_SUMS_OPTION, "1")
+        session = onnxruntime.InferenceSession(opened, options, providers=["CPUExecutionProvider"])
         found: list[NDArray[Any]] = session.run(wanted, feed)
         return found
 

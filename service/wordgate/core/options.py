@@ -12,7 +12,7 @@ from typing import TypedDict
 
 from wordgate.core import words
 from wordgate.core.search import DEFAULT_MAX_EXPANSIONS
-from wordgate.core.steps import Steps
+from wordgate.core.steps import Steps, finish
 from wordgate.core.text import normalise
 from wordgate.errors import InvalidInput
 
@@ -27,8 +27,9 @@ MAX_FLATNESS = 10.0
 MAX_CACHE_WEIGHT = 0.9
 MAX_LISTED_WORDS = 1000
 MAX_BOOST = 50.0
+_WORD_WORK = 4
 _CHARACTER_WORK = 6
-"""Work to normalise a character, in the unit of `Steps`."""
+"""Work to normalise a word, and each of its characters, in the unit of `Steps`."""
 
 
 class LetterCase(Enum):
@@ -105,9 +106,8 @@ class Options:
     min_phrase_probability: float = DEFAULT_MIN_PHRASE_PROBABILITY
     max_corrections: int = 0
     session_cache: SessionCache | None = None
-    _normal_forms: dict[str, str] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
+    _blocked: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
+    _boosted: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         within("max_suggestions", self.max_suggestions, 1, MAX_SUGGESTIONS)
@@ -134,20 +134,13 @@ class Options:
 
         Raises `InvalidInput` naming the first that is not one word.
         """
-        if "boosted" in vars(self):
-            return
-        for place, word in enumerate(self.blocked_words):
-            self._normal_form(word, f"blocked_words[{place}]")
-            yield _CHARACTER_WORK * len(word)
-        for place, each in enumerate(self.boosted_words):
-            self._normal_form(each.word, f"boosted_words[{place}].word")
-            yield _CHARACTER_WORK * len(each.word)
-        _ = self.blocked, self.boosted
-
-    def _normal_form(self, word: str, field_name: str) -> str:
-        if word not in self._normal_forms:
-            self._normal_forms[word] = _one_word(word, field_name)
-        return self._normal_forms[word]
+        for place, word in enumerate(self.blocked_words[len(self._blocked) :], len(self._blocked)):
+            self._blocked.append(_one_word(word, f"blocked_words[{place}]"))
+            yield _WORD_WORK + _CHARACTER_WORK * len(word)
+        known = len(self._boosted)
+        for place, each in enumerate(self.boosted_words[known:], known):
+            self._boosted.append(_one_word(each.word, f"boosted_words[{place}].word"))
+            yield _WORD_WORK + _CHARACTER_WORK * len(each.word)
 
     @cached_property
     def min_log_prob(self) -> float:
@@ -157,16 +150,14 @@ class Options:
     @cached_property
     def blocked(self) -> frozenset[str]:
         """The blocked words in normal form."""
-        placed = enumerate(self.blocked_words)
-        return frozenset(self._normal_form(word, f"blocked_words[{n}]") for n, word in placed)
+        finish(self.prepare())
+        return frozenset(self._blocked)
 
     @cached_property
     def boosted(self) -> dict[str, BoostedWord]:
         """The boosted words by their normal form; of several the last counts."""
-        placed = enumerate(self.boosted_words)
-        return {
-            self._normal_form(each.word, f"boosted_words[{n}].word"): each for n, each in placed
-        }
+        finish(self.prepare())
+        return dict(zip(self._boosted, self.boosted_words, strict=True))
 
     @cached_property
     def boosts(self) -> dict[str, float]:

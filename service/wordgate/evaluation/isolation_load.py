@@ -409,7 +409,9 @@ LEGAL: Mapping[str, Made] = {
     "rescore_scores": _rescore_scores,
     "rescore_times": _rescore_times,
     "rescore_boosts": _rescore_boosts,
-    "rescore_empty_entries": _refused(RESCORE, _nested(5, 1, content=_empties(2))),
+    "rescore_empty_entries": _refused(
+        RESCORE, _nested(4, content=MARK.encode()) + _nested(5, 1, content=_empties(2))
+    ),
     "network_texts": _network_of(lambda random: _words(random, 12), 10),
     "network_rare": _network_of(lambda random: _rare_word(random, 3), 10),
     "network_wide": _network_of(lambda random: _rare_word(random, 3), 1000),

@@ -1,4 +1,4 @@
-"""Bound the bytes of request messages that are in memory at once.
+"""Bound the memory of requests in progress and of sessions at rest, by their bytes.
 
 A request takes several times its own size while it is answered: the bytes of all requests together
 decide how much memory a server needs.
@@ -31,7 +31,8 @@ class ByteBudget:
         Raises `Overloaded`.
         """
         if self.used and 2 * size > self._max_bytes - self.used:
-            problem = f"the requests in progress have {self.used} bytes; send less, or retry later"
+            problem = f"no memory: {self.used} of {self._max_bytes} bytes are in use; send less"
+            problem += ", or retry later"
             raise Overloaded(problem, _RETRY_AFTER_SECONDS, Excess.MEMORY)
         self.used += size
 
@@ -66,3 +67,21 @@ class ByteBudget:
 
     def _has_room(self, size: int) -> bool:
         return not self.used or self.used + size <= self._max_bytes
+
+
+class Reservation:
+    """The part of a budget that one user has, larger or smaller as time goes by."""
+
+    __slots__ = ("_budget", "size")
+
+    def __init__(self, budget: ByteBudget) -> None:
+        self.size = 0
+        self._budget = budget
+
+    def resize(self, size: int) -> None:
+        """Use so many bytes from now on. Raises `Overloaded`, which changes nothing."""
+        if size > self.size:
+            self._budget.take(size - self.size)
+        else:
+            self._budget.free(self.size - size)
+        self.size = size

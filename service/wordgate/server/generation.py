@@ -65,13 +65,13 @@ async def generated(
     """
     model = serving.model(request.model)
     asks = model.begin_text(generation_query(request, serving.limits))
-    draft: Draft | None = await serving.start(model, asks, Urgency.INTERACTIVE, call)
+    draft: Draft | None = await serving.start(model, asks, Urgency.BULK, call)
     while draft is not None:
         if serving.draining.is_set():
             raise Unavailable(DRAINING)
         seed = draft.seed
         asked = serving.metrics.searching(model.next_word(draft), attrgetter("word.expansions"))
-        written = await serving.start(model, asked, Urgency.INTERACTIVE, call, admitted=True)
+        written = await serving.start(model, asked, Urgency.BULK, call, admitted=True)
         yield generate_response(GenerationAnswer(written.word, seed, model.name))
         draft = written.draft
 

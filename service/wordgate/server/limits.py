@@ -47,6 +47,11 @@ class Limits:
     max_session_seconds: int = _limit(
         86_400, "seconds", "a typing session, or up to a tenth less; then it is to be opened again"
     )
+    max_sessions_bytes: int = _limit(
+        256 * 1024 * 1024,
+        "bytes",
+        "texts and listed words of all sessions, beyond 8 KiB of each; a word counts twelvefold",
+    )
     max_scores: int = _limit(32, "scores", "named scores of one candidate, or weights")
     max_score_name_bytes: int = _limit(64, "bytes", "the name of a score")
     max_boosts: int = _limit(1000, "phrases", "boosted phrases in one request")
@@ -141,10 +146,13 @@ def check_listed(asked: SuggestionOptions, limits: Limits) -> None:
     """Raise `InvalidInput` when a person's own words are too many or too long."""
     check_most("options.blocked_words", asked.blocked_words, limits.max_listed_words)
     check_most("options.boosted_words", asked.boosted_words, limits.max_listed_words)
-    boosted = [each.word for each in asked.boosted_words]
-    for name, listed in (("blocked", list(asked.blocked_words)), ("boosted", boosted)):
-        for place, word in enumerate(listed):
-            check_bytes(f"options.{name}_words[{place}]", word, limits.max_listed_word_bytes)
+    most = limits.max_listed_word_bytes
+    for place, word in enumerate(asked.blocked_words):
+        if 4 * len(word) > most:
+            check_bytes(f"options.blocked_words[{place}]", word, most)
+    for place, boosted in enumerate(asked.boosted_words):
+        if 4 * len(boosted.word) > most:
+            check_bytes(f"options.boosted_words[{place}]", boosted.word, most)
 
 
 def check_count(field_name: str, values: Sequence[Any], most: int) -> None:

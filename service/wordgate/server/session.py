@@ -26,6 +26,7 @@ from wordgate.engine.scheduler import Urgency
 from wordgate.engine.served_model import ServedModel
 from wordgate.errors import Excess, InvalidInput, Overloaded, Unavailable, WordgateError
 from wordgate.server import messages
+from wordgate.server.byte_budget import ByteBudget, Reservation
 from wordgate.server.limits import check_bytes, check_listed
 from wordgate.server.live_quality import FinishedWord, TypedWords
 from wordgate.server.serving import DRAINING, Serving
@@ -39,6 +40,12 @@ again."""
 _NO_ANCHOR_BELOW = 2 * ANCHOR_WORDS
 """A text of fewer characters has fewer words than an anchor needs to come near."""
 
+_FREE_BYTES = 8 * 1024
+"""What any session may keep."""
+
+_LISTED_COST = 12
+"""Bytes of memory for each byte of a listed word: its normal form and Python's strings."""
+
 Write = Callable[[StreamPredictResponse], Awaitable[None]]
 """Sends an answer; returns once there is room for another."""
 
@@ -49,6 +56,7 @@ class Sessions:
     def __init__(self, serving: Serving) -> None:
         self._serving = serving
         self._open: set[Session] = set()
+        self._memory = ByteBudget(serving.limits.max_sessions_bytes)
         self._watch: asyncio.Task[None] | None = None
         self._rereading: asyncio.Task[None] | None = None
         serving.models.tell(swapped=self._reread, retired=self._end_pinned)
@@ -61,7 +69,8 @@ class Sessions:
             raise Overloaded(problem, _RETRY_AFTER_SECONDS, Excess.SESSIONS)
         if self._watch is None:
             self._watch = asyncio.create_task(self._end_when_draining())
-        session = Session(self._serving.for_caller())
+        memory = Reservation(self._memory)
+        session = Session(self._serving.for_caller(), memory)
         self._open.add(session)
         self._serving.metrics.sessions.set(len(self._open))
         oldest = self._serving.limits.max_session_seconds
@@ -73,6 +82,7 @@ class Sessions:
             yield session
         finally:
             ageing.cancel()
+            memory.resize(0)
             self._open.remove(session)
             self._serving.metrics.sessions.set(len(self._open))
 
@@ -143,15 +153,20 @@ class Session:
         "_ending",
         "_is_written",
         "_last_sequence",
+        "_listed_bytes",
+        "_memory",
         "_offered",
+        "_preparing",
         "_reading",
         "_resting",
         "_serving",
         "_typed",
     )
 
-    def __init__(self, serving: Serving) -> None:
+    def __init__(self, serving: Serving, memory: Reservation) -> None:
         self._serving = serving
+        self._memory = memory
+        self._listed_bytes = 0
         self._configured: _Configured | None = None
         self._last_sequence: int | None = None
         self._resting = PackedText()
@@ -161,6 +176,7 @@ class Session:
         self._is_written = False
         self._ending = ""
         self._ended_by: Exception | None = None
+        self._preparing: asyncio.Future[None] | None = None
         self._typed = TypedWords()
 
     async def run(self, requests: AsyncIterator[StreamPredictRequest], write: Write) -> None:
@@ -176,8 +192,9 @@ class Session:
             if self._ended_by is not None:
                 raise self._ended_by
         finally:
-            if self._answering is not None:
-                self._answering.cancel()
+            for work in (self._answering, self._preparing):
+                if work is not None:
+                    work.cancel()
 
     def end_soon(self, why: str) -> None:
         """End the session as unavailable, after the answer that is being computed."""
@@ -271,10 +288,16 @@ class Session:
         self._serving.model(asked.model)
         try:
             check_listed(asked.options, self._serving.limits)
+            self._listed_bytes = _LISTED_COST * asked.options.ByteSize()
+            self._hold(0)
             self._configured = _Configured(asked.model, messages.options(asked))
             self._resting = PackedText(unit=messages.position_unit(asked.position_unit))
         except InvalidInput as error:
             raise InvalidInput(f"configuration.{error.field}", error.problem) from None
+
+    def _hold(self, text_bytes: int) -> None:
+        """Count what the session keeps, where it is much. Raises `Overloaded`."""
+        self._memory.resize(max(0, self._listed_bytes + text_bytes - _FREE_BYTES))
 
     async def _prepare_options(self) -> None:
         """Have the engine look at listed words. Raises `InvalidInput` for one that is none."""
@@ -304,6 +327,7 @@ class Session:
         check_bytes("accept" if event == "accept" else f"{event}.text", edited.text, most)
         self._typed.edited(before.before, edited.before)
         self._resting, self._offered = edited.packed(), None
+        self._hold(len(self._resting.encoded))
         return _Text(request.sequence, edited)
 
     def _accept(self, before: EditedText, accept: Accept) -> EditedText:
@@ -354,8 +378,11 @@ class Session:
         """Between two words, have the next anchor's context read in spare rows."""
         if answer.prefix or len(text.edited.before) < _NO_ANCHOR_BELOW:
             return
-        reading = self._serving.start(model, model.read_ahead(text.edited.before), Urgency.BULK)
-        reading.add_done_callback(_forget)
+        if self._preparing is not None and not self._preparing.done():
+            return
+        asks = model.read_ahead(text.edited.before)
+        self._preparing = self._serving.start(model, asks, Urgency.BULK)
+        self._preparing.add_done_callback(_forget)
 
     def _response(
         self, model: ServedModel, text: _Text, answer: PredictionAnswer
