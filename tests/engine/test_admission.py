@@ -261,3 +261,28 @@ def test_one_more_is_taken_until_there_is_a_flood(clock: Clock) -> None:
     assert _is_refused(admission)
     clock.now += 1.1
     assert not _is_refused(admission)
+
+
+def test_long_predictions_keep_out_no_short_ones(clock: Clock) -> None:
+    """Work of more rows than others wait for lets them pass, so it does not count in full."""
+    admission = Admission(0.1, 2, turn_size=4096, most_rows=64, clock=clock)
+    long = [admission.enter(1) for _ in range(2)]
+    for _ in range(100):
+        clock.now += 0.005
+        for work in long:
+            work.progress(20)  # 8,000 rows a second, and no end
+    for _ in range(16):
+        admission.enter(1)
+    assert any(_is_refused(admission) for _ in range(100))
+
+
+def test_predictions_are_as_large_as_they_were(clock: Clock) -> None:
+    """Where they have had few rows, many may wait."""
+    admission = Admission(0.1, 2, turn_size=4096, most_rows=64, clock=clock)
+    for _ in range(200):
+        work = admission.enter(1)
+        clock.now += 0.001
+        work.progress(4)
+        work.leave(is_done=True)
+    taken = [admission.enter(1) for _ in range(90)]
+    assert len(taken) == 90

@@ -79,6 +79,39 @@ class Connection:
             return False
         return True
 
+    def send_message(self, stream: int, path: str, body: bytes) -> None:
+        """Begin a call with one message, of any size: windows are waited for."""
+        data = message(body)
+        room = {0: 65_535, stream: 65_535}
+        self.send(opening(stream, path))
+        for place in range(0, len(data), 16_000):
+            part = data[place : place + 16_000]
+            while min(room.values()) < len(part):
+                self._read_windows(room)
+            last = place + len(part) == len(data)
+            self.send(frame(DATA, END_STREAM if last else 0, stream, part))
+            room = {each: left - len(part) for each, left in room.items()}
+
+    def _read_windows(self, room: dict[int, int]) -> None:
+        """Read frames until one gives room to the connection or to a stream."""
+        while True:
+            header = self._receive(9)
+            payload = self._receive(int.from_bytes(header[:3]))
+            stream = int.from_bytes(header[5:])
+            if header[3] == WINDOW and stream in room:
+                room[stream] += int.from_bytes(payload)
+                return
+            if header[3] == SETTINGS and not header[4] & ACK:
+                self.send(frame(SETTINGS, ACK))
+
+    def _receive(self, size: int) -> bytes:
+        received = b""
+        while len(received) < size:
+            part = self._socket.recv(size - len(received))
+            assert part, "closed"
+            received += part
+        return received
+
     def settle(self) -> dict[int, int]:
         """Acknowledge the settings of the server, once they have come; they by their numbers."""
         received = b""

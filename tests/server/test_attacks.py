@@ -5,6 +5,7 @@ import random
 import resource
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
@@ -24,7 +25,15 @@ from tests.server import http2
 from tests.server.http2 import PREDICT, STREAM_PREDICT, Connection
 from tests.server.requests import refusal
 
-from wordgate.api.v1.prediction_pb2 import StreamGenerateRequest
+from wordgate.api.v1.prediction_pb2 import (
+    SessionConfiguration,
+    SessionText,
+    StreamGenerateRequest,
+    StreamPredictRequest,
+    SuggestionOptions,
+)
+from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
+from wordgate.api.v1.scoring_pb2 import Candidate, ScoreRequest
 from wordgate.client import Client
 from wordgate.server.limits import Limits
 
@@ -36,6 +45,7 @@ MOST_HEADERS_MEMORY = 200_000_000
 
 WATCH = "/grpc.health.v1.Health/Watch"
 CHECK = "/grpc.health.v1.Health/Check"
+SCORE = "/wordgate.v1.ScoringService/Score"
 ACCEPT_ENCODING = b"\x90"
 """A header of 15 + 13 letters as HPACK's fixed table has it."""
 
@@ -356,6 +366,69 @@ def test_answers_that_nobody_reads(attacked: RunningServer) -> None:
         until(lambda: attacked.metric("wordgate_waiting_rows") == 0, "the work to stop")
 
 
+def test_large_answers_that_nobody_reads_end(attacked: RunningServer) -> None:
+    """A score of a megabyte of blanks is sent back in full: a client without a window for it holds
+    neither memory nor, for long, the room of other large requests."""
+    blanks = ScoreRequest(candidates=[Candidate(text=" " * 60_000 + "a")] * 17)
+    body = blanks.SerializeToString()
+    no_room = http2.frame(http2.SETTINGS, payload=b"\x00\x04\x00\x00\x00\x00")
+    before = attacked.metric("process_resident_memory_bytes")
+    with Connection(attacked.address, begins=False) as connection:
+        connection.send(http2.PREFACE + no_room)
+        with grpc.insecure_channel(attacked.address) as channel:
+            for stream in (1, 3):
+                until(lambda: _code_of(channel, SCORE, body) is grpc.StatusCode.OK, "room")
+                connection.send_message(stream, SCORE, body)
+            until(lambda: _calls_under_way(attacked) == 2, "the answers to be held")
+            assert _code_of(channel, PREDICT, b"") is grpc.StatusCode.OK
+            until(lambda: _calls_under_way(attacked) == 0, "the answers to be given up")
+            assert _code_of(channel, SCORE, body) is grpc.StatusCode.OK
+    assert attacked.metric("process_resident_memory_bytes") - before < 100_000_000
+
+
+def test_texts_that_nobody_reads_hold_no_room(attacked: RunningServer) -> None:
+    """Streams whose requests were padded to a megabyte keep none of it."""
+    request = StreamGenerateRequest(history="the", max_words=1000, seed=1).SerializeToString()
+    padded = request + _field(15, 2, b"x" * 127) * 7900
+    no_room = http2.frame(http2.SETTINGS, payload=b"\x00\x04\x00\x00\x00\x00")
+    large = ScoreRequest(candidates=[Candidate(text="the " * 1000)] * 200).SerializeToString()
+    with Connection(attacked.address, begins=False) as connection:
+        connection.send(http2.PREFACE + no_room)
+        for number in range(6):
+            path = "/wordgate.v1.PredictionService/StreamGenerate"
+            connection.send_message(1 + 2 * number, path, padded)
+        until(lambda: _calls_under_way(attacked) == 6, "the calls")
+        with grpc.insecure_channel(attacked.address) as channel:
+            until(lambda: _code_of(channel, SCORE, large) is grpc.StatusCode.OK, "room")
+
+
+def test_sessions_with_many_long_words_are_bounded(bundle: Path) -> None:
+    """Their words take megabytes each: at some point no more are taken, plain sessions are."""
+    words = [f"{number:03}" + "\U0001d51e" * 60 for number in range(1000)]
+    configuration = SessionConfiguration(options=SuggestionOptions(blocked_words=words))
+    listed = StreamPredictRequest(configuration=configuration)
+    with serving(bundle) as server, grpc.insecure_channel(server.address) as channel:
+        before = server.metric("process_resident_memory_bytes")
+        stub: Any = PredictionServiceStub(channel)
+        held = threading.Event()
+
+        def opened(first: StreamPredictRequest) -> Any:
+            def messages() -> Iterator[StreamPredictRequest]:
+                yield first
+                yield StreamPredictRequest(sequence=1, text=SessionText(text="the "))
+                held.wait()
+
+            return stub.StreamPredict(messages())
+
+        sessions = [opened(listed) for _ in range(150)]
+        answered = list(map(_answered, sessions))
+        assert any(answered)
+        assert not all(answered)
+        assert _answered(opened(StreamPredictRequest(configuration=SessionConfiguration())))
+        assert server.metric("process_resident_memory_bytes") - before < 600_000_000
+        held.set()
+
+
 @pytest.mark.parametrize("turns", [300, pytest.param(10_000, marks=pytest.mark.long)])
 def test_connections_in_turn(attacked: RunningServer, turns: int) -> None:
     """Thousands that come and go leave no descriptor open."""
@@ -408,6 +481,16 @@ def test_a_server_that_grpc_has_left_ends(bundle: Path) -> None:
 def _calls_under_way(server: RunningServer) -> float:
     """Those of the services, the health's not among them."""
     return server.metric("grpc_server_started_total") - server.metric("grpc_server_handled_total")
+
+
+def _answered(call: Any) -> bool:
+    """Whether a session's first text is answered; refused for its memory if not."""
+    try:
+        next(call)
+    except grpc.RpcError as error:
+        assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED  # noqa: PT017
+        return False
+    return True
 
 
 def _open_watches(server: RunningServer) -> float:
