@@ -7,9 +7,14 @@ decide how much memory a server needs.
 import asyncio
 from collections import deque
 
+from wordgate.engine import freed_memory
 from wordgate.errors import Excess, Overloaded
 
 _RETRY_AFTER_SECONDS = 1.0
+_LARGE_BYTES = 256 * 1024
+_TRIM_SECONDS = 2.0
+"""After a request of so many bytes, memory is given back once in this time."""
+
 _MAX_WAITING = 100
 """Messages that wait for room; each is in memory already."""
 
@@ -24,6 +29,7 @@ class ByteBudget:
         self.used = 0
         self._max_bytes = max_bytes
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+        self._trimming: asyncio.TimerHandle | None = None
 
     def take(self, size: int) -> None:
         """Use bytes, at most half of those that are left: large requests leave room for small ones.
@@ -59,11 +65,18 @@ class ByteBudget:
     def free(self, size: int) -> None:
         """Give bytes back."""
         self.used -= size
+        if size >= _LARGE_BYTES and self._trimming is None:
+            self._trimming = asyncio.get_running_loop().call_later(_TRIM_SECONDS, self._trim)
         while self._waiting and (self._waiting[0][1].done() or self._has_room(self._waiting[0][0])):
             size, turn = self._waiting.popleft()
             if not turn.done():
                 self.used += size
                 turn.set_result(None)
+
+    def _trim(self) -> None:
+        """Return what a large request has left of the heap to the system, in a thread."""
+        self._trimming = None
+        asyncio.get_running_loop().run_in_executor(None, freed_memory.give_back)
 
     def _has_room(self, size: int) -> bool:
         return not self.used or self.used + size <= self._max_bytes
