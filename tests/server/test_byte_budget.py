@@ -25,6 +25,7 @@ def test_one_request_is_accepted_whatever_its_size() -> None:
     """The limit of a message is another one's; alone a message has room."""
     budget = ByteBudget(10)
     budget.take(1000)
+    budget.take(0)
     with pytest.raises(Overloaded):
         budget.take(1)
     budget.free(1000)

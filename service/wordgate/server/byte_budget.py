@@ -36,7 +36,7 @@ class ByteBudget:
 
         Raises `Overloaded`.
         """
-        if self.used and 2 * size > self._max_bytes - self.used:
+        if size and self.used and 2 * size > self._max_bytes - self.used:
             problem = f"no memory: {self.used} of {self._max_bytes} bytes are in use; send less"
             problem += ", or retry later"
             raise Overloaded(problem, _RETRY_AFTER_SECONDS, Excess.MEMORY)

@@ -199,8 +199,9 @@ class CallInterceptor(ServerInterceptor):
             raise
         except AbortError:
             code = context.code()
-        except InternalError:  # grpc raises this when the client disconnects during a write
+        except InternalError as error:  # grpc raises it when the client disconnects in a write
             code = grpc.StatusCode.CANCELLED
+            drop_traceback(error)
             raise asyncio.CancelledError from None
         except Exception as error:  # noqa: BLE001  every error has a status
             status = self._status(method, error)
