@@ -76,7 +76,7 @@ def _rankings(model: ServedModel) -> Iterator[Asks[Any]]:
 def _predictions(model: ServedModel) -> Iterator[Asks[Any]]:
     random = Random(3)
     own = [BoostedWord("".join(random.choices("āăąćĉċ", k=80)), 9.0) for _ in range(1000)]
-    most = {"max_suggestions": 100, "max_expansions": 20_000}
+    most = {"max_suggestions": 100, "max_expansions": 5_000}
     wanted = [
         Query("", "a" * 127, Options(**most, omit_passed_over=True)),  # type: ignore[arg-type]
         Query("", "", Options(**most, boosted_words=own)),  # type: ignore[arg-type]

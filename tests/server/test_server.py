@@ -194,7 +194,7 @@ def test_typists_that_are_killed_leave_no_session_behind(bundle: Path) -> None:
         assert client.stdout is not None
         assert client.stdout.readline() == b"typing\n"
         until(lambda: server.metric("wordgate_sessions") == 5, "the sessions")
-        until(lambda: server.metric("wordgate_waiting_rows") > 0, "the searches to begin")
+        until(lambda: server.metric("wordgate_asked_rows_total") > 0, "the searches to begin")
         client.kill()
         client.communicate()
         until(lambda: server.metric("wordgate_sessions") == 0, "the sessions to end")

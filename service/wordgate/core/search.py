@@ -34,6 +34,7 @@ _LEAST_ENTRIES, _ENTRIES_A_ROW = 10_000, 20
 
 _ROW_WORK = 200
 _ENTRIES_A_STEP, _ENTRY_WORK = 32, 6
+_FINISHED_WORK = 40
 
 _LAST_ENTRIES = 5000
 """Entries that it looks at for words that are already there, when no row may be asked for."""
@@ -257,6 +258,8 @@ def likeliest_words(
             word = pieces.canonical_word(item.pieces)
             if word is not None and search.accepts(word):
                 found.words.append(FoundWord(word, log_prob))
+            if pace.is_due(_FINISHED_WORK):
+                yield PAUSE
         elif found.expansions >= search.max_expansions:
             found.exact = False  # goes on with what is known, without the rows it may not ask for
             frontier.limit_entries(_LAST_ENTRIES)
