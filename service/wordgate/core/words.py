@@ -38,7 +38,7 @@ _MATCHES = 128
 _MATCH_WORK = 2
 
 _INNER = ("'", "\u200c", "\u200d")
-_UNSPACED = (
+UNSPACED = (
     "\u3005-\u3007\u3021-\u3029\u3038-\u303c\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"  # Han
     "\U00020000-\U0003ffff"
     "\u3041-\u3096\u309d-\u309f\U0001b001-\U0001b11f\U0001b150-\U0001b152"  # Hiragana
@@ -53,8 +53,8 @@ _UNSPACED = (
 """Letters of scripts that write no spaces between words, as ranges for a character class."""
 
 _KATAKANA = "\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff"
-_is_unspaced = re.compile(f"[{_UNSPACED}{_KATAKANA}]").match
-_is_word_by_itself = re.compile(f"[{_UNSPACED}]").match
+_is_unspaced = re.compile(f"[{UNSPACED}{_KATAKANA}]").match
+_is_word_by_itself = re.compile(f"[{UNSPACED}]").match
 _LAST_CODE_POINT = 0xE01EF
 _ASCII = re.compile(r"[A-Za-z0-9]+(?:'[A-Za-z0-9]+)*|\S")
 """The same rule where there is no other character: four times as fast."""
@@ -146,15 +146,15 @@ def _cut(word: str) -> list[str]:
 @cache
 def _pattern() -> re.Pattern[str]:
     marks = _marks()
-    letters = rf"[^\W_{marks}{_UNSPACED}{_KATAKANA}]"
+    letters = rf"[^\W_{marks}{UNSPACED}{_KATAKANA}]"
     run = rf"{letters}+|[{marks}]+"
     modifiers = rf"[{marks}\U0001F3FB-\U0001F3FF\U000E0020-\U000E007F]*"
     word = rf"(?:{run})+(?:['\u200c\u200d](?:{run})+)*"
     katakana = rf"(?:[{_KATAKANA}][{marks}]*)+"
     attached = rf"[{marks}\u200c\u200d]*"
     # Stacked consonants go on behind a virama; the normal form takes the vowels AM apart.
-    goes_on = rf"(?<=[\u1039\u17d2])[{_UNSPACED}]|(?<=\u0e4d)\u0e32|(?<=\u0ecd)\u0eb2"
-    cluster = rf"[{_UNSPACED}]{attached}(?:(?:{goes_on}){attached})*"
+    goes_on = rf"(?<=[\u1039\u17d2])[{UNSPACED}]|(?<=\u0e4d)\u0e32|(?<=\u0ecd)\u0eb2"
+    cluster = rf"[{UNSPACED}]{attached}(?:(?:{goes_on}){attached})*"
     symbol = rf"(?:[\U0001F1E6-\U0001F1FF]{{2}}|\S){modifiers}(?:\u200d[^\w\s]{modifiers})*"
     return re.compile(f"{word}|{cluster}|{katakana}|{symbol}")
 

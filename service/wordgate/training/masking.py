@@ -47,8 +47,11 @@ _FORMATS = (
 _LOCAL_PARTS = ("name", "name.name", "i.name", "name#", "name##", "name_name", "iname", "namei")
 _TOP_LEVELS = ("com", "com", "com", "org", "net", "edu", "co.uk", "de", "info")
 _TEMPLATE = re.compile(r"name|i|#")
-_ONSETS = "b br c ch d dr f fl g gr h j k kl l m n p pr r s sh st t th tr v w z".split()
-_VOWELS = "a a e e i i o o u ai ea ee ia ie oo ou y".split()
+_ONSETS = (
+    *("b", "br", "c", "ch", "d", "dr", "f", "fl", "g", "gr", "h", "j", "k", "kl", "l", "m", "n"),
+    *("p", "pr", "r", "s", "sh", "st", "t", "th", "tr", "v", "w", "z"),
+)
+_VOWELS = (*("a", "e", "i", "o", "u") * 2, "ai", "ea", "ee", "ia", "ie", "oo", "ou", "y")
 _CODAS = ("", "", "", "l", "ll", "m", "n", "nd", "ng", "r", "rd", "s", "t", "ck")
 _FIRST_DIGITS, _DIGITS = "23456789", "0123456789"
 
