@@ -152,8 +152,10 @@ def read_words_context(context: Sequence[Sequence[int]], store: StateStore) -> A
     keys = chain_hashes(store.seed, sequence)
     state, done = store.longest(keys)
     kept = _kept_places(context)
+    following = len(sequence) - done - 1
     for place in range(done, len(sequence)):
-        [state] = yield Advance([(state, sequence[place])])
+        [state] = yield Advance([(state, sequence[place])], following)
+        following = 0
         if place in kept:
             state = store.keep(keys[place], state)
     return Context(keys[-1], state)
@@ -166,21 +168,25 @@ def read_each(
     cut = yield from Pace(SHORT_ROUND).run(_context(pieces, history))
     context = yield from read_words_context([], store)
     contexts = [context]
+    left = sum(map(len, cut.pieces))
     for word in cut.pieces:
-        context = yield from _read_word(word, context, store)
+        context = yield from _read_word(word, context, store, left)
         contexts.append(context)
+        left -= len(word)
     return contexts, cut.words
 
 
-def _read_word(word: Sequence[int], before: Context, store: StateStore) -> Asks[Context]:
-    """The context behind a word, which is kept."""
+def _read_word(word: Sequence[int], before: Context, store: StateStore, left: int) -> Asks[Context]:
+    """The context behind a word, which is kept; `left` pieces from it on are to be read."""
     key = before.key_after(word)
     state = store.state(key)
     if state is not None:
         return Context(key, state)
     state = before.state
+    following = left - 1
     for piece in word:
-        [state] = yield Advance([(state, piece)])
+        [state] = yield Advance([(state, piece)], following)
+        following = 0
     return Context(key, store.keep(key, state))
 
 
