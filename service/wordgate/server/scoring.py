@@ -78,9 +78,13 @@ class ScoringServicer(scoring_pb2_grpc.ScoringServiceServicer):
     ) -> "asyncio.Future[T]":
         """The work of a request, which takes about as long as it is large."""
         who_waits = urgency(request, Urgency.BULK)
-        size = _LEAST_SIZE + request.ByteSize() - _unread_bytes(request.history)
         return self._serving.start(
-            model, asks, who_waits, call, size=size, rows_at_once=_rows_of(request)
+            model,
+            asks,
+            who_waits,
+            call,
+            size=request_size(request),
+            rows_at_once=_rows_of(request),
         )
 
     async def StreamRescore(  # type: ignore[override]  # the interceptor's streams know sizes
@@ -107,6 +111,11 @@ def _scored(
     answer = yield from model.score(request.history, candidates, counts_eos(request))
     yield PAUSE
     return score_response(answer)
+
+
+def request_size(request: scoring_pb2.ScoreRequest | rescoring_pb2.RescoreRequest) -> int:
+    """Return the cost of a request, in bytes; a history counts as far as it is read."""
+    return _LEAST_SIZE + request.ByteSize() - _unread_bytes(request.history)
 
 
 def _unread_bytes(history: str) -> int:
