@@ -13,7 +13,7 @@ from wordgate.api.v1.scoring_pb2 import Candidate, ScoreRequest, ScoreResponse
 from wordgate.api.v1.scoring_pb2_grpc import ScoringServiceStub
 from wordgate.engine.local_model import LocalModel
 from wordgate.server.messages import score_response
-from wordgate.server.scoring import request_size
+from wordgate.server.scoring import request_size, size_with
 
 CANDIDATES = ("the cat sat", "the cat", "", "wreck a nice beach", "the cat", "Ünï 🦆\u0000", " x ")
 SERVICE = "wordgate.v1.ScoringService"
@@ -190,3 +190,4 @@ def test_a_history_counts_with_what_can_be_read_of_it(history: str, read_bytes: 
     size = request_size(ScoreRequest(history=history, candidates=[Candidate(text="soon")]))
     head = 4  # field and length of a history
     assert read_bytes <= size - alone <= read_bytes + head
+    assert size_with(history) - size_with("") == read_bytes
