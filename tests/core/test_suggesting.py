@@ -100,7 +100,7 @@ def test_boosted_words_come_first_and_keep_their_probability() -> None:
     assert (first.text, first.log_prob) == ("wrdgt", total)
     assert others == _predict("the sea", max_suggestions=4).suggestions
     assert _texts(_predict("Yes.", boosted_words=boosted))[0] == "Wrdgt"
-    assert _texts(_predict("Yes.", "wr", boosted_words=boosted))[0] == "Wrdgt"
+    assert _texts(_predict("Yes. ", "wr", boosted_words=boosted))[0] == "Wrdgt"
     assert _texts(_predict("Yes.", "x", boosted_words=boosted)) == _texts(_predict("Yes.", "x"))
 
 

@@ -21,10 +21,11 @@ from itertools import accumulate
 from typing import TypedDict
 
 from wordgate.core import words
+from wordgate.core.addresses import is_address
 from wordgate.core.asks import SHORT_ROUND, Advance, Asks, Pace, State, TargetLogProbs
 from wordgate.core.history import read
 from wordgate.core.known import Context
-from wordgate.core.language import Language, begins_sentence
+from wordgate.core.language import Language
 from wordgate.core.options import MAX_EXPANSIONS, MAX_SUGGESTIONS, within
 from wordgate.core.pieces import EOS
 from wordgate.core.prediction import splitting_typed
@@ -35,7 +36,8 @@ from wordgate.core.search import (
     Search,
     likeliest_words,
 )
-from wordgate.core.spacing import goes_on, spacing
+from wordgate.core.sentences import begins_sentence
+from wordgate.core.spacing import spacing
 from wordgate.core.state_store import NoStore, StateStore
 from wordgate.core.steps import Steps
 from wordgate.core.text import normalise
@@ -260,9 +262,8 @@ def _written(
     """The drawn word as people write it behind the draft."""
     written = space = ""
     if drawn.word != _END:
-        begins = begins_sentence(draft.text) and not goes_on(draft.text, drawn.word)
-        written = language.write(drawn.word, begins)
         space = "" if draft.typed else (yield from spacing(draft.text, drawn.word))
+        written = _form(language, draft.text + space, drawn.word)
     return GeneratedWord(
         word=written,
         text=space + written,
@@ -272,6 +273,11 @@ def _written(
         expansions=found.expansions,
         finish=_finish(draft, drawn),
     )
+
+
+def _form(language: Language, before: str, word: str) -> str:
+    """A word as people write it right behind a text; in small letters inside an address."""
+    return word if is_address(before) else language.write(word, begins_sentence(before))
 
 
 def _one_word(text: str, field: str) -> str:

@@ -10,9 +10,6 @@ from wordgate.core.levels import Levels
 from wordgate.core.pieces import Pieces
 from wordgate.core.text import normalise
 
-_ENDS_SENTENCE = (".", "!", "?")
-_CLOSES = "\"')]}”’»"
-
 
 @dataclass(frozen=True)
 class Language:
@@ -59,9 +56,3 @@ def in_capitals(form: str) -> str:
     if is_same_word(capitals, form):
         return capitals
     return "".join(c.upper() if is_same_word(c.upper(), c) else c for c in form)
-
-
-def begins_sentence(history: str) -> bool:
-    """Whether the next word begins a sentence: at the start, or after a full stop, `!` or `?`."""
-    before = history.rstrip().rstrip(_CLOSES).rstrip()
-    return not before or before.endswith(_ENDS_SENTENCE)
