@@ -9,6 +9,7 @@ from grpc.aio import ServicerContext
 
 from wordgate.api.v1 import rescoring_pb2, scoring_pb2, scoring_pb2_grpc
 from wordgate.core.asks import PAUSE, Asks
+from wordgate.core.history import MAX_CONTEXT_PIECES
 from wordgate.engine.model import MAX_ROWS
 from wordgate.engine.scheduler import Urgency
 from wordgate.engine.served_model import ServedModel
@@ -29,6 +30,9 @@ TURN_BYTES = 4096.0
 
 _READ_CHARACTERS = 2000
 """So much of a history has about the words that the model reads."""
+
+_PIECE_BYTES = 4
+"""Bytes of a request for each piece, about; a history may have one for each byte."""
 
 
 class ScoringServicer(scoring_pb2_grpc.ScoringServiceServicer):
@@ -74,8 +78,7 @@ class ScoringServicer(scoring_pb2_grpc.ScoringServiceServicer):
     ) -> "asyncio.Future[T]":
         """The work of a request, which takes about as long as it is large."""
         who_waits = urgency(request, Urgency.BULK)
-        unread = max(0, len(request.history) - _READ_CHARACTERS)
-        size = _LEAST_SIZE + request.ByteSize() - unread
+        size = _LEAST_SIZE + request.ByteSize() - _unread_bytes(request.history)
         return self._serving.start(
             model, asks, who_waits, call, size=size, rows_at_once=_rows_of(request)
         )
@@ -104,6 +107,15 @@ def _scored(
     answer = yield from model.score(request.history, candidates, counts_eos(request))
     yield PAUSE
     return score_response(answer)
+
+
+def _unread_bytes(history: str) -> int:
+    """Bytes of a history beyond those that the pieces which are read take at most."""
+    read = history[-_READ_CHARACTERS:]
+    most = _PIECE_BYTES * MAX_CONTEXT_PIECES
+    read_bytes = min(len(read) if read.isascii() else len(read.encode("utf-8")), most)
+    all_bytes = len(history) if history.isascii() else len(history.encode("utf-8"))
+    return all_bytes - read_bytes
 
 
 def _rows_of(request: scoring_pb2.ScoreRequest | rescoring_pb2.RescoreRequest) -> int:

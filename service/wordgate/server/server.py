@@ -62,6 +62,12 @@ _ROW_BYTES = 4.0
 _PREDICTION_ROWS = 64.0
 """Rows of a prediction at most for which others wait; those of more rows let others pass."""
 
+_TURN_SIZES = {
+    Urgency.INTERACTIVE: _PREDICTION_ROWS,
+    Urgency.BULK: TURN_BYTES,
+    Urgency.BATCH: math.inf,
+}
+
 _LAST_SPANS_SECONDS = 2.0
 _LOOK_SECONDS = 1.0
 _KEEPALIVE_MS = 30_000
@@ -201,7 +207,7 @@ class Server:
                 found.calls,
                 spared_in_calm=found.calls + 1,
                 spared_rows=_SPARED_ROWS * found.calls,
-                turn_size=math.inf if urgency is Urgency.BATCH else TURN_BYTES,
+                turn_size=_TURN_SIZES[urgency],
                 row_size=_ROW_BYTES,
                 most_rows=_PREDICTION_ROWS if urgency is Urgency.INTERACTIVE else None,
             )
