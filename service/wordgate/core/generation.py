@@ -21,7 +21,7 @@ from itertools import accumulate
 from typing import TypedDict
 
 from wordgate.core import words
-from wordgate.core.addresses import is_address
+from wordgate.core.address_spacing import is_address
 from wordgate.core.asks import SHORT_ROUND, Advance, Asks, Pace, State, TargetLogProbs
 from wordgate.core.history import read
 from wordgate.core.known import Context

@@ -8,13 +8,12 @@ white space behind them.
 
 import re
 
+from wordgate.core.text import LINE_BREAKS
+
 _ENDS = frozenset(".!?…‼⁇⁈⁉։")
 _ENDS_UNSPACED = frozenset("。！？｡．")
 _AROUND = "\"'()[]{}“”„‘’‚«»「」『』《》【】（）¿¡"
 """Marks that may stand between the end of a sentence and the beginning of the next."""
-
-LINE_BREAKS = "\n\r\v\f\x85\u2028\u2029"
-"""Characters that end a line (mandatory breaks of Unicode's line breaking, UAX #14)."""
 
 _LONGEST = 64
 _LINE_END = re.compile(rf"[{LINE_BREAKS}]")

@@ -10,7 +10,7 @@ import re
 from functools import cache
 
 from wordgate.core import words
-from wordgate.core.addresses import goes_on_address
+from wordgate.core.address_spacing import goes_on_address
 from wordgate.core.steps import Steps
 from wordgate.core.text import normalise
 

@@ -29,6 +29,9 @@ from wordgate.core.steps import Steps, finish
 MAX_WORD_CHARACTERS = 128
 """A longer word is cut into words of this many code points; nothing of it is lost."""
 
+LINE_END = "\n"
+"""Stands for the end of a line among the words of a history; no word is white space."""
+
 _LONG_TEXT = 1024
 """Characters of a text that is split in several steps."""
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from unicodedata import category
 
 from wordgate.core import words
-from wordgate.core.addresses import is_address
+from wordgate.core.address_spacing import is_address
 from wordgate.core.language import Language, capitalised, in_capitals, is_same_word
 from wordgate.core.options import LetterCase
 from wordgate.core.sentences import begins_sentence
