@@ -5,6 +5,8 @@ They are written without spaces, and in small letters unless a person types capi
 
 import re
 
+from wordgate.core.words import is_unspaced
+
 _LONGEST = 128
 """Characters of the end of a text that are looked at."""
 
@@ -35,6 +37,7 @@ _MENTIONS = _set(
 an address."""
 
 _last_token = re.compile(r"\S+\Z").search
+_AT = re.compile(r"(\w)@")
 _LAST_WORD = re.compile(r"\w+\Z")
 
 
@@ -84,7 +87,9 @@ def _is_before_at(token: str) -> bool:
 
 def _has_address(token: str) -> bool:
     token = token.lower()
-    return token.startswith("www.") or "://" in token or re.search(r"\w@", token) is not None
+    at = _AT.search(token)
+    is_mail = at is not None and not is_unspaced(at[1])
+    return is_mail or token.startswith("www.") or "://" in token
 
 
 def _token(text: str) -> str:

@@ -54,10 +54,13 @@ class Writer:
         where a sentence begins, and in small letters inside an address. Its normal form is `word`
         in any case.
         """
+        return self._written(word, self._own_forms.get(word))
+
+    def _written(self, word: str, own: str | None) -> str:
         if self._is_in_address(word):
             form = word
         else:
-            own = self._own_forms.get(word) or self._last_form(word)
+            own = own or self._own_forms.get(word) or self._last_form(word)
             form = self._language.write(word, self._begins_sentence(word), own)
         continued = self._continue(word, form)
         return continued if is_same_word(continued, word) else form
@@ -69,14 +72,16 @@ class Writer:
             return self._shouted(word, form)
         return capitalised(form) if self._typed[:1].isupper() else form
 
-    def phrase(self, phrase: Sequence[str]) -> str:
+    def phrase(self, phrase: Sequence[str], forms: Mapping[int, str] | None = None) -> str:
         """Several words with the spaces that they need; only the first begins where the text goes
-        on."""
+        on. `forms`: how some are written, by their place."""
+        forms = forms or {}
         first, *others = phrase
         before = self._recent + ("" if self._typed else self._space_before(first))
-        written = self.write(first)
-        for word in others:
-            written += finish(spacing(before + written, word)) + self._form(word)
+        written = self._written(first, forms.get(0))
+        for place, word in enumerate(others, 1):
+            form = forms.get(place) or self._form(word)
+            written += finish(spacing(before + written, word)) + form
         return written
 
     def _begins_sentence(self, word: str) -> bool:
