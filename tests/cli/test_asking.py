@@ -176,7 +176,10 @@ def test_evaluations_have_their_fixed_shape(run: Run, bundle: Path, tmp_path: Pa
     file = tmp_path / "mails.txt"
     file.write_text("The sun is in the sea.\n\nWhy? I don't know!\n")
     found = run("evaluate", "--text", file, "--json", "--model", bundle).document
-    keys = ["word_perplexity", "token_perplexity", "top1", "top3", "words", "tokens"]
+    keys = [
+        *("word_perplexity", "token_perplexity", "character_perplexity", "bits_per_byte"),
+        *("top1", "top3", "words", "tokens", "characters", "bytes"),
+    ]
     assert list(found) == keys
     assert found["words"] == 13
     assert found["word_perplexity"] > found["token_perplexity"] > 1
