@@ -51,6 +51,11 @@ def is_address(text: str) -> bool:
     return _has_address(token) or (token[-1:] in (".", "\\") and token[-2:-1].isalnum())
 
 
+def has_address(text: str) -> bool:
+    """Return whether a text ends with an address: one with an `@` inside, or on the web."""
+    return _has_address(_token(text))
+
+
 def goes_on_address(text: str, word: str) -> bool:
     """Return whether a word or mark in normal form goes on the address that a text ends with."""
     token = _token(text).lower()
@@ -93,6 +98,13 @@ def _has_address(token: str) -> bool:
 
 
 def _token(text: str) -> str:
-    """The last characters of a text that have no white space between them, without brackets."""
+    """The last characters of a text that have no white space between them, without brackets.
+
+    Scripts without spaces end a token.
+    """
     found = _last_token(text[-_LONGEST:])
-    return found.group().lstrip("([{<\"'“‘«") if found else ""
+    token = found.group().lstrip("([{<\"'“‘«") if found else ""
+    for place in range(len(token) - 1, -1, -1) if not token.isascii() else ():
+        if is_unspaced(token[place]):
+            return token[place + 1 :]
+    return token

@@ -23,6 +23,7 @@ from typing import TypedDict
 from wordgate.core import words
 from wordgate.core.address_spacing import is_address
 from wordgate.core.asks import SHORT_ROUND, Advance, Asks, Pace, State, TargetLogProbs
+from wordgate.core.fullwidth import as_marked
 from wordgate.core.history import read
 from wordgate.core.known import Context
 from wordgate.core.language import Language
@@ -288,7 +289,11 @@ def _written(
 
 def _form(language: Language, before: str, word: str) -> str:
     """A word as people write it right behind a text; in small letters inside an address."""
-    return word if is_address(before) else language.write(word, begins_sentence(before))
+    if is_address(before):
+        return word
+    return language.write(
+        word, begins_sentence(before), language.written.get(word) or as_marked(before, word)
+    )
 
 
 def _last(found: tuple[str, ...], count: int) -> tuple[str, ...]:

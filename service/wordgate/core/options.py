@@ -4,7 +4,7 @@ Knows numbers, their limits and words in normal form; does not know how suggesti
 """
 
 import math
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
@@ -211,8 +211,19 @@ class Options:
             self.blocked | blocked if blocked else self.blocked,
             self.boosts | boosts if boosts else self.boosts,
             self.own_forms | forms if forms else self.own_forms,
-            boosts,
         )
+
+    def boosted_after(self, before: Sequence[str]) -> Iterator[tuple[list[str], float]]:
+        """Yield the rest of each boosted phrase that is ranked higher and that these words begin,
+        and its boost."""
+        for phrase, _, place, _ in self.boosted_phrases.following(before):
+            if place == len(before) and (boost := self.boosted[phrase].boost) > 0:
+                yield phrase.split(" ")[place:], boost
+
+    def phrase_boost(self, found: Sequence[str]) -> float:
+        """Return what the boosted phrases in these words add to their rank."""
+        within = self.boosted_phrases.within(found)
+        return sum((self.boosted[phrase].boost for _, phrase in within), 0.0)
 
     def own_forms_within(self, found: Sequence[str]) -> dict[int, str]:
         """How the person writes words of these that make up a boosted phrase, by their place."""
@@ -225,15 +236,11 @@ class Options:
 
 @dataclass(frozen=True)
 class Listed:
-    """What a person listed of the words that may come at a place, in normal form.
-
-    `going_on` are the boosts of words that go on with a phrase.
-    """
+    """What a person listed of the words that may come at a place, in normal form."""
 
     blocked: Set[str]
     boosts: Mapping[str, float]
     own_forms: Mapping[str, str]
-    going_on: Mapping[str, float]
 
 
 def written_words(text: str) -> list[str]:

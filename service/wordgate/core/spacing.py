@@ -10,7 +10,7 @@ import re
 from functools import cache
 
 from wordgate.core import words
-from wordgate.core.address_spacing import goes_on_address
+from wordgate.core.address_spacing import goes_on_address, has_address
 from wordgate.core.steps import Steps
 from wordgate.core.text import normalise
 
@@ -55,6 +55,11 @@ def spacing(text: str, word: str) -> Steps[str]:
     if not (text[-_LONGEST:].isascii() and word.isascii()) and _is_beside_unspaced(text, word):
         return "" if _stays_apart(text, word) else " "
     return "" if (yield from _is_attached(text, word)) else " "
+
+
+def takes_space(text: str) -> bool:
+    """Return whether a space comes behind a word that ends a text, if more is to follow."""
+    return not (ends_unspaced(text) or has_address(text))
 
 
 def ends_unspaced(text: str) -> bool:

@@ -256,23 +256,24 @@ class Place:
             self._store,
             options.max_words,
             math.log(options.min_phrase_probability),
-            self._listed_after,
+            self._blocked_after,
+            options.boosted_after,
         )
         phrases: list[FoundPhrase] = []
         for word, log_prob in found.items():
             if not words.is_punctuation(word):
                 phrases += yield from searching.after(FoundWord(word, log_prob))
         self._count(searching)
-        best_first = sorted(phrases, key=lambda phrase: -(phrase.log_prob + phrase.boost))
+        best_first = sorted(
+            phrases, key=lambda each: -(each.log_prob + options.phrase_boost(each.words))
+        )
         return best_first[: options.max_suggestions]
 
-    def _listed_after(self, phrase: Sequence[str]) -> tuple[Set[str], Mapping[str, float]]:
-        """Words that may not go on a phrase, and boosts of those that go on a boosted one."""
+    def _blocked_after(self, phrase: Sequence[str]) -> Set[str]:
+        """Words that may not go on a phrase, for they would complete one that is blocked."""
         before = [*self._before, *phrase]
-        listed = self._options.here(before)
-        blocked = listed.blocked | self._language.never_after(before)
-        boosts = {word: boost for word, boost in listed.going_on.items() if word not in blocked}
-        return blocked, boosts
+        blocked = self._options.blocked_phrases.completed_by(before)
+        return blocked | self._language.never_after(before)
 
     def _accepts(self, word: str) -> bool:
         if word in self._language.never_suggested or word in self._blocked:

@@ -9,6 +9,7 @@ from unicodedata import category
 
 from wordgate.core import words
 from wordgate.core.address_spacing import is_address
+from wordgate.core.fullwidth import as_marked
 from wordgate.core.language import Language, capitalised, in_capitals, is_same_word
 from wordgate.core.options import LetterCase
 from wordgate.core.sentences import begins_sentence
@@ -60,7 +61,7 @@ class Writer:
         if self._is_in_address(word):
             form = word
         else:
-            own = own or self._own_forms.get(word) or self._last_form(word)
+            own = own or self._own_forms.get(word) or self._last_form(word) or self._marked(word)
             form = self._language.write(word, self._begins_sentence(word), own)
         continued = self._continue(word, form)
         return continued if is_same_word(continued, word) else form
@@ -96,6 +97,11 @@ class Writer:
 
     def _space_before(self, word: str) -> str:
         return finish(spacing(self._recent, word))
+
+    def _marked(self, word: str) -> str | None:
+        """A mark in its fullwidth form, where the text writes it so."""
+        marked = as_marked(self._recent, word)
+        return marked if marked != word else None
 
     def _form(self, word: str) -> str:
         own = self._own_forms.get(word) or self._last_form(word)
