@@ -151,6 +151,9 @@ def test_the_text_tells_how_it_writes_a_word(history: str, word: str, form: str)
         ("http://", "w", "wordgate", "wordgate"),
         ("live in (", "lon", "london", "London"),
         ("ask Dr. ", "lon", "london", "London"),
+        ("the U.", "", "s", "S"),
+        ("the U.", "s", "s", "s"),
+        ("at 9 p.", "", "m", "m"),
         ("我在", "lon", "london", "London"),
     ],
 )

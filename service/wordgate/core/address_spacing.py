@@ -37,6 +37,7 @@ _MENTIONS = _set(
 an address."""
 
 _last_token = re.compile(r"\S+\Z").search
+_INITIAL = re.compile(r"(?<!\w)([^\W\d_])\.\Z")
 _AT = re.compile(r"(\w)@")
 _LAST_WORD = re.compile(r"\w+\Z")
 
@@ -54,6 +55,16 @@ def is_address(text: str) -> bool:
 def has_address(text: str) -> bool:
     """Return whether a text ends with an address: one with an `@` inside, or on the web."""
     return _has_address(_token(text))
+
+
+def form_inside(text: str, word: str) -> str:
+    """Return how a word in normal form is written right behind an address or an initial.
+
+    In small letters; a second initial has the case of the first: `U.S`.
+    """
+    initial = _INITIAL.search(text[-_LONGEST:])
+    is_capital = initial is not None and initial[1].isupper() and len(word) == 1
+    return word.upper() if is_capital and len(word.upper()) == 1 else word
 
 
 def goes_on_address(text: str, word: str) -> bool:

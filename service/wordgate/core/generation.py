@@ -21,7 +21,7 @@ from itertools import accumulate
 from typing import TypedDict
 
 from wordgate.core import words
-from wordgate.core.address_spacing import is_address
+from wordgate.core.address_spacing import form_inside, is_address
 from wordgate.core.asks import SHORT_ROUND, Advance, Asks, Pace, State, TargetLogProbs
 from wordgate.core.fullwidth import as_marked
 from wordgate.core.history import read
@@ -290,7 +290,7 @@ def _written(
 def _form(language: Language, before: str, word: str) -> str:
     """A word as people write it right behind a text; in small letters inside an address."""
     if is_address(before):
-        return word
+        return form_inside(before, word)
     return language.write(
         word, begins_sentence(before), language.written.get(word) or as_marked(before, word)
     )

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from unicodedata import category
 
 from wordgate.core import words
-from wordgate.core.address_spacing import is_address
+from wordgate.core.address_spacing import form_inside, is_address
 from wordgate.core.fullwidth import as_marked
 from wordgate.core.language import Language, capitalised, in_capitals, is_same_word
 from wordgate.core.options import LetterCase
@@ -59,7 +59,7 @@ class Writer:
 
     def _written(self, word: str, own: str | None) -> str:
         if self._is_in_address(word):
-            form = word
+            form = word if self._typed else form_inside(self._recent, word)
         else:
             own = own or self._own_forms.get(word) or self._last_form(word) or self._marked(word)
             form = self._language.write(word, self._begins_sentence(word), own)
