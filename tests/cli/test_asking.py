@@ -176,7 +176,10 @@ def test_evaluations_have_their_fixed_shape(run: Run, bundle: Path, tmp_path: Pa
     file = tmp_path / "mails.txt"
     file.write_text("The sun is in the sea.\n\nWhy? I don't know!\n")
     found = run("evaluate", "--text", file, "--json", "--model", bundle).document
-    keys = ["word_perplexity", "token_perplexity", "top1", "top3", "words", "tokens"]
+    keys = [
+        *("word_perplexity", "token_perplexity", "character_perplexity", "bits_per_byte"),
+        *("top1", "top3", "words", "tokens", "characters", "bytes"),
+    ]
     assert list(found) == keys
     assert found["words"] == 13
     assert found["word_perplexity"] > found["token_perplexity"] > 1
@@ -257,13 +260,13 @@ def test_a_card_is_shown_to_people(run: Run, bundle: Path, tmp_path: Path) -> No
         (["predict", "--min-probability", "2"], "min_probability: is 2.0"),
         (["predict", "--boost", "sea"], "--boost 'sea' is not NAME=NUMBER"),
         (["predict", "--boost", "sea=nan"], "boosted_words[0].boost: is nan"),
-        (["predict", "--block", "the sea"], "blocked_words[0]: is 2 words"),
+        (["predict", "--block", "a " * 17], "blocked_words[0]: has 17 words; the limit is 16"),
         (["predict", "--max-words", "11"], "max_words: is 11"),
         (["predict", "--max-corrections", "-1"], "max_corrections: is -1"),
         (["predict", "--session-cache", "1"], "session_cache.weight: is 1.0"),
         (["generate", "--top-p", "nan"], "top_p: is nan"),
         (["generate", "--seed", "-1"], "seed: is -1"),
-        (["generate", "--stop-word", "a b"], "stop_words[0]: has 2 words"),
+        (["generate", "--stop-word", "a " * 17], "stop_words[0]: has 17 words; the limit is 16"),
         (["generate", "--history", "\udcff"], "history: has a lone surrogate"),
         (["predict", "--history", "\udcff"], "history: has a lone surrogate"),
         (["score", "--", "\udcff"], "candidates[0].text: has a lone surrogate"),

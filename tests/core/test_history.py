@@ -202,7 +202,7 @@ def test_the_context_is_read_after_eos(count: int) -> None:
 
 def test_words_are_what_the_normaliser_makes_of_them() -> None:
     """Anchors count words in normal form, punctuation among them."""
-    state = drive(read(PIECES, "The SEA,\nthe sun", NoStore(())), Reader())
+    state = drive(read(PIECES, "The SEA,\tthe sun", NoStore(())), Reader())
     assert state == _pieces(["the", "sea", ",", "the", "sun"])
 
 
@@ -331,3 +331,48 @@ def test_far_from_an_anchor_nothing_is_read_ahead() -> None:
         ahead = Reader()
         drive(read_ahead(PIECES, _text(count), Remembering()), ahead)
         assert ahead.read == 0, count
+
+
+@pytest.mark.parametrize(
+    ("history", "lines"),
+    [
+        ("the sea\nthe sun", ["the sea", "the sun"]),
+        ("the sea \r\n\r\n\t the sun", ["the sea", "the sun"]),
+        ("the sea\u2028the sun\x85i", ["the sea", "the sun", "i"]),
+        ("\n \n the sea", ["the sea"]),
+        ("the sea\n", ["the sea", ""]),
+        ("the sea \n\n \n ", ["the sea", ""]),
+        ("\n", [""]),
+        ("the\u00adsea\tthe", ["thesea the"]),
+    ],
+)
+def test_the_end_of_a_line_is_read_as_the_end_of_a_text(history: str, lines: list[str]) -> None:
+    """Several line breaks are one, those at the beginning none; what stood before stays known."""
+    expected = [EOS]
+    for line in lines:
+        expected += [*PIECES.encode(line), EOS]
+    state = drive(read(PIECES, history, NoStore(())), Reader())
+    assert state == tuple(expected[:-1])
+    contexts, found = drive(read_each(PIECES, history, Remembering()), Reader())
+    assert contexts[-1].state == state
+    assert found == [word for line in lines for word in line.split()]
+    assert len(contexts) == len(found) + 1
+
+
+def test_the_end_of_a_line_counts_as_a_word() -> None:
+    """A context that would begin with one begins with the line, `<eos>` being read once."""
+    text = "\n".join(["w"] * 192) + "\nthe sea"
+    found = [*["w", "\n"] * 192, "the", "sea"]
+    state = drive(read(PIECES, text, NoStore(())), Reader())
+    assert state == _pieces(found[256:])
+    text = f"the {text}"
+    state = drive(read(PIECES, text, NoStore(())), Reader())
+    assert state == _pieces(["the", *found][257:])
+    contexts, _ = drive(read_each(PIECES, text, Remembering()), Reader())
+    assert contexts[-1].state == state
+
+
+def test_a_surrogate_is_named_in_the_whole_history() -> None:
+    """Its position is counted from the beginning, not from its line."""
+    with pytest.raises(InvalidInput, match="position 9"):
+        drive(read_each(PIECES, "the\nsea\na\ud800", Remembering()), Reader())

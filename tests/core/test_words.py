@@ -131,3 +131,30 @@ def test_a_begun_word_is_the_last_one(text: str) -> None:
         assert begun in words.split(normal)
         is_cut = begun.startswith(("'", "\u200c", "\u200d"))  # the end of a word that is too long
         assert is_cut or words.split(begun) == [begun]
+
+
+@pytest.mark.parametrize(
+    ("before", "character", "expected"),
+    [
+        ("我", "们", True),
+        ("我", "a", True),
+        ("don'", "我", True),
+        ("我", ",", True),
+        ("ก", "น", True),
+        ("กั", "น", True),
+        ("ก", "ั", False),
+        ("က\u1039", "ခ", False),
+        ("コ", "ー", False),
+        ("コ", "を", True),
+        ("ab", "c", False),
+        ("д", "а", False),
+        ("don", "'", False),
+        ("", "我", False),
+        ("日", "\u0301", False),
+    ],
+)
+def test_where_a_character_begins_a_word_by_itself(
+    before: str, character: str, expected: bool
+) -> None:
+    """Behind or before a letter of a script without spaces, unless it joins what is before it."""
+    assert words.begins_word(before, character) is expected

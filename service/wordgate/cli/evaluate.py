@@ -32,6 +32,11 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     "--no-punctuation", is_flag=True, help="With --text: strip marks, as speech has none."
 )
 @click.option(
+    "--no-top",
+    is_flag=True,
+    help="With --text: without top1 and top3, which take most of the time.",
+)
+@click.option(
     "--questions", "question_file", type=_FILE, help="Lines of context, good, bad; with tabs."
 )
 @click.option("--own-questions", is_flag=True, help="The fifty questions in the package.")
@@ -69,6 +74,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 def evaluate(
     text: Path | None,
     no_punctuation: bool,
+    no_top: bool,
     question_file: Path | None,
     own_questions: bool,
     typing: Path | None,
@@ -84,8 +90,10 @@ def evaluate(
 ) -> None:
     """Measure a model on a file, plain, .gz or .xz.
 
-    Each line of a text is read as a text of its own. Perplexities are of words and of pieces, the
-    end of each text counted; top1 and top3 are shares of the words that were suggested.
+    Each line of a text is read as a text of its own, however long. Perplexities are of words, of
+    pieces and of characters, the end of each text counted; top1 and top3 are shares of the words
+    that were suggested. Across languages and tokenizers compare character_perplexity and
+    bits_per_byte.
 
     \b
     wordgate evaluate --text mails.txt
@@ -98,9 +106,12 @@ def evaluate(
         raise click.UsageError(f"name one of {asked_for}")
     if no_punctuation and not text:
         raise click.UsageError("--no-punctuation goes with --text")
+    if no_top and not text:
+        raise click.UsageError("--no-top goes with --text")
     with asked_model(model, server, batch=True) as asked:
         if text:
-            found = asdict(perplexity.evaluate_file(asked, text, not no_punctuation))
+            measured = perplexity.evaluate_file(asked, text, not no_punctuation, not no_top)
+            found = {k: v for k, v in asdict(measured).items() if v is not None}
         elif typing:
             options = Options(
                 max_suggestions=max_suggestions,

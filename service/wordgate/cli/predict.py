@@ -47,7 +47,9 @@ from wordgate.engine.answers import PredictionAnswer
     is_flag=True,
     help="Leave out words that were suggested for a shorter beginning.",
 )
-@click.option("--block", "blocked", multiple=True, help="A word not to suggest; may be repeated.")
+@click.option(
+    "--block", "blocked", multiple=True, help="A word or phrase not to suggest; may be repeated."
+)
 @click.option(
     "--boost",
     "boosted",

@@ -7,10 +7,15 @@ is 128 words or 512 pieces back, or at the beginning of the history: at most 255
 pieces are read, from the zero state that reads `<eos>`. Candidates and continuations read on from
 there.
 
+The end of a line is read as `<eos>`, which ends texts, and nothing before it is forgotten. Several
+line breaks are one, those before the first word are none, and white space around them does not
+matter. The end of a line counts as a word of one piece.
+
 Anchors depend on the words since the last 128th one alone, so only the last 255 words of a history
 are cut into pieces, however long it is.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -22,13 +27,14 @@ from wordgate.core.known import Context
 from wordgate.core.pieces import EOS, Pieces
 from wordgate.core.state_store import StateStore, chain_hashes
 from wordgate.core.steps import Steps
-from wordgate.core.text import normalising, refuse_surrogates
+from wordgate.core.text import LINE_BREAKS, normalising, refuse_surrogates
 
 ANCHOR_WORDS = 128
 ANCHOR_PIECES = 512
 """No word has more: 128 code points of four bytes, each byte a piece."""
 
 MAX_CONTEXT_PIECES = 2 * ANCHOR_PIECES - 1
+_LINE_BREAKS = re.compile(rf"[{LINE_BREAKS}]+")
 _KEPT_LAST = 8
 _KEPT_EVERY = 32
 
@@ -122,9 +128,18 @@ class _Cut:
 
 
 def _all_words(history: str) -> Steps[list[str]]:
-    """The words of a history, in normal form."""
-    normal = yield from normalising(history, "history")
-    return (yield from words.splitting(normal))
+    """The words of a history in normal form, `words.LINE_END` behind each line that has words but
+    the last one."""
+    lines = _LINE_BREAKS.split(history)
+    if len(lines) > 1:
+        refuse_surrogates(history, "history")  # counted from the beginning of the history
+    found: list[str] = []
+    for number, line in enumerate(lines):
+        if number and found and found[-1] != words.LINE_END:
+            found.append(words.LINE_END)
+        normal = yield from normalising(line, "history")
+        found += yield from words.splitting(normal)
+    return found
 
 
 def _last_words(pieces: Pieces, history: str) -> Steps[_Cut]:
@@ -147,7 +162,9 @@ def read_words(context: Sequence[Sequence[int]], store: StateStore) -> Asks[Stat
 
 
 def read_words_context(context: Sequence[Sequence[int]], store: StateStore) -> Asks[Context]:
-    """The same with its key."""
+    """The same with its key. The end of a line at the beginning is not read again."""
+    if context and list(context[0]) == [EOS]:
+        context = context[1:]
     sequence = [EOS, *chain.from_iterable(context)]
     keys = chain_hashes(store.seed, sequence)
     state, done = store.longest(keys)
@@ -164,16 +181,25 @@ def read_words_context(context: Sequence[Sequence[int]], store: StateStore) -> A
 def read_each(
     pieces: Pieces, history: str, store: StateStore
 ) -> Asks[tuple[list[Context], list[str]]]:
-    """The words that the rule has read, and the context before each and after the last."""
+    """The words that the rule has read, and the context before each and after the last.
+
+    Ends of lines are read, but are not among the words.
+    """
     cut = yield from Pace(SHORT_ROUND).run(_context(pieces, history))
     context = yield from read_words_context([], store)
     contexts = [context]
+    found: list[str] = []
     left = sum(map(len, cut.pieces))
-    for word in cut.pieces:
-        context = yield from _read_word(word, context, store, left)
-        contexts.append(context)
-        left -= len(word)
-    return contexts, cut.words
+    for word, each in zip(cut.words, cut.pieces, strict=True):
+        if word != words.LINE_END or found:
+            context = yield from _read_word(each, context, store, left)
+        left -= len(each)
+        if word == words.LINE_END:
+            contexts[-1] = context
+        else:
+            found.append(word)
+            contexts.append(context)
+    return contexts, found
 
 
 def _read_word(word: Sequence[int], before: Context, store: StateStore, left: int) -> Asks[Context]:

@@ -14,6 +14,9 @@ from functools import lru_cache
 from wordgate.core.steps import Steps, finish, stretches
 from wordgate.errors import InvalidInput
 
+LINE_BREAKS = "\n\r\v\f\x85\u2028\u2029"
+"""Characters that end a line (mandatory breaks of Unicode's line breaking, UAX #14)."""
+
 _PLAIN = str.maketrans(
     dict.fromkeys("\u2018\u2019\u201a\u201b\u02bc", "'")
     | dict.fromkeys("\u201c\u201d\u201e\u201f", '"')

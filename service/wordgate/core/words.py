@@ -25,9 +25,13 @@ from functools import cache
 from itertools import islice
 
 from wordgate.core.steps import Steps, finish
+from wordgate.core.text import normalise
 
 MAX_WORD_CHARACTERS = 128
 """A longer word is cut into words of this many code points; nothing of it is lost."""
+
+LINE_END = "\n"
+"""Stands for the end of a line among the words of a history; no word is white space."""
 
 _LONG_TEXT = 1024
 """Characters of a text that is split in several steps."""
@@ -36,6 +40,9 @@ _MATCHES = 128
 """Words that are found in one step."""
 
 _MATCH_WORK = 2
+
+_BEFORE = 32
+"""Characters before another that decide whether it begins a word."""
 
 _INNER = ("'", "\u200c", "\u200d")
 UNSPACED = (
@@ -108,6 +115,22 @@ def _batches(matches: Iterator[re.Match[str]]) -> Iterator[list[re.Match[str]]]:
 def is_unspaced(character: str) -> bool:
     """Whether a character belongs to a script that writes no spaces between words."""
     return _is_unspaced(character) is not None
+
+
+def begins_word(before: str, character: str) -> bool:
+    """Whether a character begins a word of its own behind any text that ends like this, and what
+    is before it is complete: where either is of a script that writes no spaces between words."""
+    if not before or (before.isascii() and character.isascii()):
+        return False
+    end = normalise(before[-_BEFORE:])
+    last = split(end)[-1:]
+    if not (is_unspaced(character) or (last and is_unspaced(last[0][0]))):
+        return False
+    after = normalise(character)
+    return normalise(before[-_BEFORE:] + character) == end + after and split(end + after) == [
+        *split(end),
+        *split(after),
+    ]
 
 
 def is_punctuation(word: str) -> bool:

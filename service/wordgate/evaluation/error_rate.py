@@ -11,6 +11,7 @@ from enum import StrEnum
 import jiwer
 
 from wordgate.core import words
+from wordgate.core.spacing import ends_unspaced
 from wordgate.core.text import normalise
 
 
@@ -33,7 +34,8 @@ class Counting:
     """How errors are counted.
 
     `none` compares tokens between white space as they are; `basic` the words of the normal form
-    (lower case, plain quotes), punctuation left out.
+    (lower case, plain quotes), punctuation left out. Characters of scripts that write no spaces are
+    compared without spaces between them.
     """
 
     normalise: Normalise = Normalise.NONE
@@ -44,7 +46,8 @@ class Counting:
         if self.normalise is Normalise.NONE:
             return " ".join(text.split())
         found = words.split(normalise(text))
-        return " ".join(word for word in found if not words.is_punctuation(word))
+        spoken = [word for word in found if not words.is_punctuation(word)]
+        return " ".join(spoken) if self.unit is Unit.WORD else _joined(spoken)
 
     def length(self, reference: str) -> int:
         """Units of a reference."""
@@ -69,3 +72,12 @@ class Counting:
             )
             for chunks in alignments
         ]
+
+
+def _joined(found: Sequence[str]) -> str:
+    """Words with a space between them, none beside those of scripts that write none."""
+    text = ""
+    for word in found:
+        is_apart = text and not (words.is_unspaced(word[0]) or ends_unspaced(text))
+        text += f" {word}" if is_apart else word
+    return text
