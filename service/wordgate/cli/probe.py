@@ -3,7 +3,6 @@
 Knows gRPC's health service and pages over HTTP; does not know what is served.
 """
 
-import os
 import sys
 from http.client import HTTPConnection, HTTPException
 from typing import Any
@@ -60,7 +59,6 @@ def _own_address() -> str:
 
 
 def _ask_health(address: str, service: str, timeout_seconds: float) -> tuple[bool, str]:
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     import grpc
     from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
     from grpc_health.v1.health_pb2_grpc import HealthStub

@@ -3,7 +3,6 @@
 The options are those of `server/configuration.py`, which declares each of them once.
 """
 
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -19,8 +18,6 @@ from wordgate.server.configuration import FILE, Option, configure, options
 def serve(check: bool, **given: Any) -> None:
     """Serve until SIGTERM or SIGINT. What is not given comes from the environment or a file."""
     configuration = configure(**{name: v for name, v in given.items() if v is not None})
-    # grpc would print lines of its own about what is reported in ours.
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from wordgate.server.processes import serve as run
 
     if check:
