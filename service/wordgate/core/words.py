@@ -5,9 +5,17 @@ word, word counts, keystrokes and confidences use:
 
 - a word is a longest run of letters, marks and digits, with apostrophes (and the invisible
   joiners of scripts that need them) inside: `don't` is one word, `well-known` is three;
+- in scripts that write no spaces between words (Han, Hiragana, Thai, Lao, Khmer, Myanmar, Tibetan)
+  each grapheme cluster, a letter with its marks, is a word; Katakana is a run of its own;
 - every other visible character is a word of its own: punctuation, symbols, an emoji with its
   modifiers and the emoji joined to it, a flag;
 - white space only separates.
+
+Unicode's text segmentation (UAX #29, version 16) decides where a cluster ends, with one difference:
+all spacing marks of Myanmar belong to the letter before them. Its word boundaries are followed in
+Han, Hiragana and Katakana; in the other scripts without spaces they need a dictionary, so the
+cluster stands for the word there. Elsewhere, digits and marks inside numbers and names (`3.14`,
+`a.m.`) are words of their own, where Unicode keeps them together.
 """
 
 import re
@@ -30,6 +38,23 @@ _MATCHES = 128
 _MATCH_WORK = 2
 
 _INNER = ("'", "\u200c", "\u200d")
+_UNSPACED = (
+    "\u3005-\u3007\u3021-\u3029\u3038-\u303c\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"  # Han
+    "\U00020000-\U0003ffff"
+    "\u3041-\u3096\u309d-\u309f\U0001b001-\U0001b11f\U0001b150-\U0001b152"  # Hiragana
+    "\u0e01-\u0e30\u0e32-\u0e33\u0e40-\u0e46"  # Thai
+    "\u0e81-\u0eb0\u0eb2-\u0eb3\u0ebd\u0ec0-\u0ec6\u0edc-\u0edf"  # Lao
+    "\u1780-\u17b3\u17d7\u17dc"  # Khmer
+    "\u1000-\u102a\u103f\u1050-\u1055\u105a-\u105d\u1061\u1065-\u1066\u106e-\u1070"
+    "\u1075-\u1081\u108e\ua9e0-\ua9e4\ua9e6-\ua9ef\ua9fa-\ua9fe\uaa60-\uaa76\uaa7a"
+    "\uaa7e-\uaa7f"  # Myanmar
+    "\u0f00\u0f40-\u0f6c\u0f88-\u0f8c"  # Tibetan
+)
+"""Letters of scripts that write no spaces between words, as ranges for a character class."""
+
+_KATAKANA = "\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff"
+_is_unspaced = re.compile(f"[{_UNSPACED}{_KATAKANA}]").match
+_is_word_by_itself = re.compile(f"[{_UNSPACED}]").match
 _LAST_CODE_POINT = 0xE01EF
 _ASCII = re.compile(r"[A-Za-z0-9]+(?:'[A-Za-z0-9]+)*|\S")
 """The same rule where there is no other character: four times as fast."""
@@ -80,6 +105,11 @@ def _batches(matches: Iterator[re.Match[str]]) -> Iterator[list[re.Match[str]]]:
     return iter(lambda: list(islice(matches, _MATCHES)), [])
 
 
+def is_unspaced(character: str) -> bool:
+    """Whether a character belongs to a script that writes no spaces between words."""
+    return _is_unspaced(character) is not None
+
+
 def is_punctuation(word: str) -> bool:
     """Whether a word is a mark or symbol, not made of letters or digits."""
     return not any(character.isalnum() for character in word)
@@ -88,7 +118,8 @@ def is_punctuation(word: str) -> bool:
 def splitting_last(normalised: str) -> Steps[tuple[str, str]]:
     """What is complete in a text that is being typed, and the beginning of its last word.
 
-    Text that ends in white space or in a mark has no word begun. An apostrophe after letters
+    Text that ends in white space, in a mark, or in a script without spaces, where each letter is a
+    word, has no word begun. An apostrophe after letters
     belongs to the word that it may become part of (`don'` may become `don't`). Of a word that is
     too long, the parts that are cut off are complete, and so is one that cannot grow any more.
     """
@@ -97,7 +128,7 @@ def splitting_last(normalised: str) -> Steps[tuple[str, str]]:
     for matches in _batches(_pattern().finditer(normalised, 0, end)):
         last = matches[-1]
         yield _MATCH_WORK * len(matches) + (matches[-1].end() - matches[0].start()) // 8
-    if last is None or last.end() != end or not _is_letter(last.group()[0]):
+    if last is None or last.end() != end or not _may_grow(last.group()[0]):
         return normalised, ""
     unfinished = (end - last.start()) % MAX_WORD_CHARACTERS
     if not unfinished:
@@ -115,15 +146,24 @@ def _cut(word: str) -> list[str]:
 @cache
 def _pattern() -> re.Pattern[str]:
     marks = _marks()
-    run = rf"[^\W_{marks}]+|[{marks}]+"
+    letters = rf"[^\W_{marks}{_UNSPACED}{_KATAKANA}]"
+    run = rf"{letters}+|[{marks}]+"
     modifiers = rf"[{marks}\U0001F3FB-\U0001F3FF\U000E0020-\U000E007F]*"
     word = rf"(?:{run})+(?:['\u200c\u200d](?:{run})+)*"
+    katakana = rf"(?:[{_KATAKANA}][{marks}]*)+"
+    attached = rf"[{marks}\u200c\u200d]*"
+    # Stacked consonants go on behind a virama; the normal form takes the vowels AM apart.
+    goes_on = rf"(?<=[\u1039\u17d2])[{_UNSPACED}]|(?<=\u0e4d)\u0e32|(?<=\u0ecd)\u0eb2"
+    cluster = rf"[{_UNSPACED}]{attached}(?:(?:{goes_on}){attached})*"
     symbol = rf"(?:[\U0001F1E6-\U0001F1FF]{{2}}|\S){modifiers}(?:\u200d[^\w\s]{modifiers})*"
-    return re.compile(f"{word}|{symbol}")
+    return re.compile(f"{word}|{cluster}|{katakana}|{symbol}")
 
 
-def _is_letter(character: str) -> bool:
-    """Whether a character begins a word that may grow: a letter, a digit or a mark."""
+def _may_grow(character: str) -> bool:
+    """Whether a character begins a word that may grow: a letter, a digit or a mark, but for
+    those of scripts in which each letter is a word."""
+    if _is_word_by_itself(character):
+        return False
     return character.isalnum() or unicodedata.category(character).startswith("M")
 
 
