@@ -3,12 +3,15 @@
 Knows certificates and tokens; does not know what is asked. `wordgate.client` is what users import.
 """
 
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
 import grpc.aio
 
+from wordgate.client_address import check_target, grpc_target, is_local
+from wordgate.core.argument_types import require_text
 from wordgate.errors import InvalidFile, InvalidInput
 
 Metadata = tuple[tuple[str, str], ...]
@@ -34,11 +37,29 @@ class Tls:
         if (self.certificate is None) != (self.key is None):
             missing, given = ("key", "certificate") if self.certificate else ("certificate", "key")
             raise InvalidInput(f"tls.{missing}", f"is missing; {given} is useless without it")
+        self._check()
         return grpc.ssl_channel_credentials(
             root_certificates=_content(self.ca),
             private_key=_content(self.key),
             certificate_chain=_content(self.certificate),
         )
+
+    def _check(self) -> None:
+        """Raise `InvalidFile` for files that TLS cannot use: gRPC would not say so."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        for path in filter(None, (self.ca, self.certificate, self.key)):
+            _content(path)
+        if self.ca is not None:
+            try:
+                context.load_verify_locations(self.ca)
+            except (OSError, ValueError) as error:
+                raise InvalidFile(self.ca, f"has no certificate in PEM ({_why(error)})") from None
+        if self.certificate is not None and self.key is not None:
+            try:
+                context.load_cert_chain(self.certificate, self.key, password=lambda: b"")
+            except (OSError, ValueError) as error:
+                problem = f"is no certificate in PEM, or {self.key} is not its key ({_why(error)})"
+                raise InvalidFile(self.certificate, problem) from None
 
     def options(self, options: Options) -> Options:
         """A channel's options with the name that the server must have."""
@@ -47,18 +68,29 @@ class Tls:
         return (*options, ("grpc.ssl_target_name_override", self.server_name))
 
 
+def check_server(address: str) -> None:
+    """Raise `InvalidInput` for what is no address of a server, `TypeError` for what is no str."""
+    require_text(address, "address")
+    try:
+        check_target(address)
+    except ValueError as error:
+        raise InvalidInput("address", f"{address!r} {error}") from None
+
+
 def blocking_channel(address: str, tls: Tls | None, options: Options) -> grpc.Channel:
     """A channel with TLS or in plain text."""
+    target, options = grpc_target(address), (*options, *_direct(address))
     if tls is None:
-        return grpc.insecure_channel(address, options=options)
-    return grpc.secure_channel(address, tls.credentials(), options=tls.options(options))
+        return grpc.insecure_channel(target, options=options)
+    return grpc.secure_channel(target, tls.credentials(), options=tls.options(options))
 
 
 def asyncio_channel(address: str, tls: Tls | None, options: Options) -> grpc.aio.Channel:
     """The same for asyncio."""
+    target, options = grpc_target(address), (*options, *_direct(address))
     if tls is None:
-        return grpc.aio.insecure_channel(address, options=options)
-    return grpc.aio.secure_channel(address, tls.credentials(), options=tls.options(options))
+        return grpc.aio.insecure_channel(target, options=options)
+    return grpc.aio.secure_channel(target, tls.credentials(), options=tls.options(options))
 
 
 def metadata_of(token: str | None) -> Metadata:
@@ -70,10 +102,22 @@ def metadata_of(token: str | None) -> Metadata:
     return (("authorization", f"Bearer {token}"),)
 
 
+def _direct(address: str) -> Options:
+    """Have gRPC pass over proxies that the environment names, for this machine's own addresses."""
+    return (("grpc.enable_http_proxy", 0),) if is_local(address) else ()
+
+
 def _content(path: Path | None) -> bytes | None:
     if path is None:
         return None
     try:
         return path.read_bytes()
+    except FileNotFoundError:
+        raise InvalidFile(path, "does not exist") from None
     except OSError as error:
         raise InvalidFile(path, f"cannot be read ({error.strerror})") from None
+
+
+def _why(error: Exception) -> str:
+    reason = getattr(error, "reason", None)
+    return str(reason or error).lower().replace("_", " ")

@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from wordgate.server.configuration import FILE, Option, configure, options
+from wordgate.errors import InvalidConfiguration
+from wordgate.server.configuration import FILE, Configuration, Option, configure, options
 
 
 @click.command(help="Serve models over gRPC: prediction, scoring, health, reflection.")
@@ -20,13 +21,20 @@ def serve(check: bool, **given: Any) -> None:
     configuration = configure(**{name: v for name, v in given.items() if v is not None})
     from wordgate.server.processes import serve as run
 
-    if check:
-        from wordgate.server.server import check as examine
+    try:
+        if check:
+            _examine(configuration)
+        else:
+            run(configuration)
+    except InvalidConfiguration as error:
+        raise configuration.placed(error) from None
 
-        examine(configuration)
-        click.echo("options, certificate and tokens can be used")
-    else:
-        run(configuration)
+
+def _examine(configuration: Configuration) -> None:
+    from wordgate.server.server import check
+
+    check(configuration)
+    click.echo("options, certificate and tokens can be used")
 
 
 def _flag(option: Option) -> Callable[[click.Command], click.Command]:

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TypedDict
 
 from wordgate.core import words
+from wordgate.core.argument_types import require_each, require_list, require_text
 from wordgate.core.search import DEFAULT_MAX_EXPANSIONS
 from wordgate.core.steps import Steps, finish
 from wordgate.core.text import normalise
@@ -118,6 +119,8 @@ class Options:
         _between(
             "min_phrase_probability", self.min_phrase_probability, LEAST_PHRASE_PROBABILITY, 1.0
         )
+        require_list(self.blocked_words, "blocked_words")
+        require_each(self.boosted_words, "boosted_words", BoostedWord)
         for name, listed in (("blocked", self.blocked_words), ("boosted", self.boosted_words)):
             if len(listed) > MAX_LISTED_WORDS:
                 problem = f"has {len(listed)} entries; the limit is {MAX_LISTED_WORDS}"
@@ -172,6 +175,7 @@ class Options:
 
 def _one_word(text: str, field_name: str) -> str:
     """The normal form of a text that is one word. Raises `InvalidInput` for any other."""
+    require_text(text, field_name)
     found = words.split(normalise(text, field_name))
     if len(found) != 1:
         problem = "has no word" if not found else f"is {len(found)} words; send each by itself"

@@ -30,6 +30,7 @@ from wordgate.api.v1 import (
     scoring_pb2,
     scoring_pb2_grpc,
 )
+from wordgate.client_address import grpc_target, unix_path
 from wordgate.engine.admission import Admission
 from wordgate.engine.engine_thread import EngineThread
 from wordgate.engine.model import Runtime
@@ -52,6 +53,7 @@ from wordgate.server.scoring import TURN_BYTES, ScoringServicer
 from wordgate.server.security import Security
 from wordgate.server.serving import Serving
 from wordgate.server.spans import Tracer
+from wordgate.server.unix_socket import free_path
 from wordgate.server.unknown_methods import new_server
 
 _FILES = (models_pb2.DESCRIPTOR, prediction_pb2.DESCRIPTOR, scoring_pb2.DESCRIPTOR)
@@ -225,8 +227,16 @@ class Server:
     def _listen(self, server: GrpcServer) -> str:
         """Take the address; it, with the port that was taken. Raises `InvalidConfiguration`."""
         listen = self._configuration.listen
+        path = unix_path(listen)
         try:
+            if path is not None:
+                with free_path(path):
+                    self._security.add_port(server, grpc_target(listen))
+                return listen
             port = self._security.add_port(server, listen)
+        except OSError as error:
+            problem = f"cannot listen on {listen} ({error.strerror}); choose another path"
+            raise InvalidConfiguration("listen", problem) from None
         except RuntimeError:
             problem = (
                 f"cannot listen on {listen}: another process has it, or the host is not of this "

@@ -19,14 +19,12 @@ def open_closed_streams() -> None:
             os.fstat(number)
         except OSError:
             _put(os.open(os.devnull, mode), number)
-    if sys.__stdin__ is None:
-        sys.stdin = sys.__stdin__ = open(0, closefd=False)  # noqa: SIM115
-    if sys.__stdout__ is None:
-        sys.stdout = sys.__stdout__ = open(1, "w", closefd=False)  # noqa: SIM115
-    if sys.__stderr__ is None:
-        sys.stderr = sys.__stderr__ = open(
-            2, "w", errors="backslashreplace", closefd=False
-        )
+    if sys.stdin is None:
+        sys.stdin = open(0, closefd=False)  # noqa: SIM115
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", errors="backslashreplace", closefd=False)  # noqa: SIM115
 
 
 def _put(opened: int, number: int) -> None:
