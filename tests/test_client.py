@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,7 @@ def test_the_server_describes_itself(client: Client, local: LocalModel) -> None:
     assert (model.name, model.is_default) == (local.served.name, True)
     assert model.digest == local.served.bundle.digest.hex()
     assert model.language == local.served.bundle.manifest.language
-    assert client.get_server().limits["max_candidates"] == Limits().max_candidates
+    assert client.get_server().limits == asdict(Limits())
 
 
 def test_many_questions_may_be_under_way(server: RunningServer, local: LocalModel) -> None:

@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from urllib.parse import quote
 
 _UNIX = "unix:"
-_SCHEMES = ("dns:", "ipv4:", "ipv6:", "xds:", "vsock:", "unix-abstract:", "google-c2p:")
+TARGET_SCHEMES = ("dns:", "ipv4:", "ipv6:", "xds:", "vsock:", "unix-abstract:", "google-c2p:")
 """Targets that gRPC itself understands; their text is its own to check."""
 
 _MAX_PATH_BYTES = 107
@@ -57,7 +57,7 @@ def check_address(address: str) -> None:
 
 def check_target(address: str) -> None:
     """Raise `ValueError` unless a client can be told this address."""
-    if not address.startswith(_SCHEMES):
+    if not address.startswith(TARGET_SCHEMES):
         check_address(address)
 
 
@@ -73,7 +73,7 @@ def is_local(address: str) -> bool:
     """Return whether the address names this machine itself, where no proxy leads."""
     if address.startswith((_UNIX, "unix-abstract:", "vsock:")):
         return True
-    scheme = next((each for each in _SCHEMES if address.startswith(each)), "")
+    scheme = next((each for each in TARGET_SCHEMES if address.startswith(each)), "")
     named = address.removeprefix(scheme).rpartition("/")[2]
     places = named.split(",") if scheme in {"ipv4:", "ipv6:"} else [named]
     return all(map(_is_own_host, places))

@@ -4,11 +4,13 @@ gRPC names the last of a host's addresses that it tried, and "Socket closed" whe
 TLS and the other does not. So the address is connected to once more, by Python's own TLS.
 """
 
+import os
 import socket
 import ssl
 from time import monotonic
+from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
 
-from wordgate.client_address import split_address, unix_path
+from wordgate.client_address import TARGET_SCHEMES, is_local, split_address, unix_path
 from wordgate.client_security import Tls
 from wordgate.client_wire import NoAnswer
 from wordgate.errors import Unavailable, WordgateError
@@ -24,6 +26,7 @@ _PREFACE_SETTINGS = 4
 """The type of the first frame of whoever speaks HTTP/2."""
 
 _HEADER_BYTES = 9
+_PROXY_VARIABLES = ("grpc_proxy", "https_proxy", "http_proxy")
 
 
 def explained(error: WordgateError, diagnosis: "Diagnosis") -> WordgateError:
@@ -48,6 +51,9 @@ class Diagnosis:
 
         Takes a few seconds at most, and no time if it was looked for seconds ago.
         """
+        through = _proxy(self.address)
+        if through is not None:
+            return through
         if monotonic() - self._looked_at > _LEAST_PAUSE_SECONDS:
             try:
                 self._found = self._look()
@@ -62,6 +68,9 @@ class Diagnosis:
             return (
                 "the server speaks TLS; connect with TLS (`--tls-ca`, `--tls`)" if is_tls else None
             )
+        files = filter(None, (self._tls.ca, self._tls.certificate, self._tls.key))
+        if not all(path.is_file() for path in files):
+            return None  # a pipe, which can be read only once
         return self._look_at_certificates(self._tls)
 
     def _look_at_certificates(self, tls: Tls) -> str | None:
@@ -80,6 +89,17 @@ class Diagnosis:
         return None if is_heard else _refused(tls, "it closed the connection")
 
 
+def _proxy(address: str) -> str | None:
+    """Say through which proxy gRPC connects, as it reads the environment; None if directly."""
+    if is_local(address) or address.startswith(TARGET_SCHEMES):
+        return None
+    variable = next((each for each in _PROXY_VARIABLES if os.environ.get(each)), None)
+    host = split_address(address)[0]
+    if variable is None or proxy_bypass_environment(host):
+        return None
+    return f"no answer through the proxy in {variable}; set no_proxy={host} to connect directly"
+
+
 def _untrusted(error: ssl.SSLCertVerificationError, tls: Tls, name: str) -> str:
     """Say why a certificate was not accepted, by OpenSSL's number of the reason."""
     said = error.verify_message
@@ -90,8 +110,8 @@ def _untrusted(error: ssl.SSLCertVerificationError, tls: Tls, name: str) -> str:
             return "the server's certificate has expired; renew it"
         case 62 | 64:
             return (
-                f"the server's certificate is not for {name} ({said}); use a name that it has, as "
-                "address or as the TLS server name"
+                f"the server's certificate is not for {name} ({said.rstrip('.')}); use a name that "
+                "it has, as address or as `Tls.server_name`"
             )
     trusted = f"the CA in {tls.ca}" if tls.ca else "the public CAs"
     return (

@@ -12,6 +12,7 @@ import grpc.aio
 
 from wordgate.client_address import check_target, grpc_target, is_local
 from wordgate.core.argument_types import require_text
+from wordgate.engine.input_files import read_input
 from wordgate.errors import InvalidFile, InvalidInput
 
 Metadata = tuple[tuple[str, str], ...]
@@ -37,29 +38,12 @@ class Tls:
         if (self.certificate is None) != (self.key is None):
             missing, given = ("key", "certificate") if self.certificate else ("certificate", "key")
             raise InvalidInput(f"tls.{missing}", f"is missing; {given} is useless without it")
-        self._check()
-        return grpc.ssl_channel_credentials(
-            root_certificates=_content(self.ca),
-            private_key=_content(self.key),
-            certificate_chain=_content(self.certificate),
-        )
-
-    def _check(self) -> None:
-        """Raise `InvalidFile` for files that TLS cannot use: gRPC would not say so."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        for path in filter(None, (self.ca, self.certificate, self.key)):
-            _content(path)
-        if self.ca is not None:
-            try:
-                context.load_verify_locations(self.ca)
-            except (OSError, ValueError) as error:
-                raise InvalidFile(self.ca, f"has no certificate in PEM ({_why(error)})") from None
+        ca, certificate, key = map(_content, (self.ca, self.certificate, self.key))
+        if self.ca is not None and ca is not None:
+            _check_ca(self.ca, ca)
         if self.certificate is not None and self.key is not None:
-            try:
-                context.load_cert_chain(self.certificate, self.key, password=lambda: b"")
-            except (OSError, ValueError) as error:
-                problem = f"is no certificate in PEM, or {self.key} is not its key ({_why(error)})"
-                raise InvalidFile(self.certificate, problem) from None
+            _check_pair(self.certificate, self.key)
+        return grpc.ssl_channel_credentials(ca, key, certificate)
 
     def options(self, options: Options) -> Options:
         """A channel's options with the name that the server must have."""
@@ -108,14 +92,31 @@ def _direct(address: str) -> Options:
 
 
 def _content(path: Path | None) -> bytes | None:
-    if path is None:
-        return None
+    return None if path is None else read_input(path)
+
+
+def _check_ca(path: Path, content: bytes) -> None:
+    """Raise `InvalidFile` unless there are certificates: gRPC would not say so."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise InvalidFile(path, "does not exist") from None
-    except OSError as error:
-        raise InvalidFile(path, f"cannot be read ({error.strerror})") from None
+        context.load_verify_locations(cadata=content.decode("latin-1"))
+        is_usable = context.cert_store_stats()["x509"] > 0
+    except (ssl.SSLError, ValueError):
+        is_usable = False
+    if not is_usable:
+        raise InvalidFile(path, "has no certificate in PEM")
+
+
+def _check_pair(certificate: Path, key: Path) -> None:
+    """Raise `InvalidFile` unless the key belongs to the certificate; pipes are not read again."""
+    if not (certificate.is_file() and key.is_file()):
+        return
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        context.load_cert_chain(certificate, key, password=lambda: b"")
+    except (OSError, ValueError) as error:
+        problem = f"is no certificate in PEM, or {key} is not its key without a password"
+        raise InvalidFile(certificate, f"{problem} ({_why(error)})") from None
 
 
 def _why(error: Exception) -> str:

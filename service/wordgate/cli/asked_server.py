@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from wordgate.client_address import check_target
+from wordgate.engine.input_files import read_input
 from wordgate.errors import InvalidFile
 
 if TYPE_CHECKING:
@@ -66,14 +67,9 @@ class AskedServer:
         if self.token_file is None:
             return os.environ.get(TOKEN_VARIABLE) or None
         try:
-            return self.token_file.read_text("utf-8").strip()
-        except OSError as error:
-            problem = f"cannot be read: {error.strerror}"
-            if isinstance(error, FileNotFoundError):
-                problem = "does not exist"
-            raise InvalidFile(self.token_file, problem) from None
+            return read_input(self.token_file).decode("utf-8").strip()
         except UnicodeDecodeError:
-            raise InvalidFile(self.token_file, "is no token") from None
+            raise InvalidFile(self.token_file, "is not a token: not UTF-8") from None
 
 
 def _check(address: str) -> None:

@@ -62,9 +62,7 @@ def export(
     check_files(evaluation_files)
     place = folder or Path("models") / checkpoints.load(checkpoint).recipe["name"]
     if not (place / "recipe.toml").is_file():
-        raise InvalidConfiguration(
-            "folder", f"{place} has no recipe.toml; name the model's folder", "FOLDER"
-        )
+        raise InvalidConfiguration("folder", f"{place} has no recipe.toml; name the model's folder")
     settings = exporting.Settings(
         checkpoint=checkpoint,
         folder=place,

@@ -9,7 +9,13 @@ from typing import Any
 import click
 
 from wordgate.errors import InvalidConfiguration
-from wordgate.server.configuration import FILE, Configuration, Option, configure, options
+from wordgate.server.configuration import (
+    FILE,
+    Configuration,
+    Option,
+    configure_with_places,
+    options,
+)
 
 
 @click.command(help="Serve models over gRPC: prediction, scoring, health, reflection.")
@@ -18,7 +24,9 @@ from wordgate.server.configuration import FILE, Configuration, Option, configure
 )
 def serve(check: bool, **given: Any) -> None:
     """Serve until SIGTERM or SIGINT. What is not given comes from the environment or a file."""
-    configuration = configure(**{name: v for name, v in given.items() if v is not None})
+    configuration, places = configure_with_places(
+        **{name: v for name, v in given.items() if v is not None}
+    )
     from wordgate.server.processes import serve as run
 
     try:
@@ -27,7 +35,8 @@ def serve(check: bool, **given: Any) -> None:
         else:
             run(configuration)
     except InvalidConfiguration as error:
-        raise configuration.placed(error) from None
+        place = error.place or places.get(error.option, "")
+        raise InvalidConfiguration(error.option, error.problem, place) from None
 
 
 def _examine(configuration: Configuration) -> None:

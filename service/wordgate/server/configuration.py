@@ -16,7 +16,6 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    PrivateAttr,
     ValidationError,
     field_validator,
     model_validator,
@@ -44,8 +43,6 @@ class Configuration(BaseModel):
     """How a server runs."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-    _places: dict[str, str] = PrivateAttr(default_factory=dict)
 
     model: Path | None = Field(
         default=None,
@@ -228,11 +225,6 @@ class Configuration(BaseModel):
                 )
         return self
 
-    def placed(self, error: InvalidConfiguration) -> InvalidConfiguration:
-        """Return an error found after the start, naming where the option's value came from."""
-        place = error.place or self._places.get(error.option, "")
-        return InvalidConfiguration(error.option, error.problem, place)
-
     @property
     def limits(self) -> Limits:
         """What this server accepts."""
@@ -280,17 +272,22 @@ def options() -> Iterator[Option]:
 
 
 def configure(**given: Any) -> Configuration:
+    """As `configure_with_places`, without the places."""
+    return configure_with_places(**given)[0]
+
+
+def configure_with_places(**given: Any) -> tuple[Configuration, dict[str, str]]:
     """What was given, else what the environment says, else the file, else the defaults.
 
-    The file is `config`, or what its variable names. Raises `InvalidFile` when it cannot be read,
-    `InvalidConfiguration` naming the option and who named it.
+    The file is `config`, or what its variable names. The second value says by the options' names
+    where each value came from, for errors that are found after the start. Raises `InvalidFile` when
+    it cannot be read, `InvalidConfiguration` naming the option and who named it.
     """
     file = _file(given.pop(FILE.name, None))
     said = _said_in_file(file) | _said_in_environment() | _said_by_flags(given)
     try:
         configuration = Configuration(**{name: value for name, (value, _) in said.items()})
-        configuration._places.update({name: place for name, (_, place) in said.items()})
-        return configuration
+        return configuration, {name: place for name, (_, place) in said.items()}
     except InvalidConfiguration as error:
         name, problem = error.option, error.problem
     except ValidationError as error:

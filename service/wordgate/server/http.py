@@ -4,12 +4,12 @@ Knows starlette and uvicorn; does not know gRPC.
 """
 
 import asyncio
+import os
 import re
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from pathlib import Path
 from time import perf_counter
 
 import uvicorn
@@ -136,7 +136,7 @@ class HttpServer:
         self._socket.close()
         if self._path is not None:
             with suppress(OSError):
-                Path(self._path).unlink()
+                os.unlink(self._path)  # noqa: PTH108  Path's would be refused in a coroutine
 
 
 class _Server(uvicorn.Server):
