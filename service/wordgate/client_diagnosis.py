@@ -75,7 +75,8 @@ class Diagnosis:
 
     def _look_at_certificates(self, tls: Tls) -> str | None:
         try:
-            with _connected(self.address) as plain, _secured(plain, self.address, tls) as secure:
+            _shake_hands(self.address, tls, is_named=False).close()  # first what matters more
+            with _shake_hands(self.address, tls) as secure:
                 secure.sendall(_PREFACE)
                 is_heard = bool(secure.recv(_HEADER_BYTES))
         except ssl.SSLCertVerificationError as error:
@@ -142,16 +143,20 @@ def _connected(address: str) -> socket.socket:
     return found
 
 
-def _secured(plain: socket.socket, address: str, tls: Tls | None) -> ssl.SSLSocket:
-    """Shake hands as the client does; without `tls` whatever the certificate is."""
+def _shake_hands(address: str, tls: Tls | None, *, is_named: bool = True) -> ssl.SSLSocket:
+    """Connect as the client does; without `tls` whatever the certificate is.
+
+    `is_named`: the certificate has to be for the host.
+    """
     context = ssl.create_default_context(cafile=tls.ca if tls else None)
     context.set_alpn_protocols(["h2"])
+    context.check_hostname = is_named and tls is not None
     if tls is None:
-        context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     elif tls.certificate is not None:
-        context.load_cert_chain(tls.certificate, tls.key)
-    return context.wrap_socket(plain, server_hostname=_server_name(address, tls))
+        context.load_cert_chain(tls.certificate, tls.key, password=lambda: b"")
+    with _connected(address) as plain:
+        return context.wrap_socket(plain, server_hostname=_server_name(address, tls))
 
 
 def _server_name(address: str, tls: Tls | None) -> str:
@@ -162,11 +167,10 @@ def _server_name(address: str, tls: Tls | None) -> str:
 
 def _speaks_tls(address: str) -> bool:
     """Return whether a TLS handshake succeeds, apart from certificates."""
-    with _connected(address) as plain:
-        try:
-            _secured(plain, address, None).close()
-        except OSError:
-            return False
+    try:
+        _shake_hands(address, None).close()
+    except OSError:
+        return False
     return True
 
 
