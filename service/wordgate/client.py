@@ -434,6 +434,7 @@ class AsyncClient:
 
     async def close(self) -> None:
         """Close the connection; requests under way are cancelled."""
+        self._check_loop()
         await self._channel.close()
 
     async def __aenter__(self) -> Self:
@@ -450,11 +451,15 @@ class AsyncClient:
             raise await self._error_of(error) from None
 
     def _begin(self, method: Any, *arguments: Any, **named: Any) -> Any:
-        """Begin a call in the loop of this client. Raises `RuntimeError` in another."""
+        """Begin a call in the loop of this client."""
+        self._check_loop()
+        return method(*arguments, **named)
+
+    def _check_loop(self) -> None:
+        """Raise `RuntimeError` in another event loop than the one of this client."""
         if asyncio.get_running_loop() is not self._loop:
             problem = "AsyncClient: belongs to another event loop; make one in each loop"
             raise RuntimeError(problem)
-        return method(*arguments, **named)
 
     async def _error_of(self, call: Any) -> WordgateError:
         error = error_of(call, self._address)
