@@ -8,6 +8,7 @@ import pytest
 from tests.running import RunningServer, serving
 from tests.server.certificates import Pair, authority, ended, signed
 
+from wordgate.cli import main as commands
 from wordgate.client import AsyncClient, Client
 from wordgate.client_security import Tls
 from wordgate.errors import InvalidFile, InvalidInput, Unavailable
@@ -151,3 +152,13 @@ def test_a_proxy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with Client("192.0.2.1:50051") as client, pytest.raises(Unavailable) as caught:
         client.predict("the")
     assert "no answer through the proxy in http_proxy; set no_proxy=192.0.2.1" in str(caught.value)
+
+
+def test_a_health_check_says_that_a_server_speaks_tls(
+    tls_server: RunningServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`wordgate probe` asks in plain text alone."""
+    with pytest.raises(SystemExit):
+        commands.main(["probe", tls_server.address])
+    said = capsys.readouterr().out
+    assert said.startswith(f"{tls_server.address}: UNAVAILABLE: the server speaks TLS")

@@ -40,7 +40,9 @@ def explained(error: WordgateError, diagnosis: "Diagnosis") -> WordgateError:
 class Diagnosis:
     """What is wrong between a client and its address; looked at when a request has failed."""
 
-    def __init__(self, address: str, tls: Tls | None) -> None:
+    def __init__(self, address: str, tls: Tls | None, *, asks_proxy: bool = True) -> None:
+        """`asks_proxy`: whether a proxy that the environment names is used."""
+        self._asks_proxy = asks_proxy
         self.address = address
         self._tls = tls
         self._looked_at = float("-inf")
@@ -51,7 +53,7 @@ class Diagnosis:
 
         Takes a few seconds at most, and no time if it was looked for seconds ago.
         """
-        through = _proxy(self.address)
+        through = _proxy(self.address) if self._asks_proxy else None
         if through is not None:
             return through
         if monotonic() - self._looked_at > _LEAST_PAUSE_SECONDS:

@@ -14,6 +14,7 @@ from google.rpc.status_pb2 import Status
 
 from wordgate.api.v1 import models_pb2, prediction_pb2, rescoring_pb2, scoring_pb2
 from wordgate.api.v1.priority_pb2 import PRIORITY_UNSPECIFIED, Priority
+from wordgate.client_address import is_local
 from wordgate.client_lattices import confusion_network_message, lattice_message
 from wordgate.core.argument_types import require_texts
 from wordgate.core.confidence import Difference
@@ -48,6 +49,9 @@ from wordgate.errors import (
 _DETAILS_KEY = "grpc-status-details-bin"
 _BROKEN_STREAM = "RST_STREAM"
 """What gRPC says, as INTERNAL, of a stream that a proxy broke off because its server was gone."""
+
+_UNRESOLVED = "errors resolving"
+"""What gRPC says, as UNAVAILABLE, of a name that DNS does not know."""
 
 _LIMITS = models_pb2.Limits.DESCRIPTOR.fields
 
@@ -377,8 +381,14 @@ def _unauthenticated(status: Any | None, message: str, address: str) -> Wordgate
 def _unavailable(status: Any | None, message: str, address: str) -> WordgateError:
     if status is not None:
         return Unavailable(f"{address}: {message}")
-    start = f"start one with `wordgate serve --listen {address}`, or name another"
-    return NoAnswer(f"no server answers at {address} ({message}); {start}")
+    if _UNRESOLVED in message:
+        return NoAnswer(
+            f"no server answers at {address}: its host name cannot be resolved; check it"
+        )
+    remedy = "check the address, and that the server runs"
+    if is_local(address):
+        remedy = f"start one with `wordgate serve --listen {address}`, or name another"
+    return NoAnswer(f"no server answers at {address} ({message}); {remedy}")
 
 
 def _too_late(status: Any | None, message: str, address: str) -> WordgateError:

@@ -84,13 +84,18 @@ def _ask_health(address: str, service: str, timeout_seconds: float) -> tuple[boo
     from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
     from grpc_health.v1.health_pb2_grpc import HealthStub
 
+    from wordgate.client_diagnosis import Diagnosis
+
     options = (("grpc.enable_http_proxy", 0), ("grpc.enable_retries", 0))
     with grpc.insecure_channel(grpc_target(address), options=options) as channel:
         stub: Any = HealthStub(channel)
         try:
             answer = stub.Check(HealthCheckRequest(service=service), timeout=timeout_seconds)
         except grpc.RpcError as error:
-            return False, f"{error.code().name}: {error.details()}"
+            why = None
+            if error.code() is grpc.StatusCode.UNAVAILABLE:
+                why = Diagnosis(address, None, asks_proxy=False).find()
+            return False, f"{error.code().name}: {why or error.details()}"
     status = HealthCheckResponse.ServingStatus.Name(answer.status)
     return status == _READY, status
 
