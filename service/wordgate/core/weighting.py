@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from wordgate.core import words
+from wordgate.core.argument_types import require_each
 from wordgate.core.boosted_phrases import BoostedPhrases
 from wordgate.core.steps import Steps, finish
 from wordgate.core.text import normalise
@@ -47,6 +48,7 @@ class Weighting:
     )
 
     def __post_init__(self) -> None:
+        require_each(self.boosts, "boosts", Boost)
         check_finite("lm_weight", self.lm_weight)
         check_finite("word_bonus", self.word_bonus)
         for name, weight in self.weights.items():
