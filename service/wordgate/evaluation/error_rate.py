@@ -12,6 +12,7 @@ import jiwer
 
 from wordgate.core import words
 from wordgate.core.text import normalise
+from wordgate.evaluation.alternations import Alternation, Reference, fewest_edits
 
 
 class Normalise(StrEnum):
@@ -46,13 +47,38 @@ class Counting:
         found = words.split(normalise(text))
         return " ".join(word for word in found if not words.is_punctuation(word))
 
-    def length(self, reference: str) -> int:
-        """Units of a reference."""
-        prepared = self.prepare(reference)
+    def length(self, reference: Reference) -> int:
+        """Units of a reference; of alternatives the first counts."""
+        text = reference.first if isinstance(reference, Alternation) else reference
+        prepared = self.prepare(text)
         return len(prepared.split()) if self.unit is Unit.WORD else len(prepared)
 
-    def errors(self, references: Sequence[str], transcripts: Sequence[str]) -> list[int]:
-        """Edits between each reference and its transcript."""
+    def errors(self, references: Sequence[Reference], transcripts: Sequence[str]) -> list[int]:
+        """Edits between each reference and its transcript; of alternatives the nearest count."""
+        plain = [reference for reference in references if isinstance(reference, str)]
+        heard = [
+            transcript
+            for reference, transcript in zip(references, transcripts, strict=True)
+            if isinstance(reference, str)
+        ]
+        counted = iter(self._errors(plain, heard) if plain else [])
+        return [
+            next(counted) if isinstance(reference, str) else self._fewest(reference, transcript)
+            for reference, transcript in zip(references, transcripts, strict=True)
+        ]
+
+    def _fewest(self, reference: Alternation, transcript: str) -> int:
+        parts = [[self._units(text) for text in part] for part in reference.parts]
+        return fewest_edits(parts, self._units(transcript))
+
+    def _units(self, text: str) -> Sequence[str]:
+        """Words, or characters with a space behind each word, so that parts can be joined."""
+        prepared = self.prepare(text)
+        if self.unit is Unit.WORD:
+            return prepared.split()
+        return f"{prepared} " if prepared else ""
+
+    def _errors(self, references: Sequence[str], transcripts: Sequence[str]) -> list[int]:
         said = [self.prepare(reference) for reference in references]
         heard = [self.prepare(transcript) for transcript in transcripts]
         if self.unit is Unit.WORD:
@@ -69,3 +95,8 @@ class Counting:
             )
             for chunks in alignments
         ]
+
+
+def written_otherwise(rate: float, basic: float) -> bool:
+    """Return whether most errors are of capitals and punctuation: `basic` is the rate without."""
+    return rate > 2 * basic + 0.05
