@@ -69,7 +69,14 @@ class Counting:
 
     def _fewest(self, reference: Alternation, transcript: str) -> int:
         parts = [[self._units(text) for text in part] for part in reference.parts]
-        return fewest_edits(parts, self._units(transcript))
+        heard = self._units(transcript)
+        fewest = fewest_edits(parts, heard)
+        if self.unit is Unit.WORD:
+            return fewest
+        if not heard:  # the space that all others end with is not missing
+            return max(fewest - 1, 0)
+        can_be_empty = all(any(not units for units in part) for part in parts)
+        return min(fewest, len(heard) - 1) if can_be_empty else fewest
 
     def _units(self, text: str) -> Sequence[str]:
         """Words, or characters with a space behind each word, so that parts can be joined."""

@@ -32,8 +32,9 @@ def read(folder: Path, reading: Reading | None = None) -> Iterator[Utterance | I
     Raises `InvalidFile` when a folder cannot be read.
     """
     reading = reading or Reading.of_recogniser()
-    for job in _jobs(folder):
-        yield from _job(job, reading)
+    jobs = _jobs(folder)
+    for job in jobs:
+        yield from folders.each_alone(_job(job, reading), len(jobs))
 
 
 def _jobs(folder: Path) -> list[Path]:

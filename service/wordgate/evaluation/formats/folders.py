@@ -1,10 +1,14 @@
 """Folders as recipes leave them: the files of a format, and what lies beside them."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 
 from wordgate.errors import InvalidFile
 from wordgate.evaluation.reading import Reading
+
+T = TypeVar("T")
 
 _BESIDE = re.compile(
     r"\..*|README.*|.*~|.*\.(md|log|scp|sh|py|pdf|png|bak)|Thumbs\.db|num_jobs", re.IGNORECASE
@@ -40,3 +44,13 @@ def numbered(folder: Path, stem: str) -> list[Path]:
         if name == stem and number.isdecimal() and path.is_dir():
             found.append((int(number), path))
     return [path for _, path in sorted(found)]
+
+
+def each_alone(found: Iterator[T | InvalidFile], folders: int) -> Iterator[T | InvalidFile]:
+    """What is found in one of several folders; what is wrong with the folder costs it alone."""
+    try:
+        yield from found
+    except InvalidFile as error:
+        if folders == 1:
+            raise
+        yield error

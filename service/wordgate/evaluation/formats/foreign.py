@@ -29,7 +29,10 @@ _KINDS: tuple[tuple[str, re.Pattern[bytes], str], ...] = (
     ),
     (
         "vosk",
-        re.compile(rb'\s*\[?\s*\{\s*"(alternatives|partial|result)"(?!.*"candidates")', re.DOTALL),
+        re.compile(
+            rb'\s*\[?\s*\{\s*["\'](alternatives|partial|result|text)["\'](?!.*"candidates")',
+            re.DOTALL,
+        ),
         f"is what vosk writes; {_FLAG}vosk",
     ),
     ("jsonl", re.compile(rb"\s*\{"), f"is JSON; {_FLAG}jsonl"),
@@ -60,11 +63,11 @@ def refuse_foreign(path: Path, expected: str) -> None:
         return
     head = _head(path)
     for kind, pattern, problem in _KINDS:
-        if kind == expected:
-            return
-        if (expected, kind) == ("nemo", "jsonl"):
-            continue
+        if kind and expected == "nemo":
+            continue  # any text may be a line of NeMo's
         if pattern.match(head):
+            if kind == expected:
+                return
             conversion = kaldi_conversion(path) if "Kaldi" in problem else ""
             raise InvalidFile(path, problem + conversion)
 

@@ -42,7 +42,7 @@ def read(folder: Path, reading: Reading | None = None) -> Iterator[Utterance | I
         archives = [folder]
     seen: dict[str, Path] = {}
     for archive in archives:
-        for found in _archive(archive, reading):
+        for found in folders.each_alone(_archive(archive, reading), len(archives)):
             if isinstance(found, Utterance) and found.utt in seen:
                 problem = f"has the utterance {found.utt}, which {seen[found.utt]} has too"
                 yield InvalidFile(found.path, problem, found.line)

@@ -9,7 +9,7 @@ kinds (`partial`, a single `text`) have nothing to rank and are skipped.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ from wordgate.evaluation.formats import folders
 from wordgate.evaluation.hesitations import Utterance
 from wordgate.evaluation.lines import decode, raw_lines, uncompressed
 from wordgate.evaluation.reading import Reading, rankable
+
+_WITHOUT = "without alternatives; SetMaxAlternatives gives some"
 
 
 def read(path: Path, reading: Reading | None = None) -> Iterator[Utterance | InvalidFile]:
@@ -39,7 +41,10 @@ def read(path: Path, reading: Reading | None = None) -> Iterator[Utterance | Inv
         with_alternatives = [found for found in results if "alternatives" in found[1]]
         others = len(results) - len(with_alternatives)
         if others:
-            reading.skip(f"{others} results of {each.name}", "without alternatives")
+            reading.skip(
+                f"{others} results of {each.name}",
+                "without alternatives; SetMaxAlternatives gives some",
+            )
         for number, (line, result) in enumerate(with_alternatives, 1):
             name = stem if len(with_alternatives) == 1 else f"{stem}-{number}"
             try:
@@ -63,7 +68,10 @@ def _results(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
             found, place = decoder.raw_decode(text, place)
         except json.JSONDecodeError as error:
             line += text.count("\n", counted, error.pos)
-            raise InvalidFile(path, f"is not JSON: {error.msg}", line) from None
+            problem = f"is not JSON: {error.msg}"
+            if text.startswith("{'", place):
+                problem = "is a printed dict of Python; print what Result() gave, not json.loads"
+            raise InvalidFile(path, problem, line) from None
         except (ValueError, RecursionError):
             raise InvalidFile(path, "is not JSON that can be read here", line) from None
         for each in found if isinstance(found, list) else [found]:
@@ -99,11 +107,11 @@ def _hypothesis(place: str, alternative: Any) -> Hypothesis:
     return Hypothesis(text, {ACOUSTIC: score}, _times(text, alternative.get("result")))
 
 
-def _times(text: str, words: Any) -> list[TimeSpan]:
+def _times(text: str, words: Any) -> Sequence[TimeSpan]:
     """The times of the words, if all have them."""
     if not isinstance(words, list) or len(words) != len(text.split()):
-        return []
+        return ()
     try:
         return [TimeSpan(float(word["start"]), float(word["end"])) for word in words]
     except (TypeError, KeyError, ValueError, OverflowError):
-        return []
+        return ()
