@@ -56,6 +56,9 @@ def test_scores_without_a_weight_are_told_aloud(run: Run, bundle: Path, tmp_path
     assert "weights: lm_score 0.5; lm_weight 1\nweigh nothing: logit_score" in ended.err
     path.write_text('{"candidates": ["a"]}')
     assert "no candidate has a score" in run("rescore", "--model", bundle, "--input", path).err
+    path.write_text("")
+    ended = run("rescore", "--model", bundle, "--input", path)
+    assert ended.err == f"{path}: read 0 utterances\n"
 
 
 def test_a_weight_of_0_needs_no_score(run: Run, bundle: Path, tmp_path: Path) -> None:
@@ -250,5 +253,6 @@ def test_a_file_of_another_format_is_recognised(run: Run, bundle: Path, tmp_path
     (tmp_path / "a.slf").write_text(SLF)
     ended = run("rescore", "--model", bundle, "--input", tmp_path / "a.slf")
     assert (ended.code, "--format slf" in ended.err) == (3, True)
+    assert run("rescore", "--model", bundle, "--input", "-", "--format", "slf").code == 2
     ended = run("rescore", "--model", bundle, "--input", tmp_path)
     assert (ended.code, "is a folder; --format kaldi" in ended.err) == (3, True)

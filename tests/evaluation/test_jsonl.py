@@ -73,3 +73,27 @@ def test_null_labels_are_those_that_were_named(tmp_path: Path) -> None:
     assert plain.hypotheses[0].text == "[1]  the %uh sun"
     [told] = strictly(jsonl.read(path, reading=Reading(NullLabels(["%*"]))))
     assert told.hypotheses[0].text == "[1] the sun"
+
+
+def test_scores_may_stand_in_an_object_of_their_own(tmp_path: Path) -> None:
+    """As a client of the API has them; a number in quotes is no score, and that is told."""
+    candidate = {
+        "text": "7",
+        "am": -1,
+        "scores": {"lm": -2.5, "note": "x"},
+        "conf": " 0.5",
+        "id": "a7",
+    }
+    path = _written(tmp_path, json.dumps({"candidates": [candidate]}))
+    reading = Reading()
+    [found] = strictly(jsonl.read(path, reading=reading))
+    assert found.hypotheses[0].scores == {"am": -1.0, "lm": -2.5}
+    assert [line for line in reading.report() if "skipped" in line] == [
+        "skipped conf: a number in quotes, which is a text and no score"
+    ]
+
+
+def test_a_line_of_vosk_is_recognised(tmp_path: Path) -> None:
+    """Also where it comes through a pipe."""
+    [error] = jsonl.read(_written(tmp_path, '{"alternatives": []}'))
+    assert "--format vosk" in str(error)

@@ -71,6 +71,7 @@ def test_a_ctm_is_joined_by_recording(tmp_path: Path) -> None:
         ("a.ctm", "a 1 0 1\n", "a.ctm:1: is not a recording"),
         ("a.ctm", "a 1 * * <ALT_BEGIN>\n", "write the references as a .trn"),
         ("text", "u a\nu b\n", "text:2: has u twice"),
+        ("text", '{"text": "a"}\n', "is JSON; references are lines"),
     ],
 )
 def test_bad_references_are_named(tmp_path: Path, name: str, text: str, named: str) -> None:

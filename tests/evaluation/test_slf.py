@@ -228,9 +228,19 @@ def test_a_broken_lattice_costs_itself_alone(tmp_path: Path) -> None:
     assert all(part in error for part, error in zip(told, errors, strict=True))
 
 
-def test_posteriors_of_links_are_skipped_aloud(tmp_path: Path) -> None:
-    """They are no scores of a path; that they were there is told."""
+def test_scores_that_srilm_adds_are_scores(tmp_path: Path) -> None:
+    """N-gram, duration and extra scores have names and scales; what else links have is told."""
     reading = Reading.of_recogniser()
-    path = _written(tmp_path, LINKS.replace("a=-4", "a=-4 p=0.5"))
-    list(strictly(slf.read(path, reading=reading)))
-    assert any(line.startswith("skipped p= of links") for line in reading.report())
+    text = LINKS.replace("a=-4", "a=-4 n=-2 ds=-3 x1=-5 xscore2=-6 p=0.5 q=7")
+    text = text.replace("VERSION=1.0", "VERSION=1.0 ngscale=10 x1scale=100 wdpenalty=-1")
+    [found] = strictly(slf.read(_written(tmp_path, text), reading=reading))
+    assert lattice(found).arcs[3].scores == {
+        "acoustic_log_prob": -4.0,
+        "ngram_log_prob": -2.0,
+        "duration_log_prob": -3.0,
+        "x1": -5.0,
+        "x2": -6.0,
+        "first_pass_total": -4.0 - 20.0 - 3.0 - 500.0 - 6.0 - 1.0,
+    }
+    assert "skipped p= of links: a posterior, not a score of a path" in list(reading.report())
+    assert "skipped q= of links: not a known score" in list(reading.report())

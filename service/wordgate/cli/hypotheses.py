@@ -76,6 +76,8 @@ class Source:
             raise click.UsageError("--manifest and --beam are for --format nemo")
         if self.format != "slf" and self.score_at is not None:
             raise click.UsageError("--score-at is for --format slf")
+        if self.is_standard_input and self.format != "jsonl":
+            raise click.UsageError(f"--input - reads JSON lines, not --format {self.format}")
 
     def _read(self, watch: Watch) -> Iterator[Utterance | InvalidFile]:
         if self.manifest is not None and self.beam is not None:

@@ -107,7 +107,9 @@ def rescore(
                 out.refuse(error, in_json)
             else:
                 out.write(written_lines, answer.model, rates.of(utterance, answer))
-    for line in (*source.report(), *weights_report(source.reading.score_names, weighting)):
+    reading = source.reading
+    weights_told = weights_report(reading.score_names, weighting, reading.utterances > 0)
+    for line in (*source.report(), *weights_told):
         click.echo(line, err=True)
     if out.sums.get("units"):
         click.echo(rates.report(out.sums), err=True)

@@ -110,12 +110,14 @@ def announced(
         yield utterance
 
 
-def weights_report(names: Iterable[str], weighting: Weighting) -> Iterator[str]:
+def weights_report(
+    names: Iterable[str], weighting: Weighting, any_candidate: bool
+) -> Iterator[str]:
     """What each score weighs, and which weigh nothing."""
     found = {name: weighting.weight(name) for name in names}
     weighed = [f"{name} {weight:g}" for name, weight in found.items() if weight]
     without = [name for name, weight in found.items() if not weight]
-    if not found:
+    if not found and any_candidate:
         yield "weights: no candidate has a score, so the language model alone ranks"
     if weighed:
         yield f"weights: {', '.join(weighed)}; lm_weight {weighting.lm_weight:g}"

@@ -31,7 +31,7 @@ class Reading:
         self.null_labels = null_labels or NullLabels()
         self.refused = 0
         self.score_names: dict[str, None] = {}
-        self._utterances = 0
+        self.utterances = 0
         self._candidates = 0
         self._with_reference = 0
         self._without_reference: list[str] = []
@@ -49,7 +49,7 @@ class Reading:
         self, utt: str, candidates: int, score_names: Iterable[str], has_reference: bool
     ) -> None:
         """Count an utterance that is handed on."""
-        self._utterances += 1
+        self.utterances += 1
         self._candidates += candidates
         self.score_names |= dict.fromkeys(score_names)
         if has_reference:
@@ -59,11 +59,11 @@ class Reading:
 
     def note_references(self, said: Collection[str]) -> None:
         """Note which utterances have no reference, now that all are counted."""
-        missing = self._utterances - self._with_reference
+        missing = self.utterances - self._with_reference
         if not missing:
             return
         names = ", ".join(self._without_reference[:3])
-        problem = f"{missing:,} of {counting(self._utterances, 'utterance')} have no reference"
+        problem = f"{missing:,} of {counting(self.utterances, 'utterance')} have no reference"
         if not self._with_reference:
             problem = "no utterance has a reference"
         known = ", ".join(islice(said, 3))
@@ -115,7 +115,7 @@ class Reading:
 
     def report(self) -> Iterator[str]:
         """Yield what was used, what was skipped and why, and what was left out."""
-        counted = counting(self._utterances, "utterance")
+        counted = counting(self.utterances, "utterance")
         if self._candidates:
             counted += f", {counting(self._candidates, 'candidate')}"
         yield f"read {counted}{f' from {_listed(self._used)}' if self._used else ''}"

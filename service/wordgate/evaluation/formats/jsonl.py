@@ -3,11 +3,12 @@
     {"utt": "a-1", "reference": "the sun", "history": "under", "candidates": [
         {"text": "the son", "acoustic_log_prob": -20.5, "first_pass_lm_log_prob": -7.1}, …]}
 
-Every number of a candidate is one of its scores, by its key. `times` are pairs of seconds, one for
-each token between white space. `utt`, `reference`, `history` and `times` may be missing. What
-`wordgate rescore --json` wrote is read too: a `ranking` in place of `candidates`.
+Every number of a candidate, or of its `scores`, is one of its scores, by its key. `times` are pairs
+of seconds, one for each token between white space. `utt`, `reference`, `history` and `times` may be
+missing. What `wordgate rescore --json` wrote is read too: a `ranking` in place of `candidates`.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,8 @@ from wordgate.errors import InvalidFile, InvalidInput
 from wordgate.evaluation.hesitations import Utterance
 from wordgate.evaluation.lines import Watch, json_records, raw_lines, unwatched
 from wordgate.evaluation.reading import Reading, rankable
+
+_NUMBER = re.compile(r"\s*-?\d+(\.\d*)?([eE][-+]?\d+)?\s*", re.ASCII)
 
 
 def read(
@@ -43,7 +46,9 @@ def utterance(path: Path, number: int, record: Any, reading: Reading | None = No
     reading = reading or Reading()
     if not isinstance(record, dict):
         raise InvalidInput("line", "is no JSON object")
-    heard = _ranked(record["ranking"]) if "ranking" in record else _candidates(record)
+    heard = (
+        _ranked(record["ranking"], reading) if "ranking" in record else _candidates(record, reading)
+    )
     return Utterance(
         _text(record, "utt", str(number)),
         [reading.heard(each) for each in heard],
@@ -54,14 +59,18 @@ def utterance(path: Path, number: int, record: Any, reading: Reading | None = No
     )
 
 
-def _candidates(record: dict[str, Any]) -> list[Hypothesis]:
+def _candidates(record: dict[str, Any], reading: Reading) -> list[Hypothesis]:
     candidates = record.get("candidates")
+    if candidates is None and "alternatives" in record:
+        raise InvalidInput("alternatives", "is what vosk writes; read it with --format vosk")
     if not isinstance(candidates, list) or not candidates:
         raise InvalidInput("candidates", "is no list with at least one candidate")
-    return [_hypothesis(f"candidates[{index}]", each) for index, each in enumerate(candidates)]
+    return [
+        _hypothesis(f"candidates[{index}]", each, reading) for index, each in enumerate(candidates)
+    ]
 
 
-def _ranked(ranking: Any) -> list[Hypothesis]:
+def _ranked(ranking: Any, reading: Reading) -> list[Hypothesis]:
     """The candidates of a ranking in the order in which the recogniser gave them."""
     if not isinstance(ranking, list) or not ranking:
         raise InvalidInput("ranking", "is not a list with at least one transcript")
@@ -73,7 +82,8 @@ def _ranked(ranking: Any) -> list[Hypothesis]:
         index = each.get("index", place)
         if not isinstance(index, int):
             raise InvalidInput(f"{name}.index", "is not a number")
-        found.append((index, _hypothesis(name, {**each["scores"], "text": each.get("text")})))
+        transcript = {"text": each.get("text"), "scores": each["scores"]}
+        found.append((index, _hypothesis(name, transcript, reading)))
     return [hypothesis for _, hypothesis in sorted(found, key=lambda ranked: ranked[0])]
 
 
@@ -85,20 +95,25 @@ def _text(record: dict[str, Any], key: str, otherwise: str) -> str:
     return found
 
 
-def _hypothesis(place: str, candidate: Any) -> Hypothesis:
+def _hypothesis(place: str, candidate: Any, reading: Reading) -> Hypothesis:
     if isinstance(candidate, str):
         return Hypothesis(candidate)
     if not isinstance(candidate, dict) or not isinstance(candidate.get("text"), str):
         raise InvalidInput(place, 'is no string, and no object with a "text"')
-    scores = {key: _score(f"{place}.{key}", value) for key, value in _numbers(candidate)}
+    scores = {key: _score(f"{place}.{key}", value) for key, value in _numbers(candidate, reading)}
     return Hypothesis(candidate["text"], scores, _times(place, candidate.get("times") or []))
 
 
-def _numbers(candidate: dict[str, Any]) -> Iterator[tuple[str, int | float]]:
+def _numbers(candidate: dict[str, Any], reading: Reading) -> Iterator[tuple[str, int | float]]:
+    """The scores of a candidate, those in its `scores` too. A number in quotes is none."""
     for key, value in candidate.items():
         if isinstance(value, int | float) and not isinstance(value, bool):
             refuse_surrogates(key, "the name of a score")
             yield key, value
+        elif key == "scores" and isinstance(value, dict):
+            yield from _numbers(value, reading)
+        elif isinstance(value, str) and key != "text" and _NUMBER.fullmatch(value):
+            reading.skip(key, "a number in quotes, which is a text and no score")
 
 
 def _times(place: str, pairs: Any) -> list[TimeSpan]:

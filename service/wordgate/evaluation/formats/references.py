@@ -14,6 +14,7 @@ a .stm or .ctm fits where a recording is an utterance.
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 
 from wordgate.errors import InvalidFile
@@ -36,6 +37,8 @@ def read(path: Path) -> dict[str, Reference]:
         found = _joined(path, _stm if ending == ".stm" else _ctm)
     else:
         entries = keyed.read(path, keyed.text)
+        if any(utt.startswith("{") for utt in islice(entries, 1)):
+            raise InvalidFile(path, "is JSON; references are lines UTT word word …, or a .trn")
         found = {
             utt: keyed.used(entry)[1]
             for utt, entry in entries.items()

@@ -2,10 +2,11 @@
 
 Full and short names of fields, a logarithm's base, scales and a word penalty in the header, words
 on nodes or on links. They become scores of arcs, natural logarithms: `acoustic_log_prob`,
-`lm_log_prob`, `pronunciation_log_prob`, as far as a file has them, and `first_pass_total` with the
-header's scales and penalty. Where words stand on nodes, writers differ in whether a link's scores
-belong to the word at its start (PocketSphinx) or at its end (HTK): acoustic scores of the same
-word between the same moments are equal, which tells the two apart, or the user does.
+`lm_log_prob`, `pronunciation_log_prob` and those that SRILM adds, as far as a file has them, and
+`first_pass_total` with the header's scales and penalty. Where words stand on nodes, writers differ
+in whether a link's scores belong to the word at its start (PocketSphinx) or at its end (HTK):
+acoustic scores of the same word between the same moments are equal, which tells the two apart, or
+the user does.
 """
 
 import math
@@ -28,8 +29,18 @@ PRONUNCIATION = "pronunciation_log_prob"
 TOTAL = "first_pass_total"
 
 _NULL = "!NULL"
-_SCORES = {"a": (ACOUSTIC, "acscale"), "l": (LM, "lmscale"), "r": (PRONUNCIATION, "prscale")}
-_POSTERIOR = "p"
+_SCORES = {
+    "a": (ACOUSTIC, "acscale"),
+    "l": (LM, "lmscale"),
+    "r": (PRONUNCIATION, "prscale"),
+    "n": ("ngram_log_prob", "ngscale"),
+    "ds": ("duration_log_prob", "duscale"),
+    **{f"x{number}": (f"x{number}", f"x{number}scale") for number in range(1, 10)},
+}
+"""Scores of links with their factors in the header; those beyond HTK's three are SRILM's."""
+
+_SCALED = {"wdpenalty", *(factor for _, factor in _SCORES.values())}
+_NO_SCORES = {"J", "S", "E", "W", "v", "d"}
 _SURE = 2.0
 """Odds above which a convention is taken for found; 2.5 to 50 in what was measured."""
 
@@ -116,8 +127,10 @@ def _lattice(found: LatticeFields, score_at: ScoreAt | None, reading: Reading) -
     at = None if on_links else score_at or _detected(found)
     base = _base(found)
     present = [name for name in _SCORES if any(name in fields for _, fields in found.links)]
-    if any(_POSTERIOR in fields for _, fields in found.links):
-        reading.skip("p= of links", "posteriors of words are not scores of a path")
+    others = {name for _, fields in found.links for name in fields} - _NO_SCORES - _SCORES.keys()
+    for name in sorted(others):
+        reason = "a posterior, not a score of a path" if name == "p" else "not a known score"
+        reading.skip(f"{name}= of links", reason)
     arcs = []
     for line, fields in found.links:
         place = fields if on_links else found.nodes[fields["S" if at is ScoreAt.START else "E"]][1]
@@ -180,7 +193,7 @@ def _scores(
         value = found.score(line, fields, name, base)
         scores[score] = value
         total += value * found.number(1, header, factor, 1.0)
-    if {"acscale", "lmscale", "prscale", "wdpenalty"} & header.keys():
+    if _SCALED & header.keys():
         scores[TOTAL] = max(total, LEAST)
     return scores
 

@@ -26,6 +26,10 @@ _LINK = {
     "acoustic": "a",
     "language": "l",
     "pronunciation": "r",
+    "ngram": "n",
+    "duration": "ds",
+    "posterior": "p",
+    **{f"xscore{number}": f"x{number}" for number in range(1, 10)},
 }
 _FIELD = re.compile(
     r'([A-Za-z]\w*)=("(?:[^"\\]|\\.)*"(?=\s|$)|\'(?:[^\'\\]|\\.)*\'(?=\s|$)|(?:[^\s\\]|\\.)*)'
