@@ -220,10 +220,14 @@ def test_a_broken_lattice_costs_itself_alone(tmp_path: Path) -> None:
     (tmp_path / "a.slf").write_bytes(LINKS.encode() + cut.encode() + latin + LINKS.encode())
     (tmp_path / "b.slf").write_text("hello\n")
     (tmp_path / "c.slf.gz").write_bytes(gzip.compress(LINKS.encode())[:-9])
-    (tmp_path / ".DS_Store").write_bytes(b"\0")
+    for beside in (".DS_Store", "COPYRIGHT.txt", "a.wav", "notes.gz"):
+        (tmp_path / beside).write_bytes(b"\0\xff\n")
     (tmp_path / "d.slf").write_text(LINKS.replace('S=1 E=2 W="', 'S=2 E=0 W="'))
-    names, errors = sorted_out(slf.read(tmp_path))
-    assert names == ["meeting-1"] * 2
+    (tmp_path / "by-content").write_text(f"# HTK\n{LINKS}")
+    reading = Reading.of_recogniser()
+    names, errors = sorted_out(slf.read(tmp_path, reading=reading))
+    assert names == ["meeting-1"] * 3
+    assert "skipped a.wav, notes.gz: not a lattice" in list(reading.report())
     told = ["cut off", "iconv -f latin1", "b.slf: has no link", "c.slf.gz", "lead in a circle"]
     assert all(part in error for part, error in zip(told, errors, strict=True))
 

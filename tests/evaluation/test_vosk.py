@@ -59,6 +59,7 @@ def test_a_folder_has_a_recording_in_each_file(tmp_path: Path) -> None:
         "d.json": '{"alternatives": []}\n[3]',
         "e.json": '{"alternatives": {}}',
         "f.json": good,
+        "f.wav": b"RIFF",
     }
     names, errors = sorted_out(vosk.read(folder(tmp_path, files)))
     assert names == ["a-1", "f"]

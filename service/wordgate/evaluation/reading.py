@@ -20,6 +20,9 @@ LEAST = -1e9
 _MOST_NAMES = 8
 """Names in one line of a report."""
 
+_MOST_FILES = 4
+"""Files that are named as read; their names may be long."""
+
 _MOST_LABELS = 10_000
 """Different null labels that are counted apart; a mark with a number in it may be new each time."""
 
@@ -118,7 +121,8 @@ class Reading:
         counted = counting(self.utterances, "utterance")
         if self._candidates:
             counted += f", {counting(self._candidates, 'candidate')}"
-        yield f"read {counted}{f' from {_listed(self._used)}' if self._used else ''}"
+        used = f" from {_listed(self._used, _MOST_FILES)}" if self._used else ""
+        yield f"read {counted}{used}"
         if self.refused:
             yield f"refused {counting(self.refused, 'utterance')}"
         for reason, names in self._skipped.items():
@@ -147,8 +151,8 @@ def counting(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def _listed(names: Iterable[str]) -> str:
+def _listed(names: Iterable[str], most: int = _MOST_NAMES) -> str:
     listed = list(names)
-    more = len(listed) - _MOST_NAMES
+    more = len(listed) - most
     rest = f" and {more:,} more" if more > 0 else ""
-    return ", ".join(listed[:_MOST_NAMES]) + rest
+    return ", ".join(listed[:most]) + rest

@@ -11,7 +11,8 @@ from wordgate.evaluation.reading import Reading
 T = TypeVar("T")
 
 _BESIDE = re.compile(
-    r"\..*|README.*|.*~|.*\.(md|log|scp|sh|py|pdf|png|bak)|Thumbs\.db|num_jobs", re.IGNORECASE
+    r"\..*|(README|COPYRIGHT|COPYING|LICEN[CS]E|NOTICE).*|.*~|.*\.(md|log|scp|sh|py|pdf|png|bak)|Thumbs\.db|num_jobs",
+    re.IGNORECASE,
 )
 
 

@@ -66,7 +66,7 @@ def read(
     that cannot be used. Raises `InvalidFile` when there is no such folder or file."""
     reading = reading or Reading.of_recogniser()
     names: Counter[str] = Counter()
-    for each in folders.files(path, reading) if path.is_dir() else [path]:
+    for each in _files(path, reading) if path.is_dir() else [path]:
         for found in _file(each, score_at, reading):
             if isinstance(found, Utterance):
                 names[found.utt] += 1
@@ -82,6 +82,15 @@ def read_lattice(path: Path, score_at: ScoreAt | None = None) -> Lattice:
     lines = next(slf_fields.split(path))
     found = slf_fields.parse(path, lines)
     return _lattice(found, score_at, Reading.of_recogniser())
+
+
+def _files(folder: Path, reading: Reading) -> Iterator[Path]:
+    """The files of a folder that are named as lattices, or look like one."""
+    for path in folders.files(folder, reading):
+        if uncompressed(path).suffix in _LATTICES or slf_fields.is_lattice(path):
+            yield path
+        else:
+            reading.skip(path.name, "not a lattice")
 
 
 def _file(
@@ -126,9 +135,9 @@ def _lattice(found: LatticeFields, score_at: ScoreAt | None, reading: Reading) -
     start, end = _ends(found)
     at = None if on_links else score_at or _detected(found)
     base = _base(found)
-    present = [name for name in _SCORES if any(name in fields for _, fields in found.links)]
-    others = {name for _, fields in found.links for name in fields} - _NO_SCORES - _SCORES.keys()
-    for name in sorted(others):
+    fields_of_links = {name for _, fields in found.links for name in fields}
+    present = [name for name in _SCORES if name in fields_of_links]
+    for name in sorted(fields_of_links - _NO_SCORES - _SCORES.keys()):
         reason = "a posterior, not a score of a path" if name == "p" else "not a known score"
         reading.skip(f"{name}= of links", reason)
     arcs = []

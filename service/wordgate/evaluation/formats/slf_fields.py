@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from wordgate.errors import InvalidFile
@@ -34,9 +35,13 @@ _LINK = {
 _FIELD = re.compile(
     r'([A-Za-z]\w*)=("(?:[^"\\]|\\.)*"(?=\s|$)|\'(?:[^\'\\]|\\.)*\'(?=\s|$)|(?:[^\s\\]|\\.)*)'
 )
+_MARKS = re.compile(r"[\"'\\]")
 _ESCAPE = re.compile(r"\\([0-7]{3})|\\(.)|([^\\]+|\\$)")
 _BEGIN = re.compile(rb"\s*(VERSION|V|UTTERANCE|U|N|NODES)=")
 _LINK_LINE = re.compile(rb"\s*(J|LINK)=")
+
+_MOST_COMMENTS = 100
+"""Lines that may stand before the first of a lattice's own."""
 
 Lines = list[tuple[int, bytes]]
 
@@ -53,7 +58,9 @@ class LatticeFields:
 
     def number(self, line: int, fields: Mapping[str, str], name: str, otherwise: float) -> float:
         """A field that is a finite number."""
-        found = self._float(line, fields, name, otherwise)
+        if name not in fields:
+            return otherwise
+        found = self._float(line, fields, name)
         if not math.isfinite(found):
             raise InvalidFile(self.path, f"has {name}={fields[name]}; it must be finite", line)
         return found
@@ -63,9 +70,13 @@ class LatticeFields:
 
         Nothing is `LEAST`: a probability of 0, or a logarithm of minus infinity.
         """
-        if self._float(line, fields, name, 0.0) == -math.inf:
+        if name not in fields:
+            return 0.0
+        found = self._float(line, fields, name)
+        if found == -math.inf:
             return LEAST
-        found = self.number(line, fields, name, 1.0 if base == 0 else 0.0)
+        if not math.isfinite(found):
+            raise InvalidFile(self.path, f"has {name}={fields[name]}; it must be finite", line)
         if base != 0:
             return found * math.log(base)
         if found < 0:
@@ -73,9 +84,9 @@ class LatticeFields:
             raise InvalidFile(self.path, problem, line)
         return math.log(found) if found else LEAST
 
-    def _float(self, line: int, fields: Mapping[str, str], name: str, otherwise: float) -> float:
+    def _float(self, line: int, fields: Mapping[str, str], name: str) -> float:
         try:
-            return float(fields.get(name, otherwise))
+            return float(fields[name])
         except ValueError:
             problem = f"has {name}={fields[name]}, which is not a number"
             raise InvalidFile(self.path, problem, line) from None
@@ -94,12 +105,22 @@ def split(path: Path) -> Iterator[Lines]:
     yield lattice
 
 
+def is_lattice(path: Path) -> bool:
+    """Return whether one of the first lines of a file is one of a lattice."""
+    try:
+        return any(_BEGIN.match(raw) for _, raw in islice(raw_lines(path), _MOST_COMMENTS))
+    except InvalidFile:
+        return False
+
+
 def parse(path: Path, lines: Lines) -> LatticeFields:
     """The fields of one lattice. Raises `InvalidFile` with the line."""
     found = LatticeFields(path, lines[0][0] if lines else 1)
     for number, raw in lines:
         line = decode(path, number, raw)
-        fields = {name: _string(value) for name, value in _FIELD.findall(line)}
+        fields = dict(_FIELD.findall(line))
+        if _MARKS.search(line):
+            fields = {name: _string(value) for name, value in fields.items()}
         if fields and not line.startswith("#"):
             _take(found, number, fields)
     _check(found)

@@ -19,7 +19,7 @@ from wordgate.core.weighting import ACOUSTIC
 from wordgate.errors import InvalidFile, InvalidInput
 from wordgate.evaluation.formats import folders
 from wordgate.evaluation.hesitations import Utterance
-from wordgate.evaluation.lines import decode, raw_lines, uncompressed
+from wordgate.evaluation.lines import decode, file_format, raw_lines, uncompressed
 from wordgate.evaluation.reading import Reading, rankable
 
 _WITHOUT = "without alternatives; SetMaxAlternatives gives some"
@@ -29,7 +29,7 @@ def read(path: Path, reading: Reading | None = None) -> Iterator[Utterance | Inv
     """The utterances of a file, or of a folder of files by name; an `InvalidFile` in place of one
     that cannot be used."""
     reading = reading or Reading.of_recogniser()
-    for each in folders.files(path, reading) if path.is_dir() else [path]:
+    for each in _files(path, reading) if path.is_dir() else [path]:
         try:
             text = "\n".join(decode(each, number, raw) for number, raw in raw_lines(each))
             results = list(_results(each, text))
@@ -51,6 +51,15 @@ def read(path: Path, reading: Reading | None = None) -> Iterator[Utterance | Inv
                 yield _utterance(name, each, line, result, reading)
             except InvalidInput as error:
                 yield InvalidFile(each, str(error), line)
+
+
+def _files(folder: Path, reading: Reading) -> Iterator[Path]:
+    """The files of a folder that are JSON by their names: recordings may lie beside them."""
+    for path in folders.files(folder, reading):
+        if file_format(path) in {".json", ".jsonl"}:
+            yield path
+        else:
+            reading.skip(path.name, "not JSON, by its name")
 
 
 def _results(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
