@@ -70,8 +70,11 @@ def test_a_parent_of_archives_is_read_as_a_whole(tmp_path: Path) -> None:
     for files in parts.values():
         folder(tmp_path, dict(files))
     folder(tmp_path, {"num_jobs": "3\n", "lat.1.gz": gzip.compress(b"x")})
-    names, errors = sorted_out(kaldi.read(tmp_path))
+    reading = Reading()
+    names, errors = sorted_out(kaldi.read(tmp_path, reading))
     assert names == ["a", "b", "c"]
+    assert "from archives.1, archives.10, archives.2, acwt as" in _report(reading)
+    assert "skipped lat.1.gz, num_jobs: beside the folders archives.N" in _report(reading)
     [error] = errors
     assert "archives.10/words_text:2: has the utterance a, which" in error
     assert texts(kaldi.read(tmp_path / "archives.2")) == {"b": ["b"]}

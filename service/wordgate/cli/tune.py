@@ -59,13 +59,15 @@ def tune(
     if source.format == "slf":
         raise click.UsageError(_LATTICES)
     utterances = _without_lattices(source.read())
-    refusals = Refusals(keep_going)
-    with asked_model(model, server, batch=True) as asked:
-        known = development.collect(
-            asked, utterances, counting_of(normalise, unit), ignored, refusals.add
-        )
-    for line in source.report():
-        click.echo(line, err=True)
+    refusals = _Refusals(keep_going)
+    try:
+        with asked_model(model, server, batch=True) as asked:
+            known = development.collect(
+                asked, utterances, counting_of(normalise, unit), ignored, refusals.add
+            )
+    finally:
+        for line in source.report():
+            click.echo(line, err=True)
     if known.useless:
         raise InvalidFile(source.path, f"no weights were found: {known.useless}")
     found = development.tune(known)
@@ -78,7 +80,7 @@ def tune(
     refusals.end(source.path)
 
 
-class Refusals:
+class _Refusals:
     """Utterances that cannot be used: the first ends the run, or with `keep_going` all are told."""
 
     def __init__(self, keep_going: bool) -> None:

@@ -9,7 +9,7 @@ folder for each job, `archives.1`, `archives.2` …; their parent is read as a w
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from wordgate.core.hypothesis import Hypothesis
@@ -40,6 +40,8 @@ def read(folder: Path, reading: Reading | None = None) -> Iterator[Utterance | I
     archives = folders.numbered(folder, "archives")
     if not archives or any((folder / name).exists() for name in _TEXTS):
         archives = [folder]
+    else:
+        _account(folder, archives, reading)
     seen: dict[str, Path] = {}
     for archive in archives:
         for found in folders.each_alone(_archive(archive, reading), len(archives)):
@@ -50,6 +52,15 @@ def read(folder: Path, reading: Reading | None = None) -> Iterator[Utterance | I
             if isinstance(found, Utterance):
                 seen[found.utt] = archive
             yield found
+
+
+def _account(parent: Path, archives: Sequence[Path], reading: Reading) -> None:
+    """Tell which folders of a parent are read, and what lies beside them."""
+    for path in folders.entries(parent):
+        if path in archives:
+            reading.use(path.name)
+        else:
+            reading.skip(path.name, "beside the folders archives.N")
 
 
 def _archive(folder: Path, reading: Reading) -> Iterator[Utterance | InvalidFile]:
