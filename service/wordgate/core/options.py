@@ -11,8 +11,8 @@ from functools import cached_property
 from typing import TypedDict
 
 from wordgate.core import words
-from wordgate.core.listed_phrases import MAX_LISTED_PHRASE_WORDS, ListedPhrases
 from wordgate.core.argument_types import require_each, require_list, require_text
+from wordgate.core.listed_phrases import MAX_LISTED_PHRASE_WORDS, ListedPhrases
 from wordgate.core.search import DEFAULT_MAX_EXPANSIONS
 from wordgate.core.steps import Steps, finish
 from wordgate.core.text import normalise, normalising_with_offsets

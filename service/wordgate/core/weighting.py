@@ -155,9 +155,9 @@ def check_scores(placed: Iterable[tuple[Callable[[], str], Mapping[str, float]]]
 
 
 def check_weighed(weighting: Weighting, names: Collection[str]) -> None:
-    """Raise `InvalidInput` naming a weight of a score that nothing has."""
-    for name in weighting.weights:
-        if name not in names:
+    """Raise `InvalidInput` naming a weight, other than 0, of a score that nothing has."""
+    for name, weight in weighting.weights.items():
+        if weight and name not in names:
             problem = f"weighs nothing: there is {_listed(names)}"
             raise InvalidInput(f"weighting.weights[{name}]", problem)
 
