@@ -142,9 +142,9 @@ def splitting_last(normalised: str) -> Steps[tuple[str, str]]:
     """What is complete in a text that is being typed, and the beginning of its last word.
 
     Text that ends in white space, in a mark, or in a script without spaces, where each letter is a
-    word, has no word begun. An apostrophe after letters
-    belongs to the word that it may become part of (`don'` may become `don't`). Of a word that is
-    too long, the parts that are cut off are complete, and so is one that cannot grow any more.
+    word, has no word begun. An apostrophe after letters belongs to the word that it may become part
+    of (`don'` may become `don't`). Of a word that is too long, the parts that are cut off are
+    complete, and so is one that cannot grow any more.
     """
     end = len(normalised) - normalised.endswith(_INNER)
     last: re.Match[str] | None = None
@@ -153,17 +153,28 @@ def splitting_last(normalised: str) -> Steps[tuple[str, str]]:
         yield _MATCH_WORK * len(matches) + (matches[-1].end() - matches[0].start()) // 8
     if last is None or last.end() != end or not _may_grow(last.group()[0]):
         return normalised, ""
-    unfinished = (end - last.start()) % MAX_WORD_CHARACTERS
-    if not unfinished:
+    length = (end - last.start()) % MAX_WORD_CHARACTERS
+    if not length:
         return normalised, ""
-    return normalised[: end - unfinished], normalised[end - unfinished :]
+    begun = normalised[end - length : end]
+    if begun.startswith(_INNER):  # cut off before an apostrophe, which is a word then
+        begun = _parts(begun)[-1]
+    if not _may_grow(begun[0]):
+        return normalised, ""
+    return normalised[: end - len(begun)], normalised[end - len(begun) :]
 
 
 def _cut(word: str) -> list[str]:
     if len(word) <= MAX_WORD_CHARACTERS:
         return [word]
     steps = range(0, len(word), MAX_WORD_CHARACTERS)
-    return [word[start : start + MAX_WORD_CHARACTERS] for start in steps]
+    slices = [word[start : start + MAX_WORD_CHARACTERS] for start in steps]
+    return [part for each in slices for part in _parts(each)]
+
+
+def _parts(cut: str) -> list[str]:
+    """The words of a stretch of a long word; an apostrophe at its ends is one by itself."""
+    return _pattern().findall(cut) if cut.startswith(_INNER) or cut.endswith(_INNER) else [cut]
 
 
 @cache
