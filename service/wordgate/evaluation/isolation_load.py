@@ -356,7 +356,7 @@ def _stream_generate(random: Random) -> Load:
     request = prediction_pb2.StreamGenerateRequest(
         history=_history(random),
         max_words=1000,
-        temperature=2.0,
+        temperature=0.5,
         top_k=100,
         stop_words=[_rare_word(random, 127) for _ in range(100)],
         max_expansions=5_000,
