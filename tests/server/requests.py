@@ -25,8 +25,8 @@ HISTORIES = (
     "one two three " * 130,
 )
 
-LONG_TO_READ = ("qzxj" * 30 + " ") * 255
-"""Tens of thousands of pieces, one after the other."""
+LONG_TO_READ = "\U0001e922 " * 255
+"""As many pieces as are ever read of a text, one after the other: 1,020, four for each word."""
 
 
 def texts(count: int, words: int = 40) -> list[str]:

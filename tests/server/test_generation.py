@@ -306,7 +306,7 @@ def test_a_deadline_ends_a_text(busy: RunningServer, writing: grpc.Channel) -> N
     """A stream whose time is over ends with DEADLINE_EXCEEDED, and what it asked is dropped."""
     dropped = busy.metric("wordgate_dropped_total")
     stub = PredictionServiceStub(writing)
-    request = StreamGenerateRequest(history=LONG_TO_READ)
+    request = StreamGenerateRequest(history=LONG_TO_READ, max_words=1000, top_k=100)
     error = refusal(lambda: list(stub.StreamGenerate(request, timeout=0.1)))
     assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     until(lambda: busy.metric("wordgate_dropped_total") == dropped + 1, "the work to be dropped")
