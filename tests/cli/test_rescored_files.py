@@ -157,6 +157,12 @@ def test_minus_infinity_ranks_last(run: Run, bundle: Path, tmp_path: Path) -> No
     first, last = json.loads(line)["ranking"]
     assert (last["text"], last["acoustic"], last["posterior"]) == ("a", -1e9, 0.0)
     assert first["posterior"] == 1.0
+    path.write_text(
+        '{"candidates": [{"text": "a", "lm": -Infinity}, {"text": "zq xw zq xw zq", "lm": -1}]}'
+    )
+    for weight in ("0.5", "-0.5"):
+        ended = run("rescore", "--model", bundle, "--input", path, "--weight", f"lm={weight}")
+        assert ended.out == "1\tzq xw zq xw zq\n"
 
 
 def test_missing_references_are_told(run: Run, bundle: Path, tmp_path: Path) -> None:

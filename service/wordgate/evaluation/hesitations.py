@@ -18,7 +18,7 @@ from wordgate.errors import InvalidFile
 from wordgate.evaluation.alternations import Reference
 from wordgate.evaluation.in_flight import UNDER_WAY
 from wordgate.evaluation.lines import uncompressed
-from wordgate.evaluation.reading import Reading
+from wordgate.evaluation.reading import LEAST, Reading
 from wordgate.evaluation.records import answered
 
 
@@ -87,7 +87,14 @@ def ranked(
     """Each utterance with its ranking, in order; an `InvalidFile` for one that has none."""
 
     def ask(utterance: Utterance) -> "Future[RescoringAnswer]":
-        heard = utterance.lattice or utterance.hypotheses
+        heard = utterance.lattice or [_last(each, weighting) for each in utterance.hypotheses]
         return asked.ask_rescore(utterance.history, heard, weighting, count_eos, bounds)
 
     return answered(utterances, ask, under_way)
+
+
+def _last(hypothesis: Hypothesis, weighting: Weighting) -> Hypothesis:
+    """The hypothesis; one with a score of minus infinity ranks last under a negative weight too."""
+    infinite = [name for name, score in hypothesis.scores.items() if score == LEAST]
+    turned = {name: -LEAST for name in infinite if weighting.weight(name) < 0}
+    return replace(hypothesis, scores={**hypothesis.scores, **turned}) if turned else hypothesis
