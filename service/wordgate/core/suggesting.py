@@ -286,8 +286,10 @@ class Place:
 
 def _words_before(language: Language, options: Options, history: str) -> list[str]:
     """The last words of a history, as many as listed phrases may begin with."""
-    listed = (language.never_phrases, options.blocked_phrases, options.boosted_phrases)
-    longest = max(listed, key=lambda phrases: phrases.longest)
+    longest = language.never_phrases
+    if options.blocked_words or options.boosted_words:
+        listed = (longest, options.blocked_phrases, options.boosted_phrases)
+        longest = max(listed, key=lambda phrases: phrases.longest)
     if not longest:
         return []
     refuse_surrogates(history, "history")
