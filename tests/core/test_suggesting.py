@@ -295,3 +295,14 @@ def test_what_was_asked_before_changes_no_answer(asked: list[tuple[str, str, boo
         for each in remembered.suggestions:
             assert math.isfinite(each.log_prob)
             assert each.text == each.text.strip() != ""
+
+
+@pytest.mark.parametrize("text", ["我很高兴", "ขอบคุณ", "ありがと", "the sea我"])
+def test_in_scripts_without_spaces_nothing_is_begun_or_corrected(text: str) -> None:
+    """Each character is a word, so suggestions go on behind it."""
+    found = _predict("", text, max_corrections=3, max_words=2)
+    assert found.prefix == ""
+    assert found.suggestions == _predict(text, max_words=2).suggestions
+    assert _corrections(found) == []
+    assert _predict("", text, finished=True).suggestions == []
+    assert _predict("", f"{text}lon").prefix == "lon"
