@@ -106,6 +106,11 @@ def test_a_boosted_phrase_comes_as_a_phrase_in_its_own_case() -> None:
         state = piece
     assert phrase.log_prob == pytest.approx(total)
     assert _texts(_predict("a wrdgt", **phrases))[0] == "Sea"
+    marked = [BoostedWord("Sea-Wrdgt", 50.0)]
+    assert "Sea-Wrdgt" in _texts(_predict("the", max_words=3, boosted_words=marked), Kind.PHRASE)
+    for blocked in ("wrdgt", "sea - wrdgt"):
+        asked = _predict("the", max_words=3, boosted_words=marked, blocked_words=[blocked])
+        assert "Sea-Wrdgt" not in _texts(asked, Kind.PHRASE)
 
 
 @pytest.mark.parametrize("word", ["cabinet", ".", "🦆"])
