@@ -230,7 +230,7 @@ def test_brackets_are_shown_as_they_are(run: Run, bundle: Path, tmp_path: Path) 
 
 def test_models_are_listed_inspected_and_verified(run: Run, bundle: Path, tmp_path: Path) -> None:
     """The shapes of `models list`, `inspect` and `verify`; a folder means its newest version."""
-    shutil.copytree(bundle, tmp_path / "tiny" / "9")
+    shutil.copytree(bundle, tmp_path / "tiny" / "1")
     write_bundle(tmp_path, version=10, layers=1, width=16)
     listed = run("models", "list", tmp_path, "--json").document
     assert [model["version"] for model in listed] == ["1", "10"]

@@ -202,6 +202,7 @@ def test_a_legal_request_has_a_stated_cost(tmp_path: Path) -> None:
     for each in costs.values():
         assert each["codes"] == ["OK"]
         assert each["ms"] > 0
+        assert each["processor_ms"] >= 0
     assert 128 < costs["predict_pieces"]["steps"] < 1100
     assert costs["stream_predict_end"]["steps"] > 128
     assert costs["predict_rare_prefix"]["outputs"] > 0

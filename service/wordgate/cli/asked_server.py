@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from wordgate.client_address import check_target
+from wordgate.engine.input_files import read_input
 from wordgate.errors import InvalidFile
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ _OPTIONS = {
     "server": click.option(
         "--server",
         metavar="HOST:PORT",
-        help=f"Ask a running server instead; a token for it may be in {TOKEN_VARIABLE}.",
+        help=f"Ask a running server instead, or unix:PATH; its token may be in {TOKEN_VARIABLE}.",
     ),
     "token_file": click.option("--token-file", type=_PATH, help="The token, in a file."),
     "tls": click.option("--tls", is_flag=True, help="Speak TLS, trust the public authorities."),
@@ -65,11 +67,17 @@ class AskedServer:
         if self.token_file is None:
             return os.environ.get(TOKEN_VARIABLE) or None
         try:
-            return self.token_file.read_text("utf-8").strip()
-        except OSError as error:
-            raise InvalidFile(self.token_file, f"cannot be read ({error.strerror})") from None
+            return read_input(self.token_file).decode("utf-8").strip()
         except UnicodeDecodeError:
-            raise InvalidFile(self.token_file, "is no token") from None
+            raise InvalidFile(self.token_file, "is not a token: not UTF-8") from None
+
+
+def _check(address: str) -> None:
+    """Raise `click.BadParameter` for what is no address, before a server is spoken of."""
+    try:
+        check_target(address)
+    except ValueError as error:
+        raise click.BadParameter(f"{address!r} {error}", param_hint="--server") from None
 
 
 def server_options(command: F) -> F:
@@ -83,7 +91,9 @@ def server_options(command: F) -> F:
         if companions and address is None:
             flag = "--" + companions[0].replace("_", "-")
             raise click.UsageError(f"{flag} belongs to --server, which is missing")
-        server = AskedServer(address, **mine) if address else None
+        if address is not None:
+            _check(address)
+        server = AskedServer(address, **mine) if address is not None else None
         return command(*arguments, server=server, **given)
 
     decorated: Any = gathered

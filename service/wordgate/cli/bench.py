@@ -396,7 +396,7 @@ def isolation(
     Memory of a server before and after many calls of 1 MB by their outcome; latency of another
     caller alone and beside the most expensive legal requests, and beside refused ones, in turn.
     Each load has a server of its own. Of the legal ones also the cost of a single request:
-    milliseconds alone, and rows asked of the model (pieces read, rows of the output layer).
+    milliseconds alone, processor time, and rows asked of the model (steps and outputs).
     """
     from wordgate.cli import isolation_bench
     from wordgate.engine.shipped import chosen_bundle

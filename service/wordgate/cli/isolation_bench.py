@@ -106,8 +106,10 @@ def run(model: Path, calls: int, only: Sequence[str], plan: Plan) -> dict[str, A
             if group == "legal":
                 loads[name] = load
                 figures["cost"] = cost(own, load, plan.requests, plan.max_seconds)
-            measure = _outcome if group == "outcomes" else _neighbour
-            figures.update(measure(own, memory, group, name, plan))
+            if group == "outcomes":
+                figures.update(_outcome(own, memory, group, name, plan))
+            elif plan.rounds:
+                figures.update(_neighbour(own, memory, group, name, plan))
         click.echo(f"{each}: {json.dumps(figures)}", err=True)
     found["worst"] = _worst(found)
     found["costs"] = most_expensive(
@@ -288,7 +290,8 @@ def _worst(found: dict[str, Any]) -> dict[str, Any]:
             each["growth_megabytes"] for each in found["outcomes"].values()
         )
     for group in ("legal", "refused"):
-        figures = [each["beside"][kind] for each in found[group].values() for kind in PINGS]
+        beside = [each["beside"] for each in found[group].values() if "beside" in each]
+        figures = [each[kind] for each in beside for kind in PINGS]
         times = [each["p99_ms"] for each in figures if "p99_ms" in each]
         if times:
             worst[f"{group}_p99_ms"] = max(times)

@@ -1,7 +1,9 @@
 """Cost of single requests on an idle server: time, and rows asked of the model."""
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 from time import perf_counter
 from typing import Any
@@ -19,10 +21,15 @@ _FIRST_NUMBER = 10**6
 
 @dataclass(frozen=True)
 class Cost:
-    """What one request costs: `steps` and `outputs` are rows asked of the model."""
+    """What one request costs: `steps` and `outputs` are rows asked of the model.
+
+    `processor_milliseconds` is the time of all processors that the server took, which depends less
+    on other work of the machine.
+    """
 
     code: str
     milliseconds: float
+    processor_milliseconds: float
     steps: int
     outputs: int
 
@@ -40,6 +47,7 @@ def cost(own: OwnServer, load: Load, requests: int, max_seconds: float) -> dict[
         ]
     return {
         "ms": round(median(each.milliseconds for each in found), 1),
+        "processor_ms": round(median(each.processor_milliseconds for each in found)),
         "steps": round(median(each.steps for each in found)),
         "outputs": round(median(each.outputs for each in found)),
         "codes": sorted({each.code for each in found}),
@@ -64,12 +72,15 @@ def _one(
 ) -> Cost:
     seconds = min(max_seconds, load.timeout_seconds or max_seconds)
     steps, outputs = own.metric(_ROWS, kind="step"), own.metric(_ROWS, kind="output")
+    processor_seconds = _processor_seconds(own.process_id)
     began = perf_counter()
     code = _code(_call(channel, load, number, seconds))
     milliseconds = (perf_counter() - began) * 1e3
+    processor_seconds = _processor_seconds(own.process_id) - processor_seconds
     return Cost(
         code,
         milliseconds,
+        processor_seconds * 1e3,
         round(own.metric(_ROWS, kind="step") - steps),
         round(own.metric(_ROWS, kind="output") - outputs),
     )
@@ -99,3 +110,12 @@ def _code(call: Any) -> str:
         pass
     code: grpc.StatusCode = call.code()
     return code.name
+
+
+def _processor_seconds(process_id: int) -> float:
+    """Return the time that a process took in user and system mode; 0 when it has ended."""
+    try:
+        fields = Path(f"/proc/{process_id}/stat").read_text("utf-8").rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _FOLDER = click.Path(file_okay=False, path_type=Path)
-_EXTRA = ("torch", "pydantic", "safetensors", "matplotlib")
+_EXTRA = ("torch", "pydantic", "safetensors", "matplotlib", "py3langid")
 
 
 @click.command()
@@ -28,6 +28,11 @@ _EXTRA = ("torch", "pydantic", "safetensors", "matplotlib")
     help="A text file; writes models/NAME/recipe.toml. Several: --text A --text B, or --text A B.",
 )
 @click.option("--name", help="Name of the model, for --text.")
+@click.option(
+    "--language",
+    metavar="TAG",
+    help="Language of the files of --text: en, zh-Hans.  [found from the text]",
+)
 @click.option("--run-directory", type=_FOLDER, help="Of checkpoints and curves.  [runs/NAME]")
 @click.option("--max-minutes", type=click.FloatRange(min=0), help="Stop and save after so long.")
 @click.option(
@@ -57,6 +62,7 @@ def train(
     text_files: tuple[Path, ...],
     more_text_files: tuple[Path, ...],
     name: str | None,
+    language: str | None,
     run_directory: Path | None,
     max_minutes: float | None,
     text_folder: Path | None,
@@ -83,7 +89,7 @@ def train(
         raise WordgateError(
             f"training needs {error.name}, which is not installed: pip install 'wordgate[train]'"
         ) from None
-    path = _recipe_path(recipe, text_files, more_text_files, name)
+    path = _recipe_path(recipe, text_files, more_text_files, name, language)
     folder = run_directory or Path("runs") / recipes.load(path).name
     # A recipe written for named files says itself where they are.
     text_folder = None if text_files else text_folder
@@ -97,6 +103,7 @@ def _recipe_path(
     text_files: tuple[Path, ...],
     more: tuple[Path, ...],
     name: str | None,
+    language: str | None,
 ) -> Path:
     """The recipe that was named, or a new one for text files that were."""
     if not text_files:
@@ -104,19 +111,26 @@ def _recipe_path(
             raise click.UsageError("name one recipe, or text files with --text FILES… --name NAME")
         if name is not None:
             raise click.UsageError("--name goes with --text; a recipe has its own name")
+        if language is not None:
+            raise click.UsageError("--language goes with --text; a recipe states its own language")
         return recipe
     if name is None:
         raise click.UsageError("--text needs --name NAME, for models/NAME/recipe.toml")
     from wordgate.engine.manifest import NAME_PATTERN
     from wordgate.training.drafting import draft
+    from wordgate.training.recipe import LANGUAGE_PATTERN
 
     if not re.fullmatch(NAME_PATTERN, name):
         raise click.UsageError(
             f"--name {name!r}: take lower-case letters, digits, - and _, a letter or digit first"
         )
     path = Path("models") / name / "recipe.toml"
-    draft(path, name, [*text_files, *([recipe] if recipe else []), *more])
-    click.echo(f"recipe: {path}", err=True)
+    if language is not None and not re.fullmatch(LANGUAGE_PATTERN, language):
+        raise click.UsageError(f"--language {language!r} is not a BCP 47 tag such as en or zh-Hans")
+    files = [*text_files, *([recipe] if recipe else []), *more]
+    stated = draft(path, name, files, language)
+    source = "" if language else "; --language TAG states another"
+    click.echo(f"recipe: {path}, language: {stated}{source}", err=True)
     return path
 
 

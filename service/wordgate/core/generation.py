@@ -22,6 +22,7 @@ from typing import TypedDict
 
 from wordgate.core import words
 from wordgate.core.address_spacing import form_inside, is_address
+from wordgate.core.argument_types import require_texts
 from wordgate.core.asks import SHORT_ROUND, Advance, Asks, Pace, State, TargetLogProbs
 from wordgate.core.fullwidth import as_marked
 from wordgate.core.history import read
@@ -108,6 +109,7 @@ class GenerationQuery:
         if self.seed is not None:
             within("seed", self.seed, 0, MAX_SEED)
         within("max_expansions", self.max_expansions, 1, MAX_EXPANSIONS)
+        require_texts(self.stop_words, "stop_words")
         _ = self.stops  # refuses wrong ones
 
     @cached_property

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TypedDict
 
 from wordgate.core import words
+from wordgate.core.argument_types import require_each, require_list, require_text
 from wordgate.core.listed_phrases import MAX_LISTED_PHRASE_WORDS, ListedPhrases
 from wordgate.core.search import DEFAULT_MAX_EXPANSIONS
 from wordgate.core.steps import Steps, finish
@@ -120,6 +121,8 @@ class Options:
         _between(
             "min_phrase_probability", self.min_phrase_probability, LEAST_PHRASE_PROBABILITY, 1.0
         )
+        require_list(self.blocked_words, "blocked_words")
+        require_each(self.boosted_words, "boosted_words", BoostedWord)
         for name, listed in (("blocked", self.blocked_words), ("boosted", self.boosted_words)):
             if len(listed) > MAX_LISTED_WORDS:
                 problem = f"has {len(listed)} entries; the limit is {MAX_LISTED_WORDS}"
@@ -267,6 +270,7 @@ def _listed(text: str, field_name: str) -> str:
 
     Raises `InvalidInput` for one that has no word, or too many.
     """
+    require_text(text, field_name)
     found = words.split(normalise(text, field_name))
     if not found:
         raise InvalidInput(field_name, "has no word; send a word, a mark or a phrase")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+from wordgate.core.argument_types import require_text
 from wordgate.core.steps import Steps, finish, stretches
 from wordgate.errors import InvalidInput
 
@@ -129,7 +130,11 @@ def normalising_with_offsets(text: str, field: str = "text") -> Steps[Normalised
 
 
 def refuse_surrogates(text: str, field: str) -> None:
-    """Raise `InvalidInput` when `text` holds a lone surrogate, which UTF-8 cannot carry."""
+    """Raise `InvalidInput` when `text` holds a lone surrogate, which UTF-8 cannot carry.
+
+    Raises `TypeError` for what is not a str.
+    """
+    require_text(text, field)
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:

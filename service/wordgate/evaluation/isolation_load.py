@@ -108,8 +108,19 @@ def _history(random: Random) -> str:
 
 
 def _most_pieces(random: Random) -> str:
-    """Return letters of four bytes as words, of whose pieces as many are read as possible."""
-    return _marked(_characters(random, 10_830, 0x1E922, 0x1E943))
+    """Return words of which as many pieces are read as possible, about 64 KB.
+
+    Of each 16 words 13 are letters of four bytes, so that 128 have at most 512 pieces; they end
+    one word before a multiple of 128.
+    """
+    letters = [" ".join(_characters(random, 13, 0x1E922, 0x1E943)) for _ in range(104 * 8)]
+    return " ".join(f"{MARK} a {each} a" for each in letters).removesuffix(" a")
+
+
+def _run(random: Random, first: int, last: int) -> str:
+    """Return characters without a space between, 64 KB if they have three bytes each."""
+    parts = (MARK + _characters(random, 16, first, last) for _ in range(1160))
+    return "".join(parts)
 
 
 def _rare_word(random: Random, letters: int) -> str:
@@ -446,10 +457,9 @@ LEGAL: Mapping[str, Made] = {
     "predict_unseen": _predict_history(
         lambda random: " ".join(MARK + _rare_word(random, 119) for _ in range(510))
     ),
-    "predict_letters": _predict_history(lambda _: ("a" * 120 + MARK) * 510),
-    "predict_thai": _predict_history(
-        lambda random: "".join(MARK + _characters(random, 120, 0xE01, 0xE2E) for _ in range(170))
-    ),
+    "predict_letters": _predict_history(lambda _: (MARK + "a" * 120) * 510),
+    "predict_thai": _predict_history(lambda random: _run(random, 0xE01, 0xE2E)),
+    "predict_tifinagh": _predict_history(lambda random: _run(random, 0x2D30, 0x2D67)),
     "predict_pieces": _predict_history(_most_pieces),
     "predict_passed_over": _predict_passed_over,
     "predict_all_options": _predict_most(""),

@@ -78,9 +78,13 @@ class ScoringServicer(scoring_pb2_grpc.ScoringServiceServicer):
     ) -> "asyncio.Future[T]":
         """The work of a request, which takes about as long as it is large."""
         who_waits = urgency(request, Urgency.BULK)
-        size = _LEAST_SIZE + request.ByteSize() - _unread_bytes(request.history)
         return self._serving.start(
-            model, asks, who_waits, call, size=size, rows_at_once=_rows_of(request)
+            model,
+            asks,
+            who_waits,
+            call,
+            size=request_size(request),
+            rows_at_once=_rows_of(request),
         )
 
     async def StreamRescore(  # type: ignore[override]  # the interceptor's streams know sizes
@@ -109,13 +113,19 @@ def _scored(
     return score_response(answer)
 
 
-def _unread_bytes(history: str) -> int:
-    """Bytes of a history beyond those that the pieces which are read take at most."""
-    read = history[-_READ_CHARACTERS:]
+def request_size(request: scoring_pb2.ScoreRequest | rescoring_pb2.RescoreRequest) -> int:
+    """Return the cost of a request, in bytes; a history counts as far as it is read."""
+    return request.ByteSize() - _bytes(request.history) + size_with(request.history)
+
+
+def size_with(history: str) -> int:
+    """Return the cost of a small request after a history, in bytes of a larger one."""
     most = _PIECE_BYTES * MAX_CONTEXT_PIECES
-    read_bytes = min(len(read) if read.isascii() else len(read.encode("utf-8")), most)
-    all_bytes = len(history) if history.isascii() else len(history.encode("utf-8"))
-    return all_bytes - read_bytes
+    return _LEAST_SIZE + min(_bytes(history[-_READ_CHARACTERS:]), most)
+
+
+def _bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8"))
 
 
 def _rows_of(request: scoring_pb2.ScoreRequest | rescoring_pb2.RescoreRequest) -> int:
