@@ -270,7 +270,7 @@ class Place:
         return best_first[: options.max_suggestions]
 
     def _boosted_after(self, phrase: Sequence[str]) -> Iterator[tuple[Sequence[str], float]]:
-        """The rest of each boosted phrase that goes on so, its marks too: the person listed them."""
+        """The rest of each boosted phrase that goes on so, marks too: the person listed them."""
         for rest, boost in self._options.boosted_after(phrase):
             if not any(w in self._language.never_suggested or w in self._blocked for w in rest):
                 yield rest, boost
