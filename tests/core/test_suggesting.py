@@ -106,6 +106,11 @@ def test_a_boosted_phrase_comes_as_a_phrase_in_its_own_case() -> None:
         state = piece
     assert phrase.log_prob == pytest.approx(total)
     assert _texts(_predict("a wrdgt", **phrases))[0] == "Sea"
+    marked = [BoostedWord("Sea-Wrdgt", 50.0)]
+    assert "Sea-Wrdgt" in _texts(_predict("the", max_words=3, boosted_words=marked), Kind.PHRASE)
+    for blocked in ("wrdgt", "sea - wrdgt"):
+        asked = _predict("the", max_words=3, boosted_words=marked, blocked_words=[blocked])
+        assert "Sea-Wrdgt" not in _texts(asked, Kind.PHRASE)
 
 
 @pytest.mark.parametrize("word", ["cabinet", ".", "🦆"])
@@ -295,3 +300,14 @@ def test_what_was_asked_before_changes_no_answer(asked: list[tuple[str, str, boo
         for each in remembered.suggestions:
             assert math.isfinite(each.log_prob)
             assert each.text == each.text.strip() != ""
+
+
+@pytest.mark.parametrize("text", ["我很高兴", "ขอบคุณ", "ありがと", "the sea我"])
+def test_in_scripts_without_spaces_nothing_is_begun_or_corrected(text: str) -> None:
+    """Each character is a word, so suggestions go on behind it."""
+    found = _predict("", text, max_corrections=3, max_words=2)
+    assert found.prefix == ""
+    assert found.suggestions == _predict(text, max_words=2).suggestions
+    assert _corrections(found) == []
+    assert _predict("", text, finished=True).suggestions == []
+    assert _predict("", f"{text}lon").prefix == "lon"

@@ -169,3 +169,15 @@ def test_where_a_character_begins_a_word_by_itself(
 ) -> None:
     """Behind or before a letter of a script without spaces, unless it joins what is before it."""
     assert words.begins_word(before, character) is expected
+
+
+@given(st.one_of(texts, st.text("我们a'1,กัခ\u1039ကコー\u0301\u200d ", max_size=12)))
+def test_a_text_may_be_cut_where_a_character_begins_a_word(text: str) -> None:
+    """The parts have the words of the whole, whatever follows."""
+    parts = [""]
+    for character in text:
+        if words.begins_word(parts[-1], character):
+            parts.append("")
+        parts[-1] += character
+    cut = [word for part in parts for word in words.split(normalise(part))]
+    assert cut == words.split(normalise(text))

@@ -36,7 +36,6 @@ _MENTIONS = _set(
 """Words behind which `@` begins somebody's name: `thanks to @anna`. Behind others it stands inside
 an address."""
 
-_last_token = re.compile(r"\S+\Z").search
 _INITIAL = re.compile(r"(?<!\w)([^\W\d_])\.\Z")
 _AT = re.compile(r"(\w)@")
 _LAST_WORD = re.compile(r"\w+\Z")
@@ -113,8 +112,9 @@ def _token(text: str) -> str:
 
     Scripts without spaces end a token.
     """
-    found = _last_token(text[-_LONGEST:])
-    token = found.group().lstrip("([{<\"'“‘«") if found else ""
+    if not text or text[-1].isspace():
+        return ""
+    token = text[-_LONGEST:].rsplit(maxsplit=1)[-1].lstrip("([{<\"'“‘«")
     for place in range(len(token) - 1, -1, -1) if not token.isascii() else ():
         if is_unspaced(token[place]):
             return token[place + 1 :]

@@ -202,6 +202,8 @@ class Options:
         Blocked are also those that would complete a blocked phrase. Of a boosted phrase that is
         ranked higher each word that goes on with it is; of one that is ranked lower its last.
         """
+        if not (self.blocked_words or self.boosted_words):
+            return NOTHING_LISTED
         boosts: dict[str, float] = {}
         forms: dict[str, str] = {}
         for phrase, word, place, is_last in self.boosted_phrases.following(before):
@@ -219,17 +221,22 @@ class Options:
     def boosted_after(self, before: Sequence[str]) -> Iterator[tuple[list[str], float]]:
         """Yield the rest of each boosted phrase that is ranked higher and that these words begin,
         and its boost."""
-        for phrase, _, place, _ in self.boosted_phrases.following(before):
+        phrases = self.boosted_phrases.following(before) if self.boosted_words else ()
+        for phrase, _, place, _ in phrases:
             if place == len(before) and (boost := self.boosted[phrase].boost) > 0:
                 yield phrase.split(" ")[place:], boost
 
     def phrase_boost(self, found: Sequence[str]) -> float:
         """Return what the boosted phrases in these words add to their rank."""
+        if not self.boosted_words:
+            return 0.0
         within = self.boosted_phrases.within(found)
         return sum((self.boosted[phrase].boost for _, phrase in within), 0.0)
 
     def own_forms_within(self, found: Sequence[str]) -> dict[int, str]:
         """How the person writes words of these that make up a boosted phrase, by their place."""
+        if not self.boosted_words:
+            return {}
         return {
             first + place: form
             for first, phrase in self.boosted_phrases.within(found)
@@ -244,6 +251,9 @@ class Listed:
     blocked: Set[str]
     boosts: Mapping[str, float]
     own_forms: Mapping[str, str]
+
+
+NOTHING_LISTED = Listed(frozenset(), {}, {})
 
 
 def written_words(text: str) -> list[str]:

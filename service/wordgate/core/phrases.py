@@ -152,8 +152,7 @@ class PhraseSearch:
 
     def _is_blocked(self, begun: Sequence[str], rest: Sequence[str]) -> bool:
         return any(
-            word in self._blocked((*begun, *rest[:place])) or not self._search.accepts(word)
-            for place, word in enumerate(rest)
+            word in self._blocked((*begun, *rest[:place])) for place, word in enumerate(rest)
         )
 
     def _log_prob(self, rest: Sequence[str], context: Context) -> Asks[float]:

@@ -64,7 +64,8 @@ def begins_sentence(text: str) -> bool:
 
 def is_abbreviated(text: str) -> bool:
     """Return whether the full stop that ends a text belongs to an abbreviation or an initial."""
-    found = _abbreviation(text, max(0, len(text) - _LONGEST))
+    last = text[-_LONGEST:].rsplit(maxsplit=1)
+    found = _abbreviation(last[-1]) if last else None
     if found is None:
         return False
     word = found.group()[:-1]

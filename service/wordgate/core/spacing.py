@@ -36,6 +36,7 @@ _GOES_ON = (
 """A number or an abbreviation with a mark inside, and what may follow the mark: 3.5, 3.8.1, 1,000,
 9:30, p.m. (letters that are words themselves begin a sentence instead)."""
 
+_INNER = (".", ",", ":")
 _LONGEST = 32
 """Characters before a mark that tell whether it stands inside a number."""
 
@@ -90,11 +91,15 @@ def _stays_apart(text: str, word: str) -> bool:
 
 def goes_on(text: str, word: str) -> bool:
     """Whether the mark that ends a text stands inside what the word goes on with: `3.`, `5`."""
+    if text[-1:] not in _INNER:
+        return False
     end = text[-_LONGEST:]
-    return any(before.search(end) and after.fullmatch(word) for before, after in _GOES_ON)
+    return any(after.fullmatch(word) and before.search(end) for before, after in _GOES_ON)
 
 
 def _is_attached(text: str, word: str) -> Steps[bool]:
+    if text[-1].isalnum() and word[0].isalnum():
+        return False
     if word in _CLOSING:
         return True
     if word in _QUOTES:

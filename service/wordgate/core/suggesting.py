@@ -5,7 +5,7 @@ into what is complete and what is being typed.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from enum import Enum
 
@@ -257,7 +257,7 @@ class Place:
             options.max_words,
             math.log(options.min_phrase_probability),
             self._blocked_after,
-            options.boosted_after,
+            self._boosted_after,
         )
         phrases: list[FoundPhrase] = []
         for word, log_prob in found.items():
@@ -268,6 +268,12 @@ class Place:
             phrases, key=lambda each: -(each.log_prob + options.phrase_boost(each.words))
         )
         return best_first[: options.max_suggestions]
+
+    def _boosted_after(self, phrase: Sequence[str]) -> Iterator[tuple[Sequence[str], float]]:
+        """The rest of each boosted phrase that goes on so, marks too: the person listed them."""
+        for rest, boost in self._options.boosted_after(phrase):
+            if not any(w in self._language.never_suggested or w in self._blocked for w in rest):
+                yield rest, boost
 
     def _blocked_after(self, phrase: Sequence[str]) -> Set[str]:
         """Words that may not go on a phrase, for they would complete one that is blocked."""
@@ -286,8 +292,10 @@ class Place:
 
 def _words_before(language: Language, options: Options, history: str) -> list[str]:
     """The last words of a history, as many as listed phrases may begin with."""
-    listed = (language.never_phrases, options.blocked_phrases, options.boosted_phrases)
-    longest = max(listed, key=lambda phrases: phrases.longest)
+    longest = language.never_phrases
+    if options.blocked_words or options.boosted_words:
+        listed = (longest, options.blocked_phrases, options.boosted_phrases)
+        longest = max(listed, key=lambda phrases: phrases.longest)
     if not longest:
         return []
     refuse_surrogates(history, "history")

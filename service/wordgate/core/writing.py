@@ -20,6 +20,9 @@ from wordgate.core.text import normalise
 _LOOKED_AT = 2000
 """Last characters of a text in which its own way of writing a word is looked for."""
 
+_NEAR = 200
+"""Characters before a word that tell whether it begins a sentence."""
+
 _PLACES = 50
 """As many of its last places there are looked at."""
 
@@ -58,11 +61,16 @@ class Writer:
         return self._written(word, self._own_forms.get(word))
 
     def _written(self, word: str, own: str | None) -> str:
-        if self._is_in_address(word):
+        begins, is_in_address = self._begins, self._in_address
+        if not self._typed and (self._begins_apart or is_in_address):
+            is_apart = self._space_before(word) == " "
+            begins = begins or (is_apart and self._begins_apart)
+            is_in_address = is_in_address and not is_apart
+        if is_in_address:
             form = word if self._typed else form_inside(self._recent, word)
         else:
             own = own or self._own_forms.get(word) or self._last_form(word) or self._marked(word)
-            form = self._language.write(word, self._begins_sentence(word), own)
+            form = self._language.write(word, begins, own)
         continued = self._continue(word, form)
         return continued if is_same_word(continued, word) else form
 
@@ -84,16 +92,6 @@ class Writer:
             form = forms.get(place) or self._form(word)
             written += finish(spacing(before + written, word)) + form
         return written
-
-    def _begins_sentence(self, word: str) -> bool:
-        """Whether a sentence begins with a word: where nothing is typed yet, with its space."""
-        if self._begins or not self._begins_apart:
-            return self._begins
-        return self._space_before(word) == " "
-
-    def _is_in_address(self, word: str) -> bool:
-        """Whether a word goes on an address or the name of a file."""
-        return self._in_address and (self._typed != "" or not self._space_before(word))
 
     def _space_before(self, word: str) -> str:
         return finish(spacing(self._recent, word))
@@ -118,7 +116,9 @@ class Writer:
                 break
             end = place + len(word)
             form = self._recent[place:end]
-            begins = form[0].isupper() and begins_sentence(self._recent[:place])
+            begins = form[0].isupper() and begins_sentence(
+                self._recent[max(0, place - _NEAR) : place]
+            )
             if not begins and self._stands_alone(place, end) and is_same_word(form, word):
                 return form
             before = end - 1
