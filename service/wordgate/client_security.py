@@ -9,7 +9,7 @@ from pathlib import Path
 import grpc
 import grpc.aio
 
-from wordgate.errors import InvalidFile, InvalidInput
+from wordgate.errors import InvalidInput, unreadable
 
 Metadata = tuple[tuple[str, str], ...]
 Options = tuple[tuple[str, int | str], ...]
@@ -76,4 +76,4 @@ def _content(path: Path | None) -> bytes | None:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise InvalidFile(path, f"cannot be read ({error.strerror})") from None
+        raise unreadable(path, error) from None

@@ -8,7 +8,7 @@ from tests.cli.calling import Run
 
 def test_a_file_that_cannot_be_opened_is_named(run: Run, tmp_path: Path) -> None:
     """One line and the exit code of files."""
-    for file, problem in ((tmp_path / "none.toml", "does not exist"), (tmp_path, "cannot be read")):
+    for file, problem in ((tmp_path / "none.toml", "does not exist"), (tmp_path, "is a folder")):
         ended = run("serve", "--config", file)
         assert ended.code == 3
         assert ended.err.startswith(f"wordgate: {file}: {problem}")
@@ -33,7 +33,7 @@ def test_a_check_says_what_would_keep_a_server_from_starting(
     for line, code, problem in (
         ("calls = 0", 2, f"{file}: calls: input should be greater than or equal to 1 (it is 0)"),
         ("tokens_file = 'tokens'", 3, f"{tmp_path / 'tokens'}: "),
-        ("traces = 'otlp'", 2, "traces: OTEL_EXPORTER_OTLP_PROTOCOL is http/protobuf"),
+        ("traces = 'otlp'", 2, "--traces: OTEL_EXPORTER_OTLP_PROTOCOL is http/protobuf"),
     ):
         file.write_text(line)
         ended = run("serve", "--config", file, "--check")
@@ -48,4 +48,4 @@ def test_a_check_looks_at_what_traces_need(run: Run, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")
     ended = run("serve", "--traces", "otlp", "--check")
     assert (ended.code, ended.out) == (2, "")
-    assert ended.err.startswith("wordgate: traces: ")
+    assert ended.err.startswith("wordgate: --traces: ")

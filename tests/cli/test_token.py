@@ -62,6 +62,7 @@ def test_commands_show_a_token_over_tls(
 
 def test_companions_of_a_server_need_one(run: Run, tmp_path: Path) -> None:
     """TLS without a server is a mistake, and so is a file that is none."""
+    (tmp_path / "ca.pem").write_text("")
     ended = run("predict", "--tls-ca", tmp_path / "ca.pem")
     assert ended.code == 2
     assert "--tls-ca" in ended.err

@@ -8,12 +8,15 @@ import functools
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from wordgate.errors import InvalidFile
+from wordgate.cli.command import SectionOption
+from wordgate.cli.paths import INPUT_FILE
+from wordgate.errors import InvalidFile, unreadable
 
 if TYPE_CHECKING:
     from wordgate.client import Client
@@ -22,22 +25,22 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 TOKEN_VARIABLE = "WORDGATE_TOKEN"
 
-_PATH = click.Path(path_type=Path)
+_option = partial(click.option, cls=SectionOption, section="Server")
 _OPTIONS = {
-    "server": click.option(
+    "server": _option(
         "--server",
         metavar="HOST:PORT",
-        help=f"Ask a running server instead; a token for it may be in {TOKEN_VARIABLE}.",
+        help=f"Ask a running server; {TOKEN_VARIABLE} may hold a token for it.",
     ),
-    "token_file": click.option("--token-file", type=_PATH, help="The token, in a file."),
-    "tls": click.option("--tls", is_flag=True, help="Speak TLS, trust the public authorities."),
-    "tls_ca": click.option(
-        "--tls-ca", type=_PATH, help="Speak TLS, trust who is in this PEM file."
+    "token_file": _option("--token-file", type=INPUT_FILE, help="File with the token."),
+    "tls": _option("--tls", is_flag=True, help="Use TLS with the public root CAs."),
+    "tls_ca": _option(
+        "--tls-ca", type=INPUT_FILE, help="Use TLS and trust the CAs in this PEM file."
     ),
-    "tls_certificate": click.option(
-        "--tls-certificate", type=_PATH, help="PEM file of a certificate of one's own."
+    "tls_certificate": _option(
+        "--tls-certificate", type=INPUT_FILE, help="PEM file with a client certificate."
     ),
-    "tls_key": click.option("--tls-key", type=_PATH, help="PEM file of its private key."),
+    "tls_key": _option("--tls-key", type=INPUT_FILE, help="PEM file with its private key."),
 }
 
 
@@ -67,7 +70,7 @@ class AskedServer:
         try:
             return self.token_file.read_text("utf-8").strip()
         except OSError as error:
-            raise InvalidFile(self.token_file, f"cannot be read ({error.strerror})") from None
+            raise unreadable(self.token_file, error) from None
         except UnicodeDecodeError:
             raise InvalidFile(self.token_file, "is no token") from None
 
@@ -82,8 +85,8 @@ def server_options(command: F) -> F:
         companions = [name for name, value in mine.items() if value]
         if companions and address is None:
             flag = "--" + companions[0].replace("_", "-")
-            raise click.UsageError(f"{flag} belongs to --server, which is missing")
-        server = AskedServer(address, **mine) if address else None
+            raise click.UsageError(f"{flag}: needs --server HOST:PORT")
+        server = AskedServer(address, **mine) if address is not None else None
         return command(*arguments, server=server, **given)
 
     decorated: Any = gathered

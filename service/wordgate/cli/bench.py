@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from wordgate.cli.asking import json_option
+from wordgate.cli.command import Group
+from wordgate.cli.paths import INPUT_FILE
+from wordgate.cli.progress import say
+from wordgate.cli.tables import figures_table, print_table
 from wordgate.cli.weighing import weighing_options, weighting_of
-from wordgate.errors import InvalidFile, WordgateError
+from wordgate.errors import WordgateError, empty
 from wordgate.training.waiting import wait_briefly
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-@click.group()
+@click.group(cls=Group)
 def bench() -> None:
     """Measure speed here. What is compared is interleaved in one run; figures are medians."""
 
@@ -32,7 +34,7 @@ _COUNT = click.IntRange(min=1)
 _input_option = click.option(
     "--input",
     "input_file",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=INPUT_FILE,
     help="Utterances with candidates, as `wordgate rescore` reads.  [a sample in the package]",
 )
 _model_option = click.option(
@@ -57,6 +59,7 @@ _repetitions_option = click.option(
 @json_option
 def train(batch: int, length: int, threads: int, repetitions: int, as_json: bool) -> None:
     """The training step against a plain PyTorch loop with a full softmax, pieces a second."""
+    say(f"timing {repetitions} repetitions of the training step and of a plain loop")
     wait_briefly()
     with _train_extra():
         from wordgate.training import bench as training_bench
@@ -70,6 +73,7 @@ def train(batch: int, length: int, threads: int, repetitions: int, as_json: bool
 @json_option
 def model(path: Path | None, threads: int, repetitions: int, as_json: bool) -> None:
     """The graphs, rows a second by rows in a call, and predictions, in this process."""
+    say("timing each graph by rows in a call, then predictions")
     from wordgate.engine.local_model import LocalModel
     from wordgate.engine.model import Runtime
     from wordgate.engine.shipped import chosen_bundle
@@ -104,6 +108,7 @@ def score(
     The usual call pattern is one padded float32 batch of whole sequences an utterance, through
     onnxruntime's LSTM operator; the limit is the integer matrix products alone.
     """
+    say(f"timing {repetitions} repetitions of each way to score {utterances} utterances")
     from wordgate.cli.own_server import own_server
     from wordgate.client import Client
     from wordgate.engine.shipped import chosen_bundle
@@ -155,6 +160,7 @@ def rescore(
     as_json: bool,
 ) -> None:
     """What it saves to rank the best transcripts alone, in this process."""
+    say(f"timing {repetitions} repetitions of ranking {utterances} utterances")
     from wordgate.engine.shipped import chosen_bundle
     from wordgate.evaluation import rescoring_speed
 
@@ -169,7 +175,7 @@ def rescore(
 @click.option(
     "--input",
     "messages_file",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=INPUT_FILE,
     help="What they type, a message a line.  [questions in the package]",
 )
 @click.option(
@@ -239,6 +245,7 @@ def type_(
     Typists are in one process, the server in another, scoring jobs in a third, all on this machine.
     First all type at a person's speed, then some flat out, then all beside scoring jobs.
     """
+    say(f"three phases of typing, about {3 * (seconds + warm_up_seconds) + 5:,.0f} s in all")
     from wordgate.cli import typing_bench
     from wordgate.cli.own_server import own_server
     from wordgate.engine.shipped import chosen_bundle
@@ -310,6 +317,8 @@ def overload(
     instead: a caller of 5 candidates alone and beside callers of 1000 long ones, then three callers
     of 100 candidates each.
     """
+    phases = 3 if mix == "fairness" else 4
+    say(f"{rounds} rounds of {phases} phases, about {rounds * phases * seconds + 5:,.0f} s in all")
     from wordgate.cli import overload_bench
     from wordgate.cli.own_server import own_server
     from wordgate.engine.shipped import chosen_bundle
@@ -383,6 +392,7 @@ def isolation(
     caller alone and beside the most expensive legal requests, and beside refused ones, in turn.
     Each load has a server of its own.
     """
+    say("one server for each load; a line follows for each load that has ended")
     from wordgate.cli import isolation_bench
     from wordgate.engine.shipped import chosen_bundle
 
@@ -412,6 +422,7 @@ def sessions(sessions: int, path: Path | None, as_json: bool) -> None:
     Resident memory of a server before and after so many sessions were opened and typed in, the
     same text in all; and of a server of the same gRPC whose handler only reads.
     """
+    say(f"opening {sessions:,} sessions on one server, {sessions:,} streams on another")
     from wordgate.cli import session_memory
     from wordgate.engine.shipped import chosen_bundle
 
@@ -430,6 +441,7 @@ def restart(kills: int, workers: int, path: Path | None, calls: int, as_json: bo
     From the kill, and from the start of the new process, to the first answer of a prediction that
     is asked for all the time; and what a start consists of, by a process that only starts.
     """
+    say(f"killing and starting a server {kills} times, then timing {kills} starts by parts")
     from wordgate.cli import restart_bench
     from wordgate.engine.shipped import chosen_bundle
 
@@ -444,7 +456,7 @@ def _utterances(input_file: Path | None) -> "list[Utterance]":
 
     found = list(n_best_sample() if input_file is None else strictly(jsonl.read(input_file)))
     if not found:
-        raise InvalidFile(input_file or Path("the sample"), "has no utterance")
+        raise empty(input_file or Path("the sample"), "utterance")
     return found
 
 
@@ -471,17 +483,4 @@ def show(found: dict[str, Any], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found))
         return
-    table = Table("figure")
-    table.add_column("value", justify="right")
-    for name, value in _flat(found):
-        table.add_row(name, f"{value:,}" if isinstance(value, int | float) else str(value))
-    Console().print(table)
-
-
-def _flat(found: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    """Figures by their dotted names."""
-    for name, value in found.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{before}{name}.")
-        else:
-            yield before + name, value
+    print_table(figures_table(found))

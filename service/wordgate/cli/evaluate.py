@@ -5,12 +5,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from wordgate.cli.asked_server import AskedServer
 from wordgate.cli.asking import asked_model, json_option, model_options
+from wordgate.cli.command import Command
+from wordgate.cli.paths import INPUT_FILE
+from wordgate.cli.progress import counted, say
+from wordgate.cli.tables import figures_table, print_table
 from wordgate.core.options import (
     MAX_CACHE_WEIGHT,
     MAX_SUGGESTIONS,
@@ -23,19 +24,17 @@ from wordgate.evaluation import keystrokes, minimal_pairs, perplexity, questions
 from wordgate.evaluation.keystrokes import Savings
 from wordgate.evaluation.slips import Corrections
 
-_FILE = click.Path(dir_okay=False, path_type=Path)
 
-
-@click.command()
-@click.option("--text", type=_FILE, help="Perplexity of a file, a text a line.")
+@click.command(cls=Command)
+@click.option("--text", type=INPUT_FILE, help="Perplexity of a file, a text a line.")
 @click.option(
     "--no-punctuation", is_flag=True, help="With --text: strip marks, as speech has none."
 )
 @click.option(
-    "--questions", "question_file", type=_FILE, help="Lines of context, good, bad; with tabs."
+    "--questions", "question_file", type=INPUT_FILE, help="Lines of context, good, bad; with tabs."
 )
 @click.option("--own-questions", is_flag=True, help="The fifty questions in the package.")
-@click.option("--typing", type=_FILE, help="Keys saved on a file, a message a line.")
+@click.option("--typing", type=INPUT_FILE, help="Keys saved on a file, a message a line.")
 @click.option(
     "--max-suggestions",
     type=click.IntRange(1, MAX_SUGGESTIONS),
@@ -62,8 +61,8 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     default=0.0,
     help="With --typing: weight of a cache of the message itself.",
 )
-@click.option("--slips", "slip_file", type=_FILE, help="Slips put right, a message a line.")
-@click.option("--pairs", type=_FILE, help="Minimal pairs: .jsonl as BLiMP's, or .tsv.")
+@click.option("--slips", "slip_file", type=INPUT_FILE, help="Slips put right, a message a line.")
+@click.option("--pairs", type=INPUT_FILE, help="Minimal pairs: .jsonl as BLiMP's, or .tsv.")
 @model_options
 @json_option
 def evaluate(
@@ -94,11 +93,12 @@ def evaluate(
     wordgate evaluate --slips chats.txt
     """
     if sum(map(bool, (text, question_file, own_questions, typing, slip_file, pairs))) != 1:
-        asked_for = "--text, --questions, --own-questions, --typing, --slips and --pairs"
-        raise click.UsageError(f"name one of {asked_for}")
+        measures = "--text, --typing, --slips, --pairs, --questions, --own-questions"
+        raise click.UsageError(f"{measures}: name one of these")
     if no_punctuation and not text:
-        raise click.UsageError("--no-punctuation goes with --text")
-    with asked_model(model, server, batch=True) as asked:
+        raise click.UsageError("--no-punctuation: needs --text")
+    say(f"evaluating {text or typing or slip_file or pairs or question_file or 'own questions'}")
+    with asked_model(model, server, batch=True) as opened, counted(opened) as asked:
         if text:
             found = asdict(perplexity.evaluate_file(asked, text, not no_punctuation))
         elif typing:
@@ -118,7 +118,7 @@ def evaluate(
     if as_json:
         click.echo(json.dumps(found, ensure_ascii=False))
     else:
-        Console().print(_table(found))
+        print_table(figures_table(found))
 
 
 def _savings(found: Savings) -> dict[str, object]:
@@ -154,23 +154,3 @@ def _questions(asked: Asked, path: Path | None) -> dict[str, object]:
         "top3": sum(a.in_top for a in answered),
         "wrong": wrong,
     }
-
-
-def _table(found: dict[str, object]) -> Table:
-    table = Table("figure")
-    table.add_column("value", justify="right")
-    for name, value in found.items():
-        if isinstance(value, dict):
-            for key, part in value.items():
-                shown = ", ".join(map(_shown, part)) if isinstance(part, list) else _shown(part)
-                table.add_row(escape(f"  {key}"), shown)
-        elif isinstance(value, list):
-            for part in value:
-                table.add_row(f"  {name}", escape(str(part)))
-        else:
-            table.add_row(name, _shown(value))
-    return table
-
-
-def _shown(value: object) -> str:
-    return f"{value:,.4g}" if isinstance(value, float) else str(value)

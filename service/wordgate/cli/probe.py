@@ -11,13 +11,15 @@ from urllib.parse import urlsplit
 
 import click
 
+from wordgate.cli.command import Command
+
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}
 """Whom to ask where a server listens on all addresses."""
 
 _READY = "SERVING"
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("address", default="")
 @click.option("--service", default="", help="Ask about one service, as wordgate.v1.ScoringService.")
 @click.option(

@@ -5,14 +5,16 @@ The options are those of `server/configuration.py`, which declares each of them 
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
 
+from wordgate.cli.command import Command, SectionOption
 from wordgate.server.configuration import FILE, Option, configure, options
 
 
-@click.command(help="Serve models over gRPC: prediction, scoring, health, reflection.")
+@click.command(cls=Command, help="Serve models over gRPC: prediction, scoring, health, reflection.")
 @click.option(
     "--check", is_flag=True, help="Only say whether options, certificate and tokens can be used."
 )
@@ -32,11 +34,17 @@ def serve(check: bool, **given: Any) -> None:
         run(configuration)
 
 
-def _flag(option: Option) -> Callable[[click.Command], click.Command]:
+_METAVARS: dict[type, str] = {int: "N", float: "N", str: "TEXT", Path: "PATH"}
+
+
+def _flag(option: Option) -> Callable[[Command], Command]:
     shown = "" if option.default in {None, ""} else f"{option.default}; "
     return click.option(
         option.flag,
         option.name,
+        cls=SectionOption,
+        section=option.section,
+        metavar=_METAVARS.get(option.kind) if not option.choices else None,
         type=click.Choice(option.choices) if option.choices else option.kind,
         default=None,
         help=f"{option.description}  [{shown}{option.variable}]",

@@ -7,23 +7,24 @@ from typing import TYPE_CHECKING
 
 import click
 
+from wordgate.cli.command import Command
+from wordgate.cli.paths import INPUT_FILE
 from wordgate.errors import WordgateError
 from wordgate.training.waiting import wait_briefly
 
 if TYPE_CHECKING:
     from wordgate.training.loop import Outcome
 
-_FILE = click.Path(dir_okay=False, path_type=Path)
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 _EXTRA = ("torch", "pydantic", "safetensors", "matplotlib")
 
 
-@click.command()
-@click.argument("recipe", type=_FILE, required=False)
+@click.command(cls=Command)
+@click.argument("recipe", type=INPUT_FILE, required=False)
 @click.option(
     "--text",
     "text_files",
-    type=_FILE,
+    type=INPUT_FILE,
     multiple=True,
     help="A text file; writes models/NAME/recipe.toml. Several: --text A --text B, or --text A B.",
 )
@@ -51,7 +52,7 @@ _EXTRA = ("torch", "pydantic", "safetensors", "matplotlib")
     show_envvar=True,
     help="Where text is kept that has been cut into pieces.",
 )
-@click.argument("more_text_files", type=_FILE, nargs=-1)
+@click.argument("more_text_files", type=INPUT_FILE, nargs=-1)
 def train(
     recipe: Path | None,
     text_files: tuple[Path, ...],
@@ -101,18 +102,18 @@ def _recipe_path(
     """The recipe that was named, or a new one for text files that were."""
     if not text_files:
         if recipe is None or more:
-            raise click.UsageError("name one recipe, or text files with --text FILES… --name NAME")
+            raise click.UsageError("RECIPE: name one, or text files with --text FILES… --name NAME")
         if name is not None:
-            raise click.UsageError("--name goes with --text; a recipe has its own name")
+            raise click.UsageError("--name: needs --text; a recipe has a name of its own")
         return recipe
     if name is None:
-        raise click.UsageError("--text needs --name NAME, for models/NAME/recipe.toml")
+        raise click.UsageError("--text: needs --name NAME, for models/NAME/recipe.toml")
     from wordgate.engine.manifest import NAME_PATTERN
     from wordgate.training.drafting import draft
 
     if not re.fullmatch(NAME_PATTERN, name):
         raise click.UsageError(
-            f"--name {name!r}: take lower-case letters, digits, - and _, a letter or digit first"
+            f"--name {name!r}: use lower-case letters, digits, - and _; a letter or digit first"
         )
     path = Path("models") / name / "recipe.toml"
     draft(path, name, [*text_files, *([recipe] if recipe else []), *more])

@@ -1,21 +1,26 @@
 """`wordgate tune`: what a recogniser's scores and the model's should weigh."""
 
 import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from wordgate.cli.asked_server import AskedServer
 from wordgate.cli.asking import asked_model, json_option, model_options
+from wordgate.cli.command import Command
 from wordgate.cli.hypotheses import Source, counting_of, counting_options, source_options
+from wordgate.cli.progress import counted, say
+from wordgate.cli.tables import add_numbers, print_table
+from wordgate.errors import empty
 from wordgate.evaluation import development
 from wordgate.evaluation.development import Tuned
+from wordgate.evaluation.hesitations import Utterance
 from wordgate.evaluation.records import strictly
 
 
-@click.command()
+@click.command(cls=Command)
 @source_options
 @click.option(
     "--ignore", "ignored", multiple=True, metavar="NAME", help="A score that is not to be used."
@@ -42,17 +47,28 @@ def tune(
     wordgate rescore --input test.jsonl --tuned tuned.json
     """
     if source.format == "slf":
-        problem = "lattices cannot be tuned on; write lists of their best transcripts with "
+        problem = "--format slf: cannot be tuned on; write lists of the best transcripts with "
         raise click.UsageError(problem + "`wordgate rescore --max-transcripts 100 --json`")
-    with asked_model(model, server, batch=True) as asked:
+    say(f"tuning on {source.path}: the model scores every candidate, then weights are searched")
+    utterances = _some(strictly(source.read()), source.path)
+    with asked_model(model, server, batch=True) as opened, counted(opened) as asked:
         counting = counting_of(normalise, unit)
-        known = development.collect(asked, strictly(source.read()), counting, ignored)
+        known = development.collect(asked, utterances, counting, ignored)
     found = development.tune(known)
     if as_json:
         click.echo(json.dumps(document(found)))
     else:
-        Console().print(_table(found, unit))
+        print_table(_table(found, unit))
         click.echo(found.verdict)
+
+
+def _some(utterances: Iterable[Utterance], path: Path) -> Iterator[Utterance]:
+    """The utterances. Raises `InvalidFile` when there are none."""
+    number = 0
+    for number, utterance in enumerate(utterances, 1):  # noqa: B007
+        yield utterance
+    if not number:
+        raise empty(path, "utterance")
 
 
 def document(found: Tuned) -> dict[str, object]:
@@ -82,7 +98,8 @@ def document(found: Tuned) -> dict[str, object]:
 
 def _table(found: Tuned, unit: str) -> Table:
     caption = f"{found.utterances} utterances of {found.units} {unit}s"
-    table = Table(f"{unit} error rate", "", caption=caption)
+    table = Table(f"{unit} error rate", caption=caption)
+    add_numbers(table, "")
     rows = [("first candidates", found.first)]
     if found.acoustic is not None:
         rows.append(("best acoustic score alone", found.acoustic))

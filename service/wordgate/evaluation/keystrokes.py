@@ -17,7 +17,7 @@ from pathlib import Path
 from wordgate.core.options import Options
 from wordgate.core.prediction import Query
 from wordgate.engine.answers import Asked, PredictionAnswer
-from wordgate.errors import InvalidFile
+from wordgate.errors import empty
 from wordgate.evaluation.lines import read_lines
 
 LETTERS = 4
@@ -77,7 +77,7 @@ def read_messages(path: Path) -> list[str]:
     """The messages of a file, one a line. Raises `InvalidFile` when there are none."""
     messages = [line for _, line in read_lines(path) if line.strip()]
     if not messages:
-        raise InvalidFile(path, "has no message")
+        raise empty(path, "message")
     return messages
 
 

@@ -14,7 +14,7 @@ from wordgate.core.options import Options
 from wordgate.core.prediction import Query
 from wordgate.core.text import normalise
 from wordgate.engine.answers import Asked, PredictionAnswer, ScoreAnswer
-from wordgate.errors import InvalidFile, InvalidInput, WordgateError
+from wordgate.errors import InvalidFile, InvalidInput, empty
 from wordgate.evaluation.in_flight import in_order
 from wordgate.evaluation.lines import read_lines
 
@@ -58,13 +58,13 @@ def evaluate(
 ) -> Perplexity:
     """Measure a model on lines of text, which came from `path`. Lines without words are left out.
 
-    Raises `InvalidFile` with a line that the model refuses, `WordgateError` when there is no word
+    Raises `InvalidFile` with a line that the model refuses, or when there is no word
     in them at all.
     """
     numbered = ((number, _text(line, keep_punctuation)) for number, line in enumerate(lines, 1))
     texts = [(number, text) for number, text in numbered if text]
     if not texts:
-        raise WordgateError("there is no word to evaluate; name a file with text, a text a line")
+        raise empty(path, "word")
     log_prob, word_count, token_count = _surprise(asked, texts, path)
     hits = list(_hits(asked, [text for _, text in texts]))
     counted = max(len(hits), 1)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from wordgate.errors import InvalidConfiguration, InvalidFile
+from wordgate.errors import InvalidConfiguration, InvalidFile, unreadable
 
 _WRITTEN: dict[type, tuple[tuple[type, ...], str]] = {
     int: ((int,), "a whole number"),
@@ -43,10 +43,8 @@ def place(path: Path, key: str) -> str:
 def _document(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
-    except FileNotFoundError:
-        raise InvalidFile(path, "does not exist") from None
     except OSError as error:
-        raise InvalidFile(path, f"cannot be read: {error.strerror or error}") from None
+        raise unreadable(path, error) from None
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise InvalidFile(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import grpc
 
-from wordgate.errors import InvalidFile
+from wordgate.errors import InvalidFile, unreadable
 from wordgate.server.certificate_ends import earliest_end
 
 
@@ -97,7 +97,7 @@ def _contents(files: TlsFiles) -> dict[Path, bytes]:
         try:
             contents[path] = path.read_bytes()
         except OSError as error:
-            raise InvalidFile(path, f"cannot be read ({error.strerror})") from None
+            raise unreadable(path, error) from None
     return contents
 
 

@@ -18,7 +18,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from wordgate.errors import InvalidFile, InvalidInput
+from wordgate.errors import InvalidFile, InvalidInput, unreadable
 from wordgate.server.quota import NO_QUOTA, Quota
 
 TOKEN_PREFIX = "wordgate_"
@@ -76,7 +76,7 @@ def read_tokens(path: Path) -> list[Token]:
     try:
         text = path.read_text("utf-8")
     except OSError as error:
-        raise InvalidFile(path, f"cannot be read ({error.strerror})") from None
+        raise unreadable(path, error) from None
     except UnicodeDecodeError:
         raise InvalidFile(path, "is not UTF-8") from None
     return list(_tokens(path, text))

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from wordgate.errors import InvalidFile, InvalidRecipe, TrainingStopped
+from wordgate.errors import InvalidFile, InvalidRecipe, empty
 from wordgate.training import corpus
 from wordgate.training import recipe as recipes
 
@@ -38,14 +38,14 @@ def draft(path: Path, name: str, files: Sequence[Path]) -> None:
     """Write a recipe for `files` to `path`, unless it is there already.
 
     Raises `InvalidRecipe` when there is one for other files, or the name is none for a model,
-    `TrainingStopped` when there is no text in the files.
+    `InvalidFile` when there is no text in the files.
     """
     if path.exists():
         _refuse_other_files(path, files)
         return
     size_bytes, passages = _amount(files)
     if not passages:
-        raise TrainingStopped(f"there is no text in {', '.join(map(str, files))}")
+        raise empty(", ".join(map(str, files)), "text")
     document = _document(path, name, files, _plan(size_bytes / _BYTES_A_PIECE, passages))
     recipes.parse(tomllib.loads(document), path)
     path.parent.mkdir(parents=True, exist_ok=True)
