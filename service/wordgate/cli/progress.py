@@ -79,7 +79,7 @@ class Counted:
 
 @contextmanager
 def counted(asked: Asked) -> Iterator[Any]:
-    """Show how many answers there are so far: a bar on a terminal, a line now and then elsewhere."""
+    """Show how many answers there are: a bar on a terminal, a line now and then elsewhere."""
     model = Counted(asked, Console(stderr=True, highlight=False))
     with model.shown():
         yield model

@@ -18,6 +18,7 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 
 from wordgate.cli.command import SectionOption
 from wordgate.engine.answers import ModelName
@@ -177,7 +178,10 @@ class Bar:
         self._bar = Progress(
             BarColumn(),
             TaskProgressColumn(),
-            TextColumn("{task.fields[records]:,} records, {task.fields[speed]:,.0f} a second"),
+            TextColumn(
+                "{task.fields[records]:,} records, {task.fields[speed]:,.0f} per second",
+                table_column=Column(overflow="fold"),  # numbers are not cut in a narrow terminal
+            ),
             TimeRemainingColumn(),
             console=Console(stderr=True),
         )

@@ -9,6 +9,7 @@ import click
 
 from wordgate.cli.command import Command
 from wordgate.cli.paths import INPUT_FILE
+from wordgate.cli.progress import say
 from wordgate.errors import WordgateError
 from wordgate.training.waiting import wait_briefly
 
@@ -73,6 +74,8 @@ def train(
     Text is .txt (a line is a passage) or .jsonl (field "text"), plain, .gz or .xz. A run that was
     stopped or killed goes on from its last checkpoint and ends with the same weights.
     """
+    _check(recipe, text_files, more_text_files, name)
+    say(f"training {name or recipe}: loading PyTorch, then reading the text")
     wait_briefly()
     try:
         from wordgate.training import recipe as recipes
@@ -100,25 +103,34 @@ def _recipe_path(
     name: str | None,
 ) -> Path:
     """The recipe that was named, or a new one for text files that were."""
+    if name is None and recipe is not None:
+        return recipe
+    from wordgate.training.drafting import draft
+
+    path = Path("models") / str(name) / "recipe.toml"
+    draft(path, str(name), [*text_files, *([recipe] if recipe else []), *more])
+    click.echo(f"recipe: {path}", err=True)
+    return path
+
+
+def _check(
+    recipe: Path | None, text_files: tuple[Path, ...], more: tuple[Path, ...], name: str | None
+) -> None:
+    """Raise `UsageError` unless either a recipe or text and a name for its model are given."""
     if not text_files:
         if recipe is None or more:
             raise click.UsageError("RECIPE: name one, or text files with --text FILES… --name NAME")
         if name is not None:
             raise click.UsageError("--name: needs --text; a recipe has a name of its own")
-        return recipe
+        return
     if name is None:
         raise click.UsageError("--text: needs --name NAME, for models/NAME/recipe.toml")
     from wordgate.engine.manifest import NAME_PATTERN
-    from wordgate.training.drafting import draft
 
     if not re.fullmatch(NAME_PATTERN, name):
         raise click.UsageError(
             f"--name {name!r}: use lower-case letters, digits, - and _; a letter or digit first"
         )
-    path = Path("models") / name / "recipe.toml"
-    draft(path, name, [*text_files, *([recipe] if recipe else []), *more])
-    click.echo(f"recipe: {path}", err=True)
-    return path
 
 
 def _tell(
