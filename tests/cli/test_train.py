@@ -92,11 +92,11 @@ def test_a_training_that_cannot_be_published_says_so_first(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        ([], "name one recipe, or text files"),
-        (["a.toml", "b.toml"], "name one recipe"),
-        (["a.toml", "--name", "x"], "--name goes with --text"),
-        (["--text", "a.txt"], "--text needs --name"),
-        (["a.toml", "--max-minutes", "-1"], "--max-minutes"),
+        ([], "RECIPE: name one, or text files"),
+        ([str(SENTENCES), str(SENTENCES)], "RECIPE: name one"),
+        ([str(SENTENCES), "--name", "x"], "--name: needs --text"),
+        (["--text", str(SENTENCES)], "--text: needs --name"),
+        ([str(SENTENCES), "--max-minutes", "-1"], "--max-minutes"),
     ],
 )
 def test_contradictory_arguments_are_refused(arguments: list[str], problem: str) -> None:
