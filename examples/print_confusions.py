@@ -192,7 +192,7 @@ def candidates(
     """
     right = min(0.99, max(0.05, word.confidence / 100))
     found: dict[str, float] = {}
-    for start, end in _cores(word.text):
+    for start, end in _cores(word):
         core = word.text[start:end].translate(QUOTES)
         doubtful = word.confidence < doubt or core not in vocabulary
         letters = {core: 0.0}
@@ -269,13 +269,16 @@ def _parted(read: str, vocabulary: Vocabulary) -> Iterator[str]:
             yield f"I {word}"
 
 
-def _cores(read: str) -> list[tuple[int, int]]:
-    """Where the letters of a word are, without the marks at its edges and with those before it."""
+def _cores(word: ReadWord) -> list[tuple[int, int]]:
+    """Where the letters of a word are: without marks, and with those before it if doubtful."""
+    start, end = _core(word.text)
+    return [(start, end), (0, end)] if start and _doubts(word, 0, start) else [(start, end)]
+
+
+def _core(read: str) -> tuple[int, int]:
+    """Where the letters of a word are, without the marks at its edges."""
     inner = [place for place, character in enumerate(read) if _lettered(character)]
-    if not inner:
-        return [(0, len(read))]
-    start, end = inner[0], inner[-1] + 1
-    return [(start, end), (0, end)] if start else [(start, end)]
+    return (inner[0], inner[-1] + 1) if inner else (0, len(read))
 
 
 def _openings(read: str, doubtful: bool) -> dict[str, float]:
@@ -312,7 +315,7 @@ def _shortlist(costs: Mapping[str, float], vocabulary: Vocabulary, most: int) ->
 
 def is_known(text: str, vocabulary: Vocabulary) -> bool:
     """Whether all words of a text are in the vocabulary; marks alone are."""
-    spans = ((token, _cores(token)[0]) for token in text.split())
+    spans = ((token, _core(token)) for token in text.split())
     return all(token[s:e] in vocabulary or not _lettered(token) for token, (s, e) in spans)
 
 

@@ -251,6 +251,23 @@ def test_a_card_is_shown_to_people(run: Run, bundle: Path, tmp_path: Path) -> No
     assert (without.code, "MODEL_CARD.md: does not exist" in without.err) == (3, True)
 
 
+def test_a_model_is_described_alike_in_a_folder_and_on_a_server(run: Run, bundle: Path) -> None:
+    """The same names and values; a server adds what is its own, a folder what is not served."""
+    here = run("models", "inspect", bundle, "--json").document
+    with serving(bundle) as server:
+        asked = ["models", "inspect", "--server", server.address]
+        there = run(*asked, "--json").document
+        shown = run(*asked).out
+    common = here.keys() & there.keys()
+    assert common >= {"name", "version", "precision", "language", "layers", "digest", "figures"}
+    assert {name: here[name] for name in common} == {name: there[name] for name in common}
+    assert here.keys() - common == {"created", "training"}
+    assert there.keys() - common == {"is_default", "server"}
+    ours = run("models", "inspect", bundle).out
+    for part in ("precision", "digest", here["digest"][:16], "vocabulary"):
+        assert part in ours and part in shown
+
+
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [

@@ -58,6 +58,9 @@ def test_commands_show_a_token_over_tls(
         assert run(*predict).out == answered.out
         assert "tiny" in run("models", "list", "--json", *asked).out
         assert "tiny" in run("models", "inspect", "--json", *asked).out
+        secret.write_text("")
+        empty = run("predict", *asked, "--token-file", secret)
+        assert (empty.code, empty.err) == (3, f"wordgate: {secret}: does not contain a token\n")
 
 
 def test_companions_of_a_server_need_one(run: Run, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import click
 
 from wordgate.cli.command import SectionOption
 from wordgate.cli.paths import INPUT_FILE
-from wordgate.errors import InvalidFile, unreadable
+from wordgate.errors import InvalidConfiguration, InvalidFile, InvalidInput, unreadable
 
 if TYPE_CHECKING:
     from wordgate.client import Client
@@ -62,7 +62,14 @@ class AskedServer:
 
         files = self.tls_ca, self.tls_certificate, self.tls_key
         tls = Tls(*files) if self.tls or any(files) else None
-        return Client(self.address, model=model, tls=tls, token=self._token(), batch=batch)
+        try:
+            return Client(self.address, model=model, tls=tls, token=self._token(), batch=batch)
+        except InvalidInput as error:
+            if error.field != "token":
+                raise
+            if self.token_file is not None:
+                raise InvalidFile(self.token_file, "does not contain a token") from None
+            raise InvalidConfiguration("token", error.problem, TOKEN_VARIABLE) from None
 
     def _token(self) -> str | None:
         if self.token_file is None:
@@ -72,7 +79,7 @@ class AskedServer:
         except OSError as error:
             raise unreadable(self.token_file, error) from None
         except UnicodeDecodeError:
-            raise InvalidFile(self.token_file, "is no token") from None
+            raise InvalidFile(self.token_file, "does not contain a token") from None
 
 
 def server_options(command: F) -> F:

@@ -53,8 +53,8 @@ class _Described(click.Command):
         except InvalidInput as error:
             raise _flagged(error, error.field, error.problem, ctx) from None
         except InvalidConfiguration as error:
-            if error.place:
-                raise
+            if error.place and not error.place.startswith("--"):
+                raise  # it stands in a variable or in a file
             raise _flagged(error, error.option, error.problem, ctx) from None
 
 
