@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.bundles import rewrite_manifest, write_bundle
 from tests.cli.calling import Run
-from tests.running import RunningServer
+from tests.running import RunningServer, serving
 
 from wordgate.cli import main as commands
 from wordgate.errors import (

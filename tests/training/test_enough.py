@@ -1,24 +1,25 @@
 """Whether there is enough text for a training, said before it begins."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 from tests.training.small_run import write_recipe
 
-from wordgate.core.pieces import Pieces
 from wordgate.training import enough
 from wordgate.training import recipe as recipes
 from wordgate.training.token_cache import PieceFile, TokenisedText
 
 
-def _text(words: int, repeated: int = 1) -> TokenisedText:
-    """Some words of two pieces each: "ab" by its bytes, the second of which ends the word."""
-    pieces = Pieces.from_merges([], [])
-    encoded = np.array(pieces.encode("ab"), np.uint16)
-    assert len(encoded) == 2
-    file = PieceFile(np.tile(encoded, words), np.array([0, 2 * words], np.uint64))
-    none = PieceFile(np.zeros(0, np.uint16), np.zeros(1, np.uint64))
+def _text(words: int) -> TokenisedText:
+    """Some words of two pieces each; the second ends the word."""
+    pieces: Any = SimpleNamespace(ends_word=np.array([False, True]))
+    file = PieceFile(
+        np.tile(np.array([0, 1], np.uint16), words), np.array([0, 2 * words], np.uint64)
+    )
+    none = PieceFile(np.zeros(0, np.uint16), np.array([0], np.uint64))
     return TokenisedText(pieces, [file], [none], "key")
 
 
