@@ -40,6 +40,9 @@ def test_a_file_is_typed_as_a_person_types(run: Run, bundle: Path, tmp_path: Pat
     assert (
         cached["keystroke_savings_case_insensitive"] > plain["keystroke_savings_case_insensitive"]
     )
+    for wrong in (("--letter-case", "typed"), ("--show-again",), ("--max-suggestions", "3")):
+        ended = run("evaluate", "--text", file, "--model", bundle, *wrong)
+        assert (ended.code, "needs --typing" in ended.err) == (2, True)
     for wrong in (("--session-cache", "1"), ("--letter-case", "loud")):
         assert run(*ask, *wrong).code == 2
 

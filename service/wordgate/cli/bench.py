@@ -58,7 +58,7 @@ _repetitions_option = click.option(
 @click.option("--repetitions", type=_COUNT, default=7, show_default=True, help="Of either loop.")
 @json_option
 def train(batch: int, length: int, threads: int, repetitions: int, as_json: bool) -> None:
-    """The training step against a plain PyTorch loop with a full softmax, pieces a second."""
+    """Compare the training step with a plain PyTorch loop that has a full softmax."""
     say(f"timing {repetitions} repetitions of the training step and of a plain loop")
     wait_briefly()
     with _train_extra():
@@ -72,7 +72,7 @@ def train(batch: int, length: int, threads: int, repetitions: int, as_json: bool
 @click.option("--repetitions", type=_COUNT, default=7, show_default=True, help="Of each size.")
 @json_option
 def model(path: Path | None, threads: int, repetitions: int, as_json: bool) -> None:
-    """The graphs, rows a second by rows in a call, and predictions, in this process."""
+    """Time each graph, by rows in a call, and predictions, in this process."""
     say("timing each graph by rows in a call, then predictions")
     from wordgate.engine.local_model import LocalModel
     from wordgate.engine.model import Runtime
@@ -103,7 +103,7 @@ def score(
     repetitions: int,
     as_json: bool,
 ) -> None:
-    """Candidates a second, in process and through a server, beside a padded batch and a limit.
+    """Time scoring, here and through a server, beside a padded batch and a limit.
 
     The usual call pattern is one padded float32 batch of whole sequences an utterance, through
     onnxruntime's LSTM operator; the limit is the integer matrix products alone.
@@ -159,7 +159,7 @@ def rescore(
     repetitions: int,
     as_json: bool,
 ) -> None:
-    """What it saves to rank the best transcripts alone, in this process."""
+    """Measure what ranking only the best transcripts saves, in this process."""
     say(f"timing {repetitions} repetitions of ranking {utterances} utterances")
     from wordgate.engine.shipped import chosen_bundle
     from wordgate.evaluation import rescoring_speed
@@ -240,7 +240,7 @@ def type_(
     calls: int,
     as_json: bool,
 ) -> None:
-    """Time to the answer of a key, keys a second, and both beside scoring, through a server.
+    """Time answers to keystrokes of many typists, through a server.
 
     Typists are in one process, the server in another, scoring jobs in a third, all on this machine.
     First all type at a person's speed, then some flat out, then all beside scoring jobs.
@@ -310,7 +310,7 @@ def overload(
     calls: int,
     as_json: bool,
 ) -> None:
-    """What a server does with more than it can carry: requests to score 100 candidates.
+    """Send a server more requests than it can carry, to score 100 candidates each.
 
     First one request after the other, then as many as it carries, then several times as many, which
     come whether or not they are answered; then one after the other again. With `--mix fairness`
@@ -386,7 +386,7 @@ def isolation(
     calls: int,
     as_json: bool,
 ) -> None:
-    """Performance isolation: what one hostile or careless caller does to the others.
+    """Measure what one hostile or careless caller does to the others.
 
     Memory of a server before and after many calls of 1 MB by their outcome; latency of another
     caller alone and beside the most expensive legal requests, and beside refused ones, in turn.
@@ -417,7 +417,7 @@ def isolation(
 @_model_option
 @json_option
 def sessions(sessions: int, path: Path | None, as_json: bool) -> None:
-    """Memory of a typing session in which nobody types, beside a gRPC stream that does nothing.
+    """Measure the memory of an idle typing session, beside an idle gRPC stream.
 
     Resident memory of a server before and after so many sessions were opened and typed in, the
     same text in all; and of a server of the same gRPC whose handler only reads.
@@ -436,7 +436,7 @@ def sessions(sessions: int, path: Path | None, as_json: bool) -> None:
 @_calls_option
 @json_option
 def restart(kills: int, workers: int, path: Path | None, calls: int, as_json: bool) -> None:
-    """How soon a server answers that is killed and started again at once, in seconds.
+    """Time how soon a server that was killed and restarted answers again.
 
     From the kill, and from the start of the new process, to the first answer of a prediction that
     is asked for all the time; and what a start consists of, by a process that only starts.

@@ -15,6 +15,7 @@ from wordgate.errors import InvalidConfiguration, InvalidInput
 _ALIASES = {"blocked_words": "block", "boosted_words": "boost"}
 """Fields of the API whose flags have other names."""
 
+_NUMBER = re.compile(r"\b(INTEGER|FLOAT)( RANGE)?$")
 _INDEXED = re.compile(r"(\w+)\[([^\]]*)\]")
 _FIELD_NAME = re.compile(r"\b[a-z]+(?:_[a-z]+)+\b")
 
@@ -40,6 +41,7 @@ class _Described(click.Command):
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
             if record is not None:
+                record = _NUMBER.sub("N", record[0]), record[1]
                 section = getattr(parameter, "section", "Options")
                 sections.setdefault(section, []).append(record)
         for section, records in sections.items():

@@ -2,13 +2,15 @@
 
 import json
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from wordgate.cli.asked_server import AskedServer
 from wordgate.cli.asking import asked_model, json_option, model_options
-from wordgate.cli.command import Command
+from wordgate.cli.command import Command, SectionOption
 from wordgate.cli.paths import INPUT_FILE
 from wordgate.cli.progress import counted, say
 from wordgate.cli.tables import figures_table, print_table
@@ -24,6 +26,9 @@ from wordgate.evaluation import keystrokes, minimal_pairs, perplexity, questions
 from wordgate.evaluation.keystrokes import Savings
 from wordgate.evaluation.slips import Corrections
 
+_TYPING = "With --typing"
+_typing = partial(click.option, cls=SectionOption, section=_TYPING)
+
 
 @click.command(cls=Command)
 @click.option("--text", type=INPUT_FILE, help="Perplexity of a file, a text a line.")
@@ -35,34 +40,34 @@ from wordgate.evaluation.slips import Corrections
 )
 @click.option("--own-questions", is_flag=True, help="The fifty questions in the package.")
 @click.option("--typing", type=INPUT_FILE, help="Keys saved on a file, a message a line.")
-@click.option(
+@click.option("--slips", "slip_file", type=INPUT_FILE, help="Slips put right, a message a line.")
+@click.option("--pairs", type=INPUT_FILE, help="Minimal pairs: .jsonl as BLiMP's, or .tsv.")
+@_typing(
     "--max-suggestions",
     type=click.IntRange(1, MAX_SUGGESTIONS),
     default=3,
     show_default=True,
-    help="With --typing: shown before each key.",
+    help="Shown before each key.",
 )
-@click.option(
+@_typing(
     "--letter-case",
     type=click.Choice([case.value for case in LetterCase]),
     default=LetterCase.TYPED.value,
     show_default=True,
-    help="With --typing: typed letters stay, or words come as people write them.",
+    help="Typed letters stay, or words come as people write them.",
 )
-@click.option(
+@_typing(
     "--omit-passed-over/--show-again",
     default=True,
     show_default=True,
-    help="With --typing: without words shown for a shorter beginning of the same word.",
+    help="Leave out words shown for a shorter beginning of the same word.",
 )
-@click.option(
+@_typing(
     "--session-cache",
     type=click.FloatRange(0, MAX_CACHE_WEIGHT),
     default=0.0,
-    help="With --typing: weight of a cache of the message itself.",
+    help="Weight of a cache of the message itself.",
 )
-@click.option("--slips", "slip_file", type=INPUT_FILE, help="Slips put right, a message a line.")
-@click.option("--pairs", type=INPUT_FILE, help="Minimal pairs: .jsonl as BLiMP's, or .tsv.")
 @model_options
 @json_option
 def evaluate(
@@ -84,7 +89,7 @@ def evaluate(
     """Measure a model on a file, plain, .gz or .xz.
 
     Each line of a text is read as a text of its own. Perplexities are of words and of pieces, the
-    end of each text counted; top1 and top3 are shares of the words that were suggested.
+    end of each text counted.
 
     \b
     wordgate evaluate --text mails.txt
@@ -97,6 +102,8 @@ def evaluate(
         raise click.UsageError(f"{measures}: name one of these")
     if no_punctuation and not text:
         raise click.UsageError("--no-punctuation: needs --text")
+    if not typing:
+        _refuse_typing_options(click.get_current_context())
     say(f"evaluating {text or typing or slip_file or pairs or question_file or 'own questions'}")
     with asked_model(model, server, batch=True) as opened, counted(opened) as asked:
         if text:
@@ -119,6 +126,15 @@ def evaluate(
         click.echo(json.dumps(found, ensure_ascii=False))
     else:
         print_table(figures_table(found))
+
+
+def _refuse_typing_options(context: click.Context) -> None:
+    """Raise `UsageError` for an option that would count for nothing."""
+    for parameter in context.command.params:
+        if getattr(parameter, "section", None) == _TYPING and parameter.name:
+            source = context.get_parameter_source(parameter.name)
+            if source is ParameterSource.COMMANDLINE:
+                raise click.UsageError(f"{parameter.opts[0]}: needs --typing")
 
 
 def _savings(found: Savings) -> dict[str, object]:

@@ -112,8 +112,10 @@ def predict(
         answer = asked.ask_predict(Query(history, prefix, options, correct_last_word)).result()
     if as_json:
         click.echo(json.dumps(document(answer), ensure_ascii=False))
-    else:
+    elif answer.suggestions:
         print_table(_table(answer))
+    else:
+        click.echo(f"no suggestion ({answer.model})")
 
 
 def document(answer: PredictionAnswer) -> dict[str, object]:
