@@ -210,6 +210,8 @@ def test_people_get_tables(run: Run, bundle: Path, tmp_path: Path) -> None:
     for ended in (predicted, scored, listed):
         assert ended.code == 0
         assert "tiny@1" in ended.out
+    ask = ("predict", "--history", "the", "--min-probability", "1", "--model", bundle)
+    assert run(*ask).out == "no suggestion (tiny@1)\n"
     file = tmp_path / "a.txt"
     file.write_text("the sea\n")
     assert "perplexity per word" in run("evaluate", "--text", file, "--model", bundle).out

@@ -8,7 +8,7 @@ from click.testing import CliRunner, Result
 from tests.training.small_run import SENTENCES, write_recipe
 
 from wordgate.cli.train import train
-from wordgate.errors import TrainingStopped, WordgateError
+from wordgate.errors import InvalidFile, WordgateError
 from wordgate.training import checkpoint as checkpoints
 from wordgate.training import recipe as recipes
 
@@ -74,8 +74,8 @@ def test_text_that_is_none_is_told_before_a_recipe_is_written(tmp_path: Path) ->
     empty = tmp_path / "empty.txt"
     empty.write_text("\n \n")
     refused = _train("--text", empty, "--name", "mine")
-    assert isinstance(refused.exception, TrainingStopped)
-    assert f"there is no text in {empty}" in str(refused.exception)
+    assert isinstance(refused.exception, InvalidFile)
+    assert f"{empty}: is empty: no text in it" in str(refused.exception)
     assert not Path("models").exists()
 
 

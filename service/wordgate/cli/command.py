@@ -40,7 +40,7 @@ class _Described(click.Command):
         sections: dict[str, list[tuple[str, str]]] = {}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
-            if record is not None:
+            if record is not None and isinstance(parameter, click.Option):
                 record = _NUMBER.sub("N", record[0]), record[1]
                 section = getattr(parameter, "section", "Options")
                 sections.setdefault(section, []).append(record)
