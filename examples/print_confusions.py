@@ -139,7 +139,7 @@ def is_left_alone(word: ReadWord, *, line_end: bool = False, doubt: float = 95.0
     characters = [character for character in word.text if character.isalnum()]
     digits = sum(character.isdigit() for character in characters)
     if digits and (
-        word.confidence >= doubt or (len(characters) > 1 and 2 * digits >= len(characters))
+        word.confidence >= doubt or (len(characters) > 1 and 2 * digits > len(characters))
     ):
         return True
     if _INNER_MARK.search(word.text):
