@@ -21,5 +21,6 @@ USER 10001:10001
 EXPOSE 50051 9090
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["wordgate", "probe"]
-ENTRYPOINT ["wordgate"]
+# The first process of a container loses signals that come before it handles them: these wait.
+ENTRYPOINT ["env", "--block-signal=TERM", "--block-signal=INT", "--block-signal=HUP", "wordgate"]
 CMD ["serve"]

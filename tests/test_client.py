@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,7 @@ def test_the_server_describes_itself(client: Client, local: LocalModel) -> None:
     assert (model.name, model.is_default) == (local.served.name, True)
     assert model.digest == local.served.bundle.digest.hex()
     assert model.language == local.served.bundle.manifest.language
-    assert client.get_server().limits["max_candidates"] == Limits().max_candidates
+    assert client.get_server().limits == asdict(Limits())
 
 
 def test_many_questions_may_be_under_way(server: RunningServer, local: LocalModel) -> None:
@@ -287,3 +288,38 @@ def test_the_example_asks_with_the_stubs_alone(server: RunningServer) -> None:
     assert len(done.stdout.splitlines()) == 5
     code = [line for line in example.read_text("utf-8").splitlines() if line.strip()]
     assert len(code) <= 28
+
+
+def test_an_asyncio_client_is_made_in_a_loop(server: RunningServer) -> None:
+    """Outside of one, and in another one than it was made in, it says so."""
+    with pytest.raises(RuntimeError, match="no event loop is running; make the client inside a co"):
+        AsyncClient(server.address)
+
+    async def make() -> AsyncClient:
+        return AsyncClient(server.address)
+
+    made = asyncio.run(make())
+
+    async def use() -> None:
+        for ask in (made.get_server, lambda: anext(made.generate("the")), made.close):
+            with pytest.raises(RuntimeError, match="belongs to another event loop"):
+                await ask()
+        with pytest.raises(RuntimeError, match="belongs to another event loop"):
+            async with made.type_session():
+                pass
+
+    asyncio.run(use())
+
+
+@pytest.mark.parametrize("variable", ["http_proxy", "https_proxy", "grpc_proxy"])
+async def test_a_server_of_this_machine_is_asked_without_a_proxy(
+    server: RunningServer, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    """Whatever the environment names, which gRPC would ask even for 127.0.0.1."""
+    monkeypatch.setenv(variable, f"http://{NOBODY}")
+    port = server.address.rpartition(":")[2]
+    for address in (server.address, f"localhost:{port}", f"ipv4:127.0.0.1:{port}"):
+        with Client(address) as client:
+            assert client.get_server().version
+        async with AsyncClient(address) as asynchronous:
+            assert (await asynchronous.get_server()).version

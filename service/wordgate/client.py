@@ -18,11 +18,14 @@ Every request may raise these; a future has them as its error:
     Cancelled         the client was closed before the answer came
     WordgateError     any other status of gRPC
 
+A `TypeError` is raised at once for arguments of another type: a str where a list of texts belongs.
+
 The connection is plain text unless `tls` says how it is not; `token` makes the caller known:
 
     Client("words.example.org:443", tls=Tls(), token=os.environ["WORDGATE_TOKEN"])
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from concurrent.futures import Future
 from functools import partial
@@ -38,12 +41,20 @@ from wordgate.api.v1 import (
     scoring_pb2_grpc,
 )
 from wordgate.api.v1.priority_pb2 import PRIORITY_BATCH, PRIORITY_UNSPECIFIED, Priority
+from wordgate.client_diagnosis import Diagnosis, explained
 from wordgate.client_generation import generate_request, words_of, words_of_async
 from wordgate.client_policy import SERVICE_CONFIG
-from wordgate.client_security import Tls, asyncio_channel, blocking_channel, metadata_of
+from wordgate.client_security import (
+    Tls,
+    asyncio_channel,
+    blocking_channel,
+    check_server,
+    metadata_of,
+)
 from wordgate.client_session import TypingSession
 from wordgate.client_wire import (
     ModelDescription,
+    NoAnswer,
     ServerDescription,
     described,
     error_of,
@@ -70,6 +81,7 @@ from wordgate.engine.answers import (
     RescoringAnswer,
     ScoreAnswer,
 )
+from wordgate.errors import WordgateError
 
 T = TypeVar("T")
 
@@ -105,14 +117,17 @@ class Client:
     ) -> None:
         """Nothing is sent yet: an address where nobody answers is found out by the first request.
 
-        `address` is HOST:PORT. `model` is `NAME` or `NAME@VERSION`; empty asks the server's default
-        model. `timeout_seconds` is for each request; None waits for ever. `tls` is for servers that
+        `address` is HOST:PORT, unix:PATH or a target of gRPC, as in dns:///wordgate:50051. `model`
+        is `NAME` or `NAME@VERSION`; empty asks the server's default model. `timeout_seconds` is for
+        each request; None waits for ever. `tls` is for servers that
         speak TLS; without it a `token` can be read by whoever is on the way. `batch`: nobody waits
         for the answers; many requests may be under way, and they are done in what others leave.
-        Raises `InvalidInput` for a name that is not Unicode and for what is no token, `InvalidFile`
-        for files of `tls`.
+        Raises `InvalidInput` for what is no address or no token and for a name that is not Unicode,
+        `InvalidFile` for files of `tls`.
         """
+        check_server(address)
         self._address = address
+        self._diagnosis = Diagnosis(address, tls)
         refuse_surrogates(model, "model")
         self._model = model
         self._priority: Priority.ValueType = PRIORITY_BATCH if batch else PRIORITY_UNSPECIFIED
@@ -241,7 +256,7 @@ class Client:
             timeout=self._timeout,
             metadata=self._metadata,
         )
-        return words_of(begin, self._address)
+        return words_of(begin, self._error_of)
 
     def close(self) -> None:
         """Close the connection; requests under way are cancelled."""
@@ -253,6 +268,9 @@ class Client:
     def __exit__(self, *error: object) -> None:
         self.close()
 
+    def _error_of(self, call: Any) -> WordgateError:
+        return explained(error_of(call, self._address), self._diagnosis)
+
     def _ask(self, method: Any, request: Any, parse: Callable[[Any], T]) -> "Future[T]":
         call = method.future(request, timeout=self._timeout, metadata=self._metadata)
         future: Future[T] = Future()
@@ -263,7 +281,7 @@ class Client:
             try:
                 future.set_result(parse(call.result()))
             except (grpc.RpcError, grpc.FutureCancelledError):
-                future.set_exception(error_of(call, self._address))
+                future.set_exception(self._error_of(call))
             except Exception as error:  # noqa: BLE001  whatever it is, its owner is told
                 future.set_exception(error)
 
@@ -273,7 +291,7 @@ class Client:
 
 
 class AsyncClient:
-    """Asks a server from asyncio. Belongs to the event loop in which it was made.
+    """Asks a server from asyncio. Belongs to the event loop in which it was made, by a coroutine.
 
     Use it with `async with`, or call `close`. Cancelling a task that waits cancels its request.
     """
@@ -290,19 +308,23 @@ class AsyncClient:
     ) -> None:
         """Nothing is sent yet: an address where nobody answers is found out by the first request.
 
-        `address` is HOST:PORT. `model` is `NAME` or `NAME@VERSION`; empty asks the server's default
-        model. `timeout_seconds` is for each request; None waits for ever. `tls` is for servers that
+        `address` is HOST:PORT, unix:PATH or a target of gRPC, as in dns:///wordgate:50051. `model`
+        is `NAME` or `NAME@VERSION`; empty asks the server's default model. `timeout_seconds` is for
+        each request; None waits for ever. `tls` is for servers that
         speak TLS; without it a `token` can be read by whoever is on the way. `batch`: nobody waits
         for the answers; many requests may be under way, and they are done in what others leave.
-        Raises `InvalidInput` for a name that is not Unicode and for what is no token, `InvalidFile`
-        for files of `tls`.
+        Raises `InvalidInput` for what is no address or no token and for a name that is not Unicode,
+        `InvalidFile` for files of `tls`.
         """
+        check_server(address)
         self._address = address
+        self._diagnosis = Diagnosis(address, tls)
         refuse_surrogates(model, "model")
         self._model = model
         self._priority: Priority.ValueType = PRIORITY_BATCH if batch else PRIORITY_UNSPECIFIED
         self._timeout = timeout_seconds
         self._metadata = metadata_of(token)
+        self._loop = _running_loop()
         self._channel = asyncio_channel(address, tls, _OPTIONS)
         self._prediction = prediction_pb2_grpc.PredictionServiceStub(self._channel)
         self._scoring = scoring_pb2_grpc.ScoringServiceStub(self._channel)
@@ -341,12 +363,13 @@ class AsyncClient:
         query = GenerationQuery(history, prefix, **values)
         request = generate_request(self._model, query)
         begin = partial(
+            self._begin,
             self._prediction.StreamGenerate,
             request,
             timeout=self._timeout,
             metadata=self._metadata,
         )
-        return words_of_async(begin, self._address)
+        return words_of_async(begin, self._error_of)
 
     async def score(
         self, history: str, candidates: Sequence[str], count_eos: bool = True
@@ -406,11 +429,12 @@ class AsyncClient:
         Options as of `predict`, which raise `InvalidInput` at once outside their limits.
         """
         configuration = session_configuration(self._model, Options(**options))
-        begin = partial(self._prediction.StreamPredict, metadata=self._metadata)
-        return TypingSession(begin, configuration, self._address)
+        begin = partial(self._begin, self._prediction.StreamPredict, metadata=self._metadata)
+        return TypingSession(begin, configuration, self._address, self._error_of)
 
     async def close(self) -> None:
         """Close the connection; requests under way are cancelled."""
+        self._check_loop()
         await self._channel.close()
 
     async def __aenter__(self) -> Self:
@@ -420,10 +444,28 @@ class AsyncClient:
         await self.close()
 
     async def _ask(self, method: Any, request: Any) -> Any:
+        call = self._begin(method, request, timeout=self._timeout, metadata=self._metadata)
         try:
-            return await method(request, timeout=self._timeout, metadata=self._metadata)
+            return await call
         except grpc.RpcError as error:
-            raise error_of(error, self._address) from None
+            raise await self._error_of(error) from None
+
+    def _begin(self, method: Any, *arguments: Any, **named: Any) -> Any:
+        """Begin a call in the loop of this client."""
+        self._check_loop()
+        return method(*arguments, **named)
+
+    def _check_loop(self) -> None:
+        """Raise `RuntimeError` in another event loop than the one of this client."""
+        if asyncio.get_running_loop() is not self._loop:
+            problem = "AsyncClient: belongs to another event loop; make one in each loop"
+            raise RuntimeError(problem)
+
+    async def _error_of(self, call: Any) -> WordgateError:
+        error = error_of(call, self._address)
+        if not isinstance(error, NoAnswer):
+            return error
+        return await asyncio.to_thread(explained, error, self._diagnosis)
 
 
 _LIST = models_pb2.ListModelsRequest()
@@ -436,3 +478,12 @@ def _result(future: "Future[T]") -> T:
     except BaseException:
         future.cancel()
         raise
+
+
+def _running_loop() -> asyncio.AbstractEventLoop:
+    """Return the running loop. Raises `RuntimeError` when there is none."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        problem = "AsyncClient: no event loop is running; make the client inside a coroutine"
+        raise RuntimeError(f"{problem}, or use Client") from None

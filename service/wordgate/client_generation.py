@@ -4,16 +4,17 @@ Knows the messages of a generation and how it ends; does not know connections. `
 what users import.
 """
 
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from typing import Any
 
 import grpc
 
 from wordgate.api.v1 import prediction_pb2
-from wordgate.client_wire import error_of, model_name
+from wordgate.client_wire import model_name
 from wordgate.core.generation import Finish, GeneratedWord, GenerationQuery
 from wordgate.core.text import refuse_surrogates
 from wordgate.engine.answers import GenerationAnswer
+from wordgate.errors import WordgateError
 
 _FINISHES: dict[int, Finish] = {
     prediction_pb2.FINISH_REASON_END_OF_TEXT: Finish.END_OF_TEXT,
@@ -41,7 +42,9 @@ def generate_request(model: str, query: GenerationQuery) -> prediction_pb2.Strea
     )
 
 
-def words_of(begin: Callable[[], Any], address: str) -> Generator[GenerationAnswer, None, None]:
+def words_of(
+    begin: Callable[[], Any], error_of: Callable[[Any], WordgateError]
+) -> Generator[GenerationAnswer, None, None]:
     """The words of a call as they come. It begins with the first, and is cancelled when nobody
     reads on."""
     call = begin()
@@ -49,13 +52,13 @@ def words_of(begin: Callable[[], Any], address: str) -> Generator[GenerationAnsw
         for answer in call:
             yield generation_answer(answer)
     except grpc.RpcError as error:
-        raise error_of(error, address) from None
+        raise error_of(error) from None
     finally:
         call.cancel()
 
 
 async def words_of_async(
-    begin: Callable[[], Any], address: str
+    begin: Callable[[], Any], error_of: Callable[[Any], Awaitable[WordgateError]]
 ) -> AsyncGenerator[GenerationAnswer, None]:
     """The same from asyncio."""
     call = begin()
@@ -63,7 +66,7 @@ async def words_of_async(
         async for answer in call:
             yield generation_answer(answer)
     except grpc.RpcError as error:
-        raise error_of(error, address) from None
+        raise await error_of(error) from None
     finally:
         call.cancel()
 

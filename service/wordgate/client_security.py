@@ -3,13 +3,17 @@
 Knows certificates and tokens; does not know what is asked. `wordgate.client` is what users import.
 """
 
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
 import grpc.aio
 
-from wordgate.errors import InvalidInput, unreadable
+from wordgate.client_address import check_target, grpc_target, is_local
+from wordgate.core.argument_types import require_text
+from wordgate.engine.input_files import read_input
+from wordgate.errors import InvalidFile, InvalidInput
 
 Metadata = tuple[tuple[str, str], ...]
 Options = tuple[tuple[str, int | str], ...]
@@ -34,11 +38,12 @@ class Tls:
         if (self.certificate is None) != (self.key is None):
             missing, given = ("key", "certificate") if self.certificate else ("certificate", "key")
             raise InvalidInput(f"tls.{missing}", f"is missing; {given} is useless without it")
-        return grpc.ssl_channel_credentials(
-            root_certificates=_content(self.ca),
-            private_key=_content(self.key),
-            certificate_chain=_content(self.certificate),
-        )
+        ca, certificate, key = map(_content, (self.ca, self.certificate, self.key))
+        if self.ca is not None and ca is not None:
+            _check_ca(self.ca, ca)
+        if self.certificate is not None and self.key is not None:
+            _check_pair(self.certificate, self.key)
+        return grpc.ssl_channel_credentials(ca, key, certificate)
 
     def options(self, options: Options) -> Options:
         """A channel's options with the name that the server must have."""
@@ -47,18 +52,29 @@ class Tls:
         return (*options, ("grpc.ssl_target_name_override", self.server_name))
 
 
+def check_server(address: str) -> None:
+    """Raise `InvalidInput` for what is no address of a server, `TypeError` for what is no str."""
+    require_text(address, "address")
+    try:
+        check_target(address)
+    except ValueError as error:
+        raise InvalidInput("address", f"{address!r} {error}") from None
+
+
 def blocking_channel(address: str, tls: Tls | None, options: Options) -> grpc.Channel:
     """A channel with TLS or in plain text."""
+    target, options = grpc_target(address), (*options, *_direct(address))
     if tls is None:
-        return grpc.insecure_channel(address, options=options)
-    return grpc.secure_channel(address, tls.credentials(), options=tls.options(options))
+        return grpc.insecure_channel(target, options=options)
+    return grpc.secure_channel(target, tls.credentials(), options=tls.options(options))
 
 
 def asyncio_channel(address: str, tls: Tls | None, options: Options) -> grpc.aio.Channel:
     """The same for asyncio."""
+    target, options = grpc_target(address), (*options, *_direct(address))
     if tls is None:
-        return grpc.aio.insecure_channel(address, options=options)
-    return grpc.aio.secure_channel(address, tls.credentials(), options=tls.options(options))
+        return grpc.aio.insecure_channel(target, options=options)
+    return grpc.aio.secure_channel(target, tls.credentials(), options=tls.options(options))
 
 
 def metadata_of(token: str | None) -> Metadata:
@@ -70,10 +86,39 @@ def metadata_of(token: str | None) -> Metadata:
     return (("authorization", f"Bearer {token}"),)
 
 
+def _direct(address: str) -> Options:
+    """Have gRPC pass over proxies that the environment names, for this machine's own addresses."""
+    return (("grpc.enable_http_proxy", 0),) if is_local(address) else ()
+
+
 def _content(path: Path | None) -> bytes | None:
-    if path is None:
-        return None
+    return None if path is None else read_input(path)
+
+
+def _check_ca(path: Path, content: bytes) -> None:
+    """Raise `InvalidFile` unless there are certificates: gRPC would not say so."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
-        return path.read_bytes()
-    except OSError as error:
-        raise unreadable(path, error) from None
+        context.load_verify_locations(cadata=content.decode("latin-1"))
+        is_usable = context.cert_store_stats()["x509"] > 0
+    except (ssl.SSLError, ValueError):
+        is_usable = False
+    if not is_usable:
+        raise InvalidFile(path, "has no certificate in PEM")
+
+
+def _check_pair(certificate: Path, key: Path) -> None:
+    """Raise `InvalidFile` unless the key belongs to the certificate; pipes are not read again."""
+    if not (certificate.is_file() and key.is_file()):
+        return
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        context.load_cert_chain(certificate, key, password=lambda: b"")
+    except (OSError, ValueError) as error:
+        problem = f"is no certificate in PEM, or {key} is not its key without a password"
+        raise InvalidFile(certificate, f"{problem} ({_why(error)})") from None
+
+
+def _why(error: Exception) -> str:
+    reason = getattr(error, "reason", None)
+    return str(reason or error).lower().replace("_", " ")

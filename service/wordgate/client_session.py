@@ -5,7 +5,7 @@ what users import.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any, Self
@@ -14,7 +14,7 @@ import grpc
 import grpc.aio
 
 from wordgate.api.v1 import prediction_pb2
-from wordgate.client_wire import error_of, prediction_answer
+from wordgate.client_wire import prediction_answer
 from wordgate.core.text import refuse_surrogates
 from wordgate.engine.answers import PredictionAnswer
 from wordgate.errors import Unavailable, WordgateError
@@ -43,11 +43,16 @@ class TypingSession:
     """
 
     def __init__(
-        self, method: Any, configuration: prediction_pb2.SessionConfiguration, address: str
+        self,
+        method: Any,
+        configuration: prediction_pb2.SessionConfiguration,
+        address: str,
+        error_of: Callable[[Any], Awaitable[WordgateError]],
     ) -> None:
         self._method = method
         self._configuration = configuration
         self._address = address
+        self._told = error_of
         self._sequence = 0
 
     async def send(self, text: str, cursor: int | None = None) -> int:
@@ -165,4 +170,4 @@ class TypingSession:
     async def _error_of(self, call: Any) -> WordgateError:
         code, details = await call.code(), await call.details()
         initial, trailing = await call.initial_metadata(), await call.trailing_metadata()
-        return error_of(grpc.aio.AioRpcError(code, initial, trailing, details), self._address)
+        return await self._told(grpc.aio.AioRpcError(code, initial, trailing, details))

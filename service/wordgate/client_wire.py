@@ -14,14 +14,22 @@ from google.rpc.status_pb2 import Status
 
 from wordgate.api.v1 import models_pb2, prediction_pb2, rescoring_pb2, scoring_pb2
 from wordgate.api.v1.priority_pb2 import PRIORITY_UNSPECIFIED, Priority
+from wordgate.client_address import is_local
 from wordgate.client_lattices import confusion_network_message, lattice_message
+from wordgate.core.argument_types import require_texts
 from wordgate.core.confidence import Difference
 from wordgate.core.hypothesis import Hypothesis, TimeSpan
 from wordgate.core.lattice import ConfusionNetwork, Lattice
 from wordgate.core.lattice_search import SearchBounds
 from wordgate.core.options import LetterCase, Options
 from wordgate.core.prediction import Query
-from wordgate.core.rescoring import Hypotheses, Ranking, SureWord, Transcript
+from wordgate.core.rescoring import (
+    Hypotheses,
+    Ranking,
+    SureWord,
+    Transcript,
+    check_kinds,
+)
 from wordgate.core.scoring import Candidate
 from wordgate.core.suggesting import Kind, Suggestion
 from wordgate.core.text import refuse_surrogates
@@ -41,6 +49,11 @@ from wordgate.errors import (
 _DETAILS_KEY = "grpc-status-details-bin"
 _BROKEN_STREAM = "RST_STREAM"
 """What gRPC says, as INTERNAL, of a stream that a proxy broke off because its server was gone."""
+
+_UNRESOLVED = "errors resolving"
+"""What gRPC says, as UNAVAILABLE, of a name that DNS does not know."""
+
+_LIMITS = models_pb2.Limits.DESCRIPTOR.fields
 
 _PRECISIONS = {models_pb2.PRECISION_INT8: "int8", models_pb2.PRECISION_FLOAT32: "float32"}
 _KINDS = {
@@ -141,8 +154,10 @@ def score_request(
     count_eos: bool,
     priority: Priority.ValueType = PRIORITY_UNSPECIFIED,
 ) -> scoring_pb2.ScoreRequest:
-    """The message of candidates to score. Raises `InvalidInput` for text that is not Unicode."""
+    """The message of candidates to score. Raises `InvalidInput` for text that is not Unicode,
+    `TypeError` for a str in place of the list."""
     refuse_surrogates(history, "history")
+    require_texts(candidates, "candidates")
     for number, candidate in enumerate(candidates):
         refuse_surrogates(candidate, f"candidates[{number}].text")
     return scoring_pb2.ScoreRequest(
@@ -174,6 +189,7 @@ def rescore_request(
         history=history,
         priority=priority,
     )
+    check_kinds(hypotheses)
     if isinstance(hypotheses, Lattice):
         request.lattice.CopyFrom(lattice_message(hypotheses))
     elif isinstance(hypotheses, ConfusionNetwork):
@@ -298,8 +314,12 @@ def model_description(model: models_pb2.Model) -> ModelDescription:
 def server_description(answer: models_pb2.ListModelsResponse) -> ServerDescription:
     """The server that lists its models."""
     server = answer.server
-    limits = {field.name: int(value) for field, value in server.limits.ListFields()}
+    limits = {each.name: int(getattr(server.limits, each.name)) for each in _LIMITS}
     return ServerDescription(server.version, server.onnxruntime_version, server.device, limits)
+
+
+class NoAnswer(Unavailable):
+    """No server answered at an address; gRPC does not say whether that is a matter of TLS."""
 
 
 def error_of(call: Any, address: str) -> WordgateError:
@@ -361,9 +381,14 @@ def _unauthenticated(status: Any | None, message: str, address: str) -> Wordgate
 def _unavailable(status: Any | None, message: str, address: str) -> WordgateError:
     if status is not None:
         return Unavailable(f"{address}: {message}")
-    start = f"start one with `wordgate serve --listen {address}`, or name another"
-    tls = "one that speaks TLS is asked with TLS alone"
-    return Unavailable(f"no server answers at {address} ({message}); {start}; {tls}")
+    if _UNRESOLVED in message:
+        return NoAnswer(
+            f"no server answers at {address}: its host name cannot be resolved; check it"
+        )
+    remedy = "check the address, and that the server runs"
+    if is_local(address):
+        remedy = f"start one with `wordgate serve --listen {address}`, or name another"
+    return NoAnswer(f"no server answers at {address} ({message}); {remedy}")
 
 
 def _too_late(status: Any | None, message: str, address: str) -> WordgateError:

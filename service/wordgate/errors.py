@@ -84,11 +84,12 @@ class InvalidBundle(WordgateError):
 class InvalidConfiguration(WordgateError):
     """An option of the server cannot be used.
 
-    `place` is the flag, the variable or the file and key where its value stands, if that is known.
+    `place` is where its value stands: the flag, the variable, or file and key. Without it the
+    message names the flag.
     """
 
     def __init__(self, option: str, problem: str, place: str = "") -> None:
-        super().__init__(f"{place or option}: {problem}")
+        super().__init__(f"{place or flag_of(option)}: {problem}")
         self.option = option
         self.problem = problem
         self.place = place
@@ -148,6 +149,11 @@ class DeadlineExceeded(WordgateError):
 
 class Unavailable(WordgateError):
     """The server is starting or draining; another replica may answer."""
+
+
+def flag_of(option: str) -> str:
+    """Return the flag of an option: `--tls-key` of `tls_key`."""
+    return "--" + option.replace("_", "-")
 
 
 def drop_traceback(error: BaseException) -> None:

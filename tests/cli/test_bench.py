@@ -165,7 +165,7 @@ def test_one_callers_load_is_set_against_memory_and_another_caller(tmp_path: Pat
     only = [word for name in wanted for word in ("--only", name)]
     ended = CliRunner().invoke(wordgate, [*arguments, *brief, *only])
     found = json.loads(ended.stdout)
-    assert list(found)[:4] == ["worst", "outcomes", "legal", "refused"]
+    assert list(found)[:5] == ["worst", "outcomes", "legal", "refused", "costs"]
     assert set(found["worst"]) == {"growth_megabytes", "legal_p99_ms", "refused_p99_ms"}
     outcomes = found["outcomes"]
     assert sum(outcomes["invalid"]["codes"].values()) == 20
@@ -189,6 +189,29 @@ def test_one_callers_load_is_set_against_memory_and_another_caller(tmp_path: Pat
                 assert phase[ping]["pings"] == 50
         assert not load["stopped_early"]
         assert not load["server_ended"]
+
+
+def test_a_legal_request_has_a_stated_cost(tmp_path: Path) -> None:
+    """Time alone and rows of the model, for each load and for the dearest of each method."""
+    write_bundle(tmp_path)
+    arguments = ["bench", "isolation", "--model", str(tmp_path / "tiny"), "--rounds", "0"]
+    wanted = ("predict_pieces", "predict_rare_prefix", "stream_predict_end", "get_model")
+    only = [word for name in wanted for word in ("--only", f"legal/{name}")]
+    ended = CliRunner().invoke(wordgate, [*arguments, *only, "--requests", "2", "--json"])
+    found = json.loads(ended.stdout)
+    costs = {name: found["legal"][name]["cost"] for name in wanted}
+    for each in costs.values():
+        assert each["codes"] == ["OK"]
+        assert each["ms"] > 0
+        assert each["processor_ms"] >= 0
+    assert 128 < costs["predict_pieces"]["steps"] < 1100
+    assert costs["stream_predict_end"]["steps"] > 128
+    assert costs["predict_rare_prefix"]["outputs"] > 0
+    assert (costs["get_model"]["steps"], costs["get_model"]["outputs"]) == (0, 0)
+    assert set(found["costs"]) == {"Predict", "StreamPredict", "GetModel"}
+    dearest = found["costs"]["Predict"]
+    assert dearest["ms"] == max(costs[name]["ms"] for name in wanted[:2])
+    assert costs[dearest["load"]]["steps"] == dearest["steps"]
 
 
 def test_an_unknown_load_is_refused_by_name() -> None:

@@ -96,12 +96,15 @@ def test_text_to_train_on_is_not_empty(
         (["tune"], "--input: is missing"),
         (["token"], "NAME: is missing"),
         (["token", "a b"], "NAME: is 'a b'; use 1 to 64 letters"),
-        (["serve", "--tls-key", "x"], "--tls-key: needs the server's --tls-certificate"),
+        (
+            ["serve", "--tls-key", "x"],
+            "--tls-key: needs the server's certificate, --tls-certificate",
+        ),
         (["rescore", "--input", "FILE", "--boost", "x"], "as in --boost 'Port Ellen=3'"),
         (["rescore", "--input", "FILE", "--weight", "x"], "as in --weight am=0.5"),
         (["rescore", "--input", "FILE", "--weight", "am=inf"], "--weight 'am': is inf"),
         (["rescore", "--input", "FILE", "--lm-weight", "-1"], "--lm-weight: is -1"),
-        (["predict", "--block", "sea", "--block", "a b"], "--block 'a b': is 2 words"),
+        (["predict", "--block", "sea", "--block", ""], "--block '': has no word"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

@@ -1,5 +1,9 @@
 """`wordgate serve`, as far as it serves nothing."""
 
+import os
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -33,7 +37,7 @@ def test_a_check_says_what_would_keep_a_server_from_starting(
     for line, code, problem in (
         ("calls = 0", 2, f"{file}: calls: input should be greater than or equal to 1 (it is 0)"),
         ("tokens_file = 'tokens'", 3, f"{tmp_path / 'tokens'}: "),
-        ("traces = 'otlp'", 2, "--traces: OTEL_EXPORTER_OTLP_PROTOCOL is http/protobuf"),
+        ("traces = 'otlp'", 2, f"{file}: traces: OTEL_EXPORTER_OTLP_PROTOCOL is http/protobuf"),
     ):
         file.write_text(line)
         ended = run("serve", "--config", file, "--check")
@@ -49,3 +53,35 @@ def test_a_check_looks_at_what_traces_need(run: Run, monkeypatch: pytest.MonkeyP
     ended = run("serve", "--traces", "otlp", "--check")
     assert (ended.code, ended.out) == (2, "")
     assert ended.err.startswith("wordgate: --traces: ")
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_what_is_found_after_the_start_names_where_it_was_said(
+    tmp_path: Path, workers: str
+) -> None:
+    """The variable, or file and key; the flag where it was used, and where nothing was said."""
+    file = tmp_path / "wordgate.toml"
+    free = ("--listen", "127.0.0.1:0", "--workers", workers)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        file.write_text(f"metrics_listen = '{address}'\nmodel = 'missing'\n")
+        listening = ("--listen", address, "--metrics-listen", "")
+        said = _refused(*listening, "--workers", workers)
+        assert said.startswith(f"wordgate: --listen: cannot listen on {address}")
+        said = _refused("--config", str(file), *free)
+        assert said.startswith(f"wordgate: {file}: metrics_listen: cannot listen on {address}")
+        said = _refused("--config", str(file), *free, "--metrics-listen", "")
+        assert said.startswith(f"wordgate: {file}: model: {tmp_path}/missing does not exist")
+        said = _refused(*free, "--metrics-listen", "", WORDGATE_MODEL="missing")
+        assert said.startswith("wordgate: WORDGATE_MODEL: missing does not exist")
+
+
+def _refused(*options: str, **variables: str) -> str:
+    """What a server says that cannot start; in a process of its own, for it handles signals."""
+    command = [sys.executable, "-m", "wordgate.cli.main", "serve", *options]
+    ended = subprocess.run(
+        command, capture_output=True, text=True, check=False, env={**os.environ, **variables}
+    )
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert len(ended.stderr.splitlines()) == 1
+    return ended.stderr

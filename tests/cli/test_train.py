@@ -39,6 +39,19 @@ def test_text_files_of_ones_own_become_a_recipe_and_a_run(tmp_path: Path) -> Non
     assert Path("cache").is_dir()
 
 
+def test_the_language_is_found_or_stated_and_said(tmp_path: Path) -> None:
+    """A recipe for Russian text says `ru`; `--language` states another; a recipe keeps its own."""
+    text = tmp_path / "письма.txt"
+    text.write_text("Сегодня хорошая погода, и мы пойдём гулять в парк.\n" * 200, "utf-8")
+    command = ("--text", text, "--max-minutes", "0", "--name")
+    assert "language: ru; --language TAG states another" in _train(*command, "found").output
+    assert recipes.load(Path("models/found/recipe.toml")).language == "ru"
+    assert "language: be\n" in _train(*command, "stated", "--language", "be").output
+    assert recipes.load(Path("models/stated/recipe.toml")).language == "be"
+    changed = _train(*command, "stated", "--language", "ru")
+    assert "is 'be' there already, not 'ru'" in str(changed.exception)
+
+
 def test_a_recipe_takes_its_text_from_another_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -97,6 +110,11 @@ def test_a_training_that_cannot_be_published_says_so_first(tmp_path: Path) -> No
         ([str(SENTENCES), "--name", "x"], "--name: needs --text"),
         (["--text", str(SENTENCES)], "--text: needs --name"),
         ([str(SENTENCES), "--max-minutes", "-1"], "--max-minutes"),
+        ([str(SENTENCES), "--language", "ru"], "--language: needs --text"),
+        (
+            ["--text", str(SENTENCES), "--name", "x", "--language", "русский"],
+            "is not a BCP 47 tag",
+        ),
     ],
 )
 def test_contradictory_arguments_are_refused(arguments: list[str], problem: str) -> None:

@@ -106,3 +106,26 @@ def test_an_accepted_word_has_a_space_behind_it(text: str, cursor: int, expected
     typed = 2 if cursor == 6 else 4
     done = EditedText().set(text).move(cursor).accept(typed, "sea")
     assert f"{done.before}|{done.text[done.cursor :]}" == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "typed", "word", "expected"),
+    [
+        ("我想去", 0, "北京", "我想去北京|"),
+        ("我想|去", 0, "要", "我想要|去"),
+        ("我 | 去", 0, "想", "我 想| 去"),
+        ("我用iph", 3, "iPhone", "我用iPhone |"),
+        ("ไป", 0, "กิน", "ไปกิน|"),
+        ("タ", 1, "タワー", "タワー|"),
+        ("see www.goo", 3, "google", "see www.google|"),
+        ("anna@gmail.c", 1, "com", "anna@gmail.com|"),
+        ("한", 1, "한국", "한국 |"),
+    ],
+)
+def test_no_space_comes_behind_a_word_that_takes_none(
+    text: str, typed: int, word: str, expected: str
+) -> None:
+    """In scripts without spaces, and inside an address; one that is there stays."""
+    cursor = text.index("|") if "|" in text else len(text)
+    done = EditedText().set(text.replace("|", "")).move(cursor).accept(typed, word)
+    assert f"{done.before}|{done.text[done.cursor :]}" == expected

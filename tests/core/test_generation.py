@@ -207,6 +207,23 @@ def test_a_stop_word_ends_a_text_and_belongs_to_it(stop: str) -> None:
     assert found[-1].finish is Finish.STOP_WORD
 
 
+@pytest.mark.parametrize("stop", ["ab. A", "a ab.", "ab ."])
+def test_a_stop_phrase_ends_a_text_where_it_is_complete(stop: str) -> None:
+    """All of its words must have been generated, one behind the other."""
+    model = model_of(other={"a": 0.6}, a={"ab": 0.6}, ab={".": 0.6})
+    found = written(model, history="a", top_k=1, stop_words=[stop, "b a"])
+    assert found[-1].finish is Finish.STOP_WORD
+    assert text_of(found) == {"ab. A": " ab. A", "a ab.": " ab. A ab.", "ab .": " ab."}[stop]
+
+
+def test_a_phrase_that_is_never_suggested_is_not_completed() -> None:
+    """Its last word is not drawn behind the others, and is elsewhere."""
+    model = model_of(other={"a": 0.6, "b": 0.3}, a={"ab": 0.6, "b": 0.3})
+    language = Language(LETTERS, LEVELS, never_suggested={"a ab"})
+    assert text_of(written(model, language, top_k=1, max_words=4)) == "A b a b"
+    assert text_of(written(model, language, history="a", top_k=1, max_words=2)) == " b a"
+
+
 def test_the_end_of_a_text_is_drawn_like_a_word() -> None:
     """It has its own probability, and no text."""
     model = model_of(other={"<eos>": 0.5, "a": 0.4})
@@ -280,7 +297,7 @@ def test_the_words_of_a_text_have_its_probability(seed: int) -> None:
         ({"seed": 2**64}, "seed"),
         ({"max_expansions": 0}, "max_expansions"),
         ({"stop_words": ["a", ""]}, "stop_words[1]"),
-        ({"stop_words": ["two words"]}, "stop_words[0]"),
+        ({"stop_words": ["many words " * 9]}, "stop_words[0]"),
         ({"stop_words": ["\ud800"]}, "stop_words[0]"),
         ({"history": "\ud800"}, "history"),
         ({"prefix": "\ud800"}, "prefix"),

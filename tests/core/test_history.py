@@ -11,16 +11,22 @@ from tests.core.vocabularies import trained
 from wordgate.core import words
 from wordgate.core.asks import Advance, Ask, State, drive
 from wordgate.core.history import (
+    ANCHOR_PIECES,
     ANCHOR_WORDS,
+    MAX_CONTEXT_PIECES,
+    anchors,
     context_start,
+    latest_start,
     read,
     read_ahead,
     read_context,
+    read_each,
     read_words,
 )
 from wordgate.core.levels import Levels
 from wordgate.core.pieces import EOS
 from wordgate.core.state_store import NoStore, chain_hashes
+from wordgate.core.text import normalise
 from wordgate.errors import InvalidInput
 
 PIECES = trained()
@@ -102,28 +108,101 @@ def _pieces(found: Sequence[str]) -> tuple[int, ...]:
     ],
 )
 def test_where_the_context_begins(count: int, start: int) -> None:
-    """At the anchor before the last one that was reached."""
-    assert context_start(count) == start
+    """At the last multiple of 128 that is 128 words back, where words have four pieces or fewer."""
+    for pieces in (1, 2, 4):
+        assert context_start([pieces] * count) == start
+    assert latest_start(count) == start
 
 
-@given(st.integers(0, 100_000))
-def test_128_to_255_words_are_read_of_a_long_history(count: int) -> None:
-    """All of a short history, 128 to 255 words of a longer one, from a multiple of 128."""
-    start = context_start(count)
-    assert start % ANCHOR_WORDS == 0
-    assert count - start == count or ANCHOR_WORDS <= count - start < 2 * ANCHOR_WORDS
+@pytest.mark.parametrize(
+    ("counts", "start"),
+    [
+        ([], 0),
+        ([512], 0),
+        ([512, 511], 0),
+        ([512, 512], 1),
+        ([512, 511, 1], 1),
+        ([384] * 3, 1),
+        ([256] * 4, 2),
+        ([5] * 204, 0),
+        ([5] * 205, 102),
+        ([1] * 127 + [512], 127),
+        ([1] * 128 + [512, 1], 128),
+        ([*[5] * 128, *[1] * 101], 0),
+        ([*[5] * 128, *[1] * 102], 102),
+        ([*[5] * 128, *[1] * 127], 102),
+        ([*[5] * 128, *[1] * 128], 128),
+        ([*[5] * 128, *[4] * 101], 102),
+        ([*[5] * 128, *[4] * 128], 128),
+    ],
+)
+def test_where_the_context_of_long_words_begins(counts: list[int], start: int) -> None:
+    """At the last anchor that is 128 words or 512 pieces back; a word that would make more than 512
+    pieces since the last anchor has one before it."""
+    assert context_start(counts) == start
+
+
+_COUNTS = st.lists(
+    st.tuples(st.integers(1, 512) | st.integers(1, 6), st.integers(1, 200)), max_size=8
+).map(lambda runs: [pieces for pieces, times in runs for _ in range(times)])
+
+
+@given(_COUNTS)
+def test_a_context_is_bounded_in_words_and_pieces(counts: list[int]) -> None:
+    """At most 255 words and 1,023 pieces are read; at least 128 words or 512 pieces, or all."""
+    start = context_start(counts)
+    words_read, pieces_read = len(counts) - start, sum(counts[start:])
+    assert words_read < 2 * ANCHOR_WORDS
+    assert pieces_read <= MAX_CONTEXT_PIECES == 1023
+    assert start == 0 or words_read >= ANCHOR_WORDS or pieces_read >= ANCHOR_PIECES
+
+
+@given(_COUNTS)
+def test_a_context_depends_on_the_last_words_alone(counts: list[int]) -> None:
+    """Counting from the beginning of the history finds the same place as from `latest_start`."""
+    first = latest_start(len(counts))
+    assert len(counts) - first < 2 * ANCHOR_WORDS
+    assert context_start(counts) == first + context_start(counts[first:])
+
+
+@given(_COUNTS)
+def test_contexts_move_forward_from_anchor_to_anchor(counts: list[int]) -> None:
+    """Each word that is added leaves the context's beginning, or moves it to a later anchor."""
+    starts = [context_start(counts[:count]) for count in range(0, len(counts) + 1, 7)]
+    assert starts == sorted(starts)
+    assert set(starts) <= {0, *anchors(counts)}
+
+
+def test_no_word_has_more_pieces_than_fit_between_two_anchors() -> None:
+    """The longest words of four bytes a character, each byte a piece."""
+    [longest, *_] = words.split("\U0001e922" * 1000)
+    assert len(PIECES.encode_word(longest)) == ANCHOR_PIECES
+
+
+@pytest.mark.parametrize("letter", ["ԱԲԳ", "\U0001e922", "ab"])
+def test_few_pieces_are_read_of_long_text_without_spaces(letter: str) -> None:
+    """Of 64 KB without a space at most 1,023 pieces, the last words of the text among them."""
+    text = (letter * 65_536).encode("utf-8")[: 65_536 // 4 * 4].decode("utf-8", "ignore")
+    model = Reader()
+    state = drive(read(PIECES, text, NoStore(())), model)
+    assert model.read <= MAX_CONTEXT_PIECES + 1
+    last = _pieces(words.split(normalise(text))[-1:])[1:]
+    assert state[-len(last) :] == last
+    contexts, found = drive(read_each(PIECES, text, Remembering()), Reader())
+    assert contexts[-1].state == state
+    assert _pieces(found) == state
 
 
 @pytest.mark.parametrize("count", [0, 1, 127, 128, 255, 256, 300, 384])
 def test_the_context_is_read_after_eos(count: int) -> None:
     """`<eos>` first, then the pieces of the words from the context's start on."""
     state = drive(read(PIECES, _text(count), NoStore(())), Reader())
-    assert state == _pieces(_text(count).split()[context_start(count) :])
+    assert state == _pieces(_text(count).split()[latest_start(count) :])
 
 
 def test_words_are_what_the_normaliser_makes_of_them() -> None:
     """Anchors count words in normal form, punctuation among them."""
-    state = drive(read(PIECES, "The SEA,\nthe sun", NoStore(())), Reader())
+    state = drive(read(PIECES, "The SEA,\tthe sun", NoStore(())), Reader())
     assert state == _pieces(["the", "sea", ",", "the", "sun"])
 
 
@@ -224,9 +303,76 @@ def test_crossing_an_anchor_is_prepared(anchor: int) -> None:
         assert ahead.read == 0 or (anchor - 64 <= count < anchor), count
 
 
+def test_crossing_an_anchor_between_long_words_is_prepared() -> None:
+    """Words of six pieces: no key reads more than two of them."""
+    store = Remembering()
+    crossed = set()
+    for count in range(200):
+        text = " ".join(_long_word(number) for number in range(count))
+        now = Reader()
+        state = drive(read(PIECES, text, store), now)
+        assert state == drive(read(PIECES, text, NoStore(())), Reader())
+        crossed.add(len(state) <= 6 * count)
+        assert now.read <= 12, count
+        drive(read_ahead(PIECES, text, store), Reader())
+    assert crossed == {False, True}
+
+
+def _long_word(number: int) -> str:
+    """A word of six pieces."""
+    word = "".join(chr(0x250 + number // 16**place % 16) for place in range(3))
+    assert len(PIECES.encode_word(word)) == 6
+    return word
+
+
 def test_far_from_an_anchor_nothing_is_read_ahead() -> None:
     """The first half of the way, and texts that no anchor will shorten."""
     for count in (0, 100, 127, 128, 191, 256, 300):
         ahead = Reader()
         drive(read_ahead(PIECES, _text(count), Remembering()), ahead)
         assert ahead.read == 0, count
+
+
+@pytest.mark.parametrize(
+    ("history", "lines"),
+    [
+        ("the sea\nthe sun", ["the sea", "the sun"]),
+        ("the sea \r\n\r\n\t the sun", ["the sea", "the sun"]),
+        ("the sea\u2028the sun\x85i", ["the sea", "the sun", "i"]),
+        ("\n \n the sea", ["the sea"]),
+        ("the sea\n", ["the sea", ""]),
+        ("the sea \n\n \n ", ["the sea", ""]),
+        ("\n", [""]),
+        ("the\u00adsea\tthe", ["thesea the"]),
+    ],
+)
+def test_the_end_of_a_line_is_read_as_the_end_of_a_text(history: str, lines: list[str]) -> None:
+    """Several line breaks are one, those at the beginning none; what stood before stays known."""
+    expected = [EOS]
+    for line in lines:
+        expected += [*PIECES.encode(line), EOS]
+    state = drive(read(PIECES, history, NoStore(())), Reader())
+    assert state == tuple(expected[:-1])
+    contexts, found = drive(read_each(PIECES, history, Remembering()), Reader())
+    assert contexts[-1].state == state
+    assert found == [word for line in lines for word in line.split()]
+    assert len(contexts) == len(found) + 1
+
+
+def test_the_end_of_a_line_counts_as_a_word() -> None:
+    """A context that would begin with one begins with the line, `<eos>` being read once."""
+    text = "\n".join(["w"] * 192) + "\nthe sea"
+    found = [*["w", "\n"] * 192, "the", "sea"]
+    state = drive(read(PIECES, text, NoStore(())), Reader())
+    assert state == _pieces(found[256:])
+    text = f"the {text}"
+    state = drive(read(PIECES, text, NoStore(())), Reader())
+    assert state == _pieces(["the", *found][257:])
+    contexts, _ = drive(read_each(PIECES, text, Remembering()), Reader())
+    assert contexts[-1].state == state
+
+
+def test_a_surrogate_is_named_in_the_whole_history() -> None:
+    """Its position is counted from the beginning, not from its line."""
+    with pytest.raises(InvalidInput, match="position 9"):
+        drive(read_each(PIECES, "the\nsea\na\ud800", Remembering()), Reader())

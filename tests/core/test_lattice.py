@@ -31,6 +31,7 @@ LANGUAGE = Language(trained(), LEVELS)
 MODEL = FakeModel.random(LEVELS, seed=5)
 UNBOUNDED = SearchBounds(1000, 100_000, 0, 100_000)
 WEIGHTING = Weighting(2.0, -1.5, {"first": 0.5}, [Boost("sun sea", 4.0), Boost("tea", -2.0)])
+CHARACTERS = ["我", "们", "ก", "ั", "コー", "ー"]
 LABELS = ["sun", "sea", "a tea", "sun(2)", "!NULL", "<sil>", "", "the"]
 
 scores = st.tuples(st.integers(-40, 0), st.integers(-9, 0)).map(
@@ -146,7 +147,9 @@ def test_a_search_that_misses_the_best_does_not_say_exact(bounds: SearchBounds) 
 @given(
     st.lists(
         st.lists(
-            st.tuples(st.sampled_from(["r", "n", "rn", "m", " ", "", "’s"]), scores),
+            st.tuples(
+                st.sampled_from([*("r", "n", "rn", "m", " ", "", "’s"), *CHARACTERS]), scores
+            ),
             min_size=1,
             max_size=3,
         ),
@@ -172,6 +175,19 @@ def test_a_confusion_network_is_ranked_like_all_its_choices(
     found = _ranked(network)
     assert found.exact
     assert {each.text: each.total for each in found.transcripts} == pytest.approx(totals, abs=1e-9)
+
+
+def test_characters_of_chinese_are_counted_as_they_come() -> None:
+    """A narrow search of a network of characters finds the best, each being a word."""
+    slots = [
+        [Alternative(each, {ACOUSTIC: 0.0}) for each in slot] for slot in ("我窝", "们门", "去取")
+    ]
+    network = ConfusionNetwork(slots * 3, "")
+    best = _ranked(network, Weighting(1.0))
+    found = _ranked(network, Weighting(1.0), SearchBounds(beam=16, recombination_words=1))
+    assert best.exact
+    assert found.transcripts[0].text == best.transcripts[0].text
+    assert found.transcripts[0].word_count == 9
 
 
 @given(texts, texts)

@@ -22,7 +22,7 @@ WRONG: dict[str, dict[str, Any]] = {
     "min_phrase_probability": {"min_phrase_probability": 0.009},
     "blocked_words": {"blocked_words": ["a"] * 1001},
     "boosted_words": {"boosted_words": [BoostedWord("a", 1.0)] * 1001},
-    "blocked_words[1]": {"blocked_words": ["a", "a b"]},
+    "blocked_words[1]": {"blocked_words": ["a b", "a " * 17]},
     "blocked_words[0]": {"blocked_words": ["\u00ad"]},
     "boosted_words[0].word": {"boosted_words": [BoostedWord("", 1.0)]},
     "boosted_words[1].word": {"boosted_words": [BoostedWord("a", 0), BoostedWord("\ud800", 1.0)]},
@@ -56,14 +56,46 @@ def test_listed_words_are_known_in_any_case() -> None:
 
 
 @given(texts)
-def test_every_text_is_one_word_or_refused(text: str) -> None:
-    """Whatever a person lists: emoji, marks, digits, apostrophes."""
-    if len(words.split(normalise(text))) != 1:
+def test_every_text_of_few_words_is_listed_and_others_refused(text: str) -> None:
+    """Whatever a person lists: emoji, marks, digits, apostrophes, phrases of up to 16 words."""
+    found = words.split(normalise(text))
+    if not 1 <= len(found) <= 16:
         with pytest.raises(InvalidInput, match="blocked"):
             finish(Options(blocked_words=[text]).prepare())
         with pytest.raises(InvalidInput, match="boosted"):
             finish(Options(boosted_words=[BoostedWord(text, 1.0)]).prepare())
         return
     options = Options(blocked_words=[text], boosted_words=[BoostedWord(text, 1.0)])
-    assert options.blocked == {normalise(text)} == set(options.boosts)
-    assert normalise(options.own_forms[normalise(text)]) == normalise(text)
+    assert options.blocked == {" ".join(found)} == set(options.boosted)
+    assert set(options.boosts) == {found[0]}
+    if len(found) == 1:
+        assert normalise(options.own_forms[found[0]]) == found[0]
+
+
+def test_a_boosted_phrase_lifts_each_of_its_words_in_its_place() -> None:
+    """The first anywhere, the others behind those before them, all written as in the phrase."""
+    phrases = [BoostedWord("北京", 3.0), BoostedWord("New York City", 2.0), BoostedWord("new", 1.0)]
+    options = Options(boosted_words=[*phrases, BoostedWord("the Sea", -4.0)])
+    assert options.boosts == {"北": 3.0, "new": 2.0}
+    assert options.own_forms == {"new": "new"}
+    assert options.here(["to", "new"]).boosts == {"北": 3.0, "new": 2.0, "york": 2.0}
+    assert options.here(["new", "york"]).own_forms == {"new": "new", "city": "City"}
+    assert options.here(["the"]).boosts["sea"] == -4.0
+    assert options.here(["york"]) == options.here([])
+    assert options.own_forms_within(["a", "new", "york", "city"]) == {
+        1: "New",
+        2: "York",
+        3: "City",
+    }
+
+
+def test_a_blocked_phrase_blocks_the_word_that_would_complete_it() -> None:
+    """Behind the others alone, in any script."""
+    options = Options(blocked_words=["北京", "the red Sea", "cat"])
+    assert options.here(["去", "北"]).blocked - options.blocked == {"京"}
+    assert options.here(["by", "the", "red"]).blocked - options.blocked == {"sea"}
+    for before in (["the"], ["red"], ["red", "the"], []):
+        assert options.here(before).blocked == options.blocked
+    assert "cat" in options.blocked
+    assert options.blocked_phrases.words_before("We swam IN\nthe  Red ") == ["the", "red"]
+    assert options.blocked_phrases.words_before("x" * 9000 + " red")[-1] == "red"

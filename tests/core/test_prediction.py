@@ -10,7 +10,7 @@ from tests.fake_model import FakeModel
 
 from wordgate.core import words
 from wordgate.core.asks import drive
-from wordgate.core.language import Language, begins_sentence
+from wordgate.core.language import Language
 from wordgate.core.levels import Levels
 from wordgate.core.options import Options
 from wordgate.core.prediction import Query, predict, split_typed
@@ -170,25 +170,6 @@ def test_cutting_a_typed_text_loses_nothing(text: str) -> None:
     assert complete + begun == text
     normal = normalise(begun)
     assert finish(words.splitting_last(normal)) == ("", normal)
-
-
-@pytest.mark.parametrize(
-    ("history", "expected"),
-    [
-        ("", True),
-        (" \n", True),
-        ("Yes.", True),
-        ("Yes. ", True),
-        ('He said "yes!"', True),
-        ("(Really?)", True),
-        ("He said “yes.” ", True),
-        ("yes,", False),
-        ("the", False),
-    ],
-)
-def test_where_a_sentence_begins(history: str, expected: bool) -> None:
-    """At the start and after a full stop, a question or exclamation mark, quotes closed or not."""
-    assert begins_sentence(history) is expected
 
 
 @given(st.sampled_from(["i", "london", "sea", "'tis", "ß"]))

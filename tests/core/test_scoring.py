@@ -164,3 +164,12 @@ def test_nothing_is_unknown(text: str) -> None:
         text = text[:4000]
     [found] = drive(score_texts(LANGUAGE, NoStore(MODEL.start), "", [text]), MODEL)
     assert -math.inf < found.log_prob < 0
+
+
+def test_line_breaks_and_spaces_of_candidates_change_nothing() -> None:
+    """In candidates a line break is white space, and so is white space between Chinese letters."""
+    texts = ["the\nsea", "the sea", "你好，世界", "你 好 , 世\u3000界", "你好，世\n界"]
+    scored = drive(score_texts(LANGUAGE, NoStore(MODEL.start), "the", texts), MODEL)
+    assert len({each.log_prob for each in scored[:2]}) == 1
+    assert len({each.log_prob for each in scored[2:]}) == 1
+    assert [each.word_count for each in scored] == [2, 2, 5, 5, 5]

@@ -12,7 +12,7 @@ from tests.core.vocabularies import trained
 from tests.fake_model import FakeModel
 
 from wordgate.core.asks import drive
-from wordgate.core.history import context_start, read_context, read_each
+from wordgate.core.history import latest_start, read_context, read_each
 from wordgate.core.known import Context
 from wordgate.core.levels import Levels
 from wordgate.core.session_cache import shares
@@ -91,7 +91,7 @@ def test_the_places_are_those_of_the_history_rule(count: int) -> None:
     for _ in range(2):
         contexts, found = drive(read_each(TRAINED, history, store), READER)
         assert len(contexts) == len(found) + 1
-        assert found == history.split()[context_start(count) :]
+        assert found == history.split()[latest_start(count) :]
         assert contexts[-1] == plain
     asked = READER.calls["Advance"]
     drive(read_each(TRAINED, history, store), READER)

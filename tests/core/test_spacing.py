@@ -33,6 +33,19 @@ def _joined(found: list[str], text: str = "") -> str:
         "¿qué? «bien»",
         "5 + 5 = 10 & more",
         "yes 🦆 no",
+        "python 3.8.1 and v2.0, or 3.12.0rc1 of 29.11.2026",
+        "the u.s. army, a ph.d. at 10:30 a.m. or 10:30:15",
+        "write to someone@example.com. thanks to @anna, and mail info@mail.example.co.uk",
+        "see www.example.org/news or https://example.com and/or read notes.txt.",
+        "1,234.50 and 3.5. then 1990. 30 left",
+        "我们在北京,你呢?",
+        "「東京」へ行きます。コーヒーを2杯、お願いします。",
+        "我用iphone看10:30的电影(很好)。",
+        "สวัสดีครับhello123นี่",
+        "ປະເທດລາວ",
+        "ភាសាខ្មែរ",
+        "မြန်မာဘာသာ",
+        "한국어 단어는 띄어 쓴다.",
     ],
 )
 def test_words_are_joined_as_people_write_them(text: str) -> None:
@@ -63,6 +76,25 @@ def test_words_are_joined_as_people_write_them(text: str) -> None:
         ("of #", "us", ""),
         ("f(", "x", ""),
         ("#", "\u20e3", " "),
+        ("你好，", "hello", ""),
+        ("你好, ", "hello", ""),
+        ("你好,", "hello", ""),
+        ("hello", "你", ""),
+        ("hello,", "你", ""),
+        ("hello", "、", ""),
+        ("你好。", "3", ""),
+        ("今年3", "月", ""),
+        ("コーヒー", "カップ", " "),
+        ("コーヒー", "を", ""),
+        ("ﾊﾞ", "を", ""),
+        ("３", "the", " "),
+        ("日", "\u0301", " "),
+        ("\u1780\u17d2", "\u1781", " "),
+        ("hi guys", "@", ""),
+        ("thanks to", "@", " "),
+        ("I like it.", "the", " "),
+        ("anna@example.com.", "it", " "),
+        ("anna@example.co.", "uk", ""),
     ],
 )
 def test_what_stands_before_decides(text: str, word: str, expected: str) -> None:
@@ -72,7 +104,13 @@ def test_what_stands_before_decides(text: str, word: str, expected: str) -> None
 
 @pytest.mark.parametrize(
     ("text", "word", "expected"),
-    [("It is 3.", "5", True), ("at 9 p.", "m", True), ("in 1990.", "5", False), ("I.", "a", False)],
+    [
+        ("It is 3.", "5", True),
+        ("3.8.", "1", True),
+        ("at 9 p.", "m", True),
+        ("in 1990.", "5", False),
+        ("I.", "a", False),
+    ],
 )
 def test_some_marks_end_no_sentence(text: str, word: str, expected: bool) -> None:
     """The mark inside a number or an abbreviation is told from one that ends a sentence."""

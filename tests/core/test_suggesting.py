@@ -78,6 +78,36 @@ def test_blocked_words_are_not_suggested() -> None:
         assert last.lower() not in text.lower().split()
 
 
+def test_a_blocked_phrase_is_not_completed() -> None:
+    """Its last word is suggested elsewhere; neither in the text nor in a phrase does it stand
+    behind the others."""
+    first = _texts(_predict("the sea"))[0]
+    assert first not in _texts(_predict("the sea", blocked_words=[f"Sea {first}"]))
+    assert first in _texts(_predict("the sea", blocked_words=[f"sun {first}"]))
+    phrases: dict[str, Any] = {"max_words": 3, "min_phrase_probability": 0.01}
+    [*_, phrase] = _predict("the sea", **phrases).suggestions
+    last_two = " ".join(phrase.text.split()[-2:])
+    found = _texts(_predict("the sea", blocked_words=[last_two], **phrases), Kind.PHRASE)
+    assert phrase.text not in found
+    assert not any(last_two in text for text in found)
+
+
+def test_a_boosted_phrase_comes_as_a_phrase_in_its_own_case() -> None:
+    """However unlikely, with its own probability; behind its beginning as the next word."""
+    boosted = [BoostedWord("Wrdgt Sea", 50.0)]
+    phrases: dict[str, Any] = {"max_words": 2, "boosted_words": boosted}
+    found = _predict("the sun", **phrases)
+    assert _texts(found)[0] == "wrdgt"
+    assert _texts(found, Kind.PHRASE)[0] == "Wrdgt Sea"
+    [phrase, *_] = [each for each in found.suggestions if each.kind is Kind.PHRASE]
+    state, total = PIECES.encode("the sun")[-1], 0.0
+    for piece in PIECES.encode("wrdgt sea"):
+        total += MODEL.log_prob(state, piece)
+        state = piece
+    assert phrase.log_prob == pytest.approx(total)
+    assert _texts(_predict("a wrdgt", **phrases))[0] == "Sea"
+
+
 @pytest.mark.parametrize("word", ["cabinet", ".", "🦆"])
 def test_a_boost_brings_no_word_that_is_not_to_be_suggested(word: str) -> None:
     """Words that are never suggested stay so, marks come only where they are allowed."""
@@ -100,7 +130,7 @@ def test_boosted_words_come_first_and_keep_their_probability() -> None:
     assert (first.text, first.log_prob) == ("wrdgt", total)
     assert others == _predict("the sea", max_suggestions=4).suggestions
     assert _texts(_predict("Yes.", boosted_words=boosted))[0] == "Wrdgt"
-    assert _texts(_predict("Yes.", "wr", boosted_words=boosted))[0] == "Wrdgt"
+    assert _texts(_predict("Yes. ", "wr", boosted_words=boosted))[0] == "Wrdgt"
     assert _texts(_predict("Yes.", "x", boosted_words=boosted)) == _texts(_predict("Yes.", "x"))
 
 

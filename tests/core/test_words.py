@@ -115,6 +115,18 @@ def test_the_last_word_of_a_text_that_is_being_typed(text: str, expected: tuple[
     assert finish(words.splitting_last(text)) == expected
 
 
+@pytest.mark.parametrize("length", range(125, 132))
+def test_parts_of_a_long_word_are_words(length: int) -> None:
+    """An apostrophe at which a word is cut is a word of its own: each part alone is one word."""
+    for text in ("x" * length + "'0'0", "x" * length + "\u200d'0é"):
+        parts = words.split(text)
+        assert [words.split(part) for part in parts] == [[part] for part in parts]
+        assert "".join(parts) == text
+        complete, begun = finish(words.splitting_last(text))
+        assert complete + begun == text
+        assert begun in ("", parts[-1])
+
+
 @given(texts)
 def test_a_begun_word_is_the_last_one(text: str) -> None:
     """What is begun is the last word of the text, and with what is complete it is the text."""
@@ -129,5 +141,31 @@ def test_a_begun_word_is_the_last_one(text: str) -> None:
     if unfinished and len(unfinished) <= words.MAX_WORD_CHARACTERS:
         begun = unfinished.rstrip("'\u200c\u200d")
         assert begun in words.split(normal)
-        is_cut = begun.startswith(("'", "\u200c", "\u200d"))  # the end of a word that is too long
-        assert is_cut or words.split(begun) == [begun]
+        assert words.split(begun) == [begun]
+
+
+@pytest.mark.parametrize(
+    ("before", "character", "expected"),
+    [
+        ("我", "们", True),
+        ("我", "a", True),
+        ("don'", "我", True),
+        ("我", ",", True),
+        ("ก", "น", True),
+        ("กั", "น", True),
+        ("ก", "ั", False),
+        ("က\u1039", "ခ", False),
+        ("コ", "ー", False),
+        ("コ", "を", True),
+        ("ab", "c", False),
+        ("д", "а", False),
+        ("don", "'", False),
+        ("", "我", False),
+        ("日", "\u0301", False),
+    ],
+)
+def test_where_a_character_begins_a_word_by_itself(
+    before: str, character: str, expected: bool
+) -> None:
+    """Behind or before a letter of a script without spaces, unless it joins what is before it."""
+    assert words.begins_word(before, character) is expected

@@ -37,8 +37,10 @@ def _writer(history: str = "the sea", typed: str = "", case: LetterCase = WRITTE
         ("lon", "london", "London", "london"),
         ("Lon", "london", "London", "London"),
         ("LON", "london", "LONDON", "LONDON"),
-        ("LO", "london's", "LONDON's", "LONDON's"),
-        ("LONDON'", "london's", "LONDON's", "LONDON's"),
+        ("LO", "london's", "LONDON'S", "LONDON'S"),
+        ("THAT'", "that's", "THAT'S", "THAT'S"),
+        ("PD", "pdf's", "PDF's", "PDF's"),
+        ("PDF'", "pdf's", "PDF's", "PDF's"),
         ("LONDON'S", "london's", "LONDON'S", "LONDON'S"),
         ("L", "london", "London", "London"),
         ("S", "sea", "Sea", "Sea"),
@@ -88,6 +90,11 @@ def test_typed_letters_stay_as_they_are_to(
         ("Yes.", "ǰa", "J̌a"),
         ("Yes.", "ა", "ა"),
         ("Yes.", ",", ","),
+        ("Hello,\n", "sea", "Sea"),
+        ("Hello,\r\n  ", "sea", "Sea"),
+        ("e.g. ", "sea", "sea"),
+        ("3.", "5", "5"),
+        ("你好。", "sea", "Sea"),
     ],
 )
 def test_a_sentence_begins_with_a_capital(history: str, word: str, form: str) -> None:
@@ -118,12 +125,43 @@ def test_a_sentence_begins_with_a_capital(history: str, word: str, form: str) ->
         ("the Sea " + "x " * 2000, "sea", "sea"),
         ("x" * 1999 + "London", "london", "London"),
         ("x" * 2000 + " London", "london", "London"),
+        ("我用IPhone，", "iphone", "IPhone"),
+        ("ดีIPhone ", "iphone", "IPhone"),
         ("y" * 100 + "lonDON" + " " * 1994, "london", "London"),
     ],
 )
 def test_the_text_tells_how_it_writes_a_word(history: str, word: str, form: str) -> None:
     """Its last form counts, not from the beginning of a sentence, nor from inside another word."""
     assert _writer(history).write(word) == form
+
+
+@pytest.mark.parametrize(
+    ("history", "typed", "word", "form"),
+    [
+        ("anna@gmail.", "c", "com", "com"),
+        ("anna@gmail.", "", "com", "com"),
+        ("anna@", "g", "gmail", "gmail"),
+        ("see file.", "t", "the", "the"),
+        ("see file.", "", "the", "The"),
+        ("see file.", "", "txt", "txt"),
+        ("see file.", "T", "the", "The"),
+        ("www.", "lon", "london", "london"),
+        ("www.", "", "london", "london"),
+        ("www.", "Lon", "london", "London"),
+        ("http://", "w", "wordgate", "wordgate"),
+        ("live in (", "lon", "london", "London"),
+        ("ask Dr. ", "lon", "london", "London"),
+        ("the U.", "", "s", "S"),
+        ("the U.", "s", "s", "s"),
+        ("at 9 p.", "", "m", "m"),
+        ("我在", "lon", "london", "London"),
+    ],
+)
+def test_a_typed_small_letter_is_not_raised_inside_an_address(
+    history: str, typed: str, word: str, form: str
+) -> None:
+    """Nor behind a full stop without white space; what is not typed yet may begin a sentence."""
+    assert _writer(history, typed).write(word) == form
 
 
 def test_a_form_of_another_word_is_not_used() -> None:
@@ -146,7 +184,8 @@ def test_own_forms_go_before_the_text() -> None:
         ("TEH", "the", "THE"),
         ("lodnon", "london", "London"),
         ("Wrodgate", "wordgate", "WordGate"),
-        ("LODNON'S", "london's", "LONDON's"),
+        ("LODNON'S", "london's", "LONDON'S"),
+        ("PFD'S", "pdf's", "PDF's"),
         ("STARS", "straße", "STRAßE"),
         ("OOD", "οδος", "ΟΔΟς"),
     ],
@@ -160,6 +199,14 @@ def test_a_phrase_goes_on_as_people_write() -> None:
     """Only the first of its words is what was begun."""
     assert _writer("", "S").phrase(["see", "london", "i"]) == "See London I"
     assert _writer("the sea", "SE").phrase(["sea", "wordgate"]) == "SEA WordGate"
+
+
+def test_a_phrase_has_the_spaces_that_people_write() -> None:
+    """None in scripts without spaces or at their borders, none inside numbers and addresses."""
+    assert _writer("我").phrase(["想", "去", "london", "看", "看"]) == "想去London看看"
+    assert _writer("เขา").phrase(["ไ", "ป", "5"]) == "ไป5"
+    assert _writer("it is version").phrase(["3", ".", "8", ".", "1"]) == "3.8.1"
+    assert _writer("write to").phrase(["anna", "@", "example", ".", "com"]) == "anna@example.com"
 
 
 @given(texts, texts, st.sampled_from(list(LetterCase)))

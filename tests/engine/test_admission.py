@@ -265,7 +265,7 @@ def test_one_more_is_taken_until_there_is_a_flood(clock: Clock) -> None:
 
 def test_long_predictions_keep_out_no_short_ones(clock: Clock) -> None:
     """Work of more rows than others wait for lets them pass, so it does not count in full."""
-    admission = Admission(0.1, 2, turn_size=4096, most_rows=64, clock=clock)
+    admission = Admission(0.1, 2, turn_size=64, most_rows=64, clock=clock)
     long = [admission.enter(1) for _ in range(2)]
     for _ in range(100):
         clock.now += 0.005
@@ -278,7 +278,7 @@ def test_long_predictions_keep_out_no_short_ones(clock: Clock) -> None:
 
 def test_predictions_are_as_large_as_they_were(clock: Clock) -> None:
     """Where they have had few rows, many may wait."""
-    admission = Admission(0.1, 2, turn_size=4096, most_rows=64, clock=clock)
+    admission = Admission(0.1, 2, turn_size=64, most_rows=64, clock=clock)
     for _ in range(200):
         work = admission.enter(1)
         clock.now += 0.001
@@ -286,3 +286,72 @@ def test_predictions_are_as_large_as_they_were(clock: Clock) -> None:
         work.leave(is_done=True)
     taken = [admission.enter(1) for _ in range(90)]
     assert len(taken) == 90
+
+
+def _predictions(clock: Clock) -> Admission:
+    """A second to wait; 10,000 rows a second were answered, 10 for each prediction."""
+    admission = Admission(1.0, 0, turn_size=64, most_rows=64, clock=clock)
+    for _ in range(200):
+        work = admission.enter(1)
+        clock.now += 0.001
+        work.progress(10)
+        work.leave(is_done=True)
+    return admission
+
+
+def test_predictions_are_as_large_as_the_pieces_that_they_read(clock: Clock) -> None:
+    """Once its history is cut, work counts with all that it will ask for, until it has ended."""
+    admission = _predictions(clock)
+    work = admission.enter(1)
+    assert admission.wait_seconds == pytest.approx(0.001, rel=0.01)
+    work.expect(1000)
+    assert admission.wait_seconds == pytest.approx(0.1, rel=0.01)
+    work.expect(500)
+    assert work.size == 1000
+    for _ in range(5):
+        clock.now += 0.01
+        work.progress(100)
+    assert admission.wait_seconds == pytest.approx(0.05, rel=0.1)
+    work.leave(is_done=True)
+    assert admission.wait_seconds == 0.0
+
+
+def test_a_long_history_is_refused_where_others_are_read_first(clock: Clock) -> None:
+    """Ten of a thousand pieces take a second; in a burst one is taken that finds twenty."""
+    admission = _predictions(clock)
+    for _ in range(21):
+        admission.enter(1).expect(990)
+    late = admission.enter(1)
+    with pytest.raises(Overloaded, match="21 requests") as refused:
+        late.expect(1000)
+    assert refused.value.retry_after_seconds == pytest.approx(2.08, rel=0.02)
+    late.leave(is_done=False)
+    assert admission.wait_seconds == pytest.approx(2.08, rel=0.02)
+
+
+def test_long_histories_keep_out_no_short_ones(clock: Clock) -> None:
+    """Others wait for a turn of each alone."""
+    admission = _predictions(clock)
+    for _ in range(21):
+        admission.enter(1).expect(990)
+    admission.enter(1).expect(64)
+    assert not _is_refused(admission)
+
+
+def test_long_histories_that_share_calls_are_taken(clock: Clock) -> None:
+    """Few at once are taken, however long they are."""
+    admission = Admission(0.0, 1, turn_size=64, most_rows=64, spared_rows=4, clock=clock)
+    _do(admission, clock, 1, 1.0)
+    works = [admission.enter(1, rows=2) for _ in range(2)]
+    for work in works:
+        work.expect(1000)
+    assert _is_refused(admission)
+
+
+def test_pieces_of_a_history_change_no_size_in_bytes(admission: Admission, clock: Clock) -> None:
+    """Where sizes are no rows, what was estimated from the message stays."""
+    _do(admission, clock, 10, 1.0)
+    work = admission.enter(5)
+    work.expect(1_000_000)
+    assert work.size == 5
+    assert admission.wait_seconds == pytest.approx(0.5)

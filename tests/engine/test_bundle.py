@@ -12,7 +12,7 @@ from tests.hostile_bundles import manifest_of, publish_file
 
 from wordgate.engine import bundle as bundles
 from wordgate.engine import bundle_files
-from wordgate.engine.bundle import Bundle, file_sha256, find_versions
+from wordgate.engine.bundle import Bundle, file_sha256, find_versions, read_manifest
 from wordgate.engine.model import NetworkModel, Runtime
 from wordgate.engine.served_model import open_model
 from wordgate.errors import InvalidBundle, InvalidConfiguration
@@ -289,6 +289,31 @@ def test_a_device_that_does_not_start_is_not_replaced_in_silence(
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider"])
     with pytest.raises(InvalidConfiguration, match="cannot start CUDAExecutionProvider"):
         open_model(float_bundle, Runtime("cuda"))
+
+
+@pytest.mark.parametrize(
+    ("place", "problem"),
+    [
+        ("tiny/1", ""),
+        ("tiny/2", "holds tiny@1, but its folder is named tiny/2; name it tiny/1"),
+        ("huge/1", "holds tiny@1, but its folder is named huge/1; name it tiny/1"),
+        ("tiny/01", "holds tiny@1, but its folder is named tiny/01; name it tiny/1"),
+        ("huge/draft", ""),
+    ],
+)
+def test_a_bundle_has_the_name_of_its_folder(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, problem: str
+) -> None:
+    """Name and version, where the folder is one of a version; however the path is written."""
+    path = Path(shutil.copytree(bundle, tmp_path / place))
+    monkeypatch.chdir(path)
+    for named in (path, Path(), path / ".." / path.name):
+        if not problem:
+            assert read_manifest(named).version == 1
+            continue
+        assert (_refusal(named).reason, _refusal(named).problem) == ("name", problem)
+        with pytest.raises(InvalidBundle):
+            read_manifest(named)
 
 
 def test_versions_are_found_in_the_order_of_their_numbers(bundle: Path, tmp_path: Path) -> None:

@@ -327,6 +327,33 @@ def test_a_job_that_pauses_reports_progress(clock: Clock) -> None:
     scheduler.admit(small)
 
 
+def test_a_text_that_is_cut_counts_with_its_pieces(clock: Clock) -> None:
+    """Its first question says how many follow; where others are read first it is refused then."""
+    model = Counting()
+
+    def reading() -> Asks[None]:
+        yield PAUSE
+        state = model.start
+        for place in range(1000):
+            [state] = yield Advance([(state, 1)], 999 - place)
+
+    admission = Admission(0.01, 0, turn_size=64, most_rows=64, clock=clock)
+    scheduler = Scheduler(admissions={Urgency.INTERACTIVE: admission})
+    outcomes = []
+    for _ in range(4):
+        outcomes.append(Outcome())
+        job = Job(model, reading(), outcomes[-1], size=1)
+        scheduler.admit(job)
+        scheduler.add(job)
+        for _ in range(5):
+            scheduler.step()
+            clock.now += 0.001
+    errors = [outcome.error for outcome in outcomes]
+    assert [type(error) for error in errors] == [type(None), *[Overloaded] * 3]
+    assert [outcome.calls for outcome in outcomes] == [0, 1, 1, 1]
+    assert scheduler.jobs == 1
+
+
 def test_batch_work_is_done_one_after_the_other() -> None:
     """Nobody waits for a part of it, so few are half done, which would take memory."""
     model, scheduler = Counting(), Scheduler(max_rows=8)

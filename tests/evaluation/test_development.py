@@ -10,9 +10,11 @@ from tests.evaluation.answers import GivenAnswers
 from wordgate.core.hypothesis import Hypothesis
 from wordgate.core.weighting import ACOUSTIC
 from wordgate.errors import InvalidFile, InvalidInput
+from wordgate.evaluation.alternations import parse
 from wordgate.evaluation.development import Tuned, collect, tune
-from wordgate.evaluation.error_rate import Counting
+from wordgate.evaluation.error_rate import Counting, Normalise
 from wordgate.evaluation.hesitations import Utterance
+from wordgate.evaluation.reading import LEAST
 
 LIKELY = {"sun": -1.0, "sea": -1.0, "see": -9.0, "son": -9.0}
 
@@ -119,14 +121,15 @@ def test_scores_may_be_ignored() -> None:
 
 
 def test_what_cannot_be_tuned_on_is_named() -> None:
-    """No utterances, one without a reference, and one with other scores than before."""
+    """No utterances, none with a reference, and one with other scores than before."""
     model = GivenAnswers(LIKELY, {})
     with pytest.raises(InvalidInput):
         collect(model, [], Counting())
     known = _utterances(3)
     silent = Utterance("s", known[0].hypotheses, Path("dev.jsonl"), 9)
-    with pytest.raises(InvalidFile, match=r"dev.jsonl:9.*reference"):
-        collect(model, [*known, silent], Counting())
+    with pytest.raises(InvalidFile, match=r"dev.jsonl: no utterance has a reference"):
+        collect(model, [silent], Counting())
+    assert len(collect(model, [*known, silent], Counting()).lists.lengths) == 3
     other = Utterance("o", [Hypothesis("a")], Path("dev.jsonl"), 9, "", "a")
     with pytest.raises(InvalidFile, match=r"dev.jsonl:9.*scores"):
         collect(model, [*known, other], Counting())
@@ -143,3 +146,66 @@ def test_without_scores_words_alone_are_weighed() -> None:
     found = _tuned(bare)
     assert (found.weighting.lm_weight, found.acoustic) == (1.0, None)
     assert found.tuned == 0.0
+
+
+def _in_capitals(utterances: list[Utterance]) -> list[Utterance]:
+    return [replace(each, reference=f"{each.reference}.".upper()) for each in utterances]
+
+
+def test_references_in_capitals_say_how_to_compare_them() -> None:
+    """Not the model is at fault where every candidate is wrong by its letters' case."""
+    model = GivenAnswers(LIKELY, {})
+    known = collect(model, _in_capitals(_utterances()), Counting())
+    assert known.useless is not None
+    assert "--normalise basic; use that" in known.useless
+    assert collect(model, _in_capitals(_utterances()), Counting(Normalise.BASIC)).useless is None
+    assert collect(model, _utterances(), Counting()).useless is None
+
+
+def test_some_capitals_are_told_beside_the_verdict() -> None:
+    """Where a part of the references is written otherwise, the verdict says what it costs."""
+    utterances = _utterances()
+    found = _tuned([*_in_capitals(utterances[:12]), *utterances[12:]])
+    assert found.oracle == 0.2
+    assert "20.00%, with --normalise basic 0.00%" in found.verdict
+    assert "--normalise" not in _tuned(utterances).verdict
+
+
+def test_what_tells_nothing_is_not_tuned_on() -> None:
+    """Too few utterances, and candidates that are all as wrong, give no weights."""
+    model = GivenAnswers(LIKELY, {})
+    few = collect(model, _utterances(29), Counting()).useless
+    assert few == "29 utterances with a reference; tune on 30 or more"
+    same = [replace(each, hypotheses=each.hypotheses[:1]) for each in _utterances()]
+    useless = collect(model, same, Counting()).useless
+    assert useless is not None
+    assert useless.startswith("in no utterance does one candidate have fewer errors")
+
+
+def test_what_cannot_be_used_may_be_passed_over() -> None:
+    """Errors of the reader, of the model and of other scores are told, one for each utterance."""
+    known = _utterances(31)
+    other = Utterance("o", [Hypothesis("a")], Path("dev.jsonl"), 9, "", "a")
+    broken = InvalidFile("dev.jsonl", "is broken", 10)
+    told: list[InvalidFile] = []
+    model = GivenAnswers(LIKELY, {})
+    found = collect(model, [*known, other, broken], Counting(), refused=told.append)
+    assert len(found.lists.lengths) == 31
+    assert [error.line for error in told] == [9, 10]
+
+
+def test_an_impossible_candidate_is_not_tuned_on() -> None:
+    """A score of minus infinity would drown all differences; its candidate cannot win."""
+    utterances = _utterances()
+    spoilt = Hypothesis("sun", {ACOUSTIC: LEAST, "order": 0.0})
+    with_one = [replace(each, hypotheses=[spoilt, *each.hypotheses]) for each in utterances]
+    assert _tuned(with_one) == _tuned(utterances)
+    ignored = collect(GivenAnswers(LIKELY, {}), with_one, Counting(), [ACOUSTIC])
+    assert len(ignored.lists.errors) == 4 * len(utterances)
+
+
+def test_alternatives_of_a_reference_are_all_right() -> None:
+    """Errors are counted against the nearest of them."""
+    utterances = [replace(each, reference=parse("{ sun / sea }")) for each in _utterances()]
+    known = collect(GivenAnswers(LIKELY, {}), utterances, Counting())
+    assert known.lists.errors.tolist() == [1.0, 0.0, 3.0] * len(utterances)

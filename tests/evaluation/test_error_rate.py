@@ -25,3 +25,12 @@ def test_characters_may_be_the_unit() -> None:
     counting = Counting(unit=Unit.CHAR)
     assert counting.errors(["the cat"], ["thecut"]) == [2]
     assert counting.length("the  cat") == 7
+
+
+def test_spaces_between_chinese_characters_are_no_characters() -> None:
+    """However the transcript is spaced, characters and words of Chinese are counted alike."""
+    for unit in Unit:
+        counting = Counting(Normalise.BASIC, unit)
+        assert counting.length("我想去北京。") == 5
+        assert counting.errors(["我想去北京。"], ["我 想 去 背 京"]) == [1]
+        assert counting.errors(["用 iphone 看"], ["用iphone看"]) == [0]

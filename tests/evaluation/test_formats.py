@@ -84,7 +84,7 @@ def test_kaldi_archives_are_keyed_by_rank_and_costs_are_negated(tmp_path: Path) 
         ac_cost="sw-1-10 3.5\nsw-1-1 1200.25 \nsw-1-2 7\nother-1 0\n",
         lmwt__nolm="sw-1-1 10\nsw-1-2 20\nsw-1-10 30\nother-1 -1.5\n",
     )
-    first, second = kaldi.read(folder)
+    first, second = strictly(kaldi.read(folder))
     assert (first.utt, second.utt) == ("sw-1", "other")
     assert [(h.text, h.scores) for h in first.hypotheses] == [
         ("the best one", {"acoustic_log_prob": -1200.25, "lmwt.nolm": -10.0}),
@@ -104,7 +104,7 @@ def test_espnet_folders_hold_a_rank_each(tmp_path: Path) -> None:
         token="u1 H E\n",
     )
     _folder(tmp_path / "2best_recog", text="u1 HALLO\n", score="u1 tensor(-3.75)\n")
-    first, second = espnet.read(tmp_path)
+    first, second = strictly(espnet.read(tmp_path))
     assert [(h.text, h.scores["acoustic_log_prob"]) for h in first.hypotheses] == [
         ("HELLO WORLD", -3.5),
         ("HALLO", -3.75),
@@ -122,7 +122,7 @@ def test_nemo_files_are_flat(tmp_path: Path) -> None:
     )
     path = tmp_path / "preds.tsv"
     path.write_text("hello\t-1.5\nhullo\t-2\n\t-3\na\t-4.5\n")
-    first, second = nemo.read(path, manifest, beam=2)
+    first, second = strictly(nemo.read(path, manifest, beam=2))
     assert (first.utt, first.reference, second.reference) == ("a.wav", "hello", "")
     assert [(h.text, h.scores["acoustic_log_prob"]) for h in second.hypotheses] == [
         ("", -3.0),
@@ -138,7 +138,7 @@ def test_srilm_files_have_logarithms_to_base_ten(tmp_path: Path) -> None:
     folder.mkdir()
     listed = "-100 -2.5 2 <s> hello world </s>\n-101.5 -3 4 <s> -pau- hello </s>\n"
     (folder / "utt1.gz").write_bytes(gzip.compress(listed.encode()))
-    [found] = srilm.read(folder)
+    [found] = strictly(srilm.read(folder))
     assert found.utt == "utt1"
     assert [h.text for h in found.hypotheses] == ["hello world", "hello"]
     scores = found.hypotheses[0].scores
@@ -163,13 +163,13 @@ def _srilm(path: Path, line: str) -> Any:
 
 
 BAD_FILES: dict[str, tuple[Any, str]] = {
-    "kaldi, no folder": (lambda path: kaldi.read(path / "none"), "is no folder"),
+    "kaldi, no folder": (lambda path: kaldi.read(path / "none"), "does not exist"),
     "kaldi, no text": (lambda path: kaldi.read(_folder(path, ac_cost="a-1 1")), "words_text"),
     "kaldi, no rank": (lambda path: _kaldi(path, "utt a", "utt 1"), "text:1"),
     "kaldi, twice": (lambda path: _kaldi(path, "u-1 a\nu-1 b", "u-1 1"), "text:2"),
     "kaldi, no cost": (lambda path: _kaldi(path, "u-1 a\nu-2 b", "u-1 1"), "no line for u-2"),
     "kaldi, no number": (lambda path: _kaldi(path, "u-1 a", "u-1 x"), "ac_cost:1"),
-    "espnet, no folder": (lambda path: espnet.read(path / "none"), "is no folder"),
+    "espnet, no folder": (lambda path: espnet.read(path / "none"), "does not exist"),
     "espnet, nothing": (espnet.read, "1best_recog"),
     "espnet, no score": (
         lambda path: (
@@ -193,5 +193,5 @@ BAD_FILES: dict[str, tuple[Any, str]] = {
 def test_bad_files_are_named(tmp_path: Path, reads: Any, named: str) -> None:
     """Each format's own mistakes are told with the file and the line."""
     with pytest.raises(InvalidFile) as refused:
-        list(reads(tmp_path))
+        list(strictly(reads(tmp_path)))
     assert named in str(refused.value)

@@ -20,7 +20,10 @@ from wordgate.evaluation.formats import (
     references,
     slf,
     srilm,
+    vosk,
 )
+from wordgate.evaluation.formats.foreign import refuse_foreign
+from wordgate.evaluation.records import strictly
 
 # What lines of these formats are made of, so that not all ends at the first token.
 _PARTS = st.sampled_from(
@@ -30,6 +33,8 @@ _PARTS = st.sampled_from(
         *("VERSION=1.0", "N=2", "L=1", "N=", "I=0", "I=1", "t=0.5", "J=0", "S=0", "E=1", "W=sun"),
         *("a=-3", "l=x", "base=10", "start=0", "end=1", "SUBLAT", "lmscale=1e400"),
         *('{"utt":', '"text"', '"audio_filepath"', '"candidates"', "[", "]", "{", "}", ":", ","),
+        *("align", "0 the 0.5 sun 0.5", "name", "{ a / @ }", ";;", "a A s 0.0 1.0", "<o>", "<ALT>"),
+        *('{"alternatives":[{"text":"a","confidence":1}]}', '{"alternatives":[3]}'),
         *('{"candidates":["a"]}', '{"candidates":[{"text":"a","am":1e999}]}', '{"text":3}'),
     ]
 )
@@ -50,11 +55,29 @@ READERS: dict[str, Callable[[Path], Iterator[Any]]] = {
     "espnet": espnet.read,
     "nemo": lambda folder: nemo.read(folder / "a", folder / "m", 1),
     "srilm": lambda folder: srilm.read(_emptied(folder)),
+    "mesh": lambda folder: srilm.read(_begun(folder / "a", b"numaligns 2\n")),
+    "vosk": lambda folder: vosk.read(folder / "a"),
     "slf": lambda folder: slf.read(folder / "a", None),
     "slf-told": lambda folder: slf.read(folder / "a", slf.ScoreAt.END),
     "references": lambda folder: iter(references.read(folder / "a").items()),
     "trn": lambda folder: iter(references.read(_renamed(folder / "a", "a.trn")).items()),
+    "stm": lambda folder: iter(references.read(_renamed(folder / "a", "a.stm")).items()),
+    "ctm": lambda folder: iter(references.read(_renamed(folder / "a", "a.ctm")).items()),
+    "foreign": lambda folder: _recognised(folder / "a"),
 }
+_OF_LINES = {"jsonl", "packed", "candidates", "plain"}
+"""Formats of which each line is a record."""
+
+
+def _recognised(path: Path) -> Iterator[None]:
+    refuse_foreign(path, "kaldi")
+    yield
+
+
+def _begun(path: Path, line: bytes) -> Path:
+    """The file with another line before its own."""
+    path.write_bytes(line + path.read_bytes())
+    return path
 
 
 def _renamed(path: Path, name: str) -> Path:
@@ -84,7 +107,7 @@ def test_files_of_any_content_are_read_or_refused(
     try:
         found = list(READERS[name](folder))
         problems = [each for each in found if isinstance(each, InvalidFile)]
-        assert all(problem.line for problem in problems)
+        assert all(problem.line for problem in problems if name in _OF_LINES)
     except InvalidFile as error:
         problems = [error]
     assert all(folder in problem.path.parents or problem.path == folder for problem in problems)
@@ -97,5 +120,5 @@ def test_the_parts_make_good_files_too(tmp_path: Path) -> None:
     (tmp_path / "words_text").write_text("a-1 the sun\n")
     (tmp_path / "ac_cost").write_text("a-1 -12.5\n")
     (tmp_path / "a").unlink()
-    [found] = kaldi.read(tmp_path)
+    [found] = strictly(kaldi.read(tmp_path))
     assert math.isclose(found.hypotheses[0].scores["acoustic_log_prob"], 12.5)

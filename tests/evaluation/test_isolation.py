@@ -1,13 +1,21 @@
 """Paced requests and the load that disturbs them."""
 
+from collections.abc import Sequence
 from random import Random
+from typing import Any
 
 import pytest
+from tests.core.vocabularies import trained
 from tests.protocol import methods
 
+from wordgate.api.v1.prediction_pb2 import PredictRequest, StreamPredictRequest
 from wordgate.cli.isolation_caller import GROUPS
+from wordgate.core.asks import Advance, Ask, State, drive
+from wordgate.core.history import MAX_CONTEXT_PIECES, read
+from wordgate.core.levels import Levels
+from wordgate.core.state_store import NoStore
 from wordgate.evaluation.isolation import paced, percentile
-from wordgate.evaluation.isolation_load import MOST_BYTES
+from wordgate.evaluation.isolation_load import LEGAL, MOST_BYTES, Load
 
 
 class _Clock:
@@ -61,3 +69,44 @@ def test_loads_are_messages_of_their_methods_within_the_limit(group: str, name: 
     if group == "legal" and name not in {"list_models", "get_model"}:
         assert load.message(1) != load.message(1 + len(load.messages))
     assert load.message(3) == load.message(3)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in LEGAL if name.startswith(("predict", "stream_p"))]
+)
+def test_no_cache_knows_the_context_of_a_legal_load(name: str) -> None:
+    """Two messages have different words early in what is read of them."""
+    load = LEGAL[name](Random(1))
+    first, second = (_context(load, load.message(number)) for number in (1, 1 + len(load.messages)))
+    known = next((n for n, (a, b) in enumerate(zip(first, second, strict=False)) if a != b), None)
+    assert name == "stream_predict_beginning" or (known is not None and known < 100)
+
+
+def test_the_load_of_most_pieces_has_about_as_many_as_are_read() -> None:
+    """More than nine tenths of the bound."""
+    load = LEGAL["predict_pieces"](Random(1))
+    assert 0.9 * MAX_CONTEXT_PIECES < len(_context(load, load.message(1))) <= MAX_CONTEXT_PIECES + 1
+
+
+def _context(load: Load, message: bytes) -> tuple[int, ...]:
+    """The pieces that are read of a message's text."""
+    if load.is_stream:
+        text = StreamPredictRequest.FromString(message).text.text
+    else:
+        request = PredictRequest.FromString(message)
+        text = f"{request.history} {request.prefix}"
+    return drive(read(trained(), text, NoStore(())), _Pieces())
+
+
+class _Pieces:
+    """A model whose state is all that it has read."""
+
+    levels = Levels((2,))
+    start: State = ()
+
+    def answer(self, asks: Sequence[Ask]) -> list[Any]:
+        """States after the pieces."""
+        return [
+            [(*state, piece) for state, piece in ask.steps] if isinstance(ask, Advance) else []
+            for ask in asks
+        ]

@@ -8,7 +8,7 @@ from wordgate.core.options import Options
 from wordgate.core.prediction import Query
 from wordgate.core.suggesting import Kind, Suggestion
 from wordgate.engine.answers import ModelName, PredictionAnswer
-from wordgate.evaluation.keystrokes import Savings, type_message
+from wordgate.evaluation.keystrokes import Savings, type_message, word_spans
 
 
 def _typed(message: str, shown: Callable[[str, str], list[str]], most: int = 3) -> Savings:
@@ -46,6 +46,25 @@ def test_case_counts_unless_it_is_ignored() -> None:
     """`London` for `london` is taken only where any case will do."""
     found = _typed("london now", lambda past, prefix: ["London"] if not past else ["now"])
     assert (found.keys, found.keys_ignoring_case) == (6 + 1 + 1, 1 + 1)
+
+
+@pytest.mark.parametrize(
+    ("message", "found"),
+    [
+        ("don't stop, it's Zoë's café", ["don't", "stop", "it's", "Zoë's", "café"]),
+        ("Я не знаю, 5 лет", ["Я", "не", "знаю", "5", "лет"]),
+        ("don’t 👍🏽 1/2", ["don’t", "1", "2"]),
+        ("我在iPhone上。", ["我", "在", "iPhone", "上"]),
+        ("ที่ดี", ["ที่", "ดี"]),
+        ("a ½ ﬁn", ["a", "½", "ﬁn"]),
+        ("cafe\u0301s", ["cafe\u0301s"]),
+    ],
+)
+def test_words_are_those_of_every_script(message: str, found: list[str]) -> None:
+    """As everywhere, but for punctuation, which is typed."""
+    assert [message[start:end] for start, end in word_spans(message)] == found
+    savings = _typed(message, lambda past, prefix: [])
+    assert (savings.words, savings.keys) == (len(found), len(message))
 
 
 def test_recall_is_told_by_typed_letters() -> None:

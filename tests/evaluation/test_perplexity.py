@@ -1,11 +1,14 @@
 """Perplexity and hits, against numbers worked out by hand."""
 
 import math
+from collections.abc import Sequence
+from concurrent.futures import Future
 
 import pytest
 from tests.evaluation.answers import GivenAnswers
 
-from wordgate.errors import WordgateError
+from wordgate.engine.answers import ScoreAnswer
+from wordgate.errors import InvalidInput, WordgateError
 from wordgate.evaluation.perplexity import evaluate
 
 LOG_PROBS = {"the": -1.0, "sun": -2.0, "is": -3.0, ".": -0.5, ",": -0.25, "up": -4.0}
@@ -19,6 +22,68 @@ def test_perplexity_is_the_formula() -> None:
     assert (found.words, found.tokens) == (7, 3 + 3 + 2 + 1 + 1 + 2 + 1 + 3 + 1)
     assert found.word_perplexity == pytest.approx(math.exp(-log_prob / 7))
     assert found.token_perplexity == pytest.approx(math.exp(-log_prob / 17))
+
+
+def test_figures_per_character_and_byte_count_the_text_as_it_is_written() -> None:
+    """White space inside it too, the end of each text as one."""
+    found = evaluate(GivenAnswers(LOG_PROBS, {}), ["  The sun\n", "É  é"])
+    log_prob = -1 - 2 - 1 + (-10 - 10 - 1)
+    assert (found.characters, found.bytes) == (7 + 1 + 4 + 1, 7 + 1 + 6 + 1)
+    assert found.character_perplexity == pytest.approx(math.exp(-log_prob / 13))
+    assert found.bits_per_byte == pytest.approx(-log_prob / 15 / math.log(2))
+
+
+def test_hits_may_be_left_out() -> None:
+    """Then no suggestion is asked for."""
+    model = GivenAnswers(LOG_PROBS, SUGGESTIONS)
+    found = evaluate(model, ["The sun is."], count_hits=False)
+    assert (found.top1, found.top3, model.asked) == (None, None, [])
+    assert found.words == 4
+
+
+class _Narrow(GivenAnswers):
+    """Takes candidates of 4,096 pieces, as a model does."""
+
+    def __init__(self) -> None:
+        super().__init__(LOG_PROBS, {})
+        self.scored: list[tuple[int, int, bool]] = []
+
+    def ask_score(
+        self, history: str, candidates: Sequence[str], count_eos: bool = True
+    ) -> "Future[ScoreAnswer]":
+        """Remember words of history and candidate, and whether its end was counted."""
+        [text] = candidates
+        if len(text.replace(" ", "")) > 4096:
+            refused: Future[ScoreAnswer] = Future()
+            refused.set_exception(InvalidInput("candidates[0].text", "has too many pieces"))
+            return refused
+        self.scored.append((len(history.split()), len(text.split()), count_eos))
+        return super().ask_score(history, candidates, count_eos)
+
+
+def test_a_text_of_any_length_is_measured() -> None:
+    """In stretches, each after the 128 words before it; its end is counted once, at the end."""
+    model = _Narrow()
+    found = evaluate(model, ["the sun", "the " * 3000, "sun " * 6000], count_hits=False)
+    assert sorted(model.scored) == sorted(
+        [
+            (0, 2, True),
+            *[(0, 1365, False), (128, 1365, False), (128, 270, True)],
+            *[(0, 1365, False), *[(128, 1365, False)] * 3, (128, 540, True)],
+        ]
+    )
+    assert (found.words, found.tokens) == (9002, 6 + 1 + 9000 + 1 + 18_000 + 1)
+    log_prob = -3 - 1 - 3000 - 1 - 12_000 - 1
+    assert found.token_perplexity == pytest.approx(math.exp(-log_prob / found.tokens))
+
+
+def test_hits_far_into_a_text_are_asked_with_what_is_read() -> None:
+    """From the anchor that the history rule begins with, so that the answer is the same."""
+    model = GivenAnswers(LOG_PROBS, SUGGESTIONS)
+    evaluate(model, ["the " * 400])
+    asked = [len(history.split()) for history in model.asked]
+    assert asked[:256] == list(range(256))
+    assert asked[256:] == [*range(128, 256), *range(128, 144)]
 
 
 def test_hits_are_ranks_of_words_but_punctuation() -> None:

@@ -80,3 +80,9 @@ def test_a_file_without_messages_is_named(tmp_path: Path) -> None:
     """Nothing to slip at is no measurement."""
     with pytest.raises(InvalidFile):
         _measure(tmp_path, lambda history, typed: [], "\n\n")
+
+
+def test_slips_are_made_in_words_of_other_scripts(tmp_path: Path) -> None:
+    """In those of three letters or more; none in a script in which a letter is a word."""
+    found = _measure(tmp_path, lambda history, typed: [], "Я не знаю Zoë's café. 我很好 ที่นี่\n")
+    assert found.words == 3

@@ -81,10 +81,10 @@ def test_paths_begin_at_the_folder_of_the_file(
         ("watch_seconds = inf", "watch_seconds", "(it is inf)"),
         ("max_calls = 99999999999999999999", "max_calls", "(it is 99999999999999999999)"),
         ("device = 'tpu'", "device", "input should be 'cpu' or 'cuda' (it is 'tpu')"),
-        ("listen = 'here'", "listen", "is no HOST:PORT, as in 127.0.0.1:50051 (it is 'here')"),
+        ("listen = 'here'", "listen", "is not HOST:PORT, as in 127.0.0.1:50051, or unix"),
         ("model = ''", "model", "is empty; leave it out"),
         ('model = "a\\u0000b"', "model", "holds a NUL character"),
-        ("tls_key = 'a.key'", "tls_key", "needs the server's tls_certificate"),
+        ("tls_key = 'a.key'", "tls_key", "needs the server's certificate, --tls-certificate"),
     ],
 )
 def test_a_wrong_line_names_file_and_key(write: Write, line: str, key: str, problem: str) -> None:

@@ -178,17 +178,27 @@ def test_what_cannot_be_read_ends_no_watch(swapping: RunningServer, models: Path
     _swap_to(swapping, models, 3)
 
 
-def test_of_two_folders_with_one_name_the_newer_version_is_served(
+def test_a_bundle_in_a_folder_of_another_name_is_refused(
     swapping: RunningServer, models: Path
 ) -> None:
-    """Wherever it lies; the other one is left out, and not opened at every look."""
-    _publish(models, 3)
+    """By its name, once, and what is served goes on; other new versions are served."""
     (models / "zz").mkdir()
     shutil.copytree(models / "tiny" / "1", models / "zz" / "1")
+    shutil.copytree(models / "tiny" / "1", models / "tiny" / "9")
     for _ in range(3):
         _look(swapping)
-        until(lambda: _served(swapping) == ["tiny@3"], "version 3 to be served")
-    until(lambda: len(_events(swapping, "two folders have one name")) == 1, "the warning")
+    problems = {
+        f"{models}/zz/1: holds tiny@1, but its folder is named zz/1; name it tiny/1",
+        f"{models}/tiny/9: holds tiny@1, but its folder is named tiny/9; name it tiny/1",
+    }
+    refused = "bundle refused, the old one goes on"
+    until(lambda: {e["problem"] for e in _events(swapping, refused)} == problems, "refusals")
+    assert _served(swapping) == ["tiny@1"]
+    assert swapping.metric("wordgate_model_load_failures_total", reason="name") == 2
+    shutil.rmtree(models / "tiny" / "9")
+    _publish(models, 3)
+    _look(swapping)
+    until(lambda: _served(swapping) == ["tiny@3"], "version 3 to be served")
 
 
 def test_the_folder_is_looked_at_by_itself(models: Path) -> None:

@@ -13,6 +13,7 @@ from wordgate.api.v1.scoring_pb2 import Candidate, ScoreRequest, ScoreResponse
 from wordgate.api.v1.scoring_pb2_grpc import ScoringServiceStub
 from wordgate.engine.local_model import LocalModel
 from wordgate.server.messages import score_response
+from wordgate.server.scoring import request_size, size_with
 
 CANDIDATES = ("the cat sat", "the cat", "", "wreck a nice beach", "the cat", "Ünï 🦆\u0000", " x ")
 SERVICE = "wordgate.v1.ScoringService"
@@ -170,3 +171,23 @@ def test_answers_have_the_documented_type(stub: ScoringServiceStub) -> None:
     answered: ScoreResponse = stub.Score(request_of("the cat", "the dog ate the cake"))
     assert sum(found.posterior for found in answered.candidates) == pytest.approx(1)
     assert [found.word_count for found in answered.candidates] == [2, 5]
+
+
+@pytest.mark.parametrize(
+    ("history", "read_bytes"),
+    [
+        ("", 0),
+        ("see you ", 8),
+        ("see you " * 8000, 2000),
+        ("สวัสดี", 18),
+        ("ก" * 21_000, 4092),
+        ("see you " * 7000 + "é" * 500, 2500),
+    ],
+)
+def test_a_history_counts_with_what_can_be_read_of_it(history: str, read_bytes: int) -> None:
+    """The size by which a request is admitted: bytes, four for each of 1,023 pieces at most."""
+    alone = request_size(ScoreRequest(candidates=[Candidate(text="soon")]))
+    size = request_size(ScoreRequest(history=history, candidates=[Candidate(text="soon")]))
+    head = 4  # field and length of a history
+    assert read_bytes <= size - alone <= read_bytes + head
+    assert size_with(history) - size_with("") == read_bytes

@@ -1,5 +1,6 @@
 """Signals at any time of a server's life, from its first line to its last."""
 
+import json
 import os
 import signal
 import subprocess
@@ -41,6 +42,45 @@ def test_signals_are_handled_before_the_imports(module: str) -> None:
     place = imported.index("wordgate.server.signals")
     assert not {"asyncio", "click", "typing", "importlib.metadata"} & set(imported[:place])
     assert "typing" in imported
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signals_before_the_first_line_wait_for_it(bundle: Path, number: int) -> None:
+    """The image starts the command with them blocked; a hang-up that waited ends nothing."""
+    blocked = {signal.SIGHUP, signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, blocked)  # as a child inherits it
+    try:
+        server = RunningServer(bundle)
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, blocked)
+    server.process.send_signal(signal.SIGHUP)
+    if number == signal.SIGINT:
+        server.wait_until_serving()
+    server.process.send_signal(number)
+    assert server.wait() == 0
+
+
+def test_the_image_holds_signals_back() -> None:
+    """Its first command is one that Debian's env knows, and blocks what the server handles."""
+    lines = (Path(__file__).parents[2] / "Dockerfile").read_text().splitlines()
+    [entry] = [line.removeprefix("ENTRYPOINT ") for line in lines if line.startswith("ENTRYPOINT")]
+    *command, name = json.loads(entry)
+    assert name == "wordgate"
+    look = "import signal; print(sorted(s.name for s in signal.pthread_sigmask(0, [])))"
+    found = subprocess.check_output([*command, sys.executable, "-c", look], text=True)
+    assert found == "['SIGHUP', 'SIGINT', 'SIGTERM']\n"
+
+
+@pytest.mark.parametrize("arguments", [["serve", "--check"], ["token", "--help"]])
+def test_no_command_keeps_signals_blocked(arguments: list[str]) -> None:
+    """Ctrl-C ends the commands of the image that serve nothing, too."""
+    code = (
+        "import signal, sys; sys.argv[1:] = " + repr(arguments) + "\n"
+        "import wordgate.cli.main\n"
+        "print(signal.pthread_sigmask(0, []))"
+    )
+    command = ["env", "--block-signal=TERM", "--block-signal=INT", sys.executable, "-c", code]
+    assert subprocess.check_output(command, text=True) == "set()\n"
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -101,7 +101,7 @@ BAD: dict[str, tuple[pb.SuggestionOptions, str]] = {
     "case": (pb.SuggestionOptions(letter_case=7), "letter_case"),  # type: ignore[arg-type]
     "many blocked": (pb.SuggestionOptions(blocked_words=["a"] * 1001), "blocked_words"),
     "long": (pb.SuggestionOptions(blocked_words=["a", "é" * 129]), "blocked_words[1]"),
-    "two": (pb.SuggestionOptions(blocked_words=["a", "a b"]), "blocked_words[1]"),
+    "too many": (pb.SuggestionOptions(blocked_words=["a b", "a " * 17]), "blocked_words[1]"),
     "none": (pb.SuggestionOptions(blocked_words=[" "]), "blocked_words[0]"),
     "many boosted": (
         pb.SuggestionOptions(boosted_words=[pb.BoostedWord(word="a")] * 1001),

@@ -177,10 +177,12 @@ async def test_a_defect_is_shown_by_its_type(monkeypatch: pytest.MonkeyPatch) ->
     assert CANARY not in str(call.span)
 
 
-def test_spans_are_sent_before_the_end(bundle: Path) -> None:
-    """What was kept for the next sending goes out when the server stops."""
+@pytest.mark.parametrize("proxy", [{}, {"http_proxy": "http://127.0.0.1:1"}])
+def test_spans_are_sent_before_the_end(bundle: Path, proxy: dict[str, str]) -> None:
+    """What was kept for the next sending goes out when the server stops; to this machine without
+    a proxy."""
     with collecting() as (collector, variables):
-        later = variables | {"OTEL_BSP_SCHEDULE_DELAY": "3600000"}
+        later = variables | proxy | {"OTEL_BSP_SCHEDULE_DELAY": "3600000"}
         with serving(bundle, *ON, variables=later) as server:
             with grpc.insecure_channel(server.address) as channel:
                 PredictionServiceStub(channel).Predict(PredictRequest())

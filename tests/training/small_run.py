@@ -13,6 +13,7 @@ COMMAND = "from wordgate.cli.train import train; train()"
 
 RECIPE = """
 name = "small"
+language = "en"
 [text]
 folder = "{folder}"
 files = [{{path = "sentences.txt"}}]

@@ -237,7 +237,7 @@ def test_a_bundle_holds_no_foreign_number(trained: Path, folder: Path) -> None:
 def test_what_the_folder_says_now_is_published(trained: Path, folder: Path) -> None:
     """Licence, origin, language and words never suggested can be corrected after a training."""
     path = folder / "recipe.toml"
-    document = path.read_text("utf-8").replace('name = "small"', 'name = "small"\nlanguage = "de"')
+    document = path.read_text("utf-8").replace('language = "en"', 'language = "de"')
     said = 'path = "sentences.txt", origin = "own", licence = "CC0"'
     document = document.replace('path = "sentences.txt"', said)
     path.write_text(document.replace("[text]", '[text]\nnever_suggested = "never.txt"'))

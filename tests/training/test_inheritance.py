@@ -48,8 +48,8 @@ def test_a_version_that_is_gone_is_missed(tmp_path: Path) -> None:
 
 def test_texts_keep_the_first_version_that_read_them(bundle: Path, tmp_path: Path) -> None:
     """A version that was continued twice names where a text came in."""
-    copy = Path(shutil.copytree(bundle, tmp_path / "models" / "2"))
+    copy = Path(shutil.copytree(bundle, tmp_path / "tiny" / "2"))
     source = {"name": "en@1: a.txt", "origin": "o", "licence": "l", "weight": 1.0}
-    rewrite_manifest(copy, text=[source])
+    rewrite_manifest(copy, version=2, text=[source])
     [text] = inherit(*_recipe(tmp_path, str(copy))).text
     assert text.name == "en@1: a.txt"

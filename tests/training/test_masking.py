@@ -1,32 +1,48 @@
-"""Addresses and phone numbers that must not reach a model."""
+"""Private data must not reach a model, nor anything that stands for it."""
+
+import re
+from collections import Counter
 
 import pytest
 
-from wordgate.training.masking import EMAIL, PHONE, URL, mask
+from wordgate.training.masking import mask
 
-
-@pytest.mark.parametrize(
-    "address", ["jo@mail.org", "jo.ann+list@sub.mail.co.uk", "JO_1@x-y.de", "müller@web.de"]
-)
-def test_email_addresses_are_masked(address: str) -> None:
-    """An e-mail address becomes one that belongs to nobody; the text around it stays."""
-    assert mask(f"Write to {address}, please.") == f"Write to {EMAIL}, please."
+EMAIL = r"[a-z]+([._]?[a-z]+|\d{1,2})@[a-z]+\.[a-z.]+"
+DOMAIN = r"[a-z]+\.(com|org|net|edu|co\.uk|de|info)"
 
 
 @pytest.mark.parametrize(
     "address",
     [
-        "https://host.org/a/b?c=d&e=f#g",
-        "http://host.org",
-        "www.host.org/page",
-        "WWW.Host.org",
-        "ftp://jo:secret@host.org/file",
+        "jo@mail.org",
+        "jo.ann+list@sub.mail.co.uk",
+        "JO_1@x-y.de",
+        "müller@web.de",
+        "someone@example.com",
     ],
 )
-def test_web_addresses_are_masked(address: str) -> None:
-    """A web address becomes a short one; the mark after it is not part of it."""
-    assert mask(f"See {address}.") == f"See {URL}."
-    assert mask(f"({address})") == f"({URL})"
+def test_email_addresses_are_replaced(address: str) -> None:
+    """An e-mail address becomes a random one; the text around it stays."""
+    masked = mask(f"Write to {address}, please.")
+    assert re.fullmatch(rf"Write to {EMAIL}, please\.", masked)
+    assert address not in masked
+
+
+@pytest.mark.parametrize(
+    ("address", "start"),
+    [
+        ("https://host.org/a/b?c=d&e=f#g", "https://"),
+        ("http://host.org", "http://"),
+        ("www.host.org/page", "www."),
+        ("WWW.Host.org", "www."),
+        ("ftp://jo:secret@host.org/file", "ftp://"),
+        ("example.com", ""),
+    ],
+)
+def test_web_addresses_are_replaced(address: str, start: str) -> None:
+    """A web address becomes a random one without its path; the mark after it stays."""
+    assert re.fullmatch(rf"See {re.escape(start)}{DOMAIN}\.", mask(f"See {address}."))
+    assert re.fullmatch(rf"\({re.escape(start)}{DOMAIN}\)", mask(f"({address})"))
 
 
 @pytest.mark.parametrize(
@@ -40,43 +56,71 @@ def test_web_addresses_are_masked(address: str) -> None:
         "+49 30 1234567",
         "+44 (20) 7946 0958",
         "020 7946 0958",
-        "555-0143",
+        "565-0143",
         "2125550143",
+        "4111 1111 1111 1111",
+        "123-45-6789",
+        "85731890",
     ],
 )
-def test_phone_numbers_are_masked(number: str) -> None:
-    """A phone number becomes one that is kept for fiction."""
-    assert mask(f"Call {number} now") == f"Call {PHONE} now"
-    assert mask(f"Call {number}.") == f"Call {PHONE}."
+def test_numbers_that_may_be_private_get_other_digits(number: str) -> None:
+    """Phone numbers, cards and accounts keep their shape and nothing else."""
+    shape = re.escape(number).replace("\\d", "d")
+    shape = re.sub(r"\d", r"\\d", shape)
+    masked = mask(f"Call {number} now")
+    assert re.fullmatch(f"Call {shape} now", masked)
+    assert number not in masked
+    assert re.fullmatch(rf"Call {shape}\.", mask(f"Call {number}."))
+
+
+def test_numbers_that_stand_for_others_get_another_shape() -> None:
+    """Text whose numbers were all made 555-0100 before teaches neither digits nor shape."""
+    masked = [mask(f"Line {line}: call 555-0100 now") for line in range(500)]
+    assert not any("555-0100" in text for text in masked)
+    shapes = Counter(re.sub(r"\d", "#", text.split("call ")[1]) for text in masked)
+    assert len(shapes) >= 5
+
+
+def test_no_replacement_is_likely() -> None:
+    """Among a thousand replaced addresses and numbers nothing is frequent but the endings."""
+    texts = [f"{line}: ask someone@example.com or 555-0100 at example.com" for line in range(1000)]
+    words = Counter(word for text in texts for word in re.findall(r"\w+", mask(text))[1:])
+    for word in ("ask", "or", "at", "com"):
+        del words[word]
+    names = Counter({w: n for w, n in words.items() if len(w) > 4 and w.isalpha()})
+    numbers = Counter({w: n for w, n in words.items() if w.isdigit() and len(w) > 2})
+    assert max(names.values()) <= 10
+    assert max(numbers.values()) <= 15
+
+
+def test_the_same_text_is_replaced_alike() -> None:
+    """Training again reads the same text; another line gets other replacements."""
+    assert mask("to jo@mail.org") == mask("to jo@mail.org")
+    assert mask("to jo@mail.org") != mask("To jo@mail.org").lower()
 
 
 @pytest.mark.parametrize(
     "text",
     [
         "In 1984, on 12/10/2019 or 2019-10-12, at 10:30.",
-        "It costs $1,234,567.89, or 3.14159265.",
+        "It costs $1,234,567.89, or 3.14159265, of 10000000.",
         "Pages 100-120 of 300, room 4711, ISBN 978-3-16-148410-0.",
         "From 1939-1945 and 2010-2015.",
         "a @ b, me@home, e.g. this://",
         "Version 10.2.3.4567 of 5 000 000 things",
+        "For example. Common sense.",
     ],
 )
 def test_other_numbers_stay(text: str) -> None:
-    """Dates, prices, years, versions and page numbers are no phone numbers."""
+    """Dates, prices, years, versions and page numbers are no private data."""
     assert mask(text) == text
 
 
-def test_masks_are_left_alone() -> None:
-    """Masking again changes nothing."""
-    text = f"{EMAIL} {URL} {PHONE}"
-    assert mask(text) == text
-
-
-def test_long_local_parts_and_odd_neighbours_are_masked() -> None:
+def test_long_local_parts_and_odd_neighbours_are_replaced() -> None:
     """The length of an address does not save it, nor what stands beside it."""
-    assert mask(f"{'x' * 500}@mail.org") == EMAIL
-    assert mask("a@b.com+c@d.org") == f"{EMAIL}{EMAIL}"
-    assert mask("well-known-http://host.org") == URL
+    assert re.fullmatch(EMAIL, mask(f"{'x' * 500}@mail.org"))
+    assert re.fullmatch(EMAIL + EMAIL, mask("a@b.com+c@d.org"))
+    assert re.fullmatch(rf"[a-z-]+://{DOMAIN}", mask("well-known-http://host.org"))
 
 
 @pytest.mark.parametrize("run", ["x", "x.", "a-", "1 2", "a@", "a:", "www.", "w://"])
@@ -86,4 +130,4 @@ def test_a_long_line_is_masked_in_one_go(run: str, ending: str) -> None:
     line = run * ((1 << 20) // len(run)) + ending
     masked = mask(line)
     if ending.endswith("x.org"):
-        assert masked.endswith(URL)
+        assert re.search(rf"http://{DOMAIN}$", masked)

@@ -12,6 +12,7 @@ from wordgate.training.drafting import draft
 
 GOOD = """
 name = "small"
+language = "en"
 [text]
 folder = "texts"
 files = [{path = "a.txt", weight = 2, origin = "own", licence = "CC0"}, {path = "b.jsonl.gz"}]

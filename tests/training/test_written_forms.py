@@ -57,3 +57,18 @@ def test_files_are_read_as_the_training_reads_them(tmp_path: Path) -> None:
     for name in ("a.txt", "b.txt"):
         (tmp_path / name).write_text("We saw London again.\n\nHe likes London too.\n")
     assert count_forms([tmp_path / "a.txt", tmp_path / "b.txt"])["London"] == 4
+
+
+def test_marks_have_the_width_that_most_write() -> None:
+    """Chinese commas are full-width, English ones are not; both are one word of the model."""
+    chinese = ["你好，世界！好吗？", "是的，我很好。"] * 5
+    assert usual_forms(count_passages(chinese)) == {",": "，", "!": "！", "?": "？"}
+    assert usual_forms(count_passages(["Well, he came!"] * 10)) == {}
+
+
+def test_words_inside_scripts_without_spaces_are_counted() -> None:
+    """No space stands before them, and no sentence owes them a capital."""
+    counts = count_passages(["我用Python写代码", "他的iPhone在这里", "用AI，用AI呢ok"])
+    assert counts["Python"] == counts["iPhone"] == 1
+    assert counts["AI"] == 2
+    assert not any("写" in form for form in counts)

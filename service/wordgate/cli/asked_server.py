@@ -16,7 +16,9 @@ import click
 
 from wordgate.cli.command import SectionOption
 from wordgate.cli.paths import INPUT_FILE
-from wordgate.errors import InvalidConfiguration, InvalidFile, InvalidInput, unreadable
+from wordgate.client_address import check_target
+from wordgate.engine.input_files import read_input
+from wordgate.errors import InvalidConfiguration, InvalidFile, InvalidInput
 
 if TYPE_CHECKING:
     from wordgate.client import Client
@@ -30,7 +32,7 @@ _OPTIONS = {
     "server": _option(
         "--server",
         metavar="HOST:PORT",
-        help=f"Ask a running server; {TOKEN_VARIABLE} may hold a token for it.",
+        help=f"Ask a running server, or unix:PATH; its token may be in {TOKEN_VARIABLE}.",
     ),
     "token_file": _option("--token-file", type=INPUT_FILE, help="File with the token."),
     "tls": _option("--tls", is_flag=True, help="Use TLS with the public root CAs."),
@@ -75,11 +77,17 @@ class AskedServer:
         if self.token_file is None:
             return os.environ.get(TOKEN_VARIABLE) or None
         try:
-            return self.token_file.read_text("utf-8").strip()
-        except OSError as error:
-            raise unreadable(self.token_file, error) from None
+            return read_input(self.token_file).decode("utf-8").strip()
         except UnicodeDecodeError:
-            raise InvalidFile(self.token_file, "does not contain a token") from None
+            raise InvalidFile(self.token_file, "is not a token: not UTF-8") from None
+
+
+def _check(address: str) -> None:
+    """Raise `click.BadParameter` for what is no address, before a server is spoken of."""
+    try:
+        check_target(address)
+    except ValueError as error:
+        raise click.BadParameter(f"{address!r} {error}", param_hint="--server") from None
 
 
 def server_options(command: F) -> F:
@@ -93,6 +101,8 @@ def server_options(command: F) -> F:
         if companions and address is None:
             flag = "--" + companions[0].replace("_", "-")
             raise click.UsageError(f"{flag}: needs --server HOST:PORT")
+        if address is not None:
+            _check(address)
         server = AskedServer(address, **mine) if address is not None else None
         return command(*arguments, server=server, **given)
 

@@ -338,13 +338,26 @@ def overload(
     multiple=True,
     help="Loads to run: outcomes, legal, refused, or one as legal/score_cjk; repeatable.  [all]",
 )
-@click.option("--rounds", type=_COUNT, default=3, show_default=True, help="Of both phases.")
+@click.option(
+    "--rounds",
+    type=click.IntRange(min=0),
+    default=3,
+    show_default=True,
+    help="Of both phases; 0: cost only.",
+)
 @click.option(
     "--seconds",
     type=click.FloatRange(min=0, min_open=True),
     default=2.0,
     show_default=True,
     help="Length of a phase, alone or beside a load.",
+)
+@click.option(
+    "--requests",
+    type=_COUNT,
+    default=3,
+    show_default=True,
+    help="Requests of each legal load, sent alone for their cost.",
 )
 @click.option(
     "--outcome-calls", type=_COUNT, default=1000, show_default=True, help="Calls of each outcome."
@@ -367,7 +380,7 @@ def overload(
     type=click.FloatRange(min=0, min_open=True),
     default=600.0,
     show_default=True,
-    help="Stop the calls of an outcome after this time.",
+    help="Stop the calls of an outcome, or a single request, after this time.",
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the texts.")
 @_model_option
@@ -377,6 +390,7 @@ def isolation(
     only: tuple[str, ...],
     rounds: int,
     seconds: float,
+    requests: int,
     outcome_calls: int,
     in_flight: int,
     max_resident_megabytes: int,
@@ -390,7 +404,8 @@ def isolation(
 
     Memory of a server before and after many calls of 1 MB by their outcome; latency of another
     caller alone and beside the most expensive legal requests, and beside refused ones, in turn.
-    Each load has a server of its own.
+    Each load has a server of its own. Of the legal ones also the cost of a single request:
+    milliseconds alone, processor time, and rows asked of the model (steps and outputs).
     """
     say("one server for each load; a line follows for each load that has ended")
     from wordgate.cli import isolation_bench
@@ -399,6 +414,7 @@ def isolation(
     plan = isolation_bench.Plan(
         rounds=rounds,
         seconds=seconds,
+        requests=requests,
         outcome_calls=outcome_calls,
         in_flight=in_flight,
         max_resident_megabytes=max_resident_megabytes,

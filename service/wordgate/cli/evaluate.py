@@ -36,6 +36,11 @@ _typing = partial(click.option, cls=SectionOption, section=_TYPING)
     "--no-punctuation", is_flag=True, help="With --text: strip marks, as speech has none."
 )
 @click.option(
+    "--no-top",
+    is_flag=True,
+    help="With --text: without top1 and top3, which take most of the time.",
+)
+@click.option(
     "--questions", "question_file", type=INPUT_FILE, help="Lines of context, good, bad; with tabs."
 )
 @click.option("--own-questions", is_flag=True, help="The fifty questions in the package.")
@@ -73,6 +78,7 @@ _typing = partial(click.option, cls=SectionOption, section=_TYPING)
 def evaluate(
     text: Path | None,
     no_punctuation: bool,
+    no_top: bool,
     question_file: Path | None,
     own_questions: bool,
     typing: Path | None,
@@ -88,8 +94,9 @@ def evaluate(
 ) -> None:
     """Measure a model on a file, plain, .gz or .xz.
 
-    Each line of a text is read as a text of its own. Perplexities are of words and of pieces, the
-    end of each text counted.
+    Each line of a text is read as a text of its own, however long. Perplexities are of words, of
+    pieces and of characters, the end of each text counted. Across languages and tokenizers compare
+    perplexities per character and bits per byte.
 
     \b
     wordgate evaluate --text mails.txt
@@ -102,12 +109,15 @@ def evaluate(
         raise click.UsageError(f"{measures}: name one of these")
     if no_punctuation and not text:
         raise click.UsageError("--no-punctuation: needs --text")
+    if no_top and not text:
+        raise click.UsageError("--no-top: needs --text")
     if not typing:
         _refuse_typing_options(click.get_current_context())
     say(f"evaluating {text or typing or slip_file or pairs or question_file or 'own questions'}")
     with asked_model(model, server, batch=True) as opened, counted(opened) as asked:
         if text:
-            found = asdict(perplexity.evaluate_file(asked, text, not no_punctuation))
+            measured = perplexity.evaluate_file(asked, text, not no_punctuation, not no_top)
+            found = {k: v for k, v in asdict(measured).items() if v is not None}
         elif typing:
             options = Options(
                 max_suggestions=max_suggestions,

@@ -47,7 +47,10 @@ from wordgate.engine.answers import GenerationAnswer
 )
 @click.option("--seed", type=int, help="The same seed gives the same text.  [drawn]")
 @click.option(
-    "--stop-word", "stop_words", multiple=True, help="End with this word or mark; may be repeated."
+    "--stop-word",
+    "stop_words",
+    multiple=True,
+    help="End with this word, mark or phrase; may be repeated.",
 )
 @click.option(
     "--max-expansions",

@@ -2,9 +2,9 @@
 
 import functools
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -15,9 +15,12 @@ from wordgate.cli.paths import INPUT_FILE, INPUT_PATH_OR_DASH
 from wordgate.core.lattice_search import TRANSCRIPTS, SearchBounds
 from wordgate.errors import InvalidFile
 from wordgate.evaluation.error_rate import Counting, Normalise, Unit
-from wordgate.evaluation.formats import espnet, jsonl, kaldi, nemo, references, slf, srilm
-from wordgate.evaluation.hesitations import Utterance
+from wordgate.evaluation.formats import espnet, jsonl, kaldi, nemo, references, slf, srilm, vosk
+from wordgate.evaluation.formats.foreign import refuse_foreign
+from wordgate.evaluation.hesitations import Utterance, referenced
 from wordgate.evaluation.lines import Watch, unwatched
+from wordgate.evaluation.null_labels import NullLabels
+from wordgate.evaluation.reading import Reading
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -26,12 +29,12 @@ _search = partial(click.option, cls=SectionOption, section="Search")
 _counting = partial(click.option, cls=SectionOption, section="Error rates")
 
 _STANDARD_INPUT = Path("-")
-_FOLDERS = {"kaldi": kaldi.read, "espnet": espnet.read, "srilm": srilm.read}
+_FOLDERS = {"kaldi": kaldi.read, "espnet": espnet.read, "srilm": srilm.read, "vosk": vosk.read}
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where utterances are read."""
+    """Where utterances are read, and the account of how they were read."""
 
     path: Path
     format: str = "jsonl"
@@ -39,40 +42,63 @@ class Source:
     manifest: Path | None = None
     beam: int | None = None
     score_at: str | None = None
+    null_labels: tuple[str, ...] = ()
 
     @property
     def is_standard_input(self) -> bool:
         """Whether lines are piped in by somebody who may wait for each answer."""
         return self.path == _STANDARD_INPUT
 
-    def read(self, watch: Watch = unwatched) -> Iterator[Utterance | InvalidFile]:
-        """The utterances; an `InvalidFile` in place of a line of JSON that is none.
+    @cached_property
+    def reading(self) -> Reading:
+        """The account; null labels of JSON lines are only those that were named."""
+        if self.format == "jsonl":
+            return Reading(NullLabels(self.null_labels))
+        return Reading.of_recogniser(*self.null_labels)
 
-        `watch` is told how far a file of JSON lines was read. Raises `InvalidFile` for any other
-        that cannot be used.
+    def read(self, watch: Watch = unwatched) -> Iterator[Utterance | InvalidFile]:
+        """The utterances; an `InvalidFile` in place of one that cannot be used.
+
+        `watch` is told how far a file of JSON lines was read. Raises `InvalidFile` when the input
+        cannot be read at all.
         """
-        found = self._read(watch)
-        if self.references is None:
-            return found
-        return _with_references(found, references.read(self.references))
+        self._check_options()
+        if not self.is_standard_input:
+            refuse_foreign(self.path, self.format)
+        said = None if self.references is None else references.read(self.references)
+        return referenced(self._read(watch), self.reading, said)
+
+    def report(self) -> Iterator[str]:
+        """What was read and skipped, a line each with the name of the input."""
+        name = "standard input" if self.is_standard_input else self.path
+        for line in self.reading.report():
+            yield f"{name}: {line}"
+
+    def _check_options(self) -> None:
+        is_nemo = self.format == "nemo"
+        if is_nemo and (self.manifest is None or self.beam is None):
+            raise click.UsageError("--format nemo: needs --manifest and --beam")
+        if not is_nemo and (self.manifest is not None or self.beam is not None):
+            raise click.UsageError("--manifest, --beam: need --format nemo")
+        if self.format != "slf" and self.score_at is not None:
+            raise click.UsageError("--score-at: needs --format slf")
+        if self.is_standard_input and self.format != "jsonl":
+            raise click.UsageError(
+                f"--format {self.format}: needs a file or folder; --input - reads JSON lines"
+            )
 
     def _read(self, watch: Watch) -> Iterator[Utterance | InvalidFile]:
-        if self.format == "nemo":
-            if self.manifest is None or self.beam is None:
-                raise click.UsageError("--format nemo: needs --manifest and --beam")
-            return nemo.read(self.path, self.manifest, self.beam)
-        if self.manifest is not None or self.beam is not None:
-            raise click.UsageError("--manifest, --beam: need --format nemo")
+        if self.manifest is not None and self.beam is not None:
+            return nemo.read(self.path, self.manifest, self.beam, self.reading)
         if self.format == "slf":
-            return slf.read(self.path, slf.ScoreAt(self.score_at) if self.score_at else None)
-        if self.score_at is not None:
-            raise click.UsageError("--score-at: needs --format slf")
+            score_at = slf.ScoreAt(self.score_at) if self.score_at else None
+            return slf.read(self.path, score_at, self.reading)
         if self.format in _FOLDERS:
-            return _FOLDERS[self.format](self.path)
+            return _FOLDERS[self.format](self.path, self.reading)
         if self.is_standard_input:
             named = Path("standard input")
-            return jsonl.parse(named, enumerate(sys.stdin.buffer, 1))
-        return jsonl.read(self.path, watch)
+            return jsonl.parse(named, enumerate(sys.stdin.buffer, 1), self.reading)
+        return jsonl.read(self.path, watch, self.reading)
 
 
 def source_options(command: F) -> F:
@@ -96,7 +122,7 @@ def source_options(command: F) -> F:
         _input(
             "--references",
             type=INPUT_FILE,
-            help="What was said: UTT word word …, or .trn.",
+            help="What was said: UTT word word …, or .trn, .stm, .ctm.",
         ),
         _input(
             "--manifest",
@@ -108,6 +134,13 @@ def source_options(command: F) -> F:
             "--score-at",
             type=click.Choice([each.value for each in slf.ScoreAt]),
             help="Whose word a link's scores are of in slf files, where they do not show it.",
+        ),
+        _input(
+            "--null-label",
+            "null_labels",
+            multiple=True,
+            metavar="PATTERN",
+            help="A word that says nothing, beside the format's own; * stands for any characters.",
         ),
     ]
     decorated: Any = _gathering(command)
@@ -177,7 +210,7 @@ def counting_of(normalise: str, unit: str) -> Counting:
 
 
 def _gathering(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The command, given one `source` in place of six options."""
+    """The command, given one `source` in place of seven options."""
 
     @functools.wraps(command)
     def gather(
@@ -187,19 +220,10 @@ def _gathering(command: Callable[..., Any]) -> Callable[..., Any]:
         manifest: Path | None,
         beam: int | None,
         score_at: str | None,
+        null_labels: tuple[str, ...],
         **others: Any,
     ) -> Any:
-        source = Source(input_path, input_format, references, manifest, beam, score_at)
+        source = Source(input_path, input_format, references, manifest, beam, score_at, null_labels)
         return command(source=source, **others)
 
     return gather
-
-
-def _with_references(
-    utterances: Iterator[Utterance | InvalidFile], said: Mapping[str, str]
-) -> Iterator[Utterance | InvalidFile]:
-    for utterance in utterances:
-        if isinstance(utterance, InvalidFile):
-            yield utterance
-            continue
-        yield replace(utterance, reference=said.get(utterance.utt, utterance.reference))

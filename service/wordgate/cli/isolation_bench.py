@@ -20,10 +20,11 @@ import grpc
 
 from wordgate.api.v1.prediction_pb2 import PredictRequest
 from wordgate.cli.isolation_caller import CHANNEL_OPTIONS, GROUPS, calling
+from wordgate.cli.isolation_cost import cost, most_expensive
 from wordgate.cli.own_server import OwnServer, own_server
 from wordgate.errors import WordgateError
 from wordgate.evaluation.isolation import Pings, paced, percentile
-from wordgate.evaluation.isolation_load import PREDICT
+from wordgate.evaluation.isolation_load import PREDICT, Load
 
 PINGS = {
     "health": ("/grpc.health.v1.Health/Check", b""),
@@ -45,6 +46,7 @@ class Plan:
 
     rounds: int = 3
     seconds: float = 2.0
+    requests: int = 3
     outcome_calls: int = 1000
     in_flight: int = 0
     max_resident_megabytes: int = 4000
@@ -87,8 +89,12 @@ def chosen(only: Sequence[str]) -> list[str]:
 
 
 def run(model: Path, calls: int, only: Sequence[str], plan: Plan) -> dict[str, Any]:
-    """Return the figures of every load, by group and name, and the worst of each group."""
+    """Return the figures of every load, by group and name, and the worst of each group.
+
+    `costs` has the most expensive legal request of each method.
+    """
     found: dict[str, Any] = {"worst": {}} | {group: {} for group in GROUPS}
+    loads: dict[str, Load] = {}
     for each in chosen(only):
         group, name = each.split("/")
         load = GROUPS[group][name](Random(f"{plan.seed} {name}"))
@@ -96,10 +102,19 @@ def run(model: Path, calls: int, only: Sequence[str], plan: Plan) -> dict[str, A
             own_server(model, calls, more=load.server_options) as own,
             _watched(own, plan) as memory,
         ):
-            measure = _outcome if group == "outcomes" else _neighbour
-            found[group][name] = figures = measure(own, memory, group, name, plan)
+            figures = found[group][name] = {}
+            if group == "legal":
+                loads[name] = load
+                figures["cost"] = cost(own, load, plan.requests, plan.max_seconds)
+            if group == "outcomes":
+                figures.update(_outcome(own, memory, group, name, plan))
+            elif plan.rounds:
+                figures.update(_neighbour(own, memory, group, name, plan))
         click.echo(f"{each}: {json.dumps(figures)}", err=True)
     found["worst"] = _worst(found)
+    found["costs"] = most_expensive(
+        (name, load, found["legal"][name]["cost"]) for name, load in loads.items()
+    )
     return {group: figures for group, figures in found.items() if figures}
 
 
@@ -275,7 +290,8 @@ def _worst(found: dict[str, Any]) -> dict[str, Any]:
             each["growth_megabytes"] for each in found["outcomes"].values()
         )
     for group in ("legal", "refused"):
-        figures = [each["beside"][kind] for each in found[group].values() for kind in PINGS]
+        beside = [each["beside"] for each in found[group].values() if "beside" in each]
+        figures = [each[kind] for each in beside for kind in PINGS]
         times = [each["p99_ms"] for each in figures if "p99_ms" in each]
         if times:
             worst[f"{group}_p99_ms"] = max(times)

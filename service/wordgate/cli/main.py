@@ -6,10 +6,14 @@ libraries, and a command whose extra is missing does not break the others.
 
 import sys
 
-from wordgate.server.signals import handle_while_starting
+from wordgate.server.signals import accept_blocked, handle_while_starting
+from wordgate.server.standard_streams import open_closed_streams
 
+open_closed_streams()
 if sys.argv[1:2] == ["serve"]:
     handle_while_starting()  # before what takes time to import
+else:
+    accept_blocked()
 
 # isort: split
 
@@ -148,9 +152,8 @@ def exit_code(error: WordgateError) -> int:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command; a user's mistake is one line on standard error, never a stack trace."""
     gc.set_threshold(_COLLECT_EVERY)
-    if sys.__stdout__ is None:
-        # Closed: writing is to be an error, not in silence nor into a file that is opened next.
-        sys.stdout = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w")
+    # grpc would print lines of its own about what is reported in ours.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
         wordgate.main(args=arguments, prog_name="wordgate", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:

@@ -50,7 +50,9 @@ _BOOST = "WORD=NUMBER", "Wordgate=4.6"
     is_flag=True,
     help="Leave out words that were suggested for a shorter beginning.",
 )
-@click.option("--block", "blocked", multiple=True, help="A word not to suggest; may be repeated.")
+@click.option(
+    "--block", "blocked", multiple=True, help="A word or phrase not to suggest; may be repeated."
+)
 @click.option(
     "--boost",
     "boosted",

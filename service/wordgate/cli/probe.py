@@ -3,7 +3,7 @@
 Knows gRPC's health service and pages over HTTP; does not know what is served.
 """
 
-import os
+import socket
 import sys
 from http.client import HTTPConnection, HTTPException
 from typing import Any
@@ -12,11 +12,14 @@ from urllib.parse import urlsplit
 import click
 
 from wordgate.cli.command import Command
+from wordgate.client_address import check_target, grpc_target, split_address, unix_path
 
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}
 """Whom to ask where a server listens on all addresses."""
 
 _READY = "SERVING"
+_ON_FILE = "http+unix:"
+"""Before the path of a socket file on which a server shows its pages."""
 
 
 @click.command(cls=Command)
@@ -32,10 +35,10 @@ _READY = "SERVING"
 def probe(address: str, service: str, timeout_seconds: float) -> None:
     """Ask whether a server is ready; exit with 0 if it is and with 1 if not.
 
-    ADDRESS is HOST:PORT, asked by gRPC's health service, or the URL of a page, which has to answer
-    200. Without it, the server of this machine or container is asked, where WORDGATE_LISTEN, or
-    the file that WORDGATE_CONFIG names, says that it listens; one that speaks TLS at the address of
-    its metrics.
+    ADDRESS is HOST:PORT or unix:PATH, asked by gRPC's health service, or the URL of a page, which
+    has to answer 200. Without it, the server of this machine or container is asked, where
+    WORDGATE_LISTEN, or the file that WORDGATE_CONFIG names, says that it listens; one that speaks
+    TLS at the address of its metrics.
 
     \b
     wordgate probe
@@ -43,7 +46,10 @@ def probe(address: str, service: str, timeout_seconds: float) -> None:
     wordgate probe http://127.0.0.1:9090/readyz
     """
     asked = address or _own_address()
-    ask = _ask_page if asked.startswith("http://") else _ask_health
+    is_page = asked.startswith(("http://", _ON_FILE))
+    if not is_page:
+        _check(asked)
+    ask = _ask_page if is_page else _ask_health
     ready, said = ask(asked, service, timeout_seconds)
     click.echo(f"{asked}: {said}")
     if not ready:
@@ -52,28 +58,45 @@ def probe(address: str, service: str, timeout_seconds: float) -> None:
 
 def _own_address() -> str:
     """For gRPC; with TLS, which may want a certificate of ours, for the page that says the same."""
-    from wordgate.server.configuration import configure, split_address
+    from wordgate.server.configuration import configure
 
     server = configure()
     by_page = server.tls_certificate is not None and server.metrics_listen
-    host, port = split_address(server.metrics_listen if by_page else server.listen)
+    listen = server.metrics_listen if by_page else server.listen
+    path = unix_path(listen)
+    if path is not None:
+        return f"{_ON_FILE}{path}" if by_page else listen
+    host, port = split_address(listen)
     address = f"{_LOOPBACK.get(host, f'[{host}]' if ':' in host else host)}:{port}"
     return f"http://{address}/readyz" if by_page else address
 
 
+def _check(address: str) -> None:
+    """Raise `click.BadParameter` for what is neither an address nor a page."""
+    try:
+        check_target(address)
+    except ValueError as error:
+        problem = f"{address} {error}, or a page, as in http://127.0.0.1:9090/readyz"
+        raise click.BadParameter(problem, param_hint="ADDRESS") from None
+
+
 def _ask_health(address: str, service: str, timeout_seconds: float) -> tuple[bool, str]:
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     import grpc
     from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
     from grpc_health.v1.health_pb2_grpc import HealthStub
 
+    from wordgate.client_diagnosis import Diagnosis
+
     options = (("grpc.enable_http_proxy", 0), ("grpc.enable_retries", 0))
-    with grpc.insecure_channel(address, options=options) as channel:
+    with grpc.insecure_channel(grpc_target(address), options=options) as channel:
         stub: Any = HealthStub(channel)
         try:
             answer = stub.Check(HealthCheckRequest(service=service), timeout=timeout_seconds)
         except grpc.RpcError as error:
-            return False, f"{error.code().name}: {error.details()}"
+            why = None
+            if error.code() is grpc.StatusCode.UNAVAILABLE:
+                why = Diagnosis(address, None, asks_proxy=False).find()
+            return False, f"{error.code().name}: {why or error.details()}"
     status = HealthCheckResponse.ServingStatus.Name(answer.status)
     return status == _READY, status
 
@@ -81,9 +104,27 @@ def _ask_health(address: str, service: str, timeout_seconds: float) -> tuple[boo
 def _ask_page(url: str, _service: str, timeout_seconds: float) -> tuple[bool, str]:
     asked = urlsplit(url)
     try:
-        connection = HTTPConnection(asked.netloc, timeout=timeout_seconds)
-        connection.request("GET", asked.path or "/")
+        if url.startswith(_ON_FILE):
+            connection: HTTPConnection = _OnFile(url.removeprefix(_ON_FILE), timeout_seconds)
+            connection.request("GET", "/readyz")
+        else:
+            connection = HTTPConnection(asked.netloc, timeout=timeout_seconds)
+            connection.request("GET", asked.path or "/")
         answer = connection.getresponse()
         return answer.status == 200, f"{answer.status} {answer.reason}"
     except (OSError, HTTPException) as error:
         return False, str(error) or type(error).__name__
+
+
+class _OnFile(HTTPConnection):
+    """A connection to a socket file."""
+
+    def __init__(self, path: str, timeout_seconds: float) -> None:
+        super().__init__("localhost", timeout=timeout_seconds)
+        self._path = path
+
+    def connect(self) -> None:
+        """Connect to the file."""
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)

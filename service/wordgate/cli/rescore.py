@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -17,13 +18,18 @@ from wordgate.cli.hypotheses import (
     source_options,
 )
 from wordgate.cli.results import implied_format, output_options, results
-from wordgate.cli.weighing import weighing_options, weighting_of
+from wordgate.cli.weighing import (
+    announced,
+    weighing_options,
+    weighting_of,
+    weights_report,
+)
 from wordgate.core.lattice_search import SearchBounds
 from wordgate.core.rescoring import SureWord, Transcript
 from wordgate.core.weighting import ACOUSTIC
 from wordgate.engine.answers import RescoringAnswer
 from wordgate.errors import InvalidFile
-from wordgate.evaluation.error_rate import Counting
+from wordgate.evaluation.error_rate import Counting, Normalise, written_otherwise
 from wordgate.evaluation.formats import written
 from wordgate.evaluation.hesitations import Utterance, ranked
 from wordgate.evaluation.in_flight import UNDER_WAY
@@ -90,7 +96,8 @@ def rescore(
         results(output, source.path, keep_going, tuned=tuned and weighting) as out,
         asked_model(model, server, batch=under_way > 1) as asked,
     ):
-        records = out.rest_of(source.read(out.read), source.path)
+        utterances = announced(source.read(out.read), weighting)
+        records = out.rest_of(utterances, source.path)
         for found in ranked(asked, records, weighting, not no_eos, under_way, bounds):
             if isinstance(found, InvalidFile):
                 out.refuse(found, in_json)
@@ -102,6 +109,10 @@ def rescore(
                 out.refuse(error, in_json)
             else:
                 out.write(written_lines, answer.model, rates.of(utterance, answer))
+    reading = source.reading
+    weights_told = weights_report(reading.score_names, weighting, reading.utterances > 0)
+    for line in (*source.report(), *weights_told):
+        click.echo(line, err=True)
     if out.sums.get("units"):
         click.echo(rates.report(out.sums), err=True)
     out.end(source.path)
@@ -122,6 +133,8 @@ def document(utterance: Utterance, answer: RescoringAnswer) -> dict[str, object]
             }
             for found in ranking.differences
         ],
+        **({"history": utterance.history} if utterance.history else {}),
+        **({"reference": utterance.reference} if isinstance(utterance.reference, str) else {}),
         "exact": ranking.exact,
         "counted_eos": answer.counted_eos,
         "model": model_document(answer.model),
@@ -165,6 +178,7 @@ class _Rates:
 
     def __init__(self, counting: Counting) -> None:
         self._counting = counting
+        self._basic = replace(counting, normalise=Normalise.BASIC)
 
     def of(self, utterance: Utterance, answer: RescoringAnswer) -> dict[str, int]:
         """An utterance's part of the sums; nothing without a reference."""
@@ -177,13 +191,18 @@ class _Rates:
             "errors_of_first": errors[0],
             "errors_of_best": errors[1],
             "units": self._counting.length(utterance.reference),
+            "basic_errors": self._basic.errors([utterance.reference], [best])[0],
+            "basic_units": self._basic.length(utterance.reference),
             "lattices": int(utterance.lattice is not None),
         }
 
     def report(self, sums: Mapping[str, int]) -> str:
         """Both rates, in words."""
         first, best = (sums[f"errors_of_{each}"] / sums["units"] for each in ("first", "best"))
-        name = f"{self._counting.unit} error rate"
-        if sums["lattices"]:
-            return f"{name}: {best:.2%} of the best"
-        return f"{name}: {first:.2%} of the first candidates, {best:.2%} of the best"
+        found = f"{best:.2%} of the best"
+        if not sums["lattices"]:
+            found = f"{first:.2%} of the first candidates, {found}"
+        basic = sums.get("basic_errors", 0) / max(1, sums.get("basic_units", 0))
+        if written_otherwise(best, basic):
+            found += f"; {basic:.2%} with --normalise basic: capitals or punctuation differ"
+        return f"{self._counting.unit} error rate: {found}"

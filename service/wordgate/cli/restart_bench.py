@@ -20,8 +20,8 @@ from typing import Any
 
 from wordgate.cli.own_server import own_server
 from wordgate.client import Client
+from wordgate.client_address import split_address
 from wordgate.errors import Unavailable, WordgateError
-from wordgate.server.configuration import split_address
 
 _ASKED = "see you"
 _LOOK_SECONDS = 0.005

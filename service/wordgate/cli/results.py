@@ -63,12 +63,15 @@ class Results:
     `done` records have been answered by an earlier run.
     """
 
-    def __init__(self, file: ResumableFile | None, bar: "Bar | None", keep_going: bool) -> None:
+    def __init__(
+        self, file: ResumableFile | None, bar: "Bar | None", keep_going: bool, source: Path
+    ) -> None:
         self.done = file.progress.records if file else 0
         self._sums: dict[str, int] = {}
         self._file = file
         self._bar = bar
         self._keep_going = keep_going
+        self._source = source
         self._records = self.done
 
     @property
@@ -90,6 +93,8 @@ class Results:
         if not self._keep_going:
             raise error
         document = {"line": error.line, "error": error.problem}
+        if self._source in error.path.parents:
+            document["file"] = str(error.path)
         if not as_json:
             click.echo(f"wordgate: {error}", err=True)
         self._write([json.dumps(document, ensure_ascii=False)] if as_json else [], {_REFUSED: 1})
@@ -114,7 +119,7 @@ class Results:
         """Raise `InvalidFile` when records were refused on the way, or when there were none."""
         refused = self.sums.get(_REFUSED, 0)
         if refused:
-            raise InvalidFile(source, f"has {refused:,} lines that were passed over, as asked")
+            raise InvalidFile(source, f"has {refused:,} records that were passed over, as asked")
         if not self._records:
             raise empty(source, "record")
 
@@ -152,7 +157,8 @@ def results(
             stack.enter_context(_kept(file, output))
             stack.enter_context(file)
         shown = sys.stderr.isatty() and not (output is None and sys.stdout.isatty())
-        yield Results(file, stack.enter_context(Bar(source)) if shown else None, keep_going)
+        bar = stack.enter_context(Bar(source)) if shown else None
+        yield Results(file, bar, keep_going, source)
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 The options are those of `server/configuration.py`, which declares each of them once.
 """
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,14 @@ from typing import Any
 import click
 
 from wordgate.cli.command import Command, SectionOption
-from wordgate.server.configuration import FILE, Option, configure, options
+from wordgate.errors import InvalidConfiguration
+from wordgate.server.configuration import (
+    FILE,
+    Configuration,
+    Option,
+    configure_with_places,
+    options,
+)
 
 
 @click.command(cls=Command, help="Serve models over gRPC: prediction, scoring, health, reflection.")
@@ -20,18 +26,26 @@ from wordgate.server.configuration import FILE, Option, configure, options
 )
 def serve(check: bool, **given: Any) -> None:
     """Serve until SIGTERM or SIGINT. What is not given comes from the environment or a file."""
-    configuration = configure(**{name: v for name, v in given.items() if v is not None})
-    # grpc would print lines of its own about what is reported in ours.
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    configuration, places = configure_with_places(
+        **{name: v for name, v in given.items() if v is not None}
+    )
     from wordgate.server.processes import serve as run
 
-    if check:
-        from wordgate.server.server import check as examine
+    try:
+        if check:
+            _examine(configuration)
+        else:
+            run(configuration)
+    except InvalidConfiguration as error:
+        place = error.place or places.get(error.option, "")
+        raise InvalidConfiguration(error.option, error.problem, place) from None
 
-        examine(configuration)
-        click.echo("options, certificate and tokens can be used")
-    else:
-        run(configuration)
+
+def _examine(configuration: Configuration) -> None:
+    from wordgate.server.server import check
+
+    check(configuration)
+    click.echo("options, certificate and tokens can be used")
 
 
 _METAVARS: dict[type, str] = {int: "N", float: "N", str: "TEXT", Path: "PATH"}

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from wordgate.training.loop import Outcome
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
-_EXTRA = ("torch", "pydantic", "safetensors", "matplotlib")
+_EXTRA = ("torch", "pydantic", "safetensors", "matplotlib", "py3langid")
 
 
 @click.command(cls=Command)
@@ -30,6 +30,11 @@ _EXTRA = ("torch", "pydantic", "safetensors", "matplotlib")
     help="A text file; writes models/NAME/recipe.toml. Several: --text A --text B, or --text A B.",
 )
 @click.option("--name", help="Name of the model, for --text.")
+@click.option(
+    "--language",
+    metavar="TAG",
+    help="Language of the files of --text: en, zh-Hans.  [found from the text]",
+)
 @click.option("--run-directory", type=_FOLDER, help="Of checkpoints and curves.  [runs/NAME]")
 @click.option("--max-minutes", type=click.FloatRange(min=0), help="Stop and save after so long.")
 @click.option(
@@ -59,6 +64,7 @@ def train(
     text_files: tuple[Path, ...],
     more_text_files: tuple[Path, ...],
     name: str | None,
+    language: str | None,
     run_directory: Path | None,
     max_minutes: float | None,
     text_folder: Path | None,
@@ -74,7 +80,7 @@ def train(
     Text is .txt (a line is a passage) or .jsonl (field "text"), plain, .gz or .xz. A run that was
     stopped or killed goes on from its last checkpoint and ends with the same weights.
     """
-    _check(recipe, text_files, more_text_files, name)
+    _check(recipe, text_files, more_text_files, name, language)
     say(f"training {name or recipe}: loading PyTorch, then reading the text")
     wait_briefly()
     try:
@@ -87,7 +93,7 @@ def train(
         raise WordgateError(
             f"training needs {error.name}, which is not installed: pip install 'wordgate[train]'"
         ) from None
-    path = _recipe_path(recipe, text_files, more_text_files, name)
+    path = _recipe_path(recipe, text_files, more_text_files, name, language)
     folder = run_directory or Path("runs") / recipes.load(path).name
     # A recipe written for named files says itself where they are.
     text_folder = None if text_files else text_folder
@@ -101,6 +107,7 @@ def _recipe_path(
     text_files: tuple[Path, ...],
     more: tuple[Path, ...],
     name: str | None,
+    language: str | None,
 ) -> Path:
     """The recipe that was named, or a new one for text files that were."""
     if name is None and recipe is not None:
@@ -108,13 +115,19 @@ def _recipe_path(
     from wordgate.training.drafting import draft
 
     path = Path("models") / str(name) / "recipe.toml"
-    draft(path, str(name), [*text_files, *([recipe] if recipe else []), *more])
-    click.echo(f"recipe: {path}", err=True)
+    files = [*text_files, *([recipe] if recipe else []), *more]
+    stated = draft(path, str(name), files, language)
+    source = "" if language else "; --language TAG states another"
+    click.echo(f"recipe: {path}, language: {stated}{source}", err=True)
     return path
 
 
 def _check(
-    recipe: Path | None, text_files: tuple[Path, ...], more: tuple[Path, ...], name: str | None
+    recipe: Path | None,
+    text_files: tuple[Path, ...],
+    more: tuple[Path, ...],
+    name: str | None,
+    language: str | None,
 ) -> None:
     """Raise `UsageError` unless either a recipe or text and a name for its model are given."""
     if not text_files:
@@ -122,15 +135,20 @@ def _check(
             raise click.UsageError("RECIPE: name one, or text files with --text FILES… --name NAME")
         if name is not None:
             raise click.UsageError("--name: needs --text; a recipe has a name of its own")
+        if language is not None:
+            raise click.UsageError("--language: needs --text; a recipe states its own language")
         return
     if name is None:
         raise click.UsageError("--text: needs --name NAME, for models/NAME/recipe.toml")
     from wordgate.engine.manifest import NAME_PATTERN
+    from wordgate.training.recipe import LANGUAGE_PATTERN
 
     if not re.fullmatch(NAME_PATTERN, name):
         raise click.UsageError(
             f"--name {name!r}: use lower-case letters, digits, - and _; a letter or digit first"
         )
+    if language is not None and not re.fullmatch(LANGUAGE_PATTERN, language):
+        raise click.UsageError(f"--language {language!r}: is not a BCP 47 tag, as en or zh-Hans")
 
 
 def _tell(

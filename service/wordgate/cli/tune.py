@@ -1,7 +1,7 @@
 """`wordgate tune`: what a recogniser's scores and the model's should weigh."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -13,11 +13,16 @@ from wordgate.cli.command import Command
 from wordgate.cli.hypotheses import Source, counting_of, counting_options, source_options
 from wordgate.cli.progress import counted, say
 from wordgate.cli.tables import add_numbers, print_table
-from wordgate.errors import empty
+from wordgate.errors import InvalidFile, empty
 from wordgate.evaluation import development
 from wordgate.evaluation.development import Tuned
 from wordgate.evaluation.hesitations import Utterance
-from wordgate.evaluation.records import strictly
+from wordgate.evaluation.reading import counting
+
+_LATTICES = (
+    "--input: lattices and word meshes cannot be tuned on; write lists of their best transcripts, "
+    "which tune reads: `wordgate rescore --max-transcripts 100 --json`"
+)
 
 
 @click.command(cls=Command)
@@ -25,12 +30,18 @@ from wordgate.evaluation.records import strictly
 @click.option(
     "--ignore", "ignored", multiple=True, metavar="NAME", help="A score that is not to be used."
 )
+@click.option(
+    "--keep-going",
+    is_flag=True,
+    help="Say what is wrong with an utterance that cannot be used, and go on without it.",
+)
 @counting_options
 @model_options
 @json_option
 def tune(
     source: Source,
     ignored: tuple[str, ...],
+    keep_going: bool,
     normalise: str,
     unit: str,
     model: Path | None,
@@ -39,30 +50,72 @@ def tune(
 ) -> None:
     """Find the weights with the fewest errors on transcribed utterances.
 
-    A line of the input is as for `wordgate rescore`, each with a "reference". A few hundred
-    utterances tell more than a few dozen: the intervals say how much chance is in the figures.
+    A line of the input is as for `wordgate rescore`, each with a "reference", or what `wordgate
+    rescore --json` wrote. A few hundred utterances tell more than a few dozen: the intervals say
+    how much chance is in the figures.
 
     \b
     wordgate tune --input dev.jsonl --json > tuned.json
     wordgate rescore --input test.jsonl --tuned tuned.json
     """
     if source.format == "slf":
-        problem = "--format slf: cannot be tuned on; write lists of the best transcripts with "
-        raise click.UsageError(problem + "`wordgate rescore --max-transcripts 100 --json`")
+        raise click.UsageError(_LATTICES)
     say(f"tuning on {source.path}: the model scores every candidate, then weights are searched")
-    utterances = _some(strictly(source.read()), source.path)
-    with asked_model(model, server, batch=True) as opened, counted(opened) as asked:
-        counting = counting_of(normalise, unit)
-        known = development.collect(asked, utterances, counting, ignored)
+    utterances = _some(_without_lattices(source.read()), source.path)
+    refusals = _Refusals(keep_going)
+    try:
+        with asked_model(model, server, batch=True) as opened, counted(opened) as asked:
+            known = development.collect(
+                asked, utterances, counting_of(normalise, unit), ignored, refusals.add
+            )
+    finally:
+        for line in source.report():
+            click.echo(line, err=True)
+    if known.useless:
+        raise InvalidFile(source.path, f"no weights were found: {known.useless}")
     found = development.tune(known)
     if as_json:
         click.echo(json.dumps(document(found)))
+        click.echo(found.verdict, err=True)
     else:
         print_table(_table(found, unit))
         click.echo(found.verdict)
+    refusals.end(source.path)
 
 
-def _some(utterances: Iterable[Utterance], path: Path) -> Iterator[Utterance]:
+class _Refusals:
+    """Utterances that cannot be used: the first ends the run, or with `keep_going` all are told."""
+
+    def __init__(self, keep_going: bool) -> None:
+        self._keep_going = keep_going
+        self._count = 0
+
+    def add(self, error: InvalidFile) -> None:
+        """Tell what is wrong with one; raised unless the run keeps going."""
+        if not self._keep_going:
+            raise error
+        self._count += 1
+        click.echo(f"wordgate: {error}", err=True)
+
+    def end(self, source: Path) -> None:
+        """Raise `InvalidFile` when there was one."""
+        if self._count:
+            problem = f"{counting(self._count, 'utterance')} could not be used"
+            raise InvalidFile(source, f"{problem} and did not count, as asked")
+
+
+def _without_lattices(
+    utterances: Iterator[Utterance | InvalidFile],
+) -> Iterator[Utterance | InvalidFile]:
+    for utterance in utterances:
+        if isinstance(utterance, Utterance) and utterance.lattice is not None:
+            raise click.UsageError(_LATTICES)
+        yield utterance
+
+
+def _some(
+    utterances: Iterator[Utterance | InvalidFile], path: Path
+) -> Iterator[Utterance | InvalidFile]:
     """The utterances. Raises `InvalidFile` when there are none."""
     number = 0
     for number, utterance in enumerate(utterances, 1):  # noqa: B007

@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -14,6 +14,7 @@ from wordgate.cli.paths import INPUT_FILE
 from wordgate.core.steps import finish
 from wordgate.core.weighting import Boost, Weighting
 from wordgate.errors import InvalidFile, unreadable
+from wordgate.evaluation.hesitations import Utterance
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -106,3 +107,42 @@ def _read_tuned(path: Path) -> Weighting:
         raise unreadable(path, error) from None
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         raise InvalidFile(path, "is not what `wordgate tune --json` prints") from None
+
+
+def announced(
+    utterances: Iterator[Utterance | InvalidFile], weighting: Weighting
+) -> Iterator[Utterance | InvalidFile]:
+    """The utterances; warns on standard error when no score of the first one has a weight."""
+    first = True
+    for utterance in utterances:
+        if first and isinstance(utterance, Utterance):
+            first = False
+            names = utterance.score_names
+            if names and not any(weighting.weight(name) for name in names):
+                click.echo(f"wordgate: warning: {_unweighted(names)}", err=True)
+        yield utterance
+
+
+def weights_report(
+    names: Iterable[str], weighting: Weighting, any_candidate: bool
+) -> Iterator[str]:
+    """What each score weighs, and which weigh nothing."""
+    found = {name: weighting.weight(name) for name in names}
+    weighed = [f"{name} {weight:g}" for name, weight in found.items() if weight]
+    without = [name for name, weight in found.items() if not weight]
+    if not found and any_candidate:
+        yield "weights: no candidate has a score, so the language model alone ranks"
+    if weighed:
+        yield f"weights: {', '.join(weighed)}; lm_weight {weighting.lm_weight:g}"
+    if found and not weighed:
+        yield f"WARNING: {_unweighted(found)}"
+    elif without:
+        yield f"weigh nothing: {', '.join(without)}; give one a weight with --weight NAME=NUMBER"
+
+
+def _unweighted(names: Iterable[str]) -> str:
+    listed = list(names)
+    return (
+        f"no score weighs anything, so the language model alone ranks: the input has "
+        f"{', '.join(listed)}; give one a weight, as in --weight {listed[0]}=1"
+    )

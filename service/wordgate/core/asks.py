@@ -7,7 +7,7 @@ whose numbers are worked out by hand can test them.
 """
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -22,9 +22,13 @@ State = Any
 
 @dataclass(frozen=True, slots=True)
 class Advance:
-    """Read one piece after each state. Answer: the states after it, in order."""
+    """Read one piece after each state. Answer: the states after it, in order.
+
+    `following`: rows that the same text will ask for after this question, one after the other.
+    """
 
     steps: Sequence[tuple[State, int]]
+    following: int = field(default=0, compare=False)
 
     def __len__(self) -> int:
         return len(self.steps)

@@ -1,12 +1,13 @@
 """A text with a cursor, and what a person does to it.
 
-Knows characters and the units in which clients count them; does not know words or models. A text
-is a value: an edit gives another one.
+Knows characters and the units in which clients count them, and where a word is followed by a space;
+does not know models. A text is a value: an edit gives another one.
 """
 
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from wordgate.core.spacing import takes_space
 from wordgate.core.text import refuse_surrogates
 from wordgate.errors import InvalidInput
 
@@ -91,10 +92,13 @@ class EditedText:
     def accept(self, typed: int, word: str) -> "EditedText":
         """Put a suggested word in the place of the `typed` code points before the cursor.
 
-        The cursor then stands behind the word and a space, one that was there or a new one.
+        The cursor then stands behind the word and a space, one that was there or a new one; behind
+        the word alone in a script that writes no spaces, and inside an address.
         """
         after = self.text[self.cursor : self.cursor + 1]
         written = self._replaced(self.cursor - typed, self.cursor, word)
+        if not takes_space(written.before):
+            return written
         if after.isspace():
             return replace(written, cursor=written.cursor + 1)
         return written.insert(" ")

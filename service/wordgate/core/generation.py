@@ -21,10 +21,14 @@ from itertools import accumulate
 from typing import TypedDict
 
 from wordgate.core import words
+from wordgate.core.address_spacing import form_inside, is_address
+from wordgate.core.argument_types import require_texts
 from wordgate.core.asks import SHORT_ROUND, Advance, Asks, Pace, State, TargetLogProbs
+from wordgate.core.fullwidth import as_marked
 from wordgate.core.history import read
 from wordgate.core.known import Context
-from wordgate.core.language import Language, begins_sentence
+from wordgate.core.language import Language
+from wordgate.core.listed_phrases import MAX_LISTED_PHRASE_WORDS
 from wordgate.core.options import MAX_EXPANSIONS, MAX_SUGGESTIONS, within
 from wordgate.core.pieces import EOS
 from wordgate.core.prediction import splitting_typed
@@ -35,7 +39,8 @@ from wordgate.core.search import (
     Search,
     likeliest_words,
 )
-from wordgate.core.spacing import goes_on, spacing
+from wordgate.core.sentences import begins_sentence
+from wordgate.core.spacing import spacing
 from wordgate.core.state_store import NoStore, StateStore
 from wordgate.core.steps import Steps
 from wordgate.core.text import normalise
@@ -81,8 +86,8 @@ class GenerationQuery:
     Each word is drawn from the `top_k` likeliest, their probabilities raised to 1 / `temperature`
     and cut to the fewest of the likeliest whose share reaches `top_p`. Temperature 0 takes the
     likeliest. Without a `seed` one is drawn. The text ends at the latest after `max_words`, and
-    after one of the `stop_words`, in any case. Raises `InvalidInput`, naming the field, when made
-    with values outside their limits.
+    after one of the `stop_words` (or phrases), in any case. Raises `InvalidInput`, naming the
+    field, when made with values outside their limits.
     """
 
     history: str
@@ -104,21 +109,28 @@ class GenerationQuery:
         if self.seed is not None:
             within("seed", self.seed, 0, MAX_SEED)
         within("max_expansions", self.max_expansions, 1, MAX_EXPANSIONS)
+        require_texts(self.stop_words, "stop_words")
         _ = self.stops  # refuses wrong ones
 
     @cached_property
-    def stops(self) -> frozenset[str]:
-        """The stop words in normal form."""
+    def stops(self) -> frozenset[tuple[str, ...]]:
+        """The words of each stop word, in normal form."""
         return frozenset(
-            _one_word(word, f"stop_words[{number}]") for number, word in enumerate(self.stop_words)
+            _words(word, f"stop_words[{number}]") for number, word in enumerate(self.stop_words)
         )
+
+    @cached_property
+    def longest_stop(self) -> int:
+        """Words of the longest stop word, 0 without any."""
+        return max(map(len, self.stops), default=0)
 
 
 @dataclass(frozen=True)
 class Draft:
     """A text as far as it is written, and the state before its last word, the `unread` pieces.
 
-    `typed` is what the first word begins with. `number` counts the words that were generated.
+    `typed` is what the first word begins with. `number` counts the words that were generated;
+    `generated` are the last of them, as many as a stop word may begin with.
     """
 
     query: GenerationQuery
@@ -128,6 +140,7 @@ class Draft:
     unread: tuple[int, ...] = ()
     typed: str = ""
     number: int = 0
+    generated: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -191,6 +204,7 @@ def next_word(language: Language, draft: Draft) -> Asks[Written]:
             state=state,
             unread=language.pieces.encode_word(drawn.word),
             number=draft.number + 1,
+            generated=_last((*draft.generated, drawn.word), draft.query.longest_stop - 1),
         ),
     )
 
@@ -223,10 +237,11 @@ def _likeliest(language: Language, state: State, draft: Draft) -> Asks[Found]:
     A word that was begun is written to its end first.
     """
     count = draft.query.top_k if draft.query.temperature else 1
+    never = language.never_after(language.never_phrases.words_before(draft.text))
     search = Search(
         count=count,
         prefix=normalise(draft.typed).encode("utf-8"),
-        accepts=lambda word: word not in language.never_suggested,
+        accepts=lambda word: word not in language.never_suggested and word not in never,
         max_expansions=draft.query.max_expansions,
     )
     start = Context(b"", state)
@@ -249,7 +264,8 @@ def _weights(likeliest: Sequence[FoundWord], temperature: float) -> list[float]:
 def _finish(draft: Draft, drawn: FoundWord) -> Finish | None:
     if drawn.word == _END:
         return Finish.END_OF_TEXT
-    if drawn.word in draft.query.stops:
+    generated = (*draft.generated, drawn.word)
+    if any(generated[-length:] in draft.query.stops for length in range(1, len(generated) + 1)):
         return Finish.STOP_WORD
     return Finish.MAX_WORDS if draft.number + 1 == draft.query.max_words else None
 
@@ -260,9 +276,8 @@ def _written(
     """The drawn word as people write it behind the draft."""
     written = space = ""
     if drawn.word != _END:
-        begins = begins_sentence(draft.text) and not goes_on(draft.text, drawn.word)
-        written = language.write(drawn.word, begins)
         space = "" if draft.typed else (yield from spacing(draft.text, drawn.word))
+        written = _form(language, draft.text + space, drawn.word)
     return GeneratedWord(
         word=written,
         text=space + written,
@@ -274,8 +289,25 @@ def _written(
     )
 
 
-def _one_word(text: str, field: str) -> str:
-    found = words.split(normalise(text, field))
-    if len(found) != 1:
-        raise InvalidInput(field, f"has {len(found)} words; send one word or mark each")
-    return found[0]
+def _form(language: Language, before: str, word: str) -> str:
+    """A word as people write it right behind a text; in small letters inside an address."""
+    if is_address(before):
+        return form_inside(before, word)
+    return language.write(
+        word, begins_sentence(before), language.written.get(word) or as_marked(before, word)
+    )
+
+
+def _last(found: tuple[str, ...], count: int) -> tuple[str, ...]:
+    return found[max(0, len(found) - count) :]
+
+
+def _words(text: str, field: str) -> tuple[str, ...]:
+    """The words of a stop word. Raises `InvalidInput` for none, or too many."""
+    found = tuple(words.split(normalise(text, field)))
+    if not found:
+        raise InvalidInput(field, "has no word; send a word, a mark or a phrase")
+    if len(found) > MAX_LISTED_PHRASE_WORDS:
+        problem = f"has {len(found)} words; the limit is {MAX_LISTED_PHRASE_WORDS}"
+        raise InvalidInput(field, problem)
+    return found

@@ -3,15 +3,15 @@
 Knows pieces, how words are written and which are never suggested; does not know the network.
 """
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from functools import cached_property
 
+from wordgate.core import words
 from wordgate.core.levels import Levels
+from wordgate.core.listed_phrases import ListedPhrases
 from wordgate.core.pieces import Pieces
 from wordgate.core.text import normalise
-
-_ENDS_SENTENCE = (".", "!", "?")
-_CLOSES = "\"')]}”’»"
 
 
 @dataclass(frozen=True)
@@ -19,13 +19,24 @@ class Language:
     """A vocabulary with the way people write it.
 
     `written` maps a word in normal form to its usual written form (`i` to `I`, `london` to
-    `London`) where the two differ. `never_suggested` holds words in normal form.
+    `London`) where the two differ. `never_suggested` holds words in normal form,
+    and phrases of which the last word is not suggested behind the others.
     """
 
     pieces: Pieces
     levels: Levels
     written: Mapping[str, str] = field(default_factory=dict)
     never_suggested: Set[str] = frozenset()
+
+    @cached_property
+    def never_phrases(self) -> ListedPhrases:
+        """The entries of several words among `never_suggested`."""
+        several = (words.split(entry) for entry in self.never_suggested if not _is_plain(entry))
+        return ListedPhrases(" ".join(found) for found in several if len(found) > 1)
+
+    def never_after(self, before: Sequence[str]) -> Set[str]:
+        """Return words that would complete an entry of several words behind these words."""
+        return self.never_phrases.completed_by(before) if self.never_phrases else frozenset()
 
     def write(self, word: str, begins_sentence: bool, form: str | None = None) -> str:
         """Write a word in normal form as people do, or in the form that is given.
@@ -36,6 +47,10 @@ class Language:
         form = form or self.written.get(word, word)
         form = form if is_same_word(form, word) else word
         return capitalised(form) if begins_sentence and form == form.lower() else form
+
+
+def _is_plain(entry: str) -> bool:
+    return entry.isascii() and entry.replace("'", "").isalnum()
 
 
 def is_same_word(form: str, other: str) -> bool:
@@ -59,9 +74,3 @@ def in_capitals(form: str) -> str:
     if is_same_word(capitals, form):
         return capitals
     return "".join(c.upper() if is_same_word(c.upper(), c) else c for c in form)
-
-
-def begins_sentence(history: str) -> bool:
-    """Whether the next word begins a sentence: at the start, or after a full stop, `!` or `?`."""
-    before = history.rstrip().rstrip(_CLOSES).rstrip()
-    return not before or before.endswith(_ENDS_SENTENCE)

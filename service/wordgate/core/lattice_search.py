@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from heapq import heappop, heappush, heappushpop
 from typing import NamedTuple
 
+from wordgate.core import words
 from wordgate.core.asks import PAUSE, SHORT_ROUND, Asks, Pace, State
 from wordgate.core.lattice_graph import Frontier, LatticeGraph, Outlook
 from wordgate.core.levels import likely_log_prob
@@ -254,6 +255,9 @@ class LatticeSearch:
             return made, unit
         if unit.isspace():
             return made, before.pending
+        if words.begins_word(before.pending, unit):
+            made.pending, made.ahead = unit, self._outlook(unit)
+            return made, before.pending
         if len(before.pending) >= MAX_PENDING_CHARACTERS:
             problem = f"make a word of more than {MAX_PENDING_CHARACTERS} characters; send spaces"
             raise InvalidInput("confusion_network.slots", problem)
@@ -363,7 +367,7 @@ def outlook(unit: str, cut: Callable[[str], Cut], weighting: Weighting, whole: b
         return Outlook(count + boost, count + boost + weighting.lm_weight * hope)
     if unit.isspace():
         return Outlook(0.0, 0.0)
-    words = len(normalise(unit))
+    count = len(normalise(unit))
     most = max(0.0, weighting.word_bonus) + weighting.most_boost(None)
     hope = weighting.lm_weight * _CHARACTER + weighting.word_bonus * _WORDS_A_CHARACTER
-    return Outlook(words * most, hope)
+    return Outlook(count * most, hope)

@@ -4,16 +4,18 @@ Knows numbers, their limits and words in normal form; does not know how suggesti
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 from typing import TypedDict
 
 from wordgate.core import words
+from wordgate.core.argument_types import require_each, require_list, require_text
+from wordgate.core.listed_phrases import MAX_LISTED_PHRASE_WORDS, ListedPhrases
 from wordgate.core.search import DEFAULT_MAX_EXPANSIONS
 from wordgate.core.steps import Steps, finish
-from wordgate.core.text import normalise
+from wordgate.core.text import normalise, normalising_with_offsets
 from wordgate.errors import InvalidInput
 
 DEFAULT_MAX_SUGGESTIONS = 5
@@ -45,8 +47,9 @@ class LetterCase(Enum):
 
 @dataclass(frozen=True)
 class BoostedWord:
-    """A word of the person's own, written like this; `boost` is added to its log-probability for
-    its place among the suggestions."""
+    """A word or phrase of the person's own, written like this; `boost` is added to the
+    log-probability of the word, or of each word that begins the phrase or goes on with it, for its
+    place among the suggestions."""
 
     word: str
     boost: float
@@ -118,6 +121,8 @@ class Options:
         _between(
             "min_phrase_probability", self.min_phrase_probability, LEAST_PHRASE_PROBABILITY, 1.0
         )
+        require_list(self.blocked_words, "blocked_words")
+        require_each(self.boosted_words, "boosted_words", BoostedWord)
         for name, listed in (("blocked", self.blocked_words), ("boosted", self.boosted_words)):
             if len(listed) > MAX_LISTED_WORDS:
                 problem = f"has {len(listed)} entries; the limit is {MAX_LISTED_WORDS}"
@@ -132,14 +137,14 @@ class Options:
     def prepare(self) -> Steps[None]:
         """Find the normal forms of the listed words, once; in steps, for there may be many.
 
-        Raises `InvalidInput` naming the first that is not one word.
+        Raises `InvalidInput` naming the first that has no word, or too many.
         """
         for place, word in enumerate(self.blocked_words[len(self._blocked) :], len(self._blocked)):
-            self._blocked.append(_one_word(word, f"blocked_words[{place}]"))
+            self._blocked.append(_listed(word, f"blocked_words[{place}]"))
             yield _WORD_WORK + _CHARACTER_WORK * len(word)
         known = len(self._boosted)
         for place, each in enumerate(self.boosted_words[known:], known):
-            self._boosted.append(_one_word(each.word, f"boosted_words[{place}].word"))
+            self._boosted.append(_listed(each.word, f"boosted_words[{place}].word"))
             yield _WORD_WORK + _CHARACTER_WORK * len(each.word)
 
     @cached_property
@@ -149,34 +154,120 @@ class Options:
 
     @cached_property
     def blocked(self) -> frozenset[str]:
-        """The blocked words in normal form."""
+        """The blocked words in normal form; phrases with a space between their words."""
         finish(self.prepare())
         return frozenset(self._blocked)
 
     @cached_property
+    def blocked_phrases(self) -> ListedPhrases:
+        """The blocked phrases."""
+        return ListedPhrases(self.blocked)
+
+    @cached_property
     def boosted(self) -> dict[str, BoostedWord]:
-        """The boosted words by their normal form; of several the last counts."""
+        """The boosted words and phrases by their normal form; of several the last counts."""
         finish(self.prepare())
         return dict(zip(self._boosted, self.boosted_words, strict=True))
 
     @cached_property
+    def boosted_phrases(self) -> ListedPhrases:
+        """The boosted phrases."""
+        return ListedPhrases(self.boosted)
+
+    @cached_property
     def boosts(self) -> dict[str, float]:
-        """What is added to the ranks of words in normal form."""
-        return {word: each.boost for word, each in self.boosted.items()}
+        """What is added to the ranks of words in normal form, whatever stands before them.
+
+        A phrase that is ranked higher has its first word ranked so.
+        """
+        found: dict[str, float] = {}
+        for phrase, each in self.boosted.items():
+            first, *others = phrase.split(" ")
+            if not others:
+                found[first] = each.boost
+        for phrase, each in self.boosted.items():
+            first, *others = phrase.split(" ")
+            if others and each.boost > found.get(first, 0.0):
+                found[first] = each.boost
+        return found
 
     @cached_property
     def own_forms(self) -> dict[str, str]:
         """How the person writes words of their own, by normal form."""
-        return {word: each.word.strip() for word, each in self.boosted.items()}
+        return {word: each.word.strip() for word, each in self.boosted.items() if " " not in word}
+
+    def here(self, before: Sequence[str]) -> "Listed":
+        """Return what is listed of the words that may come behind these, the last ones of a text.
+
+        Blocked are also those that would complete a blocked phrase. Of a boosted phrase that is
+        ranked higher each word that goes on with it is; of one that is ranked lower its last.
+        """
+        boosts: dict[str, float] = {}
+        forms: dict[str, str] = {}
+        for phrase, word, place, is_last in self.boosted_phrases.following(before):
+            each = self.boosted[phrase]
+            forms[word] = written_words(each.word)[place]
+            if each.boost > boosts.get(word, 0.0) or (each.boost < 0 and is_last):
+                boosts[word] = each.boost
+        blocked = self.blocked_phrases.completed_by(before)
+        return Listed(
+            self.blocked | blocked if blocked else self.blocked,
+            self.boosts | boosts if boosts else self.boosts,
+            self.own_forms | forms if forms else self.own_forms,
+        )
+
+    def boosted_after(self, before: Sequence[str]) -> Iterator[tuple[list[str], float]]:
+        """Yield the rest of each boosted phrase that is ranked higher and that these words begin,
+        and its boost."""
+        for phrase, _, place, _ in self.boosted_phrases.following(before):
+            if place == len(before) and (boost := self.boosted[phrase].boost) > 0:
+                yield phrase.split(" ")[place:], boost
+
+    def phrase_boost(self, found: Sequence[str]) -> float:
+        """Return what the boosted phrases in these words add to their rank."""
+        within = self.boosted_phrases.within(found)
+        return sum((self.boosted[phrase].boost for _, phrase in within), 0.0)
+
+    def own_forms_within(self, found: Sequence[str]) -> dict[int, str]:
+        """How the person writes words of these that make up a boosted phrase, by their place."""
+        return {
+            first + place: form
+            for first, phrase in self.boosted_phrases.within(found)
+            for place, form in enumerate(written_words(self.boosted[phrase].word))
+        }
 
 
-def _one_word(text: str, field_name: str) -> str:
-    """The normal form of a text that is one word. Raises `InvalidInput` for any other."""
+@dataclass(frozen=True)
+class Listed:
+    """What a person listed of the words that may come at a place, in normal form."""
+
+    blocked: Set[str]
+    boosts: Mapping[str, float]
+    own_forms: Mapping[str, str]
+
+
+def written_words(text: str) -> list[str]:
+    """The words of a text as they are written there."""
+    normal = finish(normalising_with_offsets(text))
+    return [
+        text[normal.starts[first] : normal.ends[after - 1]].strip()
+        for first, after in words.spans(normal.text)
+    ]
+
+
+def _listed(text: str, field_name: str) -> str:
+    """The normal form of a listed word or phrase, with a space between its words.
+
+    Raises `InvalidInput` for one that has no word, or too many.
+    """
+    require_text(text, field_name)
     found = words.split(normalise(text, field_name))
-    if len(found) != 1:
-        problem = "has no word" if not found else f"is {len(found)} words; send each by itself"
+    if not found:
+        raise InvalidInput(field_name, "has no word; send a word, a mark or a phrase")
+    if len(found) > MAX_LISTED_PHRASE_WORDS:
+        problem = f"has {len(found)} words; the limit is {MAX_LISTED_PHRASE_WORDS}"
         raise InvalidInput(field_name, problem)
-    return found[0]
+    return " ".join(found)
 
 
 def within(field_name: str, value: float, least: float, most: float) -> None:

@@ -4,9 +4,11 @@ Knows pieces and probabilities; does not know how words are written or who is as
 """
 
 import math
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 
 from wordgate.core.asks import PAUSE, SHORT_ROUND, Asks, Pace
+from wordgate.core.favoured import word_log_prob
 from wordgate.core.known import Context, advance
 from wordgate.core.levels import Levels
 from wordgate.core.pieces import Pieces
@@ -26,6 +28,23 @@ class FoundPhrase:
     after_first: float = 0.0
 
 
+Blocked = Callable[[Sequence[str]], Set[str]]
+"""Says of a phrase which words may not go on with it."""
+
+Boosted = Callable[[Sequence[str]], Iterable[tuple[Sequence[str], float]]]
+"""Says of a phrase what words would make a boosted one of its end, and how much that is boosted."""
+
+
+def nothing_blocked(phrase: Sequence[str]) -> Set[str]:
+    """Allow all words."""
+    return frozenset()
+
+
+def nothing_boosted(phrase: Sequence[str]) -> Iterable[tuple[Sequence[str], float]]:
+    """Boost no phrase."""
+    return ()
+
+
 class PhraseSearch:
     """Finds how words go on after a context, by the model alone.
 
@@ -42,9 +61,11 @@ class PhraseSearch:
         store: StateStore,
         max_words: int,
         min_log_prob: float,
+        blocked: Blocked = nothing_blocked,
+        boosted: Boosted = nothing_boosted,
     ) -> None:
         """`search` says which words may go on a phrase; `max_words` counts the first one.
-        `min_log_prob`: what a phrase must have after its first word."""
+        `min_log_prob`: what a phrase must have after its first word, boosts counted."""
         self._pieces = pieces
         self._levels = levels
         self._start = start
@@ -52,17 +73,20 @@ class PhraseSearch:
         self._store = store
         self._max_words = max_words
         self._min_log_prob = min_log_prob
+        self._blocked = blocked
+        self._boosted = boosted
         self._pace = Pace(SHORT_ROUND)
         self.exact = True
         self.expansions = 0
 
     def after(self, word: FoundWord) -> Asks[list[FoundPhrase]]:
-        """The phrases of two words or more that begin with `word` and cannot go on any further,
-        the likeliest first."""
+        """The phrases of two words or more that begin with `word` and cannot go on any further, and
+        boosted ones, the likeliest first."""
         found: list[FoundPhrase] = []
         first = FoundPhrase((word.word,), word.log_prob)
         yield from self._go_on(first, self._start, found)
-        return sorted(found, key=lambda phrase: -phrase.log_prob)
+        different = {phrase.words: phrase for phrase in found}
+        return sorted(different.values(), key=lambda phrase: -phrase.log_prob)
 
     def _go_on(self, phrase: FoundPhrase, before: Context, found: list[FoundPhrase]) -> Asks[None]:
         """Find what a phrase whose last word comes after `before` goes on to."""
@@ -72,6 +96,8 @@ class PhraseSearch:
             for piece in self._pieces.encode_word(phrase.words[-1]):
                 [context] = yield from advance(self._store, [(context, piece)])
             longer = yield from self._longer(phrase, context)
+            if len(phrase.words) == 1:
+                found += yield from self._boosted_phrases(phrase, context)
         if not longer and len(phrase.words) > 1:
             found.append(phrase)
         for each in longer:
@@ -84,7 +110,13 @@ class PhraseSearch:
             self.exact = False
             return []
         least = self._min_log_prob - phrase.after_first
-        search = replace(self._search, min_log_prob=least, max_expansions=room)
+        blocked, accepts = self._blocked(phrase.words), self._search.accepts
+        search = replace(
+            self._search,
+            accepts=lambda word: word not in blocked and accepts(word),
+            min_log_prob=least,
+            max_expansions=room,
+        )
         found = yield from likeliest_words(self._pieces, self._levels, context, search, self._store)
         self.exact = self.exact and found.exact
         self.expansions += found.expansions
@@ -98,3 +130,39 @@ class PhraseSearch:
             )
             for word in found.words
         ]
+
+    def _boosted_phrases(self, first: FoundPhrase, context: Context) -> Asks[list[FoundPhrase]]:
+        """The boosted phrases that a word begins, where they are likely enough with their boosts.
+
+        `context` has read the word.
+        """
+        found = []
+        for rest, boost in self._boosted(first.words):
+            room = self._search.max_expansions - self.expansions
+            self.exact = self.exact and room > 0
+            if room <= 0 or len(rest) >= self._max_words:
+                continue
+            if self._is_blocked(first.words, rest):
+                continue
+            log_prob = yield from self._log_prob(rest, context)
+            if log_prob + boost >= self._min_log_prob:
+                whole = (*first.words, *rest)
+                found.append(FoundPhrase(whole, first.log_prob + log_prob, log_prob))
+        return found
+
+    def _is_blocked(self, begun: Sequence[str], rest: Sequence[str]) -> bool:
+        return any(
+            word in self._blocked((*begun, *rest[:place])) or not self._search.accepts(word)
+            for place, word in enumerate(rest)
+        )
+
+    def _log_prob(self, rest: Sequence[str], context: Context) -> Asks[float]:
+        """The log-probability of words after a context."""
+        total = 0.0
+        for word in rest:
+            where = self._pieces, self._levels, context
+            total += yield from word_log_prob(*where, word, self._store)
+            self.expansions += 1
+            for piece in self._pieces.encode_word(word):
+                [context] = yield from advance(self._store, [(context, piece)])
+        return total

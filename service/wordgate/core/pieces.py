@@ -124,7 +124,10 @@ class Pieces:
         return self._spelling.leading
 
     def encode_word(self, word: str) -> tuple[int, ...]:
-        """The canonical pieces of one word in normal form; those of short words are kept."""
+        """The canonical pieces of one word in normal form; those of short words are kept.
+
+        The end of a line, `words.LINE_END`, is `<eos>`.
+        """
         short = len(word) <= _MAX_KEPT_CHARACTERS
         return self._kept_word(word) if short else self._spelling.encode_word(word)
 
@@ -162,7 +165,9 @@ class _Spelling:
         self.ends_word: NDArray[np.bool_] = np.array(ends)
 
     def encode_word(self, word: str) -> tuple[int, ...]:
-        """The canonical pieces of one word in normal form."""
+        """The canonical pieces of one word in normal form, or of the end of a line."""
+        if word == words.LINE_END:
+            return (EOS,)
         return tuple(token.id for token in self.model.tokenize(byte_level(word)))
 
     def canonical_word(

@@ -12,13 +12,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from wordgate.core import words
+from wordgate.core.argument_types import require_each, require_texts
 from wordgate.core.asks import SHORT_ROUND, Asks, Pace, State
 from wordgate.core.best_scoring import score_best
 from wordgate.core.confidence import Difference, confidences, differences
 from wordgate.core.history import read
 from wordgate.core.hypothesis import FIELD, Hypothesis, TimeSpan, check_hypotheses
 from wordgate.core.language import Language
-from wordgate.core.lattice import ConfusionNetwork, Lattice
+from wordgate.core.lattice import Alternative, Arc, ConfusionNetwork, Lattice
 from wordgate.core.lattice_rescoring import check_source, transcribe
 from wordgate.core.lattice_search import SearchBounds
 from wordgate.core.levels import Levels
@@ -87,6 +88,19 @@ _TOTAL_WORK = 4
 
 _FEW = 8
 """The best are looked for alone when no more than one in so many is wanted: more take longer so."""
+
+
+def check_kinds(hypotheses: Hypotheses) -> None:
+    """Raise `TypeError` for what is no n-best list, lattice or confusion network, above all for a
+    str, or strs, in place of hypotheses."""
+    if isinstance(hypotheses, Lattice):
+        require_each(hypotheses.arcs, "lattice.arcs", Arc)
+        require_texts(hypotheses.null_labels, "lattice.null_labels")
+    elif isinstance(hypotheses, ConfusionNetwork):
+        for number, slot in enumerate(hypotheses.slots):
+            require_each(slot, f"confusion_network.slots[{number}]", Alternative)
+    else:
+        require_each(hypotheses, "hypotheses", Hypothesis)
 
 
 def rescore(

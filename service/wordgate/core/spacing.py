@@ -1,14 +1,18 @@
-"""How words are put together to a text as people write it.
+"""Put words together to a text as people write it.
 
-Knows marks and what stands before them; does not know models. Words are those of `core.words`, so
-a mark is a word of its own, and the same mark may open or close, part or join: what stands before
-it decides. The text that comes of it is read as the same words again.
+Words are those of `core.words`, so a mark is a word of its own, and the same mark may open or
+close, part or join: what stands before it decides. Scripts that write no spaces between words get
+none, neither at their borders with other scripts nor beside their punctuation. The text that comes
+of it is read as the same words again.
 """
 
 import re
 from functools import cache
 
+from wordgate.core import words
+from wordgate.core.address_spacing import goes_on_address, has_address
 from wordgate.core.steps import Steps
+from wordgate.core.text import normalise
 
 _CLOSING = frozenset(".,!?;:)]}%°»")
 _OPENING = frozenset("([{«¿¡")
@@ -19,16 +23,26 @@ _QUOTES = frozenset(_DOUBLE + _SINGLE)
 _DASHES = frozenset("-–—/")
 
 _GOES_ON = (
-    (re.compile(r"(?<![\d.])\d{1,3}\.$"), re.compile(r"\d+")),
+    (
+        re.compile(r"(?<![\w.])v?\d{1,3}(?:\.\d{1,4}){0,3}\.$"),
+        re.compile(r"\d+(?:(?:[abx]|rc)\d*)?|x"),
+    ),
+    (re.compile(r"(?<!\d)\d{1,3}(?:,\d{3})+\.$"), re.compile(r"\d+")),
     (re.compile(r"(?<!\d)\d{1,3}(?:,\d{3})*,$"), re.compile(r"\d{3}")),
     (re.compile(r"(?<!\d)\d{1,2}:$"), re.compile(r"\d{2}")),
     (re.compile(r"(?<!\w)[^\W\d_]\.$"), re.compile(r"[^\W\d_ai]")),
+    (re.compile(r"(?<!\w)ph\.$", re.IGNORECASE), re.compile(r"d")),
 )
-"""A number or an abbreviation with a mark inside, and what may follow the mark: 3.5, 1,000, 9:30,
-p.m. (letters that are words themselves begin a sentence instead)."""
+"""A number or an abbreviation with a mark inside, and what may follow the mark: 3.5, 3.8.1, 1,000,
+9:30, p.m. (letters that are words themselves begin a sentence instead)."""
 
 _LONGEST = 32
 """Characters before a mark that tell whether it stands inside a number."""
+
+_CJK_MARK = re.compile(
+    "[\u3001-\u3003\u3008-\u3020\u3030\u303d\u30fb\ufe30-\ufe6f\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65\uffe0-\uffe6]"
+)
+"""Punctuation of Chinese and Japanese, written fullwidth or in forms of its own."""
 
 
 def spacing(text: str, word: str) -> Steps[str]:
@@ -36,9 +50,42 @@ def spacing(text: str, word: str) -> Steps[str]:
 
     Nothing at the beginning and where the text ends in white space.
     """
-    if not text or text[-1].isspace() or (yield from _is_attached(text, word)):
+    if not text or text[-1].isspace():
         return ""
-    return " "
+    if not (text[-_LONGEST:].isascii() and word.isascii()) and _is_beside_unspaced(text, word):
+        return "" if _stays_apart(text, word) else " "
+    return "" if (yield from _is_attached(text, word)) else " "
+
+
+def takes_space(text: str) -> bool:
+    """Return whether a space comes behind a word that ends a text, if more is to follow."""
+    return not (ends_unspaced(text) or has_address(text))
+
+
+def ends_unspaced(text: str) -> bool:
+    """Return whether a text ends in a script that writes no spaces, or in punctuation of its.
+
+    Punctuation is taken for what it stands behind: `3.` is not, `好.` is.
+    """
+    for character in reversed(text[-_LONGEST:]):
+        if character.isspace():
+            return False
+        if words.is_unspaced(character) or _CJK_MARK.match(character):
+            return True
+        if character.isalnum():
+            return words.is_unspaced(normalise(character)[:1])  # halfwidth Katakana
+    return False
+
+
+def _is_beside_unspaced(text: str, word: str) -> bool:
+    """Whether a text ends or the next word begins with what takes no spaces."""
+    return words.is_unspaced(word[0]) or bool(_CJK_MARK.match(word)) or ends_unspaced(text)
+
+
+def _stays_apart(text: str, word: str) -> bool:
+    """Whether a word right behind a text is still a word of its own: two of Katakana are not."""
+    found = words.split(normalise(text[-_LONGEST:]) + word)
+    return found[-1:] == [word]
 
 
 def goes_on(text: str, word: str) -> bool:
@@ -52,9 +99,11 @@ def _is_attached(text: str, word: str) -> Steps[bool]:
         return True
     if word in _QUOTES:
         return (yield from _closes(text, word))
-    if word in _JOINING:
-        return text[-1].isalnum() or text[-1] in _OPENING
-    return (yield from _attaches(text, word)) or goes_on(text, word)
+    if word in _JOINING and (text[-1].isalnum() or text[-1] in _OPENING):
+        return True
+    if goes_on(text, word) or goes_on_address(text, word):
+        return True
+    return (yield from _attaches(text, word))
 
 
 def _closes(text: str, quote: str) -> Steps[bool]:

@@ -10,9 +10,6 @@ from hashlib import blake2b
 from typing import Protocol
 
 from wordgate.core.asks import Row, State
-from wordgate.core.steps import Steps, batches, finish
-
-_HASHED_TOGETHER = 512
 
 
 class StateStore(Protocol):
@@ -85,16 +82,9 @@ class NoStore:
 
 def chain_hashes(seed: bytes, pieces: Sequence[int]) -> list[bytes]:
     """The key after each piece: a hash of the seed and of all pieces up to it."""
-    return finish(hashing(seed, pieces))
-
-
-def hashing(seed: bytes, pieces: Sequence[int]) -> Steps[list[bytes]]:
-    """As `chain_hashes`, in steps."""
     keys = []
     key = seed
-    for part in batches(pieces, _HASHED_TOGETHER):
-        for piece in part:
-            key = blake2b(key + piece.to_bytes(4, "little"), digest_size=16).digest()
-            keys.append(key)
-        yield 2 * len(part)
+    for piece in pieces:
+        key = blake2b(key + piece.to_bytes(4, "little"), digest_size=16).digest()
+        keys.append(key)
     return keys

@@ -5,7 +5,7 @@ into what is complete and what is being typed.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from enum import Enum
 
@@ -23,7 +23,7 @@ from wordgate.core.pieces import Pieces
 from wordgate.core.search import Found, FoundWord, Search
 from wordgate.core.slips import meant
 from wordgate.core.state_store import StateStore
-from wordgate.core.text import normalise
+from wordgate.core.text import normalise, refuse_surrogates
 from wordgate.core.writing import Writer
 
 _LEAST_LETTERS = 3
@@ -82,7 +82,10 @@ class Place:
         self._store = store
         self._options = options
         self._history = history
+        self._before = _words_before(language, options, history)
+        self._listed = options.here(self._before)
         self._start = Context(b"", None)
+        self._blocked = self._listed.blocked | language.never_after(self._before)
         self._favours = Favours()
         self._exact = True
         self._expansions = 0
@@ -106,7 +109,7 @@ class Place:
         ]
         if options.max_words > 1:
             for phrase in (yield from self._phrases(found)):
-                text = writer.phrase(phrase.words)
+                text = writer.phrase(phrase.words, options.own_forms_within(phrase.words))
                 suggestions.append(Suggestion(text, phrase.log_prob, Kind.PHRASE))
         if options.max_corrections:
             suggestions += yield from self._corrections(typed)
@@ -132,7 +135,7 @@ class Place:
             shares = yield from session_cache.shares(read, found, cache.weight, cache.flatness)
         else:
             self._start = yield from read_context(pieces, self._history, self._store)
-        boosts = self._options.boosts
+        boosts = self._listed.boosts
         self._favours = Favours(
             {w: Favour(shares.get(w, 0.0), boosts.get(w, 0.0)) for w in {**shares, **boosts}},
             sum(shares.values()),
@@ -190,7 +193,8 @@ class Place:
 
     def _writer(self, typed: str) -> Writer:
         options = self._options
-        return Writer(self._language, self._history, typed, options.letter_case, options.own_forms)
+        own_forms = self._listed.own_forms
+        return Writer(self._language, self._history, typed, options.letter_case, own_forms)
 
     def _passed_over(self, typed: str) -> Asks[dict[str, str]]:
         """How words were written last that were suggested for shorter beginnings.
@@ -252,18 +256,39 @@ class Place:
             self._store,
             options.max_words,
             math.log(options.min_phrase_probability),
+            self._blocked_after,
+            options.boosted_after,
         )
         phrases: list[FoundPhrase] = []
         for word, log_prob in found.items():
             if not words.is_punctuation(word):
                 phrases += yield from searching.after(FoundWord(word, log_prob))
         self._count(searching)
-        return sorted(phrases, key=lambda phrase: -phrase.log_prob)[: options.max_suggestions]
+        best_first = sorted(
+            phrases, key=lambda each: -(each.log_prob + options.phrase_boost(each.words))
+        )
+        return best_first[: options.max_suggestions]
+
+    def _blocked_after(self, phrase: Sequence[str]) -> Set[str]:
+        """Words that may not go on a phrase, for they would complete one that is blocked."""
+        before = [*self._before, *phrase]
+        blocked = self._options.blocked_phrases.completed_by(before)
+        return blocked | self._language.never_after(before)
 
     def _accepts(self, word: str) -> bool:
-        if word in self._language.never_suggested or word in self._options.blocked:
+        if word in self._language.never_suggested or word in self._blocked:
             return False
         return self._options.allow_punctuation or not words.is_punctuation(word)
 
     def _continues(self, word: str) -> bool:
         return self._accepts(word) and not words.is_punctuation(word)
+
+
+def _words_before(language: Language, options: Options, history: str) -> list[str]:
+    """The last words of a history, as many as listed phrases may begin with."""
+    listed = (language.never_phrases, options.blocked_phrases, options.boosted_phrases)
+    longest = max(listed, key=lambda phrases: phrases.longest)
+    if not longest:
+        return []
+    refuse_surrogates(history, "history")
+    return longest.words_before(history)

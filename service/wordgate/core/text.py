@@ -11,8 +11,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+from wordgate.core.argument_types import require_text
 from wordgate.core.steps import Steps, finish, stretches
 from wordgate.errors import InvalidInput
+
+LINE_BREAKS = "\n\r\v\f\x85\u2028\u2029"
+"""Characters that end a line (mandatory breaks of Unicode's line breaking, UAX #14)."""
 
 _PLAIN = str.maketrans(
     dict.fromkeys("\u2018\u2019\u201a\u201b\u02bc", "'")
@@ -126,7 +130,11 @@ def normalising_with_offsets(text: str, field: str = "text") -> Steps[Normalised
 
 
 def refuse_surrogates(text: str, field: str) -> None:
-    """Raise `InvalidInput` when `text` holds a lone surrogate, which UTF-8 cannot carry."""
+    """Raise `InvalidInput` when `text` holds a lone surrogate, which UTF-8 cannot carry.
+
+    Raises `TypeError` for what is not a str.
+    """
+    require_text(text, field)
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:

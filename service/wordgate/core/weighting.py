@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from wordgate.core import words
+from wordgate.core.argument_types import require_each
 from wordgate.core.boosted_phrases import BoostedPhrases
 from wordgate.core.steps import Steps, finish
 from wordgate.core.text import normalise
@@ -47,6 +48,7 @@ class Weighting:
     )
 
     def __post_init__(self) -> None:
+        require_each(self.boosts, "boosts", Boost)
         check_finite("lm_weight", self.lm_weight)
         check_finite("word_bonus", self.word_bonus)
         for name, weight in self.weights.items():
@@ -153,9 +155,9 @@ def check_scores(placed: Iterable[tuple[Callable[[], str], Mapping[str, float]]]
 
 
 def check_weighed(weighting: Weighting, names: Collection[str]) -> None:
-    """Raise `InvalidInput` naming a weight of a score that nothing has."""
-    for name in weighting.weights:
-        if name not in names:
+    """Raise `InvalidInput` naming a weight, other than 0, of a score that nothing has."""
+    for name, weight in weighting.weights.items():
+        if weight and name not in names:
             problem = f"weighs nothing: there is {_listed(names)}"
             raise InvalidInput(f"weighting.weights[{name}]", problem)
 

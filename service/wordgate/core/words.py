@@ -25,9 +25,13 @@ from functools import cache
 from itertools import islice
 
 from wordgate.core.steps import Steps, finish
+from wordgate.core.text import normalise
 
 MAX_WORD_CHARACTERS = 128
 """A longer word is cut into words of this many code points; nothing of it is lost."""
+
+LINE_END = "\n"
+"""Stands for the end of a line among the words of a history; no word is white space."""
 
 _LONG_TEXT = 1024
 """Characters of a text that is split in several steps."""
@@ -37,8 +41,11 @@ _MATCHES = 128
 
 _MATCH_WORK = 2
 
+_BEFORE = 32
+"""Characters before another that decide whether it begins a word."""
+
 _INNER = ("'", "\u200c", "\u200d")
-_UNSPACED = (
+UNSPACED = (
     "\u3005-\u3007\u3021-\u3029\u3038-\u303c\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"  # Han
     "\U00020000-\U0003ffff"
     "\u3041-\u3096\u309d-\u309f\U0001b001-\U0001b11f\U0001b150-\U0001b152"  # Hiragana
@@ -53,8 +60,8 @@ _UNSPACED = (
 """Letters of scripts that write no spaces between words, as ranges for a character class."""
 
 _KATAKANA = "\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff"
-_is_unspaced = re.compile(f"[{_UNSPACED}{_KATAKANA}]").match
-_is_word_by_itself = re.compile(f"[{_UNSPACED}]").match
+_is_unspaced = re.compile(f"[{UNSPACED}{_KATAKANA}]").match
+_is_word_by_itself = re.compile(f"[{UNSPACED}]").match
 _LAST_CODE_POINT = 0xE01EF
 _ASCII = re.compile(r"[A-Za-z0-9]+(?:'[A-Za-z0-9]+)*|\S")
 """The same rule where there is no other character: four times as fast."""
@@ -110,6 +117,22 @@ def is_unspaced(character: str) -> bool:
     return _is_unspaced(character) is not None
 
 
+def begins_word(before: str, character: str) -> bool:
+    """Whether a character begins a word of its own behind any text that ends like this, and what
+    is before it is complete: where either is of a script that writes no spaces between words."""
+    if not before or (before.isascii() and character.isascii()):
+        return False
+    end = normalise(before[-_BEFORE:])
+    last = split(end)[-1:]
+    if not (is_unspaced(character) or (last and is_unspaced(last[0][0]))):
+        return False
+    after = normalise(character)
+    return normalise(before[-_BEFORE:] + character) == end + after and split(end + after) == [
+        *split(end),
+        *split(after),
+    ]
+
+
 def is_punctuation(word: str) -> bool:
     """Whether a word is a mark or symbol, not made of letters or digits."""
     return not any(character.isalnum() for character in word)
@@ -119,9 +142,9 @@ def splitting_last(normalised: str) -> Steps[tuple[str, str]]:
     """What is complete in a text that is being typed, and the beginning of its last word.
 
     Text that ends in white space, in a mark, or in a script without spaces, where each letter is a
-    word, has no word begun. An apostrophe after letters
-    belongs to the word that it may become part of (`don'` may become `don't`). Of a word that is
-    too long, the parts that are cut off are complete, and so is one that cannot grow any more.
+    word, has no word begun. An apostrophe after letters belongs to the word that it may become part
+    of (`don'` may become `don't`). Of a word that is too long, the parts that are cut off are
+    complete, and so is one that cannot grow any more.
     """
     end = len(normalised) - normalised.endswith(_INNER)
     last: re.Match[str] | None = None
@@ -130,31 +153,42 @@ def splitting_last(normalised: str) -> Steps[tuple[str, str]]:
         yield _MATCH_WORK * len(matches) + (matches[-1].end() - matches[0].start()) // 8
     if last is None or last.end() != end or not _may_grow(last.group()[0]):
         return normalised, ""
-    unfinished = (end - last.start()) % MAX_WORD_CHARACTERS
-    if not unfinished:
+    length = (end - last.start()) % MAX_WORD_CHARACTERS
+    if not length:
         return normalised, ""
-    return normalised[: end - unfinished], normalised[end - unfinished :]
+    begun = normalised[end - length : end]
+    if begun.startswith(_INNER):  # cut off before an apostrophe, which is a word then
+        begun = _parts(begun)[-1]
+    if not _may_grow(begun[0]):
+        return normalised, ""
+    return normalised[: end - len(begun)], normalised[end - len(begun) :]
 
 
 def _cut(word: str) -> list[str]:
     if len(word) <= MAX_WORD_CHARACTERS:
         return [word]
     steps = range(0, len(word), MAX_WORD_CHARACTERS)
-    return [word[start : start + MAX_WORD_CHARACTERS] for start in steps]
+    slices = [word[start : start + MAX_WORD_CHARACTERS] for start in steps]
+    return [part for each in slices for part in _parts(each)]
+
+
+def _parts(cut: str) -> list[str]:
+    """The words of a stretch of a long word; an apostrophe at its ends is one by itself."""
+    return _pattern().findall(cut) if cut.startswith(_INNER) or cut.endswith(_INNER) else [cut]
 
 
 @cache
 def _pattern() -> re.Pattern[str]:
     marks = _marks()
-    letters = rf"[^\W_{marks}{_UNSPACED}{_KATAKANA}]"
+    letters = rf"[^\W_{marks}{UNSPACED}{_KATAKANA}]"
     run = rf"{letters}+|[{marks}]+"
     modifiers = rf"[{marks}\U0001F3FB-\U0001F3FF\U000E0020-\U000E007F]*"
     word = rf"(?:{run})+(?:['\u200c\u200d](?:{run})+)*"
     katakana = rf"(?:[{_KATAKANA}][{marks}]*)+"
     attached = rf"[{marks}\u200c\u200d]*"
     # Stacked consonants go on behind a virama; the normal form takes the vowels AM apart.
-    goes_on = rf"(?<=[\u1039\u17d2])[{_UNSPACED}]|(?<=\u0e4d)\u0e32|(?<=\u0ecd)\u0eb2"
-    cluster = rf"[{_UNSPACED}]{attached}(?:(?:{goes_on}){attached})*"
+    goes_on = rf"(?<=[\u1039\u17d2])[{UNSPACED}]|(?<=\u0e4d)\u0e32|(?<=\u0ecd)\u0eb2"
+    cluster = rf"[{UNSPACED}]{attached}(?:(?:{goes_on}){attached})*"
     symbol = rf"(?:[\U0001F1E6-\U0001F1FF]{{2}}|\S){modifiers}(?:\u200d[^\w\s]{modifiers})*"
     return re.compile(f"{word}|{cluster}|{katakana}|{symbol}")
 

@@ -7,14 +7,14 @@ word was found.
 from collections.abc import Mapping, Sequence
 from unicodedata import category
 
-from wordgate.core.language import (
-    Language,
-    begins_sentence,
-    capitalised,
-    in_capitals,
-    is_same_word,
-)
+from wordgate.core import words
+from wordgate.core.address_spacing import form_inside, is_address
+from wordgate.core.fullwidth import as_marked
+from wordgate.core.language import Language, capitalised, in_capitals, is_same_word
 from wordgate.core.options import LetterCase
+from wordgate.core.sentences import begins_sentence
+from wordgate.core.spacing import spacing
+from wordgate.core.steps import finish
 from wordgate.core.text import normalise
 
 _LOOKED_AT = 2000
@@ -38,6 +38,8 @@ class Writer:
         """`own_forms`: how the person wants words written, by normal form; they go first."""
         self._language = language
         self._begins = begins_sentence(history)
+        self._begins_apart = not typed and begins_sentence(f"{history} ")
+        self._in_address = is_address(history)
         self._recent = history[-_LOOKED_AT:]
         self._is_cut = len(history) > _LOOKED_AT
         self._folded = self._recent.lower().replace("’", "'")
@@ -50,10 +52,17 @@ class Writer:
         """A word as it would be written, what was typed of it taken into account.
 
         As the person asked for, as this text wrote it last, or as people write it; with a capital
-        where a sentence begins. Its normal form is `word` in any case.
+        where a sentence begins, and in small letters inside an address. Its normal form is `word`
+        in any case.
         """
-        form = self._own_forms.get(word) or self._last_form(word)
-        form = self._language.write(word, self._begins, form)
+        return self._written(word, self._own_forms.get(word))
+
+    def _written(self, word: str, own: str | None) -> str:
+        if self._is_in_address(word):
+            form = word if self._typed else form_inside(self._recent, word)
+        else:
+            own = own or self._own_forms.get(word) or self._last_form(word) or self._marked(word)
+            form = self._language.write(word, self._begins_sentence(word), own)
         continued = self._continue(word, form)
         return continued if is_same_word(continued, word) else form
 
@@ -61,13 +70,38 @@ class Writer:
         """A word in the place of what was typed by a slip, with its capitals."""
         form = self._form(word)
         if _is_shouted(self._typed):
-            return _shouted(form)
+            return self._shouted(word, form)
         return capitalised(form) if self._typed[:1].isupper() else form
 
-    def phrase(self, phrase: Sequence[str]) -> str:
-        """Several words with spaces between them; only the first begins where the text goes on."""
+    def phrase(self, phrase: Sequence[str], forms: Mapping[int, str] | None = None) -> str:
+        """Several words with the spaces that they need; only the first begins where the text goes
+        on. `forms`: how some are written, by their place."""
+        forms = forms or {}
         first, *others = phrase
-        return " ".join([self.write(first), *map(self._form, others)])
+        before = self._recent + ("" if self._typed else self._space_before(first))
+        written = self._written(first, forms.get(0))
+        for place, word in enumerate(others, 1):
+            form = forms.get(place) or self._form(word)
+            written += finish(spacing(before + written, word)) + form
+        return written
+
+    def _begins_sentence(self, word: str) -> bool:
+        """Whether a sentence begins with a word: where nothing is typed yet, with its space."""
+        if self._begins or not self._begins_apart:
+            return self._begins
+        return self._space_before(word) == " "
+
+    def _is_in_address(self, word: str) -> bool:
+        """Whether a word goes on an address or the name of a file."""
+        return self._in_address and (self._typed != "" or not self._space_before(word))
+
+    def _space_before(self, word: str) -> str:
+        return finish(spacing(self._recent, word))
+
+    def _marked(self, word: str) -> str | None:
+        """A mark in its fullwidth form, where the text writes it so."""
+        marked = as_marked(self._recent, word)
+        return marked if marked != word else None
 
     def _form(self, word: str) -> str:
         own = self._own_forms.get(word) or self._last_form(word)
@@ -75,8 +109,8 @@ class Writer:
 
     def _last_form(self, word: str) -> str | None:
         """How the text wrote a word last, its first words of sentences left out."""
-        if len(self._folded) != len(self._recent):
-            return None  # a few capitals have two small letters: places would not agree
+        if len(self._folded) != len(self._recent) or words.is_unspaced(word[0]):
+            return None  # no case; a few capitals have two small letters: places would not agree
         before = len(self._folded)
         for _ in range(_PLACES):
             place = self._folded.rfind(word, 0, before)
@@ -103,24 +137,32 @@ class Writer:
             return form
         rest = word[len(self._begun) :]
         if _is_shouted(typed):
-            is_genitive = rest == "s" and self._begun.endswith("'")
-            return typed + (rest if is_genitive else _shouted(rest))
+            return typed + self._shouted(word, rest)
         if self._letter_case is LetterCase.TYPED or typed[0].isupper():
             return typed + rest
         return form
 
+    def _shouted(self, word: str, end: str) -> str:
+        """The end of a word in capitals, but for the `s` behind an acronym: PDF's, THAT'S."""
+        if word.endswith("'s") and end and self._is_acronym(word[:-2]):
+            return in_capitals(end[:-1]) + end[-1]
+        return in_capitals(end)
+
+    def _is_acronym(self, word: str) -> bool:
+        """Whether people write a word in capitals."""
+        own = self._own_forms.get(word)
+        return _is_shouted(self._language.write(word, begins_sentence=False, form=own))
+
 
 def _goes_on(beside: str) -> bool:
     """Whether a word goes on with the characters beside it, the nearest first."""
-    nearest = beside[1:] if beside.startswith("'") else beside[:1]
-    return nearest.isalnum() or (nearest != "" and category(nearest).startswith("M"))
+    beside = beside[1:] if beside.startswith("'") else beside
+    nearest = beside[:1]
+    if nearest and category(nearest).startswith("M"):
+        return not any(map(words.is_unspaced, beside))
+    return nearest.isalnum() and not words.is_unspaced(nearest)
 
 
 def _is_shouted(typed: str) -> bool:
     """Whether two letters or more were typed, all of them capitals."""
     return typed.isupper() and sum(map(str.isalpha, typed)) > 1
-
-
-def _shouted(form: str) -> str:
-    """In capitals, but for the `s` of a genitive: LONDON's."""
-    return f"{in_capitals(form[:-2])}'s" if form.endswith("'s") else in_capitals(form)

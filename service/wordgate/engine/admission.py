@@ -45,6 +45,10 @@ class AdmittedWork:
         """Count rows that were answered."""
         self._admission.progress(self, rows)
 
+    def expect(self, rows: int) -> None:
+        """Note that so many more rows will be asked for. Raises `Overloaded`."""
+        self._admission.expect(self, rows)
+
     def leave(self, *, is_done: bool) -> None:
         """End the work; `is_done` unless it was dropped or failed."""
         self._admission.leave(self, is_done=is_done)
@@ -75,7 +79,8 @@ class Admission:
         taken for until work has ended.
 
         With `most_rows`, sizes are rows: work is taken for as large as other work was on the
-        average, for so many rows at most. Work of more rows is expected to let other work pass.
+        average, for so many rows at most, until it is known to ask for more (`expect`). Work of
+        more rows than a turn is expected to let other work pass.
         """
         self._max_wait_seconds = max_wait_seconds
         self._most_seconds = 3 * max(max_wait_seconds, _REMEMBERED_SECONDS)
@@ -115,12 +120,7 @@ class Admission:
             if self._most_rows is not None:
                 size = min(self._most_rows, self._ended_rows / self._ended_works)
             ahead = self._turns if size <= self._turn_size else self._size
-            wait = self._wait(ahead, now)
-            if not self._is_spared(now) and wait > self._allowed(now):
-                self._refused_at = now
-                problem = f"{self._jobs} requests are before this one; try again soon"
-                retry_seconds = min(max(_LEAST_RETRY_SECONDS, wait), self._most_seconds)
-                raise Overloaded(problem, retry_seconds, Excess.WAIT)
+            self._check(ahead, self._jobs, self._rows, now)
             if not self._jobs:
                 self._counted_at = now
             self._jobs += 1
@@ -128,6 +128,22 @@ class Admission:
             self._size += size
             self._turns += min(size, self._turn_size)
             return AdmittedWork(self, size, rows)
+
+    def expect(self, work: AdmittedWork, rows: int) -> None:
+        """Take a piece of work for as large as it is now known to be, where sizes are rows.
+
+        Raises `Overloaded` if that is more than a turn and would wait too long for other work.
+        """
+        with self._lock:
+            size = float(work.rows + rows)
+            if self._most_rows is None or size <= work.size:
+                return
+            if size > self._turn_size:
+                others = self._size - (work.size - work.done_size)
+                self._check(others, self._jobs - 1, self._rows - work.rows_at_once, self._clock())
+            self._size += size - work.size
+            self._turns += min(size, self._turn_size) - min(work.size, self._turn_size)
+            work.size = size
 
     def progress(self, work: AdmittedWork, rows: int) -> None:
         """Count rows of a piece of work that were answered."""
@@ -169,15 +185,26 @@ class Admission:
         self._size -= size
         self._turns -= min(work.done_size, self._turn_size) - before
 
+    def _check(self, ahead: float, jobs: int, rows: int, now: float) -> None:
+        """Raise `Overloaded` if work would wait too long for `jobs` others, of size `ahead`."""
+        wait = self._wait(ahead, now)
+        if self._is_spared(jobs, rows, now) or wait <= self._allowed(now):
+            return
+        self._refused_at = now
+        problem = f"{jobs} requests are before this one; try again soon"
+        retry_seconds = min(max(_LEAST_RETRY_SECONDS, wait), self._most_seconds)
+        raise Overloaded(problem, retry_seconds, Excess.WAIT)
+
     def _allowed(self, now: float) -> float:
         return (2 if self._is_calm(now) else 1) * self._max_wait_seconds
 
     def _is_calm(self, now: float) -> bool:
         return now - self._refused_at > _CALM_SECONDS
 
-    def _is_spared(self, now: float) -> bool:
+    def _is_spared(self, jobs: int, rows: int, now: float) -> bool:
+        """Whether work is taken in any case beside so many others that ask for `rows` at once."""
         spared = self._spared_in_calm if self._is_calm(now) else self._spared
-        return self._jobs < spared or self._rows < self._spared_rows
+        return jobs < spared or rows < self._spared_rows
 
     def _wait(self, ahead: float, now: float) -> float:
         """How long work of so much size takes."""

@@ -6,6 +6,7 @@ Knows what the files mean; does not know onnxruntime. A bundle is `NAME/VERSION/
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -57,11 +58,12 @@ class Bundle:
 def load(path: Path) -> Bundle:
     """Read and verify a bundle.
 
-    Raises `InvalidBundle` with a reason: `missing`, `unreadable`, `schema`, `manifest`,
+    Raises `InvalidBundle` with a reason: `missing`, `unreadable`, `schema`, `manifest`, `name`,
     `missing_file`, `foreign_file`, `checksum` or `content`.
     """
     document = read_manifest_bytes(path)
     manifest = _parse(path, document)
+    _check_name(path, manifest)
     contents = read_files(path, manifest)
     language = _language(path, manifest, contents)
     return Bundle(path, manifest, language, hashlib.sha256(document).digest(), contents)
@@ -69,7 +71,9 @@ def load(path: Path) -> Bundle:
 
 def read_manifest(path: Path) -> Manifest:
     """What `bundle.json` says, nothing else being read. Raises `InvalidBundle`."""
-    return _parse(path, read_manifest_bytes(path))
+    manifest = _parse(path, read_manifest_bytes(path))
+    _check_name(path, manifest)
+    return manifest
 
 
 def find_versions(folder: Path) -> Iterator[Path]:
@@ -109,6 +113,23 @@ def one_line(text: str) -> str:
     if not shown.isprintable():
         shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(shown.split()))
     return shown if len(text) <= _MAX_PROBLEM_CHARACTERS else f"{shown} …"
+
+
+def _check_name(path: Path, manifest: Manifest) -> None:
+    """Raise `InvalidBundle` unless a folder `NAME/VERSION` holds that version of that model.
+
+    A folder whose own name is no whole number is no version: a draft, a copy, a download.
+    """
+    folder = Path(os.path.abspath(path))  # noqa: PTH100  of `..` the name, not what a link leads to
+    if not _is_version(folder):
+        return
+    stated, found = f"{manifest.name}/{manifest.version}", f"{folder.parent.name}/{folder.name}"
+    if stated != found:
+        problem = (
+            f"holds {manifest.name}@{manifest.version}, but its folder is named {found}; name it "
+            f"{stated}"
+        )
+        raise InvalidBundle(path, "name", one_line(problem))
 
 
 def _is_there(path: Path) -> bool:

@@ -8,11 +8,12 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import TypeVar
 
+from wordgate.core.argument_types import require_text, require_texts
 from wordgate.core.asks import Asks
 from wordgate.core.generation import Draft, GenerationQuery
 from wordgate.core.lattice_search import SearchBounds
 from wordgate.core.prediction import Query
-from wordgate.core.rescoring import PLAIN_BOUNDS, Hypotheses
+from wordgate.core.rescoring import PLAIN_BOUNDS, Hypotheses, check_kinds
 from wordgate.core.weighting import Weighting
 from wordgate.engine.answers import (
     GenerationAnswer,
@@ -45,13 +46,17 @@ class LocalModel:
         return cls(open_model(path, runtime), calls)
 
     def ask_predict(self, query: Query) -> "Future[PredictionAnswer]":
-        """The likeliest next words."""
+        """The likeliest next words. Raises `TypeError` for what is not text; so do the others."""
+        require_text(query.history, "history")
+        require_text(query.prefix, "prefix")
         return self._thread.submit(self.served.network, self.served.predict(query), admitted=True)
 
     def ask_score(
         self, history: str, candidates: Sequence[str], count_eos: bool = True
     ) -> "Future[ScoreAnswer]":
         """Log-probabilities of candidates after a history."""
+        require_text(history, "history")
+        require_texts(candidates, "candidates")
         asks = self.served.score(history, candidates, count_eos)
         return self._thread.submit(self.served.network, asks, Urgency.BULK, admitted=True)
 
@@ -64,11 +69,18 @@ class LocalModel:
         bounds: SearchBounds = PLAIN_BOUNDS,
     ) -> "Future[RescoringAnswer]":
         """A recogniser's hypotheses, ranked after a history."""
+        require_text(history, "history")
+        check_kinds(hypotheses)
         asks = self.served.rescore(history, hypotheses, weighting, count_eos, bounds)
         return self._thread.submit(self.served.network, asks, Urgency.BULK, admitted=True)
 
     def ask_generate(self, query: GenerationQuery) -> Generator[GenerationAnswer, None, None]:
         """The words of a text that goes on, as they are drawn; closing it ends the text."""
+        require_text(query.history, "history")
+        require_text(query.prefix, "prefix")
+        return self._words(query)
+
+    def _words(self, query: GenerationQuery) -> Generator[GenerationAnswer, None, None]:
         served = self.served
         draft: Draft | None = self._result(served.begin_text(query))
         while draft is not None:

@@ -396,9 +396,11 @@ class Scheduler:
         try:
             job.ask = job.asks.send(complete) if job.started else next(job.asks)
             job.started = True
+            _expect(job)
         except StopIteration as stop:
             job.done(stop.value, None)
         except BaseException as error:  # noqa: BLE001  whatever it is, its owner is told
+            job.asks.close()
             job.done(None, _told(error))
         else:
             return True
@@ -432,6 +434,13 @@ def _count_done(job: Job, rows: int) -> None:
     job.done_rows += rows
     if job.admitted_work is not None:
         job.admitted_work.progress(rows)
+
+
+def _expect(job: Job) -> None:
+    """Have admission know the pieces of a text once it is cut. Raises `Overloaded`."""
+    ask = job.ask
+    if job.admitted_work is not None and isinstance(ask, Advance) and ask.following:
+        job.admitted_work.expect(len(ask) + ask.following)
 
 
 def _told(error: BaseException) -> Exception:

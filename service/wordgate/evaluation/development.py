@@ -4,18 +4,20 @@ Knows utterances with references, a model to ask and how errors are counted; the
 in `tuning`. What is reported as held out was chosen on the other half of the utterances.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from wordgate.core.rescoring import Transcript
 from wordgate.core.weighting import ACOUSTIC, Weighting
-from wordgate.engine.answers import Asked
-from wordgate.errors import InvalidFile, InvalidInput
+from wordgate.engine.answers import Asked, RescoringAnswer
+from wordgate.errors import InvalidFile, InvalidInput, WordgateError
 from wordgate.evaluation import tuning
-from wordgate.evaluation.error_rate import Counting
+from wordgate.evaluation.alternations import Reference
+from wordgate.evaluation.error_rate import Counting, Normalise, written_otherwise
 from wordgate.evaluation.hesitations import Utterance, ranked
-from wordgate.evaluation.records import strictly
+from wordgate.evaluation.reading import LEAST, counting
 from wordgate.evaluation.tuning import Array, Lists
 
 LM = "\0lm"
@@ -25,6 +27,9 @@ WORDS = "\0words"
 FEWEST = 30
 """Utterances without which no verdict is given."""
 
+_MOSTLY_WRONG = 0.5
+"""Error rate of the best candidates above which they are not the texts of the references."""
+
 WITHIN = 0.001
 """A weight is flat as far as it costs no more than this: a tenth of a point of error rate."""
 
@@ -33,12 +38,34 @@ WITHIN = 0.001
 class Development:
     """Features by name, in order, and what is known of each candidate.
 
-    `ignored` are scores that the candidates have and that are not used.
+    `ignored` are scores that the candidates have and that are not used. `basic_oracle` is the
+    error rate of the best candidates when capitals and punctuation do not count.
     """
 
     names: list[str]
     lists: Lists
     ignored: tuple[str, ...] = ()
+    basic_oracle: float | None = None
+
+    @property
+    def useless(self) -> str | None:
+        """Why no weights can be found on these utterances, or None."""
+        lists = self.lists
+        count, oracle = len(lists.lengths), lists.rate(lists.oracle())
+        basic = self.basic_oracle
+        is_otherwise = basic is not None and written_otherwise(oracle, basic)
+        hint = (
+            f"references and candidates differ in capitals or punctuation: {oracle:.2%} errors in "
+            f"the best candidates, {basic or 0.0:.2%} with --normalise basic; use that"
+        )
+        if is_otherwise and oracle > _MOSTLY_WRONG:
+            return hint
+        if count < FEWEST:
+            return f"{counting(count, 'utterance')} with a reference; tune on {FEWEST} or more"
+        if not (np.maximum.reduceat(lists.errors, lists.first) > lists.oracle()).any():
+            problem = "in no utterance does one candidate have fewer errors than another"
+            return f"{problem}; {hint if is_otherwise else 'there is nothing to choose'}"
+        return None
 
 
 @dataclass(frozen=True)
@@ -49,7 +76,7 @@ class Tuned:
     the same with the recogniser's own scores alone. `interval` is that of `held_out`; `gain` of
     how much lower it is than the first candidates' rate, `gain_over_own` than `without_model`.
     `flat` gives for each weight the range in which the rate rises by no more than `WITHIN`.
-    `left_out` are scores that are sums of others.
+    `left_out` are scores that are sums of others. `basic_oracle` is as in `Development`.
     """
 
     weighting: Weighting
@@ -66,10 +93,21 @@ class Tuned:
     left_out: list[str]
     utterances: int
     units: int
+    basic_oracle: float | None = None
 
     @property
     def verdict(self) -> str:
         """What to do, in plain words."""
+        if self.basic_oracle is None or not written_otherwise(self.oracle, self.basic_oracle):
+            return self._verdict
+        return (
+            f"{self._verdict}; capitals or punctuation are many of the errors: "
+            f"the best candidates have {self.oracle:.2%}, with --normalise basic "
+            f"{self.basic_oracle:.2%}"
+        )
+
+    @property
+    def _verdict(self) -> str:
         share = (self.first - self.held_out) / max(self.first - self.oracle, 1e-9)
         found = f"{self.held_out:.2%} held out against {self.first:.2%} of the first candidates"
         if self.utterances < FEWEST:
@@ -93,51 +131,107 @@ class Tuned:
 
 def collect(
     asked: Asked,
-    utterances: Iterable[Utterance],
-    counting: Counting,
+    utterances: Iterable[Utterance | InvalidFile],
+    error_counting: Counting,
     ignored: Sequence[str] = (),
+    refused: Callable[[InvalidFile], None] | None = None,
 ) -> Development:
     """Ask the model about all candidates; scores that are `ignored` are as if they were not there.
 
-    Raises `InvalidFile` with the line of an utterance without a reference, or with other scores
-    than those before it.
+    An utterance without a reference is left out, and so is a candidate with a score of minus
+    infinity. One that cannot be used, or that has other scores than those before it, is told to
+    `refused`. Raises `InvalidFile` with its line where that is not given, and when no utterance
+    has a reference.
     """
-    names: list[str] = []
-    present: set[str] = set()
-    features: list[list[float]] = []
-    sizes: list[int] = []
-    said: list[str] = []
-    heard: list[str] = []
-    lengths: list[int] = []
-    for utterance, answer in strictly(ranked(asked, _checked(utterances), Weighting())):
-        present.update(utterance.hypotheses[0].scores)
-        scores = [name for name in utterance.hypotheses[0].scores if name not in ignored]
-        if not names:
-            names = _ordered(scores)
-        elif set(_ordered(scores)) != set(names):
+    gathered = _Gathered(ignored)
+    source = _Referenced(utterances)
+    for found in ranked(asked, source, Weighting()):
+        try:
+            if isinstance(found, InvalidFile):
+                raise found
+            gathered.add(*found)
+        except InvalidFile as error:
+            if refused is None:
+                raise
+            refused(error)
+    if not gathered.sizes:
+        raise source.problem
+    return gathered.development(error_counting)
+
+
+class _Referenced:
+    """The utterances that have a reference."""
+
+    def __init__(self, utterances: Iterable[Utterance | InvalidFile]) -> None:
+        self._utterances = utterances
+        self.problem: WordgateError = InvalidInput("input", "has no utterance")
+
+    def __iter__(self) -> Iterator[Utterance | InvalidFile]:
+        for utterance in self._utterances:
+            if isinstance(utterance, Utterance) and utterance.reference is None:
+                problem = 'no utterance has a reference; add "reference", or --references FILE'
+                self.problem = InvalidFile(utterance.path, problem)
+                continue
+            yield utterance
+
+
+class _Gathered:
+    """The candidates of utterances, as columns."""
+
+    def __init__(self, ignored: Sequence[str]) -> None:
+        self._ignored = ignored
+        self._names: list[str] = []
+        self._present: set[str] = set()
+        self._features: list[list[float]] = []
+        self.sizes: list[int] = []
+        self._utterances: list[Reference] = []
+        self._said: list[Reference] = []
+        self._heard: list[str] = []
+
+    def add(self, utterance: Utterance, answer: RescoringAnswer) -> None:
+        """Add an utterance's candidates. Raises `InvalidFile` when they have other scores."""
+        present = utterance.hypotheses[0].scores
+        scores = [name for name in present if name not in self._ignored]
+        if not self._names:
+            self._names = _ordered(scores)
+        elif set(_ordered(scores)) != set(self._names):
             problem = f"has other scores ({', '.join(scores)}) than the lines before it"
             raise InvalidFile(utterance.path, problem, utterance.line)
+        self._present.update(present)
         found = sorted(answer.ranking.transcripts, key=lambda transcript: transcript.index)
-        for transcript in found:
+        possible = [each for each in found if _is_possible(each, scores)] or found
+        for transcript in possible:
             own = {LM: transcript.log_prob, WORDS: float(transcript.word_count)}
-            features.append([{**transcript.scores, **own}[name] for name in names])
-        sizes.append(len(found))
+            values = {**transcript.scores, **own}
+            self._features.append([values[name] for name in self._names])
+        self.sizes.append(len(possible))
         reference = utterance.reference or ""
-        lengths.append(counting.length(reference))
-        said.extend([reference] * len(found))
-        heard.extend(transcript.text for transcript in found)
-    if not sizes:
-        raise InvalidInput("input", "has no utterance")
-    return Development(
-        names,
-        Lists(
-            np.array(features, dtype=np.float64),
-            np.array(counting.errors(said, heard), dtype=np.float64),
-            np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64),
+        self._utterances.append(reference)
+        self._said.extend([reference] * len(possible))
+        self._heard.extend(transcript.text for transcript in possible)
+
+    def development(self, error_counting: Counting) -> Development:
+        """All of it."""
+        lists = self._lists(error_counting)
+        basic_oracle = None
+        if error_counting.normalise is Normalise.NONE:
+            basic = self._lists(replace(error_counting, normalise=Normalise.BASIC))
+            basic_oracle = basic.rate(basic.oracle())
+        used = tuple(sorted(self._present.intersection(self._ignored)))
+        return Development(self._names, lists, used, basic_oracle)
+
+    def _lists(self, error_counting: Counting) -> Lists:
+        lengths = [error_counting.length(reference) for reference in self._utterances]
+        return Lists(
+            np.array(self._features, dtype=np.float64),
+            np.array(error_counting.errors(self._said, self._heard), dtype=np.float64),
+            np.concatenate([[0], np.cumsum(self.sizes)[:-1]]).astype(np.int64),
             np.array(lengths, dtype=np.float64),
-        ),
-        tuple(sorted(present.intersection(ignored))),
-    )
+        )
+
+
+def _is_possible(transcript: Transcript, scores: Iterable[str]) -> bool:
+    return all(transcript.scores[name] > LEAST / 2 for name in scores)
 
 
 def tune(development: Development) -> Tuned:
@@ -175,6 +269,7 @@ def tune(development: Development) -> Tuned:
         [_public(names[place]) for place in left_out],
         len(lists.lengths),
         int(lists.lengths.sum()),
+        development.basic_oracle,
     )
 
 
@@ -205,14 +300,6 @@ class _Fit:
                 weights = tuning.search(part, start, free, self.scales, self._lm)
                 errors[list(mine)] = self._lists.part(mine).errors_of(weights)
         return errors
-
-
-def _checked(utterances: Iterable[Utterance]) -> Iterable[Utterance]:
-    for utterance in utterances:
-        if utterance.reference is None:
-            problem = 'has no "reference": tuning needs what was really said'
-            raise InvalidFile(utterance.path, problem, utterance.line)
-        yield utterance
 
 
 def _ordered(scores: Iterable[str]) -> list[str]:

@@ -3,19 +3,22 @@
 Knows utterances, futures and who is to blame for bad input; does not know file formats.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wordgate.core.hypothesis import Hypothesis
-from wordgate.core.lattice import Lattice
+from wordgate.core.lattice import Alternative, Arc, ConfusionNetwork, Lattice
 from wordgate.core.lattice_search import SearchBounds
 from wordgate.core.rescoring import PLAIN_BOUNDS
 from wordgate.core.weighting import Weighting
 from wordgate.engine.answers import Asked, RescoringAnswer
 from wordgate.errors import InvalidFile
+from wordgate.evaluation.alternations import Reference
 from wordgate.evaluation.in_flight import UNDER_WAY
+from wordgate.evaluation.lines import uncompressed
+from wordgate.evaluation.reading import Reading
 from wordgate.evaluation.records import answered
 
 
@@ -23,8 +26,8 @@ from wordgate.evaluation.records import answered
 class Utterance:
     """What was heard, the recogniser's best first; `reference` is what was said, where known.
 
-    A `lattice` takes the place of the list, which then is empty. `path` and `line` are where it was
-    read.
+    A `lattice`, or a confusion network, takes the place of the list, which then is empty. `path`
+    and `line` are where it was read.
     """
 
     utt: str
@@ -32,8 +35,45 @@ class Utterance:
     path: Path
     line: int
     history: str = ""
-    reference: str | None = None
-    lattice: Lattice | None = None
+    reference: Reference | None = None
+    lattice: Lattice | ConfusionNetwork | None = None
+
+    @property
+    def score_names(self) -> Collection[str]:
+        """The scores that its first candidate, arc or alternative has."""
+        if isinstance(self.lattice, Lattice):
+            first: Sequence[Arc | Alternative | Hypothesis] = self.lattice.arcs
+        else:
+            first = self.lattice.slots[0] if self.lattice else self.hypotheses
+        return first[0].scores.keys() if first else ()
+
+
+def referenced(
+    utterances: Iterable[Utterance | InvalidFile],
+    reading: Reading,
+    said: Mapping[str, Reference] | None,
+) -> Iterator[Utterance | InvalidFile]:
+    """The utterances with their references, without null labels in those; counted in `reading`.
+
+    What was `said` goes by an utterance's name, or by the name of a file that holds one lattice.
+    """
+    for utterance in utterances:
+        if isinstance(utterance, InvalidFile):
+            reading.refused += 1
+            yield utterance
+            continue
+        reference = utterance.reference
+        if said is not None:
+            by_file = said.get(uncompressed(utterance.path).stem) if utterance.lattice else None
+            reference = said.get(utterance.utt, reference if by_file is None else by_file)
+        reading.count(
+            utterance.utt, len(utterance.hypotheses), utterance.score_names, reference is not None
+        )
+        if reference is not None:
+            reference = reading.said(reference)
+        yield replace(utterance, reference=reference)
+    if said is not None:
+        reading.note_references(said)
 
 
 def ranked(

@@ -5,7 +5,7 @@ that are refused after as much work as possible; `OUTCOMES` has a request of abo
 way in which a call can end. Messages are built once and sent as bytes, so the client costs little.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -95,6 +95,32 @@ def _words(random: Random, size: int) -> str:
     """Return common words, about `size` bytes."""
     text = " ".join(random.choices(_COMMON, k=size // 2))[:size]
     return text.rpartition(" ")[0] or text
+
+
+def _marked(parts: Sequence[str]) -> str:
+    """Return words, every 16th followed by letters of the message's own: no context is known."""
+    return " ".join(f"{part} {MARK}" if n % 16 == 0 else part for n, part in enumerate(parts))
+
+
+def _history(random: Random) -> str:
+    """Return common words, about 64 KB; those that are read are known to no cache."""
+    return f"{_words(random, 63_000)} {_marked(_words(random, 1200).split())}"
+
+
+def _most_pieces(random: Random) -> str:
+    """Return words of which as many pieces are read as possible, about 64 KB.
+
+    Of each 16 words 13 are letters of four bytes, so that 128 have at most 512 pieces; they end
+    one word before a multiple of 128.
+    """
+    letters = [" ".join(_characters(random, 13, 0x1E922, 0x1E943)) for _ in range(104 * 8)]
+    return " ".join(f"{MARK} a {each} a" for each in letters).removesuffix(" a")
+
+
+def _run(random: Random, first: int, last: int) -> str:
+    """Return characters without a space between, 64 KB if they have three bytes each."""
+    parts = (MARK + _characters(random, 16, first, last) for _ in range(1160))
+    return "".join(parts)
 
 
 def _rare_word(random: Random, letters: int) -> str:
@@ -262,10 +288,10 @@ def _predict_passed_over(random: Random) -> Load:
     return Load(PREDICT, (message,))
 
 
-def _predict_most(prefix: str) -> Made:
+def _predict_most(prefix: str, history: Callable[[Random], str] = _history) -> Made:
     def made(random: Random) -> Load:
         message = _predict(
-            history=f"{_words(random, 64_000)} {MARK} {_words(random, 1200)} ",
+            history=f"{history(random)} ",
             prefix=prefix,
             max_suggestions=100,
             max_expansions=5_000,
@@ -285,7 +311,7 @@ def _predict_rare_prefix(random: Random) -> Load:
 def _predict_correct_last(random: Random) -> Load:
     options = prediction_pb2.SuggestionOptions(max_corrections=100)
     message = _predict(
-        history=f"{_words(random, 1200)} ",
+        history=f"{_marked(_words(random, 1200).split())} ",
         prefix=f"{MARK}{_rare_word(random, 20)}",
         correct_last_word=True,
         options=options,
@@ -319,13 +345,16 @@ def _stream_predict_beginning(random: Random) -> Load:
 
 
 def _stream_predict_end(random: Random) -> Load:
-    before, after = _words(random, 64_000), _words(random, 1200)
-    return _typing([f"{before} {MARK} {after} "], _all_options(random))
+    return _typing([f"{_history(random)} "], _all_options(random))
+
+
+def _stream_predict_pieces(random: Random) -> Load:
+    return _typing([f"{_most_pieces(random)} "], _all_options(random))
 
 
 def _stream_generate(random: Random) -> Load:
     request = prediction_pb2.StreamGenerateRequest(
-        history=f"{_words(random, 64_000)} {MARK} {_words(random, 1200)}",
+        history=_history(random),
         max_words=1000,
         temperature=2.0,
         top_k=100,
@@ -422,18 +451,25 @@ LEGAL: Mapping[str, Made] = {
     "lattice_rare": _lattice_of(lambda random: _rare_word(random, 3), 10),
     "lattice_empties": _lattice_of(lambda _: "", 2),
     "predict_lists": _predict_lists,
-    "predict_one_word": _predict_history(lambda random: MARK + _rare_word(random, 65_000)),
-    "predict_unseen": _predict_history(
-        lambda random: f"{MARK} {_rare(random, 32_700, 127)} {MARK} {_rare(random, 32_600, 127)}"
+    "predict_one_word": _predict_history(
+        lambda random: "".join(MARK + _rare_word(random, 120) for _ in range(510))
     ),
-    "predict_letters": _predict_history(lambda random: MARK + "a" * 65_000),
+    "predict_unseen": _predict_history(
+        lambda random: " ".join(MARK + _rare_word(random, 119) for _ in range(510))
+    ),
+    "predict_letters": _predict_history(lambda _: (MARK + "a" * 120) * 510),
+    "predict_thai": _predict_history(lambda random: _run(random, 0xE01, 0xE2E)),
+    "predict_tifinagh": _predict_history(lambda random: _run(random, 0x2D30, 0x2D67)),
+    "predict_pieces": _predict_history(_most_pieces),
     "predict_passed_over": _predict_passed_over,
     "predict_all_options": _predict_most(""),
     "predict_all_options_prefix": _predict_most("thr"),
+    "predict_all_options_pieces": _predict_most("thr", _most_pieces),
     "predict_rare_prefix": _predict_rare_prefix,
     "predict_correct_last": _predict_correct_last,
     "stream_predict_beginning": _stream_predict_beginning,
     "stream_predict_end": _stream_predict_end,
+    "stream_predict_pieces": _stream_predict_pieces,
     "stream_generate": _stream_generate,
     "stream_rescore_texts": _stream_rescore_texts,
     "stream_rescore_scores": _stream_rescore_scores,

@@ -7,24 +7,23 @@ typed by hand. Savings are 1 - (keys typed + selections) / characters of the mes
 savings rate; Trnka and McCoy 2008, "Evaluating word prediction: framing keystroke savings").
 """
 
-import re
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from wordgate.core import words
 from wordgate.core.options import Options
 from wordgate.core.prediction import Query
+from wordgate.core.steps import finish
+from wordgate.core.text import normalising_with_offsets
 from wordgate.engine.answers import Asked, PredictionAnswer
 from wordgate.errors import empty
 from wordgate.evaluation.lines import read_lines
 
 LETTERS = 4
 """Recall is told after 0, 1, 2 and 3 letters."""
-
-WORD = re.compile(r"[A-Za-z0-9]+(?:'[A-Za-z0-9]+)*")
-"""A word of the rule."""
 
 _RANKS = (1, 3)
 _UNDER_WAY = 64
@@ -91,7 +90,7 @@ def measure(asked: Asked, messages: Iterable[str], options: Options) -> Savings:
 def type_message(message: str, options: Options, savings: Savings) -> Typing:
     """Type one message, asking before each key of a word; what it takes is added to `savings`."""
     savings.characters += len(message)
-    spans = {found.start(): found.end() for found in WORD.finditer(message)}
+    spans = dict(word_spans(message))
     place = 0
     exact_place = any_place = 0  # behind a space that a selection brought, no key is needed
     while place < len(message):
@@ -108,6 +107,18 @@ def type_message(message: str, options: Options, savings: Savings) -> Typing:
         savings.keys_ignoring_case += ignoring[0]
         exact_place = place + (brings_space and exact[1])
         any_place = place + (brings_space and ignoring[1])
+
+
+def word_spans(message: str) -> list[tuple[int, int]]:
+    """The words of a message but punctuation (`core.words`), as stretches [start, end) of it."""
+    normal = finish(normalising_with_offsets(message))
+    found: list[tuple[int, int]] = []
+    for first, after in words.spans(normal.text):
+        start, end = normal.starts[first], normal.ends[after - 1]
+        is_behind = not found or start >= found[-1][1]  # ½ is one character of two words
+        if is_behind and not words.is_punctuation(normal.text[first:after]):
+            found.append((start, end))
+    return found
 
 
 _Taken = tuple[int, bool]

@@ -67,7 +67,8 @@ def decode(path: Path, number: int, raw: bytes) -> str:
         line = raw.decode("utf-8").rstrip("\r\n")
     except UnicodeDecodeError as error:
         problem = f"is not UTF-8: byte 0x{raw[error.start]:02x} at byte {error.start + 1}"
-        raise InvalidFile(path, f"{problem} of the line", number) from None
+        remedy = "convert the file, as with iconv -f latin1 -t utf-8"
+        raise InvalidFile(path, f"{problem} of the line; {remedy}", number) from None
     return line.removeprefix("\ufeff") if number == 1 else line
 
 

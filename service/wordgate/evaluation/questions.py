@@ -70,6 +70,11 @@ def own_questions() -> list[Question]:
     return parse(source.read_text("utf-8"), Path(OWN_QUESTIONS))
 
 
+def are_in(language: str) -> bool:
+    """Whether our own questions, which are English, are in a model's language (a BCP 47 tag)."""
+    return language.split("-", maxsplit=1)[0].lower() == "en"
+
+
 def read(path: Path) -> list[Question]:
     """The questions of a file. Raises `InvalidFile` with the line, or when there is none."""
     return _parse(read_lines(path), path)

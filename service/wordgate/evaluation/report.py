@@ -9,6 +9,7 @@ from pathlib import Path
 
 from wordgate.core import words
 from wordgate.core.text import normalise
+from wordgate.engine import bundle as bundles
 from wordgate.engine.answers import Asked
 from wordgate.engine.local_model import LocalModel
 from wordgate.errors import InvalidFile, empty
@@ -21,14 +22,17 @@ _ENDINGS = f"{', '.join((_TEXT, *_PAIRS))}, plain or with {' or '.join(COMPRESSI
 
 
 def measure_bundle(bundle: Path, files: Sequence[Path]) -> dict[str, float]:
-    """Figures by name: our own questions, perplexities of .txt files, accuracies of pairs.
+    """Figures by name: perplexities of .txt files, accuracies of pairs, and of an English model
+    our own questions.
 
     A .txt is text, a .tsv or .jsonl holds pairs, plain, .gz or .xz. `files` may name folders:
     every such file in them is measured. Raises `InvalidFile` for another file.
     """
     model = LocalModel.open(bundle)
     try:
-        found = _question_figures(model)
+        found: dict[str, float] = {}
+        if questions.are_in(bundles.read_manifest(bundle).language):
+            found |= _question_figures(model)
         for file in _expanded(files):
             found |= _text_figures(model, file) if _is_text(file) else _pair_figures(model, file)
         return found

@@ -16,7 +16,7 @@ from wordgate.core.prediction import Query
 from wordgate.core.slips import slips_of
 from wordgate.engine.answers import Asked, PredictionAnswer
 from wordgate.evaluation.in_flight import in_order
-from wordgate.evaluation.keystrokes import WORD, read_messages
+from wordgate.evaluation.keystrokes import read_messages, word_spans
 
 _LEAST_LETTERS = 3
 
@@ -61,13 +61,13 @@ def measure_file(asked: Asked, path: Path, seed: int = 1) -> Corrections:
 
 def _slips(messages: list[str], chance: random.Random) -> Iterator[_Slip]:
     for message in messages:
-        for match in WORD.finditer(message):
-            word = match.group()
+        for start, end in word_spans(message):
+            word = message[start:end]
             if len(word) < _LEAST_LETTERS or not word.replace("'", "").isalpha():
                 continue
             weights = slips_of(word.lower())
             [typed] = chance.choices(list(weights), list(weights.values()))
-            yield _Slip(message[: match.start()], word, typed)
+            yield _Slip(message[:start], word, typed)
 
 
 def _ask(asked: Asked, history: str, word: str) -> "Future[PredictionAnswer]":

@@ -7,6 +7,7 @@ here. Nothing changes after the start.
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self, get_args, get_origin
@@ -21,11 +22,14 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
+from wordgate.client_address import check_address, split_address, unix_path
 from wordgate.engine.engine_thread import DEFAULT_CALLS
 from wordgate.engine.state_cache import DEFAULT_CACHE_BYTES
-from wordgate.errors import InvalidConfiguration
+from wordgate.errors import InvalidConfiguration, flag_of
 from wordgate.server.configuration_file import place, read_options
 from wordgate.server.limits import Limits, table
+
+__all__ = ["split_address"]
 
 VARIABLE_PREFIX = "WORDGATE_"
 
@@ -59,11 +63,13 @@ class Configuration(BaseModel):
         description="How long a version that was replaced still answers to NAME@VERSION.",
     )
     listen: str = Field(
-        default="127.0.0.1:50051", description="HOST:PORT for gRPC. Port 0 takes a free one."
+        default="127.0.0.1:50051",
+        description="HOST:PORT for gRPC, port 0 for a free one; or unix:PATH, a socket file.",
     )
     metrics_listen: str = Field(
         default="127.0.0.1:9090",
-        description="HOST:PORT for /metrics, /livez and /readyz over HTTP. Empty: none.",
+        description="HOST:PORT or unix:PATH for /metrics, /livez and /readyz over HTTP. Empty: "
+        "none.",
     )
     reflection: Literal["on", "off"] = Field(
         default="on", description="Whether the server tells what methods it has."
@@ -185,14 +191,14 @@ class Configuration(BaseModel):
     @classmethod
     def _is_address(cls, value: str) -> str:
         if value:
-            split_address(value)
+            check_address(value)
         return value
 
     @field_validator("listen")
     @classmethod
     def _is_given(cls, value: str) -> str:
         if not value:
-            raise ValueError("is empty; name HOST:PORT")
+            raise ValueError("is empty; name HOST:PORT or unix:PATH")
         return value
 
     @field_validator(
@@ -207,11 +213,16 @@ class Configuration(BaseModel):
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
         """Raises `InvalidConfiguration` for one half of what is useless without the other."""
+        if self.workers > 1 and unix_path(self.listen) is not None:
+            problem = "only one process can serve a socket file; set it to 1 or listen on HOST:PORT"
+            raise InvalidConfiguration("workers", problem)
         if self.tls_certificate and not self.tls_key:
-            raise InvalidConfiguration("tls_certificate", "needs its private key, tls_key")
+            raise InvalidConfiguration("tls_certificate", "needs its private key, --tls-key")
         for half in ("tls_key", "tls_client_ca"):
             if getattr(self, half) and not self.tls_certificate:
-                raise InvalidConfiguration(half, "needs the server's tls_certificate")
+                raise InvalidConfiguration(
+                    half, "needs the server's certificate, --tls-certificate"
+                )
         return self
 
     @property
@@ -266,7 +277,7 @@ def options() -> Iterator[Option]:
         section = _SECTIONS.get(name, section)
         yield Option(
             name=name,
-            flag="--" + name.replace("_", "-"),
+            flag=flag_of(name),
             variable=VARIABLE_PREFIX + name.upper(),
             default=declared.default,
             choices=_choices(declared),
@@ -277,30 +288,27 @@ def options() -> Iterator[Option]:
 
 
 def configure(**given: Any) -> Configuration:
+    """As `configure_with_places`, without the places."""
+    return configure_with_places(**given)[0]
+
+
+def configure_with_places(**given: Any) -> tuple[Configuration, dict[str, str]]:
     """What was given, else what the environment says, else the file, else the defaults.
 
-    The file is `config`, or what its variable names. Raises `InvalidFile` when it cannot be read,
-    `InvalidConfiguration` naming the option and who named it.
+    The file is `config`, or what its variable names. The second value says by the options' names
+    where each value came from, for errors that are found after the start. Raises `InvalidFile` when
+    it cannot be read, `InvalidConfiguration` naming the option and who named it.
     """
     file = _file(given.pop(FILE.name, None))
     said = _said_in_file(file) | _said_in_environment() | _said_by_flags(given)
     try:
-        return Configuration(**{name: value for name, (value, _) in said.items()})
+        configuration = Configuration(**{name: value for name, (value, _) in said.items()})
+        return configuration, {name: place for name, (_, place) in said.items()}
     except InvalidConfiguration as error:
         name, problem = error.option, error.problem
     except ValidationError as error:
         name, problem = _explain(error)
     raise InvalidConfiguration(name, problem, said[name][1] if name in said else "")
-
-
-def split_address(address: str) -> tuple[str, int]:
-    """Host and port of `HOST:PORT` or `[IPV6]:PORT`; raises `ValueError`."""
-    host, colon, port = address.rpartition(":")
-    bare = host.removeprefix("[").removesuffix("]")
-    is_number = port.isascii() and port.isdecimal()
-    if not colon or not bare or not is_number or int(port) > 65535:
-        raise ValueError("is no HOST:PORT, as in 127.0.0.1:50051")
-    return bare, int(port)
 
 
 def _choices(declared: FieldInfo) -> tuple[str, ...]:
@@ -328,7 +336,16 @@ def _said_in_file(file: Path | None) -> _Said:
     if file is None:
         return {}
     found = read_options(file, {option.name: option.kind for option in options()})
-    return {name: (value, place(file, name)) for name, value in found.items()}
+    return {name: (_from_folder(file, value), place(file, name)) for name, value in found.items()}
+
+
+def _from_folder(file: Path, value: Any) -> Any:
+    """Have the path of a socket file begin at the folder of the file that names it."""
+    with suppress(ValueError):
+        path = unix_path(value) if isinstance(value, str) else None
+        if path is not None:
+            return f"unix:{file.parent / path}"
+    return value
 
 
 def _said_in_environment() -> _Said:

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from wordgate.errors import InvalidConfiguration, InvalidFile, unreadable
+from wordgate.engine.input_files import read_input
+from wordgate.errors import InvalidConfiguration, InvalidFile
 
 _WRITTEN: dict[type, tuple[tuple[type, ...], str]] = {
     int: ((int,), "a whole number"),
@@ -42,9 +43,7 @@ def place(path: Path, key: str) -> str:
 
 def _document(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
-    except OSError as error:
-        raise unreadable(path, error) from None
+        return tomllib.loads(read_input(path).decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise InvalidFile(

@@ -4,10 +4,11 @@ Knows starlette and uvicorn; does not know gRPC.
 """
 
 import asyncio
+import os
 import re
 import socket
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from time import perf_counter
 
@@ -19,9 +20,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from wordgate.client_address import split_address, unix_path
 from wordgate.errors import InvalidConfiguration
-from wordgate.server.configuration import split_address
 from wordgate.server.http_connections import MOST_CONNECTIONS, BriefConnection, OpenConnections
+from wordgate.server.unix_socket import free_path
 
 _MAX_HEADER_BYTES = 16_384
 _MOST_REST_SECONDS = 0.1
@@ -96,6 +98,8 @@ class HttpServer:
 
     def __init__(self, application: Starlette, listen: str) -> None:
         """Raises `InvalidConfiguration` when the address cannot be listened on."""
+        self._listen = listen
+        self._path = unix_path(listen)
         self._socket = _listen(listen)
         configuration = uvicorn.Config(
             application,
@@ -114,7 +118,9 @@ class HttpServer:
 
     @property
     def address(self) -> str:
-        """HOST:PORT, the port that was taken where 0 was asked for."""
+        """HOST:PORT, the port that was taken where 0 was asked for; or unix:PATH."""
+        if self._path is not None:
+            return self._listen
         host, port = self._socket.getsockname()[:2]
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
@@ -128,6 +134,9 @@ class HttpServer:
         if self._serving is not None:
             await self._serving
         self._socket.close()
+        if self._path is not None:
+            with suppress(OSError):
+                os.unlink(self._path)  # noqa: PTH108  Path's would be refused in a coroutine
 
 
 class _Server(uvicorn.Server):
@@ -139,10 +148,27 @@ class _Server(uvicorn.Server):
 
 
 def _listen(address: str) -> socket.socket:
-    host, port = split_address(address)
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    path = unix_path(address)
     try:
-        return socket.create_server((host, port), family=family)
+        return _listen_on_port(address) if path is None else _listen_on_file(path)
     except OSError as error:
         problem = f"cannot listen on {address} ({error.strerror}); choose another address"
         raise InvalidConfiguration("metrics_listen", problem) from None
+
+
+def _listen_on_port(address: str) -> socket.socket:
+    host, port = split_address(address)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family)
+
+
+def _listen_on_file(path: str) -> socket.socket:
+    with free_path(path):
+        taken = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            taken.bind(path)
+            taken.listen(MOST_CONNECTIONS)
+        except OSError:
+            taken.close()
+            raise
+        return taken

@@ -53,11 +53,9 @@ class ModelServicer(models_pb2_grpc.ModelServiceServicer):
 
 
 def _server(serving: Serving) -> models_pb2.Server:
-    answered = {entry.name for entry in models_pb2.Limits.DESCRIPTOR.fields}
-    limits = {name: value for name, value in asdict(serving.limits).items() if name in answered}
     return models_pb2.Server(
         version=version("wordgate"),
         onnxruntime_version=ONNXRUNTIME_VERSION,
         device=serving.device,
-        limits=models_pb2.Limits(**limits),
+        limits=models_pb2.Limits(**asdict(serving.limits)),
     )

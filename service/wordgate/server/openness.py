@@ -8,23 +8,26 @@ from ipaddress import ip_address
 
 import structlog
 
-from wordgate.server.configuration import Configuration, split_address
+from wordgate.client_address import split_address, unix_path
+from wordgate.server.configuration import Configuration
 
 
 def warn_of_openness(configuration: Configuration) -> None:
     """Say in the log what somebody should know who has a server listen beyond this machine."""
-    host, _ = split_address(configuration.listen)
     open_to = []
     if configuration.tls_certificate is None:
         open_to.append("whoever is on the way can read and change what is sent (no TLS)")
     if configuration.tokens_file is None and configuration.tls_client_ca is None:
         open_to.append("whoever reaches it is answered (no tokens)")
-    if open_to and not _is_this_machine(host):
+    if open_to and not _is_this_machine(configuration.listen):
         problem = "; ".join(open_to)
         structlog.get_logger().warning("open beyond this machine", problem=problem)
 
 
-def _is_this_machine(host: str) -> bool:
+def _is_this_machine(address: str) -> bool:
+    if unix_path(address) is not None:
+        return True
+    host, _ = split_address(address)
     try:
         return ip_address(host).is_loopback
     except ValueError:

@@ -12,6 +12,7 @@ from wordgate.engine.scheduler import Urgency
 from wordgate.server.generation import GenerationStreams, generated
 from wordgate.server.limits import check_bytes, check_listed
 from wordgate.server.messages import naming_options, options, predict_response, urgency
+from wordgate.server.scoring import size_with
 from wordgate.server.serving import Serving
 from wordgate.server.session import Sessions
 
@@ -43,7 +44,12 @@ class PredictionServicer(prediction_pb2_grpc.PredictionServiceServicer):
         searching = self._serving.metrics.searching(asks, attrgetter("expansions"))
         who_waits = urgency(request, Urgency.INTERACTIVE)
         answer = await self._serving.start(
-            model, searching, who_waits, context, size=1, rows_at_once=_ROWS
+            model,
+            searching,
+            who_waits,
+            context,
+            size=size_with(request.history),
+            rows_at_once=_ROWS,
         )
         return predict_response(answer)
 

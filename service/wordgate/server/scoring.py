@@ -9,6 +9,7 @@ from grpc.aio import ServicerContext
 
 from wordgate.api.v1 import rescoring_pb2, scoring_pb2, scoring_pb2_grpc
 from wordgate.core.asks import PAUSE, Asks
+from wordgate.core.history import MAX_CONTEXT_PIECES
 from wordgate.engine.model import MAX_ROWS
 from wordgate.engine.scheduler import Urgency
 from wordgate.engine.served_model import ServedModel
@@ -29,6 +30,9 @@ TURN_BYTES = 4096.0
 
 _READ_CHARACTERS = 2000
 """So much of a history has about the words that the model reads."""
+
+_PIECE_BYTES = 4
+"""Bytes of a request for each piece, about; a history may have one for each byte."""
 
 
 class ScoringServicer(scoring_pb2_grpc.ScoringServiceServicer):
@@ -74,10 +78,13 @@ class ScoringServicer(scoring_pb2_grpc.ScoringServiceServicer):
     ) -> "asyncio.Future[T]":
         """The work of a request, which takes about as long as it is large."""
         who_waits = urgency(request, Urgency.BULK)
-        unread = max(0, len(request.history) - _READ_CHARACTERS)
-        size = _LEAST_SIZE + request.ByteSize() - unread
         return self._serving.start(
-            model, asks, who_waits, call, size=size, rows_at_once=_rows_of(request)
+            model,
+            asks,
+            who_waits,
+            call,
+            size=request_size(request),
+            rows_at_once=_rows_of(request),
         )
 
     async def StreamRescore(  # type: ignore[override]  # the interceptor's streams know sizes
@@ -104,6 +111,21 @@ def _scored(
     answer = yield from model.score(request.history, candidates, counts_eos(request))
     yield PAUSE
     return score_response(answer)
+
+
+def request_size(request: scoring_pb2.ScoreRequest | rescoring_pb2.RescoreRequest) -> int:
+    """Return the cost of a request, in bytes; a history counts as far as it is read."""
+    return request.ByteSize() - _bytes(request.history) + size_with(request.history)
+
+
+def size_with(history: str) -> int:
+    """Return the cost of a small request after a history, in bytes of a larger one."""
+    most = _PIECE_BYTES * MAX_CONTEXT_PIECES
+    return _LEAST_SIZE + min(_bytes(history[-_READ_CHARACTERS:]), most)
+
+
+def _bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8"))
 
 
 def _rows_of(request: scoring_pb2.ScoreRequest | rescoring_pb2.RescoreRequest) -> int:

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 
 import structlog
 from grpc.aio import Server as GrpcServer
@@ -30,6 +31,7 @@ from wordgate.api.v1 import (
     scoring_pb2,
     scoring_pb2_grpc,
 )
+from wordgate.client_address import grpc_target, unix_path
 from wordgate.engine.admission import Admission
 from wordgate.engine.engine_thread import EngineThread
 from wordgate.engine.model import Runtime
@@ -52,6 +54,7 @@ from wordgate.server.scoring import TURN_BYTES, ScoringServicer
 from wordgate.server.security import Security
 from wordgate.server.serving import Serving
 from wordgate.server.spans import Tracer
+from wordgate.server.unix_socket import free_path
 from wordgate.server.unknown_methods import new_server
 
 _FILES = (models_pb2.DESCRIPTOR, prediction_pb2.DESCRIPTOR, scoring_pb2.DESCRIPTOR)
@@ -61,6 +64,12 @@ _ROW_BYTES = 4.0
 
 _PREDICTION_ROWS = 64.0
 """Rows of a prediction at most for which others wait; those of more rows let others pass."""
+
+_TURN_SIZES = {
+    Urgency.INTERACTIVE: _PREDICTION_ROWS,
+    Urgency.BULK: TURN_BYTES,
+    Urgency.BATCH: math.inf,
+}
 
 _LAST_SPANS_SECONDS = 2.0
 _LOOK_SECONDS = 1.0
@@ -129,19 +138,31 @@ class Server:
         grpc_server = new_server([self._calls], self._options())
         # Taken early, so that it fails early. What others answer on has to wait until we can.
         address = "" if self._shares_port else self._listen(grpc_server)
-        if self._configuration.metrics_listen:
-            app = application(self._own_metrics, lambda: self._ready)
-            self._http = HttpServer(app, self._configuration.metrics_listen)
-            self._http.start()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop.set)
-        loop.add_signal_handler(signal.SIGHUP, self._hang_up)
         try:
+            if self._configuration.metrics_listen:
+                app = application(self._own_metrics, lambda: self._ready)
+                self._http = HttpServer(app, self._configuration.metrics_listen)
+                self._http.start()
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._hang_up)
             await self._serve(grpc_server, address)
+        except BaseException:
+            self._leave_socket_file()
+            raise
         finally:
             if self._http is not None:
                 await self._http.close()
+
+    def _drain_when_told(self) -> None:
+        """Drain on SIGTERM and SIGINT from now on; while models load they end the process."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+
+    def _leave_socket_file(self) -> None:
+        """Remove the socket file of a server that cannot start: gRPC does when one ends."""
+        path = unix_path(self._configuration.listen)
+        if path is not None:
+            Path(path).unlink(missing_ok=True)
 
     def _hang_up(self) -> None:
         """Look for new versions now; a SIGHUP that comes while models load is remembered."""
@@ -154,6 +175,7 @@ class Server:
 
     async def _serve(self, grpc_server: GrpcServer, address: str) -> None:
         models = await asyncio.to_thread(self._open_models)
+        self._drain_when_told()
         scheduler = Scheduler(
             max_waiting_rows=self._configuration.max_waiting_rows,
             dropped=self._metrics.dropped,
@@ -201,7 +223,7 @@ class Server:
                 found.calls,
                 spared_in_calm=found.calls + 1,
                 spared_rows=_SPARED_ROWS * found.calls,
-                turn_size=math.inf if urgency is Urgency.BATCH else TURN_BYTES,
+                turn_size=_TURN_SIZES[urgency],
                 row_size=_ROW_BYTES,
                 most_rows=_PREDICTION_ROWS if urgency is Urgency.INTERACTIVE else None,
             )
@@ -225,13 +247,20 @@ class Server:
     def _listen(self, server: GrpcServer) -> str:
         """Take the address; it, with the port that was taken. Raises `InvalidConfiguration`."""
         listen = self._configuration.listen
+        path = unix_path(listen)
         try:
+            if path is not None:
+                with free_path(path):
+                    self._security.add_port(server, grpc_target(listen))
+                return listen
             port = self._security.add_port(server, listen)
+        except OSError as error:
+            problem = f"cannot listen on {listen} ({error.strerror}); choose another path"
+            raise InvalidConfiguration("listen", problem) from None
         except RuntimeError:
-            problem = (
-                f"cannot listen on {listen}: another process has it, or the host is not of this "
-                "machine; choose another address"
-            )
+            why = "another process has it, or the host is not of this machine"
+            why = why if path is None else "its folder does not take a socket file"
+            problem = f"cannot listen on {listen}: {why}; choose another address"
             raise InvalidConfiguration("listen", problem) from None
         return f"{listen.rpartition(':')[0]}:{port}"
 

@@ -37,8 +37,8 @@ _SPREAD = 0.1
 """By which part sessions that were opened together end apart, so that they are not opened together
 again."""
 
-_NO_ANCHOR_BELOW = 2 * ANCHOR_WORDS
-"""A text of fewer characters has fewer words than an anchor needs to come near."""
+_NO_ANCHOR_BELOW = 3 * ANCHOR_WORDS // 2
+"""A text of fewer characters has fewer words, and fewer bytes, than bring an anchor near."""
 
 _FREE_BYTES = 8 * 1024
 """What any session may keep."""

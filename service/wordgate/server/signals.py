@@ -8,6 +8,7 @@ import signal
 from types import FrameType
 
 _ENDS = (signal.SIGTERM, signal.SIGINT)
+_HANDLED = (signal.SIGHUP, *_ENDS)
 
 
 def handle_while_starting() -> None:
@@ -19,6 +20,16 @@ def handle_while_starting() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     for number in _ENDS:
         signal.signal(number, _exit)
+    accept_blocked()
+
+
+def accept_blocked() -> None:
+    """Deliver the signals that were blocked until now.
+
+    The image starts Python with all three blocked, so that they wait for the first line of ours.
+    The first process of a container would otherwise lose those that come before it.
+    """
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)
 
 
 def ignore_while_stopping() -> None:
@@ -26,7 +37,7 @@ def ignore_while_stopping() -> None:
     import asyncio
 
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGHUP, *_ENDS):
+    for number in _HANDLED:
         loop.remove_signal_handler(number)
         signal.signal(number, signal.SIG_IGN)
 

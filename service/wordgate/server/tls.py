@@ -10,7 +10,8 @@ from pathlib import Path
 
 import grpc
 
-from wordgate.errors import InvalidFile, unreadable
+from wordgate.engine.input_files import read_input
+from wordgate.errors import InvalidFile
 from wordgate.server.certificate_ends import earliest_end
 
 
@@ -92,13 +93,7 @@ def _end(path: Path, pem: bytes) -> float:
 
 
 def _contents(files: TlsFiles) -> dict[Path, bytes]:
-    contents = {}
-    for path in files.paths:
-        try:
-            contents[path] = path.read_bytes()
-        except OSError as error:
-            raise unreadable(path, error) from None
-    return contents
+    return {path: read_input(path) for path in files.paths}
 
 
 def _check(files: TlsFiles) -> None:

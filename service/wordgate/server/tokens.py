@@ -18,7 +18,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from wordgate.errors import InvalidFile, InvalidInput, unreadable
+from wordgate.engine.input_files import read_input
+from wordgate.errors import InvalidFile, InvalidInput
 from wordgate.server.quota import NO_QUOTA, Quota
 
 TOKEN_PREFIX = "wordgate_"
@@ -74,9 +75,7 @@ def check_name(name: str) -> str:
 def read_tokens(path: Path) -> list[Token]:
     """The tokens of a file. Raises `InvalidFile` naming the line."""
     try:
-        text = path.read_text("utf-8")
-    except OSError as error:
-        raise unreadable(path, error) from None
+        text = read_input(path).decode("utf-8")
     except UnicodeDecodeError:
         raise InvalidFile(path, "is not UTF-8") from None
     return list(_tokens(path, text))

@@ -11,7 +11,8 @@ import os
 import threading
 from collections.abc import Sequence
 from importlib.metadata import version
-from typing import Self
+from typing import Any, Self
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import grpc
@@ -32,6 +33,7 @@ from opentelemetry.trace import Span as OtelSpan
 from opentelemetry.trace import Tracer as OtelTracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from wordgate.client_address import is_local
 from wordgate.errors import InvalidConfiguration
 from wordgate.server.callers import current_caller
 from wordgate.server.calls import Call
@@ -45,6 +47,10 @@ _MAX_PARENT_CHARACTERS = 512
 
 _PROTOCOL_VARIABLES = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 _PROTOCOL = "grpc"
+_ENDPOINT_VARIABLES = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+_ENDPOINT = "http://localhost:4317"
+"""Where OpenTelemetry sends spans unless told otherwise."""
+
 _LASTS = "bidi_stream"
 """The kind of methods whose calls may last for hours."""
 
@@ -188,13 +194,21 @@ def _otlp() -> SpanExporter:
             problem = f"{variable} is {wanted}; traces are sent by {_PROTOCOL} alone"
             raise InvalidConfiguration("traces", problem)
     try:
-        exporter = OTLPSpanExporter()
+        exporter = OTLPSpanExporter(channel_options=_channel_options())
     except Exception as error:  # noqa: BLE001  it has a class for each variable
         problem = f"OpenTelemetry's variables cannot be used: {error}"
         raise InvalidConfiguration("traces", problem) from None
     # It speaks of every attempt; what matters of that is said here.
     logging.getLogger("opentelemetry.exporter").setLevel(logging.CRITICAL)
     return exporter
+
+
+def _channel_options() -> Any:
+    """Have no proxy asked for a collector of this machine."""
+    said = (os.environ.get(variable) for variable in _ENDPOINT_VARIABLES)
+    endpoint = next(filter(None, said), _ENDPOINT)
+    is_here = is_local(urlsplit(endpoint).netloc or endpoint)
+    return (("grpc.enable_http_proxy", 0),) if is_here else None
 
 
 def _resource(is_worker: bool) -> Resource:

@@ -40,7 +40,8 @@ def main() -> None:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(_serve(configuration))
     except WordgateError as error:
-        _tell({"failed": type(error).__name__, "message": str(error)})
+        named = {n: getattr(error, n) for n in ("option", "problem") if hasattr(error, n)}
+        _tell({"failed": type(error).__name__, "message": str(error), **named})
         sys.exit(1)
     except OSError as error:
         named = {"errno": error.errno, "file": error.filename}

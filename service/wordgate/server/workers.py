@@ -19,8 +19,9 @@ from typing import Any
 import structlog
 
 from wordgate import errors
+from wordgate.client_address import split_address
 from wordgate.errors import InvalidConfiguration, WordgateError
-from wordgate.server.configuration import Configuration, split_address
+from wordgate.server.configuration import Configuration
 from wordgate.server.http import HttpServer, application
 from wordgate.server.merged_metrics import MergedMetrics
 from wordgate.server.openness import warn_of_openness
@@ -259,6 +260,8 @@ def _error(said: dict[str, Any]) -> Exception:
     """The error of a worker, of the same class and words, so that it has the same exit code."""
     if said["failed"] == "OSError":
         return OSError(said["errno"], said["message"], said["file"])
+    if said["failed"] == InvalidConfiguration.__name__:
+        return InvalidConfiguration(said["option"], said["problem"])
     found: type[WordgateError] = getattr(errors, said["failed"], WordgateError)
     error = found.__new__(found)
     Exception.__init__(error, said["message"])

@@ -30,12 +30,14 @@ _HARMLESS = {
     "training.learning_rate",
     "training.warmup_steps",
     "training.device",
+    "training.precision",
     "training.threads",
     "training.checkpoint_minutes",
     "training.evaluate_every",
     "training.evaluation_pieces",
 }
-"""Keys that change nothing, or (steps and rates) are compared by what they did so far."""
+"""Keys that change nothing but last bits, or (steps and rates) are compared by what they did so
+far. A run may move to a processor that has other products or threads."""
 
 
 def refuse_changes(recipe: Recipe, saved: Checkpoint) -> None:

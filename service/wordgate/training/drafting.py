@@ -6,18 +6,21 @@ Knows sensible sizes for an amount of text; writes a file for a person to read a
 import json
 import os
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 
 from wordgate.errors import InvalidFile, InvalidRecipe, empty
 from wordgate.training import corpus
 from wordgate.training import recipe as recipes
+from wordgate.training.detection import detect
 
 _BYTES_A_PIECE = 4.6
 _BATCH, _LENGTH = 40, 35
 _ENOUGH_PIECES = 20_000_000
 _MAX_READINGS = 10
+_PASSAGES_A_FILE = 100
 _HELD_OUT_PASSAGES = 50
 """Fewer say little; of little text, a tenth is held out at most."""
 
@@ -34,32 +37,47 @@ class _Plan:
     held_out_share: float
 
 
-def draft(path: Path, name: str, files: Sequence[Path]) -> None:
-    """Write a recipe for `files` to `path`, unless it is there already.
+def draft(path: Path, name: str, files: Sequence[Path], language: str | None = None) -> str:
+    """Write a recipe for `files` to `path`, unless it is there already; return its language.
+
+    The language is a BCP 47 tag, found from the text where none is given.
 
     Raises `InvalidRecipe` when there is one for other files, or the name is none for a model,
     `InvalidFile` when there is no text in the files.
     """
     if path.exists():
-        _refuse_other_files(path, files)
-        return
+        return _existing(path, files, language)
     size_bytes, passages = _amount(files)
     if not passages:
         raise empty(", ".join(map(str, files)), "text")
-    document = _document(path, name, files, _plan(size_bytes / _BYTES_A_PIECE, passages))
+    language = language or detect(chain.from_iterable(_some(file) for file in files))
+    plan = _plan(size_bytes / _BYTES_A_PIECE, passages)
+    document = _document(path, name, language, files, plan)
     recipes.parse(tomllib.loads(document), path)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(document, encoding="utf-8")
+    return language
 
 
-def _refuse_other_files(path: Path, files: Sequence[Path]) -> None:
-    listed = recipes.text_paths(recipes.load(path), path)
+def _some(file: Path) -> Iterator[str]:
+    """Passages from the beginning of a file, enough to tell its language."""
+    return islice(corpus.read_passages(file), _PASSAGES_A_FILE)
+
+
+def _existing(path: Path, files: Sequence[Path], language: str | None) -> str:
+    """The language of a recipe that is there already."""
+    recipe = recipes.load(path)
+    if language is not None and language != recipe.language:
+        problem = f"is {recipe.language!r} there already, not {language!r}; change it in the recipe"
+        raise InvalidRecipe(path, "language", problem)
+    listed = recipes.text_paths(recipe, path)
     if {file.resolve() for file in listed} != {file.resolve() for file in files}:
         raise InvalidRecipe(
             path,
             "text.files",
             "is there already with other files; change it, or take another --name",
         )
+    return recipe.language
 
 
 def _amount(files: Sequence[Path]) -> tuple[int, int]:
@@ -99,7 +117,7 @@ def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def _document(path: Path, name: str, files: Sequence[Path], plan: _Plan) -> str:
+def _document(path: Path, name: str, language: str, files: Sequence[Path], plan: _Plan) -> str:
     common = Path(os.path.commonpath([file.resolve().parent for file in files]))
     places = [_place(file, common) for file in files]
     listed = "".join(
@@ -110,7 +128,7 @@ def _document(path: Path, name: str, files: Sequence[Path], plan: _Plan) -> str:
 # How the model {name} is trained: wordgate train {path}
 
 name = {_quoted(name)}
-language = "en"                    # of the text, as BCP 47 writes it
+language = {_quoted(language):<23} # of the text, a BCP 47 tag: en, zh-Hans; und if unknown
 
 [text]
 folder = {_quoted(_place(common, path.parent)):<25} # of the files below, relative to this recipe

@@ -22,7 +22,7 @@ def write(manifest: Manifest, recipe: Recipe) -> str:
         _figures(manifest, recipe),
         _training(manifest, recipe),
         _text(manifest),
-        _limits(),
+        _limits(manifest),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -32,9 +32,9 @@ def _head(manifest: Manifest) -> str:
     megabytes = sum(f.bytes for f in manifest.files.values() if not f.optional) / 1e6
     return (
         f"# {manifest.name}@{manifest.version}\n\n"
-        f"An LSTM language model ({manifest.language}): {sizes.layers} layers of {sizes.width}, "
-        f"{sizes.vocabulary:,} pieces, {manifest.precision}, {megabytes:.1f} MB, published "
-        f"{manifest.created}. This page is generated from `bundle.json`."
+        f"An LSTM language model, language `{manifest.language}`: {sizes.layers} layers of "
+        f"{sizes.width}, {sizes.vocabulary:,} pieces, {manifest.precision}, {megabytes:.1f} MB, "
+        f"published {manifest.created}. This page is generated from `bundle.json`."
     )
 
 
@@ -55,17 +55,26 @@ def _figures(manifest: Manifest, recipe: Recipe) -> str:
     rows = "\n".join(
         f"| {_cell(name)} | {_number(value)} |" for name, value in sorted(manifest.figures.items())
     )
-    names = {Path(place).name for place in recipe.text.exclude}
-    kept_out = ", kept out of the training text" if OWN_QUESTIONS in names else ""
     return (
         "## Figures\n\n"
         "Word perplexity counts `<eos>` and, unless the name says otherwise, punctuation; each "
         "line is read as a text of its own. `top1` and `top3` are shares of the words that were "
-        "the likeliest, or among the three likeliest, next words. `questions` are fifty small "
-        f"questions of our own{kept_out}; `right` says how many prefer the good word to the bad "
-        "one. `held_out_token_perplexity` is over the `checked_pieces` pieces of held-out text on "
-        "which the graphs were compared with PyTorch.\n\n"
+        "the likeliest, or among the three likeliest, next words. "
+        f"{_questions(manifest, recipe)}"
+        "`held_out_token_perplexity` is over the `checked_pieces` pieces of held-out text on which "
+        "the graphs were compared with PyTorch.\n\n"
         f"| figure | value |\n|---|---:|\n{rows}"
+    )
+
+
+def _questions(manifest: Manifest, recipe: Recipe) -> str:
+    if "questions" not in manifest.figures:
+        return ""
+    names = {Path(place).name for place in recipe.text.exclude}
+    kept_out = ", kept out of the training text" if OWN_QUESTIONS in names else ""
+    return (
+        f"`questions` are fifty small questions of our own{kept_out}; `right` says how many prefer "
+        "the good word to the bad one. "
     )
 
 
@@ -80,7 +89,8 @@ def _training(manifest: Manifest, recipe: Recipe) -> str:
         f"`wordgate train models/{manifest.name}/recipe.toml`: {_number(steps)} steps of "
         f"{plan.batch} x {plan.length} pieces, AdamW at {plan.learning_rate:g}, "
         f"{recipe.text.unpunctuated_share:.0%} of the passages without punctuation, "
-        f"{recipe.text.held_out_share:.1%} held out. Addresses and phone numbers are masked.\n\n"
+        f"{recipe.text.held_out_share:.1%} held out. Addresses and phone numbers are replaced "
+        "by random ones.\n\n"
         f"| | |\n|---|---:|\n{rows}{curves}"
     )
 
@@ -106,16 +116,22 @@ def _text_parts(manifest: Manifest) -> Iterator[str]:
     yield f"| file | weight | origin | licence |\n|---|---:|---|---|\n{rows}"
 
 
-def _limits() -> str:
+def _limits(manifest: Manifest) -> str:
     return (
         "## Limits\n\n"
         "- It repeats what its text says, prejudice included; the words in `words.tsv` marked "
         "`never` are scored but never suggested, all others may be.\n"
         "- A history counts with its last 128 to 255 words.\n"
-        "- Other languages have finite probabilities, but no useful ones.\n"
+        f"{_other_languages(manifest.language)}"
         "- The same bits come out on one type of machine and one onnxruntime version (int8). "
         "Elsewhere it answers its own smoke set to 1e-3 in log-probability, or is not served."
     )
+
+
+def _other_languages(language: str) -> str:
+    if language == "und":
+        return "- The recipe does not state the language of the text.\n"
+    return f"- Text in languages other than `{language}` has probabilities, but no useful ones.\n"
 
 
 def _cell(text: str) -> str:

@@ -16,8 +16,11 @@ from wordgate.core import words
 from wordgate.evaluation.lines import read_lines
 from wordgate.training.masking import mask
 
-_SENTENCE = re.compile(r".+?(?:[.!?][\"')\]}’”]*(?=\s+[^a-z\s])|$)", re.DOTALL)
-"""A stretch to a mark that ends sentences, before white space and no small letter."""
+_SENTENCE = re.compile(
+    r".+?(?:[.!?…][\"')\]}’”]*(?=\s+[^a-z\s])|[。！？｡]+[\"')\]}’”」』）]*|$)", re.DOTALL
+)
+"""A stretch to a mark that ends sentences, before white space and no small letter where the script
+has spaces."""
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,9 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+LANGUAGE_PATTERN = "^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$"
+"""What a language tag looks like (BCP 47, RFC 5646)."""
+
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 
 
@@ -145,8 +148,8 @@ class Recipe(Section):
     """All that decides what a training gives, but the text itself."""
 
     name: Name
-    language: str = "en"
-    """Language of the text, as BCP 47 writes it."""
+    language: Annotated[str, Field(pattern=LANGUAGE_PATTERN)]
+    """Language of the text as a BCP 47 tag: `en`, `zh-Hans`; `und` when it is unknown."""
     init_from: str = ""
     """A published version to continue, `models/NAME/VERSION`; its pieces are kept."""
     text: Text

@@ -28,7 +28,7 @@ from wordgate.training import corpus, tokenizer
 from wordgate.training.passages import Passage, Rules, sort_passage
 from wordgate.training.side_by_side import Workers
 
-_FORMAT = 1
+_FORMAT = 2
 _CHUNK_CHARACTERS = 1 << 20
 _MAX_COUNTED_WORDS = 4_000_000
 _COUNTED_AT_A_TIME = 1 << 22

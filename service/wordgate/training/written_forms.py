@@ -1,8 +1,8 @@
-"""How people write words: counted in the text that a model is trained on.
+"""How people write words and marks: counted in the text that a model is trained on.
 
 Knows passages and words; does not know pieces. A word in normal form (`london`) has a usual
 written form (`London`) when that is how it mostly stands inside sentences, where a capital is not
-owed to its place.
+owed to its place. A mark has one where it is mostly written full-width, as in Chinese (`，`).
 """
 
 import re
@@ -15,8 +15,14 @@ from wordgate.core.text import normalise
 from wordgate.training import corpus
 from wordgate.training.masking import mask
 
-_INSIDE = re.compile(r"(?<=[\w,] )[^\W_]+(?:['\u2019][^\W_]+)*")
-"""A word that follows a word or a comma."""
+_INSIDE = re.compile(
+    rf"(?:(?<=[\w,] )|(?<=[{words.UNSPACED}]))(?![{words.UNSPACED}])"
+    rf"(?:(?![{words.UNSPACED}])[^\W_])+(?:['\u2019][^\W_]+)*"
+)
+"""A word that follows a word or a comma, or a letter of a script without spaces."""
+
+_MARK = re.compile(r"[!(),:;?~！（），：；？～]")
+"""Marks that Unicode has in two widths."""
 
 _LEAST_COUNT = 5
 _LEAST_SHARE = 0.6
@@ -46,10 +52,11 @@ def count_forms(paths: Sequence[Path]) -> Counter[str]:
 
 
 def count_passages(passages: Iterable[str]) -> Counter[str]:
-    """The same for passages. Those all in lower or all in upper case say nothing."""
+    """The same for passages. Those all in lower or all in upper case say nothing of words."""
     counts: Counter[str] = Counter()
     for text in passages:
         masked = mask(text)
+        counts.update(_MARK.findall(masked))
         if masked != masked.lower() and masked != masked.upper():
             counts.update(_INSIDE.findall(masked))
     return counts

@@ -205,6 +205,16 @@ class Limits(_message.Message):
     MAX_LISTED_WORDS_FIELD_NUMBER: _builtins.int
     MAX_LISTED_WORD_BYTES_FIELD_NUMBER: _builtins.int
     MAX_SESSION_SECONDS_FIELD_NUMBER: _builtins.int
+    MAX_SESSIONS_BYTES_FIELD_NUMBER: _builtins.int
+    MAX_CALLS_FIELD_NUMBER: _builtins.int
+    MAX_CONNECTION_CALLS_FIELD_NUMBER: _builtins.int
+    MAX_HEADER_BYTES_FIELD_NUMBER: _builtins.int
+    MAX_SILENCE_SECONDS_FIELD_NUMBER: _builtins.int
+    MAX_SILENT_CALLS_FIELD_NUMBER: _builtins.int
+    MAX_IN_FLIGHT_BYTES_FIELD_NUMBER: _builtins.int
+    MAX_IN_FLIGHT_STREAM_BYTES_FIELD_NUMBER: _builtins.int
+    MAX_UNREAD_SECONDS_FIELD_NUMBER: _builtins.int
+    MAX_WATCH_STREAMS_FIELD_NUMBER: _builtins.int
     max_message_bytes: _builtins.int
     """Bytes of one request message as sent. A larger one fails with RESOURCE_EXHAUSTED."""
     max_history_bytes: _builtins.int
@@ -278,6 +288,38 @@ class Limits(_message.Message):
     """Seconds that a typing session lasts, or up to a tenth less. Then it ends with UNAVAILABLE, after
     the answer under way, and is to be opened again.
     """
+    max_sessions_bytes: _builtins.int
+    """Bytes of the texts and listed words of all typing sessions, beyond 8 KiB of each; a listed word
+    counts twelvefold. More fails with RESOURCE_EXHAUSTED and a google.rpc.RetryInfo.
+    """
+    max_calls: _builtins.int
+    """Calls in progress at once, of all clients, sessions and streams among them. One more fails with
+    RESOURCE_EXHAUSTED and a google.rpc.RetryInfo.
+    """
+    max_connection_calls: _builtins.int
+    """Calls in progress at once on one connection. HTTP/2 tells it to the client, which keeps more to
+    itself until others end.
+    """
+    max_header_bytes: _builtins.int
+    """Bytes of the headers of a call (metadata), 32 more for each header. A call with more is refused."""
+    max_silence_seconds: _builtins.int
+    """Seconds from the begin of a call to its first message. Then it ends with DEADLINE_EXCEEDED."""
+    max_silent_calls: _builtins.int
+    """Calls without a first message that may last `max_silence_seconds`, of all clients. Further ones
+    end after two seconds.
+    """
+    max_in_flight_bytes: _builtins.int
+    """Bytes of the messages of all requests in progress. A request may take half of what is left, and
+    fails otherwise with RESOURCE_EXHAUSTED and a google.rpc.RetryInfo.
+    """
+    max_in_flight_stream_bytes: _builtins.int
+    """Bytes of the messages above 16 KiB of all streams that are being worked on. Further ones wait."""
+    max_unread_seconds: _builtins.int
+    """Seconds that an answer of a stream waits for its client to read it. Then the stream ends."""
+    max_watch_streams: _builtins.int
+    """Streams of health checking and reflection open at once, of all clients. One more fails with
+    UNIMPLEMENTED, upon which gRPC clients do without.
+    """
     def __init__(
         self,
         *,
@@ -312,10 +354,20 @@ class Limits(_message.Message):
         max_listed_words: _builtins.int = ...,
         max_listed_word_bytes: _builtins.int = ...,
         max_session_seconds: _builtins.int = ...,
+        max_sessions_bytes: _builtins.int = ...,
+        max_calls: _builtins.int = ...,
+        max_connection_calls: _builtins.int = ...,
+        max_header_bytes: _builtins.int = ...,
+        max_silence_seconds: _builtins.int = ...,
+        max_silent_calls: _builtins.int = ...,
+        max_in_flight_bytes: _builtins.int = ...,
+        max_in_flight_stream_bytes: _builtins.int = ...,
+        max_unread_seconds: _builtins.int = ...,
+        max_watch_streams: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_arcs", b"max_arcs", "max_beam", b"max_beam", "max_boost_phrase_bytes", b"max_boost_phrase_bytes", "max_boosts", b"max_boosts", "max_candidate_bytes", b"max_candidate_bytes", "max_candidate_pieces", b"max_candidate_pieces", "max_candidates", b"max_candidates", "max_expansions", b"max_expansions", "max_generated_words", b"max_generated_words", "max_generation_streams", b"max_generation_streams", "max_history_bytes", b"max_history_bytes", "max_label_bytes", b"max_label_bytes", "max_lattice_expansions", b"max_lattice_expansions", "max_lattice_pieces", b"max_lattice_pieces", "max_listed_word_bytes", b"max_listed_word_bytes", "max_listed_words", b"max_listed_words", "max_message_bytes", b"max_message_bytes", "max_model_bytes", b"max_model_bytes", "max_null_labels", b"max_null_labels", "max_prefix_bytes", b"max_prefix_bytes", "max_rescore_streams", b"max_rescore_streams", "max_score_name_bytes", b"max_score_name_bytes", "max_scores", b"max_scores", "max_session_seconds", b"max_session_seconds", "max_session_text_bytes", b"max_session_text_bytes", "max_sessions", b"max_sessions", "max_stop_word_bytes", b"max_stop_word_bytes", "max_stop_words", b"max_stop_words", "max_suggestions", b"max_suggestions", "max_transcripts", b"max_transcripts", "max_waiting_rows", b"max_waiting_rows"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_arcs", b"max_arcs", "max_beam", b"max_beam", "max_boost_phrase_bytes", b"max_boost_phrase_bytes", "max_boosts", b"max_boosts", "max_calls", b"max_calls", "max_candidate_bytes", b"max_candidate_bytes", "max_candidate_pieces", b"max_candidate_pieces", "max_candidates", b"max_candidates", "max_connection_calls", b"max_connection_calls", "max_expansions", b"max_expansions", "max_generated_words", b"max_generated_words", "max_generation_streams", b"max_generation_streams", "max_header_bytes", b"max_header_bytes", "max_history_bytes", b"max_history_bytes", "max_in_flight_bytes", b"max_in_flight_bytes", "max_in_flight_stream_bytes", b"max_in_flight_stream_bytes", "max_label_bytes", b"max_label_bytes", "max_lattice_expansions", b"max_lattice_expansions", "max_lattice_pieces", b"max_lattice_pieces", "max_listed_word_bytes", b"max_listed_word_bytes", "max_listed_words", b"max_listed_words", "max_message_bytes", b"max_message_bytes", "max_model_bytes", b"max_model_bytes", "max_null_labels", b"max_null_labels", "max_prefix_bytes", b"max_prefix_bytes", "max_rescore_streams", b"max_rescore_streams", "max_score_name_bytes", b"max_score_name_bytes", "max_scores", b"max_scores", "max_session_seconds", b"max_session_seconds", "max_session_text_bytes", b"max_session_text_bytes", "max_sessions", b"max_sessions", "max_sessions_bytes", b"max_sessions_bytes", "max_silence_seconds", b"max_silence_seconds", "max_silent_calls", b"max_silent_calls", "max_stop_word_bytes", b"max_stop_word_bytes", "max_stop_words", b"max_stop_words", "max_suggestions", b"max_suggestions", "max_transcripts", b"max_transcripts", "max_unread_seconds", b"max_unread_seconds", "max_waiting_rows", b"max_waiting_rows", "max_watch_streams", b"max_watch_streams"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -2,7 +2,8 @@
 
 A folder holds folders `1best_recog`, `2best_recog` …, each with `text`, a line `UTT word word …`,
 and `score`, a line `UTT number`: the total of the decoder, a natural logarithm, which is the score
-`acoustic_log_prob` here (an end-to-end model has no other). (Watanabe et al. 2018, ESPnet.)
+`acoustic_log_prob` here (an end-to-end model has no other). Each parallel job has such a folder,
+`logdir/output.1`, `logdir/output.2` …; a parent is read as a whole. (Watanabe et al. 2018, ESPnet.)
 """
 
 import re
@@ -12,30 +13,96 @@ from pathlib import Path
 from wordgate.core.hypothesis import Hypothesis
 from wordgate.core.weighting import ACOUSTIC
 from wordgate.errors import InvalidFile
-from wordgate.evaluation.formats import keyed
+from wordgate.evaluation.formats import folders, keyed
 from wordgate.evaluation.hesitations import Utterance
+from wordgate.evaluation.lines import uncompressed
+from wordgate.evaluation.reading import Reading
 
 _RANKED = re.compile(r"(\d+)best_recog")
+_FILES = ("text", "score")
+
+_Texts = dict[str, tuple[int, str] | InvalidFile]
+_Scores = dict[str, tuple[int, float] | InvalidFile]
 
 
-def read(folder: Path) -> Iterator[Utterance]:
-    """The utterances of a folder, in the order of the best ones. Raises `InvalidFile`."""
-    if not folder.is_dir():
-        raise InvalidFile(folder, "is no folder; ESPnet leaves one with 1best_recog in it")
-    ranks = sorted(
+def read(folder: Path, reading: Reading | None = None) -> Iterator[Utterance | InvalidFile]:
+    """The utterances of a folder, or of all its jobs, in the order of the best ones; an
+    `InvalidFile` in place of one that cannot be used.
+
+    Raises `InvalidFile` when a folder cannot be read.
+    """
+    reading = reading or Reading.of_recogniser()
+    jobs = _jobs(folder)
+    for job in jobs:
+        yield from folders.each_alone(_job(job, reading), len(jobs))
+
+
+def _jobs(folder: Path) -> list[Path]:
+    """The folders that hold `1best_recog` and its like."""
+    if _ranks(folder):
+        return [folder]
+    for parent in (folder, folder / "logdir"):
+        if parent.is_dir():
+            jobs = [job for job in folders.numbered(parent, "output") if _ranks(job)]
+            if jobs:
+                return jobs
+    problem = "has no folder 1best_recog, and no output.1 or logdir/output.1 with one"
+    raise InvalidFile(folder, problem)
+
+
+def _ranks(folder: Path) -> list[Path]:
+    """The folders of the ranks, the best first."""
+    ranked = [
         (int(found.group(1)), path)
-        for path in folder.iterdir()
-        if (found := _RANKED.fullmatch(path.name))
-    )
-    if not ranks:
-        raise InvalidFile(folder, "has no folder 1best_recog")
-    texts = [keyed.read(path / "text", keyed.text) for _, path in ranks]
-    scores = [keyed.read(path / "score", keyed.number) for _, path in ranks]
-    for utt, (line, _) in texts[0].items():
-        heard = []
-        for (_, path), known, totals in zip(ranks, texts, scores, strict=True):
-            if utt in known:
-                if utt not in totals:
-                    raise InvalidFile(path / "score", f"has no line for {utt}")
-                heard.append(Hypothesis(known[utt][1], {ACOUSTIC: totals[utt][1]}))
-        yield Utterance(utt, heard, ranks[0][1] / "text", line)
+        for path in folders.entries(folder)
+        if path.is_dir() and (found := _RANKED.fullmatch(path.name))
+    ]
+    return [path for _, path in sorted(ranked)]
+
+
+def _job(folder: Path, reading: Reading) -> Iterator[Utterance | InvalidFile]:
+    ranks = _ranks(folder)
+    files = [_files(rank, reading) for rank in ranks]
+    texts = [keyed.read(each["text"], keyed.text) for each in files]
+    scores = [keyed.read(each["score"], keyed.score) for each in files]
+    for rank in ranks:
+        reading.use(f"{folder.name}/{rank.name}")
+    for utt in dict.fromkeys(utt for known in texts for utt in known):
+        try:
+            yield _utterance(utt, files, texts, scores, reading)
+        except InvalidFile as error:
+            yield error
+
+
+def _files(rank: Path, reading: Reading) -> dict[str, Path]:
+    """The text and the scores of a rank, packed or plain."""
+    found = {name: rank / name for name in _FILES}
+    for path in folders.files(rank, reading):
+        name = uncompressed(path).name
+        if name in found:
+            found[name] = path
+        else:
+            reading.skip(path.name, "neither text nor score")
+    return found
+
+
+def _utterance(
+    utt: str,
+    files: list[dict[str, Path]],
+    texts: list[_Texts],
+    scores: list[_Scores],
+    reading: Reading,
+) -> Utterance:
+    heard: list[Hypothesis] = []
+    place: tuple[Path, int] | None = None
+    for paths, known, totals in zip(files, texts, scores, strict=True):
+        if utt not in known:
+            continue
+        line, text = keyed.used(known[utt])
+        place = place or (paths["text"], line)
+        if utt not in totals:
+            raise InvalidFile(paths["score"], f"has no line for {utt}")
+        scored = Hypothesis(text, {ACOUSTIC: keyed.used(totals[utt])[1]})
+        heard.append(reading.heard(scored))
+    assert place is not None
+    return Utterance(utt, heard, *place)

@@ -3,10 +3,12 @@
     {"utt": "a-1", "reference": "the sun", "history": "under", "candidates": [
         {"text": "the son", "acoustic_log_prob": -20.5, "first_pass_lm_log_prob": -7.1}, …]}
 
-Every number of a candidate is one of its scores, by its key. `times` are pairs of seconds, one for
-each token between white space. `utt`, `reference`, `history` and `times` may be missing.
+Every number of a candidate, or of its `scores`, is one of its scores, by its key. `times` are pairs
+of seconds, one for each token between white space. `utt`, `reference`, `history` and `times` may be
+missing. What `wordgate rescore --json` wrote is read too: a `ranking` in place of `candidates`.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -17,36 +19,72 @@ from wordgate.core.text import refuse_surrogates
 from wordgate.errors import InvalidFile, InvalidInput
 from wordgate.evaluation.hesitations import Utterance
 from wordgate.evaluation.lines import Watch, json_records, raw_lines, unwatched
+from wordgate.evaluation.reading import Reading, rankable
+
+_NUMBER = re.compile(r"\s*-?\d+(\.\d*)?([eE][-+]?\d+)?\s*", re.ASCII)
 
 
-def read(path: Path, watch: Watch = unwatched) -> Iterator[Utterance | InvalidFile]:
+def read(
+    path: Path, watch: Watch = unwatched, reading: Reading | None = None
+) -> Iterator[Utterance | InvalidFile]:
     """The utterances of a file; an `InvalidFile` in place of a line that is none.
 
     Raises `InvalidFile` when the file cannot be read on.
     """
-    return parse(path, raw_lines(path, watch))
+    return parse(path, raw_lines(path, watch), reading)
 
 
-def parse(path: Path, lines: Iterable[tuple[int, bytes]]) -> Iterator[Utterance | InvalidFile]:
+def parse(
+    path: Path, lines: Iterable[tuple[int, bytes]], reading: Reading | None = None
+) -> Iterator[Utterance | InvalidFile]:
     """The utterances of numbered lines that come from `path`; empty lines are passed over."""
-    return json_records(path, lines, partial(utterance, path))
+    return json_records(path, lines, partial(utterance, path, reading=reading or Reading()))
 
 
-def utterance(path: Path, number: int, record: Any) -> Utterance:
+def utterance(path: Path, number: int, record: Any, reading: Reading | None = None) -> Utterance:
     """The utterance of one record. Raises `InvalidInput` naming the key."""
+    reading = reading or Reading()
     if not isinstance(record, dict):
         raise InvalidInput("line", "is no JSON object")
-    candidates = record.get("candidates")
-    if not isinstance(candidates, list) or not candidates:
-        raise InvalidInput("candidates", "is no list with at least one candidate")
+    heard = (
+        _ranked(record["ranking"], reading) if "ranking" in record else _candidates(record, reading)
+    )
     return Utterance(
         _text(record, "utt", str(number)),
-        [_hypothesis(f"candidates[{index}]", each) for index, each in enumerate(candidates)],
+        [reading.heard(each) for each in heard],
         path,
         number,
         _text(record, "history", ""),
         _text(record, "reference", "") if record.get("reference") is not None else None,
     )
+
+
+def _candidates(record: dict[str, Any], reading: Reading) -> list[Hypothesis]:
+    candidates = record.get("candidates")
+    if candidates is None and "alternatives" in record:
+        raise InvalidInput("alternatives", "is what vosk writes; read it with --format vosk")
+    if not isinstance(candidates, list) or not candidates:
+        raise InvalidInput("candidates", "is no list with at least one candidate")
+    return [
+        _hypothesis(f"candidates[{index}]", each, reading) for index, each in enumerate(candidates)
+    ]
+
+
+def _ranked(ranking: Any, reading: Reading) -> list[Hypothesis]:
+    """The candidates of a ranking in the order in which the recogniser gave them."""
+    if not isinstance(ranking, list) or not ranking:
+        raise InvalidInput("ranking", "is not a list with at least one transcript")
+    found: list[tuple[float, Hypothesis]] = []
+    for place, each in enumerate(ranking):
+        name = f"ranking[{place}]"
+        if not isinstance(each, dict) or not isinstance(each.get("scores"), dict):
+            raise InvalidInput(name, 'is not a transcript with "text" and "scores"')
+        index = each.get("index", place)
+        if not isinstance(index, int):
+            raise InvalidInput(f"{name}.index", "is not a number")
+        transcript = {"text": each.get("text"), "scores": each["scores"]}
+        found.append((index, _hypothesis(name, transcript, reading)))
+    return [hypothesis for _, hypothesis in sorted(found, key=lambda ranked: ranked[0])]
 
 
 def _text(record: dict[str, Any], key: str, otherwise: str) -> str:
@@ -57,20 +95,25 @@ def _text(record: dict[str, Any], key: str, otherwise: str) -> str:
     return found
 
 
-def _hypothesis(place: str, candidate: Any) -> Hypothesis:
+def _hypothesis(place: str, candidate: Any, reading: Reading) -> Hypothesis:
     if isinstance(candidate, str):
         return Hypothesis(candidate)
     if not isinstance(candidate, dict) or not isinstance(candidate.get("text"), str):
         raise InvalidInput(place, 'is no string, and no object with a "text"')
-    scores = {key: _number(f"{place}.{key}", value) for key, value in _numbers(candidate)}
+    scores = {key: _score(f"{place}.{key}", value) for key, value in _numbers(candidate, reading)}
     return Hypothesis(candidate["text"], scores, _times(place, candidate.get("times") or []))
 
 
-def _numbers(candidate: dict[str, Any]) -> Iterator[tuple[str, int | float]]:
+def _numbers(candidate: dict[str, Any], reading: Reading) -> Iterator[tuple[str, int | float]]:
+    """The scores of a candidate, those in its `scores` too. A number in quotes is none."""
     for key, value in candidate.items():
         if isinstance(value, int | float) and not isinstance(value, bool):
             refuse_surrogates(key, "the name of a score")
             yield key, value
+        elif key == "scores" and isinstance(value, dict):
+            yield from _numbers(value, reading)
+        elif isinstance(value, str) and key != "text" and _NUMBER.fullmatch(value):
+            reading.skip(key, "a number in quotes, which is a text and no score")
 
 
 def _times(place: str, pairs: Any) -> list[TimeSpan]:
@@ -92,3 +135,10 @@ def _number(place: str, value: int | float) -> float:
         return float(value)
     except OverflowError:
         raise InvalidInput(place, "is a number that is too large") from None
+
+
+def _score(place: str, value: int | float) -> float:
+    try:
+        return rankable(_number(place, value))
+    except ValueError:
+        raise InvalidInput(place, f"is {value}; send a finite number") from None

@@ -1,59 +1,179 @@
 """N-best lists as Kaldi's `nbest-to-linear` and its n-best rescoring scripts leave them.
 
 A folder holds `words_text` (or `text`), a line `UTT-N word word …`, and archives of costs, a line
-`UTT-N number`: `ac_cost`, `lmwt.nolm` and others. N counts from 1, the best first. A cost is a
-negated natural logarithm, so its score is the number negated: `ac_cost` is `acoustic_log_prob`,
-any other archive is a score under its file's name. (Povey et al. 2011, the Kaldi toolkit.)
+`UTT-N number`: `acwt` or `ac_cost`, `lmwt.nolm` and others. N counts from 1, the best first. A cost
+is a negated natural logarithm, so its score is the number negated: the acoustic one is
+`acoustic_log_prob`, any other archive is a score under its file's name. The scripts leave one such
+folder for each job, `archives.1`, `archives.2` …; their parent is read as a whole.
+(Povey et al. 2011, the Kaldi toolkit; steps/rnnlmrescore.sh.)
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from wordgate.core.hypothesis import Hypothesis
 from wordgate.core.weighting import ACOUSTIC
 from wordgate.errors import InvalidFile
-from wordgate.evaluation.formats import keyed
+from wordgate.evaluation.formats import folders, keyed
+from wordgate.evaluation.formats.foreign import is_binary_archive, kaldi_conversion
 from wordgate.evaluation.hesitations import Utterance
 from wordgate.evaluation.lines import uncompressed
+from wordgate.evaluation.reading import Reading
 
 _TEXTS = ("words_text", "text")
-_ACOUSTIC_COST = "ac_cost"
+_ACOUSTIC_COSTS = ("ac_cost", "acwt", "ac_costs", "accost")
+_NUMBERS = {"ali": "alignments", "words": "numbers of words; words_text has them as words"}
+_RANKED = re.compile(r"(.+)-([1-9]\d*)", re.ASCII)
+
+_Texts = dict[str, tuple[int, str] | InvalidFile]
+_Costs = Mapping[str, tuple[int, float] | InvalidFile]
 
 
-def read(folder: Path) -> Iterator[Utterance]:
-    """The utterances of a folder, in order of their first line. Raises `InvalidFile`."""
-    named = {uncompressed(path).name: path for path in keyed.files(folder)}
+def read(folder: Path, reading: Reading | None = None) -> Iterator[Utterance | InvalidFile]:
+    """The utterances of a folder, or of all folders `archives.N` in it, in order of their first
+    line; an `InvalidFile` in place of one that cannot be used.
+
+    Raises `InvalidFile` when a folder cannot be read.
+    """
+    reading = reading or Reading.of_recogniser()
+    archives = folders.numbered(folder, "archives")
+    if not archives or any((folder / name).exists() for name in _TEXTS):
+        archives = [folder]
+    else:
+        _account(folder, archives, reading)
+    seen: dict[str, Path] = {}
+    for archive in archives:
+        for found in folders.each_alone(_archive(archive, reading), len(archives)):
+            if isinstance(found, Utterance) and found.utt in seen:
+                problem = f"has the utterance {found.utt}, which {seen[found.utt]} has too"
+                yield InvalidFile(found.path, problem, found.line)
+                continue
+            if isinstance(found, Utterance):
+                seen[found.utt] = archive
+            yield found
+
+
+def _account(parent: Path, archives: Sequence[Path], reading: Reading) -> None:
+    """Tell which folders of a parent are read, and what lies beside them."""
+    for path in folders.entries(parent):
+        if path in archives:
+            reading.use(path.name)
+        else:
+            reading.skip(path.name, "beside the folders archives.N")
+
+
+def _archive(folder: Path, reading: Reading) -> Iterator[Utterance | InvalidFile]:
+    named = {uncompressed(path).name: path for path in folders.files(folder, reading)}
     texts_path = next((named[name] for name in _TEXTS if name in named), None)
     if texts_path is None:
-        raise InvalidFile(folder, f"has neither {_TEXTS[0]} nor {_TEXTS[1]}")
+        raise InvalidFile(folder, _without_text(named))
+    _refuse_binary(texts_path)
     texts = keyed.read(texts_path, keyed.text)
-    costs = {
-        name: keyed.read(path, keyed.number) for name, path in named.items() if name not in _TEXTS
-    }
-    for utt, keys in _by_utterance(texts_path, texts).items():
-        heard = [Hypothesis(texts[key][1], _scores(folder, costs, key)) for key in keys]
-        yield Utterance(utt, heard, texts_path, texts[keys[0]][0])
+    costs = _costs(named, texts_path, texts, reading)
+    reading.use(texts_path.name)
+    for found in _by_utterance(texts_path, texts):
+        try:
+            if isinstance(found, InvalidFile):
+                raise found
+            yield _utterance(*found, texts_path, texts, costs, reading)
+        except InvalidFile as error:
+            yield error
 
 
-def _by_utterance(path: Path, texts: dict[str, tuple[int, str]]) -> dict[str, list[str]]:
-    """Keys of each utterance by rank."""
-    found: dict[str, list[tuple[int, str]]] = {}
-    for key, (line, _) in texts.items():
-        utt, separator, rank = key.rpartition("-")
-        if not separator or not rank.isdecimal():
-            problem = f"has the key {key!r}, which is no UTT-N with a number at its end"
-            raise InvalidFile(path, problem, line)
-        found.setdefault(utt, []).append((int(rank), key))
-    return {utt: [key for _, key in sorted(ranked)] for utt, ranked in found.items()}
+def _without_text(named: Mapping[str, Path]) -> str:
+    problem = f"has neither {_TEXTS[0]} nor {_TEXTS[1]}"
+    if "words" in named:
+        return f"{problem}; make it: utils/int2sym.pl -f 2- words.txt words > words_text"
+    lattices = next((name for name in named if name.startswith(("lat.", "nbest"))), None)
+    return f"{problem}; {kaldi_conversion(named[lattices])}" if lattices else problem
 
 
-def _scores(
-    folder: Path, costs: dict[str, dict[str, tuple[int, float]]], key: str
-) -> dict[str, float]:
-    missing = [name for name, found in costs.items() if key not in found]
-    if missing:
-        raise InvalidFile(folder / missing[0], f"has no line for {key}")
-    return {
-        ACOUSTIC if name == _ACOUSTIC_COST else name: -found[key][1]
-        for name, found in costs.items()
-    }
+def _refuse_binary(path: Path) -> None:
+    if is_binary_archive(path):
+        raise InvalidFile(path, f"is a binary archive; {kaldi_conversion(None)}")
+
+
+def _by_utterance(path: Path, texts: _Texts) -> Iterator[tuple[str, dict[int, str]] | InvalidFile]:
+    """Each utterance with its keys by rank; an `InvalidFile` for a key without a rank."""
+    found: dict[str, dict[int, str]] = {}
+    for key, entry in texts.items():
+        parts = _RANKED.fullmatch(key)
+        if parts is not None:
+            found.setdefault(parts.group(1), {})[int(parts.group(2))] = key
+            continue
+        line = entry.line if isinstance(entry, InvalidFile) else entry[0]
+        problem = f"has the key {key!r}, which is not UTT-N with a rank N of an n-best list"
+        yield InvalidFile(path, f"{problem} (1, 2, 3 …)", line)
+    yield from found.items()
+
+
+def _utterance(
+    utt: str,
+    ranks: dict[int, str],
+    path: Path,
+    texts: _Texts,
+    costs: Mapping[str, tuple[Path, _Costs]],
+    reading: Reading,
+) -> Utterance:
+    keys = [key for _, key in sorted(ranks.items())]
+    line, _ = keyed.used(texts[keys[0]])
+    if 1 not in ranks:
+        problem = f"has {keys[0]} but not {utt}-1; ranks of an n-best list count from 1"
+        raise InvalidFile(path, problem, line)
+    heard = [
+        Hypothesis(keyed.used(texts[key])[1], {name: _cost(*costs[name], key) for name in costs})
+        for key in keys
+    ]
+    return Utterance(utt, [reading.heard(each) for each in heard], path, line)
+
+
+def _cost(path: Path, costs: _Costs, key: str) -> float:
+    if key not in costs:
+        raise InvalidFile(path, f"has no line for {key}")
+    return keyed.used(costs[key])[1]
+
+
+def _costs(
+    named: Mapping[str, Path], texts_path: Path, texts: _Texts, reading: Reading
+) -> dict[str, tuple[Path, _Costs]]:
+    """The costs of each score with their file. One that not all candidates have is skipped, unless
+    it is the acoustic one."""
+    acoustic = next((name for name in _ACOUSTIC_COSTS if name in named), None)
+    found: dict[str, tuple[Path, _Costs]] = {}
+    for name, path in named.items():
+        if name == acoustic:
+            _refuse_binary(path)
+            found[ACOUSTIC] = path, keyed.read(path, keyed.cost)
+            reading.use(f"{path.name} as {ACOUSTIC}")
+            continue
+        problem = _NUMBERS.get(name) or ("another text" if name in _TEXTS else None)
+        if path == texts_path:
+            continue
+        if problem is None:
+            costs, problem = _other_costs(path, texts)
+            if problem is None:
+                found[name] = path, costs
+                reading.use(path.name)
+                continue
+        reading.skip(path.name, problem)
+    return found
+
+
+def _other_costs(path: Path, texts: _Texts) -> tuple[_Costs, str | None]:
+    """The costs of a file that may be anything, and why it cannot be used."""
+    try:
+        if is_binary_archive(path):
+            return {}, "a binary archive"
+        costs = keyed.read(path, keyed.cost)
+    except InvalidFile as error:
+        return {}, error.problem
+    if not any(key in costs for key in texts):
+        return {}, "not an archive of costs of these candidates"
+    for key in texts:
+        entry = costs.get(key)
+        if entry is None:
+            return {}, f"no line for {key}"
+        if isinstance(entry, InvalidFile):
+            return {}, f"line {entry.line} {entry.problem}"
+    return costs, None

@@ -4,29 +4,60 @@ Knows keys and what follows them; does not know what a key stands for.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 from wordgate.errors import InvalidFile
-from wordgate.evaluation.lines import read_lines
+from wordgate.evaluation.lines import decode, raw_lines
+from wordgate.evaluation.reading import rankable
 
 T = TypeVar("T")
 
 _TENSOR = re.compile(r"tensor\(([^,()]+).*\)")
 
 
-def read(path: Path, value: Callable[[Path, int, str], T]) -> dict[str, tuple[int, T]]:
-    """What each key has, with its line. Raises `InvalidFile` for a key that comes twice."""
-    found: dict[str, tuple[int, T]] = {}
-    for number, line in read_lines(path):
+def read(
+    path: Path, value: Callable[[Path, int, str], T]
+) -> dict[str, tuple[int, T] | InvalidFile]:
+    """What each key has, with its line; an `InvalidFile` for a key whose line cannot be used.
+
+    Raises `InvalidFile` when the file cannot be read on.
+    """
+    found: dict[str, tuple[int, T] | InvalidFile] = {}
+    for number, raw in raw_lines(path):
+        try:
+            line = decode(path, number, raw)
+        except InvalidFile as error:
+            found[raw.split()[0].decode("utf-8", "replace")] = error
+            continue
         if not line.strip():
             continue
         key, *rest = line.split(maxsplit=1)
-        if key in found:
-            raise InvalidFile(path, f"has {key} twice, first in line {found[key][0]}", number)
-        found[key] = number, value(path, number, rest[0].strip() if rest else "")
+        try:
+            found[key] = _twice(path, key, number, found.get(key)) or (
+                number,
+                value(path, number, rest[0].strip() if rest else ""),
+            )
+        except InvalidFile as error:
+            found[key] = error
     return found
+
+
+def used(found: tuple[int, T] | InvalidFile) -> tuple[int, T]:
+    """What a key has. Raises the `InvalidFile` that stands in its place."""
+    if isinstance(found, InvalidFile):
+        raise found
+    return found
+
+
+def _twice(
+    path: Path, key: str, number: int, first: tuple[int, T] | InvalidFile | None
+) -> InvalidFile | None:
+    if first is None:
+        return None
+    line = first.line if isinstance(first, InvalidFile) else first[0]
+    return InvalidFile(path, f"has {key} twice, first in line {line}", number)
 
 
 def text(path: Path, number: int, rest: str) -> str:
@@ -34,17 +65,19 @@ def text(path: Path, number: int, rest: str) -> str:
     return " ".join(rest.split())
 
 
-def number(path: Path, number: int, rest: str) -> float:
-    """The number behind a key, as Kaldi prints it or as torch does: `-3.5`, `tensor(-3.5)`."""
+def score(path: Path, number: int, rest: str) -> float:
+    """The score behind a key, as Kaldi prints it or as torch does: `-3.5`, `tensor(-3.5)`."""
+    return _score(path, number, rest, 1.0)
+
+
+def cost(path: Path, number: int, rest: str) -> float:
+    """The score of the cost behind a key: the number negated."""
+    return _score(path, number, rest, -1.0)
+
+
+def _score(path: Path, number: int, rest: str, sign: float) -> float:
     wrapped = _TENSOR.fullmatch(rest)
     try:
-        return float(wrapped.group(1) if wrapped else rest)
+        return rankable(sign * float(wrapped.group(1) if wrapped else rest))
     except ValueError:
-        raise InvalidFile(path, f"has {rest!r} where a number should be", number) from None
-
-
-def files(folder: Path) -> Iterator[Path]:
-    """The files of a folder, by name. Raises `InvalidFile` when there is no such folder."""
-    if not folder.is_dir():
-        raise InvalidFile(folder, "is no folder; this format has one with several files")
-    yield from sorted(path for path in folder.iterdir() if path.is_file())
+        raise InvalidFile(path, f"has {rest!r} where a finite number should be", number) from None

@@ -13,41 +13,60 @@ from wordgate.core.hypothesis import Hypothesis
 from wordgate.core.weighting import ACOUSTIC
 from wordgate.errors import InvalidFile
 from wordgate.evaluation.hesitations import Utterance
-from wordgate.evaluation.lines import parse_json, read_lines
+from wordgate.evaluation.lines import decode, parse_json, raw_lines
+from wordgate.evaluation.reading import Reading, rankable
+
+_Line = tuple[int, bytes]
 
 
-def read(path: Path, manifest: Path, beam: int) -> Iterator[Utterance]:
-    """The utterances of a file. Raises `InvalidFile`, also when there are not `beam` lines for each
-    line of the manifest."""
-    records = [
-        _record(manifest, number, line) for number, line in read_lines(manifest) if line.strip()
-    ]
-    heard = [(number, _hypothesis(path, number, line)) for number, line in read_lines(path)]
+def read(
+    path: Path, manifest: Path, beam: int, reading: Reading | None = None
+) -> Iterator[Utterance | InvalidFile]:
+    """The utterances of a file; an `InvalidFile` in place of one that cannot be used.
+
+    Raises `InvalidFile` when there are not `beam` lines for each line of the manifest.
+    """
+    reading = reading or Reading.of_recogniser()
+    records = [(number, raw) for number, raw in raw_lines(manifest) if raw.strip()]
+    heard = list(raw_lines(path))
     if len(heard) != beam * len(records):
         raise InvalidFile(
             path,
             f"has {len(heard)} lines, but a beam of {beam} for the {len(records)} utterances of "
             f"{manifest} makes {beam * len(records)}",
         )
+    reading.use(path.name)
+    reading.use(manifest.name)
     for place, record in enumerate(records):
         lines = heard[place * beam : (place + 1) * beam]
-        name = str(record.get("audio_filepath") or lines[0][0])
-        reference = record.get("text")
-        yield Utterance(name, [found for _, found in lines], path, lines[0][0], "", reference)
+        try:
+            yield _utterance(path, lines, _record(manifest, *record), reading)
+        except InvalidFile as error:
+            yield error
 
 
-def _record(path: Path, number: int, line: str) -> dict[str, Any]:
-    record = parse_json(path, number, line)
+def _utterance(
+    path: Path, lines: list[_Line], record: dict[str, Any], reading: Reading
+) -> Utterance:
+    first = lines[0][0]
+    name = str(record.get("audio_filepath") or first)
+    heard = [reading.heard(_hypothesis(path, *line)) for line in lines]
+    return Utterance(name, heard, path, first, "", record.get("text"))
+
+
+def _record(path: Path, number: int, raw: bytes) -> dict[str, Any]:
+    record = parse_json(path, number, decode(path, number, raw))
     if not isinstance(record, dict) or not isinstance(record.get("text", ""), str):
-        raise InvalidFile(path, "is no JSON object with a text", number)
+        raise InvalidFile(path, "is not a JSON object with a text", number)
     return record
 
 
-def _hypothesis(path: Path, number: int, line: str) -> Hypothesis:
-    text, separator, score = line.rpartition("\t")
+def _hypothesis(path: Path, number: int, raw: bytes) -> Hypothesis:
+    text, separator, score = decode(path, number, raw).rpartition("\t")
     try:
         if not separator:
             raise ValueError
-        return Hypothesis(text, {ACOUSTIC: float(score)})
+        return Hypothesis(text, {ACOUSTIC: rankable(float(score))})
     except ValueError:
-        raise InvalidFile(path, "is no text, a tab and a number", number) from None
+        problem = "is not a text, a tab and a finite number"
+        raise InvalidFile(path, problem, number) from None

@@ -1,28 +1,134 @@
-"""What was really said, by utterance: Kaldi's `text`, or NIST's .trn.
+"""What was really said, by utterance: Kaldi's `text`, or NIST's .trn, .stm and .ctm.
 
-A line is `UTT word word …`, in a file that ends in .trn (plain, .gz or .xz) `word word … (UTT)`.
+The ending of the file says which (plain, .gz or .xz): a line is
+
+    UTT word word …                                        any other ending
+    word { word / other word / @ } (UTT)                   .trn, with sclite's alternatives
+    RECORDING channel speaker start end <labels> word …    .stm
+    RECORDING channel start duration word                  .ctm
+
+Lines that begin with `;;` are comments. The lines of one recording are joined in order of time:
+a .stm or .ctm fits where a recording is an utterance.
 """
 
 import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 
 from wordgate.errors import InvalidFile
+from wordgate.evaluation import alternations
+from wordgate.evaluation.alternations import Alternation, Reference
 from wordgate.evaluation.formats import keyed
 from wordgate.evaluation.lines import file_format, read_lines
 
 _TRN = re.compile(r"(.*)\(([^()]*)\)\s*")
+_COMMENT = ";;"
+_IGNORED = "IGNORE_TIME_SEGMENT_IN_SCORING"
 
 
-def read(path: Path) -> dict[str, str]:
+def read(path: Path) -> dict[str, Reference]:
     """The words of each utterance. Raises `InvalidFile` with the line."""
-    if file_format(path) != ".trn":
-        return {utt: words for utt, (_, words) in keyed.read(path, keyed.text).items()}
-    found: dict[str, str] = {}
+    ending = file_format(path)
+    if ending == ".trn":
+        found = _trn(path)
+    elif ending in {".stm", ".ctm"}:
+        found = _joined(path, _stm if ending == ".stm" else _ctm)
+    else:
+        entries = keyed.read(path, keyed.text)
+        if any(utt.startswith("{") for utt in islice(entries, 1)):
+            raise InvalidFile(path, "is JSON; references are lines UTT word word …, or a .trn")
+        found = {
+            utt: keyed.used(entry)[1]
+            for utt, entry in entries.items()
+            if not utt.startswith(_COMMENT)
+        }
+    if not found:
+        raise InvalidFile(path, "has no reference")
+    return found
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
     for number, line in read_lines(path):
-        if not line.strip():
-            continue
+        if line.strip() and not line.startswith(_COMMENT):
+            yield number, line
+
+
+def _trn(path: Path) -> dict[str, Reference]:
+    found: dict[str, Reference] = {}
+    for number, line in _lines(path):
         parts = _TRN.fullmatch(line)
         if parts is None:
             raise InvalidFile(path, "does not end with an utterance in brackets", number)
-        found[parts.group(2)] = " ".join(parts.group(1).split())
+        if parts.group(2) in found:
+            raise InvalidFile(path, f"has {parts.group(2)} twice", number)
+        found[parts.group(2)] = _said(path, number, parts.group(1))
     return found
+
+
+def _said(path: Path, number: int, text: str) -> Reference:
+    try:
+        return alternations.parse(text)
+    except ValueError as error:
+        raise InvalidFile(path, str(error), number) from None
+
+
+_Timed = tuple[str, float, Reference]
+"""A recording, a moment in it and what is said then."""
+
+
+def _joined(
+    path: Path, parse: Callable[[Path, int, list[str]], _Timed | None]
+) -> dict[str, Reference]:
+    """What is said in each recording, in order of time."""
+    timed: dict[str, list[tuple[float, int, Reference]]] = defaultdict(list)
+    for number, line in _lines(path):
+        found = parse(path, number, line.split())
+        if found is not None:
+            timed[found[0]].append((found[1], number, found[2]))
+    return {
+        recording: _in_a_row([said for _, _, said in sorted(parts, key=lambda part: part[:2])])
+        for recording, parts in timed.items()
+    }
+
+
+def _in_a_row(parts: list[Reference]) -> Reference:
+    if all(isinstance(part, str) for part in parts):
+        return " ".join(part for part in parts if isinstance(part, str) and part)
+    flat: list[tuple[str, ...]] = []
+    for part in parts:
+        flat += part.parts if isinstance(part, Alternation) else [(part,)]
+    return Alternation(tuple(flat))
+
+
+def _stm(path: Path, number: int, fields: list[str]) -> _Timed | None:
+    """One segment; nothing where it is not to be scored."""
+    words = fields[5:]
+    if words and words[0].startswith("<") and words[0].endswith(">"):
+        words = words[1:]
+    if _IGNORED.casefold() in (word.casefold() for word in words):
+        return None
+    start = _seconds(path, number, fields, 3)
+    _seconds(path, number, fields, 4)
+    return fields[0], start, _said(path, number, " ".join(words))
+
+
+def _ctm(path: Path, number: int, fields: list[str]) -> _Timed:
+    """One word."""
+    if len(fields) > 4 and fields[4].startswith("<ALT"):
+        raise InvalidFile(path, "has alternatives; write the references as a .trn", number)
+    start = _seconds(path, number, fields, 2)
+    _seconds(path, number, fields, 3)
+    if len(fields) not in (5, 6):
+        problem = "is not a recording, a channel, a start, a duration, a word and its confidence"
+        raise InvalidFile(path, problem, number)
+    return fields[0], start, fields[4]
+
+
+def _seconds(path: Path, number: int, fields: list[str], place: int) -> float:
+    try:
+        return float(fields[place])
+    except (IndexError, ValueError):
+        problem = f"has no number of seconds in column {place + 1}"
+        raise InvalidFile(path, problem, number) from None

@@ -1,54 +1,55 @@
-"""Lattices in HTK's Standard Lattice Format (the HTK Book, chapter 20), a file for each utterance.
+"""Lattices in HTK's Standard Lattice Format (the HTK Book, chapter 20), one or several in a file.
 
 Full and short names of fields, a logarithm's base, scales and a word penalty in the header, words
 on nodes or on links. They become scores of arcs, natural logarithms: `acoustic_log_prob`,
-`lm_log_prob`, `pronunciation_log_prob`, as far as a file has them, and `first_pass_total` with the
-header's scales and penalty. Where words stand on nodes, writers differ in whether a link's scores
-belong to the word at its start (PocketSphinx) or at its end (HTK): acoustic scores of the same
-word between the same moments are equal, which tells the two apart, or the user does.
+`lm_log_prob`, `pronunciation_log_prob` and those that SRILM adds, as far as a file has them, and
+`first_pass_total` with the header's scales and penalty. Where words stand on nodes, writers differ
+in whether a link's scores belong to the word at its start (PocketSphinx) or at its end (HTK):
+acoustic scores of the same word between the same moments are equal, which tells the two apart, or
+the user does.
 """
 
 import math
-import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from wordgate.core.lattice import Arc, Lattice
 from wordgate.core.weighting import ACOUSTIC
 from wordgate.errors import InvalidFile
-from wordgate.evaluation.formats import keyed
+from wordgate.evaluation.formats import folders, slf_fields
+from wordgate.evaluation.formats.slf_fields import LatticeFields
 from wordgate.evaluation.hesitations import Utterance
-from wordgate.evaluation.lines import read_lines, uncompressed
+from wordgate.evaluation.lines import uncompressed
+from wordgate.evaluation.reading import LEAST, Reading
 
 LM = "lm_log_prob"
 PRONUNCIATION = "pronunciation_log_prob"
 TOTAL = "first_pass_total"
 
-_HEADER = {"VERSION": "V", "UTTERANCE": "U", "SUBLAT": "S", "NODES": "N", "LINKS": "L"}
-_NODE = {"NODE": "I", "time": "t", "WORD": "W", "var": "v", "SUBLAT": "L"}
-_LINK = {
-    "LINK": "J",
-    "START": "S",
-    "END": "E",
-    "WORD": "W",
-    "var": "v",
-    "div": "d",
-    "acoustic": "a",
-    "language": "l",
-    "pronunciation": "r",
+_NULL = "!NULL"
+_SCORES = {
+    "a": (ACOUSTIC, "acscale"),
+    "l": (LM, "lmscale"),
+    "r": (PRONUNCIATION, "prscale"),
+    "n": ("ngram_log_prob", "ngscale"),
+    "ds": ("duration_log_prob", "duscale"),
+    **{f"x{number}": (f"x{number}", f"x{number}scale") for number in range(1, 10)},
 }
-_FIELD = re.compile(r'([A-Za-z]+)=("(?:[^"\\]|\\.)*"|\S*)')
-_SCORES = {"a": (ACOUSTIC, "acscale"), "l": (LM, "lmscale"), "r": (PRONUNCIATION, "prscale")}
+"""Scores of links with their factors in the header; those beyond HTK's three are SRILM's."""
+
+_SCALED = {"wdpenalty", *(factor for _, factor in _SCORES.values())}
+_NO_SCORES = {"J", "S", "E", "W", "v", "d"}
 _SURE = 2.0
 """Odds above which a convention is taken for found; 2.5 to 50 in what was measured."""
 
 _FEWEST = 4
 """Pairs of links to be compared; fewer show nothing."""
 
-_SILENT = re.compile(r"!.*|<.*>|\[.*\]|")
+_LATTICES = (".slf", ".lat", ".htk")
+_RECORDINGS = (".plp", ".mfc", ".fea", ".fbk", ".wav", ".sph", ".raw", ".rec", ".flac", *_LATTICES)
+"""Endings of what an UTTERANCE is named for, which are not a part of its name."""
 
 
 class ScoreAt(StrEnum):
@@ -58,112 +59,106 @@ class ScoreAt(StrEnum):
     END = "end"
 
 
-@dataclass
-class _File:
-    """The fields of a file, by short names, each line with its number."""
-
-    path: Path
-    header: dict[str, str] = field(default_factory=dict)
-    nodes: dict[str, tuple[int, dict[str, str]]] = field(default_factory=dict)
-    links: list[tuple[int, dict[str, str]]] = field(default_factory=list)
-
-    def number(self, line: int, fields: Mapping[str, str], name: str, otherwise: float) -> float:
-        """A field that is a number."""
-        try:
-            found = float(fields.get(name, otherwise))
-        except ValueError:
-            problem = f"has {name}={fields[name]}, which is no number"
-            raise InvalidFile(self.path, problem, line) from None
-        if not math.isfinite(found):
-            raise InvalidFile(self.path, f"has {name}={fields[name]}; it must be finite", line)
-        return found
-
-
-def read(path: Path, score_at: ScoreAt | None = None) -> Iterator[Utterance]:
-    """The utterances of a folder, by name, or of one file. Raises `InvalidFile` with the line."""
-    for each in keyed.files(path) if path.is_dir() else [path]:
-        name = uncompressed(each).name
-        stem = name.removesuffix(".slf").removesuffix(".lat")
-        yield Utterance(stem, [], each, 1, lattice=read_lattice(each, score_at))
+def read(
+    path: Path, score_at: ScoreAt | None = None, reading: Reading | None = None
+) -> Iterator[Utterance | InvalidFile]:
+    """The utterances of a folder, by file, or of one file; an `InvalidFile` in place of a lattice
+    that cannot be used. Raises `InvalidFile` when there is no such folder or file."""
+    reading = reading or Reading.of_recogniser()
+    names: Counter[str] = Counter()
+    for each in _files(path, reading) if path.is_dir() else [path]:
+        for found in _file(each, score_at, reading):
+            if isinstance(found, Utterance):
+                names[found.utt] += 1
+            yield found
+    for name, count in names.items():
+        if count > 1:
+            reading.note(f"{count:,} lattices say UTTERANCE={name}; their results have one name")
 
 
 def read_lattice(path: Path, score_at: ScoreAt | None = None) -> Lattice:
-    """One lattice. Raises `InvalidFile`, also when it does not say what its scores belong to."""
-    found = _parse(path)
+    """The first lattice of a file. Raises `InvalidFile`, also when it does not say what its scores
+    belong to."""
+    lines = next(slf_fields.split(path))
+    found = slf_fields.parse(path, lines)
+    return _lattice(found, score_at, Reading.of_recogniser())
+
+
+def _files(folder: Path, reading: Reading) -> Iterator[Path]:
+    """The files of a folder that are named as lattices, or look like one."""
+    for path in folders.files(folder, reading):
+        if uncompressed(path).suffix in _LATTICES or slf_fields.is_lattice(path):
+            yield path
+        else:
+            reading.skip(path.name, "not a lattice")
+
+
+def _file(
+    path: Path, score_at: ScoreAt | None, reading: Reading
+) -> Iterator[Utterance | InvalidFile]:
+    stem = uncompressed(path).name
+    for ending in _LATTICES:
+        stem = stem.removesuffix(ending)
+    unnamed = 0
+    try:
+        for lines in slf_fields.split(path):
+            try:
+                found = slf_fields.parse(path, lines)
+                lattice = _lattice(found, score_at, reading)
+            except InvalidFile as error:
+                yield error
+                continue
+            name = _name(found.header)
+            if name is None:
+                unnamed += 1
+                name = stem if unnamed == 1 else f"{stem}-{unnamed}"
+            yield Utterance(name, [], path, found.line, lattice=lattice)
+    except InvalidFile as error:  # from reading on
+        yield error
+        return
+    reading.use(path.name)
+
+
+def _name(header: Mapping[str, str]) -> str | None:
+    """The utterance's name without a folder or the ending of a recording."""
+    named = PurePosixPath(header.get("U", "")).name
+    for ending in _RECORDINGS:
+        named = named.removesuffix(ending)
+    return named or None
+
+
+def _lattice(found: LatticeFields, score_at: ScoreAt | None, reading: Reading) -> Lattice:
     names = {name: number for number, name in enumerate(found.nodes)}
     on_links = any("W" in fields for _, fields in found.links)
     if on_links and any("W" in fields for _, fields in found.nodes.values()):
-        raise InvalidFile(path, "has words on nodes and on links; one of the two must go")
+        raise InvalidFile(found.path, "has words on nodes and on links; one of the two must go")
     start, end = _ends(found)
     at = None if on_links else score_at or _detected(found)
-    scale = _log_scale(found)
-    present = [name for name in _SCORES if any(name in fields for _, fields in found.links)]
+    base = _base(found)
+    fields_of_links = {name for _, fields in found.links for name in fields}
+    present = [name for name in _SCORES if name in fields_of_links]
+    for name in sorted(fields_of_links - _NO_SCORES - _SCORES.keys()):
+        reason = "a posterior, not a score of a path" if name == "p" else "not a known score"
+        reading.skip(f"{name}= of links", reason)
     arcs = []
     for line, fields in found.links:
-        if on_links:
-            label = _word(fields)
-        else:
-            label = _word(found.nodes[fields["S" if at is ScoreAt.START else "E"]][1])
-        scores = _scores(found, line, fields, present, scale, label)
+        place = fields if on_links else found.nodes[fields["S" if at is ScoreAt.START else "E"]][1]
+        label = reading.label(_word(place)) or _NULL
+        scores = _scores(found, line, fields, present, base, label)
         arcs.append(Arc(names[fields["S"]], names[fields["E"]], label, scores))
     last, times = names[end], _times(found)
     edge = found.nodes[end if at is ScoreAt.START else start][1]
-    if not on_links and not _SILENT.fullmatch(_word(edge)):
+    if not on_links and not reading.null_labels.matches(_word(edge)):
         problem = "has a word on its last node" if at is ScoreAt.START else "begins with a word"
-        raise InvalidFile(path, f"{problem}, which has no score; end and begin with !NULL")
+        raise InvalidFile(found.path, f"{problem}, which has no score; end and begin with !NULL")
     return Lattice(arcs, names[start], last, times)
 
 
-def _parse(path: Path) -> _File:
-    found = _File(path)
-    for number, line in read_lines(path):
-        fields = {name: value.strip('"') for name, value in _FIELD.findall(line)}
-        if fields and not line.startswith("#"):
-            _take(found, number, fields)
-    for number, link in found.links:
-        for end in ("S", "E"):
-            if link.get(end) not in found.nodes:
-                raise InvalidFile(path, f"leads to the node {link.get(end)}, which is none", number)
-    for name, entries in (("N", len(found.nodes)), ("L", len(found.links))):
-        if name in found.header and found.header[name] != str(entries):
-            problem = f"says {name}={found.header[name]}, but has {entries}; it may be cut off"
-            raise InvalidFile(path, problem)
-    if not found.links:
-        raise InvalidFile(path, "has no link (J=…); is it HTK's lattice format?")
-    return found
-
-
-def _take(found: _File, line: int, fields: Mapping[str, str]) -> None:
-    """Sort one line in by its first field."""
-    first = next(iter(fields))
-    if first in ("I", "NODE"):
-        node = _short(fields, _NODE)
-        if "L" in node:
-            _refuse_sub_lattice(found, line, node["L"])
-        if node["I"] in found.nodes:
-            raise InvalidFile(found.path, f"has node {node['I']} twice", line)
-        found.nodes[node["I"]] = line, node
-    elif first in ("J", "LINK"):
-        found.links.append((line, _short(fields, _LINK)))
-    elif first in ("SUBLAT", "S"):
-        _refuse_sub_lattice(found, line, fields[first])
-    else:
-        found.header.update(_short(fields, _HEADER))
-
-
-def _refuse_sub_lattice(found: _File, line: int, name: str) -> None:
-    raise InvalidFile(found.path, f"has the sub-lattice {name}; expand it first", line)
-
-
-def _short(fields: Mapping[str, str], names: Mapping[str, str]) -> dict[str, str]:
-    return {names.get(name, name): value for name, value in fields.items()}
-
-
 def _word(fields: Mapping[str, str]) -> str:
-    return fields.get("W", "!NULL")
+    return fields.get("W") or _NULL
 
 
-def _ends(found: _File) -> tuple[str, str]:
+def _ends(found: LatticeFields) -> tuple[str, str]:
     """The first and the last node: the header's, or the only ones without a way in or out."""
     sources = {fields["S"] for _, fields in found.links}
     targets = {fields["E"] for _, fields in found.links}
@@ -171,6 +166,8 @@ def _ends(found: _File) -> tuple[str, str]:
     for name, others in (("start", targets), ("end", sources)):
         free = [node for node in found.nodes if node not in others]
         named = found.header.get(name)
+        if named is None and not free:
+            raise InvalidFile(found.path, f"has no node to {name} with: links lead in a circle")
         if named is None and len(free) != 1:
             raise InvalidFile(found.path, f"has {len(free)} nodes to {name} with; say {name}=")
         if named is not None and named not in found.nodes:
@@ -179,31 +176,38 @@ def _ends(found: _File) -> tuple[str, str]:
     return ends[0], ends[1]
 
 
-def _log_scale(found: _File) -> float:
-    """What makes the file's logarithms natural ones."""
+def _base(found: LatticeFields) -> float:
+    """The base of the file's logarithms; 0 where it has probabilities."""
     base = found.number(1, found.header, "base", math.e)
-    if base <= 1:
-        raise InvalidFile(found.path, f"has base={base:g}; only logarithms can be read (base > 1)")
-    return math.log(base)
+    if base != 0 and base <= 1:
+        problem = f"has base={base:g}; send logarithms (base above 1) or probabilities (base=0)"
+        raise InvalidFile(found.path, problem)
+    return base
 
 
 def _scores(
-    found: _File, line: int, fields: dict[str, str], present: list[str], scale: float, label: str
+    found: LatticeFields,
+    line: int,
+    fields: dict[str, str],
+    present: list[str],
+    base: float,
+    label: str,
 ) -> dict[str, float]:
     scores = {}
     header = found.header
-    total = scale * found.number(1, header, "wdpenalty", 0.0) * (not _SILENT.fullmatch(label))
+    unit = math.log(base) if base else 1.0
+    total = unit * found.number(1, header, "wdpenalty", 0.0) * (label != _NULL)
     for name in present:
         score, factor = _SCORES[name]
-        value = scale * found.number(line, fields, name, 0.0)
+        value = found.score(line, fields, name, base)
         scores[score] = value
         total += value * found.number(1, header, factor, 1.0)
-    if {"acscale", "lmscale", "prscale", "wdpenalty"} & header.keys():
-        scores[TOTAL] = total
+    if _SCALED & header.keys():
+        scores[TOTAL] = max(total, LEAST)
     return scores
 
 
-def _times(found: _File) -> list[float]:
+def _times(found: LatticeFields) -> list[float]:
     """The seconds of all nodes, if all have them."""
     lines = found.nodes.values()
     if any("t" not in fields for _, fields in lines):
@@ -211,7 +215,7 @@ def _times(found: _File) -> list[float]:
     return [found.number(line, fields, "t", 0.0) for line, fields in lines]
 
 
-def _detected(found: _File) -> ScoreAt:
+def _detected(found: LatticeFields) -> ScoreAt:
     """Which node's word the scores belong to. Raises `InvalidFile` when they do not say.
 
     A score of the word at the start is the same for all its links to nodes of one time; one of the
@@ -230,7 +234,7 @@ def _detected(found: _File) -> ScoreAt:
     raise InvalidFile(found.path, f"{problem}; say --score-at start, or end")
 
 
-def _pairs(found: _File, word: str, other: str) -> tuple[int, int]:
+def _pairs(found: LatticeFields, word: str, other: str) -> tuple[int, int]:
     """Pairs of links of one node and time whose other words differ, and those of equal scores."""
     groups: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
     for _, fields in found.links:

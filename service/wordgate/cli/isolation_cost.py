@@ -1,0 +1,121 @@
+"""Cost of single requests on an idle server: time, and rows asked of the model."""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import grpc
+
+from wordgate.cli.isolation_caller import CHANNEL_OPTIONS
+from wordgate.cli.own_server import OwnServer
+from wordgate.evaluation.isolation_load import Load
+
+_ROWS = "wordgate_asked_rows_total"
+_FIRST_NUMBER = 10**6
+"""Messages with other letters than those of the callers that disturb pings."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one request costs: `steps` and `outputs` are rows asked of the model.
+
+    `processor_milliseconds` is the time of all processors that the server took, which depends less
+    on other work of the machine.
+    """
+
+    code: str
+    milliseconds: float
+    processor_milliseconds: float
+    steps: int
+    outputs: int
+
+
+def cost(own: OwnServer, load: Load, requests: int, max_seconds: float) -> dict[str, Any]:
+    """Return the medians of several requests, sent one after the other.
+
+    Of a typing session or a rescoring stream, a request is one text or utterance.
+    """
+    with grpc.insecure_channel(own.address, options=CHANNEL_OPTIONS) as channel:
+        grpc.channel_ready_future(channel).result(max_seconds)
+        found = [
+            _one(own, channel, load, _FIRST_NUMBER + number, max_seconds)
+            for number in range(requests)
+        ]
+    return {
+        "ms": round(median(each.milliseconds for each in found), 1),
+        "processor_ms": round(median(each.processor_milliseconds for each in found)),
+        "steps": round(median(each.steps for each in found)),
+        "outputs": round(median(each.outputs for each in found)),
+        "codes": sorted({each.code for each in found}),
+    }
+
+
+def most_expensive(loads: Iterable[tuple[str, Load, Mapping[str, Any]]]) -> dict[str, Any]:
+    """Return the load that takes longest of each method, with its cost.
+
+    `loads` are names and loads, each with what `cost` returned.
+    """
+    worst: dict[str, Any] = {}
+    for name, load, figures in loads:
+        method = load.path.rpartition("/")[2]
+        if method not in worst or figures["ms"] > worst[method]["ms"]:
+            worst[method] = {"load": name, **figures}
+    return worst
+
+
+def _one(
+    own: OwnServer, channel: grpc.Channel, load: Load, number: int, max_seconds: float
+) -> Cost:
+    seconds = min(max_seconds, load.timeout_seconds or max_seconds)
+    steps, outputs = own.metric(_ROWS, kind="step"), own.metric(_ROWS, kind="output")
+    processor_seconds = _processor_seconds(own.process_id)
+    began = perf_counter()
+    code = _code(_call(channel, load, number, seconds))
+    milliseconds = (perf_counter() - began) * 1e3
+    processor_seconds = _processor_seconds(own.process_id) - processor_seconds
+    return Cost(
+        code,
+        milliseconds,
+        processor_seconds * 1e3,
+        round(own.metric(_ROWS, kind="step") - steps),
+        round(own.metric(_ROWS, kind="output") - outputs),
+    )
+
+
+def _call(channel: grpc.Channel, load: Load, number: int, seconds: float) -> Any:
+    message = load.message(number)
+    ask: Any
+    if not load.is_stream:
+        ask = channel.unary_stream(load.path)
+        return ask(message, timeout=seconds)
+
+    def messages() -> Iterator[bytes]:
+        yield load.first
+        yield message
+
+    ask = channel.stream_stream(load.path)
+    return ask(messages(), timeout=seconds)
+
+
+def _code(call: Any) -> str:
+    """Read all answers of a call; return the name of its code."""
+    try:
+        for _ in call:
+            pass
+    except grpc.RpcError:
+        pass
+    code: grpc.StatusCode = call.code()
+    return code.name
+
+
+def _processor_seconds(process_id: int) -> float:
+    """Return the time that a process took in user and system mode; 0 when it has ended."""
+    try:
+        fields = Path(f"/proc/{process_id}/stat").read_text("utf-8").rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

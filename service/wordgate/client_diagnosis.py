@@ -1,0 +1,187 @@
+"""Why a server cannot be reached: what gRPC reports of a failed connection does not say it.
+
+gRPC names the last of a host's addresses that it tried, and "Socket closed" where one side speaks
+TLS and the other does not. So the address is connected to once more, by Python's own TLS.
+"""
+
+import os
+import socket
+import ssl
+from time import monotonic
+from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
+
+from wordgate.client_address import TARGET_SCHEMES, is_local, split_address, unix_path
+from wordgate.client_security import Tls
+from wordgate.client_wire import NoAnswer
+from wordgate.errors import Unavailable, WordgateError
+
+_SECONDS = 1.0
+"""For each connection and each answer on it."""
+
+_LEAST_PAUSE_SECONDS = 5.0
+"""Between two diagnoses of a client: a server that is down refuses many requests at once."""
+
+_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
+_PREFACE_SETTINGS = 4
+"""The type of the first frame of whoever speaks HTTP/2."""
+
+_HEADER_BYTES = 9
+_PROXY_VARIABLES = ("grpc_proxy", "https_proxy", "http_proxy")
+
+
+def explained(error: WordgateError, diagnosis: "Diagnosis") -> WordgateError:
+    """Return the error of a request, or why its server did not answer."""
+    if not isinstance(error, NoAnswer):
+        return error
+    found = diagnosis.find()
+    return Unavailable(f"{diagnosis.address}: {found}") if found else error
+
+
+class Diagnosis:
+    """What is wrong between a client and its address; looked at when a request has failed."""
+
+    def __init__(self, address: str, tls: Tls | None, *, asks_proxy: bool = True) -> None:
+        """`asks_proxy`: whether a proxy that the environment names is used."""
+        self._asks_proxy = asks_proxy
+        self.address = address
+        self._tls = tls
+        self._looked_at = float("-inf")
+        self._found: str | None = None
+
+    def find(self) -> str | None:
+        """Return the problem as *condition; remedy*, None where it is none of TLS.
+
+        Takes a few seconds at most, and no time if it was looked for seconds ago.
+        """
+        through = _proxy(self.address) if self._asks_proxy else None
+        if through is not None:
+            return through
+        if monotonic() - self._looked_at > _LEAST_PAUSE_SECONDS:
+            try:
+                self._found = self._look()
+            except (OSError, ValueError):
+                self._found = None
+            self._looked_at = monotonic()
+        return self._found
+
+    def _look(self) -> str | None:
+        if self._tls is None:
+            is_tls = not _speaks_plain_text(self.address) and _speaks_tls(self.address)
+            return (
+                "the server speaks TLS; connect with TLS (`--tls-ca`, `--tls`)" if is_tls else None
+            )
+        files = filter(None, (self._tls.ca, self._tls.certificate, self._tls.key))
+        if not all(path.is_file() for path in files):
+            return None  # a pipe, which can be read only once
+        return self._look_at_certificates(self._tls)
+
+    def _look_at_certificates(self, tls: Tls) -> str | None:
+        try:
+            _shake_hands(self.address, tls, is_named=False).close()  # first what matters more
+            with _shake_hands(self.address, tls) as secure:
+                secure.sendall(_PREFACE)
+                is_heard = bool(secure.recv(_HEADER_BYTES))
+        except ssl.SSLCertVerificationError as error:
+            return _untrusted(error, tls, _server_name(self.address, tls))
+        except ssl.SSLError as error:
+            if _speaks_plain_text(self.address):
+                return "the server does not speak TLS; connect without (no `--tls…` option)"
+            return _refused(tls, str(error.reason or error).lower().replace("_", " "))
+        except ConnectionResetError:
+            is_heard = False
+        return None if is_heard else _refused(tls, "it closed the connection")
+
+
+def _proxy(address: str) -> str | None:
+    """Say through which proxy gRPC connects, as it reads the environment; None if directly."""
+    if is_local(address) or address.startswith(TARGET_SCHEMES):
+        return None
+    variable = next((each for each in _PROXY_VARIABLES if os.environ.get(each)), None)
+    host = split_address(address)[0]
+    if variable is None or proxy_bypass_environment(host):
+        return None
+    return f"no answer through the proxy in {variable}; set no_proxy={host} to connect directly"
+
+
+def _untrusted(error: ssl.SSLCertVerificationError, tls: Tls, name: str) -> str:
+    """Say why a certificate was not accepted, by OpenSSL's number of the reason."""
+    said = error.verify_message
+    match error.verify_code:
+        case 9:
+            return "the server's certificate is not valid yet; check the clocks"
+        case 10:
+            return "the server's certificate has expired; renew it"
+        case 62 | 64:
+            return (
+                f"the server's certificate is not for {name} ({said.rstrip('.')}); use a name that "
+                "it has, as address or as `Tls.server_name`"
+            )
+    trusted = f"the CA in {tls.ca}" if tls.ca else "the public CAs"
+    return (
+        f"the server's certificate is not signed by {trusted} ({said}); name the CA that signed it "
+        "(`--tls-ca`)"
+    )
+
+
+def _refused(tls: Tls, reason: str) -> str:
+    if tls.certificate is None:
+        return (
+            f"the server ended the TLS handshake ({reason}); it may want a client certificate "
+            "(`--tls-certificate`, `--tls-key`)"
+        )
+    return (
+        f"the server ended the TLS handshake ({reason}); it may not accept the client certificate "
+        f"{tls.certificate}"
+    )
+
+
+def _connected(address: str) -> socket.socket:
+    path = unix_path(address)
+    if path is None:
+        return socket.create_connection(split_address(address), timeout=_SECONDS)
+    found = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    found.settimeout(_SECONDS)
+    found.connect(path)
+    return found
+
+
+def _shake_hands(address: str, tls: Tls | None, *, is_named: bool = True) -> ssl.SSLSocket:
+    """Connect as the client does; without `tls` whatever the certificate is.
+
+    `is_named`: the certificate has to be for the host.
+    """
+    context = ssl.create_default_context(cafile=tls.ca if tls else None)
+    context.set_alpn_protocols(["h2"])
+    context.check_hostname = is_named and tls is not None
+    if tls is None:
+        context.verify_mode = ssl.CERT_NONE
+    elif tls.certificate is not None:
+        context.load_cert_chain(tls.certificate, tls.key, password=lambda: b"")
+    with _connected(address) as plain:
+        return context.wrap_socket(plain, server_hostname=_server_name(address, tls))
+
+
+def _server_name(address: str, tls: Tls | None) -> str:
+    if tls is not None and tls.server_name is not None:
+        return tls.server_name
+    return "localhost" if unix_path(address) is not None else split_address(address)[0]
+
+
+def _speaks_tls(address: str) -> bool:
+    """Return whether a TLS handshake succeeds, apart from certificates."""
+    try:
+        _shake_hands(address, None).close()
+    except OSError:
+        return False
+    return True
+
+
+def _speaks_plain_text(address: str) -> bool:
+    """Return whether HTTP/2 is answered without TLS."""
+    with _connected(address) as plain:
+        try:
+            plain.sendall(_PREFACE)
+            answer = plain.recv(_HEADER_BYTES)
+        except OSError:
+            return False
+    return len(answer) > 3 and answer[3] == _PREFACE_SETTINGS

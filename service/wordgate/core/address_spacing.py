@@ -1,0 +1,121 @@
+"""Addresses and names of files in a text: `someone@example.com`, `www.example.org`, `notes.txt`.
+
+They are written without spaces, and in small letters unless a person types capitals.
+"""
+
+import re
+
+from wordgate.core.words import is_unspaced
+
+_LONGEST = 128
+"""Characters of the end of a text that are looked at."""
+
+
+def _set(listed: str) -> frozenset[str]:
+    return frozenset(listed.split())
+
+
+_DOMAINS = _set("au br cn com edu gov hk io jp kr mil net nz org pl ru sg tw uk")
+"""Last parts of domains that begin no sentence, so that they mark an address by themselves."""
+
+_COUNTRIES = _set("ai at be ca ch co de es eu fr ie in info is it me my nl no se us")
+"""Last parts of domains that are words as well."""
+
+_FILES = _set(
+    "bmp cfg conf cpp css csv docx exe gif gz htm html ini jpeg jpg js json mkv mp3 mp4 pdf php"
+    " png pptx py sql svg tar toml tsv txt wav xlsx xml yaml yml"
+)
+"""Endings of files that begin no sentence."""
+
+_MENTIONS = _set(
+    "a all also am an and are as at be but by can cc do follow for from go had has have hello"
+    " hey hi i if in is it its just like m me my no not of on or our out rt s she so thank"
+    " thanks that the their them then they this to too twitter up use via was we were what when"
+    " where who will with yes you your"
+)
+"""Words behind which `@` begins somebody's name: `thanks to @anna`. Behind others it stands inside
+an address."""
+
+_last_token = re.compile(r"\S+\Z").search
+_INITIAL = re.compile(r"(?<!\w)([^\W\d_])\.\Z")
+_AT = re.compile(r"(\w)@")
+_LAST_WORD = re.compile(r"\w+\Z")
+
+
+def is_address(text: str) -> bool:
+    """Return whether a text ends inside an address, a path or the name of a file.
+
+    Such a place is behind an `@` inside a token or anywhere in a web address, and right behind a
+    full stop or slash inside a token: `anna@gm`, `www.`, `file.`.
+    """
+    token = _token(text)
+    return _has_address(token) or (token[-1:] in (".", "\\") and token[-2:-1].isalnum())
+
+
+def has_address(text: str) -> bool:
+    """Return whether a text ends with an address: one with an `@` inside, or on the web."""
+    return _has_address(_token(text))
+
+
+def form_inside(text: str, word: str) -> str:
+    """Return how a word in normal form is written right behind an address or an initial.
+
+    In small letters; a second initial has the case of the first: `U.S`.
+    """
+    initial = _INITIAL.search(text[-_LONGEST:])
+    is_capital = initial is not None and initial[1].isupper() and len(word) == 1
+    return word.upper() if is_capital and len(word.upper()) == 1 else word
+
+
+def goes_on_address(text: str, word: str) -> bool:
+    """Return whether a word or mark in normal form goes on the address that a text ends with."""
+    token = _token(text).lower()
+    if not token:
+        return False
+    mark = token[-1]
+    if word == "@":
+        return mark.isalnum() and _is_before_at(token)
+    if word == "/":
+        is_scheme = token.endswith(("http:", "https:", "http:/", "https:/"))
+        return is_scheme or (mark == "/" and _has_address(token))
+    follows_word = token[-2:-1].isalnum()
+    return word[0].isalnum() and (
+        token.endswith("://")
+        or (mark == "@" and follows_word)
+        or (mark == "." and follows_word and _goes_on_name(token, word))
+    )
+
+
+def _goes_on_name(token: str, word: str) -> bool:
+    """Return whether a word goes on a name of parts with full stops between, which ends in one."""
+    if word in _DOMAINS or word in _FILES:
+        return True
+    if not _has_address(token) or "/" in token.partition("://")[2]:
+        return False
+    last = _LAST_WORD.search(token[:-1])
+    return last is None or last.group() not in _DOMAINS | _COUNTRIES
+
+
+def _is_before_at(token: str) -> bool:
+    word = _LAST_WORD.search(token)
+    return word is not None and word.group() not in _MENTIONS
+
+
+def _has_address(token: str) -> bool:
+    token = token.lower()
+    at = _AT.search(token)
+    is_mail = at is not None and not is_unspaced(at[1])
+    return is_mail or token.startswith("www.") or "://" in token
+
+
+def _token(text: str) -> str:
+    """The last characters of a text that have no white space between them, without brackets.
+
+    Scripts without spaces end a token.
+    """
+    found = _last_token(text[-_LONGEST:])
+    token = found.group().lstrip("([{<\"'“‘«") if found else ""
+    for place in range(len(token) - 1, -1, -1) if not token.isascii() else ():
+        if is_unspaced(token[place]):
+            return token[place + 1 :]
+    return token

@@ -1,0 +1,78 @@
+"""Listed entries of several words, looked up by the words before a place.
+
+In scripts without spaces each character is a word, so most entries there have several.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from wordgate.core import words
+from wordgate.core.steps import finish
+from wordgate.core.text import normalise
+
+MAX_LISTED_PHRASE_WORDS = 16
+"""Words of one entry; more are refused."""
+
+_TAILS = (512, 4096)
+"""Last characters of a text in which the words before a place are looked for."""
+
+
+class Following(NamedTuple):
+    """A phrase whose first words stand before a place: its word number `place` comes next there."""
+
+    phrase: str
+    word: str
+    place: int
+    is_last: bool
+
+
+class ListedPhrases:
+    """Phrases in normal form, with single spaces between their words.
+
+    They are kept as one text, which takes little memory and is searched fast.
+    """
+
+    def __init__(self, phrases: Iterable[str] = ()) -> None:
+        several = dict.fromkeys(phrase for phrase in phrases if " " in phrase)
+        self._text = "".join(f"\n{phrase}\n" for phrase in several)
+        self.longest = max((phrase.count(" ") + 1 for phrase in several), default=0)
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def following(self, before: Sequence[str]) -> Iterator[Following]:
+        """Yield the phrases that the words before a place begin."""
+        for length in range(1, min(self.longest - 1, len(before)) + 1):
+            begun = " ".join(before[-length:])
+            for phrase in self._beginning(f"\n{begun} "):
+                word, *rest = phrase[len(begun) + 1 :].split(" ", 1)
+                yield Following(phrase, word, length, not rest)
+
+    def completed_by(self, before: Sequence[str]) -> frozenset[str]:
+        """Return the words that would complete a phrase behind these."""
+        return frozenset(each.word for each in self.following(before) if each.is_last)
+
+    def within(self, found: Sequence[str]) -> Iterator[tuple[int, str]]:
+        """Yield each phrase that stands in these words, with the place of its first word."""
+        for first, word in enumerate(found):
+            for phrase in self._beginning(f"\n{word} "):
+                if phrase == " ".join(found[first : first + phrase.count(" ") + 1]):
+                    yield first, phrase
+
+    def words_before(self, text: str) -> list[str]:
+        """Return the last words of a text, as many as a phrase may begin with, in normal form."""
+        found: list[str] = []
+        wanted = max(0, self.longest - 1)
+        for tail in _TAILS if wanted else ():
+            found = finish(words.splitting(normalise(text[-tail:])))
+            if len(found) > wanted or tail >= len(text):
+                break
+        is_cut = len(text) > _TAILS[-1] and len(found) <= wanted
+        return found[max(is_cut, len(found) - wanted) :]
+
+    def _beginning(self, begun: str) -> Iterator[str]:
+        place = self._text.find(begun)
+        while place >= 0:
+            end = self._text.index("\n", place + 1)
+            yield self._text[place + 1 : end]
+            place = self._text.find(begun, end)

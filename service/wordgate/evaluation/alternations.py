@@ -1,0 +1,105 @@
+"""References with alternatives, as NIST's sclite has them: `i am { gonna / going to / @ } go`.
+
+`@` is nothing. Errors against such a reference are those against the nearest of all texts that it
+stands for, found without writing them all out.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+_OPEN, _OR, _CLOSE, _NOTHING = "{", "/", "}", "@"
+
+MOST_VARIANTS = 1_000
+"""Texts that one part may stand for; alternatives within alternatives multiply."""
+
+
+@dataclass(frozen=True)
+class Alternation:
+    """What was said: parts one after the other, each with its alternatives."""
+
+    parts: tuple[tuple[str, ...], ...]
+
+    @property
+    def first(self) -> str:
+        """The text with the first alternative of each part."""
+        return " ".join(filter(None, (part[0] for part in self.parts)))
+
+    def with_words(self, change: Callable[[str], str]) -> "Alternation":
+        """The same with each alternative changed."""
+        return Alternation(tuple(tuple(map(change, part)) for part in self.parts))
+
+
+Reference = str | Alternation
+
+
+def parse(text: str) -> Reference:
+    """What a text with sclite's marks says. Raises `ValueError` for marks that do not match."""
+    tokens = text.split()
+    if _OPEN not in tokens and _CLOSE not in tokens:
+        return " ".join(tokens)
+    parts: list[tuple[str, ...]] = []
+    rest = iter(tokens)
+    plain: list[str] = []
+    for token in rest:
+        if token == _CLOSE:
+            raise ValueError("has a } without a {")
+        if token == _OPEN:
+            parts += [(" ".join(plain),)] * bool(plain) + [tuple(_alternatives(rest))]
+            plain = []
+        else:
+            plain.append(token)
+    return Alternation((*parts, *([(" ".join(plain),)] if plain else [])))
+
+
+def _alternatives(rest: Iterator[str]) -> list[str]:
+    """The texts that an alternation stands for, up to its closing brace."""
+    found: list[str] = []
+    sequence: list[list[str]] = []
+    for token in rest:
+        if token == _OPEN:
+            sequence.append(_alternatives(rest))
+        elif token in {_OR, _CLOSE}:
+            found += _variants(sequence)
+            sequence = []
+            if len(found) > MOST_VARIANTS:
+                break
+            if token == _CLOSE:
+                return found
+        else:
+            sequence.append(["" if token == _NOTHING else token])
+    if len(found) > MOST_VARIANTS:
+        raise ValueError(f"has an alternation of more than {MOST_VARIANTS:,} texts")
+    raise ValueError("has a { without a }")
+
+
+def _variants(sequence: Sequence[Sequence[str]]) -> list[str]:
+    count = 1
+    for options in sequence:
+        count *= len(options)
+    if count > MOST_VARIANTS:
+        raise ValueError(f"has an alternation of more than {MOST_VARIANTS:,} texts")
+    return [" ".join(filter(None, chosen)) for chosen in product(*sequence)]
+
+
+def fewest_edits(parts: Sequence[Sequence[Sequence[str]]], heard: Sequence[str]) -> int:
+    """Edits between what was heard and the nearest of the sequences that the parts stand for.
+
+    Levenshtein distance, row by row; the alternatives of a part begin with the same row, and the
+    least of theirs goes on.
+    """
+    row = list(range(len(heard) + 1))
+    for part in parts:
+        rows = [_read(row, units, heard) for units in part]
+        row = [min(column) for column in zip(*rows, strict=True)]
+    return row[-1]
+
+
+def _read(row: list[int], units: Sequence[str], heard: Sequence[str]) -> list[int]:
+    for unit in units:
+        next_row = [row[0] + 1]
+        for place, other in enumerate(heard):
+            replaced = row[place] + (unit != other)
+            next_row.append(min(replaced, row[place + 1] + 1, next_row[place] + 1))
+        row = next_row
+    return row

@@ -1,0 +1,120 @@
+"""Word meshes of SRILM, wlat-format(5): confusion networks.
+
+    name UTT
+    numaligns 2
+    posterior 1
+    align 0 the 0.9 a 0.1
+    align 1 sun 0.6 son 0.3 *DELETE* 0.1
+
+The natural logarithm of a posterior is the score `acoustic_log_prob`: a mesh has no other, and the
+recogniser's own language model is part of it. Lines `reference`, where all positions have one, are
+what was said.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from wordgate.core.lattice import Alternative, ConfusionNetwork
+from wordgate.core.weighting import ACOUSTIC
+from wordgate.errors import InvalidFile
+from wordgate.evaluation.hesitations import Utterance
+from wordgate.evaluation.lines import uncompressed
+from wordgate.evaluation.reading import Reading, rankable
+
+_Lines = Sequence[tuple[int, str]]
+
+_BESIDE = {"hyps", "info", "posterior", "time"}
+_LATTICE = {"version", "node", "initial", "final"}
+
+
+@dataclass
+class _Mesh:
+    """The lines of a mesh, sorted by what they say."""
+
+    path: Path
+    line: int
+    name: str
+    numaligns: int | None = None
+    slots: dict[int, list[Alternative]] = field(default_factory=dict)
+    references: dict[int, str] = field(default_factory=dict)
+
+
+def is_mesh(line: str) -> bool:
+    """Return whether a first line begins a mesh, or one of SRILM's lattices of words."""
+    return line.split(maxsplit=1)[0] in {"name", "numaligns", "version"}
+
+
+def parse(path: Path, lines: _Lines, reading: Reading) -> Iterator[Utterance | InvalidFile]:
+    """The meshes of a file, one after the other; an `InvalidFile` in place of one that cannot be
+    used."""
+    for part in _parts(lines):
+        try:
+            yield _utterance(_read(path, part, reading))
+        except InvalidFile as error:
+            yield error
+
+
+def _parts(lines: _Lines) -> Iterator[_Lines]:
+    """The lines of each mesh: one begins with `name`, or with `numaligns` after positions."""
+    begins = [
+        place
+        for place, (_, line) in enumerate(lines)
+        if place == 0
+        or line.startswith("name ")
+        or (line.startswith("numaligns ") and not lines[place - 1][1].startswith("name "))
+    ]
+    for begin, end in zip(begins, [*begins[1:], len(lines)], strict=True):
+        yield lines[begin:end]
+
+
+def _read(path: Path, lines: _Lines, reading: Reading) -> _Mesh:
+    mesh = _Mesh(path, lines[0][0], uncompressed(path).name)
+    for number, line in lines:
+        kind, *rest = line.split()
+        try:
+            if kind == "name":
+                mesh.name = rest[0]
+            elif kind == "numaligns":
+                mesh.numaligns = int(rest[0])
+            elif kind == "align":
+                mesh.slots[int(rest[0])] = _slot(rest[1:], reading)
+            elif kind == "reference":
+                mesh.references[int(rest[0])] = rest[1]
+            elif kind in _LATTICE:
+                problem = "is a lattice of words; write it as a mesh: nbest-lattice -use-mesh"
+                raise InvalidFile(path, problem, number)
+            elif kind in _BESIDE:
+                reading.skip(f"lines {kind}", "not a part of a confusion network")
+            else:
+                raise ValueError
+        except (ValueError, IndexError):
+            raise InvalidFile(path, "is not a line of a word mesh", number) from None
+    return mesh
+
+
+def _slot(fields: Sequence[str], reading: Reading) -> list[Alternative]:
+    if not fields or len(fields) % 2:
+        raise ValueError
+    found = []
+    for word, posterior in zip(fields[::2], fields[1::2], strict=True):
+        share = float(posterior)
+        scores = {ACOUSTIC: rankable(math.log(share) if share else -math.inf)}
+        found.append(Alternative(reading.label(word), scores))
+    return found
+
+
+def _utterance(mesh: _Mesh) -> Utterance:
+    places = sorted(mesh.slots)
+    if not places or places != list(range(len(places))):
+        problem = f"has positions (align) {places}, not every one from 0"
+        raise InvalidFile(mesh.path, problem, mesh.line)
+    if mesh.numaligns not in (None, len(places)):
+        problem = f"says numaligns {mesh.numaligns}, but has {len(places)}; it may be cut off"
+        raise InvalidFile(mesh.path, problem, mesh.line)
+    said = None
+    if mesh.references.keys() == mesh.slots.keys():
+        said = " ".join(mesh.references[place] for place in places)
+    network = ConfusionNetwork([mesh.slots[place] for place in places])
+    return Utterance(mesh.name, [], mesh.path, mesh.line, reference=said, lattice=network)

@@ -1,0 +1,126 @@
+"""Results of vosk with alternatives (`SetMaxAlternatives`), pretty-printed or a line each.
+
+    {"alternatives": [{"confidence": 212.4, "text": "the sun was out"}, …]}
+
+The confidence is a total of scores, natural logarithms, the greater the better; it is
+`acoustic_log_prob` here. An alternative may have its words with their times in `result`. A file is
+a recording with one result or several, an utterance each, named for the file; results of other
+kinds (`partial`, a single `text`) have nothing to rank and are skipped.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from wordgate.core.hypothesis import Hypothesis, TimeSpan
+from wordgate.core.text import refuse_surrogates
+from wordgate.core.weighting import ACOUSTIC
+from wordgate.errors import InvalidFile, InvalidInput
+from wordgate.evaluation.formats import folders
+from wordgate.evaluation.hesitations import Utterance
+from wordgate.evaluation.lines import decode, file_format, raw_lines, uncompressed
+from wordgate.evaluation.reading import Reading, rankable
+
+_WITHOUT = "without alternatives; SetMaxAlternatives gives some"
+
+
+def read(path: Path, reading: Reading | None = None) -> Iterator[Utterance | InvalidFile]:
+    """The utterances of a file, or of a folder of files by name; an `InvalidFile` in place of one
+    that cannot be used."""
+    reading = reading or Reading.of_recogniser()
+    for each in _files(path, reading) if path.is_dir() else [path]:
+        try:
+            text = "\n".join(decode(each, number, raw) for number, raw in raw_lines(each))
+            results = list(_results(each, text))
+        except InvalidFile as error:
+            yield error
+            continue
+        reading.use(each.name)
+        stem = uncompressed(each).stem
+        with_alternatives = [found for found in results if "alternatives" in found[1]]
+        others = len(results) - len(with_alternatives)
+        if others:
+            reading.skip(
+                f"{others} results of {each.name}",
+                "without alternatives; SetMaxAlternatives gives some",
+            )
+        for number, (line, result) in enumerate(with_alternatives, 1):
+            name = stem if len(with_alternatives) == 1 else f"{stem}-{number}"
+            try:
+                yield _utterance(name, each, line, result, reading)
+            except InvalidInput as error:
+                yield InvalidFile(each, str(error), line)
+
+
+def _files(folder: Path, reading: Reading) -> Iterator[Path]:
+    """The files of a folder that are JSON by their names: recordings may lie beside them."""
+    for path in folders.files(folder, reading):
+        if file_format(path) in {".json", ".jsonl"}:
+            yield path
+        else:
+            reading.skip(path.name, "not JSON, by its name")
+
+
+def _results(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """JSON objects one after the other, or in a list, each with the line where it begins."""
+    decoder = json.JSONDecoder()
+    place, line, counted = 0, 1, 0
+    while True:
+        while place < len(text) and text[place].isspace():
+            place += 1
+        line += text.count("\n", counted, place)
+        counted = place
+        if place == len(text):
+            return
+        try:
+            found, place = decoder.raw_decode(text, place)
+        except json.JSONDecodeError as error:
+            line += text.count("\n", counted, error.pos)
+            problem = f"is not JSON: {error.msg}"
+            if text.startswith("{'", place):
+                problem = "is a printed dict of Python; print what Result() gave, not json.loads"
+            raise InvalidFile(path, problem, line) from None
+        except (ValueError, RecursionError):
+            raise InvalidFile(path, "is not JSON that can be read here", line) from None
+        for each in found if isinstance(found, list) else [found]:
+            if not isinstance(each, dict):
+                raise InvalidFile(path, "is not a result of vosk: not a JSON object", line)
+            yield line, each
+
+
+def _utterance(
+    name: str, path: Path, line: int, result: dict[str, Any], reading: Reading
+) -> Utterance:
+    alternatives = result["alternatives"]
+    if not isinstance(alternatives, list) or not alternatives:
+        raise InvalidInput("alternatives", "is not a list with at least one alternative")
+    heard = [
+        reading.heard(_hypothesis(f"alternatives[{place}]", each))
+        for place, each in enumerate(alternatives)
+    ]
+    return Utterance(name, heard, path, line)
+
+
+def _hypothesis(place: str, alternative: Any) -> Hypothesis:
+    if not isinstance(alternative, dict) or not isinstance(alternative.get("text"), str):
+        raise InvalidInput(place, 'is not an object with a "text"')
+    text, confidence = alternative["text"].strip(), alternative.get("confidence")
+    refuse_surrogates(text, f"{place}.text")
+    try:
+        if isinstance(confidence, bool) or not isinstance(confidence, int | float):
+            raise ValueError
+        score = rankable(float(confidence))
+    except (ValueError, OverflowError):
+        raise InvalidInput(f"{place}.confidence", "is not a finite number") from None
+    return Hypothesis(text, {ACOUSTIC: score}, _times(text, alternative.get("result")))
+
+
+def _times(text: str, words: Any) -> Sequence[TimeSpan]:
+    """The times of the words, if all have them."""
+    if not isinstance(words, list) or len(words) != len(text.split()):
+        return ()
+    try:
+        return [TimeSpan(float(word["start"]), float(word["end"])) for word in words]
+    except (TypeError, KeyError, ValueError, OverflowError):
+        return ()

@@ -1,0 +1,32 @@
+"""Marks of Chinese and Japanese."""
+
+import pytest
+
+from wordgate.core.fullwidth import as_marked
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "written"),
+    [
+        ("你好", ",", "，"),
+        ("你好", "吗", "吗"),
+        ("今日は", "!", "！"),
+        ("コーヒー", "?", "？"),
+        ("他说“好”", ";", "；"),
+        ("你好，", "(", "（"),
+        ("（iphone", ")", "）"),
+        ("(很好", ")", ")"),
+        ("今天10", ":", ":"),
+        ("hello", ",", ","),
+        ("你好", ".", "."),
+        ("你好,我", ",", ","),
+        ("你好,我，我", ",", "，"),
+        ("สวัสดี", ",", ","),
+        ("", ",", ","),
+    ],
+)
+def test_marks_are_fullwidth_behind_chinese_and_japanese(
+    text: str, word: str, written: str
+) -> None:
+    """Unless the text writes plain ones; a bracket is closed as it was opened."""
+    assert as_marked(text, word) == written

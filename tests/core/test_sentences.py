@@ -1,0 +1,96 @@
+"""Where sentences begin."""
+
+import pytest
+
+from wordgate.core.sentences import begins_sentence, is_abbreviated
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        *(
+            "",
+            " \n",
+            "Yes. ",
+            "Yes.  ",
+            "yes! ",
+            "(Really?) ",
+            'He said "yes!" ',
+            "He said “yes.” ",
+        ),
+        *('He left. "', "He left. (", "Well… ", "well... ", "So did I. ", "It was 1990. ", "3. "),
+        *(
+            "你好。",
+            "你好！",
+            "你好？",
+            "「はい。」",
+            "See example.com. ",
+            "Это я. ",
+            "He said no. ",
+        ),
+        *(
+            "Dear Anna,\n",
+            "Dear Anna,\r\n\r\n",
+            "the\u2028",
+            "the\n  ",
+            '"',
+            "the 3rd. ",
+            "¿",
+            "(",
+            "the sea .",
+        ),
+    ],
+)
+def test_a_sentence_or_a_line_begins(before: str) -> None:
+    """At the start, on a new line, and behind a mark that ends sentences and white space."""
+    assert begins_sentence(before)
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        *("yes,", "yes, ", "the", "the ", "Yes.", 'He said "yes."', "anna@gmail.", "file.", "www."),
+        *(
+            "e.g. ",
+            "i.e. ",
+            "etc. ",
+            "at 9 p.m. ",
+            "Dr. ",
+            "No. ",
+            "the U.S. ",
+            "J. ",
+            "vs. ",
+            "3.",
+        ),
+        *(
+            "(e.g. ",
+            "Mr. ",
+            "St. ",
+            "Ph.D. ",
+            "z.B. ",
+            "т.е. ",
+            "what?",
+            "wait…",
+            "你好，",
+            "or (",
+        ),
+    ],
+)
+def test_no_sentence_begins(before: str) -> None:
+    """Behind abbreviations and initials, and where a full stop stands inside something."""
+    assert not begins_sentence(before)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("etc.", True), ("Netc.", False), ("No.", True), ("no.", False), ("3.", False), ("I.", False)],
+)
+def test_abbreviations(text: str, expected: bool) -> None:
+    """A whole word before the full stop is known, or is an initial; some only with a capital."""
+    assert is_abbreviated(text) is expected
+
+
+def test_a_long_text_takes_no_longer() -> None:
+    """Only the end of a text is looked at, however many brackets and spaces it ends with."""
+    assert begins_sentence("the. " + "( " * 50_000)
+    assert begins_sentence("The end." + " " * 50_000)

@@ -1,0 +1,71 @@
+"""Small files that a person names."""
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from wordgate.engine import input_files
+from wordgate.engine.input_files import read_input
+from wordgate.errors import InvalidFile
+
+
+@pytest.fixture
+def pipe(tmp_path: Path) -> Path:
+    """A named pipe that nobody has opened."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    return path
+
+
+def test_a_file_is_read_whole(tmp_path: Path) -> None:
+    """An empty one, too."""
+    path = tmp_path / "file"
+    for content in (b"", b"calls = 2\n", bytes(200_000)):
+        path.write_bytes(content)
+        assert read_input(path) == content
+
+
+def test_a_pipe_without_a_writer_is_refused(pipe: Path) -> None:
+    """Opening it would wait for ever."""
+    with pytest.raises(InvalidFile, match="is a pipe to which nothing was written; name a file"):
+        read_input(pipe)
+
+
+def test_a_pipe_is_read_to_its_end(pipe: Path) -> None:
+    """As the shell makes one of a command, which may still be writing."""
+    writer = os.open(pipe, os.O_RDWR)
+
+    def write() -> None:
+        for _ in range(100):
+            os.write(writer, 1000 * b"x")
+        os.close(writer)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    assert read_input(pipe) == 100_000 * b"x"
+    thread.join()
+
+
+def test_a_writer_that_says_nothing_is_given_up(
+    pipe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a bounded time."""
+    monkeypatch.setattr(input_files, "_SILENCE_SECONDS", 0.01)
+    writer = os.open(pipe, os.O_RDWR)
+    with pytest.raises(InvalidFile, match=r"nothing came from it for 0\.01 seconds"):
+        read_input(pipe)
+    os.close(writer)
+
+
+def test_what_cannot_be_read_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A missing file, a folder, a file without an end."""
+    monkeypatch.setattr(input_files, "MAX_BYTES", 1000)
+    for path, problem in (
+        (tmp_path / "missing", "does not exist"),
+        (tmp_path, "cannot be read: Is a directory"),
+        (Path("/dev/zero"), "has more than 1000 bytes"),
+    ):
+        with pytest.raises(InvalidFile, match=problem):
+            read_input(path)

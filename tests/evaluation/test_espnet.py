@@ -1,0 +1,59 @@
+"""Folders that ESPnet's parallel decoding leaves."""
+
+from pathlib import Path
+
+import pytest
+from tests.evaluation.recipe_folders import folder, sorted_out, texts
+
+from wordgate.errors import InvalidFile
+from wordgate.evaluation.formats import espnet
+from wordgate.evaluation.reading import LEAST, Reading
+from wordgate.evaluation.records import strictly
+
+
+def _job(number: int, utt: str) -> dict[str, str | bytes]:
+    rank = f"logdir/output.{number}/1best_recog"
+    return {f"{rank}/text": f"{utt} A\n", f"{rank}/score": f"{utt} -1\n", f"{rank}/token": "x\n"}
+
+
+def test_jobs_are_read_from_any_folder_above_them(tmp_path: Path) -> None:
+    """The decoding's folder, its logdir, or one job: `output.10` after `output.2`."""
+    for number in (10, 2, 1):
+        folder(tmp_path, {**_job(number, f"u{number}"), "text": "u1 A\n"})
+    assert list(texts(espnet.read(tmp_path))) == ["u1", "u2", "u10"]
+    assert list(texts(espnet.read(tmp_path / "logdir"))) == ["u1", "u2", "u10"]
+    reading = Reading()
+    assert list(texts(espnet.read(tmp_path / "logdir/output.2", reading))) == ["u2"]
+    report = "\n".join(reading.report())
+    assert "from output.2/1best_recog" in report
+    assert "skipped token: neither text nor score" in report
+
+
+def test_minus_infinity_ranks_last(tmp_path: Path) -> None:
+    """A hypothesis that the decoder thinks impossible stays in the list, below all others."""
+    folder(tmp_path, {"1best_recog/text": "u A\n", "1best_recog/score": "u tensor(-inf)\n"})
+    folder(tmp_path, {"2best_recog/text": "u B\n", "2best_recog/score": "u -3\n"})
+    [found] = strictly(espnet.read(tmp_path))
+    assert [h.scores["acoustic_log_prob"] for h in found.hypotheses] == [LEAST, -3.0]
+
+
+def test_a_broken_utterance_costs_itself_alone(tmp_path: Path) -> None:
+    """The error names the file where the value stands; the others are read."""
+    folder(tmp_path, {"1best_recog/text": "u A\nv B\nw C\n", "1best_recog/score": "u 1\nv nan\n"})
+    names, errors = sorted_out(espnet.read(tmp_path))
+    assert names == ["u"]
+    assert "1best_recog/score:2: has 'nan'" in errors[0]
+    assert "1best_recog/score: has no line for w" in errors[1]
+
+
+def test_an_utterance_may_lack_the_best_rank(tmp_path: Path) -> None:
+    """What only a lower rank has is an utterance too."""
+    folder(tmp_path, {"1best_recog/text": "u A\n", "1best_recog/score": "u 1\n"})
+    folder(tmp_path, {"2best_recog/text": "v B\n", "2best_recog/score": "v 1\n"})
+    assert texts(espnet.read(tmp_path)) == {"u": ["A"], "v": ["B"]}
+
+
+def test_a_folder_without_ranks_is_refused(tmp_path: Path) -> None:
+    """The message says what is looked for."""
+    with pytest.raises(InvalidFile, match="no folder 1best_recog, and no output"):
+        list(espnet.read(tmp_path))

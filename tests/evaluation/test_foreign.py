@@ -1,0 +1,60 @@
+"""Files that are given as another format than they are."""
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from wordgate.errors import InvalidFile
+from wordgate.evaluation.formats.foreign import refuse_foreign
+
+FILES: dict[str, tuple[bytes, str, str]] = {
+    "hocr": (b"<?xml?>\n<html>\n<meta content='ocr_page'/>", "jsonl", "is hOCR"),
+    "tsv": (b"level\tpage_num\tblock_num\tpar_num\n", "nemo", "examples/correct_print.py"),
+    "binary": (b"u-1 \0BFM ", "jsonl", "is a binary archive of Kaldi; make n-best lists"),
+    "lattice": (b"utt1 \n0 1 the 1.2,3.4,1_2_3\n1 0.5,0,\n", "kaldi", "lattice-to-nbest"),
+    "unlabelled": (b"utt1\n0\t1\t5\t1.2,3.4\n", "slf", "nbest-to-linear"),
+    "slf": (b"# x\nVERSION=1.0\nN=2 L=1\n", "jsonl", "--format slf"),
+    "srilm": (b"-6.1 -14.2 2 a b\n", "jsonl", "--format srilm"),
+    "mesh": (b"name u\nnumaligns 2\n", "slf", "--format srilm"),
+    "vosk": (b'{\n  "alternatives" : [{\n', "jsonl", "--format vosk"),
+    "vosk line": (b'{"alternatives": [{"text": "a"}]}\n', "srilm", "--format vosk"),
+    "json": (b'{"utt": "a", "candidates": ["a"]}\n', "kaldi", "--format jsonl"),
+}
+MORE_READABLE = {
+    "jsonl": b'{"alternatives": 3, "candidates": ["a"]}\n',
+    "slf": b"VERSION=1.0\nN=2 L=1\n",
+    "srilm": b"-6.1 -14.2 2 a b\n",
+    "vosk": b'{"alternatives": []}',
+    "nemo": b'{"x": 1}\t-1\n',
+}
+
+
+@pytest.mark.parametrize(("content", "expected", "named"), FILES.values(), ids=FILES)
+@pytest.mark.parametrize("packed", [False, True])
+def test_the_message_says_what_it_is_and_what_to_do(
+    tmp_path: Path, content: bytes, expected: str, named: str, packed: bool
+) -> None:
+    """Packed or plain, a known format is recognised by its first lines."""
+    path = tmp_path / ("a.gz" if packed else "a")
+    path.write_bytes(gzip.compress(content) if packed else content)
+    with pytest.raises(InvalidFile) as refused:
+        refuse_foreign(path, expected)
+    assert named in str(refused.value)
+
+
+@pytest.mark.parametrize("expected", MORE_READABLE)
+def test_what_a_reader_reads_is_left_to_it(tmp_path: Path, expected: str) -> None:
+    """So is what cannot be recognised, and what does not exist."""
+    path = tmp_path / "a"
+    for content in (MORE_READABLE[expected], b"", b"hello\nthere\n", b"\xff\xfe"):
+        path.write_bytes(content)
+        refuse_foreign(path, expected)
+    refuse_foreign(tmp_path / "none", expected)
+
+
+def test_a_folder_is_not_a_file(tmp_path: Path) -> None:
+    """Formats of one file name those of folders."""
+    with pytest.raises(InvalidFile, match="is a folder; --format kaldi"):
+        refuse_foreign(tmp_path, "jsonl")
+    refuse_foreign(tmp_path, "kaldi")

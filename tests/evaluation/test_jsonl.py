@@ -1,0 +1,99 @@
+"""JSON lines: rankings, infinite scores and null labels."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from wordgate.errors import InvalidFile
+from wordgate.evaluation.formats import jsonl
+from wordgate.evaluation.null_labels import NullLabels
+from wordgate.evaluation.reading import LEAST, Reading
+from wordgate.evaluation.records import strictly
+
+RANKING = [
+    {"text": "b", "index": 1, "total": 3.0, "lm": -1.0, "scores": {"am": -2.0}},
+    {"text": "a", "index": 0, "total": 2.0, "lm": -9.0, "scores": {"am": -1.0}},
+]
+
+
+def _written(tmp_path: Path, *lines: str) -> Path:
+    path = tmp_path / "heard.jsonl"
+    path.write_text("\n".join(lines), "utf-8")
+    return path
+
+
+def test_what_rescore_wrote_is_read(tmp_path: Path) -> None:
+    """Candidates stand in the recogniser's order, with its own scores and none of the ranking."""
+    record = {"utt": "u", "best": "b", "ranking": RANKING, "reference": "b", "history": "h"}
+    [found] = strictly(jsonl.read(_written(tmp_path, json.dumps(record))))
+    assert [(h.text, h.scores) for h in found.hypotheses] == [
+        ("a", {"am": -1.0}),
+        ("b", {"am": -2.0}),
+    ]
+    assert (found.utt, found.reference, found.history) == ("u", "b", "h")
+
+
+@pytest.mark.parametrize(
+    ("ranking", "named"),
+    [
+        ([], "ranking: "),
+        ([3], "ranking[0]: "),
+        ([{"text": "a"}], "ranking[0]: "),
+        ([{"text": 3, "scores": {}}], "ranking[0]: "),
+        ([{"text": "a", "scores": {}, "index": "x"}], "ranking[0].index: "),
+        ([{"text": "a", "scores": {"am": float("nan")}}], "ranking[0].am: "),
+    ],
+)
+def test_other_rankings_are_named(tmp_path: Path, ranking: Any, named: str) -> None:
+    """The field is in the message."""
+    with pytest.raises(InvalidFile) as refused:
+        list(strictly(jsonl.read(_written(tmp_path, json.dumps({"ranking": ranking})))))
+    assert f"heard.jsonl:1: {named}" in str(refused.value)
+
+
+def test_minus_infinity_ranks_last(tmp_path: Path) -> None:
+    """As Python writes it into JSON; what is not a number at all is named where it stands."""
+    good = '{"candidates": [{"text": "a", "am": -Infinity}]}'
+    path = _written(tmp_path, good, good.replace("-I", "I"), good.replace("-Infinity", "NaN"))
+    first, *others = jsonl.read(path)
+    assert not isinstance(first, InvalidFile)
+    assert first.hypotheses[0].scores == {"am": LEAST}
+    assert [str(each).partition("heard.jsonl:")[2] for each in others] == [
+        "2: candidates[0].am: is inf; send a finite number",
+        "3: candidates[0].am: is nan; send a finite number",
+    ]
+
+
+def test_null_labels_are_those_that_were_named(tmp_path: Path) -> None:
+    """Texts of JSON lines are not touched unless told: `[1]` may be what a page says."""
+    path = _written(tmp_path, '{"candidates": ["[1]  the %uh sun"]}')
+    [plain] = strictly(jsonl.read(path))
+    assert plain.hypotheses[0].text == "[1]  the %uh sun"
+    [told] = strictly(jsonl.read(path, reading=Reading(NullLabels(["%*"]))))
+    assert told.hypotheses[0].text == "[1] the sun"
+
+
+def test_scores_may_stand_in_an_object_of_their_own(tmp_path: Path) -> None:
+    """As a client of the API has them; a number in quotes is no score, and that is told."""
+    candidate = {
+        "text": "7",
+        "am": -1,
+        "scores": {"lm": -2.5, "note": "x"},
+        "conf": " 0.5",
+        "id": "a7",
+    }
+    path = _written(tmp_path, json.dumps({"candidates": [candidate]}))
+    reading = Reading()
+    [found] = strictly(jsonl.read(path, reading=reading))
+    assert found.hypotheses[0].scores == {"am": -1.0, "lm": -2.5}
+    assert [line for line in reading.report() if "skipped" in line] == [
+        "skipped conf: a number in quotes, which is a text and no score"
+    ]
+
+
+def test_a_line_of_vosk_is_recognised(tmp_path: Path) -> None:
+    """Also where it comes through a pipe."""
+    [error] = jsonl.read(_written(tmp_path, '{"alternatives": []}'))
+    assert "--format vosk" in str(error)

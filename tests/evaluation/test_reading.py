@@ -1,0 +1,83 @@
+"""Null labels, scores that cannot be ranked, and the account of a reading."""
+
+import math
+
+import pytest
+
+from wordgate.core.hypothesis import Hypothesis, TimeSpan
+from wordgate.evaluation.alternations import Alternation
+from wordgate.evaluation.null_labels import RECOGNISERS, NullLabels
+from wordgate.evaluation.reading import LEAST, Reading, rankable
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        *("!NULL", "!ENTER", "!EXIT", "!SIL", "!SENT_START", "#0", "*DELETE*", "-pau-"),
+        *("[noise]", "<unk>", "<s>", "<eps>", "++BREATH++"),
+    ],
+)
+def test_marks_of_recognisers_are_null_labels(label: str) -> None:
+    """Noise, silence and edges of sentences are no words."""
+    assert NullLabels(RECOGNISERS).matches(label)
+
+
+@pytest.mark.parametrize("word", ["uh-huh", "#1", "DELETED", "a[1]", "x<y", "!", "C++", "pau", ""])
+def test_words_are_not(word: str) -> None:
+    """What only resembles a mark is a word."""
+    assert not NullLabels(RECOGNISERS).matches(word)
+
+
+def test_a_star_stands_for_any_characters() -> None:
+    """As often as it comes; all other characters stand for themselves."""
+    labels = NullLabels(["%*", "a.c", "<*-*>"])
+    assert [labels.matches(each) for each in ("%uh", "abc", "a.c", "<x-y>", "<x>")] == [
+        *(True, False, True, True, False)
+    ]
+    assert not NullLabels().matches("")
+
+
+def test_a_hypothesis_loses_its_null_labels_with_their_times() -> None:
+    """One without any comes back as it is, white space and all."""
+    reading = Reading.of_recogniser("uh")
+    times = [TimeSpan(n, n + 1) for n in range(3)]
+    heard = reading.heard(Hypothesis("[noise] the  sun", {"am": 1.0}, times))
+    assert heard == Hypothesis("the sun", {"am": 1.0}, times[1:])
+    verbatim = Hypothesis("the  sun ")
+    assert reading.heard(verbatim) is verbatim
+    assert reading.heard(Hypothesis("uh [noise]")).text == ""
+    assert "left out as null labels: [noise] (2), uh (1)" in list(reading.report())
+
+
+def test_references_lose_them_too() -> None:
+    """Or each would be an error, since no candidate has it."""
+    reading = Reading.of_recogniser()
+    assert reading.said("[noise] the  sun") == "the sun"
+    assert reading.said("the  sun") == "the  sun"
+    alternation = Alternation((("<unk> a", "b"), ("c",)))
+    assert reading.said(alternation) == Alternation((("a", "b"), ("c",)))
+
+
+def test_minus_infinity_can_be_ranked() -> None:
+    """It becomes a finite number below all scores; other numbers stay, to the bit."""
+    assert rankable(-math.inf) == LEAST
+    assert rankable(-1e5) == -1e5
+    for wrong in (math.inf, math.nan):
+        with pytest.raises(ValueError):
+            rankable(wrong)
+
+
+def test_the_account_says_what_was_read_and_what_was_not() -> None:
+    """Counts, files, reasons; of many names the first are said."""
+    reading = Reading()
+    for number in range(2):
+        reading.count(f"u{number}", 3, ["am"], False)
+    for number in range(10):
+        reading.skip(f"f{number}", "a folder")
+    reading.use("words_text")
+    reading.note_references({"x": "", "y": ""})
+    assert list(reading.report()) == [
+        "read 2 utterances, 6 candidates from words_text",
+        "skipped f0, f1, f2, f3, f4, f5, f6, f7 and 2 more: a folder",
+        "no utterance has a reference: the input has u0, u1 …; the references have x, y …",
+    ]

@@ -1,0 +1,101 @@
+"""N-best lists with noise words, and word meshes, as SRILM writes them."""
+
+import math
+from pathlib import Path
+
+import pytest
+from tests.evaluation.recipe_folders import folder, network, sorted_out, texts
+
+from wordgate.evaluation.formats import srilm
+from wordgate.evaluation.reading import LEAST, Reading
+from wordgate.evaluation.records import strictly
+
+MESH = """name u1
+numaligns 3
+posterior 1
+align 0 <s> 1
+align 1 the 0.75 a 0.25
+info 1 the 0.1 0.2 -100 -2 : :
+align 2 sun 0.5 *DELETE* 0.5 son 0
+"""
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_noise_words_may_be_counted_or_not(tmp_path: Path, count: int) -> None:
+    """SRILM counts pauses or leaves them out; the candidate is the words alone."""
+    folder(tmp_path, {"u1": f"-6 -14.6 {count} -pau- [laugh] yeah\n-6.1 -16 1 yes\n"})
+    assert texts(srilm.read(tmp_path)) == {"u1": ["yeah", "yes"]}
+
+
+def test_other_counts_are_a_line_cut_off(tmp_path: Path) -> None:
+    """Fewer words than counted cost the utterance; the others are read."""
+    files: dict[str, str | bytes] = {
+        "u1": "-6 -14 4 a [b] c\n",
+        "u2": "-6 -14 1 a\n",
+        "u3": b"\xff",
+    }
+    names, errors = sorted_out(srilm.read(folder(tmp_path, {**files, ".DS_Store": "x"})))
+    assert names == ["u2"]
+    assert "u1:1: says 4 words and has 3" in errors[0]
+    assert "u3:1: is not UTF-8" in errors[1]
+
+
+def test_one_file_may_be_given(tmp_path: Path) -> None:
+    """A folder of one is not needed; minus infinity is the least score."""
+    folder(tmp_path, {"u1": "-inf -14 1 a\n"})
+    [found] = strictly(srilm.read(tmp_path / "u1"))
+    assert found.hypotheses[0].scores["acoustic_log_prob"] == LEAST
+
+
+def test_a_mesh_is_a_confusion_network(tmp_path: Path) -> None:
+    """A slot for each position, logarithms of posteriors, `*DELETE*` and `<s>` say nothing."""
+    folder(tmp_path, {"u.mesh": MESH})
+    reading = Reading.of_recogniser()
+    [found] = strictly(srilm.read(tmp_path / "u.mesh", reading))
+    assert (found.utt, found.line, list(found.score_names)) == ("u1", 1, ["acoustic_log_prob"])
+    slots = [
+        [(each.text, each.scores["acoustic_log_prob"]) for each in slot]
+        for slot in network(found).slots
+    ]
+    assert slots == [
+        [("", 0.0)],
+        [("the", math.log(0.75)), ("a", math.log(0.25))],
+        [("sun", math.log(0.5)), ("", math.log(0.5)), ("son", LEAST)],
+    ]
+    report = "\n".join(reading.report())
+    assert "skipped lines posterior, lines info: not a part of a confusion network" in report
+
+
+def test_meshes_may_follow_each_other_and_say_what_was_said(tmp_path: Path) -> None:
+    """Each has its own name; one that is broken costs itself alone."""
+    said = "reference 0 *DELETE*\nreference 1 the\nreference 2 sun\n"
+    broken = MESH.replace("u1", "u2").replace("align 1", "align 7")
+    short = MESH.replace("u1", "u3").replace("numaligns 3", "numaligns 4")
+    unnamed = MESH.removeprefix("name u1\n")
+    folder(tmp_path, {"all": MESH + said + broken + short + MESH.replace("u1", "u4") + unnamed})
+    reading = Reading.of_recogniser()
+    found = list(srilm.read(tmp_path / "all", reading))
+    names, errors = sorted_out(found)
+    assert names == ["u1", "u4", "all"]
+    assert "positions (align) [0, 2, 7]" in errors[0]
+    assert "says numaligns 4, but has 3" in errors[1]
+    [first, *_] = strictly(found[:1])
+    assert first.reference is not None
+    assert reading.said(first.reference) == "the sun"
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("name u\nversion 2\n", "nbest-lattice -use-mesh"),
+        ("numaligns 1\nalign 0 a\n", "u:2: is not a line of a word mesh"),
+        ("numaligns 1\nalign 0 a x\n", "u:2"),
+        ("numaligns 1\nalign 0 a -1\n", "u:2"),
+        ("numaligns x\n", "u:1"),
+        ("name u\n", "positions (align) []"),
+    ],
+)
+def test_bad_meshes_are_named(tmp_path: Path, text: str, named: str) -> None:
+    """The file and the line are in the message."""
+    _, [error] = sorted_out(srilm.read(folder(tmp_path, {"u": text})))
+    assert named in error

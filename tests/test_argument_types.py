@@ -1,0 +1,125 @@
+"""Arguments of another type are a `TypeError`, wherever a model is asked."""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+from tests.running import RunningServer
+
+from wordgate.client import AsyncClient, Client
+from wordgate.core.generation import GenerationQuery
+from wordgate.core.hypothesis import Hypothesis
+from wordgate.core.lattice import Alternative, Arc, ConfusionNetwork, Lattice
+from wordgate.core.options import Options
+from wordgate.core.prediction import Query
+from wordgate.core.weighting import Weighting
+from wordgate.engine.local_model import LocalModel
+
+WRONG: Any = "ab"
+"""A str, which is a sequence of strs."""
+
+SCORES: tuple[tuple[Any, Any, str], ...] = (
+    ("", "ab", "candidates: is of type str; pass a list of str, also for a single one"),
+    ("", b"ab", "candidates: is of type bytes"),
+    ("", {"ab": 1}, "candidates: is of type dict"),
+    ("", iter(["ab"]), "candidates: is of type list_iterator"),
+    ("", None, "candidates: is None"),
+    ("", ["ab", None], r"candidates\[1\]"),
+    ("", [b"ab"], r"candidates\[0\]"),
+    (None, ["ab"], "history: is None; pass a str"),
+    (["the"], ["ab"], "history: is of type list"),
+)
+HYPOTHESES: tuple[tuple[Any, str], ...] = (
+    (WRONG, "hypotheses: is of type str; pass a list of Hypothesis"),
+    ([WRONG], r"hypotheses\[0\]: is of type str; pass Hypothesis"),
+    (Hypothesis("ab"), "hypotheses: is of type Hypothesis"),
+    (Lattice(WRONG, 0, 1), "lattice.arcs"),
+    (Lattice([Arc(0, 1, "ab")], 0, 1, null_labels=WRONG), "lattice.null_labels"),
+    (ConfusionNetwork([WRONG]), r"confusion_network.slots\[0\]"),
+    (ConfusionNetwork([[WRONG]]), r"confusion_network.slots\[0\]\[0\]"),
+)
+
+
+@pytest.fixture
+async def clients(server: RunningServer) -> AsyncIterator[tuple[Client, AsyncClient]]:
+    """Both clients."""
+    with Client(server.address) as client:
+        async with AsyncClient(server.address) as asynchronous:
+            yield client, asynchronous
+
+
+@pytest.mark.parametrize(("history", "candidates", "problem"), SCORES)
+async def test_scores_are_of_lists(
+    clients: tuple[Client, AsyncClient],
+    local: LocalModel,
+    history: Any,
+    candidates: Any,
+    problem: str,
+) -> None:
+    """A single text is not scored letter by letter."""
+    client, asynchronous = clients
+    with pytest.raises(TypeError, match=problem):
+        client.score(history, candidates)
+    with pytest.raises(TypeError, match=problem):
+        await asynchronous.score(history, candidates)
+    with pytest.raises(TypeError, match=problem):
+        local.ask_score(history, candidates)
+
+
+@pytest.mark.parametrize(("hypotheses", "problem"), HYPOTHESES)
+async def test_rankings_are_of_hypotheses(
+    clients: tuple[Client, AsyncClient], local: LocalModel, hypotheses: Any, problem: str
+) -> None:
+    """Of a list of them, a lattice or a confusion network."""
+    client, asynchronous = clients
+    with pytest.raises(TypeError, match=problem):
+        client.rescore(hypotheses)
+    with pytest.raises(TypeError, match=problem):
+        await asynchronous.rescore(hypotheses)
+    with pytest.raises(TypeError, match=problem):
+        local.ask_rescore("", hypotheses, Weighting())
+
+
+@pytest.mark.parametrize(
+    ("make", "problem"),
+    [
+        (lambda: Options(blocked_words=WRONG), "blocked_words: is of type str"),
+        (lambda: Options(boosted_words=WRONG), "boosted_words: is of type str"),
+        (lambda: Options(boosted_words=[WRONG]), r"boosted_words\[0\]: is of type str"),
+        (lambda: GenerationQuery("", stop_words=WRONG), "stop_words: is of type str"),
+        (lambda: GenerationQuery("", stop_words=[1]), r"stop_words\[0\]"),  # type: ignore[list-item]
+        (lambda: Weighting(boosts=WRONG), "boosts: is of type str"),
+        (lambda: Weighting(boosts=[WRONG]), r"boosts\[0\]"),
+    ],
+)
+def test_lists_of_options_are_lists(make: Callable[[], object], problem: str) -> None:
+    """Wherever an option is a list of words or phrases."""
+    with pytest.raises(TypeError, match=problem):
+        make()
+
+
+async def test_texts_are_strs(clients: tuple[Client, AsyncClient], local: LocalModel) -> None:
+    """Of predictions, generations and sessions."""
+    client, asynchronous = clients
+    none: Any = None
+    for ask in (
+        lambda: client.predict(none),
+        lambda: client.predict("", none),
+        lambda: client.generate(none),
+        lambda: asynchronous.generate(none),
+        lambda: local.ask_predict(Query(none)),
+        lambda: local.ask_predict(Query("", none)),
+        lambda: local.ask_generate(GenerationQuery(none)),
+    ):
+        with pytest.raises(TypeError, match=r"(history|prefix): is None; pass a str"):
+            ask()
+    async with asynchronous.type_session() as session:
+        with pytest.raises(TypeError, match=r"text\.text: is None"):
+            await session.suggest(none)
+        assert (await session.suggest("the clouds are in the s")).sequence == 1
+
+
+def test_hypotheses_and_alternatives_are_right_as_they_are(local: LocalModel) -> None:
+    """What is of the right type is ranked."""
+    for right in ([Hypothesis("ab")], ConfusionNetwork([[Alternative("ab")]])):
+        assert local.ask_rescore("", right, Weighting()).result().ranking.transcripts

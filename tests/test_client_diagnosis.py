@@ -1,0 +1,164 @@
+"""Why a server cannot be reached, as the clients say it."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.running import RunningServer, serving
+from tests.server.certificates import Pair, authority, ended, signed
+
+from wordgate.cli import main as commands
+from wordgate.client import AsyncClient, Client
+from wordgate.client_security import Tls
+from wordgate.errors import InvalidFile, InvalidInput, Unavailable
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the certificates lie."""
+    return tmp_path_factory.mktemp("certificates")
+
+
+@pytest.fixture(scope="module")
+def ca(folder: Path) -> Pair:
+    """Who signs."""
+    return authority(folder, "ca")
+
+
+@pytest.fixture(scope="module")
+def other(folder: Path) -> Pair:
+    """Who signed nothing."""
+    return authority(folder, "other")
+
+
+@pytest.fixture(scope="module")
+def shown(folder: Path, ca: Pair) -> Pair:
+    """The server's certificate."""
+    return signed(folder, "shown", ca)
+
+
+@pytest.fixture(scope="module")
+def tls_server(bundle: Path, shown: Pair) -> Iterator[RunningServer]:
+    """A server that speaks TLS."""
+    with serving(bundle, *_options(shown)) as server:
+        yield server
+
+
+def _options(pair: Pair, *more: object) -> list[str]:
+    options = ("--tls-certificate", pair.certificate, "--tls-key", pair.key, *more)
+    return [str(option) for option in options]
+
+
+def _by_name(server: RunningServer) -> str:
+    """An address with two hosts behind it, of which one refuses connections."""
+    return f"localhost:{server.address.rpartition(':')[2]}"
+
+
+async def _refused(address: str, tls: Tls | None) -> str:
+    """What both clients say."""
+    with Client(address, tls=tls) as client, pytest.raises(Unavailable) as caught:
+        client.predict("the")
+    async with AsyncClient(address, tls=tls) as asynchronous:
+        with pytest.raises(Unavailable) as again:
+            await asynchronous.predict("the")
+        with pytest.raises(Unavailable) as streamed:
+            [answer async for answer in asynchronous.generate("the")]
+    assert str(caught.value) == str(again.value) == str(streamed.value)
+    assert str(caught.value).startswith(f"{address}: ")
+    return str(caught.value)
+
+
+async def test_another_ca_is_named(tls_server: RunningServer, other: Pair) -> None:
+    """With its file, and what to give instead."""
+    said = await _refused(_by_name(tls_server), Tls(other.certificate))
+    assert f"is not signed by the CA in {other.certificate}" in said
+    assert "--tls-ca" in said
+    said = await _refused(tls_server.address, Tls())
+    assert "is not signed by the public CAs" in said
+
+
+async def test_another_host_is_named(tls_server: RunningServer, ca: Pair) -> None:
+    """The name that was expected."""
+    tls = Tls(ca.certificate, server_name="words.example.org")
+    assert "is not for words.example.org" in await _refused(tls_server.address, tls)
+
+
+async def test_an_end_is_named(bundle: Path, folder: Path, ca: Pair) -> None:
+    """A certificate that has expired is not one of another CA."""
+    with serving(bundle, *_options(ended(folder, "localhost", ca))) as server:
+        said = await _refused(server.address, Tls(ca.certificate))
+    assert "the server's certificate has expired" in said
+
+
+async def test_plain_text_and_tls_are_told_apart(
+    server: RunningServer, tls_server: RunningServer, ca: Pair
+) -> None:
+    """Whichever side speaks TLS."""
+    assert "the server speaks TLS" in await _refused(_by_name(tls_server), None)
+    assert "the server does not speak TLS" in await _refused(_by_name(server), Tls(ca.certificate))
+
+
+async def test_a_client_certificate_is_missed(
+    bundle: Path, shown: Pair, ca: Pair, other: Pair
+) -> None:
+    """None, or one of another CA, at a server that asks for one."""
+    with serving(bundle, *_options(shown, "--tls-client-ca", ca.certificate)) as server:
+        said = await _refused(server.address, Tls(ca.certificate))
+        assert "it may want a client certificate" in said
+        wrong = Tls(ca.certificate, other.certificate, other.key)
+        said = await _refused(server.address, wrong)
+        assert f"may not accept the client certificate {other.certificate}" in said
+        with Client(server.address, tls=Tls(ca.certificate, shown.certificate, shown.key)) as right:
+            assert right.predict("the").suggestions
+
+
+def test_where_nothing_listens_a_server_is_missed() -> None:
+    """With TLS, too."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+    for tls in (None, Tls()):
+        with Client(address, tls=tls) as client, pytest.raises(Unavailable) as caught:
+            client.predict("the")
+        assert str(caught.value).startswith(f"no server answers at {address} ")
+
+
+def test_files_that_are_none_are_refused_by_name(ca: Pair, other: Pair, tmp_path: Path) -> None:
+    """Before anything is sent: gRPC would call it a server that does not answer."""
+    (tmp_path / "text").write_text("none")
+    for tls, path in (
+        (Tls(tmp_path / "text"), tmp_path / "text"),
+        (Tls(tmp_path / "missing"), tmp_path / "missing"),
+        (Tls(None, ca.certificate, other.key), ca.certificate),
+    ):
+        with pytest.raises(InvalidFile) as caught:
+            Client("localhost:1", tls=tls)
+        assert caught.value.path == path
+
+
+async def test_an_address_is_checked_before_anything_is_sent() -> None:
+    """By both clients, by its field."""
+    for client in (Client, AsyncClient):
+        with pytest.raises(InvalidInput, match="'localhost' is not HOST:PORT") as caught:
+            client("localhost")
+        assert caught.value.field == "address"
+
+
+def test_a_proxy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that is not of this machine is asked through the proxy of the environment."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        proxy = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    monkeypatch.setenv("http_proxy", proxy)
+    with Client("192.0.2.1:50051") as client, pytest.raises(Unavailable) as caught:
+        client.predict("the")
+    assert "no answer through the proxy in http_proxy; set no_proxy=192.0.2.1" in str(caught.value)
+
+
+def test_a_health_check_says_that_a_server_speaks_tls(
+    tls_server: RunningServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`wordgate probe` asks in plain text alone."""
+    with pytest.raises(SystemExit):
+        commands.main(["probe", tls_server.address])
+    said = capsys.readouterr().out
+    assert said.startswith(f"{tls_server.address}: UNAVAILABLE: the server speaks TLS")
