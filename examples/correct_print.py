@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from asked_server import add_server_options, asked_server
-from print_confusions import ReadWord, Vocabulary, candidates
+from print_confusions import HYPHENS, QUOTES, ReadWord, Vocabulary, candidates, is_left_alone
 from wordgate.client import Client
 from wordgate.core.lattice import Alternative, ConfusionNetwork
 from wordgate.core.lattice_search import SearchBounds
@@ -37,12 +37,17 @@ BEST = SearchBounds(max_transcripts=1)
 
 @dataclass(frozen=True)
 class ReadLine:
-    """A line as it was read; `first` and `last` of a text or not; a reference or none."""
+    """A line as it was read; `first` and `last` of a text or not; a reference or none.
+
+    `continues`: its first word is the rest of one that a hyphen divides at the end of the line
+    before.
+    """
 
     words: Sequence[ReadWord]
     first: bool = True
     last: bool = True
     reference: str | None = None
+    continues: bool = False
 
     @property
     def text(self) -> str:
@@ -53,7 +58,9 @@ class ReadLine:
         """What may have been written for each word, with its cost."""
         end = len(self.words) - 1
         return [
-            candidates(
+            {word.text: 0.0}
+            if (self.continues and place == 0) or is_left_alone(word, line_end=place == end)
+            else candidates(
                 word,
                 vocabulary,
                 first=self.first and place == 0,
@@ -124,12 +131,14 @@ def read_image(image: Path, psm: str) -> Iterator[ReadLine]:
     if done.returncode != 0:
         said = done.stderr.strip().partition("\n")[0]
         sys.exit(f"correct_print: tesseract cannot read {image}: {said}")
+    is_divided = False
     for paragraph in _of_class(ET.fromstring(done.stdout), "ocr_par"):
         found = [[_hocr_word(word) for word in _of_class(line, "ocrx_word")] for line in paragraph]
         found = [[word for word in words if word.text] for words in found]
         found = [words for words in found if words]
         for number, words in enumerate(found):
-            yield ReadLine(words, number == 0, number == len(found) - 1)
+            yield ReadLine(words, number == 0, number == len(found) - 1, continues=is_divided)
+            is_divided = is_left_alone(words[-1], line_end=True) and words[-1].text[-1] in HYPHENS
 
 
 def report(lines: Sequence[ReadLine], corrected: Sequence[str]) -> None:
@@ -148,8 +157,10 @@ def report(lines: Sequence[ReadLine], corrected: Sequence[str]) -> None:
 
 
 def error_rate(references: Sequence[str], texts: Sequence[str], unit: Unit) -> float:
-    """Errors over the length of the references."""
+    """Errors over the length of the references. Straight and curly quotes are alike."""
     counting = Counting(unit=unit)
+    references = [text.translate(QUOTES) for text in references]
+    texts = [text.translate(QUOTES) for text in texts]
     return sum(counting.errors(references, texts)) / sum(map(counting.length, references))
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from asked_server import add_server_options, asked_server
 from correct_print import CHANNEL, ReadLine, choose, error_rate, read_file
-from print_confusions import Vocabulary, is_known
+from print_confusions import QUOTES, Vocabulary, is_known
 from wordgate.core.weighting import Weighting
 from wordgate.engine.shipped import shipped_folder
 from wordgate.errors import WordgateError
@@ -39,7 +39,10 @@ def main() -> None:
     given = parser.parse_args()
     lines = [line for line in read_file(given.file) if line.reference]
     vocabulary = Vocabulary.of_bundle(shipped_folder())
-    slots = [line.slots(vocabulary) for line in lines]
+    slots = [
+        [{text.translate(QUOTES): cost for text, cost in slot.items()} for slot in each]
+        for each in (line.slots(vocabulary) for line in lines)
+    ]
     row("as read", lines, [line.text for line in lines])
 
     def cheapest(unknown_cost: float) -> list[str]:

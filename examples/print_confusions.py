@@ -9,6 +9,7 @@ in seven of a doubtful word, 6 one in 400.
 
 import json
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -51,6 +52,22 @@ QUOTES = str.maketrans("‘’“”", "''\"\"")
 CHOICE_COST, CHOICE_SLOPE = 0.5, 4.0
 """What a confusion costs that the recogniser thought of, and what being 100 less sure adds."""
 
+MARK_DOUBT = 75.0
+"""Confidence of a word below which its marks are doubtful, where characters have none."""
+RIVAL_CONFIDENCE = 25.0
+"""A mark is doubtful where the recogniser was at least so sure of another character."""
+
+_ABBREVIATED = """
+dr mr mrs ms prof st jr sr rev gen col capt lt hon messrs mme no nos vol vols fig figs p pp ch sec
+ed eds vs etc cf ca al approx dept est inc ltd co corp bros univ ave blvd rd mt ft tel ext jan feb
+mar apr jun jul aug sep sept oct nov dec mon tue wed thu fri sat sun
+"""
+ABBREVIATIONS = frozenset(_ABBREVIATED.split())
+"""Words with a full stop that ends no sentence."""
+
+_INNER_MARK = re.compile(r"[^\W_][./@_\\:][^\W_]|://")
+HYPHENS = ("-", "‐", "\u00ad", "¬")
+
 _INSIDE_WORDS = "'-"
 _STRAY = "‘“'«|\\{"
 
@@ -90,7 +107,7 @@ class Vocabulary:
         return cls({word: found[word] for word in kept})
 
     def __contains__(self, text: str) -> bool:
-        return text.lower() in self._forms
+        return text.translate(QUOTES).lower() in self._forms
 
     def near(self, read: str, most: int = 60) -> list[str]:
         """Words in lower case within one edit of a short text, up to four of a long one."""
@@ -111,6 +128,27 @@ class Vocabulary:
             yield capitalised, 0.0 if first else UNUSUAL_CASE_COST
         if len(read) > 1 and read.isupper():
             yield word.upper(), 0.0
+
+
+def is_left_alone(word: ReadWord, *, line_end: bool = False, doubt: float = 95.0) -> bool:
+    """Return whether a word stays as it was read, as no language model knows better.
+
+    These are numbers; addresses, versions and abbreviations with a mark inside; abbreviations
+    before their full stop and initials; and the part of a word before a hyphen at the line's end.
+    """
+    characters = [character for character in word.text if character.isalnum()]
+    digits = sum(character.isdigit() for character in characters)
+    if digits and (
+        word.confidence >= doubt or (len(characters) > 1 and 2 * digits > len(characters))
+    ):
+        return True
+    if _INNER_MARK.search(word.text):
+        return True
+    if line_end and word.text.endswith(HYPHENS) and len(characters) > 1:
+        return True
+    core = word.text.strip("()[]\"'“”‘’,;:")
+    stem = core.removesuffix(".").lower()
+    return core.endswith(".") and (stem in ABBREVIATIONS or (len(stem) == 1 and core[0].isupper()))
 
 
 def edit_cost(written: str, read: str, choices: Sequence[Mapping[str, float]] = ()) -> float:
@@ -147,20 +185,21 @@ def candidates(
     """Texts that may have been written, with the cost that the word was read for each.
 
     `first` and `last` say where the word stands in its text. A word read with a confidence below
-    `doubt` is doubtful, and so is any that the vocabulary lacks; others may change their marks
-    alone. Confidence counts as the probability that the letters are right. At most `most` texts of
-    known words are proposed, and a third as many others. A text may be empty or have a space.
+    `doubt` is doubtful, and so is any that the vocabulary lacks; the letters of others stay. Marks
+    change only where the recogniser doubted them. Confidence counts as the probability that the
+    letters are right. At most `most` texts of known words are proposed, and a third as many others.
+    A text may be empty or have a space.
     """
     right = min(0.99, max(0.05, word.confidence / 100))
     found: dict[str, float] = {}
-    for start, end in _cores(word.text):
+    for start, end in _cores(word):
         core = word.text[start:end].translate(QUOTES)
         doubtful = word.confidence < doubt or core not in vocabulary
         letters = {core: 0.0}
         if doubtful:
             letters |= _letters(core, word.choices[start:end], vocabulary, first)
-        openings = _openings(word.text[:start])
-        closings = _closings(word.text[end:], last)
+        openings = _openings(word.text[:start], _doubts(word, 0, start))
+        closings = _closings(word.text[end:], last, _doubts(word, end, len(word.text)))
         for text, letters_cost in letters.items():
             cost = letters_cost - math.log(right if text == core else 1 - right)
             for opening, opening_cost in openings.items():
@@ -168,7 +207,23 @@ def candidates(
                     whole = opening + text + closing if text else ""
                     total = cost + opening_cost + closing_cost
                     found[whole] = min(total, found.get(whole, math.inf))
+    straight = word.text.translate(QUOTES)
+    if straight in found and not _doubts(word, 0, len(word.text)):
+        found[word.text] = found.pop(straight)  # quotes as they were read
     return _shortlist(found, vocabulary, most)
+
+
+def _doubts(word: ReadWord, start: int, end: int) -> bool:
+    """Return whether the recogniser doubted a mark in this place, or that there is none."""
+    if not word.choices or start == end:
+        return word.confidence < MARK_DOUBT
+    return any(
+        confidence >= RIVAL_CONFIDENCE
+        for place in range(start, end)
+        if not word.text[place].isalnum()
+        for character, confidence in word.choices[place].items()
+        if character != word.text[place]
+    )
 
 
 def _letters(
@@ -214,26 +269,31 @@ def _parted(read: str, vocabulary: Vocabulary) -> Iterator[str]:
             yield f"I {word}"
 
 
-def _cores(read: str) -> list[tuple[int, int]]:
-    """Where the letters of a word are, without the marks at its edges and with those before it."""
+def _cores(word: ReadWord) -> list[tuple[int, int]]:
+    """Where the letters of a word are: without marks, and with those before it if doubtful."""
+    start, end = _core(word.text)
+    return [(start, end), (0, end)] if start and _doubts(word, 0, start) else [(start, end)]
+
+
+def _core(read: str) -> tuple[int, int]:
+    """Where the letters of a word are, without the marks at its edges."""
     inner = [place for place, character in enumerate(read) if _lettered(character)]
-    if not inner:
-        return [(0, len(read))]
-    start, end = inner[0], inner[-1] + 1
-    return [(start, end), (0, end)] if start else [(start, end)]
+    return (inner[0], inner[-1] + 1) if inner else (0, len(read))
 
 
-def _openings(read: str) -> dict[str, float]:
+def _openings(read: str, doubtful: bool) -> dict[str, float]:
     """Marks that may have been written before a word where these were read."""
-    if not read:
-        return {"": 0.0}
+    if not read or not doubtful:
+        return {read.translate(QUOTES): 0.0}
     costs = dict.fromkeys("'\"(", RARE_MARK_COST)
     costs[""] = STRAY_MARK_COST if read[-1] in _STRAY else MARK_COST
     return costs | {read.translate(QUOTES): 0.0}
 
 
-def _closings(read: str, last: bool) -> dict[str, float]:
+def _closings(read: str, last: bool, doubtful: bool) -> dict[str, float]:
     """Marks that may have been written after a word where these were read."""
+    if not doubtful:
+        return {read.translate(QUOTES): 0.0}
     if not read:
         return {"": 0.0} | (
             {".": MARK_COST, "?": RARE_MARK_COST, "!": RARE_MARK_COST} if last else {}
@@ -255,7 +315,7 @@ def _shortlist(costs: Mapping[str, float], vocabulary: Vocabulary, most: int) ->
 
 def is_known(text: str, vocabulary: Vocabulary) -> bool:
     """Whether all words of a text are in the vocabulary; marks alone are."""
-    spans = ((token, _cores(token)[0]) for token in text.split())
+    spans = ((token, _core(token)) for token in text.split())
     return all(token[s:e] in vocabulary or not _lettered(token) for token, (s, e) in spans)
 
 

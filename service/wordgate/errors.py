@@ -47,6 +47,20 @@ class InvalidFile(WordgateError):
         self.problem = problem
 
 
+def unreadable(path: Path | str, error: OSError) -> InvalidFile:
+    """Return the error for a file that the system does not let be read."""
+    if isinstance(error, FileNotFoundError):
+        return InvalidFile(path, "does not exist")
+    if isinstance(error, IsADirectoryError):
+        return InvalidFile(path, "is a folder; name a file")
+    return InvalidFile(path, f"cannot be read: {error.strerror or error}")
+
+
+def empty(path: Path | str, wanted: str) -> InvalidFile:
+    """Return the error for a file or folder without anything of what is `wanted` there."""
+    return InvalidFile(path, f"is empty: no {wanted} in it")
+
+
 class InvalidRecipe(WordgateError):
     """A training recipe has an unknown, contradictory or impossible key."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.bundles import rewrite_manifest, write_bundle
 from tests.cli.calling import Run
-from tests.running import RunningServer
+from tests.running import RunningServer, serving
 
 from wordgate.cli import main as commands
 from wordgate.errors import (
@@ -213,9 +213,11 @@ def test_people_get_tables(run: Run, bundle: Path, tmp_path: Path) -> None:
     for ended in (predicted, scored, listed):
         assert ended.code == 0
         assert "tiny@1" in ended.out
+    ask = ("predict", "--history", "the", "--min-probability", "1", "--model", bundle)
+    assert run(*ask).out == "no suggestion (tiny@1)\n"
     file = tmp_path / "a.txt"
     file.write_text("the sea\n")
-    assert "word_perplexity" in run("evaluate", "--text", file, "--model", bundle).out
+    assert "perplexity per word" in run("evaluate", "--text", file, "--model", bundle).out
 
 
 def test_brackets_are_shown_as_they_are(run: Run, bundle: Path, tmp_path: Path) -> None:
@@ -238,7 +240,7 @@ def test_models_are_listed_inspected_and_verified(run: Run, bundle: Path, tmp_pa
         "vocabulary": listed[0]["vocabulary"]
     }
     inspected = run("models", "inspect", tmp_path, "--json").document
-    assert (inspected["version"], inspected["schema_version"]) == (10, 1)
+    assert (inspected["version"], inspected["layers"]) == ("10", 1)
     verified = run("models", "verify", tmp_path / "tiny", "--json").document
     assert (verified["model"], verified["verified"]) == ("tiny@10", True)
     assert len(verified["digest"]) == 64
@@ -246,36 +248,57 @@ def test_models_are_listed_inspected_and_verified(run: Run, bundle: Path, tmp_pa
 
 
 def test_a_card_is_shown_to_people(run: Run, bundle: Path, tmp_path: Path) -> None:
-    """`models inspect` prints the model card where there is one."""
+    """`models inspect --card` prints the model card, or says that there is none."""
     copy = Path(shutil.copytree(bundle, tmp_path / "copy"))
     (copy / "MODEL_CARD.md").write_text("# A card\n")
-    assert run("models", "inspect", copy).out == "# A card\n\n"
-    assert '"schema_version": 1' in run("models", "inspect", bundle).out
+    assert run("models", "inspect", "--card", copy).out == "# A card\n"
+    without = run("models", "inspect", "--card", bundle)
+    assert (without.code, "MODEL_CARD.md: does not exist" in without.err) == (3, True)
+
+
+def test_a_model_is_described_alike_in_a_folder_and_on_a_server(run: Run, bundle: Path) -> None:
+    """The same names and values; a server adds what is its own, a folder what is not served."""
+    here = run("models", "inspect", bundle, "--json").document
+    with serving(bundle) as server:
+        asked = ["models", "inspect", "--server", server.address]
+        there = run(*asked, "--json").document
+        shown = run(*asked).out
+    common = here.keys() & there.keys()
+    assert common >= {"name", "version", "precision", "language", "layers", "digest", "figures"}
+    assert {name: here[name] for name in common} == {name: there[name] for name in common}
+    assert here.keys() - common == {"created", "training"}
+    assert there.keys() - common == {"is_default", "server"}
+    ours = run("models", "inspect", bundle).out
+    for part in ("precision", "digest", here["digest"][:16], "vocabulary"):
+        assert part in ours and part in shown
 
 
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (["predict", "--max-suggestions", "0"], "max_suggestions: is 0"),
-        (["predict", "--min-probability", "2"], "min_probability: is 2.0"),
-        (["predict", "--boost", "sea"], "--boost 'sea' is not NAME=NUMBER"),
-        (["predict", "--boost", "sea=nan"], "boosted_words[0].boost: is nan"),
-        (["predict", "--block", "a " * 17], "blocked_words[0]: has 17 words; the limit is 16"),
-        (["predict", "--max-words", "11"], "max_words: is 11"),
-        (["predict", "--max-corrections", "-1"], "max_corrections: is -1"),
-        (["predict", "--session-cache", "1"], "session_cache.weight: is 1.0"),
-        (["generate", "--top-p", "nan"], "top_p: is nan"),
-        (["generate", "--seed", "-1"], "seed: is -1"),
-        (["generate", "--stop-word", "a " * 17], "stop_words[0]: has 17 words; the limit is 16"),
-        (["generate", "--history", "\udcff"], "history: has a lone surrogate"),
-        (["predict", "--history", "\udcff"], "history: has a lone surrogate"),
-        (["score", "--", "\udcff"], "candidates[0].text: has a lone surrogate"),
-        (["score"], "name candidates"),
-        (["score", "--input", "x.jsonl", "--", "a"], "--input brings its own"),
-        (["evaluate"], "name one of --text"),
-        (["evaluate", "--own-questions", "--text", "x"], "name one of --text"),
-        (["evaluate", "--own-questions", "--no-punctuation"], "goes with --text"),
-        (["predict", "--server", "localhost:1"], "--model or --server, not both"),
+        (["predict", "--max-suggestions", "0"], "--max-suggestions: is 0"),
+        (["predict", "--min-probability", "2"], "--min-probability: is 2.0"),
+        (
+            ["predict", "--boost", "sea"],
+            "'sea': is not WORD=NUMBER, as in --boost Wordgate=4.6",
+        ),
+        (["predict", "--boost", "sea=nan"], "--boost 'sea=nan': is nan"),
+        (["predict", "--block", "a " * 17], "has 17 words; the limit is 16"),
+        (["predict", "--max-words", "11"], "--max-words: is 11"),
+        (["predict", "--max-corrections", "-1"], "--max-corrections: is -1"),
+        (["predict", "--session-cache", "1"], "--session-cache: is 1.0"),
+        (["generate", "--top-p", "nan"], "--top-p: is nan"),
+        (["generate", "--seed", "-1"], "--seed: is -1"),
+        (["generate", "--stop-word", "a " * 17], "has 17 words; the limit is 16"),
+        (["generate", "--history", "\udcff"], "--history: has a lone surrogate"),
+        (["predict", "--history", "\udcff"], "--history: has a lone surrogate"),
+        (["score", "--", "\udcff"], "wordgate: '\\udcff': has a lone surrogate"),
+        (["score"], "CANDIDATES: are missing; name some"),
+        (["score", "--input", __file__, "--", "a"], "--input: has histories"),
+        (["evaluate"], "--own-questions: name one of these"),
+        (["evaluate", "--own-questions", "--text", __file__], "name one of these"),
+        (["evaluate", "--own-questions", "--no-punctuation"], "--no-punctuation: needs --text"),
+        (["predict", "--server", "localhost:1"], "--model, --server: name one of the two"),
         (["predict", "--colour", "blue"], "--colour"),
     ],
     ids=str,
@@ -345,10 +368,17 @@ def test_a_bad_bundle_ends_with_4(run: Run, bundle: Path, tmp_path: Path) -> Non
 
 def test_no_bundle_ends_with_2(run: Run, tmp_path: Path) -> None:
     """A path that holds none is a wrong option."""
-    for arguments in (["predict", "--model", tmp_path], ["models", "list", tmp_path / "nothing"]):
+    for arguments, problem in (
+        (["predict", "--model", tmp_path], f"--model: {tmp_path} is not a bundle"),
+        (["predict", "--model", tmp_path / "nothing"], "nothing does not exist"),
+        (["models", "list", tmp_path / "nothing"], f"wordgate: {tmp_path}/nothing does not exist"),
+        (["models", "verify", tmp_path / "nothing"], "nothing does not exist"),
+        (["models", "inspect", tmp_path / "nothing"], "nothing does not exist"),
+        (["serve", "--model", tmp_path / "nothing"], "--model: "),
+    ):
         ended = run(*arguments)
         assert (ended.code, ended.out, ended.err.count("\n")) == (2, "", 1)
-        assert "is no bundle" in ended.err
+        assert problem in ended.err
 
 
 @pytest.mark.parametrize(

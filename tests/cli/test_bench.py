@@ -27,7 +27,8 @@ def test_a_model_is_timed_by_graph_and_rows(tmp_path: Path) -> None:
     assert found["predictions"] > 200
     assert found["rows_per_search"] >= 1
     shown = CliRunner().invoke(wordgate, arguments).stdout
-    assert "rows_per_second.step.64" in shown
+    assert "64 rows" in shown
+    assert "rows/s" in shown
 
 
 def test_the_training_step_is_compared_with_a_plain_loop(

@@ -21,7 +21,9 @@ def test_files_to_measure_on_are_checked_first(
     monkeypatch.setattr(checkpoints, "load", never)
     for name, problem in (("none.txt", "does not exist"), ("notes.md", "is none of")):
         (tmp_path / "notes.md").write_text("# notes")
-        arguments = ["step.safetensors", "--evaluate", str(tmp_path / name)]
+        checkpoint = tmp_path / "step.safetensors"
+        checkpoint.write_bytes(b"")
+        arguments = [str(checkpoint), "--evaluate", str(tmp_path / name)]
         result = CliRunner().invoke(export, arguments)
         assert isinstance(result.exception, InvalidFile)
         assert problem in str(result.exception)

@@ -19,7 +19,7 @@ def test_a_file_is_typed_by_the_command(run: Run, bundle: Path, tmp_path: Path) 
     assert few["words"] == 9
     assert few["keystroke_savings"] <= few["keystroke_savings_case_insensitive"]
     assert few["keystroke_savings"] <= many["keystroke_savings"]
-    assert "top1" in run(*ask).out
+    assert "after 3 letters" in run(*ask).out
     empty = tmp_path / "empty.txt"
     empty.write_text("\n")
     assert run("evaluate", "--typing", empty, "--model", bundle).code == 3
@@ -40,6 +40,9 @@ def test_a_file_is_typed_as_a_person_types(run: Run, bundle: Path, tmp_path: Pat
     assert (
         cached["keystroke_savings_case_insensitive"] > plain["keystroke_savings_case_insensitive"]
     )
+    for wrong in (("--letter-case", "typed"), ("--show-again",), ("--max-suggestions", "3")):
+        ended = run("evaluate", "--text", file, "--model", bundle, *wrong)
+        assert (ended.code, "needs --typing" in ended.err) == (2, True)
     for wrong in (("--session-cache", "1"), ("--letter-case", "loud")):
         assert run(*ask, *wrong).code == 2
 
@@ -53,6 +56,6 @@ def test_slips_are_put_right_by_the_command(run: Run, bundle: Path, tmp_path: Pa
     assert found["words"] == 4
     assert 0 <= found["put_right"] <= found["offered_first_three"] <= 1
     assert 0 <= found["spoilt"] <= 1
-    assert "put_right" in run("evaluate", "--slips", file, "--model", bundle).out
+    assert "typos put right" in run("evaluate", "--slips", file, "--model", bundle).out
     both = run("evaluate", "--slips", file, "--typing", file, "--model", bundle)
     assert (both.code, "--slips" in both.err) == (2, True)

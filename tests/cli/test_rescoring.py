@@ -10,6 +10,7 @@ from tests.cli.calling import Run
 from wordgate.core.hypothesis import Hypothesis
 from wordgate.core.weighting import Boost, Weighting
 from wordgate.engine.local_model import LocalModel
+from wordgate.evaluation.lines import read_lines
 
 HEARD = [
     {"utt": "one", "reference": "the sun is up", "candidates": [
@@ -119,6 +120,32 @@ def test_tuned_weights_are_taken_over(run: Run, bundle: Path, tmp_path: Path) ->
     untold = tmp_path / "untold.jsonl"
     untold.write_text(json.dumps(HEARD[1]))
     assert run("tune", "--input", untold, "--model", bundle).code == 3
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out.jsonl.gz", "out.jsonl.xz"])
+def test_a_name_of_json_lines_implies_them(
+    run: Run, bundle: Path, heard: Path, tmp_path: Path, name: str
+) -> None:
+    """Packed or not, without --json."""
+    ended = run("rescore", "--input", heard, "--model", bundle, "--output", tmp_path / name)
+    assert ended.code == 0, ended.err
+    documents = [json.loads(line) for _, line in read_lines(tmp_path / name)]
+    assert [document["utt"] for document in documents] == ["one", "two"]
+
+
+def test_other_names_and_options_decide_otherwise(
+    run: Run, bundle: Path, heard: Path, tmp_path: Path
+) -> None:
+    """A .trn is NIST's, a .txt has tabs, and --output-format goes before the name."""
+    ask = ("rescore", "--input", heard, "--model", bundle, "--output")
+    for name, more, found in (
+        ("out.trn", (), "(one)"),
+        ("out.txt", (), "one\t"),
+        ("out.jsonl", ("--output-format", "trn"), "(one)"),
+    ):
+        assert run(*ask, tmp_path / name, *more).code == 0
+        assert found in (tmp_path / name).read_text()
+        (tmp_path / name).unlink()
 
 
 def test_other_formats_are_read_and_written(run: Run, bundle: Path, tmp_path: Path) -> None:

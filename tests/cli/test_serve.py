@@ -12,7 +12,7 @@ from tests.cli.calling import Run
 
 def test_a_file_that_cannot_be_opened_is_named(run: Run, tmp_path: Path) -> None:
     """One line and the exit code of files."""
-    for file, problem in ((tmp_path / "none.toml", "does not exist"), (tmp_path, "cannot be read")):
+    for file, problem in ((tmp_path / "none.toml", "does not exist"), (tmp_path, "is a folder")):
         ended = run("serve", "--config", file)
         assert ended.code == 3
         assert ended.err.startswith(f"wordgate: {file}: {problem}")
@@ -71,9 +71,9 @@ def test_what_is_found_after_the_start_names_where_it_was_said(
         said = _refused("--config", str(file), *free)
         assert said.startswith(f"wordgate: {file}: metrics_listen: cannot listen on {address}")
         said = _refused("--config", str(file), *free, "--metrics-listen", "")
-        assert said.startswith(f"wordgate: {file}: model: {tmp_path}/missing is no bundle")
+        assert said.startswith(f"wordgate: {file}: model: {tmp_path}/missing does not exist")
         said = _refused(*free, "--metrics-listen", "", WORDGATE_MODEL="missing")
-        assert said.startswith("wordgate: WORDGATE_MODEL: missing is no bundle")
+        assert said.startswith("wordgate: WORDGATE_MODEL: missing does not exist")
 
 
 def _refused(*options: str, **variables: str) -> str:

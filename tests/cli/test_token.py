@@ -58,10 +58,14 @@ def test_commands_show_a_token_over_tls(
         assert run(*predict).out == answered.out
         assert "tiny" in run("models", "list", "--json", *asked).out
         assert "tiny" in run("models", "inspect", "--json", *asked).out
+        secret.write_text("")
+        empty = run("predict", *asked, "--token-file", secret)
+        assert (empty.code, empty.err) == (3, f"wordgate: {secret}: does not contain a token\n")
 
 
 def test_companions_of_a_server_need_one(run: Run, tmp_path: Path) -> None:
     """TLS without a server is a mistake, and so is a file that is none."""
+    (tmp_path / "ca.pem").write_text("")
     ended = run("predict", "--tls-ca", tmp_path / "ca.pem")
     assert ended.code == 2
     assert "--tls-ca" in ended.err

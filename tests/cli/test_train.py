@@ -8,7 +8,7 @@ from click.testing import CliRunner, Result
 from tests.training.small_run import SENTENCES, write_recipe
 
 from wordgate.cli.train import train
-from wordgate.errors import TrainingStopped, WordgateError
+from wordgate.errors import InvalidFile, WordgateError
 from wordgate.training import checkpoint as checkpoints
 from wordgate.training import recipe as recipes
 
@@ -87,8 +87,8 @@ def test_text_that_is_none_is_told_before_a_recipe_is_written(tmp_path: Path) ->
     empty = tmp_path / "empty.txt"
     empty.write_text("\n \n")
     refused = _train("--text", empty, "--name", "mine")
-    assert isinstance(refused.exception, TrainingStopped)
-    assert f"there is no text in {empty}" in str(refused.exception)
+    assert isinstance(refused.exception, InvalidFile)
+    assert f"{empty}: is empty: no text in it" in str(refused.exception)
     assert not Path("models").exists()
 
 
@@ -105,13 +105,16 @@ def test_a_training_that_cannot_be_published_says_so_first(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        ([], "name one recipe, or text files"),
-        (["a.toml", "b.toml"], "name one recipe"),
-        (["a.toml", "--name", "x"], "--name goes with --text"),
-        (["a.toml", "--language", "ru"], "--language goes with --text"),
-        (["--text", "a.txt", "--name", "x", "--language", "русский"], "is not a BCP 47 tag"),
-        (["--text", "a.txt"], "--text needs --name"),
-        (["a.toml", "--max-minutes", "-1"], "--max-minutes"),
+        ([], "RECIPE: name one, or text files"),
+        ([str(SENTENCES), str(SENTENCES)], "RECIPE: name one"),
+        ([str(SENTENCES), "--name", "x"], "--name: needs --text"),
+        (["--text", str(SENTENCES)], "--text: needs --name"),
+        ([str(SENTENCES), "--max-minutes", "-1"], "--max-minutes"),
+        ([str(SENTENCES), "--language", "ru"], "--language: needs --text"),
+        (
+            ["--text", str(SENTENCES), "--name", "x", "--language", "русский"],
+            "is not a BCP 47 tag",
+        ),
     ],
 )
 def test_contradictory_arguments_are_refused(arguments: list[str], problem: str) -> None:

@@ -63,5 +63,5 @@ def test_what_cannot_be_read_is_named(
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
     """The system's own words say why."""
-    with pytest.raises(InvalidFile, match="cannot be read: Is a directory"):
+    with pytest.raises(InvalidFile, match="is a folder; name a file"):
         list(read_lines(tmp_path))

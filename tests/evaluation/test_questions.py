@@ -49,7 +49,7 @@ def test_a_file_without_questions_is_refused(tmp_path: Path) -> None:
     """Nought of nought is no figure."""
     file = tmp_path / "q.tsv"
     file.write_text("# only a comment\n")
-    with pytest.raises(InvalidFile, match="holds no questions"):
+    with pytest.raises(InvalidFile, match="is empty: no question"):
         questions.read(file)
 
 

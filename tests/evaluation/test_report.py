@@ -44,8 +44,8 @@ def test_packed_text_is_measured_under_its_own_name(bundle: Path, tmp_path: Path
         ("mails.docx", b"x", "is none of .txt, .tsv, .jsonl"),
         ("mails", b"x", "is none of"),
         ("mails.txt", b"a\n\xff\n", ":2: is not UTF-8"),
-        ("mails.txt", b"\n...\n", "holds no word"),
-        ("pairs.tsv", b"", "holds no pairs"),
+        ("mails.txt", b"\n...\n", "is empty: no word"),
+        ("pairs.tsv", b"", "is empty: no pair"),
         ("pairs.tsv", b"type\nx\n", ":2: has neither"),
     ],
 )

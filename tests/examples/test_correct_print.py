@@ -7,10 +7,20 @@ import subprocess
 import sys
 from pathlib import Path
 
+import matplotlib
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 from tests.running import RunningServer, serving
 
-from correct_print import CHANNEL, LM_WEIGHT, WORD_BONUS, choose, error_rate, read_file
+from correct_print import (
+    CHANNEL,
+    LM_WEIGHT,
+    WORD_BONUS,
+    ReadLine,
+    choose,
+    error_rate,
+    read_file,
+)
 from measure_print import held_out, nearest
 from noisy_print import print_line
 from print_confusions import ReadWord, Vocabulary
@@ -30,6 +40,18 @@ SENTENCES = [
     "There is still a little milk in the fridge if you want some.",
     "I had to walk home because the last train was late.",
 ]
+PAGE = """\
+Dr. Meyer rented room no. 12 on 3 May 1997 for $450.75
+a month, i.e. about 40 % less than before. He wrote to
+info@example.com and looked at https://www.example.org/
+docs/3.8.1/index.html, e.g. for the opening hours (9-5).
+The well-known U.S. firm Smith & Co. sold 1,250 lamps,
+of which 37 were re-
+turned; Mrs. O'Neil said: "That is not bad at all!"
+Was it 10:45 p.m. or 11:30? Nobody knew; the trains to
+St. Albans left at 7.05, 8.20 and 9.55. See pp. 12-15,
+fig. 4b, and vol. 2 of the series (ISBN 0-14-028329-X).
+""".splitlines()
 READ = {
     "reference": "I will be there.",
     "words": [
@@ -91,6 +113,27 @@ def test_a_half_is_corrected_as_is_best_for_the_other(tmp_path: Path) -> None:
     assert held_out(lines, tried.__getitem__, ["even", "odd"]) == [""] * 4
 
 
+@pytest.mark.skipif(shutil.which("tesseract") is None, reason="tesseract is not installed")
+def test_a_page_that_is_read_without_an_error_stays_as_it_is(tmp_path: Path) -> None:
+    """Large and clean print, with numbers, addresses, abbreviations and a divided word."""
+    image = tmp_path / "page.png"
+    _print_page(PAGE, image)
+    if [line.text for line in read_file(image, "6")] != PAGE:
+        pytest.skip("this tesseract reads the page with errors")
+    with serving(None) as server:
+        done = _run(image, "--psm", "6", "--server", server.address)
+    assert done.stdout.splitlines() == PAGE, done.stderr
+
+
+def test_the_rest_of_a_divided_word_is_not_corrected() -> None:
+    """It is half a word, and no vocabulary has it."""
+    vocabulary = Vocabulary({word: [] for word in ("nation", "were")})
+    line = ReadLine([ReadWord("ation", 60), ReadWord("vvere", 60)], first=False, continues=True)
+    first, second = line.slots(vocabulary)
+    assert first == {"ation": 0.0}
+    assert "were" in second
+
+
 @pytest.mark.long
 @pytest.mark.skipif(shutil.which("tesseract") is None, reason="tesseract is not installed")
 @pytest.mark.parametrize("font", ["DejaVuSerif.ttf", "DejaVuSans.ttf", "DejaVuSerif-Italic.ttf"])
@@ -111,6 +154,17 @@ def test_noisy_print_is_read_with_half_the_errors(font: str, tmp_path: Path) -> 
     after = error_rate(SENTENCES, corrected, Unit.CHAR)
     assert before > 0.02
     assert after < before / 2, "\n".join(corrected)
+
+
+def _print_page(lines: list[str], image: Path) -> None:
+    """Write lines of 32 pixels, black on white."""
+    fonts = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+    face = ImageFont.truetype(fonts / "DejaVuSerif.ttf", 32)
+    width = int(max(map(face.getlength, lines))) + 80
+    page = Image.new("L", (width, 60 + 51 * len(lines)), 255)
+    for number, line in enumerate(lines):
+        ImageDraw.Draw(page).text((40, 30 + 51 * number), line, font=face, fill=0)
+    page.save(image)
 
 
 def _run(

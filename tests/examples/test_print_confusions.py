@@ -20,6 +20,7 @@ from print_confusions import (
     candidates,
     edit_cost,
     is_known,
+    is_left_alone,
 )
 from wordgate.engine.shipped import shipped_folder
 
@@ -77,9 +78,10 @@ def test_doubt_is_the_confidence_that_is_missing() -> None:
 
 
 def test_a_sure_and_known_word_keeps_its_letters() -> None:
-    """Above the threshold a word of the vocabulary may change its marks alone."""
-    assert set(candidates(ReadWord("corn", 96), VOCABULARY)) == {"corn"}
-    assert set(candidates(ReadWord("corn,", 96), VOCABULARY)) > {"corn,", "corn.", "corn"}
+    """Above the threshold a word of the vocabulary stays, letters and marks."""
+    assert set(candidates(ReadWord("corn", 96), VOCABULARY, last=True)) == {"corn"}
+    assert set(candidates(ReadWord("corn,", 96), VOCABULARY)) == {"corn,"}
+    assert set(candidates(ReadWord("‘corn’", 96), VOCABULARY)) == {"‘corn’"}
     assert "with" in candidates(ReadWord("wlth", 96), VOCABULARY)
     assert "com" in candidates(ReadWord("corn", 94), VOCABULARY)
     assert "com" in candidates(ReadWord("corn", 96), VOCABULARY, doubt=97.0)
@@ -87,12 +89,62 @@ def test_a_sure_and_known_word_keeps_its_letters() -> None:
 
 def test_marks_at_the_edges_come_and_go() -> None:
     """A speck read as a quote may be nothing, quotes are straight, and a full stop may be lost."""
-    found = candidates(ReadWord("‘the", 95), VOCABULARY, last=True)
-    kept = -math.log(0.95)
+    found = candidates(ReadWord("‘the", 70), VOCABULARY, last=True)
+    kept = -math.log(0.7)
     assert found["'the"] == pytest.approx(kept)
     assert found["the"] == pytest.approx(kept + STRAY_MARK_COST)
     assert found["the."] == pytest.approx(kept + STRAY_MARK_COST + MARK_COST)
-    assert "the." not in candidates(ReadWord("‘the", 95), VOCABULARY)
+    assert "the." not in candidates(ReadWord("‘the", 70), VOCABULARY)
+
+
+def test_a_mark_changes_only_where_another_character_was_thought_of() -> None:
+    """The recogniser's choices for the mark itself decide, where they are known."""
+    letters = [{letter: 99.0} for letter in "corn"]
+    sure = ReadWord("corn,", 60, [*letters, {",": 95.0, "'": 10.0}])
+    torn = ReadWord("corn,", 96, [*letters, {",": 80.0, ".": 60.0}])
+    assert not any(text.endswith((".", "n")) for text in candidates(sure, VOCABULARY))
+    assert set(candidates(torn, VOCABULARY)) > {"corn,", "corn.", "corn"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1997",
+        "$450.75",
+        "12-15,",
+        "0-14-028329-X).",
+        "v1.29,",
+        "4b",
+        "7th",
+        "info@example.com",
+        "https://www.example.org/",
+        "docs/3.8.1/index.html,",
+        "e.g.",
+        "(i.e.",
+        "p.m.",
+        "U.S.",
+        "Dr.",
+        "Mrs.",
+        "vol.",
+        "J.",
+    ],
+)
+def test_numbers_addresses_and_abbreviations_are_left_alone(text: str) -> None:
+    """However likely something else would be there."""
+    assert is_left_alone(ReadWord(text, 96))
+
+
+def test_a_hyphen_divides_a_word_only_at_the_end_of_a_line() -> None:
+    """Half a word is in no vocabulary; elsewhere a hyphen after a word is a mark like others."""
+    assert is_left_alone(ReadWord("modem-", 60), line_end=True)
+    assert not is_left_alone(ReadWord("modem-", 60))
+    assert not is_left_alone(ReadWord("-", 60), line_end=True)
+
+
+@pytest.mark.parametrize("word", [ReadWord("modem", 96), ReadWord("1", 60), ReadWord("wi1l", 60)])
+def test_other_words_are_not(word: ReadWord) -> None:
+    """A bar read as a digit, or a digit among letters, may be put right where it is doubted."""
+    assert not is_left_alone(word)
 
 
 def test_words_that_clung_together_are_parted() -> None:

@@ -8,14 +8,17 @@ import functools
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from wordgate.cli.command import SectionOption
+from wordgate.cli.paths import INPUT_FILE
 from wordgate.client_address import check_target
 from wordgate.engine.input_files import read_input
-from wordgate.errors import InvalidFile
+from wordgate.errors import InvalidConfiguration, InvalidFile, InvalidInput
 
 if TYPE_CHECKING:
     from wordgate.client import Client
@@ -24,22 +27,22 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 TOKEN_VARIABLE = "WORDGATE_TOKEN"
 
-_PATH = click.Path(path_type=Path)
+_option = partial(click.option, cls=SectionOption, section="Server")
 _OPTIONS = {
-    "server": click.option(
+    "server": _option(
         "--server",
         metavar="HOST:PORT",
-        help=f"Ask a running server instead, or unix:PATH; its token may be in {TOKEN_VARIABLE}.",
+        help=f"Ask a running server, or unix:PATH; its token may be in {TOKEN_VARIABLE}.",
     ),
-    "token_file": click.option("--token-file", type=_PATH, help="The token, in a file."),
-    "tls": click.option("--tls", is_flag=True, help="Speak TLS, trust the public authorities."),
-    "tls_ca": click.option(
-        "--tls-ca", type=_PATH, help="Speak TLS, trust who is in this PEM file."
+    "token_file": _option("--token-file", type=INPUT_FILE, help="File with the token."),
+    "tls": _option("--tls", is_flag=True, help="Use TLS with the public root CAs."),
+    "tls_ca": _option(
+        "--tls-ca", type=INPUT_FILE, help="Use TLS and trust the CAs in this PEM file."
     ),
-    "tls_certificate": click.option(
-        "--tls-certificate", type=_PATH, help="PEM file of a certificate of one's own."
+    "tls_certificate": _option(
+        "--tls-certificate", type=INPUT_FILE, help="PEM file with a client certificate."
     ),
-    "tls_key": click.option("--tls-key", type=_PATH, help="PEM file of its private key."),
+    "tls_key": _option("--tls-key", type=INPUT_FILE, help="PEM file with its private key."),
 }
 
 
@@ -61,7 +64,14 @@ class AskedServer:
 
         files = self.tls_ca, self.tls_certificate, self.tls_key
         tls = Tls(*files) if self.tls or any(files) else None
-        return Client(self.address, model=model, tls=tls, token=self._token(), batch=batch)
+        try:
+            return Client(self.address, model=model, tls=tls, token=self._token(), batch=batch)
+        except InvalidInput as error:
+            if error.field != "token":
+                raise
+            if self.token_file is not None:
+                raise InvalidFile(self.token_file, "does not contain a token") from None
+            raise InvalidConfiguration("token", error.problem, TOKEN_VARIABLE) from None
 
     def _token(self) -> str | None:
         if self.token_file is None:
@@ -90,7 +100,7 @@ def server_options(command: F) -> F:
         companions = [name for name, value in mine.items() if value]
         if companions and address is None:
             flag = "--" + companions[0].replace("_", "-")
-            raise click.UsageError(f"{flag} belongs to --server, which is missing")
+            raise click.UsageError(f"{flag}: needs --server HOST:PORT")
         if address is not None:
             _check(address)
         server = AskedServer(address, **mine) if address is not None else None

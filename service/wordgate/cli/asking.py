@@ -34,7 +34,7 @@ def asked_model(
 ) -> Iterator[Generating]:
     """The model that the options name, open for questions; for many at once in a `batch`."""
     if model is not None and server is not None:
-        raise click.UsageError("name --model or --server, not both")
+        raise click.UsageError("--model, --server: name one of the two")
     asked = server.connect(batch=batch) if server else _open(model)
     try:
         yield asked

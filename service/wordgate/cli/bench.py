@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from wordgate.cli.asking import json_option
+from wordgate.cli.command import Group
+from wordgate.cli.paths import INPUT_FILE
+from wordgate.cli.progress import say
+from wordgate.cli.tables import figures_table, print_table
 from wordgate.cli.weighing import weighing_options, weighting_of
-from wordgate.errors import InvalidFile, WordgateError
+from wordgate.errors import WordgateError, empty
 from wordgate.training.waiting import wait_briefly
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-@click.group()
+@click.group(cls=Group)
 def bench() -> None:
     """Measure speed here. What is compared is interleaved in one run; figures are medians."""
 
@@ -32,7 +34,7 @@ _COUNT = click.IntRange(min=1)
 _input_option = click.option(
     "--input",
     "input_file",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=INPUT_FILE,
     help="Utterances with candidates, as `wordgate rescore` reads.  [a sample in the package]",
 )
 _model_option = click.option(
@@ -56,7 +58,8 @@ _repetitions_option = click.option(
 @click.option("--repetitions", type=_COUNT, default=7, show_default=True, help="Of either loop.")
 @json_option
 def train(batch: int, length: int, threads: int, repetitions: int, as_json: bool) -> None:
-    """The training step against a plain PyTorch loop with a full softmax, pieces a second."""
+    """Compare the training step with a plain PyTorch loop that has a full softmax."""
+    say(f"timing {repetitions} repetitions of the training step and of a plain loop")
     wait_briefly()
     with _train_extra():
         from wordgate.training import bench as training_bench
@@ -69,7 +72,8 @@ def train(batch: int, length: int, threads: int, repetitions: int, as_json: bool
 @click.option("--repetitions", type=_COUNT, default=7, show_default=True, help="Of each size.")
 @json_option
 def model(path: Path | None, threads: int, repetitions: int, as_json: bool) -> None:
-    """The graphs, rows a second by rows in a call, and predictions, in this process."""
+    """Time each graph, by rows in a call, and predictions, in this process."""
+    say("timing each graph by rows in a call, then predictions")
     from wordgate.engine.local_model import LocalModel
     from wordgate.engine.model import Runtime
     from wordgate.engine.shipped import chosen_bundle
@@ -99,11 +103,12 @@ def score(
     repetitions: int,
     as_json: bool,
 ) -> None:
-    """Candidates a second, in process and through a server, beside a padded batch and a limit.
+    """Time scoring, here and through a server, beside a padded batch and a limit.
 
     The usual call pattern is one padded float32 batch of whole sequences an utterance, through
     onnxruntime's LSTM operator; the limit is the integer matrix products alone.
     """
+    say(f"timing {repetitions} repetitions of each way to score {utterances} utterances")
     from wordgate.cli.own_server import own_server
     from wordgate.client import Client
     from wordgate.engine.shipped import chosen_bundle
@@ -154,7 +159,8 @@ def rescore(
     repetitions: int,
     as_json: bool,
 ) -> None:
-    """What it saves to rank the best transcripts alone, in this process."""
+    """Measure what ranking only the best transcripts saves, in this process."""
+    say(f"timing {repetitions} repetitions of ranking {utterances} utterances")
     from wordgate.engine.shipped import chosen_bundle
     from wordgate.evaluation import rescoring_speed
 
@@ -169,7 +175,7 @@ def rescore(
 @click.option(
     "--input",
     "messages_file",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=INPUT_FILE,
     help="What they type, a message a line.  [questions in the package]",
 )
 @click.option(
@@ -234,11 +240,12 @@ def type_(
     calls: int,
     as_json: bool,
 ) -> None:
-    """Time to the answer of a key, keys a second, and both beside scoring, through a server.
+    """Time answers to keystrokes of many typists, through a server.
 
     Typists are in one process, the server in another, scoring jobs in a third, all on this machine.
     First all type at a person's speed, then some flat out, then all beside scoring jobs.
     """
+    say(f"three phases of typing, about {3 * (seconds + warm_up_seconds) + 5:,.0f} s in all")
     from wordgate.cli import typing_bench
     from wordgate.cli.own_server import own_server
     from wordgate.engine.shipped import chosen_bundle
@@ -303,13 +310,15 @@ def overload(
     calls: int,
     as_json: bool,
 ) -> None:
-    """What a server does with more than it can carry: requests to score 100 candidates.
+    """Send a server more requests than it can carry, to score 100 candidates each.
 
     First one request after the other, then as many as it carries, then several times as many, which
     come whether or not they are answered; then one after the other again. With `--mix fairness`
     instead: a caller of 5 candidates alone and beside callers of 1000 long ones, then three callers
     of 100 candidates each.
     """
+    phases = 3 if mix == "fairness" else 4
+    say(f"{rounds} rounds of {phases} phases, about {rounds * phases * seconds + 5:,.0f} s in all")
     from wordgate.cli import overload_bench
     from wordgate.cli.own_server import own_server
     from wordgate.engine.shipped import chosen_bundle
@@ -391,13 +400,14 @@ def isolation(
     calls: int,
     as_json: bool,
 ) -> None:
-    """Performance isolation: what one hostile or careless caller does to the others.
+    """Measure what one hostile or careless caller does to the others.
 
     Memory of a server before and after many calls of 1 MB by their outcome; latency of another
     caller alone and beside the most expensive legal requests, and beside refused ones, in turn.
     Each load has a server of its own. Of the legal ones also the cost of a single request:
     milliseconds alone, processor time, and rows asked of the model (steps and outputs).
     """
+    say("one server for each load; a line follows for each load that has ended")
     from wordgate.cli import isolation_bench
     from wordgate.engine.shipped import chosen_bundle
 
@@ -423,11 +433,12 @@ def isolation(
 @_model_option
 @json_option
 def sessions(sessions: int, path: Path | None, as_json: bool) -> None:
-    """Memory of a typing session in which nobody types, beside a gRPC stream that does nothing.
+    """Measure the memory of an idle typing session, beside an idle gRPC stream.
 
     Resident memory of a server before and after so many sessions were opened and typed in, the
     same text in all; and of a server of the same gRPC whose handler only reads.
     """
+    say(f"opening {sessions:,} sessions on one server, {sessions:,} streams on another")
     from wordgate.cli import session_memory
     from wordgate.engine.shipped import chosen_bundle
 
@@ -441,11 +452,12 @@ def sessions(sessions: int, path: Path | None, as_json: bool) -> None:
 @_calls_option
 @json_option
 def restart(kills: int, workers: int, path: Path | None, calls: int, as_json: bool) -> None:
-    """How soon a server answers that is killed and started again at once, in seconds.
+    """Time how soon a server that was killed and restarted answers again.
 
     From the kill, and from the start of the new process, to the first answer of a prediction that
     is asked for all the time; and what a start consists of, by a process that only starts.
     """
+    say(f"killing and starting a server {kills} times, then timing {kills} starts by parts")
     from wordgate.cli import restart_bench
     from wordgate.engine.shipped import chosen_bundle
 
@@ -460,7 +472,7 @@ def _utterances(input_file: Path | None) -> "list[Utterance]":
 
     found = list(n_best_sample() if input_file is None else strictly(jsonl.read(input_file)))
     if not found:
-        raise InvalidFile(input_file or Path("the sample"), "has no utterance")
+        raise empty(input_file or Path("the sample"), "utterance")
     return found
 
 
@@ -487,17 +499,4 @@ def show(found: dict[str, Any], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found))
         return
-    table = Table("figure")
-    table.add_column("value", justify="right")
-    for name, value in _flat(found):
-        table.add_row(name, f"{value:,}" if isinstance(value, int | float) else str(value))
-    Console().print(table)
-
-
-def _flat(found: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    """Figures by their dotted names."""
-    for name, value in found.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{before}{name}.")
-        else:
-            yield before + name, value
+    print_table(figures_table(found))

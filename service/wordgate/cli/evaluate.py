@@ -2,15 +2,18 @@
 
 import json
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+from click.core import ParameterSource
 
 from wordgate.cli.asked_server import AskedServer
 from wordgate.cli.asking import asked_model, json_option, model_options
+from wordgate.cli.command import Command, SectionOption
+from wordgate.cli.paths import INPUT_FILE
+from wordgate.cli.progress import counted, say
+from wordgate.cli.tables import figures_table, print_table
 from wordgate.core.options import (
     MAX_CACHE_WEIGHT,
     MAX_SUGGESTIONS,
@@ -23,11 +26,12 @@ from wordgate.evaluation import keystrokes, minimal_pairs, perplexity, questions
 from wordgate.evaluation.keystrokes import Savings
 from wordgate.evaluation.slips import Corrections
 
-_FILE = click.Path(dir_okay=False, path_type=Path)
+_TYPING = "With --typing"
+_typing = partial(click.option, cls=SectionOption, section=_TYPING)
 
 
-@click.command()
-@click.option("--text", type=_FILE, help="Perplexity of a file, a text a line.")
+@click.command(cls=Command)
+@click.option("--text", type=INPUT_FILE, help="Perplexity of a file, a text a line.")
 @click.option(
     "--no-punctuation", is_flag=True, help="With --text: strip marks, as speech has none."
 )
@@ -37,38 +41,38 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     help="With --text: without top1 and top3, which take most of the time.",
 )
 @click.option(
-    "--questions", "question_file", type=_FILE, help="Lines of context, good, bad; with tabs."
+    "--questions", "question_file", type=INPUT_FILE, help="Lines of context, good, bad; with tabs."
 )
 @click.option("--own-questions", is_flag=True, help="The fifty questions in the package.")
-@click.option("--typing", type=_FILE, help="Keys saved on a file, a message a line.")
-@click.option(
+@click.option("--typing", type=INPUT_FILE, help="Keys saved on a file, a message a line.")
+@click.option("--slips", "slip_file", type=INPUT_FILE, help="Slips put right, a message a line.")
+@click.option("--pairs", type=INPUT_FILE, help="Minimal pairs: .jsonl as BLiMP's, or .tsv.")
+@_typing(
     "--max-suggestions",
     type=click.IntRange(1, MAX_SUGGESTIONS),
     default=3,
     show_default=True,
-    help="With --typing: shown before each key.",
+    help="Shown before each key.",
 )
-@click.option(
+@_typing(
     "--letter-case",
     type=click.Choice([case.value for case in LetterCase]),
     default=LetterCase.TYPED.value,
     show_default=True,
-    help="With --typing: typed letters stay, or words come as people write them.",
+    help="Typed letters stay, or words come as people write them.",
 )
-@click.option(
+@_typing(
     "--omit-passed-over/--show-again",
     default=True,
     show_default=True,
-    help="With --typing: without words shown for a shorter beginning of the same word.",
+    help="Leave out words shown for a shorter beginning of the same word.",
 )
-@click.option(
+@_typing(
     "--session-cache",
     type=click.FloatRange(0, MAX_CACHE_WEIGHT),
     default=0.0,
-    help="With --typing: weight of a cache of the message itself.",
+    help="Weight of a cache of the message itself.",
 )
-@click.option("--slips", "slip_file", type=_FILE, help="Slips put right, a message a line.")
-@click.option("--pairs", type=_FILE, help="Minimal pairs: .jsonl as BLiMP's, or .tsv.")
 @model_options
 @json_option
 def evaluate(
@@ -91,9 +95,8 @@ def evaluate(
     """Measure a model on a file, plain, .gz or .xz.
 
     Each line of a text is read as a text of its own, however long. Perplexities are of words, of
-    pieces and of characters, the end of each text counted; top1 and top3 are shares of the words
-    that were suggested. Across languages and tokenizers compare character_perplexity and
-    bits_per_byte.
+    pieces and of characters, the end of each text counted. Across languages and tokenizers compare
+    perplexities per character and bits per byte.
 
     \b
     wordgate evaluate --text mails.txt
@@ -102,13 +105,16 @@ def evaluate(
     wordgate evaluate --slips chats.txt
     """
     if sum(map(bool, (text, question_file, own_questions, typing, slip_file, pairs))) != 1:
-        asked_for = "--text, --questions, --own-questions, --typing, --slips and --pairs"
-        raise click.UsageError(f"name one of {asked_for}")
+        measures = "--text, --typing, --slips, --pairs, --questions, --own-questions"
+        raise click.UsageError(f"{measures}: name one of these")
     if no_punctuation and not text:
-        raise click.UsageError("--no-punctuation goes with --text")
+        raise click.UsageError("--no-punctuation: needs --text")
     if no_top and not text:
-        raise click.UsageError("--no-top goes with --text")
-    with asked_model(model, server, batch=True) as asked:
+        raise click.UsageError("--no-top: needs --text")
+    if not typing:
+        _refuse_typing_options(click.get_current_context())
+    say(f"evaluating {text or typing or slip_file or pairs or question_file or 'own questions'}")
+    with asked_model(model, server, batch=True) as opened, counted(opened) as asked:
         if text:
             measured = perplexity.evaluate_file(asked, text, not no_punctuation, not no_top)
             found = {k: v for k, v in asdict(measured).items() if v is not None}
@@ -129,7 +135,16 @@ def evaluate(
     if as_json:
         click.echo(json.dumps(found, ensure_ascii=False))
     else:
-        Console().print(_table(found))
+        print_table(figures_table(found))
+
+
+def _refuse_typing_options(context: click.Context) -> None:
+    """Raise `UsageError` for an option that would count for nothing."""
+    for parameter in context.command.params:
+        if getattr(parameter, "section", None) == _TYPING and parameter.name:
+            source = context.get_parameter_source(parameter.name)
+            if source is ParameterSource.COMMANDLINE:
+                raise click.UsageError(f"{parameter.opts[0]}: needs --typing")
 
 
 def _savings(found: Savings) -> dict[str, object]:
@@ -165,23 +180,3 @@ def _questions(asked: Asked, path: Path | None) -> dict[str, object]:
         "top3": sum(a.in_top for a in answered),
         "wrong": wrong,
     }
-
-
-def _table(found: dict[str, object]) -> Table:
-    table = Table("figure")
-    table.add_column("value", justify="right")
-    for name, value in found.items():
-        if isinstance(value, dict):
-            for key, part in value.items():
-                shown = ", ".join(map(_shown, part)) if isinstance(part, list) else _shown(part)
-                table.add_row(escape(f"  {key}"), shown)
-        elif isinstance(value, list):
-            for part in value:
-                table.add_row(f"  {name}", escape(str(part)))
-        else:
-            table.add_row(name, _shown(value))
-    return table
-
-
-def _shown(value: object) -> str:
-    return f"{value:,.4g}" if isinstance(value, float) else str(value)

@@ -5,13 +5,15 @@ from pathlib import Path
 
 import click
 
+from wordgate.cli.command import Command
+from wordgate.cli.paths import INPUT_FILE, INPUT_PATH
 from wordgate.errors import InvalidConfiguration, WordgateError
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
-@click.command()
-@click.argument("checkpoint", type=click.Path(dir_okay=False, path_type=Path))
+@click.command(cls=Command)
+@click.argument("checkpoint", type=INPUT_FILE)
 @click.option("--folder", type=_FOLDER, help="Of the model's recipe and versions.  [models/NAME]")
 @click.option("--precision", type=click.Choice(["int8", "float32"]), default="int8")
 @click.option("--with-weights", is_flag=True, help="Add bfloat16 weights, to continue from.")
@@ -32,7 +34,7 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.option(
     "--evaluate",
     "evaluation_files",
-    type=click.Path(path_type=Path),
+    type=INPUT_PATH,
     multiple=True,
     help="Measure on this too: a .txt (perplexity), or pairs (.tsv, .jsonl); for the card.",
 )
@@ -62,7 +64,9 @@ def export(
     check_files(evaluation_files)
     place = folder or Path("models") / checkpoints.load(checkpoint).recipe["name"]
     if not (place / "recipe.toml").is_file():
-        raise InvalidConfiguration("folder", f"{place} has no recipe.toml; name the model's folder")
+        raise InvalidConfiguration(
+            "--folder", f"{place} has no recipe.toml; name the folder that has the model's"
+        )
     settings = exporting.Settings(
         checkpoint=checkpoint,
         folder=place,

@@ -8,6 +8,7 @@ import click
 
 from wordgate.cli.asked_server import AskedServer
 from wordgate.cli.asking import asked_model, json_option, model_document, model_options
+from wordgate.cli.command import Command
 from wordgate.core.generation import (
     DEFAULT_MAX_WORDS,
     DEFAULT_TOP_K,
@@ -20,7 +21,7 @@ from wordgate.core.search import DEFAULT_MAX_EXPANSIONS
 from wordgate.engine.answers import GenerationAnswer
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--history", default="", help="What was written before.")
 @click.option("--prefix", default="", help="The typed beginning of the first word.")
 @click.option(

@@ -4,12 +4,14 @@ import functools
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import click
 
+from wordgate.cli.command import SectionOption
+from wordgate.cli.paths import INPUT_FILE, INPUT_PATH_OR_DASH
 from wordgate.core.lattice_search import TRANSCRIPTS, SearchBounds
 from wordgate.errors import InvalidFile
 from wordgate.evaluation.error_rate import Counting, Normalise, Unit
@@ -21,6 +23,10 @@ from wordgate.evaluation.null_labels import NullLabels
 from wordgate.evaluation.reading import Reading
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+_input = partial(click.option, cls=SectionOption, section="Input")
+_search = partial(click.option, cls=SectionOption, section="Search")
+_counting = partial(click.option, cls=SectionOption, section="Error rates")
 
 _STANDARD_INPUT = Path("-")
 _FOLDERS = {"kaldi": kaldi.read, "espnet": espnet.read, "srilm": srilm.read, "vosk": vosk.read}
@@ -71,13 +77,15 @@ class Source:
     def _check_options(self) -> None:
         is_nemo = self.format == "nemo"
         if is_nemo and (self.manifest is None or self.beam is None):
-            raise click.UsageError("--format nemo needs --manifest and --beam")
+            raise click.UsageError("--format nemo: needs --manifest and --beam")
         if not is_nemo and (self.manifest is not None or self.beam is not None):
-            raise click.UsageError("--manifest and --beam are for --format nemo")
+            raise click.UsageError("--manifest, --beam: need --format nemo")
         if self.format != "slf" and self.score_at is not None:
-            raise click.UsageError("--score-at is for --format slf")
+            raise click.UsageError("--score-at: needs --format slf")
         if self.is_standard_input and self.format != "jsonl":
-            raise click.UsageError(f"--input - reads JSON lines, not --format {self.format}")
+            raise click.UsageError(
+                f"--format {self.format}: needs a file or folder; --input - reads JSON lines"
+            )
 
     def _read(self, watch: Watch) -> Iterator[Utterance | InvalidFile]:
         if self.manifest is not None and self.beam is not None:
@@ -96,14 +104,14 @@ class Source:
 def source_options(command: F) -> F:
     """`--input` and what belongs to it; the command gets a `source` of them."""
     options: list[Callable[[Any], Any]] = [
-        click.option(
+        _input(
             "--input",
             "input_path",
             required=True,
-            type=click.Path(path_type=Path, allow_dash=True),
+            type=INPUT_PATH_OR_DASH,
             help="A file, plain, .gz or .xz, or a folder, as the format has it. -: standard input.",
         ),
-        click.option(
+        _input(
             "--format",
             "input_format",
             type=click.Choice(["jsonl", *_FOLDERS, "nemo", "slf"]),
@@ -111,25 +119,23 @@ def source_options(command: F) -> F:
             show_default=True,
             help="What the input is.",
         ),
-        click.option(
+        _input(
             "--references",
-            type=click.Path(path_type=Path, dir_okay=False),
+            type=INPUT_FILE,
             help="What was said: UTT word word …, or .trn, .stm, .ctm.",
         ),
-        click.option(
+        _input(
             "--manifest",
-            type=click.Path(path_type=Path, dir_okay=False),
+            type=INPUT_FILE,
             help="The manifest of a nemo file.",
         ),
-        click.option(
-            "--beam", type=click.IntRange(min=1), help="Lines an utterance in a nemo file."
-        ),
-        click.option(
+        _input("--beam", type=click.IntRange(min=1), help="Lines an utterance in a nemo file."),
+        _input(
             "--score-at",
             type=click.Choice([each.value for each in slf.ScoreAt]),
             help="Whose word a link's scores are of in slf files, where they do not show it.",
         ),
-        click.option(
+        _input(
             "--null-label",
             "null_labels",
             multiple=True,
@@ -146,7 +152,7 @@ def source_options(command: F) -> F:
 def search_options(command: F) -> F:
     """`--max-transcripts` and how far lattices are searched for them."""
     options: list[Callable[[Any], Any]] = [
-        click.option(
+        _search(
             f"--{name.replace('_', '-')}",
             name,
             type=click.IntRange(min=least),
@@ -181,14 +187,14 @@ def search_options(command: F) -> F:
 
 def counting_options(command: F) -> F:
     """`--normalise`, `--unit`: how errors are counted."""
-    normalise = click.option(
+    normalise = _counting(
         "--normalise",
         type=click.Choice([each.value for each in Normalise]),
         default=Normalise.NONE.value,
         show_default=True,
         help="What is made equal before errors are counted.",
     )
-    unit = click.option(
+    unit = _counting(
         "--unit",
         type=click.Choice([each.value for each in Unit]),
         default=Unit.WORD.value,

@@ -20,6 +20,7 @@ else:
 import gc
 import importlib
 import os
+import platform
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
@@ -27,6 +28,7 @@ from typing import Any
 
 import click
 
+from wordgate.cli.command import Group, help_hint, problem_of
 from wordgate.errors import (
     ExportRefused,
     InvalidBundle,
@@ -100,7 +102,7 @@ def _broken_pipe_noticed() -> Iterator[None]:
         raise
 
 
-class _Commands(click.Group):
+class _Commands(Group):
     """Commands by the name of their module in this package."""
 
     def make_context(self, *arguments: Any, **named: Any) -> click.Context:
@@ -122,15 +124,22 @@ class _Commands(click.Group):
         return command
 
 
-def _version() -> str:
+def _version(package: str) -> str:
     try:
-        return version("wordgate")
+        return version(package)
     except PackageNotFoundError:
         return "not installed"
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(_version(), prog_name="wordgate")
+@click.version_option(
+    _version("wordgate"),
+    "--version",
+    "-V",
+    message=f"wordgate %(version)s (Python {platform.python_version()}, "
+    f"onnxruntime {_version('onnxruntime')})",
+    help="Print the version and exit.",
+)
 def wordgate() -> None:
     """An LSTM language model as a service: next words, and the likeliest of candidates."""
 
@@ -147,9 +156,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
         wordgate.main(args=arguments, prog_name="wordgate", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        _complain(error.format_message())
+        sys.exit(error.exit_code)
     except click.ClickException as error:
-        with suppress(BrokenPipeError):
-            error.show()
+        _complain(f"wordgate: {problem_of(error)}")
+        _complain(help_hint(error))
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         _complain("interrupted")
@@ -166,10 +178,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(_SYSTEM_ERROR)
 
 
-def _complain(line: str) -> None:
+def _complain(line: str | None) -> None:
     """Print a line on standard error, if there is a reader."""
-    with suppress(BrokenPipeError):
-        click.echo(line, err=True)
+    if line is not None:
+        with suppress(BrokenPipeError):
+            click.echo(line, err=True)
 
 
 def _discard_output() -> None:
@@ -180,6 +193,8 @@ def _discard_output() -> None:
 
 def _system_problem(error: OSError) -> str:
     problem = error.strerror or str(error) or type(error).__name__
+    if isinstance(error, FileNotFoundError):
+        problem = "does not exist"
     return problem if error.filename is None else f"{error.filename}: {problem}"
 
 

@@ -1,79 +1,89 @@
 """`wordgate models`: list, inspect and verify published or served models."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from wordgate.cli.asked_server import AskedServer, server_options
 from wordgate.cli.asking import json_option
+from wordgate.cli.command import Group
+from wordgate.cli.tables import figures_table, print_table
 from wordgate.engine import bundle as bundles
+from wordgate.engine.bundle_files import read_manifest_bytes
 from wordgate.engine.served_model import open_model
 from wordgate.engine.shipped import chosen_bundle, newest_bundle, shipped_folder
+from wordgate.errors import unreadable
 
 _PATH = click.Path(path_type=Path)
 
 
-@click.group()
+@click.group(cls=Group)
 def models() -> None:
     """List, inspect and verify published models, here or on a server."""
 
 
 @models.command(name="list")
-@click.argument("folder", type=_PATH, required=False)
+@click.argument("model", type=_PATH, metavar="[FOLDER]", required=False)
 @server_options
 @json_option
-def list_models(folder: Path | None, server: AskedServer | None, as_json: bool) -> None:
+def list_models(model: Path | None, server: AskedServer | None, as_json: bool) -> None:
     """All versions published in FOLDER (as a rule the shipped one), or what a server serves."""
-    if folder is not None and server is not None:
-        raise click.UsageError("name a folder or --server, not both")
-    found = _served(server) if server else _published(folder)
+    if model is not None and server is not None:
+        raise click.UsageError("FOLDER, --server: name one of the two")
+    found = _served(server) if server else _published(model)
     if as_json:
         click.echo(json.dumps(found, ensure_ascii=False))
         return
     table = Table("model", "precision", "network")
-    for model in found:
-        sizes = f"{model['layers']} x {model['width']}, {model['vocabulary']:,} pieces"
-        table.add_row(f"{model['name']}@{model['version']}", model["precision"], sizes)
-    Console().print(table)
+    for each in found:
+        sizes = f"{each['layers']} x {each['width']}, {each['vocabulary']:,} pieces"
+        table.add_row(f"{each['name']}@{each['version']}", each["precision"], sizes)
+    print_table(table)
 
 
 @models.command()
 @click.argument("model", required=False)
+@click.option("--card", is_flag=True, help="Print the model card of a folder instead.")
 @server_options
 @json_option
-def inspect(model: str | None, server: AskedServer | None, as_json: bool) -> None:
-    """What a model is, was made from, and how good it is.
+def inspect(model: str | None, card: bool, server: AskedServer | None, as_json: bool) -> None:
+    """Show what a model is and how good it is; the same for a folder and for a server.
 
     MODEL is a folder (as a rule the shipped one), with --server a name as `en` or `en@3`.
     """
-    if server:
-        click.echo(json.dumps(_inspect_served(server, model or ""), indent=None if as_json else 1))
+    if card:
+        if server:
+            raise click.UsageError("--card: needs a folder; a server has no card")
+        click.echo(_card(chosen_bundle(Path(model) if model else None)))
         return
-    place = chosen_bundle(Path(model) if model else None)
-    manifest = bundles.read_manifest(place)
-    card = place / "MODEL_CARD.md"
+    found = _inspect_served(server, model or "") if server else _inspect_folder(model)
     if as_json:
-        click.echo(manifest.model_dump_json())
-    else:
-        click.echo(
-            card.read_text("utf-8") if card.is_file() else manifest.model_dump_json(indent=1)
-        )
+        click.echo(json.dumps(found, ensure_ascii=False))
+        return
+    for part in ("figures", "server"):
+        figures = found.pop(part, None)
+        if part == "figures":
+            print_table(_facts(found))
+        if figures:
+            print_table(figures_table(figures, part))
 
 
 @models.command()
-@click.argument("path", type=_PATH, required=False)
+@click.argument("model", type=_PATH, metavar="[FOLDER]", required=False)
 @json_option
-def verify(path: Path | None, as_json: bool) -> None:
+def verify(model: Path | None, as_json: bool) -> None:
     """Check every file of a model and its answers to its own questions.
 
-    PATH is a bundle's folder, or one of versions (as a rule the shipped one).
+    FOLDER is a bundle's, or one of versions (as a rule the shipped one).
     """
-    place = chosen_bundle(path)
+    place = chosen_bundle(model)
     bundle = open_model(place).bundle
     manifest = bundle.manifest
     if as_json:
@@ -119,4 +129,64 @@ def _served(server: AskedServer) -> list[dict[str, Any]]:
 
 def _inspect_served(server: AskedServer, model: str) -> dict[str, Any]:
     with server.connect(model) as client:
-        return {"model": asdict(client.get_model()), "server": asdict(client.get_server())}
+        found, asked = client.get_model(), client.get_server()
+    return {
+        **asdict(found.name),
+        "language": found.language,
+        "layers": found.layers,
+        "width": found.width,
+        "vocabulary": found.vocabulary_size,
+        "digest": found.digest,
+        "is_default": found.is_default,
+        "figures": dict(sorted(found.figures.items())),
+        "server": asdict(asked),
+    }
+
+
+def _inspect_folder(model: str | None) -> dict[str, Any]:
+    place = chosen_bundle(Path(model) if model else None)
+    manifest = bundles.read_manifest(place)
+    document = read_manifest_bytes(place)
+    return {
+        "name": manifest.name,
+        "version": str(manifest.version),
+        "precision": manifest.precision,
+        "language": manifest.language,
+        "layers": manifest.network.layers,
+        "width": manifest.network.width,
+        "vocabulary": manifest.network.vocabulary,
+        "digest": sha256(document).hexdigest(),
+        "created": manifest.created,
+        "training": dict(manifest.training),
+        "figures": {
+            name: float(value)
+            for name, value in sorted(manifest.figures.items())
+            if value is not None
+        },
+    }
+
+
+def _card(place: Path) -> str:
+    """The generated model card. Raises `InvalidFile` where there is none."""
+    try:
+        return (place / "MODEL_CARD.md").read_text("utf-8").rstrip()
+    except OSError as error:
+        raise unreadable(place / "MODEL_CARD.md", error) from None
+
+
+def _facts(found: Mapping[str, Any]) -> Table:
+    """A table of what a model is, without its figures."""
+    table = Table(show_header=False)
+    table.add_column()
+    table.add_column(overflow="fold")
+    for name, value in found.items():
+        table.add_row(name.replace("_", " "), escape(_fact(value)))
+    return table
+
+
+def _fact(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {each}" for name, each in value.items())
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)

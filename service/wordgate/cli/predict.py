@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from wordgate.cli.asked_server import AskedServer
 from wordgate.cli.asking import asked_model, json_option, model_document, model_options
+from wordgate.cli.command import Command
+from wordgate.cli.tables import add_numbers, print_table
 from wordgate.cli.weighing import named_number
 from wordgate.core.options import (
     MAX_SUGGESTIONS,
@@ -23,8 +24,10 @@ from wordgate.core.options import (
 from wordgate.core.prediction import Query
 from wordgate.engine.answers import PredictionAnswer
 
+_BOOST = "WORD=NUMBER", "Wordgate=4.6"
 
-@click.command()
+
+@click.command(cls=Command)
 @click.option("--history", default="", help="What was written before.")
 @click.option("--prefix", default="", help="The typed beginning of the next word.")
 @click.option(
@@ -54,8 +57,8 @@ from wordgate.engine.answers import PredictionAnswer
     "--boost",
     "boosted",
     multiple=True,
-    metavar="WORD=BOOST",
-    help="Rank a word higher, as Wordgate=4.6; may be repeated.",
+    metavar=_BOOST[0],
+    help=f"Rank a word higher, as {_BOOST[1]}; may be repeated.",
 )
 @click.option(
     "--max-words", default=1, show_default=True, help=f"Words of a phrase, 1 to {MAX_WORDS}."
@@ -101,7 +104,9 @@ def predict(
     options = Options(
         letter_case=LetterCase(letter_case),
         blocked_words=blocked,
-        boosted_words=tuple(BoostedWord(*named_number("--boost", each)) for each in boosted),
+        boosted_words=tuple(
+            BoostedWord(*named_number("--boost", each, *_BOOST)) for each in boosted
+        ),
         session_cache=SessionCache(session_cache) if session_cache else None,
         **others,
     )
@@ -109,8 +114,10 @@ def predict(
         answer = asked.ask_predict(Query(history, prefix, options, correct_last_word)).result()
     if as_json:
         click.echo(json.dumps(document(answer), ensure_ascii=False))
+    elif answer.suggestions:
+        print_table(_table(answer))
     else:
-        Console().print(_table(answer))
+        click.echo(f"no suggestion ({answer.model})")
 
 
 def document(answer: PredictionAnswer) -> dict[str, object]:
@@ -133,8 +140,7 @@ def document(answer: PredictionAnswer) -> dict[str, object]:
 def _table(answer: PredictionAnswer) -> Table:
     certainty = "exact" if answer.exact else "a bound was hit: perhaps not the likeliest"
     table = Table("next word", caption=f"{answer.model}, {certainty}")
-    table.add_column("probability", justify="right")
-    table.add_column("log-probability", justify="right")
+    add_numbers(table, "probability", "log-probability")
     for suggestion in answer.suggestions:
         table.add_row(
             escape(suggestion.text),

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from wordgate.cli.command import Command
 from wordgate.client_address import check_target, grpc_target, split_address, unix_path
 
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}
@@ -21,7 +22,7 @@ _ON_FILE = "http+unix:"
 """Before the path of a socket file on which a server shows its pages."""
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("address", default="")
 @click.option("--service", default="", help="Ask about one service, as wordgate.v1.ScoringService.")
 @click.option(

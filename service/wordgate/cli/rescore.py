@@ -9,6 +9,7 @@ import click
 
 from wordgate.cli.asked_server import AskedServer
 from wordgate.cli.asking import asked_model, json_option, model_document, model_options
+from wordgate.cli.command import Command
 from wordgate.cli.hypotheses import (
     Source,
     counting_of,
@@ -16,7 +17,7 @@ from wordgate.cli.hypotheses import (
     search_options,
     source_options,
 )
-from wordgate.cli.results import output_options, results
+from wordgate.cli.results import implied_format, output_options, results
 from wordgate.cli.weighing import (
     announced,
     weighing_options,
@@ -36,7 +37,7 @@ from wordgate.evaluation.in_flight import UNDER_WAY
 _WRITTEN = {"kaldi": written.kaldi, "trn": written.trn, "ctm": written.ctm}
 
 
-@click.command()
+@click.command(cls=Command)
 @source_options
 @weighing_options
 @search_options
@@ -44,7 +45,7 @@ _WRITTEN = {"kaldi": written.kaldi, "trn": written.trn, "ctm": written.ctm}
 @click.option(
     "--output-format",
     type=click.Choice(["jsonl", *_WRITTEN]),
-    help="What is printed; jsonl is --json.  [the utterance, a tab, its best transcript]",
+    help="Implied by the name of --output, and by --json.  [utterance, tab, best transcript]",
 )
 @output_options
 @counting_options
@@ -86,7 +87,8 @@ def rescore(
     """
     weighting = weighting_of(lm_weight, word_bonus, weights, boosts, posterior_scale, tuned)
     bounds = SearchBounds(max_transcripts, search_beam, recombination_words, max_expansions)
-    in_json = output_format == "jsonl" or (as_json and output_format is None)
+    output_format = output_format or ("jsonl" if as_json else implied_format(output))
+    in_json = output_format == "jsonl"
     lines = _json if in_json else _WRITTEN.get(output_format or "", _tabbed)
     rates = _Rates(counting_of(normalise, unit))
     under_way = 1 if source.is_standard_input else UNDER_WAY

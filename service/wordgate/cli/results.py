@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -17,30 +18,43 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 
+from wordgate.cli.command import SectionOption
 from wordgate.engine.answers import ModelName
-from wordgate.errors import InvalidFile
+from wordgate.errors import InvalidFile, empty
 from wordgate.evaluation.resumable import ResumableFile
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+_option = partial(click.option, cls=SectionOption, section="Output")
 T = TypeVar("T")
 
 _REFUSED = "refused"
+_FORMATS = (".jsonl", ".trn", ".ctm")
 
 
 def output_options(command: F) -> F:
     """`--output FILE` and `--keep-going`."""
-    output = click.option(
+    output = _option(
         "--output",
         type=click.Path(dir_okay=False, path_type=Path),
-        help="Write here (.gz, .xz: packed). After a kill the same command goes on.",
+        help="Write here; .gz and .xz pack it. After a kill, repeat the command to resume.",
     )
-    keep_going = click.option(
+    keep_going = _option(
         "--keep-going",
         is_flag=True,
-        help="Say what is wrong with a line in the place of its result, and go on.",
+        help="Report a bad record in the place of its result, and continue.",
     )
     return output(keep_going(command))
+
+
+def implied_format(output: Path | None) -> str | None:
+    """Return the format that a name such as `ranked.jsonl.gz` asks for, or None."""
+    if output is None:
+        return None
+    ending = Path(output.name.removesuffix(".gz").removesuffix(".xz")).suffix
+    return ending.removeprefix(".") if ending in _FORMATS else None
 
 
 class Results:
@@ -102,10 +116,12 @@ class Results:
             self._bar.position = position
 
     def end(self, source: Path) -> None:
-        """Raise `InvalidFile` when records were refused on the way."""
+        """Raise `InvalidFile` when records were refused on the way, or when there were none."""
         refused = self.sums.get(_REFUSED, 0)
         if refused:
             raise InvalidFile(source, f"has {refused:,} records that were passed over, as asked")
+        if not self._records:
+            raise empty(source, "record")
 
     def _write(self, lines: Iterable[str], sums: Mapping[str, int]) -> None:
         self._records += 1
@@ -133,6 +149,8 @@ def results(
     with ExitStack() as stack:
         file = None
         if output is not None:
+            if not output.parent.is_dir():
+                raise InvalidFile(output.parent, "does not exist; make the folder first")
             run = {**click.get_current_context().params, **fixed}
             own = {"output", "keep_going"}
             file = ResumableFile(output, {n: str(run[n]) for n in sorted(run.keys() - own)})
@@ -166,7 +184,10 @@ class Bar:
         self._bar = Progress(
             BarColumn(),
             TaskProgressColumn(),
-            TextColumn("{task.fields[records]:,} records, {task.fields[speed]:,.0f} a second"),
+            TextColumn(
+                "{task.fields[records]:,} records, {task.fields[speed]:,.0f} per second",
+                table_column=Column(overflow="fold"),  # numbers are not cut in a narrow terminal
+            ),
             TimeRemainingColumn(),
             console=Console(stderr=True),
         )

@@ -7,13 +7,15 @@ from concurrent.futures import Future
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from wordgate.cli.asked_server import AskedServer
 from wordgate.cli.asking import asked_model, json_option, model_document, model_options
+from wordgate.cli.command import Command
+from wordgate.cli.paths import INPUT_FILE_OR_DASH
 from wordgate.cli.results import Results, output_options, results
+from wordgate.cli.tables import add_numbers, print_table
 from wordgate.engine.answers import Asked, ScoreAnswer
 from wordgate.errors import InvalidFile
 from wordgate.evaluation.formats import candidates as candidates_of
@@ -24,13 +26,13 @@ from wordgate.evaluation.records import answered
 _STANDARD_INPUT = Path("-")
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("candidates", nargs=-1)
 @click.option("--history", default="", help="What was said before.")
 @click.option(
     "--input",
     "input_file",
-    type=click.Path(dir_okay=False, path_type=Path, allow_dash=True),
+    type=INPUT_FILE_OR_DASH,
     help='JSON lines: {"history": …, "candidates": […]}, or a .txt file of candidates, plain, .gz '
     "or .xz; one result a line. -: standard input.",
 )
@@ -59,11 +61,11 @@ def score(
     wordgate score --input sentences.txt.gz --output scored.jsonl.gz
     """
     if input_file is not None and (candidates or history):
-        raise click.UsageError("--input brings its own histories and candidates")
+        raise click.UsageError("--input: has histories and candidates of its own; name no others")
     if input_file is None and not candidates:
-        raise click.UsageError("name candidates, or a file of them with --input")
+        raise click.UsageError("CANDIDATES: are missing; name some, or a file of them with --input")
     if input_file is None and (output or keep_going):
-        raise click.UsageError("--output and --keep-going are for --input")
+        raise click.UsageError(f"{'--output' if output else '--keep-going'}: needs --input")
     if input_file is not None:
         batch = input_file != _STANDARD_INPUT
         with (
@@ -78,7 +80,7 @@ def score(
     if as_json:
         click.echo(_line(answer))
     else:
-        Console().print(_table(answer))
+        print_table(_table(answer))
 
 
 def document(answer: ScoreAnswer) -> dict[str, object]:
@@ -125,8 +127,7 @@ def _line(answer: ScoreAnswer) -> str:
 def _table(answer: ScoreAnswer) -> Table:
     counted = "the end of the text counted" if answer.counted_eos else "the end not counted"
     table = Table("candidate", caption=f"{answer.model}, {counted}")
-    for heading in ("log-probability", "posterior", "words", "pieces"):
-        table.add_column(heading, justify="right")
+    add_numbers(table, "log-probability", "posterior", "words", "pieces")
     for candidate in answer.candidates:
         table.add_row(
             escape(candidate.text),

@@ -4,10 +4,12 @@ The options are those of `server/configuration.py`, which declares each of them 
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
 
+from wordgate.cli.command import Command, SectionOption
 from wordgate.errors import InvalidConfiguration
 from wordgate.server.configuration import (
     FILE,
@@ -18,7 +20,7 @@ from wordgate.server.configuration import (
 )
 
 
-@click.command(help="Serve models over gRPC: prediction, scoring, health, reflection.")
+@click.command(cls=Command, help="Serve models over gRPC: prediction, scoring, health, reflection.")
 @click.option(
     "--check", is_flag=True, help="Only say whether options, certificate and tokens can be used."
 )
@@ -46,11 +48,17 @@ def _examine(configuration: Configuration) -> None:
     click.echo("options, certificate and tokens can be used")
 
 
-def _flag(option: Option) -> Callable[[click.Command], click.Command]:
+_METAVARS: dict[type, str] = {int: "N", float: "N", str: "TEXT", Path: "PATH"}
+
+
+def _flag(option: Option) -> Callable[[Command], Command]:
     shown = "" if option.default in {None, ""} else f"{option.default}; "
     return click.option(
         option.flag,
         option.name,
+        cls=SectionOption,
+        section=option.section,
+        metavar=_METAVARS.get(option.kind) if not option.choices else None,
         type=click.Choice(option.choices) if option.choices else option.kind,
         default=None,
         help=f"{option.description}  [{shown}{option.variable}]",

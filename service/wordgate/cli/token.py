@@ -4,6 +4,7 @@ import secrets
 
 import click
 
+from wordgate.cli.command import Command
 from wordgate.errors import InvalidInput
 from wordgate.server.quota import Quota
 from wordgate.server.tokens import Token, check_name, digest_of, new_token
@@ -18,7 +19,7 @@ def _checked(context: click.Context, parameter: click.Parameter, value: str) -> 
         raise click.BadParameter(error.problem) from None
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("name", callback=_checked)
 @click.option(
     "--rows-per-second",

@@ -7,23 +7,25 @@ from typing import TYPE_CHECKING
 
 import click
 
+from wordgate.cli.command import Command
+from wordgate.cli.paths import INPUT_FILE
+from wordgate.cli.progress import say
 from wordgate.errors import WordgateError
 from wordgate.training.waiting import wait_briefly
 
 if TYPE_CHECKING:
     from wordgate.training.loop import Outcome
 
-_FILE = click.Path(dir_okay=False, path_type=Path)
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 _EXTRA = ("torch", "pydantic", "safetensors", "matplotlib", "py3langid")
 
 
-@click.command()
-@click.argument("recipe", type=_FILE, required=False)
+@click.command(cls=Command)
+@click.argument("recipe", type=INPUT_FILE, required=False)
 @click.option(
     "--text",
     "text_files",
-    type=_FILE,
+    type=INPUT_FILE,
     multiple=True,
     help="A text file; writes models/NAME/recipe.toml. Several: --text A --text B, or --text A B.",
 )
@@ -56,7 +58,7 @@ _EXTRA = ("torch", "pydantic", "safetensors", "matplotlib", "py3langid")
     show_envvar=True,
     help="Where text is kept that has been cut into pieces.",
 )
-@click.argument("more_text_files", type=_FILE, nargs=-1)
+@click.argument("more_text_files", type=INPUT_FILE, nargs=-1)
 def train(
     recipe: Path | None,
     text_files: tuple[Path, ...],
@@ -78,6 +80,8 @@ def train(
     Text is .txt (a line is a passage) or .jsonl (field "text"), plain, .gz or .xz. A run that was
     stopped or killed goes on from its last checkpoint and ends with the same weights.
     """
+    _check(recipe, text_files, more_text_files, name, language)
+    say(f"training {name or recipe}: loading PyTorch, then reading the text")
     wait_briefly()
     try:
         from wordgate.training import recipe as recipes
@@ -106,32 +110,45 @@ def _recipe_path(
     language: str | None,
 ) -> Path:
     """The recipe that was named, or a new one for text files that were."""
+    if name is None and recipe is not None:
+        return recipe
+    from wordgate.training.drafting import draft
+
+    path = Path("models") / str(name) / "recipe.toml"
+    files = [*text_files, *([recipe] if recipe else []), *more]
+    stated = draft(path, str(name), files, language)
+    source = "" if language else "; --language TAG states another"
+    click.echo(f"recipe: {path}, language: {stated}{source}", err=True)
+    return path
+
+
+def _check(
+    recipe: Path | None,
+    text_files: tuple[Path, ...],
+    more: tuple[Path, ...],
+    name: str | None,
+    language: str | None,
+) -> None:
+    """Raise `UsageError` unless either a recipe or text and a name for its model are given."""
     if not text_files:
         if recipe is None or more:
-            raise click.UsageError("name one recipe, or text files with --text FILES… --name NAME")
+            raise click.UsageError("RECIPE: name one, or text files with --text FILES… --name NAME")
         if name is not None:
-            raise click.UsageError("--name goes with --text; a recipe has its own name")
+            raise click.UsageError("--name: needs --text; a recipe has a name of its own")
         if language is not None:
-            raise click.UsageError("--language goes with --text; a recipe states its own language")
-        return recipe
+            raise click.UsageError("--language: needs --text; a recipe states its own language")
+        return
     if name is None:
-        raise click.UsageError("--text needs --name NAME, for models/NAME/recipe.toml")
+        raise click.UsageError("--text: needs --name NAME, for models/NAME/recipe.toml")
     from wordgate.engine.manifest import NAME_PATTERN
-    from wordgate.training.drafting import draft
     from wordgate.training.recipe import LANGUAGE_PATTERN
 
     if not re.fullmatch(NAME_PATTERN, name):
         raise click.UsageError(
-            f"--name {name!r}: take lower-case letters, digits, - and _, a letter or digit first"
+            f"--name {name!r}: use lower-case letters, digits, - and _; a letter or digit first"
         )
-    path = Path("models") / name / "recipe.toml"
     if language is not None and not re.fullmatch(LANGUAGE_PATTERN, language):
-        raise click.UsageError(f"--language {language!r} is not a BCP 47 tag such as en or zh-Hans")
-    files = [*text_files, *([recipe] if recipe else []), *more]
-    stated = draft(path, name, files, language)
-    source = "" if language else "; --language TAG states another"
-    click.echo(f"recipe: {path}, language: {stated}{source}", err=True)
-    return path
+        raise click.UsageError(f"--language {language!r}: is not a BCP 47 tag, as en or zh-Hans")
 
 
 def _tell(

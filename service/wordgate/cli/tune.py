@@ -5,25 +5,27 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from wordgate.cli.asked_server import AskedServer
 from wordgate.cli.asking import asked_model, json_option, model_options
+from wordgate.cli.command import Command
 from wordgate.cli.hypotheses import Source, counting_of, counting_options, source_options
-from wordgate.errors import InvalidFile
+from wordgate.cli.progress import counted, say
+from wordgate.cli.tables import add_numbers, print_table
+from wordgate.errors import InvalidFile, empty
 from wordgate.evaluation import development
 from wordgate.evaluation.development import Tuned
 from wordgate.evaluation.hesitations import Utterance
 from wordgate.evaluation.reading import counting
 
 _LATTICES = (
-    "lattices and word meshes cannot be tuned on; write lists of their best transcripts, which "
-    "tune reads: `wordgate rescore --max-transcripts 100 --json`"
+    "--input: lattices and word meshes cannot be tuned on; write lists of their best transcripts, "
+    "which tune reads: `wordgate rescore --max-transcripts 100 --json`"
 )
 
 
-@click.command()
+@click.command(cls=Command)
 @source_options
 @click.option(
     "--ignore", "ignored", multiple=True, metavar="NAME", help="A score that is not to be used."
@@ -58,10 +60,11 @@ def tune(
     """
     if source.format == "slf":
         raise click.UsageError(_LATTICES)
-    utterances = _without_lattices(source.read())
+    say(f"tuning on {source.path}: the model scores every candidate, then weights are searched")
+    utterances = _some(_without_lattices(source.read()), source.path)
     refusals = _Refusals(keep_going)
     try:
-        with asked_model(model, server, batch=True) as asked:
+        with asked_model(model, server, batch=True) as opened, counted(opened) as asked:
             known = development.collect(
                 asked, utterances, counting_of(normalise, unit), ignored, refusals.add
             )
@@ -75,7 +78,7 @@ def tune(
         click.echo(json.dumps(document(found)))
         click.echo(found.verdict, err=True)
     else:
-        Console().print(_table(found, unit))
+        print_table(_table(found, unit))
         click.echo(found.verdict)
     refusals.end(source.path)
 
@@ -110,6 +113,17 @@ def _without_lattices(
         yield utterance
 
 
+def _some(
+    utterances: Iterator[Utterance | InvalidFile], path: Path
+) -> Iterator[Utterance | InvalidFile]:
+    """The utterances. Raises `InvalidFile` when there are none."""
+    number = 0
+    for number, utterance in enumerate(utterances, 1):  # noqa: B007
+        yield utterance
+    if not number:
+        raise empty(path, "utterance")
+
+
 def document(found: Tuned) -> dict[str, object]:
     """What was found, as programs read it."""
     weighting = found.weighting
@@ -137,7 +151,8 @@ def document(found: Tuned) -> dict[str, object]:
 
 def _table(found: Tuned, unit: str) -> Table:
     caption = f"{found.utterances} utterances of {found.units} {unit}s"
-    table = Table(f"{unit} error rate", "", caption=caption)
+    table = Table(f"{unit} error rate", caption=caption)
+    add_numbers(table, "")
     rows = [("first candidates", found.first)]
     if found.acoustic is not None:
         rows.append(("best acoustic score alone", found.acoustic))

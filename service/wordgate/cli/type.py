@@ -8,6 +8,7 @@ import click
 
 from wordgate.cli.asked_server import AskedServer
 from wordgate.cli.asking import asked_model, model_options
+from wordgate.cli.command import Command
 from wordgate.cli.keyboard import Keyboard, keyboard
 from wordgate.cli.typewriter import Typewriter
 from wordgate.core.options import MAX_SUGGESTIONS, MAX_WORDS, LetterCase, Options
@@ -19,7 +20,7 @@ _ENTER = ("\r", "\n")
 _LEAVE = ("\x04", "\x1b", "")
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option(
     "--max-suggestions",
     type=click.IntRange(1, MAX_SUGGESTIONS),

@@ -1,44 +1,53 @@
 """Options that say what a total is made of."""
 
 import json
+import shlex
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import click
 
+from wordgate.cli.command import SectionOption
+from wordgate.cli.paths import INPUT_FILE
 from wordgate.core.steps import finish
 from wordgate.core.weighting import Boost, Weighting
-from wordgate.errors import InvalidFile
+from wordgate.errors import InvalidFile, unreadable
 from wordgate.evaluation.hesitations import Utterance
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_option = partial(click.option, cls=SectionOption, section="Weights")
+
 _STANDARD_INPUT = Path("-")
-_NAMED = "NAME=NUMBER"
+_WEIGHT = "NAME=NUMBER", "am=0.5"
+_BOOST = "PHRASE=NUMBER", "Port Ellen=3"
 
 
 def weighing_options(command: F) -> F:
     """`--lm-weight`, `--word-bonus`, `--weight`, `--boost`, `--posterior-scale`, `--tuned`."""
     options: list[Callable[[Any], Any]] = [
-        click.option("--lm-weight", type=float, help="Factor of the model's log-probability.  [1]"),
-        click.option("--word-bonus", type=float, help="Added for each word.  [0]"),
-        click.option(
+        _option("--lm-weight", type=float, help="Factor of the model's log-probability.  [1]"),
+        _option("--word-bonus", type=float, help="Added for each word.  [0]"),
+        _option(
             "--weight",
             "weights",
             multiple=True,
-            metavar=_NAMED,
+            metavar=_WEIGHT[0],
             help="Factor of a score.  [acoustic_log_prob=1, others 0]",
         ),
-        click.option(
-            "--boost", "boosts", multiple=True, metavar="PHRASE=NUMBER", help="Added for a phrase."
+        _option(
+            "--boost",
+            "boosts",
+            multiple=True,
+            metavar=_BOOST[0],
+            help=f"Added for each time a phrase occurs, as {_BOOST[1]!r}.",
         ),
-        click.option(
-            "--posterior-scale", type=float, help="Divides totals.  [lm weight, 1 at least]"
-        ),
-        click.option(
+        _option("--posterior-scale", type=float, help="Divides totals.  [lm weight, 1 at least]"),
+        _option(
             "--tuned",
-            type=click.Path(path_type=Path, dir_okay=False),
+            type=INPUT_FILE,
             help="Take all of these from what `wordgate tune --json` printed.",
         ),
     ]
@@ -61,23 +70,27 @@ def weighting_of(
     found = Weighting(
         base.lm_weight if lm_weight is None else lm_weight,
         base.word_bonus if word_bonus is None else word_bonus,
-        {**base.weights, **dict(named_number("--weight", each) for each in weights)},
-        [Boost(*named_number("--boost", each)) for each in boosts],
+        {**base.weights, **dict(named_number("--weight", each, *_WEIGHT) for each in weights)},
+        [Boost(*named_number("--boost", each, *_BOOST)) for each in boosts],
         base.posterior_scale if posterior_scale is None else posterior_scale,
     )
     finish(found.prepare())  # a wrong boost is refused before any utterance is read
     return found
 
 
-def named_number(option: str, given: str) -> tuple[str, float]:
-    """`NAME=NUMBER`, as an option was given."""
+def named_number(option: str, given: str, form: str, example: str) -> tuple[str, float]:
+    """Return the name and the number of an option that was given in the form NAME=NUMBER.
+
+    Raises `UsageError` that shows the option's own form and example.
+    """
     name, separator, number = given.rpartition("=")
     try:
         if not separator or not name:
             raise ValueError
         return name, float(number)
     except ValueError:
-        raise click.UsageError(f"{option} {given!r} is not {_NAMED}, as in am=0.5") from None
+        problem = f"{option} {given!r}: is not {form}, as in {option} {shlex.quote(example)}"
+        raise click.UsageError(problem, click.get_current_context(silent=True)) from None
 
 
 def _read_tuned(path: Path) -> Weighting:
@@ -91,7 +104,7 @@ def _read_tuned(path: Path) -> Weighting:
             float(found["posterior_scale"]),
         )
     except OSError as error:
-        raise InvalidFile(path, f"cannot be read: {error.strerror}") from None
+        raise unreadable(path, error) from None
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         raise InvalidFile(path, "is not what `wordgate tune --json` prints") from None
 

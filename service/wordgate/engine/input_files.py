@@ -9,7 +9,7 @@ import select
 import stat
 from pathlib import Path
 
-from wordgate.errors import InvalidFile
+from wordgate.errors import InvalidFile, unreadable
 
 MAX_BYTES = 1 << 24
 _CHUNK_BYTES = 1 << 16
@@ -25,10 +25,8 @@ def read_input(path: Path) -> bytes:
             return _read(path, number)
         finally:
             os.close(number)
-    except FileNotFoundError:
-        raise InvalidFile(path, "does not exist") from None
     except OSError as error:
-        raise InvalidFile(path, f"cannot be read: {error.strerror or error}") from None
+        raise unreadable(path, error) from None
 
 
 def _read(path: Path, number: int) -> bytes:

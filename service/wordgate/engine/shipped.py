@@ -29,7 +29,9 @@ def newest_bundle(path: Path) -> Path:
     """
     found = list(find_versions(path))
     if not found:
-        problem = f"{path} is no bundle and holds none (a folder with {MANIFEST_FILE})"
+        if not path.exists():
+            raise InvalidConfiguration("model", f"{path} does not exist")
+        problem = f"{path} is not a bundle (a folder with {MANIFEST_FILE}) and contains none"
         raise InvalidConfiguration("model", problem)
     return found[-1]
 

@@ -11,7 +11,7 @@ from math import log
 from pathlib import Path
 from random import Random
 
-from wordgate.errors import InvalidFile
+from wordgate.errors import empty
 from wordgate.evaluation.lines import read_lines
 from wordgate.evaluation.questions import own_questions
 
@@ -49,7 +49,7 @@ def typed_messages(path: Path | None) -> list[str]:
         return [f"{question.context} {question.good}" for question in own_questions()]
     messages = [line for _, line in read_lines(path) if line.strip()]
     if not messages:
-        raise InvalidFile(path, "has no message")
+        raise empty(path, "message")
     return messages
 
 

@@ -19,7 +19,7 @@ from wordgate.core.prediction import Query
 from wordgate.core.steps import finish
 from wordgate.core.text import normalising_with_offsets
 from wordgate.engine.answers import Asked, PredictionAnswer
-from wordgate.errors import InvalidFile
+from wordgate.errors import empty
 from wordgate.evaluation.lines import read_lines
 
 LETTERS = 4
@@ -76,7 +76,7 @@ def read_messages(path: Path) -> list[str]:
     """The messages of a file, one a line. Raises `InvalidFile` when there are none."""
     messages = [line for _, line in read_lines(path) if line.strip()]
     if not messages:
-        raise InvalidFile(path, "has no message")
+        raise empty(path, "message")
     return messages
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
-from wordgate.errors import InvalidFile, InvalidInput
+from wordgate.errors import InvalidFile, InvalidInput, unreadable
 
 COMPRESSIONS = (".gz", ".xz")
 
@@ -50,15 +50,12 @@ def raw_lines(path: Path, watch: Watch = unwatched) -> Iterator[tuple[int, bytes
                 if placed:
                     watch(packed.tell())
                 yield number, raw
-    except FileNotFoundError:
-        raise InvalidFile(path, "does not exist") from None
     except (EOFError, lzma.LZMAError, zlib.error) as error:
         raise InvalidFile(path, f"cannot be read: {error}", number + 1) from error
     except OSError as error:
-        line_number = number + 1 if isinstance(error, gzip.BadGzipFile) else None
-        raise InvalidFile(
-            path, f"cannot be read: {error.strerror or error}", line_number
-        ) from error
+        if isinstance(error, gzip.BadGzipFile):
+            raise InvalidFile(path, f"cannot be read: {error}", number + 1) from error
+        raise unreadable(path, error) from error
 
 
 def decode(path: Path, number: int, raw: bytes) -> str:

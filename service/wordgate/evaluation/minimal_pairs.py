@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from wordgate.engine.answers import Asked, ScoreAnswer
-from wordgate.errors import InvalidFile
+from wordgate.errors import InvalidFile, empty
 from wordgate.evaluation.in_flight import in_order
 from wordgate.evaluation.lines import file_format, parse_json, read_lines
 
@@ -46,7 +46,7 @@ def read(path: Path) -> list[Pair]:
     records = _json_records(path, lines) if file_format(path) == ".jsonl" else _table(lines)
     found = [_pair(path, number, record) for number, record in records]
     if not found:
-        raise InvalidFile(path, "holds no pairs")
+        raise empty(path, "pair")
     return found
 
 

@@ -17,7 +17,7 @@ from wordgate.core.prediction import Query
 from wordgate.core.scoring import MAX_CANDIDATE_PIECES
 from wordgate.core.text import normalise
 from wordgate.engine.answers import Asked, PredictionAnswer, ScoreAnswer
-from wordgate.errors import InvalidFile, InvalidInput, WordgateError
+from wordgate.errors import InvalidFile, InvalidInput, empty
 from wordgate.evaluation.in_flight import in_order, in_turn
 from wordgate.evaluation.lines import read_lines
 
@@ -109,13 +109,13 @@ def evaluate(
     form or less, each after the 128 words before it. Without `count_hits`, `top1` and `top3` are
     left out: they take most of the time.
 
-    Raises `InvalidFile` with a line that the model refuses, `WordgateError` when there is no word
+    Raises `InvalidFile` with a line that the model refuses, or when there is no word
     in them at all.
     """
     numbered = ((number, _text(line, keep_punctuation)) for number, line in enumerate(lines, 1))
     texts = [(number, text) for number, text in numbered if text]
     if not texts:
-        raise WordgateError("there is no word to evaluate; name a file with text, a text a line")
+        raise empty(path, "word")
     found = _surprise(asked, texts, path)
     hits = list(_hits(asked, [text for _, text in texts])) if count_hits else []
     counted = max(len(hits), 1)

@@ -14,7 +14,7 @@ from wordgate.core.options import Options
 from wordgate.core.prediction import Query
 from wordgate.core.text import normalise
 from wordgate.engine.answers import Asked, PredictionAnswer, ScoreAnswer
-from wordgate.errors import InvalidFile
+from wordgate.errors import InvalidFile, empty
 from wordgate.evaluation.in_flight import in_order
 from wordgate.evaluation.lines import read_lines
 
@@ -96,7 +96,7 @@ def _parse(lines: Iterable[tuple[int, str]], path: Path) -> list[Question]:
                 )
             found.append(Question(*columns[:3]))
     if not found:
-        raise InvalidFile(path, "holds no questions")
+        raise empty(path, "question")
     return found
 
 

@@ -12,7 +12,7 @@ from wordgate.core.text import normalise
 from wordgate.engine import bundle as bundles
 from wordgate.engine.answers import Asked
 from wordgate.engine.local_model import LocalModel
-from wordgate.errors import InvalidFile
+from wordgate.errors import InvalidFile, empty
 from wordgate.evaluation import minimal_pairs, perplexity, questions
 from wordgate.evaluation.lines import COMPRESSIONS, file_format, read_lines, uncompressed
 
@@ -63,7 +63,7 @@ def _check_text(file: Path) -> None:
     for _, line in read_lines(file):
         has_words = has_words or _has_words(line)
     if not has_words:
-        raise InvalidFile(file, "holds no word to measure on")
+        raise empty(file, "word")
 
 
 def _has_words(line: str) -> bool:

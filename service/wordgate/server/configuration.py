@@ -49,15 +49,6 @@ class Configuration(BaseModel):
         description="A bundle, a folder of versions or a folder of models; of each name the newest "
         "version is served. Without it the model that comes with the package is served.",
     )
-    listen: str = Field(
-        default="127.0.0.1:50051",
-        description="HOST:PORT for gRPC, port 0 for a free one; or unix:PATH, a socket file.",
-    )
-    metrics_listen: str = Field(
-        default="127.0.0.1:9090",
-        description="HOST:PORT or unix:PATH for /metrics, /livez and /readyz over HTTP. Empty: "
-        "none.",
-    )
     watch_seconds: float = Field(
         default=5.0,
         ge=0,
@@ -70,6 +61,21 @@ class Configuration(BaseModel):
         ge=0,
         le=86_400,
         description="How long a version that was replaced still answers to NAME@VERSION.",
+    )
+    listen: str = Field(
+        default="127.0.0.1:50051",
+        description="HOST:PORT for gRPC, port 0 for a free one; or unix:PATH, a socket file.",
+    )
+    metrics_listen: str = Field(
+        default="127.0.0.1:9090",
+        description="HOST:PORT or unix:PATH for /metrics, /livez and /readyz over HTTP. Empty: "
+        "none.",
+    )
+    reflection: Literal["on", "off"] = Field(
+        default="on", description="Whether the server tells what methods it has."
+    )
+    grace_seconds: float = Field(
+        default=10.0, ge=0, le=3600, description="Time for requests under way after SIGTERM."
     )
     tls_certificate: Path | None = Field(
         default=None,
@@ -88,9 +94,6 @@ class Configuration(BaseModel):
         default=None,
         description="Hashes of the tokens whose callers are answered, a line each, as "
         "`wordgate token` prints it. Read again when it changes.",
-    )
-    reflection: Literal["on", "off"] = Field(
-        default="on", description="Whether the server tells what methods it has."
     )
     device: Literal["cpu", "cuda"] = Field(default="cpu", description="Where the model runs.")
     threads: int = Field(default=1, ge=1, le=256, description="Threads inside one model call.")
@@ -111,9 +114,6 @@ class Configuration(BaseModel):
         ge=0,
         description="Memory for states and output rows that may be used again, of all models "
         "together.",
-    )
-    grace_seconds: float = Field(
-        default=10.0, ge=0, le=3600, description="Time for requests under way after SIGTERM."
     )
     max_message_bytes: int = _limit(
         "max_message_bytes",
@@ -232,6 +232,17 @@ class Configuration(BaseModel):
         return Limits(**{name: getattr(self, name) for name in names})
 
 
+_SECTIONS = {
+    "model": "Models",
+    "listen": "Listening",
+    "tls_certificate": "Security",
+    "device": "Processors and memory",
+    "max_message_bytes": "Limits",
+    "log_format": "Logs and traces",
+}
+"""Headings of the help, each with the option that is the first under it."""
+
+
 @dataclass(frozen=True)
 class Option:
     """An option as a flag, a variable, a key of a file and a row of the docs' table."""
@@ -243,6 +254,7 @@ class Option:
     choices: tuple[str, ...]
     kind: type
     description: str
+    section: str
 
 
 FILE = Option(
@@ -253,13 +265,16 @@ FILE = Option(
     choices=(),
     kind=Path,
     description="TOML file of the options below, read once, at the start.",
+    section="Options",
 )
 """Where options may stand; not one itself."""
 
 
 def options() -> Iterator[Option]:
     """All options in the order of their declaration."""
+    section = ""
     for name, declared in Configuration.model_fields.items():
+        section = _SECTIONS.get(name, section)
         yield Option(
             name=name,
             flag=flag_of(name),
@@ -268,6 +283,7 @@ def options() -> Iterator[Option]:
             choices=_choices(declared),
             kind=_kind(declared),
             description=declared.description or "",
+            section=section,
         )
 
 

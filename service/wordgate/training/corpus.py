@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from wordgate.errors import InvalidFile
+from wordgate.errors import InvalidFile, unreadable
 from wordgate.evaluation import lines
 
 _BYTES_AT_A_TIME = 1 << 20
@@ -64,7 +64,5 @@ def _field(path: Path, number: int, line: str) -> str:
 def _naming(path: Path) -> Iterator[None]:
     try:
         yield
-    except FileNotFoundError:
-        raise InvalidFile(path, "does not exist") from None
     except OSError as error:
-        raise InvalidFile(path, f"cannot be read: {error.strerror}") from error
+        raise unreadable(path, error) from error

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 
-from wordgate.errors import InvalidFile, InvalidRecipe, TrainingStopped
+from wordgate.errors import InvalidFile, InvalidRecipe, empty
 from wordgate.training import corpus
 from wordgate.training import recipe as recipes
 from wordgate.training.detection import detect
@@ -43,13 +43,13 @@ def draft(path: Path, name: str, files: Sequence[Path], language: str | None = N
     The language is a BCP 47 tag, found from the text where none is given.
 
     Raises `InvalidRecipe` when there is one for other files, or the name is none for a model,
-    `TrainingStopped` when there is no text in the files.
+    `InvalidFile` when there is no text in the files.
     """
     if path.exists():
         return _existing(path, files, language)
     size_bytes, passages = _amount(files)
     if not passages:
-        raise TrainingStopped(f"there is no text in {', '.join(map(str, files))}")
+        raise empty(", ".join(map(str, files)), "text")
     language = language or detect(chain.from_iterable(_some(file) for file in files))
     plan = _plan(size_bytes / _BYTES_A_PIECE, passages)
     document = _document(path, name, language, files, plan)

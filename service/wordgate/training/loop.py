@@ -78,6 +78,7 @@ class Loop:
     def _one_step(self) -> None:
         trainer = self._trainer
         trainer.update()
+        self._progress.stepped(trainer.step)
         if trainer.step % RECORD_EVERY == 0:
             self._record()
         is_last = trainer.step == self._plan.steps

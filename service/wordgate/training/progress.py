@@ -11,8 +11,11 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
 from rich.progress import Progress as Bar
+from rich.table import Column
 
 LINE_SECONDS = 30.0
+FORECAST_STEPS = 5
+"""Steps after which the time of a whole training is estimated."""
 
 
 class Progress:
@@ -29,7 +32,9 @@ class Progress:
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
-            columns = (BarColumn(12), MofNCompleteColumn(), TextColumn("{task.description}"))
+            wrapped = Column(overflow="fold")  # figures are not cut in a narrow terminal
+            text = TextColumn("{task.description}", table_column=wrapped)
+            columns = (BarColumn(12), MofNCompleteColumn(), text)
             self._bar = Bar(*columns, console=self._console)
             self._task = self._bar.add_task("", total=self._steps, completed=self._start)
             self._bar.start()
@@ -47,6 +52,21 @@ class Progress:
     def say(self, text: str) -> None:
         """A line of its own."""
         self._console.print(text, markup=False, soft_wrap=True)
+
+    def begin(self) -> None:
+        """Start the clock: the text is ready, steps follow."""
+        self._began = time.monotonic()
+
+    def stepped(self, step: int) -> None:
+        """Move the bar, and once, after a few steps, say how long the training will take."""
+        if self._bar is not None:
+            self._bar.update(self._task, completed=step)
+        if step - self._start == FORECAST_STEPS and step < self._steps:
+            seconds = self._seconds_left(step, time.monotonic())
+            self.say(
+                f"about {_duration(seconds)} for the steps to {self._steps:,} on this machine; "
+                "Ctrl-C saves and stops, and the same command resumes"
+            )
 
     def show(self, step: int, figures: Mapping[str, float], held_out: Mapping[str, float]) -> None:
         """How things stand after `step`; perplexities by token."""

@@ -17,7 +17,7 @@ import torch
 from wordgate.core.pieces import Pieces
 from wordgate.errors import TrainingStopped
 from wordgate.training import checkpoint as checkpoints
-from wordgate.training import continuing, passages, token_cache
+from wordgate.training import continuing, enough, passages, token_cache
 from wordgate.training import recipe as recipes
 from wordgate.training.checkpoint import Checkpoint
 from wordgate.training.loop import Loop, Outcome
@@ -59,7 +59,10 @@ def _announce(recipe: Recipe, trainer: Trainer, progress: Progress) -> None:
             f"no passage is held out (text.held_out_share is {recipe.text.held_out_share:g}): "
             "nothing will be measured, and wordgate export will refuse to publish"
         )
-    progress.say(f"{'going on after' if trainer.step else 'beginning at'} step {trainer.step}")
+    for line in enough.describe(trainer.text, recipe):
+        progress.say(line)
+    progress.say(f"{'resuming after' if trainer.step else 'starting at'} step {trainer.step}")
+    progress.begin()
 
 
 @contextmanager

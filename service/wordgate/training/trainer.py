@@ -43,7 +43,7 @@ class Trainer:
         self.step = 0
         self.window = Window()
         self._pieces = text.pieces
-        self._text = text
+        self.text = text
         self._text_key = text.key
         self._document = text.pieces.to_json()
         self.network = Network(
@@ -64,7 +64,7 @@ class Trainer:
     def begin_at_frequencies(self) -> None:
         """Let a fresh network begin with how frequent pieces are; it need not learn that first."""
         counts = np.ones(self._pieces.size)
-        for file, source in zip(self._text.train, self.recipe.text.files, strict=True):
+        for file, source in zip(self.text.train, self.recipe.text.files, strict=True):
             counts += source.weight * file.counts(self._pieces.size)
             counts[self._pieces.eos] += source.weight * len(file)
         self.network.expect(torch.from_numpy(counts))

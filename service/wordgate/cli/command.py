@@ -1,0 +1,164 @@
+"""The class of all commands: help in sections that is never cut, and errors that name flags.
+
+Use it as `@click.command(cls=Command)` and `@click.group(cls=Group)`.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+import click
+
+from wordgate.errors import InvalidConfiguration, InvalidInput
+
+_ALIASES = {"blocked_words": "block", "boosted_words": "boost"}
+"""Fields of the API whose flags have other names."""
+
+_NUMBER = re.compile(r"\b(INTEGER|FLOAT)( RANGE)?$")
+_INDEXED = re.compile(r"(\w+)\[([^\]]*)\]")
+_FIELD_NAME = re.compile(r"\b[a-z]+(?:_[a-z]+)+\b")
+
+
+class SectionOption(click.Option):
+    """An option that stands under a heading of its own in the help text."""
+
+    def __init__(self, *arguments: Any, section: str = "Options", **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.section = section
+
+
+class _Described(click.Command):
+    """What commands and groups have in common."""
+
+    def get_short_help_str(self, limit: int = 0) -> str:
+        """Return the whole first paragraph; the list of commands wraps it."""
+        return self.short_help or (self.help or "").partition("\n\n")[0].replace("\n", " ")
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, a section for each heading, in the order of declaration."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None and isinstance(parameter, click.Option):
+                record = _NUMBER.sub("N", record[0]), record[1]
+                section = getattr(parameter, "section", "Options")
+                sections.setdefault(section, []).append(record)
+        for section, records in sections.items():
+            with formatter.section(section):
+                formatter.write_dl(records)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command. Fields that it was refused for are reported as the flags they are."""
+        try:
+            return super().invoke(ctx)
+        except InvalidInput as error:
+            raise _flagged(error, error.field, error.problem, ctx) from None
+        except InvalidConfiguration as error:
+            if error.place and not error.place.startswith("--"):
+                raise  # it stands in a variable or in a file
+            raise _flagged(error, error.option, error.problem, ctx) from None
+
+
+class Command(_Described):
+    """A command of `wordgate`."""
+
+
+class Group(_Described, click.Group):
+    """A command with subcommands."""
+
+    command_class = Command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find a subcommand; one that does not exist is refused with those of similar names."""
+        name = args[0]
+        if self.get_command(ctx, name) is None and not name.startswith("-"):
+            near = get_close_matches(name, self.list_commands(ctx))
+            ctx.fail(f"{name}: no such command{_near(near)}")
+        return super().resolve_command(ctx, args)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, then the commands."""
+        super().format_options(ctx, formatter)
+        self.format_commands(ctx, formatter)
+
+
+def problem_of(error: click.ClickException) -> str:
+    """Return what is wrong with a command line, in the form *option: problem*."""
+    if isinstance(error, click.NoSuchOption):
+        return f"{error.option_name}: no such option{_near(error.possibilities or ())}"
+    if isinstance(error, click.MissingParameter) and error.param is not None:
+        return f"{_name(error.param)}: is missing"
+    message = _lower(error.message.removesuffix("."))
+    if isinstance(error, click.BadOptionUsage):
+        prefix = f"option '{error.option_name}' "
+        return f"{error.option_name}: {message.removeprefix(prefix)}"
+    if not isinstance(error, click.BadParameter) or error.param is None:
+        return message
+    hint = error.param_hint if isinstance(error.param_hint, str) else _name(error.param)
+    return f"{hint}: {message}" if hint else message
+
+
+def help_hint(error: click.ClickException) -> str | None:
+    """Return where the right command line is described."""
+    ctx = error.ctx if isinstance(error, click.UsageError) else None
+    return f"Try '{ctx.command_path} --help'." if ctx is not None else None
+
+
+def _flagged(
+    error: InvalidInput | InvalidConfiguration, field: str, problem: str, ctx: click.Context
+) -> Exception:
+    """The error with a flag in the place of the field; itself where no parameter sets the field."""
+    parameter = _parameter_of(field, ctx.command)
+    if parameter is None:
+        return error
+    hint = _hint(parameter, field, ctx.params)
+    return click.BadParameter(_with_flags(problem, ctx.command), None, parameter, hint)
+
+
+def _parameter_of(field: str, command: click.Command) -> click.Parameter | None:
+    """The parameter that sets a field such as `tls.key`, `boosts[0]` or `session_cache.weight`."""
+    outer = re.split(r"[.\[]", field, maxsplit=1)[0]
+    for name in ("_".join(re.findall(r"\w+", field)), _ALIASES.get(outer, outer)):
+        for parameter in command.params:
+            if name == parameter.name or _flag(name) in parameter.opts:
+                return parameter
+    return None
+
+
+def _hint(parameter: click.Parameter, field: str, given: Mapping[str, Any]) -> str:
+    """The parameter as a person gave it: with the value that is meant where there are several."""
+    name = "" if isinstance(parameter, click.Argument) else _name(parameter)
+    found = _INDEXED.match(field)
+    if found is None:
+        return name
+    value, values = found[2], given.get(parameter.name or "")
+    if value.isdecimal() and isinstance(values, tuple) and int(value) < len(values):
+        value = values[int(value)]
+    return f"{name} {value!r}".strip()
+
+
+def _with_flags(problem: str, command: click.Command) -> str:
+    """A problem in which other fields are named by their flags."""
+    flags = {p.name: _name(p) for p in command.params if isinstance(p, click.Option)}
+    return _FIELD_NAME.sub(lambda found: flags.get(found[0], found[0]), problem)
+
+
+def _name(parameter: click.Parameter) -> str:
+    if isinstance(parameter, click.Argument):
+        return parameter.human_readable_name.strip("[].")
+    return max(parameter.opts, key=len)
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _near(names: Sequence[str]) -> str:
+    return f"; did you mean {' or '.join(names)}?" if names else ""
+
+
+def _lower(message: str) -> str:
+    return message[:1].lower() + message[1:] if message[1:2].islower() else message

@@ -1,0 +1,34 @@
+"""Types of options that name files and folders which have to be there."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from wordgate.errors import InvalidFile
+
+
+class _Existing(click.Path):
+    """A path that is checked while options are read, before a model is loaded."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Return the path. Raises `InvalidFile` where there is none or one of another kind."""
+        if value == "":
+            self.fail("is empty; name a path", param, ctx)
+        path = Path(value)
+        if self.allow_dash and value == "-":
+            return path
+        if not path.exists():
+            raise InvalidFile(path, "does not exist")
+        if path.is_dir() and not self.dir_okay:
+            raise InvalidFile(path, "is a folder; name a file")
+        if not path.is_dir() and not self.file_okay:
+            raise InvalidFile(path, "is a file; name a folder")
+        return path
+
+
+INPUT_FILE = _Existing(dir_okay=False)
+INPUT_FILE_OR_DASH = _Existing(dir_okay=False, allow_dash=True)
+INPUT_FOLDER = _Existing(file_okay=False)
+INPUT_PATH = _Existing()
+INPUT_PATH_OR_DASH = _Existing(allow_dash=True)

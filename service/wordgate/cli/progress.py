@@ -1,0 +1,85 @@
+"""What people see on standard error of a command that takes a while: a line at once, then a bar."""
+
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from time import monotonic
+from typing import Any
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from wordgate.core.prediction import Query
+from wordgate.engine.answers import Asked, PredictionAnswer, ScoreAnswer
+
+LINE_SECONDS = 30.0
+_BAR_SECONDS = 0.1
+
+
+def say(line: str) -> None:
+    """Print a line about the run on standard error."""
+    Console(stderr=True, highlight=False).print(line, markup=False, soft_wrap=True)
+
+
+class Counted:
+    """A model that counts its answers; everything else is the model's own."""
+
+    def __init__(self, asked: Asked, console: Console) -> None:
+        self._asked = asked
+        self._console = console
+        self._answers = 0
+        self._began = self._last_line = monotonic()
+        self._bar = Progress(
+            SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console
+        )
+        self._task = self._bar.add_task("")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._asked, name)
+
+    def ask_predict(self, query: Query) -> "Future[PredictionAnswer]":
+        """As the model's own."""
+        return self._counted(self._asked.ask_predict(query))
+
+    def ask_score(self, *arguments: Any, **named: Any) -> "Future[ScoreAnswer]":
+        """As the model's own."""
+        return self._counted(self._asked.ask_score(*arguments, **named))
+
+    def ask_rescore(self, *arguments: Any, **named: Any) -> "Future[Any]":
+        """As the model's own."""
+        return self._counted(self._asked.ask_rescore(*arguments, **named))
+
+    def _counted(self, future: "Future[Any]") -> "Future[Any]":
+        future.add_done_callback(self._count)
+        return future
+
+    def _count(self, _: "Future[Any]") -> None:
+        self._answers += 1
+        now = monotonic()
+        pause = _BAR_SECONDS if self._console.is_terminal else LINE_SECONDS
+        if now - self._last_line < pause:
+            return
+        self._last_line = now
+        speed = self._answers / max(now - self._began, 1e-3)
+        line = f"{self._answers:,} answers, {speed:,.0f} per second"
+        if self._console.is_terminal:
+            self._bar.update(self._task, description=line)
+        else:
+            self._console.print(line)
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Show the bar on a terminal."""
+        if not self._console.is_terminal:
+            yield
+            return
+        with self._bar:
+            yield
+
+
+@contextmanager
+def counted(asked: Asked) -> Iterator[Any]:
+    """Show how many answers there are: a bar on a terminal, a line now and then elsewhere."""
+    model = Counted(asked, Console(stderr=True, highlight=False))
+    with model.shown():
+        yield model
