@@ -35,7 +35,7 @@ def _refusal(path: Path) -> InvalidBundle:
 def test_a_whole_bundle_is_loaded(loaded: Bundle, bundle: Path) -> None:
     """Sizes, words and digest are those of the files."""
     assert loaded.language.written == WRITTEN
-    assert loaded.language.never_suggested == set(NEVER)
+    assert {*NEVER, "cabinets", "cabinet's"} <= loaded.language.never_suggested
     assert loaded.language.levels.cuts == tuple(manifest_of(bundle)["network"]["cuts"])
     assert loaded.digest.hex() == file_sha256(bundle / "bundle.json")
 

@@ -1,13 +1,15 @@
 """What a bundle knows of its language, beside the network.
 
-Knows pieces, how words are written and which are never suggested; does not know the network.
+Knows pieces, how words are written, which are suggested and which never; does not know the network.
 """
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
 from wordgate.core.levels import Levels
+from wordgate.core.masks import Masks
 from wordgate.core.pieces import Pieces
+from wordgate.core.seen_words import SeenWords
 from wordgate.core.text import normalise
 
 _ENDS_SENTENCE = (".", "!", "?")
@@ -19,13 +21,16 @@ class Language:
     """A vocabulary with the way people write it.
 
     `written` maps a word in normal form to its usual written form (`i` to `I`, `london` to
-    `London`) where the two differ. `never_suggested` holds words in normal form.
+    `London`) where the two differ. `never_suggested` holds words in normal form. `seen` are the
+    words of the training text, None where they are not known; `masks` stood there for private data.
     """
 
     pieces: Pieces
     levels: Levels
     written: Mapping[str, str] = field(default_factory=dict)
     never_suggested: Set[str] = frozenset()
+    seen: SeenWords | None = None
+    masks: Masks = field(default_factory=Masks)
 
     def write(self, word: str, begins_sentence: bool, form: str | None = None) -> str:
         """Write a word in normal form as people do, or in the form that is given.

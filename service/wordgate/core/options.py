@@ -25,6 +25,9 @@ LEAST_PHRASE_PROBABILITY = 0.01
 DEFAULT_FLATNESS = 0.3
 MAX_FLATNESS = 10.0
 MAX_CACHE_WEIGHT = 0.9
+LEAST_PROBABILITY = 1e-8
+"""Of a suggested word that nobody listed."""
+
 MAX_LISTED_WORDS = 1000
 MAX_BOOST = 50.0
 _WORD_WORK = 4
@@ -76,6 +79,7 @@ class OptionValues(TypedDict, total=False):
     min_phrase_probability: float
     max_corrections: int
     session_cache: SessionCache | None
+    allow_unseen_words: bool
 
 
 @dataclass(frozen=True)
@@ -89,8 +93,10 @@ class Options:
     words: each goes on as long as the joint probability of the words after its first is at
     least `min_phrase_probability`. At most `max_corrections` words follow that were likelier
     meant than all that begin as typed. With a `session_cache`, words of the text are likelier,
-    and probabilities are of model and cache together. `max_expansions` bounds each
-    search in rows of the output layer. Raises `InvalidInput`, naming the field, when made with
+    and probabilities are of model and cache together. Suggested are words that the training text
+    has, boosted ones and those of the cache, all but boosted ones only with a probability of
+    `LEAST_PROBABILITY`; with `allow_unseen_words` any others too, however unlikely.
+    `max_expansions` bounds each search in rows of the output layer. Raises `InvalidInput`, naming the field, when made with
     values outside their limits; listed words are looked at by `prepare`.
     """
 
@@ -106,6 +112,7 @@ class Options:
     min_phrase_probability: float = DEFAULT_MIN_PHRASE_PROBABILITY
     max_corrections: int = 0
     session_cache: SessionCache | None = None
+    allow_unseen_words: bool = False
     _blocked: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
     _boosted: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
 
@@ -146,6 +153,11 @@ class Options:
     def min_log_prob(self) -> float:
         """The logarithm of `min_probability`."""
         return math.log(self.min_probability) if self.min_probability else -math.inf
+
+    @property
+    def floor(self) -> float:
+        """The logarithm of the least probability of words that are not listed."""
+        return -math.inf if self.allow_unseen_words else math.log(LEAST_PROBABILITY)
 
     @cached_property
     def blocked(self) -> frozenset[str]:

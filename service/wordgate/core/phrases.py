@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from wordgate.core.asks import PAUSE, SHORT_ROUND, Asks, Pace
 from wordgate.core.known import Context, advance
 from wordgate.core.levels import Levels
+from wordgate.core.masks import Masks, begins_mask
 from wordgate.core.pieces import Pieces
 from wordgate.core.search import FoundWord, Search, likeliest_words
 from wordgate.core.state_store import StateStore
@@ -40,16 +41,19 @@ class PhraseSearch:
         start: Context,
         search: Search,
         store: StateStore,
+        masks: Masks,
         max_words: int,
         min_log_prob: float,
     ) -> None:
-        """`search` says which words may go on a phrase; `max_words` counts the first one.
-        `min_log_prob`: what a phrase must have after its first word."""
+        """`search` says which words may go on a phrase, but for those that begin one of `masks`;
+        `max_words` counts the first one. `min_log_prob`: what a phrase must have after its first
+        word."""
         self._pieces = pieces
         self._levels = levels
         self._start = start
         self._search = replace(search, prefix=b"", count=math.floor(math.exp(-min_log_prob)) + 1)
         self._store = store
+        self._rests = masks.rests_at("")
         self._max_words = max_words
         self._min_log_prob = min_log_prob
         self._pace = Pace(SHORT_ROUND)
@@ -90,6 +94,10 @@ class PhraseSearch:
         self.expansions += found.expansions
         if self._pace.is_due(_ROW_WORK * found.expansions):
             yield PAUSE
+        masked = set()
+        for word in found.words:
+            if (yield from self._begins_mask(context, word.word)):
+                masked.add(word.word)
         return [
             FoundPhrase(
                 (*phrase.words, word.word),
@@ -97,4 +105,10 @@ class PhraseSearch:
                 phrase.after_first + word.log_prob,
             )
             for word in found.words
+            if word.word not in masked
         ]
+
+    def _begins_mask(self, context: Context, word: str) -> Asks[bool]:
+        rests = self._rests.get(word, ())
+        where = self._pieces, self._levels, context, word, rests, self._store
+        return bool(rests) and (yield from begins_mask(*where))
