@@ -106,3 +106,9 @@ def test_an_accepted_word_has_a_space_behind_it(text: str, cursor: int, expected
     typed = 2 if cursor == 6 else 4
     done = EditedText().set(text).move(cursor).accept(typed, "sea")
     assert f"{done.before}|{done.text[done.cursor :]}" == expected
+
+
+def test_an_accepted_word_replaces_the_rest_of_the_word_behind_the_cursor() -> None:
+    """Nothing of the old word stays, and its space is stepped over."""
+    done = EditedText().set("see tomorow night").move(8).accept(4, "tomorrow", rest=3)
+    assert (done.text, done.cursor) == ("see tomorrow night", 13)

@@ -1,5 +1,6 @@
 """Training masks: left out where a model goes on with them, and nowhere else."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ def _model(**following: str) -> FakeModel:
     table = np.full((PIECES.size + 1, PIECES.size), 1e-6)
     for text in following.values():
         pieces = PIECES.encode(text)
-        for first, second in zip(pieces, pieces[1:], strict=False):
+        for first, second in pairwise(pieces):
             table[first, second] += 1.0
     return FakeModel(LEVELS, table / table.sum(1, keepdims=True))
 

@@ -66,6 +66,11 @@ from wordgate.engine.answers import PredictionAnswer
 )
 @click.option("--max-corrections", default=0, help="Words wanted where a finger slipped.")
 @click.option("--correct-last-word", is_flag=True, help="Ask about the last word, finished.")
+@click.option(
+    "--allow-unseen-words",
+    is_flag=True,
+    help="Suggest words that the training text does not have, too.",
+)
 @click.option("--session-cache", default=0.0, help="Weight of a cache of the history itself.")
 @click.option(
     "--max-expansions",
@@ -107,8 +112,10 @@ def predict(
         answer = asked.ask_predict(Query(history, prefix, options, correct_last_word)).result()
     if as_json:
         click.echo(json.dumps(document(answer), ensure_ascii=False))
-    else:
+    elif answer.suggestions:
         Console().print(_table(answer))
+    else:
+        click.echo("no suggestion")
 
 
 def document(answer: PredictionAnswer) -> dict[str, object]:

@@ -19,12 +19,12 @@ from wordgate.core.known import Context
 from wordgate.core.language import Language
 from wordgate.core.levels import Levels
 from wordgate.core.masks import begins_mask
-from wordgate.core.options import Options
+from wordgate.core.options import LetterCase, Options
 from wordgate.core.phrases import FoundPhrase, PhraseSearch
 from wordgate.core.pieces import Pieces
 from wordgate.core.search import Found, FoundWord, Search
 from wordgate.core.seen_words import SeenWords
-from wordgate.core.slips import meant
+from wordgate.core.slips import meant, meant_by_two, meant_with_apostrophe
 from wordgate.core.state_store import StateStore
 from wordgate.core.text import normalise, refuse_surrogates
 from wordgate.core.writing import Writer
@@ -60,7 +60,8 @@ class Suggestion:
 
 @dataclass(frozen=True)
 class Prediction:
-    """Suggestions: words, the best first, phrases, corrections; `exact` unless a bound was hit.
+    """Suggestions: corrections, which are likelier than all words that begin as typed; words, the
+    best first; phrases. `exact` about the words that may be suggested, unless a bound was hit.
 
     A suggestion takes the place of `prefix`, the unfinished word that was typed, verbatim.
     """
@@ -116,9 +117,8 @@ class Place:
             for phrase in (yield from self._phrases(found)):
                 text = writer.phrase(phrase.words)
                 suggestions.append(Suggestion(text, phrase.log_prob, Kind.PHRASE))
-        if options.max_corrections:
-            suggestions += yield from self._corrections(typed)
-        return Prediction(suggestions, typed, self._exact, self._expansions)
+        corrections = yield from self._corrections(typed)
+        return Prediction([*corrections, *suggestions], typed, self._exact, self._expansions)
 
     def correct(self, typed: str) -> Asks[Prediction]:
         """What was likelier meant by a finished word."""
@@ -127,12 +127,24 @@ class Place:
         yield from self._read()
         normal = normalise(typed)
         rank = yield from self._rank(normal)
-        slip = Slip(meant(normal, is_finished=True), max(rank, LEAST_RANK))
+        slip = Slip((yield from self._meant(normal)), max(rank, LEAST_RANK))
         search = self._correcting(self._options.max_suggestions, lambda word: word != normal)
         found = yield from self._unmasked(
             lambda: corrected_words(*self._where, slip, search, self._favours, self._store)
         )
         return Prediction(self._instead(typed, found), typed, self._exact, self._expansions)
+
+    def _meant(self, word: str) -> Asks[dict[str, float]]:
+        """What may be meant by a finished word."""
+        seen = self._language.seen
+        once = meant(word, is_finished=True)
+        if seen is None:
+            return once
+        pace = Pace(SHORT_ROUND)
+        twice = yield from pace.run(
+            meant_by_two(word, lambda begun: seen.begins(begun.encode("utf-8")), seen.__contains__)
+        )
+        return {**twice, **once}
 
     def _is_in_address(self) -> bool:
         """Whether an address is being typed, of which nothing is suggested."""
@@ -171,19 +183,42 @@ class Place:
         return self._favours.log_prob(log_prob, favour.share) + favour.boost
 
     def _corrections(self, typed: str) -> Asks[list[Suggestion]]:
-        """Words that were likelier meant than the best one that begins as typed."""
-        normal = normalise(typed)
-        if len(normal) < _LEAST_LETTERS:
+        """Words that were likelier meant than the best one that begins as typed.
+
+        An apostrophe is put back unasked, unless typed letters are to stay as they are.
+        """
+        normal, options = normalise(typed), self._options
+        may_be_meant = meant_with_apostrophe(normal)
+        if options.max_corrections and len(normal) >= _LEAST_LETTERS:
+            may_be_meant = meant(normal, is_finished=False)
+        elif not options.max_corrections and options.letter_case is LetterCase.TYPED:
+            return []
+        may_be_meant = self._begin_words(may_be_meant)
+        if not may_be_meant:
             return []
         yield PAUSE  # it may be long until the next question
         best = yield from self._best_rank(normal)
-        slip = Slip(meant(normal, is_finished=False), max(best, LEAST_RANK))
-        count = self._options.max_corrections
-        search = self._correcting(count, lambda word: not word.startswith(normal))
+        slip = Slip(may_be_meant, max(best, LEAST_RANK))
+        search = self._correcting(
+            max(1, options.max_corrections), lambda word: not word.startswith(normal)
+        )
         found = yield from self._unmasked(
             lambda: corrected_beginnings(*self._where, slip, search, self._favours, self._store)
         )
         return self._instead(typed, found)
+
+    def _begin_words(self, texts: dict[str, float]) -> dict[str, float]:
+        """Those of these texts that may begin a word."""
+        seen = self._seen
+        if seen is None:
+            return texts
+        listed = [word.encode("utf-8") for word in self._favours.words]
+        return {
+            text: value
+            for text, value in texts.items()
+            if seen.begins(written := text.encode("utf-8"))
+            or any(word.startswith(written) for word in listed)
+        }
 
     def _correcting(self, count: int, is_other: Callable[[str], bool]) -> Search:
         """What corrections to look for: other words than those that were typed."""
