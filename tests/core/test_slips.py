@@ -31,7 +31,7 @@ def test_neighbours_touch_both_ways() -> None:
 
 @given(words)
 def test_whatever_may_be_typed_leads_back_to_the_word(word: str) -> None:
-    """P(typed | meant) is the same from both sides, or more where a slip of spelling does it too."""
+    """P(typed | meant) is the same from both sides; more where it may be a slip of spelling."""
     for typed, probability in slips_of(word).items():
         if typed.strip("'"):
             assert meant(typed, is_finished=True)[word] >= math.log(probability) - 1e-9

@@ -115,7 +115,10 @@ def predict(
     elif answer.suggestions:
         Console().print(_table(answer))
     else:
-        click.echo("no suggestion")
+        click.echo("no suggestion" if answer.exact else _NONE_FOUND)
+
+
+_NONE_FOUND = "no suggestion found before a bound was hit; raise --max-expansions"
 
 
 def document(answer: PredictionAnswer) -> dict[str, object]:

@@ -213,8 +213,8 @@ def parse_words(document: str, path: Path) -> KnownWords:
                 written[word] = form
             case ["never", word]:
                 never.add(word)
-            case ["seen", text]:
-                seen.update(text.split(" "))
+            case ["seen", text] if text.strip():
+                seen.update(text.split())
             case ["mask", text] if text.strip():
                 masks.append(tuple(text.split()))
             case _:
@@ -233,7 +233,7 @@ def words_document(known: KnownWords) -> str:
 
 
 def _filled(words: Iterable[str]) -> Iterator[str]:
-    """Words with single spaces between them, many a line: a word a line takes half as much again."""
+    """Words with single spaces between them, many a line: one a line takes half as much again."""
     line = ""
     for word in words:
         if line and len(line) + len(word) >= _SEEN_LINE_CHARACTERS:
