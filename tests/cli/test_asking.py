@@ -65,7 +65,7 @@ def test_suggestions_are_asked_for_as_a_person_wants_them(run: Run, bundle: Path
 def test_an_answer_with_nothing_says_so(run: Run, bundle: Path) -> None:
     """To people; programs read an empty list."""
     ask = ("predict", "--history", "the sea", "--min-probability", "1", "--model", bundle)
-    assert run(*ask).output.strip() == "no suggestion"
+    assert run(*ask).out.strip() == "no suggestion"
     assert run(*ask, "--json").document["suggestions"] == []
 
 

@@ -96,8 +96,8 @@ class Options:
     and probabilities are of model and cache together. Suggested are words that the training text
     has, boosted ones and those of the cache, all but boosted ones only with a probability of
     `LEAST_PROBABILITY`; with `allow_unseen_words` any others too, however unlikely.
-    `max_expansions` bounds each search in rows of the output layer. Raises `InvalidInput`, naming the field, when made with
-    values outside their limits; listed words are looked at by `prepare`.
+    `max_expansions` bounds each search in rows of the output layer. Raises `InvalidInput`, naming
+    the field, when made with values outside their limits; listed words are looked at by `prepare`.
     """
 
     max_suggestions: int = DEFAULT_MAX_SUGGESTIONS

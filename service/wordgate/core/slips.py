@@ -32,8 +32,8 @@ _ADDED = 0.001
 
 _VOWELS = "aeiou"
 _LONG = 7
-"""Letters of a word in which somebody hears no vowel or a letter too many; a shorter word that is so
-close to another one is another one."""
+"""Letters of a word in which one vowel may stand for another, or a letter too many; shorter words
+that are so close to others are words of their own."""
 
 LEAST_LETTERS_FOR_TWO = 8
 """Shorter words have no second slip: too many others are two slips away."""
