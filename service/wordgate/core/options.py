@@ -91,11 +91,11 @@ class Options:
     the same word, which the person did not take. `blocked_words` are not suggested;
     `boosted_words` are ranked higher (or lower). With `max_words` above 1, phrases follow the
     words: each goes on as long as the joint probability of the words after its first is at
-    least `min_phrase_probability`. At most `max_corrections` words follow that were likelier
+    least `min_phrase_probability`. At most `max_corrections` words come first that were likelier
     meant than all that begin as typed. With a `session_cache`, words of the text are likelier,
-    and probabilities are of model and cache together. Suggested are words that the training text
-    has, boosted ones and those of the cache, all but boosted ones only with a probability of
-    `LEAST_PROBABILITY`; with `allow_unseen_words` any others too, however unlikely.
+    and probabilities are of model and cache together. Of a model that knows the words of its
+    training text only these are suggested, with a probability of `LEAST_PROBABILITY` or more,
+    boosted ones and those of the cache; with `allow_unseen_words` any others too.
     `max_expansions` bounds each search in rows of the output layer. Raises `InvalidInput`, naming
     the field, when made with values outside their limits; listed words are looked at by `prepare`.
     """

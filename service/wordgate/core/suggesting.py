@@ -89,6 +89,7 @@ class Place:
         self._start = Context(b"", None)
         self._favours = Favours()
         self._seen = _seen_words(language, options)
+        self._floor = options.floor if language.seen is not None else -math.inf
         self._rests: dict[str, Sequence[tuple[str, ...]]] = {}
         self._begin_masks: set[str] = set()
         self._exact = True
@@ -228,7 +229,7 @@ class Place:
             min_log_prob=self._options.min_log_prob,
             max_expansions=self._options.max_expansions,
             seen=self._seen,
-            floor=self._options.floor,
+            floor=self._floor,
         )
 
     def _instead(self, typed: str, found: Found) -> list[Suggestion]:
@@ -285,7 +286,7 @@ class Place:
             min_log_prob=options.min_log_prob,
             max_expansions=options.max_expansions,
             seen=self._seen,
-            floor=options.floor,
+            floor=self._floor,
         )
         found = yield from self._unmasked(
             lambda: best_words(*self._where, search, self._favours, self._store)

@@ -29,7 +29,7 @@ class SeenWordCounter:
     def passing(self, passages: Iterable[str]) -> Iterator[str]:
         """The same passages; their words have been counted."""
         for text in passages:
-            found = words.split(normalise(_ADDRESS.sub(" ", mask(text))))
+            found = _public_words(text)
             self._counts.update(found)
             self._passages.update(set(found))
             yield text
@@ -43,3 +43,14 @@ class SeenWordCounter:
             and self._counts[word] >= LEAST_COUNT
             and not words.is_punctuation(word)
         }
+
+
+def _public_words(text: str) -> list[str]:
+    """The words of a passage, without addresses and without what stands for private data."""
+    without = _ADDRESS.sub(" ", text)
+    masked = mask(without)
+    found = words.split(normalise(masked))
+    if masked == without:
+        return found
+    own = set(words.split(normalise(without)))
+    return [word for word in found if word in own]
