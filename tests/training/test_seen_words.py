@@ -19,5 +19,5 @@ def test_words_count_three_times_and_in_two_passages() -> None:
 
 def test_marks_and_parts_of_addresses_do_not_count() -> None:
     """Digits do, and so does each letter of a script without spaces."""
-    found = _seen(*["mail anna.xyz@host.org or www.site.net/page, 42 €. 今天 (212) 555-0199"] * 3)
+    found = _seen(*["mail anna.xyz@host.org or www.site.net/page, 42 €. 今天 (212) 867-5309"] * 3)
     assert found == {"mail", "or", "42", "今", "天"}
