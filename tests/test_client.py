@@ -208,6 +208,20 @@ async def test_a_typing_session_is_sent_edits(async_client: AsyncClient) -> None
             await answered(await session.accept(whole))
 
 
+async def test_a_suggestion_inside_a_word_replaces_the_whole_word(
+    async_client: AsyncClient,
+) -> None:
+    """What stood behind the cursor goes with what stood before it."""
+    async with async_client.type_session() as session:
+        inside = await session.answer_to(await session.send("the clxyz here", 6))
+        assert inside.prefix == "cl"
+        accepted = await session.answer_to(await session.accept(inside))
+        written = f"the {inside.prediction.suggestions[0].text} "
+        assert accepted.prediction == (await session.suggest(written)).prediction
+        deleted = await session.answer_to(await session.send(f"{written}here", len(written)))
+        assert deleted.prediction == accepted.prediction
+
+
 async def test_bad_text_ends_a_session(async_client: AsyncClient) -> None:
     """What the server refuses in a session is raised, naming the field, at the next use too."""
     async with async_client.type_session() as session:

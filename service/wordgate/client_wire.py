@@ -134,6 +134,7 @@ def _wishes(options: Options) -> dict[str, Any]:
         max_words=options.max_words,
         min_phrase_probability=options.min_phrase_probability,
         max_corrections=options.max_corrections,
+        allow_unseen_words=options.allow_unseen_words,
     )
     if options.session_cache:
         cache = prediction_pb2.SessionCache(**asdict(options.session_cache))

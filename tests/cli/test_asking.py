@@ -62,6 +62,13 @@ def test_suggestions_are_asked_for_as_a_person_wants_them(run: Run, bundle: Path
     assert set(texts("--prefix", "s", "--omit-passed-over")).isdisjoint(texts())
 
 
+def test_an_answer_with_nothing_says_so(run: Run, bundle: Path) -> None:
+    """To people; programs read an empty list."""
+    ask = ("predict", "--history", "the sea", "--min-probability", "1", "--model", bundle)
+    assert run(*ask).out.strip() == "no suggestion"
+    assert run(*ask, "--json").document["suggestions"] == []
+
+
 def test_a_search_can_be_bounded(run: Run, bundle: Path) -> None:
     """A search that meets its bound says so, to people too."""
     ask = ("predict", "--history", "the", "--max-expansions", "1", "--max-suggestions", "100")

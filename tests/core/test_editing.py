@@ -129,3 +129,9 @@ def test_no_space_comes_behind_a_word_that_takes_none(
     cursor = text.index("|") if "|" in text else len(text)
     done = EditedText().set(text.replace("|", "")).move(cursor).accept(typed, word)
     assert f"{done.before}|{done.text[done.cursor :]}" == expected
+
+
+def test_an_accepted_word_replaces_the_rest_of_the_word_behind_the_cursor() -> None:
+    """Nothing of the old word stays, and its space is stepped over."""
+    done = EditedText().set("see tomorow night").move(8).accept(4, "tomorrow", rest=3)
+    assert (done.text, done.cursor) == ("see tomorrow night", 13)

@@ -11,6 +11,7 @@ from tests.fake_model import FakeModel
 from wordgate.core import search as searching
 from wordgate.core.asks import drive
 from wordgate.core.levels import Levels
+from wordgate.core.masks import Masks
 from wordgate.core.phrases import PhraseSearch
 from wordgate.core.search import FoundWord, Search
 
@@ -31,7 +32,14 @@ def _accepts(word: str) -> bool:
 def _search(case: Case, least: float, max_words: int, rows: int = 20_000) -> PhraseSearch:
     search = Search(1, accepts=_accepts, max_expansions=rows)
     return PhraseSearch(
-        PIECES, case.model.levels, case.context, search, case.store, max_words, math.log(least)
+        PIECES,
+        case.model.levels,
+        case.context,
+        search,
+        case.store,
+        Masks(),
+        max_words,
+        math.log(least),
     )
 
 

@@ -235,7 +235,7 @@ def test_words_of_the_shipped_model_stay_the_same() -> None:
     """Words that are a single piece, and words that have a usual written form."""
     bundle = chosen_bundle(None)
     pieces = Pieces.from_json((bundle / "tokenizer.json").read_text("utf-8"))
-    written, _ = read_words(bundle / "words.tsv")
+    written = read_words(bundle / "words.tsv").written
     language = Language(pieces, Levels((pieces.size,)), written)
     single = [pieces.canonical_word((p,)) for p in range(1, pieces.size) if pieces.ends_word[p]]
     found = {word for word in single if word} | language.written.keys()

@@ -12,7 +12,15 @@ from tests.hostile_bundles import manifest_of, publish_file
 
 from wordgate.engine import bundle as bundles
 from wordgate.engine import bundle_files
-from wordgate.engine.bundle import Bundle, file_sha256, find_versions, read_manifest
+from wordgate.engine.bundle import (
+    Bundle,
+    KnownWords,
+    file_sha256,
+    find_versions,
+    parse_words,
+    read_manifest,
+    words_document,
+)
 from wordgate.engine.model import NetworkModel, Runtime
 from wordgate.engine.served_model import open_model
 from wordgate.errors import InvalidBundle, InvalidConfiguration
@@ -35,7 +43,7 @@ def _refusal(path: Path) -> InvalidBundle:
 def test_a_whole_bundle_is_loaded(loaded: Bundle, bundle: Path) -> None:
     """Sizes, words and digest are those of the files."""
     assert loaded.language.written == WRITTEN
-    assert loaded.language.never_suggested == set(NEVER)
+    assert {*NEVER, "cabinets", "cabinet's"} <= loaded.language.never_suggested
     assert loaded.language.levels.cuts == tuple(manifest_of(bundle)["network"]["cuts"])
     assert loaded.digest.hex() == file_sha256(bundle / "bundle.json")
 
@@ -326,3 +334,25 @@ def test_versions_are_found_in_the_order_of_their_numbers(bundle: Path, tmp_path
     assert names == ["de/1", "en/9", "en/10"]
     assert list(find_versions(tmp_path / "en" / "9")) == [tmp_path / "en" / "9"]
     assert list(find_versions(tmp_path / "nowhere")) == []
+
+
+def test_seen_words_and_masks_are_read_and_written() -> None:
+    """Many words a line, and one; what is written is read as the same."""
+    document = "written\ti\tI\nnever\tdarn\nmask\ta @ b\nseen\tsea lake\nseen\tthe\n"
+    known = parse_words(document, Path("en"))
+    assert known == KnownWords(
+        {"i": "I"}, frozenset({"darn"}), frozenset({"sea", "lake", "the"}), (("a", "@", "b"),)
+    )
+    assert parse_words(words_document(known), Path("en")) == known
+    many = KnownWords({}, frozenset(), frozenset(f"word{number}" for number in range(1000)))
+    lines = words_document(many).splitlines()
+    assert len(lines) < 20
+    assert max(map(len, lines)) < 1000
+    assert parse_words("\n".join(lines), Path("en")) == many
+
+
+@pytest.mark.parametrize("line", ["mask\t ", "seen", "said\tsea", "never\ta\tb", "written\ta"])
+def test_a_line_of_another_kind_is_named(line: str) -> None:
+    """Its number and the kinds that there are."""
+    with pytest.raises(InvalidBundle, match=r"words\.tsv:2: not `written`.*`seen` or `mask`"):
+        parse_words(f"never\tdarn\n{line}\n", Path("en"))

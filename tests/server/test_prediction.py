@@ -21,6 +21,8 @@ from wordgate.api.v1.prediction_pb2 import (
     SUGGESTION_KIND_WORD,
     PredictRequest,
     PredictResponse,
+    SessionConfiguration,
+    SessionText,
     StreamPredictRequest,
 )
 from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
@@ -130,6 +132,22 @@ def test_every_text_of_a_session_is_answered(
             edited = EditedText().set(whole)
             assert answer == stream_predict_response(number, edited, expected)
             assert whole.endswith(answer.prefix)
+
+
+@pytest.mark.parametrize("unit", [1, 2, 3])
+def test_an_edit_covers_the_rest_of_the_word(stub: PredictionServiceStub, unit: int) -> None:
+    """In a word that the cursor stands in, counted in the session's unit; between words nothing."""
+    configuration = StreamPredictRequest(
+        configuration=SessionConfiguration(position_unit=unit)  # type: ignore[arg-type]
+    )
+    ends = {1: (4, 11), 2: (7, 14), 3: (5, 12)}[unit]
+    with Conversation(stub, configuration) as session:
+        for number, cursor in enumerate((ends[0] + 2, ends[0] + 5), 1):
+            written = SessionText(text="👋 a clouded night", cursor=cursor)
+            answer = session.ask(StreamPredictRequest(sequence=number, text=written))
+            assert answer.prefix == "clouded"[: cursor - ends[0]]
+            for suggestion in answer.suggestions:
+                assert (suggestion.edit.start, suggestion.edit.end) == ends
 
 
 def test_a_newer_text_supersedes_an_older_one(

@@ -18,6 +18,7 @@ from wordgate.server import messages
 WANTED: dict[str, dict[str, Any]] = {
     "typed": {"letter_case": LetterCase.TYPED},
     "passed over": {"omit_passed_over": True},
+    "unseen words": {"allow_unseen_words": True},
     "blocked": {"blocked_words": ("The", "sea", "❤\ufe0f")},
     "boosted": {"boosted_words": (BoostedWord("WordGate", 9.0), BoostedWord("sea", -50.0))},
     "phrases": {"max_words": 3, "min_phrase_probability": 0.01},

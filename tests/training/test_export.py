@@ -247,7 +247,7 @@ def test_what_the_folder_says_now_is_published(trained: Path, folder: Path) -> N
     assert [(source.origin, source.licence) for source in manifest.text] == [("own", "CC0")]
     assert manifest.language == "de"
     assert "| sentences.txt | 1 | own | CC0 |" in (place / "MODEL_CARD.md").read_text("utf-8")
-    assert bundles.load(place).language.never_suggested == {"peter"}
+    assert bundles.read_words(place / "words.tsv").never == {"peter"}
 
 
 def test_a_file_that_is_named_no_more_keeps_its_licence(trained: Path, tmp_path: Path) -> None:

@@ -71,6 +71,11 @@ _BOOST = "WORD=NUMBER", "Wordgate=4.6"
 )
 @click.option("--max-corrections", default=0, help="Words wanted where a finger slipped.")
 @click.option("--correct-last-word", is_flag=True, help="Ask about the last word, finished.")
+@click.option(
+    "--allow-unseen-words",
+    is_flag=True,
+    help="Suggest words that the training text does not have, too.",
+)
 @click.option("--session-cache", default=0.0, help="Weight of a cache of the history itself.")
 @click.option(
     "--max-expansions",
@@ -117,7 +122,10 @@ def predict(
     elif answer.suggestions:
         print_table(_table(answer))
     else:
-        click.echo(f"no suggestion ({answer.model})")
+        click.echo(f"{'no suggestion' if answer.exact else _NONE_FOUND} ({answer.model})")
+
+
+_NONE_FOUND = "no suggestion found before a bound was hit; raise --max-expansions"
 
 
 def document(answer: PredictionAnswer) -> dict[str, object]:

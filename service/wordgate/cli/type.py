@@ -37,6 +37,11 @@ _LEAVE = ("\x04", "\x1b", "")
 )
 @click.option("--corrections/--no-corrections", default=True, help="Put slips of the finger right.")
 @click.option(
+    "--omit-passed-over",
+    is_flag=True,
+    help="Leave out words that were suggested for a shorter beginning.",
+)
+@click.option(
     "--letter-case",
     type=click.Choice([case.value for case in LetterCase]),
     default=LetterCase.WRITTEN.value,
@@ -48,6 +53,7 @@ def type(
     max_suggestions: int,
     max_words: int,
     corrections: bool,
+    omit_passed_over: bool,
     letter_case: str,
     model: Path | None,
     server: AskedServer | None,
@@ -64,7 +70,7 @@ def type(
         max_words=max_words,
         max_corrections=1 if corrections else 0,
         letter_case=LetterCase(letter_case),
-        omit_passed_over=True,
+        omit_passed_over=omit_passed_over,
     )
     with keyboard() as keys, asked_model(model, server) as asked:
         click.echo("Tab takes a suggestion, Enter begins a new line, Ctrl-D ends.")

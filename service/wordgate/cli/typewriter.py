@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from rich.cells import cell_len, chop_cells
 
 from wordgate.core.editing import EditedText
+from wordgate.core.rest_of_word import rest_of_word
 from wordgate.core.suggesting import Kind, Suggestion
 from wordgate.engine.answers import PredictionAnswer
 
@@ -67,7 +68,9 @@ class Typewriter:
     def _accepted(self) -> EditedText:
         if not self.suggestions or self.answer is None:
             return self.line
-        return self.line.accept(len(self.answer.prefix), self.suggestions[self.chosen].text)
+        typed = len(self.answer.prefix)
+        rest = rest_of_word(self.line, typed)
+        return self.line.accept(typed, self.suggestions[self.chosen].text, rest)
 
     def screen(self, width: int) -> str:
         """What to print: the line and its suggestions in the place of those before, and the cursor

@@ -21,6 +21,7 @@ from wordgate.core.known import Context, advance, answered
 from wordgate.core.levels import Levels
 from wordgate.core.pieces import EOS, LEADING_NUMBERS, Pieces, leading_number
 from wordgate.core.search import Found, FoundWord, Search
+from wordgate.core.seen_words import SeenWords
 from wordgate.core.state_store import StateStore
 
 LEAST_RANK = -25.0
@@ -135,9 +136,15 @@ class _Frontier:
     """All that is open, the best rank first."""
 
     def __init__(
-        self, pieces: Pieces, levels: Levels, alternatives: _Alternatives, least_rank: float
+        self,
+        pieces: Pieces,
+        levels: Levels,
+        alternatives: _Alternatives,
+        least_rank: float,
+        seen: SeenWords | None,
     ) -> None:
         self._pieces = pieces
+        self._seen = seen
         self._levels = levels
         self._alternatives = alternatives
         self._least_rank = least_rank
@@ -211,6 +218,10 @@ class _Frontier:
         slip = self._slip(written, ends) if may_be_likelier else asked.slip
         if log_prob + slip <= self._least_rank or piece == EOS:
             return
+        if self._seen is not None:
+            leads = self._seen.has if ends else self._seen.goes_on
+            if not leads(written):
+                return
         if node.pieces and not self._pieces.adjacent(node.pieces[-1], piece):
             return
         pieces = (*node.pieces, piece)
@@ -301,7 +312,7 @@ def _likeliest(
     store: StateStore,
 ) -> Asks[Ranked]:
     """The best words that may be meant, by the model alone."""
-    frontier = _Frontier(pieces, levels, alternatives, least_rank)
+    frontier = _Frontier(pieces, levels, alternatives, least_rank, search.seen)
     root = _Node((), b"", 0.0, alternatives.likeliest(b""), start)
     frontier.push(root.slip, frontier.open_node(root, start))
     found = Ranked()
@@ -310,7 +321,7 @@ def _likeliest(
         rank, item = best
         if isinstance(item, _Finished):
             word = pieces.canonical_word(item.pieces)
-            likely = item.log_prob >= search.min_log_prob
+            likely = item.log_prob >= max(search.min_log_prob, search.floor)
             if likely and word is not None and search.accepts(word):
                 found.words.append((rank, FoundWord(word, item.log_prob)))
             continue

@@ -89,14 +89,16 @@ class EditedText:
         """Put the cursor elsewhere."""
         return replace(self, cursor=self._place(position, "move.position"))
 
-    def accept(self, typed: int, word: str) -> "EditedText":
-        """Put a suggested word in the place of the `typed` code points before the cursor.
+    def accept(self, typed: int, word: str, rest: int = 0) -> "EditedText":
+        """Put a suggested word in the place of the `typed` code points before the cursor and the
+        `rest` of the word behind it.
 
         The cursor then stands behind the word and a space, one that was there or a new one; behind
         the word alone in a script that writes no spaces, and inside an address.
         """
-        after = self.text[self.cursor : self.cursor + 1]
-        written = self._replaced(self.cursor - typed, self.cursor, word)
+        end = self.cursor + rest
+        after = self.text[end : end + 1]
+        written = self._replaced(self.cursor - typed, end, word)
         if not takes_space(written.before):
             return written
         if after.isspace():

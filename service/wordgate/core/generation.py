@@ -29,6 +29,7 @@ from wordgate.core.history import read
 from wordgate.core.known import Context
 from wordgate.core.language import Language
 from wordgate.core.listed_phrases import MAX_LISTED_PHRASE_WORDS
+from wordgate.core.masks import begins_mask
 from wordgate.core.options import MAX_EXPANSIONS, MAX_SUGGESTIONS, within
 from wordgate.core.pieces import EOS
 from wordgate.core.prediction import splitting_typed
@@ -238,21 +239,41 @@ def _likeliest(language: Language, state: State, draft: Draft) -> Asks[Found]:
     """
     count = draft.query.top_k if draft.query.temperature else 1
     never = language.never_after(language.never_phrases.words_before(draft.text))
+    left_out: set[str] = set()
     search = Search(
         count=count,
         prefix=normalise(draft.typed).encode("utf-8"),
-        accepts=lambda word: word not in language.never_suggested and word not in never,
+        accepts=lambda word: (
+            not (word in language.never_suggested or word in never or word in left_out)
+        ),
         max_expansions=draft.query.max_expansions,
     )
-    start = Context(b"", state)
-    found = yield from likeliest_words(
-        language.pieces, language.levels, start, search, NoStore(state)
-    )
+    found = yield from _without_masks(language, state, draft.text, search, left_out)
     if draft.typed:
         return found
     [end] = yield TargetLogProbs([(state, EOS)])
     merged = sorted([FoundWord(_END, end), *found.words], key=lambda word: -word.log_prob)
     return Found(merged[:count], found.exact, found.expansions)
+
+
+def _without_masks(
+    language: Language, state: State, text: str, search: Search, left_out: set[str]
+) -> Asks[Found]:
+    """What a search finds, asked again without words that begin a training mask here.
+
+    They are added to `left_out`, which the search does not accept.
+    """
+    where = language.pieces, language.levels, Context(b"", state)
+    rests, store = dict(language.masks.rests_at(text)), NoStore(state)
+    while True:
+        found = yield from likeliest_words(*where, search, store)
+        known = len(left_out)
+        for each in found.words:
+            rest = rests.pop(each.word, ())
+            if rest and (yield from begins_mask(*where, each.word, rest, store)):
+                left_out.add(each.word)
+        if len(left_out) == known:
+            return found
 
 
 def _weights(likeliest: Sequence[FoundWord], temperature: float) -> list[float]:

@@ -1,6 +1,6 @@
 """What a bundle knows of its language, beside the network.
 
-Knows pieces, how words are written and which are never suggested; does not know the network.
+Knows pieces, how words are written, which are suggested and which never; does not know the network.
 """
 
 from collections.abc import Mapping, Sequence, Set
@@ -10,7 +10,9 @@ from functools import cached_property
 from wordgate.core import words
 from wordgate.core.levels import Levels
 from wordgate.core.listed_phrases import ListedPhrases
+from wordgate.core.masks import Masks
 from wordgate.core.pieces import Pieces
+from wordgate.core.seen_words import SeenWords
 from wordgate.core.text import normalise
 
 
@@ -19,14 +21,17 @@ class Language:
     """A vocabulary with the way people write it.
 
     `written` maps a word in normal form to its usual written form (`i` to `I`, `london` to
-    `London`) where the two differ. `never_suggested` holds words in normal form,
-    and phrases of which the last word is not suggested behind the others.
+    `London`) where the two differ. `never_suggested` holds words in normal form, and phrases of
+    which the last word is not suggested behind the others. `seen` are the words of the training
+    text, None where they are not known; `masks` stood there for private data.
     """
 
     pieces: Pieces
     levels: Levels
     written: Mapping[str, str] = field(default_factory=dict)
     never_suggested: Set[str] = frozenset()
+    seen: SeenWords | None = None
+    masks: Masks = field(default_factory=Masks)
 
     @cached_property
     def never_phrases(self) -> ListedPhrases:

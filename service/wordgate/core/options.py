@@ -27,6 +27,9 @@ LEAST_PHRASE_PROBABILITY = 0.01
 DEFAULT_FLATNESS = 0.3
 MAX_FLATNESS = 10.0
 MAX_CACHE_WEIGHT = 0.9
+LEAST_PROBABILITY = 1e-12
+"""Of a suggested word that nobody listed."""
+
 MAX_LISTED_WORDS = 1000
 MAX_BOOST = 50.0
 _WORD_WORK = 4
@@ -79,6 +82,7 @@ class OptionValues(TypedDict, total=False):
     min_phrase_probability: float
     max_corrections: int
     session_cache: SessionCache | None
+    allow_unseen_words: bool
 
 
 @dataclass(frozen=True)
@@ -90,11 +94,13 @@ class Options:
     the same word, which the person did not take. `blocked_words` are not suggested;
     `boosted_words` are ranked higher (or lower). With `max_words` above 1, phrases follow the
     words: each goes on as long as the joint probability of the words after its first is at
-    least `min_phrase_probability`. At most `max_corrections` words follow that were likelier
+    least `min_phrase_probability`. At most `max_corrections` words come first that were likelier
     meant than all that begin as typed. With a `session_cache`, words of the text are likelier,
-    and probabilities are of model and cache together. `max_expansions` bounds each
-    search in rows of the output layer. Raises `InvalidInput`, naming the field, when made with
-    values outside their limits; listed words are looked at by `prepare`.
+    and probabilities are of model and cache together. Of a model that knows the words of its
+    training text only these are suggested, with a probability of `LEAST_PROBABILITY` or more,
+    boosted ones and those of the cache; with `allow_unseen_words` any others too.
+    `max_expansions` bounds each search in rows of the output layer. Raises `InvalidInput`, naming
+    the field, when made with values outside their limits; listed words are looked at by `prepare`.
     """
 
     max_suggestions: int = DEFAULT_MAX_SUGGESTIONS
@@ -109,6 +115,7 @@ class Options:
     min_phrase_probability: float = DEFAULT_MIN_PHRASE_PROBABILITY
     max_corrections: int = 0
     session_cache: SessionCache | None = None
+    allow_unseen_words: bool = False
     _blocked: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
     _boosted: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
 
@@ -151,6 +158,11 @@ class Options:
     def min_log_prob(self) -> float:
         """The logarithm of `min_probability`."""
         return math.log(self.min_probability) if self.min_probability else -math.inf
+
+    @property
+    def floor(self) -> float:
+        """The logarithm of the least probability of words that are not listed."""
+        return -math.inf if self.allow_unseen_words else math.log(LEAST_PROBABILITY)
 
     @cached_property
     def blocked(self) -> frozenset[str]:

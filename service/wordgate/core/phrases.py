@@ -11,6 +11,7 @@ from wordgate.core.asks import PAUSE, SHORT_ROUND, Asks, Pace
 from wordgate.core.favoured import word_log_prob
 from wordgate.core.known import Context, advance
 from wordgate.core.levels import Levels
+from wordgate.core.masks import Masks, begins_mask
 from wordgate.core.pieces import Pieces
 from wordgate.core.search import FoundWord, Search, likeliest_words
 from wordgate.core.state_store import StateStore
@@ -59,18 +60,21 @@ class PhraseSearch:
         start: Context,
         search: Search,
         store: StateStore,
+        masks: Masks,
         max_words: int,
         min_log_prob: float,
         blocked: Blocked = nothing_blocked,
         boosted: Boosted = nothing_boosted,
     ) -> None:
-        """`search` says which words may go on a phrase; `max_words` counts the first one.
-        `min_log_prob`: what a phrase must have after its first word, boosts counted."""
+        """`search` says which words may go on a phrase, but for those that begin one of `masks`;
+        `max_words` counts the first one. `min_log_prob`: what a phrase must have after its first
+        word, boosts counted."""
         self._pieces = pieces
         self._levels = levels
         self._start = start
         self._search = replace(search, prefix=b"", count=math.floor(math.exp(-min_log_prob)) + 1)
         self._store = store
+        self._rests = masks.rests_at("")
         self._max_words = max_words
         self._min_log_prob = min_log_prob
         self._blocked = blocked
@@ -122,6 +126,10 @@ class PhraseSearch:
         self.expansions += found.expansions
         if self._pace.is_due(_ROW_WORK * found.expansions):
             yield PAUSE
+        masked = set()
+        for word in found.words:
+            if (yield from self._begins_mask(context, word.word)):
+                masked.add(word.word)
         return [
             FoundPhrase(
                 (*phrase.words, word.word),
@@ -129,6 +137,7 @@ class PhraseSearch:
                 phrase.after_first + word.log_prob,
             )
             for word in found.words
+            if word.word not in masked
         ]
 
     def _boosted_phrases(self, first: FoundPhrase, context: Context) -> Asks[list[FoundPhrase]]:
@@ -165,3 +174,8 @@ class PhraseSearch:
             for piece in self._pieces.encode_word(word):
                 [context] = yield from advance(self._store, [(context, piece)])
         return total
+
+    def _begins_mask(self, context: Context, word: str) -> Asks[bool]:
+        rests = self._rests.get(word, ())
+        where = self._pieces, self._levels, context, word, rests, self._store
+        return bool(rests) and (yield from begins_mask(*where))

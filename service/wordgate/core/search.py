@@ -21,6 +21,7 @@ from wordgate.core.asks import PAUSE, SHORT_ROUND, Asks, Pace, Row
 from wordgate.core.known import Context, advance, answered
 from wordgate.core.levels import Levels
 from wordgate.core.pieces import Pieces
+from wordgate.core.seen_words import SeenWords
 from wordgate.core.state_store import StateStore
 from wordgate.core.steps import Steps
 from wordgate.core.words import MAX_WORD_CHARACTERS
@@ -31,6 +32,9 @@ _WORTH_TOGETHER = 2.5
 _SORTED_FIRST = 64
 _LEAST_ENTRIES, _ENTRIES_A_ROW = 10_000, 20
 """Entries of rows that a search looks at, in all: fewer than ten a row are usual."""
+
+_FEW = 16
+"""So many seen words that begin alike are cut into pieces, to ask for the rows of no others."""
 
 _ROW_WORK = 200
 _ENTRIES_A_STEP, _ENTRY_WORK = 32, 6
@@ -49,7 +53,8 @@ class Search:
 
     `accepts` says whether a word (in normal form) may be answered. Words below
     `min_log_prob` are not looked for. After `max_expansions` rows of the output layer the search
-    goes no further, answers what it has found and says that it is not exact.
+    goes no further, answers what it has found and says that it is not exact. With `seen`, only its
+    words are looked for. `floor` bounds words as `min_log_prob` does, but not favoured ones.
     """
 
     count: int
@@ -57,6 +62,8 @@ class Search:
     accepts: Callable[[str], bool] = lambda word: True
     min_log_prob: float = -np.inf
     max_expansions: int = DEFAULT_MAX_EXPANSIONS
+    seen: SeenWords | None = None
+    floor: float = -np.inf
 
 
 @dataclass(frozen=True)
@@ -102,12 +109,18 @@ class _Unasked:
 
 
 class _Children:
-    """The entries of one row that fit the prefix, best first, sorted only as far as needed."""
+    """The entries of one row that fit the prefix, best first, sorted only as far as needed.
 
-    __slots__ = ("_all", "_values", "next", "numbers", "parent")
+    `written` is what the pieces before them write, where only seen words are looked for.
+    """
 
-    def __init__(self, parent: _Unasked, numbers: NDArray[np.int64], values: Row) -> None:
+    __slots__ = ("_all", "_values", "next", "numbers", "parent", "written")
+
+    def __init__(
+        self, parent: _Unasked, numbers: NDArray[np.int64], values: Row, written: bytes
+    ) -> None:
         self.parent = parent
+        self.written = written
         self.next = 0
         self._all = numbers, values
         self._sort(_SORTED_FIRST)
@@ -134,12 +147,15 @@ class _Finished:
     @property
     def pieces(self) -> tuple[int, ...]:
         """All pieces of the word."""
-        found = []
-        trail = self.trail
-        while trail is not None:
-            trail, piece = trail
-            found.append(piece)
-        return tuple(reversed(found))
+        return _pieces_of(self.trail)
+
+
+def _pieces_of(trail: _Trail) -> tuple[int, ...]:
+    found = []
+    while trail is not None:
+        trail, piece = trail
+        found.append(piece)
+    return tuple(reversed(found))
 
 
 _Open = _Node | _Unasked | _Children | _Finished
@@ -148,9 +164,11 @@ _Open = _Node | _Unasked | _Children | _Finished
 class _Frontier:
     """All that is open, the likeliest first; equal ones in the order in which they came."""
 
-    def __init__(self, pieces: Pieces, levels: Levels, entries: int) -> None:
+    def __init__(self, pieces: Pieces, levels: Levels, search: Search, entries: int) -> None:
         self._pieces = pieces
         self._levels = levels
+        self._seen = search.seen
+        self._prefix = search.prefix
         self._heap: list[tuple[float, int, _Open]] = []
         self._pushed = 0
         self._entries_left = entries
@@ -191,9 +209,26 @@ class _Frontier:
 
     def add_row(self, asked: _Unasked, row: Row) -> None:
         """Open the entries of an answered row."""
-        numbers = self._pieces.fitting(self._levels, asked.level, asked.node.remaining)
+        numbers, written = None, b""
+        if self._seen is not None:
+            sequence = _pieces_of(asked.node.trail)
+            written = b"".join(self._pieces.bytes_of[piece] for piece in sequence)
+            numbers = self._seen_entries(self._seen, sequence, written, asked.level)
+        if numbers is None:
+            numbers = self._pieces.fitting(self._levels, asked.level, asked.node.remaining)
         if len(numbers):
-            self._push_children(_Children(asked, numbers, row[numbers]))
+            self._push_children(_Children(asked, numbers, row[numbers], written))
+
+    def _seen_entries(
+        self, seen: SeenWords, sequence: tuple[int, ...], written: bytes, level: int
+    ) -> NDArray[np.int64] | None:
+        """Entries of a level's row that lead to seen words, where these are few."""
+        few = seen.few_from(max(written, self._prefix, key=len), _FEW)
+        if few is None:
+            return None
+        cut, length = map(self._pieces.encode_word, few), len(sequence)
+        following = {word[length] for word in cut if word[:length] == sequence}
+        return self._levels.entries(level, np.array(sorted(following), np.int64))
 
     def _push_children(self, children: _Children) -> None:
         best = children.peek()
@@ -211,11 +246,17 @@ class _Frontier:
             level = number - self._levels.head + 1
             self.push(asked.node.log_prob + value, _Unasked(asked.node, level, value))
         else:
-            self._push_piece(asked, self._levels.first(asked.level) + number, value)
+            self._push_piece(children, self._levels.first(asked.level) + number, value)
         self._push_children(children)
 
-    def _push_piece(self, asked: _Unasked, piece: int, value: float) -> None:
+    def _push_piece(self, children: _Children, piece: int, value: float) -> None:
+        asked = children.parent
         node = asked.node
+        if self._seen is not None:
+            written = children.written + self._pieces.bytes_of[piece]
+            leads = self._seen.has if self._pieces.ends_word[piece] else self._seen.goes_on
+            if not leads(written):
+                return
         if node.trail and not self._pieces.adjacent(node.trail[1], piece):
             return
         trail = node.trail, piece
@@ -233,14 +274,19 @@ def likeliest_words(
 ) -> Asks[Found]:
     """The `search.count` likeliest words after a context, best first.
 
-    Exact: every canonical piece sequence is considered; equal probabilities come in a fixed order.
+    Exact: every canonical piece sequence is considered (of the seen words, where only these are
+    looked for); equal probabilities come in a fixed order.
     `expansions` counts the rows that were looked at, whether asked for or known to the store.
     Where `max_expansions` ends the search, the likeliest of the words found so far; so too where
     it has looked at very many entries that make no words. Sequences that
     are not canonical, no valid UTF-8 or not one word are no words. A probability is the word's own
     after the history, not conditioned on the prefix.
     """
-    frontier = _Frontier(pieces, levels, _LEAST_ENTRIES + _ENTRIES_A_ROW * search.max_expansions)
+    if search.seen is not None and not search.seen.begins(search.prefix):
+        return Found()
+    least = max(search.min_log_prob, search.floor)
+    entries = _LEAST_ENTRIES + _ENTRIES_A_ROW * search.max_expansions
+    frontier = _Frontier(pieces, levels, search, entries)
     root = _Node(None, 0, 0.0, start, search.prefix)
     frontier.push(0.0, _Unasked(root, 0, 0.0))
     found = Found()
@@ -250,7 +296,7 @@ def likeliest_words(
             if pace.is_due(_ENTRY_WORK * _ENTRIES_A_STEP):
                 yield PAUSE
         best = frontier.pop()
-        if best is None or best[0] < search.min_log_prob:
+        if best is None or best[0] < least:
             found.exact = found.exact and not frontier.is_spent
             break
         log_prob, item = best

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from wordgate.core import session_cache, words
+from wordgate.core.addresses import ends_in_address
 from wordgate.core.asks import PAUSE, SHORT_ROUND, Asks, Pace
 from wordgate.core.correction import LEAST_RANK, Slip, corrected_beginnings, corrected_words
 from wordgate.core.favoured import Favour, Favours, best_words, word_log_prob
@@ -17,11 +18,13 @@ from wordgate.core.history import read_context, read_each
 from wordgate.core.known import Context
 from wordgate.core.language import Language
 from wordgate.core.levels import Levels
-from wordgate.core.options import Options
+from wordgate.core.masks import begins_mask
+from wordgate.core.options import LetterCase, Options
 from wordgate.core.phrases import FoundPhrase, PhraseSearch
 from wordgate.core.pieces import Pieces
 from wordgate.core.search import Found, FoundWord, Search
-from wordgate.core.slips import meant
+from wordgate.core.seen_words import SeenWords
+from wordgate.core.slips import meant, meant_by_two, meant_with_apostrophe
 from wordgate.core.state_store import StateStore
 from wordgate.core.text import normalise, refuse_surrogates
 from wordgate.core.writing import Writer
@@ -57,7 +60,8 @@ class Suggestion:
 
 @dataclass(frozen=True)
 class Prediction:
-    """Suggestions: words, the best first, phrases, corrections; `exact` unless a bound was hit.
+    """Suggestions: corrections, which are likelier than all words that begin as typed; words, the
+    best first; phrases. `exact` about the words that may be suggested, unless a bound was hit.
 
     A suggestion takes the place of `prefix`, the unfinished word that was typed, verbatim.
     """
@@ -87,12 +91,18 @@ class Place:
         self._start = Context(b"", None)
         self._blocked = self._listed.blocked | language.never_after(self._before)
         self._favours = Favours()
+        self._seen = _seen_words(language, options)
+        self._floor = options.floor if language.seen is not None else -math.inf
+        self._rests: dict[str, Sequence[tuple[str, ...]]] = {}
+        self._begin_masks: set[str] = set()
         self._exact = True
         self._expansions = 0
 
     def suggest(self, typed: str) -> Asks[Prediction]:
         """Suggestions in the place of what was typed."""
         options = self._options
+        if self._is_in_address():
+            return Prediction([], typed, True, 0)
         yield from self._read()
         passed: dict[str, str] = {}
         if options.omit_passed_over:
@@ -111,19 +121,39 @@ class Place:
             for phrase in (yield from self._phrases(found)):
                 text = writer.phrase(phrase.words, options.own_forms_within(phrase.words))
                 suggestions.append(Suggestion(text, phrase.log_prob, Kind.PHRASE))
-        if options.max_corrections:
-            suggestions += yield from self._corrections(typed)
-        return Prediction(suggestions, typed, self._exact, self._expansions)
+        corrections = yield from self._corrections(typed)
+        return Prediction([*corrections, *suggestions], typed, self._exact, self._expansions)
 
     def correct(self, typed: str) -> Asks[Prediction]:
         """What was likelier meant by a finished word."""
+        if self._is_in_address():
+            return Prediction([], typed, True, 0)
         yield from self._read()
         normal = normalise(typed)
         rank = yield from self._rank(normal)
-        slip = Slip(meant(normal, is_finished=True), max(rank, LEAST_RANK))
+        slip = Slip((yield from self._meant(normal)), max(rank, LEAST_RANK))
         search = self._correcting(self._options.max_suggestions, lambda word: word != normal)
-        found = yield from corrected_words(*self._where, slip, search, self._favours, self._store)
+        found = yield from self._unmasked(
+            lambda: corrected_words(*self._where, slip, search, self._favours, self._store)
+        )
         return Prediction(self._instead(typed, found), typed, self._exact, self._expansions)
+
+    def _meant(self, word: str) -> Asks[dict[str, float]]:
+        """What may be meant by a finished word."""
+        seen = self._language.seen
+        once = meant(word, is_finished=True)
+        if seen is None:
+            return once
+        pace = Pace(SHORT_ROUND)
+        twice = yield from pace.run(
+            meant_by_two(word, lambda begun: seen.begins(begun.encode("utf-8")), seen.__contains__)
+        )
+        return {**twice, **once}
+
+    def _is_in_address(self) -> bool:
+        """Whether an address is being typed, of which nothing is suggested."""
+        refuse_surrogates(self._history, "history")
+        return ends_in_address(self._history)
 
     def _read(self) -> Asks[None]:
         """Read the history, and find which words are favoured here."""
@@ -135,6 +165,7 @@ class Place:
             shares = yield from session_cache.shares(read, found, cache.weight, cache.flatness)
         else:
             self._start = yield from read_context(pieces, self._history, self._store)
+        self._rests = dict(self._language.masks.rests_at(self._history))
         boosts = self._listed.boosts
         self._favours = Favours(
             {w: Favour(shares.get(w, 0.0), boosts.get(w, 0.0)) for w in {**shares, **boosts}},
@@ -144,7 +175,8 @@ class Place:
     def _best_rank(self, prefix: str) -> Asks[float]:
         """The rank of the best word that begins like this, may it be suggested or not."""
         search = Search(1, prefix.encode("utf-8"), max_expansions=self._options.max_expansions)
-        found = yield from self._search(search)
+        found = yield from best_words(*self._where, search, self._favours, self._store)
+        self._count(found)
         ranks = (word.log_prob + self._favours.of(word.word).boost for word in found.words)
         return max(ranks, default=-math.inf)
 
@@ -155,19 +187,42 @@ class Place:
         return self._favours.log_prob(log_prob, favour.share) + favour.boost
 
     def _corrections(self, typed: str) -> Asks[list[Suggestion]]:
-        """Words that were likelier meant than the best one that begins as typed."""
-        normal = normalise(typed)
-        if len(normal) < _LEAST_LETTERS:
+        """Words that were likelier meant than the best one that begins as typed.
+
+        An apostrophe is put back unasked, unless typed letters are to stay as they are.
+        """
+        normal, options = normalise(typed), self._options
+        may_be_meant = meant_with_apostrophe(normal)
+        if options.max_corrections and len(normal) >= _LEAST_LETTERS:
+            may_be_meant = meant(normal, is_finished=False)
+        elif not options.max_corrections and options.letter_case is LetterCase.TYPED:
+            return []
+        may_be_meant = self._begin_words(may_be_meant)
+        if not may_be_meant:
             return []
         yield PAUSE  # it may be long until the next question
         best = yield from self._best_rank(normal)
-        slip = Slip(meant(normal, is_finished=False), max(best, LEAST_RANK))
-        count = self._options.max_corrections
-        search = self._correcting(count, lambda word: not word.startswith(normal))
-        found = yield from corrected_beginnings(
-            *self._where, slip, search, self._favours, self._store
+        slip = Slip(may_be_meant, max(best, LEAST_RANK))
+        search = self._correcting(
+            max(1, options.max_corrections), lambda word: not word.startswith(normal)
+        )
+        found = yield from self._unmasked(
+            lambda: corrected_beginnings(*self._where, slip, search, self._favours, self._store)
         )
         return self._instead(typed, found)
+
+    def _begin_words(self, texts: dict[str, float]) -> dict[str, float]:
+        """Those of these texts that may begin a word."""
+        seen = self._seen
+        if seen is None:
+            return texts
+        listed = [word.encode("utf-8") for word in self._favours.words]
+        return {
+            text: value
+            for text, value in texts.items()
+            if seen.begins(written := text.encode("utf-8"))
+            or any(word.startswith(written) for word in listed)
+        }
 
     def _correcting(self, count: int, is_other: Callable[[str], bool]) -> Search:
         """What corrections to look for: other words than those that were typed."""
@@ -176,11 +231,12 @@ class Place:
             accepts=lambda word: is_other(word) and self._accepts(word),
             min_log_prob=self._options.min_log_prob,
             max_expansions=self._options.max_expansions,
+            seen=self._seen,
+            floor=self._floor,
         )
 
     def _instead(self, typed: str, found: Found) -> list[Suggestion]:
         """Corrections of what was typed."""
-        self._count(found)
         writer = self._writer(typed)
         return [
             Suggestion(writer.instead(each.word), each.log_prob, Kind.CORRECTION)
@@ -233,15 +289,31 @@ class Place:
             accepts=accepts,
             min_log_prob=options.min_log_prob,
             max_expansions=options.max_expansions,
+            seen=self._seen,
+            floor=self._floor,
         )
-        found = yield from self._search(search)
+        found = yield from self._unmasked(
+            lambda: best_words(*self._where, search, self._favours, self._store)
+        )
         return {word.word: word.log_prob for word in found.words}
 
-    def _search(self, search: Search) -> Asks[Found]:
-        """The best words that a search finds here."""
-        found = yield from best_words(*self._where, search, self._favours, self._store)
-        self._count(found)
-        return found
+    def _unmasked(self, search: Callable[[], Asks[Found]]) -> Asks[Found]:
+        """What a search finds here, asked again without the beginnings of training masks."""
+        while True:
+            found = yield from search()
+            self._count(found)
+            if not (yield from self._has_new_masks(found)):
+                return found
+
+    def _has_new_masks(self, found: Found) -> Asks[bool]:
+        """Whether any of these begins a mask and was not known to do so."""
+        known = len(self._begin_masks)
+        for each in found.words:
+            rests = self._rests.pop(each.word, ())
+            where = *self._where, each.word, rests, self._store
+            if rests and (yield from begins_mask(*where)):
+                self._begin_masks.add(each.word)
+        return len(self._begin_masks) > known
 
     def _count(self, found: Found | PhraseSearch) -> None:
         self._exact = self._exact and found.exact
@@ -252,8 +324,14 @@ class Place:
         options = self._options
         searching = PhraseSearch(
             *self._where,
-            Search(1, accepts=self._continues, max_expansions=options.max_expansions),
+            Search(
+                1,
+                accepts=self._continues,
+                max_expansions=options.max_expansions,
+                seen=_seen_words(self._language, options, marks=False),
+            ),
             self._store,
+            self._language.masks,
             options.max_words,
             math.log(options.min_phrase_probability),
             self._blocked_after,
@@ -284,6 +362,10 @@ class Place:
     def _accepts(self, word: str) -> bool:
         if word in self._language.never_suggested or word in self._blocked:
             return False
+        if self._seen is not None and not (word in self._seen or word in self._favours.words):
+            return False
+        if word in self._begin_masks:
+            return False
         return self._options.allow_punctuation or not words.is_punctuation(word)
 
     def _continues(self, word: str) -> bool:
@@ -300,3 +382,10 @@ def _words_before(language: Language, options: Options, history: str) -> list[st
         return []
     refuse_surrogates(history, "history")
     return longest.words_before(history)
+
+
+def _seen_words(language: Language, options: Options, marks: bool = True) -> SeenWords | None:
+    """The words that may be suggested, beside the listed ones; None for any."""
+    if language.seen is None or options.allow_unseen_words:
+        return None
+    return language.seen.and_marks() if marks and options.allow_punctuation else language.seen

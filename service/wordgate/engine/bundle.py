@@ -7,16 +7,19 @@ Knows what the files mean; does not know onnxruntime. A bundle is `NAME/VERSION/
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from wordgate.core.inflections import with_inflections
 from wordgate.core.language import Language
 from wordgate.core.levels import Levels
+from wordgate.core.masks import Masks
 from wordgate.core.pieces import Pieces
+from wordgate.core.seen_words import SeenWords
 from wordgate.engine.bundle_files import (
     MANIFEST_FILE,
     TOKENIZER_FILE,
@@ -31,9 +34,8 @@ from wordgate.errors import InvalidBundle, InvalidConfiguration
 __all__ = ["MANIFEST_FILE", "TOKENIZER_FILE", "WORDS_FILE", "file_sha256"]
 
 WEIGHTS_FILE = "weights.safetensors"
-NEVER = "never"
-WRITTEN = "written"
 _MAX_LINE_CHARACTERS = 1000
+_SEEN_LINE_CHARACTERS = 600
 _MAX_PROBLEM_CHARACTERS = 500
 
 
@@ -184,34 +186,80 @@ def _language(path: Path, manifest: Manifest, contents: Mapping[str, bytes]) -> 
     with refusing(path, f"{TOKENIZER_FILE} cannot be read"):
         pieces = Pieces.from_json(contents[TOKENIZER_FILE].decode("utf-8"))
     with refusing(path, f"{WORDS_FILE} cannot be read"):
-        written, never = parse_words(contents[WORDS_FILE].decode("utf-8"), path)
+        known = parse_words(contents[WORDS_FILE].decode("utf-8"), path)
     levels = Levels(network.cuts)
     if pieces.size != network.vocabulary or levels.vocabulary != pieces.size:
         problem = f"{TOKENIZER_FILE} has {pieces.size} pieces, the network {levels.vocabulary}"
         raise InvalidBundle(path, "content", problem)
-    return Language(pieces, levels, written, never)
+    return Language(
+        pieces,
+        levels,
+        known.written,
+        with_inflections(known.never),
+        SeenWords(known.seen) if known.seen else None,
+        Masks(known.masks),
+    )
 
 
-def read_words(path: Path) -> tuple[dict[str, str], frozenset[str]]:
+@dataclass(frozen=True)
+class KnownWords:
+    """What a `words.tsv` says: usual written forms, words never suggested, words that the training
+    text has, and the words of each of its masks, all in normal form."""
+
+    written: Mapping[str, str]
+    never: frozenset[str]
+    seen: frozenset[str] = frozenset()
+    masks: tuple[tuple[str, ...], ...] = ()
+
+
+def read_words(path: Path) -> KnownWords:
     """`parse_words` of a file."""
     return parse_words(path.read_text("utf-8"), path.parent)
 
 
-def parse_words(document: str, path: Path) -> tuple[dict[str, str], frozenset[str]]:
-    """Usual written forms, and words never suggested, of a `words.tsv` of the bundle at `path`.
+def parse_words(document: str, path: Path) -> KnownWords:
+    """What the text of a `words.tsv` of the bundle at `path` says.
 
-    A line is `written<TAB>word<TAB>form` or `never<TAB>word`, of 1,000 characters at most. Raises
-    `InvalidBundle` with the line.
+    A line is `written<TAB>word<TAB>form`, `never<TAB>word`, `seen<TAB>words` or `mask<TAB>words`,
+    with single spaces between words, of 1,000 characters at most. Raises `InvalidBundle` with the
+    line.
     """
     written: dict[str, str] = {}
     never: set[str] = set()
+    seen: set[str] = set()
+    masks: list[tuple[str, ...]] = []
     for number, line in enumerate(document.splitlines(), 1):
         match line.split("\t") if len(line) <= _MAX_LINE_CHARACTERS else ():
-            case [kind, word, form] if kind == WRITTEN:
+            case ["written", word, form]:
                 written[word] = form
-            case [kind, word] if kind == NEVER:
+            case ["never", word]:
                 never.add(word)
+            case ["seen", text] if text.strip():
+                seen.update(text.split())
+            case ["mask", text] if text.strip():
+                masks.append(tuple(text.split()))
             case _:
-                problem = f"{WORDS_FILE}:{number}: not `written`, word, form or `never`, word"
-                raise InvalidBundle(path, "content", problem)
-    return written, frozenset(never)
+                problem = f"{WORDS_FILE}:{number}: not `written`, word, form, and not `never`,"
+                raise InvalidBundle(path, "content", f"{problem} `seen` or `mask` with its words")
+    return KnownWords(written, frozenset(never), frozenset(seen), tuple(masks))
+
+
+def words_document(known: KnownWords) -> str:
+    """The text of a `words.tsv` that says this."""
+    lines = [f"written\t{word}\t{form}" for word, form in sorted(known.written.items())]
+    lines += [f"never\t{word}" for word in sorted(known.never)]
+    lines += [f"mask\t{' '.join(mask)}" for mask in known.masks]
+    lines += [f"seen\t{line}" for line in _filled(sorted(known.seen))]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _filled(words: Iterable[str]) -> Iterator[str]:
+    """Words with single spaces between them, many a line: one a line takes half as much again."""
+    line = ""
+    for word in words:
+        if line and len(line) + len(word) >= _SEEN_LINE_CHARACTERS:
+            yield line
+            line = ""
+        line = f"{line} {word}" if line else word
+    if line:
+        yield line

@@ -17,6 +17,7 @@ from wordgate.core.options import (
     Options,
     SessionCache,
 )
+from wordgate.core.rest_of_word import rest_of_word
 from wordgate.core.scoring import Candidate
 from wordgate.core.search import DEFAULT_MAX_EXPANSIONS
 from wordgate.core.suggesting import Kind, Suggestion
@@ -72,6 +73,7 @@ def options(
             min_phrase_probability=nested.min_phrase_probability or DEFAULT_MIN_PHRASE_PROBABILITY,
             max_corrections=nested.max_corrections,
             session_cache=_session_cache(nested),
+            allow_unseen_words=nested.allow_unseen_words,
         )
     except InvalidInput as error:
         raise _as_sent(error) from None
@@ -128,9 +130,14 @@ def position_unit(asked: int) -> PositionUnit:
 def stream_predict_response(
     sequence: int, edited: EditedText, answer: PredictionAnswer
 ) -> prediction_pb2.StreamPredictResponse:
-    """The answer to one text of a typing session, whose prefix ends at the cursor."""
-    end = edited.position
-    start = end - length_of(answer.prefix, edited.unit)
+    """The answer to one text of a typing session, whose prefix ends at the cursor.
+
+    Edits cover the rest of a word that the cursor stands in.
+    """
+    rest = rest_of_word(edited, len(answer.prefix))
+    start = edited.position - length_of(answer.prefix, edited.unit)
+    behind = edited.text[edited.cursor : edited.cursor + rest]
+    end = edited.position + length_of(behind, edited.unit)
     suggestions = [_suggestion(found) for found in answer.suggestions]
     for suggestion in suggestions:
         edit = prediction_pb2.TextEdit(start=start, end=end, text=suggestion.text)

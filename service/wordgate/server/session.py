@@ -21,6 +21,7 @@ from wordgate.core.editing import EditedText, PackedText
 from wordgate.core.history import ANCHOR_WORDS
 from wordgate.core.options import Options
 from wordgate.core.prediction import Query, splitting_typed
+from wordgate.core.rest_of_word import rest_of_word
 from wordgate.engine.answers import ModelName, PredictionAnswer
 from wordgate.engine.scheduler import Urgency
 from wordgate.engine.served_model import ServedModel
@@ -131,10 +132,12 @@ class _Text:
 
 @dataclass(frozen=True, slots=True)
 class _Offered:
-    """What may be accepted: the words of an answer, for so many code points before the cursor."""
+    """What may be accepted: the words of an answer, for so many code points before the cursor and
+    behind it."""
 
     sequence: int
     typed: int
+    rest: int
     words: tuple[str, ...]
     model: ModelName
 
@@ -339,7 +342,7 @@ class Session:
             problem = f"is {accept.suggestion}; the answer has {len(offered.words)} suggestions"
             raise InvalidInput("accept.suggestion", problem)
         self._serving.metrics.accepted(offered.model, accept.suggestion + 1)
-        return before.accept(offered.typed, offered.words[accept.suggestion])
+        return before.accept(offered.typed, offered.words[accept.suggestion], offered.rest)
 
     def _model(self) -> ServedModel:
         """The model that the configuration names now."""
@@ -391,7 +394,9 @@ class Session:
         self._prepare(model, text, answer)
         if text.sequence == self._last_sequence:
             words = tuple(suggestion.text for suggestion in answer.suggestions)
-            self._offered = _Offered(text.sequence, len(answer.prefix), words, answer.model)
+            typed = len(answer.prefix)
+            rest = rest_of_word(text.edited, typed)
+            self._offered = _Offered(text.sequence, typed, rest, words, answer.model)
         return messages.stream_predict_response(text.sequence, text.edited, answer)
 
 

@@ -7,7 +7,8 @@ made in a folder beside its place and renamed, so it is there whole or not at al
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,7 +35,7 @@ from wordgate.engine.manifest import (
 from wordgate.engine.model import NetworkModel
 from wordgate.errors import ExportRefused
 from wordgate.training import checkpoint as checkpoints
-from wordgate.training import graphs, measuring, model_card, token_cache, written_forms
+from wordgate.training import corpus, graphs, measuring, model_card, token_cache, written_forms
 from wordgate.training import recipe as recipes
 from wordgate.training.agreement import (
     Agreement,
@@ -48,6 +49,7 @@ from wordgate.training.inheritance import Inheritance, inherit
 from wordgate.training.network import Network
 from wordgate.training.recipe import Recipe
 from wordgate.training.run import rules_of, sources_of
+from wordgate.training.seen_words import SeenWordCounter
 from wordgate.training.token_cache import Report
 from wordgate.training.trainer import sizes_of
 
@@ -295,13 +297,23 @@ def _write_files(settings: Settings, material: _Material, draft: Path) -> None:
 
 def _words(settings: Settings, material: _Material) -> str:
     path, recipe, inherited = settings.folder / "recipe.toml", material.recipe, material.inherited
-    files = recipes.text_paths(recipe, path, settings.text_folder)
-    forms = written_forms.usual_forms(written_forms.count_forms(files))
+    forms, seen = _counted(recipes.text_paths(recipe, path, settings.text_folder))
     never = {*inherited.never_suggested, *recipes.never_suggested(recipe, path)}
-    forms = {**inherited.written, **forms}
-    lines = [f"{bundles.WRITTEN}\t{word}\t{form}" for word, form in sorted(forms.items())]
-    lines += [f"{bundles.NEVER}\t{word}" for word in sorted(never)]
-    return "".join(f"{line}\n" for line in lines)
+    return bundles.words_document(
+        bundles.KnownWords(
+            {**inherited.written, **forms}, frozenset(never), seen | inherited.seen, inherited.masks
+        )
+    )
+
+
+def _counted(files: Sequence[Path]) -> tuple[dict[str, str], frozenset[str]]:
+    """Usual written forms and seen words of the text, which is read once."""
+    counts: Counter[str] = Counter()
+    seen = SeenWordCounter()
+    for file in files:
+        passages = seen.passing(corpus.read_passages(file))
+        counts.update(written_forms.count_passages(passages))
+    return written_forms.usual_forms(counts), frozenset(seen.words())
 
 
 def _manifest(settings: Settings, material: _Material, draft: Path, version: int) -> Manifest:

@@ -17,11 +17,14 @@ from wordgate.training.recipe import Recipe
 
 @dataclass(frozen=True)
 class Inheritance:
-    """Usual written forms, words never suggested, and texts, of the version before."""
+    """Usual written forms, words never suggested, texts, words seen and masks of the version
+    before."""
 
     written: Mapping[str, str] = field(default_factory=dict)
     never_suggested: Set[str] = frozenset()
     text: tuple[TextSource, ...] = ()
+    seen: Set[str] = frozenset()
+    masks: tuple[tuple[str, ...], ...] = ()
 
 
 def inherit(recipe: Recipe, path: Path) -> Inheritance:
@@ -34,13 +37,14 @@ def inherit(recipe: Recipe, path: Path) -> Inheritance:
         return Inheritance()
     try:
         manifest = bundles.read_manifest(folder)
-        written, never = bundles.read_words(folder / bundles.WORDS_FILE)
+        known = bundles.read_words(folder / bundles.WORDS_FILE)
     except (InvalidBundle, OSError) as error:
         raise ExportRefused(
             f"init_from = {recipe.init_from!r} cannot be read ({error}); its words and the "
             "licences of its text belong to this version too"
         ) from None
-    return Inheritance(written, never, _earlier_texts(recipe, manifest))
+    texts = _earlier_texts(recipe, manifest)
+    return Inheritance(known.written, known.never, texts, known.seen, known.masks)
 
 
 def _earlier_texts(recipe: Recipe, manifest: Manifest) -> tuple[TextSource, ...]:

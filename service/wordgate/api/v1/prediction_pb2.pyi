@@ -221,6 +221,7 @@ class SuggestionOptions(_message.Message):
     MIN_PHRASE_PROBABILITY_FIELD_NUMBER: _builtins.int
     MAX_CORRECTIONS_FIELD_NUMBER: _builtins.int
     SESSION_CACHE_FIELD_NUMBER: _builtins.int
+    ALLOW_UNSEEN_WORDS_FIELD_NUMBER: _builtins.int
     letter_case: Global___LetterCase.ValueType
     """In which case suggestions come while a word is being typed."""
     omit_passed_over: _builtins.bool
@@ -234,9 +235,15 @@ class SuggestionOptions(_message.Message):
     min_phrase_probability: _builtins.float
     """Least joint probability of the words of a phrase after its first, 0.01 to 1. 0: 0.2."""
     max_corrections: _builtins.int
-    """Corrections of what was typed of a word, at most `Limits.max_suggestions`; they follow the words
-    and phrases. Only such as are likelier, the slip of the finger counted, than every word that
-    begins as typed. From three letters on. 0: none.
+    """Corrections of what was typed of a word, at most `Limits.max_suggestions`; they come first. Only
+    such as are likelier, the slip counted, than every word that begins as typed. From three letters
+    on. 0: none but a single one where an apostrophe was left out (`dont`, `im`), and not even that
+    with LETTER_CASE_TYPED.
+    """
+    allow_unseen_words: _builtins.bool
+    """Suggests any words, however unlikely. Unset: words that the model's training text has (models say
+    which; older ones do not, and are not restricted), with a probability of 1e-12 or more; boosted
+    words; and words of the session cache.
     """
     @_builtins.property
     def blocked_words(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -263,10 +270,11 @@ class SuggestionOptions(_message.Message):
         min_phrase_probability: _builtins.float = ...,
         max_corrections: _builtins.int = ...,
         session_cache: Global___SessionCache | None = ...,
+        allow_unseen_words: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["session_cache", b"session_cache"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocked_words", b"blocked_words", "boosted_words", b"boosted_words", "letter_case", b"letter_case", "max_corrections", b"max_corrections", "max_words", b"max_words", "min_phrase_probability", b"min_phrase_probability", "omit_passed_over", b"omit_passed_over", "session_cache", b"session_cache"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_unseen_words", b"allow_unseen_words", "blocked_words", b"blocked_words", "boosted_words", b"boosted_words", "letter_case", b"letter_case", "max_corrections", b"max_corrections", "max_words", b"max_words", "min_phrase_probability", b"min_phrase_probability", "omit_passed_over", b"omit_passed_over", "session_cache", b"session_cache"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -328,7 +336,8 @@ class Suggestion(_message.Message):
     @_builtins.property
     def edit(self) -> Global___TextEdit:
         """What accepting it does to the text of a session, without the space that `Accept` puts behind it.
-        Unset outside sessions.
+        It replaces what was typed of the word, and the rest of the word where the cursor stands inside
+        it (`tomo|row`). Unset outside sessions.
         """
 
     def __init__(
@@ -386,7 +395,8 @@ class PredictRequest(_message.Message):
     """
     correct_last_word: _builtins.bool
     """Asks about the last word of `history` and `prefix` instead, which is finished: the answer has the
-    words that were likelier meant, as corrections, none where it is likeliest itself. The answer's
+    words that were likelier meant, as corrections, none where it is likeliest itself. In a word of
+    eight letters or more two slips are put right. The answer's
     `prefix` is that word as it was written.
     """
     priority: _priority_pb2.Priority.ValueType
@@ -429,8 +439,8 @@ class PredictResponse(_message.Message):
     EXPANSIONS_FIELD_NUMBER: _builtins.int
     PREFIX_FIELD_NUMBER: _builtins.int
     exact: _builtins.bool
-    """Whether these are proven to be the likeliest words; false if `max_expansions` ended the search
-    before that.
+    """Whether these are proven to be the likeliest of the words that may be suggested
+    (`allow_unseen_words`, `blocked_words`); false if `max_expansions` ended the search before that.
     """
     expansions: _builtins.int
     """Rows of the output layer that the search asked for."""
@@ -440,9 +450,9 @@ class PredictResponse(_message.Message):
     """
     @_builtins.property
     def suggestions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Suggestion]:
-        """Words, the likeliest first (or the best by boosts), then phrases, then corrections. Fewer words
-        than asked for if the vocabulary or `min_probability` has no more, or if `max_expansions` ended
-        the search.
+        """Corrections, then words, the likeliest first (or the best by boosts), then phrases. Fewer words
+        than asked for, or none, if no more are allowed and as likely as `min_probability`, or if
+        `max_expansions` ended the search.
         """
 
     @_builtins.property
@@ -619,8 +629,8 @@ Global___MoveCursor: _TypeAlias = MoveCursor  # noqa: Y015
 
 @_typing.final
 class Accept(_message.Message):
-    """Takes a suggestion: it and a space stand in the place of what was typed of the word. A space that
-    was there already is stepped over instead.
+    """Takes a suggestion: it and a space stand in the place of what was typed of the word, and of its
+    rest behind the cursor. A space that was there already is stepped over instead.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -753,20 +763,21 @@ class StreamPredictResponse(_message.Message):
     sequence: _builtins.int
     """Number of the message that is answered. Each greater than the one before it."""
     exact: _builtins.bool
-    """Whether these are proven to be the likeliest words; false if `max_expansions` ended the search
-    before that.
+    """Whether these are proven to be the likeliest of the words that may be suggested
+    (`allow_unseen_words`, `blocked_words`); false if `max_expansions` ended the search before that.
     """
     prefix: _builtins.str
-    """The unfinished word that ends at the cursor, verbatim, which a suggestion replaces. Empty between
+    """The unfinished word that ends at the cursor, verbatim, which a suggestion replaces; where the
+    cursor stands inside a word its beginning, and the edits say how far the word goes. Empty between
     words.
     """
     expansions: _builtins.int
     """Rows of the output layer that the search asked for."""
     @_builtins.property
     def suggestions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Suggestion]:
-        """Words, the likeliest first (or the best by boosts), then phrases, then corrections. Fewer words
-        than asked for if the vocabulary or `min_probability` has no more, or if `max_expansions` ended
-        the search.
+        """Corrections, then words, the likeliest first (or the best by boosts), then phrases. Fewer words
+        than asked for, or none, if no more are allowed and as likely as `min_probability`, or if
+        `max_expansions` ended the search.
         """
 
     @_builtins.property

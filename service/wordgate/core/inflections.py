@@ -1,0 +1,47 @@
+"""Inflections of words that are never suggested, which nobody wants to see either.
+
+Knows English suffixes; does not know where words come from. `fuck` brings `fucker's` and `fuckin'`
+with it. Ordinary words that happen to end so (`spicy`, `cumin`) stay, and so does all that merely
+contains such a word (`cocktail`, `class`): only whole words with a suffix are inflections.
+"""
+
+from collections.abc import Iterable, Iterator, Set
+
+_SUFFIXES = ("s", "es", "ed", "er", "ers", "ing", "ings", "in", "y", "ies", "ier", "iest")
+_APOSTROPHES = ("'s", "s'", "'")
+_VOWELS = "aeiou"
+_LEAST_LETTERS = 3
+
+_INNOCENT = frozenset(
+    (
+        *("booby", "cocked", "cocker", "cockers", "cockier", "cocking", "cocky", "cumin"),
+        *("cummings", "fagin", "pricked", "pricking", "rapier", "rapiers", "spiced", "spicer"),
+        *("spices", "spicier", "spiciest", "spicing", "spicy", "spunky", "titter", "titters"),
+    )
+)
+"""Words that are made like an inflection and mean something else."""
+
+
+def with_inflections(never_suggested: Iterable[str]) -> Set[str]:
+    """Words in normal form with their inflections."""
+    listed = frozenset(never_suggested)
+    found = set(listed)
+    for word in listed:
+        if word.isalpha() and len(word) >= _LEAST_LETTERS:
+            made = [each for each in _inflected(word) if each not in _INNOCENT]
+            found.update(made)
+            found.update(each + end for each in (word, *made) for end in _APOSTROPHES)
+    return found
+
+
+def _inflected(word: str) -> Iterator[str]:
+    """A word with each suffix: as it is, with its last consonant doubled, without its last `e`."""
+    stems = [word]
+    if word[-1] not in _VOWELS and word[-2] in _VOWELS:
+        stems.append(word + word[-1])
+    if word[-1] == "e":
+        stems.append(word[:-1])
+    for stem in stems:
+        for suffix in _SUFFIXES:
+            if stem == word or suffix[0] in _VOWELS + "y":
+                yield stem + suffix

@@ -1,0 +1,26 @@
+"""The rest of a word in which the cursor stands: a suggestion replaces it too.
+
+Knows words and how they were written; does not know suggestions.
+"""
+
+from wordgate.core import words
+from wordgate.core.editing import EditedText
+from wordgate.core.steps import finish
+from wordgate.core.text import normalising_with_offsets
+
+_LOOKED_AT = 2 * words.MAX_WORD_CHARACTERS
+
+
+def rest_of_word(edited: EditedText, typed: int) -> int:
+    """How many code points behind the cursor belong to the word of which `typed` stand before it.
+
+    None where nothing of a word stands before the cursor: then a new word begins there.
+    """
+    begun = edited.text[edited.cursor - typed : edited.cursor]
+    behind = edited.text[edited.cursor : edited.cursor + _LOOKED_AT].split(maxsplit=1)
+    if not begun or not behind or edited.text[edited.cursor].isspace():
+        return 0
+    whole = begun + behind[0]
+    normal = finish(normalising_with_offsets(whole))
+    _, end = words.spans(normal.text)[0]
+    return max(0, normal.ends[end - 1] - typed)

@@ -1,0 +1,34 @@
+"""Addresses that are being typed."""
+
+import pytest
+
+from wordgate.core.addresses import ends_in_address
+
+
+@pytest.mark.parametrize(
+    "history",
+    ["anna@", "mail anna@", "a.b+c@", "anna@gmail.", "anna@mail-", "x_1@mail.example."],
+)
+def test_a_text_that_ends_behind_the_at_sign_is_inside_an_address(history: str) -> None:
+    """Its host is somebody else's, however much of it is typed."""
+    assert ends_in_address(history)
+
+
+@pytest.mark.parametrize(
+    "history",
+    [
+        "",
+        "@",
+        "hello @",
+        "thanks (@",
+        "anna@gmail.com",
+        "anna@gmail.com ",
+        "anna@ ",
+        "你好@",
+        "a@b,",
+    ],
+)
+def test_mentions_and_finished_addresses_are_not(history: str) -> None:
+    """A sign at the beginning of a word is a mention, in Chinese text too; white space ends an
+    address."""
+    assert not ends_in_address(history)

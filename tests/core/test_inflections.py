@@ -1,0 +1,51 @@
+"""Inflections of words that are never suggested."""
+
+from pathlib import Path
+
+import pytest
+
+from wordgate.core.inflections import with_inflections
+from wordgate.engine.shipped import chosen_bundle
+
+LISTED = ("fuck", "bitch", "ass", "cock", "slut", "tit", "wank", "rape", "cum", "spic", "jap")
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        *("fucker's", "fuckers'", "fuckin", "fuckin'", "fucky", "fuckers", "fucked", "bitch's"),
+        *("bitches", "bitchy", "bitching", "asses", "cocks", "slutty", "sluttier", "titties"),
+        *("wankers", "raping", "rapes", "cumming", "ass's"),
+    ],
+)
+def test_inflections_go_with_their_word(word: str) -> None:
+    """With a suffix, a doubled consonant or an apostrophe, or without the last `e`."""
+    assert word in with_inflections(LISTED)
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        *("assess", "asset", "assign", "class", "glass", "pass", "cocktail", "cockpit", "peacock"),
+        *("scunthorpe", "cumin", "document", "spicy", "spices", "special", "japan", "title"),
+        *("titan", "titter", "grape", "therapist", "hello", "bitcoin", "shitake", "cocky"),
+    ],
+)
+def test_words_that_only_contain_such_a_word_stay(word: str) -> None:
+    """Nothing is an inflection that begins or ends otherwise, and ordinary words are known."""
+    assert word not in with_inflections(LISTED)
+
+
+def test_no_ordinary_word_of_the_shipped_list_is_withheld() -> None:
+    """Of words that everybody writes none goes."""
+    text = Path(__file__).parents[1] / "data" / "everyday.txt"
+    listed = (chosen_bundle(None).parent / "never_suggested.txt").read_text("utf-8")
+    never = [line for line in listed.splitlines() if line and not line.startswith("#")]
+    assert len(never) > 100
+    assert not with_inflections(never) & set(text.read_text("utf-8").lower().split())
+
+
+def test_words_of_other_scripts_and_short_ones_have_no_english_suffixes_to_fear() -> None:
+    """What is listed stays listed."""
+    assert with_inflections(["a", "хуй", "4x"]) >= {"a", "хуй", "4x"}
+    assert "as" not in with_inflections(["a"])

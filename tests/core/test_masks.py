@@ -1,0 +1,103 @@
+"""Training masks: left out where a model goes on with them, and nowhere else."""
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.core.vocabularies import trained
+from tests.fake_model import FakeModel
+
+from wordgate.core.asks import drive
+from wordgate.core.generation import GenerationQuery, begin, next_word
+from wordgate.core.language import Language
+from wordgate.core.levels import Levels
+from wordgate.core.masks import Masks
+from wordgate.core.options import Options
+from wordgate.core.prediction import Query, predict
+from wordgate.core.state_store import NoStore
+
+PIECES = trained()
+LEVELS = Levels((PIECES.size,))
+MASK = ("someone", "@", "example", ".", "com")
+LANGUAGE = Language(PIECES, LEVELS, masks=Masks([MASK, ("5", "-", "0")]))
+
+
+def _model(**following: str) -> FakeModel:
+    """A model that knows bigrams of pieces: each of these texts is read, and goes on, surely."""
+    table = np.full((PIECES.size + 1, PIECES.size), 1e-6)
+    for text in following.values():
+        pieces = PIECES.encode(text)
+        for first, second in pairwise(pieces):
+            table[first, second] += 1.0
+    return FakeModel(LEVELS, table / table.sum(1, keepdims=True))
+
+
+def _texts(model: FakeModel, history: str, prefix: str = "", **options: Any) -> list[str]:
+    query = Query(history, prefix, Options(**options))
+    found = drive(predict(LANGUAGE, NoStore(model.start), query), model)
+    return [each.text.lower() for each in found.suggestions]
+
+
+def test_a_word_is_left_out_where_the_rest_of_a_mask_is_likely() -> None:
+    """The next likeliest take its place; where something else follows it is a word as any."""
+    address = _model(a="zat " + " ".join(MASK))
+    assert "someone" not in _texts(address, "zat", max_suggestions=100, max_expansions=5000)
+    plain = _model(a="zat someone sea")
+    assert _texts(plain, "zat")[0] == "someone"
+
+
+def test_masks_without_their_marks_are_masks() -> None:
+    """As text without punctuation has them."""
+    model = _model(a="zat someone example com")
+    assert "someone" not in _texts(model, "zat", max_suggestions=100, max_expansions=5000)
+
+
+@pytest.mark.parametrize(
+    ("history", "word"), [("zat 5-", "0"), ("zat 5", "0"), ("zat someone example", "com")]
+)
+def test_behind_the_beginning_of_a_mask_its_next_word_is_never_suggested(
+    history: str, word: str
+) -> None:
+    """However likely the model thinks it."""
+    model = _model(a="zat 5 - 0", b="zat 5 0", c="someone example com")
+    assert word not in _texts(model, history, max_suggestions=100)
+    assert word in _texts(model, "sea", word, max_suggestions=100)
+
+
+def test_phrases_do_not_go_on_with_a_mask() -> None:
+    """They end before it."""
+    model = _model(a="sea to someone example com")
+    found = _texts(model, "zat", "sea", max_words=4, min_phrase_probability=0.01)
+    assert found
+    assert not any("someone" in text for text in found)
+
+
+def test_no_mask_is_drawn() -> None:
+    """A generated text goes on otherwise, at any temperature."""
+    model = _model(a="zat " + " ".join(MASK))
+    for temperature in (0.0, 1.0):
+        for seed in range(8):
+            query = GenerationQuery("zat", temperature=temperature, top_k=5)
+            draft = drive(begin(LANGUAGE, NoStore(model.start), query, seed), model)
+            assert drive(next_word(LANGUAGE, draft), model).word.word.lower() != "someone"
+
+
+@pytest.mark.parametrize(
+    ("history", "words"),
+    [
+        ("", {"someone", "5"}),
+        ("call 5", {"someone", "5", "-", "0"}),
+        ("call 5-", {"someone", "5", "0"}),
+        ("Someone @ EXAMPLE", {"someone", "5", "."}),
+        ("xsomeone", {"someone", "5"}),
+    ],
+)
+def test_what_may_be_the_next_word_of_a_mask(history: str, words: set[str]) -> None:
+    """Its first word anywhere; behind a beginning of it, in any case, the word that follows."""
+    assert set(LANGUAGE.masks.rests_at(history)) == words
+
+
+def test_without_masks_nothing_is_asked() -> None:
+    """Most models have none."""
+    assert Masks().rests_at("someone @") == {}

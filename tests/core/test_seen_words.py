@@ -1,0 +1,149 @@
+"""Words of the training text, and searches for these alone."""
+
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.core.tiny_models import CANONICAL, LONGEST, Case, cases
+from tests.core.vocabularies import trained
+from tests.fake_model import FakeModel
+
+from wordgate.core import search as searching
+from wordgate.core.asks import drive
+from wordgate.core.language import Language
+from wordgate.core.levels import Levels
+from wordgate.core.options import BoostedWord, Options, SessionCache
+from wordgate.core.prediction import Query, predict
+from wordgate.core.search import Found, Search
+from wordgate.core.seen_words import SeenWords
+from wordgate.core.state_store import NoStore
+from wordgate.core.suggesting import Prediction
+
+PIECES = trained()
+LEVELS = Levels((200, 400, PIECES.size))
+MODEL = FakeModel.random(LEVELS, seed=11, spread=2.0)
+SEEN = ("sea", "seas", "season", "the", "then", "lake", "thé", "t")
+LANGUAGE = Language(PIECES, LEVELS, never_suggested={"lake"}, seen=SeenWords(SEEN))
+
+prefixes = st.sampled_from(["", "a", "b", "ab", "é", "éa", ".", "x", "aaaa"])
+seen_words = st.sets(st.sampled_from([word for word, _ in CANONICAL]), max_size=60)
+_patched = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@pytest.fixture
+def three_pieces_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Longer words are not enumerated."""
+    monkeypatch.setattr(searching, "_MAX_PIECES", LONGEST)
+
+
+def _predict(history: str, prefix: str = "", **options: Any) -> Prediction:
+    query = Query(history, prefix, Options(**options))
+    return drive(predict(LANGUAGE, NoStore(MODEL.start), query), MODEL)
+
+
+def _texts(history: str, prefix: str = "", **options: Any) -> set[str]:
+    return {each.text.lower() for each in _predict(history, prefix, **options).suggestions}
+
+
+@_patched
+@given(cases, prefixes, st.integers(1, 12), seen_words, st.integers(0, 20))
+def test_a_search_for_seen_words_equals_trying_them_all(
+    monkeypatch: pytest.MonkeyPatch,
+    case: Case,
+    prefix: str,
+    count: int,
+    seen: set[str],
+    few: int,
+) -> None:
+    """The same words as among all, those left out that were not seen, bit for bit, however many
+    of them are few."""
+    with monkeypatch.context() as patched:
+        patched.setattr(searching, "_FEW", few)
+        found = case.search(Search(count, prefix.encode(), seen=SeenWords(seen)))
+    assert found.words == [each for each in case.enumerate(prefix) if each.word in seen][:count]
+    assert found.exact
+
+
+@pytest.mark.usefixtures("three_pieces_at_most")
+@_patched
+@given(cases, prefixes, seen_words)
+def test_seen_words_and_marks_are_found_together(case: Case, prefix: str, seen: set[str]) -> None:
+    """Where marks may be suggested they need not be listed."""
+    search = Search(1000, prefix.encode(), seen=SeenWords(seen).and_marks(), max_expansions=10_000)
+    found = case.search(search).words
+    allowed = {each.word for each in found}
+    assert {each.word for each in case.enumerate(prefix) if each.word in seen} <= allowed
+    assert all(word in seen or not word[0].isalnum() for word in allowed)
+    marks = {each.word for each in case.enumerate(prefix) if each.word in (".", "'")}
+    assert marks <= allowed
+
+
+def test_a_beginning_of_no_seen_word_is_answered_without_a_row() -> None:
+    """Nothing is asked of the model."""
+    levels = Levels((100, PIECES.size))
+    model = FakeModel.random(levels, 3)
+    case = Case(model, -1)
+    assert case.search(Search(5, b"xqz", seen=SeenWords(SEEN))) == Found()
+    assert not model.calls
+
+
+def test_beginnings_are_told_by_their_bytes() -> None:
+    """Part of a character is one too."""
+    seen = SeenWords(SEEN)
+    assert len(seen) == len(SEEN)
+    assert "season" in seen
+    assert "seaso" not in seen
+    assert seen.begins("thé".encode()[:-1])
+    assert not seen.begins(b"sx")
+    assert not seen.goes_on(b"season")
+    assert seen.few_from(b"sea", 3) == ["sea", "seas", "season"]
+    assert seen.few_from(b"sea", 2) is None
+    assert seen.few_from(b"x", 2) == []
+
+
+def test_only_seen_words_are_suggested() -> None:
+    """All of them that may be, in phrases too, unless others are asked for."""
+    options: dict[str, Any] = {"max_suggestions": 100, "max_words": 2, "max_expansions": 5000}
+    found = _texts("the", **options, min_phrase_probability=0.01)
+    words = {word for text in found for word in text.split()}
+    assert words <= {*SEEN} - {"lake"}
+    assert {"sea", "the"} <= words
+    assert "sea" in _texts("the", "sea", **options) <= {"sea", "seas", "season"}
+    assert len(_texts("the", "sea", allow_unseen_words=True, max_suggestions=10)) == 10
+
+
+def test_what_is_hardly_possible_is_suggested_only_if_anything_may_be() -> None:
+    """Nothing below one in a million millions, but what was listed."""
+    found = _predict("the", max_suggestions=100, max_expansions=5000).suggestions
+    assert min(each.probability for each in found) >= 1e-12
+    free = _predict("the", "zqxjv", allow_unseen_words=True).suggestions
+    assert any(each.probability < 1e-12 for each in free)
+
+
+def test_a_prefix_that_no_seen_word_has_is_answered_with_nothing() -> None:
+    """At once, and that is exact."""
+    assert _predict("the", "zq") == Prediction([], "zq", True, 0)
+
+
+def test_listed_words_and_those_of_the_text_need_not_be_seen() -> None:
+    """A boosted word is suggested however unlikely, and so is one of the session's cache."""
+    own = [BoostedWord("Wrdgt", 0.1)]
+    assert _texts("the", "wr", boosted_words=own) == {"wrdgt"}
+    cache = SessionCache(0.5, 0.0)
+    assert _texts("wrdgt sea wrdgt", "wr", session_cache=cache) == {"wrdgt"}
+    assert _texts("wrdgt sea wrdgt", "wr") == set()
+
+
+def test_corrections_are_seen_words() -> None:
+    """Of what a slip may have meant, words that the training text has."""
+    found = _predict("the", "thw", max_corrections=50, max_suggestions=1).suggestions
+    assert {each.text.lower() for each in found} <= {*SEEN}
+    assert found
+
+
+def test_marks_need_not_be_seen() -> None:
+    """They are suggested where they are wanted, beside the seen words."""
+    found = _texts("the", allow_punctuation=True, max_suggestions=100)
+    assert any(not text[0].isalnum() for text in found)
+    assert all(text in SEEN for text in found if text[0].isalnum())
