@@ -34,7 +34,7 @@ class _SuggestionKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Sugges
     SUGGESTION_KIND_PUNCTUATION: _SuggestionKind.ValueType  # 2
     """A punctuation mark or another symbol."""
     SUGGESTION_KIND_PHRASE: _SuggestionKind.ValueType  # 3
-    """Several words with spaces between them."""
+    """Several words, with the spaces that they need: none in Chinese, Japanese or Thai."""
     SUGGESTION_KIND_CORRECTION: _SuggestionKind.ValueType  # 4
     """A word that does not begin with what was typed, but would with a slip of the finger put right."""
 
@@ -48,7 +48,7 @@ SUGGESTION_KIND_WORD: SuggestionKind.ValueType  # 1
 SUGGESTION_KIND_PUNCTUATION: SuggestionKind.ValueType  # 2
 """A punctuation mark or another symbol."""
 SUGGESTION_KIND_PHRASE: SuggestionKind.ValueType  # 3
-"""Several words with spaces between them."""
+"""Several words, with the spaces that they need: none in Chinese, Japanese or Thai."""
 SUGGESTION_KIND_CORRECTION: SuggestionKind.ValueType  # 4
 """A word that does not begin with what was typed, but would with a slip of the finger put right."""
 Global___SuggestionKind: _TypeAlias = SuggestionKind  # noqa: Y015
@@ -124,7 +124,7 @@ class _FinishReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FinishRe
     FINISH_REASON_END_OF_TEXT: _FinishReason.ValueType  # 1
     """The end of the text was drawn. This answer has no word."""
     FINISH_REASON_STOP_WORD: _FinishReason.ValueType  # 2
-    """This answer's word is one of `stop_words`."""
+    """This answer's word is one of `stop_words`, or the last of one."""
     FINISH_REASON_MAX_WORDS: _FinishReason.ValueType  # 3
     """This answer's word is the last of `max_words`."""
     FINISH_REASON_NO_WORD: _FinishReason.ValueType  # 4
@@ -138,7 +138,7 @@ FINISH_REASON_UNSPECIFIED: FinishReason.ValueType  # 0
 FINISH_REASON_END_OF_TEXT: FinishReason.ValueType  # 1
 """The end of the text was drawn. This answer has no word."""
 FINISH_REASON_STOP_WORD: FinishReason.ValueType  # 2
-"""This answer's word is one of `stop_words`."""
+"""This answer's word is one of `stop_words`, or the last of one."""
 FINISH_REASON_MAX_WORDS: FinishReason.ValueType  # 3
 """This answer's word is the last of `max_words`."""
 FINISH_REASON_NO_WORD: FinishReason.ValueType  # 4
@@ -147,14 +147,17 @@ Global___FinishReason: _TypeAlias = FinishReason  # noqa: Y015
 
 @_typing.final
 class BoostedWord(_message.Message):
-    """A word of the person's own: a name, jargon."""
+    """A word or phrase of the person's own: a name, jargon."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     WORD_FIELD_NUMBER: _builtins.int
     BOOST_FIELD_NUMBER: _builtins.int
     word: _builtins.str
-    """One word, suggested in this case. At most `Limits.max_listed_word_bytes`."""
+    """A word, or a phrase of up to 16 words, suggested in this case. Of a phrase, the first word is
+    boosted, then each word behind those before it; with `max_words` it comes whole, too. At most
+    `Limits.max_listed_word_bytes`.
+    """
     boost: _builtins.float
     """Added to its log-probability (natural logarithm) for its place among the suggestions, -50 to 50:
     4.6 ranks it like a word a hundred times as likely. The probability that is answered stays its own.
@@ -247,7 +250,8 @@ class SuggestionOptions(_message.Message):
     """
     @_builtins.property
     def blocked_words(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Words that are not suggested, one each, in any case. At most `Limits.max_listed_words` of at most
+        """Words that are not suggested, in any case, or phrases of up to 16 words, of which the last word is
+        not suggested behind the others. At most `Limits.max_listed_words` of at most
         `Limits.max_listed_word_bytes`.
         """
 
@@ -335,9 +339,9 @@ class Suggestion(_message.Message):
     """What it is. Later versions may answer kinds that are not listed here."""
     @_builtins.property
     def edit(self) -> Global___TextEdit:
-        """What accepting it does to the text of a session, without the space that `Accept` puts behind it.
-        It replaces what was typed of the word, and the rest of the word where the cursor stands inside
-        it (`tomo|row`). Unset outside sessions.
+        """What accepting it does to the text of a session, without the space that `Accept` puts behind it
+        (none in scripts without spaces, nor inside an address). It replaces what was typed of the word,
+        and the rest of the word where the cursor stands inside it (`tomo|row`). Unset outside sessions.
         """
 
     def __init__(
@@ -377,7 +381,8 @@ class PredictRequest(_message.Message):
     """`NAME` (its latest served version) or `NAME@VERSION`, as in `en@3`. Empty: the default model."""
     history: _builtins.str
     """All that was written before the next word. At most `Limits.max_history_bytes`; may be empty.
-    The model reads its last 128 to 255 words.
+    The model reads its last 128 to 255 words, the end of a line as the end of a text. White space
+    at its end counts: behind `file.` a typed `t` begins no sentence, behind `file. ` it does.
     """
     prefix: _builtins.str
     """The typed beginning of the next word, in any case. At most `Limits.max_prefix_bytes`. Empty:
@@ -855,8 +860,8 @@ class StreamGenerateRequest(_message.Message):
     """
     @_builtins.property
     def stop_words(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Words or punctuation marks that end the text and are its last one, in any case; each a single
-        word of at most `Limits.max_stop_word_bytes`. At most `Limits.max_stop_words`.
+        """Words, punctuation marks or phrases of up to 16 words that end the text where it says them, in any
+        case; each of at most `Limits.max_stop_word_bytes`. At most `Limits.max_stop_words`.
         """
 
     def __init__(
