@@ -1,6 +1,10 @@
 """Files that are given as another format than they are."""
 
 import gzip
+import os
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -58,3 +62,23 @@ def test_a_folder_is_not_a_file(tmp_path: Path) -> None:
     with pytest.raises(InvalidFile, match="is a folder; --format kaldi"):
         refuse_foreign(tmp_path, "jsonl")
     refuse_foreign(tmp_path, "kaldi")
+
+
+def test_a_pipe_is_left_to_its_reader(tmp_path: Path) -> None:
+    """A pipe can be read but once, so nobody looks into it before its reader does."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    refuse_foreign(pipe, "kaldi")
+
+
+def test_a_line_of_digits_without_end_is_looked_at_once() -> None:
+    """What a lattice of Kaldi may look like is decided in a time that grows with the line."""
+    program = (
+        "import sys; from pathlib import Path;"
+        "from wordgate.evaluation.formats.foreign import refuse_foreign;"
+        "refuse_foreign(Path(sys.argv[1]), 'jsonl')"
+    )
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(b"u1\n0 1 the " + b"1" * 200_000 + b"x\n")
+        file.flush()
+        subprocess.run([sys.executable, "-c", program, file.name], check=True, timeout=60)

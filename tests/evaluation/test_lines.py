@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from wordgate.errors import InvalidFile
-from wordgate.evaluation.lines import file_format, read_lines, uncompressed
+from wordgate.evaluation.lines import file_format, parse_json, read_lines, uncompressed
 
 
 def test_lines_end_at_line_feeds_only(tmp_path: Path) -> None:
@@ -65,3 +65,17 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
     """The system's own words say why."""
     with pytest.raises(InvalidFile, match="is a folder; name a file"):
         list(read_lines(tmp_path))
+
+
+def test_text_of_utf_16_is_named(tmp_path: Path) -> None:
+    """Its byte order mark tells, and the remedy names the right encoding."""
+    file = tmp_path / "a.txt"
+    file.write_bytes("hello\n".encode("utf-16"))
+    with pytest.raises(InvalidFile, match="iconv -f utf-16 -t utf-8"):
+        list(read_lines(file))
+
+
+def test_wrong_json_is_named_with_its_column(tmp_path: Path) -> None:
+    """Lines may be long, so the column is told too."""
+    with pytest.raises(InvalidFile, match=r"a:3: is not JSON: .* character at column 3$"):
+        parse_json(tmp_path / "a", 3, '["\0"]')

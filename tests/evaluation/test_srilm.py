@@ -77,7 +77,7 @@ def test_meshes_may_follow_each_other_and_say_what_was_said(tmp_path: Path) -> N
     found = list(srilm.read(tmp_path / "all", reading))
     names, errors = sorted_out(found)
     assert names == ["u1", "u4", "all"]
-    assert "positions (align) [0, 2, 7]" in errors[0]
+    assert "has no line align 1; positions count from 0" in errors[0]
     assert "says numaligns 4, but has 3" in errors[1]
     [first, *_] = strictly(found[:1])
     assert first.reference is not None
@@ -92,7 +92,10 @@ def test_meshes_may_follow_each_other_and_say_what_was_said(tmp_path: Path) -> N
         ("numaligns 1\nalign 0 a x\n", "u:2"),
         ("numaligns 1\nalign 0 a -1\n", "u:2"),
         ("numaligns x\n", "u:1"),
-        ("name u\n", "positions (align) []"),
+        ("name u\n", "has no line align 0"),
+        ("numaligns 1\nalign 0 a 1\nalign 0 b 1\n", "u:3: has align 0 twice"),
+        ("align 0 a 1\nreference 0 a\nreference 0 b\n", "u:1: does not begin"),
+        ("numaligns 1\nalign 0 a 1\nreference 0 a\nreference 0 b\n", "u:4: has reference 0 twice"),
     ],
 )
 def test_bad_meshes_are_named(tmp_path: Path, text: str, named: str) -> None:

@@ -4,6 +4,7 @@ Knows files and compressions (plain, .gz, .xz); does not know what a line means.
 line feed and nowhere else: other separators of Unicode are characters of it.
 """
 
+import codecs
 import gzip
 import json
 import lzma
@@ -16,6 +17,7 @@ from wordgate.errors import InvalidFile, InvalidInput, unreadable
 
 COMPRESSIONS = (".gz", ".xz")
 
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 T = TypeVar("T")
 
@@ -67,7 +69,8 @@ def decode(path: Path, number: int, raw: bytes) -> str:
         line = raw.decode("utf-8").rstrip("\r\n")
     except UnicodeDecodeError as error:
         problem = f"is not UTF-8: byte 0x{raw[error.start]:02x} at byte {error.start + 1}"
-        remedy = "convert the file, as with iconv -f latin1 -t utf-8"
+        encoding = "utf-16" if number == 1 and raw.startswith(_UTF_16) else "latin1"
+        remedy = f"convert the file, as with iconv -f {encoding} -t utf-8"
         raise InvalidFile(path, f"{problem} of the line; {remedy}", number) from None
     return line.removeprefix("\ufeff") if number == 1 else line
 
@@ -87,10 +90,15 @@ def parse_json(path: Path, number: int, line: str) -> Any:
     try:
         return json.loads(line)
     except json.JSONDecodeError as error:
-        raise InvalidFile(path, f"is not JSON: {error.msg}", number) from None
+        raise InvalidFile(path, f"is not JSON: {json_problem(error)}", number) from None
     except (ValueError, RecursionError):
         # Numbers of thousands of digits, thousands of brackets.
         raise InvalidFile(path, "is not JSON that can be read here", number) from None
+
+
+def json_problem(error: json.JSONDecodeError) -> str:
+    """What is wrong with JSON, and in which column of its line."""
+    return f"{error.msg.removesuffix(' at')} at column {error.colno}"
 
 
 def json_records(

@@ -24,7 +24,7 @@ _KINDS: tuple[tuple[str, re.Pattern[bytes], str], ...] = (
     ("", re.compile(rb"(\S+ )?\0B"), "is a binary archive of Kaldi; "),
     (
         "",
-        re.compile(rb"\S+ ?\r?\n\d+\s+\d+\s+\S+(\s+[-+.\deE,]+[\d_]*)?\r?\n"),
+        re.compile(rb"\S+ ?\r?\n\d+\s+\d+\s+\S+(\s+[-+.\deE,_]+)?\r?\n"),
         "is a lattice of Kaldi; ",
     ),
     (
@@ -54,12 +54,15 @@ _KINDS: tuple[tuple[str, re.Pattern[bytes], str], ...] = (
 def refuse_foreign(path: Path, expected: str) -> None:
     """Raise `InvalidFile` when a file is certainly not what `--format expected` reads.
 
-    The message says what it is and what to do. A file that is missing is left to its reader.
+    The message says what it is and what to do. A file that is missing is left to its reader, as is
+    a pipe, which can be read but once.
     """
     if path.is_dir():
         if expected in {"jsonl", "nemo"}:
             problem = "is a folder; --format kaldi, espnet, slf, srilm and vosk read folders"
             raise InvalidFile(path, problem)
+        return
+    if not path.is_file():
         return
     head = _head(path)
     for kind, pattern, problem in _KINDS:

@@ -15,6 +15,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from wordgate.core.lattice import Alternative, ConfusionNetwork
 from wordgate.core.weighting import ACOUSTIC
@@ -22,6 +23,8 @@ from wordgate.errors import InvalidFile
 from wordgate.evaluation.hesitations import Utterance
 from wordgate.evaluation.lines import uncompressed
 from wordgate.evaluation.reading import Reading, rankable
+
+T = TypeVar("T")
 
 _Lines = Sequence[tuple[int, str]]
 
@@ -79,9 +82,9 @@ def _read(path: Path, lines: _Lines, reading: Reading) -> _Mesh:
             elif kind == "numaligns":
                 mesh.numaligns = int(rest[0])
             elif kind == "align":
-                mesh.slots[int(rest[0])] = _slot(rest[1:], reading)
+                _put(mesh.slots, int(rest[0]), _slot(rest[1:], reading), (path, number, kind))
             elif kind == "reference":
-                mesh.references[int(rest[0])] = rest[1]
+                _put(mesh.references, int(rest[0]), rest[1], (path, number, kind))
             elif kind in _LATTICE:
                 problem = "is a lattice of words; write it as a mesh: nbest-lattice -use-mesh"
                 raise InvalidFile(path, problem, number)
@@ -92,6 +95,14 @@ def _read(path: Path, lines: _Lines, reading: Reading) -> _Mesh:
         except (ValueError, IndexError):
             raise InvalidFile(path, "is not a line of a word mesh", number) from None
     return mesh
+
+
+def _put(known: dict[int, T], position: int, value: T, line: tuple[Path, int, str]) -> None:
+    """Keep what a line says of a position. Raises `InvalidFile` when another line has said it."""
+    path, number, kind = line
+    if position in known:
+        raise InvalidFile(path, f"has {kind} {position} twice", number)
+    known[position] = value
 
 
 def _slot(fields: Sequence[str], reading: Reading) -> list[Alternative]:
@@ -107,8 +118,9 @@ def _slot(fields: Sequence[str], reading: Reading) -> list[Alternative]:
 
 def _utterance(mesh: _Mesh) -> Utterance:
     places = sorted(mesh.slots)
-    if not places or places != list(range(len(places))):
-        problem = f"has positions (align) {places}, not every one from 0"
+    missing = next((place for place in range(len(places) + 1) if place not in mesh.slots), 0)
+    if missing < len(places) or not places:
+        problem = f"has no line align {missing}; positions count from 0"
         raise InvalidFile(mesh.path, problem, mesh.line)
     if mesh.numaligns not in (None, len(places)):
         problem = f"says numaligns {mesh.numaligns}, but has {len(places)}; it may be cut off"

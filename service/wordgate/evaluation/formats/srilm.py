@@ -29,7 +29,7 @@ def read(path: Path, reading: Reading | None = None) -> Iterator[Utterance | Inv
     """The utterances of a folder, by name, or of one file; an `InvalidFile` in place of one that
     cannot be used. Raises `InvalidFile` when there is no such folder or file."""
     reading = reading or Reading.of_recogniser()
-    for each in [path] if path.is_file() else folders.files(path, reading):
+    for each in folders.files(path, reading) if path.is_dir() else [path]:
         try:
             lines = [(number, decode(each, number, raw)) for number, raw in raw_lines(each)]
             lines = [(number, line) for number, line in lines if line.strip()]

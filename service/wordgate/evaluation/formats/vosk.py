@@ -19,8 +19,8 @@ from wordgate.core.weighting import ACOUSTIC
 from wordgate.errors import InvalidFile, InvalidInput
 from wordgate.evaluation.formats import folders
 from wordgate.evaluation.hesitations import Utterance
-from wordgate.evaluation.lines import decode, file_format, raw_lines, uncompressed
-from wordgate.evaluation.reading import Reading, rankable
+from wordgate.evaluation.lines import decode, file_format, json_problem, raw_lines, uncompressed
+from wordgate.evaluation.reading import Reading, counting, rankable
 
 _WITHOUT = "without alternatives; SetMaxAlternatives gives some"
 
@@ -41,10 +41,7 @@ def read(path: Path, reading: Reading | None = None) -> Iterator[Utterance | Inv
         with_alternatives = [found for found in results if "alternatives" in found[1]]
         others = len(results) - len(with_alternatives)
         if others:
-            reading.skip(
-                f"{others} results of {each.name}",
-                "without alternatives; SetMaxAlternatives gives some",
-            )
+            reading.skip(f"{counting(others, 'result')} of {each.name}", _WITHOUT)
         for number, (line, result) in enumerate(with_alternatives, 1):
             name = stem if len(with_alternatives) == 1 else f"{stem}-{number}"
             try:
@@ -77,7 +74,7 @@ def _results(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
             found, place = decoder.raw_decode(text, place)
         except json.JSONDecodeError as error:
             line += text.count("\n", counted, error.pos)
-            problem = f"is not JSON: {error.msg}"
+            problem = f"is not JSON: {json_problem(error)}"
             if text.startswith("{'", place):
                 problem = "is a printed dict of Python; print what Result() gave, not json.loads"
             raise InvalidFile(path, problem, line) from None
