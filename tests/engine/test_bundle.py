@@ -48,6 +48,12 @@ def test_a_whole_bundle_is_loaded(loaded: Bundle, bundle: Path) -> None:
     assert loaded.digest.hex() == file_sha256(bundle / "bundle.json")
 
 
+def test_inflections_are_those_of_english_models(copy: Path) -> None:
+    """A model of another language blocks the words that its file lists, no others."""
+    rewrite_manifest(copy, language="zh-Hans")
+    assert bundles.load(copy).language.never_suggested == {*NEVER}
+
+
 def test_a_whole_bundle_is_served(copy: Path) -> None:
     """It opens, warm and with its name."""
     served = open_model(copy)

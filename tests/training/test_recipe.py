@@ -198,23 +198,26 @@ def test_a_draft_that_cannot_be_is_not_written(tmp_path: Path) -> None:
 
 
 def test_words_never_suggested_are_in_normal_form(tmp_path: Path) -> None:
-    """A line is one word, however it is written; comments and empty lines are none."""
+    """A line is a word or a phrase, however it is written; comments and empty lines are none."""
     recipe = _load(tmp_path, GOOD.replace("[text]", '[text]\nnever_suggested = "never.txt"'))
     never = tmp_path / "never.txt"
-    never.write_text("# words\n\nDamn\u2019d\n \ufb01e \nI\u0307\n", encoding="utf-8")
-    assert recipes.never_suggested(recipe, tmp_path / "recipe.toml") == ["damn'd", "fie", "i\u0307"]
+    never.write_text(
+        "# words\n\nDamn\u2019d\n \ufb01e \nI\u0307\nWell-known\n北京\n", encoding="utf-8"
+    )
+    found = recipes.never_suggested(recipe, tmp_path / "recipe.toml")
+    assert found == ["damn'd", "fie", "i\u0307", "well - known", "北 京"]
 
 
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (b"one\ntwo words\n", "never.txt:2: 'two words' is 2 words"),
-        (b"well-known\n", "never.txt:1: 'well-known' is 3 words"),
+        (b"one\n" + b"word " * 17 + b"\n", "has 17 words; the limit is 16"),
+        (b"\xc2\xad\n", "never.txt:1: '\\xad' has 0 words"),
         (b"\xff\n", "never.txt:1: is not UTF-8"),
         (None, "never.txt: does not exist"),
     ],
 )
-def test_a_line_that_is_not_one_word_is_named(
+def test_a_line_that_cannot_be_listed_is_named(
     tmp_path: Path, content: bytes | None, problem: str
 ) -> None:
     """It would never be met; file and line say where it stands."""

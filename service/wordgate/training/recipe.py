@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from wordgate.core import words
+from wordgate.core.listed_phrases import MAX_LISTED_PHRASE_WORDS
 from wordgate.core.text import normalise
 from wordgate.engine.manifest import NAME_PATTERN
 from wordgate.errors import InvalidFile, InvalidRecipe
@@ -60,7 +61,8 @@ class Text(Section):
     exclude: Annotated[tuple[str, ...], Field(strict=False)] = ()
     """Files of phrases or questions, relative to the recipe, that no passage may hold."""
     never_suggested: str = ""
-    """File of words, relative to the recipe, that are scored but never suggested, one a line."""
+    """File of words or phrases, relative to the recipe, that are scored but never suggested, one a
+    line; of a phrase the last word is not suggested behind the others."""
 
     @model_validator(mode="after")
     def _files_differ(self) -> Self:
@@ -203,10 +205,11 @@ def exclude_paths(recipe: Recipe, path: Path) -> list[Path]:
 
 
 def never_suggested(recipe: Recipe, path: Path) -> list[str]:
-    """The words that the recipe at `path` says are never to be suggested, in normal form.
+    """The words and phrases that the recipe at `path` says are never to be suggested, in normal
+    form with single spaces between words.
 
-    A line is a word; `#` begins a comment. Raises `InvalidRecipe` when the file cannot be read or
-    a line is not one word.
+    A line is a word or a phrase; `#` begins a comment. Raises `InvalidRecipe` when the file cannot
+    be read or a line has no word or more than 16.
     """
     if not recipe.text.never_suggested:
         return []
@@ -215,19 +218,18 @@ def never_suggested(recipe: Recipe, path: Path) -> list[str]:
     try:
         for number, line in lines.read_lines(file):
             if line.strip() and not line.startswith("#"):
-                found.append(_one_word(file, number, line))
+                found.append(_listed(file, number, line))
     except InvalidFile as error:
         raise InvalidRecipe(path, "text.never_suggested", str(error)) from error
     return found
 
 
-def _one_word(file: Path, number: int, line: str) -> str:
-    word = normalise(line)
-    cut = words.split(word)
-    if cut != [word]:
-        problem = f"{line.strip()!r} is {len(cut)} words; a line is one word"
+def _listed(file: Path, number: int, line: str) -> str:
+    found = words.split(normalise(line))
+    if not 1 <= len(found) <= MAX_LISTED_PHRASE_WORDS:
+        problem = f"{line.strip()!r} has {len(found)} words; the limit is {MAX_LISTED_PHRASE_WORDS}"
         raise InvalidFile(file, problem, number)
-    return word
+    return " ".join(found)
 
 
 def init_path(recipe: Recipe, path: Path) -> Path | None:
