@@ -65,7 +65,7 @@ def test_suggestions_are_asked_for_as_a_person_wants_them(run: Run, bundle: Path
 def test_an_answer_with_nothing_says_so(run: Run, bundle: Path) -> None:
     """To people; programs read an empty list."""
     ask = ("predict", "--history", "the sea", "--min-probability", "1", "--model", bundle)
-    assert run(*ask).out.strip() == "no suggestion"
+    assert run(*ask).out == "no suggestion (tiny@1)\n"
     assert run(*ask, "--json").document["suggestions"] == []
 
 
@@ -381,7 +381,7 @@ def test_no_bundle_ends_with_2(run: Run, tmp_path: Path) -> None:
         (["models", "list", tmp_path / "nothing"], f"wordgate: {tmp_path}/nothing does not exist"),
         (["models", "verify", tmp_path / "nothing"], "nothing does not exist"),
         (["models", "inspect", tmp_path / "nothing"], "nothing does not exist"),
-        (["serve", "--model", tmp_path / "nothing"], "--model: "),
+        (["serve", "--listen", "127.0.0.1:0", "--model", tmp_path / "nothing"], "--model: "),
     ):
         ended = run(*arguments)
         assert (ended.code, ended.out, ended.err.count("\n")) == (2, "", 1)

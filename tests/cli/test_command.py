@@ -104,6 +104,7 @@ def test_text_to_train_on_is_not_empty(
         (["rescore", "--input", "FILE", "--weight", "x"], "as in --weight am=0.5"),
         (["rescore", "--input", "FILE", "--weight", "am=inf"], "--weight 'am': is inf"),
         (["rescore", "--input", "FILE", "--lm-weight", "-1"], "--lm-weight: is -1"),
+        (["predict", "--server", "nowhere"], "wordgate: --server: is not HOST:PORT"),
         (["predict", "--block", "sea", "--block", ""], "--block '': has no word"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

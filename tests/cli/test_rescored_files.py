@@ -58,7 +58,10 @@ def test_scores_without_a_weight_are_told_aloud(run: Run, bundle: Path, tmp_path
     assert "no candidate has a score" in run("rescore", "--model", bundle, "--input", path).err
     path.write_text("")
     ended = run("rescore", "--model", bundle, "--input", path)
-    assert ended.err == f"{path}: read 0 utterances\n"
+    assert ended.err.splitlines() == [
+        f"{path}: read 0 utterances",
+        f"wordgate: {path}: is empty: no record in it",
+    ]
 
 
 def test_a_weight_of_0_needs_no_score(run: Run, bundle: Path, tmp_path: Path) -> None:

@@ -83,11 +83,11 @@ class AskedServer:
 
 
 def _check(address: str) -> None:
-    """Raise `click.BadParameter` for what is no address, before a server is spoken of."""
+    """Raise `click.UsageError` for what is no address, before a server is spoken of."""
     try:
         check_target(address)
     except ValueError as error:
-        raise click.BadParameter(f"{address!r} {error}", param_hint="--server") from None
+        raise click.UsageError(f"--server: {error} (it is {address!r})") from None
 
 
 def server_options(command: F) -> F:

@@ -122,7 +122,7 @@ class Configuration(BaseModel):
     )
     max_sessions: int = _limit(
         "max_sessions",
-        "Typing sessions open at once. They are among `max_calls`.",
+        "Typing sessions open at once. They are among `--max-calls`.",
         least=0,
     )
     max_session_seconds: int = _limit(

@@ -121,7 +121,7 @@ def _limits(manifest: Manifest) -> str:
         "## Limits\n\n"
         "- It repeats what its text says, prejudice included; the words in `words.tsv` marked "
         "`never` are scored but never suggested, all others may be.\n"
-        "- A history counts with its last 128 to 255 words.\n"
+        "- A history counts with its last 128 to 255 words, fewer where they have many pieces.\n"
         f"{_other_languages(manifest.language)}"
         "- The same bits come out on one type of machine and one onnxruntime version (int8). "
         "Elsewhere it answers its own smoke set to 1e-3 in log-probability, or is not served."
