@@ -115,6 +115,10 @@ def test_a_training_that_cannot_be_published_says_so_first(tmp_path: Path) -> No
             ["--text", str(SENTENCES), "--name", "x", "--language", "русский"],
             "is not a BCP 47 tag",
         ),
+        (
+            ["--text", str(SENTENCES), "--name", "x", "--language", "English"],
+            "is not a BCP 47 tag",
+        ),
     ],
 )
 def test_contradictory_arguments_are_refused(arguments: list[str], problem: str) -> None:

@@ -23,8 +23,9 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-LANGUAGE_PATTERN = "^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$"
-"""What a language tag looks like (BCP 47, RFC 5646)."""
+LANGUAGE_PATTERN = "^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$"
+"""What a language tag looks like (BCP 47, RFC 5646). Its first part has two or three letters: no
+longer one is registered, and a name such as `English` is a mistake."""
 
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 

@@ -180,8 +180,8 @@ Global___BoostedWord: _TypeAlias = BoostedWord  # noqa: Y015
 class SessionCache(_message.Message):
     """A cache of the text itself: words that followed similar states of the network vote for themselves
     (Grave et al. 2016, arXiv 1612.04426). The probabilities that are answered are those of both
-    together: (1 - weight) * p(model) + weight * p(cache). Takes words that the model has read, its
-    last 128 to 255.
+    together: (1 - weight) * p(model) + weight * p(cache). Takes words that the model has read: its
+    last 128 to 255, or fewer.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -381,8 +381,9 @@ class PredictRequest(_message.Message):
     """`NAME` (its latest served version) or `NAME@VERSION`, as in `en@3`. Empty: the default model."""
     history: _builtins.str
     """All that was written before the next word. At most `Limits.max_history_bytes`; may be empty.
-    The model reads its last 128 to 255 words, the end of a line as the end of a text. White space
-    at its end counts: behind `file.` a typed `t` begins no sentence, behind `file. ` it does.
+    The model reads its last 128 to 255 words, fewer where they have many pieces, and the end of a
+    line as the end of a text. White space at its end counts: behind `file.` a typed `t` begins no
+    sentence, behind `file. ` it does.
     """
     prefix: _builtins.str
     """The typed beginning of the next word, in any case. At most `Limits.max_prefix_bytes`. Empty:
@@ -829,7 +830,7 @@ class StreamGenerateRequest(_message.Message):
     """
     history: _builtins.str
     """All that was written before. At most `Limits.max_history_bytes`; may be empty. The model reads
-    its last 128 to 255 words, and then all that it writes.
+    its last 128 to 255 words, fewer where they have many pieces, and then all that it writes.
     """
     prefix: _builtins.str
     """The typed beginning of the first word, in any case. At most `Limits.max_prefix_bytes`. Empty:

@@ -774,7 +774,7 @@ class RescoreRequest(_message.Message):
     """Whether the end of the text is part of a transcript. Unset: true."""
     history: _builtins.str
     """What was said before. At most `Limits.max_history_bytes`; may be empty. The model reads its
-    last 128 to 255 words.
+    last 128 to 255 words, fewer where they have many pieces.
     """
     priority: _priority_pb2.Priority.ValueType
     """Whether somebody waits for the answer."""

@@ -97,7 +97,8 @@ class ScoreRequest(_message.Message):
     """`NAME` (its latest served version) or `NAME@VERSION`, as in `en@3`. Empty: the default model."""
     history: _builtins.str
     """What was said or written before. At most `Limits.max_history_bytes`; may be empty. The model
-    reads its last 128 to 255 words. A candidate begins with a new word.
+    reads its last 128 to 255 words, fewer where they have many pieces. A candidate begins with a
+    new word.
     """
     count_eos: _builtins.bool
     """Whether the end of the text is part of a candidate, so that a text that stops in the middle of
