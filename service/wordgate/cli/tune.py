@@ -173,6 +173,11 @@ def _table(found: Tuned, unit: str) -> Table:
     for name, weight in weights.items():
         low, high = found.flat.get(name, [weight, weight])
         note = f"{weight:.4g}" + (f"  (flat from {low:.4g} to {high:.4g})" if low != high else "")
-        table.add_row(name, "left out: a sum of others" if name in found.left_out else note)
+        table.add_row(
+            name,
+            "left out: alike in all candidates, or a sum of others"
+            if name in found.left_out
+            else note,
+        )
     table.add_row("posterior_scale", f"{found.weighting.scale:.4g}")
     return table
