@@ -40,6 +40,12 @@ def _refusal(path: Path) -> InvalidBundle:
     return refused.value
 
 
+def test_only_an_english_bundle_adds_inflections(copy: Path) -> None:
+    """In other languages the words of the list alone are never suggested."""
+    rewrite_manifest(copy, language="fr")
+    assert bundles.load(copy).language.never_suggested == set(NEVER)
+
+
 def test_a_whole_bundle_is_loaded(loaded: Bundle, bundle: Path) -> None:
     """Sizes, words and digest are those of the files."""
     assert loaded.language.written == WRITTEN

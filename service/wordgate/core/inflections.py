@@ -22,9 +22,16 @@ _INNOCENT = frozenset(
 """Words that are made like an inflection and mean something else."""
 
 
-def with_inflections(never_suggested: Iterable[str]) -> Set[str]:
-    """Words in normal form with their inflections."""
+def is_english(language: str) -> bool:
+    """Return whether a BCP 47 tag is that of English, as `en` or `en-GB` is."""
+    return language.split("-", maxsplit=1)[0].lower() == "en"
+
+
+def with_inflections(never_suggested: Iterable[str], language: str = "en") -> Set[str]:
+    """Return words in normal form with their inflections; in other languages the words alone."""
     listed = frozenset(never_suggested)
+    if not is_english(language):
+        return listed
     found = set(listed)
     for word in listed:
         if word.isalpha() and len(word) >= _LEAST_LETTERS:

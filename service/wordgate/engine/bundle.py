@@ -195,7 +195,7 @@ def _language(path: Path, manifest: Manifest, contents: Mapping[str, bytes]) -> 
         pieces,
         levels,
         known.written,
-        with_inflections(known.never),
+        with_inflections(known.never, manifest.language),
         SeenWords(known.seen) if known.seen else None,
         Masks(known.masks),
     )
