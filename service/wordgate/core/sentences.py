@@ -14,8 +14,8 @@ _ENDS = frozenset(".!?…‼⁇⁈⁉։")
 _ENDS_UNSPACED = frozenset("。！？｡．")
 _INVISIBLE = "\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"
 _AROUND = re.compile(rf"[\"'()\[\]{{}}“”„‘’‚«»「」『』《》【】（）¿¡{_INVISIBLE}]")
-"""Marks that may stand between the end of a sentence and the beginning of the next, and characters
-that nobody sees: of the direction of a text, or at the beginning of a file."""
+"""Marks that may stand between the end of a sentence and the beginning of the next, and invisible
+characters: marks of direction, the byte order mark."""
 
 _LONGEST = 64
 _LINE_END = re.compile(rf"[{LINE_BREAKS}]")

@@ -64,8 +64,8 @@ def takes_space(text: str) -> bool:
 
 
 def is_closed_up(character: str) -> bool:
-    """Return whether no space comes before this character of a text that goes on: behind a word
-    that is put before a mark that closes, or before a script that writes no spaces."""
+    """Return whether a word that is put before this character has no space behind it: the character
+    is a closing mark, or of a script that writes no spaces."""
     return (
         character in _CLOSING
         or words.is_unspaced(character)
