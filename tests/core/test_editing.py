@@ -98,11 +98,14 @@ def test_a_text_at_rest_takes_its_bytes(unit: PositionUnit, first: str, second: 
         ("the se", 6, "the sea |"),
         ("the se and", 6, "the sea |and"),
         ("the se", 4, "sea |se"),
-        ("the se\nnow", 6, "the sea\n|now"),
+        ("the se\nnow", 6, "the sea |\nnow"),
+        ("the se\r\nnow", 6, "the sea |\r\nnow"),
+        ("the se\u00a0now", 6, "the sea\u00a0|now"),
     ],
 )
 def test_an_accepted_word_has_a_space_behind_it(text: str, cursor: int, expected: str) -> None:
-    """The word takes the place of what was typed; a space that is there is stepped over."""
+    """The word takes the place of what was typed; a space that is there is stepped over, but the
+    cursor stays in its line."""
     typed = 2 if cursor == 6 else 4
     done = EditedText().set(text).move(cursor).accept(typed, "sea")
     assert f"{done.before}|{done.text[done.cursor :]}" == expected
@@ -120,12 +123,17 @@ def test_an_accepted_word_has_a_space_behind_it(text: str, cursor: int, expected
         ("see www.goo", 3, "google", "see www.google|"),
         ("anna@gmail.c", 1, "com", "anna@gmail.com|"),
         ("한", 1, "한국", "한국 |"),
+        ("the sea|, or", 3, "seaside", "the seaside|, or"),
+        ("(the sea|)", 3, "seaside", "(the seaside|)"),
+        ("Lon|去", 3, "London", "London|去"),
+        ("Lon|，去", 3, "London", "London|，去"),
     ],
 )
 def test_no_space_comes_behind_a_word_that_takes_none(
     text: str, typed: int, word: str, expected: str
 ) -> None:
-    """In scripts without spaces, and inside an address; one that is there stays."""
+    """In scripts without spaces and before them, before marks that close, and inside an address;
+    one that is there stays."""
     cursor = text.index("|") if "|" in text else len(text)
     done = EditedText().set(text.replace("|", "")).move(cursor).accept(typed, word)
     assert f"{done.before}|{done.text[done.cursor :]}" == expected

@@ -49,3 +49,13 @@ def test_words_of_other_scripts_and_short_ones_have_no_english_suffixes_to_fear(
     """What is listed stays listed."""
     assert with_inflections(["a", "хуй", "4x"]) >= {"a", "хуй", "4x"}
     assert "as" not in with_inflections(["a"])
+
+
+@pytest.mark.parametrize(
+    ("language", "expected"), [("en", True), ("en-GB", True), ("EN", True), ("fr", False)]
+)
+def test_only_english_words_have_english_suffixes(language: str, expected: bool) -> None:
+    """A French bundle that lists `cul` still suggests `culs`, unless it is listed too."""
+    found = with_inflections(["cul"], language)
+    assert ("culs" in found) is expected
+    assert "cul" in found

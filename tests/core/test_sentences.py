@@ -18,6 +18,7 @@ from wordgate.core.sentences import begins_sentence, is_abbreviated
             'He said "yes!" ',
             "He said “yes.” ",
         ),
+        *("\ufeff", "\u200f\u202b", "Yes. \u200e", "Yes.\u200f ", "\u200b"),
         *('He left. "', "He left. (", "Well… ", "well... ", "So did I. ", "It was 1990. ", "3. "),
         *(
             "你好。",
@@ -49,7 +50,20 @@ def test_a_sentence_or_a_line_begins(before: str) -> None:
 @pytest.mark.parametrize(
     "before",
     [
-        *("yes,", "yes, ", "the", "the ", "Yes.", 'He said "yes."', "anna@gmail.", "file.", "www."),
+        *(
+            "yes,",
+            "yes, ",
+            "the",
+            "the ",
+            "the \u200e",
+            "Yes.\u200f",
+            "\ufeffthe ",
+            "Yes.",
+            'He said "yes."',
+            "anna@gmail.",
+            "file.",
+            "www.",
+        ),
         *(
             "e.g. ",
             "i.e. ",

@@ -64,7 +64,7 @@ def test_what_cannot_be_read_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(input_files, "MAX_BYTES", 1000)
     for path, problem in (
         (tmp_path / "missing", "does not exist"),
-        (tmp_path, "cannot be read: Is a directory"),
+        (tmp_path, "is a folder; name a file"),
         (Path("/dev/zero"), "has more than 1000 bytes"),
     ):
         with pytest.raises(InvalidFile, match=problem):

@@ -1,6 +1,6 @@
 """Addresses and names of files in a text: `someone@example.com`, `www.example.org`, `notes.txt`.
 
-They are written without spaces, and in small letters unless a person types capitals.
+They are written without spaces, and in small letters unless the user types capitals.
 """
 
 import re
@@ -33,8 +33,8 @@ _MENTIONS = _set(
     " thanks that the their them then they this to too twitter up use via was we were what when"
     " where who will with yes you your"
 )
-"""Words behind which `@` begins somebody's name: `thanks to @anna`. Behind others it stands inside
-an address."""
+"""Words after which `@` begins a mention: `thanks to @anna`. After other words it stands inside an
+address."""
 
 _INITIAL = re.compile(r"(?<!\w)([^\W\d_])\.\Z")
 _AT = re.compile(r"(\w)@")
@@ -67,7 +67,7 @@ def form_inside(text: str, word: str) -> str:
 
 
 def goes_on_address(text: str, word: str) -> bool:
-    """Return whether a word or mark in normal form goes on the address that a text ends with."""
+    """Return whether a word or mark in normal form continues the address that a text ends with."""
     token = _token(text).lower()
     if not token:
         return False
@@ -86,7 +86,7 @@ def goes_on_address(text: str, word: str) -> bool:
 
 
 def _goes_on_name(token: str, word: str) -> bool:
-    """Return whether a word goes on a name of parts with full stops between, which ends in one."""
+    """Return whether a word continues a dotted name that ends in a full stop: `example.`."""
     if word in _DOMAINS or word in _FILES:
         return True
     if not _has_address(token) or "/" in token.partition("://")[2]:

@@ -1,6 +1,6 @@
-"""E-mail addresses that are being typed: nobody can guess how somebody else's goes on.
+"""E-mail addresses that are being typed, where nothing is suggested: the rest is private data.
 
-Knows characters; does not know models. `@name` at the beginning of a word is a mention instead.
+`@name` at the beginning of a word is a mention instead.
 """
 
 import re
@@ -10,13 +10,13 @@ from wordgate.core.words import is_unspaced
 _BEGUN = re.compile(r"([\w.+%-])@(?:[A-Za-z0-9]+[.-]+)*$")
 
 _LONGEST = 320
-"""Characters of an address, RFC 3696."""
+"""Maximum length of an address in characters, RFC 3696."""
 
 
 def ends_in_address(history: str) -> bool:
-    """Whether a text ends inside an address, behind its `@`: `anna@`, `anna@gmail.`.
+    """Return whether a text ends inside an address, after its `@`: `anna@`, `anna@gmail.`.
 
-    `history` is without the word that is being typed.
+    `history` does not include the word that is being typed.
     """
     found = _BEGUN.search(history[-_LONGEST:])
     return found is not None and not is_unspaced(found[1])

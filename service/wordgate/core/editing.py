@@ -7,8 +7,8 @@ does not know models. A text is a value: an edit gives another one.
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from wordgate.core.spacing import takes_space
-from wordgate.core.text import refuse_surrogates
+from wordgate.core.spacing import is_closed_up, takes_space
+from wordgate.core.text import LINE_BREAKS, refuse_surrogates
 from wordgate.errors import InvalidInput
 
 
@@ -94,14 +94,15 @@ class EditedText:
         `rest` of the word behind it.
 
         The cursor then stands behind the word and a space, one that was there or a new one; behind
-        the word alone in a script that writes no spaces, and inside an address.
+        the word alone in a script that writes no spaces and before one, before a mark that closes,
+        and inside an address. The cursor stays in its line.
         """
         end = self.cursor + rest
         after = self.text[end : end + 1]
         written = self._replaced(self.cursor - typed, end, word)
-        if not takes_space(written.before):
+        if not takes_space(written.before) or (after and is_closed_up(after)):
             return written
-        if after.isspace():
+        if after.isspace() and after not in LINE_BREAKS:
             return replace(written, cursor=written.cursor + 1)
         return written.insert(" ")
 

@@ -73,7 +73,7 @@ def context_start(piece_counts: Sequence[int]) -> int:
 
 
 def _passed(piece_counts: Sequence[int], words_back: int, pieces_back: int) -> list[int]:
-    """Return the anchors that are so many words or pieces back from the end."""
+    """Return the anchors at least `words_back` words or `pieces_back` pieces before the end."""
     read = [0, *accumulate(piece_counts)]
     return [
         place

@@ -1,8 +1,8 @@
-"""Inflections of words that are never suggested, which nobody wants to see either.
+"""English inflections of words that are never suggested; they are never suggested either.
 
-Knows English suffixes; does not know where words come from. `fuck` brings `fucker's` and `fuckin'`
-with it. Ordinary words that happen to end so (`spicy`, `cumin`) stay, and so does all that merely
-contains such a word (`cocktail`, `class`): only whole words with a suffix are inflections.
+`fuck` brings `fucker's` and `fuckin'` with it. Ordinary words of the same form (`spicy`, `cumin`)
+are kept, and so are words that merely contain a listed one (`cocktail`, `class`): an inflection is
+the whole word with a suffix.
 """
 
 from collections.abc import Iterable, Iterator, Set
@@ -19,12 +19,19 @@ _INNOCENT = frozenset(
         *("spices", "spicier", "spiciest", "spicing", "spicy", "spunky", "titter", "titters"),
     )
 )
-"""Words that are made like an inflection and mean something else."""
+"""Words with the form of an inflection that mean something else."""
 
 
-def with_inflections(never_suggested: Iterable[str]) -> Set[str]:
-    """Words in normal form with their inflections."""
+def is_english(language: str) -> bool:
+    """Return whether a BCP 47 tag is that of English, as `en` or `en-GB` is."""
+    return language.split("-", maxsplit=1)[0].lower() == "en"
+
+
+def with_inflections(never_suggested: Iterable[str], language: str = "en") -> Set[str]:
+    """Return words in normal form with their inflections; in other languages the words alone."""
     listed = frozenset(never_suggested)
+    if not is_english(language):
+        return listed
     found = set(listed)
     for word in listed:
         if word.isalpha() and len(word) >= _LEAST_LETTERS:

@@ -1,8 +1,8 @@
-"""Training masks: what a model has read in the place of private data, which nobody means.
+"""Training masks: fixed texts that stood for private data in the training text.
 
-Knows masks, words and what to ask of a model; does not know who is asking. A model that was trained
-with `someone@example.com` in the place of all addresses takes `someone` for likely after "email me
-at". The word itself is an ordinary one, so it is left out only where a mask is likely to follow.
+Masks must not be suggested. A model trained with `someone@example.com` in place of every address
+gives `someone` a high probability after "email me at". The word itself is an ordinary one, so it is
+left out only where the rest of a mask is likely to follow.
 """
 
 import math
@@ -18,13 +18,13 @@ from wordgate.core.state_store import StateStore
 from wordgate.core.text import normalise
 
 MASK_PROBABILITY = 0.1
-"""Where the rests of masks have this probability after a word, the word is their beginning."""
+"""A word whose masks continue with this probability or more is left out as their beginning."""
 
 _SURE_WORDS = 2
-"""So many words of a mask before the cursor are no chance: `555 -`, but not `example`."""
+"""After this many words of a mask its next word is always left out: `555 -`, but not `example`."""
 
 _SEVERAL = 100
-"""Rests of a hundredth of that are not counted."""
+"""A mask counts as 0 once its probability falls below `MASK_PROBABILITY` divided by this."""
 
 _LOOKED_AT = 256
 
@@ -40,9 +40,9 @@ class Masks:
         self._masks = tuple(dict.fromkeys([*masks, *filter(None, bare)]))
 
     def rests_at(self, history: str) -> Mapping[str, Sequence[tuple[str, ...]]]:
-        """What a mask would go on with behind each word that may be one's next word here.
+        """Return, for each word that may continue a mask here, the words that would follow it.
 
-        An empty rest says that the word is one's next word whatever the model says.
+        Where these are empty the word is left out without asking the model.
         """
         found: dict[str, list[tuple[str, ...]]] = {}
         if not self._masks:
@@ -64,7 +64,7 @@ def begins_mask(
     rests: Sequence[tuple[str, ...]],
     store: StateStore,
 ) -> Asks[bool]:
-    """Whether a word after `start` is likely to go on to any of the rests."""
+    """Return whether a word after `start` is likely to be followed by any of the rests."""
     if not all(rests):
         return True
     context = yield from _read(pieces, start, word, store)

@@ -30,10 +30,10 @@ class FoundPhrase:
 
 
 Blocked = Callable[[Sequence[str]], Set[str]]
-"""Says of a phrase which words may not go on with it."""
+"""Returns the words that may not follow a phrase."""
 
 Boosted = Callable[[Sequence[str]], Iterable[tuple[Sequence[str], float]]]
-"""Says of a phrase what words would make a boosted one of its end, and how much that is boosted."""
+"""Returns the rest of each boosted phrase that a phrase begins, with its boost."""
 
 
 def nothing_blocked(phrase: Sequence[str]) -> Set[str]:

@@ -1,7 +1,4 @@
-"""The rest of a word in which the cursor stands: a suggestion replaces it too.
-
-Knows words and how they were written; does not know suggestions.
-"""
+"""The rest of the word that the cursor stands in. A suggestion replaces it too."""
 
 from wordgate.core import words
 from wordgate.core.editing import EditedText
@@ -12,9 +9,10 @@ _LOOKED_AT = 2 * words.MAX_WORD_CHARACTERS
 
 
 def rest_of_word(edited: EditedText, typed: int) -> int:
-    """How many code points behind the cursor belong to the word of which `typed` stand before it.
+    """Return how many code points after the cursor belong to the word that it stands in.
 
-    None where nothing of a word stands before the cursor: then a new word begins there.
+    `typed` code points of the word stand before the cursor. 0 where these are 0: a new word begins
+    there.
     """
     begun = edited.text[edited.cursor - typed : edited.cursor]
     behind = edited.text[edited.cursor : edited.cursor + _LOOKED_AT].split(maxsplit=1)

@@ -34,7 +34,8 @@ _LEAST_ENTRIES, _ENTRIES_A_ROW = 10_000, 20
 """Entries of rows that a search looks at, in all: fewer than ten a row are usual."""
 
 _FEW = 16
-"""So many seen words that begin alike are cut into pieces, to ask for the rows of no others."""
+"""Up to this many seen words with one prefix are cut into pieces, and only their entries of a row
+are looked at."""
 
 _ROW_WORK = 200
 _ENTRIES_A_STEP, _ENTRY_WORK = 32, 6

@@ -1,8 +1,7 @@
-"""Words that were seen in a model's training text: what may be suggested unless somebody asks for
-more.
+"""The words of a model's training text. By default only these are suggested.
 
-Knows words in normal form and their bytes; does not know models. A model gives every sequence of
-letters some probability, so a beginning that few words have would otherwise bring non-words.
+A model gives every sequence of letters some probability, so a prefix that few words have would
+otherwise bring non-words.
 """
 
 from bisect import bisect_left, bisect_right
@@ -10,9 +9,9 @@ from collections.abc import Iterable, Sequence
 
 
 class SeenWords:
-    """Words in normal form, to be looked up by their beginnings in UTF-8.
+    """A sorted set of words in normal form, looked up by prefix in UTF-8.
 
-    With `marks`, words that are no letters or digits at their beginning are allowed unseen.
+    `and_marks` also allows every word that does not begin with a letter or digit.
     """
 
     def __init__(self, words: Iterable[str] = ()) -> None:
@@ -20,7 +19,7 @@ class SeenWords:
         self._marks = False
 
     def and_marks(self) -> "SeenWords":
-        """The same words, and all punctuation marks and symbols."""
+        """Return the same words with all punctuation marks and symbols."""
         both = SeenWords()
         both._texts, both._marks = self._texts, True
         return both
@@ -32,23 +31,23 @@ class SeenWords:
         return isinstance(word, str) and self.has(word.encode("utf-8"))
 
     def has(self, written: bytes) -> bool:
-        """Whether these bytes are an allowed word."""
+        """Return whether these bytes are an allowed word."""
         place = bisect_left(self._texts, written)
         is_seen = place < len(self._texts) and self._texts[place] == written
         return is_seen or self._may_be_mark(written)
 
     def goes_on(self, written: bytes) -> bool:
-        """Whether any allowed word begins with these bytes and is longer."""
+        """Return whether any longer allowed word begins with these bytes."""
         place = bisect_right(self._texts, written)
         is_seen = place < len(self._texts) and self._texts[place].startswith(written)
         return is_seen or self._may_be_mark(written)
 
     def begins(self, written: bytes) -> bool:
-        """Whether any allowed word begins with these bytes."""
+        """Return whether any allowed word begins with these bytes."""
         return self.has(written) or self.goes_on(written)
 
     def few_from(self, written: bytes, most: int) -> list[str] | None:
-        """All allowed words that begin with these bytes; None if there may be more than `most`."""
+        """Return all allowed words that begin with these bytes, or None if more than `most` may."""
         first = bisect_left(self._texts, written)
         after = bisect_left(self._texts, written + b"\xff", lo=first)  # no UTF-8 has a 0xFF
         if after - first > most or self._may_be_mark(written):
@@ -56,5 +55,5 @@ class SeenWords:
         return [text.decode("utf-8") for text in self._texts[first:after]]
 
     def _may_be_mark(self, written: bytes) -> bool:
-        """Whether these may be bytes of a mark, where marks are allowed."""
+        """Return whether marks are allowed and these may be the first bytes of one."""
         return self._marks and not written.decode("utf-8", errors="ignore")[:1].isalnum()

@@ -12,8 +12,10 @@ from wordgate.core.text import LINE_BREAKS
 
 _ENDS = frozenset(".!?…‼⁇⁈⁉։")
 _ENDS_UNSPACED = frozenset("。！？｡．")
-_AROUND = "\"'()[]{}“”„‘’‚«»「」『』《》【】（）¿¡"
-"""Marks that may stand between the end of a sentence and the beginning of the next."""
+_INVISIBLE = "\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"
+_AROUND = re.compile(rf"[\"'()\[\]{{}}“”„‘’‚«»「」『』《》【】（）¿¡{_INVISIBLE}]")
+"""Marks that may stand between the end of a sentence and the beginning of the next, and invisible
+characters: marks of direction, the byte order mark."""
 
 _LONGEST = 64
 _LINE_END = re.compile(rf"[{LINE_BREAKS}]")
@@ -48,7 +50,7 @@ def begins_sentence(text: str) -> bool:
     """
     written = text.rstrip()
     before = end = written[-_LONGEST:]
-    while before and (before[-1].isspace() or before[-1] in _AROUND):
+    while before and (before[-1].isspace() or _AROUND.match(before[-1])):
         before = before[:-1]
     rest = end[len(before) :] + text[len(written) :]
     if not before or _LINE_END.search(rest):

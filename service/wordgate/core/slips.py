@@ -1,12 +1,11 @@
-"""Slips of the finger and of spelling: how likely somebody who meant one beginning of a word typed
-another.
+"""Typing and spelling errors: how likely one text is typed where another was meant.
 
-Knows letters and a keyboard; does not know words. A noisy channel (Kernighan, Church and Gale 1990,
-"A spelling correction program based on a noisy channel model"). Fingers slip: a key beside the
-meant one, two letters swapped, a letter missing, or a letter doubled. Spelling slips: an apostrophe
-left out, `ie` for `ei`, a double letter written once, one vowel for another, a letter too many. One
-slip, or in a long word two. The probabilities are those of one place of a word, chosen and not
-learned; those of spelling are also what a model has seen of such words in its training text.
+A noisy channel (Kernighan, Church and Gale 1990, "A spelling correction program based on a noisy
+channel model"). Fingers slip: a key beside the meant one, two letters swapped, a letter missing, or
+a letter doubled. Spelling slips: an apostrophe left out, `ie` for `ei`, a double letter written
+once, one vowel for another, a letter too many. One slip, or in a long word two. The probabilities
+are those of one place of a word, chosen and not learned; those of spelling are also what a model
+has seen of such words in its training text.
 """
 
 import math
@@ -174,7 +173,7 @@ def _with_apostrophe(typed: str) -> Iterator[str]:
 
 
 def _spellings(typed: str) -> Iterator[tuple[str, float]]:
-    """What somebody meant who spells otherwise; the first letter is right."""
+    """Yield what a spelling error after the first letter may stand for, with its probability."""
     for place in range(1, len(typed)):
         yield from _spellings_at(typed, place)
 

@@ -63,6 +63,16 @@ def takes_space(text: str) -> bool:
     return not (ends_unspaced(text) or has_address(text))
 
 
+def is_closed_up(character: str) -> bool:
+    """Return whether a word that is put before this character has no space behind it: the character
+    is a closing mark, or of a script that writes no spaces."""
+    return (
+        character in _CLOSING
+        or words.is_unspaced(character)
+        or _CJK_MARK.match(character) is not None
+    )
+
+
 def ends_unspaced(text: str) -> bool:
     """Return whether a text ends in a script that writes no spaces, or in punctuation of its.
 
@@ -145,9 +155,13 @@ def _is_open(text: str, quote: str) -> Steps[bool]:
 @cache
 def _marks(kind: str) -> re.Pattern[str]:
     """Marks of a kind that are no apostrophes within a word."""
-    return re.compile(rf"(?<!\w)[{kind}]|[{kind}](?!\w)")
+    if kind == _DOUBLE:
+        return re.compile(f"[{kind}]")
+    return re.compile(rf"(?<![^\W{words.UNSPACED}])[{kind}]|[{kind}](?!\w)")
 
 
 def _may_open(before: str) -> bool:
     """Whether a mark after this character, or at the beginning, begins a quotation."""
-    return not before or before.isspace() or before in _OPENING | _QUOTES | _DASHES
+    if not before or before.isspace() or before in _OPENING | _QUOTES | _DASHES:
+        return True
+    return words.is_unspaced(before) or _CJK_MARK.match(before) is not None

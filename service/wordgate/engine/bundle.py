@@ -191,12 +191,11 @@ def _language(path: Path, manifest: Manifest, contents: Mapping[str, bytes]) -> 
     if pieces.size != network.vocabulary or levels.vocabulary != pieces.size:
         problem = f"{TOKENIZER_FILE} has {pieces.size} pieces, the network {levels.vocabulary}"
         raise InvalidBundle(path, "content", problem)
-    is_english = manifest.language.split("-")[0].lower() == "en"
     return Language(
         pieces,
         levels,
         known.written,
-        with_inflections(known.never) if is_english else known.never,
+        with_inflections(known.never, manifest.language),
         SeenWords(known.seen) if known.seen else None,
         Masks(known.masks),
     )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
+from wordgate.core.inflections import is_english
 from wordgate.core.options import Options
 from wordgate.core.prediction import Query
 from wordgate.core.text import normalise
@@ -72,7 +73,7 @@ def own_questions() -> list[Question]:
 
 def are_in(language: str) -> bool:
     """Whether our own questions, which are English, are in a model's language (a BCP 47 tag)."""
-    return language.split("-", maxsplit=1)[0].lower() == "en"
+    return is_english(language)
 
 
 def read(path: Path) -> list[Question]:

@@ -340,8 +340,9 @@ class Suggestion(_message.Message):
     @_builtins.property
     def edit(self) -> Global___TextEdit:
         """What accepting it does to the text of a session, without the space that `Accept` puts behind it
-        (none in scripts without spaces, nor inside an address). It replaces what was typed of the word,
-        and the rest of the word where the cursor stands inside it (`tomo|row`). Unset outside sessions.
+        (none in scripts without spaces, before a mark that closes, nor inside an address). It replaces
+        what was typed of the word, and the rest of the word where the cursor stands inside it
+        (`tomo|row`). Unset outside sessions.
         """
 
     def __init__(
@@ -636,7 +637,8 @@ Global___MoveCursor: _TypeAlias = MoveCursor  # noqa: Y015
 @_typing.final
 class Accept(_message.Message):
     """Takes a suggestion: it and a space stand in the place of what was typed of the word, and of its
-    rest behind the cursor. A space that was there already is stepped over instead.
+    rest behind the cursor. A space that was there already is stepped over instead, but not a line
+    break.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
