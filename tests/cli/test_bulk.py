@@ -67,7 +67,7 @@ def test_bad_lines_are_marked_where_the_run_keeps_going(
     source.write_bytes(b"\n".join([good, b"\xff", b"{", long, good]))
     for command in ("score", "rescore"):
         ended = run(command, "--input", source, "--model", bundle, "--json", "--keep-going")
-        assert (ended.code, "3 lines that were passed over" in ended.err) == (3, True)
+        assert (ended.code, "3 records that were passed over" in ended.err) == (3, True)
         lines = [json.loads(line) for line in ended.out.splitlines()]
         assert [line.get("line") for line in lines] == [None, 2, 3, 4, None]
         problems = [line["error"] for line in lines[1:4]]
