@@ -16,7 +16,7 @@ from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
 _AT_ONCE = 200
 _LONG_SESSIONS = 200
 _LONG_TEXT = "the clouds are in the sky. " * 2400 + "\U0001f30a "
-_MOST_BYTES_EACH = 200_000
+_MOST_BYTES_EACH = 180_000
 """A session with 64 KB of text, and what a heap of so few has in gaps."""
 _GROWTH_BYTES = 16 * 1024 * 1024
 """A stream that leaves two kilobytes behind would show."""

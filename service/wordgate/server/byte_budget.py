@@ -11,9 +11,11 @@ from wordgate.engine import freed_memory
 from wordgate.errors import Excess, Overloaded
 
 _RETRY_AFTER_SECONDS = 1.0
+_COUNTED_BYTES = 16 * 1024
 _LARGE_BYTES = 256 * 1024
 _TRIM_SECONDS = 2.0
-"""After a request of so many bytes, memory is given back once in this time."""
+"""When messages of at least the former size had the latter in all, memory is given back, once in
+this time."""
 
 _MAX_WAITING = 100
 """Messages that wait for room; each is in memory already."""
@@ -29,6 +31,7 @@ class ByteBudget:
         self.used = 0
         self._max_bytes = max_bytes
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+        self._freed = 0
         self._trimming: asyncio.TimerHandle | None = None
 
     def take(self, size: int) -> None:
@@ -65,17 +68,23 @@ class ByteBudget:
     def free(self, size: int) -> None:
         """Give bytes back."""
         self.used -= size
-        if size >= _LARGE_BYTES and self._trimming is None:
-            self._trimming = asyncio.get_running_loop().call_later(_TRIM_SECONDS, self._trim)
+        self.note_garbage(size)
         while self._waiting and (self._waiting[0][1].done() or self._has_room(self._waiting[0][0])):
             size, turn = self._waiting.popleft()
             if not turn.done():
                 self.used += size
                 turn.set_result(None)
 
+    def note_garbage(self, size: int) -> None:
+        """Take note that work on so many bytes has left free gaps in the heap."""
+        if size >= _COUNTED_BYTES:
+            self._freed += size
+        if self._freed >= _LARGE_BYTES and self._trimming is None:
+            self._trimming = asyncio.get_running_loop().call_later(_TRIM_SECONDS, self._trim)
+
     def _trim(self) -> None:
-        """Return what a large request has left of the heap to the system, in a thread."""
-        self._trimming = None
+        """Return what large requests have left of the heap to the system, in a thread."""
+        self._trimming, self._freed = None, 0
         asyncio.get_running_loop().run_in_executor(None, freed_memory.give_back)
 
     def _has_room(self, size: int) -> bool:
@@ -98,3 +107,7 @@ class Reservation:
         else:
             self._budget.free(self.size - size)
         self.size = size
+
+    def note_garbage(self, size: int) -> None:
+        """As `ByteBudget.note_garbage`."""
+        self._budget.note_garbage(size)

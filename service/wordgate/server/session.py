@@ -271,6 +271,7 @@ class Session:
         finally:
             if self._answering is asyncio.current_task():
                 self._answering, self._is_written = None, False
+            self._memory.note_garbage(len(self._resting.encoded))
         if self._ending and self._answering is None:
             self._end(Unavailable(self._ending))
 
