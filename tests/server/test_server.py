@@ -117,13 +117,13 @@ def test_a_second_start_on_the_http_port_fails_loudly(server: RunningServer, bun
     """The same for the port of the metrics."""
     second = RunningServer(bundle, "--metrics-listen", server.http)
     assert second.wait() == 2
-    assert f"metrics_listen: cannot listen on {server.http}" in second.output
+    assert f"--metrics-listen: cannot listen on {server.http}" in second.output
     assert "Traceback" not in second.output
 
 
 def test_a_spoiled_bundle_is_refused(bundle: Path, tmp_path: Path) -> None:
     """A server does not start with a bundle that is not what was published; it names the file."""
-    spoiled = shutil.copytree(bundle, tmp_path / "1")
+    spoiled = shutil.copytree(bundle, tmp_path / "tiny" / "1")
     with (spoiled / "step.onnx").open("ab") as file:
         file.write(b"\0")
     started = RunningServer(spoiled)
