@@ -122,7 +122,7 @@ class Client:
         each request; None waits for ever. `tls` is for servers that
         speak TLS; without it a `token` can be read by whoever is on the way. `batch`: nobody waits
         for the answers; many requests may be under way, and they are done in what others leave.
-        Raises `InvalidInput` for what is no address or no token and for a name that is not Unicode,
+        Raises `InvalidInput` for an invalid address or token and for a name that is not Unicode,
         `InvalidFile` for files of `tls`.
         """
         check_server(address)
@@ -313,7 +313,7 @@ class AsyncClient:
         each request; None waits for ever. `tls` is for servers that
         speak TLS; without it a `token` can be read by whoever is on the way. `batch`: nobody waits
         for the answers; many requests may be under way, and they are done in what others leave.
-        Raises `InvalidInput` for what is no address or no token and for a name that is not Unicode,
+        Raises `InvalidInput` for an invalid address or token and for a name that is not Unicode,
         `InvalidFile` for files of `tls`.
         """
         check_server(address)

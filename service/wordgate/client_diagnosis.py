@@ -23,7 +23,7 @@ _LEAST_PAUSE_SECONDS = 5.0
 
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
 _PREFACE_SETTINGS = 4
-"""The type of the first frame of whoever speaks HTTP/2."""
+"""The type of the first frame that an HTTP/2 peer sends."""
 
 _HEADER_BYTES = 9
 _PROXY_VARIABLES = ("grpc_proxy", "https_proxy", "http_proxy")

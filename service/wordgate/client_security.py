@@ -41,8 +41,9 @@ class Tls:
         ca, certificate, key = map(_content, (self.ca, self.certificate, self.key))
         if self.ca is not None and ca is not None:
             _check_ca(self.ca, ca)
-        if self.certificate is not None and self.key is not None:
-            _check_pair(self.certificate, self.key)
+        pair = [path for path in (self.certificate, self.key) if path is not None]
+        if pair and all(path.is_file() for path in pair):  # pipes are not read again
+            check_key_pair(*pair)
         return grpc.ssl_channel_credentials(ca, key, certificate)
 
     def options(self, options: Options) -> Options:
@@ -53,7 +54,7 @@ class Tls:
 
 
 def check_server(address: str) -> None:
-    """Raise `InvalidInput` for what is no address of a server, `TypeError` for what is no str."""
+    """Raise `InvalidInput` unless this is the address of a server, `TypeError` unless a str."""
     require_text(address, "address")
     try:
         check_target(address)
@@ -107,18 +108,20 @@ def _check_ca(path: Path, content: bytes) -> None:
         raise InvalidFile(path, "has no certificate in PEM")
 
 
-def _check_pair(certificate: Path, key: Path) -> None:
-    """Raise `InvalidFile` unless the key belongs to the certificate; pipes are not read again."""
-    if not (certificate.is_file() and key.is_file()):
-        return
+def check_key_pair(certificate: Path, key: Path) -> None:
+    """Raise `InvalidFile` unless the certificate is one and the key belongs to it.
+
+    A key with a password is refused: there is nobody to ask for it.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         context.load_cert_chain(certificate, key, password=lambda: b"")
     except (OSError, ValueError) as error:
-        problem = f"is no certificate in PEM, or {key} is not its key without a password"
-        raise InvalidFile(certificate, f"{problem} ({_why(error)})") from None
+        problem = f"is not a certificate in PEM, or {key} is not its key without a password"
+        raise InvalidFile(certificate, f"{problem} ({tls_problem(error)})") from None
 
 
-def _why(error: Exception) -> str:
+def tls_problem(error: Exception) -> str:
+    """What OpenSSL found wrong, in words."""
     reason = getattr(error, "reason", None)
     return str(reason or error).lower().replace("_", " ")

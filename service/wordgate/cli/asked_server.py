@@ -83,7 +83,7 @@ class AskedServer:
 
 
 def _check(address: str) -> None:
-    """Raise `click.UsageError` for what is no address, before a server is spoken of."""
+    """Raise `click.UsageError` for an invalid address, before anything is said of a server."""
     try:
         check_target(address)
     except ValueError as error:

@@ -28,7 +28,7 @@ DEFAULT_FLATNESS = 0.3
 MAX_FLATNESS = 10.0
 MAX_CACHE_WEIGHT = 0.9
 LEAST_PROBABILITY = 1e-12
-"""Of a suggested word that nobody listed."""
+"""Of a suggested word that the request does not list."""
 
 MAX_LISTED_WORDS = 1000
 MAX_BOOST = 50.0

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import grpc
 
+from wordgate.client_security import check_key_pair, tls_problem
 from wordgate.engine.input_files import read_input
 from wordgate.errors import InvalidFile
 from wordgate.server.certificate_ends import earliest_end
@@ -98,21 +99,11 @@ def _contents(files: TlsFiles) -> dict[Path, bytes]:
 
 def _check(files: TlsFiles) -> None:
     """Raise `InvalidFile` unless the files are certificates and the key belongs to the first."""
+    check_key_pair(files.certificate, files.key)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    try:
-        # A key with a password is refused: nobody is there to be asked for it.
-        context.load_cert_chain(files.certificate, files.key, password=lambda: b"")
-    except (OSError, ValueError) as error:
-        problem = f"is no certificate in PEM, or {files.key} is not its key without a password"
-        raise InvalidFile(files.certificate, f"{problem} ({_reason(error)})") from None
     try:
         if files.client_ca is not None:
             context.load_verify_locations(files.client_ca)
     except (OSError, ValueError) as error:
-        problem = f"has no certificate in PEM ({_reason(error)})"
+        problem = f"has no certificate in PEM ({tls_problem(error)})"
         raise InvalidFile(files.client_ca or "", problem) from None
-
-
-def _reason(error: Exception) -> str:
-    reason = getattr(error, "reason", None)
-    return str(reason or error).lower().replace("_", " ")
