@@ -1,6 +1,7 @@
 """Everything that strangers send to a port, at a real server that goes on serving others."""
 
 import gzip
+import itertools
 import random
 import resource
 import subprocess
@@ -376,10 +377,7 @@ def test_large_answers_that_nobody_reads_end(attacked: RunningServer) -> None:
     with Connection(attacked.address, begins=False) as connection:
         connection.send(http2.PREFACE + no_room)
         with grpc.insecure_channel(attacked.address) as channel:
-            for stream in (1, 3):
-                until(lambda: _code_of(channel, SCORE, body) is grpc.StatusCode.OK, "room")
-                connection.send_message(stream, SCORE, body)
-            until(lambda: _calls_under_way(attacked) == 2, "the answers to be held")
+            _begin(attacked, connection, 2, SCORE, body)
             assert _code_of(channel, PREDICT, b"") is grpc.StatusCode.OK
             until(lambda: _calls_under_way(attacked) == 0, "the answers to be given up")
             assert _code_of(channel, SCORE, body) is grpc.StatusCode.OK
@@ -394,10 +392,7 @@ def test_texts_that_nobody_reads_hold_no_room(attacked: RunningServer) -> None:
     large = ScoreRequest(candidates=[Candidate(text="the " * 1000)] * 200).SerializeToString()
     with Connection(attacked.address, begins=False) as connection:
         connection.send(http2.PREFACE + no_room)
-        for number in range(6):
-            path = "/wordgate.v1.PredictionService/StreamGenerate"
-            connection.send_message(1 + 2 * number, path, padded)
-        until(lambda: _calls_under_way(attacked) == 6, "the calls")
+        _begin(attacked, connection, 6, "/wordgate.v1.PredictionService/StreamGenerate", padded)
         with grpc.insecure_channel(attacked.address) as channel:
             until(lambda: _code_of(channel, SCORE, large) is grpc.StatusCode.OK, "room")
 
@@ -481,6 +476,24 @@ def test_a_server_that_grpc_has_left_ends(bundle: Path) -> None:
 def _calls_under_way(server: RunningServer) -> float:
     """Those of the services, the health's not among them."""
     return server.metric("grpc_server_started_total") - server.metric("grpc_server_handled_total")
+
+
+def _begin(
+    server: RunningServer, connection: Connection, calls: int, path: str, body: bytes
+) -> None:
+    """Send a large message until so many calls that send it are under way at once.
+
+    A message that comes while the memory of the former ones is in use is refused.
+    """
+    streams = itertools.count(1, 2)
+
+    def are_enough() -> bool:
+        enough = _calls_under_way(server) >= calls
+        if not enough:
+            connection.send_message(next(streams), path, body)
+        return enough
+
+    until(are_enough, "the calls to be under way")
 
 
 def _answered(call: Any) -> bool:
