@@ -212,6 +212,15 @@ def test_questions_and_pairs_are_evaluated(run: Run, bundle: Path, tmp_path: Pat
     assert run("evaluate", "--pairs", pairs, "--json", "--model", bundle).document["pairs"] == 1
 
 
+def test_english_questions_of_another_language(run: Run, bundle: Path, tmp_path: Path) -> None:
+    """The figures come with a warning that they say little."""
+    chinese = shutil.copytree(bundle, tmp_path / "zh" / bundle.name)
+    rewrite_manifest(chinese, name="zh", language="zh")
+    warning = "--own-questions: English, but the language of the model is zh"
+    assert warning in " ".join(run("evaluate", "--own-questions", "--model", chinese).err.split())
+    assert warning not in run("evaluate", "--own-questions", "--model", bundle).err
+
+
 def test_people_get_tables(run: Run, bundle: Path, tmp_path: Path) -> None:
     """Without `--json` the same answers are tables that name the model."""
     predicted = run("predict", "--history", "the", "--model", bundle)

@@ -110,6 +110,7 @@ def _by_two(typed: str, *words: str) -> dict[str, float]:
         ("definatly", "definitely"),
         ("seperatly", "separately"),
         ("embarased", "embarrassed"),
+        ("tommorow", "tomorrow"),
     ],
 )
 def test_a_long_word_may_have_two_slips(typed: str, word: str) -> None:

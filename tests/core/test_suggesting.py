@@ -1,6 +1,7 @@
 """Suggestions as a person wants them: passed over, blocked, boosted, corrected, the text's own."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,11 +11,14 @@ from tests.core.remembering import Remembering
 from tests.core.vocabularies import TRAPS, trained
 from tests.fake_model import FakeModel
 
-from wordgate.core.asks import PAUSE, drive
+from wordgate.core.asks import PAUSE, Asks, drive
+from wordgate.core.favoured import word_log_prob
+from wordgate.core.history import read_context
 from wordgate.core.language import Language
 from wordgate.core.levels import Levels
 from wordgate.core.options import BoostedWord, LetterCase, Options, SessionCache
 from wordgate.core.prediction import Query, predict
+from wordgate.core.seen_words import SeenWords
 from wordgate.core.slips import meant
 from wordgate.core.state_store import NoStore
 from wordgate.core.suggesting import Kind, Prediction, Suggestion
@@ -31,6 +35,22 @@ MODEL = FakeModel.random(LEVELS, seed=11, spread=2.0)
 def _predict(history: str, prefix: str = "", finished: bool = False, **options: Any) -> Prediction:
     query = Query(history, prefix, Options(**options), finished)
     return drive(predict(LANGUAGE, NoStore(MODEL.start), query), MODEL)
+
+
+def _corrected(language: Language, query: Query) -> list[Suggestion]:
+    """The corrections of a finished word."""
+    return drive(predict(language, NoStore(MODEL.start), query), MODEL).suggestions
+
+
+def _log_prob(history: str, word: str) -> float:
+    """The log-probability of a word after a history."""
+    store = NoStore(MODEL.start)
+
+    def asks() -> Asks[float]:
+        start = yield from read_context(PIECES, history, store)
+        return (yield from word_log_prob(PIECES, LEVELS, start, word, store))
+
+    return drive(asks(), MODEL)
 
 
 def _texts(found: Prediction, kind: Kind = Kind.WORD) -> list[str]:
@@ -216,6 +236,31 @@ def test_unlikely_corrections_are_left_out() -> None:
         for each in _corrections(_predict("the", typed, finished=True, min_probability=least))
     ]
     assert [each.probability for each in likely] == [least]
+
+
+def test_a_finished_word_that_may_be_a_misspelling_is_taken_to_be_less_likely() -> None:
+    """By two nats, if the training text lacks it or has it as it has misspellings; not if the
+    request lists it."""
+    words = {word for typed in SLIPS for word in meant(typed, is_finished=True)}
+    every = SeenWords({*words, *SLIPS})
+    known, suspect = replace(LANGUAGE, seen=every), replace(LANGUAGE, seen=every, suspect={*SLIPS})
+    unseen = replace(LANGUAGE, seen=SeenWords(words - set(SLIPS)))
+    more = 0
+    for typed in SLIPS:
+        options: dict[str, Any] = {"max_suggestions": 100, "min_probability": 0.0}
+        query = Query("the", typed, Options(**options), True)
+        own = Options(**options, boosted_words=[BoostedWord(typed, 0.0)])
+        before = _corrected(known, query)
+        after = _corrected(suspect, query)
+        assert _corrected(unseen, query) == after
+        assert _corrected(suspect, replace(query, options=own)) == before
+        assert after[: len(before)] == before
+        typed_log_prob = _log_prob("the", typed)
+        for each in after[len(before) :]:
+            rank = each.log_prob + meant(typed, is_finished=True)[normalise(each.text)]
+            assert typed_log_prob - 2.0 < rank <= typed_log_prob
+        more += len(after) - len(before)
+    assert more
 
 
 def test_a_boosted_word_is_what_was_meant() -> None:

@@ -344,10 +344,14 @@ def test_versions_are_found_in_the_order_of_their_numbers(bundle: Path, tmp_path
 
 def test_seen_words_and_masks_are_read_and_written() -> None:
     """Many words a line, and one; what is written is read as the same."""
-    document = "written\ti\tI\nnever\tdarn\nmask\ta @ b\nseen\tsea lake\nseen\tthe\n"
+    document = "written\ti\tI\nnever\tdarn\nmask\ta @ b\nseen\tsea lake\nseen\tthe\nsuspect\tlake\n"
     known = parse_words(document, Path("en"))
     assert known == KnownWords(
-        {"i": "I"}, frozenset({"darn"}), frozenset({"sea", "lake", "the"}), (("a", "@", "b"),)
+        {"i": "I"},
+        frozenset({"darn"}),
+        frozenset({"sea", "lake", "the"}),
+        (("a", "@", "b"),),
+        frozenset({"lake"}),
     )
     assert parse_words(words_document(known), Path("en")) == known
     many = KnownWords({}, frozenset(), frozenset(f"word{number}" for number in range(1000)))
@@ -360,5 +364,7 @@ def test_seen_words_and_masks_are_read_and_written() -> None:
 @pytest.mark.parametrize("line", ["mask\t ", "seen", "said\tsea", "never\ta\tb", "written\ta"])
 def test_a_line_of_another_kind_is_named(line: str) -> None:
     """Its number and the kinds that there are."""
-    with pytest.raises(InvalidBundle, match=r"words\.tsv:2: not `written`.*`seen` or `mask`"):
+    with pytest.raises(
+        InvalidBundle, match=r"words\.tsv:2: not `written`.*`seen`, `suspect` or `mask`"
+    ):
         parse_words(f"never\tdarn\n{line}\n", Path("en"))

@@ -21,7 +21,7 @@ from wordgate.core.options import (
     Options,
     SessionCache,
 )
-from wordgate.engine.answers import Asked
+from wordgate.engine.answers import Asked, Generating
 from wordgate.evaluation import keystrokes, minimal_pairs, perplexity, questions, slips
 from wordgate.evaluation.keystrokes import Savings
 from wordgate.evaluation.slips import Corrections
@@ -115,6 +115,8 @@ def evaluate(
         _refuse_typing_options(click.get_current_context())
     say(f"evaluating {text or typing or slip_file or pairs or question_file or 'own questions'}")
     with asked_model(model, server, batch=True) as opened, counted(opened) as asked:
+        if own_questions:
+            _warn_of_language(opened)
         if text:
             measured = perplexity.evaluate_file(asked, text, not no_punctuation, not no_top)
             found = {k: v for k, v in asdict(measured).items() if v is not None}
@@ -136,6 +138,22 @@ def evaluate(
         click.echo(json.dumps(found, ensure_ascii=False))
     else:
         print_table(figures_table(found))
+
+
+def _warn_of_language(opened: Generating) -> None:
+    """Say so where the package's questions are not in the language of the model."""
+    from wordgate.client import Client
+    from wordgate.engine.local_model import LocalModel
+
+    if isinstance(opened, LocalModel):
+        language = opened.served.bundle.manifest.language
+    elif isinstance(opened, Client):
+        language = opened.get_model().language
+    if not questions.are_in(language):
+        say(
+            "--own-questions: English, but the language of the model is "
+            f"{language}; use --questions"
+        )
 
 
 def _refuse_typing_options(context: click.Context) -> None:

@@ -23,7 +23,8 @@ class Language:
     `written` maps a word in normal form to its usual written form (`i` to `I`, `london` to
     `London`) where the two differ. `never_suggested` holds words in normal form, and phrases of
     which the last word is not suggested behind the others. `seen` are the words of the training
-    text, None where they are not known; `masks` stood there for private data.
+    text, None where they are not known; `masks` stood there for private data. `suspect` are the
+    seen words that are no more frequent than misspellings of another word would be.
     """
 
     pieces: Pieces
@@ -32,6 +33,7 @@ class Language:
     never_suggested: Set[str] = frozenset()
     seen: SeenWords | None = None
     masks: Masks = field(default_factory=Masks)
+    suspect: Set[str] = frozenset()
 
     @cached_property
     def never_phrases(self) -> ListedPhrases:

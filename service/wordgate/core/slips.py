@@ -187,6 +187,8 @@ def _spellings_at(typed: str, place: int) -> Iterator[tuple[str, float]]:
     yield before + letter + letter + after, _UNDOUBLED
     if letter + after[:1] in ("ie", "ei"):
         yield before + after[0] + letter + after[1:], _IE_SWAPPED
+    if after[:1] == letter:
+        yield before + after, _DOUBLED
     if len(typed) < _LONG:
         return
     if after:

@@ -32,6 +32,10 @@ from wordgate.core.writing import Writer
 _LEAST_LETTERS = 3
 """With fewer, a slip could mean anything."""
 
+_DOUBT = 2.0
+"""Nats taken from the log-probability of a finished word that the training text lacks, or has as
+it has misspellings: the model has learned to write misspellings too."""
+
 _SEARCH_WORK, _WORD_WORK = 200, 10
 
 
@@ -131,6 +135,8 @@ class Place:
         yield from self._read()
         normal = normalise(typed)
         rank = yield from self._rank(normal)
+        if self._is_doubtful(normal):
+            rank -= _DOUBT
         slip = Slip((yield from self._meant(normal)), max(rank, LEAST_RANK))
         search = self._correcting(self._options.max_suggestions, lambda word: word != normal)
         found = yield from self._unmasked(
@@ -149,6 +155,15 @@ class Place:
             meant_by_two(word, lambda begun: seen.begins(begun.encode("utf-8")), seen.__contains__)
         )
         return {**twice, **once}
+
+    def _is_doubtful(self, word: str) -> bool:
+        """Return whether the training text lacks a word, or has it as it has misspellings.
+
+        Words that the request lists are not doubtful.
+        """
+        if self._seen is None or word in self._favours.words:
+            return False
+        return word in self._language.suspect or not self._seen.has(word.encode("utf-8"))
 
     def _is_in_address(self) -> bool:
         """Whether an address is being typed, of which nothing is suggested."""

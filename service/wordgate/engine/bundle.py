@@ -198,18 +198,23 @@ def _language(path: Path, manifest: Manifest, contents: Mapping[str, bytes]) -> 
         with_inflections(known.never, manifest.language),
         SeenWords(known.seen) if known.seen else None,
         Masks(known.masks),
+        known.suspect,
     )
 
 
 @dataclass(frozen=True)
 class KnownWords:
-    """What a `words.tsv` says: usual written forms, words never suggested, words that the training
-    text has, and the words of each of its masks, all in normal form."""
+    """The contents of a `words.tsv`, in normal form.
+
+    Usual written forms, words that are never suggested, words of the training text, the words of
+    each of its masks, and those of its words that may be misspellings.
+    """
 
     written: Mapping[str, str]
     never: frozenset[str]
     seen: frozenset[str] = frozenset()
     masks: tuple[tuple[str, ...], ...] = ()
+    suspect: frozenset[str] = frozenset()
 
 
 def read_words(path: Path) -> KnownWords:
@@ -220,13 +225,14 @@ def read_words(path: Path) -> KnownWords:
 def parse_words(document: str, path: Path) -> KnownWords:
     """What the text of a `words.tsv` of the bundle at `path` says.
 
-    A line is `written<TAB>word<TAB>form`, `never<TAB>word`, `seen<TAB>words` or `mask<TAB>words`,
-    with single spaces between words, of 1,000 characters at most. Raises `InvalidBundle` with the
-    line.
+    A line is `written<TAB>word<TAB>form`, `never<TAB>word`, `seen<TAB>words`, `suspect<TAB>words`
+    or `mask<TAB>words`, with single spaces between words, of 1,000 characters at most. Raises
+    `InvalidBundle` with the line.
     """
     written: dict[str, str] = {}
     never: set[str] = set()
     seen: set[str] = set()
+    suspect: set[str] = set()
     masks: list[tuple[str, ...]] = []
     for number, line in enumerate(document.splitlines(), 1):
         match line.split("\t") if len(line) <= _MAX_LINE_CHARACTERS else ():
@@ -236,12 +242,16 @@ def parse_words(document: str, path: Path) -> KnownWords:
                 never.add(word)
             case ["seen", text] if text.strip():
                 seen.update(text.split())
+            case ["suspect", text] if text.strip():
+                suspect.update(text.split())
             case ["mask", text] if text.strip():
                 masks.append(tuple(text.split()))
             case _:
                 problem = f"{WORDS_FILE}:{number}: not `written`, word, form, and not `never`,"
-                raise InvalidBundle(path, "content", f"{problem} `seen` or `mask` with its words")
-    return KnownWords(written, frozenset(never), frozenset(seen), tuple(masks))
+                raise InvalidBundle(
+                    path, "content", f"{problem} `seen`, `suspect` or `mask` with its words"
+                )
+    return KnownWords(written, frozenset(never), frozenset(seen), tuple(masks), frozenset(suspect))
 
 
 def words_document(known: KnownWords) -> str:
@@ -250,6 +260,7 @@ def words_document(known: KnownWords) -> str:
     lines += [f"never\t{word}" for word in sorted(known.never)]
     lines += [f"mask\t{' '.join(mask)}" for mask in known.masks]
     lines += [f"seen\t{line}" for line in _filled(sorted(known.seen))]
+    lines += [f"suspect\t{line}" for line in _filled(sorted(known.suspect))]
     return "".join(f"{line}\n" for line in lines)
 
 

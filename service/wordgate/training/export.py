@@ -297,23 +297,29 @@ def _write_files(settings: Settings, material: _Material, draft: Path) -> None:
 
 def _words(settings: Settings, material: _Material) -> str:
     path, recipe, inherited = settings.folder / "recipe.toml", material.recipe, material.inherited
-    forms, seen = _counted(recipes.text_paths(recipe, path, settings.text_folder))
+    forms, counted = _counted(recipes.text_paths(recipe, path, settings.text_folder))
+    seen = frozenset(counted.words())
+    suspect = counted.suspect() | (inherited.suspect - seen)
     never = {*inherited.never_suggested, *recipes.never_suggested(recipe, path)}
     return bundles.words_document(
         bundles.KnownWords(
-            {**inherited.written, **forms}, frozenset(never), seen | inherited.seen, inherited.masks
+            {**inherited.written, **forms},
+            frozenset(never),
+            seen | inherited.seen,
+            inherited.masks,
+            frozenset(suspect),
         )
     )
 
 
-def _counted(files: Sequence[Path]) -> tuple[dict[str, str], frozenset[str]]:
-    """Usual written forms and seen words of the text, which is read once."""
+def _counted(files: Sequence[Path]) -> tuple[dict[str, str], SeenWordCounter]:
+    """Usual written forms and counted words of the text, which is read once."""
     counts: Counter[str] = Counter()
     seen = SeenWordCounter()
     for file in files:
         passages = seen.passing(corpus.read_passages(file))
         counts.update(written_forms.count_passages(passages))
-    return written_forms.usual_forms(counts), frozenset(seen.words())
+    return written_forms.usual_forms(counts), seen
 
 
 def _manifest(settings: Settings, material: _Material, draft: Path, version: int) -> Manifest:

@@ -17,14 +17,15 @@ from wordgate.training.recipe import Recipe
 
 @dataclass(frozen=True)
 class Inheritance:
-    """Usual written forms, words never suggested, texts, words seen and masks of the version
-    before."""
+    """Usual written forms, words never suggested, texts, words seen, masks and suspect words of
+    the version before."""
 
     written: Mapping[str, str] = field(default_factory=dict)
     never_suggested: Set[str] = frozenset()
     text: tuple[TextSource, ...] = ()
     seen: Set[str] = frozenset()
     masks: tuple[tuple[str, ...], ...] = ()
+    suspect: Set[str] = frozenset()
 
 
 def inherit(recipe: Recipe, path: Path) -> Inheritance:
@@ -44,7 +45,7 @@ def inherit(recipe: Recipe, path: Path) -> Inheritance:
             "licences of its text belong to this version too"
         ) from None
     texts = _earlier_texts(recipe, manifest)
-    return Inheritance(known.written, known.never, texts, known.seen, known.masks)
+    return Inheritance(known.written, known.never, texts, known.seen, known.masks, known.suspect)
 
 
 def _earlier_texts(recipe: Recipe, manifest: Manifest) -> tuple[TextSource, ...]:

@@ -1,20 +1,32 @@
-"""Which words a training text has: counted in the text that a model is trained on.
+"""Count the words of a training text, to list those that may be suggested.
 
-Knows passages and words; does not know pieces. A word counts where it stands several times, and in
-two passages at least, so that what somebody mistyped once, or a name that one passage repeats, is
-not suggested to others. Addresses are left out.
+A word is listed if it stands three times or more, in two passages at least, so that neither a
+single typing error nor a name that one passage repeats is suggested. Addresses are left out.
+
+Common misspellings stand more often. Words that are no more frequent than the error model
+(`core.slips`) expects misspellings of a more frequent word to be are suspect: about half are
+misspellings (`recieve`), the others rare words (`massage`, close to `message`).
 """
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Set
 
 from wordgate.core import words
+from wordgate.core.slips import meant
 from wordgate.core.text import normalise
 from wordgate.training.masking import mask
 
 LEAST_COUNT = 3
 LEAST_PASSAGES = 2
+
+_LEAST_LETTERS = 4
+"""Shorter words are not suspect: most of those that are close to another are words."""
+
+_LONG = 7
+_LONG_FACTOR = 3
+"""People misspell long words more often than the error model, which is of one place, expects."""
 
 _ADDRESS = re.compile(r"\S*(?:@\S|://|www\.)\S*", re.IGNORECASE)
 
@@ -43,6 +55,25 @@ class SeenWordCounter:
             and self._counts[word] >= LEAST_COUNT
             and not words.is_punctuation(word)
         }
+
+    def suspect(self) -> Set[str]:
+        """Those of `words` that are no more frequent than misspellings of another word are."""
+        return {word for word in self.words() if self._is_suspect(word)}
+
+    def _is_suspect(self, word: str) -> bool:
+        """Return whether misspellings of a more frequent word explain how often this one stands.
+
+        A lost apostrophe is not a sign: `ill` and `I'll` are both words.
+        """
+        if len(word) < _LEAST_LETTERS:
+            return False
+        factor = _LONG_FACTOR if len(word) >= _LONG else 1
+        least = self._counts[word] / factor
+        return any(
+            self._counts[other] * math.exp(log_probability) >= least
+            for other, log_probability in meant(word, is_finished=True).items()
+            if self._counts[other] > least and other.replace("'", "") != word
+        )
 
 
 def _public_words(text: str) -> list[str]:
