@@ -11,6 +11,7 @@ import grpc
 import grpc.aio
 
 from wordgate.client_address import check_target, grpc_target, is_local
+from wordgate.client_certificates import check_key_pair
 from wordgate.core.argument_types import require_text
 from wordgate.engine.input_files import read_input
 from wordgate.errors import InvalidFile, InvalidInput
@@ -106,22 +107,3 @@ def _check_ca(path: Path, content: bytes) -> None:
         is_usable = False
     if not is_usable:
         raise InvalidFile(path, "has no certificate in PEM")
-
-
-def check_key_pair(certificate: Path, key: Path) -> None:
-    """Raise `InvalidFile` unless the certificate is one and the key belongs to it.
-
-    A key with a password is refused: there is nobody to ask for it.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    try:
-        context.load_cert_chain(certificate, key, password=lambda: b"")
-    except (OSError, ValueError) as error:
-        problem = f"is not a certificate in PEM, or {key} is not its key without a password"
-        raise InvalidFile(certificate, f"{problem} ({tls_problem(error)})") from None
-
-
-def tls_problem(error: Exception) -> str:
-    """What OpenSSL found wrong, in words."""
-    reason = getattr(error, "reason", None)
-    return str(reason or error).lower().replace("_", " ")

@@ -15,8 +15,8 @@ from tests.fake_model import FakeModel
 from wordgate.core import favoured
 from wordgate.core import search as searching
 from wordgate.core.asks import drive
-from wordgate.core.favoured import Favour, Favours, best_words, word_log_prob
-from wordgate.core.known import Context
+from wordgate.core.favoured import Favour, Favours, best_words
+from wordgate.core.known import Context, word_log_prob
 from wordgate.core.levels import Levels
 from wordgate.core.search import Found, Search
 from wordgate.core.state_store import NoStore

@@ -12,8 +12,8 @@ from tests.core.vocabularies import TRAPS, trained
 from tests.fake_model import FakeModel
 
 from wordgate.core.asks import PAUSE, Asks, drive
-from wordgate.core.favoured import word_log_prob
 from wordgate.core.history import read_context
+from wordgate.core.known import word_log_prob
 from wordgate.core.language import Language
 from wordgate.core.levels import Levels
 from wordgate.core.options import BoostedWord, LetterCase, Options, SessionCache

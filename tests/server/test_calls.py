@@ -2,7 +2,8 @@
 
 import pytest
 
-from wordgate.server.calls import MAX_CHARACTERS, REQUEST_ID_HEADER, Call, call_of
+from wordgate.server.calls import MAX_CHARACTERS, Call, call_of
+from wordgate.server.errors import REQUEST_ID_HEADER
 
 OF_ENVOY = "0b1d5a7e-1f3c-9d6a-9f37-7a36c8f3e111"
 

@@ -165,7 +165,7 @@ async def test_a_defect_is_shown_by_its_type(monkeypatch: pytest.MonkeyPatch) ->
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
         traces = Traces()
-        span = traces.begin(Method("wordgate.v1.Any", "Method", "unary"), (), Call())
+        span = traces.begin(Method("wordgate.v1.Any", "Method", "unary"), (), Call(), None)
         assert span is not None
         span.failed(KeyError(CANARY))
         span.finish(grpc.StatusCode.INTERNAL)

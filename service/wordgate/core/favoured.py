@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from wordgate.core.asks import PAUSE, SHORT_ROUND, Asks, Pace, Row
-from wordgate.core.known import Context, advance, answered, level_rows
+from wordgate.core.known import Context, advance, answered
 from wordgate.core.levels import Levels
 from wordgate.core.pieces import Pieces
 from wordgate.core.search import Found, FoundWord, Search, likeliest_words
@@ -305,26 +305,3 @@ def _by_next(words: Iterable[_Encoded], place: int) -> dict[int, list[_Encoded]]
     for word in words:
         found.setdefault(word[0][place], []).append(word)
     return found
-
-
-def word_log_prob(
-    pieces: Pieces, levels: Levels, start: Context, word: str, store: StateStore
-) -> Asks[float]:
-    """The log-probability of one word in normal form after a context, by the model alone."""
-    total, context = 0.0, start
-    sequence = pieces.encode_word(word)
-    for place, piece in enumerate(sequence):
-        total += yield from _log_prob(levels, context, piece, store)
-        if place < len(sequence) - 1:
-            [context] = yield from advance(store, [(context, piece)])
-    return total
-
-
-def _log_prob(levels: Levels, context: Context, piece: int, store: StateStore) -> Asks[float]:
-    """The log-probability of a piece after a context."""
-    [head] = yield from level_rows(store, 0, [context])
-    level = levels.of(piece)
-    if level == 0:
-        return float(head[piece])
-    [row] = yield from level_rows(store, level, [context])
-    return float(head[levels.head + level - 1]) + float(row[piece - levels.first(level)])

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from wordgate.core.asks import Advance, Asks, LevelRows, Row, State
+from wordgate.core.levels import Levels
+from wordgate.core.pieces import Pieces
 from wordgate.core.state_store import StateStore, chain_hashes
 
 
@@ -77,3 +79,26 @@ def answered(store: StateStore, asked: Sequence[R]) -> Asks[list[tuple[R, Row]]]
         rows = yield from level_rows(store, level, [each.node.context for each in here])
         found += zip(here, rows, strict=True)
     return found
+
+
+def word_log_prob(
+    pieces: Pieces, levels: Levels, start: Context, word: str, store: StateStore
+) -> Asks[float]:
+    """The log-probability of one word in normal form after a context, by the model alone."""
+    total, context = 0.0, start
+    sequence = pieces.encode_word(word)
+    for place, piece in enumerate(sequence):
+        total += yield from _log_prob(levels, context, piece, store)
+        if place < len(sequence) - 1:
+            [context] = yield from advance(store, [(context, piece)])
+    return total
+
+
+def _log_prob(levels: Levels, context: Context, piece: int, store: StateStore) -> Asks[float]:
+    """The log-probability of a piece after a context."""
+    [head] = yield from level_rows(store, 0, [context])
+    level = levels.of(piece)
+    if level == 0:
+        return float(head[piece])
+    [row] = yield from level_rows(store, level, [context])
+    return float(head[levels.head + level - 1]) + float(row[piece - levels.first(level)])

@@ -10,8 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from wordgate.core import words
 from wordgate.core.asks import Asks
-from wordgate.core.favoured import word_log_prob
-from wordgate.core.known import Context, advance
+from wordgate.core.known import Context, advance, word_log_prob
 from wordgate.core.levels import Levels
 from wordgate.core.pieces import Pieces
 from wordgate.core.state_store import StateStore

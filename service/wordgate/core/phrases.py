@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 
 from wordgate.core.asks import PAUSE, SHORT_ROUND, Asks, Pace
-from wordgate.core.favoured import word_log_prob
-from wordgate.core.known import Context, advance
+from wordgate.core.known import Context, advance, word_log_prob
 from wordgate.core.levels import Levels
 from wordgate.core.masks import Masks, begins_mask
 from wordgate.core.pieces import Pieces

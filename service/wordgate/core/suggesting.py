@@ -13,9 +13,9 @@ from wordgate.core import session_cache, words
 from wordgate.core.addresses import ends_in_address
 from wordgate.core.asks import PAUSE, SHORT_ROUND, Asks, Pace
 from wordgate.core.correction import LEAST_RANK, Slip, corrected_beginnings, corrected_words
-from wordgate.core.favoured import Favour, Favours, best_words, word_log_prob
+from wordgate.core.favoured import Favour, Favours, best_words
 from wordgate.core.history import read_context, read_each
-from wordgate.core.known import Context
+from wordgate.core.known import Context, word_log_prob
 from wordgate.core.language import Language
 from wordgate.core.levels import Levels
 from wordgate.core.masks import begins_mask

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wordgate.core.asks import Asks, drive
-from wordgate.core.favoured import word_log_prob
 from wordgate.core.generation import Draft, GenerationQuery, Written, begin, next_word
 from wordgate.core.history import read_ahead, read_context
+from wordgate.core.known import word_log_prob
 from wordgate.core.lattice_search import SearchBounds
 from wordgate.core.prediction import Query, predict
 from wordgate.core.rescoring import PLAIN_BOUNDS, Hypotheses, rescore

@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from contextvars import ContextVar
 from random import Random
 
-REQUEST_ID_HEADER = "x-request-id"
+from wordgate.server.errors import REQUEST_ID_HEADER
+
 MAX_CHARACTERS = 64
 
 _is_well_formed = re.compile(rf"[A-Za-z0-9._-]{{1,{MAX_CHARACTERS}}}").fullmatch

@@ -25,7 +25,9 @@ from wordgate.errors import (
     Unauthenticated,
     Unavailable,
 )
-from wordgate.server.calls import REQUEST_ID_HEADER
+
+DRAINING = "the server is going down; ask again, another replica will answer"
+REQUEST_ID_HEADER = "x-request-id"
 
 _INTERNAL_MESSAGE = "internal error; the server's log says more of request {}"
 _NANOSECONDS = 1_000_000_000

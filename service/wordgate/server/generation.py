@@ -21,9 +21,10 @@ from wordgate.core.search import DEFAULT_MAX_EXPANSIONS
 from wordgate.engine.answers import GenerationAnswer
 from wordgate.engine.scheduler import Urgency
 from wordgate.errors import Excess, Overloaded, Unavailable
+from wordgate.server.errors import DRAINING
 from wordgate.server.limits import Limits, check_bytes, check_most
 from wordgate.server.messages import model_version
-from wordgate.server.serving import DRAINING, Remaining, Serving
+from wordgate.server.serving import Remaining, Serving
 
 _RETRY_AFTER_SECONDS = 5.0
 _REASONS = {

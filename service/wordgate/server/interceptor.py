@@ -35,11 +35,10 @@ from wordgate.errors import (
 from wordgate.server.call_log import CallLog
 from wordgate.server.callers import Callers, current_caller
 from wordgate.server.calls import Call, call_of, current_call
-from wordgate.server.errors import Status, is_expected, status_of
+from wordgate.server.errors import DRAINING, Status, is_expected, status_of
 from wordgate.server.inbound import Context, Inbound, MessageReader
 from wordgate.server.limits import Limits
 from wordgate.server.metrics import MessageCounts, Method, Metrics
-from wordgate.server.serving import DRAINING
 from wordgate.server.spans import Tracer, current_span
 from wordgate.server.wire import request_type
 
@@ -140,7 +139,9 @@ class CallInterceptor(ServerInterceptor):
             except Unauthenticated as error:
                 return self._refusal(method, error)
         if self._tracer is not None:
-            current_span.set(self._tracer.begin(method, metadata, call))
+            caller = current_caller.get()
+            token = None if caller is None else caller.token.name
+            current_span.set(self._tracer.begin(method, metadata, call, token))
         return wrapped
 
     async def wait_until_idle(self) -> None:

@@ -26,6 +26,7 @@ from wordgate.engine.scheduler import Urgency
 from wordgate.engine.served_model import ServedModel
 from wordgate.errors import Excess, InvalidInput, Overloaded, Unavailable
 from wordgate.server.byte_budget import ByteBudget
+from wordgate.server.errors import DRAINING
 from wordgate.server.inbound import SMALL_BYTES, RequestStream
 from wordgate.server.limits import Limits
 from wordgate.server.messages import counts_eos, urgency
@@ -36,7 +37,7 @@ from wordgate.server.rescoring import (
     search_bounds_of,
     weighting_of,
 )
-from wordgate.server.serving import DRAINING, Serving
+from wordgate.server.serving import Serving
 
 MAX_IN_PROGRESS = 8
 """Utterances of one stream that are ranked at the same time."""

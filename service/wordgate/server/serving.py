@@ -23,8 +23,6 @@ from wordgate.server.spans import work_span
 
 T = TypeVar("T")
 
-DRAINING = "the server is going down; ask again, another replica will answer"
-
 
 class Remaining(Protocol):
     """A call, as far as its deadline goes."""

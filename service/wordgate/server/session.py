@@ -28,9 +28,10 @@ from wordgate.engine.served_model import ServedModel
 from wordgate.errors import Excess, InvalidInput, Overloaded, Unavailable, WordgateError
 from wordgate.server import messages
 from wordgate.server.byte_budget import ByteBudget, Reservation
+from wordgate.server.errors import DRAINING
 from wordgate.server.limits import check_bytes, check_listed
 from wordgate.server.live_quality import FinishedWord, TypedWords
-from wordgate.server.serving import DRAINING, Serving
+from wordgate.server.serving import Serving
 from wordgate.server.spans import message_span
 
 _RETRY_AFTER_SECONDS = 5.0

@@ -55,7 +55,9 @@ class Span(Protocol):
 class Tracer(Protocol):
     """Keeps the spans of those calls that are traced."""
 
-    def begin(self, method: Method, metadata: Metadata, call: Call) -> Span | None:
+    def begin(
+        self, method: Method, metadata: Metadata, call: Call, caller: str | None
+    ) -> Span | None:
         """The span of a call that begins now; None if it is not traced."""
         ...
 

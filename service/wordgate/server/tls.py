@@ -10,7 +10,7 @@ from pathlib import Path
 
 import grpc
 
-from wordgate.client_security import check_key_pair, tls_problem
+from wordgate.client_certificates import check_key_pair, tls_problem
 from wordgate.engine.input_files import read_input
 from wordgate.errors import InvalidFile
 from wordgate.server.certificate_ends import earliest_end

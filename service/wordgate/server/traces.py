@@ -35,7 +35,6 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from wordgate.client_address import is_local
 from wordgate.errors import InvalidConfiguration
-from wordgate.server.callers import current_caller
 from wordgate.server.calls import Call
 from wordgate.server.errors import is_expected
 from wordgate.server.metrics import Method
@@ -82,8 +81,10 @@ class Traces:
         self._sampled = sampled.get_tracer("wordgate", version("wordgate"))
         self._parts = parts.get_tracer("wordgate", version("wordgate"))
 
-    def begin(self, method: Method, metadata: Metadata, call: Call) -> "_Span | None":
-        """The span of a call that begins now; None if it is not sampled."""
+    def begin(
+        self, method: Method, metadata: Metadata, call: Call, caller: str | None
+    ) -> "_Span | None":
+        """Begin the span of a call by a named caller; None if it is not sampled."""
         name = f"{method.service}/{method.name}"
         parent = _parent_of(metadata)
         span = self._sampled.start_span(name, parent, SpanKind.SERVER)
@@ -94,9 +95,8 @@ class Traces:
             "rpc.method": name,
             "wordgate.request_id": call.request_id,
         }
-        caller = current_caller.get()
         if caller is not None:
-            attributes["wordgate.token"] = caller.token.name
+            attributes["wordgate.token"] = caller
         span.set_attributes(attributes)
         return _Span(self._parts, span, call, stands_alone=method.kind == _LASTS)
 
