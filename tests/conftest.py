@@ -6,10 +6,16 @@ from pathlib import Path
 
 import grpc
 import pytest
+from hypothesis import settings
 from tests.bundles import write_bundle
 from tests.running import RunningServer, serving
 
 from wordgate.engine.local_model import LocalModel
+
+
+# Without a clock, which says nothing on a busy machine.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 def pytest_configure() -> None:
