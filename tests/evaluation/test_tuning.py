@@ -1,95 +1,211 @@
-"""Weights that make the fewest errors."""
+"""Tuning on a development set, from utterances to a verdict."""
+
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.evaluation.answers import GivenAnswers
 
-from wordgate.evaluation import tuning
-from wordgate.evaluation.tuning import Lists
+from wordgate.core.hypothesis import Hypothesis
+from wordgate.core.weighting import ACOUSTIC
+from wordgate.errors import InvalidFile, InvalidInput
+from wordgate.evaluation.alternations import parse
+from wordgate.evaluation.development import Tuned, collect, tune
+from wordgate.evaluation.error_rate import Counting, Normalise
+from wordgate.evaluation.hesitations import Utterance
+from wordgate.evaluation.reading import LEAST
 
-LM = 1
+LIKELY = {"sun": -1.0, "sea": -1.0, "see": -9.0, "son": -9.0}
 
 
-def _drawn(seed: int = 0, utterances: int = 200, noise: float = 0.3) -> Lists:
-    """Five candidates each; one good one, which 1 * acoustic + 3 * lm - 2 * words points to."""
+def _utterances(count: int = 60) -> list[Utterance]:
+    """The recogniser prefers the wrong homophone; half of the time the other way round."""
+    generator = np.random.default_rng(3)
+    found = []
+    for number in range(count):
+        said, misheard = [("sun", "son"), ("sea", "see")][number % 2]
+        noise = generator.normal(size=3)
+        heard = [
+            Hypothesis(misheard, {ACOUSTIC: -10.0 + noise[0], "order": 0.0}),
+            Hypothesis(said, {ACOUSTIC: -12.0 + noise[1], "order": -1.0}),
+            Hypothesis("some other words", {ACOUSTIC: -30.0 + noise[2], "order": -2.0}),
+        ]
+        found.append(Utterance(str(number), heard, Path("dev.jsonl"), number + 1, "", said))
+    return found
+
+
+def _tuned(utterances: list[Utterance], likely: dict[str, float] | None = None) -> Tuned:
+    model = GivenAnswers(LIKELY if likely is None else likely, {})
+    return tune(collect(model, utterances, Counting()))
+
+
+def test_a_model_that_knows_better_is_worth_using() -> None:
+    """The first candidates are all wrong, the model's choice is right, and the verdict says so."""
+    found = _tuned(_utterances())
+    assert (found.first, found.oracle) == (1.0, 0.0)
+    assert found.acoustic is not None
+    assert found.acoustic > 0.5
+    assert found.tuned == found.held_out == 0.0
+    assert found.without_model > 0.0
+    assert found.gain[0] > 0
+    assert found.weighting.lm_weight > 0
+    assert found.verdict.startswith("use this model")
+
+
+def test_a_model_that_knows_nothing_is_not() -> None:
+    """Where the recogniser's own scores do as well, the verdict advises against the model."""
+    found = _tuned(_utterances(), {})
+    assert found.verdict.startswith("do not use this model here")
+
+
+def test_a_model_of_pure_chance_is_not_recommended() -> None:
+    """Where the scores alone, weighed anew, gain as much, a model that draws lots adds nothing."""
+    generator = np.random.default_rng(0)
+    verdicts = []
+    for seed in range(6):
+        chance = {word: float(generator.normal(scale=3)) for word in ("sun", "son", "sea", "see")}
+        found = _tuned(_noisy(seed), chance)
+        verdicts.append(found.verdict.startswith("use this model"))
+    assert sum(verdicts) <= 1
+
+
+def _noisy(seed: int) -> list[Utterance]:
+    """The acoustic score is right more often than the order."""
     generator = np.random.default_rng(seed)
-    features = generator.normal(size=(utterances * 5, 3))
-    totals = features @ np.array([1.0, 3.0, -2.0]) + noise * generator.normal(size=len(features))
-    good = totals.reshape(-1, 5).argmax(1)
-    errors = np.ones((utterances, 5))
-    errors[np.arange(utterances), good] = 0
-    first = np.arange(0, len(features), 5)
-    return Lists(features, errors.ravel(), first, np.full(utterances, 10.0))
+    found = []
+    for number in range(100):
+        said, other = generator.permutation(["sun", "son", "sea", "see"])[:2]
+        scores = generator.normal([1.0, 0.0])
+        heard = [Hypothesis(str(said), {ACOUSTIC: scores[0]})]
+        heard.append(Hypothesis(str(other), {ACOUSTIC: scores[1]}))
+        if generator.random() < 0.5:
+            heard.reverse()
+        found.append(Utterance(str(number), heard, Path("dev"), number + 1, "", str(said)))
+    return found
 
 
-def test_the_search_finds_weights_that_point_to_the_good_candidates() -> None:
-    """Little is left of the errors that the acoustic score alone makes, on other lists too."""
-    lists, others = _drawn(), _drawn(seed=1)
-    alone = np.array([1.0, 0.0, 0.0])
-    weights = tuning.search(lists, alone, [1, 2], np.ones(3), LM)
-    assert weights[0] == 1.0
-    assert lists.errors_of(alone).sum() > 100
-    assert lists.errors_of(weights).sum() < 25
-    assert others.errors_of(weights).sum() < 30
-    assert 2 < weights[1] < 5
+def test_scores_may_have_any_name() -> None:
+    """`lm` and `words` are a recogniser's own scores like any other, with weights of their own."""
+    named = [
+        replace(
+            heard,
+            hypotheses=[
+                Hypothesis(each.text, {"lm": 2 * each.scores[ACOUSTIC], "words": float(place)})
+                for place, each in enumerate(heard.hypotheses)
+            ],
+        )
+        for heard in _utterances()
+    ]
+    found = _tuned(named)
+    assert set(found.weighting.weights) == {"lm", "words"}
+    assert found.weighting.weights["lm"] == 1.0
+    assert found.tuned == 0.0
 
 
-def test_a_useless_model_gets_no_weight_below_zero() -> None:
-    """What points to the bad candidates is left out, not turned round."""
-    lists = _drawn()
-    features = lists.features * np.array([1.0, -1.0, 1.0])
-    turned = Lists(features, lists.errors, lists.first, lists.lengths)
-    weights = tuning.search(turned, np.array([1.0, 0.0, 0.0]), [1], np.ones(3), LM)
-    assert weights[LM] >= 0
+def test_few_utterances_have_no_verdict() -> None:
+    """One utterance can be tuned on, and proves nothing."""
+    found = _tuned(_utterances(1))
+    assert found.tuned == 0.0
+    assert found.verdict.startswith("too few utterances")
 
 
-def test_the_earliest_of_equal_candidates_is_chosen() -> None:
-    """Without weights everybody is equal, and the recogniser's order stands."""
-    lists = _drawn()
-    assert (lists.chosen(np.zeros(3)) == lists.first).all()
-    assert lists.errors_of(np.zeros(3)) == pytest.approx(lists.errors[lists.first])
+def test_scores_may_be_ignored() -> None:
+    """An ignored score has no weight and is not asked for in the lines that follow."""
+    known = collect(GivenAnswers(LIKELY, {}), _utterances(), Counting(), ["order"])
+    assert (known.names[0], len(known.names)) == (ACOUSTIC, 3)
+    found = tune(known)
+    assert (found.tuned, found.weighting.weights["order"]) == (0.0, 0.0)
+    deaf = tune(collect(GivenAnswers(LIKELY, {}), _utterances(), Counting(), [ACOUSTIC]))
+    assert deaf.weighting.weights[ACOUSTIC] == 0.0
 
 
-def test_parts_of_lists_are_lists() -> None:
-    """Every second utterance keeps its own candidates, errors and length."""
-    lists = _drawn(utterances=7)
-    part = lists.part([1, 3])
-    weights = np.array([1.0, 3.0, -2.0])
-    assert part.errors_of(weights) == pytest.approx(lists.errors_of(weights)[[1, 3]])
-    assert part.oracle().sum() == 0
+def test_what_cannot_be_tuned_on_is_named() -> None:
+    """No utterances, none with a reference, and one with other scores than before."""
+    model = GivenAnswers(LIKELY, {})
+    with pytest.raises(InvalidInput):
+        collect(model, [], Counting())
+    known = _utterances(3)
+    silent = Utterance("s", known[0].hypotheses, Path("dev.jsonl"), 9)
+    with pytest.raises(InvalidFile, match=r"dev.jsonl: no utterance has a reference"):
+        collect(model, [silent], Counting())
+    assert len(collect(model, [*known, silent], Counting()).lists.lengths) == 3
+    other = Utterance("o", [Hypothesis("a")], Path("dev.jsonl"), 9, "", "a")
+    with pytest.raises(InvalidFile, match=r"dev.jsonl:9.*scores"):
+        collect(model, [*known, other], Counting())
 
 
-def test_sums_of_other_features_are_found() -> None:
-    """A feature that says nothing new, up to a constant in each utterance, is named."""
-    lists = _drawn()
-    total = lists.features @ np.array([1.0, 9.5, -3.0])
-    total += np.repeat(np.arange(200.0), 5)
-    features = np.column_stack([lists.features, total, np.full(len(total), 7.0)])
-    assert tuning.dependent(features, lists.first) == [3, 4]
+def test_without_scores_words_alone_are_weighed() -> None:
+    """Plain texts can be tuned too: the model counts 1, and a word bonus is found."""
+    bare = [
+        Utterance(
+            u.utt, [Hypothesis(h.text) for h in u.hypotheses], u.path, u.line, "", u.reference
+        )
+        for u in _utterances()
+    ]
+    found = _tuned(bare)
+    assert (found.weighting.lm_weight, found.acoustic) == (1.0, None)
+    assert found.tuned == 0.0
 
 
-def test_intervals_hold_the_rate_and_narrow_with_more_utterances() -> None:
-    """The bootstrap draws utterances; four times as many halve the interval."""
-    errors, lengths = np.arange(400.0) % 5, np.full(400, 10.0)
-    low, high = tuning.interval(errors, lengths)
-    assert low < 0.2 < high
-    few_low, few_high = tuning.interval(errors[:100], lengths[:100])
-    assert 1.6 < (few_high - few_low) / (high - low) < 2.4
+def _in_capitals(utterances: list[Utterance]) -> list[Utterance]:
+    return [replace(each, reference=f"{each.reference}.".upper()) for each in utterances]
 
 
-def test_flat_stretches_end_where_errors_rise() -> None:
-    """Within the range the rate stays near; beyond it rises."""
-    lists = _drawn()
-    weights = np.array([1.0, 3.0, -2.0])
-    low, high = tuning.flatness(lists, weights, LM, 1.0, 0.001)
-    rate = lists.rate(lists.errors_of(weights))
-    assert low < 3.0 < high
-    assert lists.rate(lists.errors_of(np.array([1.0, low, -2.0]))) > rate
-    assert lists.rate(lists.errors_of(np.array([1.0, high, -2.0]))) > rate
+def test_references_in_capitals_say_how_to_compare_them() -> None:
+    """Not the model is at fault where every candidate is wrong by its letters' case."""
+    model = GivenAnswers(LIKELY, {})
+    known = collect(model, _in_capitals(_utterances()), Counting())
+    assert known.useless is not None
+    assert "--normalise basic; use that" in known.useless
+    assert collect(model, _in_capitals(_utterances()), Counting(Normalise.BASIC)).useless is None
+    assert collect(model, _utterances(), Counting()).useless is None
 
 
-def test_the_scale_makes_posteriors_as_sure_as_they_are_right() -> None:
-    """Totals a hundred times too large need a scale a hundred times as large."""
-    lists = _drawn(noise=2.0)
-    weights = np.array([1.0, 3.0, -2.0])
-    scale = tuning.posterior_scale(lists, weights)
-    assert tuning.posterior_scale(lists, 100 * weights) == pytest.approx(100 * scale, rel=0.1)
+def test_some_capitals_are_told_beside_the_verdict() -> None:
+    """Where a part of the references is written otherwise, the verdict says what it costs."""
+    utterances = _utterances()
+    found = _tuned([*_in_capitals(utterances[:12]), *utterances[12:]])
+    assert found.oracle == 0.2
+    assert "20.00%, with --normalise basic 0.00%" in found.verdict
+    assert "--normalise" not in _tuned(utterances).verdict
+
+
+def test_what_tells_nothing_is_not_tuned_on() -> None:
+    """Too few utterances, and candidates that are all as wrong, give no weights."""
+    model = GivenAnswers(LIKELY, {})
+    few = collect(model, _utterances(29), Counting()).useless
+    assert few == "29 utterances with a reference; tune on 30 or more"
+    same = [replace(each, hypotheses=each.hypotheses[:1]) for each in _utterances()]
+    useless = collect(model, same, Counting()).useless
+    assert useless is not None
+    assert useless.startswith("in no utterance does one candidate have fewer errors")
+
+
+def test_what_cannot_be_used_may_be_passed_over() -> None:
+    """Errors of the reader, of the model and of other scores are told, one for each utterance."""
+    known = _utterances(31)
+    other = Utterance("o", [Hypothesis("a")], Path("dev.jsonl"), 9, "", "a")
+    broken = InvalidFile("dev.jsonl", "is broken", 10)
+    told: list[InvalidFile] = []
+    model = GivenAnswers(LIKELY, {})
+    found = collect(model, [*known, other, broken], Counting(), refused=told.append)
+    assert len(found.lists.lengths) == 31
+    assert [error.line for error in told] == [9, 10]
+
+
+def test_an_impossible_candidate_is_not_tuned_on() -> None:
+    """A score of minus infinity would drown all differences; its candidate cannot win."""
+    utterances = _utterances()
+    spoilt = Hypothesis("sun", {ACOUSTIC: LEAST, "order": 0.0})
+    with_one = [replace(each, hypotheses=[spoilt, *each.hypotheses]) for each in utterances]
+    assert _tuned(with_one) == _tuned(utterances)
+    ignored = collect(GivenAnswers(LIKELY, {}), with_one, Counting(), [ACOUSTIC])
+    assert len(ignored.lists.errors) == 4 * len(utterances)
+
+
+def test_alternatives_of_a_reference_are_all_right() -> None:
+    """Errors are counted against the nearest of them."""
+    utterances = [replace(each, reference=parse("{ sun / sea }")) for each in _utterances()]
+    known = collect(GivenAnswers(LIKELY, {}), utterances, Counting())
+    assert known.lists.errors.tolist() == [1.0, 0.0, 3.0] * len(utterances)

@@ -1,187 +1,325 @@
-"""Find what a recogniser's scores and the model's should weigh, and say whether it helps.
+"""Tune on a development set and report what it is worth.
 
-Knows numbers of candidates and their errors; does not know texts or models. The weights are those
-with the least errors on a development set (minimum error rate training, Och 2003, "Minimum error
-rate training in statistical machine translation"), searched along one weight after the other and
-along random directions. The middle of a flat stretch is preferred to its edge.
+Knows utterances with references, a model to ask and how errors are counted; the search itself is
+in `tuning`. What is reported as held out was chosen on the other half of the utterances.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from wordgate.core.rescoring import Transcript
+from wordgate.core.weighting import ACOUSTIC, Weighting
+from wordgate.engine.answers import Asked, RescoringAnswer
+from wordgate.errors import InvalidFile, InvalidInput, WordgateError
+from wordgate.evaluation import tuning
+from wordgate.evaluation.alternations import Reference
+from wordgate.evaluation.error_rate import Counting, Normalise, written_otherwise
+from wordgate.evaluation.hesitations import Utterance, ranked
+from wordgate.evaluation.reading import LEAST, counting
+from wordgate.evaluation.tuning import Array, Lists
 
-RESAMPLES = 2000
-"""Bootstrap samples of an interval (Bisani and Ney 2004, for word error rates)."""
+LM = "\0lm"
+WORDS = "\0words"
+"""Features of the model, under names that no score can have."""
 
-_LM_WEIGHTS = np.concatenate([[0.0], np.geomspace(0.02, 8.0, 20)])
-_ROUNDS = 8
-_DIRECTIONS = 4
-_POINTS = np.linspace(-1.0, 1.0, 21)
-_SMOOTH = np.array([0.25, 0.5, 0.25])
+FEWEST = 30
+"""Utterances without which no verdict is given."""
+
+_MOSTLY_WRONG = 0.5
+"""Error rate of the best candidates above which they are not the texts of the references."""
+
+WITHIN = 0.001
+"""A weight is flat as far as it costs no more than this: a tenth of a point of error rate."""
 
 
 @dataclass(frozen=True)
-class Lists:
-    """The candidates of all utterances, one after the other.
+class Development:
+    """Features by name, in order, and what is known of each candidate.
 
-    `features` [candidates, features], `errors` [candidates], `first` the place of each
-    utterance's first candidate, `lengths` units of each utterance's reference.
+    `ignored` are scores that the candidates have and that are not used. `basic_oracle` is the
+    error rate of the best candidates when capitals and punctuation do not count.
     """
 
-    features: Array
-    errors: Array
-    first: NDArray[np.int64]
-    lengths: Array
-
-    def chosen(self, weights: Array) -> NDArray[np.int64]:
-        """The place of each utterance's best candidate, the earliest of equals."""
-        totals = self.features @ weights
-        best = np.repeat(np.maximum.reduceat(totals, self.first), self._sizes)
-        places = np.where(totals >= best, np.arange(len(totals)), len(totals))
-        found: NDArray[np.int64] = np.minimum.reduceat(places, self.first)
-        return found
-
-    def errors_of(self, weights: Array) -> Array:
-        """Errors in each utterance's best candidate."""
-        return self.errors[self.chosen(weights)]
-
-    def oracle(self) -> Array:
-        """Errors in each utterance's candidate with the fewest."""
-        return np.minimum.reduceat(self.errors, self.first)
-
-    def rate(self, errors: Array) -> float:
-        """The error rate of errors per utterance."""
-        return float(errors.sum() / max(1.0, self.lengths.sum()))
-
-    def part(self, utterances: Sequence[int]) -> "Lists":
-        """Some of the utterances, by number."""
-        ends = self.first + self._sizes
-        places = [np.arange(self.first[u], ends[u]) for u in utterances]
-        sizes = np.array([len(found) for found in places])
-        flat = np.concatenate(places)
-        first = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-        chosen = np.array(utterances)
-        return Lists(self.features[flat], self.errors[flat], first, self.lengths[chosen])
+    names: list[str]
+    lists: Lists
+    ignored: tuple[str, ...] = ()
+    basic_oracle: float | None = None
 
     @property
-    def _sizes(self) -> NDArray[np.int64]:
-        return np.diff(np.append(self.first, len(self.errors)))
+    def useless(self) -> str | None:
+        """Why no weights can be found on these utterances, or None."""
+        lists = self.lists
+        count, oracle = len(lists.lengths), lists.rate(lists.oracle())
+        basic = self.basic_oracle
+        is_otherwise = basic is not None and written_otherwise(oracle, basic)
+        hint = (
+            f"references and candidates differ in capitals or punctuation: {oracle:.2%} errors in "
+            f"the best candidates, {basic or 0.0:.2%} with --normalise basic; use that"
+        )
+        if is_otherwise and oracle > _MOSTLY_WRONG:
+            return hint
+        if count < FEWEST:
+            return f"{counting(count, 'utterance')} with a reference; tune on {FEWEST} or more"
+        if not (np.maximum.reduceat(lists.errors, lists.first) > lists.oracle()).any():
+            problem = "in no utterance does one candidate have fewer errors than another"
+            return f"{problem}; {hint if is_otherwise else 'there is nothing to choose'}"
+        return None
 
 
-def search(lists: Lists, start: Array, free: Sequence[int], scales: Array, lm: int) -> Array:
-    """Weights with the fewest errors; those that are not `free` stay as in `start`.
+@dataclass(frozen=True)
+class Tuned:
+    """Weights with what they are worth. Rates are shares of one; intervals are of 95 %.
 
-    `scales` are the steps that make sense for each weight; weight `lm` is never negative.
+    `held_out` was measured on the half that was not tuned on, and the reverse; `without_model` is
+    the same with the recogniser's own scores alone. `interval` is that of `held_out`; `gain` of
+    how much lower it is than the first candidates' rate, `gain_over_own` than `without_model`.
+    `flat` gives for each weight the range in which the rate rises by no more than `WITHIN`.
+    `left_out` are scores that are sums of others. `basic_oracle` is as in `Development`.
     """
-    generator = np.random.default_rng(0)
-    weights_of_model = _LM_WEIGHTS * scales[lm] if lm in free else [start[lm]]
-    best = min(
-        (_with(start, lm, weight) for weight in weights_of_model),
-        key=lambda weights: float(lists.errors_of(weights).sum()),
+
+    weighting: Weighting
+    first: float
+    acoustic: float | None
+    tuned: float
+    held_out: float
+    without_model: float
+    oracle: float
+    interval: list[float]
+    gain: list[float]
+    gain_over_own: list[float]
+    flat: dict[str, list[float]]
+    left_out: list[str]
+    utterances: int
+    units: int
+    basic_oracle: float | None = None
+
+    @property
+    def verdict(self) -> str:
+        """What to do, in plain words."""
+        if self.basic_oracle is None or not written_otherwise(self.oracle, self.basic_oracle):
+            return self._verdict
+        return (
+            f"{self._verdict}; capitals or punctuation are many of the errors: "
+            f"the best candidates have {self.oracle:.2%}, with --normalise basic "
+            f"{self.basic_oracle:.2%}"
+        )
+
+    @property
+    def _verdict(self) -> str:
+        share = (self.first - self.held_out) / max(self.first - self.oracle, 1e-9)
+        found = f"{self.held_out:.2%} held out against {self.first:.2%} of the first candidates"
+        if self.utterances < FEWEST:
+            return f"too few utterances to tell: {found}; tune on {FEWEST} or more"
+        if self.weighting.lm_weight == 0 or self.held_out >= self.first:
+            return f"do not use this model here: {found}"
+        if self.gain[0] <= 0:
+            return f"no clear gain: {found}, less than chance may do; tune on more utterances"
+        if self.held_out < self.without_model and self.gain_over_own[0] <= 0:
+            return (
+                f"no clear gain over the recogniser's own scores: {found}, and those scores, "
+                f"weighed anew, reach {self.without_model:.2%} without it; tune on more utterances"
+            )
+        if self.held_out >= self.without_model:
+            return (
+                f"do not use this model here: {found}, but the recogniser's own scores, weighed "
+                f"anew, reach {self.without_model:.2%} without it"
+            )
+        return f"use this model: {found}, {share:.0%} of the way to the best candidates there are"
+
+
+def collect(
+    asked: Asked,
+    utterances: Iterable[Utterance | InvalidFile],
+    error_counting: Counting,
+    ignored: Sequence[str] = (),
+    refused: Callable[[InvalidFile], None] | None = None,
+) -> Development:
+    """Ask the model about all candidates; scores that are `ignored` are as if they were not there.
+
+    An utterance without a reference is left out, and so is a candidate with a score of minus
+    infinity. One that cannot be used, or that has other scores than those before it, is told to
+    `refused`. Raises `InvalidFile` with its line where that is not given, and when no utterance
+    has a reference.
+    """
+    gathered = _Gathered(ignored)
+    source = _Referenced(utterances)
+    for found in ranked(asked, source, Weighting()):
+        try:
+            if isinstance(found, InvalidFile):
+                raise found
+            gathered.add(*found)
+        except InvalidFile as error:
+            if refused is None:
+                raise
+            refused(error)
+    if not gathered.sizes:
+        raise source.problem
+    return gathered.development(error_counting)
+
+
+class _Referenced:
+    """The utterances that have a reference."""
+
+    def __init__(self, utterances: Iterable[Utterance | InvalidFile]) -> None:
+        self._utterances = utterances
+        self.problem: WordgateError = InvalidInput("input", "has no utterance")
+
+    def __iter__(self) -> Iterator[Utterance | InvalidFile]:
+        for utterance in self._utterances:
+            if isinstance(utterance, Utterance) and utterance.reference is None:
+                problem = 'no utterance has a reference; add "reference", or --references FILE'
+                self.problem = InvalidFile(utterance.path, problem)
+                continue
+            yield utterance
+
+
+class _Gathered:
+    """The candidates of utterances, as columns."""
+
+    def __init__(self, ignored: Sequence[str]) -> None:
+        self._ignored = ignored
+        self._names: list[str] = []
+        self._present: set[str] = set()
+        self._features: list[list[float]] = []
+        self.sizes: list[int] = []
+        self._utterances: list[Reference] = []
+        self._said: list[Reference] = []
+        self._heard: list[str] = []
+
+    def add(self, utterance: Utterance, answer: RescoringAnswer) -> None:
+        """Add an utterance's candidates. Raises `InvalidFile` when they have other scores."""
+        present = utterance.hypotheses[0].scores
+        scores = [name for name in present if name not in self._ignored]
+        if not self._names:
+            self._names = _ordered(scores)
+        elif set(_ordered(scores)) != set(self._names):
+            problem = f"has other scores ({', '.join(scores)}) than the lines before it"
+            raise InvalidFile(utterance.path, problem, utterance.line)
+        self._present.update(present)
+        found = sorted(answer.ranking.transcripts, key=lambda transcript: transcript.index)
+        possible = [each for each in found if _is_possible(each, scores)] or found
+        for transcript in possible:
+            own = {LM: transcript.log_prob, WORDS: float(transcript.word_count)}
+            values = {**transcript.scores, **own}
+            self._features.append([values[name] for name in self._names])
+        self.sizes.append(len(possible))
+        reference = utterance.reference or ""
+        self._utterances.append(reference)
+        self._said.extend([reference] * len(possible))
+        self._heard.extend(transcript.text for transcript in possible)
+
+    def development(self, error_counting: Counting) -> Development:
+        """All of it."""
+        lists = self._lists(error_counting)
+        basic_oracle = None
+        if error_counting.normalise is Normalise.NONE:
+            basic = self._lists(replace(error_counting, normalise=Normalise.BASIC))
+            basic_oracle = basic.rate(basic.oracle())
+        used = tuple(sorted(self._present.intersection(self._ignored)))
+        return Development(self._names, lists, used, basic_oracle)
+
+    def _lists(self, error_counting: Counting) -> Lists:
+        lengths = [error_counting.length(reference) for reference in self._utterances]
+        return Lists(
+            np.array(self._features, dtype=np.float64),
+            np.array(error_counting.errors(self._said, self._heard), dtype=np.float64),
+            np.concatenate([[0], np.cumsum(self.sizes)[:-1]]).astype(np.int64),
+            np.array(lengths, dtype=np.float64),
+        )
+
+
+def _is_possible(transcript: Transcript, scores: Iterable[str]) -> bool:
+    return all(transcript.scores[name] > LEAST / 2 for name in scores)
+
+
+def tune(development: Development) -> Tuned:
+    """The weights with the fewest errors, and what they are worth."""
+    names, lists = development.names, development.lists
+    left_out = tuning.dependent(lists.features, lists.first)
+    anchor = _anchor(development, left_out)
+    free = [p for p in range(len(names)) if p != anchor and p not in left_out]
+    lm = names.index(LM)
+    fit = _Fit(lists, free, anchor, lm)
+    weights = fit.weights(lists)
+    errors = lists.errors_of(weights)
+    first = lists.errors[lists.first]
+    held_out = fit.held_out(free)
+    without = fit.held_out([place for place in free if place != lm], without=lm)
+    scale = tuning.posterior_scale(lists, weights)
+    flat = {
+        _public(names[place]): tuning.flatness(lists, weights, place, fit.scales[place], WITHIN)
+        for place in free
+    }
+    own = dict.fromkeys(development.ignored, 0.0)
+    own |= {name: float(weights[names.index(name)]) for name in names if name not in {LM, WORDS}}
+    return Tuned(
+        Weighting(float(weights[lm]), float(weights[names.index(WORDS)]), own, (), scale),
+        lists.rate(first),
+        _acoustic_rate(names, lists),
+        lists.rate(errors),
+        lists.rate(held_out),
+        lists.rate(without),
+        lists.rate(lists.oracle()),
+        tuning.interval(held_out, lists.lengths),
+        tuning.interval(first - held_out, lists.lengths),
+        tuning.interval(without - held_out, lists.lengths),
+        flat,
+        [_public(names[place]) for place in left_out],
+        len(lists.lengths),
+        int(lists.lengths.sum()),
+        development.basic_oracle,
     )
-    for turn in range(_ROUNDS):
-        reach = 0.6**turn
-        directions = [np.eye(len(start))[place] * scales for place in free]
-        for _ in range(_DIRECTIONS * (len(free) > 1)):
-            mixed = np.zeros(len(start))
-            mixed[list(free)] = generator.normal(size=len(free))
-            directions.append(mixed * scales)
-        for direction in directions:
-            best = _along(lists, best, direction * reach, lm)
-    return best
 
 
-def scales_of(features: Array, first: NDArray[np.int64], anchor: int) -> Array:
-    """For each feature the weight at which it moves totals as much as the anchor at weight 1."""
-    spreads = np.linalg.norm(_centred(features, first), axis=0)
-    scales: Array = max(spreads[anchor], 1e-9) / np.maximum(spreads, 1e-9)
-    return np.minimum(scales, 1e6)
+class _Fit:
+    """Searches for weights on all utterances or on some."""
+
+    def __init__(self, lists: Lists, free: Sequence[int], anchor: int, lm: int) -> None:
+        self._lists = lists
+        self._free = free
+        self._lm = lm
+        self.scales = tuning.scales_of(lists.features, lists.first, anchor)
+        self._start = np.zeros(lists.features.shape[1])
+        self._start[anchor] = 1.0
+
+    def weights(self, lists: Lists) -> Array:
+        return tuning.search(lists, self._start, self._free, self.scales, self._lm)
+
+    def held_out(self, free: Sequence[int], without: int | None = None) -> Array:
+        """Errors of each utterance with weights chosen on the half that it is not in."""
+        start = self._start.copy()
+        if without is not None:
+            start[without] = 0.0
+        errors = np.zeros(len(self._lists.lengths))
+        halves = [range(half, len(errors), 2) for half in (0, 1)]
+        for mine, other in (halves, halves[::-1]):
+            if mine:
+                part = self._lists.part(other or mine)
+                weights = tuning.search(part, start, free, self.scales, self._lm)
+                errors[list(mine)] = self._lists.part(mine).errors_of(weights)
+        return errors
 
 
-def flatness(lists: Lists, weights: Array, place: int, scale: float, within: float) -> list[float]:
-    """How far one weight may move, all else the same, before the error rate rises by `within`."""
-    rate = lists.rate(lists.errors_of(weights))
-    ends = []
-    for sign in (-1.0, 1.0):
-        moved = weights.copy()
-        for step in np.linspace(0.0, 2.0, 81)[1:]:
-            moved[place] = weights[place] + sign * step * scale
-            if lists.rate(lists.errors_of(moved)) > rate + within:
-                break
-        ends.append(float(moved[place]))
-    return ends
+def _ordered(scores: Iterable[str]) -> list[str]:
+    """Names of features: the acoustic score first, then the model's, then others."""
+    others = sorted(name for name in scores if name != ACOUSTIC)
+    return [*([ACOUSTIC] if ACOUSTIC in scores else []), LM, WORDS, *others]
 
 
-def posterior_scale(lists: Lists, weights: Array) -> float:
-    """The scale at which the candidates with the fewest errors have the greatest likelihood."""
-    totals = lists.features @ weights
-    sizes = np.diff(np.append(lists.first, len(totals)))
-    good = lists.errors <= np.repeat(lists.oracle(), sizes)
-
-    def log_likelihood(scale: float) -> float:
-        scaled = totals / scale
-        shifted = scaled - np.repeat(np.maximum.reduceat(scaled, lists.first), sizes)
-        masses = np.exp(shifted)
-        right = np.add.reduceat(np.where(good, masses, 0.0), lists.first)
-        every = np.add.reduceat(masses, lists.first)
-        return float(np.log(np.maximum(right / every, 1e-12)).sum())
-
-    return float(max(np.geomspace(0.1, 1000.0, 121), key=log_likelihood))
+def _anchor(development: Development, left_out: Sequence[int]) -> int:
+    """The feature that weighs 1: the acoustic score, another that says something, the model's."""
+    names = development.names
+    own = [p for p, name in enumerate(names) if name not in {LM, WORDS} and p not in left_out]
+    return own[0] if own else names.index(LM)
 
 
-def interval(numbers: Array, lengths: Array) -> list[float]:
-    """The 95 % bootstrap interval of sum(numbers) / sum(lengths), utterances drawn anew."""
-    generator = np.random.default_rng(0)
-    drawn = generator.integers(0, len(numbers), (RESAMPLES, len(numbers)))
-    rates = numbers[drawn].sum(1) / np.maximum(1.0, lengths[drawn].sum(1))
-    return [float(end) for end in np.percentile(rates, [2.5, 97.5])]
+def _acoustic_rate(names: Sequence[str], lists: Lists) -> float | None:
+    if names[0] != ACOUSTIC:
+        return None
+    return lists.rate(lists.errors_of(np.eye(len(names))[0]))
 
 
-def dependent(features: Array, first: NDArray[np.int64]) -> list[int]:
-    """Features that are sums of those before them, up to a constant in each utterance."""
-    centred = _centred(features, first)
-    kept: list[int] = []
-    found = []
-    for place in range(features.shape[1]):
-        column = centred[:, place]
-        spread = float(np.linalg.norm(column))
-        if kept:
-            solved = np.linalg.lstsq(centred[:, kept], column, rcond=None)[0]
-            column = column - centred[:, kept] @ solved
-        if np.linalg.norm(column) <= 1e-2 * spread:
-            found.append(place)
-        else:
-            kept.append(place)
-    return found
-
-
-def _centred(features: Array, first: NDArray[np.int64]) -> Array:
-    """Features less their mean in each utterance: all that a ranking depends on."""
-    sizes = np.diff(np.append(first, len(features)))
-    means = np.add.reduceat(features, first) / sizes[:, None]
-    centred: Array = features - np.repeat(means, sizes, axis=0)
-    return centred
-
-
-def _along(lists: Lists, weights: Array, direction: Array, lm: int) -> Array:
-    """The best weights on a line, or the given ones when none is better."""
-    tried = [weights + step * direction for step in _POINTS]
-    errors = np.array(
-        [np.inf if each[lm] < 0 else float(lists.errors_of(each).sum()) for each in tried]
-    )
-    padded = np.concatenate([errors[:1], errors, errors[-1:]])
-    smooth = np.convolve(padded, _SMOOTH, mode="valid")
-    middle = len(_POINTS) // 2
-    order = sorted(range(len(tried)), key=lambda place: (smooth[place], abs(place - middle)))
-    best = order[0]
-    return tried[best] if errors[best] <= errors[middle] else weights
-
-
-def _with(weights: Array, place: int, value: float) -> Array:
-    changed = weights.copy()
-    changed[place] = value
-    return changed
+def _public(name: str) -> str:
+    return {LM: "lm_weight", WORDS: "word_bonus"}.get(name, name)

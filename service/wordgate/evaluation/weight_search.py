@@ -1,0 +1,187 @@
+"""Find what a recogniser's scores and the model's should weigh, and say whether it helps.
+
+Knows numbers of candidates and their errors; does not know texts or models. The weights are those
+with the least errors on a development set (minimum error rate training, Och 2003, "Minimum error
+rate training in statistical machine translation"), searched along one weight after the other and
+along random directions. The middle of a flat stretch is preferred to its edge.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+RESAMPLES = 2000
+"""Bootstrap samples of an interval (Bisani and Ney 2004, for word error rates)."""
+
+_LM_WEIGHTS = np.concatenate([[0.0], np.geomspace(0.02, 8.0, 20)])
+_ROUNDS = 8
+_DIRECTIONS = 4
+_POINTS = np.linspace(-1.0, 1.0, 21)
+_SMOOTH = np.array([0.25, 0.5, 0.25])
+
+
+@dataclass(frozen=True)
+class Lists:
+    """The candidates of all utterances, one after the other.
+
+    `features` [candidates, features], `errors` [candidates], `first` the place of each
+    utterance's first candidate, `lengths` units of each utterance's reference.
+    """
+
+    features: Array
+    errors: Array
+    first: NDArray[np.int64]
+    lengths: Array
+
+    def chosen(self, weights: Array) -> NDArray[np.int64]:
+        """The place of each utterance's best candidate, the earliest of equals."""
+        totals = self.features @ weights
+        best = np.repeat(np.maximum.reduceat(totals, self.first), self._sizes)
+        places = np.where(totals >= best, np.arange(len(totals)), len(totals))
+        found: NDArray[np.int64] = np.minimum.reduceat(places, self.first)
+        return found
+
+    def errors_of(self, weights: Array) -> Array:
+        """Errors in each utterance's best candidate."""
+        return self.errors[self.chosen(weights)]
+
+    def oracle(self) -> Array:
+        """Errors in each utterance's candidate with the fewest."""
+        return np.minimum.reduceat(self.errors, self.first)
+
+    def rate(self, errors: Array) -> float:
+        """The error rate of errors per utterance."""
+        return float(errors.sum() / max(1.0, self.lengths.sum()))
+
+    def part(self, utterances: Sequence[int]) -> "Lists":
+        """Some of the utterances, by number."""
+        ends = self.first + self._sizes
+        places = [np.arange(self.first[u], ends[u]) for u in utterances]
+        sizes = np.array([len(found) for found in places])
+        flat = np.concatenate(places)
+        first = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+        chosen = np.array(utterances)
+        return Lists(self.features[flat], self.errors[flat], first, self.lengths[chosen])
+
+    @property
+    def _sizes(self) -> NDArray[np.int64]:
+        return np.diff(np.append(self.first, len(self.errors)))
+
+
+def search(lists: Lists, start: Array, free: Sequence[int], scales: Array, lm: int) -> Array:
+    """Weights with the fewest errors; those that are not `free` stay as in `start`.
+
+    `scales` are the steps that make sense for each weight; weight `lm` is never negative.
+    """
+    generator = np.random.default_rng(0)
+    weights_of_model = _LM_WEIGHTS * scales[lm] if lm in free else [start[lm]]
+    best = min(
+        (_with(start, lm, weight) for weight in weights_of_model),
+        key=lambda weights: float(lists.errors_of(weights).sum()),
+    )
+    for turn in range(_ROUNDS):
+        reach = 0.6**turn
+        directions = [np.eye(len(start))[place] * scales for place in free]
+        for _ in range(_DIRECTIONS * (len(free) > 1)):
+            mixed = np.zeros(len(start))
+            mixed[list(free)] = generator.normal(size=len(free))
+            directions.append(mixed * scales)
+        for direction in directions:
+            best = _along(lists, best, direction * reach, lm)
+    return best
+
+
+def scales_of(features: Array, first: NDArray[np.int64], anchor: int) -> Array:
+    """For each feature the weight at which it moves totals as much as the anchor at weight 1."""
+    spreads = np.linalg.norm(_centred(features, first), axis=0)
+    scales: Array = max(spreads[anchor], 1e-9) / np.maximum(spreads, 1e-9)
+    return np.minimum(scales, 1e6)
+
+
+def flatness(lists: Lists, weights: Array, place: int, scale: float, within: float) -> list[float]:
+    """How far one weight may move, all else the same, before the error rate rises by `within`."""
+    rate = lists.rate(lists.errors_of(weights))
+    ends = []
+    for sign in (-1.0, 1.0):
+        moved = weights.copy()
+        for step in np.linspace(0.0, 2.0, 81)[1:]:
+            moved[place] = weights[place] + sign * step * scale
+            if lists.rate(lists.errors_of(moved)) > rate + within:
+                break
+        ends.append(float(moved[place]))
+    return ends
+
+
+def posterior_scale(lists: Lists, weights: Array) -> float:
+    """The scale at which the candidates with the fewest errors have the greatest likelihood."""
+    totals = lists.features @ weights
+    sizes = np.diff(np.append(lists.first, len(totals)))
+    good = lists.errors <= np.repeat(lists.oracle(), sizes)
+
+    def log_likelihood(scale: float) -> float:
+        scaled = totals / scale
+        shifted = scaled - np.repeat(np.maximum.reduceat(scaled, lists.first), sizes)
+        masses = np.exp(shifted)
+        right = np.add.reduceat(np.where(good, masses, 0.0), lists.first)
+        every = np.add.reduceat(masses, lists.first)
+        return float(np.log(np.maximum(right / every, 1e-12)).sum())
+
+    return float(max(np.geomspace(0.1, 1000.0, 121), key=log_likelihood))
+
+
+def interval(numbers: Array, lengths: Array) -> list[float]:
+    """The 95 % bootstrap interval of sum(numbers) / sum(lengths), utterances drawn anew."""
+    generator = np.random.default_rng(0)
+    drawn = generator.integers(0, len(numbers), (RESAMPLES, len(numbers)))
+    rates = numbers[drawn].sum(1) / np.maximum(1.0, lengths[drawn].sum(1))
+    return [float(end) for end in np.percentile(rates, [2.5, 97.5])]
+
+
+def dependent(features: Array, first: NDArray[np.int64]) -> list[int]:
+    """Features that are sums of those before them, up to a constant in each utterance."""
+    centred = _centred(features, first)
+    kept: list[int] = []
+    found = []
+    for place in range(features.shape[1]):
+        column = centred[:, place]
+        spread = float(np.linalg.norm(column))
+        if kept:
+            solved = np.linalg.lstsq(centred[:, kept], column, rcond=None)[0]
+            column = column - centred[:, kept] @ solved
+        if np.linalg.norm(column) <= 1e-2 * spread:
+            found.append(place)
+        else:
+            kept.append(place)
+    return found
+
+
+def _centred(features: Array, first: NDArray[np.int64]) -> Array:
+    """Features less their mean in each utterance: all that a ranking depends on."""
+    sizes = np.diff(np.append(first, len(features)))
+    means = np.add.reduceat(features, first) / sizes[:, None]
+    centred: Array = features - np.repeat(means, sizes, axis=0)
+    return centred
+
+
+def _along(lists: Lists, weights: Array, direction: Array, lm: int) -> Array:
+    """The best weights on a line, or the given ones when none is better."""
+    tried = [weights + step * direction for step in _POINTS]
+    errors = np.array(
+        [np.inf if each[lm] < 0 else float(lists.errors_of(each).sum()) for each in tried]
+    )
+    padded = np.concatenate([errors[:1], errors, errors[-1:]])
+    smooth = np.convolve(padded, _SMOOTH, mode="valid")
+    middle = len(_POINTS) // 2
+    order = sorted(range(len(tried)), key=lambda place: (smooth[place], abs(place - middle)))
+    best = order[0]
+    return tried[best] if errors[best] <= errors[middle] else weights
+
+
+def _with(weights: Array, place: int, value: float) -> Array:
+    changed = weights.copy()
+    changed[place] = value
+    return changed

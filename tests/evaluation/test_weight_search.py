@@ -1,0 +1,95 @@
+"""Weights that make the fewest errors."""
+
+import numpy as np
+import pytest
+
+from wordgate.evaluation import tuning
+from wordgate.evaluation.tuning import Lists
+
+LM = 1
+
+
+def _drawn(seed: int = 0, utterances: int = 200, noise: float = 0.3) -> Lists:
+    """Five candidates each; one good one, which 1 * acoustic + 3 * lm - 2 * words points to."""
+    generator = np.random.default_rng(seed)
+    features = generator.normal(size=(utterances * 5, 3))
+    totals = features @ np.array([1.0, 3.0, -2.0]) + noise * generator.normal(size=len(features))
+    good = totals.reshape(-1, 5).argmax(1)
+    errors = np.ones((utterances, 5))
+    errors[np.arange(utterances), good] = 0
+    first = np.arange(0, len(features), 5)
+    return Lists(features, errors.ravel(), first, np.full(utterances, 10.0))
+
+
+def test_the_search_finds_weights_that_point_to_the_good_candidates() -> None:
+    """Little is left of the errors that the acoustic score alone makes, on other lists too."""
+    lists, others = _drawn(), _drawn(seed=1)
+    alone = np.array([1.0, 0.0, 0.0])
+    weights = tuning.search(lists, alone, [1, 2], np.ones(3), LM)
+    assert weights[0] == 1.0
+    assert lists.errors_of(alone).sum() > 100
+    assert lists.errors_of(weights).sum() < 25
+    assert others.errors_of(weights).sum() < 30
+    assert 2 < weights[1] < 5
+
+
+def test_a_useless_model_gets_no_weight_below_zero() -> None:
+    """What points to the bad candidates is left out, not turned round."""
+    lists = _drawn()
+    features = lists.features * np.array([1.0, -1.0, 1.0])
+    turned = Lists(features, lists.errors, lists.first, lists.lengths)
+    weights = tuning.search(turned, np.array([1.0, 0.0, 0.0]), [1], np.ones(3), LM)
+    assert weights[LM] >= 0
+
+
+def test_the_earliest_of_equal_candidates_is_chosen() -> None:
+    """Without weights everybody is equal, and the recogniser's order stands."""
+    lists = _drawn()
+    assert (lists.chosen(np.zeros(3)) == lists.first).all()
+    assert lists.errors_of(np.zeros(3)) == pytest.approx(lists.errors[lists.first])
+
+
+def test_parts_of_lists_are_lists() -> None:
+    """Every second utterance keeps its own candidates, errors and length."""
+    lists = _drawn(utterances=7)
+    part = lists.part([1, 3])
+    weights = np.array([1.0, 3.0, -2.0])
+    assert part.errors_of(weights) == pytest.approx(lists.errors_of(weights)[[1, 3]])
+    assert part.oracle().sum() == 0
+
+
+def test_sums_of_other_features_are_found() -> None:
+    """A feature that says nothing new, up to a constant in each utterance, is named."""
+    lists = _drawn()
+    total = lists.features @ np.array([1.0, 9.5, -3.0])
+    total += np.repeat(np.arange(200.0), 5)
+    features = np.column_stack([lists.features, total, np.full(len(total), 7.0)])
+    assert tuning.dependent(features, lists.first) == [3, 4]
+
+
+def test_intervals_hold_the_rate_and_narrow_with_more_utterances() -> None:
+    """The bootstrap draws utterances; four times as many halve the interval."""
+    errors, lengths = np.arange(400.0) % 5, np.full(400, 10.0)
+    low, high = tuning.interval(errors, lengths)
+    assert low < 0.2 < high
+    few_low, few_high = tuning.interval(errors[:100], lengths[:100])
+    assert 1.6 < (few_high - few_low) / (high - low) < 2.4
+
+
+def test_flat_stretches_end_where_errors_rise() -> None:
+    """Within the range the rate stays near; beyond it rises."""
+    lists = _drawn()
+    weights = np.array([1.0, 3.0, -2.0])
+    low, high = tuning.flatness(lists, weights, LM, 1.0, 0.001)
+    rate = lists.rate(lists.errors_of(weights))
+    assert low < 3.0 < high
+    assert lists.rate(lists.errors_of(np.array([1.0, low, -2.0]))) > rate
+    assert lists.rate(lists.errors_of(np.array([1.0, high, -2.0]))) > rate
+
+
+def test_the_scale_makes_posteriors_as_sure_as_they_are_right() -> None:
+    """Totals a hundred times too large need a scale a hundred times as large."""
+    lists = _drawn(noise=2.0)
+    weights = np.array([1.0, 3.0, -2.0])
+    scale = tuning.posterior_scale(lists, weights)
+    assert tuning.posterior_scale(lists, 100 * weights) == pytest.approx(100 * scale, rel=0.1)
