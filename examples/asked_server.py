@@ -7,7 +7,7 @@ is in a file, or in the variable WORDGATE_TOKEN.
 import argparse
 from pathlib import Path
 
-from wordgate.cli.asked_server import AskedServer
+from wordgate.cli.options.server import AskedServer
 
 
 def add_server_options(parser: argparse.ArgumentParser) -> None:

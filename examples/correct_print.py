@@ -20,13 +20,13 @@ from typing import Any
 
 from asked_server import add_server_options, asked_server
 from print_confusions import HYPHENS, QUOTES, ReadWord, Vocabulary, candidates, is_left_alone
+from wordgate.bundle.bundled_model import shipped_folder
 from wordgate.client import Client
-from wordgate.core.lattice import Alternative, ConfusionNetwork
-from wordgate.core.lattice_search import SearchBounds
-from wordgate.core.weighting import Weighting
-from wordgate.engine.shipped import shipped_folder
 from wordgate.errors import WordgateError
 from wordgate.evaluation.error_rate import Counting, Unit
+from wordgate.scoring.lattice import Alternative, ConfusionNetwork
+from wordgate.scoring.lattice_search import SearchBounds
+from wordgate.scoring.weighting import Weighting
 
 CHANNEL = "channel_log_prob"
 LM_WEIGHT, WORD_BONUS = 0.65, 2.0

@@ -28,12 +28,12 @@ from typing import Any
 
 from asked_server import add_server_options, asked_server
 from wordgate.client import Client
-from wordgate.core.hypothesis import Hypothesis
-from wordgate.core.lattice import Arc, Lattice
-from wordgate.core.rescoring import Ranking
-from wordgate.core.weighting import ACOUSTIC, Weighting
 from wordgate.errors import WordgateError
-from wordgate.evaluation.formats import slf
+from wordgate.offline.formats import slf
+from wordgate.scoring.hypothesis import Hypothesis
+from wordgate.scoring.lattice import Arc, Lattice
+from wordgate.scoring.rescoring import Ranking
+from wordgate.scoring.weighting import ACOUSTIC, Weighting
 
 TRIGRAM = "first_pass_lm_log_prob"
 VOICES = ("slt", "awb", "rms", "kal16")

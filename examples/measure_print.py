@@ -17,11 +17,11 @@ import numpy as np
 from asked_server import add_server_options, asked_server
 from correct_print import CHANNEL, ReadLine, choose, error_rate, read_file
 from print_confusions import QUOTES, Vocabulary, is_known
-from wordgate.core.weighting import Weighting
-from wordgate.engine.shipped import shipped_folder
+from wordgate.bundle.bundled_model import shipped_folder
 from wordgate.errors import WordgateError
 from wordgate.evaluation.error_rate import Counting, Unit
-from wordgate.evaluation.tuning import interval
+from wordgate.evaluation.weight_search import interval
+from wordgate.scoring.weighting import Weighting
 
 LM_WEIGHTS = (0.35, 0.5, 0.65, 0.8, 1.0)
 WORD_BONUSES = (0.0, 1.0, 2.0, 3.0)

@@ -18,7 +18,7 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray reports home unless
 
 import ray
 
-from wordgate.bulk import Score
+from wordgate.offline.arrow import Score
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """Small bundles with random weights: real graphs, real files, nothing that was learned.
 
-Needs onnx (through `wordgate.training.graphs`), no torch. What such a bundle answers makes no
-sense, but it is a proper model: its probabilities sum to one and its smoke set is its own.
+Needs onnx (through `wordgate.training.export.onnx_graphs`), no torch. What such a bundle answers
+makes no sense, but it is a proper model: its probabilities sum to one and its smoke set is its own.
 """
 
 import hashlib
@@ -12,18 +12,18 @@ from typing import Any
 
 import numpy as np
 
-from wordgate.core import words
-from wordgate.core.asks import drive
-from wordgate.core.language import Language
-from wordgate.core.levels import Levels
-from wordgate.core.pieces import BYTE_CHARACTERS, END_OF_WORD, EOS, Pieces, byte_level
-from wordgate.core.scoring import score_texts
-from wordgate.core.state_store import NoStore
-from wordgate.core.text import normalise
-from wordgate.engine.bundle import MANIFEST_FILE, TOKENIZER_FILE, WORDS_FILE
-from wordgate.engine.manifest import SCHEMA_VERSION, Manifest
-from wordgate.engine.model import NetworkModel
-from wordgate.training.graphs import Array, Weights, build
+from wordgate.bundle.bundle import MANIFEST_FILE, TOKENIZER_FILE, WORDS_FILE
+from wordgate.bundle.manifest import SCHEMA_VERSION, Manifest
+from wordgate.engine.onnx_model import NetworkModel
+from wordgate.lm.adaptive_softmax import Levels
+from wordgate.lm.lexicon import Language
+from wordgate.lm.requests import drive
+from wordgate.lm.state_store import NoStore
+from wordgate.lm.tokenizer import BYTE_CHARACTERS, END_OF_WORD, EOS, Pieces, byte_level
+from wordgate.scoring.scoring import score_texts
+from wordgate.text import words
+from wordgate.text.normalization import normalise
+from wordgate.training.export.onnx_graphs import Array, Weights, build
 
 TEXT = """
 the clouds are in the sky and the sun is in the sea . the keys to the cabinet are on the table .

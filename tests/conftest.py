@@ -12,7 +12,6 @@ from tests.running import RunningServer, serving
 
 from wordgate.engine.local_model import LocalModel
 
-
 # Without a clock, which says nothing on a busy machine.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")

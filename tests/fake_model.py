@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.core.asks import Advance, Ask, LevelRows, TargetLogProbs, TopVectors
-from wordgate.core.levels import Levels
+from wordgate.lm.adaptive_softmax import Levels
+from wordgate.lm.requests import Advance, Ask, LevelRows, TargetLogProbs, TopVectors
 
 
 class FakeModel:

@@ -11,7 +11,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from tests.bundles import rewrite_manifest
 
-from wordgate.engine.bundle import MANIFEST_FILE, TOKENIZER_FILE, file_sha256
+from wordgate.bundle.bundle import MANIFEST_FILE, TOKENIZER_FILE, file_sha256
 
 Spoil = Callable[[Path], None]
 

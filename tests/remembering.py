@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from wordgate.core.asks import Row, State
-from wordgate.core.state_store import NoStore
+from wordgate.lm.requests import Row, State
+from wordgate.lm.state_store import NoStore
 
 
 class Remembering(NoStore):

@@ -7,13 +7,13 @@ import pytest
 from tests.running import RunningServer
 
 from wordgate.client import AsyncClient, Client
-from wordgate.core.generation import GenerationQuery
-from wordgate.core.hypothesis import Hypothesis
-from wordgate.core.lattice import Alternative, Arc, ConfusionNetwork, Lattice
-from wordgate.core.options import Options
-from wordgate.core.prediction import Query
-from wordgate.core.weighting import Weighting
+from wordgate.decoding.generation import GenerationQuery
+from wordgate.decoding.options import Options
+from wordgate.decoding.prediction import Query
 from wordgate.engine.local_model import LocalModel
+from wordgate.scoring.hypothesis import Hypothesis
+from wordgate.scoring.lattice import Alternative, Arc, ConfusionNetwork, Lattice
+from wordgate.scoring.weighting import Weighting
 
 WRONG: Any = "ab"
 """A str, which is a sequence of strs."""

@@ -74,7 +74,7 @@ def test_the_wheel_holds_the_model_but_not_its_weights(tmp_path: Path) -> None:
     models = {name for name in names if name.startswith("wordgate/models/")}
     shipped = ("bundle.json", "step.onnx", "tokenizer.json")
     assert models == {f"wordgate/models/en/2/{name}" for name in shipped}
-    needed = {"py.typed", "service_config.json", "api/v1/prediction_pb2.py"}
+    needed = {"py.typed", "client/service_config.json", "api/v1/prediction_pb2.py"}
     assert {f"wordgate/{name}" for name in needed} <= names
     assert {name.split("/")[0].split("-")[0] for name in names} == {"wordgate"}
 

@@ -7,15 +7,15 @@ import itertools
 from dataclasses import dataclass
 
 from hypothesis import strategies as st
-from tests.core.vocabularies import tiny
 from tests.fake_model import FakeModel
+from tests.vocabularies import tiny
 
-from wordgate.core.asks import Asks, drive
-from wordgate.core.known import Context
-from wordgate.core.levels import Levels
-from wordgate.core.pieces import Pieces
-from wordgate.core.search import Found, FoundWord, Search, likeliest_words
-from wordgate.core.state_store import NoStore
+from wordgate.decoding.search import Found, FoundWord, Search, likeliest_words
+from wordgate.lm.adaptive_softmax import Levels
+from wordgate.lm.cached_queries import Context
+from wordgate.lm.requests import Asks, drive
+from wordgate.lm.state_store import NoStore
+from wordgate.lm.tokenizer import Pieces
 
 PIECES = tiny()
 LONGEST = 3

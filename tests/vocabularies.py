@@ -6,10 +6,10 @@ from functools import cache
 from hypothesis import strategies as st
 from tests.bundles import TEXT
 
-from wordgate.core import words
-from wordgate.core.pieces import END_OF_WORD, Pieces, byte_level
-from wordgate.core.text import normalise
-from wordgate.training.tokenizer import train
+from wordgate.lm.tokenizer import END_OF_WORD, Pieces, byte_level
+from wordgate.text import words
+from wordgate.text.normalization import normalise
+from wordgate.training.data.bpe_training import train
 
 TRAPS = [
     *("<eos>", "</w>", "a</w>", "<eos></w>", "don't", "’", "ŉ", "ﬁ", "İ", "ẞ", "½", "℀", "´"),

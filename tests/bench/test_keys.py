@@ -7,8 +7,8 @@ from random import Random
 
 import pytest
 
+from wordgate.bench.keys import Action, Key, gaps_of, keys_of, typed_messages
 from wordgate.errors import InvalidFile
-from wordgate.evaluation.keys import Action, Key, gaps_of, keys_of, typed_messages
 
 
 def test_what_is_typed_is_the_messages() -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from tests.bundles import write_bundle
 
+from wordgate.bench.padded_baseline import PaddedBatch
 from wordgate.engine.local_model import LocalModel
-from wordgate.training.padded_batch import PaddedBatch
 
 TEXTS = ["the cat sat", "", "the clouds are in the sky and the sun is in the sea", "Ünï 🦆 x"]
 

@@ -10,9 +10,9 @@ import pytest
 from tests.bundles import NEVER, WRITTEN, rewrite_manifest
 from tests.hostile_bundles import manifest_of, publish_file
 
-from wordgate.engine import bundle as bundles
-from wordgate.engine import bundle_files
-from wordgate.engine.bundle import (
+from wordgate.bundle import bundle as bundles
+from wordgate.bundle import bundle_files
+from wordgate.bundle.bundle import (
     Bundle,
     KnownWords,
     file_sha256,
@@ -21,8 +21,8 @@ from wordgate.engine.bundle import (
     read_manifest,
     words_document,
 )
-from wordgate.engine.model import NetworkModel, Runtime
-from wordgate.engine.served_model import open_model
+from wordgate.engine.loaded_model import open_model
+from wordgate.engine.onnx_model import NetworkModel, Runtime
 from wordgate.errors import InvalidBundle, InvalidConfiguration
 
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from tests.bundles import write_bundle
 
-from wordgate.engine import graph_check
-from wordgate.engine.bundle import read_manifest
-from wordgate.engine.graph_check import check_graph
-from wordgate.engine.model import MAX_ROWS
-from wordgate.engine.protobuf_fields import BYTES, VARINT, FieldReader
+from wordgate.bundle import graph_check
+from wordgate.bundle.bundle import read_manifest
+from wordgate.bundle.graph_check import check_graph
+from wordgate.bundle.protobuf_fields import BYTES, VARINT, FieldReader
+from wordgate.engine.onnx_model import MAX_ROWS
 
 _SHIPPED = Path(__file__).parents[2] / "models" / "en"
 

@@ -9,7 +9,7 @@ from tests.cli.calling import Run
 
 from wordgate.cli.command import Command, Group
 from wordgate.cli.main import COMMANDS, wordgate
-from wordgate.server.configuration import options
+from wordgate.server.config.options import options
 
 READERS = [
     ["score", "--input"],

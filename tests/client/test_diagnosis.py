@@ -10,7 +10,7 @@ from tests.server.certificates import Pair, authority, ended, signed
 
 from wordgate.cli import main as commands
 from wordgate.client import AsyncClient, Client
-from wordgate.client_security import Tls
+from wordgate.client.tls import Tls
 from wordgate.errors import InvalidFile, InvalidInput, Unavailable
 
 

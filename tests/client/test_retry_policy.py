@@ -6,11 +6,11 @@ from typing import Any
 
 import grpc
 import pytest
-from tests.protocol import methods
+from tests.protocol_methods import methods
 
-from wordgate.client_policy import SERVICE_CONFIG
-from wordgate.client_wire import error_of
+from wordgate.client.retry_policy import SERVICE_CONFIG
 from wordgate.errors import Unavailable, WordgateError
+from wordgate.protocol.client_wire import error_of
 
 [REPEATED] = json.loads(SERVICE_CONFIG)["methodConfig"]
 

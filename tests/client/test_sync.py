@@ -13,12 +13,12 @@ from tests.running import RunningServer, until
 from tests.server.requests import LONG_TO_READ, texts
 
 from wordgate.client import AsyncClient, Client
-from wordgate.client_session import TypingAnswer
-from wordgate.core.generation import GenerationQuery
-from wordgate.core.options import Options
-from wordgate.core.prediction import Query
-from wordgate.engine.answers import Asked, Generating
+from wordgate.client.typing_session import TypingAnswer
+from wordgate.decoding.generation import GenerationQuery
+from wordgate.decoding.options import Options
+from wordgate.decoding.prediction import Query
 from wordgate.engine.local_model import LocalModel
+from wordgate.engine.results import Asked, Generating
 from wordgate.errors import (
     Cancelled,
     DeadlineExceeded,
@@ -26,7 +26,7 @@ from wordgate.errors import (
     ModelNotFound,
     Unavailable,
 )
-from wordgate.server.limits import Limits
+from wordgate.protocol.limits import Limits
 
 NOBODY = "127.0.0.1:1"
 ROOT = Path(__file__).parents[1]

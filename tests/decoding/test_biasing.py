@@ -8,18 +8,18 @@ from dataclasses import replace
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.core.tiny_models import CANONICAL, LONGEST, PIECES, Case, cases
-from tests.core.vocabularies import trained
 from tests.fake_model import FakeModel
+from tests.tiny_models import CANONICAL, LONGEST, PIECES, Case, cases
+from tests.vocabularies import trained
 
-from wordgate.core import favoured
-from wordgate.core import search as searching
-from wordgate.core.asks import drive
-from wordgate.core.favoured import Favour, Favours, best_words
-from wordgate.core.known import Context, word_log_prob
-from wordgate.core.levels import Levels
-from wordgate.core.search import Found, Search
-from wordgate.core.state_store import NoStore
+from wordgate.decoding import biasing
+from wordgate.decoding import search as searching
+from wordgate.decoding.biasing import Favour, Favours, best_words
+from wordgate.decoding.search import Found, Search
+from wordgate.lm.adaptive_softmax import Levels
+from wordgate.lm.cached_queries import Context, word_log_prob
+from wordgate.lm.requests import drive
+from wordgate.lm.state_store import NoStore
 
 WORDS = [word for word, _ in CANONICAL]
 TRAINED = trained()
@@ -130,8 +130,8 @@ def test_company_changes_no_answer(
     expected = _best(case, Search(count), favoured_words)
     for together, worth in itertools.product((1, 50), (0.0, math.inf)):
         with monkeypatch.context() as patched:
-            patched.setattr(favoured, "_TOGETHER", together)
-            patched.setattr(favoured, "_WORTH_TOGETHER", worth)
+            patched.setattr(biasing, "_TOGETHER", together)
+            patched.setattr(biasing, "_WORTH_TOGETHER", worth)
             assert _best(case, Search(count), favoured_words).words == expected.words
 
 

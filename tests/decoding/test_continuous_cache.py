@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.core.remembering import Remembering
-from tests.core.tiny_models import PIECES
-from tests.core.vocabularies import trained
 from tests.fake_model import FakeModel
+from tests.remembering import Remembering
+from tests.tiny_models import PIECES
+from tests.vocabularies import trained
 
-from wordgate.core.asks import drive
-from wordgate.core.history import latest_start, read_context, read_each
-from wordgate.core.known import Context
-from wordgate.core.levels import Levels
-from wordgate.core.session_cache import shares
-from wordgate.core.state_store import NoStore
+from wordgate.decoding.continuous_cache import shares
+from wordgate.lm.adaptive_softmax import Levels
+from wordgate.lm.cached_queries import Context
+from wordgate.lm.context_window import latest_start, read_context, read_each
+from wordgate.lm.requests import drive
+from wordgate.lm.state_store import NoStore
 
 MODEL = FakeModel.random(Levels((PIECES.size,)), 1)
 TRAINED = trained()

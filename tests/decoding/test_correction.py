@@ -5,17 +5,17 @@ import math
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.core.test_favoured import favours
-from tests.core.tiny_models import LONGEST, PIECES, Case, cases
+from tests.decoding.test_biasing import favours
 from tests.fake_model import FakeModel
+from tests.tiny_models import LONGEST, PIECES, Case, cases
 
-from wordgate.core import correction
-from wordgate.core import search as searching
-from wordgate.core.asks import drive
-from wordgate.core.correction import Slip, corrected_beginnings, corrected_words
-from wordgate.core.favoured import Favour, Favours
-from wordgate.core.levels import Levels
-from wordgate.core.search import Found, Search
+from wordgate.decoding import correction
+from wordgate.decoding import search as searching
+from wordgate.decoding.biasing import Favour, Favours
+from wordgate.decoding.correction import Slip, corrected_beginnings, corrected_words
+from wordgate.decoding.search import Found, Search
+from wordgate.lm.adaptive_softmax import Levels
+from wordgate.lm.requests import drive
 
 meant = st.dictionaries(
     st.text("abé'.", min_size=1, max_size=4).filter(

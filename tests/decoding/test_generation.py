@@ -10,11 +10,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.core.vocabularies import trained
 from tests.fake_model import FakeModel
+from tests.vocabularies import trained
 
-from wordgate.core.asks import drive
-from wordgate.core.generation import (
+from wordgate.decoding.generation import (
     MAX_SEED,
     Draft,
     Finish,
@@ -25,13 +24,14 @@ from wordgate.core.generation import (
     next_word,
     uniform,
 )
-from wordgate.core.language import Language
-from wordgate.core.levels import Levels
-from wordgate.core.pieces import EOS, Pieces
-from wordgate.core.scoring import score_texts
-from wordgate.core.search import FoundWord
-from wordgate.core.state_store import NoStore
+from wordgate.decoding.search import FoundWord
 from wordgate.errors import InvalidInput
+from wordgate.lm.adaptive_softmax import Levels
+from wordgate.lm.lexicon import Language
+from wordgate.lm.requests import drive
+from wordgate.lm.state_store import NoStore
+from wordgate.lm.tokenizer import EOS, Pieces
+from wordgate.scoring.scoring import score_texts
 
 LETTERS = Pieces.from_merges(
     [*"abi.", *(f"{letter}</w>" for letter in "abi."), "ab</w>"], [("a", "b</w>")]

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from tests.core.vocabularies import texts
+from tests.vocabularies import texts
 
-from wordgate.core import words
-from wordgate.core.options import BoostedWord, Options, SessionCache
-from wordgate.core.steps import finish
-from wordgate.core.text import normalise
+from wordgate.decoding.options import BoostedWord, Options, SessionCache
 from wordgate.errors import InvalidInput
+from wordgate.text import words
+from wordgate.text.normalization import normalise
+from wordgate.text.steps import finish
 
 WRONG: dict[str, dict[str, Any]] = {
     "max_suggestions": {"max_suggestions": 101},

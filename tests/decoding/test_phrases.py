@@ -5,15 +5,15 @@ import math
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.core.tiny_models import CANONICAL, LONGEST, PIECES, Case, cases
 from tests.fake_model import FakeModel
+from tests.tiny_models import CANONICAL, LONGEST, PIECES, Case, cases
 
-from wordgate.core import search as searching
-from wordgate.core.asks import drive
-from wordgate.core.levels import Levels
-from wordgate.core.masks import Masks
-from wordgate.core.phrases import PhraseSearch
-from wordgate.core.search import FoundWord, Search
+from wordgate.decoding import search as searching
+from wordgate.decoding.phrases import PhraseSearch
+from wordgate.decoding.search import FoundWord, Search
+from wordgate.lm.adaptive_softmax import Levels
+from wordgate.lm.masks import Masks
+from wordgate.lm.requests import drive
 
 Phrases = dict[tuple[str, ...], float]
 

@@ -5,20 +5,20 @@ import math
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from tests.core.vocabularies import texts, trained
 from tests.fake_model import FakeModel
+from tests.vocabularies import texts, trained
 
-from wordgate.core import words
-from wordgate.core.asks import drive
-from wordgate.core.language import Language
-from wordgate.core.levels import Levels
-from wordgate.core.options import Options
-from wordgate.core.prediction import Query, predict, split_typed
-from wordgate.core.state_store import NoStore
-from wordgate.core.steps import finish
-from wordgate.core.suggesting import Kind, Prediction
-from wordgate.core.text import normalise
+from wordgate.decoding.options import Options
+from wordgate.decoding.prediction import Query, predict, split_typed
+from wordgate.decoding.suggestions import Kind, Prediction
 from wordgate.errors import InvalidInput
+from wordgate.lm.adaptive_softmax import Levels
+from wordgate.lm.lexicon import Language
+from wordgate.lm.requests import drive
+from wordgate.lm.state_store import NoStore
+from wordgate.text import words
+from wordgate.text.normalization import normalise
+from wordgate.text.steps import finish
 
 PIECES = trained()
 LEVELS = Levels((200, 400, PIECES.size))

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from tests.core.tiny_models import CANONICAL, LONGEST, PIECES, Case, cases, words_found
-from tests.core.vocabularies import trained
 from tests.fake_model import FakeModel
+from tests.tiny_models import CANONICAL, LONGEST, PIECES, Case, cases, words_found
+from tests.vocabularies import trained
 
-from wordgate.core import search as searching
-from wordgate.core.asks import Advance, Ask, LevelRows, drive
-from wordgate.core.levels import Levels
-from wordgate.core.search import Found, Search
+from wordgate.decoding import search as searching
+from wordgate.decoding.search import Found, Search
+from wordgate.lm.adaptive_softmax import Levels
+from wordgate.lm.requests import Advance, Ask, LevelRows, drive
 
 TRAINED = trained()
 

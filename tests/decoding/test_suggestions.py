@@ -7,22 +7,22 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.core.remembering import Remembering
-from tests.core.vocabularies import TRAPS, trained
 from tests.fake_model import FakeModel
+from tests.remembering import Remembering
+from tests.vocabularies import TRAPS, trained
 
-from wordgate.core.asks import PAUSE, Asks, drive
-from wordgate.core.history import read_context
-from wordgate.core.known import word_log_prob
-from wordgate.core.language import Language
-from wordgate.core.levels import Levels
-from wordgate.core.options import BoostedWord, LetterCase, Options, SessionCache
-from wordgate.core.prediction import Query, predict
-from wordgate.core.seen_words import SeenWords
-from wordgate.core.slips import meant
-from wordgate.core.state_store import NoStore
-from wordgate.core.suggesting import Kind, Prediction, Suggestion
-from wordgate.core.text import normalise
+from wordgate.decoding.options import BoostedWord, LetterCase, Options, SessionCache
+from wordgate.decoding.prediction import Query, predict
+from wordgate.decoding.suggestions import Kind, Prediction, Suggestion
+from wordgate.lm.adaptive_softmax import Levels
+from wordgate.lm.cached_queries import word_log_prob
+from wordgate.lm.context_window import read_context
+from wordgate.lm.lexicon import Language
+from wordgate.lm.requests import PAUSE, Asks, drive
+from wordgate.lm.seen_words import SeenWords
+from wordgate.lm.state_store import NoStore
+from wordgate.text.normalization import normalise
+from wordgate.text.typo_model import meant
 
 PIECES = trained()
 LEVELS = Levels((200, 400, PIECES.size))

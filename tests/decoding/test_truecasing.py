@@ -3,18 +3,18 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.core.vocabularies import texts, trained
+from tests.vocabularies import texts, trained
 
-from wordgate.core import words
-from wordgate.core.language import Language
-from wordgate.core.levels import Levels
-from wordgate.core.options import LetterCase
-from wordgate.core.pieces import Pieces
-from wordgate.core.prediction import split_typed
-from wordgate.core.text import normalise
-from wordgate.core.writing import Writer
-from wordgate.engine.bundle import read_words
-from wordgate.engine.shipped import chosen_bundle
+from wordgate.bundle.bundle import read_words
+from wordgate.bundle.bundled_model import chosen_bundle
+from wordgate.decoding.options import LetterCase
+from wordgate.decoding.prediction import split_typed
+from wordgate.decoding.truecasing import Writer
+from wordgate.lm.adaptive_softmax import Levels
+from wordgate.lm.lexicon import Language
+from wordgate.lm.tokenizer import Pieces
+from wordgate.text import words
+from wordgate.text.normalization import normalise
 
 PIECES = trained()
 LANGUAGE = Language(

@@ -10,7 +10,7 @@ from tests.running import until
 from tests.server.requests import HISTORIES
 
 from wordgate.client import Client
-from wordgate.engine.answers import PredictionAnswer
+from wordgate.engine.results import PredictionAnswer
 
 CALLERS = 4
 WARM_CALLS = 40

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from itertools import chain
 
-from wordgate.server.metrics import Metrics
+from wordgate.server.telemetry.metrics import Metrics
 
 PROMETHEUS_OWN = {
     "up": set[str](),

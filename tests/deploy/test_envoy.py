@@ -15,7 +15,7 @@ import pytest
 from tests.deploy.load import WARM_CALLS, load
 from tests.deploy.programs import document
 from tests.deploy.proxy import CONFIGURATION, Proxy, connection_manager, envoy, proxying
-from tests.protocol import methods
+from tests.protocol_methods import methods
 from tests.running import RunningServer, serving, until
 from tests.server import http2
 from tests.server.http2 import Connection
@@ -24,7 +24,7 @@ from tests.server.requests import HISTORIES, Conversation, configured, refusal, 
 from wordgate.api.v1.prediction_pb2 import PredictRequest
 from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
 from wordgate.client import AsyncClient, Client
-from wordgate.client_policy import SERVICE_CONFIG
+from wordgate.client.retry_policy import SERVICE_CONFIG
 from wordgate.errors import Unavailable
 
 IDLE_SECONDS = 620

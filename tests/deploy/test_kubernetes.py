@@ -11,8 +11,8 @@ from starlette.routing import Route
 from tests.deploy.programs import DEPLOY, ROOT, document
 from tests.deploy.queries import known
 
-from wordgate.server.configuration import Configuration, options, split_address
-from wordgate.server.http import application
+from wordgate.server.config.options import Configuration, options, split_address
+from wordgate.server.telemetry.http import application
 
 FOLDER = DEPLOY / "kubernetes"
 VERSIONS = ["1.32", kubernetes_validate.latest_version()]

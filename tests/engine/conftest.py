@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from tests.bundles import write_bundle
 
-from wordgate.engine import bundle as bundles
-from wordgate.engine.bundle import Bundle
+from wordgate.bundle import bundle as bundles
+from wordgate.bundle.bundle import Bundle
 
 
 @pytest.fixture(scope="session")

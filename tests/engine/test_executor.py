@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from tests.fake_model import FakeModel
 
-from wordgate.core.asks import Advance, Ask, Asks
-from wordgate.core.levels import Levels
 from wordgate.engine.admission import Admission
-from wordgate.engine.engine_thread import EngineThread
+from wordgate.engine.executor import EngineThread
 from wordgate.engine.scheduler import Job, Scheduler, Urgency
 from wordgate.errors import DeadlineExceeded, Overloaded, Unavailable
+from wordgate.lm.adaptive_softmax import Levels
+from wordgate.lm.requests import Advance, Ask, Asks
 
 LEVELS = Levels((9,))
 _PATIENCE = 30.0

@@ -8,9 +8,9 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
-from wordgate.engine import exact_sums, model
-from wordgate.engine.bundle import Bundle
-from wordgate.engine.model import NetworkModel
+from wordgate.bundle.bundle import Bundle
+from wordgate.engine import int8_probe, onnx_model
+from wordgate.engine.onnx_model import NetworkModel
 
 
 def test_the_probe_is_the_graph_that_it_is_said_to_be() -> None:
@@ -27,14 +27,14 @@ def test_the_probe_is_the_graph_that_it_is_said_to_be() -> None:
         [helper.make_tensor("shape", TensorProto.INT64, [2], [256, 64])],
     )
     opsets = [helper.make_opsetid("", 21)]
-    assert onnx.load_from_string(exact_sums.PROBE) == helper.make_model(
+    assert onnx.load_from_string(int8_probe.PROBE) == helper.make_model(
         graph, opset_imports=opsets, ir_version=10
     )
 
 
 def test_sums_are_exact_with_the_option_everywhere() -> None:
     """What is used where the processor is not exact by itself is exact."""
-    assert exact_sums.are_exact(with_option=True)
+    assert int8_probe.are_exact(with_option=True)
 
 
 def test_wrong_sums_are_noticed() -> None:
@@ -47,7 +47,7 @@ def test_wrong_sums_are_noticed() -> None:
             pairs = min(2 * 255 * 127, 2**15 - 1)
             return [pairs * (feed["a"][:, :64].astype(int) * 0 + 128)]
 
-    assert not exact_sums._is_exact(Saturating(), 4)
+    assert not int8_probe._is_exact(Saturating(), 4)
 
 
 @pytest.mark.parametrize("exact", [True, False])
@@ -62,7 +62,7 @@ def test_the_option_is_set_where_it_is_needed(
         told.append(_entry(options))
         return session(graph, options, **more)
 
-    monkeypatch.setattr(model, "are_exact", lambda: exact)
+    monkeypatch.setattr(onnx_model, "are_exact", lambda: exact)
     monkeypatch.setattr(onnxruntime, "InferenceSession", open_session)
     manifest = loaded.manifest
     NetworkModel(bundle, manifest.network, manifest.precision)
@@ -71,7 +71,7 @@ def test_the_option_is_set_where_it_is_needed(
 
 def _entry(options: Any) -> str | None:
     try:
-        value: str = options.get_session_config_entry(exact_sums.EXACT_SUMS_OPTION)
+        value: str = options.get_session_config_entry(int8_probe.EXACT_SUMS_OPTION)
     except RuntimeError:
         return None
     return value

@@ -6,15 +6,15 @@ import pytest
 from tests.bundles import rewrite_manifest, write_bundle
 
 import wordgate
-from wordgate.core.asks import drive
-from wordgate.core.options import BoostedWord, Options, SessionCache
-from wordgate.core.prediction import Query, predict
-from wordgate.core.scoring import score_texts
-from wordgate.core.state_store import NoStore
+from wordgate.bundle.bundled_model import newest_bundle, shipped_folder
+from wordgate.decoding.options import BoostedWord, Options, SessionCache
+from wordgate.decoding.prediction import Query, predict
 from wordgate.engine.local_model import LocalModel
-from wordgate.engine.shipped import newest_bundle, shipped_folder
 from wordgate.engine.state_cache import StateCache
 from wordgate.errors import InvalidBundle, InvalidConfiguration, InvalidInput
+from wordgate.lm.requests import drive
+from wordgate.lm.state_store import NoStore
+from wordgate.scoring.scoring import score_texts
 
 HISTORY = "The keys to the cabinet are on the table. " * 40
 

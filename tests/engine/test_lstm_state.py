@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wordgate.engine.states import NetworkState, StateBlock, gather, gather_top
+from wordgate.engine.lstm_state import NetworkState, StateBlock, gather, gather_top
 
 _generator = np.random.default_rng(0)
 BLOCKS = [

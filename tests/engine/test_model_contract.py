@@ -11,12 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.fake_model import FakeModel
 
-from wordgate.core.asks import Advance, Ask, LevelRows, Model, State, TargetLogProbs
-from wordgate.core.levels import Levels
-from wordgate.engine import bundle as bundles
-from wordgate.engine.model import NetworkModel
-from wordgate.engine.served_model import network_of
-from wordgate.engine.states import NetworkState
+from wordgate.bundle import bundle as bundles
+from wordgate.engine.loaded_model import network_of
+from wordgate.engine.lstm_state import NetworkState
+from wordgate.engine.onnx_model import NetworkModel
+from wordgate.lm.adaptive_softmax import Levels
+from wordgate.lm.requests import Advance, Ask, LevelRows, Model, State, TargetLogProbs
 
 LEVELS = Levels((30, 60, 100))
 _shared = settings(

@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from wordgate.core.asks import SHORT_ROUND, Ask, Asks, Pace
-from wordgate.core.hypothesis import Hypothesis
-from wordgate.core.lattice import Alternative, Arc, ConfusionNetwork, Lattice
-from wordgate.core.options import BoostedWord, Options, SessionCache
-from wordgate.core.prediction import Query, splitting_typed
-from wordgate.core.steps import finish
-from wordgate.core.weighting import Boost, Weighting
+from wordgate.decoding.options import BoostedWord, Options, SessionCache
+from wordgate.decoding.prediction import Query, splitting_typed
+from wordgate.engine.loaded_model import ServedModel, open_model
 from wordgate.engine.scheduler import Job, Scheduler, Urgency
-from wordgate.engine.served_model import ServedModel, open_model
 from wordgate.errors import Cancelled, InvalidInput
+from wordgate.lm.requests import SHORT_ROUND, Ask, Asks, Pace
+from wordgate.scoring.hypothesis import Hypothesis
+from wordgate.scoring.lattice import Alternative, Arc, ConfusionNetwork, Lattice
+from wordgate.scoring.weighting import Boost, Weighting
+from wordgate.text.steps import finish
 
 MOST_CALLS = 25_000
 """Calls of functions between two yields: some ten milliseconds, ten times the aim, so that a test

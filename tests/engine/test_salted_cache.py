@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from wordgate.core.asks import Asks, drive
-from wordgate.core.options import Options
-from wordgate.core.prediction import Query
-from wordgate.engine.served_model import ServedModel, open_model
+from wordgate.decoding.options import Options
+from wordgate.decoding.prediction import Query
+from wordgate.engine.loaded_model import ServedModel, open_model
+from wordgate.lm.requests import Asks, drive
 
 HISTORY = "the clouds are in the"
 

@@ -12,19 +12,19 @@ import numpy as np
 import pytest
 from tests.bundles import random_weights
 
-from wordgate.core.asks import Advance, Asks, LevelRows, State, TargetLogProbs, drive
-from wordgate.core.history import read_words, read_words_context
-from wordgate.core.levels import Levels
-from wordgate.core.pieces import BYTE_CHARACTERS, END_OF_WORD, Pieces
-from wordgate.core.scoring import score
-from wordgate.core.search import Found, Search, likeliest_words
-from wordgate.core.state_store import NoStore
-from wordgate.engine.engine_thread import EngineThread
-from wordgate.engine.manifest import NetworkSizes
-from wordgate.engine.model import NetworkModel, Runtime
+from wordgate.bundle.manifest import NetworkSizes
+from wordgate.decoding.search import Found, Search, likeliest_words
+from wordgate.engine.executor import EngineThread
+from wordgate.engine.onnx_model import NetworkModel, Runtime
 from wordgate.engine.scheduler import Scheduler, Urgency
 from wordgate.engine.state_cache import StateCache
-from wordgate.training.graphs import build
+from wordgate.lm.adaptive_softmax import Levels
+from wordgate.lm.context_window import read_words, read_words_context
+from wordgate.lm.requests import Advance, Asks, LevelRows, State, TargetLogProbs, drive
+from wordgate.lm.state_store import NoStore
+from wordgate.lm.tokenizer import BYTE_CHARACTERS, END_OF_WORD, Pieces
+from wordgate.scoring.scoring import score
+from wordgate.training.export.onnx_graphs import build
 
 CUTS = (2000, 6000, 16_000)
 SIZES = NetworkSizes(vocabulary=16_000, layers=2, width=512, cuts=CUTS)

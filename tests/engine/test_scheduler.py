@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from tests.clock import Clock
 from tests.fake_model import FakeModel
 
-from wordgate.core.asks import PAUSE, Advance, Ask, Asks, LevelRows, TargetLogProbs
-from wordgate.core.levels import Levels
 from wordgate.engine.admission import Admission
 from wordgate.engine.scheduler import Drop, Job, Scheduler, Urgency
 from wordgate.errors import Cancelled, DeadlineExceeded, Overloaded
+from wordgate.lm.adaptive_softmax import Levels
+from wordgate.lm.requests import PAUSE, Advance, Ask, Asks, LevelRows, TargetLogProbs
 
 LEVELS = Levels((4, 9))
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from wordgate.engine.lstm_state import NetworkState, StateBlock
 from wordgate.engine.state_cache import StateCache
-from wordgate.engine.states import NetworkState, StateBlock
 
 _ENTRY = 5 * 10 + 400
 

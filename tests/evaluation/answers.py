@@ -5,16 +5,16 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from typing import TypeVar
 
-from wordgate.core import words
-from wordgate.core.lattice import ConfusionNetwork, Lattice
-from wordgate.core.lattice_search import SearchBounds
-from wordgate.core.prediction import Query
-from wordgate.core.rescoring import PLAIN_BOUNDS, Hypotheses, rank
-from wordgate.core.scoring import Candidate, Cut, posteriors
-from wordgate.core.suggesting import Kind, Suggestion
-from wordgate.core.text import normalise
-from wordgate.core.weighting import Weighting
-from wordgate.engine.answers import ModelName, PredictionAnswer, RescoringAnswer, ScoreAnswer
+from wordgate.decoding.prediction import Query
+from wordgate.decoding.suggestions import Kind, Suggestion
+from wordgate.engine.results import ModelName, PredictionAnswer, RescoringAnswer, ScoreAnswer
+from wordgate.scoring.lattice import ConfusionNetwork, Lattice
+from wordgate.scoring.lattice_search import SearchBounds
+from wordgate.scoring.rescoring import PLAIN_BOUNDS, Hypotheses, rank
+from wordgate.scoring.scoring import Candidate, Cut, posteriors
+from wordgate.scoring.weighting import Weighting
+from wordgate.text import words
+from wordgate.text.normalization import normalise
 
 NAME = ModelName("hand", "1", "int8")
 T = TypeVar("T")

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from wordgate.core.scoring import MAX_CANDIDATE_PIECES
 from wordgate.engine.local_model import LocalModel
 from wordgate.errors import InvalidFile
 from wordgate.evaluation import perplexity
-from wordgate.evaluation.report import check_files, measure_bundle
+from wordgate.evaluation.bundle_report import check_files, measure_bundle
+from wordgate.scoring.scoring import MAX_CANDIDATE_PIECES
 
 
 def test_a_bundle_is_measured_on_questions_texts_and_pairs(bundle: Path, tmp_path: Path) -> None:

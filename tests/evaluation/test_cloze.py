@@ -5,16 +5,16 @@ from pathlib import Path
 import pytest
 from tests.evaluation.answers import GivenAnswers
 
-from wordgate.core import words
-from wordgate.core.text import normalise
 from wordgate.errors import InvalidFile
-from wordgate.evaluation import questions
-from wordgate.evaluation.questions import Question
+from wordgate.evaluation import cloze
+from wordgate.evaluation.cloze import Question
+from wordgate.text import words
+from wordgate.text.normalization import normalise
 
 
 def test_there_are_fifty_of_our_own() -> None:
     """Fifty different questions, each with a context, one good and one bad word."""
-    found = questions.own_questions()
+    found = cloze.own_questions()
     assert len(found) == len(set(found)) == 50
     for question in found:
         assert question.good != question.bad
@@ -32,7 +32,7 @@ def test_there_are_fifty_of_our_own() -> None:
 def test_a_file_has_comments_and_empty_lines() -> None:
     """`#` begins a comment; columns after the third are left out."""
     document = "# context\tgood\tbad\n\nthe sun is\tup\tdown\tnotes\n"
-    assert questions.parse(document, Path("q.tsv")) == [Question("the sun is", "up", "down")]
+    assert cloze.parse(document, Path("q.tsv")) == [Question("the sun is", "up", "down")]
 
 
 @pytest.mark.parametrize("line", ["only\ttwo", "no good\t \tbad", "no bad\tgood\t"])
@@ -41,7 +41,7 @@ def test_a_line_with_too_few_columns_is_named(tmp_path: Path, line: str) -> None
     file = tmp_path / "q.tsv"
     file.write_text(f"a\tb\tc\n\n{line}\n")
     with pytest.raises(InvalidFile, match=r"q\.tsv:3: needs a context") as refused:
-        questions.read(file)
+        cloze.read(file)
     assert refused.value.line == 3
 
 
@@ -50,13 +50,13 @@ def test_a_file_without_questions_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "q.tsv"
     file.write_text("# only a comment\n")
     with pytest.raises(InvalidFile, match="is empty: no question"):
-        questions.read(file)
+        cloze.read(file)
 
 
 def test_a_good_word_is_looked_for_in_normal_form() -> None:
     """However it is written, it is among the likeliest when the model suggests it."""
     model = GivenAnswers({}, {"in": ["Paris", "London"]})
-    [answered] = questions.ask(model, [Question("I live in", "London", "Table")])
+    [answered] = cloze.ask(model, [Question("I live in", "London", "Table")])
     assert (answered.rank, answered.in_top) == (1, True)
 
 
@@ -67,7 +67,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | No
     if content is not None:
         file.write_bytes(content)
     with pytest.raises(InvalidFile, match=r"q\.tsv(: does not exist|:1: is not UTF-8)"):
-        questions.read(file)
+        cloze.read(file)
 
 
 def test_good_words_are_compared_and_looked_for() -> None:
@@ -77,7 +77,7 @@ def test_good_words_are_compared_and_looked_for() -> None:
     )
     asked = [Question("it is", "up", "down"), Question("in the", "down", "up")]
     asked.append(Question("in the", "west", "north"))
-    first, second, tie = questions.ask(model, asked)
+    first, second, tie = cloze.ask(model, asked)
     assert (first.is_right, first.rank, first.in_top) == (True, 1, True)
     assert (second.is_right, second.rank, second.in_top) == (False, None, False)
     assert not tie.is_right

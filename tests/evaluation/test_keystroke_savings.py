@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
-from wordgate.core.options import Options
-from wordgate.core.prediction import Query
-from wordgate.core.suggesting import Kind, Suggestion
-from wordgate.engine.answers import ModelName, PredictionAnswer
-from wordgate.evaluation.keystrokes import Savings, type_message, word_spans
+from wordgate.decoding.options import Options
+from wordgate.decoding.prediction import Query
+from wordgate.decoding.suggestions import Kind, Suggestion
+from wordgate.engine.results import ModelName, PredictionAnswer
+from wordgate.evaluation.keystroke_savings import Savings, type_message, word_spans
 
 
 def _typed(message: str, shown: Callable[[str, str], list[str]], most: int = 3) -> Savings:

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 import pytest
 from tests.evaluation.answers import GivenAnswers
 
-from wordgate.engine.answers import ScoreAnswer
+from wordgate.engine.results import ScoreAnswer
 from wordgate.errors import InvalidInput, WordgateError
 from wordgate.evaluation.perplexity import evaluate
 

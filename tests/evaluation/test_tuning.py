@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from tests.evaluation.answers import GivenAnswers
 
-from wordgate.core.hypothesis import Hypothesis
-from wordgate.core.weighting import ACOUSTIC
 from wordgate.errors import InvalidFile, InvalidInput
-from wordgate.evaluation.alternations import parse
-from wordgate.evaluation.development import Tuned, collect, tune
 from wordgate.evaluation.error_rate import Counting, Normalise
-from wordgate.evaluation.hesitations import Utterance
-from wordgate.evaluation.reading import LEAST
+from wordgate.evaluation.tuning import Tuned, collect, tune
+from wordgate.offline.alternations import parse
+from wordgate.offline.reading_report import LEAST
+from wordgate.offline.utterances import Utterance
+from wordgate.scoring.hypothesis import Hypothesis
+from wordgate.scoring.weighting import ACOUSTIC
 
 LIKELY = {"sun": -1.0, "sea": -1.0, "see": -9.0, "son": -9.0}
 

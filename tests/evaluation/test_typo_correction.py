@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from tests.evaluation.answers import NAME, GivenAnswers
 
-from wordgate.core.prediction import Query
-from wordgate.core.slips import slips_of
-from wordgate.core.suggesting import Kind, Suggestion
-from wordgate.engine.answers import PredictionAnswer
+from wordgate.decoding.prediction import Query
+from wordgate.decoding.suggestions import Kind, Suggestion
+from wordgate.engine.results import PredictionAnswer
 from wordgate.errors import InvalidFile
-from wordgate.evaluation.slips import Corrections, measure_file
+from wordgate.evaluation.typo_correction import Corrections, measure_file
+from wordgate.text.typo_model import slips_of
 
 Corrector = Callable[[str, str], list[str]]
 

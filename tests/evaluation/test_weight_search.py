@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from wordgate.evaluation import tuning
-from wordgate.evaluation.tuning import Lists
+from wordgate.evaluation import weight_search
+from wordgate.evaluation.weight_search import Lists
 
 LM = 1
 
@@ -25,7 +25,7 @@ def test_the_search_finds_weights_that_point_to_the_good_candidates() -> None:
     """Little is left of the errors that the acoustic score alone makes, on other lists too."""
     lists, others = _drawn(), _drawn(seed=1)
     alone = np.array([1.0, 0.0, 0.0])
-    weights = tuning.search(lists, alone, [1, 2], np.ones(3), LM)
+    weights = weight_search.search(lists, alone, [1, 2], np.ones(3), LM)
     assert weights[0] == 1.0
     assert lists.errors_of(alone).sum() > 100
     assert lists.errors_of(weights).sum() < 25
@@ -38,7 +38,7 @@ def test_a_useless_model_gets_no_weight_below_zero() -> None:
     lists = _drawn()
     features = lists.features * np.array([1.0, -1.0, 1.0])
     turned = Lists(features, lists.errors, lists.first, lists.lengths)
-    weights = tuning.search(turned, np.array([1.0, 0.0, 0.0]), [1], np.ones(3), LM)
+    weights = weight_search.search(turned, np.array([1.0, 0.0, 0.0]), [1], np.ones(3), LM)
     assert weights[LM] >= 0
 
 
@@ -64,15 +64,15 @@ def test_sums_of_other_features_are_found() -> None:
     total = lists.features @ np.array([1.0, 9.5, -3.0])
     total += np.repeat(np.arange(200.0), 5)
     features = np.column_stack([lists.features, total, np.full(len(total), 7.0)])
-    assert tuning.dependent(features, lists.first) == [3, 4]
+    assert weight_search.dependent(features, lists.first) == [3, 4]
 
 
 def test_intervals_hold_the_rate_and_narrow_with_more_utterances() -> None:
     """The bootstrap draws utterances; four times as many halve the interval."""
     errors, lengths = np.arange(400.0) % 5, np.full(400, 10.0)
-    low, high = tuning.interval(errors, lengths)
+    low, high = weight_search.interval(errors, lengths)
     assert low < 0.2 < high
-    few_low, few_high = tuning.interval(errors[:100], lengths[:100])
+    few_low, few_high = weight_search.interval(errors[:100], lengths[:100])
     assert 1.6 < (few_high - few_low) / (high - low) < 2.4
 
 
@@ -80,7 +80,7 @@ def test_flat_stretches_end_where_errors_rise() -> None:
     """Within the range the rate stays near; beyond it rises."""
     lists = _drawn()
     weights = np.array([1.0, 3.0, -2.0])
-    low, high = tuning.flatness(lists, weights, LM, 1.0, 0.001)
+    low, high = weight_search.flatness(lists, weights, LM, 1.0, 0.001)
     rate = lists.rate(lists.errors_of(weights))
     assert low < 3.0 < high
     assert lists.rate(lists.errors_of(np.array([1.0, low, -2.0]))) > rate
@@ -91,5 +91,7 @@ def test_the_scale_makes_posteriors_as_sure_as_they_are_right() -> None:
     """Totals a hundred times too large need a scale a hundred times as large."""
     lists = _drawn(noise=2.0)
     weights = np.array([1.0, 3.0, -2.0])
-    scale = tuning.posterior_scale(lists, weights)
-    assert tuning.posterior_scale(lists, 100 * weights) == pytest.approx(100 * scale, rel=0.1)
+    scale = weight_search.posterior_scale(lists, weights)
+    assert weight_search.posterior_scale(lists, 100 * weights) == pytest.approx(
+        100 * scale, rel=0.1
+    )

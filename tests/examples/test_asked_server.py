@@ -14,9 +14,9 @@ from tests.running import RunningServer, serving
 from tests.server.certificates import Pair, authority, signed
 
 from asked_server import add_server_options, asked_server
-from wordgate.cli.asked_server import AskedServer, server_options
-from wordgate.server.quota import NO_QUOTA
-from wordgate.server.tokens import Token, digest_of
+from wordgate.cli.options.server import AskedServer, server_options
+from wordgate.server.security.quota import NO_QUOTA
+from wordgate.server.security.tokens import Token, digest_of
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 READ = {"words": [{"text": "the", "confidence": 60}, {"text": "sun", "confidence": 60}]}

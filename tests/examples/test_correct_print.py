@@ -24,10 +24,10 @@ from correct_print import (
 from measure_print import held_out, nearest
 from noisy_print import print_line
 from print_confusions import ReadWord, Vocabulary
+from wordgate.bundle.bundled_model import shipped_folder
 from wordgate.client import Client
-from wordgate.core.weighting import Weighting
-from wordgate.engine.shipped import shipped_folder
 from wordgate.evaluation.error_rate import Unit
+from wordgate.scoring.weighting import Weighting
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "correct_print.py"
 SENTENCES = [

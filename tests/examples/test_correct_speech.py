@@ -30,10 +30,10 @@ from correct_speech import (
     say,
 )
 from wordgate.client import Client
-from wordgate.core.lattice import Arc, Lattice
-from wordgate.core.rescoring import Ranking
-from wordgate.core.weighting import ACOUSTIC
 from wordgate.evaluation.error_rate import Counting
+from wordgate.scoring.lattice import Arc, Lattice
+from wordgate.scoring.rescoring import Ranking
+from wordgate.scoring.weighting import ACOUSTIC
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "correct_speech.py"

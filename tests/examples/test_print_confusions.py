@@ -22,7 +22,7 @@ from print_confusions import (
     is_known,
     is_left_alone,
 )
-from wordgate.engine.shipped import shipped_folder
+from wordgate.bundle.bundled_model import shipped_folder
 
 VOCABULARY = Vocabulary(
     {

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wordgate.core.levels import Levels
+from wordgate.lm.adaptive_softmax import Levels
 
 cuts = st.sets(st.integers(1, 60), min_size=1, max_size=4).map(lambda found: tuple(sorted(found)))
 

@@ -1,14 +1,14 @@
 """What is known is not asked again, and changes no answer."""
 
 import numpy as np
-from tests.core.remembering import Remembering
-from tests.core.tiny_models import PIECES
 from tests.fake_model import FakeModel
+from tests.remembering import Remembering
+from tests.tiny_models import PIECES
 
-from wordgate.core.asks import LevelRows, drive
-from wordgate.core.known import Context, advance, level_rows
-from wordgate.core.levels import Levels
-from wordgate.core.state_store import chain_hashes
+from wordgate.lm.adaptive_softmax import Levels
+from wordgate.lm.cached_queries import Context, advance, level_rows
+from wordgate.lm.requests import LevelRows, drive
+from wordgate.lm.state_store import chain_hashes
 
 LEVELS = Levels((6, PIECES.size))
 

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.core.vocabularies import trained
+from tests.vocabularies import trained
 
-from wordgate.core import words
-from wordgate.core.asks import Advance, Ask, State, drive
-from wordgate.core.history import (
+from wordgate.errors import InvalidInput
+from wordgate.lm.adaptive_softmax import Levels
+from wordgate.lm.context_window import (
     ANCHOR_PIECES,
     ANCHOR_WORDS,
     MAX_CONTEXT_PIECES,
@@ -23,11 +23,11 @@ from wordgate.core.history import (
     read_each,
     read_words,
 )
-from wordgate.core.levels import Levels
-from wordgate.core.pieces import EOS
-from wordgate.core.state_store import NoStore, chain_hashes
-from wordgate.core.text import normalise
-from wordgate.errors import InvalidInput
+from wordgate.lm.requests import Advance, Ask, State, drive
+from wordgate.lm.state_store import NoStore, chain_hashes
+from wordgate.lm.tokenizer import EOS
+from wordgate.text import words
+from wordgate.text.normalization import normalise
 
 PIECES = trained()
 

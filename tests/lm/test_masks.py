@@ -5,17 +5,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.core.vocabularies import trained
 from tests.fake_model import FakeModel
+from tests.vocabularies import trained
 
-from wordgate.core.asks import drive
-from wordgate.core.generation import GenerationQuery, begin, next_word
-from wordgate.core.language import Language
-from wordgate.core.levels import Levels
-from wordgate.core.masks import Masks
-from wordgate.core.options import Options
-from wordgate.core.prediction import Query, predict
-from wordgate.core.state_store import NoStore
+from wordgate.decoding.generation import GenerationQuery, begin, next_word
+from wordgate.decoding.options import Options
+from wordgate.decoding.prediction import Query, predict
+from wordgate.lm.adaptive_softmax import Levels
+from wordgate.lm.lexicon import Language
+from wordgate.lm.masks import Masks
+from wordgate.lm.requests import drive
+from wordgate.lm.state_store import NoStore
 
 PIECES = trained()
 LEVELS = Levels((PIECES.size,))

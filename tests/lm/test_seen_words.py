@@ -5,20 +5,20 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.core.tiny_models import CANONICAL, LONGEST, Case, cases
-from tests.core.vocabularies import trained
 from tests.fake_model import FakeModel
+from tests.tiny_models import CANONICAL, LONGEST, Case, cases
+from tests.vocabularies import trained
 
-from wordgate.core import search as searching
-from wordgate.core.asks import drive
-from wordgate.core.language import Language
-from wordgate.core.levels import Levels
-from wordgate.core.options import BoostedWord, Options, SessionCache
-from wordgate.core.prediction import Query, predict
-from wordgate.core.search import Found, Search
-from wordgate.core.seen_words import SeenWords
-from wordgate.core.state_store import NoStore
-from wordgate.core.suggesting import Prediction
+from wordgate.decoding import search as searching
+from wordgate.decoding.options import BoostedWord, Options, SessionCache
+from wordgate.decoding.prediction import Query, predict
+from wordgate.decoding.search import Found, Search
+from wordgate.decoding.suggestions import Prediction
+from wordgate.lm.adaptive_softmax import Levels
+from wordgate.lm.lexicon import Language
+from wordgate.lm.requests import drive
+from wordgate.lm.seen_words import SeenWords
+from wordgate.lm.state_store import NoStore
 
 PIECES = trained()
 LEVELS = Levels((200, 400, PIECES.size))

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from tests.core.vocabularies import TRAPS, texts, tiny, trained
+from tests.vocabularies import TRAPS, texts, tiny, trained
 
-from wordgate.core import words
-from wordgate.core.pieces import BYTE_CHARACTERS, END_OF_WORD, EOS, Pieces, byte_level
-from wordgate.core.text import normalise
 from wordgate.errors import InvalidInput
+from wordgate.lm.tokenizer import BYTE_CHARACTERS, END_OF_WORD, EOS, Pieces, byte_level
+from wordgate.text import words
+from wordgate.text.normalization import normalise
 
 TRAINED = trained()
 _numbers = st.integers(1, TRAINED.size - 1)

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from wordgate.core import tokenizer_json
-from wordgate.core.pieces import END_OF_WORD, Pieces
+from wordgate.lm import tokenizer_json
+from wordgate.lm.tokenizer import END_OF_WORD, Pieces
 
 
 def _document(**changes: Any) -> str:

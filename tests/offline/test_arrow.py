@@ -6,11 +6,11 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from wordgate.bulk import Rescore, Score
-from wordgate.core.hypothesis import Hypothesis
-from wordgate.core.weighting import Weighting
 from wordgate.engine.local_model import LocalModel
 from wordgate.errors import InvalidInput
+from wordgate.offline.arrow import Rescore, Score
+from wordgate.scoring.hypothesis import Hypothesis
+from wordgate.scoring.weighting import Weighting
 
 
 def test_texts_get_the_log_probabilities_of_one_process(bundle: Path, local: LocalModel) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from wordgate.errors import InvalidFile
-from wordgate.evaluation.lines import file_format, parse_json, read_lines, uncompressed
+from wordgate.offline.lines import file_format, parse_json, read_lines, uncompressed
 
 
 def test_lines_end_at_line_feeds_only(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from concurrent.futures import Future
 
 import pytest
 
-from wordgate.evaluation.in_flight import in_order
+from wordgate.offline.pipelining import in_order
 
 
 def _futures(count: int) -> "list[Future[int]]":

@@ -4,10 +4,10 @@ import math
 
 import pytest
 
-from wordgate.core.hypothesis import Hypothesis, TimeSpan
-from wordgate.evaluation.alternations import Alternation
-from wordgate.evaluation.null_labels import RECOGNISERS, NullLabels
-from wordgate.evaluation.reading import LEAST, Reading, rankable
+from wordgate.offline.alternations import Alternation
+from wordgate.offline.null_labels import RECOGNISERS, NullLabels
+from wordgate.offline.reading_report import LEAST, Reading, rankable
+from wordgate.scoring.hypothesis import Hypothesis, TimeSpan
 
 
 @pytest.mark.parametrize(

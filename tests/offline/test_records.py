@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from wordgate.errors import InvalidFile, InvalidInput, Overloaded
-from wordgate.evaluation.records import answered, strictly
+from wordgate.offline.records import answered, strictly
 
 FILE = Path("f")
 

@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wordgate.errors import InvalidFile
-from wordgate.evaluation import resumable
-from wordgate.evaluation.resumable import ResumableFile
+from wordgate.offline import resumable_output
+from wordgate.offline.resumable_output import ResumableFile
 
 RUN = {"lm_weight": "8.0"}
 
@@ -62,7 +62,7 @@ def test_nothing_is_twice_and_nothing_lost(
     """However often a run is killed, and whatever it left half written, the file is whole."""
     path = tmp_path_factory.mktemp("run") / name
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(resumable, "_BLOCK_BYTES", 60)
+        patch.setattr(resumable_output, "_BLOCK_BYTES", 60)
         for kill in kills:
             _kill(path, min(kill, count))
             if torn:

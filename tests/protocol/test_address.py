@@ -2,7 +2,7 @@
 
 import pytest
 
-from wordgate.client_address import (
+from wordgate.protocol.address import (
     check_address,
     check_target,
     grpc_target,

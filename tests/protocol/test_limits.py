@@ -4,7 +4,7 @@ import pytest
 
 from wordgate.api.v1 import models_pb2
 from wordgate.errors import InvalidInput
-from wordgate.server.limits import Limits, check_bytes, check_count, table
+from wordgate.protocol.limits import Limits, check_bytes, check_count, table
 
 
 def test_the_table_has_every_limit_of_the_protocol() -> None:

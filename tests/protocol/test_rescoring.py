@@ -8,8 +8,8 @@ import grpc
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.core.vocabularies import texts
 from tests.server.requests import field_named, paused_through, refusal
+from tests.vocabularies import texts
 
 from wordgate.api.v1.rescoring_pb2 import (
     Boost,
@@ -25,12 +25,12 @@ from wordgate.api.v1.rescoring_pb2 import (
 )
 from wordgate.api.v1.scoring_pb2_grpc import ScoringServiceStub
 from wordgate.client import AsyncClient, Client
-from wordgate.core import weighting as core
-from wordgate.core.hypothesis import Hypothesis
-from wordgate.core.hypothesis import TimeSpan as Span
-from wordgate.core.lattice_search import SearchBounds
 from wordgate.engine.local_model import LocalModel
-from wordgate.server.rescoring import rescore_response
+from wordgate.protocol.rescoring import rescore_response
+from wordgate.scoring import weighting as core
+from wordgate.scoring.hypothesis import Hypothesis
+from wordgate.scoring.hypothesis import TimeSpan as Span
+from wordgate.scoring.lattice_search import SearchBounds
 
 NAN = float("nan")
 WEIGHTING = core.Weighting(3.0, -1.0, {"first": 0.5}, [core.Boost("the sea", 2.0)])

@@ -6,7 +6,7 @@ from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 
 from wordgate import errors
-from wordgate.server.errors import is_expected, status_of
+from wordgate.protocol.status import is_expected, status_of
 
 REQUEST = "0b1d5a7e"
 EXPECTED = {

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.fake_model import FakeModel
 
-from wordgate.core import best_scoring
-from wordgate.core.asks import Advance, Ask, TargetLogProbs, drive
-from wordgate.core.best_scoring import score_best
-from wordgate.core.levels import Levels
-from wordgate.core.scoring import score
+from wordgate.lm.adaptive_softmax import Levels
+from wordgate.lm.requests import Advance, Ask, TargetLogProbs, drive
+from wordgate.scoring import branch_and_bound
+from wordgate.scoring.branch_and_bound import score_best
+from wordgate.scoring.scoring import score
 
 LEVELS = Levels((4, 8))
 MODEL = FakeModel.random(LEVELS, seed=3, spread=2.0)
@@ -45,11 +45,11 @@ def test_all_that_are_of_the_best_are_scored(
     expected = drive(score(pieces, MODEL.start), MODEL)
     totals = [w + lm_weight * log_prob for w, log_prob in zip(worths, expected, strict=True)]
     least = sorted(totals, reverse=True)[: min(wanted, len(totals))][-1]
-    before, best_scoring._LONGEST_PROBED = best_scoring._LONGEST_PROBED, longest
+    before, branch_and_bound._LONGEST_PROBED = branch_and_bound._LONGEST_PROBED, longest
     try:
         found = drive(score_best(pieces, MODEL.start, worths, lm_weight, wanted), MODEL)
     finally:
-        best_scoring._LONGEST_PROBED = before
+        branch_and_bound._LONGEST_PROBED = before
     for log_prob, right, total in zip(found, expected, totals, strict=True):
         assert log_prob in ((right,) if total >= least else (right, None))
 

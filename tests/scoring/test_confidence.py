@@ -2,8 +2,8 @@
 
 import pytest
 
-from wordgate.core.confidence import Difference, confidences, differences
-from wordgate.core.steps import finish
+from wordgate.scoring.confidence import Difference, confidences, differences
+from wordgate.text.steps import finish
 
 WINNER = ["recognise", "speech", "now"]
 

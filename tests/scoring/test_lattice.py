@@ -10,21 +10,22 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.core.vocabularies import texts, trained
 from tests.fake_model import FakeModel
+from tests.vocabularies import texts, trained
 
-from wordgate.core import lattice_search, words
-from wordgate.core.asks import PAUSE, Ask, drive
-from wordgate.core.hypothesis import Hypothesis, TimeSpan
-from wordgate.core.language import Language
-from wordgate.core.lattice import Alternative, Arc, ConfusionNetwork, Lattice
-from wordgate.core.lattice_search import SearchBounds
-from wordgate.core.levels import Levels
-from wordgate.core.rescoring import Hypotheses, Ranking, rescore
-from wordgate.core.state_store import NoStore
-from wordgate.core.text import normalise
-from wordgate.core.weighting import ACOUSTIC, Boost, Weighting
 from wordgate.errors import InvalidInput
+from wordgate.lm.adaptive_softmax import Levels
+from wordgate.lm.lexicon import Language
+from wordgate.lm.requests import PAUSE, Ask, drive
+from wordgate.lm.state_store import NoStore
+from wordgate.scoring import lattice_search
+from wordgate.scoring.hypothesis import Hypothesis, TimeSpan
+from wordgate.scoring.lattice import Alternative, Arc, ConfusionNetwork, Lattice
+from wordgate.scoring.lattice_search import SearchBounds
+from wordgate.scoring.rescoring import Hypotheses, Ranking, rescore
+from wordgate.scoring.weighting import ACOUSTIC, Boost, Weighting
+from wordgate.text import words
+from wordgate.text.normalization import normalise
 
 LEVELS = Levels((200, 400, trained().size))
 LANGUAGE = Language(trained(), LEVELS)

@@ -6,19 +6,19 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.core.vocabularies import texts, trained
 from tests.fake_model import FakeModel
+from tests.vocabularies import texts, trained
 
-from wordgate.core.asks import drive
-from wordgate.core.hypothesis import Hypothesis, TimeSpan
-from wordgate.core.language import Language
-from wordgate.core.lattice_search import SearchBounds
-from wordgate.core.levels import Levels
-from wordgate.core.rescoring import PLAIN_BOUNDS, Ranking, rescore
-from wordgate.core.scoring import MAX_CANDIDATE_PIECES, score_texts
-from wordgate.core.state_store import NoStore
-from wordgate.core.weighting import ACOUSTIC, Boost, Weighting
 from wordgate.errors import InvalidInput
+from wordgate.lm.adaptive_softmax import Levels
+from wordgate.lm.lexicon import Language
+from wordgate.lm.requests import drive
+from wordgate.lm.state_store import NoStore
+from wordgate.scoring.hypothesis import Hypothesis, TimeSpan
+from wordgate.scoring.lattice_search import SearchBounds
+from wordgate.scoring.rescoring import PLAIN_BOUNDS, Ranking, rescore
+from wordgate.scoring.scoring import MAX_CANDIDATE_PIECES, score_texts
+from wordgate.scoring.weighting import ACOUSTIC, Boost, Weighting
 
 LEVELS = Levels((200, 400, trained().size))
 LANGUAGE = Language(trained(), LEVELS)

@@ -7,17 +7,17 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.core.vocabularies import trained
 from tests.fake_model import FakeModel
+from tests.vocabularies import trained
 
-from wordgate.core.asks import Advance, Ask, TargetLogProbs, drive
-from wordgate.core.language import Language
-from wordgate.core.levels import Levels
-from wordgate.core.pieces import EOS
-from wordgate.core.prefix_tree import ROOT, PrefixTree
-from wordgate.core.scoring import MAX_CANDIDATE_PIECES, posteriors, score, score_texts
-from wordgate.core.state_store import NoStore
 from wordgate.errors import InvalidInput
+from wordgate.lm.adaptive_softmax import Levels
+from wordgate.lm.lexicon import Language
+from wordgate.lm.requests import Advance, Ask, TargetLogProbs, drive
+from wordgate.lm.state_store import NoStore
+from wordgate.lm.tokenizer import EOS
+from wordgate.scoring.prefix_tree import ROOT, PrefixTree
+from wordgate.scoring.scoring import MAX_CANDIDATE_PIECES, posteriors, score, score_texts
 
 LEVELS = Levels((4, 7, 12))
 sequences = st.lists(st.lists(st.integers(0, 11), max_size=6), min_size=1, max_size=12)

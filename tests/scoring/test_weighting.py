@@ -4,9 +4,9 @@ import math
 
 import pytest
 
-from wordgate.core.steps import finish
-from wordgate.core.weighting import ACOUSTIC, Boost, Weighting
 from wordgate.errors import InvalidInput
+from wordgate.scoring.weighting import ACOUSTIC, Boost, Weighting
+from wordgate.text.steps import finish
 
 
 def test_the_acoustic_score_weighs_one_and_others_nothing_unless_told() -> None:

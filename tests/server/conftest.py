@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import structlog
 
-from wordgate.server.logs import configure_logs
+from wordgate.server.telemetry.logging import configure_logs
 
 Lines = Callable[[], list[dict[str, Any]]]
 

@@ -15,7 +15,7 @@ from tests.running import RunningServer
 from wordgate.api.v1 import prediction_pb2, scoring_pb2
 from wordgate.api.v1.prediction_pb2 import StreamPredictRequest, StreamPredictResponse
 from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
-from wordgate.core.asks import Asks, T
+from wordgate.lm.requests import Asks, T
 
 HISTORIES = (
     "",

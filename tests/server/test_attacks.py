@@ -20,7 +20,7 @@ from grpc_health.v1.health_pb2 import (  # type: ignore[attr-defined]
     HealthListRequest,
 )
 from grpc_health.v1.health_pb2_grpc import HealthStub
-from tests.protocol import methods
+from tests.protocol_methods import methods
 from tests.running import RunningServer, serving, until
 from tests.server import http2
 from tests.server.http2 import PREDICT, STREAM_PREDICT, Connection
@@ -36,7 +36,7 @@ from wordgate.api.v1.prediction_pb2 import (
 from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
 from wordgate.api.v1.scoring_pb2 import Candidate, ScoreRequest
 from wordgate.client import Client
-from wordgate.server.limits import Limits
+from wordgate.protocol.limits import Limits
 
 MOST_MEMORY = 1_500_000_000
 """Bytes that a server under attack may take."""

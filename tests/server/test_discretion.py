@@ -10,13 +10,13 @@ import grpc
 import pytest
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message_factory import GetMessageClass
-from tests.protocol import methods
+from tests.protocol_methods import methods
 from tests.running import RunningServer, serving
 from tests.server import http2
 from tests.server.http2 import Connection
 
-from wordgate.server.configuration import split_address
-from wordgate.server.tokens import Token, digest_of
+from wordgate.server.config.options import split_address
+from wordgate.server.security.tokens import Token, digest_of
 
 CANARY = "zqcanaryqz"
 LOUD = {"GRPC_VERBOSITY": "DEBUG", "PYTHONASYNCIODEBUG": "1", "PYTHONWARNINGS": "default"}

@@ -7,12 +7,12 @@ import grpc
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.core.vocabularies import texts
 from tests.server.requests import Conversation, configured, field_named, refusal
+from tests.vocabularies import texts
 
 from wordgate.api.v1 import prediction_pb2 as pb
 from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
-from wordgate.core.editing import PositionUnit, length_of
+from wordgate.text.edit_buffer import PositionUnit, length_of
 
 Event = Mapping[str, Any]
 UTF8, UTF16 = pb.POSITION_UNIT_UTF8_BYTES, pb.POSITION_UNIT_UTF16_CODE_UNITS

@@ -17,8 +17,8 @@ from tests.server.requests import Conversation, configured, text
 from wordgate.api.v1 import models_pb2, models_pb2_grpc, prediction_pb2, scoring_pb2
 from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
 from wordgate.api.v1.scoring_pb2_grpc import ScoringServiceStub
+from wordgate.bundle.bundled_model import shipped_folder
 from wordgate.client import Client
-from wordgate.engine.shipped import shipped_folder
 from wordgate.errors import ModelNotFound
 
 _MAX_GROWTH_BYTES = 32 << 20

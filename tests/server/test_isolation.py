@@ -13,7 +13,7 @@ from tests.server import http2
 from tests.server.http2 import PREDICT, STREAM_PREDICT, Connection
 
 from wordgate.api.v1.prediction_pb2 import PredictRequest
-from wordgate.evaluation.isolation import Pings, paced, percentile
+from wordgate.bench.isolation.latency import Pings, paced, percentile
 
 pytestmark = pytest.mark.long
 

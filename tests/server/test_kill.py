@@ -14,9 +14,9 @@ from tests.server.requests import Conversation, configured, long_score, refusal,
 
 from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
 from wordgate.api.v1.scoring_pb2_grpc import ScoringServiceStub
+from wordgate.bundle.bundled_model import shipped_folder
 from wordgate.client import Client
-from wordgate.engine.answers import ScoreAnswer
-from wordgate.engine.shipped import shipped_folder
+from wordgate.engine.results import ScoreAnswer
 from wordgate.errors import Unavailable
 
 TYPED = "I will be there in a few min"

@@ -8,8 +8,8 @@ import grpc
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.core.vocabularies import texts
 from tests.server.requests import field_named, paused_through, refusal
+from tests.vocabularies import texts
 
 from wordgate.api.v1.rescoring_pb2 import (
     Alternative,
@@ -26,13 +26,13 @@ from wordgate.api.v1.rescoring_pb2 import (
 )
 from wordgate.api.v1.scoring_pb2_grpc import ScoringServiceStub
 from wordgate.client import AsyncClient, Client
-from wordgate.core import lattice as core
-from wordgate.core.lattice_search import SearchBounds as Bounds
-from wordgate.core.rescoring import Hypotheses
-from wordgate.core.weighting import ACOUSTIC, Boost, Weighting
 from wordgate.engine.local_model import LocalModel
 from wordgate.errors import InvalidInput
-from wordgate.server.rescoring import rescore_response
+from wordgate.protocol.rescoring import rescore_response
+from wordgate.scoring import lattice as core
+from wordgate.scoring.lattice_search import SearchBounds as Bounds
+from wordgate.scoring.rescoring import Hypotheses
+from wordgate.scoring.weighting import ACOUSTIC, Boost, Weighting
 
 WEIGHTING = Weighting(3.0, -1.0, {"first": 0.5}, [Boost("the sea", 2.0)])
 

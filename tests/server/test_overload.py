@@ -21,13 +21,13 @@ from wordgate.api.v1.rescoring_pb2 import (
 )
 from wordgate.api.v1.scoring_pb2 import Candidate, ScoreRequest
 from wordgate.api.v1.scoring_pb2_grpc import ScoringServiceStub
+from wordgate.bench.scoring_load import jobs
+from wordgate.bundle.bundled_model import shipped_folder
 from wordgate.client import Client
-from wordgate.core.prediction import Query
-from wordgate.engine.answers import ScoreAnswer
+from wordgate.decoding.prediction import Query
 from wordgate.engine.local_model import LocalModel
-from wordgate.engine.shipped import shipped_folder
+from wordgate.engine.results import ScoreAnswer
 from wordgate.errors import Overloaded
-from wordgate.evaluation.scoring_load import jobs
 
 _MEGABYTE = 1e6
 

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from tests.running import RunningServer, until
 
-from wordgate.server.configuration import Configuration
-from wordgate.server.workers import Workers
+from wordgate.server.config.options import Configuration
+from wordgate.server.supervisor import Workers
 
 
 @contextmanager

@@ -9,11 +9,11 @@ from tests.server.requests import Conversation, configured, field_named, refusal
 
 from wordgate.api.v1 import prediction_pb2 as pb
 from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
-from wordgate.client_wire import predict_request, session_configuration
-from wordgate.core.options import BoostedWord, LetterCase, Options, SessionCache
-from wordgate.core.prediction import Query, split_typed
+from wordgate.decoding.options import BoostedWord, LetterCase, Options, SessionCache
+from wordgate.decoding.prediction import Query, split_typed
 from wordgate.engine.local_model import LocalModel
-from wordgate.server import messages
+from wordgate.protocol import prediction
+from wordgate.protocol.client_wire import predict_request, session_configuration
 
 WANTED: dict[str, dict[str, Any]] = {
     "typed": {"letter_case": LetterCase.TYPED},
@@ -53,17 +53,17 @@ def stub(channel: grpc.Channel) -> PredictionServiceStub:
 def test_options_survive_the_wire(wanted: dict[str, Any]) -> None:
     """What a client wants is what the server understands."""
     options = Options(**wanted)
-    assert messages.options(predict_request("", Query("", "", options))) == options
-    assert messages.options(session_configuration("", options)) == options
+    assert prediction.options(predict_request("", Query("", "", options))) == options
+    assert prediction.options(session_configuration("", options)) == options
 
 
 def test_what_is_not_said_is_the_default() -> None:
     """An empty request wants what `Options` want; an unset flatness is not nought."""
-    assert messages.options(pb.PredictRequest()) == Options()
+    assert prediction.options(pb.PredictRequest()) == Options()
     none = pb.SuggestionOptions(session_cache=pb.SessionCache(flatness=1.0))
-    assert messages.options(pb.PredictRequest(options=none)) == Options()
+    assert prediction.options(pb.PredictRequest(options=none)) == Options()
     some = pb.SuggestionOptions(session_cache=pb.SessionCache(weight=0.5))
-    assert messages.options(pb.PredictRequest(options=some)).session_cache == SessionCache(0.5)
+    assert prediction.options(pb.PredictRequest(options=some)).session_cache == SessionCache(0.5)
 
 
 @pytest.mark.parametrize("options", [*(Options(**w) for w in WANTED.values()), ALL])
@@ -78,7 +78,7 @@ def test_answers_are_bit_for_bit_those_in_process(
             query = Query(*split_typed(whole), options)
             here = local.ask_predict(query).result()
             answered = stub.Predict(predict_request("", query))
-            assert answered == messages.predict_response(here)
+            assert answered == prediction.predict_response(here)
             said = session.ask(text(number, whole))
             for suggestion in said.suggestions:
                 suggestion.ClearField("edit")
@@ -91,7 +91,7 @@ def test_finished_words_are_put_right(stub: PredictionServiceStub, local: LocalM
     for history, prefix in (("we have Eben.", ""), ("we have", "eben"), ("", ""), ("...", "!")):
         query = Query(history, prefix, Options(max_suggestions=3), True)
         answered = stub.Predict(predict_request("", query))
-        assert answered == messages.predict_response(local.ask_predict(query).result())
+        assert answered == prediction.predict_response(local.ask_predict(query).result())
         kinds = {each.kind for each in answered.suggestions}
         assert kinds <= {pb.SUGGESTION_KIND_CORRECTION}
         assert bool(answered.suggestions) == ("eben" in f"{history}{prefix}".lower())

@@ -17,8 +17,8 @@ from wordgate.api.v1 import prediction_pb2
 from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
 from wordgate.api.v1.scoring_pb2_grpc import ScoringServiceStub
 from wordgate.client import Client
-from wordgate.server.limits import Limits
-from wordgate.server.merged_metrics import MergedMetrics
+from wordgate.protocol.limits import Limits
+from wordgate.server.telemetry.merged_metrics import MergedMetrics
 
 _CODES = {"grpc_method": "Predict", "grpc_code": "OK"}
 _HANDLED = "grpc_server_handled_total"

@@ -14,7 +14,7 @@ from wordgate.cli import main as commands
 from wordgate.client import AsyncClient, Client
 from wordgate.engine.local_model import LocalModel
 from wordgate.errors import Unavailable
-from wordgate.server.configuration import configure
+from wordgate.server.config.options import configure
 from wordgate.server.unix_socket import free_path
 
 

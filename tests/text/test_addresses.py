@@ -2,7 +2,7 @@
 
 import pytest
 
-from wordgate.core.addresses import ends_in_address
+from wordgate.text.addresses import ends_in_address
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,12 @@
 
 import pytest
 from hypothesis import given
-from tests.core.vocabularies import texts
+from tests.vocabularies import texts
 
-from wordgate.core import words
-from wordgate.core.spacing import goes_on, spacing
-from wordgate.core.steps import finish
-from wordgate.core.text import normalise
+from wordgate.text import words
+from wordgate.text.detokenization import goes_on, spacing
+from wordgate.text.normalization import normalise
+from wordgate.text.steps import finish
 
 
 def _joined(found: list[str], text: str = "") -> str:

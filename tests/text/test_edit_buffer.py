@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import pytest
 from hypothesis import given
-from tests.core.vocabularies import texts
+from tests.vocabularies import texts
 
-from wordgate.core.editing import EditedText, PositionUnit, length_of
 from wordgate.errors import InvalidInput
+from wordgate.text.edit_buffer import EditedText, PositionUnit, length_of
 
 Edit = tuple[Callable[[], EditedText], str]
 UNITS = list(PositionUnit)

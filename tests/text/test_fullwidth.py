@@ -2,7 +2,7 @@
 
 import pytest
 
-from wordgate.core.fullwidth import as_marked
+from wordgate.text.fullwidth import as_marked
 
 
 @pytest.mark.parametrize(

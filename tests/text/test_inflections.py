@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from wordgate.core.inflections import with_inflections
-from wordgate.engine.shipped import chosen_bundle
+from wordgate.bundle.bundled_model import chosen_bundle
+from wordgate.text.inflections import with_inflections
 
 LISTED = ("fuck", "bitch", "ass", "cock", "slut", "tit", "wank", "rape", "cum", "spic", "jap")
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from wordgate.engine import input_files
-from wordgate.engine.input_files import read_input
 from wordgate.errors import InvalidFile
+from wordgate.text import input_files
+from wordgate.text.input_files import read_input
 
 
 @pytest.fixture

@@ -4,11 +4,16 @@ import unicodedata
 
 import pytest
 from hypothesis import given
-from tests.core.vocabularies import texts
+from tests.vocabularies import texts
 
-from wordgate.core.steps import finish
-from wordgate.core.text import Normalised, normalise, normalising_with_offsets, refuse_surrogates
 from wordgate.errors import InvalidInput
+from wordgate.text.normalization import (
+    Normalised,
+    normalise,
+    normalising_with_offsets,
+    refuse_surrogates,
+)
+from wordgate.text.steps import finish
 
 
 def _with_offsets(text: str, field: str = "text") -> Normalised:

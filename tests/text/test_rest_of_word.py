@@ -2,8 +2,8 @@
 
 import pytest
 
-from wordgate.core.editing import EditedText
-from wordgate.core.rest_of_word import rest_of_word
+from wordgate.text.edit_buffer import EditedText
+from wordgate.text.rest_of_word import rest_of_word
 
 
 @pytest.mark.parametrize(

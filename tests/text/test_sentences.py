@@ -2,7 +2,7 @@
 
 import pytest
 
-from wordgate.core.sentences import begins_sentence, is_abbreviated
+from wordgate.text.sentences import begins_sentence, is_abbreviated
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wordgate.core.slips import (
+from wordgate.text.steps import finish
+from wordgate.text.typo_model import (
     MOST_LETTERS,
     NEIGHBOURS,
     meant,
@@ -14,7 +15,6 @@ from wordgate.core.slips import (
     meant_with_apostrophe,
     slips_of,
 )
-from wordgate.core.steps import finish
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz'"
 words = st.text(LETTERS, min_size=1, max_size=7).filter(lambda word: word.strip("'") != "")

@@ -5,11 +5,11 @@ import itertools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.core.vocabularies import texts
+from tests.vocabularies import texts
 
-from wordgate.core import words
-from wordgate.core.steps import finish
-from wordgate.core.text import normalise
+from wordgate.text import words
+from wordgate.text.normalization import normalise
+from wordgate.text.steps import finish
 
 
 @pytest.mark.parametrize(

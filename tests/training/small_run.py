@@ -9,7 +9,7 @@ from wordgate.training.loop import Outcome
 from wordgate.training.run import Settings, train
 
 SENTENCES = Path(__file__).parents[1] / "data" / "sentences.txt"
-COMMAND = "from wordgate.cli.train import train; train()"
+COMMAND = "from wordgate.cli.commands.train import train; train()"
 
 RECIPE = """
 name = "small"

@@ -11,12 +11,12 @@ import torch
 from safetensors.torch import save_file
 from tests.training.small_run import start_elsewhere, train_here, write_recipe
 
-from wordgate.engine.manifest import SCHEMA_VERSION, Manifest, NetworkSizes, SmokeCase
+from wordgate.bundle.manifest import SCHEMA_VERSION, Manifest, NetworkSizes, SmokeCase
 from wordgate.errors import InvalidFile, InvalidRecipe, TrainingStopped
 from wordgate.training import checkpoint as checkpoints
-from wordgate.training import journal
+from wordgate.training import metrics_log
 from wordgate.training.loop import Outcome
-from wordgate.training.network import Network
+from wordgate.training.model.network import Network
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_a_training_learns(tmp_path: Path) -> None:
 
 def test_the_last_checkpoint_holds_what_an_export_needs(whole: Outcome, folder: Path) -> None:
     """Weights, recipe, tokenizer and the last held-out figures are in the last checkpoint."""
-    held_out = [r for r in journal.read(folder / "whole") if r["kind"] == "held_out"]
+    held_out = [r for r in metrics_log.read(folder / "whole") if r["kind"] == "held_out"]
     assert [record["step"] for record in held_out] == [50, 100, 150]
     assert whole.reason == "finished"
     assert whole.held_out["word_perplexity"] == held_out[-1]["word_perplexity"]
@@ -74,7 +74,7 @@ def test_a_run_leaves_its_figures(whole: Outcome, folder: Path) -> None:
     assert (run / "recipe.toml").read_text() == (folder / "recipe.toml").read_text()
     assert (run / "curves.png").read_bytes().startswith(b"\x89PNG")
     assert list((run / "events").glob("events.out.tfevents.*"))
-    trained = [r for r in journal.read(run) if r["kind"] == "train"]
+    trained = [r for r in metrics_log.read(run) if r["kind"] == "train"]
     assert [record["step"] for record in trained] == [50, 100, 150]
     assert all(record["tokens_per_second"] > 0 for record in trained)
 
@@ -109,7 +109,7 @@ def test_an_interrupted_run_ends_with_the_same_weights(
 def _without_speed(run: Path) -> list[dict[str, float]]:
     return [
         {name: value for name, value in record.items() if name != "tokens_per_second"}
-        for record in journal.read(run)
+        for record in metrics_log.read(run)
     ]
 
 
@@ -129,7 +129,7 @@ def test_a_fresh_start_forgets_the_old_run(recipe: Path, folder: Path) -> None:
     train_here(recipe, run, max_minutes=0.01)
     outcome = train_here(recipe, run, max_minutes=0.0, fresh=True)
     assert outcome.step == 0
-    assert journal.read(run) == []
+    assert metrics_log.read(run) == []
     assert [p.name for p in checkpoints.checkpoints(run / "checkpoints")] == [
         outcome.checkpoint.name
     ]

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from wordgate.training.waiting import wait_briefly
+from wordgate.training.openmp import wait_briefly
 
 
 @pytest.mark.parametrize(

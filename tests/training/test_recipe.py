@@ -8,7 +8,7 @@ import pytest
 
 from wordgate.errors import InvalidFile, InvalidRecipe
 from wordgate.training import recipe as recipes
-from wordgate.training.drafting import draft
+from wordgate.training.recipe_template import draft
 
 GOOD = """
 name = "small"

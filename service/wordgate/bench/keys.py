@@ -12,8 +12,8 @@ from pathlib import Path
 from random import Random
 
 from wordgate.errors import empty
-from wordgate.evaluation.lines import read_lines
-from wordgate.evaluation.questions import own_questions
+from wordgate.evaluation.cloze import own_questions
+from wordgate.offline.lines import read_lines
 
 SLIP_SHARE = 0.04
 """One letter in so many is typed wrong, seen and taken back: 2 keys more."""

@@ -11,9 +11,9 @@ import numpy as np
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-from wordgate.core.levels import Levels
-from wordgate.engine.manifest import NetworkSizes
-from wordgate.training.graphs import IR_VERSION, OPSET
+from wordgate.bundle.manifest import NetworkSizes
+from wordgate.lm.adaptive_softmax import Levels
+from wordgate.training.export.onnx_graphs import IR_VERSION, OPSET
 
 ROWS = (16, 32, 48, 64, 96, 128)
 _CALLS = 5

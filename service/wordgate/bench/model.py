@@ -9,12 +9,12 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
-from wordgate.core import words
-from wordgate.core.asks import Advance, Ask, LevelRows
-from wordgate.core.prediction import Query
+from wordgate.decoding.prediction import Query
 from wordgate.engine.local_model import LocalModel
-from wordgate.engine.model import NetworkModel
-from wordgate.evaluation.questions import own_questions
+from wordgate.engine.onnx_model import NetworkModel
+from wordgate.evaluation.cloze import own_questions
+from wordgate.lm.requests import Advance, Ask, LevelRows
+from wordgate.text import words
 
 CALL_ROWS = (1, 2, 4, 8, 16, 32, 64)
 

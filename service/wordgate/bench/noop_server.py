@@ -1,4 +1,4 @@
-"""`python -m wordgate.cli.bare_server`: takes streams of any method and does nothing with them.
+"""`python -m wordgate.bench.noop_server`: takes streams of any method and does nothing with them.
 
 What a stream costs by itself, in gRPC and Python, is measured on it.
 """
@@ -29,7 +29,7 @@ class BareServer:
 @contextmanager
 def bare_server() -> Iterator[BareServer]:
     """A bare server on a free port of this machine. Raises `WordgateError` if it does not start."""
-    command = [sys.executable, "-m", "wordgate.cli.bare_server"]
+    command = [sys.executable, "-m", "wordgate.bench.noop_server"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         address = process.stdout.readline().strip() if process.stdout else ""

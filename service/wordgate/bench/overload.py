@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from wordgate.cli.own_server import OwnServer
-from wordgate.client import AsyncClient
-from wordgate.evaluation.overload import (
+from wordgate.bench.local_server import OwnServer
+from wordgate.bench.overload_load import (
     LARGE_CANDIDATES,
     SMALL_CANDIDATES,
     Outcomes,
@@ -21,7 +20,8 @@ from wordgate.evaluation.overload import (
     small_beside_large,
     small_requests,
 )
-from wordgate.evaluation.scoring_load import JOB_CANDIDATES
+from wordgate.bench.scoring_load import JOB_CANDIDATES
+from wordgate.client import AsyncClient
 from wordgate.server.event_loop import loop_factory
 
 _UNDER_WAY = 16

@@ -12,9 +12,9 @@ from itertools import cycle
 from random import Random
 from time import perf_counter
 
+from wordgate.bench.scoring_load import jobs
 from wordgate.client import AsyncClient
 from wordgate.errors import DeadlineExceeded, Overloaded
-from wordgate.evaluation.scoring_load import jobs
 
 SMALL_CANDIDATES = 5
 LARGE_CANDIDATES = 1000

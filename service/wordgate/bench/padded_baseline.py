@@ -14,8 +14,8 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from wordgate.core.pieces import EOS
-from wordgate.training.graphs import HIDDEN_SCALE, IR_VERSION, OPSET
+from wordgate.lm.tokenizer import EOS
+from wordgate.training.export.onnx_graphs import HIDDEN_SCALE, IR_VERSION, OPSET
 
 Array = NDArray[np.float32]
 

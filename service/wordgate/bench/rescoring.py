@@ -12,12 +12,12 @@ from threading import Lock
 from time import perf_counter, process_time
 from typing import Any
 
-from wordgate.core.lattice_search import SearchBounds
-from wordgate.core.weighting import Weighting
+from wordgate.engine.loaded_model import open_model
 from wordgate.engine.local_model import LocalModel
-from wordgate.engine.served_model import open_model
-from wordgate.evaluation.hesitations import Utterance, ranked
-from wordgate.evaluation.records import strictly
+from wordgate.offline.records import strictly
+from wordgate.offline.utterances import Utterance, ranked
+from wordgate.scoring.lattice_search import SearchBounds
+from wordgate.scoring.weighting import Weighting
 
 UNDER_WAY = 16
 

@@ -18,10 +18,10 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
-from wordgate.cli.own_server import own_server
+from wordgate.bench.local_server import own_server
 from wordgate.client import Client
-from wordgate.client_address import split_address
 from wordgate.errors import Unavailable, WordgateError
+from wordgate.protocol.address import split_address
 
 _ASKED = "see you"
 _LOOK_SECONDS = 0.005
@@ -88,7 +88,7 @@ def _answered(address: str) -> float:
 
 def _parts(model: Path) -> dict[str, float]:
     """Seconds of what a start consists of, as a process of its own does it."""
-    command = [sys.executable, "-m", "wordgate.cli.start_parts", str(model), str(monotonic())]
+    command = [sys.executable, "-m", "wordgate.bench.startup", str(model), str(monotonic())]
     ended = subprocess.run(command, check=False, capture_output=True, text=True)
     if ended.returncode:
         raise WordgateError(f"the start to measure failed: {ended.stderr.strip()}")

@@ -7,14 +7,14 @@ English model that it comes with; up to fifty different transcripts each.
 from collections.abc import Iterator
 from importlib.resources import as_file, files
 
-from wordgate.evaluation.formats import jsonl
-from wordgate.evaluation.hesitations import Utterance
-from wordgate.evaluation.records import strictly
+from wordgate.offline.formats import jsonl
+from wordgate.offline.records import strictly
+from wordgate.offline.utterances import Utterance
 
 NAME = "n_best_sample.jsonl.gz"
 
 
 def n_best_sample() -> Iterator[Utterance]:
     """The utterances of the sample, with references."""
-    with as_file(files("wordgate.evaluation") / NAME) as path:
+    with as_file(files("wordgate.bench") / NAME) as path:
         yield from strictly(jsonl.read(path))

@@ -12,13 +12,13 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, Protocol
 
-from wordgate.core.prefix_tree import PrefixTree
-from wordgate.core.scoring import cut_text
+from wordgate.bench.matmul_limit import MatmulLimit
+from wordgate.bench.padded_baseline import PaddedBatch
+from wordgate.bench.rescoring import RowCounter
+from wordgate.engine.loaded_model import open_model
 from wordgate.engine.local_model import LocalModel
-from wordgate.engine.served_model import open_model
-from wordgate.evaluation.rescoring_speed import RowCounter
-from wordgate.training.matmul_limit import MatmulLimit
-from wordgate.training.padded_batch import PaddedBatch
+from wordgate.scoring.prefix_tree import PrefixTree
+from wordgate.scoring.scoring import cut_text
 
 UNDER_WAY = 16
 """Utterances asked at once, in process and over gRPC."""

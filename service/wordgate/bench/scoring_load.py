@@ -1,4 +1,4 @@
-"""Scoring jobs that saturate a server: `python -m wordgate.evaluation.scoring_load ADDRESS …`.
+"""Scoring jobs that saturate a server: `python -m wordgate.bench.scoring_load ADDRESS …`.
 
 A program of its own, so that what it does with answers disturbs nobody who measures. It says
 `scoring` once the first job is answered, and ends by itself.
@@ -11,10 +11,10 @@ from contextlib import ExitStack
 from itertools import cycle
 from time import monotonic
 
+from wordgate.bench.sample import n_best_sample
 from wordgate.client import Client
-from wordgate.engine.answers import ScoreAnswer
-from wordgate.evaluation.in_flight import in_order
-from wordgate.evaluation.sample import n_best_sample
+from wordgate.engine.results import ScoreAnswer
+from wordgate.offline.pipelining import in_order
 
 JOB_CANDIDATES = 100
 

@@ -7,10 +7,10 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from wordgate.cli.bare_server import bare_server
-from wordgate.cli.own_server import own_server
+from wordgate.bench.idle_sessions import TYPED, idle_sessions
+from wordgate.bench.local_server import own_server
+from wordgate.bench.noop_server import bare_server
 from wordgate.errors import WordgateError
-from wordgate.evaluation.idle_sessions import TYPED, idle_sessions
 from wordgate.server.event_loop import loop_factory
 
 _FIRST = 100

@@ -1,4 +1,4 @@
-"""`python -m wordgate.cli.start_parts BUNDLE BEGAN`: what a server does until it is ready, timed.
+"""`python -m wordgate.bench.startup BUNDLE BEGAN`: what a server does until it is ready, timed.
 
 BEGAN is when the process was started, by the system's monotonic clock. What is left of a start is
 the event loop's, gRPC's and HTTP's: some hundredths of a second.
@@ -16,8 +16,8 @@ def main(path: Path, began: float) -> dict[str, float]:
     import wordgate.server.server  # noqa: F401  to time it
 
     times["imports"] = monotonic()
-    from wordgate.engine import bundle as bundles
-    from wordgate.engine.served_model import check_smoke, network_of
+    from wordgate.bundle import bundle as bundles
+    from wordgate.engine.loaded_model import check_smoke, network_of
 
     bundle = bundles.load(path)
     times["verify"] = monotonic()

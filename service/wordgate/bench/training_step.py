@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from wordgate.training.network import Network, Sizes
-from wordgate.training.optimiser import Optimiser, Schedule
+from wordgate.training.model.network import Network, Sizes
+from wordgate.training.model.optimizer import Optimiser, Schedule
 
 ZIPF_EXPONENT = 1.05
 """2,000 of 16,000 pieces cover 84 % of what is drawn, 6,000 cover 92 %."""

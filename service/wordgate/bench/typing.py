@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 from time import perf_counter, process_time
 from typing import Any
 
-from wordgate.cli.own_server import OwnServer
+from wordgate.bench.local_server import OwnServer
+from wordgate.bench.scoring_load import JOB_CANDIDATES
+from wordgate.bench.typing_load import Load, Typed, type_at
 from wordgate.errors import WordgateError
-from wordgate.evaluation.scoring_load import JOB_CANDIDATES
-from wordgate.evaluation.typing_load import Load, Typed, type_at
 from wordgate.server.event_loop import loop_factory
 
 _STARTING_SECONDS = 60.0
@@ -110,7 +110,7 @@ def _counts(typed: Typed) -> dict[str, int]:
 def _scoring(server: OwnServer, load: Load, under_way: int) -> Iterator[None]:
     """Scoring jobs meanwhile, in a process that would end by itself."""
     seconds = load.warm_up_seconds + load.seconds + _STARTING_SECONDS
-    command = [sys.executable, "-m", "wordgate.evaluation.scoring_load"]
+    command = [sys.executable, "-m", "wordgate.bench.scoring_load"]
     process = subprocess.Popen(
         [*command, server.address, str(under_way), str(seconds), str(load.connections)],
         stdout=subprocess.PIPE,

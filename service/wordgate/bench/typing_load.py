@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from random import Random
 from time import perf_counter
 
+from wordgate.bench.keys import Action, Key, gaps_of, keys_of
 from wordgate.client import AsyncClient
-from wordgate.client_session import TypingSession
-from wordgate.evaluation.keys import Action, Key, gaps_of, keys_of
+from wordgate.client.typing_session import TypingSession
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from wordgate.core.inflections import with_inflections
-from wordgate.core.language import Language
-from wordgate.core.levels import Levels
-from wordgate.core.masks import Masks
-from wordgate.core.pieces import Pieces
-from wordgate.core.seen_words import SeenWords
-from wordgate.engine.bundle_files import (
+from wordgate.bundle.bundle_files import (
     MANIFEST_FILE,
     TOKENIZER_FILE,
     WORDS_FILE,
@@ -28,8 +22,14 @@ from wordgate.engine.bundle_files import (
     read_files,
     read_manifest_bytes,
 )
-from wordgate.engine.manifest import SCHEMA_VERSION, Manifest, check_values
+from wordgate.bundle.manifest import SCHEMA_VERSION, Manifest, check_values
 from wordgate.errors import InvalidBundle, InvalidConfiguration
+from wordgate.lm.adaptive_softmax import Levels
+from wordgate.lm.lexicon import Language
+from wordgate.lm.masks import Masks
+from wordgate.lm.seen_words import SeenWords
+from wordgate.lm.tokenizer import Pieces
+from wordgate.text.inflections import with_inflections
 
 __all__ = ["MANIFEST_FILE", "TOKENIZER_FILE", "WORDS_FILE", "file_sha256"]
 

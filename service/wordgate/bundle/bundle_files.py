@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
-from wordgate.engine.manifest import MAX_FILES, FileEntry, Manifest
+from wordgate.bundle.manifest import MAX_FILES, FileEntry, Manifest
 from wordgate.errors import InvalidBundle
 
 MANIFEST_FILE = "bundle.json"

@@ -6,7 +6,7 @@ Knows folders only: beside the package in a wheel, in the repository of a checko
 from pathlib import Path
 
 import wordgate
-from wordgate.engine.bundle import MANIFEST_FILE, find_versions, read_manifest
+from wordgate.bundle.bundle import MANIFEST_FILE, find_versions, read_manifest
 from wordgate.errors import InvalidBundle, InvalidConfiguration
 
 SHIPPED_NAME = "en"

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wordgate.engine import protobuf_fields as protobuf
-from wordgate.engine.bundle_files import EMBEDDING_FILE
-from wordgate.engine.manifest import NetworkSizes
-from wordgate.engine.protobuf_fields import BYTES, VARINT, FieldReader
+from wordgate.bundle import protobuf_fields as protobuf
+from wordgate.bundle.bundle_files import EMBEDDING_FILE
+from wordgate.bundle.manifest import NetworkSizes
+from wordgate.bundle.protobuf_fields import BYTES, VARINT, FieldReader
 
 _V, _B, _REPEATED = (VARINT,), (BYTES,), (VARINT, BYTES)
 _MODEL = {1: _V, 2: _B, 3: _B, 4: _B, 5: _V, 6: _B, 7: _B, 8: _B}

@@ -10,10 +10,10 @@ import ssl
 from time import monotonic
 from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
 
-from wordgate.client_address import TARGET_SCHEMES, is_local, split_address, unix_path
-from wordgate.client_security import Tls
-from wordgate.client_wire import NoAnswer
+from wordgate.client.tls import Tls
 from wordgate.errors import Unavailable, WordgateError
+from wordgate.protocol.address import TARGET_SCHEMES, is_local, split_address, unix_path
+from wordgate.protocol.client_wire import NoAnswer
 
 _SECONDS = 1.0
 """For each connection and each answer on it."""

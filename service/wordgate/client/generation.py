@@ -10,11 +10,11 @@ from typing import Any
 import grpc
 
 from wordgate.api.v1 import prediction_pb2
-from wordgate.client_wire import model_name
-from wordgate.core.generation import Finish, GeneratedWord, GenerationQuery
-from wordgate.core.text import refuse_surrogates
-from wordgate.engine.answers import GenerationAnswer
+from wordgate.decoding.generation import Finish, GeneratedWord, GenerationQuery
+from wordgate.engine.results import GenerationAnswer
 from wordgate.errors import WordgateError
+from wordgate.protocol.client_wire import model_name
+from wordgate.text.normalization import refuse_surrogates
 
 _FINISHES: dict[int, Finish] = {
     prediction_pb2.FINISH_REASON_END_OF_TEXT: Finish.END_OF_TEXT,

@@ -6,7 +6,7 @@ read by gRPC itself.
 
 from importlib.resources import files
 
-SERVICE_CONFIG = files("wordgate").joinpath("service_config.json").read_text("utf-8")
+SERVICE_CONFIG = files("wordgate.client").joinpath("service_config.json").read_text("utf-8")
 """Every answer is a function of its request, so any replica may be asked again.
 
 UNAVAILABLE is a replica that is gone or drains; CANCELLED, where the client did not cancel, is one

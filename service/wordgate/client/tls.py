@@ -10,14 +10,27 @@ from pathlib import Path
 import grpc
 import grpc.aio
 
-from wordgate.client_address import check_target, grpc_target, is_local
-from wordgate.client_certificates import check_key_pair
-from wordgate.core.argument_types import require_text
-from wordgate.engine.input_files import read_input
+from wordgate.client.retry_policy import SERVICE_CONFIG
 from wordgate.errors import InvalidFile, InvalidInput
+from wordgate.protocol.address import check_target, grpc_target, is_local
+from wordgate.protocol.certificates import check_key_pair
+from wordgate.text.argument_types import require_text
+from wordgate.text.input_files import read_input
 
 Metadata = tuple[tuple[str, str], ...]
 Options = tuple[tuple[str, int | str], ...]
+
+DEFAULT_TIMEOUT_SECONDS = 60.0
+CHANNEL_OPTIONS: Options = (
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.service_config", SERVICE_CONFIG),
+    # gRPC itself waits a second after one connection that failed, and up to two minutes later on.
+    # A worker that is killed may refuse one, and a server that is started again is there soon.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 5_000),
+    ("grpc.use_local_subchannel_pool", 1),  # gRPC would share connections among clients
+)
 
 
 @dataclass(frozen=True)

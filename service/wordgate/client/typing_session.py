@@ -14,10 +14,10 @@ import grpc
 import grpc.aio
 
 from wordgate.api.v1 import prediction_pb2
-from wordgate.client_wire import prediction_answer
-from wordgate.core.text import refuse_surrogates
-from wordgate.engine.answers import PredictionAnswer
+from wordgate.engine.results import PredictionAnswer
 from wordgate.errors import Unavailable, WordgateError
+from wordgate.protocol.client_wire import prediction_answer
+from wordgate.text.normalization import refuse_surrogates
 
 _CROSSED = "Internal error from Core"
 _STATUS_SECONDS = 0.25

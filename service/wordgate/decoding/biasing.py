@@ -10,12 +10,12 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from wordgate.core.asks import PAUSE, SHORT_ROUND, Asks, Pace, Row
-from wordgate.core.known import Context, advance, answered
-from wordgate.core.levels import Levels
-from wordgate.core.pieces import Pieces
-from wordgate.core.search import Found, FoundWord, Search, likeliest_words
-from wordgate.core.state_store import StateStore
+from wordgate.decoding.search import Found, FoundWord, Search, likeliest_words
+from wordgate.lm.adaptive_softmax import Levels
+from wordgate.lm.cached_queries import Context, advance, answered
+from wordgate.lm.requests import PAUSE, SHORT_ROUND, Asks, Pace, Row
+from wordgate.lm.state_store import StateStore
+from wordgate.lm.tokenizer import Pieces
 
 _TOGETHER = 8
 _WORTH_TOGETHER = 1.0

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from wordgate.core.asks import Asks, TopVectors
-from wordgate.core.known import Context
+from wordgate.lm.cached_queries import Context
+from wordgate.lm.requests import Asks, TopVectors
 
 
 def shares(

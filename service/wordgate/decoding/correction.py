@@ -2,7 +2,7 @@
 
 Knows pieces, output levels and slips; does not know who is asking. A word's rank is
 log P(word | history) + log P(typed | word); the probability of the pieces so far and of the
-likeliest slip that they still fit bounds all that may follow, as in `core.search`.
+likeliest slip that they still fit bounds all that may follow, as in `decoding.search`.
 """
 
 import heapq
@@ -14,15 +14,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.core import words
-from wordgate.core.asks import PAUSE, SHORT_ROUND, Asks, Pace, Row
-from wordgate.core.favoured import Favour, Favours, Ranked, best_favoured, best_of
-from wordgate.core.known import Context, advance, answered
-from wordgate.core.levels import Levels
-from wordgate.core.pieces import EOS, LEADING_NUMBERS, Pieces, leading_number
-from wordgate.core.search import Found, FoundWord, Search
-from wordgate.core.seen_words import SeenWords
-from wordgate.core.state_store import StateStore
+from wordgate.decoding.biasing import Favour, Favours, Ranked, best_favoured, best_of
+from wordgate.decoding.search import Found, FoundWord, Search
+from wordgate.lm.adaptive_softmax import Levels
+from wordgate.lm.cached_queries import Context, advance, answered
+from wordgate.lm.requests import PAUSE, SHORT_ROUND, Asks, Pace, Row
+from wordgate.lm.seen_words import SeenWords
+from wordgate.lm.state_store import StateStore
+from wordgate.lm.tokenizer import EOS, LEADING_NUMBERS, Pieces, leading_number
+from wordgate.text import words
 
 LEAST_RANK = -25.0
 """Less likely words are no corrections of anything."""

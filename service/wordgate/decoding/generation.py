@@ -20,32 +20,32 @@ from hashlib import blake2b
 from itertools import accumulate
 from typing import TypedDict
 
-from wordgate.core import words
-from wordgate.core.address_spacing import form_inside, is_address
-from wordgate.core.argument_types import require_texts
-from wordgate.core.asks import SHORT_ROUND, Advance, Asks, Pace, State, TargetLogProbs
-from wordgate.core.fullwidth import as_marked
-from wordgate.core.history import read
-from wordgate.core.known import Context
-from wordgate.core.language import Language
-from wordgate.core.listed_phrases import MAX_LISTED_PHRASE_WORDS
-from wordgate.core.masks import begins_mask
-from wordgate.core.options import MAX_EXPANSIONS, MAX_SUGGESTIONS, within
-from wordgate.core.pieces import EOS
-from wordgate.core.prediction import splitting_typed
-from wordgate.core.search import (
+from wordgate.decoding.options import MAX_EXPANSIONS, MAX_SUGGESTIONS, within
+from wordgate.decoding.prediction import splitting_typed
+from wordgate.decoding.search import (
     DEFAULT_MAX_EXPANSIONS,
     Found,
     FoundWord,
     Search,
     likeliest_words,
 )
-from wordgate.core.sentences import begins_sentence
-from wordgate.core.spacing import spacing
-from wordgate.core.state_store import NoStore, StateStore
-from wordgate.core.steps import Steps
-from wordgate.core.text import normalise
 from wordgate.errors import InvalidInput
+from wordgate.lm.cached_queries import Context
+from wordgate.lm.context_window import read
+from wordgate.lm.lexicon import Language
+from wordgate.lm.masks import begins_mask
+from wordgate.lm.requests import SHORT_ROUND, Advance, Asks, Pace, State, TargetLogProbs
+from wordgate.lm.state_store import NoStore, StateStore
+from wordgate.lm.tokenizer import EOS
+from wordgate.text import words
+from wordgate.text.address_spacing import form_inside, is_address
+from wordgate.text.argument_types import require_texts
+from wordgate.text.detokenization import spacing
+from wordgate.text.fullwidth import as_marked
+from wordgate.text.listed_phrases import MAX_LISTED_PHRASE_WORDS
+from wordgate.text.normalization import normalise
+from wordgate.text.sentences import begins_sentence
+from wordgate.text.steps import Steps
 
 DEFAULT_MAX_WORDS = 50
 DEFAULT_TOP_K = 40

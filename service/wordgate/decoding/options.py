@@ -10,13 +10,13 @@ from enum import Enum
 from functools import cached_property
 from typing import TypedDict
 
-from wordgate.core import words
-from wordgate.core.argument_types import require_each, require_list, require_text
-from wordgate.core.listed_phrases import MAX_LISTED_PHRASE_WORDS, ListedPhrases
-from wordgate.core.search import DEFAULT_MAX_EXPANSIONS
-from wordgate.core.steps import Steps, finish
-from wordgate.core.text import normalise, normalising_with_offsets
+from wordgate.decoding.search import DEFAULT_MAX_EXPANSIONS
 from wordgate.errors import InvalidInput
+from wordgate.text import words
+from wordgate.text.argument_types import require_each, require_list, require_text
+from wordgate.text.listed_phrases import MAX_LISTED_PHRASE_WORDS, ListedPhrases
+from wordgate.text.normalization import normalise, normalising_with_offsets
+from wordgate.text.steps import Steps, finish
 
 DEFAULT_MAX_SUGGESTIONS = 5
 MAX_SUGGESTIONS = 100
@@ -60,8 +60,8 @@ class BoostedWord:
 
 @dataclass(frozen=True)
 class SessionCache:
-    """A cache of the text itself (`core.session_cache`): its weight, 0 to 0.9, and how much more
-    similar places count, 0 to 10."""
+    """A cache of the text itself (`decoding.continuous_cache`): its weight, 0 to 0.9, and how much
+    more similar places count, 0 to 10."""
 
     weight: float = 0.1
     flatness: float = DEFAULT_FLATNESS

@@ -7,13 +7,13 @@ import math
 from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 
-from wordgate.core.asks import PAUSE, SHORT_ROUND, Asks, Pace
-from wordgate.core.known import Context, advance, word_log_prob
-from wordgate.core.levels import Levels
-from wordgate.core.masks import Masks, begins_mask
-from wordgate.core.pieces import Pieces
-from wordgate.core.search import FoundWord, Search, likeliest_words
-from wordgate.core.state_store import StateStore
+from wordgate.decoding.search import FoundWord, Search, likeliest_words
+from wordgate.lm.adaptive_softmax import Levels
+from wordgate.lm.cached_queries import Context, advance, word_log_prob
+from wordgate.lm.masks import Masks, begins_mask
+from wordgate.lm.requests import PAUSE, SHORT_ROUND, Asks, Pace
+from wordgate.lm.state_store import StateStore
+from wordgate.lm.tokenizer import Pieces
 
 _ROW_WORK = 200
 

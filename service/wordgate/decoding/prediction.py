@@ -6,14 +6,14 @@ Knows text, pieces and what to ask of a model; does not know onnxruntime or who 
 from dataclasses import dataclass, field
 from unicodedata import category
 
-from wordgate.core import words
-from wordgate.core.asks import SHORT_ROUND, Asks, Pace
-from wordgate.core.language import Language
-from wordgate.core.options import Options
-from wordgate.core.state_store import StateStore
-from wordgate.core.steps import Steps, finish
-from wordgate.core.suggesting import Place, Prediction
-from wordgate.core.text import normalising_with_offsets, refuse_surrogates
+from wordgate.decoding.options import Options
+from wordgate.decoding.suggestions import Place, Prediction
+from wordgate.lm.lexicon import Language
+from wordgate.lm.requests import SHORT_ROUND, Asks, Pace
+from wordgate.lm.state_store import StateStore
+from wordgate.text import words
+from wordgate.text.normalization import normalising_with_offsets, refuse_surrogates
+from wordgate.text.steps import Steps, finish
 
 _LOOKED_AT = 512
 """Characters that are looked at in one step."""

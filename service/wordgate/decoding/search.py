@@ -17,14 +17,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.core.asks import PAUSE, SHORT_ROUND, Asks, Pace, Row
-from wordgate.core.known import Context, advance, answered
-from wordgate.core.levels import Levels
-from wordgate.core.pieces import Pieces
-from wordgate.core.seen_words import SeenWords
-from wordgate.core.state_store import StateStore
-from wordgate.core.steps import Steps
-from wordgate.core.words import MAX_WORD_CHARACTERS
+from wordgate.lm.adaptive_softmax import Levels
+from wordgate.lm.cached_queries import Context, advance, answered
+from wordgate.lm.requests import PAUSE, SHORT_ROUND, Asks, Pace, Row
+from wordgate.lm.seen_words import SeenWords
+from wordgate.lm.state_store import StateStore
+from wordgate.lm.tokenizer import Pieces
+from wordgate.text.steps import Steps
+from wordgate.text.words import MAX_WORD_CHARACTERS
 
 DEFAULT_MAX_EXPANSIONS = 2000
 _TOGETHER = 8

@@ -9,25 +9,26 @@ from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from enum import Enum
 
-from wordgate.core import session_cache, words
-from wordgate.core.addresses import ends_in_address
-from wordgate.core.asks import PAUSE, SHORT_ROUND, Asks, Pace
-from wordgate.core.correction import LEAST_RANK, Slip, corrected_beginnings, corrected_words
-from wordgate.core.favoured import Favour, Favours, best_words
-from wordgate.core.history import read_context, read_each
-from wordgate.core.known import Context, word_log_prob
-from wordgate.core.language import Language
-from wordgate.core.levels import Levels
-from wordgate.core.masks import begins_mask
-from wordgate.core.options import LetterCase, Options
-from wordgate.core.phrases import FoundPhrase, PhraseSearch
-from wordgate.core.pieces import Pieces
-from wordgate.core.search import Found, FoundWord, Search
-from wordgate.core.seen_words import SeenWords
-from wordgate.core.slips import meant, meant_by_two, meant_with_apostrophe
-from wordgate.core.state_store import StateStore
-from wordgate.core.text import normalise, refuse_surrogates
-from wordgate.core.writing import Writer
+from wordgate.decoding import continuous_cache
+from wordgate.decoding.biasing import Favour, Favours, best_words
+from wordgate.decoding.correction import LEAST_RANK, Slip, corrected_beginnings, corrected_words
+from wordgate.decoding.options import LetterCase, Options
+from wordgate.decoding.phrases import FoundPhrase, PhraseSearch
+from wordgate.decoding.search import Found, FoundWord, Search
+from wordgate.decoding.truecasing import Writer
+from wordgate.lm.adaptive_softmax import Levels
+from wordgate.lm.cached_queries import Context, word_log_prob
+from wordgate.lm.context_window import read_context, read_each
+from wordgate.lm.lexicon import Language
+from wordgate.lm.masks import begins_mask
+from wordgate.lm.requests import PAUSE, SHORT_ROUND, Asks, Pace
+from wordgate.lm.seen_words import SeenWords
+from wordgate.lm.state_store import StateStore
+from wordgate.lm.tokenizer import Pieces
+from wordgate.text import words
+from wordgate.text.addresses import ends_in_address
+from wordgate.text.normalization import normalise, refuse_surrogates
+from wordgate.text.typo_model import meant, meant_by_two, meant_with_apostrophe
 
 _LEAST_LETTERS = 3
 """With fewer, a slip could mean anything."""
@@ -177,7 +178,7 @@ class Place:
         if cache and cache.weight:
             read, found = yield from read_each(pieces, self._history, self._store)
             self._start = read[-1]
-            shares = yield from session_cache.shares(read, found, cache.weight, cache.flatness)
+            shares = yield from continuous_cache.shares(read, found, cache.weight, cache.flatness)
         else:
             self._start = yield from read_context(pieces, self._history, self._store)
         self._rests = dict(self._language.masks.rests_at(self._history))

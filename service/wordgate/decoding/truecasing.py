@@ -7,15 +7,15 @@ word was found.
 from collections.abc import Mapping, Sequence
 from unicodedata import category
 
-from wordgate.core import words
-from wordgate.core.address_spacing import form_inside, is_address
-from wordgate.core.fullwidth import as_marked
-from wordgate.core.language import Language, capitalised, in_capitals, is_same_word
-from wordgate.core.options import LetterCase
-from wordgate.core.sentences import begins_sentence
-from wordgate.core.spacing import spacing
-from wordgate.core.steps import finish
-from wordgate.core.text import normalise
+from wordgate.decoding.options import LetterCase
+from wordgate.lm.lexicon import Language, capitalised, in_capitals, is_same_word
+from wordgate.text import words
+from wordgate.text.address_spacing import form_inside, is_address
+from wordgate.text.detokenization import spacing
+from wordgate.text.fullwidth import as_marked
+from wordgate.text.normalization import normalise
+from wordgate.text.sentences import begins_sentence
+from wordgate.text.steps import finish
 
 _LOOKED_AT = 2000
 """Last characters of a text in which its own way of writing a word is looked for."""

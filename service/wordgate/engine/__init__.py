@@ -1,4 +1,4 @@
-"""Bundles, the onnxruntime model, the state cache and the scheduler."""
+"""The onnxruntime model, the state cache, the scheduler and its threads."""
 
 import os
 

@@ -9,9 +9,9 @@ import threading
 from concurrent.futures import Future, InvalidStateError
 from typing import Any, TypeVar
 
-from wordgate.core.asks import Asks, Model
 from wordgate.engine.scheduler import Batch, Job, Scheduler, Urgency
 from wordgate.errors import Unavailable, WordgateError
+from wordgate.lm.requests import Asks, Model
 
 T = TypeVar("T")
 

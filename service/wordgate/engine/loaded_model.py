@@ -8,24 +8,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from wordgate.core.asks import Asks, drive
-from wordgate.core.generation import Draft, GenerationQuery, Written, begin, next_word
-from wordgate.core.history import read_ahead, read_context
-from wordgate.core.known import word_log_prob
-from wordgate.core.lattice_search import SearchBounds
-from wordgate.core.prediction import Query, predict
-from wordgate.core.rescoring import PLAIN_BOUNDS, Hypotheses, rescore
-from wordgate.core.scoring import score_texts
-from wordgate.core.state_store import NoStore, StateStore
-from wordgate.core.weighting import Weighting
-from wordgate.engine import bundle as bundles
-from wordgate.engine import freed_memory
-from wordgate.engine.answers import ModelName, PredictionAnswer, RescoringAnswer, ScoreAnswer
-from wordgate.engine.bundle import Bundle, one_line, refusing
-from wordgate.engine.model import CallObserver, NetworkModel, Runtime
+from wordgate.bundle import bundle as bundles
+from wordgate.bundle.bundle import Bundle, one_line, refusing
+from wordgate.decoding.generation import Draft, GenerationQuery, Written, begin, next_word
+from wordgate.decoding.prediction import Query, predict
+from wordgate.engine import malloc_trim
+from wordgate.engine.onnx_model import CallObserver, NetworkModel, Runtime
+from wordgate.engine.results import ModelName, PredictionAnswer, RescoringAnswer, ScoreAnswer
 from wordgate.engine.salted_cache import SaltedCache
 from wordgate.engine.state_cache import DEFAULT_CACHE_BYTES, StateCache
 from wordgate.errors import InvalidBundle
+from wordgate.lm.cached_queries import word_log_prob
+from wordgate.lm.context_window import read_ahead, read_context
+from wordgate.lm.requests import Asks, drive
+from wordgate.lm.state_store import NoStore, StateStore
+from wordgate.scoring.lattice_search import SearchBounds
+from wordgate.scoring.rescoring import PLAIN_BOUNDS, Hypotheses, rescore
+from wordgate.scoring.scoring import score_texts
+from wordgate.scoring.weighting import Weighting
 
 _DRAWN_SEED_BITS = 53
 """A seed of so many bits is exact wherever numbers are doubles, as in JavaScript."""
@@ -59,19 +59,19 @@ class ServedModel:
         return ModelName(manifest.name, str(manifest.version), manifest.precision)
 
     def predict(self, query: Query) -> Asks[PredictionAnswer]:
-        """The likeliest next words (`core.prediction.predict`)."""
+        """The likeliest next words (`decoding.prediction.predict`)."""
         found = yield from predict(self.bundle.language, self.store, query)
         return PredictionAnswer(
             found.suggestions, found.prefix, found.exact, found.expansions, self.name
         )
 
     def begin_text(self, query: GenerationQuery) -> Asks[Draft]:
-        """What the first word of a text is drawn for (`core.generation.begin`)."""
+        """What the first word of a text is drawn for (`decoding.generation.begin`)."""
         seed = secrets.randbits(_DRAWN_SEED_BITS) if query.seed is None else query.seed
         return begin(self.bundle.language, self.store, query, seed)
 
     def next_word(self, draft: Draft) -> Asks[Written]:
-        """One more word of a text (`core.generation.next_word`)."""
+        """One more word of a text (`decoding.generation.next_word`)."""
         return next_word(self.bundle.language, draft)
 
     def log_prob_of(self, history: str, word: str) -> Asks[float]:
@@ -81,17 +81,17 @@ class ServedModel:
         return (yield from word_log_prob(language.pieces, language.levels, start, word, store))
 
     def read(self, history: str) -> Asks[None]:
-        """Have the cache know the context of a history (`core.history.read`)."""
+        """Have the cache know the context of a history (`lm.context_window.read`)."""
         yield from read_context(self.bundle.language.pieces, history, self.store)
 
     def read_ahead(self, history: str) -> Asks[None]:
-        """Prepare the next anchor's crossing (`core.history.read_ahead`)."""
+        """Prepare the next anchor's crossing (`lm.context_window.read_ahead`)."""
         yield from read_ahead(self.bundle.language.pieces, history, self.store)
 
     def score(
         self, history: str, candidates: Sequence[str], count_eos: bool = True
     ) -> Asks[ScoreAnswer]:
-        """Log-probabilities of candidates (`core.scoring.score_texts`)."""
+        """Log-probabilities of candidates (`scoring.scoring.score_texts`)."""
         language = self.bundle.language
         scored = yield from score_texts(language, self.store, history, candidates, count_eos)
         return ScoreAnswer(scored, count_eos, self.name)
@@ -104,7 +104,7 @@ class ServedModel:
         count_eos: bool = True,
         bounds: SearchBounds = PLAIN_BOUNDS,
     ) -> Asks[RescoringAnswer]:
-        """Hypotheses ranked by their totals (`core.rescoring.rescore`)."""
+        """Hypotheses ranked by their totals (`scoring.rescoring.rescore`)."""
         language = self.bundle.language
         ranking = yield from rescore(
             language, self.store, history, hypotheses, weighting, count_eos, bounds
@@ -130,7 +130,7 @@ def open_model(
     with refusing(path, "its graphs cannot be run"):
         network.warm_up()
     cache = StateCache(network.start, bundle.digest, cache_bytes)
-    freed_memory.give_back()
+    malloc_trim.give_back()
     return ServedModel(bundle, network, cache)
 
 

@@ -8,23 +8,23 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import TypeVar
 
-from wordgate.core.argument_types import require_text, require_texts
-from wordgate.core.asks import Asks
-from wordgate.core.generation import Draft, GenerationQuery
-from wordgate.core.lattice_search import SearchBounds
-from wordgate.core.prediction import Query
-from wordgate.core.rescoring import PLAIN_BOUNDS, Hypotheses, check_kinds
-from wordgate.core.weighting import Weighting
-from wordgate.engine.answers import (
+from wordgate.decoding.generation import Draft, GenerationQuery
+from wordgate.decoding.prediction import Query
+from wordgate.engine.executor import EngineThread
+from wordgate.engine.loaded_model import ServedModel, open_model
+from wordgate.engine.onnx_model import Runtime
+from wordgate.engine.results import (
     GenerationAnswer,
     PredictionAnswer,
     RescoringAnswer,
     ScoreAnswer,
 )
-from wordgate.engine.engine_thread import EngineThread
-from wordgate.engine.model import Runtime
 from wordgate.engine.scheduler import Scheduler, Urgency
-from wordgate.engine.served_model import ServedModel, open_model
+from wordgate.lm.requests import Asks
+from wordgate.scoring.lattice_search import SearchBounds
+from wordgate.scoring.rescoring import PLAIN_BOUNDS, Hypotheses, check_kinds
+from wordgate.scoring.weighting import Weighting
+from wordgate.text.argument_types import require_text, require_texts
 
 T = TypeVar("T")
 

@@ -15,20 +15,20 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from wordgate.core.asks import Advance, Ask, LevelRows, Row, State, TargetLogProbs, TopVectors
-from wordgate.core.levels import Levels
-from wordgate.engine.bundle import one_line, refusing
-from wordgate.engine.bundle_files import (
+from wordgate.bundle.bundle import one_line, refusing
+from wordgate.bundle.bundle_files import (
     EMBEDDING_FILE,
     MANIFEST_FILE,
     STEP_FILE,
     output_file,
 )
-from wordgate.engine.exact_sums import EXACT_SUMS_OPTION, are_exact
-from wordgate.engine.graph_check import check_graph
-from wordgate.engine.manifest import NetworkSizes, Precision
-from wordgate.engine.states import NetworkState, StateBlock, gather, gather_top
+from wordgate.bundle.graph_check import check_graph
+from wordgate.bundle.manifest import NetworkSizes, Precision
+from wordgate.engine.int8_probe import EXACT_SUMS_OPTION, are_exact
+from wordgate.engine.lstm_state import NetworkState, StateBlock, gather, gather_top
 from wordgate.errors import InvalidBundle, InvalidConfiguration
+from wordgate.lm.adaptive_softmax import Levels
+from wordgate.lm.requests import Advance, Ask, LevelRows, Row, State, TargetLogProbs, TopVectors
 
 MAX_ROWS = 64
 """Rows of one onnxruntime call; see docs/performance.md for the curve it was read from."""
@@ -59,7 +59,7 @@ class Runtime:
 
 
 class NetworkModel:
-    """A bundle's graphs behind the questions of `core.asks`."""
+    """A bundle's graphs behind the questions of `lm.requests`."""
 
     def __init__(
         self,

@@ -9,13 +9,13 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol
 
-from wordgate.core.generation import GeneratedWord, GenerationQuery
-from wordgate.core.lattice_search import SearchBounds
-from wordgate.core.prediction import Query
-from wordgate.core.rescoring import PLAIN_BOUNDS, Hypotheses, Ranking
-from wordgate.core.scoring import Candidate
-from wordgate.core.suggesting import Suggestion
-from wordgate.core.weighting import Weighting
+from wordgate.decoding.generation import GeneratedWord, GenerationQuery
+from wordgate.decoding.prediction import Query
+from wordgate.decoding.suggestions import Suggestion
+from wordgate.scoring.lattice_search import SearchBounds
+from wordgate.scoring.rescoring import PLAIN_BOUNDS, Hypotheses, Ranking
+from wordgate.scoring.scoring import Candidate
+from wordgate.scoring.weighting import Weighting
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ another, so the time of an answer says nothing of what others have asked. Bits d
 from collections.abc import Sequence
 from hashlib import blake2b
 
-from wordgate.core.asks import Row
+from wordgate.engine.lstm_state import NetworkState
 from wordgate.engine.state_cache import StateCache
-from wordgate.engine.states import NetworkState
+from wordgate.lm.requests import Row
 
 
 class SaltedCache:

@@ -16,9 +16,9 @@ from itertools import chain
 from time import monotonic, sleep
 from typing import Any
 
-from wordgate.core.asks import Advance, Ask, Asks, Model
 from wordgate.engine.admission import Admission, AdmittedWork
 from wordgate.errors import Cancelled, DeadlineExceeded, Excess, Overloaded
+from wordgate.lm.requests import Advance, Ask, Asks, Model
 
 DEFAULT_MAX_ROWS = 64
 DEFAULT_MAX_WAITING_ROWS = 20_000

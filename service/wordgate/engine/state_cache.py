@@ -6,9 +6,9 @@ owns it. What is found here is bit for bit what computing again would give.
 
 from collections.abc import Iterable, Sequence
 
-from wordgate.core.asks import Row
-from wordgate.engine.bounded import BoundedDict
-from wordgate.engine.states import NetworkState
+from wordgate.engine.lru_cache import BoundedDict
+from wordgate.engine.lstm_state import NetworkState
+from wordgate.lm.requests import Row
 
 DEFAULT_CACHE_BYTES = 256 * 1024 * 1024
 _ROWS_SHARE = 4
@@ -17,7 +17,7 @@ _TEXTS_SHARE = 32
 
 
 class StateCache:
-    """Keeps states and rows under chain hashes (`core.state_store`), bounded in bytes."""
+    """Keeps states and rows under chain hashes (`lm.state_store`), bounded in bytes."""
 
     def __init__(
         self, start: NetworkState, seed: bytes, max_bytes: int = DEFAULT_CACHE_BYTES

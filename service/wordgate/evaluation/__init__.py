@@ -1,1 +1,1 @@
-"""Perplexity, question sets and benchmarks."""
+"""Measures of a model: perplexity, keystroke savings, corrections, cloze tests, tuning."""

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from wordgate.core import words
-from wordgate.core.text import normalise
-from wordgate.engine import bundle as bundles
-from wordgate.engine.answers import Asked
+from wordgate.bundle import bundle as bundles
 from wordgate.engine.local_model import LocalModel
+from wordgate.engine.results import Asked
 from wordgate.errors import InvalidFile, empty
-from wordgate.evaluation import minimal_pairs, perplexity, questions
-from wordgate.evaluation.lines import COMPRESSIONS, file_format, read_lines, uncompressed
+from wordgate.evaluation import cloze, minimal_pairs, perplexity
+from wordgate.offline.lines import COMPRESSIONS, file_format, read_lines, uncompressed
+from wordgate.text import words
+from wordgate.text.normalization import normalise
 
 _TEXT = ".txt"
 _PAIRS = (".tsv", ".jsonl")
@@ -31,7 +31,7 @@ def measure_bundle(bundle: Path, files: Sequence[Path]) -> dict[str, float]:
     model = LocalModel.open(bundle)
     try:
         found: dict[str, float] = {}
-        if questions.are_in(bundles.read_manifest(bundle).language):
+        if cloze.are_in(bundles.read_manifest(bundle).language):
             found |= _question_figures(model)
         for file in _expanded(files):
             found |= _text_figures(model, file) if _is_text(file) else _pair_figures(model, file)
@@ -96,7 +96,7 @@ def _is_text(file: Path) -> bool:
 
 
 def _question_figures(model: Asked) -> dict[str, float]:
-    answered = questions.ask(model, questions.own_questions())
+    answered = cloze.ask(model, cloze.own_questions())
     return {
         "questions": len(answered),
         "questions.right": sum(a.is_right for a in answered),

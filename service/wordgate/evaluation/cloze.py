@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from wordgate.core.inflections import is_english
-from wordgate.core.options import Options
-from wordgate.core.prediction import Query
-from wordgate.core.text import normalise
-from wordgate.engine.answers import Asked, PredictionAnswer, ScoreAnswer
+from wordgate.decoding.options import Options
+from wordgate.decoding.prediction import Query
+from wordgate.engine.results import Asked, PredictionAnswer, ScoreAnswer
 from wordgate.errors import InvalidFile, empty
-from wordgate.evaluation.in_flight import in_order
-from wordgate.evaluation.lines import read_lines
+from wordgate.offline.lines import read_lines
+from wordgate.offline.pipelining import in_order
+from wordgate.text.inflections import is_english
+from wordgate.text.normalization import normalise
 
-OWN_QUESTIONS = "questions.tsv"
+OWN_QUESTIONS = "cloze.tsv"
 _TOP = 3
 
 

@@ -10,10 +10,10 @@ from enum import StrEnum
 
 import jiwer
 
-from wordgate.core import words
-from wordgate.core.spacing import ends_unspaced
-from wordgate.core.text import normalise
-from wordgate.evaluation.alternations import Alternation, Reference, fewest_edits
+from wordgate.offline.alternations import Alternation, Reference, fewest_edits
+from wordgate.text import words
+from wordgate.text.detokenization import ends_unspaced
+from wordgate.text.normalization import normalise
 
 
 class Normalise(StrEnum):

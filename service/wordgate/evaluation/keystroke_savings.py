@@ -13,14 +13,14 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from wordgate.core import words
-from wordgate.core.options import Options
-from wordgate.core.prediction import Query
-from wordgate.core.steps import finish
-from wordgate.core.text import normalising_with_offsets
-from wordgate.engine.answers import Asked, PredictionAnswer
+from wordgate.decoding.options import Options
+from wordgate.decoding.prediction import Query
+from wordgate.engine.results import Asked, PredictionAnswer
 from wordgate.errors import empty
-from wordgate.evaluation.lines import read_lines
+from wordgate.offline.lines import read_lines
+from wordgate.text import words
+from wordgate.text.normalization import normalising_with_offsets
+from wordgate.text.steps import finish
 
 LETTERS = 4
 """Recall is told after 0, 1, 2 and 3 letters."""
@@ -110,7 +110,7 @@ def type_message(message: str, options: Options, savings: Savings) -> Typing:
 
 
 def word_spans(message: str) -> list[tuple[int, int]]:
-    """The words of a message but punctuation (`core.words`), as stretches [start, end) of it."""
+    """The words of a message but punctuation (`text.words`), as stretches [start, end) of it."""
     normal = finish(normalising_with_offsets(message))
     found: list[tuple[int, int]] = []
     for first, after in words.spans(normal.text):

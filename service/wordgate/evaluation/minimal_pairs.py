@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wordgate.engine.answers import Asked, ScoreAnswer
+from wordgate.engine.results import Asked, ScoreAnswer
 from wordgate.errors import InvalidFile, empty
-from wordgate.evaluation.in_flight import in_order
-from wordgate.evaluation.lines import file_format, parse_json, read_lines
+from wordgate.offline.lines import file_format, parse_json, read_lines
+from wordgate.offline.pipelining import in_order
 
 
 @dataclass(frozen=True)

@@ -10,16 +10,16 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from wordgate.core import words
-from wordgate.core.history import ANCHOR_WORDS, latest_start
-from wordgate.core.options import Options
-from wordgate.core.prediction import Query
-from wordgate.core.scoring import MAX_CANDIDATE_PIECES
-from wordgate.core.text import normalise
-from wordgate.engine.answers import Asked, PredictionAnswer, ScoreAnswer
+from wordgate.decoding.options import Options
+from wordgate.decoding.prediction import Query
+from wordgate.engine.results import Asked, PredictionAnswer, ScoreAnswer
 from wordgate.errors import InvalidFile, InvalidInput, empty
-from wordgate.evaluation.in_flight import in_order, in_turn
-from wordgate.evaluation.lines import read_lines
+from wordgate.lm.context_window import ANCHOR_WORDS, latest_start
+from wordgate.offline.lines import read_lines
+from wordgate.offline.pipelining import in_order, in_turn
+from wordgate.scoring.scoring import MAX_CANDIDATE_PIECES
+from wordgate.text import words
+from wordgate.text.normalization import normalise
 
 TOP = 3
 _MAX_WHOLE_CHARACTERS = 16_384

@@ -9,16 +9,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from wordgate.core.rescoring import Transcript
-from wordgate.core.weighting import ACOUSTIC, Weighting
-from wordgate.engine.answers import Asked, RescoringAnswer
+from wordgate.engine.results import Asked, RescoringAnswer
 from wordgate.errors import InvalidFile, InvalidInput, WordgateError
-from wordgate.evaluation import tuning
-from wordgate.evaluation.alternations import Reference
+from wordgate.evaluation import weight_search
 from wordgate.evaluation.error_rate import Counting, Normalise, written_otherwise
-from wordgate.evaluation.hesitations import Utterance, ranked
-from wordgate.evaluation.reading import LEAST, counting
-from wordgate.evaluation.tuning import Array, Lists
+from wordgate.evaluation.weight_search import Array, Lists
+from wordgate.offline.alternations import Reference
+from wordgate.offline.reading_report import LEAST, counting
+from wordgate.offline.utterances import Utterance, ranked
+from wordgate.scoring.rescoring import Transcript
+from wordgate.scoring.weighting import ACOUSTIC, Weighting
 
 LM = "\0lm"
 WORDS = "\0words"
@@ -237,7 +237,7 @@ def _is_possible(transcript: Transcript, scores: Iterable[str]) -> bool:
 def tune(development: Development) -> Tuned:
     """The weights with the fewest errors, and what they are worth."""
     names, lists = development.names, development.lists
-    left_out = tuning.dependent(lists.features, lists.first)
+    left_out = weight_search.dependent(lists.features, lists.first)
     anchor = _anchor(development, left_out)
     free = [p for p in range(len(names)) if p != anchor and p not in left_out]
     lm = names.index(LM)
@@ -247,9 +247,11 @@ def tune(development: Development) -> Tuned:
     first = lists.errors[lists.first]
     held_out = fit.held_out(free)
     without = fit.held_out([place for place in free if place != lm], without=lm)
-    scale = tuning.posterior_scale(lists, weights)
+    scale = weight_search.posterior_scale(lists, weights)
     flat = {
-        _public(names[place]): tuning.flatness(lists, weights, place, fit.scales[place], WITHIN)
+        _public(names[place]): weight_search.flatness(
+            lists, weights, place, fit.scales[place], WITHIN
+        )
         for place in free
     }
     own = dict.fromkeys(development.ignored, 0.0)
@@ -262,9 +264,9 @@ def tune(development: Development) -> Tuned:
         lists.rate(held_out),
         lists.rate(without),
         lists.rate(lists.oracle()),
-        tuning.interval(held_out, lists.lengths),
-        tuning.interval(first - held_out, lists.lengths),
-        tuning.interval(without - held_out, lists.lengths),
+        weight_search.interval(held_out, lists.lengths),
+        weight_search.interval(first - held_out, lists.lengths),
+        weight_search.interval(without - held_out, lists.lengths),
         flat,
         [_public(names[place]) for place in left_out],
         len(lists.lengths),
@@ -280,12 +282,12 @@ class _Fit:
         self._lists = lists
         self._free = free
         self._lm = lm
-        self.scales = tuning.scales_of(lists.features, lists.first, anchor)
+        self.scales = weight_search.scales_of(lists.features, lists.first, anchor)
         self._start = np.zeros(lists.features.shape[1])
         self._start[anchor] = 1.0
 
     def weights(self, lists: Lists) -> Array:
-        return tuning.search(lists, self._start, self._free, self.scales, self._lm)
+        return weight_search.search(lists, self._start, self._free, self.scales, self._lm)
 
     def held_out(self, free: Sequence[int], without: int | None = None) -> Array:
         """Errors of each utterance with weights chosen on the half that it is not in."""
@@ -297,7 +299,7 @@ class _Fit:
         for mine, other in (halves, halves[::-1]):
             if mine:
                 part = self._lists.part(other or mine)
-                weights = tuning.search(part, start, free, self.scales, self._lm)
+                weights = weight_search.search(part, start, free, self.scales, self._lm)
                 errors[list(mine)] = self._lists.part(mine).errors_of(weights)
         return errors
 

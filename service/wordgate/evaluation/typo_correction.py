@@ -1,8 +1,8 @@
 """How well slips of the finger are put right, and how often right words are spoilt.
 
 Knows messages, the error model and how to count; does not know where a model runs. Slips are made
-by the error model itself (`core.slips`), one a word of three letters or more, from a seed; each
-word is asked about as soon as it is finished, after the message as it was meant.
+by the error model itself (`text.typo_model`), one a word of three letters or more, from a seed;
+each word is asked about as soon as it is finished, after the message as it was meant.
 """
 
 import random
@@ -11,12 +11,12 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
-from wordgate.core.options import Options
-from wordgate.core.prediction import Query
-from wordgate.core.slips import slips_of
-from wordgate.engine.answers import Asked, PredictionAnswer
-from wordgate.evaluation.in_flight import in_order
-from wordgate.evaluation.keystrokes import read_messages, word_spans
+from wordgate.decoding.options import Options
+from wordgate.decoding.prediction import Query
+from wordgate.engine.results import Asked, PredictionAnswer
+from wordgate.evaluation.keystroke_savings import read_messages, word_spans
+from wordgate.offline.pipelining import in_order
+from wordgate.text.typo_model import slips_of
 
 _LEAST_LETTERS = 3
 

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from wordgate.core.asks import Advance, Asks, LevelRows, Row, State
-from wordgate.core.levels import Levels
-from wordgate.core.pieces import Pieces
-from wordgate.core.state_store import StateStore, chain_hashes
+from wordgate.lm.adaptive_softmax import Levels
+from wordgate.lm.requests import Advance, Asks, LevelRows, Row, State
+from wordgate.lm.state_store import StateStore, chain_hashes
+from wordgate.lm.tokenizer import Pieces
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,13 +21,13 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import accumulate, chain
 
-from wordgate.core import words
-from wordgate.core.asks import SHORT_ROUND, Advance, Asks, Pace, State
-from wordgate.core.known import Context
-from wordgate.core.pieces import EOS, Pieces
-from wordgate.core.state_store import StateStore, chain_hashes
-from wordgate.core.steps import Steps
-from wordgate.core.text import LINE_BREAKS, normalising, refuse_surrogates
+from wordgate.lm.cached_queries import Context
+from wordgate.lm.requests import SHORT_ROUND, Advance, Asks, Pace, State
+from wordgate.lm.state_store import StateStore, chain_hashes
+from wordgate.lm.tokenizer import EOS, Pieces
+from wordgate.text import words
+from wordgate.text.normalization import LINE_BREAKS, normalising, refuse_surrogates
+from wordgate.text.steps import Steps
 
 ANCHOR_WORDS = 128
 ANCHOR_PIECES = 512

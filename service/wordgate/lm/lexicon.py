@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from wordgate.core import words
-from wordgate.core.levels import Levels
-from wordgate.core.listed_phrases import ListedPhrases
-from wordgate.core.masks import Masks
-from wordgate.core.pieces import Pieces
-from wordgate.core.seen_words import SeenWords
-from wordgate.core.text import normalise
+from wordgate.lm.adaptive_softmax import Levels
+from wordgate.lm.masks import Masks
+from wordgate.lm.seen_words import SeenWords
+from wordgate.lm.tokenizer import Pieces
+from wordgate.text import words
+from wordgate.text.listed_phrases import ListedPhrases
+from wordgate.text.normalization import normalise
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ left out only where the rest of a mask is likely to follow.
 import math
 from collections.abc import Mapping, Sequence
 
-from wordgate.core import words
-from wordgate.core.asks import Asks
-from wordgate.core.known import Context, advance, word_log_prob
-from wordgate.core.levels import Levels
-from wordgate.core.pieces import Pieces
-from wordgate.core.state_store import StateStore
-from wordgate.core.text import normalise
+from wordgate.lm.adaptive_softmax import Levels
+from wordgate.lm.cached_queries import Context, advance, word_log_prob
+from wordgate.lm.requests import Asks
+from wordgate.lm.state_store import StateStore
+from wordgate.lm.tokenizer import Pieces
+from wordgate.text import words
+from wordgate.text.normalization import normalise
 
 MASK_PROBABILITY = 0.1
 """A word whose masks continue with this probability or more is left out as their beginning."""

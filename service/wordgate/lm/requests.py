@@ -13,8 +13,8 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.core.levels import Levels
-from wordgate.core.steps import Steps
+from wordgate.lm.adaptive_softmax import Levels
+from wordgate.text.steps import Steps
 
 State = Any
 """The network's state after reading some pieces; opaque here, owned by the model."""

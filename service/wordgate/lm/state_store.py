@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Protocol
 
-from wordgate.core.asks import Row, State
+from wordgate.lm.requests import Row, State
 
 
 class StateStore(Protocol):

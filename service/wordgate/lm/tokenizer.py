@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from tokenizers.models import BPE
 
-from wordgate.core import text as normal_form
-from wordgate.core import tokenizer_json, words
-from wordgate.core.levels import Levels
-from wordgate.core.steps import Steps, batches
+from wordgate.lm import tokenizer_json
+from wordgate.lm.adaptive_softmax import Levels
+from wordgate.text import normalization as normal_form
+from wordgate.text import words
+from wordgate.text.steps import Steps, batches
 
 EOS = 0
 EOS_NAME = "<eos>"

@@ -18,15 +18,15 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from wordgate.core.weighting import Weighting
-from wordgate.engine.answers import RescoringAnswer, ScoreAnswer
+from wordgate.bundle.bundled_model import chosen_bundle
 from wordgate.engine.local_model import LocalModel
-from wordgate.engine.shipped import chosen_bundle
+from wordgate.engine.results import RescoringAnswer, ScoreAnswer
 from wordgate.errors import InvalidFile, InvalidInput
-from wordgate.evaluation.formats import candidates, jsonl
-from wordgate.evaluation.formats.candidates import Hesitation
-from wordgate.evaluation.hesitations import ranked
-from wordgate.evaluation.records import answered
+from wordgate.offline.formats import candidates, jsonl
+from wordgate.offline.formats.candidates import Hesitation
+from wordgate.offline.records import answered
+from wordgate.offline.utterances import ranked
+from wordgate.scoring.weighting import Weighting
 
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-from wordgate.core.lattice import NULL_LABELS
+from wordgate.scoring.lattice import NULL_LABELS
 
 _DELETED = "*DELETE*"
 """SRILM's empty word in a word mesh; its stars are no wildcards."""

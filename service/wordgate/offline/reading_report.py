@@ -10,9 +10,9 @@ from dataclasses import replace
 from itertools import islice
 from typing import Self
 
-from wordgate.core.hypothesis import Hypothesis
-from wordgate.evaluation.alternations import Alternation, Reference
-from wordgate.evaluation.null_labels import RECOGNISERS, NullLabels
+from wordgate.offline.alternations import Alternation, Reference
+from wordgate.offline.null_labels import RECOGNISERS, NullLabels
+from wordgate.scoring.hypothesis import Hypothesis
 
 LEAST = -1e9
 """Stands for a score of minus infinity: below all others, yet sums with it stay exact to 1e-7."""

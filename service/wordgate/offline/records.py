@@ -14,7 +14,7 @@ from time import sleep
 from typing import Protocol, TypeVar
 
 from wordgate.errors import InvalidFile, InvalidInput, Overloaded
-from wordgate.evaluation.in_flight import UNDER_WAY, in_turn
+from wordgate.offline.pipelining import UNDER_WAY, in_turn
 
 
 class Placed(Protocol):

@@ -8,18 +8,18 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from wordgate.core.hypothesis import Hypothesis
-from wordgate.core.lattice import Alternative, Arc, ConfusionNetwork, Lattice
-from wordgate.core.lattice_search import SearchBounds
-from wordgate.core.rescoring import PLAIN_BOUNDS
-from wordgate.core.weighting import Weighting
-from wordgate.engine.answers import Asked, RescoringAnswer
+from wordgate.engine.results import Asked, RescoringAnswer
 from wordgate.errors import InvalidFile
-from wordgate.evaluation.alternations import Reference
-from wordgate.evaluation.in_flight import UNDER_WAY
-from wordgate.evaluation.lines import uncompressed
-from wordgate.evaluation.reading import LEAST, Reading
-from wordgate.evaluation.records import answered
+from wordgate.offline.alternations import Reference
+from wordgate.offline.lines import uncompressed
+from wordgate.offline.pipelining import UNDER_WAY
+from wordgate.offline.reading_report import LEAST, Reading
+from wordgate.offline.records import answered
+from wordgate.scoring.hypothesis import Hypothesis
+from wordgate.scoring.lattice import Alternative, Arc, ConfusionNetwork, Lattice
+from wordgate.scoring.lattice_search import SearchBounds
+from wordgate.scoring.rescoring import PLAIN_BOUNDS
+from wordgate.scoring.weighting import Weighting
 
 
 @dataclass(frozen=True)

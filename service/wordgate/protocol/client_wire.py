@@ -14,27 +14,10 @@ from google.rpc.status_pb2 import Status
 
 from wordgate.api.v1 import models_pb2, prediction_pb2, rescoring_pb2, scoring_pb2
 from wordgate.api.v1.priority_pb2 import PRIORITY_UNSPECIFIED, Priority
-from wordgate.client_address import is_local
-from wordgate.client_lattices import confusion_network_message, lattice_message
-from wordgate.core.argument_types import require_texts
-from wordgate.core.confidence import Difference
-from wordgate.core.hypothesis import Hypothesis, TimeSpan
-from wordgate.core.lattice import ConfusionNetwork, Lattice
-from wordgate.core.lattice_search import SearchBounds
-from wordgate.core.options import LetterCase, Options
-from wordgate.core.prediction import Query
-from wordgate.core.rescoring import (
-    Hypotheses,
-    Ranking,
-    SureWord,
-    Transcript,
-    check_kinds,
-)
-from wordgate.core.scoring import Candidate
-from wordgate.core.suggesting import Kind, Suggestion
-from wordgate.core.text import refuse_surrogates
-from wordgate.core.weighting import Weighting
-from wordgate.engine.answers import ModelName, PredictionAnswer, RescoringAnswer, ScoreAnswer
+from wordgate.decoding.options import LetterCase, Options
+from wordgate.decoding.prediction import Query
+from wordgate.decoding.suggestions import Kind, Suggestion
+from wordgate.engine.results import ModelName, PredictionAnswer, RescoringAnswer, ScoreAnswer
 from wordgate.errors import (
     Cancelled,
     DeadlineExceeded,
@@ -45,6 +28,23 @@ from wordgate.errors import (
     Unavailable,
     WordgateError,
 )
+from wordgate.protocol.address import is_local
+from wordgate.protocol.lattices import confusion_network_message, lattice_message
+from wordgate.scoring.confidence import Difference
+from wordgate.scoring.hypothesis import Hypothesis, TimeSpan
+from wordgate.scoring.lattice import ConfusionNetwork, Lattice
+from wordgate.scoring.lattice_search import SearchBounds
+from wordgate.scoring.rescoring import (
+    Hypotheses,
+    Ranking,
+    SureWord,
+    Transcript,
+    check_kinds,
+)
+from wordgate.scoring.scoring import Candidate
+from wordgate.scoring.weighting import Weighting
+from wordgate.text.argument_types import require_texts
+from wordgate.text.normalization import refuse_surrogates
 
 _DETAILS_KEY = "grpc-status-details-bin"
 _BROKEN_STREAM = "RST_STREAM"

@@ -4,7 +4,7 @@ Knows both and refuses what a message cannot carry; does not know connections.
 """
 
 from wordgate.api.v1 import rescoring_pb2
-from wordgate.core.lattice import (
+from wordgate.scoring.lattice import (
     ConfusionNetwork,
     Lattice,
     check_confusion_network,

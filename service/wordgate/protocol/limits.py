@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from wordgate.api.v1.prediction_pb2 import SuggestionOptions
-from wordgate.core import generation, lattice_rescoring, options, scoring
+from wordgate.decoding import generation, options
 from wordgate.errors import InvalidInput
+from wordgate.scoring import lattice_nbest, scoring
 
 
 def _limit(value: int, unit: str, bounds: str) -> Any:
@@ -70,7 +71,7 @@ class Limits:
         20_000, "beginnings", "beginnings of transcripts that one search continues"
     )
     max_lattice_pieces: int = _limit(
-        lattice_rescoring.MAX_LATTICE_PIECES,
+        lattice_nbest.MAX_LATTICE_PIECES,
         "pieces",
         "all different tokens of a lattice or a confusion network together",
     )

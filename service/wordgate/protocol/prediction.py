@@ -6,9 +6,7 @@ Knows both; decides nothing. Protobuf types stop here and in the servicers.
 import re
 
 from wordgate.api.v1 import models_pb2, prediction_pb2, priority_pb2, rescoring_pb2, scoring_pb2
-from wordgate.core.asks import Asks, T
-from wordgate.core.editing import EditedText, PositionUnit, length_of
-from wordgate.core.options import (
+from wordgate.decoding.options import (
     DEFAULT_FLATNESS,
     DEFAULT_MAX_SUGGESTIONS,
     DEFAULT_MIN_PHRASE_PROBABILITY,
@@ -17,13 +15,15 @@ from wordgate.core.options import (
     Options,
     SessionCache,
 )
-from wordgate.core.rest_of_word import rest_of_word
-from wordgate.core.scoring import Candidate
-from wordgate.core.search import DEFAULT_MAX_EXPANSIONS
-from wordgate.core.suggesting import Kind, Suggestion
-from wordgate.engine.answers import ModelName, PredictionAnswer, ScoreAnswer
+from wordgate.decoding.search import DEFAULT_MAX_EXPANSIONS
+from wordgate.decoding.suggestions import Kind, Suggestion
+from wordgate.engine.results import ModelName, PredictionAnswer, ScoreAnswer
 from wordgate.engine.scheduler import Urgency
 from wordgate.errors import InvalidInput
+from wordgate.lm.requests import Asks, T
+from wordgate.scoring.scoring import Candidate
+from wordgate.text.edit_buffer import EditedText, PositionUnit, length_of
+from wordgate.text.rest_of_word import rest_of_word
 
 _PRECISIONS = {
     "int8": models_pb2.PRECISION_INT8,

@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from wordgate.api.v1 import rescoring_pb2
-from wordgate.core.asks import PAUSE, Asks
-from wordgate.core.confidence import Difference
-from wordgate.core.hypothesis import Hypothesis, TimeSpan
-from wordgate.core.lattice import NULL_LABELS, Alternative, Arc, ConfusionNetwork, Lattice
-from wordgate.core.lattice_search import SearchBounds
-from wordgate.core.rescoring import Hypotheses, SureWord, Transcript
-from wordgate.core.weighting import Boost, Weighting
-from wordgate.engine.answers import RescoringAnswer
+from wordgate.engine.results import RescoringAnswer
 from wordgate.errors import InvalidInput
-from wordgate.server.limits import Limits, check_bytes, check_count, check_most, check_number
-from wordgate.server.messages import model_version
+from wordgate.lm.requests import PAUSE, Asks
+from wordgate.protocol.limits import Limits, check_bytes, check_count, check_most, check_number
+from wordgate.protocol.prediction import model_version
+from wordgate.scoring.confidence import Difference
+from wordgate.scoring.hypothesis import Hypothesis, TimeSpan
+from wordgate.scoring.lattice import NULL_LABELS, Alternative, Arc, ConfusionNetwork, Lattice
+from wordgate.scoring.lattice_search import SearchBounds
+from wordgate.scoring.rescoring import Hypotheses, SureWord, Transcript
+from wordgate.scoring.weighting import Boost, Weighting
 
 Value = TypeVar("Value")
 

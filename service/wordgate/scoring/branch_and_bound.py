@@ -11,10 +11,10 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from heapq import heappush, heappushpop, nlargest
 
-from wordgate.core.asks import SHORT_ROUND, Advance, Asks, Pace, State, TargetLogProbs
-from wordgate.core.levels import likely_log_prob
-from wordgate.core.prefix_tree import ROOT, PrefixTree
-from wordgate.core.steps import Steps, stretches
+from wordgate.lm.adaptive_softmax import likely_log_prob
+from wordgate.lm.requests import SHORT_ROUND, Advance, Asks, Pace, State, TargetLogProbs
+from wordgate.scoring.prefix_tree import ROOT, PrefixTree
+from wordgate.text.steps import Steps, stretches
 
 _PROBED = 4
 """Candidates that are scored first, for the others to be measured by."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from rapidfuzz.distance import Levenshtein
 
-from wordgate.core.steps import Steps
+from wordgate.text.steps import Steps
 
 NEGLIGIBLE = 1e-9
 """Transcripts with a smaller share of the whole are not aligned."""

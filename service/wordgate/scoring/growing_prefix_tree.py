@@ -6,7 +6,7 @@ are all known from the start, this one grows where a search goes on.
 
 from collections.abc import Sequence
 
-from wordgate.core.asks import PAUSE, SHORT_ROUND, Advance, Asks, Pace, State, TargetLogProbs
+from wordgate.lm.requests import PAUSE, SHORT_ROUND, Advance, Asks, Pace, State, TargetLogProbs
 
 ROOT = 0
 _PIECE_WORK = 2

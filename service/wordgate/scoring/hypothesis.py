@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from wordgate.core.steps import Steps
-from wordgate.core.weighting import Weighting, check_finite, check_scores, check_weighed
 from wordgate.errors import InvalidInput
+from wordgate.scoring.weighting import Weighting, check_finite, check_scores, check_weighed
+from wordgate.text.steps import Steps
 
 FIELD = "n_best.candidates"
 

@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 
-from wordgate.core.steps import Steps
-from wordgate.core.text import refuse_surrogates
-from wordgate.core.weighting import check_finite, check_scores
 from wordgate.errors import InvalidInput
+from wordgate.scoring.weighting import check_finite, check_scores
+from wordgate.text.normalization import refuse_surrogates
+from wordgate.text.steps import Steps
 
 NULL_LABELS = ("!NULL", "!SENT_*", "<*>", "[*]")
 """Labels that say nothing unless told otherwise; `*`, once in each, stands for any characters."""

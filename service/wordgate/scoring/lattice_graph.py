@@ -14,10 +14,10 @@ from heapq import heapify, heappop, heappush
 from itertools import takewhile
 from typing import Any
 
-from wordgate.core.lattice import ConfusionNetwork, Lattice
-from wordgate.core.steps import Steps
-from wordgate.core.weighting import Weighting
 from wordgate.errors import InvalidInput
+from wordgate.scoring.lattice import ConfusionNetwork, Lattice
+from wordgate.scoring.weighting import Weighting
+from wordgate.text.steps import Steps
 
 MAX_NODES = 50_000
 """Nodes of a graph, those between the characters of a label among them."""

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from wordgate.core.asks import PAUSE, SHORT_ROUND, Asks, Pace, State
-from wordgate.core.hypothesis import Hypothesis, TimeSpan
-from wordgate.core.language import Language
-from wordgate.core.lattice import (
+from wordgate.errors import InvalidInput
+from wordgate.lm.lexicon import Language
+from wordgate.lm.requests import PAUSE, SHORT_ROUND, Asks, Pace, State
+from wordgate.scoring.hypothesis import Hypothesis, TimeSpan
+from wordgate.scoring.lattice import (
     Alternative,
     Arc,
     ConfusionNetwork,
@@ -18,12 +19,11 @@ from wordgate.core.lattice import (
     check_confusion_network,
     check_lattice,
 )
-from wordgate.core.lattice_graph import LatticeGraph, Outlook, join
-from wordgate.core.lattice_search import Found, LatticeSearch, SearchBounds, outlook
-from wordgate.core.scoring import Cut, cut_text, cutting
-from wordgate.core.steps import Steps
-from wordgate.core.weighting import Weighting, check_weighed
-from wordgate.errors import InvalidInput
+from wordgate.scoring.lattice_graph import LatticeGraph, Outlook, join
+from wordgate.scoring.lattice_search import Found, LatticeSearch, SearchBounds, outlook
+from wordgate.scoring.scoring import Cut, cut_text, cutting
+from wordgate.scoring.weighting import Weighting, check_weighed
+from wordgate.text.steps import Steps
 
 MAX_LATTICE_PIECES = 50_000
 """Pieces of all different tokens of a lattice together; more are refused."""

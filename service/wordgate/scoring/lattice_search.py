@@ -14,16 +14,16 @@ from dataclasses import dataclass
 from heapq import heappop, heappush, heappushpop
 from typing import NamedTuple
 
-from wordgate.core import words
-from wordgate.core.asks import PAUSE, SHORT_ROUND, Asks, Pace, State
-from wordgate.core.lattice_graph import Frontier, LatticeGraph, Outlook
-from wordgate.core.levels import likely_log_prob
-from wordgate.core.pieces import EOS
-from wordgate.core.read_texts import ROOT, ReadTexts
-from wordgate.core.scoring import MAX_CANDIDATE_PIECES, Cut
-from wordgate.core.text import normalise
-from wordgate.core.weighting import Weighting
 from wordgate.errors import InvalidInput
+from wordgate.lm.adaptive_softmax import likely_log_prob
+from wordgate.lm.requests import PAUSE, SHORT_ROUND, Asks, Pace, State
+from wordgate.lm.tokenizer import EOS
+from wordgate.scoring.growing_prefix_tree import ROOT, ReadTexts
+from wordgate.scoring.lattice_graph import Frontier, LatticeGraph, Outlook
+from wordgate.scoring.scoring import MAX_CANDIDATE_PIECES, Cut
+from wordgate.scoring.weighting import Weighting
+from wordgate.text import words
+from wordgate.text.normalization import normalise
 
 TRANSCRIPTS = 10
 """How many are found unless a request says so."""

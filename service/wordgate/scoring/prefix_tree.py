@@ -5,7 +5,7 @@ Knows sequences of numbers only. Sequences that share a beginning share its node
 
 from collections.abc import Sequence
 
-from wordgate.core.steps import Steps, finish
+from wordgate.text.steps import Steps, finish
 
 ROOT = 0
 _PIECE_BITS = 32

@@ -11,25 +11,25 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from wordgate.core import words
-from wordgate.core.argument_types import require_each, require_texts
-from wordgate.core.asks import SHORT_ROUND, Asks, Pace, State
-from wordgate.core.best_scoring import score_best
-from wordgate.core.confidence import Difference, confidences, differences
-from wordgate.core.history import read
-from wordgate.core.hypothesis import FIELD, Hypothesis, TimeSpan, check_hypotheses
-from wordgate.core.language import Language
-from wordgate.core.lattice import Alternative, Arc, ConfusionNetwork, Lattice
-from wordgate.core.lattice_rescoring import check_source, transcribe
-from wordgate.core.lattice_search import SearchBounds
-from wordgate.core.levels import Levels
-from wordgate.core.pieces import EOS
-from wordgate.core.scoring import Cut, cutting, posteriors, score
-from wordgate.core.state_store import StateStore
-from wordgate.core.steps import Steps, finish
-from wordgate.core.text import normalising_with_offsets
-from wordgate.core.weighting import Weighting
 from wordgate.errors import InvalidInput
+from wordgate.lm.adaptive_softmax import Levels
+from wordgate.lm.context_window import read
+from wordgate.lm.lexicon import Language
+from wordgate.lm.requests import SHORT_ROUND, Asks, Pace, State
+from wordgate.lm.state_store import StateStore
+from wordgate.lm.tokenizer import EOS
+from wordgate.scoring.branch_and_bound import score_best
+from wordgate.scoring.confidence import Difference, confidences, differences
+from wordgate.scoring.hypothesis import FIELD, Hypothesis, TimeSpan, check_hypotheses
+from wordgate.scoring.lattice import Alternative, Arc, ConfusionNetwork, Lattice
+from wordgate.scoring.lattice_nbest import check_source, transcribe
+from wordgate.scoring.lattice_search import SearchBounds
+from wordgate.scoring.scoring import Cut, cutting, posteriors, score
+from wordgate.scoring.weighting import Weighting
+from wordgate.text import words
+from wordgate.text.argument_types import require_each, require_texts
+from wordgate.text.normalization import normalising_with_offsets
+from wordgate.text.steps import Steps, finish
 
 
 @dataclass(frozen=True)

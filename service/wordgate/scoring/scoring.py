@@ -8,17 +8,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from wordgate.core import words
-from wordgate.core.asks import PAUSE, SHORT_ROUND, Advance, Asks, Pace, State, TargetLogProbs
-from wordgate.core.history import read
-from wordgate.core.language import Language
-from wordgate.core.levels import Levels
-from wordgate.core.pieces import EOS
-from wordgate.core.prefix_tree import ROOT, PrefixTree
-from wordgate.core.state_store import StateStore
-from wordgate.core.steps import Steps, finish, stretches
-from wordgate.core.text import normalise, normalising
 from wordgate.errors import InvalidInput
+from wordgate.lm.adaptive_softmax import Levels
+from wordgate.lm.context_window import read
+from wordgate.lm.lexicon import Language
+from wordgate.lm.requests import PAUSE, SHORT_ROUND, Advance, Asks, Pace, State, TargetLogProbs
+from wordgate.lm.state_store import StateStore
+from wordgate.lm.tokenizer import EOS
+from wordgate.scoring.prefix_tree import ROOT, PrefixTree
+from wordgate.text import words
+from wordgate.text.normalization import normalise, normalising
+from wordgate.text.steps import Steps, finish, stretches
 
 MAX_CANDIDATE_PIECES = 4096
 """A candidate of more pieces is refused."""

@@ -9,12 +9,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from wordgate.core import words
-from wordgate.core.argument_types import require_each
-from wordgate.core.boosted_phrases import BoostedPhrases
-from wordgate.core.steps import Steps, finish
-from wordgate.core.text import normalise
 from wordgate.errors import InvalidInput
+from wordgate.scoring.boosted_phrases import BoostedPhrases
+from wordgate.text import words
+from wordgate.text.argument_types import require_each
+from wordgate.text.normalization import normalise
+from wordgate.text.steps import Steps, finish
 
 ACOUSTIC = "acoustic_log_prob"
 """The score that weighs 1 unless told otherwise; all others weigh 0."""

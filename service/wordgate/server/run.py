@@ -7,14 +7,14 @@ is there sooner and smaller without what answers.
 import asyncio
 from typing import TYPE_CHECKING
 
-from wordgate.server.configuration import Configuration
+from wordgate.server.config.options import Configuration
 from wordgate.server.event_loop import loop_factory
-from wordgate.server.logs import configure_logs, log_lost_errors
 from wordgate.server.signals import handle_while_starting, ignore_while_stopping
+from wordgate.server.telemetry.logging import configure_logs, log_lost_errors
 
 if TYPE_CHECKING:
     from wordgate.server.server import Server
-    from wordgate.server.workers import Workers
+    from wordgate.server.supervisor import Workers
 
 
 def serve(configuration: Configuration) -> None:
@@ -38,7 +38,7 @@ async def _run(configuration: Configuration) -> None:
 
 def _server(configuration: Configuration) -> "Workers | Server":
     if configuration.workers > 1:
-        from wordgate.server.workers import Workers
+        from wordgate.server.supervisor import Workers
 
         return Workers(configuration)
     from wordgate.server.server import Server

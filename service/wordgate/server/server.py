@@ -31,31 +31,31 @@ from wordgate.api.v1 import (
     scoring_pb2,
     scoring_pb2_grpc,
 )
-from wordgate.client_address import grpc_target, unix_path
 from wordgate.engine.admission import Admission
-from wordgate.engine.engine_thread import EngineThread
-from wordgate.engine.model import Runtime
+from wordgate.engine.executor import EngineThread
+from wordgate.engine.loaded_model import open_model
+from wordgate.engine.onnx_model import Runtime
 from wordgate.engine.scheduler import Scheduler, Urgency
-from wordgate.engine.served_model import open_model
 from wordgate.errors import InvalidBundle, InvalidConfiguration, WordgateError
-from wordgate.server.call_log import CallLog
-from wordgate.server.configuration import Configuration
-from wordgate.server.health import Health
-from wordgate.server.http import HttpServer, application
-from wordgate.server.interceptor import CallInterceptor, kind_of
-from wordgate.server.logs import configure_logs
-from wordgate.server.metrics import Method, Metrics
-from wordgate.server.model_watch import ModelWatch
-from wordgate.server.models import ModelServicer
-from wordgate.server.openness import warn_of_openness
-from wordgate.server.prediction import PredictionServicer
-from wordgate.server.registry import Registry, open_models
-from wordgate.server.scoring import TURN_BYTES, ScoringServicer
-from wordgate.server.security import Security
-from wordgate.server.serving import Serving
-from wordgate.server.spans import Tracer
+from wordgate.protocol.address import grpc_target, unix_path
+from wordgate.server.config.options import Configuration
+from wordgate.server.models.registry import Registry, open_models
+from wordgate.server.models.watcher import ModelWatch
+from wordgate.server.rpc.access_log import CallLog
+from wordgate.server.rpc.interceptor import CallInterceptor, kind_of
+from wordgate.server.rpc.unknown_methods import new_server
+from wordgate.server.security.exposure_warning import warn_of_openness
+from wordgate.server.security.security import Security
+from wordgate.server.services.context import Serving
+from wordgate.server.services.health import Health
+from wordgate.server.services.models import ModelServicer
+from wordgate.server.services.prediction import PredictionServicer
+from wordgate.server.services.scoring import TURN_BYTES, ScoringServicer
+from wordgate.server.telemetry.http import HttpServer, application
+from wordgate.server.telemetry.logging import configure_logs
+from wordgate.server.telemetry.metrics import Method, Metrics
+from wordgate.server.telemetry.tracing import Tracer
 from wordgate.server.unix_socket import free_path
-from wordgate.server.unknown_methods import new_server
 
 _FILES = (models_pb2.DESCRIPTOR, prediction_pb2.DESCRIPTOR, scoring_pb2.DESCRIPTOR)
 _LAST_BYTES_SECONDS = 1.0
@@ -382,7 +382,7 @@ def _tracer(configuration: Configuration, *, is_worker: bool) -> Tracer | None:
     if configuration.traces == "off":
         return None
     try:
-        from wordgate.server.traces import Traces
+        from wordgate.server.telemetry.opentelemetry import Traces
     except ModuleNotFoundError:
         problem = "needs OpenTelemetry: pip install 'wordgate[traces]'"
         raise InvalidConfiguration("traces", problem) from None

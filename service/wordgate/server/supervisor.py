@@ -19,12 +19,12 @@ from typing import Any
 import structlog
 
 from wordgate import errors
-from wordgate.client_address import split_address
 from wordgate.errors import InvalidConfiguration, WordgateError
-from wordgate.server.configuration import Configuration
-from wordgate.server.http import HttpServer, application
-from wordgate.server.merged_metrics import MergedMetrics
-from wordgate.server.openness import warn_of_openness
+from wordgate.protocol.address import split_address
+from wordgate.server.config.options import Configuration
+from wordgate.server.security.exposure_warning import warn_of_openness
+from wordgate.server.telemetry.http import HttpServer, application
+from wordgate.server.telemetry.merged_metrics import MergedMetrics
 
 _SCRAPE_SECONDS = 2.0
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 5.0

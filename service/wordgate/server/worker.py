@@ -3,7 +3,7 @@
 Knows the lines between parent and worker; what it serves is the server's. The parent writes the
 configuration as a line of JSON and then keeps the pipe open; the worker answers with a line that
 says where its metrics are, or why it cannot start. `python -m wordgate.server.worker` is started by
-`wordgate.server.workers` alone.
+`wordgate.server.supervisor` alone.
 """
 
 from wordgate.server.signals import handle_while_starting, ignore_while_stopping
@@ -21,10 +21,10 @@ import sys
 import structlog
 
 from wordgate.errors import WordgateError
-from wordgate.server.configuration import Configuration
+from wordgate.server.config.options import Configuration
 from wordgate.server.event_loop import loop_factory
-from wordgate.server.logs import configure_logs, log_lost_errors
 from wordgate.server.server import Server
+from wordgate.server.telemetry.logging import configure_logs, log_lost_errors
 
 
 def main() -> None:

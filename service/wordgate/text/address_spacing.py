@@ -5,7 +5,7 @@ They are written without spaces, and in small letters unless the user types capi
 
 import re
 
-from wordgate.core.words import is_unspaced
+from wordgate.text.words import is_unspaced
 
 _LONGEST = 128
 """Characters of the end of a text that are looked at."""

@@ -5,7 +5,7 @@
 
 import re
 
-from wordgate.core.words import is_unspaced
+from wordgate.text.words import is_unspaced
 
 _BEGUN = re.compile(r"([\w.+%-])@(?:[A-Za-z0-9]+[.-]+)*$")
 

@@ -1,6 +1,6 @@
 """Put words together to a text as people write it.
 
-Words are those of `core.words`, so a mark is a word of its own, and the same mark may open or
+Words are those of `text.words`, so a mark is a word of its own, and the same mark may open or
 close, part or join: what stands before it decides. Scripts that write no spaces between words get
 none, neither at their borders with other scripts nor beside their punctuation. The text that comes
 of it is read as the same words again.
@@ -9,10 +9,10 @@ of it is read as the same words again.
 import re
 from functools import cache
 
-from wordgate.core import words
-from wordgate.core.address_spacing import goes_on_address, has_address
-from wordgate.core.steps import Steps
-from wordgate.core.text import normalise
+from wordgate.text import words
+from wordgate.text.address_spacing import goes_on_address, has_address
+from wordgate.text.normalization import normalise
+from wordgate.text.steps import Steps
 
 _CLOSING = frozenset(".,!?;:)]}%°»")
 _OPENING = frozenset("([{«¿¡")

@@ -7,9 +7,9 @@ does not know models. A text is a value: an edit gives another one.
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from wordgate.core.spacing import is_closed_up, takes_space
-from wordgate.core.text import LINE_BREAKS, refuse_surrogates
 from wordgate.errors import InvalidInput
+from wordgate.text.detokenization import is_closed_up, takes_space
+from wordgate.text.normalization import LINE_BREAKS, refuse_surrogates
 
 
 class PositionUnit(Enum):

@@ -6,9 +6,9 @@ In scripts without spaces each character is a word, so most entries there have s
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from wordgate.core import words
-from wordgate.core.steps import finish
-from wordgate.core.text import normalise
+from wordgate.text import words
+from wordgate.text.normalization import normalise
+from wordgate.text.steps import finish
 
 MAX_LISTED_PHRASE_WORDS = 16
 """Words of one entry; more are refused."""

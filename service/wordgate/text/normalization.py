@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from wordgate.core.argument_types import require_text
-from wordgate.core.steps import Steps, finish, stretches
 from wordgate.errors import InvalidInput
+from wordgate.text.argument_types import require_text
+from wordgate.text.steps import Steps, finish, stretches
 
 LINE_BREAKS = "\n\r\v\f\x85\u2028\u2029"
 """Characters that end a line (mandatory breaks of Unicode's line breaking, UAX #14)."""

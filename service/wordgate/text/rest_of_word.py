@@ -1,9 +1,9 @@
 """The rest of the word that the cursor stands in. A suggestion replaces it too."""
 
-from wordgate.core import words
-from wordgate.core.editing import EditedText
-from wordgate.core.steps import finish
-from wordgate.core.text import normalising_with_offsets
+from wordgate.text import words
+from wordgate.text.edit_buffer import EditedText
+from wordgate.text.normalization import normalising_with_offsets
+from wordgate.text.steps import finish
 
 _LOOKED_AT = 2 * words.MAX_WORD_CHARACTERS
 

@@ -8,7 +8,7 @@ white space behind them.
 
 import re
 
-from wordgate.core.text import LINE_BREAKS
+from wordgate.text.normalization import LINE_BREAKS
 
 _ENDS = frozenset(".!?…‼⁇⁈⁉։")
 _ENDS_UNSPACED = frozenset("。！？｡．")

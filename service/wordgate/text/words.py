@@ -24,8 +24,8 @@ from collections.abc import Iterator
 from functools import cache
 from itertools import islice
 
-from wordgate.core.steps import Steps, finish
-from wordgate.core.text import normalise
+from wordgate.text.normalization import normalise
+from wordgate.text.steps import Steps, finish
 
 MAX_WORD_CHARACTERS = 128
 """A longer word is cut into words of this many code points; nothing of it is lost."""

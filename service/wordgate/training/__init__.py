@@ -1,1 +1,1 @@
-"""From text to a published bundle, with torch: recipe, data, network, loop, export."""
+"""From text to a trained network, with torch: recipe, loop, checkpoints."""

@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 
 from wordgate.evaluation.perplexity import perplexity_of
-from wordgate.training.network import Network
-from wordgate.training.token_cache import PieceFile
+from wordgate.training.data.token_cache import PieceFile
+from wordgate.training.model.network import Network
 
 FIRST_WORDS = 5
 _ROWS = 64

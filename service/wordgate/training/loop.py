@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from wordgate.evaluation.perplexity import perplexity_of
 from wordgate.training import checkpoint as checkpoints
-from wordgate.training.journal import Journal
+from wordgate.training.metrics_log import Journal
 from wordgate.training.progress import Progress
 from wordgate.training.trainer import Trainer, Window
 

@@ -12,12 +12,12 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from wordgate.core import words
-from wordgate.core.listed_phrases import MAX_LISTED_PHRASE_WORDS
-from wordgate.core.text import normalise
-from wordgate.engine.manifest import NAME_PATTERN
+from wordgate.bundle.manifest import NAME_PATTERN
 from wordgate.errors import InvalidFile, InvalidRecipe
-from wordgate.evaluation import lines
+from wordgate.offline import lines
+from wordgate.text import words
+from wordgate.text.listed_phrases import MAX_LISTED_PHRASE_WORDS
+from wordgate.text.normalization import normalise
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]

@@ -12,9 +12,9 @@ from itertools import chain, islice
 from pathlib import Path
 
 from wordgate.errors import InvalidFile, InvalidRecipe, empty
-from wordgate.training import corpus
 from wordgate.training import recipe as recipes
-from wordgate.training.detection import detect
+from wordgate.training.data import corpus
+from wordgate.training.data.language_detection import detect
 
 _BYTES_A_PIECE = 4.6
 _BATCH, _LENGTH = 40, 35

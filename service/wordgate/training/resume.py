@@ -10,9 +10,9 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from wordgate.core.pieces import Pieces
-from wordgate.engine import bundle as bundles
+from wordgate.bundle import bundle as bundles
 from wordgate.errors import InvalidRecipe, TrainingStopped
+from wordgate.lm.tokenizer import Pieces
 from wordgate.training import recipe as recipes
 from wordgate.training.checkpoint import Checkpoint
 from wordgate.training.recipe import Recipe
@@ -113,7 +113,7 @@ def _refuse_other_pieces(recipe: Recipe, path: Path, pieces: Pieces, cuts: tuple
 def _refuse_other_shapes(
     recipe: Recipe, path: Path, pieces: Pieces, weights: dict[str, torch.Tensor]
 ) -> None:
-    from wordgate.training.network import Network
+    from wordgate.training.model.network import Network
 
     with torch.device("meta"):
         network = Network(sizes_of(recipe, pieces))

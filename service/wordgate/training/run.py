@@ -14,16 +14,17 @@ from pathlib import Path
 
 import torch
 
-from wordgate.core.pieces import Pieces
 from wordgate.errors import TrainingStopped
+from wordgate.lm.tokenizer import Pieces
 from wordgate.training import checkpoint as checkpoints
-from wordgate.training import continuing, enough, passages, token_cache
 from wordgate.training import recipe as recipes
+from wordgate.training import resume
 from wordgate.training.checkpoint import Checkpoint
+from wordgate.training.data import passages, text_amount, token_cache
+from wordgate.training.data.token_cache import Report, Source
 from wordgate.training.loop import Loop, Outcome
 from wordgate.training.progress import Progress
 from wordgate.training.recipe import Recipe
-from wordgate.training.token_cache import Report, Source
 from wordgate.training.trainer import Trainer
 
 
@@ -59,7 +60,7 @@ def _announce(recipe: Recipe, trainer: Trainer, progress: Progress) -> None:
             f"no passage is held out (text.held_out_share is {recipe.text.held_out_share:g}): "
             "nothing will be measured, and wordgate export will refuse to publish"
         )
-    for line in enough.describe(trainer.text, recipe):
+    for line in text_amount.describe(trainer.text, recipe):
         progress.say(line)
     progress.say(f"{'resuming after' if trainer.step else 'starting at'} step {trainer.step}")
     progress.begin()
@@ -90,7 +91,7 @@ def _last_checkpoint(recipe: Recipe, settings: Settings) -> Checkpoint | None:
     if found is None or settings.fresh:
         return None
     saved = checkpoints.load(found)
-    continuing.refuse_changes(recipe, saved)
+    resume.refuse_changes(recipe, saved)
     return saved
 
 
@@ -104,7 +105,7 @@ def _make_trainer(
     if saved:
         pieces = Pieces.from_json(saved.tokenizer)
     elif version:
-        pieces, weights = continuing.read_version(recipe, path, version)
+        pieces, weights = resume.read_version(recipe, path, version)
     else:
         vocabulary = recipe.tokenizer.vocabulary
         pieces = token_cache.learn_pieces(sources, rules, vocabulary, settings.cache, report)

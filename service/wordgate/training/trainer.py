@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from wordgate.core.pieces import Pieces
 from wordgate.errors import TrainingStopped
+from wordgate.lm.tokenizer import Pieces
 from wordgate.training import checkpoint as checkpoints
-from wordgate.training import measuring
-from wordgate.training.batches import Sampler
+from wordgate.training import held_out
 from wordgate.training.checkpoint import Checkpoint
-from wordgate.training.network import Network, Sizes, State
-from wordgate.training.optimiser import Optimiser, Schedule
+from wordgate.training.data.sampler import Sampler
+from wordgate.training.data.token_cache import TokenisedText
+from wordgate.training.model.network import Network, Sizes, State
+from wordgate.training.model.optimizer import Optimiser, Schedule
 from wordgate.training.recipe import Recipe, Training
-from wordgate.training.token_cache import TokenisedText
 
 _PRODUCTS = {"bfloat16": torch.bfloat16, "float32": torch.float32}
 
@@ -59,7 +59,7 @@ class Trainer:
             text.train, weights, plan.batch, plan.length, plan.restart_share, plan.seed
         )
         self._state = self.network.start(plan.batch)
-        self._held_out = measuring.choose(text.held_out, weights, plan.evaluation_pieces)
+        self._held_out = held_out.choose(text.held_out, weights, plan.evaluation_pieces)
 
     def begin_at_frequencies(self) -> None:
         """Let a fresh network begin with how frequent pieces are; it need not learn that first."""
@@ -96,9 +96,9 @@ class Trainer:
         self.window.surprise += found
         self.window.pieces += targets.numel()
 
-    def measure(self) -> measuring.Perplexities:
+    def measure(self) -> held_out.Perplexities:
         """Perplexities of the held-out passages, as the weights stand."""
-        return measuring.measure(
+        return held_out.measure(
             self.network, self._held_out, self._pieces.ends_word, self._pieces.eos
         )
 

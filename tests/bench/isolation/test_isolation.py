@@ -5,17 +5,17 @@ from random import Random
 from typing import Any
 
 import pytest
-from tests.core.vocabularies import trained
-from tests.protocol import methods
+from tests.protocol_methods import methods
+from tests.vocabularies import trained
 
 from wordgate.api.v1.prediction_pb2 import PredictRequest, StreamPredictRequest
-from wordgate.cli.isolation_caller import GROUPS
-from wordgate.core.asks import Advance, Ask, State, drive
-from wordgate.core.history import MAX_CONTEXT_PIECES, read
-from wordgate.core.levels import Levels
-from wordgate.core.state_store import NoStore
-from wordgate.evaluation.isolation import paced, percentile
-from wordgate.evaluation.isolation_load import LEGAL, MOST_BYTES, Load
+from wordgate.bench.isolation.caller import GROUPS
+from wordgate.bench.isolation.latency import paced, percentile
+from wordgate.bench.isolation.loads import LEGAL, MOST_BYTES, Load
+from wordgate.lm.adaptive_softmax import Levels
+from wordgate.lm.context_window import MAX_CONTEXT_PIECES, read
+from wordgate.lm.requests import Advance, Ask, State, drive
+from wordgate.lm.state_store import NoStore
 
 
 class _Clock:

@@ -7,8 +7,8 @@ import pytest
 from click.testing import CliRunner
 from tests.bundles import write_bundle
 
+from wordgate.bench import training_step
 from wordgate.cli.main import wordgate
-from wordgate.training import bench
 
 
 def test_a_model_is_timed_by_graph_and_rows(tmp_path: Path) -> None:
@@ -35,7 +35,7 @@ def test_the_training_step_is_compared_with_a_plain_loop(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The ratio is that of the two speeds, and all that they were measured with is named."""
-    found = bench.run(
+    found = training_step.run(
         batch=3,
         length=4,
         layers=1,
@@ -49,7 +49,9 @@ def test_the_training_step_is_compared_with_a_plain_loop(
     ratio = found["tokens_per_second"] / found["plain_loop_tokens_per_second"]
     assert found["ratio"] == pytest.approx(ratio, rel=0.01)
     assert (found["batch"], found["length"], found["threads"]) == (3, 4, 1)
-    monkeypatch.setattr(bench, "run", lambda batch, length, **others: {"batch": batch} | others)
+    monkeypatch.setattr(
+        training_step, "run", lambda batch, length, **others: {"batch": batch} | others
+    )
     arguments = ["bench", "train", "--batch", "5", "--threads", "1", "--json"]
     printed = json.loads(CliRunner().invoke(wordgate, arguments).stdout)
     assert printed == {"batch": 5, "threads": 1, "repetitions": 7}

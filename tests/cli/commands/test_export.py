@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from wordgate.cli.export import export
+from wordgate.cli.commands.export import export
 from wordgate.errors import InvalidFile
 from wordgate.training import checkpoint as checkpoints
 

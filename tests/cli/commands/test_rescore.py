@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from tests.cli.calling import Run
 
-from wordgate.core.hypothesis import Hypothesis
-from wordgate.core.weighting import Boost, Weighting
 from wordgate.engine.local_model import LocalModel
-from wordgate.evaluation.lines import read_lines
+from wordgate.offline.lines import read_lines
+from wordgate.scoring.hypothesis import Hypothesis
+from wordgate.scoring.weighting import Boost, Weighting
 
 HEARD = [
     {"utt": "one", "reference": "the sun is up", "candidates": [

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.cli.calling import Run
-from tests.evaluation.recipe_folders import folder
+from tests.offline.formats.recipe_folders import folder
 
 KALDI: dict[str, str | bytes] = {
     "words_text": "a-1 the sun\na-2 the son\nb-1 x\nb-2 y\n",

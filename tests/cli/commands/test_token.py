@@ -7,7 +7,7 @@ from tests.cli.calling import Run
 from tests.running import serving
 from tests.server.certificates import authority, signed
 
-from wordgate.server.tokens import digest_of, read_tokens
+from wordgate.server.security.tokens import digest_of, read_tokens
 
 
 def test_a_token_and_its_line(run: Run, tmp_path: Path) -> None:

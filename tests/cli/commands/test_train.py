@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 from tests.training.small_run import SENTENCES, write_recipe
 
-from wordgate.cli.train import train
+from wordgate.cli.commands.train import train
 from wordgate.errors import InvalidFile, WordgateError
 from wordgate.training import checkpoint as checkpoints
 from wordgate.training import recipe as recipes

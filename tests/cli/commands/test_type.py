@@ -11,9 +11,9 @@ import pytest
 from tests.cli.calling import Run
 from tests.running import PATIENCE_SECONDS
 
-from wordgate.cli.typewriter import Typewriter
-from wordgate.core.suggesting import Kind, Suggestion
-from wordgate.engine.answers import ModelName, PredictionAnswer
+from wordgate.cli.terminal.line_editor import Typewriter
+from wordgate.decoding.suggestions import Kind, Suggestion
+from wordgate.engine.results import ModelName, PredictionAnswer
 
 
 def _answer(*texts: str, prefix: str = "", kind: Kind = Kind.WORD) -> PredictionAnswer:

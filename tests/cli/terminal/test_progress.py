@@ -8,9 +8,9 @@ import pytest
 from click.testing import CliRunner
 from tests.cli.calling import Run
 
-from wordgate.cli import bench
+from wordgate.cli.commands import bench
 from wordgate.cli.main import wordgate
-from wordgate.cli.progress import counted
+from wordgate.cli.terminal.progress import counted
 
 
 @pytest.mark.parametrize("option", ["--text", "--typing", "--slips"])

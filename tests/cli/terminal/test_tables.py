@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from wordgate.cli.tables import add_numbers, figures_table, print_table
+from wordgate.cli.terminal.tables import add_numbers, figures_table, print_table
 
 
 def _shown(table: Table, width: int = 80) -> str:

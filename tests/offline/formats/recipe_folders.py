@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeVar
 
-from wordgate.core.lattice import ConfusionNetwork, Lattice
 from wordgate.errors import InvalidFile
-from wordgate.evaluation.hesitations import Utterance
-from wordgate.evaluation.records import strictly
+from wordgate.offline.records import strictly
+from wordgate.offline.utterances import Utterance
+from wordgate.scoring.lattice import ConfusionNetwork, Lattice
 
 T = TypeVar("T")
 

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
-from tests.evaluation.recipe_folders import folder, sorted_out, texts
+from tests.offline.formats.recipe_folders import folder, sorted_out, texts
 
 from wordgate.errors import InvalidFile
-from wordgate.evaluation.formats import espnet
-from wordgate.evaluation.reading import LEAST, Reading
-from wordgate.evaluation.records import strictly
+from wordgate.offline.formats import espnet
+from wordgate.offline.reading_report import LEAST, Reading
+from wordgate.offline.records import strictly
 
 
 def _job(number: int, utt: str) -> dict[str, str | bytes]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from wordgate.errors import InvalidFile
-from wordgate.evaluation.formats.foreign import refuse_foreign
+from wordgate.offline.formats.foreign import refuse_foreign
 
 FILES: dict[str, tuple[bytes, str, str]] = {
     "hocr": (b"<?xml?>\n<html>\n<meta content='ocr_page'/>", "jsonl", "is hOCR"),
@@ -75,7 +75,7 @@ def test_a_line_of_digits_without_end_is_looked_at_once() -> None:
     """What a lattice of Kaldi may look like is decided in a time that grows with the line."""
     program = (
         "import sys; from pathlib import Path;"
-        "from wordgate.evaluation.formats.foreign import refuse_foreign;"
+        "from wordgate.offline.formats.foreign import refuse_foreign;"
         "refuse_foreign(Path(sys.argv[1]), 'jsonl')"
     )
     with tempfile.NamedTemporaryFile() as file:

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from wordgate.core.hypothesis import Hypothesis, TimeSpan
 from wordgate.errors import InvalidFile
-from wordgate.evaluation.formats import espnet, jsonl, kaldi, nemo, references, srilm
-from wordgate.evaluation.records import strictly
+from wordgate.offline.formats import espnet, jsonl, kaldi, nemo, references, srilm
+from wordgate.offline.records import strictly
+from wordgate.scoring.hypothesis import Hypothesis, TimeSpan
 
 
 def _written(path: Path, *records: Any) -> Path:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wordgate.errors import InvalidFile
-from wordgate.evaluation.formats import (
+from wordgate.offline.formats import (
     candidates,
     espnet,
     jsonl,
@@ -22,8 +22,8 @@ from wordgate.evaluation.formats import (
     srilm,
     vosk,
 )
-from wordgate.evaluation.formats.foreign import refuse_foreign
-from wordgate.evaluation.records import strictly
+from wordgate.offline.formats.foreign import refuse_foreign
+from wordgate.offline.records import strictly
 
 # What lines of these formats are made of, so that not all ends at the first token.
 _PARTS = st.sampled_from(

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from wordgate.errors import InvalidFile
-from wordgate.evaluation.formats import jsonl
-from wordgate.evaluation.null_labels import NullLabels
-from wordgate.evaluation.reading import LEAST, Reading
-from wordgate.evaluation.records import strictly
+from wordgate.offline.formats import jsonl
+from wordgate.offline.null_labels import NullLabels
+from wordgate.offline.reading_report import LEAST, Reading
+from wordgate.offline.records import strictly
 
 RANKING = [
     {"text": "b", "index": 1, "total": 3.0, "lm": -1.0, "scores": {"am": -2.0}},

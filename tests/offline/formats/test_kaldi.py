@@ -4,12 +4,12 @@ import gzip
 from pathlib import Path
 
 import pytest
-from tests.evaluation.recipe_folders import folder, sorted_out, texts
+from tests.offline.formats.recipe_folders import folder, sorted_out, texts
 
 from wordgate.errors import InvalidFile
-from wordgate.evaluation.formats import kaldi
-from wordgate.evaluation.reading import LEAST, Reading
-from wordgate.evaluation.records import strictly
+from wordgate.offline.formats import kaldi
+from wordgate.offline.reading_report import LEAST, Reading
+from wordgate.offline.records import strictly
 
 RNNLM_RESCORE: dict[str, str | bytes] = {
     "ali": "u-1 2 4 4\nu-2 2 4 3\n",

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wordgate.errors import InvalidFile
-from wordgate.evaluation.alternations import Alternation, parse
 from wordgate.evaluation.error_rate import Counting, Normalise, Unit
-from wordgate.evaluation.formats import references
+from wordgate.offline.alternations import Alternation, parse
+from wordgate.offline.formats import references
 
 
 def _read(tmp_path: Path, name: str, text: str) -> dict[str, object]:

@@ -4,11 +4,11 @@ import math
 from pathlib import Path
 
 import pytest
-from tests.evaluation.recipe_folders import folder, network, sorted_out, texts
+from tests.offline.formats.recipe_folders import folder, network, sorted_out, texts
 
-from wordgate.evaluation.formats import srilm
-from wordgate.evaluation.reading import LEAST, Reading
-from wordgate.evaluation.records import strictly
+from wordgate.offline.formats import srilm
+from wordgate.offline.reading_report import LEAST, Reading
+from wordgate.offline.records import strictly
 
 MESH = """name u1
 numaligns 3

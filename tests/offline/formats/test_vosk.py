@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.evaluation.recipe_folders import folder, sorted_out, texts
+from tests.offline.formats.recipe_folders import folder, sorted_out, texts
 
-from wordgate.core.hypothesis import Hypothesis, TimeSpan
-from wordgate.evaluation.formats import vosk
-from wordgate.evaluation.reading import Reading
-from wordgate.evaluation.records import strictly
+from wordgate.offline.formats import vosk
+from wordgate.offline.reading_report import Reading
+from wordgate.offline.records import strictly
+from wordgate.scoring.hypothesis import Hypothesis, TimeSpan
 
 
 def _result(*heard: str) -> dict[str, Any]:

@@ -6,16 +6,16 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from wordgate.cli.serve import serve
+from wordgate.cli.commands.serve import serve
 from wordgate.errors import InvalidConfiguration
-from wordgate.server.configuration import (
+from wordgate.protocol.limits import Limits
+from wordgate.server.config.options import (
     FILE,
     Configuration,
     configure,
     options,
     split_address,
 )
-from wordgate.server.limits import Limits
 
 NAMES = {option.name for option in options()}
 

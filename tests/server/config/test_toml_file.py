@@ -10,7 +10,7 @@ from tests.running import serving
 
 from wordgate.client import Client
 from wordgate.errors import InvalidConfiguration, InvalidFile
-from wordgate.server.configuration import Configuration, configure, options
+from wordgate.server.config.options import Configuration, configure, options
 
 ROOT = Path(__file__).parents[2]
 

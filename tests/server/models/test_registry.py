@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from tests.bundles import write_bundle
 
-from wordgate.engine.model import Runtime
+from wordgate.engine.onnx_model import Runtime
 from wordgate.errors import InvalidConfiguration, ModelNotFound
-from wordgate.server.metrics import Metrics
-from wordgate.server.registry import Registry, bundles_to_serve, open_models
+from wordgate.server.models.registry import Registry, bundles_to_serve, open_models
+from wordgate.server.telemetry.metrics import Metrics
 
 
 @pytest.fixture(scope="module")

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from tests.bundles import write_bundle
 
-from wordgate.core.prediction import Query
+from wordgate.decoding.prediction import Query
+from wordgate.engine.loaded_model import ServedModel, open_model
 from wordgate.engine.local_model import LocalModel
-from wordgate.engine.served_model import ServedModel, open_model
-from wordgate.server import model_watch
-from wordgate.server.metrics import Metrics
-from wordgate.server.model_watch import ModelWatch
-from wordgate.server.registry import Registry
+from wordgate.server.models import watcher
+from wordgate.server.models.registry import Registry
+from wordgate.server.models.watcher import ModelWatch
+from wordgate.server.telemetry.metrics import Metrics
 
 _FAILURES = "wordgate_model_load_failures_total"
 
@@ -108,20 +108,20 @@ def test_a_folder_that_may_not_be_listed_is_told_once(
     watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is counted as unreadable, and served as soon as it can be listed."""
-    listing = model_watch.listing
+    listing = watcher.listing
 
-    def denied(folder: Path) -> model_watch.Listing:
+    def denied(folder: Path) -> watcher.Listing:
         if folder == watched.next:
             raise PermissionError(13, "Permission denied")
         return listing(folder)
 
     async def looks() -> None:
-        monkeypatch.setattr(model_watch, "listing", denied)
+        monkeypatch.setattr(watcher, "listing", denied)
         for _ in range(3):
             await watched.watch.look()
         assert watched.failures("unreadable") == 1
         assert watched.version == "1"
-        monkeypatch.setattr(model_watch, "listing", listing)
+        monkeypatch.setattr(watcher, "listing", listing)
         for _ in range(2):
             await watched.watch.look()
         assert watched.version == "2"

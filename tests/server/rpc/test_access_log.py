@@ -13,8 +13,8 @@ from tests.server.requests import configured, health_stub, refusal, text
 
 from wordgate.api.v1.prediction_pb2 import PredictRequest
 from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
-from wordgate.server.errors import REQUEST_ID_HEADER
-from wordgate.server.tokens import Token, digest_of
+from wordgate.protocol.status import REQUEST_ID_HEADER
+from wordgate.server.security.tokens import Token, digest_of
 
 SECRET = "what-a-user-wrote"
 HEADERS = ((REQUEST_ID_HEADER, "found-again"),)

@@ -25,10 +25,10 @@ from wordgate.api.v1.prediction_pb2_grpc import (
     PredictionServiceStub,
     add_PredictionServiceServicer_to_server,
 )
-from wordgate.client_wire import error_of
-from wordgate.server.interceptor import CallInterceptor
-from wordgate.server.limits import Limits
-from wordgate.server.metrics import Metrics
+from wordgate.protocol.client_wire import error_of
+from wordgate.protocol.limits import Limits
+from wordgate.server.rpc.interceptor import CallInterceptor
+from wordgate.server.telemetry.metrics import Metrics
 
 HANDLED = "grpc_server_handled_total"
 LABELS = {

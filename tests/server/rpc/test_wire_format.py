@@ -17,7 +17,7 @@ from wordgate.api.v1.rescoring_pb2 import (
     TimeSpan,
 )
 from wordgate.errors import InvalidInput
-from wordgate.server.wire import check_density, parsed
+from wordgate.server.rpc.wire_format import check_density, parsed
 
 MOST = 1024 * 1024
 _RANDOM = Random(1)

@@ -3,9 +3,9 @@
 import pytest
 
 from wordgate.errors import Unauthenticated
-from wordgate.server.callers import Callers
-from wordgate.server.quota import Quota
-from wordgate.server.tokens import Token, digest_of
+from wordgate.server.security.authentication import Callers
+from wordgate.server.security.quota import Quota
+from wordgate.server.security.tokens import Token, digest_of
 
 PHONE = Token("phone", digest_of("p"))
 OCR = Token("ocr", digest_of("o"))

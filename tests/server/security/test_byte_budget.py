@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from wordgate.errors import Excess, Overloaded
-from wordgate.server.byte_budget import ByteBudget
+from wordgate.server.security.byte_budget import ByteBudget
 
 
 def test_large_requests_leave_room_for_small_ones() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tests.server.certificates import authority, end_of, signed
 
-from wordgate.server.certificate_ends import earliest_end
+from wordgate.server.security.certificate_expiry import earliest_end
 
 
 @pytest.mark.parametrize("days", [1, 9_000, 40_000])

@@ -6,8 +6,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from wordgate.errors import InvalidFile
-from wordgate.server.metrics import Metrics
-from wordgate.server.reloading import Reloadable, Reloading
+from wordgate.server.security.file_reloader import Reloadable, Reloading
+from wordgate.server.telemetry.metrics import Metrics
 
 
 class _Reader:

@@ -3,9 +3,9 @@
 import pytest
 from tests.clock import Clock
 
-from wordgate.core.asks import Advance, Asks
 from wordgate.errors import Overloaded
-from wordgate.server.quota import NO_QUOTA, Quota, Usage
+from wordgate.lm.requests import Advance, Asks
+from wordgate.server.security.quota import NO_QUOTA, Quota, Usage
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from tests.server.requests import HISTORIES, health_stub, refusal, texts
 
 from wordgate.client import AsyncClient, Client
 from wordgate.errors import Overloaded, Unauthenticated
-from wordgate.server.quota import NO_QUOTA, Quota
-from wordgate.server.tokens import Token, digest_of
+from wordgate.server.security.quota import NO_QUOTA, Quota
+from wordgate.server.security.tokens import Token, digest_of
 
 RELOADS = "wordgate_file_reloads_total"
 HITS, MISSES = "wordgate_state_cache_hits_total", "wordgate_state_cache_misses_total"

@@ -9,10 +9,10 @@ from tests.running import RunningServer, serving, until
 from tests.server.certificates import Pair, authority, end_of, ended, lock, signed
 
 from wordgate.client import AsyncClient, Client
-from wordgate.client_security import Tls
+from wordgate.client.tls import Tls
 from wordgate.errors import InvalidFile, InvalidInput, Unavailable
-from wordgate.server.configuration import split_address
-from wordgate.server.tls import Certificates, TlsFiles
+from wordgate.server.config.options import split_address
+from wordgate.server.security.tls import Certificates, TlsFiles
 
 RELOADS = "wordgate_file_reloads_total"
 ENDS = "wordgate_certificate_expiration_timestamp_seconds"

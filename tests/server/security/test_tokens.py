@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from wordgate.errors import InvalidFile
-from wordgate.server.quota import Quota
-from wordgate.server.tokens import Token, digest_of, new_token, read_tokens
+from wordgate.server.security.quota import Quota
+from wordgate.server.security.tokens import Token, digest_of, new_token, read_tokens
 
 HASH = "sha256:" + "0a" * 32
 

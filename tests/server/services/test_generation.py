@@ -26,16 +26,16 @@ from wordgate.api.v1.prediction_pb2 import (
 from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
 from wordgate.api.v1.scoring_pb2_grpc import ScoringServiceStub
 from wordgate.client import AsyncClient, Client
-from wordgate.core.generation import GenerationQuery
-from wordgate.engine.engine_thread import EngineThread
+from wordgate.decoding.generation import GenerationQuery
+from wordgate.engine.executor import EngineThread
 from wordgate.engine.local_model import LocalModel
 from wordgate.engine.scheduler import Scheduler
 from wordgate.errors import Overloaded, Unavailable
-from wordgate.server.generation import GenerationStreams, generate_response, generated
-from wordgate.server.limits import Limits
-from wordgate.server.metrics import Metrics
-from wordgate.server.registry import Registry
-from wordgate.server.serving import Serving
+from wordgate.protocol.limits import Limits
+from wordgate.server.models.registry import Registry
+from wordgate.server.services.context import Serving
+from wordgate.server.services.generation import GenerationStreams, generate_response, generated
+from wordgate.server.telemetry.metrics import Metrics
 
 METHOD = {"grpc_service": "wordgate.v1.PredictionService", "grpc_method": "StreamGenerate"}
 NAN, INFINITE = float("nan"), float("inf")

@@ -5,7 +5,7 @@ from threading import Thread
 
 import pytest
 
-from wordgate.server.handover import Handover
+from wordgate.server.services.loop_bridge import Handover
 
 
 async def test_results_of_many_threads_arrive() -> None:

@@ -16,7 +16,7 @@ from tests.server.requests import health_stub, refusal
 from wordgate.api.v1 import models_pb2
 from wordgate.api.v1.models_pb2 import GetModelRequest, ListModelsRequest
 from wordgate.api.v1.models_pb2_grpc import ModelServiceStub
-from wordgate.server.limits import Limits
+from wordgate.protocol.limits import Limits
 
 SERVICES = (
     "wordgate.v1.ModelService",

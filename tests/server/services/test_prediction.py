@@ -26,11 +26,11 @@ from wordgate.api.v1.prediction_pb2 import (
     StreamPredictRequest,
 )
 from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
-from wordgate.core.editing import EditedText
-from wordgate.core.prediction import Query, split_typed
-from wordgate.engine.answers import PredictionAnswer
+from wordgate.decoding.prediction import Query, split_typed
 from wordgate.engine.local_model import LocalModel
-from wordgate.server.messages import predict_response, stream_predict_response
+from wordgate.engine.results import PredictionAnswer
+from wordgate.protocol.prediction import predict_response, stream_predict_response
+from wordgate.text.edit_buffer import EditedText
 
 NAN = float("nan")
 

@@ -12,8 +12,8 @@ from wordgate.api.v1.priority_pb2 import PRIORITY_BATCH
 from wordgate.api.v1.scoring_pb2 import Candidate, ScoreRequest, ScoreResponse
 from wordgate.api.v1.scoring_pb2_grpc import ScoringServiceStub
 from wordgate.engine.local_model import LocalModel
-from wordgate.server.messages import score_response
-from wordgate.server.scoring import request_size, size_with
+from wordgate.protocol.prediction import score_response
+from wordgate.server.services.scoring import request_size, size_with
 
 CANDIDATES = ("the cat sat", "the cat", "", "wreck a nice beach", "the cat", "Ünï 🦆\u0000", " x ")
 SERVICE = "wordgate.v1.ScoringService"

@@ -9,10 +9,10 @@ from tests.server.requests import Conversation, configured, text
 
 from wordgate.api.v1 import prediction_pb2 as pb
 from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
-from wordgate.core.history import ANCHOR_WORDS
-from wordgate.core.suggesting import Kind, Suggestion
-from wordgate.engine.answers import ModelName, PredictionAnswer
-from wordgate.server.live_quality import FinishedWord, TypedWords
+from wordgate.decoding.suggestions import Kind, Suggestion
+from wordgate.engine.results import ModelName, PredictionAnswer
+from wordgate.lm.context_window import ANCHOR_WORDS
+from wordgate.server.services.typed_words import FinishedWord, TypedWords
 
 
 def _answer(prefix: str = "", *suggested: str) -> PredictionAnswer:

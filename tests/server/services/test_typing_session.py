@@ -10,16 +10,16 @@ from tests.running import until
 from tests.server.requests import LONG_TO_READ, configured, text
 
 from wordgate.api.v1.prediction_pb2 import StreamPredictRequest, StreamPredictResponse
-from wordgate.engine.engine_thread import EngineThread
+from wordgate.engine.executor import EngineThread
 from wordgate.engine.local_model import LocalModel
+from wordgate.engine.lstm_state import NetworkState
 from wordgate.engine.scheduler import Scheduler
-from wordgate.engine.states import NetworkState
 from wordgate.errors import InvalidInput, Unavailable
-from wordgate.server.limits import Limits
-from wordgate.server.metrics import Metrics
-from wordgate.server.registry import Registry
-from wordgate.server.serving import Serving
-from wordgate.server.session import Sessions
+from wordgate.protocol.limits import Limits
+from wordgate.server.models.registry import Registry
+from wordgate.server.services.context import Serving
+from wordgate.server.services.typing_session import Sessions
+from wordgate.server.telemetry.metrics import Metrics
 
 
 class _Stream:

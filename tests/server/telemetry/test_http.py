@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from tests.running import RunningServer, serving, until
 
-from wordgate.server import http
-from wordgate.server.configuration import split_address
-from wordgate.server.http_connections import MOST_CONNECTIONS, OpenConnections
+from wordgate.server.config.options import split_address
+from wordgate.server.telemetry import http
+from wordgate.server.telemetry.http_connections import MOST_CONNECTIONS, OpenConnections
 
 BEGUN = b"GET /metrics HTTP/1.1\r\nHost: here\r\nX-Long: "
 WHOLE = b"GET /metrics HTTP/1.1\r\nHost: here\r\n\r\n"

@@ -15,8 +15,8 @@ from tests.server.conftest import Lines
 
 from wordgate.client import Client
 from wordgate.errors import WordgateError
-from wordgate.server.calls import Call, current_call
-from wordgate.server.logs import log_lost_errors
+from wordgate.server.telemetry.logging import log_lost_errors
+from wordgate.server.telemetry.request_id import Call, current_call
 
 SECRET = "what a user wrote"
 

@@ -11,12 +11,12 @@ from tests.server.requests import refusal
 
 from wordgate.api.v1.prediction_pb2 import PredictRequest
 from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
-from wordgate.core.asks import Advance, Ask, Asks, drive
-from wordgate.core.prediction import Query
-from wordgate.engine.answers import PredictionAnswer
+from wordgate.decoding.prediction import Query
 from wordgate.engine.local_model import LocalModel
+from wordgate.engine.results import PredictionAnswer
 from wordgate.engine.scheduler import Urgency
-from wordgate.server.metrics import Metrics
+from wordgate.lm.requests import Advance, Ask, Asks, drive
+from wordgate.server.telemetry.metrics import Metrics
 
 PREDICT = {
     "grpc_service": "wordgate.v1.PredictionService",

@@ -18,11 +18,11 @@ from tests.server.requests import configured, refusal, text
 from wordgate.api.v1.prediction_pb2 import PredictRequest, StreamGenerateRequest
 from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
 from wordgate.errors import InvalidConfiguration
-from wordgate.server.calls import Call
-from wordgate.server.configuration import configure
-from wordgate.server.metrics import Method
+from wordgate.server.config.options import configure
 from wordgate.server.server import Server
-from wordgate.server.traces import Traces
+from wordgate.server.telemetry.metrics import Method
+from wordgate.server.telemetry.opentelemetry import Traces
+from wordgate.server.telemetry.request_id import Call
 
 ON = ("--traces", "otlp", "--log-calls", "all")
 PREDICT = "wordgate.v1.PredictionService/Predict"
@@ -260,7 +260,7 @@ def test_variables_that_cannot_be_heeded_are_refused(
 
 def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where OpenTelemetry is not installed the server says how to install it."""
-    monkeypatch.setitem(sys.modules, "wordgate.server.traces", None)
+    monkeypatch.setitem(sys.modules, "wordgate.server.telemetry.opentelemetry", None)
     _assert_refused(lambda: Server(configure(traces="otlp")), r"wordgate\[traces\]")
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from wordgate.server.calls import MAX_CHARACTERS, Call, call_of
-from wordgate.server.errors import REQUEST_ID_HEADER
+from wordgate.protocol.status import REQUEST_ID_HEADER
+from wordgate.server.telemetry.request_id import MAX_CHARACTERS, Call, call_of
 
 OF_ENVOY = "0b1d5a7e-1f3c-9d6a-9f37-7a36c8f3e111"
 

@@ -7,9 +7,9 @@ from typing import Self
 import grpc
 import pytest
 
-from wordgate.core.asks import Advance, Asks, TargetLogProbs
 from wordgate.engine.scheduler import Urgency
-from wordgate.server.spans import current_span, message_span, work_span
+from wordgate.lm.requests import Advance, Asks, TargetLogProbs
+from wordgate.server.telemetry.tracing import current_span, message_span, work_span
 
 
 class _Span:

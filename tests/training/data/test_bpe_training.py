@@ -14,16 +14,16 @@ from tests.bundles import TEXT
 from tests.training.small_run import SENTENCES
 
 import wordgate
-from wordgate.core import words
-from wordgate.core.pieces import EOS, Pieces
-from wordgate.core.text import normalise
 from wordgate.errors import TrainingStopped
-from wordgate.training.tokenizer import train
+from wordgate.lm.tokenizer import EOS, Pieces
+from wordgate.text import words
+from wordgate.text.normalization import normalise
+from wordgate.training.data.bpe_training import train
 
 _ELSEWHERE = """
 import sys
 from hashlib import sha256
-from wordgate.training.tokenizer import train
+from wordgate.training.data.bpe_training import train
 words = "the clouds are in sky and keys to cabinet on table we were there all day long".split()
 sys.stdout.write(sha256(train(dict.fromkeys(words, 1.0), 600).to_json().encode()).hexdigest())
 """

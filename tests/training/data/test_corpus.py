@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from wordgate.errors import InvalidFile
-from wordgate.training import corpus
+from wordgate.training.data import corpus
 
 LINES = ["One passage.", "Ein zweiter: süß!", "三"]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from wordgate.training.detection import detect
+from wordgate.training.data.language_detection import detect
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from wordgate.training.masking import mask
+from wordgate.training.data.masking import mask
 
 EMAIL = r"[a-z]+([._]?[a-z]+|\d{1,2})@[a-z]+\.[a-z.]+"
 DOMAIN = r"[a-z]+\.(com|org|net|edu|co\.uk|de|info)"

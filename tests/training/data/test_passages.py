@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from wordgate.errors import InvalidFile
-from wordgate.training.passages import Rules, read_phrases, sort_passage
+from wordgate.training.data.passages import Rules, read_phrases, sort_passage
 
 TEXTS = [f"Passage number {index}, isn't it?" for index in range(2000)]
 

@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from wordgate.training.side_by_side import Workers
+from wordgate.training.data.process_pool import Workers
 
 ENOUGH = 1 << 30
 
 PARENT = """
 import os, time
 from functools import partial
-from wordgate.training.side_by_side import Workers
+from wordgate.training.data.process_pool import Workers
 
 def identify():
     return report

@@ -9,8 +9,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wordgate.training.batches import Sampler, Segment
-from wordgate.training.token_cache import PieceFile
+from wordgate.training.data.sampler import Sampler, Segment
+from wordgate.training.data.token_cache import PieceFile
 
 EOS = 0
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from wordgate.training.seen_words import SeenWordCounter
+from wordgate.training.data.seen_words import SeenWordCounter
 
 
 def _counter(passages: Sequence[str]) -> SeenWordCounter:

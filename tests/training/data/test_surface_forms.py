@@ -3,7 +3,7 @@
 from collections import Counter
 from pathlib import Path
 
-from wordgate.training.written_forms import count_forms, count_passages, usual_forms
+from wordgate.training.data.surface_forms import count_forms, count_passages, usual_forms
 
 
 def test_the_usual_form_is_the_one_that_most_write() -> None:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from tests.training.small_run import write_recipe
 
-from wordgate.training import enough
 from wordgate.training import recipe as recipes
-from wordgate.training.token_cache import PieceFile, TokenisedText
+from wordgate.training.data import text_amount
+from wordgate.training.data.token_cache import PieceFile, TokenisedText
 
 
 def _text(words: int) -> TokenisedText:
@@ -42,7 +42,7 @@ def test_words_are_set_against_what_the_recipe_reads(
 ) -> None:
     """150 steps of 8 columns of 12 pieces read 14,400 pieces."""
     recipe = recipes.load(write_recipe(tmp_path))
-    said = list(enough.describe(_text(words), recipe))
+    said = list(text_amount.describe(_text(words), recipe))
     assert said[0] == f"text: {words:,} words to train on, 0 held out to measure"
     assert said[1] == (f"recipe: 150 steps read 14,400 pieces of the text's {2 * words:,}, {times}")
     assert said[2].startswith(verdict)
@@ -54,5 +54,5 @@ def test_a_continued_version_needs_little_text(tmp_path: Path) -> None:
     """It knows the language already."""
     change = ('name = "small"', 'name = "small"\ninit_from = "models/en/3"')
     recipe = recipes.load(write_recipe(tmp_path, change))
-    said = list(enough.describe(_text(7_200), recipe))
+    said = list(text_amount.describe(_text(7_200), recipe))
     assert said[2] == "enough text? it continues models/en/3, so a little text is enough"

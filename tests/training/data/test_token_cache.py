@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wordgate.core.pieces import Pieces
 from wordgate.errors import InvalidFile, TrainingStopped
-from wordgate.training import side_by_side, token_cache
-from wordgate.training.corpus import read_passages
-from wordgate.training.passages import Rules
-from wordgate.training.token_cache import PieceFile, Source
+from wordgate.lm.tokenizer import Pieces
+from wordgate.training.data import process_pool, token_cache
+from wordgate.training.data.corpus import read_passages
+from wordgate.training.data.passages import Rules
+from wordgate.training.data.token_cache import PieceFile, Source
 
 SENTENCES = Path(__file__).parents[1] / "data" / "sentences.txt"
 RULES = Rules(held_out_share=0.1)
@@ -86,7 +86,7 @@ def test_two_processes_give_what_one_gives(
     """Working side by side changes neither the words' counts nor any piece."""
     monkeypatch.setattr(token_cache, "_CHUNK_CHARACTERS", 2000)
     alone = token_cache.tokenise([Source(SENTENCES)], RULES, pieces, tmp_path / "1", _no_report)
-    monkeypatch.setattr(side_by_side, "_WORTH_IT_BYTES", 0)
+    monkeypatch.setattr(process_pool, "_WORTH_IT_BYTES", 0)
     sources = [Source(SENTENCES)]
     both = token_cache.tokenise(sources, RULES, pieces, tmp_path / "2", _no_report)
     assert _passages(alone.train[0]) == _passages(both.train[0])

@@ -8,19 +8,19 @@ import pytest
 import torch
 from tests.training.small_run import train_here, write_recipe
 
-from wordgate.core.options import Options
-from wordgate.core.prediction import Query
-from wordgate.engine import bundle as bundles
-from wordgate.engine.bundle import file_sha256
+from wordgate.bundle import bundle as bundles
+from wordgate.bundle.bundle import file_sha256
+from wordgate.bundle.manifest import Manifest, Precision, TextSource
+from wordgate.decoding.options import Options
+from wordgate.decoding.prediction import Query
 from wordgate.engine.local_model import LocalModel
-from wordgate.engine.manifest import Manifest, Precision, TextSource
 from wordgate.errors import ExportRefused
 from wordgate.training import checkpoint as checkpoints
-from wordgate.training import export as exporting
 from wordgate.training import recipe as recipes
-from wordgate.training.export import Settings, next_version, publish
-from wordgate.training.inheritance import Inheritance
-from wordgate.training.network import Network
+from wordgate.training.export import export as exporting
+from wordgate.training.export.export import Settings, next_version, publish
+from wordgate.training.export.lineage import Inheritance
+from wordgate.training.model.network import Network
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from tests.training.test_recipe import GOOD
 
 from wordgate.errors import ExportRefused
 from wordgate.training import recipe as recipes
-from wordgate.training.inheritance import Inheritance, inherit
+from wordgate.training.export.lineage import Inheritance, inherit
 from wordgate.training.recipe import Recipe
 
 

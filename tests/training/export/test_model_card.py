@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from tests.training.small_run import write_recipe
 
-from wordgate.engine.manifest import Manifest, TextSource
-from wordgate.training import model_card
+from wordgate.bundle.manifest import Manifest, TextSource
 from wordgate.training import recipe as recipes
+from wordgate.training.export import model_card
 from wordgate.training.recipe import Recipe
 
 
@@ -96,7 +96,7 @@ def test_lines_can_be_read(manifest: Manifest, recipe: Recipe) -> None:
 def test_only_what_was_kept_out_is_said_to_be(manifest: Manifest, recipe: Recipe) -> None:
     """The questions were kept out of the training text where the recipe excludes their file."""
     assert "kept out" not in model_card.write(manifest, recipe)
-    text = recipe.text.model_copy(update={"exclude": ("../../evaluation/questions.tsv",)})
+    text = recipe.text.model_copy(update={"exclude": ("../../evaluation/cloze.tsv",)})
     excluding = recipe.model_copy(update={"text": text})
     assert "of our own, kept out of the training text;" in model_card.write(manifest, excluding)
 

@@ -11,9 +11,9 @@ import pytest
 from numpy.typing import NDArray
 from tests.bundles import random_weights
 
-from wordgate.core.levels import Levels
-from wordgate.engine.exact_sums import EXACT_SUMS_OPTION, are_exact
-from wordgate.training.graphs import CONTRIB_DOMAIN, IR_VERSION, OPSET, Weights, build
+from wordgate.engine.int8_probe import EXACT_SUMS_OPTION, are_exact
+from wordgate.lm.adaptive_softmax import Levels
+from wordgate.training.export.onnx_graphs import CONTRIB_DOMAIN, IR_VERSION, OPSET, Weights, build
 
 LEVELS = Levels((20, 50, 90))
 WIDTH = 24

@@ -9,13 +9,13 @@ import pytest
 import torch
 from tests.fake_model import FakeModel
 
-from wordgate.core.levels import Levels
-from wordgate.engine.manifest import NetworkSizes
-from wordgate.engine.model import NetworkModel
-from wordgate.training import graphs
-from wordgate.training.agreement import Passage, compare, served_log_probs, trained_log_probs
-from wordgate.training.export import arrays
-from wordgate.training.network import Network, Sizes
+from wordgate.bundle.manifest import NetworkSizes
+from wordgate.engine.onnx_model import NetworkModel
+from wordgate.lm.adaptive_softmax import Levels
+from wordgate.training.export import onnx_graphs
+from wordgate.training.export.export import arrays
+from wordgate.training.export.parity import Passage, compare, served_log_probs, trained_log_probs
+from wordgate.training.model.network import Network, Sizes
 
 LEVELS = Levels((20, 45, 80))
 
@@ -40,7 +40,7 @@ def network() -> Network:
 @pytest.mark.parametrize("precision", ["float32", "int8"])
 def test_a_network_and_its_graphs_agree(network: Network, tmp_path: Path, precision: str) -> None:
     """float32 to 1e-4 in every piece, though the network has dropout; int8 in perplexity."""
-    for name, content in graphs.build(arrays(network, LEVELS), precision).items():
+    for name, content in onnx_graphs.build(arrays(network, LEVELS), precision).items():
         (tmp_path / name).write_bytes(content)
     sizes = NetworkSizes(vocabulary=80, layers=2, width=24, cuts=LEVELS.cuts)
     model = NetworkModel(tmp_path, sizes, "int8" if precision == "int8" else "float32")

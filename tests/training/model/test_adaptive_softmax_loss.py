@@ -4,7 +4,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from wordgate.training.loss import OutputWeights, head_targets, log_probs, summed_loss
+from wordgate.training.model.adaptive_softmax_loss import (
+    OutputWeights,
+    head_targets,
+    log_probs,
+    summed_loss,
+)
 
 WIDTH = 8
 CUTS = [(5, 11, 24), (24,), (3, 24)]

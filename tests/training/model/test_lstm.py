@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from wordgate.training.recurrence import LayerWeights, lstm_layer
+from wordgate.training.model.lstm import LayerWeights, lstm_layer
 
 WIDTH, TIMES, BATCH = 12, 7, 5
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from wordgate.training.network import Network, Sizes, State, locked_dropout
+from wordgate.training.model.network import Network, Sizes, State, locked_dropout
 
 SIZES = Sizes(vocabulary=40, layers=2, width=12, cuts=(8, 20, 40))
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from wordgate.training.network import Network, Sizes
-from wordgate.training.optimiser import Optimiser, Schedule
+from wordgate.training.model.network import Network, Sizes
+from wordgate.training.model.optimizer import Optimiser, Schedule
 
 SCHEDULE = Schedule(
     learning_rate=1e-2, minimum_learning_rate=1e-3, warmup_steps=4, decay_steps=10, steps=20

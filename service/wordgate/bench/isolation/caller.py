@@ -1,4 +1,4 @@
-"""`python -m wordgate.cli.isolation_caller ADDRESS NAME …`: one caller that repeats a request.
+"""`python -m wordgate.bench.isolation.caller ADDRESS NAME …`: one caller that repeats a request.
 
 A process of its own, so that what it does disturbs no measurement. It prints `calling` when its
 messages are built, and its counts as JSON when it ends: after `CALLS` calls, or on SIGTERM.
@@ -21,8 +21,8 @@ from typing import Any
 
 import grpc
 
+from wordgate.bench.isolation.loads import LEGAL, OUTCOMES, REFUSED, Load
 from wordgate.errors import WordgateError
-from wordgate.evaluation.isolation_load import LEGAL, OUTCOMES, REFUSED, Load
 
 GROUPS = {"outcomes": OUTCOMES, "legal": LEGAL, "refused": REFUSED}
 CHANNEL_OPTIONS = (
@@ -154,7 +154,7 @@ def calling(
 
     Raises `WordgateError` when it does not start.
     """
-    command = [sys.executable, "-m", "wordgate.cli.isolation_caller", address, group, name]
+    command = [sys.executable, "-m", "wordgate.bench.isolation.caller", address, group, name]
     process = subprocess.Popen(
         [*command, str(in_flight), str(calls), str(seed)], stdout=subprocess.PIPE, text=True
     )

@@ -10,9 +10,9 @@ from typing import Any
 
 import grpc
 
-from wordgate.cli.isolation_caller import CHANNEL_OPTIONS
-from wordgate.cli.own_server import OwnServer
-from wordgate.evaluation.isolation_load import Load
+from wordgate.bench.isolation.caller import CHANNEL_OPTIONS
+from wordgate.bench.isolation.loads import Load
+from wordgate.bench.local_server import OwnServer
 
 _ROWS = "wordgate_asked_rows_total"
 _FIRST_NUMBER = 10**6

@@ -19,12 +19,12 @@ import click
 import grpc
 
 from wordgate.api.v1.prediction_pb2 import PredictRequest
-from wordgate.cli.isolation_caller import CHANNEL_OPTIONS, GROUPS, calling
-from wordgate.cli.isolation_cost import cost, most_expensive
-from wordgate.cli.own_server import OwnServer, own_server
+from wordgate.bench.isolation.caller import CHANNEL_OPTIONS, GROUPS, calling
+from wordgate.bench.isolation.cost import cost, most_expensive
+from wordgate.bench.isolation.latency import Pings, paced, percentile
+from wordgate.bench.isolation.loads import PREDICT, Load
+from wordgate.bench.local_server import OwnServer, own_server
 from wordgate.errors import WordgateError
-from wordgate.evaluation.isolation import Pings, paced, percentile
-from wordgate.evaluation.isolation_load import PREDICT, Load
 
 PINGS = {
     "health": ("/grpc.health.v1.Health/Check", b""),

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from wordgate.cli.asking import json_option
 from wordgate.cli.command import Group
-from wordgate.cli.paths import INPUT_FILE
-from wordgate.cli.progress import say
-from wordgate.cli.tables import figures_table, print_table
-from wordgate.cli.weighing import weighing_options, weighting_of
+from wordgate.cli.options.model import json_option
+from wordgate.cli.options.paths import INPUT_FILE
+from wordgate.cli.options.weights import weighing_options, weighting_of
+from wordgate.cli.terminal.progress import say
+from wordgate.cli.terminal.tables import figures_table, print_table
 from wordgate.errors import WordgateError, empty
-from wordgate.training.waiting import wait_briefly
+from wordgate.training.openmp import wait_briefly
 
 if TYPE_CHECKING:
-    from wordgate.evaluation.hesitations import Utterance
+    from wordgate.offline.utterances import Utterance
 
 T = TypeVar("T")
 
@@ -62,7 +62,7 @@ def train(batch: int, length: int, threads: int, repetitions: int, as_json: bool
     say(f"timing {repetitions} repetitions of the training step and of a plain loop")
     wait_briefly()
     with _train_extra():
-        from wordgate.training import bench as training_bench
+        from wordgate.bench import training_step as training_bench
     show(training_bench.run(batch, length, threads=threads, repetitions=repetitions), as_json)
 
 
@@ -74,16 +74,16 @@ def train(batch: int, length: int, threads: int, repetitions: int, as_json: bool
 def model(path: Path | None, threads: int, repetitions: int, as_json: bool) -> None:
     """Time each graph, by rows in a call, and predictions, in this process."""
     say("timing each graph by rows in a call, then predictions")
+    from wordgate.bench import model
+    from wordgate.bundle.bundled_model import chosen_bundle
     from wordgate.engine.local_model import LocalModel
-    from wordgate.engine.model import Runtime
-    from wordgate.engine.shipped import chosen_bundle
-    from wordgate.evaluation import speed
+    from wordgate.engine.onnx_model import Runtime
 
     place = chosen_bundle(path)
     asked = LocalModel.open(place, Runtime(threads=threads))
     try:
         found = {"model": str(asked.served.name), "threads": threads}
-        show(found | speed.measure(asked, repetitions), as_json)
+        show(found | model.measure(asked, repetitions), as_json)
     finally:
         asked.close()
 
@@ -109,12 +109,12 @@ def score(
     onnxruntime's LSTM operator; the limit is the integer matrix products alone.
     """
     say(f"timing {repetitions} repetitions of each way to score {utterances} utterances")
-    from wordgate.cli.own_server import own_server
+    from wordgate.bench.local_server import own_server
+    from wordgate.bundle.bundled_model import chosen_bundle
     from wordgate.client import Client
-    from wordgate.engine.shipped import chosen_bundle
 
     with _train_extra():
-        from wordgate.training import score_bench
+        from wordgate.bench import scoring
     found = _utterances(input_file)
     texts = [[hypothesis.text for hypothesis in utterance.hypotheses] for utterance in found]
     chosen = evenly(texts, utterances)
@@ -124,7 +124,7 @@ def score(
         own_server(place, calls) as own,
         Client(own.address, timeout_seconds=None, batch=True) as client,
     ):
-        figures = score_bench.run(
+        figures = scoring.run(
             place,
             chosen,
             server=client,
@@ -161,13 +161,13 @@ def rescore(
 ) -> None:
     """Measure what ranking only the best transcripts saves, in this process."""
     say(f"timing {repetitions} repetitions of ranking {utterances} utterances")
-    from wordgate.engine.shipped import chosen_bundle
-    from wordgate.evaluation import rescoring_speed
+    from wordgate.bench import rescoring
+    from wordgate.bundle.bundled_model import chosen_bundle
 
     weighting = weighting_of(lm_weight, word_bonus, weights, boosts, posterior_scale, tuned)
     chosen = evenly(_utterances(input_file), utterances)
     place = chosen_bundle(path)
-    show(rescoring_speed.measure(place, chosen, weighting, wanted, calls, repetitions), as_json)
+    show(rescoring.measure(place, chosen, weighting, wanted, calls, repetitions), as_json)
 
 
 @bench.command(name="type")
@@ -246,11 +246,11 @@ def type_(
     First all type at a person's speed, then some flat out, then all beside scoring jobs.
     """
     say(f"three phases of typing, about {3 * (seconds + warm_up_seconds) + 5:,.0f} s in all")
-    from wordgate.cli import typing_bench
-    from wordgate.cli.own_server import own_server
-    from wordgate.engine.shipped import chosen_bundle
-    from wordgate.evaluation.keys import typed_messages
-    from wordgate.evaluation.typing_load import Load
+    from wordgate.bench import typing
+    from wordgate.bench.keys import typed_messages
+    from wordgate.bench.local_server import own_server
+    from wordgate.bench.typing_load import Load
+    from wordgate.bundle.bundled_model import chosen_bundle
 
     load = Load(
         typists=typists,
@@ -264,7 +264,7 @@ def type_(
     )
     place = chosen_bundle(path)
     with own_server(place, calls, workers) as own:
-        found = typing_bench.run(own, load, flat_out_typists, scoring_jobs)
+        found = typing.run(own, load, flat_out_typists, scoring_jobs)
     named = {"model": f"{place.parent.name}@{place.name}", "calls": calls, "workers": workers}
     show(found | named, as_json)
 
@@ -319,16 +319,16 @@ def overload(
     """
     phases = 3 if mix == "fairness" else 4
     say(f"{rounds} rounds of {phases} phases, about {rounds * phases * seconds + 5:,.0f} s in all")
-    from wordgate.cli import overload_bench
-    from wordgate.cli.own_server import own_server
-    from wordgate.engine.shipped import chosen_bundle
+    from wordgate.bench import overload
+    from wordgate.bench.local_server import own_server
+    from wordgate.bundle.bundled_model import chosen_bundle
 
     place = chosen_bundle(path)
     with own_server(place, calls) as own:
         if mix == "fairness":
-            found = overload_bench.run_fairness(own, large, seconds, rounds)
+            found = overload.run_fairness(own, large, seconds, rounds)
         else:
-            found = overload_bench.run(own, times, seconds, rounds, seed)
+            found = overload.run(own, times, seconds, rounds, seed)
     show(found | {"model": f"{place.parent.name}@{place.name}", "calls": calls}, as_json)
 
 
@@ -408,10 +408,10 @@ def isolation(
     milliseconds alone, processor time, and rows asked of the model (steps and outputs).
     """
     say("one server for each load; a line follows for each load that has ended")
-    from wordgate.cli import isolation_bench
-    from wordgate.engine.shipped import chosen_bundle
+    from wordgate.bench.isolation import isolation
+    from wordgate.bundle.bundled_model import chosen_bundle
 
-    plan = isolation_bench.Plan(
+    plan = isolation.Plan(
         rounds=rounds,
         seconds=seconds,
         requests=requests,
@@ -422,7 +422,7 @@ def isolation(
         seed=seed,
     )
     place = chosen_bundle(path)
-    found = isolation_bench.run(place, calls, only, plan)
+    found = isolation.run(place, calls, only, plan)
     named = {"model": f"{place.parent.name}@{place.name}", "calls": calls}
     settings = {"rounds": rounds, "seconds": seconds, "outcome_calls": outcome_calls, "seed": seed}
     show(found | named | settings, as_json)
@@ -439,8 +439,8 @@ def sessions(sessions: int, path: Path | None, as_json: bool) -> None:
     same text in all; and of a server of the same gRPC whose handler only reads.
     """
     say(f"opening {sessions:,} sessions on one server, {sessions:,} streams on another")
-    from wordgate.cli import session_memory
-    from wordgate.engine.shipped import chosen_bundle
+    from wordgate.bench import session_memory
+    from wordgate.bundle.bundled_model import chosen_bundle
 
     show(session_memory.run(chosen_bundle(path), sessions), as_json)
 
@@ -458,17 +458,17 @@ def restart(kills: int, workers: int, path: Path | None, calls: int, as_json: bo
     is asked for all the time; and what a start consists of, by a process that only starts.
     """
     say(f"killing and starting a server {kills} times, then timing {kills} starts by parts")
-    from wordgate.cli import restart_bench
-    from wordgate.engine.shipped import chosen_bundle
+    from wordgate.bench import restart
+    from wordgate.bundle.bundled_model import chosen_bundle
 
-    show(restart_bench.run(chosen_bundle(path), kills, calls, workers), as_json)
+    show(restart.run(chosen_bundle(path), kills, calls, workers), as_json)
 
 
 def _utterances(input_file: Path | None) -> "list[Utterance]":
     """What a file has, or the sample. Raises `InvalidFile`."""
-    from wordgate.evaluation.formats import jsonl
-    from wordgate.evaluation.records import strictly
-    from wordgate.evaluation.sample import n_best_sample
+    from wordgate.bench.sample import n_best_sample
+    from wordgate.offline.formats import jsonl
+    from wordgate.offline.records import strictly
 
     found = list(n_best_sample() if input_file is None else strictly(jsonl.read(input_file)))
     if not found:

@@ -8,23 +8,23 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from wordgate.cli.asked_server import AskedServer
-from wordgate.cli.asking import asked_model, json_option, model_options
 from wordgate.cli.command import Command, SectionOption
-from wordgate.cli.paths import INPUT_FILE
-from wordgate.cli.progress import counted, say
-from wordgate.cli.tables import figures_table, print_table
-from wordgate.core.options import (
+from wordgate.cli.options.model import asked_model, json_option, model_options
+from wordgate.cli.options.paths import INPUT_FILE
+from wordgate.cli.options.server import AskedServer
+from wordgate.cli.terminal.progress import counted, say
+from wordgate.cli.terminal.tables import figures_table, print_table
+from wordgate.decoding.options import (
     MAX_CACHE_WEIGHT,
     MAX_SUGGESTIONS,
     LetterCase,
     Options,
     SessionCache,
 )
-from wordgate.engine.answers import Asked, Generating
-from wordgate.evaluation import keystrokes, minimal_pairs, perplexity, questions, slips
-from wordgate.evaluation.keystrokes import Savings
-from wordgate.evaluation.slips import Corrections
+from wordgate.engine.results import Asked, Generating
+from wordgate.evaluation import cloze, keystroke_savings, minimal_pairs, perplexity, typo_correction
+from wordgate.evaluation.keystroke_savings import Savings
+from wordgate.evaluation.typo_correction import Corrections
 
 _TYPING = "With --typing"
 _typing = partial(click.option, cls=SectionOption, section=_TYPING)
@@ -127,9 +127,9 @@ def evaluate(
                 omit_passed_over=omit_passed_over,
                 session_cache=SessionCache(session_cache) if session_cache else None,
             )
-            found = _savings(keystrokes.measure_file(asked, typing, options))
+            found = _savings(keystroke_savings.measure_file(asked, typing, options))
         elif slip_file:
-            found = _corrections(slips.measure_file(asked, slip_file))
+            found = _corrections(typo_correction.measure_file(asked, slip_file))
         elif pairs:
             found = asdict(minimal_pairs.evaluate(asked, minimal_pairs.read(pairs)))
         else:
@@ -149,7 +149,7 @@ def _warn_of_language(opened: Generating) -> None:
         language = opened.served.bundle.manifest.language
     elif isinstance(opened, Client):
         language = opened.get_model().language
-    if not questions.are_in(language):
+    if not cloze.are_in(language):
         say(
             "--own-questions: English, but the language of the model is "
             f"{language}; use --questions"
@@ -188,8 +188,8 @@ def _corrections(found: Corrections) -> dict[str, object]:
 
 
 def _questions(asked: Asked, path: Path | None) -> dict[str, object]:
-    asked_questions = questions.read(path) if path else questions.own_questions()
-    answered = questions.ask(asked, asked_questions)
+    asked_questions = cloze.read(path) if path else cloze.own_questions()
+    answered = cloze.ask(asked, asked_questions)
     wrong = [f"{a.question.context} … {a.question.good}" for a in answered if not a.is_right]
     return {
         "questions": len(answered),

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from wordgate.cli.command import Command
-from wordgate.cli.paths import INPUT_FILE, INPUT_PATH
+from wordgate.cli.options.paths import INPUT_FILE, INPUT_PATH
 from wordgate.errors import InvalidConfiguration, WordgateError
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -52,11 +52,11 @@ def export(
     It is compared with PyTorch piece by piece on held-out text, as float32 and as int8, measured,
     and written to models/NAME/VERSION with a generated card.
     """
-    from wordgate.evaluation.report import check_files, measure_bundle
+    from wordgate.evaluation.bundle_report import check_files, measure_bundle
 
     try:
         from wordgate.training import checkpoint as checkpoints
-        from wordgate.training import export as exporting
+        from wordgate.training.export import export as exporting
     except ModuleNotFoundError as error:
         raise WordgateError(
             f"exporting needs {error.name}, which is not installed: pip install 'wordgate[train]'"

@@ -6,19 +6,19 @@ from pathlib import Path
 
 import click
 
-from wordgate.cli.asked_server import AskedServer
-from wordgate.cli.asking import asked_model, json_option, model_document, model_options
 from wordgate.cli.command import Command
-from wordgate.core.generation import (
+from wordgate.cli.options.model import asked_model, json_option, model_document, model_options
+from wordgate.cli.options.server import AskedServer
+from wordgate.decoding.generation import (
     DEFAULT_MAX_WORDS,
     DEFAULT_TOP_K,
     MAX_GENERATED_WORDS,
     MAX_TEMPERATURE,
     GenerationQuery,
 )
-from wordgate.core.options import MAX_SUGGESTIONS
-from wordgate.core.search import DEFAULT_MAX_EXPANSIONS
-from wordgate.engine.answers import GenerationAnswer
+from wordgate.decoding.options import MAX_SUGGESTIONS
+from wordgate.decoding.search import DEFAULT_MAX_EXPANSIONS
+from wordgate.engine.results import GenerationAnswer
 
 
 @click.command(cls=Command)

@@ -11,14 +11,14 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from wordgate.cli.asked_server import AskedServer, server_options
-from wordgate.cli.asking import json_option
+from wordgate.bundle import bundle as bundles
+from wordgate.bundle.bundle_files import read_manifest_bytes
+from wordgate.bundle.bundled_model import chosen_bundle, newest_bundle, shipped_folder
 from wordgate.cli.command import Group
-from wordgate.cli.tables import figures_table, print_table
-from wordgate.engine import bundle as bundles
-from wordgate.engine.bundle_files import read_manifest_bytes
-from wordgate.engine.served_model import open_model
-from wordgate.engine.shipped import chosen_bundle, newest_bundle, shipped_folder
+from wordgate.cli.options.model import json_option
+from wordgate.cli.options.server import AskedServer, server_options
+from wordgate.cli.terminal.tables import figures_table, print_table
+from wordgate.engine.loaded_model import open_model
 from wordgate.errors import unreadable
 
 _PATH = click.Path(path_type=Path)

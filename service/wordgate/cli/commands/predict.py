@@ -8,12 +8,12 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from wordgate.cli.asked_server import AskedServer
-from wordgate.cli.asking import asked_model, json_option, model_document, model_options
 from wordgate.cli.command import Command
-from wordgate.cli.tables import add_numbers, print_table
-from wordgate.cli.weighing import named_number
-from wordgate.core.options import (
+from wordgate.cli.options.model import asked_model, json_option, model_document, model_options
+from wordgate.cli.options.server import AskedServer
+from wordgate.cli.options.weights import named_number
+from wordgate.cli.terminal.tables import add_numbers, print_table
+from wordgate.decoding.options import (
     MAX_SUGGESTIONS,
     MAX_WORDS,
     BoostedWord,
@@ -21,8 +21,8 @@ from wordgate.core.options import (
     Options,
     SessionCache,
 )
-from wordgate.core.prediction import Query
-from wordgate.engine.answers import PredictionAnswer
+from wordgate.decoding.prediction import Query
+from wordgate.engine.results import PredictionAnswer
 
 _BOOST = "WORD=NUMBER", "Wordgate=4.6"
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import click
 
 from wordgate.cli.command import Command
-from wordgate.client_address import check_target, grpc_target, split_address, unix_path
+from wordgate.protocol.address import check_target, grpc_target, split_address, unix_path
 
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}
 """Whom to ask where a server listens on all addresses."""
@@ -58,7 +58,7 @@ def probe(address: str, service: str, timeout_seconds: float) -> None:
 
 def _own_address() -> str:
     """For gRPC; with TLS, which may want a certificate of ours, for the page that says the same."""
-    from wordgate.server.configuration import configure
+    from wordgate.server.config.options import configure
 
     server = configure()
     by_page = server.tls_certificate is not None and server.metrics_listen
@@ -85,7 +85,7 @@ def _ask_health(address: str, service: str, timeout_seconds: float) -> tuple[boo
     from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
     from grpc_health.v1.health_pb2_grpc import HealthStub
 
-    from wordgate.client_diagnosis import Diagnosis
+    from wordgate.client.diagnosis import Diagnosis
 
     options = (("grpc.enable_http_proxy", 0), ("grpc.enable_retries", 0))
     with grpc.insecure_channel(grpc_target(address), options=options) as channel:

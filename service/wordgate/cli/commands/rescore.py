@@ -7,32 +7,32 @@ from pathlib import Path
 
 import click
 
-from wordgate.cli.asked_server import AskedServer
-from wordgate.cli.asking import asked_model, json_option, model_document, model_options
 from wordgate.cli.command import Command
-from wordgate.cli.hypotheses import (
+from wordgate.cli.options.model import asked_model, json_option, model_document, model_options
+from wordgate.cli.options.output import implied_format, output_options, results
+from wordgate.cli.options.server import AskedServer
+from wordgate.cli.options.source import (
     Source,
     counting_of,
     counting_options,
     search_options,
     source_options,
 )
-from wordgate.cli.results import implied_format, output_options, results
-from wordgate.cli.weighing import (
+from wordgate.cli.options.weights import (
     announced,
     weighing_options,
     weighting_of,
     weights_report,
 )
-from wordgate.core.lattice_search import SearchBounds
-from wordgate.core.rescoring import SureWord, Transcript
-from wordgate.core.weighting import ACOUSTIC
-from wordgate.engine.answers import RescoringAnswer
+from wordgate.engine.results import RescoringAnswer
 from wordgate.errors import InvalidFile
 from wordgate.evaluation.error_rate import Counting, Normalise, written_otherwise
-from wordgate.evaluation.formats import written
-from wordgate.evaluation.hesitations import Utterance, ranked
-from wordgate.evaluation.in_flight import UNDER_WAY
+from wordgate.offline.formats import written
+from wordgate.offline.pipelining import UNDER_WAY
+from wordgate.offline.utterances import Utterance, ranked
+from wordgate.scoring.lattice_search import SearchBounds
+from wordgate.scoring.rescoring import SureWord, Transcript
+from wordgate.scoring.weighting import ACOUSTIC
 
 _WRITTEN = {"kaldi": written.kaldi, "trn": written.trn, "ctm": written.ctm}
 

@@ -10,18 +10,18 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from wordgate.cli.asked_server import AskedServer
-from wordgate.cli.asking import asked_model, json_option, model_document, model_options
 from wordgate.cli.command import Command
-from wordgate.cli.paths import INPUT_FILE_OR_DASH
-from wordgate.cli.results import Results, output_options, results
-from wordgate.cli.tables import add_numbers, print_table
-from wordgate.engine.answers import Asked, ScoreAnswer
+from wordgate.cli.options.model import asked_model, json_option, model_document, model_options
+from wordgate.cli.options.output import Results, output_options, results
+from wordgate.cli.options.paths import INPUT_FILE_OR_DASH
+from wordgate.cli.options.server import AskedServer
+from wordgate.cli.terminal.tables import add_numbers, print_table
+from wordgate.engine.results import Asked, ScoreAnswer
 from wordgate.errors import InvalidFile
-from wordgate.evaluation.formats import candidates as candidates_of
-from wordgate.evaluation.formats.candidates import Hesitation
-from wordgate.evaluation.in_flight import UNDER_WAY
-from wordgate.evaluation.records import answered
+from wordgate.offline.formats import candidates as candidates_of
+from wordgate.offline.formats.candidates import Hesitation
+from wordgate.offline.pipelining import UNDER_WAY
+from wordgate.offline.records import answered
 
 _STANDARD_INPUT = Path("-")
 

@@ -1,6 +1,6 @@
 """`wordgate serve`: answer over gRPC until SIGTERM.
 
-The options are those of `server/configuration.py`, which declares each of them once.
+The options are those of `server/config/options.py`, which declares each of them once.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ import click
 
 from wordgate.cli.command import Command, SectionOption
 from wordgate.errors import InvalidConfiguration
-from wordgate.server.configuration import (
+from wordgate.server.config.options import (
     FILE,
     Configuration,
     Option,
@@ -29,7 +29,7 @@ def serve(check: bool, **given: Any) -> None:
     configuration, places = configure_with_places(
         **{name: v for name, v in given.items() if v is not None}
     )
-    from wordgate.server.processes import serve as run
+    from wordgate.server.run import serve as run
 
     try:
         if check:

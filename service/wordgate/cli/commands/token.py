@@ -6,8 +6,8 @@ import click
 
 from wordgate.cli.command import Command
 from wordgate.errors import InvalidInput
-from wordgate.server.quota import Quota
-from wordgate.server.tokens import Token, check_name, digest_of, new_token
+from wordgate.server.security.quota import Quota
+from wordgate.server.security.tokens import Token, check_name, digest_of, new_token
 
 _SALT_BYTES = 16
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from wordgate.cli.command import Command
-from wordgate.cli.paths import INPUT_FILE
-from wordgate.cli.progress import say
+from wordgate.cli.options.paths import INPUT_FILE
+from wordgate.cli.terminal.progress import say
 from wordgate.errors import WordgateError
-from wordgate.training.waiting import wait_briefly
+from wordgate.training.openmp import wait_briefly
 
 if TYPE_CHECKING:
     from wordgate.training.loop import Outcome
@@ -112,7 +112,7 @@ def _recipe_path(
     """The recipe that was named, or a new one for text files that were."""
     if name is None and recipe is not None:
         return recipe
-    from wordgate.training.drafting import draft
+    from wordgate.training.recipe_template import draft
 
     path = Path("models") / str(name) / "recipe.toml"
     files = [*text_files, *([recipe] if recipe else []), *more]
@@ -140,7 +140,7 @@ def _check(
         return
     if name is None:
         raise click.UsageError("--text: needs --name NAME, for models/NAME/recipe.toml")
-    from wordgate.engine.manifest import NAME_PATTERN
+    from wordgate.bundle.manifest import NAME_PATTERN
     from wordgate.training.recipe import LANGUAGE_PATTERN
 
     if not re.fullmatch(NAME_PATTERN, name):

@@ -7,17 +7,17 @@ from pathlib import Path
 import click
 from rich.table import Table
 
-from wordgate.cli.asked_server import AskedServer
-from wordgate.cli.asking import asked_model, json_option, model_options
 from wordgate.cli.command import Command
-from wordgate.cli.hypotheses import Source, counting_of, counting_options, source_options
-from wordgate.cli.progress import counted, say
-from wordgate.cli.tables import add_numbers, print_table
+from wordgate.cli.options.model import asked_model, json_option, model_options
+from wordgate.cli.options.server import AskedServer
+from wordgate.cli.options.source import Source, counting_of, counting_options, source_options
+from wordgate.cli.terminal.progress import counted, say
+from wordgate.cli.terminal.tables import add_numbers, print_table
 from wordgate.errors import InvalidFile, empty
-from wordgate.evaluation import development
-from wordgate.evaluation.development import Tuned
-from wordgate.evaluation.hesitations import Utterance
-from wordgate.evaluation.reading import counting
+from wordgate.evaluation import tuning
+from wordgate.evaluation.tuning import Tuned
+from wordgate.offline.reading_report import counting
+from wordgate.offline.utterances import Utterance
 
 _LATTICES = (
     "--input: lattices and word meshes cannot be tuned on; write lists of their best transcripts, "
@@ -65,7 +65,7 @@ def tune(
     refusals = _Refusals(keep_going)
     try:
         with asked_model(model, server, batch=True) as opened, counted(opened) as asked:
-            known = development.collect(
+            known = tuning.collect(
                 asked, utterances, counting_of(normalise, unit), ignored, refusals.add
             )
     finally:
@@ -73,7 +73,7 @@ def tune(
             click.echo(line, err=True)
     if known.useless:
         raise InvalidFile(source.path, f"no weights were found: {known.useless}")
-    found = development.tune(known)
+    found = tuning.tune(known)
     if as_json:
         click.echo(json.dumps(document(found)))
         click.echo(found.verdict, err=True)

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from wordgate.cli.asked_server import AskedServer
-from wordgate.cli.asking import asked_model, model_options
 from wordgate.cli.command import Command
-from wordgate.cli.keyboard import Keyboard, keyboard
-from wordgate.cli.typewriter import Typewriter
-from wordgate.core.options import MAX_SUGGESTIONS, MAX_WORDS, LetterCase, Options
-from wordgate.core.prediction import Query, split_typed
-from wordgate.engine.answers import Asked
+from wordgate.cli.options.model import asked_model, model_options
+from wordgate.cli.options.server import AskedServer
+from wordgate.cli.terminal.keyboard import Keyboard, keyboard
+from wordgate.cli.terminal.line_editor import Typewriter
+from wordgate.decoding.options import MAX_SUGGESTIONS, MAX_WORDS, LetterCase, Options
+from wordgate.decoding.prediction import Query, split_typed
+from wordgate.engine.results import Asked
 from wordgate.errors import WordgateError
 
 _ENTER = ("\r", "\n")

@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
-from wordgate.cli.asked_server import AskedServer, server_options
-from wordgate.engine.answers import Generating, ModelName
+from wordgate.cli.options.server import AskedServer, server_options
+from wordgate.engine.results import Generating, ModelName
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -48,8 +48,8 @@ def model_document(model: ModelName) -> dict[str, str]:
 
 
 def _open(model: Path | None) -> Generating:
-    from wordgate.engine.engine_thread import DEFAULT_CALLS
+    from wordgate.bundle.bundled_model import chosen_bundle
+    from wordgate.engine.executor import DEFAULT_CALLS
     from wordgate.engine.local_model import LocalModel
-    from wordgate.engine.shipped import chosen_bundle
 
     return LocalModel.open(chosen_bundle(model), calls=DEFAULT_CALLS)

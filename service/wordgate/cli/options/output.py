@@ -21,9 +21,9 @@ from rich.progress import (
 from rich.table import Column
 
 from wordgate.cli.command import SectionOption
-from wordgate.engine.answers import ModelName
+from wordgate.engine.results import ModelName
 from wordgate.errors import InvalidFile, empty
-from wordgate.evaluation.resumable import ResumableFile
+from wordgate.offline.resumable_output import ResumableFile
 
 F = TypeVar("F", bound=Callable[..., Any])
 

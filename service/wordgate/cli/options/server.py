@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from wordgate.cli.command import SectionOption
-from wordgate.cli.paths import INPUT_FILE
-from wordgate.client_address import check_target
-from wordgate.engine.input_files import read_input
+from wordgate.cli.options.paths import INPUT_FILE
 from wordgate.errors import InvalidConfiguration, InvalidFile, InvalidInput
+from wordgate.protocol.address import check_target
+from wordgate.text.input_files import read_input
 
 if TYPE_CHECKING:
     from wordgate.client import Client
@@ -60,7 +60,7 @@ class AskedServer:
     def connect(self, model: str = "", *, batch: bool = False) -> "Client":
         """A client of it. Raises as `Client`, and `InvalidFile` for the token's file."""
         from wordgate.client import Client
-        from wordgate.client_security import Tls
+        from wordgate.client.tls import Tls
 
         files = self.tls_ca, self.tls_certificate, self.tls_key
         tls = Tls(*files) if self.tls or any(files) else None

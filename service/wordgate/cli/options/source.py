@@ -11,16 +11,16 @@ from typing import Any, TypeVar, cast
 import click
 
 from wordgate.cli.command import SectionOption
-from wordgate.cli.paths import INPUT_FILE, INPUT_PATH_OR_DASH
-from wordgate.core.lattice_search import TRANSCRIPTS, SearchBounds
+from wordgate.cli.options.paths import INPUT_FILE, INPUT_PATH_OR_DASH
 from wordgate.errors import InvalidFile
 from wordgate.evaluation.error_rate import Counting, Normalise, Unit
-from wordgate.evaluation.formats import espnet, jsonl, kaldi, nemo, references, slf, srilm, vosk
-from wordgate.evaluation.formats.foreign import refuse_foreign
-from wordgate.evaluation.hesitations import Utterance, referenced
-from wordgate.evaluation.lines import Watch, unwatched
-from wordgate.evaluation.null_labels import NullLabels
-from wordgate.evaluation.reading import Reading
+from wordgate.offline.formats import espnet, jsonl, kaldi, nemo, references, slf, srilm, vosk
+from wordgate.offline.formats.foreign import refuse_foreign
+from wordgate.offline.lines import Watch, unwatched
+from wordgate.offline.null_labels import NullLabels
+from wordgate.offline.reading_report import Reading
+from wordgate.offline.utterances import Utterance, referenced
+from wordgate.scoring.lattice_search import TRANSCRIPTS, SearchBounds
 
 F = TypeVar("F", bound=Callable[..., Any])
 

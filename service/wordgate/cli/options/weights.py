@@ -10,11 +10,11 @@ from typing import Any, TypeVar, cast
 import click
 
 from wordgate.cli.command import SectionOption
-from wordgate.cli.paths import INPUT_FILE
-from wordgate.core.steps import finish
-from wordgate.core.weighting import Boost, Weighting
+from wordgate.cli.options.paths import INPUT_FILE
 from wordgate.errors import InvalidFile, unreadable
-from wordgate.evaluation.hesitations import Utterance
+from wordgate.offline.utterances import Utterance
+from wordgate.scoring.weighting import Boost, Weighting
+from wordgate.text.steps import finish
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 from rich.cells import cell_len, chop_cells
 
-from wordgate.core.editing import EditedText
-from wordgate.core.rest_of_word import rest_of_word
-from wordgate.core.suggesting import Kind, Suggestion
-from wordgate.engine.answers import PredictionAnswer
+from wordgate.decoding.suggestions import Kind, Suggestion
+from wordgate.engine.results import PredictionAnswer
+from wordgate.text.edit_buffer import EditedText
+from wordgate.text.rest_of_word import rest_of_word
 
 _UP, _CLEAR = "\x1b[A", "\r\x1b[J"
 _DIM, _BOLD, _PLAIN = "\x1b[2m", "\x1b[7m", "\x1b[0m"

@@ -9,8 +9,8 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from wordgate.core.prediction import Query
-from wordgate.engine.answers import Asked, PredictionAnswer, ScoreAnswer
+from wordgate.decoding.prediction import Query
+from wordgate.engine.results import Asked, PredictionAnswer, ScoreAnswer
 
 LINE_SECONDS = 30.0
 _BAR_SECONDS = 0.1

@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.measure import Measurement
 from rich.table import Table
 
-from wordgate.cli.labels import HEADINGS, label_of
+from wordgate.cli.terminal.labels import HEADINGS, label_of
 
 Row = tuple[str, str, str]
 """A label, a value and its unit."""

@@ -12,9 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from wordgate.core.text import refuse_surrogates
 from wordgate.errors import InvalidFile, InvalidInput
-from wordgate.evaluation.lines import (
+from wordgate.offline.lines import (
     Watch,
     decode,
     file_format,
@@ -22,6 +21,7 @@ from wordgate.evaluation.lines import (
     raw_lines,
     unwatched,
 )
+from wordgate.text.normalization import refuse_surrogates
 
 
 @dataclass(frozen=True)

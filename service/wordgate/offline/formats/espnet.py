@@ -10,13 +10,13 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from wordgate.core.hypothesis import Hypothesis
-from wordgate.core.weighting import ACOUSTIC
 from wordgate.errors import InvalidFile
-from wordgate.evaluation.formats import folders, keyed
-from wordgate.evaluation.hesitations import Utterance
-from wordgate.evaluation.lines import uncompressed
-from wordgate.evaluation.reading import Reading
+from wordgate.offline.formats import folders, keyed
+from wordgate.offline.lines import uncompressed
+from wordgate.offline.reading_report import Reading
+from wordgate.offline.utterances import Utterance
+from wordgate.scoring.hypothesis import Hypothesis
+from wordgate.scoring.weighting import ACOUSTIC
 
 _RANKED = re.compile(r"(\d+)best_recog")
 _FILES = ("text", "score")

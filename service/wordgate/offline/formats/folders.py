@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from wordgate.errors import InvalidFile
-from wordgate.evaluation.reading import Reading
+from wordgate.offline.reading_report import Reading
 
 T = TypeVar("T")
 

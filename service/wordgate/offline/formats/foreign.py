@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from wordgate.errors import InvalidFile
-from wordgate.evaluation.lines import raw_lines
+from wordgate.offline.lines import raw_lines
 
 _HEAD_LINES = 40
 _HEAD_BYTES = 1 << 16

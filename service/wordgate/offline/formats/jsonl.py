@@ -14,12 +14,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from wordgate.core.hypothesis import Hypothesis, TimeSpan
-from wordgate.core.text import refuse_surrogates
 from wordgate.errors import InvalidFile, InvalidInput
-from wordgate.evaluation.hesitations import Utterance
-from wordgate.evaluation.lines import Watch, json_records, raw_lines, unwatched
-from wordgate.evaluation.reading import Reading, rankable
+from wordgate.offline.lines import Watch, json_records, raw_lines, unwatched
+from wordgate.offline.reading_report import Reading, rankable
+from wordgate.offline.utterances import Utterance
+from wordgate.scoring.hypothesis import Hypothesis, TimeSpan
+from wordgate.text.normalization import refuse_surrogates
 
 _NUMBER = re.compile(r"\s*-?\d+(\.\d*)?([eE][-+]?\d+)?\s*", re.ASCII)
 

@@ -12,14 +12,14 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from wordgate.core.hypothesis import Hypothesis
-from wordgate.core.weighting import ACOUSTIC
 from wordgate.errors import InvalidFile
-from wordgate.evaluation.formats import folders, keyed
-from wordgate.evaluation.formats.foreign import is_binary_archive, kaldi_conversion
-from wordgate.evaluation.hesitations import Utterance
-from wordgate.evaluation.lines import uncompressed
-from wordgate.evaluation.reading import Reading
+from wordgate.offline.formats import folders, keyed
+from wordgate.offline.formats.foreign import is_binary_archive, kaldi_conversion
+from wordgate.offline.lines import uncompressed
+from wordgate.offline.reading_report import Reading
+from wordgate.offline.utterances import Utterance
+from wordgate.scoring.hypothesis import Hypothesis
+from wordgate.scoring.weighting import ACOUSTIC
 
 _TEXTS = ("words_text", "text")
 _ACOUSTIC_COSTS = ("ac_cost", "acwt", "ac_costs", "accost")

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from wordgate.errors import InvalidFile
-from wordgate.evaluation.lines import decode, raw_lines
-from wordgate.evaluation.reading import rankable
+from wordgate.offline.lines import decode, raw_lines
+from wordgate.offline.reading_report import rankable
 
 T = TypeVar("T")
 

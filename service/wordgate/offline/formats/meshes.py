@@ -17,12 +17,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from wordgate.core.lattice import Alternative, ConfusionNetwork
-from wordgate.core.weighting import ACOUSTIC
 from wordgate.errors import InvalidFile
-from wordgate.evaluation.hesitations import Utterance
-from wordgate.evaluation.lines import uncompressed
-from wordgate.evaluation.reading import Reading, rankable
+from wordgate.offline.lines import uncompressed
+from wordgate.offline.reading_report import Reading, rankable
+from wordgate.offline.utterances import Utterance
+from wordgate.scoring.lattice import Alternative, ConfusionNetwork
+from wordgate.scoring.weighting import ACOUSTIC
 
 T = TypeVar("T")
 

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from wordgate.core.hypothesis import Hypothesis
-from wordgate.core.weighting import ACOUSTIC
 from wordgate.errors import InvalidFile
-from wordgate.evaluation.hesitations import Utterance
-from wordgate.evaluation.lines import decode, parse_json, raw_lines
-from wordgate.evaluation.reading import Reading, rankable
+from wordgate.offline.lines import decode, parse_json, raw_lines
+from wordgate.offline.reading_report import Reading, rankable
+from wordgate.offline.utterances import Utterance
+from wordgate.scoring.hypothesis import Hypothesis
+from wordgate.scoring.weighting import ACOUSTIC
 
 _Line = tuple[int, bytes]
 

@@ -18,10 +18,10 @@ from itertools import islice
 from pathlib import Path
 
 from wordgate.errors import InvalidFile
-from wordgate.evaluation import alternations
-from wordgate.evaluation.alternations import Alternation, Reference
-from wordgate.evaluation.formats import keyed
-from wordgate.evaluation.lines import file_format, read_lines
+from wordgate.offline import alternations
+from wordgate.offline.alternations import Alternation, Reference
+from wordgate.offline.formats import keyed
+from wordgate.offline.lines import file_format, read_lines
 
 _TRN = re.compile(r"(.*)\(([^()]*)\)\s*")
 _COMMENT = ";;"

@@ -15,14 +15,14 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
 
-from wordgate.core.lattice import Arc, Lattice
-from wordgate.core.weighting import ACOUSTIC
 from wordgate.errors import InvalidFile
-from wordgate.evaluation.formats import folders, slf_fields
-from wordgate.evaluation.formats.slf_fields import LatticeFields
-from wordgate.evaluation.hesitations import Utterance
-from wordgate.evaluation.lines import uncompressed
-from wordgate.evaluation.reading import LEAST, Reading
+from wordgate.offline.formats import folders, slf_fields
+from wordgate.offline.formats.slf_fields import LatticeFields
+from wordgate.offline.lines import uncompressed
+from wordgate.offline.reading_report import LEAST, Reading
+from wordgate.offline.utterances import Utterance
+from wordgate.scoring.lattice import Arc, Lattice
+from wordgate.scoring.weighting import ACOUSTIC
 
 LM = "lm_log_prob"
 PRONUNCIATION = "pronunciation_log_prob"

@@ -12,8 +12,8 @@ from itertools import islice
 from pathlib import Path
 
 from wordgate.errors import InvalidFile
-from wordgate.evaluation.lines import decode, raw_lines
-from wordgate.evaluation.reading import LEAST
+from wordgate.offline.lines import decode, raw_lines
+from wordgate.offline.reading_report import LEAST
 
 _HEADER = {"VERSION": "V", "UTTERANCE": "U", "SUBLAT": "S", "NODES": "N", "LINKS": "L"}
 _NODE = {"NODE": "I", "time": "t", "WORD": "W", "var": "v", "SUBLAT": "L"}

@@ -13,13 +13,13 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
-from wordgate.core.hypothesis import Hypothesis
-from wordgate.core.weighting import ACOUSTIC
 from wordgate.errors import InvalidFile
-from wordgate.evaluation.formats import folders, meshes
-from wordgate.evaluation.hesitations import Utterance
-from wordgate.evaluation.lines import decode, raw_lines, uncompressed
-from wordgate.evaluation.reading import Reading, rankable
+from wordgate.offline.formats import folders, meshes
+from wordgate.offline.lines import decode, raw_lines, uncompressed
+from wordgate.offline.reading_report import Reading, rankable
+from wordgate.offline.utterances import Utterance
+from wordgate.scoring.hypothesis import Hypothesis
+from wordgate.scoring.weighting import ACOUSTIC
 
 LM = "lm_log_prob"
 _OTHER_FORMATS = ("NBestList1.0", "NBestList2.0")

@@ -13,14 +13,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from wordgate.core.hypothesis import Hypothesis, TimeSpan
-from wordgate.core.text import refuse_surrogates
-from wordgate.core.weighting import ACOUSTIC
 from wordgate.errors import InvalidFile, InvalidInput
-from wordgate.evaluation.formats import folders
-from wordgate.evaluation.hesitations import Utterance
-from wordgate.evaluation.lines import decode, file_format, json_problem, raw_lines, uncompressed
-from wordgate.evaluation.reading import Reading, counting, rankable
+from wordgate.offline.formats import folders
+from wordgate.offline.lines import decode, file_format, json_problem, raw_lines, uncompressed
+from wordgate.offline.reading_report import Reading, counting, rankable
+from wordgate.offline.utterances import Utterance
+from wordgate.scoring.hypothesis import Hypothesis, TimeSpan
+from wordgate.scoring.weighting import ACOUSTIC
+from wordgate.text.normalization import refuse_surrogates
 
 _WITHOUT = "without alternatives; SetMaxAlternatives gives some"
 

@@ -6,10 +6,10 @@ A .ctm has a line for each token: utterance, channel, start, duration (seconds),
 from collections.abc import Iterator
 from itertools import groupby
 
-from wordgate.core.rescoring import Ranking, SureWord
-from wordgate.engine.answers import RescoringAnswer
+from wordgate.engine.results import RescoringAnswer
 from wordgate.errors import InvalidFile
-from wordgate.evaluation.hesitations import Utterance
+from wordgate.offline.utterances import Utterance
+from wordgate.scoring.rescoring import Ranking, SureWord
 
 _CHANNEL = 1
 

@@ -22,12 +22,12 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
-from wordgate.client_address import check_address, split_address, unix_path
-from wordgate.engine.engine_thread import DEFAULT_CALLS
+from wordgate.engine.executor import DEFAULT_CALLS
 from wordgate.engine.state_cache import DEFAULT_CACHE_BYTES
 from wordgate.errors import InvalidConfiguration, flag_of
-from wordgate.server.configuration_file import place, read_options
-from wordgate.server.limits import Limits, table
+from wordgate.protocol.address import check_address, split_address, unix_path
+from wordgate.protocol.limits import Limits, table
+from wordgate.server.config.toml_file import place, read_options
 
 __all__ = ["split_address"]
 

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from wordgate.engine.input_files import read_input
 from wordgate.errors import InvalidConfiguration, InvalidFile
+from wordgate.text.input_files import read_input
 
 _WRITTEN: dict[type, tuple[tuple[type, ...], str]] = {
     int: ((int,), "a whole number"),

@@ -6,10 +6,10 @@ Knows folders and names; does not know gRPC or who asks.
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from wordgate.engine.bundle import find_versions
-from wordgate.engine.model import CallObserver, Runtime
-from wordgate.engine.served_model import ServedModel, open_model
-from wordgate.engine.shipped import newest_bundle, shipped_folder
+from wordgate.bundle.bundle import find_versions
+from wordgate.bundle.bundled_model import newest_bundle, shipped_folder
+from wordgate.engine.loaded_model import ServedModel, open_model
+from wordgate.engine.onnx_model import CallObserver, Runtime
 from wordgate.errors import ModelNotFound
 
 

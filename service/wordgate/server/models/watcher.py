@@ -15,12 +15,12 @@ from typing import Any
 
 import structlog
 
-from wordgate.engine import freed_memory
-from wordgate.engine.bundle import one_line
-from wordgate.engine.served_model import ServedModel
+from wordgate.bundle.bundle import one_line
+from wordgate.engine import malloc_trim
+from wordgate.engine.loaded_model import ServedModel
 from wordgate.errors import InvalidBundle, InvalidConfiguration, WordgateError
-from wordgate.server.metrics import Metrics
-from wordgate.server.registry import Registry, bundles_to_serve
+from wordgate.server.models.registry import Registry, bundles_to_serve
+from wordgate.server.telemetry.metrics import Metrics
 
 Listing = tuple[tuple[str | int, ...], ...]
 """A folder's files with their sizes in bytes, the times of their last change and who may read."""
@@ -209,7 +209,7 @@ class ModelWatch:
         }
         self._log.info("version retired", model=str(model.name))
         del model
-        await asyncio.to_thread(freed_memory.give_back)
+        await asyncio.to_thread(malloc_trim.give_back)
 
 
 def listing(folder: Path) -> Listing:

@@ -1,15 +1,15 @@
 """What the log has of calls: a line of each defect, and one of each call where that is wanted.
 
 Knows calls by their names, codes and times; sees nothing of what they ask. Which call a line speaks
-of (`request`) is added by `wordgate.server.logs`.
+of (`request`) is added by `wordgate.server.telemetry.logging`.
 """
 
 import structlog
 from grpc_health.v1.health import SERVICE_NAME as HEALTH_NAME
 
-from wordgate.server.callers import current_caller
-from wordgate.server.logs import described
-from wordgate.server.metrics import Method
+from wordgate.server.security.authentication import current_caller
+from wordgate.server.telemetry.logging import described
+from wordgate.server.telemetry.metrics import Method
 
 _OK = "OK"
 

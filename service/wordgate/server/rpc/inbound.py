@@ -13,11 +13,11 @@ from google.protobuf.descriptor import Descriptor
 from grpc.aio import EOF, ServicerContext
 
 from wordgate.errors import DeadlineExceeded, InvalidInput
-from wordgate.server.byte_budget import ByteBudget
-from wordgate.server.limits import Limits
-from wordgate.server.metrics import MessageCounts
-from wordgate.server.time_slices import in_slices
-from wordgate.server.wire import check_density, parsed
+from wordgate.protocol.limits import Limits
+from wordgate.server.rpc.time_slices import in_slices
+from wordgate.server.rpc.wire_format import check_density, parsed
+from wordgate.server.security.byte_budget import ByteBudget
+from wordgate.server.telemetry.metrics import MessageCounts
 
 SMALL_BYTES = 16 * 1024
 

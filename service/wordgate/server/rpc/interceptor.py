@@ -32,15 +32,15 @@ from wordgate.errors import (
     WordgateError,
     drop_traceback,
 )
-from wordgate.server.call_log import CallLog
-from wordgate.server.callers import Callers, current_caller
-from wordgate.server.calls import Call, call_of, current_call
-from wordgate.server.errors import DRAINING, Status, is_expected, status_of
-from wordgate.server.inbound import Context, Inbound, MessageReader
-from wordgate.server.limits import Limits
-from wordgate.server.metrics import MessageCounts, Method, Metrics
-from wordgate.server.spans import Tracer, current_span
-from wordgate.server.wire import request_type
+from wordgate.protocol.limits import Limits
+from wordgate.protocol.status import DRAINING, Status, is_expected, status_of
+from wordgate.server.rpc.access_log import CallLog
+from wordgate.server.rpc.inbound import Context, Inbound, MessageReader
+from wordgate.server.rpc.wire_format import request_type
+from wordgate.server.security.authentication import Callers, current_caller
+from wordgate.server.telemetry.metrics import MessageCounts, Method, Metrics
+from wordgate.server.telemetry.request_id import Call, call_of, current_call
+from wordgate.server.telemetry.tracing import Tracer, current_span
 
 _OWN = "wordgate."
 _RETRY_AFTER_SECONDS = 1.0

@@ -18,7 +18,7 @@ from google.protobuf.message import DecodeError
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from wordgate.errors import InvalidInput
-from wordgate.server.metrics import Method
+from wordgate.server.telemetry.metrics import Method
 
 _MAX_EXPLAINED_BYTES = 4096
 """Longer messages are refused without a search for the field that is wrong."""

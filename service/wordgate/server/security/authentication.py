@@ -12,8 +12,8 @@ from hashlib import blake2b
 from hmac import compare_digest
 
 from wordgate.errors import Unauthenticated
-from wordgate.server.quota import Usage
-from wordgate.server.tokens import Token, digest_of
+from wordgate.server.security.quota import Usage
+from wordgate.server.security.tokens import Token, digest_of
 
 _HEADER = "authorization"
 _SCHEME = "bearer"

@@ -7,7 +7,7 @@ decide how much memory a server needs.
 import asyncio
 from collections import deque
 
-from wordgate.engine import freed_memory
+from wordgate.engine import malloc_trim
 from wordgate.errors import Excess, Overloaded
 
 _RETRY_AFTER_SECONDS = 1.0
@@ -85,7 +85,7 @@ class ByteBudget:
     def _trim(self) -> None:
         """Return what large requests have left of the heap to the system, in a thread."""
         self._trimming, self._freed = None, 0
-        asyncio.get_running_loop().run_in_executor(None, freed_memory.give_back)
+        asyncio.get_running_loop().run_in_executor(None, malloc_trim.give_back)
 
     def _has_room(self, size: int) -> bool:
         return not self.used or self.used + size <= self._max_bytes

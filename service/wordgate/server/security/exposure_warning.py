@@ -8,8 +8,8 @@ from ipaddress import ip_address
 
 import structlog
 
-from wordgate.client_address import split_address, unix_path
-from wordgate.server.configuration import Configuration
+from wordgate.protocol.address import split_address, unix_path
+from wordgate.server.config.options import Configuration
 
 
 def warn_of_openness(configuration: Configuration) -> None:

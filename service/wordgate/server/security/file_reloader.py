@@ -12,7 +12,7 @@ from pathlib import Path
 import structlog
 
 from wordgate.errors import WordgateError
-from wordgate.server.metrics import Metrics
+from wordgate.server.telemetry.metrics import Metrics
 
 LOOK_SECONDS = 1.0
 """Between two looks. A change counts when two looks have found the same: files that belong together

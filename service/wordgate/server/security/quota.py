@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from threading import Lock
 from time import monotonic
 
-from wordgate.core.asks import Asks, T
 from wordgate.errors import Excess, Overloaded
+from wordgate.lm.requests import Asks, T
 
 _STREAM_RETRY_SECONDS = 5.0
 

@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 import structlog
 from grpc.aio import Server as GrpcServer
 
-from wordgate.server.callers import Callers
-from wordgate.server.configuration import Configuration
-from wordgate.server.metrics import Metrics
-from wordgate.server.reloading import Reloadable, Reloading
-from wordgate.server.tls import Certificates, TlsFiles
-from wordgate.server.tokens import read_tokens
+from wordgate.server.config.options import Configuration
+from wordgate.server.security.authentication import Callers
+from wordgate.server.security.file_reloader import Reloadable, Reloading
+from wordgate.server.security.tls import Certificates, TlsFiles
+from wordgate.server.security.tokens import read_tokens
+from wordgate.server.telemetry.metrics import Metrics
 
 
 class Security:

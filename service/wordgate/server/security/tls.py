@@ -10,10 +10,10 @@ from pathlib import Path
 
 import grpc
 
-from wordgate.client_certificates import check_key_pair, tls_problem
-from wordgate.engine.input_files import read_input
 from wordgate.errors import InvalidFile
-from wordgate.server.certificate_ends import earliest_end
+from wordgate.protocol.certificates import check_key_pair, tls_problem
+from wordgate.server.security.certificate_expiry import earliest_end
+from wordgate.text.input_files import read_input
 
 
 @dataclass(frozen=True)

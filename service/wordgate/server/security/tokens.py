@@ -18,9 +18,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from wordgate.engine.input_files import read_input
 from wordgate.errors import InvalidFile, InvalidInput
-from wordgate.server.quota import NO_QUOTA, Quota
+from wordgate.server.security.quota import NO_QUOTA, Quota
+from wordgate.text.input_files import read_input
 
 TOKEN_PREFIX = "wordgate_"
 """By which a token that leaked is found, and recognised as one."""

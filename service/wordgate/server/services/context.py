@@ -9,17 +9,17 @@ from functools import partial
 from time import monotonic
 from typing import Protocol, Self, TypeVar
 
-from wordgate.core.asks import Asks
-from wordgate.engine.engine_thread import EngineThread
+from wordgate.engine.executor import EngineThread
+from wordgate.engine.loaded_model import ServedModel
 from wordgate.engine.scheduler import Job, Urgency
-from wordgate.engine.served_model import ServedModel
 from wordgate.errors import Overloaded
-from wordgate.server.callers import Caller, current_caller
-from wordgate.server.handover import Handover
-from wordgate.server.limits import Limits, check_bytes
-from wordgate.server.metrics import Metrics
-from wordgate.server.registry import Registry
-from wordgate.server.spans import work_span
+from wordgate.lm.requests import Asks
+from wordgate.protocol.limits import Limits, check_bytes
+from wordgate.server.models.registry import Registry
+from wordgate.server.security.authentication import Caller, current_caller
+from wordgate.server.services.loop_bridge import Handover
+from wordgate.server.telemetry.metrics import Metrics
+from wordgate.server.telemetry.tracing import work_span
 
 T = TypeVar("T")
 

@@ -10,21 +10,21 @@ from operator import attrgetter
 
 from wordgate.api.v1 import prediction_pb2
 from wordgate.api.v1.prediction_pb2 import StreamGenerateRequest, StreamGenerateResponse
-from wordgate.core.generation import (
+from wordgate.decoding.generation import (
     DEFAULT_MAX_WORDS,
     DEFAULT_TOP_K,
     Draft,
     Finish,
     GenerationQuery,
 )
-from wordgate.core.search import DEFAULT_MAX_EXPANSIONS
-from wordgate.engine.answers import GenerationAnswer
+from wordgate.decoding.search import DEFAULT_MAX_EXPANSIONS
+from wordgate.engine.results import GenerationAnswer
 from wordgate.engine.scheduler import Urgency
 from wordgate.errors import Excess, Overloaded, Unavailable
-from wordgate.server.errors import DRAINING
-from wordgate.server.limits import Limits, check_bytes, check_most
-from wordgate.server.messages import model_version
-from wordgate.server.serving import Remaining, Serving
+from wordgate.protocol.limits import Limits, check_bytes, check_most
+from wordgate.protocol.prediction import model_version
+from wordgate.protocol.status import DRAINING
+from wordgate.server.services.context import Remaining, Serving
 
 _RETRY_AFTER_SECONDS = 5.0
 _REASONS = {

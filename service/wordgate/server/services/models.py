@@ -6,10 +6,10 @@ from importlib.metadata import version
 from grpc.aio import ServicerContext
 
 from wordgate.api.v1 import models_pb2, models_pb2_grpc
-from wordgate.engine.model import ONNXRUNTIME_VERSION
-from wordgate.engine.served_model import ServedModel
-from wordgate.server.messages import model_version
-from wordgate.server.serving import Serving
+from wordgate.engine.loaded_model import ServedModel
+from wordgate.engine.onnx_model import ONNXRUNTIME_VERSION
+from wordgate.protocol.prediction import model_version
+from wordgate.server.services.context import Serving
 
 
 class ModelServicer(models_pb2_grpc.ModelServiceServicer):

@@ -7,14 +7,14 @@ from operator import attrgetter
 from grpc.aio import ServicerContext
 
 from wordgate.api.v1 import prediction_pb2, prediction_pb2_grpc
-from wordgate.core.prediction import Query
+from wordgate.decoding.prediction import Query
 from wordgate.engine.scheduler import Urgency
-from wordgate.server.generation import GenerationStreams, generated
-from wordgate.server.limits import check_bytes, check_listed
-from wordgate.server.messages import naming_options, options, predict_response, urgency
-from wordgate.server.scoring import size_with
-from wordgate.server.serving import Serving
-from wordgate.server.session import Sessions
+from wordgate.protocol.limits import check_bytes, check_listed
+from wordgate.protocol.prediction import naming_options, options, predict_response, urgency
+from wordgate.server.services.context import Serving
+from wordgate.server.services.generation import GenerationStreams, generated
+from wordgate.server.services.scoring import size_with
+from wordgate.server.services.typing_session import Sessions
 
 _ROWS = 2
 """A search asks for about so many output rows at once."""

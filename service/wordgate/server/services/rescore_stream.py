@@ -19,25 +19,25 @@ from wordgate.api.v1.rescoring_pb2 import (
     Utterance,
     UtteranceError,
 )
-from wordgate.core.asks import Asks
-from wordgate.core.lattice_search import SearchBounds
-from wordgate.core.weighting import Weighting
+from wordgate.engine.loaded_model import ServedModel
 from wordgate.engine.scheduler import Urgency
-from wordgate.engine.served_model import ServedModel
 from wordgate.errors import Excess, InvalidInput, Overloaded, Unavailable
-from wordgate.server.byte_budget import ByteBudget
-from wordgate.server.errors import DRAINING
-from wordgate.server.inbound import SMALL_BYTES, RequestStream
-from wordgate.server.limits import Limits
-from wordgate.server.messages import counts_eos, urgency
-from wordgate.server.rescoring import (
+from wordgate.lm.requests import Asks
+from wordgate.protocol.limits import Limits
+from wordgate.protocol.prediction import counts_eos, urgency
+from wordgate.protocol.rescoring import (
     check_counts,
     rescorable,
     rescore_response,
     search_bounds_of,
     weighting_of,
 )
-from wordgate.server.serving import Serving
+from wordgate.protocol.status import DRAINING
+from wordgate.scoring.lattice_search import SearchBounds
+from wordgate.scoring.weighting import Weighting
+from wordgate.server.rpc.inbound import SMALL_BYTES, RequestStream
+from wordgate.server.security.byte_budget import ByteBudget
+from wordgate.server.services.context import Serving
 
 MAX_IN_PROGRESS = 8
 """Utterances of one stream that are ranked at the same time."""

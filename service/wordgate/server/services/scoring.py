@@ -8,17 +8,17 @@ from typing import TypeVar
 from grpc.aio import ServicerContext
 
 from wordgate.api.v1 import rescoring_pb2, scoring_pb2, scoring_pb2_grpc
-from wordgate.core.asks import PAUSE, Asks
-from wordgate.core.history import MAX_CONTEXT_PIECES
-from wordgate.engine.model import MAX_ROWS
+from wordgate.engine.loaded_model import ServedModel
+from wordgate.engine.onnx_model import MAX_ROWS
 from wordgate.engine.scheduler import Urgency
-from wordgate.engine.served_model import ServedModel
-from wordgate.server.inbound import RequestStream
-from wordgate.server.limits import Limits, check_bytes, check_count
-from wordgate.server.messages import counts_eos, score_response, urgency
-from wordgate.server.rescore_stream import RescoreStreams, rescored
-from wordgate.server.rescoring import check_counts, search_bounds_of, weighting_of
-from wordgate.server.serving import Remaining, Serving
+from wordgate.lm.context_window import MAX_CONTEXT_PIECES
+from wordgate.lm.requests import PAUSE, Asks
+from wordgate.protocol.limits import Limits, check_bytes, check_count
+from wordgate.protocol.prediction import counts_eos, score_response, urgency
+from wordgate.protocol.rescoring import check_counts, search_bounds_of, weighting_of
+from wordgate.server.rpc.inbound import RequestStream
+from wordgate.server.services.context import Remaining, Serving
+from wordgate.server.services.rescore_stream import RescoreStreams, rescored
 
 T = TypeVar("T")
 

@@ -7,9 +7,9 @@ is kept or counted by itself: only its rank, and how surprising it was.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from wordgate.core import words
-from wordgate.core.text import normalise
-from wordgate.engine.answers import PredictionAnswer
+from wordgate.engine.results import PredictionAnswer
+from wordgate.text import words
+from wordgate.text.normalization import normalise
 
 
 @dataclass(frozen=True, slots=True)

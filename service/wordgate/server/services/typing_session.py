@@ -16,23 +16,23 @@ from time import time_ns
 from typing import Any
 
 from wordgate.api.v1.prediction_pb2 import Accept, StreamPredictRequest, StreamPredictResponse
-from wordgate.core.asks import SHORT_ROUND, Asks, Pace
-from wordgate.core.editing import EditedText, PackedText
-from wordgate.core.history import ANCHOR_WORDS
-from wordgate.core.options import Options
-from wordgate.core.prediction import Query, splitting_typed
-from wordgate.core.rest_of_word import rest_of_word
-from wordgate.engine.answers import ModelName, PredictionAnswer
+from wordgate.decoding.options import Options
+from wordgate.decoding.prediction import Query, splitting_typed
+from wordgate.engine.loaded_model import ServedModel
+from wordgate.engine.results import ModelName, PredictionAnswer
 from wordgate.engine.scheduler import Urgency
-from wordgate.engine.served_model import ServedModel
 from wordgate.errors import Excess, InvalidInput, Overloaded, Unavailable, WordgateError
-from wordgate.server import messages
-from wordgate.server.byte_budget import ByteBudget, Reservation
-from wordgate.server.errors import DRAINING
-from wordgate.server.limits import check_bytes, check_listed
-from wordgate.server.live_quality import FinishedWord, TypedWords
-from wordgate.server.serving import Serving
-from wordgate.server.spans import message_span
+from wordgate.lm.context_window import ANCHOR_WORDS
+from wordgate.lm.requests import SHORT_ROUND, Asks, Pace
+from wordgate.protocol import prediction
+from wordgate.protocol.limits import check_bytes, check_listed
+from wordgate.protocol.status import DRAINING
+from wordgate.server.security.byte_budget import ByteBudget, Reservation
+from wordgate.server.services.context import Serving
+from wordgate.server.services.typed_words import FinishedWord, TypedWords
+from wordgate.server.telemetry.tracing import message_span
+from wordgate.text.edit_buffer import EditedText, PackedText
+from wordgate.text.rest_of_word import rest_of_word
 
 _RETRY_AFTER_SECONDS = 5.0
 _SPREAD = 0.1
@@ -295,8 +295,8 @@ class Session:
             check_listed(asked.options, self._serving.limits)
             self._listed_bytes = _LISTED_COST * asked.options.ByteSize()
             self._hold(0)
-            self._configured = _Configured(asked.model, messages.options(asked))
-            self._resting = PackedText(unit=messages.position_unit(asked.position_unit))
+            self._configured = _Configured(asked.model, prediction.options(asked))
+            self._resting = PackedText(unit=prediction.position_unit(asked.position_unit))
         except InvalidInput as error:
             raise InvalidInput(f"configuration.{error.field}", error.problem) from None
 
@@ -309,7 +309,7 @@ class Session:
         if self._configured is None or not self._configured.has_listed_words:
             return
         steps = self._configured.options.prepare()
-        asks = messages.naming_options(Pace(SHORT_ROUND).run(steps))
+        asks = prediction.naming_options(Pace(SHORT_ROUND).run(steps))
         try:
             await self._serving.start(self._model(), asks, Urgency.INTERACTIVE, admitted=True)
         except InvalidInput as error:
@@ -399,7 +399,7 @@ class Session:
             typed = len(answer.prefix)
             rest = rest_of_word(text.edited, typed)
             self._offered = _Offered(text.sequence, typed, rest, words, answer.model)
-        return messages.stream_predict_response(text.sequence, text.edited, answer)
+        return prediction.stream_predict_response(text.sequence, text.edited, answer)
 
 
 def _read_typed(model: ServedModel, text: str) -> Asks[None]:

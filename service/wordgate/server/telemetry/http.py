@@ -20,9 +20,13 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from wordgate.client_address import split_address, unix_path
 from wordgate.errors import InvalidConfiguration
-from wordgate.server.http_connections import MOST_CONNECTIONS, BriefConnection, OpenConnections
+from wordgate.protocol.address import split_address, unix_path
+from wordgate.server.telemetry.http_connections import (
+    MOST_CONNECTIONS,
+    BriefConnection,
+    OpenConnections,
+)
 from wordgate.server.unix_socket import free_path
 
 _MAX_HEADER_BYTES = 16_384

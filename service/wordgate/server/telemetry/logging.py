@@ -17,8 +17,8 @@ import structlog
 from grpc.aio import InternalError
 from structlog.typing import EventDict, Processor
 
-from wordgate.server.calls import current_call
-from wordgate.server.spans import current_span
+from wordgate.server.telemetry.request_id import current_call
+from wordgate.server.telemetry.tracing import current_span
 
 
 def configure_logs(log_format: str, **bound: object) -> None:

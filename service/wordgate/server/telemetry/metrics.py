@@ -23,12 +23,12 @@ from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from wordgate.core.asks import Advance, Ask, Asks, T
-from wordgate.engine.answers import ModelName
-from wordgate.engine.model import MAX_ROWS
+from wordgate.engine.loaded_model import ServedModel
+from wordgate.engine.onnx_model import MAX_ROWS
+from wordgate.engine.results import ModelName
 from wordgate.engine.scheduler import Drop, Scheduler, Urgency
-from wordgate.engine.served_model import ServedModel
 from wordgate.errors import Excess
+from wordgate.lm.requests import Advance, Ask, Asks, T
 
 M = TypeVar("M", bound=MetricWrapperBase)
 
@@ -130,7 +130,7 @@ class Metrics:
         return MessageCounts(self._received.labels(*labels).inc, self._sent.labels(*labels).inc)
 
     def called(self, graph: str, rows: int, seconds: float) -> None:
-        """Implements `engine.model.CallObserver`."""
+        """Implements `engine.onnx_model.CallObserver`."""
         self._call_rows.labels(graph).observe(rows)
         self._call_seconds.labels(graph).observe(seconds)
 

@@ -33,12 +33,12 @@ from opentelemetry.trace import Span as OtelSpan
 from opentelemetry.trace import Tracer as OtelTracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from wordgate.client_address import is_local
 from wordgate.errors import InvalidConfiguration
-from wordgate.server.calls import Call
-from wordgate.server.errors import is_expected
-from wordgate.server.metrics import Method
-from wordgate.server.spans import Metadata
+from wordgate.protocol.address import is_local
+from wordgate.protocol.status import is_expected
+from wordgate.server.telemetry.metrics import Method
+from wordgate.server.telemetry.request_id import Call
+from wordgate.server.telemetry.tracing import Metadata
 
 _PARENT_HEADER = "traceparent"
 _MAX_PARENT_CHARACTERS = 512

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from contextvars import ContextVar
 from random import Random
 
-from wordgate.server.errors import REQUEST_ID_HEADER
+from wordgate.protocol.status import REQUEST_ID_HEADER
 
 MAX_CHARACTERS = 64
 

@@ -1,7 +1,7 @@
 """The parts of a call that a trace shows: the call, messages of a stream, the engine's work.
 
 Knows what is measured of them: times and numbers, nothing of any text. Does not know who keeps it:
-`wordgate.server.traces` does, and only where an operator asks for it.
+`wordgate.server.telemetry.opentelemetry` does, and only where an operator asks for it.
 """
 
 import asyncio
@@ -14,10 +14,10 @@ from typing import Any, Protocol, Self
 
 from grpc import StatusCode
 
-from wordgate.core.asks import Advance, Ask, Asks, T
 from wordgate.engine.scheduler import Urgency
-from wordgate.server.calls import Call
-from wordgate.server.metrics import Method
+from wordgate.lm.requests import Advance, Ask, Asks, T
+from wordgate.server.telemetry.metrics import Method
+from wordgate.server.telemetry.request_id import Call
 
 Metadata = Iterable[tuple[str, str | bytes]]
 _NANOSECONDS = 1_000_000_000

@@ -14,8 +14,8 @@ from tokenizers.models import BPE
 from tokenizers.pre_tokenizers import WhitespaceSplit
 from tokenizers.trainers import BpeTrainer
 
-from wordgate.core.pieces import BYTE_CHARACTERS, END_OF_WORD, Pieces, byte_level
 from wordgate.errors import TrainingStopped
+from wordgate.lm.tokenizer import BYTE_CHARACTERS, END_OF_WORD, Pieces, byte_level
 
 _MAX_RUNNING_WORDS = 12_000_000
 _BASE = 1 + 2 * 256

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from wordgate.errors import InvalidFile, unreadable
-from wordgate.evaluation import lines
+from wordgate.offline import lines
 
 _BYTES_AT_A_TIME = 1 << 20
 _FORMATS = (".txt", ".jsonl")

@@ -11,10 +11,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from wordgate.core import text as normal_form
-from wordgate.core import words
-from wordgate.evaluation.lines import read_lines
-from wordgate.training.masking import mask
+from wordgate.offline.lines import read_lines
+from wordgate.text import normalization as normal_form
+from wordgate.text import words
+from wordgate.training.data.masking import mask
 
 _SENTENCE = re.compile(
     r".+?(?:[.!?…][\"')\]}’”]*(?=\s+[^a-z\s])|[。！？｡]+[\"')\]}’”」』）]*|$)", re.DOTALL

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.errors import TrainingStopped
-from wordgate.training.token_cache import PieceFile
+from wordgate.training.data.token_cache import PieceFile
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ A word is listed if it stands three times or more, in two passages at least, so 
 single typing error nor a name that one passage repeats is suggested. Addresses are left out.
 
 Common misspellings stand more often. Words that are no more frequent than the error model
-(`core.slips`) expects misspellings of a more frequent word to be are suspect: about half are
+(`text.typo_model`) expects misspellings of a more frequent word to be are suspect: about half are
 misspellings (`recieve`), the others rare words (`massage`, close to `message`).
 """
 
@@ -13,10 +13,10 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Set
 
-from wordgate.core import words
-from wordgate.core.slips import meant
-from wordgate.core.text import normalise
-from wordgate.training.masking import mask
+from wordgate.text import words
+from wordgate.text.normalization import normalise
+from wordgate.text.typo_model import meant
+from wordgate.training.data.masking import mask
 
 LEAST_COUNT = 3
 LEAST_PASSAGES = 2

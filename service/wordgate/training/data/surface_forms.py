@@ -10,10 +10,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from wordgate.core import words
-from wordgate.core.text import normalise
-from wordgate.training import corpus
-from wordgate.training.masking import mask
+from wordgate.text import words
+from wordgate.text.normalization import normalise
+from wordgate.training.data import corpus
+from wordgate.training.data.masking import mask
 
 _INSIDE = re.compile(
     rf"(?:(?<=[\w,] )|(?<=[{words.UNSPACED}]))(?![{words.UNSPACED}])"

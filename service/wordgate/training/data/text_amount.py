@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from wordgate.training.data.token_cache import PieceFile, TokenisedText
 from wordgate.training.recipe import Recipe
-from wordgate.training.token_cache import PieceFile, TokenisedText
 
 VERY_LITTLE_WORDS = 100_000
 LITTLE_WORDS = 1_000_000

@@ -22,11 +22,11 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.core.pieces import Pieces
 from wordgate.errors import TrainingStopped
-from wordgate.training import corpus, tokenizer
-from wordgate.training.passages import Passage, Rules, sort_passage
-from wordgate.training.side_by_side import Workers
+from wordgate.lm.tokenizer import Pieces
+from wordgate.training.data import bpe_training, corpus
+from wordgate.training.data.passages import Passage, Rules, sort_passage
+from wordgate.training.data.process_pool import Workers
 
 _FORMAT = 2
 _CHUNK_CHARACTERS = 1 << 20
@@ -101,7 +101,7 @@ def learn_pieces(
             for word, count in counts.items():
                 weighted[word] = weighted.get(word, 0.0) + count * source.weight
         report(f"learning {vocabulary} pieces from {len(weighted)} different words")
-        _write(path, tokenizer.train(weighted, vocabulary).to_json())
+        _write(path, bpe_training.train(weighted, vocabulary).to_json())
     return Pieces.from_json(path.read_text(encoding="utf-8"))
 
 

@@ -16,14 +16,8 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from wordgate.core.asks import drive
-from wordgate.core.language import Language
-from wordgate.core.levels import Levels
-from wordgate.core.pieces import Pieces
-from wordgate.core.scoring import score_texts
-from wordgate.core.state_store import NoStore
-from wordgate.engine import bundle as bundles
-from wordgate.engine.manifest import (
+from wordgate.bundle import bundle as bundles
+from wordgate.bundle.manifest import (
     SCHEMA_VERSION,
     FileEntry,
     Manifest,
@@ -32,25 +26,33 @@ from wordgate.engine.manifest import (
     SmokeCase,
     TextSource,
 )
-from wordgate.engine.model import NetworkModel
+from wordgate.engine.onnx_model import NetworkModel
 from wordgate.errors import ExportRefused
+from wordgate.lm.adaptive_softmax import Levels
+from wordgate.lm.lexicon import Language
+from wordgate.lm.requests import drive
+from wordgate.lm.state_store import NoStore
+from wordgate.lm.tokenizer import Pieces
+from wordgate.scoring.scoring import score_texts
 from wordgate.training import checkpoint as checkpoints
-from wordgate.training import corpus, graphs, measuring, model_card, token_cache, written_forms
+from wordgate.training import held_out
 from wordgate.training import recipe as recipes
-from wordgate.training.agreement import (
+from wordgate.training.checkpoint import Checkpoint
+from wordgate.training.data import corpus, surface_forms, token_cache
+from wordgate.training.data.seen_words import SeenWordCounter
+from wordgate.training.data.token_cache import Report
+from wordgate.training.export import model_card, onnx_graphs
+from wordgate.training.export.lineage import Inheritance, inherit
+from wordgate.training.export.parity import (
     Agreement,
     Passage,
     compare,
     served_log_probs,
     trained_log_probs,
 )
-from wordgate.training.checkpoint import Checkpoint
-from wordgate.training.inheritance import Inheritance, inherit
-from wordgate.training.network import Network
+from wordgate.training.model.network import Network
 from wordgate.training.recipe import Recipe
 from wordgate.training.run import rules_of, sources_of
-from wordgate.training.seen_words import SeenWordCounter
-from wordgate.training.token_cache import Report
 from wordgate.training.trainer import sizes_of
 
 FLOAT_TOLERANCE = 1e-4
@@ -99,7 +101,7 @@ class _Material:
     saved: Checkpoint
     recipe: Recipe
     levels: Levels
-    weights: graphs.Weights
+    weights: onnx_graphs.Weights
     figures: dict[str, float]
     inherited: Inheritance
 
@@ -184,7 +186,7 @@ def as_told_now(trained: Recipe, now: Recipe) -> Recipe:
     return trained.model_copy(update={"name": now.name, "language": now.language, "text": text})
 
 
-def arrays(network: Network, levels: Levels) -> graphs.Weights:
+def arrays(network: Network, levels: Levels) -> onnx_graphs.Weights:
     """The network's weights as the graphs want them."""
     values = {name: value.detach().numpy() for name, value in network.named_parameters()}
     layers = range(network.sizes.layers)
@@ -200,7 +202,7 @@ def arrays(network: Network, levels: Levels) -> graphs.Weights:
         .numpy()
         for layer in layers
     ]
-    return graphs.Weights(
+    return onnx_graphs.Weights(
         embedding=values["embedding"],
         output_bias=values["output_bias"],
         cluster_vectors=values["cluster_vectors"],
@@ -217,9 +219,7 @@ def _held_out(
     sources = sources_of(recipe, path, settings.text_folder)
     rules = rules_of(recipe, path)
     text = token_cache.tokenise(sources, rules, pieces, settings.cache, report)
-    passages = measuring.choose(
-        text.held_out, [source.weight for source in sources], CHECKED_PIECES
-    )
+    passages = held_out.choose(text.held_out, [source.weight for source in sources], CHECKED_PIECES)
     if not passages:
         raise ExportRefused("there is no held-out text to check on; set text.held_out_share")
     return passages
@@ -228,7 +228,7 @@ def _held_out(
 def _check(
     settings: Settings,
     recipe: Recipe,
-    weights: graphs.Weights,
+    weights: onnx_graphs.Weights,
     network: Network,
     passages: list[Passage],
 ) -> dict[str, float]:
@@ -259,7 +259,7 @@ def _check(
 
 def _compare(
     recipe: Recipe,
-    weights: graphs.Weights,
+    weights: onnx_graphs.Weights,
     precision: Precision,
     passages: list[Passage],
     reference: list[float],
@@ -272,13 +272,13 @@ def _compare(
         return compare(served_log_probs(model, passages), reference)
 
 
-def _sizes(weights: graphs.Weights) -> NetworkSizes:
+def _sizes(weights: onnx_graphs.Weights) -> NetworkSizes:
     cuts = weights.levels.cuts
     return NetworkSizes(vocabulary=cuts[-1], layers=weights.layers, width=weights.width, cuts=cuts)
 
 
-def _write_graphs(weights: graphs.Weights, precision: Precision, folder: Path) -> None:
-    for name, content in graphs.build(weights, precision).items():
+def _write_graphs(weights: onnx_graphs.Weights, precision: Precision, folder: Path) -> None:
+    for name, content in onnx_graphs.build(weights, precision).items():
         (folder / name).write_bytes(content)
 
 
@@ -318,8 +318,8 @@ def _counted(files: Sequence[Path]) -> tuple[dict[str, str], SeenWordCounter]:
     seen = SeenWordCounter()
     for file in files:
         passages = seen.passing(corpus.read_passages(file))
-        counts.update(written_forms.count_passages(passages))
-    return written_forms.usual_forms(counts), seen
+        counts.update(surface_forms.count_passages(passages))
+    return surface_forms.usual_forms(counts), seen
 
 
 def _manifest(settings: Settings, material: _Material, draft: Path, version: int) -> Manifest:

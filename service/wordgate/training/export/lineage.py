@@ -8,8 +8,8 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from wordgate.engine import bundle as bundles
-from wordgate.engine.manifest import Manifest, TextSource
+from wordgate.bundle import bundle as bundles
+from wordgate.bundle.manifest import Manifest, TextSource
 from wordgate.errors import ExportRefused, InvalidBundle
 from wordgate.training import recipe as recipes
 from wordgate.training.recipe import Recipe

@@ -7,8 +7,8 @@ for model reporting" (arXiv 1810.03993).
 from collections.abc import Iterator
 from pathlib import Path
 
-from wordgate.engine.manifest import Manifest
-from wordgate.evaluation.questions import OWN_QUESTIONS
+from wordgate.bundle.manifest import Manifest
+from wordgate.evaluation.cloze import OWN_QUESTIONS
 from wordgate.training.recipe import Recipe
 
 _SHARE_ALIKE = ("BY-SA", "GFDL", "CDLA-Sharing", "GPL", "MPL")

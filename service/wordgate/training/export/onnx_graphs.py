@@ -20,7 +20,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from wordgate.core.levels import Levels
+from wordgate.lm.adaptive_softmax import Levels
 
 OPSET = 21
 IR_VERSION = 10

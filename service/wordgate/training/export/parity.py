@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from wordgate.core.asks import Advance, Asks, Model, State, TargetLogProbs, drive
-from wordgate.core.pieces import EOS
 from wordgate.evaluation.perplexity import perplexity_of
-from wordgate.training.measuring import MAX_PIECES
-from wordgate.training.network import Network
+from wordgate.lm.requests import Advance, Asks, Model, State, TargetLogProbs, drive
+from wordgate.lm.tokenizer import EOS
+from wordgate.training.held_out import MAX_PIECES
+from wordgate.training.model.network import Network
 
 Passage = NDArray[np.int64]
 _TOGETHER = 64

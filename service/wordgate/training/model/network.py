@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from wordgate.training import loss as output
-from wordgate.training.recurrence import LayerWeights, lstm_layer
+from wordgate.training.model import adaptive_softmax_loss as output
+from wordgate.training.model.lstm import LayerWeights, lstm_layer
 
 
 @dataclass(frozen=True)

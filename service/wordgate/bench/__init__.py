@@ -1,0 +1,1 @@
+"""Benchmarks: the commands of `wordgate bench`."""

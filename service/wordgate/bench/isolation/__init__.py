@@ -1,0 +1,1 @@
+"""Performance isolation: what one caller costs the others."""

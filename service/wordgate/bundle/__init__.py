@@ -1,0 +1,1 @@
+"""A published model on disk: manifest, files, verification."""

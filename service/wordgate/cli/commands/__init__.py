@@ -1,0 +1,1 @@
+"""The commands of `wordgate`, one file each."""

@@ -1,1 +1,0 @@
-"""Text, words, pieces and algorithms: no I/O, no onnxruntime, no asyncio."""

@@ -1,0 +1,1 @@
+"""Next words: best-first search, biasing, corrections, phrases, truecasing, generation."""

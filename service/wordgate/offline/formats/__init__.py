@@ -1,0 +1,1 @@
+"""Files in which recognisers leave their hypotheses: one reader each."""

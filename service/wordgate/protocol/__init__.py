@@ -1,0 +1,1 @@
+"""The protocol's messages and statuses as values, in both directions, and its limits."""

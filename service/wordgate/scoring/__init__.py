@@ -1,0 +1,1 @@
+"""Candidates and hypotheses: prefix-tree scoring, rescoring, lattices, confidences."""

@@ -1,0 +1,1 @@
+"""What surrounds every call: reading, limits, errors, the access log."""

@@ -1,0 +1,1 @@
+"""Text: normal form, words, sentences, detokenization, typing errors."""

@@ -1,0 +1,1 @@
+"""Training data: passages, private data, tokens, sampling."""
