@@ -6,7 +6,7 @@ RUN python3 -m venv /opt/wordgate
 COPY pyproject.toml constraints.txt hatch_build.py README.md LICENSE NOTICE ./
 COPY service service
 COPY models models
-RUN /opt/wordgate/bin/pip install --no-cache-dir --constraint constraints.txt ".[traces]" && \
+RUN /opt/wordgate/bin/pip install --no-cache-dir --constraint constraints.txt ".[tracing]" && \
     /opt/wordgate/bin/pip uninstall --yes setuptools pip
 
 FROM python:3.11-slim

@@ -7,7 +7,7 @@ is in a file, or in the variable WORDGATE_TOKEN.
 import argparse
 from pathlib import Path
 
-from wordgate.cli.options.server import AskedServer
+from wordgate.cli.options.server import ServerConnection
 
 
 def add_server_options(parser: argparse.ArgumentParser) -> None:
@@ -21,9 +21,9 @@ def add_server_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--tls-key", type=Path, help="its private key")
 
 
-def asked_server(given: argparse.Namespace) -> AskedServer:
+def asked_server(given: argparse.Namespace) -> ServerConnection:
     """The server that was named; `connect()` gives a client of it."""
-    return AskedServer(
+    return ServerConnection(
         given.server,
         token_file=given.token_file,
         tls=given.tls,

@@ -20,7 +20,7 @@ from typing import Any
 
 from asked_server import add_server_options, asked_server
 from print_confusions import HYPHENS, QUOTES, ReadWord, Vocabulary, candidates, is_left_alone
-from wordgate.bundle.bundled_model import shipped_folder
+from wordgate.bundle.bundled_model import bundled_model_path
 from wordgate.client import Client
 from wordgate.errors import WordgateError
 from wordgate.evaluation.error_rate import Counting, Unit
@@ -80,7 +80,7 @@ def main() -> None:
     parser.add_argument("--word-bonus", type=float, default=WORD_BONUS)
     given = parser.parse_args()
     weighting = Weighting(given.lm_weight, given.word_bonus, {CHANNEL: 1.0})
-    vocabulary = Vocabulary.of_bundle(shipped_folder())
+    vocabulary = Vocabulary.of_bundle(bundled_model_path())
     lines = list(read_file(given.file, given.psm))
     corrected: list[str] = []
     with asked_server(given).connect() as wordgate:

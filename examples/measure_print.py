@@ -17,7 +17,7 @@ import numpy as np
 from asked_server import add_server_options, asked_server
 from correct_print import CHANNEL, ReadLine, choose, error_rate, read_file
 from print_confusions import QUOTES, Vocabulary, is_known
-from wordgate.bundle.bundled_model import shipped_folder
+from wordgate.bundle.bundled_model import bundled_model_path
 from wordgate.errors import WordgateError
 from wordgate.evaluation.error_rate import Counting, Unit
 from wordgate.evaluation.weight_search import interval
@@ -38,7 +38,7 @@ def main() -> None:
     add_server_options(parser)
     given = parser.parse_args()
     lines = [line for line in read_file(given.file) if line.reference]
-    vocabulary = Vocabulary.of_bundle(shipped_folder())
+    vocabulary = Vocabulary.of_bundle(bundled_model_path())
     slots = [
         [{text.translate(QUOTES): cost for text, cost in slot.items()} for slot in each]
         for each in (line.slots(vocabulary) for line in lines)

@@ -15,11 +15,11 @@ import numpy as np
 from wordgate.bundle.bundle import MANIFEST_FILE, TOKENIZER_FILE, WORDS_FILE
 from wordgate.bundle.manifest import SCHEMA_VERSION, Manifest
 from wordgate.engine.onnx_model import NetworkModel
-from wordgate.lm.adaptive_softmax import Levels
-from wordgate.lm.lexicon import Language
-from wordgate.lm.requests import drive
-from wordgate.lm.state_store import NoStore
-from wordgate.lm.tokenizer import BYTE_CHARACTERS, END_OF_WORD, EOS, Pieces, byte_level
+from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
+from wordgate.lm.lexicon import Lexicon
+from wordgate.lm.requests import run_to_completion
+from wordgate.lm.state_store import NullStateStore
+from wordgate.lm.tokenizer import BYTE_CHARACTERS, END_OF_WORD, EOS, Tokenizer, byte_level
 from wordgate.scoring.scoring import score_texts
 from wordgate.text import words
 from wordgate.text.normalization import normalise
@@ -56,7 +56,7 @@ def write_bundle(
     path = folder / name / str(version)
     path.mkdir(parents=True)
     pieces = _pieces()
-    levels = Levels((pieces.size // 4, pieces.size // 2, pieces.size))
+    levels = AdaptiveSoftmaxLayout((pieces.size // 4, pieces.size // 2, pieces.size))
     weights = random_weights(levels, layers, width, seed)
     if endless:
         weights.output_bias[EOS] = -100.0
@@ -77,7 +77,7 @@ def write_bundle(
     return path
 
 
-def random_weights(levels: Levels, layers: int, width: int, seed: int) -> Weights:
+def random_weights(levels: AdaptiveSoftmaxLayout, layers: int, width: int, seed: int) -> Weights:
     """A network that was never trained; pieces with small numbers are likelier on the whole."""
     generator = np.random.default_rng(seed)
 
@@ -103,7 +103,7 @@ def rewrite_manifest(path: Path, **changes: Any) -> None:
     (path / MANIFEST_FILE).write_text(json.dumps(document | changes), "utf-8")
 
 
-def _pieces() -> Pieces:
+def _pieces() -> Tokenizer:
     """All bytes, then what each word of the text is put together from, left to right.
 
     The library that learns merges breaks ties by chance; these are always the same.
@@ -117,7 +117,7 @@ def _pieces() -> Pieces:
             merged += part
     whole = [first + second for first, second in merges]
     names = [*whole, *(c + END_OF_WORD for c in BYTE_CHARACTERS), *BYTE_CHARACTERS]
-    return Pieces.from_merges(dict.fromkeys(names), list(merges))
+    return Tokenizer.from_merges(dict.fromkeys(names), list(merges))
 
 
 def _words_table() -> str:
@@ -145,12 +145,14 @@ def _document(name: str, version: int, precision: str, files: dict[str, bytes]) 
     }
 
 
-def _smoke(path: Path, manifest: Manifest, pieces: Pieces) -> list[dict[str, Any]]:
+def _smoke(path: Path, manifest: Manifest, pieces: Tokenizer) -> list[dict[str, Any]]:
     """What the written graphs answer to a few questions."""
     network = NetworkModel(path, manifest.network, manifest.precision)
-    language = Language(pieces, network.levels)
+    language = Lexicon(pieces, network.levels)
     cases = []
     for history, text in _SMOKE:
-        [found] = drive(score_texts(language, NoStore(network.start), history, [text]), network)
+        [found] = run_to_completion(
+            score_texts(language, NullStateStore(network.start), history, [text]), network
+        )
         cases.append({"history": history, "text": text, "log_prob": found.log_prob})
     return cases

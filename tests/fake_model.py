@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.lm.adaptive_softmax import Levels
-from wordgate.lm.requests import Advance, Ask, LevelRows, TargetLogProbs, TopVectors
+from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
+from wordgate.lm.requests import HiddenVectors, ModelRequest, OutputRows, Step, TokenLogProbs
 
 
 class FakeModel:
@@ -22,13 +22,13 @@ class FakeModel:
 
     start = -1
 
-    def __init__(self, levels: Levels, probabilities: NDArray[np.float64]) -> None:
+    def __init__(self, levels: AdaptiveSoftmaxLayout, probabilities: NDArray[np.float64]) -> None:
         self.levels = levels
         self.probabilities = probabilities
         self.calls: Counter[str] = Counter()
 
     @classmethod
-    def random(cls, levels: Levels, seed: int, spread: float = 1.0) -> "FakeModel":
+    def random(cls, levels: AdaptiveSoftmaxLayout, seed: int, spread: float = 1.0) -> "FakeModel":
         """A table drawn at random; the larger the spread, the more decided the model."""
         generator = np.random.default_rng(seed)
         size = levels.vocabulary
@@ -36,12 +36,12 @@ class FakeModel:
         weights = np.exp(logits)
         return cls(levels, weights / weights.sum(1, keepdims=True))
 
-    def answer(self, asks: Sequence[Ask]) -> list[Any]:
+    def answer(self, asks: Sequence[ModelRequest]) -> list[Any]:
         """The answers, each computed on its own."""
         return [self._answer(ask) for ask in asks]
 
     def log_prob(self, state: int, piece: int) -> float:
-        """The value that `TargetLogProbs` gives for one question."""
+        """The value that `TokenLogProbs` gives for one question."""
         level = self.levels.of(piece)
         head = self._row(0, state)
         if level == 0:
@@ -54,15 +54,15 @@ class FakeModel:
         """The hidden values of a state: a point of the unit circle."""
         return np.array([np.cos(state), np.sin(state)], np.float32)
 
-    def _answer(self, ask: Ask) -> Any:
+    def _answer(self, ask: ModelRequest) -> Any:
         self.calls[type(ask).__name__] += 1
-        if isinstance(ask, Advance):
+        if isinstance(ask, Step):
             return [piece for _, piece in ask.steps]
-        if isinstance(ask, TargetLogProbs):
+        if isinstance(ask, TokenLogProbs):
             return [self.log_prob(state, piece) for state, piece in ask.questions]
-        if isinstance(ask, TopVectors):
+        if isinstance(ask, HiddenVectors):
             return [self.vector(state) for state in ask.states]
-        assert isinstance(ask, LevelRows)
+        assert isinstance(ask, OutputRows)
         return [self._row(ask.level, state) for state in ask.states]
 
     def _row(self, level: int, state: int) -> NDArray[np.float32]:

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from wordgate.lm.requests import Row, State
-from wordgate.lm.state_store import NoStore
+from wordgate.lm.state_store import NullStateStore
 
 
-class Remembering(NoStore):
+class Remembering(NullStateStore):
     """Keeps all states, rows and keys of texts."""
 
     def __init__(self, start: State) -> None:
@@ -44,6 +44,6 @@ class Remembering(NoStore):
         """For good."""
         self.keys[digest] = key
 
-    def key_of_text(self, digest: bytes) -> bytes | None:  # type: ignore[override]
+    def get_key(self, digest: bytes) -> bytes | None:  # type: ignore[override]
         """If it was kept."""
         return self.keys.get(digest)

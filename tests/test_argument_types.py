@@ -63,7 +63,7 @@ async def test_scores_are_of_lists(
     with pytest.raises(TypeError, match=problem):
         await asynchronous.score(history, candidates)
     with pytest.raises(TypeError, match=problem):
-        local.ask_score(history, candidates)
+        local.submit_score(history, candidates)
 
 
 @pytest.mark.parametrize(("hypotheses", "problem"), HYPOTHESES)
@@ -77,7 +77,7 @@ async def test_rankings_are_of_hypotheses(
     with pytest.raises(TypeError, match=problem):
         await asynchronous.rescore(hypotheses)
     with pytest.raises(TypeError, match=problem):
-        local.ask_rescore("", hypotheses, Weighting())
+        local.submit_rescore("", hypotheses, Weighting())
 
 
 @pytest.mark.parametrize(
@@ -107,13 +107,13 @@ async def test_texts_are_strs(clients: tuple[Client, AsyncClient], local: LocalM
         lambda: client.predict("", none),
         lambda: client.generate(none),
         lambda: asynchronous.generate(none),
-        lambda: local.ask_predict(Query(none)),
-        lambda: local.ask_predict(Query("", none)),
-        lambda: local.ask_generate(GenerationQuery(none)),
+        lambda: local.submit_predict(Query(none)),
+        lambda: local.submit_predict(Query("", none)),
+        lambda: local.submit_generate(GenerationQuery(none)),
     ):
         with pytest.raises(TypeError, match=r"(history|prefix): is None; pass a str"):
             ask()
-    async with asynchronous.type_session() as session:
+    async with asynchronous.typing_session() as session:
         with pytest.raises(TypeError, match=r"text\.text: is None"):
             await session.suggest(none)
         assert (await session.suggest("the clouds are in the s")).sequence == 1
@@ -122,4 +122,4 @@ async def test_texts_are_strs(clients: tuple[Client, AsyncClient], local: LocalM
 def test_hypotheses_and_alternatives_are_right_as_they_are(local: LocalModel) -> None:
     """What is of the right type is ranked."""
     for right in ([Hypothesis("ab")], ConfusionNetwork([[Alternative("ab")]])):
-        assert local.ask_rescore("", right, Weighting()).result().ranking.transcripts
+        assert local.submit_rescore("", right, Weighting()).result().ranking.transcripts

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from tests.fake_model import FakeModel
 from tests.vocabularies import tiny
 
-from wordgate.decoding.search import Found, FoundWord, Search, likeliest_words
-from wordgate.lm.adaptive_softmax import Levels
-from wordgate.lm.cached_queries import Context
-from wordgate.lm.requests import Asks, drive
-from wordgate.lm.state_store import NoStore
-from wordgate.lm.tokenizer import Pieces
+from wordgate.decoding.search import ScoredWord, SearchParams, SearchResult, likeliest_words
+from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
+from wordgate.lm.cached_queries import HashedState
+from wordgate.lm.requests import ModelTask, run_to_completion
+from wordgate.lm.state_store import NullStateStore
+from wordgate.lm.tokenizer import Tokenizer
 
 PIECES = tiny()
 LONGEST = 3
@@ -37,9 +37,11 @@ def _canonical() -> list[tuple[str, tuple[int, ...]]]:
 CANONICAL = _canonical()
 
 
-def words_found(pieces: Pieces, levels: Levels, start: int, search: Search) -> Asks[Found]:
+def words_found(
+    pieces: Tokenizer, levels: AdaptiveSoftmaxLayout, start: int, search: SearchParams
+) -> ModelTask[SearchResult]:
     """A search that knows nothing from before."""
-    return likeliest_words(pieces, levels, Context(b"", start), search, NoStore(start))
+    return likeliest_words(pieces, levels, HashedState(b"", start), search, NullStateStore(start))
 
 
 @dataclass(frozen=True)
@@ -50,28 +52,28 @@ class Case:
     start: int
 
     @property
-    def context(self) -> Context:
+    def context(self) -> HashedState:
         """Where the words begin."""
-        return Context(b"", self.start)
+        return HashedState(b"", self.start)
 
     @property
-    def store(self) -> NoStore:
+    def store(self) -> NullStateStore:
         """Keeps nothing."""
-        return NoStore(self.start)
+        return NullStateStore(self.start)
 
-    def enumerate(self, prefix: str = "") -> list[FoundWord]:
+    def enumerate(self, prefix: str = "") -> list[ScoredWord]:
         """All words with this prefix, the likeliest first."""
         words = [
-            FoundWord(word, self.log_prob(sequence))
+            ScoredWord(word, self.log_prob(sequence))
             for word, sequence in CANONICAL
             if word.startswith(prefix)
         ]
         return sorted(words, key=lambda found: -found.log_prob)
 
-    def search(self, search: Search) -> Found:
+    def search(self, search: SearchParams) -> SearchResult:
         """What the search finds."""
         asks = words_found(PIECES, self.model.levels, self.start, search)
-        return drive(asks, self.model)
+        return run_to_completion(asks, self.model)
 
     def log_probs(self) -> dict[str, float]:
         """The log-probabilities of all words."""
@@ -87,7 +89,7 @@ class Case:
 
 
 cuts = st.sets(st.integers(1, PIECES.size - 1), max_size=3).map(
-    lambda found: Levels((*sorted(found), PIECES.size))
+    lambda found: AdaptiveSoftmaxLayout((*sorted(found), PIECES.size))
 )
 cases = st.builds(
     lambda levels, seed, spread, start: Case(FakeModel.random(levels, seed, spread), start),

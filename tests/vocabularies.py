@@ -6,7 +6,7 @@ from functools import cache
 from hypothesis import strategies as st
 from tests.bundles import TEXT
 
-from wordgate.lm.tokenizer import END_OF_WORD, Pieces, byte_level
+from wordgate.lm.tokenizer import END_OF_WORD, Tokenizer, byte_level
 from wordgate.text import words
 from wordgate.text.normalization import normalise
 from wordgate.training.data.bpe_training import train
@@ -44,13 +44,13 @@ texts = st.lists(
 
 
 @cache
-def trained() -> Pieces:
+def trained() -> Tokenizer:
     """A vocabulary learned from a few lines: all bytes and about 130 merges."""
     return train(Counter(words.split(normalise(TEXT))), 640)
 
 
 @cache
-def tiny() -> Pieces:
+def tiny() -> Tokenizer:
     """So few pieces that all sequences of three can be tried: not all bytes are there.
 
     `é` is two bytes, of which each may be a piece; `bab` comes from two different merges; `'` and
@@ -72,4 +72,4 @@ def tiny() -> Pieces:
         ("b", "a"),
     ]
     names = [*characters, *(c + END_OF_WORD for c in characters), *(x + y for x, y in merges)]
-    return Pieces.from_merges(dict.fromkeys(names), merges)
+    return Tokenizer.from_merges(dict.fromkeys(names), merges)

@@ -79,7 +79,8 @@ ROWS = (
                 "reqps",
                 (
                     Line(
-                        "sum by (reason) (rate(wordgate_refused_total[$__rate_interval]))",
+                        "sum by (reason) "
+                        "(rate(wordgate_requests_rejected_total[$__rate_interval]))",
                         "{{reason}}",
                     ),
                 ),
@@ -102,24 +103,24 @@ ROWS = (
                 (
                     Line(
                         "histogram_quantile(0.99, sum by (urgency, le) "
-                        "(rate(wordgate_queue_seconds_bucket[$__rate_interval])))",
+                        "(rate(wordgate_queue_duration_seconds_bucket[$__rate_interval])))",
                         "{{urgency}}",
                     ),
                 ),
-                "Above --max-wait-seconds (0.025) requests for which somebody waits are refused.",
+                "Above --max-queue-delay-seconds (0.025) realtime requests are rejected.",
             ),
             Panel(
                 "Rows waiting",
                 "short",
-                (Line("wordgate_waiting_rows", "{{instance}}"),),
-                "Above --max-waiting-rows (20,000) calls are refused.",
+                (Line("wordgate_queued_rows", "{{instance}}"),),
+                "Above --max-queued-rows (20,000) calls are refused.",
             ),
             Panel(
                 "Dropped before it was done, a second",
                 "ops",
                 (
                     Line(
-                        "sum by (reason) (rate(wordgate_dropped_total[$__rate_interval]))",
+                        "sum by (reason) (rate(wordgate_jobs_dropped_total[$__rate_interval]))",
                         "{{reason}}",
                     ),
                 ),
@@ -152,7 +153,7 @@ ROWS = (
                     ),
                 ),
             ),
-            Panel("Typing sessions", "short", (Line("wordgate_sessions", "{{instance}}"),)),
+            Panel("Typing sessions", "short", (Line("wordgate_open_sessions", "{{instance}}"),)),
             Panel(
                 "Messages of streams, a second",
                 "ops",
@@ -176,7 +177,7 @@ ROWS = (
                 (
                     Line(
                         "sum by (kind, urgency)"
-                        " (rate(wordgate_asked_rows_total[$__rate_interval]))",
+                        " (rate(wordgate_model_rows_total[$__rate_interval]))",
                         "{{kind}} {{urgency}}",
                     ),
                 ),
@@ -189,15 +190,15 @@ ROWS = (
             Panel(
                 "Time of a model call",
                 "s",
-                _quantiles("wordgate_call_seconds_bucket", "graph", "{{graph}}"),
+                _quantiles("wordgate_inference_duration_seconds_bucket", "graph", "{{graph}}"),
             ),
             Panel(
                 "Rows in a model call, on the average",
                 "short",
                 (
                     Line(
-                        "sum by (graph) (rate(wordgate_call_rows_sum[$__rate_interval]))"
-                        " / sum by (graph) (rate(wordgate_call_rows_count[$__rate_interval]))",
+                        "sum by (graph) (rate(wordgate_batch_rows_sum[$__rate_interval]))"
+                        " / sum by (graph) (rate(wordgate_batch_rows_count[$__rate_interval]))",
                         "{{graph}}",
                     ),
                 ),
@@ -208,11 +209,12 @@ ROWS = (
                 "percentunit",
                 (
                     Line(
-                        "sum by (instance) (rate(wordgate_call_seconds_sum[$__rate_interval]))",
+                        "sum by (instance) "
+                        "(rate(wordgate_inference_duration_seconds_sum[$__rate_interval]))",
                         "{{instance}}",
                     ),
                 ),
-                "Up to --calls (2) times 100 %.",
+                "Up to --engine-threads (2) times 100 %.",
             ),
             Panel(
                 "Pieces of histories found read before",
@@ -241,7 +243,7 @@ ROWS = (
                         "{{model}}@{{version}}",
                     ),
                 ),
-                "Many, and few hits: --cache-bytes is too small.",
+                "Many, and few hits: --state-cache-bytes is too small.",
             ),
             Panel(
                 "A prediction: rows of the output layer",
@@ -251,7 +253,7 @@ ROWS = (
             Panel(
                 "A prediction: pieces read",
                 "short",
-                _quantiles("wordgate_search_steps_bucket", "job", "pieces"),
+                _quantiles("wordgate_predict_tokens_read_bucket", "job", "pieces"),
             ),
         ),
     ),
@@ -273,9 +275,9 @@ ROWS = (
                 "short",
                 (
                     Line(
-                        "sum by (model, version) (rate(wordgate_typed_word_surprise_nats_sum[1h]))"
+                        "sum by (model, version) (rate(wordgate_typed_word_surprisal_nats_sum[1h]))"
                         " / sum by (model, version)"
-                        " (rate(wordgate_typed_word_surprise_nats_count[1h]))",
+                        " (rate(wordgate_typed_word_surprisal_nats_count[1h]))",
                         "{{model}}@{{version}}",
                     ),
                 ),
@@ -316,7 +318,7 @@ ROWS = (
                 "Models put in the place of others, and refused",
                 "short",
                 (
-                    Line("sum(wordgate_model_swaps_total)", "swapped"),
+                    Line("sum(wordgate_model_reloads_total)", "swapped"),
                     Line("sum(wordgate_model_load_failures_total)", "refused"),
                 ),
             ),

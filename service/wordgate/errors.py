@@ -7,8 +7,8 @@
     ├── InvalidBundle         a published model that must not be served (path, reason, problem)
     ├── InvalidConfiguration  an option of the server (option, problem)
     ├── ModelNotFound         a model or version that is not served
-    ├── ExportRefused         figures that forbid to publish a checkpoint
-    ├── TrainingStopped       a run that cannot go on (text too small, loss not finite)
+    ├── ExportError         figures that forbid to publish a checkpoint
+    ├── TrainingError       a run that cannot go on (text too small, loss not finite)
     ├── Unauthenticated       no token, or one that is not valid
     ├── Overloaded            the queue is full; says when to come again
     ├── Cancelled             nobody waits for the answer any more
@@ -104,11 +104,11 @@ class ModelNotFound(WordgateError):
         self.served = served
 
 
-class ExportRefused(WordgateError):
+class ExportError(WordgateError):
     """A checkpoint's figures forbid to publish it."""
 
 
-class TrainingStopped(WordgateError):
+class TrainingError(WordgateError):
     """A training cannot begin or go on."""
 
 
@@ -116,7 +116,7 @@ class Unauthenticated(WordgateError):
     """The server wants a token, and there is none or one that it does not know."""
 
 
-class Excess(Enum):
+class OverloadReason(Enum):
     """What there is too much of."""
 
     WAIT = "wait"
@@ -132,7 +132,7 @@ class Overloaded(WordgateError):
     """There is too much to do; `excess` of what, where that is known."""
 
     def __init__(
-        self, problem: str, retry_after_seconds: float, excess: Excess | None = None
+        self, problem: str, retry_after_seconds: float, excess: OverloadReason | None = None
     ) -> None:
         super().__init__(problem)
         self.retry_after_seconds = retry_after_seconds

@@ -22,7 +22,7 @@ def test_a_padded_batch_scores_as_the_engine_does(
     bundle = write_bundle(tmp_path, precision=precision, layers=layers)
     model = LocalModel.open(bundle)
     pieces = model.served.bundle.language.pieces
-    expected = [found.log_prob for found in model.ask_score("", TEXTS).result().candidates]
+    expected = [found.log_prob for found in model.submit_score("", TEXTS).result().candidates]
     model.close()
     batch = PaddedBatch(bundle, threads=1)
     found = batch.score([pieces.encode(text) for text in TEXTS])

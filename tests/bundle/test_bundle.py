@@ -32,7 +32,7 @@ def copy(bundle: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(bundle, tmp_path / "copy"))
 
 
-def _refusal(path: Path) -> InvalidBundle:
+def _reject(path: Path) -> InvalidBundle:
     with pytest.raises(InvalidBundle) as refused:
         open_model(path)
     assert refused.value.path == path
@@ -64,7 +64,7 @@ def test_a_whole_bundle_is_served(copy: Path) -> None:
 @pytest.mark.parametrize("path", ["nowhere", "."])
 def test_a_folder_without_a_manifest_is_refused(tmp_path: Path, path: str) -> None:
     """No `bundle.json`: nothing is there."""
-    assert _refusal(tmp_path / path).reason == "missing"
+    assert _reject(tmp_path / path).reason == "missing"
 
 
 def test_a_manifest_with_nothing_to_read_yet_is_refused(
@@ -74,7 +74,7 @@ def test_a_manifest_with_nothing_to_read_yet_is_refused(
     None."""
     reading, writing = os.pipe2(os.O_NONBLOCK)
     monkeypatch.setattr(bundle_files, "_open_regular", lambda *_: os.fdopen(reading, "rb"))
-    assert _refusal(tmp_path).reason == "manifest"
+    assert _reject(tmp_path).reason == "manifest"
     os.close(writing)
 
 
@@ -84,14 +84,14 @@ def test_a_manifest_with_nothing_to_read_yet_is_refused(
 def test_a_manifest_that_is_none_is_refused(copy: Path, document: str) -> None:
     """Broken JSON, or JSON that says no schema version."""
     (copy / "bundle.json").write_text(document, "latin-1")
-    assert _refusal(copy).reason == "manifest"
+    assert _reject(copy).reason == "manifest"
 
 
 @pytest.mark.parametrize("version", [2, 99])
 def test_a_newer_schema_is_refused(copy: Path, version: int) -> None:
     """What this package does not know yet it does not guess."""
     rewrite_manifest(copy, schema_version=version)
-    assert _refusal(copy).reason == "schema"
+    assert _reject(copy).reason == "schema"
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_a_manifest_with_a_wrong_key_names_it(
 ) -> None:
     """Unknown keys and impossible values are named by their place."""
     rewrite_manifest(copy, **changes)
-    refusal = _refusal(copy)
+    refusal = _reject(copy)
     assert refusal.reason == "manifest"
     assert f": {named}: " in str(refusal)
 
@@ -123,7 +123,7 @@ def test_a_pipe_is_no_file(copy: Path) -> None:
     """What could be waited for without end is not read."""
     (copy / "step.onnx").unlink()
     os.mkfifo(copy / "step.onnx")
-    refusal = _refusal(copy)
+    refusal = _reject(copy)
     assert (refusal.reason, "step.onnx is no file" in str(refusal)) == ("content", True)
 
 
@@ -134,10 +134,10 @@ def test_a_missing_or_changed_file_is_named(copy: Path, name: str) -> None:
     """A file that is gone, or of which one byte differs, is refused by name."""
     whole = (copy / name).read_bytes()
     (copy / name).write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
-    refusal = _refusal(copy)
+    refusal = _reject(copy)
     assert (refusal.reason, name in str(refusal)) == ("checksum", True)
     (copy / name).unlink()
-    refusal = _refusal(copy)
+    refusal = _reject(copy)
     assert (refusal.reason, name in str(refusal)) == ("missing_file", True)
 
 
@@ -146,14 +146,14 @@ def test_a_foreign_file_is_named(copy: Path, name: str) -> None:
     """Whatever the manifest does not name has no business here."""
     (copy / name).parent.mkdir(exist_ok=True)
     (copy / name).write_text("hello")
-    refusal = _refusal(copy)
+    refusal = _reject(copy)
     assert (refusal.reason, name in str(refusal)) == ("foreign_file", True)
 
 
 def test_a_link_to_nowhere_is_a_foreign_file(copy: Path) -> None:
     """A broken link is there, and is not named."""
     (copy / "link").symlink_to("nowhere")
-    assert _refusal(copy).reason == "foreign_file"
+    assert _reject(copy).reason == "foreign_file"
 
 
 def test_a_link_is_followed_to_a_file_and_to_no_folder(copy: Path, tmp_path: Path) -> None:
@@ -163,17 +163,17 @@ def test_a_link_is_followed_to_a_file_and_to_no_folder(copy: Path, tmp_path: Pat
     (copy / "words.tsv").symlink_to(tmp_path / "words.tsv")
     bundles.load(copy)
     (copy / "more").symlink_to(tmp_path)
-    assert (_refusal(copy).reason, "'more'" in str(_refusal(copy))) == ("foreign_file", True)
+    assert (_reject(copy).reason, "'more'" in str(_reject(copy))) == ("foreign_file", True)
 
 
 def test_what_the_system_does_not_read_is_named(copy: Path) -> None:
     """A link to itself, as a file on a broken disk or without permission."""
     (copy / "words.tsv").unlink()
     (copy / "words.tsv").symlink_to("words.tsv")
-    assert (_refusal(copy).reason, "words.tsv" in str(_refusal(copy))) == ("unreadable", True)
+    assert (_reject(copy).reason, "words.tsv" in str(_reject(copy))) == ("unreadable", True)
     (copy / "bundle.json").unlink()
     (copy / "bundle.json").symlink_to("bundle.json")
-    assert _refusal(copy).reason == "unreadable"
+    assert _reject(copy).reason == "unreadable"
 
 
 def test_nothing_is_kept_of_the_files(bundle: Path) -> None:
@@ -192,7 +192,7 @@ def test_optional_weights_may_be_absent_but_not_changed(copy: Path) -> None:
     rewrite_manifest(copy, files=files | {"weights.safetensors": entry})
     bundles.load(copy)
     (copy / "weights.safetensors").write_bytes(b"Weights")
-    assert _refusal(copy).reason == "checksum"
+    assert _reject(copy).reason == "checksum"
     (copy / "weights.safetensors").unlink()
     bundles.load(copy)
 
@@ -203,7 +203,7 @@ def test_a_manifest_that_names_too_few_files_is_refused(copy: Path, missing: str
     files = manifest_of(copy)["files"]
     rewrite_manifest(copy, files={name: e for name, e in files.items() if name != missing})
     (copy / missing).unlink()
-    refusal = _refusal(copy)
+    refusal = _reject(copy)
     assert (refusal.reason, missing in str(refusal)) == ("content", True)
 
 
@@ -212,9 +212,9 @@ def test_a_tokenizer_of_another_size_is_refused(copy: Path) -> None:
     network = manifest_of(copy)["network"]
     cuts = [*network["cuts"][:-1], network["vocabulary"] + 1]
     rewrite_manifest(copy, network=network | {"vocabulary": cuts[-1], "cuts": cuts})
-    assert _refusal(copy).reason == "content"
+    assert _reject(copy).reason == "content"
     rewrite_manifest(copy, network=network | {"vocabulary": cuts[-1]})
-    assert _refusal(copy).reason == "content"
+    assert _reject(copy).reason == "content"
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,7 @@ def test_a_tokenizer_of_another_size_is_refused(copy: Path) -> None:
 def test_content_that_cannot_be_read_is_refused(copy: Path, name: str, content: bytes) -> None:
     """A file with its true checksum that is not what it should be is named."""
     publish_file(copy, name, content)
-    refusal = _refusal(copy)
+    refusal = _reject(copy)
     assert (refusal.reason, name in str(refusal)) == ("content", True)
 
 
@@ -253,7 +253,7 @@ def test_graphs_of_another_size_are_refused(copy: Path, change: dict[str, Any]) 
     cuts = {"fewer": [first, last], "moved": [first - 1, second + 3, last]}
     changed = {k: cuts[v] if isinstance(v, str) else v for k, v in change.items()}
     rewrite_manifest(copy, network=network | changed)
-    assert _refusal(copy).reason == "content"
+    assert _reject(copy).reason == "content"
 
 
 @pytest.mark.parametrize("wrong", [0.002, -0.002])
@@ -262,7 +262,7 @@ def test_a_smoke_set_that_is_off_is_refused(copy: Path, wrong: float) -> None:
     smoke = manifest_of(copy)["smoke"]
     smoke[1]["log_prob"] += wrong
     rewrite_manifest(copy, smoke=smoke)
-    refusal = _refusal(copy)
+    refusal = _reject(copy)
     assert (refusal.reason, "cabinet are on" in str(refusal)) == ("smoke", True)
 
 
@@ -325,7 +325,7 @@ def test_a_bundle_has_the_name_of_its_folder(
         if not problem:
             assert read_manifest(named).version == 1
             continue
-        assert (_refusal(named).reason, _refusal(named).problem) == ("name", problem)
+        assert (_reject(named).reason, _reject(named).problem) == ("name", problem)
         with pytest.raises(InvalidBundle):
             read_manifest(named)
 

@@ -14,12 +14,12 @@ from tests.running import RunningServer, serving
 
 from wordgate.cli import main as commands
 from wordgate.errors import (
-    ExportRefused,
+    ExportError,
     InvalidConfiguration,
     InvalidRecipe,
     ModelNotFound,
     Overloaded,
-    TrainingStopped,
+    TrainingError,
     Unavailable,
     WordgateError,
 )
@@ -53,13 +53,13 @@ def test_suggestions_are_asked_for_as_a_person_wants_them(run: Run, bundle: Path
     first, second, *_ = texts()
     assert texts("--block", first.upper())[0] == second
     assert texts("--boost", "Zzqq=50")[0] == "Zzqq"
-    phrases = ("--max-words", "3", "--min-phrase-probability", "0.01")
+    phrases = ("--max-phrase-words", "3", "--min-phrase-probability", "0.01")
     assert len(texts(*phrases)) > 5
     assert "been" in texts("--prefix", "eben", "--max-corrections", "3")
     assert texts("--prefix", "Eben", "--correct-last-word")[0] == "Been"
-    assert sorted(texts("--session-cache", "0.9")[:2]) == ["sea", "the"]
-    assert texts("--prefix", "londo", "--letter-case", "typed")[0] == "london"
-    assert set(texts("--prefix", "s", "--omit-passed-over")).isdisjoint(texts())
+    assert sorted(texts("--continuous-cache", "0.9")[:2]) == ["sea", "the"]
+    assert texts("--prefix", "londo", "--letter-case", "as-typed")[0] == "london"
+    assert set(texts("--prefix", "s", "--hide-rejected")).isdisjoint(texts())
 
 
 def test_an_answer_with_nothing_says_so(run: Run, bundle: Path) -> None:
@@ -300,9 +300,9 @@ def test_a_model_is_described_alike_in_a_folder_and_on_a_server(run: Run, bundle
         ),
         (["predict", "--boost", "sea=nan"], "--boost 'sea=nan': is nan"),
         (["predict", "--block", "a " * 17], "has 17 words; the limit is 16"),
-        (["predict", "--max-words", "11"], "--max-words: is 11"),
+        (["predict", "--max-phrase-words", "11"], "--max-phrase-words: is 11"),
         (["predict", "--max-corrections", "-1"], "--max-corrections: is -1"),
-        (["predict", "--session-cache", "1"], "--session-cache: is 1.0"),
+        (["predict", "--continuous-cache", "1"], "--continuous-cache: is 1.0"),
         (["generate", "--top-p", "nan"], "--top-p: is nan"),
         (["generate", "--seed", "-1"], "--seed: is -1"),
         (["generate", "--stop-word", "a " * 17], "has 17 words; the limit is 16"),
@@ -403,8 +403,8 @@ def test_no_bundle_ends_with_2(run: Run, tmp_path: Path) -> None:
         (InvalidConfiguration("device", "x"), 2),
         (InvalidRecipe("r.toml", "a", "x"), 2),
         (ModelNotFound("xx", ["en"]), 4),
-        (ExportRefused("x"), 5),
-        (TrainingStopped("x"), 5),
+        (ExportError("x"), 5),
+        (TrainingError("x"), 5),
         (Overloaded("x", 1.0), 6),
         (Unavailable("x"), 6),
         (WordgateError("x"), 1),

@@ -13,12 +13,12 @@ from tests.running import RunningServer, until
 from tests.server.requests import LONG_TO_READ, texts
 
 from wordgate.client import AsyncClient, Client
-from wordgate.client.typing_session import TypingAnswer
+from wordgate.client.typing_session import SessionUpdate
 from wordgate.decoding.generation import GenerationQuery
 from wordgate.decoding.options import Options
 from wordgate.decoding.prediction import Query
 from wordgate.engine.local_model import LocalModel
-from wordgate.engine.results import Asked, Generating
+from wordgate.engine.results import GenerativeModel, LanguageModel
 from wordgate.errors import (
     Cancelled,
     DeadlineExceeded,
@@ -50,12 +50,12 @@ def test_the_client_answers_as_the_model_itself(client: Client, local: LocalMode
     """Predictions and scores are equal, to the last bit and the last field."""
     options = Options(max_suggestions=7, allow_punctuation=True)
     query = Query("the clouds are in the", "s", options)
-    here: Asked = local
-    there: Asked = client
-    assert there.ask_predict(query).result() == here.ask_predict(query).result()
+    here: LanguageModel = local
+    there: LanguageModel = client
+    assert there.submit_predict(query).result() == here.submit_predict(query).result()
     asked = ("the keys to the", ["cabinet are", "cabinet is", ""])
-    assert there.ask_score(*asked).result() == here.ask_score(*asked).result()
-    assert client.score(*asked, count_eos=False) == here.ask_score(*asked, False).result()
+    assert there.submit_score(*asked).result() == here.submit_score(*asked).result()
+    assert client.score(*asked, count_eos=False) == here.submit_score(*asked, False).result()
     assert client.predict("the", min_probability=0.01).model == local.served.name
 
 
@@ -82,19 +82,19 @@ def test_the_server_describes_itself(client: Client, local: LocalModel) -> None:
 def test_many_questions_may_be_under_way(server: RunningServer, local: LocalModel) -> None:
     """Futures are answered each with its own answer."""
     with Client(server.address, batch=True) as batch:
-        under_way = [batch.ask_score("", [text]) for text in texts(50)]
+        under_way = [batch.submit_score("", [text]) for text in texts(50)]
         for text, future in zip(texts(50), under_way, strict=True):
-            assert future.result() == local.ask_score("", [text]).result()
+            assert future.result() == local.submit_score("", [text]).result()
 
 
 def test_a_cancelled_future_cancels_the_request(client: Client, server: RunningServer) -> None:
     """Nothing of a request that nobody waits for stays on the server."""
-    dropped = server.metric("wordgate_dropped_total", reason="cancelled")
-    future = client.ask_score("", texts(1000, 80))
-    until(lambda: server.metric("wordgate_waiting_rows") > 0, "the work to begin")
+    dropped = server.metric("wordgate_jobs_dropped_total", reason="cancelled")
+    future = client.submit_score("", texts(1000, 80))
+    until(lambda: server.metric("wordgate_queued_rows") > 0, "the work to begin")
     assert future.cancel()
     until(
-        lambda: server.metric("wordgate_dropped_total", reason="cancelled") == dropped + 1,
+        lambda: server.metric("wordgate_jobs_dropped_total", reason="cancelled") == dropped + 1,
         "the work to be dropped",
     )
 
@@ -135,7 +135,7 @@ async def test_no_server_is_said_plainly() -> None:
         with pytest.raises(Unavailable, match=f"{NOBODY}.*wordgate serve"):
             await anext(client.generate("a"))
         with pytest.raises(Unavailable, match=NOBODY):
-            async with client.type_session() as session:
+            async with client.typing_session() as session:
                 await session.suggest("a")
 
 
@@ -155,7 +155,7 @@ async def test_time_runs_out(server: RunningServer) -> None:
 def test_closing_cancels_what_is_under_way(server: RunningServer) -> None:
     """A future of a closed client ends."""
     client = Client(server.address)
-    future = client.ask_score("", texts(1000, 80))
+    future = client.submit_score("", texts(1000, 80))
     client.close()
     with pytest.raises(Cancelled):
         future.result()
@@ -175,7 +175,7 @@ async def test_a_typing_session_answers_each_text(
     async_client: AsyncClient, client: Client
 ) -> None:
     """A session answers as predictions do, and says which letters a suggestion replaces."""
-    async with async_client.type_session(max_suggestions=3) as session:
+    async with async_client.typing_session(max_suggestions=3) as session:
         answer = await session.suggest("the clo")
         assert (answer.sequence, answer.prefix) == (1, "clo")
         assert answer.prediction == client.predict("the ", "clo", max_suggestions=3)
@@ -187,10 +187,10 @@ async def test_a_typing_session_answers_each_text(
 
 async def test_a_typing_session_is_sent_edits(async_client: AsyncClient) -> None:
     """Each edit has a number, and the answer is that of the text that it makes."""
-    async with async_client.type_session(max_suggestions=3) as session:
+    async with async_client.typing_session(max_suggestions=3) as session:
 
-        async def answered(sequence: int) -> TypingAnswer:
-            return await session.answer_to(sequence)
+        async def answered(sequence: int) -> SessionUpdate:
+            return await session.wait_for(sequence)
 
         first = await answered(await session.insert("the clox"))
         assert (first.sequence, first.prefix) == (1, "clox")
@@ -212,19 +212,19 @@ async def test_a_suggestion_inside_a_word_replaces_the_whole_word(
     async_client: AsyncClient,
 ) -> None:
     """What stood behind the cursor goes with what stood before it."""
-    async with async_client.type_session() as session:
-        inside = await session.answer_to(await session.send("the clxyz here", 6))
+    async with async_client.typing_session() as session:
+        inside = await session.wait_for(await session.send("the clxyz here", 6))
         assert inside.prefix == "cl"
-        accepted = await session.answer_to(await session.accept(inside))
+        accepted = await session.wait_for(await session.accept(inside))
         written = f"the {inside.prediction.suggestions[0].text} "
         assert accepted.prediction == (await session.suggest(written)).prediction
-        deleted = await session.answer_to(await session.send(f"{written}here", len(written)))
+        deleted = await session.wait_for(await session.send(f"{written}here", len(written)))
         assert deleted.prediction == accepted.prediction
 
 
 async def test_bad_text_ends_a_session(async_client: AsyncClient) -> None:
     """What the server refuses in a session is raised, naming the field, at the next use too."""
-    async with async_client.type_session() as session:
+    async with async_client.typing_session() as session:
         with pytest.raises(InvalidInput, match=r"text\.text"):
             await session.suggest("a" * 70_000)
         with pytest.raises(InvalidInput, match=r"text\.text"):
@@ -234,9 +234,9 @@ async def test_bad_text_ends_a_session(async_client: AsyncClient) -> None:
 async def test_a_bad_configuration_ends_a_session(async_client: AsyncClient) -> None:
     """By the client what it knows to be wrong, by the server what it alone knows."""
     with pytest.raises(InvalidInput, match="max_suggestions"):
-        async_client.type_session(max_suggestions=1000)
+        async_client.typing_session(max_suggestions=1000)
     long = "한" * 100
-    async with async_client.type_session(blocked_words=[long]) as session:
+    async with async_client.typing_session(blocked_words=[long]) as session:
         with pytest.raises(InvalidInput, match=r"configuration\.options\.blocked_words\[0\]"):
             _ = [answer async for answer in session]
 
@@ -246,10 +246,10 @@ async def test_the_clients_write_as_the_model_itself(
 ) -> None:
     """Words are equal, to the last bit and the last field, where they are drawn at random too."""
     query = GenerationQuery("the clouds are", "i", 15, 0.8, 30, 0.9, 5, ["sea"])
-    here: Generating = local
-    there: Generating = client
-    expected = list(here.ask_generate(query))
-    assert list(there.ask_generate(query)) == expected
+    here: GenerativeModel = local
+    there: GenerativeModel = client
+    expected = list(here.submit_generate(query))
+    assert list(there.submit_generate(query)) == expected
     options: dict[str, Any] = {
         "max_words": 15,
         "temperature": 0.8,
@@ -261,7 +261,7 @@ async def test_the_clients_write_as_the_model_itself(
     assert [answer async for answer in words] == expected
     drawn = list(client.generate("the sun", "t"))
     assert list(client.generate("the sun", "t", seed=drawn[0].seed)) == drawn
-    here_drawn = list(here.ask_generate(GenerationQuery("the sun", "t")))
+    here_drawn = list(here.submit_generate(GenerationQuery("the sun", "t")))
     assert list(client.generate("the sun", "t", seed=here_drawn[0].seed)) == here_drawn
 
 
@@ -285,7 +285,7 @@ async def test_a_cancelled_task_cancels_the_request(
 ) -> None:
     """Cancellation reaches the server and is raised as asyncio's own."""
     task = asyncio.create_task(async_client.score("", texts(1000, 80)))
-    waiting = "wordgate_waiting_rows"
+    waiting = "wordgate_queued_rows"
     while not await asyncio.to_thread(server.metric, waiting):
         assert not task.done()
     task.cancel()
@@ -319,7 +319,7 @@ def test_an_asyncio_client_is_made_in_a_loop(server: RunningServer) -> None:
             with pytest.raises(RuntimeError, match="belongs to another event loop"):
                 await ask()
         with pytest.raises(RuntimeError, match="belongs to another event loop"):
-            async with made.type_session():
+            async with made.typing_session():
                 pass
 
     asyncio.run(use())

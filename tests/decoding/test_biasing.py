@@ -1,4 +1,4 @@
-"""Favoured words among all others: what the best by rank are, tried on every word."""
+"""Biased words among all others: what the best by rank are, tried on every word."""
 
 import itertools
 import math
@@ -14,24 +14,24 @@ from tests.vocabularies import trained
 
 from wordgate.decoding import biasing
 from wordgate.decoding import search as searching
-from wordgate.decoding.biasing import Favour, Favours, best_words
-from wordgate.decoding.search import Found, Search
-from wordgate.lm.adaptive_softmax import Levels
-from wordgate.lm.cached_queries import Context, word_log_prob
-from wordgate.lm.requests import drive
-from wordgate.lm.state_store import NoStore
+from wordgate.decoding.biasing import WordBias, WordBiases, best_words
+from wordgate.decoding.search import SearchParams, SearchResult
+from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
+from wordgate.lm.cached_queries import HashedState, word_log_prob
+from wordgate.lm.requests import run_to_completion
+from wordgate.lm.state_store import NullStateStore
 
 WORDS = [word for word, _ in CANONICAL]
 TRAINED = trained()
 
-favours = st.builds(
-    lambda words, weight: Favours(
+biases = st.builds(
+    lambda words, weight: WordBiases(
         {
-            word: Favour(share * weight / sum(share for _, share, _ in words), boost)
+            word: WordBias(share * weight / sum(share for _, share, _ in words), boost)
             for word, share, boost in words
         }
         if any(share for _, share, _ in words)
-        else {word: Favour(0.0, boost) for word, _, boost in words},
+        else {word: WordBias(0.0, boost) for word, _, boost in words},
         weight if any(share for _, share, _ in words) else 0.0,
     ),
     st.lists(
@@ -54,36 +54,36 @@ def _three_pieces_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(searching, "_MAX_PIECES", LONGEST)
 
 
-def _best(case: Case, search: Search, favoured_words: Favours) -> Found:
+def _best(case: Case, search: SearchParams, biased_words: WordBiases) -> SearchResult:
     levels = case.model.levels
-    asks = best_words(PIECES, levels, case.context, search, favoured_words, case.store)
-    return drive(asks, case.model)
+    asks = best_words(PIECES, levels, case.context, search, biased_words, case.store)
+    return run_to_completion(asks, case.model)
 
 
 def _mixed(log_prob: float, weight: float, share: float) -> float:
     return math.log((1 - weight) * math.exp(log_prob) + share)
 
 
-def _tried(case: Case, prefix: str, favoured_words: Favours) -> dict[str, tuple[float, float]]:
+def _tried(case: Case, prefix: str, biased_words: WordBiases) -> dict[str, tuple[float, float]]:
     """Rank and log-probability of every word with this prefix, by the formula."""
     found = {}
     for word, log_prob in case.log_probs().items():
         if word.startswith(prefix):
-            favour = favoured_words.words.get(word, Favour())
-            mixed = _mixed(log_prob, favoured_words.weight, favour.share)
-            found[word] = (mixed + favour.boost, mixed)
+            bias = biased_words.words.get(word, WordBias())
+            mixed = _mixed(log_prob, biased_words.weight, bias.cache_prob)
+            found[word] = (mixed + bias.boost, mixed)
     return found
 
 
 @_patched
-@given(cases, prefixes, favours, st.integers(1, 12))
+@given(cases, prefixes, biases, st.integers(1, 12))
 def test_the_best_equal_trying_everything(
-    case: Case, prefix: str, favoured_words: Favours, count: int
+    case: Case, prefix: str, biased_words: WordBiases, count: int
 ) -> None:
     """By rank log((1 - weight) p + share) + boost, each with the log-probability before its
     boost."""
-    found = _best(case, Search(count, prefix.encode()), favoured_words)
-    tried = _tried(case, prefix, favoured_words)
+    found = _best(case, SearchParams(count, prefix.encode()), biased_words)
+    tried = _tried(case, prefix, biased_words)
     best = sorted(tried.values(), reverse=True)[:count]
     assert [tried[word.word][0] for word in found.words] == pytest.approx([r for r, _ in best])
     assert [word.log_prob for word in found.words] == pytest.approx(
@@ -94,71 +94,71 @@ def test_the_best_equal_trying_everything(
 
 
 @_patched
-@given(cases, favours, st.integers(1, 8), st.floats(-6, 0))
+@given(cases, biases, st.integers(1, 8), st.floats(-6, 0))
 def test_the_least_probability_is_of_both_models_without_boosts(
-    case: Case, favoured_words: Favours, count: int, least: float
+    case: Case, biased_words: WordBiases, count: int, least: float
 ) -> None:
     """A boost lifts no word over the least probability, a share does."""
-    found = _best(case, Search(count, min_log_prob=least), favoured_words)
-    tried = _tried(case, "", favoured_words)
+    found = _best(case, SearchParams(count, min_log_prob=least), biased_words)
+    tried = _tried(case, "", biased_words)
     ranks = sorted((rank for rank, mixed in tried.values() if mixed >= least), reverse=True)
     assert [tried[word.word][0] for word in found.words] == pytest.approx(ranks[:count])
 
 
 @_patched
-@given(cases, favours, st.integers(1, 8))
-def test_favoured_words_that_are_not_accepted_are_left_out(
-    case: Case, favoured_words: Favours, count: int
+@given(cases, biases, st.integers(1, 8))
+def test_biased_words_that_are_not_accepted_are_left_out(
+    case: Case, biased_words: WordBiases, count: int
 ) -> None:
     """A boost does not bring a blocked word back."""
 
     def accepts(word: str) -> bool:
         return "a" not in word
 
-    found = _best(case, Search(count, accepts=accepts), favoured_words)
-    tried = _tried(case, "", favoured_words)
+    found = _best(case, SearchParams(count, accepts=accepts), biased_words)
+    tried = _tried(case, "", biased_words)
     ranks = sorted((rank for word, (rank, _) in tried.items() if accepts(word)), reverse=True)
     assert [tried[word.word][0] for word in found.words] == pytest.approx(ranks[:count])
 
 
 @_patched
-@given(cases, favours, st.integers(1, 8))
+@given(cases, biases, st.integers(1, 8))
 def test_company_changes_no_answer(
-    monkeypatch: pytest.MonkeyPatch, case: Case, favoured_words: Favours, count: int
+    monkeypatch: pytest.MonkeyPatch, case: Case, biased_words: WordBiases, count: int
 ) -> None:
     """Beginnings expanded one at a time or many at once give the same words and bits."""
-    expected = _best(case, Search(count), favoured_words)
+    expected = _best(case, SearchParams(count), biased_words)
     for together, worth in itertools.product((1, 50), (0.0, math.inf)):
         with monkeypatch.context() as patched:
             patched.setattr(biasing, "_TOGETHER", together)
             patched.setattr(biasing, "_WORTH_TOGETHER", worth)
-            assert _best(case, Search(count), favoured_words).words == expected.words
+            assert _best(case, SearchParams(count), biased_words).words == expected.words
 
 
 @_patched
-@given(cases, favours, st.integers(1, 8), st.integers(1, 6))
+@given(cases, biases, st.integers(1, 8), st.integers(1, 6))
 def test_a_bound_is_kept_and_told(
-    case: Case, favoured_words: Favours, count: int, bound: int
+    case: Case, biased_words: WordBiases, count: int, bound: int
 ) -> None:
-    """Favoured words cost no more rows than the others may; exact means the best of all."""
-    found = _best(case, Search(count, max_expansions=bound), favoured_words)
+    """Biased words cost no more rows than the others may; exact means the best of all."""
+    found = _best(case, SearchParams(count, max_expansions=bound), biased_words)
     assert found.expansions <= 2 * bound
     if found.exact:
-        assert found.words == _best(case, Search(count), favoured_words).words
+        assert found.words == _best(case, SearchParams(count), biased_words).words
 
 
-def test_without_favours_the_search_is_the_plain_one() -> None:
+def test_without_biases_the_search_is_the_plain_one() -> None:
     """The same bits, and no row more."""
-    case = Case(FakeModel.random(Levels((6, PIECES.size)), 5), 2)
-    assert _best(case, Search(5), Favours()) == case.search(Search(5))
+    case = Case(FakeModel.random(AdaptiveSoftmaxLayout((6, PIECES.size)), 5), 2)
+    assert _best(case, SearchParams(5), WordBiases()) == case.search(SearchParams(5))
 
 
 def test_a_boosted_word_that_the_search_finds_keeps_its_bits() -> None:
-    """A favoured word's log-probability is bit for bit the one that the search has for it."""
-    case = Case(FakeModel.random(Levels((4, 9, PIECES.size)), 8), 2)
-    plain = case.search(Search(12)).words
-    boosted = Favours({word.word: Favour(0.0, 0.0) for word in plain})
-    assert _best(case, Search(12), boosted).words == plain
+    """A biased word's log-probability is bit for bit the one that the search has for it."""
+    case = Case(FakeModel.random(AdaptiveSoftmaxLayout((4, 9, PIECES.size)), 8), 2)
+    plain = case.search(SearchParams(12)).words
+    boosted = WordBiases({word.word: WordBias(0.0, 0.0) for word in plain})
+    assert _best(case, SearchParams(12), boosted).words == plain
 
 
 def _log_prob(model: FakeModel, pieces: Sequence[int]) -> float:
@@ -173,23 +173,28 @@ def _log_prob(model: FakeModel, pieces: Sequence[int]) -> float:
 @given(st.text("abé's🦆", min_size=1, max_size=6))
 def test_a_word_has_the_log_probability_of_its_pieces(word: str) -> None:
     """As the chain rule gives it, in any level."""
-    levels = Levels((120, 300, TRAINED.size))
+    levels = AdaptiveSoftmaxLayout((120, 300, TRAINED.size))
     model = FakeModel.random(levels, 3)
-    asks = word_log_prob(TRAINED, levels, Context(b"", -1), word, NoStore(-1))
-    assert drive(asks, model) == _log_prob(model, TRAINED.encode_word(word))
+    asks = word_log_prob(TRAINED, levels, HashedState(b"", -1), word, NullStateStore(-1))
+    assert run_to_completion(asks, model) == _log_prob(model, TRAINED.encode_word(word))
 
 
 def test_very_many_boosts_cost_few_rows() -> None:
     """Of a thousand boosted words only those are followed that may be among the best."""
-    levels = Levels((120, 300, TRAINED.size))
+    levels = AdaptiveSoftmaxLayout((120, 300, TRAINED.size))
     model = FakeModel.random(levels, 3, spread=2.0)
     letters = itertools.product("etaoinshrd", repeat=3)
-    boosted = Favours({"".join(word): Favour(0.0, 1.0) for word in letters})
+    boosted = WordBiases({"".join(word): WordBias(0.0, 1.0) for word in letters})
     assert len(boosted.words) == 1000
-    search, start = Search(5, max_expansions=20_000), Context(b"", -1)
-    found = drive(best_words(TRAINED, levels, start, search, boosted, NoStore(-1)), model)
-    plain = drive(
-        best_words(TRAINED, levels, start, replace(search, count=5), Favours(), NoStore(-1)), model
+    search, start = SearchParams(5, max_expansions=20_000), HashedState(b"", -1)
+    found = run_to_completion(
+        best_words(TRAINED, levels, start, search, boosted, NullStateStore(-1)), model
+    )
+    plain = run_to_completion(
+        best_words(
+            TRAINED, levels, start, replace(search, count=5), WordBiases(), NullStateStore(-1)
+        ),
+        model,
     )
     assert found.exact
     assert found.expansions < plain.expansions + 200

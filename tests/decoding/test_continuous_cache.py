@@ -12,22 +12,22 @@ from tests.tiny_models import PIECES
 from tests.vocabularies import trained
 
 from wordgate.decoding.continuous_cache import shares
-from wordgate.lm.adaptive_softmax import Levels
-from wordgate.lm.cached_queries import Context
+from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
+from wordgate.lm.cached_queries import HashedState
 from wordgate.lm.context_window import latest_start, read_context, read_each
-from wordgate.lm.requests import drive
-from wordgate.lm.state_store import NoStore
+from wordgate.lm.requests import run_to_completion
+from wordgate.lm.state_store import NullStateStore
 
-MODEL = FakeModel.random(Levels((PIECES.size,)), 1)
+MODEL = FakeModel.random(AdaptiveSoftmaxLayout((PIECES.size,)), 1)
 TRAINED = trained()
-READER = FakeModel.random(Levels((TRAINED.size,)), 1)
+READER = FakeModel.random(AdaptiveSoftmaxLayout((TRAINED.size,)), 1)
 
 
 def _shares(
-    states: list[int], words: list[str], weight: float, flatness: float
+    states: list[int], words: list[str], weight: float, sharpness: float
 ) -> dict[str, float]:
-    read = [Context(b"", state) for state in states]
-    return drive(shares(read, words, weight, flatness), MODEL)
+    read = [HashedState(b"", state) for state in states]
+    return run_to_completion(shares(read, words, weight, sharpness), MODEL)
 
 
 texts = st.lists(st.tuples(st.integers(-1, 8), st.sampled_from("abc")), min_size=1, max_size=9)
@@ -35,12 +35,12 @@ texts = st.lists(st.tuples(st.integers(-1, 8), st.sampled_from("abc")), min_size
 
 @given(texts, st.integers(-1, 8), st.floats(0.01, 0.9), st.floats(0, 10))
 def test_shares_are_those_of_the_formula(
-    text: list[tuple[int, str]], now: int, weight: float, flatness: float
+    text: list[tuple[int, str]], now: int, weight: float, sharpness: float
 ) -> None:
-    """weight * sum of exp(flatness * h.h_i) where the word stood / the same of all places."""
-    found = _shares([*(state for state, _ in text), now], [w for _, w in text], weight, flatness)
+    """weight * sum of exp(sharpness * h.h_i) where the word stood / the same of all places."""
+    found = _shares([*(state for state, _ in text), now], [w for _, w in text], weight, sharpness)
     here = MODEL.vector(now).astype(float)
-    votes = [math.exp(flatness * float(MODEL.vector(state) @ here)) for state, _ in text]
+    votes = [math.exp(sharpness * float(MODEL.vector(state) @ here)) for state, _ in text]
     expected = {
         word: weight
         * sum(v for v, (_, w) in zip(votes, text, strict=True) if w == word)
@@ -51,14 +51,16 @@ def test_shares_are_those_of_the_formula(
     assert sum(found.values()) == pytest.approx(weight)
 
 
-def test_without_flatness_words_count_by_their_number() -> None:
+def test_without_sharpness_words_count_by_their_number() -> None:
     """Two of three places have two thirds of the weight."""
     assert _shares([1, 2, 3, 4], ["a", "b", "a"], 0.3, 0.0) == pytest.approx({"a": 0.2, "b": 0.1})
 
 
 def test_the_most_alike_place_wins_by_far() -> None:
     """However steep, nothing overflows."""
-    found = drive(shares([Context(b"", s) for s in (1, 4, 1)], ["a", "b"], 0.9, 10.0), _Long())
+    found = run_to_completion(
+        shares([HashedState(b"", s) for s in (1, 4, 1)], ["a", "b"], 0.9, 10.0), _Long()
+    )
     assert found == pytest.approx({"a": 0.9, "b": 0.0})
     assert all(math.isfinite(share) for share in found.values())
 
@@ -75,7 +77,7 @@ class _Long(FakeModel):
 
 def test_a_text_without_words_votes_for_nothing() -> None:
     """And asks nothing."""
-    asks = shares([Context(b"", 1)], [], 0.5, 0.3)
+    asks = shares([HashedState(b"", 1)], [], 0.5, 0.3)
     with pytest.raises(StopIteration) as stopped:
         next(asks)
     assert stopped.value.value == {}
@@ -87,13 +89,13 @@ def test_the_places_are_those_of_the_history_rule(count: int) -> None:
     that of the history; known or not, the same keys and states."""
     history = " ".join(["the", "sea", "and", "london"][n % 4] for n in range(count))
     store = Remembering(-1)
-    plain = drive(read_context(TRAINED, history, NoStore(-1)), READER)
+    plain = run_to_completion(read_context(TRAINED, history, NullStateStore(-1)), READER)
     for _ in range(2):
-        contexts, found = drive(read_each(TRAINED, history, store), READER)
+        contexts, found = run_to_completion(read_each(TRAINED, history, store), READER)
         assert len(contexts) == len(found) + 1
         assert found == history.split()[latest_start(count) :]
         assert contexts[-1] == plain
     asked = READER.calls["Advance"]
-    drive(read_each(TRAINED, history, store), READER)
-    drive(read_context(TRAINED, history, store), READER)
+    run_to_completion(read_each(TRAINED, history, store), READER)
+    run_to_completion(read_context(TRAINED, history, store), READER)
     assert READER.calls["Advance"] == asked

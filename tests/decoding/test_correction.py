@@ -5,19 +5,19 @@ import math
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.decoding.test_biasing import favours
+from tests.decoding.test_biasing import biases
 from tests.fake_model import FakeModel
 from tests.tiny_models import LONGEST, PIECES, Case, cases
 
 from wordgate.decoding import correction
 from wordgate.decoding import search as searching
-from wordgate.decoding.biasing import Favour, Favours
-from wordgate.decoding.correction import Slip, corrected_beginnings, corrected_words
-from wordgate.decoding.search import Found, Search
-from wordgate.lm.adaptive_softmax import Levels
-from wordgate.lm.requests import drive
+from wordgate.decoding.biasing import WordBias, WordBiases
+from wordgate.decoding.correction import TypoQuery, corrected_beginnings, corrected_words
+from wordgate.decoding.search import SearchParams, SearchResult
+from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
+from wordgate.lm.requests import run_to_completion
 
-meant = st.dictionaries(
+corrections_of = st.dictionaries(
     st.text("abé'.", min_size=1, max_size=4).filter(
         lambda text: len(PIECES.encode_word(text)) <= LONGEST
     ),
@@ -34,28 +34,28 @@ def _three_pieces_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _corrected(
-    case: Case, slip: Slip, search: Search, favoured: Favours, is_finished: bool
-) -> Found:
+    case: Case, slip: TypoQuery, search: SearchParams, biased: WordBiases, is_finished: bool
+) -> SearchResult:
     correct = corrected_words if is_finished else corrected_beginnings
     where = PIECES, case.model.levels, case.context
-    return drive(correct(*where, slip, search, favoured, case.store), case.model)
+    return run_to_completion(correct(*where, slip, search, biased, case.store), case.model)
 
 
 def _tried(
-    case: Case, slip: Slip, favoured: Favours, is_finished: bool
+    case: Case, slip: TypoQuery, biased: WordBiases, is_finished: bool
 ) -> dict[str, tuple[float, float]]:
     """Rank and log-probability of every word that may be meant, by the formula."""
     found = {}
     for word, log_prob in case.log_probs().items():
         fitting = [
             value
-            for text, value in slip.meant.items()
+            for text, value in slip.corrections_of.items()
             if (word == text if is_finished else word.startswith(text))
         ]
         if fitting:
-            favour = favoured.of(word)
-            mixed = math.log((1 - favoured.weight) * math.exp(log_prob) + favour.share)
-            rank = mixed + max(fitting) + favour.boost
+            bias = biased.of(word)
+            mixed = math.log((1 - biased.weight) * math.exp(log_prob) + bias.cache_prob)
+            rank = mixed + max(fitting) + bias.boost
             if rank > slip.least_rank:
                 found[word] = (rank, mixed)
     return found
@@ -63,17 +63,27 @@ def _tried(
 
 @_patched
 @given(
-    cases, meant, favours, st.integers(1, 6), st.sampled_from([-25.0, -14.0, -9.0]), st.booleans()
+    cases,
+    corrections_of,
+    biases,
+    st.integers(1, 6),
+    st.sampled_from([-25.0, -14.0, -9.0]),
+    st.booleans(),
 )
 def test_corrections_equal_trying_everything(
-    case: Case, wrong: dict[str, float], favoured: Favours, count: int, least: float, finished: bool
+    case: Case,
+    wrong: dict[str, float],
+    biased: WordBiases,
+    count: int,
+    least: float,
+    finished: bool,
 ) -> None:
     """By rank: the log-probability, the likeliest slip and the boost; of beginnings all words that
     begin so, of finished words those alone."""
-    slip = Slip(wrong, least)
-    search = Search(count, max_expansions=20_000)
-    found = _corrected(case, slip, search, favoured, finished)
-    tried = _tried(case, slip, favoured, finished)
+    slip = TypoQuery(wrong, least)
+    search = SearchParams(count, max_expansions=20_000)
+    found = _corrected(case, slip, search, biased, finished)
+    tried = _tried(case, slip, biased, finished)
     ranks = sorted((rank for rank, _ in tried.values()), reverse=True)[:count]
     assert [tried[word.word][0] for word in found.words] == pytest.approx(ranks)
     assert [word.log_prob for word in found.words] == pytest.approx(
@@ -84,7 +94,7 @@ def test_corrections_equal_trying_everything(
 
 
 @_patched
-@given(cases, meant, st.integers(1, 6), st.booleans())
+@given(cases, corrections_of, st.integers(1, 6), st.booleans())
 def test_what_is_not_accepted_or_too_unlikely_is_no_correction(
     case: Case, wrong: dict[str, float], count: int, finished: bool
 ) -> None:
@@ -93,9 +103,9 @@ def test_what_is_not_accepted_or_too_unlikely_is_no_correction(
     def accepts(word: str) -> bool:
         return not word.endswith("b")
 
-    slip, search = Slip(wrong), Search(count, accepts=accepts, min_log_prob=-7.0)
-    found = _corrected(case, slip, search, Favours(), finished)
-    tried = _tried(case, slip, Favours(), finished)
+    slip, search = TypoQuery(wrong), SearchParams(count, accepts=accepts, min_log_prob=-7.0)
+    found = _corrected(case, slip, search, WordBiases(), finished)
+    tried = _tried(case, slip, WordBiases(), finished)
     ranks = [rank for word, (rank, mixed) in tried.items() if accepts(word) and mixed >= -7.0]
     assert [tried[word.word][0] for word in found.words] == pytest.approx(
         sorted(ranks, reverse=True)[:count]
@@ -103,12 +113,12 @@ def test_what_is_not_accepted_or_too_unlikely_is_no_correction(
 
 
 @_patched
-@given(cases, meant, st.integers(1, 6))
+@given(cases, corrections_of, st.integers(1, 6))
 def test_company_changes_no_answer(
     monkeypatch: pytest.MonkeyPatch, case: Case, wrong: dict[str, float], count: int
 ) -> None:
     """Beginnings expanded one at a time or many at once give the same words and bits."""
-    ask = case, Slip(wrong), Search(count), Favours(), False
+    ask = case, TypoQuery(wrong), SearchParams(count), WordBiases(), False
     expected = _corrected(*ask)
     for together, worth in ((1, 1.0), (50, math.inf)):
         with monkeypatch.context() as patched:
@@ -118,21 +128,28 @@ def test_company_changes_no_answer(
 
 
 @_patched
-@given(cases, meant, favours, st.integers(1, 6), st.integers(1, 5), st.booleans())
+@given(cases, corrections_of, biases, st.integers(1, 6), st.integers(1, 5), st.booleans())
 def test_a_bound_is_kept_and_told(
-    case: Case, wrong: dict[str, float], favoured: Favours, count: int, bound: int, finished: bool
+    case: Case,
+    wrong: dict[str, float],
+    biased: WordBiases,
+    count: int,
+    bound: int,
+    finished: bool,
 ) -> None:
-    """No more rows than allowed, for favoured words and for all others; exact means the best."""
-    found = _corrected(case, Slip(wrong), Search(count, max_expansions=bound), favoured, finished)
+    """No more rows than allowed, for biased words and for all others; exact means the best."""
+    found = _corrected(
+        case, TypoQuery(wrong), SearchParams(count, max_expansions=bound), biased, finished
+    )
     assert found.expansions <= 2 * bound
     if found.exact:
-        search = Search(count, max_expansions=20_000)
-        assert found.words == _corrected(case, Slip(wrong), search, favoured, finished).words
+        search = SearchParams(count, max_expansions=20_000)
+        assert found.words == _corrected(case, TypoQuery(wrong), search, biased, finished).words
 
 
 def test_nothing_is_meant_by_nothing() -> None:
     """No slip, no row."""
-    case = Case(FakeModel.random(Levels((6, PIECES.size)), 5), 2)
-    favoured = Favours({"a": Favour(0.0, 50.0)})
+    case = Case(FakeModel.random(AdaptiveSoftmaxLayout((6, PIECES.size)), 5), 2)
+    biased = WordBiases({"a": WordBias(0.0, 50.0)})
     for finished in (True, False):
-        assert _corrected(case, Slip({}), Search(3), favoured, finished) == Found()
+        assert _corrected(case, TypoQuery({}), SearchParams(3), biased, finished) == SearchResult()

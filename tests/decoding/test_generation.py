@@ -15,36 +15,36 @@ from tests.vocabularies import trained
 
 from wordgate.decoding.generation import (
     MAX_SEED,
-    Draft,
-    Finish,
+    FinishReason,
     GeneratedWord,
     GenerationQuery,
+    GenerationState,
     begin,
     draw,
     next_word,
     uniform,
 )
-from wordgate.decoding.search import FoundWord
+from wordgate.decoding.search import ScoredWord
 from wordgate.errors import InvalidInput
-from wordgate.lm.adaptive_softmax import Levels
-from wordgate.lm.lexicon import Language
-from wordgate.lm.requests import drive
-from wordgate.lm.state_store import NoStore
-from wordgate.lm.tokenizer import EOS, Pieces
+from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
+from wordgate.lm.lexicon import Lexicon
+from wordgate.lm.requests import run_to_completion
+from wordgate.lm.state_store import NullStateStore
+from wordgate.lm.tokenizer import EOS, Tokenizer
 from wordgate.scoring.scoring import score_texts
 
-LETTERS = Pieces.from_merges(
+LETTERS = Tokenizer.from_merges(
     [*"abi.", *(f"{letter}</w>" for letter in "abi."), "ab</w>"], [("a", "b</w>")]
 )
 """Words are a, b, i, a full stop, ab, and whatever else four characters write."""
 
 NAMES = {"<eos>": EOS} | {word: LETTERS.encode_word(word)[0] for word in ("a", "b", "i", ".", "ab")}
-LEVELS = Levels((LETTERS.size - 2, LETTERS.size))
-LANGUAGE = Language(LETTERS, LEVELS, written={"i": "I"})
+LEVELS = AdaptiveSoftmaxLayout((LETTERS.size - 2, LETTERS.size))
+LANGUAGE = Lexicon(LETTERS, LEVELS, written={"i": "I"})
 
 PIECES = trained()
-RICH_LEVELS = Levels((200, 400, PIECES.size))
-RICH = Language(PIECES, RICH_LEVELS, never_suggested={"cabinet", "sea"})
+RICH_LEVELS = AdaptiveSoftmaxLayout((200, 400, PIECES.size))
+RICH = Lexicon(PIECES, RICH_LEVELS, never_suggested={"cabinet", "sea"})
 RICH_MODEL = FakeModel.random(RICH_LEVELS, seed=11, spread=2.0)
 
 
@@ -66,19 +66,19 @@ def model_of(**rows: dict[str, float]) -> FakeModel:
 HALVES = model_of(other={"a": 0.4, "b": 0.2, "<eos>": 0.1, "ab": 0.1, ".": 0.08})
 
 
-def written(model: FakeModel, language: Language = LANGUAGE, **options: Any) -> list[GeneratedWord]:
+def written(model: FakeModel, language: Lexicon = LANGUAGE, **options: Any) -> list[GeneratedWord]:
     """All words of a text."""
     wanted: dict[str, Any] = {"history": "", "seed": 0} | options
     query = GenerationQuery(**wanted)
     return list(_words(model, language, query))
 
 
-def _words(model: FakeModel, language: Language, query: GenerationQuery) -> Iterator[GeneratedWord]:
+def _words(model: FakeModel, language: Lexicon, query: GenerationQuery) -> Iterator[GeneratedWord]:
     assert query.seed is not None
-    asks = begin(language, NoStore(model.start), query, query.seed)
-    draft: Draft | None = drive(asks, model)
+    asks = begin(language, NullStateStore(model.start), query, query.seed)
+    draft: GenerationState | None = run_to_completion(asks, model)
     while draft is not None:
-        made = drive(next_word(language, draft), model)
+        made = run_to_completion(next_word(language, draft), model)
         yield made.word
         draft = made.draft
 
@@ -97,7 +97,7 @@ def test_the_likeliest_word_is_taken_every_time() -> None:
         greedy = written(model, top_k=1, seed=seed)
         assert text_of(greedy) == "I ab."
         assert written(model, temperature=0.0, seed=seed) == greedy
-        assert greedy[-1].finish is Finish.END_OF_TEXT
+        assert greedy[-1].finish is FinishReason.END_OF_TEXT
         gains = [math.log(p) for p in (0.6, 0.5, 0.7, 0.9)]
         assert [word.log_prob for word in greedy] == pytest.approx(gains)
 
@@ -171,7 +171,7 @@ def test_a_draw_is_one_of_the_likeliest(
     log_probs: list[float], temperature: float, top_p: float, number: float
 ) -> None:
     """No rounding leads out of the words that may be drawn; a greater number never goes back."""
-    found = [FoundWord(str(n), p) for n, p in enumerate(sorted(log_probs, reverse=True))]
+    found = [ScoredWord(str(n), p) for n, p in enumerate(sorted(log_probs, reverse=True))]
     query = GenerationQuery("", temperature=temperature, top_p=top_p)
     drawn = draw(found, query, number)
     later = draw(found, query, (1 + number) / 2)
@@ -194,7 +194,7 @@ def test_a_text_ends_after_as_many_words() -> None:
     """The last word says why; after it nothing is read."""
     endless = model_of(other={"a": 0.9})
     found = written(endless, top_k=1, max_words=3)
-    assert [word.finish for word in found] == [None, None, Finish.MAX_WORDS]
+    assert [word.finish for word in found] == [None, None, FinishReason.MAX_WORDS]
     assert endless.calls["Advance"] == 1 + 2, "the end of text that begins, and two of the words"
 
 
@@ -204,7 +204,7 @@ def test_a_stop_word_ends_a_text_and_belongs_to_it(stop: str) -> None:
     model = model_of(other={"a": 0.6}, a={"ab": 0.6}, ab={".": 0.6})
     found = written(model, top_k=1, stop_words=["zzz", stop])
     assert text_of(found) == ("A ab." if stop == "." else "A ab")
-    assert found[-1].finish is Finish.STOP_WORD
+    assert found[-1].finish is FinishReason.STOP_WORD
 
 
 @pytest.mark.parametrize("stop", ["ab. A", "a ab.", "ab ."])
@@ -212,14 +212,14 @@ def test_a_stop_phrase_ends_a_text_where_it_is_complete(stop: str) -> None:
     """All of its words must have been generated, one behind the other."""
     model = model_of(other={"a": 0.6}, a={"ab": 0.6}, ab={".": 0.6})
     found = written(model, history="a", top_k=1, stop_words=[stop, "b a"])
-    assert found[-1].finish is Finish.STOP_WORD
+    assert found[-1].finish is FinishReason.STOP_WORD
     assert text_of(found) == {"ab. A": " ab. A", "a ab.": " ab. A ab.", "ab .": " ab."}[stop]
 
 
 def test_a_phrase_that_is_never_suggested_is_not_completed() -> None:
     """Its last word is not drawn behind the others, and is elsewhere."""
     model = model_of(other={"a": 0.6, "b": 0.3}, a={"ab": 0.6, "b": 0.3})
-    language = Language(LETTERS, LEVELS, never_suggested={"a ab"})
+    language = Lexicon(LETTERS, LEVELS, never_suggested={"a ab"})
     assert text_of(written(model, language, top_k=1, max_words=4)) == "A b a b"
     assert text_of(written(model, language, history="a", top_k=1, max_words=2)) == " b a"
 
@@ -228,14 +228,14 @@ def test_the_end_of_a_text_is_drawn_like_a_word() -> None:
     """It has its own probability, and no text."""
     model = model_of(other={"<eos>": 0.5, "a": 0.4})
     [end] = written(model, top_k=1)
-    assert (end.word, end.text, end.finish) == ("", "", Finish.END_OF_TEXT)
+    assert (end.word, end.text, end.finish) == ("", "", FinishReason.END_OF_TEXT)
     assert end.log_prob == pytest.approx(math.log(0.5))
 
 
 def test_some_words_are_never_written() -> None:
     """A word that is never suggested is not drawn either, however likely; stop words may be."""
     model = model_of(other={"a": 0.6, "b": 0.3})
-    language = Language(LETTERS, LEVELS, never_suggested={"a"})
+    language = Lexicon(LETTERS, LEVELS, never_suggested={"a"})
     assert text_of(written(model, language, top_k=1, max_words=2)) == "B b"
     texts = [written(RICH_MODEL, RICH, seed=seed, top_k=60) for seed in range(2)]
     assert not {"cabinet", "sea"} & {word.word.lower() for found in texts for word in found}
@@ -247,7 +247,7 @@ def test_the_first_word_goes_on_with_what_was_typed() -> None:
     first, second = written(model, history="b ", prefix="A", top_k=2, temperature=0, max_words=2)
     assert (first.prefix, first.text, first.word) == ("A", "ab", "ab")
     assert first.log_prob == pytest.approx(math.log(0.1)), "not conditioned on the prefix"
-    assert second.finish is Finish.END_OF_TEXT
+    assert second.finish is FinishReason.END_OF_TEXT
     hyphened = written(RICH_MODEL, RICH, history="the", prefix="well-kn", max_words=1)
     assert hyphened == written(RICH_MODEL, RICH, history="the well -", prefix="kn", max_words=1)
     assert hyphened[0].word.startswith("kn")
@@ -256,7 +256,7 @@ def test_the_first_word_goes_on_with_what_was_typed() -> None:
 def test_a_prefix_that_is_not_found_ends_the_text() -> None:
     """Where the search may not look for long enough, nothing is written and nothing is exact."""
     [none] = written(RICH_MODEL, RICH, prefix="qqqqqqqqqq", max_expansions=1)
-    assert (none.word, none.finish, none.exact) == ("", Finish.NO_WORD, False)
+    assert (none.word, none.finish, none.exact) == ("", FinishReason.NO_CANDIDATE, False)
     assert none.prefix == "", "what was typed stays"
 
 
@@ -273,9 +273,9 @@ def test_a_text_is_written_as_people_write_it() -> None:
 def test_the_words_of_a_text_have_its_probability(seed: int) -> None:
     """Log-probabilities sum to what scoring says of the text and, where it was drawn, its end."""
     found = written(RICH_MODEL, RICH, history="the sun", seed=seed, temperature=1.5)
-    ended = found[-1].finish is Finish.END_OF_TEXT
-    asks = score_texts(RICH, NoStore(RICH_MODEL.start), "the sun", [text_of(found)], ended)
-    [scored] = drive(asks, RICH_MODEL)
+    ended = found[-1].finish is FinishReason.END_OF_TEXT
+    asks = score_texts(RICH, NullStateStore(RICH_MODEL.start), "the sun", [text_of(found)], ended)
+    [scored] = run_to_completion(asks, RICH_MODEL)
     assert sum(word.log_prob for word in found) == pytest.approx(scored.log_prob, abs=1e-9)
     assert scored.word_count == len(list(takewhile(lambda word: word.word, found)))
 

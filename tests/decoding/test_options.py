@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from tests.vocabularies import texts
 
-from wordgate.decoding.options import BoostedWord, Options, SessionCache
+from wordgate.decoding.options import BoostedWord, ContinuousCache, Options
 from wordgate.errors import InvalidInput
 from wordgate.text import words
 from wordgate.text.normalization import normalise
@@ -17,7 +17,7 @@ WRONG: dict[str, dict[str, Any]] = {
     "max_suggestions": {"max_suggestions": 101},
     "max_expansions": {"max_expansions": 0},
     "max_corrections": {"max_corrections": -1},
-    "max_words": {"max_words": 0},
+    "max_phrase_words": {"max_phrase_words": 0},
     "min_probability": {"min_probability": math.nan},
     "min_phrase_probability": {"min_phrase_probability": 0.009},
     "blocked_words": {"blocked_words": ["a"] * 1001},
@@ -30,8 +30,8 @@ WRONG: dict[str, dict[str, Any]] = {
     "boosted_words[1].boost": {
         "boosted_words": [BoostedWord("a", 50.0), BoostedWord("b", math.nan)]
     },
-    "session_cache.weight": {"session_cache": SessionCache(0.91)},
-    "session_cache.flatness": {"session_cache": SessionCache(0.1, math.nan)},
+    "continuous_cache.weight": {"continuous_cache": ContinuousCache(0.91)},
+    "continuous_cache.sharpness": {"continuous_cache": ContinuousCache(0.1, math.nan)},
 }
 
 
@@ -52,7 +52,7 @@ def test_listed_words_are_known_in_any_case() -> None:
     )
     assert options.blocked == {"sea", "don't"}
     assert options.boosts == {"lxc": 2.0, "fin": 3}
-    assert options.own_forms == {"lxc": "LXC", "fin": "ﬁn"}
+    assert options.preferred_casing == {"lxc": "LXC", "fin": "ﬁn"}
 
 
 @given(texts)
@@ -69,7 +69,7 @@ def test_every_text_of_few_words_is_listed_and_others_refused(text: str) -> None
     assert options.blocked == {" ".join(found)} == set(options.boosted)
     assert set(options.boosts) == {found[0]}
     if len(found) == 1:
-        assert normalise(options.own_forms[found[0]]) == found[0]
+        assert normalise(options.preferred_casing[found[0]]) == found[0]
 
 
 def test_a_boosted_phrase_lifts_each_of_its_words_in_its_place() -> None:
@@ -77,9 +77,9 @@ def test_a_boosted_phrase_lifts_each_of_its_words_in_its_place() -> None:
     phrases = [BoostedWord("北京", 3.0), BoostedWord("New York City", 2.0), BoostedWord("new", 1.0)]
     options = Options(boosted_words=[*phrases, BoostedWord("the Sea", -4.0)])
     assert options.boosts == {"北": 3.0, "new": 2.0}
-    assert options.own_forms == {"new": "new"}
+    assert options.preferred_casing == {"new": "new"}
     assert options.here(["to", "new"]).boosts == {"北": 3.0, "new": 2.0, "york": 2.0}
-    assert options.here(["new", "york"]).own_forms == {"new": "new", "city": "City"}
+    assert options.here(["new", "york"]).preferred_casing == {"new": "new", "city": "City"}
     assert options.here(["the"]).boosts["sea"] == -4.0
     assert options.here(["york"]) == options.here([])
     assert options.own_forms_within(["a", "new", "york", "city"]) == {

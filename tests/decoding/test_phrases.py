@@ -10,10 +10,10 @@ from tests.tiny_models import CANONICAL, LONGEST, PIECES, Case, cases
 
 from wordgate.decoding import search as searching
 from wordgate.decoding.phrases import PhraseSearch
-from wordgate.decoding.search import FoundWord, Search
-from wordgate.lm.adaptive_softmax import Levels
+from wordgate.decoding.search import ScoredWord, SearchParams
+from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
 from wordgate.lm.masks import Masks
-from wordgate.lm.requests import drive
+from wordgate.lm.requests import run_to_completion
 
 Phrases = dict[tuple[str, ...], float]
 
@@ -29,8 +29,8 @@ def _accepts(word: str) -> bool:
     return word != "." and not word.startswith("b")
 
 
-def _search(case: Case, least: float, max_words: int, rows: int = 20_000) -> PhraseSearch:
-    search = Search(1, accepts=_accepts, max_expansions=rows)
+def _search(case: Case, least: float, max_phrase_words: int, rows: int = 20_000) -> PhraseSearch:
+    search = SearchParams(1, accepts=_accepts, max_expansions=rows)
     return PhraseSearch(
         PIECES,
         case.model.levels,
@@ -38,12 +38,12 @@ def _search(case: Case, least: float, max_words: int, rows: int = 20_000) -> Phr
         search,
         case.store,
         Masks(),
-        max_words,
+        max_phrase_words,
         math.log(least),
     )
 
 
-def _tried(case: Case, first: FoundWord, least: float, max_words: int) -> Phrases:
+def _tried(case: Case, first: ScoredWord, least: float, max_phrase_words: int) -> Phrases:
     """All phrases that cannot go on, each with the log-probability of its words after the first."""
     found: Phrases = {}
     open_phrases: list[tuple[tuple[str, ...], float]] = [((first.word,), 0.0)]
@@ -52,7 +52,7 @@ def _tried(case: Case, first: FoundWord, least: float, max_words: int) -> Phrase
         last = PIECES.encode_word(phrase[-1])[-1]
         longer = [
             ((*phrase, word), after_first + Case(case.model, last).log_prob(sequence))
-            for word, sequence in (CANONICAL if len(phrase) < max_words else ())
+            for word, sequence in (CANONICAL if len(phrase) < max_phrase_words else ())
             if _accepts(word)
         ]
         longer = [each for each in longer if each[1] >= math.log(least)]
@@ -65,13 +65,13 @@ def _tried(case: Case, first: FoundWord, least: float, max_words: int) -> Phrase
 @_patched
 @given(cases, st.sampled_from([0.02, 0.1, 0.3]), st.integers(1, 4), st.sampled_from(CANONICAL))
 def test_phrases_equal_trying_everything(
-    case: Case, least: float, max_words: int, first: tuple[str, tuple[int, ...]]
+    case: Case, least: float, max_phrase_words: int, first: tuple[str, tuple[int, ...]]
 ) -> None:
     """Each goes on as long as it may, the likeliest come first, with their joint probability."""
-    word = FoundWord(first[0], case.log_prob(first[1]))
-    searching_phrases = _search(case, least, max_words)
-    found = drive(searching_phrases.after(word), case.model)
-    tried = _tried(case, word, least, max_words)
+    word = ScoredWord(first[0], case.log_prob(first[1]))
+    searching_phrases = _search(case, least, max_phrase_words)
+    found = run_to_completion(searching_phrases.after(word), case.model)
+    tried = _tried(case, word, least, max_phrase_words)
     assert {phrase.words for phrase in found} == set(tried)
     for phrase in found:
         assert phrase.after_first == pytest.approx(tried[phrase.words])
@@ -88,7 +88,7 @@ def test_all_phrases_together_keep_to_the_bound(case: Case, rows: int) -> None:
     searching_phrases = _search(case, 0.02, 4, rows)
     found = []
     for word in case.enumerate()[:5]:
-        found += drive(searching_phrases.after(word), case.model)
+        found += run_to_completion(searching_phrases.after(word), case.model)
     assert searching_phrases.expansions <= rows
     if searching_phrases.exact:
         expected = [_tried(case, word, 0.02, 4) for word in case.enumerate()[:5]]
@@ -97,7 +97,7 @@ def test_all_phrases_together_keep_to_the_bound(case: Case, rows: int) -> None:
 
 def test_one_word_is_no_phrase() -> None:
     """A word that nothing likely follows, and a phrase of one word, are none."""
-    case = Case(FakeModel.random(Levels((6, PIECES.size)), 5), 2)
+    case = Case(FakeModel.random(AdaptiveSoftmaxLayout((6, PIECES.size)), 5), 2)
     word = case.enumerate()[0]
-    assert drive(_search(case, 1.0, 4).after(word), case.model) == []
-    assert drive(_search(case, 0.01, 1).after(word), case.model) == []
+    assert run_to_completion(_search(case, 1.0, 4).after(word), case.model) == []
+    assert run_to_completion(_search(case, 0.01, 1).after(word), case.model) == []

@@ -12,17 +12,17 @@ from wordgate.decoding.options import Options
 from wordgate.decoding.prediction import Query, predict, split_typed
 from wordgate.decoding.suggestions import Kind, Prediction
 from wordgate.errors import InvalidInput
-from wordgate.lm.adaptive_softmax import Levels
-from wordgate.lm.lexicon import Language
-from wordgate.lm.requests import drive
-from wordgate.lm.state_store import NoStore
+from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
+from wordgate.lm.lexicon import Lexicon
+from wordgate.lm.requests import run_to_completion
+from wordgate.lm.state_store import NullStateStore
 from wordgate.text import words
 from wordgate.text.normalization import normalise
 from wordgate.text.steps import finish
 
 PIECES = trained()
-LEVELS = Levels((200, 400, PIECES.size))
-LANGUAGE = Language(
+LEVELS = AdaptiveSoftmaxLayout((200, 400, PIECES.size))
+LANGUAGE = Lexicon(
     PIECES, LEVELS, written={"i": "I", "london": "London"}, never_suggested={"cabinet"}
 )
 MODEL = FakeModel.random(LEVELS, seed=11, spread=2.0)
@@ -31,7 +31,7 @@ MODEL = FakeModel.random(LEVELS, seed=11, spread=2.0)
 def _predict(history: str, prefix: str = "", count: int = 5, **options: object) -> Prediction:
     wanted = Options(max_suggestions=count, **options)  # type: ignore[arg-type]
     query = Query(history, prefix, wanted)
-    return drive(predict(LANGUAGE, NoStore(MODEL.start), query), MODEL)
+    return run_to_completion(predict(LANGUAGE, NullStateStore(MODEL.start), query), MODEL)
 
 
 def _texts(prediction: Prediction) -> list[str]:

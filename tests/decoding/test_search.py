@@ -14,9 +14,9 @@ from tests.tiny_models import CANONICAL, LONGEST, PIECES, Case, cases, words_fou
 from tests.vocabularies import trained
 
 from wordgate.decoding import search as searching
-from wordgate.decoding.search import Found, Search
-from wordgate.lm.adaptive_softmax import Levels
-from wordgate.lm.requests import Advance, Ask, LevelRows, drive
+from wordgate.decoding.search import SearchParams, SearchResult
+from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
+from wordgate.lm.requests import ModelRequest, OutputRows, Step, run_to_completion
 
 TRAINED = trained()
 
@@ -44,7 +44,7 @@ def test_there_is_enough_to_find() -> None:
 @given(cases, prefixes, st.integers(1, 12))
 def test_the_search_equals_trying_everything(case: Case, prefix: str, count: int) -> None:
     """The same words, in the same order, with the same bits, whatever the cuts."""
-    found = case.search(Search(count, prefix.encode()))
+    found = case.search(SearchParams(count, prefix.encode()))
     assert found.words == case.enumerate(prefix)[:count]
     assert found.exact
 
@@ -53,7 +53,7 @@ def test_the_search_equals_trying_everything(case: Case, prefix: str, count: int
 @given(cases, prefixes)
 def test_all_words_can_be_had(case: Case, prefix: str) -> None:
     """A search for more words than there are finds each once, ends, and is exact."""
-    found = case.search(Search(1000, prefix.encode(), max_expansions=10_000))
+    found = case.search(SearchParams(1000, prefix.encode(), max_expansions=10_000))
     assert found.words == case.enumerate(prefix)
     assert found.exact
 
@@ -64,7 +64,7 @@ def test_company_changes_no_answer(
     monkeypatch: pytest.MonkeyPatch, case: Case, prefix: str, count: int
 ) -> None:
     """Nodes expanded one at a time or many at once give the same words."""
-    search = Search(count, prefix.encode())
+    search = SearchParams(count, prefix.encode())
     expected = case.search(search)
     for together in (1, 3, 50):
         with monkeypatch.context() as patched:
@@ -80,7 +80,7 @@ def test_a_bound_is_kept_and_told(case: Case, prefix: str, count: int, bound: in
     """No more rows than allowed are asked for; what is answered are words with their own
     log-probabilities, the likelier first; exact means the likeliest of all."""
     expected = case.enumerate(prefix)
-    found = case.search(Search(count, prefix.encode(), max_expansions=bound))
+    found = case.search(SearchParams(count, prefix.encode(), max_expansions=bound))
     assert found.expansions <= bound
     assert found.words == [word for word in expected if word in found.words]
     if found.exact:
@@ -96,10 +96,10 @@ def test_a_bound_that_is_just_enough_is_no_bound(
 ) -> None:
     """One node at a time, a search is exact with as many rows as it needs, and not with fewer."""
     monkeypatch.setattr(searching, "_TOGETHER", 1)
-    needed = case.search(Search(count)).expansions
-    assert case.search(Search(count, max_expansions=needed)).exact
+    needed = case.search(SearchParams(count)).expansions
+    assert case.search(SearchParams(count, max_expansions=needed)).exact
     if needed > 1:
-        assert not case.search(Search(count, max_expansions=needed - 1)).exact
+        assert not case.search(SearchParams(count, max_expansions=needed - 1)).exact
 
 
 @_patched
@@ -108,7 +108,9 @@ def test_words_below_the_least_probability_are_left_out(
     case: Case, prefix: str, least: float
 ) -> None:
     """Only words of at least this log-probability are found, all of them, and that is exact."""
-    found = case.search(Search(1000, prefix.encode(), min_log_prob=least, max_expansions=10_000))
+    found = case.search(
+        SearchParams(1000, prefix.encode(), min_log_prob=least, max_expansions=10_000)
+    )
     assert found.words == [w for w in case.enumerate(prefix) if w.log_prob >= least]
     assert found.exact
 
@@ -121,7 +123,7 @@ def test_words_that_are_not_accepted_are_passed_over(case: Case, count: int) -> 
     def accepts(word: str) -> bool:
         return "a" not in word
 
-    found = case.search(Search(count, accepts=accepts))
+    found = case.search(SearchParams(count, accepts=accepts))
     assert found.words == [w for w in case.enumerate() if accepts(w.word)][:count]
 
 
@@ -140,33 +142,33 @@ def test_a_search_that_finds_nothing_ends(
         looked_at.append(word)
         return False
 
-    levels = Levels((100, TRAINED.size))
-    search = Search(5, accepts=accepts, max_expansions=entries)
-    found = drive(words_found(TRAINED, levels, -1, search), FakeModel.random(levels, 3))
+    levels = AdaptiveSoftmaxLayout((100, TRAINED.size))
+    search = SearchParams(5, accepts=accepts, max_expansions=entries)
+    found = run_to_completion(words_found(TRAINED, levels, -1, search), FakeModel.random(levels, 3))
     assert (found.words, found.exact) == ([], False)
     assert 0 < len(looked_at) <= 30 + entries
 
 
 def test_a_prefix_that_nobody_can_write_ends_at_once() -> None:
     """Bytes that no piece begins with give nothing, exactly, for one row."""
-    case = Case(FakeModel.random(Levels((5, PIECES.size)), 1), -1)
-    assert case.search(Search(5, b"xyz")) == Found([], exact=True, expansions=1)
+    case = Case(FakeModel.random(AdaptiveSoftmaxLayout((5, PIECES.size)), 1), -1)
+    assert case.search(SearchParams(5, b"xyz")) == SearchResult([], exact=True, expansions=1)
 
 
 def test_a_prefix_that_no_word_has_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     """A prefix of two words can be written but is no word: a bound ends the search and says so."""
     monkeypatch.setattr(searching, "_MAX_PIECES", 64)
-    levels = Levels((100, TRAINED.size))
+    levels = AdaptiveSoftmaxLayout((100, TRAINED.size))
     model = FakeModel.random(levels, 3)
-    asks = words_found(TRAINED, levels, -1, Search(5, b"a b", max_expansions=200))
-    found = drive(asks, model)
+    asks = words_found(TRAINED, levels, -1, SearchParams(5, b"a b", max_expansions=200))
+    found = run_to_completion(asks, model)
     assert (found.words, found.exact, found.expansions) == ([], False, 200)
 
 
 def test_a_prefix_may_end_inside_a_character() -> None:
     """The first byte of an é finds the words that begin with é."""
-    case = Case(FakeModel.random(Levels((4, 9, PIECES.size)), 8), 2)
-    half = case.search(Search(6, "é".encode()[:1]))
+    case = Case(FakeModel.random(AdaptiveSoftmaxLayout((4, 9, PIECES.size)), 8), 2)
+    half = case.search(SearchParams(6, "é".encode()[:1]))
     assert half.words == case.enumerate("é")[:6]
     assert half.words
 
@@ -174,15 +176,15 @@ def test_a_prefix_may_end_inside_a_character() -> None:
 class Recording(FakeModel):
     """A fake model that keeps what it was asked."""
 
-    asked: list[Ask]
+    asked: list[ModelRequest]
 
-    def answer(self, asks: Sequence[Ask]) -> list[Any]:
+    def answer(self, asks: Sequence[ModelRequest]) -> list[Any]:
         """As the fake model does."""
         self.asked.extend(asks)
         return super().answer(asks)
 
 
-def _recording(levels: Levels, table: NDArray[np.float64]) -> Recording:
+def _recording(levels: AdaptiveSoftmaxLayout, table: NDArray[np.float64]) -> Recording:
     model = Recording(levels, table / table.sum(1, keepdims=True))
     model.asked = []
     return model
@@ -190,20 +192,20 @@ def _recording(levels: Levels, table: NDArray[np.float64]) -> Recording:
 
 def test_a_cluster_that_cannot_matter_is_not_asked() -> None:
     """Rare pieces whose cluster is less likely than every word wanted cost nothing."""
-    levels = Levels((PIECES.size - 4, PIECES.size))
+    levels = AdaptiveSoftmaxLayout((PIECES.size - 4, PIECES.size))
     table = FakeModel.random(levels, 6, spread=0.3).probabilities.copy()
     table[:, levels.head :] *= 1e-9
     model = _recording(levels, table)
-    assert Case(model, 2).search(Search(3)).exact
-    assert {ask.level for ask in model.asked if isinstance(ask, LevelRows)} == {0}
+    assert Case(model, 2).search(SearchParams(3)).exact
+    assert {ask.level for ask in model.asked if isinstance(ask, OutputRows)} == {0}
 
 
 def test_what_is_not_canonical_is_not_followed() -> None:
     """No state is asked for after pieces that are no canonical beginning of a word."""
-    levels = Levels((9, PIECES.size))
+    levels = AdaptiveSoftmaxLayout((9, PIECES.size))
     model = _recording(levels, FakeModel.random(levels, 6).probabilities)
-    Case(model, -1).search(Search(100, max_expansions=2000))
-    steps = [step for ask in model.asked if isinstance(ask, Advance) for step in ask.steps]
+    Case(model, -1).search(SearchParams(100, max_expansions=2000))
+    steps = [step for ask in model.asked if isinstance(ask, Step) for step in ask.steps]
     assert len(steps) > 20
     assert all(PIECES.adjacent(before, piece) for before, piece in steps if before >= 0)
 
@@ -211,11 +213,11 @@ def test_what_is_not_canonical_is_not_followed() -> None:
 def test_impossible_pieces_are_last(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pieces of probability zero do no harm."""
     monkeypatch.setattr(searching, "_MAX_PIECES", 2)
-    model = FakeModel.random(Levels((6, PIECES.size)), 4)
+    model = FakeModel.random(AdaptiveSoftmaxLayout((6, PIECES.size)), 4)
     table = model.probabilities
     table[:, 1] = 0.0
     found = Case(FakeModel(model.levels, table / table.sum(1, keepdims=True)), 3).search(
-        Search(3, max_expansions=500)
+        SearchParams(3, max_expansions=500)
     )
     assert found.exact
     assert all(math.isfinite(word.log_prob) for word in found.words)
@@ -226,9 +228,11 @@ def test_impossible_pieces_are_last(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_found_words_have_their_own_probability(seed: int, prefix: str) -> None:
     """With all bytes in the vocabulary every found word is canonical, has the prefix, and the
     log-probability of its pieces; the likelier comes first."""
-    levels = Levels((120, 300, TRAINED.size))
+    levels = AdaptiveSoftmaxLayout((120, 300, TRAINED.size))
     model = FakeModel.random(levels, seed, spread=2.0)
-    found = drive(words_found(TRAINED, levels, -1, Search(10, prefix.encode())), model)
+    found = run_to_completion(
+        words_found(TRAINED, levels, -1, SearchParams(10, prefix.encode())), model
+    )
     for word in found.words:
         assert word.word.startswith(prefix)
         state, total = -1, 0.0

@@ -11,22 +11,22 @@ from tests.fake_model import FakeModel
 from tests.remembering import Remembering
 from tests.vocabularies import TRAPS, trained
 
-from wordgate.decoding.options import BoostedWord, LetterCase, Options, SessionCache
+from wordgate.decoding.options import BoostedWord, ContinuousCache, LetterCase, Options
 from wordgate.decoding.prediction import Query, predict
 from wordgate.decoding.suggestions import Kind, Prediction, Suggestion
-from wordgate.lm.adaptive_softmax import Levels
+from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
 from wordgate.lm.cached_queries import word_log_prob
 from wordgate.lm.context_window import read_context
-from wordgate.lm.lexicon import Language
-from wordgate.lm.requests import PAUSE, Asks, drive
+from wordgate.lm.lexicon import Lexicon
+from wordgate.lm.requests import YIELD, ModelTask, run_to_completion
 from wordgate.lm.seen_words import SeenWords
-from wordgate.lm.state_store import NoStore
+from wordgate.lm.state_store import NullStateStore
 from wordgate.text.normalization import normalise
-from wordgate.text.typo_model import meant
+from wordgate.text.typo_model import corrections_of
 
 PIECES = trained()
-LEVELS = Levels((200, 400, PIECES.size))
-LANGUAGE = Language(
+LEVELS = AdaptiveSoftmaxLayout((200, 400, PIECES.size))
+LANGUAGE = Lexicon(
     PIECES, LEVELS, written={"i": "I", "london": "London"}, never_suggested={"cabinet"}
 )
 MODEL = FakeModel.random(LEVELS, seed=11, spread=2.0)
@@ -34,23 +34,25 @@ MODEL = FakeModel.random(LEVELS, seed=11, spread=2.0)
 
 def _predict(history: str, prefix: str = "", finished: bool = False, **options: Any) -> Prediction:
     query = Query(history, prefix, Options(**options), finished)
-    return drive(predict(LANGUAGE, NoStore(MODEL.start), query), MODEL)
+    return run_to_completion(predict(LANGUAGE, NullStateStore(MODEL.start), query), MODEL)
 
 
-def _corrected(language: Language, query: Query) -> list[Suggestion]:
+def _corrected(language: Lexicon, query: Query) -> list[Suggestion]:
     """The corrections of a finished word."""
-    return drive(predict(language, NoStore(MODEL.start), query), MODEL).suggestions
+    return run_to_completion(
+        predict(language, NullStateStore(MODEL.start), query), MODEL
+    ).suggestions
 
 
 def _log_prob(history: str, word: str) -> float:
     """The log-probability of a word after a history."""
-    store = NoStore(MODEL.start)
+    store = NullStateStore(MODEL.start)
 
-    def asks() -> Asks[float]:
+    def asks() -> ModelTask[float]:
         start = yield from read_context(PIECES, history, store)
         return (yield from word_log_prob(PIECES, LEVELS, start, word, store))
 
-    return drive(asks(), MODEL)
+    return run_to_completion(asks(), MODEL)
 
 
 def _texts(found: Prediction, kind: Kind = Kind.WORD) -> list[str]:
@@ -69,9 +71,7 @@ def test_what_was_shown_does_not_come_again(word: str, case: LetterCase) -> None
     shown: dict[str, str] = {}
     for length in range(len(word) + 1):
         typed = word[:length]
-        found = _predict(
-            "the sea", typed, max_suggestions=4, letter_case=case, omit_passed_over=True
-        )
+        found = _predict("the sea", typed, max_suggestions=4, letter_case=case, hide_rejected=True)
         every = _predict("the sea", typed, max_suggestions=40, letter_case=case)
         expected = [text for text in _texts(every) if shown.get(normalise(text)) != text][:4]
         assert _texts(found) == expected, typed
@@ -82,7 +82,7 @@ def test_all_shorter_beginnings_together_need_no_more_rows_than_one_search() -> 
     """A very long beginning is answered, and that words may come again is told."""
     long = "zxqj" * 30
     whole = _predict("the", long, max_expansions=300).expansions
-    found = _predict("the", long, omit_passed_over=True, max_expansions=300)
+    found = _predict("the", long, hide_rejected=True, max_expansions=300)
     assert not found.exact
     assert found.expansions <= 3 * 300 + whole
 
@@ -91,7 +91,7 @@ def test_blocked_words_are_not_suggested() -> None:
     """In any case, and neither in phrases nor as corrections."""
     first, second, *_ = _texts(_predict("the sea"))
     assert _texts(_predict("the sea", blocked_words=[first.upper()]))[0] == second
-    phrases: dict[str, Any] = {"max_words": 3, "min_phrase_probability": 0.01}
+    phrases: dict[str, Any] = {"max_phrase_words": 3, "min_phrase_probability": 0.01}
     [*_, phrase] = _predict("the sea", **phrases).suggestions
     last = phrase.text.split()[-1]
     for text in _texts(_predict("the sea", blocked_words=[last], **phrases), Kind.PHRASE):
@@ -104,7 +104,7 @@ def test_a_blocked_phrase_is_not_completed() -> None:
     first = _texts(_predict("the sea"))[0]
     assert first not in _texts(_predict("the sea", blocked_words=[f"Sea {first}"]))
     assert first in _texts(_predict("the sea", blocked_words=[f"sun {first}"]))
-    phrases: dict[str, Any] = {"max_words": 3, "min_phrase_probability": 0.01}
+    phrases: dict[str, Any] = {"max_phrase_words": 3, "min_phrase_probability": 0.01}
     [*_, phrase] = _predict("the sea", **phrases).suggestions
     last_two = " ".join(phrase.text.split()[-2:])
     found = _texts(_predict("the sea", blocked_words=[last_two], **phrases), Kind.PHRASE)
@@ -115,7 +115,7 @@ def test_a_blocked_phrase_is_not_completed() -> None:
 def test_a_boosted_phrase_comes_as_a_phrase_in_its_own_case() -> None:
     """However unlikely, with its own probability; behind its beginning as the next word."""
     boosted = [BoostedWord("Wrdgt Sea", 50.0)]
-    phrases: dict[str, Any] = {"max_words": 2, "boosted_words": boosted}
+    phrases: dict[str, Any] = {"max_phrase_words": 2, "boosted_words": boosted}
     found = _predict("the sun", **phrases)
     assert _texts(found)[0] == "wrdgt"
     assert _texts(found, Kind.PHRASE)[0] == "Wrdgt Sea"
@@ -127,9 +127,11 @@ def test_a_boosted_phrase_comes_as_a_phrase_in_its_own_case() -> None:
     assert phrase.log_prob == pytest.approx(total)
     assert _texts(_predict("a wrdgt", **phrases))[0] == "Sea"
     marked = [BoostedWord("Sea-Wrdgt", 50.0)]
-    assert "Sea-Wrdgt" in _texts(_predict("the", max_words=3, boosted_words=marked), Kind.PHRASE)
+    assert "Sea-Wrdgt" in _texts(
+        _predict("the", max_phrase_words=3, boosted_words=marked), Kind.PHRASE
+    )
     for blocked in ("wrdgt", "sea - wrdgt"):
-        asked = _predict("the", max_words=3, boosted_words=marked, blocked_words=[blocked])
+        asked = _predict("the", max_phrase_words=3, boosted_words=marked, blocked_words=[blocked])
         assert "Sea-Wrdgt" not in _texts(asked, Kind.PHRASE)
 
 
@@ -160,22 +162,22 @@ def test_boosted_words_come_first_and_keep_their_probability() -> None:
 
 
 def test_words_of_the_text_are_likelier_with_a_cache() -> None:
-    """By the share that they have: with no flatness that of their number."""
+    """By the share that they have: with no sharpness that of their number."""
     history = "sea london sea"
     plain = {s.text: s.probability for s in _predict(history, max_suggestions=100).suggestions}
-    cached = _predict(history, session_cache=SessionCache(0.6, 0.0))
+    cached = _predict(history, continuous_cache=ContinuousCache(0.6, 0.0))
     assert _texts(cached)[:2] == ["sea", "london"]
     assert cached.suggestions[0].probability > 0.4
     for suggestion in cached.suggestions[2:]:
         assert suggestion.probability == pytest.approx(0.4 * plain[suggestion.text])
-    assert _predict("", session_cache=SessionCache(0.6)) == _predict("")
-    assert _predict(history, session_cache=SessionCache(0.0)) == _predict(history)
+    assert _predict("", continuous_cache=ContinuousCache(0.6)) == _predict("")
+    assert _predict(history, continuous_cache=ContinuousCache(0.0)) == _predict(history)
 
 
 def test_phrases_follow_the_words() -> None:
     """As many as words at most, each beginning with one of them; a mark begins none."""
     asked: dict[str, Any] = {
-        "max_words": 3,
+        "max_phrase_words": 3,
         "min_phrase_probability": 0.01,
         "allow_punctuation": True,
     }
@@ -201,7 +203,7 @@ def test_corrections_do_not_begin_as_typed(typed: str) -> None:
     best = _predict("the sea", typed, max_suggestions=1).suggestions
     asked = _predict("the sea", typed, max_corrections=50, max_suggestions=3)
     found = _corrections(asked)
-    slips = meant(typed, is_finished=False)
+    slips = corrections_of(typed, is_finished=False)
     assert found
     for each in found:
         word = normalise(each.text)
@@ -209,7 +211,7 @@ def test_corrections_do_not_begin_as_typed(typed: str) -> None:
         slip = max(value for text, value in slips.items() if word.startswith(text))
         assert each.log_prob + slip > max(one.log_prob for one in best)
     blocked = [each.text for each in asked.suggestions if each.kind is Kind.WORD]
-    for options in ({"blocked_words": blocked}, {"omit_passed_over": True}):
+    for options in ({"blocked_words": blocked}, {"hide_rejected": True}):
         again = _predict("the sea", typed, max_corrections=50, max_suggestions=3, **options)
         assert _corrections(again) == found
 
@@ -241,7 +243,7 @@ def test_unlikely_corrections_are_left_out() -> None:
 def test_a_finished_word_that_may_be_a_misspelling_is_taken_to_be_less_likely() -> None:
     """By two nats, if the training text lacks it or has it as it has misspellings; not if the
     request lists it."""
-    words = {word for typed in SLIPS for word in meant(typed, is_finished=True)}
+    words = {word for typed in SLIPS for word in corrections_of(typed, is_finished=True)}
     every = SeenWords({*words, *SLIPS})
     known, suspect = replace(LANGUAGE, seen=every), replace(LANGUAGE, seen=every, suspect={*SLIPS})
     unseen = replace(LANGUAGE, seen=SeenWords(words - set(SLIPS)))
@@ -257,7 +259,7 @@ def test_a_finished_word_that_may_be_a_misspelling_is_taken_to_be_less_likely() 
         assert after[: len(before)] == before
         typed_log_prob = _log_prob("the", typed)
         for each in after[len(before) :]:
-            rank = each.log_prob + meant(typed, is_finished=True)[normalise(each.text)]
+            rank = each.log_prob + corrections_of(typed, is_finished=True)[normalise(each.text)]
             assert typed_log_prob - 2.0 < rank <= typed_log_prob
         more += len(after) - len(before)
     assert more
@@ -304,14 +306,14 @@ def test_the_last_word_is_the_one_that_is_put_right(history: str, prefix: str, l
 @pytest.mark.parametrize("finished", [False, True])
 def test_others_have_their_turn_though_all_is_known(finished: bool) -> None:
     """A long beginning, of which the store has every row, pauses again and again."""
-    options = Options(omit_passed_over=True, max_corrections=3)
+    options = Options(hide_rejected=True, max_corrections=3)
     query = Query("the", "abrakadabrasimsalabim", options, finished)
     store = Remembering(MODEL.start)
-    drive(predict(LANGUAGE, store, query), MODEL)
+    run_to_completion(predict(LANGUAGE, store, query), MODEL)
     asks = predict(LANGUAGE, store, query)
     pauses = 0
     while (ask := next(asks, None)) is not None:
-        assert ask == PAUSE
+        assert ask == YIELD
         pauses += 1
     assert pauses > 2
 
@@ -319,13 +321,13 @@ def test_others_have_their_turn_though_all_is_known(finished: bool) -> None:
 ALL: dict[str, Any] = {
     "max_suggestions": 4,
     "allow_punctuation": True,
-    "omit_passed_over": True,
+    "hide_rejected": True,
     "blocked_words": ["the", "❤\ufe0f"],
     "boosted_words": [BoostedWord("Wrdgt", 9.0), BoostedWord("🦆", 4.0), BoostedWord("sea", -3.0)],
-    "max_words": 3,
+    "max_phrase_words": 3,
     "min_phrase_probability": 0.05,
     "max_corrections": 3,
-    "session_cache": SessionCache(0.2),
+    "continuous_cache": ContinuousCache(0.2),
 }
 typed_texts = st.lists(
     st.sampled_from([*TRAPS, "the ", "sea", "Lon", "wrd", "teh", " ", "."]), max_size=6
@@ -340,7 +342,7 @@ def test_what_was_asked_before_changes_no_answer(asked: list[tuple[str, str, boo
     store = Remembering(MODEL.start)
     for history, prefix, finished in [*asked, *asked]:
         query = Query(history, prefix, Options(**ALL), finished)
-        remembered = drive(predict(LANGUAGE, store, query), MODEL)
+        remembered = run_to_completion(predict(LANGUAGE, store, query), MODEL)
         assert remembered == _predict(history, prefix, finished, **ALL)
         for each in remembered.suggestions:
             assert math.isfinite(each.log_prob)
@@ -350,9 +352,9 @@ def test_what_was_asked_before_changes_no_answer(asked: list[tuple[str, str, boo
 @pytest.mark.parametrize("text", ["我很高兴", "ขอบคุณ", "ありがと", "the sea我"])
 def test_in_scripts_without_spaces_nothing_is_begun_or_corrected(text: str) -> None:
     """Each character is a word, so suggestions go on behind it."""
-    found = _predict("", text, max_corrections=3, max_words=2)
+    found = _predict("", text, max_corrections=3, max_phrase_words=2)
     assert found.prefix == ""
-    assert found.suggestions == _predict(text, max_words=2).suggestions
+    assert found.suggestions == _predict(text, max_phrase_words=2).suggestions
     assert _corrections(found) == []
     assert _predict("", text, finished=True).suggestions == []
     assert _predict("", f"{text}lon").prefix == "lon"

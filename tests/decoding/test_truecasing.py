@@ -6,24 +6,24 @@ from hypothesis import strategies as st
 from tests.vocabularies import texts, trained
 
 from wordgate.bundle.bundle import read_words
-from wordgate.bundle.bundled_model import chosen_bundle
+from wordgate.bundle.bundled_model import resolve_bundle
 from wordgate.decoding.options import LetterCase
 from wordgate.decoding.prediction import split_typed
 from wordgate.decoding.truecasing import Writer
-from wordgate.lm.adaptive_softmax import Levels
-from wordgate.lm.lexicon import Language
-from wordgate.lm.tokenizer import Pieces
+from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
+from wordgate.lm.lexicon import Lexicon
+from wordgate.lm.tokenizer import Tokenizer
 from wordgate.text import words
 from wordgate.text.normalization import normalise
 
 PIECES = trained()
-LANGUAGE = Language(
+LANGUAGE = Lexicon(
     PIECES,
-    Levels((PIECES.size,)),
+    AdaptiveSoftmaxLayout((PIECES.size,)),
     written={"i": "I", "i'll": "I'll", "london": "London", "london's": "London's", "pdf": "PDF"},
 )
 OWN = {"wordgate": "WordGate", "lxc": "lxc", "naïve": "naïve"}
-WRITTEN, TYPED = LetterCase.WRITTEN, LetterCase.TYPED
+WRITTEN, TYPED = LetterCase.TRUECASE, LetterCase.AS_TYPED
 
 
 def _writer(history: str = "the sea", typed: str = "", case: LetterCase = WRITTEN) -> Writer:
@@ -167,12 +167,12 @@ def test_a_typed_small_letter_is_not_raised_inside_an_address(
 def test_a_form_of_another_word_is_not_used() -> None:
     """Neither from the text, where lower case depends on the place, nor from a table."""
     assert _writer("η ΟΔΟΣ και").write("οδος") == "οδος"
-    assert Language(PIECES, LANGUAGE.levels, {"ß": "SS"}).write("ß", begins_sentence=True) == "ß"
+    assert Lexicon(PIECES, LANGUAGE.levels, {"ß": "SS"}).write("ß", begins_sentence=True) == "ß"
     assert Writer(LANGUAGE, "", "", WRITTEN, {"sea": "lake"}).write("sea") == "Sea"
 
 
 def test_own_forms_go_before_the_text() -> None:
-    """Blanks around a word of the person's own are no part of it; see `Options.own_forms`."""
+    """White space around a listed word does not count; see `Options.preferred_casing`."""
     assert _writer("the Lxc and").write("lxc") == "lxc"
 
 
@@ -233,10 +233,10 @@ def test_every_letter_with_case_stays_the_same_word() -> None:
 
 def test_words_of_the_shipped_model_stay_the_same() -> None:
     """Words that are a single piece, and words that have a usual written form."""
-    bundle = chosen_bundle(None)
-    pieces = Pieces.from_json((bundle / "tokenizer.json").read_text("utf-8"))
+    bundle = resolve_bundle(None)
+    pieces = Tokenizer.from_json((bundle / "tokenizer.json").read_text("utf-8"))
     written = read_words(bundle / "words.tsv").written
-    language = Language(pieces, Levels((pieces.size,)), written)
+    language = Lexicon(pieces, AdaptiveSoftmaxLayout((pieces.size,)), written)
     single = [pieces.canonical_word((p,)) for p in range(1, pieces.size) if pieces.ends_word[p]]
     found = {word for word in single if word} | language.written.keys()
     assert len(found) > 5000
@@ -244,7 +244,7 @@ def test_words_of_the_shipped_model_stay_the_same() -> None:
         _stays_the_same(word, language)
 
 
-def _stays_the_same(word: str, language: Language = LANGUAGE) -> None:
+def _stays_the_same(word: str, language: Lexicon = LANGUAGE) -> None:
     assert normalise(language.write(word, begins_sentence=True)) == word
     for typed in ("", word[:1].upper(), word[:2].upper(), "AB"):
         for history in ("", f"a {word.upper()} a"):

@@ -10,7 +10,7 @@ from tests.running import until
 from tests.server.requests import HISTORIES
 
 from wordgate.client import Client
-from wordgate.engine.results import PredictionAnswer
+from wordgate.engine.results import PredictionResult
 
 CALLERS = 4
 WARM_CALLS = 40
@@ -23,7 +23,7 @@ class Load:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._stop = Event()
-        self._answers: list[tuple[str, PredictionAnswer]] = []
+        self._answers: list[tuple[str, PredictionResult]] = []
 
     def ask(self) -> None:
         """Ask until told to stop. Raises what a call fails with."""

@@ -119,13 +119,13 @@ async def test_a_session_goes_on_at_another_replica(
     """It ends as unavailable; opened again with the text so far it answers the same bits."""
     typed = "the clouds are in the s"
     async with AsyncClient(proxy.address) as client:
-        async with client.type_session() as session:
+        async with client.typing_session() as session:
             before = await session.suggest(typed)
-            [here] = [r for r in replicas if r.metric("wordgate_sessions")]
+            [here] = [r for r in replicas if r.metric("wordgate_open_sessions")]
             here.process.send_signal(number)
             with pytest.raises(Unavailable):
-                await session.answer_to(before.sequence + 1)
-        async with client.type_session() as another:
+                await session.wait_for(before.sequence + 1)
+        async with client.typing_session() as another:
             assert await another.suggest(typed) == before
 
 

@@ -108,7 +108,7 @@ async def test_every_chart_shows_something(bundle: Path, tmp_path: Path) -> None
 
 
 def _no_chart_is_all_zero(found: Prometheus) -> None:
-    assert found.value("sum(rate(wordgate_asked_rows_total[1m]))") > 0
+    assert found.value("sum(rate(wordgate_model_rows_total[1m]))") > 0
     assert found.value("sum(wordgate_typed_words_total)") > 0
 
 
@@ -117,11 +117,11 @@ async def _a_little_of_everything(server: RunningServer) -> None:
         for _ in range(4):
             await client.predict("the clouds are in the", "s")
             await client.score("the", ["sun is", "cat sat"])
-        async with client.type_session() as session:
+        async with client.typing_session() as session:
             answer = await session.suggest("the clouds are in the s")
             await session.accept(answer)
             for letter in "and the cat ":
-                await session.answer_to(await session.insert(letter))
+                await session.wait_for(await session.insert(letter))
 
 
 def _volumes(compose: str, service: str) -> list[str]:

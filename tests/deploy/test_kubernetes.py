@@ -89,7 +89,7 @@ def test_the_autoscaler_asks_for_a_metric_that_there_is() -> None:
 def test_a_pod_has_time_to_drain() -> None:
     """Kubernetes waits for longer than what comes before SIGTERM and the grace time together."""
     before = CONTAINER["lifecycle"]["preStop"]["sleep"]["seconds"]
-    least = before + float(VARIABLES["WORDGATE_GRACE_SECONDS"])
+    least = before + float(VARIABLES["WORDGATE_SHUTDOWN_GRACE_SECONDS"])
     assert POD["terminationGracePeriodSeconds"] > least
 
 

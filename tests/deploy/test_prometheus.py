@@ -69,7 +69,7 @@ def test_the_limits_in_alerts_are_the_servers() -> None:
     """What the alerts say of limits is what the configuration has as defaults."""
     described = {rule["alert"]: rule["annotations"]["description"] for rule in ALERTS}
     defaults = Configuration()
-    assert f"{defaults.max_wait_seconds} s" in described["WordgateQueueLong"]
+    assert f"{defaults.max_queue_delay_seconds} s" in described["WordgateQueueLong"]
     assert f"{defaults.max_sessions:,}" in described["WordgateSessionsFull"]
 
 

@@ -3,7 +3,7 @@
 import pytest
 from tests.clock import Clock
 
-from wordgate.engine.admission import Admission
+from wordgate.engine.admission import AdmissionController
 from wordgate.errors import Overloaded
 
 
@@ -14,19 +14,21 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def admission(clock: Clock) -> Admission:
+def admission(clock: Clock) -> AdmissionController:
     """May wait for a second, and two at a time in any case."""
-    return Admission(1.0, 2, clock=clock)
+    return AdmissionController(1.0, 2, clock=clock)
 
 
-def _do(admission: Admission, clock: Clock, size: float, seconds: float) -> None:
+def _do(admission: AdmissionController, clock: Clock, size: float, seconds: float) -> None:
     """Work from its beginning to its end, alone."""
     work = admission.enter(size)
     clock.now += seconds
     work.leave(is_done=True)
 
 
-def test_the_wait_is_foretold_from_what_was_done(admission: Admission, clock: Clock) -> None:
+def test_the_wait_is_foretold_from_what_was_done(
+    admission: AdmissionController, clock: Clock
+) -> None:
     """Where ten of something took a second, what waits of it takes a tenth each."""
     _do(admission, clock, 10, 1.0)
     assert admission.wait_seconds == 0.0
@@ -37,7 +39,7 @@ def test_the_wait_is_foretold_from_what_was_done(admission: Admission, clock: Cl
 
 
 def test_what_would_wait_too_long_is_refused_with_the_time_to_come_again(
-    admission: Admission, clock: Clock
+    admission: AdmissionController, clock: Clock
 ) -> None:
     """It is refused before it has waited, and told when those before it will be done."""
     _do(admission, clock, 10, 1.0)
@@ -50,7 +52,7 @@ def test_what_would_wait_too_long_is_refused_with_the_time_to_come_again(
     admission.enter(1)
 
 
-def test_a_few_at_the_same_time_are_no_flood(admission: Admission, clock: Clock) -> None:
+def test_a_few_at_the_same_time_are_no_flood(admission: AdmissionController, clock: Clock) -> None:
     """Work may wait for twice as long, until some had to be refused; a second later again."""
     _do(admission, clock, 10, 1.0)
     works = [admission.enter(7) for _ in range(3)]
@@ -64,7 +66,7 @@ def test_a_few_at_the_same_time_are_no_flood(admission: Admission, clock: Clock)
     assert not _is_refused(admission)
 
 
-def _is_refused(admission: Admission, size: float = 1) -> bool:
+def _is_refused(admission: AdmissionController, size: float = 1) -> bool:
     try:
         admission.enter(size)
     except Overloaded:
@@ -74,7 +76,7 @@ def _is_refused(admission: Admission, size: float = 1) -> bool:
 
 def test_those_who_share_a_call_are_taken(clock: Clock) -> None:
     """While all together ask for few rows at once they do not wait for each other."""
-    admission = Admission(0.0, 1, spared_rows=16, clock=clock)
+    admission = AdmissionController(0.0, 1, spared_rows=16, clock=clock)
     _do(admission, clock, 1, 1.0)
     works = [admission.enter(100) for _ in range(16)]
     assert _is_refused(admission)
@@ -84,7 +86,7 @@ def test_those_who_share_a_call_are_taken(clock: Clock) -> None:
 
 def test_small_work_waits_for_the_turns_of_large_work(clock: Clock) -> None:
     """It comes between their parts; what is large itself has to wait for all of them."""
-    admission = Admission(1.0, 1, turn_size=10, clock=clock)
+    admission = AdmissionController(1.0, 1, quantum=10, clock=clock)
     _do(admission, clock, 10, 1.0)
     large, small = admission.enter(1000), admission.enter(10)
     with pytest.raises(Overloaded):
@@ -94,7 +96,9 @@ def test_small_work_waits_for_the_turns_of_large_work(clock: Clock) -> None:
     assert admission.wait_seconds == 0.0
 
 
-def test_some_are_taken_however_large_they_are(admission: Admission, clock: Clock) -> None:
+def test_some_are_taken_however_large_they_are(
+    admission: AdmissionController, clock: Clock
+) -> None:
     """Two that take long are taken: they slow each other down to a half, and no more."""
     _do(admission, clock, 1, 1.0)
     admission.enter(100)
@@ -104,7 +108,7 @@ def test_some_are_taken_however_large_they_are(admission: Admission, clock: Cloc
 
 
 def test_before_anything_was_done_the_time_that_passed_is_the_wait(
-    admission: Admission, clock: Clock
+    admission: AdmissionController, clock: Clock
 ) -> None:
     """While nothing is known many are taken, until the first takes too long."""
     for _ in range(10):
@@ -114,7 +118,9 @@ def test_before_anything_was_done_the_time_that_passed_is_the_wait(
         admission.enter(1)
 
 
-def test_time_in_which_nothing_is_there_does_not_count(admission: Admission, clock: Clock) -> None:
+def test_time_in_which_nothing_is_there_does_not_count(
+    admission: AdmissionController, clock: Clock
+) -> None:
     """An hour of quiet is no reason to think that work has become slow."""
     _do(admission, clock, 10, 1.0)
     clock.now += 3600
@@ -122,7 +128,9 @@ def test_time_in_which_nothing_is_there_does_not_count(admission: Admission, clo
     assert admission.wait_seconds == pytest.approx(0.5)
 
 
-def test_work_that_does_not_end_makes_the_wait_longer(admission: Admission, clock: Clock) -> None:
+def test_work_that_does_not_end_makes_the_wait_longer(
+    admission: AdmissionController, clock: Clock
+) -> None:
     """Where the model has become slow, this is seen before the next work is done."""
     _do(admission, clock, 10, 1.0)
     admission.enter(5)
@@ -131,7 +139,7 @@ def test_work_that_does_not_end_makes_the_wait_longer(admission: Admission, cloc
     assert admission.wait_seconds > 2 * before
 
 
-def test_the_speed_of_long_ago_is_forgotten(admission: Admission, clock: Clock) -> None:
+def test_the_speed_of_long_ago_is_forgotten(admission: AdmissionController, clock: Clock) -> None:
     """After some seconds at another speed, that is what is reckoned with."""
     _do(admission, clock, 1, 1.0)
     for _ in range(100):
@@ -140,7 +148,9 @@ def test_the_speed_of_long_ago_is_forgotten(admission: Admission, clock: Clock) 
     assert admission.wait_seconds == pytest.approx(0.1, rel=0.01)
 
 
-def test_what_was_dropped_is_not_taken_for_done(admission: Admission, clock: Clock) -> None:
+def test_what_was_dropped_is_not_taken_for_done(
+    admission: AdmissionController, clock: Clock
+) -> None:
     """Work that its caller gave up leaves room, and does not make the others look faster."""
     _do(admission, clock, 10, 1.0)
     large, small = admission.enter(100), admission.enter(5)
@@ -151,7 +161,7 @@ def test_what_was_dropped_is_not_taken_for_done(admission: Admission, clock: Clo
 
 
 def test_time_in_which_all_was_dropped_is_not_remembered_for_long(
-    admission: Admission, clock: Clock
+    admission: AdmissionController, clock: Clock
 ) -> None:
     """An hour of work whose callers gave up is no reason to send others away for another."""
     _do(admission, clock, 10, 0.1)
@@ -173,7 +183,7 @@ def test_time_in_which_all_was_dropped_is_not_remembered_for_long(
     assert admission.wait_seconds < 0.05
 
 
-def test_nobody_is_sent_away_for_days(admission: Admission, clock: Clock) -> None:
+def test_nobody_is_sent_away_for_days(admission: AdmissionController, clock: Clock) -> None:
     """What is known of small work misleads about large work; who comes soon is told again."""
     _do(admission, clock, 1, 0.1)
     for _ in range(2):
@@ -185,7 +195,7 @@ def test_nobody_is_sent_away_for_days(admission: Admission, clock: Clock) -> Non
 
 def test_long_work_in_progress_is_known_to_go_on(clock: Clock) -> None:
     """The rows of work that takes seconds keep the estimate, though nothing ends meanwhile."""
-    admission = Admission(1.0, 0, turn_size=10, row_size=1.0, clock=clock)
+    admission = AdmissionController(1.0, 0, quantum=10, row_size=1.0, clock=clock)
     large = admission.enter(1000)
     for _ in range(50):
         clock.now += 0.1
@@ -197,7 +207,7 @@ def test_long_work_in_progress_is_known_to_go_on(clock: Clock) -> None:
 
 def test_small_work_beside_large_work_is_taken(clock: Clock) -> None:
     """Large work whose first turn is over keeps no small work out; other large work it does."""
-    admission = Admission(0.05, 0, turn_size=100, row_size=1.0, clock=clock)
+    admission = AdmissionController(0.05, 0, quantum=100, row_size=1.0, clock=clock)
     works = [admission.enter(100_000) for _ in range(2)]
     refused = 0
     for _ in range(100):
@@ -213,7 +223,7 @@ def test_small_work_beside_large_work_is_taken(clock: Clock) -> None:
 
 def test_a_flood_beside_large_work_is_refused(clock: Clock) -> None:
     """Small requests have to wait for each other as ever."""
-    admission = Admission(0.05, 0, turn_size=100, row_size=1.0, clock=clock)
+    admission = AdmissionController(0.05, 0, quantum=100, row_size=1.0, clock=clock)
     large = admission.enter(100_000)
     clock.now += 0.1
     large.progress(200)
@@ -225,7 +235,7 @@ def test_a_flood_beside_large_work_is_refused(clock: Clock) -> None:
 
 def test_the_size_of_a_row_is_learned(clock: Clock) -> None:
     """Work that has ended says how much its rows were; more than nine tenths are never guessed."""
-    admission = Admission(1.0, 0, row_size=100.0, clock=clock)
+    admission = AdmissionController(1.0, 0, row_size=100.0, clock=clock)
     for _ in range(100):
         work = admission.enter(10)
         clock.now += 0.1
@@ -241,7 +251,7 @@ def test_the_size_of_a_row_is_learned(clock: Clock) -> None:
 
 def test_idle_time_before_and_after_long_work_does_not_count(clock: Clock) -> None:
     """An hour of quiet between two is no reason to think that the second is slow."""
-    admission = Admission(1.0, 0, row_size=1.0, clock=clock)
+    admission = AdmissionController(1.0, 0, row_size=1.0, clock=clock)
     for _ in range(2):
         work = admission.enter(100)
         clock.now += 1.0
@@ -253,7 +263,7 @@ def test_idle_time_before_and_after_long_work_does_not_count(clock: Clock) -> No
 
 def test_one_more_is_taken_until_there_is_a_flood(clock: Clock) -> None:
     """Three equal callers are served where two are computed at once; in a flood only two are."""
-    admission = Admission(0.0, 2, spared_in_calm=3, clock=clock)
+    admission = AdmissionController(0.0, 2, spared_in_calm=3, clock=clock)
     _do(admission, clock, 1, 1.0)
     works = [admission.enter(10) for _ in range(3)]
     assert _is_refused(admission)
@@ -265,7 +275,7 @@ def test_one_more_is_taken_until_there_is_a_flood(clock: Clock) -> None:
 
 def test_long_predictions_keep_out_no_short_ones(clock: Clock) -> None:
     """Work of more rows than others wait for lets them pass, so it does not count in full."""
-    admission = Admission(0.1, 2, turn_size=64, most_rows=64, clock=clock)
+    admission = AdmissionController(0.1, 2, quantum=64, most_rows=64, clock=clock)
     long = [admission.enter(1) for _ in range(2)]
     for _ in range(100):
         clock.now += 0.005
@@ -278,7 +288,7 @@ def test_long_predictions_keep_out_no_short_ones(clock: Clock) -> None:
 
 def test_predictions_are_as_large_as_they_were(clock: Clock) -> None:
     """Where they have had few rows, many may wait."""
-    admission = Admission(0.1, 2, turn_size=64, most_rows=64, clock=clock)
+    admission = AdmissionController(0.1, 2, quantum=64, most_rows=64, clock=clock)
     for _ in range(200):
         work = admission.enter(1)
         clock.now += 0.001
@@ -288,9 +298,9 @@ def test_predictions_are_as_large_as_they_were(clock: Clock) -> None:
     assert len(taken) == 90
 
 
-def _predictions(clock: Clock) -> Admission:
+def _predictions(clock: Clock) -> AdmissionController:
     """A second to wait; 10,000 rows a second were answered, 10 for each prediction."""
-    admission = Admission(1.0, 0, turn_size=64, most_rows=64, clock=clock)
+    admission = AdmissionController(1.0, 0, quantum=64, most_rows=64, clock=clock)
     for _ in range(200):
         work = admission.enter(1)
         clock.now += 0.001
@@ -340,7 +350,7 @@ def test_long_histories_keep_out_no_short_ones(clock: Clock) -> None:
 
 def test_long_histories_that_share_calls_are_taken(clock: Clock) -> None:
     """Few at once are taken, however long they are."""
-    admission = Admission(0.0, 1, turn_size=64, most_rows=64, spared_rows=4, clock=clock)
+    admission = AdmissionController(0.0, 1, quantum=64, most_rows=64, spared_rows=4, clock=clock)
     _do(admission, clock, 1, 1.0)
     works = [admission.enter(1, rows=2) for _ in range(2)]
     for work in works:
@@ -348,7 +358,9 @@ def test_long_histories_that_share_calls_are_taken(clock: Clock) -> None:
     assert _is_refused(admission)
 
 
-def test_pieces_of_a_history_change_no_size_in_bytes(admission: Admission, clock: Clock) -> None:
+def test_pieces_of_a_history_change_no_size_in_bytes(
+    admission: AdmissionController, clock: Clock
+) -> None:
     """Where sizes are no rows, what was estimated from the message stays."""
     _do(admission, clock, 10, 1.0)
     work = admission.enter(5)

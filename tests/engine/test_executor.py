@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from tests.fake_model import FakeModel
 
-from wordgate.engine.admission import Admission
-from wordgate.engine.executor import EngineThread
-from wordgate.engine.scheduler import Job, Scheduler, Urgency
+from wordgate.engine.admission import AdmissionController
+from wordgate.engine.executor import EngineExecutor
+from wordgate.engine.scheduler import Job, Priority, Scheduler
 from wordgate.errors import DeadlineExceeded, Overloaded, Unavailable
-from wordgate.lm.adaptive_softmax import Levels
-from wordgate.lm.requests import Advance, Ask, Asks
+from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
+from wordgate.lm.requests import ModelRequest, ModelTask, Step
 
-LEVELS = Levels((9,))
+LEVELS = AdaptiveSoftmaxLayout((9,))
 _PATIENCE = 30.0
 
 
@@ -28,7 +28,7 @@ class Gate(FakeModel):
         self.open = threading.Event()
         self.sizes: list[list[int]] = []
 
-    def answer(self, asks: Sequence[Ask]) -> list[Any]:
+    def answer(self, asks: Sequence[ModelRequest]) -> list[Any]:
         """Waits for the gate."""
         self.sizes.append([len(ask) for ask in asks])
         self.asked.set()
@@ -43,28 +43,28 @@ def model() -> Gate:
 
 
 @pytest.fixture
-def thread(model: Gate) -> Iterator[EngineThread]:
+def thread(model: Gate) -> Iterator[EngineExecutor]:
     """A running engine."""
-    engine = EngineThread(Scheduler(max_waiting_rows=100))
+    engine = EngineExecutor(Scheduler(max_queued_rows=100))
     yield engine
     model.open.set()
     engine.close()
 
 
-def _advance(rows: int, questions: int = 1) -> Asks[list[int]]:
+def _advance(rows: int, questions: int = 1) -> ModelTask[list[int]]:
     states = [0] * rows
     for piece in range(questions):
-        states = yield Advance([(state, piece + 1) for state in states])
+        states = yield Step([(state, piece + 1) for state in states])
     return states
 
 
-def test_a_result_comes_through_a_future(model: Gate, thread: EngineThread) -> None:
+def test_a_result_comes_through_a_future(model: Gate, thread: EngineExecutor) -> None:
     """What a generator returns is the future's result."""
     model.open.set()
     assert thread.submit(model, _advance(2, 3)).result(_PATIENCE) == [3, 3]
 
 
-def test_what_arrives_during_a_call_shares_the_next(model: Gate, thread: EngineThread) -> None:
+def test_what_arrives_during_a_call_shares_the_next(model: Gate, thread: EngineExecutor) -> None:
     """Jobs that came while the model was busy are asked together, without a timer."""
     first = thread.submit(model, _advance(1))
     assert model.asked.wait(_PATIENCE)
@@ -75,7 +75,7 @@ def test_what_arrives_during_a_call_shares_the_next(model: Gate, thread: EngineT
     assert model.sizes == [[1], [2, 2, 2]]
 
 
-def test_a_cancelled_future_leaves_its_company_alone(model: Gate, thread: EngineThread) -> None:
+def test_a_cancelled_future_leaves_its_company_alone(model: Gate, thread: EngineExecutor) -> None:
     """A job cancelled during its call is not asked again, and the others are answered."""
     unwanted = thread.submit(model, _advance(1, 5))
     assert model.asked.wait(_PATIENCE)
@@ -88,14 +88,14 @@ def test_a_cancelled_future_leaves_its_company_alone(model: Gate, thread: Engine
     assert sum(map(sum, model.sizes)) == 3
 
 
-def test_a_passed_deadline_is_an_error(model: Gate, thread: EngineThread) -> None:
+def test_a_passed_deadline_is_an_error(model: Gate, thread: EngineExecutor) -> None:
     """Late work is told so."""
     model.open.set()
     with pytest.raises(DeadlineExceeded):
         thread.submit(model, _advance(1), deadline=0.0).result(_PATIENCE)
 
 
-def test_overload_is_an_error_of_the_future(model: Gate, thread: EngineThread) -> None:
+def test_overload_is_an_error_of_the_future(model: Gate, thread: EngineExecutor) -> None:
     """What comes when too many rows wait is refused; what was taken is answered."""
     busy = thread.submit(model, _advance(64))
     assert model.asked.wait(_PATIENCE)
@@ -110,11 +110,11 @@ def test_overload_is_an_error_of_the_future(model: Gate, thread: EngineThread) -
 
 def test_what_would_wait_too_long_is_refused_where_it_is_asked(model: Gate) -> None:
     """Whoever asks is told at once, not when the engine comes to it."""
-    engine = EngineThread(Scheduler(admissions={Urgency.BULK: Admission(0.0, 1)}))
+    engine = EngineExecutor(Scheduler(admissions={Priority.BULK: AdmissionController(0.0, 1)}))
     told: list[object] = []
 
     def job() -> Job:
-        return Job(model, _advance(1), lambda *end: told.append(end), Urgency.BULK, size=1)
+        return Job(model, _advance(1), lambda *end: told.append(end), Priority.BULK, size=1)
 
     try:
         engine.take(job())
@@ -128,7 +128,7 @@ def test_what_would_wait_too_long_is_refused_where_it_is_asked(model: Gate) -> N
     assert len(told) == 1
 
 
-def test_an_error_of_the_model_does_not_end_the_thread(thread: EngineThread) -> None:
+def test_an_error_of_the_model_does_not_end_the_thread(thread: EngineExecutor) -> None:
     """After a failure the next question is answered."""
     broken, whole = Gate(), Gate()
     broken.open.set()
@@ -138,15 +138,15 @@ def test_an_error_of_the_model_does_not_end_the_thread(thread: EngineThread) -> 
     assert thread.submit(whole, _advance(1)).result(_PATIENCE) == [1]
 
 
-def _fails() -> Asks[None]:
-    yield Advance([(0, 1)])
+def _fails() -> ModelTask[None]:
+    yield Step([(0, 1)])
     raise IndexError("a bug")
 
 
 def test_several_calls_are_made_at_once() -> None:
     """While one thread waits for its model, another has a second batch answered."""
     gates = [Gate(), Gate()]
-    engine = EngineThread(Scheduler(max_rows=4), calls=2)
+    engine = EngineExecutor(Scheduler(max_rows=4), calls=2)
     futures = [engine.submit(gate, _advance(4, 3)) for gate in gates]
     assert all(gate.asked.wait(_PATIENCE) for gate in gates)
     for gate in gates:
@@ -159,7 +159,7 @@ def test_more_calls_at_once_change_no_answer() -> None:
     """Many jobs on several threads are answered as on one, and closing waits for all."""
     model = Gate()
     model.open.set()
-    engine = EngineThread(Scheduler(max_rows=8), calls=4)
+    engine = EngineExecutor(Scheduler(max_rows=8), calls=4)
     futures = [engine.submit(model, _advance(1 + n % 7, 1 + n % 5)) for n in range(200)]
     engine.close()
     assert [future.result(0) for future in futures] == [
@@ -169,7 +169,7 @@ def test_more_calls_at_once_change_no_answer() -> None:
 
 def test_closing_finishes_what_was_taken(model: Gate) -> None:
     """Work under way is answered before the thread stops; new work is refused."""
-    thread = EngineThread(Scheduler())
+    thread = EngineExecutor(Scheduler())
     taken = [thread.submit(model, _advance(1, 4)) for _ in range(3)]
     assert model.asked.wait(_PATIENCE)
     closing = threading.Thread(target=thread.close)

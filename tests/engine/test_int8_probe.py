@@ -34,7 +34,7 @@ def test_the_probe_is_the_graph_that_it_is_said_to_be() -> None:
 
 def test_sums_are_exact_with_the_option_everywhere() -> None:
     """What is used where the processor is not exact by itself is exact."""
-    assert int8_probe.are_exact(with_option=True)
+    assert int8_probe.int8_products_are_exact(with_option=True)
 
 
 def test_wrong_sums_are_noticed() -> None:
@@ -62,7 +62,7 @@ def test_the_option_is_set_where_it_is_needed(
         told.append(_entry(options))
         return session(graph, options, **more)
 
-    monkeypatch.setattr(onnx_model, "are_exact", lambda: exact)
+    monkeypatch.setattr(onnx_model, "int8_products_are_exact", lambda: exact)
     monkeypatch.setattr(onnxruntime, "InferenceSession", open_session)
     manifest = loaded.manifest
     NetworkModel(bundle, manifest.network, manifest.precision)

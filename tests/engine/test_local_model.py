@@ -6,14 +6,14 @@ import pytest
 from tests.bundles import rewrite_manifest, write_bundle
 
 import wordgate
-from wordgate.bundle.bundled_model import newest_bundle, shipped_folder
-from wordgate.decoding.options import BoostedWord, Options, SessionCache
+from wordgate.bundle.bundled_model import bundled_model_path, latest_version
+from wordgate.decoding.options import BoostedWord, ContinuousCache, Options
 from wordgate.decoding.prediction import Query, predict
 from wordgate.engine.local_model import LocalModel
 from wordgate.engine.state_cache import StateCache
 from wordgate.errors import InvalidBundle, InvalidConfiguration, InvalidInput
-from wordgate.lm.requests import drive
-from wordgate.lm.state_store import NoStore
+from wordgate.lm.requests import run_to_completion
+from wordgate.lm.state_store import NullStateStore
 from wordgate.scoring.scoring import score_texts
 
 HISTORY = "The keys to the cabinet are on the table. " * 40
@@ -21,8 +21,8 @@ HISTORY = "The keys to the cabinet are on the table. " * 40
 
 def test_answers_name_their_model(local: LocalModel) -> None:
     """Every answer says which model, version and precision spoke."""
-    predicted = local.ask_predict(Query("the", "s")).result()
-    scored = local.ask_score("", ["the sea"], count_eos=False).result()
+    predicted = local.submit_predict(Query("the", "s")).result()
+    scored = local.submit_score("", ["the sea"], count_eos=False).result()
     assert predicted.model == scored.model
     assert (str(scored.model), scored.model.precision) == ("tiny@1", "int8")
     assert not scored.counted_eos
@@ -34,15 +34,18 @@ def test_answers_equal_the_algorithms_run_alone(local: LocalModel) -> None:
     histories = ["", "the sea", HISTORY, f"{HISTORY} and then", HISTORY[:300]]
     queries = [Query(history, prefix) for history in histories for prefix in ("", "s", "th")]
     scores = [(history, ["the sea", "the sun", ""]) for history in histories]
-    predicted = [local.ask_predict(query) for query in queries * 5]
-    scored = [local.ask_score(*question) for question in scores * 5]
-    alone = [drive(predict(language, NoStore(network.start), q), network) for q in queries]
+    predicted = [local.submit_predict(query) for query in queries * 5]
+    scored = [local.submit_score(*question) for question in scores * 5]
+    alone = [
+        run_to_completion(predict(language, NullStateStore(network.start), q), network)
+        for q in queries
+    ]
     assert [
         (future.result().suggestions, future.result().exact, future.result().expansions)
         for future in predicted
     ] == [(found.suggestions, found.exact, found.expansions) for found in alone] * 5
     expected = [
-        drive(score_texts(language, NoStore(network.start), *question), network)
+        run_to_completion(score_texts(language, NullStateStore(network.start), *question), network)
         for question in scores
     ]
     assert [future.result().candidates for future in scored] == expected * 5
@@ -51,17 +54,17 @@ def test_answers_equal_the_algorithms_run_alone(local: LocalModel) -> None:
 def test_a_wrong_question_is_an_error_of_its_future(local: LocalModel) -> None:
     """The field is named, and the next question is answered."""
     with pytest.raises(InvalidInput) as refused:
-        local.ask_score("", []).result()
+        local.submit_score("", []).result()
     assert refused.value.field == "candidates"
-    assert local.ask_score("", ["the"]).result().candidates
+    assert local.submit_score("", ["the"]).result().candidates
 
 
 def test_float32_differs_by_rounding_only(local: LocalModel, float_bundle: Path) -> None:
     """The same network in float32 is near the int8 one."""
     other = LocalModel.open(float_bundle)
     texts = ["the sea", "the sun in the morning", "🦆"]
-    ours = local.ask_score("", texts).result().candidates
-    theirs = other.ask_score("", texts).result()
+    ours = local.submit_score("", texts).result().candidates
+    theirs = other.submit_score("", texts).result()
     other.close()
     assert theirs.model.precision == "float32"
     for one, two in zip(ours, theirs.candidates, strict=True):
@@ -80,10 +83,10 @@ def test_the_newest_version_of_a_folder_is_meant(tmp_path: Path) -> None:
     """A folder of versions names its newest; a folder of nothing is refused."""
     for version in (2, 10, 9):
         write_bundle(tmp_path, version=version, layers=1, width=8)
-    assert newest_bundle(tmp_path / "tiny").name == "10"
-    assert newest_bundle(tmp_path / "tiny" / "9").name == "9"
+    assert latest_version(tmp_path / "tiny").name == "10"
+    assert latest_version(tmp_path / "tiny" / "9").name == "9"
     with pytest.raises(InvalidConfiguration) as refused:
-        newest_bundle(tmp_path / "nowhere")
+        latest_version(tmp_path / "nowhere")
     assert refused.value.option == "model"
 
 
@@ -95,13 +98,13 @@ def test_the_shipped_model_is_the_newest_int8(
     package.mkdir(parents=True)
     monkeypatch.setattr(wordgate, "__file__", str(package / "__init__.py"))
     with pytest.raises(InvalidConfiguration, match="no model"):
-        shipped_folder()
+        bundled_model_path()
     models = tmp_path / "models"
     write_bundle(models, name="en", version=1, layers=1, width=8)
     write_bundle(models, name="en", version=2, layers=1, width=8, precision="float32")
-    assert shipped_folder() == models / "en" / "1"
+    assert bundled_model_path() == models / "en" / "1"
     write_bundle(package / "models", name="en", version=1, layers=1, width=8)
-    assert shipped_folder() == package / "models" / "en" / "1"
+    assert bundled_model_path() == package / "models" / "en" / "1"
 
 
 def test_what_was_answered_before_changes_no_bit(local: LocalModel) -> None:
@@ -110,12 +113,12 @@ def test_what_was_answered_before_changes_no_bit(local: LocalModel) -> None:
     served = local.served
     options = Options(
         max_suggestions=3,
-        omit_passed_over=True,
+        hide_rejected=True,
         boosted_words=[BoostedWord("WordGate", 4.0), BoostedWord("sea", -2.0)],
-        max_words=3,
+        max_phrase_words=3,
         min_phrase_probability=0.01,
         max_corrections=3,
-        session_cache=SessionCache(0.3),
+        continuous_cache=ContinuousCache(0.3),
     )
     histories = ["", "the sea", HISTORY, f"{HISTORY} and then", HISTORY[:300]]
     queries = [
@@ -124,7 +127,10 @@ def test_what_was_answered_before_changes_no_bit(local: LocalModel) -> None:
         for prefix, is_finished in (("", False), ("teh", False), ("se", False), ("teh", True))
     ]
     alone = [
-        drive(predict(served.bundle.language, NoStore(served.network.start), query), served.network)
+        run_to_completion(
+            predict(served.bundle.language, NullStateStore(served.network.start), query),
+            served.network,
+        )
         for query in queries
     ]
     forgetful = StateCache(served.network.start, b"forgetful", max_bytes=100_000)
@@ -132,5 +138,5 @@ def test_what_was_answered_before_changes_no_bit(local: LocalModel) -> None:
         asked = list(zip(queries, alone, strict=True))
         for query, expected in [*asked, *reversed(asked)]:
             asks = predict(served.bundle.language, store, query)
-            assert drive(asks, served.network) == expected
+            assert run_to_completion(asks, served.network) == expected
     assert forgetful.evictions

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wordgate.engine.lstm_state import NetworkState, StateBlock, gather, gather_top
+from wordgate.engine.lstm_state import NetworkState, StateBatch, gather, gather_top
 
 _generator = np.random.default_rng(0)
 BLOCKS = [
-    StateBlock(
+    StateBatch(
         _generator.integers(0, 256, (rows, 6)).astype(np.uint8),
         _generator.normal(size=(rows, 6)).astype(np.float32),
     )

@@ -15,10 +15,10 @@ from wordgate.bundle import bundle as bundles
 from wordgate.engine.loaded_model import network_of
 from wordgate.engine.lstm_state import NetworkState
 from wordgate.engine.onnx_model import NetworkModel
-from wordgate.lm.adaptive_softmax import Levels
-from wordgate.lm.requests import Advance, Ask, LevelRows, Model, State, TargetLogProbs
+from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
+from wordgate.lm.requests import Model, ModelRequest, OutputRows, State, Step, TokenLogProbs
 
-LEVELS = Levels((30, 60, 100))
+LEVELS = AdaptiveSoftmaxLayout((30, 60, 100))
 _shared = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30
 )
@@ -43,7 +43,7 @@ def states(model: Model) -> list[State]:
 
 
 def _after(model: Model, state: State, piece: int) -> State:
-    return model.answer([Advance([(state, piece)])])[0][0]
+    return model.answer([Step([(state, piece)])])[0][0]
 
 
 def _plain(answer: Any) -> Any:
@@ -63,7 +63,7 @@ def _is_exact(model: Model) -> bool:
 def test_every_row_sums_to_one(model: Model, states: list[State]) -> None:
     """The head with its clusters is a distribution, and each cluster is one of its own."""
     for level in range(model.levels.count):
-        for row in model.answer([LevelRows(level, states)])[0]:
+        for row in model.answer([OutputRows(level, states)])[0]:
             assert row.shape == (model.levels.width(level),)
             assert row.dtype == np.float32
             assert np.exp(row.astype(np.float64)).sum() == pytest.approx(1, abs=1e-5)
@@ -73,7 +73,7 @@ def test_every_row_sums_to_one(model: Model, states: list[State]) -> None:
 def test_all_pieces_together_are_certain(model: Model, states: list[State]) -> None:
     """The probabilities of all pieces after a state sum to one."""
     everything = range(model.levels.vocabulary)
-    [found] = model.answer([TargetLogProbs([(states[3], piece) for piece in everything])])
+    [found] = model.answer([TokenLogProbs([(states[3], piece) for piece in everything])])
     assert math.fsum(map(math.exp, found)) == pytest.approx(1, abs=1e-5)
 
 
@@ -81,9 +81,9 @@ def test_targets_are_the_entries_of_the_rows(model: Model, states: list[State]) 
     """A piece's log-probability is its head entry, or its cluster's plus its own, bit for bit."""
     levels = model.levels
     for state in states[:4]:
-        rows = [model.answer([LevelRows(level, [state])])[0][0] for level in range(levels.count)]
+        rows = [model.answer([OutputRows(level, [state])])[0][0] for level in range(levels.count)]
         pieces = [*range(0, levels.vocabulary, 7), levels.vocabulary - 1]
-        [found] = model.answer([TargetLogProbs([(state, piece) for piece in pieces])])
+        [found] = model.answer([TokenLogProbs([(state, piece) for piece in pieces])])
         for piece, value in zip(pieces, found, strict=True):
             level = levels.of(piece)
             expected = float(rows[level][piece - levels.first(level)])
@@ -96,14 +96,14 @@ def test_start_is_never_changed(model: Model, states: list[State]) -> None:
     """Whatever was read from it, the zero state stays what it was, and so does any other."""
     before = _plain([model.start, states])
     for _ in range(2):
-        model.answer([Advance([(state, 5) for state in states]), LevelRows(0, states)])
+        model.answer([Step([(state, 5) for state in states]), OutputRows(0, states)])
     assert _plain([model.start, states]) == before
 
 
 def test_no_questions_have_no_answers(model: Model) -> None:
     """Nothing asked, nothing answered; empty questions have empty answers."""
     assert model.answer([]) == []
-    assert model.answer([Advance([]), TargetLogProbs([]), LevelRows(0, [])]) == [[], [], []]
+    assert model.answer([Step([]), TokenLogProbs([]), OutputRows(0, [])]) == [[], [], []]
 
 
 @_shared
@@ -116,11 +116,11 @@ def test_merged_answers_equal_answers_one_by_one(
     asked = st.tuples(state, st.integers(0, model.levels.vocabulary - 1))
     level = st.integers(0, model.levels.count - 1)
     ask = st.one_of(
-        st.lists(asked, max_size=5).map(Advance),
-        st.lists(asked, max_size=5).map(TargetLogProbs),
-        st.builds(LevelRows, level, st.lists(state, max_size=4)),
+        st.lists(asked, max_size=5).map(Step),
+        st.lists(asked, max_size=5).map(TokenLogProbs),
+        st.builds(OutputRows, level, st.lists(state, max_size=4)),
     )
-    asks: list[Ask] = data.draw(st.lists(ask, max_size=8))
+    asks: list[ModelRequest] = data.draw(st.lists(ask, max_size=8))
     together = model.answer(asks)
     alone = [model.answer([one])[0] for one in asks]
     assert [len(answer) for answer in together] == [len(one) for one in asks]
@@ -143,24 +143,24 @@ def _close(found: Sequence[Any], expected: Sequence[Any]) -> None:
 def test_more_rows_than_a_call_takes_are_answered(model: Model, states: list[State]) -> None:
     """150 rows, and 150 targets of different states, are answered in order."""
     many = [states[number % len(states)] for number in range(150)]
-    rows = model.answer([LevelRows(1, many)])[0]
-    targets = model.answer([TargetLogProbs([(state, 40) for state in many])])[0]
+    rows = model.answer([OutputRows(1, many)])[0]
+    targets = model.answer([TokenLogProbs([(state, 40) for state in many])])[0]
     assert len(rows) == len(targets) == 150
     for number in (0, 63, 64, 127, 149):
-        assert np.allclose(rows[number], model.answer([LevelRows(1, [many[number]])])[0][0])
-        [[alone]] = model.answer([TargetLogProbs([(many[number], 40)])])
+        assert np.allclose(rows[number], model.answer([OutputRows(1, [many[number]])])[0][0])
+        [[alone]] = model.answer([TokenLogProbs([(many[number], 40)])])
         assert targets[number] == pytest.approx(alone, abs=1e-4)
 
 
 def test_parts_of_a_question_are_its_rows(states: list[State]) -> None:
     """A question cut in parts has the rows of the whole, in order."""
     for ask in (
-        Advance([(state, 1) for state in states]),
-        TargetLogProbs([(state, 1) for state in states]),
-        LevelRows(2, states),
+        Step([(state, 1) for state in states]),
+        TokenLogProbs([(state, 1) for state in states]),
+        OutputRows(2, states),
     ):
         assert len(ask) == len(states)
         assert len(ask.part(2, 5)) == 3
         assert type(ask.part(0, 2)) is type(ask)
-    assert LevelRows(2, states).part(2, 5).states == states[2:5]
-    assert LevelRows(2, states).part(2, 5).level == 2
+    assert OutputRows(2, states).part(2, 5).states == states[2:5]
+    assert OutputRows(2, states).part(2, 5).level == 2

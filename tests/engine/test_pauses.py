@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from wordgate.decoding.options import BoostedWord, Options, SessionCache
+from wordgate.decoding.options import BoostedWord, ContinuousCache, Options
 from wordgate.decoding.prediction import Query, splitting_typed
 from wordgate.engine.loaded_model import ServedModel, open_model
-from wordgate.engine.scheduler import Job, Scheduler, Urgency
+from wordgate.engine.scheduler import Job, Priority, Scheduler
 from wordgate.errors import Cancelled, InvalidInput
-from wordgate.lm.requests import SHORT_ROUND, Ask, Asks, Pace
+from wordgate.lm.requests import SHORT_ROUND, ModelRequest, ModelTask, Pace
 from wordgate.scoring.hypothesis import Hypothesis
 from wordgate.scoring.lattice import Alternative, Arc, ConfusionNetwork, Lattice
 from wordgate.scoring.weighting import Boost, Weighting
@@ -43,7 +43,7 @@ def _words(random: Random, count: int) -> str:
     return " ".join("".join(random.choices(letters, k=random.randint(3, 9))) for _ in range(count))
 
 
-def _scores(model: ServedModel) -> Iterator[Asks[Any]]:
+def _scores(model: ServedModel) -> Iterator[ModelTask[Any]]:
     random = Random(1)
     yield model.score("", [_astral(random, 230) for _ in range(100)])
     yield model.score("", ["".join(map(chr, range(n, n + 300))) for n in range(0x4E00, 0x4E60)])
@@ -55,7 +55,7 @@ def _scores(model: ServedModel) -> Iterator[Asks[Any]]:
     yield model.score("", ["a" + "\u00ad" * 32_000])
 
 
-def _rankings(model: ServedModel) -> Iterator[Asks[Any]]:
+def _rankings(model: ServedModel) -> Iterator[ModelTask[Any]]:
     random = Random(2)
     texts = [Hypothesis(" ".join(random.choices("ab", k=400))) for _ in range(100)]
     boosts = [Boost(" ".join(random.choices("ab", k=1 + n % 120)), 0.1) for n in range(1000)]
@@ -73,17 +73,17 @@ def _rankings(model: ServedModel) -> Iterator[Asks[Any]]:
     yield model.rescore("", Lattice(chain, 0, 2000, null_labels=patterns), Weighting())
 
 
-def _predictions(model: ServedModel) -> Iterator[Asks[Any]]:
+def _predictions(model: ServedModel) -> Iterator[ModelTask[Any]]:
     random = Random(3)
     own = [BoostedWord("".join(random.choices("āăąćĉċ", k=80)), 9.0) for _ in range(1000)]
     most = {"max_suggestions": 100, "max_expansions": 5_000}
     wanted = [
-        Query("", "a" * 127, Options(**most, omit_passed_over=True)),  # type: ignore[arg-type]
+        Query("", "a" * 127, Options(**most, hide_rejected=True)),  # type: ignore[arg-type]
         Query("", "", Options(**most, boosted_words=own)),  # type: ignore[arg-type]
         Query("", "qwertyuiopasdfghjklzxcvbnm", Options(**most, max_corrections=100)),  # type: ignore[arg-type]
         Query("", "qwertyuiopasdfghjklzxcvbnm", correct_last_word=True),
         Query("." * 65_000, "", correct_last_word=True),
-        Query(_words(random, 5000), "a", Options(session_cache=SessionCache())),
+        Query(_words(random, 5000), "a", Options(continuous_cache=ContinuousCache())),
         Query(_astral(random, 16_000)),
     ]
     for query in wanted:
@@ -96,14 +96,14 @@ def _predictions(model: ServedModel) -> Iterator[Asks[Any]]:
 
 @pytest.mark.parametrize("requests", [_scores, _rankings, _predictions])
 def test_no_legal_request_computes_long_between_two_yields(
-    model: ServedModel, requests: Callable[[ServedModel], Iterator[Asks[Any]]]
+    model: ServedModel, requests: Callable[[ServedModel], Iterator[ModelTask[Any]]]
 ) -> None:
     """Not when its texts are cut, not before its first question and not after its last answer."""
     for number, asks in enumerate(requests(model)):
         assert _most_calls(asks, model) < MOST_CALLS, f"request {number}"
 
 
-def _most_calls(asks: Asks[Any], model: ServedModel) -> int:
+def _most_calls(asks: ModelTask[Any], model: ServedModel) -> int:
     """The most calls of functions that a generator makes between two of its yields."""
     most = calls = 0
 
@@ -116,7 +116,7 @@ def _most_calls(asks: Asks[Any], model: ServedModel) -> int:
         calls = 0
         sys.setprofile(count)
         try:
-            ask: Ask = asks.send(answer)
+            ask: ModelRequest = asks.send(answer)
         except (StopIteration, InvalidInput):
             break
         finally:
@@ -139,7 +139,7 @@ def test_work_that_is_no_longer_wanted_stops_while_texts_are_cut(model: ServedMo
         model.network,
         asks,
         lambda result, error: ends.append(error),
-        Urgency.BULK,
+        Priority.BULK,
         cancelled=lambda: cancelled,
     )
     scheduler.add(job)

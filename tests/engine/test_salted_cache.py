@@ -7,7 +7,7 @@ import pytest
 from wordgate.decoding.options import Options
 from wordgate.decoding.prediction import Query
 from wordgate.engine.loaded_model import ServedModel, open_model
-from wordgate.lm.requests import Asks, drive
+from wordgate.lm.requests import ModelTask, run_to_completion
 
 HISTORY = "the clouds are in the"
 
@@ -42,9 +42,9 @@ def test_a_text_is_not_known_by_its_digest(model: ServedModel) -> None:
     """The short way from a text to its key is as separate as the states."""
     one, two = model.salted(b"one").store, model.salted(b"two").store
     one.keep_key_of_text(b"digest", b"key")
-    assert one.key_of_text(b"digest") == b"key"
-    assert two.key_of_text(b"digest") is None
-    assert model.store.key_of_text(b"digest") is None
+    assert one.get_key(b"digest") == b"key"
+    assert two.get_key(b"digest") is None
+    assert model.store.get_key(b"digest") is None
 
 
 def test_all_salts_share_one_memory(model: ServedModel) -> None:
@@ -57,19 +57,19 @@ def test_all_salts_share_one_memory(model: ServedModel) -> None:
 
 def _all_answers(model: ServedModel) -> list[object]:
     query = Query(HISTORY, "s", Options(max_suggestions=5))
-    asked: list[Asks[object]] = [
+    asked: list[ModelTask[object]] = [
         model.predict(query),
         model.score(HISTORY, ["sea", "sky"]),
         model.log_prob_of(HISTORY, "sky"),
     ]
-    return [drive(asks, model.network) for asks in asked]
+    return [run_to_completion(asks, model.network) for asks in asked]
 
 
 def _read(model: ServedModel) -> None:
-    drive(model.read(HISTORY), model.network)
+    run_to_completion(model.read(HISTORY), model.network)
 
 
 def _misses_of(model: ServedModel, salted: ServedModel, history: str) -> int:
     before = model.cache.misses
-    drive(salted.read(history), model.network)
+    run_to_completion(salted.read(history), model.network)
     return model.cache.misses - before

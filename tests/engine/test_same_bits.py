@@ -13,16 +13,23 @@ import pytest
 from tests.bundles import random_weights
 
 from wordgate.bundle.manifest import NetworkSizes
-from wordgate.decoding.search import Found, Search, likeliest_words
-from wordgate.engine.executor import EngineThread
+from wordgate.decoding.search import SearchParams, SearchResult, likeliest_words
+from wordgate.engine.executor import EngineExecutor
 from wordgate.engine.onnx_model import NetworkModel, Runtime
-from wordgate.engine.scheduler import Scheduler, Urgency
+from wordgate.engine.scheduler import Priority, Scheduler
 from wordgate.engine.state_cache import StateCache
-from wordgate.lm.adaptive_softmax import Levels
+from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
 from wordgate.lm.context_window import read_words, read_words_context
-from wordgate.lm.requests import Advance, Asks, LevelRows, State, TargetLogProbs, drive
-from wordgate.lm.state_store import NoStore
-from wordgate.lm.tokenizer import BYTE_CHARACTERS, END_OF_WORD, Pieces
+from wordgate.lm.requests import (
+    ModelTask,
+    OutputRows,
+    State,
+    Step,
+    TokenLogProbs,
+    run_to_completion,
+)
+from wordgate.lm.state_store import NullStateStore
+from wordgate.lm.tokenizer import BYTE_CHARACTERS, END_OF_WORD, Tokenizer
 from wordgate.scoring.scoring import score
 from wordgate.training.export.onnx_graphs import build
 
@@ -37,7 +44,9 @@ HISTORY = [[17, 1999], [5], [6000, 301, 12], [15_999], [44], [4500, 2], [7], [7]
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Graphs of a network of two layers of 512 and 16,000 pieces."""
     place = tmp_path_factory.mktemp("real-sized")
-    for name, content in build(random_weights(Levels(CUTS), 2, 512, seed=1), "int8").items():
+    for name, content in build(
+        random_weights(AdaptiveSoftmaxLayout(CUTS), 2, 512, seed=1), "int8"
+    ).items():
         (place / name).write_bytes(content)
     return place
 
@@ -55,14 +64,14 @@ def two_threads(folder: Path) -> NetworkModel:
 
 
 @pytest.fixture(scope="module")
-def pieces() -> Pieces:
+def pieces() -> Tokenizer:
     """16,000 pieces: pairs of letters, words of three, then bytes."""
     letters = "etaoinshrdlucmfwypvbgkqjxz"
     pairs = list(itertools.product(letters, letters))
     triples = [(a + b, c + END_OF_WORD) for (a, b), c in itertools.product(pairs, letters)]
     merges = [*pairs, *triples][: 16_000 - 513]
     names = [c + end for end in ("", END_OF_WORD) for c in BYTE_CHARACTERS]
-    return Pieces.from_merges([*(a + b for a, b in merges), *names], merges)
+    return Tokenizer.from_merges([*(a + b for a, b in merges), *names], merges)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +81,7 @@ def strangers(model: NetworkModel) -> list[State]:
     states = [model.start] * 64
     for _ in range(3):
         read = generator.integers(0, 16_000, 64).tolist()
-        [states] = model.answer([Advance(list(zip(states, read, strict=True)))])
+        [states] = model.answer([Step(list(zip(states, read, strict=True)))])
     return states
 
 
@@ -92,33 +101,33 @@ def test_company_place_and_threads_change_no_bit(
     mine = strangers[40]
     others = strangers[:40] + strangers[41:] + strangers[:1]
     answers = [
-        model.answer([Advance([(mine, 77)])])[0][0],
-        *(model.answer([LevelRows(level, [mine])])[0][0] for level in range(3)),
-        *(model.answer([TargetLogProbs([(mine, piece)])])[0][0] for piece in TEXT),
+        model.answer([Step([(mine, 77)])])[0][0],
+        *(model.answer([OutputRows(level, [mine])])[0][0] for level in range(3)),
+        *(model.answer([TokenLogProbs([(mine, piece)])])[0][0] for piece in TEXT),
     ]
     asked = model if threads == 1 else two_threads
     for size in BATCHES:
         for place in sorted({0, size // 2, size - 1}):
             batch = _among(mine, others, place, size)
             steps = [(state, 77 + abs(n - place)) for n, state in enumerate(batch)]
-            after = asked.answer([Advance(steps)])[0][place]
+            after = asked.answer([Step(steps)])[0][place]
             assert _bits(after) == _bits(answers[0])
             for level in range(3):
-                row = asked.answer([LevelRows(level, batch)])[0][place]
+                row = asked.answer([OutputRows(level, batch)])[0][place]
                 assert row.tobytes() == answers[1 + level].tobytes()
             questions = [(state, piece) for state in batch for piece in TEXT]
-            [found] = asked.answer([TargetLogProbs(questions)])
+            [found] = asked.answer([TokenLogProbs(questions)])
             assert found[place * len(TEXT) : (place + 1) * len(TEXT)] == answers[4:]
 
 
 def test_a_cached_beginning_changes_no_bit(model: NetworkModel) -> None:
     """The state after a history is the same read anew, from a cached beginning, and again."""
-    expected = _bits(drive(read_words(HISTORY, NoStore(model.start)), model))
+    expected = _bits(run_to_completion(read_words(HISTORY, NullStateStore(model.start)), model))
     for already in range(len(HISTORY) + 1):
         cache = StateCache(model.start, b"seed")
-        drive(read_words(HISTORY[:already], cache), model)
-        assert _bits(drive(read_words(HISTORY, cache), model)) == expected
-        assert _bits(drive(read_words(HISTORY, cache), model)) == expected
+        run_to_completion(read_words(HISTORY[:already], cache), model)
+        assert _bits(run_to_completion(read_words(HISTORY, cache), model)) == expected
+        assert _bits(run_to_completion(read_words(HISTORY, cache), model)) == expected
 
 
 def test_many_candidates_are_scored_as_each_alone(model: NetworkModel) -> None:
@@ -126,41 +135,41 @@ def test_many_candidates_are_scored_as_each_alone(model: NetworkModel) -> None:
     generator = np.random.default_rng(9)
     candidates = [generator.integers(0, 16_000, n % 7).tolist() for n in range(30)]
     candidates += [[*TEXT[:n]] for n in range(len(TEXT))]
-    together = drive(score(candidates, model.start), model)
+    together = run_to_completion(score(candidates, model.start), model)
     for candidate, found in zip(candidates, together, strict=True):
         state, total = model.start, 0.0
         for piece in candidate:
-            total += model.answer([TargetLogProbs([(state, piece)])])[0][0]
-            state = model.answer([Advance([(state, piece)])])[0][0]
+            total += model.answer([TokenLogProbs([(state, piece)])])[0][0]
+            state = model.answer([Step([(state, piece)])])[0][0]
         assert found == total
 
 
 def test_strangers_in_the_scheduler_change_no_bit(
-    model: NetworkModel, two_threads: NetworkModel, pieces: Pieces
+    model: NetworkModel, two_threads: NetworkModel, pieces: Tokenizer
 ) -> None:
     """A search and a scoring give the same bits alone and amid others' work, with the words of
     both classes merged into the same calls."""
     assert pieces.size == 16_000
-    levels = Levels(CUTS)
+    levels = AdaptiveSoftmaxLayout(CUTS)
 
-    def searched(cache: StateCache | NoStore, prefix: bytes) -> Asks[Found]:
+    def searched(cache: StateCache | NullStateStore, prefix: bytes) -> ModelTask[SearchResult]:
         start = yield from read_words_context(HISTORY, cache)
-        search = Search(5, prefix, max_expansions=100)
+        search = SearchParams(5, prefix, max_expansions=100)
         return (yield from likeliest_words(pieces, levels, start, search, cache))
 
-    def scored(cache: StateCache | NoStore, beginning: int) -> Asks[list[float]]:
+    def scored(cache: StateCache | NullStateStore, beginning: int) -> ModelTask[list[float]]:
         start = yield from read_words(HISTORY[beginning:], cache)
         return (yield from score([[*TEXT], [*TEXT[:3], 9], [beginning]], start))
 
-    alone = NoStore(model.start)
-    expected = [drive(searched(alone, prefix), model) for prefix in (b"", b"th")]
-    expected_scores = [drive(scored(alone, beginning), model) for beginning in range(4)]
+    alone = NullStateStore(model.start)
+    expected = [run_to_completion(searched(alone, prefix), model) for prefix in (b"", b"th")]
+    expected_scores = [run_to_completion(scored(alone, beginning), model) for beginning in range(4)]
     assert expected[0].words
     for asked in (model, two_threads):
-        engine = EngineThread(Scheduler())
+        engine = EngineExecutor(Scheduler())
         cache = StateCache(asked.start, b"seed")
         scores = [
-            engine.submit(asked, scored(cache, n), list(Urgency)[n % 2]) for n in [*range(4)] * 4
+            engine.submit(asked, scored(cache, n), list(Priority)[n % 2]) for n in [*range(4)] * 4
         ]
         searches = [engine.submit(asked, searched(cache, prefix)) for prefix in (b"", b"th")]
         assert [future.result(60) for future in searches] == expected

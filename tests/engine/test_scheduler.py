@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from tests.clock import Clock
 from tests.fake_model import FakeModel
 
-from wordgate.engine.admission import Admission
-from wordgate.engine.scheduler import Drop, Job, Scheduler, Urgency
+from wordgate.engine.admission import AdmissionController
+from wordgate.engine.scheduler import DropReason, Job, Priority, Scheduler
 from wordgate.errors import Cancelled, DeadlineExceeded, Overloaded
-from wordgate.lm.adaptive_softmax import Levels
-from wordgate.lm.requests import PAUSE, Advance, Ask, Asks, LevelRows, TargetLogProbs
+from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
+from wordgate.lm.requests import YIELD, ModelRequest, ModelTask, OutputRows, Step, TokenLogProbs
 
-LEVELS = Levels((4, 9))
+LEVELS = AdaptiveSoftmaxLayout((4, 9))
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ class Counting(FakeModel):
         super().__init__(LEVELS, FakeModel.random(LEVELS, 0).probabilities)
         self.sizes: list[list[int]] = []
 
-    def answer(self, asks: Sequence[Ask]) -> list[Any]:
+    def answer(self, asks: Sequence[ModelRequest]) -> list[Any]:
         """As the fake model does."""
         self.sizes.append([len(ask) for ask in asks])
         return super().answer(asks)
@@ -48,7 +48,7 @@ class Failing(FakeModel):
     def __init__(self) -> None:
         super().__init__(LEVELS, FakeModel.random(LEVELS, 0).probabilities)
 
-    def answer(self, asks: Sequence[Ask]) -> list[Any]:
+    def answer(self, asks: Sequence[ModelRequest]) -> list[Any]:
         """Fails."""
         raise RuntimeError("out of memory")
 
@@ -67,30 +67,30 @@ class Outcome:
         self.calls += 1
 
 
-def _read(*pieces: int) -> Asks[list[float]]:
+def _read(*pieces: int) -> ModelTask[list[float]]:
     """Log-probabilities of pieces, one question after the other."""
     found, state = [], -1
     for piece in pieces:
-        [value] = yield TargetLogProbs([(state, piece)])
+        [value] = yield TokenLogProbs([(state, piece)])
         found.append(value)
-        [state] = yield Advance([(state, piece)])
+        [state] = yield Step([(state, piece)])
     return found
 
 
-def _wide(rows: int, piece: int = 1) -> Asks[list[float]]:
+def _wide(rows: int, piece: int = 1) -> ModelTask[list[float]]:
     """One question of many rows."""
-    answer: list[float] = yield TargetLogProbs([(row % 9, piece) for row in range(rows)])
+    answer: list[float] = yield TokenLogProbs([(row % 9, piece) for row in range(rows)])
     return answer
 
 
-def _deep(rows: int, questions: int) -> Asks[None]:
+def _deep(rows: int, questions: int) -> ModelTask[None]:
     """One question of so many rows after the other."""
     for _ in range(questions):
-        yield Advance([(row % 9, 1) for row in range(rows)])
+        yield Step([(row % 9, 1) for row in range(rows)])
 
 
 def _submit(
-    scheduler: Scheduler, model: FakeModel, asks: Asks[Any], **options: Any
+    scheduler: Scheduler, model: FakeModel, asks: ModelTask[Any], **options: Any
 ) -> tuple[Job, Outcome]:
     outcome = Outcome()
     job = Job(model, asks, outcome, **options)
@@ -122,8 +122,8 @@ def test_questions_of_two_jobs_share_a_call() -> None:
 def test_questions_of_different_kinds_share_a_round() -> None:
     """Whatever is asked, a round asks the model once."""
 
-    def rows() -> Asks[int]:
-        answer = yield LevelRows(1, [2, 3])
+    def rows() -> ModelTask[int]:
+        answer = yield OutputRows(1, [2, 3])
         return len(answer)
 
     model, scheduler = Counting(), Scheduler()
@@ -154,8 +154,8 @@ def test_a_panic_ends_its_own_job_alone() -> None:
     class PanicError(BaseException):
         """As pyo3 raises it."""
 
-    def panicking() -> Asks[None]:
-        yield Advance([(0, 1)])
+    def panicking() -> ModelTask[None]:
+        yield Step([(0, 1)])
         raise PanicError
 
     model, scheduler = Counting(), Scheduler()
@@ -169,7 +169,7 @@ def test_a_panic_ends_its_own_job_alone() -> None:
 def test_a_job_goes_on_while_its_turn_lasts() -> None:
     """Few jobs are half done: the second begins when the first is done, where both fill calls."""
     model, scheduler = Counting(), Scheduler(max_rows=8)
-    outcomes = [_submit(scheduler, model, _deep(8, 5), urgency=Urgency.BULK)[1] for _ in range(3)]
+    outcomes = [_submit(scheduler, model, _deep(8, 5), urgency=Priority.BULK)[1] for _ in range(3)]
     done = []
     for _ in range(15):
         scheduler.step()
@@ -202,15 +202,15 @@ def test_a_small_question_does_not_wait_for_a_large_one() -> None:
 def test_people_come_before_programs_and_leave_them_a_share() -> None:
     """Interactive rows fill a call but for the quarter that bulk work waits for."""
     model, scheduler = Counting(), Scheduler(max_rows=8)
-    _submit(scheduler, model, _wide(20), urgency=Urgency.BULK)
+    _submit(scheduler, model, _wide(20), urgency=Priority.BULK)
     _submit(scheduler, model, _wide(20))
     _finish(scheduler)
     assert model.sizes[:3] == [[6, 2]] * 3
     assert sum(map(sum, model.sizes)) == 40
 
 
-@pytest.mark.parametrize("urgency", Urgency)
-def test_a_class_alone_has_the_whole_call(urgency: Urgency) -> None:
+@pytest.mark.parametrize("urgency", Priority)
+def test_a_class_alone_has_the_whole_call(urgency: Priority) -> None:
     """Nothing is kept for work that is not there."""
     model, scheduler = Counting(), Scheduler(max_rows=8)
     _submit(scheduler, model, _wide(16), urgency=urgency)
@@ -221,8 +221,8 @@ def test_a_class_alone_has_the_whole_call(urgency: Urgency) -> None:
 def test_batch_work_takes_what_programs_leave_and_a_share() -> None:
     """Of the rows that people leave a quarter is kept for those for whom nobody waits."""
     model, scheduler = Counting(), Scheduler(max_rows=16)
-    _submit(scheduler, model, _wide(100), urgency=Urgency.BATCH)
-    _submit(scheduler, model, _wide(24), urgency=Urgency.BULK)
+    _submit(scheduler, model, _wide(100), urgency=Priority.BATCH)
+    _submit(scheduler, model, _wide(24), urgency=Priority.BULK)
     _finish(scheduler)
     assert model.sizes[:3] == [[12, 4], [12, 4], [16]]
     assert sum(map(sum, model.sizes)) == 124
@@ -230,22 +230,22 @@ def test_batch_work_takes_what_programs_leave_and_a_share() -> None:
 
 def test_batch_work_keeps_nobody_out() -> None:
     """However many of its rows wait, a program's request is taken; not the other way round."""
-    model, scheduler = Counting(), Scheduler(max_rows=8, max_waiting_rows=10)
-    _submit(scheduler, model, _wide(10), urgency=Urgency.BATCH)
-    _submit(scheduler, model, _wide(10), urgency=Urgency.BULK)
+    model, scheduler = Counting(), Scheduler(max_rows=8, max_queued_rows=10)
+    _submit(scheduler, model, _wide(10), urgency=Priority.BATCH)
+    _submit(scheduler, model, _wide(10), urgency=Priority.BULK)
     _submit(scheduler, model, _wide(10))
     with pytest.raises(Overloaded):
-        _submit(scheduler, model, _wide(1), urgency=Urgency.BATCH)
+        _submit(scheduler, model, _wide(1), urgency=Priority.BATCH)
 
 
 def test_short_work_goes_before_long_work() -> None:
     """Two that have asked for thousands of rows leave the next calls to one that asks for few."""
     model, scheduler = Counting(), Scheduler(max_rows=64)
     for _ in range(2):
-        _submit(scheduler, model, _deep(500, 1000), urgency=Urgency.BULK)
+        _submit(scheduler, model, _deep(500, 1000), urgency=Priority.BULK)
     for _ in range(100):
         scheduler.step()
-    _, small = _submit(scheduler, model, _deep(5, 20), urgency=Urgency.BULK)
+    _, small = _submit(scheduler, model, _deep(5, 20), urgency=Priority.BULK)
     model.sizes.clear()
     rounds = 0
     while not small.calls:
@@ -281,11 +281,11 @@ def test_few_of_the_longest_searches_are_half_done() -> None:
 def test_long_work_keeps_a_share_while_short_work_fills_every_call() -> None:
     """What has begun long ago is done, however much comes after it."""
     model, scheduler = Counting(), Scheduler(max_rows=64)
-    _, long = _submit(scheduler, model, _deep(64, 40), urgency=Urgency.BULK)
+    _, long = _submit(scheduler, model, _deep(64, 40), urgency=Priority.BULK)
     for _ in range(35):
         scheduler.step()
     for _ in range(40):
-        _submit(scheduler, model, _wide(64), urgency=Urgency.BULK)
+        _submit(scheduler, model, _wide(64), urgency=Priority.BULK)
         scheduler.step()
     assert long.calls == 1
 
@@ -293,13 +293,13 @@ def test_long_work_keeps_a_share_while_short_work_fills_every_call() -> None:
 def test_a_pause_does_not_end_a_turn() -> None:
     """Work that has begun to cut its texts is not put behind all others each time it pauses."""
 
-    def works() -> Asks[None]:
+    def works() -> ModelTask[None]:
         for _ in range(3):
-            yield PAUSE
+            yield YIELD
         yield from _deep(64, 2)
 
     model, scheduler = Counting(), Scheduler(max_rows=64)
-    outcomes = [_submit(scheduler, model, works(), urgency=Urgency.BULK)[1] for _ in range(8)]
+    outcomes = [_submit(scheduler, model, works(), urgency=Priority.BULK)[1] for _ in range(8)]
     order: list[int] = []
     while scheduler.step():
         order += [n for n, outcome in enumerate(outcomes) if outcome.calls and n not in order]
@@ -310,20 +310,20 @@ def test_a_pause_does_not_end_a_turn() -> None:
 def test_a_job_that_pauses_reports_progress(clock: Clock) -> None:
     """Cutting texts for seconds is work that gets on: others are not refused for it."""
 
-    def works() -> Asks[None]:
+    def works() -> ModelTask[None]:
         while True:
             clock.now += 0.001
-            yield PAUSE
+            yield YIELD
 
-    admission = Admission(0.05, 0, turn_size=100, row_size=1.0, clock=clock)
-    scheduler = Scheduler(admissions={Urgency.BULK: admission})
+    admission = AdmissionController(0.05, 0, quantum=100, row_size=1.0, clock=clock)
+    scheduler = Scheduler(admissions={Priority.BULK: admission})
     model = Counting()
-    job = Job(model, works(), Outcome(), Urgency.BULK, size=1e6)
+    job = Job(model, works(), Outcome(), Priority.BULK, size=1e6)
     scheduler.admit(job)
     scheduler.add(job)
     for _ in range(5000):
         scheduler.step()
-    small = Job(model, _wide(1), Outcome(), Urgency.BULK, size=50)
+    small = Job(model, _wide(1), Outcome(), Priority.BULK, size=50)
     scheduler.admit(small)
 
 
@@ -331,14 +331,14 @@ def test_a_text_that_is_cut_counts_with_its_pieces(clock: Clock) -> None:
     """Its first question says how many follow; where others are read first it is refused then."""
     model = Counting()
 
-    def reading() -> Asks[None]:
-        yield PAUSE
+    def reading() -> ModelTask[None]:
+        yield YIELD
         state = model.start
         for place in range(1000):
-            [state] = yield Advance([(state, 1)], 999 - place)
+            [state] = yield Step([(state, 1)], 999 - place)
 
-    admission = Admission(0.01, 0, turn_size=64, most_rows=64, clock=clock)
-    scheduler = Scheduler(admissions={Urgency.INTERACTIVE: admission})
+    admission = AdmissionController(0.01, 0, quantum=64, most_rows=64, clock=clock)
+    scheduler = Scheduler(admissions={Priority.INTERACTIVE: admission})
     outcomes = []
     for _ in range(4):
         outcomes.append(Outcome())
@@ -357,7 +357,7 @@ def test_a_text_that_is_cut_counts_with_its_pieces(clock: Clock) -> None:
 def test_batch_work_is_done_one_after_the_other() -> None:
     """Nobody waits for a part of it, so few are half done, which would take memory."""
     model, scheduler = Counting(), Scheduler(max_rows=8)
-    jobs = [_submit(scheduler, model, _wide(20), urgency=Urgency.BATCH)[1] for _ in range(3)]
+    jobs = [_submit(scheduler, model, _wide(20), urgency=Priority.BATCH)[1] for _ in range(3)]
     done = []
     for _ in range(8):
         scheduler.step()
@@ -371,7 +371,7 @@ def test_what_is_far_back_is_begun_in_its_turn() -> None:
     model, scheduler = Counting(), Scheduler(max_rows=8)
     begun: list[int] = []
 
-    def noting(number: int) -> Asks[list[float]]:
+    def noting(number: int) -> ModelTask[list[float]]:
         begun.append(number)
         return (yield from _wide(8))
 
@@ -386,12 +386,12 @@ def test_what_is_far_back_is_begun_in_its_turn() -> None:
 
 def test_work_that_was_not_begun_is_dropped_and_fails_like_any_other() -> None:
     """Cancelled, or wrong from its beginning: its owner is told once, its company is answered."""
-    dropped: list[Drop] = []
+    dropped: list[DropReason] = []
     model, scheduler = Counting(), Scheduler(max_rows=8, dropped=dropped.append)
 
-    def wrong() -> Asks[None]:
+    def wrong() -> ModelTask[None]:
         int("no number")
-        yield Advance([])
+        yield Step([])
 
     first = [_submit(scheduler, model, _wide(8))[1] for _ in range(4)]
     unwanted: list[bool] = []
@@ -404,14 +404,14 @@ def test_work_that_was_not_begun_is_dropped_and_fails_like_any_other() -> None:
     assert isinstance(failed.error, ValueError)
     assert [outcome.calls for outcome in (*first, cancelled, failed, last)] == [1] * 7
     assert last.result is not None
-    assert (scheduler.waiting_rows, dropped) == (0, [Drop.CANCELLED])
+    assert (scheduler.waiting_rows, dropped) == (0, [DropReason.CANCELLED])
 
 
 def test_work_that_ends_where_it_begins_holds_nobody_up() -> None:
     """Of much that fails at once, or has its answer already, a round begins a call's rows."""
     ends = 0
 
-    def ending() -> Asks[None]:
+    def ending() -> ModelTask[None]:
         nonlocal ends
         ends += 1
         yield from ()
@@ -430,7 +430,7 @@ def test_work_that_ends_where_it_begins_holds_nobody_up() -> None:
 def test_many_that_nobody_waits_for_are_dropped_at_once() -> None:
     """A client that goes with half of a long queue holds up none of the others."""
     unwanted: list[bool] = []
-    model, scheduler = Counting(), Scheduler(max_waiting_rows=100_000)
+    model, scheduler = Counting(), Scheduler(max_queued_rows=100_000)
     kept = []
     for _ in range(20_000):
         _submit(scheduler, model, _wide(1), cancelled=lambda: bool(unwanted))
@@ -441,32 +441,32 @@ def test_many_that_nobody_waits_for_are_dropped_at_once() -> None:
     assert perf_counter() - began < 0.5
     assert scheduler.jobs == 20_000 - 64
     batch.ask()
-    scheduler.hand_out(batch)
+    scheduler.postprocess(batch)
     _finish(scheduler)
     assert all(outcome.calls == 1 and outcome.error is None for outcome in kept)
 
 
 def test_each_job_is_said_to_have_waited_once() -> None:
     """Until the first of its rows is taken; not again for the rest."""
-    waits: list[Urgency] = []
+    waits: list[Priority] = []
     scheduler = Scheduler(max_rows=8, waited=lambda urgency, seconds: waits.append(urgency))
     model = Counting()
     _submit(scheduler, model, _deep(20, 3))
-    _submit(scheduler, model, _deep(20, 3), urgency=Urgency.BATCH)
+    _submit(scheduler, model, _deep(20, 3), urgency=Priority.BATCH)
     _finish(scheduler)
-    assert sorted(waits, key=lambda each: each.value) == [Urgency.BATCH, Urgency.INTERACTIVE]
+    assert sorted(waits, key=lambda each: each.value) == [Priority.BATCH, Priority.INTERACTIVE]
 
 
 @pytest.mark.parametrize("end", ["done", "failed", "cancelled"])
 def test_an_admitted_job_makes_room_however_it_ends(end: str) -> None:
     """What is over no longer keeps others out."""
-    scheduler = Scheduler(admissions={Urgency.BULK: Admission(0.0, 1)})
+    scheduler = Scheduler(admissions={Priority.BULK: AdmissionController(0.0, 1)})
     model: FakeModel = Failing() if end == "failed" else Counting()
     unwanted: list[bool] = []
 
     def job() -> Job:
         return Job(
-            model, _wide(8), Outcome(), Urgency.BULK, cancelled=lambda: bool(unwanted), size=1
+            model, _wide(8), Outcome(), Priority.BULK, cancelled=lambda: bool(unwanted), size=1
         )
 
     first = job()
@@ -481,8 +481,8 @@ def test_an_admitted_job_makes_room_however_it_ends(end: str) -> None:
 
 def test_a_job_that_is_done_takes_no_memory() -> None:
     """It goes at once, with its states and texts, not when cycles are looked for."""
-    scheduler = Scheduler(admissions={Urgency.BULK: Admission(0.0, 1)})
-    job = Job(Counting(), _wide(8), Outcome(), Urgency.BULK, size=1)
+    scheduler = Scheduler(admissions={Priority.BULK: AdmissionController(0.0, 1)})
+    job = Job(Counting(), _wide(8), Outcome(), Priority.BULK, size=1)
     gone = weakref.ref(job)
     scheduler.admit(job)
     scheduler.add(job)
@@ -497,11 +497,11 @@ def test_a_job_that_is_done_takes_no_memory() -> None:
 
 def test_sessions_and_small_work_are_not_counted() -> None:
     """Neither what was admitted before nor what has no size is refused, or in others' way."""
-    scheduler = Scheduler(admissions={Urgency.BULK: Admission(0.0, 1)})
+    scheduler = Scheduler(admissions={Priority.BULK: AdmissionController(0.0, 1)})
     model = Counting()
     for options in ({"admitted": True, "size": 1.0}, {}) * 3:
-        scheduler.admit(Job(model, _wide(1), Outcome(), Urgency.BULK, **options))  # type: ignore[arg-type]
-    assert not _refused(scheduler, lambda: Job(model, _wide(1), Outcome(), Urgency.BULK, size=1))
+        scheduler.admit(Job(model, _wide(1), Outcome(), Priority.BULK, **options))  # type: ignore[arg-type]
+    assert not _refused(scheduler, lambda: Job(model, _wide(1), Outcome(), Priority.BULK, size=1))
 
 
 def _refused(scheduler: Scheduler, job: Callable[[], Job]) -> bool:
@@ -515,7 +515,7 @@ def _refused(scheduler: Scheduler, job: Callable[[], Job]) -> bool:
 def test_bulk_work_takes_what_people_leave() -> None:
     """Room that interactive work does not need goes to bulk work, more than its share."""
     model, scheduler = Counting(), Scheduler(max_rows=8)
-    _submit(scheduler, model, _wide(20), urgency=Urgency.BULK)
+    _submit(scheduler, model, _wide(20), urgency=Priority.BULK)
     _submit(scheduler, model, _wide(1))
     scheduler.step()
     assert model.sizes == [[1, 7]]
@@ -524,7 +524,7 @@ def test_bulk_work_takes_what_people_leave() -> None:
 def test_bulk_work_is_asked_in_small_parts_while_people_ask() -> None:
     """A call of many rows takes long, and whoever asks meanwhile waits for it."""
     model, scheduler = Counting(), Scheduler(max_rows=64)
-    _submit(scheduler, model, _wide(100), urgency=Urgency.BULK)
+    _submit(scheduler, model, _wide(100), urgency=Priority.BULK)
     scheduler.step()
     _submit(scheduler, model, _wide(2))
     scheduler.step()
@@ -533,12 +533,12 @@ def test_bulk_work_is_asked_in_small_parts_while_people_ask() -> None:
 
 def test_cancelled_work_is_dropped_and_its_company_answered() -> None:
     """The others of a batch get their answers; the cancelled one costs no further row."""
-    dropped: list[Drop] = []
+    dropped: list[DropReason] = []
     model, scheduler = Counting(), Scheduler(max_rows=8, dropped=dropped.append)
     unwanted: list[bool] = []
     closed: list[str] = []
 
-    def noticing() -> Asks[None]:
+    def noticing() -> ModelTask[None]:
         try:
             yield from _wide(40)
         finally:
@@ -550,7 +550,7 @@ def test_cancelled_work_is_dropped_and_its_company_answered() -> None:
     unwanted.append(True)
     _finish(scheduler)
     assert isinstance(cancelled.error, Cancelled)
-    assert (cancelled.calls, closed, dropped) == (1, ["closed"], [Drop.CANCELLED])
+    assert (cancelled.calls, closed, dropped) == (1, ["closed"], [DropReason.CANCELLED])
     assert first.result == [model.log_prob(-1, 1), model.log_prob(1, 2)]
     assert model.sizes == [[8], [1], [1], [1], [1]]
     assert scheduler.waiting_rows == 0
@@ -558,20 +558,20 @@ def test_cancelled_work_is_dropped_and_its_company_answered() -> None:
 
 def test_late_work_is_dropped() -> None:
     """What is past its deadline is told so before the next call; what has time goes on."""
-    dropped: list[Drop] = []
+    dropped: list[DropReason] = []
     model, scheduler = Counting(), Scheduler(dropped=dropped.append)
     _, late = _submit(scheduler, model, _read(1, 2), deadline=0.0)
     _, early = _submit(scheduler, model, _read(1, 2), deadline=math.inf)
     _finish(scheduler)
     assert isinstance(late.error, DeadlineExceeded)
     assert early.result is not None
-    assert dropped == [Drop.DEADLINE]
+    assert dropped == [DropReason.DEADLINE]
     assert model.sizes == [[1]] * 4
 
 
 def test_too_much_work_is_refused_at_once() -> None:
     """Over the bound a job is refused with the time to come again; what was taken is finished."""
-    model, scheduler = Counting(), Scheduler(max_rows=8, max_waiting_rows=10)
+    model, scheduler = Counting(), Scheduler(max_rows=8, max_queued_rows=10)
     _, taken = _submit(scheduler, model, _wide(10))
     with pytest.raises(Overloaded) as refused:
         _submit(scheduler, model, _wide(1))
@@ -585,7 +585,7 @@ def test_too_much_work_is_refused_at_once() -> None:
 
 def test_work_that_was_let_in_before_is_taken_however_much_waits() -> None:
     """A session that was admitted is not refused in the middle."""
-    model, scheduler = Counting(), Scheduler(max_rows=8, max_waiting_rows=10)
+    model, scheduler = Counting(), Scheduler(max_rows=8, max_queued_rows=10)
     _submit(scheduler, model, _wide(10))
     _, admitted = _submit(scheduler, model, _wide(1), admitted=True)
     _finish(scheduler)
@@ -594,13 +594,13 @@ def test_work_that_was_let_in_before_is_taken_however_much_waits() -> None:
 
 def test_work_that_comes_too_late_is_not_begun() -> None:
     """A job past its deadline, or cancelled before it came, is dropped without a question."""
-    dropped: list[Drop] = []
+    dropped: list[DropReason] = []
     model, scheduler = Counting(), Scheduler(dropped=dropped.append)
     _, late = _submit(scheduler, model, _wide(1), deadline=0.0)
     _, cancelled = _submit(scheduler, model, _wide(1), cancelled=lambda: True)
     assert isinstance(late.error, DeadlineExceeded)
     assert isinstance(cancelled.error, Cancelled)
-    assert dropped == [Drop.DEADLINE, Drop.CANCELLED]
+    assert dropped == [DropReason.DEADLINE, DropReason.CANCELLED]
     assert scheduler.jobs == 0
 
 
@@ -622,7 +622,7 @@ def test_a_model_that_answers_too_little_is_one_that_fails() -> None:
     """An answer missing is told to the owners; the scheduler goes on."""
 
     class Silent(FakeModel):
-        def answer(self, asks: Sequence[Ask]) -> list[Any]:
+        def answer(self, asks: Sequence[ModelRequest]) -> list[Any]:
             return []
 
     scheduler = Scheduler()
@@ -644,7 +644,7 @@ def test_a_large_question_that_fails_leaves_no_row_waiting() -> None:
 def test_an_algorithm_that_fails_tells_its_owner_alone() -> None:
     """An error inside one generator, at once or later, is its own."""
 
-    def broken(questions: int) -> Asks[None]:
+    def broken(questions: int) -> ModelTask[None]:
         for _ in range(questions):
             yield from _wide(1)
         raise ValueError("a bug")
@@ -660,9 +660,9 @@ def test_an_algorithm_that_fails_tells_its_owner_alone() -> None:
 def test_a_question_of_no_rows_costs_no_call() -> None:
     """Empty questions are answered with nothing, without the model."""
 
-    def nothing() -> Asks[list[Any]]:
-        states = yield Advance([])
-        values = yield TargetLogProbs([])
+    def nothing() -> ModelTask[list[Any]]:
+        states = yield Step([])
+        values = yield TokenLogProbs([])
         return [states, values]
 
     model, scheduler = Counting(), Scheduler()
@@ -676,18 +676,18 @@ def test_who_pauses_lets_all_others_go_first() -> None:
     """Long work that pauses is resumed once a round, after the answers of that round."""
     seen: list[str] = []
 
-    def works() -> Asks[None]:
+    def works() -> ModelTask[None]:
         for _ in range(20):
             seen.append("work")
-            yield PAUSE
+            yield YIELD
 
-    def types() -> Asks[None]:
+    def types() -> ModelTask[None]:
         for piece in range(4):
-            yield Advance([(-1, piece)])
+            yield Step([(-1, piece)])
             seen.append("key")
 
     model, scheduler = Counting(), Scheduler()
-    _submit(scheduler, model, works(), urgency=Urgency.BULK)
+    _submit(scheduler, model, works(), urgency=Priority.BULK)
     _submit(scheduler, model, types())
     _finish(scheduler)
     assert seen[:9] == ["work", *(["key", "work"] * 4)]
@@ -697,15 +697,15 @@ def test_few_of_those_that_pause_are_resumed_in_a_round() -> None:
     """Many that work long do not add up; the rows of others are asked meanwhile."""
     worked = 0
 
-    def works() -> Asks[None]:
+    def works() -> ModelTask[None]:
         nonlocal worked
         for _ in range(5):
-            yield PAUSE
+            yield YIELD
             worked += 1
 
     model, scheduler = Counting(), Scheduler(max_rows=64)
     for _ in range(30):
-        _submit(scheduler, model, works(), urgency=Urgency.BULK)
+        _submit(scheduler, model, works(), urgency=Priority.BULK)
     _submit(scheduler, model, _wide(200))
     scheduler.step()
     assert (model.sizes, worked) == ([[48, 0]], 1)
@@ -716,13 +716,13 @@ def test_few_of_those_that_pause_are_resumed_in_a_round() -> None:
 def test_those_that_pause_leave_batch_work_its_share() -> None:
     """However much of a call the pauses of the more urgent take, a part is left."""
 
-    def works() -> Asks[None]:
+    def works() -> ModelTask[None]:
         while True:
-            yield PAUSE
+            yield YIELD
 
     model, scheduler = Counting(), Scheduler()
-    _submit(scheduler, model, works(), urgency=Urgency.BULK)
-    _, batch = _submit(scheduler, model, _wide(64), urgency=Urgency.BATCH)
+    _submit(scheduler, model, works(), urgency=Priority.BULK)
+    _, batch = _submit(scheduler, model, _wide(64), urgency=Priority.BATCH)
     for _ in range(20):
         _submit(scheduler, model, _wide(60))
         scheduler.step()
@@ -732,9 +732,9 @@ def test_those_that_pause_leave_batch_work_its_share() -> None:
 def test_a_job_that_pauses_is_dropped_when_nobody_waits() -> None:
     """Cancellation reaches work that asks nothing."""
 
-    def works() -> Asks[None]:
+    def works() -> ModelTask[None]:
         while True:
-            yield PAUSE
+            yield YIELD
 
     scheduler = Scheduler()
     gone = False
@@ -761,7 +761,7 @@ class Flaky(Counting):
         super().__init__()
         self._failing = failing
 
-    def answer(self, asks: Sequence[Ask]) -> list[Any]:
+    def answer(self, asks: Sequence[ModelRequest]) -> list[Any]:
         """As the fake model does, unless this call is one that fails."""
         if len(self.sizes) in self._failing:
             self.sizes.append([])
@@ -773,7 +773,7 @@ class Flaky(Counting):
 class Plan:
     """A job, and what becomes of it: questions of so many rows, none being a pause."""
 
-    urgency: Urgency
+    urgency: Priority
     questions: list[int]
     comes_at: int
     cancelled_at: int
@@ -783,10 +783,10 @@ class Plan:
     admitted: bool
     size: float
 
-    def asks(self) -> Asks[int]:
+    def asks(self) -> ModelTask[int]:
         """What it asks, until its end."""
         for rows in self.questions:
-            yield (Advance([(row % 9, 1) for row in range(rows)]) if rows else PAUSE)
+            yield (Step([(row % 9, 1) for row in range(rows)]) if rows else YIELD)
         if self.fails:
             raise ValueError("a bug")
         return sum(self.questions)
@@ -794,7 +794,7 @@ class Plan:
 
 _PLANS = st.builds(
     Plan,
-    urgency=st.sampled_from(Urgency),
+    urgency=st.sampled_from(Priority),
     questions=st.lists(st.sampled_from([0, 1, 2, 7, 8, 9, 40]), max_size=5),
     comes_at=st.integers(0, 10),
     cancelled_at=st.integers(0, 40),
@@ -816,8 +816,8 @@ def test_whatever_becomes_of_work_its_owner_is_told_once(
     plans: list[Plan], failing: frozenset[int], under_way: int
 ) -> None:
     """Done, failed, cancelled, late or refused, in any company: nothing is left of it."""
-    admissions = {urgency: Admission(1.0, 4) for urgency in Urgency}
-    scheduler = Scheduler(max_rows=8, max_waiting_rows=100, admissions=admissions)
+    admissions = {urgency: AdmissionController(1.0, 4) for urgency in Priority}
+    scheduler = Scheduler(max_rows=8, max_queued_rows=100, admissions=admissions)
     models = Counting(), Flaky(failing)
     moment = 0
     outcomes = [Outcome() for _ in plans]
@@ -852,7 +852,7 @@ def test_whatever_becomes_of_work_its_owner_is_told_once(
         while len(batches) == under_way or (batches and not scheduler.jobs):
             batch = batches.pop(0)
             batch.ask()
-            scheduler.hand_out(batch)
+            scheduler.postprocess(batch)
         assert scheduler.waiting_rows >= 0
         moment += 1
     for plan, outcome in zip(plans, outcomes, strict=True):

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from wordgate.engine.lstm_state import NetworkState, StateBlock
+from wordgate.engine.lstm_state import NetworkState, StateBatch
 from wordgate.engine.state_cache import StateCache
 
 _ENTRY = 5 * 10 + 400
 
 
 def _state(value: int) -> NetworkState:
-    block = StateBlock(np.full((1, 10), value, np.uint8), np.full((1, 10), value, np.float32))
+    block = StateBatch(np.full((1, 10), value, np.uint8), np.full((1, 10), value, np.float32))
     return NetworkState(block, 0)
 
 
@@ -81,11 +81,11 @@ def test_keys_of_texts_are_found_again(cache: StateCache) -> None:
     """Until others have taken their room."""
     roomy = StateCache(_state(0), b"seed", 32 * 450)
     roomy.keep_key_of_text(b"text", b"key")
-    assert roomy.key_of_text(b"text") == b"key"
+    assert roomy.get_key(b"text") == b"key"
     roomy.keep_key_of_text(b"other", b"key")
-    assert roomy.key_of_text(b"text") is None
+    assert roomy.get_key(b"text") is None
     cache.keep_key_of_text(b"text", b"key")
-    assert cache.key_of_text(b"text") is None
+    assert cache.get_key(b"text") is None
 
 
 def test_no_room_keeps_nothing() -> None:
@@ -95,12 +95,12 @@ def test_no_room_keeps_nothing() -> None:
     cache.keep_row(b"1", 0, np.zeros(8, np.float32))
     cache.keep_key_of_text(b"text", b"1")
     assert cache.longest([b"1"]) == (cache.start, 0)
-    assert (cache.row(b"1", 0), cache.key_of_text(b"text"), cache.nbytes) == (None, None, 0)
+    assert (cache.row(b"1", 0), cache.get_key(b"text"), cache.nbytes) == (None, None, 0)
 
 
 def test_a_kept_state_keeps_nothing_else_alive() -> None:
     """A row of a large block is copied, so that the cache's bytes are all the memory it holds."""
-    block = StateBlock(np.zeros((64, 10), np.uint8), np.ones((64, 10), np.float32))
+    block = StateBatch(np.zeros((64, 10), np.uint8), np.ones((64, 10), np.float32))
     cache = StateCache(_state(0), b"", 10 * _ENTRY)
     cache.keep(b"k", block.states()[7])
     kept, _ = cache.longest([b"k"])

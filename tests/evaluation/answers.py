@@ -7,11 +7,11 @@ from typing import TypeVar
 
 from wordgate.decoding.prediction import Query
 from wordgate.decoding.suggestions import Kind, Suggestion
-from wordgate.engine.results import ModelName, PredictionAnswer, RescoringAnswer, ScoreAnswer
+from wordgate.engine.results import ModelName, PredictionResult, RescoringResult, ScoreResult
 from wordgate.scoring.lattice import ConfusionNetwork, Lattice
 from wordgate.scoring.lattice_search import SearchBounds
-from wordgate.scoring.rescoring import PLAIN_BOUNDS, Hypotheses, rank
-from wordgate.scoring.scoring import Candidate, Cut, posteriors
+from wordgate.scoring.rescoring import DEFAULT_SEARCH_BOUNDS, HypothesisSpace, rank
+from wordgate.scoring.scoring import Candidate, TokenizedText, posteriors
 from wordgate.scoring.weighting import Weighting
 from wordgate.text import words
 from wordgate.text.normalization import normalise
@@ -34,7 +34,7 @@ class GivenAnswers:
         self.asked: list[str] = []
         self.closed = False
 
-    def ask_predict(self, query: Query) -> "Future[PredictionAnswer]":
+    def submit_predict(self, query: Query) -> "Future[PredictionResult]":
         """The given suggestions, as many as wanted."""
         found = words.split(normalise(query.history))
         texts = self.suggestions.get(found[-1] if found else "", ())[
@@ -42,11 +42,11 @@ class GivenAnswers:
         ]
         self.asked.append(query.history)
         answer = [Suggestion(text, -float(n), Kind.WORD) for n, text in enumerate(texts, 1)]
-        return _now(PredictionAnswer(answer, query.prefix, True, 1, NAME))
+        return _now(PredictionResult(answer, query.prefix, True, 1, NAME))
 
-    def ask_score(
+    def submit_score(
         self, history: str, candidates: Sequence[str], count_eos: bool = True
-    ) -> "Future[ScoreAnswer]":
+    ) -> "Future[ScoreResult]":
         """Sums of the given log-probabilities."""
         cut = [words.split(normalise(candidate)) for candidate in candidates]
         sums = [
@@ -59,22 +59,22 @@ class GivenAnswers:
                 candidates, sums, posteriors(sums), cut, strict=True
             )
         ]
-        return _now(ScoreAnswer(scored, count_eos, NAME))
+        return _now(ScoreResult(scored, count_eos, NAME))
 
-    def ask_rescore(
+    def submit_rescore(
         self,
         history: str,
-        hypotheses: Hypotheses,
+        hypotheses: HypothesisSpace,
         weighting: Weighting,
         count_eos: bool = True,
-        bounds: SearchBounds = PLAIN_BOUNDS,
-    ) -> "Future[RescoringAnswer]":
+        bounds: SearchBounds = DEFAULT_SEARCH_BOUNDS,
+    ) -> "Future[RescoringResult]":
         """An n-best list ranked with the given log-probabilities."""
         assert not isinstance(hypotheses, Lattice | ConfusionNetwork)
-        scored = self.ask_score(history, [h.text for h in hypotheses], count_eos).result()
-        cuts = [Cut(words.split(normalise(h.text)), []) for h in hypotheses]
+        scored = self.submit_score(history, [h.text for h in hypotheses], count_eos).result()
+        cuts = [TokenizedText(words.split(normalise(h.text)), []) for h in hypotheses]
         log_probs = [candidate.log_prob for candidate in scored.candidates]
-        return _now(RescoringAnswer(rank(hypotheses, cuts, log_probs, weighting), count_eos, NAME))
+        return _now(RescoringResult(rank(hypotheses, cuts, log_probs, weighting), count_eos, NAME))
 
     def close(self) -> None:
         """Remember that it was closed."""

@@ -7,7 +7,7 @@ import pytest
 from wordgate.decoding.options import Options
 from wordgate.decoding.prediction import Query
 from wordgate.decoding.suggestions import Kind, Suggestion
-from wordgate.engine.results import ModelName, PredictionAnswer
+from wordgate.engine.results import ModelName, PredictionResult
 from wordgate.evaluation.keystroke_savings import Savings, type_message, word_spans
 
 
@@ -15,7 +15,7 @@ def _typed(message: str, shown: Callable[[str, str], list[str]], most: int = 3) 
     """A message typed with the suggestions that `shown` gives for a past and a prefix."""
     savings = Savings()
     typing = type_message(message, Options(max_suggestions=most), savings)
-    answer: PredictionAnswer | None = None
+    answer: PredictionResult | None = None
     while True:
         try:
             query: Query = next(typing) if answer is None else typing.send(answer)
@@ -24,7 +24,7 @@ def _typed(message: str, shown: Callable[[str, str], list[str]], most: int = 3) 
         assert query.options.max_suggestions == most
         words = [Suggestion(text, -1.0, Kind.WORD) for text in shown(query.history, query.prefix)]
         name = ModelName("fake", "1", "int8")
-        answer = PredictionAnswer(words[:most], query.prefix, True, 1, name)
+        answer = PredictionResult(words[:most], query.prefix, True, 1, name)
 
 
 def test_a_word_costs_its_typed_letters_and_a_selection() -> None:

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 import pytest
 from tests.evaluation.answers import GivenAnswers
 
-from wordgate.engine.results import ScoreAnswer
+from wordgate.engine.results import ScoreResult
 from wordgate.errors import InvalidInput, WordgateError
 from wordgate.evaluation.perplexity import evaluate
 
@@ -48,17 +48,17 @@ class _Narrow(GivenAnswers):
         super().__init__(LOG_PROBS, {})
         self.scored: list[tuple[int, int, bool]] = []
 
-    def ask_score(
+    def submit_score(
         self, history: str, candidates: Sequence[str], count_eos: bool = True
-    ) -> "Future[ScoreAnswer]":
+    ) -> "Future[ScoreResult]":
         """Remember words of history and candidate, and whether its end was counted."""
         [text] = candidates
         if len(text.replace(" ", "")) > 4096:
-            refused: Future[ScoreAnswer] = Future()
+            refused: Future[ScoreResult] = Future()
             refused.set_exception(InvalidInput("candidates[0].text", "has too many pieces"))
             return refused
         self.scored.append((len(history.split()), len(text.split()), count_eos))
-        return super().ask_score(history, candidates, count_eos)
+        return super().submit_score(history, candidates, count_eos)
 
 
 def test_a_text_of_any_length_is_measured() -> None:

@@ -9,7 +9,7 @@ from tests.evaluation.answers import GivenAnswers
 
 from wordgate.errors import InvalidFile, InvalidInput
 from wordgate.evaluation.error_rate import Counting, Normalise
-from wordgate.evaluation.tuning import Tuned, collect, tune
+from wordgate.evaluation.tuning import TuningResult, collect, tune
 from wordgate.offline.alternations import parse
 from wordgate.offline.reading_report import LEAST
 from wordgate.offline.utterances import Utterance
@@ -35,7 +35,7 @@ def _utterances(count: int = 60) -> list[Utterance]:
     return found
 
 
-def _tuned(utterances: list[Utterance], likely: dict[str, float] | None = None) -> Tuned:
+def _tuned(utterances: list[Utterance], likely: dict[str, float] | None = None) -> TuningResult:
     model = GivenAnswers(LIKELY if likely is None else likely, {})
     return tune(collect(model, utterances, Counting()))
 

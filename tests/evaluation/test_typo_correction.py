@@ -9,10 +9,10 @@ from tests.evaluation.answers import NAME, GivenAnswers
 
 from wordgate.decoding.prediction import Query
 from wordgate.decoding.suggestions import Kind, Suggestion
-from wordgate.engine.results import PredictionAnswer
+from wordgate.engine.results import PredictionResult
 from wordgate.errors import InvalidFile
 from wordgate.evaluation.typo_correction import Corrections, measure_file
-from wordgate.text.typo_model import slips_of
+from wordgate.text.typo_model import typos_of
 
 Corrector = Callable[[str, str], list[str]]
 
@@ -25,13 +25,13 @@ class _Correcting(GivenAnswers):
         self.queries: list[Query] = []
         self._corrected = corrected
 
-    def ask_predict(self, query: Query) -> "Future[PredictionAnswer]":
+    def submit_predict(self, query: Query) -> "Future[PredictionResult]":
         """The corrections of the last word."""
         self.queries.append(query)
         texts = self._corrected(query.history, query.prefix)
         found = [Suggestion(text, -1.0, Kind.CORRECTION) for text in texts]
-        future: Future[PredictionAnswer] = Future()
-        future.set_result(PredictionAnswer(found, query.prefix, True, 1, NAME))
+        future: Future[PredictionResult] = Future()
+        future.set_result(PredictionResult(found, query.prefix, True, 1, NAME))
         return future
 
 
@@ -45,7 +45,7 @@ def test_whoever_knows_all_words_puts_all_right(tmp_path: Path) -> None:
     """Words of three letters or more are counted, in any case; numbers are not."""
 
     def knowing(history: str, typed: str) -> list[str]:
-        return [word for word in ("Sea", "don't") if typed in slips_of(word.lower())]
+        return [word for word in ("Sea", "don't") if typed in typos_of(word.lower())]
 
     found = _measure(tmp_path, knowing, "The sea, 1st of it\n\nI don't\n")
     assert found.words == 3
@@ -73,7 +73,7 @@ def test_each_word_is_asked_about_after_the_message_as_it_was_meant(tmp_path: Pa
     assert [history for history, _ in wrong] == ["", "the ", "the sea, "]
     assert right == [("", "the"), ("the ", "sea"), ("the sea, ", "London")]
     for (_, typed), (_, word) in zip(wrong, right, strict=True):
-        assert typed in slips_of(word.lower())
+        assert typed in typos_of(word.lower())
 
 
 def test_a_file_without_messages_is_named(tmp_path: Path) -> None:

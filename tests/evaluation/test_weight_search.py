@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from wordgate.evaluation import weight_search
-from wordgate.evaluation.weight_search import Lists
+from wordgate.evaluation.weight_search import NBestLists
 
 LM = 1
 
 
-def _drawn(seed: int = 0, utterances: int = 200, noise: float = 0.3) -> Lists:
+def _drawn(seed: int = 0, utterances: int = 200, noise: float = 0.3) -> NBestLists:
     """Five candidates each; one good one, which 1 * acoustic + 3 * lm - 2 * words points to."""
     generator = np.random.default_rng(seed)
     features = generator.normal(size=(utterances * 5, 3))
@@ -18,7 +18,7 @@ def _drawn(seed: int = 0, utterances: int = 200, noise: float = 0.3) -> Lists:
     errors = np.ones((utterances, 5))
     errors[np.arange(utterances), good] = 0
     first = np.arange(0, len(features), 5)
-    return Lists(features, errors.ravel(), first, np.full(utterances, 10.0))
+    return NBestLists(features, errors.ravel(), first, np.full(utterances, 10.0))
 
 
 def test_the_search_finds_weights_that_point_to_the_good_candidates() -> None:
@@ -37,7 +37,7 @@ def test_a_useless_model_gets_no_weight_below_zero() -> None:
     """What points to the bad candidates is left out, not turned round."""
     lists = _drawn()
     features = lists.features * np.array([1.0, -1.0, 1.0])
-    turned = Lists(features, lists.errors, lists.first, lists.lengths)
+    turned = NBestLists(features, lists.errors, lists.first, lists.lengths)
     weights = weight_search.search(turned, np.array([1.0, 0.0, 0.0]), [1], np.ones(3), LM)
     assert weights[LM] >= 0
 
@@ -80,7 +80,7 @@ def test_flat_stretches_end_where_errors_rise() -> None:
     """Within the range the rate stays near; beyond it rises."""
     lists = _drawn()
     weights = np.array([1.0, 3.0, -2.0])
-    low, high = weight_search.flatness(lists, weights, LM, 1.0, 0.001)
+    low, high = weight_search.flat_range(lists, weights, LM, 1.0, 0.001)
     rate = lists.rate(lists.errors_of(weights))
     assert low < 3.0 < high
     assert lists.rate(lists.errors_of(np.array([1.0, low, -2.0]))) > rate

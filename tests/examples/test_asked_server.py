@@ -14,7 +14,7 @@ from tests.running import RunningServer, serving
 from tests.server.certificates import Pair, authority, signed
 
 from asked_server import add_server_options, asked_server
-from wordgate.cli.options.server import AskedServer, server_options
+from wordgate.cli.options.server import ServerConnection, server_options
 from wordgate.server.security.quota import NO_QUOTA
 from wordgate.server.security.tokens import Token, digest_of
 
@@ -76,7 +76,7 @@ def test_examples_have_the_options_of_the_commands() -> None:
 
     @click.command()
     @server_options
-    def command(server: AskedServer | None) -> None:
+    def command(server: ServerConnection | None) -> None:
         """Has the options."""
 
     parser = argparse.ArgumentParser()
@@ -86,7 +86,7 @@ def test_examples_have_the_options_of_the_commands() -> None:
     assert flags == theirs - {"-h", "--help"}
     told = ["--server", "a:1", "--token-file", "b", "--tls", "--tls-ca", "c"]
     told += ["--tls-certificate", "d", "--tls-key", "e"]
-    expected = AskedServer("a:1", Path("b"), True, Path("c"), Path("d"), Path("e"))
+    expected = ServerConnection("a:1", Path("b"), True, Path("c"), Path("d"), Path("e"))
     assert asked_server(parser.parse_args(told)) == expected
 
 

@@ -24,7 +24,7 @@ from correct_print import (
 from measure_print import held_out, nearest
 from noisy_print import print_line
 from print_confusions import ReadWord, Vocabulary
-from wordgate.bundle.bundled_model import shipped_folder
+from wordgate.bundle.bundled_model import bundled_model_path
 from wordgate.client import Client
 from wordgate.evaluation.error_rate import Unit
 from wordgate.scoring.weighting import Weighting
@@ -144,7 +144,7 @@ def test_noisy_print_is_read_with_half_the_errors(font: str, tmp_path: Path) -> 
         print_line(text, image, font, seed=number)
     lines = [line for image in images for line in read_file(image, "7")]
     read = [line.text for line in lines]
-    vocabulary = Vocabulary.of_bundle(shipped_folder())
+    vocabulary = Vocabulary.of_bundle(bundled_model_path())
     weighting = Weighting(LM_WEIGHT, WORD_BONUS, {CHANNEL: 1.0})
     with serving(None) as server, Client(server.address) as wordgate:
         corrected = [choose(wordgate, line.slots(vocabulary), weighting) for line in lines]

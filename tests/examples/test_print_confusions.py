@@ -22,7 +22,7 @@ from print_confusions import (
     is_known,
     is_left_alone,
 )
-from wordgate.bundle.bundled_model import shipped_folder
+from wordgate.bundle.bundled_model import bundled_model_path
 
 VOCABULARY = Vocabulary(
     {
@@ -185,7 +185,7 @@ def test_a_shortlist_has_the_cheapest_known_words_and_a_third_as_many_others() -
 
 def test_the_shipped_vocabulary_has_plain_words_and_names() -> None:
     """Pieces that end a word and words with a written form; no single letters but a and I."""
-    vocabulary = Vocabulary.of_bundle(shipped_folder())
+    vocabulary = Vocabulary.of_bundle(bundled_model_path())
     assert all(word in vocabulary for word in ("morning", "London", "I", "a", "don't"))
     assert "q" not in vocabulary and "," not in vocabulary
     assert "morning" in vocabulary.near("moming")

@@ -33,7 +33,7 @@ def test_two_workers_give_the_bits_of_one_process(
     files = sorted(out.glob("*.parquet"))
     rows = [row for file in files for row in pyarrow.parquet.read_table(file).to_pylist()]
     assert [row["text"] for row in rows] == texts
-    asked = [local.ask_score("look", [text]) for text in texts]
+    asked = [local.submit_score("look", [text]) for text in texts]
     expected = [answer.result().candidates[0].log_prob for answer in asked]
     assert [row["log_prob"] for row in rows] == expected
     again = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wordgate.lm.adaptive_softmax import Levels
+from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
 
 cuts = st.sets(st.integers(1, 60), min_size=1, max_size=4).map(lambda found: tuple(sorted(found)))
 
@@ -12,7 +12,7 @@ cuts = st.sets(st.integers(1, 60), min_size=1, max_size=4).map(lambda found: tup
 @given(cuts)
 def test_every_piece_has_one_place(found: tuple[int, ...]) -> None:
     """Head and clusters hold every piece once; the head has an entry for each cluster besides."""
-    levels = Levels(found)
+    levels = AdaptiveSoftmaxLayout(found)
     held = [
         piece
         for level in range(levels.count)
@@ -28,6 +28,6 @@ def test_every_piece_has_one_place(found: tuple[int, ...]) -> None:
 @given(cuts, st.lists(st.integers(0, 59), max_size=9))
 def test_many_pieces_have_the_levels_of_each(found: tuple[int, ...], pieces: list[int]) -> None:
     """The levels of an array are those of its pieces one by one."""
-    levels = Levels(found)
+    levels = AdaptiveSoftmaxLayout(found)
     inside = [piece % levels.vocabulary for piece in pieces]
     assert levels.of_many(np.array(inside, np.int64)).tolist() == [levels.of(p) for p in inside]

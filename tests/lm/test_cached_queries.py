@@ -5,49 +5,49 @@ from tests.fake_model import FakeModel
 from tests.remembering import Remembering
 from tests.tiny_models import PIECES
 
-from wordgate.lm.adaptive_softmax import Levels
-from wordgate.lm.cached_queries import Context, advance, level_rows
-from wordgate.lm.requests import LevelRows, drive
+from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
+from wordgate.lm.cached_queries import HashedState, advance, level_rows
+from wordgate.lm.requests import OutputRows, run_to_completion
 from wordgate.lm.state_store import chain_hashes
 
-LEVELS = Levels((6, PIECES.size))
+LEVELS = AdaptiveSoftmaxLayout((6, PIECES.size))
 
 
 def test_only_what_is_missing_is_asked() -> None:
     """Of several steps and rows the store's are left out; answers stand in the order asked for."""
     model, store = FakeModel.random(LEVELS, 5), Remembering(-1)
-    start = Context(b"seed", -1)
-    [first] = drive(advance(store, [(start, 3)]), model)
-    again, other = drive(advance(store, [(start, 3), (start, 4)]), model)
+    start = HashedState(b"seed", -1)
+    [first] = run_to_completion(advance(store, [(start, 3)]), model)
+    again, other = run_to_completion(advance(store, [(start, 3), (start, 4)]), model)
     assert (again, other.state) == (first, 4)
     assert model.calls["Advance"] == 2
     for _ in range(2):
-        rows = drive(level_rows(store, 1, [other, first, other]), model)
+        rows = run_to_completion(level_rows(store, 1, [other, first, other]), model)
         assert [row.tolist() for row in rows] == [
             model.answer([_rows(context)])[0][0].tolist() for context in (other, first, other)
         ]
-    assert drive(level_rows(store, 0, []), model) == []
+    assert run_to_completion(level_rows(store, 0, []), model) == []
 
 
-def _rows(context: Context) -> LevelRows:
-    return LevelRows(1, [context.state])
+def _rows(context: HashedState) -> OutputRows:
+    return OutputRows(1, [context.state])
 
 
 def test_keys_are_those_of_the_pieces_read() -> None:
     """One by one or together, they are the chain of hashes that a history has."""
-    start = Context(b"seed", -1)
+    start = HashedState(b"seed", -1)
     keys = chain_hashes(b"seed", [3, 4])
     assert [start.key_after([3]), start.key_after([3, 4])] == keys
     assert start.key_after([]) == b"seed"
-    [first] = drive(advance(Remembering(-1), [(start, 3)]), FakeModel.random(LEVELS, 5))
+    [first] = run_to_completion(advance(Remembering(-1), [(start, 3)]), FakeModel.random(LEVELS, 5))
     assert first.key_after([4]) == keys[1]
 
 
 def test_a_row_that_is_missing_stands_in_its_place() -> None:
     """A known row between two new ones keeps its place."""
     model, store = FakeModel.random(LEVELS, 5), Remembering(-1)
-    contexts = [Context(bytes([state]), state) for state in (1, 2, 3)]
-    drive(level_rows(store, 0, contexts[1:2]), model)
-    rows = drive(level_rows(store, 0, contexts), model)
+    contexts = [HashedState(bytes([state]), state) for state in (1, 2, 3)]
+    run_to_completion(level_rows(store, 0, contexts[1:2]), model)
+    rows = run_to_completion(level_rows(store, 0, contexts), model)
     for context, row in zip(contexts, rows, strict=True):
-        assert np.array_equal(row, model.answer([LevelRows(0, [context.state])])[0][0])
+        assert np.array_equal(row, model.answer([OutputRows(0, [context.state])])[0][0])

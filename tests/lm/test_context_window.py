@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.vocabularies import trained
 
 from wordgate.errors import InvalidInput
-from wordgate.lm.adaptive_softmax import Levels
+from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
 from wordgate.lm.context_window import (
     ANCHOR_PIECES,
     ANCHOR_WORDS,
@@ -23,8 +23,8 @@ from wordgate.lm.context_window import (
     read_each,
     read_words,
 )
-from wordgate.lm.requests import Advance, Ask, State, drive
-from wordgate.lm.state_store import NoStore, chain_hashes
+from wordgate.lm.requests import ModelRequest, State, Step, run_to_completion
+from wordgate.lm.state_store import NullStateStore, chain_hashes
 from wordgate.lm.tokenizer import EOS
 from wordgate.text import words
 from wordgate.text.normalization import normalise
@@ -35,23 +35,23 @@ PIECES = trained()
 class Reader:
     """A model whose state is all that it has read; counts the pieces."""
 
-    levels = Levels((PIECES.size,))
+    levels = AdaptiveSoftmaxLayout((PIECES.size,))
     start: State = ()
 
     def __init__(self) -> None:
         self.read = 0
 
-    def answer(self, asks: Sequence[Ask]) -> list[Any]:
+    def answer(self, asks: Sequence[ModelRequest]) -> list[Any]:
         """States after the pieces; nothing else is answered."""
         answers = []
         for ask in asks:
-            assert isinstance(ask, Advance)
+            assert isinstance(ask, Step)
             self.read += len(ask)
             answers.append([(*state, piece) for state, piece in ask.steps])
         return answers
 
 
-class Store(NoStore):
+class Store(NullStateStore):
     """Keeps every state it is given, and may be told to forget."""
 
     def __init__(self, seed: bytes = b"seed") -> None:
@@ -83,7 +83,7 @@ class Remembering(Store):
         """The state of a key."""
         return self.states.get(key)
 
-    def key_of_text(self, digest: bytes) -> bytes | None:  # type: ignore[override]
+    def get_key(self, digest: bytes) -> bytes | None:  # type: ignore[override]
         """The key of a text."""
         return self.texts.get(digest)
 
@@ -184,11 +184,11 @@ def test_few_pieces_are_read_of_long_text_without_spaces(letter: str) -> None:
     """Of 64 KB without a space at most 1,023 pieces, the last words of the text among them."""
     text = (letter * 65_536).encode("utf-8")[: 65_536 // 4 * 4].decode("utf-8", "ignore")
     model = Reader()
-    state = drive(read(PIECES, text, NoStore(())), model)
+    state = run_to_completion(read(PIECES, text, NullStateStore(())), model)
     assert model.read <= MAX_CONTEXT_PIECES + 1
     last = _pieces(words.split(normalise(text))[-1:])[1:]
     assert state[-len(last) :] == last
-    contexts, found = drive(read_each(PIECES, text, Remembering()), Reader())
+    contexts, found = run_to_completion(read_each(PIECES, text, Remembering()), Reader())
     assert contexts[-1].state == state
     assert _pieces(found) == state
 
@@ -196,13 +196,13 @@ def test_few_pieces_are_read_of_long_text_without_spaces(letter: str) -> None:
 @pytest.mark.parametrize("count", [0, 1, 127, 128, 255, 256, 300, 384])
 def test_the_context_is_read_after_eos(count: int) -> None:
     """`<eos>` first, then the pieces of the words from the context's start on."""
-    state = drive(read(PIECES, _text(count), NoStore(())), Reader())
+    state = run_to_completion(read(PIECES, _text(count), NullStateStore(())), Reader())
     assert state == _pieces(_text(count).split()[latest_start(count) :])
 
 
 def test_words_are_what_the_normaliser_makes_of_them() -> None:
     """Anchors count words in normal form, punctuation among them."""
-    state = drive(read(PIECES, "The SEA,\tthe sun", NoStore(())), Reader())
+    state = run_to_completion(read(PIECES, "The SEA,\tthe sun", NullStateStore(())), Reader())
     assert state == _pieces(["the", "sea", ",", "the", "sun"])
 
 
@@ -212,8 +212,8 @@ def test_a_store_changes_no_state(counts: list[int], data: st.DataObject) -> Non
     store = Store()
     for count in [*counts, 260]:
         text = _text(count)
-        assert drive(read(PIECES, text, store), Reader()) == drive(
-            read(PIECES, text, NoStore(())), Reader()
+        assert run_to_completion(read(PIECES, text, store), Reader()) == run_to_completion(
+            read(PIECES, text, NullStateStore(())), Reader()
         )
         for key in data.draw(st.lists(st.sampled_from(sorted(store.states)), max_size=4)):
             store.states.pop(key, None)
@@ -222,9 +222,9 @@ def test_a_store_changes_no_state(counts: list[int], data: st.DataObject) -> Non
 def test_a_history_that_was_read_is_not_read_again() -> None:
     """The second time nothing is asked of the model."""
     store, model = Store(), Reader()
-    drive(read(PIECES, _text(50), store), model)
+    run_to_completion(read(PIECES, _text(50), store), model)
     before = model.read
-    drive(read(PIECES, _text(50), store), model)
+    run_to_completion(read(PIECES, _text(50), store), model)
     assert model.read == before
 
 
@@ -232,9 +232,9 @@ def test_a_growing_history_reads_only_what_is_new() -> None:
     """Word by word, each piece is read once, until an anchor is crossed: `<eos>` not even then."""
     store, model = Store(), Reader()
     for count in range(256):
-        drive(read(PIECES, _text(count), store), model)
+        run_to_completion(read(PIECES, _text(count), store), model)
     assert model.read == len(_pieces(_text(255).split()))
-    drive(read(PIECES, _text(256), store), model)
+    run_to_completion(read(PIECES, _text(256), store), model)
     crossed = len(_pieces(_text(256).split()[128:])) - 1
     assert model.read == len(_pieces(_text(255).split())) + crossed
 
@@ -242,17 +242,17 @@ def test_a_growing_history_reads_only_what_is_new() -> None:
 def test_the_last_words_may_be_taken_back() -> None:
     """After a long history any of its last seven beginnings is there without reading."""
     store, model = Store(), Reader()
-    drive(read(PIECES, _text(100), store), model)
+    run_to_completion(read(PIECES, _text(100), store), model)
     before = model.read
     for count in range(93, 101):
-        drive(read(PIECES, _text(count), store), model)
+        run_to_completion(read(PIECES, _text(count), store), model)
     assert model.read == before
 
 
 def test_few_states_are_kept_of_a_long_history() -> None:
     """`<eos>`, every 32nd word and the last eight: not one a word."""
     store = Store()
-    drive(read(PIECES, _text(120), store), Reader())
+    run_to_completion(read(PIECES, _text(120), store), Reader())
     assert len(store.states) == 1 + 3 + 8
 
 
@@ -267,13 +267,15 @@ def test_stores_of_different_models_never_meet() -> None:
 def test_words_can_be_read_as_pieces() -> None:
     """Words that were cut before are read as they are."""
     cut = [PIECES.encode_word(word) for word in words.split("the sea")]
-    assert drive(read_words(cut, NoStore(())), Reader()) == _pieces(["the", "sea"])
+    assert run_to_completion(read_words(cut, NullStateStore(())), Reader()) == _pieces(
+        ["the", "sea"]
+    )
 
 
 def test_a_surrogate_in_a_history_is_named() -> None:
     """The field is `history`."""
     with pytest.raises(InvalidInput) as refused:
-        drive(read(PIECES, "\udc00", NoStore(())), Reader())
+        run_to_completion(read(PIECES, "\udc00", NullStateStore(())), Reader())
     assert refused.value.field == "history"
 
 
@@ -285,21 +287,21 @@ def test_a_text_read_before_has_the_same_context(counts: list[int], forgotten: i
     for count in [*counts, *counts]:
         for key in list(store.states)[:forgotten]:
             del store.states[key]
-        expected = drive(read_context(PIECES, _text(count), Store()), Reader())
-        assert drive(read_context(PIECES, _text(count), store), Reader()) == expected
+        expected = run_to_completion(read_context(PIECES, _text(count), Store()), Reader())
+        assert run_to_completion(read_context(PIECES, _text(count), store), Reader()) == expected
 
 
 @pytest.mark.parametrize("anchor", [256, 384])
 def test_crossing_an_anchor_is_prepared(anchor: int) -> None:
     """Who has the store read ahead after each word reads no more than two words at any key."""
     store = Remembering()
-    drive(read(PIECES, _text(anchor - 100), store), Reader())
+    run_to_completion(read(PIECES, _text(anchor - 100), store), Reader())
     for count in range(anchor - 99, anchor + 10):
         now = Reader()
-        drive(read(PIECES, _text(count), store), now)
+        run_to_completion(read(PIECES, _text(count), store), now)
         assert now.read <= 12, count
         ahead = Reader()
-        drive(read_ahead(PIECES, _text(count), store), ahead)
+        run_to_completion(read_ahead(PIECES, _text(count), store), ahead)
         assert ahead.read == 0 or (anchor - 64 <= count < anchor), count
 
 
@@ -310,11 +312,11 @@ def test_crossing_an_anchor_between_long_words_is_prepared() -> None:
     for count in range(200):
         text = " ".join(_long_word(number) for number in range(count))
         now = Reader()
-        state = drive(read(PIECES, text, store), now)
-        assert state == drive(read(PIECES, text, NoStore(())), Reader())
+        state = run_to_completion(read(PIECES, text, store), now)
+        assert state == run_to_completion(read(PIECES, text, NullStateStore(())), Reader())
         crossed.add(len(state) <= 6 * count)
         assert now.read <= 12, count
-        drive(read_ahead(PIECES, text, store), Reader())
+        run_to_completion(read_ahead(PIECES, text, store), Reader())
     assert crossed == {False, True}
 
 
@@ -329,7 +331,7 @@ def test_far_from_an_anchor_nothing_is_read_ahead() -> None:
     """The first half of the way, and texts that no anchor will shorten."""
     for count in (0, 100, 127, 128, 191, 256, 300):
         ahead = Reader()
-        drive(read_ahead(PIECES, _text(count), Remembering()), ahead)
+        run_to_completion(read_ahead(PIECES, _text(count), Remembering()), ahead)
         assert ahead.read == 0, count
 
 
@@ -351,9 +353,9 @@ def test_the_end_of_a_line_is_read_as_the_end_of_a_text(history: str, lines: lis
     expected = [EOS]
     for line in lines:
         expected += [*PIECES.encode(line), EOS]
-    state = drive(read(PIECES, history, NoStore(())), Reader())
+    state = run_to_completion(read(PIECES, history, NullStateStore(())), Reader())
     assert state == tuple(expected[:-1])
-    contexts, found = drive(read_each(PIECES, history, Remembering()), Reader())
+    contexts, found = run_to_completion(read_each(PIECES, history, Remembering()), Reader())
     assert contexts[-1].state == state
     assert found == [word for line in lines for word in line.split()]
     assert len(contexts) == len(found) + 1
@@ -363,16 +365,16 @@ def test_the_end_of_a_line_counts_as_a_word() -> None:
     """A context that would begin with one begins with the line, `<eos>` being read once."""
     text = "\n".join(["w"] * 192) + "\nthe sea"
     found = [*["w", "\n"] * 192, "the", "sea"]
-    state = drive(read(PIECES, text, NoStore(())), Reader())
+    state = run_to_completion(read(PIECES, text, NullStateStore(())), Reader())
     assert state == _pieces(found[256:])
     text = f"the {text}"
-    state = drive(read(PIECES, text, NoStore(())), Reader())
+    state = run_to_completion(read(PIECES, text, NullStateStore(())), Reader())
     assert state == _pieces(["the", *found][257:])
-    contexts, _ = drive(read_each(PIECES, text, Remembering()), Reader())
+    contexts, _ = run_to_completion(read_each(PIECES, text, Remembering()), Reader())
     assert contexts[-1].state == state
 
 
 def test_a_surrogate_is_named_in_the_whole_history() -> None:
     """Its position is counted from the beginning, not from its line."""
     with pytest.raises(InvalidInput, match="position 9"):
-        drive(read_each(PIECES, "the\nsea\na\ud800", Remembering()), Reader())
+        run_to_completion(read_each(PIECES, "the\nsea\na\ud800", Remembering()), Reader())

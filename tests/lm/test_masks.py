@@ -11,16 +11,16 @@ from tests.vocabularies import trained
 from wordgate.decoding.generation import GenerationQuery, begin, next_word
 from wordgate.decoding.options import Options
 from wordgate.decoding.prediction import Query, predict
-from wordgate.lm.adaptive_softmax import Levels
-from wordgate.lm.lexicon import Language
+from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
+from wordgate.lm.lexicon import Lexicon
 from wordgate.lm.masks import Masks
-from wordgate.lm.requests import drive
-from wordgate.lm.state_store import NoStore
+from wordgate.lm.requests import run_to_completion
+from wordgate.lm.state_store import NullStateStore
 
 PIECES = trained()
-LEVELS = Levels((PIECES.size,))
+LEVELS = AdaptiveSoftmaxLayout((PIECES.size,))
 MASK = ("someone", "@", "example", ".", "com")
-LANGUAGE = Language(PIECES, LEVELS, masks=Masks([MASK, ("5", "-", "0")]))
+LANGUAGE = Lexicon(PIECES, LEVELS, masks=Masks([MASK, ("5", "-", "0")]))
 
 
 def _model(**following: str) -> FakeModel:
@@ -35,7 +35,7 @@ def _model(**following: str) -> FakeModel:
 
 def _texts(model: FakeModel, history: str, prefix: str = "", **options: Any) -> list[str]:
     query = Query(history, prefix, Options(**options))
-    found = drive(predict(LANGUAGE, NoStore(model.start), query), model)
+    found = run_to_completion(predict(LANGUAGE, NullStateStore(model.start), query), model)
     return [each.text.lower() for each in found.suggestions]
 
 
@@ -68,7 +68,7 @@ def test_behind_the_beginning_of_a_mask_its_next_word_is_never_suggested(
 def test_phrases_do_not_go_on_with_a_mask() -> None:
     """They end before it."""
     model = _model(a="sea to someone example com")
-    found = _texts(model, "zat", "sea", max_words=4, min_phrase_probability=0.01)
+    found = _texts(model, "zat", "sea", max_phrase_words=4, min_phrase_probability=0.01)
     assert found
     assert not any("someone" in text for text in found)
 
@@ -79,8 +79,12 @@ def test_no_mask_is_drawn() -> None:
     for temperature in (0.0, 1.0):
         for seed in range(8):
             query = GenerationQuery("zat", temperature=temperature, top_k=5)
-            draft = drive(begin(LANGUAGE, NoStore(model.start), query, seed), model)
-            assert drive(next_word(LANGUAGE, draft), model).word.word.lower() != "someone"
+            draft = run_to_completion(
+                begin(LANGUAGE, NullStateStore(model.start), query, seed), model
+            )
+            assert (
+                run_to_completion(next_word(LANGUAGE, draft), model).word.word.lower() != "someone"
+            )
 
 
 @pytest.mark.parametrize(

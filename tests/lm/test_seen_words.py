@@ -10,21 +10,21 @@ from tests.tiny_models import CANONICAL, LONGEST, Case, cases
 from tests.vocabularies import trained
 
 from wordgate.decoding import search as searching
-from wordgate.decoding.options import BoostedWord, Options, SessionCache
+from wordgate.decoding.options import BoostedWord, ContinuousCache, Options
 from wordgate.decoding.prediction import Query, predict
-from wordgate.decoding.search import Found, Search
+from wordgate.decoding.search import SearchParams, SearchResult
 from wordgate.decoding.suggestions import Prediction
-from wordgate.lm.adaptive_softmax import Levels
-from wordgate.lm.lexicon import Language
-from wordgate.lm.requests import drive
+from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
+from wordgate.lm.lexicon import Lexicon
+from wordgate.lm.requests import run_to_completion
 from wordgate.lm.seen_words import SeenWords
-from wordgate.lm.state_store import NoStore
+from wordgate.lm.state_store import NullStateStore
 
 PIECES = trained()
-LEVELS = Levels((200, 400, PIECES.size))
+LEVELS = AdaptiveSoftmaxLayout((200, 400, PIECES.size))
 MODEL = FakeModel.random(LEVELS, seed=11, spread=2.0)
 SEEN = ("sea", "seas", "season", "the", "then", "lake", "thé", "t")
-LANGUAGE = Language(PIECES, LEVELS, never_suggested={"lake"}, seen=SeenWords(SEEN))
+LANGUAGE = Lexicon(PIECES, LEVELS, never_suggested={"lake"}, seen=SeenWords(SEEN))
 
 prefixes = st.sampled_from(["", "a", "b", "ab", "é", "éa", ".", "x", "aaaa"])
 seen_words = st.sets(st.sampled_from([word for word, _ in CANONICAL]), max_size=60)
@@ -39,7 +39,7 @@ def three_pieces_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _predict(history: str, prefix: str = "", **options: Any) -> Prediction:
     query = Query(history, prefix, Options(**options))
-    return drive(predict(LANGUAGE, NoStore(MODEL.start), query), MODEL)
+    return run_to_completion(predict(LANGUAGE, NullStateStore(MODEL.start), query), MODEL)
 
 
 def _texts(history: str, prefix: str = "", **options: Any) -> set[str]:
@@ -60,7 +60,7 @@ def test_a_search_for_seen_words_equals_trying_them_all(
     of them are few."""
     with monkeypatch.context() as patched:
         patched.setattr(searching, "_FEW", few)
-        found = case.search(Search(count, prefix.encode(), seen=SeenWords(seen)))
+        found = case.search(SearchParams(count, prefix.encode(), seen=SeenWords(seen)))
     assert found.words == [each for each in case.enumerate(prefix) if each.word in seen][:count]
     assert found.exact
 
@@ -70,7 +70,9 @@ def test_a_search_for_seen_words_equals_trying_them_all(
 @given(cases, prefixes, seen_words)
 def test_seen_words_and_marks_are_found_together(case: Case, prefix: str, seen: set[str]) -> None:
     """Where marks may be suggested they need not be listed."""
-    search = Search(1000, prefix.encode(), seen=SeenWords(seen).and_marks(), max_expansions=10_000)
+    search = SearchParams(
+        1000, prefix.encode(), seen=SeenWords(seen).and_marks(), max_expansions=10_000
+    )
     found = case.search(search).words
     allowed = {each.word for each in found}
     assert {each.word for each in case.enumerate(prefix) if each.word in seen} <= allowed
@@ -81,10 +83,10 @@ def test_seen_words_and_marks_are_found_together(case: Case, prefix: str, seen: 
 
 def test_a_beginning_of_no_seen_word_is_answered_without_a_row() -> None:
     """Nothing is asked of the model."""
-    levels = Levels((100, PIECES.size))
+    levels = AdaptiveSoftmaxLayout((100, PIECES.size))
     model = FakeModel.random(levels, 3)
     case = Case(model, -1)
-    assert case.search(Search(5, b"xqz", seen=SeenWords(SEEN))) == Found()
+    assert case.search(SearchParams(5, b"xqz", seen=SeenWords(SEEN))) == SearchResult()
     assert not model.calls
 
 
@@ -104,7 +106,11 @@ def test_beginnings_are_told_by_their_bytes() -> None:
 
 def test_only_seen_words_are_suggested() -> None:
     """All of them that may be, in phrases too, unless others are asked for."""
-    options: dict[str, Any] = {"max_suggestions": 100, "max_words": 2, "max_expansions": 5000}
+    options: dict[str, Any] = {
+        "max_suggestions": 100,
+        "max_phrase_words": 2,
+        "max_expansions": 5000,
+    }
     found = _texts("the", **options, min_phrase_probability=0.01)
     words = {word for text in found for word in text.split()}
     assert words <= {*SEEN} - {"lake"}
@@ -130,8 +136,8 @@ def test_listed_words_and_those_of_the_text_need_not_be_seen() -> None:
     """A boosted word is suggested however unlikely, and so is one of the session's cache."""
     own = [BoostedWord("Wrdgt", 0.1)]
     assert _texts("the", "wr", boosted_words=own) == {"wrdgt"}
-    cache = SessionCache(0.5, 0.0)
-    assert _texts("wrdgt sea wrdgt", "wr", session_cache=cache) == {"wrdgt"}
+    cache = ContinuousCache(0.5, 0.0)
+    assert _texts("wrdgt sea wrdgt", "wr", continuous_cache=cache) == {"wrdgt"}
     assert _texts("wrdgt sea wrdgt", "wr") == set()
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.vocabularies import TRAPS, texts, tiny, trained
 
 from wordgate.errors import InvalidInput
-from wordgate.lm.tokenizer import BYTE_CHARACTERS, END_OF_WORD, EOS, Pieces, byte_level
+from wordgate.lm.tokenizer import BYTE_CHARACTERS, END_OF_WORD, EOS, Tokenizer, byte_level
 from wordgate.text import words
 from wordgate.text.normalization import normalise
 
@@ -62,7 +62,7 @@ def test_a_long_word_is_cut_and_still_encoded() -> None:
 
 def test_json_brings_the_same_vocabulary_back() -> None:
     """A vocabulary written and read again cuts words in the same way."""
-    again = Pieces.from_json(TRAINED.to_json())
+    again = Tokenizer.from_json(TRAINED.to_json())
     assert again.bytes_of == TRAINED.bytes_of
     assert np.array_equal(again.ends_word, TRAINED.ends_word)
     assert again.encode("the clouds, naïve 🦆") == TRAINED.encode("the clouds, naïve 🦆")
@@ -122,13 +122,13 @@ def _piece(name: str) -> int:
     )
 
 
-def _is_canonical(pieces: Pieces, sequence: tuple[int, ...]) -> bool:
+def _is_canonical(pieces: Tokenizer, sequence: tuple[int, ...]) -> bool:
     """Whether a word's bytes, encoded as a whole, give this very sequence."""
     written = "".join(BYTE_CHARACTERS[b] for piece in sequence for b in pieces.bytes_of[piece])
     return tuple(t.id for t in pieces._spelling.model.tokenize(written)) == sequence
 
 
-def _neighbours_fit(pieces: Pieces, sequence: tuple[int, ...]) -> bool:
+def _neighbours_fit(pieces: Tokenizer, sequence: tuple[int, ...]) -> bool:
     return all(pieces.adjacent(*pair) for pair in itertools.pairwise(sequence))
 
 
@@ -171,7 +171,7 @@ def test_the_claim_holds_for_any_list_of_merges(drawn: list[str], data: st.DataO
         if merge not in merges:
             merges.append(merge)
             known.append(merge[0] + merge[1])
-    pieces = Pieces.from_merges(dict.fromkeys(known), merges)
+    pieces = Tokenizer.from_merges(dict.fromkeys(known), merges)
     sequences = st.lists(st.integers(1, pieces.size - 1), min_size=2, max_size=6).map(tuple)
     for sequence in data.draw(st.lists(sequences, max_size=20)):
         if pieces.ends_word[sequence[-1]] and not any(pieces.ends_word[list(sequence[:-1])]):

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from wordgate.lm import tokenizer_json
-from wordgate.lm.tokenizer import END_OF_WORD, Pieces
+from wordgate.lm.tokenizer import END_OF_WORD, Tokenizer
 
 
 def _document(**changes: Any) -> str:
@@ -56,4 +56,4 @@ def test_what_is_no_tokenizer_is_refused(document: str) -> None:
 def test_a_vocabulary_writes_all_bytes() -> None:
     """One that cannot write some texts is refused."""
     with pytest.raises(ValueError, match="some texts would have no pieces"):
-        Pieces.from_json(_document())
+        Tokenizer.from_json(_document())

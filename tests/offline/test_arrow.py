@@ -22,7 +22,7 @@ def test_texts_get_the_log_probabilities_of_one_process(bundle: Path, local: Loc
     for row, text, history in zip(found, texts, histories, strict=True):
         if row["id"] in "cd":
             continue
-        [scored] = local.ask_score(history or "", [text or ""]).result().candidates
+        [scored] = local.submit_score(history or "", [text or ""]).result().candidates
         assert (row["log_prob"], row["error"]) == (scored.log_prob, None)
         assert (row["word_count"], row["token_count"]) == (scored.word_count, scored.token_count)
     assert [row["log_prob"] is None for row in found] == [False, False, True, True, False]
@@ -36,7 +36,7 @@ def test_candidates_get_a_list_each(bundle: Path, local: LocalModel) -> None:
     found = Score(bundle, count_eos=False)(table)
     assert found.schema.field("log_prob").type == pa.list_(pa.float64())
     rows = found.to_pylist()
-    expected = local.ask_score("", ["the sea", "the sky"], False).result().candidates
+    expected = local.submit_score("", ["the sea", "the sky"], False).result().candidates
     assert rows[0]["log_prob"] == [candidate.log_prob for candidate in expected]
     assert len(rows[1]["log_prob"]) == 1
     assert (rows[2]["log_prob"], "at least one" in rows[2]["error"]) == (None, True)
@@ -58,7 +58,7 @@ def test_hypotheses_are_ranked(bundle: Path, local: LocalModel) -> None:
         Hypothesis("the son", {"acoustic_log_prob": -20.0}),
         Hypothesis("the sun", {"acoustic_log_prob": -22.0}),
     ]
-    ranking = local.ask_rescore("look at", hypotheses, weighting).result().ranking
+    ranking = local.submit_rescore("look at", hypotheses, weighting).result().ranking
     assert rows[0]["best"] == ranking.transcripts[0].text
     assert [(each["index"], each["total"], each["posterior"]) for each in rows[0]["ranking"]] == [
         (each.index, each.total, each.posterior) for each in ranking.transcripts

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from wordgate.errors import InvalidFile, InvalidInput, Overloaded
-from wordgate.offline.records import answered, strictly
+from wordgate.offline.records import answered, raise_on_error
 
 FILE = Path("f")
 
@@ -57,7 +57,7 @@ def test_bad_records_stand_in_their_places() -> None:
     assert found[4] is records[4]
     assert found[5] == (_Record(6), 60)
     with pytest.raises(InvalidFile, match="f:2"):
-        list(strictly(answered(records, ask)))
+        list(raise_on_error(answered(records, ask)))
 
 
 def test_what_all_share_is_raised_by_the_first_alone() -> None:

@@ -75,7 +75,7 @@ async def test_the_clients_answer_as_the_model_itself(
     server: Any, local: LocalModel, history: str, count_eos: bool
 ) -> None:
     """A ranking over gRPC is bit for bit that of the model in this process."""
-    expected = local.ask_rescore(history, HEARD, WEIGHTING, count_eos).result()
+    expected = local.submit_rescore(history, HEARD, WEIGHTING, count_eos).result()
     assert [found.index for found in expected.ranking.transcripts] != [0, 1, 2, 3]
     with Client(server.address) as client:
         answer = client.rescore(HEARD, WEIGHTING, history=history, count_eos=count_eos)
@@ -91,7 +91,7 @@ async def test_the_clients_ask_for_the_best_alone(
 ) -> None:
     """How many are wanted reaches the server, for lists too."""
     bounds = SearchBounds(wanted)
-    expected = local.ask_rescore("", HEARD, WEIGHTING, True, bounds).result()
+    expected = local.submit_rescore("", HEARD, WEIGHTING, True, bounds).result()
     assert len(expected.ranking.transcripts) == min(wanted, len(HEARD))
     with Client(server.address) as client:
         assert client.rescore(HEARD, WEIGHTING, bounds=bounds) == expected
@@ -103,7 +103,7 @@ def test_what_is_not_set_has_its_default(stub: ScoringServiceStub, local: LocalM
     """Without a weighting, acoustic score and log-probability count as they are."""
     candidates = n_best("the sun", "the sea", acoustic_log_prob=-5.0)
     heard = [Hypothesis(found.text, dict(found.scores)) for found in candidates.candidates]
-    expected = local.ask_rescore("", heard, core.Weighting()).result()
+    expected = local.submit_rescore("", heard, core.Weighting()).result()
     assert stub.Rescore(RescoreRequest(n_best=candidates)) == paused_through(
         rescore_response(expected)
     )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from wordgate.scoring.confidence import Difference, confidences, differences
+from wordgate.scoring.confidence import WordDiff, confidences, differences
 from wordgate.text.steps import finish
 
 WINNER = ["recognise", "speech", "now"]
@@ -32,7 +32,7 @@ def test_an_empty_winner_has_no_words_to_be_sure_of() -> None:
 def test_where_winner_and_runner_up_part() -> None:
     """Differing stretches are named by their words on both sides, missing words too."""
     assert differences(["to", "the", "sea", "now"], ["to", "sea", "now", "side"]) == [
-        Difference(1, 2, 1, 1),
-        Difference(4, 4, 3, 4),
+        WordDiff(1, 2, 1, 1),
+        WordDiff(4, 4, 3, 4),
     ]
     assert differences(WINNER, WINNER) == []

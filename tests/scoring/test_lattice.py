@@ -14,21 +14,21 @@ from tests.fake_model import FakeModel
 from tests.vocabularies import texts, trained
 
 from wordgate.errors import InvalidInput
-from wordgate.lm.adaptive_softmax import Levels
-from wordgate.lm.lexicon import Language
-from wordgate.lm.requests import PAUSE, Ask, drive
-from wordgate.lm.state_store import NoStore
+from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
+from wordgate.lm.lexicon import Lexicon
+from wordgate.lm.requests import YIELD, ModelRequest, run_to_completion
+from wordgate.lm.state_store import NullStateStore
 from wordgate.scoring import lattice_search
 from wordgate.scoring.hypothesis import Hypothesis, TimeSpan
 from wordgate.scoring.lattice import Alternative, Arc, ConfusionNetwork, Lattice
 from wordgate.scoring.lattice_search import SearchBounds
-from wordgate.scoring.rescoring import Hypotheses, Ranking, rescore
+from wordgate.scoring.rescoring import HypothesisSpace, Ranking, rescore
 from wordgate.scoring.weighting import ACOUSTIC, Boost, Weighting
 from wordgate.text import words
 from wordgate.text.normalization import normalise
 
-LEVELS = Levels((200, 400, trained().size))
-LANGUAGE = Language(trained(), LEVELS)
+LEVELS = AdaptiveSoftmaxLayout((200, 400, trained().size))
+LANGUAGE = Lexicon(trained(), LEVELS)
 MODEL = FakeModel.random(LEVELS, seed=5)
 UNBOUNDED = SearchBounds(1000, 100_000, 0, 100_000)
 WEIGHTING = Weighting(2.0, -1.5, {"first": 0.5}, [Boost("sun sea", 4.0), Boost("tea", -2.0)])
@@ -41,12 +41,13 @@ scores = st.tuples(st.integers(-40, 0), st.integers(-9, 0)).map(
 
 
 def _ranked(
-    source: Hypotheses,
+    source: HypothesisSpace,
     weighting: Weighting = WEIGHTING,
     bounds: SearchBounds = UNBOUNDED,
 ) -> Ranking:
-    return drive(
-        rescore(LANGUAGE, NoStore(MODEL.start), "over", source, weighting, True, bounds), MODEL
+    return run_to_completion(
+        rescore(LANGUAGE, NullStateStore(MODEL.start), "over", source, weighting, True, bounds),
+        MODEL,
     )
 
 
@@ -102,7 +103,7 @@ def test_a_lattice_is_ranked_like_the_list_of_all_its_paths(lattice: Lattice) ->
     for each in found.transcripts:
         same = by_text[each.text]
         assert (each.log_prob, each.boost) == (same.log_prob, same.boost)
-        assert each.other_paths == pytest.approx(same.other_paths, abs=1e-9)
+        assert each.merged_path_log_weight == pytest.approx(same.merged_path_log_weight, abs=1e-9)
 
 
 @given(lattices(), st.integers(1, 3), st.integers(1, 3), st.integers(0, 2), st.integers(1, 12))
@@ -199,13 +200,13 @@ def test_words_of_a_text_are_those_of_its_tokens(first: str, second: str) -> Non
     assert words.split(normalise(" ".join(tokens))) == cut
 
 
-class Asked(FakeModel):
+class LanguageModel(FakeModel):
     """Counts who asks nothing."""
 
     pauses = 0
 
-    def answer(self, asks: Sequence[Ask]) -> list[Any]:
-        self.pauses += asks[0] is PAUSE
+    def answer(self, asks: Sequence[ModelRequest]) -> list[Any]:
+        self.pauses += asks[0] is YIELD
         return super().answer(asks)
 
 
@@ -218,9 +219,11 @@ def _glyphs(count: int) -> ConfusionNetwork:
 def test_a_long_search_pauses_so_that_others_have_their_turn() -> None:
     """A word of many glyphs asks the model nothing until it ends; it pauses on the way."""
     bounds = SearchBounds(1, 50, 0, 2000)
-    asked = Asked(LEVELS, MODEL.probabilities)
+    asked = LanguageModel(LEVELS, MODEL.probabilities)
     glyphs = _glyphs(60)
-    drive(rescore(LANGUAGE, NoStore(asked.start), "", glyphs, Weighting(), True, bounds), asked)
+    run_to_completion(
+        rescore(LANGUAGE, NullStateStore(asked.start), "", glyphs, Weighting(), True, bounds), asked
+    )
     assert asked.pauses >= 5
 
 
@@ -315,7 +318,7 @@ def test_equal_paths_keep_the_order_of_the_request() -> None:
         (ConfusionNetwork([[Alternative("a")]], times=[0]), "confusion_network.times_seconds"),
     ],
 )
-def test_what_cannot_be_searched_is_refused_by_name(source: Hypotheses, field: str) -> None:
+def test_what_cannot_be_searched_is_refused_by_name(source: HypothesisSpace, field: str) -> None:
     """The field that is wrong is named."""
     with pytest.raises(InvalidInput) as refused:
         _ranked(source, Weighting())

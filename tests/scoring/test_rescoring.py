@@ -10,18 +10,18 @@ from tests.fake_model import FakeModel
 from tests.vocabularies import texts, trained
 
 from wordgate.errors import InvalidInput
-from wordgate.lm.adaptive_softmax import Levels
-from wordgate.lm.lexicon import Language
-from wordgate.lm.requests import drive
-from wordgate.lm.state_store import NoStore
+from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
+from wordgate.lm.lexicon import Lexicon
+from wordgate.lm.requests import run_to_completion
+from wordgate.lm.state_store import NullStateStore
 from wordgate.scoring.hypothesis import Hypothesis, TimeSpan
 from wordgate.scoring.lattice_search import SearchBounds
-from wordgate.scoring.rescoring import PLAIN_BOUNDS, Ranking, rescore
+from wordgate.scoring.rescoring import DEFAULT_SEARCH_BOUNDS, Ranking, rescore
 from wordgate.scoring.scoring import MAX_CANDIDATE_PIECES, score_texts
 from wordgate.scoring.weighting import ACOUSTIC, Boost, Weighting
 
-LEVELS = Levels((200, 400, trained().size))
-LANGUAGE = Language(trained(), LEVELS)
+LEVELS = AdaptiveSoftmaxLayout((200, 400, trained().size))
+LANGUAGE = Lexicon(trained(), LEVELS)
 MODEL = FakeModel.random(LEVELS, seed=5)
 WORDS = ["sun", "sea", "the", "tea"]
 
@@ -30,11 +30,11 @@ def _ranked(
     hypotheses: list[Hypothesis],
     weighting: Weighting | None = None,
     history: str = "",
-    bounds: SearchBounds = PLAIN_BOUNDS,
+    bounds: SearchBounds = DEFAULT_SEARCH_BOUNDS,
 ) -> Ranking:
-    store = NoStore(MODEL.start)
+    store = NullStateStore(MODEL.start)
     asks = rescore(LANGUAGE, store, history, hypotheses, weighting or Weighting(), True, bounds)
-    return drive(asks, MODEL)
+    return run_to_completion(asks, MODEL)
 
 
 def _heard(text: str, acoustic: float, **others: float) -> Hypothesis:
@@ -47,7 +47,9 @@ def test_a_total_is_the_weighted_sum_of_its_parts() -> None:
     heard = [_heard("The sun", -100.0, first=-10.0), _heard("a son or so", -90.0, first=-4.0)]
     ranking = _ranked(heard, weighting, "under")
     texts_of = [hypothesis.text for hypothesis in heard]
-    scored = drive(score_texts(LANGUAGE, NoStore(MODEL.start), "under", texts_of), MODEL)
+    scored = run_to_completion(
+        score_texts(LANGUAGE, NullStateStore(MODEL.start), "under", texts_of), MODEL
+    )
     by_index = {found.index: found for found in ranking.transcripts}
     assert by_index[0].total == pytest.approx(-100 - 5 + 8 * scored[0].log_prob - 4 + 3)
     assert by_index[1].total == pytest.approx(-90 - 2 + 8 * scored[1].log_prob - 8)

@@ -11,27 +11,27 @@ from tests.fake_model import FakeModel
 from tests.vocabularies import trained
 
 from wordgate.errors import InvalidInput
-from wordgate.lm.adaptive_softmax import Levels
-from wordgate.lm.lexicon import Language
-from wordgate.lm.requests import Advance, Ask, TargetLogProbs, drive
-from wordgate.lm.state_store import NoStore
+from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
+from wordgate.lm.lexicon import Lexicon
+from wordgate.lm.requests import ModelRequest, Step, TokenLogProbs, run_to_completion
+from wordgate.lm.state_store import NullStateStore
 from wordgate.lm.tokenizer import EOS
 from wordgate.scoring.prefix_tree import ROOT, PrefixTree
 from wordgate.scoring.scoring import MAX_CANDIDATE_PIECES, posteriors, score, score_texts
 
-LEVELS = Levels((4, 7, 12))
+LEVELS = AdaptiveSoftmaxLayout((4, 7, 12))
 sequences = st.lists(st.lists(st.integers(0, 11), max_size=6), min_size=1, max_size=12)
-TEXT_LEVELS = Levels((200, 400, trained().size))
-LANGUAGE = Language(trained(), TEXT_LEVELS)
+TEXT_LEVELS = AdaptiveSoftmaxLayout((200, 400, trained().size))
+LANGUAGE = Lexicon(trained(), TEXT_LEVELS)
 MODEL = FakeModel.random(TEXT_LEVELS, seed=5)
 
 
 class Recording(FakeModel):
     """A fake model that keeps what it was asked."""
 
-    asked: list[Ask]
+    asked: list[ModelRequest]
 
-    def answer(self, asks: Sequence[Ask]) -> list[Any]:
+    def answer(self, asks: Sequence[ModelRequest]) -> list[Any]:
         """As the fake model does."""
         self.asked.extend(asks)
         return super().answer(asks)
@@ -55,20 +55,20 @@ def _chain_rule(model: FakeModel, state: int, pieces: Sequence[int]) -> float:
 def test_scores_are_the_chain_rule_bit_for_bit(candidates: list[list[int]], seed: int) -> None:
     """The tree gives what reading each candidate alone would give, to the last bit."""
     model = FakeModel.random(LEVELS, seed)
-    found = drive(score(candidates, 3, LEVELS), model)
+    found = run_to_completion(score(candidates, 3, LEVELS), model)
     assert found == [_chain_rule(model, 3, candidate) for candidate in candidates]
-    assert found == [drive(score([candidate], 3), model)[0] for candidate in candidates]
+    assert found == [run_to_completion(score([candidate], 3), model)[0] for candidate in candidates]
 
 
 @given(sequences)
 def test_every_node_is_asked_and_stepped_once(candidates: list[list[int]]) -> None:
     """One target a node, one step a node that has children, a level in a question."""
     model = _recording(1)
-    drive(score(candidates, 3), model)
+    run_to_completion(score(candidates, 3), model)
     beginnings = {tuple(c[:n]) for c in candidates for n in range(1, len(c) + 1)}
     inner = {tuple(c[:n]) for c in candidates for n in range(1, len(c))}
-    asked = [ask for ask in model.asked if isinstance(ask, TargetLogProbs)]
-    stepped = [ask for ask in model.asked if isinstance(ask, Advance)]
+    asked = [ask for ask in model.asked if isinstance(ask, TokenLogProbs)]
+    stepped = [ask for ask in model.asked if isinstance(ask, Step)]
     assert sum(map(len, asked)) == len(beginnings)
     assert sum(map(len, stepped)) == len(inner)
     assert len(asked) == 1
@@ -81,8 +81,8 @@ def test_what_waits_to_be_asked_is_bounded() -> None:
     candidates = [
         [number % 12, number // 12 % 12, number // 144] + [1] * 20 for number in range(288)
     ]
-    found = drive(score(candidates, 3, LEVELS), model)
-    asked = [len(ask) for ask in model.asked if isinstance(ask, TargetLogProbs)]
+    found = run_to_completion(score(candidates, 3, LEVELS), model)
+    asked = [len(ask) for ask in model.asked if isinstance(ask, TokenLogProbs)]
     assert max(asked) < 512 + 288
     assert len(asked) > 5
     assert found == [_chain_rule(model, 3, candidate) for candidate in candidates]
@@ -91,7 +91,9 @@ def test_what_waits_to_be_asked_is_bounded() -> None:
 def test_empty_equal_and_nested_candidates() -> None:
     """An empty candidate costs nothing, equal ones the same, a beginning less than the whole."""
     model = FakeModel.random(LEVELS, 2)
-    empty, short, same, long = drive(score([[], [1, 2], [1, 2], [1, 2, 3]], model.start), model)
+    empty, short, same, long = run_to_completion(
+        score([[], [1, 2], [1, 2], [1, 2, 3]], model.start), model
+    )
     assert empty == 0.0
     assert short == same
     assert long == short + model.log_prob(2, 3)
@@ -119,7 +121,9 @@ def test_a_prefix_tree_holds_each_beginning_once(candidates: list[list[int]]) ->
 
 def test_a_text_is_scored_after_its_history() -> None:
     """Pieces of history and text are read in order after `<eos>`, and `<eos>` is counted last."""
-    [found] = drive(score_texts(LANGUAGE, NoStore(MODEL.start), "The Sun", ["Is  IN"]), MODEL)
+    [found] = run_to_completion(
+        score_texts(LANGUAGE, NullStateStore(MODEL.start), "The Sun", ["Is  IN"]), MODEL
+    )
     pieces = trained().encode("is in")
     last = trained().encode("the sun")[-1]
     assert found.log_prob == _chain_rule(MODEL, last, [*pieces, EOS])
@@ -128,8 +132,8 @@ def test_a_text_is_scored_after_its_history() -> None:
 
 def test_the_end_need_not_be_counted() -> None:
     """Without `<eos>` the empty text is certain."""
-    store = NoStore(MODEL.start)
-    found = drive(score_texts(LANGUAGE, store, "", ["", "sea"], count_eos=False), MODEL)
+    store = NullStateStore(MODEL.start)
+    found = run_to_completion(score_texts(LANGUAGE, store, "", ["", "sea"], count_eos=False), MODEL)
     assert found[0].log_prob == 0.0
     assert found[1].log_prob == _chain_rule(MODEL, EOS, trained().encode("sea"))
 
@@ -150,10 +154,14 @@ def test_what_cannot_be_scored_is_named() -> None:
         (["sea", "sun", "\ud800"], "candidates[2].text"),
     ):
         with pytest.raises(InvalidInput) as refused:
-            drive(score_texts(LANGUAGE, NoStore(MODEL.start), "", candidates), MODEL)
+            run_to_completion(
+                score_texts(LANGUAGE, NullStateStore(MODEL.start), "", candidates), MODEL
+            )
         assert refused.value.field == field
     with pytest.raises(InvalidInput) as refused:
-        drive(score_texts(LANGUAGE, NoStore(MODEL.start), "\ud800", ["sea"]), MODEL)
+        run_to_completion(
+            score_texts(LANGUAGE, NullStateStore(MODEL.start), "\ud800", ["sea"]), MODEL
+        )
     assert refused.value.field == "history"
 
 
@@ -162,14 +170,18 @@ def test_nothing_is_unknown(text: str) -> None:
     """Every text has a finite log-probability, `<eos>` in it being no end."""
     if text == "z" * 10_000:
         text = text[:4000]
-    [found] = drive(score_texts(LANGUAGE, NoStore(MODEL.start), "", [text]), MODEL)
+    [found] = run_to_completion(
+        score_texts(LANGUAGE, NullStateStore(MODEL.start), "", [text]), MODEL
+    )
     assert -math.inf < found.log_prob < 0
 
 
 def test_line_breaks_and_spaces_of_candidates_change_nothing() -> None:
     """In candidates a line break is white space, and so is white space between Chinese letters."""
     texts = ["the\nsea", "the sea", "你好，世界", "你 好 , 世\u3000界", "你好，世\n界"]
-    scored = drive(score_texts(LANGUAGE, NoStore(MODEL.start), "the", texts), MODEL)
+    scored = run_to_completion(
+        score_texts(LANGUAGE, NullStateStore(MODEL.start), "the", texts), MODEL
+    )
     assert len({each.log_prob for each in scored[:2]}) == 1
     assert len({each.log_prob for each in scored[2:]}) == 1
     assert [each.word_count for each in scored] == [2, 2, 5, 5, 5]

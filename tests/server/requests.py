@@ -15,7 +15,7 @@ from tests.running import RunningServer
 from wordgate.api.v1 import prediction_pb2, scoring_pb2
 from wordgate.api.v1.prediction_pb2 import StreamPredictRequest, StreamPredictResponse
 from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
-from wordgate.lm.requests import Asks, T
+from wordgate.lm.requests import ModelTask, T
 
 HISTORIES = (
     "",
@@ -113,7 +113,7 @@ class Conversation:
             yield request
 
 
-def paused_through(asks: Asks[T]) -> T:
+def paused_through(asks: ModelTask[T]) -> T:
     """The result of a generator that asks a model nothing, but pauses."""
     try:
         next(asks)

@@ -86,7 +86,7 @@ def unharmed(attacked: RunningServer) -> Iterator[None]:
     with Client(attacked.address) as newcomer:
         assert newcomer.predict("the clouds") == expected
     until(lambda: _calls_under_way(attacked) == 0, "all calls to end")
-    assert attacked.metric("wordgate_sessions") == 0
+    assert attacked.metric("wordgate_open_sessions") == 0
     assert attacked.metric("process_resident_memory_bytes") < MOST_MEMORY
     assert attacked.lines[logged:] == []
 
@@ -274,7 +274,10 @@ def test_calls_that_say_nothing(attacked: RunningServer, calls: int) -> None:
 
 def test_silent_calls_are_not_among_the_calls_in_progress(bundle: Path) -> None:
     """Ten times as many as may be in progress keep nobody out."""
-    with serving(bundle, "--max-calls", "50") as server, Connection(server.address) as connection:
+    with (
+        serving(bundle, "--max-concurrent-rpcs", "50") as server,
+        Connection(server.address) as connection,
+    ):
         for number in range(500):
             connection.send(http2.opening(1 + 2 * number))
         until(lambda: _calls_under_way(server) == 500, "the calls")
@@ -364,7 +367,7 @@ def test_answers_that_nobody_reads(attacked: RunningServer) -> None:
                 http2.opening(stream, path) + http2.sent(stream, http2.message(request))
             )
         until(lambda: _calls_under_way(attacked) == 100, "the calls")
-        until(lambda: attacked.metric("wordgate_waiting_rows") == 0, "the work to stop")
+        until(lambda: attacked.metric("wordgate_queued_rows") == 0, "the work to stop")
 
 
 def test_large_answers_that_nobody_reads_end(attacked: RunningServer) -> None:

@@ -26,7 +26,7 @@ NUMBERS = (0, 1, 3, -1, 2**31 - 1, float("nan"), float("inf"), 0.5)
 @pytest.fixture
 def loud(bundle: Path) -> Iterator[RunningServer]:
     """A server that logs all that it can."""
-    with serving(bundle, "--log-calls", "all", variables=LOUD) as server:
+    with serving(bundle, "--access-log", "all", variables=LOUD) as server:
         yield server
 
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 from time import monotonic
+from typing import Any
 
 import grpc
 import pytest
@@ -76,7 +77,7 @@ def test_who_cuts_many_characters_leaves_predictions_to_others(quiet: RunningSer
                 answered += 1
         assert attacks[0] >= 2
         assert answered > 40, f"{answered} were answered, the slowest in {longest:.2f} s"
-        until(lambda: quiet.metric("wordgate_waiting_rows") == 0, "nothing left to do")
+        until(lambda: quiet.metric("wordgate_queued_rows") == 0, "nothing left to do")
         assert client.predict("the", "s").suggestions
 
 
@@ -89,7 +90,10 @@ def test_few_candidates_are_scored_beside_the_largest_requests(quiet: RunningSer
     ):
 
         def score_large() -> None:
-            futures: list[Future[object]] = [large.ask_score("", texts), large.ask_score("", texts)]  # type: ignore[list-item]
+            futures: list[Future[Any]] = [
+                large.submit_score("", texts),
+                large.submit_score("", texts),
+            ]
             for future in futures:
                 assert isinstance(future.exception(), DeadlineExceeded | Overloaded | None)
 

@@ -23,7 +23,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningS
     """A server of version 1 that looks into its folder when it is told to."""
     models = tmp_path_factory.mktemp("models")
     write_bundle(models)
-    with serving(models, "--watch-seconds", "0") as server:
+    with serving(models, "--model-poll-seconds", "0") as server:
         yield server, models
 
 

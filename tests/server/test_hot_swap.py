@@ -17,7 +17,7 @@ from tests.server.requests import Conversation, configured, text
 from wordgate.api.v1 import models_pb2, models_pb2_grpc, prediction_pb2, scoring_pb2
 from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
 from wordgate.api.v1.scoring_pb2_grpc import ScoringServiceStub
-from wordgate.bundle.bundled_model import shipped_folder
+from wordgate.bundle.bundled_model import bundled_model_path
 from wordgate.client import Client
 from wordgate.errors import ModelNotFound
 
@@ -34,7 +34,7 @@ def models(tmp_path: Path) -> Path:
 @pytest.fixture
 def swapping(models: Path) -> Iterator[RunningServer]:
     """A server of the folder that looks when it is told to and forgets soon."""
-    with serving(models, "--watch-seconds", "0", "--swap-grace-seconds", "0.2") as running:
+    with serving(models, "--model-poll-seconds", "0", "--version-retire-seconds", "0.2") as running:
         yield running
 
 
@@ -81,7 +81,7 @@ def test_a_new_version_answers_and_the_old_one_retires(
     labels = {"model": "tiny", "precision": "int8"}
     assert swapping.metric("wordgate_model_info", version="1", **labels) == 0
     assert swapping.metric("wordgate_model_info", version="2", **labels) == 1
-    assert swapping.metric("wordgate_model_swaps_total") == 1
+    assert swapping.metric("wordgate_model_reloads_total") == 1
 
 
 def test_an_older_version_comes_back_when_the_newest_is_taken_away(
@@ -107,7 +107,7 @@ def test_a_session_goes_on_with_the_new_version(swapping: RunningServer, models:
             assert pinned.ask(text(1, "the clouds ")).model.version == "1"
             _swap_to(swapping, models, 2)
             read = {"kind": "step", "urgency": "bulk"}
-            until(lambda: swapping.metric("wordgate_asked_rows_total", **read) >= 6, "its reading")
+            until(lambda: swapping.metric("wordgate_model_rows_total", **read) >= 6, "its reading")
             answer = free.ask(text(2, "the clouds are in the s"))
             assert answer.model.version == "2"
             with pytest.raises(grpc.RpcError) as ended:
@@ -152,7 +152,7 @@ def test_a_bad_bundle_is_refused_and_the_old_one_goes_on(
 def test_a_version_that_comes_back_keeps_its_sessions(models: Path) -> None:
     """Rolled back within the grace, the old model is the same again: pinned sessions go on."""
     with (
-        serving(models, "--watch-seconds", "0", "--swap-grace-seconds", "2") as server,
+        serving(models, "--model-poll-seconds", "0", "--version-retire-seconds", "2") as server,
         grpc.insecure_channel(server.address) as channel,
         Conversation(PredictionServiceStub(channel), configured(model="tiny@1")) as pinned,
     ):
@@ -202,7 +202,7 @@ def test_a_bundle_in_a_folder_of_another_name_is_refused(
 
 def test_the_folder_is_looked_at_by_itself(models: Path) -> None:
     """Without a signal, once what was copied has come to rest."""
-    with serving(models, "--watch-seconds", "0.05") as server:
+    with serving(models, "--model-poll-seconds", "0.05") as server:
         _publish(models, 2)
         until(lambda: _served(server) == ["tiny@2"], "version 2 to be found")
 
@@ -218,7 +218,7 @@ def test_swaps_under_load_fail_no_call(swapping: RunningServer, models: Path, sw
             until(lambda: all(counts[kind] > before[kind] for kind in counts), "more answers")  # noqa: B023
     ended = {"grpc_service": "wordgate.v1.PredictionService", "grpc_code": "OK"}
     assert swapping.metric("grpc_server_handled_total", **ended) >= counts["predict"]
-    assert swapping.metric("wordgate_model_swaps_total") == swaps
+    assert swapping.metric("wordgate_model_reloads_total") == swaps
 
 
 @pytest.mark.long
@@ -226,7 +226,7 @@ def test_swaps_end_where_they_began(tmp_path: Path) -> None:
     """Eighty swaps of the shipped model leave the memory of the first few."""
     resident = []
     _publish_shipped(tmp_path, 1)
-    with serving(tmp_path, "--watch-seconds", "0", "--swap-grace-seconds", "0") as server:
+    with serving(tmp_path, "--model-poll-seconds", "0", "--version-retire-seconds", "0") as server:
         for version in range(2, 82):
             _publish_shipped(tmp_path, version)
             _look(server)
@@ -242,7 +242,9 @@ def test_swaps_end_where_they_began(tmp_path: Path) -> None:
 
 def _publish_shipped(models: Path, version: int) -> None:
     """The shipped model under another name and version."""
-    folder = Path(shutil.copytree(shipped_folder(), models / "shipped" / f"unfinished-{version}"))
+    folder = Path(
+        shutil.copytree(bundled_model_path(), models / "shipped" / f"unfinished-{version}")
+    )
     rewrite_manifest(folder, name="shipped", version=version)
     folder.rename(models / "shipped" / str(version))
 

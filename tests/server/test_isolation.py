@@ -46,7 +46,7 @@ def test_silent_calls_leave_room_for_others(attacked: RunningServer, path: str) 
         before = _resident(attacked)
         count = _opened(opened, attacked, path, 24_500, b"")
         pings = _pinged(attacked, 5.0)
-        _say(f"{count} silent calls of {path}", before, attacked, count, pings)
+        _extend(f"{count} silent calls of {path}", before, attacked, count, pings)
     assert pings.failures == {}
 
 
@@ -59,7 +59,7 @@ def test_streams_without_a_token_are_bounded(guarded: RunningServer, path: str) 
         sleep(2)
         grown = _resident(guarded) - before
         pings = _pinged(guarded, 3.0, "/grpc.health.v1.Health/Check", b"")
-        _say(f"{count} streams of {path}", before, guarded, count, pings)
+        _extend(f"{count} streams of {path}", before, guarded, count, pings)
     assert pings.failures == {}
     assert grown < 400e6
 
@@ -109,7 +109,7 @@ def _resident(server: RunningServer) -> float:
     return float(line.split()[1]) * 1024
 
 
-def _say(what: str, before: float, server: RunningServer, count: int, pings: Pings) -> None:
+def _extend(what: str, before: float, server: RunningServer, count: int, pings: Pings) -> None:
     grown = _resident(server) - before
     print(  # noqa: T201  figures for whoever runs it with -s
         f"\n{what}: {grown / 1e6:.0f} MB more, {grown / max(1, count) / 1e3:.1f} kB each; "

@@ -14,9 +14,9 @@ from tests.server.requests import Conversation, configured, long_score, refusal,
 
 from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
 from wordgate.api.v1.scoring_pb2_grpc import ScoringServiceStub
-from wordgate.bundle.bundled_model import shipped_folder
+from wordgate.bundle.bundled_model import bundled_model_path
 from wordgate.client import Client
-from wordgate.engine.results import ScoreAnswer
+from wordgate.engine.results import ScoreResult
 from wordgate.errors import Unavailable
 
 TYPED = "I will be there in a few min"
@@ -30,7 +30,7 @@ def test_a_killed_server_is_back_as_it_was(workers: str, tmp_path: Path) -> None
         (tmp_path / name).mkdir()
     options = ["--workers", workers]
     variables = {name: str(tmp_path / name) for name in ("TMPDIR", "HOME")}
-    before = _digests(shipped_folder())
+    before = _digests(bundled_model_path())
     with (
         serving(None, *options, variables=variables) as first,
         grpc.insecure_channel(first.address) as channel,
@@ -39,7 +39,7 @@ def test_a_killed_server_is_back_as_it_was(workers: str, tmp_path: Path) -> None
         answered = session.ask(text(1, TYPED))
         scored = _scored(first)
         under_way = ScoringServiceStub(channel).Score.future(long_score())
-        until(lambda: first.metric("wordgate_waiting_rows") > 0, "the work to begin")
+        until(lambda: first.metric("wordgate_queued_rows") > 0, "the work to begin")
         first.process.send_signal(signal.SIGKILL)
         first.wait()
         options += ["--listen", first.address, "--metrics-listen", first.http]
@@ -52,7 +52,7 @@ def test_a_killed_server_is_back_as_it_was(workers: str, tmp_path: Path) -> None
             assert _scored(again) == scored
             again.terminate()
             assert again.wait() == 0
-    assert _digests(shipped_folder()) == before
+    assert _digests(bundled_model_path()) == before
     assert [path for name in variables for path in (tmp_path / name).rglob("*")] == []
 
 
@@ -86,7 +86,7 @@ def test_no_call_fails_when_a_worker_is_killed(bundle: Path) -> None:
     assert all(caller.are_all_alike for caller in callers)
 
 
-def _scored(server: RunningServer) -> ScoreAnswer:
+def _scored(server: RunningServer) -> ScoreResult:
     with Client(server.address) as client:
         return client.score("see you", ["later", "tomorrow"])
 

@@ -31,7 +31,7 @@ from wordgate.errors import InvalidInput
 from wordgate.protocol.rescoring import rescore_response
 from wordgate.scoring import lattice as core
 from wordgate.scoring.lattice_search import SearchBounds as Bounds
-from wordgate.scoring.rescoring import Hypotheses
+from wordgate.scoring.rescoring import HypothesisSpace
 from wordgate.scoring.weighting import ACOUSTIC, Boost, Weighting
 
 WEIGHTING = Weighting(3.0, -1.0, {"first": 0.5}, [Boost("the sea", 2.0)])
@@ -86,10 +86,10 @@ def stub(channel: grpc.Channel) -> ScoringServiceStub:
 @pytest.mark.parametrize("source", [LATTICE, GLYPHS, WORDS], ids=["lattice", "glyphs", "words"])
 @pytest.mark.parametrize("bounds", [Bounds(), Bounds(2, 3, 0, 9)])
 async def test_the_clients_answer_as_the_model_itself(
-    server: Any, local: LocalModel, source: Hypotheses, bounds: Bounds
+    server: Any, local: LocalModel, source: HypothesisSpace, bounds: Bounds
 ) -> None:
     """A ranking over gRPC is bit for bit that of the model in this process."""
-    expected = local.ask_rescore("down", source, WEIGHTING, True, bounds).result()
+    expected = local.submit_rescore("down", source, WEIGHTING, True, bounds).result()
     assert 1 <= len(expected.ranking.transcripts) <= (bounds.max_transcripts or 10)
     with Client(server.address) as client:
         answer = client.rescore(source, WEIGHTING, history="down", bounds=bounds)
@@ -101,8 +101,8 @@ async def test_the_clients_answer_as_the_model_itself(
 
 def test_a_text_has_the_same_bits_from_a_list_and_from_a_lattice(local: LocalModel) -> None:
     """The model's part of a transcript does not depend on how it was found."""
-    found = local.ask_rescore("down", LATTICE, WEIGHTING).result().ranking.transcripts
-    listed = local.ask_score("down", [each.text for each in found]).result().candidates
+    found = local.submit_rescore("down", LATTICE, WEIGHTING).result().ranking.transcripts
+    listed = local.submit_score("down", [each.text for each in found]).result().candidates
     assert [each.log_prob for each in found] == [each.log_prob for each in listed]
 
 
@@ -128,7 +128,7 @@ def test_a_stream_searches_as_its_configuration_says(
     first, second, third = stub.StreamRescore(iter(messages))
     lattice = core.Lattice([core.Arc(0, 1, "sun"), core.Arc(0, 1, "sea")], 0, 1)
     bounds = Bounds(max_transcripts=1)
-    expected = local.ask_rescore("", lattice, Weighting(), True, bounds).result()
+    expected = local.submit_rescore("", lattice, Weighting(), True, bounds).result()
     assert first.response == third.response == paused_through(rescore_response(expected))
     assert (second.sequence, second.error.field) == (2, "lattice")
 

@@ -26,7 +26,7 @@ _GROWTH_BYTES = 16 * 1024 * 1024
 @pytest.mark.parametrize("kind", ["session", "generation"])
 def test_ten_thousand_cancelled_streams_leave_nothing(bundle: Path, kind: str) -> None:
     """Memory is what it was after the first two thousand, no session is open, no row waits."""
-    with serving(bundle, "--cache-bytes", "1000000") as server:
+    with serving(bundle, "--state-cache-bytes", "1000000") as server:
         asyncio.run(_cancel_streams(server.address, kind, 2_000))
         _is_at_rest(server)
         before = server.metric("process_resident_memory_bytes")
@@ -37,7 +37,7 @@ def test_ten_thousand_cancelled_streams_leave_nothing(bundle: Path, kind: str) -
 
 def test_a_resting_session_takes_the_bytes_of_its_text(bundle: Path) -> None:
     """Also where it holds an emoji, for which Python takes four bytes a character."""
-    with serving(bundle, "--cache-bytes", "1000000") as server:
+    with serving(bundle, "--state-cache-bytes", "1000000") as server:
         assert asyncio.run(_memory_of_long_sessions(server)) < _MOST_BYTES_EACH
 
 
@@ -48,7 +48,7 @@ async def _memory_of_long_sessions(server: RunningServer) -> float:
         calls = [await _resting(stub) for _ in range(_AT_ONCE // 10)]
         before = server.metric("process_resident_memory_bytes")
         calls += [await _resting(stub) for _ in range(_LONG_SESSIONS)]
-        assert server.metric("wordgate_sessions") == len(calls)
+        assert server.metric("wordgate_open_sessions") == len(calls)
         until(lambda: _resident(server) - before < _MOST_BYTES_EACH * _LONG_SESSIONS, "memory")
         return (_resident(server) - before) / _LONG_SESSIONS
 
@@ -68,8 +68,8 @@ async def _resting(stub: Any) -> Any:
 
 
 def _is_at_rest(server: RunningServer) -> None:
-    until(lambda: server.metric("wordgate_sessions") == 0, "the sessions to be gone")
-    until(lambda: server.metric("wordgate_waiting_rows") == 0, "the rows to be dropped")
+    until(lambda: server.metric("wordgate_open_sessions") == 0, "the sessions to be gone")
+    until(lambda: server.metric("wordgate_queued_rows") == 0, "the rows to be dropped")
 
 
 async def _cancel_streams(address: str, kind: str, count: int) -> None:

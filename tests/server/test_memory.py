@@ -103,7 +103,7 @@ def test_abandoned_requests_leave_memory(asked: RunningServer, outcome: str, cal
             if outcome == "cancelled":
                 call.cancel()
             assert call.code() is not grpc.StatusCode.OK
-    until(lambda: asked.metric("wordgate_waiting_rows") == 0, "the work to be dropped")
+    until(lambda: asked.metric("wordgate_queued_rows") == 0, "the work to be dropped")
     assert asked.metric(_RESIDENT) - before < _MOST_GROWTH_BYTES
 
 

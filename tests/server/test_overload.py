@@ -22,11 +22,11 @@ from wordgate.api.v1.rescoring_pb2 import (
 from wordgate.api.v1.scoring_pb2 import Candidate, ScoreRequest
 from wordgate.api.v1.scoring_pb2_grpc import ScoringServiceStub
 from wordgate.bench.scoring_load import jobs
-from wordgate.bundle.bundled_model import shipped_folder
+from wordgate.bundle.bundled_model import bundled_model_path
 from wordgate.client import Client
 from wordgate.decoding.prediction import Query
 from wordgate.engine.local_model import LocalModel
-from wordgate.engine.results import ScoreAnswer
+from wordgate.engine.results import ScoreResult
 from wordgate.errors import Overloaded
 
 _MEGABYTE = 1e6
@@ -42,15 +42,15 @@ def shipped() -> Iterator[RunningServer]:
 @pytest.fixture(scope="module")
 def shipped_local() -> Iterator[LocalModel]:
     """The same model in this process."""
-    model = LocalModel.open(shipped_folder())
+    model = LocalModel.open(bundled_model_path())
     yield model
     model.close()
 
 
-def _burst(client: Client, count: int) -> "list[Future[ScoreAnswer]]":
+def _burst(client: Client, count: int) -> "list[Future[ScoreResult]]":
     """Requests to score a hundred candidates, faster than they can be answered."""
     found = jobs()
-    return [client.ask_score("", found[number % len(found)]) for number in range(count)]
+    return [client.submit_score("", found[number % len(found)]) for number in range(count)]
 
 
 def test_what_is_too_much_is_refused_and_what_was_taken_is_right(
@@ -67,10 +67,10 @@ def test_what_is_too_much_is_refused_and_what_was_taken_is_right(
         for number, question in enumerate(asked):
             if errors[number] is None:
                 found = jobs()
-                alone = shipped_local.ask_score("", found[number % len(found)]).result()
+                alone = shipped_local.submit_score("", found[number % len(found)]).result()
                 assert question.result().candidates == alone.candidates
         assert client.score("", jobs()[0]).candidates, "it recovers at once"
-    assert shipped.metric("wordgate_waiting_rows") == 0
+    assert shipped.metric("wordgate_queued_rows") == 0
 
 
 def test_a_flood_takes_no_memory(shipped: RunningServer) -> None:
@@ -84,18 +84,18 @@ def test_a_flood_takes_no_memory(shipped: RunningServer) -> None:
             question.exception()
         assert shipped.metric(resident) < before + 50 * _MEGABYTE
         waiting = _burst(batch, 400)
-        until(lambda: shipped.metric("wordgate_waiting_rows") > 300, "the queue to grow")
+        until(lambda: shipped.metric("wordgate_queued_rows") > 300, "the queue to grow")
         assert shipped.metric(resident) < before + 100 * _MEGABYTE
         for question in waiting:
             question.cancel()
-    until(lambda: shipped.metric("wordgate_waiting_rows") == 0, "the work to be dropped")
+    until(lambda: shipped.metric("wordgate_queued_rows") == 0, "the work to be dropped")
 
 
 def test_batch_work_waits_and_lets_all_others_in(shipped: RunningServer) -> None:
     """Of many requests for which nobody waits none is refused; predictions and scores get by."""
     with Client(shipped.address) as client, Client(shipped.address, batch=True) as batch:
         waiting = _burst(batch, 60)
-        until(lambda: shipped.metric("wordgate_waiting_rows") > 100, "the queue to grow")
+        until(lambda: shipped.metric("wordgate_queued_rows") > 100, "the queue to grow")
         assert client.predict("the clouds are in the").suggestions
         assert client.score("", jobs()[0]).candidates
         assert not waiting[-1].done(), "there was a queue to get by"
@@ -110,7 +110,7 @@ def test_a_flood_of_predictions_is_refused_alike(shipped: RunningServer) -> None
         grpc.insecure_channel(shipped.address) as channel,
         Client(shipped.address) as client,
     ):
-        asked = [client.ask_predict(Query(history)) for history in histories]
+        asked = [client.submit_predict(Query(history)) for history in histories]
         typed = iter([configured(), text(1, "the clo")])
         [answer] = PredictionServiceStub(channel).StreamPredict(typed)
         assert answer.sequence == 1
@@ -149,6 +149,9 @@ def test_a_priority_that_nobody_knows_is_bad_input(
 
 def test_the_wait_that_is_allowed_is_an_option(bundle: Path) -> None:
     """Who allows long waits has fewer refusals: of fifty small requests at once none."""
-    with serving(bundle, "--max-wait-seconds", "60") as server, Client(server.address) as client:
-        for question in [client.ask_score("", [one]) for one in texts(50)]:
+    with (
+        serving(bundle, "--max-queue-delay-seconds", "60") as server,
+        Client(server.address) as client,
+    ):
+        for question in [client.submit_score("", [one]) for one in texts(50)]:
             assert question.result().candidates

@@ -17,7 +17,7 @@ from wordgate.api.v1.prediction_pb2 import PredictRequest
 from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
 from wordgate.api.v1.scoring_pb2_grpc import ScoringServiceStub
 
-ROWS = "wordgate_asked_rows_total"
+ROWS = "wordgate_model_rows_total"
 REFUSED: dict[str, Mapping[str, tuple[Any, str]]] = {
     "Predict": test_prediction.BAD_REQUESTS,
     "StreamGenerate": test_generation.BAD_REQUESTS,

@@ -84,12 +84,12 @@ def test_a_server_answers_as_before_whatever_happens_to_its_files(
     folder = models / "served" / "tiny" / "1"
     sound = LocalModel.open(models / "published")
     here = LocalModel.open(folder)
-    with serving(folder, "--watch-seconds", "0") as server, Client(server.address) as client:
+    with serving(folder, "--model-poll-seconds", "0") as server, Client(server.address) as client:
         for _ in range(3):
             for history, candidates in _questions(20):
-                expected = sound.ask_score(history, candidates).result().candidates
+                expected = sound.submit_score(history, candidates).result().candidates
                 assert client.score(history, candidates).candidates == expected
-                assert here.ask_score(history, candidates).result().candidates == expected
+                assert here.submit_score(history, candidates).result().candidates == expected
             if folder.exists():
                 rewrite(folder)
         assert server.process.poll() is None

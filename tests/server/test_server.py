@@ -74,7 +74,7 @@ def test_sigterm_drains(bundle: Path) -> None:
         assert next(watch).status == HealthCheckResponse.SERVING
         typing = _open_session(channel)
         score = ScoringServiceStub(channel).Score.future(long_score())
-        until(lambda: server.metric("wordgate_waiting_rows") > 0, "the work to begin")
+        until(lambda: server.metric("wordgate_queued_rows") > 0, "the work to begin")
 
         server.terminate()
 
@@ -92,7 +92,7 @@ def test_sigterm_drains(bundle: Path) -> None:
 
 def test_the_grace_time_ends(bundle: Path) -> None:
     """Requests that outlast the grace time are cut off; the exit code is still 0."""
-    options = ("--grace-seconds", "0.05", "--metrics-listen", "")
+    options = ("--shutdown-grace-seconds", "0.05", "--metrics-listen", "")
     with serving(bundle, *options) as server, grpc.insecure_channel(server.address) as channel:
         typing = _open_session(channel)
         score = ScoringServiceStub(channel).Score.future(long_score())
@@ -170,12 +170,12 @@ def test_a_client_that_vanishes_leaves_nothing_behind(server: RunningServer) -> 
     )
     assert client.stdout is not None
     assert client.stdout.readline() == b"typing\n"
-    until(lambda: server.metric("wordgate_sessions") == 1, "the session")
-    until(lambda: server.metric("wordgate_waiting_rows") > 0, "the work to begin")
+    until(lambda: server.metric("wordgate_open_sessions") == 1, "the session")
+    until(lambda: server.metric("wordgate_queued_rows") > 0, "the work to begin")
     client.kill()
     client.communicate()
-    until(lambda: server.metric("wordgate_sessions") == 0, "the session to end")
-    until(lambda: server.metric("wordgate_waiting_rows") == 0, "the work to be dropped")
+    until(lambda: server.metric("wordgate_open_sessions") == 0, "the session to end")
+    until(lambda: server.metric("wordgate_queued_rows") == 0, "the work to be dropped")
     until(
         lambda: (
             server.metric("grpc_server_started_total") == server.metric("grpc_server_handled_total")
@@ -186,21 +186,21 @@ def test_a_client_that_vanishes_leaves_nothing_behind(server: RunningServer) -> 
 
 def test_typists_that_are_killed_leave_no_session_behind(bundle: Path) -> None:
     """Sessions killed in the middle of long texts are over, and their searches are dropped."""
-    with serving(bundle, "--cache-bytes", "100000") as server:
+    with serving(bundle, "--state-cache-bytes", "100000") as server:
         command = [sys.executable, "-c", TYPISTS, server.address]
         client = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]
         )
         assert client.stdout is not None
         assert client.stdout.readline() == b"typing\n"
-        until(lambda: server.metric("wordgate_sessions") == 5, "the sessions")
-        until(lambda: server.metric("wordgate_asked_rows_total") > 0, "the searches to begin")
+        until(lambda: server.metric("wordgate_open_sessions") == 5, "the sessions")
+        until(lambda: server.metric("wordgate_model_rows_total") > 0, "the searches to begin")
         client.kill()
         client.communicate()
-        until(lambda: server.metric("wordgate_sessions") == 0, "the sessions to end")
-        until(lambda: server.metric("wordgate_waiting_rows") == 0, "no row to wait")
+        until(lambda: server.metric("wordgate_open_sessions") == 0, "the sessions to end")
+        until(lambda: server.metric("wordgate_queued_rows") == 0, "no row to wait")
         until(
-            lambda: server.metric("wordgate_dropped_total", reason="cancelled") == 5,
+            lambda: server.metric("wordgate_jobs_dropped_total", reason="cancelled") == 5,
             "the searches to be dropped",
         )
         assert server.metric("wordgate_state_cache_bytes") <= 100_000
@@ -226,7 +226,7 @@ def test_more_sessions_than_allowed_are_refused(bundle: Path) -> None:
         error = refusal(lambda: _open_session(channel))
         assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
         first.cancel()
-        until(lambda: server.metric("wordgate_sessions") == 0, "the session to end")
+        until(lambda: server.metric("wordgate_open_sessions") == 0, "the session to end")
         _open_session(channel).cancel()
 
 
@@ -273,15 +273,15 @@ def test_a_session_that_is_too_old_ends_and_can_be_opened_again(bundle: Path) ->
         assert error.code() is grpc.StatusCode.UNAVAILABLE
         assert "open another" in error.details()
         _open_session(channel).cancel()
-        until(lambda: server.metric("wordgate_sessions") == 0, "no session to be left")
+        until(lambda: server.metric("wordgate_open_sessions") == 0, "no session to be left")
 
 
 def test_a_full_queue_refuses_at_once(bundle: Path) -> None:
     """Over the limit of waiting rows: refused, with a time to come again; what waits goes on."""
-    options = ("--max-waiting-rows", "1")
+    options = ("--max-queued-rows", "1")
     with serving(bundle, *options) as server, Client(server.address) as client:
-        accepted = client.ask_score("", texts(1000, 40))
-        until(lambda: server.metric("wordgate_waiting_rows") > 1, "the queue to fill")
+        accepted = client.submit_score("", texts(1000, 40))
+        until(lambda: server.metric("wordgate_queued_rows") > 1, "the queue to fill")
         # Between two questions of the one request nothing waits, for a moment.
         refused = until(lambda: _overload(client), "a refusal")
         assert refused.retry_after_seconds > 0

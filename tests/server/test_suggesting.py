@@ -9,22 +9,22 @@ from tests.server.requests import Conversation, configured, field_named, refusal
 
 from wordgate.api.v1 import prediction_pb2 as pb
 from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
-from wordgate.decoding.options import BoostedWord, LetterCase, Options, SessionCache
+from wordgate.decoding.options import BoostedWord, ContinuousCache, LetterCase, Options
 from wordgate.decoding.prediction import Query, split_typed
 from wordgate.engine.local_model import LocalModel
 from wordgate.protocol import prediction
 from wordgate.protocol.client_wire import predict_request, session_configuration
 
 WANTED: dict[str, dict[str, Any]] = {
-    "typed": {"letter_case": LetterCase.TYPED},
-    "passed over": {"omit_passed_over": True},
+    "typed": {"letter_case": LetterCase.AS_TYPED},
+    "passed over": {"hide_rejected": True},
     "unseen words": {"allow_unseen_words": True},
     "blocked": {"blocked_words": ("The", "sea", "❤\ufe0f")},
     "boosted": {"boosted_words": (BoostedWord("WordGate", 9.0), BoostedWord("sea", -50.0))},
-    "phrases": {"max_words": 3, "min_phrase_probability": 0.01},
+    "phrases": {"max_phrase_words": 3, "min_phrase_probability": 0.01},
     "corrections": {"max_corrections": 4},
-    "cache": {"session_cache": SessionCache(0.3)},
-    "flat cache": {"session_cache": SessionCache(0.3, 0.0)},
+    "cache": {"continuous_cache": ContinuousCache(0.3)},
+    "flat cache": {"continuous_cache": ContinuousCache(0.3, 0.0)},
 }
 ALL = Options(
     max_suggestions=4,
@@ -58,12 +58,14 @@ def test_options_survive_the_wire(wanted: dict[str, Any]) -> None:
 
 
 def test_what_is_not_said_is_the_default() -> None:
-    """An empty request wants what `Options` want; an unset flatness is not nought."""
+    """An empty request wants what `Options` want; an unset sharpness is not nought."""
     assert prediction.options(pb.PredictRequest()) == Options()
-    none = pb.SuggestionOptions(session_cache=pb.SessionCache(flatness=1.0))
+    none = pb.SuggestionOptions(continuous_cache=pb.ContinuousCache(sharpness=1.0))
     assert prediction.options(pb.PredictRequest(options=none)) == Options()
-    some = pb.SuggestionOptions(session_cache=pb.SessionCache(weight=0.5))
-    assert prediction.options(pb.PredictRequest(options=some)).session_cache == SessionCache(0.5)
+    some = pb.SuggestionOptions(continuous_cache=pb.ContinuousCache(weight=0.5))
+    assert prediction.options(pb.PredictRequest(options=some)).continuous_cache == ContinuousCache(
+        0.5
+    )
 
 
 @pytest.mark.parametrize("options", [*(Options(**w) for w in WANTED.values()), ALL])
@@ -76,7 +78,7 @@ def test_answers_are_bit_for_bit_those_in_process(
     ) as session:
         for number, whole in enumerate(TEXTS):
             query = Query(*split_typed(whole), options)
-            here = local.ask_predict(query).result()
+            here = local.submit_predict(query).result()
             answered = stub.Predict(predict_request("", query))
             assert answered == prediction.predict_response(here)
             said = session.ask(text(number, whole))
@@ -91,7 +93,7 @@ def test_finished_words_are_put_right(stub: PredictionServiceStub, local: LocalM
     for history, prefix in (("we have Eben.", ""), ("we have", "eben"), ("", ""), ("...", "!")):
         query = Query(history, prefix, Options(max_suggestions=3), True)
         answered = stub.Predict(predict_request("", query))
-        assert answered == prediction.predict_response(local.ask_predict(query).result())
+        assert answered == prediction.predict_response(local.submit_predict(query).result())
         kinds = {each.kind for each in answered.suggestions}
         assert kinds <= {pb.SUGGESTION_KIND_CORRECTION}
         assert bool(answered.suggestions) == ("eben" in f"{history}{prefix}".lower())
@@ -124,25 +126,25 @@ BAD: dict[str, tuple[pb.SuggestionOptions, str]] = {
         pb.SuggestionOptions(boosted_words=[pb.BoostedWord(word="a", boost=-INFINITE)]),
         "boosted_words[0].boost",
     ),
-    "words": (pb.SuggestionOptions(max_words=11), "max_words"),
+    "words": (pb.SuggestionOptions(max_phrase_words=11), "max_phrase_words"),
     "phrases": (pb.SuggestionOptions(min_phrase_probability=NAN), "min_phrase_probability"),
     "rare phrases": (pb.SuggestionOptions(min_phrase_probability=1e-9), "min_phrase_probability"),
     "corrections": (pb.SuggestionOptions(max_corrections=101), "max_corrections"),
     "weight": (
-        pb.SuggestionOptions(session_cache=pb.SessionCache(weight=1.0)),
-        "session_cache.weight",
+        pb.SuggestionOptions(continuous_cache=pb.ContinuousCache(weight=1.0)),
+        "continuous_cache.weight",
     ),
     "NaN weight": (
-        pb.SuggestionOptions(session_cache=pb.SessionCache(weight=NAN)),
-        "session_cache.weight",
+        pb.SuggestionOptions(continuous_cache=pb.ContinuousCache(weight=NAN)),
+        "continuous_cache.weight",
     ),
     "negative weight": (
-        pb.SuggestionOptions(session_cache=pb.SessionCache(weight=-0.1)),
-        "session_cache.weight",
+        pb.SuggestionOptions(continuous_cache=pb.ContinuousCache(weight=-0.1)),
+        "continuous_cache.weight",
     ),
-    "flatness": (
-        pb.SuggestionOptions(session_cache=pb.SessionCache(weight=0.1, flatness=INFINITE)),
-        "session_cache.flatness",
+    "sharpness": (
+        pb.SuggestionOptions(continuous_cache=pb.ContinuousCache(weight=0.1, sharpness=INFINITE)),
+        "continuous_cache.sharpness",
     ),
 }
 

@@ -65,7 +65,7 @@ def test_limits_are_divided(workers: RunningServer) -> None:
     assert limits["max_sessions"] == 4
     assert limits["max_rescore_streams"] == 2
     assert limits["max_generation_streams"] == 1
-    assert limits["max_waiting_rows"] == Limits().max_waiting_rows / 2
+    assert limits["max_queued_rows"] == Limits().max_queued_rows / 2
 
 
 def _are_two_without(server: RunningServer, gone: int) -> bool:
@@ -138,7 +138,7 @@ def test_workers_follow_a_server_of_one_process_at_once(bundle: Path) -> None:
 
 def test_a_worker_that_hangs_is_killed_after_the_grace(bundle: Path) -> None:
     """SIGTERM ends the server even then."""
-    with serving(bundle, "--workers", "2", "--grace-seconds", "0.1") as server:
+    with serving(bundle, "--workers", "2", "--shutdown-grace-seconds", "0.1") as server:
         hung, _ = worker_pids(server)
         subprocess.run(["kill", "-STOP", str(hung)], check=True)
         server.terminate()
@@ -169,7 +169,7 @@ def test_workers_end_with_their_parent(bundle: Path) -> None:
         assert len(pids) == 2
         with grpc.insecure_channel(server.address) as channel:
             under_way = ScoringServiceStub(channel).Score.future(long_score())
-            until(lambda: server.metric("wordgate_waiting_rows") > 0, "the work to begin")
+            until(lambda: server.metric("wordgate_queued_rows") > 0, "the work to begin")
             server.process.send_signal(signal.SIGKILL)
             until(lambda: not any(_is_alive(pid) for pid in pids), "the workers to end")
             assert refusal(under_way.result).code() is grpc.StatusCode.UNAVAILABLE

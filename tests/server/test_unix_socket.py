@@ -37,7 +37,7 @@ async def test_a_server_on_files_answers_as_one_on_ports(
     with serving(bundle, *options) as server:
         assert (server.address, server.http) == (f"unix:{grpc_file}", f"unix:{pages}")
         with Client(server.address) as client:
-            assert client.score("a", ["b"]) == local.ask_score("a", ["b"]).result()
+            assert client.score("a", ["b"]) == local.submit_score("a", ["b"]).result()
         async with AsyncClient(f"unix://{grpc_file}") as asynchronous:
             assert await asynchronous.score("a", ["b"]) == client_answer(local)
         assert _probe(capsys, server.address).out == f"{server.address}: SERVING\n"
@@ -51,7 +51,7 @@ async def test_a_server_on_files_answers_as_one_on_ports(
 
 def client_answer(local: LocalModel) -> object:
     """What any client is answered."""
-    return local.ask_score("a", ["b"]).result()
+    return local.submit_score("a", ["b"]).result()
 
 
 def test_its_permissions_are_those_of_new_files(bundle: Path, tmp_path: Path) -> None:

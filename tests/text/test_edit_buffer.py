@@ -7,9 +7,9 @@ from hypothesis import given
 from tests.vocabularies import texts
 
 from wordgate.errors import InvalidInput
-from wordgate.text.edit_buffer import EditedText, PositionUnit, length_of
+from wordgate.text.edit_buffer import PositionUnit, TextBuffer, length_of
 
-Edit = tuple[Callable[[], EditedText], str]
+Edit = tuple[Callable[[], TextBuffer], str]
 UNITS = list(PositionUnit)
 UTF8, UTF16 = PositionUnit.UTF8_BYTES, PositionUnit.UTF16_UNITS
 FAMILY = "\U0001f469\u200d\U0001f467"  # woman, joiner, girl: 3 code points, 5 units, 11 bytes
@@ -21,7 +21,7 @@ FAMILY = "\U0001f469\u200d\U0001f467"  # woman, joiner, girl: 3 code points, 5 u
 )
 def test_an_emoji_has_its_length_in_each_unit(unit: PositionUnit, whole: int, woman: int) -> None:
     """Backspace over an emoji takes as many units as the client counts in it."""
-    text = EditedText(unit=unit).insert(f"hi {FAMILY}")
+    text = TextBuffer(unit=unit).insert(f"hi {FAMILY}")
     assert (length_of(FAMILY, unit), text.position) == (whole, 3 + whole)
     assert text.delete(whole, 0).text == "hi "
     assert text.move(3 + woman).before == "hi \U0001f469"
@@ -31,7 +31,7 @@ def test_an_emoji_has_its_length_in_each_unit(unit: PositionUnit, whole: int, wo
 @pytest.mark.parametrize("unit", [UTF8, UTF16])
 def test_positions_inside_a_character_are_refused_by_field(unit: PositionUnit) -> None:
     """Half a surrogate pair and a part of a sequence of bytes are no place."""
-    text = EditedText(unit=unit).insert(f"a{FAMILY}")
+    text = TextBuffer(unit=unit).insert(f"a{FAMILY}")
     edits: list[Edit] = [
         (lambda: text.move(2), "move.position"),
         (lambda: text.replace(2, text.position, "x"), "replace.start"),
@@ -47,7 +47,7 @@ def test_positions_inside_a_character_are_refused_by_field(unit: PositionUnit) -
 
 def test_positions_outside_the_text_are_refused_by_field() -> None:
     """What lies behind the end, before the beginning, or the wrong way round."""
-    text = EditedText().insert("the sea")
+    text = TextBuffer().insert("the sea")
     edits: list[Edit] = [
         (lambda: text.move(8), "move.position"),
         (lambda: text.delete(8, 0), "delete.before"),
@@ -71,7 +71,7 @@ def test_edits_are_those_of_the_strings(
 ) -> None:
     """Whatever stands in a text: an edit does to it what cutting the string does."""
     size = length_of(first, unit)
-    text = EditedText(unit=unit).set(first + second)
+    text = TextBuffer(unit=unit).set(first + second)
     assert (text.before, text.move(size).before) == (first + second, first)
     inserted = text.move(size).insert(third)
     assert (inserted.text, inserted.before) == (first + third + second, first + third)
@@ -86,7 +86,7 @@ def test_edits_are_those_of_the_strings(
 @given(first=texts, second=texts)
 def test_a_text_at_rest_takes_its_bytes(unit: PositionUnit, first: str, second: str) -> None:
     """In UTF-8, whatever it holds; unpacked it is the same text, cursor and unit."""
-    text = EditedText(unit=unit).set(second).move(0).insert(first)
+    text = TextBuffer(unit=unit).set(second).move(0).insert(first)
     packed = text.packed()
     assert packed.unpacked() == text
     assert packed.encoded == (first + second).encode()
@@ -107,7 +107,7 @@ def test_an_accepted_word_has_a_space_behind_it(text: str, cursor: int, expected
     """The word takes the place of what was typed; a space that is there is stepped over, but the
     cursor stays in its line."""
     typed = 2 if cursor == 6 else 4
-    done = EditedText().set(text).move(cursor).accept(typed, "sea")
+    done = TextBuffer().set(text).move(cursor).accept(typed, "sea")
     assert f"{done.before}|{done.text[done.cursor :]}" == expected
 
 
@@ -135,11 +135,11 @@ def test_no_space_comes_behind_a_word_that_takes_none(
     """In scripts without spaces and before them, before marks that close, and inside an address;
     one that is there stays."""
     cursor = text.index("|") if "|" in text else len(text)
-    done = EditedText().set(text.replace("|", "")).move(cursor).accept(typed, word)
+    done = TextBuffer().set(text.replace("|", "")).move(cursor).accept(typed, word)
     assert f"{done.before}|{done.text[done.cursor :]}" == expected
 
 
 def test_an_accepted_word_replaces_the_rest_of_the_word_behind_the_cursor() -> None:
     """Nothing of the old word stays, and its space is stepped over."""
-    done = EditedText().set("see tomorow night").move(8).accept(4, "tomorrow", rest=3)
+    done = TextBuffer().set("see tomorow night").move(8).accept(4, "tomorrow", rest=3)
     assert (done.text, done.cursor) == ("see tomorrow night", 13)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from wordgate.bundle.bundled_model import chosen_bundle
+from wordgate.bundle.bundled_model import resolve_bundle
 from wordgate.text.inflections import with_inflections
 
 LISTED = ("fuck", "bitch", "ass", "cock", "slut", "tit", "wank", "rape", "cum", "spic", "jap")
@@ -39,7 +39,7 @@ def test_words_that_only_contain_such_a_word_stay(word: str) -> None:
 def test_no_ordinary_word_of_the_shipped_list_is_withheld() -> None:
     """Of words that everybody writes none goes."""
     text = Path(__file__).parents[1] / "data" / "everyday.txt"
-    listed = (chosen_bundle(None).parent / "never_suggested.txt").read_text("utf-8")
+    listed = (resolve_bundle(None).parent / "never_suggested.txt").read_text("utf-8")
     never = [line for line in listed.splitlines() if line and not line.startswith("#")]
     assert len(never) > 100
     assert not with_inflections(never) & set(text.read_text("utf-8").lower().split())

@@ -11,7 +11,7 @@ from wordgate.text.normalization import (
     Normalised,
     normalise,
     normalising_with_offsets,
-    refuse_surrogates,
+    require_unicode,
 )
 from wordgate.text.steps import finish
 
@@ -120,7 +120,7 @@ def test_every_character_that_composes_attaches() -> None:
 @pytest.mark.parametrize("text", ["\ud800", "a\udfff b", "é\ud83d"])
 def test_lone_surrogates_are_refused_by_field(text: str) -> None:
     """What UTF-8 cannot carry is refused with the field and the place."""
-    for function in (normalise, _with_offsets, refuse_surrogates):
+    for function in (normalise, _with_offsets, require_unicode):
         with pytest.raises(InvalidInput, match="surrogate at position") as refused:
             function(text, "history")
         assert refused.value.field == "history"

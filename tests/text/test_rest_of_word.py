@@ -2,7 +2,7 @@
 
 import pytest
 
-from wordgate.text.edit_buffer import EditedText
+from wordgate.text.edit_buffer import TextBuffer
 from wordgate.text.rest_of_word import rest_of_word
 
 
@@ -26,5 +26,5 @@ from wordgate.text.rest_of_word import rest_of_word
 def test_the_rest_ends_where_the_word_does(text: str, typed: int, rest: str) -> None:
     """As words are defined everywhere; between two words there is none."""
     before, after = text.split("|")
-    edited = EditedText().set(before + after).move(len(before))
+    edited = TextBuffer().set(before + after).move(len(before))
     assert after[: rest_of_word(edited, typed)] == rest

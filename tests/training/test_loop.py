@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from tests.training.small_run import start_elsewhere, train_here, write_recipe
 
 from wordgate.bundle.manifest import SCHEMA_VERSION, Manifest, NetworkSizes, SmokeCase
-from wordgate.errors import InvalidFile, InvalidRecipe, TrainingStopped
+from wordgate.errors import InvalidFile, InvalidRecipe, TrainingError
 from wordgate.training import checkpoint as checkpoints
 from wordgate.training import metrics_log
 from wordgate.training.loop import Outcome
@@ -150,7 +150,7 @@ def test_more_steps_go_on_a_changed_past_does_not(tmp_path: Path) -> None:
     ):
         changes = [(old, new), *(change for change in longer if old != "steps = 150")]
         changes += [("decay_steps = 50", "decay_steps = 5")] if old == "steps = 150" else []
-        with pytest.raises(TrainingStopped, match=named):
+        with pytest.raises(TrainingError, match=named):
             train_here(write_recipe(tmp_path, *changes), run)
 
 
@@ -162,7 +162,7 @@ def test_changed_text_is_refused(tmp_path: Path) -> None:
     text.write_bytes((_data() / "sentences.txt").read_bytes())
     train_here(recipe, tmp_path / "run", max_minutes=0.0)
     text.write_bytes(text.read_bytes() + b"One more sentence.\n")
-    with pytest.raises(TrainingStopped, match="text has changed"):
+    with pytest.raises(TrainingError, match="text has changed"):
         train_here(recipe, tmp_path / "run")
 
 
@@ -183,7 +183,7 @@ def test_a_loss_that_is_not_finite_stops(
         return real(self, hidden, targets) * (math.nan if calls > 10 else 1.0)
 
     monkeypatch.setattr(Network, "loss", break_soon)
-    with pytest.raises(TrainingStopped, match=r"not finite at step 11.*learning_rate"):
+    with pytest.raises(TrainingError, match=r"not finite at step 11.*learning_rate"):
         train_here(recipe, tmp_path / "run")
 
 
@@ -194,7 +194,7 @@ def test_two_processes_do_not_share_a_run(recipe: Path, folder: Path, tmp_path: 
     while not (run / "metrics.jsonl").exists():
         assert process.poll() is None
         time.sleep(0.001)
-    with pytest.raises(TrainingStopped, match="another process"):
+    with pytest.raises(TrainingError, match="another process"):
         train_here(recipe, run)
     process.kill()
     process.communicate()

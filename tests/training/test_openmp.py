@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from wordgate.training.openmp import wait_briefly
+from wordgate.training.openmp import limit_openmp_spinning
 
 
 @pytest.mark.parametrize(
@@ -20,5 +20,5 @@ def test_threads_wait_briefly_unless_told(
     for name, value in told.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(os, "environ", dict(os.environ))
-    wait_briefly()
+    limit_openmp_spinning()
     assert os.environ.get("GOMP_SPINCOUNT") == spins

@@ -21,9 +21,9 @@ async def idle_sessions(address: str, count: int, typed: str = TYPED) -> AsyncIt
 
         async def type_in_one() -> None:
             async with room:
-                session = await opened.enter_async_context(client.type_session())
+                session = await opened.enter_async_context(client.typing_session())
                 for letter in typed:
-                    await session.answer_to(await session.insert(letter))
+                    await session.wait_for(await session.insert(letter))
 
         async with asyncio.TaskGroup() as group:
             for _ in range(count):

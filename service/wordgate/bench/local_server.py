@@ -22,7 +22,7 @@ _DIRECT = build_opener(ProxyHandler({}))
 
 
 @dataclass(frozen=True)
-class OwnServer:
+class LocalServer:
     """`wordgate serve` in a process of its own; `address` is HOST:PORT for gRPC."""
 
     address: str
@@ -44,9 +44,9 @@ class OwnServer:
 
 
 @contextmanager
-def own_server(
+def local_server(
     model: Path, calls: int, workers: int = 1, listen: str = "127.0.0.1:0", more: Sequence[str] = ()
-) -> Iterator[OwnServer]:
+) -> Iterator[LocalServer]:
     """A server on free ports of this machine, or for gRPC on the one that is named.
 
     `more` are further options of `wordgate serve`. Its log is read and dropped. Raises
@@ -55,7 +55,7 @@ def own_server(
     command = [sys.executable, "-m", "wordgate.cli.main", "serve", "--model", str(model)]
     options = ["--listen", listen, "--metrics-listen", "127.0.0.1:0", "--log-format", "json"]
     process = subprocess.Popen(
-        [*command, *options, "--calls", str(calls), "--workers", str(workers), *more],
+        [*command, *options, "--engine-threads", str(calls), "--workers", str(workers), *more],
         stderr=subprocess.PIPE,
         text=True,
         env={name: v for name, v in os.environ.items() if not name.startswith(_GUARDED_BY)},
@@ -79,11 +79,11 @@ def _drop_log(process: "subprocess.Popen[str]") -> None:
             pass
 
 
-def _serving(process: "subprocess.Popen[str]") -> OwnServer:
+def _serving(process: "subprocess.Popen[str]") -> LocalServer:
     said = ""
     for line in process.stderr or ():
         said += line
         document = json.loads(line) if line.startswith("{") else {}
         if document.get("event") == "serving":
-            return OwnServer(document["grpc"], document["http"], process.pid)
+            return LocalServer(document["grpc"], document["http"], process.pid)
     raise WordgateError(f"the server to measure did not start: {said.strip()}")

@@ -12,7 +12,7 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 from wordgate.bundle.manifest import NetworkSizes
-from wordgate.lm.adaptive_softmax import Levels
+from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
 from wordgate.training.export.onnx_graphs import IR_VERSION, OPSET
 
 ROWS = (16, 32, 48, 64, 96, 128)
@@ -23,7 +23,7 @@ class MatmulLimit:
     """The products of each graph of a network, as sessions of their own."""
 
     def __init__(self, sizes: NetworkSizes) -> None:
-        levels = Levels(sizes.cuts)
+        levels = AdaptiveSoftmaxLayout(sizes.cuts)
         layer = (2 * sizes.width, 4 * sizes.width)
         shapes = {"step": [layer] * sizes.layers}
         for level in range(levels.count):

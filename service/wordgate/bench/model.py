@@ -13,7 +13,7 @@ from wordgate.decoding.prediction import Query
 from wordgate.engine.local_model import LocalModel
 from wordgate.engine.onnx_model import NetworkModel
 from wordgate.evaluation.cloze import own_questions
-from wordgate.lm.requests import Advance, Ask, LevelRows
+from wordgate.lm.requests import ModelRequest, OutputRows, Step
 from wordgate.text import words
 
 CALL_ROWS = (1, 2, 4, 8, 16, 32, 64)
@@ -53,19 +53,19 @@ def _rows_per_second(
     return found
 
 
-def _asks(network: NetworkModel) -> dict[str, Callable[[int], Ask]]:
+def _asks(network: NetworkModel) -> dict[str, Callable[[int], ModelRequest]]:
     """A question of each graph for a number of rows."""
-    asks: dict[str, Callable[[int], Ask]] = {
-        "step": lambda rows: Advance([(network.start, row + 1) for row in range(rows)])
+    asks: dict[str, Callable[[int], ModelRequest]] = {
+        "step": lambda rows: Step([(network.start, row + 1) for row in range(rows)])
     }
     for level in range(network.levels.count):
-        asks[f"output-{level}"] = lambda rows, level=level: LevelRows(  # type: ignore[misc]
+        asks[f"output-{level}"] = lambda rows, level=level: OutputRows(  # type: ignore[misc]
             level, [network.start] * rows
         )
     return asks
 
 
-def _seconds(network: NetworkModel, ask: Ask, calls: int) -> float:
+def _seconds(network: NetworkModel, ask: ModelRequest, calls: int) -> float:
     began = perf_counter()
     for _ in range(calls):
         network.answer([ask])
@@ -79,7 +79,7 @@ def _predictions(asked: LocalModel) -> tuple[list[float], list[int]]:
         written = words.split(question.context)
         for count in range(1, len(written) + 1):
             began = perf_counter()
-            answer = asked.ask_predict(Query(" ".join(written[:count]))).result()
+            answer = asked.submit_predict(Query(" ".join(written[:count]))).result()
             times.append(perf_counter() - began)
             rows.append(answer.expansions)
     return times, rows

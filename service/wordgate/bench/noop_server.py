@@ -19,7 +19,7 @@ from wordgate.server.event_loop import loop_factory
 
 
 @dataclass(frozen=True)
-class BareServer:
+class NoopServer:
     """A server of this kind in a process of its own."""
 
     address: str
@@ -27,7 +27,7 @@ class BareServer:
 
 
 @contextmanager
-def bare_server() -> Iterator[BareServer]:
+def noop_server() -> Iterator[NoopServer]:
     """A bare server on a free port of this machine. Raises `WordgateError` if it does not start."""
     command = [sys.executable, "-m", "wordgate.bench.noop_server"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -35,7 +35,7 @@ def bare_server() -> Iterator[BareServer]:
         address = process.stdout.readline().strip() if process.stdout else ""
         if not address:
             raise WordgateError("the bare server to compare with did not start")
-        yield BareServer(address, process.pid)
+        yield NoopServer(address, process.pid)
     finally:
         process.kill()
         process.communicate()

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from wordgate.bench.local_server import OwnServer
+from wordgate.bench.local_server import LocalServer
 from wordgate.bench.overload_load import (
     LARGE_CANDIDATES,
     SMALL_CANDIDATES,
@@ -40,7 +40,9 @@ class Round:
     bytes_after: float
 
 
-def run(server: OwnServer, times: float, seconds: float, rounds: int, seed: int) -> dict[str, Any]:
+def run(
+    server: LocalServer, times: float, seconds: float, rounds: int, seed: int
+) -> dict[str, Any]:
     """Figures of the phases, medians over the rounds."""
 
     async def all_rounds() -> list[Round]:
@@ -74,7 +76,7 @@ class FairRound:
     equal: Outcomes
 
 
-def run_fairness(server: OwnServer, large: int, seconds: float, rounds: int) -> dict[str, Any]:
+def run_fairness(server: LocalServer, large: int, seconds: float, rounds: int) -> dict[str, Any]:
     """Return what small callers get beside `large` callers, and three equal ones, as medians."""
 
     async def all_rounds() -> list[FairRound]:
@@ -116,7 +118,7 @@ def _share(outcomes: Sequence[Outcomes]) -> dict[str, float]:
 
 
 async def _round(
-    server: OwnServer,
+    server: LocalServer,
     client: AsyncClient,
     batch: AsyncClient,
     times: float,

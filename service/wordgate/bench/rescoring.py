@@ -14,7 +14,7 @@ from typing import Any
 
 from wordgate.engine.loaded_model import open_model
 from wordgate.engine.local_model import LocalModel
-from wordgate.offline.records import strictly
+from wordgate.offline.records import raise_on_error
 from wordgate.offline.utterances import Utterance, ranked
 from wordgate.scoring.lattice_search import SearchBounds
 from wordgate.scoring.weighting import Weighting
@@ -45,7 +45,7 @@ def measure(
         for way, bounds in ways.items():
             rows.counted.clear()
             began, began_processor = perf_counter(), process_time()
-            for _ in strictly(ranked(asked, utterances, weighting, True, UNDER_WAY, bounds)):
+            for _ in raise_on_error(ranked(asked, utterances, weighting, True, UNDER_WAY, bounds)):
                 pass
             seconds[way].append(perf_counter() - began)
             processor[way].append(process_time() - began_processor)

@@ -18,7 +18,7 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
-from wordgate.bench.local_server import own_server
+from wordgate.bench.local_server import local_server
 from wordgate.client import Client
 from wordgate.errors import Unavailable, WordgateError
 from wordgate.protocol.address import split_address
@@ -56,7 +56,7 @@ def run(model: Path, kills: int, calls: int, workers: int) -> dict[str, Any]:
 def _restarts(model: Path, kills: int, calls: int, workers: int) -> list[Restart]:
     found = []
     with ExitStack() as running, ThreadPoolExecutor(1) as asking:
-        server = running.enter_context(own_server(model, calls, workers))
+        server = running.enter_context(local_server(model, calls, workers))
         for _ in range(kills):
             answered = _answered(server.address)
             killed = monotonic()
@@ -64,7 +64,7 @@ def _restarts(model: Path, kills: int, calls: int, workers: int) -> list[Restart
             running.close()
             started = monotonic()
             answered_again = asking.submit(_answered, server.address)
-            server = running.enter_context(own_server(model, calls, workers, server.address))
+            server = running.enter_context(local_server(model, calls, workers, server.address))
             ready = monotonic()
             answered = answered_again.result()
             found.append(Restart(answered - killed, answered - started, ready - started))

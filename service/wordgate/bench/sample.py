@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from importlib.resources import as_file, files
 
 from wordgate.offline.formats import jsonl
-from wordgate.offline.records import strictly
+from wordgate.offline.records import raise_on_error
 from wordgate.offline.utterances import Utterance
 
 NAME = "n_best_sample.jsonl.gz"
@@ -17,4 +17,4 @@ NAME = "n_best_sample.jsonl.gz"
 def n_best_sample() -> Iterator[Utterance]:
     """The utterances of the sample, with references."""
     with as_file(files("wordgate.bench") / NAME) as path:
-        yield from strictly(jsonl.read(path))
+        yield from raise_on_error(jsonl.read(path))

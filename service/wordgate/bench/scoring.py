@@ -18,7 +18,7 @@ from wordgate.bench.rescoring import RowCounter
 from wordgate.engine.loaded_model import open_model
 from wordgate.engine.local_model import LocalModel
 from wordgate.scoring.prefix_tree import PrefixTree
-from wordgate.scoring.scoring import cut_text
+from wordgate.scoring.scoring import tokenize_text
 
 UNDER_WAY = 16
 """Utterances asked at once, in process and over gRPC."""
@@ -30,7 +30,7 @@ _ONE_BY_ONE_SHARE = 10
 class Scores(Protocol):
     """What scores candidates, here or on a server."""
 
-    def ask_score(self, history: str, candidates: Sequence[str]) -> "Future[Any]":
+    def submit_score(self, history: str, candidates: Sequence[str]) -> "Future[Any]":
         """Log-probabilities of candidates after a history."""
         ...
 
@@ -110,7 +110,7 @@ def _ask_all(asked: Scores, utterances: Sequence[Sequence[str]]) -> float:
     began = perf_counter()
     waiting: deque[Future[Any]] = deque()
     for texts in utterances:
-        waiting.append(asked.ask_score("", texts))
+        waiting.append(asked.submit_score("", texts))
         if len(waiting) >= UNDER_WAY:
             waiting.popleft().result()
     while waiting:
@@ -148,7 +148,7 @@ def _best_padded(
 
 def _cut(here: LocalModel, texts: Sequence[str]) -> list[list[int]]:
     language = here.served.bundle.language
-    return [cut_text(language, text, "text").pieces for text in texts]
+    return [tokenize_text(language, text, "text").pieces for text in texts]
 
 
 def _sharing(here: LocalModel, utterances: Sequence[Sequence[str]]) -> float:

@@ -13,7 +13,7 @@ from time import monotonic
 
 from wordgate.bench.sample import n_best_sample
 from wordgate.client import Client
-from wordgate.engine.results import ScoreAnswer
+from wordgate.engine.results import ScoreResult
 from wordgate.offline.pipelining import in_order
 
 JOB_CANDIDATES = 100
@@ -28,15 +28,15 @@ def jobs() -> list[list[str]]:
 
 def score_at(
     address: str, under_way: int, seconds: float, connections: int = 1
-) -> Iterator[ScoreAnswer]:
+) -> Iterator[ScoreResult]:
     """Answers of one job after the other, so many under way, for so long."""
     until = monotonic() + seconds
 
-    def questions(clients: list[Client]) -> Iterator["Future[ScoreAnswer]"]:
+    def questions(clients: list[Client]) -> Iterator["Future[ScoreResult]"]:
         for texts, client in zip(cycle(jobs()), cycle(clients), strict=False):
             if monotonic() >= until:
                 return
-            yield client.ask_score("", texts)
+            yield client.submit_score("", texts)
 
     with ExitStack() as connected:
         clients = [connected.enter_context(Client(address, batch=True)) for _ in range(connections)]

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from wordgate.bench.idle_sessions import TYPED, idle_sessions
-from wordgate.bench.local_server import own_server
-from wordgate.bench.noop_server import bare_server
+from wordgate.bench.local_server import local_server
+from wordgate.bench.noop_server import noop_server
 from wordgate.errors import WordgateError
 from wordgate.server.event_loop import loop_factory
 
@@ -19,9 +19,9 @@ _FIRST = 100
 
 def run(model: Path, sessions: int) -> dict[str, Any]:
     """Kilobytes (of 1,024 bytes) of resident memory that a session adds to its server."""
-    with own_server(model, calls=1) as own:
+    with local_server(model, calls=1) as own:
         mine = _kilobytes_each(own.address, own.process_id, sessions, TYPED)
-    with bare_server() as bare:
+    with noop_server() as bare:
         others = _kilobytes_each(bare.address, bare.process_id, sessions, "")
     return {
         "sessions": sessions,

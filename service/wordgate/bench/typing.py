@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from time import perf_counter, process_time
 from typing import Any
 
-from wordgate.bench.local_server import OwnServer
+from wordgate.bench.local_server import LocalServer
 from wordgate.bench.scoring_load import JOB_CANDIDATES
 from wordgate.bench.typing_load import Load, Typed, type_at
 from wordgate.errors import WordgateError
@@ -39,7 +39,9 @@ class Phase:
         return round(statistics.quantiles(self.typed.seconds, n=100)[percentile - 1] * 1e3, 3)
 
 
-def run(server: OwnServer, load: Load, flat_out_typists: int, scoring_jobs: int) -> dict[str, Any]:
+def run(
+    server: LocalServer, load: Load, flat_out_typists: int, scoring_jobs: int
+) -> dict[str, Any]:
     """Figures of the three phases."""
     human = phase(server, load)
     hurry = phase(server, replace(load, typists=flat_out_typists, gap_seconds=None))
@@ -70,7 +72,7 @@ def run(server: OwnServer, load: Load, flat_out_typists: int, scoring_jobs: int)
     }
 
 
-def phase(server: OwnServer, load: Load) -> Phase:
+def phase(server: LocalServer, load: Load) -> Phase:
     """Have a load typed, and ask the server before and after what it has done."""
     steps, jobs, server_seconds = _done(server)
     began, began_processor = perf_counter(), process_time()
@@ -88,10 +90,10 @@ def phase(server: OwnServer, load: Load) -> Phase:
     )
 
 
-def _done(server: OwnServer) -> tuple[float, float, float]:
+def _done(server: LocalServer) -> tuple[float, float, float]:
     """Steps for typists, scoring jobs, seconds of the processor."""
     return (
-        server.metric("wordgate_asked_rows_total", kind="step", urgency="interactive"),
+        server.metric("wordgate_model_rows_total", kind="step", urgency="interactive"),
         server.metric("grpc_server_handled_total", grpc_method="Score", grpc_code="OK"),
         server.metric("process_cpu_seconds_total"),
     )
@@ -107,7 +109,7 @@ def _counts(typed: Typed) -> dict[str, int]:
 
 
 @contextmanager
-def _scoring(server: OwnServer, load: Load, under_way: int) -> Iterator[None]:
+def _scoring(server: LocalServer, load: Load, under_way: int) -> Iterator[None]:
     """Scoring jobs meanwhile, in a process that would end by itself."""
     seconds = load.warm_up_seconds + load.seconds + _STARTING_SECONDS
     command = [sys.executable, "-m", "wordgate.bench.scoring_load"]

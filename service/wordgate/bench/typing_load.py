@@ -55,7 +55,7 @@ async def type_at(address: str, load: Load) -> Typed:
         typists = []
         for number in range(load.typists):
             client = clients[number % len(clients)]
-            session = await opened(client.type_session(max_suggestions=load.max_suggestions))
+            session = await opened(client.typing_session(max_suggestions=load.max_suggestions))
             keys = keys_of(load.messages, number, Random(f"{load.seed} keys {number}"))
             typists.append(_Typist(session, keys, typed))
         timed_from = perf_counter() + load.warm_up_seconds

@@ -24,11 +24,11 @@ from wordgate.bundle.bundle_files import (
 )
 from wordgate.bundle.manifest import SCHEMA_VERSION, Manifest, check_values
 from wordgate.errors import InvalidBundle, InvalidConfiguration
-from wordgate.lm.adaptive_softmax import Levels
-from wordgate.lm.lexicon import Language
+from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
+from wordgate.lm.lexicon import Lexicon
 from wordgate.lm.masks import Masks
 from wordgate.lm.seen_words import SeenWords
-from wordgate.lm.tokenizer import Pieces
+from wordgate.lm.tokenizer import Tokenizer
 from wordgate.text.inflections import with_inflections
 
 __all__ = ["MANIFEST_FILE", "TOKENIZER_FILE", "WORDS_FILE", "file_sha256"]
@@ -45,7 +45,7 @@ class Bundle:
 
     path: Path
     manifest: Manifest
-    language: Language
+    language: Lexicon
     digest: bytes
     """sha256 of `bundle.json`, which holds the checksum of every other file."""
 
@@ -177,21 +177,21 @@ def _parse(path: Path, document: bytes) -> Manifest:
     raise InvalidBundle(path, "manifest", one_line(f"{MANIFEST_FILE}: {problem}"))
 
 
-def _language(path: Path, manifest: Manifest, contents: Mapping[str, bytes]) -> Language:
+def _language(path: Path, manifest: Manifest, contents: Mapping[str, bytes]) -> Lexicon:
     network = manifest.network
     for name in (TOKENIZER_FILE, WORDS_FILE):
         if name not in contents:
             problem = f"{name} is not named by {MANIFEST_FILE}; export the model again"
             raise InvalidBundle(path, "content", problem)
     with refusing(path, f"{TOKENIZER_FILE} cannot be read"):
-        pieces = Pieces.from_json(contents[TOKENIZER_FILE].decode("utf-8"))
+        pieces = Tokenizer.from_json(contents[TOKENIZER_FILE].decode("utf-8"))
     with refusing(path, f"{WORDS_FILE} cannot be read"):
         known = parse_words(contents[WORDS_FILE].decode("utf-8"), path)
-    levels = Levels(network.cuts)
+    levels = AdaptiveSoftmaxLayout(network.cuts)
     if pieces.size != network.vocabulary or levels.vocabulary != pieces.size:
         problem = f"{TOKENIZER_FILE} has {pieces.size} pieces, the network {levels.vocabulary}"
         raise InvalidBundle(path, "content", problem)
-    return Language(
+    return Lexicon(
         pieces,
         levels,
         known.written,

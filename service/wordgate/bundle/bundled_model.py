@@ -12,7 +12,7 @@ from wordgate.errors import InvalidBundle, InvalidConfiguration
 SHIPPED_NAME = "en"
 
 
-def shipped_folder() -> Path:
+def bundled_model_path() -> Path:
     """The newest shipped int8 bundle. Raises `InvalidConfiguration` when there is none."""
     package = Path(wordgate.__file__).parent
     for folder in (package / "models", package.parent.parent / "models"):
@@ -22,7 +22,7 @@ def shipped_folder() -> Path:
     raise InvalidConfiguration("model", "this installation has no model; name one with --model")
 
 
-def newest_bundle(path: Path) -> Path:
+def latest_version(path: Path) -> Path:
     """The bundle that a path names: itself, or the newest version in the folder.
 
     Raises `InvalidConfiguration` when nothing is published there.
@@ -36,9 +36,9 @@ def newest_bundle(path: Path) -> Path:
     return found[-1]
 
 
-def chosen_bundle(path: Path | None) -> Path:
+def resolve_bundle(path: Path | None) -> Path:
     """The bundle that a path names, or without one the shipped. Raises as the two above."""
-    return newest_bundle(path) if path else shipped_folder()
+    return latest_version(path) if path else bundled_model_path()
 
 
 def _is_int8(path: Path) -> bool:

@@ -119,7 +119,7 @@ def _flagged(
 
 
 def _parameter_of(field: str, command: click.Command) -> click.Parameter | None:
-    """The parameter that sets a field such as `tls.key`, `boosts[0]` or `session_cache.weight`."""
+    """Return the parameter that sets a field such as `tls.key` or `boosts[0]`."""
     outer = re.split(r"[.\[]", field, maxsplit=1)[0]
     for name in ("_".join(re.findall(r"\w+", field)), _ALIASES.get(outer, outer)):
         for parameter in command.params:

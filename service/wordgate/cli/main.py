@@ -30,7 +30,7 @@ import click
 
 from wordgate.cli.command import Group, help_hint, problem_of
 from wordgate.errors import (
-    ExportRefused,
+    ExportError,
     InvalidBundle,
     InvalidConfiguration,
     InvalidFile,
@@ -38,7 +38,7 @@ from wordgate.errors import (
     InvalidRecipe,
     ModelNotFound,
     Overloaded,
-    TrainingStopped,
+    TrainingError,
     Unauthenticated,
     Unavailable,
     WordgateError,
@@ -68,8 +68,8 @@ EXIT_CODES: dict[type[WordgateError], int] = {
     InvalidFile: 3,
     InvalidBundle: 4,
     ModelNotFound: 4,
-    ExportRefused: 5,
-    TrainingStopped: 5,
+    ExportError: 5,
+    TrainingError: 5,
     Overloaded: 6,
     Unavailable: 6,
     Unauthenticated: 7,
@@ -119,7 +119,7 @@ class _Commands(Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"wordgate.cli.{cmd_name}")
+        module = importlib.import_module(f"wordgate.cli.commands.{cmd_name}")
         command: click.Command = getattr(module, cmd_name)
         return command
 

@@ -26,14 +26,14 @@ from wordgate.client.tls import (
     metadata_of,
 )
 from wordgate.client.typing_session import TypingSession
-from wordgate.decoding.generation import GenerationQuery, GenerationValues
-from wordgate.decoding.options import Options, OptionValues
+from wordgate.decoding.generation import GenerationKwargs, GenerationQuery
+from wordgate.decoding.options import Options, SuggestionKwargs
 from wordgate.decoding.prediction import Query
 from wordgate.engine.results import (
-    GenerationAnswer,
-    PredictionAnswer,
-    RescoringAnswer,
-    ScoreAnswer,
+    GenerationResult,
+    PredictionResult,
+    RescoringResult,
+    ScoreResult,
 )
 from wordgate.errors import WordgateError
 from wordgate.protocol.client_wire import (
@@ -53,9 +53,9 @@ from wordgate.protocol.client_wire import (
     session_configuration,
 )
 from wordgate.scoring.lattice_search import SearchBounds
-from wordgate.scoring.rescoring import PLAIN_BOUNDS, Hypotheses
+from wordgate.scoring.rescoring import DEFAULT_SEARCH_BOUNDS, HypothesisSpace
 from wordgate.scoring.weighting import Weighting
-from wordgate.text.normalization import refuse_surrogates
+from wordgate.text.normalization import require_unicode
 
 _PLAIN = Weighting()
 _LIST = models_pb2.ListModelsRequest()
@@ -90,7 +90,7 @@ class AsyncClient:
         check_server(address)
         self._address = address
         self._diagnosis = Diagnosis(address, tls)
-        refuse_surrogates(model, "model")
+        require_unicode(model, "model")
         self._model = model
         self._priority: Priority.ValueType = PRIORITY_BATCH if batch else PRIORITY_UNSPECIFIED
         self._timeout = timeout_seconds
@@ -105,8 +105,8 @@ class AsyncClient:
         self,
         history: str,
         prefix: str = "",
-        **options: Unpack[OptionValues],
-    ) -> PredictionAnswer:
+        **options: Unpack[SuggestionKwargs],
+    ) -> PredictionResult:
         """The likeliest next words after `history` that begin with `prefix`.
 
         `options` are the fields of `wordgate.decoding.options.Options`, by name; the server's
@@ -122,8 +122,8 @@ class AsyncClient:
         self,
         history: str,
         prefix: str = "",
-        **values: Unpack[GenerationValues],
-    ) -> AsyncGenerator[GenerationAnswer, None]:
+        **values: Unpack[GenerationKwargs],
+    ) -> AsyncGenerator[GenerationResult, None]:
         """How a text goes on after `history`, word by word, the first one beginning with `prefix`.
 
             async for answer in client.generate("the clouds are in the", max_words=20):
@@ -145,7 +145,7 @@ class AsyncClient:
 
     async def score(
         self, history: str, candidates: Sequence[str], count_eos: bool = True
-    ) -> ScoreAnswer:
+    ) -> ScoreResult:
         """Log-probability of each candidate after `history`, in the order given.
 
         Natural logarithms of the whole text, its end included if `count_eos`; posteriors are shares
@@ -156,13 +156,13 @@ class AsyncClient:
 
     async def rescore(
         self,
-        hypotheses: Hypotheses,
+        hypotheses: HypothesisSpace,
         weighting: Weighting = _PLAIN,
         *,
         history: str = "",
         count_eos: bool = True,
-        bounds: SearchBounds = PLAIN_BOUNDS,
-    ) -> RescoringAnswer:
+        bounds: SearchBounds = DEFAULT_SEARCH_BOUNDS,
+    ) -> RescoringResult:
         """A recogniser's hypotheses, ranked by their totals after `history`.
 
         A total is weights * scores + lm_weight * log_prob + word_bonus * words + boosts, as
@@ -188,13 +188,13 @@ class AsyncClient:
         """The server's versions, device and limits."""
         return server_description(await self._ask(self._models.ListModels, _LIST))
 
-    def type_session(
+    def typing_session(
         self,
-        **options: Unpack[OptionValues],
+        **options: Unpack[SuggestionKwargs],
     ) -> TypingSession:
         """A typing session, to be entered with `async with`. `timeout_seconds` does not bound it.
 
-            async with client.type_session(max_suggestions=3) as session:
+            async with client.typing_session(max_suggestions=3) as session:
                 answer = await session.suggest("the clouds are in the s")
                 print(answer.prefix, [found.text for found in answer.prediction.suggestions])
 

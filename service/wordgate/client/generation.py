@@ -10,24 +10,24 @@ from typing import Any
 import grpc
 
 from wordgate.api.v1 import prediction_pb2
-from wordgate.decoding.generation import Finish, GeneratedWord, GenerationQuery
-from wordgate.engine.results import GenerationAnswer
+from wordgate.decoding.generation import FinishReason, GeneratedWord, GenerationQuery
+from wordgate.engine.results import GenerationResult
 from wordgate.errors import WordgateError
 from wordgate.protocol.client_wire import model_name
-from wordgate.text.normalization import refuse_surrogates
+from wordgate.text.normalization import require_unicode
 
-_FINISHES: dict[int, Finish] = {
-    prediction_pb2.FINISH_REASON_END_OF_TEXT: Finish.END_OF_TEXT,
-    prediction_pb2.FINISH_REASON_STOP_WORD: Finish.STOP_WORD,
-    prediction_pb2.FINISH_REASON_MAX_WORDS: Finish.MAX_WORDS,
-    prediction_pb2.FINISH_REASON_NO_WORD: Finish.NO_WORD,
+_FINISHES: dict[int, FinishReason] = {
+    prediction_pb2.FINISH_REASON_END_OF_TEXT: FinishReason.END_OF_TEXT,
+    prediction_pb2.FINISH_REASON_STOP_WORD: FinishReason.STOP_WORD,
+    prediction_pb2.FINISH_REASON_MAX_WORDS: FinishReason.MAX_WORDS,
+    prediction_pb2.FINISH_REASON_NO_CANDIDATE: FinishReason.NO_CANDIDATE,
 }
 
 
 def generate_request(model: str, query: GenerationQuery) -> prediction_pb2.StreamGenerateRequest:
     """The message of a query. Raises `InvalidInput` for text that is not Unicode."""
-    refuse_surrogates(query.history, "history")
-    refuse_surrogates(query.prefix, "prefix")
+    require_unicode(query.history, "history")
+    require_unicode(query.prefix, "prefix")
     return prediction_pb2.StreamGenerateRequest(
         model=model,
         history=query.history,
@@ -44,7 +44,7 @@ def generate_request(model: str, query: GenerationQuery) -> prediction_pb2.Strea
 
 def words_of(
     begin: Callable[[], Any], error_of: Callable[[Any], WordgateError]
-) -> Generator[GenerationAnswer, None, None]:
+) -> Generator[GenerationResult, None, None]:
     """The words of a call as they come. It begins with the first, and is cancelled when nobody
     reads on."""
     call = begin()
@@ -59,7 +59,7 @@ def words_of(
 
 async def words_of_async(
     begin: Callable[[], Any], error_of: Callable[[Any], Awaitable[WordgateError]]
-) -> AsyncGenerator[GenerationAnswer, None]:
+) -> AsyncGenerator[GenerationResult, None]:
     """The same from asyncio."""
     call = begin()
     try:
@@ -71,7 +71,7 @@ async def words_of_async(
         call.cancel()
 
 
-def generation_answer(answer: prediction_pb2.StreamGenerateResponse) -> GenerationAnswer:
+def generation_answer(answer: prediction_pb2.StreamGenerateResponse) -> GenerationResult:
     """The word in an answer."""
     word = GeneratedWord(
         word=answer.word,
@@ -82,4 +82,4 @@ def generation_answer(answer: prediction_pb2.StreamGenerateResponse) -> Generati
         expansions=answer.expansions,
         finish=_FINISHES.get(answer.finish_reason),
     )
-    return GenerationAnswer(word, answer.seed, model_name(answer.model))
+    return GenerationResult(word, answer.seed, model_name(answer.model))

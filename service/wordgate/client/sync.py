@@ -25,14 +25,14 @@ from wordgate.client.tls import (
     check_server,
     metadata_of,
 )
-from wordgate.decoding.generation import GenerationQuery, GenerationValues
-from wordgate.decoding.options import Options, OptionValues
+from wordgate.decoding.generation import GenerationKwargs, GenerationQuery
+from wordgate.decoding.options import Options, SuggestionKwargs
 from wordgate.decoding.prediction import Query
 from wordgate.engine.results import (
-    GenerationAnswer,
-    PredictionAnswer,
-    RescoringAnswer,
-    ScoreAnswer,
+    GenerationResult,
+    PredictionResult,
+    RescoringResult,
+    ScoreResult,
 )
 from wordgate.errors import WordgateError
 from wordgate.protocol.client_wire import (
@@ -50,9 +50,9 @@ from wordgate.protocol.client_wire import (
     server_description,
 )
 from wordgate.scoring.lattice_search import SearchBounds
-from wordgate.scoring.rescoring import PLAIN_BOUNDS, Hypotheses
+from wordgate.scoring.rescoring import DEFAULT_SEARCH_BOUNDS, HypothesisSpace
 from wordgate.scoring.weighting import Weighting
-from wordgate.text.normalization import refuse_surrogates
+from wordgate.text.normalization import require_unicode
 
 T = TypeVar("T")
 
@@ -89,7 +89,7 @@ class Client:
         check_server(address)
         self._address = address
         self._diagnosis = Diagnosis(address, tls)
-        refuse_surrogates(model, "model")
+        require_unicode(model, "model")
         self._model = model
         self._priority: Priority.ValueType = PRIORITY_BATCH if batch else PRIORITY_UNSPECIFIED
         self._timeout = timeout_seconds
@@ -103,8 +103,8 @@ class Client:
         self,
         history: str,
         prefix: str = "",
-        **options: Unpack[OptionValues],
-    ) -> PredictionAnswer:
+        **options: Unpack[SuggestionKwargs],
+    ) -> PredictionResult:
         """The likeliest next words after `history` that begin with `prefix`.
 
         `options` are the fields of `wordgate.decoding.options.Options`, by name; the server's
@@ -113,14 +113,14 @@ class Client:
         first.
         """
         query = Query(history, prefix, Options(**options))
-        return _result(self.ask_predict(query))
+        return _result(self.submit_predict(query))
 
     def generate(
         self,
         history: str,
         prefix: str = "",
-        **values: Unpack[GenerationValues],
-    ) -> Generator[GenerationAnswer, None, None]:
+        **values: Unpack[GenerationKwargs],
+    ) -> Generator[GenerationResult, None, None]:
         """How a text goes on after `history`, word by word, the first one beginning with `prefix`.
 
             for answer in client.generate("the clouds are in the", max_words=20):
@@ -133,32 +133,32 @@ class Client:
         text. Raises `InvalidInput` at once for values outside their limits, all else where the
         words are read.
         """
-        return self.ask_generate(GenerationQuery(history, prefix, **values))
+        return self.submit_generate(GenerationQuery(history, prefix, **values))
 
-    def score(self, history: str, candidates: Sequence[str], count_eos: bool = True) -> ScoreAnswer:
+    def score(self, history: str, candidates: Sequence[str], count_eos: bool = True) -> ScoreResult:
         """Log-probability of each candidate after `history`, in the order given.
 
         Natural logarithms of the whole text, its end included if `count_eos`; posteriors are shares
         among the candidates. The server's limits bound their number and their pieces.
         """
-        return _result(self.ask_score(history, candidates, count_eos))
+        return _result(self.submit_score(history, candidates, count_eos))
 
     def rescore(
         self,
-        hypotheses: Hypotheses,
+        hypotheses: HypothesisSpace,
         weighting: Weighting = _PLAIN,
         *,
         history: str = "",
         count_eos: bool = True,
-        bounds: SearchBounds = PLAIN_BOUNDS,
-    ) -> RescoringAnswer:
+        bounds: SearchBounds = DEFAULT_SEARCH_BOUNDS,
+    ) -> RescoringResult:
         """A recogniser's hypotheses, ranked by their totals after `history`.
 
         A total is weights * scores + lm_weight * log_prob + word_bonus * words + boosts, as
         `weighting` says; by default the acoustic score and the log-probability as they are. An
         n-best list is ranked whole; a lattice or a confusion network is searched within `bounds`.
         """
-        return _result(self.ask_rescore(history, hypotheses, weighting, count_eos, bounds))
+        return _result(self.submit_rescore(history, hypotheses, weighting, count_eos, bounds))
 
     def list_models(self) -> list[ModelDescription]:
         """All that is served, in order of name and version."""
@@ -174,7 +174,7 @@ class Client:
         """The server's versions, device and limits."""
         return _result(self._ask(self._models.ListModels, _LIST, server_description))
 
-    def ask_predict(self, query: Query) -> "Future[PredictionAnswer]":
+    def submit_predict(self, query: Query) -> "Future[PredictionResult]":
         """As `predict`, without waiting. Cancelling the future cancels the request.
 
         Raises `InvalidInput` at once for text that is not Unicode.
@@ -182,9 +182,9 @@ class Client:
         request = predict_request(self._model, query, self._priority)
         return self._ask(self._prediction.Predict, request, prediction_answer)
 
-    def ask_score(
+    def submit_score(
         self, history: str, candidates: Sequence[str], count_eos: bool = True
-    ) -> "Future[ScoreAnswer]":
+    ) -> "Future[ScoreResult]":
         """As `score`, without waiting. Cancelling the future cancels the request.
 
         Raises `InvalidInput` at once for text that is not Unicode.
@@ -192,14 +192,14 @@ class Client:
         request = score_request(self._model, history, candidates, count_eos, self._priority)
         return self._ask(self._scoring.Score, request, score_answer)
 
-    def ask_rescore(
+    def submit_rescore(
         self,
         history: str,
-        hypotheses: Hypotheses,
+        hypotheses: HypothesisSpace,
         weighting: Weighting,
         count_eos: bool = True,
-        bounds: SearchBounds = PLAIN_BOUNDS,
-    ) -> "Future[RescoringAnswer]":
+        bounds: SearchBounds = DEFAULT_SEARCH_BOUNDS,
+    ) -> "Future[RescoringResult]":
         """As `rescore`, without waiting. Cancelling the future cancels the request.
 
         Raises `InvalidInput` at once for text that is not Unicode.
@@ -209,7 +209,7 @@ class Client:
         )
         return self._ask(self._scoring.Rescore, request, rescoring_answer)
 
-    def ask_generate(self, query: GenerationQuery) -> Generator[GenerationAnswer, None, None]:
+    def submit_generate(self, query: GenerationQuery) -> Generator[GenerationResult, None, None]:
         """As `generate`."""
         request = generate_request(self._model, query)
         begin = partial(

@@ -14,10 +14,10 @@ import grpc
 import grpc.aio
 
 from wordgate.api.v1 import prediction_pb2
-from wordgate.engine.results import PredictionAnswer
+from wordgate.engine.results import PredictionResult
 from wordgate.errors import Unavailable, WordgateError
 from wordgate.protocol.client_wire import prediction_answer
-from wordgate.text.normalization import refuse_surrogates
+from wordgate.text.normalization import require_unicode
 
 _CROSSED = "Internal error from Core"
 _STATUS_SECONDS = 0.25
@@ -25,12 +25,12 @@ _REFUSAL_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
-class TypingAnswer:
+class SessionUpdate:
     """Suggestions for the text that was sent under this number; they replace `prefix`."""
 
     sequence: int
     prefix: str
-    prediction: PredictionAnswer
+    prediction: PredictionResult
 
 
 class TypingSession:
@@ -61,12 +61,12 @@ class TypingSession:
         Raises `InvalidInput` for text that is not Unicode, and what the session has ended with; so
         do all that follow. Positions count code points.
         """
-        refuse_surrogates(text, "text.text")
+        require_unicode(text, "text.text")
         return await self._send(text=prediction_pb2.SessionText(text=text, cursor=cursor))
 
     async def insert(self, text: str) -> int:
         """Put a text at the cursor, which then stands behind it."""
-        refuse_surrogates(text, "insert.text")
+        require_unicode(text, "insert.text")
         return await self._send(insert=prediction_pb2.Insert(text=text))
 
     async def delete(self, before: int = 0, after: int = 0) -> int:
@@ -75,7 +75,7 @@ class TypingSession:
 
     async def replace(self, start: int, end: int, text: str) -> int:
         """Put a text in the place of [start, end); the cursor then stands behind it."""
-        refuse_surrogates(text, "replace.text")
+        require_unicode(text, "replace.text")
         edit = prediction_pb2.TextEdit(start=start, end=end, text=text)
         return await self._send(replace=edit)
 
@@ -83,7 +83,7 @@ class TypingSession:
         """Put the cursor elsewhere."""
         return await self._send(move=prediction_pb2.MoveCursor(position=position))
 
-    async def accept(self, answer: TypingAnswer, suggestion: int = 0) -> int:
+    async def accept(self, answer: SessionUpdate, suggestion: int = 0) -> int:
         """Take a suggestion, from 0, of the latest answer: it and a space replace what was typed.
 
         Raises `InvalidInput` where the text has changed since that answer.
@@ -95,14 +95,14 @@ class TypingSession:
         """Empty the text."""
         return await self._send(reset=prediction_pb2.Reset())
 
-    async def suggest(self, text: str) -> TypingAnswer:
+    async def suggest(self, text: str) -> SessionUpdate:
         """Send a text and wait for its answer; answers to earlier texts are passed over.
 
         Raises as `send`; `Unavailable` if the session ends without the answer.
         """
-        return await self.answer_to(await self.send(text))
+        return await self.wait_for(await self.send(text))
 
-    async def answer_to(self, sequence: int) -> TypingAnswer:
+    async def wait_for(self, sequence: int) -> SessionUpdate:
         """Wait for the answer under a number; answers before it are passed over. As `suggest`."""
         async for answer in self:
             if answer.sequence >= sequence:
@@ -113,10 +113,10 @@ class TypingSession:
         """Say that no text follows; what is under way is still answered."""
         await self._call.done_writing()
 
-    async def __aiter__(self) -> AsyncIterator[TypingAnswer]:
+    async def __aiter__(self) -> AsyncIterator[SessionUpdate]:
         try:
             while (answer := await self._call.read()) is not grpc.aio.EOF:
-                yield TypingAnswer(answer.sequence, answer.prefix, prediction_answer(answer))
+                yield SessionUpdate(answer.sequence, answer.prefix, prediction_answer(answer))
         except grpc.RpcError:
             raise await self._why_ended() from None
 

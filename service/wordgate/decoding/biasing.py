@@ -1,6 +1,6 @@
 """The best words where some are ranked otherwise than by their log-probability alone.
 
-Knows pieces and ranks; does not know why a word is favoured. Favoured words are few and named, so
+Knows pieces and ranks; does not know why a word is biased. Biased words are few and named, so
 their own log-probabilities are computed, best first over their beginnings; all others come from
 the search, by log-probability. Both are exact, and so is the best of both together.
 """
@@ -10,12 +10,12 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from wordgate.decoding.search import Found, FoundWord, Search, likeliest_words
-from wordgate.lm.adaptive_softmax import Levels
-from wordgate.lm.cached_queries import Context, advance, answered
-from wordgate.lm.requests import PAUSE, SHORT_ROUND, Asks, Pace, Row
+from wordgate.decoding.search import ScoredWord, SearchParams, SearchResult, likeliest_words
+from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
+from wordgate.lm.cached_queries import HashedState, advance, answered
+from wordgate.lm.requests import SHORT_ROUND, YIELD, ModelTask, Pace, Row
 from wordgate.lm.state_store import StateStore
-from wordgate.lm.tokenizer import Pieces
+from wordgate.lm.tokenizer import Tokenizer
 
 _TOGETHER = 8
 _WORTH_TOGETHER = 1.0
@@ -23,28 +23,28 @@ _WORD_WORK, _ROW_WORK = 8, 100
 
 
 @dataclass(frozen=True, slots=True)
-class Favour:
-    """Why a word is ranked otherwise: the share of another model, and what is added to its rank.
+class WordBias:
+    """Bias of one word: the probability mass of the cache model, and a boost in nats.
 
-    A word's probability is (1 - weight) p(model) + `share`, see `Favours`; its rank the logarithm
-    of that, plus `boost`.
+    The word's probability is (1 - weight) p(model) + `cache_prob`, see `WordBiases`; its rank is
+    the logarithm of that plus `boost`.
     """
 
-    share: float = 0.0
+    cache_prob: float = 0.0
     boost: float = 0.0
 
 
-_NO_FAVOUR = Favour()
+_NEUTRAL = WordBias()
 
 
 @dataclass(frozen=True)
-class Favours:
-    """Favoured words in normal form; `weight` is the weight of the other model, 0 to 1.
+class WordBiases:
+    """Biased words in normal form; `weight` is the weight of the other model, 0 to 1.
 
     The shares of all words add up to `weight`.
     """
 
-    words: Mapping[str, Favour] = field(default_factory=dict)
+    words: Mapping[str, WordBias] = field(default_factory=dict)
     weight: float = 0.0
 
     @property
@@ -52,9 +52,9 @@ class Favours:
         """What all other words have added to their log-probability."""
         return math.log1p(-self.weight)
 
-    def of(self, word: str) -> Favour:
+    def of(self, word: str) -> WordBias:
         """Why this word is ranked otherwise: for no reason, where it is not named."""
-        return self.words.get(word, _NO_FAVOUR)
+        return self.words.get(word, _NEUTRAL)
 
     def log_prob(self, log_prob: float, share: float) -> float:
         """The logarithm of a word's probability, both models taken together."""
@@ -66,35 +66,35 @@ class Favours:
 
 
 @dataclass
-class Ranked:
+class RankedWords:
     """Words with their ranks, the best first; `exact` unless a bound was hit."""
 
-    words: list[tuple[float, FoundWord]] = field(default_factory=list)
+    words: list[tuple[float, ScoredWord]] = field(default_factory=list)
     exact: bool = True
     expansions: int = 0
 
-    def added(self, offset: float) -> "Ranked":
+    def added(self, offset: float) -> "RankedWords":
         """The same with so much added to ranks and log-probabilities."""
         words = [
-            (rank + offset, FoundWord(word.word, word.log_prob + offset))
+            (rank + offset, ScoredWord(word.word, word.log_prob + offset))
             for rank, word in self.words
         ]
-        return Ranked(words, self.exact, self.expansions)
+        return RankedWords(words, self.exact, self.expansions)
 
-    def above(self, rank: float) -> "Ranked":
+    def above(self, rank: float) -> "RankedWords":
         """Those of a better rank alone."""
         words = [entry for entry in self.words if entry[0] > rank]
-        return Ranked(words, self.exact, self.expansions)
+        return RankedWords(words, self.exact, self.expansions)
 
     def least(self, count: int, otherwise: float) -> float:
         """What others must reach to be among the best `count` too."""
         return max(self.words[-1][0], otherwise) if len(self.words) >= count else otherwise
 
 
-def best_of(first: Ranked, second: Ranked, count: int) -> Found:
+def best_of(first: RankedWords, second: RankedWords, count: int) -> SearchResult:
     """The best of both; of equal ranks the first ones'."""
     ranked = heapq.nsmallest(count, [*first.words, *second.words], key=lambda entry: -entry[0])
-    return Found(
+    return SearchResult(
         [word for _, word in ranked],
         first.exact and second.exact,
         first.expansions + second.expansions,
@@ -102,54 +102,56 @@ def best_of(first: Ranked, second: Ranked, count: int) -> Found:
 
 
 def best_words(
-    pieces: Pieces,
-    levels: Levels,
-    start: Context,
-    search: Search,
-    favours: Favours,
+    pieces: Tokenizer,
+    levels: AdaptiveSoftmaxLayout,
+    start: HashedState,
+    search: SearchParams,
+    biases: WordBiases,
     store: StateStore,
-) -> Asks[Found]:
+) -> ModelTask[SearchResult]:
     """The `search.count` best words after a context by rank, equal ones in a fixed order.
 
     Log-probabilities are of both models together; ranks are not told. `search.max_expansions`
-    bounds the rows for favoured words, and those for all others.
+    bounds the rows for biased words, and those for all others.
     """
-    if not favours.words:
+    if not biases.words:
         return (yield from likeliest_words(pieces, levels, start, search, store))
     others = replace(
         search,
-        accepts=lambda word: word not in favours.words and search.accepts(word),
-        min_log_prob=search.min_log_prob - favours.offset,
+        accepts=lambda word: word not in biases.words and search.accepts(word),
+        min_log_prob=search.min_log_prob - biases.offset,
     )
     found = yield from likeliest_words(pieces, levels, start, others, store)
-    plain = Ranked([(word.log_prob, word) for word in found.words], found.exact, found.expansions)
-    plain = plain.added(favours.offset)
+    plain = RankedWords(
+        [(word.log_prob, word) for word in found.words], found.exact, found.expansions
+    )
+    plain = plain.added(biases.offset)
     fitting = {
-        word: favour
-        for word, favour in favours.words.items()
+        word: bias
+        for word, bias in biases.words.items()
         if word.encode("utf-8").startswith(search.prefix) and search.accepts(word)
     }
     least = plain.least(search.count, -math.inf)
-    best = yield from best_favoured(pieces, levels, start, search, favours, fitting, least, store)
+    best = yield from best_biased(pieces, levels, start, search, biases, fitting, least, store)
     return best_of(best, plain, search.count)
 
 
-_Encoded = tuple[tuple[int, ...], str, Favour]
-"""A favoured word with its pieces."""
+_Encoded = tuple[tuple[int, ...], str, WordBias]
+"""A biased word with its pieces."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Node:
-    """A beginning of favoured words: `context` has read all but the last of its pieces."""
+    """A beginning of biased words: `context` has read all but the last of its pieces."""
 
     pieces: tuple[int, ...]
     log_prob: float
     words: Sequence[_Encoded]
-    context: Context
+    context: HashedState
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class _Unasked:
+class _PendingRow:
     """A row that says how a beginning goes on to `words`; its context has read all of it.
 
     `base` is the cluster's own log-probability.
@@ -166,7 +168,7 @@ class _Unasked:
         return self.node.log_prob + self.base
 
 
-_Open = _Node | _Unasked | FoundWord
+_Open = _Node | _PendingRow | ScoredWord
 
 
 class _Frontier:
@@ -176,21 +178,25 @@ class _Frontier:
     """
 
     def __init__(
-        self, levels: Levels, favours: Favours, min_log_prob: float, least_rank: float
+        self,
+        levels: AdaptiveSoftmaxLayout,
+        biases: WordBiases,
+        min_log_prob: float,
+        least_rank: float,
     ) -> None:
         self._levels = levels
-        self._favours = favours
+        self._biases = biases
         self._min_log_prob = min_log_prob
         self._least_rank = least_rank
         self._heap: list[tuple[float, int, _Open]] = []
         self._pushed = 0
 
-    def push(self, item: _Node | _Unasked) -> None:
+    def push(self, item: _Node | _PendingRow) -> None:
         """Open a beginning, or a row of it."""
         log_prob = item.log_prob
-        share = max(favour.share for _, _, favour in item.words)
-        boost = max(favour.boost for _, _, favour in item.words)
-        self._push(self._favours.log_prob(log_prob, share) + boost, item)
+        share = max(bias.cache_prob for _, _, bias in item.words)
+        boost = max(bias.boost for _, _, bias in item.words)
+        self._push(self._biases.log_prob(log_prob, share) + boost, item)
 
     def pop(self) -> tuple[float, _Open] | None:
         """The best of all that is open."""
@@ -199,17 +205,17 @@ class _Frontier:
         negative, _, item = heapq.heappop(self._heap)
         return -negative, item
 
-    def companions(self, rank: float, room: int) -> Iterator[_Node | _Unasked]:
+    def companions(self, rank: float, room: int) -> Iterator[_Node | _PendingRow]:
         """What is open close behind a rank and before the next word, `room` at most."""
         while room > 0 and self._heap and -self._heap[0][0] >= rank - _WORTH_TOGETHER:
             item = self._heap[0][2]
-            if isinstance(item, FoundWord):
+            if isinstance(item, ScoredWord):
                 return
             heapq.heappop(self._heap)
             room -= 1
             yield item
 
-    def add_row(self, asked: _Unasked, row: Row) -> None:
+    def add_row(self, asked: _PendingRow, row: Row) -> None:
         """Open what follows by an answered row."""
         node, level = asked.node, asked.level
         rarer: dict[int, list[_Encoded]] = {}
@@ -222,21 +228,21 @@ class _Frontier:
                 rarer.setdefault(of_piece, []).extend(words)
         for cluster, words in rarer.items():
             base = float(row[self._levels.head + cluster - 1])
-            self.push(_Unasked(node, words, cluster, base))
+            self.push(_PendingRow(node, words, cluster, base))
 
     def _open_piece(
-        self, asked: _Unasked, piece: int, gain: float, words: Sequence[_Encoded]
+        self, asked: _PendingRow, piece: int, gain: float, words: Sequence[_Encoded]
     ) -> None:
         """A piece that ends its word ends all of these, which are one: no two are cut alike."""
         node = asked.node
         pieces, log_prob = (*node.pieces, piece), node.log_prob + gain
-        encoded, text, favour = words[0]
+        encoded, text, bias = words[0]
         if len(encoded) > len(pieces):
             self.push(_Node(pieces, log_prob, words, node.context))
             return
-        log_prob = self._favours.log_prob(log_prob, favour.share)
+        log_prob = self._biases.log_prob(log_prob, bias.cache_prob)
         if log_prob >= self._min_log_prob:
-            self._push(log_prob + favour.boost, FoundWord(text, log_prob))
+            self._push(log_prob + bias.boost, ScoredWord(text, log_prob))
 
     def _push(self, rank: float, item: _Open) -> None:
         if rank >= self._least_rank:
@@ -244,17 +250,17 @@ class _Frontier:
             heapq.heappush(self._heap, (-rank, self._pushed, item))
 
 
-def best_favoured(
-    pieces: Pieces,
-    levels: Levels,
-    start: Context,
-    search: Search,
-    favours: Favours,
-    words: Mapping[str, Favour],
+def best_biased(
+    pieces: Tokenizer,
+    levels: AdaptiveSoftmaxLayout,
+    start: HashedState,
+    search: SearchParams,
+    biases: WordBiases,
+    words: Mapping[str, WordBias],
     least_rank: float,
     store: StateStore,
-) -> Asks[Ranked]:
-    """The best of `words`, each with the favour that it has here: `search.count` at most.
+) -> ModelTask[RankedWords]:
+    """The best of `words`, each with the bias that it has here: `search.count` at most.
 
     Those below `least_rank` are not looked for. The search's prefix and what it accepts are not
     looked at, and its `min_log_prob` is of both models together.
@@ -263,15 +269,15 @@ def best_favoured(
     texts = sorted(words)
     each = yield from pace.run(pieces.encoding_each(texts))
     encoded = [(cut, word, words[word]) for cut, word in zip(each, texts, strict=True)]
-    frontier = _Frontier(levels, favours, search.min_log_prob, least_rank)
+    frontier = _Frontier(levels, biases, search.min_log_prob, least_rank)
     if encoded:
-        frontier.push(_Unasked(_Node((), 0.0, encoded, start), encoded, 0, 0.0))
+        frontier.push(_PendingRow(_Node((), 0.0, encoded, start), encoded, 0, 0.0))
     if pace.is_due(_WORD_WORK * len(encoded)):
-        yield PAUSE
-    found = Ranked()
+        yield YIELD
+    found = RankedWords()
     while len(found.words) < search.count and (best := frontier.pop()) is not None:
         rank, item = best
-        if isinstance(item, FoundWord):
+        if isinstance(item, ScoredWord):
             found.words.append((rank, item))
             continue
         room = min(_TOGETHER, search.max_expansions - found.expansions)
@@ -282,19 +288,19 @@ def best_favoured(
         yield from _expand(frontier, asked, store)
         found.expansions += len(asked)
         if pace.is_due(sum(_ROW_WORK + _WORD_WORK * len(each.words) for each in asked)):
-            yield PAUSE
+            yield YIELD
     return found
 
 
 def _expand(
-    frontier: _Frontier, asked: Sequence[_Node | _Unasked], store: StateStore
-) -> Asks[None]:
+    frontier: _Frontier, asked: Sequence[_Node | _PendingRow], store: StateStore
+) -> ModelTask[None]:
     """Ask for one row of each of these, unless the store has it."""
     nodes = [item for item in asked if isinstance(item, _Node)]
-    rows = [item for item in asked if isinstance(item, _Unasked)]
+    rows = [item for item in asked if isinstance(item, _PendingRow)]
     contexts = yield from advance(store, [(node.context, node.pieces[-1]) for node in nodes])
     for node, context in zip(nodes, contexts, strict=True):
-        rows.append(_Unasked(replace(node, context=context), node.words, 0, 0.0))
+        rows.append(_PendingRow(replace(node, context=context), node.words, 0, 0.0))
     for row, values in (yield from answered(store, rows)):
         frontier.add_row(row, values)
 

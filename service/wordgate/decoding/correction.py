@@ -14,14 +14,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.decoding.biasing import Favour, Favours, Ranked, best_favoured, best_of
-from wordgate.decoding.search import Found, FoundWord, Search
-from wordgate.lm.adaptive_softmax import Levels
-from wordgate.lm.cached_queries import Context, advance, answered
-from wordgate.lm.requests import PAUSE, SHORT_ROUND, Asks, Pace, Row
+from wordgate.decoding.biasing import RankedWords, WordBias, WordBiases, best_biased, best_of
+from wordgate.decoding.search import ScoredWord, SearchParams, SearchResult
+from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
+from wordgate.lm.cached_queries import HashedState, advance, answered
+from wordgate.lm.requests import SHORT_ROUND, YIELD, ModelTask, Pace, Row
 from wordgate.lm.seen_words import SeenWords
 from wordgate.lm.state_store import StateStore
-from wordgate.lm.tokenizer import EOS, LEADING_NUMBERS, Pieces, leading_number
+from wordgate.lm.tokenizer import EOS, LEADING_NUMBERS, Tokenizer, leading_number
 from wordgate.text import words
 
 LEAST_RANK = -25.0
@@ -41,21 +41,21 @@ _NONE = np.zeros(LEADING_NUMBERS, np.bool_)
 
 
 @dataclass(frozen=True)
-class Slip:
+class TypoQuery:
     """What may be meant, with log P(typed | meant): words, or beginnings of one.
 
     Words of `least_rank` or less are not looked for.
     """
 
-    meant: Mapping[str, float]
+    corrections_of: Mapping[str, float]
     least_rank: float = LEAST_RANK
 
 
 class _Alternatives:
     """Beginnings that may be meant, to be looked up by what is written so far."""
 
-    def __init__(self, meant: Mapping[str, float]) -> None:
-        self._whole = {text.encode("utf-8"): value for text, value in meant.items()}
+    def __init__(self, corrections_of: Mapping[str, float]) -> None:
+        self._whole = {text.encode("utf-8"): value for text, value in corrections_of.items()}
         self._texts = sorted(self._whole)
         self._slips = [self._whole[text] for text in self._texts]
         self._lengths = sorted({len(text) for text in self._texts})
@@ -105,11 +105,11 @@ class _Node:
     written: bytes
     log_prob: float
     slip: float
-    context: Context
+    context: HashedState
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class _Unasked:
+class _PendingRow:
     """A row to be asked for: `base` is its cluster's own log-probability.
 
     Whatever follows, the slip is `slip` at least; it may be likelier for pieces that begin as
@@ -129,7 +129,7 @@ class _Finished:
     log_prob: float
 
 
-_Open = _Node | _Unasked | _Finished
+_Open = _Node | _PendingRow | _Finished
 
 
 class _Frontier:
@@ -137,8 +137,8 @@ class _Frontier:
 
     def __init__(
         self,
-        pieces: Pieces,
-        levels: Levels,
+        pieces: Tokenizer,
+        levels: AdaptiveSoftmaxLayout,
         alternatives: _Alternatives,
         least_rank: float,
         seen: SeenWords | None,
@@ -163,7 +163,7 @@ class _Frontier:
         negative, _, item = heapq.heappop(self._heap)
         return -negative, item
 
-    def companions(self, rank: float, room: int) -> Iterator[_Node | _Unasked]:
+    def companions(self, rank: float, room: int) -> Iterator[_Node | _PendingRow]:
         """What is open close behind a rank and before the next word, `room` at most."""
         while room > 0 and self._heap and -self._heap[0][0] >= rank - _WORTH_TOGETHER:
             if isinstance(self._heap[0][2], _Finished):
@@ -173,15 +173,15 @@ class _Frontier:
                 room -= 1
                 yield item
 
-    def open_node(self, node: _Node, context: Context) -> _Unasked:
+    def open_node(self, node: _Node, context: HashedState) -> _PendingRow:
         """What to ask first after all of a node's pieces were read."""
         grown = _Node(node.pieces, node.written, node.log_prob, node.slip, context)
         slip = self._alternatives.of_word(node.written)
         is_settled = slip >= node.slip
         allowed = _NONE if is_settled else self._alternatives.leading(node.written)
-        return _Unasked(grown, slip, allowed, 0, 0.0)
+        return _PendingRow(grown, slip, allowed, 0, 0.0)
 
-    def add_row(self, asked: _Unasked, row: Row) -> None:
+    def add_row(self, asked: _PendingRow, row: Row) -> None:
         """Open the entries of an answered row that are likely enough."""
         level = asked.level
         first, after = self._levels.first(level), self._levels.cuts[level]
@@ -197,20 +197,22 @@ class _Frontier:
         for cluster in range(1, self._levels.count if level == 0 else 0):
             self._open_cluster(asked, cluster, float(row[self._levels.head + cluster - 1]))
 
-    def _open_cluster(self, asked: _Unasked, cluster: int, value: float) -> None:
+    def _open_cluster(self, asked: _PendingRow, cluster: int, value: float) -> None:
         node = asked.node
         log_prob = node.log_prob + value
         if log_prob + node.slip > self._least_rank:
             slip = node.slip if self._has_allowed(asked, cluster) else asked.slip
-            item = _Unasked(node, asked.slip, asked.allowed, cluster, value)
+            item = _PendingRow(node, asked.slip, asked.allowed, cluster, value)
             self.push(log_prob + slip, item)
 
-    def _has_allowed(self, asked: _Unasked, cluster: int) -> bool:
+    def _has_allowed(self, asked: _PendingRow, cluster: int) -> bool:
         """Whether a cluster has pieces that may go on to what is meant."""
         first, after = self._levels.first(cluster), self._levels.cuts[cluster]
         return bool(asked.allowed[self._pieces.leading_within(first, after)].any())
 
-    def _open_piece(self, asked: _Unasked, piece: int, value: float, may_be_likelier: bool) -> None:
+    def _open_piece(
+        self, asked: _PendingRow, piece: int, value: float, may_be_likelier: bool
+    ) -> None:
         node = asked.node
         log_prob = node.log_prob + (asked.base + value)
         written = node.written + self._pieces.bytes_of[piece]
@@ -236,86 +238,86 @@ class _Frontier:
 
 
 def corrected_words(
-    pieces: Pieces,
-    levels: Levels,
-    start: Context,
-    slip: Slip,
-    search: Search,
-    favours: Favours,
+    pieces: Tokenizer,
+    levels: AdaptiveSoftmaxLayout,
+    start: HashedState,
+    slip: TypoQuery,
+    search: SearchParams,
+    biases: WordBiases,
     store: StateStore,
-) -> Asks[Found]:
+) -> ModelTask[SearchResult]:
     """The `search.count` best of the words that may be meant, best first.
 
-    Log-probabilities are of the model and of what favours some words together, as in
-    `favoured.best_words`; favoured words have their boosts in their ranks. Exact, unless
+    Log-probabilities are of the model and of what biases some words together, as in
+    `biased.best_words`; biased words have their boosts in their ranks. Exact, unless
     `search.max_expansions` was met. The search's prefix is not looked at.
     """
     pace = Pace(SHORT_ROUND)
     named = {}
-    for word, value in slip.meant.items():
+    for word, value in slip.corrections_of.items():
         if words.split(word) == [word] and search.accepts(word):
-            named[word] = _slipped(favours, word, value)
+            named[word] = _slipped(biases, word, value)
         if pace.is_due(_MEANT_WORK):
-            yield PAUSE
-    best = yield from best_favoured(
-        pieces, levels, start, search, favours, named, slip.least_rank, store
+            yield YIELD
+    best = yield from best_biased(
+        pieces, levels, start, search, biases, named, slip.least_rank, store
     )
-    return best_of(best.above(slip.least_rank), Ranked(), search.count)
+    return best_of(best.above(slip.least_rank), RankedWords(), search.count)
 
 
 def corrected_beginnings(
-    pieces: Pieces,
-    levels: Levels,
-    start: Context,
-    slip: Slip,
-    search: Search,
-    favours: Favours,
+    pieces: Tokenizer,
+    levels: AdaptiveSoftmaxLayout,
+    start: HashedState,
+    slip: TypoQuery,
+    search: SearchParams,
+    biases: WordBiases,
     store: StateStore,
-) -> Asks[Found]:
+) -> ModelTask[SearchResult]:
     """The same of all words that begin as may be meant."""
-    if not slip.meant:
-        return Found()
+    if not slip.corrections_of:
+        return SearchResult()
     others = replace(
         search,
-        accepts=lambda word: word not in favours.words and search.accepts(word),
-        min_log_prob=search.min_log_prob - favours.offset,
+        accepts=lambda word: word not in biases.words and search.accepts(word),
+        min_log_prob=search.min_log_prob - biases.offset,
     )
-    alternatives = _Alternatives(slip.meant)
+    alternatives = _Alternatives(slip.corrections_of)
     plain = yield from _likeliest(
-        pieces, levels, start, alternatives, others, slip.least_rank - favours.offset, store
+        pieces, levels, start, alternatives, others, slip.least_rank - biases.offset, store
     )
-    plain = plain.added(favours.offset)
-    slips = ((word, alternatives.of_word(word.encode("utf-8"))) for word in favours.words)
+    plain = plain.added(biases.offset)
+    slips = ((word, alternatives.of_word(word.encode("utf-8"))) for word in biases.words)
     named = {
-        word: _slipped(favours, word, value)
+        word: _slipped(biases, word, value)
         for word, value in slips
         if value > -math.inf and search.accepts(word)
     }
     least = plain.least(search.count, slip.least_rank)
-    best = yield from best_favoured(pieces, levels, start, search, favours, named, least, store)
+    best = yield from best_biased(pieces, levels, start, search, biases, named, least, store)
     return best_of(best.above(slip.least_rank), plain, search.count)
 
 
-def _slipped(favours: Favours, word: str, slip: float) -> Favour:
-    """A word's favour with a slip in its rank."""
-    favour = favours.of(word)
-    return replace(favour, boost=favour.boost + slip)
+def _slipped(biases: WordBiases, word: str, slip: float) -> WordBias:
+    """A word's bias with a slip in its rank."""
+    bias = biases.of(word)
+    return replace(bias, boost=bias.boost + slip)
 
 
 def _likeliest(
-    pieces: Pieces,
-    levels: Levels,
-    start: Context,
+    pieces: Tokenizer,
+    levels: AdaptiveSoftmaxLayout,
+    start: HashedState,
     alternatives: _Alternatives,
-    search: Search,
+    search: SearchParams,
     least_rank: float,
     store: StateStore,
-) -> Asks[Ranked]:
+) -> ModelTask[RankedWords]:
     """The best words that may be meant, by the model alone."""
     frontier = _Frontier(pieces, levels, alternatives, least_rank, search.seen)
     root = _Node((), b"", 0.0, alternatives.likeliest(b""), start)
     frontier.push(root.slip, frontier.open_node(root, start))
-    found = Ranked()
+    found = RankedWords()
     pace = Pace(SHORT_ROUND)
     while len(found.words) < search.count and (best := frontier.pop()) is not None:
         rank, item = best
@@ -323,7 +325,7 @@ def _likeliest(
             word = pieces.canonical_word(item.pieces)
             likely = item.log_prob >= max(search.min_log_prob, search.floor)
             if likely and word is not None and search.accepts(word):
-                found.words.append((rank, FoundWord(word, item.log_prob)))
+                found.words.append((rank, ScoredWord(word, item.log_prob)))
             continue
         room = min(_TOGETHER, search.max_expansions - found.expansions)
         if room <= 0:
@@ -335,16 +337,16 @@ def _likeliest(
         found.expansions += len(asked)
         work = _ROW_WORK * len(asked) + _ENTRY_WORK * (frontier.entries - entries)
         if pace.is_due(work):
-            yield PAUSE
+            yield YIELD
     return found
 
 
 def _expand(
-    frontier: _Frontier, asked: Sequence[_Node | _Unasked], store: StateStore
-) -> Asks[None]:
+    frontier: _Frontier, asked: Sequence[_Node | _PendingRow], store: StateStore
+) -> ModelTask[None]:
     """Ask for one row of each of these, unless the store has it."""
     nodes = [item for item in asked if isinstance(item, _Node)]
-    rows = [item for item in asked if isinstance(item, _Unasked)]
+    rows = [item for item in asked if isinstance(item, _PendingRow)]
     contexts = yield from advance(store, [(node.context, node.pieces[-1]) for node in nodes])
     rows += map(frontier.open_node, nodes, contexts)
     for row, values in (yield from answered(store, rows)):

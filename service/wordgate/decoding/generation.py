@@ -6,8 +6,8 @@ those that hold most of the probability (nucleus sampling: Holtzman et al. 2020,
 `<eos>`, the end of the text, is one of them.
 
 The random numbers come from the seed and the number of the word alone, so a text is the same
-whatever else is computed beside it. Between two words nothing is under way: a `Draft` is all there
-is, and whoever holds it may let it go.
+whatever else is computed beside it. Between two words a `GenerationState` is all there is; its
+owner may drop it.
 """
 
 import math
@@ -20,22 +20,22 @@ from hashlib import blake2b
 from itertools import accumulate
 from typing import TypedDict
 
-from wordgate.decoding.options import MAX_EXPANSIONS, MAX_SUGGESTIONS, within
+from wordgate.decoding.options import MAX_EXPANSIONS, MAX_SUGGESTIONS, check_range
 from wordgate.decoding.prediction import splitting_typed
 from wordgate.decoding.search import (
     DEFAULT_MAX_EXPANSIONS,
-    Found,
-    FoundWord,
-    Search,
+    ScoredWord,
+    SearchParams,
+    SearchResult,
     likeliest_words,
 )
 from wordgate.errors import InvalidInput
-from wordgate.lm.cached_queries import Context
+from wordgate.lm.cached_queries import HashedState
 from wordgate.lm.context_window import read
-from wordgate.lm.lexicon import Language
+from wordgate.lm.lexicon import Lexicon
 from wordgate.lm.masks import begins_mask
-from wordgate.lm.requests import SHORT_ROUND, Advance, Asks, Pace, State, TargetLogProbs
-from wordgate.lm.state_store import NoStore, StateStore
+from wordgate.lm.requests import SHORT_ROUND, ModelTask, Pace, State, Step, TokenLogProbs
+from wordgate.lm.state_store import NullStateStore, StateStore
 from wordgate.lm.tokenizer import EOS
 from wordgate.text import words
 from wordgate.text.address_spacing import form_inside, is_address
@@ -59,16 +59,16 @@ _END = ""
 _UNIFORM_BITS = 53
 
 
-class Finish(Enum):
+class FinishReason(Enum):
     """Why a text ends with a word."""
 
     END_OF_TEXT = "end_of_text"
     STOP_WORD = "stop_word"
     MAX_WORDS = "max_words"
-    NO_WORD = "no_word"
+    NO_CANDIDATE = "no_candidate"
 
 
-class GenerationValues(TypedDict, total=False):
+class GenerationKwargs(TypedDict, total=False):
     """The fields of `GenerationQuery` beside its text, as keyword arguments."""
 
     max_words: int
@@ -102,14 +102,14 @@ class GenerationQuery:
     max_expansions: int = DEFAULT_MAX_EXPANSIONS
 
     def __post_init__(self) -> None:
-        within("max_words", self.max_words, 1, MAX_GENERATED_WORDS)
-        within("temperature", self.temperature, 0, MAX_TEMPERATURE)
-        within("top_k", self.top_k, 1, MAX_SUGGESTIONS)
+        check_range("max_words", self.max_words, 1, MAX_GENERATED_WORDS)
+        check_range("temperature", self.temperature, 0, MAX_TEMPERATURE)
+        check_range("top_k", self.top_k, 1, MAX_SUGGESTIONS)
         if not 0.0 < self.top_p <= 1.0:
             raise InvalidInput("top_p", f"is {self.top_p}; it is a share above 0, at most 1")
         if self.seed is not None:
-            within("seed", self.seed, 0, MAX_SEED)
-        within("max_expansions", self.max_expansions, 1, MAX_EXPANSIONS)
+            check_range("seed", self.seed, 0, MAX_SEED)
+        check_range("max_expansions", self.max_expansions, 1, MAX_EXPANSIONS)
         require_texts(self.stop_words, "stop_words")
         _ = self.stops  # refuses wrong ones
 
@@ -127,7 +127,7 @@ class GenerationQuery:
 
 
 @dataclass(frozen=True)
-class Draft:
+class GenerationState:
     """A text as far as it is written, and the state before its last word, the `unread` pieces.
 
     `typed` is what the first word begins with. `number` counts the words that were generated;
@@ -161,18 +161,20 @@ class GeneratedWord:
     log_prob: float
     exact: bool
     expansions: int
-    finish: Finish | None
+    finish: FinishReason | None
 
 
 @dataclass(frozen=True)
-class Written:
+class GenerationStep:
     """A generated word and the draft with it; no draft when it was the last one."""
 
     word: GeneratedWord
-    draft: Draft | None
+    draft: GenerationState | None
 
 
-def begin(language: Language, store: StateStore, query: GenerationQuery, seed: int) -> Asks[Draft]:
+def begin(
+    language: Lexicon, store: StateStore, query: GenerationQuery, seed: int
+) -> ModelTask[GenerationState]:
     """The draft that the first word is drawn for; the history is read by the history rule.
 
     Raises `InvalidInput` naming `history` or `prefix` for text that is not Unicode.
@@ -180,25 +182,27 @@ def begin(language: Language, store: StateStore, query: GenerationQuery, seed: i
     complete, typed = yield from Pace(SHORT_ROUND).run(splitting_typed(query.prefix, "prefix"))
     text = f"{query.history} {complete}" if complete.strip() else query.history
     state = yield from read(language.pieces, text, store)
-    return Draft(query, seed, text, state, typed=typed)
+    return GenerationState(query, seed, text, state, typed=typed)
 
 
-def next_word(language: Language, draft: Draft) -> Asks[Written]:
+def next_word(language: Lexicon, draft: GenerationState) -> ModelTask[GenerationStep]:
     """Draw one more word. The same draft gives the same word."""
     state = draft.state
     for piece in draft.unread:
-        [state] = yield Advance([(state, piece)])
+        [state] = yield Step([(state, piece)])
     found = yield from _likeliest(language, state, draft)
     drawn = draw(found.words, draft.query, uniform(draft.seed, draft.number))
     if drawn is None:
-        none = GeneratedWord("", "", "", 0.0, found.exact, found.expansions, Finish.NO_WORD)
-        return Written(none, None)
+        none = GeneratedWord(
+            "", "", "", 0.0, found.exact, found.expansions, FinishReason.NO_CANDIDATE
+        )
+        return GenerationStep(none, None)
     word = yield from Pace(SHORT_ROUND).run(_written(language, draft, drawn, found))
     if word.finish is not None:
-        return Written(word, None)
-    return Written(
+        return GenerationStep(word, None)
+    return GenerationStep(
         word,
-        Draft(
+        GenerationState(
             query=draft.query,
             seed=draft.seed,
             text=draft.text + word.text,
@@ -210,7 +214,9 @@ def next_word(language: Language, draft: Draft) -> Asks[Written]:
     )
 
 
-def draw(likeliest: Sequence[FoundWord], query: GenerationQuery, number: float) -> FoundWord | None:
+def draw(
+    likeliest: Sequence[ScoredWord], query: GenerationQuery, number: float
+) -> ScoredWord | None:
     """The one of the likeliest, best first, that a number of [0, 1) falls on; None of none."""
     if not likeliest:
         return None
@@ -232,7 +238,7 @@ def uniform(seed: int, number: int) -> float:
     return (bits >> (64 - _UNIFORM_BITS)) / (1 << _UNIFORM_BITS)
 
 
-def _likeliest(language: Language, state: State, draft: Draft) -> Asks[Found]:
+def _likeliest(language: Lexicon, state: State, draft: GenerationState) -> ModelTask[SearchResult]:
     """The words that the next one is drawn from, the end of the text among them.
 
     A word that was begun is written to its end first.
@@ -240,7 +246,7 @@ def _likeliest(language: Language, state: State, draft: Draft) -> Asks[Found]:
     count = draft.query.top_k if draft.query.temperature else 1
     never = language.never_after(language.never_phrases.words_before(draft.text))
     left_out: set[str] = set()
-    search = Search(
+    search = SearchParams(
         count=count,
         prefix=normalise(draft.typed).encode("utf-8"),
         accepts=lambda word: (
@@ -251,20 +257,20 @@ def _likeliest(language: Language, state: State, draft: Draft) -> Asks[Found]:
     found = yield from _without_masks(language, state, draft.text, search, left_out)
     if draft.typed:
         return found
-    [end] = yield TargetLogProbs([(state, EOS)])
-    merged = sorted([FoundWord(_END, end), *found.words], key=lambda word: -word.log_prob)
-    return Found(merged[:count], found.exact, found.expansions)
+    [end] = yield TokenLogProbs([(state, EOS)])
+    merged = sorted([ScoredWord(_END, end), *found.words], key=lambda word: -word.log_prob)
+    return SearchResult(merged[:count], found.exact, found.expansions)
 
 
 def _without_masks(
-    language: Language, state: State, text: str, search: Search, left_out: set[str]
-) -> Asks[Found]:
+    language: Lexicon, state: State, text: str, search: SearchParams, left_out: set[str]
+) -> ModelTask[SearchResult]:
     """What a search finds, asked again without words that begin a training mask here.
 
     They are added to `left_out`, which the search does not accept.
     """
-    where = language.pieces, language.levels, Context(b"", state)
-    rests, store = dict(language.masks.rests_at(text)), NoStore(state)
+    where = language.pieces, language.levels, HashedState(b"", state)
+    rests, store = dict(language.masks.rests_at(text)), NullStateStore(state)
     while True:
         found = yield from likeliest_words(*where, search, store)
         known = len(left_out)
@@ -276,23 +282,23 @@ def _without_masks(
             return found
 
 
-def _weights(likeliest: Sequence[FoundWord], temperature: float) -> list[float]:
+def _weights(likeliest: Sequence[ScoredWord], temperature: float) -> list[float]:
     """Probabilities raised to 1 / temperature, the greatest of them 1."""
     best = likeliest[0].log_prob
     return [math.exp((found.log_prob - best) / temperature) for found in likeliest]
 
 
-def _finish(draft: Draft, drawn: FoundWord) -> Finish | None:
+def _finish(draft: GenerationState, drawn: ScoredWord) -> FinishReason | None:
     if drawn.word == _END:
-        return Finish.END_OF_TEXT
+        return FinishReason.END_OF_TEXT
     generated = (*draft.generated, drawn.word)
     if any(generated[-length:] in draft.query.stops for length in range(1, len(generated) + 1)):
-        return Finish.STOP_WORD
-    return Finish.MAX_WORDS if draft.number + 1 == draft.query.max_words else None
+        return FinishReason.STOP_WORD
+    return FinishReason.MAX_WORDS if draft.number + 1 == draft.query.max_words else None
 
 
 def _written(
-    language: Language, draft: Draft, drawn: FoundWord, found: Found
+    language: Lexicon, draft: GenerationState, drawn: ScoredWord, found: SearchResult
 ) -> Steps[GeneratedWord]:
     """The drawn word as people write it behind the draft."""
     written = space = ""
@@ -310,7 +316,7 @@ def _written(
     )
 
 
-def _form(language: Language, before: str, word: str) -> str:
+def _form(language: Lexicon, before: str, word: str) -> str:
     """A word as people write it right behind a text; in small letters inside an address."""
     if is_address(before):
         return form_inside(before, word)

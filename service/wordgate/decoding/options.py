@@ -40,12 +40,12 @@ _CHARACTER_WORK = 6
 class LetterCase(Enum):
     """In which case suggestions come while a word is being typed.
 
-    WRITTEN: as people write the word (`lon` becomes London), but a typed capital stays. TYPED:
+    TRUECASE: as people write the word (`lon` becomes London), but a typed capital stays. AS_TYPED:
     what was typed is never changed (`lon` becomes london).
     """
 
-    WRITTEN = "written"
-    TYPED = "typed"
+    TRUECASE = "truecase"
+    AS_TYPED = "as-typed"
 
 
 @dataclass(frozen=True)
@@ -59,15 +59,15 @@ class BoostedWord:
 
 
 @dataclass(frozen=True)
-class SessionCache:
+class ContinuousCache:
     """A cache of the text itself (`decoding.continuous_cache`): its weight, 0 to 0.9, and how much
     more similar places count, 0 to 10."""
 
     weight: float = 0.1
-    flatness: float = DEFAULT_FLATNESS
+    sharpness: float = DEFAULT_FLATNESS
 
 
-class OptionValues(TypedDict, total=False):
+class SuggestionKwargs(TypedDict, total=False):
     """The fields of `Options`, as keyword arguments."""
 
     max_suggestions: int
@@ -75,13 +75,13 @@ class OptionValues(TypedDict, total=False):
     min_probability: float
     max_expansions: int
     letter_case: LetterCase
-    omit_passed_over: bool
+    hide_rejected: bool
     blocked_words: Sequence[str]
     boosted_words: Sequence[BoostedWord]
-    max_words: int
+    max_phrase_words: int
     min_phrase_probability: float
     max_corrections: int
-    session_cache: SessionCache | None
+    continuous_cache: ContinuousCache | None
     allow_unseen_words: bool
 
 
@@ -90,12 +90,12 @@ class Options:
     """What is wanted, the same for each word of a text.
 
     `max_suggestions` likeliest words, those less likely than `min_probability` left out.
-    `omit_passed_over`: without those that were among the suggestions for a shorter beginning of
+    `hide_rejected`: without those that were among the suggestions for a shorter beginning of
     the same word, which the person did not take. `blocked_words` are not suggested;
-    `boosted_words` are ranked higher (or lower). With `max_words` above 1, phrases follow the
-    words: each goes on as long as the joint probability of the words after its first is at
-    least `min_phrase_probability`. At most `max_corrections` words come first that were likelier
-    meant than all that begin as typed. With a `session_cache`, words of the text are likelier,
+    `boosted_words` are ranked higher (or lower). With `max_phrase_words` above
+    1, phrases follow the words: each goes on as long as the joint probability of the words after its
+    first is at least `min_phrase_probability`. At most `max_corrections` words come first that were likelier
+    meant than all that begin as typed. With a `continuous_cache`, words of the text are likelier,
     and probabilities are of model and cache together. Of a model that knows the words of its
     training text only these are suggested, with a probability of `LEAST_PROBABILITY` or more,
     boosted ones and those of the cache; with `allow_unseen_words` any others too.
@@ -107,25 +107,25 @@ class Options:
     allow_punctuation: bool = False
     min_probability: float = 0.0
     max_expansions: int = DEFAULT_MAX_EXPANSIONS
-    letter_case: LetterCase = LetterCase.WRITTEN
-    omit_passed_over: bool = False
+    letter_case: LetterCase = LetterCase.TRUECASE
+    hide_rejected: bool = False
     blocked_words: Sequence[str] = ()
     boosted_words: Sequence[BoostedWord] = ()
-    max_words: int = 1
+    max_phrase_words: int = 1
     min_phrase_probability: float = DEFAULT_MIN_PHRASE_PROBABILITY
     max_corrections: int = 0
-    session_cache: SessionCache | None = None
+    continuous_cache: ContinuousCache | None = None
     allow_unseen_words: bool = False
     _blocked: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
     _boosted: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        within("max_suggestions", self.max_suggestions, 1, MAX_SUGGESTIONS)
-        within("max_expansions", self.max_expansions, 1, MAX_EXPANSIONS)
-        within("max_corrections", self.max_corrections, 0, MAX_SUGGESTIONS)
-        within("max_words", self.max_words, 1, MAX_WORDS)
-        _between("min_probability", self.min_probability, 0.0, 1.0)
-        _between(
+        check_range("max_suggestions", self.max_suggestions, 1, MAX_SUGGESTIONS)
+        check_range("max_expansions", self.max_expansions, 1, MAX_EXPANSIONS)
+        check_range("max_corrections", self.max_corrections, 0, MAX_SUGGESTIONS)
+        check_range("max_phrase_words", self.max_phrase_words, 1, MAX_WORDS)
+        check_range("min_probability", self.min_probability, 0.0, 1.0)
+        check_range(
             "min_phrase_probability", self.min_phrase_probability, LEAST_PHRASE_PROBABILITY, 1.0
         )
         require_list(self.blocked_words, "blocked_words")
@@ -135,11 +135,11 @@ class Options:
                 problem = f"has {len(listed)} entries; the limit is {MAX_LISTED_WORDS}"
                 raise InvalidInput(f"{name}_words", problem)
         for place, boosted in enumerate(self.boosted_words):
-            _between(f"boosted_words[{place}].boost", boosted.boost, -MAX_BOOST, MAX_BOOST)
-        if self.session_cache:
-            cache = self.session_cache
-            _between("session_cache.weight", cache.weight, 0.0, MAX_CACHE_WEIGHT)
-            _between("session_cache.flatness", cache.flatness, 0.0, MAX_FLATNESS)
+            check_range(f"boosted_words[{place}].boost", boosted.boost, -MAX_BOOST, MAX_BOOST)
+        if self.continuous_cache:
+            cache = self.continuous_cache
+            check_range("continuous_cache.weight", cache.weight, 0.0, MAX_CACHE_WEIGHT)
+            check_range("continuous_cache.sharpness", cache.sharpness, 0.0, MAX_FLATNESS)
 
     def prepare(self) -> Steps[None]:
         """Find the normal forms of the listed words, once; in steps, for there may be many.
@@ -204,7 +204,7 @@ class Options:
         return found
 
     @cached_property
-    def own_forms(self) -> dict[str, str]:
+    def preferred_casing(self) -> dict[str, str]:
         """How the person writes words of their own, by normal form."""
         return {word: each.word.strip() for word, each in self.boosted.items() if " " not in word}
 
@@ -227,7 +227,7 @@ class Options:
         return Listed(
             self.blocked | blocked if blocked else self.blocked,
             self.boosts | boosts if boosts else self.boosts,
-            self.own_forms | forms if forms else self.own_forms,
+            self.preferred_casing | forms if forms else self.preferred_casing,
         )
 
     def boosted_after(self, before: Sequence[str]) -> Iterator[tuple[list[str], float]]:
@@ -262,7 +262,7 @@ class Listed:
 
     blocked: Set[str]
     boosts: Mapping[str, float]
-    own_forms: Mapping[str, str]
+    preferred_casing: Mapping[str, str]
 
 
 NOTHING_LISTED = Listed(frozenset(), {}, {})
@@ -292,12 +292,7 @@ def _listed(text: str, field_name: str) -> str:
     return " ".join(found)
 
 
-def within(field_name: str, value: float, least: float, most: float) -> None:
-    """Raise `InvalidInput` naming the field unless a value lies between these, both allowed."""
-    if not least <= value <= most:
-        raise InvalidInput(field_name, f"is {value}; it must be {least} to {most}")
-
-
-def _between(field_name: str, value: float, least: float, most: float) -> None:
-    if not least <= value <= most:
-        raise InvalidInput(field_name, f"is {value}; it must be {least:g} to {most:g}")
+def check_range(field_name: str, value: float, minimum: float, maximum: float) -> None:
+    """Raise `InvalidInput` naming the field unless minimum <= value <= maximum."""
+    if not minimum <= value <= maximum:
+        raise InvalidInput(field_name, f"is {value}; it must be {minimum:g} to {maximum:g}")

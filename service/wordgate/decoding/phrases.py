@@ -7,19 +7,19 @@ import math
 from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 
-from wordgate.decoding.search import FoundWord, Search, likeliest_words
-from wordgate.lm.adaptive_softmax import Levels
-from wordgate.lm.cached_queries import Context, advance, word_log_prob
+from wordgate.decoding.search import ScoredWord, SearchParams, likeliest_words
+from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
+from wordgate.lm.cached_queries import HashedState, advance, word_log_prob
 from wordgate.lm.masks import Masks, begins_mask
-from wordgate.lm.requests import PAUSE, SHORT_ROUND, Asks, Pace
+from wordgate.lm.requests import SHORT_ROUND, YIELD, ModelTask, Pace
 from wordgate.lm.state_store import StateStore
-from wordgate.lm.tokenizer import Pieces
+from wordgate.lm.tokenizer import Tokenizer
 
 _ROW_WORK = 200
 
 
 @dataclass(frozen=True, slots=True)
-class FoundPhrase:
+class ScoredPhrase:
     """Words in normal form, their joint log-probability, and that of all but the first of them
     after the first."""
 
@@ -54,27 +54,27 @@ class PhraseSearch:
 
     def __init__(
         self,
-        pieces: Pieces,
-        levels: Levels,
-        start: Context,
-        search: Search,
+        pieces: Tokenizer,
+        levels: AdaptiveSoftmaxLayout,
+        start: HashedState,
+        search: SearchParams,
         store: StateStore,
         masks: Masks,
-        max_words: int,
+        max_phrase_words: int,
         min_log_prob: float,
         blocked: Blocked = nothing_blocked,
         boosted: Boosted = nothing_boosted,
     ) -> None:
         """`search` says which words may go on a phrase, but for those that begin one of `masks`;
-        `max_words` counts the first one. `min_log_prob`: what a phrase must have after its first
-        word, boosts counted."""
+        `max_phrase_words` counts the first one. `min_log_prob`: the least log-probability of a
+        phrase after its first word, boosts counted."""
         self._pieces = pieces
         self._levels = levels
         self._start = start
         self._search = replace(search, prefix=b"", count=math.floor(math.exp(-min_log_prob)) + 1)
         self._store = store
         self._rests = masks.rests_at("")
-        self._max_words = max_words
+        self._max_words = max_phrase_words
         self._min_log_prob = min_log_prob
         self._blocked = blocked
         self._boosted = boosted
@@ -82,16 +82,18 @@ class PhraseSearch:
         self.exact = True
         self.expansions = 0
 
-    def after(self, word: FoundWord) -> Asks[list[FoundPhrase]]:
+    def after(self, word: ScoredWord) -> ModelTask[list[ScoredPhrase]]:
         """The phrases of two words or more that begin with `word` and cannot go on any further, and
         boosted ones, the likeliest first."""
-        found: list[FoundPhrase] = []
-        first = FoundPhrase((word.word,), word.log_prob)
+        found: list[ScoredPhrase] = []
+        first = ScoredPhrase((word.word,), word.log_prob)
         yield from self._go_on(first, self._start, found)
         different = {phrase.words: phrase for phrase in found}
         return sorted(different.values(), key=lambda phrase: -phrase.log_prob)
 
-    def _go_on(self, phrase: FoundPhrase, before: Context, found: list[FoundPhrase]) -> Asks[None]:
+    def _go_on(
+        self, phrase: ScoredPhrase, before: HashedState, found: list[ScoredPhrase]
+    ) -> ModelTask[None]:
         """Find what a phrase whose last word comes after `before` goes on to."""
         longer = []
         if len(phrase.words) < self._max_words:
@@ -106,7 +108,7 @@ class PhraseSearch:
         for each in longer:
             yield from self._go_on(each, context, found)
 
-    def _longer(self, phrase: FoundPhrase, context: Context) -> Asks[list[FoundPhrase]]:
+    def _longer(self, phrase: ScoredPhrase, context: HashedState) -> ModelTask[list[ScoredPhrase]]:
         """The phrase with each word that is likely enough after it."""
         room = self._search.max_expansions - self.expansions
         if room <= 0:
@@ -124,13 +126,13 @@ class PhraseSearch:
         self.exact = self.exact and found.exact
         self.expansions += found.expansions
         if self._pace.is_due(_ROW_WORK * found.expansions):
-            yield PAUSE
+            yield YIELD
         masked = set()
         for word in found.words:
             if (yield from self._begins_mask(context, word.word)):
                 masked.add(word.word)
         return [
-            FoundPhrase(
+            ScoredPhrase(
                 (*phrase.words, word.word),
                 phrase.log_prob + word.log_prob,
                 phrase.after_first + word.log_prob,
@@ -139,7 +141,9 @@ class PhraseSearch:
             if word.word not in masked
         ]
 
-    def _boosted_phrases(self, first: FoundPhrase, context: Context) -> Asks[list[FoundPhrase]]:
+    def _boosted_phrases(
+        self, first: ScoredPhrase, context: HashedState
+    ) -> ModelTask[list[ScoredPhrase]]:
         """The boosted phrases that a word begins, where they are likely enough with their boosts.
 
         `context` has read the word.
@@ -155,7 +159,7 @@ class PhraseSearch:
             log_prob = yield from self._log_prob(rest, context)
             if log_prob + boost >= self._min_log_prob:
                 whole = (*first.words, *rest)
-                found.append(FoundPhrase(whole, first.log_prob + log_prob, log_prob))
+                found.append(ScoredPhrase(whole, first.log_prob + log_prob, log_prob))
         return found
 
     def _is_blocked(self, begun: Sequence[str], rest: Sequence[str]) -> bool:
@@ -163,7 +167,7 @@ class PhraseSearch:
             word in self._blocked((*begun, *rest[:place])) for place, word in enumerate(rest)
         )
 
-    def _log_prob(self, rest: Sequence[str], context: Context) -> Asks[float]:
+    def _log_prob(self, rest: Sequence[str], context: HashedState) -> ModelTask[float]:
         """The log-probability of words after a context."""
         total = 0.0
         for word in rest:
@@ -174,7 +178,7 @@ class PhraseSearch:
                 [context] = yield from advance(self._store, [(context, piece)])
         return total
 
-    def _begins_mask(self, context: Context, word: str) -> Asks[bool]:
+    def _begins_mask(self, context: HashedState, word: str) -> ModelTask[bool]:
         rests = self._rests.get(word, ())
         where = self._pieces, self._levels, context, word, rests, self._store
         return bool(rests) and (yield from begins_mask(*where))

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from unicodedata import category
 
 from wordgate.decoding.options import Options
-from wordgate.decoding.suggestions import Place, Prediction
-from wordgate.lm.lexicon import Language
-from wordgate.lm.requests import SHORT_ROUND, Asks, Pace
+from wordgate.decoding.suggestions import Prediction, Suggester
+from wordgate.lm.lexicon import Lexicon
+from wordgate.lm.requests import SHORT_ROUND, ModelTask, Pace
 from wordgate.lm.state_store import StateStore
 from wordgate.text import words
-from wordgate.text.normalization import normalising_with_offsets, refuse_surrogates
+from wordgate.text.normalization import normalising_with_offsets, require_unicode
 from wordgate.text.steps import Steps, finish
 
 _LOOKED_AT = 512
@@ -33,7 +33,7 @@ class Query:
     correct_last_word: bool = False
 
 
-def predict(language: Language, store: StateStore, query: Query) -> Asks[Prediction]:
+def predict(language: Lexicon, store: StateStore, query: Query) -> ModelTask[Prediction]:
     """The exact best next words, and phrases where the options want them.
 
     A prefix of several words (`well-kn`) has its complete ones, marks among them, read as
@@ -46,19 +46,19 @@ def predict(language: Language, store: StateStore, query: Query) -> Asks[Predict
         return (yield from _correct_last(language, store, query))
     complete, typed = yield from pace.run(splitting_typed(query.prefix, "prefix"))
     history = f"{query.history} {complete}" if complete.strip() else query.history
-    place = Place(language, store, query.options, history)
+    place = Suggester(language, store, query.options, history)
     return (yield from place.suggest(typed))
 
 
-def _correct_last(language: Language, store: StateStore, query: Query) -> Asks[Prediction]:
+def _correct_last(language: Lexicon, store: StateStore, query: Query) -> ModelTask[Prediction]:
     """What was likelier meant by the last word."""
-    refuse_surrogates(query.history, "history")
-    refuse_surrogates(query.prefix, "prefix")
+    require_unicode(query.history, "history")
+    require_unicode(query.prefix, "prefix")
     text = f"{query.history} {query.prefix}"
     pace = Pace(SHORT_ROUND)
     end = yield from pace.run(_end_of_letters(text))
     history, typed = yield from pace.run(splitting_typed(text[:end]))
-    return (yield from Place(language, store, query.options, history).correct(typed))
+    return (yield from Suggester(language, store, query.options, history).correct(typed))
 
 
 def _end_of_letters(text: str) -> Steps[int]:
@@ -87,7 +87,7 @@ def split_typed(text: str, field_name: str = "text") -> tuple[str, str]:
 
 def splitting_typed(text: str, field_name: str = "text") -> Steps[tuple[str, str]]:
     """As `split_typed`, in steps."""
-    refuse_surrogates(text, field_name)
+    require_unicode(text, field_name)
     chunk_start = (yield from _last_space(text)) + 1
     written = text[chunk_start:]
     if written.isascii():

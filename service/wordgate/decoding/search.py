@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.lm.adaptive_softmax import Levels
-from wordgate.lm.cached_queries import Context, advance, answered
-from wordgate.lm.requests import PAUSE, SHORT_ROUND, Asks, Pace, Row
+from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
+from wordgate.lm.cached_queries import HashedState, advance, answered
+from wordgate.lm.requests import SHORT_ROUND, YIELD, ModelTask, Pace, Row
 from wordgate.lm.seen_words import SeenWords
 from wordgate.lm.state_store import StateStore
-from wordgate.lm.tokenizer import Pieces
+from wordgate.lm.tokenizer import Tokenizer
 from wordgate.text.steps import Steps
 from wordgate.text.words import MAX_WORD_CHARACTERS
 
@@ -49,13 +49,13 @@ _MAX_PIECES = 4 * MAX_WORD_CHARACTERS
 
 
 @dataclass(frozen=True)
-class Search:
+class SearchParams:
     """What to look for: the `count` likeliest words that begin with the bytes of `prefix`.
 
     `accepts` says whether a word (in normal form) may be answered. Words below
     `min_log_prob` are not looked for. After `max_expansions` rows of the output layer the search
     goes no further, answers what it has found and says that it is not exact. With `seen`, only its
-    words are looked for. `floor` bounds words as `min_log_prob` does, but not favoured ones.
+    words are looked for. `floor` bounds words as `min_log_prob` does, but not biased ones.
     """
 
     count: int
@@ -68,7 +68,7 @@ class Search:
 
 
 @dataclass(frozen=True)
-class FoundWord:
+class ScoredWord:
     """A word in normal form and its log-probability (natural logarithm)."""
 
     word: str
@@ -76,10 +76,10 @@ class FoundWord:
 
 
 @dataclass
-class Found:
+class SearchResult:
     """The likeliest words, best first; `exact` unless a bound was hit before they were proven."""
 
-    words: list[FoundWord] = field(default_factory=list)
+    words: list[ScoredWord] = field(default_factory=list)
     exact: bool = True
     expansions: int = 0
 
@@ -96,12 +96,12 @@ class _Node:
     trail: "_Trail"
     length: int
     log_prob: float
-    context: Context
+    context: HashedState
     remaining: bytes
 
 
 @dataclass(eq=False, slots=True)
-class _Unasked:
+class _PendingRow:
     """A row that was not asked for yet: `base` is its cluster's own log-probability."""
 
     node: _Node
@@ -118,7 +118,7 @@ class _Children:
     __slots__ = ("_all", "_values", "next", "numbers", "parent", "written")
 
     def __init__(
-        self, parent: _Unasked, numbers: NDArray[np.int64], values: Row, written: bytes
+        self, parent: _PendingRow, numbers: NDArray[np.int64], values: Row, written: bytes
     ) -> None:
         self.parent = parent
         self.written = written
@@ -159,13 +159,15 @@ def _pieces_of(trail: _Trail) -> tuple[int, ...]:
     return tuple(reversed(found))
 
 
-_Open = _Node | _Unasked | _Children | _Finished
+_Open = _Node | _PendingRow | _Children | _Finished
 
 
 class _Frontier:
     """All that is open, the likeliest first; equal ones in the order in which they came."""
 
-    def __init__(self, pieces: Pieces, levels: Levels, search: Search, entries: int) -> None:
+    def __init__(
+        self, pieces: Tokenizer, levels: AdaptiveSoftmaxLayout, search: SearchParams, entries: int
+    ) -> None:
         self._pieces = pieces
         self._levels = levels
         self._seen = search.seen
@@ -208,7 +210,7 @@ class _Frontier:
         negative, _, item = heapq.heappop(self._heap)
         return -negative, item
 
-    def add_row(self, asked: _Unasked, row: Row) -> None:
+    def add_row(self, asked: _PendingRow, row: Row) -> None:
         """Open the entries of an answered row."""
         numbers, written = None, b""
         if self._seen is not None:
@@ -245,7 +247,7 @@ class _Frontier:
         asked = children.parent
         if asked.level == 0 and number >= self._levels.head:
             level = number - self._levels.head + 1
-            self.push(asked.node.log_prob + value, _Unasked(asked.node, level, value))
+            self.push(asked.node.log_prob + value, _PendingRow(asked.node, level, value))
         else:
             self._push_piece(children, self._levels.first(asked.level) + number, value)
         self._push_children(children)
@@ -271,8 +273,12 @@ class _Frontier:
 
 
 def likeliest_words(
-    pieces: Pieces, levels: Levels, start: Context, search: Search, store: StateStore
-) -> Asks[Found]:
+    pieces: Tokenizer,
+    levels: AdaptiveSoftmaxLayout,
+    start: HashedState,
+    search: SearchParams,
+    store: StateStore,
+) -> ModelTask[SearchResult]:
     """The `search.count` likeliest words after a context, best first.
 
     Exact: every canonical piece sequence is considered (of the seen words, where only these are
@@ -284,18 +290,18 @@ def likeliest_words(
     after the history, not conditioned on the prefix.
     """
     if search.seen is not None and not search.seen.begins(search.prefix):
-        return Found()
+        return SearchResult()
     least = max(search.min_log_prob, search.floor)
     entries = _LEAST_ENTRIES + _ENTRIES_A_ROW * search.max_expansions
     frontier = _Frontier(pieces, levels, search, entries)
     root = _Node(None, 0, 0.0, start, search.prefix)
-    frontier.push(0.0, _Unasked(root, 0, 0.0))
-    found = Found()
+    frontier.push(0.0, _PendingRow(root, 0, 0.0))
+    found = SearchResult()
     pace = Pace(SHORT_ROUND)
     while len(found.words) < search.count:
         while not frontier.settle():
             if pace.is_due(_ENTRY_WORK * _ENTRIES_A_STEP):
-                yield PAUSE
+                yield YIELD
         best = frontier.pop()
         if best is None or best[0] < least:
             found.exact = found.exact and not frontier.is_spent
@@ -304,9 +310,9 @@ def likeliest_words(
         if isinstance(item, _Finished):
             word = pieces.canonical_word(item.pieces)
             if word is not None and search.accepts(word):
-                found.words.append(FoundWord(word, log_prob))
+                found.words.append(ScoredWord(word, log_prob))
             if pace.is_due(_FINISHED_WORK):
-                yield PAUSE
+                yield YIELD
         elif found.expansions >= search.max_expansions:
             found.exact = False  # goes on with what is known, without the rows it may not ask for
             frontier.limit_entries(_LAST_ENTRIES)
@@ -317,24 +323,24 @@ def likeliest_words(
             yield from _expand(frontier, unasked, store)
             found.expansions += len(unasked)
             if pace.is_due(_ROW_WORK * len(unasked)):
-                yield PAUSE
+                yield YIELD
     return found
 
 
-def _expand(frontier: _Frontier, unasked: Sequence[_Open], store: StateStore) -> Asks[None]:
+def _expand(frontier: _Frontier, unasked: Sequence[_Open], store: StateStore) -> ModelTask[None]:
     """Ask for one row of each of these, unless the store has it."""
     nodes = [entry for entry in unasked if isinstance(entry, _Node)]
-    rows = [entry for entry in unasked if isinstance(entry, _Unasked)]
+    rows = [entry for entry in unasked if isinstance(entry, _PendingRow)]
     if nodes:
         contexts = yield from advance(store, _last_pieces(nodes))
         for node, context in zip(nodes, contexts, strict=True):
             grown = _Node(node.trail, node.length, node.log_prob, context, node.remaining)
-            rows.append(_Unasked(grown, 0, 0.0))
+            rows.append(_PendingRow(grown, 0, 0.0))
     for row, values in (yield from answered(store, rows)):
         frontier.add_row(row, values)
 
 
-def _last_pieces(nodes: Sequence[_Node]) -> list[tuple[Context, int]]:
+def _last_pieces(nodes: Sequence[_Node]) -> list[tuple[HashedState, int]]:
     """The piece that each node's context has not read."""
     return [(node.context, node.trail[1]) for node in nodes if node.trail]
 

@@ -10,25 +10,34 @@ from dataclasses import dataclass
 from enum import Enum
 
 from wordgate.decoding import continuous_cache
-from wordgate.decoding.biasing import Favour, Favours, best_words
-from wordgate.decoding.correction import LEAST_RANK, Slip, corrected_beginnings, corrected_words
+from wordgate.decoding.biasing import WordBias, WordBiases, best_words
+from wordgate.decoding.correction import (
+    LEAST_RANK,
+    TypoQuery,
+    corrected_beginnings,
+    corrected_words,
+)
 from wordgate.decoding.options import LetterCase, Options
-from wordgate.decoding.phrases import FoundPhrase, PhraseSearch
-from wordgate.decoding.search import Found, FoundWord, Search
+from wordgate.decoding.phrases import PhraseSearch, ScoredPhrase
+from wordgate.decoding.search import ScoredWord, SearchParams, SearchResult
 from wordgate.decoding.truecasing import Writer
-from wordgate.lm.adaptive_softmax import Levels
-from wordgate.lm.cached_queries import Context, word_log_prob
+from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
+from wordgate.lm.cached_queries import HashedState, word_log_prob
 from wordgate.lm.context_window import read_context, read_each
-from wordgate.lm.lexicon import Language
+from wordgate.lm.lexicon import Lexicon
 from wordgate.lm.masks import begins_mask
-from wordgate.lm.requests import PAUSE, SHORT_ROUND, Asks, Pace
+from wordgate.lm.requests import SHORT_ROUND, YIELD, ModelTask, Pace
 from wordgate.lm.seen_words import SeenWords
 from wordgate.lm.state_store import StateStore
-from wordgate.lm.tokenizer import Pieces
+from wordgate.lm.tokenizer import Tokenizer
 from wordgate.text import words
 from wordgate.text.addresses import ends_in_address
-from wordgate.text.normalization import normalise, refuse_surrogates
-from wordgate.text.typo_model import meant, meant_by_two, meant_with_apostrophe
+from wordgate.text.normalization import normalise, require_unicode
+from wordgate.text.typo_model import (
+    apostrophe_corrections_of,
+    corrections_of,
+    two_typo_corrections_of,
+)
 
 _LEAST_LETTERS = 3
 """With fewer, a slip could mean anything."""
@@ -77,12 +86,12 @@ class Prediction:
     expansions: int
 
 
-class Place:
+class Suggester:
     """A place of a text where a word is begun."""
 
     def __init__(
         self,
-        language: Language,
+        language: Lexicon,
         store: StateStore,
         options: Options,
         history: str,
@@ -93,9 +102,9 @@ class Place:
         self._history = history
         self._before = _words_before(language, options, history)
         self._listed = options.here(self._before)
-        self._start = Context(b"", None)
+        self._start = HashedState(b"", None)
         self._blocked = self._listed.blocked | language.never_after(self._before)
-        self._favours = Favours()
+        self._biases = WordBiases()
         self._seen = _seen_words(language, options)
         self._floor = options.floor if language.seen is not None else -math.inf
         self._rests: dict[str, Sequence[tuple[str, ...]]] = {}
@@ -103,14 +112,14 @@ class Place:
         self._exact = True
         self._expansions = 0
 
-    def suggest(self, typed: str) -> Asks[Prediction]:
+    def suggest(self, typed: str) -> ModelTask[Prediction]:
         """Suggestions in the place of what was typed."""
         options = self._options
         if self._is_in_address():
             return Prediction([], typed, True, 0)
         yield from self._read()
         passed: dict[str, str] = {}
-        if options.omit_passed_over:
+        if options.hide_rejected:
             passed = yield from self._passed_over(typed)
         found = yield from self._best(typed, passed)
         writer = self._writer(typed)
@@ -122,14 +131,14 @@ class Place:
             )
             for word, log_prob in found.items()
         ]
-        if options.max_words > 1:
+        if options.max_phrase_words > 1:
             for phrase in (yield from self._phrases(found)):
                 text = writer.phrase(phrase.words, options.own_forms_within(phrase.words))
                 suggestions.append(Suggestion(text, phrase.log_prob, Kind.PHRASE))
         corrections = yield from self._corrections(typed)
         return Prediction([*corrections, *suggestions], typed, self._exact, self._expansions)
 
-    def correct(self, typed: str) -> Asks[Prediction]:
+    def correct(self, typed: str) -> ModelTask[Prediction]:
         """What was likelier meant by a finished word."""
         if self._is_in_address():
             return Prediction([], typed, True, 0)
@@ -138,22 +147,24 @@ class Place:
         rank = yield from self._rank(normal)
         if self._is_doubtful(normal):
             rank -= _DOUBT
-        slip = Slip((yield from self._meant(normal)), max(rank, LEAST_RANK))
+        slip = TypoQuery((yield from self._meant(normal)), max(rank, LEAST_RANK))
         search = self._correcting(self._options.max_suggestions, lambda word: word != normal)
         found = yield from self._unmasked(
-            lambda: corrected_words(*self._where, slip, search, self._favours, self._store)
+            lambda: corrected_words(*self._where, slip, search, self._biases, self._store)
         )
         return Prediction(self._instead(typed, found), typed, self._exact, self._expansions)
 
-    def _meant(self, word: str) -> Asks[dict[str, float]]:
+    def _meant(self, word: str) -> ModelTask[dict[str, float]]:
         """What may be meant by a finished word."""
         seen = self._language.seen
-        once = meant(word, is_finished=True)
+        once = corrections_of(word, is_finished=True)
         if seen is None:
             return once
         pace = Pace(SHORT_ROUND)
         twice = yield from pace.run(
-            meant_by_two(word, lambda begun: seen.begins(begun.encode("utf-8")), seen.__contains__)
+            two_typo_corrections_of(
+                word, lambda begun: seen.begins(begun.encode("utf-8")), seen.__contains__
+            )
         )
         return {**twice, **once}
 
@@ -162,68 +173,70 @@ class Place:
 
         Words that the request lists are not doubtful.
         """
-        if self._seen is None or word in self._favours.words:
+        if self._seen is None or word in self._biases.words:
             return False
         return word in self._language.suspect or not self._seen.has(word.encode("utf-8"))
 
     def _is_in_address(self) -> bool:
         """Whether an address is being typed, of which nothing is suggested."""
-        refuse_surrogates(self._history, "history")
+        require_unicode(self._history, "history")
         return ends_in_address(self._history)
 
-    def _read(self) -> Asks[None]:
-        """Read the history, and find which words are favoured here."""
-        pieces, cache = self._language.pieces, self._options.session_cache
+    def _read(self) -> ModelTask[None]:
+        """Read the history, and find which words are biased here."""
+        pieces, cache = self._language.pieces, self._options.continuous_cache
         shares: dict[str, float] = {}
         if cache and cache.weight:
             read, found = yield from read_each(pieces, self._history, self._store)
             self._start = read[-1]
-            shares = yield from continuous_cache.shares(read, found, cache.weight, cache.flatness)
+            shares = yield from continuous_cache.shares(read, found, cache.weight, cache.sharpness)
         else:
             self._start = yield from read_context(pieces, self._history, self._store)
         self._rests = dict(self._language.masks.rests_at(self._history))
         boosts = self._listed.boosts
-        self._favours = Favours(
-            {w: Favour(shares.get(w, 0.0), boosts.get(w, 0.0)) for w in {**shares, **boosts}},
+        self._biases = WordBiases(
+            {w: WordBias(shares.get(w, 0.0), boosts.get(w, 0.0)) for w in {**shares, **boosts}},
             sum(shares.values()),
         )
 
-    def _best_rank(self, prefix: str) -> Asks[float]:
+    def _best_rank(self, prefix: str) -> ModelTask[float]:
         """The rank of the best word that begins like this, may it be suggested or not."""
-        search = Search(1, prefix.encode("utf-8"), max_expansions=self._options.max_expansions)
-        found = yield from best_words(*self._where, search, self._favours, self._store)
+        search = SearchParams(
+            1, prefix.encode("utf-8"), max_expansions=self._options.max_expansions
+        )
+        found = yield from best_words(*self._where, search, self._biases, self._store)
         self._count(found)
-        ranks = (word.log_prob + self._favours.of(word.word).boost for word in found.words)
+        ranks = (word.log_prob + self._biases.of(word.word).boost for word in found.words)
         return max(ranks, default=-math.inf)
 
-    def _rank(self, word: str) -> Asks[float]:
+    def _rank(self, word: str) -> ModelTask[float]:
         """The rank of a word."""
         log_prob = yield from word_log_prob(*self._where, word, self._store)
-        favour = self._favours.of(word)
-        return self._favours.log_prob(log_prob, favour.share) + favour.boost
+        bias = self._biases.of(word)
+        return self._biases.log_prob(log_prob, bias.cache_prob) + bias.boost
 
-    def _corrections(self, typed: str) -> Asks[list[Suggestion]]:
+    def _corrections(self, typed: str) -> ModelTask[list[Suggestion]]:
         """Words that were likelier meant than the best one that begins as typed.
 
         An apostrophe is put back unasked, unless typed letters are to stay as they are.
         """
         normal, options = normalise(typed), self._options
-        may_be_meant = meant_with_apostrophe(normal)
+        may_be_meant = apostrophe_corrections_of(normal)
         if options.max_corrections and len(normal) >= _LEAST_LETTERS:
-            may_be_meant = meant(normal, is_finished=False)
-        elif not options.max_corrections and options.letter_case is LetterCase.TYPED:
+            may_be_meant = corrections_of(normal, is_finished=False)
+        elif not options.max_corrections and options.letter_case is LetterCase.AS_TYPED:
             return []
         may_be_meant = self._begin_words(may_be_meant)
         if not may_be_meant:
             return []
-        yield PAUSE  # it may be long until the next question
+        yield YIELD  # it may be long until the next question
         best = yield from self._best_rank(normal)
-        slip = Slip(may_be_meant, max(best, LEAST_RANK))
+        slip = TypoQuery(may_be_meant, max(best, LEAST_RANK))
         search = self._correcting(
             max(1, options.max_corrections), lambda word: not word.startswith(normal)
         )
         found = yield from self._unmasked(
-            lambda: corrected_beginnings(*self._where, slip, search, self._favours, self._store)
+            lambda: corrected_beginnings(*self._where, slip, search, self._biases, self._store)
         )
         return self._instead(typed, found)
 
@@ -232,7 +245,7 @@ class Place:
         seen = self._seen
         if seen is None:
             return texts
-        listed = [word.encode("utf-8") for word in self._favours.words]
+        listed = [word.encode("utf-8") for word in self._biases.words]
         return {
             text: value
             for text, value in texts.items()
@@ -240,9 +253,9 @@ class Place:
             or any(word.startswith(written) for word in listed)
         }
 
-    def _correcting(self, count: int, is_other: Callable[[str], bool]) -> Search:
+    def _correcting(self, count: int, is_other: Callable[[str], bool]) -> SearchParams:
         """What corrections to look for: other words than those that were typed."""
-        return Search(
+        return SearchParams(
             count,
             accepts=lambda word: is_other(word) and self._accepts(word),
             min_log_prob=self._options.min_log_prob,
@@ -251,7 +264,7 @@ class Place:
             floor=self._floor,
         )
 
-    def _instead(self, typed: str, found: Found) -> list[Suggestion]:
+    def _instead(self, typed: str, found: SearchResult) -> list[Suggestion]:
         """Corrections of what was typed."""
         writer = self._writer(typed)
         return [
@@ -260,15 +273,15 @@ class Place:
         ]
 
     @property
-    def _where(self) -> tuple[Pieces, Levels, Context]:
+    def _where(self) -> tuple[Tokenizer, AdaptiveSoftmaxLayout, HashedState]:
         return self._language.pieces, self._language.levels, self._start
 
     def _writer(self, typed: str) -> Writer:
         options = self._options
-        own_forms = self._listed.own_forms
-        return Writer(self._language, self._history, typed, options.letter_case, own_forms)
+        preferred_casing = self._listed.preferred_casing
+        return Writer(self._language, self._history, typed, options.letter_case, preferred_casing)
 
-    def _passed_over(self, typed: str) -> Asks[dict[str, str]]:
+    def _passed_over(self, typed: str) -> ModelTask[dict[str, str]]:
         """How words were written last that were suggested for shorter beginnings.
 
         All of the beginnings together may need as many rows as one search; those after that pass
@@ -284,10 +297,10 @@ class Place:
             writer = self._writer(typed[:length])
             passed.update((word, writer.write(word)) for word in found)
             if pace.is_due(_SEARCH_WORK + _WORD_WORK * len(found)):
-                yield PAUSE
+                yield YIELD
         return passed
 
-    def _best(self, typed: str, passed: Mapping[str, str]) -> Asks[dict[str, float]]:
+    def _best(self, typed: str, passed: Mapping[str, str]) -> ModelTask[dict[str, float]]:
         """The best words that begin with what was typed, with their log-probabilities.
 
         A word that was passed over is left out, unless it would now be written otherwise.
@@ -299,7 +312,7 @@ class Place:
             seen = passed.get(word)
             return (seen is None or seen != writer.write(word)) and self._accepts(word)
 
-        search = Search(
+        search = SearchParams(
             count=options.max_suggestions,
             prefix=normalise(typed).encode("utf-8"),
             accepts=accepts,
@@ -309,11 +322,11 @@ class Place:
             floor=self._floor,
         )
         found = yield from self._unmasked(
-            lambda: best_words(*self._where, search, self._favours, self._store)
+            lambda: best_words(*self._where, search, self._biases, self._store)
         )
         return {word.word: word.log_prob for word in found.words}
 
-    def _unmasked(self, search: Callable[[], Asks[Found]]) -> Asks[Found]:
+    def _unmasked(self, search: Callable[[], ModelTask[SearchResult]]) -> ModelTask[SearchResult]:
         """What a search finds here, asked again without the beginnings of training masks."""
         while True:
             found = yield from search()
@@ -321,7 +334,7 @@ class Place:
             if not (yield from self._has_new_masks(found)):
                 return found
 
-    def _has_new_masks(self, found: Found) -> Asks[bool]:
+    def _has_new_masks(self, found: SearchResult) -> ModelTask[bool]:
         """Whether any of these begins a mask and was not known to do so."""
         known = len(self._begin_masks)
         for each in found.words:
@@ -331,16 +344,16 @@ class Place:
                 self._begin_masks.add(each.word)
         return len(self._begin_masks) > known
 
-    def _count(self, found: Found | PhraseSearch) -> None:
+    def _count(self, found: SearchResult | PhraseSearch) -> None:
         self._exact = self._exact and found.exact
         self._expansions += found.expansions
 
-    def _phrases(self, found: Mapping[str, float]) -> Asks[list[FoundPhrase]]:
+    def _phrases(self, found: Mapping[str, float]) -> ModelTask[list[ScoredPhrase]]:
         """The likeliest phrases that begin with these words; a mark begins none."""
         options = self._options
         searching = PhraseSearch(
             *self._where,
-            Search(
+            SearchParams(
                 1,
                 accepts=self._continues,
                 max_expansions=options.max_expansions,
@@ -348,15 +361,15 @@ class Place:
             ),
             self._store,
             self._language.masks,
-            options.max_words,
+            options.max_phrase_words,
             math.log(options.min_phrase_probability),
             self._blocked_after,
             self._boosted_after,
         )
-        phrases: list[FoundPhrase] = []
+        phrases: list[ScoredPhrase] = []
         for word, log_prob in found.items():
             if not words.is_punctuation(word):
-                phrases += yield from searching.after(FoundWord(word, log_prob))
+                phrases += yield from searching.after(ScoredWord(word, log_prob))
         self._count(searching)
         best_first = sorted(
             phrases, key=lambda each: -(each.log_prob + options.phrase_boost(each.words))
@@ -378,7 +391,7 @@ class Place:
     def _accepts(self, word: str) -> bool:
         if word in self._language.never_suggested or word in self._blocked:
             return False
-        if self._seen is not None and not (word in self._seen or word in self._favours.words):
+        if self._seen is not None and not (word in self._seen or word in self._biases.words):
             return False
         if word in self._begin_masks:
             return False
@@ -388,7 +401,7 @@ class Place:
         return self._accepts(word) and not words.is_punctuation(word)
 
 
-def _words_before(language: Language, options: Options, history: str) -> list[str]:
+def _words_before(language: Lexicon, options: Options, history: str) -> list[str]:
     """The last words of a history, as many as listed phrases may begin with."""
     longest = language.never_phrases
     if options.blocked_words or options.boosted_words:
@@ -396,11 +409,11 @@ def _words_before(language: Language, options: Options, history: str) -> list[st
         longest = max(listed, key=lambda phrases: phrases.longest)
     if not longest:
         return []
-    refuse_surrogates(history, "history")
+    require_unicode(history, "history")
     return longest.words_before(history)
 
 
-def _seen_words(language: Language, options: Options, marks: bool = True) -> SeenWords | None:
+def _seen_words(language: Lexicon, options: Options, marks: bool = True) -> SeenWords | None:
     """The words that may be suggested, beside the listed ones; None for any."""
     if language.seen is None or options.allow_unseen_words:
         return None

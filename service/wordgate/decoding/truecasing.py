@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from unicodedata import category
 
 from wordgate.decoding.options import LetterCase
-from wordgate.lm.lexicon import Language, capitalised, in_capitals, is_same_word
+from wordgate.lm.lexicon import Lexicon, capitalised, in_capitals, is_same_word
 from wordgate.text import words
 from wordgate.text.address_spacing import form_inside, is_address
 from wordgate.text.detokenization import spacing
@@ -32,13 +32,13 @@ class Writer:
 
     def __init__(
         self,
-        language: Language,
+        language: Lexicon,
         history: str,
         typed: str,
         letter_case: LetterCase,
-        own_forms: Mapping[str, str],
+        preferred_casing: Mapping[str, str],
     ) -> None:
-        """`own_forms`: how the person wants words written, by normal form; they go first."""
+        """`preferred_casing`: how the person wants words written, by normal form; they go first."""
         self._language = language
         self._begins = begins_sentence(history)
         self._begins_apart = not typed and begins_sentence(f"{history} ")
@@ -49,7 +49,7 @@ class Writer:
         self._typed = typed
         self._begun = normalise(typed)
         self._letter_case = letter_case
-        self._own_forms = own_forms
+        self._own_forms = preferred_casing
 
     def write(self, word: str) -> str:
         """A word as it would be written, what was typed of it taken into account.
@@ -138,7 +138,7 @@ class Writer:
         rest = word[len(self._begun) :]
         if _is_shouted(typed):
             return typed + self._shouted(word, rest)
-        if self._letter_case is LetterCase.TYPED or typed[0].isupper():
+        if self._letter_case is LetterCase.AS_TYPED or typed[0].isupper():
             return typed + rest
         return form
 

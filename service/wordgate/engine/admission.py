@@ -10,12 +10,12 @@ from collections.abc import Callable
 from threading import Lock
 from time import monotonic
 
-from wordgate.errors import Excess, Overloaded
+from wordgate.errors import Overloaded, OverloadReason
 
-_REMEMBERED_SECONDS = 1.0
+THROUGHPUT_DECAY_SECONDS = 1.0
 """Time constant of the throughput estimate."""
 
-_CALM_SECONDS = 1.0
+BURST_WINDOW_SECONDS = 1.0
 """Where nothing was refused for so long, work may wait for twice as long: a few who come at the
 same time are no flood."""
 
@@ -29,12 +29,12 @@ _KEPT_RATIO = 0.9
 
 
 class AdmittedWork:
-    """A piece of work of an `Admission`, from being taken to its end. For any thread.
+    """A piece of work of an `AdmissionController`, from being taken to its end. For any thread.
 
     `done_size` is what is taken for done of its size, by the `rows` that were answered.
     """
 
-    def __init__(self, admission: "Admission", size: float, rows_at_once: int) -> None:
+    def __init__(self, admission: "AdmissionController", size: float, rows_at_once: int) -> None:
         self.size = size
         self.rows_at_once = rows_at_once
         self.rows = 0
@@ -54,27 +54,27 @@ class AdmittedWork:
         self._admission.leave(self, is_done=is_done)
 
 
-class Admission:
+class AdmissionController:
     """Work of one kind. For any thread."""
 
     def __init__(
         self,
-        max_wait_seconds: float,
-        spared: int,
+        max_queue_delay_seconds: float,
+        min_concurrency: int,
         *,
         spared_in_calm: int | None = None,
         spared_rows: int = 0,
-        turn_size: float = math.inf,
+        quantum: float = math.inf,
         row_size: float = 0.0,
         most_rows: float | None = None,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        """Work is taken that would wait for at most `max_wait_seconds`, twice that in a burst.
+        """Admit work that would wait at most `max_queue_delay_seconds`, or twice that in a burst.
 
-        However long that is, it is taken while fewer than `spared` others are there
+        However long that is, it is taken while fewer than `min_concurrency` others are there
         (`spared_in_calm` until some had to be refused), or while all
         together ask for fewer than `spared_rows` at once: they share calls, and hardly slow each
-        other down. What is no larger than `turn_size` goes before larger work of which so much is
+        other down. What is no larger than `quantum` goes before larger work of which so much is
         done, and waits for the rest of so much of any other. `row_size` is the size that a row is
         taken for until work has ended.
 
@@ -82,12 +82,12 @@ class Admission:
         average, for so many rows at most, until it is known to ask for more (`expect`). Work of
         more rows than a turn is expected to let other work pass.
         """
-        self._max_wait_seconds = max_wait_seconds
-        self._most_seconds = 3 * max(max_wait_seconds, _REMEMBERED_SECONDS)
-        self._spared = spared
-        self._spared_in_calm = spared if spared_in_calm is None else spared_in_calm
+        self._max_wait_seconds = max_queue_delay_seconds
+        self._most_seconds = 3 * max(max_queue_delay_seconds, THROUGHPUT_DECAY_SECONDS)
+        self._spared = min_concurrency
+        self._spared_in_calm = min_concurrency if spared_in_calm is None else spared_in_calm
         self._spared_rows = spared_rows
-        self._turn_size = turn_size
+        self._turn_size = quantum
         self._clock = clock
         self._lock = Lock()
         self._jobs = 0
@@ -174,7 +174,7 @@ class Admission:
     def _count(self, size: float, now: float) -> None:
         """Count so much as done now."""
         seconds = self._seconds_since_last(now)
-        kept = math.exp(-seconds / _REMEMBERED_SECONDS)
+        kept = math.exp(-seconds / THROUGHPUT_DECAY_SECONDS)
         self._done_seconds = kept * self._done_seconds + seconds
         self._done_size = kept * self._done_size + size
         self._counted_at = now
@@ -193,18 +193,18 @@ class Admission:
         self._refused_at = now
         problem = f"{jobs} requests are before this one; try again soon"
         retry_seconds = min(max(_LEAST_RETRY_SECONDS, wait), self._most_seconds)
-        raise Overloaded(problem, retry_seconds, Excess.WAIT)
+        raise Overloaded(problem, retry_seconds, OverloadReason.WAIT)
 
     def _allowed(self, now: float) -> float:
         return (2 if self._is_calm(now) else 1) * self._max_wait_seconds
 
     def _is_calm(self, now: float) -> bool:
-        return now - self._refused_at > _CALM_SECONDS
+        return now - self._refused_at > BURST_WINDOW_SECONDS
 
     def _is_spared(self, jobs: int, rows: int, now: float) -> bool:
         """Whether work is taken in any case beside so many others that ask for `rows` at once."""
-        spared = self._spared_in_calm if self._is_calm(now) else self._spared
-        return jobs < spared or rows < self._spared_rows
+        min_concurrency = self._spared_in_calm if self._is_calm(now) else self._spared
+        return jobs < min_concurrency or rows < self._spared_rows
 
     def _wait(self, ahead: float, now: float) -> float:
         """How long work of so much size takes."""

@@ -9,17 +9,17 @@ import threading
 from concurrent.futures import Future, InvalidStateError
 from typing import Any, TypeVar
 
-from wordgate.engine.scheduler import Batch, Job, Scheduler, Urgency
+from wordgate.engine.scheduler import Batch, Job, Priority, Scheduler
 from wordgate.errors import Unavailable, WordgateError
-from wordgate.lm.requests import Asks, Model
+from wordgate.lm.requests import Model, ModelTask
 
 T = TypeVar("T")
 
-DEFAULT_CALLS = 2
+DEFAULT_ENGINE_THREADS = 2
 """Model calls made at once; see docs/performance.md for what more of them give."""
 
 
-class EngineThread:
+class EngineExecutor:
     """Runs generators against models until it is closed.
 
     `calls` is how many batches are answered at the same time, each by a thread of its own. They
@@ -43,8 +43,8 @@ class EngineThread:
     def submit(
         self,
         model: Model,
-        asks: Asks[T],
-        urgency: Urgency = Urgency.INTERACTIVE,
+        asks: ModelTask[T],
+        urgency: Priority = Priority.INTERACTIVE,
         deadline: float | None = None,
         *,
         admitted: bool = False,
@@ -85,13 +85,13 @@ class EngineThread:
     def _run(self) -> None:
         batch = Batch([])
         while self._wait(unless=bool(batch)):
-            batch = self._turn_over(batch)
+            batch = self._exchange(batch)
             batch.ask()
 
-    def _turn_over(self, answered: Batch) -> Batch:
+    def _exchange(self, answered: Batch) -> Batch:
         """Hand out what was answered, and take what is next."""
         with self._turn:
-            self._scheduler.hand_out(answered)
+            self._scheduler.postprocess(answered)
             with self._wake:
                 arrived, self._arrived = self._arrived, []
             for job in arrived:

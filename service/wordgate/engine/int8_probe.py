@@ -26,7 +26,7 @@ _ROWS = (1, 2, 3, 4, 6, 12, 32, 64)
 
 
 @cache
-def are_exact(with_option: bool = False) -> bool:
+def int8_products_are_exact(with_option: bool = False) -> bool:
     """Whether the largest sums come out right, for few rows and for many."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1

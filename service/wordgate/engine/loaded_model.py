@@ -10,20 +10,26 @@ from pathlib import Path
 
 from wordgate.bundle import bundle as bundles
 from wordgate.bundle.bundle import Bundle, one_line, refusing
-from wordgate.decoding.generation import Draft, GenerationQuery, Written, begin, next_word
+from wordgate.decoding.generation import (
+    GenerationQuery,
+    GenerationState,
+    GenerationStep,
+    begin,
+    next_word,
+)
 from wordgate.decoding.prediction import Query, predict
 from wordgate.engine import malloc_trim
 from wordgate.engine.onnx_model import CallObserver, NetworkModel, Runtime
-from wordgate.engine.results import ModelName, PredictionAnswer, RescoringAnswer, ScoreAnswer
+from wordgate.engine.results import ModelName, PredictionResult, RescoringResult, ScoreResult
 from wordgate.engine.salted_cache import SaltedCache
 from wordgate.engine.state_cache import DEFAULT_CACHE_BYTES, StateCache
 from wordgate.errors import InvalidBundle
 from wordgate.lm.cached_queries import word_log_prob
 from wordgate.lm.context_window import read_ahead, read_context
-from wordgate.lm.requests import Asks, drive
-from wordgate.lm.state_store import NoStore, StateStore
+from wordgate.lm.requests import ModelTask, run_to_completion
+from wordgate.lm.state_store import NullStateStore, StateStore
 from wordgate.scoring.lattice_search import SearchBounds
-from wordgate.scoring.rescoring import PLAIN_BOUNDS, Hypotheses, rescore
+from wordgate.scoring.rescoring import DEFAULT_SEARCH_BOUNDS, HypothesisSpace, rescore
 from wordgate.scoring.scoring import score_texts
 from wordgate.scoring.weighting import Weighting
 
@@ -58,65 +64,65 @@ class ServedModel:
         manifest = self.bundle.manifest
         return ModelName(manifest.name, str(manifest.version), manifest.precision)
 
-    def predict(self, query: Query) -> Asks[PredictionAnswer]:
+    def predict(self, query: Query) -> ModelTask[PredictionResult]:
         """The likeliest next words (`decoding.prediction.predict`)."""
         found = yield from predict(self.bundle.language, self.store, query)
-        return PredictionAnswer(
+        return PredictionResult(
             found.suggestions, found.prefix, found.exact, found.expansions, self.name
         )
 
-    def begin_text(self, query: GenerationQuery) -> Asks[Draft]:
+    def begin_text(self, query: GenerationQuery) -> ModelTask[GenerationState]:
         """What the first word of a text is drawn for (`decoding.generation.begin`)."""
         seed = secrets.randbits(_DRAWN_SEED_BITS) if query.seed is None else query.seed
         return begin(self.bundle.language, self.store, query, seed)
 
-    def next_word(self, draft: Draft) -> Asks[Written]:
+    def next_word(self, draft: GenerationState) -> ModelTask[GenerationStep]:
         """One more word of a text (`decoding.generation.next_word`)."""
         return next_word(self.bundle.language, draft)
 
-    def log_prob_of(self, history: str, word: str) -> Asks[float]:
+    def log_prob_of(self, history: str, word: str) -> ModelTask[float]:
         """The log-probability of one word in normal form after a history."""
         language, store = self.bundle.language, self.store
         start = yield from read_context(language.pieces, history, store)
         return (yield from word_log_prob(language.pieces, language.levels, start, word, store))
 
-    def read(self, history: str) -> Asks[None]:
+    def read(self, history: str) -> ModelTask[None]:
         """Have the cache know the context of a history (`lm.context_window.read`)."""
         yield from read_context(self.bundle.language.pieces, history, self.store)
 
-    def read_ahead(self, history: str) -> Asks[None]:
+    def read_ahead(self, history: str) -> ModelTask[None]:
         """Prepare the next anchor's crossing (`lm.context_window.read_ahead`)."""
         yield from read_ahead(self.bundle.language.pieces, history, self.store)
 
     def score(
         self, history: str, candidates: Sequence[str], count_eos: bool = True
-    ) -> Asks[ScoreAnswer]:
+    ) -> ModelTask[ScoreResult]:
         """Log-probabilities of candidates (`scoring.scoring.score_texts`)."""
         language = self.bundle.language
         scored = yield from score_texts(language, self.store, history, candidates, count_eos)
-        return ScoreAnswer(scored, count_eos, self.name)
+        return ScoreResult(scored, count_eos, self.name)
 
     def rescore(
         self,
         history: str,
-        hypotheses: Hypotheses,
+        hypotheses: HypothesisSpace,
         weighting: Weighting,
         count_eos: bool = True,
-        bounds: SearchBounds = PLAIN_BOUNDS,
-    ) -> Asks[RescoringAnswer]:
+        bounds: SearchBounds = DEFAULT_SEARCH_BOUNDS,
+    ) -> ModelTask[RescoringResult]:
         """Hypotheses ranked by their totals (`scoring.rescoring.rescore`)."""
         language = self.bundle.language
         ranking = yield from rescore(
             language, self.store, history, hypotheses, weighting, count_eos, bounds
         )
-        return RescoringAnswer(ranking, count_eos, self.name)
+        return RescoringResult(ranking, count_eos, self.name)
 
 
 def open_model(
     path: Path,
     runtime: Runtime | None = None,
     observer: CallObserver | None = None,
-    cache_bytes: int = DEFAULT_CACHE_BYTES,
+    state_cache_bytes: int = DEFAULT_CACHE_BYTES,
 ) -> ServedModel:
     """Verify, load, check and warm up the bundle at `path`.
 
@@ -129,7 +135,7 @@ def open_model(
     check_smoke(bundle, network)
     with refusing(path, "its graphs cannot be run"):
         network.warm_up()
-    cache = StateCache(network.start, bundle.digest, cache_bytes)
+    cache = StateCache(network.start, bundle.digest, state_cache_bytes)
     malloc_trim.give_back()
     return ServedModel(bundle, network, cache)
 
@@ -147,9 +153,11 @@ def network_of(
 def check_smoke(bundle: Bundle, network: NetworkModel) -> None:
     """Raise `InvalidBundle` unless the bundle's own questions are answered as it says."""
     for case in bundle.manifest.smoke:
-        asks = score_texts(bundle.language, NoStore(network.start), case.history, [case.text])
+        asks = score_texts(
+            bundle.language, NullStateStore(network.start), case.history, [case.text]
+        )
         with refusing(bundle.path, "its graphs cannot be run"):
-            [found] = drive(asks, network)
+            [found] = run_to_completion(asks, network)
         if not abs(found.log_prob - case.log_prob) <= SMOKE_TOLERANCE:
             problem = (
                 f"{case.text!r} after {case.history!r} has log-probability {found.log_prob:.5f} "

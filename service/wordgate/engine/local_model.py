@@ -8,21 +8,21 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import TypeVar
 
-from wordgate.decoding.generation import Draft, GenerationQuery
+from wordgate.decoding.generation import GenerationQuery, GenerationState
 from wordgate.decoding.prediction import Query
-from wordgate.engine.executor import EngineThread
+from wordgate.engine.executor import EngineExecutor
 from wordgate.engine.loaded_model import ServedModel, open_model
 from wordgate.engine.onnx_model import Runtime
 from wordgate.engine.results import (
-    GenerationAnswer,
-    PredictionAnswer,
-    RescoringAnswer,
-    ScoreAnswer,
+    GenerationResult,
+    PredictionResult,
+    RescoringResult,
+    ScoreResult,
 )
-from wordgate.engine.scheduler import Scheduler, Urgency
-from wordgate.lm.requests import Asks
+from wordgate.engine.scheduler import Priority, Scheduler
+from wordgate.lm.requests import ModelTask
 from wordgate.scoring.lattice_search import SearchBounds
-from wordgate.scoring.rescoring import PLAIN_BOUNDS, Hypotheses, check_kinds
+from wordgate.scoring.rescoring import DEFAULT_SEARCH_BOUNDS, HypothesisSpace, check_kinds
 from wordgate.scoring.weighting import Weighting
 from wordgate.text.argument_types import require_text, require_texts
 
@@ -38,62 +38,62 @@ class LocalModel:
     def __init__(self, served: ServedModel, calls: int = 1) -> None:
         """`calls`: how many model calls are made at the same time, each on a core of its own."""
         self.served = served
-        self._thread = EngineThread(Scheduler(), calls)
+        self._thread = EngineExecutor(Scheduler(), calls)
 
     @classmethod
     def open(cls, path: Path, runtime: Runtime | None = None, calls: int = 1) -> "LocalModel":
         """Load the bundle at `path`. Raises as `open_model`."""
         return cls(open_model(path, runtime), calls)
 
-    def ask_predict(self, query: Query) -> "Future[PredictionAnswer]":
+    def submit_predict(self, query: Query) -> "Future[PredictionResult]":
         """The likeliest next words. Raises `TypeError` for what is not text; so do the others."""
         require_text(query.history, "history")
         require_text(query.prefix, "prefix")
         return self._thread.submit(self.served.network, self.served.predict(query), admitted=True)
 
-    def ask_score(
+    def submit_score(
         self, history: str, candidates: Sequence[str], count_eos: bool = True
-    ) -> "Future[ScoreAnswer]":
+    ) -> "Future[ScoreResult]":
         """Log-probabilities of candidates after a history."""
         require_text(history, "history")
         require_texts(candidates, "candidates")
         asks = self.served.score(history, candidates, count_eos)
-        return self._thread.submit(self.served.network, asks, Urgency.BULK, admitted=True)
+        return self._thread.submit(self.served.network, asks, Priority.BULK, admitted=True)
 
-    def ask_rescore(
+    def submit_rescore(
         self,
         history: str,
-        hypotheses: Hypotheses,
+        hypotheses: HypothesisSpace,
         weighting: Weighting,
         count_eos: bool = True,
-        bounds: SearchBounds = PLAIN_BOUNDS,
-    ) -> "Future[RescoringAnswer]":
+        bounds: SearchBounds = DEFAULT_SEARCH_BOUNDS,
+    ) -> "Future[RescoringResult]":
         """A recogniser's hypotheses, ranked after a history."""
         require_text(history, "history")
         check_kinds(hypotheses)
         asks = self.served.rescore(history, hypotheses, weighting, count_eos, bounds)
-        return self._thread.submit(self.served.network, asks, Urgency.BULK, admitted=True)
+        return self._thread.submit(self.served.network, asks, Priority.BULK, admitted=True)
 
-    def ask_generate(self, query: GenerationQuery) -> Generator[GenerationAnswer, None, None]:
+    def submit_generate(self, query: GenerationQuery) -> Generator[GenerationResult, None, None]:
         """The words of a text that goes on, as they are drawn; closing it ends the text."""
         require_text(query.history, "history")
         require_text(query.prefix, "prefix")
         return self._words(query)
 
-    def _words(self, query: GenerationQuery) -> Generator[GenerationAnswer, None, None]:
+    def _words(self, query: GenerationQuery) -> Generator[GenerationResult, None, None]:
         served = self.served
-        draft: Draft | None = self._result(served.begin_text(query))
+        draft: GenerationState | None = self._result(served.begin_text(query))
         while draft is not None:
             seed = draft.seed
             written = self._result(served.next_word(draft))
-            yield GenerationAnswer(written.word, seed, served.name)
+            yield GenerationResult(written.word, seed, served.name)
             draft = written.draft
 
     def close(self) -> None:
         """Finish what is under way, then stop."""
         self._thread.close()
 
-    def _result(self, asks: Asks[T]) -> T:
+    def _result(self, asks: ModelTask[T]) -> T:
         """The result; an interrupted wait drops the work."""
         future = self._thread.submit(self.served.network, asks, admitted=True)
         try:

@@ -14,7 +14,7 @@ _ENTRY_BYTES = 400
 """Python's own cost of an entry: the key, the dictionary's place, three objects."""
 
 
-class BoundedDict(Generic[K, V]):
+class LRUCache(Generic[K, V]):
     """Keeps values while they fit into `max_bytes`, Python's own cost counted."""
 
     def __init__(self, max_bytes: int) -> None:

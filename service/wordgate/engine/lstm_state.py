@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-class StateBlock:
+class StateBatch:
     """States of one call: `hidden` [rows, layers * width], uint8 (float32 in float32 bundles);
     `cells` float32 of that shape. Never changed once made."""
 
@@ -36,7 +36,7 @@ class NetworkState:
 
     __slots__ = ("block", "row")
 
-    def __init__(self, block: StateBlock, row: int) -> None:
+    def __init__(self, block: StateBatch, row: int) -> None:
         self.block = block
         self.row = row
 
@@ -63,7 +63,7 @@ class NetworkState:
             return self
         rows = slice(self.row, self.row + 1)
         return NetworkState(
-            StateBlock(self.block.hidden[rows].copy(), self.block.cells[rows].copy()), 0
+            StateBatch(self.block.hidden[rows].copy(), self.block.cells[rows].copy()), 0
         )
 
 
@@ -101,9 +101,9 @@ def gather_top(states: Sequence[NetworkState], width: int) -> NDArray[Any]:
     return top
 
 
-def _runs(states: Sequence[NetworkState]) -> list[tuple[StateBlock, list[int]]]:
+def _runs(states: Sequence[NetworkState]) -> list[tuple[StateBatch, list[int]]]:
     """Neighbours of the same block together, with their rows."""
-    runs: list[tuple[StateBlock, list[int]]] = []
+    runs: list[tuple[StateBatch, list[int]]] = []
     last = None
     for state in states:
         if state.block is not last:

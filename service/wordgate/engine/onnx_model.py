@@ -24,11 +24,19 @@ from wordgate.bundle.bundle_files import (
 )
 from wordgate.bundle.graph_check import check_graph
 from wordgate.bundle.manifest import NetworkSizes, Precision
-from wordgate.engine.int8_probe import EXACT_SUMS_OPTION, are_exact
-from wordgate.engine.lstm_state import NetworkState, StateBlock, gather, gather_top
+from wordgate.engine.int8_probe import EXACT_SUMS_OPTION, int8_products_are_exact
+from wordgate.engine.lstm_state import NetworkState, StateBatch, gather, gather_top
 from wordgate.errors import InvalidBundle, InvalidConfiguration
-from wordgate.lm.adaptive_softmax import Levels
-from wordgate.lm.requests import Advance, Ask, LevelRows, Row, State, TargetLogProbs, TopVectors
+from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
+from wordgate.lm.requests import (
+    HiddenVectors,
+    ModelRequest,
+    OutputRows,
+    Row,
+    State,
+    Step,
+    TokenLogProbs,
+)
 
 MAX_ROWS = 64
 """Rows of one onnxruntime call; see docs/performance.md for the curve it was read from."""
@@ -76,7 +84,7 @@ class NetworkModel:
         Raises `InvalidBundle` for graphs that cannot be loaded, `InvalidConfiguration` for a
         device that is not there or that cannot run this precision.
         """
-        self.levels = Levels(sizes.cuts)
+        self.levels = AdaptiveSoftmaxLayout(sizes.cuts)
         self._width = sizes.width
         self._observer = observer
         graphs = [STEP_FILE, *(output_file(n) for n in range(self.levels.count))]
@@ -88,17 +96,17 @@ class NetworkModel:
             _check_signatures(path, sizes, precision, self._step, self._outputs)
         self.start: State = _zero_state(sizes, precision)
 
-    def answer(self, asks: Sequence[Ask]) -> list[Any]:
+    def answer(self, asks: Sequence[ModelRequest]) -> list[Any]:
         """The answers in order; questions of a kind are merged into calls of up to `MAX_ROWS`."""
-        advances = [ask for ask in asks if isinstance(ask, Advance)]
-        targets = [ask for ask in asks if isinstance(ask, TargetLogProbs)]
-        rows = [ask for ask in asks if isinstance(ask, LevelRows)]
-        vectors = [ask for ask in asks if isinstance(ask, TopVectors)]
+        advances = [ask for ask in asks if isinstance(ask, Step)]
+        targets = [ask for ask in asks if isinstance(ask, TokenLogProbs)]
+        rows = [ask for ask in asks if isinstance(ask, OutputRows)]
+        vectors = [ask for ask in asks if isinstance(ask, HiddenVectors)]
         answers = {
-            TopVectors: iter(self._top_vectors(vectors)),
-            Advance: iter(self._advance(advances)),
-            TargetLogProbs: iter(self._target_log_probs(targets) if targets else ()),
-            LevelRows: iter(self._level_rows(rows)),
+            HiddenVectors: iter(self._top_vectors(vectors)),
+            Step: iter(self._advance(advances)),
+            TokenLogProbs: iter(self._target_log_probs(targets) if targets else ()),
+            OutputRows: iter(self._level_rows(rows)),
         }
         return [next(answers[type(ask)]) for ask in asks]
 
@@ -109,12 +117,12 @@ class NetworkModel:
         """
         self._check_answers()
         for rows in _WARM_UP_ROWS:
-            states = self._advance([Advance([(self.start, self.levels.vocabulary - 1)] * rows)])[0]
+            states = self._advance([Step([(self.start, self.levels.vocabulary - 1)] * rows)])[0]
             for level in range(self.levels.count):
-                self._level_rows([LevelRows(level, states)])
+                self._level_rows([OutputRows(level, states)])
             last = [self.levels.cuts[level] - 1 for level in range(self.levels.count)]
             for piece in last:
-                self._target_log_probs([TargetLogProbs([(s, piece) for s in states])])
+                self._target_log_probs([TokenLogProbs([(s, piece) for s in states])])
 
     def _check_answers(self) -> None:
         rows = 3
@@ -123,7 +131,7 @@ class NetworkModel:
         answered = self._step.run(None, {"token": token, "hidden": hidden, "cells": cells})
         if {values.shape for values in answered} != {hidden.shape}:
             raise ValueError(f"{STEP_FILE} does not answer a state for each row")
-        top = gather_top(StateBlock(*answered).states(), self._width)
+        top = gather_top(StateBatch(*answered).states(), self._width)
         for level, session in enumerate(self._outputs):
             width = self.levels.width(level)
             feed = {"top": top, "row": np.arange(rows), "target": np.full(rows, width - 1)}
@@ -131,7 +139,7 @@ class NetworkModel:
             if log_probs.shape != (rows, width) or not np.array_equal(targets, log_probs[:, -1]):
                 raise ValueError(f"{output_file(level)} does not answer a row for each state")
 
-    def _advance(self, asks: Sequence[Advance]) -> list[list[State]]:
+    def _advance(self, asks: Sequence[Step]) -> list[list[State]]:
         steps = [step for ask in asks for step in ask.steps]
         states: list[State] = []
         for part in _parts(steps):
@@ -139,10 +147,10 @@ class NetworkModel:
             token = np.fromiter((piece for _, piece in part), np.int64, len(part))
             feed = {"token": token, "hidden": hidden, "cells": cells}
             answered = self._run("step", self._step, None, feed, len(part))
-            states.extend(StateBlock(*answered).states())
+            states.extend(StateBatch(*answered).states())
         return _divide(states, asks)
 
-    def _top_vectors(self, asks: Sequence[TopVectors]) -> list[list[NDArray[np.float32]]]:
+    def _top_vectors(self, asks: Sequence[HiddenVectors]) -> list[list[NDArray[np.float32]]]:
         states = [state for ask in asks for state in ask.states]
         if not states:
             return [[] for _ in asks]
@@ -151,7 +159,7 @@ class NetworkModel:
             top = (top.astype(np.float32) - _ZERO_POINT) / (_ZERO_POINT - 1)
         return _divide(list(top), asks)
 
-    def _target_log_probs(self, asks: Sequence[TargetLogProbs]) -> list[list[float]]:
+    def _target_log_probs(self, asks: Sequence[TokenLogProbs]) -> list[list[float]]:
         questions = [question for ask in asks for question in ask.questions]
         states, rows = _shared_rows([state for state, _ in questions])
         pieces = np.fromiter((piece for _, piece in questions), np.int64, len(questions))
@@ -182,7 +190,7 @@ class NetworkModel:
             [values[start:end]] = self._output(level, "target_log_probs", feed, len(part))
         return values
 
-    def _level_rows(self, asks: Sequence[LevelRows]) -> list[list[Row]]:
+    def _level_rows(self, asks: Sequence[OutputRows]) -> list[list[Row]]:
         answers: dict[int, list[list[Row]]] = {}
         for level in sorted({ask.level for ask in asks}):
             mine = [ask for ask in asks if ask.level == level]
@@ -233,7 +241,7 @@ class _SessionOpener:
         options.enable_mem_pattern = False
         options.log_severity_level = 4  # what it would log it also raises
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        if precision == "int8" and not are_exact():
+        if precision == "int8" and not int8_products_are_exact():
             options.add_session_config_entry(EXACT_SUMS_OPTION, "1")
         self._embedding = contents.get(EMBEDDING_FILE, b"")
         options.add_external_initializers_from_files_in_memory(
@@ -273,7 +281,7 @@ def _check_signatures(
     outputs: Sequence[onnxruntime.InferenceSession],
 ) -> None:
     """Raise `InvalidBundle` unless the graphs take and answer what this class feeds and reads."""
-    levels = Levels(sizes.cuts)
+    levels = AdaptiveSoftmaxLayout(sizes.cuts)
     hidden, real, whole = f"tensor({_HIDDEN[precision]})", "tensor(float)", "tensor(int64)"
     size = sizes.layers * sizes.width
     wanted = {"token": (whole, None), "hidden": (hidden, size), "cells": (real, size)}
@@ -312,8 +320,8 @@ def _zero_state(sizes: NetworkSizes, precision: Precision) -> NetworkState:
     size = sizes.layers * sizes.width
     cells = np.zeros((1, size), np.float32)
     if precision == "int8":
-        return NetworkState(StateBlock(np.full((1, size), _ZERO_POINT, np.uint8), cells), 0)
-    return NetworkState(StateBlock(np.zeros((1, size), np.float32), cells), 0)
+        return NetworkState(StateBatch(np.full((1, size), _ZERO_POINT, np.uint8), cells), 0)
+    return NetworkState(StateBatch(np.zeros((1, size), np.float32), cells), 0)
 
 
 def _provider(path: Path, precision: Precision, runtime: Runtime) -> str:
@@ -351,7 +359,7 @@ def _parts(rows: Sequence[Any]) -> Iterable[Sequence[Any]]:
     return (rows[first : first + MAX_ROWS] for first in range(0, len(rows), MAX_ROWS))
 
 
-def _divide(rows: list[Any], asks: Sequence[Ask]) -> list[list[Any]]:
+def _divide(rows: list[Any], asks: Sequence[ModelRequest]) -> list[list[Any]]:
     """Hand a flat list of answers back to the asks that they belong to."""
     divided = []
     first = 0

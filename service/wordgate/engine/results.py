@@ -13,7 +13,7 @@ from wordgate.decoding.generation import GeneratedWord, GenerationQuery
 from wordgate.decoding.prediction import Query
 from wordgate.decoding.suggestions import Suggestion
 from wordgate.scoring.lattice_search import SearchBounds
-from wordgate.scoring.rescoring import PLAIN_BOUNDS, Hypotheses, Ranking
+from wordgate.scoring.rescoring import DEFAULT_SEARCH_BOUNDS, HypothesisSpace, Ranking
 from wordgate.scoring.scoring import Candidate
 from wordgate.scoring.weighting import Weighting
 
@@ -31,7 +31,7 @@ class ModelName:
 
 
 @dataclass(frozen=True)
-class PredictionAnswer:
+class PredictionResult:
     """Suggestions, the likeliest first; `exact` unless a bound was hit before they were proven.
 
     A suggestion takes the place of `prefix`, the unfinished word that was typed, verbatim.
@@ -46,7 +46,7 @@ class PredictionAnswer:
 
 
 @dataclass(frozen=True)
-class ScoreAnswer:
+class ScoreResult:
     """Scored candidates in the order given; whether `<eos>` was counted."""
 
     candidates: list[Candidate]
@@ -55,7 +55,7 @@ class ScoreAnswer:
 
 
 @dataclass(frozen=True)
-class RescoringAnswer:
+class RescoringResult:
     """Ranked transcripts; whether `<eos>` was counted."""
 
     ranking: Ranking
@@ -64,7 +64,7 @@ class RescoringAnswer:
 
 
 @dataclass(frozen=True)
-class GenerationAnswer:
+class GenerationResult:
     """One word of a text that goes on, and the seed that gives the same text again."""
 
     word: GeneratedWord
@@ -72,27 +72,27 @@ class GenerationAnswer:
     model: ModelName
 
 
-class Asked(Protocol):
+class LanguageModel(Protocol):
     """A model that can be asked, here or elsewhere. Futures let many questions be under way."""
 
-    def ask_predict(self, query: Query) -> "Future[PredictionAnswer]":
+    def submit_predict(self, query: Query) -> "Future[PredictionResult]":
         """The likeliest next words."""
         ...
 
-    def ask_score(
+    def submit_score(
         self, history: str, candidates: Sequence[str], count_eos: bool = True
-    ) -> "Future[ScoreAnswer]":
+    ) -> "Future[ScoreResult]":
         """Log-probabilities of candidates after a history."""
         ...
 
-    def ask_rescore(
+    def submit_rescore(
         self,
         history: str,
-        hypotheses: Hypotheses,
+        hypotheses: HypothesisSpace,
         weighting: Weighting,
         count_eos: bool = True,
-        bounds: SearchBounds = PLAIN_BOUNDS,
-    ) -> "Future[RescoringAnswer]":
+        bounds: SearchBounds = DEFAULT_SEARCH_BOUNDS,
+    ) -> "Future[RescoringResult]":
         """A recogniser's hypotheses, ranked after a history."""
         ...
 
@@ -101,9 +101,9 @@ class Asked(Protocol):
         ...
 
 
-class Generating(Asked, Protocol):
+class GenerativeModel(LanguageModel, Protocol):
     """A model that can also be asked how a text goes on."""
 
-    def ask_generate(self, query: GenerationQuery) -> Generator[GenerationAnswer, None, None]:
+    def submit_generate(self, query: GenerationQuery) -> Generator[GenerationResult, None, None]:
         """The words of a text that goes on, as they are drawn; closing it ends the text."""
         ...

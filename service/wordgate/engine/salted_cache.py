@@ -40,9 +40,9 @@ class SaltedCache:
         """As `StateCache.keep_row`."""
         return self._cache.keep_row(key, level, row)
 
-    def key_of_text(self, digest: bytes) -> bytes | None:
-        """As `StateCache.key_of_text`, for texts that were read under this salt."""
-        return self._cache.key_of_text(self._salted(digest))
+    def get_key(self, digest: bytes) -> bytes | None:
+        """As `StateCache.get_key`, for texts that were read under this salt."""
+        return self._cache.get_key(self._salted(digest))
 
     def keep_key_of_text(self, digest: bytes, key: bytes) -> None:
         """As `StateCache.keep_key_of_text`."""

@@ -16,24 +16,24 @@ from itertools import chain
 from time import monotonic, sleep
 from typing import Any
 
-from wordgate.engine.admission import Admission, AdmittedWork
-from wordgate.errors import Cancelled, DeadlineExceeded, Excess, Overloaded
-from wordgate.lm.requests import Advance, Ask, Asks, Model
+from wordgate.engine.admission import AdmissionController, AdmittedWork
+from wordgate.errors import Cancelled, DeadlineExceeded, Overloaded, OverloadReason
+from wordgate.lm.requests import Model, ModelRequest, ModelTask, Step
 
 DEFAULT_MAX_ROWS = 64
 DEFAULT_MAX_WAITING_ROWS = 20_000
-_SHARE = 4
+LOW_PRIORITY_SHARE = 4
 """While more urgent work fills every call, one row in this many is kept for the less urgent."""
 
-_BESIDE_ROWS = 16
+MAX_BULK_ROWS_WHILE_INTERACTIVE = 16
 """Rows of bulk work in a call while people ask, and of long jobs while short ones ask: a call of
 so many takes little longer than one of a few."""
 
-_PEOPLE_SECONDS = 0.02
+INTERACTIVE_WINDOW_SECONDS = 0.02
 """How long after a question of theirs another is expected."""
 
 _RETRY_AFTER_SECONDS = 0.5
-_TURN_ROWS = 1024
+QUANTUM_ROWS = 1024
 """Rows of a job before others have a turn. Few jobs that are half done keep their states in the
 processor's cache; a large one still cannot hold up the others for longer than this."""
 
@@ -47,11 +47,11 @@ the others of that length wait for the end of these."""
 _BEGINNING_ROWS = 4
 """Rows charged to a job for which no person waits when it is begun: it may cut long texts."""
 
-_PREPARED_CALLS = 4
+PREFETCH_BATCHES = 4
 """Calls for which questions are kept ready; work that comes behind them is begun in its turn, and
 takes no memory but for its texts until then."""
 
-_PAUSE_ROWS = 16
+YIELD_COST_ROWS = 16
 """Rows charged to a job that yields without a question; it is CPU-bound."""
 
 _PAUSE_SECONDS = 0.0002
@@ -60,11 +60,11 @@ _PAUSE_SECONDS = 0.0002
 _SWEEP_SECONDS = 0.005
 """How often those are looked for that nobody waits for and whose turn has not come."""
 
-_SWEEP_SHARE = 20
+SWEEP_DUTY_CYCLE = 20
 """That takes at most one second in so many: the queue may be long."""
 
 
-class Urgency(Enum):
+class Priority(Enum):
     """Who waits, the most urgent first: a person who types, a program, nobody."""
 
     INTERACTIVE = "interactive"
@@ -72,20 +72,20 @@ class Urgency(Enum):
     BATCH = "batch"
 
 
-_LEVELS: dict[Urgency, tuple[int, ...]] = {
-    Urgency.INTERACTIVE: (16, 128, 512),
-    Urgency.BULK: (2 * _TURN_ROWS,),
-    Urgency.BATCH: (),
+_LEVELS: dict[Priority, tuple[int, ...]] = {
+    Priority.INTERACTIVE: (16, 128, 512),
+    Priority.BULK: (2 * QUANTUM_ROWS,),
+    Priority.BATCH: (),
 }
 """Rows from which on a job stands back behind those that have had fewer (least attained service;
 Kleinrock 1976). A typed key has 3 rows, a prediction 10 to 400. Bulk requests of ordinary length
 come in turn, so that few are half done."""
 
-_UP_TO = {urgency: list(Urgency)[: place + 1] for place, urgency in enumerate(Urgency)}
+_UP_TO = {urgency: list(Priority)[: place + 1] for place, urgency in enumerate(Priority)}
 """Each urgency with those before it."""
 
 
-class Drop(Enum):
+class DropReason(Enum):
     """Why work was dropped before it was done."""
 
     CANCELLED = "cancelled"
@@ -104,9 +104,9 @@ class Job:
     """
 
     model: Model
-    asks: Asks[Any]
+    asks: ModelTask[Any]
     done: Callable[[Any, BaseException | None], None]
-    urgency: Urgency = Urgency.INTERACTIVE
+    urgency: Priority = Priority.INTERACTIVE
     deadline: float | None = None
     cancelled: Callable[[], bool] = lambda: False
     admitted: bool = False
@@ -119,7 +119,7 @@ class Job:
     done_rows: int = 0
     level: int = 0
     admitted_work: AdmittedWork | None = None
-    ask: Ask = field(default_factory=lambda: Advance([]))
+    ask: ModelRequest = field(default_factory=lambda: Step([]))
     answered: list[Any] = field(default_factory=list)
 
     @property
@@ -128,7 +128,7 @@ class Job:
         return len(self.ask) - len(self.answered) if self.started else 1
 
 
-Group = list[tuple[Job, Ask]]
+Group = list[tuple[Job, ModelRequest]]
 """Jobs of one model, each with the part of its question that is to be answered now."""
 
 
@@ -166,7 +166,7 @@ def _answers(group: Group) -> list[Any] | Exception:
 
 
 class Scheduler:
-    """Drives jobs, in rounds: `take` a batch, have it answered, `hand_out` the answers.
+    """Drives jobs, in rounds: `take` a batch, have it answered, `postprocess` the answers.
 
     One thread at a time may call it; batches may be answered by several at once.
     """
@@ -174,29 +174,29 @@ class Scheduler:
     def __init__(
         self,
         max_rows: int = DEFAULT_MAX_ROWS,
-        max_waiting_rows: int = DEFAULT_MAX_WAITING_ROWS,
-        dropped: Callable[[Drop], None] = lambda reason: None,
-        waited: Callable[[Urgency, float], None] = lambda urgency, seconds: None,
-        admissions: Mapping[Urgency, Admission] | None = None,
+        max_queued_rows: int = DEFAULT_MAX_WAITING_ROWS,
+        dropped: Callable[[DropReason], None] = lambda reason: None,
+        waited: Callable[[Priority, float], None] = lambda urgency, seconds: None,
+        admissions: Mapping[Priority, AdmissionController] | None = None,
     ) -> None:
         """`waited` is told how long each job waited for its first rows. `admissions`: who decides
         what is taken of which urgency; all is where there is none."""
         self._max_rows = max_rows
         self._admissions = admissions or {}
-        self._max_waiting_rows = max_waiting_rows
+        self._max_waiting_rows = max_queued_rows
         self._dropped = dropped
         self._waited = waited
-        self._queues: dict[Urgency, list[deque[Job]]] = {
+        self._queues: dict[Priority, list[deque[Job]]] = {
             urgency: [deque() for _ in (0, *levels)] for urgency, levels in _LEVELS.items()
         }
-        self._waiting = dict.fromkeys(Urgency, 0)
+        self._waiting = dict.fromkeys(Priority, 0)
         self._next_sweep = 0.0
         self._people_until = 0.0
 
     @property
     def jobs(self) -> int:
         """How many generators are live."""
-        return sum(map(self._count, Urgency))
+        return sum(map(self._count, Priority))
 
     @property
     def waiting_rows(self) -> int:
@@ -221,16 +221,16 @@ class Scheduler:
 
         What is less urgent keeps nobody out: each call has room for all.
         """
-        unwanted = _unwanted(job)
+        unwanted = _drop_reason(job)
         if unwanted is not None:
             self._drop(job, *unwanted)
             return
         waiting = sum(self._waiting[urgency] for urgency in _UP_TO[job.urgency])
         if waiting >= self._max_waiting_rows and not job.admitted:
             problem = f"{waiting} rows are waiting; try again soon"
-            raise Overloaded(problem, _RETRY_AFTER_SECONDS, Excess.ROWS)
-        rows = _PREPARED_CALLS * self._max_rows
-        is_near = len(self._queues[job.urgency][0]) < max(_PREPARED_CALLS, rows // _PAUSE_ROWS)
+            raise Overloaded(problem, _RETRY_AFTER_SECONDS, OverloadReason.ROWS)
+        rows = PREFETCH_BATCHES * self._max_rows
+        is_near = len(self._queues[job.urgency][0]) < max(PREFETCH_BATCHES, rows // YIELD_COST_ROWS)
         if is_near and self._waiting[job.urgency] < rows:
             self._resume(job)
         else:
@@ -240,7 +240,7 @@ class Scheduler:
         """One round: take, ask, hand out; whether work is left."""
         batch = self.take()
         batch.ask()
-        self.hand_out(batch)
+        self.postprocess(batch)
         return self.jobs > 0
 
     def take(self) -> "Batch":
@@ -252,20 +252,20 @@ class Scheduler:
         if now >= self._next_sweep:
             self._drop_unwanted()
             took = monotonic() - now
-            self._next_sweep = now + max(_SWEEP_SECONDS, _SWEEP_SHARE * took)
-        by_model: dict[int, list[tuple[Job, Ask]]] = {}
+            self._next_sweep = now + max(_SWEEP_SECONDS, SWEEP_DUTY_CYCLE * took)
+        by_model: dict[int, list[tuple[Job, ModelRequest]]] = {}
         for job, ask in self._take():
             by_model.setdefault(id(job.model), []).append((job, ask))
         return Batch(list(by_model.values()))
 
-    def hand_out(self, batch: "Batch") -> None:
+    def postprocess(self, batch: "Batch") -> None:
         """Send a batch's answers to those who asked, who ask on or are done."""
         for group, answers in zip(batch.groups, batch.answers, strict=True):
             self._hand_out(group, answers)
 
     def _drop_unwanted(self) -> None:
         for queue in chain.from_iterable(self._queues.values()):
-            if not any(map(_unwanted, queue)):
+            if not any(map(_drop_reason, queue)):
                 continue
             for _ in range(len(queue)):
                 job = queue.popleft()
@@ -274,53 +274,55 @@ class Scheduler:
 
     def _drop_if_unwanted(self, job: Job) -> bool:
         """Drop a job that was taken off its queue if nobody waits for it; whether it was."""
-        unwanted = _unwanted(job)
+        unwanted = _drop_reason(job)
         if unwanted is None:
             return False
         self._waiting[job.urgency] -= job.rows
         self._drop(job, *unwanted)
         return True
 
-    def _drop(self, job: Job, reason: Drop, error: Exception) -> None:
+    def _drop(self, job: Job, reason: DropReason, error: Exception) -> None:
         job.asks.close()
         self._dropped(reason)
         job.done(None, error)
 
-    def _take(self) -> list[tuple[Job, Ask]]:
+    def _take(self) -> list[tuple[Job, ModelRequest]]:
         """Rows for one round: the more urgent ones first, a share kept for the others."""
-        bulk, batch = self._wanted(Urgency.BULK), self._wanted(Urgency.BATCH)
-        kept = min(bulk + batch, self._max_rows // _SHARE)
-        taken, left = self._take_from(Urgency.INTERACTIVE, self._max_rows - kept)
+        bulk, batch = self._wanted(Priority.BULK), self._wanted(Priority.BATCH)
+        kept = min(bulk + batch, self._max_rows // LOW_PRIORITY_SHARE)
+        taken, left = self._take_from(Priority.INTERACTIVE, self._max_rows - kept)
         room = left + kept
-        if self._people_ask(bool(taken)):
-            room = min(room, max(kept, _BESIDE_ROWS))
-        kept = min(batch, math.ceil(room / _SHARE))
-        more, left = self._take_from(Urgency.BULK, room - kept)
-        rest, _ = self._take_from(Urgency.BATCH, left + kept)
+        if self._interactive_recently(bool(taken)):
+            room = min(room, max(kept, MAX_BULK_ROWS_WHILE_INTERACTIVE))
+        kept = min(batch, math.ceil(room / LOW_PRIORITY_SHARE))
+        more, left = self._take_from(Priority.BULK, room - kept)
+        rest, _ = self._take_from(Priority.BATCH, left + kept)
         return taken + more + rest
 
-    def _wanted(self, urgency: Urgency) -> int:
+    def _wanted(self, urgency: Priority) -> int:
         """Rows that could be taken; a job that pauses counts as one."""
         return max(self._waiting[urgency], self._count(urgency))
 
-    def _count(self, urgency: Urgency) -> int:
+    def _count(self, urgency: Priority) -> int:
         return sum(map(len, self._queues[urgency]))
 
-    def _people_ask(self, now: bool) -> bool:
+    def _interactive_recently(self, now: bool) -> bool:
         """Whether a person asks now or has just asked."""
         moment = monotonic()
         if now:
-            self._people_until = moment + _PEOPLE_SECONDS
+            self._people_until = moment + INTERACTIVE_WINDOW_SECONDS
         return moment < self._people_until
 
-    def _take_from(self, urgency: Urgency, room: int) -> tuple[list[tuple[Job, Ask]], int]:
+    def _take_from(
+        self, urgency: Priority, room: int
+    ) -> tuple[list[tuple[Job, ModelRequest]], int]:
         """Parts of questions, and the room that is left."""
-        longest = _LONGEST_AT_ONCE if urgency is Urgency.INTERACTIVE else self._max_rows
+        longest = _LONGEST_AT_ONCE if urgency is Priority.INTERACTIVE else self._max_rows
         return self._take_levels(self._queues[urgency], room, longest)
 
     def _take_levels(
         self, levels: list[deque[Job]], room: int, longest: int
-    ) -> tuple[list[tuple[Job, Ask]], int]:
+    ) -> tuple[list[tuple[Job, ModelRequest]], int]:
         """Parts of questions, those of the jobs of fewest rows first, a share kept for the others.
 
         Of the last level at most `longest` jobs. Also the room that is left.
@@ -330,23 +332,23 @@ class Scheduler:
             return self._take_queued(first, room, longest)
         kept = math.ceil(room / _LONG_SHARE) if any(others) else 0
         taken, left = self._take_queued(first, room - kept)
-        most = max(kept, _BESIDE_ROWS) if taken else room
+        most = max(kept, MAX_BULK_ROWS_WHILE_INTERACTIVE) if taken else room
         for_others = min(left + kept, most)
         more, unused = self._take_levels(others, for_others, longest)
         return taken + more, left + kept - (for_others - unused)
 
     def _take_queued(
         self, queue: deque[Job], room: int, most_jobs: int | None = None
-    ) -> tuple[list[tuple[Job, Ask]], int]:
+    ) -> tuple[list[tuple[Job, ModelRequest]], int]:
         """Parts of questions in order of arrival, off a queue; and the room that is left."""
-        taken: list[tuple[Job, Ask]] = []
+        taken: list[tuple[Job, ModelRequest]] = []
         while queue and room > 0 and len(taken) != most_jobs:
             job = queue.popleft()
             if self._drop_if_unwanted(job):
                 continue
             beginning = 0
             if not job.started:
-                beginning = 0 if job.urgency is Urgency.INTERACTIVE else _BEGINNING_ROWS
+                beginning = 0 if job.urgency is Priority.INTERACTIVE else _BEGINNING_ROWS
                 if not self._begin(job):
                     room -= beginning or 1
                     continue
@@ -357,7 +359,7 @@ class Scheduler:
             part = job.ask.part(first, min(len(job.ask), first + room))
             self._waiting[job.urgency] -= len(part)
             taken.append((job, part))
-            room -= max(len(part) or _PAUSE_ROWS, beginning)
+            room -= max(len(part) or YIELD_COST_ROWS, beginning)
         return taken, max(0, room)  # what pauses may count as more than there was
 
     def _hand_out(self, group: "Group", answers: list[Any] | Exception) -> None:
@@ -368,10 +370,10 @@ class Scheduler:
                 job.done(None, answers)
             return
         answered = reversed(list(zip(group, answers, strict=True)))
-        for (job, _), answer in sorted(answered, key=_works_long):
+        for (job, _), answer in sorted(answered, key=_priority_order):
             job.answered.extend(answer)
-            _count_done(job, len(answer) or _PAUSE_ROWS)
-            if job.rows and job.urgency is Urgency.BATCH:
+            _count_done(job, len(answer) or YIELD_COST_ROWS)
+            if job.rows and job.urgency is Priority.BATCH:
                 self._queue_of(job).appendleft(job)
             elif job.rows:
                 self._queue_of(job).append(job)
@@ -413,7 +415,7 @@ class Scheduler:
         """
         self._waiting[job.urgency] += job.rows
         queue = self._queue_of(job)
-        most = _TURN_ROWS if job.urgency is Urgency.BULK else math.inf
+        most = QUANTUM_ROWS if job.urgency is Priority.BULK else math.inf
         if 0 < job.turn_rows < most:
             queue.appendleft(job)
         else:
@@ -439,7 +441,7 @@ def _count_done(job: Job, rows: int) -> None:
 def _expect(job: Job) -> None:
     """Have admission know the pieces of a text once it is cut. Raises `Overloaded`."""
     ask = job.ask
-    if job.admitted_work is not None and isinstance(ask, Advance) and ask.following:
+    if job.admitted_work is not None and isinstance(ask, Step) and ask.following:
         job.admitted_work.expect(len(ask) + ask.following)
 
 
@@ -452,10 +454,10 @@ def _told(error: BaseException) -> Exception:
     return found
 
 
-def _works_long(entry: tuple[tuple[Job, Ask], Any]) -> tuple[bool, bool]:
+def _priority_order(entry: tuple[tuple[Job, ModelRequest], Any]) -> tuple[bool, bool]:
     """Those for whom a person waits come first, those that paused come last."""
     (job, ask), _ = entry
-    return len(ask) == 0, job.urgency is not Urgency.INTERACTIVE
+    return len(ask) == 0, job.urgency is not Priority.INTERACTIVE
 
 
 def _leave(
@@ -471,10 +473,12 @@ def _leave(
     done(result, error)
 
 
-def _unwanted(job: Job) -> tuple[Drop, Exception] | None:
+def _drop_reason(job: Job) -> tuple[DropReason, Exception] | None:
     """Why nobody waits for a job any more, and what its owner is told; or None."""
     if job.cancelled():
-        return Drop.CANCELLED, Cancelled("nobody waits any more")
+        return DropReason.CANCELLED, Cancelled("nobody waits any more")
     if job.deadline is not None and monotonic() >= job.deadline:
-        return Drop.DEADLINE, DeadlineExceeded("the deadline passed before the answer was there")
+        return DropReason.DEADLINE, DeadlineExceeded(
+            "the deadline passed before the answer was there"
+        )
     return None

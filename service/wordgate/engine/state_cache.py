@@ -6,7 +6,7 @@ owns it. What is found here is bit for bit what computing again would give.
 
 from collections.abc import Iterable, Sequence
 
-from wordgate.engine.lru_cache import BoundedDict
+from wordgate.engine.lru_cache import LRUCache
 from wordgate.engine.lstm_state import NetworkState
 from wordgate.lm.requests import Row
 
@@ -27,9 +27,9 @@ class StateCache:
         self.hits = 0
         self.misses = 0
         rows, texts = max_bytes // _ROWS_SHARE, max_bytes // _TEXTS_SHARE
-        self._states: BoundedDict[bytes, NetworkState] = BoundedDict(max_bytes - rows - texts)
-        self._rows: BoundedDict[tuple[bytes, int], Row] = BoundedDict(rows)
-        self._texts: BoundedDict[bytes, bytes] = BoundedDict(texts)
+        self._states: LRUCache[bytes, NetworkState] = LRUCache(max_bytes - rows - texts)
+        self._rows: LRUCache[tuple[bytes, int], Row] = LRUCache(rows)
+        self._texts: LRUCache[bytes, bytes] = LRUCache(texts)
 
     @property
     def nbytes(self) -> int:
@@ -79,7 +79,7 @@ class StateCache:
         self._rows.keep((key, level), alone, alone.nbytes)
         return alone
 
-    def key_of_text(self, digest: bytes) -> bytes | None:
+    def get_key(self, digest: bytes) -> bytes | None:
         """The key of the pieces that a text's context has."""
         return self._texts.get(digest)
 

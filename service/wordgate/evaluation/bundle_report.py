@@ -9,7 +9,7 @@ from pathlib import Path
 
 from wordgate.bundle import bundle as bundles
 from wordgate.engine.local_model import LocalModel
-from wordgate.engine.results import Asked
+from wordgate.engine.results import LanguageModel
 from wordgate.errors import InvalidFile, empty
 from wordgate.evaluation import cloze, minimal_pairs, perplexity
 from wordgate.offline.lines import COMPRESSIONS, file_format, read_lines, uncompressed
@@ -95,7 +95,7 @@ def _is_text(file: Path) -> bool:
     return file_format(file) == _TEXT
 
 
-def _question_figures(model: Asked) -> dict[str, float]:
+def _question_figures(model: LanguageModel) -> dict[str, float]:
     answered = cloze.ask(model, cloze.own_questions())
     return {
         "questions": len(answered),
@@ -105,7 +105,7 @@ def _question_figures(model: Asked) -> dict[str, float]:
     }
 
 
-def _text_figures(model: Asked, file: Path) -> dict[str, float]:
+def _text_figures(model: LanguageModel, file: Path) -> dict[str, float]:
     name = uncompressed(file).stem
     found: dict[str, float] = {}
     for keep in (True, False):
@@ -116,7 +116,7 @@ def _text_figures(model: Asked, file: Path) -> dict[str, float]:
     return found
 
 
-def _pair_figures(model: Asked, file: Path) -> dict[str, float]:
+def _pair_figures(model: LanguageModel, file: Path) -> dict[str, float]:
     name = uncompressed(file).stem
     result = minimal_pairs.evaluate(model, minimal_pairs.read(file))
     return {f"{name}.accuracy": result.accuracy} | {

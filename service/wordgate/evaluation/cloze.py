@@ -12,7 +12,7 @@ from pathlib import Path
 
 from wordgate.decoding.options import Options
 from wordgate.decoding.prediction import Query
-from wordgate.engine.results import Asked, PredictionAnswer, ScoreAnswer
+from wordgate.engine.results import LanguageModel, PredictionResult, ScoreResult
 from wordgate.errors import InvalidFile, empty
 from wordgate.offline.lines import read_lines
 from wordgate.offline.pipelining import in_order
@@ -101,16 +101,20 @@ def _parse(lines: Iterable[tuple[int, str]], path: Path) -> list[Question]:
     return found
 
 
-def ask(asked: Asked, questions: Sequence[Question]) -> list[Answered]:
+def ask(asked: LanguageModel, questions: Sequence[Question]) -> list[Answered]:
     """Ask all questions. Words are compared by their log-probability after the context."""
 
-    def scores() -> Iterator["Future[ScoreAnswer]"]:
+    def scores() -> Iterator["Future[ScoreResult]"]:
         for question in questions:
-            yield asked.ask_score(question.context, [question.good, question.bad], count_eos=False)
+            yield asked.submit_score(
+                question.context, [question.good, question.bad], count_eos=False
+            )
 
-    def predictions() -> Iterator["Future[PredictionAnswer]"]:
+    def predictions() -> Iterator["Future[PredictionResult]"]:
         for question in questions:
-            yield asked.ask_predict(Query(question.context, options=Options(max_suggestions=_TOP)))
+            yield asked.submit_predict(
+                Query(question.context, options=Options(max_suggestions=_TOP))
+            )
 
     scored, predicted = list(in_order(scores())), list(in_order(predictions()))
     return [

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from wordgate.decoding.options import Options
 from wordgate.decoding.prediction import Query
-from wordgate.engine.results import Asked, PredictionAnswer
+from wordgate.engine.results import LanguageModel, PredictionResult
 from wordgate.errors import empty
 from wordgate.offline.lines import read_lines
 from wordgate.text import words
@@ -64,10 +64,10 @@ class Savings:
         return [found / max(1, typed) for found, typed in pairs]
 
 
-Typing = Generator[Query, PredictionAnswer, None]
+Typing = Generator[Query, PredictionResult, None]
 
 
-def measure_file(asked: Asked, path: Path, options: Options) -> Savings:
+def measure_file(asked: LanguageModel, path: Path, options: Options) -> Savings:
     """Type the messages of a file, one a line. Raises `InvalidFile` when there are none."""
     return measure(asked, read_messages(path), options)
 
@@ -80,7 +80,7 @@ def read_messages(path: Path) -> list[str]:
     return messages
 
 
-def measure(asked: Asked, messages: Iterable[str], options: Options) -> Savings:
+def measure(asked: LanguageModel, messages: Iterable[str], options: Options) -> Savings:
     """Type messages, many at once, with such suggestions at every key."""
     savings = Savings()
     _type_all(asked, (type_message(each, options, savings) for each in messages))
@@ -127,7 +127,7 @@ _Taken = tuple[int, bool]
 
 def _type_word(
     past: str, word: str, options: Options, savings: Savings
-) -> Generator[Query, PredictionAnswer, tuple[_Taken, _Taken]]:
+) -> Generator[Query, PredictionResult, tuple[_Taken, _Taken]]:
     """Keys for a word: in the case of the file, and in any case."""
     exact = ignoring = len(word), False
     lower = word.lower()
@@ -158,9 +158,9 @@ def _count_recall(ranks: dict[int, int], length: int, savings: Savings) -> None:
             savings.found[rank][letters] += best is not None and best <= rank
 
 
-def _type_all(asked: Asked, typings: Iterator[Typing]) -> None:
+def _type_all(asked: LanguageModel, typings: Iterator[Typing]) -> None:
     """Have all messages typed, a number of them at once."""
-    waiting: deque[tuple[Typing, Future[PredictionAnswer]]] = deque()
+    waiting: deque[tuple[Typing, Future[PredictionResult]]] = deque()
     try:
         for typing in typings:
             _go_on(asked, typing, None, waiting)
@@ -173,19 +173,19 @@ def _type_all(asked: Asked, typings: Iterator[Typing]) -> None:
             question.cancel()
 
 
-_Waiting = deque[tuple[Typing, "Future[PredictionAnswer]"]]
+_Waiting = deque[tuple[Typing, "Future[PredictionResult]"]]
 
 
-def _answer_first(asked: Asked, waiting: _Waiting) -> None:
+def _answer_first(asked: LanguageModel, waiting: _Waiting) -> None:
     typing, question = waiting.popleft()
     _go_on(asked, typing, question.result(), waiting)
 
 
 def _go_on(
-    asked: Asked, typing: Typing, answer: PredictionAnswer | None, waiting: _Waiting
+    asked: LanguageModel, typing: Typing, answer: PredictionResult | None, waiting: _Waiting
 ) -> None:
     try:
         query = next(typing) if answer is None else typing.send(answer)
     except StopIteration:
         return
-    waiting.append((typing, asked.ask_predict(query)))
+    waiting.append((typing, asked.submit_predict(query)))

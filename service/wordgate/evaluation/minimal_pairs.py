@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wordgate.engine.results import Asked, ScoreAnswer
+from wordgate.engine.results import LanguageModel, ScoreResult
 from wordgate.errors import InvalidFile, empty
 from wordgate.offline.lines import file_format, parse_json, read_lines
 from wordgate.offline.pipelining import in_order
@@ -50,11 +50,11 @@ def read(path: Path) -> list[Pair]:
     return found
 
 
-def evaluate(asked: Asked, pairs: Sequence[Pair]) -> PairsResult:
+def evaluate(asked: LanguageModel, pairs: Sequence[Pair]) -> PairsResult:
     """Ask a model about all pairs. A tie counts as wrong."""
 
-    def questions() -> Iterator["Future[ScoreAnswer]"]:
-        return (asked.ask_score("", [pair.good, pair.bad]) for pair in pairs)
+    def questions() -> Iterator["Future[ScoreResult]"]:
+        return (asked.submit_score("", [pair.good, pair.bad]) for pair in pairs)
 
     right: dict[str, list[bool]] = defaultdict(list)
     for pair, answer in zip(pairs, in_order(questions()), strict=True):

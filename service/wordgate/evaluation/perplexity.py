@@ -12,7 +12,7 @@ from pathlib import Path
 
 from wordgate.decoding.options import Options
 from wordgate.decoding.prediction import Query
-from wordgate.engine.results import Asked, PredictionAnswer, ScoreAnswer
+from wordgate.engine.results import LanguageModel, PredictionResult, ScoreResult
 from wordgate.errors import InvalidFile, InvalidInput, empty
 from wordgate.lm.context_window import ANCHOR_WORDS, latest_start
 from wordgate.offline.lines import read_lines
@@ -73,7 +73,7 @@ class _Surprise:
         self.characters += len(text) + 1
         self.bytes += len(text.encode("utf-8")) + 1
 
-    def add_score(self, answer: ScoreAnswer) -> None:
+    def add_score(self, answer: ScoreResult) -> None:
         """Count an answer about one candidate."""
         [candidate] = answer.candidates
         self.log_prob += candidate.log_prob
@@ -86,7 +86,7 @@ _Numbered = tuple[int, str]
 
 
 def evaluate_file(
-    asked: Asked, path: Path, keep_punctuation: bool = True, count_hits: bool = True
+    asked: LanguageModel, path: Path, keep_punctuation: bool = True, count_hits: bool = True
 ) -> Perplexity:
     """Measure a model on the lines of a file, plain, .gz or .xz.
 
@@ -97,7 +97,7 @@ def evaluate_file(
 
 
 def evaluate(
-    asked: Asked,
+    asked: LanguageModel,
     lines: Sequence[str],
     keep_punctuation: bool = True,
     path: Path = Path("text"),
@@ -146,11 +146,11 @@ def _text(line: str, keep_punctuation: bool) -> str:
     return " ".join(word for word in found if not words.is_punctuation(word))
 
 
-def _surprise(asked: Asked, texts: Sequence[_Numbered], path: Path) -> _Surprise:
+def _surprise(asked: LanguageModel, texts: Sequence[_Numbered], path: Path) -> _Surprise:
     """What the model thinks of all texts together."""
     found = _Surprise()
     whole = [(number, text) for number, text in texts if len(text) <= _MAX_WHOLE_CHARACTERS]
-    answers = in_turn(asked.ask_score("", [text]) for _, text in whole)
+    answers = in_turn(asked.submit_score("", [text]) for _, text in whole)
     with closing(answers):
         for number, text in texts:
             try:
@@ -163,7 +163,7 @@ def _surprise(asked: Asked, texts: Sequence[_Numbered], path: Path) -> _Surprise
     return found
 
 
-def _add_whole(found: _Surprise, question: "Future[ScoreAnswer]", text: str) -> bool:
+def _add_whole(found: _Surprise, question: "Future[ScoreResult]", text: str) -> bool:
     """Add the answer about a whole text, unless the text was too long for it."""
     try:
         found.add_score(question.result())
@@ -174,18 +174,18 @@ def _add_whole(found: _Surprise, question: "Future[ScoreAnswer]", text: str) -> 
     return True
 
 
-def _add_stretches(asked: Asked, text: str, found: _Surprise) -> None:
+def _add_stretches(asked: LanguageModel, text: str, found: _Surprise) -> None:
     """Add the answers about a text in stretches, each after the words before it."""
     normal = normalise(text)
     spans = words.spans(normal)
     stretches = list(_stretches(normal, spans))
 
-    def questions() -> Iterator["Future[ScoreAnswer]"]:
+    def questions() -> Iterator["Future[ScoreResult]"]:
         for first, after in stretches:
             start = spans[first][0]
             history = normal[spans[max(0, first - _WORDS_BEFORE)][0] : start]
             is_last = after == len(spans)
-            yield asked.ask_score(history, [normal[start : spans[after - 1][1]]], is_last)
+            yield asked.submit_score(history, [normal[start : spans[after - 1][1]]], is_last)
 
     for answer in in_order(questions()):
         found.add_score(answer)
@@ -203,11 +203,11 @@ def _stretches(normal: str, spans: Sequence[tuple[int, int]]) -> Iterator[tuple[
     yield first, len(spans)
 
 
-def _hits(asked: Asked, texts: Sequence[str]) -> Iterator[int | None]:
+def _hits(asked: LanguageModel, texts: Sequence[str]) -> Iterator[int | None]:
     """The rank of every word but punctuation among the suggestions before it, None if not there."""
     wanted: list[str] = []
 
-    def questions() -> Iterator["Future[PredictionAnswer]"]:
+    def questions() -> Iterator["Future[PredictionResult]"]:
         for text in texts:
             normal = normalise(text)
             spans = words.spans(normal)
@@ -216,7 +216,7 @@ def _hits(asked: Asked, texts: Sequence[str]) -> Iterator[int | None]:
                 if not words.is_punctuation(word):
                     wanted.append(word)
                     first, _ = spans[latest_start(number)]  # nothing before it is read
-                    yield asked.ask_predict(Query(normal[first:start], options=_OPTIONS))
+                    yield asked.submit_predict(Query(normal[first:start], options=_OPTIONS))
 
     for number, answer in enumerate(in_order(questions())):
         suggested = [normalise(suggestion.text) for suggestion in answer.suggestions]

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from wordgate.engine.results import Asked, RescoringAnswer
+from wordgate.engine.results import LanguageModel, RescoringResult
 from wordgate.errors import InvalidFile, InvalidInput, WordgateError
 from wordgate.evaluation import weight_search
 from wordgate.evaluation.error_rate import Counting, Normalise, written_otherwise
-from wordgate.evaluation.weight_search import Array, Lists
+from wordgate.evaluation.weight_search import Array, NBestLists
 from wordgate.offline.alternations import Reference
 from wordgate.offline.reading_report import LEAST, counting
 from wordgate.offline.utterances import Utterance, ranked
@@ -35,7 +35,7 @@ WITHIN = 0.001
 
 
 @dataclass(frozen=True)
-class Development:
+class DevSet:
     """Features by name, in order, and what is known of each candidate.
 
     `ignored` are scores that the candidates have and that are not used. `basic_oracle` is the
@@ -43,7 +43,7 @@ class Development:
     """
 
     names: list[str]
-    lists: Lists
+    lists: NBestLists
     ignored: tuple[str, ...] = ()
     basic_oracle: float | None = None
 
@@ -69,14 +69,14 @@ class Development:
 
 
 @dataclass(frozen=True)
-class Tuned:
+class TuningResult:
     """Weights with what they are worth. Rates are shares of one; intervals are of 95 %.
 
     `held_out` was measured on the half that was not tuned on, and the reverse; `without_model` is
     the same with the recogniser's own scores alone. `interval` is that of `held_out`; `gain` of
     how much lower it is than the first candidates' rate, `gain_over_own` than `without_model`.
     `flat` gives for each weight the range in which the rate rises by no more than `WITHIN`.
-    `left_out` are scores that are sums of others. `basic_oracle` is as in `Development`.
+    `left_out` are scores that are sums of others. `basic_oracle` is as in `DevSet`.
     """
 
     weighting: Weighting
@@ -130,12 +130,12 @@ class Tuned:
 
 
 def collect(
-    asked: Asked,
+    asked: LanguageModel,
     utterances: Iterable[Utterance | InvalidFile],
     error_counting: Counting,
     ignored: Sequence[str] = (),
     refused: Callable[[InvalidFile], None] | None = None,
-) -> Development:
+) -> DevSet:
     """Ask the model about all candidates; scores that are `ignored` are as if they were not there.
 
     An utterance without a reference is left out, and so is a candidate with a score of minus
@@ -188,7 +188,7 @@ class _Gathered:
         self._said: list[Reference] = []
         self._heard: list[str] = []
 
-    def add(self, utterance: Utterance, answer: RescoringAnswer) -> None:
+    def add(self, utterance: Utterance, answer: RescoringResult) -> None:
         """Add an utterance's candidates. Raises `InvalidFile` when they have other scores."""
         present = utterance.hypotheses[0].scores
         scores = [name for name in present if name not in self._ignored]
@@ -210,7 +210,7 @@ class _Gathered:
         self._said.extend([reference] * len(possible))
         self._heard.extend(transcript.text for transcript in possible)
 
-    def development(self, error_counting: Counting) -> Development:
+    def development(self, error_counting: Counting) -> DevSet:
         """All of it."""
         lists = self._lists(error_counting)
         basic_oracle = None
@@ -218,11 +218,11 @@ class _Gathered:
             basic = self._lists(replace(error_counting, normalise=Normalise.BASIC))
             basic_oracle = basic.rate(basic.oracle())
         used = tuple(sorted(self._present.intersection(self._ignored)))
-        return Development(self._names, lists, used, basic_oracle)
+        return DevSet(self._names, lists, used, basic_oracle)
 
-    def _lists(self, error_counting: Counting) -> Lists:
+    def _lists(self, error_counting: Counting) -> NBestLists:
         lengths = [error_counting.length(reference) for reference in self._utterances]
-        return Lists(
+        return NBestLists(
             np.array(self._features, dtype=np.float64),
             np.array(error_counting.errors(self._said, self._heard), dtype=np.float64),
             np.concatenate([[0], np.cumsum(self.sizes)[:-1]]).astype(np.int64),
@@ -234,14 +234,14 @@ def _is_possible(transcript: Transcript, scores: Iterable[str]) -> bool:
     return all(transcript.scores[name] > LEAST / 2 for name in scores)
 
 
-def tune(development: Development) -> Tuned:
+def tune(development: DevSet) -> TuningResult:
     """The weights with the fewest errors, and what they are worth."""
     names, lists = development.names, development.lists
     left_out = weight_search.dependent(lists.features, lists.first)
     anchor = _anchor(development, left_out)
     free = [p for p in range(len(names)) if p != anchor and p not in left_out]
     lm = names.index(LM)
-    fit = _Fit(lists, free, anchor, lm)
+    fit = _CrossValidation(lists, free, anchor, lm)
     weights = fit.weights(lists)
     errors = lists.errors_of(weights)
     first = lists.errors[lists.first]
@@ -249,14 +249,14 @@ def tune(development: Development) -> Tuned:
     without = fit.held_out([place for place in free if place != lm], without=lm)
     scale = weight_search.posterior_scale(lists, weights)
     flat = {
-        _public(names[place]): weight_search.flatness(
+        _public(names[place]): weight_search.flat_range(
             lists, weights, place, fit.scales[place], WITHIN
         )
         for place in free
     }
     own = dict.fromkeys(development.ignored, 0.0)
     own |= {name: float(weights[names.index(name)]) for name in names if name not in {LM, WORDS}}
-    return Tuned(
+    return TuningResult(
         Weighting(float(weights[lm]), float(weights[names.index(WORDS)]), own, (), scale),
         lists.rate(first),
         _acoustic_rate(names, lists),
@@ -275,10 +275,10 @@ def tune(development: Development) -> Tuned:
     )
 
 
-class _Fit:
+class _CrossValidation:
     """Searches for weights on all utterances or on some."""
 
-    def __init__(self, lists: Lists, free: Sequence[int], anchor: int, lm: int) -> None:
+    def __init__(self, lists: NBestLists, free: Sequence[int], anchor: int, lm: int) -> None:
         self._lists = lists
         self._free = free
         self._lm = lm
@@ -286,7 +286,7 @@ class _Fit:
         self._start = np.zeros(lists.features.shape[1])
         self._start[anchor] = 1.0
 
-    def weights(self, lists: Lists) -> Array:
+    def weights(self, lists: NBestLists) -> Array:
         return weight_search.search(lists, self._start, self._free, self.scales, self._lm)
 
     def held_out(self, free: Sequence[int], without: int | None = None) -> Array:
@@ -310,14 +310,14 @@ def _ordered(scores: Iterable[str]) -> list[str]:
     return [*([ACOUSTIC] if ACOUSTIC in scores else []), LM, WORDS, *others]
 
 
-def _anchor(development: Development, left_out: Sequence[int]) -> int:
+def _anchor(development: DevSet, left_out: Sequence[int]) -> int:
     """The feature that weighs 1: the acoustic score, another that says something, the model's."""
     names = development.names
     own = [p for p, name in enumerate(names) if name not in {LM, WORDS} and p not in left_out]
     return own[0] if own else names.index(LM)
 
 
-def _acoustic_rate(names: Sequence[str], lists: Lists) -> float | None:
+def _acoustic_rate(names: Sequence[str], lists: NBestLists) -> float | None:
     if names[0] != ACOUSTIC:
         return None
     return lists.rate(lists.errors_of(np.eye(len(names))[0]))

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from wordgate.decoding.options import Options
 from wordgate.decoding.prediction import Query
-from wordgate.engine.results import Asked, PredictionAnswer
+from wordgate.engine.results import LanguageModel, PredictionResult
 from wordgate.evaluation.keystroke_savings import read_messages, word_spans
 from wordgate.offline.pipelining import in_order
-from wordgate.text.typo_model import slips_of
+from wordgate.text.typo_model import typos_of
 
 _LEAST_LETTERS = 3
 
@@ -44,7 +44,7 @@ class _Slip:
     typed: str
 
 
-def measure_file(asked: Asked, path: Path, seed: int = 1) -> Corrections:
+def measure_file(asked: LanguageModel, path: Path, seed: int = 1) -> Corrections:
     """Slip at each word of a file, a message a line. Raises `InvalidFile` for no message."""
     slips = list(_slips(read_messages(path), random.Random(seed)))
     found = Corrections(words=len(slips))
@@ -65,10 +65,10 @@ def _slips(messages: list[str], chance: random.Random) -> Iterator[_Slip]:
             word = message[start:end]
             if len(word) < _LEAST_LETTERS or not word.replace("'", "").isalpha():
                 continue
-            weights = slips_of(word.lower())
+            weights = typos_of(word.lower())
             [typed] = chance.choices(list(weights), list(weights.values()))
             yield _Slip(message[:start], word, typed)
 
 
-def _ask(asked: Asked, history: str, word: str) -> "Future[PredictionAnswer]":
-    return asked.ask_predict(Query(history, word, Options(max_suggestions=3), True))
+def _ask(asked: LanguageModel, history: str, word: str) -> "Future[PredictionResult]":
+    return asked.submit_predict(Query(history, word, Options(max_suggestions=3), True))

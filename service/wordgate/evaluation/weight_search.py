@@ -25,7 +25,7 @@ _SMOOTH = np.array([0.25, 0.5, 0.25])
 
 
 @dataclass(frozen=True)
-class Lists:
+class NBestLists:
     """The candidates of all utterances, one after the other.
 
     `features` [candidates, features], `errors` [candidates], `first` the place of each
@@ -57,7 +57,7 @@ class Lists:
         """The error rate of errors per utterance."""
         return float(errors.sum() / max(1.0, self.lengths.sum()))
 
-    def part(self, utterances: Sequence[int]) -> "Lists":
+    def part(self, utterances: Sequence[int]) -> "NBestLists":
         """Some of the utterances, by number."""
         ends = self.first + self._sizes
         places = [np.arange(self.first[u], ends[u]) for u in utterances]
@@ -65,14 +65,14 @@ class Lists:
         flat = np.concatenate(places)
         first = np.concatenate([[0], np.cumsum(sizes)[:-1]])
         chosen = np.array(utterances)
-        return Lists(self.features[flat], self.errors[flat], first, self.lengths[chosen])
+        return NBestLists(self.features[flat], self.errors[flat], first, self.lengths[chosen])
 
     @property
     def _sizes(self) -> NDArray[np.int64]:
         return np.diff(np.append(self.first, len(self.errors)))
 
 
-def search(lists: Lists, start: Array, free: Sequence[int], scales: Array, lm: int) -> Array:
+def search(lists: NBestLists, start: Array, free: Sequence[int], scales: Array, lm: int) -> Array:
     """Weights with the fewest errors; those that are not `free` stay as in `start`.
 
     `scales` are the steps that make sense for each weight; weight `lm` is never negative.
@@ -102,7 +102,9 @@ def scales_of(features: Array, first: NDArray[np.int64], anchor: int) -> Array:
     return np.minimum(scales, 1e6)
 
 
-def flatness(lists: Lists, weights: Array, place: int, scale: float, within: float) -> list[float]:
+def flat_range(
+    lists: NBestLists, weights: Array, place: int, scale: float, within: float
+) -> list[float]:
     """How far one weight may move, all else the same, before the error rate rises by `within`."""
     rate = lists.rate(lists.errors_of(weights))
     ends = []
@@ -116,7 +118,7 @@ def flatness(lists: Lists, weights: Array, place: int, scale: float, within: flo
     return ends
 
 
-def posterior_scale(lists: Lists, weights: Array) -> float:
+def posterior_scale(lists: NBestLists, weights: Array) -> float:
     """The scale at which the candidates with the fewest errors have the greatest likelihood."""
     totals = lists.features @ weights
     sizes = np.diff(np.append(lists.first, len(totals)))
@@ -167,7 +169,7 @@ def _centred(features: Array, first: NDArray[np.int64]) -> Array:
     return centred
 
 
-def _along(lists: Lists, weights: Array, direction: Array, lm: int) -> Array:
+def _along(lists: NBestLists, weights: Array, direction: Array, lm: int) -> Array:
     """The best weights on a line, or the given ones when none is better."""
     tried = [weights + step * direction for step in _POINTS]
     errors = np.array(

@@ -18,7 +18,7 @@ def likely_log_prob(piece: int) -> float:
 
 
 @dataclass(frozen=True)
-class Levels:
+class AdaptiveSoftmaxLayout:
     """Where the head and each cluster begin and end: `cuts` (2000, 6000, 16000), say.
 
     Level 0 is the head, pieces [0, cuts[0]); level n is cluster n, pieces [cuts[n-1], cuts[n]).

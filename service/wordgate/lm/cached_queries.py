@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from wordgate.lm.adaptive_softmax import Levels
-from wordgate.lm.requests import Advance, Asks, LevelRows, Row, State
+from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
+from wordgate.lm.requests import ModelTask, OutputRows, Row, State, Step
 from wordgate.lm.state_store import StateStore, chain_hashes
-from wordgate.lm.tokenizer import Pieces
+from wordgate.lm.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class HashedState:
     """A state and the key of the pieces that were read to it (`state_store.chain_hashes`)."""
 
     key: bytes
@@ -31,7 +31,7 @@ class _Placed(Protocol):
     """A place in a search: what was read to it."""
 
     @property
-    def context(self) -> Context: ...
+    def context(self) -> HashedState: ...
 
 
 class AskedRow(Protocol):
@@ -47,31 +47,35 @@ class AskedRow(Protocol):
 R = TypeVar("R", bound=AskedRow)
 
 
-def advance(store: StateStore, steps: Sequence[tuple[Context, int]]) -> Asks[list[Context]]:
+def advance(
+    store: StateStore, steps: Sequence[tuple[HashedState, int]]
+) -> ModelTask[list[HashedState]]:
     """Read one piece after each context; what the store has is not read again."""
     keys = [context.key_after([piece]) for context, piece in steps]
     found = [store.state(key) for key in keys]
     missing = [place for place, state in enumerate(found) if state is None]
     if missing:
         asked = [(steps[place][0].state, steps[place][1]) for place in missing]
-        answers = yield Advance(asked)
+        answers = yield Step(asked)
         for place, state in zip(missing, answers, strict=True):
             found[place] = store.keep(keys[place], state)
-    return [Context(key, state) for key, state in zip(keys, found, strict=True)]
+    return [HashedState(key, state) for key, state in zip(keys, found, strict=True)]
 
 
-def level_rows(store: StateStore, level: int, contexts: Sequence[Context]) -> Asks[list[Row]]:
+def level_rows(
+    store: StateStore, level: int, contexts: Sequence[HashedState]
+) -> ModelTask[list[Row]]:
     """All of one output level after each context; what the store has is not asked for again."""
     found = [store.row(context.key, level) for context in contexts]
     missing = [place for place, row in enumerate(found) if row is None]
     if missing:
-        answers = yield LevelRows(level, [contexts[place].state for place in missing])
+        answers = yield OutputRows(level, [contexts[place].state for place in missing])
         for place, row in zip(missing, answers, strict=True):
             found[place] = store.keep_row(contexts[place].key, level, row)
     return [row for row in found if row is not None]
 
 
-def answered(store: StateStore, asked: Sequence[R]) -> Asks[list[tuple[R, Row]]]:
+def answered(store: StateStore, asked: Sequence[R]) -> ModelTask[list[tuple[R, Row]]]:
     """Each with its row, level by level: all of a level are asked for together."""
     found: list[tuple[R, Row]] = []
     for level in sorted({each.level for each in asked}):
@@ -82,8 +86,12 @@ def answered(store: StateStore, asked: Sequence[R]) -> Asks[list[tuple[R, Row]]]
 
 
 def word_log_prob(
-    pieces: Pieces, levels: Levels, start: Context, word: str, store: StateStore
-) -> Asks[float]:
+    pieces: Tokenizer,
+    levels: AdaptiveSoftmaxLayout,
+    start: HashedState,
+    word: str,
+    store: StateStore,
+) -> ModelTask[float]:
     """The log-probability of one word in normal form after a context, by the model alone."""
     total, context = 0.0, start
     sequence = pieces.encode_word(word)
@@ -94,7 +102,9 @@ def word_log_prob(
     return total
 
 
-def _log_prob(levels: Levels, context: Context, piece: int, store: StateStore) -> Asks[float]:
+def _log_prob(
+    levels: AdaptiveSoftmaxLayout, context: HashedState, piece: int, store: StateStore
+) -> ModelTask[float]:
     """The log-probability of a piece after a context."""
     [head] = yield from level_rows(store, 0, [context])
     level = levels.of(piece)

@@ -21,12 +21,12 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import accumulate, chain
 
-from wordgate.lm.cached_queries import Context
-from wordgate.lm.requests import SHORT_ROUND, Advance, Asks, Pace, State
+from wordgate.lm.cached_queries import HashedState
+from wordgate.lm.requests import SHORT_ROUND, ModelTask, Pace, State, Step
 from wordgate.lm.state_store import StateStore, chain_hashes
-from wordgate.lm.tokenizer import EOS, Pieces
+from wordgate.lm.tokenizer import EOS, Tokenizer
 from wordgate.text import words
-from wordgate.text.normalization import LINE_BREAKS, normalising, refuse_surrogates
+from wordgate.text.normalization import LINE_BREAKS, normalising, require_unicode
 from wordgate.text.steps import Steps
 
 ANCHOR_WORDS = 128
@@ -82,7 +82,7 @@ def _passed(piece_counts: Sequence[int], words_back: int, pieces_back: int) -> l
     ]
 
 
-def read(pieces: Pieces, history: str, store: StateStore) -> Asks[State]:
+def read(pieces: Tokenizer, history: str, store: StateStore) -> ModelTask[State]:
     """The state after a history, which is normalised and cut here.
 
     What the store still knows is not read again. Raises `InvalidInput` naming `history`.
@@ -90,11 +90,11 @@ def read(pieces: Pieces, history: str, store: StateStore) -> Asks[State]:
     return (yield from read_context(pieces, history, store)).state
 
 
-def read_context(pieces: Pieces, history: str, store: StateStore) -> Asks[Context]:
+def read_context(pieces: Tokenizer, history: str, store: StateStore) -> ModelTask[HashedState]:
     """The same with its key. A history that was read before is not even cut again."""
-    refuse_surrogates(history, "history")
+    require_unicode(history, "history")
     digest = blake2b(history.encode("utf-8"), digest_size=16).digest()
-    key = store.key_of_text(digest)
+    key = store.get_key(digest)
     state = store.state(key) if key is not None else None
     if key is None or state is None:
         pace = Pace(SHORT_ROUND)
@@ -102,10 +102,10 @@ def read_context(pieces: Pieces, history: str, store: StateStore) -> Asks[Contex
         context = yield from read_words_context(cut.pieces, store)
         store.keep_key_of_text(digest, context.key)
         return context
-    return Context(key, state)
+    return HashedState(key, state)
 
 
-def read_ahead(pieces: Pieces, history: str, store: StateStore) -> Asks[None]:
+def read_ahead(pieces: Tokenizer, history: str, store: StateStore) -> ModelTask[None]:
     """Have the store know the contexts behind the next anchors, as far as the history goes.
 
     Does nothing far from them. When an anchor is crossed nothing is left to read but its last
@@ -132,7 +132,7 @@ def _all_words(history: str) -> Steps[list[str]]:
     the last one."""
     lines = _LINE_BREAKS.split(history)
     if len(lines) > 1:
-        refuse_surrogates(history, "history")  # counted from the beginning of the history
+        require_unicode(history, "history")  # counted from the beginning of the history
     found: list[str] = []
     for number, line in enumerate(lines):
         if number and found and found[-1] != words.LINE_END:
@@ -142,26 +142,28 @@ def _all_words(history: str) -> Steps[list[str]]:
     return found
 
 
-def _last_words(pieces: Pieces, history: str) -> Steps[_Cut]:
+def _last_words(pieces: Tokenizer, history: str) -> Steps[_Cut]:
     """The last 128 to 255 words of a history, cut into pieces; all of a shorter one."""
     found = yield from _all_words(history)
     last = found[latest_start(len(found)) :]
     return _Cut(last, (yield from pieces.encoding_each(last)))
 
 
-def _context(pieces: Pieces, history: str) -> Steps[_Cut]:
+def _context(pieces: Tokenizer, history: str) -> Steps[_Cut]:
     """The words that the rule has read."""
     cut = yield from _last_words(pieces, history)
     start = context_start([len(word) for word in cut.pieces])
     return _Cut(cut.words[start:], cut.pieces[start:])
 
 
-def read_words(context: Sequence[Sequence[int]], store: StateStore) -> Asks[State]:
+def read_words(context: Sequence[Sequence[int]], store: StateStore) -> ModelTask[State]:
     """The state after `<eos>` and these words, each given as its pieces."""
     return (yield from read_words_context(context, store)).state
 
 
-def read_words_context(context: Sequence[Sequence[int]], store: StateStore) -> Asks[Context]:
+def read_words_context(
+    context: Sequence[Sequence[int]], store: StateStore
+) -> ModelTask[HashedState]:
     """The same with its key. The end of a line at the beginning is not read again."""
     if context and list(context[0]) == [EOS]:
         context = context[1:]
@@ -171,16 +173,16 @@ def read_words_context(context: Sequence[Sequence[int]], store: StateStore) -> A
     kept = _kept_places(context)
     following = len(sequence) - done - 1
     for place in range(done, len(sequence)):
-        [state] = yield Advance([(state, sequence[place])], following)
+        [state] = yield Step([(state, sequence[place])], following)
         following = 0
         if place in kept:
             state = store.keep(keys[place], state)
-    return Context(keys[-1], state)
+    return HashedState(keys[-1], state)
 
 
 def read_each(
-    pieces: Pieces, history: str, store: StateStore
-) -> Asks[tuple[list[Context], list[str]]]:
+    pieces: Tokenizer, history: str, store: StateStore
+) -> ModelTask[tuple[list[HashedState], list[str]]]:
     """The words that the rule has read, and the context before each and after the last.
 
     Ends of lines are read, but are not among the words.
@@ -202,18 +204,20 @@ def read_each(
     return contexts, found
 
 
-def _read_word(word: Sequence[int], before: Context, store: StateStore, left: int) -> Asks[Context]:
+def _read_word(
+    word: Sequence[int], before: HashedState, store: StateStore, left: int
+) -> ModelTask[HashedState]:
     """The context behind a word, which is kept; `left` pieces from it on are to be read."""
     key = before.key_after(word)
     state = store.state(key)
     if state is not None:
-        return Context(key, state)
+        return HashedState(key, state)
     state = before.state
     following = left - 1
     for piece in word:
-        [state] = yield Advance([(state, piece)], following)
+        [state] = yield Step([(state, piece)], following)
         following = 0
-    return Context(key, store.keep(key, state))
+    return HashedState(key, store.keep(key, state))
 
 
 def _kept_places(context: Sequence[Sequence[int]]) -> set[int]:

@@ -7,17 +7,17 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from wordgate.lm.adaptive_softmax import Levels
+from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
 from wordgate.lm.masks import Masks
 from wordgate.lm.seen_words import SeenWords
-from wordgate.lm.tokenizer import Pieces
+from wordgate.lm.tokenizer import Tokenizer
 from wordgate.text import words
 from wordgate.text.listed_phrases import ListedPhrases
 from wordgate.text.normalization import normalise
 
 
 @dataclass(frozen=True)
-class Language:
+class Lexicon:
     """A vocabulary with the way people write it.
 
     `written` maps a word in normal form to its usual written form (`i` to `I`, `london` to
@@ -27,8 +27,8 @@ class Language:
     seen words that are no more frequent than misspellings of another word would be.
     """
 
-    pieces: Pieces
-    levels: Levels
+    pieces: Tokenizer
+    levels: AdaptiveSoftmaxLayout
     written: Mapping[str, str] = field(default_factory=dict)
     never_suggested: Set[str] = frozenset()
     seen: SeenWords | None = None

@@ -8,11 +8,11 @@ left out only where the rest of a mask is likely to follow.
 import math
 from collections.abc import Mapping, Sequence
 
-from wordgate.lm.adaptive_softmax import Levels
-from wordgate.lm.cached_queries import Context, advance, word_log_prob
-from wordgate.lm.requests import Asks
+from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
+from wordgate.lm.cached_queries import HashedState, advance, word_log_prob
+from wordgate.lm.requests import ModelTask
 from wordgate.lm.state_store import StateStore
-from wordgate.lm.tokenizer import Pieces
+from wordgate.lm.tokenizer import Tokenizer
 from wordgate.text import words
 from wordgate.text.normalization import normalise
 
@@ -56,13 +56,13 @@ class Masks:
 
 
 def begins_mask(
-    pieces: Pieces,
-    levels: Levels,
-    start: Context,
+    pieces: Tokenizer,
+    levels: AdaptiveSoftmaxLayout,
+    start: HashedState,
     word: str,
     rests: Sequence[tuple[str, ...]],
     store: StateStore,
-) -> Asks[bool]:
+) -> ModelTask[bool]:
     """Return whether a word after `start` is likely to be followed by any of the rests."""
     if not all(rests):
         return True
@@ -74,8 +74,12 @@ def begins_mask(
 
 
 def _probability(
-    pieces: Pieces, levels: Levels, start: Context, rest: Sequence[str], store: StateStore
-) -> Asks[float]:
+    pieces: Tokenizer,
+    levels: AdaptiveSoftmaxLayout,
+    start: HashedState,
+    rest: Sequence[str],
+    store: StateStore,
+) -> ModelTask[float]:
     """The probability of these words, or 0 where their beginning is unlikely enough."""
     log_prob, context = 0.0, start
     for place, word in enumerate(rest):
@@ -87,7 +91,9 @@ def _probability(
     return math.exp(log_prob)
 
 
-def _read(pieces: Pieces, start: Context, word: str, store: StateStore) -> Asks[Context]:
+def _read(
+    pieces: Tokenizer, start: HashedState, word: str, store: StateStore
+) -> ModelTask[HashedState]:
     context = start
     for piece in pieces.encode_word(word):
         [context] = yield from advance(store, [(context, piece)])

@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.lm.adaptive_softmax import Levels
+from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
 from wordgate.text.steps import Steps
 
 State = Any
@@ -21,7 +21,7 @@ State = Any
 
 
 @dataclass(frozen=True, slots=True)
-class Advance:
+class Step:
     """Read one piece after each state. Answer: the states after it, in order.
 
     `following`: rows that the same text will ask for after this question, one after the other.
@@ -33,13 +33,13 @@ class Advance:
     def __len__(self) -> int:
         return len(self.steps)
 
-    def part(self, first: int, after: int) -> "Advance":
+    def part(self, first: int, after: int) -> "Step":
         """The same question about rows [first, after) alone."""
-        return Advance(self.steps[first:after])
+        return Step(self.steps[first:after])
 
 
 @dataclass(frozen=True, slots=True)
-class TargetLogProbs:
+class TokenLogProbs:
     """How likely is this piece after this state? Answer: `list[float]`, natural logarithms.
 
     The questions of one state should stand together: they share a row of the output layer.
@@ -50,13 +50,13 @@ class TargetLogProbs:
     def __len__(self) -> int:
         return len(self.questions)
 
-    def part(self, first: int, after: int) -> "TargetLogProbs":
+    def part(self, first: int, after: int) -> "TokenLogProbs":
         """The same question about rows [first, after) alone."""
-        return TargetLogProbs(self.questions[first:after])
+        return TokenLogProbs(self.questions[first:after])
 
 
 @dataclass(frozen=True, slots=True)
-class LevelRows:
+class OutputRows:
     """All of one output level after each state. Answer: a list of float32 [width of the level].
 
     Level 0 is the head: its pieces, then one value for each cluster of rarer pieces. Level n is
@@ -69,13 +69,13 @@ class LevelRows:
     def __len__(self) -> int:
         return len(self.states)
 
-    def part(self, first: int, after: int) -> "LevelRows":
+    def part(self, first: int, after: int) -> "OutputRows":
         """The same question about rows [first, after) alone."""
-        return LevelRows(self.level, self.states[first:after])
+        return OutputRows(self.level, self.states[first:after])
 
 
 @dataclass(frozen=True, slots=True)
-class TopVectors:
+class HiddenVectors:
     """The top layer's hidden values of each state. Answer: a list of float32 [width]."""
 
     states: Sequence[State]
@@ -83,18 +83,18 @@ class TopVectors:
     def __len__(self) -> int:
         return len(self.states)
 
-    def part(self, first: int, after: int) -> "TopVectors":
+    def part(self, first: int, after: int) -> "HiddenVectors":
         """The same question about rows [first, after) alone."""
-        return TopVectors(self.states[first:after])
+        return HiddenVectors(self.states[first:after])
 
 
-Ask = Advance | TargetLogProbs | LevelRows | TopVectors
+ModelRequest = Step | TokenLogProbs | OutputRows | HiddenVectors
 
 T = TypeVar("T")
-Asks = Generator[Ask, Any, T]
+ModelTask = Generator[ModelRequest, Any, T]
 """A generator that asks a model and returns a `T`."""
 
-PAUSE = Advance([])
+YIELD = Step([])
 """Asks nothing, so that others have their turn; for an algorithm that works long by itself."""
 
 Row = NDArray[np.float32]
@@ -123,12 +123,12 @@ class Pace:
         self._next = self.total + self._every
         return True
 
-    def run(self, steps: Steps[T]) -> Asks[T]:
+    def run(self, steps: Steps[T]) -> ModelTask[T]:
         """Run a computation to its end, with a pause whenever one is due."""
         try:
             while True:
                 if self.is_due(next(steps)):
-                    yield PAUSE
+                    yield YIELD
         except StopIteration as stop:
             result: T = stop.value
             return result
@@ -137,16 +137,16 @@ class Pace:
 class Model(Protocol):
     """What answers the asks."""
 
-    levels: Levels
+    levels: AdaptiveSoftmaxLayout
     start: State
     """The zero state, before anything was read."""
 
-    def answer(self, asks: Sequence[Ask]) -> list[Any]:
+    def answer(self, asks: Sequence[ModelRequest]) -> list[Any]:
         """The answers to several asks at once, merged into as few calls as it can."""
         ...
 
 
-def drive(asks: Asks[T], model: Model) -> T:
+def run_to_completion(asks: ModelTask[T], model: Model) -> T:
     """Run one generator to its end against a model, alone."""
     try:
         ask = next(asks)

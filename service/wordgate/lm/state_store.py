@@ -39,7 +39,7 @@ class StateStore(Protocol):
         """Keep a row; the least recently used ones make room. The row, as it is kept."""
         ...
 
-    def key_of_text(self, digest: bytes) -> bytes | None:
+    def get_key(self, digest: bytes) -> bytes | None:
         """The key of the pieces that a text's context has, by a digest of the text."""
         ...
 
@@ -48,7 +48,7 @@ class StateStore(Protocol):
         ...
 
 
-class NoStore:
+class NullStateStore:
     """Keeps nothing."""
 
     def __init__(self, start: State) -> None:
@@ -73,7 +73,7 @@ class NoStore:
         """Forgotten at once."""
         return row
 
-    def key_of_text(self, digest: bytes) -> None:
+    def get_key(self, digest: bytes) -> None:
         """Nothing is kept."""
 
     def keep_key_of_text(self, digest: bytes, key: bytes) -> None:

@@ -15,11 +15,11 @@ from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer as HuggingFaceTokenizer
 from tokenizers.models import BPE
 
 from wordgate.lm import tokenizer_json
-from wordgate.lm.adaptive_softmax import Levels
+from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
 from wordgate.text import normalization as normal_form
 from wordgate.text import words
 from wordgate.text.steps import Steps, batches
@@ -63,7 +63,7 @@ def byte_level(word: str) -> str:
     return "".join(BYTE_CHARACTERS[byte] for byte in word.encode("utf-8"))
 
 
-class Pieces:
+class Tokenizer:
     """A vocabulary of pieces and the canonical way to cut words into them.
 
     `size` pieces, numbered from 0 by falling frequency; `bytes_of[p]` is what a piece writes,
@@ -90,12 +90,12 @@ class Pieces:
         self.fitting = lru_cache(maxsize=4096)(partial(_fitting, self.continuations))
 
     @classmethod
-    def from_merges(cls, order: Iterable[str], merges: Sequence[tuple[str, str]]) -> "Pieces":
+    def from_merges(cls, order: Iterable[str], merges: Sequence[tuple[str, str]]) -> "Tokenizer":
         """A vocabulary from its pieces' names in order (after `<eos>`) and its merges by rank."""
         return cls([EOS_NAME, *order], merges)
 
     @classmethod
-    def from_json(cls, document: str) -> "Pieces":
+    def from_json(cls, document: str) -> "Tokenizer":
         """A vocabulary from the text of a `tokenizer.json`. Raises `ValueError`."""
         names, merges = tokenizer_json.read(document, END_OF_WORD)
         _check_names(names)
@@ -103,7 +103,7 @@ class Pieces:
 
     def to_json(self) -> str:
         """The text of a `tokenizer.json`, as the Hugging Face library reads it."""
-        return str(Tokenizer(self._spelling.model).to_str(pretty=False))
+        return str(HuggingFaceTokenizer(self._spelling.model).to_str(pretty=False))
 
     def encode(self, text: str, field: str = "text") -> list[int]:
         """The canonical pieces of a text, without `<eos>`.
@@ -235,7 +235,7 @@ class _Spelling:
 
 def _fitting(
     continuations: Callable[[bytes], NDArray[np.int64]],
-    levels: Levels,
+    levels: AdaptiveSoftmaxLayout,
     level: int,
     remaining: bytes,
 ) -> NDArray[np.int64]:

@@ -18,12 +18,12 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from wordgate.bundle.bundled_model import chosen_bundle
+from wordgate.bundle.bundled_model import resolve_bundle
 from wordgate.engine.local_model import LocalModel
-from wordgate.engine.results import RescoringAnswer, ScoreAnswer
+from wordgate.engine.results import RescoringResult, ScoreResult
 from wordgate.errors import InvalidFile, InvalidInput
 from wordgate.offline.formats import candidates, jsonl
-from wordgate.offline.formats.candidates import Hesitation
+from wordgate.offline.formats.candidates import CandidateSet
 from wordgate.offline.records import answered
 from wordgate.offline.utterances import ranked
 from wordgate.scoring.weighting import Weighting
@@ -74,9 +74,9 @@ class Score:
         def record(row: Mapping[str, Any]) -> dict[str, Any]:
             return {**row, "candidates": [row.get("text")]} if single else dict(row)
 
-        def ask(hesitation: Hesitation) -> "Future[ScoreAnswer]":
+        def ask(hesitation: CandidateSet) -> "Future[ScoreResult]":
             texts = hesitation.candidates
-            return self._model.ask_score(hesitation.history, texts, self._count_eos)
+            return self._model.submit_score(hesitation.history, texts, self._count_eos)
 
         rows = _records(map(record, _rows(table)), candidates.hesitation)
         answers, errors = _apart(answered(rows, ask))
@@ -128,7 +128,7 @@ def _refuse_columns(table: pa.Table, *names: str) -> None:
 
 
 def _open(model: str | Path | None, calls: int) -> LocalModel:
-    return LocalModel.open(chosen_bundle(Path(model) if model else None), calls=calls)
+    return LocalModel.open(resolve_bundle(Path(model) if model else None), calls=calls)
 
 
 def _rows(table: pa.Table) -> Iterator[dict[str, Any]]:
@@ -156,11 +156,11 @@ def _apart(
     return answers, [each.problem if isinstance(each, InvalidFile) else None for each in listed]
 
 
-def _values(answer: ScoreAnswer, name: str, single: bool) -> Any:
+def _values(answer: ScoreResult, name: str, single: bool) -> Any:
     values: Sequence[Any] = [getattr(candidate, name) for candidate in answer.candidates]
     return values[0] if single else values
 
 
-def _ranking(answer: RescoringAnswer) -> list[dict[str, Any]]:
+def _ranking(answer: RescoringResult) -> list[dict[str, Any]]:
     names = [field.name for field in _RANKED]
     return [{name: getattr(t, name) for name in names} for t in answer.ranking.transcripts]

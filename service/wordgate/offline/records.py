@@ -41,7 +41,7 @@ _MOST_TRIES = 200
 """How often a question that is refused as too much is asked again, each time after a wait."""
 
 
-def strictly(found: Iterable[T | InvalidFile]) -> Iterator[T]:
+def raise_on_error(found: Iterable[T | InvalidFile]) -> Iterator[T]:
     """What was found; raises the first `InvalidFile` in its turn."""
     for each in found:
         if isinstance(each, InvalidFile):
@@ -74,7 +74,7 @@ def answered(
                 yield record
                 continue
             try:
-                found = record, _patiently(ask, record, question)
+                found = record, _retry_when_overloaded(ask, record, question)
             except InvalidInput as error:
                 if is_first and error.field.startswith(_SHARED):
                     raise
@@ -94,7 +94,7 @@ def _asked(ask: "Callable[[R], Future[T]]", record: R) -> "Future[T]":
         return refused
 
 
-def _patiently(ask: "Callable[[R], Future[T]]", record: R, question: "Future[T]") -> T:
+def _retry_when_overloaded(ask: "Callable[[R], Future[T]]", record: R, question: "Future[T]") -> T:
     """The answer, however often a server says that it has too much to do."""
     for _ in range(_MOST_TRIES):
         try:

@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from wordgate.engine.results import Asked, RescoringAnswer
+from wordgate.engine.results import LanguageModel, RescoringResult
 from wordgate.errors import InvalidFile
 from wordgate.offline.alternations import Reference
 from wordgate.offline.lines import uncompressed
@@ -18,7 +18,7 @@ from wordgate.offline.records import answered
 from wordgate.scoring.hypothesis import Hypothesis
 from wordgate.scoring.lattice import Alternative, Arc, ConfusionNetwork, Lattice
 from wordgate.scoring.lattice_search import SearchBounds
-from wordgate.scoring.rescoring import PLAIN_BOUNDS
+from wordgate.scoring.rescoring import DEFAULT_SEARCH_BOUNDS
 from wordgate.scoring.weighting import Weighting
 
 
@@ -77,18 +77,18 @@ def referenced(
 
 
 def ranked(
-    asked: Asked,
+    asked: LanguageModel,
     utterances: Iterable[Utterance | InvalidFile],
     weighting: Weighting,
     count_eos: bool = True,
     under_way: int = UNDER_WAY,
-    bounds: SearchBounds = PLAIN_BOUNDS,
-) -> Iterator[tuple[Utterance, RescoringAnswer] | InvalidFile]:
+    bounds: SearchBounds = DEFAULT_SEARCH_BOUNDS,
+) -> Iterator[tuple[Utterance, RescoringResult] | InvalidFile]:
     """Each utterance with its ranking, in order; an `InvalidFile` for one that has none."""
 
-    def ask(utterance: Utterance) -> "Future[RescoringAnswer]":
+    def ask(utterance: Utterance) -> "Future[RescoringResult]":
         heard = utterance.lattice or [_last(each, weighting) for each in utterance.hypotheses]
-        return asked.ask_rescore(utterance.history, heard, weighting, count_eos, bounds)
+        return asked.submit_rescore(utterance.history, heard, weighting, count_eos, bounds)
 
     return answered(utterances, ask, under_way)
 

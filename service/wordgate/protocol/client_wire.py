@@ -17,7 +17,7 @@ from wordgate.api.v1.priority_pb2 import PRIORITY_UNSPECIFIED, Priority
 from wordgate.decoding.options import LetterCase, Options
 from wordgate.decoding.prediction import Query
 from wordgate.decoding.suggestions import Kind, Suggestion
-from wordgate.engine.results import ModelName, PredictionAnswer, RescoringAnswer, ScoreAnswer
+from wordgate.engine.results import ModelName, PredictionResult, RescoringResult, ScoreResult
 from wordgate.errors import (
     Cancelled,
     DeadlineExceeded,
@@ -30,21 +30,21 @@ from wordgate.errors import (
 )
 from wordgate.protocol.address import is_local
 from wordgate.protocol.lattices import confusion_network_message, lattice_message
-from wordgate.scoring.confidence import Difference
+from wordgate.scoring.confidence import WordDiff
 from wordgate.scoring.hypothesis import Hypothesis, TimeSpan
 from wordgate.scoring.lattice import ConfusionNetwork, Lattice
 from wordgate.scoring.lattice_search import SearchBounds
 from wordgate.scoring.rescoring import (
-    Hypotheses,
+    HypothesisSpace,
     Ranking,
-    SureWord,
     Transcript,
+    WordConfidence,
     check_kinds,
 )
 from wordgate.scoring.scoring import Candidate
 from wordgate.scoring.weighting import Weighting
 from wordgate.text.argument_types import require_texts
-from wordgate.text.normalization import refuse_surrogates
+from wordgate.text.normalization import require_unicode
 
 _DETAILS_KEY = "grpc-status-details-bin"
 _BROKEN_STREAM = "RST_STREAM"
@@ -62,8 +62,8 @@ _KINDS = {
     prediction_pb2.SUGGESTION_KIND_CORRECTION: Kind.CORRECTION,
 }
 _CASES = {
-    LetterCase.WRITTEN: prediction_pb2.LETTER_CASE_WRITTEN,
-    LetterCase.TYPED: prediction_pb2.LETTER_CASE_TYPED,
+    LetterCase.TRUECASE: prediction_pb2.LETTER_CASE_TRUECASE,
+    LetterCase.AS_TYPED: prediction_pb2.LETTER_CASE_AS_TYPED,
 }
 
 
@@ -104,41 +104,41 @@ def predict_request(
     model: str, query: Query, priority: Priority.ValueType = PRIORITY_UNSPECIFIED
 ) -> prediction_pb2.PredictRequest:
     """The message of a query. Raises `InvalidInput` for text that is not Unicode."""
-    refuse_surrogates(query.history, "history")
-    refuse_surrogates(query.prefix, "prefix")
+    require_unicode(query.history, "history")
+    require_unicode(query.prefix, "prefix")
     return prediction_pb2.PredictRequest(
         model=model,
         history=query.history,
         prefix=query.prefix,
         correct_last_word=query.correct_last_word,
         priority=priority,
-        **_wishes(query.options),
+        **_suggestion_fields(query.options),
     )
 
 
 def session_configuration(model: str, options: Options) -> prediction_pb2.SessionConfiguration:
     """The first message of a typing session."""
-    return prediction_pb2.SessionConfiguration(model=model, **_wishes(options))
+    return prediction_pb2.SessionConfiguration(model=model, **_suggestion_fields(options))
 
 
-def _wishes(options: Options) -> dict[str, Any]:
+def _suggestion_fields(options: Options) -> dict[str, Any]:
     """The fields that requests and configurations have in common."""
     nested = prediction_pb2.SuggestionOptions(
         letter_case=_CASES[options.letter_case],
-        omit_passed_over=options.omit_passed_over,
+        hide_rejected=options.hide_rejected,
         blocked_words=options.blocked_words,
         boosted_words=[
             prediction_pb2.BoostedWord(word=each.word, boost=each.boost)
             for each in options.boosted_words
         ],
-        max_words=options.max_words,
+        max_phrase_words=options.max_phrase_words,
         min_phrase_probability=options.min_phrase_probability,
         max_corrections=options.max_corrections,
         allow_unseen_words=options.allow_unseen_words,
     )
-    if options.session_cache:
-        cache = prediction_pb2.SessionCache(**asdict(options.session_cache))
-        nested.session_cache.CopyFrom(cache)
+    if options.continuous_cache:
+        cache = prediction_pb2.ContinuousCache(**asdict(options.continuous_cache))
+        nested.continuous_cache.CopyFrom(cache)
     return {
         "max_suggestions": options.max_suggestions,
         "allow_punctuation": options.allow_punctuation,
@@ -157,10 +157,10 @@ def score_request(
 ) -> scoring_pb2.ScoreRequest:
     """The message of candidates to score. Raises `InvalidInput` for text that is not Unicode,
     `TypeError` for a str in place of the list."""
-    refuse_surrogates(history, "history")
+    require_unicode(history, "history")
     require_texts(candidates, "candidates")
     for number, candidate in enumerate(candidates):
-        refuse_surrogates(candidate, f"candidates[{number}].text")
+        require_unicode(candidate, f"candidates[{number}].text")
     return scoring_pb2.ScoreRequest(
         model=model,
         history=history,
@@ -173,16 +173,16 @@ def score_request(
 def rescore_request(
     model: str,
     history: str,
-    hypotheses: Hypotheses,
+    hypotheses: HypothesisSpace,
     weighting: Weighting,
     count_eos: bool,
     bounds: SearchBounds,
     priority: Priority.ValueType = PRIORITY_UNSPECIFIED,
 ) -> rescoring_pb2.RescoreRequest:
     """The message of hypotheses to rank. Raises `InvalidInput` for text that is not Unicode."""
-    refuse_surrogates(history, "history")
+    require_unicode(history, "history")
     for name in weighting.weights:
-        refuse_surrogates(name, "weighting.weights")
+        require_unicode(name, "weighting.weights")
     request = rescoring_pb2.RescoreRequest(
         model=model,
         weighting=_weighting(weighting),
@@ -203,9 +203,9 @@ def rescore_request(
 
 def _n_best(hypotheses: Sequence[Hypothesis]) -> rescoring_pb2.NBest:
     for number, hypothesis in enumerate(hypotheses):
-        refuse_surrogates(hypothesis.text, f"n_best.candidates[{number}].text")
+        require_unicode(hypothesis.text, f"n_best.candidates[{number}].text")
         for name in hypothesis.scores:
-            refuse_surrogates(name, f"n_best.candidates[{number}].scores")
+            require_unicode(name, f"n_best.candidates[{number}].scores")
     return rescoring_pb2.NBest(candidates=map(_n_best_candidate, hypotheses))
 
 
@@ -227,15 +227,15 @@ def _n_best_candidate(hypothesis: Hypothesis) -> rescoring_pb2.NBestCandidate:
     return rescoring_pb2.NBestCandidate(text=hypothesis.text, scores=hypothesis.scores, times=times)
 
 
-def rescoring_answer(answer: rescoring_pb2.RescoreResponse) -> RescoringAnswer:
+def rescoring_answer(answer: rescoring_pb2.RescoreResponse) -> RescoringResult:
     """The ranking in an answer."""
     ranking = answer.ranking
-    return RescoringAnswer(
+    return RescoringResult(
         Ranking(
             [_transcript(found) for found in ranking.transcripts],
             [_sure_word(word) for word in ranking.words],
             [
-                Difference(found.start, found.end, found.runner_up_start, found.runner_up_end)
+                WordDiff(found.start, found.end, found.runner_up_start, found.runner_up_end)
                 for found in ranking.differences
             ],
             ranking.exact,
@@ -256,13 +256,13 @@ def _transcript(found: rescoring_pb2.RankedTranscript) -> Transcript:
         found.posterior,
         found.word_count,
         found.token_count,
-        found.other_paths,
+        found.merged_path_log_weight,
     )
 
 
-def _sure_word(word: rescoring_pb2.SureWord) -> SureWord:
+def _sure_word(word: rescoring_pb2.WordConfidence) -> WordConfidence:
     time = TimeSpan(word.time.start_seconds, word.time.end_seconds)
-    return SureWord(word.text, word.confidence, time if word.HasField("time") else None)
+    return WordConfidence(word.text, word.confidence, time if word.HasField("time") else None)
 
 
 def model_name(answered: models_pb2.ModelVersion) -> ModelName:
@@ -273,24 +273,24 @@ def model_name(answered: models_pb2.ModelVersion) -> ModelName:
 
 def prediction_answer(
     answer: prediction_pb2.PredictResponse | prediction_pb2.StreamPredictResponse,
-) -> PredictionAnswer:
+) -> PredictionResult:
     """The suggestions in an answer, of one request or of a session."""
     suggestions = [
         Suggestion(found.text, found.log_prob, _KINDS.get(found.kind, Kind.WORD))
         for found in answer.suggestions
     ]
-    return PredictionAnswer(
+    return PredictionResult(
         suggestions, answer.prefix, answer.exact, answer.expansions, model_name(answer.model)
     )
 
 
-def score_answer(answer: scoring_pb2.ScoreResponse) -> ScoreAnswer:
+def score_answer(answer: scoring_pb2.ScoreResponse) -> ScoreResult:
     """The scored candidates in an answer."""
     candidates = [
         Candidate(found.text, found.log_prob, found.posterior, found.word_count, found.token_count)
         for found in answer.candidates
     ]
-    return ScoreAnswer(candidates, answer.counted_eos, model_name(answer.model))
+    return ScoreResult(candidates, answer.counted_eos, model_name(answer.model))
 
 
 def described(answer: models_pb2.GetModelResponse) -> ModelDescription:

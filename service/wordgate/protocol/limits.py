@@ -81,7 +81,9 @@ class Limits:
     max_stop_words: int = _limit(100, "words", "words that end a generated text")
     max_stop_word_bytes: int = _limit(256, "bytes", "one word that ends a generated text")
     max_generation_streams: int = _limit(1000, "streams", "texts generated at once")
-    max_calls: int = _limit(20_000, "calls", "calls under way at once, sessions among them")
+    max_concurrent_rpcs: int = _limit(
+        20_000, "calls", "calls under way at once, sessions among them"
+    )
     max_connection_calls: int = _limit(
         5000, "calls", "calls under way at once on one connection; more wait at the client"
     )
@@ -111,7 +113,7 @@ class Limits:
     max_watch_streams: int = _limit(
         1000, "streams", "streams of health checking and reflection open at once"
     )
-    max_waiting_rows: int = _limit(
+    max_queued_rows: int = _limit(
         20_000,
         "rows",
         "rows waiting for the model, one of each request that is to begin; while there are so "

@@ -11,18 +11,18 @@ from wordgate.decoding.options import (
     DEFAULT_MAX_SUGGESTIONS,
     DEFAULT_MIN_PHRASE_PROBABILITY,
     BoostedWord,
+    ContinuousCache,
     LetterCase,
     Options,
-    SessionCache,
 )
 from wordgate.decoding.search import DEFAULT_MAX_EXPANSIONS
 from wordgate.decoding.suggestions import Kind, Suggestion
-from wordgate.engine.results import ModelName, PredictionAnswer, ScoreAnswer
-from wordgate.engine.scheduler import Urgency
+from wordgate.engine.results import ModelName, PredictionResult, ScoreResult
+from wordgate.engine.scheduler import Priority
 from wordgate.errors import InvalidInput
-from wordgate.lm.requests import Asks, T
+from wordgate.lm.requests import ModelTask, T
 from wordgate.scoring.scoring import Candidate
-from wordgate.text.edit_buffer import EditedText, PositionUnit, length_of
+from wordgate.text.edit_buffer import PositionUnit, TextBuffer, length_of
 from wordgate.text.rest_of_word import rest_of_word
 
 _PRECISIONS = {
@@ -36,9 +36,9 @@ _KINDS = {
     Kind.CORRECTION: prediction_pb2.SUGGESTION_KIND_CORRECTION,
 }
 _CASES: dict[int, LetterCase] = {
-    prediction_pb2.LETTER_CASE_UNSPECIFIED: LetterCase.WRITTEN,
-    prediction_pb2.LETTER_CASE_WRITTEN: LetterCase.WRITTEN,
-    prediction_pb2.LETTER_CASE_TYPED: LetterCase.TYPED,
+    prediction_pb2.LETTER_CASE_UNSPECIFIED: LetterCase.TRUECASE,
+    prediction_pb2.LETTER_CASE_TRUECASE: LetterCase.TRUECASE,
+    prediction_pb2.LETTER_CASE_AS_TYPED: LetterCase.AS_TYPED,
 }
 _NESTED = frozenset(prediction_pb2.SuggestionOptions.DESCRIPTOR.fields_by_name)
 
@@ -66,20 +66,20 @@ def options(
             min_probability=asked.min_probability,
             max_expansions=asked.max_expansions or DEFAULT_MAX_EXPANSIONS,
             letter_case=case,
-            omit_passed_over=nested.omit_passed_over,
+            hide_rejected=nested.hide_rejected,
             blocked_words=tuple(nested.blocked_words),
             boosted_words=tuple(BoostedWord(b.word, b.boost) for b in nested.boosted_words),
-            max_words=nested.max_words or 1,
+            max_phrase_words=nested.max_phrase_words or 1,
             min_phrase_probability=nested.min_phrase_probability or DEFAULT_MIN_PHRASE_PROBABILITY,
             max_corrections=nested.max_corrections,
-            session_cache=_session_cache(nested),
+            continuous_cache=_session_cache(nested),
             allow_unseen_words=nested.allow_unseen_words,
         )
     except InvalidInput as error:
         raise _as_sent(error) from None
 
 
-def naming_options(asks: Asks[T]) -> Asks[T]:
+def naming_options(asks: ModelTask[T]) -> ModelTask[T]:
     """The same generator; its errors name options as the protocol does."""
     try:
         return (yield from asks)
@@ -92,12 +92,12 @@ def _as_sent(error: InvalidInput) -> InvalidInput:
     return InvalidInput("options." * inside + error.field, error.problem)
 
 
-def _session_cache(nested: prediction_pb2.SuggestionOptions) -> SessionCache | None:
-    if not nested.HasField("session_cache") or not nested.session_cache.weight:
+def _session_cache(nested: prediction_pb2.SuggestionOptions) -> ContinuousCache | None:
+    if not nested.HasField("continuous_cache") or not nested.continuous_cache.weight:
         return None
-    cache = nested.session_cache
-    return SessionCache(
-        cache.weight, cache.flatness if cache.HasField("flatness") else DEFAULT_FLATNESS
+    cache = nested.continuous_cache
+    return ContinuousCache(
+        cache.weight, cache.sharpness if cache.HasField("sharpness") else DEFAULT_FLATNESS
     )
 
 
@@ -108,7 +108,7 @@ def model_version(name: ModelName) -> models_pb2.ModelVersion:
     )
 
 
-def predict_response(answer: PredictionAnswer) -> prediction_pb2.PredictResponse:
+def predict_response(answer: PredictionResult) -> prediction_pb2.PredictResponse:
     """The answer to `Predict`."""
     return prediction_pb2.PredictResponse(
         suggestions=[_suggestion(found) for found in answer.suggestions],
@@ -128,7 +128,7 @@ def position_unit(asked: int) -> PositionUnit:
 
 
 def stream_predict_response(
-    sequence: int, edited: EditedText, answer: PredictionAnswer
+    sequence: int, edited: TextBuffer, answer: PredictionResult
 ) -> prediction_pb2.StreamPredictResponse:
     """The answer to one text of a typing session, whose prefix ends at the cursor.
 
@@ -166,17 +166,17 @@ def urgency(
     | scoring_pb2.ScoreRequest
     | rescoring_pb2.RescoreRequest
     | rescoring_pb2.RescoreConfiguration,
-    realtime: Urgency,
-) -> Urgency:
+    realtime: Priority,
+) -> Priority:
     """Who waits for the answer. Raises `InvalidInput` for a priority that nobody knows."""
     if asked.priority in {priority_pb2.PRIORITY_UNSPECIFIED, priority_pb2.PRIORITY_REALTIME}:
         return realtime
     if asked.priority == priority_pb2.PRIORITY_BATCH:
-        return Urgency.BATCH
+        return Priority.BATCH
     raise InvalidInput("priority", f"is {asked.priority}, which this server does not know")
 
 
-def score_response(answer: ScoreAnswer) -> scoring_pb2.ScoreResponse:
+def score_response(answer: ScoreResult) -> scoring_pb2.ScoreResponse:
     """The answer to `Score`."""
     return scoring_pb2.ScoreResponse(
         candidates=[_scored(candidate) for candidate in answer.candidates],

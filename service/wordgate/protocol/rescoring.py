@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from wordgate.api.v1 import rescoring_pb2
-from wordgate.engine.results import RescoringAnswer
+from wordgate.engine.results import RescoringResult
 from wordgate.errors import InvalidInput
-from wordgate.lm.requests import PAUSE, Asks
+from wordgate.lm.requests import YIELD, ModelTask
 from wordgate.protocol.limits import Limits, check_bytes, check_count, check_most, check_number
 from wordgate.protocol.prediction import model_version
-from wordgate.scoring.confidence import Difference
+from wordgate.scoring.confidence import WordDiff
 from wordgate.scoring.hypothesis import Hypothesis, TimeSpan
 from wordgate.scoring.lattice import NULL_LABELS, Alternative, Arc, ConfusionNetwork, Lattice
 from wordgate.scoring.lattice_search import SearchBounds
-from wordgate.scoring.rescoring import Hypotheses, SureWord, Transcript
+from wordgate.scoring.rescoring import HypothesisSpace, Transcript, WordConfidence
 from wordgate.scoring.weighting import Boost, Weighting
 
 Value = TypeVar("Value")
@@ -31,7 +31,7 @@ class Rescorable:
     """An utterance that is within the limits."""
 
     history: str
-    hypotheses: Hypotheses
+    hypotheses: HypothesisSpace
 
 
 def weighting_of(asked: rescoring_pb2.Weighting, limits: Limits) -> Weighting:
@@ -79,7 +79,7 @@ def check_counts(
 
 def rescorable(
     asked: rescoring_pb2.RescoreRequest | rescoring_pb2.Utterance, limits: Limits
-) -> Asks[Rescorable]:
+) -> ModelTask[Rescorable]:
     """The utterance of a request whose entries were counted, with pauses. Raises `InvalidInput`."""
     kind = asked.WhichOneof("hypotheses")
     read = _READ[kind or ""]
@@ -100,7 +100,7 @@ def search_bounds_of(asked: rescoring_pb2.SearchBounds, limits: Limits) -> Searc
     return SearchBounds(**set_ones)
 
 
-def rescore_response(answer: RescoringAnswer) -> Asks[rescoring_pb2.RescoreResponse]:
+def rescore_response(answer: RescoringResult) -> ModelTask[rescoring_pb2.RescoreResponse]:
     """The answer to `Rescore`, with pauses."""
     ranking = answer.ranking
     response = rescoring_pb2.RescoreResponse(
@@ -114,29 +114,33 @@ def rescore_response(answer: RescoringAnswer) -> Asks[rescoring_pb2.RescoreRespo
     return response
 
 
-def _extended(entries: Any, written: Callable[[Value], Any], values: Sequence[Value]) -> Asks[None]:
+def _extended(
+    entries: Any, written: Callable[[Value], Any], values: Sequence[Value]
+) -> ModelTask[None]:
     """Append the messages of values, with pauses."""
     for first in range(0, len(values), _ENTRIES_PER_STEP):
         if first:
-            yield PAUSE
+            yield YIELD
         entries.extend(map(written, values[first : first + _ENTRIES_PER_STEP]))
 
 
-def _n_best(asked: rescoring_pb2.NBest, limits: Limits) -> Asks[Hypotheses]:
+def _n_best(asked: rescoring_pb2.NBest, limits: Limits) -> ModelTask[HypothesisSpace]:
     found = []
     for index, candidate in enumerate(asked.candidates):
         if _is_step(index):
-            yield PAUSE
+            yield YIELD
         found.append(_hypothesis(f"n_best.candidates[{index}]", candidate, limits))
     return found
 
 
-def _confusion_network(asked: rescoring_pb2.ConfusionNetwork, limits: Limits) -> Asks[Hypotheses]:
+def _confusion_network(
+    asked: rescoring_pb2.ConfusionNetwork, limits: Limits
+) -> ModelTask[HypothesisSpace]:
     place = "confusion_network.slots"
     alternatives = 0
     for number, slot in enumerate(asked.slots):
         if _is_step(number):
-            yield PAUSE
+            yield YIELD
         alternatives += len(slot.alternatives)
         if alternatives > limits.max_arcs:
             problem = f"has more than {limits.max_arcs} alternatives, which is the limit"
@@ -147,7 +151,7 @@ def _confusion_network(asked: rescoring_pb2.ConfusionNetwork, limits: Limits) ->
         slots.append([])
         for rank, each in enumerate(slot.alternatives):
             if _is_step(read):
-                yield PAUSE
+                yield YIELD
             read += 1
             where = f"{place}[{number}].alternatives[{rank}]"
             check_bytes(f"{where}.text", each.text, limits.max_label_bytes)
@@ -160,7 +164,7 @@ def _confusion_network(asked: rescoring_pb2.ConfusionNetwork, limits: Limits) ->
     )
 
 
-def _lattice(asked: rescoring_pb2.Lattice, limits: Limits) -> Asks[Hypotheses]:
+def _lattice(asked: rescoring_pb2.Lattice, limits: Limits) -> ModelTask[HypothesisSpace]:
     patterns = asked.null_labels.patterns
     for number, pattern in enumerate(patterns):
         place = f"lattice.null_labels.patterns[{number}]"
@@ -168,7 +172,7 @@ def _lattice(asked: rescoring_pb2.Lattice, limits: Limits) -> Asks[Hypotheses]:
     arcs = []
     for number, arc in enumerate(asked.arcs):
         if _is_step(number):
-            yield PAUSE
+            yield YIELD
         where = f"lattice.arcs[{number}]"
         check_bytes(f"{where}.label", arc.label, limits.max_label_bytes)
         scores = _scores(f"{where}.scores", arc, limits)
@@ -184,7 +188,7 @@ def _lattice(asked: rescoring_pb2.Lattice, limits: Limits) -> Asks[Hypotheses]:
     )
 
 
-_READ: Mapping[str, Callable[[Any, Limits], Asks[Hypotheses]]] = {
+_READ: Mapping[str, Callable[[Any, Limits], ModelTask[HypothesisSpace]]] = {
     "n_best": _n_best,
     "confusion_network": _confusion_network,
     "lattice": _lattice,
@@ -227,20 +231,20 @@ def _transcript(found: Transcript) -> rescoring_pb2.RankedTranscript:
         posterior=found.posterior,
         word_count=found.word_count,
         token_count=found.token_count,
-        other_paths=found.other_paths,
+        merged_path_log_weight=found.merged_path_log_weight,
     )
 
 
-def _sure_word(word: SureWord) -> rescoring_pb2.SureWord:
+def _sure_word(word: WordConfidence) -> rescoring_pb2.WordConfidence:
     time = None
     if word.time is not None:
         start, end = word.time.start_seconds, word.time.end_seconds
         time = rescoring_pb2.TimeSpan(start_seconds=start, end_seconds=end)
-    return rescoring_pb2.SureWord(text=word.text, confidence=word.confidence, time=time)
+    return rescoring_pb2.WordConfidence(text=word.text, confidence=word.confidence, time=time)
 
 
-def _difference(found: Difference) -> rescoring_pb2.Difference:
-    return rescoring_pb2.Difference(
+def _difference(found: WordDiff) -> rescoring_pb2.WordDiff:
+    return rescoring_pb2.WordDiff(
         start=found.start,
         end=found.end,
         runner_up_start=found.runner_up_start,

@@ -12,7 +12,7 @@ from functools import cache
 from heapq import heappush, heappushpop, nlargest
 
 from wordgate.lm.adaptive_softmax import likely_log_prob
-from wordgate.lm.requests import SHORT_ROUND, Advance, Asks, Pace, State, TargetLogProbs
+from wordgate.lm.requests import SHORT_ROUND, ModelTask, Pace, State, Step, TokenLogProbs
 from wordgate.scoring.prefix_tree import ROOT, PrefixTree
 from wordgate.text.steps import Steps, stretches
 
@@ -28,33 +28,33 @@ _NODES_A_STEP = 1024
 def score_best(
     sequences: Sequence[Sequence[int]],
     start: State,
-    worths: Sequence[float],
+    fixed_scores: Sequence[float],
     lm_weight: float,
     wanted: int,
-) -> Asks[list[float | None]]:
+) -> ModelTask[list[float | None]]:
     """Log-probabilities as `scoring.score` has them, None for some that are not of the best.
 
-    A total is `worths[i] + lm_weight * log_prob`, `lm_weight` not negative. Of all sequences whose
-    total is no smaller than the `wanted`-th greatest, the log-probability is there.
+    A total is `fixed_scores[i] + lm_weight * log_prob`, `lm_weight` not negative. Of all sequences
+    whose total is no smaller than the `wanted`-th greatest, the log-probability is there.
     """
     pace = Pace(SHORT_ROUND)
     tree = PrefixTree()
     yield from pace.run(tree.grow(sequences))
-    reading = _Reading(tree, start, worths, lm_weight, wanted)
+    reading = _Reading(tree, start, fixed_scores, lm_weight, wanted)
     yield from pace.run(reading.prepare())
     probed = max(wanted, _PROBED)
-    promising = yield from pace.run(_promising(sequences, worths, lm_weight, probed))
+    promising = yield from pace.run(_promising(sequences, fixed_scores, lm_weight, probed))
     yield from reading.probe(promising)
     yield from reading.read()
     return [reading.log_probs[leaf] for leaf in reading.tree.leaves]
 
 
 def _promising(
-    sequences: Sequence[Sequence[int]], worths: Sequence[float], lm_weight: float, count: int
+    sequences: Sequence[Sequence[int]], fixed_scores: Sequence[float], lm_weight: float, count: int
 ) -> Steps[list[int]]:
     """The numbers of the sequences with the greatest totals, by a guess at the model's part."""
     guesses = []
-    for number, (worth, pieces) in enumerate(zip(worths, sequences, strict=True)):
+    for number, (worth, pieces) in enumerate(zip(fixed_scores, sequences, strict=True)):
         if len(pieces) <= _LONGEST_PROBED:
             guesses.append((worth + lm_weight * sum(map(_guess, pieces)), number))
             yield 1 + len(pieces) // 4
@@ -71,7 +71,7 @@ class _Reading:
         self,
         tree: PrefixTree,
         start: State,
-        worths: Sequence[float],
+        fixed_scores: Sequence[float],
         lm_weight: float,
         wanted: int,
     ) -> None:
@@ -82,7 +82,7 @@ class _Reading:
         self._wanted = wanted
         self._best: list[float] = []
         self._worths: dict[int, list[float]] = {}
-        for leaf, worth in zip(tree.leaves, worths, strict=True):
+        for leaf, worth in zip(tree.leaves, fixed_scores, strict=True):
             self._worths.setdefault(leaf, []).append(worth)
         self._most: list[float] = []
 
@@ -91,7 +91,7 @@ class _Reading:
         self._most = yield from self._greatest_worths()
         self._end(ROOT, 0.0)
 
-    def probe(self, numbers: Iterable[int]) -> Asks[None]:
+    def probe(self, numbers: Iterable[int]) -> ModelTask[None]:
         """Read some sequences to their ends."""
         parents = self.tree.parents
         nodes: set[int] = set()
@@ -108,7 +108,7 @@ class _Reading:
             yield from self._ask(mine)
             yield from self._advance([node for node in mine if node in going])
 
-    def read(self) -> Asks[None]:
+    def read(self) -> ModelTask[None]:
         """Read on all that can still be of the best, level by level."""
         parents, inner = self.tree.parents, self.tree.inner
         live = [ROOT]
@@ -122,23 +122,23 @@ class _Reading:
                 del self._states[node]
             live = going
 
-    def _ask(self, nodes: Sequence[int]) -> Asks[None]:
+    def _ask(self, nodes: Sequence[int]) -> ModelTask[None]:
         """Ask for the log-probability of each node's piece after its parent."""
         parents, pieces = self.tree.parents, self.tree.pieces
         if not nodes:
             return
         questions = [(self._states[parents[node]], pieces[node]) for node in nodes]
-        for node, gain in zip(nodes, (yield TargetLogProbs(questions)), strict=True):
+        for node, gain in zip(nodes, (yield TokenLogProbs(questions)), strict=True):
             log_prob = gain + self.log_probs[parents[node]]
             self.log_probs[node] = log_prob
             if node in self._worths:
                 self._end(node, log_prob)
 
-    def _advance(self, nodes: Sequence[int]) -> Asks[None]:
+    def _advance(self, nodes: Sequence[int]) -> ModelTask[None]:
         parents, pieces = self.tree.parents, self.tree.pieces
         if nodes:
             steps = [(self._states[parents[node]], pieces[node]) for node in nodes]
-            self._states.update(zip(nodes, (yield Advance(steps)), strict=True))
+            self._states.update(zip(nodes, (yield Step(steps)), strict=True))
 
     def _end(self, node: int, log_prob: float) -> None:
         """Count the totals of the sequences that end at a node."""
@@ -168,8 +168,8 @@ class _Reading:
         """For each node the greatest worth of the sequences through it."""
         parents = self.tree.parents
         most = [-math.inf] * len(parents)
-        for node, worths in self._worths.items():
-            most[node] = max(worths)
+        for node, fixed_scores in self._worths.items():
+            most[node] = max(fixed_scores)
         for part in stretches(len(parents) - 1, _NODES_A_STEP):
             for place in range(part.start, min(part.stop, len(parents) - 1)):
                 node = len(parents) - 1 - place

@@ -16,7 +16,7 @@ NEGLIGIBLE = 1e-9
 
 
 @dataclass(frozen=True)
-class Difference:
+class WordDiff:
     """Words [start, end) of the winner stand against [start, end) of the runner-up."""
 
     start: int
@@ -44,10 +44,10 @@ def confidences(
     return [min(1.0, value) for value in found]
 
 
-def differences(winner: Sequence[str], runner_up: Sequence[str]) -> list[Difference]:
+def differences(winner: Sequence[str], runner_up: Sequence[str]) -> list[WordDiff]:
     """The stretches in which two transcripts differ, in order."""
     return [
-        Difference(block.src_start, block.src_end, block.dest_start, block.dest_end)
+        WordDiff(block.src_start, block.src_end, block.dest_start, block.dest_end)
         for block in Levenshtein.opcodes(winner, runner_up)
         if block.tag != "equal"
     ]

@@ -28,14 +28,14 @@ class Hypothesis:
     """A transcript that a recogniser thinks possible.
 
     `scores` are its own, by name. `times` has one span for each token between white space, or
-    none at all. `other_paths` is what it gains by the paths of a lattice that say the same, beside
-    the best one, whose scores these are.
+    none at all. `merged_path_log_weight` is what it gains by further paths of a
+    lattice that say the same; the scores are those of the best path.
     """
 
     text: str
     scores: Mapping[str, float] = field(default_factory=dict)
     times: Sequence[TimeSpan] = ()
-    other_paths: float = 0.0
+    merged_path_log_weight: float = 0.0
 
 
 def check_hypotheses(hypotheses: Sequence[Hypothesis], weighting: Weighting) -> Steps[None]:

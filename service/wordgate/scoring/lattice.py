@@ -13,7 +13,7 @@ from functools import cached_property, partial
 
 from wordgate.errors import InvalidInput
 from wordgate.scoring.weighting import check_finite, check_scores
-from wordgate.text.normalization import refuse_surrogates
+from wordgate.text.normalization import require_unicode
 from wordgate.text.steps import Steps
 
 NULL_LABELS = ("!NULL", "!SENT_*", "<*>", "[*]")
@@ -106,13 +106,13 @@ def check_lattice(lattice: Lattice) -> Steps[None]:
         raise InvalidInput("lattice.arcs", "is empty; send at least one arc")
     for number, arc in enumerate(lattice.arcs):
         place = f"lattice.arcs[{number}]"
-        refuse_surrogates(arc.label, f"{place}.label")
+        require_unicode(arc.label, f"{place}.label")
         _check_node(f"{place}.start_node", arc.start, lattice.times)
         _check_node(f"{place}.end_node", arc.end, lattice.times)
         yield _CHECK_WORK
     for number, pattern in enumerate(lattice.null_labels):
         place = f"lattice.null_labels.patterns[{number}]"
-        refuse_surrogates(pattern, place)
+        require_unicode(pattern, place)
         if pattern.count("*") > 1:
             raise InvalidInput(place, f"is {pattern!r}; send one * at most")
         yield _CHECK_WORK
@@ -137,7 +137,7 @@ def check_confusion_network(network: ConfusionNetwork) -> Steps[None]:
         if not slot:
             raise InvalidInput(f"{place}[{number}].alternatives", "is empty; send at least one")
         for rank, alternative in enumerate(slot):
-            refuse_surrogates(alternative.text, f"{place}[{number}].alternatives[{rank}].text")
+            require_unicode(alternative.text, f"{place}[{number}].alternatives[{rank}].text")
             yield _CHECK_WORK
     if network.times and len(network.times) != len(network.slots) + 1:
         problem = f"has {len(network.times)} entries for {len(network.slots)} slots; send one more"

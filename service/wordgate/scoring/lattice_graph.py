@@ -30,12 +30,12 @@ NEVER = -math.inf
 _ARC_WORK = 10
 """Work to join an arc."""
 
-Frontier = dict[int, float]
+ReachedNodes = dict[int, float]
 """Where a text may have led, with the weighted score of the paths there."""
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Transition:
     """An arc to the node `end` with its weighted score, which adds `unit`, or nothing if empty."""
 
     unit: str
@@ -45,7 +45,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
+class Heuristic:
     """What a unit may bring at most beside its own scores, and what it is likely to."""
 
     bound: float
@@ -56,21 +56,21 @@ class LatticeGraph:
     """Nodes in topological order from the start (0) to the end (the last one).
 
     `steps[node]` are those that say something, `silent[node]` those that do not. `bounds[node]` is
-    more than any path from there to the end can add to a total, `hopes[node]` what the best one is
-    likely to.
+    more than any path from there to the end can add to a total, `estimates[node]` what the
+    best one is likely to.
     """
 
     def __init__(self, sum_paths: bool) -> None:
-        self.start: Frontier = {0: 0.0}
+        self.start: ReachedNodes = {0: 0.0}
         self.merge = log_add if sum_paths else max
         self.end = 0
-        self.steps: list[list[Step]] = []
-        self.silent: list[list[Step]] = []
+        self.steps: list[list[Transition]] = []
+        self.silent: list[list[Transition]] = []
         self._fans: list[int] = []
         self.bounds: list[float] = []
-        self.hopes: list[float] = []
+        self.estimates: list[float] = []
 
-    def build(self, joined: "JoinedArcs", outlook: Callable[[str], Outlook]) -> Steps[None]:
+    def build(self, joined: "ArcTable", outlook: Callable[[str], Heuristic]) -> Steps[None]:
         """Put joined arcs in order, before all else.
 
         Raises `InvalidInput` for a circle, and when no path leads from the start to the end.
@@ -84,22 +84,22 @@ class LatticeGraph:
         for node, steps in enumerate(joined.steps):
             for step in steps:
                 if node in order and step.end in order:
-                    moved = Step(step.unit, order[step.end], step.weight, step.arc)
+                    moved = Transition(step.unit, order[step.end], step.weight, step.arc)
                     (self.steps if step.unit else self.silent)[order[node]].append(moved)
             yield 1 + 2 * len(steps)
         for node, steps in enumerate(self.steps):
             self._fans.append(len(steps) + len(self.silent[node]))
             yield 1
         self.bounds = yield from self._backward(self.merge, lambda unit: outlook(unit).bound)
-        self.hopes = yield from self._backward(max, lambda unit: outlook(unit).hope)
+        self.estimates = yield from self._backward(max, lambda unit: outlook(unit).hope)
 
     def merge_all(self, scores: Iterable[float]) -> float:
         """The scores of several paths as one."""
         return reduce(self.merge, scores)
 
-    def follow(self, frontier: Frontier) -> Steps[dict[str, Frontier]]:
+    def follow(self, frontier: ReachedNodes) -> Steps[dict[str, ReachedNodes]]:
         """Where each unit that can come next leads to; `frontier` is settled, they are not."""
-        found: dict[str, Frontier] = {}
+        found: dict[str, ReachedNodes] = {}
         for node, score in frontier.items():
             for step in self.steps[node]:
                 reached = found.setdefault(step.unit, {})
@@ -113,7 +113,7 @@ class LatticeGraph:
         """How many steps lead on from these nodes."""
         return sum(map(self._fans.__getitem__, nodes))
 
-    def settle(self, frontier: Frontier) -> Steps[Frontier]:
+    def settle(self, frontier: ReachedNodes) -> Steps[ReachedNodes]:
         """The frontier with all that lies behind silent steps, in topological order."""
         frontier = dict(frontier)
         waiting = [node for node in frontier if self.silent[node]]
@@ -186,7 +186,7 @@ class LatticeGraph:
         return found
 
 
-_Link = tuple[Any, Step] | None
+_Link = tuple[Any, Transition] | None
 """How a node was reached: the link of the node before, and the step from there."""
 
 _Layer = dict[int, tuple[float, _Link]]
@@ -202,21 +202,21 @@ def _path(link: _Link) -> Steps[list[tuple[str, int]]]:
     return path[::-1]
 
 
-def _lead(reached: _Layer, before: tuple[float, _Link], step: Step) -> None:
+def _lead(reached: _Layer, before: tuple[float, _Link], step: Transition) -> None:
     """Take a step, if that is better than what led to its end so far."""
     value = before[0] + step.weight
     if step.end not in reached or value > reached[step.end][0]:
         reached[step.end] = value, (before[1], step)
 
 
-class JoinedArcs:
+class ArcTable:
     """Steps between nodes that are numbered as they are met; one more for each inner character.
 
     `units` are all that is said.
     """
 
     def __init__(self, start: int, end: int) -> None:
-        self.steps: list[list[Step]] = []
+        self.steps: list[list[Transition]] = []
         self.named: dict[int, int] = {}
         self.units: dict[str, None] = {}
         self.start, self.end = self.node(start), self.node(end)
@@ -231,9 +231,11 @@ class JoinedArcs:
         self.units.update(dict.fromkeys(units))
         for unit in units[:-1]:
             following = self._new()
-            self.steps[place].append(Step(unit, following, weight, arc))
+            self.steps[place].append(Transition(unit, following, weight, arc))
             place, weight = following, 0.0
-        self.steps[place].append(Step(units[-1] if units else "", self.node(end), weight, arc))
+        self.steps[place].append(
+            Transition(units[-1] if units else "", self.node(end), weight, arc)
+        )
 
     def name(self, node: int) -> int:
         """The number that a node was sent under; for one inside a label, of a node before it."""
@@ -249,13 +251,13 @@ class JoinedArcs:
         return len(self.steps) - 1
 
 
-def join(source: Lattice | ConfusionNetwork, weighting: Weighting) -> Steps[JoinedArcs]:
+def join(source: Lattice | ConfusionNetwork, weighting: Weighting) -> Steps[ArcTable]:
     """All arcs of a lattice or alternatives of a confusion network, as steps.
 
     Raises `InvalidInput` for a weighted score above `MAX_WEIGHT`, or too many nodes.
     """
     if isinstance(source, Lattice):
-        found = JoinedArcs(source.start, source.end)
+        found = ArcTable(source.start, source.end)
         for number, arc in enumerate(source.arcs):
             if not source.is_known(arc.label):
                 yield len(source.null_labels)
@@ -265,7 +267,7 @@ def join(source: Lattice | ConfusionNetwork, weighting: Weighting) -> Steps[Join
             yield _ARC_WORK + 2 * len(units)
         return found
     number = 0
-    found = JoinedArcs(0, len(source.slots))
+    found = ArcTable(0, len(source.slots))
     for place, slot in enumerate(source.slots):
         for rank, alternative in enumerate(slot):
             text = alternative.text
@@ -287,7 +289,7 @@ def _weighted(weighting: Weighting, scores: Mapping[str, float], field: str) -> 
     return weight
 
 
-def _topological(found: JoinedArcs) -> Steps[dict[int, int]]:
+def _topological(found: ArcTable) -> Steps[dict[int, int]]:
     """The place of each node that lies on a path from the start to the end."""
     backward: list[list[int]] = []
     for _ in found.steps:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cache
 
 from wordgate.errors import InvalidInput
-from wordgate.lm.lexicon import Language
-from wordgate.lm.requests import PAUSE, SHORT_ROUND, Asks, Pace, State
+from wordgate.lm.lexicon import Lexicon
+from wordgate.lm.requests import SHORT_ROUND, YIELD, ModelTask, Pace, State
 from wordgate.scoring.hypothesis import Hypothesis, TimeSpan
 from wordgate.scoring.lattice import (
     Alternative,
@@ -19,9 +19,14 @@ from wordgate.scoring.lattice import (
     check_confusion_network,
     check_lattice,
 )
-from wordgate.scoring.lattice_graph import LatticeGraph, Outlook, join
-from wordgate.scoring.lattice_search import Found, LatticeSearch, SearchBounds, outlook
-from wordgate.scoring.scoring import Cut, cut_text, cutting
+from wordgate.scoring.lattice_graph import Heuristic, LatticeGraph, join
+from wordgate.scoring.lattice_search import (
+    LatticeSearch,
+    LatticeSearchResult,
+    SearchBounds,
+    outlook,
+)
+from wordgate.scoring.scoring import TokenizedText, cutting, tokenize_text
 from wordgate.scoring.weighting import Weighting, check_weighed
 from wordgate.text.steps import Steps
 
@@ -35,23 +40,23 @@ _SPAN_WORK = 4
 
 
 @dataclass(frozen=True)
-class Transcribed:
+class LatticeNBest:
     """Hypotheses by falling total, with their words and the model's log-probabilities."""
 
     hypotheses: list[Hypothesis]
-    cuts: list[Cut]
+    cuts: list[TokenizedText]
     log_probs: list[float]
     exact: bool
 
 
-def transcribe(
-    language: Language,
-    start: Asks[State],
+def extract_n_best(
+    language: Lexicon,
+    start: ModelTask[State],
     source: Lattice | ConfusionNetwork,
     weighting: Weighting,
     bounds: SearchBounds,
     count_eos: bool = True,
-) -> Asks[Transcribed]:
+) -> ModelTask[LatticeNBest]:
     """The transcripts with the greatest totals, as far as the bounds let them be found.
 
     `start` answers the state behind the history; it is asked once the hypotheses are known to be
@@ -61,11 +66,11 @@ def transcribe(
     separator = source.separator if isinstance(source, ConfusionNetwork) else " "
 
     @cache
-    def cut(text: str) -> Cut:
-        return cut_text(language, text, "hypotheses")
+    def cut(text: str) -> TokenizedText:
+        return tokenize_text(language, text, "hypotheses")
 
     @cache
-    def likely(unit: str) -> Outlook:
+    def likely(unit: str) -> Heuristic:
         return outlook(unit, cut, weighting, bool(separator))
 
     pace = Pace(SHORT_ROUND)
@@ -79,7 +84,7 @@ def transcribe(
             problem = f"have more than {MAX_LATTICE_PIECES} pieces in their tokens; send fewer"
             raise InvalidInput("hypotheses", problem)
         if pace.is_due(_OUTLOOK_WORK + _PIECE_WORK * len(cut(unit).pieces)):
-            yield PAUSE
+            yield YIELD
     graph = LatticeGraph(source.sum_paths)
     yield from pace.run(graph.build(joined, likely))
     state = yield from start
@@ -95,7 +100,7 @@ def transcribe(
         said = entries.hypothesis(text, path, each, weighting)
         hypotheses.append((yield from pace.run(said)))
         cuts.append((yield from pace.run(cutting(language, text, "hypotheses"))))
-    return Transcribed(hypotheses, cuts, [each.log_prob for _, each in paths], exact)
+    return LatticeNBest(hypotheses, cuts, [each.log_prob for _, each in paths], exact)
 
 
 def check_source(source: Lattice | ConfusionNetwork, weighting: Weighting) -> Steps[None]:
@@ -125,7 +130,11 @@ class _Entries:
             self._ends = [(n, n + 1) for n, slot in enumerate(source.slots) for _ in slot]
 
     def hypothesis(
-        self, text: str, path: Sequence[tuple[str, int]], found: Found, weighting: Weighting
+        self,
+        text: str,
+        path: Sequence[tuple[str, int]],
+        found: LatticeSearchResult,
+        weighting: Weighting,
     ) -> Steps[Hypothesis]:
         """The scores of a path, added up, and when each of its tokens was said."""
         arcs = list(dict.fromkeys(arc for _, arc in path))
@@ -158,7 +167,9 @@ class _Entries:
         return spans
 
 
-def _sent_first(entry: tuple[Sequence[tuple[str, int]], Found]) -> tuple[float, list[int]]:
+def _sent_first(
+    entry: tuple[Sequence[tuple[str, int]], LatticeSearchResult],
+) -> tuple[float, list[int]]:
     """By falling total; equal ones by their arcs, in the order of the request."""
     path, found = entry
     return -found.total, [arc for _, arc in path]

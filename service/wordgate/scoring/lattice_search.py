@@ -16,11 +16,11 @@ from typing import NamedTuple
 
 from wordgate.errors import InvalidInput
 from wordgate.lm.adaptive_softmax import likely_log_prob
-from wordgate.lm.requests import PAUSE, SHORT_ROUND, Asks, Pace, State
+from wordgate.lm.requests import SHORT_ROUND, YIELD, ModelTask, Pace, State
 from wordgate.lm.tokenizer import EOS
-from wordgate.scoring.growing_prefix_tree import ROOT, ReadTexts
-from wordgate.scoring.lattice_graph import Frontier, LatticeGraph, Outlook
-from wordgate.scoring.scoring import MAX_CANDIDATE_PIECES, Cut
+from wordgate.scoring.growing_prefix_tree import ROOT, GrowingPrefixTree
+from wordgate.scoring.lattice_graph import Heuristic, LatticeGraph, ReachedNodes
+from wordgate.scoring.scoring import MAX_CANDIDATE_PIECES, TokenizedText
 from wordgate.scoring.weighting import Weighting
 from wordgate.text import words
 from wordgate.text.normalization import normalise
@@ -46,9 +46,9 @@ MAX_READ = 20_000
 _BEGINNING_WORK = 30
 _SAYING_WORK = 4
 _STEPS_AT_ONCE = 2000
-_NOTHING = Outlook(0.0, 0.0)
+_NOTHING = Heuristic(0.0, 0.0)
 
-_MOST = 1 << 32
+INT32_MAX = 1 << 32
 _CHARACTER = -1.2
 _WORDS_A_CHARACTER = 0.2
 """About what a model says of a character, and how many words it makes."""
@@ -78,11 +78,11 @@ class SearchBounds:
 
     def _check(self, name: str, least: int) -> None:
         number = getattr(self, name)
-        if number is not None and not least <= number < _MOST:
+        if number is not None and not least <= number < INT32_MAX:
             raise InvalidInput(f"search.{name}", f"is {number}; send {least} or more")
 
 
-class Found(NamedTuple):
+class LatticeSearchResult(NamedTuple):
     """A transcript as units, with its total and the model's log-probability."""
 
     units: tuple[str, ...]
@@ -92,7 +92,7 @@ class Found(NamedTuple):
 
 
 @dataclass(slots=True, eq=False)
-class _Beginning:
+class _PartialHypothesis:
     """A text that paths from the start may say.
 
     `pending` is its unfinished word, where characters are not separated, and `ahead` what that may
@@ -100,12 +100,12 @@ class _Beginning:
     end here.
     """
 
-    before: "_Beginning | None"
+    before: "_PartialHypothesis | None"
     unit: str
-    frontier: Frontier
+    frontier: ReachedNodes
     place: int = ROOT
     pending: str = ""
-    ahead: Outlook = _NOTHING
+    ahead: Heuristic = _NOTHING
     last_words: tuple[str, ...] = ()
     word_count: int = 0
     boost: float = 0.0
@@ -118,7 +118,7 @@ class _Beginning:
     def units(self) -> tuple[str, ...]:
         """All that was said."""
         found: list[str] = []
-        at: _Beginning | None = self
+        at: _PartialHypothesis | None = self
         while at is not None and at.before is not None:
             found.append(at.unit)
             at = at.before
@@ -131,8 +131,8 @@ class LatticeSearch:
     def __init__(
         self,
         graph: LatticeGraph,
-        outlook: Callable[[str], Outlook],
-        cut: Callable[[str], Cut],
+        outlook: Callable[[str], Heuristic],
+        cut: Callable[[str], TokenizedText],
         weighting: Weighting,
         start: State,
         bounds: SearchBounds,
@@ -148,41 +148,41 @@ class LatticeSearch:
         self._wanted = bounds.max_transcripts or TRANSCRIPTS
         self._whole = bool(separator)
         self._end = [EOS] if count_eos else []
-        self.read = ReadTexts(start)
+        self.read = GrowingPrefixTree(start)
         self._pace = Pace(SHORT_ROUND)
         self._walked = 0
-        self._open: list[tuple[float, int, _Beginning]] = []
+        self._open: list[tuple[float, int, _PartialHypothesis]] = []
         self._made = 0
         self._groups: dict[tuple[int, int], list[float]] = {}
         self._ahead: dict[tuple[object, ...], float] = {}
         self._dropped = -math.inf
         self._finishing = False
-        self._found: list[tuple[float, int, Found]] = []
+        self._found: list[tuple[float, int, LatticeSearchResult]] = []
 
-    def run(self) -> Asks[tuple[list[Found], bool]]:
+    def run(self) -> ModelTask[tuple[list[LatticeSearchResult], bool]]:
         """The best transcripts that were found, and whether no other can be among them."""
-        self._add(_Beginning(None, "", self._graph.start))
+        self._add(_PartialHypothesis(None, "", self._graph.start))
         while batch := self._take():
             yield from self._continue(batch)
         found = [each for _, _, each in sorted(self._found, key=lambda entry: -entry[0])]
         left = max((entry[2].bound for entry in self._open), default=-math.inf)
         return found, max(left, self._dropped) <= self._threshold()
 
-    def _take(self) -> list[_Beginning]:
+    def _take(self) -> list[_PartialHypothesis]:
         """The most promising beginnings that are still worth it."""
         spent = self._bounds.max_expansions <= self.expansions
         spent |= self._made >= MAX_MADE or self._walked >= MAX_WORK
         spent |= self.read.steps >= MAX_READ
         if self._finishing or spent:
             return self._take_last()
-        batch: list[_Beginning] = []
+        batch: list[_PartialHypothesis] = []
         most = min(AT_ONCE, self._bounds.max_expansions - self.expansions)
         steps = 0
         while self._open and len(batch) < most and steps < _STEPS_AT_ONCE:
             _, _, beginning = heappop(self._open)
             if beginning.bound <= self._threshold():
                 continue
-            if self._is_outdone(beginning):
+            if self._is_pruned(beginning):
                 self._dropped = max(self._dropped, beginning.bound)
             else:
                 batch.append(beginning)
@@ -190,7 +190,7 @@ class LatticeSearch:
         self.expansions += len(batch)
         return batch
 
-    def _take_last(self) -> list[_Beginning]:
+    def _take_last(self) -> list[_PartialHypothesis]:
         """After the last expansion: nothing, or what leads to a first transcript soonest."""
         if self._found or not self._open:
             return []
@@ -201,17 +201,17 @@ class LatticeSearch:
         self.expansions += 1
         return [best]
 
-    def _is_outdone(self, beginning: _Beginning) -> bool:
+    def _is_pruned(self, beginning: _PartialHypothesis) -> bool:
         """Whether enough others that came as far promise more, or one with the same last words."""
         if self._ahead.get(self._recombined(beginning), -math.inf) > beginning.promise:
             return True
         group = self._groups[self._group(beginning)]
         return len(group) == self._bounds.beam and group[0] > beginning.promise
 
-    def _continue(self, batch: Sequence[_Beginning]) -> Asks[None]:
+    def _continue(self, batch: Sequence[_PartialHypothesis]) -> ModelTask[None]:
         """Say what can come next after each, and end those that can end."""
-        made: list[tuple[_Beginning, str]] = []
-        ended: list[tuple[_Beginning, str]] = []
+        made: list[tuple[_PartialHypothesis, str]] = []
+        ended: list[tuple[_PartialHypothesis, str]] = []
         for beginning in batch:
             settled = yield from self._pace.run(self._graph.settle(beginning.frontier))
             if self._graph.end in settled:
@@ -219,10 +219,10 @@ class LatticeSearch:
                 ended.append((beginning, beginning.pending))
             following = yield from self._pace.run(self._graph.follow(settled))
             for unit, frontier in following.items():
-                made.append(self._say(beginning, unit, frontier))
+                made.append(self._extend(beginning, unit, frontier))
             self._walked += self._graph.fan(settled)
             if self._pace.is_due(len(settled) // 2 + _SAYING_WORK * len(following)):
-                yield PAUSE
+                yield YIELD
         wanted = [(b.place, self._cut(word).pieces) for b, word in made]
         wanted += [(b.place, [*self._cut(word).pieces, *self._end]) for b, word in ended]
         places = yield from self.read.read(wanted)
@@ -231,15 +231,17 @@ class LatticeSearch:
             self._add(beginning)
             self._walked += _BEGINNING_WORK
             if self._pace.is_due(_BEGINNING_WORK + 2 * len(beginning.frontier)):
-                yield PAUSE
+                yield YIELD
         for (beginning, word), place in zip(ended, places[len(made) :], strict=True):
-            self._complete(beginning, word, place)
+            self._finalize(beginning, word, place)
             if self._pace.is_due(_BEGINNING_WORK + len(word)):
-                yield PAUSE
+                yield YIELD
 
-    def _say(self, before: _Beginning, unit: str, frontier: Frontier) -> tuple[_Beginning, str]:
+    def _extend(
+        self, before: _PartialHypothesis, unit: str, frontier: ReachedNodes
+    ) -> tuple[_PartialHypothesis, str]:
         """A beginning with one more unit, and the word that it finishes."""
-        made = _Beginning(
+        made = _PartialHypothesis(
             before,
             unit,
             frontier,
@@ -263,10 +265,10 @@ class LatticeSearch:
             raise InvalidInput("confusion_network.slots", problem)
         made.pending = before.pending + unit
         more = self._outlook(unit)
-        made.ahead = Outlook(before.ahead.bound + more.bound, before.ahead.hope + more.hope)
+        made.ahead = Heuristic(before.ahead.bound + more.bound, before.ahead.hope + more.hope)
         return made, ""
 
-    def _finish(self, beginning: _Beginning, word: str, place: int) -> None:
+    def _finish(self, beginning: _PartialHypothesis, word: str, place: int) -> None:
         """Count a finished word, which the model has read."""
         beginning.place = place
         beginning.piece_count += len(self._cut(word).pieces)
@@ -282,7 +284,7 @@ class LatticeSearch:
             beginning.last_words = known[len(known) - keep :] if keep < len(known) else known
             beginning.word_count += 1
 
-    def _charge(self, beginning: _Beginning) -> float:
+    def _lm_score(self, beginning: _PartialHypothesis) -> float:
         weighting = self._weighting
         log_prob = self.read.log_probs[beginning.place]
         return (
@@ -291,14 +293,14 @@ class LatticeSearch:
             + beginning.boost
         )
 
-    def _add(self, beginning: _Beginning) -> None:
+    def _add(self, beginning: _PartialHypothesis) -> None:
         """Put a beginning among those that may be continued."""
         graph = self._graph
-        charge = self._charge(beginning)
+        charge = self._lm_score(beginning)
         bounds = (score + graph.bounds[node] for node, score in beginning.frontier.items())
         beginning.bound = graph.merge_all(bounds) + charge + beginning.ahead.bound
-        hopes = [(score + graph.hopes[n], -n) for n, score in beginning.frontier.items()]
-        promise, leader = max(hopes)
+        estimates = [(score + graph.estimates[n], -n) for n, score in beginning.frontier.items()]
+        promise, leader = max(estimates)
         beginning.promise = promise + charge + beginning.ahead.hope
         beginning.leader = -leader
         if not (math.isfinite(beginning.promise) and math.isfinite(beginning.bound)):
@@ -319,17 +321,17 @@ class LatticeSearch:
         self._made += 1
         heappush(self._open, (-beginning.promise, self._made, beginning))
 
-    def _group(self, beginning: _Beginning) -> tuple[int, int]:
+    def _group(self, beginning: _PartialHypothesis) -> tuple[int, int]:
         """What has come equally far: to the same node, with as much of a word unfinished."""
         return beginning.leader, len(beginning.pending)
 
-    def _recombined(self, beginning: _Beginning) -> tuple[int, str, tuple[str, ...]]:
+    def _recombined(self, beginning: _PartialHypothesis) -> tuple[int, str, tuple[str, ...]]:
         """What has come equally far with the same last words."""
         last_words = beginning.last_words[-self._bounds.recombination_words :]
         return beginning.leader, beginning.pending, last_words
 
-    def _complete(self, beginning: _Beginning, word: str, place: int) -> None:
-        ended = _Beginning(
+    def _finalize(self, beginning: _PartialHypothesis, word: str, place: int) -> None:
+        ended = _PartialHypothesis(
             beginning.before,
             beginning.unit,
             beginning.frontier,
@@ -342,8 +344,10 @@ class LatticeSearch:
             piece_count=beginning.piece_count,
         )
         self._finish(ended, word, place)
-        total = beginning.path_score + self._charge(ended)
-        found = Found(ended.units(), total, beginning.path_score, self.read.log_probs[place])
+        total = beginning.path_score + self._lm_score(ended)
+        found = LatticeSearchResult(
+            ended.units(), total, beginning.path_score, self.read.log_probs[place]
+        )
         self._made += 1
         entry = (total, -self._made, found)
         if len(self._found) < self._wanted:
@@ -357,17 +361,19 @@ class LatticeSearch:
         return self._found[0][0] if full else -math.inf
 
 
-def outlook(unit: str, cut: Callable[[str], Cut], weighting: Weighting, whole: bool) -> Outlook:
+def outlook(
+    unit: str, cut: Callable[[str], TokenizedText], weighting: Weighting, whole: bool
+) -> Heuristic:
     """What a unit may bring: a whole token, or a character of one."""
     if whole:
         token = cut(unit)
         count = weighting.word_bonus * len(token.words)
         boost = sum((weighting.most_boost(word) for word in token.words), 0.0)
         hope = sum(map(likely_log_prob, token.pieces))
-        return Outlook(count + boost, count + boost + weighting.lm_weight * hope)
+        return Heuristic(count + boost, count + boost + weighting.lm_weight * hope)
     if unit.isspace():
-        return Outlook(0.0, 0.0)
+        return Heuristic(0.0, 0.0)
     count = len(normalise(unit))
     most = max(0.0, weighting.word_bonus) + weighting.most_boost(None)
     hope = weighting.lm_weight * _CHARACTER + weighting.word_bonus * _WORDS_A_CHARACTER
-    return Outlook(count * most, hope)
+    return Heuristic(count * most, hope)

@@ -12,19 +12,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from wordgate.errors import InvalidInput
-from wordgate.lm.adaptive_softmax import Levels
+from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
 from wordgate.lm.context_window import read
-from wordgate.lm.lexicon import Language
-from wordgate.lm.requests import SHORT_ROUND, Asks, Pace, State
+from wordgate.lm.lexicon import Lexicon
+from wordgate.lm.requests import SHORT_ROUND, ModelTask, Pace, State
 from wordgate.lm.state_store import StateStore
 from wordgate.lm.tokenizer import EOS
 from wordgate.scoring.branch_and_bound import score_best
-from wordgate.scoring.confidence import Difference, confidences, differences
+from wordgate.scoring.confidence import WordDiff, confidences, differences
 from wordgate.scoring.hypothesis import FIELD, Hypothesis, TimeSpan, check_hypotheses
 from wordgate.scoring.lattice import Alternative, Arc, ConfusionNetwork, Lattice
-from wordgate.scoring.lattice_nbest import check_source, transcribe
+from wordgate.scoring.lattice_nbest import check_source, extract_n_best
 from wordgate.scoring.lattice_search import SearchBounds
-from wordgate.scoring.scoring import Cut, cutting, posteriors, score
+from wordgate.scoring.scoring import TokenizedText, cutting, posteriors, score
 from wordgate.scoring.weighting import Weighting
 from wordgate.text import words
 from wordgate.text.argument_types import require_each, require_texts
@@ -38,7 +38,7 @@ class Transcript:
 
     `text` and `scores` are as they were sent, `index` says as which entry. `log_prob` is the
     language model's, natural logarithm; `boost` what boosted phrases added; `posterior` the share
-    among those given; `other_paths` as in `Hypothesis`.
+    among those given; `merged_path_log_weight` as in `Hypothesis`.
     """
 
     text: str
@@ -50,11 +50,11 @@ class Transcript:
     posterior: float
     word_count: int
     token_count: int
-    other_paths: float = 0.0
+    merged_path_log_weight: float = 0.0
 
 
 @dataclass(frozen=True)
-class SureWord:
+class WordConfidence:
     """A word of the winner, as it was written, with its confidence and when it was said."""
 
     text: str
@@ -72,15 +72,15 @@ class Ranking:
     """
 
     transcripts: list[Transcript]
-    words: list[SureWord]
-    differences: list[Difference]
+    words: list[WordConfidence]
+    differences: list[WordDiff]
     exact: bool = True
 
 
-Hypotheses = Sequence[Hypothesis] | Lattice | ConfusionNetwork
+HypothesisSpace = Sequence[Hypothesis] | Lattice | ConfusionNetwork
 """What a recogniser hesitates between: an n-best list, or what has many more transcripts."""
 
-PLAIN_BOUNDS = SearchBounds()
+DEFAULT_SEARCH_BOUNDS = SearchBounds()
 
 _TOKEN = re.compile(r"\S+")
 
@@ -90,7 +90,7 @@ _FEW = 8
 """The best are looked for alone when no more than one in so many is wanted: more take longer so."""
 
 
-def check_kinds(hypotheses: Hypotheses) -> None:
+def check_kinds(hypotheses: HypothesisSpace) -> None:
     """Raise `TypeError` for what is no n-best list, lattice or confusion network, above all for a
     str, or strs, in place of hypotheses."""
     if isinstance(hypotheses, Lattice):
@@ -104,14 +104,14 @@ def check_kinds(hypotheses: Hypotheses) -> None:
 
 
 def rescore(
-    language: Language,
+    language: Lexicon,
     store: StateStore,
     history: str,
-    hypotheses: Hypotheses,
+    hypotheses: HypothesisSpace,
     weighting: Weighting,
     count_eos: bool = True,
-    bounds: SearchBounds = PLAIN_BOUNDS,
-) -> Asks[Ranking]:
+    bounds: SearchBounds = DEFAULT_SEARCH_BOUNDS,
+) -> ModelTask[Ranking]:
     """The hypotheses ranked by their totals after `history`.
 
     Of an n-best list all are ranked, or the `bounds.max_transcripts` best; of a lattice or a
@@ -125,7 +125,7 @@ def rescore(
     if isinstance(hypotheses, Lattice | ConfusionNetwork):
         yield from pace.run(check_source(hypotheses, weighting))
         start = read(language.pieces, history, store)
-        found = yield from transcribe(language, start, hypotheses, weighting, bounds, count_eos)
+        found = yield from extract_n_best(language, start, hypotheses, weighting, bounds, count_eos)
         return (
             yield from pace.run(
                 ranking(found.hypotheses, found.cuts, found.log_probs, weighting, found.exact)
@@ -142,11 +142,11 @@ def rescore(
     wanted = bounds.max_transcripts
     if wanted is not None and wanted < len(hypotheses):
         boosts = yield from pace.run(_boosts(cuts, weighting))
-        worths = [
+        fixed_scores = [
             _worth(hypothesis, cut, weighting, boost)
             for hypothesis, cut, boost in zip(hypotheses, cuts, boosts, strict=True)
         ]
-        best = yield from _best(sequences, start, language.levels, worths, weighting, wanted)
+        best = yield from _best(sequences, start, language.levels, fixed_scores, weighting, wanted)
         numbers = sorted(best)
         wanted_ones = ranking(
             [hypotheses[index] for index in numbers],
@@ -163,27 +163,27 @@ def rescore(
 def _best(
     sequences: Sequence[Sequence[int]],
     start: State,
-    levels: Levels,
-    worths: Sequence[float],
+    levels: AdaptiveSoftmaxLayout,
+    fixed_scores: Sequence[float],
     weighting: Weighting,
     wanted: int,
-) -> Asks[dict[int, float]]:
+) -> ModelTask[dict[int, float]]:
     """The log-probabilities of the `wanted` sequences with the greatest totals, by number."""
-    for index, worth in enumerate(worths):
+    for index, worth in enumerate(fixed_scores):
         _check_total(index, worth)
     known: Sequence[float | None]
     if wanted * _FEW <= len(sequences):
-        known = yield from score_best(sequences, start, worths, weighting.lm_weight, wanted)
+        known = yield from score_best(sequences, start, fixed_scores, weighting.lm_weight, wanted)
     else:
         known = yield from score(sequences, start, levels)
     scored = {index: log_prob for index, log_prob in enumerate(known) if log_prob is not None}
-    falling = sorted(scored, key=lambda i: -(worths[i] + weighting.lm_weight * scored[i]))
+    falling = sorted(scored, key=lambda i: -(fixed_scores[i] + weighting.lm_weight * scored[i]))
     return {index: scored[index] for index in falling[:wanted]}
 
 
 def rank(
     hypotheses: Sequence[Hypothesis],
-    cuts: Sequence[Cut],
+    cuts: Sequence[TokenizedText],
     log_probs: Sequence[float],
     weighting: Weighting,
 ) -> Ranking:
@@ -193,7 +193,7 @@ def rank(
 
 def ranking(
     hypotheses: Sequence[Hypothesis],
-    cuts: Sequence[Cut],
+    cuts: Sequence[TokenizedText],
     log_probs: Sequence[float],
     weighting: Weighting,
     exact: bool = True,
@@ -227,7 +227,7 @@ def ranking(
             shares[index],
             len(cuts[index].words),
             len(cuts[index].pieces),
-            hypotheses[index].other_paths,
+            hypotheses[index].merged_path_log_weight,
         )
         for index in order
     ]
@@ -245,7 +245,7 @@ def ranking(
     )
 
 
-def _boosts(cuts: Sequence[Cut], weighting: Weighting) -> Steps[list[float]]:
+def _boosts(cuts: Sequence[TokenizedText], weighting: Weighting) -> Steps[list[float]]:
     """What boosted phrases add to each text."""
     found = []
     for cut in cuts:
@@ -254,13 +254,13 @@ def _boosts(cuts: Sequence[Cut], weighting: Weighting) -> Steps[list[float]]:
     return found
 
 
-def _worth(hypothesis: Hypothesis, cut: Cut, weighting: Weighting, boost: float) -> float:
+def _worth(hypothesis: Hypothesis, cut: TokenizedText, weighting: Weighting, boost: float) -> float:
     """A total but for the model's part."""
     return (
         weighting.weighted(hypothesis.scores)
         + weighting.word_bonus * len(cut.words)
         + boost
-        + hypothesis.other_paths
+        + hypothesis.merged_path_log_weight
     )
 
 
@@ -269,7 +269,7 @@ def _check_total(index: int, total: float) -> None:
         raise InvalidInput(f"{FIELD}[{index}]", f"has the total {total}; send smaller scores")
 
 
-def _sure_words(winner: Hypothesis, sure: Sequence[float]) -> Steps[list[SureWord]]:
+def _sure_words(winner: Hypothesis, sure: Sequence[float]) -> Steps[list[WordConfidence]]:
     """The winner's words as they were written, each with the time of its token."""
     normal = yield from normalising_with_offsets(winner.text)
     token_starts = (yield from _token_starts(winner.text)) if winner.times else []
@@ -280,7 +280,7 @@ def _sure_words(winner: Hypothesis, sure: Sequence[float]) -> Steps[list[SureWor
         while start < end - 1 and winner.text[start].isspace():
             start += 1  # a mark was written after white space, and combines with it
         time = winner.times[bisect_right(token_starts, start) - 1] if winner.times else None
-        found.append(SureWord(winner.text[start:end], confidence, time))
+        found.append(WordConfidence(winner.text[start:end], confidence, time))
         yield 3
     return found
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from itertools import chain
 
 from wordgate.errors import InvalidInput
-from wordgate.lm.adaptive_softmax import Levels
+from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
 from wordgate.lm.context_window import read
-from wordgate.lm.lexicon import Language
-from wordgate.lm.requests import PAUSE, SHORT_ROUND, Advance, Asks, Pace, State, TargetLogProbs
+from wordgate.lm.lexicon import Lexicon
+from wordgate.lm.requests import SHORT_ROUND, YIELD, ModelTask, Pace, State, Step, TokenLogProbs
 from wordgate.lm.state_store import StateStore
 from wordgate.lm.tokenizer import EOS
 from wordgate.scoring.prefix_tree import ROOT, PrefixTree
@@ -51,7 +51,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class TokenizedText:
     """A text as its words in normal form, and all their pieces."""
 
     words: list[str]
@@ -59,12 +59,12 @@ class Cut:
 
 
 def score_texts(
-    language: Language,
+    language: Lexicon,
     store: StateStore,
     history: str,
     candidates: Sequence[str],
     count_eos: bool = True,
-) -> Asks[list[Candidate]]:
+) -> ModelTask[list[Candidate]]:
     """Each candidate's log-probability after `history`, in the order given.
 
     Raises `InvalidInput` for an empty list, for a candidate of more than `MAX_CANDIDATE_PIECES`
@@ -87,8 +87,8 @@ def score_texts(
 
 
 def score(
-    sequences: Sequence[Sequence[int]], start: State, levels: Levels | None = None
-) -> Asks[list[float]]:
+    sequences: Sequence[Sequence[int]], start: State, levels: AdaptiveSoftmaxLayout | None = None
+) -> ModelTask[list[float]]:
     """Log-probability of each sequence of pieces after `start`, natural logarithm.
 
     Every node of the prefix tree is stepped once, level by level, so sequences that share a
@@ -110,14 +110,14 @@ def score(
         inner = [node for node in level if tree.inner[node]]
         if inner:
             steps = [(states[parents[node]], pieces[node]) for node in inner]
-            states = dict(zip(inner, (yield Advance(steps)), strict=True))
+            states = dict(zip(inner, (yield Step(steps)), strict=True))
     yield from _ask_gains(tree, unasked, gains, levels)
     log_probs = gains
     for part in stretches(len(tree) - 1, _SUMMED_TOGETHER):
         for node in range(part.start + 1, min(part.stop, len(tree) - 1) + 1):
             log_probs[node] += log_probs[parents[node]]
         if pace.is_due(_SUMMED_TOGETHER // 4):
-            yield PAUSE
+            yield YIELD
     return [log_probs[leaf] for leaf in tree.leaves]
 
 
@@ -125,8 +125,8 @@ def _ask_gains(
     tree: PrefixTree,
     unasked: list[tuple[int, State]],
     gains: list[float],
-    levels: Levels | None,
-) -> Asks[None]:
+    levels: AdaptiveSoftmaxLayout | None,
+) -> ModelTask[None]:
     """Ask for the log-probability of each node's piece after its parent."""
     pieces = tree.pieces
     if levels is not None:
@@ -135,7 +135,7 @@ def _ask_gains(
         rare.sort(key=lambda asked: levels.of(pieces[asked[0]]))
         unasked = [asked for asked in unasked if pieces[asked[0]] < head] + rare
     questions = [(state, pieces[node]) for node, state in unasked]
-    found = yield TargetLogProbs(questions)
+    found = yield TokenLogProbs(questions)
     for (node, _), gain in zip(unasked, found, strict=True):
         gains[node] = gain
 
@@ -148,7 +148,7 @@ def posteriors(log_probs: Sequence[float]) -> list[float]:
     return [weight / total for weight in weights]
 
 
-def cut_text(language: Language, text: str, field: str) -> Cut:
+def tokenize_text(language: Lexicon, text: str, field: str) -> TokenizedText:
     """The words and pieces of a candidate.
 
     Raises `InvalidInput` naming `field` for more than `MAX_CANDIDATE_PIECES` pieces, and for text
@@ -157,12 +157,12 @@ def cut_text(language: Language, text: str, field: str) -> Cut:
     return finish(cutting(language, text, field))
 
 
-def cutting(language: Language, text: str, field: str) -> Steps[Cut]:
-    """As `cut_text`, in steps."""
+def cutting(language: Lexicon, text: str, field: str) -> Steps[TokenizedText]:
+    """As `tokenize_text`, in steps."""
     if len(text) <= _SHORT_TEXT:
         found = words.split(normalise(text, field))
         yield _CUTTING_WORK + _CHARACTER_WORK * len(text)
-        return Cut(found, language.pieces.encode_words(found))
+        return TokenizedText(found, language.pieces.encode_words(found))
     normal = yield from normalising(text, field)
     found = yield from words.splitting(normal)
     if len(found) > MAX_CANDIDATE_PIECES:  # a word has a piece at least
@@ -171,7 +171,7 @@ def cutting(language: Language, text: str, field: str) -> Steps[Cut]:
     pieces = list(chain.from_iterable(each))
     if len(pieces) > MAX_CANDIDATE_PIECES:
         raise _too_long(field, len(pieces))
-    return Cut(found, pieces)
+    return TokenizedText(found, pieces)
 
 
 def _too_long(field: str, pieces: int) -> InvalidInput:

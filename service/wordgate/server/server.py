@@ -31,22 +31,22 @@ from wordgate.api.v1 import (
     scoring_pb2,
     scoring_pb2_grpc,
 )
-from wordgate.engine.admission import Admission
-from wordgate.engine.executor import EngineThread
+from wordgate.engine.admission import AdmissionController
+from wordgate.engine.executor import EngineExecutor
 from wordgate.engine.loaded_model import open_model
 from wordgate.engine.onnx_model import Runtime
-from wordgate.engine.scheduler import Scheduler, Urgency
+from wordgate.engine.scheduler import Priority, Scheduler
 from wordgate.errors import InvalidBundle, InvalidConfiguration, WordgateError
 from wordgate.protocol.address import grpc_target, unix_path
 from wordgate.server.config.options import Configuration
 from wordgate.server.models.registry import Registry, open_models
-from wordgate.server.models.watcher import ModelWatch
+from wordgate.server.models.watcher import ModelWatcher
 from wordgate.server.rpc.access_log import CallLog
 from wordgate.server.rpc.interceptor import CallInterceptor, kind_of
 from wordgate.server.rpc.unknown_methods import new_server
-from wordgate.server.security.exposure_warning import warn_of_openness
+from wordgate.server.security.exposure_warning import warn_if_exposed
 from wordgate.server.security.security import Security
-from wordgate.server.services.context import Serving
+from wordgate.server.services.context import ServingContext
 from wordgate.server.services.health import Health
 from wordgate.server.services.models import ModelServicer
 from wordgate.server.services.prediction import PredictionServicer
@@ -66,9 +66,9 @@ _PREDICTION_ROWS = 64.0
 """Rows of a prediction at most for which others wait; those of more rows let others pass."""
 
 _TURN_SIZES = {
-    Urgency.INTERACTIVE: _PREDICTION_ROWS,
-    Urgency.BULK: TURN_BYTES,
-    Urgency.BATCH: math.inf,
+    Priority.INTERACTIVE: _PREDICTION_ROWS,
+    Priority.BULK: TURN_BYTES,
+    Priority.BATCH: math.inf,
 }
 
 _LAST_SPANS_SECONDS = 2.0
@@ -77,21 +77,21 @@ _KEEPALIVE_MS = 30_000
 _HANDSHAKE_MS = 20_000
 """For a connection to say what it speaks, and to acknowledge our settings; else it is closed."""
 
-_OTHER_FILES = 128
+RESERVED_FDS = 128
 """Descriptors that are kept from gRPC's connections, for HTTP and for files."""
 
-_SPARED_ROWS = 16
+MIN_ADMITTED_ROWS = 16
 """Rows of each call made at once that are nobody's trouble: a call of so many takes little longer
 than one of a single row."""
 
 _BATCH_WAIT_SECONDS = 10.0
 """How long requests may wait for which nobody waits; their clients must not give up before."""
 
-_LEAST_PENDING = 1000
+MIN_PENDING_RPCS = 1000
 """Calls that gRPC keeps until we take them, however few may be under way: the others are refused
 by us, in words, and health checks are answered."""
 
-_MOST = 2**31 - 1
+INT32_MAX = 2**31 - 1
 """The greatest number that gRPC takes."""
 
 
@@ -124,7 +124,7 @@ class Server:
             self._draining,
             configuration.limits,
             self._security.callers,
-            CallLog(configuration.log_calls),
+            CallLog(configuration.access_log),
             self._tracer,
         )
         self._health = Health()
@@ -177,16 +177,16 @@ class Server:
         models = await asyncio.to_thread(self._open_models)
         self._drain_when_told()
         scheduler = Scheduler(
-            max_waiting_rows=self._configuration.max_waiting_rows,
+            max_queued_rows=self._configuration.max_queued_rows,
             dropped=self._metrics.dropped,
             waited=self._metrics.waited,
             admissions=self._admissions(),
         )
         self._metrics.watch_scheduler(scheduler)
         self._metrics.watch_models(models)
-        engine = EngineThread(scheduler, self._configuration.calls)
+        engine = EngineExecutor(scheduler, self._configuration.engine_threads)
         try:
-            serving = Serving(
+            serving = ServingContext(
                 models,
                 engine,
                 self._configuration.limits,
@@ -205,27 +205,27 @@ class Server:
             await grpc_server.stop(0)
             await asyncio.to_thread(engine.close)
             if self._tracer is not None:
-                grace = self._configuration.grace_seconds
+                grace = self._configuration.shutdown_grace_seconds
                 await self._tracer.close(min(_LAST_SPANS_SECONDS, grace))
         self._log.info("stopped")
 
-    def _admissions(self) -> dict[Urgency, Admission]:
+    def _admissions(self) -> dict[Priority, AdmissionController]:
         """How long what may wait: not long where somebody waits for it."""
         found = self._configuration
         waits = {
-            Urgency.INTERACTIVE: found.max_prediction_wait_seconds,
-            Urgency.BULK: found.max_wait_seconds,
-            Urgency.BATCH: max(found.max_wait_seconds, _BATCH_WAIT_SECONDS),
+            Priority.INTERACTIVE: found.max_predict_queue_delay_seconds,
+            Priority.BULK: found.max_queue_delay_seconds,
+            Priority.BATCH: max(found.max_queue_delay_seconds, _BATCH_WAIT_SECONDS),
         }
         return {
-            urgency: Admission(
+            urgency: AdmissionController(
                 seconds,
-                found.calls,
-                spared_in_calm=found.calls + 1,
-                spared_rows=_SPARED_ROWS * found.calls,
-                turn_size=_TURN_SIZES[urgency],
+                found.engine_threads,
+                spared_in_calm=found.engine_threads + 1,
+                spared_rows=MIN_ADMITTED_ROWS * found.engine_threads,
+                quantum=_TURN_SIZES[urgency],
                 row_size=_ROW_BYTES,
-                most_rows=_PREDICTION_ROWS if urgency is Urgency.INTERACTIVE else None,
+                most_rows=_PREDICTION_ROWS if urgency is Priority.INTERACTIVE else None,
             )
             for urgency, seconds in waits.items()
         }
@@ -266,7 +266,7 @@ class Server:
 
     def _options(self) -> list[tuple[str, int]]:
         limits = self._configuration.limits
-        pending = max(limits.max_calls, _LEAST_PENDING)
+        pending = max(limits.max_concurrent_rpcs, MIN_PENDING_RPCS)
         return [
             ("grpc.so_reuseport", int(self._shares_port)),
             ("grpc.max_receive_message_length", limits.max_message_bytes),
@@ -278,7 +278,7 @@ class Server:
             ("grpc.http2.bdp_probe", 0),
             # One that floods would else have grpc cancel the calls of others.
             ("grpc.server.max_pending_requests", pending),
-            ("grpc.server.max_pending_requests_hard_limit", min(2 * pending, _MOST)),
+            ("grpc.server.max_pending_requests_hard_limit", min(2 * pending, INT32_MAX)),
             ("grpc.max_allowed_incoming_connections", _max_connections()),
             ("grpc.server_handshake_timeout_ms", _HANDSHAKE_MS),
             ("grpc.http2.settings_timeout", _HANDSHAKE_MS),
@@ -286,16 +286,16 @@ class Server:
             ("grpc.keepalive_timeout_ms", _KEEPALIVE_MS // 2),
             ("grpc.keepalive_permit_without_calls", 1),
             # Sessions end by their own age, long before their connection is asked to.
-            ("grpc.max_connection_age_ms", min(2000 * limits.max_session_seconds, _MOST)),
+            ("grpc.max_connection_age_ms", min(2000 * limits.max_session_seconds, INT32_MAX)),
             ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
             ("grpc.http2.max_ping_strikes", 0),
         ]
 
     def _open_models(self) -> Registry:
         asked = self._configuration
-        runtime = Runtime(asked.device, asked.threads)
+        runtime = Runtime(asked.device, asked.intra_op_threads)
         try:
-            return open_models(asked.model, runtime, self._metrics, asked.cache_bytes)
+            return open_models(asked.model, runtime, self._metrics, asked.state_cache_bytes)
         except InvalidBundle as error:
             self._metrics.load_failed(error.reason)
             raise
@@ -307,20 +307,24 @@ class Server:
         if asked.model is None:
             yield
             return
-        share = asked.cache_bytes // len(models.served)
-        runtime = Runtime(asked.device, asked.threads)
-        opener = partial(open_model, runtime=runtime, observer=self._metrics, cache_bytes=share)
-        watch = ModelWatch(asked.model, models, opener, self._metrics, asked.swap_grace_seconds)
-        self._look_now = watch.look_now
+        share = asked.state_cache_bytes // len(models.served)
+        runtime = Runtime(asked.device, asked.intra_op_threads)
+        opener = partial(
+            open_model, runtime=runtime, observer=self._metrics, state_cache_bytes=share
+        )
+        watch = ModelWatcher(
+            asked.model, models, opener, self._metrics, asked.version_retire_seconds
+        )
+        self._look_now = watch.poll_now
         if self._hung_up:
-            watch.look_now()
-        watching = asyncio.create_task(watch.run(asked.watch_seconds))
+            watch.poll_now()
+        watching = asyncio.create_task(watch.run(asked.model_poll_seconds))
         try:
             yield
         finally:
             watching.cancel()
 
-    def _add_services(self, server: GrpcServer, serving: Serving) -> None:
+    def _add_services(self, server: GrpcServer, serving: ServingContext) -> None:
         models_pb2_grpc.add_ModelServiceServicer_to_server(ModelServicer(serving), server)
         prediction_pb2_grpc.add_PredictionServiceServicer_to_server(
             PredictionServicer(serving), server
@@ -350,21 +354,23 @@ class Server:
             device=self._configuration.device,
         )
         if not self._shares_port:
-            warn_of_openness(self._configuration)
+            warn_if_exposed(self._configuration)
 
     async def _drain(self, server: GrpcServer) -> None:
         """Refuse what is new, end sessions, let requests under way finish within the grace."""
-        self._log.info("draining", grace_seconds=self._configuration.grace_seconds)
+        self._log.info(
+            "draining", shutdown_grace_seconds=self._configuration.shutdown_grace_seconds
+        )
         self._ready = False
         self._metrics.workers.set(0)
         await self._health.enter_graceful_shutdown()
         self._draining.set()
         try:
-            async with asyncio.timeout(self._configuration.grace_seconds):
+            async with asyncio.timeout(self._configuration.shutdown_grace_seconds):
                 await self._calls.wait_until_idle()
         except TimeoutError:
             self._log.warning("grace is over; calls under way are cut off")
-        await server.stop(min(_LAST_BYTES_SECONDS, self._configuration.grace_seconds))
+        await server.stop(min(_LAST_BYTES_SECONDS, self._configuration.shutdown_grace_seconds))
 
 
 def check(configuration: Configuration) -> None:
@@ -379,20 +385,20 @@ def check(configuration: Configuration) -> None:
 
 def _tracer(configuration: Configuration, *, is_worker: bool) -> Tracer | None:
     """What keeps traces; OpenTelemetry is imported only where they are asked for."""
-    if configuration.traces == "off":
+    if configuration.tracing == "off":
         return None
     try:
         from wordgate.server.telemetry.opentelemetry import Traces
     except ModuleNotFoundError:
-        problem = "needs OpenTelemetry: pip install 'wordgate[traces]'"
-        raise InvalidConfiguration("traces", problem) from None
+        problem = "needs OpenTelemetry: pip install 'wordgate[tracing]'"
+        raise InvalidConfiguration("tracing", problem) from None
     return Traces(is_worker=is_worker)
 
 
 def _max_connections() -> int:
     """As many as this process may have files open, but some."""
     most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return min(_MOST, max(1, most - _OTHER_FILES)) if most > 0 else _MOST
+    return min(INT32_MAX, max(1, most - RESERVED_FDS)) if most > 0 else INT32_MAX
 
 
 def _service_names() -> list[str]:

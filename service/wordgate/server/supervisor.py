@@ -22,7 +22,7 @@ from wordgate import errors
 from wordgate.errors import InvalidConfiguration, WordgateError
 from wordgate.protocol.address import split_address
 from wordgate.server.config.options import Configuration
-from wordgate.server.security.exposure_warning import warn_of_openness
+from wordgate.server.security.exposure_warning import warn_if_exposed
 from wordgate.server.telemetry.http import HttpServer, application
 from wordgate.server.telemetry.merged_metrics import MergedMetrics
 
@@ -39,10 +39,10 @@ _DIVIDED = (
     "max_sessions",
     "max_rescore_streams",
     "max_generation_streams",
-    "max_calls",
+    "max_concurrent_rpcs",
     "max_in_flight_bytes",
     "max_in_flight_stream_bytes",
-    "max_waiting_rows",
+    "max_queued_rows",
 )
 """Limits of the whole server, of which each worker has its part, rounded up."""
 
@@ -98,14 +98,14 @@ class Workers:
             where = http.address if http else "off"
             workers = self._configuration.workers
             self._log.info("serving", grpc=address, http=where, workers=workers)
-            warn_of_openness(self._configuration)
+            warn_if_exposed(self._configuration)
 
     def _stop(self) -> None:
         """Have all workers drain; those that do not end are killed."""
         self._stopping.set()
         self._all_ready.set()
         self._signal(signal.SIGTERM)
-        late = self._configuration.grace_seconds + _MARGIN_SECONDS
+        late = self._configuration.shutdown_grace_seconds + _MARGIN_SECONDS
         asyncio.get_running_loop().call_later(late, self._signal, signal.SIGKILL)
 
     def _look(self) -> None:
@@ -236,7 +236,7 @@ def _share_of(configuration: Configuration, port: int) -> Configuration:
             "workers": 1,
             "listen": f"{host}:{port}",
             "metrics_listen": "127.0.0.1:0",
-            "cache_bytes": configuration.cache_bytes // workers,
+            "state_cache_bytes": configuration.state_cache_bytes // workers,
             **parts,
         }
     )

@@ -9,7 +9,7 @@ from enum import Enum
 
 from wordgate.errors import InvalidInput
 from wordgate.text.detokenization import is_closed_up, takes_space
-from wordgate.text.normalization import LINE_BREAKS, refuse_surrogates
+from wordgate.text.normalization import LINE_BREAKS, require_unicode
 
 
 class PositionUnit(Enum):
@@ -33,7 +33,7 @@ def length_of(text: str, unit: PositionUnit) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class EditedText:
+class TextBuffer:
     """A text and the place of its cursor, counted in code points.
 
     Positions of edits are counted in `unit`. Each edit raises `InvalidInput` naming the field, as
@@ -54,20 +54,20 @@ class EditedText:
         """The cursor's place in the text's unit."""
         return length_of(self.before, self.unit)
 
-    def set(self, text: str, cursor: int | None = None) -> "EditedText":
+    def set(self, text: str, cursor: int | None = None) -> "TextBuffer":
         """Another text, the cursor at its end unless a position is named."""
-        refuse_surrogates(text, "text.text")
-        written = EditedText(text, len(text), self.unit)
+        require_unicode(text, "text.text")
+        written = TextBuffer(text, len(text), self.unit)
         if cursor is None:
             return written
         return replace(written, cursor=written._place(cursor, "text.cursor"))
 
-    def insert(self, text: str) -> "EditedText":
+    def insert(self, text: str) -> "TextBuffer":
         """Put a text at the cursor, which then stands behind it."""
-        refuse_surrogates(text, "insert.text")
+        require_unicode(text, "insert.text")
         return self._replaced(self.cursor, self.cursor, text)
 
-    def delete(self, before: int, after: int) -> "EditedText":
+    def delete(self, before: int, after: int) -> "TextBuffer":
         """Take away so much before the cursor and behind it, as backspace and delete do."""
         position = self.position
         if before > position:
@@ -76,20 +76,20 @@ class EditedText:
         end = self._place(position + after, "delete.after")
         return self._replaced(start, end, "")
 
-    def replace(self, start: int, end: int, text: str) -> "EditedText":
+    def replace(self, start: int, end: int, text: str) -> "TextBuffer":
         """Put a text in the place of [start, end); the cursor then stands behind it."""
-        refuse_surrogates(text, "replace.text")
+        require_unicode(text, "replace.text")
         if start > end:
             raise InvalidInput("replace.start", f"is {start}, behind the end {end}")
         return self._replaced(
             self._place(start, "replace.start"), self._place(end, "replace.end"), text
         )
 
-    def move(self, position: int) -> "EditedText":
+    def move(self, position: int) -> "TextBuffer":
         """Put the cursor elsewhere."""
         return replace(self, cursor=self._place(position, "move.position"))
 
-    def accept(self, typed: int, word: str, rest: int = 0) -> "EditedText":
+    def accept(self, typed: int, word: str, rest: int = 0) -> "TextBuffer":
         """Put a suggested word in the place of the `typed` code points before the cursor and the
         `rest` of the word behind it.
 
@@ -106,9 +106,9 @@ class EditedText:
             return replace(written, cursor=written.cursor + 1)
         return written.insert(" ")
 
-    def _replaced(self, start: int, end: int, text: str) -> "EditedText":
+    def _replaced(self, start: int, end: int, text: str) -> "TextBuffer":
         written = self.text[:start] + text + self.text[end:]
-        return EditedText(written, start + len(text), self.unit)
+        return TextBuffer(written, start + len(text), self.unit)
 
     def _place(self, position: int, field: str) -> int:
         """The code point at a position."""
@@ -138,6 +138,6 @@ class PackedText:
     cursor: int = 0
     unit: PositionUnit = PositionUnit.CODE_POINTS
 
-    def unpacked(self) -> EditedText:
+    def unpacked(self) -> TextBuffer:
         """Convert back, to edit or read the text."""
-        return EditedText(self.encoded.decode("utf-8"), self.cursor, self.unit)
+        return TextBuffer(self.encoded.decode("utf-8"), self.cursor, self.unit)

@@ -62,7 +62,7 @@ def normalise(text: str, field: str = "text") -> str:
     """
     if text.isascii():
         return _spaced(_ascii_spaces(text).lower())
-    refuse_surrogates(text, field)
+    require_unicode(text, field)
     if len(text) > _STRETCH:
         return finish(normalising(text, field))
     return _spaced(_fold_stretch(text))
@@ -73,7 +73,7 @@ def normalising(text: str, field: str = "text") -> Steps[str]:
     if text.isascii() or len(text) <= _STRETCH:
         yield 4 + len(text) // (32 if text.isascii() else 1)
         return normalise(text, field)
-    refuse_surrogates(text, field)
+    require_unicode(text, field)
     folded: list[str] = []
     start = 0
     while start < len(text):
@@ -95,7 +95,7 @@ def normalising(text: str, field: str = "text") -> Steps[str]:
 
 def normalising_with_offsets(text: str, field: str = "text") -> Steps[Normalised]:
     """As `normalising`, keeping for every character the stretch of `text` that it came from."""
-    refuse_surrogates(text, field)
+    require_unicode(text, field)
     characters: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
@@ -129,7 +129,7 @@ def normalising_with_offsets(text: str, field: str = "text") -> Steps[Normalised
     return Normalised("".join(characters), tuple(starts), tuple(ends))
 
 
-def refuse_surrogates(text: str, field: str) -> None:
+def require_unicode(text: str, field: str) -> None:
     """Raise `InvalidInput` when `text` holds a lone surrogate, which UTF-8 cannot carry.
 
     Raises `TypeError` for what is not a str.

@@ -1,14 +1,14 @@
 """The rest of the word that the cursor stands in. A suggestion replaces it too."""
 
 from wordgate.text import words
-from wordgate.text.edit_buffer import EditedText
+from wordgate.text.edit_buffer import TextBuffer
 from wordgate.text.normalization import normalising_with_offsets
 from wordgate.text.steps import finish
 
 _LOOKED_AT = 2 * words.MAX_WORD_CHARACTERS
 
 
-def rest_of_word(edited: EditedText, typed: int) -> int:
+def rest_of_word(edited: TextBuffer, typed: int) -> int:
     """Return how many code points after the cursor belong to the word that it stands in.
 
     `typed` code points of the word stand before the cursor. 0 where these are 0: a new word begins

@@ -68,7 +68,7 @@ def _neighbours() -> dict[str, str]:
 NEIGHBOURS = _neighbours()
 
 
-def meant(typed: str, is_finished: bool) -> dict[str, float]:
+def corrections_of(typed: str, is_finished: bool) -> dict[str, float]:
     """What may have been meant by letters in normal form, one slip away, with log P(typed | meant).
 
     Natural logarithms; of several slips that give the same, the likeliest counts. Of a word that
@@ -84,14 +84,14 @@ def meant(typed: str, is_finished: bool) -> dict[str, float]:
     return found
 
 
-def meant_with_apostrophe(typed: str) -> dict[str, float]:
+def apostrophe_corrections_of(typed: str) -> dict[str, float]:
     """The same of words whose apostrophe alone was left out."""
     if not _is_of_letters(typed) or "'" in typed:
         return {}
     return {text: math.log(_LOST_APOSTROPHE) for text in _with_apostrophe(typed)}
 
 
-def meant_by_two(
+def two_typo_corrections_of(
     typed: str, begins: Callable[[str], bool], is_word: Callable[[str], bool]
 ) -> Steps[dict[str, float]]:
     """The words that may have been meant by a long one in normal form, two slips away.
@@ -127,7 +127,7 @@ def _is_of_letters(typed: str) -> bool:
     return len(typed) <= MOST_LETTERS and typed.replace("'", "").isalpha()
 
 
-def slips_of(word: str) -> dict[str, float]:
+def typos_of(word: str) -> dict[str, float]:
     """What a finger may type instead of a word in normal form, with P(typed | word) of each."""
     found: dict[str, float] = {}
     for place, letter in enumerate(word):

@@ -19,7 +19,7 @@ from wordgate.evaluation.perplexity import perplexity_of
 from wordgate.training import checkpoint as checkpoints
 from wordgate.training.metrics_log import Journal
 from wordgate.training.progress import Progress
-from wordgate.training.trainer import Trainer, Window
+from wordgate.training.trainer import LossMeter, Trainer
 
 RECORD_EVERY = 50
 """Steps between two records of the training loss."""
@@ -55,7 +55,7 @@ class Loop:
     def run(self, max_minutes: float | None = None) -> Outcome:
         """Train until the recipe's steps are done, the time is up, or a signal says to stop.
 
-        The last update is always in a checkpoint. Raises `TrainingStopped` for a bad loss.
+        The last update is always in a checkpoint. Raises `TrainingError` for a bad loss.
         """
         end = time.monotonic() + 60 * max_minutes if max_minutes is not None else math.inf
         save_seconds = 60 * self._plan.checkpoint_minutes
@@ -96,7 +96,7 @@ class Loop:
         }
         self._journal.write(trainer.step, "train", **figures)
         self._progress.show(trainer.step, figures, self._held_out)
-        trainer.window = Window()
+        trainer.window = LossMeter()
         self._clock, self._clocked_step = time.monotonic(), trainer.step
 
     def _measure(self) -> None:

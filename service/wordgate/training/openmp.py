@@ -11,7 +11,7 @@ import os
 _SPINS = "1000"
 
 
-def wait_briefly() -> None:
+def limit_openmp_spinning() -> None:
     """Let threads spin for a moment before they sleep, unless the environment says how."""
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", _SPINS)

@@ -11,14 +11,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from wordgate.bundle import bundle as bundles
-from wordgate.errors import InvalidRecipe, TrainingStopped
-from wordgate.lm.tokenizer import Pieces
+from wordgate.errors import InvalidRecipe, TrainingError
+from wordgate.lm.tokenizer import Tokenizer
 from wordgate.training import recipe as recipes
 from wordgate.training.checkpoint import Checkpoint
 from wordgate.training.recipe import Recipe
 from wordgate.training.trainer import schedule_of, sizes_of
 
-_HARMLESS = {
+_RESUMABLE_CHANGES = {
     "name",
     "language",
     "text.folder",
@@ -40,8 +40,8 @@ _HARMLESS = {
 far. A run may move to a processor that has other products or threads."""
 
 
-def refuse_changes(recipe: Recipe, saved: Checkpoint) -> None:
-    """Raise `TrainingStopped` when a checkpoint's recipe would have come to other weights.
+def check_resumable(recipe: Recipe, saved: Checkpoint) -> None:
+    """Raise `TrainingError` when a checkpoint's recipe would have come to other weights.
 
     More steps are no such change while the learning rate of every step made so far is the same.
     """
@@ -49,7 +49,7 @@ def refuse_changes(recipe: Recipe, saved: Checkpoint) -> None:
     changed = [
         f"{key} (was {old}, is {new})"
         for key, old, new in _differences(before.model_dump(), recipe.model_dump())
-        if key not in _HARMLESS
+        if key not in _RESUMABLE_CHANGES
     ]
     old_rate, new_rate = schedule_of(before.training).at, schedule_of(recipe.training).at
     if any(old_rate(step) != new_rate(step) for step in range(saved.step)):
@@ -57,7 +57,7 @@ def refuse_changes(recipe: Recipe, saved: Checkpoint) -> None:
     if recipe.training.steps < saved.step:
         changed.append(f"training.steps (the run has made {saved.step} already)")
     if changed:
-        raise TrainingStopped(
+        raise TrainingError(
             f"the recipe has changed since this run's checkpoint: {'; '.join(changed)}. "
             "Change it back, take another --run-directory, or start again with --fresh"
         )
@@ -79,7 +79,7 @@ def _differences(old: Any, new: Any, prefix: str = "") -> list[tuple[str, Any, A
 
 def read_version(
     recipe: Recipe, path: Path, folder: Path
-) -> tuple[Pieces, dict[str, torch.Tensor]]:
+) -> tuple[Tokenizer, dict[str, torch.Tensor]]:
     """Pieces and weights of the published version in `folder`, to begin from.
 
     Raises `InvalidRecipe` (for the recipe at `path`) when it was published without weights, or
@@ -93,13 +93,15 @@ def read_version(
         weights = load_file(folder / "weights.safetensors")
     except (OSError, SafetensorError) as error:
         raise InvalidRecipe(path, "init_from", f"{folder}: {error}") from error
-    pieces = Pieces.from_json((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    pieces = Tokenizer.from_json((folder / "tokenizer.json").read_text(encoding="utf-8"))
     _refuse_other_pieces(recipe, path, pieces, bundles.read_manifest(folder).network.cuts)
     _refuse_other_shapes(recipe, path, pieces, weights)
     return pieces, {name: value.float() for name, value in weights.items()}
 
 
-def _refuse_other_pieces(recipe: Recipe, path: Path, pieces: Pieces, cuts: tuple[int, ...]) -> None:
+def _refuse_other_pieces(
+    recipe: Recipe, path: Path, pieces: Tokenizer, cuts: tuple[int, ...]
+) -> None:
     """Another vocabulary, or one that is cut elsewhere: its weights would have another meaning."""
     if recipe.tokenizer.vocabulary != pieces.size:
         problem = f"{recipe.tokenizer.vocabulary}, but init_from has {pieces.size} pieces"
@@ -111,7 +113,7 @@ def _refuse_other_pieces(recipe: Recipe, path: Path, pieces: Pieces, cuts: tuple
 
 
 def _refuse_other_shapes(
-    recipe: Recipe, path: Path, pieces: Pieces, weights: dict[str, torch.Tensor]
+    recipe: Recipe, path: Path, pieces: Tokenizer, weights: dict[str, torch.Tensor]
 ) -> None:
     from wordgate.training.model.network import Network
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import torch
 
-from wordgate.errors import TrainingStopped
-from wordgate.lm.tokenizer import Pieces
+from wordgate.errors import TrainingError
+from wordgate.lm.tokenizer import Tokenizer
 from wordgate.training import checkpoint as checkpoints
 from wordgate.training import recipe as recipes
 from wordgate.training import resume
@@ -48,7 +48,7 @@ def train(path: Path, settings: Settings) -> Outcome:
         step = saved.step if saved else 0
         with Progress(recipe.training.steps, step) as progress:
             trainer = _make_trainer(recipe, path, settings, saved, progress.say)
-            _furnish(path, settings, trainer)
+            _prepare_run_dir(path, settings, trainer)
             _announce(recipe, trainer, progress)
             held_out = saved.about["held_out"] if saved else {}
             return Loop(trainer, settings.folder, progress, held_out).run(settings.max_minutes)
@@ -74,14 +74,14 @@ def _locked(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise TrainingStopped(f"another process is training in {folder}") from None
+            raise TrainingError(f"another process is training in {folder}") from None
         yield
 
 
 def _prepare_torch(recipe: Recipe) -> None:
     plan = recipe.training
     if plan.device == "cuda" and not torch.cuda.is_available():
-        raise TrainingStopped('training.device is "cuda", but torch finds no such device here')
+        raise TrainingError('training.device is "cuda", but torch finds no such device here')
     if plan.threads:
         torch.set_num_threads(plan.threads)
 
@@ -91,7 +91,7 @@ def _last_checkpoint(recipe: Recipe, settings: Settings) -> Checkpoint | None:
     if found is None or settings.fresh:
         return None
     saved = checkpoints.load(found)
-    resume.refuse_changes(recipe, saved)
+    resume.check_resumable(recipe, saved)
     return saved
 
 
@@ -103,7 +103,7 @@ def _make_trainer(
     version = recipes.init_path(recipe, path)
     weights = None
     if saved:
-        pieces = Pieces.from_json(saved.tokenizer)
+        pieces = Tokenizer.from_json(saved.tokenizer)
     elif version:
         pieces, weights = resume.read_version(recipe, path, version)
     else:
@@ -141,7 +141,7 @@ def rules_of(recipe: Recipe, path: Path) -> passages.Rules:
     )
 
 
-def _furnish(path: Path, settings: Settings, trainer: Trainer) -> None:
+def _prepare_run_dir(path: Path, settings: Settings, trainer: Trainer) -> None:
     """Put recipe and tokenizer into the run's folder; clear what a fresh start replaces."""
     if settings.fresh:
         shutil.rmtree(settings.folder / "checkpoints", ignore_errors=True)

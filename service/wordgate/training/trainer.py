@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from wordgate.errors import TrainingStopped
-from wordgate.lm.tokenizer import Pieces
+from wordgate.errors import TrainingError
+from wordgate.lm.tokenizer import Tokenizer
 from wordgate.training import checkpoint as checkpoints
 from wordgate.training import held_out
 from wordgate.training.checkpoint import Checkpoint
 from wordgate.training.data.sampler import Sampler
 from wordgate.training.data.token_cache import TokenisedText
-from wordgate.training.model.network import Network, Sizes, State
+from wordgate.training.model.network import LSTMConfig, Network, State
 from wordgate.training.model.optimizer import Optimiser, Schedule
 from wordgate.training.recipe import Recipe, Training
 
@@ -26,7 +26,7 @@ _PRODUCTS = {"bfloat16": torch.bfloat16, "float32": torch.float32}
 
 
 @dataclass
-class Window:
+class LossMeter:
     """Losses since they were last written down: sum over pieces, and pieces."""
 
     surprise: float = 0.0
@@ -41,7 +41,7 @@ class Trainer:
         weights = [file.weight for file in recipe.text.files]
         self.recipe = recipe
         self.step = 0
-        self.window = Window()
+        self.window = LossMeter()
         self._pieces = text.pieces
         self.text = text
         self._text_key = text.key
@@ -75,7 +75,7 @@ class Trainer:
         return self._document
 
     def update(self) -> None:
-        """Read one segment and change the weights. Raises `TrainingStopped` for a bad loss."""
+        """Read one segment and change the weights. Raises `TrainingError` for a bad loss."""
         segment = self._sampler.next_segment()
         device = self.recipe.training.device
         read = torch.from_numpy(segment.read).to(device)
@@ -86,7 +86,7 @@ class Trainer:
         surprise = self.network.loss(top, targets)
         found = float(surprise.detach())
         if not math.isfinite(found):
-            raise TrainingStopped(
+            raise TrainingError(
                 f"the loss is not finite at step {self.step + 1}; lower training.learning_rate "
                 "or training.clip_norm, or lengthen training.warmup_steps, and start afresh"
             )
@@ -129,10 +129,10 @@ class Trainer:
     def restore(self, saved: Checkpoint) -> None:
         """Go on from a moment of the same recipe and text.
 
-        Raises `TrainingStopped` when the text has changed since.
+        Raises `TrainingError` when the text has changed since.
         """
         if saved.about["text"] != self._text_key:
-            raise TrainingStopped(
+            raise TrainingError(
                 "the text has changed since this run's checkpoint (a file, a weight or an "
                 "excluded phrase); start again with --fresh"
             )
@@ -144,7 +144,7 @@ class Trainer:
         )
         self._dropout.set_state(saved.tensors["random/dropout"])
         self._sampler.restore(saved.about["sampler"])
-        self.window = Window(*saved.about["window"])
+        self.window = LossMeter(*saved.about["window"])
         self.step = saved.step
 
     def load_weights(self, weights: dict[str, torch.Tensor]) -> None:
@@ -154,11 +154,11 @@ class Trainer:
                 parameter.copy_(weights[name])
 
 
-def sizes_of(recipe: Recipe, pieces: Pieces) -> Sizes:
+def sizes_of(recipe: Recipe, pieces: Tokenizer) -> LSTMConfig:
     """The network's sizes. Little text gives fewer pieces than asked for; the cuts follow."""
     network = recipe.network
     cuts = [cut for cut in network.cuts if cut < pieces.size]
-    return Sizes(pieces.size, network.layers, network.width, (*cuts, pieces.size))
+    return LSTMConfig(pieces.size, network.layers, network.width, (*cuts, pieces.size))
 
 
 def schedule_of(plan: Training) -> Schedule:

@@ -12,10 +12,10 @@ from wordgate.api.v1.prediction_pb2 import PredictRequest, StreamPredictRequest
 from wordgate.bench.isolation.caller import GROUPS
 from wordgate.bench.isolation.latency import paced, percentile
 from wordgate.bench.isolation.loads import LEGAL, MOST_BYTES, Load
-from wordgate.lm.adaptive_softmax import Levels
+from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
 from wordgate.lm.context_window import MAX_CONTEXT_PIECES, read
-from wordgate.lm.requests import Advance, Ask, State, drive
-from wordgate.lm.state_store import NoStore
+from wordgate.lm.requests import ModelRequest, State, Step, run_to_completion
+from wordgate.lm.state_store import NullStateStore
 
 
 class _Clock:
@@ -95,18 +95,18 @@ def _context(load: Load, message: bytes) -> tuple[int, ...]:
     else:
         request = PredictRequest.FromString(message)
         text = f"{request.history} {request.prefix}"
-    return drive(read(trained(), text, NoStore(())), _Pieces())
+    return run_to_completion(read(trained(), text, NullStateStore(())), _Pieces())
 
 
 class _Pieces:
     """A model whose state is all that it has read."""
 
-    levels = Levels((2,))
+    levels = AdaptiveSoftmaxLayout((2,))
     start: State = ()
 
-    def answer(self, asks: Sequence[Ask]) -> list[Any]:
+    def answer(self, asks: Sequence[ModelRequest]) -> list[Any]:
         """States after the pieces."""
         return [
-            [(*state, piece) for state, piece in ask.steps] if isinstance(ask, Advance) else []
+            [(*state, piece) for state, piece in ask.steps] if isinstance(ask, Step) else []
             for ask in asks
         ]

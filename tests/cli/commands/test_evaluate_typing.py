@@ -32,18 +32,18 @@ def test_a_file_is_typed_as_a_person_types(run: Run, bundle: Path, tmp_path: Pat
     file.write_text("london london sea london sea london sea\n")
     ask = ("evaluate", "--typing", file, "--model", bundle, "--json")
     plain = run(*ask).document
-    written = run(*ask, "--letter-case", "written").document
+    written = run(*ask, "--letter-case", "truecase").document
     assert written["keystroke_savings"] != plain["keystroke_savings"]
-    again = run(*ask, "--show-again", "--max-suggestions", "1").document
+    again = run(*ask, "--show-rejected", "--max-suggestions", "1").document
     assert again["recall"]["top1"] <= run(*ask, "--max-suggestions", "1").document["recall"]["top1"]
-    cached = run(*ask, "--session-cache", "0.9").document
+    cached = run(*ask, "--continuous-cache", "0.9").document
     assert (
         cached["keystroke_savings_case_insensitive"] > plain["keystroke_savings_case_insensitive"]
     )
-    for wrong in (("--letter-case", "typed"), ("--show-again",), ("--max-suggestions", "3")):
+    for wrong in (("--letter-case", "as-typed"), ("--show-rejected",), ("--max-suggestions", "3")):
         ended = run("evaluate", "--text", file, "--model", bundle, *wrong)
         assert (ended.code, "needs --typing" in ended.err) == (2, True)
-    for wrong in (("--session-cache", "1"), ("--letter-case", "loud")):
+    for wrong in (("--continuous-cache", "1"), ("--letter-case", "loud")):
         assert run(*ask, *wrong).code == 2
 
 

@@ -46,7 +46,7 @@ def test_each_utterance_is_ranked_in_a_line(
             Hypothesis(c["text"], {k: v for k, v in c.items() if k != "text"}) for c in candidates
         ]
         history = str(record.get("history", ""))
-        ranking = local.ask_rescore(history, hypotheses, weighting).result().ranking
+        ranking = local.submit_rescore(history, hypotheses, weighting).result().ranking
         assert line["utt"] == record["utt"]
         assert line["best"] == line["ranking"][0]["text"] == ranking.transcripts[0].text
         for printed, expected in zip(line["ranking"], ranking.transcripts, strict=True):

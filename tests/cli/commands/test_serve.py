@@ -35,7 +35,11 @@ def test_a_check_says_what_would_keep_a_server_from_starting(
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")
     file = tmp_path / "wordgate.toml"
     for line, code, problem in (
-        ("calls = 0", 2, f"{file}: calls: input should be greater than or equal to 1 (it is 0)"),
+        (
+            "engine_threads = 0",
+            2,
+            f"{file}: engine_threads: input should be greater than or equal to 1 (it is 0)",
+        ),
         ("tokens_file = 'tokens'", 3, f"{tmp_path / 'tokens'}: "),
         ("traces = 'otlp'", 2, f"{file}: traces: OTEL_EXPORTER_OTLP_PROTOCOL is http/protobuf"),
     ):
@@ -48,11 +52,11 @@ def test_a_check_says_what_would_keep_a_server_from_starting(
 
 def test_a_check_looks_at_what_traces_need(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """What OpenTelemetry's variables say is refused as at the start; what is right is let by."""
-    assert run("serve", "--traces", "otlp", "--check").code == 0
+    assert run("serve", "--tracing", "otlp", "--check").code == 0
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")
-    ended = run("serve", "--traces", "otlp", "--check")
+    ended = run("serve", "--tracing", "otlp", "--check")
     assert (ended.code, ended.out) == (2, "")
-    assert ended.err.startswith("wordgate: --traces: ")
+    assert ended.err.startswith("wordgate: --tracing: ")
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])

@@ -11,18 +11,18 @@ import pytest
 from tests.cli.calling import Run
 from tests.running import PATIENCE_SECONDS
 
-from wordgate.cli.terminal.line_editor import Typewriter
+from wordgate.cli.terminal.line_editor import LineEditor
 from wordgate.decoding.suggestions import Kind, Suggestion
-from wordgate.engine.results import ModelName, PredictionAnswer
+from wordgate.engine.results import ModelName, PredictionResult
 
 
-def _answer(*texts: str, prefix: str = "", kind: Kind = Kind.WORD) -> PredictionAnswer:
+def _answer(*texts: str, prefix: str = "", kind: Kind = Kind.WORD) -> PredictionResult:
     found = [Suggestion(text, -0.5, kind) for text in texts]
-    return PredictionAnswer(found, prefix, True, 1, ModelName("hand", "1", "int8"))
+    return PredictionResult(found, prefix, True, 1, ModelName("hand", "1", "int8"))
 
 
-def _pressed(*keys: str) -> Typewriter:
-    typewriter = Typewriter()
+def _pressed(*keys: str) -> LineEditor:
+    typewriter = LineEditor()
     for key in keys:
         typewriter.press(key)
     return typewriter

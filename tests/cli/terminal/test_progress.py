@@ -49,7 +49,7 @@ class _Model:
 
     name = "tiny"
 
-    def ask_score(self, *arguments: Any) -> "Future[Any]":
+    def submit_score(self, *arguments: Any) -> "Future[Any]":
         answered: Future[Any] = Future()
         answered.set_result(arguments)
         return answered
@@ -59,5 +59,5 @@ def test_a_counted_model_answers_as_the_model_itself() -> None:
     """Arguments, answers and other attributes pass through."""
     asked: Any = _Model()
     with counted(asked) as model:
-        assert model.ask_score("a", ["b"]).result() == ("a", ["b"])
+        assert model.submit_score("a", ["b"]).result() == ("a", ["b"])
         assert model.name == "tiny"

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from wordgate.errors import InvalidFile
-from wordgate.offline.records import strictly
+from wordgate.offline.records import raise_on_error
 from wordgate.offline.utterances import Utterance
 from wordgate.scoring.lattice import ConfusionNetwork, Lattice
 
@@ -23,7 +23,7 @@ def folder(path: Path, files: dict[str, str | bytes]) -> Path:
 
 def texts(found: Iterable[Utterance | InvalidFile]) -> dict[str, list[str]]:
     """The candidates of each utterance."""
-    return {each.utt: [h.text for h in each.hypotheses] for each in strictly(found)}
+    return {each.utt: [h.text for h in each.hypotheses] for each in raise_on_error(found)}
 
 
 def sorted_out(found: Iterable[Utterance | InvalidFile]) -> tuple[list[str], list[str]]:

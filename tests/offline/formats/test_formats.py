@@ -9,7 +9,7 @@ import pytest
 
 from wordgate.errors import InvalidFile
 from wordgate.offline.formats import espnet, jsonl, kaldi, nemo, references, srilm
-from wordgate.offline.records import strictly
+from wordgate.offline.records import raise_on_error
 from wordgate.scoring.hypothesis import Hypothesis, TimeSpan
 
 
@@ -24,7 +24,7 @@ def test_every_number_of_a_candidate_is_a_score(tmp_path: Path) -> None:
     candidate = {"text": "a b", "am": -1, "lm": -2.5, "source": "x", "ok": True, "lattice": None}
     record = {"utt": "u", "reference": "a", "history": "h", "candidates": [candidate, "c"]}
     path = _written(tmp_path / "heard.jsonl", "", record)
-    [found] = strictly(jsonl.read(path))
+    [found] = raise_on_error(jsonl.read(path))
     assert (found.utt, found.reference, found.history, found.line) == ("u", "a", "h", 2)
     assert found.hypotheses == [
         Hypothesis("a b", {"am": -1.0, "lm": -2.5}, []),
@@ -37,7 +37,7 @@ def test_what_is_missing_has_a_meaning(tmp_path: Path) -> None:
     heard = {"candidates": [{"text": "a", "times": [[0, 0.5]]}]}
     path = tmp_path / "heard.jsonl.gz"
     path.write_bytes(gzip.compress(json.dumps(heard).encode()))
-    [found] = strictly(jsonl.read(path))
+    [found] = raise_on_error(jsonl.read(path))
     assert (found.utt, found.reference, found.history) == ("1", None, "")
     assert found.hypotheses[0].times == [TimeSpan(0.0, 0.5)]
 
@@ -64,7 +64,7 @@ def test_bad_lines_are_named(tmp_path: Path, line: str, named: str) -> None:
     """The file, the line and the field are in the message."""
     path = _written(tmp_path / "heard.jsonl", {"candidates": ["a"]}, line)
     with pytest.raises(InvalidFile) as refused:
-        list(strictly(jsonl.read(path)))
+        list(raise_on_error(jsonl.read(path)))
     assert refused.value.line == 2
     assert named in str(refused.value)
 
@@ -84,7 +84,7 @@ def test_kaldi_archives_are_keyed_by_rank_and_costs_are_negated(tmp_path: Path) 
         ac_cost="sw-1-10 3.5\nsw-1-1 1200.25 \nsw-1-2 7\nother-1 0\n",
         lmwt__nolm="sw-1-1 10\nsw-1-2 20\nsw-1-10 30\nother-1 -1.5\n",
     )
-    first, second = strictly(kaldi.read(folder))
+    first, second = raise_on_error(kaldi.read(folder))
     assert (first.utt, second.utt) == ("sw-1", "other")
     assert [(h.text, h.scores) for h in first.hypotheses] == [
         ("the best one", {"acoustic_log_prob": -1200.25, "lmwt.nolm": -10.0}),
@@ -104,7 +104,7 @@ def test_espnet_folders_hold_a_rank_each(tmp_path: Path) -> None:
         token="u1 H E\n",
     )
     _folder(tmp_path / "2best_recog", text="u1 HALLO\n", score="u1 tensor(-3.75)\n")
-    first, second = strictly(espnet.read(tmp_path))
+    first, second = raise_on_error(espnet.read(tmp_path))
     assert [(h.text, h.scores["acoustic_log_prob"]) for h in first.hypotheses] == [
         ("HELLO WORLD", -3.5),
         ("HALLO", -3.75),
@@ -122,7 +122,7 @@ def test_nemo_files_are_flat(tmp_path: Path) -> None:
     )
     path = tmp_path / "preds.tsv"
     path.write_text("hello\t-1.5\nhullo\t-2\n\t-3\na\t-4.5\n")
-    first, second = strictly(nemo.read(path, manifest, beam=2))
+    first, second = raise_on_error(nemo.read(path, manifest, beam=2))
     assert (first.utt, first.reference, second.reference) == ("a.wav", "hello", "")
     assert [(h.text, h.scores["acoustic_log_prob"]) for h in second.hypotheses] == [
         ("", -3.0),
@@ -138,7 +138,7 @@ def test_srilm_files_have_logarithms_to_base_ten(tmp_path: Path) -> None:
     folder.mkdir()
     listed = "-100 -2.5 2 <s> hello world </s>\n-101.5 -3 4 <s> -pau- hello </s>\n"
     (folder / "utt1.gz").write_bytes(gzip.compress(listed.encode()))
-    [found] = strictly(srilm.read(folder))
+    [found] = raise_on_error(srilm.read(folder))
     assert found.utt == "utt1"
     assert [h.text for h in found.hypotheses] == ["hello world", "hello"]
     scores = found.hypotheses[0].scores
@@ -193,5 +193,5 @@ BAD_FILES: dict[str, tuple[Any, str]] = {
 def test_bad_files_are_named(tmp_path: Path, reads: Any, named: str) -> None:
     """Each format's own mistakes are told with the file and the line."""
     with pytest.raises(InvalidFile) as refused:
-        list(strictly(reads(tmp_path)))
+        list(raise_on_error(reads(tmp_path)))
     assert named in str(refused.value)

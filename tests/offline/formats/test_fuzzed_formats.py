@@ -23,7 +23,7 @@ from wordgate.offline.formats import (
     vosk,
 )
 from wordgate.offline.formats.foreign import refuse_foreign
-from wordgate.offline.records import strictly
+from wordgate.offline.records import raise_on_error
 
 # What lines of these formats are made of, so that not all ends at the first token.
 _PARTS = st.sampled_from(
@@ -120,5 +120,5 @@ def test_the_parts_make_good_files_too(tmp_path: Path) -> None:
     (tmp_path / "words_text").write_text("a-1 the sun\n")
     (tmp_path / "ac_cost").write_text("a-1 -12.5\n")
     (tmp_path / "a").unlink()
-    [found] = strictly(kaldi.read(tmp_path))
+    [found] = raise_on_error(kaldi.read(tmp_path))
     assert math.isclose(found.hypotheses[0].scores["acoustic_log_prob"], 12.5)

@@ -10,7 +10,7 @@ from wordgate.errors import InvalidFile
 from wordgate.offline.formats import jsonl
 from wordgate.offline.null_labels import NullLabels
 from wordgate.offline.reading_report import LEAST, Reading
-from wordgate.offline.records import strictly
+from wordgate.offline.records import raise_on_error
 
 RANKING = [
     {"text": "b", "index": 1, "total": 3.0, "lm": -1.0, "scores": {"am": -2.0}},
@@ -27,7 +27,7 @@ def _written(tmp_path: Path, *lines: str) -> Path:
 def test_what_rescore_wrote_is_read(tmp_path: Path) -> None:
     """Candidates stand in the recogniser's order, with its own scores and none of the ranking."""
     record = {"utt": "u", "best": "b", "ranking": RANKING, "reference": "b", "history": "h"}
-    [found] = strictly(jsonl.read(_written(tmp_path, json.dumps(record))))
+    [found] = raise_on_error(jsonl.read(_written(tmp_path, json.dumps(record))))
     assert [(h.text, h.scores) for h in found.hypotheses] == [
         ("a", {"am": -1.0}),
         ("b", {"am": -2.0}),
@@ -49,7 +49,7 @@ def test_what_rescore_wrote_is_read(tmp_path: Path) -> None:
 def test_other_rankings_are_named(tmp_path: Path, ranking: Any, named: str) -> None:
     """The field is in the message."""
     with pytest.raises(InvalidFile) as refused:
-        list(strictly(jsonl.read(_written(tmp_path, json.dumps({"ranking": ranking})))))
+        list(raise_on_error(jsonl.read(_written(tmp_path, json.dumps({"ranking": ranking})))))
     assert f"heard.jsonl:1: {named}" in str(refused.value)
 
 
@@ -69,9 +69,9 @@ def test_minus_infinity_ranks_last(tmp_path: Path) -> None:
 def test_null_labels_are_those_that_were_named(tmp_path: Path) -> None:
     """Texts of JSON lines are not touched unless told: `[1]` may be what a page says."""
     path = _written(tmp_path, '{"candidates": ["[1]  the %uh sun"]}')
-    [plain] = strictly(jsonl.read(path))
+    [plain] = raise_on_error(jsonl.read(path))
     assert plain.hypotheses[0].text == "[1]  the %uh sun"
-    [told] = strictly(jsonl.read(path, reading=Reading(NullLabels(["%*"]))))
+    [told] = raise_on_error(jsonl.read(path, reading=Reading(NullLabels(["%*"]))))
     assert told.hypotheses[0].text == "[1] the sun"
 
 
@@ -86,7 +86,7 @@ def test_scores_may_stand_in_an_object_of_their_own(tmp_path: Path) -> None:
     }
     path = _written(tmp_path, json.dumps({"candidates": [candidate]}))
     reading = Reading()
-    [found] = strictly(jsonl.read(path, reading=reading))
+    [found] = raise_on_error(jsonl.read(path, reading=reading))
     assert found.hypotheses[0].scores == {"am": -1.0, "lm": -2.5}
     assert [line for line in reading.report() if "skipped" in line] == [
         "skipped conf: a number in quotes, which is a text and no score"

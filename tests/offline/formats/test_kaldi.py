@@ -9,7 +9,7 @@ from tests.offline.formats.recipe_folders import folder, sorted_out, texts
 from wordgate.errors import InvalidFile
 from wordgate.offline.formats import kaldi
 from wordgate.offline.reading_report import LEAST, Reading
-from wordgate.offline.records import strictly
+from wordgate.offline.records import raise_on_error
 
 RNNLM_RESCORE: dict[str, str | bytes] = {
     "ali": "u-1 2 4 4\nu-2 2 4 3\n",
@@ -31,7 +31,7 @@ def _report(reading: Reading) -> str:
 
 def test_acoustic_costs_stand_in_acwt(tmp_path: Path) -> None:
     """The archive that Kaldi's own scripts name acwt is the acoustic score, negated."""
-    [found] = strictly(kaldi.read(folder(tmp_path, RNNLM_RESCORE)))
+    [found] = raise_on_error(kaldi.read(folder(tmp_path, RNNLM_RESCORE)))
     assert [h.scores for h in found.hypotheses] == [
         {"acoustic_log_prob": 1247.5, "lmwt.nolm": -29.3},
         {"acoustic_log_prob": 1245.0, "lmwt.nolm": -31.9},
@@ -130,7 +130,7 @@ def test_what_must_be_converted_is_said_with_the_command(
 ) -> None:
     """A binary archive, numbers in place of words and lattices have one way to be read."""
     with pytest.raises(InvalidFile) as refused:
-        list(strictly(kaldi.read(folder(tmp_path, files))))
+        list(raise_on_error(kaldi.read(folder(tmp_path, files))))
     assert named in str(refused.value)
 
 
@@ -138,14 +138,14 @@ def test_other_binary_archives_are_skipped(tmp_path: Path) -> None:
     """Costs that weigh nothing do not end a run."""
     files: dict[str, str | bytes] = {"words_text": "u-1 a\n", "acwt": "u-1 1\n"}
     reading = Reading()
-    list(strictly(kaldi.read(folder(tmp_path, {**files, "lmwt.x": b"u-1 \0B\4"}), reading)))
+    list(raise_on_error(kaldi.read(folder(tmp_path, {**files, "lmwt.x": b"u-1 \0B\4"}), reading)))
     assert "skipped lmwt.x: a binary archive" in _report(reading)
 
 
 def test_an_infinite_cost_ranks_last(tmp_path: Path) -> None:
     """A cost of infinity is the least score; the other infinity is no cost, and is named."""
     files: dict[str, str | bytes] = {"words_text": "u-1 a\nu-2 b\n", "acwt": "u-1 inf\nu-2 9\n"}
-    [found] = strictly(kaldi.read(folder(tmp_path, files)))
+    [found] = raise_on_error(kaldi.read(folder(tmp_path, files)))
     assert [h.scores["acoustic_log_prob"] for h in found.hypotheses] == [LEAST, -9.0]
     for wrong in ("-inf", "nan"):
         folder(tmp_path, {"acwt": f"u-1 1\nu-2 {wrong}\n"})

@@ -8,7 +8,7 @@ from tests.offline.formats.recipe_folders import folder, network, sorted_out, te
 
 from wordgate.offline.formats import srilm
 from wordgate.offline.reading_report import LEAST, Reading
-from wordgate.offline.records import strictly
+from wordgate.offline.records import raise_on_error
 
 MESH = """name u1
 numaligns 3
@@ -43,7 +43,7 @@ def test_other_counts_are_a_line_cut_off(tmp_path: Path) -> None:
 def test_one_file_may_be_given(tmp_path: Path) -> None:
     """A folder of one is not needed; minus infinity is the least score."""
     folder(tmp_path, {"u1": "-inf -14 1 a\n"})
-    [found] = strictly(srilm.read(tmp_path / "u1"))
+    [found] = raise_on_error(srilm.read(tmp_path / "u1"))
     assert found.hypotheses[0].scores["acoustic_log_prob"] == LEAST
 
 
@@ -51,7 +51,7 @@ def test_a_mesh_is_a_confusion_network(tmp_path: Path) -> None:
     """A slot for each position, logarithms of posteriors, `*DELETE*` and `<s>` say nothing."""
     folder(tmp_path, {"u.mesh": MESH})
     reading = Reading.of_recogniser()
-    [found] = strictly(srilm.read(tmp_path / "u.mesh", reading))
+    [found] = raise_on_error(srilm.read(tmp_path / "u.mesh", reading))
     assert (found.utt, found.line, list(found.score_names)) == ("u1", 1, ["acoustic_log_prob"])
     slots = [
         [(each.text, each.scores["acoustic_log_prob"]) for each in slot]
@@ -79,7 +79,7 @@ def test_meshes_may_follow_each_other_and_say_what_was_said(tmp_path: Path) -> N
     assert names == ["u1", "u4", "all"]
     assert "has no line align 1; positions count from 0" in errors[0]
     assert "says numaligns 4, but has 3" in errors[1]
-    [first, *_] = strictly(found[:1])
+    [first, *_] = raise_on_error(found[:1])
     assert first.reference is not None
     assert reading.said(first.reference) == "the sun"
 

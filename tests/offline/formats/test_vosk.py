@@ -9,7 +9,7 @@ from tests.offline.formats.recipe_folders import folder, sorted_out, texts
 
 from wordgate.offline.formats import vosk
 from wordgate.offline.reading_report import Reading
-from wordgate.offline.records import strictly
+from wordgate.offline.records import raise_on_error
 from wordgate.scoring.hypothesis import Hypothesis, TimeSpan
 
 
@@ -25,7 +25,7 @@ def test_a_result_is_an_utterance(tmp_path: Path) -> None:
         {"start": 0.5, "end": 1, "word": "sun"},
     ]
     folder(tmp_path, {"call-7.json": json.dumps(result, indent=2)})
-    [found] = strictly(vosk.read(tmp_path / "call-7.json"))
+    [found] = raise_on_error(vosk.read(tmp_path / "call-7.json"))
     assert (found.utt, found.line) == ("call-7", 1)
     assert found.hypotheses == [
         Hypothesis(

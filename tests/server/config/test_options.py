@@ -23,23 +23,26 @@ NAMES = {option.name for option in options()}
 def test_flag_variable_file_default(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Each goes before those behind it."""
     file = tmp_path / "wordgate.toml"
-    file.write_text("threads = 4\ncalls = 5\nworkers = 6\n")
-    monkeypatch.setenv("WORDGATE_THREADS", "3")
-    monkeypatch.setenv("WORDGATE_CALLS", "3")
-    found = configure(config=file, threads=2)
-    assert (found.threads, found.calls, found.workers) == (2, 3, 6)
+    file.write_text("intra_op_threads = 4\nengine_threads = 5\nworkers = 6\n")
+    monkeypatch.setenv("WORDGATE_INTRA_OP_THREADS", "3")
+    monkeypatch.setenv("WORDGATE_ENGINE_THREADS", "3")
+    found = configure(config=file, intra_op_threads=2)
+    assert (found.intra_op_threads, found.engine_threads, found.workers) == (2, 3, 6)
     assert found.listen == "127.0.0.1:50051"
     assert configure().workers == 1
 
 
 def test_a_variable_names_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The flag names another one in its place; both are not read together."""
-    for name, line in {"a.toml": "threads = 4\ncalls = 5", "b.toml": "threads = 6"}.items():
+    for name, line in {
+        "a.toml": "intra_op_threads = 4\nengine_threads = 5",
+        "b.toml": "intra_op_threads = 6",
+    }.items():
         (tmp_path / name).write_text(line)
     monkeypatch.setenv("WORDGATE_CONFIG", str(tmp_path / "a.toml"))
-    assert (configure().threads, configure().calls) == (4, 5)
+    assert (configure().intra_op_threads, configure().engine_threads) == (4, 5)
     other = configure(config=tmp_path / "b.toml")
-    assert (other.threads, other.calls) == (6, Configuration().calls)
+    assert (other.intra_op_threads, other.engine_threads) == (6, Configuration().engine_threads)
     monkeypatch.setenv("WORDGATE_CONFIG", "")
     with pytest.raises(InvalidConfiguration, match=r"^WORDGATE_CONFIG: is empty; name a file$"):
         configure()
@@ -75,12 +78,12 @@ def test_an_empty_path_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         ("threads", 0),
         ("max_message_bytes", 2**31),
         ("max_sessions", 2**31),
-        ("max_waiting_rows", 2**31),
+        ("max_queued_rows", 2**31),
         ("max_rescore_streams", -1),
         ("max_generation_streams", 2**31),
-        ("max_calls", 0),
-        ("grace_seconds", -1),
-        ("grace_seconds", float("nan")),
+        ("max_concurrent_rpcs", 0),
+        ("shutdown_grace_seconds", -1),
+        ("shutdown_grace_seconds", float("nan")),
         ("colour", "red"),
     ],
 )
@@ -117,7 +120,7 @@ def test_it_listens_on_this_machine_alone() -> None:
 def test_it_does_not_change() -> None:
     """A configuration is frozen."""
     with pytest.raises(ValueError, match="frozen"):
-        Configuration().threads = 2
+        Configuration().intra_op_threads = 2
 
 
 def test_every_option_is_a_flag_with_its_variable() -> None:

@@ -46,10 +46,14 @@ def test_paths_begin_at_the_folder_of_the_file(
     monkeypatch.chdir(tmp_path)
     file = Path("etc/wordgate.toml")
     others = 'tls_certificate = "a.pem"\ntls_key = "a.key"\n'
-    for written, meant in {"here/x": "etc/here/x", "../x": "etc/../x", "/srv/x": "/srv/x"}.items():
+    for written, corrections_of in {
+        "here/x": "etc/here/x",
+        "../x": "etc/../x",
+        "/srv/x": "/srv/x",
+    }.items():
         kept = "".join(line for line in others.splitlines(True) if not line.startswith(option))
         file.write_text(f"{kept}{option} = '{written}'\n")
-        assert getattr(configure(config=file), option) == Path(meant)
+        assert getattr(configure(config=file), option) == Path(corrections_of)
 
 
 @pytest.mark.parametrize(
@@ -60,26 +64,34 @@ def test_paths_begin_at_the_folder_of_the_file(
         ("tread = 3", "tread", "did you mean threads?"),
         ("config = 'other.toml'", "config", "is no option of the server"),
         (
-            "[server]\nthreads = 2",
+            "[server]\nintra_op_threads = 2",
             "server",
             "is a section; the options of the server",
         ),
         ("tls.key = 'a.key'", "tls", "is a section"),
         ('"a\\nb" = 1', "'a\\nb'", "is no option"),
         ('"" = 1', "''", "is no option"),
-        ("threads = '2'", "threads", "write a whole number, not '2'"),
-        ("threads = 2.0", "threads", "write a whole number, not 2.0"),
-        ("threads = true", "threads", "write a whole number, not true"),
-        ("threads = []", "threads", "write a whole number, not []"),
-        ("grace_seconds = '1 s'", "grace_seconds", "write a number, not '1 s'"),
+        ("intra_op_threads = '2'", "intra_op_threads", "write a whole number, not '2'"),
+        ("intra_op_threads = 2.0", "intra_op_threads", "write a whole number, not 2.0"),
+        ("intra_op_threads = true", "intra_op_threads", "write a whole number, not true"),
+        ("intra_op_threads = []", "intra_op_threads", "write a whole number, not []"),
+        ("shutdown_grace_seconds = '1 s'", "shutdown_grace_seconds", "write a number, not '1 s'"),
         ("listen = 50051", "listen", "write text in quotes, not 50051"),
         ("reflection = false", "reflection", "write text in quotes, not false"),
         ("model = 2026-11-03", "model", "write a path in quotes, not datetime.date"),
-        ("threads = 0", "threads", "input should be greater than or equal to 1 (it is 0)"),
+        (
+            "intra_op_threads = 0",
+            "intra_op_threads",
+            "input should be greater than or equal to 1 (it is 0)",
+        ),
         ("workers = 257", "workers", "(it is 257)"),
-        ("grace_seconds = nan", "grace_seconds", "(it is nan)"),
-        ("watch_seconds = inf", "watch_seconds", "(it is inf)"),
-        ("max_calls = 99999999999999999999", "max_calls", "(it is 99999999999999999999)"),
+        ("shutdown_grace_seconds = nan", "shutdown_grace_seconds", "(it is nan)"),
+        ("model_poll_seconds = inf", "model_poll_seconds", "(it is inf)"),
+        (
+            "max_concurrent_rpcs = 99999999999999999999",
+            "max_concurrent_rpcs",
+            "(it is 99999999999999999999)",
+        ),
         ("device = 'tpu'", "device", "input should be 'cpu' or 'cuda' (it is 'tpu')"),
         ("listen = 'here'", "listen", "is not HOST:PORT, as in 127.0.0.1:50051, or unix"),
         ("model = ''", "model", "is empty; leave it out"),
@@ -101,7 +113,9 @@ def test_a_wrong_line_names_file_and_key(write: Write, line: str, key: str, prob
 def test_an_unknown_key_goes_before_other_errors(write: Write) -> None:
     """It may explain them."""
     with pytest.raises(InvalidConfiguration, match="tls-certificate: is no option"):
-        configure(config=write("threads = 0\ntls_key = 'a.key'\ntls-certificate = 'a.pem'"))
+        configure(
+            config=write("intra_op_threads = 0\ntls_key = 'a.key'\ntls-certificate = 'a.pem'")
+        )
 
 
 @pytest.mark.parametrize(
@@ -130,7 +144,12 @@ def test_what_is_no_toml_is_told_with_its_line(
 
 def test_a_file_of_another_editor_is_read(write: Write) -> None:
     """A byte order mark and the line ends of Windows are no error."""
-    assert configure(config=write(b"\xef\xbb\xbfthreads = 3\r\ncalls = 4\r\n")).threads == 3
+    assert (
+        configure(
+            config=write(b"\xef\xbb\xbfintra_op_threads = 3\r\nengine_threads = 4\r\n")
+        ).intra_op_threads
+        == 3
+    )
 
 
 def test_the_example_of_the_docs_can_be_used(write: Write, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from wordgate.engine.loaded_model import ServedModel, open_model
 from wordgate.engine.local_model import LocalModel
 from wordgate.server.models import watcher
 from wordgate.server.models.registry import Registry
-from wordgate.server.models.watcher import ModelWatch
+from wordgate.server.models.watcher import ModelWatcher
 from wordgate.server.telemetry.metrics import Metrics
 
 _FAILURES = "wordgate_model_load_failures_total"
@@ -48,7 +48,7 @@ class Watched:
         self.metrics = Metrics()
         self.opener = Opener()
         self.registry = Registry([open_model(first)])
-        self.watch = ModelWatch(models, self.registry, self.opener, self.metrics, 0.0)
+        self.watch = ModelWatcher(models, self.registry, self.opener, self.metrics, 0.0)
         self.next = write_bundle(models, version=2, layers=1, width=16)
 
     def failures(self, reason: str) -> float:
@@ -174,8 +174,8 @@ def test_a_retired_version_is_freed_at_once(watched: Watched) -> None:
     nothing global keeps them."""
     old = watched.registry.default
     asked = LocalModel(old)
-    asked.ask_predict(Query("the clouds are", "t")).result()
-    asked.ask_score("the", ["clouds are in"]).result()
+    asked.submit_predict(Query("the clouds are", "t")).result()
+    asked.submit_score("the", ["clouds are in"]).result()
     asked.close()
     del asked
     gc.disable()

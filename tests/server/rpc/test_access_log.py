@@ -40,7 +40,7 @@ def _ask(channel: grpc.Channel) -> None:
 )
 def test_finished_calls_are_logged_as_wanted(bundle: Path, logged: str, codes: list[str]) -> None:
     """None, those that failed, or all; never a health check, and nothing of what was asked."""
-    with serving(bundle, "--log-calls", logged) as server:
+    with serving(bundle, "--access-log", logged) as server:
         with grpc.insecure_channel(server.address) as channel:
             _ask(channel)
         server.terminate()
@@ -56,7 +56,7 @@ def test_a_line_names_the_token(bundle: Path, tmp_path: Path) -> None:
     """By its name; of a call that was refused for want of one nobody is named."""
     tokens = tmp_path / "tokens"
     tokens.write_text(Token("phone", digest_of(SECRET)).line)
-    with serving(bundle, "--tokens-file", str(tokens), "--log-calls", "all") as server:
+    with serving(bundle, "--tokens-file", str(tokens), "--access-log", "all") as server:
         with grpc.insecure_channel(server.address) as channel:
             stub = PredictionServiceStub(channel)
             refusal(lambda: stub.Predict(PredictRequest()))
@@ -69,7 +69,7 @@ def test_a_line_names_the_token(bundle: Path, tmp_path: Path) -> None:
 
 def test_a_session_has_one_line_and_one_id(bundle: Path) -> None:
     """Its time is that of the stream, its id the one that the stream began with."""
-    with serving(bundle, "--log-calls", "all") as server:
+    with serving(bundle, "--access-log", "all") as server:
         with grpc.insecure_channel(server.address) as channel:
             messages = [configured(), text(1, "the "), text(2, "the s")]
             answers = PredictionServiceStub(channel).StreamPredict(iter(messages), metadata=HEADERS)

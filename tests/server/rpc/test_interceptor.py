@@ -158,7 +158,7 @@ async def test_a_call_that_says_nothing_ends(metrics: Metrics, servicer: _Broken
 
 async def test_more_calls_than_allowed_are_refused(metrics: Metrics, servicer: _Broken) -> None:
     """At once, with a time to come again."""
-    limits = Limits(max_calls=1)
+    limits = Limits(max_concurrent_rpcs=1)
     async with _connected(metrics, servicer, limits) as channel:
         stub: Any = PredictionServiceStub(channel)
         first = stub.Predict(PredictRequest(history="wait"))

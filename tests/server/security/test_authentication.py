@@ -3,7 +3,7 @@
 import pytest
 
 from wordgate.errors import Unauthenticated
-from wordgate.server.security.authentication import Callers
+from wordgate.server.security.authentication import Authenticator
 from wordgate.server.security.quota import Quota
 from wordgate.server.security.tokens import Token, digest_of
 
@@ -13,7 +13,7 @@ OCR = Token("ocr", digest_of("o"))
 
 def test_a_token_has_a_name() -> None:
     """The scheme may be written in any case."""
-    callers = Callers([PHONE, OCR])
+    callers = Authenticator([PHONE, OCR])
     assert callers.of([("authorization", "Bearer p")]).token is PHONE
     assert callers.of([("user-agent", "x"), ("authorization", "bearer o")]).token is OCR
 
@@ -37,13 +37,13 @@ def test_a_token_has_a_name() -> None:
 def test_nobody_else_is_let_in(headers: list[tuple[str, str | bytes]]) -> None:
     """Neither without a token nor with another, nor with what the file says of it."""
     with pytest.raises(Unauthenticated) as caught:
-        Callers([PHONE]).of(headers)
+        Authenticator([PHONE]).of(headers)
     assert "phone" not in str(caught.value)
 
 
 def test_new_tokens_replace_old_ones() -> None:
     """Who stays goes on with what he uses; who is gone is revoked, and told so."""
-    callers = Callers([PHONE, OCR])
+    callers = Authenticator([PHONE, OCR])
     phone, ocr = (callers.of([("authorization", f"Bearer {token}")]) for token in "po")
     with phone.usage.stream():
         callers.replace([Token("mobile", PHONE.digest, Quota(streams=1), b"salt")])

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from wordgate.errors import Excess, Overloaded
+from wordgate.errors import Overloaded, OverloadReason
 from wordgate.server.security.byte_budget import ByteBudget
 
 
@@ -14,7 +14,7 @@ def test_large_requests_leave_room_for_small_ones() -> None:
     budget.take(500)
     with pytest.raises(Overloaded) as refused:
         budget.take(251)
-    assert refused.value.excess is Excess.MEMORY
+    assert refused.value.excess is OverloadReason.MEMORY
     for size in (250, 125, 60, 30):
         budget.take(size)
     budget.free(500)

@@ -6,7 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from wordgate.errors import InvalidFile
-from wordgate.server.security.file_reloader import Reloadable, Reloading
+from wordgate.server.security.file_reloader import FileReloader, WatchedFiles
 from wordgate.server.telemetry.metrics import Metrics
 
 
@@ -39,12 +39,12 @@ def metrics() -> Metrics:
 
 
 @pytest.fixture
-def reloading(reader: _Reader, metrics: Metrics) -> Reloading:
+def reloading(reader: _Reader, metrics: Metrics) -> FileReloader:
     """Looks after the file."""
-    return Reloading(Reloadable("tokens", [reader.path], reader), metrics)
+    return FileReloader(WatchedFiles("tokens", [reader.path], reader), metrics)
 
 
-def test_a_change_counts_when_it_has_settled(reloading: Reloading, reader: _Reader) -> None:
+def test_a_change_counts_when_it_has_settled(reloading: FileReloader, reader: _Reader) -> None:
     """Read once, at the second look that finds the same."""
     reloading.look()
     reader.path.write_text("second")
@@ -57,7 +57,9 @@ def test_a_change_counts_when_it_has_settled(reloading: Reloading, reader: _Read
     assert reader.found == ["third, longer"]
 
 
-def test_a_bad_file_is_said_once(reloading: Reloading, reader: _Reader, metrics: Metrics) -> None:
+def test_a_bad_file_is_said_once(
+    reloading: FileReloader, reader: _Reader, metrics: Metrics
+) -> None:
     """One line and one count for each change; a good one follows as if nothing had been."""
     with capture_logs() as logged:
         for text in ("bad", "better"):
@@ -71,7 +73,7 @@ def test_a_bad_file_is_said_once(reloading: Reloading, reader: _Reader, metrics:
 
 
 def test_a_file_that_is_gone_is_refused(
-    reloading: Reloading, reader: _Reader, metrics: Metrics
+    reloading: FileReloader, reader: _Reader, metrics: Metrics
 ) -> None:
     """What was read before stays."""
     reader.path.unlink()

@@ -4,8 +4,8 @@ import pytest
 from tests.clock import Clock
 
 from wordgate.errors import Overloaded
-from wordgate.lm.requests import Advance, Asks
-from wordgate.server.security.quota import NO_QUOTA, Quota, Usage
+from wordgate.lm.requests import ModelTask, Step
+from wordgate.server.security.quota import NO_QUOTA, Quota, TokenBucket
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def clock() -> Clock:
 
 def test_a_request_in_credit_is_done_to_its_end(clock: Clock) -> None:
     """What it asked beyond the credit keeps the next one out until it is paid."""
-    usage = Usage(Quota(rows_per_second=10), clock)
+    usage = TokenBucket(Quota(rows_per_second=10), clock)
     usage.check_rows()
     _ask(usage, 30)
     with pytest.raises(Overloaded) as caught:
@@ -27,7 +27,7 @@ def test_a_request_in_credit_is_done_to_its_end(clock: Clock) -> None:
 
 def test_credit_is_that_of_one_second(clock: Clock) -> None:
     """A night of silence does not buy a day of work."""
-    usage = Usage(Quota(rows_per_second=10), clock)
+    usage = TokenBucket(Quota(rows_per_second=10), clock)
     clock.now += 10_000
     _ask(usage, 10)
     with pytest.raises(Overloaded):
@@ -36,7 +36,7 @@ def test_credit_is_that_of_one_second(clock: Clock) -> None:
 
 def test_without_a_quota_nothing_is_refused(clock: Clock) -> None:
     """Rows and streams are as many as the server has."""
-    usage = Usage(NO_QUOTA, clock)
+    usage = TokenBucket(NO_QUOTA, clock)
     _ask(usage, 1000)
     usage.check_rows()
     with usage.stream(), usage.stream():
@@ -45,7 +45,7 @@ def test_without_a_quota_nothing_is_refused(clock: Clock) -> None:
 
 def test_a_stream_too_many_is_refused(clock: Clock) -> None:
     """When one ends there is room again."""
-    usage = Usage(Quota(streams=1), clock)
+    usage = TokenBucket(Quota(streams=1), clock)
     with usage.stream(), pytest.raises(Overloaded), usage.stream():
         pass
     with usage.stream():
@@ -54,7 +54,7 @@ def test_a_stream_too_many_is_refused(clock: Clock) -> None:
 
 def test_another_quota_keeps_debts(clock: Clock) -> None:
     """Neither a renewed file nor another quota forgives what is owed."""
-    usage = Usage(Quota(rows_per_second=10), clock)
+    usage = TokenBucket(Quota(rows_per_second=10), clock)
     _ask(usage, 30)
     usage.set_quota(Quota(rows_per_second=5))
     with pytest.raises(Overloaded) as caught:
@@ -64,18 +64,18 @@ def test_another_quota_keeps_debts(clock: Clock) -> None:
 
 def test_a_first_quota_begins_with_credit(clock: Clock) -> None:
     """What was asked before there was one is not counted."""
-    usage = Usage(NO_QUOTA, clock)
+    usage = TokenBucket(NO_QUOTA, clock)
     _ask(usage, 30)
     usage.set_quota(Quota(rows_per_second=5))
     usage.check_rows()
 
 
-def _ask(usage: Usage, rows: int) -> None:
+def _ask(usage: TokenBucket, rows: int) -> None:
     """Ask for so many rows, two at a time."""
     for _ in usage.paid(_steps(rows // 2)):
         pass
 
 
-def _steps(count: int) -> Asks[None]:
+def _steps(count: int) -> ModelTask[None]:
     for _ in range(count):
-        yield Advance([(None, 0), (None, 0)])
+        yield Step([(None, 0), (None, 0)])

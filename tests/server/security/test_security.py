@@ -47,7 +47,7 @@ async def test_a_token_opens_everything(guarded: RunningServer) -> None:
         assert client.get_model().is_default
     async with AsyncClient(guarded.address, token=_secret("ocr")) as asynchronous:
         assert await asynchronous.predict("the") == answer
-        async with asynchronous.type_session() as session:
+        async with asynchronous.typing_session() as session:
             assert (await session.suggest("the")).sequence == 1
         async for word in asynchronous.generate("the", max_words=1):
             assert word.word.log_prob < 0
@@ -69,7 +69,7 @@ async def test_nothing_opens_without_one(guarded: RunningServer, token: str | No
         with pytest.raises(Unauthenticated):
             await asynchronous.predict("the")
         with pytest.raises(Unauthenticated):
-            async with asynchronous.type_session() as session:
+            async with asynchronous.typing_session() as session:
                 await session.suggest("the")
 
 
@@ -146,7 +146,7 @@ async def test_a_session_over_its_quota_ends(bundle: Path, tmp_path: Path) -> No
     path.write_text(_token("a", Quota(rows_per_second=1)).line)
     with serving(bundle, "--tokens-file", str(path)) as server:
         async with AsyncClient(server.address, token=_secret("a")) as client:
-            session = await client.type_session().__aenter__()
+            session = await client.typing_session().__aenter__()
             await session.suggest("the clouds are in the")
             with pytest.raises(Overloaded, match="quota"):
                 await session.suggest("a cat")
@@ -158,7 +158,7 @@ async def test_tokens_are_renewed_while_serving(bundle: Path, tmp_path: Path) ->
     path.write_text(_token("old").line)
     with serving(bundle, "--tokens-file", str(path)) as server:
         async with AsyncClient(server.address, token=_secret("old")) as client:
-            session = await client.type_session().__aenter__()
+            session = await client.typing_session().__aenter__()
             await session.suggest("the")
             path.write_text("nonsense")
             labels = {"file": "tokens"}

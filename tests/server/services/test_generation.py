@@ -27,13 +27,13 @@ from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
 from wordgate.api.v1.scoring_pb2_grpc import ScoringServiceStub
 from wordgate.client import AsyncClient, Client
 from wordgate.decoding.generation import GenerationQuery
-from wordgate.engine.executor import EngineThread
+from wordgate.engine.executor import EngineExecutor
 from wordgate.engine.local_model import LocalModel
 from wordgate.engine.scheduler import Scheduler
 from wordgate.errors import Overloaded, Unavailable
 from wordgate.protocol.limits import Limits
 from wordgate.server.models.registry import Registry
-from wordgate.server.services.context import Serving
+from wordgate.server.services.context import ServingContext
 from wordgate.server.services.generation import GenerationStreams, generate_response, generated
 from wordgate.server.telemetry.metrics import Metrics
 
@@ -114,7 +114,7 @@ def test_a_text_is_that_of_the_model_in_process(
             stop_words=[".", "sea"],
         ),
     )
-    assert answered == [generate_response(answer) for answer in local.ask_generate(query)]
+    assert answered == [generate_response(answer) for answer in local.submit_generate(query)]
     reasons = [answer.finish_reason for answer in answered]
     assert reasons[-1] not in reasons[:-1]
     assert answered[0].prefix == prefix.rpartition(" ")[2]
@@ -124,7 +124,7 @@ def test_what_is_not_set_has_its_default(stub: PredictionServiceStub, local: Loc
     """Fifty words at the most, of the forty likeliest, at temperature 1, from all of them."""
     for seed in range(4):
         query = GenerationQuery("the", "", 50, 1.0, 40, 1.0, seed)
-        here = [generate_response(answer) for answer in local.ask_generate(query)]
+        here = [generate_response(answer) for answer in local.submit_generate(query)]
         assert read(stub, StreamGenerateRequest(history="the", seed=seed)) == here
 
 
@@ -180,7 +180,7 @@ def test_company_changes_no_word(busy: RunningServer, writing: grpc.Channel, end
     beside.cancel()
     for seed, answered in enumerate(together):
         query = GenerationQuery("the sun", max_words=12, seed=seed % 8)
-        assert answered == [generate_response(word) for word in alone.ask_generate(query)]
+        assert answered == [generate_response(word) for word in alone.submit_generate(query)]
     alone.close()
     _wait_until_quiet(busy)
 
@@ -271,7 +271,7 @@ async def test_leaving_the_client_s_words_cancels_the_stream(busy: RunningServer
 
 async def test_cancelling_a_task_that_waits_drops_the_word(busy: RunningServer) -> None:
     """A reader that gives up before the first word is there leaves no work behind."""
-    asked, dropped = _asked(busy), busy.metric("wordgate_dropped_total", reason="cancelled")
+    asked, dropped = _asked(busy), busy.metric("wordgate_jobs_dropped_total", reason="cancelled")
     async with AsyncClient(busy.address) as client:
         waiting = asyncio.ensure_future(anext(client.generate(LONG_TO_READ)))
         await asyncio.to_thread(until, lambda: _asked(busy) > asked, "the reading to begin")
@@ -280,7 +280,7 @@ async def test_cancelling_a_task_that_waits_drops_the_word(busy: RunningServer) 
             await waiting
         await asyncio.to_thread(
             until,
-            lambda: busy.metric("wordgate_dropped_total", reason="cancelled") == dropped + 1,
+            lambda: busy.metric("wordgate_jobs_dropped_total", reason="cancelled") == dropped + 1,
             "the work to be dropped",
         )
     _wait_until_quiet(busy)
@@ -304,12 +304,14 @@ def test_a_client_that_does_not_read_holds_its_text(busy: RunningServer) -> None
 
 def test_a_deadline_ends_a_text(busy: RunningServer, writing: grpc.Channel) -> None:
     """A stream whose time is over ends with DEADLINE_EXCEEDED, and what it asked is dropped."""
-    dropped = busy.metric("wordgate_dropped_total")
+    dropped = busy.metric("wordgate_jobs_dropped_total")
     stub = PredictionServiceStub(writing)
     request = StreamGenerateRequest(history=LONG_TO_READ, max_words=1000, top_k=100)
     error = refusal(lambda: list(stub.StreamGenerate(request, timeout=0.1)))
     assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
-    until(lambda: busy.metric("wordgate_dropped_total") == dropped + 1, "the work to be dropped")
+    until(
+        lambda: busy.metric("wordgate_jobs_dropped_total") == dropped + 1, "the work to be dropped"
+    )
     _wait_until_quiet(busy)
 
 
@@ -325,12 +327,12 @@ def test_draining_ends_a_text_after_a_word(endless: Path) -> None:
 
 
 @contextmanager
-def _parts(local: LocalModel, **limits: int) -> Iterator[tuple[Serving, Scheduler]]:
+def _parts(local: LocalModel, **limits: int) -> Iterator[tuple[ServingContext, Scheduler]]:
     """A server's parts without a server."""
     scheduler = Scheduler()
-    engine = EngineThread(scheduler)
+    engine = EngineExecutor(scheduler)
     models = Registry([local.served])
-    yield Serving(models, engine, Limits(**limits), Metrics(), "cpu"), scheduler
+    yield ServingContext(models, engine, Limits(**limits), Metrics(), "cpu"), scheduler
     engine.close()
 
 
@@ -370,7 +372,7 @@ def _cancelled(server: RunningServer) -> float:
 
 def _asked(server: RunningServer) -> float:
     """Rows that were asked of the model for people who wait."""
-    return server.metric("wordgate_asked_rows_total", urgency="bulk")
+    return server.metric("wordgate_model_rows_total", urgency="bulk")
 
 
 def _ended(server: RunningServer) -> float:
@@ -380,6 +382,6 @@ def _ended(server: RunningServer) -> float:
 def _wait_until_quiet(server: RunningServer) -> None:
     def is_quiet() -> bool:
         begun = server.metric("grpc_server_started_total", **METHOD)
-        return begun == _ended(server) and server.metric("wordgate_waiting_rows") == 0
+        return begun == _ended(server) and server.metric("wordgate_queued_rows") == 0
 
     until(is_quiet, "the server to have nothing under way")

@@ -28,9 +28,9 @@ from wordgate.api.v1.prediction_pb2 import (
 from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
 from wordgate.decoding.prediction import Query, split_typed
 from wordgate.engine.local_model import LocalModel
-from wordgate.engine.results import PredictionAnswer
+from wordgate.engine.results import PredictionResult
 from wordgate.protocol.prediction import predict_response, stream_predict_response
-from wordgate.text.edit_buffer import EditedText
+from wordgate.text.edit_buffer import TextBuffer
 
 NAN = float("nan")
 
@@ -129,7 +129,7 @@ def test_every_text_of_a_session_is_answered(
             history, prefix = split_typed(whole)
             expected = _here(local, history, prefix)
             answer = session.ask(text(number, whole))
-            edited = EditedText().set(whole)
+            edited = TextBuffer().set(whole)
             assert answer == stream_predict_response(number, edited, expected)
             assert whole.endswith(answer.prefix)
 
@@ -154,17 +154,17 @@ def test_a_newer_text_supersedes_an_older_one(
     server: RunningServer, stub: PredictionServiceStub
 ) -> None:
     """A text that arrives while an older one is searched for is answered in its place."""
-    before = server.metric("wordgate_dropped_total", reason="cancelled")
-    asked = server.metric("wordgate_asked_rows_total", urgency="interactive")
+    before = server.metric("wordgate_jobs_dropped_total", reason="cancelled")
+    asked = server.metric("wordgate_model_rows_total", urgency="interactive")
     with Conversation(stub, configured()) as session:
         session.send(text(1, LONG_TO_READ))
         until(
-            lambda: server.metric("wordgate_asked_rows_total", urgency="interactive") > asked,
+            lambda: server.metric("wordgate_model_rows_total", urgency="interactive") > asked,
             "the search to begin",
         )
         assert session.ask(text(2, "the clo ")).sequence == 2
     until(
-        lambda: server.metric("wordgate_dropped_total", reason="cancelled") == before + 1,
+        lambda: server.metric("wordgate_jobs_dropped_total", reason="cancelled") == before + 1,
         "the older search to be dropped",
     )
 
@@ -200,5 +200,5 @@ def test_a_session_text_that_is_not_utf8_is_bad_input(channel: grpc.Channel) -> 
     assert field_named(refusal(lambda: list(raw(iter(sent))))) == "text.text"
 
 
-def _here(local: LocalModel, history: str, prefix: str) -> PredictionAnswer:
-    return local.ask_predict(Query(history, prefix)).result()
+def _here(local: LocalModel, history: str, prefix: str) -> PredictionResult:
+    return local.submit_predict(Query(history, prefix)).result()

@@ -44,7 +44,7 @@ def test_score_answers_the_same_bits_as_in_process(
 ) -> None:
     """Scores over gRPC are bit for bit those of the model in this process, texts verbatim."""
     answered = stub.Score(request_of(*CANDIDATES, history=history, count_eos=count_eos))
-    assert answered == score_response(local.ask_score(history, CANDIDATES, count_eos).result())
+    assert answered == score_response(local.submit_score(history, CANDIDATES, count_eos).result())
     assert tuple(candidate.text for candidate in answered.candidates) == CANDIDATES
 
 
@@ -117,20 +117,20 @@ def test_company_changes_no_bit(
         for text in asked
     ]
     for text, answer in zip(asked, under_way, strict=True):
-        alone = local.ask_score(text, [text, "the sun"]).result()
+        alone = local.submit_score(text, [text, "the sun"]).result()
         assert answer.result() == score_response(alone)
 
 
 def test_a_deadline_drops_the_work(quiet: RunningServer, stub: ScoringServiceStub) -> None:
     """A request whose time is over ends with DEADLINE_EXCEEDED, and what it asked is dropped."""
-    dropped = quiet.metric("wordgate_dropped_total")
+    dropped = quiet.metric("wordgate_jobs_dropped_total")
 
     def work_was_dropped() -> bool:
         """Not where the machine was so busy that the time was over before the work began."""
         error = refusal(lambda: stub.Score(long_score(), timeout=0.1))
         assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
         until(lambda: _is_quiet(quiet), "the server to have nothing under way")
-        return quiet.metric("wordgate_dropped_total") > dropped
+        return quiet.metric("wordgate_jobs_dropped_total") > dropped
 
     until(work_was_dropped, "the work to be dropped")
     until(lambda: _is_quiet(quiet), "the server to have nothing under way")
@@ -141,29 +141,29 @@ def test_cancelling_one_of_a_batch_leaves_the_others_answered(
     quiet: RunningServer, stub: ScoringServiceStub, local: LocalModel
 ) -> None:
     """One of several requests at once is cancelled; the others get their answers."""
-    dropped = quiet.metric("wordgate_dropped_total", reason="cancelled")
+    dropped = quiet.metric("wordgate_jobs_dropped_total", reason="cancelled")
     cancelled = stub.Score.future(long_score())
-    until(lambda: quiet.metric("wordgate_waiting_rows") > 100, "the work to begin")
+    until(lambda: quiet.metric("wordgate_queued_rows") > 100, "the work to begin")
     others = [stub.Score.future(request_of(text, priority=PRIORITY_BATCH)) for text in texts(8)]
     cancelled.cancel()
     for text, answer in zip(texts(8), others, strict=True):
-        assert answer.result() == score_response(local.ask_score("", [text]).result())
+        assert answer.result() == score_response(local.submit_score("", [text]).result())
     until(
-        lambda: quiet.metric("wordgate_dropped_total", reason="cancelled") == dropped + 1,
+        lambda: quiet.metric("wordgate_jobs_dropped_total", reason="cancelled") == dropped + 1,
         "the cancelled work to be dropped",
     )
 
 
 def _steps(server: RunningServer) -> tuple[float, float]:
     """Calls of the step graph so far, and their rows."""
-    calls = server.metric("wordgate_call_rows_count", graph="step")
-    return calls, server.metric("wordgate_call_rows_sum", graph="step")
+    calls = server.metric("wordgate_batch_rows_count", graph="step")
+    return calls, server.metric("wordgate_batch_rows_sum", graph="step")
 
 
 def _is_quiet(server: RunningServer) -> bool:
     begun = server.metric("grpc_server_started_total", grpc_service=SERVICE)
     ended = server.metric("grpc_server_handled_total", grpc_service=SERVICE)
-    return begun == ended and server.metric("wordgate_waiting_rows") == 0
+    return begun == ended and server.metric("wordgate_queued_rows") == 0
 
 
 def test_answers_have_the_documented_type(stub: ScoringServiceStub) -> None:

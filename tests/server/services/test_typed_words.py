@@ -10,20 +10,20 @@ from tests.server.requests import Conversation, configured, text
 from wordgate.api.v1 import prediction_pb2 as pb
 from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
 from wordgate.decoding.suggestions import Kind, Suggestion
-from wordgate.engine.results import ModelName, PredictionAnswer
+from wordgate.engine.results import ModelName, PredictionResult
 from wordgate.lm.context_window import ANCHOR_WORDS
-from wordgate.server.services.typed_words import FinishedWord, TypedWords
+from wordgate.server.services.typed_words import AcceptanceTracker, FinishedWord
 
 
-def _answer(prefix: str = "", *suggested: str) -> PredictionAnswer:
+def _answer(prefix: str = "", *suggested: str) -> PredictionResult:
     found = [Suggestion(each, -float(n), Kind.WORD) for n, each in enumerate(suggested, 1)]
-    return PredictionAnswer(found, prefix, True, 1, ModelName("hand", "1", "int8"))
+    return PredictionResult(found, prefix, True, 1, ModelName("hand", "1", "int8"))
 
 
-def _told(*typed: tuple[str, PredictionAnswer]) -> list[FinishedWord]:
+def _told(*typed: tuple[str, PredictionResult]) -> list[FinishedWord]:
     """What is told of a text that grew or changed like this, each state of it answered."""
     told: list[FinishedWord] = []
-    words = TypedWords()
+    words = AcceptanceTracker()
     before = ""
     for now, answer in typed:
         words.edited(before, now)
@@ -56,7 +56,7 @@ def test_a_typed_word_has_its_rank_and_probability() -> None:
     ids=["several words", "no suggestions before", "the text has changed", "a mark", "emptied"],
 )
 def test_what_was_not_typed_after_suggestions_is_not_told(
-    typed: list[tuple[str, PredictionAnswer]],
+    typed: list[tuple[str, PredictionResult]],
 ) -> None:
     """Pasted text, words begun before an answer came, and edited text count for nothing."""
     assert _told(*typed) == []
@@ -95,7 +95,7 @@ def _counts(server: RunningServer, before: dict[str, float] | None = None) -> di
         for name, metric in (("typed", "typed_words"), ("accepted", "accepted_suggestions"))
         for rank in ("1", "2", "3", "none")
     }
-    now["surprises"] = server.metric("wordgate_typed_word_surprise_nats_count")
+    now["surprises"] = server.metric("wordgate_typed_word_surprisal_nats_count")
     if before is None:
         return now
     return {name: now[name] - before[name] for name in now if now[name] != before[name]}
@@ -103,7 +103,7 @@ def _counts(server: RunningServer, before: dict[str, float] | None = None) -> di
 
 def _read(server: RunningServer) -> Callable[[str], float]:
     def read(urgency: str) -> float:
-        return server.metric("wordgate_asked_rows_total", kind="step", urgency=urgency)
+        return server.metric("wordgate_model_rows_total", kind="step", urgency=urgency)
 
     return read
 

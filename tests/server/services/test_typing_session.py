@@ -10,14 +10,14 @@ from tests.running import until
 from tests.server.requests import LONG_TO_READ, configured, text
 
 from wordgate.api.v1.prediction_pb2 import StreamPredictRequest, StreamPredictResponse
-from wordgate.engine.executor import EngineThread
+from wordgate.engine.executor import EngineExecutor
 from wordgate.engine.local_model import LocalModel
 from wordgate.engine.lstm_state import NetworkState
 from wordgate.engine.scheduler import Scheduler
 from wordgate.errors import InvalidInput, Unavailable
 from wordgate.protocol.limits import Limits
 from wordgate.server.models.registry import Registry
-from wordgate.server.services.context import Serving
+from wordgate.server.services.context import ServingContext
 from wordgate.server.services.typing_session import Sessions
 from wordgate.server.telemetry.metrics import Metrics
 
@@ -48,10 +48,10 @@ class _Stream:
 
 
 @pytest.fixture
-async def serving(local: LocalModel) -> AsyncIterator[Serving]:
+async def serving(local: LocalModel) -> AsyncIterator[ServingContext]:
     """What a session needs of a server."""
-    engine = EngineThread(Scheduler())
-    yield Serving(Registry([local.served]), engine, Limits(), Metrics(), "cpu")
+    engine = EngineExecutor(Scheduler())
+    yield ServingContext(Registry([local.served]), engine, Limits(), Metrics(), "cpu")
     engine.close()
 
 
@@ -62,7 +62,7 @@ async def stream() -> _Stream:
 
 
 def _begin(
-    serving: Serving, stream: _Stream, sessions: Sessions | None = None
+    serving: ServingContext, stream: _Stream, sessions: Sessions | None = None
 ) -> "asyncio.Task[None]":
     async def run() -> None:
         with (sessions or Sessions(serving)).opened() as session:
@@ -72,7 +72,7 @@ def _begin(
 
 
 async def test_a_session_at_rest_has_no_task_but_that_of_its_call(
-    serving: Serving, stream: _Stream
+    serving: ServingContext, stream: _Stream
 ) -> None:
     """There may be thousands of sessions in which nobody types."""
     sessions = Sessions(serving)
@@ -89,7 +89,7 @@ async def test_a_session_at_rest_has_no_task_but_that_of_its_call(
 
 
 async def test_an_answer_that_is_being_written_goes_before_the_status(
-    serving: Serving, stream: _Stream
+    serving: ServingContext, stream: _Stream
 ) -> None:
     """A bad message ends the session once the client has the answer that was on its way."""
     stream.room.clear()
@@ -106,7 +106,7 @@ async def test_an_answer_that_is_being_written_goes_before_the_status(
 
 
 async def test_a_text_waits_while_an_answer_is_being_written(
-    serving: Serving, stream: _Stream
+    serving: ServingContext, stream: _Stream
 ) -> None:
     """A client that does not read has one answer on its way, and then that to its newest text."""
     stream.room.clear()
@@ -119,7 +119,9 @@ async def test_a_text_waits_while_an_answer_is_being_written(
     assert [stream.answers.get_nowait() for _ in range(2)] == [1, 2]
 
 
-async def test_draining_ends_sessions_after_their_answer(serving: Serving, stream: _Stream) -> None:
+async def test_draining_ends_sessions_after_their_answer(
+    serving: ServingContext, stream: _Stream
+) -> None:
     """One that waits for a person ends at once, one that is answered after that."""
     waiting, sessions = _Stream(), Sessions(serving)
     stream.room.clear()
@@ -138,7 +140,7 @@ async def test_draining_ends_sessions_after_their_answer(serving: Serving, strea
 
 
 async def test_what_a_dropped_search_has_read_is_forgotten(
-    serving: Serving, stream: _Stream, local: LocalModel
+    serving: ServingContext, stream: _Stream, local: LocalModel
 ) -> None:
     """Once a call is cancelled, the only states that it leaves are those in the shared caches."""
     before = _states()
@@ -156,7 +158,7 @@ async def test_what_a_dropped_search_has_read_is_forgotten(
 
 def _asked_rows(metrics: Metrics) -> float:
     labels = {"kind": "step", "urgency": "interactive"}
-    return metrics.registry.get_sample_value("wordgate_asked_rows_total", labels) or 0
+    return metrics.registry.get_sample_value("wordgate_model_rows_total", labels) or 0
 
 
 def _states() -> set[int]:
@@ -165,7 +167,7 @@ def _states() -> set[int]:
     return {id(found) for found in gc.get_objects() if isinstance(found, NetworkState)}
 
 
-async def test_a_cancelled_call_is_cancelled(serving: Serving, stream: _Stream) -> None:
+async def test_a_cancelled_call_is_cancelled(serving: ServingContext, stream: _Stream) -> None:
     """A client that vanishes is no error of the session's, and no answer is looked for any more."""
     running = _begin(serving, stream)
     stream.send(configured())

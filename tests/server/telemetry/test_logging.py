@@ -16,7 +16,7 @@ from tests.server.conftest import Lines
 from wordgate.client import Client
 from wordgate.errors import WordgateError
 from wordgate.server.telemetry.logging import log_lost_errors
-from wordgate.server.telemetry.request_id import Call, current_call
+from wordgate.server.telemetry.request_id import RequestId, current_call
 
 SECRET = "what a user wrote"
 
@@ -40,7 +40,7 @@ def test_a_line_names_the_call_that_is_answered(lines: Lines) -> None:
     """What a library says while a call is answered has its request; other lines have none."""
 
     def answer() -> None:
-        current_call.set(Call("found-again"))
+        current_call.set(RequestId("found-again"))
         logging.getLogger("a.library").warning("slow")
 
     copy_context().run(answer)
@@ -77,7 +77,7 @@ def test_a_log_that_cannot_be_written_holds_up_nothing(bundle: Path, workers: st
         "--model": str(bundle),
         "--listen": address,
         "--metrics-listen": "",
-        "--log-calls": "all",
+        "--access-log": "all",
         "--workers": workers,
     }
     words = [word for pair in options.items() for word in pair]

@@ -13,9 +13,9 @@ from wordgate.api.v1.prediction_pb2 import PredictRequest
 from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
 from wordgate.decoding.prediction import Query
 from wordgate.engine.local_model import LocalModel
-from wordgate.engine.results import PredictionAnswer
-from wordgate.engine.scheduler import Urgency
-from wordgate.lm.requests import Advance, Ask, Asks, drive
+from wordgate.engine.results import PredictionResult
+from wordgate.engine.scheduler import Priority
+from wordgate.lm.requests import ModelRequest, ModelTask, Step, run_to_completion
 from wordgate.server.telemetry.metrics import Metrics
 
 PREDICT = {
@@ -70,11 +70,11 @@ def test_calls_are_counted_by_method_and_code(server: RunningServer, channel: gr
 def test_the_engine_is_measured(server: RunningServer, channel: grpc.Channel) -> None:
     """A prediction shows in the rows asked for, the calls, the search and the state cache."""
     names = (
-        "wordgate_asked_rows_total",
-        "wordgate_call_rows_count",
-        "wordgate_call_seconds_sum",
+        "wordgate_model_rows_total",
+        "wordgate_batch_rows_count",
+        "wordgate_inference_duration_seconds_sum",
         "wordgate_search_expansions_sum",
-        "wordgate_search_steps_sum",
+        "wordgate_predict_tokens_read_sum",
         "wordgate_state_cache_misses_total",
         "wordgate_state_cache_bytes",
     )
@@ -108,29 +108,33 @@ def test_names_and_labels_are_conventional(all_metrics: Metrics) -> None:
 def test_a_counted_generator_is_the_same_generator() -> None:
     """Counting what a generator asks changes neither its questions nor its result."""
     metrics = Metrics()
-    counted = metrics.counted(_two_questions(), Urgency.BULK)
+    counted = metrics.counted(_two_questions(), Priority.BULK)
     assert len(next(counted)) == 2
     assert len(counted.send(["a", "b"])) == 1
     with pytest.raises(StopIteration) as ended:
         counted.send(["c"])
     assert ended.value.value == ["a", "b", "c"]
     labels = {"kind": "step", "urgency": "bulk"}
-    assert metrics.registry.get_sample_value("wordgate_asked_rows_total", labels) == 3
+    assert metrics.registry.get_sample_value("wordgate_model_rows_total", labels) == 3
 
 
 def test_a_prediction_notes_its_steps_and_output_rows(local: LocalModel) -> None:
     """A search is counted once, with the pieces that it had the network read."""
-    metrics, asked = Metrics(), list[Ask]()
+    metrics, asked = Metrics(), list[ModelRequest]()
     asks = metrics.searching(
         local.served.predict(Query("the clouds are in the", "s")), attrgetter("expansions")
     )
-    answer = drive(_noted(asks, asked), local.served.network)
-    steps = sum(len(ask) for ask in asked if isinstance(ask, Advance))
+    answer = run_to_completion(_noted(asks, asked), local.served.network)
+    steps = sum(len(ask) for ask in asked if isinstance(ask, Step))
     value = metrics.registry.get_sample_value
     assert steps > 0
-    assert value("wordgate_search_steps_sum") == steps
+    assert value("wordgate_predict_tokens_read_sum") == steps
     assert value("wordgate_search_expansions_sum") == answer.expansions
-    assert value("wordgate_search_steps_count") == value("wordgate_search_expansions_count") == 1
+    assert (
+        value("wordgate_predict_tokens_read_count")
+        == value("wordgate_search_expansions_count")
+        == 1
+    )
 
 
 def test_a_dropped_prediction_is_no_search(local: LocalModel) -> None:
@@ -139,10 +143,12 @@ def test_a_dropped_prediction_is_no_search(local: LocalModel) -> None:
     asks = metrics.searching(local.served.predict(Query("never typed")), attrgetter("expansions"))
     next(asks)
     asks.close()
-    assert metrics.registry.get_sample_value("wordgate_search_steps_count") == 0
+    assert metrics.registry.get_sample_value("wordgate_predict_tokens_read_count") == 0
 
 
-def _noted(asks: Asks[PredictionAnswer], asked: list[Ask]) -> Asks[PredictionAnswer]:
+def _noted(
+    asks: ModelTask[PredictionResult], asked: list[ModelRequest]
+) -> ModelTask[PredictionResult]:
     """The same generator; its questions are added to a list."""
     answer = None
     try:
@@ -150,22 +156,22 @@ def _noted(asks: Asks[PredictionAnswer], asked: list[Ask]) -> Asks[PredictionAns
             asked.append(asks.send(answer))
             answer = yield asked[-1]
     except StopIteration as stop:
-        found: PredictionAnswer = stop.value
+        found: PredictionResult = stop.value
         return found
 
 
 def test_closing_a_counted_generator_closes_it() -> None:
     """Dropped work is closed inside, too."""
     inner = _two_questions()
-    counted = Metrics().counted(inner, Urgency.BULK)
+    counted = Metrics().counted(inner, Priority.BULK)
     next(counted)
     counted.close()
     assert next(inner, "closed") == "closed"
 
 
-def _two_questions() -> Asks[list[str]]:
-    first = yield Advance([(None, 1), (None, 2)])
-    second = yield Advance([(None, 3)])
+def _two_questions() -> ModelTask[list[str]]:
+    first = yield Step([(None, 1), (None, 2)])
+    second = yield Step([(None, 3)])
     return [*first, *second]
 
 

@@ -22,9 +22,9 @@ from wordgate.server.config.options import configure
 from wordgate.server.server import Server
 from wordgate.server.telemetry.metrics import Method
 from wordgate.server.telemetry.opentelemetry import Traces
-from wordgate.server.telemetry.request_id import Call
+from wordgate.server.telemetry.request_id import RequestId
 
-ON = ("--traces", "otlp", "--log-calls", "all")
+ON = ("--tracing", "otlp", "--access-log", "all")
 PREDICT = "wordgate.v1.PredictionService/Predict"
 STREAM = "wordgate.v1.PredictionService/StreamPredict"
 GENERATE = "wordgate.v1.PredictionService/StreamGenerate"
@@ -165,7 +165,7 @@ async def test_a_defect_is_shown_by_its_type(monkeypatch: pytest.MonkeyPatch) ->
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
         traces = Traces()
-        span = traces.begin(Method("wordgate.v1.Any", "Method", "unary"), (), Call(), None)
+        span = traces.begin(Method("wordgate.v1.Any", "Method", "unary"), (), RequestId(), None)
         assert span is not None
         span.failed(KeyError(CANARY))
         span.finish(grpc.StatusCode.INTERNAL)
@@ -219,7 +219,7 @@ def test_a_collector_that_is_not_there_costs_a_line(bundle: Path) -> None:
             "OTEL_EXPORTER_OTLP_TIMEOUT": "1",
             "OTEL_BSP_SCHEDULE_DELAY": "50",
         }
-        with serving(bundle, "--traces", "otlp", variables=variables) as server:
+        with serving(bundle, "--tracing", "otlp", variables=variables) as server:
             with grpc.insecure_channel(server.address) as channel:
                 stub = PredictionServiceStub(channel)
                 stub.Predict(PredictRequest())

@@ -7,8 +7,8 @@ from typing import Self
 import grpc
 import pytest
 
-from wordgate.engine.scheduler import Urgency
-from wordgate.lm.requests import Advance, Asks, TargetLogProbs
+from wordgate.engine.scheduler import Priority
+from wordgate.lm.requests import ModelTask, Step, TokenLogProbs
 from wordgate.server.telemetry.tracing import current_span, message_span, work_span
 
 
@@ -50,18 +50,18 @@ def span() -> Iterator[_Span]:
     current_span.reset(before)
 
 
-def _asks() -> Asks[str]:
-    yield Advance([("state", 1), ("state", 2)])
-    yield TargetLogProbs([("state", 3)])
+def _asks() -> ModelTask[str]:
+    yield Step([("state", 1), ("state", 2)])
+    yield TokenLogProbs([("state", 3)])
     return "found"
 
 
 async def test_work_is_counted(span: _Span) -> None:
     """Rows are counted by what they ask; the result and the answers go through as they are."""
     future: asyncio.Future[str] = asyncio.Future()
-    asks = work_span(_asks(), future, Urgency.BULK)
-    assert next(asks) == Advance([("state", 1), ("state", 2)])
-    assert asks.send(["a", "b"]) == TargetLogProbs([("state", 3)])
+    asks = work_span(_asks(), future, Priority.BULK)
+    assert next(asks) == Step([("state", 1), ("state", 2)])
+    assert asks.send(["a", "b"]) == TokenLogProbs([("state", 3)])
     with pytest.raises(StopIteration) as stop:
         asks.send([-1.0])
     asyncio.get_running_loop().call_soon(future.set_result, stop.value.value)
@@ -75,7 +75,7 @@ async def test_work_is_counted(span: _Span) -> None:
 async def test_work_that_nobody_waits_for_ends(span: _Span) -> None:
     """What was dropped before its turn has no counts, and says that it was dropped."""
     future: asyncio.Future[str] = asyncio.Future()
-    asks = work_span(_asks(), future, Urgency.INTERACTIVE)
+    asks = work_span(_asks(), future, Priority.INTERACTIVE)
     asyncio.get_running_loop().call_soon(future.cancel)
     with pytest.raises(asyncio.CancelledError):
         await future
@@ -105,6 +105,6 @@ def test_an_answer_that_is_superseded_ends(span: _Span) -> None:
 async def test_without_a_trace_nothing_is_measured() -> None:
     """The generator stays the same, and an answer has no part."""
     asks = _asks()
-    assert work_span(asks, asyncio.Future(), Urgency.BULK) is asks
+    assert work_span(asks, asyncio.Future(), Priority.BULK) is asks
     with message_span("answer", began_ns=0, sequence=1):
         assert current_span.get() is None

@@ -14,8 +14,8 @@ from tests.bundles import TEXT
 from tests.training.small_run import SENTENCES
 
 import wordgate
-from wordgate.errors import TrainingStopped
-from wordgate.lm.tokenizer import EOS, Pieces
+from wordgate.errors import TrainingError
+from wordgate.lm.tokenizer import EOS, Tokenizer
 from wordgate.text import words
 from wordgate.text.normalization import normalise
 from wordgate.training.data.bpe_training import train
@@ -35,7 +35,7 @@ def counts(text: str) -> Counter[str]:
 
 
 @pytest.fixture(scope="module")
-def trained() -> Pieces:
+def trained() -> Tokenizer:
     """700 pieces learned from the sentences."""
     return train(counts(SENTENCES.read_text("utf-8")), 700)
 
@@ -55,14 +55,14 @@ def test_all_bytes_are_there_with_and_without_the_suffix(vocabulary: int) -> Non
     assert pieces.bytes_of[EOS] == b""
 
 
-def test_the_vocabulary_is_as_large_as_wanted(trained: Pieces) -> None:
+def test_the_vocabulary_is_as_large_as_wanted(trained: Tokenizer) -> None:
     """With enough text there are as many pieces as were asked for, all different."""
     assert trained.size == 700
     named = zip(trained.bytes_of, trained.ends_word.tolist(), strict=True)
     assert len(set(named)) == 700
 
 
-def test_pieces_are_numbered_by_falling_frequency(trained: Pieces) -> None:
+def test_pieces_are_numbered_by_falling_frequency(trained: Tokenizer) -> None:
     """The piece that occurs most in the counted words is 1, and so on."""
     running: Counter[int] = Counter()
     for word, count in counts(SENTENCES.read_text("utf-8")).items():
@@ -73,7 +73,7 @@ def test_pieces_are_numbered_by_falling_frequency(trained: Pieces) -> None:
     assert frequencies[0] > frequencies[100] > 0
 
 
-def test_frequent_words_are_one_piece(trained: Pieces) -> None:
+def test_frequent_words_are_one_piece(trained: Tokenizer) -> None:
     """What occurs often is not cut."""
     common = counts(SENTENCES.read_text("utf-8")).most_common(20)
     assert all(len(trained.encode_word(word)) == 1 for word, _ in common)
@@ -128,5 +128,5 @@ def test_what_cannot_be_learned_is_refused(
     word_counts: dict[str, float], vocabulary: int, problem: str
 ) -> None:
     """Too few pieces for the bytes, or no words at all."""
-    with pytest.raises(TrainingStopped, match=problem):
+    with pytest.raises(TrainingError, match=problem):
         train(word_counts, vocabulary)

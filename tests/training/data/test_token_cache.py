@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wordgate.errors import InvalidFile, TrainingStopped
-from wordgate.lm.tokenizer import Pieces
+from wordgate.errors import InvalidFile, TrainingError
+from wordgate.lm.tokenizer import Tokenizer
 from wordgate.training.data import process_pool, token_cache
 from wordgate.training.data.corpus import read_passages
 from wordgate.training.data.passages import Rules
@@ -17,7 +17,7 @@ RULES = Rules(held_out_share=0.1)
 
 
 @pytest.fixture(scope="module")
-def pieces(tmp_path_factory: pytest.TempPathFactory) -> Pieces:
+def pieces(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
     """Pieces learned from the sentences."""
     cache = tmp_path_factory.mktemp("cache")
     return token_cache.learn_pieces([Source(SENTENCES)], RULES, 700, cache, _no_report)
@@ -31,7 +31,7 @@ def _passages(file: PieceFile) -> list[list[int]]:
     return [file.passage(index).tolist() for index in range(len(file))]
 
 
-def test_every_passage_is_kept_as_its_canonical_pieces(pieces: Pieces, tmp_path: Path) -> None:
+def test_every_passage_is_kept_as_its_canonical_pieces(pieces: Tokenizer, tmp_path: Path) -> None:
     """Training and held-out passages together are the file, in order, cut as `encode` cuts."""
     text = token_cache.tokenise([Source(SENTENCES)], RULES, pieces, tmp_path, _no_report)
     expected = [pieces.encode(passage) for passage in read_passages(SENTENCES)]
@@ -42,7 +42,7 @@ def test_every_passage_is_kept_as_its_canonical_pieces(pieces: Pieces, tmp_path:
     assert text.train[0].pieces.dtype == np.uint16
 
 
-def test_nothing_is_made_twice(pieces: Pieces, tmp_path: Path) -> None:
+def test_nothing_is_made_twice(pieces: Tokenizer, tmp_path: Path) -> None:
     """A second call reads what the first one kept, and gives the same key."""
     said: list[str] = []
     sources = [Source(SENTENCES)]
@@ -58,13 +58,13 @@ def test_nothing_is_made_twice(pieces: Pieces, tmp_path: Path) -> None:
     assert again.to_json() == pieces.to_json()
 
 
-def test_everything_that_matters_is_in_the_name(pieces: Pieces, tmp_path: Path) -> None:
+def test_everything_that_matters_is_in_the_name(pieces: Tokenizer, tmp_path: Path) -> None:
     """Other text, rules, pieces or weights never find what was made from these."""
     copy = tmp_path / "copy.txt"
     copy.write_bytes(SENTENCES.read_bytes())
     other_pieces = token_cache.learn_pieces([Source(copy)], RULES, 600, tmp_path, _no_report)
 
-    def key(source: Source, rules: Rules = RULES, by: Pieces = pieces) -> str:
+    def key(source: Source, rules: Rules = RULES, by: Tokenizer = pieces) -> str:
         return token_cache.tokenise([source], rules, by, tmp_path, _no_report).key
 
     first = key(Source(copy))
@@ -81,7 +81,7 @@ def test_everything_that_matters_is_in_the_name(pieces: Pieces, tmp_path: Path) 
 
 
 def test_two_processes_give_what_one_gives(
-    pieces: Pieces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pieces: Tokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Working side by side changes neither the words' counts nor any piece."""
     monkeypatch.setattr(token_cache, "_CHUNK_CHARACTERS", 2000)
@@ -95,7 +95,7 @@ def test_two_processes_give_what_one_gives(
     assert learned.to_json() == pieces.to_json()
 
 
-def test_a_file_that_breaks_off_leaves_nothing_behind(pieces: Pieces, tmp_path: Path) -> None:
+def test_a_file_that_breaks_off_leaves_nothing_behind(pieces: Tokenizer, tmp_path: Path) -> None:
     """An error in the middle of a file leaves no half-made entry in the cache."""
     bad = tmp_path / "bad.txt"
     bad.write_bytes(b"good line\n\xff\n")
@@ -135,9 +135,9 @@ def test_large_vocabularies_take_larger_numbers(tmp_path: Path) -> None:
     assert _passages(file) == [[70_000, 1], [2], [3]]
 
 
-def test_no_text_at_all_stops_the_training(pieces: Pieces, tmp_path: Path) -> None:
+def test_no_text_at_all_stops_the_training(pieces: Tokenizer, tmp_path: Path) -> None:
     """Files without a single training passage are refused with a reason."""
     empty = tmp_path / "empty.txt"
     empty.write_text("\n \n")
-    with pytest.raises(TrainingStopped, match="no text"):
+    with pytest.raises(TrainingError, match="no text"):
         token_cache.tokenise([Source(empty)], RULES, pieces, tmp_path / "cache", _no_report)

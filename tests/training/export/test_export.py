@@ -14,7 +14,7 @@ from wordgate.bundle.manifest import Manifest, Precision, TextSource
 from wordgate.decoding.options import Options
 from wordgate.decoding.prediction import Query
 from wordgate.engine.local_model import LocalModel
-from wordgate.errors import ExportRefused
+from wordgate.errors import ExportError
 from wordgate.training import checkpoint as checkpoints
 from wordgate.training import recipe as recipes
 from wordgate.training.export import export as exporting
@@ -73,10 +73,10 @@ def test_a_trained_network_is_published_and_served(
     assert place == folder / "1"
     assert [path.name for path in folder.iterdir() if path.is_dir()] == ["1"]
     model = LocalModel.open(place)
-    predicted = model.ask_predict(
+    predicted = model.submit_predict(
         Query("I don't think that", options=Options(max_suggestions=3))
     ).result()
-    scored = model.ask_score("", ["I don't think that"]).result()
+    scored = model.submit_score("", ["I don't think that"]).result()
     model.close()
     assert len(predicted.suggestions) == 3
     assert predicted.exact
@@ -162,7 +162,7 @@ def _without_number(manifest: Manifest) -> dict[str, object]:
 
 
 def _refused(trained: Path, folder: Path, match: str) -> None:
-    with pytest.raises(ExportRefused, match=match):
+    with pytest.raises(ExportError, match=match):
         _publish(trained, folder)
     assert [path.name for path in folder.iterdir()] == ["recipe.toml"]
 
@@ -255,6 +255,6 @@ def test_a_file_that_is_named_no_more_keeps_its_licence(trained: Path, tmp_path:
     changes = (('[{path = "sentences.txt"}]', '[{path = "b.txt", licence = "MIT"}]'),)
     now = recipes.load(write_recipe(tmp_path, *changes, ("width = 32", "width = 64")))
     before = recipes.load(trained / "recipe.toml")
-    told = exporting.as_told_now(before, now)
+    told = exporting.with_current_metadata(before, now)
     assert told.text.files == before.text.files
     assert told.network == before.network

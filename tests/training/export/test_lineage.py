@@ -7,7 +7,7 @@ import pytest
 from tests.bundles import NEVER, WRITTEN, rewrite_manifest
 from tests.training.test_recipe import GOOD
 
-from wordgate.errors import ExportRefused
+from wordgate.errors import ExportError
 from wordgate.training import recipe as recipes
 from wordgate.training.export.lineage import Inheritance, inherit
 from wordgate.training.recipe import Recipe
@@ -42,7 +42,7 @@ def test_without_a_version_before_there_is_nothing(tmp_path: Path) -> None:
 
 def test_a_version_that_is_gone_is_missed(tmp_path: Path) -> None:
     """Licences are not dropped because a folder was."""
-    with pytest.raises(ExportRefused, match="its words and the licences"):
+    with pytest.raises(ExportError, match="its words and the licences"):
         inherit(*_recipe(tmp_path, str(tmp_path / "gone" / "1")))
 
 

@@ -11,18 +11,18 @@ import pytest
 from numpy.typing import NDArray
 from tests.bundles import random_weights
 
-from wordgate.engine.int8_probe import EXACT_SUMS_OPTION, are_exact
-from wordgate.lm.adaptive_softmax import Levels
+from wordgate.engine.int8_probe import EXACT_SUMS_OPTION, int8_products_are_exact
+from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
 from wordgate.training.export.onnx_graphs import CONTRIB_DOMAIN, IR_VERSION, OPSET, Weights, build
 
-LEVELS = Levels((20, 50, 90))
+LEVELS = AdaptiveSoftmaxLayout((20, 50, 90))
 WIDTH = 24
 ROWS = 17
 Floats = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
-class Place:
+class Suggester:
     """Graphs written to a folder, with the weights that they were made from."""
 
     folder: Path
@@ -37,7 +37,7 @@ class Place:
         opened = self.folder / f"{graph}-opened.onnx"
         onnx.save(model, opened)
         options = onnxruntime.SessionOptions()
-        if not are_exact():
+        if not int8_products_are_exact():
             options.add_session_config_entry(EXACT_SUMS_OPTION, "1")
         session = onnxruntime.InferenceSession(opened, options, providers=["CPUExecutionProvider"])
         found: list[NDArray[Any]] = session.run(wanted, feed)
@@ -50,20 +50,20 @@ def weights(request: pytest.FixtureRequest) -> Weights:
     return random_weights(LEVELS, request.param, WIDTH, seed=request.param)
 
 
-def _place(weights: Weights, precision: str, folder: Path) -> Place:
+def _place(weights: Weights, precision: str, folder: Path) -> Suggester:
     for name, content in build(weights, precision).items():
         (folder / name).write_bytes(content)
-    return Place(folder, weights)
+    return Suggester(folder, weights)
 
 
 @pytest.fixture(scope="module")
-def floats(weights: Weights, tmp_path_factory: pytest.TempPathFactory) -> Place:
+def floats(weights: Weights, tmp_path_factory: pytest.TempPathFactory) -> Suggester:
     """Its float32 graphs."""
     return _place(weights, "float32", tmp_path_factory.mktemp("floats"))
 
 
 @pytest.fixture(scope="module")
-def eights(weights: Weights, tmp_path_factory: pytest.TempPathFactory) -> Place:
+def eights(weights: Weights, tmp_path_factory: pytest.TempPathFactory) -> Suggester:
     """Its int8 graphs."""
     return _place(weights, "int8", tmp_path_factory.mktemp("eights"))
 
@@ -108,7 +108,7 @@ def _drawn(weights: Weights, kind: str) -> dict[str, NDArray[Any]]:
     return {"token": token, "hidden": hidden, "cells": cells}
 
 
-def test_a_float_step_is_the_equations(floats: Place) -> None:
+def test_a_float_step_is_the_equations(floats: Suggester) -> None:
     """Gates are the weights times what comes from below and before, plus a bias; in float64."""
     weights, feed = floats.weights, _drawn(floats.weights, "float32")
     hidden, cells = floats.run("step", ["next_hidden", "next_cells"], **feed)
@@ -125,7 +125,7 @@ def test_a_float_step_is_the_equations(floats: Place) -> None:
 
 
 @pytest.mark.parametrize("level", range(LEVELS.count))
-def test_a_float_output_is_the_equations(floats: Place, level: int) -> None:
+def test_a_float_output_is_the_equations(floats: Suggester, level: int) -> None:
     """Logits are the top hidden values times each piece's vector, plus its bias; then softmax."""
     top = np.random.default_rng(5).uniform(-1, 1, (ROWS, WIDTH)).astype(np.float32)
     none = np.zeros(0, np.int64)
@@ -155,7 +155,7 @@ WRONG_SUM = 0.4
 """In units of a sum of integers: one that is off by one is off by 1."""
 
 
-def test_an_int8_step_is_the_equations_in_whole_numbers(eights: Place) -> None:
+def test_an_int8_step_is_the_equations_in_whole_numbers(eights: Suggester) -> None:
     """The products are exact sums of integers; what follows agrees to one step of 1/127."""
     weights, feed = eights.weights, _drawn(eights.weights, "int8")
     layers = range(weights.layers)
@@ -181,7 +181,7 @@ def test_an_int8_step_is_the_equations_in_whole_numbers(eights: Place) -> None:
 
 
 @pytest.mark.parametrize("level", range(LEVELS.count))
-def test_an_int8_output_is_the_equations_in_whole_numbers(eights: Place, level: int) -> None:
+def test_an_int8_output_is_the_equations_in_whole_numbers(eights: Suggester, level: int) -> None:
     """Logits are exact sums of integers times each piece's step; softmax to a tolerance."""
     weights = eights.weights
     top = np.random.default_rng(6).integers(0, 256, (ROWS, WIDTH)).astype(np.uint8)
@@ -198,7 +198,7 @@ def test_an_int8_output_is_the_equations_in_whole_numbers(eights: Place, level: 
 
 
 @pytest.mark.parametrize("level", range(LEVELS.count))
-def test_targets_are_entries_of_the_rows(eights: Place, level: int) -> None:
+def test_targets_are_entries_of_the_rows(eights: Suggester, level: int) -> None:
     """Any entries of any rows, the same one twice too, have the bits that the rows have."""
     generator = np.random.default_rng(7)
     top = generator.integers(0, 256, (ROWS, WIDTH)).astype(np.uint8)
@@ -210,7 +210,7 @@ def test_targets_are_entries_of_the_rows(eights: Place, level: int) -> None:
     assert named.tobytes() == whole[row, target].tobytes()
 
 
-def test_int8_is_near_float32(floats: Place, eights: Place) -> None:
+def test_int8_is_near_float32(floats: Suggester, eights: Suggester) -> None:
     """The same step in both precisions differs by rounding only."""
     feed = _drawn(eights.weights, "int8")
     hidden, cells = eights.run("step", ["next_hidden", "next_cells"], **feed)
@@ -239,7 +239,7 @@ def test_the_same_weights_give_the_same_bytes(weights: Weights, precision: str) 
 
 def test_a_full_softmax_is_a_head_without_clusters(tmp_path: Path) -> None:
     """One level alone has one output graph that sums to one over all pieces."""
-    weights = random_weights(Levels((40,)), 1, WIDTH, seed=3)
+    weights = random_weights(AdaptiveSoftmaxLayout((40,)), 1, WIDTH, seed=3)
     for precision in ("int8", "float32"):
         folder = tmp_path / precision
         folder.mkdir()

@@ -11,13 +11,13 @@ from tests.fake_model import FakeModel
 
 from wordgate.bundle.manifest import NetworkSizes
 from wordgate.engine.onnx_model import NetworkModel
-from wordgate.lm.adaptive_softmax import Levels
+from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
 from wordgate.training.export import onnx_graphs
 from wordgate.training.export.export import arrays
 from wordgate.training.export.parity import Passage, compare, served_log_probs, trained_log_probs
-from wordgate.training.model.network import Network, Sizes
+from wordgate.training.model.network import LSTMConfig, Network
 
-LEVELS = Levels((20, 45, 80))
+LEVELS = AdaptiveSoftmaxLayout((20, 45, 80))
 
 
 def _passages(count: int) -> list[Passage]:
@@ -30,7 +30,9 @@ def _passages(count: int) -> list[Passage]:
 def network() -> Network:
     """A network that was not trained, with biases that are not all nought."""
     torch.manual_seed(5)
-    network = Network(Sizes(vocabulary=80, layers=2, width=24, cuts=LEVELS.cuts), torch.float32)
+    network = Network(
+        LSTMConfig(vocabulary=80, layers=2, width=24, cuts=LEVELS.cuts), torch.float32
+    )
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.2)

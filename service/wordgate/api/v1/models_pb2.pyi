@@ -183,7 +183,7 @@ class Limits(_message.Message):
     MAX_CANDIDATE_PIECES_FIELD_NUMBER: _builtins.int
     MAX_SESSION_TEXT_BYTES_FIELD_NUMBER: _builtins.int
     MAX_SESSIONS_FIELD_NUMBER: _builtins.int
-    MAX_WAITING_ROWS_FIELD_NUMBER: _builtins.int
+    MAX_QUEUED_ROWS_FIELD_NUMBER: _builtins.int
     MAX_CANDIDATE_BYTES_FIELD_NUMBER: _builtins.int
     MAX_MODEL_BYTES_FIELD_NUMBER: _builtins.int
     MAX_SCORES_FIELD_NUMBER: _builtins.int
@@ -206,7 +206,7 @@ class Limits(_message.Message):
     MAX_LISTED_WORD_BYTES_FIELD_NUMBER: _builtins.int
     MAX_SESSION_SECONDS_FIELD_NUMBER: _builtins.int
     MAX_SESSIONS_BYTES_FIELD_NUMBER: _builtins.int
-    MAX_CALLS_FIELD_NUMBER: _builtins.int
+    MAX_CONCURRENT_RPCS_FIELD_NUMBER: _builtins.int
     MAX_CONNECTION_CALLS_FIELD_NUMBER: _builtins.int
     MAX_HEADER_BYTES_FIELD_NUMBER: _builtins.int
     MAX_SILENCE_SECONDS_FIELD_NUMBER: _builtins.int
@@ -235,7 +235,7 @@ class Limits(_message.Message):
     """Typing sessions open at once, of all clients. One more fails with RESOURCE_EXHAUSTED and a
     google.rpc.RetryInfo.
     """
-    max_waiting_rows: _builtins.int
+    max_queued_rows: _builtins.int
     """Rows waiting for the model, of all requests. While there are so many, of its priority and those
     above it, a new request fails with RESOURCE_EXHAUSTED and a google.rpc.RetryInfo. Texts of an open typing session, utterances of an open stream and the words of a text that
     was begun do not fail so.
@@ -292,7 +292,7 @@ class Limits(_message.Message):
     """Bytes of the texts and listed words of all typing sessions, beyond 8 KiB of each; a listed word
     counts twelvefold. More fails with RESOURCE_EXHAUSTED and a google.rpc.RetryInfo.
     """
-    max_calls: _builtins.int
+    max_concurrent_rpcs: _builtins.int
     """Calls in progress at once, of all clients, sessions and streams among them. One more fails with
     RESOURCE_EXHAUSTED and a google.rpc.RetryInfo.
     """
@@ -332,7 +332,7 @@ class Limits(_message.Message):
         max_candidate_pieces: _builtins.int = ...,
         max_session_text_bytes: _builtins.int = ...,
         max_sessions: _builtins.int = ...,
-        max_waiting_rows: _builtins.int = ...,
+        max_queued_rows: _builtins.int = ...,
         max_candidate_bytes: _builtins.int = ...,
         max_model_bytes: _builtins.int = ...,
         max_scores: _builtins.int = ...,
@@ -355,7 +355,7 @@ class Limits(_message.Message):
         max_listed_word_bytes: _builtins.int = ...,
         max_session_seconds: _builtins.int = ...,
         max_sessions_bytes: _builtins.int = ...,
-        max_calls: _builtins.int = ...,
+        max_concurrent_rpcs: _builtins.int = ...,
         max_connection_calls: _builtins.int = ...,
         max_header_bytes: _builtins.int = ...,
         max_silence_seconds: _builtins.int = ...,
@@ -367,7 +367,7 @@ class Limits(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_arcs", b"max_arcs", "max_beam", b"max_beam", "max_boost_phrase_bytes", b"max_boost_phrase_bytes", "max_boosts", b"max_boosts", "max_calls", b"max_calls", "max_candidate_bytes", b"max_candidate_bytes", "max_candidate_pieces", b"max_candidate_pieces", "max_candidates", b"max_candidates", "max_connection_calls", b"max_connection_calls", "max_expansions", b"max_expansions", "max_generated_words", b"max_generated_words", "max_generation_streams", b"max_generation_streams", "max_header_bytes", b"max_header_bytes", "max_history_bytes", b"max_history_bytes", "max_in_flight_bytes", b"max_in_flight_bytes", "max_in_flight_stream_bytes", b"max_in_flight_stream_bytes", "max_label_bytes", b"max_label_bytes", "max_lattice_expansions", b"max_lattice_expansions", "max_lattice_pieces", b"max_lattice_pieces", "max_listed_word_bytes", b"max_listed_word_bytes", "max_listed_words", b"max_listed_words", "max_message_bytes", b"max_message_bytes", "max_model_bytes", b"max_model_bytes", "max_null_labels", b"max_null_labels", "max_prefix_bytes", b"max_prefix_bytes", "max_rescore_streams", b"max_rescore_streams", "max_score_name_bytes", b"max_score_name_bytes", "max_scores", b"max_scores", "max_session_seconds", b"max_session_seconds", "max_session_text_bytes", b"max_session_text_bytes", "max_sessions", b"max_sessions", "max_sessions_bytes", b"max_sessions_bytes", "max_silence_seconds", b"max_silence_seconds", "max_silent_calls", b"max_silent_calls", "max_stop_word_bytes", b"max_stop_word_bytes", "max_stop_words", b"max_stop_words", "max_suggestions", b"max_suggestions", "max_transcripts", b"max_transcripts", "max_unread_seconds", b"max_unread_seconds", "max_waiting_rows", b"max_waiting_rows", "max_watch_streams", b"max_watch_streams"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_arcs", b"max_arcs", "max_beam", b"max_beam", "max_boost_phrase_bytes", b"max_boost_phrase_bytes", "max_boosts", b"max_boosts", "max_candidate_bytes", b"max_candidate_bytes", "max_candidate_pieces", b"max_candidate_pieces", "max_candidates", b"max_candidates", "max_concurrent_rpcs", b"max_concurrent_rpcs", "max_connection_calls", b"max_connection_calls", "max_expansions", b"max_expansions", "max_generated_words", b"max_generated_words", "max_generation_streams", b"max_generation_streams", "max_header_bytes", b"max_header_bytes", "max_history_bytes", b"max_history_bytes", "max_in_flight_bytes", b"max_in_flight_bytes", "max_in_flight_stream_bytes", b"max_in_flight_stream_bytes", "max_label_bytes", b"max_label_bytes", "max_lattice_expansions", b"max_lattice_expansions", "max_lattice_pieces", b"max_lattice_pieces", "max_listed_word_bytes", b"max_listed_word_bytes", "max_listed_words", b"max_listed_words", "max_message_bytes", b"max_message_bytes", "max_model_bytes", b"max_model_bytes", "max_null_labels", b"max_null_labels", "max_prefix_bytes", b"max_prefix_bytes", "max_queued_rows", b"max_queued_rows", "max_rescore_streams", b"max_rescore_streams", "max_score_name_bytes", b"max_score_name_bytes", "max_scores", b"max_scores", "max_session_seconds", b"max_session_seconds", "max_session_text_bytes", b"max_session_text_bytes", "max_sessions", b"max_sessions", "max_sessions_bytes", b"max_sessions_bytes", "max_silence_seconds", b"max_silence_seconds", "max_silent_calls", b"max_silent_calls", "max_stop_word_bytes", b"max_stop_word_bytes", "max_stop_words", b"max_stop_words", "max_suggestions", b"max_suggestions", "max_transcripts", b"max_transcripts", "max_unread_seconds", b"max_unread_seconds", "max_watch_streams", b"max_watch_streams"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

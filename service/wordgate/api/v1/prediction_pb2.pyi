@@ -60,12 +60,12 @@ class _LetterCase:
 class _LetterCaseEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LetterCase.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     LETTER_CASE_UNSPECIFIED: _LetterCase.ValueType  # 0
-    """The same as LETTER_CASE_WRITTEN."""
-    LETTER_CASE_WRITTEN: _LetterCase.ValueType  # 1
+    """The same as LETTER_CASE_TRUECASE."""
+    LETTER_CASE_TRUECASE: _LetterCase.ValueType  # 1
     """As people write the word, and as this text wrote it before: `lon` becomes `London`, a sentence
     begins with a capital. A typed capital stays: `Th` becomes `The`.
     """
-    LETTER_CASE_TYPED: _LetterCase.ValueType  # 2
+    LETTER_CASE_AS_TYPED: _LetterCase.ValueType  # 2
     """Where nothing is typed the same; letters that were typed are never changed: `lon` becomes
     `london`. For suggestions that are shown behind what was typed.
     """
@@ -74,12 +74,12 @@ class LetterCase(_LetterCase, metaclass=_LetterCaseEnumTypeWrapper):
     """In which case suggestions come while a word is being typed."""
 
 LETTER_CASE_UNSPECIFIED: LetterCase.ValueType  # 0
-"""The same as LETTER_CASE_WRITTEN."""
-LETTER_CASE_WRITTEN: LetterCase.ValueType  # 1
+"""The same as LETTER_CASE_TRUECASE."""
+LETTER_CASE_TRUECASE: LetterCase.ValueType  # 1
 """As people write the word, and as this text wrote it before: `lon` becomes `London`, a sentence
 begins with a capital. A typed capital stays: `Th` becomes `The`.
 """
-LETTER_CASE_TYPED: LetterCase.ValueType  # 2
+LETTER_CASE_AS_TYPED: LetterCase.ValueType  # 2
 """Where nothing is typed the same; letters that were typed are never changed: `lon` becomes
 `london`. For suggestions that are shown behind what was typed.
 """
@@ -127,7 +127,7 @@ class _FinishReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FinishRe
     """This answer's word is one of `stop_words`, or the last of one."""
     FINISH_REASON_MAX_WORDS: _FinishReason.ValueType  # 3
     """This answer's word is the last of `max_words`."""
-    FINISH_REASON_NO_WORD: _FinishReason.ValueType  # 4
+    FINISH_REASON_NO_CANDIDATE: _FinishReason.ValueType  # 4
     """No word that begins with `prefix` was found within `max_expansions`. This answer has no word."""
 
 class FinishReason(_FinishReason, metaclass=_FinishReasonEnumTypeWrapper):
@@ -141,7 +141,7 @@ FINISH_REASON_STOP_WORD: FinishReason.ValueType  # 2
 """This answer's word is one of `stop_words`, or the last of one."""
 FINISH_REASON_MAX_WORDS: FinishReason.ValueType  # 3
 """This answer's word is the last of `max_words`."""
-FINISH_REASON_NO_WORD: FinishReason.ValueType  # 4
+FINISH_REASON_NO_CANDIDATE: FinishReason.ValueType  # 4
 """No word that begins with `prefix` was found within `max_expansions`. This answer has no word."""
 Global___FinishReason: _TypeAlias = FinishReason  # noqa: Y015
 
@@ -155,7 +155,7 @@ class BoostedWord(_message.Message):
     BOOST_FIELD_NUMBER: _builtins.int
     word: _builtins.str
     """A word, or a phrase of up to 16 words, suggested in this case. Of a phrase, the first word is
-    boosted, then each word behind those before it; with `max_words` it comes whole, too. At most
+    boosted, then each word behind those before it; with `max_phrase_words` it comes whole, too. At most
     `Limits.max_listed_word_bytes`.
     """
     boost: _builtins.float
@@ -177,7 +177,7 @@ class BoostedWord(_message.Message):
 Global___BoostedWord: _TypeAlias = BoostedWord  # noqa: Y015
 
 @_typing.final
-class SessionCache(_message.Message):
+class ContinuousCache(_message.Message):
     """A cache of the text itself: words that followed similar states of the network vote for themselves
     (Grave et al. 2016, arXiv 1612.04426). The probabilities that are answered are those of both
     together: (1 - weight) * p(model) + weight * p(cache). Takes words that the model has read: its
@@ -187,10 +187,10 @@ class SessionCache(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     WEIGHT_FIELD_NUMBER: _builtins.int
-    FLATNESS_FIELD_NUMBER: _builtins.int
+    SHARPNESS_FIELD_NUMBER: _builtins.int
     weight: _builtins.float
     """Weight of the cache, 0 to 0.9. 0: no cache."""
-    flatness: _builtins.float
+    sharpness: _builtins.float
     """How much more similar states count, 0 to 10, in the unit of the dot product of two states.
     0: all the same. Unset: 0.3.
     """
@@ -198,17 +198,17 @@ class SessionCache(_message.Message):
         self,
         *,
         weight: _builtins.float = ...,
-        flatness: _builtins.float | None = ...,
+        sharpness: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_flatness", b"_flatness", "flatness", b"flatness"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_sharpness", b"_sharpness", "sharpness", b"sharpness"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_flatness", b"_flatness", "flatness", b"flatness", "weight", b"weight"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_sharpness", b"_sharpness", "sharpness", b"sharpness", "weight", b"weight"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__flatness: _TypeAlias = _typing.Literal["flatness"]  # noqa: Y015
-    _WhichOneofArgType__flatness: _TypeAlias = _typing.Literal["_flatness", b"_flatness"]  # noqa: Y015
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__flatness) -> _WhichOneofReturnType__flatness | None: ...
+    _WhichOneofReturnType__sharpness: _TypeAlias = _typing.Literal["sharpness"]  # noqa: Y015
+    _WhichOneofArgType__sharpness: _TypeAlias = _typing.Literal["_sharpness", b"_sharpness"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__sharpness) -> _WhichOneofReturnType__sharpness | None: ...
 
-Global___SessionCache: _TypeAlias = SessionCache  # noqa: Y015
+Global___ContinuousCache: _TypeAlias = ContinuousCache  # noqa: Y015
 
 @_typing.final
 class SuggestionOptions(_message.Message):
@@ -217,21 +217,21 @@ class SuggestionOptions(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     LETTER_CASE_FIELD_NUMBER: _builtins.int
-    OMIT_PASSED_OVER_FIELD_NUMBER: _builtins.int
+    HIDE_REJECTED_FIELD_NUMBER: _builtins.int
     BLOCKED_WORDS_FIELD_NUMBER: _builtins.int
     BOOSTED_WORDS_FIELD_NUMBER: _builtins.int
-    MAX_WORDS_FIELD_NUMBER: _builtins.int
+    MAX_PHRASE_WORDS_FIELD_NUMBER: _builtins.int
     MIN_PHRASE_PROBABILITY_FIELD_NUMBER: _builtins.int
     MAX_CORRECTIONS_FIELD_NUMBER: _builtins.int
-    SESSION_CACHE_FIELD_NUMBER: _builtins.int
+    CONTINUOUS_CACHE_FIELD_NUMBER: _builtins.int
     ALLOW_UNSEEN_WORDS_FIELD_NUMBER: _builtins.int
     letter_case: Global___LetterCase.ValueType
     """In which case suggestions come while a word is being typed."""
-    omit_passed_over: _builtins.bool
+    hide_rejected: _builtins.bool
     """Leaves out words that were among the suggestions for a shorter beginning of the same word: the
     person saw them and typed on. Their places go to the next likeliest ones.
     """
-    max_words: _builtins.int
+    max_phrase_words: _builtins.int
     """Above 1, phrases follow the words: each suggested word goes on, up to so many words, at most 10,
     as long as that is likely enough. At most as many phrases as words are wanted. 0: 1.
     """
@@ -241,7 +241,7 @@ class SuggestionOptions(_message.Message):
     """Corrections of what was typed of a word, at most `Limits.max_suggestions`; they come first. Only
     such as are likelier, the slip counted, than every word that begins as typed. From three letters
     on. 0: none but a single one where an apostrophe was left out (`dont`, `im`), and not even that
-    with LETTER_CASE_TYPED.
+    with LETTER_CASE_AS_TYPED.
     """
     allow_unseen_words: _builtins.bool
     """Suggests any words, however unlikely. Unset: words that the model's training text has (models say
@@ -260,25 +260,25 @@ class SuggestionOptions(_message.Message):
         """Words that are ranked higher or lower. At most `Limits.max_listed_words`."""
 
     @_builtins.property
-    def session_cache(self) -> Global___SessionCache:
+    def continuous_cache(self) -> Global___ContinuousCache:
         """Set with a weight above 0, the words of the text itself are likelier."""
 
     def __init__(
         self,
         *,
         letter_case: Global___LetterCase.ValueType = ...,
-        omit_passed_over: _builtins.bool = ...,
+        hide_rejected: _builtins.bool = ...,
         blocked_words: _abc.Iterable[_builtins.str] | None = ...,
         boosted_words: _abc.Iterable[Global___BoostedWord] | None = ...,
-        max_words: _builtins.int = ...,
+        max_phrase_words: _builtins.int = ...,
         min_phrase_probability: _builtins.float = ...,
         max_corrections: _builtins.int = ...,
-        session_cache: Global___SessionCache | None = ...,
+        continuous_cache: Global___ContinuousCache | None = ...,
         allow_unseen_words: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["session_cache", b"session_cache"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["continuous_cache", b"continuous_cache"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_unseen_words", b"allow_unseen_words", "blocked_words", b"blocked_words", "boosted_words", b"boosted_words", "letter_case", b"letter_case", "max_corrections", b"max_corrections", "max_words", b"max_words", "min_phrase_probability", b"min_phrase_probability", "omit_passed_over", b"omit_passed_over", "session_cache", b"session_cache"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_unseen_words", b"allow_unseen_words", "blocked_words", b"blocked_words", "boosted_words", b"boosted_words", "continuous_cache", b"continuous_cache", "hide_rejected", b"hide_rejected", "letter_case", b"letter_case", "max_corrections", b"max_corrections", "max_phrase_words", b"max_phrase_words", "min_phrase_probability", b"min_phrase_probability"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

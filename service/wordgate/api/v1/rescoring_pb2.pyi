@@ -594,7 +594,7 @@ class RankedTranscript(_message.Message):
     POSTERIOR_FIELD_NUMBER: _builtins.int
     WORD_COUNT_FIELD_NUMBER: _builtins.int
     TOKEN_COUNT_FIELD_NUMBER: _builtins.int
-    OTHER_PATHS_FIELD_NUMBER: _builtins.int
+    MERGED_PATH_LOG_WEIGHT_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """The text as it was sent, byte for byte; of a lattice or a confusion network, the words of a path
     as they were sent.
@@ -613,7 +613,7 @@ class RankedTranscript(_message.Message):
     """Number of words, punctuation marks among them."""
     token_count: _builtins.int
     """Number of pieces, the end of the text not among them."""
-    other_paths: _builtins.float
+    merged_path_log_weight: _builtins.float
     """What other paths that say the same added to the best one, whose scores these are."""
     @_builtins.property
     def scores(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
@@ -631,18 +631,18 @@ class RankedTranscript(_message.Message):
         posterior: _builtins.float = ...,
         word_count: _builtins.int = ...,
         token_count: _builtins.int = ...,
-        other_paths: _builtins.float = ...,
+        merged_path_log_weight: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["boost", b"boost", "index", b"index", "log_prob", b"log_prob", "other_paths", b"other_paths", "posterior", b"posterior", "scores", b"scores", "text", b"text", "token_count", b"token_count", "total", b"total", "word_count", b"word_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["boost", b"boost", "index", b"index", "log_prob", b"log_prob", "merged_path_log_weight", b"merged_path_log_weight", "posterior", b"posterior", "scores", b"scores", "text", b"text", "token_count", b"token_count", "total", b"total", "word_count", b"word_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RankedTranscript: _TypeAlias = RankedTranscript  # noqa: Y015
 
 @_typing.final
-class SureWord(_message.Message):
+class WordConfidence(_message.Message):
     """A word of the best transcript."""
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -673,10 +673,10 @@ class SureWord(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___SureWord: _TypeAlias = SureWord  # noqa: Y015
+Global___WordConfidence: _TypeAlias = WordConfidence  # noqa: Y015
 
 @_typing.final
-class Difference(_message.Message):
+class WordDiff(_message.Message):
     """Words [start, end) of the best transcript against words [runner_up_start, runner_up_end) of the
     second, counted from 0.
     """
@@ -709,7 +709,7 @@ class Difference(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___Difference: _TypeAlias = Difference  # noqa: Y015
+Global___WordDiff: _TypeAlias = WordDiff  # noqa: Y015
 
 @_typing.final
 class Ranking(_message.Message):
@@ -730,19 +730,19 @@ class Ranking(_message.Message):
         """By falling total; equal ones in the order of the request."""
 
     @_builtins.property
-    def words(self) -> _containers.RepeatedCompositeFieldContainer[Global___SureWord]:
+    def words(self) -> _containers.RepeatedCompositeFieldContainer[Global___WordConfidence]:
         """The words of the first."""
 
     @_builtins.property
-    def differences(self) -> _containers.RepeatedCompositeFieldContainer[Global___Difference]:
+    def differences(self) -> _containers.RepeatedCompositeFieldContainer[Global___WordDiff]:
         """Where the second differs from the first; empty when their words are the same."""
 
     def __init__(
         self,
         *,
         transcripts: _abc.Iterable[Global___RankedTranscript] | None = ...,
-        words: _abc.Iterable[Global___SureWord] | None = ...,
-        differences: _abc.Iterable[Global___Difference] | None = ...,
+        words: _abc.Iterable[Global___WordConfidence] | None = ...,
+        differences: _abc.Iterable[Global___WordDiff] | None = ...,
         exact: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015

@@ -12,9 +12,9 @@ import grpc
 
 from wordgate.bench.isolation.caller import CHANNEL_OPTIONS
 from wordgate.bench.isolation.loads import Load
-from wordgate.bench.local_server import OwnServer
+from wordgate.bench.local_server import LocalServer
 
-_ROWS = "wordgate_asked_rows_total"
+_ROWS = "wordgate_model_rows_total"
 _FIRST_NUMBER = 10**6
 """Messages with other letters than those of the callers that disturb pings."""
 
@@ -34,7 +34,7 @@ class Cost:
     outputs: int
 
 
-def cost(own: OwnServer, load: Load, requests: int, max_seconds: float) -> dict[str, Any]:
+def cost(own: LocalServer, load: Load, requests: int, max_seconds: float) -> dict[str, Any]:
     """Return the medians of several requests, sent one after the other.
 
     Of a typing session or a rescoring stream, a request is one text or utterance.
@@ -72,7 +72,7 @@ def _order(figures: Mapping[str, Any]) -> tuple[float, float]:
 
 
 def _one(
-    own: OwnServer, channel: grpc.Channel, load: Load, number: int, max_seconds: float
+    own: LocalServer, channel: grpc.Channel, load: Load, number: int, max_seconds: float
 ) -> Cost:
     seconds = min(max_seconds, load.timeout_seconds or max_seconds)
     steps, outputs = own.metric(_ROWS, kind="step"), own.metric(_ROWS, kind="output")

@@ -23,7 +23,7 @@ from wordgate.bench.isolation.caller import CHANNEL_OPTIONS, GROUPS, calling
 from wordgate.bench.isolation.cost import cost, most_expensive
 from wordgate.bench.isolation.latency import Pings, paced, percentile
 from wordgate.bench.isolation.loads import PREDICT, Load
-from wordgate.bench.local_server import OwnServer, own_server
+from wordgate.bench.local_server import LocalServer, local_server
 from wordgate.errors import WordgateError
 
 PINGS = {
@@ -99,7 +99,7 @@ def run(model: Path, calls: int, only: Sequence[str], plan: Plan) -> dict[str, A
         group, name = each.split("/")
         load = GROUPS[group][name](Random(f"{plan.seed} {name}"))
         with (
-            own_server(model, calls, more=load.server_options) as own,
+            local_server(model, calls, more=load.server_options) as own,
             _watched(own, plan) as memory,
         ):
             figures = found[group][name] = {}
@@ -118,7 +118,9 @@ def run(model: Path, calls: int, only: Sequence[str], plan: Plan) -> dict[str, A
     return {group: figures for group, figures in found.items() if figures}
 
 
-def _outcome(own: OwnServer, memory: Watched, group: str, name: str, plan: Plan) -> dict[str, Any]:
+def _outcome(
+    own: LocalServer, memory: Watched, group: str, name: str, plan: Plan
+) -> dict[str, Any]:
     """Resident memory before and after many calls that end in the same way."""
     with _pinger(own) as pinger:
         for kind in PINGS:
@@ -149,7 +151,7 @@ def _outcome(own: OwnServer, memory: Watched, group: str, name: str, plan: Plan)
 
 
 def _neighbour(
-    own: OwnServer, memory: Watched, group: str, name: str, plan: Plan
+    own: LocalServer, memory: Watched, group: str, name: str, plan: Plan
 ) -> dict[str, Any]:
     """Latency of another caller alone and beside the load, in turn."""
     alone: dict[str, list[Pings]] = {kind: [] for kind in PINGS}
@@ -219,13 +221,13 @@ class _Pinger:
 
 
 @contextmanager
-def _pinger(own: OwnServer) -> Iterator[_Pinger]:
+def _pinger(own: LocalServer) -> Iterator[_Pinger]:
     with grpc.insecure_channel(own.address, options=CHANNEL_OPTIONS) as channel:
         yield _Pinger(channel)
 
 
 @contextmanager
-def _watched(own: OwnServer, plan: Plan) -> Iterator[Watched]:
+def _watched(own: LocalServer, plan: Plan) -> Iterator[Watched]:
     """Look at a server's memory all the time, in a thread."""
     memory = Watched(own.process_id, plan.max_resident_megabytes * 1e6)
     ended = threading.Event()

@@ -259,11 +259,11 @@ def _listed(random: Random) -> prediction_pb2.SuggestionOptions:
 
 def _all_options(random: Random) -> prediction_pb2.SuggestionOptions:
     options = prediction_pb2.SuggestionOptions(
-        omit_passed_over=True,
-        max_words=10,
+        hide_rejected=True,
+        max_phrase_words=10,
         min_phrase_probability=0.01,
         max_corrections=100,
-        session_cache=prediction_pb2.SessionCache(weight=0.9),
+        continuous_cache=prediction_pb2.ContinuousCache(weight=0.9),
     )
     options.MergeFrom(_listed(random))
     return options
@@ -282,7 +282,7 @@ def _predict_history(history: Callable[[Random], str]) -> Made:
 
 
 def _predict_passed_over(random: Random) -> Load:
-    options = prediction_pb2.SuggestionOptions(omit_passed_over=True)
+    options = prediction_pb2.SuggestionOptions(hide_rejected=True)
     prefix = MARK + _rare_word(random, 127 - len(MARK))
     message = _predict(prefix=prefix, max_suggestions=100, max_expansions=5_000, options=options)
     return Load(PREDICT, (message,))
@@ -518,7 +518,7 @@ OUTCOMES: Mapping[str, Made] = {
         PREDICT, (_empties(15) + _nested(200, content=bytes(700_000)),)
     ),
     "refused": lambda random: Load(
-        SCORE, (_long_score(random),), server_options=("--max-wait-seconds", "0")
+        SCORE, (_long_score(random),), server_options=("--max-queue-delay-seconds", "0")
     ),
     "too_large": lambda _: Load(SCORE, (bytes(MOST_BYTES + 1),)),
     "invalid": _refused(SCORE, _empties(3, _EMPTY_FIELDS)),

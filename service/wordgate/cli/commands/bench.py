@@ -12,11 +12,11 @@ import click
 from wordgate.cli.command import Group
 from wordgate.cli.options.model import json_option
 from wordgate.cli.options.paths import INPUT_FILE
-from wordgate.cli.options.weights import weighing_options, weighting_of
+from wordgate.cli.options.weights import weight_options, weighting_of
 from wordgate.cli.terminal.progress import say
 from wordgate.cli.terminal.tables import figures_table, print_table
 from wordgate.errors import WordgateError, empty
-from wordgate.training.openmp import wait_briefly
+from wordgate.training.openmp import limit_openmp_spinning
 
 if TYPE_CHECKING:
     from wordgate.offline.utterances import Utterance
@@ -44,7 +44,12 @@ _model_option = click.option(
     help="A bundle's folder, or one of versions.  [the shipped model]",
 )
 _calls_option = click.option(
-    "--calls", type=_COUNT, default=2, show_default=True, help="Model calls at once."
+    "--engine-threads",
+    "calls",
+    type=_COUNT,
+    default=2,
+    show_default=True,
+    help="Model calls at once.",
 )
 _repetitions_option = click.option(
     "--repetitions", type=_COUNT, default=7, show_default=True, help="Of each way."
@@ -60,7 +65,7 @@ _repetitions_option = click.option(
 def train(batch: int, length: int, threads: int, repetitions: int, as_json: bool) -> None:
     """Compare the training step with a plain PyTorch loop that has a full softmax."""
     say(f"timing {repetitions} repetitions of the training step and of a plain loop")
-    wait_briefly()
+    limit_openmp_spinning()
     with _train_extra():
         from wordgate.bench import training_step as training_bench
     show(training_bench.run(batch, length, threads=threads, repetitions=repetitions), as_json)
@@ -68,18 +73,25 @@ def train(batch: int, length: int, threads: int, repetitions: int, as_json: bool
 
 @bench.command()
 @_model_option
-@click.option("--threads", type=_COUNT, default=1, show_default=True, help="Inside a call.")
+@click.option(
+    "--intra-op-threads",
+    "threads",
+    type=_COUNT,
+    default=1,
+    show_default=True,
+    help="Threads inside one inference.",
+)
 @click.option("--repetitions", type=_COUNT, default=7, show_default=True, help="Of each size.")
 @json_option
 def model(path: Path | None, threads: int, repetitions: int, as_json: bool) -> None:
     """Time each graph, by rows in a call, and predictions, in this process."""
     say("timing each graph by rows in a call, then predictions")
     from wordgate.bench import model
-    from wordgate.bundle.bundled_model import chosen_bundle
+    from wordgate.bundle.bundled_model import resolve_bundle
     from wordgate.engine.local_model import LocalModel
     from wordgate.engine.onnx_model import Runtime
 
-    place = chosen_bundle(path)
+    place = resolve_bundle(path)
     asked = LocalModel.open(place, Runtime(threads=threads))
     try:
         found = {"model": str(asked.served.name), "threads": threads}
@@ -109,8 +121,8 @@ def score(
     onnxruntime's LSTM operator; the limit is the integer matrix products alone.
     """
     say(f"timing {repetitions} repetitions of each way to score {utterances} utterances")
-    from wordgate.bench.local_server import own_server
-    from wordgate.bundle.bundled_model import chosen_bundle
+    from wordgate.bench.local_server import local_server
+    from wordgate.bundle.bundled_model import resolve_bundle
     from wordgate.client import Client
 
     with _train_extra():
@@ -118,10 +130,10 @@ def score(
     found = _utterances(input_file)
     texts = [[hypothesis.text for hypothesis in utterance.hypotheses] for utterance in found]
     chosen = evenly(texts, utterances)
-    place = chosen_bundle(path)
+    place = resolve_bundle(path)
     cores = os.cpu_count() or 1
     with (
-        own_server(place, calls) as own,
+        local_server(place, calls) as own,
         Client(own.address, timeout_seconds=None, batch=True) as client,
     ):
         figures = scoring.run(
@@ -138,7 +150,7 @@ def score(
 @bench.command()
 @_input_option
 @click.option("--utterances", type=_COUNT, default=100, show_default=True, help="Taken evenly.")
-@weighing_options
+@weight_options
 @click.option("--wanted", type=_COUNT, default=1, show_default=True, help="Of the best.")
 @_model_option
 @_calls_option
@@ -162,11 +174,11 @@ def rescore(
     """Measure what ranking only the best transcripts saves, in this process."""
     say(f"timing {repetitions} repetitions of ranking {utterances} utterances")
     from wordgate.bench import rescoring
-    from wordgate.bundle.bundled_model import chosen_bundle
+    from wordgate.bundle.bundled_model import resolve_bundle
 
     weighting = weighting_of(lm_weight, word_bonus, weights, boosts, posterior_scale, tuned)
     chosen = evenly(_utterances(input_file), utterances)
-    place = chosen_bundle(path)
+    place = resolve_bundle(path)
     show(rescoring.measure(place, chosen, weighting, wanted, calls, repetitions), as_json)
 
 
@@ -248,9 +260,9 @@ def type_(
     say(f"three phases of typing, about {3 * (seconds + warm_up_seconds) + 5:,.0f} s in all")
     from wordgate.bench import typing
     from wordgate.bench.keys import typed_messages
-    from wordgate.bench.local_server import own_server
+    from wordgate.bench.local_server import local_server
     from wordgate.bench.typing_load import Load
-    from wordgate.bundle.bundled_model import chosen_bundle
+    from wordgate.bundle.bundled_model import resolve_bundle
 
     load = Load(
         typists=typists,
@@ -262,8 +274,8 @@ def type_(
         seed=seed,
         connections=1 if workers == 1 else 16,
     )
-    place = chosen_bundle(path)
-    with own_server(place, calls, workers) as own:
+    place = resolve_bundle(path)
+    with local_server(place, calls, workers) as own:
         found = typing.run(own, load, flat_out_typists, scoring_jobs)
     named = {"model": f"{place.parent.name}@{place.name}", "calls": calls, "workers": workers}
     show(found | named, as_json)
@@ -320,11 +332,11 @@ def overload(
     phases = 3 if mix == "fairness" else 4
     say(f"{rounds} rounds of {phases} phases, about {rounds * phases * seconds + 5:,.0f} s in all")
     from wordgate.bench import overload
-    from wordgate.bench.local_server import own_server
-    from wordgate.bundle.bundled_model import chosen_bundle
+    from wordgate.bench.local_server import local_server
+    from wordgate.bundle.bundled_model import resolve_bundle
 
-    place = chosen_bundle(path)
-    with own_server(place, calls) as own:
+    place = resolve_bundle(path)
+    with local_server(place, calls) as own:
         if mix == "fairness":
             found = overload.run_fairness(own, large, seconds, rounds)
         else:
@@ -409,7 +421,7 @@ def isolation(
     """
     say("one server for each load; a line follows for each load that has ended")
     from wordgate.bench.isolation import isolation
-    from wordgate.bundle.bundled_model import chosen_bundle
+    from wordgate.bundle.bundled_model import resolve_bundle
 
     plan = isolation.Plan(
         rounds=rounds,
@@ -421,7 +433,7 @@ def isolation(
         max_seconds=max_seconds,
         seed=seed,
     )
-    place = chosen_bundle(path)
+    place = resolve_bundle(path)
     found = isolation.run(place, calls, only, plan)
     named = {"model": f"{place.parent.name}@{place.name}", "calls": calls}
     settings = {"rounds": rounds, "seconds": seconds, "outcome_calls": outcome_calls, "seed": seed}
@@ -440,9 +452,9 @@ def sessions(sessions: int, path: Path | None, as_json: bool) -> None:
     """
     say(f"opening {sessions:,} sessions on one server, {sessions:,} streams on another")
     from wordgate.bench import session_memory
-    from wordgate.bundle.bundled_model import chosen_bundle
+    from wordgate.bundle.bundled_model import resolve_bundle
 
-    show(session_memory.run(chosen_bundle(path), sessions), as_json)
+    show(session_memory.run(resolve_bundle(path), sessions), as_json)
 
 
 @bench.command()
@@ -459,18 +471,18 @@ def restart(kills: int, workers: int, path: Path | None, calls: int, as_json: bo
     """
     say(f"killing and starting a server {kills} times, then timing {kills} starts by parts")
     from wordgate.bench import restart
-    from wordgate.bundle.bundled_model import chosen_bundle
+    from wordgate.bundle.bundled_model import resolve_bundle
 
-    show(restart.run(chosen_bundle(path), kills, calls, workers), as_json)
+    show(restart.run(resolve_bundle(path), kills, calls, workers), as_json)
 
 
 def _utterances(input_file: Path | None) -> "list[Utterance]":
     """What a file has, or the sample. Raises `InvalidFile`."""
     from wordgate.bench.sample import n_best_sample
     from wordgate.offline.formats import jsonl
-    from wordgate.offline.records import strictly
+    from wordgate.offline.records import raise_on_error
 
-    found = list(n_best_sample() if input_file is None else strictly(jsonl.read(input_file)))
+    found = list(n_best_sample() if input_file is None else raise_on_error(jsonl.read(input_file)))
     if not found:
         raise empty(input_file or Path("the sample"), "utterance")
     return found

@@ -9,19 +9,19 @@ import click
 from click.core import ParameterSource
 
 from wordgate.cli.command import Command, SectionOption
-from wordgate.cli.options.model import asked_model, json_option, model_options
+from wordgate.cli.options.model import connected_model, json_option, model_options
 from wordgate.cli.options.paths import INPUT_FILE
-from wordgate.cli.options.server import AskedServer
+from wordgate.cli.options.server import ServerConnection
 from wordgate.cli.terminal.progress import counted, say
 from wordgate.cli.terminal.tables import figures_table, print_table
 from wordgate.decoding.options import (
     MAX_CACHE_WEIGHT,
     MAX_SUGGESTIONS,
+    ContinuousCache,
     LetterCase,
     Options,
-    SessionCache,
 )
-from wordgate.engine.results import Asked, Generating
+from wordgate.engine.results import GenerativeModel, LanguageModel
 from wordgate.evaluation import cloze, keystroke_savings, minimal_pairs, perplexity, typo_correction
 from wordgate.evaluation.keystroke_savings import Savings
 from wordgate.evaluation.typo_correction import Corrections
@@ -57,18 +57,18 @@ _typing = partial(click.option, cls=SectionOption, section=_TYPING)
 @_typing(
     "--letter-case",
     type=click.Choice([case.value for case in LetterCase]),
-    default=LetterCase.TYPED.value,
+    default=LetterCase.AS_TYPED.value,
     show_default=True,
     help="Typed letters stay, or words come as people write them.",
 )
 @_typing(
-    "--omit-passed-over/--show-again",
+    "--hide-rejected/--show-rejected",
     default=True,
     show_default=True,
     help="Leave out words shown for a shorter beginning of the same word.",
 )
 @_typing(
-    "--session-cache",
+    "--continuous-cache",
     type=click.FloatRange(0, MAX_CACHE_WEIGHT),
     default=0.0,
     help="Weight of a cache of the message itself.",
@@ -84,12 +84,12 @@ def evaluate(
     typing: Path | None,
     max_suggestions: int,
     letter_case: str,
-    omit_passed_over: bool,
-    session_cache: float,
+    hide_rejected: bool,
+    continuous_cache: float,
     slip_file: Path | None,
     pairs: Path | None,
     model: Path | None,
-    server: AskedServer | None,
+    server: ServerConnection | None,
     as_json: bool,
 ) -> None:
     """Measure a model on a file, plain, .gz or .xz.
@@ -114,7 +114,7 @@ def evaluate(
     if not typing:
         _refuse_typing_options(click.get_current_context())
     say(f"evaluating {text or typing or slip_file or pairs or question_file or 'own questions'}")
-    with asked_model(model, server, batch=True) as opened, counted(opened) as asked:
+    with connected_model(model, server, batch=True) as opened, counted(opened) as asked:
         if own_questions:
             _warn_of_language(opened)
         if text:
@@ -124,8 +124,8 @@ def evaluate(
             options = Options(
                 max_suggestions=max_suggestions,
                 letter_case=LetterCase(letter_case),
-                omit_passed_over=omit_passed_over,
-                session_cache=SessionCache(session_cache) if session_cache else None,
+                hide_rejected=hide_rejected,
+                continuous_cache=ContinuousCache(continuous_cache) if continuous_cache else None,
             )
             found = _savings(keystroke_savings.measure_file(asked, typing, options))
         elif slip_file:
@@ -140,7 +140,7 @@ def evaluate(
         print_table(figures_table(found))
 
 
-def _warn_of_language(opened: Generating) -> None:
+def _warn_of_language(opened: GenerativeModel) -> None:
     """Say so where the package's questions are not in the language of the model."""
     from wordgate.client import Client
     from wordgate.engine.local_model import LocalModel
@@ -187,7 +187,7 @@ def _corrections(found: Corrections) -> dict[str, object]:
     }
 
 
-def _questions(asked: Asked, path: Path | None) -> dict[str, object]:
+def _questions(asked: LanguageModel, path: Path | None) -> dict[str, object]:
     asked_questions = cloze.read(path) if path else cloze.own_questions()
     answered = cloze.ask(asked, asked_questions)
     wrong = [f"{a.question.context} … {a.question.good}" for a in answered if not a.is_right]

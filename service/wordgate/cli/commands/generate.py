@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from wordgate.cli.command import Command
-from wordgate.cli.options.model import asked_model, json_option, model_document, model_options
-from wordgate.cli.options.server import AskedServer
+from wordgate.cli.options.model import connected_model, json_option, model_document, model_options
+from wordgate.cli.options.server import ServerConnection
 from wordgate.decoding.generation import (
     DEFAULT_MAX_WORDS,
     DEFAULT_TOP_K,
@@ -18,7 +18,7 @@ from wordgate.decoding.generation import (
 )
 from wordgate.decoding.options import MAX_SUGGESTIONS
 from wordgate.decoding.search import DEFAULT_MAX_EXPANSIONS
-from wordgate.engine.results import GenerationAnswer
+from wordgate.engine.results import GenerationResult
 
 
 @click.command(cls=Command)
@@ -71,7 +71,7 @@ def generate(
     stop_words: tuple[str, ...],
     max_expansions: int,
     model: Path | None,
-    server: AskedServer | None,
+    server: ServerConnection | None,
     as_json: bool,
 ) -> None:
     """Print how a text goes on after a history, word by word.
@@ -95,12 +95,12 @@ def generate(
         max_expansions,
     )
     show = _print_line if as_json else _print_text
-    with asked_model(model, server) as asked, closing(asked.ask_generate(query)) as answers:
+    with connected_model(model, server) as asked, closing(asked.submit_generate(query)) as answers:
         for number, answer in enumerate(answers):
             show(answer, number)
 
 
-def document(answer: GenerationAnswer) -> dict[str, object]:
+def document(answer: GenerationResult) -> dict[str, object]:
     """One word as programs read it."""
     word = answer.word
     return {
@@ -115,11 +115,11 @@ def document(answer: GenerationAnswer) -> dict[str, object]:
     }
 
 
-def _print_line(answer: GenerationAnswer, number: int) -> None:
+def _print_line(answer: GenerationResult, number: int) -> None:
     click.echo(json.dumps(document(answer), ensure_ascii=False))
 
 
-def _print_text(answer: GenerationAnswer, number: int) -> None:
+def _print_text(answer: GenerationResult, number: int) -> None:
     """The word behind those before it; after the last one how to have the text again."""
     word = answer.word
     click.echo(word.text if number else word.text.lstrip(" "), nl=False)

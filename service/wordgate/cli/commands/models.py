@@ -13,10 +13,10 @@ from rich.table import Table
 
 from wordgate.bundle import bundle as bundles
 from wordgate.bundle.bundle_files import read_manifest_bytes
-from wordgate.bundle.bundled_model import chosen_bundle, newest_bundle, shipped_folder
+from wordgate.bundle.bundled_model import bundled_model_path, latest_version, resolve_bundle
 from wordgate.cli.command import Group
 from wordgate.cli.options.model import json_option
-from wordgate.cli.options.server import AskedServer, server_options
+from wordgate.cli.options.server import ServerConnection, server_options
 from wordgate.cli.terminal.tables import figures_table, print_table
 from wordgate.engine.loaded_model import open_model
 from wordgate.errors import unreadable
@@ -33,7 +33,7 @@ def models() -> None:
 @click.argument("model", type=_PATH, metavar="[FOLDER]", required=False)
 @server_options
 @json_option
-def list_models(model: Path | None, server: AskedServer | None, as_json: bool) -> None:
+def list_models(model: Path | None, server: ServerConnection | None, as_json: bool) -> None:
     """All versions published in FOLDER (as a rule the shipped one), or what a server serves."""
     if model is not None and server is not None:
         raise click.UsageError("FOLDER, --server: name one of the two")
@@ -53,7 +53,7 @@ def list_models(model: Path | None, server: AskedServer | None, as_json: bool) -
 @click.option("--card", is_flag=True, help="Print the model card of a folder instead.")
 @server_options
 @json_option
-def inspect(model: str | None, card: bool, server: AskedServer | None, as_json: bool) -> None:
+def inspect(model: str | None, card: bool, server: ServerConnection | None, as_json: bool) -> None:
     """Show what a model is and how good it is; the same for a folder and for a server.
 
     MODEL is a folder (as a rule the shipped one), with --server a name as `en` or `en@3`.
@@ -61,7 +61,7 @@ def inspect(model: str | None, card: bool, server: AskedServer | None, as_json: 
     if card:
         if server:
             raise click.UsageError("--card: needs a folder; a server has no card")
-        click.echo(_card(chosen_bundle(Path(model) if model else None)))
+        click.echo(_card(resolve_bundle(Path(model) if model else None)))
         return
     found = _inspect_served(server, model or "") if server else _inspect_folder(model)
     if as_json:
@@ -83,7 +83,7 @@ def verify(model: Path | None, as_json: bool) -> None:
 
     FOLDER is a bundle's, or one of versions (as a rule the shipped one).
     """
-    place = chosen_bundle(model)
+    place = resolve_bundle(model)
     bundle = open_model(place).bundle
     manifest = bundle.manifest
     if as_json:
@@ -98,8 +98,8 @@ def verify(model: Path | None, as_json: bool) -> None:
 
 def _published(folder: Path | None) -> list[dict[str, Any]]:
     if folder:
-        newest_bundle(folder)  # refuses a folder that holds none
-    places = bundles.find_versions(folder) if folder else iter([shipped_folder()])
+        latest_version(folder)  # refuses a folder that holds none
+    places = bundles.find_versions(folder) if folder else iter([bundled_model_path()])
     manifests = [bundles.read_manifest(place) for place in places]
     return [
         {
@@ -114,7 +114,7 @@ def _published(folder: Path | None) -> list[dict[str, Any]]:
     ]
 
 
-def _served(server: AskedServer) -> list[dict[str, Any]]:
+def _served(server: ServerConnection) -> list[dict[str, Any]]:
     with server.connect() as client:
         return [
             {
@@ -127,7 +127,7 @@ def _served(server: AskedServer) -> list[dict[str, Any]]:
         ]
 
 
-def _inspect_served(server: AskedServer, model: str) -> dict[str, Any]:
+def _inspect_served(server: ServerConnection, model: str) -> dict[str, Any]:
     with server.connect(model) as client:
         found, asked = client.get_model(), client.get_server()
     return {
@@ -144,7 +144,7 @@ def _inspect_served(server: AskedServer, model: str) -> dict[str, Any]:
 
 
 def _inspect_folder(model: str | None) -> dict[str, Any]:
-    place = chosen_bundle(Path(model) if model else None)
+    place = resolve_bundle(Path(model) if model else None)
     manifest = bundles.read_manifest(place)
     document = read_manifest_bytes(place)
     return {

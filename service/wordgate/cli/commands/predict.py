@@ -9,20 +9,20 @@ from rich.markup import escape
 from rich.table import Table
 
 from wordgate.cli.command import Command
-from wordgate.cli.options.model import asked_model, json_option, model_document, model_options
-from wordgate.cli.options.server import AskedServer
-from wordgate.cli.options.weights import named_number
+from wordgate.cli.options.model import connected_model, json_option, model_document, model_options
+from wordgate.cli.options.server import ServerConnection
+from wordgate.cli.options.weights import parse_assignment
 from wordgate.cli.terminal.tables import add_numbers, print_table
 from wordgate.decoding.options import (
     MAX_SUGGESTIONS,
     MAX_WORDS,
     BoostedWord,
+    ContinuousCache,
     LetterCase,
     Options,
-    SessionCache,
 )
 from wordgate.decoding.prediction import Query
-from wordgate.engine.results import PredictionAnswer
+from wordgate.engine.results import PredictionResult
 
 _BOOST = "WORD=NUMBER", "Wordgate=4.6"
 
@@ -41,12 +41,12 @@ _BOOST = "WORD=NUMBER", "Wordgate=4.6"
 @click.option(
     "--letter-case",
     type=click.Choice([case.value for case in LetterCase]),
-    default=LetterCase.WRITTEN.value,
+    default=LetterCase.TRUECASE.value,
     show_default=True,
     help="As people write words, or what was typed as it is.",
 )
 @click.option(
-    "--omit-passed-over",
+    "--hide-rejected",
     is_flag=True,
     help="Leave out words that were suggested for a shorter beginning.",
 )
@@ -61,7 +61,7 @@ _BOOST = "WORD=NUMBER", "Wordgate=4.6"
     help=f"Rank a word higher, as {_BOOST[1]}; may be repeated.",
 )
 @click.option(
-    "--max-words", default=1, show_default=True, help=f"Words of a phrase, 1 to {MAX_WORDS}."
+    "--max-phrase-words", default=1, show_default=True, help=f"Words of a phrase, 1 to {MAX_WORDS}."
 )
 @click.option(
     "--min-phrase-probability",
@@ -76,7 +76,7 @@ _BOOST = "WORD=NUMBER", "Wordgate=4.6"
     is_flag=True,
     help="Suggest words that the training text does not have, too.",
 )
-@click.option("--session-cache", default=0.0, help="Weight of a cache of the history itself.")
+@click.option("--continuous-cache", default=0.0, help="Weight of a cache of the history itself.")
 @click.option(
     "--max-expansions",
     default=Options.max_expansions,
@@ -92,9 +92,9 @@ def predict(
     blocked: tuple[str, ...],
     boosted: tuple[str, ...],
     correct_last_word: bool,
-    session_cache: float,
+    continuous_cache: float,
     model: Path | None,
-    server: AskedServer | None,
+    server: ServerConnection | None,
     as_json: bool,
     **others: Any,
 ) -> None:
@@ -110,13 +110,13 @@ def predict(
         letter_case=LetterCase(letter_case),
         blocked_words=blocked,
         boosted_words=tuple(
-            BoostedWord(*named_number("--boost", each, *_BOOST)) for each in boosted
+            BoostedWord(*parse_assignment("--boost", each, *_BOOST)) for each in boosted
         ),
-        session_cache=SessionCache(session_cache) if session_cache else None,
+        continuous_cache=ContinuousCache(continuous_cache) if continuous_cache else None,
         **others,
     )
-    with asked_model(model, server) as asked:
-        answer = asked.ask_predict(Query(history, prefix, options, correct_last_word)).result()
+    with connected_model(model, server) as asked:
+        answer = asked.submit_predict(Query(history, prefix, options, correct_last_word)).result()
     if as_json:
         click.echo(json.dumps(document(answer), ensure_ascii=False))
     elif answer.suggestions:
@@ -128,7 +128,7 @@ def predict(
 _NONE_FOUND = "no suggestion found before a bound was hit; raise --max-expansions"
 
 
-def document(answer: PredictionAnswer) -> dict[str, object]:
+def document(answer: PredictionResult) -> dict[str, object]:
     """The answer as programs read it."""
     return {
         "suggestions": [
@@ -145,7 +145,7 @@ def document(answer: PredictionAnswer) -> dict[str, object]:
     }
 
 
-def _table(answer: PredictionAnswer) -> Table:
+def _table(answer: PredictionResult) -> Table:
     certainty = "exact" if answer.exact else "a bound was hit: perhaps not the likeliest"
     table = Table("next word", caption=f"{answer.model}, {certainty}")
     add_numbers(table, "probability", "log-probability")

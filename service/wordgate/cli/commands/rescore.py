@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 from wordgate.cli.command import Command
-from wordgate.cli.options.model import asked_model, json_option, model_document, model_options
+from wordgate.cli.options.model import connected_model, json_option, model_document, model_options
 from wordgate.cli.options.output import implied_format, output_options, results
-from wordgate.cli.options.server import AskedServer
+from wordgate.cli.options.server import ServerConnection
 from wordgate.cli.options.source import (
     Source,
     counting_of,
@@ -20,18 +20,18 @@ from wordgate.cli.options.source import (
 )
 from wordgate.cli.options.weights import (
     announced,
-    weighing_options,
+    weight_options,
     weighting_of,
     weights_report,
 )
-from wordgate.engine.results import RescoringAnswer
+from wordgate.engine.results import RescoringResult
 from wordgate.errors import InvalidFile
 from wordgate.evaluation.error_rate import Counting, Normalise, written_otherwise
 from wordgate.offline.formats import written
 from wordgate.offline.pipelining import UNDER_WAY
 from wordgate.offline.utterances import Utterance, ranked
 from wordgate.scoring.lattice_search import SearchBounds
-from wordgate.scoring.rescoring import SureWord, Transcript
+from wordgate.scoring.rescoring import Transcript, WordConfidence
 from wordgate.scoring.weighting import ACOUSTIC
 
 _WRITTEN = {"kaldi": written.kaldi, "trn": written.trn, "ctm": written.ctm}
@@ -39,7 +39,7 @@ _WRITTEN = {"kaldi": written.kaldi, "trn": written.trn, "ctm": written.ctm}
 
 @click.command(cls=Command)
 @source_options
-@weighing_options
+@weight_options
 @search_options
 @click.option("--no-eos", is_flag=True, help="Do not count that the text ends.")
 @click.option(
@@ -70,7 +70,7 @@ def rescore(
     normalise: str,
     unit: str,
     model: Path | None,
-    server: AskedServer | None,
+    server: ServerConnection | None,
     as_json: bool,
 ) -> None:
     """Rank each utterance's candidates by their scores and the model's together.
@@ -94,7 +94,7 @@ def rescore(
     under_way = 1 if source.is_standard_input else UNDER_WAY
     with (
         results(output, source.path, keep_going, tuned=tuned and weighting) as out,
-        asked_model(model, server, batch=under_way > 1) as asked,
+        connected_model(model, server, batch=under_way > 1) as asked,
     ):
         utterances = announced(source.read(out.read), weighting)
         records = out.rest_of(utterances, source.path)
@@ -118,7 +118,7 @@ def rescore(
     out.end(source.path)
 
 
-def document(utterance: Utterance, answer: RescoringAnswer) -> dict[str, object]:
+def document(utterance: Utterance, answer: RescoringResult) -> dict[str, object]:
     """A ranking as programs read it."""
     ranking = answer.ranking
     return {
@@ -141,11 +141,11 @@ def document(utterance: Utterance, answer: RescoringAnswer) -> dict[str, object]
     }
 
 
-def _json(utterance: Utterance, answer: RescoringAnswer) -> Iterator[str]:
+def _json(utterance: Utterance, answer: RescoringResult) -> Iterator[str]:
     yield json.dumps(document(utterance, answer), ensure_ascii=False)
 
 
-def _tabbed(utterance: Utterance, answer: RescoringAnswer) -> Iterator[str]:
+def _tabbed(utterance: Utterance, answer: RescoringResult) -> Iterator[str]:
     yield f"{utterance.utt}\t{answer.ranking.transcripts[0].text}"
 
 
@@ -159,13 +159,13 @@ def _transcript(found: Transcript) -> dict[str, object]:
         "posterior": found.posterior,
         "scores": dict(sorted(found.scores.items())),
         "boost": found.boost,
-        "other_paths": found.other_paths,
+        "merged_path_log_weight": found.merged_path_log_weight,
         "word_count": found.word_count,
         "token_count": found.token_count,
     }
 
 
-def _word(word: SureWord) -> dict[str, object]:
+def _word(word: WordConfidence) -> dict[str, object]:
     found: dict[str, object] = {"text": word.text, "confidence": word.confidence}
     if word.time is not None:
         found["start_seconds"] = word.time.start_seconds
@@ -180,7 +180,7 @@ class _Rates:
         self._counting = counting
         self._basic = replace(counting, normalise=Normalise.BASIC)
 
-    def of(self, utterance: Utterance, answer: RescoringAnswer) -> dict[str, int]:
+    def of(self, utterance: Utterance, answer: RescoringResult) -> dict[str, int]:
         """An utterance's part of the sums; nothing without a reference."""
         if utterance.reference is None:
             return {}

@@ -11,15 +11,15 @@ from rich.markup import escape
 from rich.table import Table
 
 from wordgate.cli.command import Command
-from wordgate.cli.options.model import asked_model, json_option, model_document, model_options
+from wordgate.cli.options.model import connected_model, json_option, model_document, model_options
 from wordgate.cli.options.output import Results, output_options, results
 from wordgate.cli.options.paths import INPUT_FILE_OR_DASH
-from wordgate.cli.options.server import AskedServer
+from wordgate.cli.options.server import ServerConnection
 from wordgate.cli.terminal.tables import add_numbers, print_table
-from wordgate.engine.results import Asked, ScoreAnswer
+from wordgate.engine.results import LanguageModel, ScoreResult
 from wordgate.errors import InvalidFile
 from wordgate.offline.formats import candidates as candidates_of
-from wordgate.offline.formats.candidates import Hesitation
+from wordgate.offline.formats.candidates import CandidateSet
 from wordgate.offline.pipelining import UNDER_WAY
 from wordgate.offline.records import answered
 
@@ -48,7 +48,7 @@ def score(
     output: Path | None,
     keep_going: bool,
     model: Path | None,
-    server: AskedServer | None,
+    server: ServerConnection | None,
     as_json: bool,
 ) -> None:
     """Print the log-probability of each of CANDIDATES, in the order given.
@@ -70,20 +70,20 @@ def score(
         batch = input_file != _STANDARD_INPUT
         with (
             results(output, input_file, keep_going) as out,
-            asked_model(model, server, batch=batch) as asked,
+            connected_model(model, server, batch=batch) as asked,
         ):
             _score_file(asked, input_file, not no_eos, out)
         out.end(input_file)
         return
-    with asked_model(model, server) as asked:
-        answer = asked.ask_score(history, candidates, not no_eos).result()
+    with connected_model(model, server) as asked:
+        answer = asked.submit_score(history, candidates, not no_eos).result()
     if as_json:
         click.echo(_line(answer))
     else:
         print_table(_table(answer))
 
 
-def document(answer: ScoreAnswer) -> dict[str, object]:
+def document(answer: ScoreResult) -> dict[str, object]:
     """The answer as programs read it."""
     return {
         "candidates": [
@@ -101,9 +101,9 @@ def document(answer: ScoreAnswer) -> dict[str, object]:
     }
 
 
-def _score_file(asked: Asked, source: Path, eos: bool, out: Results) -> None:
-    def ask(found: Hesitation) -> "Future[ScoreAnswer]":
-        return asked.ask_score(found.history, found.candidates, eos)
+def _score_file(asked: LanguageModel, source: Path, eos: bool, out: Results) -> None:
+    def ask(found: CandidateSet) -> "Future[ScoreResult]":
+        return asked.submit_score(found.history, found.candidates, eos)
 
     piped = source == _STANDARD_INPUT
     read = _piped() if piped else candidates_of.read(source, out.read)
@@ -116,15 +116,15 @@ def _score_file(asked: Asked, source: Path, eos: bool, out: Results) -> None:
             out.write([_line(found[1])], found[1].model, {})
 
 
-def _piped() -> Iterator[Hesitation | InvalidFile]:
+def _piped() -> Iterator[CandidateSet | InvalidFile]:
     return candidates_of.parse(Path("standard input"), enumerate(sys.stdin.buffer, 1))
 
 
-def _line(answer: ScoreAnswer) -> str:
+def _line(answer: ScoreResult) -> str:
     return json.dumps(document(answer), ensure_ascii=False)
 
 
-def _table(answer: ScoreAnswer) -> Table:
+def _table(answer: ScoreResult) -> Table:
     counted = "the end of the text counted" if answer.counted_eos else "the end not counted"
     table = Table("candidate", caption=f"{answer.model}, {counted}")
     add_numbers(table, "log-probability", "posterior", "words", "pieces")

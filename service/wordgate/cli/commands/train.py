@@ -11,7 +11,7 @@ from wordgate.cli.command import Command
 from wordgate.cli.options.paths import INPUT_FILE
 from wordgate.cli.terminal.progress import say
 from wordgate.errors import WordgateError
-from wordgate.training.openmp import wait_briefly
+from wordgate.training.openmp import limit_openmp_spinning
 
 if TYPE_CHECKING:
     from wordgate.training.loop import Outcome
@@ -82,7 +82,7 @@ def train(
     """
     _check(recipe, text_files, more_text_files, name, language)
     say(f"training {name or recipe}: loading PyTorch, then reading the text")
-    wait_briefly()
+    limit_openmp_spinning()
     try:
         from wordgate.training import recipe as recipes
         from wordgate.training.run import Settings

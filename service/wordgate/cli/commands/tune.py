@@ -8,14 +8,14 @@ import click
 from rich.table import Table
 
 from wordgate.cli.command import Command
-from wordgate.cli.options.model import asked_model, json_option, model_options
-from wordgate.cli.options.server import AskedServer
+from wordgate.cli.options.model import connected_model, json_option, model_options
+from wordgate.cli.options.server import ServerConnection
 from wordgate.cli.options.source import Source, counting_of, counting_options, source_options
 from wordgate.cli.terminal.progress import counted, say
 from wordgate.cli.terminal.tables import add_numbers, print_table
 from wordgate.errors import InvalidFile, empty
 from wordgate.evaluation import tuning
-from wordgate.evaluation.tuning import Tuned
+from wordgate.evaluation.tuning import TuningResult
 from wordgate.offline.reading_report import counting
 from wordgate.offline.utterances import Utterance
 
@@ -45,7 +45,7 @@ def tune(
     normalise: str,
     unit: str,
     model: Path | None,
-    server: AskedServer | None,
+    server: ServerConnection | None,
     as_json: bool,
 ) -> None:
     """Find the weights with the fewest errors on transcribed utterances.
@@ -64,7 +64,7 @@ def tune(
     utterances = _some(_without_lattices(source.read()), source.path)
     refusals = _Refusals(keep_going)
     try:
-        with asked_model(model, server, batch=True) as opened, counted(opened) as asked:
+        with connected_model(model, server, batch=True) as opened, counted(opened) as asked:
             known = tuning.collect(
                 asked, utterances, counting_of(normalise, unit), ignored, refusals.add
             )
@@ -124,7 +124,7 @@ def _some(
         raise empty(path, "utterance")
 
 
-def document(found: Tuned) -> dict[str, object]:
+def document(found: TuningResult) -> dict[str, object]:
     """What was found, as programs read it."""
     weighting = found.weighting
     return {
@@ -149,7 +149,7 @@ def document(found: Tuned) -> dict[str, object]:
     }
 
 
-def _table(found: Tuned, unit: str) -> Table:
+def _table(found: TuningResult, unit: str) -> Table:
     caption = f"{found.utterances} utterances of {found.units} {unit}s"
     table = Table(f"{unit} error rate", caption=caption)
     add_numbers(table, "")

@@ -7,13 +7,13 @@ from pathlib import Path
 import click
 
 from wordgate.cli.command import Command
-from wordgate.cli.options.model import asked_model, model_options
-from wordgate.cli.options.server import AskedServer
-from wordgate.cli.terminal.keyboard import Keyboard, keyboard
-from wordgate.cli.terminal.line_editor import Typewriter
+from wordgate.cli.options.model import connected_model, model_options
+from wordgate.cli.options.server import ServerConnection
+from wordgate.cli.terminal.keyboard import KeyReader, keyboard
+from wordgate.cli.terminal.line_editor import LineEditor
 from wordgate.decoding.options import MAX_SUGGESTIONS, MAX_WORDS, LetterCase, Options
 from wordgate.decoding.prediction import Query, split_typed
-from wordgate.engine.results import Asked
+from wordgate.engine.results import LanguageModel
 from wordgate.errors import WordgateError
 
 _ENTER = ("\r", "\n")
@@ -29,7 +29,7 @@ _LEAVE = ("\x04", "\x1b", "")
     help="Words under the line.",
 )
 @click.option(
-    "--max-words",
+    "--max-phrase-words",
     type=click.IntRange(1, MAX_WORDS),
     default=1,
     show_default=True,
@@ -37,26 +37,26 @@ _LEAVE = ("\x04", "\x1b", "")
 )
 @click.option("--corrections/--no-corrections", default=True, help="Put slips of the finger right.")
 @click.option(
-    "--omit-passed-over",
+    "--hide-rejected",
     is_flag=True,
     help="Leave out words that were suggested for a shorter beginning.",
 )
 @click.option(
     "--letter-case",
     type=click.Choice([case.value for case in LetterCase]),
-    default=LetterCase.WRITTEN.value,
+    default=LetterCase.TRUECASE.value,
     show_default=True,
     help="As people write words, or what was typed as it is.",
 )
 @model_options
 def type(
     max_suggestions: int,
-    max_words: int,
+    max_phrase_words: int,
     corrections: bool,
-    omit_passed_over: bool,
+    hide_rejected: bool,
     letter_case: str,
     model: Path | None,
-    server: AskedServer | None,
+    server: ServerConnection | None,
 ) -> None:
     """Type a text; suggestions follow under the line.
 
@@ -67,20 +67,20 @@ def type(
         raise WordgateError("this needs a terminal; `wordgate predict` answers to programs")
     options = Options(
         max_suggestions=max_suggestions,
-        max_words=max_words,
+        max_phrase_words=max_phrase_words,
         max_corrections=1 if corrections else 0,
         letter_case=LetterCase(letter_case),
-        omit_passed_over=omit_passed_over,
+        hide_rejected=hide_rejected,
     )
-    with keyboard() as keys, asked_model(model, server) as asked:
+    with keyboard() as keys, connected_model(model, server) as asked:
         click.echo("Tab takes a suggestion, Enter begins a new line, Ctrl-D ends.")
         while _type_line(keys, asked, options):
             pass
 
 
-def _type_line(keys: Keyboard, asked: Asked, options: Options) -> bool:
+def _type_line(keys: KeyReader, asked: LanguageModel, options: Options) -> bool:
     """Have one line typed; whether another is to follow."""
-    typewriter = Typewriter()
+    typewriter = LineEditor()
     _answer(asked, options, typewriter)
     while True:
         if not keys.is_waiting:
@@ -100,6 +100,6 @@ def _type_line(keys: Keyboard, asked: Asked, options: Options) -> bool:
     return key in _ENTER
 
 
-def _answer(asked: Asked, options: Options, typewriter: Typewriter) -> None:
+def _answer(asked: LanguageModel, options: Options, typewriter: LineEditor) -> None:
     history, prefix = split_typed(typewriter.line.before)
-    typewriter.answer = asked.ask_predict(Query(history, prefix, options)).result()
+    typewriter.answer = asked.submit_predict(Query(history, prefix, options)).result()

@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
-from wordgate.cli.options.server import AskedServer, server_options
-from wordgate.engine.results import Generating, ModelName
+from wordgate.cli.options.server import ServerConnection, server_options
+from wordgate.engine.results import GenerativeModel, ModelName
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -29,9 +29,9 @@ def json_option(command: F) -> F:
 
 
 @contextmanager
-def asked_model(
-    model: Path | None, server: AskedServer | None, *, batch: bool = False
-) -> Iterator[Generating]:
+def connected_model(
+    model: Path | None, server: ServerConnection | None, *, batch: bool = False
+) -> Iterator[GenerativeModel]:
     """The model that the options name, open for questions; for many at once in a `batch`."""
     if model is not None and server is not None:
         raise click.UsageError("--model, --server: name one of the two")
@@ -47,9 +47,9 @@ def model_document(model: ModelName) -> dict[str, str]:
     return {"name": model.name, "version": model.version, "precision": model.precision}
 
 
-def _open(model: Path | None) -> Generating:
-    from wordgate.bundle.bundled_model import chosen_bundle
-    from wordgate.engine.executor import DEFAULT_CALLS
+def _open(model: Path | None) -> GenerativeModel:
+    from wordgate.bundle.bundled_model import resolve_bundle
+    from wordgate.engine.executor import DEFAULT_ENGINE_THREADS
     from wordgate.engine.local_model import LocalModel
 
-    return LocalModel.open(chosen_bundle(model), calls=DEFAULT_CALLS)
+    return LocalModel.open(resolve_bundle(model), calls=DEFAULT_ENGINE_THREADS)

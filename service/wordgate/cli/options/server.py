@@ -47,7 +47,7 @@ _OPTIONS = {
 
 
 @dataclass(frozen=True)
-class AskedServer:
+class ServerConnection:
     """A running server, and how it is spoken to."""
 
     address: str
@@ -103,7 +103,7 @@ def server_options(command: F) -> F:
             raise click.UsageError(f"{flag}: needs --server HOST:PORT")
         if address is not None:
             _check(address)
-        server = AskedServer(address, **mine) if address is not None else None
+        server = ServerConnection(address, **mine) if address is not None else None
         return command(*arguments, server=server, **given)
 
     decorated: Any = gathered

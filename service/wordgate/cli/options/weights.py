@@ -25,7 +25,7 @@ _WEIGHT = "NAME=NUMBER", "am=0.5"
 _BOOST = "PHRASE=NUMBER", "Port Ellen=3"
 
 
-def weighing_options(command: F) -> F:
+def weight_options(command: F) -> F:
     """`--lm-weight`, `--word-bonus`, `--weight`, `--boost`, `--posterior-scale`, `--tuned`."""
     options: list[Callable[[Any], Any]] = [
         _option("--lm-weight", type=float, help="Factor of the model's log-probability.  [1]"),
@@ -70,15 +70,15 @@ def weighting_of(
     found = Weighting(
         base.lm_weight if lm_weight is None else lm_weight,
         base.word_bonus if word_bonus is None else word_bonus,
-        {**base.weights, **dict(named_number("--weight", each, *_WEIGHT) for each in weights)},
-        [Boost(*named_number("--boost", each, *_BOOST)) for each in boosts],
+        {**base.weights, **dict(parse_assignment("--weight", each, *_WEIGHT) for each in weights)},
+        [Boost(*parse_assignment("--boost", each, *_BOOST)) for each in boosts],
         base.posterior_scale if posterior_scale is None else posterior_scale,
     )
     finish(found.prepare())  # a wrong boost is refused before any utterance is read
     return found
 
 
-def named_number(option: str, given: str, form: str, example: str) -> tuple[str, float]:
+def parse_assignment(option: str, given: str, form: str, example: str) -> tuple[str, float]:
     """Return the name and the number of an option that was given in the form NAME=NUMBER.
 
     Raises `UsageError` that shows the option's own form and example.

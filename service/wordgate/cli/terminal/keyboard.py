@@ -16,7 +16,7 @@ _KEY = re.compile(r"\x1b\[[0-9;]*[A-Za-z~]|\x1bO[A-Z]|.", re.DOTALL)
 _BYTES_AT_ONCE = 4096
 
 
-class Keyboard:
+class KeyReader:
     """What is pressed; `is_waiting` says whether more has been pressed already (or pasted)."""
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class Keyboard:
         return self._pressed.pop(0)
 
 
-class _OneByOne(Keyboard):
+class _OneByOne(KeyReader):
     """Where there is no POSIX terminal."""
 
     def key(self) -> str:
@@ -49,7 +49,7 @@ class _OneByOne(Keyboard):
 
 
 @contextmanager
-def keyboard() -> Iterator[Keyboard]:
+def keyboard() -> Iterator[KeyReader]:
     """The terminal's keys as they are pressed, not shown, not waiting for the end of a line."""
     try:
         import termios
@@ -61,6 +61,6 @@ def keyboard() -> Iterator[Keyboard]:
     before = termios.tcgetattr(terminal)
     tty.setcbreak(terminal, termios.TCSADRAIN)
     try:
-        yield Keyboard()
+        yield KeyReader()
     finally:
         termios.tcsetattr(terminal, termios.TCSADRAIN, before)

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from rich.cells import cell_len, chop_cells
 
 from wordgate.decoding.suggestions import Kind, Suggestion
-from wordgate.engine.results import PredictionAnswer
-from wordgate.text.edit_buffer import EditedText
+from wordgate.engine.results import PredictionResult
+from wordgate.text.edit_buffer import TextBuffer
 from wordgate.text.rest_of_word import rest_of_word
 
 _UP, _CLEAR = "\x1b[A", "\r\x1b[J"
@@ -24,11 +24,11 @@ _HOME, _END = ("\x1b[H", "\x1bOH", "\x01"), ("\x1b[F", "\x1bOF", "\x05")
 
 
 @dataclass
-class Typewriter:
+class LineEditor:
     """The line, its suggestions and what was pressed for it."""
 
-    line: EditedText = field(default_factory=EditedText)
-    answer: PredictionAnswer | None = None
+    line: TextBuffer = field(default_factory=TextBuffer)
+    answer: PredictionResult | None = None
     chosen: int = 0
     keys: int = 0
 
@@ -51,7 +51,7 @@ class Typewriter:
         if self.suggestions:
             self.chosen = (self.chosen + step) % len(self.suggestions)
 
-    def _after(self, key: str) -> EditedText:
+    def _after(self, key: str) -> TextBuffer:
         line = self.line
         if key in _ACCEPT:
             return self._accepted()
@@ -65,7 +65,7 @@ class Typewriter:
             return line.move(0 if key in _HOME else len(line.text))
         return line.insert(key) if key.isprintable() else line
 
-    def _accepted(self) -> EditedText:
+    def _accepted(self) -> TextBuffer:
         if not self.suggestions or self.answer is None:
             return self.line
         typed = len(self.answer.prefix)

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from wordgate.decoding.prediction import Query
-from wordgate.engine.results import Asked, PredictionAnswer, ScoreAnswer
+from wordgate.engine.results import LanguageModel, PredictionResult, ScoreResult
 
 LINE_SECONDS = 30.0
 _BAR_SECONDS = 0.1
@@ -24,7 +24,7 @@ def say(line: str) -> None:
 class Counted:
     """A model that counts its answers; everything else is the model's own."""
 
-    def __init__(self, asked: Asked, console: Console) -> None:
+    def __init__(self, asked: LanguageModel, console: Console) -> None:
         self._asked = asked
         self._console = console
         self._answers = 0
@@ -37,17 +37,17 @@ class Counted:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._asked, name)
 
-    def ask_predict(self, query: Query) -> "Future[PredictionAnswer]":
+    def submit_predict(self, query: Query) -> "Future[PredictionResult]":
         """As the model's own."""
-        return self._counted(self._asked.ask_predict(query))
+        return self._counted(self._asked.submit_predict(query))
 
-    def ask_score(self, *arguments: Any, **named: Any) -> "Future[ScoreAnswer]":
+    def submit_score(self, *arguments: Any, **named: Any) -> "Future[ScoreResult]":
         """As the model's own."""
-        return self._counted(self._asked.ask_score(*arguments, **named))
+        return self._counted(self._asked.submit_score(*arguments, **named))
 
-    def ask_rescore(self, *arguments: Any, **named: Any) -> "Future[Any]":
+    def submit_rescore(self, *arguments: Any, **named: Any) -> "Future[Any]":
         """As the model's own."""
-        return self._counted(self._asked.ask_rescore(*arguments, **named))
+        return self._counted(self._asked.submit_rescore(*arguments, **named))
 
     def _counted(self, future: "Future[Any]") -> "Future[Any]":
         future.add_done_callback(self._count)
@@ -78,7 +78,7 @@ class Counted:
 
 
 @contextmanager
-def counted(asked: Asked) -> Iterator[Any]:
+def counted(asked: LanguageModel) -> Iterator[Any]:
     """Show how many answers there are: a bar on a terminal, a line now and then elsewhere."""
     model = Counted(asked, Console(stderr=True, highlight=False))
     with model.shown():

@@ -21,11 +21,11 @@ from wordgate.offline.lines import (
     raw_lines,
     unwatched,
 )
-from wordgate.text.normalization import refuse_surrogates
+from wordgate.text.normalization import require_unicode
 
 
 @dataclass(frozen=True)
-class Hesitation:
+class CandidateSet:
     """Candidates after a history; `path` and `line` are where they were read."""
 
     history: str
@@ -34,7 +34,7 @@ class Hesitation:
     line: int
 
 
-def read(path: Path, watch: Watch = unwatched) -> Iterator[Hesitation | InvalidFile]:
+def read(path: Path, watch: Watch = unwatched) -> Iterator[CandidateSet | InvalidFile]:
     """What a file asks; an `InvalidFile` in place of a line that cannot be used.
 
     Raises `InvalidFile` when the file cannot be read on.
@@ -43,36 +43,36 @@ def read(path: Path, watch: Watch = unwatched) -> Iterator[Hesitation | InvalidF
     return _plain(path, lines) if file_format(path) == ".txt" else parse(path, lines)
 
 
-def parse(path: Path, lines: Iterable[tuple[int, bytes]]) -> Iterator[Hesitation | InvalidFile]:
+def parse(path: Path, lines: Iterable[tuple[int, bytes]]) -> Iterator[CandidateSet | InvalidFile]:
     """What numbered lines of JSON ask that come from `path`; empty lines are passed over."""
     return json_records(path, lines, partial(hesitation, path))
 
 
-def _plain(path: Path, lines: Iterable[tuple[int, bytes]]) -> Iterator[Hesitation | InvalidFile]:
+def _plain(path: Path, lines: Iterable[tuple[int, bytes]]) -> Iterator[CandidateSet | InvalidFile]:
     for number, raw in lines:
         try:
-            yield Hesitation("", [decode(path, number, raw)], path, number)
+            yield CandidateSet("", [decode(path, number, raw)], path, number)
         except InvalidFile as error:
             yield error
 
 
-def hesitation(path: Path, number: int, record: Any) -> Hesitation:
+def hesitation(path: Path, number: int, record: Any) -> CandidateSet:
     """What one record asks. Raises `InvalidInput` naming the key."""
     if not isinstance(record, dict):
         raise InvalidInput("line", "is no JSON object")
     history, candidates = record.get("history", ""), record.get("candidates")
     if not isinstance(history, str):
         raise InvalidInput("history", "is no string")
-    refuse_surrogates(history, "history")
+    require_unicode(history, "history")
     if not isinstance(candidates, list) or not candidates:
         raise InvalidInput("candidates", "is no list with at least one text")
     texts = [_candidate(candidate, index) for index, candidate in enumerate(candidates)]
-    return Hesitation(history, texts, path, number)
+    return CandidateSet(history, texts, path, number)
 
 
 def _candidate(candidate: Any, index: int) -> str:
     text = candidate.get("text") if isinstance(candidate, dict) else candidate
     if not isinstance(text, str):
         raise InvalidInput(f"candidates[{index}]", 'is no string, and no object with a "text"')
-    refuse_surrogates(text, f"candidates[{index}]")
+    require_unicode(text, f"candidates[{index}]")
     return text

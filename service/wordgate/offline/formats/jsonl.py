@@ -19,7 +19,7 @@ from wordgate.offline.lines import Watch, json_records, raw_lines, unwatched
 from wordgate.offline.reading_report import Reading, rankable
 from wordgate.offline.utterances import Utterance
 from wordgate.scoring.hypothesis import Hypothesis, TimeSpan
-from wordgate.text.normalization import refuse_surrogates
+from wordgate.text.normalization import require_unicode
 
 _NUMBER = re.compile(r"\s*-?\d+(\.\d*)?([eE][-+]?\d+)?\s*", re.ASCII)
 
@@ -91,7 +91,7 @@ def _text(record: dict[str, Any], key: str, otherwise: str) -> str:
     found = record.get(key, otherwise)
     if not isinstance(found, str):
         raise InvalidInput(key, "is no string")
-    refuse_surrogates(found, key)
+    require_unicode(found, key)
     return found
 
 
@@ -108,7 +108,7 @@ def _numbers(candidate: dict[str, Any], reading: Reading) -> Iterator[tuple[str,
     """The scores of a candidate, those in its `scores` too. A number in quotes is none."""
     for key, value in candidate.items():
         if isinstance(value, int | float) and not isinstance(value, bool):
-            refuse_surrogates(key, "the name of a score")
+            require_unicode(key, "the name of a score")
             yield key, value
         elif key == "scores" and isinstance(value, dict):
             yield from _numbers(value, reading)

@@ -20,7 +20,7 @@ from wordgate.offline.reading_report import Reading, counting, rankable
 from wordgate.offline.utterances import Utterance
 from wordgate.scoring.hypothesis import Hypothesis, TimeSpan
 from wordgate.scoring.weighting import ACOUSTIC
-from wordgate.text.normalization import refuse_surrogates
+from wordgate.text.normalization import require_unicode
 
 _WITHOUT = "without alternatives; SetMaxAlternatives gives some"
 
@@ -103,7 +103,7 @@ def _hypothesis(place: str, alternative: Any) -> Hypothesis:
     if not isinstance(alternative, dict) or not isinstance(alternative.get("text"), str):
         raise InvalidInput(place, 'is not an object with a "text"')
     text, confidence = alternative["text"].strip(), alternative.get("confidence")
-    refuse_surrogates(text, f"{place}.text")
+    require_unicode(text, f"{place}.text")
     try:
         if isinstance(confidence, bool) or not isinstance(confidence, int | float):
             raise ValueError

@@ -6,25 +6,25 @@ A .ctm has a line for each token: utterance, channel, start, duration (seconds),
 from collections.abc import Iterator
 from itertools import groupby
 
-from wordgate.engine.results import RescoringAnswer
+from wordgate.engine.results import RescoringResult
 from wordgate.errors import InvalidFile
 from wordgate.offline.utterances import Utterance
-from wordgate.scoring.rescoring import Ranking, SureWord
+from wordgate.scoring.rescoring import Ranking, WordConfidence
 
 _CHANNEL = 1
 
 
-def kaldi(utterance: Utterance, answer: RescoringAnswer) -> Iterator[str]:
+def kaldi(utterance: Utterance, answer: RescoringResult) -> Iterator[str]:
     """`UTT word word …`."""
     yield f"{utterance.utt} {_best(answer)}".rstrip()
 
 
-def trn(utterance: Utterance, answer: RescoringAnswer) -> Iterator[str]:
+def trn(utterance: Utterance, answer: RescoringResult) -> Iterator[str]:
     """`word word … (UTT)`."""
     yield f"{_best(answer)} ({utterance.utt})".lstrip()
 
 
-def ctm(utterance: Utterance, answer: RescoringAnswer) -> Iterator[str]:
+def ctm(utterance: Utterance, answer: RescoringResult) -> Iterator[str]:
     """A line for each token, as sure as the least sure of its words.
 
     Raises `InvalidFile` for a transcript without times.
@@ -39,7 +39,7 @@ def ctm(utterance: Utterance, answer: RescoringAnswer) -> Iterator[str]:
         yield f"{utterance.utt} {_CHANNEL} {start:.3f} {length:.3f} {token} {confidence:.4f}"
 
 
-def _tokens(ranking: Ranking) -> list[tuple[str, list[SureWord]]]:
+def _tokens(ranking: Ranking) -> list[tuple[str, list[WordConfidence]]]:
     """The winner's tokens with their words: words of one token have its time."""
     together = [list(words) for _, words in groupby(ranking.words, key=lambda word: word.time)]
     tokens = ranking.transcripts[0].text.split()
@@ -48,5 +48,5 @@ def _tokens(ranking: Ranking) -> list[tuple[str, list[SureWord]]]:
     return list(zip(tokens, together, strict=True))
 
 
-def _best(answer: RescoringAnswer) -> str:
+def _best(answer: RescoringResult) -> str:
     return " ".join(answer.ranking.transcripts[0].text.split())

@@ -22,7 +22,7 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
-from wordgate.engine.executor import DEFAULT_CALLS
+from wordgate.engine.executor import DEFAULT_ENGINE_THREADS
 from wordgate.engine.state_cache import DEFAULT_CACHE_BYTES
 from wordgate.errors import InvalidConfiguration, flag_of
 from wordgate.protocol.address import check_address, split_address, unix_path
@@ -49,14 +49,14 @@ class Configuration(BaseModel):
         description="A bundle, a folder of versions or a folder of models; of each name the newest "
         "version is served. Without it the model that comes with the package is served.",
     )
-    watch_seconds: float = Field(
+    model_poll_seconds: float = Field(
         default=5.0,
         ge=0,
         le=3600,
         description="How often the folder of `model` is looked at for new versions, which replace "
         "the old ones. 0: only on SIGHUP.",
     )
-    swap_grace_seconds: float = Field(
+    version_retire_seconds: float = Field(
         default=30.0,
         ge=0,
         le=86_400,
@@ -74,7 +74,7 @@ class Configuration(BaseModel):
     reflection: Literal["on", "off"] = Field(
         default="on", description="Whether the server tells what methods it has."
     )
-    grace_seconds: float = Field(
+    shutdown_grace_seconds: float = Field(
         default=10.0, ge=0, le=3600, description="Time for requests under way after SIGTERM."
     )
     tls_certificate: Path | None = Field(
@@ -96,20 +96,22 @@ class Configuration(BaseModel):
         "`wordgate token` prints it. Read again when it changes.",
     )
     device: Literal["cpu", "cuda"] = Field(default="cpu", description="Where the model runs.")
-    threads: int = Field(default=1, ge=1, le=256, description="Threads inside one model call.")
+    intra_op_threads: int = Field(
+        default=1, ge=1, le=256, description="Threads of onnxruntime inside one inference."
+    )
     workers: int = Field(
         default=1,
         ge=1,
         le=256,
         description="Server processes that share the port; limits and the cache are divided.",
     )
-    calls: int = Field(
-        default=DEFAULT_CALLS,
+    engine_threads: int = Field(
+        default=DEFAULT_ENGINE_THREADS,
         ge=1,
         le=64,
-        description="Model calls made at the same time, each on a core of its own.",
+        description="Inferences at the same time, each on a core of its own.",
     )
-    cache_bytes: int = Field(
+    state_cache_bytes: int = Field(
         default=DEFAULT_CACHE_BYTES,
         ge=0,
         description="Memory for states and output rows that may be used again, of all models "
@@ -122,7 +124,7 @@ class Configuration(BaseModel):
     )
     max_sessions: int = _limit(
         "max_sessions",
-        "Typing sessions open at once. They are among `--max-calls`.",
+        "Typing sessions open at once. They are among `--max-concurrent-rpcs`.",
         least=0,
     )
     max_session_seconds: int = _limit(
@@ -142,8 +144,8 @@ class Configuration(BaseModel):
         "Texts generated at once.",
         least=0,
     )
-    max_calls: int = _limit(
-        "max_calls",
+    max_concurrent_rpcs: int = _limit(
+        "max_concurrent_rpcs",
         "Calls under way at once, sessions and streams among them.",
         least=1,
     )
@@ -158,33 +160,33 @@ class Configuration(BaseModel):
         "The same for the messages of streams, those above 16 KiB.",
         least=1024,
     )
-    max_waiting_rows: int = _limit(
-        "max_waiting_rows",
+    max_queued_rows: int = _limit(
+        "max_queued_rows",
         "Rows waiting for the model; above it requests are refused at once.",
         least=1,
     )
-    max_wait_seconds: float = Field(
+    max_queue_delay_seconds: float = Field(
         default=0.025,
         ge=0,
         le=3600,
         description="Scores and rankings for which somebody waits are refused at once if they "
         "would wait longer for those before them.",
     )
-    max_prediction_wait_seconds: float = Field(
+    max_predict_queue_delay_seconds: float = Field(
         default=0.1, ge=0, le=3600, description="The same for predictions."
     )
     log_format: Literal["text", "json"] = Field(
         default="text", description="Log lines for people or for programs."
     )
-    log_calls: Literal["off", "errors", "all"] = Field(
+    access_log: Literal["off", "errors", "all"] = Field(
         default="off",
         description="Which calls have a line in the log when they end: none, those with another "
         "code than OK, or all but health checks.",
     )
-    traces: Literal["off", "otlp"] = Field(
+    tracing: Literal["off", "otlp"] = Field(
         default="off",
         description="Where traces of calls go: nowhere, or by OTLP where OpenTelemetry's variables "
-        "say. Needs the extra `traces`.",
+        "say. Needs the extra `tracing`.",
     )
 
     @field_validator("listen", "metrics_listen")
@@ -300,7 +302,7 @@ def configure_with_places(**given: Any) -> tuple[Configuration, dict[str, str]]:
     it cannot be read, `InvalidConfiguration` naming the option and who named it.
     """
     file = _file(given.pop(FILE.name, None))
-    said = _said_in_file(file) | _said_in_environment() | _said_by_flags(given)
+    said = _from_file(file) | _from_environment() | _from_flags(given)
     try:
         configuration = Configuration(**{name: value for name, (value, _) in said.items()})
         return configuration, {name: place for name, (_, place) in said.items()}
@@ -321,7 +323,7 @@ def _kind(declared: FieldInfo) -> type:
     return Path if declared.default is None else str
 
 
-_Said = dict[str, tuple[Any, str]]
+_Sourced = dict[str, tuple[Any, str]]
 """Values by the options' names, each with the flag, variable or key that it comes from."""
 
 
@@ -332,7 +334,7 @@ def _file(given: Path | None) -> Path | None:
     return None if named is None else Path(named)
 
 
-def _said_in_file(file: Path | None) -> _Said:
+def _from_file(file: Path | None) -> _Sourced:
     if file is None:
         return {}
     found = read_options(file, {option.name: option.kind for option in options()})
@@ -348,7 +350,7 @@ def _from_folder(file: Path, value: Any) -> Any:
     return value
 
 
-def _said_in_environment() -> _Said:
+def _from_environment() -> _Sourced:
     return {
         option.name: (os.environ[option.variable], option.variable)
         for option in options()
@@ -356,7 +358,7 @@ def _said_in_environment() -> _Said:
     }
 
 
-def _said_by_flags(given: dict[str, Any]) -> _Said:
+def _from_flags(given: dict[str, Any]) -> _Sourced:
     flags = {option.name: option.flag for option in options()}
     return {name: (value, flags.get(name, name)) for name, value in given.items()}
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from wordgate.bundle.bundle import find_versions
-from wordgate.bundle.bundled_model import newest_bundle, shipped_folder
+from wordgate.bundle.bundled_model import bundled_model_path, latest_version
 from wordgate.engine.loaded_model import ServedModel, open_model
 from wordgate.engine.onnx_model import CallObserver, Runtime
 from wordgate.errors import ModelNotFound
@@ -81,22 +81,22 @@ class Registry:
 
 
 def open_models(
-    path: Path | None, runtime: Runtime, observer: CallObserver, cache_bytes: int
+    path: Path | None, runtime: Runtime, observer: CallObserver, state_cache_bytes: int
 ) -> Registry:
     """Load the bundles that `path` names (`bundles_to_serve`); the cache is divided among them.
 
     Raises as `open_model`, and `InvalidConfiguration` where there is no bundle.
     """
     folders = bundles_to_serve(path)
-    share = cache_bytes // len(folders)
+    share = state_cache_bytes // len(folders)
     return Registry([open_model(folder, runtime, observer, share) for folder in folders])
 
 
 def bundles_to_serve(path: Path | None) -> list[Path]:
     """The newest version of each name at or below `path`; without it the shipped bundle."""
     if path is None:
-        return [shipped_folder()]
-    newest_bundle(path)
+        return [bundled_model_path()]
+    latest_version(path)
     newest = {folder.absolute().parent: folder for folder in find_versions(path)}
     return list(newest.values())
 

@@ -31,7 +31,7 @@ _ENDS = (asyncio.CancelledError, KeyboardInterrupt, SystemExit, GeneratorExit)
 """Exceptions that end the watch; it logs all others and continues."""
 
 
-class ModelWatch:
+class ModelWatcher:
     """Keeps a registry in step with a folder. A bad bundle is refused and the old one goes on."""
 
     def __init__(
@@ -40,14 +40,14 @@ class ModelWatch:
         registry: Registry,
         open_bundle: Callable[[Path], ServedModel],
         metrics: Metrics,
-        grace_seconds: float,
+        version_retire_seconds: float,
     ) -> None:
-        """`grace_seconds`: how long a version that was replaced still answers to its own name."""
+        """`version_retire_seconds`: how long a replaced version still answers to NAME@VERSION."""
         self._path = path
         self._registry = registry
         self._open = open_bundle
         self._metrics = metrics
-        self._grace = grace_seconds
+        self._grace = version_retire_seconds
         self._log: Any = structlog.get_logger()
         self._loaded = {model.bundle.path: listing(model.bundle.path) for model in registry}
         self._refused: dict[Path, Listing] = {}
@@ -59,7 +59,7 @@ class ModelWatch:
         self._warned = ""
         self._retiring: set[asyncio.Task[None]] = set()
 
-    def look_now(self) -> None:
+    def poll_now(self) -> None:
         """Look at once, and take what is there even if it has just changed or was refused."""
         self._now.set()
 

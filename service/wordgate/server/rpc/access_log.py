@@ -7,7 +7,7 @@ of (`request`) is added by `wordgate.server.telemetry.logging`.
 import structlog
 from grpc_health.v1.health import SERVICE_NAME as HEALTH_NAME
 
-from wordgate.server.security.authentication import current_caller
+from wordgate.server.security.authentication import current_principal
 from wordgate.server.telemetry.logging import described
 from wordgate.server.telemetry.metrics import Method
 
@@ -36,5 +36,5 @@ class CallLog:
 
 
 def _token_name() -> dict[str, str]:
-    caller = current_caller.get()
+    caller = current_principal.get()
     return {} if caller is None else {"token": caller.token.name}

@@ -24,9 +24,9 @@ from grpc.aio import AbortError, InternalError, ServerInterceptor
 from grpc_health.v1.health import SERVICE_NAME as HEALTH_NAME
 
 from wordgate.errors import (
-    Excess,
     InvalidInput,
     Overloaded,
+    OverloadReason,
     Unauthenticated,
     Unavailable,
     WordgateError,
@@ -37,9 +37,9 @@ from wordgate.protocol.status import DRAINING, Status, is_expected, status_of
 from wordgate.server.rpc.access_log import CallLog
 from wordgate.server.rpc.inbound import Context, Inbound, MessageReader
 from wordgate.server.rpc.wire_format import request_type
-from wordgate.server.security.authentication import Callers, current_caller
+from wordgate.server.security.authentication import Authenticator, current_principal
 from wordgate.server.telemetry.metrics import MessageCounts, Method, Metrics
-from wordgate.server.telemetry.request_id import Call, call_of, current_call
+from wordgate.server.telemetry.request_id import RequestId, current_call, request_id_of
 from wordgate.server.telemetry.tracing import Tracer, current_span
 
 _OWN = "wordgate."
@@ -91,7 +91,7 @@ class CallInterceptor(ServerInterceptor):
         metrics: Metrics,
         draining: asyncio.Event,
         limits: Limits | None = None,
-        callers: Callers | None = None,
+        callers: Authenticator | None = None,
         call_log: CallLog | None = None,
         tracer: Tracer | None = None,
     ) -> None:
@@ -125,21 +125,21 @@ class CallInterceptor(ServerInterceptor):
             self._wrapped[name] = method, self._wrap(handler, method)
         method, wrapped = self._wrapped[name]
         metadata = handler_call_details.invocation_metadata
-        call = call_of(metadata)
+        call = request_id_of(metadata)
         current_call.set(call)
         size = _size_of(metadata)
         if size > self._limits.max_header_bytes:
             problem = f"has {size} bytes; the limit is {self._limits.max_header_bytes}"
-            return self._refusal(method, InvalidInput("metadata", problem))
+            return self._reject(method, InvalidInput("metadata", problem))
         if method.service == HEALTH_NAME:
             return wrapped
         if self._callers is not None:
             try:
-                current_caller.set(self._callers.of(metadata))
+                current_principal.set(self._callers.of(metadata))
             except Unauthenticated as error:
-                return self._refusal(method, error)
+                return self._reject(method, error)
         if self._tracer is not None:
-            caller = current_caller.get()
+            caller = current_principal.get()
             token = None if caller is None else caller.token.name
             current_span.set(self._tracer.begin(method, metadata, call, token))
         return wrapped
@@ -165,20 +165,20 @@ class CallInterceptor(ServerInterceptor):
             reader,
         )
         return _HANDLERS[writes](
-            partial(self._surround, method, partial(self._respond, method, reader, kept)),
+            partial(self._handle, method, partial(self._respond, method, reader, kept)),
             request_deserializer=None,
             response_serializer=handler.response_serializer,
         )
 
-    def _refusal(self, method: Method, error: WordgateError) -> Any:
+    def _reject(self, method: Method, error: WordgateError) -> Any:
         """A handler that refuses a call, whatever its kind, without reading anything."""
 
         async def refuse(context: Context) -> None:
             raise error
 
-        return grpc.stream_stream_rpc_method_handler(partial(self._surround, method, refuse))
+        return grpc.stream_stream_rpc_method_handler(partial(self._handle, method, refuse))
 
-    async def _surround(
+    async def _handle(
         self,
         method: Method,
         respond: Callable[[Context], Awaitable[Any]],
@@ -237,9 +237,9 @@ class CallInterceptor(ServerInterceptor):
     @contextmanager
     def _counted(self) -> Iterator[None]:
         """A call in progress. Raises `Overloaded` when there are too many."""
-        if self._in_progress >= self._limits.max_calls:
-            problem = f"{self._limits.max_calls} calls are in progress; retry later"
-            raise Overloaded(problem, _RETRY_AFTER_SECONDS, Excess.CALLS)
+        if self._in_progress >= self._limits.max_concurrent_rpcs:
+            problem = f"{self._limits.max_concurrent_rpcs} calls are in progress; retry later"
+            raise Overloaded(problem, _RETRY_AFTER_SECONDS, OverloadReason.CALLS)
         self._in_progress += 1
         try:
             yield
@@ -275,7 +275,7 @@ class CallInterceptor(ServerInterceptor):
                 span.failed(error)
         if isinstance(error, Overloaded) and error.excess:
             self._metrics.refused(error.excess)
-        call = current_call.get() or Call()
+        call = current_call.get() or RequestId()
         return status_of(error, call.request_id)
 
     def _count_open(self, own: bool, change: int) -> None:
@@ -346,7 +346,7 @@ async def _stream(
     behaviour: Behaviour, reading: Reading, reader: MessageReader, first: Any, context: Context
 ) -> None:
     """Have a behaviour answer: as a generator, or by itself through the context."""
-    caller = current_caller.get()
+    caller = current_principal.get()
     counted: Any = _CountedContext(context, reader.counts, reader.limits.max_unread_seconds)
     with caller.usage.stream() if caller else nullcontext():
         async with reading(reader, first, context) as request:
@@ -411,7 +411,7 @@ def _size_of(metadata: Any) -> int:
 
 def _check_caller() -> None:
     """Raise `Unauthenticated` when the token of the call was revoked meanwhile."""
-    caller = current_caller.get()
+    caller = current_principal.get()
     if caller is not None:
         caller.check()
 

@@ -12,7 +12,7 @@ from hashlib import blake2b
 from hmac import compare_digest
 
 from wordgate.errors import Unauthenticated
-from wordgate.server.security.quota import Usage
+from wordgate.server.security.quota import TokenBucket
 from wordgate.server.security.tokens import Token, digest_of
 
 _HEADER = "authorization"
@@ -20,12 +20,12 @@ _SCHEME = "bearer"
 _HOW = "send the header `authorization: Bearer TOKEN`"
 
 
-class Caller:
+class Principal:
     """A token whose callers are answered, until it is revoked."""
 
     def __init__(self, token: Token) -> None:
         self.token = token
-        self.usage = Usage(token.quota)
+        self.usage = TokenBucket(token.quota)
         self.is_revoked = False
 
     def check(self) -> None:
@@ -34,12 +34,12 @@ class Caller:
             raise Unauthenticated("this token is not valid any more; ask for another")
 
 
-class Callers:
+class Authenticator:
     """All callers that are answered, by their tokens."""
 
     def __init__(self, tokens: Iterable[Token]) -> None:
         self._key = secrets.token_bytes()
-        self._callers: dict[bytes, Caller] = {}
+        self._callers: dict[bytes, Principal] = {}
         self.replace(tokens)
 
     def replace(self, tokens: Iterable[Token]) -> None:
@@ -47,7 +47,7 @@ class Callers:
         before = {caller.token.digest: caller for caller in self._callers.values()}
         callers = {}
         for token in tokens:
-            caller = before.pop(token.digest, None) or Caller(token)
+            caller = before.pop(token.digest, None) or Principal(token)
             caller.token = token
             caller.usage.set_quota(token.quota)
             callers[self._place(token.digest)] = caller
@@ -58,7 +58,7 @@ class Callers:
     def __len__(self) -> int:
         return len(self._callers)
 
-    def of(self, metadata: Iterable[tuple[str, str | bytes]]) -> Caller:
+    def of(self, metadata: Iterable[tuple[str, str | bytes]]) -> Principal:
         """The caller of a call with these headers. Raises `Unauthenticated`."""
         presented = [value for key, value in metadata if key == _HEADER]
         if len(presented) != 1:
@@ -78,5 +78,5 @@ class Callers:
         return blake2b(digest, key=self._key, digest_size=16).digest()
 
 
-current_caller: ContextVar[Caller | None] = ContextVar("current_caller", default=None)
+current_principal: ContextVar[Principal | None] = ContextVar("current_principal", default=None)
 """The caller of the call that the running task answers; None where no tokens are asked for."""

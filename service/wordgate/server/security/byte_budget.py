@@ -8,7 +8,7 @@ import asyncio
 from collections import deque
 
 from wordgate.engine import malloc_trim
-from wordgate.errors import Excess, Overloaded
+from wordgate.errors import Overloaded, OverloadReason
 
 _RETRY_AFTER_SECONDS = 1.0
 _COUNTED_BYTES = 16 * 1024
@@ -42,7 +42,7 @@ class ByteBudget:
         if size and self.used and 2 * size > self._max_bytes - self.used:
             problem = f"no memory: {self.used} of {self._max_bytes} bytes are in use; send less"
             problem += ", or retry later"
-            raise Overloaded(problem, _RETRY_AFTER_SECONDS, Excess.MEMORY)
+            raise Overloaded(problem, _RETRY_AFTER_SECONDS, OverloadReason.MEMORY)
         self.used += size
 
     async def wait_for(self, size: int) -> None:
@@ -55,7 +55,7 @@ class ByteBudget:
             return
         if len(self._waiting) >= _MAX_WAITING:
             problem = f"{_MAX_WAITING} messages wait for memory; retry later"
-            raise Overloaded(problem, _RETRY_AFTER_SECONDS, Excess.MEMORY)
+            raise Overloaded(problem, _RETRY_AFTER_SECONDS, OverloadReason.MEMORY)
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((size, turn))
         try:

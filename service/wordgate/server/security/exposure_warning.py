@@ -12,7 +12,7 @@ from wordgate.protocol.address import split_address, unix_path
 from wordgate.server.config.options import Configuration
 
 
-def warn_of_openness(configuration: Configuration) -> None:
+def warn_if_exposed(configuration: Configuration) -> None:
     """Say in the log what somebody should know who has a server listen beyond this machine."""
     open_to = []
     if configuration.tls_certificate is None:

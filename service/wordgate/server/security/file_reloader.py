@@ -22,7 +22,7 @@ Stamp = tuple[tuple[int, int, int] | None, ...]
 
 
 @dataclass(frozen=True)
-class Reloadable:
+class WatchedFiles:
     """Files that belong together, and who reads them; `name` is fit for a metric label."""
 
     name: str
@@ -30,10 +30,10 @@ class Reloadable:
     read_again: Callable[[], None]
 
 
-class Reloading:
-    """Looks after one `Reloadable`."""
+class FileReloader:
+    """Looks after one `WatchedFiles`."""
 
-    def __init__(self, files: Reloadable, metrics: Metrics) -> None:
+    def __init__(self, files: WatchedFiles, metrics: Metrics) -> None:
         self._files = files
         self._metrics = metrics
         self._read = self._found = _stamp(files.paths)

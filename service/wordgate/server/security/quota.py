@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from threading import Lock
 from time import monotonic
 
-from wordgate.errors import Excess, Overloaded
-from wordgate.lm.requests import Asks, T
+from wordgate.errors import Overloaded, OverloadReason
+from wordgate.lm.requests import ModelTask, T
 
 _STREAM_RETRY_SECONDS = 5.0
 
@@ -28,7 +28,7 @@ class Quota:
 NO_QUOTA = Quota()
 
 
-class Usage:
+class TokenBucket:
     """What a caller has open, and what is left of its rows: at most those of one second."""
 
     def __init__(self, quota: Quota, clock: Callable[[], float] = monotonic) -> None:
@@ -57,9 +57,9 @@ class Usage:
             owed = -self._rows
         if owed >= 0:
             problem = f"{rate:g} rows a second are this token's quota, and they were asked"
-            raise Overloaded(problem, (owed + 1) / rate, Excess.QUOTA)
+            raise Overloaded(problem, (owed + 1) / rate, OverloadReason.QUOTA)
 
-    def paid(self, asks: Asks[T]) -> Asks[T]:
+    def paid(self, asks: ModelTask[T]) -> ModelTask[T]:
         """The same generator; each of its questions is paid when it is asked."""
         try:
             ask = next(asks)
@@ -78,7 +78,7 @@ class Usage:
         most = self.quota.streams
         if most is not None and self._streams >= most:
             problem = f"{most} streams at once are this token's quota, and they are open"
-            raise Overloaded(problem, _STREAM_RETRY_SECONDS, Excess.QUOTA)
+            raise Overloaded(problem, _STREAM_RETRY_SECONDS, OverloadReason.QUOTA)
         self._streams += 1
         try:
             yield

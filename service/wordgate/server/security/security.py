@@ -13,8 +13,8 @@ import structlog
 from grpc.aio import Server as GrpcServer
 
 from wordgate.server.config.options import Configuration
-from wordgate.server.security.authentication import Callers
-from wordgate.server.security.file_reloader import Reloadable, Reloading
+from wordgate.server.security.authentication import Authenticator
+from wordgate.server.security.file_reloader import FileReloader, WatchedFiles
 from wordgate.server.security.tls import Certificates, TlsFiles
 from wordgate.server.security.tokens import read_tokens
 from wordgate.server.telemetry.metrics import Metrics
@@ -25,7 +25,7 @@ class Security:
 
     def __init__(self, configuration: Configuration, metrics: Metrics) -> None:
         """Raises `InvalidFile` for a file that cannot be used."""
-        self._reloading: list[Reloading] = []
+        self._reloading: list[FileReloader] = []
         self._certificates = self._read_certificate(configuration, metrics)
         self.callers = self._read_tokens(configuration, metrics)
 
@@ -59,17 +59,17 @@ class Security:
             certificates.read_again()
             _tell_ends(certificates, metrics)
 
-        reloadable = Reloadable("certificate", files.paths, read_again)
-        self._reloading.append(Reloading(reloadable, metrics))
+        reloadable = WatchedFiles("certificate", files.paths, read_again)
+        self._reloading.append(FileReloader(reloadable, metrics))
         return certificates
 
-    def _read_tokens(self, configuration: Configuration, metrics: Metrics) -> Callers | None:
+    def _read_tokens(self, configuration: Configuration, metrics: Metrics) -> Authenticator | None:
         path = configuration.tokens_file
         if path is None:
             return None
-        callers = Callers(read_tokens(path))
-        reloadable = Reloadable("tokens", [path], lambda: callers.replace(read_tokens(path)))
-        self._reloading.append(Reloading(reloadable, metrics))
+        callers = Authenticator(read_tokens(path))
+        reloadable = WatchedFiles("tokens", [path], lambda: callers.replace(read_tokens(path)))
+        self._reloading.append(FileReloader(reloadable, metrics))
         return callers
 
 

@@ -9,14 +9,14 @@ from functools import partial
 from time import monotonic
 from typing import Protocol, Self, TypeVar
 
-from wordgate.engine.executor import EngineThread
+from wordgate.engine.executor import EngineExecutor
 from wordgate.engine.loaded_model import ServedModel
-from wordgate.engine.scheduler import Job, Urgency
+from wordgate.engine.scheduler import Job, Priority
 from wordgate.errors import Overloaded
-from wordgate.lm.requests import Asks
+from wordgate.lm.requests import ModelTask
 from wordgate.protocol.limits import Limits, check_bytes
 from wordgate.server.models.registry import Registry
-from wordgate.server.security.authentication import Caller, current_caller
+from wordgate.server.security.authentication import Principal, current_principal
 from wordgate.server.services.loop_bridge import Handover
 from wordgate.server.telemetry.metrics import Metrics
 from wordgate.server.telemetry.tracing import work_span
@@ -24,7 +24,7 @@ from wordgate.server.telemetry.tracing import work_span
 T = TypeVar("T")
 
 
-class Remaining(Protocol):
+class Deadline(Protocol):
     """A call, as far as its deadline goes."""
 
     def time_remaining(self) -> float | None:
@@ -33,17 +33,17 @@ class Remaining(Protocol):
 
 
 @dataclass(frozen=True)
-class Serving:
+class ServingContext:
     """The parts of a running server that a call needs."""
 
     models: Registry
-    engine: EngineThread
+    engine: EngineExecutor
     limits: Limits
     metrics: Metrics
     device: str
     draining: asyncio.Event = field(default_factory=asyncio.Event)
     handover: Handover = field(default_factory=Handover)
-    caller: Caller | None = None
+    caller: Principal | None = None
 
     def model(self, name: str) -> ServedModel:
         """The model that a request names. Raises `InvalidInput` and `ModelNotFound`."""
@@ -54,15 +54,15 @@ class Serving:
 
     def for_caller(self) -> Self:
         """The same for whom the running call is answered, whichever task uses it later."""
-        caller = current_caller.get()
+        caller = current_principal.get()
         return replace(self, caller=caller) if caller else self
 
     def start(
         self,
         model: ServedModel,
-        asks: Asks[T],
-        urgency: Urgency,
-        call: Remaining | None = None,
+        asks: ModelTask[T],
+        urgency: Priority,
+        call: Deadline | None = None,
         *,
         admitted: bool = False,
         size: float = 0.0,
@@ -105,5 +105,5 @@ class Serving:
         return future
 
     @property
-    def _caller(self) -> Caller | None:
-        return self.caller or current_caller.get()
+    def _caller(self) -> Principal | None:
+        return self.caller or current_principal.get()

@@ -13,33 +13,33 @@ from wordgate.api.v1.prediction_pb2 import StreamGenerateRequest, StreamGenerate
 from wordgate.decoding.generation import (
     DEFAULT_MAX_WORDS,
     DEFAULT_TOP_K,
-    Draft,
-    Finish,
+    FinishReason,
     GenerationQuery,
+    GenerationState,
 )
 from wordgate.decoding.search import DEFAULT_MAX_EXPANSIONS
-from wordgate.engine.results import GenerationAnswer
-from wordgate.engine.scheduler import Urgency
-from wordgate.errors import Excess, Overloaded, Unavailable
+from wordgate.engine.results import GenerationResult
+from wordgate.engine.scheduler import Priority
+from wordgate.errors import Overloaded, OverloadReason, Unavailable
 from wordgate.protocol.limits import Limits, check_bytes, check_most
 from wordgate.protocol.prediction import model_version
 from wordgate.protocol.status import DRAINING
-from wordgate.server.services.context import Remaining, Serving
+from wordgate.server.services.context import Deadline, ServingContext
 
 _RETRY_AFTER_SECONDS = 5.0
 _REASONS = {
     None: prediction_pb2.FINISH_REASON_UNSPECIFIED,
-    Finish.END_OF_TEXT: prediction_pb2.FINISH_REASON_END_OF_TEXT,
-    Finish.STOP_WORD: prediction_pb2.FINISH_REASON_STOP_WORD,
-    Finish.MAX_WORDS: prediction_pb2.FINISH_REASON_MAX_WORDS,
-    Finish.NO_WORD: prediction_pb2.FINISH_REASON_NO_WORD,
+    FinishReason.END_OF_TEXT: prediction_pb2.FINISH_REASON_END_OF_TEXT,
+    FinishReason.STOP_WORD: prediction_pb2.FINISH_REASON_STOP_WORD,
+    FinishReason.MAX_WORDS: prediction_pb2.FINISH_REASON_MAX_WORDS,
+    FinishReason.NO_CANDIDATE: prediction_pb2.FINISH_REASON_NO_CANDIDATE,
 }
 
 
 class GenerationStreams:
     """Counts the open streams and refuses those above the limit."""
 
-    def __init__(self, serving: Serving) -> None:
+    def __init__(self, serving: ServingContext) -> None:
         self._serving = serving
         self._open = 0
 
@@ -48,7 +48,7 @@ class GenerationStreams:
         """A stream while it lasts. Raises `Overloaded`."""
         if self._open >= self._serving.limits.max_generation_streams:
             problem = f"{self._open} texts are being generated; try again soon"
-            raise Overloaded(problem, _RETRY_AFTER_SECONDS, Excess.STREAMS)
+            raise Overloaded(problem, _RETRY_AFTER_SECONDS, OverloadReason.STREAMS)
         self._open += 1
         try:
             yield
@@ -57,7 +57,7 @@ class GenerationStreams:
 
 
 async def generated(
-    serving: Serving, request: StreamGenerateRequest, call: Remaining
+    serving: ServingContext, request: StreamGenerateRequest, call: Deadline
 ) -> AsyncGenerator[StreamGenerateResponse, None]:
     """The words of a text, each computed when it is asked for, all by one model.
 
@@ -66,14 +66,14 @@ async def generated(
     """
     model = serving.model(request.model)
     asks = model.begin_text(generation_query(request, serving.limits))
-    draft: Draft | None = await serving.start(model, asks, Urgency.BULK, call)
+    draft: GenerationState | None = await serving.start(model, asks, Priority.BULK, call)
     while draft is not None:
         if serving.draining.is_set():
             raise Unavailable(DRAINING)
         seed = draft.seed
         asked = serving.metrics.searching(model.next_word(draft), attrgetter("word.expansions"))
-        written = await serving.start(model, asked, Urgency.BULK, call, admitted=True)
-        yield generate_response(GenerationAnswer(written.word, seed, model.name))
+        written = await serving.start(model, asked, Priority.BULK, call, admitted=True)
+        yield generate_response(GenerationResult(written.word, seed, model.name))
         draft = written.draft
 
 
@@ -97,7 +97,7 @@ def generation_query(request: StreamGenerateRequest, limits: Limits) -> Generati
     )
 
 
-def generate_response(answer: GenerationAnswer) -> StreamGenerateResponse:
+def generate_response(answer: GenerationResult) -> StreamGenerateResponse:
     """The answer with one word."""
     word = answer.word
     return StreamGenerateResponse(

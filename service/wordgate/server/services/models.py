@@ -9,13 +9,13 @@ from wordgate.api.v1 import models_pb2, models_pb2_grpc
 from wordgate.engine.loaded_model import ServedModel
 from wordgate.engine.onnx_model import ONNXRUNTIME_VERSION
 from wordgate.protocol.prediction import model_version
-from wordgate.server.services.context import Serving
+from wordgate.server.services.context import ServingContext
 
 
 class ModelServicer(models_pb2_grpc.ModelServiceServicer):
     """Answers from the registry."""
 
-    def __init__(self, serving: Serving) -> None:
+    def __init__(self, serving: ServingContext) -> None:
         self._serving = serving
         self._server = _server(serving)
 
@@ -52,7 +52,7 @@ class ModelServicer(models_pb2_grpc.ModelServiceServicer):
         )
 
 
-def _server(serving: Serving) -> models_pb2.Server:
+def _server(serving: ServingContext) -> models_pb2.Server:
     return models_pb2.Server(
         version=version("wordgate"),
         onnxruntime_version=ONNXRUNTIME_VERSION,

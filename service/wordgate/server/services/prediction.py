@@ -8,10 +8,10 @@ from grpc.aio import ServicerContext
 
 from wordgate.api.v1 import prediction_pb2, prediction_pb2_grpc
 from wordgate.decoding.prediction import Query
-from wordgate.engine.scheduler import Urgency
+from wordgate.engine.scheduler import Priority
 from wordgate.protocol.limits import check_bytes, check_listed
 from wordgate.protocol.prediction import naming_options, options, predict_response, urgency
-from wordgate.server.services.context import Serving
+from wordgate.server.services.context import ServingContext
 from wordgate.server.services.generation import GenerationStreams, generated
 from wordgate.server.services.scoring import size_with
 from wordgate.server.services.typing_session import Sessions
@@ -23,7 +23,7 @@ _ROWS = 2
 class PredictionServicer(prediction_pb2_grpc.PredictionServiceServicer):
     """Validates, has the engine search, answers."""
 
-    def __init__(self, serving: Serving) -> None:
+    def __init__(self, serving: ServingContext) -> None:
         self._serving = serving
         self._sessions = Sessions(serving)
         self._generations = GenerationStreams(serving)
@@ -42,11 +42,11 @@ class PredictionServicer(prediction_pb2_grpc.PredictionServiceServicer):
         query = Query(request.history, request.prefix, options(request), request.correct_last_word)
         asks = naming_options(model.predict(query))
         searching = self._serving.metrics.searching(asks, attrgetter("expansions"))
-        who_waits = urgency(request, Urgency.INTERACTIVE)
+        priority_of = urgency(request, Priority.INTERACTIVE)
         answer = await self._serving.start(
             model,
             searching,
-            who_waits,
+            priority_of,
             context,
             size=size_with(request.history),
             rows_at_once=_ROWS,

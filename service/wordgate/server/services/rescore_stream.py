@@ -20,9 +20,9 @@ from wordgate.api.v1.rescoring_pb2 import (
     UtteranceError,
 )
 from wordgate.engine.loaded_model import ServedModel
-from wordgate.engine.scheduler import Urgency
-from wordgate.errors import Excess, InvalidInput, Overloaded, Unavailable
-from wordgate.lm.requests import Asks
+from wordgate.engine.scheduler import Priority
+from wordgate.errors import InvalidInput, Overloaded, OverloadReason, Unavailable
+from wordgate.lm.requests import ModelTask
 from wordgate.protocol.limits import Limits
 from wordgate.protocol.prediction import counts_eos, urgency
 from wordgate.protocol.rescoring import (
@@ -37,7 +37,7 @@ from wordgate.scoring.lattice_search import SearchBounds
 from wordgate.scoring.weighting import Weighting
 from wordgate.server.rpc.inbound import SMALL_BYTES, RequestStream
 from wordgate.server.security.byte_budget import ByteBudget
-from wordgate.server.services.context import Serving
+from wordgate.server.services.context import ServingContext
 
 MAX_IN_PROGRESS = 8
 """Utterances of one stream that are ranked at the same time."""
@@ -52,7 +52,7 @@ _RETRY_AFTER_SECONDS = 5.0
 class RescoreStreams:
     """Counts the open streams and refuses those above the limit."""
 
-    def __init__(self, serving: Serving) -> None:
+    def __init__(self, serving: ServingContext) -> None:
         self._serving = serving
         self._budget = ByteBudget(serving.limits.max_in_flight_stream_bytes)
         self._open = 0
@@ -62,7 +62,7 @@ class RescoreStreams:
         """A stream while it lasts. Raises `Overloaded`."""
         if self._open >= self._serving.limits.max_rescore_streams:
             problem = f"{self._open} rescoring streams are open; try again soon"
-            raise Overloaded(problem, _RETRY_AFTER_SECONDS, Excess.STREAMS)
+            raise Overloaded(problem, _RETRY_AFTER_SECONDS, OverloadReason.STREAMS)
         self._open += 1
         try:
             yield RescoreStream(self._serving, self._budget)
@@ -91,7 +91,7 @@ class _Started:
 class RescoreStream:
     """Ranks a few utterances at a time and answers them in their order."""
 
-    def __init__(self, serving: Serving, budget: ByteBudget) -> None:
+    def __init__(self, serving: ServingContext, budget: ByteBudget) -> None:
         self._serving = serving
         self._budget = budget
         self._configured: _Configured | None = None
@@ -160,7 +160,7 @@ class RescoreStream:
         try:
             weighting = weighting_of(asked.weighting, self._serving.limits)
             bounds = search_bounds_of(asked.search, self._serving.limits)
-            urgency(asked, Urgency.BULK)
+            urgency(asked, Priority.BULK)
         except InvalidInput as error:
             raise InvalidInput(f"configuration.{error.field}", error.problem) from None
         self._configured = _Configured(asked, weighting, bounds)
@@ -188,8 +188,8 @@ class RescoreStream:
         asks = _counted_and_rescored(
             model, utterance, limits, found.weighting, counts_eos(found.asked), found.bounds
         )
-        who_waits = urgency(found.asked, Urgency.BULK)
-        return self._serving.start(model, asks, who_waits, admitted=True)
+        priority_of = urgency(found.asked, Priority.BULK)
+        return self._serving.start(model, asks, priority_of, admitted=True)
 
 
 def rescored(
@@ -199,7 +199,7 @@ def rescored(
     weighting: Weighting,
     count_eos: bool,
     bounds: SearchBounds,
-) -> Asks[RescoreResponse]:
+) -> ModelTask[RescoreResponse]:
     """The answer to an utterance whose entries were counted. Raises `InvalidInput`."""
     found = yield from rescorable(asked, limits)
     answer = yield from model.rescore(found.history, found.hypotheses, weighting, count_eos, bounds)
@@ -213,7 +213,7 @@ def _counted_and_rescored(
     weighting: Weighting,
     count_eos: bool,
     bounds: SearchBounds,
-) -> Asks[RescoreResponse]:
+) -> ModelTask[RescoreResponse]:
     check_counts(asked, limits)
     return (yield from rescored(model, asked, limits, weighting, count_eos, bounds))
 

@@ -10,14 +10,14 @@ from grpc.aio import ServicerContext
 from wordgate.api.v1 import rescoring_pb2, scoring_pb2, scoring_pb2_grpc
 from wordgate.engine.loaded_model import ServedModel
 from wordgate.engine.onnx_model import MAX_ROWS
-from wordgate.engine.scheduler import Urgency
+from wordgate.engine.scheduler import Priority
 from wordgate.lm.context_window import MAX_CONTEXT_PIECES
-from wordgate.lm.requests import PAUSE, Asks
+from wordgate.lm.requests import YIELD, ModelTask
 from wordgate.protocol.limits import Limits, check_bytes, check_count
 from wordgate.protocol.prediction import counts_eos, score_response, urgency
 from wordgate.protocol.rescoring import check_counts, search_bounds_of, weighting_of
 from wordgate.server.rpc.inbound import RequestStream
-from wordgate.server.services.context import Remaining, Serving
+from wordgate.server.services.context import Deadline, ServingContext
 from wordgate.server.services.rescore_stream import RescoreStreams, rescored
 
 T = TypeVar("T")
@@ -38,7 +38,7 @@ _PIECE_BYTES = 4
 class ScoringServicer(scoring_pb2_grpc.ScoringServiceServicer):
     """Validates, has the engine score, answers."""
 
-    def __init__(self, serving: Serving) -> None:
+    def __init__(self, serving: ServingContext) -> None:
         self._serving = serving
         self._streams = RescoreStreams(serving)
 
@@ -72,16 +72,16 @@ class ScoringServicer(scoring_pb2_grpc.ScoringServiceServicer):
     def _done(
         self,
         model: ServedModel,
-        asks: Asks[T],
+        asks: ModelTask[T],
         request: scoring_pb2.ScoreRequest | rescoring_pb2.RescoreRequest,
-        call: Remaining,
+        call: Deadline,
     ) -> "asyncio.Future[T]":
         """The work of a request, which takes about as long as it is large."""
-        who_waits = urgency(request, Urgency.BULK)
+        priority_of = urgency(request, Priority.BULK)
         return self._serving.start(
             model,
             asks,
-            who_waits,
+            priority_of,
             call,
             size=request_size(request),
             rows_at_once=_rows_of(request),
@@ -103,13 +103,13 @@ class ScoringServicer(scoring_pb2_grpc.ScoringServiceServicer):
 
 def _scored(
     model: ServedModel, request: scoring_pb2.ScoreRequest, limits: Limits
-) -> Asks[scoring_pb2.ScoreResponse]:
+) -> ModelTask[scoring_pb2.ScoreResponse]:
     """The answer to a request whose candidates were counted."""
     candidates = [candidate.text for candidate in request.candidates]
     for index, text in enumerate(candidates):
         check_bytes(f"candidates[{index}].text", text, limits.max_candidate_bytes)
     answer = yield from model.score(request.history, candidates, counts_eos(request))
-    yield PAUSE
+    yield YIELD
     return score_response(answer)
 
 

@@ -7,7 +7,7 @@ is kept or counted by itself: only its rank, and how surprising it was.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from wordgate.engine.results import PredictionAnswer
+from wordgate.engine.results import PredictionResult
 from wordgate.text import words
 from wordgate.text.normalization import normalise
 
@@ -34,7 +34,7 @@ class _Begun:
     suggested: tuple[tuple[str, float], ...] | None
 
 
-class TypedWords:
+class AcceptanceTracker:
     """Follows one text and tells of each word that is finished at its end.
 
     Words before whose first letter no suggestions came are not told of: who types faster than
@@ -52,7 +52,7 @@ class TypedWords:
             self._begun = None
 
     def answered(
-        self, text: str, answer: PredictionAnswer, tell: Callable[[FinishedWord], None]
+        self, text: str, answer: PredictionResult, tell: Callable[[FinishedWord], None]
     ) -> None:
         """Suggestions came for a text up to the cursor; `tell` is told of a finished word."""
         place = len(text) - len(answer.prefix)

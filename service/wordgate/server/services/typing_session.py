@@ -19,19 +19,19 @@ from wordgate.api.v1.prediction_pb2 import Accept, StreamPredictRequest, StreamP
 from wordgate.decoding.options import Options
 from wordgate.decoding.prediction import Query, splitting_typed
 from wordgate.engine.loaded_model import ServedModel
-from wordgate.engine.results import ModelName, PredictionAnswer
-from wordgate.engine.scheduler import Urgency
-from wordgate.errors import Excess, InvalidInput, Overloaded, Unavailable, WordgateError
+from wordgate.engine.results import ModelName, PredictionResult
+from wordgate.engine.scheduler import Priority
+from wordgate.errors import InvalidInput, Overloaded, OverloadReason, Unavailable, WordgateError
 from wordgate.lm.context_window import ANCHOR_WORDS
-from wordgate.lm.requests import SHORT_ROUND, Asks, Pace
+from wordgate.lm.requests import SHORT_ROUND, ModelTask, Pace
 from wordgate.protocol import prediction
 from wordgate.protocol.limits import check_bytes, check_listed
 from wordgate.protocol.status import DRAINING
 from wordgate.server.security.byte_budget import ByteBudget, Reservation
-from wordgate.server.services.context import Serving
-from wordgate.server.services.typed_words import FinishedWord, TypedWords
+from wordgate.server.services.context import ServingContext
+from wordgate.server.services.typed_words import AcceptanceTracker, FinishedWord
 from wordgate.server.telemetry.tracing import message_span
-from wordgate.text.edit_buffer import EditedText, PackedText
+from wordgate.text.edit_buffer import PackedText, TextBuffer
 from wordgate.text.rest_of_word import rest_of_word
 
 _RETRY_AFTER_SECONDS = 5.0
@@ -55,7 +55,7 @@ Write = Callable[[StreamPredictResponse], Awaitable[None]]
 class Sessions:
     """Counts the open sessions, refuses those above the limit, ends all when the server drains."""
 
-    def __init__(self, serving: Serving) -> None:
+    def __init__(self, serving: ServingContext) -> None:
         self._serving = serving
         self._open: set[Session] = set()
         self._memory = ByteBudget(serving.limits.max_sessions_bytes)
@@ -68,7 +68,7 @@ class Sessions:
         """A session while it lasts. Raises `Overloaded`."""
         if len(self._open) >= self._serving.limits.max_sessions:
             problem = f"{len(self._open)} sessions are open; try again soon"
-            raise Overloaded(problem, _RETRY_AFTER_SECONDS, Excess.SESSIONS)
+            raise Overloaded(problem, _RETRY_AFTER_SECONDS, OverloadReason.SESSIONS)
         if self._watch is None:
             self._watch = asyncio.create_task(self._end_when_draining())
         memory = Reservation(self._memory)
@@ -96,12 +96,12 @@ class Sessions:
 
     async def _reread_all(self, sessions: "list[Session]") -> None:
         for session in sessions:
-            await session.reread()
+            await session.warm_up()
 
     def _end_pinned(self, model: ServedModel) -> None:
         """End the sessions that asked for a version which has gone."""
         for session in list(self._open):
-            session.end_pinned(str(model.name))
+            session.close_if_pinned_to(str(model.name))
 
     async def _end_when_draining(self) -> None:
         await self._serving.draining.wait()
@@ -127,7 +127,7 @@ class _Text:
     """A text that is to be answered under its number."""
 
     sequence: int
-    edited: EditedText
+    edited: TextBuffer
     received_ns: int = field(default_factory=time_ns)
 
 
@@ -167,7 +167,7 @@ class Session:
         "_typed",
     )
 
-    def __init__(self, serving: Serving, memory: Reservation) -> None:
+    def __init__(self, serving: ServingContext, memory: Reservation) -> None:
         self._serving = serving
         self._memory = memory
         self._listed_bytes = 0
@@ -181,7 +181,7 @@ class Session:
         self._ending = ""
         self._ended_by: Exception | None = None
         self._preparing: asyncio.Future[None] | None = None
-        self._typed = TypedWords()
+        self._typed = AcceptanceTracker()
 
     async def run(self, requests: AsyncIterator[StreamPredictRequest], write: Write) -> None:
         """Answer until the client closes its side and its last text is answered.
@@ -206,18 +206,18 @@ class Session:
         if self._answering is None:
             self._end(Unavailable(why))
 
-    async def reread(self) -> None:
+    async def warm_up(self) -> None:
         """Have the model that is served now read the text, in spare rows."""
         before = self._resting.unpacked().before
         if self._configured is None or not before:
             return
         try:
             model = self._serving.model(self._configured.model)
-            await self._serving.start(model, _read_typed(model, before), Urgency.BULK)
+            await self._serving.start(model, _read_typed(model, before), Priority.BULK)
         except WordgateError:
             return  # it will be read when somebody types
 
-    def end_pinned(self, name: str) -> None:
+    def close_if_pinned_to(self, name: str) -> None:
         """End the session if it asked for a version that has gone."""
         if self._configured is not None and self._configured.model == name:
             self._end(Unavailable(f"{name} has been replaced; open another session"))
@@ -311,7 +311,7 @@ class Session:
         steps = self._configured.options.prepare()
         asks = prediction.naming_options(Pace(SHORT_ROUND).run(steps))
         try:
-            await self._serving.start(self._model(), asks, Urgency.INTERACTIVE, admitted=True)
+            await self._serving.start(self._model(), asks, Priority.INTERACTIVE, admitted=True)
         except InvalidInput as error:
             raise InvalidInput(f"configuration.{error.field}", error.problem) from None
 
@@ -335,7 +335,7 @@ class Session:
         self._hold(len(self._resting.encoded))
         return _Text(request.sequence, edited)
 
-    def _accept(self, before: EditedText, accept: Accept) -> EditedText:
+    def _accept(self, before: TextBuffer, accept: Accept) -> TextBuffer:
         offered = self._offered
         if offered is None or offered.sequence != accept.answer:
             problem = f"is {accept.answer}, which is not the latest, or the text has changed since"
@@ -352,17 +352,17 @@ class Session:
             raise InvalidInput("configuration", "is missing; it is the first message of a stream")
         return self._serving.model(self._configured.model)
 
-    def _find(self, model: ServedModel, text: _Text) -> "asyncio.Future[PredictionAnswer]":
+    def _find(self, model: ServedModel, text: _Text) -> "asyncio.Future[PredictionResult]":
         """Have a text answered by a model."""
         options = self._configured.options if self._configured else Options()
 
-        def asks() -> Asks[PredictionAnswer]:
+        def asks() -> ModelTask[PredictionResult]:
             steps = splitting_typed(text.edited.before, "text.text")
             history, prefix = yield from Pace(SHORT_ROUND).run(steps)
             return (yield from model.predict(Query(history, prefix, options)))
 
         searching = self._serving.metrics.searching(asks(), attrgetter("expansions"))
-        return self._serving.start(model, searching, Urgency.INTERACTIVE, admitted=True)
+        return self._serving.start(model, searching, Priority.INTERACTIVE, admitted=True)
 
     def _finished(self, model: ServedModel, word: FinishedWord) -> None:
         """Count a word that was finished; have it looked up if it was not among the suggestions."""
@@ -377,20 +377,20 @@ class Session:
                 metrics.typed_surprise(model.name, -future.result())
 
         asks = model.log_prob_of(word.history, word.word)
-        self._serving.start(model, asks, Urgency.BULK).add_done_callback(found)
+        self._serving.start(model, asks, Priority.BULK).add_done_callback(found)
 
-    def _prepare(self, model: ServedModel, text: _Text, answer: PredictionAnswer) -> None:
+    def _prepare(self, model: ServedModel, text: _Text, answer: PredictionResult) -> None:
         """Between two words, have the next anchor's context read in spare rows."""
         if answer.prefix or len(text.edited.before) < _NO_ANCHOR_BELOW:
             return
         if self._preparing is not None and not self._preparing.done():
             return
         asks = model.read_ahead(text.edited.before)
-        self._preparing = self._serving.start(model, asks, Urgency.BULK)
+        self._preparing = self._serving.start(model, asks, Priority.BULK)
         self._preparing.add_done_callback(_forget)
 
     def _response(
-        self, model: ServedModel, text: _Text, answer: PredictionAnswer
+        self, model: ServedModel, text: _Text, answer: PredictionResult
     ) -> StreamPredictResponse:
         self._typed.answered(text.edited.before, answer, partial(self._finished, model))
         self._prepare(model, text, answer)
@@ -402,13 +402,13 @@ class Session:
         return prediction.stream_predict_response(text.sequence, text.edited, answer)
 
 
-def _read_typed(model: ServedModel, text: str) -> Asks[None]:
+def _read_typed(model: ServedModel, text: str) -> ModelTask[None]:
     """Have the model read the complete words of a text."""
     history, _ = yield from Pace(SHORT_ROUND).run(splitting_typed(text, "text.text"))
     yield from model.read(history)
 
 
-def _changed(before: EditedText, request: StreamPredictRequest) -> EditedText:
+def _changed(before: TextBuffer, request: StreamPredictRequest) -> TextBuffer:
     """The text after an edit."""
     match request.WhichOneof("event"):
         case "insert":

@@ -26,9 +26,9 @@ from prometheus_client.registry import Collector
 from wordgate.engine.loaded_model import ServedModel
 from wordgate.engine.onnx_model import MAX_ROWS
 from wordgate.engine.results import ModelName
-from wordgate.engine.scheduler import Drop, Scheduler, Urgency
-from wordgate.errors import Excess
-from wordgate.lm.requests import Advance, Ask, Asks, T
+from wordgate.engine.scheduler import DropReason, Priority, Scheduler
+from wordgate.errors import OverloadReason
+from wordgate.lm.requests import ModelRequest, ModelTask, Step, T
 
 M = TypeVar("M", bound=MetricWrapperBase)
 
@@ -134,25 +134,25 @@ class Metrics:
         self._call_rows.labels(graph).observe(rows)
         self._call_seconds.labels(graph).observe(seconds)
 
-    def dropped(self, reason: Drop) -> None:
+    def dropped(self, reason: DropReason) -> None:
         """Work was dropped before it was done."""
         self._dropped.labels(reason.value).inc()
 
-    def refused(self, excess: Excess) -> None:
+    def refused(self, excess: OverloadReason) -> None:
         """A call was refused: there is too much of this."""
         self._refused.labels(excess.value).inc()
 
-    def waited(self, urgency: Urgency, seconds: float) -> None:
+    def waited(self, urgency: Priority, seconds: float) -> None:
         """A request's work began after so long."""
         self._queue_seconds[urgency].observe(seconds)
 
-    def searching(self, asks: Asks[T], expansions_of: Callable[[T], int]) -> Asks[T]:
+    def searching(self, asks: ModelTask[T], expansions_of: Callable[[T], int]) -> ModelTask[T]:
         """The same search; at its end the rows that it asked for or looked at are noted."""
         steps = 0
         try:
             ask = next(asks)
             while True:
-                if isinstance(ask, Advance):
+                if isinstance(ask, Step):
                     steps += len(ask)
                 ask = asks.send((yield ask))
         except StopIteration as stop:
@@ -188,7 +188,7 @@ class Metrics:
         for file, end in ends.items():
             self._certificate_ends.labels(file).set(end)
 
-    def counted(self, asks: Asks[T], urgency: Urgency) -> Asks[T]:
+    def counted(self, asks: ModelTask[T], urgency: Priority) -> ModelTask[T]:
         """The same generator; the rows that it asks for are counted by kind and urgency."""
         try:
             ask = next(asks)
@@ -243,50 +243,53 @@ class Metrics:
         )
 
     def _declare_engine(self) -> None:
-        self._waiting = self._gauge("wordgate_waiting_rows", "Rows waiting for the model.")
+        self._waiting = self._gauge("wordgate_queued_rows", "Rows waiting for the model.")
         self._rows = self._counter(
-            "wordgate_asked_rows_total",
+            "wordgate_model_rows_total",
             "Rows asked of the model: pieces to read (step), output rows or targets (output).",
             ("kind", "urgency"),
         )
         self._asked = {
             (kind, urgency): self._rows.labels(kind, urgency.value)
-            for kind, urgency in product(_ASKED, Urgency)
+            for kind, urgency in product(_ASKED, Priority)
         }
         queue_seconds = self._histogram(
-            "wordgate_queue_seconds",
+            "wordgate_queue_duration_seconds",
             "Time from a request's arrival to the first of its rows in a call.",
             _SECONDS,
             ("urgency",),
         )
-        self._queue_seconds = {each: queue_seconds.labels(each.value) for each in Urgency}
+        self._queue_seconds = {each: queue_seconds.labels(each.value) for each in Priority}
         self._call_rows = self._histogram(
-            "wordgate_call_rows", "Rows of one onnxruntime call.", _ROWS, ("graph",)
+            "wordgate_batch_rows", "Rows of one onnxruntime call.", _ROWS, ("graph",)
         )
         self._call_seconds = self._histogram(
-            "wordgate_call_seconds", "Time of one onnxruntime call.", _CALL_SECONDS, ("graph",)
+            "wordgate_inference_duration_seconds",
+            "Time of one onnxruntime call.",
+            _CALL_SECONDS,
+            ("graph",),
         )
         self._dropped = self._counter(
-            "wordgate_dropped_total", "Work dropped before it was done.", ("reason",)
+            "wordgate_jobs_dropped_total", "Work dropped before it was done.", ("reason",)
         )
-        for reason in Drop:
+        for reason in DropReason:
             self._dropped.labels(reason.value)
         self._refused = self._counter(
-            "wordgate_refused_total",
+            "wordgate_requests_rejected_total",
             "Calls refused because there was too much to do, by what there was too much of.",
             ("reason",),
         )
-        for excess in Excess:
+        for excess in OverloadReason:
             self._refused.labels(excess.value)
         self._expansions = self._histogram(
             "wordgate_search_expansions", "Output rows that one search asked for.", _EXPANSIONS
         )
         self._search_steps = self._histogram(
-            "wordgate_search_steps",
+            "wordgate_predict_tokens_read",
             "Pieces that the network read for one prediction, those of its history included.",
             _STEPS,
         )
-        self.sessions = self._gauge("wordgate_sessions", "Open typing sessions.")
+        self.sessions = self._gauge("wordgate_open_sessions", "Open typing sessions.")
         self.workers = self._gauge("wordgate_workers", "Server processes that take calls.")
 
     def _declare_live_quality(self) -> None:
@@ -302,7 +305,7 @@ class Metrics:
             (*_MODEL, "rank"),
         )
         self._surprise = self._histogram(
-            "wordgate_typed_word_surprise_nats",
+            "wordgate_typed_word_surprisal_nats",
             "Negative log-probability of words finished in typing sessions.",
             _NATS,
             _MODEL,
@@ -313,7 +316,7 @@ class Metrics:
             "wordgate_model_info", "Served models, always 1.", ("model", "version", "precision")
         )
         self._swaps = self._counter(
-            "wordgate_model_swaps_total", "Times that other versions were put in their place."
+            "wordgate_model_reloads_total", "Times that other versions were put in their place."
         )
         self._load_failures = self._counter(
             "wordgate_model_load_failures_total", "Bundles that were refused.", ("reason",)
@@ -394,5 +397,5 @@ def _rank_label(rank: int | None) -> str:
     return f"{first}-{last}" if first < last else str(last)
 
 
-def _kind(ask: Ask) -> str:
-    return "step" if isinstance(ask, Advance) else "output"
+def _kind(ask: ModelRequest) -> str:
+    return "step" if isinstance(ask, Step) else "output"

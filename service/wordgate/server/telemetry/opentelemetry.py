@@ -37,7 +37,7 @@ from wordgate.errors import InvalidConfiguration
 from wordgate.protocol.address import is_local
 from wordgate.protocol.status import is_expected
 from wordgate.server.telemetry.metrics import Method
-from wordgate.server.telemetry.request_id import Call
+from wordgate.server.telemetry.request_id import RequestId
 from wordgate.server.telemetry.tracing import Metadata
 
 _PARENT_HEADER = "traceparent"
@@ -82,7 +82,7 @@ class Traces:
         self._parts = parts.get_tracer("wordgate", version("wordgate"))
 
     def begin(
-        self, method: Method, metadata: Metadata, call: Call, caller: str | None
+        self, method: Method, metadata: Metadata, call: RequestId, caller: str | None
     ) -> "_Span | None":
         """Begin the span of a call by a named caller; None if it is not sampled."""
         name = f"{method.service}/{method.name}"
@@ -116,7 +116,7 @@ class _Span:
     __slots__ = ("_call", "_span", "_stands_alone", "_tracer")
 
     def __init__(
-        self, tracer: OtelTracer, span: OtelSpan, call: Call, *, stands_alone: bool = False
+        self, tracer: OtelTracer, span: OtelSpan, call: RequestId, *, stands_alone: bool = False
     ) -> None:
         """`stands_alone`: it may last for hours, so its parts have traces of their own."""
         self._tracer = tracer
@@ -192,12 +192,12 @@ def _otlp() -> SpanExporter:
         wanted = os.environ.get(variable, _PROTOCOL)
         if wanted != _PROTOCOL:
             problem = f"{variable} is {wanted}; traces are sent by {_PROTOCOL} alone"
-            raise InvalidConfiguration("traces", problem)
+            raise InvalidConfiguration("tracing", problem)
     try:
         exporter = OTLPSpanExporter(channel_options=_channel_options())
     except Exception as error:  # noqa: BLE001  it has a class for each variable
         problem = f"OpenTelemetry's variables cannot be used: {error}"
-        raise InvalidConfiguration("traces", problem) from None
+        raise InvalidConfiguration("tracing", problem) from None
     # It speaks of every attempt; what matters of that is said here.
     logging.getLogger("opentelemetry.exporter").setLevel(logging.CRITICAL)
     return exporter

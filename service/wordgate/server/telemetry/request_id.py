@@ -17,7 +17,7 @@ _is_well_formed = re.compile(rf"[A-Za-z0-9._-]{{1,{MAX_CHARACTERS}}}").fullmatch
 _random_bits = Random().getrandbits
 
 
-class Call:
+class RequestId:
     """One call from its begin to its end: a whole session, too."""
 
     __slots__ = ("_request_id",)
@@ -33,13 +33,13 @@ class Call:
         return self._request_id
 
 
-def call_of(metadata: Iterable[tuple[str, str | bytes]]) -> Call:
+def request_id_of(metadata: Iterable[tuple[str, str | bytes]]) -> RequestId:
     """The call that has these headers."""
     for key, value in metadata:
         if key == REQUEST_ID_HEADER:
-            return Call(value if isinstance(value, str) and _is_well_formed(value) else None)
-    return Call()
+            return RequestId(value if isinstance(value, str) and _is_well_formed(value) else None)
+    return RequestId()
 
 
-current_call: ContextVar[Call | None] = ContextVar("current_call", default=None)
+current_call: ContextVar[RequestId | None] = ContextVar("current_call", default=None)
 """The call for which the running task works."""

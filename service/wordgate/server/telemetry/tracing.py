@@ -14,10 +14,10 @@ from typing import Any, Protocol, Self
 
 from grpc import StatusCode
 
-from wordgate.engine.scheduler import Urgency
-from wordgate.lm.requests import Advance, Ask, Asks, T
+from wordgate.engine.scheduler import Priority
+from wordgate.lm.requests import ModelRequest, ModelTask, Step, T
 from wordgate.server.telemetry.metrics import Method
-from wordgate.server.telemetry.request_id import Call
+from wordgate.server.telemetry.request_id import RequestId
 
 Metadata = Iterable[tuple[str, str | bytes]]
 _NANOSECONDS = 1_000_000_000
@@ -56,7 +56,7 @@ class Tracer(Protocol):
     """Keeps the spans of those calls that are traced."""
 
     def begin(
-        self, method: Method, metadata: Metadata, call: Call, caller: str | None
+        self, method: Method, metadata: Metadata, call: RequestId, caller: str | None
     ) -> Span | None:
         """The span of a call that begins now; None if it is not traced."""
         ...
@@ -91,7 +91,7 @@ def _message_span(stream: Span, name: str, began_ns: int, sequence: int) -> Iter
         span.end()
 
 
-def work_span(asks: Asks[T], future: "asyncio.Future[T]", urgency: Urgency) -> Asks[T]:
+def work_span(asks: ModelTask[T], future: "asyncio.Future[T]", urgency: Priority) -> ModelTask[T]:
     """The same generator; when its future is done its work has been noted, if that is wanted."""
     span = current_span.get()
     if span is None:
@@ -111,7 +111,7 @@ class _Work:
         self.taken_ns = self.ended_ns = 0
         self.asked_ns = self.rounds = self.steps = self.outputs = 0
 
-    def watched(self, asks: Asks[T]) -> Asks[T]:
+    def watched(self, asks: ModelTask[T]) -> ModelTask[T]:
         self.taken_ns = time_ns()
         try:
             ask = next(asks)
@@ -128,15 +128,15 @@ class _Work:
             asks.close()
             self.ended_ns = time_ns()
 
-    def _count(self, ask: Ask) -> None:
+    def _count(self, ask: ModelRequest) -> None:
         self.rounds += 1
-        if isinstance(ask, Advance):
+        if isinstance(ask, Step):
             self.steps += len(ask)
         else:
             self.outputs += len(ask)
 
 
-def _worked(span: Span, work: _Work, urgency: Urgency, future: "asyncio.Future[Any]") -> None:
+def _worked(span: Span, work: _Work, urgency: Priority, future: "asyncio.Future[Any]") -> None:
     """Make a part of what the engine did."""
     part = span.part("engine", work.began_ns)
     part.note("wordgate.urgency", urgency.value)

@@ -9,13 +9,13 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer as HuggingFaceTokenizer
 from tokenizers.models import BPE
 from tokenizers.pre_tokenizers import WhitespaceSplit
 from tokenizers.trainers import BpeTrainer
 
-from wordgate.errors import TrainingStopped
-from wordgate.lm.tokenizer import BYTE_CHARACTERS, END_OF_WORD, Pieces, byte_level
+from wordgate.errors import TrainingError
+from wordgate.lm.tokenizer import BYTE_CHARACTERS, END_OF_WORD, Tokenizer, byte_level
 
 _MAX_RUNNING_WORDS = 12_000_000
 _BASE = 1 + 2 * 256
@@ -23,30 +23,30 @@ _WORDS_A_LINE = 1000
 _LAST_BYTES = [character + END_OF_WORD for character in BYTE_CHARACTERS]
 
 
-def train(word_counts: Mapping[str, float], vocabulary: int) -> Pieces:
+def train(word_counts: Mapping[str, float], vocabulary: int) -> Tokenizer:
     """Byte-pair encoding learned from words in normal form and their (weighted) counts.
 
     At most `vocabulary` pieces: `<eos>`, 256 bytes with and without the end-of-word suffix, and
-    merges, numbered by falling frequency in `word_counts`. Raises `TrainingStopped` when the
+    merges, numbered by falling frequency in `word_counts`. Raises `TrainingError` when the
     vocabulary has no room for the bytes, or the text has no words.
     """
     if vocabulary < _BASE:
-        raise TrainingStopped(f"tokenizer.vocabulary is {vocabulary}; it needs {_BASE} or more")
+        raise TrainingError(f"tokenizer.vocabulary is {vocabulary}; it needs {_BASE} or more")
     if not any(word_counts.values()):
-        raise TrainingStopped("the text has no words to learn a tokenizer from")
+        raise TrainingError("the text has no words to learn a tokenizer from")
     merges = _learn_merges(word_counts, vocabulary - _BASE)
     names = [*BYTE_CHARACTERS, *_LAST_BYTES]
     names += [first + second for first, second in merges]
     names = list(dict.fromkeys(names))
-    frequencies = _frequencies(Pieces.from_merges(names, merges), word_counts)
+    frequencies = _frequencies(Tokenizer.from_merges(names, merges), word_counts)
     order = sorted(range(len(names)), key=lambda index: (-frequencies[index + 1], names[index]))
-    return Pieces.from_merges([names[index] for index in order], merges)
+    return Tokenizer.from_merges([names[index] for index in order], merges)
 
 
 def _learn_merges(word_counts: Mapping[str, float], limit: int) -> list[tuple[str, str]]:
     # The suffixed bytes are named beforehand: the library would number them as it meets them in a
     # hash table, and break ties between equally frequent merges by those numbers, so by chance.
-    learner = Tokenizer(BPE(end_of_word_suffix=END_OF_WORD))
+    learner = HuggingFaceTokenizer(BPE(end_of_word_suffix=END_OF_WORD))
     learner.pre_tokenizer = WhitespaceSplit()
     trainer = BpeTrainer(
         vocab_size=limit + _BASE,
@@ -72,7 +72,7 @@ def _lines(word_counts: Mapping[str, float]) -> Iterator[str]:
             repeats -= part
 
 
-def _frequencies(pieces: Pieces, word_counts: Mapping[str, float]) -> Counter[int]:
+def _frequencies(pieces: Tokenizer, word_counts: Mapping[str, float]) -> Counter[int]:
     found: Counter[int] = Counter()
     for word, count in word_counts.items():
         for piece in pieces.encode_word(word):

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.errors import TrainingStopped
+from wordgate.errors import TrainingError
 from wordgate.training.data.token_cache import PieceFile
 
 
@@ -60,7 +60,7 @@ class Sampler:
     ) -> None:
         sizes = np.array([len(file.pieces) for file in files]) * np.array(weights, np.float64)
         if not sizes.sum():
-            raise TrainingStopped("there is no text to train on")
+            raise TrainingError("there is no text to train on")
         self._files = files
         self._shares = sizes / sizes.sum()
         self._promised = [0] * len(files)

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Set
 
 from wordgate.text import words
 from wordgate.text.normalization import normalise
-from wordgate.text.typo_model import meant
+from wordgate.text.typo_model import corrections_of
 from wordgate.training.data.masking import mask
 
 LEAST_COUNT = 3
@@ -71,7 +71,7 @@ class SeenWordCounter:
         least = self._counts[word] / factor
         return any(
             self._counts[other] * math.exp(log_probability) >= least
-            for other, log_probability in meant(word, is_finished=True).items()
+            for other, log_probability in corrections_of(word, is_finished=True).items()
             if self._counts[other] > least and other.replace("'", "") != word
         )
 

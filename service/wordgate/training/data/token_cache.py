@@ -22,8 +22,8 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.errors import TrainingStopped
-from wordgate.lm.tokenizer import Pieces
+from wordgate.errors import TrainingError
+from wordgate.lm.tokenizer import Tokenizer
 from wordgate.training.data import bpe_training, corpus
 from wordgate.training.data.passages import Passage, Rules, sort_passage
 from wordgate.training.data.process_pool import Workers
@@ -81,7 +81,7 @@ class PieceFile:
 class TokenisedText:
     """All files of a training, in the order of its sources, and what names them."""
 
-    pieces: Pieces
+    pieces: Tokenizer
     train: list[PieceFile]
     held_out: list[PieceFile]
     key: str
@@ -89,7 +89,7 @@ class TokenisedText:
 
 def learn_pieces(
     sources: Sequence[Source], rules: Rules, vocabulary: int, cache: Path, report: Report = print
-) -> Pieces:
+) -> Tokenizer:
     """A tokenizer of at most `vocabulary` pieces, from the training passages' weighted words."""
     names = [corpus.content_hash(source.path) for source in sources]
     weights = [source.weight for source in sources]
@@ -102,15 +102,15 @@ def learn_pieces(
                 weighted[word] = weighted.get(word, 0.0) + count * source.weight
         report(f"learning {vocabulary} pieces from {len(weighted)} different words")
         _write(path, bpe_training.train(weighted, vocabulary).to_json())
-    return Pieces.from_json(path.read_text(encoding="utf-8"))
+    return Tokenizer.from_json(path.read_text(encoding="utf-8"))
 
 
 def tokenise(
-    sources: Sequence[Source], rules: Rules, pieces: Pieces, cache: Path, report: Report = print
+    sources: Sequence[Source], rules: Rules, pieces: Tokenizer, cache: Path, report: Report = print
 ) -> TokenisedText:
     """The pieces of all sources, from the cache or newly made.
 
-    Raises `InvalidFile` for a file that cannot be read, `TrainingStopped` for no text at all.
+    Raises `InvalidFile` for a file that cannot be read, `TrainingError` for no text at all.
     """
     document = pieces.to_json()
     names = [
@@ -130,7 +130,7 @@ def tokenise(
     train = [_open(folder, "train", pieces) for folder in folders]
     held_out = [_open(folder, "held-out", pieces) for folder in folders]
     if not any(len(file) for file in train):
-        raise TrainingStopped("there is no text to train on: every passage is empty or left out")
+        raise TrainingError("there is no text to train on: every passage is empty or left out")
     weights = [source.weight for source in sources]
     return TokenisedText(pieces, train, held_out, _key("text", names, weights))
 
@@ -197,7 +197,7 @@ def _counter(rules: Rules) -> Callable[[list[str]], Counter[str]]:
 
 
 def _encoder(rules: Rules, document: str) -> Callable[[list[str]], _Encoded]:
-    encode_word = Pieces.from_json(document).encode_word
+    encode_word = Tokenizer.from_json(document).encode_word
 
     def encode(texts: list[str]) -> _Encoded:
         found: _Encoded = {"train": ([], []), "held-out": ([], [])}
@@ -212,7 +212,7 @@ def _encoder(rules: Rules, document: str) -> Callable[[list[str]], _Encoded]:
     return encode
 
 
-def _unit(pieces: Pieces) -> _PieceType:
+def _unit(pieces: Tokenizer) -> _PieceType:
     return np.dtype(np.uint16) if pieces.size <= 1 << 16 else np.dtype(np.uint32)
 
 
@@ -264,7 +264,7 @@ class _Writer:
             file.close()
 
 
-def _open(folder: Path, kind: str, pieces: Pieces) -> PieceFile:
+def _open(folder: Path, kind: str, pieces: Tokenizer) -> PieceFile:
     path = folder / f"{kind}.pieces"
     unit = _unit(pieces)
     # An empty file cannot be mapped.

@@ -27,12 +27,12 @@ from wordgate.bundle.manifest import (
     TextSource,
 )
 from wordgate.engine.onnx_model import NetworkModel
-from wordgate.errors import ExportRefused
-from wordgate.lm.adaptive_softmax import Levels
-from wordgate.lm.lexicon import Language
-from wordgate.lm.requests import drive
-from wordgate.lm.state_store import NoStore
-from wordgate.lm.tokenizer import Pieces
+from wordgate.errors import ExportError
+from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
+from wordgate.lm.lexicon import Lexicon
+from wordgate.lm.requests import run_to_completion
+from wordgate.lm.state_store import NullStateStore
+from wordgate.lm.tokenizer import Tokenizer
 from wordgate.scoring.scoring import score_texts
 from wordgate.training import checkpoint as checkpoints
 from wordgate.training import held_out
@@ -95,12 +95,12 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class _Material:
+class _ExportInputs:
     """All that a bundle is made of."""
 
     saved: Checkpoint
     recipe: Recipe
-    levels: Levels
+    levels: AdaptiveSoftmaxLayout
     weights: onnx_graphs.Weights
     figures: dict[str, float]
     inherited: Inheritance
@@ -109,7 +109,7 @@ class _Material:
 def publish(settings: Settings, measure: Measure, report: Report = print) -> Path:
     """Write the next version of a model and return its folder.
 
-    Raises `ExportRefused` when float32 onnxruntime differs from PyTorch by more than 1e-4 in the
+    Raises `ExportError` when float32 onnxruntime differs from PyTorch by more than 1e-4 in the
     log-probability of any piece that is compared, when int8 costs more than 1 % of perplexity on
     them, or when there is no held-out text. Compared are about `CHECKED_PIECES` pieces: held-out
     passages of all files by size and weight, each with its first 256 pieces.
@@ -119,7 +119,7 @@ def publish(settings: Settings, measure: Measure, report: Report = print) -> Pat
     now, so that they can be corrected without another training. A continued version takes over the
     words, and names the texts, of the one that it began with (`inheritance`).
     """
-    material = _gather(settings, report)
+    material = _collect(settings, report)
     version = next_version(settings.folder)
     draft = Path(tempfile.mkdtemp(prefix="unfinished-", dir=settings.folder))
     try:
@@ -145,24 +145,24 @@ def next_version(folder: Path) -> int:
     return max(found, default=0) + 1
 
 
-def _gather(settings: Settings, report: Report) -> _Material:
+def _collect(settings: Settings, report: Report) -> _ExportInputs:
     saved = checkpoints.load(settings.checkpoint)
     path = settings.folder / "recipe.toml"
-    recipe = as_told_now(recipes.parse(saved.recipe, path), recipes.load(path))
+    recipe = with_current_metadata(recipes.parse(saved.recipe, path), recipes.load(path))
     inherited = inherit(recipe, path)
-    pieces = Pieces.from_json(saved.tokenizer)
+    pieces = Tokenizer.from_json(saved.tokenizer)
     sizes = sizes_of(recipe, pieces)
     network = Network(sizes, torch.float32)
     network.load_state_dict(saved.weights)
-    levels = Levels(sizes.cuts)
+    levels = AdaptiveSoftmaxLayout(sizes.cuts)
     weights = arrays(network, levels)
     report("comparing with PyTorch on held-out text")
     passages = _held_out(settings, recipe, path, pieces, report)
     figures = _check(settings, recipe, weights, network, passages)
-    return _Material(saved, recipe, levels, weights, figures, inherited)
+    return _ExportInputs(saved, recipe, levels, weights, figures, inherited)
 
 
-def as_told_now(trained: Recipe, now: Recipe) -> Recipe:
+def with_current_metadata(trained: Recipe, now: Recipe) -> Recipe:
     """The recipe of a checkpoint with all that says nothing of its weights taken from `now`.
 
     Files are matched by their paths; one that `now` does not name keeps what was said of it.
@@ -186,7 +186,7 @@ def as_told_now(trained: Recipe, now: Recipe) -> Recipe:
     return trained.model_copy(update={"name": now.name, "language": now.language, "text": text})
 
 
-def arrays(network: Network, levels: Levels) -> onnx_graphs.Weights:
+def arrays(network: Network, levels: AdaptiveSoftmaxLayout) -> onnx_graphs.Weights:
     """The network's weights as the graphs want them."""
     values = {name: value.detach().numpy() for name, value in network.named_parameters()}
     layers = range(network.sizes.layers)
@@ -214,14 +214,14 @@ def arrays(network: Network, levels: Levels) -> onnx_graphs.Weights:
 
 
 def _held_out(
-    settings: Settings, recipe: Recipe, path: Path, pieces: Pieces, report: Report
+    settings: Settings, recipe: Recipe, path: Path, pieces: Tokenizer, report: Report
 ) -> list[Passage]:
     sources = sources_of(recipe, path, settings.text_folder)
     rules = rules_of(recipe, path)
     text = token_cache.tokenise(sources, rules, pieces, settings.cache, report)
     passages = held_out.choose(text.held_out, [source.weight for source in sources], CHECKED_PIECES)
     if not passages:
-        raise ExportRefused("there is no held-out text to check on; set text.held_out_share")
+        raise ExportError("there is no held-out text to check on; set text.held_out_share")
     return passages
 
 
@@ -232,11 +232,11 @@ def _check(
     network: Network,
     passages: list[Passage],
 ) -> dict[str, float]:
-    """Figures of the comparison with PyTorch. Raises `ExportRefused`."""
+    """Figures of the comparison with PyTorch. Raises `ExportError`."""
     reference = trained_log_probs(network, passages)
     floats = _compare(recipe, weights, "float32", passages, reference)
     if not floats.largest_difference <= FLOAT_TOLERANCE:
-        raise ExportRefused(
+        raise ExportError(
             f"float32 onnxruntime differs from PyTorch by {floats.largest_difference:.2g} in the "
             f"log-probability of a piece; at most {FLOAT_TOLERANCE:g} may be published"
         )
@@ -248,7 +248,7 @@ def _check(
     if settings.precision == "int8":
         eights = _compare(recipe, weights, "int8", passages, reference)
         if not eights.perplexity_ratio <= 1 + INT8_TOLERANCE:
-            raise ExportRefused(
+            raise ExportError(
                 f"int8 has {eights.perplexity_ratio - 1:.2%} more perplexity than PyTorch; at "
                 f"most {INT8_TOLERANCE:.0%} may be published. --precision float32 loses nothing"
             )
@@ -282,7 +282,7 @@ def _write_graphs(weights: onnx_graphs.Weights, precision: Precision, folder: Pa
         (folder / name).write_bytes(content)
 
 
-def _write_files(settings: Settings, material: _Material, draft: Path) -> None:
+def _write_files(settings: Settings, material: _ExportInputs, draft: Path) -> None:
     _write_graphs(material.weights, settings.precision, draft)
     (draft / bundles.TOKENIZER_FILE).write_text(material.saved.tokenizer, "utf-8")
     (draft / bundles.WORDS_FILE).write_text(_words(settings, material), "utf-8")
@@ -295,7 +295,7 @@ def _write_files(settings: Settings, material: _Material, draft: Path) -> None:
         (draft / bundles.WEIGHTS_FILE).chmod(0o644)
 
 
-def _words(settings: Settings, material: _Material) -> str:
+def _words(settings: Settings, material: _ExportInputs) -> str:
     path, recipe, inherited = settings.folder / "recipe.toml", material.recipe, material.inherited
     forms, counted = _counted(recipes.text_paths(recipe, path, settings.text_folder))
     seen = frozenset(counted.words())
@@ -322,7 +322,7 @@ def _counted(files: Sequence[Path]) -> tuple[dict[str, str], SeenWordCounter]:
     return surface_forms.usual_forms(counts), seen
 
 
-def _manifest(settings: Settings, material: _Material, draft: Path, version: int) -> Manifest:
+def _manifest(settings: Settings, material: _ExportInputs, draft: Path, version: int) -> Manifest:
     recipe, saved = material.recipe, material.saved
     plan = recipe.training
     return Manifest(
@@ -351,13 +351,15 @@ def _manifest(settings: Settings, material: _Material, draft: Path, version: int
     )
 
 
-def _smoke(draft: Path, material: _Material, precision: Precision) -> tuple[SmokeCase, ...]:
+def _smoke(draft: Path, material: _ExportInputs, precision: Precision) -> tuple[SmokeCase, ...]:
     """The bundle's own questions with the answers that it gives here and now."""
     model = NetworkModel(draft, _sizes(material.weights), precision)
-    language = Language(Pieces.from_json(material.saved.tokenizer), material.levels)
+    language = Lexicon(Tokenizer.from_json(material.saved.tokenizer), material.levels)
     cases = []
     for history, text in _SMOKE:
-        [found] = drive(score_texts(language, NoStore(model.start), history, [text]), model)
+        [found] = run_to_completion(
+            score_texts(language, NullStateStore(model.start), history, [text]), model
+        )
         cases.append(SmokeCase(history=history, text=text, log_prob=found.log_prob))
     return tuple(cases)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from wordgate.bundle import bundle as bundles
 from wordgate.bundle.manifest import Manifest, TextSource
-from wordgate.errors import ExportRefused, InvalidBundle
+from wordgate.errors import ExportError, InvalidBundle
 from wordgate.training import recipe as recipes
 from wordgate.training.recipe import Recipe
 
@@ -31,7 +31,7 @@ class Inheritance:
 def inherit(recipe: Recipe, path: Path) -> Inheritance:
     """What the recipe at `path` takes over from its `init_from`; nothing if it has none.
 
-    Raises `ExportRefused` when that version is not there any more.
+    Raises `ExportError` when that version is not there any more.
     """
     folder = recipes.init_path(recipe, path)
     if folder is None:
@@ -40,7 +40,7 @@ def inherit(recipe: Recipe, path: Path) -> Inheritance:
         manifest = bundles.read_manifest(folder)
         known = bundles.read_words(folder / bundles.WORDS_FILE)
     except (InvalidBundle, OSError) as error:
-        raise ExportRefused(
+        raise ExportError(
             f"init_from = {recipe.init_from!r} cannot be read ({error}); its words and the "
             "licences of its text belong to this version too"
         ) from None

@@ -20,7 +20,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from wordgate.lm.adaptive_softmax import Levels
+from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
 
 OPSET = 21
 IR_VERSION = 10
@@ -46,7 +46,7 @@ class Weights:
     cluster_bias: Array
     layer_weights: Sequence[Array]
     layer_biases: Sequence[Array]
-    levels: Levels
+    levels: AdaptiveSoftmaxLayout
 
     @property
     def width(self) -> int:

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from wordgate.evaluation.perplexity import perplexity_of
-from wordgate.lm.requests import Advance, Asks, Model, State, TargetLogProbs, drive
+from wordgate.lm.requests import Model, ModelTask, State, Step, TokenLogProbs, run_to_completion
 from wordgate.lm.tokenizer import EOS
 from wordgate.training.held_out import MAX_PIECES
 from wordgate.training.model.network import Network
@@ -53,7 +53,9 @@ def served_log_probs(model: Model, passages: Sequence[Passage]) -> list[float]:
     """What a model answers for every piece that is read of the passages, in order."""
     found: list[float] = []
     for first in range(0, len(passages), _TOGETHER):
-        found += drive(_read_along(model.start, passages[first : first + _TOGETHER]), model)
+        found += run_to_completion(
+            _read_along(model.start, passages[first : first + _TOGETHER]), model
+        )
     return found
 
 
@@ -78,17 +80,17 @@ def _line(passage: Passage) -> Passage:
     return np.concatenate([[EOS], passage, [EOS]])[: MAX_PIECES + 1]
 
 
-def _read_along(start: State, passages: Sequence[Passage]) -> Asks[list[float]]:
+def _read_along(start: State, passages: Sequence[Passage]) -> ModelTask[list[float]]:
     """Read passages side by side, asking for each piece before it is read."""
     sequences = [_line(passage).tolist() for passage in passages]
     states: list[State] = [start] * len(sequences)
     found: list[list[float]] = [[] for _ in sequences]
     for place in range(max(map(len, sequences)) - 1):
         alive = [n for n, sequence in enumerate(sequences) if place < len(sequence) - 1]
-        after = yield Advance([(states[n], sequences[n][place]) for n in alive])
+        after = yield Step([(states[n], sequences[n][place]) for n in alive])
         for n, state in zip(alive, after, strict=True):
             states[n] = state
-        answers = yield TargetLogProbs([(states[n], sequences[n][place + 1]) for n in alive])
+        answers = yield TokenLogProbs([(states[n], sequences[n][place + 1]) for n in alive])
         for n, answer in zip(alive, answers, strict=True):
             found[n].append(answer)
     return [value for values in found for value in values]

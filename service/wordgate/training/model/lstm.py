@@ -89,8 +89,10 @@ class _LstmLayer(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor, Tensor]:
         low_inputs = inputs.to(run.products)
         low = LayerWeights(*(_doubled(part, run.products) for part in (into, recurrent, bias)))
-        drive = torch.addmm(low.bias, low_inputs, low.into.T)
-        gates, cells, tanh_cells, values, low_hidden = _read(run, drive, low.recurrent, bias.dtype)
+        run_to_completion = torch.addmm(low.bias, low_inputs, low.into.T)
+        gates, cells, tanh_cells, values, low_hidden = _read(
+            run, run_to_completion, low.recurrent, bias.dtype
+        )
         ctx.run = run
         ctx.save_for_backward(low_inputs, *low[:2], gates, cells, tanh_cells, low_hidden)
         last_hidden, last_cells = values[-1].clone(), cells[-1].clone()
@@ -126,24 +128,26 @@ def _doubled(part: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def _read(
-    run: _Segment, drive: Tensor, recurrent: Tensor, dtype: torch.dtype
+    run: _Segment, run_to_completion: Tensor, recurrent: Tensor, dtype: torch.dtype
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Step through the segment; `drive` [rows, 4 * width] are the inputs' products.
+    """Step through the segment; `run_to_completion` [rows, 4 * width] are the inputs' products.
 
     Returns the sigmoids of the gates [time, batch, 4, width], cells [time + 1, ...] from the one
     before, their tanh, the hidden values, and the hidden values before each step in the type of
     the products.
     """
     (times, batch), width = run.places.shape, recurrent.shape[1]
-    gates = drive.new_empty(times, batch, 4, width, dtype=dtype)
-    cells = drive.new_empty(times + 1, batch, width, dtype=dtype)
+    gates = run_to_completion.new_empty(times, batch, 4, width, dtype=dtype)
+    cells = run_to_completion.new_empty(times + 1, batch, width, dtype=dtype)
     tanh_cells, values = torch.empty_like(cells[1:]), torch.empty_like(cells[1:])
-    low_hidden = drive.new_empty(times + 1, batch, width)
+    low_hidden = run_to_completion.new_empty(times + 1, batch, width)
     cells[0], low_hidden[0] = run.cells, run.hidden
     transposed = recurrent.T
     for time, rows in enumerate(run.places.unbind()):
         gate = gates[time]
-        gate.view(batch, -1).copy_(torch.addmm(drive[rows], low_hidden[time], transposed))
+        gate.view(batch, -1).copy_(
+            torch.addmm(run_to_completion[rows], low_hidden[time], transposed)
+        )
         into, keep, new, out = gate.sigmoid_().unbind(1)
         cell = torch.mul(cells[time], keep, out=cells[time + 1])
         cell.sub_(into).addcmul_(into, new, value=2)

@@ -16,7 +16,7 @@ from wordgate.training.model.lstm import LayerWeights, lstm_layer
 
 
 @dataclass(frozen=True)
-class Sizes:
+class LSTMConfig:
     """What a network is built from.
 
     `cuts`: ends of the head and of each cluster of rarer pieces; `(vocabulary,)` for one level.
@@ -69,7 +69,7 @@ class Network(nn.Module):
 
     def __init__(
         self,
-        sizes: Sizes,
+        sizes: LSTMConfig,
         products: torch.dtype = torch.bfloat16,
         generator: torch.Generator | None = None,
     ) -> None:
