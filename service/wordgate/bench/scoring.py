@@ -5,16 +5,16 @@ the repetitions. Cutting texts into pieces is counted everywhere but in the limi
 """
 
 import statistics
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
+from threading import Lock
 from time import perf_counter
 from typing import Any, Protocol
 
 from wordgate.bench.matmul_limit import MatmulLimit
 from wordgate.bench.padded_baseline import PaddedBatch
-from wordgate.bench.rescoring import RowCounter
 from wordgate.engine.loaded_model import open_model
 from wordgate.engine.local_model import LocalModel
 from wordgate.scoring.prefix_tree import PrefixTree
@@ -159,3 +159,16 @@ def _sharing(here: LocalModel, utterances: Sequence[Sequence[str]]) -> float:
         pieces += sum(map(len, cut))
         nodes += len(PrefixTree(cut)) - 1
     return 1 - nodes / pieces
+
+
+class RowCounter:
+    """Counts the rows of each graph's calls."""
+
+    def __init__(self) -> None:
+        self.counted: Counter[str] = Counter()
+        self._lock = Lock()
+
+    def called(self, graph: str, rows: int, seconds: float) -> None:
+        """Count a call."""
+        with self._lock:
+            self.counted[graph] += rows

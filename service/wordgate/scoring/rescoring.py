@@ -12,13 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from wordgate.errors import InvalidInput
-from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
 from wordgate.lm.context_window import read
 from wordgate.lm.lexicon import Lexicon
-from wordgate.lm.requests import SHORT_ROUND, ModelTask, Pace, State
+from wordgate.lm.requests import SHORT_ROUND, ModelTask, Pace
 from wordgate.lm.state_store import StateStore
 from wordgate.lm.tokenizer import EOS
-from wordgate.scoring.branch_and_bound import score_best
 from wordgate.scoring.confidence import WordDiff, confidences, differences
 from wordgate.scoring.hypothesis import FIELD, Hypothesis, TimeSpan, check_hypotheses
 from wordgate.scoring.lattice import Alternative, Arc, ConfusionNetwork, Lattice
@@ -86,9 +84,6 @@ _TOKEN = re.compile(r"\S+")
 
 _TOTAL_WORK = 4
 
-_FEW = 8
-"""The best are looked for alone when no more than one in so many is wanted: more take longer so."""
-
 
 def check_kinds(hypotheses: HypothesisSpace) -> None:
     """Raise `TypeError` for what is no n-best list, lattice or confusion network, above all for a
@@ -139,46 +134,28 @@ def rescore(
     start = yield from read(language.pieces, history, store)
     end = [EOS] if count_eos else []
     sequences = [[*cut.pieces, *end] for cut in cuts]
-    wanted = bounds.max_transcripts
-    if wanted is not None and wanted < len(hypotheses):
-        boosts = yield from pace.run(_boosts(cuts, weighting))
-        fixed_scores = [
-            _worth(hypothesis, cut, weighting, boost)
-            for hypothesis, cut, boost in zip(hypotheses, cuts, boosts, strict=True)
-        ]
-        best = yield from _best(sequences, start, language.levels, fixed_scores, weighting, wanted)
-        numbers = sorted(best)
-        wanted_ones = ranking(
-            [hypotheses[index] for index in numbers],
-            [cuts[index] for index in numbers],
-            [best[index] for index in numbers],
-            weighting,
-            numbers=numbers,
-        )
-        return (yield from pace.run(wanted_ones))
     log_probs = yield from score(sequences, start, language.levels)
-    return (yield from pace.run(ranking(hypotheses, cuts, log_probs, weighting)))
-
-
-def _best(
-    sequences: Sequence[Sequence[int]],
-    start: State,
-    levels: AdaptiveSoftmaxLayout,
-    fixed_scores: Sequence[float],
-    weighting: Weighting,
-    wanted: int,
-) -> ModelTask[dict[int, float]]:
-    """The log-probabilities of the `wanted` sequences with the greatest totals, by number."""
-    for index, worth in enumerate(fixed_scores):
-        _check_total(index, worth)
-    known: Sequence[float | None]
-    if wanted * _FEW <= len(sequences):
-        known = yield from score_best(sequences, start, fixed_scores, weighting.lm_weight, wanted)
-    else:
-        known = yield from score(sequences, start, levels)
-    scored = {index: log_prob for index, log_prob in enumerate(known) if log_prob is not None}
-    falling = sorted(scored, key=lambda i: -(fixed_scores[i] + weighting.lm_weight * scored[i]))
-    return {index: scored[index] for index in falling[:wanted]}
+    wanted = bounds.max_transcripts
+    if wanted is None or wanted >= len(hypotheses):
+        return (yield from pace.run(ranking(hypotheses, cuts, log_probs, weighting)))
+    boosts = yield from pace.run(_boosts(cuts, weighting))
+    totals = [
+        _worth(hypothesis, cut, weighting, boost) + weighting.lm_weight * log_prob
+        for hypothesis, cut, boost, log_prob in zip(
+            hypotheses, cuts, boosts, log_probs, strict=True
+        )
+    ]
+    for index, total in enumerate(totals):
+        _check_total(index, total)
+    numbers = sorted(sorted(range(len(totals)), key=lambda index: -totals[index])[:wanted])
+    best = ranking(
+        [hypotheses[index] for index in numbers],
+        [cuts[index] for index in numbers],
+        [log_probs[index] for index in numbers],
+        weighting,
+        numbers=numbers,
+    )
+    return (yield from pace.run(best))
 
 
 def rank(

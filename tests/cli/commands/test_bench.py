@@ -57,18 +57,6 @@ def test_the_training_step_is_compared_with_a_plain_loop(
     assert printed == {"batch": 5, "threads": 1, "repetitions": 7}
 
 
-def test_the_best_alone_are_compared_with_all(tmp_path: Path) -> None:
-    """On the package's own sample the best transcript takes fewer rows than all."""
-    write_bundle(tmp_path)
-    arguments = ["bench", "rescore", "--model", str(tmp_path / "tiny"), "--utterances", "4"]
-    ran = CliRunner().invoke(wordgate, [*arguments, "--repetitions", "1", "--json"])
-    found = json.loads(ran.stdout)
-    assert found["candidates_per_second"] > 0
-    assert found["candidates_per_second_best"] > 0
-    assert 0 < found["rows_share"]["step"] < 1
-    assert (found["utterances"], found["wanted"]) == (4, 1)
-
-
 def test_scoring_is_compared_with_a_padded_batch_and_a_limit(tmp_path: Path) -> None:
     """All ways have a speed, on the package's own sample, in process and through a server."""
     write_bundle(tmp_path)

@@ -1,7 +1,6 @@
 """`wordgate bench`: measure speed on this machine, as JSON or for people."""
 
 import json
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +11,6 @@ import click
 from wordgate.cli.command import Group
 from wordgate.cli.options.model import json_option
 from wordgate.cli.options.paths import INPUT_FILE
-from wordgate.cli.options.weights import weight_options, weighting_of
 from wordgate.cli.terminal.progress import say
 from wordgate.cli.terminal.tables import figures_table, print_table
 from wordgate.errors import WordgateError, empty
@@ -98,88 +96,6 @@ def model(path: Path | None, threads: int, repetitions: int, as_json: bool) -> N
         show(found | model.measure(asked, repetitions), as_json)
     finally:
         asked.close()
-
-
-@bench.command()
-@_input_option
-@click.option("--utterances", type=_COUNT, default=50, show_default=True, help="Taken evenly.")
-@_model_option
-@_calls_option
-@_repetitions_option
-@json_option
-def score(
-    input_file: Path | None,
-    utterances: int,
-    path: Path | None,
-    calls: int,
-    repetitions: int,
-    as_json: bool,
-) -> None:
-    """Time scoring, here and through a server, beside a padded batch and a limit.
-
-    The usual call pattern is one padded float32 batch of whole sequences an utterance, through
-    onnxruntime's LSTM operator; the limit is the integer matrix products alone.
-    """
-    say(f"timing {repetitions} repetitions of each way to score {utterances} utterances")
-    from wordgate.bench.local_server import local_server
-    from wordgate.bundle.bundled_model import resolve_bundle
-    from wordgate.client import Client
-
-    with _train_extra():
-        from wordgate.bench import scoring
-    found = _utterances(input_file)
-    texts = [[hypothesis.text for hypothesis in utterance.hypotheses] for utterance in found]
-    chosen = evenly(texts, utterances)
-    place = resolve_bundle(path)
-    cores = os.cpu_count() or 1
-    with (
-        local_server(place, calls) as own,
-        Client(own.address, timeout_seconds=None, batch=True) as client,
-    ):
-        figures = scoring.run(
-            place,
-            chosen,
-            server=client,
-            calls=calls,
-            baseline_threads=sorted({1, cores}),
-            repetitions=repetitions,
-        )
-    show(figures, as_json)
-
-
-@bench.command()
-@_input_option
-@click.option("--utterances", type=_COUNT, default=100, show_default=True, help="Taken evenly.")
-@weight_options
-@click.option("--wanted", type=_COUNT, default=1, show_default=True, help="Of the best.")
-@_model_option
-@_calls_option
-@_repetitions_option
-@json_option
-def rescore(
-    input_file: Path | None,
-    utterances: int,
-    lm_weight: float | None,
-    word_bonus: float | None,
-    weights: tuple[str, ...],
-    boosts: tuple[str, ...],
-    posterior_scale: float | None,
-    tuned: Path | None,
-    wanted: int,
-    path: Path | None,
-    calls: int,
-    repetitions: int,
-    as_json: bool,
-) -> None:
-    """Measure what ranking only the best transcripts saves, in this process."""
-    say(f"timing {repetitions} repetitions of ranking {utterances} utterances")
-    from wordgate.bench import rescoring
-    from wordgate.bundle.bundled_model import resolve_bundle
-
-    weighting = weighting_of(lm_weight, word_bonus, weights, boosts, posterior_scale, tuned)
-    chosen = evenly(_utterances(input_file), utterances)
-    place = resolve_bundle(path)
-    show(rescoring.measure(place, chosen, weighting, wanted, calls, repetitions), as_json)
 
 
 @bench.command(name="type")
