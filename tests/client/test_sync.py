@@ -29,7 +29,7 @@ from wordgate.errors import (
 from wordgate.protocol.limits import Limits
 
 NOBODY = "127.0.0.1:1"
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture

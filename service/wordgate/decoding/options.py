@@ -87,20 +87,21 @@ class SuggestionKwargs(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Options:
-    """What is wanted, the same for each word of a text.
+    """Options of suggestions, the same for each word of a text.
 
-    `max_suggestions` likeliest words, those less likely than `min_probability` left out.
-    `hide_rejected`: without those that were among the suggestions for a shorter beginning of
-    the same word, which the person did not take. `blocked_words` are not suggested;
-    `boosted_words` are ranked higher (or lower). With `max_phrase_words` above
-    1, phrases follow the words: each goes on as long as the joint probability of the words after its
-    first is at least `min_phrase_probability`. At most `max_corrections` words come first that were likelier
-    meant than all that begin as typed. With a `continuous_cache`, words of the text are likelier,
-    and probabilities are of model and cache together. Of a model that knows the words of its
-    training text only these are suggested, with a probability of `LEAST_PROBABILITY` or more,
-    boosted ones and those of the cache; with `allow_unseen_words` any others too.
-    `max_expansions` bounds each search in rows of the output layer. Raises `InvalidInput`, naming
-    the field, when made with values outside their limits; listed words are looked at by `prepare`.
+    `max_suggestions`: the number of words. `min_probability`: leave less likely words out.
+    `hide_rejected`: leave out words that were suggested for a shorter prefix of the same word.
+    `blocked_words` are never suggested; `boosted_words` rank higher (or lower).
+    `max_phrase_words` above 1: phrases follow the words, each as long as the joint probability of
+    its words after the first is at least `min_phrase_probability`. `max_corrections`: at most this
+    many corrections, listed first, each likelier than every word that begins as typed.
+    `continuous_cache`: words of the text become likelier; probabilities are those of the model and
+    the cache together. If the model's training vocabulary is known, only its words with a
+    probability of at least `LEAST_PROBABILITY`, boosted words and those of the cache are suggested,
+    unless `allow_unseen_words` is set. `max_expansions`: the number of output rows of each search.
+
+    Raises `InvalidInput`, naming the field, for a value outside its limits; `prepare` checks the
+    listed words.
     """
 
     max_suggestions: int = DEFAULT_MAX_SUGGESTIONS

@@ -12,7 +12,7 @@ from wordgate.client import Client
 from wordgate.errors import InvalidConfiguration, InvalidFile
 from wordgate.server.config.options import Configuration, configure, options
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 Write = Callable[[str | bytes], Path]
 

@@ -12,7 +12,7 @@ from wordgate.training.data.corpus import read_passages
 from wordgate.training.data.passages import Rules
 from wordgate.training.data.token_cache import PieceFile, Source
 
-SENTENCES = Path(__file__).parents[1] / "data" / "sentences.txt"
+SENTENCES = Path(__file__).parents[2] / "data" / "sentences.txt"
 RULES = Rules(held_out_share=0.1)
 
 
