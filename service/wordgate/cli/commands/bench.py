@@ -98,6 +98,53 @@ def model(path: Path | None, threads: int, repetitions: int, as_json: bool) -> N
         asked.close()
 
 
+@bench.command()
+@_input_option
+@click.option("--utterances", type=_COUNT, default=50, show_default=True, help="Taken evenly.")
+@_model_option
+@_calls_option
+@_repetitions_option
+@json_option
+def score(
+    input_file: Path | None,
+    utterances: int,
+    path: Path | None,
+    calls: int,
+    repetitions: int,
+    as_json: bool,
+) -> None:
+    """Time scoring, here and through a server, beside a padded batch and a limit.
+
+    The usual call pattern is one padded float32 batch of whole sequences an utterance, through
+    onnxruntime's LSTM operator; the limit is the integer matrix products alone.
+    """
+    say(f"timing {repetitions} repetitions of each way to score {utterances} utterances")
+    from wordgate.bench.local_server import local_server
+    from wordgate.bundle.bundled_model import resolve_bundle
+    from wordgate.client import Client
+
+    with _train_extra():
+        from wordgate.bench import scoring
+    found = _utterances(input_file)
+    texts = [[hypothesis.text for hypothesis in utterance.hypotheses] for utterance in found]
+    chosen = evenly(texts, utterances)
+    place = resolve_bundle(path)
+    cores = os.cpu_count() or 1
+    with (
+        local_server(place, calls) as own,
+        Client(own.address, timeout_seconds=None, batch=True) as client,
+    ):
+        figures = scoring.run(
+            place,
+            chosen,
+            server=client,
+            calls=calls,
+            baseline_threads=sorted({1, cores}),
+            repetitions=repetitions,
+        )
+    show(figures, as_json)
+
+
 @bench.command(name="type")
 @click.option("--typists", type=_COUNT, default=100, show_default=True, help="At once.")
 @click.option(
