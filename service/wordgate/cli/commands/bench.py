@@ -1,6 +1,7 @@
 """`wordgate bench`: measure speed on this machine, as JSON or for people."""
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
