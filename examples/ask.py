@@ -9,7 +9,7 @@ from pathlib import Path
 
 import grpc
 
-from wordgate.api.v1.prediction_pb2 import PredictRequest
+from wordgate.api.v1.prediction_pb2 import PredictRequest, SuggestionOptions
 from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
 from wordgate.api.v1.scoring_pb2 import Candidate, ScoreRequest
 from wordgate.api.v1.scoring_pb2_grpc import ScoringServiceStub
@@ -26,7 +26,9 @@ token = os.environ.get("WORDGATE_TOKEN")
 headers = (("authorization", f"Bearer {token}"),) if token else ()
 
 with connect(*sys.argv[1:]) as channel:
-    asked = PredictRequest(history="the clouds are in the", max_suggestions=3)
+    asked = PredictRequest(
+        history="the clouds are in the", options=SuggestionOptions(max_suggestions=3)
+    )
     found = PredictionServiceStub(channel).Predict(asked, timeout=10, metadata=headers)
     for suggestion in found.suggestions:
         print(f"{suggestion.probability:8.4f}  {suggestion.text}")

@@ -53,7 +53,9 @@ def test_names_on_the_wire_are_those_of_the_proto_files(name: str) -> None:
 
 def test_messages_can_be_pickled() -> None:
     """A message knows the module it is imported from, so that it travels between processes."""
-    request = prediction_pb2.PredictRequest(history="the clouds are in the", max_suggestions=3)
+    request = prediction_pb2.PredictRequest(
+        history="the clouds are in the", options=prediction_pb2.SuggestionOptions(max_suggestions=3)
+    )
     assert pickle.loads(pickle.dumps(request)) == request
 
 

@@ -48,9 +48,14 @@ def text(sequence: int, typed: str) -> StreamPredictRequest:
     return StreamPredictRequest(sequence=sequence, text=prediction_pb2.SessionText(text=typed))
 
 
-def configured(**options: Any) -> StreamPredictRequest:
-    """The first message of a typing session."""
-    return StreamPredictRequest(configuration=prediction_pb2.SessionConfiguration(**options))
+def configured(**fields: Any) -> StreamPredictRequest:
+    """Return the first message of a typing session; options may stand among its fields."""
+    names = prediction_pb2.SuggestionOptions.DESCRIPTOR.fields_by_name
+    options = {name: value for name, value in fields.items() if name in names}
+    others = {name: value for name, value in fields.items() if name not in names}
+    if options:
+        others["options"] = prediction_pb2.SuggestionOptions(**options)
+    return StreamPredictRequest(configuration=prediction_pb2.SessionConfiguration(**others))
 
 
 def refusal(ask: Callable[[], Any]) -> Any:

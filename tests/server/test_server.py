@@ -17,7 +17,7 @@ from grpc_status import rpc_status
 from tests.running import RunningServer, serving, until
 from tests.server.requests import configured, health_stub, long_score, refusal, text, texts
 
-from wordgate.api.v1.prediction_pb2 import PredictRequest, StreamPredictRequest
+from wordgate.api.v1.prediction_pb2 import PredictRequest, StreamPredictRequest, SuggestionOptions
 from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
 from wordgate.api.v1.rescoring_pb2 import (
     NBest,
@@ -211,7 +211,11 @@ def test_nothing_that_was_written_is_logged(bundle: Path) -> None:
     with serving(bundle) as server, grpc.insecure_channel(server.address) as channel:
         stub = PredictionServiceStub(channel)
         stub.Predict(PredictRequest(history="my secret"))
-        refusal(lambda: stub.Predict(PredictRequest(history="my secret", max_suggestions=999)))
+        refusal(
+            lambda: stub.Predict(
+                PredictRequest(history="my secret", options=SuggestionOptions(max_suggestions=999))
+            )
+        )
         refusal(lambda: stub.Predict(PredictRequest(model="my secret")))
         server.terminate()
         assert server.wait() == 0

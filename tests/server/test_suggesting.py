@@ -53,19 +53,17 @@ def stub(channel: grpc.Channel) -> PredictionServiceStub:
 def test_options_survive_the_wire(wanted: dict[str, Any]) -> None:
     """What a client wants is what the server understands."""
     options = Options(**wanted)
-    assert prediction.options(predict_request("", Query("", "", options))) == options
-    assert prediction.options(session_configuration("", options)) == options
+    assert prediction.options(predict_request("", Query("", "", options)).options) == options
+    assert prediction.options(session_configuration("", options).options) == options
 
 
 def test_what_is_not_said_is_the_default() -> None:
     """An empty request wants what `Options` want; an unset sharpness is not nought."""
-    assert prediction.options(pb.PredictRequest()) == Options()
+    assert prediction.options(pb.SuggestionOptions()) == Options()
     none = pb.SuggestionOptions(continuous_cache=pb.ContinuousCache(sharpness=1.0))
-    assert prediction.options(pb.PredictRequest(options=none)) == Options()
+    assert prediction.options(none) == Options()
     some = pb.SuggestionOptions(continuous_cache=pb.ContinuousCache(weight=0.5))
-    assert prediction.options(pb.PredictRequest(options=some)).continuous_cache == ContinuousCache(
-        0.5
-    )
+    assert prediction.options(some).continuous_cache == ContinuousCache(0.5)
 
 
 @pytest.mark.parametrize("options", [*(Options(**w) for w in WANTED.values()), ALL])

@@ -112,18 +112,22 @@ def predict_request(
         prefix=query.prefix,
         correct_last_word=query.correct_last_word,
         priority=priority,
-        **_suggestion_fields(query.options),
+        options=_suggestion_options(query.options),
     )
 
 
 def session_configuration(model: str, options: Options) -> prediction_pb2.SessionConfiguration:
     """The first message of a typing session."""
-    return prediction_pb2.SessionConfiguration(model=model, **_suggestion_fields(options))
+    return prediction_pb2.SessionConfiguration(model=model, options=_suggestion_options(options))
 
 
-def _suggestion_fields(options: Options) -> dict[str, Any]:
-    """The fields that requests and configurations have in common."""
-    nested = prediction_pb2.SuggestionOptions(
+def _suggestion_options(options: Options) -> prediction_pb2.SuggestionOptions:
+    """Return options as their message."""
+    message = prediction_pb2.SuggestionOptions(
+        max_suggestions=options.max_suggestions,
+        allow_punctuation=options.allow_punctuation,
+        min_probability=options.min_probability,
+        max_expansions=options.max_expansions,
         letter_case=_CASES[options.letter_case],
         hide_rejected=options.hide_rejected,
         blocked_words=options.blocked_words,
@@ -138,14 +142,8 @@ def _suggestion_fields(options: Options) -> dict[str, Any]:
     )
     if options.continuous_cache:
         cache = prediction_pb2.ContinuousCache(**asdict(options.continuous_cache))
-        nested.continuous_cache.CopyFrom(cache)
-    return {
-        "max_suggestions": options.max_suggestions,
-        "allow_punctuation": options.allow_punctuation,
-        "min_probability": options.min_probability,
-        "max_expansions": options.max_expansions,
-        "options": nested,
-    }
+        message.continuous_cache.CopyFrom(cache)
+    return message
 
 
 def score_request(

@@ -50,21 +50,18 @@ _UNITS: dict[int, PositionUnit] = {
 }
 
 
-def options(
-    asked: prediction_pb2.PredictRequest | prediction_pb2.SessionConfiguration,
-) -> Options:
-    """What a request or a session's configuration wants. Raises `InvalidInput`."""
-    nested = asked.options
+def options(nested: prediction_pb2.SuggestionOptions) -> Options:
+    """Return the options of a request or a session. Raises `InvalidInput`."""
     case = _CASES.get(nested.letter_case)
     if case is None:
         problem = f"is {nested.letter_case}, which this server does not know"
         raise InvalidInput("options.letter_case", problem)
     try:
         return Options(
-            max_suggestions=asked.max_suggestions or DEFAULT_MAX_SUGGESTIONS,
-            allow_punctuation=asked.allow_punctuation,
-            min_probability=asked.min_probability,
-            max_expansions=asked.max_expansions or DEFAULT_MAX_EXPANSIONS,
+            max_suggestions=nested.max_suggestions or DEFAULT_MAX_SUGGESTIONS,
+            allow_punctuation=nested.allow_punctuation,
+            min_probability=nested.min_probability,
+            max_expansions=nested.max_expansions or DEFAULT_MAX_EXPANSIONS,
             letter_case=case,
             hide_rejected=nested.hide_rejected,
             blocked_words=tuple(nested.blocked_words),
@@ -72,7 +69,7 @@ def options(
             max_phrase_words=nested.max_phrase_words or 1,
             min_phrase_probability=nested.min_phrase_probability or DEFAULT_MIN_PHRASE_PROBABILITY,
             max_corrections=nested.max_corrections,
-            continuous_cache=_session_cache(nested),
+            continuous_cache=_continuous_cache(nested),
             allow_unseen_words=nested.allow_unseen_words,
         )
     except InvalidInput as error:
@@ -92,7 +89,7 @@ def _as_sent(error: InvalidInput) -> InvalidInput:
     return InvalidInput("options." * inside + error.field, error.problem)
 
 
-def _session_cache(nested: prediction_pb2.SuggestionOptions) -> ContinuousCache | None:
+def _continuous_cache(nested: prediction_pb2.SuggestionOptions) -> ContinuousCache | None:
     if not nested.HasField("continuous_cache") or not nested.continuous_cache.weight:
         return None
     cache = nested.continuous_cache

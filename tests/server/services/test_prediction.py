@@ -24,6 +24,7 @@ from wordgate.api.v1.prediction_pb2 import (
     SessionConfiguration,
     SessionText,
     StreamPredictRequest,
+    SuggestionOptions,
 )
 from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
 from wordgate.decoding.prediction import Query, split_typed
@@ -35,12 +36,30 @@ from wordgate.text.edit_buffer import TextBuffer
 NAN = float("nan")
 
 BAD_REQUESTS = {
-    "too many suggestions": (PredictRequest(max_suggestions=101), "max_suggestions"),
-    "too many expansions": (PredictRequest(max_expansions=20_001), "max_expansions"),
-    "NaN": (PredictRequest(min_probability=NAN), "min_probability"),
-    "no probability": (PredictRequest(min_probability=1.5), "min_probability"),
-    "negative": (PredictRequest(min_probability=-0.1), "min_probability"),
-    "infinite": (PredictRequest(min_probability=float("inf")), "min_probability"),
+    "too many suggestions": (
+        PredictRequest(options=SuggestionOptions(max_suggestions=101)),
+        "options.max_suggestions",
+    ),
+    "too many expansions": (
+        PredictRequest(options=SuggestionOptions(max_expansions=20_001)),
+        "options.max_expansions",
+    ),
+    "NaN": (
+        PredictRequest(options=SuggestionOptions(min_probability=NAN)),
+        "options.min_probability",
+    ),
+    "no probability": (
+        PredictRequest(options=SuggestionOptions(min_probability=1.5)),
+        "options.min_probability",
+    ),
+    "negative": (
+        PredictRequest(options=SuggestionOptions(min_probability=-0.1)),
+        "options.min_probability",
+    ),
+    "infinite": (
+        PredictRequest(options=SuggestionOptions(min_probability=float("inf"))),
+        "options.min_probability",
+    ),
     "long history": (PredictRequest(history="a" * 65_537), "history"),
     "history long in bytes": (PredictRequest(history="ä" * 32_769), "history"),
     "long prefix": (PredictRequest(prefix="a" * 1025), "prefix"),
@@ -48,9 +67,15 @@ BAD_REQUESTS = {
 BAD_SESSIONS = {
     "text first": ([text(1, "the")], "configuration"),
     "configured twice": ([configured(), configured()], "configuration"),
-    "too many suggestions": ([configured(max_suggestions=101)], "configuration.max_suggestions"),
-    "NaN": ([configured(min_probability=NAN)], "configuration.min_probability"),
-    "too many expansions": ([configured(max_expansions=20_001)], "configuration.max_expansions"),
+    "too many suggestions": (
+        [configured(max_suggestions=101)],
+        "configuration.options.max_suggestions",
+    ),
+    "NaN": ([configured(min_probability=NAN)], "configuration.options.min_probability"),
+    "too many expansions": (
+        [configured(max_expansions=20_001)],
+        "configuration.options.max_expansions",
+    ),
     "same number": ([configured(), text(2, "a"), text(2, "b")], "sequence"),
     "falling number": ([configured(), text(2, "a"), text(1, "b")], "sequence"),
     "nothing": ([configured(), StreamPredictRequest(sequence=1)], "event"),
@@ -83,14 +108,18 @@ def test_predict_answers_the_same_bits_as_in_process(
 
 def test_options_are_obeyed(stub: PredictionServiceStub) -> None:
     """Number, least probability, punctuation and the bound of the search are the request's."""
-    request = PredictRequest(max_suggestions=30, allow_punctuation=True)
+    request = PredictRequest(options=SuggestionOptions(max_suggestions=30, allow_punctuation=True))
     answered = stub.Predict(request).suggestions
     assert len(answered) == 30
     assert {found.kind for found in answered} == {SUGGESTION_KIND_WORD, SUGGESTION_KIND_PUNCTUATION}
     least = answered[9].probability
-    request = PredictRequest(max_suggestions=30, allow_punctuation=True, min_probability=least)
+    request = PredictRequest(
+        options=SuggestionOptions(max_suggestions=30, allow_punctuation=True, min_probability=least)
+    )
     assert len(stub.Predict(request).suggestions) == 10
-    assert not stub.Predict(PredictRequest(prefix="qz", max_expansions=1)).exact
+    assert not stub.Predict(
+        PredictRequest(prefix="qz", options=SuggestionOptions(max_expansions=1))
+    ).exact
 
 
 @pytest.mark.parametrize(("request_", "field"), BAD_REQUESTS.values(), ids=BAD_REQUESTS)

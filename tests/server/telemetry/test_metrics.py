@@ -9,7 +9,7 @@ from prometheus_client.metrics_core import Metric
 from tests.running import RunningServer
 from tests.server.requests import refusal
 
-from wordgate.api.v1.prediction_pb2 import PredictRequest
+from wordgate.api.v1.prediction_pb2 import PredictRequest, SuggestionOptions
 from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
 from wordgate.decoding.prediction import Query
 from wordgate.engine.local_model import LocalModel
@@ -63,7 +63,7 @@ def test_calls_are_counted_by_method_and_code(server: RunningServer, channel: gr
     before = counted()
     stub = PredictionServiceStub(channel)
     stub.Predict(PredictRequest())
-    refusal(lambda: stub.Predict(PredictRequest(max_suggestions=1000)))
+    refusal(lambda: stub.Predict(PredictRequest(options=SuggestionOptions(max_suggestions=1000))))
     assert [after - b for after, b in zip(counted(), before, strict=True)] == [2, 2, 2, 1, 1, 2]
 
 

@@ -212,10 +212,14 @@ Global___ContinuousCache: _TypeAlias = ContinuousCache  # noqa: Y015
 
 @_typing.final
 class SuggestionOptions(_message.Message):
-    """How a person wants suggestions, beside their number."""
+    """Options of suggestions."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    MAX_SUGGESTIONS_FIELD_NUMBER: _builtins.int
+    ALLOW_PUNCTUATION_FIELD_NUMBER: _builtins.int
+    MIN_PROBABILITY_FIELD_NUMBER: _builtins.int
+    MAX_EXPANSIONS_FIELD_NUMBER: _builtins.int
     LETTER_CASE_FIELD_NUMBER: _builtins.int
     HIDE_REJECTED_FIELD_NUMBER: _builtins.int
     BLOCKED_WORDS_FIELD_NUMBER: _builtins.int
@@ -225,6 +229,16 @@ class SuggestionOptions(_message.Message):
     MAX_CORRECTIONS_FIELD_NUMBER: _builtins.int
     CONTINUOUS_CACHE_FIELD_NUMBER: _builtins.int
     ALLOW_UNSEEN_WORDS_FIELD_NUMBER: _builtins.int
+    max_suggestions: _builtins.int
+    """Number of words wanted, at most `Limits.max_suggestions`. 0: 5."""
+    allow_punctuation: _builtins.bool
+    """Whether punctuation marks and symbols may be suggested."""
+    min_probability: _builtins.float
+    """Least probability of a suggestion, 0 to 1; less likely words are left out. 0: no bound."""
+    max_expansions: _builtins.int
+    """Rows of the output layer that one search may ask for, at most `Limits.max_expansions`. A search
+    that needs more returns the best found so far, with `exact` false. 0: 2000.
+    """
     letter_case: Global___LetterCase.ValueType
     """In which case suggestions come while a word is being typed."""
     hide_rejected: _builtins.bool
@@ -266,6 +280,10 @@ class SuggestionOptions(_message.Message):
     def __init__(
         self,
         *,
+        max_suggestions: _builtins.int = ...,
+        allow_punctuation: _builtins.bool = ...,
+        min_probability: _builtins.float = ...,
+        max_expansions: _builtins.int = ...,
         letter_case: Global___LetterCase.ValueType = ...,
         hide_rejected: _builtins.bool = ...,
         blocked_words: _abc.Iterable[_builtins.str] | None = ...,
@@ -278,7 +296,7 @@ class SuggestionOptions(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["continuous_cache", b"continuous_cache"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_unseen_words", b"allow_unseen_words", "blocked_words", b"blocked_words", "boosted_words", b"boosted_words", "continuous_cache", b"continuous_cache", "hide_rejected", b"hide_rejected", "letter_case", b"letter_case", "max_corrections", b"max_corrections", "max_phrase_words", b"max_phrase_words", "min_phrase_probability", b"min_phrase_probability"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_punctuation", b"allow_punctuation", "allow_unseen_words", b"allow_unseen_words", "blocked_words", b"blocked_words", "boosted_words", b"boosted_words", "continuous_cache", b"continuous_cache", "hide_rejected", b"hide_rejected", "letter_case", b"letter_case", "max_corrections", b"max_corrections", "max_expansions", b"max_expansions", "max_phrase_words", b"max_phrase_words", "max_suggestions", b"max_suggestions", "min_phrase_probability", b"min_phrase_probability", "min_probability", b"min_probability"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -371,10 +389,6 @@ class PredictRequest(_message.Message):
     MODEL_FIELD_NUMBER: _builtins.int
     HISTORY_FIELD_NUMBER: _builtins.int
     PREFIX_FIELD_NUMBER: _builtins.int
-    MAX_SUGGESTIONS_FIELD_NUMBER: _builtins.int
-    ALLOW_PUNCTUATION_FIELD_NUMBER: _builtins.int
-    MIN_PROBABILITY_FIELD_NUMBER: _builtins.int
-    MAX_EXPANSIONS_FIELD_NUMBER: _builtins.int
     OPTIONS_FIELD_NUMBER: _builtins.int
     CORRECT_LAST_WORD_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
@@ -390,16 +404,6 @@ class PredictRequest(_message.Message):
     """The typed beginning of the next word, in any case. At most `Limits.max_prefix_bytes`. Empty:
     nothing is typed yet. In `well-kn` only `kn` is unfinished; the rest is read as history.
     """
-    max_suggestions: _builtins.int
-    """Number of suggestions wanted, at most `Limits.max_suggestions`. 0: 5."""
-    allow_punctuation: _builtins.bool
-    """Whether punctuation marks and symbols may be suggested."""
-    min_probability: _builtins.float
-    """Least probability of a suggestion, 0 to 1; less likely words are left out. 0: no bound."""
-    max_expansions: _builtins.int
-    """Rows of the output layer that the search may ask for, at most `Limits.max_expansions`. A search
-    that would need more answers what it has, with `exact` false. 0: 2000.
-    """
     correct_last_word: _builtins.bool
     """Asks about the last word of `history` and `prefix` instead, which is finished: the answer has the
     words that were likelier meant, as corrections, none where it is likeliest itself. In a word of
@@ -410,7 +414,7 @@ class PredictRequest(_message.Message):
     """Whether somebody waits for the answer."""
     @_builtins.property
     def options(self) -> Global___SuggestionOptions:
-        """How suggestions are wanted, beside their number."""
+        """Options of the suggestions."""
 
     def __init__(
         self,
@@ -418,17 +422,13 @@ class PredictRequest(_message.Message):
         model: _builtins.str = ...,
         history: _builtins.str = ...,
         prefix: _builtins.str = ...,
-        max_suggestions: _builtins.int = ...,
-        allow_punctuation: _builtins.bool = ...,
-        min_probability: _builtins.float = ...,
-        max_expansions: _builtins.int = ...,
         options: Global___SuggestionOptions | None = ...,
         correct_last_word: _builtins.bool = ...,
         priority: _priority_pb2.Priority.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["options", b"options"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_punctuation", b"allow_punctuation", "correct_last_word", b"correct_last_word", "history", b"history", "max_expansions", b"max_expansions", "max_suggestions", b"max_suggestions", "min_probability", b"min_probability", "model", b"model", "options", b"options", "prefix", b"prefix", "priority", b"priority"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["correct_last_word", b"correct_last_word", "history", b"history", "model", b"model", "options", b"options", "prefix", b"prefix", "priority", b"priority"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -490,44 +490,26 @@ class SessionConfiguration(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     MODEL_FIELD_NUMBER: _builtins.int
-    MAX_SUGGESTIONS_FIELD_NUMBER: _builtins.int
-    ALLOW_PUNCTUATION_FIELD_NUMBER: _builtins.int
-    MIN_PROBABILITY_FIELD_NUMBER: _builtins.int
-    MAX_EXPANSIONS_FIELD_NUMBER: _builtins.int
     POSITION_UNIT_FIELD_NUMBER: _builtins.int
     OPTIONS_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """`NAME` (its latest served version) or `NAME@VERSION`, as in `en@3`. Empty: the default model."""
-    max_suggestions: _builtins.int
-    """Number of suggestions wanted, at most `Limits.max_suggestions`. 0: 5."""
-    allow_punctuation: _builtins.bool
-    """Whether punctuation marks and symbols may be suggested."""
-    min_probability: _builtins.float
-    """Least probability of a suggestion, 0 to 1; less likely words are left out. 0: no bound."""
-    max_expansions: _builtins.int
-    """Rows of the output layer that one search may ask for, at most `Limits.max_expansions`. A search
-    that would need more answers what it has, with `exact` false. 0: 2000.
-    """
     position_unit: Global___PositionUnit.ValueType
-    """What positions and lengths are counted in, the server's too."""
+    """The unit of positions and lengths, in requests and answers."""
     @_builtins.property
     def options(self) -> Global___SuggestionOptions:
-        """How suggestions are wanted, beside their number."""
+        """Options of the suggestions."""
 
     def __init__(
         self,
         *,
         model: _builtins.str = ...,
-        max_suggestions: _builtins.int = ...,
-        allow_punctuation: _builtins.bool = ...,
-        min_probability: _builtins.float = ...,
-        max_expansions: _builtins.int = ...,
         position_unit: Global___PositionUnit.ValueType = ...,
         options: Global___SuggestionOptions | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["options", b"options"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_punctuation", b"allow_punctuation", "max_expansions", b"max_expansions", "max_suggestions", b"max_suggestions", "min_probability", b"min_probability", "model", b"model", "options", b"options", "position_unit", b"position_unit"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "options", b"options", "position_unit", b"position_unit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -259,6 +259,9 @@ def _listed(random: Random) -> prediction_pb2.SuggestionOptions:
 
 def _all_options(random: Random) -> prediction_pb2.SuggestionOptions:
     options = prediction_pb2.SuggestionOptions(
+        max_suggestions=100,
+        max_expansions=5_000,
+        allow_punctuation=True,
         hide_rejected=True,
         max_phrase_words=10,
         min_phrase_probability=0.01,
@@ -269,8 +272,18 @@ def _all_options(random: Random) -> prediction_pb2.SuggestionOptions:
     return options
 
 
+def _most_suggestions(
+    options: prediction_pb2.SuggestionOptions | None = None,
+) -> prediction_pb2.SuggestionOptions:
+    """Return options that want as many suggestions as are allowed."""
+    most = prediction_pb2.SuggestionOptions(max_suggestions=100, max_expansions=5_000)
+    if options is not None:
+        most.MergeFrom(options)
+    return most
+
+
 def _predict_lists(random: Random) -> Load:
-    message = _predict(history=MARK, max_suggestions=100, options=_listed(random))
+    message = _predict(history=MARK, options=_most_suggestions(_listed(random)))
     return Load(PREDICT, (message,))
 
 
@@ -284,7 +297,7 @@ def _predict_history(history: Callable[[Random], str]) -> Made:
 def _predict_passed_over(random: Random) -> Load:
     options = prediction_pb2.SuggestionOptions(hide_rejected=True)
     prefix = MARK + _rare_word(random, 127 - len(MARK))
-    message = _predict(prefix=prefix, max_suggestions=100, max_expansions=5_000, options=options)
+    message = _predict(prefix=prefix, options=_most_suggestions(options))
     return Load(PREDICT, (message,))
 
 
@@ -293,9 +306,6 @@ def _predict_most(prefix: str, history: Callable[[Random], str] = _history) -> M
         message = _predict(
             history=f"{history(random)} ",
             prefix=prefix,
-            max_suggestions=100,
-            max_expansions=5_000,
-            allow_punctuation=True,
             options=_all_options(random),
         )
         return Load(PREDICT, (message,))
@@ -304,18 +314,17 @@ def _predict_most(prefix: str, history: Callable[[Random], str] = _history) -> M
 
 
 def _predict_rare_prefix(random: Random) -> Load:
-    message = _predict(history=MARK, prefix="zzq", max_suggestions=100, max_expansions=5_000)
+    message = _predict(history=MARK, prefix="zzq", options=_most_suggestions())
     return Load(PREDICT, (message,))
 
 
 def _predict_correct_last(random: Random) -> Load:
-    options = prediction_pb2.SuggestionOptions(max_corrections=100)
+    options = prediction_pb2.SuggestionOptions(max_corrections=100, max_expansions=5_000)
     message = _predict(
         history=f"{_marked(_words(random, 1200).split())} ",
         prefix=f"{MARK}{_rare_word(random, 20)}",
         correct_last_word=True,
         options=options,
-        max_expansions=5_000,
     )
     return Load(PREDICT, (message,))
 
@@ -324,7 +333,7 @@ def _predict_correct_last(random: Random) -> Load:
 
 
 def _typing(texts: Iterable[str], options: prediction_pb2.SuggestionOptions | None = None) -> Load:
-    configuration = prediction_pb2.SessionConfiguration(max_suggestions=100, options=options)
+    configuration = prediction_pb2.SessionConfiguration(options=_most_suggestions(options))
     first = prediction_pb2.StreamPredictRequest(configuration=configuration)
     messages = [
         prediction_pb2.StreamPredictRequest(text=prediction_pb2.SessionText(text=text))

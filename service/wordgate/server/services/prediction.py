@@ -39,7 +39,9 @@ class PredictionServicer(prediction_pb2_grpc.PredictionServiceServicer):
         check_bytes("history", request.history, limits.max_history_bytes)
         check_bytes("prefix", request.prefix, limits.max_prefix_bytes)
         check_listed(request.options, limits)
-        query = Query(request.history, request.prefix, options(request), request.correct_last_word)
+        query = Query(
+            request.history, request.prefix, options(request.options), request.correct_last_word
+        )
         asks = naming_options(model.predict(query))
         searching = self._serving.metrics.searching(asks, attrgetter("expansions"))
         priority_of = urgency(request, Priority.INTERACTIVE)

@@ -295,7 +295,7 @@ class Session:
             check_listed(asked.options, self._serving.limits)
             self._listed_bytes = _LISTED_COST * asked.options.ByteSize()
             self._hold(0)
-            self._configured = _Configured(asked.model, prediction.options(asked))
+            self._configured = _Configured(asked.model, prediction.options(asked.options))
             self._resting = PackedText(unit=prediction.position_unit(asked.position_unit))
         except InvalidInput as error:
             raise InvalidInput(f"configuration.{error.field}", error.problem) from None
