@@ -106,7 +106,7 @@ def choose(
     network = ConfusionNetwork(
         [[Alternative(text, {CHANNEL: -cost}) for text, cost in slot.items()] for slot in slots]
     )
-    answer = wordgate.rescore(network, weighting, history=history, count_eos=last, bounds=BEST)
+    answer = wordgate.rescore(history, network, weighting, count_eos=last, bounds=BEST)
     return answer.ranking.transcripts[0].text
 
 

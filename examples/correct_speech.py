@@ -155,8 +155,8 @@ def _lattice(decoder: Any) -> Lattice:
 
 def correct(client: Client, heard: Heard) -> tuple[Ranking, Ranking]:
     """The n-best list, ranked with the server's model; the lattice, searched with it."""
-    listed = client.rescore(heard.candidates, LIST_WEIGHTING)
-    found = client.rescore(heard.lattice, LATTICE_WEIGHTING)
+    listed = client.rescore("", heard.candidates, LIST_WEIGHTING)
+    found = client.rescore("", heard.lattice, LATTICE_WEIGHTING)
     return listed.ranking, found.ranking
 
 

@@ -73,9 +73,9 @@ async def test_rankings_are_of_hypotheses(
     """Of a list of them, a lattice or a confusion network."""
     client, asynchronous = clients
     with pytest.raises(TypeError, match=problem):
-        client.rescore(hypotheses)
+        client.rescore("", hypotheses)
     with pytest.raises(TypeError, match=problem):
-        await asynchronous.rescore(hypotheses)
+        await asynchronous.rescore("", hypotheses)
     with pytest.raises(TypeError, match=problem):
         local.submit_rescore("", hypotheses, Weighting())
 

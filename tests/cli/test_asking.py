@@ -212,6 +212,18 @@ def test_questions_and_pairs_are_evaluated(run: Run, bundle: Path, tmp_path: Pat
     assert run("evaluate", "--pairs", pairs, "--json", "--model", bundle).document["pairs"] == 1
 
 
+def test_scores_of_words(run: Run, bundle: Path) -> None:
+    """As JSON and in a table each; they and the end of the text add up."""
+    ask = ("score", "--words", "--model", bundle)
+    [candidate] = run(*ask, "--json", "--", "the sea").document["candidates"]
+    assert [each["word"] for each in candidate["words"]] == ["the", "sea"]
+    total = sum(each["log_prob"] for each in candidate["words"]) + candidate["eos_log_prob"]
+    assert total == pytest.approx(candidate["log_prob"])
+    [ended] = run(*ask, "--no-eos", "--json", "--", "the sea").document["candidates"]
+    assert "eos_log_prob" not in ended
+    assert "(end of the text)" in run(*ask, "--", "the sea").out
+
+
 def test_english_questions_of_another_language(run: Run, bundle: Path, tmp_path: Path) -> None:
     """The figures come with a warning that they say little."""
     chinese = shutil.copytree(bundle, tmp_path / "zh" / bundle.name)

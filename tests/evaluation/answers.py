@@ -45,7 +45,11 @@ class GivenAnswers:
         return _now(PredictionResult(answer, query.prefix, True, 1, NAME))
 
     def submit_score(
-        self, history: str, candidates: Sequence[str], count_eos: bool = True
+        self,
+        history: str,
+        candidates: Sequence[str],
+        count_eos: bool = True,
+        return_words: bool = False,
     ) -> "Future[ScoreResult]":
         """Sums of the given log-probabilities."""
         cut = [words.split(normalise(candidate)) for candidate in candidates]

@@ -49,7 +49,11 @@ class _Narrow(GivenAnswers):
         self.scored: list[tuple[int, int, bool]] = []
 
     def submit_score(
-        self, history: str, candidates: Sequence[str], count_eos: bool = True
+        self,
+        history: str,
+        candidates: Sequence[str],
+        count_eos: bool = True,
+        return_words: bool = False,
     ) -> "Future[ScoreResult]":
         """Remember words of history and candidate, and whether its end was counted."""
         [text] = candidates

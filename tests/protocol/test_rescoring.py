@@ -78,10 +78,10 @@ async def test_the_clients_answer_as_the_model_itself(
     expected = local.submit_rescore(history, HEARD, WEIGHTING, count_eos).result()
     assert [found.index for found in expected.ranking.transcripts] != [0, 1, 2, 3]
     with Client(server.address) as client:
-        answer = client.rescore(HEARD, WEIGHTING, history=history, count_eos=count_eos)
+        answer = client.rescore(history, HEARD, WEIGHTING, count_eos=count_eos)
         assert answer == expected
     async with AsyncClient(server.address) as patient:
-        answer = await patient.rescore(HEARD, WEIGHTING, history=history, count_eos=count_eos)
+        answer = await patient.rescore(history, HEARD, WEIGHTING, count_eos=count_eos)
         assert answer == expected
 
 
@@ -94,9 +94,9 @@ async def test_the_clients_ask_for_the_best_alone(
     expected = local.submit_rescore("", HEARD, WEIGHTING, True, bounds).result()
     assert len(expected.ranking.transcripts) == min(wanted, len(HEARD))
     with Client(server.address) as client:
-        assert client.rescore(HEARD, WEIGHTING, bounds=bounds) == expected
+        assert client.rescore("", HEARD, WEIGHTING, bounds=bounds) == expected
     async with AsyncClient(server.address) as patient:
-        assert await patient.rescore(HEARD, WEIGHTING, bounds=bounds) == expected
+        assert await patient.rescore("", HEARD, WEIGHTING, bounds=bounds) == expected
 
 
 def test_what_is_not_set_has_its_default(stub: ScoringServiceStub, local: LocalModel) -> None:

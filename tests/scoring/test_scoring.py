@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,12 +13,15 @@ from tests.vocabularies import trained
 
 from wordgate.errors import InvalidInput
 from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
+from wordgate.lm.context_window import read_context
 from wordgate.lm.lexicon import Lexicon
 from wordgate.lm.requests import ModelRequest, Step, TokenLogProbs, run_to_completion
 from wordgate.lm.state_store import NullStateStore
 from wordgate.lm.tokenizer import EOS
 from wordgate.scoring.prefix_tree import ROOT, PrefixTree
 from wordgate.scoring.scoring import MAX_CANDIDATE_PIECES, posteriors, score, score_texts
+from wordgate.text import words
+from wordgate.text.normalization import normalise
 
 LEVELS = AdaptiveSoftmaxLayout((4, 7, 12))
 sequences = st.lists(st.lists(st.integers(0, 11), max_size=6), min_size=1, max_size=12)
@@ -58,6 +62,28 @@ def test_scores_are_the_chain_rule_bit_for_bit(candidates: list[list[int]], seed
     found = run_to_completion(score(candidates, 3, LEVELS), model)
     assert found == [_chain_rule(model, 3, candidate) for candidate in candidates]
     assert found == [run_to_completion(score([candidate], 3), model)[0] for candidate in candidates]
+
+
+@given(st.lists(st.text("abest 今.", max_size=12), min_size=1, max_size=5), st.booleans())
+def test_scores_of_words_are_the_chain_rule(candidates: list[str], count_eos: bool) -> None:
+    """Each word has the probability of its tokens after those before it."""
+    store = NullStateStore(MODEL.start)
+    scored = run_to_completion(
+        score_texts(LANGUAGE, store, "", candidates, count_eos, return_words=True), MODEL
+    )
+    plain = run_to_completion(score_texts(LANGUAGE, store, "", candidates, count_eos), MODEL)
+    start = run_to_completion(read_context(LANGUAGE.pieces, "", store), MODEL).state
+    for candidate, text, alone in zip(scored, candidates, plain, strict=True):
+        assert replace(candidate, words=(), eos_log_prob=0.0) == alone
+        state = start
+        names = words.split(normalise(text))
+        assert [each.word for each in candidate.words] == names
+        for each in candidate.words:
+            tokens = LANGUAGE.pieces.encode_word(each.word)
+            assert each.log_prob == pytest.approx(_chain_rule(MODEL, state, tokens))
+            state = tokens[-1]
+        eos = MODEL.log_prob(state, EOS) if count_eos else 0.0
+        assert candidate.eos_log_prob == pytest.approx(eos)
 
 
 @given(sequences)

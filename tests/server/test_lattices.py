@@ -92,10 +92,10 @@ async def test_the_clients_answer_as_the_model_itself(
     expected = local.submit_rescore("down", source, WEIGHTING, True, bounds).result()
     assert 1 <= len(expected.ranking.transcripts) <= (bounds.max_transcripts or 10)
     with Client(server.address) as client:
-        answer = client.rescore(source, WEIGHTING, history="down", bounds=bounds)
+        answer = client.rescore("down", source, WEIGHTING, bounds=bounds)
         assert answer == expected
     async with AsyncClient(server.address) as patient:
-        answer = await patient.rescore(source, WEIGHTING, history="down", bounds=bounds)
+        answer = await patient.rescore("down", source, WEIGHTING, bounds=bounds)
         assert answer == expected
 
 

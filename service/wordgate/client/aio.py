@@ -144,22 +144,29 @@ class AsyncClient:
         return words_of_async(begin, self._error_of)
 
     async def score(
-        self, history: str, candidates: Sequence[str], count_eos: bool = True
+        self,
+        history: str,
+        candidates: Sequence[str],
+        count_eos: bool = True,
+        return_words: bool = False,
     ) -> ScoreResult:
         """Log-probability of each candidate after `history`, in the order given.
 
         Natural logarithms of the whole text, its end included if `count_eos`; posteriors are shares
-        among the candidates. The server's limits bound their number and their pieces.
+        among the candidates. `return_words`: the log-probability of each word too. The server's
+        limits bound the number of candidates and their tokens.
         """
-        request = score_request(self._model, history, candidates, count_eos, self._priority)
+        request = score_request(
+            self._model, history, candidates, count_eos, return_words, self._priority
+        )
         return score_answer(await self._ask(self._scoring.Score, request))
 
     async def rescore(
         self,
+        history: str,
         hypotheses: HypothesisSpace,
         weighting: Weighting = _PLAIN,
         *,
-        history: str = "",
         count_eos: bool = True,
         bounds: SearchBounds = DEFAULT_SEARCH_BOUNDS,
     ) -> RescoringResult:

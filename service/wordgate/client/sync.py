@@ -135,20 +135,27 @@ class Client:
         """
         return self.submit_generate(GenerationQuery(history, prefix, **values))
 
-    def score(self, history: str, candidates: Sequence[str], count_eos: bool = True) -> ScoreResult:
+    def score(
+        self,
+        history: str,
+        candidates: Sequence[str],
+        count_eos: bool = True,
+        return_words: bool = False,
+    ) -> ScoreResult:
         """Log-probability of each candidate after `history`, in the order given.
 
         Natural logarithms of the whole text, its end included if `count_eos`; posteriors are shares
-        among the candidates. The server's limits bound their number and their pieces.
+        among the candidates. `return_words`: the log-probability of each word too. The server's
+        limits bound the number of candidates and their tokens.
         """
-        return _result(self.submit_score(history, candidates, count_eos))
+        return _result(self.submit_score(history, candidates, count_eos, return_words))
 
     def rescore(
         self,
+        history: str,
         hypotheses: HypothesisSpace,
         weighting: Weighting = _PLAIN,
         *,
-        history: str = "",
         count_eos: bool = True,
         bounds: SearchBounds = DEFAULT_SEARCH_BOUNDS,
     ) -> RescoringResult:
@@ -183,13 +190,19 @@ class Client:
         return self._ask(self._prediction.Predict, request, prediction_answer)
 
     def submit_score(
-        self, history: str, candidates: Sequence[str], count_eos: bool = True
+        self,
+        history: str,
+        candidates: Sequence[str],
+        count_eos: bool = True,
+        return_words: bool = False,
     ) -> "Future[ScoreResult]":
         """As `score`, without waiting. Cancelling the future cancels the request.
 
         Raises `InvalidInput` at once for text that is not Unicode.
         """
-        request = score_request(self._model, history, candidates, count_eos, self._priority)
+        request = score_request(
+            self._model, history, candidates, count_eos, return_words, self._priority
+        )
         return self._ask(self._scoring.Score, request, score_answer)
 
     def submit_rescore(

@@ -95,11 +95,17 @@ class ServedModel:
         yield from read_ahead(self.bundle.language.pieces, history, self.store)
 
     def score(
-        self, history: str, candidates: Sequence[str], count_eos: bool = True
+        self,
+        history: str,
+        candidates: Sequence[str],
+        count_eos: bool = True,
+        return_words: bool = False,
     ) -> ModelTask[ScoreResult]:
         """Log-probabilities of candidates (`scoring.scoring.score_texts`)."""
         language = self.bundle.language
-        scored = yield from score_texts(language, self.store, history, candidates, count_eos)
+        scored = yield from score_texts(
+            language, self.store, history, candidates, count_eos, return_words
+        )
         return ScoreResult(scored, count_eos, self.name)
 
     def rescore(

@@ -52,12 +52,16 @@ class LocalModel:
         return self._thread.submit(self.served.network, self.served.predict(query), admitted=True)
 
     def submit_score(
-        self, history: str, candidates: Sequence[str], count_eos: bool = True
+        self,
+        history: str,
+        candidates: Sequence[str],
+        count_eos: bool = True,
+        return_words: bool = False,
     ) -> "Future[ScoreResult]":
         """Log-probabilities of candidates after a history."""
         require_text(history, "history")
         require_texts(candidates, "candidates")
-        asks = self.served.score(history, candidates, count_eos)
+        asks = self.served.score(history, candidates, count_eos, return_words)
         return self._thread.submit(self.served.network, asks, Priority.BULK, admitted=True)
 
     def submit_rescore(

@@ -80,7 +80,11 @@ class LanguageModel(Protocol):
         ...
 
     def submit_score(
-        self, history: str, candidates: Sequence[str], count_eos: bool = True
+        self,
+        history: str,
+        candidates: Sequence[str],
+        count_eos: bool = True,
+        return_words: bool = False,
     ) -> "Future[ScoreResult]":
         """Log-probabilities of candidates after a history."""
         ...

@@ -41,7 +41,7 @@ from wordgate.scoring.rescoring import (
     WordConfidence,
     check_kinds,
 )
-from wordgate.scoring.scoring import Candidate
+from wordgate.scoring.scoring import Candidate, WordScore
 from wordgate.scoring.weighting import Weighting
 from wordgate.text.argument_types import require_texts
 from wordgate.text.normalization import require_unicode
@@ -151,6 +151,7 @@ def score_request(
     history: str,
     candidates: Sequence[str],
     count_eos: bool,
+    return_words: bool = False,
     priority: Priority.ValueType = PRIORITY_UNSPECIFIED,
 ) -> scoring_pb2.ScoreRequest:
     """The message of candidates to score. Raises `InvalidInput` for text that is not Unicode,
@@ -165,6 +166,7 @@ def score_request(
         candidates=[scoring_pb2.Candidate(text=text) for text in candidates],
         count_eos=count_eos,
         priority=priority,
+        return_words=return_words,
     )
 
 
@@ -285,8 +287,16 @@ def prediction_answer(
 def score_answer(answer: scoring_pb2.ScoreResponse) -> ScoreResult:
     """The scored candidates in an answer."""
     candidates = [
-        Candidate(found.text, found.log_prob, found.posterior, found.word_count, found.token_count)
-        for found in answer.candidates
+        Candidate(
+            scored.text,
+            scored.log_prob,
+            scored.posterior,
+            scored.word_count,
+            scored.token_count,
+            tuple(WordScore(each.word, each.log_prob) for each in scored.words),
+            scored.eos_log_prob,
+        )
+        for scored in answer.candidates
     ]
     return ScoreResult(candidates, answer.counted_eos, model_name(answer.model))
 

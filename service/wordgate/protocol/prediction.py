@@ -24,6 +24,7 @@ from wordgate.lm.requests import ModelTask, T
 from wordgate.scoring.scoring import Candidate
 from wordgate.text.edit_buffer import PositionUnit, TextBuffer, length_of
 from wordgate.text.rest_of_word import rest_of_word
+from wordgate.text.steps import Steps
 
 _PRECISIONS = {
     "int8": models_pb2.PRECISION_INT8,
@@ -40,6 +41,7 @@ _CASES: dict[int, LetterCase] = {
     prediction_pb2.LETTER_CASE_TRUECASE: LetterCase.TRUECASE,
     prediction_pb2.LETTER_CASE_AS_TYPED: LetterCase.AS_TYPED,
 }
+_CANDIDATE_WORK, _WORD_WORK = 4, 2
 _NESTED = frozenset(prediction_pb2.SuggestionOptions.DESCRIPTOR.fields_by_name)
 
 _UNITS: dict[int, PositionUnit] = {
@@ -173,13 +175,15 @@ def urgency(
     raise InvalidInput("priority", f"is {asked.priority}, which this server does not know")
 
 
-def score_response(answer: ScoreResult) -> scoring_pb2.ScoreResponse:
-    """The answer to `Score`."""
-    return scoring_pb2.ScoreResponse(
-        candidates=[_scored(candidate) for candidate in answer.candidates],
-        counted_eos=answer.counted_eos,
-        model=model_version(answer.model),
+def score_response(answer: ScoreResult) -> Steps[scoring_pb2.ScoreResponse]:
+    """Return the answer to `Score`, in steps of a candidate."""
+    response = scoring_pb2.ScoreResponse(
+        counted_eos=answer.counted_eos, model=model_version(answer.model)
     )
+    for candidate in answer.candidates:
+        response.candidates.append(_scored(candidate))
+        yield _CANDIDATE_WORK + _WORD_WORK * len(candidate.words)
+    return response
 
 
 def _suggestion(found: Suggestion) -> prediction_pb2.Suggestion:
@@ -198,4 +202,9 @@ def _scored(candidate: Candidate) -> scoring_pb2.ScoredCandidate:
         posterior=candidate.posterior,
         word_count=candidate.word_count,
         token_count=candidate.token_count,
+        words=[
+            scoring_pb2.WordScore(word=each.word, log_prob=each.log_prob)
+            for each in candidate.words
+        ],
+        eos_log_prob=candidate.eos_log_prob,
     )

@@ -39,6 +39,14 @@ class PrefixTree:
             level.sort(key=self.parents.__getitem__)
             yield 1 + len(level) // 4
 
+    def path(self, node: int) -> list[int]:
+        """Return the nodes from below the root to this one."""
+        nodes = []
+        while node != ROOT:
+            nodes.append(node)
+            node = self.parents[node]
+        return nodes[::-1]
+
     def __len__(self) -> int:
         return len(self.pieces)
 

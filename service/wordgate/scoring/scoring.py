@@ -5,8 +5,11 @@ Knows pieces and what to ask of a model; does not know onnxruntime or who is ask
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
 
 from wordgate.errors import InvalidInput
 from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
@@ -34,13 +37,22 @@ _SHORT_TEXT = 128
 _CUTTING_WORK, _CHARACTER_WORK = 20, 3
 
 
+@dataclass(frozen=True, slots=True)
+class WordScore:
+    """A word in normal form with its log-probability after all before it, natural logarithm."""
+
+    word: str
+    log_prob: float
+
+
 @dataclass(frozen=True)
 class Candidate:
     """A candidate with what the model thinks of it.
 
     `text` is what the client sent. `log_prob` is the natural logarithm of its probability after
     the history, `<eos>` included where it was counted. `posterior` is its share among the
-    candidates of its request. `token_count` counts pieces, `<eos>` not among them.
+    candidates of its request. `token_count` counts tokens without `<eos>`.
+    `words` and `eos_log_prob`, where they were asked for, add up to `log_prob`, but for rounding.
     """
 
     text: str
@@ -48,6 +60,8 @@ class Candidate:
     posterior: float
     word_count: int
     token_count: int
+    words: tuple[WordScore, ...] = ()
+    eos_log_prob: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +78,11 @@ def score_texts(
     history: str,
     candidates: Sequence[str],
     count_eos: bool = True,
+    return_words: bool = False,
 ) -> ModelTask[list[Candidate]]:
-    """Each candidate's log-probability after `history`, in the order given.
+    """Return each candidate's log-probability after `history`, in the order given.
+
+    `return_words`: those of its words too.
 
     Raises `InvalidInput` for an empty list, for a candidate of more than `MAX_CANDIDATE_PIECES`
     pieces, and for text that is not Unicode.
@@ -78,23 +95,60 @@ def score_texts(
         cuts.append((yield from pace.run(cutting(language, text, f"candidates[{index}].text"))))
     start = yield from read(language.pieces, history, store)
     end = [EOS] if count_eos else []
-    log_probs = yield from score([[*cut.pieces, *end] for cut in cuts], start, language.levels)
-    shares = posteriors(log_probs)
-    return [
+    sequences = [[*cut.pieces, *end] for cut in cuts]
+    tree, sums = yield from _score_tree(sequences, start, language.levels)
+    log_probs = [sums[leaf] for leaf in tree.leaves]
+    scored = [
         Candidate(text, log_prob, share, len(cut.words), len(cut.pieces))
-        for text, log_prob, share, cut in zip(candidates, log_probs, shares, cuts, strict=True)
+        for text, log_prob, share, cut in zip(
+            candidates, log_probs, posteriors(log_probs), cuts, strict=True
+        )
     ]
+    if return_words:
+        ends = language.pieces.ends_word
+        for index, (candidate, cut) in enumerate(zip(scored, cuts, strict=True)):
+            scored[index] = yield from pace.run(
+                _with_words(candidate, cut, tree.path(tree.leaves[index]), sums, ends)
+            )
+    return scored
+
+
+def _with_words(
+    candidate: Candidate,
+    cut: TokenizedText,
+    path: Sequence[int],
+    sums: Sequence[float],
+    ends_word: NDArray[np.bool_],
+) -> Steps[Candidate]:
+    """Return a candidate with the scores of its words: differences of the sums along its path."""
+    lasts = [node for node, piece in zip(path, cut.pieces, strict=False) if ends_word[piece]]
+    yield len(path)
+    scores, before = [], 0.0
+    for word, node in zip(cut.words, lasts, strict=True):
+        scores.append(WordScore(word, sums[node] - before))
+        before = sums[node]
+    yield len(scores)
+    eos_log_prob = candidate.log_prob - before if len(path) > len(cut.pieces) else 0.0
+    return replace(candidate, words=tuple(scores), eos_log_prob=eos_log_prob)
 
 
 def score(
     sequences: Sequence[Sequence[int]], start: State, levels: AdaptiveSoftmaxLayout | None = None
 ) -> ModelTask[list[float]]:
-    """Log-probability of each sequence of pieces after `start`, natural logarithm.
+    """Return the log-probability of each sequence of tokens after `start`, natural logarithm.
 
     Every node of the prefix tree is stepped once, level by level, so sequences that share a
     beginning share its cost. Equal to the chain rule, one sequence at a time, bit for bit. The
     output layer is asked for many nodes at once, those of each of its `levels` together.
     """
+    tree, sums = yield from _score_tree(sequences, start, levels)
+    return [sums[leaf] for leaf in tree.leaves]
+
+
+def _score_tree(
+    sequences: Sequence[Sequence[int]], start: State, levels: AdaptiveSoftmaxLayout | None
+) -> ModelTask[tuple[PrefixTree, list[float]]]:
+    """Return the prefix tree of sequences, and the log-probability of each node from the root."""
     pace = Pace(SHORT_ROUND)
     tree = PrefixTree()
     yield from pace.run(tree.grow(sequences))
@@ -118,7 +172,7 @@ def score(
             log_probs[node] += log_probs[parents[node]]
         if pace.is_due(_SUMMED_TOGETHER // 4):
             yield YIELD
-    return [log_probs[leaf] for leaf in tree.leaves]
+    return tree, log_probs
 
 
 def _ask_gains(

@@ -12,8 +12,10 @@ from wordgate.api.v1.priority_pb2 import PRIORITY_BATCH
 from wordgate.api.v1.scoring_pb2 import Candidate, ScoreRequest, ScoreResponse
 from wordgate.api.v1.scoring_pb2_grpc import ScoringServiceStub
 from wordgate.engine.local_model import LocalModel
+from wordgate.engine.results import ScoreResult
 from wordgate.protocol.prediction import score_response
 from wordgate.server.services.scoring import request_size, size_with
+from wordgate.text.steps import finish
 
 CANDIDATES = ("the cat sat", "the cat", "", "wreck a nice beach", "the cat", "Ünï 🦆\u0000", " x ")
 SERVICE = "wordgate.v1.ScoringService"
@@ -32,6 +34,11 @@ def quiet(server: RunningServer) -> Iterator[RunningServer]:
     until(lambda: _is_quiet(server), "the server to have nothing under way")
 
 
+def _response(result: ScoreResult) -> ScoreResponse:
+    """Return a result as the server answers it."""
+    return finish(score_response(result))
+
+
 def request_of(*candidates: str, **options: Any) -> ScoreRequest:
     """A request with these candidates."""
     return ScoreRequest(candidates=[Candidate(text=text) for text in candidates], **options)
@@ -44,8 +51,27 @@ def test_score_answers_the_same_bits_as_in_process(
 ) -> None:
     """Scores over gRPC are bit for bit those of the model in this process, texts verbatim."""
     answered = stub.Score(request_of(*CANDIDATES, history=history, count_eos=count_eos))
-    assert answered == score_response(local.submit_score(history, CANDIDATES, count_eos).result())
+    assert answered == _response(local.submit_score(history, CANDIDATES, count_eos).result())
     assert tuple(candidate.text for candidate in answered.candidates) == CANDIDATES
+
+
+@pytest.mark.parametrize("count_eos", [True, False])
+def test_words_have_their_log_probabilities(
+    stub: ScoringServiceStub, local: LocalModel, count_eos: bool
+) -> None:
+    """If the request wants them; they and the end of the text add up to the candidate's own."""
+    asked = request_of(*CANDIDATES, history="the", count_eos=count_eos, return_words=True)
+    answered = stub.Score(asked)
+    result = local.submit_score("the", CANDIDATES, count_eos, return_words=True).result()
+    assert answered == _response(result)
+    for candidate in answered.candidates:
+        assert len(candidate.words) == candidate.word_count
+        total = sum(word.log_prob for word in candidate.words) + candidate.eos_log_prob
+        assert total == pytest.approx(candidate.log_prob)
+        assert (candidate.eos_log_prob < 0) == count_eos
+    assert [word.word for word in answered.candidates[3].words] == ["wreck", "a", "nice", "beach"]
+    plain = stub.Score(request_of(*CANDIDATES, history="the", count_eos=count_eos))
+    assert not any(candidate.words for candidate in plain.candidates)
 
 
 def test_the_end_of_the_text_is_counted_unless_the_request_says_no(
@@ -118,7 +144,7 @@ def test_company_changes_no_bit(
     ]
     for text, answer in zip(asked, under_way, strict=True):
         alone = local.submit_score(text, [text, "the sun"]).result()
-        assert answer.result() == score_response(alone)
+        assert answer.result() == _response(alone)
 
 
 def test_a_deadline_drops_the_work(quiet: RunningServer, stub: ScoringServiceStub) -> None:
@@ -147,7 +173,7 @@ def test_cancelling_one_of_a_batch_leaves_the_others_answered(
     others = [stub.Score.future(request_of(text, priority=PRIORITY_BATCH)) for text in texts(8)]
     cancelled.cancel()
     for text, answer in zip(texts(8), others, strict=True):
-        assert answer.result() == score_response(local.submit_score("", [text]).result())
+        assert answer.result() == _response(local.submit_score("", [text]).result())
     until(
         lambda: quiet.metric("wordgate_jobs_dropped_total", reason="cancelled") == dropped + 1,
         "the cancelled work to be dropped",

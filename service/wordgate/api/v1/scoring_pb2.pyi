@@ -43,8 +43,34 @@ class Candidate(_message.Message):
 Global___Candidate: _TypeAlias = Candidate  # noqa: Y015
 
 @_typing.final
+class WordScore(_message.Message):
+    """A word of a candidate with its log-probability."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORD_FIELD_NUMBER: _builtins.int
+    LOG_PROB_FIELD_NUMBER: _builtins.int
+    word: _builtins.str
+    """The word in normal form (lower case, NFKC)."""
+    log_prob: _builtins.float
+    """Natural logarithm of its probability after the history and the words before it, not above 0."""
+    def __init__(
+        self,
+        *,
+        word: _builtins.str = ...,
+        log_prob: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["log_prob", b"log_prob", "word", b"word"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WordScore: _TypeAlias = WordScore  # noqa: Y015
+
+@_typing.final
 class ScoredCandidate(_message.Message):
-    """A candidate and what the model thinks of it."""
+    """A candidate with its log-probability."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -53,6 +79,8 @@ class ScoredCandidate(_message.Message):
     POSTERIOR_FIELD_NUMBER: _builtins.int
     WORD_COUNT_FIELD_NUMBER: _builtins.int
     TOKEN_COUNT_FIELD_NUMBER: _builtins.int
+    WORDS_FIELD_NUMBER: _builtins.int
+    EOS_LOG_PROB_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """The text as it was sent, byte for byte."""
     log_prob: _builtins.float
@@ -64,7 +92,15 @@ class ScoredCandidate(_message.Message):
     word_count: _builtins.int
     """Number of words, punctuation marks among them."""
     token_count: _builtins.int
-    """Number of pieces, the end of the text not among them."""
+    """Number of tokens, the end of the text not among them."""
+    eos_log_prob: _builtins.float
+    """Log-probability of the end of the text, if `return_words` is set and the end is counted."""
+    @_builtins.property
+    def words(self) -> _containers.RepeatedCompositeFieldContainer[Global___WordScore]:
+        """The words in order, if the request has `return_words`. Their log-probabilities and
+        `eos_log_prob` add up to `log_prob`, but for rounding.
+        """
+
     def __init__(
         self,
         *,
@@ -73,10 +109,12 @@ class ScoredCandidate(_message.Message):
         posterior: _builtins.float = ...,
         word_count: _builtins.int = ...,
         token_count: _builtins.int = ...,
+        words: _abc.Iterable[Global___WordScore] | None = ...,
+        eos_log_prob: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["log_prob", b"log_prob", "posterior", b"posterior", "text", b"text", "token_count", b"token_count", "word_count", b"word_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["eos_log_prob", b"eos_log_prob", "log_prob", b"log_prob", "posterior", b"posterior", "text", b"text", "token_count", b"token_count", "word_count", b"word_count", "words", b"words"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -93,6 +131,7 @@ class ScoreRequest(_message.Message):
     CANDIDATES_FIELD_NUMBER: _builtins.int
     COUNT_EOS_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
+    RETURN_WORDS_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """`NAME` (its latest served version) or `NAME@VERSION`, as in `en@3`. Empty: the default model."""
     history: _builtins.str
@@ -105,7 +144,9 @@ class ScoreRequest(_message.Message):
     a sentence is less likely. Unset: true.
     """
     priority: _priority_pb2.Priority.ValueType
-    """Whether somebody waits for the answer."""
+    """Whether a user waits for the answer."""
+    return_words: _builtins.bool
+    """Whether the answer has the log-probability of each word, as KenLM's `full_scores` does."""
     @_builtins.property
     def candidates(self) -> _containers.RepeatedCompositeFieldContainer[Global___Candidate]:
         """The texts, at least 1 and at most `Limits.max_candidates`. Equal texts are allowed."""
@@ -118,10 +159,11 @@ class ScoreRequest(_message.Message):
         candidates: _abc.Iterable[Global___Candidate] | None = ...,
         count_eos: _builtins.bool | None = ...,
         priority: _priority_pb2.Priority.ValueType = ...,
+        return_words: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_count_eos", b"_count_eos", "count_eos", b"count_eos"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_count_eos", b"_count_eos", "candidates", b"candidates", "count_eos", b"count_eos", "history", b"history", "model", b"model", "priority", b"priority"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_count_eos", b"_count_eos", "candidates", b"candidates", "count_eos", b"count_eos", "history", b"history", "model", b"model", "priority", b"priority", "return_words", b"return_words"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__count_eos: _TypeAlias = _typing.Literal["count_eos"]  # noqa: Y015
     _WhichOneofArgType__count_eos: _TypeAlias = _typing.Literal["_count_eos", b"_count_eos"]  # noqa: Y015

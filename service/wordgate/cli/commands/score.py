@@ -22,6 +22,7 @@ from wordgate.offline.formats import candidates as candidates_of
 from wordgate.offline.formats.candidates import CandidateSet
 from wordgate.offline.pipelining import UNDER_WAY
 from wordgate.offline.records import answered
+from wordgate.scoring.scoring import Candidate
 
 _STANDARD_INPUT = Path("-")
 
@@ -37,7 +38,13 @@ _STANDARD_INPUT = Path("-")
     "or .xz; one result a line. -: standard input.",
 )
 @output_options
-@click.option("--no-eos", is_flag=True, help="Do not count that the text ends.")
+@click.option("--no-eos", is_flag=True, help="Do not count the end of the text.")
+@click.option(
+    "--words",
+    "return_words",
+    is_flag=True,
+    help="Print the log-probability of each word too.",
+)
 @model_options
 @json_option
 def score(
@@ -45,6 +52,7 @@ def score(
     history: str,
     input_file: Path | None,
     no_eos: bool,
+    return_words: bool,
     output: Path | None,
     keep_going: bool,
     model: Path | None,
@@ -72,15 +80,18 @@ def score(
             results(output, input_file, keep_going) as out,
             connected_model(model, server, batch=batch) as asked,
         ):
-            _score_file(asked, input_file, not no_eos, out)
+            _score_file(asked, input_file, not no_eos, return_words, out)
         out.end(input_file)
         return
     with connected_model(model, server) as asked:
-        answer = asked.submit_score(history, candidates, not no_eos).result()
+        answer = asked.submit_score(history, candidates, not no_eos, return_words).result()
     if as_json:
         click.echo(_line(answer))
-    else:
-        print_table(_table(answer))
+        return
+    print_table(_table(answer))
+    if return_words:
+        for candidate in answer.candidates:
+            print_table(_words_table(candidate, answer.counted_eos))
 
 
 def document(answer: ScoreResult) -> dict[str, object]:
@@ -94,6 +105,7 @@ def document(answer: ScoreResult) -> dict[str, object]:
                 "word_count": candidate.word_count,
                 "token_count": candidate.token_count,
             }
+            | _words(candidate, answer.counted_eos)
             for candidate in answer.candidates
         ],
         "counted_eos": answer.counted_eos,
@@ -101,9 +113,29 @@ def document(answer: ScoreResult) -> dict[str, object]:
     }
 
 
-def _score_file(asked: LanguageModel, source: Path, eos: bool, out: Results) -> None:
+def _words(candidate: Candidate, counted_eos: bool) -> dict[str, object]:
+    """Return the words of a candidate, where they were asked for, as programs read them."""
+    if not candidate.words:
+        return {}
+    words = [{"word": each.word, "log_prob": each.log_prob} for each in candidate.words]
+    return {"words": words} | ({"eos_log_prob": candidate.eos_log_prob} if counted_eos else {})
+
+
+def _words_table(candidate: Candidate, counted_eos: bool) -> Table:
+    table = Table("word", title=escape(candidate.text))
+    add_numbers(table, "log-probability")
+    for each in candidate.words:
+        table.add_row(escape(each.word), f"{each.log_prob:.4f}")
+    if counted_eos:
+        table.add_row("(end of the text)", f"{candidate.eos_log_prob:.4f}")
+    return table
+
+
+def _score_file(
+    asked: LanguageModel, source: Path, eos: bool, return_words: bool, out: Results
+) -> None:
     def ask(found: CandidateSet) -> "Future[ScoreResult]":
-        return asked.submit_score(found.history, found.candidates, eos)
+        return asked.submit_score(found.history, found.candidates, eos, return_words)
 
     piped = source == _STANDARD_INPUT
     read = _piped() if piped else candidates_of.read(source, out.read)

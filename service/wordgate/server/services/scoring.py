@@ -12,7 +12,7 @@ from wordgate.engine.loaded_model import ServedModel
 from wordgate.engine.onnx_model import MAX_ROWS
 from wordgate.engine.scheduler import Priority
 from wordgate.lm.context_window import MAX_CONTEXT_PIECES
-from wordgate.lm.requests import YIELD, ModelTask
+from wordgate.lm.requests import SHORT_ROUND, YIELD, ModelTask, Pace
 from wordgate.protocol.limits import Limits, check_bytes, check_count
 from wordgate.protocol.prediction import counts_eos, score_response, urgency
 from wordgate.protocol.rescoring import check_counts, search_bounds_of, weighting_of
@@ -108,9 +108,11 @@ def _scored(
     candidates = [candidate.text for candidate in request.candidates]
     for index, text in enumerate(candidates):
         check_bytes(f"candidates[{index}].text", text, limits.max_candidate_bytes)
-    answer = yield from model.score(request.history, candidates, counts_eos(request))
+    answer = yield from model.score(
+        request.history, candidates, counts_eos(request), request.return_words
+    )
     yield YIELD
-    return score_response(answer)
+    return (yield from Pace(SHORT_ROUND).run(score_response(answer)))
 
 
 def request_size(request: scoring_pb2.ScoreRequest | rescoring_pb2.RescoreRequest) -> int:
