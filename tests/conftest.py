@@ -10,6 +10,8 @@ from hypothesis import settings
 from tests.bundles import write_bundle
 from tests.running import RunningServer, serving
 
+from wordgate.bundle import bundle as bundles
+from wordgate.bundle.bundle import Bundle
 from wordgate.engine.local_model import LocalModel
 
 # Without a clock, which says nothing on a busy machine.
@@ -29,6 +31,18 @@ def pytest_configure() -> None:
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small int8 bundle, `tiny@1`. Never written to: tests that spoil one make their own."""
     return write_bundle(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture(scope="session")
+def float_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The float32 sister of the small bundle. Never written to."""
+    return write_bundle(tmp_path_factory.mktemp("models"), precision="float32")
+
+
+@pytest.fixture(scope="session")
+def loaded(bundle: Path) -> Bundle:
+    """The small int8 bundle, verified."""
+    return bundles.load(bundle)
 
 
 @pytest.fixture(scope="session")
