@@ -10,7 +10,7 @@ from tests.protocol_methods import methods
 
 from wordgate.client.retry_policy import SERVICE_CONFIG
 from wordgate.errors import Unavailable, WordgateError
-from wordgate.protocol.client_wire import error_of
+from wordgate.protocol.status import decode_error
 
 [REPEATED] = json.loads(SERVICE_CONFIG)["methodConfig"]
 
@@ -55,4 +55,4 @@ def test_a_broken_stream_is_no_defect_of_the_server(
     message: str, kind: type[WordgateError]
 ) -> None:
     """A proxy whose server was killed breaks the stream off, which gRPC calls INTERNAL."""
-    assert type(error_of(Ended(message), "here:1")) is kind
+    assert type(decode_error(Ended(message), "here:1")) is kind

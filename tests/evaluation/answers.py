@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from wordgate.decoding.prediction import Query
 from wordgate.decoding.suggestions import Kind, Suggestion
-from wordgate.engine.results import ModelName, PredictionResult, RescoringResult, ScoreResult
+from wordgate.engine.results import ModelVersion, PredictionResult, RescoringResult, ScoreResult
 from wordgate.scoring.lattice import ConfusionNetwork, Lattice
 from wordgate.scoring.lattice_search import SearchBounds
 from wordgate.scoring.rescoring import DEFAULT_SEARCH_BOUNDS, HypothesisSpace, rank
@@ -16,7 +16,7 @@ from wordgate.scoring.weighting import Weighting
 from wordgate.text import words
 from wordgate.text.normalization import normalise
 
-NAME = ModelName("hand", "1", "int8")
+NAME = ModelVersion("hand", "1", "int8")
 T = TypeVar("T")
 
 

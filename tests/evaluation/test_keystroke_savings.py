@@ -7,7 +7,7 @@ import pytest
 from wordgate.decoding.options import Options
 from wordgate.decoding.prediction import Query
 from wordgate.decoding.suggestions import Kind, Suggestion
-from wordgate.engine.results import ModelName, PredictionResult
+from wordgate.engine.results import ModelVersion, PredictionResult
 from wordgate.evaluation.keystroke_savings import Savings, type_message, word_spans
 
 
@@ -23,7 +23,7 @@ def _typed(message: str, shown: Callable[[str, str], list[str]], most: int = 3) 
             return savings
         assert query.options.max_suggestions == most
         words = [Suggestion(text, -1.0, Kind.WORD) for text in shown(query.history, query.prefix)]
-        name = ModelName("fake", "1", "int8")
+        name = ModelVersion("fake", "1", "int8")
         answer = PredictionResult(words[:most], query.prefix, True, 1, name)
 
 

@@ -26,7 +26,7 @@ from wordgate.api.v1.rescoring_pb2 import (
 from wordgate.api.v1.scoring_pb2_grpc import ScoringServiceStub
 from wordgate.client import AsyncClient, Client
 from wordgate.engine.local_model import LocalModel
-from wordgate.protocol.rescoring import rescore_response
+from wordgate.protocol.rescoring import encode_ranking
 from wordgate.scoring import weighting as core
 from wordgate.scoring.hypothesis import Hypothesis
 from wordgate.scoring.hypothesis import TimeSpan as Span
@@ -105,7 +105,7 @@ def test_what_is_not_set_has_its_default(stub: ScoringServiceStub, local: LocalM
     heard = [Hypothesis(found.text, dict(found.scores)) for found in candidates.candidates]
     expected = local.submit_rescore("", heard, core.Weighting()).result()
     assert stub.Rescore(RescoreRequest(n_best=candidates)) == paused_through(
-        rescore_response(expected)
+        encode_ranking(expected)
     )
 
 

@@ -6,7 +6,7 @@ from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 
 from wordgate import errors
-from wordgate.protocol.status import is_expected, status_of
+from wordgate.protocol.status import encode_error, is_expected
 
 REQUEST = "0b1d5a7e"
 EXPECTED = {
@@ -24,7 +24,7 @@ def test_errors_of_requests_have_their_status(
     error: errors.WordgateError, code: grpc.StatusCode
 ) -> None:
     """Each error that a request can cause has its own status, keeps its words, names its call."""
-    status = status_of(error, REQUEST)
+    status = encode_error(error, REQUEST)
     assert (status.code, status.details) == (code, str(error))
     assert status.trailing_metadata[-1] == ("x-request-id", REQUEST)
     assert is_expected(error)
@@ -33,7 +33,7 @@ def test_errors_of_requests_have_their_status(
 @pytest.mark.parametrize("error", [KeyError("a user's text"), errors.InvalidFile("x", "y")])
 def test_anything_else_is_internal_and_says_nothing(error: Exception) -> None:
     """A defect is INTERNAL, never UNKNOWN, and repeats nothing of the request but its id."""
-    status = status_of(error, REQUEST)
+    status = encode_error(error, REQUEST)
     assert status.code is grpc.StatusCode.INTERNAL
     assert status.details == f"internal error; the server's log says more of request {REQUEST}"
     assert status.trailing_metadata[-1] == ("x-request-id", REQUEST)
@@ -42,7 +42,7 @@ def test_anything_else_is_internal_and_says_nothing(error: Exception) -> None:
 
 def test_overload_says_when_to_come_again() -> None:
     """RESOURCE_EXHAUSTED carries a RetryInfo."""
-    (_, packed), _ = status_of(errors.Overloaded("full", 1.5), REQUEST).trailing_metadata
+    (_, packed), _ = encode_error(errors.Overloaded("full", 1.5), REQUEST).trailing_metadata
     assert isinstance(packed, bytes)
     detail = RetryInfo()
     assert Status.FromString(packed).details[0].Unpack(detail)

@@ -28,7 +28,7 @@ from wordgate.api.v1.scoring_pb2_grpc import ScoringServiceStub
 from wordgate.client import AsyncClient, Client
 from wordgate.engine.local_model import LocalModel
 from wordgate.errors import InvalidInput
-from wordgate.protocol.rescoring import rescore_response
+from wordgate.protocol.rescoring import encode_ranking
 from wordgate.scoring import lattice as core
 from wordgate.scoring.lattice_search import SearchBounds as Bounds
 from wordgate.scoring.rescoring import HypothesisSpace
@@ -129,7 +129,7 @@ def test_a_stream_searches_as_its_configuration_says(
     lattice = core.Lattice([core.Arc(0, 1, "sun"), core.Arc(0, 1, "sea")], 0, 1)
     bounds = Bounds(max_transcripts=1)
     expected = local.submit_rescore("", lattice, Weighting(), True, bounds).result()
-    assert first.response == third.response == paused_through(rescore_response(expected))
+    assert first.response == third.response == paused_through(encode_ranking(expected))
     assert (second.sequence, second.error.field) == (2, "lattice")
 
 

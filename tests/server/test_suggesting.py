@@ -13,7 +13,7 @@ from wordgate.decoding.options import BoostedWord, ContinuousCache, LetterCase, 
 from wordgate.decoding.prediction import Query, split_typed
 from wordgate.engine.local_model import LocalModel
 from wordgate.protocol import prediction
-from wordgate.protocol.client_wire import predict_request, session_configuration
+from wordgate.protocol.prediction import encode_predict_request, encode_session_configuration
 
 WANTED: dict[str, dict[str, Any]] = {
     "typed": {"letter_case": LetterCase.AS_TYPED},
@@ -49,36 +49,19 @@ def stub(channel: grpc.Channel) -> PredictionServiceStub:
     return PredictionServiceStub(channel)
 
 
-@pytest.mark.parametrize("wanted", WANTED.values(), ids=WANTED)
-def test_options_survive_the_wire(wanted: dict[str, Any]) -> None:
-    """What a client wants is what the server understands."""
-    options = Options(**wanted)
-    assert prediction.options(predict_request("", Query("", "", options)).options) == options
-    assert prediction.options(session_configuration("", options).options) == options
-
-
-def test_what_is_not_said_is_the_default() -> None:
-    """An empty request wants what `Options` want; an unset sharpness is not nought."""
-    assert prediction.options(pb.SuggestionOptions()) == Options()
-    none = pb.SuggestionOptions(continuous_cache=pb.ContinuousCache(sharpness=1.0))
-    assert prediction.options(none) == Options()
-    some = pb.SuggestionOptions(continuous_cache=pb.ContinuousCache(weight=0.5))
-    assert prediction.options(some).continuous_cache == ContinuousCache(0.5)
-
-
 @pytest.mark.parametrize("options", [*(Options(**w) for w in WANTED.values()), ALL])
 def test_answers_are_bit_for_bit_those_in_process(
     stub: PredictionServiceStub, local: LocalModel, options: Options
 ) -> None:
     """By request and in a session, with every option alone and all together."""
     with Conversation(
-        stub, pb.StreamPredictRequest(configuration=session_configuration("", options))
+        stub, pb.StreamPredictRequest(configuration=encode_session_configuration("", options))
     ) as session:
         for number, whole in enumerate(TEXTS):
             query = Query(*split_typed(whole), options)
             here = local.submit_predict(query).result()
-            answered = stub.Predict(predict_request("", query))
-            assert answered == prediction.predict_response(here)
+            answered = stub.Predict(encode_predict_request("", query))
+            assert answered == prediction.encode_prediction(here)
             said = session.ask(text(number, whole))
             for suggestion in said.suggestions:
                 suggestion.ClearField("edit")
@@ -90,8 +73,8 @@ def test_finished_words_are_put_right(stub: PredictionServiceStub, local: LocalM
     """The answer's prefix is the word as it was written; without one there is nothing."""
     for history, prefix in (("we have Eben.", ""), ("we have", "eben"), ("", ""), ("...", "!")):
         query = Query(history, prefix, Options(max_suggestions=3), True)
-        answered = stub.Predict(predict_request("", query))
-        assert answered == prediction.predict_response(local.submit_predict(query).result())
+        answered = stub.Predict(encode_predict_request("", query))
+        assert answered == prediction.encode_prediction(local.submit_predict(query).result())
         kinds = {each.kind for each in answered.suggestions}
         assert kinds <= {pb.SUGGESTION_KIND_CORRECTION}
         assert bool(answered.suggestions) == ("eben" in f"{history}{prefix}".lower())

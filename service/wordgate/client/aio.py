@@ -36,22 +36,20 @@ from wordgate.engine.results import (
     ScoreResult,
 )
 from wordgate.errors import WordgateError
-from wordgate.protocol.client_wire import (
+from wordgate.protocol.models import (
     ModelDescription,
-    NoAnswer,
     ServerDescription,
-    described,
-    error_of,
-    model_description,
-    predict_request,
-    prediction_answer,
-    rescore_request,
-    rescoring_answer,
-    score_answer,
-    score_request,
-    server_description,
-    session_configuration,
+    decode_model,
+    decode_server,
 )
+from wordgate.protocol.prediction import (
+    decode_prediction,
+    encode_predict_request,
+    encode_session_configuration,
+)
+from wordgate.protocol.rescoring import decode_ranking, encode_rescore_request
+from wordgate.protocol.scoring import decode_scores, encode_score_request
+from wordgate.protocol.status import NoAnswer, decode_error
 from wordgate.scoring.lattice_search import SearchBounds
 from wordgate.scoring.rescoring import DEFAULT_SEARCH_BOUNDS, HypothesisSpace
 from wordgate.scoring.weighting import Weighting
@@ -115,8 +113,8 @@ class AsyncClient:
         first.
         """
         query = Query(history, prefix, Options(**options))
-        request = predict_request(self._model, query, self._priority)
-        return prediction_answer(await self._ask(self._prediction.Predict, request))
+        request = encode_predict_request(self._model, query, self._priority)
+        return decode_prediction(await self._ask(self._prediction.Predict, request))
 
     def generate(
         self,
@@ -156,10 +154,10 @@ class AsyncClient:
         among the candidates. `return_words`: the log-probability of each word too. The server's
         limits bound the number of candidates and their tokens.
         """
-        request = score_request(
+        request = encode_score_request(
             self._model, history, candidates, count_eos, return_words, self._priority
         )
-        return score_answer(await self._ask(self._scoring.Score, request))
+        return decode_scores(await self._ask(self._scoring.Score, request))
 
     async def rescore(
         self,
@@ -176,24 +174,24 @@ class AsyncClient:
         `weighting` says; by default the acoustic score and the log-probability as they are. An
         n-best list is ranked whole; a lattice or a confusion network is searched within `bounds`.
         """
-        request = rescore_request(
+        request = encode_rescore_request(
             self._model, history, hypotheses, weighting, count_eos, bounds, self._priority
         )
-        return rescoring_answer(await self._ask(self._scoring.Rescore, request))
+        return decode_ranking(await self._ask(self._scoring.Rescore, request))
 
     async def list_models(self) -> list[ModelDescription]:
         """All that is served, in order of name and version."""
         answer = await self._ask(self._models.ListModels, _LIST)
-        return [model_description(model) for model in answer.models]
+        return [decode_model(model) for model in answer.models]
 
     async def get_model(self) -> ModelDescription:
         """The model that this client asks. Raises `ModelNotFound`."""
         request = models_pb2.GetModelRequest(model=self._model)
-        return described(await self._ask(self._models.GetModel, request))
+        return decode_model(await self._ask(self._models.GetModel, request))
 
     async def get_server(self) -> ServerDescription:
         """The server's versions, device and limits."""
-        return server_description(await self._ask(self._models.ListModels, _LIST))
+        return decode_server(await self._ask(self._models.ListModels, _LIST))
 
     def typing_session(
         self,
@@ -207,7 +205,7 @@ class AsyncClient:
 
         Options as of `predict`, which raise `InvalidInput` at once outside their limits.
         """
-        configuration = session_configuration(self._model, Options(**options))
+        configuration = encode_session_configuration(self._model, Options(**options))
         begin = partial(self._begin, self._prediction.StreamPredict, metadata=self._metadata)
         return TypingSession(begin, configuration, self._address, self._error_of)
 
@@ -241,7 +239,7 @@ class AsyncClient:
             raise RuntimeError(problem)
 
     async def _error_of(self, call: Any) -> WordgateError:
-        error = error_of(call, self._address)
+        error = decode_error(call, self._address)
         if not isinstance(error, NoAnswer):
             return error
         return await asyncio.to_thread(explained, error, self._diagnosis)

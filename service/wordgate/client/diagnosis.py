@@ -13,7 +13,7 @@ from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined
 from wordgate.client.tls import Tls
 from wordgate.errors import Unavailable, WordgateError
 from wordgate.protocol.address import TARGET_SCHEMES, is_local, split_address, unix_path
-from wordgate.protocol.client_wire import NoAnswer
+from wordgate.protocol.status import NoAnswer
 
 _SECONDS = 1.0
 """For each connection and each answer on it."""

@@ -13,7 +13,7 @@ from wordgate.api.v1 import prediction_pb2
 from wordgate.decoding.generation import FinishReason, GeneratedWord, GenerationQuery
 from wordgate.engine.results import GenerationResult
 from wordgate.errors import WordgateError
-from wordgate.protocol.client_wire import model_name
+from wordgate.protocol.models import decode_model_version
 from wordgate.text.normalization import require_unicode
 
 _FINISHES: dict[int, FinishReason] = {
@@ -82,4 +82,4 @@ def generation_answer(answer: prediction_pb2.StreamGenerateResponse) -> Generati
         expansions=answer.expansions,
         finish=_FINISHES.get(answer.finish_reason),
     )
-    return GenerationResult(word, answer.seed, model_name(answer.model))
+    return GenerationResult(word, answer.seed, decode_model_version(answer.model))

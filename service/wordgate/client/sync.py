@@ -35,20 +35,16 @@ from wordgate.engine.results import (
     ScoreResult,
 )
 from wordgate.errors import WordgateError
-from wordgate.protocol.client_wire import (
+from wordgate.protocol.models import (
     ModelDescription,
     ServerDescription,
-    described,
-    error_of,
-    model_description,
-    predict_request,
-    prediction_answer,
-    rescore_request,
-    rescoring_answer,
-    score_answer,
-    score_request,
-    server_description,
+    decode_model,
+    decode_server,
 )
+from wordgate.protocol.prediction import decode_prediction, encode_predict_request
+from wordgate.protocol.rescoring import decode_ranking, encode_rescore_request
+from wordgate.protocol.scoring import decode_scores, encode_score_request
+from wordgate.protocol.status import decode_error
 from wordgate.scoring.lattice_search import SearchBounds
 from wordgate.scoring.rescoring import DEFAULT_SEARCH_BOUNDS, HypothesisSpace
 from wordgate.scoring.weighting import Weighting
@@ -170,24 +166,24 @@ class Client:
     def list_models(self) -> list[ModelDescription]:
         """All that is served, in order of name and version."""
         answered = _result(self._ask(self._models.ListModels, _LIST, lambda answer: answer.models))
-        return [model_description(model) for model in answered]
+        return [decode_model(model) for model in answered]
 
     def get_model(self) -> ModelDescription:
         """The model that this client asks. Raises `ModelNotFound`."""
         request = models_pb2.GetModelRequest(model=self._model)
-        return _result(self._ask(self._models.GetModel, request, described))
+        return _result(self._ask(self._models.GetModel, request, decode_model))
 
     def get_server(self) -> ServerDescription:
         """The server's versions, device and limits."""
-        return _result(self._ask(self._models.ListModels, _LIST, server_description))
+        return _result(self._ask(self._models.ListModels, _LIST, decode_server))
 
     def submit_predict(self, query: Query) -> "Future[PredictionResult]":
         """As `predict`, without waiting. Cancelling the future cancels the request.
 
         Raises `InvalidInput` at once for text that is not Unicode.
         """
-        request = predict_request(self._model, query, self._priority)
-        return self._ask(self._prediction.Predict, request, prediction_answer)
+        request = encode_predict_request(self._model, query, self._priority)
+        return self._ask(self._prediction.Predict, request, decode_prediction)
 
     def submit_score(
         self,
@@ -200,10 +196,10 @@ class Client:
 
         Raises `InvalidInput` at once for text that is not Unicode.
         """
-        request = score_request(
+        request = encode_score_request(
             self._model, history, candidates, count_eos, return_words, self._priority
         )
-        return self._ask(self._scoring.Score, request, score_answer)
+        return self._ask(self._scoring.Score, request, decode_scores)
 
     def submit_rescore(
         self,
@@ -217,10 +213,10 @@ class Client:
 
         Raises `InvalidInput` at once for text that is not Unicode.
         """
-        request = rescore_request(
+        request = encode_rescore_request(
             self._model, history, hypotheses, weighting, count_eos, bounds, self._priority
         )
-        return self._ask(self._scoring.Rescore, request, rescoring_answer)
+        return self._ask(self._scoring.Rescore, request, decode_ranking)
 
     def submit_generate(self, query: GenerationQuery) -> Generator[GenerationResult, None, None]:
         """As `generate`."""
@@ -244,7 +240,7 @@ class Client:
         self.close()
 
     def _error_of(self, call: Any) -> WordgateError:
-        return explained(error_of(call, self._address), self._diagnosis)
+        return explained(decode_error(call, self._address), self._diagnosis)
 
     def _ask(self, method: Any, request: Any, parse: Callable[[Any], T]) -> "Future[T]":
         call = method.future(request, timeout=self._timeout, metadata=self._metadata)

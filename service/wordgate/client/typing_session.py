@@ -16,7 +16,7 @@ import grpc.aio
 from wordgate.api.v1 import prediction_pb2
 from wordgate.engine.results import PredictionResult
 from wordgate.errors import Unavailable, WordgateError
-from wordgate.protocol.client_wire import prediction_answer
+from wordgate.protocol.prediction import decode_prediction
 from wordgate.text.normalization import require_unicode
 
 _CROSSED = "Internal error from Core"
@@ -116,7 +116,7 @@ class TypingSession:
     async def __aiter__(self) -> AsyncIterator[SessionUpdate]:
         try:
             while (answer := await self._call.read()) is not grpc.aio.EOF:
-                yield SessionUpdate(answer.sequence, answer.prefix, prediction_answer(answer))
+                yield SessionUpdate(answer.sequence, answer.prefix, decode_prediction(answer))
         except grpc.RpcError:
             raise await self._why_ended() from None
 

@@ -20,7 +20,7 @@ from wordgate.decoding.generation import (
 from wordgate.decoding.prediction import Query, predict
 from wordgate.engine import malloc_trim
 from wordgate.engine.onnx_model import CallObserver, NetworkModel, Runtime
-from wordgate.engine.results import ModelName, PredictionResult, RescoringResult, ScoreResult
+from wordgate.engine.results import ModelVersion, PredictionResult, RescoringResult, ScoreResult
 from wordgate.engine.salted_cache import SaltedCache
 from wordgate.engine.state_cache import DEFAULT_CACHE_BYTES, StateCache
 from wordgate.errors import InvalidBundle
@@ -59,10 +59,10 @@ class ServedModel:
         return replace(self, salted_cache=SaltedCache(self.cache, salt))
 
     @property
-    def name(self) -> ModelName:
+    def name(self) -> ModelVersion:
         """Name, version and precision, as every answer repeats them."""
         manifest = self.bundle.manifest
-        return ModelName(manifest.name, str(manifest.version), manifest.precision)
+        return ModelVersion(manifest.name, str(manifest.version), manifest.precision)
 
     def predict(self, query: Query) -> ModelTask[PredictionResult]:
         """The likeliest next words (`decoding.prediction.predict`)."""

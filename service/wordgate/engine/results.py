@@ -19,7 +19,7 @@ from wordgate.scoring.weighting import Weighting
 
 
 @dataclass(frozen=True)
-class ModelName:
+class ModelVersion:
     """Which model answered: `precision` is "int8" or "float32"."""
 
     name: str
@@ -42,7 +42,7 @@ class PredictionResult:
     prefix: str
     exact: bool
     expansions: int
-    model: ModelName
+    model: ModelVersion
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class ScoreResult:
 
     candidates: list[Candidate]
     counted_eos: bool
-    model: ModelName
+    model: ModelVersion
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class RescoringResult:
 
     ranking: Ranking
     counted_eos: bool
-    model: ModelName
+    model: ModelVersion
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class GenerationResult:
 
     word: GeneratedWord
     seed: int
-    model: ModelName
+    model: ModelVersion
 
 
 class LanguageModel(Protocol):

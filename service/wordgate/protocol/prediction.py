@@ -1,11 +1,10 @@
-"""Between the protocol's messages and the engine's values.
-
-Knows both; decides nothing. Protobuf types stop here and in the servicers.
-"""
+"""Predictions and typing sessions as messages, in both directions."""
 
 import re
+from dataclasses import asdict
 
-from wordgate.api.v1 import models_pb2, prediction_pb2, priority_pb2, rescoring_pb2, scoring_pb2
+from wordgate.api.v1 import prediction_pb2
+from wordgate.api.v1.priority_pb2 import PRIORITY_UNSPECIFIED, Priority
 from wordgate.decoding.options import (
     DEFAULT_FLATNESS,
     DEFAULT_MAX_SUGGESTIONS,
@@ -15,46 +14,92 @@ from wordgate.decoding.options import (
     LetterCase,
     Options,
 )
+from wordgate.decoding.prediction import Query
 from wordgate.decoding.search import DEFAULT_MAX_EXPANSIONS
 from wordgate.decoding.suggestions import Kind, Suggestion
-from wordgate.engine.results import ModelName, PredictionResult, ScoreResult
-from wordgate.engine.scheduler import Priority
+from wordgate.engine.results import PredictionResult
 from wordgate.errors import InvalidInput
 from wordgate.lm.requests import ModelTask, T
-from wordgate.scoring.scoring import Candidate
+from wordgate.protocol.models import decode_model_version, encode_model_version
 from wordgate.text.edit_buffer import PositionUnit, TextBuffer, length_of
+from wordgate.text.normalization import require_unicode
 from wordgate.text.rest_of_word import rest_of_word
-from wordgate.text.steps import Steps
 
-_PRECISIONS = {
-    "int8": models_pb2.PRECISION_INT8,
-    "float32": models_pb2.PRECISION_FLOAT32,
-}
 _KINDS = {
     Kind.WORD: prediction_pb2.SUGGESTION_KIND_WORD,
     Kind.PUNCTUATION: prediction_pb2.SUGGESTION_KIND_PUNCTUATION,
     Kind.PHRASE: prediction_pb2.SUGGESTION_KIND_PHRASE,
     Kind.CORRECTION: prediction_pb2.SUGGESTION_KIND_CORRECTION,
 }
-_CASES: dict[int, LetterCase] = {
-    prediction_pb2.LETTER_CASE_UNSPECIFIED: LetterCase.TRUECASE,
-    prediction_pb2.LETTER_CASE_TRUECASE: LetterCase.TRUECASE,
-    prediction_pb2.LETTER_CASE_AS_TYPED: LetterCase.AS_TYPED,
+_KIND_NAMES = {number: kind for kind, number in _KINDS.items()}
+_CASES = {
+    LetterCase.TRUECASE: prediction_pb2.LETTER_CASE_TRUECASE,
+    LetterCase.AS_TYPED: prediction_pb2.LETTER_CASE_AS_TYPED,
 }
-_CANDIDATE_WORK, _WORD_WORK = 4, 2
-_NESTED = frozenset(prediction_pb2.SuggestionOptions.DESCRIPTOR.fields_by_name)
-
+_CASE_NAMES: dict[int, LetterCase] = {
+    prediction_pb2.LETTER_CASE_UNSPECIFIED: LetterCase.TRUECASE,
+    **{number: case for case, number in _CASES.items()},
+}
 _UNITS: dict[int, PositionUnit] = {
     prediction_pb2.POSITION_UNIT_UNSPECIFIED: PositionUnit.CODE_POINTS,
     prediction_pb2.POSITION_UNIT_CODE_POINTS: PositionUnit.CODE_POINTS,
     prediction_pb2.POSITION_UNIT_UTF8_BYTES: PositionUnit.UTF8_BYTES,
     prediction_pb2.POSITION_UNIT_UTF16_CODE_UNITS: PositionUnit.UTF16_UNITS,
 }
+_OPTION_NAMES = frozenset(prediction_pb2.SuggestionOptions.DESCRIPTOR.fields_by_name)
 
 
-def options(nested: prediction_pb2.SuggestionOptions) -> Options:
+def encode_predict_request(
+    model: str, query: Query, priority: Priority.ValueType = PRIORITY_UNSPECIFIED
+) -> prediction_pb2.PredictRequest:
+    """Return the message of a query. Raises `InvalidInput` for text that is not Unicode."""
+    require_unicode(query.history, "history")
+    require_unicode(query.prefix, "prefix")
+    return prediction_pb2.PredictRequest(
+        model=model,
+        history=query.history,
+        prefix=query.prefix,
+        correct_last_word=query.correct_last_word,
+        priority=priority,
+        options=encode_options(query.options),
+    )
+
+
+def encode_session_configuration(
+    model: str, options: Options
+) -> prediction_pb2.SessionConfiguration:
+    """Return the configuration of a typing session."""
+    return prediction_pb2.SessionConfiguration(model=model, options=encode_options(options))
+
+
+def encode_options(options: Options) -> prediction_pb2.SuggestionOptions:
+    """Return options as their message."""
+    message = prediction_pb2.SuggestionOptions(
+        max_suggestions=options.max_suggestions,
+        allow_punctuation=options.allow_punctuation,
+        min_probability=options.min_probability,
+        max_expansions=options.max_expansions,
+        letter_case=_CASES[options.letter_case],
+        hide_rejected=options.hide_rejected,
+        blocked_words=options.blocked_words,
+        boosted_words=[
+            prediction_pb2.BoostedWord(word=each.word, boost=each.boost)
+            for each in options.boosted_words
+        ],
+        max_phrase_words=options.max_phrase_words,
+        min_phrase_probability=options.min_phrase_probability,
+        max_corrections=options.max_corrections,
+        allow_unseen_words=options.allow_unseen_words,
+    )
+    if options.continuous_cache:
+        cache = prediction_pb2.ContinuousCache(**asdict(options.continuous_cache))
+        message.continuous_cache.CopyFrom(cache)
+    return message
+
+
+def decode_options(nested: prediction_pb2.SuggestionOptions) -> Options:
     """Return the options of a request or a session. Raises `InvalidInput`."""
-    case = _CASES.get(nested.letter_case)
+    case = _CASE_NAMES.get(nested.letter_case)
     if case is None:
         problem = f"is {nested.letter_case}, which this server does not know"
         raise InvalidInput("options.letter_case", problem)
@@ -79,7 +124,7 @@ def options(nested: prediction_pb2.SuggestionOptions) -> Options:
 
 
 def naming_options(asks: ModelTask[T]) -> ModelTask[T]:
-    """The same generator; its errors name options as the protocol does."""
+    """Run a task; its errors name options as the protocol does."""
     try:
         return (yield from asks)
     except InvalidInput as error:
@@ -87,7 +132,7 @@ def naming_options(asks: ModelTask[T]) -> ModelTask[T]:
 
 
 def _as_sent(error: InvalidInput) -> InvalidInput:
-    inside = re.split(r"[.\[]", error.field)[0] in _NESTED
+    inside = re.split(r"[.\[]", error.field)[0] in _OPTION_NAMES
     return InvalidInput("options." * inside + error.field, error.problem)
 
 
@@ -100,33 +145,43 @@ def _continuous_cache(nested: prediction_pb2.SuggestionOptions) -> ContinuousCac
     )
 
 
-def model_version(name: ModelName) -> models_pb2.ModelVersion:
-    """Which model answered."""
-    return models_pb2.ModelVersion(
-        name=name.name, version=name.version, precision=_PRECISIONS[name.precision]
-    )
-
-
-def predict_response(answer: PredictionResult) -> prediction_pb2.PredictResponse:
-    """The answer to `Predict`."""
+def encode_prediction(answer: PredictionResult) -> prediction_pb2.PredictResponse:
+    """Return the answer to `Predict`."""
     return prediction_pb2.PredictResponse(
         suggestions=[_suggestion(found) for found in answer.suggestions],
         prefix=answer.prefix,
         exact=answer.exact,
         expansions=answer.expansions,
-        model=model_version(answer.model),
+        model=encode_model_version(answer.model),
     )
 
 
-def position_unit(asked: int) -> PositionUnit:
-    """What a session counts positions in. Raises `InvalidInput` for a unit that nobody knows."""
+def decode_prediction(
+    answer: prediction_pb2.PredictResponse | prediction_pb2.StreamPredictResponse,
+) -> PredictionResult:
+    """Return the suggestions of an answer to a request or in a session."""
+    suggestions = [
+        Suggestion(found.text, found.log_prob, _KIND_NAMES.get(found.kind, Kind.WORD))
+        for found in answer.suggestions
+    ]
+    return PredictionResult(
+        suggestions,
+        answer.prefix,
+        answer.exact,
+        answer.expansions,
+        decode_model_version(answer.model),
+    )
+
+
+def decode_position_unit(asked: int) -> PositionUnit:
+    """Return the unit of positions in a session. Raises `InvalidInput` for an unknown one."""
     unit = _UNITS.get(asked)
     if unit is None:
         raise InvalidInput("position_unit", f"is {asked}, which this server does not know")
     return unit
 
 
-def stream_predict_response(
+def encode_session_prediction(
     sequence: int, edited: TextBuffer, answer: PredictionResult
 ) -> prediction_pb2.StreamPredictResponse:
     """The answer to one text of a typing session, whose prefix ends at the cursor.
@@ -147,43 +202,8 @@ def stream_predict_response(
         suggestions=suggestions,
         exact=answer.exact,
         expansions=answer.expansions,
-        model=model_version(answer.model),
+        model=encode_model_version(answer.model),
     )
-
-
-def counts_eos(
-    asked: scoring_pb2.ScoreRequest
-    | rescoring_pb2.RescoreRequest
-    | rescoring_pb2.RescoreConfiguration,
-) -> bool:
-    """Whether the end of a text is part of it: yes unless the request says no."""
-    return asked.count_eos if asked.HasField("count_eos") else True
-
-
-def urgency(
-    asked: prediction_pb2.PredictRequest
-    | scoring_pb2.ScoreRequest
-    | rescoring_pb2.RescoreRequest
-    | rescoring_pb2.RescoreConfiguration,
-    realtime: Priority,
-) -> Priority:
-    """Who waits for the answer. Raises `InvalidInput` for a priority that nobody knows."""
-    if asked.priority in {priority_pb2.PRIORITY_UNSPECIFIED, priority_pb2.PRIORITY_REALTIME}:
-        return realtime
-    if asked.priority == priority_pb2.PRIORITY_BATCH:
-        return Priority.BATCH
-    raise InvalidInput("priority", f"is {asked.priority}, which this server does not know")
-
-
-def score_response(answer: ScoreResult) -> Steps[scoring_pb2.ScoreResponse]:
-    """Return the answer to `Score`, in steps of a candidate."""
-    response = scoring_pb2.ScoreResponse(
-        counted_eos=answer.counted_eos, model=model_version(answer.model)
-    )
-    for candidate in answer.candidates:
-        response.candidates.append(_scored(candidate))
-        yield _CANDIDATE_WORK + _WORD_WORK * len(candidate.words)
-    return response
 
 
 def _suggestion(found: Suggestion) -> prediction_pb2.Suggestion:
@@ -192,19 +212,4 @@ def _suggestion(found: Suggestion) -> prediction_pb2.Suggestion:
         log_prob=found.log_prob,
         probability=found.probability,
         kind=_KINDS[found.kind],
-    )
-
-
-def _scored(candidate: Candidate) -> scoring_pb2.ScoredCandidate:
-    return scoring_pb2.ScoredCandidate(
-        text=candidate.text,
-        log_prob=candidate.log_prob,
-        posterior=candidate.posterior,
-        word_count=candidate.word_count,
-        token_count=candidate.token_count,
-        words=[
-            scoring_pb2.WordScore(word=each.word, log_prob=each.log_prob)
-            for each in candidate.words
-        ],
-        eos_log_prob=candidate.eos_log_prob,
     )

@@ -1,29 +1,45 @@
-"""Requests to rank, and rankings, between the protocol and the core.
+"""Requests to rescore, and rankings, as messages in both directions.
 
-A request of a megabyte holds tens of thousands of entries. They are counted before any is read, and
-read by the engine, in short steps, once the request has been admitted.
+A request of a megabyte holds tens of thousands of entries. The server counts them before reading
+any, and reads them in the engine, in short steps, once the request has been admitted.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
 from wordgate.api.v1 import rescoring_pb2
+from wordgate.api.v1.priority_pb2 import PRIORITY_UNSPECIFIED, Priority
 from wordgate.engine.results import RescoringResult
 from wordgate.errors import InvalidInput
 from wordgate.lm.requests import YIELD, ModelTask
+from wordgate.protocol.lattices import (
+    ENTRIES_PER_STEP,
+    check_scores,
+    decode_confusion_network,
+    decode_lattice,
+    decode_named_scores,
+    encode_confusion_network,
+    encode_lattice,
+    is_step,
+)
 from wordgate.protocol.limits import Limits, check_bytes, check_count, check_most, check_number
-from wordgate.protocol.prediction import model_version
+from wordgate.protocol.models import decode_model_version, encode_model_version
 from wordgate.scoring.confidence import WordDiff
 from wordgate.scoring.hypothesis import Hypothesis, TimeSpan
-from wordgate.scoring.lattice import NULL_LABELS, Alternative, Arc, ConfusionNetwork, Lattice
+from wordgate.scoring.lattice import ConfusionNetwork, Lattice
 from wordgate.scoring.lattice_search import SearchBounds
-from wordgate.scoring.rescoring import HypothesisSpace, Transcript, WordConfidence
+from wordgate.scoring.rescoring import (
+    HypothesisSpace,
+    Ranking,
+    Transcript,
+    WordConfidence,
+    check_kinds,
+)
 from wordgate.scoring.weighting import Boost, Weighting
+from wordgate.text.normalization import require_unicode
 
 Value = TypeVar("Value")
-
-_ENTRIES_PER_STEP = 50
 
 
 @dataclass(frozen=True)
@@ -34,9 +50,9 @@ class Rescorable:
     hypotheses: HypothesisSpace
 
 
-def weighting_of(asked: rescoring_pb2.Weighting, limits: Limits) -> Weighting:
+def decode_weighting(asked: rescoring_pb2.Weighting, limits: Limits) -> Weighting:
     """What the parts count. Raises `InvalidInput`, its field inside `weighting`."""
-    _check_scores("weighting.weights", asked.weights, limits)
+    check_scores("weighting.weights", asked.weights, limits)
     check_most("weighting.boosts", asked.boosts, limits.max_boosts)
     for index, boost in enumerate(asked.boosts):
         place = f"weighting.boosts[{index}].phrase"
@@ -77,7 +93,7 @@ def check_counts(
             raise InvalidInput("hypotheses", problem)
 
 
-def rescorable(
+def decode_rescorable(
     asked: rescoring_pb2.RescoreRequest | rescoring_pb2.Utterance, limits: Limits
 ) -> ModelTask[Rescorable]:
     """The utterance of a request whose entries were counted, with pauses. Raises `InvalidInput`."""
@@ -86,7 +102,7 @@ def rescorable(
     return Rescorable(asked.history, (yield from read(getattr(asked, kind or ""), limits)))
 
 
-def search_bounds_of(asked: rescoring_pb2.SearchBounds, limits: Limits) -> SearchBounds:
+def decode_search_bounds(asked: rescoring_pb2.SearchBounds, limits: Limits) -> SearchBounds:
     """How far is searched. Raises `InvalidInput`."""
     set_ones = {field.name: value for field, value in asked.ListFields()}
     most = {
@@ -100,17 +116,17 @@ def search_bounds_of(asked: rescoring_pb2.SearchBounds, limits: Limits) -> Searc
     return SearchBounds(**set_ones)
 
 
-def rescore_response(answer: RescoringResult) -> ModelTask[rescoring_pb2.RescoreResponse]:
+def encode_ranking(answer: RescoringResult) -> ModelTask[rescoring_pb2.RescoreResponse]:
     """The answer to `Rescore`, with pauses."""
     ranking = answer.ranking
     response = rescoring_pb2.RescoreResponse(
         ranking=rescoring_pb2.Ranking(exact=ranking.exact),
         counted_eos=answer.counted_eos,
-        model=model_version(answer.model),
+        model=encode_model_version(answer.model),
     )
-    yield from _extended(response.ranking.transcripts, _transcript, ranking.transcripts)
-    yield from _extended(response.ranking.words, _sure_word, ranking.words)
-    yield from _extended(response.ranking.differences, _difference, ranking.differences)
+    yield from _extended(response.ranking.transcripts, _encode_transcript, ranking.transcripts)
+    yield from _extended(response.ranking.words, _encode_confidence, ranking.words)
+    yield from _extended(response.ranking.differences, _encode_difference, ranking.differences)
     return response
 
 
@@ -118,109 +134,39 @@ def _extended(
     entries: Any, written: Callable[[Value], Any], values: Sequence[Value]
 ) -> ModelTask[None]:
     """Append the messages of values, with pauses."""
-    for first in range(0, len(values), _ENTRIES_PER_STEP):
+    for first in range(0, len(values), ENTRIES_PER_STEP):
         if first:
             yield YIELD
-        entries.extend(map(written, values[first : first + _ENTRIES_PER_STEP]))
+        entries.extend(map(written, values[first : first + ENTRIES_PER_STEP]))
 
 
-def _n_best(asked: rescoring_pb2.NBest, limits: Limits) -> ModelTask[HypothesisSpace]:
+def _decode_n_best(asked: rescoring_pb2.NBest, limits: Limits) -> ModelTask[HypothesisSpace]:
     found = []
     for index, candidate in enumerate(asked.candidates):
-        if _is_step(index):
+        if is_step(index):
             yield YIELD
-        found.append(_hypothesis(f"n_best.candidates[{index}]", candidate, limits))
+        found.append(_decode_hypothesis(f"n_best.candidates[{index}]", candidate, limits))
     return found
 
 
-def _confusion_network(
-    asked: rescoring_pb2.ConfusionNetwork, limits: Limits
-) -> ModelTask[HypothesisSpace]:
-    place = "confusion_network.slots"
-    alternatives = 0
-    for number, slot in enumerate(asked.slots):
-        if _is_step(number):
-            yield YIELD
-        alternatives += len(slot.alternatives)
-        if alternatives > limits.max_arcs:
-            problem = f"has more than {limits.max_arcs} alternatives, which is the limit"
-            raise InvalidInput(place, problem)
-    slots: list[list[Alternative]] = []
-    read = 0
-    for number, slot in enumerate(asked.slots):
-        slots.append([])
-        for rank, each in enumerate(slot.alternatives):
-            if _is_step(read):
-                yield YIELD
-            read += 1
-            where = f"{place}[{number}].alternatives[{rank}]"
-            check_bytes(f"{where}.text", each.text, limits.max_label_bytes)
-            slots[-1].append(Alternative(each.text, _scores(f"{where}.scores", each, limits)))
-    return ConfusionNetwork(
-        slots,
-        asked.separator if asked.HasField("separator") else ConfusionNetwork.separator,
-        list(asked.times_seconds),
-        asked.merging == rescoring_pb2.PATH_MERGING_SUM,
-    )
-
-
-def _lattice(asked: rescoring_pb2.Lattice, limits: Limits) -> ModelTask[HypothesisSpace]:
-    patterns = asked.null_labels.patterns
-    for number, pattern in enumerate(patterns):
-        place = f"lattice.null_labels.patterns[{number}]"
-        check_bytes(place, pattern, limits.max_label_bytes)
-    arcs = []
-    for number, arc in enumerate(asked.arcs):
-        if _is_step(number):
-            yield YIELD
-        where = f"lattice.arcs[{number}]"
-        check_bytes(f"{where}.label", arc.label, limits.max_label_bytes)
-        scores = _scores(f"{where}.scores", arc, limits)
-        arcs.append(Arc(arc.start_node, arc.end_node, arc.label, scores))
-    return Lattice(
-        arcs,
-        asked.start_node,
-        asked.end_node,
-        list(asked.node_times_seconds),
-        list(patterns) if asked.HasField("null_labels") else NULL_LABELS,
-        asked.keep_variants,
-        asked.merging == rescoring_pb2.PATH_MERGING_SUM,
-    )
-
-
 _READ: Mapping[str, Callable[[Any, Limits], ModelTask[HypothesisSpace]]] = {
-    "n_best": _n_best,
-    "confusion_network": _confusion_network,
-    "lattice": _lattice,
+    "n_best": _decode_n_best,
+    "confusion_network": decode_confusion_network,
+    "lattice": decode_lattice,
 }
 
 
-def _is_step(entries: int) -> bool:
-    """Return whether a pause is due after this many entries."""
-    return entries > 0 and entries % _ENTRIES_PER_STEP == 0
-
-
-def _hypothesis(place: str, candidate: rescoring_pb2.NBestCandidate, limits: Limits) -> Hypothesis:
+def _decode_hypothesis(
+    place: str, candidate: rescoring_pb2.NBestCandidate, limits: Limits
+) -> Hypothesis:
     check_bytes(f"{place}.text", candidate.text, limits.max_candidate_bytes)
     check_most(f"{place}.times", candidate.times, limits.max_candidate_pieces)
-    scores = _scores(f"{place}.scores", candidate, limits)
+    scores = decode_named_scores(f"{place}.scores", candidate, limits)
     times = [TimeSpan(time.start_seconds, time.end_seconds) for time in candidate.times]
     return Hypothesis(candidate.text, scores, times)
 
 
-def _scores(place: str, scored: Any, limits: Limits) -> dict[str, float]:
-    """The scores of a candidate, an alternative or an arc."""
-    _check_scores(place, scored.scores, limits)
-    return dict(scored.scores)
-
-
-def _check_scores(place: str, scores: Mapping[str, float], limits: Limits) -> None:
-    check_most(place, scores, limits.max_scores)
-    for name in scores:
-        check_bytes(place, name, limits.max_score_name_bytes)
-
-
-def _transcript(found: Transcript) -> rescoring_pb2.RankedTranscript:
+def _encode_transcript(found: Transcript) -> rescoring_pb2.RankedTranscript:
     return rescoring_pb2.RankedTranscript(
         text=found.text,
         index=found.index,
@@ -235,7 +181,7 @@ def _transcript(found: Transcript) -> rescoring_pb2.RankedTranscript:
     )
 
 
-def _sure_word(word: WordConfidence) -> rescoring_pb2.WordConfidence:
+def _encode_confidence(word: WordConfidence) -> rescoring_pb2.WordConfidence:
     time = None
     if word.time is not None:
         start, end = word.time.start_seconds, word.time.end_seconds
@@ -243,10 +189,105 @@ def _sure_word(word: WordConfidence) -> rescoring_pb2.WordConfidence:
     return rescoring_pb2.WordConfidence(text=word.text, confidence=word.confidence, time=time)
 
 
-def _difference(found: WordDiff) -> rescoring_pb2.WordDiff:
+def _encode_difference(found: WordDiff) -> rescoring_pb2.WordDiff:
     return rescoring_pb2.WordDiff(
         start=found.start,
         end=found.end,
         runner_up_start=found.runner_up_start,
         runner_up_end=found.runner_up_end,
     )
+
+
+def encode_rescore_request(
+    model: str,
+    history: str,
+    hypotheses: HypothesisSpace,
+    weighting: Weighting,
+    count_eos: bool,
+    bounds: SearchBounds,
+    priority: Priority.ValueType = PRIORITY_UNSPECIFIED,
+) -> rescoring_pb2.RescoreRequest:
+    """Return the message of hypotheses. Raises `InvalidInput` for text that is not Unicode."""
+    require_unicode(history, "history")
+    for name in weighting.weights:
+        require_unicode(name, "weighting.weights")
+    request = rescoring_pb2.RescoreRequest(
+        model=model,
+        weighting=_encode_weighting(weighting),
+        count_eos=count_eos,
+        history=history,
+        priority=priority,
+    )
+    check_kinds(hypotheses)
+    if isinstance(hypotheses, Lattice):
+        request.lattice.CopyFrom(encode_lattice(hypotheses))
+    elif isinstance(hypotheses, ConfusionNetwork):
+        request.confusion_network.CopyFrom(encode_confusion_network(hypotheses))
+    else:
+        request.n_best.CopyFrom(_encode_n_best(hypotheses))
+    request.search.CopyFrom(rescoring_pb2.SearchBounds(**asdict(bounds)))
+    return request
+
+
+def _encode_n_best(hypotheses: Sequence[Hypothesis]) -> rescoring_pb2.NBest:
+    for number, hypothesis in enumerate(hypotheses):
+        require_unicode(hypothesis.text, f"n_best.candidates[{number}].text")
+        for name in hypothesis.scores:
+            require_unicode(name, f"n_best.candidates[{number}].scores")
+    return rescoring_pb2.NBest(candidates=map(_n_best_candidate, hypotheses))
+
+
+def _encode_weighting(weighting: Weighting) -> rescoring_pb2.Weighting:
+    return rescoring_pb2.Weighting(
+        lm_weight=weighting.lm_weight,
+        word_bonus=weighting.word_bonus,
+        weights=weighting.weights,
+        boosts=[rescoring_pb2.Boost(phrase=b.phrase, weight=b.weight) for b in weighting.boosts],
+        posterior_scale=weighting.posterior_scale,
+    )
+
+
+def _n_best_candidate(hypothesis: Hypothesis) -> rescoring_pb2.NBestCandidate:
+    times = [
+        rescoring_pb2.TimeSpan(start_seconds=time.start_seconds, end_seconds=time.end_seconds)
+        for time in hypothesis.times
+    ]
+    return rescoring_pb2.NBestCandidate(text=hypothesis.text, scores=hypothesis.scores, times=times)
+
+
+def decode_ranking(answer: rescoring_pb2.RescoreResponse) -> RescoringResult:
+    """Return the ranking of an answer."""
+    ranking = answer.ranking
+    return RescoringResult(
+        Ranking(
+            [_decode_transcript(found) for found in ranking.transcripts],
+            [_decode_confidence(word) for word in ranking.words],
+            [
+                WordDiff(found.start, found.end, found.runner_up_start, found.runner_up_end)
+                for found in ranking.differences
+            ],
+            ranking.exact,
+        ),
+        answer.counted_eos,
+        decode_model_version(answer.model),
+    )
+
+
+def _decode_transcript(found: rescoring_pb2.RankedTranscript) -> Transcript:
+    return Transcript(
+        found.text,
+        found.index,
+        found.total,
+        dict(found.scores),
+        found.log_prob,
+        found.boost,
+        found.posterior,
+        found.word_count,
+        found.token_count,
+        found.merged_path_log_weight,
+    )
+
+
+def _decode_confidence(word: rescoring_pb2.WordConfidence) -> WordConfidence:
+    time = TimeSpan(word.time.start_seconds, word.time.end_seconds)
+    return WordConfidence(word.text, word.confidence, time if word.HasField("time") else None)

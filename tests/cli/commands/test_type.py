@@ -13,12 +13,12 @@ from tests.running import PATIENCE_SECONDS
 
 from wordgate.cli.terminal.line_editor import LineEditor
 from wordgate.decoding.suggestions import Kind, Suggestion
-from wordgate.engine.results import ModelName, PredictionResult
+from wordgate.engine.results import ModelVersion, PredictionResult
 
 
 def _answer(*texts: str, prefix: str = "", kind: Kind = Kind.WORD) -> PredictionResult:
     found = [Suggestion(text, -0.5, kind) for text in texts]
-    return PredictionResult(found, prefix, True, 1, ModelName("hand", "1", "int8"))
+    return PredictionResult(found, prefix, True, 1, ModelVersion("hand", "1", "int8"))
 
 
 def _pressed(*keys: str) -> LineEditor:

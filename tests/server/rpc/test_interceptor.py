@@ -25,8 +25,8 @@ from wordgate.api.v1.prediction_pb2_grpc import (
     PredictionServiceStub,
     add_PredictionServiceServicer_to_server,
 )
-from wordgate.protocol.client_wire import error_of
 from wordgate.protocol.limits import Limits
+from wordgate.protocol.status import decode_error
 from wordgate.server.rpc.interceptor import CallInterceptor
 from wordgate.server.telemetry.metrics import Metrics
 
@@ -118,7 +118,7 @@ async def test_a_defect_is_found_by_its_request(lines: Lines, stub: Any) -> None
     [line] = lines()
     ended: Any = caught.value
     assert dict(ended.trailing_metadata())["x-request-id"] == line["request"]
-    assert line["request"] in str(error_of(ended, "here:1"))
+    assert line["request"] in str(decode_error(ended, "here:1"))
 
 
 async def test_a_defect_in_a_stream_is_internal(stub: Any) -> None:

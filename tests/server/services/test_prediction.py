@@ -30,7 +30,7 @@ from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
 from wordgate.decoding.prediction import Query, split_typed
 from wordgate.engine.local_model import LocalModel
 from wordgate.engine.results import PredictionResult
-from wordgate.protocol.prediction import predict_response, stream_predict_response
+from wordgate.protocol.prediction import encode_prediction, encode_session_prediction
 from wordgate.text.edit_buffer import TextBuffer
 
 NAN = float("nan")
@@ -102,7 +102,7 @@ def test_predict_answers_the_same_bits_as_in_process(
 ) -> None:
     """A prediction over gRPC is bit for bit that of the model in this process."""
     answered: PredictResponse = stub.Predict(PredictRequest(history=history, prefix=prefix))
-    assert answered == predict_response(_here(local, history, prefix))
+    assert answered == encode_prediction(_here(local, history, prefix))
     assert len(answered.suggestions) == 5
 
 
@@ -159,7 +159,7 @@ def test_every_text_of_a_session_is_answered(
             expected = _here(local, history, prefix)
             answer = session.ask(text(number, whole))
             edited = TextBuffer().set(whole)
-            assert answer == stream_predict_response(number, edited, expected)
+            assert answer == encode_session_prediction(number, edited, expected)
             assert whole.endswith(answer.prefix)
 
 

@@ -13,7 +13,7 @@ from wordgate.api.v1.scoring_pb2 import Candidate, ScoreRequest, ScoreResponse
 from wordgate.api.v1.scoring_pb2_grpc import ScoringServiceStub
 from wordgate.engine.local_model import LocalModel
 from wordgate.engine.results import ScoreResult
-from wordgate.protocol.prediction import score_response
+from wordgate.protocol.scoring import encode_scores
 from wordgate.server.services.scoring import request_size, size_with
 from wordgate.text.steps import finish
 
@@ -36,7 +36,7 @@ def quiet(server: RunningServer) -> Iterator[RunningServer]:
 
 def _response(result: ScoreResult) -> ScoreResponse:
     """Return a result as the server answers it."""
-    return finish(score_response(result))
+    return finish(encode_scores(result))
 
 
 def request_of(*candidates: str, **options: Any) -> ScoreRequest:

@@ -10,14 +10,14 @@ from tests.server.requests import Conversation, configured, text
 from wordgate.api.v1 import prediction_pb2 as pb
 from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
 from wordgate.decoding.suggestions import Kind, Suggestion
-from wordgate.engine.results import ModelName, PredictionResult
+from wordgate.engine.results import ModelVersion, PredictionResult
 from wordgate.lm.context_window import ANCHOR_WORDS
 from wordgate.server.services.typed_words import AcceptanceTracker, FinishedWord
 
 
 def _answer(prefix: str = "", *suggested: str) -> PredictionResult:
     found = [Suggestion(each, -float(n), Kind.WORD) for n, each in enumerate(suggested, 1)]
-    return PredictionResult(found, prefix, True, 1, ModelName("hand", "1", "int8"))
+    return PredictionResult(found, prefix, True, 1, ModelVersion("hand", "1", "int8"))
 
 
 def _told(*typed: tuple[str, PredictionResult]) -> list[FinishedWord]:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from wordgate.cli.options.server import ServerConnection, server_options
-from wordgate.engine.results import GenerativeModel, ModelName
+from wordgate.engine.results import GenerativeModel, ModelVersion
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -42,7 +42,7 @@ def connected_model(
         asked.close()
 
 
-def model_document(model: ModelName) -> dict[str, str]:
+def model_document(model: ModelVersion) -> dict[str, str]:
     """Which model answered, as JSON documents of all commands have it."""
     return {"name": model.name, "version": model.version, "precision": model.precision}
 

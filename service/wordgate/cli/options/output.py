@@ -21,7 +21,7 @@ from rich.progress import (
 from rich.table import Column
 
 from wordgate.cli.command import SectionOption
-from wordgate.engine.results import ModelName
+from wordgate.engine.results import ModelVersion
 from wordgate.errors import InvalidFile, empty
 from wordgate.offline.resumable_output import ResumableFile
 
@@ -79,7 +79,7 @@ class Results:
         """Sums over the records answered, by an earlier run too."""
         return self._file.progress.sums if self._file else self._sums
 
-    def write(self, lines: Iterable[str], model: ModelName, sums: Mapping[str, int]) -> None:
+    def write(self, lines: Iterable[str], model: ModelVersion, sums: Mapping[str, int]) -> None:
         """The lines that answer the next record, who gave the answer, its part of the sums.
 
         Raises `InvalidFile` when another model answered the records before it.

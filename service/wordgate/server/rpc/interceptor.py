@@ -33,7 +33,7 @@ from wordgate.errors import (
     drop_traceback,
 )
 from wordgate.protocol.limits import Limits
-from wordgate.protocol.status import DRAINING, Status, is_expected, status_of
+from wordgate.protocol.status import DRAINING, Status, encode_error, is_expected
 from wordgate.server.rpc.access_log import CallLog
 from wordgate.server.rpc.inbound import Context, Inbound, MessageReader
 from wordgate.server.rpc.wire_format import request_type
@@ -276,7 +276,7 @@ class CallInterceptor(ServerInterceptor):
         if isinstance(error, Overloaded) and error.excess:
             self._metrics.refused(error.excess)
         call = current_call.get() or RequestId()
-        return status_of(error, call.request_id)
+        return encode_error(error, call.request_id)
 
     def _count_open(self, own: bool, change: int) -> None:
         if not own:

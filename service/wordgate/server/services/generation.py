@@ -22,7 +22,7 @@ from wordgate.engine.results import GenerationResult
 from wordgate.engine.scheduler import Priority
 from wordgate.errors import Overloaded, OverloadReason, Unavailable
 from wordgate.protocol.limits import Limits, check_bytes, check_most
-from wordgate.protocol.prediction import model_version
+from wordgate.protocol.models import encode_model_version
 from wordgate.protocol.status import DRAINING
 from wordgate.server.services.context import Deadline, ServingContext
 
@@ -106,7 +106,7 @@ def generate_response(answer: GenerationResult) -> StreamGenerateResponse:
         log_prob=word.log_prob,
         finish_reason=_REASONS[word.finish],
         exact=word.exact,
-        model=model_version(answer.model),
+        model=encode_model_version(answer.model),
         seed=answer.seed,
         prefix=word.prefix,
         expansions=word.expansions,

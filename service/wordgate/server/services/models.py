@@ -8,7 +8,7 @@ from grpc.aio import ServicerContext
 from wordgate.api.v1 import models_pb2, models_pb2_grpc
 from wordgate.engine.loaded_model import ServedModel
 from wordgate.engine.onnx_model import ONNXRUNTIME_VERSION
-from wordgate.protocol.prediction import model_version
+from wordgate.protocol.models import encode_model_version
 from wordgate.server.services.context import ServingContext
 
 
@@ -41,7 +41,7 @@ class ModelServicer(models_pb2_grpc.ModelServiceServicer):
         manifest = model.bundle.manifest
         figures = {name: value for name, value in manifest.figures.items() if value is not None}
         return models_pb2.Model(
-            version=model_version(model.name),
+            version=encode_model_version(model.name),
             is_default=model.name == self._serving.models.default.name,
             digest=model.bundle.digest.hex(),
             vocabulary_size=manifest.network.vocabulary,

@@ -10,7 +10,8 @@ from wordgate.api.v1 import prediction_pb2, prediction_pb2_grpc
 from wordgate.decoding.prediction import Query
 from wordgate.engine.scheduler import Priority
 from wordgate.protocol.limits import check_bytes, check_listed
-from wordgate.protocol.prediction import naming_options, options, predict_response, urgency
+from wordgate.protocol.prediction import decode_options, encode_prediction, naming_options
+from wordgate.protocol.scoring import decode_priority
 from wordgate.server.services.context import ServingContext
 from wordgate.server.services.generation import GenerationStreams, generated
 from wordgate.server.services.scoring import size_with
@@ -40,11 +41,14 @@ class PredictionServicer(prediction_pb2_grpc.PredictionServiceServicer):
         check_bytes("prefix", request.prefix, limits.max_prefix_bytes)
         check_listed(request.options, limits)
         query = Query(
-            request.history, request.prefix, options(request.options), request.correct_last_word
+            request.history,
+            request.prefix,
+            decode_options(request.options),
+            request.correct_last_word,
         )
         asks = naming_options(model.predict(query))
         searching = self._serving.metrics.searching(asks, attrgetter("expansions"))
-        priority_of = urgency(request, Priority.INTERACTIVE)
+        priority_of = decode_priority(request, Priority.INTERACTIVE)
         answer = await self._serving.start(
             model,
             searching,
@@ -53,7 +57,7 @@ class PredictionServicer(prediction_pb2_grpc.PredictionServiceServicer):
             size=size_with(request.history),
             rows_at_once=_ROWS,
         )
-        return predict_response(answer)
+        return encode_prediction(answer)
 
     async def StreamPredict(  # type: ignore[override]  # grpc takes who writes by himself, too
         self,

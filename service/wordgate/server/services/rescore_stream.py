@@ -24,14 +24,14 @@ from wordgate.engine.scheduler import Priority
 from wordgate.errors import InvalidInput, Overloaded, OverloadReason, Unavailable
 from wordgate.lm.requests import ModelTask
 from wordgate.protocol.limits import Limits
-from wordgate.protocol.prediction import counts_eos, urgency
 from wordgate.protocol.rescoring import (
     check_counts,
-    rescorable,
-    rescore_response,
-    search_bounds_of,
-    weighting_of,
+    decode_rescorable,
+    decode_search_bounds,
+    decode_weighting,
+    encode_ranking,
 )
+from wordgate.protocol.scoring import counts_eos, decode_priority
 from wordgate.protocol.status import DRAINING
 from wordgate.scoring.lattice_search import SearchBounds
 from wordgate.scoring.weighting import Weighting
@@ -158,9 +158,9 @@ class RescoreStream:
             raise InvalidInput("configuration", "was sent before; open another stream for another")
         self._serving.model(asked.model)
         try:
-            weighting = weighting_of(asked.weighting, self._serving.limits)
-            bounds = search_bounds_of(asked.search, self._serving.limits)
-            urgency(asked, Priority.BULK)
+            weighting = decode_weighting(asked.weighting, self._serving.limits)
+            bounds = decode_search_bounds(asked.search, self._serving.limits)
+            decode_priority(asked, Priority.BULK)
         except InvalidInput as error:
             raise InvalidInput(f"configuration.{error.field}", error.problem) from None
         self._configured = _Configured(asked, weighting, bounds)
@@ -188,7 +188,7 @@ class RescoreStream:
         asks = _counted_and_rescored(
             model, utterance, limits, found.weighting, counts_eos(found.asked), found.bounds
         )
-        priority_of = urgency(found.asked, Priority.BULK)
+        priority_of = decode_priority(found.asked, Priority.BULK)
         return self._serving.start(model, asks, priority_of, admitted=True)
 
 
@@ -201,9 +201,9 @@ def rescored(
     bounds: SearchBounds,
 ) -> ModelTask[RescoreResponse]:
     """The answer to an utterance whose entries were counted. Raises `InvalidInput`."""
-    found = yield from rescorable(asked, limits)
+    found = yield from decode_rescorable(asked, limits)
     answer = yield from model.rescore(found.history, found.hypotheses, weighting, count_eos, bounds)
-    return (yield from rescore_response(answer))
+    return (yield from encode_ranking(answer))
 
 
 def _counted_and_rescored(

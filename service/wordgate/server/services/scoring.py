@@ -14,8 +14,8 @@ from wordgate.engine.scheduler import Priority
 from wordgate.lm.context_window import MAX_CONTEXT_PIECES
 from wordgate.lm.requests import SHORT_ROUND, YIELD, ModelTask, Pace
 from wordgate.protocol.limits import Limits, check_bytes, check_count
-from wordgate.protocol.prediction import counts_eos, score_response, urgency
-from wordgate.protocol.rescoring import check_counts, search_bounds_of, weighting_of
+from wordgate.protocol.rescoring import check_counts, decode_search_bounds, decode_weighting
+from wordgate.protocol.scoring import counts_eos, decode_priority, encode_scores
 from wordgate.server.rpc.inbound import RequestStream
 from wordgate.server.services.context import Deadline, ServingContext
 from wordgate.server.services.rescore_stream import RescoreStreams, rescored
@@ -63,8 +63,8 @@ class ScoringServicer(scoring_pb2_grpc.ScoringServiceServicer):
         """Hypotheses ranked by their totals."""
         limits = self._serving.limits
         model = self._serving.model(request.model)
-        weighting = weighting_of(request.weighting, limits)
-        bounds = search_bounds_of(request.search, limits)
+        weighting = decode_weighting(request.weighting, limits)
+        bounds = decode_search_bounds(request.search, limits)
         check_counts(request, limits)
         asks = rescored(model, request, limits, weighting, counts_eos(request), bounds)
         return await self._done(model, asks, request, context)
@@ -77,7 +77,7 @@ class ScoringServicer(scoring_pb2_grpc.ScoringServiceServicer):
         call: Deadline,
     ) -> "asyncio.Future[T]":
         """The work of a request, which takes about as long as it is large."""
-        priority_of = urgency(request, Priority.BULK)
+        priority_of = decode_priority(request, Priority.BULK)
         return self._serving.start(
             model,
             asks,
@@ -112,7 +112,7 @@ def _scored(
         request.history, candidates, counts_eos(request), request.return_words
     )
     yield YIELD
-    return (yield from Pace(SHORT_ROUND).run(score_response(answer)))
+    return (yield from Pace(SHORT_ROUND).run(encode_scores(answer)))
 
 
 def request_size(request: scoring_pb2.ScoreRequest | rescoring_pb2.RescoreRequest) -> int:

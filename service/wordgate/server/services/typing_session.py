@@ -19,7 +19,7 @@ from wordgate.api.v1.prediction_pb2 import Accept, StreamPredictRequest, StreamP
 from wordgate.decoding.options import Options
 from wordgate.decoding.prediction import Query, splitting_typed
 from wordgate.engine.loaded_model import ServedModel
-from wordgate.engine.results import ModelName, PredictionResult
+from wordgate.engine.results import ModelVersion, PredictionResult
 from wordgate.engine.scheduler import Priority
 from wordgate.errors import InvalidInput, Overloaded, OverloadReason, Unavailable, WordgateError
 from wordgate.lm.context_window import ANCHOR_WORDS
@@ -140,7 +140,7 @@ class _Offered:
     typed: int
     rest: int
     words: tuple[str, ...]
-    model: ModelName
+    model: ModelVersion
 
 
 class Session:
@@ -295,8 +295,8 @@ class Session:
             check_listed(asked.options, self._serving.limits)
             self._listed_bytes = _LISTED_COST * asked.options.ByteSize()
             self._hold(0)
-            self._configured = _Configured(asked.model, prediction.options(asked.options))
-            self._resting = PackedText(unit=prediction.position_unit(asked.position_unit))
+            self._configured = _Configured(asked.model, prediction.decode_options(asked.options))
+            self._resting = PackedText(unit=prediction.decode_position_unit(asked.position_unit))
         except InvalidInput as error:
             raise InvalidInput(f"configuration.{error.field}", error.problem) from None
 
@@ -399,7 +399,7 @@ class Session:
             typed = len(answer.prefix)
             rest = rest_of_word(text.edited, typed)
             self._offered = _Offered(text.sequence, typed, rest, words, answer.model)
-        return prediction.stream_predict_response(text.sequence, text.edited, answer)
+        return prediction.encode_session_prediction(text.sequence, text.edited, answer)
 
 
 def _read_typed(model: ServedModel, text: str) -> ModelTask[None]:

@@ -25,7 +25,7 @@ from prometheus_client.registry import Collector
 
 from wordgate.engine.loaded_model import ServedModel
 from wordgate.engine.onnx_model import MAX_ROWS
-from wordgate.engine.results import ModelName
+from wordgate.engine.results import ModelVersion
 from wordgate.engine.scheduler import DropReason, Priority, Scheduler
 from wordgate.errors import OverloadReason
 from wordgate.lm.requests import ModelRequest, ModelTask, Step, T
@@ -163,15 +163,15 @@ class Metrics:
         finally:
             asks.close()
 
-    def typed_word(self, model: ModelName, rank: int | None) -> None:
+    def typed_word(self, model: ModelVersion, rank: int | None) -> None:
         """A word was finished in a session; its rank among the suggestions before it, from 1."""
         self._typed_words.labels(model.name, model.version, _rank_label(rank)).inc()
 
-    def typed_surprise(self, model: ModelName, nats: float) -> None:
+    def typed_surprise(self, model: ModelVersion, nats: float) -> None:
         """A word was finished that the model gave this negative log-probability."""
         self._surprise.labels(model.name, model.version).observe(nats)
 
-    def accepted(self, model: ModelName, rank: int) -> None:
+    def accepted(self, model: ModelVersion, rank: int) -> None:
         """A suggestion was accepted; its rank, from 1."""
         self._accepted.labels(model.name, model.version, _rank_label(rank)).inc()
 

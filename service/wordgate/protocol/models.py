@@ -1,0 +1,80 @@
+"""Served models and servers as messages, in both directions."""
+
+from dataclasses import dataclass
+
+from wordgate.api.v1 import models_pb2
+from wordgate.engine.results import ModelVersion
+
+_PRECISIONS = {
+    "int8": models_pb2.PRECISION_INT8,
+    "float32": models_pb2.PRECISION_FLOAT32,
+}
+_PRECISION_NAMES = {number: name for name, number in _PRECISIONS.items()}
+_LIMITS = models_pb2.Limits.DESCRIPTOR.fields
+
+
+@dataclass(frozen=True)
+class ModelDescription:
+    """A served model.
+
+    `digest` is the SHA-256 of its `bundle.json`, in hexadecimal; `vocabulary_size` counts tokens,
+    `width` the hidden values of a layer; `figures` were measured when it was published; `language`
+    is a BCP 47 tag.
+    """
+
+    name: ModelVersion
+    is_default: bool
+    digest: str
+    vocabulary_size: int
+    layers: int
+    width: int
+    figures: dict[str, float]
+    language: str
+
+
+@dataclass(frozen=True)
+class ServerDescription:
+    """A server and its limits.
+
+    `limits` has the greatest accepted values by the names of docs/serving.md; a name that ends in
+    `_bytes` counts bytes of UTF-8. `device` is "cpu" or "cuda".
+    """
+
+    version: str
+    onnxruntime_version: str
+    device: str
+    limits: dict[str, int]
+
+
+def encode_model_version(name: ModelVersion) -> models_pb2.ModelVersion:
+    """Return the version of a model as its message."""
+    return models_pb2.ModelVersion(
+        name=name.name, version=name.version, precision=_PRECISIONS[name.precision]
+    )
+
+
+def decode_model_version(message: models_pb2.ModelVersion) -> ModelVersion:
+    """Return the version of a model that answered; its precision may be "unknown"."""
+    precision = _PRECISION_NAMES.get(message.precision, "unknown")
+    return ModelVersion(message.name, message.version, precision)
+
+
+def decode_model(model: models_pb2.Model) -> ModelDescription:
+    """Return one of the models that a server lists."""
+    return ModelDescription(
+        name=decode_model_version(model.version),
+        is_default=model.is_default,
+        digest=model.digest,
+        vocabulary_size=model.vocabulary_size,
+        layers=model.layers,
+        width=model.width,
+        figures=dict(model.figures),
+        language=model.language,
+    )
+
+
+def decode_server(answer: models_pb2.ListModelsResponse) -> ServerDescription:
+    """Return the server that lists its models."""
+    server = answer.server
+    limits = {each.name: int(getattr(server.limits, each.name)) for each in _LIMITS}
+    return ServerDescription(server.version, server.onnxruntime_version, server.device, limits)

@@ -1,0 +1,108 @@
+"""Scores of candidates as messages, in both directions."""
+
+from collections.abc import Sequence
+
+from wordgate.api.v1 import prediction_pb2, priority_pb2, rescoring_pb2, scoring_pb2
+from wordgate.engine.results import ScoreResult
+from wordgate.engine.scheduler import Priority
+from wordgate.errors import InvalidInput
+from wordgate.protocol.models import decode_model_version, encode_model_version
+from wordgate.scoring.scoring import Candidate, WordScore
+from wordgate.text.argument_types import require_texts
+from wordgate.text.normalization import require_unicode
+from wordgate.text.steps import Steps
+
+_CANDIDATE_WORK, _WORD_WORK = 4, 2
+
+
+def encode_score_request(
+    model: str,
+    history: str,
+    candidates: Sequence[str],
+    count_eos: bool,
+    return_words: bool = False,
+    priority: priority_pb2.Priority.ValueType = priority_pb2.PRIORITY_UNSPECIFIED,
+) -> scoring_pb2.ScoreRequest:
+    """Return the message of candidates.
+
+    Raises `InvalidInput` for text that is not Unicode, `TypeError` for a str in place of the list.
+    """
+    require_unicode(history, "history")
+    require_texts(candidates, "candidates")
+    for number, candidate in enumerate(candidates):
+        require_unicode(candidate, f"candidates[{number}].text")
+    return scoring_pb2.ScoreRequest(
+        model=model,
+        history=history,
+        candidates=[scoring_pb2.Candidate(text=text) for text in candidates],
+        count_eos=count_eos,
+        priority=priority,
+        return_words=return_words,
+    )
+
+
+def encode_scores(answer: ScoreResult) -> Steps[scoring_pb2.ScoreResponse]:
+    """Return the answer to `Score`, in steps of a candidate."""
+    response = scoring_pb2.ScoreResponse(
+        counted_eos=answer.counted_eos, model=encode_model_version(answer.model)
+    )
+    for candidate in answer.candidates:
+        response.candidates.append(_scored(candidate))
+        yield _CANDIDATE_WORK + _WORD_WORK * len(candidate.words)
+    return response
+
+
+def _scored(candidate: Candidate) -> scoring_pb2.ScoredCandidate:
+    return scoring_pb2.ScoredCandidate(
+        text=candidate.text,
+        log_prob=candidate.log_prob,
+        posterior=candidate.posterior,
+        word_count=candidate.word_count,
+        token_count=candidate.token_count,
+        words=[
+            scoring_pb2.WordScore(word=each.word, log_prob=each.log_prob)
+            for each in candidate.words
+        ],
+        eos_log_prob=candidate.eos_log_prob,
+    )
+
+
+def decode_scores(answer: scoring_pb2.ScoreResponse) -> ScoreResult:
+    """Return the scored candidates of an answer."""
+    candidates = [
+        Candidate(
+            scored.text,
+            scored.log_prob,
+            scored.posterior,
+            scored.word_count,
+            scored.token_count,
+            tuple(WordScore(each.word, each.log_prob) for each in scored.words),
+            scored.eos_log_prob,
+        )
+        for scored in answer.candidates
+    ]
+    return ScoreResult(candidates, answer.counted_eos, decode_model_version(answer.model))
+
+
+def counts_eos(
+    asked: scoring_pb2.ScoreRequest
+    | rescoring_pb2.RescoreRequest
+    | rescoring_pb2.RescoreConfiguration,
+) -> bool:
+    """Return whether the end of a text is counted, which is the default."""
+    return asked.count_eos if asked.HasField("count_eos") else True
+
+
+def decode_priority(
+    asked: prediction_pb2.PredictRequest
+    | scoring_pb2.ScoreRequest
+    | rescoring_pb2.RescoreRequest
+    | rescoring_pb2.RescoreConfiguration,
+    realtime: Priority,
+) -> Priority:
+    """Return the priority of a request, or `realtime`. Raises `InvalidInput` for an unknown one."""
+    if asked.priority in {priority_pb2.PRIORITY_UNSPECIFIED, priority_pb2.PRIORITY_REALTIME}:
+        return realtime
+    if asked.priority == priority_pb2.PRIORITY_BATCH:
+        return Priority.BATCH
+    raise InvalidInput("priority", f"is {asked.priority}, which this server does not know")

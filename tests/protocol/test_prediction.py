@@ -1,0 +1,79 @@
+"""Predictions as messages and back."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wordgate.api.v1 import prediction_pb2 as pb
+from wordgate.decoding.options import BoostedWord, ContinuousCache, LetterCase, Options
+from wordgate.decoding.prediction import Query
+from wordgate.decoding.suggestions import Kind, Suggestion
+from wordgate.engine.results import ModelVersion, PredictionResult
+from wordgate.protocol.prediction import (
+    decode_options,
+    decode_prediction,
+    encode_options,
+    encode_predict_request,
+    encode_prediction,
+    encode_session_configuration,
+)
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+shares = st.floats(0, 1)
+log_probs = st.floats(-100, 0)
+options = st.builds(
+    Options,
+    max_suggestions=st.integers(1, 100),
+    allow_punctuation=st.booleans(),
+    min_probability=shares,
+    max_expansions=st.integers(1, 5_000),
+    letter_case=st.sampled_from(LetterCase),
+    hide_rejected=st.booleans(),
+    blocked_words=st.lists(texts, max_size=3).map(tuple),
+    boosted_words=st.lists(st.builds(BoostedWord, texts, st.floats(-50, 50)), max_size=3).map(
+        tuple
+    ),
+    max_phrase_words=st.integers(1, 10),
+    min_phrase_probability=st.floats(0.01, 1),
+    max_corrections=st.integers(0, 100),
+    continuous_cache=st.none() | st.builds(ContinuousCache, st.floats(0.01, 0.9), st.floats(0, 10)),
+    allow_unseen_words=st.booleans(),
+)
+models = st.builds(ModelVersion, texts, texts, st.sampled_from(["int8", "float32"]))
+
+
+@given(options)
+def test_options_round_trip(wanted: Options) -> None:
+    """The options of a client are those that the server reads, in requests and sessions."""
+    assert decode_options(encode_options(wanted)) == wanted
+    assert decode_options(encode_predict_request("", Query("", "", wanted)).options) == wanted
+    assert decode_options(encode_session_configuration("", wanted).options) == wanted
+
+
+def test_unset_fields_are_the_defaults() -> None:
+    """An empty message has the defaults of `Options`; an unset sharpness is not 0."""
+    assert decode_options(pb.SuggestionOptions()) == Options()
+    none = pb.SuggestionOptions(continuous_cache=pb.ContinuousCache(sharpness=1.0))
+    assert decode_options(none) == Options()
+    some = pb.SuggestionOptions(continuous_cache=pb.ContinuousCache(weight=0.5))
+    assert decode_options(some).continuous_cache == ContinuousCache(0.5)
+
+
+@given(
+    st.lists(st.builds(Suggestion, texts, log_probs, st.sampled_from(Kind)), max_size=4),
+    texts,
+    st.booleans(),
+    st.integers(0, 1 << 31),
+    models,
+)
+def test_predictions_round_trip(
+    suggestions: list[Suggestion], prefix: str, exact: bool, expansions: int, model: ModelVersion
+) -> None:
+    """The client reads the result that the server had; probabilities are exp(log_prob)."""
+    result = PredictionResult(suggestions, prefix, exact, expansions, model)
+    message = encode_prediction(result)
+    assert decode_prediction(message) == result
+    for suggestion in message.suggestions:
+        assert suggestion.probability == pytest.approx(math.exp(suggestion.log_prob))

@@ -1,0 +1,58 @@
+"""Scores as messages and back."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wordgate.api.v1.priority_pb2 import PRIORITY_BATCH, PRIORITY_REALTIME
+from wordgate.engine.results import ModelVersion, ScoreResult
+from wordgate.engine.scheduler import Priority
+from wordgate.errors import InvalidInput
+from wordgate.protocol.scoring import (
+    counts_eos,
+    decode_priority,
+    decode_scores,
+    encode_score_request,
+    encode_scores,
+)
+from wordgate.scoring.scoring import Candidate, WordScore
+from wordgate.text.steps import finish
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+log_probs = st.floats(-100, 0)
+words = st.lists(st.builds(WordScore, texts, log_probs), max_size=3).map(tuple)
+counts = st.integers(0, 1 << 31)
+candidates = st.builds(
+    Candidate, texts, log_probs, st.floats(0, 1), counts, counts, words, log_probs
+)
+models = st.builds(ModelVersion, texts, texts, st.sampled_from(["int8", "float32"]))
+
+
+@given(st.builds(ScoreResult, st.lists(candidates, max_size=4), st.booleans(), models))
+def test_scores_round_trip(result: ScoreResult) -> None:
+    """The client reads the result that the server had."""
+    assert decode_scores(finish(encode_scores(result))) == result
+
+
+@given(texts, st.lists(texts, max_size=3), st.booleans(), st.booleans())
+def test_requests_have_what_the_client_asks_for(
+    history: str, asked: list[str], count_eos: bool, return_words: bool
+) -> None:
+    """Texts verbatim, and whether the end of the text is counted."""
+    request = encode_score_request("en", history, asked, count_eos, return_words)
+    assert (request.model, request.history) == ("en", history)
+    assert [candidate.text for candidate in request.candidates] == asked
+    assert (counts_eos(request), request.return_words) == (count_eos, return_words)
+
+
+def test_priorities() -> None:
+    """A request is realtime unless it says batch; an unknown priority is refused."""
+    request = encode_score_request("", "", ["a"], True)
+    assert decode_priority(request, Priority.BULK) is Priority.BULK
+    request.priority = PRIORITY_REALTIME
+    assert decode_priority(request, Priority.BULK) is Priority.BULK
+    request.priority = PRIORITY_BATCH
+    assert decode_priority(request, Priority.BULK) is Priority.BATCH
+    request.priority = 9  # type: ignore[assignment]
+    with pytest.raises(InvalidInput, match="priority"):
+        decode_priority(request, Priority.BULK)
