@@ -30,7 +30,7 @@ def test_our_own_graphs_pass(tmp_path: Path, precision: str, sizes: tuple[int, i
 
 @pytest.mark.parametrize("version", sorted(_SHIPPED.glob("[0-9]*")), ids=lambda path: path.name)
 def test_published_graphs_pass(version: Path) -> None:
-    """Those of all versions, the oldest with other operators."""
+    """Those of every version in models/."""
     _check_all(version)
 
 
