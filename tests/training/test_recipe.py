@@ -140,11 +140,14 @@ def test_a_drafted_recipe_is_kept(tmp_path: Path) -> None:
 
 
 def test_the_shipped_recipe_names_every_origin() -> None:
-    """The recipe of the shipped model is valid, relative, and says where each file is from."""
+    """The recipe of the shipped model is valid, says where each file is from, and names no folder
+    outside the repository."""
     path = Path(__file__).parents[2] / "models/en/recipe.toml"
     recipe = recipes.load(path)
     assert all(file.origin and file.licence for file in recipe.text.files)
-    assert not Path(tomllib.loads(path.read_text())["text"]["folder"]).is_absolute()
+    folder = Path(tomllib.loads(path.read_text())["text"]["folder"])
+    assert not folder.is_absolute()
+    assert ".." not in folder.parts
     assert all(place.is_file() for place in recipes.exclude_paths(recipe, path))
 
 
