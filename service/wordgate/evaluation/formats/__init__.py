@@ -1,1 +1,0 @@
-"""Files in which recognisers leave their hypotheses: one reader each."""
