@@ -60,8 +60,8 @@ class Bundle:
 def load(path: Path) -> Bundle:
     """Read and verify a bundle.
 
-    Raises `InvalidBundle` with one of the reasons `missing`, `unreadable`, `schema`, `manifest`, `name`,
-    `missing_file`, `foreign_file`, `checksum` or `content`.
+    Raises `InvalidBundle` with one of the reasons `missing`, `unreadable`, `schema`, `manifest`,
+    `name`, `missing_file`, `foreign_file`, `checksum` or `content`.
     """
     document = read_manifest_bytes(path)
     manifest = _parse(path, document)
