@@ -249,11 +249,11 @@ def test_a_search_ends_when_it_has_read_enough(monkeypatch: pytest.MonkeyPatch) 
 def test_too_many_pieces_are_refused() -> None:
     """Of one transcript, and of all labels together; before the model has read them all."""
     chain = Lattice([Arc(n, n + 1, "sea sea sea sea") for n in range(1500)], 0, 1500)
-    with pytest.raises(InvalidInput, match="4096 pieces"):
+    with pytest.raises(InvalidInput, match="4096 tokens"):
         _ranked(chain, Weighting())
     labels = [Arc(n, n + 1, f"{n} " + "q7" * 100) for n in range(600)]
     labels = [Arc(arc.start, arc.end, f"{arc.label}x{arc.start}") for arc in labels]
-    with pytest.raises(InvalidInput, match="50000 pieces"):
+    with pytest.raises(InvalidInput, match="50000 tokens"):
         _ranked(Lattice(labels, 0, 600), Weighting())
 
 
