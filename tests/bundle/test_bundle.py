@@ -275,7 +275,7 @@ def test_a_smoke_set_within_tolerance_is_served(copy: Path) -> None:
 def test_cuda_cannot_run_int8(bundle: Path, loaded: Bundle) -> None:
     """The error names the bundle and the remedy, on any machine."""
     manifest = loaded.manifest
-    with pytest.raises(InvalidConfiguration, match="int8 model .*; export it") as refused:
+    with pytest.raises(InvalidConfiguration, match=r"int8 model .*; export it") as refused:
         NetworkModel(bundle, manifest.network, manifest.precision, Runtime("cuda"))
     assert refused.value.option == "device"
     assert str(bundle) in str(refused.value)
