@@ -89,7 +89,7 @@ def test_pending_log_probabilities_are_bounded() -> None:
 
 
 def test_empty_equal_and_nested_candidates() -> None:
-    """An empty candidate scores 0, equal ones are equal, and a prefix is shared."""
+    """An empty candidate scores 0, and a candidate extends the score of its prefix."""
     model = FakeModel.random(LEVELS, 2)
     empty, short, same, long = run_to_completion(
         score([[], [1, 2], [1, 2], [1, 2, 3]], model.start), model
