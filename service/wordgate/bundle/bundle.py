@@ -169,9 +169,9 @@ def _parse(path: Path, document: bytes) -> Manifest:
         return Manifest.model_validate(values)
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
+        key = ".".join(str(part) for part in first["loc"])
         what = first["msg"].removeprefix("Value error, ")
-        problem = f"{place}: {what}" if place else what
+        problem = f"{key}: {what}" if key else what
     except (ValueError, RecursionError) as error:
         problem = str(error)
     raise InvalidBundle(path, "manifest", one_line(f"{MANIFEST_FILE}: {problem}"))

@@ -119,7 +119,7 @@ class Manifest(_Part):
         return self
 
 
-def check_values(value: Any, place: str = "") -> None:
+def check_values(value: Any, path: str = "") -> None:
     """Raise `ValueError` for text that is not Unicode and for numbers that protobuf cannot hold.
 
     `value` is JSON as parsed by Python, which accepts lone surrogates, NaN, infinity, and integers
@@ -127,18 +127,18 @@ def check_values(value: Any, place: str = "") -> None:
     """
     if isinstance(value, dict):
         for key, inner in value.items():
-            check_values(key, place or "a key")
-            check_values(inner, f"{place}.{key}" if place else key)
+            check_values(key, path or "a key")
+            check_values(inner, f"{path}.{key}" if path else key)
     elif isinstance(value, list):
         for index, inner in enumerate(value):
-            check_values(inner, f"{place}.{index}")
+            check_values(inner, f"{path}.{index}")
     elif isinstance(value, str):
         if any("\ud800" <= character <= "\udfff" for character in value):
-            raise ValueError(f"{place}: not valid Unicode (lone surrogate)")
+            raise ValueError(f"{path}: not valid Unicode (lone surrogate)")
     elif isinstance(value, float) and not -_LARGEST < value < _LARGEST:
-        raise ValueError(f"{place}: {value} is not a finite number")
+        raise ValueError(f"{path}: {value} is not a finite number")
     elif isinstance(value, int) and not -_LARGEST_INTEGER <= value <= _LARGEST_INTEGER:
-        raise ValueError(f"{place}: integer has more than 64 bits")
+        raise ValueError(f"{path}: integer has more than 64 bits")
 
 
 _LARGEST = float("inf")

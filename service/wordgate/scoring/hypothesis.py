@@ -49,18 +49,18 @@ def check_hypotheses(hypotheses: Sequence[Hypothesis], weighting: Weighting) -> 
     check_weighed(weighting, hypotheses[0].scores)
 
 
-def _check_times(place: str, hypothesis: Hypothesis) -> Steps[None]:
+def _check_times(field_name: str, hypothesis: Hypothesis) -> Steps[None]:
     """Raise `InvalidInput` unless there is one valid time span per token."""
     tokens = len(hypothesis.text.split())
     yield tokens // 8
     if len(hypothesis.times) != tokens:
         problem = f"has {len(hypothesis.times)} entries, but the text has {tokens} tokens"
-        raise InvalidInput(place, problem)
+        raise InvalidInput(field_name, problem)
     for index, time in enumerate(hypothesis.times):
         start, end = time.start_seconds, time.end_seconds
         if not (math.isfinite(start) and math.isfinite(end)):
-            check_finite(f"{place}[{index}].start_seconds", start)
-            check_finite(f"{place}[{index}].end_seconds", end)
+            check_finite(f"{field_name}[{index}].start_seconds", start)
+            check_finite(f"{field_name}[{index}].end_seconds", end)
         if start > end:
-            raise InvalidInput(f"{place}[{index}].start_seconds", "is later than end_seconds")
+            raise InvalidInput(f"{field_name}[{index}].start_seconds", "is later than end_seconds")
         yield 1

@@ -104,16 +104,16 @@ def check_lattice(lattice: Lattice) -> Steps[None]:
     if not lattice.arcs:
         raise InvalidInput("lattice.arcs", "is empty; send at least one arc")
     for number, arc in enumerate(lattice.arcs):
-        place = f"lattice.arcs[{number}]"
-        require_unicode(arc.label, f"{place}.label")
-        _check_node(f"{place}.start_node", arc.start, lattice.times)
-        _check_node(f"{place}.end_node", arc.end, lattice.times)
+        field_name = f"lattice.arcs[{number}]"
+        require_unicode(arc.label, f"{field_name}.label")
+        _check_node(f"{field_name}.start_node", arc.start, lattice.times)
+        _check_node(f"{field_name}.end_node", arc.end, lattice.times)
         yield _CHECK_WORK
     for number, pattern in enumerate(lattice.null_labels):
-        place = f"lattice.null_labels.patterns[{number}]"
-        require_unicode(pattern, place)
+        field_name = f"lattice.null_labels.patterns[{number}]"
+        require_unicode(pattern, field_name)
         if pattern.count("*") > 1:
-            raise InvalidInput(place, f"is {pattern!r}; send at most one *")
+            raise InvalidInput(field_name, f"is {pattern!r}; send at most one *")
         yield _CHECK_WORK
     _check_node("lattice.start_node", lattice.start, lattice.times)
     _check_node("lattice.end_node", lattice.end, lattice.times)
@@ -126,17 +126,19 @@ def check_lattice(lattice: Lattice) -> Steps[None]:
 
 def check_confusion_network(network: ConfusionNetwork) -> Steps[None]:
     """Raise `InvalidInput` naming the field of a confusion network that is not valid."""
-    place = "confusion_network.slots"
+    field_name = "confusion_network.slots"
     if not network.slots:
-        raise InvalidInput(place, "is empty; send at least one slot")
+        raise InvalidInput(field_name, "is empty; send at least one slot")
     if network.separator not in SEPARATORS:
         problem = f"is {network.separator!r}; send a space or an empty string"
         raise InvalidInput("confusion_network.separator", problem)
     for number, slot in enumerate(network.slots):
         if not slot:
-            raise InvalidInput(f"{place}[{number}].alternatives", "is empty; send at least one")
+            raise InvalidInput(
+                f"{field_name}[{number}].alternatives", "is empty; send at least one"
+            )
         for rank, alternative in enumerate(slot):
-            require_unicode(alternative.text, f"{place}[{number}].alternatives[{rank}].text")
+            require_unicode(alternative.text, f"{field_name}[{number}].alternatives[{rank}].text")
             yield _CHECK_WORK
     if network.times and len(network.times) != len(network.slots) + 1:
         expected = len(network.slots) + 1
@@ -144,17 +146,20 @@ def check_confusion_network(network: ConfusionNetwork) -> Steps[None]:
         raise InvalidInput("confusion_network.times_seconds", f"{problem}{expected}, or none")
     yield from _check_times("confusion_network.times_seconds", network.times)
     yield from check_scores(
-        (partial("{}[{}].alternatives[{}].scores".format, place, number, rank), alternative.scores)
+        (
+            partial("{}[{}].alternatives[{}].scores".format, field_name, number, rank),
+            alternative.scores,
+        )
         for number, slot in enumerate(network.slots)
         for rank, alternative in enumerate(slot)
     )
 
 
-def _check_times(place: str, times: Sequence[float]) -> Steps[None]:
+def _check_times(field_name: str, times: Sequence[float]) -> Steps[None]:
     """Raise `InvalidInput` for a time that is not finite."""
     for number, time in enumerate(times):
         if not math.isfinite(time):
-            check_finite(f"{place}[{number}]", time)
+            check_finite(f"{field_name}[{number}]", time)
         yield 1
 
 
@@ -166,9 +171,9 @@ def _matches(label: str, pattern: str) -> bool:
     return fits and label.startswith(first) and label.endswith(last)
 
 
-def _check_node(place: str, node: int, times: Sequence[float]) -> None:
+def _check_node(field_name: str, node: int, times: Sequence[float]) -> None:
     if not 0 <= node < _MOST_NODES:
-        raise InvalidInput(place, f"is {node}; send a node number from 0 to {_MOST_NODES - 1}")
+        raise InvalidInput(field_name, f"is {node}; send a node number from 0 to {_MOST_NODES - 1}")
     if times and node >= len(times):
         problem = f"is {node}, but node_times_seconds has {len(times)} entries"
-        raise InvalidInput(place, problem)
+        raise InvalidInput(field_name, problem)

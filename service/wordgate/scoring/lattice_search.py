@@ -103,14 +103,14 @@ class _PartialHypothesis:
     """The beginning of a transcript: the text of one or more paths from the start.
 
     If the separator is empty, `pending` is the unfinished last word, which the model has not read
-    yet, and `ahead` is its heuristic. `place` is the prefix-tree node of the text before it.
+    yet, and `ahead` is its heuristic. `tree_node` is the prefix-tree node of the text before it.
     `path_score` is the merged score of the paths that end here.
     """
 
     before: "_PartialHypothesis | None"
     unit: str
     frontier: ReachedNodes
-    place: int = ROOT
+    tree_node: int = ROOT
     pending: str = ""
     ahead: Heuristic = _NOTHING
     last_words: tuple[str, ...] = ()
@@ -233,17 +233,17 @@ class LatticeSearch:
             self._walked += self._graph.fan(settled)
             if self._pace.is_due(len(settled) // 2 + _EXTENDING_WORK * len(following)):
                 yield YIELD
-        wanted = [(b.place, self._cut(word).pieces) for b, word in made]
-        wanted += [(b.place, [*self._cut(word).pieces, *self._end]) for b, word in ended]
-        places = yield from self.read.read(wanted)
-        for (partial, word), place in zip(made, places, strict=False):
-            self._finish(partial, word, place)
+        wanted = [(b.tree_node, self._cut(word).pieces) for b, word in made]
+        wanted += [(b.tree_node, [*self._cut(word).pieces, *self._end]) for b, word in ended]
+        tree_nodes = yield from self.read.read(wanted)
+        for (partial, word), tree_node in zip(made, tree_nodes, strict=False):
+            self._finish(partial, word, tree_node)
             self._add(partial)
             self._walked += _PARTIAL_WORK
             if self._pace.is_due(_PARTIAL_WORK + 2 * len(partial.frontier)):
                 yield YIELD
-        for (partial, word), place in zip(ended, places[len(made) :], strict=True):
-            self._finalize(partial, word, place)
+        for (partial, word), tree_node in zip(ended, tree_nodes[len(made) :], strict=True):
+            self._finalize(partial, word, tree_node)
             if self._pace.is_due(_PARTIAL_WORK + len(word)):
                 yield YIELD
 
@@ -255,7 +255,7 @@ class LatticeSearch:
             before,
             unit,
             frontier,
-            before.place,
+            before.tree_node,
             "",
             _NOTHING,
             before.last_words,
@@ -278,9 +278,9 @@ class LatticeSearch:
         made.ahead = Heuristic(before.ahead.bound + more.bound, before.ahead.hope + more.hope)
         return made, ""
 
-    def _finish(self, partial: _PartialHypothesis, word: str, place: int) -> None:
+    def _finish(self, partial: _PartialHypothesis, word: str, tree_node: int) -> None:
         """Add a completed word, scored by the model, to a partial hypothesis."""
-        partial.place = place
+        partial.tree_node = tree_node
         partial.piece_count += len(self._cut(word).pieces)
         if partial.piece_count > MAX_CANDIDATE_PIECES:
             problem = f"have a transcript of more than {MAX_CANDIDATE_PIECES} tokens; split them"
@@ -297,7 +297,7 @@ class LatticeSearch:
     def _lm_score(self, partial: _PartialHypothesis) -> float:
         """Return the weighted language-model score with word bonus and boosts."""
         weighting = self._weighting
-        log_prob = self.read.log_probs[partial.place]
+        log_prob = self.read.log_probs[partial.tree_node]
         return (
             weighting.lm_weight * log_prob
             + weighting.word_bonus * partial.word_count
@@ -341,13 +341,13 @@ class LatticeSearch:
         last_words = partial.last_words[-self._bounds.recombination_words :]
         return partial.leader, partial.pending, last_words
 
-    def _finalize(self, partial: _PartialHypothesis, word: str, place: int) -> None:
+    def _finalize(self, partial: _PartialHypothesis, word: str, tree_node: int) -> None:
         """Record a complete transcript if it is among the best so far."""
         ended = _PartialHypothesis(
             partial.before,
             partial.unit,
             partial.frontier,
-            place,
+            tree_node,
             "",
             _NOTHING,
             partial.last_words,
@@ -355,10 +355,10 @@ class LatticeSearch:
             partial.boost,
             piece_count=partial.piece_count,
         )
-        self._finish(ended, word, place)
+        self._finish(ended, word, tree_node)
         total = partial.path_score + self._lm_score(ended)
         found = LatticeSearchResult(
-            ended.units(), total, partial.path_score, self.read.log_probs[place]
+            ended.units(), total, partial.path_score, self.read.log_probs[tree_node]
         )
         self._made += 1
         entry = (total, -self._made, found)

@@ -82,10 +82,10 @@ class Weighting:
         Raises `InvalidInput` for a phrase without a word.
         """
         for index, boost in enumerate(self.boosts[self._phrases.added :], self._phrases.added):
-            place = f"weighting.boosts[{index}].phrase"
-            phrase = words.split(normalise(boost.phrase, place))
+            field_name = f"weighting.boosts[{index}].phrase"
+            phrase = words.split(normalise(boost.phrase, field_name))
             if not phrase:
-                raise InvalidInput(place, "contains no word")
+                raise InvalidInput(field_name, "contains no word")
             self._phrases.add(phrase, boost.weight)
             yield 10 + 2 * len(phrase)
 
@@ -143,14 +143,14 @@ def check_scores(placed: Iterable[tuple[Callable[[], str], Mapping[str, float]]]
     Each mapping of scores comes with a function that returns the name of its field.
     """
     first: tuple[Callable[[], str], Mapping[str, float]] | None = None
-    for place, scores in placed:
-        first = first or (place, scores)
+    for field_name, scores in placed:
+        first = first or (field_name, scores)
         if scores.keys() != first[1].keys():
             problem = f"has {_listed(scores)}, but {first[0]()} has {_listed(first[1])}; "
-            raise InvalidInput(place(), problem + "send the same scores for all")
+            raise InvalidInput(field_name(), problem + "send the same scores for all")
         for name, value in scores.items():
             if not math.isfinite(value):
-                check_finite(f"{place()}[{name}]", value)
+                check_finite(f"{field_name()}[{name}]", value)
         yield 4 + len(scores)
 
 
