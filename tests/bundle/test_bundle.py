@@ -1,4 +1,4 @@
-"""Bundles are verified before they are served, and what is wrong is named."""
+"""Bundles are verified before they are served, and errors name the problem."""
 
 import os
 import shutil
@@ -28,7 +28,7 @@ from wordgate.errors import InvalidBundle, InvalidConfiguration
 
 @pytest.fixture
 def copy(bundle: Path, tmp_path: Path) -> Path:
-    """A copy of the small bundle that may be spoilt."""
+    """A copy of the small bundle that tests may damage."""
     return Path(shutil.copytree(bundle, tmp_path / "copy"))
 
 
@@ -41,37 +41,36 @@ def _reject(path: Path) -> InvalidBundle:
 
 
 def test_only_an_english_bundle_adds_inflections(copy: Path) -> None:
-    """In other languages the words of the list alone are never suggested."""
+    """In other languages, the blocklist is used without inflections."""
     rewrite_manifest(copy, language="fr")
     assert bundles.load(copy).language.never_suggested == set(NEVER)
 
 
-def test_a_whole_bundle_is_loaded(loaded: Bundle, bundle: Path) -> None:
-    """Sizes, words and digest are those of the files."""
+def test_a_valid_bundle_is_loaded(loaded: Bundle, bundle: Path) -> None:
+    """Sizes, words and digest match the files."""
     assert loaded.language.written == WRITTEN
     assert {*NEVER, "cabinets", "cabinet's"} <= loaded.language.never_suggested
     assert loaded.language.levels.cuts == tuple(manifest_of(bundle)["network"]["cuts"])
     assert loaded.digest.hex() == file_sha256(bundle / "bundle.json")
 
 
-def test_a_whole_bundle_is_served(copy: Path) -> None:
-    """It opens, warm and with its name."""
+def test_a_valid_bundle_is_served(copy: Path) -> None:
+    """The model opens and reports its name and precision."""
     served = open_model(copy)
     assert str(served.name) == "tiny@1"
     assert served.name.precision == "int8"
 
 
 @pytest.mark.parametrize("path", ["nowhere", "."])
-def test_a_folder_without_a_manifest_is_refused(tmp_path: Path, path: str) -> None:
-    """No `bundle.json`: nothing is there."""
+def test_a_folder_without_a_manifest_is_rejected(tmp_path: Path, path: str) -> None:
+    """The reason is `missing` if there is no `bundle.json`."""
     assert _reject(tmp_path / path).reason == "missing"
 
 
-def test_a_manifest_with_nothing_to_read_yet_is_refused(
+def test_a_manifest_without_data_yet_is_rejected(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Some files of the system are regular and answer a read only later; such a read gives
-    None."""
+    """A non-blocking read returns None if a system file has no data yet."""
     reading, writing = os.pipe2(os.O_NONBLOCK)
     monkeypatch.setattr(bundle_files, "_open_regular", lambda *_: os.fdopen(reading, "rb"))
     assert _reject(tmp_path).reason == "manifest"
@@ -81,15 +80,15 @@ def test_a_manifest_with_nothing_to_read_yet_is_refused(
 @pytest.mark.parametrize(
     "document", ["", "{", "[]", "null", "{}", '{"name": "en"}', "\x00\xff", "[" * 99_999]
 )
-def test_a_manifest_that_is_none_is_refused(copy: Path, document: str) -> None:
-    """Broken JSON, or JSON that says no schema version."""
+def test_an_invalid_manifest_is_rejected(copy: Path, document: str) -> None:
+    """Malformed JSON and JSON without a schema version are rejected."""
     (copy / "bundle.json").write_text(document, "latin-1")
     assert _reject(copy).reason == "manifest"
 
 
 @pytest.mark.parametrize("version", [2, 99])
-def test_a_newer_schema_is_refused(copy: Path, version: int) -> None:
-    """What this package does not know yet it does not guess."""
+def test_a_newer_schema_is_rejected(copy: Path, version: int) -> None:
+    """A schema version above the supported one has the reason `schema`."""
     rewrite_manifest(copy, schema_version=version)
     assert _reject(copy).reason == "schema"
 
@@ -109,29 +108,27 @@ def test_a_newer_schema_is_refused(copy: Path, version: int) -> None:
         ({"network": {"vocabulary": 1, "layers": 1, "width": 1, "cuts": []}}, "network.cuts"),
     ],
 )
-def test_a_manifest_with_a_wrong_key_names_it(
-    copy: Path, changes: dict[str, Any], named: str
-) -> None:
-    """Unknown keys and impossible values are named by their place."""
+def test_an_invalid_manifest_key_is_named(copy: Path, changes: dict[str, Any], named: str) -> None:
+    """The error has the path of an unknown key or an invalid value."""
     rewrite_manifest(copy, **changes)
     refusal = _reject(copy)
     assert refusal.reason == "manifest"
     assert f": {named}: " in str(refusal)
 
 
-def test_a_pipe_is_no_file(copy: Path) -> None:
-    """What could be waited for without end is not read."""
+def test_a_named_pipe_is_rejected(copy: Path) -> None:
+    """A named pipe is not read, since that could block forever."""
     (copy / "step.onnx").unlink()
     os.mkfifo(copy / "step.onnx")
     refusal = _reject(copy)
-    assert (refusal.reason, "step.onnx is no file" in str(refusal)) == ("content", True)
+    assert (refusal.reason, "step.onnx is not a regular file" in str(refusal)) == ("content", True)
 
 
 @pytest.mark.parametrize(
     "name", ["step.onnx", "output-0.onnx", "embedding.bin", "tokenizer.json", "words.tsv"]
 )
 def test_a_missing_or_changed_file_is_named(copy: Path, name: str) -> None:
-    """A file that is gone, or of which one byte differs, is refused by name."""
+    """A file that is missing or differs in one byte is named."""
     whole = (copy / name).read_bytes()
     (copy / name).write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     refusal = _reject(copy)
@@ -143,22 +140,23 @@ def test_a_missing_or_changed_file_is_named(copy: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["extra.txt", "folder/extra.txt", ".hidden"])
 def test_a_foreign_file_is_named(copy: Path, name: str) -> None:
-    """Whatever the manifest does not name has no business here."""
+    """A file that the manifest does not list is rejected."""
     (copy / name).parent.mkdir(exist_ok=True)
     (copy / name).write_text("hello")
     refusal = _reject(copy)
     assert (refusal.reason, name in str(refusal)) == ("foreign_file", True)
 
 
-def test_a_link_to_nowhere_is_a_foreign_file(copy: Path) -> None:
-    """A broken link is there, and is not named."""
+def test_a_broken_link_is_a_foreign_file(copy: Path) -> None:
+    """A broken symbolic link counts as a file that the manifest does not list."""
     (copy / "link").symlink_to("nowhere")
     assert _reject(copy).reason == "foreign_file"
 
 
-def test_a_link_is_followed_to_a_file_and_to_no_folder(copy: Path, tmp_path: Path) -> None:
-    """A file may lie elsewhere: its checksum says that it is the one. A folder holds no file of a
-    bundle."""
+def test_symbolic_links_to_files_but_not_to_folders_are_followed(
+    copy: Path, tmp_path: Path
+) -> None:
+    """A linked file is verified by its checksum; a linked folder is a foreign file."""
     (copy / "words.tsv").rename(tmp_path / "words.tsv")
     (copy / "words.tsv").symlink_to(tmp_path / "words.tsv")
     bundles.load(copy)
@@ -166,8 +164,8 @@ def test_a_link_is_followed_to_a_file_and_to_no_folder(copy: Path, tmp_path: Pat
     assert (_reject(copy).reason, "'more'" in str(_reject(copy))) == ("foreign_file", True)
 
 
-def test_what_the_system_does_not_read_is_named(copy: Path) -> None:
-    """A link to itself, as a file on a broken disk or without permission."""
+def test_a_file_with_a_system_error_is_named(copy: Path) -> None:
+    """A link to itself fails to open, like a file without read permission."""
     (copy / "words.tsv").unlink()
     (copy / "words.tsv").symlink_to("words.tsv")
     assert (_reject(copy).reason, "words.tsv" in str(_reject(copy))) == ("unreadable", True)
@@ -176,15 +174,15 @@ def test_what_the_system_does_not_read_is_named(copy: Path) -> None:
     assert _reject(copy).reason == "unreadable"
 
 
-def test_nothing_is_kept_of_the_files(bundle: Path) -> None:
-    """A served model holds no file's content beside what onnxruntime made of it."""
+def test_file_contents_are_released_after_loading(bundle: Path) -> None:
+    """A loaded model holds no file contents apart from onnxruntime's own structures."""
     served = open_model(bundle)
     assert not served.bundle.contents
     assert not any(session._model_bytes for session in served.network._outputs)
 
 
 def test_optional_weights_may_be_absent_but_not_changed(copy: Path) -> None:
-    """`weights.safetensors` need not be there; if it is, it is the one that was published."""
+    """`weights.safetensors` may be missing, but must match its checksum if present."""
     files = manifest_of(copy)["files"]
     (copy / "weights.safetensors").write_bytes(b"weights")
     sha256 = file_sha256(copy / "weights.safetensors")
@@ -198,8 +196,8 @@ def test_optional_weights_may_be_absent_but_not_changed(copy: Path) -> None:
 
 
 @pytest.mark.parametrize("missing", ["step.onnx", "tokenizer.json", "words.tsv", "output-1.onnx"])
-def test_a_manifest_that_names_too_few_files_is_refused(copy: Path, missing: str) -> None:
-    """What serving needs is missed even when the manifest does not name it."""
+def test_a_manifest_without_a_required_file_is_rejected(copy: Path, missing: str) -> None:
+    """Files needed for serving are required even if the manifest does not list them."""
     files = manifest_of(copy)["files"]
     rewrite_manifest(copy, files={name: e for name, e in files.items() if name != missing})
     (copy / missing).unlink()
@@ -207,8 +205,8 @@ def test_a_manifest_that_names_too_few_files_is_refused(copy: Path, missing: str
     assert (refusal.reason, missing in str(refusal)) == ("content", True)
 
 
-def test_a_tokenizer_of_another_size_is_refused(copy: Path) -> None:
-    """As many pieces as the network has, or none are served."""
+def test_a_tokenizer_of_the_wrong_size_is_rejected(copy: Path) -> None:
+    """The tokenizer and the network must have the same number of tokens."""
     network = manifest_of(copy)["network"]
     cuts = [*network["cuts"][:-1], network["vocabulary"] + 1]
     rewrite_manifest(copy, network=network | {"vocabulary": cuts[-1], "cuts": cuts})
@@ -229,8 +227,8 @@ def test_a_tokenizer_of_another_size_is_refused(copy: Path) -> None:
         ("output-1.onnx", b""),
     ],
 )
-def test_content_that_cannot_be_read_is_refused(copy: Path, name: str, content: bytes) -> None:
-    """A file with its true checksum that is not what it should be is named."""
+def test_a_file_with_invalid_content_is_named(copy: Path, name: str, content: bytes) -> None:
+    """A file with the right checksum but invalid content is named."""
     publish_file(copy, name, content)
     refusal = _reject(copy)
     assert (refusal.reason, name in str(refusal)) == ("content", True)
@@ -246,8 +244,8 @@ def test_content_that_cannot_be_read_is_refused(copy: Path, name: str, content: 
     ],
     ids=str,
 )
-def test_graphs_of_another_size_are_refused(copy: Path, change: dict[str, Any]) -> None:
-    """Sizes that are not the graphs' are found before anything is served."""
+def test_graphs_of_the_wrong_size_are_rejected(copy: Path, change: dict[str, Any]) -> None:
+    """Sizes in the manifest that differ from the graphs are detected on loading."""
     network = manifest_of(copy)["network"]
     first, second, last = network["cuts"]
     cuts = {"fewer": [first, last], "moved": [first - 1, second + 3, last]}
@@ -257,8 +255,8 @@ def test_graphs_of_another_size_are_refused(copy: Path, change: dict[str, Any]) 
 
 
 @pytest.mark.parametrize("wrong", [0.002, -0.002])
-def test_a_smoke_set_that_is_off_is_refused(copy: Path, wrong: float) -> None:
-    """Another log-probability than was published, by more than 1e-3, is refused."""
+def test_a_deviating_smoke_set_is_rejected(copy: Path, wrong: float) -> None:
+    """A difference of more than 1e-3 from the published log-probability is rejected."""
     smoke = manifest_of(copy)["smoke"]
     smoke[1]["log_prob"] += wrong
     rewrite_manifest(copy, smoke=smoke)
@@ -266,8 +264,8 @@ def test_a_smoke_set_that_is_off_is_refused(copy: Path, wrong: float) -> None:
     assert (refusal.reason, "cabinet are on" in str(refusal)) == ("smoke", True)
 
 
-def test_a_smoke_set_that_is_nearly_right_is_served(copy: Path) -> None:
-    """Other processors may differ by a little."""
+def test_a_smoke_set_within_tolerance_is_served(copy: Path) -> None:
+    """Small differences between CPUs are accepted."""
     smoke = manifest_of(copy)["smoke"]
     smoke[1]["log_prob"] += 5e-4
     rewrite_manifest(copy, smoke=smoke)
@@ -275,31 +273,31 @@ def test_a_smoke_set_that_is_nearly_right_is_served(copy: Path) -> None:
 
 
 def test_cuda_cannot_run_int8(bundle: Path, loaded: Bundle) -> None:
-    """The bundle and what to do are named, whatever this machine has."""
+    """The error names the bundle and the remedy, on any machine."""
     manifest = loaded.manifest
-    with pytest.raises(InvalidConfiguration, match="int8; export it") as refused:
+    with pytest.raises(InvalidConfiguration, match=r"int8 model .*; export it") as refused:
         NetworkModel(bundle, manifest.network, manifest.precision, Runtime("cuda"))
     assert refused.value.option == "device"
     assert str(bundle) in str(refused.value)
 
 
-def test_a_device_that_is_not_there_is_named(
+def test_an_unavailable_device_is_named(
     float_bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without its provider in onnxruntime cuda is refused; other names are unknown."""
+    """cuda is rejected without its onnxruntime provider; other names are unknown."""
     providers = ["CPUExecutionProvider"]
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: providers)
     with pytest.raises(InvalidConfiguration, match="CUDAExecutionProvider"):
         open_model(float_bundle, Runtime("cuda"))
-    with pytest.raises(InvalidConfiguration, match="'tpu' is unknown"):
+    with pytest.raises(InvalidConfiguration, match="unknown device 'tpu'"):
         open_model(float_bundle, Runtime("tpu"))
 
 
 @pytest.mark.filterwarnings("ignore:Specified provider")
-def test_a_device_that_does_not_start_is_not_replaced_in_silence(
+def test_there_is_no_silent_fallback_to_the_cpu(
     float_bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """onnxruntime would go on with the CPU; a server that says cuda must not."""
+    """A server configured for cuda fails instead of continuing on the CPU."""
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider"])
     with pytest.raises(InvalidConfiguration, match="cannot start CUDAExecutionProvider"):
         open_model(float_bundle, Runtime("cuda"))
@@ -309,16 +307,16 @@ def test_a_device_that_does_not_start_is_not_replaced_in_silence(
     ("place", "problem"),
     [
         ("tiny/1", ""),
-        ("tiny/2", "holds tiny@1, but its folder is named tiny/2; name it tiny/1"),
-        ("huge/1", "holds tiny@1, but its folder is named huge/1; name it tiny/1"),
-        ("tiny/01", "holds tiny@1, but its folder is named tiny/01; name it tiny/1"),
+        ("tiny/2", "contains tiny@1, but its folder is named tiny/2; rename it to tiny/1"),
+        ("huge/1", "contains tiny@1, but its folder is named huge/1; rename it to tiny/1"),
+        ("tiny/01", "contains tiny@1, but its folder is named tiny/01; rename it to tiny/1"),
         ("huge/draft", ""),
     ],
 )
 def test_a_bundle_has_the_name_of_its_folder(
     bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, problem: str
 ) -> None:
-    """Name and version, where the folder is one of a version; however the path is written."""
+    """Name and version must match a version folder, for any spelling of its path."""
     path = Path(shutil.copytree(bundle, tmp_path / place))
     monkeypatch.chdir(path)
     for named in (path, Path(), path / ".." / path.name):
@@ -330,8 +328,8 @@ def test_a_bundle_has_the_name_of_its_folder(
             read_manifest(named)
 
 
-def test_versions_are_found_in_the_order_of_their_numbers(bundle: Path, tmp_path: Path) -> None:
-    """At a model's folder, one above it, or at the version itself; 10 comes after 9."""
+def test_versions_are_sorted_by_number(bundle: Path, tmp_path: Path) -> None:
+    """Versions are found from a model's folder, its parent and the version; 10 follows 9."""
     for place in ("en/10", "en/9", "de/1"):
         shutil.copytree(bundle, tmp_path / place)
     (tmp_path / "en" / "unfinished-x").mkdir()
@@ -342,8 +340,8 @@ def test_versions_are_found_in_the_order_of_their_numbers(bundle: Path, tmp_path
     assert list(find_versions(tmp_path / "nowhere")) == []
 
 
-def test_seen_words_and_masks_are_read_and_written() -> None:
-    """Many words a line, and one; what is written is read as the same."""
+def test_seen_words_and_masks_survive_a_round_trip() -> None:
+    """Lines with one or several words parse, and `words_document` reproduces the contents."""
     document = "written\ti\tI\nnever\tdarn\nmask\ta @ b\nseen\tsea lake\nseen\tthe\nsuspect\tlake\n"
     known = parse_words(document, Path("en"))
     assert known == KnownWords(
@@ -362,9 +360,9 @@ def test_seen_words_and_masks_are_read_and_written() -> None:
 
 
 @pytest.mark.parametrize("line", ["mask\t ", "seen", "said\tsea", "never\ta\tb", "written\ta"])
-def test_a_line_of_another_kind_is_named(line: str) -> None:
-    """Its number and the kinds that there are."""
+def test_an_invalid_line_of_words_tsv_is_named(line: str) -> None:
+    """The error has the line number and the valid kinds of lines."""
     with pytest.raises(
-        InvalidBundle, match=r"words\.tsv:2: not `written`.*`seen`, `suspect` or `mask`"
+        InvalidBundle, match=r"words\.tsv:2: invalid line; .*`seen`, `suspect` or `mask`"
     ):
         parse_words(f"never\tdarn\n{line}\n", Path("en"))

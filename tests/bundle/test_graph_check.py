@@ -1,4 +1,4 @@
-"""Graphs are looked through before onnxruntime reads them."""
+"""Graphs are checked before onnxruntime reads them."""
 
 from pathlib import Path
 
@@ -22,20 +22,20 @@ def _check_all(path: Path) -> None:
 
 @pytest.mark.parametrize("precision", ["int8", "float32"])
 @pytest.mark.parametrize("sizes", [(1, 1), (1, 64), (2, 32), (12, 8)], ids=str)
-def test_our_own_graphs_pass(tmp_path: Path, precision: str, sizes: tuple[int, int]) -> None:
-    """Of one layer and of many, of either precision."""
+def test_exported_graphs_pass(tmp_path: Path, precision: str, sizes: tuple[int, int]) -> None:
+    """Graphs with one or several layers pass in both precisions."""
     layers, width = sizes
     _check_all(write_bundle(tmp_path, precision=precision, layers=layers, width=width))
 
 
 @pytest.mark.parametrize("version", sorted(_SHIPPED.glob("[0-9]*")), ids=lambda path: path.name)
 def test_published_graphs_pass(version: Path) -> None:
-    """Those of every version in models/."""
+    """Graphs of all published versions pass."""
     _check_all(version)
 
 
-def test_every_beginning_of_a_graph_is_refused(bundle: Path) -> None:
-    """Never a crash, never a wait."""
+def test_truncated_graphs_are_rejected(bundle: Path) -> None:
+    """A graph truncated at any byte raises `ValueError`."""
     sizes, graph = read_manifest(bundle).network, (bundle / "output-0.onnx").read_bytes()
     size = (bundle / "embedding.bin").stat().st_size
     for length in range(1, len(graph), 7):
@@ -43,8 +43,8 @@ def test_every_beginning_of_a_graph_is_refused(bundle: Path) -> None:
             check_graph(graph[:length], sizes, size)
 
 
-def test_the_largest_call_is_the_models() -> None:
-    """Sizes are bounded for as many rows as a call has."""
+def test_sizes_are_bounded_for_the_largest_batch() -> None:
+    """The check uses the same maximum number of rows as the model."""
     assert graph_check._ROWS == MAX_ROWS
 
 
@@ -62,14 +62,14 @@ def test_the_largest_call_is_the_models() -> None:
     ],
     ids=repr,
 )
-def test_a_message_that_is_none_is_refused(message: bytes) -> None:
-    """Cut short, too large a number, groups, unknown fields and other types of known ones."""
+def test_malformed_messages_are_rejected(message: bytes) -> None:
+    """Reject truncated messages, large numbers, groups, unknown fields and wrong wire types."""
     with pytest.raises(ValueError):
         FieldReader().read(memoryview(message), {1: (VARINT,), 2: (BYTES,)})
 
 
-def test_fields_are_counted() -> None:
-    """A message of millions of fields is not read to its end."""
+def test_the_number_of_fields_is_limited() -> None:
+    """Parsing stops at 100,000 fields."""
     with pytest.raises(ValueError, match="more than 100000 fields"):
         FieldReader().read(memoryview(b"\x08\x01" * 200_000), {1: (VARINT,)})
     reader = FieldReader()

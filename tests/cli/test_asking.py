@@ -397,7 +397,7 @@ def test_a_bad_bundle_ends_with_4(run: Run, bundle: Path, tmp_path: Path) -> Non
 def test_no_bundle_ends_with_2(run: Run, tmp_path: Path) -> None:
     """A path that holds none is a wrong option."""
     for arguments, problem in (
-        (["predict", "--model", tmp_path], f"--model: {tmp_path} is not a bundle"),
+        (["predict", "--model", tmp_path], f"--model: {tmp_path} contains no model"),
         (["predict", "--model", tmp_path / "nothing"], "nothing does not exist"),
         (["models", "list", tmp_path / "nothing"], f"wordgate: {tmp_path}/nothing does not exist"),
         (["models", "verify", tmp_path / "nothing"], "nothing does not exist"),

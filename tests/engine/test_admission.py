@@ -1,4 +1,4 @@
-"""Admission by the time that work would wait."""
+"""Admission control by estimated queueing delay."""
 
 import pytest
 from tests.clock import Clock
@@ -9,27 +9,27 @@ from wordgate.errors import Overloaded
 
 @pytest.fixture
 def clock() -> Clock:
-    """A clock that stands still."""
+    """A clock that only moves when a test sets it."""
     return Clock()
 
 
 @pytest.fixture
 def admission(clock: Clock) -> AdmissionController:
-    """May wait for a second, and two at a time in any case."""
+    """A limit of one second; two jobs are always admitted."""
     return AdmissionController(1.0, 2, clock=clock)
 
 
 def _do(admission: AdmissionController, clock: Clock, size: float, seconds: float) -> None:
-    """Work from its beginning to its end, alone."""
+    """Run one job from start to end, alone."""
     work = admission.enter(size)
     clock.now += seconds
     work.leave(is_done=True)
 
 
-def test_the_wait_is_foretold_from_what_was_done(
+def test_the_delay_is_estimated_from_past_throughput(
     admission: AdmissionController, clock: Clock
 ) -> None:
-    """Where ten of something took a second, what waits of it takes a tenth each."""
+    """At ten units per second, each queued unit adds 0.1 s."""
     _do(admission, clock, 10, 1.0)
     assert admission.wait_seconds == 0.0
     admission.enter(3)
@@ -38,10 +38,8 @@ def test_the_wait_is_foretold_from_what_was_done(
     assert admission.wait_seconds == pytest.approx(0.8)
 
 
-def test_what_would_wait_too_long_is_refused_with_the_time_to_come_again(
-    admission: AdmissionController, clock: Clock
-) -> None:
-    """It is refused before it has waited, and told when those before it will be done."""
+def test_a_rejection_has_the_time_until_retry(admission: AdmissionController, clock: Clock) -> None:
+    """A job is rejected at once, with the estimated time until the queue is empty."""
     _do(admission, clock, 10, 1.0)
     works = [admission.enter(5) for _ in range(5)]
     with pytest.raises(Overloaded, match="5 requests") as refused:
@@ -52,8 +50,10 @@ def test_what_would_wait_too_long_is_refused_with_the_time_to_come_again(
     admission.enter(1)
 
 
-def test_a_few_at_the_same_time_are_no_flood(admission: AdmissionController, clock: Clock) -> None:
-    """Work may wait for twice as long, until some had to be refused; a second later again."""
+def test_a_short_burst_may_queue_for_twice_the_limit(
+    admission: AdmissionController, clock: Clock
+) -> None:
+    """Twice the limit applies until a rejection, and again one second after it."""
     _do(admission, clock, 10, 1.0)
     works = [admission.enter(7) for _ in range(3)]
     assert _is_refused(admission)
@@ -74,8 +74,8 @@ def _is_refused(admission: AdmissionController, size: float = 1) -> bool:
     return False
 
 
-def test_those_who_share_a_call_are_taken(clock: Clock) -> None:
-    """While all together ask for few rows at once they do not wait for each other."""
+def test_jobs_that_share_a_batch_are_admitted(clock: Clock) -> None:
+    """Jobs are admitted at any delay while all together request few rows per batch."""
     admission = AdmissionController(0.0, 1, spared_rows=16, clock=clock)
     _do(admission, clock, 1, 1.0)
     works = [admission.enter(100) for _ in range(16)]
@@ -84,8 +84,8 @@ def test_those_who_share_a_call_are_taken(clock: Clock) -> None:
     assert not _is_refused(admission)
 
 
-def test_small_work_waits_for_the_turns_of_large_work(clock: Clock) -> None:
-    """It comes between their parts; what is large itself has to wait for all of them."""
+def test_a_small_job_waits_for_one_quantum_of_a_large_job(clock: Clock) -> None:
+    """A small job waits for one quantum per large job; a large job waits for all of it."""
     admission = AdmissionController(1.0, 1, quantum=10, clock=clock)
     _do(admission, clock, 10, 1.0)
     large, small = admission.enter(1000), admission.enter(10)
@@ -96,10 +96,10 @@ def test_small_work_waits_for_the_turns_of_large_work(clock: Clock) -> None:
     assert admission.wait_seconds == 0.0
 
 
-def test_some_are_taken_however_large_they_are(
+def test_min_concurrency_jobs_are_admitted_at_any_size(
     admission: AdmissionController, clock: Clock
 ) -> None:
-    """Two that take long are taken: they slow each other down to a half, and no more."""
+    """Two large jobs are admitted, since they at most halve each other's speed."""
     _do(admission, clock, 1, 1.0)
     admission.enter(100)
     admission.enter(100)
@@ -107,10 +107,10 @@ def test_some_are_taken_however_large_they_are(
         admission.enter(100)
 
 
-def test_before_anything_was_done_the_time_that_passed_is_the_wait(
+def test_without_throughput_the_delay_is_the_elapsed_time(
     admission: AdmissionController, clock: Clock
 ) -> None:
-    """While nothing is known many are taken, until the first takes too long."""
+    """Before the first result, jobs are admitted until the first one takes too long."""
     for _ in range(10):
         admission.enter(1)
     clock.now += 2.1
@@ -118,20 +118,16 @@ def test_before_anything_was_done_the_time_that_passed_is_the_wait(
         admission.enter(1)
 
 
-def test_time_in_which_nothing_is_there_does_not_count(
-    admission: AdmissionController, clock: Clock
-) -> None:
-    """An hour of quiet is no reason to think that work has become slow."""
+def test_idle_time_does_not_lower_throughput(admission: AdmissionController, clock: Clock) -> None:
+    """An idle hour does not change the estimate."""
     _do(admission, clock, 10, 1.0)
     clock.now += 3600
     admission.enter(5)
     assert admission.wait_seconds == pytest.approx(0.5)
 
 
-def test_work_that_does_not_end_makes_the_wait_longer(
-    admission: AdmissionController, clock: Clock
-) -> None:
-    """Where the model has become slow, this is seen before the next work is done."""
+def test_a_stalled_job_raises_the_estimate(admission: AdmissionController, clock: Clock) -> None:
+    """A model that has become slow is noticed before the next job ends."""
     _do(admission, clock, 10, 1.0)
     admission.enter(5)
     before = admission.wait_seconds
@@ -139,8 +135,8 @@ def test_work_that_does_not_end_makes_the_wait_longer(
     assert admission.wait_seconds > 2 * before
 
 
-def test_the_speed_of_long_ago_is_forgotten(admission: AdmissionController, clock: Clock) -> None:
-    """After some seconds at another speed, that is what is reckoned with."""
+def test_old_throughput_is_forgotten(admission: AdmissionController, clock: Clock) -> None:
+    """After some seconds at another speed, the estimate follows it."""
     _do(admission, clock, 1, 1.0)
     for _ in range(100):
         _do(admission, clock, 1, 0.1)
@@ -148,10 +144,10 @@ def test_the_speed_of_long_ago_is_forgotten(admission: AdmissionController, cloc
     assert admission.wait_seconds == pytest.approx(0.1, rel=0.01)
 
 
-def test_what_was_dropped_is_not_taken_for_done(
+def test_dropped_jobs_do_not_count_as_throughput(
     admission: AdmissionController, clock: Clock
 ) -> None:
-    """Work that its caller gave up leaves room, and does not make the others look faster."""
+    """A dropped job frees its room, but does not raise the throughput estimate."""
     _do(admission, clock, 10, 1.0)
     large, small = admission.enter(100), admission.enter(5)
     large.leave(is_done=False)
@@ -160,10 +156,10 @@ def test_what_was_dropped_is_not_taken_for_done(
     assert admission.wait_seconds == 0.0
 
 
-def test_time_in_which_all_was_dropped_is_not_remembered_for_long(
+def test_an_hour_of_dropped_jobs_is_soon_forgotten(
     admission: AdmissionController, clock: Clock
 ) -> None:
-    """An hour of work whose callers gave up is no reason to send others away for another."""
+    """After an hour of dropped jobs, the retry time is short and the estimate recovers."""
     _do(admission, clock, 10, 0.1)
     slow = admission.enter(1)
     for _ in range(3600):
@@ -183,8 +179,8 @@ def test_time_in_which_all_was_dropped_is_not_remembered_for_long(
     assert admission.wait_seconds < 0.05
 
 
-def test_nobody_is_sent_away_for_days(admission: AdmissionController, clock: Clock) -> None:
-    """What is known of small work misleads about large work; who comes soon is told again."""
+def test_the_retry_time_is_limited(admission: AdmissionController, clock: Clock) -> None:
+    """Throughput of small jobs misjudges large ones, so the retry time has a maximum."""
     _do(admission, clock, 1, 0.1)
     for _ in range(2):
         admission.enter(1e6)
@@ -193,8 +189,8 @@ def test_nobody_is_sent_away_for_days(admission: AdmissionController, clock: Clo
     assert refused.value.retry_after_seconds == pytest.approx(3.0)
 
 
-def test_long_work_in_progress_is_known_to_go_on(clock: Clock) -> None:
-    """The rows of work that takes seconds keep the estimate, though nothing ends meanwhile."""
+def test_rows_of_a_job_in_progress_count_as_throughput(clock: Clock) -> None:
+    """Completed rows of a long job update the estimate before the job ends."""
     admission = AdmissionController(1.0, 0, quantum=10, row_size=1.0, clock=clock)
     large = admission.enter(1000)
     for _ in range(50):
@@ -205,8 +201,8 @@ def test_long_work_in_progress_is_known_to_go_on(clock: Clock) -> None:
     assert admission.wait_seconds == pytest.approx(5.0, rel=0.15)
 
 
-def test_small_work_beside_large_work_is_taken(clock: Clock) -> None:
-    """Large work whose first turn is over keeps no small work out; other large work it does."""
+def test_small_jobs_beside_large_jobs_are_admitted(clock: Clock) -> None:
+    """Large jobs past their first quantum block other large jobs, but no small ones."""
     admission = AdmissionController(0.05, 0, quantum=100, row_size=1.0, clock=clock)
     works = [admission.enter(100_000) for _ in range(2)]
     refused = 0
@@ -221,8 +217,8 @@ def test_small_work_beside_large_work_is_taken(clock: Clock) -> None:
     assert refused == 100
 
 
-def test_a_flood_beside_large_work_is_refused(clock: Clock) -> None:
-    """Small requests have to wait for each other as ever."""
+def test_a_flood_of_small_jobs_beside_a_large_job_is_rejected(clock: Clock) -> None:
+    """Small jobs still wait for each other."""
     admission = AdmissionController(0.05, 0, quantum=100, row_size=1.0, clock=clock)
     large = admission.enter(100_000)
     clock.now += 0.1
@@ -234,7 +230,7 @@ def test_a_flood_beside_large_work_is_refused(clock: Clock) -> None:
 
 
 def test_the_size_of_a_row_is_learned(clock: Clock) -> None:
-    """Work that has ended says how much its rows were; more than nine tenths are never guessed."""
+    """The size of a row is learned from ended jobs; at most 90 % of a job count as done early."""
     admission = AdmissionController(1.0, 0, row_size=100.0, clock=clock)
     for _ in range(100):
         work = admission.enter(10)
@@ -249,8 +245,8 @@ def test_the_size_of_a_row_is_learned(clock: Clock) -> None:
     assert admission.wait_seconds == pytest.approx(0.01, rel=0.2)
 
 
-def test_idle_time_before_and_after_long_work_does_not_count(clock: Clock) -> None:
-    """An hour of quiet between two is no reason to think that the second is slow."""
+def test_idle_time_between_long_jobs_does_not_count(clock: Clock) -> None:
+    """An idle hour between two jobs does not make the second look slow."""
     admission = AdmissionController(1.0, 0, row_size=1.0, clock=clock)
     for _ in range(2):
         work = admission.enter(100)
@@ -261,8 +257,8 @@ def test_idle_time_before_and_after_long_work_does_not_count(clock: Clock) -> No
         clock.now += 3600
 
 
-def test_one_more_is_taken_until_there_is_a_flood(clock: Clock) -> None:
-    """Three equal callers are served where two are computed at once; in a flood only two are."""
+def test_one_more_job_is_admitted_while_calm(clock: Clock) -> None:
+    """Three jobs are admitted while nothing was rejected recently; two afterwards."""
     admission = AdmissionController(0.0, 2, spared_in_calm=3, clock=clock)
     _do(admission, clock, 1, 1.0)
     works = [admission.enter(10) for _ in range(3)]
@@ -273,21 +269,21 @@ def test_one_more_is_taken_until_there_is_a_flood(clock: Clock) -> None:
     assert not _is_refused(admission)
 
 
-def test_long_predictions_keep_out_no_short_ones(clock: Clock) -> None:
-    """Work of more rows than others wait for lets them pass, so it does not count in full."""
+def test_long_predictions_do_not_block_short_ones(clock: Clock) -> None:
+    """Jobs larger than a quantum let others pass, so only one quantum counts."""
     admission = AdmissionController(0.1, 2, quantum=64, most_rows=64, clock=clock)
     long = [admission.enter(1) for _ in range(2)]
     for _ in range(100):
         clock.now += 0.005
         for work in long:
-            work.progress(20)  # 8,000 rows a second, and no end
+            work.progress(20)  # 8,000 rows per second, without end
     for _ in range(16):
         admission.enter(1)
     assert any(_is_refused(admission) for _ in range(100))
 
 
-def test_predictions_are_as_large_as_they_were(clock: Clock) -> None:
-    """Where they have had few rows, many may wait."""
+def test_predictions_are_assumed_to_have_the_average_size(clock: Clock) -> None:
+    """Many predictions are admitted if past ones had few rows."""
     admission = AdmissionController(0.1, 2, quantum=64, most_rows=64, clock=clock)
     for _ in range(200):
         work = admission.enter(1)
@@ -299,7 +295,7 @@ def test_predictions_are_as_large_as_they_were(clock: Clock) -> None:
 
 
 def _predictions(clock: Clock) -> AdmissionController:
-    """A second to wait; 10,000 rows a second were answered, 10 for each prediction."""
+    """Return a limit of one second, after 10,000 rows per second at 10 rows per prediction."""
     admission = AdmissionController(1.0, 0, quantum=64, most_rows=64, clock=clock)
     for _ in range(200):
         work = admission.enter(1)
@@ -309,8 +305,8 @@ def _predictions(clock: Clock) -> AdmissionController:
     return admission
 
 
-def test_predictions_are_as_large_as_the_pieces_that_they_read(clock: Clock) -> None:
-    """Once its history is cut, work counts with all that it will ask for, until it has ended."""
+def test_a_prediction_counts_the_tokens_of_its_history(clock: Clock) -> None:
+    """Once its history is tokenized, a job counts with all announced rows until it ends."""
     admission = _predictions(clock)
     work = admission.enter(1)
     assert admission.wait_seconds == pytest.approx(0.001, rel=0.01)
@@ -326,8 +322,8 @@ def test_predictions_are_as_large_as_the_pieces_that_they_read(clock: Clock) -> 
     assert admission.wait_seconds == 0.0
 
 
-def test_a_long_history_is_refused_where_others_are_read_first(clock: Clock) -> None:
-    """Ten of a thousand pieces take a second; in a burst one is taken that finds twenty."""
+def test_a_long_history_behind_others_is_rejected(clock: Clock) -> None:
+    """Ten histories of 1,000 tokens take one second; in a burst, 20 may be queued ahead."""
     admission = _predictions(clock)
     for _ in range(21):
         admission.enter(1).expect(990)
@@ -339,8 +335,8 @@ def test_a_long_history_is_refused_where_others_are_read_first(clock: Clock) -> 
     assert admission.wait_seconds == pytest.approx(2.08, rel=0.02)
 
 
-def test_long_histories_keep_out_no_short_ones(clock: Clock) -> None:
-    """Others wait for a turn of each alone."""
+def test_long_histories_do_not_block_short_ones(clock: Clock) -> None:
+    """Short jobs wait for one quantum of each long job."""
     admission = _predictions(clock)
     for _ in range(21):
         admission.enter(1).expect(990)
@@ -348,8 +344,8 @@ def test_long_histories_keep_out_no_short_ones(clock: Clock) -> None:
     assert not _is_refused(admission)
 
 
-def test_long_histories_that_share_calls_are_taken(clock: Clock) -> None:
-    """Few at once are taken, however long they are."""
+def test_long_histories_that_share_batches_are_admitted(clock: Clock) -> None:
+    """A few concurrent jobs are admitted at any length."""
     admission = AdmissionController(0.0, 1, quantum=64, most_rows=64, spared_rows=4, clock=clock)
     _do(admission, clock, 1, 1.0)
     works = [admission.enter(1, rows=2) for _ in range(2)]
@@ -358,10 +354,10 @@ def test_long_histories_that_share_calls_are_taken(clock: Clock) -> None:
     assert _is_refused(admission)
 
 
-def test_pieces_of_a_history_change_no_size_in_bytes(
+def test_announced_rows_do_not_change_sizes_in_bytes(
     admission: AdmissionController, clock: Clock
 ) -> None:
-    """Where sizes are no rows, what was estimated from the message stays."""
+    """If sizes are not counted in rows, the initial estimate is kept."""
     _do(admission, clock, 10, 1.0)
     work = admission.enter(5)
     work.expect(1_000_000)

@@ -1,4 +1,4 @@
-"""The thread on which all models run: futures, closing, cancelling."""
+"""Engine threads: futures, closing, cancellation."""
 
 import threading
 from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ _PATIENCE = 30.0
 
 
 class Gate(FakeModel):
-    """A model that answers when it is let, and says when it was asked."""
+    """A model that blocks until its gate is open, and signals requests."""
 
     def __init__(self) -> None:
         super().__init__(LEVELS, FakeModel.random(LEVELS, 0).probabilities)
@@ -29,7 +29,7 @@ class Gate(FakeModel):
         self.sizes: list[list[int]] = []
 
     def answer(self, asks: Sequence[ModelRequest]) -> list[Any]:
-        """Waits for the gate."""
+        """Wait for the gate, then answer."""
         self.sizes.append([len(ask) for ask in asks])
         self.asked.set()
         assert self.open.wait(_PATIENCE)
@@ -38,7 +38,7 @@ class Gate(FakeModel):
 
 @pytest.fixture
 def model() -> Gate:
-    """A model whose gate is closed."""
+    """A model with a closed gate."""
     return Gate()
 
 
@@ -58,14 +58,16 @@ def _advance(rows: int, questions: int = 1) -> ModelTask[list[int]]:
     return states
 
 
-def test_a_result_comes_through_a_future(model: Gate, thread: EngineExecutor) -> None:
-    """What a generator returns is the future's result."""
+def test_a_future_has_the_result_of_its_generator(model: Gate, thread: EngineExecutor) -> None:
+    """The return value of a generator is the result of its future."""
     model.open.set()
     assert thread.submit(model, _advance(2, 3)).result(_PATIENCE) == [3, 3]
 
 
-def test_what_arrives_during_a_call_shares_the_next(model: Gate, thread: EngineExecutor) -> None:
-    """Jobs that came while the model was busy are asked together, without a timer."""
+def test_jobs_that_arrive_during_an_inference_share_the_next_batch(
+    model: Gate, thread: EngineExecutor
+) -> None:
+    """Jobs submitted while the model is busy are batched, without a timer."""
     first = thread.submit(model, _advance(1))
     assert model.asked.wait(_PATIENCE)
     rest = [thread.submit(model, _advance(2)) for _ in range(3)]
@@ -75,8 +77,10 @@ def test_what_arrives_during_a_call_shares_the_next(model: Gate, thread: EngineE
     assert model.sizes == [[1], [2, 2, 2]]
 
 
-def test_a_cancelled_future_leaves_its_company_alone(model: Gate, thread: EngineExecutor) -> None:
-    """A job cancelled during its call is not asked again, and the others are answered."""
+def test_a_cancelled_future_does_not_affect_others_in_its_batch(
+    model: Gate, thread: EngineExecutor
+) -> None:
+    """A job cancelled during its inference gets no further one; others complete."""
     unwanted = thread.submit(model, _advance(1, 5))
     assert model.asked.wait(_PATIENCE)
     other = thread.submit(model, _advance(1, 2))
@@ -88,15 +92,15 @@ def test_a_cancelled_future_leaves_its_company_alone(model: Gate, thread: Engine
     assert sum(map(sum, model.sizes)) == 3
 
 
-def test_a_passed_deadline_is_an_error(model: Gate, thread: EngineExecutor) -> None:
-    """Late work is told so."""
+def test_an_expired_deadline_is_an_error(model: Gate, thread: EngineExecutor) -> None:
+    """The future of an expired job has a `DeadlineExceeded` error."""
     model.open.set()
     with pytest.raises(DeadlineExceeded):
         thread.submit(model, _advance(1), deadline=0.0).result(_PATIENCE)
 
 
 def test_overload_is_an_error_of_the_future(model: Gate, thread: EngineExecutor) -> None:
-    """What comes when too many rows wait is refused; what was taken is answered."""
+    """Jobs are rejected while too many rows are queued; accepted jobs complete."""
     busy = thread.submit(model, _advance(64))
     assert model.asked.wait(_PATIENCE)
     taken = thread.submit(model, _advance(100))
@@ -108,8 +112,8 @@ def test_overload_is_an_error_of_the_future(model: Gate, thread: EngineExecutor)
     assert len(taken.result(_PATIENCE)) == 100
 
 
-def test_what_would_wait_too_long_is_refused_where_it_is_asked(model: Gate) -> None:
-    """Whoever asks is told at once, not when the engine comes to it."""
+def test_admission_control_rejects_a_job_on_submission(model: Gate) -> None:
+    """`take` raises at once, before an engine thread sees the job."""
     engine = EngineExecutor(Scheduler(admissions={Priority.BULK: AdmissionController(0.0, 1)}))
     told: list[object] = []
 
@@ -128,8 +132,8 @@ def test_what_would_wait_too_long_is_refused_where_it_is_asked(model: Gate) -> N
     assert len(told) == 1
 
 
-def test_an_error_of_the_model_does_not_end_the_thread(thread: EngineExecutor) -> None:
-    """After a failure the next question is answered."""
+def test_an_error_does_not_end_the_engine_thread(thread: EngineExecutor) -> None:
+    """The next job completes after a failure."""
     broken, whole = Gate(), Gate()
     broken.open.set()
     whole.open.set()
@@ -143,8 +147,8 @@ def _fails() -> ModelTask[None]:
     raise IndexError("a bug")
 
 
-def test_several_calls_are_made_at_once() -> None:
-    """While one thread waits for its model, another has a second batch answered."""
+def test_batches_run_concurrently() -> None:
+    """While one thread waits for its model, another runs a second batch."""
     gates = [Gate(), Gate()]
     engine = EngineExecutor(Scheduler(max_rows=4), calls=2)
     futures = [engine.submit(gate, _advance(4, 3)) for gate in gates]
@@ -155,8 +159,8 @@ def test_several_calls_are_made_at_once() -> None:
     engine.close()
 
 
-def test_more_calls_at_once_change_no_answer() -> None:
-    """Many jobs on several threads are answered as on one, and closing waits for all."""
+def test_results_do_not_depend_on_the_number_of_threads() -> None:
+    """Many jobs on several threads have the results of one thread; `close` waits for all."""
     model = Gate()
     model.open.set()
     engine = EngineExecutor(Scheduler(max_rows=8), calls=4)
@@ -167,8 +171,8 @@ def test_more_calls_at_once_change_no_answer() -> None:
     ]
 
 
-def test_closing_finishes_what_was_taken(model: Gate) -> None:
-    """Work under way is answered before the thread stops; new work is refused."""
+def test_closing_finishes_accepted_jobs(model: Gate) -> None:
+    """Jobs in progress complete before the threads stop; new jobs are rejected."""
     thread = EngineExecutor(Scheduler())
     taken = [thread.submit(model, _advance(1, 4)) for _ in range(3)]
     assert model.asked.wait(_PATIENCE)

@@ -1,4 +1,4 @@
-"""The probe that decides how onnxruntime is to multiply, and what follows from it."""
+"""The probe for exact int8 matrix products, and the option that depends on it."""
 
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,8 @@ from wordgate.engine import int8_probe, onnx_model
 from wordgate.engine.onnx_model import NetworkModel
 
 
-def test_the_probe_is_the_graph_that_it_is_said_to_be() -> None:
-    """Its bytes are those of a constant of 127 multiplied by what is given."""
+def test_the_probe_bytes_are_the_documented_graph() -> None:
+    """The graph multiplies its input by a constant matrix of 127."""
     weight = helper.make_tensor("v", TensorProto.INT8, [1], [127])
     graph = helper.make_graph(
         [
@@ -33,15 +33,15 @@ def test_the_probe_is_the_graph_that_it_is_said_to_be() -> None:
 
 
 def test_sums_are_exact_with_the_option_everywhere() -> None:
-    """What is used where the processor is not exact by itself is exact."""
+    """The option for CPUs without exact products gives exact products."""
     assert int8_probe.int8_products_are_exact(with_option=True)
 
 
-def test_wrong_sums_are_noticed() -> None:
-    """One that saturates in 16 bits is not exact."""
+def test_saturated_sums_are_detected() -> None:
+    """Sums that saturate at 16 bits are not exact."""
 
     class Saturating:
-        """Answers as a processor without VNNI does."""
+        """A session that saturates like a CPU without VNNI."""
 
         def run(self, names: object, feed: dict[str, Any]) -> list[Any]:
             pairs = min(2 * 255 * 127, 2**15 - 1)
@@ -54,7 +54,7 @@ def test_wrong_sums_are_noticed() -> None:
 def test_the_option_is_set_where_it_is_needed(
     bundle: Path, loaded: Bundle, monkeypatch: pytest.MonkeyPatch, exact: bool
 ) -> None:
-    """An int8 bundle is told to be precise only on a processor that would not be."""
+    """The option is set for int8 bundles only on CPUs without exact products."""
     told: list[str | None] = []
     session = onnxruntime.InferenceSession
 

@@ -1,4 +1,4 @@
-"""A model in this process, asked as a server would be."""
+"""A model that runs in this process."""
 
 from pathlib import Path
 
@@ -19,8 +19,8 @@ from wordgate.scoring.scoring import score_texts
 HISTORY = "The keys to the cabinet are on the table. " * 40
 
 
-def test_answers_name_their_model(local: LocalModel) -> None:
-    """Every answer says which model, version and precision spoke."""
+def test_results_have_the_name_of_the_model(local: LocalModel) -> None:
+    """Every result has the model's name, version and precision."""
     predicted = local.submit_predict(Query("the", "s")).result()
     scored = local.submit_score("", ["the sea"], count_eos=False).result()
     assert predicted.model == scored.model
@@ -28,8 +28,8 @@ def test_answers_name_their_model(local: LocalModel) -> None:
     assert not scored.counted_eos
 
 
-def test_answers_equal_the_algorithms_run_alone(local: LocalModel) -> None:
-    """A hundred questions under way at once, histories shared and long, change no bit."""
+def test_concurrent_results_equal_results_alone(local: LocalModel) -> None:
+    """A hundred concurrent requests with shared and long histories have bit-identical results."""
     language, network = local.served.bundle.language, local.served.network
     histories = ["", "the sea", HISTORY, f"{HISTORY} and then", HISTORY[:300]]
     queries = [Query(history, prefix) for history in histories for prefix in ("", "s", "th")]
@@ -51,8 +51,8 @@ def test_answers_equal_the_algorithms_run_alone(local: LocalModel) -> None:
     assert [future.result().candidates for future in scored] == expected * 5
 
 
-def test_a_wrong_question_is_an_error_of_its_future(local: LocalModel) -> None:
-    """The field is named, and the next question is answered."""
+def test_an_invalid_request_is_an_error_of_its_future(local: LocalModel) -> None:
+    """The error names the field, and the next request succeeds."""
     with pytest.raises(InvalidInput) as refused:
         local.submit_score("", []).result()
     assert refused.value.field == "candidates"
@@ -60,7 +60,7 @@ def test_a_wrong_question_is_an_error_of_its_future(local: LocalModel) -> None:
 
 
 def test_float32_differs_by_rounding_only(local: LocalModel, float_bundle: Path) -> None:
-    """The same network in float32 is near the int8 one."""
+    """The same network gives similar results in float32 and int8."""
     other = LocalModel.open(float_bundle)
     texts = ["the sea", "the sun in the morning", "🦆"]
     ours = local.submit_score("", texts).result().candidates
@@ -71,16 +71,16 @@ def test_float32_differs_by_rounding_only(local: LocalModel, float_bundle: Path)
         assert one.log_prob == pytest.approx(two.log_prob, rel=0.05)
 
 
-def test_a_bad_bundle_is_not_opened(tmp_path: Path) -> None:
-    """Opening verifies first."""
+def test_an_invalid_bundle_is_not_opened(tmp_path: Path) -> None:
+    """`open` verifies the bundle."""
     path = write_bundle(tmp_path)
     rewrite_manifest(path, schema_version=99)
     with pytest.raises(InvalidBundle):
         LocalModel.open(path)
 
 
-def test_the_newest_version_of_a_folder_is_meant(tmp_path: Path) -> None:
-    """A folder of versions names its newest; a folder of nothing is refused."""
+def test_the_latest_version_of_a_folder_is_used(tmp_path: Path) -> None:
+    """A folder of versions stands for its latest; an empty folder is rejected."""
     for version in (2, 10, 9):
         write_bundle(tmp_path, version=version, layers=1, width=8)
     assert latest_version(tmp_path / "tiny").name == "10"
@@ -90,10 +90,10 @@ def test_the_newest_version_of_a_folder_is_meant(tmp_path: Path) -> None:
     assert refused.value.option == "model"
 
 
-def test_the_shipped_model_is_the_newest_int8(
+def test_the_bundled_model_is_the_latest_int8_version(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Beside the package, or in the checkout around it; float32 versions are not meant."""
+    """It is found in the package or in the checkout; float32 versions are skipped."""
     package = tmp_path / "service" / "wordgate"
     package.mkdir(parents=True)
     monkeypatch.setattr(wordgate, "__file__", str(package / "__init__.py"))
@@ -107,9 +107,8 @@ def test_the_shipped_model_is_the_newest_int8(
     assert bundled_model_path() == package / "models" / "en" / "1"
 
 
-def test_what_was_answered_before_changes_no_bit(local: LocalModel) -> None:
-    """With all that a person may want, in any order, from a cache that is full of other answers or
-    that keeps forgetting, each answer is the one that it would be alone."""
+def test_results_do_not_depend_on_the_cache(local: LocalModel) -> None:
+    """Requests in any order give bit-identical results with a full cache and a tiny one."""
     served = local.served
     options = Options(
         max_suggestions=3,

@@ -1,4 +1,4 @@
-"""States as rows of the arrays that they were answered in."""
+"""LSTM states as rows of the arrays that an inference returned."""
 
 import numpy as np
 import pytest
@@ -19,8 +19,8 @@ STATES = [state for block in BLOCKS for state in block.states()]
 
 
 @given(st.lists(st.sampled_from(STATES), min_size=1, max_size=12))
-def test_gathered_rows_are_the_states_in_order(states: list[NetworkState]) -> None:
-    """Whatever blocks they lie in, rows come in the order asked, the last layer alone too."""
+def test_states_are_gathered_in_order(states: list[NetworkState]) -> None:
+    """Rows from any batches are in the order given, also for the last layer only."""
     hidden, cells = gather(states)
     assert hidden.dtype == np.uint8
     assert [row.tolist() for row in hidden] == [s.hidden.tolist() for s in states]
@@ -30,8 +30,8 @@ def test_gathered_rows_are_the_states_in_order(states: list[NetworkState]) -> No
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_a_state_alone_is_the_same(state: NetworkState) -> None:
-    """Its values are copied, bit for bit; one that is alone already is not."""
+def test_alone_copies_a_state_bit_for_bit(state: NetworkState) -> None:
+    """Values are equal; a state that is already alone is not copied."""
     alone = state.alone()
     assert alone.hidden.tolist() == state.hidden.tolist()
     assert alone.cells.tolist() == state.cells.tolist()

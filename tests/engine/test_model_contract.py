@@ -1,4 +1,4 @@
-"""What every model keeps to that answers the algorithms' questions: the fake one and the real."""
+"""The contract of models, for the fake model and real int8 and float32 models."""
 
 import math
 from collections.abc import Sequence
@@ -26,16 +26,16 @@ _shared = settings(
 
 @pytest.fixture(scope="module", params=["fake", "int8", "float32"])
 def model(request: pytest.FixtureRequest) -> Model:
-    """Each kind of model in turn."""
+    """One model of each kind."""
     if request.param == "fake":
         return FakeModel.random(LEVELS, 7)
-    place: Path = request.getfixturevalue("bundle" if request.param == "int8" else "float_bundle")
-    return network_of(bundles.load(place))
+    path: Path = request.getfixturevalue("bundle" if request.param == "int8" else "float_bundle")
+    return network_of(bundles.load(path))
 
 
 @pytest.fixture(scope="module")
 def states(model: Model) -> list[State]:
-    """States after different texts, the zero state among them."""
+    """States after different texts, including the zero state."""
     found = [model.start]
     for piece in range(1, 12):
         found.append(_after(model, found[piece // 2], piece))
@@ -47,7 +47,7 @@ def _after(model: Model, state: State, piece: int) -> State:
 
 
 def _plain(answer: Any) -> Any:
-    """An answer with its arrays as bytes, so that equal means the same bits."""
+    """Return a result with arrays as bytes, for bit-exact comparison."""
     if isinstance(answer, list | tuple):
         return [_plain(part) for part in answer]
     if isinstance(answer, NetworkState):
@@ -56,12 +56,12 @@ def _plain(answer: Any) -> Any:
 
 
 def _is_exact(model: Model) -> bool:
-    """Whether answers do not depend on company to the last bit: float32 networks promise 1e-4."""
+    """Return whether results are bit-identical in any batch; float32 only guarantees 1e-4."""
     return not (isinstance(model, NetworkModel) and model.start.hidden.dtype == np.float32)
 
 
 def test_every_row_sums_to_one(model: Model, states: list[State]) -> None:
-    """The head with its clusters is a distribution, and each cluster is one of its own."""
+    """The head with its clusters is a distribution, and so is each cluster."""
     for level in range(model.levels.count):
         for row in model.answer([OutputRows(level, states)])[0]:
             assert row.shape == (model.levels.width(level),)
@@ -70,15 +70,15 @@ def test_every_row_sums_to_one(model: Model, states: list[State]) -> None:
             assert (row <= 0).all()
 
 
-def test_all_pieces_together_are_certain(model: Model, states: list[State]) -> None:
-    """The probabilities of all pieces after a state sum to one."""
+def test_token_probabilities_sum_to_one(model: Model, states: list[State]) -> None:
+    """The probabilities of all tokens after a state sum to 1."""
     everything = range(model.levels.vocabulary)
     [found] = model.answer([TokenLogProbs([(states[3], piece) for piece in everything])])
     assert math.fsum(map(math.exp, found)) == pytest.approx(1, abs=1e-5)
 
 
-def test_targets_are_the_entries_of_the_rows(model: Model, states: list[State]) -> None:
-    """A piece's log-probability is its head entry, or its cluster's plus its own, bit for bit."""
+def test_token_log_probs_match_output_rows(model: Model, states: list[State]) -> None:
+    """A token's log-probability is its head entry, or cluster plus own entry, bit for bit."""
     levels = model.levels
     for state in states[:4]:
         rows = [model.answer([OutputRows(level, [state])])[0][0] for level in range(levels.count)]
@@ -92,26 +92,26 @@ def test_targets_are_the_entries_of_the_rows(model: Model, states: list[State]) 
             assert value == expected
 
 
-def test_start_is_never_changed(model: Model, states: list[State]) -> None:
-    """Whatever was read from it, the zero state stays what it was, and so does any other."""
+def test_states_are_immutable(model: Model, states: list[State]) -> None:
+    """Requests do not change the states that they start from."""
     before = _plain([model.start, states])
     for _ in range(2):
         model.answer([Step([(state, 5) for state in states]), OutputRows(0, states)])
     assert _plain([model.start, states]) == before
 
 
-def test_no_questions_have_no_answers(model: Model) -> None:
-    """Nothing asked, nothing answered; empty questions have empty answers."""
+def test_empty_requests_have_empty_results(model: Model) -> None:
+    """No request has no result; requests without rows have empty results."""
     assert model.answer([]) == []
     assert model.answer([Step([]), TokenLogProbs([]), OutputRows(0, [])]) == [[], [], []]
 
 
 @_shared
 @given(st.data())
-def test_merged_answers_equal_answers_one_by_one(
+def test_merged_requests_equal_separate_requests(
     model: Model, states: list[State], data: st.DataObject
 ) -> None:
-    """Any mixture of questions is answered in order, as if each had been asked alone."""
+    """Results of mixed requests are in order and equal to separate ones."""
     state = st.sampled_from(states)
     asked = st.tuples(state, st.integers(0, model.levels.vocabulary - 1))
     level = st.integers(0, model.levels.count - 1)
@@ -140,8 +140,8 @@ def _close(found: Sequence[Any], expected: Sequence[Any]) -> None:
                 assert np.allclose(a, b, atol=1e-4)
 
 
-def test_more_rows_than_a_call_takes_are_answered(model: Model, states: list[State]) -> None:
-    """150 rows, and 150 targets of different states, are answered in order."""
+def test_requests_larger_than_a_batch(model: Model, states: list[State]) -> None:
+    """150 rows and 150 log-probabilities of different states are returned in order."""
     many = [states[number % len(states)] for number in range(150)]
     rows = model.answer([OutputRows(1, many)])[0]
     targets = model.answer([TokenLogProbs([(state, 40) for state in many])])[0]
@@ -152,8 +152,8 @@ def test_more_rows_than_a_call_takes_are_answered(model: Model, states: list[Sta
         assert targets[number] == pytest.approx(alone, abs=1e-4)
 
 
-def test_parts_of_a_question_are_its_rows(states: list[State]) -> None:
-    """A question cut in parts has the rows of the whole, in order."""
+def test_parts_of_a_request_have_its_rows(states: list[State]) -> None:
+    """`part` selects rows of a request, in order."""
     for ask in (
         Step([(state, 1) for state in states]),
         TokenLogProbs([(state, 1) for state in states]),

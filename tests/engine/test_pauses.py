@@ -1,4 +1,4 @@
-"""Every legal request pauses often: what others wait for is bounded, in function calls."""
+"""Every valid request yields often, which bounds the delay that it causes to others."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -21,16 +21,18 @@ from wordgate.scoring.weighting import Boost, Weighting
 from wordgate.text.steps import finish
 
 MOST_CALLS = 25_000
-"""Calls of functions between two yields: some ten milliseconds, ten times the aim, so that a test
-need not change with each line of code."""
+"""Limit on function calls between two yields, about 10 ms.
+
+This is ten times the target, so that the test tolerates small changes of the code.
+"""
 
 MOST_YIELDS = 400
-"""Yields that are looked at of each request."""
+"""Yields checked per request."""
 
 
 @pytest.fixture(scope="module")
 def model(bundle: Path) -> ServedModel:
-    """A small model, whose calls cost little."""
+    """A small model with fast inferences."""
     return open_model(bundle)
 
 
@@ -95,16 +97,16 @@ def _predictions(model: ServedModel) -> Iterator[ModelTask[Any]]:
 
 
 @pytest.mark.parametrize("requests", [_scores, _rankings, _predictions])
-def test_no_legal_request_computes_long_between_two_yields(
+def test_work_between_two_yields_is_bounded(
     model: ServedModel, requests: Callable[[ServedModel], Iterator[ModelTask[Any]]]
 ) -> None:
-    """Not when its texts are cut, not before its first question and not after its last answer."""
+    """The limit holds during tokenization, before the first request and after the last."""
     for number, asks in enumerate(requests(model)):
         assert _most_calls(asks, model) < MOST_CALLS, f"request {number}"
 
 
 def _most_calls(asks: ModelTask[Any], model: ServedModel) -> int:
-    """The most calls of functions that a generator makes between two of its yields."""
+    """Return the maximum number of function calls of a generator between two yields."""
     most = calls = 0
 
     def count(frame: object, event: str, argument: object) -> None:
@@ -127,8 +129,8 @@ def _most_calls(asks: ModelTask[Any], model: ServedModel) -> int:
     return max(most, calls)
 
 
-def test_work_that_is_no_longer_wanted_stops_while_texts_are_cut(model: ServedModel) -> None:
-    """A deadline or a cancellation ends it at its next pause, before it asks for any row."""
+def test_a_job_can_be_cancelled_during_tokenization(model: ServedModel) -> None:
+    """Cancellation ends a job at its next yield, before it requests any row."""
     random = Random(4)
     ends: list[object] = []
     scheduler = Scheduler()
@@ -152,7 +154,7 @@ def test_work_that_is_no_longer_wanted_stops_while_texts_are_cut(model: ServedMo
 
 
 def test_a_typed_text_is_split_in_steps() -> None:
-    """One word of 64 KB is split with many pauses."""
+    """Splitting a word of 64 KB yields many times."""
     text = "a" * 65_536
     assert len(list(splitting_typed(text))) > 10
     history, begun = finish(splitting_typed(text + "b"))

@@ -1,4 +1,4 @@
-"""A cache that is shared only with those of the same salt."""
+"""Isolation of state-cache entries by salt."""
 
 from pathlib import Path
 
@@ -14,19 +14,19 @@ HISTORY = "the clouds are in the"
 
 @pytest.fixture
 def model(bundle: Path) -> ServedModel:
-    """A model whose cache is empty."""
+    """A model with an empty cache."""
     return open_model(bundle)
 
 
-def test_a_salt_changes_no_bit(model: ServedModel) -> None:
-    """All answers are equal, whatever was kept under which salt."""
+def test_results_do_not_depend_on_the_salt(model: ServedModel) -> None:
+    """Results are equal for any salt and any cache contents."""
     plain = _all_answers(model)
     for salt in (b"one", b"two", b"one"):
         assert _all_answers(model.salted(salt)) == plain
 
 
-def test_nothing_is_found_under_another_salt(model: ServedModel) -> None:
-    """What one has read, nobody finds but those of the same salt: not even that it was read."""
+def test_there_are_no_hits_across_salts(model: ServedModel) -> None:
+    """Entries of one salt cause hits only under the same salt."""
     _all_answers(model)
     _all_answers(model.salted(b"one"))
     before = model.cache.hits, model.cache.misses
@@ -38,8 +38,8 @@ def test_nothing_is_found_under_another_salt(model: ServedModel) -> None:
     assert _misses_of(model, model.salted(b"one"), HISTORY + " s") < len(HISTORY.split())
 
 
-def test_a_text_is_not_known_by_its_digest(model: ServedModel) -> None:
-    """The short way from a text to its key is as separate as the states."""
+def test_text_keys_are_isolated_by_salt(model: ServedModel) -> None:
+    """Keys of texts are as isolated as states."""
     one, two = model.salted(b"one").store, model.salted(b"two").store
     one.keep_key_of_text(b"digest", b"key")
     assert one.get_key(b"digest") == b"key"
@@ -47,8 +47,8 @@ def test_a_text_is_not_known_by_its_digest(model: ServedModel) -> None:
     assert model.store.get_key(b"digest") is None
 
 
-def test_all_salts_share_one_memory(model: ServedModel) -> None:
-    """The bound of the cache is one for all."""
+def test_all_salts_share_the_cache_budget(model: ServedModel) -> None:
+    """Entries of all salts count towards one cache size."""
     _read(model.salted(b"one"))
     first = model.cache.nbytes
     _read(model.salted(b"two"))

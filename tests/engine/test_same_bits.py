@@ -1,6 +1,6 @@
-"""The promise: the same bits, whoever else is being served.
+"""Bit-identical results under any load.
 
-Held on a network of the shipped one's size, with weights drawn at random.
+The network has the size of the bundled model, with random weights.
 """
 
 import itertools
@@ -42,7 +42,7 @@ HISTORY = [[17, 1999], [5], [6000, 301, 12], [15_999], [44], [4500, 2], [7], [7]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Graphs of a network of two layers of 512 and 16,000 pieces."""
+    """Graphs of a network with two layers of 512 and 16,000 tokens."""
     place = tmp_path_factory.mktemp("real-sized")
     for name, content in build(
         random_weights(AdaptiveSoftmaxLayout(CUTS), 2, 512, seed=1), "int8"
@@ -53,19 +53,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def model(folder: Path) -> NetworkModel:
-    """The network as it is served: one thread."""
+    """The network with one thread, the default."""
     return NetworkModel(folder, SIZES, "int8")
 
 
 @pytest.fixture(scope="module")
 def two_threads(folder: Path) -> NetworkModel:
-    """The same with two threads inside a call."""
+    """The same network with two threads per inference."""
     return NetworkModel(folder, SIZES, "int8", Runtime(threads=2))
 
 
 @pytest.fixture(scope="module")
 def pieces() -> Tokenizer:
-    """16,000 pieces: pairs of letters, words of three, then bytes."""
+    """A tokenizer of 16,000 tokens: letter pairs, three-letter words, then bytes."""
     letters = "etaoinshrdlucmfwypvbgkqjxz"
     pairs = list(itertools.product(letters, letters))
     triples = [(a + b, c + END_OF_WORD) for (a, b), c in itertools.product(pairs, letters)]
@@ -76,7 +76,7 @@ def pieces() -> Tokenizer:
 
 @pytest.fixture(scope="module")
 def strangers(model: NetworkModel) -> list[State]:
-    """64 states of other texts."""
+    """64 states after other texts."""
     generator = np.random.default_rng(3)
     states = [model.start] * 64
     for _ in range(3):
@@ -89,39 +89,39 @@ def _bits(state: State) -> tuple[bytes, bytes]:
     return state.hidden.tobytes(), state.cells.tobytes()
 
 
-def _among(mine: Any, others: Sequence[Any], place: int, size: int) -> list[Any]:
-    return [*others[:place], mine, *others[place : size - 1]]
+def _among(item: Any, others: Sequence[Any], index: int, size: int) -> list[Any]:
+    return [*others[:index], item, *others[index : size - 1]]
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_company_place_and_threads_change_no_bit(
+def test_results_do_not_depend_on_batch_position_or_threads(
     model: NetworkModel, two_threads: NetworkModel, strangers: list[State], threads: int
 ) -> None:
-    """A state, its rows and its targets are the same alone and at any place of any batch."""
-    mine = strangers[40]
+    """States, rows and log-probabilities are the same alone and anywhere in any batch."""
+    state = strangers[40]
     others = strangers[:40] + strangers[41:] + strangers[:1]
     answers = [
-        model.answer([Step([(mine, 77)])])[0][0],
-        *(model.answer([OutputRows(level, [mine])])[0][0] for level in range(3)),
-        *(model.answer([TokenLogProbs([(mine, piece)])])[0][0] for piece in TEXT),
+        model.answer([Step([(state, 77)])])[0][0],
+        *(model.answer([OutputRows(level, [state])])[0][0] for level in range(3)),
+        *(model.answer([TokenLogProbs([(state, piece)])])[0][0] for piece in TEXT),
     ]
     asked = model if threads == 1 else two_threads
     for size in BATCHES:
         for place in sorted({0, size // 2, size - 1}):
-            batch = _among(mine, others, place, size)
-            steps = [(state, 77 + abs(n - place)) for n, state in enumerate(batch)]
+            batch = _among(state, others, place, size)
+            steps = [(other, 77 + abs(n - place)) for n, other in enumerate(batch)]
             after = asked.answer([Step(steps)])[0][place]
             assert _bits(after) == _bits(answers[0])
             for level in range(3):
                 row = asked.answer([OutputRows(level, batch)])[0][place]
                 assert row.tobytes() == answers[1 + level].tobytes()
-            questions = [(state, piece) for state in batch for piece in TEXT]
+            questions = [(other, piece) for other in batch for piece in TEXT]
             [found] = asked.answer([TokenLogProbs(questions)])
             assert found[place * len(TEXT) : (place + 1) * len(TEXT)] == answers[4:]
 
 
-def test_a_cached_beginning_changes_no_bit(model: NetworkModel) -> None:
-    """The state after a history is the same read anew, from a cached beginning, and again."""
+def test_results_do_not_depend_on_a_cached_prefix(model: NetworkModel) -> None:
+    """The state after a history is the same without cache, from a cached prefix, and again."""
     expected = _bits(run_to_completion(read_words(HISTORY, NullStateStore(model.start)), model))
     for already in range(len(HISTORY) + 1):
         cache = StateCache(model.start, b"seed")
@@ -130,8 +130,8 @@ def test_a_cached_beginning_changes_no_bit(model: NetworkModel) -> None:
         assert _bits(run_to_completion(read_words(HISTORY, cache), model)) == expected
 
 
-def test_many_candidates_are_scored_as_each_alone(model: NetworkModel) -> None:
-    """Candidates over one prefix tree have the bits of the chain rule."""
+def test_candidates_are_scored_as_if_alone(model: NetworkModel) -> None:
+    """Scores over a prefix tree are bit-identical to the chain rule."""
     generator = np.random.default_rng(9)
     candidates = [generator.integers(0, 16_000, n % 7).tolist() for n in range(30)]
     candidates += [[*TEXT[:n]] for n in range(len(TEXT))]
@@ -144,11 +144,10 @@ def test_many_candidates_are_scored_as_each_alone(model: NetworkModel) -> None:
         assert found == total
 
 
-def test_strangers_in_the_scheduler_change_no_bit(
+def test_results_do_not_depend_on_other_jobs(
     model: NetworkModel, two_threads: NetworkModel, pieces: Tokenizer
 ) -> None:
-    """A search and a scoring give the same bits alone and amid others' work, with the words of
-    both classes merged into the same calls."""
+    """Searches and scores are bit-identical alone and batched with jobs of other priorities."""
     assert pieces.size == 16_000
     levels = AdaptiveSoftmaxLayout(CUTS)
 

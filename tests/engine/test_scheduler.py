@@ -1,4 +1,4 @@
-"""One owner of all work: merging, parts, classes, dropping, failing."""
+"""The scheduler: batching, splitting, priorities, dropped jobs and failures."""
 
 import gc
 import math
@@ -25,36 +25,36 @@ LEVELS = AdaptiveSoftmaxLayout((4, 9))
 
 @pytest.fixture
 def clock() -> Clock:
-    """A clock that stands still."""
+    """A clock that only moves when a test sets it."""
     return Clock()
 
 
 class Counting(FakeModel):
-    """A fake model that keeps the sizes of the questions of each call."""
+    """A fake model that records the request sizes of each batch."""
 
     def __init__(self) -> None:
         super().__init__(LEVELS, FakeModel.random(LEVELS, 0).probabilities)
         self.sizes: list[list[int]] = []
 
     def answer(self, asks: Sequence[ModelRequest]) -> list[Any]:
-        """As the fake model does."""
+        """Record the request sizes and answer like the fake model."""
         self.sizes.append([len(ask) for ask in asks])
         return super().answer(asks)
 
 
 class Failing(FakeModel):
-    """A model that cannot answer."""
+    """A model that always fails."""
 
     def __init__(self) -> None:
         super().__init__(LEVELS, FakeModel.random(LEVELS, 0).probabilities)
 
     def answer(self, asks: Sequence[ModelRequest]) -> list[Any]:
-        """Fails."""
+        """Raise an error."""
         raise RuntimeError("out of memory")
 
 
 class Outcome:
-    """What became of a job; `calls` counts how often its owner was told."""
+    """Result or error of a job; `calls` counts calls of its callback."""
 
     def __init__(self) -> None:
         self.result: Any = None
@@ -62,13 +62,13 @@ class Outcome:
         self.calls = 0
 
     def __call__(self, result: Any, error: BaseException | None) -> None:
-        """Take what the scheduler tells."""
+        """Record the result or error."""
         self.result, self.error = result, error
         self.calls += 1
 
 
 def _read(*pieces: int) -> ModelTask[list[float]]:
-    """Log-probabilities of pieces, one question after the other."""
+    """Return log-probabilities of tokens, with one request after another."""
     found, state = [], -1
     for piece in pieces:
         [value] = yield TokenLogProbs([(state, piece)])
@@ -78,13 +78,13 @@ def _read(*pieces: int) -> ModelTask[list[float]]:
 
 
 def _wide(rows: int, piece: int = 1) -> ModelTask[list[float]]:
-    """One question of many rows."""
+    """Yield one request with many rows."""
     answer: list[float] = yield TokenLogProbs([(row % 9, piece) for row in range(rows)])
     return answer
 
 
 def _deep(rows: int, questions: int) -> ModelTask[None]:
-    """One question of so many rows after the other."""
+    """Yield several requests with `rows` rows each."""
     for _ in range(questions):
         yield Step([(row % 9, 1) for row in range(rows)])
 
@@ -99,15 +99,15 @@ def _submit(
 
 
 def _finish(scheduler: Scheduler) -> int:
-    """Rounds until nothing is left."""
+    """Run until no job is left; return the number of rounds."""
     rounds = 1
     while scheduler.step():
         rounds += 1
     return rounds
 
 
-def test_questions_of_two_jobs_share_a_call() -> None:
-    """Jobs that came together are asked together, and each gets its own answers."""
+def test_requests_of_two_jobs_share_a_batch() -> None:
+    """Concurrent jobs are batched, and each gets its own results."""
     model, scheduler = Counting(), Scheduler()
     _, one = _submit(scheduler, model, _read(1, 5, 2))
     _, other = _submit(scheduler, model, _read(3, 3, 8))
@@ -119,8 +119,8 @@ def test_questions_of_two_jobs_share_a_call() -> None:
     assert scheduler.jobs == scheduler.waiting_rows == 0
 
 
-def test_questions_of_different_kinds_share_a_round() -> None:
-    """Whatever is asked, a round asks the model once."""
+def test_requests_of_different_kinds_share_a_round() -> None:
+    """A round calls the model once for all kinds of requests."""
 
     def rows() -> ModelTask[int]:
         answer = yield OutputRows(1, [2, 3])
@@ -135,8 +135,8 @@ def test_questions_of_different_kinds_share_a_round() -> None:
     assert len(other.result) == 3
 
 
-def test_a_large_question_is_answered_in_parts() -> None:
-    """More rows than a call takes are asked in several, and put together in order."""
+def test_a_large_request_is_split_over_batches() -> None:
+    """More rows than a batch holds are split, and results are joined in order."""
     model, scheduler = Counting(), Scheduler(max_rows=8)
     _, outcome = _submit(scheduler, model, _wide(30))
     assert scheduler.waiting_rows == 30
@@ -148,11 +148,11 @@ def test_a_large_question_is_answered_in_parts() -> None:
     assert scheduler.waiting_rows == 0
 
 
-def test_a_panic_ends_its_own_job_alone() -> None:
-    """Libraries in Rust raise what is no `Exception`; the engine's thread survives it."""
+def test_a_panic_ends_only_its_own_job() -> None:
+    """The engine thread survives a panic of a Rust library, which is not an `Exception`."""
 
     class PanicError(BaseException):
-        """As pyo3 raises it."""
+        """A panic as raised by PyO3."""
 
     def panicking() -> ModelTask[None]:
         yield Step([(0, 1)])
@@ -166,8 +166,8 @@ def test_a_panic_ends_its_own_job_alone() -> None:
     assert len(other.result) == 3
 
 
-def test_a_job_goes_on_while_its_turn_lasts() -> None:
-    """Few jobs are half done: the second begins when the first is done, where both fill calls."""
+def test_a_job_keeps_running_within_its_time_slice() -> None:
+    """Jobs that fill batches run one after the other, so few are in progress."""
     model, scheduler = Counting(), Scheduler(max_rows=8)
     outcomes = [_submit(scheduler, model, _deep(8, 5), urgency=Priority.BULK)[1] for _ in range(3)]
     done = []
@@ -179,8 +179,8 @@ def test_a_job_goes_on_while_its_turn_lasts() -> None:
     assert done[14] == [1, 1, 1]
 
 
-def test_a_turn_ends() -> None:
-    """A job that asks on and on lets others have their turn."""
+def test_a_time_slice_ends() -> None:
+    """A job with very many requests lets others run."""
     model, scheduler = Counting(), Scheduler(max_rows=64)
     _submit(scheduler, model, _deep(64, 1000))
     _, small = _submit(scheduler, model, _deep(64, 2))
@@ -189,8 +189,8 @@ def test_a_turn_ends() -> None:
     assert small.calls == 1
 
 
-def test_a_small_question_does_not_wait_for_a_large_one() -> None:
-    """A small job behind a large one of its class is answered by the second round."""
+def test_a_small_request_does_not_wait_for_a_large_one() -> None:
+    """A small job behind a large one of its priority ends in the second round."""
     model, scheduler = Counting(), Scheduler(max_rows=8)
     _submit(scheduler, model, _wide(100))
     _, small = _submit(scheduler, model, _wide(1))
@@ -199,8 +199,8 @@ def test_a_small_question_does_not_wait_for_a_large_one() -> None:
     assert small.calls == 1
 
 
-def test_people_come_before_programs_and_leave_them_a_share() -> None:
-    """Interactive rows fill a call but for the quarter that bulk work waits for."""
+def test_interactive_jobs_go_first_but_leave_bulk_jobs_a_share() -> None:
+    """Interactive rows fill a batch except for a quarter that is reserved for bulk jobs."""
     model, scheduler = Counting(), Scheduler(max_rows=8)
     _submit(scheduler, model, _wide(20), urgency=Priority.BULK)
     _submit(scheduler, model, _wide(20))
@@ -210,16 +210,16 @@ def test_people_come_before_programs_and_leave_them_a_share() -> None:
 
 
 @pytest.mark.parametrize("urgency", Priority)
-def test_a_class_alone_has_the_whole_call(urgency: Priority) -> None:
-    """Nothing is kept for work that is not there."""
+def test_a_priority_alone_has_the_whole_batch(urgency: Priority) -> None:
+    """No rows are reserved for priorities without jobs."""
     model, scheduler = Counting(), Scheduler(max_rows=8)
     _submit(scheduler, model, _wide(16), urgency=urgency)
     _finish(scheduler)
     assert model.sizes == [[8], [8]]
 
 
-def test_batch_work_takes_what_programs_leave_and_a_share() -> None:
-    """Of the rows that people leave a quarter is kept for those for whom nobody waits."""
+def test_batch_jobs_have_the_rows_left_and_a_share() -> None:
+    """A quarter of the rows that interactive jobs leave is reserved for batch jobs."""
     model, scheduler = Counting(), Scheduler(max_rows=16)
     _submit(scheduler, model, _wide(100), urgency=Priority.BATCH)
     _submit(scheduler, model, _wide(24), urgency=Priority.BULK)
@@ -228,8 +228,8 @@ def test_batch_work_takes_what_programs_leave_and_a_share() -> None:
     assert sum(map(sum, model.sizes)) == 124
 
 
-def test_batch_work_keeps_nobody_out() -> None:
-    """However many of its rows wait, a program's request is taken; not the other way round."""
+def test_batch_jobs_do_not_block_admission_of_others() -> None:
+    """Queued batch rows do not cause rejection of bulk jobs, but the reverse holds."""
     model, scheduler = Counting(), Scheduler(max_rows=8, max_queued_rows=10)
     _submit(scheduler, model, _wide(10), urgency=Priority.BATCH)
     _submit(scheduler, model, _wide(10), urgency=Priority.BULK)
@@ -238,8 +238,8 @@ def test_batch_work_keeps_nobody_out() -> None:
         _submit(scheduler, model, _wide(1), urgency=Priority.BATCH)
 
 
-def test_short_work_goes_before_long_work() -> None:
-    """Two that have asked for thousands of rows leave the next calls to one that asks for few."""
+def test_short_jobs_go_before_long_jobs() -> None:
+    """Jobs with thousands of completed rows leave the next batches to a short job."""
     model, scheduler = Counting(), Scheduler(max_rows=64)
     for _ in range(2):
         _submit(scheduler, model, _deep(500, 1000), urgency=Priority.BULK)
@@ -255,8 +255,8 @@ def test_short_work_goes_before_long_work() -> None:
     assert all(sum(sizes) <= 5 + 16 for sizes in model.sizes[1:])
 
 
-def test_searches_that_have_had_few_rows_go_first() -> None:
-    """A prediction waits for no session that asks for as much as it may, however many there are."""
+def test_predictions_with_few_completed_rows_go_first() -> None:
+    """A prediction does not wait for sessions with many rows, however many there are."""
     model, scheduler = Counting(), Scheduler()
     for _ in range(100):
         _submit(scheduler, model, _deep(2, 2000), admitted=True)
@@ -268,8 +268,8 @@ def test_searches_that_have_had_few_rows_go_first() -> None:
     assert outcome.calls == 1
 
 
-def test_few_of_the_longest_searches_are_half_done() -> None:
-    """Each keeps memory for the rows that it had: the others wait for the end of the first."""
+def test_few_of_the_longest_searches_are_in_progress() -> None:
+    """Long searches use memory per row, so others wait until the first ones end."""
     model, scheduler = Counting(), Scheduler()
     jobs = [_submit(scheduler, model, _deep(2, 2000), admitted=True)[0] for _ in range(50)]
     for _ in range(3000):
@@ -278,8 +278,8 @@ def test_few_of_the_longest_searches_are_half_done() -> None:
     assert all(job.done_rows >= 512 for job in jobs)
 
 
-def test_long_work_keeps_a_share_while_short_work_fills_every_call() -> None:
-    """What has begun long ago is done, however much comes after it."""
+def test_long_jobs_keep_a_share_while_short_jobs_fill_batches() -> None:
+    """A long job ends even if short jobs keep arriving."""
     model, scheduler = Counting(), Scheduler(max_rows=64)
     _, long = _submit(scheduler, model, _deep(64, 40), urgency=Priority.BULK)
     for _ in range(35):
@@ -290,8 +290,8 @@ def test_long_work_keeps_a_share_while_short_work_fills_every_call() -> None:
     assert long.calls == 1
 
 
-def test_a_pause_does_not_end_a_turn() -> None:
-    """Work that has begun to cut its texts is not put behind all others each time it pauses."""
+def test_a_yield_does_not_end_a_time_slice() -> None:
+    """A job that yields during tokenization is not moved to the back of the queue."""
 
     def works() -> ModelTask[None]:
         for _ in range(3):
@@ -307,8 +307,8 @@ def test_a_pause_does_not_end_a_turn() -> None:
     assert order == list(range(8))
 
 
-def test_a_job_that_pauses_reports_progress(clock: Clock) -> None:
-    """Cutting texts for seconds is work that gets on: others are not refused for it."""
+def test_a_job_that_yields_reports_progress(clock: Clock) -> None:
+    """Long tokenization counts as progress, so other jobs are not rejected."""
 
     def works() -> ModelTask[None]:
         while True:
@@ -327,8 +327,8 @@ def test_a_job_that_pauses_reports_progress(clock: Clock) -> None:
     scheduler.admit(small)
 
 
-def test_a_text_that_is_cut_counts_with_its_pieces(clock: Clock) -> None:
-    """Its first question says how many follow; where others are read first it is refused then."""
+def test_admission_control_learns_the_number_of_tokens(clock: Clock) -> None:
+    """The first request announces the following rows; a job behind others is then rejected."""
     model = Counting()
 
     def reading() -> ModelTask[None]:
@@ -354,8 +354,8 @@ def test_a_text_that_is_cut_counts_with_its_pieces(clock: Clock) -> None:
     assert scheduler.jobs == 1
 
 
-def test_batch_work_is_done_one_after_the_other() -> None:
-    """Nobody waits for a part of it, so few are half done, which would take memory."""
+def test_batch_jobs_run_one_after_the_other() -> None:
+    """Few batch jobs are in progress at a time, which saves memory."""
     model, scheduler = Counting(), Scheduler(max_rows=8)
     jobs = [_submit(scheduler, model, _wide(20), urgency=Priority.BATCH)[1] for _ in range(3)]
     done = []
@@ -366,8 +366,8 @@ def test_batch_work_is_done_one_after_the_other() -> None:
     assert done[-1] == [1, 1, 1]
 
 
-def test_what_is_far_back_is_begun_in_its_turn() -> None:
-    """Only so many questions are kept ready as the next calls take; each counts as a row before."""
+def test_jobs_far_back_in_the_queue_are_not_started() -> None:
+    """Requests are prepared for the next batches only; a job not started counts as one row."""
     model, scheduler = Counting(), Scheduler(max_rows=8)
     begun: list[int] = []
 
@@ -384,8 +384,8 @@ def test_what_is_far_back_is_begun_in_its_turn() -> None:
     assert (scheduler.waiting_rows, scheduler.jobs) == (0, 0)
 
 
-def test_work_that_was_not_begun_is_dropped_and_fails_like_any_other() -> None:
-    """Cancelled, or wrong from its beginning: its owner is told once, its company is answered."""
+def test_jobs_not_yet_started_can_be_dropped_and_fail() -> None:
+    """Each callback is called once, and other jobs complete."""
     dropped: list[DropReason] = []
     model, scheduler = Counting(), Scheduler(max_rows=8, dropped=dropped.append)
 
@@ -407,8 +407,8 @@ def test_work_that_was_not_begun_is_dropped_and_fails_like_any_other() -> None:
     assert (scheduler.waiting_rows, dropped) == (0, [DropReason.CANCELLED])
 
 
-def test_work_that_ends_where_it_begins_holds_nobody_up() -> None:
-    """Of much that fails at once, or has its answer already, a round begins a call's rows."""
+def test_jobs_that_end_on_start_do_not_block_others() -> None:
+    """A round starts at most one batch of jobs that end without a request."""
     ends = 0
 
     def ending() -> ModelTask[None]:
@@ -427,8 +427,8 @@ def test_work_that_ends_where_it_begins_holds_nobody_up() -> None:
     assert [outcome.calls for outcome in outcomes] == [1] * 100
 
 
-def test_many_that_nobody_waits_for_are_dropped_at_once() -> None:
-    """A client that goes with half of a long queue holds up none of the others."""
+def test_many_cancelled_jobs_are_dropped_at_once() -> None:
+    """Cancelling half of a long queue does not delay the rest."""
     unwanted: list[bool] = []
     model, scheduler = Counting(), Scheduler(max_queued_rows=100_000)
     kept = []
@@ -446,8 +446,8 @@ def test_many_that_nobody_waits_for_are_dropped_at_once() -> None:
     assert all(outcome.calls == 1 and outcome.error is None for outcome in kept)
 
 
-def test_each_job_is_said_to_have_waited_once() -> None:
-    """Until the first of its rows is taken; not again for the rest."""
+def test_queueing_delay_is_reported_once_per_job() -> None:
+    """The delay ends when the first row of a job is in a batch."""
     waits: list[Priority] = []
     scheduler = Scheduler(max_rows=8, waited=lambda urgency, seconds: waits.append(urgency))
     model = Counting()
@@ -458,8 +458,8 @@ def test_each_job_is_said_to_have_waited_once() -> None:
 
 
 @pytest.mark.parametrize("end", ["done", "failed", "cancelled"])
-def test_an_admitted_job_makes_room_however_it_ends(end: str) -> None:
-    """What is over no longer keeps others out."""
+def test_a_job_leaves_admission_control_when_it_ends(end: str) -> None:
+    """A completed, failed or cancelled job no longer blocks admission."""
     scheduler = Scheduler(admissions={Priority.BULK: AdmissionController(0.0, 1)})
     model: FakeModel = Failing() if end == "failed" else Counting()
     unwanted: list[bool] = []
@@ -479,8 +479,8 @@ def test_an_admitted_job_makes_room_however_it_ends(end: str) -> None:
     assert not _refused(scheduler, job)
 
 
-def test_a_job_that_is_done_takes_no_memory() -> None:
-    """It goes at once, with its states and texts, not when cycles are looked for."""
+def test_a_completed_job_is_freed_at_once() -> None:
+    """A job is not part of a reference cycle, so it is freed without garbage collection."""
     scheduler = Scheduler(admissions={Priority.BULK: AdmissionController(0.0, 1)})
     job = Job(Counting(), _wide(8), Outcome(), Priority.BULK, size=1)
     gone = weakref.ref(job)
@@ -495,8 +495,8 @@ def test_a_job_that_is_done_takes_no_memory() -> None:
         gc.enable()
 
 
-def test_sessions_and_small_work_are_not_counted() -> None:
-    """Neither what was admitted before nor what has no size is refused, or in others' way."""
+def test_admitted_jobs_and_jobs_without_size_are_not_counted() -> None:
+    """Such jobs are never rejected and do not block others."""
     scheduler = Scheduler(admissions={Priority.BULK: AdmissionController(0.0, 1)})
     model = Counting()
     for options in ({"admitted": True, "size": 1.0}, {}) * 3:
@@ -512,8 +512,8 @@ def _refused(scheduler: Scheduler, job: Callable[[], Job]) -> bool:
     return False
 
 
-def test_bulk_work_takes_what_people_leave() -> None:
-    """Room that interactive work does not need goes to bulk work, more than its share."""
+def test_bulk_jobs_have_the_rows_left_by_interactive_jobs() -> None:
+    """Unused interactive rows go to bulk jobs, beyond their reserved share."""
     model, scheduler = Counting(), Scheduler(max_rows=8)
     _submit(scheduler, model, _wide(20), urgency=Priority.BULK)
     _submit(scheduler, model, _wide(1))
@@ -521,8 +521,8 @@ def test_bulk_work_takes_what_people_leave() -> None:
     assert model.sizes == [[1, 7]]
 
 
-def test_bulk_work_is_asked_in_small_parts_while_people_ask() -> None:
-    """A call of many rows takes long, and whoever asks meanwhile waits for it."""
+def test_bulk_rows_are_limited_beside_interactive_jobs() -> None:
+    """A large batch would delay interactive requests that arrive meanwhile."""
     model, scheduler = Counting(), Scheduler(max_rows=64)
     _submit(scheduler, model, _wide(100), urgency=Priority.BULK)
     scheduler.step()
@@ -531,8 +531,8 @@ def test_bulk_work_is_asked_in_small_parts_while_people_ask() -> None:
     assert model.sizes == [[64], [2, 16]]
 
 
-def test_cancelled_work_is_dropped_and_its_company_answered() -> None:
-    """The others of a batch get their answers; the cancelled one costs no further row."""
+def test_a_cancelled_job_is_dropped_without_effect_on_others() -> None:
+    """A cancelled job gets no further rows; the others in its batch complete."""
     dropped: list[DropReason] = []
     model, scheduler = Counting(), Scheduler(max_rows=8, dropped=dropped.append)
     unwanted: list[bool] = []
@@ -556,8 +556,8 @@ def test_cancelled_work_is_dropped_and_its_company_answered() -> None:
     assert scheduler.waiting_rows == 0
 
 
-def test_late_work_is_dropped() -> None:
-    """What is past its deadline is told so before the next call; what has time goes on."""
+def test_expired_jobs_are_dropped() -> None:
+    """A job past its deadline fails before the next batch; others continue."""
     dropped: list[DropReason] = []
     model, scheduler = Counting(), Scheduler(dropped=dropped.append)
     _, late = _submit(scheduler, model, _read(1, 2), deadline=0.0)
@@ -569,8 +569,8 @@ def test_late_work_is_dropped() -> None:
     assert model.sizes == [[1]] * 4
 
 
-def test_too_much_work_is_refused_at_once() -> None:
-    """Over the bound a job is refused with the time to come again; what was taken is finished."""
+def test_jobs_beyond_the_queue_limit_are_rejected() -> None:
+    """The rejection has a retry time; accepted jobs complete."""
     model, scheduler = Counting(), Scheduler(max_rows=8, max_queued_rows=10)
     _, taken = _submit(scheduler, model, _wide(10))
     with pytest.raises(Overloaded) as refused:
@@ -583,8 +583,8 @@ def test_too_much_work_is_refused_at_once() -> None:
     assert len(later.result) == 1
 
 
-def test_work_that_was_let_in_before_is_taken_however_much_waits() -> None:
-    """A session that was admitted is not refused in the middle."""
+def test_admitted_jobs_bypass_the_queue_limit() -> None:
+    """An accepted session is not rejected later."""
     model, scheduler = Counting(), Scheduler(max_rows=8, max_queued_rows=10)
     _submit(scheduler, model, _wide(10))
     _, admitted = _submit(scheduler, model, _wide(1), admitted=True)
@@ -592,8 +592,8 @@ def test_work_that_was_let_in_before_is_taken_however_much_waits() -> None:
     assert len(admitted.result) == 1
 
 
-def test_work_that_comes_too_late_is_not_begun() -> None:
-    """A job past its deadline, or cancelled before it came, is dropped without a question."""
+def test_expired_and_cancelled_jobs_are_not_started() -> None:
+    """A job that is expired or cancelled on arrival is dropped without a model request."""
     dropped: list[DropReason] = []
     model, scheduler = Counting(), Scheduler(dropped=dropped.append)
     _, late = _submit(scheduler, model, _wide(1), deadline=0.0)
@@ -604,8 +604,8 @@ def test_work_that_comes_too_late_is_not_begun() -> None:
     assert scheduler.jobs == 0
 
 
-def test_a_model_that_fails_tells_all_its_owners() -> None:
-    """Every job of the failed call has the error; other models and later work go on."""
+def test_all_jobs_of_a_failed_batch_have_the_error() -> None:
+    """Jobs of other models and later jobs are not affected."""
     good, bad, scheduler = Counting(), Failing(), Scheduler()
     failed = [_submit(scheduler, bad, _read(1, 2))[1] for _ in range(2)]
     _, answered = _submit(scheduler, good, _read(1, 2))
@@ -618,8 +618,8 @@ def test_a_model_that_fails_tells_all_its_owners() -> None:
     assert later.error is None
 
 
-def test_a_model_that_answers_too_little_is_one_that_fails() -> None:
-    """An answer missing is told to the owners; the scheduler goes on."""
+def test_missing_results_are_an_error() -> None:
+    """Jobs fail if a model returns too few results; the scheduler continues."""
 
     class Silent(FakeModel):
         def answer(self, asks: Sequence[ModelRequest]) -> list[Any]:
@@ -632,8 +632,8 @@ def test_a_model_that_answers_too_little_is_one_that_fails() -> None:
     assert isinstance(outcome.error, ValueError)
 
 
-def test_a_large_question_that_fails_leaves_no_row_waiting() -> None:
-    """When a part of a question fails, the rest of it is forgotten."""
+def test_a_failed_large_request_leaves_no_queued_rows() -> None:
+    """If a part of a request fails, the rest is dropped."""
     scheduler = Scheduler(max_rows=8)
     _, outcome = _submit(scheduler, Failing(), _wide(30))
     assert not scheduler.step()
@@ -641,8 +641,8 @@ def test_a_large_question_that_fails_leaves_no_row_waiting() -> None:
     assert scheduler.waiting_rows == 0
 
 
-def test_an_algorithm_that_fails_tells_its_owner_alone() -> None:
-    """An error inside one generator, at once or later, is its own."""
+def test_an_error_in_a_generator_ends_only_its_own_job() -> None:
+    """An error in one generator, early or late, does not affect other jobs."""
 
     def broken(questions: int) -> ModelTask[None]:
         for _ in range(questions):
@@ -657,8 +657,8 @@ def test_an_algorithm_that_fails_tells_its_owner_alone() -> None:
     assert other.error is None
 
 
-def test_a_question_of_no_rows_costs_no_call() -> None:
-    """Empty questions are answered with nothing, without the model."""
+def test_requests_without_rows_run_no_inference() -> None:
+    """Empty requests have empty results, and the model is not called."""
 
     def nothing() -> ModelTask[list[Any]]:
         states = yield Step([])
@@ -672,8 +672,8 @@ def test_a_question_of_no_rows_costs_no_call() -> None:
     assert model.sizes == []
 
 
-def test_who_pauses_lets_all_others_go_first() -> None:
-    """Long work that pauses is resumed once a round, after the answers of that round."""
+def test_a_job_that_yields_lets_others_go_first() -> None:
+    """A job that yields is resumed once per round, after the results of that round."""
     seen: list[str] = []
 
     def works() -> ModelTask[None]:
@@ -693,8 +693,8 @@ def test_who_pauses_lets_all_others_go_first() -> None:
     assert seen[:9] == ["work", *(["key", "work"] * 4)]
 
 
-def test_few_of_those_that_pause_are_resumed_in_a_round() -> None:
-    """Many that work long do not add up; the rows of others are asked meanwhile."""
+def test_few_yielding_jobs_are_resumed_per_round() -> None:
+    """Many CPU-bound jobs do not add up, and other jobs get rows meanwhile."""
     worked = 0
 
     def works() -> ModelTask[None]:
@@ -713,8 +713,8 @@ def test_few_of_those_that_pause_are_resumed_in_a_round() -> None:
     assert worked == 150
 
 
-def test_those_that_pause_leave_batch_work_its_share() -> None:
-    """However much of a call the pauses of the more urgent take, a part is left."""
+def test_yielding_jobs_leave_batch_jobs_a_share() -> None:
+    """Yields of higher priorities do not use up the rows reserved for batch jobs."""
 
     def works() -> ModelTask[None]:
         while True:
@@ -729,8 +729,8 @@ def test_those_that_pause_leave_batch_work_its_share() -> None:
     assert batch.calls == 1
 
 
-def test_a_job_that_pauses_is_dropped_when_nobody_waits() -> None:
-    """Cancellation reaches work that asks nothing."""
+def test_a_yielding_job_can_be_cancelled() -> None:
+    """Cancellation also ends jobs without model requests."""
 
     def works() -> ModelTask[None]:
         while True:
@@ -745,8 +745,8 @@ def test_a_job_that_pauses_is_dropped_when_nobody_waits() -> None:
     assert isinstance(outcome.error, Cancelled)
 
 
-def test_each_model_is_asked_for_its_own() -> None:
-    """Work for two models in one round makes one call of each."""
+def test_requests_are_grouped_by_model() -> None:
+    """A round with jobs of two models calls each model once."""
     one, other, scheduler = Counting(), Counting(), Scheduler()
     for model in (one, other, one):
         _submit(scheduler, model, _wide(2))
@@ -755,14 +755,14 @@ def test_each_model_is_asked_for_its_own() -> None:
 
 
 class Flaky(Counting):
-    """A fake model of whose calls some fail."""
+    """A fake model that fails on some batches."""
 
     def __init__(self, failing: frozenset[int]) -> None:
         super().__init__()
         self._failing = failing
 
     def answer(self, asks: Sequence[ModelRequest]) -> list[Any]:
-        """As the fake model does, unless this call is one that fails."""
+        """Answer like the fake model, or raise an error if this batch is to fail."""
         if len(self.sizes) in self._failing:
             self.sizes.append([])
             raise RuntimeError("out of memory")
@@ -771,7 +771,7 @@ class Flaky(Counting):
 
 @dataclass(frozen=True)
 class Plan:
-    """A job, and what becomes of it: questions of so many rows, none being a pause."""
+    """The plan of a job: rows per request (0 is a yield), and how the job ends."""
 
     urgency: Priority
     questions: list[int]
@@ -784,7 +784,7 @@ class Plan:
     size: float
 
     def asks(self) -> ModelTask[int]:
-        """What it asks, until its end."""
+        """Yield the planned requests, then fail or return the number of rows."""
         for rows in self.questions:
             yield (Step([(row % 9, 1) for row in range(rows)]) if rows else YIELD)
         if self.fails:
@@ -812,10 +812,10 @@ _PLANS = st.builds(
     failing=st.frozensets(st.integers(0, 20), max_size=3),
     under_way=st.integers(1, 3),
 )
-def test_whatever_becomes_of_work_its_owner_is_told_once(
+def test_every_job_calls_back_exactly_once(
     plans: list[Plan], failing: frozenset[int], under_way: int
 ) -> None:
-    """Done, failed, cancelled, late or refused, in any company: nothing is left of it."""
+    """Completed, failed, cancelled, expired and rejected jobs leave nothing behind."""
     admissions = {urgency: AdmissionController(1.0, 4) for urgency in Priority}
     scheduler = Scheduler(max_rows=8, max_queued_rows=100, admissions=admissions)
     models = Counting(), Flaky(failing)

@@ -1,4 +1,4 @@
-"""States kept for later, bounded in bytes."""
+"""The state cache, bounded in bytes."""
 
 import numpy as np
 import pytest
@@ -16,12 +16,12 @@ def _state(value: int) -> NetworkState:
 
 @pytest.fixture
 def cache() -> StateCache:
-    """Room for three states, and as many rows as fit into a quarter of the whole."""
+    """A cache with room for three states; a quarter of its budget is for rows."""
     return StateCache(_state(0), b"seed", 3 * _ENTRY * 32 // 23 + 10)
 
 
-def test_the_longest_beginning_is_found(cache: StateCache) -> None:
-    """Of several kept beginnings the longest is given, with how far it goes."""
+def test_the_longest_cached_prefix_is_found(cache: StateCache) -> None:
+    """`longest` returns the state of the longest cached prefix, and its length."""
     one, two = _state(1), _state(2)
     cache.keep(b"1", one)
     cache.keep(b"2", two)
@@ -31,16 +31,16 @@ def test_the_longest_beginning_is_found(cache: StateCache) -> None:
     assert cache.longest([]) == (cache.start, 0)
 
 
-def test_pieces_that_need_not_be_read_are_hits(cache: StateCache) -> None:
-    """Hits and misses count pieces."""
+def test_hits_and_misses_count_tokens(cache: StateCache) -> None:
+    """Tokens of the cached prefix are hits, the others misses."""
     cache.keep(b"2", _state(2))
     cache.longest([b"1", b"2", b"3"])
     cache.longest([b"x", b"y"])
     assert (cache.hits, cache.misses) == (2, 3)
 
 
-def test_the_least_recently_used_makes_room(cache: StateCache) -> None:
-    """A state that was asked for lately stays; the bound in bytes is kept."""
+def test_the_least_recently_used_state_is_evicted(cache: StateCache) -> None:
+    """A recently used state stays, and the size limit holds."""
     for key in (b"1", b"2", b"3"):
         cache.keep(key, _state(1))
     cache.longest([b"1"])
@@ -51,8 +51,8 @@ def test_the_least_recently_used_makes_room(cache: StateCache) -> None:
     assert cache.nbytes == 3 * _ENTRY
 
 
-def test_keeping_again_takes_no_more_room(cache: StateCache) -> None:
-    """The same key twice is one entry, its newest use counting."""
+def test_storing_a_key_again_replaces_its_entry(cache: StateCache) -> None:
+    """A key has one entry, which becomes the most recently used."""
     for key in (b"1", b"1", b"2", b"3", b"1", b"4"):
         cache.keep(key, _state(1))
     assert cache.nbytes == 3 * _ENTRY
@@ -60,8 +60,8 @@ def test_keeping_again_takes_no_more_room(cache: StateCache) -> None:
     assert cache.longest([b"2"])[1] == 0
 
 
-def test_rows_have_room_of_their_own(cache: StateCache) -> None:
-    """A row is found under its key and level, copied; rows make room for rows, never for states."""
+def test_rows_have_their_own_budget(cache: StateCache) -> None:
+    """Rows are copied, stored by key and level, and never evict states."""
     for key in (b"1", b"2", b"3"):
         cache.keep(key, _state(1))
     rows = np.zeros((2, 8), np.float32)
@@ -77,8 +77,8 @@ def test_rows_have_room_of_their_own(cache: StateCache) -> None:
     assert cache.state(b"4") is None
 
 
-def test_keys_of_texts_are_found_again(cache: StateCache) -> None:
-    """Until others have taken their room."""
+def test_text_keys_are_cached(cache: StateCache) -> None:
+    """The key of a text is found until it is evicted."""
     roomy = StateCache(_state(0), b"seed", 32 * 450)
     roomy.keep_key_of_text(b"text", b"key")
     assert roomy.get_key(b"text") == b"key"
@@ -88,8 +88,8 @@ def test_keys_of_texts_are_found_again(cache: StateCache) -> None:
     assert cache.get_key(b"text") is None
 
 
-def test_no_room_keeps_nothing() -> None:
-    """A cache of no bytes is a cache that always misses."""
+def test_a_cache_of_zero_bytes_always_misses() -> None:
+    """Nothing is stored with a budget of 0 bytes."""
     cache = StateCache(_state(0), b"", 0)
     cache.keep(b"1", _state(1))
     cache.keep_row(b"1", 0, np.zeros(8, np.float32))
@@ -98,8 +98,8 @@ def test_no_room_keeps_nothing() -> None:
     assert (cache.row(b"1", 0), cache.get_key(b"text"), cache.nbytes) == (None, None, 0)
 
 
-def test_a_kept_state_keeps_nothing_else_alive() -> None:
-    """A row of a large block is copied, so that the cache's bytes are all the memory it holds."""
+def test_a_cached_state_does_not_keep_its_batch_in_memory() -> None:
+    """A state from a large batch is copied, so the cache uses only the memory that it counts."""
     block = StateBatch(np.zeros((64, 10), np.uint8), np.ones((64, 10), np.float32))
     cache = StateCache(_state(0), b"", 10 * _ENTRY)
     cache.keep(b"k", block.states()[7])

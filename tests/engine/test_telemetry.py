@@ -1,4 +1,4 @@
-"""What a model's library does beside computing."""
+"""onnxruntime's telemetry is disabled."""
 
 import os
 import subprocess
@@ -13,8 +13,8 @@ LocalModel.open(Path(sys.argv[1])).close()
 """
 
 
-def test_nobody_is_told_that_a_model_was_opened(bundle: Path, tmp_path: Path) -> None:
-    """onnxruntime's reports are off: nothing of theirs appears in the home folder."""
+def test_opening_a_model_sends_no_telemetry(bundle: Path, tmp_path: Path) -> None:
+    """onnxruntime stores no device ID in the home folder."""
     environment = {
         key: value for key, value in os.environ.items() if key != "ORT_DISABLE_TELEMETRY"
     }

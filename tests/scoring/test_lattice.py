@@ -1,4 +1,4 @@
-"""Lattices and confusion networks, searched for their best transcripts."""
+"""Search for the best transcripts of lattices and confusion networks."""
 
 import math
 from collections import defaultdict
@@ -53,7 +53,7 @@ def _ranked(
 
 @st.composite
 def lattices(draw: st.DrawFn) -> Lattice:
-    """Small ones, all of whose paths can be written down."""
+    """Draw small lattices, all of whose paths can be enumerated."""
     count = draw(st.integers(2, 5))
     places = st.integers(0, count - 2).flatmap(
         lambda start: st.tuples(st.just(start), st.integers(start + 1, count - 1))
@@ -74,24 +74,24 @@ def _paths(lattice: Lattice, node: int = 0) -> Iterator[list[Arc]]:
 
 
 def _as_n_best(lattice: Lattice) -> list[Hypothesis]:
-    """Every text that a path says, with the scores of the best path."""
-    said = defaultdict(list)
+    """Return every text of the lattice with the scores of its best path."""
+    by_text = defaultdict(list)
     for path in _paths(lattice):
         text = " ".join(" ".join(lattice.said(arc.label) for arc in path).split())
         total = {name: math.fsum(arc.scores[name] for arc in path) for name in (ACOUSTIC, "first")}
-        said[text].append((WEIGHTING.weighted(total), total))
+        by_text[text].append((WEIGHTING.weighted(total), total))
     found = []
-    for text, ways in said.items():
-        best = max(ways, key=lambda way: way[0])
-        everything = best[0] + math.log(math.fsum(math.exp(way[0] - best[0]) for way in ways))
+    for text, paths in by_text.items():
+        best = max(paths, key=lambda path: path[0])
+        everything = best[0] + math.log(math.fsum(math.exp(path[0] - best[0]) for path in paths))
         others = everything - best[0] if lattice.sum_paths else 0.0
         found.append(Hypothesis(text, best[1], (), others))
     return found
 
 
 @given(lattices())
-def test_a_lattice_is_ranked_like_the_list_of_all_its_paths(lattice: Lattice) -> None:
-    """Every transcript is found, with the same total as in an n-best list, and is said so."""
+def test_a_lattice_is_ranked_like_its_n_best_list(lattice: Lattice) -> None:
+    """Every transcript is found with the total that it has in an n-best list; `exact` is true."""
     expected = _ranked(_as_n_best(lattice))
     found = _ranked(lattice)
     assert found.exact
@@ -107,10 +107,10 @@ def test_a_lattice_is_ranked_like_the_list_of_all_its_paths(lattice: Lattice) ->
 
 
 @given(lattices(), st.integers(1, 3), st.integers(1, 3), st.integers(0, 2), st.integers(1, 12))
-def test_a_bounded_search_is_right_when_it_says_exact(
+def test_exact_results_of_a_bounded_search_are_complete(
     lattice: Lattice, wanted: int, beam: int, last_words: int, expansions: int
 ) -> None:
-    """Whatever the bounds, transcripts are real ones, and `exact` means that none is missing."""
+    """For any bounds, totals are correct, and `exact` means that no better one is missing."""
     everything = {each.text: each.total for each in _ranked(lattice).transcripts}
     found = _ranked(lattice, bounds=SearchBounds(wanted, beam, last_words, expansions))
     assert 1 <= len(found.transcripts) <= wanted
@@ -124,8 +124,8 @@ def test_a_bounded_search_is_right_when_it_says_exact(
 @pytest.mark.parametrize(
     "bounds", [SearchBounds(1, 1, 0), SearchBounds(1, 99, 1), SearchBounds(1, 99, 0, 3)]
 )
-def test_a_search_that_misses_the_best_does_not_say_exact(bounds: SearchBounds) -> None:
-    """A narrow beam, short memory or few expansions miss the best now and then, and say so."""
+def test_a_search_that_misses_the_best_is_not_exact(bounds: SearchBounds) -> None:
+    """A narrow beam, recombination or few expansions can miss the best; `exact` is then false."""
     weighting = Weighting(0.3, boosts=[Boost("sun sea tea", 6.0)])
     missed = 0
     for seed in range(40):
@@ -160,10 +160,10 @@ def test_a_search_that_misses_the_best_does_not_say_exact(bounds: SearchBounds) 
     ),
     st.sampled_from(["", " "]),
 )
-def test_a_confusion_network_is_ranked_like_all_its_choices(
+def test_a_confusion_network_is_ranked_like_its_n_best_list(
     drawn: list[list[tuple[str, dict[str, float]]]], separator: str
 ) -> None:
-    """Equal texts are one transcript with the best scores, words or characters alike."""
+    """Equal texts are merged to the best score, for slots of words and of characters."""
     network = ConfusionNetwork([[Alternative(*each) for each in slot] for slot in drawn], separator)
     totals: dict[str, float] = {}
     for choice in product(*network.slots):
@@ -179,8 +179,8 @@ def test_a_confusion_network_is_ranked_like_all_its_choices(
     assert {each.text: each.total for each in found.transcripts} == pytest.approx(totals, abs=1e-9)
 
 
-def test_characters_of_chinese_are_counted_as_they_come() -> None:
-    """A narrow search of a network of characters finds the best, each being a word."""
+def test_chinese_characters_count_as_words() -> None:
+    """A narrow search of a network of Chinese characters finds the best transcript."""
     slots = [
         [Alternative(each, {ACOUSTIC: 0.0}) for each in slot] for slot in ("我窝", "们门", "去取")
     ]
@@ -193,15 +193,15 @@ def test_characters_of_chinese_are_counted_as_they_come() -> None:
 
 
 @given(texts, texts)
-def test_words_of_a_text_are_those_of_its_tokens(first: str, second: str) -> None:
-    """What a space separates can be cut apart, which is what a lattice's words rest on."""
+def test_words_of_a_text_are_those_of_its_space_separated_parts(first: str, second: str) -> None:
+    """Splitting at spaces first gives the same words, which lattice search relies on."""
     tokens = [*first.split(), *second.split()]
     cut = [word for token in tokens for word in words.split(normalise(token))]
     assert words.split(normalise(" ".join(tokens))) == cut
 
 
 class LanguageModel(FakeModel):
-    """Counts who asks nothing."""
+    """A fake model that counts yields without a request."""
 
     pauses = 0
 
@@ -216,8 +216,8 @@ def _glyphs(count: int) -> ConfusionNetwork:
     return ConfusionNetwork(slot * count, "")
 
 
-def test_a_long_search_pauses_so_that_others_have_their_turn() -> None:
-    """A word of many glyphs asks the model nothing until it ends; it pauses on the way."""
+def test_a_long_search_yields_to_other_jobs() -> None:
+    """A word of many characters needs no model request until it ends, so the search yields."""
     bounds = SearchBounds(1, 50, 0, 2000)
     asked = LanguageModel(LEVELS, MODEL.probabilities)
     glyphs = _glyphs(60)
@@ -227,15 +227,15 @@ def test_a_long_search_pauses_so_that_others_have_their_turn() -> None:
     assert asked.pauses >= 5
 
 
-def test_a_search_ends_when_its_work_is_spent(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the bounds of a request, the walk over its arcs ends, with a transcript."""
+def test_a_search_ends_at_its_work_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit ends a search with any bounds, and a transcript is returned."""
     monkeypatch.setattr(lattice_search, "MAX_WORK", 500)
     found = _ranked(_glyphs(20), Weighting(), SearchBounds(1, 50, 0, 20_000))
     assert (len(found.transcripts), found.exact) == (1, False)
 
 
-def test_a_search_ends_when_it_has_read_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    """States of what was read are kept, so there is an end to them; a transcript is found."""
+def test_a_search_ends_at_its_limit_of_read_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The states of read tokens are kept, so their number is limited."""
     monkeypatch.setattr(lattice_search, "MAX_READ", 50)
     drawn = Random(2)
     slots = [
@@ -246,19 +246,19 @@ def test_a_search_ends_when_it_has_read_enough(monkeypatch: pytest.MonkeyPatch) 
     assert (len(found.transcripts), found.exact) == (1, False)
 
 
-def test_too_many_pieces_are_refused() -> None:
-    """Of one transcript, and of all labels together; before the model has read them all."""
+def test_too_many_tokens_are_rejected() -> None:
+    """The tokens of a transcript and those of all labels are limited."""
     chain = Lattice([Arc(n, n + 1, "sea sea sea sea") for n in range(1500)], 0, 1500)
-    with pytest.raises(InvalidInput, match="4096 pieces"):
+    with pytest.raises(InvalidInput, match="4096 tokens"):
         _ranked(chain, Weighting())
     labels = [Arc(n, n + 1, f"{n} " + "q7" * 100) for n in range(600)]
     labels = [Arc(arc.start, arc.end, f"{arc.label}x{arc.start}") for arc in labels]
-    with pytest.raises(InvalidInput, match="50000 pieces"):
+    with pytest.raises(InvalidInput, match="50000 tokens"):
         _ranked(Lattice(labels, 0, 600), Weighting())
 
 
-def test_fillers_and_variants_are_no_words() -> None:
-    """Null labels say nothing but count their scores; a variant is its word; both can be told."""
+def test_null_labels_and_pronunciation_variants() -> None:
+    """Null labels add scores but no text, variants are read as their word; both are options."""
     arcs = [
         Arc(0, 1, "<s>", {ACOUSTIC: -1.0}),
         Arc(1, 2, "read(2)", {ACOUSTIC: -2.0}),
@@ -275,8 +275,8 @@ def test_fillers_and_variants_are_no_words() -> None:
     }
 
 
-def test_times_of_nodes_are_times_of_words() -> None:
-    """A word is said from the time of its arc's start to that of its end, characters together."""
+def test_words_have_the_times_of_their_arcs() -> None:
+    """A word spans the time of its arc, or of all arcs of its characters."""
     arcs = [Arc(0, 1, "the"), Arc(1, 2, "<sil>"), Arc(2, 3, "sun")]
     ranking = _ranked(Lattice(arcs, 0, 3, times=[0.0, 0.5, 0.75, 1.5]), Weighting())
     assert [word.time for word in ranking.words] == [TimeSpan(0.0, 0.5), TimeSpan(0.75, 1.5)]
@@ -286,8 +286,8 @@ def test_times_of_nodes_are_times_of_words() -> None:
     assert spans == [TimeSpan(0.0, 1.0), TimeSpan(2.0, 5.0)]
 
 
-def test_equal_paths_keep_the_order_of_the_request() -> None:
-    """Of transcripts with equal totals, that whose arcs were sent first is first."""
+def test_ties_keep_the_order_of_the_arcs() -> None:
+    """Transcripts with equal totals are sorted by the order of their arcs in the request."""
     arcs = [Arc(0, 1, "Sun"), Arc(0, 1, "sun"), Arc(0, 1, "SUN")]
     assert [t.text for t in _ranked(Lattice(arcs, 0, 1), Weighting()).transcripts] == [
         "Sun",
@@ -318,8 +318,8 @@ def test_equal_paths_keep_the_order_of_the_request() -> None:
         (ConfusionNetwork([[Alternative("a")]], times=[0]), "confusion_network.times_seconds"),
     ],
 )
-def test_what_cannot_be_searched_is_refused_by_name(source: HypothesisSpace, field: str) -> None:
-    """The field that is wrong is named."""
+def test_the_invalid_field_of_a_lattice_is_named(source: HypothesisSpace, field: str) -> None:
+    """The error names the invalid field."""
     with pytest.raises(InvalidInput) as refused:
         _ranked(source, Weighting())
     assert refused.value.field == field

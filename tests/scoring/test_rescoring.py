@@ -1,4 +1,4 @@
-"""What a recogniser hesitates between, ranked."""
+"""Rescoring of n-best lists."""
 
 import math
 from dataclasses import replace
@@ -42,7 +42,7 @@ def _heard(text: str, acoustic: float, **others: float) -> Hypothesis:
 
 
 def test_a_total_is_the_weighted_sum_of_its_parts() -> None:
-    """Scores, language model, words and boosts add up, and each part is told apart."""
+    """Scores, language model, word bonus and boosts add up; each part is reported."""
     weighting = Weighting(8.0, -2.0, {"first": 0.5}, [Boost("the sun", 3.0)])
     heard = [_heard("The sun", -100.0, first=-10.0), _heard("a son or so", -90.0, first=-4.0)]
     ranking = _ranked(heard, weighting, "under")
@@ -60,8 +60,8 @@ def test_a_total_is_the_weighted_sum_of_its_parts() -> None:
 
 
 @given(st.lists(st.tuples(texts, st.floats(-500, 0)), min_size=1, max_size=6))
-def test_rankings_fall_and_shares_sum_to_one(heard: list[tuple[str, float]]) -> None:
-    """Texts come back as they were, ordered by total; posteriors and confidences are shares."""
+def test_totals_descend_and_posteriors_sum_to_one(heard: list[tuple[str, float]]) -> None:
+    """Texts are unchanged and sorted by total; posteriors and confidences are between 0 and 1."""
     ranking = _ranked([_heard(text, score) for text, score in heard], Weighting(3.0))
     totals = [found.total for found in ranking.transcripts]
     assert totals == sorted(totals, reverse=True)
@@ -83,10 +83,10 @@ def test_rankings_fall_and_shares_sum_to_one(heard: list[tuple[str, float]]) -> 
     ),
     st.integers(1, 9),
 )
-def test_the_best_alone_are_those_of_the_whole_ranking(
+def test_max_transcripts_returns_the_top_of_the_full_ranking(
     heard: list[tuple[list[str], int]], wanted: int
 ) -> None:
-    """The same transcripts, totals and places, ties among them; shares are of those given."""
+    """Transcripts, totals and indices are equal; posteriors are shares of those returned."""
     weighting = Weighting(2.0, -1.5, boosts=[Boost("sun sea", 4.0)])
     hypotheses = [_heard(" ".join(said), score) for said, score in heard]
     everything = _ranked(hypotheses, weighting, "over")
@@ -101,15 +101,15 @@ def test_the_best_alone_are_those_of_the_whole_ranking(
     assert best.exact
 
 
-def test_equal_totals_keep_the_order_in_which_they_came() -> None:
-    """Neither of two equal candidates is preferred but by its place."""
+def test_ties_keep_the_order_of_the_request() -> None:
+    """Candidates with equal totals are returned in the order given."""
     ranking = _ranked([_heard("Sun", -1.0), _heard("sun", -1.0), _heard("SUN", -1.0)])
     assert [found.text for found in ranking.transcripts] == ["Sun", "sun", "SUN"]
     assert [word.confidence for word in ranking.words] == pytest.approx([1.0])
 
 
-def test_nothing_said_is_a_candidate_too() -> None:
-    """An empty text costs the end alone, and may win."""
+def test_an_empty_text_is_a_candidate() -> None:
+    """An empty text only scores `<eos>`, and can win."""
     ranking = _ranked([_heard("sea sea sea", -50.0), _heard("", 0.0)])
     assert ranking.transcripts[0].text == ""
     assert ranking.words == []
@@ -117,7 +117,7 @@ def test_nothing_said_is_a_candidate_too() -> None:
 
 
 def test_words_have_the_time_of_their_token() -> None:
-    """Times come for tokens between white space; a word has that of the token it stands in."""
+    """Times are per white-space-separated token; a word has the time of its token."""
     spans = [TimeSpan(0.0, 0.5), TimeSpan(0.5, 1.25)]
     [found] = [_ranked([Hypothesis(" well-known  Sea", {}, spans)])]
     assert [(word.text, word.time) for word in found.words] == [
@@ -128,8 +128,8 @@ def test_words_have_the_time_of_their_token() -> None:
     ]
 
 
-def test_a_mark_after_white_space_belongs_to_the_token_it_stands_in() -> None:
-    """A combining mark joins the blank before it; the word's time and text are its token's."""
+def test_a_combining_mark_after_a_space_belongs_to_its_token() -> None:
+    """The mark combines with the space, but the word has its token's time and text."""
     spans = [TimeSpan(0, 1), TimeSpan(1, 2)]
     ranking = _ranked([Hypothesis(" \u0301b c", {}, spans)])
     assert [(word.text, word.time) for word in ranking.words] == [
@@ -173,10 +173,10 @@ def test_a_mark_after_white_space_belongs_to_the_token_it_stands_in() -> None:
         ([_heard("a", 1e308)], Weighting(weights={ACOUSTIC: 1e308}), "n_best.candidates[0]"),
     ],
 )
-def test_what_cannot_be_ranked_is_named(
+def test_the_invalid_field_of_an_n_best_list_is_named(
     heard: list[Hypothesis], weighting: Weighting, field: str
 ) -> None:
-    """Empty lists, scores that only some have, numbers and times that make no sense."""
+    """Empty lists, missing scores, and invalid numbers and times are rejected by field."""
     with pytest.raises(InvalidInput) as refused:
         _ranked(heard, weighting)
     assert refused.value.field == field

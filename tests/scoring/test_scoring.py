@@ -1,4 +1,4 @@
-"""Candidates scored over their prefix tree."""
+"""Scoring of candidates over their prefix tree."""
 
 import math
 from collections.abc import Sequence
@@ -31,12 +31,12 @@ MODEL = FakeModel.random(TEXT_LEVELS, seed=5)
 
 
 class Recording(FakeModel):
-    """A fake model that keeps what it was asked."""
+    """A fake model that records its requests."""
 
     asked: list[ModelRequest]
 
     def answer(self, asks: Sequence[ModelRequest]) -> list[Any]:
-        """As the fake model does."""
+        """Record the requests and answer like the fake model."""
         self.asked.extend(asks)
         return super().answer(asks)
 
@@ -57,7 +57,7 @@ def _chain_rule(model: FakeModel, state: int, pieces: Sequence[int]) -> float:
 
 @given(sequences, st.integers(0, 99))
 def test_scores_are_the_chain_rule_bit_for_bit(candidates: list[list[int]], seed: int) -> None:
-    """The tree gives what reading each candidate alone would give, to the last bit."""
+    """Results are bit-identical to scoring each candidate alone."""
     model = FakeModel.random(LEVELS, seed)
     found = run_to_completion(score(candidates, 3, LEVELS), model)
     assert found == [_chain_rule(model, 3, candidate) for candidate in candidates]
@@ -87,8 +87,8 @@ def test_scores_of_words_are_the_chain_rule(candidates: list[str], count_eos: bo
 
 
 @given(sequences)
-def test_every_node_is_asked_and_stepped_once(candidates: list[list[int]]) -> None:
-    """One target a node, one step a node that has children, a level in a question."""
+def test_every_node_is_computed_once(candidates: list[list[int]]) -> None:
+    """There is one log-probability per node, and one step per node with children."""
     model = _recording(1)
     run_to_completion(score(candidates, 3), model)
     beginnings = {tuple(c[:n]) for c in candidates for n in range(1, len(c) + 1)}
@@ -101,8 +101,8 @@ def test_every_node_is_asked_and_stepped_once(candidates: list[list[int]]) -> No
     assert len(stepped) == max(0, max(map(len, candidates)) - 1)
 
 
-def test_what_waits_to_be_asked_is_bounded() -> None:
-    """However many nodes there are, their states do not all wait for the end."""
+def test_pending_log_probabilities_are_bounded() -> None:
+    """States of a large tree are not all kept until the end."""
     model = _recording(1)
     candidates = [
         [number % 12, number // 12 % 12, number // 144] + [1] * 20 for number in range(288)
@@ -115,7 +115,7 @@ def test_what_waits_to_be_asked_is_bounded() -> None:
 
 
 def test_empty_equal_and_nested_candidates() -> None:
-    """An empty candidate costs nothing, equal ones the same, a beginning less than the whole."""
+    """An empty candidate scores 0, and a candidate extends the score of its prefix."""
     model = FakeModel.random(LEVELS, 2)
     empty, short, same, long = run_to_completion(
         score([[], [1, 2], [1, 2], [1, 2, 3]], model.start), model
@@ -126,8 +126,8 @@ def test_empty_equal_and_nested_candidates() -> None:
 
 
 @given(sequences)
-def test_a_prefix_tree_holds_each_beginning_once(candidates: list[list[int]]) -> None:
-    """Nodes are the different beginnings, the empty one included; leaves stand in given order."""
+def test_a_prefix_tree_has_one_node_per_distinct_prefix(candidates: list[list[int]]) -> None:
+    """Nodes are the distinct prefixes, including the empty one; leaves keep their order."""
     tree = PrefixTree(candidates)
     assert len(tree) == len({tuple(c[:n]) for c in candidates for n in range(len(c) + 1)})
     found = []
@@ -146,7 +146,7 @@ def test_a_prefix_tree_holds_each_beginning_once(candidates: list[list[int]]) ->
 
 
 def test_a_text_is_scored_after_its_history() -> None:
-    """Pieces of history and text are read in order after `<eos>`, and `<eos>` is counted last."""
+    """History and text are read in order after `<eos>`; a final `<eos>` is counted."""
     [found] = run_to_completion(
         score_texts(LANGUAGE, NullStateStore(MODEL.start), "The Sun", ["Is  IN"]), MODEL
     )
@@ -156,8 +156,8 @@ def test_a_text_is_scored_after_its_history() -> None:
     assert (found.text, found.word_count, found.token_count) == ("Is  IN", 2, len(pieces))
 
 
-def test_the_end_need_not_be_counted() -> None:
-    """Without `<eos>` the empty text is certain."""
+def test_eos_is_optional() -> None:
+    """Without `<eos>`, the empty text has log-probability 0."""
     store = NullStateStore(MODEL.start)
     found = run_to_completion(score_texts(LANGUAGE, store, "", ["", "sea"], count_eos=False), MODEL)
     assert found[0].log_prob == 0.0
@@ -165,14 +165,14 @@ def test_the_end_need_not_be_counted() -> None:
 
 
 def test_posteriors_are_shares_of_the_candidates() -> None:
-    """Shares follow the likelihood ratio and sum to one, far below what floats can hold too."""
+    """Posteriors follow the likelihood ratio and sum to 1, without underflow."""
     shares = posteriors([-2000.0, -2000.0 - math.log(3)])
     assert shares == pytest.approx([0.75, 0.25])
     assert posteriors([-1e9]) == [1.0]
 
 
-def test_what_cannot_be_scored_is_named() -> None:
-    """No candidates, one too long and one with a surrogate are refused with their field."""
+def test_the_invalid_field_of_a_score_request_is_named() -> None:
+    """An empty list, a long candidate and a lone surrogate are rejected by field."""
     too_long = ". " * (MAX_CANDIDATE_PIECES + 1)
     for candidates, field in (
         ([], "candidates"),
@@ -192,8 +192,8 @@ def test_what_cannot_be_scored_is_named() -> None:
 
 
 @pytest.mark.parametrize("text", ["<eos>", "</w>", "\0", "🦆", "שלום", "e\u0301" * 9, "z" * 10_000])
-def test_nothing_is_unknown(text: str) -> None:
-    """Every text has a finite log-probability, `<eos>` in it being no end."""
+def test_there_are_no_out_of_vocabulary_words(text: str) -> None:
+    """Every text has a finite log-probability; a literal `<eos>` is ordinary text."""
     if text == "z" * 10_000:
         text = text[:4000]
     [found] = run_to_completion(
@@ -202,8 +202,8 @@ def test_nothing_is_unknown(text: str) -> None:
     assert -math.inf < found.log_prob < 0
 
 
-def test_line_breaks_and_spaces_of_candidates_change_nothing() -> None:
-    """In candidates a line break is white space, and so is white space between Chinese letters."""
+def test_white_space_in_candidates_is_normalised() -> None:
+    """Line breaks are spaces, and spaces between Chinese characters do not count."""
     texts = ["the\nsea", "the sea", "你好，世界", "你 好 , 世\u3000界", "你好，世\n界"]
     scored = run_to_completion(
         score_texts(LANGUAGE, NullStateStore(MODEL.start), "the", texts), MODEL

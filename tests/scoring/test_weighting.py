@@ -1,4 +1,4 @@
-"""What a total is made of."""
+"""Weights of the parts of a total."""
 
 import math
 
@@ -9,23 +9,23 @@ from wordgate.scoring.weighting import ACOUSTIC, Boost, Weighting
 from wordgate.text.steps import finish
 
 
-def test_the_acoustic_score_weighs_one_and_others_nothing_unless_told() -> None:
-    """A recogniser's score counts as it is; another score only by its name."""
+def test_default_weights_are_one_for_the_acoustic_score_and_zero_otherwise() -> None:
+    """Other scores count only if they are given a weight."""
     scores = {ACOUSTIC: -3.0, "first_pass_lm": -2.0}
     assert Weighting().weighted(scores) == -3.0
     assert Weighting(weights={"first_pass_lm": -0.5}).weighted(scores) == -2.0
     assert Weighting(weights={ACOUSTIC: 0.1}).weighted(scores) == pytest.approx(-0.3)
 
 
-def test_posteriors_are_flattened_by_the_weight_of_the_model() -> None:
-    """The scale is max(1, lm_weight) until it is given."""
+def test_the_default_posterior_scale_is_the_lm_weight() -> None:
+    """The scale defaults to max(1, lm_weight)."""
     assert Weighting(lm_weight=9.0).scale == 9.0
     assert Weighting(lm_weight=0.2).scale == 1.0
     assert Weighting(lm_weight=9.0, posterior_scale=2.0).scale == 2.0
 
 
 def test_every_occurrence_of_a_phrase_is_boosted() -> None:
-    """Phrases are found as whole words in normal form, overlapping ones too."""
+    """Phrases match whole words in normal form, and may overlap."""
     weighting = Weighting(boosts=[Boost("New  York", 2.0), Boost("york", 0.5), Boost("a a", 1.0)])
     assert weighting.boost(["new", "york"]) == 2.5
     assert weighting.boost(["new", "yorker"]) == 0.0
@@ -50,18 +50,18 @@ def test_every_occurrence_of_a_phrase_is_boosted() -> None:
         ({"boosts": [Boost("a", math.nan)]}, "boosts[0].weight"),
     ],
 )
-def test_numbers_that_cannot_weigh_are_named(arguments: dict[str, object], field: str) -> None:
-    """What is not finite, negative or empty is refused with its field."""
+def test_invalid_weights_are_named(arguments: dict[str, object], field: str) -> None:
+    """Non-finite, negative and empty values are rejected by field."""
     with pytest.raises(InvalidInput) as refused:
         finish(Weighting(**arguments).prepare())  # type: ignore[arg-type]
     assert refused.value.field == field
 
 
-def test_many_phrases_with_one_last_word_are_not_tried_one_by_one() -> None:
-    """A look for each length of phrase, however many phrases there are."""
+def test_lookup_time_does_not_depend_on_the_number_of_phrases() -> None:
+    """Many phrases with the same last word are not compared one by one."""
 
     class Counted(str):
-        """A word that counts how often it is compared."""
+        """A word that counts comparisons."""
 
         __slots__ = ()
         compared = 0

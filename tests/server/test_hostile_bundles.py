@@ -72,4 +72,4 @@ def test_a_server_does_not_start_with_a_hostile_bundle(tmp_path: Path) -> None:
     HOSTILE["a graph that never ends"][0](folder)
     server = RunningServer(folder)
     assert server.wait() == 4
-    assert "step.onnx cannot be loaded: operator 'Loop' is not served" in server.output
+    assert "step.onnx cannot be loaded: operator 'Loop' is not supported" in server.output

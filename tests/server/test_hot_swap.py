@@ -187,8 +187,8 @@ def test_a_bundle_in_a_folder_of_another_name_is_refused(
     shutil.copytree(models / "tiny" / "1", models / "tiny" / "9")
     _look(swapping)
     problems = {
-        f"{models}/zz/1: holds tiny@1, but its folder is named zz/1; name it tiny/1",
-        f"{models}/tiny/9: holds tiny@1, but its folder is named tiny/9; name it tiny/1",
+        f"{models}/zz/1: contains tiny@1, but its folder is named zz/1; rename it to tiny/1",
+        f"{models}/tiny/9: contains tiny@1, but its folder is named tiny/9; rename it to tiny/1",
     }
     refused = "bundle refused, the old one goes on"
     until(lambda: {e["problem"] for e in _events(swapping, refused)} == problems, "refusals")

@@ -1,7 +1,7 @@
-"""A published model on disk, verified before anything of it is used.
+"""Load and verify a bundle, which is a published model on disk.
 
-Knows what the files mean; does not know onnxruntime. A bundle is `NAME/VERSION/` with a
-`bundle.json` that names every file. Reading one never runs code.
+A bundle is a folder `NAME/VERSION/` with a `bundle.json` that lists every file with its checksum.
+Loading one never runs code from it.
 """
 
 import hashlib
@@ -41,27 +41,27 @@ _MAX_PROBLEM_CHARACTERS = 500
 
 @dataclass(frozen=True)
 class Bundle:
-    """A verified bundle: its folder, its manifest and what it knows of its language."""
+    """A verified bundle: its folder, manifest and lexicon."""
 
     path: Path
     manifest: Manifest
     language: Lexicon
     digest: bytes
-    """sha256 of `bundle.json`, which holds the checksum of every other file."""
+    """SHA-256 of `bundle.json`, which holds the checksum of every other file."""
 
     contents: Mapping[str, bytes] = field(default_factory=dict, repr=False, compare=False)
-    """What was read of its files, by name: the graphs are loaded from it, then it is let go."""
+    """Verified file contents by name; released once the graphs are loaded from them."""
 
     def without_contents(self) -> "Bundle":
-        """The same bundle, once its graphs are loaded."""
+        """Return a copy without file contents, for use once the graphs are loaded."""
         return replace(self, contents={})
 
 
 def load(path: Path) -> Bundle:
     """Read and verify a bundle.
 
-    Raises `InvalidBundle` with a reason: `missing`, `unreadable`, `schema`, `manifest`, `name`,
-    `missing_file`, `foreign_file`, `checksum` or `content`.
+    Raises `InvalidBundle` with one of the reasons `missing`, `unreadable`, `schema`, `manifest`,
+    `name`, `missing_file`, `foreign_file`, `checksum` or `content`.
     """
     document = read_manifest_bytes(path)
     manifest = _parse(path, document)
@@ -72,16 +72,16 @@ def load(path: Path) -> Bundle:
 
 
 def read_manifest(path: Path) -> Manifest:
-    """What `bundle.json` says, nothing else being read. Raises `InvalidBundle`."""
+    """Read `bundle.json` only. Raises `InvalidBundle`."""
     manifest = _parse(path, read_manifest_bytes(path))
     _check_name(path, manifest)
     return manifest
 
 
 def find_versions(folder: Path) -> Iterator[Path]:
-    """Folders of bundles at or below a folder (`VERSION`, `NAME/VERSION`), oldest first.
+    """Yield the bundle folders at or below a folder (`VERSION`, `NAME/VERSION`), oldest first.
 
-    A version is a folder named by a whole number; others, drafts among them, are passed over.
+    A version is a folder whose name is an integer; other folders, such as drafts, are skipped.
     """
     if _is_there(folder / MANIFEST_FILE):
         yield folder
@@ -93,10 +93,10 @@ def find_versions(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def refusing(path: Path, problem: str) -> Iterator[None]:
-    """Raise `InvalidBundle` for any error that a bundle's content makes a library raise.
+    """Convert any error that a library raises for a bundle's content to `InvalidBundle`.
 
-    The tokenizers library panics with an exception that is not an `Exception`; it prints the
-    panic to standard error as well.
+    A panic of the tokenizers library is not a subclass of `Exception`; the library also prints it
+    to standard error.
     """
     try:
         yield
@@ -110,7 +110,7 @@ def refusing(path: Path, problem: str) -> Iterator[None]:
 
 
 def one_line(text: str) -> str:
-    """A text that may have come from a file, fit for a log and a terminal."""
+    """Return untrusted text as one printable line of bounded length, for logs and terminals."""
     shown = text[:_MAX_PROBLEM_CHARACTERS]
     if not shown.isprintable():
         shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(shown.split()))
@@ -118,24 +118,24 @@ def one_line(text: str) -> str:
 
 
 def _check_name(path: Path, manifest: Manifest) -> None:
-    """Raise `InvalidBundle` unless a folder `NAME/VERSION` holds that version of that model.
+    """Raise `InvalidBundle` if the folder `NAME/VERSION` contradicts the manifest.
 
-    A folder whose own name is no whole number is no version: a draft, a copy, a download.
+    Folders whose name is not an integer (drafts, copies, downloads) are not checked.
     """
-    folder = Path(os.path.abspath(path))  # noqa: PTH100  of `..` the name, not what a link leads to
+    folder = Path(os.path.abspath(path))  # noqa: PTH100  resolves `..` but not symbolic links
     if not _is_version(folder):
         return
     stated, found = f"{manifest.name}/{manifest.version}", f"{folder.parent.name}/{folder.name}"
     if stated != found:
         problem = (
-            f"holds {manifest.name}@{manifest.version}, but its folder is named {found}; name it "
-            f"{stated}"
+            f"contains {manifest.name}@{manifest.version}, but its folder is named {found}; "
+            f"rename it to {stated}"
         )
         raise InvalidBundle(path, "name", one_line(problem))
 
 
 def _is_there(path: Path) -> bool:
-    """Return whether anything has this name. If it is not a file, the bundle is refused later."""
+    """Return whether this path exists. If it is not a file, loading rejects the bundle later."""
     try:
         path.lstat()
     except (FileNotFoundError, NotADirectoryError, ValueError):
@@ -156,22 +156,22 @@ def _parse(path: Path, document: bytes) -> Manifest:
         values = json.loads(document)
         schema = values["schema_version"]
     except (ValueError, KeyError, TypeError, RecursionError):
-        problem = f"{MANIFEST_FILE} is no JSON object with a schema_version"
+        problem = f"{MANIFEST_FILE} is not a JSON object with a schema_version"
         raise InvalidBundle(path, "manifest", problem) from None
     if not isinstance(schema, int) or isinstance(schema, bool) or schema < 1:
-        problem = one_line(f"{MANIFEST_FILE}: schema_version: {schema!r} is no whole number")
+        problem = one_line(f"{MANIFEST_FILE}: schema_version: {schema!r} is not a positive integer")
         raise InvalidBundle(path, "manifest", problem)
     if schema > SCHEMA_VERSION:
-        problem = f"schema version {schema} is newer than {SCHEMA_VERSION}, the newest this"
-        raise InvalidBundle(path, "schema", f"{problem} version of wordgate reads; upgrade it")
+        problem = f"schema version {schema} is newer than {SCHEMA_VERSION}, the latest supported"
+        raise InvalidBundle(path, "schema", f"{problem}; upgrade wordgate")
     try:
         check_values(values)
         return Manifest.model_validate(values)
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
+        key = ".".join(str(part) for part in first["loc"])
         what = first["msg"].removeprefix("Value error, ")
-        problem = f"{place}: {what}" if place else what
+        problem = f"{key}: {what}" if key else what
     except (ValueError, RecursionError) as error:
         problem = str(error)
     raise InvalidBundle(path, "manifest", one_line(f"{MANIFEST_FILE}: {problem}"))
@@ -181,7 +181,7 @@ def _language(path: Path, manifest: Manifest, contents: Mapping[str, bytes]) -> 
     network = manifest.network
     for name in (TOKENIZER_FILE, WORDS_FILE):
         if name not in contents:
-            problem = f"{name} is not named by {MANIFEST_FILE}; export the model again"
+            problem = f"{name} is not listed in {MANIFEST_FILE}; export the model again"
             raise InvalidBundle(path, "content", problem)
     with refusing(path, f"{TOKENIZER_FILE} cannot be read"):
         pieces = Tokenizer.from_json(contents[TOKENIZER_FILE].decode("utf-8"))
@@ -189,7 +189,7 @@ def _language(path: Path, manifest: Manifest, contents: Mapping[str, bytes]) -> 
         known = parse_words(contents[WORDS_FILE].decode("utf-8"), path)
     levels = AdaptiveSoftmaxLayout(network.cuts)
     if pieces.size != network.vocabulary or levels.vocabulary != pieces.size:
-        problem = f"{TOKENIZER_FILE} has {pieces.size} pieces, the network {levels.vocabulary}"
+        problem = f"{TOKENIZER_FILE} has {pieces.size} tokens, the network {levels.vocabulary}"
         raise InvalidBundle(path, "content", problem)
     return Lexicon(
         pieces,
@@ -206,8 +206,11 @@ def _language(path: Path, manifest: Manifest, contents: Mapping[str, bytes]) -> 
 class KnownWords:
     """The contents of a `words.tsv`, in normal form.
 
-    Usual written forms, words that are never suggested, words of the training text, the words of
-    each of its masks, and those of its words that may be misspellings.
+    - `written`: the usual cased form of a word.
+    - `never`: words that are never suggested.
+    - `seen`: the training vocabulary.
+    - `masks`: the words of each mask of the training text.
+    - `suspect`: words of the training vocabulary that may be misspelled.
     """
 
     written: Mapping[str, str]
@@ -218,16 +221,16 @@ class KnownWords:
 
 
 def read_words(path: Path) -> KnownWords:
-    """`parse_words` of a file."""
+    """Read and parse a `words.tsv` file (see `parse_words`)."""
     return parse_words(path.read_text("utf-8"), path.parent)
 
 
 def parse_words(document: str, path: Path) -> KnownWords:
-    """What the text of a `words.tsv` of the bundle at `path` says.
+    """Parse the text of `words.tsv`; `path` is the bundle, for error messages.
 
     A line is `written<TAB>word<TAB>form`, `never<TAB>word`, `seen<TAB>words`, `suspect<TAB>words`
-    or `mask<TAB>words`, with single spaces between words, of 1,000 characters at most. Raises
-    `InvalidBundle` with the line.
+    or `mask<TAB>words`, with single spaces between words and at most 1,000 characters. Raises
+    `InvalidBundle` with the line number.
     """
     written: dict[str, str] = {}
     never: set[str] = set()
@@ -247,15 +250,15 @@ def parse_words(document: str, path: Path) -> KnownWords:
             case ["mask", text] if text.strip():
                 masks.append(tuple(text.split()))
             case _:
-                problem = f"{WORDS_FILE}:{number}: not `written`, word, form, and not `never`,"
+                problem = f"{WORDS_FILE}:{number}: invalid line; expected `written` with word and"
                 raise InvalidBundle(
-                    path, "content", f"{problem} `seen`, `suspect` or `mask` with its words"
+                    path, "content", f"{problem} form, or `never`, `seen`, `suspect` or `mask`"
                 )
     return KnownWords(written, frozenset(never), frozenset(seen), tuple(masks), frozenset(suspect))
 
 
 def words_document(known: KnownWords) -> str:
-    """The text of a `words.tsv` that says this."""
+    """Return the text of a `words.tsv` with these contents."""
     lines = [f"written\t{word}\t{form}" for word, form in sorted(known.written.items())]
     lines += [f"never\t{word}" for word in sorted(known.never)]
     lines += [f"mask\t{' '.join(mask)}" for mask in known.masks]
@@ -265,7 +268,7 @@ def words_document(known: KnownWords) -> str:
 
 
 def _filled(words: Iterable[str]) -> Iterator[str]:
-    """Words with single spaces between them, many a line: one a line takes half as much again."""
+    """Pack words into lines with single spaces; one word per line takes 50 % more space."""
     line = ""
     for word in words:
         if line and len(line) + len(word) >= _SEEN_LINE_CHARACTERS:

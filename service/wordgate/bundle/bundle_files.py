@@ -1,7 +1,8 @@
-"""A bundle's files, each read once: what is verified is what is loaded.
+"""Read and verify the files of a bundle.
 
-Files may be replaced, truncated or removed while they are read and at any time after, so nothing
-is ever mapped, opened twice or measured before it is opened.
+Every file is opened and read once, and what is verified is what is loaded. Files may be replaced,
+truncated or removed at any time, so no file is mapped into memory, opened twice or measured before
+it is opened.
 """
 
 import hashlib
@@ -31,7 +32,7 @@ _COPY_AGAIN = "copy the bundle again"
 
 
 def output_file(level: int) -> str:
-    """The graph of an output level."""
+    """Return the file name of an output level's graph."""
     return f"output-{level}.onnx"
 
 
@@ -39,21 +40,21 @@ def read_manifest_bytes(path: Path) -> bytes:
     """Return the content of `bundle.json`. Raises `InvalidBundle`."""
     try:
         with _open_regular(path, MANIFEST_FILE) as file:
-            document = file.read(MAX_MANIFEST_BYTES + 1) or b""  # None: nothing to read yet
+            document = file.read(MAX_MANIFEST_BYTES + 1) or b""  # None if a read would block
     except OSError as error:
-        problem = f"no readable {MANIFEST_FILE} here ({error.strerror}); name a bundle's folder"
+        problem = f"{MANIFEST_FILE} cannot be read ({error.strerror}); name a bundle folder"
         reason = "missing" if isinstance(error, FileNotFoundError) else "unreadable"
         raise InvalidBundle(path, reason, problem) from None
     if len(document) > MAX_MANIFEST_BYTES:
-        problem = f"{MANIFEST_FILE} has more than {MAX_MANIFEST_BYTES} bytes"
+        problem = f"{MANIFEST_FILE} is larger than {MAX_MANIFEST_BYTES} bytes"
         raise InvalidBundle(path, "manifest", problem)
     return document
 
 
 def read_files(path: Path, manifest: Manifest) -> dict[str, bytes]:
-    """Verify all files that the manifest names; return the content of those that serving needs.
+    """Verify all files that the manifest lists; return the contents of those needed for serving.
 
-    Raises `InvalidBundle` unless the folder holds what the manifest names and nothing else.
+    Raises `InvalidBundle` unless the folder contains exactly the files that the manifest lists.
     """
     _check_sizes(path, manifest)
     present = _present(path, manifest)
@@ -70,13 +71,16 @@ def read_files(path: Path, manifest: Manifest) -> dict[str, bytes]:
 
 
 def file_sha256(path: Path) -> str:
-    """The checksum of a file as `bundle.json` writes it."""
+    """Return the SHA-256 of a file in hexadecimal, as in `bundle.json`."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _present(path: Path, manifest: Manifest) -> set[str]:
-    """Names of the files there, all of them in the manifest. Raises `InvalidBundle`."""
+    """Return the names of the files present.
+
+    Raises `InvalidBundle` for missing files and for files that the manifest does not list.
+    """
     with _refusing_system_errors(path, "its folder"):
         present = set(islice(_names(path), MAX_FILES + 2))
     for name, entry in manifest.files.items():
@@ -84,13 +88,13 @@ def _present(path: Path, manifest: Manifest) -> set[str]:
             raise InvalidBundle(path, "missing_file", f"{name} is missing; {_COPY_AGAIN}")
     foreign = sorted(present - set(manifest.files) - {MANIFEST_FILE})
     if foreign:
-        problem = f"{foreign[0]!r} is not named by {MANIFEST_FILE}; remove it"
+        problem = f"{foreign[0]!r} is not listed in {MANIFEST_FILE}; remove it"
         raise InvalidBundle(path, "foreign_file", problem)
     return present
 
 
 def _names(path: Path) -> Iterator[str]:
-    """Names of a folder's entries; a folder inside it gives the name of one of its own entries."""
+    """Yield the names of a folder's entries; for a subfolder, that of one of its own entries."""
     with os.scandir(path) as entries:
         for entry in entries:
             if not entry.is_dir(follow_symlinks=False):
@@ -103,7 +107,7 @@ def _names(path: Path) -> Iterator[str]:
 
 
 def _check_sizes(path: Path, manifest: Manifest) -> None:
-    """Raise `InvalidBundle` for files that are too large for the network, before they are read."""
+    """Raise `InvalidBundle` for files that are too large for the network, before reading them."""
     network = manifest.network
     sizes = {name: entry.bytes for name, entry in manifest.files.items()}
     graphs = sum(size for name, size in sizes.items() if _is_of_network(name))
@@ -115,7 +119,7 @@ def _check_sizes(path: Path, manifest: Manifest) -> None:
         ("all graphs", graphs, 8 * network.parameters + per_piece),
     ):
         if size > most:
-            problem = f"{what}: {size} bytes; a network of this size needs {most} at most"
+            problem = f"{what}: {size} bytes; a network of this size needs at most {most}"
             raise InvalidBundle(path, "content", problem)
 
 
@@ -124,11 +128,11 @@ def _is_of_network(name: str) -> bool:
 
 
 def _verified(path: Path, name: str, entry: FileEntry, is_needed: bool) -> bytes | None:
-    """Return the content of a file if it is needed. Raises `InvalidBundle` if it was changed."""
+    """Verify a file; return its content if it is needed. Raises `InvalidBundle` if it differs."""
     with _refusing_system_errors(path, name), _open_regular(path, name) as file:
         size = os.fstat(file.fileno()).st_size
         if size != entry.bytes:
-            _refuse_other(path, name, f"{size} bytes, {entry.bytes} were published")
+            _refuse_other(path, name, f"{size} bytes, published with {entry.bytes}")
         content = file.read(entry.bytes + 1) if is_needed else None
         digest = hashlib.sha256(content or b"")
         left = 0 if is_needed else entry.bytes + 1
@@ -136,24 +140,25 @@ def _verified(path: Path, name: str, entry: FileEntry, is_needed: bool) -> bytes
             digest.update(chunk)
             left -= len(chunk)
     if digest.hexdigest() != entry.sha256:
-        _refuse_other(path, name, "sha256 differs")
+        _refuse_other(path, name, "SHA-256 differs")
     return content
 
 
 def _refuse_other(path: Path, name: str, difference: str) -> None:
-    problem = f"{name} is not the file that was published ({difference}); {_COPY_AGAIN}"
+    """Raise `InvalidBundle` for a file that differs from the published one."""
+    problem = f"{name} differs from the published file ({difference}); {_COPY_AGAIN}"
     raise InvalidBundle(path, "checksum", problem)
 
 
 def _open_regular(path: Path, name: str) -> BinaryIO:
-    """Open a file without blocking: opening a pipe would wait for a writer.
+    """Open a file without blocking, since opening a named pipe would wait for a writer.
 
     Raises `OSError`, and `InvalidBundle` unless it is a regular file.
     """
     number = os.open(path / name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(number).st_mode):
         os.close(number)
-        raise InvalidBundle(path, "content", f"{name} is no file; {_COPY_AGAIN}")
+        raise InvalidBundle(path, "content", f"{name} is not a regular file; {_COPY_AGAIN}")
     return os.fdopen(number, "rb")
 
 

@@ -1,7 +1,4 @@
-"""Where the model lies that comes with the package.
-
-Knows folders only: beside the package in a wheel, in the repository of a checkout.
-"""
+"""Locate the bundled model: inside the package in a wheel, at the root of a checkout."""
 
 from pathlib import Path
 
@@ -13,31 +10,34 @@ SHIPPED_NAME = "en"
 
 
 def bundled_model_path() -> Path:
-    """The newest shipped int8 bundle. Raises `InvalidConfiguration` when there is none."""
+    """Return the latest bundled int8 model. Raises `InvalidConfiguration` if there is none."""
     package = Path(wordgate.__file__).parent
     for folder in (package / "models", package.parent.parent / "models"):
         found = [path for path in find_versions(folder / SHIPPED_NAME) if _is_int8(path)]
         if found:
             return found[-1]
-    raise InvalidConfiguration("model", "this installation has no model; name one with --model")
+    raise InvalidConfiguration("model", "no model is bundled with this installation; set --model")
 
 
 def latest_version(path: Path) -> Path:
-    """The bundle that a path names: itself, or the newest version in the folder.
+    """Return the bundle at a path: the path itself, or the latest version below it.
 
-    Raises `InvalidConfiguration` when nothing is published there.
+    Raises `InvalidConfiguration` if there is no bundle.
     """
     found = list(find_versions(path))
     if not found:
         if not path.exists():
             raise InvalidConfiguration("model", f"{path} does not exist")
-        problem = f"{path} is not a bundle (a folder with {MANIFEST_FILE}) and contains none"
+        problem = f"{path} contains no model ({MANIFEST_FILE})"
         raise InvalidConfiguration("model", problem)
     return found[-1]
 
 
 def resolve_bundle(path: Path | None) -> Path:
-    """The bundle that a path names, or without one the shipped. Raises as the two above."""
+    """Return the bundle at a path, or the bundled model without one.
+
+    Raises `InvalidConfiguration` if there is no bundle.
+    """
     return latest_version(path) if path else bundled_model_path()
 
 

@@ -1,8 +1,8 @@
 """Check an ONNX graph before onnxruntime reads it.
 
-onnxruntime runs any graph: endless loops, operators that allocate without bound, constants in
-other files. Graphs of ours are a few dozen plain operators, so all others are refused here, and the
-size of every value is computed.
+onnxruntime runs any graph, including endless loops, operators that allocate without bound, and
+constants in other files. Exported graphs consist of a few dozen plain operators. All other
+operators are rejected here, and the size of every value is computed.
 """
 
 import math
@@ -23,14 +23,14 @@ _NODE = {1: _B, 2: _B, 3: _B, 4: _B, 5: _B, 6: _B, 7: _B}
 _ATTRIBUTE = {1: _B, 3: _V, 8: _REPEATED, 13: _B, 20: _V}
 _TENSOR = {1: _REPEATED, 2: _V, 8: _B, 9: _B, 12: _B, 13: _B, 14: _V}
 _EXTERNAL_ENTRY = {1: _B, 2: _B}
-"""Fields that our graphs have, of the messages in https://github.com/onnx/onnx onnx.proto."""
+"""Field numbers used by exported graphs, per message of onnx.proto in github.com/onnx/onnx."""
 
 _DTYPES = {1: np.float32, 2: np.uint8, 3: np.int8, 6: np.int32, 7: np.int64}
-"""By ONNX's numbers of types."""
+"""NumPy types by ONNX data-type number."""
 
 _MAX_RANK = 3
 _ROWS = 64
-"""Of the largest call: `model.MAX_ROWS`."""
+"""Rows of the largest inference: `onnx_model.MAX_ROWS`."""
 
 _SAME = {"Cast", "Identity", "LogSoftmax", "QuantizeLinear", "Sigmoid", "Tanh"}
 _ELEMENTWISE = {"Add", "Mul"}
@@ -42,7 +42,7 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True)
 class _Value:
-    """A tensor's shape; its one integer, where it is a constant of one."""
+    """A tensor's shape, and its value if it is a constant with a single integer."""
 
     shape: Shape
     integer: int | None = None
@@ -50,7 +50,7 @@ class _Value:
 
 @dataclass(frozen=True)
 class _Node:
-    """An operator with names of its inputs and outputs and its attributes, integers all."""
+    """An operator with the names of its inputs and outputs and its integer attributes."""
 
     operator: str
     inputs: list[str]
@@ -59,9 +59,9 @@ class _Node:
 
 
 def check_graph(document: bytes, sizes: NetworkSizes, embedding_bytes: int) -> None:
-    """Raise `ValueError` unless a graph is made of plain operators on values of bounded size.
+    """Raise `ValueError` unless a graph uses known operators on values of bounded size.
 
-    `embedding_bytes`: size of `embedding.bin`, 0 where there is none.
+    `embedding_bytes` is the size of `embedding.bin`, 0 if there is none.
     """
     reader = FieldReader()
     model = reader.read(memoryview(document), _MODEL)
@@ -81,13 +81,13 @@ def check_graph(document: bytes, sizes: NetworkSizes, embedding_bytes: int) -> N
             _add(values, name, _Value(shape))
             left -= math.prod(shape)
         if left < 0 or len(shape) > _MAX_RANK:
-            raise ValueError(f"{node.operator} makes values too large for a network of this size")
+            raise ValueError(f"{node.operator} creates values too large for a network of this size")
         if left_products < 0:
             raise ValueError(f"{node.operator} multiplies more than the graph's constants need")
 
 
 def _inputs(sizes: NetworkSizes) -> dict[str, _Value]:
-    """What `model.NetworkModel` feeds, in the largest call."""
+    """Return the inputs that `onnx_model.NetworkModel` feeds in the largest inference."""
     rows, state = _Value((_ROWS,)), _Value((_ROWS, sizes.layers * sizes.width))
     top = _Value((_ROWS, sizes.width))
     return {
@@ -101,16 +101,17 @@ def _inputs(sizes: NetworkSizes) -> dict[str, _Value]:
 
 
 def _most_elements(sizes: NetworkSizes, constants: int) -> int:
-    """More than a graph of ours makes: transposed constants, and values of each row.
+    """Return an upper bound on the elements that an exported graph creates.
 
-    `constants`: elements of all constants. They are in the bundle, whereas sizes are only claimed.
+    These are transposed constants and values per row. `constants` is the number of elements of all
+    constants; these are present in the bundle, whereas the sizes are only claimed by its manifest.
     """
     row = 64 * sizes.layers * sizes.width + 8 * (sizes.vocabulary + len(sizes.cuts)) + 64
     return 4 * constants + _ROWS * row
 
 
 def _products(node: _Node, values: Mapping[str, _Value]) -> int:
-    """Multiplications of a matrix product; 0 for other operators."""
+    """Return the multiplications of a matrix product; 0 for other operators."""
     if node.operator not in _PRODUCTS:
         return 0
     first, second = (values[name].shape for name in node.inputs[:2])
@@ -119,16 +120,16 @@ def _products(node: _Node, values: Mapping[str, _Value]) -> int:
 
 def _add(values: dict[str, _Value], name: str, value: _Value) -> None:
     if name in values:
-        raise ValueError(f"two values are called {name[:50]!a}")
+        raise ValueError(f"two values are named {name[:50]!a}")
     values[name] = value
 
 
 def _constants(
     reader: FieldReader, tensors: Sequence[memoryview], embedding: int
 ) -> Iterator[tuple[str, _Value]]:
-    """Constants by name. Raises `ValueError` where several share bytes of `embedding.bin`.
+    """Yield the constants by name.
 
-    Each would have a copy of them.
+    Raises `ValueError` if several share bytes of `embedding.bin`; each would have its own copy.
     """
     left = embedding
     for tensor in tensors:
@@ -140,25 +141,25 @@ def _constants(
 
 
 def _constant(reader: FieldReader, tensor: memoryview, embedding: int) -> tuple[str, _Value, int]:
-    """A constant whose values are all there, and its bytes in `embedding.bin`.
+    """Parse a constant; return its name, its value and its size in `embedding.bin` in bytes.
 
-    Raises `ValueError`.
+    Raises `ValueError` for an unsupported type or shape, and for missing or non-finite values.
     """
     fields = reader.read(tensor, _TENSOR)
     name = protobuf.one_text(fields, 8)
     dtype = _DTYPES.get(protobuf.one_integer(fields, 2))
     shape = tuple(reader.integers(fields.get(1, [])))
     if dtype is None or len(shape) > _MAX_RANK or any(size <= 0 for size in shape):
-        raise ValueError(f"constant {name[:50]!a} has a type or shape that is not served")
+        raise ValueError(f"constant {name[:50]!a} has an unsupported type or shape")
     needed = math.prod(shape) * np.dtype(dtype).itemsize
     if 13 in fields or protobuf.one_integer(fields, 14):
         entries = protobuf.messages(fields, 13)
         if 9 in fields or not _lies_inside(reader, entries, needed, embedding):
-            raise ValueError(f"constant {name[:50]!a} is not a part of {EMBEDDING_FILE}")
+            raise ValueError(f"constant {name[:50]!a} is not within {EMBEDDING_FILE}")
         return name, _Value(shape), needed
     raw = protobuf.one_message(fields, 9)
     if len(raw) != needed:
-        raise ValueError(f"constant {name[:50]!a} has {len(raw)} bytes, its shape {needed}")
+        raise ValueError(f"constant {name[:50]!a} has {len(raw)} bytes; its shape needs {needed}")
     numbers = np.frombuffer(raw, dtype)
     if dtype is np.float32 and not np.isfinite(numbers).all():
         raise ValueError(f"constant {name[:50]!a} has values that are not finite")
@@ -169,13 +170,13 @@ def _constant(reader: FieldReader, tensor: memoryview, embedding: int) -> tuple[
 def _lies_inside(
     reader: FieldReader, entries: Sequence[memoryview], needed: int, embedding: int
 ) -> bool:
-    """Return whether a constant is `needed` bytes of the embedding's file, and of no other."""
-    place: dict[str, str] = {}
+    """Return whether a constant refers to `needed` bytes within `embedding.bin`."""
+    reference: dict[str, str] = {}
     for entry in entries:
         fields = reader.read(entry, _EXTERNAL_ENTRY)
-        place[protobuf.one_text(fields, 1)] = protobuf.one_text(fields, 2)
-    offset, length = place.get("offset", ""), place.get("length", "")
-    if place != {"location": EMBEDDING_FILE, "offset": offset, "length": length}:
+        reference[protobuf.one_text(fields, 1)] = protobuf.one_text(fields, 2)
+    offset, length = reference.get("offset", ""), reference.get("length", "")
+    if reference != {"location": EMBEDDING_FILE, "offset": offset, "length": length}:
         return False
     if not all(0 < len(n) < 20 and n.isascii() and n.isdecimal() for n in (offset, length)):
         return False
@@ -187,7 +188,7 @@ def _node(reader: FieldReader, message: memoryview) -> _Node:
     operator, domain = protobuf.one_text(fields, 4), protobuf.one_text(fields, 7)
     contributed = "com.microsoft" if operator == "MatMulIntegerToFloat" else ""
     if operator not in _OPERATORS or domain != contributed:
-        raise ValueError(f"operator {operator[:50]!a} is not served")
+        raise ValueError(f"operator {operator[:50]!a} is not supported")
     attributes = {}
     for each in protobuf.messages(fields, 5):
         attribute = reader.read(each, _ATTRIBUTE)
@@ -197,11 +198,11 @@ def _node(reader: FieldReader, message: memoryview) -> _Node:
 
 
 def _shape(node: _Node, values: Mapping[str, _Value]) -> Shape:
-    """The shape of each output of a node. Raises `ValueError` for one that cannot be run."""
+    """Return the shape of a node's outputs. Raises `ValueError` for a node that cannot run."""
     try:
         return _shape_of(node, [values[name] for name in node.inputs if name])
     except (KeyError, IndexError, TypeError, ZeroDivisionError):
-        raise ValueError(f"{node.operator} has inputs that it cannot have") from None
+        raise ValueError(f"{node.operator} has invalid inputs") from None
 
 
 def _shape_of(node: _Node, inputs: Sequence[_Value]) -> Shape:
@@ -227,12 +228,12 @@ def _shape_of(node: _Node, inputs: Sequence[_Value]) -> Shape:
         case "Unsqueeze" if len(first) == 1 and inputs[1].integer == 1:
             shape = first[0], 1
         case _:
-            raise ValueError(f"{node.operator} has attributes or inputs that are not served")
+            raise ValueError(f"{node.operator} has unsupported attributes or inputs")
     return shape
 
 
 def _concatenated(inputs: Sequence[Shape], axis: int) -> Shape:
-    sizes = [max(shape[place] for shape in inputs) for place in range(len(inputs[0]))]
+    sizes = [max(shape[index] for shape in inputs) for index in range(len(inputs[0]))]
     sizes[axis] = sum(shape[axis] for shape in inputs)
     return tuple(sizes)
 

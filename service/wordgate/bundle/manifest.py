@@ -1,7 +1,4 @@
-"""What `bundle.json` says.
-
-Knows the document's schema and how large a model may be; does not read the files that it names.
-"""
+"""The schema of `bundle.json`, and size limits of a model."""
 
 from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
@@ -9,23 +6,23 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 SCHEMA_VERSION = 1
-"""The newest schema that this package reads and the one that it writes."""
+"""Latest schema version that this package can read, and the one that it writes."""
 
 NAME_PATTERN = "^[a-z0-9][a-z0-9_-]*$"
-"""What a model may be called: it is part of folders' names and of addresses."""
+"""Pattern of model names, which are used in folder names and URLs."""
 
 MAX_VOCABULARY = 1 << 18
 MAX_LEVELS = 64
 MAX_STATE_SIZE = 1 << 16
-"""Layers times width: hidden values of one state."""
+"""Limit on layers times width, the number of hidden values of one state."""
 
 MAX_PARAMETERS = 1 << 28
-"""Weights of the embedding and the layers: 1 GiB as float32, 256 MiB as int8."""
+"""Limit on the weights of embedding and layers: 1 GiB as float32, 256 MiB as int8."""
 
 MAX_FILES = 256
 MAX_BUNDLE_BYTES = 1 << 32
 MAX_SMOKE_CHARACTERS = 20_000
-"""Of all texts and histories of the smoke set: each is scored whenever a bundle is loaded."""
+"""Limit on all texts and histories of the smoke set, which is scored on every load."""
 
 _LARGEST_INTEGER = (1 << 63) - 1
 
@@ -37,7 +34,11 @@ class _Part(BaseModel):
 
 
 class NetworkSizes(_Part):
-    """Sizes of the network; `cuts` are the ends of the head and of each cluster, in pieces."""
+    """Sizes of the network.
+
+    `cuts` are the cutoffs of the adaptive softmax: the end of the head and of each cluster, in
+    tokens.
+    """
 
     vocabulary: int = Field(gt=0, le=MAX_VOCABULARY)
     layers: int = Field(gt=0, le=MAX_STATE_SIZE)
@@ -46,7 +47,7 @@ class NetworkSizes(_Part):
 
     @property
     def parameters(self) -> int:
-        """Weights of the embedding and of the layers' matrices."""
+        """Number of weights of the embedding and of the layers' matrices."""
         return self.width * (self.vocabulary + 8 * self.layers * self.width)
 
     @model_validator(mode="after")
@@ -56,12 +57,12 @@ class NetworkSizes(_Part):
         if self.parameters > MAX_PARAMETERS:
             raise ValueError(f"the network has more than {MAX_PARAMETERS} parameters")
         if not all(before < after for before, after in pairwise((0, *self.cuts))):
-            raise ValueError("cuts do not ascend from above 0")
+            raise ValueError("cuts are not positive and ascending")
         return self
 
 
 class FileEntry(_Part):
-    """A file of the bundle. An optional one may be absent, not changed."""
+    """A file of the bundle. An optional file may be absent, but must not differ."""
 
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
     bytes: int = Field(ge=0, le=MAX_BUNDLE_BYTES)
@@ -69,7 +70,7 @@ class FileEntry(_Part):
 
 
 class SmokeCase(_Part):
-    """A text after a history with its expected log-probability, `<eos>` counted."""
+    """A text after a history with its expected log-probability, including `<eos>`."""
 
     history: str
     text: str
@@ -77,7 +78,7 @@ class SmokeCase(_Part):
 
 
 class TextSource(_Part):
-    """A part of the training text: where it comes from and under which licence."""
+    """A source of training text, with its origin and licence."""
 
     name: str
     origin: str
@@ -86,11 +87,15 @@ class TextSource(_Part):
 
 
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", max_length=128)]
-"""A file in the bundle's own folder."""
+"""Name of a file directly in the bundle folder."""
 
 
 class Manifest(_Part):
-    """A published model: its sizes, files, figures, the licences of its text, its smoke set."""
+    """The contents of `bundle.json`.
+
+    It holds the network's sizes, files with checksums, evaluation figures, licences of the training
+    text, and the smoke set.
+    """
 
     schema_version: int
     name: str = Field(pattern=NAME_PATTERN, max_length=128)
@@ -108,32 +113,32 @@ class Manifest(_Part):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if sum(entry.bytes for entry in self.files.values()) > MAX_BUNDLE_BYTES:
-            raise ValueError(f"its files have more than {MAX_BUNDLE_BYTES} bytes")
+            raise ValueError(f"files have more than {MAX_BUNDLE_BYTES} bytes in total")
         if sum(len(case.history) + len(case.text) for case in self.smoke) > MAX_SMOKE_CHARACTERS:
-            raise ValueError(f"its smoke set has more than {MAX_SMOKE_CHARACTERS} characters")
+            raise ValueError(f"the smoke set has more than {MAX_SMOKE_CHARACTERS} characters")
         return self
 
 
-def check_values(value: Any, place: str = "") -> None:
-    """Raise `ValueError` for text that is not Unicode and numbers that no client can be sent.
+def check_values(value: Any, path: str = "") -> None:
+    """Raise `ValueError` for text that is not Unicode and for numbers that protobuf cannot hold.
 
-    `value` is JSON as Python reads it, which takes lone surrogates, NaN and infinity, and whole
-    numbers of any length.
+    `value` is JSON as parsed by Python, which accepts lone surrogates, NaN, infinity, and integers
+    of any length.
     """
     if isinstance(value, dict):
         for key, inner in value.items():
-            check_values(key, place or "a key")
-            check_values(inner, f"{place}.{key}" if place else key)
+            check_values(key, path or "a key")
+            check_values(inner, f"{path}.{key}" if path else key)
     elif isinstance(value, list):
         for index, inner in enumerate(value):
-            check_values(inner, f"{place}.{index}")
+            check_values(inner, f"{path}.{index}")
     elif isinstance(value, str):
         if any("\ud800" <= character <= "\udfff" for character in value):
-            raise ValueError(f"{place}: not Unicode: a lone surrogate")
+            raise ValueError(f"{path}: not valid Unicode (lone surrogate)")
     elif isinstance(value, float) and not -_LARGEST < value < _LARGEST:
-        raise ValueError(f"{place}: {value} is not a finite number")
+        raise ValueError(f"{path}: {value} is not a finite number")
     elif isinstance(value, int) and not -_LARGEST_INTEGER <= value <= _LARGEST_INTEGER:
-        raise ValueError(f"{place}: the whole number has more than 64 bits")
+        raise ValueError(f"{path}: integer has more than 64 bits")
 
 
 _LARGEST = float("inf")

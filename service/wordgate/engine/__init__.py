@@ -1,7 +1,7 @@
-"""The onnxruntime model, the state cache, the scheduler and its threads."""
+"""Inference engine: onnxruntime model, state cache, scheduler and engine threads."""
 
 import os
 
-# onnxruntime reports its use to its makers, and keeps a number for the device in the user's cache,
-# unless it is told not to before it is first imported.
+# Disable onnxruntime's telemetry, which also stores a device ID in the user's cache folder. The
+# variable must be set before onnxruntime is first imported.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

@@ -1,8 +1,7 @@
 """Admission control by estimated queueing delay.
 
-Knows sizes and moments; does not know what the work is. Overload is rejected before the queue
-grows. Throughput is measured by the rows that were answered, so that long work counts while it is
-in progress.
+Overload is rejected before the queue grows. Throughput is measured in completed rows, so long jobs
+count while they are in progress.
 """
 
 import math
@@ -16,22 +15,21 @@ THROUGHPUT_DECAY_SECONDS = 1.0
 """Time constant of the throughput estimate."""
 
 BURST_WINDOW_SECONDS = 1.0
-"""Where nothing was refused for so long, work may wait for twice as long: a few who come at the
-same time are no flood."""
+"""Without a rejection for this long, a short burst may queue for twice the limit."""
 
 _LEAST_RETRY_SECONDS = 0.1
 
 _MOST_PROGRESS = 0.9
-"""Share of work that is at most taken for done before its end."""
+"""Limit on the fraction of a job that counts as done before the job ends."""
 
 _KEPT_RATIO = 0.9
-"""How much of what was known of the size of a row is kept at each end of work."""
+"""Decay of the moving averages of job size and rows, applied whenever a job ends."""
 
 
 class AdmittedWork:
-    """A piece of work of an `AdmissionController`, from being taken to its end. For any thread.
+    """A job admitted by an `AdmissionController`. Thread-safe.
 
-    `done_size` is what is taken for done of its size, by the `rows` that were answered.
+    `rows` counts its completed rows; `done_size` is the part of `size` that counts as done.
     """
 
     def __init__(self, admission: "AdmissionController", size: float, rows_at_once: int) -> None:
@@ -42,20 +40,20 @@ class AdmittedWork:
         self._admission = admission
 
     def progress(self, rows: int) -> None:
-        """Count rows that were answered."""
+        """Count completed rows."""
         self._admission.progress(self, rows)
 
     def expect(self, rows: int) -> None:
-        """Note that so many more rows will be asked for. Raises `Overloaded`."""
+        """Announce that the job needs `rows` more rows. Raises `Overloaded`."""
         self._admission.expect(self, rows)
 
     def leave(self, *, is_done: bool) -> None:
-        """End the work; `is_done` unless it was dropped or failed."""
+        """Remove the job. `is_done` is false if it was dropped or failed."""
         self._admission.leave(self, is_done=is_done)
 
 
 class AdmissionController:
-    """Work of one kind. For any thread."""
+    """Admission control for jobs of one kind. Thread-safe."""
 
     def __init__(
         self,
@@ -69,18 +67,18 @@ class AdmissionController:
         most_rows: float | None = None,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        """Admit work that would wait at most `max_queue_delay_seconds`, or twice that in a burst.
+        """Admit jobs with an estimated queueing delay of at most `max_queue_delay_seconds`.
 
-        However long that is, it is taken while fewer than `min_concurrency` others are there
-        (`spared_in_calm` until some had to be refused), or while all
-        together ask for fewer than `spared_rows` at once: they share calls, and hardly slow each
-        other down. What is no larger than `quantum` goes before larger work of which so much is
-        done, and waits for the rest of so much of any other. `row_size` is the size that a row is
-        taken for until work has ended.
-
-        With `most_rows`, sizes are rows: work is taken for as large as other work was on the
-        average, for so many rows at most, until it is known to ask for more (`expect`). Work of
-        more rows than a turn is expected to let other work pass.
+        - `min_concurrency`: admit a job at any delay while fewer jobs than this are present.
+        - `spared_in_calm`: replaces `min_concurrency` if nothing was rejected recently.
+        - `spared_rows`: admit a job at any delay while all jobs together request fewer rows per
+          inference than this; they share batches and hardly slow each other down.
+        - `quantum`: the scheduler's time slice, in units of size. A job up to this size waits for
+          at most one quantum of any other job.
+        - `row_size`: initial estimate of the size of a row.
+        - `most_rows`: if set, sizes are counted in rows. A job is then assumed to have the average
+          size of past jobs, at most `most_rows`, until it announces more (`expect`). Jobs larger
+          than a quantum are expected to let others pass.
         """
         self._max_wait_seconds = max_queue_delay_seconds
         self._most_seconds = 3 * max(max_queue_delay_seconds, THROUGHPUT_DECAY_SECONDS)
@@ -106,14 +104,14 @@ class AdmissionController:
 
     @property
     def wait_seconds(self) -> float:
-        """How long it would take until all is done that is there."""
+        """Estimated time until all present jobs are done, in seconds."""
         with self._lock:
             return self._wait(self._size, self._clock())
 
     def enter(self, size: float, rows: int = 1) -> AdmittedWork:
-        """Take work of this size, in the unit of all others, that asks for so many rows at once.
+        """Admit a job of this size that requests about `rows` rows per inference.
 
-        Raises `Overloaded`.
+        All jobs use the same unit of size. Raises `Overloaded`.
         """
         with self._lock:
             now = self._clock()
@@ -130,9 +128,9 @@ class AdmissionController:
             return AdmittedWork(self, size, rows)
 
     def expect(self, work: AdmittedWork, rows: int) -> None:
-        """Take a piece of work for as large as it is now known to be, where sizes are rows.
+        """Raise the estimated size of a job, if sizes are counted in rows.
 
-        Raises `Overloaded` if that is more than a turn and would wait too long for other work.
+        Raises `Overloaded` if the job is now larger than a quantum and would wait too long.
         """
         with self._lock:
             size = float(work.rows + rows)
@@ -146,7 +144,7 @@ class AdmissionController:
             work.size = size
 
     def progress(self, work: AdmittedWork, rows: int) -> None:
-        """Count rows of a piece of work that were answered."""
+        """Count completed rows of a job."""
         with self._lock:
             work.rows += rows
             row_size = self._ended_size / self._ended_rows
@@ -155,7 +153,7 @@ class AdmissionController:
             self._remove(work, done)
 
     def leave(self, work: AdmittedWork, *, is_done: bool) -> None:
-        """Remove a piece of work. What is left of dropped work does not count as done."""
+        """Remove a job. The rest of a dropped job does not count towards throughput."""
         with self._lock:
             self._jobs -= 1
             self._rows -= work.rows_at_once
@@ -172,7 +170,7 @@ class AdmissionController:
                 self._size = self._turns = 0.0
 
     def _count(self, size: float, now: float) -> None:
-        """Count so much as done now."""
+        """Add completed work to the throughput estimate."""
         seconds = self._seconds_since_last(now)
         kept = math.exp(-seconds / THROUGHPUT_DECAY_SECONDS)
         self._done_seconds = kept * self._done_seconds + seconds
@@ -180,40 +178,44 @@ class AdmissionController:
         self._counted_at = now
 
     def _remove(self, work: AdmittedWork, size: float) -> None:
+        """Subtract completed or dropped work from the queue."""
         before = min(work.done_size, self._turn_size)
         work.done_size += size
         self._size -= size
         self._turns -= min(work.done_size, self._turn_size) - before
 
     def _check(self, ahead: float, jobs: int, rows: int, now: float) -> None:
-        """Raise `Overloaded` if work would wait too long for `jobs` others, of size `ahead`."""
+        """Raise `Overloaded` if a job would wait too long behind work of size `ahead`."""
         wait = self._wait(ahead, now)
         if self._is_spared(jobs, rows, now) or wait <= self._allowed(now):
             return
         self._refused_at = now
-        problem = f"{jobs} requests are before this one; try again soon"
         retry_seconds = min(max(_LEAST_RETRY_SECONDS, wait), self._most_seconds)
+        problem = f"overloaded: {jobs} requests queued ahead; retry after {retry_seconds:.1f} s"
         raise Overloaded(problem, retry_seconds, OverloadReason.WAIT)
 
     def _allowed(self, now: float) -> float:
+        """Return the present limit of the queueing delay in seconds."""
         return (2 if self._is_calm(now) else 1) * self._max_wait_seconds
 
     def _is_calm(self, now: float) -> bool:
         return now - self._refused_at > BURST_WINDOW_SECONDS
 
     def _is_spared(self, jobs: int, rows: int, now: float) -> bool:
-        """Whether work is taken in any case beside so many others that ask for `rows` at once."""
+        """Return whether a job is admitted at any delay, given other jobs and their total rows."""
         min_concurrency = self._spared_in_calm if self._is_calm(now) else self._spared
         return jobs < min_concurrency or rows < self._spared_rows
 
     def _wait(self, ahead: float, now: float) -> float:
-        """How long work of so much size takes."""
+        """Return the estimated time to process work of size `ahead`, in seconds."""
         if not self._jobs:
             return 0.0
         seconds = self._done_seconds + self._seconds_since_last(now)
         return seconds * ahead / self._done_size if self._done_size else seconds
 
     def _seconds_since_last(self, now: float) -> float:
-        """How long nothing was done, up to more than anything may wait for: all may have been
-        dropped meanwhile, which says nothing of what comes next."""
+        """Return the time since work was last completed, up to a maximum.
+
+        Without the maximum, a time in which all jobs were dropped would look like low throughput.
+        """
         return min(now - self._counted_at, self._most_seconds)

@@ -1,8 +1,8 @@
-"""The threads on which a scheduler runs.
+"""Engine threads, which run a scheduler and its inferences.
 
-Knows threads and futures; does not know what the work is. The scheduler, the generators and the
-state caches are touched by one of these threads at a time, models by all; others hand work in and
-get a future back. onnxruntime releases the interpreter's lock while it computes.
+Only one engine thread at a time uses the scheduler, the generators and the state caches; all use
+models concurrently. Other threads submit jobs and receive futures. onnxruntime releases the GIL
+during inference.
 """
 
 import threading
@@ -16,14 +16,14 @@ from wordgate.lm.requests import Model, ModelTask
 T = TypeVar("T")
 
 DEFAULT_ENGINE_THREADS = 2
-"""Model calls made at once; see docs/performance.md for what more of them give."""
+"""Concurrent inferences; docs/performance.md has measurements for other values."""
 
 
 class EngineExecutor:
-    """Runs generators against models until it is closed.
+    """A thread pool that runs generators against models until it is closed.
 
-    `calls` is how many batches are answered at the same time, each by a thread of its own. They
-    take turns at the scheduler: whoever has an answer hands it out and takes the next batch.
+    `calls` is the number of threads, each of which runs one batch at a time. A thread locks the
+    scheduler to return the results of its batch and to take the next one.
     """
 
     def __init__(self, scheduler: Scheduler, calls: int = 1) -> None:
@@ -49,11 +49,11 @@ class EngineExecutor:
         *,
         admitted: bool = False,
     ) -> "Future[T]":
-        """Run a generator; the future has its result or its error. May be called by any thread.
+        """Schedule a generator; return a future with its result or error. Thread-safe.
 
-        Cancelling the future drops the work before the next call. `deadline` is a moment of
-        `time.monotonic`; `admitted` work is never refused as too much. Raises `Unavailable` after
-        `close`.
+        Cancelling the future drops the job before its next inference. `deadline` is a time of
+        `time.monotonic`. `admitted` jobs bypass overload protection. Raises `Unavailable` after
+        `close`, and `Overloaded`.
         """
         future: Future[T] = Future()
         job = Job(
@@ -63,19 +63,19 @@ class EngineExecutor:
         return future
 
     def take(self, job: Job) -> None:
-        """Run a job, which says itself who is told of its end, by one of these threads.
+        """Schedule a job, which has its own completion callback. Thread-safe.
 
-        As `submit` else. Raises `Overloaded` for one that would wait too long.
+        Raises `Unavailable` after `close`, and `Overloaded` if the job would wait too long.
         """
         with self._wake:
             if self._closing:
-                raise Unavailable("the engine is stopping; ask another replica")
+                raise Unavailable("engine shutting down; retry on another replica")
             self._scheduler.admit(job)
             self._arrived.append(job)
             self._wake.notify()
 
     def close(self) -> None:
-        """Finish what was taken, then stop the threads."""
+        """Finish all accepted jobs, then stop the threads."""
         with self._wake:
             self._closing = True
             self._wake.notify_all()
@@ -89,7 +89,7 @@ class EngineExecutor:
             batch.ask()
 
     def _exchange(self, answered: Batch) -> Batch:
-        """Hand out what was answered, and take what is next."""
+        """Return the results of a batch to its jobs and take the next batch."""
         with self._turn:
             self._scheduler.postprocess(answered)
             with self._wake:
@@ -104,7 +104,7 @@ class EngineExecutor:
             return batch
 
     def _wait(self, unless: bool) -> bool:
-        """Until there is something to do; False when there never will be again."""
+        """Wait for work, except with `unless`. Return False once closed and idle."""
         with self._wake:
             while not (unless or self._arrived or self._left_over):
                 if self._closing:
@@ -123,6 +123,8 @@ class EngineExecutor:
 
 
 def _settle(future: "Future[Any]") -> Any:
+    """Return a completion callback that sets the future's result or error."""
+
     def done(result: Any, error: BaseException | None) -> None:
         try:
             if error is not None:
@@ -130,6 +132,6 @@ def _settle(future: "Future[Any]") -> Any:
             else:
                 future.set_result(result)
         except InvalidStateError:
-            return  # cancelled by its owner, who waits no more
+            return  # already cancelled
 
     return done

@@ -1,9 +1,8 @@
-"""Does onnxruntime add up products of 8-bit integers exactly on this processor, as it is?
+"""Check whether int8 matrix products are exact on this CPU (no 16-bit saturation).
 
-Knows one tiny graph; does not know bundles. Processors without VNNI add pairs of uint8 x int8
-products in 16 bits, where they saturate, unless the session option `session.x64quantprecision` is
-set. It has to be asked for only there: processors with VNNI are exact without it, and it makes
-their products two and a half times slower.
+Without VNNI, onnxruntime adds pairs of uint8 x int8 products in 16 bits, which saturate, unless the
+session option `session.x64quantprecision` is set. CPUs with VNNI are exact without the option, and
+would be 2.5 times slower with it, so it is set only where needed.
 """
 
 import base64
@@ -19,7 +18,7 @@ PROBE = base64.b64decode(
     "EgRzdW1zIg1NYXRNdWxJbnRlZ2VyEgVwcm9iZSoQCAIQBzoDgAJAQgVzaGFwZVoYCgFhEhMKEQgCEg0KBhIEcm93"
     "cwoDCIACYhoKBHN1bXMSEgoQCAYSDAoGEgRyb3dzCgIIQEIECgAQFQ=="
 )
-"""An ONNX model: a uint8 [rows, 256] times int8 [256, 64] of 127, as sums int32 [rows, 64]."""
+"""ONNX model: `a` uint8 [rows, 256] times int8 [256, 64] of 127; `sums` int32 [rows, 64]."""
 
 _INNER, _LARGEST, _WEIGHT = 256, 255, 127
 _ROWS = (1, 2, 3, 4, 6, 12, 32, 64)
@@ -27,7 +26,7 @@ _ROWS = (1, 2, 3, 4, 6, 12, 32, 64)
 
 @cache
 def int8_products_are_exact(with_option: bool = False) -> bool:
-    """Whether the largest sums come out right, for few rows and for many."""
+    """Return whether the largest possible sums are exact, for small and large batches."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.add_session_config_entry(EXACT_SUMS_OPTION, str(int(with_option)))

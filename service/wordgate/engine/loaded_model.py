@@ -1,7 +1,4 @@
-"""A model that is ready to answer: bundle, network, state cache.
-
-Knows how a bundle becomes a running model; does not know who asks or what drives the answers.
-"""
+"""Load a bundle into a model that is ready to serve."""
 
 import secrets
 from collections.abc import Sequence
@@ -34,15 +31,15 @@ from wordgate.scoring.scoring import score_texts
 from wordgate.scoring.weighting import Weighting
 
 _DRAWN_SEED_BITS = 53
-"""A seed of so many bits is exact wherever numbers are doubles, as in JavaScript."""
+"""Bits of a random seed; a double, as used by JavaScript, represents 53 bits exactly."""
 
 SMOKE_TOLERANCE = 1e-3
-"""Greatest difference from the published log-probabilities that is served."""
+"""Maximum difference from the published log-probabilities of the smoke set."""
 
 
 @dataclass(frozen=True)
 class ServedModel:
-    """A loaded, checked and warm model. Its generators are run by a scheduler."""
+    """A loaded, verified and warmed-up model. Its methods return generators for a scheduler."""
 
     bundle: Bundle
     network: NetworkModel
@@ -51,47 +48,47 @@ class ServedModel:
 
     @property
     def store(self) -> StateStore:
-        """Where what was computed is found: the cache, or its part of a salt."""
+        """The state cache, or its salted view."""
         return self.salted_cache or self.cache
 
     def salted(self, salt: bytes) -> "ServedModel":
-        """The same model, which shares what it has computed only with those of the same salt."""
+        """Return the same model with a state cache that is isolated by salt."""
         return replace(self, salted_cache=SaltedCache(self.cache, salt))
 
     @property
     def name(self) -> ModelVersion:
-        """Name, version and precision, as every answer repeats them."""
+        """Name, version and precision, as reported in every response."""
         manifest = self.bundle.manifest
         return ModelVersion(manifest.name, str(manifest.version), manifest.precision)
 
     def predict(self, query: Query) -> ModelTask[PredictionResult]:
-        """The likeliest next words (`decoding.prediction.predict`)."""
+        """Predict the most probable next words (`decoding.prediction.predict`)."""
         found = yield from predict(self.bundle.language, self.store, query)
         return PredictionResult(
             found.suggestions, found.prefix, found.exact, found.expansions, self.name
         )
 
     def begin_text(self, query: GenerationQuery) -> ModelTask[GenerationState]:
-        """What the first word of a text is drawn for (`decoding.generation.begin`)."""
+        """Prepare text generation (`decoding.generation.begin`), with a random seed by default."""
         seed = secrets.randbits(_DRAWN_SEED_BITS) if query.seed is None else query.seed
         return begin(self.bundle.language, self.store, query, seed)
 
     def next_word(self, draft: GenerationState) -> ModelTask[GenerationStep]:
-        """One more word of a text (`decoding.generation.next_word`)."""
+        """Generate the next word of a text (`decoding.generation.next_word`)."""
         return next_word(self.bundle.language, draft)
 
     def log_prob_of(self, history: str, word: str) -> ModelTask[float]:
-        """The log-probability of one word in normal form after a history."""
+        """Return the log-probability of one word in normal form after a history."""
         language, store = self.bundle.language, self.store
         start = yield from read_context(language.pieces, history, store)
         return (yield from word_log_prob(language.pieces, language.levels, start, word, store))
 
     def read(self, history: str) -> ModelTask[None]:
-        """Have the cache know the context of a history (`lm.context_window.read`)."""
+        """Read a history into the cache (`lm.context_window.read`)."""
         yield from read_context(self.bundle.language.pieces, history, self.store)
 
     def read_ahead(self, history: str) -> ModelTask[None]:
-        """Prepare the next anchor's crossing (`lm.context_window.read_ahead`)."""
+        """Prepare the cache for the next anchor (`lm.context_window.read_ahead`)."""
         yield from read_ahead(self.bundle.language.pieces, history, self.store)
 
     def score(
@@ -101,7 +98,7 @@ class ServedModel:
         count_eos: bool = True,
         return_words: bool = False,
     ) -> ModelTask[ScoreResult]:
-        """Log-probabilities of candidates (`scoring.scoring.score_texts`)."""
+        """Score candidates after a history (`scoring.scoring.score_texts`)."""
         language = self.bundle.language
         scored = yield from score_texts(
             language, self.store, history, candidates, count_eos, return_words
@@ -116,7 +113,7 @@ class ServedModel:
         count_eos: bool = True,
         bounds: SearchBounds = DEFAULT_SEARCH_BOUNDS,
     ) -> ModelTask[RescoringResult]:
-        """Hypotheses ranked by their totals (`scoring.rescoring.rescore`)."""
+        """Rank hypotheses by their totals (`scoring.rescoring.rescore`)."""
         language = self.bundle.language
         ranking = yield from rescore(
             language, self.store, history, hypotheses, weighting, count_eos, bounds
@@ -130,16 +127,16 @@ def open_model(
     observer: CallObserver | None = None,
     state_cache_bytes: int = DEFAULT_CACHE_BYTES,
 ) -> ServedModel:
-    """Verify, load, check and warm up the bundle at `path`.
+    """Verify and load the bundle at `path`, run its smoke set and warm it up.
 
-    Raises `InvalidBundle` (see `bundle.load`; here also the reason `smoke`) and
-    `InvalidConfiguration` for a device that cannot run it.
+    Raises `InvalidBundle` (reasons as in `bundle.load`, and `smoke`), and `InvalidConfiguration`
+    for a device that is not available or cannot run the model.
     """
     bundle = bundles.load(path)
     network = network_of(bundle, runtime, observer)
     bundle = bundle.without_contents()
     check_smoke(bundle, network)
-    with refusing(path, "its graphs cannot be run"):
+    with refusing(path, "graphs cannot be run"):
         network.warm_up()
     cache = StateCache(network.start, bundle.digest, state_cache_bytes)
     malloc_trim.give_back()
@@ -149,7 +146,7 @@ def open_model(
 def network_of(
     bundle: Bundle, runtime: Runtime | None = None, observer: CallObserver | None = None
 ) -> NetworkModel:
-    """The graphs of a verified bundle in onnxruntime. Raises as `NetworkModel`."""
+    """Load the graphs of a verified bundle. Raises the same errors as `NetworkModel`."""
     manifest = bundle.manifest
     return NetworkModel(
         bundle.path, manifest.network, manifest.precision, runtime, observer, bundle.contents
@@ -157,17 +154,17 @@ def network_of(
 
 
 def check_smoke(bundle: Bundle, network: NetworkModel) -> None:
-    """Raise `InvalidBundle` unless the bundle's own questions are answered as it says."""
+    """Raise `InvalidBundle` unless the smoke set has its published log-probabilities."""
     for case in bundle.manifest.smoke:
         asks = score_texts(
             bundle.language, NullStateStore(network.start), case.history, [case.text]
         )
-        with refusing(bundle.path, "its graphs cannot be run"):
+        with refusing(bundle.path, "graphs cannot be run"):
             [found] = run_to_completion(asks, network)
         if not abs(found.log_prob - case.log_prob) <= SMOKE_TOLERANCE:
             problem = (
                 f"{case.text!r} after {case.history!r} has log-probability {found.log_prob:.5f} "
-                f"here, {case.log_prob:.5f} when it was published; "
-                "this processor or onnxruntime computes something else"
+                f"here, but was published with {case.log_prob:.5f}; "
+                "this CPU or onnxruntime version gives different results"
             )
             raise InvalidBundle(bundle.path, "smoke", one_line(problem))

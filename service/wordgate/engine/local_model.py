@@ -1,7 +1,4 @@
-"""A model in this process, asked as a server would be.
-
-Knows a served model and an engine thread; does not know gRPC.
-"""
+"""A model that runs in this process, with the same interface as a gRPC client."""
 
 from collections.abc import Generator, Sequence
 from concurrent.futures import Future
@@ -30,23 +27,23 @@ T = TypeVar("T")
 
 
 class LocalModel:
-    """Answers predictions and scores in process; many may be under way at once.
+    """Runs requests in this process, many at a time.
 
-    Whoever asks bounds how many: none is refused as too much.
+    There is no overload protection; the caller limits the number of concurrent requests.
     """
 
     def __init__(self, served: ServedModel, calls: int = 1) -> None:
-        """`calls`: how many model calls are made at the same time, each on a core of its own."""
+        """Start `calls` engine threads, each of which runs inferences on one core."""
         self.served = served
         self._thread = EngineExecutor(Scheduler(), calls)
 
     @classmethod
     def open(cls, path: Path, runtime: Runtime | None = None, calls: int = 1) -> "LocalModel":
-        """Load the bundle at `path`. Raises as `open_model`."""
+        """Load the bundle at `path`. Raises the same errors as `open_model`."""
         return cls(open_model(path, runtime), calls)
 
     def submit_predict(self, query: Query) -> "Future[PredictionResult]":
-        """The likeliest next words. Raises `TypeError` for what is not text; so do the others."""
+        """Predict the next words. Like the other methods, raises `TypeError` for non-text input."""
         require_text(query.history, "history")
         require_text(query.prefix, "prefix")
         return self._thread.submit(self.served.network, self.served.predict(query), admitted=True)
@@ -58,7 +55,7 @@ class LocalModel:
         count_eos: bool = True,
         return_words: bool = False,
     ) -> "Future[ScoreResult]":
-        """Log-probabilities of candidates after a history."""
+        """Score candidates after a history."""
         require_text(history, "history")
         require_texts(candidates, "candidates")
         asks = self.served.score(history, candidates, count_eos, return_words)
@@ -72,14 +69,14 @@ class LocalModel:
         count_eos: bool = True,
         bounds: SearchBounds = DEFAULT_SEARCH_BOUNDS,
     ) -> "Future[RescoringResult]":
-        """A recogniser's hypotheses, ranked after a history."""
+        """Rank a recogniser's hypotheses after a history."""
         require_text(history, "history")
         check_kinds(hypotheses)
         asks = self.served.rescore(history, hypotheses, weighting, count_eos, bounds)
         return self._thread.submit(self.served.network, asks, Priority.BULK, admitted=True)
 
     def submit_generate(self, query: GenerationQuery) -> Generator[GenerationResult, None, None]:
-        """The words of a text that goes on, as they are drawn; closing it ends the text."""
+        """Yield the words of a generated text. Close the generator to stop early."""
         require_text(query.history, "history")
         require_text(query.prefix, "prefix")
         return self._words(query)
@@ -94,11 +91,11 @@ class LocalModel:
             draft = written.draft
 
     def close(self) -> None:
-        """Finish what is under way, then stop."""
+        """Finish requests in progress, then stop."""
         self._thread.close()
 
     def _result(self, asks: ModelTask[T]) -> T:
-        """The result; an interrupted wait drops the work."""
+        """Run a task and return its result; cancel the task if the wait is interrupted."""
         future = self._thread.submit(self.served.network, asks, admitted=True)
         try:
             return future.result()

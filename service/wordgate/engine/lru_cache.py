@@ -1,7 +1,4 @@
-"""A dictionary that is bounded in bytes, least recently used first to go.
-
-Knows keys and sizes; does not know what the values are. Not for several threads.
-"""
+"""An LRU cache bounded in bytes. Not thread-safe."""
 
 from collections import OrderedDict
 from collections.abc import Hashable, Iterator
@@ -11,11 +8,11 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 _ENTRY_BYTES = 400
-"""Python's own cost of an entry: the key, the dictionary's place, three objects."""
+"""Python's overhead per entry: the key, the dictionary slot and three objects."""
 
 
 class LRUCache(Generic[K, V]):
-    """Keeps values while they fit into `max_bytes`, Python's own cost counted."""
+    """Least-recently-used cache of at most `max_bytes`, including Python's overhead."""
 
     def __init__(self, max_bytes: int) -> None:
         self.nbytes = 0
@@ -24,7 +21,7 @@ class LRUCache(Generic[K, V]):
         self._entries: OrderedDict[K, tuple[V, int]] = OrderedDict()
 
     def get(self, key: K) -> V | None:
-        """What is kept under a key, which is used by this."""
+        """Return the value of a key, or None, and mark it as most recently used."""
         entry = self._entries.get(key)
         if entry is None:
             return None
@@ -32,11 +29,11 @@ class LRUCache(Generic[K, V]):
         return entry[0]
 
     def values(self) -> Iterator[V]:
-        """All that is kept, the least recently used first."""
+        """Return all values, least recently used first."""
         return (value for value, _ in self._entries.values())
 
     def keep(self, key: K, value: V, nbytes: int) -> None:
-        """Keep a value of so many bytes; the least recently used ones make room."""
+        """Store a value of `nbytes` bytes; evict the least recently used entries if needed."""
         before = self._entries.pop(key, None)
         if before is not None:
             self.nbytes -= before[1]

@@ -1,8 +1,7 @@
-"""What the network remembers, as rows of the arrays that a call answered.
+"""LSTM states, kept as rows of the arrays that an inference returned.
 
-Knows arrays and rows; does not know graphs. States that one call answered stay together in its
-arrays, so that nothing is copied until they are gathered for the next call: most of them come from
-few arrays, and a run of neighbours is gathered by one instruction of numpy.
+States are not copied until they are gathered for the next inference. Most states of a batch come
+from a few arrays, and NumPy gathers adjacent states from the same array in one operation.
 """
 
 from collections.abc import Sequence
@@ -14,8 +13,11 @@ from numpy.typing import NDArray
 
 
 class StateBatch:
-    """States of one call: `hidden` [rows, layers * width], uint8 (float32 in float32 bundles);
-    `cells` float32 of that shape. Never changed once made."""
+    """The states that one inference returned. Immutable.
+
+    `hidden`: uint8 (float32 in float32 bundles) [rows, layers * width]. `cells`: float32, the same
+    shape.
+    """
 
     __slots__ = ("cells", "hidden")
 
@@ -24,14 +26,14 @@ class StateBatch:
         self.cells = cells
 
     def states(self) -> "list[NetworkState]":
-        """Its rows as states."""
+        """Return the rows as states."""
         return list(map(NetworkState, repeat(self), range(len(self.hidden))))
 
 
 class NetworkState:
-    """What the network remembers after reading some pieces: a row of a block.
+    """The LSTM state after reading some tokens: a row of a `StateBatch`.
 
-    It keeps the whole block alive; what is kept for long is `alone`.
+    A state keeps its whole batch in memory. Use `alone` for states that are kept for long.
     """
 
     __slots__ = ("block", "row")
@@ -42,23 +44,23 @@ class NetworkState:
 
     @property
     def hidden(self) -> NDArray[Any]:
-        """[layers * width], uint8 (float32 in float32 bundles)."""
+        """Hidden values: uint8 (float32 in float32 bundles) [layers * width]."""
         values: NDArray[Any] = self.block.hidden[self.row]
         return values
 
     @property
     def cells(self) -> NDArray[np.float32]:
-        """[layers * width], float32."""
+        """Cell values: float32 [layers * width]."""
         values: NDArray[np.float32] = self.block.cells[self.row]
         return values
 
     @property
     def nbytes(self) -> int:
-        """Bytes of memory that the values take."""
+        """Size of the values in bytes."""
         return int(self.hidden.nbytes + self.cells.nbytes)
 
     def alone(self) -> "NetworkState":
-        """The same state in a block of its own."""
+        """Return the same state in a batch of its own."""
         if len(self.block.hidden) == 1:
             return self
         rows = slice(self.row, self.row + 1)
@@ -68,7 +70,7 @@ class NetworkState:
 
 
 def gather(states: Sequence[NetworkState]) -> tuple[NDArray[Any], NDArray[np.float32]]:
-    """The hidden values and the cells of states, as the step's graph reads them."""
+    """Return the hidden and cell values of states, as inputs of the step graph."""
     runs = _runs(states)
     if len(runs) == 1:
         block, rows = runs[0]
@@ -86,7 +88,7 @@ def gather(states: Sequence[NetworkState]) -> tuple[NDArray[Any], NDArray[np.flo
 
 
 def gather_top(states: Sequence[NetworkState], width: int) -> NDArray[Any]:
-    """The last layer's hidden values of states, [rows, width], as the output graphs read them."""
+    """Return the last layer's hidden values [rows, width], as input of the output graphs."""
     runs = _runs(states)
     if len(runs) == 1:
         block, rows = runs[0]
@@ -102,7 +104,7 @@ def gather_top(states: Sequence[NetworkState], width: int) -> NDArray[Any]:
 
 
 def _runs(states: Sequence[NetworkState]) -> list[tuple[StateBatch, list[int]]]:
-    """Neighbours of the same block together, with their rows."""
+    """Group adjacent states of the same batch; return each batch with its rows."""
     runs: list[tuple[StateBatch, list[int]]] = []
     last = None
     for state in states:

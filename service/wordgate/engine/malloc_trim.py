@@ -1,14 +1,14 @@
-"""Give freed memory back to the system.
+"""Return freed memory to the operating system.
 
-The C library keeps what was freed for later allocations: after a model was loaded or let go,
-dozens of megabytes that nothing will use.
+The C library keeps freed memory for later allocations. After a model is loaded or released, this
+would leave tens of megabytes unused.
 """
 
 import ctypes
 
 
 def give_back() -> None:
-    """Return the free pages of every arena to the system, where the C library can."""
+    """Return free pages of all malloc arenas to the system, if the C library supports it."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)

@@ -1,8 +1,7 @@
-"""The network in onnxruntime: answers what the algorithms ask.
+"""Run a bundle's graphs in onnxruntime.
 
-Knows a bundle's graphs, states and rows; knows nothing of text. Answers do not depend on which
-questions are asked together: rows are computed independently, and in an int8 bundle every matrix
-product is an exact sum of integers.
+Results of an int8 bundle are bit-identical in any batch, since rows are computed independently and
+every matrix product is an exact sum of integers.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -39,7 +38,7 @@ from wordgate.lm.requests import (
 )
 
 MAX_ROWS = 64
-"""Rows of one onnxruntime call; see docs/performance.md for the curve it was read from."""
+"""Maximum rows per inference; docs/performance.md has the measured curve."""
 
 ONNXRUNTIME_VERSION: str = onnxruntime.__version__
 
@@ -51,23 +50,23 @@ _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 
 class CallObserver(Protocol):
-    """Is told of every onnxruntime call."""
+    """Receives an event for every inference."""
 
     def called(self, graph: str, rows: int, seconds: float) -> None:
-        """A call of a graph (`step`, `output-0` …) with this many rows took this long."""
+        """Record an inference of a graph (`step`, `output-0` …) with its rows and duration."""
         ...
 
 
 @dataclass(frozen=True)
 class Runtime:
-    """How onnxruntime is to run: the device and the threads inside one call."""
+    """Runtime options: the device, and the threads within one inference."""
 
     device: str = "cpu"
     threads: int = 1
 
 
 class NetworkModel:
-    """A bundle's graphs behind the questions of `lm.requests`."""
+    """A bundle's graphs, which serve the requests of `lm.requests`."""
 
     def __init__(
         self,
@@ -78,11 +77,11 @@ class NetworkModel:
         observer: CallObserver | None = None,
         contents: Mapping[str, bytes] | None = None,
     ) -> None:
-        """`contents`: what was read of the files of the bundle at `path`, by name; without it they
-        are read, once. Nothing is kept of them but what onnxruntime makes of them.
+        """Load the graphs of the bundle at `path`.
 
-        Raises `InvalidBundle` for graphs that cannot be loaded, `InvalidConfiguration` for a
-        device that is not there or that cannot run this precision.
+        `contents` holds the bundle's files by name; without it they are read from disk, unverified.
+        They are not kept after loading. Raises `InvalidBundle` for graphs that cannot be loaded,
+        and `InvalidConfiguration` for a device that is not available or cannot run this precision.
         """
         self.levels = AdaptiveSoftmaxLayout(sizes.cuts)
         self._width = sizes.width
@@ -92,12 +91,12 @@ class NetworkModel:
             contents = _read(path, [*graphs, EMBEDDING_FILE])
         opener = _SessionOpener(path, sizes, precision, runtime or Runtime(), contents)
         self._step, *self._outputs = [opener.open(name) for name in graphs]
-        with refusing(path, "its graphs cannot be used"):
+        with refusing(path, "graphs cannot be used"):
             _check_signatures(path, sizes, precision, self._step, self._outputs)
         self.start: State = _zero_state(sizes, precision)
 
     def answer(self, asks: Sequence[ModelRequest]) -> list[Any]:
-        """The answers in order; questions of a kind are merged into calls of up to `MAX_ROWS`."""
+        """Return the results in order; merge requests of one kind into batches of `MAX_ROWS`."""
         advances = [ask for ask in asks if isinstance(ask, Step)]
         targets = [ask for ask in asks if isinstance(ask, TokenLogProbs)]
         rows = [ask for ask in asks if isinstance(ask, OutputRows)]
@@ -111,9 +110,9 @@ class NetworkModel:
         return [next(answers[type(ask)]) for ask in asks]
 
     def warm_up(self) -> None:
-        """Run every graph at the sizes that will be used, so that no client pays for it.
+        """Run every graph at typical batch sizes, so that the first requests are not slow.
 
-        Raises `ValueError` for graphs whose answers are not what they were asked.
+        Raises `ValueError` for graphs with unexpected outputs.
         """
         self._check_answers()
         for rows in _WARM_UP_ROWS:
@@ -125,19 +124,20 @@ class NetworkModel:
                 self._target_log_probs([TokenLogProbs([(s, piece) for s in states])])
 
     def _check_answers(self) -> None:
+        """Raise `ValueError` for outputs of the wrong shape or that contradict each other."""
         rows = 3
         hidden, cells = gather([self.start] * rows)
         token = np.full(rows, self.levels.vocabulary - 1)
         answered = self._step.run(None, {"token": token, "hidden": hidden, "cells": cells})
         if {values.shape for values in answered} != {hidden.shape}:
-            raise ValueError(f"{STEP_FILE} does not answer a state for each row")
+            raise ValueError(f"{STEP_FILE} does not return one state per row")
         top = gather_top(StateBatch(*answered).states(), self._width)
         for level, session in enumerate(self._outputs):
             width = self.levels.width(level)
             feed = {"top": top, "row": np.arange(rows), "target": np.full(rows, width - 1)}
             targets, log_probs = session.run(["target_log_probs", "log_probs"], feed)
             if log_probs.shape != (rows, width) or not np.array_equal(targets, log_probs[:, -1]):
-                raise ValueError(f"{output_file(level)} does not answer a row for each state")
+                raise ValueError(f"{output_file(level)} does not return one row per state")
 
     def _advance(self, asks: Sequence[Step]) -> list[list[State]]:
         steps = [step for ask in asks for step in ask.steps]
@@ -167,17 +167,19 @@ class NetworkModel:
         head = np.where(levels == 0, pieces, self.levels.head - 1 + levels)
         values = self._targets(0, states, rows, head)
         for level in range(1, self.levels.count):
-            [places] = np.nonzero(levels == level)
-            if len(places):
-                inside = pieces[places] - self.levels.first(level)
-                asked, mine = _shared_rows([states[row] for row in rows[places].tolist()])
-                values[places] += self._targets(level, asked, mine, inside)
+            [indices] = np.nonzero(levels == level)
+            if len(indices):
+                inside = pieces[indices] - self.levels.first(level)
+                level_states, level_rows = _shared_rows(
+                    [states[row] for row in rows[indices].tolist()]
+                )
+                values[indices] += self._targets(level, level_states, level_rows, inside)
         return _divide(values.tolist(), asks)
 
     def _targets(
         self, level: int, states: Sequence[State], rows: Numbers, entries: Numbers
     ) -> NDArray[np.float64]:
-        """Entries of a level's rows: `entries[i]` after `states[rows[i]]`, `rows` ascending."""
+        """Return entry `entries[i]` of a level's row after `states[rows[i]]`; `rows` ascend."""
         values = np.empty(len(rows))
         for first in range(0, len(states), MAX_ROWS):
             part = states[first : first + MAX_ROWS]
@@ -193,13 +195,13 @@ class NetworkModel:
     def _level_rows(self, asks: Sequence[OutputRows]) -> list[list[Row]]:
         answers: dict[int, list[list[Row]]] = {}
         for level in sorted({ask.level for ask in asks}):
-            mine = [ask for ask in asks if ask.level == level]
+            same_level = [ask for ask in asks if ask.level == level]
             rows: list[Row] = []
-            for part in _parts([state for ask in mine for state in ask.states]):
+            for part in _parts([state for ask in same_level for state in ask.states]):
                 none = np.zeros(0, np.int64)
                 feed = {"top": gather_top(part, self._width), "row": none, "target": none}
                 rows.extend(self._output(level, "log_probs", feed, len(part))[0])
-            answers[level] = _divide(rows, mine)
+            answers[level] = _divide(rows, same_level)
         return [answers[ask.level].pop(0) for ask in asks]
 
     def _output(self, level: int, wanted: str, feed: dict[str, Any], rows: int) -> list[Any]:
@@ -214,14 +216,14 @@ class NetworkModel:
         rows: int,
     ) -> list[Any]:
         began = perf_counter()
-        found: list[Any] = session.run(wanted, feed)
+        outputs: list[Any] = session.run(wanted, feed)
         if self._observer is not None:
             self._observer.called(name, rows, perf_counter() - began)
-        return found
+        return outputs
 
 
 class _SessionOpener:
-    """Opens a bundle's graphs with the same options, from what was read of its files."""
+    """Opens a bundle's graphs from memory, all with the same options."""
 
     def __init__(
         self,
@@ -239,7 +241,7 @@ class _SessionOpener:
         options.intra_op_num_threads = runtime.threads
         options.inter_op_num_threads = 1
         options.enable_mem_pattern = False
-        options.log_severity_level = 4  # what it would log it also raises
+        options.log_severity_level = 4  # every logged error is also raised
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         if precision == "int8" and not int8_products_are_exact():
             options.add_session_config_entry(EXACT_SUMS_OPTION, "1")
@@ -250,8 +252,9 @@ class _SessionOpener:
         self._options = options
 
     def open(self, name: str) -> onnxruntime.InferenceSession:
+        """Check and load a graph. Raises `InvalidBundle` and `InvalidConfiguration`."""
         if name not in self._contents:
-            problem = f"{name} is not named by {MANIFEST_FILE}; export the model again"
+            problem = f"{name} is not listed in {MANIFEST_FILE}; export the model again"
             raise InvalidBundle(self._path, "content", problem)
         with refusing(self._path, f"{name} cannot be loaded"):
             check_graph(self._contents[name], self._sizes, len(self._embedding))
@@ -262,14 +265,14 @@ class _SessionOpener:
                 enable_fallback=int(self._provider != _PROVIDERS["cpu"]),
             )
         session.disable_fallback()
-        session._model_bytes = b""  # which it keeps to load the graph again on another device
-        if self._provider not in session.get_providers():  # it falls back to the CPU in silence
+        session._model_bytes = b""  # kept for a fallback to another device
+        if self._provider not in session.get_providers():  # silent CPU fallback
             raise InvalidConfiguration("device", f"onnxruntime cannot start {self._provider} here")
         return session
 
 
 def _read(path: Path, names: Iterable[str]) -> dict[str, bytes]:
-    """Files of a folder that nothing vouches for: one that is being made."""
+    """Read files without verification, for a bundle that is being created."""
     return {name: (path / name).read_bytes() for name in names if (path / name).is_file()}
 
 
@@ -280,7 +283,7 @@ def _check_signatures(
     step: onnxruntime.InferenceSession,
     outputs: Sequence[onnxruntime.InferenceSession],
 ) -> None:
-    """Raise `InvalidBundle` unless the graphs take and answer what this class feeds and reads."""
+    """Raise `InvalidBundle` unless the graphs have the expected inputs and outputs."""
     levels = AdaptiveSoftmaxLayout(sizes.cuts)
     hidden, real, whole = f"tensor({_HIDDEN[precision]})", "tensor(float)", "tensor(int64)"
     size = sizes.layers * sizes.width
@@ -299,20 +302,22 @@ def _check_signatures(
 def _check_values(
     path: Path, graph: str, values: Sequence[Any], wanted: Mapping[str, tuple[str, int | None]]
 ) -> None:
-    """Raise `InvalidBundle` unless a graph's values are these, in this order: types by name and
-    the entries of a row, None where there are no rows."""
+    """Raise `InvalidBundle` unless a graph's inputs or outputs are `wanted`, in this order.
+
+    `wanted` maps names to the type and the row width, which is None for one-dimensional values.
+    """
     found = {value.name: (value.type, _entries(value.shape)) for value in values}
     for name, expected in wanted.items():
         if found.get(name) != expected:
-            problem = f"{graph} has {name} of {found.get(name)}; {expected} is expected"
+            problem = f"{graph}: {name} is {found.get(name)}; expected {expected}"
             raise InvalidBundle(path, "content", one_line(problem))
     if list(found) != list(wanted):
-        problem = f"{graph} has {', '.join(found)}; {', '.join(wanted)} are expected"
+        problem = f"{graph} has {', '.join(found)}; expected {', '.join(wanted)}"
         raise InvalidBundle(path, "content", one_line(problem))
 
 
 def _entries(shape: Sequence[Any]) -> Any:
-    """How many values a row has: None for values that are no rows."""
+    """Return the width of a row, or None for one-dimensional values."""
     return shape[-1] if len(shape) == 2 else None if len(shape) == 1 else tuple(shape)
 
 
@@ -327,40 +332,40 @@ def _zero_state(sizes: NetworkSizes, precision: Precision) -> NetworkState:
 def _provider(path: Path, precision: Precision, runtime: Runtime) -> str:
     wanted = _PROVIDERS.get(runtime.device)
     if wanted is None:
-        raise InvalidConfiguration("device", f"{runtime.device!r} is unknown; cpu or cuda")
+        raise InvalidConfiguration("device", f"unknown device {runtime.device!r}; set cpu or cuda")
     if runtime.device == "cuda" and precision != "float32":
         raise InvalidConfiguration(
             "device",
-            f"cuda cannot run {path}, which is int8; export it with --precision float32",
+            f"cuda cannot run the int8 model {path}; export it with --precision float32",
         )
     if wanted not in onnxruntime.get_available_providers():
         raise InvalidConfiguration(
             "device",
-            f"{runtime.device} needs an onnxruntime with {wanted}, which this one has not; install "
-            "onnxruntime-gpu in its place",
+            f"{runtime.device} needs an onnxruntime with {wanted}; install onnxruntime-gpu instead",
         )
     return wanted
 
 
 def _shared_rows(states: Sequence[State]) -> tuple[list[State], Numbers]:
-    """The states without the repetitions of neighbours, and for each one its place there."""
-    found: list[State] = []
+    """Return the states without adjacent duplicates, and the index there of each state."""
+    unique: list[State] = []
     rows = []
     last = None
     for state in states:
         if state is not last:
             last = state
-            found.append(state)
-        rows.append(len(found) - 1)
-    return found, np.array(rows, np.int64)
+            unique.append(state)
+        rows.append(len(unique) - 1)
+    return unique, np.array(rows, np.int64)
 
 
 def _parts(rows: Sequence[Any]) -> Iterable[Sequence[Any]]:
+    """Split rows into inferences of up to `MAX_ROWS`."""
     return (rows[first : first + MAX_ROWS] for first in range(0, len(rows), MAX_ROWS))
 
 
 def _divide(rows: list[Any], asks: Sequence[ModelRequest]) -> list[list[Any]]:
-    """Hand a flat list of answers back to the asks that they belong to."""
+    """Split a flat list of results by the requests that they belong to."""
     divided = []
     first = 0
     for ask in asks:

@@ -1,7 +1,7 @@
-"""What a model answers, and how it is asked, whether in process or over gRPC.
+"""Result types, and the protocols of a language model in process or over gRPC.
 
-`LocalModel` and the gRPC client both speak this, so that the command line and the evaluations do
-not care where a model runs.
+`LocalModel` and the gRPC client both implement these protocols, so the command line and the
+evaluations work with either.
 """
 
 from collections.abc import Generator, Sequence
@@ -20,7 +20,7 @@ from wordgate.scoring.weighting import Weighting
 
 @dataclass(frozen=True)
 class ModelVersion:
-    """Which model answered: `precision` is "int8" or "float32"."""
+    """The model that produced a result; `precision` is "int8" or "float32"."""
 
     name: str
     version: str
@@ -32,10 +32,11 @@ class ModelVersion:
 
 @dataclass(frozen=True)
 class PredictionResult:
-    """Suggestions, the likeliest first; `exact` unless a bound was hit before they were proven.
+    """Suggestions, most probable first.
 
-    A suggestion takes the place of `prefix`, the unfinished word that was typed, verbatim.
-    `expansions` counts the rows of the output layer that the search asked for.
+    A suggestion replaces `prefix`, the unfinished word exactly as typed. `exact` is false if a
+    bound was reached before the suggestions were proven to be the best. `expansions` is the number
+    of output-layer rows that the search requested.
     """
 
     suggestions: list[Suggestion]
@@ -47,7 +48,7 @@ class PredictionResult:
 
 @dataclass(frozen=True)
 class ScoreResult:
-    """Scored candidates in the order given; whether `<eos>` was counted."""
+    """Scored candidates in the order given, and whether `<eos>` was counted."""
 
     candidates: list[Candidate]
     counted_eos: bool
@@ -56,7 +57,7 @@ class ScoreResult:
 
 @dataclass(frozen=True)
 class RescoringResult:
-    """Ranked transcripts; whether `<eos>` was counted."""
+    """Ranked transcripts, and whether `<eos>` was counted."""
 
     ranking: Ranking
     counted_eos: bool
@@ -65,7 +66,7 @@ class RescoringResult:
 
 @dataclass(frozen=True)
 class GenerationResult:
-    """One word of a text that goes on, and the seed that gives the same text again."""
+    """One word of a generated text, and the seed that reproduces the text."""
 
     word: GeneratedWord
     seed: int
@@ -73,10 +74,10 @@ class GenerationResult:
 
 
 class LanguageModel(Protocol):
-    """A model that can be asked, here or elsewhere. Futures let many questions be under way."""
+    """A local or remote model. Futures allow many requests in progress."""
 
     def submit_predict(self, query: Query) -> "Future[PredictionResult]":
-        """The likeliest next words."""
+        """Predict the next words."""
         ...
 
     def submit_score(
@@ -86,7 +87,7 @@ class LanguageModel(Protocol):
         count_eos: bool = True,
         return_words: bool = False,
     ) -> "Future[ScoreResult]":
-        """Log-probabilities of candidates after a history."""
+        """Score candidates after a history."""
         ...
 
     def submit_rescore(
@@ -97,17 +98,17 @@ class LanguageModel(Protocol):
         count_eos: bool = True,
         bounds: SearchBounds = DEFAULT_SEARCH_BOUNDS,
     ) -> "Future[RescoringResult]":
-        """A recogniser's hypotheses, ranked after a history."""
+        """Rank a recogniser's hypotheses after a history."""
         ...
 
     def close(self) -> None:
-        """Stop. Questions still under way may be finished or cancelled."""
+        """Stop. Requests in progress may be finished or cancelled."""
         ...
 
 
 class GenerativeModel(LanguageModel, Protocol):
-    """A model that can also be asked how a text goes on."""
+    """A model that can also generate text."""
 
     def submit_generate(self, query: GenerationQuery) -> Generator[GenerationResult, None, None]:
-        """The words of a text that goes on, as they are drawn; closing it ends the text."""
+        """Yield the words of a generated text. Close the generator to stop early."""
         ...

@@ -1,7 +1,6 @@
-"""A part of the state cache that is found with a salt alone.
+"""A view of the state cache under salted keys, so tenants cannot probe each other by timing.
 
-Knows keys; does not know who has which salt. What is kept under one salt is never found under
-another, so the time of an answer says nothing of what others have asked. Bits do not change.
+Entries stored under one salt are never found under another. Results do not depend on the salt.
 """
 
 from collections.abc import Sequence
@@ -13,7 +12,7 @@ from wordgate.lm.requests import Row
 
 
 class SaltedCache:
-    """A `StateStore` in the memory of another, under keys of its own."""
+    """A `StateStore` that shares the memory of a `StateCache` but has keys of its own."""
 
     def __init__(self, cache: StateCache, salt: bytes) -> None:
         self._cache = cache
@@ -21,31 +20,31 @@ class SaltedCache:
         self.seed = self._salted(cache.seed)
 
     def longest(self, keys: Sequence[bytes]) -> tuple[NetworkState, int]:
-        """As `StateCache.longest`; the keys come from the salted seed."""
+        """Same as `StateCache.longest`; the keys are derived from the salted seed."""
         return self._cache.longest(keys)
 
     def state(self, key: bytes) -> NetworkState | None:
-        """As `StateCache.state`."""
+        """Same as `StateCache.state`."""
         return self._cache.state(key)
 
     def keep(self, key: bytes, state: NetworkState) -> NetworkState:
-        """As `StateCache.keep`."""
+        """Same as `StateCache.keep`."""
         return self._cache.keep(key, state)
 
     def row(self, key: bytes, level: int) -> Row | None:
-        """As `StateCache.row`."""
+        """Same as `StateCache.row`."""
         return self._cache.row(key, level)
 
     def keep_row(self, key: bytes, level: int, row: Row) -> Row:
-        """As `StateCache.keep_row`."""
+        """Same as `StateCache.keep_row`."""
         return self._cache.keep_row(key, level, row)
 
     def get_key(self, digest: bytes) -> bytes | None:
-        """As `StateCache.get_key`, for texts that were read under this salt."""
+        """Same as `StateCache.get_key`, but only for texts read under this salt."""
         return self._cache.get_key(self._salted(digest))
 
     def keep_key_of_text(self, digest: bytes, key: bytes) -> None:
-        """As `StateCache.keep_key_of_text`."""
+        """Same as `StateCache.keep_key_of_text`, but under this salt."""
         self._cache.keep_key_of_text(self._salted(digest), key)
 
     def _salted(self, key: bytes) -> bytes:

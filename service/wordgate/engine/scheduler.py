@@ -1,8 +1,8 @@
-"""One owner of all live work: gathers what it asks, asks once, hands the answers back.
+"""Continuous batching with priorities: merge the model requests of all jobs into batches.
 
-Knows generators, classes and rows; does not know text, onnxruntime, threads or sockets. It never
-waits for company: each step takes what is there. A question of more rows than one call takes is
-answered in parts, so that nobody waits behind a large one.
+A job is a generator that yields model requests. The scheduler never delays a batch to fill it; each
+round takes the requests that are queued. A request with more rows than a batch has room for is
+split over several batches, so that it does not block others.
 """
 
 import math
@@ -23,49 +23,58 @@ from wordgate.lm.requests import Model, ModelRequest, ModelTask, Step
 DEFAULT_MAX_ROWS = 64
 DEFAULT_MAX_WAITING_ROWS = 20_000
 LOW_PRIORITY_SHARE = 4
-"""While more urgent work fills every call, one row in this many is kept for the less urgent."""
+"""A batch reserves 1/4 of its rows for lower priorities, if they have work queued."""
 
 MAX_BULK_ROWS_WHILE_INTERACTIVE = 16
-"""Rows of bulk work in a call while people ask, and of long jobs while short ones ask: a call of
-so many takes little longer than one of a few."""
+"""Limit on bulk rows per batch beside interactive jobs, and on rows of long jobs beside short ones.
+
+A batch of 16 rows takes little longer than one of a few rows.
+"""
 
 INTERACTIVE_WINDOW_SECONDS = 0.02
-"""How long after a question of theirs another is expected."""
+"""After an interactive request, keep treating the engine as interactive for this long."""
 
 _RETRY_AFTER_SECONDS = 0.5
 QUANTUM_ROWS = 1024
-"""Rows of a job before others have a turn. Few jobs that are half done keep their states in the
-processor's cache; a large one still cannot hold up the others for longer than this."""
+"""Time slice of a bulk job in rows; then other jobs run.
+
+Running few jobs at a time keeps their states in the CPU cache, and the limit prevents large jobs
+from blocking others for longer.
+"""
 
 _LONG_SHARE = 4
-"""While jobs of fewer rows fill a call, those of more rows keep one row of it in this many."""
+"""A batch reserves 1/4 of its rows for long jobs while short jobs could fill it."""
 
-_LONGEST_AT_ONCE = 4
-"""Interactive jobs of the most rows that share a call. A search keeps 9 KB for each of its rows:
-the others of that length wait for the end of these."""
+_MAX_LONGEST_JOBS = 4
+"""Limit on interactive jobs of the longest level per batch; the others wait until one ends.
 
-_BEGINNING_ROWS = 4
-"""Rows charged to a job for which no person waits when it is begun: it may cut long texts."""
+A search uses 9 KB of memory per row.
+"""
+
+_START_ROWS = 4
+"""Rows charged for starting a bulk or batch job, since it may tokenize long texts."""
 
 PREFETCH_BATCHES = 4
-"""Calls for which questions are kept ready; work that comes behind them is begun in its turn, and
-takes no memory but for its texts until then."""
+"""Batches for which requests are prepared ahead.
+
+Later jobs are started when their turn comes; until then they use no memory except for their texts.
+"""
 
 YIELD_COST_ROWS = 16
-"""Rows charged to a job that yields without a question; it is CPU-bound."""
+"""Rows charged to a job that yields without a model request; it is CPU-bound."""
 
 _PAUSE_SECONDS = 0.0002
-"""Long enough for a thread that waits for its turn to wake up."""
+"""Sleep that is long enough for another engine thread to wake up."""
 
 _SWEEP_SECONDS = 0.005
-"""How often those are looked for that nobody waits for and whose turn has not come."""
+"""Interval between sweeps for cancelled or expired jobs still in the queue."""
 
 SWEEP_DUTY_CYCLE = 20
-"""That takes at most one second in so many: the queue may be long."""
+"""Sweeping takes at most 1/20 of the time, however long the queue."""
 
 
 class Priority(Enum):
-    """Who waits, the most urgent first: a person who types, a program, nobody."""
+    """Priorities from highest to lowest: a user types, a program waits, spare capacity only."""
 
     INTERACTIVE = "interactive"
     BULK = "bulk"
@@ -77,16 +86,19 @@ _LEVELS: dict[Priority, tuple[int, ...]] = {
     Priority.BULK: (2 * QUANTUM_ROWS,),
     Priority.BATCH: (),
 }
-"""Rows from which on a job stands back behind those that have had fewer (least attained service;
-Kleinrock 1976). A typed key has 3 rows, a prediction 10 to 400. Bulk requests of ordinary length
-come in turn, so that few are half done."""
+"""Row counts at which a job moves to the next, lower queue level of its priority.
 
-_UP_TO = {urgency: list(Priority)[: place + 1] for place, urgency in enumerate(Priority)}
-"""Each urgency with those before it."""
+This is least-attained-service scheduling (Kleinrock 1976). A keystroke takes 3 rows, a prediction
+10 to 400. Bulk jobs of ordinary length stay in the first level and run one after the other, so few
+are in progress at a time.
+"""
+
+_UP_TO = {urgency: list(Priority)[: index + 1] for index, urgency in enumerate(Priority)}
+"""Each priority with all higher ones."""
 
 
 class DropReason(Enum):
-    """Why work was dropped before it was done."""
+    """Reason for dropping a job before its end."""
 
     CANCELLED = "cancelled"
     DEADLINE = "deadline"
@@ -94,13 +106,15 @@ class DropReason(Enum):
 
 @dataclass(eq=False)
 class Job:
-    """A generator on its way, with what it asks and the part that was already answered.
+    """A scheduled generator, with its current request and the results received for it so far.
 
-    `done` is called once, with its result or with what went wrong. `deadline` is a moment of
-    `time.monotonic`. Set `cancelled` to have it dropped before the next call. `admitted` work,
-    of a session that was let in before, is taken however much is waiting. `size` is how much there
-    is to do beside other work of its urgency, in any unit; without one it waits however long. It
-    asks for about `rows_at_once`.
+    - `done`: called once, with the result or the error.
+    - `deadline`: a time of `time.monotonic`.
+    - `cancelled`: returns whether to drop the job before its next batch.
+    - `admitted`: bypass overload protection, for jobs of an accepted session.
+    - `size`: amount of work relative to other jobs of this priority, in any unit; 0 bypasses
+      admission control.
+    - `rows_at_once`: approximate rows per request.
     """
 
     model: Model
@@ -124,19 +138,19 @@ class Job:
 
     @property
     def rows(self) -> int:
-        """Rows of the present question that are still to be answered; one before the first."""
+        """Rows of the current request without a result; 1 before the first request."""
         return len(self.ask) - len(self.answered) if self.started else 1
 
 
 Group = list[tuple[Job, ModelRequest]]
-"""Jobs of one model, each with the part of its question that is to be answered now."""
+"""Jobs of one model, each with the part of its request that is in this batch."""
 
 
 class Batch:
-    """Parts of questions that are answered together, model by model.
+    """Parts of requests to run together, grouped by model.
 
-    A job that pauses has a part of no rows. `ask` may be called by any thread, at the same time as
-    that of other batches; nothing of the scheduler is touched.
+    The part of a job that yields without a request has no rows. `ask` may be called by any thread,
+    concurrently with other batches; it does not use the scheduler.
     """
 
     def __init__(self, groups: list[Group]) -> None:
@@ -147,28 +161,29 @@ class Batch:
         return bool(self.groups)
 
     def ask(self) -> None:
-        """Have each model answer; where all pause, the other threads get their turn."""
+        """Run each model. If all jobs yield without a request, let other threads run."""
         self.answers = [_answers(group) for group in self.groups]
         if not any(len(ask) for group in self.groups for _, ask in group):
             sleep(_PAUSE_SECONDS)
 
 
 def _answers(group: Group) -> list[Any] | Exception:
+    """Run a model on the requests of a group; return the results or an error for all jobs."""
     if not any(len(ask) for _, ask in group):
         return [[] for _ in group]
     try:
         answers = group[0][0].model.answer([ask for _, ask in group])
         if len(answers) != len(group):
-            return ValueError(f"{len(group)} questions have {len(answers)} answers")
+            return ValueError(f"{len(answers)} results for {len(group)} model requests")
         return answers
-    except BaseException as error:  # noqa: BLE001  whatever it is, its owners are told
-        return _told(error)
+    except BaseException as error:  # noqa: BLE001  passed to the owners of the jobs
+        return _as_exception(error)
 
 
 class Scheduler:
-    """Drives jobs, in rounds: `take` a batch, have it answered, `postprocess` the answers.
+    """Runs jobs in rounds: `take` a batch, run the batch, `postprocess` its results.
 
-    One thread at a time may call it; batches may be answered by several at once.
+    Not thread-safe, except where noted. Batches may run concurrently.
     """
 
     def __init__(
@@ -179,8 +194,12 @@ class Scheduler:
         waited: Callable[[Priority, float], None] = lambda urgency, seconds: None,
         admissions: Mapping[Priority, AdmissionController] | None = None,
     ) -> None:
-        """`waited` is told how long each job waited for its first rows. `admissions`: who decides
-        what is taken of which urgency; all is where there is none."""
+        """Create a scheduler without jobs.
+
+        - `dropped`: called for each dropped job.
+        - `waited`: called with the queueing delay of each job in seconds.
+        - `admissions`: admission control per priority; a priority without one admits all jobs.
+        """
         self._max_rows = max_rows
         self._admissions = admissions or {}
         self._max_waiting_rows = max_queued_rows
@@ -191,25 +210,25 @@ class Scheduler:
         }
         self._waiting = dict.fromkeys(Priority, 0)
         self._next_sweep = 0.0
-        self._people_until = 0.0
+        self._interactive_until = 0.0
 
     @property
     def jobs(self) -> int:
-        """How many generators are live."""
+        """Number of live jobs."""
         return sum(map(self._count, Priority))
 
     @property
     def waiting_rows(self) -> int:
-        """Rows asked for and not yet taken into a call, and one for each job that is to begin.
+        """Number of requested rows not yet in a batch, plus one per job that has not started.
 
         May be read by any thread.
         """
         return sum(self._waiting.values())
 
     def admit(self, job: Job) -> None:
-        """Note a job that is to be added. Raises `Overloaded` if it would wait too long.
+        """Apply admission control to a job before `add`. Thread-safe.
 
-        May be called by any thread.
+        Raises `Overloaded` if the job would wait too long.
         """
         admission = self._admissions.get(job.urgency)
         if admission is not None and job.size and not job.admitted:
@@ -217,17 +236,18 @@ class Scheduler:
             job.done = partial(_leave, job, job.done)
 
     def add(self, job: Job) -> None:
-        """Take a job, up to its first question if few wait. Raises `Overloaded` if too many do.
+        """Queue a job; run it to its first request if the queue is short.
 
-        What is less urgent keeps nobody out: each call has room for all.
+        Raises `Overloaded` if too many rows are queued. Lower-priority work never blocks admission,
+        since every batch reserves rows for each priority.
         """
-        unwanted = _drop_reason(job)
-        if unwanted is not None:
-            self._drop(job, *unwanted)
+        abandoned = _drop_reason(job)
+        if abandoned is not None:
+            self._drop(job, *abandoned)
             return
         waiting = sum(self._waiting[urgency] for urgency in _UP_TO[job.urgency])
         if waiting >= self._max_waiting_rows and not job.admitted:
-            problem = f"{waiting} rows are waiting; try again soon"
+            problem = f"overloaded: {waiting} rows queued; retry after {_RETRY_AFTER_SECONDS} s"
             raise Overloaded(problem, _RETRY_AFTER_SECONDS, OverloadReason.ROWS)
         rows = PREFETCH_BATCHES * self._max_rows
         is_near = len(self._queues[job.urgency][0]) < max(PREFETCH_BATCHES, rows // YIELD_COST_ROWS)
@@ -237,20 +257,20 @@ class Scheduler:
             self._queue(job)
 
     def step(self) -> bool:
-        """One round: take, ask, hand out; whether work is left."""
+        """Run one round; return whether jobs are left."""
         batch = self.take()
         batch.ask()
         self.postprocess(batch)
         return self.jobs > 0
 
     def take(self) -> "Batch":
-        """What is to be asked next; those that nobody waits for are dropped.
+        """Schedule the next batch; drop cancelled and expired jobs.
 
-        They are found when their turn comes, or by a look at all of them now and then.
+        These are detected when their turn comes, and by a periodic sweep over the queues.
         """
         now = monotonic()
         if now >= self._next_sweep:
-            self._drop_unwanted()
+            self._drop_abandoned()
             took = monotonic() - now
             self._next_sweep = now + max(_SWEEP_SECONDS, SWEEP_DUTY_CYCLE * took)
         by_model: dict[int, list[tuple[Job, ModelRequest]]] = {}
@@ -259,26 +279,27 @@ class Scheduler:
         return Batch(list(by_model.values()))
 
     def postprocess(self, batch: "Batch") -> None:
-        """Send a batch's answers to those who asked, who ask on or are done."""
+        """Return a batch's results to its jobs, which then request more rows or end."""
         for group, answers in zip(batch.groups, batch.answers, strict=True):
             self._hand_out(group, answers)
 
-    def _drop_unwanted(self) -> None:
+    def _drop_abandoned(self) -> None:
+        """Drop all cancelled and expired jobs."""
         for queue in chain.from_iterable(self._queues.values()):
             if not any(map(_drop_reason, queue)):
                 continue
             for _ in range(len(queue)):
                 job = queue.popleft()
-                if not self._drop_if_unwanted(job):
+                if not self._drop_if_abandoned(job):
                     queue.append(job)
 
-    def _drop_if_unwanted(self, job: Job) -> bool:
-        """Drop a job that was taken off its queue if nobody waits for it; whether it was."""
-        unwanted = _drop_reason(job)
-        if unwanted is None:
+    def _drop_if_abandoned(self, job: Job) -> bool:
+        """Drop a dequeued job if it is cancelled or expired; return whether it was dropped."""
+        abandoned = _drop_reason(job)
+        if abandoned is None:
             return False
         self._waiting[job.urgency] -= job.rows
-        self._drop(job, *unwanted)
+        self._drop(job, *abandoned)
         return True
 
     def _drop(self, job: Job, reason: DropReason, error: Exception) -> None:
@@ -287,7 +308,7 @@ class Scheduler:
         job.done(None, error)
 
     def _take(self) -> list[tuple[Job, ModelRequest]]:
-        """Rows for one round: the more urgent ones first, a share kept for the others."""
+        """Dequeue the rows of one batch, by priority, with reserved rows for lower priorities."""
         bulk, batch = self._wanted(Priority.BULK), self._wanted(Priority.BATCH)
         kept = min(bulk + batch, self._max_rows // LOW_PRIORITY_SHARE)
         taken, left = self._take_from(Priority.INTERACTIVE, self._max_rows - kept)
@@ -300,32 +321,33 @@ class Scheduler:
         return taken + more + rest
 
     def _wanted(self, urgency: Priority) -> int:
-        """Rows that could be taken; a job that pauses counts as one."""
+        """Return the rows that could be dequeued; a job without a request counts as one."""
         return max(self._waiting[urgency], self._count(urgency))
 
     def _count(self, urgency: Priority) -> int:
+        """Return the number of queued jobs of a priority."""
         return sum(map(len, self._queues[urgency]))
 
     def _interactive_recently(self, now: bool) -> bool:
-        """Whether a person asks now or has just asked."""
+        """Return whether there is an interactive request `now` or was one recently."""
         moment = monotonic()
         if now:
-            self._people_until = moment + INTERACTIVE_WINDOW_SECONDS
-        return moment < self._people_until
+            self._interactive_until = moment + INTERACTIVE_WINDOW_SECONDS
+        return moment < self._interactive_until
 
     def _take_from(
         self, urgency: Priority, room: int
     ) -> tuple[list[tuple[Job, ModelRequest]], int]:
-        """Parts of questions, and the room that is left."""
-        longest = _LONGEST_AT_ONCE if urgency is Priority.INTERACTIVE else self._max_rows
+        """Dequeue parts of requests of one priority; also return the room left."""
+        longest = _MAX_LONGEST_JOBS if urgency is Priority.INTERACTIVE else self._max_rows
         return self._take_levels(self._queues[urgency], room, longest)
 
     def _take_levels(
         self, levels: list[deque[Job]], room: int, longest: int
     ) -> tuple[list[tuple[Job, ModelRequest]], int]:
-        """Parts of questions, those of the jobs of fewest rows first, a share kept for the others.
+        """Dequeue parts of requests, shortest jobs first, with reserved rows for longer jobs.
 
-        Of the last level at most `longest` jobs. Also the room that is left.
+        Takes at most `longest` jobs from the last level. Also returns the room left.
         """
         first, others = levels[0], levels[1:]
         if not others:
@@ -340,17 +362,17 @@ class Scheduler:
     def _take_queued(
         self, queue: deque[Job], room: int, most_jobs: int | None = None
     ) -> tuple[list[tuple[Job, ModelRequest]], int]:
-        """Parts of questions in order of arrival, off a queue; and the room that is left."""
+        """Dequeue parts of requests in queue order; also return the room left."""
         taken: list[tuple[Job, ModelRequest]] = []
         while queue and room > 0 and len(taken) != most_jobs:
             job = queue.popleft()
-            if self._drop_if_unwanted(job):
+            if self._drop_if_abandoned(job):
                 continue
-            beginning = 0
+            start_rows = 0
             if not job.started:
-                beginning = 0 if job.urgency is Priority.INTERACTIVE else _BEGINNING_ROWS
+                start_rows = 0 if job.urgency is Priority.INTERACTIVE else _START_ROWS
                 if not self._begin(job):
-                    room -= beginning or 1
+                    room -= start_rows or 1
                     continue
             if not job.taken:
                 job.taken = True
@@ -359,10 +381,11 @@ class Scheduler:
             part = job.ask.part(first, min(len(job.ask), first + room))
             self._waiting[job.urgency] -= len(part)
             taken.append((job, part))
-            room -= max(len(part) or YIELD_COST_ROWS, beginning)
-        return taken, max(0, room)  # what pauses may count as more than there was
+            room -= max(len(part) or YIELD_COST_ROWS, start_rows)
+        return taken, max(0, room)  # a yield may be charged more rows than were left
 
     def _hand_out(self, group: "Group", answers: list[Any] | Exception) -> None:
+        """Return a group's results, or the error of its inference, to its jobs."""
         if isinstance(answers, Exception):
             for job, part in group:
                 self._waiting[job.urgency] -= job.rows - len(part)
@@ -381,7 +404,7 @@ class Scheduler:
                 self._resume(job)
 
     def _begin(self, job: Job) -> bool:
-        """Run a job that waited to its first question; whether it has one."""
+        """Run a queued job to its first request; return whether it has one."""
         self._waiting[job.urgency] -= job.rows
         if not self._run_on(job):
             return False
@@ -389,11 +412,12 @@ class Scheduler:
         return True
 
     def _resume(self, job: Job) -> None:
+        """Run a job to its next request and queue it, unless it ends."""
         if self._run_on(job):
             self._queue(job)
 
     def _run_on(self, job: Job) -> bool:
-        """Send the complete answer; run on to the next question, or to the end: False."""
+        """Send a job its results. Return True at its next request, False at its end."""
         complete, job.answered = job.answered, []
         try:
             job.ask = job.asks.send(complete) if job.started else next(job.asks)
@@ -401,17 +425,18 @@ class Scheduler:
             _expect(job)
         except StopIteration as stop:
             job.done(stop.value, None)
-        except BaseException as error:  # noqa: BLE001  whatever it is, its owner is told
+        except BaseException as error:  # noqa: BLE001  passed to the owner of the job
             job.asks.close()
-            job.done(None, _told(error))
+            job.done(None, _as_exception(error))
         else:
             return True
         return False
 
     def _queue(self, job: Job) -> None:
-        """Back to the front while its turn lasts, so that few are half done; then to the end.
+        """Queue a job at the front within its time slice, else at the back.
 
-        Turns of bulk work end after some rows. Those of batch work and of searches last to the end.
+        Staying at the front keeps few jobs in progress. The time slice of bulk jobs is
+        `QUANTUM_ROWS`; that of interactive and batch jobs is unlimited.
         """
         self._waiting[job.urgency] += job.rows
         queue = self._queue_of(job)
@@ -423,15 +448,15 @@ class Scheduler:
             queue.append(job)
 
     def _queue_of(self, job: Job) -> deque[Job]:
-        """The queue that a job stands in by the rows that it has had."""
+        """Return the queue of a job, by its priority and completed rows."""
         level = bisect_right(_LEVELS[job.urgency], job.done_rows)
         if level != job.level:
-            job.level, job.turn_rows = level, 0  # behind those that came to this level before
+            job.level, job.turn_rows = level, 0  # start at the back of the new level
         return self._queues[job.urgency][level]
 
 
 def _count_done(job: Job, rows: int) -> None:
-    """Count rows that were answered, or a pause."""
+    """Count completed rows, or the charge for a yield."""
     job.turn_rows += rows
     job.done_rows += rows
     if job.admitted_work is not None:
@@ -439,23 +464,23 @@ def _count_done(job: Job, rows: int) -> None:
 
 
 def _expect(job: Job) -> None:
-    """Have admission know the pieces of a text once it is cut. Raises `Overloaded`."""
+    """Report the number of tokens to admission control once known. Raises `Overloaded`."""
     ask = job.ask
     if job.admitted_work is not None and isinstance(ask, Step) and ask.following:
         job.admitted_work.expect(len(ask) + ask.following)
 
 
-def _told(error: BaseException) -> Exception:
-    """An error as its owner is told of it: a panic of a library in Rust is no `Exception`."""
+def _as_exception(error: BaseException) -> Exception:
+    """Wrap an error that is not an `Exception`, such as a panic of a Rust library."""
     if isinstance(error, Exception):
         return error
-    found = RuntimeError(type(error).__name__)
-    found.__cause__ = error
-    return found
+    wrapped = RuntimeError(type(error).__name__)
+    wrapped.__cause__ = error
+    return wrapped
 
 
 def _priority_order(entry: tuple[tuple[Job, ModelRequest], Any]) -> tuple[bool, bool]:
-    """Those for whom a person waits come first, those that paused come last."""
+    """Return a sort key: interactive jobs first; jobs that yielded last."""
     (job, ask), _ = entry
     return len(ask) == 0, job.urgency is not Priority.INTERACTIVE
 
@@ -466,19 +491,19 @@ def _leave(
     result: Any,
     error: BaseException | None,
 ) -> None:
-    """Make room for other work, then tell the owner."""
-    job.done = done  # else the job would hold itself, and all its states, in memory
+    """Remove a job from admission control, then call its original callback."""
+    job.done = done  # avoid a reference cycle that keeps the job's states in memory
     if job.admitted_work is not None:
         job.admitted_work.leave(is_done=error is None)
     done(result, error)
 
 
 def _drop_reason(job: Job) -> tuple[DropReason, Exception] | None:
-    """Why nobody waits for a job any more, and what its owner is told; or None."""
+    """Return the reason to drop a job and the error for its owner, or None."""
     if job.cancelled():
-        return DropReason.CANCELLED, Cancelled("nobody waits any more")
+        return DropReason.CANCELLED, Cancelled("request cancelled")
     if job.deadline is not None and monotonic() >= job.deadline:
         return DropReason.DEADLINE, DeadlineExceeded(
-            "the deadline passed before the answer was there"
+            "deadline exceeded before the result was ready"
         )
     return None

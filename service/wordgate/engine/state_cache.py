@@ -1,7 +1,6 @@
-"""What was computed once, kept for later: states, rows of the output layer, keys of texts.
+"""Cache of LSTM states, output-layer rows and text keys. Not thread-safe.
 
-Knows bytes and keys; does not know what was read. Not for several threads: the engine's thread
-owns it. What is found here is bit for bit what computing again would give.
+A hit is bit-identical to the recomputed value.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,11 +12,11 @@ from wordgate.lm.requests import Row
 DEFAULT_CACHE_BYTES = 256 * 1024 * 1024
 _ROWS_SHARE = 4
 _TEXTS_SHARE = 32
-"""One byte in so many is for rows, and for keys of texts; the others are for states."""
+"""Cache budget: 1/4 for output rows, 1/32 for text keys, the rest for states."""
 
 
 class StateCache:
-    """Keeps states and rows under chain hashes (`lm.state_store`), bounded in bytes."""
+    """LRU caches of states and rows under chain hashes (`lm.state_store`), bounded in bytes."""
 
     def __init__(
         self, start: NetworkState, seed: bytes, max_bytes: int = DEFAULT_CACHE_BYTES
@@ -33,56 +32,56 @@ class StateCache:
 
     @property
     def nbytes(self) -> int:
-        """Bytes that all that is kept takes, Python's own cost included."""
+        """Size of all entries in bytes, including Python's overhead."""
         return self._states.nbytes + self._rows.nbytes + self._texts.nbytes
 
     @property
     def evictions(self) -> int:
-        """How many states have made room for others."""
+        """Number of evicted states."""
         return self._states.evictions
 
     def kept(self) -> Iterable[NetworkState]:
-        """The kept states, the least recently used first."""
+        """Return the cached states, least recently used first."""
         return self._states.values()
 
     def longest(self, keys: Sequence[bytes]) -> tuple[NetworkState, int]:
-        """The kept state of the longest beginning and how many of its keys that uses.
+        """Return the state of the longest cached prefix of `keys`, and the length of that prefix.
 
-        Counts a hit or a miss for each piece: read before, or to be read now.
+        Counts one hit per token of the prefix and one miss per token after it.
         """
-        for place in range(len(keys) - 1, -1, -1):
-            state = self._states.get(keys[place])
+        for index in range(len(keys) - 1, -1, -1):
+            state = self._states.get(keys[index])
             if state is not None:
-                self.hits += place + 1
-                self.misses += len(keys) - place - 1
-                return state, place + 1
+                self.hits += index + 1
+                self.misses += len(keys) - index - 1
+                return state, index + 1
         self.misses += len(keys)
         return self.start, 0
 
     def state(self, key: bytes) -> NetworkState | None:
-        """The kept state of exactly this key."""
+        """Return the state of a key, or None."""
         return self._states.get(key)
 
     def keep(self, key: bytes, state: NetworkState) -> NetworkState:
-        """Keep a state, alone; the least recently used ones make room."""
+        """Store a copy of a state and return it; evict the least recently used states if needed."""
         alone = state.alone()
         self._states.keep(key, alone, alone.nbytes)
         return alone
 
     def row(self, key: bytes, level: int) -> Row | None:
-        """A row of an output level after the pieces of a key."""
+        """Return the row of an output level after the tokens of a key, or None."""
         return self._rows.get((key, level))
 
     def keep_row(self, key: bytes, level: int, row: Row) -> Row:
-        """Keep a row, alone; the least recently used ones make room."""
+        """Store a copy of a row and return it; evict the least recently used rows if needed."""
         alone = row.copy()
         self._rows.keep((key, level), alone, alone.nbytes)
         return alone
 
     def get_key(self, digest: bytes) -> bytes | None:
-        """The key of the pieces that a text's context has."""
+        """Return the key of a text's context by the digest of the text, or None."""
         return self._texts.get(digest)
 
     def keep_key_of_text(self, digest: bytes, key: bytes) -> None:
-        """Remember the key of a text's context."""
+        """Store the key of a text's context under the digest of the text."""
         self._texts.keep(digest, key, len(digest) + len(key))

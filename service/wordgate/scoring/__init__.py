@@ -1,1 +1,1 @@
-"""Candidates and hypotheses: prefix-tree scoring, rescoring, lattices, confidences."""
+"""Candidate scoring, n-best and lattice rescoring, and word confidences."""

@@ -1,4 +1,4 @@
-"""Boosted phrases, looked up by the words that they end with."""
+"""A prefix tree of reversed boosted phrases, for lookup by last word."""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,9 +6,9 @@ _ROOT = 0
 
 
 class BoostedPhrases:
-    """A prefix tree of reversed phrases; its nodes are numbers.
+    """Boosted phrases in a prefix tree that is read from the last word backwards.
 
-    `added` counts the phrases, equal ones each time; `longest` is the words of the longest.
+    `added` is the number of calls to `add`. `longest` is the length of the longest phrase in words.
     """
 
     def __init__(self) -> None:
@@ -19,7 +19,7 @@ class BoostedPhrases:
         self._last_words: dict[int, str] = {}
 
     def add(self, phrase: Sequence[str], weight: float) -> None:
-        """Add a phrase of at least one word. The weights of equal phrases add up."""
+        """Add a phrase of at least one word. Weights of equal phrases are summed."""
         node = _ROOT
         for word in reversed(phrase):
             node = self._nodes.setdefault((node, word), len(self._weights))
@@ -31,19 +31,19 @@ class BoostedPhrases:
         self.longest = max(self.longest, len(phrase))
 
     def ending(self, words: Sequence[str], end: int) -> list[float]:
-        """Return the weights of the phrases that end with word `end - 1`, the shorter ones first.
+        """Return the weights of the phrases that end with word `end - 1`, shortest phrase first.
 
-        Words that begin no phrase there weigh nothing.
+        Suffixes that are not a complete phrase have an entry of 0.
         """
-        found = []
+        weights = []
         node = _ROOT
-        for place in range(end - 1, -1, -1):
-            node = self._nodes.get((node, words[place]), _ROOT)
+        for index in range(end - 1, -1, -1):
+            node = self._nodes.get((node, words[index]), _ROOT)
             if node == _ROOT:
                 break
-            found.append(self._weights[node])
-        return found
+            weights.append(self._weights[node])
+        return weights
 
     def by_last_word(self) -> Iterator[tuple[str, float]]:
-        """Return the last word and the weight of each phrase, in the order they were added."""
+        """Yield the last word and the weight of each distinct phrase, in insertion order."""
         return ((word, self._weights[node]) for node, word in self._last_words.items())

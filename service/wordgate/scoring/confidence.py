@@ -1,7 +1,7 @@
-"""How sure a ranking is of each word of its winner, and where the runner-up differs.
+"""Word confidences of the best transcript, and its differences from the runner-up.
 
-Knows words and shares; does not know scores. A word's confidence is the share of the transcripts
-that have it at its place, where each is aligned with the winner by least edit distance.
+Each transcript is aligned with the winner by minimum edit distance. A word's confidence is the
+summed posterior of the transcripts that have the same word at its position.
 """
 
 from collections.abc import Sequence
@@ -12,12 +12,12 @@ from rapidfuzz.distance import Levenshtein
 from wordgate.text.steps import Steps
 
 NEGLIGIBLE = 1e-9
-"""Transcripts with a smaller share of the whole are not aligned."""
+"""Transcripts with a smaller posterior are not aligned."""
 
 
 @dataclass(frozen=True)
 class WordDiff:
-    """Words [start, end) of the winner stand against [start, end) of the runner-up."""
+    """Words [start, end) of the winner, aligned with words of the runner-up."""
 
     start: int
     end: int
@@ -28,24 +28,24 @@ class WordDiff:
 def confidences(
     winner: Sequence[str], others: Sequence[tuple[Sequence[str], float]]
 ) -> Steps[list[float]]:
-    """For each word of the winner, the sum of shares of those that have it at its place.
+    """Return the confidence of each word of the winner, from 0 to 1.
 
-    `others` are all transcripts with their shares, the winner among them.
+    `others` holds every transcript with its posterior, the winner included.
     """
-    found = [0.0] * len(winner)
+    sums = [0.0] * len(winner)
     for words, share in others:
         if share < NEGLIGIBLE:
             continue
         for block in Levenshtein.opcodes(winner, words):
             if block.tag == "equal":
-                for place in range(block.src_start, block.src_end):
-                    found[place] += share
+                for index in range(block.src_start, block.src_end):
+                    sums[index] += share
         yield _aligning_work(winner, words)
-    return [min(1.0, value) for value in found]
+    return [min(1.0, value) for value in sums]
 
 
 def differences(winner: Sequence[str], runner_up: Sequence[str]) -> list[WordDiff]:
-    """The stretches in which two transcripts differ, in order."""
+    """Return the word spans in which two transcripts differ, in order."""
     return [
         WordDiff(block.src_start, block.src_end, block.dest_start, block.dest_end)
         for block in Levenshtein.opcodes(winner, runner_up)
@@ -54,5 +54,5 @@ def differences(winner: Sequence[str], runner_up: Sequence[str]) -> list[WordDif
 
 
 def _aligning_work(winner: Sequence[str], words: Sequence[str]) -> int:
-    """About the work to align two texts."""
+    """Estimate the work of aligning two texts, in units of `Steps`."""
     return len(winner) + len(words) + len(winner) * len(words) // 2000

@@ -1,7 +1,6 @@
-"""What a model read and said of many texts that share their beginnings.
+"""A prefix tree of scored token sequences that grows on demand during a search.
 
-Knows pieces and what to ask of a model; does not know words. Unlike `prefix_tree`, whose sequences
-are all known from the start, this one grows where a search goes on.
+Unlike `prefix_tree`, it does not need all sequences in advance.
 """
 
 from collections.abc import Sequence
@@ -13,10 +12,11 @@ _PIECE_WORK = 2
 
 
 class GrowingPrefixTree:
-    """Places are numbers; the first (0) is where the texts begin.
+    """Nodes are numbered from the root (0), which stands for the empty sequence.
 
-    `log_probs[place]` is the natural logarithm of the probability of the pieces from there to the
-    place. States are asked for only where something follows.
+    `log_probs[node]` is the log-probability (natural logarithm) of the tokens from the root to the
+    node. A node's state is computed only once the node has a child. `steps` is the number of
+    states that were computed.
     """
 
     def __init__(self, start: State) -> None:
@@ -29,8 +29,8 @@ class GrowingPrefixTree:
         self._known: dict[tuple[int, int], int] = {}
 
     def read(self, wanted: Sequence[tuple[int, Sequence[int]]]) -> ModelTask[list[int]]:
-        """The places that pieces lead to, each time from a place; what is known is not asked."""
-        reached = [place for place, _ in wanted]
+        """Return the node that each (node, tokens) pair leads to; score new nodes only."""
+        reached = [node for node, _ in wanted]
         for depth in range(max((len(pieces) for _, pieces in wanted), default=0)):
             new = []
             for number, (_, pieces) in enumerate(wanted):
@@ -53,13 +53,13 @@ class GrowingPrefixTree:
         return len(self._pieces) - 1
 
     def _ask(self, new: list[int]) -> ModelTask[None]:
-        """Ask for the log-probabilities of new places."""
+        """Compute the log-probabilities of new nodes, and the missing states of their parents."""
         new.sort(key=self._parents.__getitem__)
-        lacking = [p for p in dict.fromkeys(self._parents[n] for n in new) if p not in self._states]
-        if lacking:
-            steps = [(self._states[self._parents[p]], self._pieces[p]) for p in lacking]
-            self._states.update(zip(lacking, (yield Step(steps)), strict=True))
+        missing = [p for p in dict.fromkeys(self._parents[n] for n in new) if p not in self._states]
+        if missing:
+            steps = [(self._states[self._parents[p]], self._pieces[p]) for p in missing]
+            self._states.update(zip(missing, (yield Step(steps)), strict=True))
             self.steps += len(steps)
-        asked = [(self._states[self._parents[n]], self._pieces[n]) for n in new]
-        for place, gain in zip(new, (yield TokenLogProbs(asked)), strict=True):
-            self.log_probs[place] += gain
+        queries = [(self._states[self._parents[n]], self._pieces[n]) for n in new]
+        for node, gain in zip(new, (yield TokenLogProbs(queries)), strict=True):
+            self.log_probs[node] += gain

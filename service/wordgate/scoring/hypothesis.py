@@ -1,7 +1,4 @@
-"""A transcript that a recogniser thinks possible.
-
-Knows texts, scores and times; does not know how they are ranked.
-"""
+"""Hypotheses of an n-best list, and their validation."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -17,7 +14,7 @@ FIELD = "n_best.candidates"
 
 @dataclass(frozen=True)
 class TimeSpan:
-    """When something was said, in seconds from the beginning of the recording."""
+    """Start and end time, in seconds from the start of the recording."""
 
     start_seconds: float
     end_seconds: float
@@ -25,11 +22,11 @@ class TimeSpan:
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """A transcript that a recogniser thinks possible.
+    """One transcript proposed by a recogniser.
 
-    `scores` are its own, by name. `times` has one span for each token between white space, or
-    none at all. `merged_path_log_weight` is what it gains by further paths of a
-    lattice that say the same; the scores are those of the best path.
+    `scores` holds the recogniser's scores by name. `times` has one span per white-space-separated
+    token, or is empty. For a transcript from a lattice, `scores` are those of its best path, and
+    `merged_path_log_weight` is the gain from the other paths with the same text.
     """
 
     text: str
@@ -39,7 +36,7 @@ class Hypothesis:
 
 
 def check_hypotheses(hypotheses: Sequence[Hypothesis], weighting: Weighting) -> Steps[None]:
-    """Raise `InvalidInput` unless all have the same finite scores, and those that are weighed."""
+    """Raise `InvalidInput` unless all have the same, finite scores, and every weighted one."""
     if not hypotheses:
         raise InvalidInput(FIELD, "is empty; send at least one candidate")
     yield from check_scores(
@@ -52,17 +49,18 @@ def check_hypotheses(hypotheses: Sequence[Hypothesis], weighting: Weighting) -> 
     check_weighed(weighting, hypotheses[0].scores)
 
 
-def _check_times(place: str, hypothesis: Hypothesis) -> Steps[None]:
+def _check_times(field_name: str, hypothesis: Hypothesis) -> Steps[None]:
+    """Raise `InvalidInput` unless there is one valid time span per token."""
     tokens = len(hypothesis.text.split())
     yield tokens // 8
     if len(hypothesis.times) != tokens:
         problem = f"has {len(hypothesis.times)} entries, but the text has {tokens} tokens"
-        raise InvalidInput(place, problem)
+        raise InvalidInput(field_name, problem)
     for index, time in enumerate(hypothesis.times):
         start, end = time.start_seconds, time.end_seconds
         if not (math.isfinite(start) and math.isfinite(end)):
-            check_finite(f"{place}[{index}].start_seconds", start)
-            check_finite(f"{place}[{index}].end_seconds", end)
+            check_finite(f"{field_name}[{index}].start_seconds", start)
+            check_finite(f"{field_name}[{index}].end_seconds", end)
         if start > end:
-            raise InvalidInput(f"{place}[{index}].start_seconds", "is later than end_seconds")
+            raise InvalidInput(f"{field_name}[{index}].start_seconds", "is later than end_seconds")
         yield 1

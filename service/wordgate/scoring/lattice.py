@@ -1,8 +1,7 @@
-"""A recogniser's lattice, or its confusion network, as it was sent.
+"""Recogniser lattices and confusion networks as a client sends them, and their validation.
 
-Knows nodes, arcs, labels and scores; does not know how they are searched. A path from the start to
-the end says a transcript. Lattices: Ney and Aubert 1994. Confusion networks: Mangu et al. 2000,
-"Finding consensus in speech recognition".
+Every path from the start to the end spells a transcript. Lattices: Ney and Aubert 1994. Confusion
+networks: Mangu et al. 2000, "Finding consensus in speech recognition".
 """
 
 import math
@@ -17,7 +16,7 @@ from wordgate.text.normalization import require_unicode
 from wordgate.text.steps import Steps
 
 NULL_LABELS = ("!NULL", "!SENT_*", "<*>", "[*]")
-"""Labels that say nothing unless told otherwise; `*`, once in each, stands for any characters."""
+"""Default null labels. `*`, at most once per pattern, matches any characters."""
 
 _MOST_NODES = 1 << 32
 _CHECK_WORK = 6
@@ -29,7 +28,7 @@ _VARIANT = re.compile(r"(?<=.)\(\d+\)\Z", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Arc:
-    """A step from one node to another that says `label`, with a recogniser's scores by name."""
+    """An arc between two nodes with its label and the recogniser's scores by name."""
 
     start: int
     end: int
@@ -39,12 +38,12 @@ class Arc:
 
 @dataclass(frozen=True)
 class Lattice:
-    """Arcs without a circle; a transcript is what the arcs of a path from `start` to `end` say.
+    """An acyclic graph of arcs; each path from `start` to `end` spells a transcript.
 
-    Nodes are numbers from 0. `times` are the seconds of each node, or there are none. A label of
-    white space alone, an empty one and those that match `null_labels` say nothing; a pronunciation
-    variant, `read(2)`, says `read` unless `keep_variants`. Of paths that say the same, the best
-    counts, or with `sum_paths` the logarithm of the sum of all.
+    Nodes are numbered from 0. `times` holds the time of each node in seconds, or is empty. Labels
+    that are empty, that are only white space, or that match `null_labels` add no text. A
+    pronunciation variant such as `read(2)` is read as `read` unless `keep_variants` is set. Paths
+    with the same text are merged: the best one counts, or with `sum_paths` the log-sum-exp of all.
     """
 
     arcs: Sequence[Arc]
@@ -56,7 +55,7 @@ class Lattice:
     sum_paths: bool = False
 
     def said(self, label: str) -> str:
-        """What a label says: nothing, or the word without its variant."""
+        """Return the text of a label without its variant number; empty for a null label."""
         if label not in self._said:
             null = any(_matches(label, pattern) for pattern in self.null_labels)
             plain = label if self.keep_variants else _VARIANT.sub("", label)
@@ -64,7 +63,7 @@ class Lattice:
         return self._said[label]
 
     def is_known(self, label: str) -> bool:
-        """Whether `said` has been asked about a label before."""
+        """Return whether `said` has cached this label."""
         return label in self._said
 
     @cached_property
@@ -74,7 +73,7 @@ class Lattice:
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """One of the possibilities of a slot; an empty text says nothing."""
+    """One alternative of a slot. An empty text adds nothing to the transcript."""
 
     text: str
     scores: Mapping[str, float] = field(default_factory=dict)
@@ -82,11 +81,11 @@ class Alternative:
 
 @dataclass(frozen=True)
 class ConfusionNetwork:
-    """Slots, of each of which one alternative is said.
+    """A sequence of slots; a transcript takes one alternative from each.
 
-    `separator` stands between what slots say: a space where they hold words, nothing where they
-    hold characters (then spaces are alternatives like any other). `times` are the seconds at which
-    each slot begins and, at the end, the last one ends; or there are none.
+    `separator` joins the texts of the slots: a space if slots hold words, empty if they hold
+    characters (spaces are then alternatives like any other). `times` holds the start of each slot
+    and the end of the last one, in seconds, or is empty.
     """
 
     slots: Sequence[Sequence[Alternative]]
@@ -96,25 +95,25 @@ class ConfusionNetwork:
 
 
 def check_lattice(lattice: Lattice) -> Steps[None]:
-    """Raise `InvalidInput` naming the field of a lattice that cannot be searched.
+    """Raise `InvalidInput` naming the field of a lattice that is not valid.
 
-    Scores that not all arcs have or that are not finite, nodes that are negative or have no time,
-    labels that are not Unicode. (That it has a path and no circle is found out when it is put in
-    order.)
+    Check for scores that some arcs lack or that are not finite, nodes that are negative or have no
+    time, and labels that are not Unicode. Cycles and a missing path are detected later, by the
+    topological sort.
     """
     if not lattice.arcs:
         raise InvalidInput("lattice.arcs", "is empty; send at least one arc")
     for number, arc in enumerate(lattice.arcs):
-        place = f"lattice.arcs[{number}]"
-        require_unicode(arc.label, f"{place}.label")
-        _check_node(f"{place}.start_node", arc.start, lattice.times)
-        _check_node(f"{place}.end_node", arc.end, lattice.times)
+        field_name = f"lattice.arcs[{number}]"
+        require_unicode(arc.label, f"{field_name}.label")
+        _check_node(f"{field_name}.start_node", arc.start, lattice.times)
+        _check_node(f"{field_name}.end_node", arc.end, lattice.times)
         yield _CHECK_WORK
     for number, pattern in enumerate(lattice.null_labels):
-        place = f"lattice.null_labels.patterns[{number}]"
-        require_unicode(pattern, place)
+        field_name = f"lattice.null_labels.patterns[{number}]"
+        require_unicode(pattern, field_name)
         if pattern.count("*") > 1:
-            raise InvalidInput(place, f"is {pattern!r}; send one * at most")
+            raise InvalidInput(field_name, f"is {pattern!r}; send at most one *")
         yield _CHECK_WORK
     _check_node("lattice.start_node", lattice.start, lattice.times)
     _check_node("lattice.end_node", lattice.end, lattice.times)
@@ -126,35 +125,41 @@ def check_lattice(lattice: Lattice) -> Steps[None]:
 
 
 def check_confusion_network(network: ConfusionNetwork) -> Steps[None]:
-    """Raise `InvalidInput` naming the field of a confusion network that cannot be searched."""
-    place = "confusion_network.slots"
+    """Raise `InvalidInput` naming the field of a confusion network that is not valid."""
+    field_name = "confusion_network.slots"
     if not network.slots:
-        raise InvalidInput(place, "is empty; send at least one slot")
+        raise InvalidInput(field_name, "is empty; send at least one slot")
     if network.separator not in SEPARATORS:
-        problem = f"is {network.separator!r}; send a space or nothing"
+        problem = f"is {network.separator!r}; send a space or an empty string"
         raise InvalidInput("confusion_network.separator", problem)
     for number, slot in enumerate(network.slots):
         if not slot:
-            raise InvalidInput(f"{place}[{number}].alternatives", "is empty; send at least one")
+            raise InvalidInput(
+                f"{field_name}[{number}].alternatives", "is empty; send at least one"
+            )
         for rank, alternative in enumerate(slot):
-            require_unicode(alternative.text, f"{place}[{number}].alternatives[{rank}].text")
+            require_unicode(alternative.text, f"{field_name}[{number}].alternatives[{rank}].text")
             yield _CHECK_WORK
     if network.times and len(network.times) != len(network.slots) + 1:
-        problem = f"has {len(network.times)} entries for {len(network.slots)} slots; send one more"
-        raise InvalidInput("confusion_network.times_seconds", problem + " than slots, or none")
+        expected = len(network.slots) + 1
+        problem = f"has {len(network.times)} entries for {len(network.slots)} slots; send "
+        raise InvalidInput("confusion_network.times_seconds", f"{problem}{expected}, or none")
     yield from _check_times("confusion_network.times_seconds", network.times)
     yield from check_scores(
-        (partial("{}[{}].alternatives[{}].scores".format, place, number, rank), alternative.scores)
+        (
+            partial("{}[{}].alternatives[{}].scores".format, field_name, number, rank),
+            alternative.scores,
+        )
         for number, slot in enumerate(network.slots)
         for rank, alternative in enumerate(slot)
     )
 
 
-def _check_times(place: str, times: Sequence[float]) -> Steps[None]:
-    """Raise `InvalidInput` for a moment that is not finite."""
+def _check_times(field_name: str, times: Sequence[float]) -> Steps[None]:
+    """Raise `InvalidInput` for a time that is not finite."""
     for number, time in enumerate(times):
         if not math.isfinite(time):
-            check_finite(f"{place}[{number}]", time)
+            check_finite(f"{field_name}[{number}]", time)
         yield 1
 
 
@@ -166,9 +171,9 @@ def _matches(label: str, pattern: str) -> bool:
     return fits and label.startswith(first) and label.endswith(last)
 
 
-def _check_node(place: str, node: int, times: Sequence[float]) -> None:
+def _check_node(field_name: str, node: int, times: Sequence[float]) -> None:
     if not 0 <= node < _MOST_NODES:
-        raise InvalidInput(place, f"is {node}; nodes are numbers from 0 to {_MOST_NODES - 1}")
+        raise InvalidInput(field_name, f"is {node}; send a node number from 0 to {_MOST_NODES - 1}")
     if times and node >= len(times):
         problem = f"is {node}, but node_times_seconds has {len(times)} entries"
-        raise InvalidInput(place, problem)
+        raise InvalidInput(field_name, problem)

@@ -1,8 +1,8 @@
-"""A lattice in the order in which it is walked, and what its rest may still bring.
+"""A topologically sorted lattice with backward bounds for A* search.
 
-Knows arcs, weights and words; does not know the model. Its unit is what one arc adds to a text: a
-token, or one character where nothing separates them, so that a text has one way to be said and
-paths of equal texts meet.
+Every arc adds one unit to the text: a white-space-separated token, or one character if the
+separator is empty. Each text thus has a single segmentation, and paths with the same text can be
+merged.
 """
 
 import math
@@ -20,23 +20,23 @@ from wordgate.scoring.weighting import Weighting
 from wordgate.text.steps import Steps
 
 MAX_NODES = 50_000
-"""Nodes of a graph, those between the characters of a label among them."""
+"""Limit on graph nodes, including those added between the units of a label."""
 
 MAX_WEIGHT = 1e12
-"""Greatest weighted score of an arc, above or below zero."""
+"""Limit on the absolute weighted score of an arc."""
 
 NEVER = -math.inf
 
 _ARC_WORK = 10
-"""Work to join an arc."""
+"""Work of adding an arc to the arc table."""
 
 ReachedNodes = dict[int, float]
-"""Where a text may have led, with the weighted score of the paths there."""
+"""Nodes that a text reaches, with the merged weighted score of its paths to each."""
 
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """An arc to the node `end` with its weighted score, which adds `unit`, or nothing if empty."""
+    """A weighted arc to the node `end` that adds `unit`; an epsilon arc if `unit` is empty."""
 
     unit: str
     end: int
@@ -46,18 +46,18 @@ class Transition:
 
 @dataclass(frozen=True, slots=True)
 class Heuristic:
-    """What a unit may bring at most beside its own scores, and what it is likely to."""
+    """Upper bound and estimate of a unit's language-model score, word bonus and boosts."""
 
     bound: float
     hope: float
 
 
 class LatticeGraph:
-    """Nodes in topological order from the start (0) to the end (the last one).
+    """A lattice with nodes numbered in topological order, from 0 (start) to the last (end).
 
-    `steps[node]` are those that say something, `silent[node]` those that do not. `bounds[node]` is
-    more than any path from there to the end can add to a total, `estimates[node]` what the
-    best one is likely to.
+    `steps[node]` holds the arcs with a unit, `silent[node]` the epsilon arcs. `bounds[node]` is an
+    upper bound on what the paths from the node to the end can add to a total; `estimates[node]` is
+    an estimate of what the best of them adds.
     """
 
     def __init__(self, sum_paths: bool) -> None:
@@ -71,9 +71,9 @@ class LatticeGraph:
         self.estimates: list[float] = []
 
     def build(self, joined: "ArcTable", outlook: Callable[[str], Heuristic]) -> Steps[None]:
-        """Put joined arcs in order, before all else.
+        """Sort the arcs topologically and compute bounds and estimates. Call this first.
 
-        Raises `InvalidInput` for a circle, and when no path leads from the start to the end.
+        Raises `InvalidInput` for a cycle, or if no path leads from the start to the end.
         """
         order = yield from _topological(joined)
         self.end = len(order) - 1
@@ -94,27 +94,30 @@ class LatticeGraph:
         self.estimates = yield from self._backward(max, lambda unit: outlook(unit).hope)
 
     def merge_all(self, scores: Iterable[float]) -> float:
-        """The scores of several paths as one."""
+        """Merge the scores of several paths with equal texts."""
         return reduce(self.merge, scores)
 
     def follow(self, frontier: ReachedNodes) -> Steps[dict[str, ReachedNodes]]:
-        """Where each unit that can come next leads to; `frontier` is settled, they are not."""
-        found: dict[str, ReachedNodes] = {}
+        """Return the nodes that each possible next unit reaches from a settled frontier.
+
+        The returned frontiers are not settled: epsilon arcs from their nodes are not followed.
+        """
+        following: dict[str, ReachedNodes] = {}
         for node, score in frontier.items():
             for step in self.steps[node]:
-                reached = found.setdefault(step.unit, {})
+                reached = following.setdefault(step.unit, {})
                 value = score + step.weight
                 known = reached.get(step.end)
                 reached[step.end] = value if known is None else self.merge(known, value)
             yield 1 + len(self.steps[node])
-        return found
+        return following
 
     def fan(self, nodes: Iterable[int]) -> int:
-        """How many steps lead on from these nodes."""
+        """Return the number of outgoing arcs of these nodes."""
         return sum(map(self._fans.__getitem__, nodes))
 
     def settle(self, frontier: ReachedNodes) -> Steps[ReachedNodes]:
-        """The frontier with all that lies behind silent steps, in topological order."""
+        """Return the epsilon closure of a frontier."""
         frontier = dict(frontier)
         waiting = [node for node in frontier if self.silent[node]]
         heapify(waiting)
@@ -130,9 +133,10 @@ class LatticeGraph:
         return frontier
 
     def best_paths(self, texts: Sequence[Sequence[str]]) -> Steps[list[list[tuple[str, int]]]]:
-        """The best path that says each text: its arcs, each with the unit it says or nothing.
+        """Return the best path of each text, as (unit, arc number) pairs.
 
-        Of equal paths, the one whose arcs were sent first. An arc of several units comes as often.
+        The unit of an epsilon arc is empty. An arc with several units has one pair per unit. Of
+        paths with equal scores, the one whose arcs were sent first is returned.
         """
         layers = [(yield from self._trace({0: (0.0, None)}))]
         before: Sequence[str] = ()
@@ -149,7 +153,7 @@ class LatticeGraph:
         return [paths[tuple(units)] for units in texts]
 
     def _lead_on(self, layer: "_Layer", unit: str) -> "_Layer":
-        """Where a unit leads to from the nodes of a layer."""
+        """Return the layer that a unit leads to (one Viterbi step)."""
         reached: _Layer = {}
         for node in sorted(layer):
             for step in self.steps[node]:
@@ -158,7 +162,7 @@ class LatticeGraph:
         return reached
 
     def _trace(self, layer: "_Layer") -> Steps["_Layer"]:
-        """As `settle`, with the way there."""
+        """Add the epsilon closure of a layer to it, with the best path to each node."""
         waiting = [node for node in layer if self.silent[node]]
         heapify(waiting)
         while waiting:
@@ -173,27 +177,28 @@ class LatticeGraph:
     def _backward(
         self, merge: Callable[[float, float], float], allowed: Callable[[str], float]
     ) -> Steps[list[float]]:
-        """For each node what merges from all paths to the end."""
-        found = [NEVER] * (self.end + 1)
-        found[self.end] = 0.0
+        """Return the merged score of all paths from each node to the end."""
+        scores = [NEVER] * (self.end + 1)
+        scores[self.end] = 0.0
         for node in range(self.end - 1, -1, -1):
             for step in self.silent[node]:
-                found[node] = merge(found[node], step.weight + found[step.end])
+                scores[node] = merge(scores[node], step.weight + scores[step.end])
             for step in self.steps[node]:
-                value = step.weight + allowed(step.unit) + found[step.end]
-                found[node] = merge(found[node], value)
+                value = step.weight + allowed(step.unit) + scores[step.end]
+                scores[node] = merge(scores[node], value)
             yield 1 + len(self.silent[node]) + 2 * len(self.steps[node])
-        return found
+        return scores
 
 
 _Link = tuple[Any, Transition] | None
-"""How a node was reached: the link of the node before, and the step from there."""
+"""Back-pointer of a node: the link of the previous node and the arc from there."""
 
 _Layer = dict[int, tuple[float, _Link]]
-"""Nodes that were reached, with the weighted score of the best path there."""
+"""Reached nodes, with the weighted score of the best path to each and its back-pointer."""
 
 
 def _path(link: _Link) -> Steps[list[tuple[str, int]]]:
+    """Follow the back-pointers and return the path from the start."""
     path = []
     while link is not None:
         link, step = link
@@ -203,16 +208,17 @@ def _path(link: _Link) -> Steps[list[tuple[str, int]]]:
 
 
 def _lead(reached: _Layer, before: tuple[float, _Link], step: Transition) -> None:
-    """Take a step, if that is better than what led to its end so far."""
+    """Follow an arc if that gives its end node a better score (Viterbi update)."""
     value = before[0] + step.weight
     if step.end not in reached or value > reached[step.end][0]:
         reached[step.end] = value, (before[1], step)
 
 
 class ArcTable:
-    """Steps between nodes that are numbered as they are met; one more for each inner character.
+    """Weighted arcs with one unit each, between nodes numbered in order of first use.
 
-    `units` are all that is said.
+    An arc with several units is split by extra nodes between them. `named` maps the client's node
+    numbers to those of the table. `units` holds the distinct units.
     """
 
     def __init__(self, start: int, end: int) -> None:
@@ -222,24 +228,24 @@ class ArcTable:
         self.start, self.end = self.node(start), self.node(end)
 
     def node(self, name: int) -> int:
+        """Return the table's number of a client's node, which is added if it is new."""
         if name not in self.named:
             self.named[name] = self._new()
         return self.named[name]
 
     def add(self, start: int, end: int, units: Sequence[str], weight: float, arc: int) -> None:
-        place = self.node(start)
+        """Add an arc; without units it is an epsilon arc."""
+        node = self.node(start)
         self.units.update(dict.fromkeys(units))
         for unit in units[:-1]:
             following = self._new()
-            self.steps[place].append(Transition(unit, following, weight, arc))
-            place, weight = following, 0.0
-        self.steps[place].append(
-            Transition(units[-1] if units else "", self.node(end), weight, arc)
-        )
+            self.steps[node].append(Transition(unit, following, weight, arc))
+            node, weight = following, 0.0
+        self.steps[node].append(Transition(units[-1] if units else "", self.node(end), weight, arc))
 
     def name(self, node: int) -> int:
-        """The number that a node was sent under; for one inside a label, of a node before it."""
-        names = {own: name for name, own in self.named.items()}
+        """Return the client's number of a node; inside a label, of the node before it."""
+        names = {number: name for name, number in self.named.items()}
         while node not in names:
             node -= 1
         return names[node]
@@ -252,55 +258,55 @@ class ArcTable:
 
 
 def join(source: Lattice | ConfusionNetwork, weighting: Weighting) -> Steps[ArcTable]:
-    """All arcs of a lattice or alternatives of a confusion network, as steps.
+    """Convert a lattice or a confusion network into an arc table.
 
-    Raises `InvalidInput` for a weighted score above `MAX_WEIGHT`, or too many nodes.
+    Raises `InvalidInput` for a weighted score beyond ±`MAX_WEIGHT`, or for too many nodes.
     """
     if isinstance(source, Lattice):
-        found = ArcTable(source.start, source.end)
+        table = ArcTable(source.start, source.end)
         for number, arc in enumerate(source.arcs):
             if not source.is_known(arc.label):
                 yield len(source.null_labels)
             units = source.said(arc.label).split()
             weight = _weighted(weighting, arc.scores, f"lattice.arcs[{number}].scores")
-            found.add(arc.start, arc.end, units, weight, number)
+            table.add(arc.start, arc.end, units, weight, number)
             yield _ARC_WORK + 2 * len(units)
-        return found
+        return table
     number = 0
-    found = ArcTable(0, len(source.slots))
-    for place, slot in enumerate(source.slots):
+    table = ArcTable(0, len(source.slots))
+    for index, slot in enumerate(source.slots):
         for rank, alternative in enumerate(slot):
             text = alternative.text
-            field = f"confusion_network.slots[{place}].alternatives[{rank}].scores"
+            field = f"confusion_network.slots[{index}].alternatives[{rank}].scores"
             weight = _weighted(weighting, alternative.scores, field)
             units = text.split() if source.separator else list(text)
-            found.add(place, place + 1, units, weight, number)
+            table.add(index, index + 1, units, weight, number)
             number += 1
             yield _ARC_WORK + 2 * len(units)
-    return found
+    return table
 
 
 def _weighted(weighting: Weighting, scores: Mapping[str, float], field: str) -> float:
-    """The weighted score of an arc. Raises `InvalidInput` for one whose sums may not be finite."""
+    """Return the weighted score of an arc. Raises `InvalidInput` if sums of it could overflow."""
     weight = weighting.weighted(scores)
     if not abs(weight) <= MAX_WEIGHT:
-        problem = f"weigh {weight:g}; send scores and weights within {MAX_WEIGHT:g}"
+        problem = f"have the weighted sum {weight:g}; keep it within ±{MAX_WEIGHT:g}"
         raise InvalidInput(field, problem)
     return weight
 
 
-def _topological(found: ArcTable) -> Steps[dict[int, int]]:
-    """The place of each node that lies on a path from the start to the end."""
+def _topological(table: ArcTable) -> Steps[dict[int, int]]:
+    """Return the topological position of each node on a path from the start to the end."""
     backward: list[list[int]] = []
-    for _ in found.steps:
+    for _ in table.steps:
         backward.append([])
         yield 1
-    for node, steps in enumerate(found.steps):
+    for node, steps in enumerate(table.steps):
         for step in steps:
             backward[step.end].append(node)
         yield 1 + len(steps) // 2
-    forward = yield from _reachable(found.start, lambda node: [s.end for s in found.steps[node]])
-    useful = forward & (yield from _reachable(found.end, backward.__getitem__))
+    forward = yield from _reachable(table.start, lambda node: [s.end for s in table.steps[node]])
+    useful = forward & (yield from _reachable(table.end, backward.__getitem__))
     if not useful:
         raise InvalidInput("lattice", "has no path from start_node to end_node")
     before = {}
@@ -308,23 +314,25 @@ def _topological(found: ArcTable) -> Steps[dict[int, int]]:
         before[node] = sum(other in useful for other in backward[node])
         yield 1 + len(backward[node]) // 4
     order: dict[int, int] = {}
-    ready = deque(node for node in (found.start,) if before[node] == 0)
+    ready = deque(node for node in (table.start,) if before[node] == 0)
     while ready:
         node = ready.popleft()
         order[node] = len(order)
-        for step in found.steps[node]:
+        for step in table.steps[node]:
             if step.end in useful:
                 before[step.end] -= 1
                 if before[step.end] == 0:
                     ready.append(step.end)
-        yield 2 + len(found.steps[node])
+        yield 2 + len(table.steps[node])
     if len(order) < len(useful):
-        name = found.name(min(useful - order.keys()))
-        raise InvalidInput("lattice.arcs", f"lead in a circle through or behind node {name}")
+        name = table.name(min(useful - order.keys()))
+        problem = f"have a cycle through or after node {name}; send an acyclic lattice"
+        raise InvalidInput("lattice.arcs", problem)
     return order
 
 
 def _reachable(start: int, neighbours: Callable[[int], Sequence[int]]) -> Steps[set[int]]:
+    """Return the nodes that can be reached from `start`."""
     found, waiting = {start}, [start]
     while waiting:
         following = neighbours(waiting.pop())
@@ -337,6 +345,6 @@ def _reachable(start: int, neighbours: Callable[[int], Sequence[int]]) -> Steps[
 
 
 def log_add(first: float, second: float) -> float:
-    """log(exp(first) + exp(second))."""
+    """Return log(exp(first) + exp(second)) (log-sum-exp)."""
     high, low = max(first, second), min(first, second)
     return high if low == NEVER else high + math.log1p(math.exp(low - high))

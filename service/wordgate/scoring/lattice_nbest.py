@@ -1,7 +1,4 @@
-"""The best transcripts of a lattice or a confusion network, as hypotheses to rank.
-
-Knows lattices, how they are searched and what a ranking needs; does not know how it ranks.
-"""
+"""Extract an n-best list from a lattice or a confusion network."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,17 +28,20 @@ from wordgate.scoring.weighting import Weighting, check_weighed
 from wordgate.text.steps import Steps
 
 MAX_LATTICE_PIECES = 50_000
-"""Pieces of all different tokens of a lattice together; more are refused."""
+"""Limit on the model tokens of a lattice, summed over its distinct labels."""
 
 _OUTLOOK_WORK, _PIECE_WORK = 20, 6
-"""Work to cut a token into pieces."""
+"""Work of tokenizing a label: per label, and per model token."""
 
 _SPAN_WORK = 4
 
 
 @dataclass(frozen=True)
 class LatticeNBest:
-    """Hypotheses by falling total, with their words and the model's log-probabilities."""
+    """Hypotheses by descending total, with their tokens and log-probabilities.
+
+    `exact` is false if a transcript that is missing could have a greater total.
+    """
 
     hypotheses: list[Hypothesis]
     cuts: list[TokenizedText]
@@ -57,10 +57,10 @@ def extract_n_best(
     bounds: SearchBounds,
     count_eos: bool = True,
 ) -> ModelTask[LatticeNBest]:
-    """The transcripts with the greatest totals, as far as the bounds let them be found.
+    """Search for the transcripts with the greatest totals, within the search bounds.
 
-    `start` answers the state behind the history; it is asked once the hypotheses are known to be
-    sound. Raises `InvalidInput` as `check_source` and `LatticeGraph`.
+    `start` computes the state after the history; it runs once the lattice has been validated.
+    Raises `InvalidInput` for too many tokens, and like `join` and `LatticeGraph.build`.
     """
 
     separator = source.separator if isinstance(source, ConfusionNetwork) else " "
@@ -81,7 +81,7 @@ def extract_n_best(
         likely(unit)
         pieces += len(cut(unit).pieces)
         if pieces > MAX_LATTICE_PIECES:
-            problem = f"have more than {MAX_LATTICE_PIECES} pieces in their tokens; send fewer"
+            problem = f"have more than {MAX_LATTICE_PIECES} tokens; send a smaller lattice"
             raise InvalidInput("hypotheses", problem)
         if pace.is_due(_OUTLOOK_WORK + _PIECE_WORK * len(cut(unit).pieces)):
             yield YIELD
@@ -97,14 +97,14 @@ def extract_n_best(
     hypotheses = []
     cuts = []
     for text, (path, each) in zip(texts, paths, strict=True):
-        said = entries.hypothesis(text, path, each, weighting)
-        hypotheses.append((yield from pace.run(said)))
+        hypothesis = entries.hypothesis(text, path, each, weighting)
+        hypotheses.append((yield from pace.run(hypothesis)))
         cuts.append((yield from pace.run(cutting(language, text, "hypotheses"))))
     return LatticeNBest(hypotheses, cuts, [each.log_prob for _, each in paths], exact)
 
 
 def check_source(source: Lattice | ConfusionNetwork, weighting: Weighting) -> Steps[None]:
-    """Raise `InvalidInput` naming the field of what cannot be searched, or weighs nothing."""
+    """Raise `InvalidInput` naming the field if the source or its weights are not valid."""
     if isinstance(source, Lattice):
         yield from check_lattice(source)
         names = source.arcs[0].scores.keys()
@@ -115,7 +115,7 @@ def check_source(source: Lattice | ConfusionNetwork, weighting: Weighting) -> St
 
 
 class _Entries:
-    """What the arcs of a path have: arcs of a lattice, or alternatives, numbered slot by slot."""
+    """Scores and times of a path: arcs of a lattice, or alternatives numbered slot by slot."""
 
     def __init__(self, source: Lattice | ConfusionNetwork) -> None:
         self._separator = " "
@@ -136,19 +136,19 @@ class _Entries:
         found: LatticeSearchResult,
         weighting: Weighting,
     ) -> Steps[Hypothesis]:
-        """The scores of a path, added up, and when each of its tokens was said."""
+        """Return the hypothesis of a path, with summed scores and the time of each token."""
         arcs = list(dict.fromkeys(arc for _, arc in path))
         scores: dict[str, float] = {}
         for arc in arcs:
             for name, value in self._entries[arc].scores.items():
                 scores[name] = scores.get(name, 0.0) + value
             yield 2 + len(self._entries[arc].scores)
-        others = found.path_score - weighting.weighted(scores) if self._sum_paths else 0.0
+        merged = found.path_score - weighting.weighted(scores) if self._sum_paths else 0.0
         spans = yield from self._spans(path)
-        return Hypothesis(text, scores, spans, others)
+        return Hypothesis(text, scores, spans, merged)
 
     def _spans(self, path: Sequence[tuple[str, int]]) -> Steps[list[TimeSpan]]:
-        """The time of each token between white space, if there are times."""
+        """Return the time span of each white-space-separated token; empty if no times were sent."""
         if not self._times:
             return []
         spans: list[TimeSpan] = []
@@ -170,6 +170,6 @@ class _Entries:
 def _sent_first(
     entry: tuple[Sequence[tuple[str, int]], LatticeSearchResult],
 ) -> tuple[float, list[int]]:
-    """By falling total; equal ones by their arcs, in the order of the request."""
+    """Return a sort key: descending total, ties in the order of the request's arcs."""
     path, found = entry
     return -found.total, [arc for _, arc in path]

@@ -1,11 +1,12 @@
 """Search a lattice for the transcripts with the greatest totals.
 
-Knows a graph, weights, words and what to ask of a model; does not know where the lattice is from.
-Best first: of all beginnings of a transcript, those that promise most are continued, several at a
-time. A beginning stands for all paths that say it, so equal texts meet by themselves. What the
-rest of a path may bring is a Viterbi pass from the end over all but the language model; the order
-adds what the model is likely to say of it, the bounds add nothing for it. (Soong and Huang 1991, a
-tree-trellis search for n-best hypotheses; recombination of histories as in Hori et al. 2014.)
+This is a best-first (A*) search. The most promising partial hypotheses are extended first, several
+per model request. A partial hypothesis stands for all paths with its text, so paths with equal
+texts are merged. The remaining score is a backward Viterbi pass over everything but the language
+model. The upper bound adds 0 for the language model, since no log-probability is above 0. The
+estimate, which orders the queue, adds an average log-probability. Sources: Soong and Huang 1991, "A
+tree-trellis based fast search for finding the n best sentence hypotheses"; recombination of
+histories as in Hori et al. 2014.
 """
 
 import math
@@ -26,44 +27,50 @@ from wordgate.text import words
 from wordgate.text.normalization import normalise
 
 TRANSCRIPTS = 10
-"""How many are found unless a request says so."""
+"""Default number of transcripts to return."""
 
 AT_ONCE = 16
-"""Beginnings that are continued together."""
+"""Partial hypotheses extended together in one batch."""
 
 MAX_MADE = 200_000
-"""Beginnings that are made in one search, continued or not; then it ends."""
+"""Limit on partial hypotheses created per search; the search then ends."""
 
 MAX_PENDING_CHARACTERS = 4096
-"""A longer word, where characters are not separated, is refused."""
+"""Limit on the length of a word if the separator is empty."""
 
 MAX_WORK = 10_000_000
-"""Arcs that are walked in one search, a beginning that is made counting as 30; then it ends."""
+"""Limit on work per search; the search then ends.
+
+An arc counts as 1, a new partial hypothesis as 30.
+"""
 
 MAX_READ = 20_000
-"""Pieces that the model reads in one search, whose states are kept meanwhile; then it ends."""
+"""Limit on tokens read by the model per search, whose states are all kept; the search then ends."""
 
-_BEGINNING_WORK = 30
-_SAYING_WORK = 4
+_PARTIAL_WORK = 30
+_EXTENDING_WORK = 4
 _STEPS_AT_ONCE = 2000
 _NOTHING = Heuristic(0.0, 0.0)
 
 INT32_MAX = 1 << 32
 _CHARACTER = -1.2
 _WORDS_A_CHARACTER = 0.2
-"""About what a model says of a character, and how many words it makes."""
+"""Rough averages: log-probability per character, and words per character."""
 
 
 @dataclass(frozen=True)
 class SearchBounds:
-    """How far a search goes.
+    """Limits of a search.
 
-    It answers with `max_transcripts` at most (of an n-best list with all unless told otherwise, of
-    others with `TRANSCRIPTS`) and continues at most `max_expansions` beginnings
-    (then it finishes one transcript, if it has none), of those that have come equally far the
-    `beam` most promising. Beginnings at one node whose last
-    `recombination_words` words are equal are continued from the best of them alone (0: from all).
-    Raises `InvalidInput` naming the field when made with less than 1, or 0 words.
+    - `max_transcripts`: transcripts to return. The default is all for an n-best list, `TRANSCRIPTS`
+      for a lattice or a confusion network.
+    - `beam`: partial hypotheses to extend per node, the most promising ones.
+    - `recombination_words`: extend only the best of the partial hypotheses that share a node and
+      this many last words; 0 turns recombination off.
+    - `max_expansions`: partial hypotheses to extend in all. If no transcript is complete by then,
+      the search still completes one.
+
+    Raises `InvalidInput` naming the field for values below 1 (0 for `recombination_words`).
     """
 
     max_transcripts: int | None = None
@@ -79,11 +86,11 @@ class SearchBounds:
     def _check(self, name: str, least: int) -> None:
         number = getattr(self, name)
         if number is not None and not least <= number < INT32_MAX:
-            raise InvalidInput(f"search.{name}", f"is {number}; send {least} or more")
+            raise InvalidInput(f"search.{name}", f"is {number}; send at least {least}")
 
 
 class LatticeSearchResult(NamedTuple):
-    """A transcript as units, with its total and the model's log-probability."""
+    """A transcript as units, with its total, lattice score and log-probability."""
 
     units: tuple[str, ...]
     total: float
@@ -93,17 +100,17 @@ class LatticeSearchResult(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class _PartialHypothesis:
-    """A text that paths from the start may say.
+    """The beginning of a transcript: the text of one or more paths from the start.
 
-    `pending` is its unfinished word, where characters are not separated, and `ahead` what that may
-    bring; `place` is what the model has read before it. `path_score` is that of the paths which
-    end here.
+    If the separator is empty, `pending` is the unfinished last word, which the model has not read
+    yet, and `ahead` is its heuristic. `tree_node` is the prefix-tree node of the text before it.
+    `path_score` is the merged score of the paths that end here.
     """
 
     before: "_PartialHypothesis | None"
     unit: str
     frontier: ReachedNodes
-    place: int = ROOT
+    tree_node: int = ROOT
     pending: str = ""
     ahead: Heuristic = _NOTHING
     last_words: tuple[str, ...] = ()
@@ -116,7 +123,7 @@ class _PartialHypothesis:
     piece_count: int = 0
 
     def units(self) -> tuple[str, ...]:
-        """All that was said."""
+        """Return all units, from the start of the transcript."""
         found: list[str] = []
         at: _PartialHypothesis | None = self
         while at is not None and at.before is not None:
@@ -126,7 +133,7 @@ class _PartialHypothesis:
 
 
 class LatticeSearch:
-    """One search. `expansions` counts the beginnings that were continued."""
+    """A search over one lattice. `expansions` counts the extended partial hypotheses."""
 
     def __init__(
         self,
@@ -160,7 +167,7 @@ class LatticeSearch:
         self._found: list[tuple[float, int, LatticeSearchResult]] = []
 
     def run(self) -> ModelTask[tuple[list[LatticeSearchResult], bool]]:
-        """The best transcripts that were found, and whether no other can be among them."""
+        """Return the best transcripts, and whether they are proven to be the best."""
         self._add(_PartialHypothesis(None, "", self._graph.start))
         while batch := self._take():
             yield from self._continue(batch)
@@ -169,7 +176,7 @@ class LatticeSearch:
         return found, max(left, self._dropped) <= self._threshold()
 
     def _take(self) -> list[_PartialHypothesis]:
-        """The most promising beginnings that are still worth it."""
+        """Remove the next batch from the queue; skip what is out of bounds or pruned."""
         spent = self._bounds.max_expansions <= self.expansions
         spent |= self._made >= MAX_MADE or self._walked >= MAX_WORK
         spent |= self.read.steps >= MAX_READ
@@ -179,19 +186,22 @@ class LatticeSearch:
         most = min(AT_ONCE, self._bounds.max_expansions - self.expansions)
         steps = 0
         while self._open and len(batch) < most and steps < _STEPS_AT_ONCE:
-            _, _, beginning = heappop(self._open)
-            if beginning.bound <= self._threshold():
+            _, _, partial = heappop(self._open)
+            if partial.bound <= self._threshold():
                 continue
-            if self._is_pruned(beginning):
-                self._dropped = max(self._dropped, beginning.bound)
+            if self._is_pruned(partial):
+                self._dropped = max(self._dropped, partial.bound)
             else:
-                batch.append(beginning)
-                steps += self._graph.fan(beginning.frontier)
+                batch.append(partial)
+                steps += self._graph.fan(partial.frontier)
         self.expansions += len(batch)
         return batch
 
     def _take_last(self) -> list[_PartialHypothesis]:
-        """After the last expansion: nothing, or what leads to a first transcript soonest."""
+        """Return the best partial hypothesis once limits are spent and no transcript is complete.
+
+        All others are dropped, so that the search completes one transcript greedily.
+        """
         if self._found or not self._open:
             return []
         self._finishing = True
@@ -201,51 +211,51 @@ class LatticeSearch:
         self.expansions += 1
         return [best]
 
-    def _is_pruned(self, beginning: _PartialHypothesis) -> bool:
-        """Whether enough others that came as far promise more, or one with the same last words."""
-        if self._ahead.get(self._recombined(beginning), -math.inf) > beginning.promise:
+    def _is_pruned(self, partial: _PartialHypothesis) -> bool:
+        """Return whether the beam or recombination prunes a partial hypothesis."""
+        if self._ahead.get(self._recombined(partial), -math.inf) > partial.promise:
             return True
-        group = self._groups[self._group(beginning)]
-        return len(group) == self._bounds.beam and group[0] > beginning.promise
+        group = self._groups[self._group(partial)]
+        return len(group) == self._bounds.beam and group[0] > partial.promise
 
     def _continue(self, batch: Sequence[_PartialHypothesis]) -> ModelTask[None]:
-        """Say what can come next after each, and end those that can end."""
+        """Extend each partial hypothesis by its possible units; complete those at the end node."""
         made: list[tuple[_PartialHypothesis, str]] = []
         ended: list[tuple[_PartialHypothesis, str]] = []
-        for beginning in batch:
-            settled = yield from self._pace.run(self._graph.settle(beginning.frontier))
+        for partial in batch:
+            settled = yield from self._pace.run(self._graph.settle(partial.frontier))
             if self._graph.end in settled:
-                beginning.path_score = settled[self._graph.end]
-                ended.append((beginning, beginning.pending))
+                partial.path_score = settled[self._graph.end]
+                ended.append((partial, partial.pending))
             following = yield from self._pace.run(self._graph.follow(settled))
             for unit, frontier in following.items():
-                made.append(self._extend(beginning, unit, frontier))
+                made.append(self._extend(partial, unit, frontier))
             self._walked += self._graph.fan(settled)
-            if self._pace.is_due(len(settled) // 2 + _SAYING_WORK * len(following)):
+            if self._pace.is_due(len(settled) // 2 + _EXTENDING_WORK * len(following)):
                 yield YIELD
-        wanted = [(b.place, self._cut(word).pieces) for b, word in made]
-        wanted += [(b.place, [*self._cut(word).pieces, *self._end]) for b, word in ended]
-        places = yield from self.read.read(wanted)
-        for (beginning, word), place in zip(made, places, strict=False):
-            self._finish(beginning, word, place)
-            self._add(beginning)
-            self._walked += _BEGINNING_WORK
-            if self._pace.is_due(_BEGINNING_WORK + 2 * len(beginning.frontier)):
+        wanted = [(b.tree_node, self._cut(word).pieces) for b, word in made]
+        wanted += [(b.tree_node, [*self._cut(word).pieces, *self._end]) for b, word in ended]
+        tree_nodes = yield from self.read.read(wanted)
+        for (partial, word), tree_node in zip(made, tree_nodes, strict=False):
+            self._finish(partial, word, tree_node)
+            self._add(partial)
+            self._walked += _PARTIAL_WORK
+            if self._pace.is_due(_PARTIAL_WORK + 2 * len(partial.frontier)):
                 yield YIELD
-        for (beginning, word), place in zip(ended, places[len(made) :], strict=True):
-            self._finalize(beginning, word, place)
-            if self._pace.is_due(_BEGINNING_WORK + len(word)):
+        for (partial, word), tree_node in zip(ended, tree_nodes[len(made) :], strict=True):
+            self._finalize(partial, word, tree_node)
+            if self._pace.is_due(_PARTIAL_WORK + len(word)):
                 yield YIELD
 
     def _extend(
         self, before: _PartialHypothesis, unit: str, frontier: ReachedNodes
     ) -> tuple[_PartialHypothesis, str]:
-        """A beginning with one more unit, and the word that it finishes."""
+        """Return the extension by one unit, and the word that it completes (or an empty text)."""
         made = _PartialHypothesis(
             before,
             unit,
             frontier,
-            before.place,
+            before.tree_node,
             "",
             _NOTHING,
             before.last_words,
@@ -261,92 +271,94 @@ class LatticeSearch:
             made.pending, made.ahead = unit, self._outlook(unit)
             return made, before.pending
         if len(before.pending) >= MAX_PENDING_CHARACTERS:
-            problem = f"make a word of more than {MAX_PENDING_CHARACTERS} characters; send spaces"
+            problem = f"have a word of more than {MAX_PENDING_CHARACTERS} characters; send spaces"
             raise InvalidInput("confusion_network.slots", problem)
         made.pending = before.pending + unit
         more = self._outlook(unit)
         made.ahead = Heuristic(before.ahead.bound + more.bound, before.ahead.hope + more.hope)
         return made, ""
 
-    def _finish(self, beginning: _PartialHypothesis, word: str, place: int) -> None:
-        """Count a finished word, which the model has read."""
-        beginning.place = place
-        beginning.piece_count += len(self._cut(word).pieces)
-        if beginning.piece_count > MAX_CANDIDATE_PIECES:
-            problem = f"make a transcript of more than {MAX_CANDIDATE_PIECES} pieces; cut them up"
+    def _finish(self, partial: _PartialHypothesis, word: str, tree_node: int) -> None:
+        """Add a completed word, scored by the model, to a partial hypothesis."""
+        partial.tree_node = tree_node
+        partial.piece_count += len(self._cut(word).pieces)
+        if partial.piece_count > MAX_CANDIDATE_PIECES:
+            problem = f"have a transcript of more than {MAX_CANDIDATE_PIECES} tokens; split them"
             raise InvalidInput("hypotheses", problem)
         for each in self._cut(word).words:
-            known = (*beginning.last_words, each)
-            beginning.boost += (
+            known = (*partial.last_words, each)
+            partial.boost += (
                 self._weighting.boost_at(known, len(known)) if self._weighting.boosts else 0.0
             )
             keep = max(self._bounds.recombination_words, self._weighting.longest_phrase - 1)
-            beginning.last_words = known[len(known) - keep :] if keep < len(known) else known
-            beginning.word_count += 1
+            partial.last_words = known[len(known) - keep :] if keep < len(known) else known
+            partial.word_count += 1
 
-    def _lm_score(self, beginning: _PartialHypothesis) -> float:
+    def _lm_score(self, partial: _PartialHypothesis) -> float:
+        """Return the weighted language-model score with word bonus and boosts."""
         weighting = self._weighting
-        log_prob = self.read.log_probs[beginning.place]
+        log_prob = self.read.log_probs[partial.tree_node]
         return (
             weighting.lm_weight * log_prob
-            + weighting.word_bonus * beginning.word_count
-            + beginning.boost
+            + weighting.word_bonus * partial.word_count
+            + partial.boost
         )
 
-    def _add(self, beginning: _PartialHypothesis) -> None:
-        """Put a beginning among those that may be continued."""
+    def _add(self, partial: _PartialHypothesis) -> None:
+        """Queue a partial hypothesis unless it cannot be among the best."""
         graph = self._graph
-        charge = self._lm_score(beginning)
-        bounds = (score + graph.bounds[node] for node, score in beginning.frontier.items())
-        beginning.bound = graph.merge_all(bounds) + charge + beginning.ahead.bound
-        estimates = [(score + graph.estimates[n], -n) for n, score in beginning.frontier.items()]
+        charge = self._lm_score(partial)
+        bounds = (score + graph.bounds[node] for node, score in partial.frontier.items())
+        partial.bound = graph.merge_all(bounds) + charge + partial.ahead.bound
+        estimates = [(score + graph.estimates[n], -n) for n, score in partial.frontier.items()]
         promise, leader = max(estimates)
-        beginning.promise = promise + charge + beginning.ahead.hope
-        beginning.leader = -leader
-        if not (math.isfinite(beginning.promise) and math.isfinite(beginning.bound)):
-            raise InvalidInput("weighting", "makes totals that are not finite; send smaller ones")
-        if beginning.bound <= self._threshold():
+        partial.promise = promise + charge + partial.ahead.hope
+        partial.leader = -leader
+        if not (math.isfinite(partial.promise) and math.isfinite(partial.bound)):
+            raise InvalidInput("weighting", "gives totals that are not finite; send smaller ones")
+        if partial.bound <= self._threshold():
             return
         if self._bounds.recombination_words and not self._finishing:
-            key = self._recombined(beginning)
-            if self._ahead.get(key, -math.inf) >= beginning.promise:
-                self._dropped = max(self._dropped, beginning.bound)
+            key = self._recombined(partial)
+            if self._ahead.get(key, -math.inf) >= partial.promise:
+                self._dropped = max(self._dropped, partial.bound)
                 return
-            self._ahead[key] = beginning.promise
-        group = self._groups.setdefault(self._group(beginning), [])
+            self._ahead[key] = partial.promise
+        group = self._groups.setdefault(self._group(partial), [])
         if len(group) < self._bounds.beam:
-            heappush(group, beginning.promise)
+            heappush(group, partial.promise)
         else:
-            heappushpop(group, beginning.promise)
+            heappushpop(group, partial.promise)
         self._made += 1
-        heappush(self._open, (-beginning.promise, self._made, beginning))
+        heappush(self._open, (-partial.promise, self._made, partial))
 
-    def _group(self, beginning: _PartialHypothesis) -> tuple[int, int]:
-        """What has come equally far: to the same node, with as much of a word unfinished."""
-        return beginning.leader, len(beginning.pending)
+    def _group(self, partial: _PartialHypothesis) -> tuple[int, int]:
+        """Return the beam group: equal node and equal length of the unfinished word."""
+        return partial.leader, len(partial.pending)
 
-    def _recombined(self, beginning: _PartialHypothesis) -> tuple[int, str, tuple[str, ...]]:
-        """What has come equally far with the same last words."""
-        last_words = beginning.last_words[-self._bounds.recombination_words :]
-        return beginning.leader, beginning.pending, last_words
+    def _recombined(self, partial: _PartialHypothesis) -> tuple[int, str, tuple[str, ...]]:
+        """Return the recombination key: node, unfinished word and last words."""
+        last_words = partial.last_words[-self._bounds.recombination_words :]
+        return partial.leader, partial.pending, last_words
 
-    def _finalize(self, beginning: _PartialHypothesis, word: str, place: int) -> None:
+    def _finalize(self, partial: _PartialHypothesis, word: str, tree_node: int) -> None:
+        """Record a complete transcript if it is among the best so far."""
         ended = _PartialHypothesis(
-            beginning.before,
-            beginning.unit,
-            beginning.frontier,
-            place,
+            partial.before,
+            partial.unit,
+            partial.frontier,
+            tree_node,
             "",
             _NOTHING,
-            beginning.last_words,
-            beginning.word_count,
-            beginning.boost,
-            piece_count=beginning.piece_count,
+            partial.last_words,
+            partial.word_count,
+            partial.boost,
+            piece_count=partial.piece_count,
         )
-        self._finish(ended, word, place)
-        total = beginning.path_score + self._lm_score(ended)
+        self._finish(ended, word, tree_node)
+        total = partial.path_score + self._lm_score(ended)
         found = LatticeSearchResult(
-            ended.units(), total, beginning.path_score, self.read.log_probs[place]
+            ended.units(), total, partial.path_score, self.read.log_probs[tree_node]
         )
         self._made += 1
         entry = (total, -self._made, found)
@@ -356,7 +368,7 @@ class LatticeSearch:
             heappushpop(self._found, entry)
 
     def _threshold(self) -> float:
-        """The total that another transcript must exceed to be among the best."""
+        """Return the total that another transcript must exceed to be among the best."""
         full = len(self._found) == self._wanted
         return self._found[0][0] if full else -math.inf
 
@@ -364,7 +376,7 @@ class LatticeSearch:
 def outlook(
     unit: str, cut: Callable[[str], TokenizedText], weighting: Weighting, whole: bool
 ) -> Heuristic:
-    """What a unit may bring: a whole token, or a character of one."""
+    """Return the heuristic of a unit: a token (`whole`) or a single character."""
     if whole:
         token = cut(unit)
         count = weighting.word_bonus * len(token.words)

@@ -1,7 +1,4 @@
-"""The prefix tree of several sequences of pieces.
-
-Knows sequences of numbers only. Sequences that share a beginning share its nodes.
-"""
+"""A prefix tree (trie) of token sequences."""
 
 from collections.abc import Sequence
 
@@ -12,12 +9,13 @@ _PIECE_BITS = 32
 
 
 class PrefixTree:
-    """Nodes are numbers from the root (0) on, in the order in which they were first needed.
+    """A prefix tree whose nodes are numbered from the root (0) in insertion order.
 
-    `pieces[node]` is read after all of `parents[node]`; the root has no piece (-1) and is its own
-    parent. `leaves` are where each sequence ends, in the order given; an empty one ends at the
-    root. `levels` are the nodes below the root by depth, children of one parent together. `inner`
-    says of each node whether it has children.
+    - `pieces[node]`: the node's token; -1 for the root.
+    - `parents[node]`: the node's parent; the root is its own parent.
+    - `inner[node]`: whether the node has children.
+    - `levels`: the nodes below the root by depth, with siblings next to each other.
+    - `leaves`: the last node of each sequence, in the order given; the root for an empty sequence.
     """
 
     def __init__(self, sequences: Sequence[Sequence[int]] = ()) -> None:
@@ -30,11 +28,11 @@ class PrefixTree:
         finish(self.grow(sequences))
 
     def grow(self, sequences: Sequence[Sequence[int]]) -> Steps[None]:
-        """Add sequences to an empty tree, in steps."""
+        """Add sequences to an empty tree, as steps."""
         for sequence in sequences:
             self.leaves.append(self._add(sequence))
             yield 1 + 3 * len(sequence)
-        self._nodes = []  # they take most of the memory
+        self._nodes = []  # the index takes most of the memory
         for level in self.levels:
             level.sort(key=self.parents.__getitem__)
             yield 1 + len(level) // 4
@@ -61,7 +59,7 @@ class PrefixTree:
         return node
 
     def _branch(self, node: int, sequence: Sequence[int], depth: int) -> int:
-        """Grow what nobody shares: below a new node all are new."""
+        """Add the rest of a sequence below `node`; none of its nodes exist yet."""
         rest = sequence[depth:]
         first = len(self.pieces)
         new = range(first, first + len(rest))

@@ -1,6 +1,5 @@
-"""Rank what a recogniser hesitates between, with the language model's opinion added.
+"""Rescore a recogniser's hypotheses with the language model.
 
-Knows transcripts, their scores and what to ask of a model; does not know where they come from.
 N-best rescoring: Ostendorf et al. 1991, "Integration of diverse recognition methodologies through
 reevaluation of n-best sentence hypotheses".
 """
@@ -34,9 +33,10 @@ from wordgate.text.steps import Steps, finish
 class Transcript:
     """A ranked transcript with the parts of its total.
 
-    `text` and `scores` are as they were sent, `index` says as which entry. `log_prob` is the
-    language model's, natural logarithm; `boost` what boosted phrases added; `posterior` the share
-    among those given; `merged_path_log_weight` as in `Hypothesis`.
+    `text` and `scores` are unchanged from the request, and `index` is the position there.
+    `log_prob` is the language model's (natural logarithm), `boost` the sum of the boosted phrases.
+    `posterior` is the transcript's share among the returned ones. `merged_path_log_weight` has the
+    meaning that it has in `Hypothesis`.
     """
 
     text: str
@@ -53,7 +53,7 @@ class Transcript:
 
 @dataclass(frozen=True)
 class WordConfidence:
-    """A word of the winner, as it was written, with its confidence and when it was said."""
+    """A word of the best transcript, as written, with its confidence and time span."""
 
     text: str
     confidence: float
@@ -62,11 +62,11 @@ class WordConfidence:
 
 @dataclass(frozen=True)
 class Ranking:
-    """Transcripts by falling total, equal ones in the order given; the words of the first.
+    """Transcripts by descending total, and the words of the best one.
 
-    `differences` are the places, counted in words, where the second differs from the first.
-    `exact` unless a bound was hit before it was proven that no other transcript could be among
-    these.
+    Ties keep the order of the request. `differences` are the word spans in which the second
+    transcript differs from the first. `exact` is false if a search bound was reached before the
+    transcripts were proven to be the best.
     """
 
     transcripts: list[Transcript]
@@ -76,7 +76,7 @@ class Ranking:
 
 
 HypothesisSpace = Sequence[Hypothesis] | Lattice | ConfusionNetwork
-"""What a recogniser hesitates between: an n-best list, or what has many more transcripts."""
+"""A recogniser's hypotheses: an n-best list, a lattice or a confusion network."""
 
 DEFAULT_SEARCH_BOUNDS = SearchBounds()
 
@@ -86,8 +86,10 @@ _TOTAL_WORK = 4
 
 
 def check_kinds(hypotheses: HypothesisSpace) -> None:
-    """Raise `TypeError` for what is no n-best list, lattice or confusion network, above all for a
-    str, or strs, in place of hypotheses."""
+    """Raise `TypeError` unless this is an n-best list, a lattice or a confusion network.
+
+    The usual mistake is a str, or a list of str, in place of hypotheses.
+    """
     if isinstance(hypotheses, Lattice):
         require_each(hypotheses.arcs, "lattice.arcs", Arc)
         require_texts(hypotheses.null_labels, "lattice.null_labels")
@@ -107,13 +109,13 @@ def rescore(
     count_eos: bool = True,
     bounds: SearchBounds = DEFAULT_SEARCH_BOUNDS,
 ) -> ModelTask[Ranking]:
-    """The hypotheses ranked by their totals after `history`.
+    """Rank hypotheses by their totals after `history`.
 
-    Of an n-best list all are ranked, or the `bounds.max_transcripts` best; of a lattice or a
-    confusion network the best that a search within its `bounds` finds. Raises `InvalidInput`
-    naming the field: an empty list, scores that not all entries have or that are not finite, a
-    weight for a score that none has, times that do not fit, a text of too many pieces or that is
-    not Unicode, a lattice without a path or with a circle.
+    All entries of an n-best list are scored; the `bounds.max_transcripts` best (default: all) are
+    returned. A lattice or a confusion network is searched within `bounds`. Raises `InvalidInput`
+    naming the field for an empty list, scores that some entries lack or that are not finite, a
+    weight for an unknown score, times that do not match the text, a text with too many tokens or
+    that is not Unicode, and a lattice with a cycle or without a path.
     """
     pace = Pace(SHORT_ROUND)
     yield from pace.run(weighting.prepare())
@@ -140,7 +142,7 @@ def rescore(
         return (yield from pace.run(ranking(hypotheses, cuts, log_probs, weighting)))
     boosts = yield from pace.run(_boosts(cuts, weighting))
     totals = [
-        _worth(hypothesis, cut, weighting, boost) + weighting.lm_weight * log_prob
+        _total_without_lm(hypothesis, cut, weighting, boost) + weighting.lm_weight * log_prob
         for hypothesis, cut, boost, log_prob in zip(
             hypotheses, cuts, boosts, log_probs, strict=True
         )
@@ -164,7 +166,7 @@ def rank(
     log_probs: Sequence[float],
     weighting: Weighting,
 ) -> Ranking:
-    """The ranking that these log-probabilities give, as `ranking` in steps."""
+    """Return the ranking for these log-probabilities, like `ranking` but in one step."""
     return finish(ranking(hypotheses, cuts, log_probs, weighting))
 
 
@@ -176,17 +178,17 @@ def ranking(
     exact: bool = True,
     numbers: Sequence[int] | None = None,
 ) -> Steps[Ranking]:
-    """The ranking that these log-probabilities give.
+    """Return the ranking for these log-probabilities, as steps.
 
-    `numbers` say as which entries the hypotheses were sent, if not as all, in order. Raises
-    `InvalidInput` for infinite totals.
+    `numbers` are the positions of the hypotheses in the request, if these are a selection. Raises
+    `InvalidInput` for totals that are not finite.
     """
     numbers = range(len(hypotheses)) if numbers is None else numbers
     boosts = yield from _boosts(cuts, weighting)
     totals = []
     for hypothesis, cut, boost, log_prob in zip(hypotheses, cuts, boosts, log_probs, strict=True):
-        worth = _worth(hypothesis, cut, weighting, boost)
-        totals.append(worth + weighting.lm_weight * log_prob)
+        rest = _total_without_lm(hypothesis, cut, weighting, boost)
+        totals.append(rest + weighting.lm_weight * log_prob)
         yield _TOTAL_WORK + len(hypothesis.scores)
     for index, total in zip(numbers, totals, strict=True):
         _check_total(index, total)
@@ -209,30 +211,32 @@ def ranking(
         for index in order
     ]
     yield _TOTAL_WORK * len(order)
-    sure = yield from confidences(
+    confidence = yield from confidences(
         cuts[order[0]].words, [(cut.words, share) for cut, share in zip(cuts, shares, strict=True)]
     )
-    sure_words = yield from _sure_words(hypotheses[order[0]], sure)
+    best_words = yield from _word_confidences(hypotheses[order[0]], confidence)
     runner_up = cuts[order[1]].words if len(order) > 1 else cuts[order[0]].words
     return Ranking(
         transcripts,
-        sure_words,
+        best_words,
         differences(cuts[order[0]].words, runner_up),
         exact,
     )
 
 
 def _boosts(cuts: Sequence[TokenizedText], weighting: Weighting) -> Steps[list[float]]:
-    """What boosted phrases add to each text."""
-    found = []
+    """Return the sum of the boosted phrases in each text."""
+    boosts = []
     for cut in cuts:
         boost = yield from weighting.boosting(cut.words)
-        found.append(boost)
-    return found
+        boosts.append(boost)
+    return boosts
 
 
-def _worth(hypothesis: Hypothesis, cut: TokenizedText, weighting: Weighting, boost: float) -> float:
-    """A total but for the model's part."""
+def _total_without_lm(
+    hypothesis: Hypothesis, cut: TokenizedText, weighting: Weighting, boost: float
+) -> float:
+    """Return the total of a hypothesis without the language-model score."""
     return (
         weighting.weighted(hypothesis.scores)
         + weighting.word_bonus * len(cut.words)
@@ -246,16 +250,18 @@ def _check_total(index: int, total: float) -> None:
         raise InvalidInput(f"{FIELD}[{index}]", f"has the total {total}; send smaller scores")
 
 
-def _sure_words(winner: Hypothesis, sure: Sequence[float]) -> Steps[list[WordConfidence]]:
-    """The winner's words as they were written, each with the time of its token."""
+def _word_confidences(
+    winner: Hypothesis, word_confidences: Sequence[float]
+) -> Steps[list[WordConfidence]]:
+    """Return the winner's words as written, each with its confidence and its token's time."""
     normal = yield from normalising_with_offsets(winner.text)
     token_starts = (yield from _token_starts(winner.text)) if winner.times else []
     found = []
     word_spans = yield from words.finding_spans(normal.text)
-    for (first, after), confidence in zip(word_spans, sure, strict=True):
+    for (first, after), confidence in zip(word_spans, word_confidences, strict=True):
         start, end = normal.starts[first], normal.ends[after - 1]
         while start < end - 1 and winner.text[start].isspace():
-            start += 1  # a mark was written after white space, and combines with it
+            start += 1  # a combining mark follows white space and combines with it
         time = winner.times[bisect_right(token_starts, start) - 1] if winner.times else None
         found.append(WordConfidence(winner.text[start:end], confidence, time))
         yield 3
@@ -263,9 +269,9 @@ def _sure_words(winner: Hypothesis, sure: Sequence[float]) -> Steps[list[WordCon
 
 
 def _token_starts(text: str) -> Steps[list[int]]:
-    """Where the tokens between white space begin."""
-    found = []
+    """Return the start offset of each white-space-separated token."""
+    starts = []
     for match in _TOKEN.finditer(text):
-        found.append(match.start())
+        starts.append(match.start())
         yield 1
-    return found
+    return starts

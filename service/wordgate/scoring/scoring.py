@@ -1,7 +1,4 @@
-"""Score candidates by walking their prefix tree.
-
-Knows pieces and what to ask of a model; does not know onnxruntime or who is asking.
-"""
+"""Score candidates after a history, sharing work along their prefix tree."""
 
 import math
 from collections.abc import Sequence
@@ -24,15 +21,15 @@ from wordgate.text.normalization import normalise, normalising
 from wordgate.text.steps import Steps, finish, stretches
 
 MAX_CANDIDATE_PIECES = 4096
-"""A candidate of more pieces is refused."""
+"""Limit on the tokens of a candidate."""
 
 _ASKED_TOGETHER = 512
-"""Nodes whose probabilities are asked for together; their states wait for it."""
+"""Nodes per log-probability request; their states are kept until it is sent."""
 
 _SUMMED_TOGETHER = 1024
 
 _SHORT_TEXT = 128
-"""Characters of a text that is cut in one step: it takes less than the steps would."""
+"""Texts of up to this many characters are tokenized in one step, which costs less."""
 
 _CUTTING_WORK, _CHARACTER_WORK = 20, 3
 
@@ -47,12 +44,12 @@ class WordScore:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A candidate with what the model thinks of it.
+    """A scored candidate.
 
-    `text` is what the client sent. `log_prob` is the natural logarithm of its probability after
-    the history, `<eos>` included where it was counted. `posterior` is its share among the
-    candidates of its request. `token_count` counts tokens without `<eos>`.
-    `words` and `eos_log_prob`, where they were asked for, add up to `log_prob`, but for rounding.
+    `text` is unchanged from the request. `log_prob` is the natural logarithm of its probability
+    after the history, including `<eos>` if it was counted. `posterior` is its share among the
+    candidates of the request. `token_count` never includes `<eos>`. `words` and `eos_log_prob`, if
+    requested, add up to `log_prob`, except for rounding.
     """
 
     text: str
@@ -66,7 +63,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class TokenizedText:
-    """A text as its words in normal form, and all their pieces."""
+    """A text as its words in normal form and their tokens."""
 
     words: list[str]
     pieces: list[int]
@@ -80,12 +77,12 @@ def score_texts(
     count_eos: bool = True,
     return_words: bool = False,
 ) -> ModelTask[list[Candidate]]:
-    """Return each candidate's log-probability after `history`, in the order given.
+    """Score each candidate after `history`; return them in the order given.
 
-    `return_words`: those of its words too.
+    `return_words`: also return the log-probability of each word.
 
-    Raises `InvalidInput` for an empty list, for a candidate of more than `MAX_CANDIDATE_PIECES`
-    pieces, and for text that is not Unicode.
+    Raises `InvalidInput` for an empty list, for a candidate with more than `MAX_CANDIDATE_PIECES`
+    tokens, and for text that is not Unicode.
     """
     if not candidates:
         raise InvalidInput("candidates", "is empty; send at least one candidate")
@@ -135,11 +132,12 @@ def _with_words(
 def score(
     sequences: Sequence[Sequence[int]], start: State, levels: AdaptiveSoftmaxLayout | None = None
 ) -> ModelTask[list[float]]:
-    """Return the log-probability of each sequence of tokens after `start`, natural logarithm.
+    """Return the log-probability (natural logarithm) of each token sequence after `start`.
 
-    Every node of the prefix tree is stepped once, level by level, so sequences that share a
-    beginning share its cost. Equal to the chain rule, one sequence at a time, bit for bit. The
-    output layer is asked for many nodes at once, those of each of its `levels` together.
+    Every node of the prefix tree is computed once, level by level, so sequences share the cost of a
+    common prefix. Results are bit-identical to scoring one sequence at a time by the chain rule.
+    Output-layer queries are batched over many nodes and grouped by output level, if `levels` is
+    given.
     """
     tree, sums = yield from _score_tree(sequences, start, levels)
     return [sums[leaf] for leaf in tree.leaves]
@@ -154,18 +152,18 @@ def _score_tree(
     yield from pace.run(tree.grow(sequences))
     gains = [0.0] * len(tree)
     states: dict[int, State] = {ROOT: start}
-    unasked: list[tuple[int, State]] = []
+    pending: list[tuple[int, State]] = []
     pieces, parents = tree.pieces, tree.parents
     for level in tree.levels:
-        unasked.extend([(node, states[parents[node]]) for node in level])
-        if len(unasked) >= _ASKED_TOGETHER:
-            yield from _ask_gains(tree, unasked, gains, levels)
-            unasked = []
+        pending.extend([(node, states[parents[node]]) for node in level])
+        if len(pending) >= _ASKED_TOGETHER:
+            yield from _ask_gains(tree, pending, gains, levels)
+            pending = []
         inner = [node for node in level if tree.inner[node]]
         if inner:
             steps = [(states[parents[node]], pieces[node]) for node in inner]
             states = dict(zip(inner, (yield Step(steps)), strict=True))
-    yield from _ask_gains(tree, unasked, gains, levels)
+    yield from _ask_gains(tree, pending, gains, levels)
     log_probs = gains
     for part in stretches(len(tree) - 1, _SUMMED_TOGETHER):
         for node in range(part.start + 1, min(part.stop, len(tree) - 1) + 1):
@@ -177,25 +175,25 @@ def _score_tree(
 
 def _ask_gains(
     tree: PrefixTree,
-    unasked: list[tuple[int, State]],
+    pending: list[tuple[int, State]],
     gains: list[float],
     levels: AdaptiveSoftmaxLayout | None,
 ) -> ModelTask[None]:
-    """Ask for the log-probability of each node's piece after its parent."""
+    """Request the log-probability of each node's token after its parent."""
     pieces = tree.pieces
     if levels is not None:
         head = levels.head
-        rare = [asked for asked in unasked if pieces[asked[0]] >= head]
-        rare.sort(key=lambda asked: levels.of(pieces[asked[0]]))
-        unasked = [asked for asked in unasked if pieces[asked[0]] < head] + rare
-    questions = [(state, pieces[node]) for node, state in unasked]
-    found = yield TokenLogProbs(questions)
-    for (node, _), gain in zip(unasked, found, strict=True):
+        rare = [entry for entry in pending if pieces[entry[0]] >= head]
+        rare.sort(key=lambda entry: levels.of(pieces[entry[0]]))
+        pending = [entry for entry in pending if pieces[entry[0]] < head] + rare
+    queries = [(state, pieces[node]) for node, state in pending]
+    log_probs = yield TokenLogProbs(queries)
+    for (node, _), gain in zip(pending, log_probs, strict=True):
         gains[node] = gain
 
 
 def posteriors(log_probs: Sequence[float]) -> list[float]:
-    """Softmax of log-probabilities: each one's share of their sum."""
+    """Return the softmax of log-probabilities."""
     best = max(log_probs)
     weights = [math.exp(log_prob - best) for log_prob in log_probs]
     total = math.fsum(weights)
@@ -203,31 +201,31 @@ def posteriors(log_probs: Sequence[float]) -> list[float]:
 
 
 def tokenize_text(language: Lexicon, text: str, field: str) -> TokenizedText:
-    """The words and pieces of a candidate.
+    """Return the words and tokens of a candidate.
 
-    Raises `InvalidInput` naming `field` for more than `MAX_CANDIDATE_PIECES` pieces, and for text
+    Raises `InvalidInput` naming `field` for more than `MAX_CANDIDATE_PIECES` tokens, and for text
     that is not Unicode.
     """
     return finish(cutting(language, text, field))
 
 
 def cutting(language: Lexicon, text: str, field: str) -> Steps[TokenizedText]:
-    """As `tokenize_text`, in steps."""
+    """Same as `tokenize_text`, but as steps."""
     if len(text) <= _SHORT_TEXT:
-        found = words.split(normalise(text, field))
+        text_words = words.split(normalise(text, field))
         yield _CUTTING_WORK + _CHARACTER_WORK * len(text)
-        return TokenizedText(found, language.pieces.encode_words(found))
+        return TokenizedText(text_words, language.pieces.encode_words(text_words))
     normal = yield from normalising(text, field)
-    found = yield from words.splitting(normal)
-    if len(found) > MAX_CANDIDATE_PIECES:  # a word has a piece at least
-        raise _too_long(field, len(found))
-    each = yield from language.pieces.encoding_each(found)
+    text_words = yield from words.splitting(normal)
+    if len(text_words) > MAX_CANDIDATE_PIECES:  # every word has at least one token
+        raise _too_long(field, len(text_words))
+    each = yield from language.pieces.encoding_each(text_words)
     pieces = list(chain.from_iterable(each))
     if len(pieces) > MAX_CANDIDATE_PIECES:
         raise _too_long(field, len(pieces))
-    return TokenizedText(found, pieces)
+    return TokenizedText(text_words, pieces)
 
 
 def _too_long(field: str, pieces: int) -> InvalidInput:
-    problem = f"has {pieces} pieces or more; the limit is {MAX_CANDIDATE_PIECES}"
+    problem = f"has at least {pieces} tokens; send at most {MAX_CANDIDATE_PIECES}"
     return InvalidInput(field, problem)

@@ -1,6 +1,6 @@
-"""How much each part of a transcript's score counts.
+"""Weights of the log-linear score of a transcript.
 
-Knows numbers and words; does not know the model. The total is log-linear:
+The total is
 sum(weights[name] * scores[name]) + lm_weight * log p(text) + word_bonus * words + boosts.
 """
 
@@ -17,12 +17,12 @@ from wordgate.text.normalization import normalise
 from wordgate.text.steps import Steps, finish
 
 ACOUSTIC = "acoustic_log_prob"
-"""The score that weighs 1 unless told otherwise; all others weigh 0."""
+"""The only score with a default weight of 1; all others default to 0."""
 
 
 @dataclass(frozen=True)
 class Boost:
-    """A phrase whose every occurrence adds `weight` to a total (a hotword, contextual biasing)."""
+    """A boosted phrase (hotword, contextual biasing); each occurrence adds `weight` to a total."""
 
     phrase: str
     weight: float
@@ -30,12 +30,12 @@ class Boost:
 
 @dataclass(frozen=True)
 class Weighting:
-    """What a total is made of.
+    """Weights of all parts of a total.
 
-    `weights` maps names of scores to factors. `posterior_scale` divides totals before their
-    softmax; by default max(1, lm_weight), since acoustic scores are far too certain as they are
-    (Wessel et al. 2001). Raises `InvalidInput` naming the field when made with numbers that are
-    not finite, a negative `lm_weight` or a `posterior_scale` that is not positive.
+    `weights` maps score names to factors. Totals are divided by `posterior_scale` before the
+    softmax; the default is max(1, lm_weight), since unscaled acoustic scores give overconfident
+    posteriors (Wessel et al. 2001). Raises `InvalidInput` naming the field for numbers that are
+    not finite, a negative `lm_weight`, or a `posterior_scale` that is not positive.
     """
 
     lm_weight: float = 1.0
@@ -65,36 +65,36 @@ class Weighting:
 
     @property
     def scale(self) -> float:
-        """What totals are divided by for posteriors."""
+        """Divisor of totals for posteriors."""
         return max(1.0, self.lm_weight) if self.posterior_scale is None else self.posterior_scale
 
     def weight(self, name: str) -> float:
-        """The factor of a score."""
+        """Return the factor of a score."""
         return self.weights.get(name, 1.0 if name == ACOUSTIC else 0.0)
 
     def weighted(self, scores: Mapping[str, float]) -> float:
-        """The sum of a transcript's own scores, each times its weight, in order of their names."""
+        """Return the weighted sum of a transcript's scores, added in order of their names."""
         return sum((self.weight(name) * scores[name] for name in sorted(scores)), 0.0)
 
     def prepare(self) -> Steps[None]:
-        """Put the boosted phrases in order, once; in steps, for there may be many.
+        """Build the tree of boosted phrases, as steps, unless it is already built.
 
         Raises `InvalidInput` for a phrase without a word.
         """
         for index, boost in enumerate(self.boosts[self._phrases.added :], self._phrases.added):
-            place = f"weighting.boosts[{index}].phrase"
-            phrase = words.split(normalise(boost.phrase, place))
+            field_name = f"weighting.boosts[{index}].phrase"
+            phrase = words.split(normalise(boost.phrase, field_name))
             if not phrase:
-                raise InvalidInput(place, "has no word")
+                raise InvalidInput(field_name, "contains no word")
             self._phrases.add(phrase, boost.weight)
             yield 10 + 2 * len(phrase)
 
     def boost(self, found: Sequence[str]) -> float:
-        """What all occurrences of boosted phrases in these words (in normal form) add."""
+        """Return the sum of all occurrences of boosted phrases in words in normal form."""
         return finish(self.boosting(found))
 
     def boosting(self, found: Sequence[str]) -> Steps[float]:
-        """As `boost`, in steps."""
+        """Same as `boost`, but as steps."""
         if not self.boosts:
             return 0.0
         yield from self.prepare()
@@ -106,33 +106,33 @@ class Weighting:
         return sum(added, 0.0)
 
     def boost_at(self, found: Sequence[str], end: int) -> float:
-        """What the phrases that end with word `end - 1` add."""
+        """Return the sum of the boosted phrases that end with word `end - 1`."""
         finish(self.prepare())
         return sum(self._phrases.ending(found, end), 0.0)
 
     @property
     def longest_phrase(self) -> int:
-        """Words of the longest boosted phrase."""
+        """Length of the longest boosted phrase in words."""
         finish(self.prepare())
         return self._phrases.longest
 
     def most_boost(self, word: str | None = None) -> float:
-        """The most that phrases which end with a word can add; without one, with any word."""
+        """Return an upper bound on the boost of phrases that end with `word` (None: any word)."""
         return self._most.get(word, 0.0)
 
     @cached_property
     def _most(self) -> dict[str | None, float]:
         finish(self.prepare())
-        found: dict[str | None, float] = {}
+        most: dict[str | None, float] = {}
         for last, weight in self._phrases.by_last_word():
             if weight > 0:
-                found[last] = found.get(last, 0.0) + weight
-        found[None] = max(found.values(), default=0.0)
-        return found
+                most[last] = most.get(last, 0.0) + weight
+        most[None] = max(most.values(), default=0.0)
+        return most
 
 
 def check_finite(field_name: str, number: float) -> None:
-    """Raise `InvalidInput` naming the field unless a number is finite."""
+    """Raise `InvalidInput` naming the field for a number that is not finite."""
     if not math.isfinite(number):
         raise InvalidInput(field_name, f"is {number}; send a finite number")
 
@@ -140,28 +140,28 @@ def check_finite(field_name: str, number: float) -> None:
 def check_scores(placed: Iterable[tuple[Callable[[], str], Mapping[str, float]]]) -> Steps[None]:
     """Raise `InvalidInput` unless all have the same scores, all finite.
 
-    Each comes with what says its place.
+    Each mapping of scores comes with a function that returns the name of its field.
     """
     first: tuple[Callable[[], str], Mapping[str, float]] | None = None
-    for place, scores in placed:
-        first = first or (place, scores)
+    for field_name, scores in placed:
+        first = first or (field_name, scores)
         if scores.keys() != first[1].keys():
             problem = f"has {_listed(scores)}, but {first[0]()} has {_listed(first[1])}; "
-            raise InvalidInput(place(), problem + "send the same scores for all, or none")
+            raise InvalidInput(field_name(), problem + "send the same scores for all")
         for name, value in scores.items():
             if not math.isfinite(value):
-                check_finite(f"{place()}[{name}]", value)
+                check_finite(f"{field_name()}[{name}]", value)
         yield 4 + len(scores)
 
 
 def check_weighed(weighting: Weighting, names: Collection[str]) -> None:
-    """Raise `InvalidInput` naming a weight, other than 0, of a score that nothing has."""
+    """Raise `InvalidInput` naming a nonzero weight of a score that was not sent."""
     for name, weight in weighting.weights.items():
         if weight and name not in names:
-            problem = f"weighs nothing: there is {_listed(names)}"
+            problem = f"unknown score; available: {', '.join(sorted(names)) or 'none'}"
             raise InvalidInput(f"weighting.weights[{name}]", problem)
 
 
 def _listed(names: Iterable[str]) -> str:
-    """Names of scores, for people."""
-    return f"the scores {', '.join(sorted(names))}" if names else "no score"
+    """Return score names as text for error messages."""
+    return f"the scores {', '.join(sorted(names))}" if names else "no scores"
