@@ -19,7 +19,7 @@ WRONG: Any = "ab"
 """A str, which is a sequence of strs."""
 
 SCORES: tuple[tuple[Any, Any, str], ...] = (
-    ("", "ab", "candidates: is of type str; pass a list of str, also for a single one"),
+    ("", "ab", "candidates: is of type str; pass a list of str, even for a single entry"),
     ("", b"ab", "candidates: is of type bytes"),
     ("", {"ab": 1}, "candidates: is of type dict"),
     ("", iter(["ab"]), "candidates: is of type list_iterator"),

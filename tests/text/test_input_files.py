@@ -29,7 +29,7 @@ def test_a_file_is_read_whole(tmp_path: Path) -> None:
 
 def test_a_pipe_without_a_writer_is_refused(pipe: Path) -> None:
     """Opening it would wait for ever."""
-    with pytest.raises(InvalidFile, match="is a pipe to which nothing was written; name a file"):
+    with pytest.raises(InvalidFile, match="is an empty pipe; name a file"):
         read_input(pipe)
 
 
@@ -54,7 +54,7 @@ def test_a_writer_that_says_nothing_is_given_up(
     """After a bounded time."""
     monkeypatch.setattr(input_files, "_SILENCE_SECONDS", 0.01)
     writer = os.open(pipe, os.O_RDWR)
-    with pytest.raises(InvalidFile, match=r"nothing came from it for 0\.01 seconds"):
+    with pytest.raises(InvalidFile, match=r"no data for 0\.01 seconds"):
         read_input(pipe)
     os.close(writer)
 

@@ -1,8 +1,8 @@
-"""Words that were meant where a finger slipped: exact best-first search over what may be meant.
+"""Typo correction: exact best-first search over the words that may have been intended.
 
-Knows pieces, output levels and slips; does not know who is asking. A word's rank is
-log P(word | history) + log P(typed | word); the probability of the pieces so far and of the
-likeliest slip that they still fit bounds all that may follow, as in `decoding.search`.
+A word's rank is log P(word | history) + log P(typed | word). The upper bound of a node is the
+log-probability of its tokens plus that of the likeliest typo that still agrees with them, as in
+`decoding.search`.
 """
 
 import heapq
@@ -25,26 +25,26 @@ from wordgate.lm.tokenizer import EOS, LEADING_NUMBERS, Tokenizer, leading_numbe
 from wordgate.text import words
 
 LEAST_RANK = -25.0
-"""Less likely words are no corrections of anything."""
+"""Corrections below this rank are never offered."""
 
 _TOGETHER = 8
 _WORTH_TOGETHER = 1.0
 _ROW_WORK, _ENTRY_WORK = 200, 8
 _MEANT_WORK = 12
 _ROUNDING = 1e-3
-"""Rows are float32, and so is what they are compared with: what is just too unlikely may pass."""
+"""Tolerance for comparing float32 rows with thresholds: slightly unlikelier entries may pass."""
 
 _MAX_PIECES = 4 * words.MAX_WORD_CHARACTERS
-"""No word has more: a piece has a byte or more, a character at most four."""
+"""The maximum length of a word in tokens: a token has at least one byte, a character at most four."""
 
 _NONE = np.zeros(LEADING_NUMBERS, np.bool_)
 
 
 @dataclass(frozen=True)
 class TypoQuery:
-    """What may be meant, with log P(typed | meant): words, or beginnings of one.
+    """The possible corrections, words or prefixes, each with log P(typed | correction).
 
-    Words of `least_rank` or less are not looked for.
+    Only words that rank above `least_rank` are searched for.
     """
 
     corrections_of: Mapping[str, float]
@@ -52,7 +52,7 @@ class TypoQuery:
 
 
 class _Alternatives:
-    """Beginnings that may be meant, to be looked up by what is written so far."""
+    """The possible corrections of a typed prefix, looked up by the bytes spelled so far."""
 
     def __init__(self, corrections_of: Mapping[str, float]) -> None:
         self._whole = {text.encode("utf-8"): value for text, value in corrections_of.items()}
@@ -61,12 +61,12 @@ class _Alternatives:
         self._lengths = sorted({len(text) for text in self._texts})
 
     def likeliest(self, written: bytes) -> float:
-        """The likeliest slip by which a word that goes on after these bytes was meant."""
+        """Return the log-probability of the likeliest typo for any word that begins with these bytes."""
         going_on = max(self._slips[self._going_on(written)], default=-math.inf)
         return max(going_on, self.of_word(written))
 
     def of_word(self, written: bytes) -> float:
-        """The likeliest slip by which the word of these bytes was meant; -inf if by none."""
+        """Return the log-probability of the likeliest typo for exactly this word, or -inf."""
         found = -math.inf
         for length in self._lengths:
             if length > len(written):
@@ -77,7 +77,7 @@ class _Alternatives:
         return found
 
     def leading(self, written: bytes) -> NDArray[np.bool_]:
-        """For each of `pieces.leading_number` whether such a piece may go on to what is meant."""
+        """Return, by leading number, whether such a token may lead to a correction: bool [numbers]."""
         begun = len(written)
         allowed = np.zeros(LEADING_NUMBERS, np.bool_)
         for each in {text[begun : begun + 2] for text in self._texts[self._going_on(written)]}:
@@ -89,16 +89,16 @@ class _Alternatives:
         return allowed
 
     def _going_on(self, written: bytes) -> slice:
-        """Where those stand that begin with these bytes and are longer; no UTF-8 has a 0xFF."""
+        """Return the range of longer texts with this prefix. UTF-8 never contains 0xFF."""
         first = bisect_right(self._texts, written)
         return slice(first, bisect_left(self._texts, written + b"\xff", lo=first))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Node:
-    """Pieces of a word, which write `written`: `context` has read all but the last of them.
+    """The first tokens of a word, which spell `written`. `context` has read all but the last.
 
-    `slip` is the likeliest one that they fit.
+    `slip` is the log-probability of the likeliest typo that agrees with them.
     """
 
     pieces: tuple[int, ...]
@@ -110,10 +110,10 @@ class _Node:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _PendingRow:
-    """A row to be asked for: `base` is its cluster's own log-probability.
+    """An output row to request. `base` is the log-probability of its cluster.
 
-    Whatever follows, the slip is `slip` at least; it may be likelier for pieces that begin as
-    `allowed`, and is for no others.
+    `slip` is the typo log-probability for any continuation. Only tokens whose leading number is in
+    `allowed` may have a higher one.
     """
 
     node: _Node
@@ -133,7 +133,7 @@ _Open = _Node | _PendingRow | _Finished
 
 
 class _Frontier:
-    """All that is open, the best rank first."""
+    """The priority queue of open nodes, rows and finished words, best rank bound first."""
 
     def __init__(
         self,
@@ -164,7 +164,10 @@ class _Frontier:
         return -negative, item
 
     def companions(self, rank: float, room: int) -> Iterator[_Node | _PendingRow]:
-        """What is open close behind a rank and before the next word, `room` at most."""
+        """Pop up to `room` items that rank close behind, to expand in the same batch.
+
+        Stop at the next finished word.
+        """
         while room > 0 and self._heap and -self._heap[0][0] >= rank - _WORTH_TOGETHER:
             if isinstance(self._heap[0][2], _Finished):
                 return
@@ -174,7 +177,7 @@ class _Frontier:
                 yield item
 
     def open_node(self, node: _Node, context: HashedState) -> _PendingRow:
-        """What to ask first after all of a node's pieces were read."""
+        """Return the head row to request once all of a node's tokens are read."""
         grown = _Node(node.pieces, node.written, node.log_prob, node.slip, context)
         slip = self._alternatives.of_word(node.written)
         is_settled = slip >= node.slip
@@ -182,7 +185,7 @@ class _Frontier:
         return _PendingRow(grown, slip, allowed, 0, 0.0)
 
     def add_row(self, asked: _PendingRow, row: Row) -> None:
-        """Open the entries of an answered row that are likely enough."""
+        """Add the children of an answered row that are likely enough."""
         level = asked.level
         first, after = self._levels.first(level), self._levels.cuts[level]
         least = self._least_rank - asked.node.log_prob - asked.base - _ROUNDING
@@ -206,7 +209,7 @@ class _Frontier:
             self.push(log_prob + slip, item)
 
     def _has_allowed(self, asked: _PendingRow, cluster: int) -> bool:
-        """Whether a cluster has pieces that may go on to what is meant."""
+        """Return whether a cluster has tokens that may lead to a correction."""
         first, after = self._levels.first(cluster), self._levels.cuts[cluster]
         return bool(asked.allowed[self._pieces.leading_within(first, after)].any())
 
@@ -246,11 +249,11 @@ def corrected_words(
     biases: WordBiases,
     store: StateStore,
 ) -> ModelTask[SearchResult]:
-    """The `search.count` best of the words that may be meant, best first.
+    """Return the `search.count` best corrections of a finished word, best first.
 
-    Log-probabilities are of the model and of what biases some words together, as in
-    `biased.best_words`; biased words have their boosts in their ranks. Exact, unless
-    `search.max_expansions` was met. The search's prefix is not looked at.
+    Log-probabilities are those of the interpolated model, as in `biasing.best_words`. Ranks include
+    boosts. The result is exact unless `search.max_expansions` was reached. `search.prefix` is
+    ignored.
     """
     pace = Pace(SHORT_ROUND)
     named = {}
@@ -274,7 +277,7 @@ def corrected_beginnings(
     biases: WordBiases,
     store: StateStore,
 ) -> ModelTask[SearchResult]:
-    """The same of all words that begin as may be meant."""
+    """Return the best words that begin with a corrected prefix. See `corrected_words`."""
     if not slip.corrections_of:
         return SearchResult()
     others = replace(
@@ -299,7 +302,7 @@ def corrected_beginnings(
 
 
 def _slipped(biases: WordBiases, word: str, slip: float) -> WordBias:
-    """A word's bias with a slip in its rank."""
+    """Return a word's bias with the typo's log-probability added to its boost."""
     bias = biases.of(word)
     return replace(bias, boost=bias.boost + slip)
 
@@ -313,7 +316,7 @@ def _likeliest(
     least_rank: float,
     store: StateStore,
 ) -> ModelTask[RankedWords]:
-    """The best words that may be meant, by the model alone."""
+    """Return the best words that begin with a corrected prefix, without biases."""
     frontier = _Frontier(pieces, levels, alternatives, least_rank, search.seen)
     root = _Node((), b"", 0.0, alternatives.likeliest(b""), start)
     frontier.push(root.slip, frontier.open_node(root, start))
@@ -344,7 +347,7 @@ def _likeliest(
 def _expand(
     frontier: _Frontier, asked: Sequence[_Node | _PendingRow], store: StateStore
 ) -> ModelTask[None]:
-    """Ask for one row of each of these, unless the store has it."""
+    """Request one row per item, unless it is in the store."""
     nodes = [item for item in asked if isinstance(item, _Node)]
     rows = [item for item in asked if isinstance(item, _PendingRow)]
     contexts = yield from advance(store, [(node.context, node.pieces[-1]) for node in nodes])
