@@ -130,8 +130,8 @@ def test_company_changes_no_answer(
     expected = _best(case, SearchParams(count), biased_words)
     for together, worth in itertools.product((1, 50), (0.0, math.inf)):
         with monkeypatch.context() as patched:
-            patched.setattr(biasing, "_TOGETHER", together)
-            patched.setattr(biasing, "_WORTH_TOGETHER", worth)
+            patched.setattr(biasing, "_BATCH_ROWS", together)
+            patched.setattr(biasing, "_BATCH_MARGIN", worth)
             assert _best(case, SearchParams(count), biased_words).words == expected.words
 
 

@@ -122,8 +122,8 @@ def test_company_changes_no_answer(
     expected = _corrected(*ask)
     for together, worth in ((1, 1.0), (50, math.inf)):
         with monkeypatch.context() as patched:
-            patched.setattr(correction, "_TOGETHER", together)
-            patched.setattr(correction, "_WORTH_TOGETHER", worth)
+            patched.setattr(correction, "_BATCH_ROWS", together)
+            patched.setattr(correction, "_BATCH_MARGIN", worth)
             assert _corrected(*ask).words == expected.words
 
 

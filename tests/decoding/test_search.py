@@ -68,8 +68,8 @@ def test_company_changes_no_answer(
     expected = case.search(search)
     for together in (1, 3, 50):
         with monkeypatch.context() as patched:
-            patched.setattr(searching, "_TOGETHER", together)
-            patched.setattr(searching, "_WORTH_TOGETHER", math.inf if together == 50 else 2.5)
+            patched.setattr(searching, "_BATCH_ROWS", together)
+            patched.setattr(searching, "_BATCH_MARGIN", math.inf if together == 50 else 2.5)
             found = case.search(search)
         assert (found.words, found.exact) == (expected.words, expected.exact)
 
@@ -95,7 +95,7 @@ def test_a_bound_that_is_just_enough_is_no_bound(
     monkeypatch: pytest.MonkeyPatch, case: Case, count: int
 ) -> None:
     """One node at a time, a search is exact with as many rows as it needs, and not with fewer."""
-    monkeypatch.setattr(searching, "_TOGETHER", 1)
+    monkeypatch.setattr(searching, "_BATCH_ROWS", 1)
     needed = case.search(SearchParams(count)).expansions
     assert case.search(SearchParams(count, max_expansions=needed)).exact
     if needed > 1:

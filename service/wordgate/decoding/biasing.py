@@ -17,8 +17,8 @@ from wordgate.lm.requests import SHORT_ROUND, YIELD, ModelTask, Pace, Row
 from wordgate.lm.state_store import StateStore
 from wordgate.lm.tokenizer import Tokenizer
 
-_TOGETHER = 8
-_WORTH_TOGETHER = 1.0
+_BATCH_ROWS = 8
+_BATCH_MARGIN = 1.0
 _WORD_WORK, _ROW_WORK = 8, 100
 
 
@@ -154,7 +154,8 @@ class _Node:
 class _PendingRow:
     """An output row to request after a node, for the next tokens of `words`.
 
-    The node's context has read all of its tokens. `base` is the log-probability of the row's cluster.
+    The node's context has read all of its tokens. `base` is the log-probability of the row's
+    cluster.
     """
 
     node: _Node
@@ -211,7 +212,7 @@ class _Frontier:
 
         Stop at the next finished word.
         """
-        while room > 0 and self._heap and -self._heap[0][0] >= rank - _WORTH_TOGETHER:
+        while room > 0 and self._heap and -self._heap[0][0] >= rank - _BATCH_MARGIN:
             item = self._heap[0][2]
             if isinstance(item, ScoredWord):
                 return
@@ -219,15 +220,15 @@ class _Frontier:
             room -= 1
             yield item
 
-    def add_row(self, asked: _PendingRow, row: Row) -> None:
+    def add_row(self, pending: _PendingRow, row: Row) -> None:
         """Add the children of a node from an answered row."""
-        node, level = asked.node, asked.level
+        node, level = pending.node, pending.level
         rarer: dict[int, list[_Encoded]] = {}
-        for piece, words in _by_next(asked.words, len(node.pieces)).items():
+        for piece, words in _by_next(pending.words, len(node.pieces)).items():
             of_piece = self._levels.of(piece)
             if of_piece == level:
                 value = float(row[piece - self._levels.first(level)])
-                self._open_piece(asked, piece, asked.base + value, words)
+                self._open_piece(pending, piece, pending.base + value, words)
             elif level == 0:
                 rarer.setdefault(of_piece, []).extend(words)
         for cluster, words in rarer.items():
@@ -235,10 +236,10 @@ class _Frontier:
             self.push(_PendingRow(node, words, cluster, base))
 
     def _open_piece(
-        self, asked: _PendingRow, piece: int, gain: float, words: Sequence[_Encoded]
+        self, pending: _PendingRow, piece: int, gain: float, words: Sequence[_Encoded]
     ) -> None:
         """Add the child for one token. At the end of a word, `words` has just that word."""
-        node = asked.node
+        node = pending.node
         pieces, log_prob = (*node.pieces, piece), node.log_prob + gain
         encoded, text, bias = words[0]
         if len(encoded) > len(pieces):
@@ -284,24 +285,24 @@ def best_biased(
         if isinstance(item, ScoredWord):
             found.words.append((rank, item))
             continue
-        room = min(_TOGETHER, search.max_expansions - found.expansions)
+        room = min(_BATCH_ROWS, search.max_expansions - found.expansions)
         if room <= 0:
             found.exact = False
             break
-        asked = [item, *frontier.companions(rank, room - 1)]
-        yield from _expand(frontier, asked, store)
-        found.expansions += len(asked)
-        if pace.is_due(sum(_ROW_WORK + _WORD_WORK * len(each.words) for each in asked)):
+        pending = [item, *frontier.companions(rank, room - 1)]
+        yield from _expand(frontier, pending, store)
+        found.expansions += len(pending)
+        if pace.is_due(sum(_ROW_WORK + _WORD_WORK * len(each.words) for each in pending)):
             yield YIELD
     return found
 
 
 def _expand(
-    frontier: _Frontier, asked: Sequence[_Node | _PendingRow], store: StateStore
+    frontier: _Frontier, pending: Sequence[_Node | _PendingRow], store: StateStore
 ) -> ModelTask[None]:
     """Request one row per item, unless it is in the store."""
-    nodes = [item for item in asked if isinstance(item, _Node)]
-    rows = [item for item in asked if isinstance(item, _PendingRow)]
+    nodes = [item for item in pending if isinstance(item, _Node)]
+    rows = [item for item in pending if isinstance(item, _PendingRow)]
     contexts = yield from advance(store, [(node.context, node.pieces[-1]) for node in nodes])
     for node, context in zip(nodes, contexts, strict=True):
         rows.append(_PendingRow(replace(node, context=context), node.words, 0, 0.0))

@@ -55,7 +55,7 @@ class AdaptiveSoftmaxLayout:
         return self.cuts[level - 1] if level else 0
 
     def width(self, level: int) -> int:
-        """Return the number of entries in a row of a level: its tokens and, in the head, clusters."""
+        """Return the number of entries of a level's row: its tokens and, in the head, clusters."""
         clusters = self.count - 1 if level == 0 else 0
         return self.cuts[level] - self.first(level) + clusters
 

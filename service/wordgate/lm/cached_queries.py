@@ -33,7 +33,7 @@ class _Placed(Protocol):
     def context(self) -> HashedState: ...
 
 
-class AskedRow(Protocol):
+class PendingRow(Protocol):
     """An output row that a search needs: its level, and the node whose context it follows."""
 
     @property
@@ -43,7 +43,7 @@ class AskedRow(Protocol):
     def node(self) -> _Placed: ...
 
 
-R = TypeVar("R", bound=AskedRow)
+R = TypeVar("R", bound=PendingRow)
 
 
 def advance(
@@ -54,8 +54,8 @@ def advance(
     found = [store.state(key) for key in keys]
     missing = [place for place, state in enumerate(found) if state is None]
     if missing:
-        asked = [(steps[place][0].state, steps[place][1]) for place in missing]
-        answers = yield Step(asked)
+        pending = [(steps[place][0].state, steps[place][1]) for place in missing]
+        answers = yield Step(pending)
         for place, state in zip(missing, answers, strict=True):
             found[place] = store.keep(keys[place], state)
     return [HashedState(key, state) for key, state in zip(keys, found, strict=True)]
@@ -74,11 +74,11 @@ def level_rows(
     return [row for row in found if row is not None]
 
 
-def answered(store: StateStore, asked: Sequence[R]) -> ModelTask[list[tuple[R, Row]]]:
+def answered(store: StateStore, pending: Sequence[R]) -> ModelTask[list[tuple[R, Row]]]:
     """Return each pending row with its values. Rows of one level are requested together."""
     found: list[tuple[R, Row]] = []
-    for level in sorted({each.level for each in asked}):
-        here = [each for each in asked if each.level == level]
+    for level in sorted({each.level for each in pending}):
+        here = [each for each in pending if each.level == level]
         rows = yield from level_rows(store, level, [each.node.context for each in here])
         found += zip(here, rows, strict=True)
     return found

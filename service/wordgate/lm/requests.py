@@ -141,17 +141,17 @@ class Model(Protocol):
     start: State
     """The zero state, before any token is read."""
 
-    def answer(self, asks: Sequence[ModelRequest]) -> list[Any]:
+    def answer(self, requests: Sequence[ModelRequest]) -> list[Any]:
         """Answer several requests at once, batched into as few inferences as possible."""
         ...
 
 
-def run_to_completion(asks: ModelTask[T], model: Model) -> T:
+def run_to_completion(task: ModelTask[T], model: Model) -> T:
     """Run a single task to its end against a model."""
     try:
-        ask = next(asks)
+        request = next(task)
         while True:
-            ask = asks.send(model.answer([ask])[0])
+            request = task.send(model.answer([request])[0])
     except StopIteration as stop:
         result: T = stop.value
         return result

@@ -104,13 +104,13 @@ def two_typo_corrections_of(
     if len(typed) < LEAST_LETTERS_FOR_TWO or not _is_of_letters(typed) or "'" in typed:
         return found
     for place in range(1, len(typed) + 1):
-        for once, first in _slips_at(typed, place):
+        for once, first in _typos_at(typed, place):
             least = _LEAST_OF_TWO / first
             looked_at = 0
             for later in range(place, len(once) + 1):
                 if not begins(once[:later]):
                     break
-                for twice, second in _slips_at(once, later):
+                for twice, second in _typos_at(once, later):
                     looked_at += 1
                     if second >= least and twice != typed and is_word(twice):
                         found[twice] = max(found.get(twice, -math.inf), math.log(first * second))
@@ -118,7 +118,7 @@ def two_typo_corrections_of(
     return found
 
 
-def _slips_at(typed: str, place: int) -> Iterator[tuple[str, float]]:
+def _typos_at(typed: str, place: int) -> Iterator[tuple[str, float]]:
     """Yield the corrections of a spelling error or a missing letter at an index."""
     yield from ((text, p) for text, p in _spellings_at(typed, place) if p < _LOST_APOSTROPHE)
     yield from ((text, _MISSING) for text in _with_letter_at(typed, place) if "'" not in text)
@@ -134,11 +134,11 @@ def typos_of(word: str) -> dict[str, float]:
     for place, letter in enumerate(word):
         before, after = word[:place], word[place + 1 :]
         beside = NEIGHBOURS.get(letter, "")
-        slips = [(before + other + after, _BESIDE / len(beside)) for other in beside]
-        slips += [(before + after, _MISSING), (before + letter + letter + after, _DOUBLED)]
+        typos = [(before + other + after, _BESIDE / len(beside)) for other in beside]
+        typos += [(before + after, _MISSING), (before + letter + letter + after, _DOUBLED)]
         if after:
-            slips.append((before + after[0] + letter + after[1:], _SWAPPED))
-        for typed, probability in slips:
+            typos.append((before + after[0] + letter + after[1:], _SWAPPED))
+        for typed, probability in typos:
             if typed not in ("", word):
                 found[typed] = max(found.get(typed, 0.0), probability)
     return found

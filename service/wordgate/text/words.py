@@ -144,9 +144,9 @@ def splitting_last(normalised: str) -> Steps[tuple[str, str]]:
     """Split a partly typed text into its complete words and its unfinished last word.
 
     The text is in normal form. The unfinished word is empty if the text ends in white space, in a
-    mark, or in a script without spaces, where each letter is a word. An apostrophe after letters belongs to the unfinished word
-    (`don'` may become `don't`). A word that has reached the maximum length is complete, and so are
-    the parts already split off a longer one.
+    mark, or in a script without spaces, where each letter is a word. An apostrophe after
+    letters belongs to the unfinished word (`don'` may become `don't`). A word of the maximum length
+    is complete, and so are the parts already split off a longer one.
     """
     end = len(normalised) - normalised.endswith(_INNER)
     last: re.Match[str] | None = None
