@@ -97,7 +97,7 @@ def test_the_places_are_those_of_the_history_rule(count: int) -> None:
         assert len(contexts) == len(found) + 1
         assert found == history.split()[latest_start(count) :]
         assert contexts[-1] == plain
-    asked = READER.calls["Advance"]
+    asked = READER.calls["Step"]
     run_to_completion(read_each(TRAINED, history, store), READER)
     run_to_completion(read_context(TRAINED, history, store), READER)
-    assert READER.calls["Advance"] == asked
+    assert READER.calls["Step"] == asked

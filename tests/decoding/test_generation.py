@@ -198,7 +198,7 @@ def test_a_text_ends_after_as_many_words() -> None:
     endless = model_of(other={"a": 0.9})
     found = written(endless, top_k=1, max_words=3)
     assert [word.finish for word in found] == [None, None, FinishReason.MAX_WORDS]
-    assert endless.calls["Advance"] == 1 + 2, "the end of text that begins, and two of the words"
+    assert endless.calls["Step"] == 1 + 2, "the end of text that begins, and two of the words"
 
 
 @pytest.mark.parametrize("stop", [".", "AB", "\uff21\uff22", " ab "])

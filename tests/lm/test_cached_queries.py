@@ -20,7 +20,7 @@ def test_only_missing_entries_are_requested() -> None:
     [first] = run_to_completion(advance(store, [(start, 3)]), model)
     again, other = run_to_completion(advance(store, [(start, 3), (start, 4)]), model)
     assert (again, other.state) == (first, 4)
-    assert model.calls["Advance"] == 2
+    assert model.calls["Step"] == 2
     for _ in range(2):
         rows = run_to_completion(level_rows(store, 1, [other, first, other]), model)
         assert [row.tolist() for row in rows] == [
