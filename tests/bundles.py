@@ -1,7 +1,8 @@
-"""Small bundles with random weights: real graphs, real files, nothing that was learned.
+"""Small model bundles with random weights, in real graphs and files.
 
-Needs onnx (through `wordgate.training.export.onnx_graphs`), no torch. What such a bundle answers
-makes no sense, but it is a proper model: its probabilities sum to one and its smoke set is its own.
+Needs onnx (through `wordgate.training.export.onnx_graphs`), but not torch. The answers of such a
+bundle make no sense, but it is a valid model: its probabilities sum to one and its smoke set
+matches.
 """
 
 import hashlib
@@ -48,10 +49,10 @@ def write_bundle(
     seed: int = 0,
     endless: bool = False,
 ) -> Path:
-    """Write a bundle into `folder/name/version`, which is returned.
+    """Write a bundle into `folder/name/version` and return that path.
 
-    The same arguments give the same bytes. The two precisions of one seed are the same network.
-    An `endless` model takes no text for ended.
+    The same arguments give the same bytes. Both precisions of one seed are the same network. An
+    `endless` model gives the end of a text almost no probability.
     """
     path = folder / name / str(version)
     path.mkdir(parents=True)
@@ -78,7 +79,7 @@ def write_bundle(
 
 
 def random_weights(levels: AdaptiveSoftmaxLayout, layers: int, width: int, seed: int) -> Weights:
-    """A network that was never trained; pieces with small numbers are likelier on the whole."""
+    """Return the weights of an untrained network that favours tokens with small ids."""
     generator = np.random.default_rng(seed)
 
     def draw(*shape: int, spread: float) -> Array:
@@ -98,15 +99,16 @@ def random_weights(levels: AdaptiveSoftmaxLayout, layers: int, width: int, seed:
 
 
 def rewrite_manifest(path: Path, **changes: Any) -> None:
-    """Change top-level values of a bundle's `bundle.json`, for tests of what is refused."""
+    """Change top-level values of a bundle's `bundle.json`, to test what is rejected."""
     document = json.loads((path / MANIFEST_FILE).read_text("utf-8"))
     (path / MANIFEST_FILE).write_text(json.dumps(document | changes), "utf-8")
 
 
 def _pieces() -> Tokenizer:
-    """All bytes, then what each word of the text is put together from, left to right.
+    """Build a tokenizer:
 
-    The library that learns merges breaks ties by chance; these are always the same.
+    all bytes, then left-to-right merges for each word of the text. The library that learns merges
+    breaks ties at random; these merges are deterministic.
     """
     merges: dict[tuple[str, str], None] = {}
     for word, _ in Counter(words.split(normalise(TEXT))).most_common():
@@ -146,7 +148,7 @@ def _document(name: str, version: int, precision: str, files: dict[str, bytes]) 
 
 
 def _smoke(path: Path, manifest: Manifest, pieces: Tokenizer) -> list[dict[str, Any]]:
-    """What the written graphs answer to a few questions."""
+    """Compute the smoke set: the written graphs' answers to a few requests."""
     network = NetworkModel(path, manifest.network, manifest.precision)
     language = Lexicon(pieces, network.levels)
     cases = []

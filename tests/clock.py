@@ -1,12 +1,12 @@
-"""A clock that a test moves."""
+"""A fake clock that a test sets."""
 
 
 class Clock:
-    """Stands still but where a test sets it."""
+    """A clock that advances only when a test sets `now`."""
 
     def __init__(self) -> None:
         self.now = 100.0
 
     def __call__(self) -> float:
-        """The moment, in seconds."""
+        """Return the current time in seconds."""
         return self.now

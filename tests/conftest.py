@@ -1,4 +1,4 @@
-"""What many tests share: a small bundle, and a server that serves it."""
+"""Shared fixtures: a small bundle and a server for it."""
 
 import os
 from collections.abc import Iterator
@@ -14,22 +14,22 @@ from wordgate.bundle import bundle as bundles
 from wordgate.bundle.bundle import Bundle
 from wordgate.engine.local_model import LocalModel
 
-# Without a clock, which says nothing on a busy machine.
+# No deadline: timings are meaningless on a busy machine.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
 
 def pytest_configure() -> None:
-    """Before torch is imported: its threads must not spin while they wait.
+    """Make OpenMP threads sleep while they wait; must run before torch is imported.
 
-    Spinning threads of two processes on two cores make its tests ten times slower.
+    Spinning threads of two processes on two cores make training tests ten times slower.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 @pytest.fixture(scope="session")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small int8 bundle, `tiny@1`. Never written to: tests that spoil one make their own."""
+    """A small int8 bundle, `tiny@1`. Read-only: tests that modify a bundle write their own."""
     return write_bundle(tmp_path_factory.mktemp("models"))
 
 
@@ -47,7 +47,7 @@ def loaded(bundle: Path) -> Bundle:
 
 @pytest.fixture(scope="session")
 def local(bundle: Path) -> Iterator[LocalModel]:
-    """The same model in this process."""
+    """The same model, loaded in this process."""
     model = LocalModel.open(bundle)
     yield model
     model.close()
@@ -55,13 +55,13 @@ def local(bundle: Path) -> Iterator[LocalModel]:
 
 @pytest.fixture(scope="session")
 def server(bundle: Path) -> Iterator[RunningServer]:
-    """A server of `tiny@1` in its own process. Shared: tests must leave it as it was."""
+    """A server of `tiny@1` in a separate process. Shared: tests must restore its state."""
     with serving(bundle) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def channel(server: RunningServer) -> Iterator[grpc.Channel]:
-    """A connection to the server."""
+    """A gRPC channel to the server."""
     with grpc.insecure_channel(server.address) as connected:
         yield connected

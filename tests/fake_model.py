@@ -1,4 +1,4 @@
-"""A model whose numbers can be worked out by hand: each piece depends on the one before it only."""
+"""A fake bigram model with known probabilities: each token depends only on the one before it."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -13,11 +13,10 @@ from wordgate.lm.requests import HiddenVectors, ModelRequest, OutputRows, Step, 
 
 
 class FakeModel:
-    """A bigram table behind the questions that the real model answers.
+    """A bigram table behind the same requests as the real model.
 
-    `probabilities[p, q]` is how likely piece q is after piece p; the zero state, which has read
-    nothing, is row -1, the last one: [pieces + 1, pieces]. A state is the last piece read.
-    `calls` counts what was asked, `rows` how many rows each call had.
+    `probabilities[p, q]` is P(token q | token p), shape [tokens + 1, tokens]. The last row, -1, is
+    the zero state. A state is the last token read. `calls` counts the requests by type.
     """
 
     start = -1
@@ -29,7 +28,7 @@ class FakeModel:
 
     @classmethod
     def random(cls, levels: AdaptiveSoftmaxLayout, seed: int, spread: float = 1.0) -> "FakeModel":
-        """A table drawn at random; the larger the spread, the more decided the model."""
+        """Draw a random table. A larger `spread` gives a more confident model."""
         generator = np.random.default_rng(seed)
         size = levels.vocabulary
         logits = spread * generator.normal(size=(size + 1, size))
@@ -37,11 +36,11 @@ class FakeModel:
         return cls(levels, weights / weights.sum(1, keepdims=True))
 
     def answer(self, asks: Sequence[ModelRequest]) -> list[Any]:
-        """The answers, each computed on its own."""
+        """Answer each request separately."""
         return [self._answer(ask) for ask in asks]
 
     def log_prob(self, state: int, piece: int) -> float:
-        """The value that `TokenLogProbs` gives for one question."""
+        """Return the value that `TokenLogProbs` gives for one question."""
         level = self.levels.of(piece)
         head = self._row(0, state)
         if level == 0:
@@ -51,7 +50,7 @@ class FakeModel:
         return cluster + float(row[piece - self.levels.first(level)])
 
     def vector(self, state: int) -> NDArray[np.float32]:
-        """The hidden values of a state: a point of the unit circle."""
+        """Return the hidden values of a state: a point on the unit circle."""
         return np.array([np.cos(state), np.sin(state)], np.float32)
 
     def _answer(self, ask: ModelRequest) -> Any:

@@ -1,4 +1,4 @@
-"""Bundles that must not be served: what is done to a sound one, and the reason for its refusal."""
+"""Invalid bundles: the change to a valid one, and the reason for which it is rejected."""
 
 import json
 import os
@@ -17,13 +17,13 @@ Spoil = Callable[[Path], None]
 
 
 def manifest_of(path: Path) -> dict[str, Any]:
-    """The document of `bundle.json`."""
+    """Read `bundle.json`."""
     found: dict[str, Any] = json.loads((path / MANIFEST_FILE).read_text("utf-8"))
     return found
 
 
 def publish_file(path: Path, name: str, content: bytes) -> None:
-    """Put other content into a bundle's file and its true checksum into the manifest."""
+    """Replace a bundle's file and update its checksum in the manifest."""
     (path / name).write_bytes(content)
     entry = {"sha256": file_sha256(path / name), "bytes": len(content)}
     rewrite_manifest(path, files=manifest_of(path)["files"] | {name: entry})
@@ -47,7 +47,7 @@ def _tokenizer(change: Callable[[dict[str, Any]], object]) -> Spoil:
 
 
 def _graph(name: str, change: Callable[[Any], object]) -> Spoil:
-    """Another graph; `change` is given its `ModelProto`."""
+    """Modify a graph. `change` receives its `ModelProto`."""
 
     def spoil(path: Path) -> None:
         model = onnx.load(str(path / name), load_external_data=False)
@@ -58,7 +58,7 @@ def _graph(name: str, change: Callable[[Any], object]) -> Spoil:
 
 
 def _endless_loop(model: Any) -> None:
-    """A loop of 2 ** 62 rounds before the answer."""
+    """Add a loop of 2 ** 62 iterations before the answer."""
     rounds = numpy_helper.from_array(np.array(2**62, np.int64), "rounds")
     body = helper.make_graph(
         [
@@ -89,7 +89,7 @@ def _replace_input(model: Any, operator: str, before: str, now: str) -> None:
 
 
 def _doubled(model: Any) -> None:
-    """Forty values, each twice as large as the one before."""
+    """Add 40 values, each twice as large as the one before."""
     name = "cells"
     for number in range(40):
         node = helper.make_node("Concat", [name, name], [f"doubled_{number}"], axis=0)
@@ -99,7 +99,7 @@ def _doubled(model: Any) -> None:
 
 
 def _cube(model: Any) -> None:
-    """A product of matrices that are each made of a column and a row: 250,000 times the work."""
+    """Multiply matrices that are outer products of a column and a row: 250,000 times the work."""
     ones = np.ones((500, 1), np.float32)
     model.graph.initializer.append(numpy_helper.from_array(ones, "column"))
     model.graph.initializer.append(numpy_helper.from_array(ones.T.copy(), "line"))
@@ -108,7 +108,7 @@ def _cube(model: Any) -> None:
 
 
 def _shared_external(model: Any) -> None:
-    """A hundred constants, each of them the whole embedding."""
+    """Add a hundred constants, each of which is the whole embedding."""
     [embedding] = [tensor for tensor in model.graph.initializer if tensor.external_data]
     for number in range(100):
         copy = type(embedding).FromString(embedding.SerializeToString())
@@ -117,7 +117,7 @@ def _shared_external(model: Any) -> None:
 
 
 def _outer_product(model: Any) -> None:
-    """A row where a column is expected: their sum has as many entries as the square of either."""
+    """Use a row instead of a column: the sum has the square of the number of entries."""
     first = helper.make_node("Unsqueeze", ["target", "nothing"], ["flat"])
     nothing = numpy_helper.from_array(np.array([0], np.int64), "nothing")
     model.graph.initializer.append(nothing)
@@ -146,7 +146,7 @@ def _tensor(model: Any, name: str) -> Any:
 
 
 def _fewer_pieces(model: Any) -> None:
-    """The last piece cannot be read: its scale is missing."""
+    """Make the last token unreadable: its scale is missing."""
     scales = _tensor(model, "embedding_scales")
     values = numpy_helper.to_array(scales)[:-1]
     scales.CopyFrom(numpy_helper.from_array(values, "embedding_scales"))
@@ -160,7 +160,7 @@ def _not_finite(model: Any) -> None:
 
 
 def _other_rows(model: Any) -> None:
-    """Twice as many states as were asked for."""
+    """Return twice as many states as requested."""
     join = next(node for node in model.graph.node if "next_cells" in node.output)
     join.output[0] = "next_cells_once"
     names = ["next_cells_once", "next_cells_once"]
@@ -175,7 +175,7 @@ def _renamed(model: Any) -> None:
 
 
 def _swapped(model: Any) -> None:
-    """Hidden values and cells in each other's place."""
+    """Swap hidden values and cells."""
     first, second = [
         type(value).FromString(value.SerializeToString()) for value in model.graph.output
     ]
@@ -192,7 +192,7 @@ def _other_type(model: Any) -> None:
 
 
 def _other_shape(model: Any) -> None:
-    """Weights that no row can be multiplied by."""
+    """Transpose weights, so that no row can be multiplied by them."""
     weights = next(t for t in model.graph.initializer if t.name == "weights_0")
     values = numpy_helper.to_array(weights)
     weights.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(values.T), "weights_0"))
@@ -324,7 +324,7 @@ HOSTILE: dict[str, tuple[Spoil, str]] = {
     "a graph that answers another type": (_graph("output-1.onnx", _other_type), "content"),
     "a graph of another shape": (_graph("step.onnx", _other_shape), "content"),
 }
-"""By what is wrong."""
+"""The modification and the expected reason, by description."""
 
 
 def _rename(document: dict[str, Any], before: str, now: str) -> None:

@@ -1,4 +1,4 @@
-"""The methods of the protocol, as their descriptors have them."""
+"""The RPC methods of the protocol, from their descriptors."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,7 +7,7 @@ from wordgate.api.v1 import models_pb2, prediction_pb2, scoring_pb2
 
 
 def methods() -> Iterator[tuple[str, Any]]:
-    """Path on the wire and descriptor of each method."""
+    """Yield the path on the wire and the descriptor of each method."""
     for file in (models_pb2, prediction_pb2, scoring_pb2):
         for service in file.DESCRIPTOR.services_by_name.values():
             for method in service.methods:

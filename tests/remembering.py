@@ -1,4 +1,4 @@
-"""A store that forgets nothing."""
+"""A state store without eviction."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from wordgate.lm.state_store import NullStateStore
 
 
 class Remembering(NullStateStore):
-    """Keeps all states, rows and keys of texts."""
+    """A store that keeps all states, rows and text keys."""
 
     def __init__(self, start: State) -> None:
         super().__init__(start)
@@ -16,34 +16,34 @@ class Remembering(NullStateStore):
         self.keys: dict[bytes, bytes] = {}
 
     def longest(self, keys: Sequence[bytes]) -> tuple[State, int]:
-        """The state of the longest beginning that was kept."""
+        """Return the state of the longest stored prefix."""
         for place in range(len(keys), 0, -1):
             if keys[place - 1] in self.states:
                 return self.states[keys[place - 1]], place
         return super().longest(keys)
 
     def keep(self, key: bytes, state: State) -> State:
-        """For good."""
+        """Store a state permanently."""
         self.states[key] = state
         return state
 
     def state(self, key: bytes) -> State:
-        """If it was kept."""
+        """Return a state if it is stored."""
         return self.states.get(key)
 
     def keep_row(self, key: bytes, level: int, row: Row) -> Row:
-        """For good."""
+        """Store a row permanently."""
         self.rows[key, level] = row
         return row
 
     def row(self, key: bytes, level: int) -> Row | None:  # type: ignore[override]
-        """If it was kept."""
+        """Return a row if it is stored."""
         return self.rows.get((key, level))
 
     def keep_key_of_text(self, digest: bytes, key: bytes) -> None:
-        """For good."""
+        """Store the key of a text permanently."""
         self.keys[digest] = key
 
     def get_key(self, digest: bytes) -> bytes | None:  # type: ignore[override]
-        """If it was kept."""
+        """Return the key of a text if it is stored."""
         return self.keys.get(digest)

@@ -1,4 +1,4 @@
-"""A real server in its own process, on free ports, and what a test asks of it."""
+"""Run a real server in its own process on free ports, for tests."""
 
 import json
 import os
@@ -20,7 +20,7 @@ PATIENCE_SECONDS = 60.0
 
 
 def until(condition: Callable[[], Any], what: str) -> Any:
-    """Wait until the condition answers something true, which is returned."""
+    """Wait until the condition returns a true value, and return that value."""
     latest = monotonic() + PATIENCE_SECONDS
     while monotonic() < latest:
         found = condition()
@@ -31,10 +31,11 @@ def until(condition: Callable[[], Any], what: str) -> Any:
 
 
 class RunningServer:
-    """`wordgate serve` in a process of its own; `address` and `http` once it serves.
+    """A `wordgate serve` process.
 
-    Without a `model` it serves the shipped one; `python` is the installation that runs it,
-    `variables` go into its environment.
+    `address` and `http` are set once it serves. Without a `model`, it serves the bundled one.
+    `python` is the interpreter of the installation to run; `variables` are added to its
+    environment.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class RunningServer:
         self._reader.start()
 
     def wait_until_serving(self) -> None:
-        """Read the addresses from the line that says so; fail when the process ends instead."""
+        """Read the addresses from the startup log line. Fail if the process ends first."""
         until(lambda: self._event("serving") or self.process.poll() is not None, "serving")
         line = self._event("serving")
         assert line, f"the server ended: {self.output}"
@@ -69,7 +70,7 @@ class RunningServer:
         self.http: str = line["http"]
 
     def get(self, path: str) -> tuple[int, str]:
-        """Status and body of a page over HTTP."""
+        """Return status and body of an HTTP page."""
         try:
             with urllib.request.urlopen(f"http://{self.http}{path}", timeout=10) as answer:
                 return answer.status, answer.read().decode()
@@ -77,7 +78,7 @@ class RunningServer:
             return error.code, error.read().decode()
 
     def metric(self, name: str, **labels: str) -> float:
-        """Sum of the samples of this name that carry these labels."""
+        """Return the sum of the samples of this name with these labels."""
         _, page = self.get("/metrics")
         return sum(
             sample.value
@@ -88,7 +89,7 @@ class RunningServer:
 
     @property
     def output(self) -> str:
-        """What it wrote to standard error so far."""
+        """Standard error of the server so far."""
         return "".join(self.lines)
 
     def terminate(self) -> None:
@@ -96,7 +97,7 @@ class RunningServer:
         self.process.send_signal(signal.SIGTERM)
 
     def wait(self) -> int:
-        """The exit code, once it has ended."""
+        """Wait for the process to end and return its exit code."""
         code = self.process.wait(PATIENCE_SECONDS)
         self._reader.join(PATIENCE_SECONDS)
         return code
@@ -122,7 +123,7 @@ def serving(
     python: str = sys.executable,
     variables: Mapping[str, str] | None = None,
 ) -> Iterator[RunningServer]:
-    """A server that is ready; killed at the end if it still runs."""
+    """Run a server until it is ready, and kill it at the end."""
     server = RunningServer(model, *options, python=python, variables=variables)
     try:
         server.wait_until_serving()

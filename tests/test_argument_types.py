@@ -1,4 +1,4 @@
-"""Arguments of another type are a `TypeError`, wherever a model is asked."""
+"""Arguments of the wrong type raise `TypeError` in all APIs."""
 
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -16,10 +16,10 @@ from wordgate.scoring.lattice import Alternative, Arc, ConfusionNetwork, Lattice
 from wordgate.scoring.weighting import Weighting
 
 WRONG: Any = "ab"
-"""A str, which is a sequence of strs."""
+"""A str where a list is expected."""
 
 SCORES: tuple[tuple[Any, Any, str], ...] = (
-    ("", "ab", "candidates: is of type str; pass a list of str, also for a single one"),
+    ("", "ab", "candidates: is of type str; pass a list of str, even for a single entry"),
     ("", b"ab", "candidates: is of type bytes"),
     ("", {"ab": 1}, "candidates: is of type dict"),
     ("", iter(["ab"]), "candidates: is of type list_iterator"),
@@ -56,7 +56,7 @@ async def test_scores_are_of_lists(
     candidates: Any,
     problem: str,
 ) -> None:
-    """A single text is not scored letter by letter."""
+    """A str passed as candidates is rejected, not scored letter by letter."""
     client, asynchronous = clients
     with pytest.raises(TypeError, match=problem):
         client.score(history, candidates)
@@ -70,7 +70,7 @@ async def test_scores_are_of_lists(
 async def test_rankings_are_of_hypotheses(
     clients: tuple[Client, AsyncClient], local: LocalModel, hypotheses: Any, problem: str
 ) -> None:
-    """Of a list of them, a lattice or a confusion network."""
+    """Rescore accepts only a list of hypotheses, a lattice or a confusion network."""
     client, asynchronous = clients
     with pytest.raises(TypeError, match=problem):
         client.rescore("", hypotheses)
@@ -93,13 +93,13 @@ async def test_rankings_are_of_hypotheses(
     ],
 )
 def test_lists_of_options_are_lists(make: Callable[[], object], problem: str) -> None:
-    """Wherever an option is a list of words or phrases."""
+    """Options that are lists of words or phrases reject a str."""
     with pytest.raises(TypeError, match=problem):
         make()
 
 
 async def test_texts_are_strs(clients: tuple[Client, AsyncClient], local: LocalModel) -> None:
-    """Of predictions, generations and sessions."""
+    """Predictions, generations and typing sessions reject a text that is not a str."""
     client, asynchronous = clients
     none: Any = None
     for ask in (
@@ -119,7 +119,7 @@ async def test_texts_are_strs(clients: tuple[Client, AsyncClient], local: LocalM
         assert (await session.suggest("the clouds are in the s")).sequence == 1
 
 
-def test_hypotheses_and_alternatives_are_right_as_they_are(local: LocalModel) -> None:
-    """What is of the right type is ranked."""
+def test_hypotheses_and_alternatives_are_accepted(local: LocalModel) -> None:
+    """Arguments of the right type are rescored."""
     for right in ([Hypothesis("ab")], ConfusionNetwork([[Alternative("ab")]])):
         assert local.submit_rescore("", right, Weighting()).result().ranking.transcripts

@@ -1,4 +1,4 @@
-"""The pages of the repository refer to what is there."""
+"""Links in the documentation are valid."""
 
 import re
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 
 def links(page: Path) -> Iterator[tuple[str, str]]:
-    """File and section of each link inside the repository."""
+    """Yield the file and section of each link inside the repository."""
     for address in re.findall(r"\]\(([^)\s]+)\)", page.read_text("utf-8")):
         if "://" not in address:
             target, _, section = address.partition("#")
@@ -31,6 +31,6 @@ def links(page: Path) -> Iterator[tuple[str, str]]:
 
 
 def sections(page: Path) -> set[str]:
-    """The names that GitHub gives the headings of a page."""
+    """Return the anchors that GitHub gives to the headings of a page."""
     headings = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}

@@ -1,4 +1,4 @@
-"""What is in the wheel, and what an installation of it can do."""
+"""The wheel has the right files, and an installation of it works."""
 
 import importlib.util
 import json
@@ -30,7 +30,7 @@ def hatch_build() -> ModuleType:
 
 
 def publish(models: Path, version: str, precision: str) -> None:
-    """A bundle's files, as far as packaging looks at them."""
+    """Write the files of a bundle that packaging reads."""
     folder = models / "en" / version
     folder.mkdir(parents=True)
     (folder / "bundle.json").write_text(json.dumps({"precision": precision}))
@@ -39,7 +39,7 @@ def publish(models: Path, version: str, precision: str) -> None:
 
 
 def build_wheel(source: Path, target: Path) -> zipfile.ZipFile:
-    """The wheel that pip builds from a source folder."""
+    """Build a wheel from a source folder with pip."""
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir"]
     subprocess.run([*command, str(target), str(source)], check=True)
     [wheel] = target.glob("wordgate-*.whl")
@@ -47,7 +47,7 @@ def build_wheel(source: Path, target: Path) -> zipfile.ZipFile:
 
 
 def test_the_latest_int8_version_ships(tmp_path: Path, hatch_build: ModuleType) -> None:
-    """Numbers are compared as numbers; float versions and unfinished folders do not ship."""
+    """Versions are compared as numbers. Float versions and unfinished folders do not ship."""
     for version, precision in [("9", "int8"), ("10", "int8"), ("11", "float32")]:
         publish(tmp_path, version, precision)
     (tmp_path / "en" / "12").mkdir()
@@ -56,13 +56,13 @@ def test_the_latest_int8_version_ships(tmp_path: Path, hatch_build: ModuleType) 
 
 
 def test_no_version_ships_from_an_empty_folder(tmp_path: Path, hatch_build: ModuleType) -> None:
-    """A repository without a published version still makes a wheel."""
+    """A repository without a published version still builds a wheel."""
     assert hatch_build.latest_bundle(tmp_path / "en") is None
 
 
 @pytest.mark.long
 def test_the_wheel_holds_the_model_but_not_its_weights(tmp_path: Path) -> None:
-    """The shipped version with everything that serving needs, and the generated code."""
+    """The wheel has the bundled model without its training weights, and the generated code."""
     source = tmp_path / "source"
     source.mkdir()
     for name in NEEDED_TO_BUILD:
@@ -81,7 +81,7 @@ def test_the_wheel_holds_the_model_but_not_its_weights(tmp_path: Path) -> None:
 
 @pytest.mark.long
 def test_an_installation_without_extras_serves_and_evaluates(tmp_path: Path) -> None:
-    """The wheel alone brings a model and works at once; no extra is there."""
+    """The wheel includes a model and works without any extra."""
     python = install_wheel(tmp_path)
     for absent in ("torch", "onnx", "opentelemetry"):
         find = f"import importlib.util as u; raise SystemExit(u.find_spec('{absent}') is not None)"
@@ -97,7 +97,7 @@ def test_an_installation_without_extras_serves_and_evaluates(tmp_path: Path) -> 
 
 
 def install_wheel(folder: Path) -> str:
-    """The Python of an environment that has the wheel, and what it needs, and nothing more."""
+    """Install the wheel and its dependencies in a new environment; return its Python."""
     build_wheel(ROOT, folder)
     [wheel] = folder.glob("*.whl")
     venv.create(folder / "venv", with_pip=True)
@@ -108,7 +108,7 @@ def install_wheel(folder: Path) -> str:
 
 
 def ask(python: str, folder: Path, *arguments: str) -> Any:
-    """What a command prints as JSON, run by its installed name, away from the repository."""
+    """Run the installed command outside the repository and return its JSON output."""
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     command = [str(Path(python).with_name("wordgate")), *arguments, "--json"]
     found = subprocess.run(command, check=True, capture_output=True, cwd=folder, env=environment)

@@ -1,4 +1,4 @@
-"""The commands in scripts/, as far as a user without the right machine meets them."""
+"""The commands in scripts/ on an unsuitable machine."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.mark.parametrize("name", ["run", "test", "check"])
 def test_an_old_python_is_refused_by_name(name: str, tmp_path: Path) -> None:
-    """The message says what is needed, and nothing is made."""
+    """The message names the required version, and no environment is created."""
     shutil.copytree(ROOT / "scripts", tmp_path / "scripts")
     for file in ("pyproject.toml", "constraints.txt"):
         shutil.copy(ROOT / file, tmp_path)

@@ -1,6 +1,6 @@
-"""Models so small that every word can be tried.
+"""Models so small that tests can enumerate every word.
 
-The vocabulary is `vocabularies.tiny`, with words of three pieces at most.
+The vocabulary is `vocabularies.tiny`, and words have at most three tokens.
 """
 
 import itertools
@@ -22,7 +22,7 @@ LONGEST = 3
 
 
 def _canonical() -> list[tuple[str, tuple[int, ...]]]:
-    """Every canonical sequence of up to three pieces, with its word."""
+    """Return every canonical sequence of up to three tokens, with its word."""
     inner = [p for p in range(1, PIECES.size) if not PIECES.ends_word[p]]
     last = [p for p in range(1, PIECES.size) if PIECES.ends_word[p]]
     candidates = (
@@ -40,29 +40,29 @@ CANONICAL = _canonical()
 def words_found(
     pieces: Tokenizer, levels: AdaptiveSoftmaxLayout, start: int, search: SearchParams
 ) -> ModelTask[SearchResult]:
-    """A search that knows nothing from before."""
+    """Run a search without a cache."""
     return likeliest_words(pieces, levels, HashedState(b"", start), search, NullStateStore(start))
 
 
 @dataclass(frozen=True)
 class Case:
-    """A random model, and where to begin."""
+    """A random model and a start state."""
 
     model: FakeModel
     start: int
 
     @property
     def context(self) -> HashedState:
-        """Where the words begin."""
+        """The context of the words."""
         return HashedState(b"", self.start)
 
     @property
     def store(self) -> NullStateStore:
-        """Keeps nothing."""
+        """A store that keeps nothing."""
         return NullStateStore(self.start)
 
     def enumerate(self, prefix: str = "") -> list[ScoredWord]:
-        """All words with this prefix, the likeliest first."""
+        """Return all words with this prefix, likeliest first."""
         words = [
             ScoredWord(word, self.log_prob(sequence))
             for word, sequence in CANONICAL
@@ -71,16 +71,16 @@ class Case:
         return sorted(words, key=lambda found: -found.log_prob)
 
     def search(self, search: SearchParams) -> SearchResult:
-        """What the search finds."""
+        """Run the search."""
         asks = words_found(PIECES, self.model.levels, self.start, search)
         return run_to_completion(asks, self.model)
 
     def log_probs(self) -> dict[str, float]:
-        """The log-probabilities of all words."""
+        """Return the log-probabilities of all words."""
         return {word: self.log_prob(sequence) for word, sequence in CANONICAL}
 
     def log_prob(self, sequence: tuple[int, ...]) -> float:
-        """The log-probability of pieces after the beginning."""
+        """Return the log-probability of tokens after the start state."""
         total, state = 0.0, self.start
         for piece in sequence:
             total += self.model.log_prob(state, piece)

@@ -1,4 +1,4 @@
-"""Small vocabularies and strange texts for the tests of the core."""
+"""Small vocabularies and unusual texts for the tests of text, lm and decoding."""
 
 from collections import Counter
 from functools import cache
@@ -40,21 +40,21 @@ texts = st.lists(
     ),
     max_size=8,
 ).map("".join)
-"""Unicode texts without surrogates, with what is known to be hard in them."""
+"""Unicode texts without surrogates, including known hard cases."""
 
 
 @cache
 def trained() -> Tokenizer:
-    """A vocabulary learned from a few lines: all bytes and about 130 merges."""
+    """Train a tokenizer on a few lines: all bytes and about 130 merges."""
     return train(Counter(words.split(normalise(TEXT))), 640)
 
 
 @cache
 def tiny() -> Tokenizer:
-    """So few pieces that all sequences of three can be tried: not all bytes are there.
+    """Build a tokenizer so small that tests can try all sequences of three tokens.
 
-    `é` is two bytes, of which each may be a piece; `bab` comes from two different merges; `'` and
-    `.` make sequences that are no single word.
+    It lacks most bytes. `é` is two bytes, each of which may be a token. `bab` results from two
+    different merges. `'` and `.` make sequences that are not a single word.
     """
     characters = ["a", "b", *byte_level("é"), "'", "."]
     first, last = list(byte_level("é"))

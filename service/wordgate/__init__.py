@@ -1,1 +1,1 @@
-"""Wordgate: serves an LSTM language model for autocomplete and candidate scoring."""
+"""Wordgate: a server of LSTM language models for autocomplete and hypothesis rescoring."""

@@ -1,22 +1,22 @@
-"""Every error a person can cause, in one tree.
+"""The exception hierarchy: every error that a user or client can cause.
 
     WordgateError
     ├── InvalidInput          a field of a request (field, problem)
     ├── InvalidFile           a text or input file (path, line, problem)
     ├── InvalidRecipe         a training recipe (path, key, problem)
-    ├── InvalidBundle         a published model that must not be served (path, reason, problem)
+    ├── InvalidBundle         a published model that cannot be served (path, reason, problem)
     ├── InvalidConfiguration  an option of the server (option, problem)
     ├── ModelNotFound         a model or version that is not served
-    ├── ExportError         figures that forbid to publish a checkpoint
-    ├── TrainingError       a run that cannot go on (text too small, loss not finite)
-    ├── Unauthenticated       no token, or one that is not valid
-    ├── Overloaded            the queue is full; says when to come again
-    ├── Cancelled             nobody waits for the answer any more
-    ├── DeadlineExceeded      the answer would come too late
+    ├── ExportError         a checkpoint that fails the publication checks
+    ├── TrainingError       a training run that cannot continue (too little text, loss not finite)
+    ├── Unauthenticated       the API token is missing or invalid
+    ├── Overloaded            a limit was exceeded; says when to retry
+    ├── Cancelled             the request was cancelled
+    ├── DeadlineExceeded      the request's deadline has passed
     └── Unavailable           the server is starting or draining
 
-A message says what was wrong, where, and what to do. The server maps this tree to status codes
-in one table, the command line to exit codes in another.
+A message says what was wrong, where, and what to do. The server maps this tree to gRPC status codes
+in one table; the command line maps it to exit codes in another.
 """
 
 from enum import Enum
@@ -28,7 +28,7 @@ class WordgateError(Exception):
 
 
 class InvalidInput(WordgateError):
-    """A field of a request cannot be used."""
+    """A field of a request is invalid."""
 
     def __init__(self, field: str, problem: str) -> None:
         super().__init__(f"{field}: {problem}")
@@ -37,7 +37,7 @@ class InvalidInput(WordgateError):
 
 
 class InvalidFile(WordgateError):
-    """A file that a user named cannot be read as what it should be."""
+    """An input file is missing, unreadable or malformed."""
 
     def __init__(self, path: Path | str, problem: str, line: int | None = None) -> None:
         place = f"{path}:{line}" if line is not None else f"{path}"
@@ -48,7 +48,7 @@ class InvalidFile(WordgateError):
 
 
 def unreadable(path: Path | str, error: OSError) -> InvalidFile:
-    """Return the error for a file that the system does not let be read."""
+    """Return the error for a file that cannot be opened or read."""
     if isinstance(error, FileNotFoundError):
         return InvalidFile(path, "does not exist")
     if isinstance(error, IsADirectoryError):
@@ -57,7 +57,7 @@ def unreadable(path: Path | str, error: OSError) -> InvalidFile:
 
 
 def empty(path: Path | str, wanted: str) -> InvalidFile:
-    """Return the error for a file or folder without anything of what is `wanted` there."""
+    """Return the error for a file or folder that contains nothing `wanted`, such as no records."""
     return InvalidFile(path, f"is empty: no {wanted} in it")
 
 
@@ -72,7 +72,7 @@ class InvalidRecipe(WordgateError):
 
 
 class InvalidBundle(WordgateError):
-    """A model bundle is refused. `reason` is one of a fixed few words, fit for a metric label."""
+    """A model bundle is rejected. `reason` is one of a small fixed set, fit for a metric label."""
 
     def __init__(self, path: Path | str, reason: str, problem: str) -> None:
         super().__init__(f"{path}: {problem}")
@@ -82,10 +82,10 @@ class InvalidBundle(WordgateError):
 
 
 class InvalidConfiguration(WordgateError):
-    """An option of the server cannot be used.
+    """A server option is invalid.
 
-    `place` is where its value stands: the flag, the variable, or file and key. Without it the
-    message names the flag.
+    `place` is where the value was set: the flag, the environment variable, or the file and key.
+    If it is empty, the message names the flag.
     """
 
     def __init__(self, option: str, problem: str, place: str = "") -> None:
@@ -96,7 +96,7 @@ class InvalidConfiguration(WordgateError):
 
 
 class ModelNotFound(WordgateError):
-    """No model of this name or version is served."""
+    """The server has no model of this name or version."""
 
     def __init__(self, name: str, served: list[str]) -> None:
         super().__init__(f"no model {name!r} is served; served: {', '.join(served) or 'none'}")
@@ -105,19 +105,19 @@ class ModelNotFound(WordgateError):
 
 
 class ExportError(WordgateError):
-    """A checkpoint's figures forbid to publish it."""
+    """The checkpoint fails the publication checks."""
 
 
 class TrainingError(WordgateError):
-    """A training cannot begin or go on."""
+    """A training run cannot start or continue."""
 
 
 class Unauthenticated(WordgateError):
-    """The server wants a token, and there is none or one that it does not know."""
+    """The API token is missing or invalid."""
 
 
 class OverloadReason(Enum):
-    """What there is too much of."""
+    """Which limit was exceeded."""
 
     WAIT = "wait"
     ROWS = "rows"
@@ -129,7 +129,7 @@ class OverloadReason(Enum):
 
 
 class Overloaded(WordgateError):
-    """There is too much to do; `excess` of what, where that is known."""
+    """The server is overloaded. `excess` is the limit that was exceeded, if known."""
 
     def __init__(
         self, problem: str, retry_after_seconds: float, excess: OverloadReason | None = None
@@ -140,28 +140,28 @@ class Overloaded(WordgateError):
 
 
 class Cancelled(WordgateError):
-    """Nobody waits for the answer any more."""
+    """The request was cancelled."""
 
 
 class DeadlineExceeded(WordgateError):
-    """The answer would have come after its deadline."""
+    """The request's deadline has passed, or would pass before the answer."""
 
 
 class Unavailable(WordgateError):
-    """The server is starting or draining; another replica may answer."""
+    """The server is starting or draining. Another replica may answer."""
 
 
 def flag_of(option: str) -> str:
-    """Return the flag of an option: `--tls-key` of `tls_key`."""
+    """Return the command-line flag of an option: `--tls-key` for `tls_key`."""
     return "--" + option.replace("_", "-")
 
 
 def drop_traceback(error: BaseException) -> None:
-    """Drop the traceback of an error and of all errors that it followed from.
+    """Drop the tracebacks of an error and of its causes, to break reference cycles.
 
-    A traceback holds every frame that the error passed, with its local variables: the request among
-    them. Where an error can be reached from one of those frames, the two keep each other in memory
-    until the garbage collector looks at old objects, which may be hundreds of requests later.
+    A traceback refers to every frame that the error passed through, and so to local variables such
+    as the request. If one of those frames refers to the error, the cycle stays in memory until the
+    garbage collector scans its oldest generation, which may be hundreds of requests later.
     """
     following: BaseException | None = error
     while following is not None:

@@ -1,4 +1,4 @@
-"""Biased words among all others: what the best by rank are, tried on every word."""
+"""Search with biased words, compared with enumeration of all words."""
 
 import itertools
 import math
@@ -65,7 +65,7 @@ def _mixed(log_prob: float, weight: float, share: float) -> float:
 
 
 def _tried(case: Case, prefix: str, biased_words: WordBiases) -> dict[str, tuple[float, float]]:
-    """Rank and log-probability of every word with this prefix, by the formula."""
+    """Return rank and log-probability of every word with this prefix, by the formula."""
     found = {}
     for word, log_prob in case.log_probs().items():
         if word.startswith(prefix):
@@ -80,8 +80,10 @@ def _tried(case: Case, prefix: str, biased_words: WordBiases) -> dict[str, tuple
 def test_the_best_equal_trying_everything(
     case: Case, prefix: str, biased_words: WordBiases, count: int
 ) -> None:
-    """By rank log((1 - weight) p + share) + boost, each with the log-probability before its
-    boost."""
+    """Words are ranked by log((1 - weight) p + cache_prob) + boost.
+
+    Log-probabilities exclude the boost.
+    """
     found = _best(case, SearchParams(count, prefix.encode()), biased_words)
     tried = _tried(case, prefix, biased_words)
     best = sorted(tried.values(), reverse=True)[:count]
@@ -98,7 +100,7 @@ def test_the_best_equal_trying_everything(
 def test_the_least_probability_is_of_both_models_without_boosts(
     case: Case, biased_words: WordBiases, count: int, least: float
 ) -> None:
-    """A boost lifts no word over the least probability, a share does."""
+    """`min_log_prob` applies to the interpolated probability, without boosts."""
     found = _best(case, SearchParams(count, min_log_prob=least), biased_words)
     tried = _tried(case, "", biased_words)
     ranks = sorted((rank for rank, mixed in tried.values() if mixed >= least), reverse=True)
@@ -110,7 +112,7 @@ def test_the_least_probability_is_of_both_models_without_boosts(
 def test_biased_words_that_are_not_accepted_are_left_out(
     case: Case, biased_words: WordBiases, count: int
 ) -> None:
-    """A boost does not bring a blocked word back."""
+    """A boost does not bring back a blocked word."""
 
     def accepts(word: str) -> bool:
         return "a" not in word
@@ -123,24 +125,24 @@ def test_biased_words_that_are_not_accepted_are_left_out(
 
 @_patched
 @given(cases, biases, st.integers(1, 8))
-def test_company_changes_no_answer(
+def test_batch_size_changes_no_result(
     monkeypatch: pytest.MonkeyPatch, case: Case, biased_words: WordBiases, count: int
 ) -> None:
-    """Beginnings expanded one at a time or many at once give the same words and bits."""
+    """Expanding nodes one at a time or many at once gives the same words and bits."""
     expected = _best(case, SearchParams(count), biased_words)
     for together, worth in itertools.product((1, 50), (0.0, math.inf)):
         with monkeypatch.context() as patched:
-            patched.setattr(biasing, "_TOGETHER", together)
-            patched.setattr(biasing, "_WORTH_TOGETHER", worth)
+            patched.setattr(biasing, "_BATCH_ROWS", together)
+            patched.setattr(biasing, "_BATCH_MARGIN", worth)
             assert _best(case, SearchParams(count), biased_words).words == expected.words
 
 
 @_patched
 @given(cases, biases, st.integers(1, 8), st.integers(1, 6))
-def test_a_bound_is_kept_and_told(
+def test_the_row_limit_is_kept_and_reported(
     case: Case, biased_words: WordBiases, count: int, bound: int
 ) -> None:
-    """Biased words cost no more rows than the others may; exact means the best of all."""
+    """Biased and other words each keep to the limit; `exact` means the best of all."""
     found = _best(case, SearchParams(count, max_expansions=bound), biased_words)
     assert found.expansions <= 2 * bound
     if found.exact:
@@ -148,13 +150,13 @@ def test_a_bound_is_kept_and_told(
 
 
 def test_without_biases_the_search_is_the_plain_one() -> None:
-    """The same bits, and no row more."""
+    """Without biases the result is bit-identical to the plain search and needs no more rows."""
     case = Case(FakeModel.random(AdaptiveSoftmaxLayout((6, PIECES.size)), 5), 2)
     assert _best(case, SearchParams(5), WordBiases()) == case.search(SearchParams(5))
 
 
 def test_a_boosted_word_that_the_search_finds_keeps_its_bits() -> None:
-    """A biased word's log-probability is bit for bit the one that the search has for it."""
+    """A biased word's log-probability is bit-identical to that of the plain search."""
     case = Case(FakeModel.random(AdaptiveSoftmaxLayout((4, 9, PIECES.size)), 8), 2)
     plain = case.search(SearchParams(12)).words
     boosted = WordBiases({word.word: WordBias(0.0, 0.0) for word in plain})
@@ -172,7 +174,7 @@ def _log_prob(model: FakeModel, pieces: Sequence[int]) -> float:
 @settings(max_examples=20)
 @given(st.text("abé's🦆", min_size=1, max_size=6))
 def test_a_word_has_the_log_probability_of_its_pieces(word: str) -> None:
-    """As the chain rule gives it, in any level."""
+    """The log-probability follows the chain rule, at any output level."""
     levels = AdaptiveSoftmaxLayout((120, 300, TRAINED.size))
     model = FakeModel.random(levels, 3)
     asks = word_log_prob(TRAINED, levels, HashedState(b"", -1), word, NullStateStore(-1))
@@ -180,7 +182,7 @@ def test_a_word_has_the_log_probability_of_its_pieces(word: str) -> None:
 
 
 def test_very_many_boosts_cost_few_rows() -> None:
-    """Of a thousand boosted words only those are followed that may be among the best."""
+    """Of a thousand boosted words, only those that may be among the best are followed."""
     levels = AdaptiveSoftmaxLayout((120, 300, TRAINED.size))
     model = FakeModel.random(levels, 3, spread=2.0)
     letters = itertools.product("etaoinshrd", repeat=3)

@@ -1,4 +1,4 @@
-"""Words of the text vote for themselves."""
+"""The continuous cache."""
 
 import math
 
@@ -37,7 +37,7 @@ texts = st.lists(st.tuples(st.integers(-1, 8), st.sampled_from("abc")), min_size
 def test_shares_are_those_of_the_formula(
     text: list[tuple[int, str]], now: int, weight: float, sharpness: float
 ) -> None:
-    """weight * sum of exp(sharpness * h.h_i) where the word stood / the same of all places."""
+    """Probabilities are weight times the softmax of sharpness * h.h_i, summed per word."""
     found = _shares([*(state for state, _ in text), now], [w for _, w in text], weight, sharpness)
     here = MODEL.vector(now).astype(float)
     votes = [math.exp(sharpness * float(MODEL.vector(state) @ here)) for state, _ in text]
@@ -52,12 +52,12 @@ def test_shares_are_those_of_the_formula(
 
 
 def test_without_sharpness_words_count_by_their_number() -> None:
-    """Two of three places have two thirds of the weight."""
+    """With sharpness 0, two of three occurrences have two thirds of the weight."""
     assert _shares([1, 2, 3, 4], ["a", "b", "a"], 0.3, 0.0) == pytest.approx({"a": 0.2, "b": 0.1})
 
 
 def test_the_most_alike_place_wins_by_far() -> None:
-    """However steep, nothing overflows."""
+    """The most similar context dominates, and large values do not overflow."""
     found = run_to_completion(
         shares([HashedState(b"", s) for s in (1, 4, 1)], ["a", "b"], 0.9, 10.0), _Long()
     )
@@ -66,7 +66,7 @@ def test_the_most_alike_place_wins_by_far() -> None:
 
 
 class _Long(FakeModel):
-    """Hidden values of a network of 512, as far from nought as they can be."""
+    """Hidden values of a network of width 512, as large as they can be."""
 
     def __init__(self) -> None:
         super().__init__(MODEL.levels, MODEL.probabilities)
@@ -76,7 +76,7 @@ class _Long(FakeModel):
 
 
 def test_a_text_without_words_votes_for_nothing() -> None:
-    """And asks nothing."""
+    """A text without words gives no probabilities and makes no model request."""
     asks = shares([HashedState(b"", 1)], [], 0.5, 0.3)
     with pytest.raises(StopIteration) as stopped:
         next(asks)
@@ -85,8 +85,10 @@ def test_a_text_without_words_votes_for_nothing() -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 127, 128, 255, 256, 300])
 def test_the_places_are_those_of_the_history_rule(count: int) -> None:
-    """The words that the model has read, a context before each and one after the last, which is
-    that of the history; known or not, the same keys and states."""
+    """Contexts are those of the words that the history rule reads, plus the current one.
+
+    With or without a store, keys and states are the same.
+    """
     history = " ".join(["the", "sea", "and", "london"][n % 4] for n in range(count))
     store = Remembering(-1)
     plain = run_to_completion(read_context(TRAINED, history, NullStateStore(-1)), READER)

@@ -1,4 +1,4 @@
-"""Words that were meant by a slip: tried on every word."""
+"""Typo correction, compared with enumeration of all words."""
 
 import math
 
@@ -44,7 +44,7 @@ def _corrected(
 def _tried(
     case: Case, slip: TypoQuery, biased: WordBiases, is_finished: bool
 ) -> dict[str, tuple[float, float]]:
-    """Rank and log-probability of every word that may be meant, by the formula."""
+    """Return rank and log-probability of every possible correction, by the formula."""
     found = {}
     for word, log_prob in case.log_probs().items():
         fitting = [
@@ -78,8 +78,10 @@ def test_corrections_equal_trying_everything(
     least: float,
     finished: bool,
 ) -> None:
-    """By rank: the log-probability, the likeliest slip and the boost; of beginnings all words that
-    begin so, of finished words those alone."""
+    """The rank is the sum of log-probability, likeliest typo and boost.
+
+    Prefixes are completed to all words, finished words are not.
+    """
     slip = TypoQuery(wrong, least)
     search = SearchParams(count, max_expansions=20_000)
     found = _corrected(case, slip, search, biased, finished)
@@ -98,7 +100,7 @@ def test_corrections_equal_trying_everything(
 def test_what_is_not_accepted_or_too_unlikely_is_no_correction(
     case: Case, wrong: dict[str, float], count: int, finished: bool
 ) -> None:
-    """The best of those that may be answered, and are likely enough by themselves."""
+    """Corrections are accepted words that are likely enough by themselves."""
 
     def accepts(word: str) -> bool:
         return not word.endswith("b")
@@ -114,22 +116,22 @@ def test_what_is_not_accepted_or_too_unlikely_is_no_correction(
 
 @_patched
 @given(cases, corrections_of, st.integers(1, 6))
-def test_company_changes_no_answer(
+def test_batch_size_changes_no_result(
     monkeypatch: pytest.MonkeyPatch, case: Case, wrong: dict[str, float], count: int
 ) -> None:
-    """Beginnings expanded one at a time or many at once give the same words and bits."""
+    """Expanding nodes one at a time or many at once gives the same words and bits."""
     ask = case, TypoQuery(wrong), SearchParams(count), WordBiases(), False
     expected = _corrected(*ask)
     for together, worth in ((1, 1.0), (50, math.inf)):
         with monkeypatch.context() as patched:
-            patched.setattr(correction, "_TOGETHER", together)
-            patched.setattr(correction, "_WORTH_TOGETHER", worth)
+            patched.setattr(correction, "_BATCH_ROWS", together)
+            patched.setattr(correction, "_BATCH_MARGIN", worth)
             assert _corrected(*ask).words == expected.words
 
 
 @_patched
 @given(cases, corrections_of, biases, st.integers(1, 6), st.integers(1, 5), st.booleans())
-def test_a_bound_is_kept_and_told(
+def test_the_row_limit_is_kept_and_reported(
     case: Case,
     wrong: dict[str, float],
     biased: WordBiases,
@@ -137,7 +139,7 @@ def test_a_bound_is_kept_and_told(
     bound: int,
     finished: bool,
 ) -> None:
-    """No more rows than allowed, for biased words and for all others; exact means the best."""
+    """Biased and other words each keep to the limit; `exact` means the best of all."""
     found = _corrected(
         case, TypoQuery(wrong), SearchParams(count, max_expansions=bound), biased, finished
     )
@@ -147,8 +149,8 @@ def test_a_bound_is_kept_and_told(
         assert found.words == _corrected(case, TypoQuery(wrong), search, biased, finished).words
 
 
-def test_nothing_is_meant_by_nothing() -> None:
-    """No slip, no row."""
+def test_without_typos_no_row_is_requested() -> None:
+    """Without possible typos there is no search."""
     case = Case(FakeModel.random(AdaptiveSoftmaxLayout((6, PIECES.size)), 5), 2)
     biased = WordBiases({"a": WordBias(0.0, 50.0)})
     for finished in (True, False):

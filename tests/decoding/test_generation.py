@@ -1,4 +1,4 @@
-"""Text that goes on word by word, on models whose numbers are worked out by hand."""
+"""Text generation with fake models of known probabilities."""
 
 import math
 from collections import Counter
@@ -36,7 +36,7 @@ from wordgate.scoring.scoring import score_texts
 LETTERS = Tokenizer.from_merges(
     [*"abi.", *(f"{letter}</w>" for letter in "abi."), "ab</w>"], [("a", "b</w>")]
 )
-"""Words are a, b, i, a full stop, ab, and whatever else four characters write."""
+"""Words are a, b, i, a full stop, ab, and other combinations of four characters."""
 
 NAMES = {"<eos>": EOS} | {word: LETTERS.encode_word(word)[0] for word in ("a", "b", "i", ".", "ab")}
 LEVELS = AdaptiveSoftmaxLayout((LETTERS.size - 2, LETTERS.size))
@@ -49,9 +49,9 @@ RICH_MODEL = FakeModel.random(RICH_LEVELS, seed=11, spread=2.0)
 
 
 def model_of(**rows: dict[str, float]) -> FakeModel:
-    """A model of these words by the word before; after others all is as after `other`.
+    """Return a bigram model of these words; after any other word it uses row `other`.
 
-    What is left of a row's sum goes to the pieces that end no word.
+    The rest of a row's probability goes to tokens that do not end a word.
     """
     table = np.zeros((LETTERS.size + 1, LETTERS.size))
     for name, row in {"other": rows["other"], **rows}.items():
@@ -67,7 +67,7 @@ HALVES = model_of(other={"a": 0.4, "b": 0.2, "<eos>": 0.1, "ab": 0.1, ".": 0.08}
 
 
 def written(model: FakeModel, language: Lexicon = LANGUAGE, **options: Any) -> list[GeneratedWord]:
-    """All words of a text."""
+    """Generate all words of a text."""
     wanted: dict[str, Any] = {"history": "", "seed": 0} | options
     query = GenerationQuery(**wanted)
     return list(_words(model, language, query))
@@ -84,12 +84,12 @@ def _words(model: FakeModel, language: Lexicon, query: GenerationQuery) -> Itera
 
 
 def text_of(found: list[GeneratedWord]) -> str:
-    """What was written, in one."""
+    """Generate a text and return it as one string."""
     return "".join(word.text for word in found)
 
 
 def test_the_likeliest_word_is_taken_every_time() -> None:
-    """With one word to draw from, or at temperature 0, a text follows the likeliest words."""
+    """With `top_k` 1 or temperature 0, a text follows the likeliest words."""
     model = model_of(
         other={"i": 0.6, "a": 0.3}, i={"ab": 0.5, "a": 0.4}, ab={".": 0.7}, **{".": {"<eos>": 0.9}}
     )
@@ -103,7 +103,7 @@ def test_the_likeliest_word_is_taken_every_time() -> None:
 
 
 def _drawn(count: int, **options: Any) -> Counter[str]:
-    """First words of as many seeds."""
+    """Return the first words for this many seeds."""
     found = (written(HALVES, seed=seed, max_words=1, **options)[0] for seed in range(count))
     return Counter(word.word.lower() for word in found)
 
@@ -127,7 +127,7 @@ def _drawn(count: int, **options: Any) -> Counter[str]:
 def test_words_are_drawn_from_the_likeliest_alone(
     options: dict[str, float], kept: set[str]
 ) -> None:
-    """Of 0.4, 0.2, 0.1 (the end) and 0.1: the first k, of these the fewest that reach the share."""
+    """Candidates are the `top_k` likeliest, then the fewest whose share reaches `top_p`."""
     assert set(_drawn(200, **options)) == kept
 
 
@@ -144,7 +144,7 @@ def test_words_are_drawn_from_the_likeliest_alone(
 def test_words_come_as_often_as_they_should(
     options: dict[str, float], shares: dict[str, float]
 ) -> None:
-    """Each share of many seeds is within five standard deviations of the exact one."""
+    """Over many seeds, each frequency is within five standard deviations of its probability."""
     count = 2000
     drawn = _drawn(count, **options)
     assert set(drawn) == set(shares)
@@ -153,7 +153,7 @@ def test_words_come_as_often_as_they_should(
 
 
 def test_the_random_numbers_are_those_that_are_documented() -> None:
-    """Other programs compute the same: upper 53 bits of a BLAKE2b of seed and number."""
+    """Random numbers are reproducible: the upper 53 bits of a BLAKE2b of seed and word number."""
     assert [uniform(0, 0), uniform(0, 1), uniform(MAX_SEED, 999)] == [
         0.0564663990004608,
         0.44008326622012284,
@@ -170,7 +170,10 @@ def test_the_random_numbers_are_those_that_are_documented() -> None:
 def test_a_draw_is_one_of_the_likeliest(
     log_probs: list[float], temperature: float, top_p: float, number: float
 ) -> None:
-    """No rounding leads out of the words that may be drawn; a greater number never goes back."""
+    """Rounding never selects a word outside the candidates.
+
+    A larger number never selects an earlier word.
+    """
     found = [ScoredWord(str(n), p) for n, p in enumerate(sorted(log_probs, reverse=True))]
     query = GenerationQuery("", temperature=temperature, top_p=top_p)
     drawn = draw(found, query, number)
@@ -182,7 +185,7 @@ def test_a_draw_is_one_of_the_likeliest(
 
 
 def test_the_same_seed_gives_the_same_text() -> None:
-    """A text is a function of its query; other seeds give others; numbers of words go on."""
+    """A text is a function of its query. Other seeds give other texts."""
     texts = [written(RICH_MODEL, RICH, seed=seed, max_words=12) for seed in range(8)]
     assert texts == [written(RICH_MODEL, RICH, seed=seed, max_words=12) for seed in range(8)]
     assert len({text_of(found) for found in texts}) == 8
@@ -191,7 +194,7 @@ def test_the_same_seed_gives_the_same_text() -> None:
 
 
 def test_a_text_ends_after_as_many_words() -> None:
-    """The last word says why; after it nothing is read."""
+    """The last word has the finish reason, and nothing is read after it."""
     endless = model_of(other={"a": 0.9})
     found = written(endless, top_k=1, max_words=3)
     assert [word.finish for word in found] == [None, None, FinishReason.MAX_WORDS]
@@ -200,7 +203,7 @@ def test_a_text_ends_after_as_many_words() -> None:
 
 @pytest.mark.parametrize("stop", [".", "AB", "\uff21\uff22", " ab "])
 def test_a_stop_word_ends_a_text_and_belongs_to_it(stop: str) -> None:
-    """Stop words are compared in normal form, marks among them."""
+    """Stop words are compared in normal form, including marks."""
     model = model_of(other={"a": 0.6}, a={"ab": 0.6}, ab={".": 0.6})
     found = written(model, top_k=1, stop_words=["zzz", stop])
     assert text_of(found) == ("A ab." if stop == "." else "A ab")
@@ -209,7 +212,7 @@ def test_a_stop_word_ends_a_text_and_belongs_to_it(stop: str) -> None:
 
 @pytest.mark.parametrize("stop", ["ab. A", "a ab.", "ab ."])
 def test_a_stop_phrase_ends_a_text_where_it_is_complete(stop: str) -> None:
-    """All of its words must have been generated, one behind the other."""
+    """All of its words must have been generated, one after the other."""
     model = model_of(other={"a": 0.6}, a={"ab": 0.6}, ab={".": 0.6})
     found = written(model, history="a", top_k=1, stop_words=[stop, "b a"])
     assert found[-1].finish is FinishReason.STOP_WORD
@@ -217,7 +220,7 @@ def test_a_stop_phrase_ends_a_text_where_it_is_complete(stop: str) -> None:
 
 
 def test_a_phrase_that_is_never_suggested_is_not_completed() -> None:
-    """Its last word is not drawn behind the others, and is elsewhere."""
+    """Its last word is suppressed after the others, but allowed elsewhere."""
     model = model_of(other={"a": 0.6, "b": 0.3}, a={"ab": 0.6, "b": 0.3})
     language = Lexicon(LETTERS, LEVELS, never_suggested={"a ab"})
     assert text_of(written(model, language, top_k=1, max_words=4)) == "A b a b"
@@ -225,7 +228,7 @@ def test_a_phrase_that_is_never_suggested_is_not_completed() -> None:
 
 
 def test_the_end_of_a_text_is_drawn_like_a_word() -> None:
-    """It has its own probability, and no text."""
+    """The end has its own probability and no text."""
     model = model_of(other={"<eos>": 0.5, "a": 0.4})
     [end] = written(model, top_k=1)
     assert (end.word, end.text, end.finish) == ("", "", FinishReason.END_OF_TEXT)
@@ -233,7 +236,7 @@ def test_the_end_of_a_text_is_drawn_like_a_word() -> None:
 
 
 def test_some_words_are_never_written() -> None:
-    """A word that is never suggested is not drawn either, however likely; stop words may be."""
+    """Never-suggested words are not generated, however likely. Stop words may be."""
     model = model_of(other={"a": 0.6, "b": 0.3})
     language = Lexicon(LETTERS, LEVELS, never_suggested={"a"})
     assert text_of(written(model, language, top_k=1, max_words=2)) == "B b"
@@ -242,7 +245,7 @@ def test_some_words_are_never_written() -> None:
 
 
 def test_the_first_word_goes_on_with_what_was_typed() -> None:
-    """It begins with the prefix and takes its place; a text whose word is begun does not end."""
+    """The first word begins with the prefix and replaces it. The text does not end before it."""
     model = model_of(other={"<eos>": 0.6, "b": 0.2, "ab": 0.1})
     first, second = written(model, history="b ", prefix="A", top_k=2, temperature=0, max_words=2)
     assert (first.prefix, first.text, first.word) == ("A", "ab", "ab")
@@ -254,14 +257,14 @@ def test_the_first_word_goes_on_with_what_was_typed() -> None:
 
 
 def test_a_prefix_that_is_not_found_ends_the_text() -> None:
-    """Where the search may not look for long enough, nothing is written and nothing is exact."""
+    """If the search reaches its limit without a word, the text ends and is not exact."""
     [none] = written(RICH_MODEL, RICH, prefix="qqqqqqqqqq", max_expansions=1)
     assert (none.word, none.finish, none.exact) == ("", FinishReason.NO_CANDIDATE, False)
     assert none.prefix == "", "what was typed stays"
 
 
 def test_a_text_is_written_as_people_write_it() -> None:
-    """Capitals where a sentence begins, no space before its marks; the spaces are the text's."""
+    """Sentences are capitalised, and marks attach to the word before them."""
     model = model_of(other={"a": 0.6}, a={"i": 0.6}, i={".": 0.6}, **{".": {"ab": 0.6}})
     text = text_of(written(model, top_k=1, max_words=7))
     assert text == "A I. Ab a I."
@@ -271,7 +274,7 @@ def test_a_text_is_written_as_people_write_it() -> None:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_the_words_of_a_text_have_its_probability(seed: int) -> None:
-    """Log-probabilities sum to what scoring says of the text and, where it was drawn, its end."""
+    """Log-probabilities add up to the score of the text and, if it was generated, its end."""
     found = written(RICH_MODEL, RICH, history="the sun", seed=seed, temperature=1.5)
     ended = found[-1].finish is FinishReason.END_OF_TEXT
     asks = score_texts(RICH, NullStateStore(RICH_MODEL.start), "the sun", [text_of(found)], ended)
@@ -305,7 +308,7 @@ def test_the_words_of_a_text_have_its_probability(seed: int) -> None:
     ids=str,
 )
 def test_values_outside_their_limits_are_named(options: dict[str, Any], field: str) -> None:
-    """A query that cannot be answered says which field is wrong."""
+    """The error names the invalid field."""
     with pytest.raises(InvalidInput) as refused:
         written(HALVES, **options)
     assert refused.value.field == field

@@ -1,4 +1,4 @@
-"""How a person wants suggestions: values within their limits."""
+"""Options of suggestions and their limits."""
 
 import math
 from typing import Any
@@ -37,15 +37,17 @@ WRONG: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize(("field", "values"), WRONG.items(), ids=str)
 def test_values_outside_their_limits_are_named(field: str, values: dict[str, Any]) -> None:
-    """What cannot be wanted says which field is wrong."""
+    """The error names the invalid field."""
     with pytest.raises(InvalidInput) as refused:
         finish(Options(**values).prepare())
     assert refused.value.field == field
 
 
 def test_listed_words_are_known_in_any_case() -> None:
-    """Blocked and boosted words are in normal form; of several that are the same the last counts,
-    written as it is but for blanks around it."""
+    """Blocked and boosted words are compared in normal form.
+
+    Of duplicates the last counts, with its casing stripped of white space.
+    """
     options = Options(
         blocked_words=["SEA", "Don’t"],
         boosted_words=[BoostedWord("lxc", 1.0), BoostedWord("LXC", 2.0), BoostedWord(" \tﬁn ", 3)],
@@ -57,7 +59,7 @@ def test_listed_words_are_known_in_any_case() -> None:
 
 @given(texts)
 def test_every_text_of_few_words_is_listed_and_others_refused(text: str) -> None:
-    """Whatever a person lists: emoji, marks, digits, apostrophes, phrases of up to 16 words."""
+    """Emoji, marks, digits, apostrophes and phrases of up to 16 words may be listed."""
     found = words.split(normalise(text))
     if not 1 <= len(found) <= 16:
         with pytest.raises(InvalidInput, match="blocked"):
@@ -73,7 +75,10 @@ def test_every_text_of_few_words_is_listed_and_others_refused(text: str) -> None
 
 
 def test_a_boosted_phrase_lifts_each_of_its_words_in_its_place() -> None:
-    """The first anywhere, the others behind those before them, all written as in the phrase."""
+    """The first word is boosted anywhere, the others after their predecessors.
+
+    All have the phrase's casing.
+    """
     phrases = [BoostedWord("北京", 3.0), BoostedWord("New York City", 2.0), BoostedWord("new", 1.0)]
     options = Options(boosted_words=[*phrases, BoostedWord("the Sea", -4.0)])
     assert options.boosts == {"北": 3.0, "new": 2.0}
@@ -90,7 +95,7 @@ def test_a_boosted_phrase_lifts_each_of_its_words_in_its_place() -> None:
 
 
 def test_a_blocked_phrase_blocks_the_word_that_would_complete_it() -> None:
-    """Behind the others alone, in any script."""
+    """The last word is blocked only after the others, in any script."""
     options = Options(blocked_words=["北京", "the red Sea", "cat"])
     assert options.here(["去", "北"]).blocked - options.blocked == {"京"}
     assert options.here(["by", "the", "red"]).blocked - options.blocked == {"sea"}

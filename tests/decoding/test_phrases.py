@@ -1,4 +1,4 @@
-"""How words go on: tried on all sequences of words."""
+"""Phrase search, compared with enumeration of all word sequences."""
 
 import math
 
@@ -44,7 +44,7 @@ def _search(case: Case, least: float, max_phrase_words: int, rows: int = 20_000)
 
 
 def _tried(case: Case, first: ScoredWord, least: float, max_phrase_words: int) -> Phrases:
-    """All phrases that cannot go on, each with the log-probability of its words after the first."""
+    """Return all maximal phrases, each with the log-probability of its words after the first."""
     found: Phrases = {}
     open_phrases: list[tuple[tuple[str, ...], float]] = [((first.word,), 0.0)]
     while open_phrases:
@@ -67,7 +67,7 @@ def _tried(case: Case, first: ScoredWord, least: float, max_phrase_words: int) -
 def test_phrases_equal_trying_everything(
     case: Case, least: float, max_phrase_words: int, first: tuple[str, tuple[int, ...]]
 ) -> None:
-    """Each goes on as long as it may, the likeliest come first, with their joint probability."""
+    """Phrases are maximal, sorted by probability, and have their joint probability."""
     word = ScoredWord(first[0], case.log_prob(first[1]))
     searching_phrases = _search(case, least, max_phrase_words)
     found = run_to_completion(searching_phrases.after(word), case.model)
@@ -84,7 +84,7 @@ def test_phrases_equal_trying_everything(
 @_patched
 @given(cases, st.integers(1, 30))
 def test_all_phrases_together_keep_to_the_bound(case: Case, rows: int) -> None:
-    """However many words go on, no more rows are looked at, and it is told."""
+    """However many phrases there are, the row limit is kept and reported."""
     searching_phrases = _search(case, 0.02, 4, rows)
     found = []
     for word in case.enumerate()[:5]:
@@ -96,7 +96,7 @@ def test_all_phrases_together_keep_to_the_bound(case: Case, rows: int) -> None:
 
 
 def test_one_word_is_no_phrase() -> None:
-    """A word that nothing likely follows, and a phrase of one word, are none."""
+    """A word without a likely continuation is not a phrase, nor is a phrase of one word."""
     case = Case(FakeModel.random(AdaptiveSoftmaxLayout((6, PIECES.size)), 5), 2)
     word = case.enumerate()[0]
     assert run_to_completion(_search(case, 1.0, 4).after(word), case.model) == []

@@ -1,4 +1,4 @@
-"""Suggestions for the next word, as people write them."""
+"""Next-word prediction."""
 
 import math
 
@@ -39,7 +39,7 @@ def _texts(prediction: Prediction) -> list[str]:
 
 
 def test_suggestions_begin_with_what_was_typed() -> None:
-    """In any case and form, the typed beginning is a beginning of each suggestion's normal form."""
+    """The normal form of each suggestion begins with the prefix, in any letter case."""
     for prefix in ("t", "T", "th", "ﬁ", "don’"):
         found = _predict("the sun", prefix)
         assert found.suggestions
@@ -47,7 +47,7 @@ def test_suggestions_begin_with_what_was_typed() -> None:
 
 
 def test_a_prefix_of_several_words_is_history_and_a_beginning() -> None:
-    """`well-kn` asks for words in kn after `well` and a hyphen."""
+    """`well-kn` asks for words that begin with `kn` after `well` and a hyphen."""
     assert _predict("the", "well-kn").suggestions == _predict("the well -", "kn").suggestions
     assert _predict("", "the sea. a").suggestions == _predict("the sea .", "a").suggestions
 
@@ -73,12 +73,12 @@ def test_words_are_written_as_people_write_them() -> None:
 
 
 def test_some_words_are_never_suggested() -> None:
-    """A word of the list is not answered however well it fits; others are."""
+    """A never-suggested word is omitted however likely; others are not."""
     assert "cabinet" not in map(str.lower, _texts(_predict("the", "cabine", 3)))
 
 
 def test_punctuation_is_suggested_when_allowed() -> None:
-    """Marks are left out unless they are asked for, and are told apart from words."""
+    """Marks are omitted by default, and have a kind of their own."""
     without = _predict("the sea", count=40, max_expansions=5000).suggestions
     assert {suggestion.kind for suggestion in without} == {Kind.WORD}
     allowed = _predict("the sea", count=40, max_expansions=5000, allow_punctuation=True).suggestions
@@ -90,7 +90,7 @@ def test_punctuation_is_suggested_when_allowed() -> None:
 
 
 def test_unlikely_words_are_left_out() -> None:
-    """Only words of at least the least probability are suggested; none is as likely as one."""
+    """Only words with at least `min_probability` are suggested. No word has probability one."""
     several = _predict("the sea", count=20).suggestions
     least = several[4].probability
     found = _predict("the sea", count=20, min_probability=least * 0.999)
@@ -99,16 +99,16 @@ def test_unlikely_words_are_left_out() -> None:
     assert _predict("the sea", min_probability=1.0).suggestions == []
 
 
-def test_of_a_beginning_longer_than_any_word_only_the_last_part_is_a_beginning() -> None:
-    """128 letters are a complete word, which is read as history; what follows is the prefix."""
+def test_an_overlong_prefix_is_split_at_the_maximum_word_length() -> None:
+    """128 letters are a complete word, which counts as history. The rest is the prefix."""
     found = _predict("the sea", "z" * 128 + "c")
     assert found.prefix == "c"
     assert found == _predict("the sea " + "z" * 128, "c")
 
 
 @pytest.mark.parametrize("letters", ["z" * 128, "é" * 256, "z" * 127 + "9"])
-def test_a_word_that_cannot_grow_is_no_beginning(letters: str) -> None:
-    """The next word is looked for, not one that begins with 128 letters and has more."""
+def test_a_word_of_maximum_length_is_history(letters: str) -> None:
+    """The search is for the next word, not for one that begins with 128 letters."""
     found = _predict("the sea", letters)
     assert found.prefix == ""
     assert found == _predict(f"the sea {letters} ")
@@ -127,7 +127,7 @@ def test_a_word_that_cannot_grow_is_no_beginning(letters: str) -> None:
     ],
 )
 def test_values_outside_their_limits_are_named(options: dict[str, float], field: str) -> None:
-    """A query that cannot be answered says which field is wrong."""
+    """The error names the invalid field."""
     with pytest.raises(InvalidInput) as refused:
         Options(**options)  # type: ignore[arg-type]
     assert refused.value.field == field
@@ -135,7 +135,7 @@ def test_values_outside_their_limits_are_named(options: dict[str, float], field:
 
 @pytest.mark.parametrize(("history", "prefix"), [("\ud800", ""), ("", "\ud800")])
 def test_surrogates_are_named(history: str, prefix: str) -> None:
-    """Text that is no Unicode is refused with its field."""
+    """Text that is not Unicode is rejected with its field."""
     with pytest.raises(InvalidInput) as refused:
         _predict(history, prefix)
     assert refused.value.field == ("history" if history else "prefix")
@@ -157,7 +157,7 @@ def test_surrogates_are_named(history: str, prefix: str) -> None:
     ],
 )
 def test_a_typed_text_is_cut_verbatim(text: str, expected: tuple[str, str]) -> None:
-    """History and the begun word are given back as they were written."""
+    """History and prefix are returned as typed."""
     assert split_typed(text) == expected
 
 
@@ -165,7 +165,7 @@ def test_a_typed_text_is_cut_verbatim(text: str, expected: tuple[str, str]) -> N
 @example("a ½")
 @example("℀b")
 def test_cutting_a_typed_text_loses_nothing(text: str) -> None:
-    """Both parts put together are the text, and the second is the beginning of one word."""
+    """Both parts together are the text, and the second begins a single word."""
     complete, begun = split_typed(text)
     assert complete + begun == text
     normal = normalise(begun)
@@ -174,7 +174,7 @@ def test_cutting_a_typed_text_loses_nothing(text: str) -> None:
 
 @given(st.sampled_from(["i", "london", "sea", "'tis", "ß"]))
 def test_a_capital_is_owed_only_where_the_form_has_none(word: str) -> None:
-    """Inside a sentence a word has its usual form; at its beginning a capital at least."""
+    """Inside a sentence a word has its usual form. At its beginning it has at least one capital."""
     assert LANGUAGE.write(word, begins_sentence=False) == LANGUAGE.written.get(word, word)
     begun = LANGUAGE.write(word, begins_sentence=True)
     assert normalise(begun) == normalise(word) or word == "ß"

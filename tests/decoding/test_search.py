@@ -1,4 +1,4 @@
-"""The likeliest words: exact, and honest where a bound was hit."""
+"""Next-word search: exact results, and reports of limits reached."""
 
 import math
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ def _three_pieces_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_there_is_enough_to_find() -> None:
-    """The tiny vocabulary has words of one, two and three pieces, some with an accent."""
+    """The tiny vocabulary has words of one, two and three tokens, some with an accent."""
     lengths = {len(sequence) for _, sequence in CANONICAL}
     words = [word for word, _ in CANONICAL]
     assert lengths == {1, 2, 3}
@@ -43,7 +43,7 @@ def test_there_is_enough_to_find() -> None:
 @_patched
 @given(cases, prefixes, st.integers(1, 12))
 def test_the_search_equals_trying_everything(case: Case, prefix: str, count: int) -> None:
-    """The same words, in the same order, with the same bits, whatever the cuts."""
+    """The search gives the same words, order and bits as enumeration, for any cutoffs."""
     found = case.search(SearchParams(count, prefix.encode()))
     assert found.words == case.enumerate(prefix)[:count]
     assert found.exact
@@ -52,7 +52,7 @@ def test_the_search_equals_trying_everything(case: Case, prefix: str, count: int
 @_patched
 @given(cases, prefixes)
 def test_all_words_can_be_had(case: Case, prefix: str) -> None:
-    """A search for more words than there are finds each once, ends, and is exact."""
+    """A search for more words than exist finds each once, ends, and is exact."""
     found = case.search(SearchParams(1000, prefix.encode(), max_expansions=10_000))
     assert found.words == case.enumerate(prefix)
     assert found.exact
@@ -60,25 +60,29 @@ def test_all_words_can_be_had(case: Case, prefix: str) -> None:
 
 @_patched
 @given(cases, prefixes, st.integers(1, 8))
-def test_company_changes_no_answer(
+def test_batch_size_changes_no_result(
     monkeypatch: pytest.MonkeyPatch, case: Case, prefix: str, count: int
 ) -> None:
-    """Nodes expanded one at a time or many at once give the same words."""
+    """Expanding nodes one at a time or many at once gives the same words."""
     search = SearchParams(count, prefix.encode())
     expected = case.search(search)
     for together in (1, 3, 50):
         with monkeypatch.context() as patched:
-            patched.setattr(searching, "_TOGETHER", together)
-            patched.setattr(searching, "_WORTH_TOGETHER", math.inf if together == 50 else 2.5)
+            patched.setattr(searching, "_BATCH_ROWS", together)
+            patched.setattr(searching, "_BATCH_MARGIN", math.inf if together == 50 else 2.5)
             found = case.search(search)
         assert (found.words, found.exact) == (expected.words, expected.exact)
 
 
 @_patched
 @given(cases, prefixes, st.integers(1, 8), st.integers(1, 20))
-def test_a_bound_is_kept_and_told(case: Case, prefix: str, count: int, bound: int) -> None:
-    """No more rows than allowed are asked for; what is answered are words with their own
-    log-probabilities, the likelier first; exact means the likeliest of all."""
+def test_the_row_limit_is_kept_and_reported(
+    case: Case, prefix: str, count: int, bound: int
+) -> None:
+    """No more rows than allowed are requested.
+
+    Results are sorted and have their own log-probabilities; `exact` means the likeliest of all.
+    """
     expected = case.enumerate(prefix)
     found = case.search(SearchParams(count, prefix.encode(), max_expansions=bound))
     assert found.expansions <= bound
@@ -94,8 +98,8 @@ def test_a_bound_is_kept_and_told(case: Case, prefix: str, count: int, bound: in
 def test_a_bound_that_is_just_enough_is_no_bound(
     monkeypatch: pytest.MonkeyPatch, case: Case, count: int
 ) -> None:
-    """One node at a time, a search is exact with as many rows as it needs, and not with fewer."""
-    monkeypatch.setattr(searching, "_TOGETHER", 1)
+    """A search is exact with as many rows as it needs, and not with one row fewer."""
+    monkeypatch.setattr(searching, "_BATCH_ROWS", 1)
     needed = case.search(SearchParams(count)).expansions
     assert case.search(SearchParams(count, max_expansions=needed)).exact
     if needed > 1:
@@ -107,7 +111,7 @@ def test_a_bound_that_is_just_enough_is_no_bound(
 def test_words_below_the_least_probability_are_left_out(
     case: Case, prefix: str, least: float
 ) -> None:
-    """Only words of at least this log-probability are found, all of them, and that is exact."""
+    """All words of at least `min_log_prob` are found, and the result is exact."""
     found = case.search(
         SearchParams(1000, prefix.encode(), min_log_prob=least, max_expansions=10_000)
     )
@@ -118,7 +122,7 @@ def test_words_below_the_least_probability_are_left_out(
 @_patched
 @given(cases, st.integers(1, 8))
 def test_words_that_are_not_accepted_are_passed_over(case: Case, count: int) -> None:
-    """The likeliest of those that may be answered are found."""
+    """The likeliest accepted words are found."""
 
     def accepts(word: str) -> bool:
         return "a" not in word
@@ -133,7 +137,7 @@ def test_words_that_are_not_accepted_are_passed_over(case: Case, count: int) -> 
 def test_a_search_that_finds_nothing_ends(
     monkeypatch: pytest.MonkeyPatch, bound: str, entries: int
 ) -> None:
-    """So many entries are looked at and no more, asking for rows or not; the answer says so."""
+    """The number of entries examined is limited, and the result reports that."""
     monkeypatch.setattr(searching, "_ENTRIES_A_ROW", 0)
     monkeypatch.setattr(searching, bound, 30)
     looked_at: list[str] = []
@@ -149,14 +153,14 @@ def test_a_search_that_finds_nothing_ends(
     assert 0 < len(looked_at) <= 30 + entries
 
 
-def test_a_prefix_that_nobody_can_write_ends_at_once() -> None:
-    """Bytes that no piece begins with give nothing, exactly, for one row."""
+def test_a_prefix_that_no_token_begins_ends_at_once() -> None:
+    """The result is empty and exact, and costs one row."""
     case = Case(FakeModel.random(AdaptiveSoftmaxLayout((5, PIECES.size)), 1), -1)
     assert case.search(SearchParams(5, b"xyz")) == SearchResult([], exact=True, expansions=1)
 
 
 def test_a_prefix_that_no_word_has_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A prefix of two words can be written but is no word: a bound ends the search and says so."""
+    """A prefix of two words is not part of any word. A limit ends the search and is reported."""
     monkeypatch.setattr(searching, "_MAX_PIECES", 64)
     levels = AdaptiveSoftmaxLayout((100, TRAINED.size))
     model = FakeModel.random(levels, 3)
@@ -174,12 +178,12 @@ def test_a_prefix_may_end_inside_a_character() -> None:
 
 
 class Recording(FakeModel):
-    """A fake model that keeps what it was asked."""
+    """A fake model that records its requests."""
 
     asked: list[ModelRequest]
 
     def answer(self, asks: Sequence[ModelRequest]) -> list[Any]:
-        """As the fake model does."""
+        """Record the requests and answer them."""
         self.asked.extend(asks)
         return super().answer(asks)
 
@@ -191,7 +195,7 @@ def _recording(levels: AdaptiveSoftmaxLayout, table: NDArray[np.float64]) -> Rec
 
 
 def test_a_cluster_that_cannot_matter_is_not_asked() -> None:
-    """Rare pieces whose cluster is less likely than every word wanted cost nothing."""
+    """A cluster that is less likely than every word wanted is not requested."""
     levels = AdaptiveSoftmaxLayout((PIECES.size - 4, PIECES.size))
     table = FakeModel.random(levels, 6, spread=0.3).probabilities.copy()
     table[:, levels.head :] *= 1e-9
@@ -201,7 +205,7 @@ def test_a_cluster_that_cannot_matter_is_not_asked() -> None:
 
 
 def test_what_is_not_canonical_is_not_followed() -> None:
-    """No state is asked for after pieces that are no canonical beginning of a word."""
+    """No state is requested for tokens that are not a canonical beginning of a word."""
     levels = AdaptiveSoftmaxLayout((9, PIECES.size))
     model = _recording(levels, FakeModel.random(levels, 6).probabilities)
     Case(model, -1).search(SearchParams(100, max_expansions=2000))
@@ -211,7 +215,7 @@ def test_what_is_not_canonical_is_not_followed() -> None:
 
 
 def test_impossible_pieces_are_last(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pieces of probability zero do no harm."""
+    """Tokens of probability zero are harmless."""
     monkeypatch.setattr(searching, "_MAX_PIECES", 2)
     model = FakeModel.random(AdaptiveSoftmaxLayout((6, PIECES.size)), 4)
     table = model.probabilities
@@ -226,8 +230,10 @@ def test_impossible_pieces_are_last(monkeypatch: pytest.MonkeyPatch) -> None:
 @settings(max_examples=20)
 @given(st.integers(0, 1000), st.sampled_from(["", "t", "th", "é", "🦆"]))
 def test_found_words_have_their_own_probability(seed: int, prefix: str) -> None:
-    """With all bytes in the vocabulary every found word is canonical, has the prefix, and the
-    log-probability of its pieces; the likelier comes first."""
+    """Every word found is canonical, has the prefix and its own log-probability.
+
+    The vocabulary has all bytes. The likelier words come first.
+    """
     levels = AdaptiveSoftmaxLayout((120, 300, TRAINED.size))
     model = FakeModel.random(levels, seed, spread=2.0)
     found = run_to_completion(

@@ -1,4 +1,4 @@
-"""Suggestions as a person wants them: passed over, blocked, boosted, corrected, the text's own."""
+"""Suggestions: rejected, blocked, boosted and cached words, phrases, corrections."""
 
 import math
 from dataclasses import replace
@@ -38,14 +38,14 @@ def _predict(history: str, prefix: str = "", finished: bool = False, **options: 
 
 
 def _corrected(language: Lexicon, query: Query) -> list[Suggestion]:
-    """The corrections of a finished word."""
+    """Return the corrections of a finished word."""
     return run_to_completion(
         predict(language, NullStateStore(MODEL.start), query), MODEL
     ).suggestions
 
 
 def _log_prob(history: str, word: str) -> float:
-    """The log-probability of a word after a history."""
+    """Return the log-probability of a word after a history."""
     store = NullStateStore(MODEL.start)
 
     def asks() -> ModelTask[float]:
@@ -65,9 +65,11 @@ def _corrections(found: Prediction) -> list[Suggestion]:
 
 @pytest.mark.parametrize("case", LetterCase)
 @pytest.mark.parametrize("word", ["london", "I'm", "Sea", "thé"])
-def test_what_was_shown_does_not_come_again(word: str, case: LetterCase) -> None:
-    """Unless it would be written otherwise; the places go to the next likeliest words, as many as
-    are wanted."""
+def test_rejected_words_are_hidden(word: str, case: LetterCase) -> None:
+    """Rejected words are hidden unless written differently.
+
+    The next likeliest take their places.
+    """
     shown: dict[str, str] = {}
     for length in range(len(word) + 1):
         typed = word[:length]
@@ -79,7 +81,7 @@ def test_what_was_shown_does_not_come_again(word: str, case: LetterCase) -> None
 
 
 def test_all_shorter_beginnings_together_need_no_more_rows_than_one_search() -> None:
-    """A very long beginning is answered, and that words may come again is told."""
+    """A very long prefix is answered, and rejected words that may reappear are reported."""
     long = "zxqj" * 30
     whole = _predict("the", long, max_expansions=300).expansions
     found = _predict("the", long, hide_rejected=True, max_expansions=300)
@@ -88,7 +90,7 @@ def test_all_shorter_beginnings_together_need_no_more_rows_than_one_search() -> 
 
 
 def test_blocked_words_are_not_suggested() -> None:
-    """In any case, and neither in phrases nor as corrections."""
+    """Blocked words are omitted in any letter case, from phrases and corrections too."""
     first, second, *_ = _texts(_predict("the sea"))
     assert _texts(_predict("the sea", blocked_words=[first.upper()]))[0] == second
     phrases: dict[str, Any] = {"max_phrase_words": 3, "min_phrase_probability": 0.01}
@@ -99,8 +101,7 @@ def test_blocked_words_are_not_suggested() -> None:
 
 
 def test_a_blocked_phrase_is_not_completed() -> None:
-    """Its last word is suggested elsewhere; neither in the text nor in a phrase does it stand
-    behind the others."""
+    """Its last word is suggested elsewhere, but not after the others, in text or phrase."""
     first = _texts(_predict("the sea"))[0]
     assert first not in _texts(_predict("the sea", blocked_words=[f"Sea {first}"]))
     assert first in _texts(_predict("the sea", blocked_words=[f"sun {first}"]))
@@ -113,7 +114,10 @@ def test_a_blocked_phrase_is_not_completed() -> None:
 
 
 def test_a_boosted_phrase_comes_as_a_phrase_in_its_own_case() -> None:
-    """However unlikely, with its own probability; behind its beginning as the next word."""
+    """It is suggested however unlikely, with its own probability.
+
+    After its beginning, the next word is suggested.
+    """
     boosted = [BoostedWord("Wrdgt Sea", 50.0)]
     phrases: dict[str, Any] = {"max_phrase_words": 2, "boosted_words": boosted}
     found = _predict("the sun", **phrases)
@@ -137,7 +141,7 @@ def test_a_boosted_phrase_comes_as_a_phrase_in_its_own_case() -> None:
 
 @pytest.mark.parametrize("word", ["cabinet", ".", "🦆"])
 def test_a_boost_brings_no_word_that_is_not_to_be_suggested(word: str) -> None:
-    """Words that are never suggested stay so, marks come only where they are allowed."""
+    """Never-suggested words stay excluded, and marks need `allow_punctuation`."""
     boosted = [BoostedWord(word, 50.0)]
     assert word not in _texts(_predict("the sea", boosted_words=boosted))
     allowed = _predict("the sea", boosted_words=boosted, allow_punctuation=True)
@@ -147,7 +151,7 @@ def test_a_boost_brings_no_word_that_is_not_to_be_suggested(word: str) -> None:
 
 
 def test_boosted_words_come_first_and_keep_their_probability() -> None:
-    """A boost moves a word, no more; at the beginning of a sentence it has a capital."""
+    """A boost changes only the rank. The word is capitalised at the beginning of a sentence."""
     boosted = [BoostedWord("wrdgt", 50.0), BoostedWord("🦆", 50.0)]
     [first, *others] = _predict("the sea", boosted_words=boosted).suggestions
     state, total = PIECES.encode("the sea")[-1], 0.0
@@ -162,7 +166,7 @@ def test_boosted_words_come_first_and_keep_their_probability() -> None:
 
 
 def test_words_of_the_text_are_likelier_with_a_cache() -> None:
-    """By the share that they have: with no sharpness that of their number."""
+    """Cached words gain their share of the weight; with sharpness 0, by number of occurrences."""
     history = "sea london sea"
     plain = {s.text: s.probability for s in _predict(history, max_suggestions=100).suggestions}
     cached = _predict(history, continuous_cache=ContinuousCache(0.6, 0.0))
@@ -175,7 +179,7 @@ def test_words_of_the_text_are_likelier_with_a_cache() -> None:
 
 
 def test_phrases_follow_the_words() -> None:
-    """As many as words at most, each beginning with one of them; a mark begins none."""
+    """There are at most as many phrases as words. Each begins with one of the words, not a mark."""
     asked: dict[str, Any] = {
         "max_phrase_words": 3,
         "min_phrase_probability": 0.01,
@@ -198,8 +202,7 @@ SLIPS = ["teh", "lodnon", "thhe", "wbere"]
 
 @pytest.mark.parametrize("typed", SLIPS)
 def test_corrections_do_not_begin_as_typed(typed: str) -> None:
-    """They are likelier, the slip counted, than every word that begins so, blocked or passed
-    over."""
+    """Corrections rank above every word with the typed prefix, also blocked or rejected ones."""
     best = _predict("the sea", typed, max_suggestions=1).suggestions
     asked = _predict("the sea", typed, max_corrections=50, max_suggestions=3)
     found = _corrections(asked)
@@ -217,7 +220,7 @@ def test_corrections_do_not_begin_as_typed(typed: str) -> None:
 
 
 def test_corrections_are_counted_from_three_letters_in_normal_form() -> None:
-    """`ﬁ` and a letter are three; two letters and an accent are two."""
+    """`ﬁ` and a letter are three letters; two letters and an accent are two."""
     options: dict[str, Any] = {"max_corrections": 100, "min_probability": 0.0}
     assert _corrections(_predict("the sea", "te", **options)) == []
     assert _corrections(_predict("the sea", "e\u0301t", **options)) == []
@@ -228,7 +231,7 @@ def test_corrections_are_counted_from_three_letters_in_normal_form() -> None:
 
 
 def test_unlikely_corrections_are_left_out() -> None:
-    """The least probability is theirs too."""
+    """`min_probability` applies to corrections too."""
     several = [c for typed in SLIPS for c in _corrections(_predict("the", typed, finished=True))]
     assert several
     least = max(each.probability for each in several)
@@ -241,8 +244,7 @@ def test_unlikely_corrections_are_left_out() -> None:
 
 
 def test_a_finished_word_that_may_be_a_misspelling_is_taken_to_be_less_likely() -> None:
-    """By two nats, if the training text lacks it or has it as it has misspellings; not if the
-    request lists it."""
+    """The penalty is two nats if the word is unseen or suspect, unless the request lists it."""
     words = {word for typed in SLIPS for word in corrections_of(typed, is_finished=True)}
     every = SeenWords({*words, *SLIPS})
     known, suspect = replace(LANGUAGE, seen=every), replace(LANGUAGE, seen=every, suspect={*SLIPS})
@@ -265,8 +267,8 @@ def test_a_finished_word_that_may_be_a_misspelling_is_taken_to_be_less_likely() 
     assert more
 
 
-def test_a_boosted_word_is_what_was_meant() -> None:
-    """A person's own word is put right to, and is not put right itself."""
+def test_a_boosted_word_is_a_correction() -> None:
+    """A user-dictionary word is offered as a correction, and is not corrected itself."""
     own = [BoostedWord("Wrdgt", 20.0)]
     typed = _predict("the", "Wrdht", finished=True, boosted_words=own)
     assert _texts(typed, Kind.CORRECTION)[:1] == ["Wrdgt"]
@@ -294,8 +296,8 @@ def test_a_boosted_word_is_what_was_meant() -> None:
         ("", "z" * 200, "z" * 72),
     ],
 )
-def test_the_last_word_is_the_one_that_is_put_right(history: str, prefix: str, last: str) -> None:
-    """Marks behind it do not count, those that belong to its last letter do."""
+def test_the_last_word_is_corrected(history: str, prefix: str, last: str) -> None:
+    """Marks after the word are ignored, except combining marks of its last letter."""
     found = _predict(history, prefix, finished=True)
     assert found.prefix == last
     assert all(each.kind is Kind.CORRECTION for each in found.suggestions)
@@ -304,8 +306,8 @@ def test_the_last_word_is_the_one_that_is_put_right(history: str, prefix: str, l
 
 
 @pytest.mark.parametrize("finished", [False, True])
-def test_others_have_their_turn_though_all_is_known(finished: bool) -> None:
-    """A long beginning, of which the store has every row, pauses again and again."""
+def test_a_fully_cached_prediction_yields(finished: bool) -> None:
+    """A long prefix whose rows are all in the store still yields to other tasks."""
     options = Options(hide_rejected=True, max_corrections=3)
     query = Query("the", "abrakadabrasimsalabim", options, finished)
     store = Remembering(MODEL.start)
@@ -337,8 +339,7 @@ typed_texts = st.lists(
 @settings(max_examples=40)
 @given(st.lists(st.tuples(typed_texts, typed_texts, st.booleans()), min_size=1, max_size=4))
 def test_what_was_asked_before_changes_no_answer(asked: list[tuple[str, str, bool]]) -> None:
-    """Whatever the store remembers of other questions, with all that may be wanted, each answer is
-    the one that it would be alone, bit for bit."""
+    """Answers are bit-identical, whatever the store has from other requests."""
     store = Remembering(MODEL.start)
     for history, prefix, finished in [*asked, *asked]:
         query = Query(history, prefix, Options(**ALL), finished)
@@ -351,7 +352,7 @@ def test_what_was_asked_before_changes_no_answer(asked: list[tuple[str, str, boo
 
 @pytest.mark.parametrize("text", ["我很高兴", "ขอบคุณ", "ありがと", "the sea我"])
 def test_in_scripts_without_spaces_nothing_is_begun_or_corrected(text: str) -> None:
-    """Each character is a word, so suggestions go on behind it."""
+    """Each character is a word, so suggestions are for the word after it."""
     found = _predict("", text, max_corrections=3, max_phrase_words=2)
     assert found.prefix == ""
     assert found.suggestions == _predict(text, max_phrase_words=2).suggestions

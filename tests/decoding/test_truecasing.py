@@ -1,4 +1,4 @@
-"""Words as this person would write them here."""
+"""Truecasing."""
 
 import pytest
 from hypothesis import given
@@ -69,8 +69,11 @@ def _writer(history: str = "the sea", typed: str = "", case: LetterCase = WRITTE
 def test_typed_letters_stay_as_they_are_to(
     typed: str, word: str, written: str, as_typed: str
 ) -> None:
-    """A typed capital stays; small letters become those that people write, unless they are to
-    stay too; what is shouted goes on so."""
+    """Typed capitals stay.
+
+    Small letters become the usual form, unless the option AS_TYPED is set. A prefix in capitals is
+    continued in capitals.
+    """
     assert _writer(typed=typed).write(word) == written
     assert _writer(typed=typed, case=TYPED).write(word) == as_typed
 
@@ -98,7 +101,7 @@ def test_typed_letters_stay_as_they_are_to(
     ],
 )
 def test_a_sentence_begins_with_a_capital(history: str, word: str, form: str) -> None:
-    """Own words and all others, unless they have a capital of their own, or there is none."""
+    """All words are capitalised, unless they have a capital of their own or no case."""
     assert _writer(history).write(word) == form
 
 
@@ -131,7 +134,7 @@ def test_a_sentence_begins_with_a_capital(history: str, word: str, form: str) ->
     ],
 )
 def test_the_text_tells_how_it_writes_a_word(history: str, word: str, form: str) -> None:
-    """Its last form counts, not from the beginning of a sentence, nor from inside another word."""
+    """The last form in the text counts, except at sentence beginnings and inside other words."""
     assert _writer(history).write(word) == form
 
 
@@ -160,19 +163,19 @@ def test_the_text_tells_how_it_writes_a_word(history: str, word: str, form: str)
 def test_a_typed_small_letter_is_not_raised_inside_an_address(
     history: str, typed: str, word: str, form: str
 ) -> None:
-    """Nor behind a full stop without white space; what is not typed yet may begin a sentence."""
+    """Nor after a full stop without white space. An untyped word may begin a sentence."""
     assert _writer(history, typed).write(word) == form
 
 
 def test_a_form_of_another_word_is_not_used() -> None:
-    """Neither from the text, where lower case depends on the place, nor from a table."""
+    """Neither a form from the text nor one from the lexicon is used if its normal form differs."""
     assert _writer("η ΟΔΟΣ και").write("οδος") == "οδος"
     assert Lexicon(PIECES, LANGUAGE.levels, {"ß": "SS"}).write("ß", begins_sentence=True) == "ß"
     assert Writer(LANGUAGE, "", "", WRITTEN, {"sea": "lake"}).write("sea") == "Sea"
 
 
 def test_own_forms_go_before_the_text() -> None:
-    """White space around a listed word does not count; see `Options.preferred_casing`."""
+    """White space around a listed word is ignored; see `Options.preferred_casing`."""
     assert _writer("the Lxc and").write("lxc") == "lxc"
 
 
@@ -191,18 +194,18 @@ def test_own_forms_go_before_the_text() -> None:
     ],
 )
 def test_corrections_keep_capitals(typed: str, word: str, form: str) -> None:
-    """The capitals of what was typed, or those that the word has."""
+    """A correction keeps the capitals that were typed, or has its own."""
     assert _writer(typed=typed).instead(word) == form
 
 
 def test_a_phrase_goes_on_as_people_write() -> None:
-    """Only the first of its words is what was begun."""
+    """Only the first word of a phrase continues the typed prefix."""
     assert _writer("", "S").phrase(["see", "london", "i"]) == "See London I"
     assert _writer("the sea", "SE").phrase(["sea", "wordgate"]) == "SEA WordGate"
 
 
 def test_a_phrase_has_the_spaces_that_people_write() -> None:
-    """None in scripts without spaces or at their borders, none inside numbers and addresses."""
+    """No spaces are added around scripts without spaces or inside numbers and addresses."""
     assert _writer("我").phrase(["想", "去", "london", "看", "看"]) == "想去London看看"
     assert _writer("เขา").phrase(["ไ", "ป", "5"]) == "ไป5"
     assert _writer("it is version").phrase(["3", ".", "8", ".", "1"]) == "3.8.1"
@@ -211,7 +214,7 @@ def test_a_phrase_has_the_spaces_that_people_write() -> None:
 
 @given(texts, texts, st.sampled_from(list(LetterCase)))
 def test_whatever_is_typed_the_word_is_the_same(history: str, text: str, case: LetterCase) -> None:
-    """In normal form a written word is the word; typed letters stay where they are to."""
+    """The written form always has the word as its normal form, and keeps typed letters."""
     _, typed = split_typed(text)
     if not typed:
         return
@@ -223,7 +226,7 @@ def test_whatever_is_typed_the_word_is_the_same(history: str, text: str, case: L
 
 
 def test_every_letter_with_case_stays_the_same_word() -> None:
-    """Begun, shouted, corrected, continued, seen before: in normal form it is what was scored."""
+    """Typed, in capitals, corrected, continued or seen before, the normal form stays the same."""
     cased = [c for c in map(chr, range(0x110000)) if {c.lower(), c.upper(), c.title()} != {c}]
     assert len(cased) > 2500
     found = {normalise(word) for c in cased for word in (c, f"{c}a", f"ba{c}")}
@@ -232,7 +235,7 @@ def test_every_letter_with_case_stays_the_same_word() -> None:
 
 
 def test_words_of_the_shipped_model_stay_the_same() -> None:
-    """Words that are a single piece, and words that have a usual written form."""
+    """This holds for single-token words and words with a usual written form."""
     bundle = resolve_bundle(None)
     pieces = Tokenizer.from_json((bundle / "tokenizer.json").read_text("utf-8"))
     written = read_words(bundle / "words.tsv").written

@@ -1,4 +1,4 @@
-"""Ranges of pieces in the output layer."""
+"""Layout of the adaptive softmax."""
 
 import numpy as np
 from hypothesis import given
@@ -11,7 +11,7 @@ cuts = st.sets(st.integers(1, 60), min_size=1, max_size=4).map(lambda found: tup
 
 @given(cuts)
 def test_every_piece_has_one_place(found: tuple[int, ...]) -> None:
-    """Head and clusters hold every piece once; the head has an entry for each cluster besides."""
+    """Every token is in the head or one cluster. The head also has one entry per cluster."""
     levels = AdaptiveSoftmaxLayout(found)
     held = [
         piece
@@ -27,7 +27,7 @@ def test_every_piece_has_one_place(found: tuple[int, ...]) -> None:
 
 @given(cuts, st.lists(st.integers(0, 59), max_size=9))
 def test_many_pieces_have_the_levels_of_each(found: tuple[int, ...], pieces: list[int]) -> None:
-    """The levels of an array are those of its pieces one by one."""
+    """The levels of an array of tokens are those of its tokens one by one."""
     levels = AdaptiveSoftmaxLayout(found)
     inside = [piece % levels.vocabulary for piece in pieces]
     assert levels.of_many(np.array(inside, np.int64)).tolist() == [levels.of(p) for p in inside]

@@ -1,4 +1,4 @@
-"""What is known is not asked again, and changes no answer."""
+"""Cached values are not requested again and change no result."""
 
 import numpy as np
 from tests.fake_model import FakeModel
@@ -13,8 +13,8 @@ from wordgate.lm.state_store import chain_hashes
 LEVELS = AdaptiveSoftmaxLayout((6, PIECES.size))
 
 
-def test_only_what_is_missing_is_asked() -> None:
-    """Of several steps and rows the store's are left out; answers stand in the order asked for."""
+def test_only_missing_entries_are_requested() -> None:
+    """Only steps and rows that are not in the store are requested. Results keep their order."""
     model, store = FakeModel.random(LEVELS, 5), Remembering(-1)
     start = HashedState(b"seed", -1)
     [first] = run_to_completion(advance(store, [(start, 3)]), model)
@@ -34,7 +34,7 @@ def _rows(context: HashedState) -> OutputRows:
 
 
 def test_keys_are_those_of_the_pieces_read() -> None:
-    """One by one or together, they are the chain of hashes that a history has."""
+    """Read one by one or together, tokens have the hash chain of a history."""
     start = HashedState(b"seed", -1)
     keys = chain_hashes(b"seed", [3, 4])
     assert [start.key_after([3]), start.key_after([3, 4])] == keys
@@ -44,7 +44,7 @@ def test_keys_are_those_of_the_pieces_read() -> None:
 
 
 def test_a_row_that_is_missing_stands_in_its_place() -> None:
-    """A known row between two new ones keeps its place."""
+    """A stored row between two new ones keeps its position."""
     model, store = FakeModel.random(LEVELS, 5), Remembering(-1)
     contexts = [HashedState(bytes([state]), state) for state in (1, 2, 3)]
     run_to_completion(level_rows(store, 0, contexts[1:2]), model)

@@ -1,4 +1,4 @@
-"""How much of a history is read, from where, and what is not read twice."""
+"""The history rule, and caching of histories."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -33,7 +33,7 @@ PIECES = trained()
 
 
 class Reader:
-    """A model whose state is all that it has read; counts the pieces."""
+    """A fake model whose state is the sequence of tokens read. It counts them."""
 
     levels = AdaptiveSoftmaxLayout((PIECES.size,))
     start: State = ()
@@ -42,7 +42,7 @@ class Reader:
         self.read = 0
 
     def answer(self, asks: Sequence[ModelRequest]) -> list[Any]:
-        """States after the pieces; nothing else is answered."""
+        """Return the states after the tokens. Other requests are not supported."""
         answers = []
         for ask in asks:
             assert isinstance(ask, Step)
@@ -52,7 +52,7 @@ class Reader:
 
 
 class Store(NullStateStore):
-    """Keeps every state it is given, and may be told to forget."""
+    """A store that keeps every state until a test clears it."""
 
     def __init__(self, seed: bytes = b"seed") -> None:
         super().__init__(())
@@ -60,35 +60,35 @@ class Store(NullStateStore):
         self.states: dict[bytes, State] = {}
 
     def longest(self, keys: Sequence[bytes]) -> tuple[State, int]:
-        """The kept state of the longest beginning."""
+        """Return the stored state of the longest prefix."""
         for place in range(len(keys), 0, -1):
             if keys[place - 1] in self.states:
                 return self.states[keys[place - 1]], place
         return (), 0
 
     def keep(self, key: bytes, state: State) -> State:
-        """Keep a state."""
+        """Store a state."""
         self.states[key] = state
         return state
 
 
 class Remembering(Store):
-    """Keeps keys of texts, too."""
+    """A store that also keeps the keys of texts."""
 
     def __init__(self) -> None:
         super().__init__()
         self.texts: dict[bytes, bytes] = {}
 
     def state(self, key: bytes) -> State | None:
-        """The state of a key."""
+        """Return the state of a key."""
         return self.states.get(key)
 
     def get_key(self, digest: bytes) -> bytes | None:  # type: ignore[override]
-        """The key of a text."""
+        """Return the key of a text."""
         return self.texts.get(digest)
 
     def keep_key_of_text(self, digest: bytes, key: bytes) -> None:
-        """Keep a key."""
+        """Store the key of a text."""
         self.texts[digest] = key
 
 
@@ -108,7 +108,7 @@ def _pieces(found: Sequence[str]) -> tuple[int, ...]:
     ],
 )
 def test_where_the_context_begins(count: int, start: int) -> None:
-    """At the last multiple of 128 that is 128 words back, where words have four pieces or fewer."""
+    """With at most four tokens per word, at the last multiple of 128 that is 128 words back."""
     for pieces in (1, 2, 4):
         assert context_start([pieces] * count) == start
     assert latest_start(count) == start
@@ -137,8 +137,10 @@ def test_where_the_context_begins(count: int, start: int) -> None:
     ],
 )
 def test_where_the_context_of_long_words_begins(counts: list[int], start: int) -> None:
-    """At the last anchor that is 128 words or 512 pieces back; a word that would make more than 512
-    pieces since the last anchor has one before it."""
+    """At the last anchor that is 128 words or 512 tokens back.
+
+    An anchor precedes a word that would exceed 512 tokens since the last one.
+    """
     assert context_start(counts) == start
 
 
@@ -149,7 +151,7 @@ _COUNTS = st.lists(
 
 @given(_COUNTS)
 def test_a_context_is_bounded_in_words_and_pieces(counts: list[int]) -> None:
-    """At most 255 words and 1,023 pieces are read; at least 128 words or 512 pieces, or all."""
+    """At most 255 words and 1,023 tokens are read, and at least 128 words, 512 tokens, or all."""
     start = context_start(counts)
     words_read, pieces_read = len(counts) - start, sum(counts[start:])
     assert words_read < 2 * ANCHOR_WORDS
@@ -159,7 +161,7 @@ def test_a_context_is_bounded_in_words_and_pieces(counts: list[int]) -> None:
 
 @given(_COUNTS)
 def test_a_context_depends_on_the_last_words_alone(counts: list[int]) -> None:
-    """Counting from the beginning of the history finds the same place as from `latest_start`."""
+    """Counting from the beginning of the history gives the same start as from `latest_start`."""
     first = latest_start(len(counts))
     assert len(counts) - first < 2 * ANCHOR_WORDS
     assert context_start(counts) == first + context_start(counts[first:])
@@ -167,21 +169,21 @@ def test_a_context_depends_on_the_last_words_alone(counts: list[int]) -> None:
 
 @given(_COUNTS)
 def test_contexts_move_forward_from_anchor_to_anchor(counts: list[int]) -> None:
-    """Each word that is added leaves the context's beginning, or moves it to a later anchor."""
+    """Each added word keeps the start of the context or moves it to a later anchor."""
     starts = [context_start(counts[:count]) for count in range(0, len(counts) + 1, 7)]
     assert starts == sorted(starts)
     assert set(starts) <= {0, *anchors(counts)}
 
 
 def test_no_word_has_more_pieces_than_fit_between_two_anchors() -> None:
-    """The longest words of four bytes a character, each byte a piece."""
+    """The longest word has 128 characters of four bytes, one token per byte."""
     [longest, *_] = words.split("\U0001e922" * 1000)
     assert len(PIECES.encode_word(longest)) == ANCHOR_PIECES
 
 
 @pytest.mark.parametrize("letter", ["ԱԲԳ", "\U0001e922", "ab"])
 def test_few_pieces_are_read_of_long_text_without_spaces(letter: str) -> None:
-    """Of 64 KB without a space at most 1,023 pieces, the last words of the text among them."""
+    """Of 64 KB without a space, at most 1,023 tokens are read, including the last words."""
     text = (letter * 65_536).encode("utf-8")[: 65_536 // 4 * 4].decode("utf-8", "ignore")
     model = Reader()
     state = run_to_completion(read(PIECES, text, NullStateStore(())), model)
@@ -195,20 +197,20 @@ def test_few_pieces_are_read_of_long_text_without_spaces(letter: str) -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 127, 128, 255, 256, 300, 384])
 def test_the_context_is_read_after_eos(count: int) -> None:
-    """`<eos>` first, then the pieces of the words from the context's start on."""
+    """`<eos>` is read first, then the tokens of the words of the context."""
     state = run_to_completion(read(PIECES, _text(count), NullStateStore(())), Reader())
     assert state == _pieces(_text(count).split()[latest_start(count) :])
 
 
 def test_words_are_what_the_normaliser_makes_of_them() -> None:
-    """Anchors count words in normal form, punctuation among them."""
+    """Anchors count words in normal form, including punctuation."""
     state = run_to_completion(read(PIECES, "The SEA,\tthe sun", NullStateStore(())), Reader())
     assert state == _pieces(["the", "sea", ",", "the", "sun"])
 
 
 @given(st.lists(st.integers(0, 300), max_size=6), st.data())
 def test_a_store_changes_no_state(counts: list[int], data: st.DataObject) -> None:
-    """Whatever was read before and whatever was forgotten, the state is that of reading anew."""
+    """Whatever is stored or evicted, the state is the same as without a store."""
     store = Store()
     for count in [*counts, 260]:
         text = _text(count)
@@ -220,7 +222,7 @@ def test_a_store_changes_no_state(counts: list[int], data: st.DataObject) -> Non
 
 
 def test_a_history_that_was_read_is_not_read_again() -> None:
-    """The second time nothing is asked of the model."""
+    """The second read makes no model request."""
     store, model = Store(), Reader()
     run_to_completion(read(PIECES, _text(50), store), model)
     before = model.read
@@ -229,7 +231,7 @@ def test_a_history_that_was_read_is_not_read_again() -> None:
 
 
 def test_a_growing_history_reads_only_what_is_new() -> None:
-    """Word by word, each piece is read once, until an anchor is crossed: `<eos>` not even then."""
+    """Word by word, each token is read once until an anchor is crossed. `<eos>` is never reread."""
     store, model = Store(), Reader()
     for count in range(256):
         run_to_completion(read(PIECES, _text(count), store), model)
@@ -240,7 +242,7 @@ def test_a_growing_history_reads_only_what_is_new() -> None:
 
 
 def test_the_last_words_may_be_taken_back() -> None:
-    """After a long history any of its last seven beginnings is there without reading."""
+    """After a long history, deleting up to seven words needs no model request."""
     store, model = Store(), Reader()
     run_to_completion(read(PIECES, _text(100), store), model)
     before = model.read
@@ -250,14 +252,14 @@ def test_the_last_words_may_be_taken_back() -> None:
 
 
 def test_few_states_are_kept_of_a_long_history() -> None:
-    """`<eos>`, every 32nd word and the last eight: not one a word."""
+    """States after `<eos>`, every 32nd word and the last eight are stored, not one per word."""
     store = Store()
     run_to_completion(read(PIECES, _text(120), store), Reader())
     assert len(store.states) == 1 + 3 + 8
 
 
 def test_stores_of_different_models_never_meet() -> None:
-    """The same pieces have other keys with another seed, and other keys at other places."""
+    """The same tokens have different keys with another seed or at another position."""
     one, other = chain_hashes(b"one", [0, 1, 2]), chain_hashes(b"other", [0, 1, 2])
     assert not set(one) & set(other)
     assert chain_hashes(b"one", [0, 1])[1] == one[1]
@@ -265,7 +267,7 @@ def test_stores_of_different_models_never_meet() -> None:
 
 
 def test_words_can_be_read_as_pieces() -> None:
-    """Words that were cut before are read as they are."""
+    """Words that are already tokenized are read as they are."""
     cut = [PIECES.encode_word(word) for word in words.split("the sea")]
     assert run_to_completion(read_words(cut, NullStateStore(())), Reader()) == _pieces(
         ["the", "sea"]
@@ -273,7 +275,7 @@ def test_words_can_be_read_as_pieces() -> None:
 
 
 def test_a_surrogate_in_a_history_is_named() -> None:
-    """The field is `history`."""
+    """The error names the field `history`."""
     with pytest.raises(InvalidInput) as refused:
         run_to_completion(read(PIECES, "\udc00", NullStateStore(())), Reader())
     assert refused.value.field == "history"
@@ -281,8 +283,7 @@ def test_a_surrogate_in_a_history_is_named() -> None:
 
 @given(st.lists(st.integers(0, 300), max_size=4), st.integers(0, 3))
 def test_a_text_read_before_has_the_same_context(counts: list[int], forgotten: int) -> None:
-    """Key and state are those of reading anew, with the text's key known and its state forgotten
-    or not."""
+    """Key and state are the same as without a store, also if only the key of the text is left."""
     store = Remembering()
     for count in [*counts, *counts]:
         for key in list(store.states)[:forgotten]:
@@ -293,7 +294,7 @@ def test_a_text_read_before_has_the_same_context(counts: list[int], forgotten: i
 
 @pytest.mark.parametrize("anchor", [256, 384])
 def test_crossing_an_anchor_is_prepared(anchor: int) -> None:
-    """Who has the store read ahead after each word reads no more than two words at any key."""
+    """With prefetching after each word, no keystroke reads more than two words."""
     store = Remembering()
     run_to_completion(read(PIECES, _text(anchor - 100), store), Reader())
     for count in range(anchor - 99, anchor + 10):
@@ -306,7 +307,7 @@ def test_crossing_an_anchor_is_prepared(anchor: int) -> None:
 
 
 def test_crossing_an_anchor_between_long_words_is_prepared() -> None:
-    """Words of six pieces: no key reads more than two of them."""
+    """With words of six tokens, no keystroke reads more than two of them."""
     store = Remembering()
     crossed = set()
     for count in range(200):
@@ -321,14 +322,14 @@ def test_crossing_an_anchor_between_long_words_is_prepared() -> None:
 
 
 def _long_word(number: int) -> str:
-    """A word of six pieces."""
+    """Return a word of six tokens."""
     word = "".join(chr(0x250 + number // 16**place % 16) for place in range(3))
     assert len(PIECES.encode_word(word)) == 6
     return word
 
 
 def test_far_from_an_anchor_nothing_is_read_ahead() -> None:
-    """The first half of the way, and texts that no anchor will shorten."""
+    """Nothing is prefetched in the first half of the way or in texts shorter than that."""
     for count in (0, 100, 127, 128, 191, 256, 300):
         ahead = Reader()
         run_to_completion(read_ahead(PIECES, _text(count), Remembering()), ahead)
@@ -349,7 +350,7 @@ def test_far_from_an_anchor_nothing_is_read_ahead() -> None:
     ],
 )
 def test_the_end_of_a_line_is_read_as_the_end_of_a_text(history: str, lines: list[str]) -> None:
-    """Several line breaks are one, those at the beginning none; what stood before stays known."""
+    """Consecutive line breaks count as one, leading ones are ignored, and the context is kept."""
     expected = [EOS]
     for line in lines:
         expected += [*PIECES.encode(line), EOS]
@@ -362,7 +363,7 @@ def test_the_end_of_a_line_is_read_as_the_end_of_a_text(history: str, lines: lis
 
 
 def test_the_end_of_a_line_counts_as_a_word() -> None:
-    """A context that would begin with one begins with the line, `<eos>` being read once."""
+    """A context that would begin with an end of line begins with the line; `<eos>` is read once."""
     text = "\n".join(["w"] * 192) + "\nthe sea"
     found = [*["w", "\n"] * 192, "the", "sea"]
     state = run_to_completion(read(PIECES, text, NullStateStore(())), Reader())
@@ -375,6 +376,6 @@ def test_the_end_of_a_line_counts_as_a_word() -> None:
 
 
 def test_a_surrogate_is_named_in_the_whole_history() -> None:
-    """Its position is counted from the beginning, not from its line."""
+    """Its position is counted from the beginning of the history, not of its line."""
     with pytest.raises(InvalidInput, match="position 9"):
         run_to_completion(read_each(PIECES, "the\nsea\na\ud800", Remembering()), Reader())

@@ -1,4 +1,4 @@
-"""Training masks: left out where a model goes on with them, and nowhere else."""
+"""Training masks are suppressed where the model would continue them, and nowhere else."""
 
 from itertools import pairwise
 from typing import Any
@@ -24,7 +24,7 @@ LANGUAGE = Lexicon(PIECES, LEVELS, masks=Masks([MASK, ("5", "-", "0")]))
 
 
 def _model(**following: str) -> FakeModel:
-    """A model that knows bigrams of pieces: each of these texts is read, and goes on, surely."""
+    """Return a bigram model of tokens that continues these texts with near certainty."""
     table = np.full((PIECES.size + 1, PIECES.size), 1e-6)
     for text in following.values():
         pieces = PIECES.encode(text)
@@ -40,7 +40,10 @@ def _texts(model: FakeModel, history: str, prefix: str = "", **options: Any) -> 
 
 
 def test_a_word_is_left_out_where_the_rest_of_a_mask_is_likely() -> None:
-    """The next likeliest take its place; where something else follows it is a word as any."""
+    """The next likeliest word takes its place.
+
+    Where another continuation is likely, the word stays.
+    """
     address = _model(a="zat " + " ".join(MASK))
     assert "someone" not in _texts(address, "zat", max_suggestions=100, max_expansions=5000)
     plain = _model(a="zat someone sea")
@@ -48,7 +51,7 @@ def test_a_word_is_left_out_where_the_rest_of_a_mask_is_likely() -> None:
 
 
 def test_masks_without_their_marks_are_masks() -> None:
-    """As text without punctuation has them."""
+    """A mask is also recognised in text without punctuation."""
     model = _model(a="zat someone example com")
     assert "someone" not in _texts(model, "zat", max_suggestions=100, max_expansions=5000)
 
@@ -59,22 +62,22 @@ def test_masks_without_their_marks_are_masks() -> None:
 def test_behind_the_beginning_of_a_mask_its_next_word_is_never_suggested(
     history: str, word: str
 ) -> None:
-    """However likely the model thinks it."""
+    """The next word of a partly written mask is suppressed, however likely it is."""
     model = _model(a="zat 5 - 0", b="zat 5 0", c="someone example com")
     assert word not in _texts(model, history, max_suggestions=100)
     assert word in _texts(model, "sea", word, max_suggestions=100)
 
 
 def test_phrases_do_not_go_on_with_a_mask() -> None:
-    """They end before it."""
+    """Phrases end before a mask."""
     model = _model(a="sea to someone example com")
     found = _texts(model, "zat", "sea", max_phrase_words=4, min_phrase_probability=0.01)
     assert found
     assert not any("someone" in text for text in found)
 
 
-def test_no_mask_is_drawn() -> None:
-    """A generated text goes on otherwise, at any temperature."""
+def test_no_mask_is_generated() -> None:
+    """A generated text has no mask at any temperature."""
     model = _model(a="zat " + " ".join(MASK))
     for temperature in (0.0, 1.0):
         for seed in range(8):
@@ -98,10 +101,10 @@ def test_no_mask_is_drawn() -> None:
     ],
 )
 def test_what_may_be_the_next_word_of_a_mask(history: str, words: set[str]) -> None:
-    """Its first word anywhere; behind a beginning of it, in any case, the word that follows."""
+    """The first word may come anywhere, the others after the beginning of the mask in any case."""
     assert set(LANGUAGE.masks.rests_at(history)) == words
 
 
 def test_without_masks_nothing_is_asked() -> None:
-    """Most models have none."""
+    """Most models have no masks, so no lookup is needed."""
     assert Masks().rests_at("someone @") == {}

@@ -1,4 +1,4 @@
-"""Words of the training text, and searches for these alone."""
+"""The training vocabulary, and searches restricted to it."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ _patched = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 @pytest.fixture
 def three_pieces_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Longer words are not enumerated."""
+    """Limit the search to the words that the test enumerates."""
     monkeypatch.setattr(searching, "_MAX_PIECES", LONGEST)
 
 
@@ -56,8 +56,7 @@ def test_a_search_for_seen_words_equals_trying_them_all(
     seen: set[str],
     few: int,
 ) -> None:
-    """The same words as among all, those left out that were not seen, bit for bit, however many
-    of them are few."""
+    """The result is bit-identical to filtering all words, for small and large vocabularies."""
     with monkeypatch.context() as patched:
         patched.setattr(searching, "_FEW", few)
         found = case.search(SearchParams(count, prefix.encode(), seen=SeenWords(seen)))
@@ -69,7 +68,7 @@ def test_a_search_for_seen_words_equals_trying_them_all(
 @_patched
 @given(cases, prefixes, seen_words)
 def test_seen_words_and_marks_are_found_together(case: Case, prefix: str, seen: set[str]) -> None:
-    """Where marks may be suggested they need not be listed."""
+    """Where marks may be suggested, they need not be in the vocabulary."""
     search = SearchParams(
         1000, prefix.encode(), seen=SeenWords(seen).and_marks(), max_expansions=10_000
     )
@@ -82,7 +81,7 @@ def test_seen_words_and_marks_are_found_together(case: Case, prefix: str, seen: 
 
 
 def test_a_beginning_of_no_seen_word_is_answered_without_a_row() -> None:
-    """Nothing is asked of the model."""
+    """A prefix without seen words makes no model request."""
     levels = AdaptiveSoftmaxLayout((100, PIECES.size))
     model = FakeModel.random(levels, 3)
     case = Case(model, -1)
@@ -91,7 +90,7 @@ def test_a_beginning_of_no_seen_word_is_answered_without_a_row() -> None:
 
 
 def test_beginnings_are_told_by_their_bytes() -> None:
-    """Part of a character is one too."""
+    """A prefix may end inside a character."""
     seen = SeenWords(SEEN)
     assert len(seen) == len(SEEN)
     assert "season" in seen
@@ -105,7 +104,7 @@ def test_beginnings_are_told_by_their_bytes() -> None:
 
 
 def test_only_seen_words_are_suggested() -> None:
-    """All of them that may be, in phrases too, unless others are asked for."""
+    """Only seen words are suggested, also in phrases, unless the options allow others."""
     options: dict[str, Any] = {
         "max_suggestions": 100,
         "max_phrase_words": 2,
@@ -120,7 +119,7 @@ def test_only_seen_words_are_suggested() -> None:
 
 
 def test_what_is_hardly_possible_is_suggested_only_if_anything_may_be() -> None:
-    """Nothing below one in a million millions, but what was listed."""
+    """Words below probability 1e-12 are not suggested unless listed or unseen words are allowed."""
     found = _predict("the", max_suggestions=100, max_expansions=5000).suggestions
     assert min(each.probability for each in found) >= 1e-12
     free = _predict("the", "zqxjv", allow_unseen_words=True).suggestions
@@ -128,12 +127,12 @@ def test_what_is_hardly_possible_is_suggested_only_if_anything_may_be() -> None:
 
 
 def test_a_prefix_that_no_seen_word_has_is_answered_with_nothing() -> None:
-    """At once, and that is exact."""
+    """The result is empty and exact, without a search."""
     assert _predict("the", "zq") == Prediction([], "zq", True, 0)
 
 
 def test_listed_words_and_those_of_the_text_need_not_be_seen() -> None:
-    """A boosted word is suggested however unlikely, and so is one of the session's cache."""
+    """A boosted word is suggested however unlikely, and so is a word of the continuous cache."""
     own = [BoostedWord("Wrdgt", 0.1)]
     assert _texts("the", "wr", boosted_words=own) == {"wrdgt"}
     cache = ContinuousCache(0.5, 0.0)
@@ -142,14 +141,14 @@ def test_listed_words_and_those_of_the_text_need_not_be_seen() -> None:
 
 
 def test_corrections_are_seen_words() -> None:
-    """Of what a slip may have meant, words that the training text has."""
+    """Corrections are words of the training vocabulary."""
     found = _predict("the", "thw", max_corrections=50, max_suggestions=1).suggestions
     assert {each.text.lower() for each in found} <= {*SEEN}
     assert found
 
 
 def test_marks_need_not_be_seen() -> None:
-    """They are suggested where they are wanted, beside the seen words."""
+    """Marks are suggested with the seen words if the options allow punctuation."""
     found = _texts("the", allow_punctuation=True, max_suggestions=100)
     assert any(not text[0].isalnum() for text in found)
     assert all(text in SEEN for text in found if text[0].isalnum())

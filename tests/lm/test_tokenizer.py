@@ -1,4 +1,4 @@
-"""Pieces of words, and what counts as the canonical way to cut one."""
+"""Tokenization, and the canonical segmentation of words."""
 
 import itertools
 
@@ -22,7 +22,7 @@ _numbers = st.integers(1, TRAINED.size - 1)
 @example("x" * 10_000)
 @example("".join(TRAPS))
 def test_every_text_has_pieces_that_write_it(text: str) -> None:
-    """Pieces write the words of the text, whatever the text; none is `<eos>`."""
+    """The tokens of any text spell its words, and none of them is `<eos>`."""
     found = TRAINED.encode(text)
     assert TRAINED.decode(found) == " ".join(words.split(normalise(text)))
     assert EOS not in found
@@ -30,13 +30,13 @@ def test_every_text_has_pieces_that_write_it(text: str) -> None:
 
 @given(texts)
 def test_one_piece_ends_each_word(text: str) -> None:
-    """As many pieces end a word as there are words."""
+    """The number of word-final tokens is the number of words."""
     found = TRAINED.encode(text)
     assert TRAINED.ends_word[found].sum() == len(words.split(normalise(text)))
 
 
 def test_the_names_of_special_pieces_are_plain_text() -> None:
-    """`<eos>` and `</w>` that a user wrote are brackets and letters."""
+    """`<eos>` and `</w>` in a user's text are brackets and letters."""
     for text in ("<eos>", "</w>", "a</w>", "the</w>"):
         written = [TRAINED.bytes_of[piece] for piece in TRAINED.encode(text)]
         assert b"".join(written).decode() == text
@@ -47,21 +47,21 @@ def test_the_names_of_special_pieces_are_plain_text() -> None:
 
 
 def test_a_surrogate_is_refused_by_field() -> None:
-    """What is no Unicode is refused with the field named."""
+    """Text that is not Unicode is rejected with the field named."""
     with pytest.raises(InvalidInput) as refused:
         TRAINED.encode("a\ud800", "history")
     assert refused.value.field == "history"
 
 
 def test_a_long_word_is_cut_and_still_encoded() -> None:
-    """A word of 10,000 letters is 79 words for the pieces."""
+    """A word of 10,000 letters is encoded as 79 words."""
     found = TRAINED.encode("z" * 10_000)
     assert TRAINED.ends_word[found].sum() == 79
     assert b"".join(TRAINED.bytes_of[piece] for piece in found) == b"z" * 10_000
 
 
 def test_json_brings_the_same_vocabulary_back() -> None:
-    """A vocabulary written and read again cuts words in the same way."""
+    """A tokenizer that is written and read again gives the same tokens."""
     again = Tokenizer.from_json(TRAINED.to_json())
     assert again.bytes_of == TRAINED.bytes_of
     assert np.array_equal(again.ends_word, TRAINED.ends_word)
@@ -70,7 +70,7 @@ def test_json_brings_the_same_vocabulary_back() -> None:
 
 
 def test_each_byte_has_a_character_of_its_own() -> None:
-    """256 different printable characters, the printable ASCII as itself."""
+    """There are 256 distinct printable characters; printable ASCII maps to itself."""
     assert len(set(BYTE_CHARACTERS)) == 256
     assert all(character.isprintable() and character != " " for character in BYTE_CHARACTERS)
     assert byte_level("don't") == "don't"
@@ -78,14 +78,14 @@ def test_each_byte_has_a_character_of_its_own() -> None:
 
 @given(texts)
 def test_the_canonical_pieces_of_a_word_are_that_word(text: str) -> None:
-    """Each word of a text comes back from its canonical pieces."""
+    """Each word of a text is restored from its canonical tokens."""
     for word in words.split(normalise(text)):
         if normalise(word) == word and words.split(word) == [word]:
             assert TRAINED.canonical_word(TRAINED.encode_word(word)) == word
 
 
 def test_other_pieces_of_a_word_are_not_that_word() -> None:
-    """A word put together from its letters, where the vocabulary knows it whole, does not count."""
+    """A word spelled letter by letter is rejected if the vocabulary has longer tokens for it."""
     whole = TRAINED.encode_word("the")
     letters = [*(_piece(c) for c in "th"), _piece("e" + END_OF_WORD)]
     assert whole != tuple(letters)
@@ -108,7 +108,7 @@ def test_other_pieces_of_a_word_are_not_that_word() -> None:
     ids=str,
 )
 def test_what_is_no_word_is_none(names: list[str]) -> None:
-    """No end, broken UTF-8, two words, capitals and white space are not words in normal form."""
+    """A missing word end, broken UTF-8, two words, capitals and white space are rejected."""
     assert TRAINED.canonical_word(tuple(_piece(name) for name in names)) is None
 
 
@@ -123,7 +123,7 @@ def _piece(name: str) -> int:
 
 
 def _is_canonical(pieces: Tokenizer, sequence: tuple[int, ...]) -> bool:
-    """Whether a word's bytes, encoded as a whole, give this very sequence."""
+    """Return whether encoding a word's bytes as a whole gives exactly this sequence."""
     written = "".join(BYTE_CHARACTERS[b] for piece in sequence for b in pieces.bytes_of[piece])
     return tuple(t.id for t in pieces._spelling.model.tokenize(written)) == sequence
 
@@ -133,8 +133,10 @@ def _neighbours_fit(pieces: Tokenizer, sequence: tuple[int, ...]) -> bool:
 
 
 def test_canonical_is_what_its_neighbours_are_everywhere() -> None:
-    """All sequences of two to four pieces of a tiny vocabulary: canonical exactly when all
-    neighbours may stand together."""
+    """A sequence is canonical if and only if all neighbours may be adjacent.
+
+    Exhaustive for two to four tokens of a tiny vocabulary.
+    """
     pieces = tiny()
     inner = [p for p in range(1, pieces.size) if not pieces.ends_word[p]]
     last = [p for p in range(1, pieces.size) if pieces.ends_word[p]]
@@ -149,20 +151,20 @@ _last_numbers = st.sampled_from([p for p in range(1, TRAINED.size) if TRAINED.en
 
 @given(st.lists(_inner_numbers, min_size=1, max_size=8), _last_numbers)
 def test_canonical_is_what_its_neighbours_are(inner: list[int], last: int) -> None:
-    """Random sequences are canonical exactly when all neighbours may stand together."""
+    """Random sequences are canonical if and only if all neighbours may be adjacent."""
     sequence = (*inner, last)
     assert _neighbours_fit(TRAINED, sequence) == _is_canonical(TRAINED, sequence)
 
 
 @given(st.text("theandsur", min_size=2, max_size=12))
 def test_neighbours_of_canonical_pieces_may_stand_together(word: str) -> None:
-    """The pieces that `encode` gives are never refused by the search."""
+    """The search never rejects tokens that `encode` gives."""
     assert _neighbours_fit(TRAINED, TRAINED.encode_word(word))
 
 
 @given(st.lists(st.text("ab", min_size=1, max_size=5), min_size=1, max_size=30), st.data())
 def test_the_claim_holds_for_any_list_of_merges(drawn: list[str], data: st.DataObject) -> None:
-    """Whatever was merged in whatever order: neighbours decide."""
+    """For any merges in any order, adjacency decides whether a sequence is canonical."""
     letters = ["a", "b", "a" + END_OF_WORD, "b" + END_OF_WORD]
     known, merges = list(letters), []
     for _ in drawn:
@@ -182,7 +184,7 @@ def test_the_claim_holds_for_any_list_of_merges(drawn: list[str], data: st.DataO
 def test_continuations_are_the_pieces_by_which_a_prefix_may_be_reached(
     prefix: bytes, piece: int
 ) -> None:
-    """A piece may come next that begins with the prefix, or begins it and does not end a word."""
+    """A token may come next if it begins with the prefix or is an unfinished beginning of it."""
     found = TRAINED.continuations(prefix)
     assert list(found) == sorted(set(found))
     written = TRAINED.bytes_of[piece]
@@ -192,7 +194,7 @@ def test_continuations_are_the_pieces_by_which_a_prefix_may_be_reached(
 
 
 def test_long_words_are_not_kept() -> None:
-    """What somebody sends to fill the memory is cut into pieces and forgotten."""
+    """Long words are not cached, so clients cannot fill the memory with them."""
     kept = TRAINED._kept_word.cache_info().currsize
     for letter in "abcdefgh":
         assert b"".join(TRAINED.bytes_of[p] for p in TRAINED.encode_word(letter * 33))

@@ -1,4 +1,4 @@
-"""Addresses that are being typed."""
+"""E-mail addresses that are being typed."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from wordgate.text.addresses import ends_in_address
     ["anna@", "mail anna@", "a.b+c@", "anna@gmail.", "anna@mail-", "x_1@mail.example."],
 )
 def test_a_text_that_ends_behind_the_at_sign_is_inside_an_address(history: str) -> None:
-    """Its host is somebody else's, however much of it is typed."""
+    """The rest of an address is private data, however much of it is typed."""
     assert ends_in_address(history)
 
 
@@ -29,6 +29,8 @@ def test_a_text_that_ends_behind_the_at_sign_is_inside_an_address(history: str) 
     ],
 )
 def test_mentions_and_finished_addresses_are_not(history: str) -> None:
-    """A sign at the beginning of a word is a mention, in Chinese text too; white space ends an
-    address."""
+    """An `@` at the beginning of a word is a mention, also in Chinese text.
+
+    White space ends an address.
+    """
     assert not ends_in_address(history)

@@ -1,4 +1,4 @@
-"""Words put together as people write them."""
+"""Detokenization: spaces between words."""
 
 import pytest
 from hypothesis import given
@@ -49,7 +49,7 @@ def _joined(found: list[str], text: str = "") -> str:
     ],
 )
 def test_words_are_joined_as_people_write_them(text: str) -> None:
-    """A text that is cut into its words and put together again is the same text."""
+    """Splitting a text into words and detokenizing them gives the same text."""
     assert _joined(words.split(text)) == text
 
 
@@ -103,8 +103,8 @@ def test_words_are_joined_as_people_write_them(text: str) -> None:
         ("anna@example.co.", "uk", ""),
     ],
 )
-def test_what_stands_before_decides(text: str, word: str, expected: str) -> None:
-    """White space that is there is not doubled, and quotation marks open once and close once."""
+def test_the_text_before_decides_on_a_space(text: str, word: str, expected: str) -> None:
+    """Existing white space is not doubled, and quotation marks open once and close once."""
     assert finish(spacing(text, word)) == expected
 
 
@@ -119,13 +119,13 @@ def test_what_stands_before_decides(text: str, word: str, expected: str) -> None
     ],
 )
 def test_some_marks_end_no_sentence(text: str, word: str, expected: bool) -> None:
-    """The mark inside a number or an abbreviation is told from one that ends a sentence."""
+    """A mark inside a number or abbreviation is distinguished from the end of a sentence."""
     assert goes_on(text, word) is expected
 
 
 @given(texts, texts)
-def test_a_text_is_gone_on_with_as_its_own_words(before: str, after: str) -> None:
-    """What is written of any words, behind any text, is read as the same words again."""
+def test_a_continued_text_splits_into_the_same_words(before: str, after: str) -> None:
+    """Any words appended to any text are split into the same words again."""
     found = [word for word in words.split(normalise(after)) if words.split(word) == [word]]
     joined = _joined(found, before)
     assert words.split(normalise(joined)) == words.split(normalise(before)) + found

@@ -1,4 +1,4 @@
-"""A text with a cursor, edited in the units of any client."""
+"""Edits of a text with a cursor, in the position units of all clients."""
 
 from collections.abc import Callable
 
@@ -30,7 +30,7 @@ def test_an_emoji_has_its_length_in_each_unit(unit: PositionUnit, whole: int, wo
 
 @pytest.mark.parametrize("unit", [UTF8, UTF16])
 def test_positions_inside_a_character_are_refused_by_field(unit: PositionUnit) -> None:
-    """Half a surrogate pair and a part of a sequence of bytes are no place."""
+    """A position inside a surrogate pair or a UTF-8 sequence is rejected."""
     text = TextBuffer(unit=unit).insert(f"a{FAMILY}")
     edits: list[Edit] = [
         (lambda: text.move(2), "move.position"),
@@ -46,7 +46,7 @@ def test_positions_inside_a_character_are_refused_by_field(unit: PositionUnit) -
 
 
 def test_positions_outside_the_text_are_refused_by_field() -> None:
-    """What lies behind the end, before the beginning, or the wrong way round."""
+    """Positions after the end, before the beginning, or in the wrong order are rejected."""
     text = TextBuffer().insert("the sea")
     edits: list[Edit] = [
         (lambda: text.move(8), "move.position"),
@@ -69,7 +69,7 @@ def test_positions_outside_the_text_are_refused_by_field() -> None:
 def test_edits_are_those_of_the_strings(
     unit: PositionUnit, first: str, second: str, third: str
 ) -> None:
-    """Whatever stands in a text: an edit does to it what cutting the string does."""
+    """An edit of any text gives the same result as slicing the string."""
     size = length_of(first, unit)
     text = TextBuffer(unit=unit).set(first + second)
     assert (text.before, text.move(size).before) == (first + second, first)
@@ -84,8 +84,8 @@ def test_edits_are_those_of_the_strings(
 
 @pytest.mark.parametrize("unit", UNITS)
 @given(first=texts, second=texts)
-def test_a_text_at_rest_takes_its_bytes(unit: PositionUnit, first: str, second: str) -> None:
-    """In UTF-8, whatever it holds; unpacked it is the same text, cursor and unit."""
+def test_a_packed_text_is_its_utf8_bytes(unit: PositionUnit, first: str, second: str) -> None:
+    """A packed text is stored as UTF-8. Unpacking restores text, cursor and unit."""
     text = TextBuffer(unit=unit).set(second).move(0).insert(first)
     packed = text.packed()
     assert packed.unpacked() == text
@@ -104,8 +104,10 @@ def test_a_text_at_rest_takes_its_bytes(unit: PositionUnit, first: str, second: 
     ],
 )
 def test_an_accepted_word_has_a_space_behind_it(text: str, cursor: int, expected: str) -> None:
-    """The word takes the place of what was typed; a space that is there is stepped over, but the
-    cursor stays in its line."""
+    """The word replaces the typed prefix.
+
+    The cursor moves past an existing space, but stays on its line.
+    """
     typed = 2 if cursor == 6 else 4
     done = TextBuffer().set(text).move(cursor).accept(typed, "sea")
     assert f"{done.before}|{done.text[done.cursor :]}" == expected
@@ -132,14 +134,16 @@ def test_an_accepted_word_has_a_space_behind_it(text: str, cursor: int, expected
 def test_no_space_comes_behind_a_word_that_takes_none(
     text: str, typed: int, word: str, expected: str
 ) -> None:
-    """In scripts without spaces and before them, before marks that close, and inside an address;
-    one that is there stays."""
+    """No space is added around scripts without spaces, before closing marks, or inside an address.
+
+    An existing space stays.
+    """
     cursor = text.index("|") if "|" in text else len(text)
     done = TextBuffer().set(text.replace("|", "")).move(cursor).accept(typed, word)
     assert f"{done.before}|{done.text[done.cursor :]}" == expected
 
 
 def test_an_accepted_word_replaces_the_rest_of_the_word_behind_the_cursor() -> None:
-    """Nothing of the old word stays, and its space is stepped over."""
+    """Nothing of the old word stays, and the cursor moves past its space."""
     done = TextBuffer().set("see tomorow night").move(8).accept(4, "tomorrow", rest=3)
     assert (done.text, done.cursor) == ("see tomorrow night", 13)

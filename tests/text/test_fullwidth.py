@@ -1,4 +1,4 @@
-"""Marks of Chinese and Japanese."""
+"""Fullwidth marks in Chinese and Japanese text."""
 
 import pytest
 
@@ -28,5 +28,8 @@ from wordgate.text.fullwidth import as_marked
 def test_marks_are_fullwidth_behind_chinese_and_japanese(
     text: str, word: str, written: str
 ) -> None:
-    """Unless the text writes plain ones; a bracket is closed as it was opened."""
+    """Marks are fullwidth unless the text uses plain ones.
+
+    A closing bracket matches the opening one.
+    """
     assert as_marked(text, word) == written

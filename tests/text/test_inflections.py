@@ -1,4 +1,4 @@
-"""Inflections of words that are never suggested."""
+"""Inflections of never-suggested words."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ LISTED = ("fuck", "bitch", "ass", "cock", "slut", "tit", "wank", "rape", "cum", 
     ],
 )
 def test_inflections_go_with_their_word(word: str) -> None:
-    """With a suffix, a doubled consonant or an apostrophe, or without the last `e`."""
+    """Inflections may have a suffix, a doubled consonant, an apostrophe or a dropped `e`."""
     assert word in with_inflections(LISTED)
 
 
@@ -32,12 +32,12 @@ def test_inflections_go_with_their_word(word: str) -> None:
     ],
 )
 def test_words_that_only_contain_such_a_word_stay(word: str) -> None:
-    """Nothing is an inflection that begins or ends otherwise, and ordinary words are known."""
+    """Words that merely contain a listed word are not inflections, nor are known ordinary words."""
     assert word not in with_inflections(LISTED)
 
 
 def test_no_ordinary_word_of_the_shipped_list_is_withheld() -> None:
-    """Of words that everybody writes none goes."""
+    """The inflections of the bundled list contain no everyday word."""
     text = Path(__file__).parents[1] / "data" / "everyday.txt"
     listed = (resolve_bundle(None).parent / "never_suggested.txt").read_text("utf-8")
     never = [line for line in listed.splitlines() if line and not line.startswith("#")]
@@ -45,8 +45,8 @@ def test_no_ordinary_word_of_the_shipped_list_is_withheld() -> None:
     assert not with_inflections(never) & set(text.read_text("utf-8").lower().split())
 
 
-def test_words_of_other_scripts_and_short_ones_have_no_english_suffixes_to_fear() -> None:
-    """What is listed stays listed."""
+def test_short_words_and_other_scripts_are_not_inflected() -> None:
+    """Listed words stay listed."""
     assert with_inflections(["a", "хуй", "4x"]) >= {"a", "хуй", "4x"}
     assert "as" not in with_inflections(["a"])
 

@@ -1,4 +1,4 @@
-"""Small files that a person names."""
+"""Reading input files and pipes."""
 
 import os
 import threading
@@ -13,14 +13,14 @@ from wordgate.text.input_files import read_input
 
 @pytest.fixture
 def pipe(tmp_path: Path) -> Path:
-    """A named pipe that nobody has opened."""
+    """A named pipe that is not open."""
     path = tmp_path / "pipe"
     os.mkfifo(path)
     return path
 
 
 def test_a_file_is_read_whole(tmp_path: Path) -> None:
-    """An empty one, too."""
+    """Files are read completely, also empty ones."""
     path = tmp_path / "file"
     for content in (b"", b"calls = 2\n", bytes(200_000)):
         path.write_bytes(content)
@@ -28,13 +28,13 @@ def test_a_file_is_read_whole(tmp_path: Path) -> None:
 
 
 def test_a_pipe_without_a_writer_is_refused(pipe: Path) -> None:
-    """Opening it would wait for ever."""
-    with pytest.raises(InvalidFile, match="is a pipe to which nothing was written; name a file"):
+    """A blocking open would wait forever."""
+    with pytest.raises(InvalidFile, match="is an empty pipe; name a file"):
         read_input(pipe)
 
 
 def test_a_pipe_is_read_to_its_end(pipe: Path) -> None:
-    """As the shell makes one of a command, which may still be writing."""
+    """A shell's process substitution may still be writing."""
     writer = os.open(pipe, os.O_RDWR)
 
     def write() -> None:
@@ -48,19 +48,17 @@ def test_a_pipe_is_read_to_its_end(pipe: Path) -> None:
     thread.join()
 
 
-def test_a_writer_that_says_nothing_is_given_up(
-    pipe: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """After a bounded time."""
+def test_a_silent_writer_times_out(pipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading a silent pipe ends after a bounded time."""
     monkeypatch.setattr(input_files, "_SILENCE_SECONDS", 0.01)
     writer = os.open(pipe, os.O_RDWR)
-    with pytest.raises(InvalidFile, match=r"nothing came from it for 0\.01 seconds"):
+    with pytest.raises(InvalidFile, match=r"no data for 0\.01 seconds"):
         read_input(pipe)
     os.close(writer)
 
 
-def test_what_cannot_be_read_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A missing file, a folder, a file without an end."""
+def test_an_unreadable_file_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A missing file, a directory and an endless file are errors."""
     monkeypatch.setattr(input_files, "MAX_BYTES", 1000)
     for path, problem in (
         (tmp_path / "missing", "does not exist"),

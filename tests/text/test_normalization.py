@@ -1,4 +1,4 @@
-"""The normal form of a text, and the way back."""
+"""The normal form of a text, and the offsets into the original."""
 
 import unicodedata
 
@@ -40,13 +40,13 @@ def _with_offsets(text: str, field: str = "text") -> Normalised:
     ],
 )
 def test_normal_form(text: str, expected: str) -> None:
-    """NFKC, lower case, plain quotes and dashes, single spaces, nothing invisible."""
+    """NFKC, lower case, plain quotes and dashes, single spaces, no invisible characters."""
     assert normalise(text) == unicodedata.normalize("NFKC", expected)
 
 
 @given(texts)
 def test_normalising_twice_changes_nothing(text: str) -> None:
-    """The normal form of a normal form is itself."""
+    """Normalisation is idempotent."""
     normal = normalise(text)
     assert normalise(normal) == normal
 
@@ -54,7 +54,7 @@ def test_normalising_twice_changes_nothing(text: str) -> None:
 @pytest.mark.parametrize("base", ["e", "ﬃ", "İ", "한", "", "é", "ﷺ"])
 @pytest.mark.parametrize("invisible", ["", "\u00ad"])
 def test_many_marks_on_one_character_have_one_normal_form(base: str, invisible: str) -> None:
-    """However many marks stand on a character, in whatever order, twice is as good as once."""
+    """Normalisation is idempotent for any number and order of combining marks."""
     marks = ["\u0301", "\u0323", "\u0344", "\u1160", "\u0327", "ﾞ"]
     for count in (29, 30, 31, 32, 33, 64, 100):
         text = base + "".join(invisible + marks[number % 6] for number in range(count))
@@ -67,14 +67,14 @@ def test_many_marks_on_one_character_have_one_normal_form(base: str, invisible: 
 
 
 def test_a_hundred_thousand_marks_are_put_in_order() -> None:
-    """Marks in the worst order take no longer than a text of that length may."""
+    """Combining marks in the worst order take no longer than other text of that length."""
     normal = normalise("e" + "\u0301" * 50_000 + "\u0323" * 50_000)
     assert normal == "\u1eb9" + "\u0323" * 49_999 + "\u0301" * 50_000
 
 
 @given(texts)
 def test_offsets_come_with_the_same_text(text: str) -> None:
-    """The normal form is the same with and without its way back."""
+    """The normal form is the same with and without offsets."""
     found = _with_offsets(text)
     assert found.text == normalise(text)
     assert len(found.starts) == len(found.ends) == len(found.text)
@@ -82,7 +82,7 @@ def test_offsets_come_with_the_same_text(text: str) -> None:
 
 @given(texts)
 def test_each_character_comes_from_its_stretch(text: str) -> None:
-    """The stretch that a character was written as has that character in its normal form."""
+    """The normal form of a character's span in the original contains the character."""
     found = _with_offsets(text)
     for character, start, end in zip(found.text, found.starts, found.ends, strict=True):
         assert 0 <= start < end <= len(text)
@@ -92,8 +92,8 @@ def test_each_character_comes_from_its_stretch(text: str) -> None:
 
 
 @given(texts)
-def test_stretches_ascend(text: str) -> None:
-    """Later characters come from later, or the same, places."""
+def test_offsets_ascend(text: str) -> None:
+    """Offsets never decrease."""
     found = _with_offsets(text)
     assert list(found.starts) == sorted(found.starts)
     assert list(found.ends) == sorted(found.ends)
@@ -101,7 +101,7 @@ def test_stretches_ascend(text: str) -> None:
 
 @given(texts)
 def test_the_normal_form_of_a_beginning_is_a_beginning(text: str) -> None:
-    """What is written before a character normalises to what stands before it."""
+    """The normal form of a prefix is a prefix of the normal form."""
     found = _with_offsets(text)
     for place, start in enumerate(found.starts):
         if place == 0 or found.starts[place - 1] < start:
@@ -109,7 +109,7 @@ def test_the_normal_form_of_a_beginning_is_a_beginning(text: str) -> None:
 
 
 def test_every_character_that_composes_attaches() -> None:
-    """No letter of Unicode composes with a character that begins a stretch of its own."""
+    """No letter of Unicode composes with a character that begins a cluster."""
     for code in range(0x110000):
         parts = unicodedata.decomposition(chr(code)).split()
         if len(parts) == 2 and not parts[0].startswith("<"):
@@ -119,7 +119,7 @@ def test_every_character_that_composes_attaches() -> None:
 
 @pytest.mark.parametrize("text", ["\ud800", "a\udfff b", "é\ud83d"])
 def test_lone_surrogates_are_refused_by_field(text: str) -> None:
-    """What UTF-8 cannot carry is refused with the field and the place."""
+    """A lone surrogate is rejected with the field and the position."""
     for function in (normalise, _with_offsets, require_unicode):
         with pytest.raises(InvalidInput, match="surrogate at position") as refused:
             function(text, "history")

@@ -1,4 +1,4 @@
-"""The rest of a word behind the cursor."""
+"""The rest of a word after the cursor."""
 
 import pytest
 
@@ -24,7 +24,7 @@ from wordgate.text.rest_of_word import rest_of_word
     ],
 )
 def test_the_rest_ends_where_the_word_does(text: str, typed: int, rest: str) -> None:
-    """As words are defined everywhere; between two words there is none."""
+    """The rest follows the definition of a word. Between two words there is none."""
     before, after = text.split("|")
     edited = TextBuffer().set(before + after).move(len(before))
     assert after[: rest_of_word(edited, typed)] == rest

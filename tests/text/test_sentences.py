@@ -1,4 +1,4 @@
-"""Where sentences begin."""
+"""Sentence boundary detection."""
 
 import pytest
 
@@ -43,7 +43,7 @@ from wordgate.text.sentences import begins_sentence, is_abbreviated
     ],
 )
 def test_a_sentence_or_a_line_begins(before: str) -> None:
-    """At the start, on a new line, and behind a mark that ends sentences and white space."""
+    """Sentences begin at the start, on a new line, and after a final mark with white space."""
     assert begins_sentence(before)
 
 
@@ -91,7 +91,7 @@ def test_a_sentence_or_a_line_begins(before: str) -> None:
     ],
 )
 def test_no_sentence_begins(before: str) -> None:
-    """Behind abbreviations and initials, and where a full stop stands inside something."""
+    """No sentence begins after an abbreviation, an initial, or a full stop inside a word."""
     assert not begins_sentence(before)
 
 
@@ -100,11 +100,11 @@ def test_no_sentence_begins(before: str) -> None:
     [("etc.", True), ("Netc.", False), ("No.", True), ("no.", False), ("3.", False), ("I.", False)],
 )
 def test_abbreviations(text: str, expected: bool) -> None:
-    """A whole word before the full stop is known, or is an initial; some only with a capital."""
+    """The word before the full stop is an abbreviation or an initial; some only if capitalised."""
     assert is_abbreviated(text) is expected
 
 
 def test_a_long_text_takes_no_longer() -> None:
-    """Only the end of a text is looked at, however many brackets and spaces it ends with."""
+    """Only the end of a text is examined, however many brackets and spaces it ends with."""
     assert begins_sentence("the. " + "( " * 50_000)
     assert begins_sentence("The end." + " " * 50_000)

@@ -1,4 +1,4 @@
-"""Slips of the finger, both ways, and of spelling."""
+"""Typing and spelling errors, in both directions."""
 
 import math
 
@@ -21,7 +21,7 @@ words = st.text(LETTERS, min_size=1, max_size=7).filter(lambda word: word.strip(
 
 
 def test_neighbours_touch_both_ways() -> None:
-    """A key is beside its neighbour's neighbour; no key is beside itself."""
+    """Adjacency of keys is symmetric, and no key is adjacent to itself."""
     assert set(NEIGHBOURS) == set("abcdefghijklmnopqrstuvwxyz")
     for letter, beside in NEIGHBOURS.items():
         assert letter not in beside
@@ -30,16 +30,16 @@ def test_neighbours_touch_both_ways() -> None:
 
 
 @given(words)
-def test_whatever_may_be_typed_leads_back_to_the_word(word: str) -> None:
-    """P(typed | meant) is the same from both sides; more where it may be a slip of spelling."""
+def test_every_typo_of_a_word_is_corrected_to_it(word: str) -> None:
+    """P(typed | word) agrees in both directions, or is higher if a spelling error also fits."""
     for typed, probability in typos_of(word).items():
         if typed.strip("'"):
             assert corrections_of(typed, is_finished=True)[word] >= math.log(probability) - 1e-9
 
 
 @given(words)
-def test_whatever_may_be_meant_can_be_typed_so(typed: str) -> None:
-    """The other way round: what no finger did is a slip of spelling behind the first letter."""
+def test_every_correction_has_the_typed_word_as_a_typo(typed: str) -> None:
+    """Corrections that are not typing errors are spelling errors after the first letter."""
     for word, log_probability in corrections_of(typed, is_finished=True).items():
         by_finger = typos_of(word).get(typed, 0.0)
         if not by_finger or log_probability > math.log(by_finger) + 1e-9:
@@ -49,7 +49,7 @@ def test_whatever_may_be_meant_can_be_typed_so(typed: str) -> None:
 
 @given(words)
 def test_an_unfinished_word_lacks_nothing_at_its_end(typed: str) -> None:
-    """The letter after the last one is not missing, it is not typed yet; all else is the same."""
+    """A letter after the end is not missing but not typed yet. Other corrections are the same."""
     finished, unfinished = (corrections_of(typed, is_finished) for is_finished in (True, False))
     assert unfinished.items() <= finished.items() or all(
         finished[word] >= value for word, value in unfinished.items()
@@ -58,9 +58,11 @@ def test_an_unfinished_word_lacks_nothing_at_its_end(typed: str) -> None:
     assert all(word[:-1] == typed for word in only_finished)
 
 
-def test_each_kind_of_slip_is_put_right() -> None:
-    """A key beside, swapped letters, a missing and a doubled one; of equal results the likeliest
-    counts."""
+def test_each_kind_of_typing_error_is_corrected() -> None:
+    """An adjacent key, a transposition, a missing letter and a doubled one are corrected.
+
+    If several typos give the same text, the likeliest counts.
+    """
     found = corrections_of("teh", is_finished=True)
     assert found["the"] == math.log(0.005)
     assert found["tea"] if "a" in NEIGHBOURS["h"] else "tea" not in found
@@ -82,13 +84,13 @@ def test_each_kind_of_slip_is_put_right() -> None:
         ("arguement", "argument"),
     ],
 )
-def test_each_kind_of_spelling_is_put_right(typed: str, word: str) -> None:
-    """An apostrophe, `ie`, a vowel, a double letter, a letter too many."""
+def test_each_kind_of_spelling_error_is_corrected(typed: str, word: str) -> None:
+    """A missing apostrophe, `ie`, a vowel, a double letter and an extra letter are corrected."""
     assert word in corrections_of(typed, is_finished=True)
 
 
-def test_a_lost_apostrophe_is_by_far_the_likeliest_slip() -> None:
-    """Ten times as likely as any other, and looked for by itself too."""
+def test_a_missing_apostrophe_is_by_far_the_likeliest_typo() -> None:
+    """It is ten times as likely as any other typo, and can be searched for alone."""
     found = corrections_of("wont", is_finished=True)
     others = [value for word, value in found.items() if "'" not in word]
     assert found["won't"] > max(others) + math.log(10)
@@ -113,15 +115,15 @@ def _by_two(typed: str, *words: str) -> dict[str, float]:
         ("tommorow", "tomorrow"),
     ],
 )
-def test_a_long_word_may_have_two_slips(typed: str, word: str) -> None:
-    """Both of spelling, or one of them a missing letter; less likely than either."""
+def test_a_long_word_may_have_two_typos(typed: str, word: str) -> None:
+    """Both are spelling errors, or one is a missing letter. The pair is less likely than either."""
     assert set(_by_two(typed, word, "zebra")) == {word}
     assert _by_two(typed, word)[word] < math.log(0.015 * 0.015)
     assert word not in corrections_of(typed, is_finished=True)
 
 
-def test_a_short_word_has_one_slip_at_most() -> None:
-    """Too many others are two slips away."""
+def test_a_short_word_has_one_typo_at_most() -> None:
+    """Too many other words are two typos away."""
     assert _by_two("thier", "there") == {}
     assert _by_two("seperatly", "zebra") == {}
 
@@ -129,15 +131,15 @@ def test_a_short_word_has_one_slip_at_most() -> None:
 @pytest.mark.parametrize(
     "typed", ["", "'", "''", "4th", "a-b", "a b", "🦆", "a\u0301\u0302", "z" * (MOST_LETTERS + 1)]
 )
-def test_nothing_is_meant_by_what_is_no_word_of_letters(typed: str) -> None:
-    """Digits, marks and words longer than any are taken as they are."""
+def test_only_words_of_letters_are_corrected(typed: str) -> None:
+    """Digits, marks and overlong words are not corrected."""
     assert corrections_of(typed, is_finished=True) == {}
     assert corrections_of(typed, is_finished=False) == {}
 
 
 @given(st.text(max_size=50))
-def test_whatever_is_typed_is_never_meant_itself(typed: str) -> None:
-    """No text, however odd, is a slip of itself, nor anything certain."""
+def test_a_text_is_never_a_correction_of_itself(typed: str) -> None:
+    """No text is a correction of itself, and no probability is 1 or more."""
     for is_finished in (True, False):
         found = corrections_of(typed, is_finished)
         assert typed not in found
@@ -145,7 +147,7 @@ def test_whatever_is_typed_is_never_meant_itself(typed: str) -> None:
 
 
 @given(words)
-def test_slips_of_a_word_are_rarer_than_the_word(word: str) -> None:
-    """All of them together leave most of the probability to what was meant."""
+def test_typos_of_a_word_are_rarer_than_the_word(word: str) -> None:
+    """The probabilities of all typos together leave most of the mass to the intended word."""
     assert 0 < sum(typos_of(word).values()) < 0.5
     assert word not in typos_of(word)

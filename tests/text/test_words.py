@@ -1,4 +1,4 @@
-"""The one definition of a word."""
+"""Word segmentation."""
 
 import itertools
 
@@ -40,23 +40,23 @@ from wordgate.text.steps import finish
     ],
 )
 def test_words_of_a_text(text: str, expected: list[str]) -> None:
-    """Runs of letters, marks and digits with inner apostrophes; every other mark alone.
+    """Words are runs of letters, marks and digits with inner apostrophes; other marks are separate.
 
-    In scripts without spaces each grapheme cluster.
+    In scripts without spaces each grapheme cluster is a word.
     """
     assert words.split(normalise(text)) == expected
 
 
 @given(texts)
 def test_words_cover_all_that_is_visible_once(text: str) -> None:
-    """Words put together are the normal form without its spaces."""
+    """The concatenated words are the normal form without its spaces."""
     normal = normalise(text)
     assert "".join(words.split(normal)) == normal.replace(" ", "")
 
 
 @given(texts)
 def test_spans_are_the_same_words(text: str) -> None:
-    """Stretches ascend without overlap and hold the words of `split`."""
+    """Spans ascend without overlap and contain the words of `split`."""
     normal = normalise(text)
     spans = words.spans(normal)
     assert [normal[start:end] for start, end in spans] == words.split(normal)
@@ -65,14 +65,14 @@ def test_spans_are_the_same_words(text: str) -> None:
 
 @given(st.text(st.characters(max_codepoint=0x7F)))
 def test_the_fast_rule_for_ascii_is_the_general_one(text: str) -> None:
-    """Plain text gives the same words by the short rule as by the long one, which spans use."""
+    """The ASCII rule gives the same words as the general rule, which `spans` uses."""
     normal = normalise(text)
     assert words.split(normal) == [normal[start:end] for start, end in words.spans(normal)]
 
 
 @pytest.mark.parametrize("letter", ["a", "é", "ア"])
 def test_long_words_are_cut_and_nothing_is_lost(letter: str) -> None:
-    """A word of 10,000 letters becomes words of 128, whatever the letter."""
+    """A word of 10,000 letters is split into words of 128, whatever the letter."""
     found = words.split(letter * 10_000)
     assert "".join(found) == letter * 10_000
     assert [len(word) for word in found] == [128] * 78 + [16]
@@ -83,7 +83,7 @@ def test_long_words_are_cut_and_nothing_is_lost(letter: str) -> None:
     [(".", True), ("'", True), ("👍🏽", True), ("don't", False), ("7", False), ("日", False)],
 )
 def test_punctuation_has_neither_letter_nor_digit(word: str, expected: bool) -> None:
-    """Marks and symbols are punctuation, words and numbers are not."""
+    """Marks and symbols are punctuation; words and numbers are not."""
     assert words.is_punctuation(word) is expected
 
 
@@ -111,13 +111,13 @@ def test_punctuation_has_neither_letter_nor_digit(word: str, expected: bool) -> 
     ],
 )
 def test_the_last_word_of_a_text_that_is_being_typed(text: str, expected: tuple[str, str]) -> None:
-    """White space and marks end a word; an apostrophe after letters may belong to it."""
+    """White space and marks end a word. An apostrophe after letters may belong to it."""
     assert finish(words.splitting_last(text)) == expected
 
 
 @pytest.mark.parametrize("length", range(125, 132))
 def test_parts_of_a_long_word_are_words(length: int) -> None:
-    """An apostrophe at which a word is cut is a word of its own: each part alone is one word."""
+    """An apostrophe at a split is a word of its own, so that each part is one word."""
     for text in ("x" * length + "'0'0", "x" * length + "\u200d'0é"):
         parts = words.split(text)
         assert [words.split(part) for part in parts] == [[part] for part in parts]
@@ -129,7 +129,7 @@ def test_parts_of_a_long_word_are_words(length: int) -> None:
 
 @given(texts)
 def test_a_begun_word_is_the_last_one(text: str) -> None:
-    """What is begun is the last word of the text, and with what is complete it is the text."""
+    """The unfinished word is the last word, and both parts together are the text."""
     normal = normalise(text)
     complete, unfinished = finish(words.splitting_last(normal))
     assert complete + unfinished == normal
@@ -167,13 +167,13 @@ def test_a_begun_word_is_the_last_one(text: str) -> None:
 def test_where_a_character_begins_a_word_by_itself(
     before: str, character: str, expected: bool
 ) -> None:
-    """Behind or before a letter of a script without spaces, unless it joins what is before it."""
+    """A word begins at a letter of a script without spaces, or after one, unless the two join."""
     assert words.begins_word(before, character) is expected
 
 
 @given(st.one_of(texts, st.text("我们a'1,กัခ\u1039ကコー\u0301\u200d ", max_size=12)))
 def test_a_text_may_be_cut_where_a_character_begins_a_word(text: str) -> None:
-    """The parts have the words of the whole, whatever follows."""
+    """The parts have the same words as the whole, whatever follows."""
     parts = [""]
     for character in text:
         if words.begins_word(parts[-1], character):

@@ -1,8 +1,8 @@
-"""The best words where some are ranked otherwise than by their log-probability alone.
+"""Next-word search with biasing: per-word boosts and an interpolated cache model.
 
-Knows pieces and ranks; does not know why a word is biased. Biased words are few and named, so
-their own log-probabilities are computed, best first over their beginnings; all others come from
-the search, by log-probability. Both are exact, and so is the best of both together.
+Biased words are few and known, so their log-probabilities are computed by a best-first search over
+their prefix tree. All other words come from the ordinary search, ranked by log-probability. Both
+searches are exact, and so is the merged result.
 """
 
 import heapq
@@ -17,16 +17,16 @@ from wordgate.lm.requests import SHORT_ROUND, YIELD, ModelTask, Pace, Row
 from wordgate.lm.state_store import StateStore
 from wordgate.lm.tokenizer import Tokenizer
 
-_TOGETHER = 8
-_WORTH_TOGETHER = 1.0
+_BATCH_ROWS = 8
+_BATCH_MARGIN = 1.0
 _WORD_WORK, _ROW_WORK = 8, 100
 
 
 @dataclass(frozen=True, slots=True)
 class WordBias:
-    """Bias of one word: the probability mass of the cache model, and a boost in nats.
+    """Bias of one word: its probability mass from the cache model, and a boost in nats.
 
-    The word's probability is (1 - weight) p(model) + `cache_prob`, see `WordBiases`; its rank is
+    The word's probability is (1 - weight) p(model) + `cache_prob`, see `WordBiases`. Its rank is
     the logarithm of that plus `boost`.
     """
 
@@ -39,9 +39,9 @@ _NEUTRAL = WordBias()
 
 @dataclass(frozen=True)
 class WordBiases:
-    """Biased words in normal form; `weight` is the weight of the other model, 0 to 1.
+    """The biased words, in normal form. `weight` is the interpolation weight of the cache model.
 
-    The shares of all words add up to `weight`.
+    The `cache_prob` of all words add up to `weight`, which is 0 to 1.
     """
 
     words: Mapping[str, WordBias] = field(default_factory=dict)
@@ -49,15 +49,15 @@ class WordBiases:
 
     @property
     def offset(self) -> float:
-        """What all other words have added to their log-probability."""
+        """Offset of the log-probability of words that are not biased: log(1 - weight)."""
         return math.log1p(-self.weight)
 
     def of(self, word: str) -> WordBias:
-        """Why this word is ranked otherwise: for no reason, where it is not named."""
+        """Return a word's bias (neutral by default)."""
         return self.words.get(word, _NEUTRAL)
 
     def log_prob(self, log_prob: float, share: float) -> float:
-        """The logarithm of a word's probability, both models taken together."""
+        """Return the log-probability of a word under the interpolated model (log-sum-exp)."""
         ours = log_prob + self.offset
         if not share:
             return ours
@@ -67,14 +67,14 @@ class WordBiases:
 
 @dataclass
 class RankedWords:
-    """Words with their ranks, the best first; `exact` unless a bound was hit."""
+    """Words with their ranks, best first. `exact` is false if a search limit was reached."""
 
     words: list[tuple[float, ScoredWord]] = field(default_factory=list)
     exact: bool = True
     expansions: int = 0
 
     def added(self, offset: float) -> "RankedWords":
-        """The same with so much added to ranks and log-probabilities."""
+        """Return these words with `offset` added to their ranks and log-probabilities."""
         words = [
             (rank + offset, ScoredWord(word.word, word.log_prob + offset))
             for rank, word in self.words
@@ -82,17 +82,17 @@ class RankedWords:
         return RankedWords(words, self.exact, self.expansions)
 
     def above(self, rank: float) -> "RankedWords":
-        """Those of a better rank alone."""
+        """Return only the words that rank above `rank`."""
         words = [entry for entry in self.words if entry[0] > rank]
         return RankedWords(words, self.exact, self.expansions)
 
     def least(self, count: int, otherwise: float) -> float:
-        """What others must reach to be among the best `count` too."""
+        """Return the rank that other words must reach to be among the best `count`."""
         return max(self.words[-1][0], otherwise) if len(self.words) >= count else otherwise
 
 
 def best_of(first: RankedWords, second: RankedWords, count: int) -> SearchResult:
-    """The best of both; of equal ranks the first ones'."""
+    """Merge two ranked lists and keep the best `count`. At equal ranks `first` wins."""
     ranked = heapq.nsmallest(count, [*first.words, *second.words], key=lambda entry: -entry[0])
     return SearchResult(
         [word for _, word in ranked],
@@ -109,10 +109,10 @@ def best_words(
     biases: WordBiases,
     store: StateStore,
 ) -> ModelTask[SearchResult]:
-    """The `search.count` best words after a context by rank, equal ones in a fixed order.
+    """Return the `search.count` best words after a context by rank, with ties in a fixed order.
 
-    Log-probabilities are of both models together; ranks are not told. `search.max_expansions`
-    bounds the rows for biased words, and those for all others.
+    Log-probabilities are those of the interpolated model, without boosts. `search.max_expansions`
+    limits the rows of the search for biased words and those of the search for other words.
     """
     if not biases.words:
         return (yield from likeliest_words(pieces, levels, start, search, store))
@@ -137,12 +137,12 @@ def best_words(
 
 
 _Encoded = tuple[tuple[int, ...], str, WordBias]
-"""A biased word with its pieces."""
+"""A biased word with its tokens."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Node:
-    """A beginning of biased words: `context` has read all but the last of its pieces."""
+    """A prefix-tree node of biased words. `context` has read all of its tokens but the last."""
 
     pieces: tuple[int, ...]
     log_prob: float
@@ -152,9 +152,10 @@ class _Node:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _PendingRow:
-    """A row that says how a beginning goes on to `words`; its context has read all of it.
+    """An output row to request after a node, for the next tokens of `words`.
 
-    `base` is the cluster's own log-probability.
+    The node's context has read all of its tokens. `base` is the log-probability of the row's
+    cluster.
     """
 
     node: _Node
@@ -164,7 +165,7 @@ class _PendingRow:
 
     @property
     def log_prob(self) -> float:
-        """That of all the words of the cluster together bounds that of each."""
+        """Joint log-probability of all words of the cluster, an upper bound for each."""
         return self.node.log_prob + self.base
 
 
@@ -172,9 +173,10 @@ _Open = _Node | _PendingRow | ScoredWord
 
 
 class _Frontier:
-    """All that is open, the best rank first.
+    """The priority queue of open nodes and rows, best rank bound first.
 
-    The greatest share and the greatest boost of its words bound what may come of a beginning.
+    The bound of a node is its log-probability with the largest `cache_prob` and the largest boost
+    of its words.
     """
 
     def __init__(
@@ -192,22 +194,25 @@ class _Frontier:
         self._pushed = 0
 
     def push(self, item: _Node | _PendingRow) -> None:
-        """Open a beginning, or a row of it."""
+        """Add a node or a pending row."""
         log_prob = item.log_prob
         share = max(bias.cache_prob for _, _, bias in item.words)
         boost = max(bias.boost for _, _, bias in item.words)
         self._push(self._biases.log_prob(log_prob, share) + boost, item)
 
     def pop(self) -> tuple[float, _Open] | None:
-        """The best of all that is open."""
+        """Remove and return the best open item."""
         if not self._heap:
             return None
         negative, _, item = heapq.heappop(self._heap)
         return -negative, item
 
     def companions(self, rank: float, room: int) -> Iterator[_Node | _PendingRow]:
-        """What is open close behind a rank and before the next word, `room` at most."""
-        while room > 0 and self._heap and -self._heap[0][0] >= rank - _WORTH_TOGETHER:
+        """Pop up to `room` items that rank close behind, to expand in the same batch.
+
+        Stop at the next finished word.
+        """
+        while room > 0 and self._heap and -self._heap[0][0] >= rank - _BATCH_MARGIN:
             item = self._heap[0][2]
             if isinstance(item, ScoredWord):
                 return
@@ -215,15 +220,15 @@ class _Frontier:
             room -= 1
             yield item
 
-    def add_row(self, asked: _PendingRow, row: Row) -> None:
-        """Open what follows by an answered row."""
-        node, level = asked.node, asked.level
+    def add_row(self, pending: _PendingRow, row: Row) -> None:
+        """Add the children of a node from an answered row."""
+        node, level = pending.node, pending.level
         rarer: dict[int, list[_Encoded]] = {}
-        for piece, words in _by_next(asked.words, len(node.pieces)).items():
+        for piece, words in _by_next(pending.words, len(node.pieces)).items():
             of_piece = self._levels.of(piece)
             if of_piece == level:
                 value = float(row[piece - self._levels.first(level)])
-                self._open_piece(asked, piece, asked.base + value, words)
+                self._open_piece(pending, piece, pending.base + value, words)
             elif level == 0:
                 rarer.setdefault(of_piece, []).extend(words)
         for cluster, words in rarer.items():
@@ -231,10 +236,10 @@ class _Frontier:
             self.push(_PendingRow(node, words, cluster, base))
 
     def _open_piece(
-        self, asked: _PendingRow, piece: int, gain: float, words: Sequence[_Encoded]
+        self, pending: _PendingRow, piece: int, gain: float, words: Sequence[_Encoded]
     ) -> None:
-        """A piece that ends its word ends all of these, which are one: no two are cut alike."""
-        node = asked.node
+        """Add the child for one token. At the end of a word, `words` has just that word."""
+        node = pending.node
         pieces, log_prob = (*node.pieces, piece), node.log_prob + gain
         encoded, text, bias = words[0]
         if len(encoded) > len(pieces):
@@ -260,10 +265,10 @@ def best_biased(
     least_rank: float,
     store: StateStore,
 ) -> ModelTask[RankedWords]:
-    """The best of `words`, each with the bias that it has here: `search.count` at most.
+    """Return the best of `words` by rank, at most `search.count`, with the biases given there.
 
-    Those below `least_rank` are not looked for. The search's prefix and what it accepts are not
-    looked at, and its `min_log_prob` is of both models together.
+    Words below `least_rank` are skipped. `search.prefix` and `search.accepts` are ignored, and
+    `search.min_log_prob` applies to the interpolated model.
     """
     pace = Pace(SHORT_ROUND)
     texts = sorted(words)
@@ -280,24 +285,24 @@ def best_biased(
         if isinstance(item, ScoredWord):
             found.words.append((rank, item))
             continue
-        room = min(_TOGETHER, search.max_expansions - found.expansions)
+        room = min(_BATCH_ROWS, search.max_expansions - found.expansions)
         if room <= 0:
             found.exact = False
             break
-        asked = [item, *frontier.companions(rank, room - 1)]
-        yield from _expand(frontier, asked, store)
-        found.expansions += len(asked)
-        if pace.is_due(sum(_ROW_WORK + _WORD_WORK * len(each.words) for each in asked)):
+        pending = [item, *frontier.companions(rank, room - 1)]
+        yield from _expand(frontier, pending, store)
+        found.expansions += len(pending)
+        if pace.is_due(sum(_ROW_WORK + _WORD_WORK * len(each.words) for each in pending)):
             yield YIELD
     return found
 
 
 def _expand(
-    frontier: _Frontier, asked: Sequence[_Node | _PendingRow], store: StateStore
+    frontier: _Frontier, pending: Sequence[_Node | _PendingRow], store: StateStore
 ) -> ModelTask[None]:
-    """Ask for one row of each of these, unless the store has it."""
-    nodes = [item for item in asked if isinstance(item, _Node)]
-    rows = [item for item in asked if isinstance(item, _PendingRow)]
+    """Request one row per item, unless it is in the store."""
+    nodes = [item for item in pending if isinstance(item, _Node)]
+    rows = [item for item in pending if isinstance(item, _PendingRow)]
     contexts = yield from advance(store, [(node.context, node.pieces[-1]) for node in nodes])
     for node, context in zip(nodes, contexts, strict=True):
         rows.append(_PendingRow(replace(node, context=context), node.words, 0, 0.0))
@@ -306,7 +311,7 @@ def _expand(
 
 
 def _by_next(words: Iterable[_Encoded], place: int) -> dict[int, list[_Encoded]]:
-    """Words by their piece at a place, in the order in which the pieces first come."""
+    """Group words by their token at an index, in the order in which tokens first occur."""
     found: dict[int, list[_Encoded]] = {}
     for word in words:
         found.setdefault(word[0][place], []).append(word)

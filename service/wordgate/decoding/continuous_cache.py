@@ -1,8 +1,7 @@
-"""A cache of the text itself: words vote for themselves by how alike it was where they stood.
+"""Continuous cache: boost words of the text that occurred in similar contexts.
 
-Knows contexts, vectors and words; does not know how they are suggested. Continuous cache: Grave,
-Joulin and Usunier 2016, "Improving neural language models with a continuous cache",
-arXiv 1612.04426.
+Grave, Joulin and Usunier 2016, "Improving neural language models with a continuous cache", arXiv
+1612.04426.
 """
 
 from collections.abc import Sequence
@@ -16,11 +15,11 @@ from wordgate.lm.requests import HiddenVectors, ModelTask
 def shares(
     read: Sequence[HashedState], words: Sequence[str], weight: float, sharpness: float
 ) -> ModelTask[dict[str, float]]:
-    """The share of each word of a text in what comes next; together they have `weight`.
+    """Return the cache probability of each word of a text. The probabilities add up to `weight`.
 
-    `read[i]` is the context before `words[i]`, the last one the present: one more than words.
-    A word's share is proportional to the sum of exp(sharpness * h.h_i) over the places where it
-    stood, h being the top hidden values now and h_i there.
+    `read[i]` is the context before `words[i]`; the last entry of `read` is the current context. A
+    word's probability is proportional to the sum of exp(sharpness * h.h_i) over its occurrences,
+    where h has the top layer's hidden values now and h_i those before the occurrence.
     """
     if not words:
         return {}

@@ -1,8 +1,8 @@
-"""Words that were meant where a finger slipped: exact best-first search over what may be meant.
+"""Typo correction: exact best-first search over the words that may have been intended.
 
-Knows pieces, output levels and slips; does not know who is asking. A word's rank is
-log P(word | history) + log P(typed | word); the probability of the pieces so far and of the
-likeliest slip that they still fit bounds all that may follow, as in `decoding.search`.
+A word's rank is log P(word | history) + log P(typed | word). The upper bound of a node is the
+log-probability of its tokens plus that of the likeliest typo that still agrees with them, as in
+`decoding.search`.
 """
 
 import heapq
@@ -25,26 +25,26 @@ from wordgate.lm.tokenizer import EOS, LEADING_NUMBERS, Tokenizer, leading_numbe
 from wordgate.text import words
 
 LEAST_RANK = -25.0
-"""Less likely words are no corrections of anything."""
+"""Corrections below this rank are never offered."""
 
-_TOGETHER = 8
-_WORTH_TOGETHER = 1.0
+_BATCH_ROWS = 8
+_BATCH_MARGIN = 1.0
 _ROW_WORK, _ENTRY_WORK = 200, 8
 _MEANT_WORK = 12
 _ROUNDING = 1e-3
-"""Rows are float32, and so is what they are compared with: what is just too unlikely may pass."""
+"""Tolerance of float32 comparisons: entries slightly below a threshold may pass."""
 
 _MAX_PIECES = 4 * words.MAX_WORD_CHARACTERS
-"""No word has more: a piece has a byte or more, a character at most four."""
+"""Maximum length of a word in tokens: one token per byte, four bytes per character."""
 
 _NONE = np.zeros(LEADING_NUMBERS, np.bool_)
 
 
 @dataclass(frozen=True)
 class TypoQuery:
-    """What may be meant, with log P(typed | meant): words, or beginnings of one.
+    """The possible corrections, words or prefixes, each with log P(typed | correction).
 
-    Words of `least_rank` or less are not looked for.
+    Only words that rank above `least_rank` are searched for.
     """
 
     corrections_of: Mapping[str, float]
@@ -52,32 +52,32 @@ class TypoQuery:
 
 
 class _Alternatives:
-    """Beginnings that may be meant, to be looked up by what is written so far."""
+    """The possible corrections of a typed prefix, looked up by the bytes spelled so far."""
 
     def __init__(self, corrections_of: Mapping[str, float]) -> None:
         self._whole = {text.encode("utf-8"): value for text, value in corrections_of.items()}
         self._texts = sorted(self._whole)
-        self._slips = [self._whole[text] for text in self._texts]
+        self._typos = [self._whole[text] for text in self._texts]
         self._lengths = sorted({len(text) for text in self._texts})
 
     def likeliest(self, written: bytes) -> float:
-        """The likeliest slip by which a word that goes on after these bytes was meant."""
-        going_on = max(self._slips[self._going_on(written)], default=-math.inf)
+        """Return the best typo log-probability of any word that begins with these bytes."""
+        going_on = max(self._typos[self._going_on(written)], default=-math.inf)
         return max(going_on, self.of_word(written))
 
     def of_word(self, written: bytes) -> float:
-        """The likeliest slip by which the word of these bytes was meant; -inf if by none."""
+        """Return the best typo log-probability of exactly this word, or -inf."""
         found = -math.inf
         for length in self._lengths:
             if length > len(written):
                 break
-            slip = self._whole.get(written[:length])
-            if slip is not None and slip > found:
-                found = slip
+            typo = self._whole.get(written[:length])
+            if typo is not None and typo > found:
+                found = typo
         return found
 
     def leading(self, written: bytes) -> NDArray[np.bool_]:
-        """For each of `pieces.leading_number` whether such a piece may go on to what is meant."""
+        """Return, for each leading number, whether such a token may lead to a correction: bool."""
         begun = len(written)
         allowed = np.zeros(LEADING_NUMBERS, np.bool_)
         for each in {text[begun : begun + 2] for text in self._texts[self._going_on(written)]}:
@@ -89,35 +89,35 @@ class _Alternatives:
         return allowed
 
     def _going_on(self, written: bytes) -> slice:
-        """Where those stand that begin with these bytes and are longer; no UTF-8 has a 0xFF."""
+        """Return the range of longer texts with this prefix. UTF-8 never contains 0xFF."""
         first = bisect_right(self._texts, written)
         return slice(first, bisect_left(self._texts, written + b"\xff", lo=first))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Node:
-    """Pieces of a word, which write `written`: `context` has read all but the last of them.
+    """The first tokens of a word, which spell `written`. `context` has read all but the last.
 
-    `slip` is the likeliest one that they fit.
+    `typo` is the log-probability of the likeliest typo that agrees with them.
     """
 
     pieces: tuple[int, ...]
     written: bytes
     log_prob: float
-    slip: float
+    typo: float
     context: HashedState
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _PendingRow:
-    """A row to be asked for: `base` is its cluster's own log-probability.
+    """An output row to request. `base` is the log-probability of its cluster.
 
-    Whatever follows, the slip is `slip` at least; it may be likelier for pieces that begin as
-    `allowed`, and is for no others.
+    `typo` is the typo log-probability for any continuation. Only tokens whose leading number is in
+    `allowed` may have a higher one.
     """
 
     node: _Node
-    slip: float
+    typo: float
     allowed: NDArray[np.bool_]
     level: int
     base: float
@@ -133,7 +133,7 @@ _Open = _Node | _PendingRow | _Finished
 
 
 class _Frontier:
-    """All that is open, the best rank first."""
+    """The priority queue of open nodes, rows and finished words, best rank bound first."""
 
     def __init__(
         self,
@@ -164,8 +164,11 @@ class _Frontier:
         return -negative, item
 
     def companions(self, rank: float, room: int) -> Iterator[_Node | _PendingRow]:
-        """What is open close behind a rank and before the next word, `room` at most."""
-        while room > 0 and self._heap and -self._heap[0][0] >= rank - _WORTH_TOGETHER:
+        """Pop up to `room` items that rank close behind, to expand in the same batch.
+
+        Stop at the next finished word.
+        """
+        while room > 0 and self._heap and -self._heap[0][0] >= rank - _BATCH_MARGIN:
             if isinstance(self._heap[0][2], _Finished):
                 return
             item = heapq.heappop(self._heap)[2]
@@ -174,51 +177,51 @@ class _Frontier:
                 yield item
 
     def open_node(self, node: _Node, context: HashedState) -> _PendingRow:
-        """What to ask first after all of a node's pieces were read."""
-        grown = _Node(node.pieces, node.written, node.log_prob, node.slip, context)
-        slip = self._alternatives.of_word(node.written)
-        is_settled = slip >= node.slip
+        """Return the head row to request once all of a node's tokens are read."""
+        grown = _Node(node.pieces, node.written, node.log_prob, node.typo, context)
+        typo = self._alternatives.of_word(node.written)
+        is_settled = typo >= node.typo
         allowed = _NONE if is_settled else self._alternatives.leading(node.written)
-        return _PendingRow(grown, slip, allowed, 0, 0.0)
+        return _PendingRow(grown, typo, allowed, 0, 0.0)
 
-    def add_row(self, asked: _PendingRow, row: Row) -> None:
-        """Open the entries of an answered row that are likely enough."""
-        level = asked.level
+    def add_row(self, pending: _PendingRow, row: Row) -> None:
+        """Add the children of an answered row that are likely enough."""
+        level = pending.level
         first, after = self._levels.first(level), self._levels.cuts[level]
-        least = self._least_rank - asked.node.log_prob - asked.base - _ROUNDING
-        entries = np.flatnonzero(row[: after - first] > least - asked.node.slip)
-        allowed = asked.allowed[self._pieces.leading[first + entries]]
-        likely = allowed | (row[entries] > least - asked.slip)
+        least = self._least_rank - pending.node.log_prob - pending.base - _ROUNDING
+        entries = np.flatnonzero(row[: after - first] > least - pending.node.typo)
+        allowed = pending.allowed[self._pieces.leading[first + entries]]
+        likely = allowed | (row[entries] > least - pending.typo)
         entries, allowed = entries[likely], allowed[likely]
         self.entries += len(entries)
         fields = entries.tolist(), row[entries].tolist(), allowed.tolist()
         for entry, value, may_be_likelier in zip(*fields, strict=True):
-            self._open_piece(asked, first + entry, value, may_be_likelier)
+            self._open_piece(pending, first + entry, value, may_be_likelier)
         for cluster in range(1, self._levels.count if level == 0 else 0):
-            self._open_cluster(asked, cluster, float(row[self._levels.head + cluster - 1]))
+            self._open_cluster(pending, cluster, float(row[self._levels.head + cluster - 1]))
 
-    def _open_cluster(self, asked: _PendingRow, cluster: int, value: float) -> None:
-        node = asked.node
+    def _open_cluster(self, pending: _PendingRow, cluster: int, value: float) -> None:
+        node = pending.node
         log_prob = node.log_prob + value
-        if log_prob + node.slip > self._least_rank:
-            slip = node.slip if self._has_allowed(asked, cluster) else asked.slip
-            item = _PendingRow(node, asked.slip, asked.allowed, cluster, value)
-            self.push(log_prob + slip, item)
+        if log_prob + node.typo > self._least_rank:
+            typo = node.typo if self._has_allowed(pending, cluster) else pending.typo
+            item = _PendingRow(node, pending.typo, pending.allowed, cluster, value)
+            self.push(log_prob + typo, item)
 
-    def _has_allowed(self, asked: _PendingRow, cluster: int) -> bool:
-        """Whether a cluster has pieces that may go on to what is meant."""
+    def _has_allowed(self, pending: _PendingRow, cluster: int) -> bool:
+        """Return whether a cluster has tokens that may lead to a correction."""
         first, after = self._levels.first(cluster), self._levels.cuts[cluster]
-        return bool(asked.allowed[self._pieces.leading_within(first, after)].any())
+        return bool(pending.allowed[self._pieces.leading_within(first, after)].any())
 
     def _open_piece(
-        self, asked: _PendingRow, piece: int, value: float, may_be_likelier: bool
+        self, pending: _PendingRow, piece: int, value: float, may_be_likelier: bool
     ) -> None:
-        node = asked.node
-        log_prob = node.log_prob + (asked.base + value)
+        node = pending.node
+        log_prob = node.log_prob + (pending.base + value)
         written = node.written + self._pieces.bytes_of[piece]
         ends = self._pieces.ends_word[piece]
-        slip = self._slip(written, ends) if may_be_likelier else asked.slip
-        if log_prob + slip <= self._least_rank or piece == EOS:
+        typo = self._typo(written, ends) if may_be_likelier else pending.typo
+        if log_prob + typo <= self._least_rank or piece == EOS:
             return
         if self._seen is not None:
             leads = self._seen.has if ends else self._seen.goes_on
@@ -228,11 +231,11 @@ class _Frontier:
             return
         pieces = (*node.pieces, piece)
         if ends:
-            self.push(log_prob + slip, _Finished(pieces, log_prob))
+            self.push(log_prob + typo, _Finished(pieces, log_prob))
         elif len(pieces) < _MAX_PIECES:
-            self.push(log_prob + slip, _Node(pieces, written, log_prob, slip, node.context))
+            self.push(log_prob + typo, _Node(pieces, written, log_prob, typo, node.context))
 
-    def _slip(self, written: bytes, ends: bool) -> float:
+    def _typo(self, written: bytes, ends: bool) -> float:
         look_up = self._alternatives.of_word if ends else self._alternatives.likeliest
         return look_up(written)
 
@@ -241,67 +244,67 @@ def corrected_words(
     pieces: Tokenizer,
     levels: AdaptiveSoftmaxLayout,
     start: HashedState,
-    slip: TypoQuery,
+    query: TypoQuery,
     search: SearchParams,
     biases: WordBiases,
     store: StateStore,
 ) -> ModelTask[SearchResult]:
-    """The `search.count` best of the words that may be meant, best first.
+    """Return the `search.count` best corrections of a finished word, best first.
 
-    Log-probabilities are of the model and of what biases some words together, as in
-    `biased.best_words`; biased words have their boosts in their ranks. Exact, unless
-    `search.max_expansions` was met. The search's prefix is not looked at.
+    Log-probabilities are those of the interpolated model, as in `biasing.best_words`. Ranks include
+    boosts. The result is exact unless `search.max_expansions` was reached. `search.prefix` is
+    ignored.
     """
     pace = Pace(SHORT_ROUND)
     named = {}
-    for word, value in slip.corrections_of.items():
+    for word, value in query.corrections_of.items():
         if words.split(word) == [word] and search.accepts(word):
-            named[word] = _slipped(biases, word, value)
+            named[word] = _with_typo(biases, word, value)
         if pace.is_due(_MEANT_WORK):
             yield YIELD
     best = yield from best_biased(
-        pieces, levels, start, search, biases, named, slip.least_rank, store
+        pieces, levels, start, search, biases, named, query.least_rank, store
     )
-    return best_of(best.above(slip.least_rank), RankedWords(), search.count)
+    return best_of(best.above(query.least_rank), RankedWords(), search.count)
 
 
 def corrected_beginnings(
     pieces: Tokenizer,
     levels: AdaptiveSoftmaxLayout,
     start: HashedState,
-    slip: TypoQuery,
+    query: TypoQuery,
     search: SearchParams,
     biases: WordBiases,
     store: StateStore,
 ) -> ModelTask[SearchResult]:
-    """The same of all words that begin as may be meant."""
-    if not slip.corrections_of:
+    """Return the best words that begin with a corrected prefix. See `corrected_words`."""
+    if not query.corrections_of:
         return SearchResult()
     others = replace(
         search,
         accepts=lambda word: word not in biases.words and search.accepts(word),
         min_log_prob=search.min_log_prob - biases.offset,
     )
-    alternatives = _Alternatives(slip.corrections_of)
+    alternatives = _Alternatives(query.corrections_of)
     plain = yield from _likeliest(
-        pieces, levels, start, alternatives, others, slip.least_rank - biases.offset, store
+        pieces, levels, start, alternatives, others, query.least_rank - biases.offset, store
     )
     plain = plain.added(biases.offset)
-    slips = ((word, alternatives.of_word(word.encode("utf-8"))) for word in biases.words)
+    typos = ((word, alternatives.of_word(word.encode("utf-8"))) for word in biases.words)
     named = {
-        word: _slipped(biases, word, value)
-        for word, value in slips
+        word: _with_typo(biases, word, value)
+        for word, value in typos
         if value > -math.inf and search.accepts(word)
     }
-    least = plain.least(search.count, slip.least_rank)
+    least = plain.least(search.count, query.least_rank)
     best = yield from best_biased(pieces, levels, start, search, biases, named, least, store)
-    return best_of(best.above(slip.least_rank), plain, search.count)
+    return best_of(best.above(query.least_rank), plain, search.count)
 
 
-def _slipped(biases: WordBiases, word: str, slip: float) -> WordBias:
-    """A word's bias with a slip in its rank."""
+def _with_typo(biases: WordBiases, word: str, typo: float) -> WordBias:
+    """Return a word's bias with the typo's log-probability added to its boost."""
     bias = biases.of(word)
-    return replace(bias, boost=bias.boost + slip)
+    return replace(bias, boost=bias.boost + typo)
 
 
 def _likeliest(
@@ -313,10 +316,10 @@ def _likeliest(
     least_rank: float,
     store: StateStore,
 ) -> ModelTask[RankedWords]:
-    """The best words that may be meant, by the model alone."""
+    """Return the best words that begin with a corrected prefix, without biases."""
     frontier = _Frontier(pieces, levels, alternatives, least_rank, search.seen)
     root = _Node((), b"", 0.0, alternatives.likeliest(b""), start)
-    frontier.push(root.slip, frontier.open_node(root, start))
+    frontier.push(root.typo, frontier.open_node(root, start))
     found = RankedWords()
     pace = Pace(SHORT_ROUND)
     while len(found.words) < search.count and (best := frontier.pop()) is not None:
@@ -327,26 +330,26 @@ def _likeliest(
             if likely and word is not None and search.accepts(word):
                 found.words.append((rank, ScoredWord(word, item.log_prob)))
             continue
-        room = min(_TOGETHER, search.max_expansions - found.expansions)
+        room = min(_BATCH_ROWS, search.max_expansions - found.expansions)
         if room <= 0:
             found.exact = False
             break
-        asked = [item, *frontier.companions(rank, room - 1)]
+        pending = [item, *frontier.companions(rank, room - 1)]
         entries = frontier.entries
-        yield from _expand(frontier, asked, store)
-        found.expansions += len(asked)
-        work = _ROW_WORK * len(asked) + _ENTRY_WORK * (frontier.entries - entries)
+        yield from _expand(frontier, pending, store)
+        found.expansions += len(pending)
+        work = _ROW_WORK * len(pending) + _ENTRY_WORK * (frontier.entries - entries)
         if pace.is_due(work):
             yield YIELD
     return found
 
 
 def _expand(
-    frontier: _Frontier, asked: Sequence[_Node | _PendingRow], store: StateStore
+    frontier: _Frontier, pending: Sequence[_Node | _PendingRow], store: StateStore
 ) -> ModelTask[None]:
-    """Ask for one row of each of these, unless the store has it."""
-    nodes = [item for item in asked if isinstance(item, _Node)]
-    rows = [item for item in asked if isinstance(item, _PendingRow)]
+    """Request one row per item, unless it is in the store."""
+    nodes = [item for item in pending if isinstance(item, _Node)]
+    rows = [item for item in pending if isinstance(item, _PendingRow)]
     contexts = yield from advance(store, [(node.context, node.pieces[-1]) for node in nodes])
     rows += map(frontier.open_node, nodes, contexts)
     for row, values in (yield from answered(store, rows)):

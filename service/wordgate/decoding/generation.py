@@ -1,13 +1,11 @@
-"""Text that goes on word by word, sampled.
+"""Text generation: sample a continuation word by word.
 
-Knows text, pieces and what to ask of a model; does not know onnxruntime or who is asking. A word is
-drawn from the exact likeliest ones (top-k sampling: Fan et al. 2018, arXiv 1805.04833), cut to
-those that hold most of the probability (nucleus sampling: Holtzman et al. 2020, arXiv 1904.09751).
-`<eos>`, the end of the text, is one of them.
+Each word is sampled from the exact k likeliest words (top-k sampling: Fan et al. 2018, arXiv
+1805.04833), restricted to those with most of the probability (nucleus sampling: Holtzman et al.
+2020, arXiv 1904.09751). `<eos>`, the end of the text, is one of the candidates.
 
-The random numbers come from the seed and the number of the word alone, so a text is the same
-whatever else is computed beside it. Between two words a `GenerationState` is all there is; its
-owner may drop it.
+Random numbers depend only on the seed and the word number, so a text is reproducible under any
+load. Between two words a `GenerationState` holds all the state; its owner may drop it.
 """
 
 import math
@@ -54,13 +52,13 @@ MAX_TEMPERATURE = 100
 MAX_SEED = 2**64 - 1
 
 _END = ""
-"""Stands for `<eos>` among words; no word is empty."""
+"""Represents `<eos>` among words. No word is empty."""
 
 _UNIFORM_BITS = 53
 
 
 class FinishReason(Enum):
-    """Why a text ends with a word."""
+    """Why generation ended."""
 
     END_OF_TEXT = "end_of_text"
     STOP_WORD = "stop_word"
@@ -69,7 +67,7 @@ class FinishReason(Enum):
 
 
 class GenerationKwargs(TypedDict, total=False):
-    """The fields of `GenerationQuery` beside its text, as keyword arguments."""
+    """The options of `GenerationQuery` as keyword arguments."""
 
     max_words: int
     temperature: float
@@ -82,13 +80,14 @@ class GenerationKwargs(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class GenerationQuery:
-    """How does a text go on after `history`, where its first word begins with `prefix`?
+    """A request to continue a text after `history`. Its first word begins with `prefix`.
 
-    Each word is drawn from the `top_k` likeliest, their probabilities raised to 1 / `temperature`
-    and cut to the fewest of the likeliest whose share reaches `top_p`. Temperature 0 takes the
-    likeliest. Without a `seed` one is drawn. The text ends at the latest after `max_words`, and
-    after one of the `stop_words` (or phrases), in any case. Raises `InvalidInput`, naming the
-    field, when made with values outside their limits.
+    Each word is sampled from the `top_k` likeliest words. Their probabilities are raised to
+    1 / `temperature`, then restricted to the fewest likeliest words whose joint share reaches
+    `top_p`. Temperature 0 always takes the likeliest word. Without a `seed`, a random one is used.
+    The text ends after `max_words` words, or earlier after one of the `stop_words` (words or
+    phrases, in any letter case). Raises `InvalidInput`, naming the field, for a value outside its
+    limits.
     """
 
     history: str
@@ -106,32 +105,33 @@ class GenerationQuery:
         check_range("temperature", self.temperature, 0, MAX_TEMPERATURE)
         check_range("top_k", self.top_k, 1, MAX_SUGGESTIONS)
         if not 0.0 < self.top_p <= 1.0:
-            raise InvalidInput("top_p", f"is {self.top_p}; it is a share above 0, at most 1")
+            raise InvalidInput("top_p", f"is {self.top_p}; it must be above 0 and at most 1")
         if self.seed is not None:
             check_range("seed", self.seed, 0, MAX_SEED)
         check_range("max_expansions", self.max_expansions, 1, MAX_EXPANSIONS)
         require_texts(self.stop_words, "stop_words")
-        _ = self.stops  # refuses wrong ones
+        _ = self.stops  # validates them
 
     @cached_property
     def stops(self) -> frozenset[tuple[str, ...]]:
-        """The words of each stop word, in normal form."""
+        """The words of each stop word or phrase, in normal form."""
         return frozenset(
             _words(word, f"stop_words[{number}]") for number, word in enumerate(self.stop_words)
         )
 
     @cached_property
     def longest_stop(self) -> int:
-        """Words of the longest stop word, 0 without any."""
+        """Number of words of the longest stop phrase, 0 if there is none."""
         return max(map(len, self.stops), default=0)
 
 
 @dataclass(frozen=True)
 class GenerationState:
-    """A text as far as it is written, and the state before its last word, the `unread` pieces.
+    """The text so far, and the model state before its last word.
 
-    `typed` is what the first word begins with. `number` counts the words that were generated;
-    `generated` are the last of them, as many as a stop word may begin with.
+    `unread` has the tokens of the last word. `typed` is the prefix of the first word. `number` is
+    the number of words generated so far. `generated` has the last of them, as many as a stop phrase
+    may begin with.
     """
 
     query: GenerationQuery
@@ -146,13 +146,13 @@ class GenerationState:
 
 @dataclass(frozen=True)
 class GeneratedWord:
-    """A word of a text that goes on.
+    """One generated word.
 
-    `word` is written as people write it, empty where the text ends without one. `text` is the same
-    with the space before it that it needs. It is to be put behind the text, in the place of
-    `prefix`, the unfinished word that was typed, verbatim. `log_prob` is the model's own, natural
-    logarithm, whatever the temperature. `exact` unless a bound was hit before those that it was
-    drawn from were proven to be the likeliest. `finish` says why it is the last one.
+    `word` is truecased, and empty if the text ends without a word. `text` is `word` with the space
+    before it, if it needs one. Append `text` to the history, in place of `prefix`, the typed prefix
+    verbatim. `log_prob` is the natural logarithm of the model's probability, before temperature.
+    `exact` is false if a search limit was reached before the candidates were proven to be the
+    likeliest. `finish` is set on the last word.
     """
 
     word: str
@@ -166,7 +166,7 @@ class GeneratedWord:
 
 @dataclass(frozen=True)
 class GenerationStep:
-    """A generated word and the draft with it; no draft when it was the last one."""
+    """A generated word and the draft after it, or None after the last word."""
 
     word: GeneratedWord
     draft: GenerationState | None
@@ -175,7 +175,7 @@ class GenerationStep:
 def begin(
     language: Lexicon, store: StateStore, query: GenerationQuery, seed: int
 ) -> ModelTask[GenerationState]:
-    """The draft that the first word is drawn for; the history is read by the history rule.
+    """Read the history by the history rule; return the initial draft.
 
     Raises `InvalidInput` naming `history` or `prefix` for text that is not Unicode.
     """
@@ -186,7 +186,7 @@ def begin(
 
 
 def next_word(language: Lexicon, draft: GenerationState) -> ModelTask[GenerationStep]:
-    """Draw one more word. The same draft gives the same word."""
+    """Sample the next word. Deterministic for a given draft."""
     state = draft.state
     for piece in draft.unread:
         [state] = yield Step([(state, piece)])
@@ -217,7 +217,7 @@ def next_word(language: Lexicon, draft: GenerationState) -> ModelTask[Generation
 def draw(
     likeliest: Sequence[ScoredWord], query: GenerationQuery, number: float
 ) -> ScoredWord | None:
-    """The one of the likeliest, best first, that a number of [0, 1) falls on; None of none."""
+    """Return the candidate that `number`, in [0, 1), selects, or None if there is none."""
     if not likeliest:
         return None
     if query.temperature == 0:
@@ -228,10 +228,10 @@ def draw(
 
 
 def uniform(seed: int, number: int) -> float:
-    """The random number of [0, 1) that draws word `number` of a text, from 0.
+    """Return the random number in [0, 1) for word `number` (from 0) of a text.
 
-    The upper 53 of the 64 bits, little-endian, of BLAKE2b with a digest of 8 bytes, of seed and
-    number as 8 bytes each, little-endian; divided by 2 to the 53rd.
+    It is the upper 53 bits of a 64-bit BLAKE2b digest, divided by 2**53. The message is the seed
+    and the number as 8 bytes each. All integers are little-endian.
     """
     message = seed.to_bytes(8, "little") + number.to_bytes(8, "little")
     bits = int.from_bytes(blake2b(message, digest_size=8).digest(), "little")
@@ -239,9 +239,9 @@ def uniform(seed: int, number: int) -> float:
 
 
 def _likeliest(language: Lexicon, state: State, draft: GenerationState) -> ModelTask[SearchResult]:
-    """The words that the next one is drawn from, the end of the text among them.
+    """Return the candidates for the next word, including the end of the text.
 
-    A word that was begun is written to its end first.
+    The end of the text is not a candidate while the first word has a typed prefix.
     """
     count = draft.query.top_k if draft.query.temperature else 1
     never = language.never_after(language.never_phrases.words_before(draft.text))
@@ -265,9 +265,9 @@ def _likeliest(language: Lexicon, state: State, draft: GenerationState) -> Model
 def _without_masks(
     language: Lexicon, state: State, text: str, search: SearchParams, left_out: set[str]
 ) -> ModelTask[SearchResult]:
-    """What a search finds, asked again without words that begin a training mask here.
+    """Search, and repeat the search without words that begin a training mask here.
 
-    They are added to `left_out`, which the search does not accept.
+    Those words are added to `left_out`, which the search does not accept.
     """
     where = language.pieces, language.levels, HashedState(b"", state)
     rests, store = dict(language.masks.rests_at(text)), NullStateStore(state)
@@ -283,7 +283,7 @@ def _without_masks(
 
 
 def _weights(likeliest: Sequence[ScoredWord], temperature: float) -> list[float]:
-    """Probabilities raised to 1 / temperature, the greatest of them 1."""
+    """Return the probabilities raised to 1 / temperature, scaled so that the largest is 1."""
     best = likeliest[0].log_prob
     return [math.exp((found.log_prob - best) / temperature) for found in likeliest]
 
@@ -300,7 +300,7 @@ def _finish(draft: GenerationState, drawn: ScoredWord) -> FinishReason | None:
 def _written(
     language: Lexicon, draft: GenerationState, drawn: ScoredWord, found: SearchResult
 ) -> Steps[GeneratedWord]:
-    """The drawn word as people write it behind the draft."""
+    """Return the sampled word as written after the draft: spaced and truecased."""
     written = space = ""
     if drawn.word != _END:
         space = "" if draft.typed else (yield from spacing(draft.text, drawn.word))
@@ -317,7 +317,7 @@ def _written(
 
 
 def _form(language: Lexicon, before: str, word: str) -> str:
-    """A word as people write it right behind a text; in small letters inside an address."""
+    """Return the written form of a word after a text. It is lower case inside an address."""
     if is_address(before):
         return form_inside(before, word)
     return language.write(
@@ -330,10 +330,10 @@ def _last(found: tuple[str, ...], count: int) -> tuple[str, ...]:
 
 
 def _words(text: str, field: str) -> tuple[str, ...]:
-    """The words of a stop word. Raises `InvalidInput` for none, or too many."""
+    """Split a stop word or phrase. Raises `InvalidInput` if it has no words or too many."""
     found = tuple(words.split(normalise(text, field)))
     if not found:
-        raise InvalidInput(field, "has no word; send a word, a mark or a phrase")
+        raise InvalidInput(field, "has no word; send a word, a punctuation mark or a phrase")
     if len(found) > MAX_LISTED_PHRASE_WORDS:
         problem = f"has {len(found)} words; the limit is {MAX_LISTED_PHRASE_WORDS}"
         raise InvalidInput(field, problem)

@@ -1,7 +1,4 @@
-"""How a person wants suggestions.
-
-Knows numbers, their limits and words in normal form; does not know how suggestions are found.
-"""
+"""Options of suggestions, with their limits."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence, Set
@@ -28,20 +25,20 @@ DEFAULT_FLATNESS = 0.3
 MAX_FLATNESS = 10.0
 MAX_CACHE_WEIGHT = 0.9
 LEAST_PROBABILITY = 1e-12
-"""Of a suggested word that the request does not list."""
+"""Minimum probability of a suggested word, unless the request lists the word."""
 
 MAX_LISTED_WORDS = 1000
 MAX_BOOST = 50.0
 _WORD_WORK = 4
 _CHARACTER_WORK = 6
-"""Work to normalise a word, and each of its characters, in the unit of `Steps`."""
+"""Work to normalise a word, and per character, in the unit of `Steps`."""
 
 
 class LetterCase(Enum):
-    """In which case suggestions come while a word is being typed.
+    """Letter case of suggestions while a word is being typed.
 
-    TRUECASE: as people write the word (`lon` becomes London), but a typed capital stays. AS_TYPED:
-    what was typed is never changed (`lon` becomes london).
+    TRUECASE: the usual written form (`lon` becomes London), but typed capitals are kept. AS_TYPED:
+    the typed prefix is never changed (`lon` becomes london).
     """
 
     TRUECASE = "truecase"
@@ -50,9 +47,11 @@ class LetterCase(Enum):
 
 @dataclass(frozen=True)
 class BoostedWord:
-    """A word or phrase of the person's own, written like this; `boost` is added to the
-    log-probability of the word, or of each word that begins the phrase or goes on with it, for its
-    place among the suggestions."""
+    """A user-dictionary word or phrase, its casing, and its boost in nats.
+
+    For ranking, `boost` is added to the log-probability of the word, or of each word that begins or
+    continues the phrase.
+    """
 
     word: str
     boost: float
@@ -60,8 +59,11 @@ class BoostedWord:
 
 @dataclass(frozen=True)
 class ContinuousCache:
-    """A cache of the text itself (`decoding.continuous_cache`): its weight, 0 to 0.9, and how much
-    more similar places count, 0 to 10."""
+    """Parameters of the continuous cache (`decoding.continuous_cache`).
+
+    `weight` is its interpolation weight, 0 to 0.9. `sharpness`, 0 to 10, sets how much more the
+    most similar contexts count.
+    """
 
     weight: float = 0.1
     sharpness: float = DEFAULT_FLATNESS
@@ -89,16 +91,17 @@ class SuggestionKwargs(TypedDict, total=False):
 class Options:
     """Options of suggestions, the same for each word of a text.
 
-    `max_suggestions`: the number of words. `min_probability`: leave less likely words out.
-    `hide_rejected`: leave out words that were suggested for a shorter prefix of the same word.
-    `blocked_words` are never suggested; `boosted_words` rank higher (or lower).
-    `max_phrase_words` above 1: phrases follow the words, each as long as the joint probability of
-    its words after the first is at least `min_phrase_probability`. `max_corrections`: at most this
-    many corrections, listed first, each likelier than every word that begins as typed.
-    `continuous_cache`: words of the text become likelier; probabilities are those of the model and
-    the cache together. If the model's training vocabulary is known, only its words with a
-    probability of at least `LEAST_PROBABILITY`, boosted words and those of the cache are suggested,
-    unless `allow_unseen_words` is set. `max_expansions`: the number of output rows of each search.
+    `max_suggestions`: maximum number of words. `min_probability`: omit less likely words.
+    `hide_rejected`: omit words that were suggested for a shorter prefix of the same word.
+    `blocked_words` are never suggested. `boosted_words` rank higher, or lower if the boost is
+    negative. `max_phrase_words` above 1: add phrases after the words; a phrase is extended while
+    the joint probability of its words after the first is at least `min_phrase_probability`.
+    `max_corrections`: maximum number of corrections, listed first, each ranked above every word
+    with the typed prefix. `continuous_cache`: raise the probability of words of the text;
+    probabilities are then those of the interpolated model. `max_expansions`: maximum number of
+    output rows per search. If the model's training vocabulary is known, only its words with a
+    probability of at least `LEAST_PROBABILITY`, boosted words and cached words are suggested,
+    unless `allow_unseen_words` is set.
 
     Raises `InvalidInput`, naming the field, for a value outside its limits; `prepare` checks the
     listed words.
@@ -143,9 +146,9 @@ class Options:
             check_range("continuous_cache.sharpness", cache.sharpness, 0.0, MAX_FLATNESS)
 
     def prepare(self) -> Steps[None]:
-        """Find the normal forms of the listed words, once; in steps, for there may be many.
+        """Normalise the listed words, once, in steps.
 
-        Raises `InvalidInput` naming the first that has no word, or too many.
+        Raises `InvalidInput` naming the first entry that has no words or too many.
         """
         for place, word in enumerate(self.blocked_words[len(self._blocked) :], len(self._blocked)):
             self._blocked.append(_listed(word, f"blocked_words[{place}]"))
@@ -162,12 +165,12 @@ class Options:
 
     @property
     def floor(self) -> float:
-        """The logarithm of the least probability of words that are not listed."""
+        """Minimum log-probability of words that are not listed."""
         return -math.inf if self.allow_unseen_words else math.log(LEAST_PROBABILITY)
 
     @cached_property
     def blocked(self) -> frozenset[str]:
-        """The blocked words in normal form; phrases with a space between their words."""
+        """The blocked words and phrases in normal form, with single spaces between words."""
         finish(self.prepare())
         return frozenset(self._blocked)
 
@@ -178,7 +181,7 @@ class Options:
 
     @cached_property
     def boosted(self) -> dict[str, BoostedWord]:
-        """The boosted words and phrases by their normal form; of several the last counts."""
+        """The boosted words and phrases by normal form. Of duplicates, the last counts."""
         finish(self.prepare())
         return dict(zip(self._boosted, self.boosted_words, strict=True))
 
@@ -189,9 +192,9 @@ class Options:
 
     @cached_property
     def boosts(self) -> dict[str, float]:
-        """What is added to the ranks of words in normal form, whatever stands before them.
+        """Boosts by word in normal form, in any context.
 
-        A phrase that is ranked higher has its first word ranked so.
+        The first word of a phrase gets the phrase's boost if it is positive.
         """
         found: dict[str, float] = {}
         for phrase, each in self.boosted.items():
@@ -206,14 +209,14 @@ class Options:
 
     @cached_property
     def preferred_casing(self) -> dict[str, str]:
-        """How the person writes words of their own, by normal form."""
+        """Casing of the boosted words, by normal form."""
         return {word: each.word.strip() for word, each in self.boosted.items() if " " not in word}
 
     def here(self, before: Sequence[str]) -> "Listed":
-        """Return what is listed of the words that may come behind these, the last ones of a text.
+        """Return the blocks, boosts and casing of the next word after the last words of a text.
 
-        Blocked are also those that would complete a blocked phrase. Of a boosted phrase that is
-        ranked higher each word that goes on with it is; of one that is ranked lower its last.
+        A word that would complete a blocked phrase is blocked. A positive boost of a phrase applies
+        to each word that continues it, a negative boost only to its last word.
         """
         if not (self.blocked_words or self.boosted_words):
             return NOTHING_LISTED
@@ -232,22 +235,21 @@ class Options:
         )
 
     def boosted_after(self, before: Sequence[str]) -> Iterator[tuple[list[str], float]]:
-        """Yield the rest of each boosted phrase that is ranked higher and that these words begin,
-        and its boost."""
+        """Yield the rest and boost of each phrase that `before` begins and that is boosted."""
         phrases = self.boosted_phrases.following(before) if self.boosted_words else ()
         for phrase, _, place, _ in phrases:
             if place == len(before) and (boost := self.boosted[phrase].boost) > 0:
                 yield phrase.split(" ")[place:], boost
 
     def phrase_boost(self, found: Sequence[str]) -> float:
-        """Return what the boosted phrases in these words add to their rank."""
+        """Return the sum of the boosts of the boosted phrases in these words."""
         if not self.boosted_words:
             return 0.0
         within = self.boosted_phrases.within(found)
         return sum((self.boosted[phrase].boost for _, phrase in within), 0.0)
 
     def own_forms_within(self, found: Sequence[str]) -> dict[int, str]:
-        """How the person writes words of these that make up a boosted phrase, by their place."""
+        """Return the casing of words that are part of a boosted phrase, by index."""
         if not self.boosted_words:
             return {}
         return {
@@ -259,7 +261,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Listed:
-    """What a person listed of the words that may come at a place, in normal form."""
+    """Blocks, boosts and casing of the next word at one position, by normal form."""
 
     blocked: Set[str]
     boosts: Mapping[str, float]
@@ -270,7 +272,7 @@ NOTHING_LISTED = Listed(frozenset(), {}, {})
 
 
 def written_words(text: str) -> list[str]:
-    """The words of a text as they are written there."""
+    """Split a text into words and return them as written."""
     normal = finish(normalising_with_offsets(text))
     return [
         text[normal.starts[first] : normal.ends[after - 1]].strip()
@@ -279,14 +281,14 @@ def written_words(text: str) -> list[str]:
 
 
 def _listed(text: str, field_name: str) -> str:
-    """The normal form of a listed word or phrase, with a space between its words.
+    """Return the normal form of a listed word or phrase, with single spaces between words.
 
-    Raises `InvalidInput` for one that has no word, or too many.
+    Raises `InvalidInput` if it has no words or too many.
     """
     require_text(text, field_name)
     found = words.split(normalise(text, field_name))
     if not found:
-        raise InvalidInput(field_name, "has no word; send a word, a mark or a phrase")
+        raise InvalidInput(field_name, "has no word; send a word, a punctuation mark or a phrase")
     if len(found) > MAX_LISTED_PHRASE_WORDS:
         problem = f"has {len(found)} words; the limit is {MAX_LISTED_PHRASE_WORDS}"
         raise InvalidInput(field_name, problem)

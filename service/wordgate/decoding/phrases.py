@@ -1,7 +1,4 @@
-"""Phrases: how words that are suggested go on, as long as that is likely enough.
-
-Knows pieces and probabilities; does not know how words are written or who is asking.
-"""
+"""Phrase suggestions: extend suggested words while the continuation is likely enough."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence, Set
@@ -20,8 +17,10 @@ _ROW_WORK = 200
 
 @dataclass(frozen=True, slots=True)
 class ScoredPhrase:
-    """Words in normal form, their joint log-probability, and that of all but the first of them
-    after the first."""
+    """Words in normal form and their joint log-probability.
+
+    `after_first` is the log-probability of the other words, given the first.
+    """
 
     words: tuple[str, ...]
     log_prob: float
@@ -29,27 +28,27 @@ class ScoredPhrase:
 
 
 Blocked = Callable[[Sequence[str]], Set[str]]
-"""Returns the words that may not follow a phrase."""
+"""A function that returns the words that must not follow a phrase."""
 
 Boosted = Callable[[Sequence[str]], Iterable[tuple[Sequence[str], float]]]
-"""Returns the rest of each boosted phrase that a phrase begins, with its boost."""
+"""A function that returns the rest and the boost of each boosted phrase that a phrase begins."""
 
 
 def nothing_blocked(phrase: Sequence[str]) -> Set[str]:
-    """Allow all words."""
+    """Block no words."""
     return frozenset()
 
 
 def nothing_boosted(phrase: Sequence[str]) -> Iterable[tuple[Sequence[str], float]]:
-    """Boost no phrase."""
+    """Boost no phrases."""
     return ()
 
 
 class PhraseSearch:
-    """Finds how words go on after a context, by the model alone.
+    """Searches for phrases that begin with a given word, without biases.
 
-    `expansions` counts the rows of all its searches together, which the bound of `search` is for;
-    it is `exact` unless they met it.
+    `expansions` counts the rows of all searches of this object. `exact` is false once they reach
+    `search.max_expansions`.
     """
 
     def __init__(
@@ -65,9 +64,9 @@ class PhraseSearch:
         blocked: Blocked = nothing_blocked,
         boosted: Boosted = nothing_boosted,
     ) -> None:
-        """`search` says which words may go on a phrase, but for those that begin one of `masks`;
-        `max_phrase_words` counts the first one. `min_log_prob`: the least log-probability of a
-        phrase after its first word, boosts counted."""
+        """`search` selects the words that may continue a phrase, except those that begin one of
+        `masks`. `max_phrase_words` includes the first word. `min_log_prob` is the minimum
+        log-probability of the words after the first, with boosts."""
         self._pieces = pieces
         self._levels = levels
         self._start = start
@@ -83,8 +82,10 @@ class PhraseSearch:
         self.expansions = 0
 
     def after(self, word: ScoredWord) -> ModelTask[list[ScoredPhrase]]:
-        """The phrases of two words or more that begin with `word` and cannot go on any further, and
-        boosted ones, the likeliest first."""
+        """Return the phrases of at least two words that begin with `word`, likeliest first.
+
+        Each is extended as far as possible. Boosted phrases are included.
+        """
         found: list[ScoredPhrase] = []
         first = ScoredPhrase((word.word,), word.log_prob)
         yield from self._go_on(first, self._start, found)
@@ -94,7 +95,7 @@ class PhraseSearch:
     def _go_on(
         self, phrase: ScoredPhrase, before: HashedState, found: list[ScoredPhrase]
     ) -> ModelTask[None]:
-        """Find what a phrase whose last word comes after `before` goes on to."""
+        """Extend a phrase recursively. `before` is the context before its last word."""
         longer = []
         if len(phrase.words) < self._max_words:
             context = before
@@ -109,7 +110,7 @@ class PhraseSearch:
             yield from self._go_on(each, context, found)
 
     def _longer(self, phrase: ScoredPhrase, context: HashedState) -> ModelTask[list[ScoredPhrase]]:
-        """The phrase with each word that is likely enough after it."""
+        """Return the phrase extended by each word that is likely enough."""
         room = self._search.max_expansions - self.expansions
         if room <= 0:
             self.exact = False
@@ -144,7 +145,7 @@ class PhraseSearch:
     def _boosted_phrases(
         self, first: ScoredPhrase, context: HashedState
     ) -> ModelTask[list[ScoredPhrase]]:
-        """The boosted phrases that a word begins, where they are likely enough with their boosts.
+        """Return the boosted phrases that a word begins and that are likely enough when boosted.
 
         `context` has read the word.
         """
@@ -168,7 +169,7 @@ class PhraseSearch:
         )
 
     def _log_prob(self, rest: Sequence[str], context: HashedState) -> ModelTask[float]:
-        """The log-probability of words after a context."""
+        """Return the joint log-probability of words after a context."""
         total = 0.0
         for word in rest:
             where = self._pieces, self._levels, context

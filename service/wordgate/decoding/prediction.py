@@ -1,7 +1,4 @@
-"""Suggestions for the next word.
-
-Knows text, pieces and what to ask of a model; does not know onnxruntime or who is asking.
-"""
+"""Next-word prediction: split the typed text into history and prefix, and suggest words."""
 
 from dataclasses import dataclass, field
 from unicodedata import category
@@ -16,15 +13,16 @@ from wordgate.text.normalization import normalising_with_offsets, require_unicod
 from wordgate.text.steps import Steps, finish
 
 _LOOKED_AT = 512
-"""Characters that are looked at in one step."""
+"""Number of characters to examine per step."""
 
 
 @dataclass(frozen=True)
 class Query:
-    """What comes after `history`, where the word begins with `prefix`?
+    """A prediction request: which word follows `history` and begins with `prefix`?
 
-    `history` is all that was written before; `prefix` the typed beginning of the next word, in
-    any case. With `correct_last_word`, the last word of both is finished, and asked about itself.
+    `history` is the text before the word. `prefix` is what was typed of the word, in any letter
+    case. With `correct_last_word`, the last word of both together is complete, and the request is
+    for corrections of it.
     """
 
     history: str
@@ -34,11 +32,11 @@ class Query:
 
 
 def predict(language: Lexicon, store: StateStore, query: Query) -> ModelTask[Prediction]:
-    """The exact best next words, and phrases where the options want them.
+    """Return the exact best next words, with phrases and corrections if the options ask for them.
 
-    A prefix of several words (`well-kn`) has its complete ones, marks among them, read as
-    history. Raises `InvalidInput` naming `history` or `prefix` for text that is not Unicode, and as
-    `Options.prepare`.
+    If the prefix has several words (`well-kn`), the complete ones, including marks, count as
+    history. Raises `InvalidInput` naming `history` or `prefix` for text that is not Unicode, and
+    for the same reasons as `Options.prepare`.
     """
     pace = Pace(SHORT_ROUND)
     yield from pace.run(query.options.prepare())
@@ -51,7 +49,7 @@ def predict(language: Lexicon, store: StateStore, query: Query) -> ModelTask[Pre
 
 
 def _correct_last(language: Lexicon, store: StateStore, query: Query) -> ModelTask[Prediction]:
-    """What was likelier meant by the last word."""
+    """Return corrections of the last word."""
     require_unicode(query.history, "history")
     require_unicode(query.prefix, "prefix")
     text = f"{query.history} {query.prefix}"
@@ -62,7 +60,7 @@ def _correct_last(language: Lexicon, store: StateStore, query: Query) -> ModelTa
 
 
 def _end_of_letters(text: str) -> Steps[int]:
-    """The place behind the last letter or digit of a text and the marks that combine with it."""
+    """Return the index after the last letter or digit and its combining marks."""
     end = len(text)
     while end and not text[end - 1].isalnum():
         end -= 1
@@ -76,17 +74,16 @@ def _end_of_letters(text: str) -> Steps[int]:
 
 
 def split_typed(text: str, field_name: str = "text") -> tuple[str, str]:
-    """A text that is being typed as history and the beginning of its last word, both verbatim.
+    """Split a partly typed text into history and the prefix of its last word, both verbatim.
 
-    The beginning is empty after white space or a mark, and where it is but a part of a character
-    (`½` is `1⁄2` in normal form). Raises `InvalidInput` naming the field
-    for text that is not Unicode.
+    The prefix is empty after white space or a mark, and if it would begin inside a character (`½`
+    is `1⁄2` in normal form). Raises `InvalidInput` naming the field for text that is not Unicode.
     """
     return finish(splitting_typed(text, field_name))
 
 
 def splitting_typed(text: str, field_name: str = "text") -> Steps[tuple[str, str]]:
-    """As `split_typed`, in steps."""
+    """Split in steps. Same result as `split_typed`."""
     require_unicode(text, field_name)
     chunk_start = (yield from _last_space(text)) + 1
     written = text[chunk_start:]
@@ -104,7 +101,7 @@ def splitting_typed(text: str, field_name: str = "text") -> Steps[tuple[str, str
 
 
 def _last_space(text: str) -> Steps[int]:
-    """The place of the last white space or control character, -1 when there is none."""
+    """Return the index of the last white space or control character, or -1."""
     for place in range(len(text) - 1, -1, -1):
         if text[place].isspace() or category(text[place]) == "Cc":
             return place

@@ -1,12 +1,10 @@
-"""The likeliest next words: exact best-first search over pieces.
+"""Next-word search: exact best-first search over tokens for the likeliest words.
 
-Knows pieces, output levels and what to ask of a model; does not know onnxruntime or who is asking.
-
-The probability of a word is the product of its canonical pieces, so a node's own log-probability
-bounds all that lies below it. The search always continues at the best open node; when a finished
-word is the best of all that is open, nothing can beat it any more. A cluster of rare pieces is an
-open node like any other. Nodes near the best one are expanded with it in the same call, which
-changes no answer: it only finds the same words in fewer calls.
+The probability of a word is the product of the probabilities of its canonical tokens. A node's
+log-probability is therefore an upper bound for all words below it. The search always expands the
+best open node; once a finished word is the best open item, no other word can beat it. A cluster of
+rare tokens is an open node like any other. Nodes close to the best one are expanded in the same
+batch. This needs fewer inferences and gives the same words.
 """
 
 import heapq
@@ -27,35 +25,36 @@ from wordgate.text.steps import Steps
 from wordgate.text.words import MAX_WORD_CHARACTERS
 
 DEFAULT_MAX_EXPANSIONS = 2000
-_TOGETHER = 8
-_WORTH_TOGETHER = 2.5
+_BATCH_ROWS = 8
+_BATCH_MARGIN = 2.5
 _SORTED_FIRST = 64
 _LEAST_ENTRIES, _ENTRIES_A_ROW = 10_000, 20
-"""Entries of rows that a search looks at, in all: fewer than ten a row are usual."""
+"""Limit on the entries that a search examines: a base and an allowance per row. Most searches
+examine fewer than ten entries per row."""
 
 _FEW = 16
-"""Up to this many seen words with one prefix are cut into pieces, and only their entries of a row
-are looked at."""
+"""If at most this many seen words have the prefix, they are tokenized and only their entries are
+examined."""
 
 _ROW_WORK = 200
 _ENTRIES_A_STEP, _ENTRY_WORK = 32, 6
 _FINISHED_WORK = 40
 
 _LAST_ENTRIES = 5000
-"""Entries that it looks at for words that are already there, when no row may be asked for."""
+"""Entries to examine for words in known rows after the last row was requested."""
 
 _MAX_PIECES = 4 * MAX_WORD_CHARACTERS
-"""No word has more: a piece has a byte or more, a character at most four."""
+"""Maximum length of a word in tokens: one token per byte, four bytes per character."""
 
 
 @dataclass(frozen=True)
 class SearchParams:
-    """What to look for: the `count` likeliest words that begin with the bytes of `prefix`.
+    """Search parameters: find the `count` likeliest words that begin with the bytes of `prefix`.
 
-    `accepts` says whether a word (in normal form) may be answered. Words below
-    `min_log_prob` are not looked for. After `max_expansions` rows of the output layer the search
-    goes no further, answers what it has found and says that it is not exact. With `seen`, only its
-    words are looked for. `floor` bounds words as `min_log_prob` does, but not biased ones.
+    `accepts` tells whether a word (in normal form) may be returned. Words below `min_log_prob` are
+    skipped. After `max_expansions` output rows the search stops, returns what it has found and
+    marks the result as not exact. With `seen`, only its words are searched. `floor` is a further
+    minimum, which does not apply to biased words.
     """
 
     count: int
@@ -77,7 +76,10 @@ class ScoredWord:
 
 @dataclass
 class SearchResult:
-    """The likeliest words, best first; `exact` unless a bound was hit before they were proven."""
+    """The likeliest words, best first.
+
+    `exact` is false if a limit was reached before they were proven to be the likeliest.
+    """
 
     words: list[ScoredWord] = field(default_factory=list)
     exact: bool = True
@@ -85,13 +87,16 @@ class SearchResult:
 
 
 _Trail = tuple[Any, int] | None
-"""A last piece and the trail before it. A search opens hundreds of thousands of beginnings, which
-share their trails; lists of their pieces would take a gigabyte."""
+"""A token and the trail before it: a linked list. A search opens hundreds of thousands of nodes,
+which share their trails. Separate lists of tokens would take a gigabyte."""
 
 
-@dataclass(eq=False, slots=True)  # never changed; frozen ones take three times as long to make
+@dataclass(eq=False, slots=True)  # immutable by convention; frozen takes 3 times as long to create
 class _Node:
-    """`length` pieces of an unfinished word: `context` has read all but the last of them."""
+    """`length` tokens of an unfinished word. `context` has read all but the last.
+
+    `remaining` is the part of the prefix that is still to be spelled.
+    """
 
     trail: "_Trail"
     length: int
@@ -102,7 +107,7 @@ class _Node:
 
 @dataclass(eq=False, slots=True)
 class _PendingRow:
-    """A row that was not asked for yet: `base` is its cluster's own log-probability."""
+    """An output row to request. `base` is the log-probability of its cluster."""
 
     node: _Node
     level: int
@@ -110,9 +115,9 @@ class _PendingRow:
 
 
 class _Children:
-    """The entries of one row that fit the prefix, best first, sorted only as far as needed.
+    """The entries of one row that agree with the prefix, best first, sorted lazily.
 
-    `written` is what the pieces before them write, where only seen words are looked for.
+    `written` has the bytes of the tokens before them, if only seen words are searched.
     """
 
     __slots__ = ("_all", "_values", "next", "numbers", "parent", "written")
@@ -133,7 +138,7 @@ class _Children:
         self._values: list[float] = values[order].tolist()
 
     def peek(self) -> float | None:
-        """The log-probability of the next entry within its row; None when there is none."""
+        """Return the value of the next entry in its row, or None at the end."""
         if self.next == len(self._values):
             if self.next == len(self._all[0]):
                 return None
@@ -147,7 +152,7 @@ class _Finished:
 
     @property
     def pieces(self) -> tuple[int, ...]:
-        """All pieces of the word."""
+        """All tokens of the word."""
         return _pieces_of(self.trail)
 
 
@@ -163,7 +168,7 @@ _Open = _Node | _PendingRow | _Children | _Finished
 
 
 class _Frontier:
-    """All that is open, the likeliest first; equal ones in the order in which they came."""
+    """The priority queue of open items, likeliest first, ties in insertion order."""
 
     def __init__(
         self, pieces: Tokenizer, levels: AdaptiveSoftmaxLayout, search: SearchParams, entries: int
@@ -178,11 +183,11 @@ class _Frontier:
 
     @property
     def is_spent(self) -> bool:
-        """Whether as many entries were looked at as may be, so that there may be better ones."""
+        """Whether the limit on entries was reached, so that the result may not be exact."""
         return self._entries_left <= 0
 
     def limit_entries(self, most: int) -> None:
-        """Look at so many more entries at most."""
+        """Examine at most this many more entries."""
         self._entries_left = min(self._entries_left, most)
 
     def push(self, log_prob: float, item: _Open) -> None:
@@ -190,8 +195,7 @@ class _Frontier:
         self._pushed += 1
 
     def settle(self) -> bool:
-        """Unfold rows of children, a few at most, until something else is the best of all that is
-        open; return whether it is."""
+        """Unfold a few entries of rows; return whether the best open item is not a row any more."""
         for _ in range(_ENTRIES_A_STEP):
             if not self._heap or self._entries_left <= 0:
                 return True
@@ -204,28 +208,28 @@ class _Frontier:
         return False
 
     def pop(self) -> tuple[float, _Open] | None:
-        """The best open item, after `settle`."""
+        """Remove and return the best open item. Call `settle` first."""
         if not self._heap or self._entries_left <= 0:
             return None
         negative, _, item = heapq.heappop(self._heap)
         return -negative, item
 
-    def add_row(self, asked: _PendingRow, row: Row) -> None:
-        """Open the entries of an answered row."""
+    def add_row(self, pending: _PendingRow, row: Row) -> None:
+        """Add the entries of an answered row."""
         numbers, written = None, b""
         if self._seen is not None:
-            sequence = _pieces_of(asked.node.trail)
+            sequence = _pieces_of(pending.node.trail)
             written = b"".join(self._pieces.bytes_of[piece] for piece in sequence)
-            numbers = self._seen_entries(self._seen, sequence, written, asked.level)
+            numbers = self._seen_entries(self._seen, sequence, written, pending.level)
         if numbers is None:
-            numbers = self._pieces.fitting(self._levels, asked.level, asked.node.remaining)
+            numbers = self._pieces.fitting(self._levels, pending.level, pending.node.remaining)
         if len(numbers):
-            self._push_children(_Children(asked, numbers, row[numbers], written))
+            self._push_children(_Children(pending, numbers, row[numbers], written))
 
     def _seen_entries(
         self, seen: SeenWords, sequence: tuple[int, ...], written: bytes, level: int
     ) -> NDArray[np.int64] | None:
-        """Entries of a level's row that lead to seen words, where these are few."""
+        """Return the entries of a level's row that lead to seen words, or None if too many."""
         few = seen.few_from(max(written, self._prefix, key=len), _FEW)
         if few is None:
             return None
@@ -244,17 +248,17 @@ class _Frontier:
             return
         number = children.numbers[children.next]
         children.next += 1
-        asked = children.parent
-        if asked.level == 0 and number >= self._levels.head:
+        pending = children.parent
+        if pending.level == 0 and number >= self._levels.head:
             level = number - self._levels.head + 1
-            self.push(asked.node.log_prob + value, _PendingRow(asked.node, level, value))
+            self.push(pending.node.log_prob + value, _PendingRow(pending.node, level, value))
         else:
-            self._push_piece(children, self._levels.first(asked.level) + number, value)
+            self._push_piece(children, self._levels.first(pending.level) + number, value)
         self._push_children(children)
 
     def _push_piece(self, children: _Children, piece: int, value: float) -> None:
-        asked = children.parent
-        node = asked.node
+        pending = children.parent
+        node = pending.node
         if self._seen is not None:
             written = children.written + self._pieces.bytes_of[piece]
             leads = self._seen.has if self._pieces.ends_word[piece] else self._seen.goes_on
@@ -263,7 +267,7 @@ class _Frontier:
         if node.trail and not self._pieces.adjacent(node.trail[1], piece):
             return
         trail = node.trail, piece
-        log_prob = node.log_prob + (asked.base + value)
+        log_prob = node.log_prob + (pending.base + value)
         if self._pieces.ends_word[piece]:
             self.push(log_prob, _Finished(trail))
         elif node.length + 1 < _MAX_PIECES:
@@ -279,15 +283,13 @@ def likeliest_words(
     search: SearchParams,
     store: StateStore,
 ) -> ModelTask[SearchResult]:
-    """The `search.count` likeliest words after a context, best first.
+    """Return the `search.count` likeliest words after a context, best first.
 
-    Exact: every canonical piece sequence is considered (of the seen words, where only these are
-    looked for); equal probabilities come in a fixed order.
-    `expansions` counts the rows that were looked at, whether asked for or known to the store.
-    Where `max_expansions` ends the search, the likeliest of the words found so far; so too where
-    it has looked at very many entries that make no words. Sequences that
-    are not canonical, no valid UTF-8 or not one word are no words. A probability is the word's own
-    after the history, not conditioned on the prefix.
+    The search is exact: it considers every canonical token sequence, or those of the seen words.
+    Sequences that are not canonical, not valid UTF-8 or not a single word are skipped. Ties are in
+    a fixed order. Probabilities are given the history, not conditioned on the prefix. `expansions`
+    counts the rows examined, whether requested or from the store. If `max_expansions` or the limit
+    on entries stops the search, the result has the likeliest words found so far.
     """
     if search.seen is not None and not search.seen.begins(search.prefix):
         return SearchResult()
@@ -314,23 +316,23 @@ def likeliest_words(
             if pace.is_due(_FINISHED_WORK):
                 yield YIELD
         elif found.expansions >= search.max_expansions:
-            found.exact = False  # goes on with what is known, without the rows it may not ask for
+            found.exact = False  # continue with the known rows only
             frontier.limit_entries(_LAST_ENTRIES)
         else:
-            room = min(_TOGETHER, search.max_expansions - found.expansions)
+            room = min(_BATCH_ROWS, search.max_expansions - found.expansions)
             companions = _companions(frontier, log_prob, item, search.count, room)
-            unasked = yield from pace.run(companions)
-            yield from _expand(frontier, unasked, store)
-            found.expansions += len(unasked)
-            if pace.is_due(_ROW_WORK * len(unasked)):
+            batch = yield from pace.run(companions)
+            yield from _expand(frontier, batch, store)
+            found.expansions += len(batch)
+            if pace.is_due(_ROW_WORK * len(batch)):
                 yield YIELD
     return found
 
 
-def _expand(frontier: _Frontier, unasked: Sequence[_Open], store: StateStore) -> ModelTask[None]:
-    """Ask for one row of each of these, unless the store has it."""
-    nodes = [entry for entry in unasked if isinstance(entry, _Node)]
-    rows = [entry for entry in unasked if isinstance(entry, _PendingRow)]
+def _expand(frontier: _Frontier, batch: Sequence[_Open], store: StateStore) -> ModelTask[None]:
+    """Request one row per item, unless it is in the store."""
+    nodes = [entry for entry in batch if isinstance(entry, _Node)]
+    rows = [entry for entry in batch if isinstance(entry, _PendingRow)]
     if nodes:
         contexts = yield from advance(store, _last_pieces(nodes))
         for node, context in zip(nodes, contexts, strict=True):
@@ -341,15 +343,17 @@ def _expand(frontier: _Frontier, unasked: Sequence[_Open], store: StateStore) ->
 
 
 def _last_pieces(nodes: Sequence[_Node]) -> list[tuple[HashedState, int]]:
-    """The piece that each node's context has not read."""
+    """Return each node's context and its last token, which the context has not read."""
     return [(node.context, node.trail[1]) for node in nodes if node.trail]
 
 
 def _companions(
     frontier: _Frontier, best: float, item: _Open, wanted_words: int, room: int
 ) -> Steps[list[_Open]]:
-    """The item and open ones close behind it, `room` in all, fewer when enough words would be
-    finished."""
+    """Return the item and the open items close behind it, at most `room`, to expand together.
+
+    Stop early once enough finished words are among the best.
+    """
     taken = [item]
     set_aside: list[tuple[float, _Open]] = []
     while len(taken) < room and len(set_aside) < wanted_words:
@@ -358,7 +362,7 @@ def _companions(
         following = frontier.pop()
         if following is None:
             break
-        if following[0] < best - _WORTH_TOGETHER:
+        if following[0] < best - _BATCH_MARGIN:
             set_aside.append(following)
             break
         if isinstance(following[1], _Finished):
@@ -371,7 +375,7 @@ def _companions(
 
 
 def _best_first(values: Row, count: int) -> NDArray[np.int64]:
-    """Places of the `count` largest values (and of their equals), the first of equals first."""
+    """Return the indices of the `count` largest values and of ties with the last, largest first."""
     if count >= len(values):
         return np.argsort(-values, kind="stable")
     least = np.partition(values, len(values) - count)[len(values) - count]

@@ -1,8 +1,4 @@
-"""Suggestions at one place of a text: words, how they go on, and what was meant by a slip.
-
-Knows the language, what a person wants and what to ask of a model; does not know how a text is cut
-into what is complete and what is being typed.
-"""
+"""Suggestions at one position of a text: next words, phrases and corrections."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
@@ -40,17 +36,17 @@ from wordgate.text.typo_model import (
 )
 
 _LEAST_LETTERS = 3
-"""With fewer, a slip could mean anything."""
+"""Shorter prefixes are not corrected."""
 
 _DOUBT = 2.0
-"""Nats taken from the log-probability of a finished word that the training text lacks, or has as
-it has misspellings: the model has learned to write misspellings too."""
+"""Penalty in nats for a finished word that is not in the training vocabulary or is a suspected
+misspelling there. The model has also learned misspellings."""
 
 _SEARCH_WORK, _WORD_WORK = 200, 10
 
 
 class Kind(Enum):
-    """What a suggestion is."""
+    """The kind of a suggestion."""
 
     WORD = "word"
     PUNCTUATION = "punctuation"
@@ -60,7 +56,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Suggestion:
-    """A next word as people write it, or a phrase, with its probability after the history."""
+    """A truecased word or phrase with its log-probability given the history."""
 
     text: str
     log_prob: float
@@ -68,16 +64,16 @@ class Suggestion:
 
     @property
     def probability(self) -> float:
-        """The same as a share of one."""
+        """Probability of the suggestion, 0 to 1."""
         return math.exp(self.log_prob)
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """Suggestions: corrections, which are likelier than all words that begin as typed; words, the
-    best first; phrases. `exact` about the words that may be suggested, unless a bound was hit.
+    """The suggestions for one position: first corrections, then words, then phrases, best first.
 
-    A suggestion takes the place of `prefix`, the unfinished word that was typed, verbatim.
+    Corrections rank above all words with the typed prefix. A suggestion replaces `prefix`, the
+    typed prefix verbatim. `exact` is false if a search limit was reached.
     """
 
     suggestions: list[Suggestion]
@@ -87,7 +83,7 @@ class Prediction:
 
 
 class Suggester:
-    """A place of a text where a word is begun."""
+    """Suggests words at one position of a text."""
 
     def __init__(
         self,
@@ -113,7 +109,7 @@ class Suggester:
         self._expansions = 0
 
     def suggest(self, typed: str) -> ModelTask[Prediction]:
-        """Suggestions in the place of what was typed."""
+        """Return suggestions that replace the typed prefix."""
         options = self._options
         if self._is_in_address():
             return Prediction([], typed, True, 0)
@@ -139,7 +135,7 @@ class Suggester:
         return Prediction([*corrections, *suggestions], typed, self._exact, self._expansions)
 
     def correct(self, typed: str) -> ModelTask[Prediction]:
-        """What was likelier meant by a finished word."""
+        """Return corrections of a finished word."""
         if self._is_in_address():
             return Prediction([], typed, True, 0)
         yield from self._read()
@@ -147,15 +143,15 @@ class Suggester:
         rank = yield from self._rank(normal)
         if self._is_doubtful(normal):
             rank -= _DOUBT
-        slip = TypoQuery((yield from self._meant(normal)), max(rank, LEAST_RANK))
+        query = TypoQuery((yield from self._meant(normal)), max(rank, LEAST_RANK))
         search = self._correcting(self._options.max_suggestions, lambda word: word != normal)
         found = yield from self._unmasked(
-            lambda: corrected_words(*self._where, slip, search, self._biases, self._store)
+            lambda: corrected_words(*self._where, query, search, self._biases, self._store)
         )
         return Prediction(self._instead(typed, found), typed, self._exact, self._expansions)
 
     def _meant(self, word: str) -> ModelTask[dict[str, float]]:
-        """What may be meant by a finished word."""
+        """Return the possible corrections of a finished word with their typo log-probabilities."""
         seen = self._language.seen
         once = corrections_of(word, is_finished=True)
         if seen is None:
@@ -169,7 +165,7 @@ class Suggester:
         return {**twice, **once}
 
     def _is_doubtful(self, word: str) -> bool:
-        """Return whether the training text lacks a word, or has it as it has misspellings.
+        """Return whether a word is not in the training vocabulary or is a suspected misspelling.
 
         Words that the request lists are not doubtful.
         """
@@ -178,12 +174,12 @@ class Suggester:
         return word in self._language.suspect or not self._seen.has(word.encode("utf-8"))
 
     def _is_in_address(self) -> bool:
-        """Whether an address is being typed, of which nothing is suggested."""
+        """Return whether an e-mail address is being typed. Nothing is suggested there."""
         require_unicode(self._history, "history")
         return ends_in_address(self._history)
 
     def _read(self) -> ModelTask[None]:
-        """Read the history, and find which words are biased here."""
+        """Read the history and set up the biased words."""
         pieces, cache = self._language.pieces, self._options.continuous_cache
         shares: dict[str, float] = {}
         if cache and cache.weight:
@@ -200,7 +196,7 @@ class Suggester:
         )
 
     def _best_rank(self, prefix: str) -> ModelTask[float]:
-        """The rank of the best word that begins like this, may it be suggested or not."""
+        """Return the rank of the best word with this prefix, including words never suggested."""
         search = SearchParams(
             1, prefix.encode("utf-8"), max_expansions=self._options.max_expansions
         )
@@ -210,15 +206,16 @@ class Suggester:
         return max(ranks, default=-math.inf)
 
     def _rank(self, word: str) -> ModelTask[float]:
-        """The rank of a word."""
+        """Return the rank of a word."""
         log_prob = yield from word_log_prob(*self._where, word, self._store)
         bias = self._biases.of(word)
         return self._biases.log_prob(log_prob, bias.cache_prob) + bias.boost
 
     def _corrections(self, typed: str) -> ModelTask[list[Suggestion]]:
-        """Words that were likelier meant than the best one that begins as typed.
+        """Return corrections that rank above the best word with the typed prefix.
 
-        An apostrophe is put back unasked, unless typed letters are to stay as they are.
+        A missing apostrophe is corrected even if `max_corrections` is 0, unless the letter case is
+        AS_TYPED.
         """
         normal, options = normalise(typed), self._options
         may_be_meant = apostrophe_corrections_of(normal)
@@ -229,14 +226,14 @@ class Suggester:
         may_be_meant = self._begin_words(may_be_meant)
         if not may_be_meant:
             return []
-        yield YIELD  # it may be long until the next question
+        yield YIELD  # the next model request may be far off
         best = yield from self._best_rank(normal)
-        slip = TypoQuery(may_be_meant, max(best, LEAST_RANK))
+        query = TypoQuery(may_be_meant, max(best, LEAST_RANK))
         search = self._correcting(
             max(1, options.max_corrections), lambda word: not word.startswith(normal)
         )
         found = yield from self._unmasked(
-            lambda: corrected_beginnings(*self._where, slip, search, self._biases, self._store)
+            lambda: corrected_beginnings(*self._where, query, search, self._biases, self._store)
         )
         return self._instead(typed, found)
 
@@ -254,7 +251,7 @@ class Suggester:
         }
 
     def _correcting(self, count: int, is_other: Callable[[str], bool]) -> SearchParams:
-        """What corrections to look for: other words than those that were typed."""
+        """Return the search parameters for corrections, which differ from the typed word."""
         return SearchParams(
             count,
             accepts=lambda word: is_other(word) and self._accepts(word),
@@ -265,7 +262,7 @@ class Suggester:
         )
 
     def _instead(self, typed: str, found: SearchResult) -> list[Suggestion]:
-        """Corrections of what was typed."""
+        """Return the words found as corrections of `typed`."""
         writer = self._writer(typed)
         return [
             Suggestion(writer.instead(each.word), each.log_prob, Kind.CORRECTION)
@@ -282,10 +279,10 @@ class Suggester:
         return Writer(self._language, self._history, typed, options.letter_case, preferred_casing)
 
     def _passed_over(self, typed: str) -> ModelTask[dict[str, str]]:
-        """How words were written last that were suggested for shorter beginnings.
+        """Return the rejected suggestions, those for shorter prefixes, with their written forms.
 
-        All of the beginnings together may need as many rows as one search; those after that pass
-        over nothing.
+        The searches for all prefixes share one budget of `max_expansions` rows. Longer prefixes are
+        skipped once it is used up.
         """
         passed: dict[str, str] = {}
         pace = Pace(SHORT_ROUND)
@@ -301,9 +298,9 @@ class Suggester:
         return passed
 
     def _best(self, typed: str, passed: Mapping[str, str]) -> ModelTask[dict[str, float]]:
-        """The best words that begin with what was typed, with their log-probabilities.
+        """Return the best words with the typed prefix and their log-probabilities.
 
-        A word that was passed over is left out, unless it would now be written otherwise.
+        A rejected word is omitted, unless it would now be written differently.
         """
         options = self._options
         writer = self._writer(typed)
@@ -327,7 +324,7 @@ class Suggester:
         return {word.word: word.log_prob for word in found.words}
 
     def _unmasked(self, search: Callable[[], ModelTask[SearchResult]]) -> ModelTask[SearchResult]:
-        """What a search finds here, asked again without the beginnings of training masks."""
+        """Run a search, and repeat it without words that begin a training mask."""
         while True:
             found = yield from search()
             self._count(found)
@@ -335,7 +332,7 @@ class Suggester:
                 return found
 
     def _has_new_masks(self, found: SearchResult) -> ModelTask[bool]:
-        """Whether any of these begins a mask and was not known to do so."""
+        """Return whether any result begins a training mask and was not yet known to."""
         known = len(self._begin_masks)
         for each in found.words:
             rests = self._rests.pop(each.word, ())
@@ -349,7 +346,7 @@ class Suggester:
         self._expansions += found.expansions
 
     def _phrases(self, found: Mapping[str, float]) -> ModelTask[list[ScoredPhrase]]:
-        """The likeliest phrases that begin with these words; a mark begins none."""
+        """Return the likeliest phrases that begin with these words, except with punctuation."""
         options = self._options
         searching = PhraseSearch(
             *self._where,
@@ -377,13 +374,13 @@ class Suggester:
         return best_first[: options.max_suggestions]
 
     def _boosted_after(self, phrase: Sequence[str]) -> Iterator[tuple[Sequence[str], float]]:
-        """The rest of each boosted phrase that goes on so, marks too: the person listed them."""
+        """Yield the rest and boost of each boosted phrase that `phrase` begins, with its marks."""
         for rest, boost in self._options.boosted_after(phrase):
             if not any(w in self._language.never_suggested or w in self._blocked for w in rest):
                 yield rest, boost
 
     def _blocked_after(self, phrase: Sequence[str]) -> Set[str]:
-        """Words that may not go on a phrase, for they would complete one that is blocked."""
+        """Return the words that would complete a blocked phrase."""
         before = [*self._before, *phrase]
         blocked = self._options.blocked_phrases.completed_by(before)
         return blocked | self._language.never_after(before)
@@ -402,7 +399,7 @@ class Suggester:
 
 
 def _words_before(language: Lexicon, options: Options, history: str) -> list[str]:
-    """The last words of a history, as many as listed phrases may begin with."""
+    """Return the last words of a history, as many as listed phrases may begin with."""
     longest = language.never_phrases
     if options.blocked_words or options.boosted_words:
         listed = (longest, options.blocked_phrases, options.boosted_phrases)
@@ -414,7 +411,7 @@ def _words_before(language: Lexicon, options: Options, history: str) -> list[str
 
 
 def _seen_words(language: Lexicon, options: Options, marks: bool = True) -> SeenWords | None:
-    """The words that may be suggested, beside the listed ones; None for any."""
+    """Return the words that may be suggested apart from listed ones, or None for all."""
     if language.seen is None or options.allow_unseen_words:
         return None
     return language.seen.and_marks() if marks and options.allow_punctuation else language.seen

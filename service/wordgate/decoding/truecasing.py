@@ -1,8 +1,4 @@
-"""Words in normal form as this person would write them here.
-
-Knows the language's written forms, the text and what was typed of the word; does not know how the
-word was found.
-"""
+"""Truecasing: choose the written form of a word in normal form from its context."""
 
 from collections.abc import Mapping, Sequence
 from unicodedata import category
@@ -18,17 +14,17 @@ from wordgate.text.sentences import begins_sentence
 from wordgate.text.steps import finish
 
 _LOOKED_AT = 2000
-"""Last characters of a text in which its own way of writing a word is looked for."""
+"""Number of characters at the end of a text to search for earlier uses of a word."""
 
 _NEAR = 200
-"""Characters before a word that tell whether it begins a sentence."""
+"""Number of characters before a word that decide whether it begins a sentence."""
 
 _PLACES = 50
-"""As many of its last places there are looked at."""
+"""Maximum number of earlier uses to examine."""
 
 
 class Writer:
-    """Writes words that go on at one place of a text."""
+    """Writes words that continue a text at one position."""
 
     def __init__(
         self,
@@ -38,7 +34,7 @@ class Writer:
         letter_case: LetterCase,
         preferred_casing: Mapping[str, str],
     ) -> None:
-        """`preferred_casing`: how the person wants words written, by normal form; they go first."""
+        """`preferred_casing` has the user's casing by normal form, which takes precedence."""
         self._language = language
         self._begins = begins_sentence(history)
         self._begins_apart = not typed and begins_sentence(f"{history} ")
@@ -52,11 +48,11 @@ class Writer:
         self._own_forms = preferred_casing
 
     def write(self, word: str) -> str:
-        """A word as it would be written, what was typed of it taken into account.
+        """Return the written form of a word, in agreement with the typed prefix.
 
-        As the person asked for, as this text wrote it last, or as people write it; with a capital
-        where a sentence begins, and in small letters inside an address. Its normal form is `word`
-        in any case.
+        The form is the user's casing, else the form last used in this text, else the usual written
+        form. It is capitalised at the beginning of a sentence and lower case inside an address. Its
+        normal form is always `word`.
         """
         return self._written(word, self._own_forms.get(word))
 
@@ -75,15 +71,17 @@ class Writer:
         return continued if is_same_word(continued, word) else form
 
     def instead(self, word: str) -> str:
-        """A word in the place of what was typed by a slip, with its capitals."""
+        """Return the written form of a correction, with the capitals of the typed word."""
         form = self._form(word)
         if _is_shouted(self._typed):
             return self._shouted(word, form)
         return capitalised(form) if self._typed[:1].isupper() else form
 
     def phrase(self, phrase: Sequence[str], forms: Mapping[int, str] | None = None) -> str:
-        """Several words with the spaces that they need; only the first begins where the text goes
-        on. `forms`: how some are written, by their place."""
+        """Join the words of a phrase with the spaces they need, truecased.
+
+        `forms` has the casing of some words, by index.
+        """
         forms = forms or {}
         first, *others = phrase
         before = self._recent + ("" if self._typed else self._space_before(first))
@@ -97,7 +95,7 @@ class Writer:
         return finish(spacing(self._recent, word))
 
     def _marked(self, word: str) -> str | None:
-        """A mark in its fullwidth form, where the text writes it so."""
+        """Return the fullwidth form of a mark if the text uses it, else None."""
         marked = as_marked(self._recent, word)
         return marked if marked != word else None
 
@@ -106,9 +104,9 @@ class Writer:
         return self._language.write(word, begins_sentence=False, form=own)
 
     def _last_form(self, word: str) -> str | None:
-        """How the text wrote a word last, its first words of sentences left out."""
+        """Return how the text last wrote a word, ignoring capitals at sentence beginnings."""
         if len(self._folded) != len(self._recent) or words.is_unspaced(word[0]):
-            return None  # no case; a few capitals have two small letters: places would not agree
+            return None  # no case, or lower-casing changed the length
         before = len(self._folded)
         for _ in range(_PLACES):
             place = self._folded.rfind(word, 0, before)
@@ -125,13 +123,13 @@ class Writer:
         return None
 
     def _stands_alone(self, start: int, end: int) -> bool:
-        """Whether a stretch of the text is no part of a longer word."""
+        """Return whether a span of the text is not part of a longer word."""
         before, after = self._folded[max(0, start - 2) : start], self._folded[end : end + 2]
         is_cut = self._is_cut and start == 0
         return not (is_cut or _goes_on(before[::-1]) or _goes_on(after))
 
     def _continue(self, word: str, form: str) -> str:
-        """A form with the letters that were typed, as far as they are to stay as they are."""
+        """Put the typed letters into a form where their casing must be kept."""
         typed = self._typed
         if not typed or form.startswith(typed) or not word.startswith(self._begun):
             return form
@@ -143,19 +141,19 @@ class Writer:
         return form
 
     def _shouted(self, word: str, end: str) -> str:
-        """The end of a word in capitals, but for the `s` behind an acronym: PDF's, THAT'S."""
+        """Capitalise the rest of a word, except the `s` after an acronym: PDF's, THAT'S."""
         if word.endswith("'s") and end and self._is_acronym(word[:-2]):
             return in_capitals(end[:-1]) + end[-1]
         return in_capitals(end)
 
     def _is_acronym(self, word: str) -> bool:
-        """Whether people write a word in capitals."""
+        """Return whether a word is usually written in capitals."""
         own = self._own_forms.get(word)
         return _is_shouted(self._language.write(word, begins_sentence=False, form=own))
 
 
 def _goes_on(beside: str) -> bool:
-    """Whether a word goes on with the characters beside it, the nearest first."""
+    """Return whether a word continues with the adjacent characters, nearest first."""
     beside = beside[1:] if beside.startswith("'") else beside
     nearest = beside[:1]
     if nearest and category(nearest).startswith("M"):
@@ -164,5 +162,5 @@ def _goes_on(beside: str) -> bool:
 
 
 def _is_shouted(typed: str) -> bool:
-    """Whether two letters or more were typed, all of them capitals."""
+    """Return whether at least two letters were typed, all of them capitals."""
     return typed.isupper() and sum(map(str.isalpha, typed)) > 1

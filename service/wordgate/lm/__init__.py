@@ -1,1 +1,1 @@
-"""The language model as the algorithms see it: tokenizer, lexicon, model requests, context."""
+"""The algorithms' view of the language model: tokenizer, lexicon, requests, context window."""

@@ -1,7 +1,7 @@
-"""The output layer's two levels, as ranges of pieces.
+"""Layout of the adaptive softmax: the token ranges of its head and clusters.
 
-Knows numbers of pieces only. Pieces are numbered by falling frequency; the head holds the most
-frequent ones and one entry for each cluster of rarer ones (Grave et al. 2017, arXiv 1609.04309).
+Token ids descend in frequency. The head has the most frequent tokens and one entry per cluster of
+rarer tokens (Grave et al. 2017, arXiv 1609.04309).
 """
 
 import bisect
@@ -13,55 +13,57 @@ from numpy.typing import NDArray
 
 
 def likely_log_prob(piece: int) -> float:
-    """About what a model says of a piece by its number alone: for orders, never for bounds."""
+    """Estimate a token's log-probability from its id alone. Use it to order, never as a bound."""
     return -0.33 - 0.94 * math.log(piece + 3)
 
 
 @dataclass(frozen=True)
 class AdaptiveSoftmaxLayout:
-    """Where the head and each cluster begin and end: `cuts` (2000, 6000, 16000), say.
+    """The output levels of an adaptive softmax, given by its cutoffs, such as (2000, 6000, 16000).
 
-    Level 0 is the head, pieces [0, cuts[0]); level n is cluster n, pieces [cuts[n-1], cuts[n]).
-    One cut alone is a full softmax: a head and no clusters.
+    Level 0 is the head, with tokens [0, cuts[0]). Level n is cluster n, with tokens
+    [cuts[n-1], cuts[n]). A single cutoff is a full softmax: a head without clusters.
     """
 
     cuts: tuple[int, ...]
 
     @property
     def count(self) -> int:
-        """How many levels there are, the head included."""
+        """Number of levels, including the head."""
         return len(self.cuts)
 
     @property
     def vocabulary(self) -> int:
-        """How many pieces there are."""
+        """Number of tokens in the vocabulary."""
         return self.cuts[-1]
 
     @property
     def head(self) -> int:
-        """How many pieces stand in the head; cluster n's value in a head row is `head + n - 1`."""
+        """Number of tokens in the head. Cluster n has entry `head + n - 1` of a head row."""
         return self.cuts[0]
 
     def of(self, piece: int) -> int:
-        """The level that a piece lies in."""
+        """Return the level of a token."""
         return bisect.bisect_right(self.cuts, piece)
 
     def of_many(self, pieces: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The levels that pieces lie in."""
+        """Return the level of each token."""
         return np.searchsorted(self.cuts, pieces, side="right")
 
     def first(self, level: int) -> int:
-        """The first piece of a level."""
+        """Return the first token of a level."""
         return self.cuts[level - 1] if level else 0
 
     def width(self, level: int) -> int:
-        """Entries in a row of this level: its pieces, for the head its clusters too."""
+        """Return the number of entries of a level's row: its tokens and, in the head, clusters."""
         clusters = self.count - 1 if level == 0 else 0
         return self.cuts[level] - self.first(level) + clusters
 
     def entries(self, level: int, pieces: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Entries of a row of this level that pieces, ascending, lie under: their own, in the
-        head also those of their clusters."""
+        """Return the entries of a row of this level that lead to the given tokens (ascending).
+
+        These are the entries of the tokens themselves and, in the head, of their clusters.
+        """
         first, after = self.first(level), self.cuts[level]
         here = pieces[np.searchsorted(pieces, first) : np.searchsorted(pieces, after)] - first
         if level:

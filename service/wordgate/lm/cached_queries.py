@@ -1,8 +1,7 @@
-"""What is known of the words that may follow a context: states and rows asked for before.
+"""Model queries that are answered from the state store where possible.
 
-Knows pieces and the store; does not know what is looked for. What is found is bit for bit what
-asking again would give, so searches that share a store find the same and only ask for less: a
-letter more of a word asks for what its beginning did not need.
+Cached values are bit-identical to computed ones, so a cache hit never changes a result. A search
+for a longer prefix only requests the rows that the search for the shorter prefix did not need.
 """
 
 from collections.abc import Sequence
@@ -17,25 +16,25 @@ from wordgate.lm.tokenizer import Tokenizer
 
 @dataclass(frozen=True, slots=True)
 class HashedState:
-    """A state and the key of the pieces that were read to it (`state_store.chain_hashes`)."""
+    """A model state and the hash key of the tokens read so far (`state_store.chain_hashes`)."""
 
     key: bytes
     state: State
 
     def key_after(self, pieces: Sequence[int]) -> bytes:
-        """The key when these are read too."""
+        """Return the key after reading more tokens."""
         return chain_hashes(self.key, pieces)[-1] if pieces else self.key
 
 
 class _Placed(Protocol):
-    """A place in a search: what was read to it."""
+    """A search node with the context that it has read."""
 
     @property
     def context(self) -> HashedState: ...
 
 
-class AskedRow(Protocol):
-    """A row that a search wants: its output level, and the place that it comes after."""
+class PendingRow(Protocol):
+    """An output row that a search needs: its level, and the node whose context it follows."""
 
     @property
     def level(self) -> int: ...
@@ -44,19 +43,19 @@ class AskedRow(Protocol):
     def node(self) -> _Placed: ...
 
 
-R = TypeVar("R", bound=AskedRow)
+R = TypeVar("R", bound=PendingRow)
 
 
 def advance(
     store: StateStore, steps: Sequence[tuple[HashedState, int]]
 ) -> ModelTask[list[HashedState]]:
-    """Read one piece after each context; what the store has is not read again."""
+    """Read one token after each context. States in the store are not computed again."""
     keys = [context.key_after([piece]) for context, piece in steps]
     found = [store.state(key) for key in keys]
     missing = [place for place, state in enumerate(found) if state is None]
     if missing:
-        asked = [(steps[place][0].state, steps[place][1]) for place in missing]
-        answers = yield Step(asked)
+        pending = [(steps[place][0].state, steps[place][1]) for place in missing]
+        answers = yield Step(pending)
         for place, state in zip(missing, answers, strict=True):
             found[place] = store.keep(keys[place], state)
     return [HashedState(key, state) for key, state in zip(keys, found, strict=True)]
@@ -65,7 +64,7 @@ def advance(
 def level_rows(
     store: StateStore, level: int, contexts: Sequence[HashedState]
 ) -> ModelTask[list[Row]]:
-    """All of one output level after each context; what the store has is not asked for again."""
+    """Return the row of one output level after each context. Rows in the store are reused."""
     found = [store.row(context.key, level) for context in contexts]
     missing = [place for place, row in enumerate(found) if row is None]
     if missing:
@@ -75,11 +74,11 @@ def level_rows(
     return [row for row in found if row is not None]
 
 
-def answered(store: StateStore, asked: Sequence[R]) -> ModelTask[list[tuple[R, Row]]]:
-    """Each with its row, level by level: all of a level are asked for together."""
+def answered(store: StateStore, pending: Sequence[R]) -> ModelTask[list[tuple[R, Row]]]:
+    """Return each pending row with its values. Rows of one level are requested together."""
     found: list[tuple[R, Row]] = []
-    for level in sorted({each.level for each in asked}):
-        here = [each for each in asked if each.level == level]
+    for level in sorted({each.level for each in pending}):
+        here = [each for each in pending if each.level == level]
         rows = yield from level_rows(store, level, [each.node.context for each in here])
         found += zip(here, rows, strict=True)
     return found
@@ -92,7 +91,7 @@ def word_log_prob(
     word: str,
     store: StateStore,
 ) -> ModelTask[float]:
-    """The log-probability of one word in normal form after a context, by the model alone."""
+    """Return the log-probability of a word in normal form after a context, without biases."""
     total, context = 0.0, start
     sequence = pieces.encode_word(word)
     for place, piece in enumerate(sequence):
@@ -105,7 +104,7 @@ def word_log_prob(
 def _log_prob(
     levels: AdaptiveSoftmaxLayout, context: HashedState, piece: int, store: StateStore
 ) -> ModelTask[float]:
-    """The log-probability of a piece after a context."""
+    """Return the log-probability of a token after a context."""
     [head] = yield from level_rows(store, 0, [context])
     level = levels.of(piece)
     if level == 0:

@@ -1,18 +1,18 @@
-"""The history rule: how much of what was said before is read, and from where.
+"""The history rule: which part of the history the model reads.
 
-Knows words, pieces and what to ask of a model. The rule makes long texts affordable and replicas
-equal. A history has an anchor before every 128th word, and between two of those wherever the words
-since the last anchor would have more than 512 pieces. The context begins at the last anchor that
-is 128 words or 512 pieces back, or at the beginning of the history: at most 255 words and 1,023
-pieces are read, from the zero state that reads `<eos>`. Candidates and continuations read on from
-there.
+The rule bounds the cost of long texts and makes replicas agree. A history has an anchor before
+every 128th word. Between two of these, it has another wherever the words since the last anchor
+would have more than 512 tokens. The context begins at the last anchor that is at least 128 words or
+512 tokens before the end, or else at the beginning of the history. At most 255 words and 1,023
+tokens are read. Reading starts with `<eos>` from the zero state. Candidates and continuations
+follow the context.
 
-The end of a line is read as `<eos>`, which ends texts, and nothing before it is forgotten. Several
-line breaks are one, those before the first word are none, and white space around them does not
-matter. The end of a line counts as a word of one piece.
+The end of a line is read as `<eos>`, as the end of a text is, and does not reset the context.
+Consecutive line breaks count as one, and those before the first word are ignored, as is white space
+around line breaks. The end of a line counts as a word of one token.
 
-Anchors depend on the words since the last 128th one alone, so only the last 255 words of a history
-are cut into pieces, however long it is.
+Anchors depend only on the words since the last 128th word, so only the last 255 words of a history
+are tokenized, however long it is.
 """
 
 import re
@@ -31,7 +31,7 @@ from wordgate.text.steps import Steps
 
 ANCHOR_WORDS = 128
 ANCHOR_PIECES = 512
-"""No word has more: 128 code points of four bytes, each byte a piece."""
+"""The maximum length of a word in tokens: 128 code points of four bytes, one token per byte."""
 
 MAX_CONTEXT_PIECES = 2 * ANCHOR_PIECES - 1
 _LINE_BREAKS = re.compile(rf"[{LINE_BREAKS}]+")
@@ -40,17 +40,17 @@ _KEPT_EVERY = 32
 
 
 def latest_start(word_count: int) -> int:
-    """Return the latest word, a multiple of 128, with at least 128 words from it on; else 0.
+    """Return the last multiple of 128 that is at least 128 words before the end, or 0.
 
-    The context of a history of `word_count` words begins there or after.
+    The context of a history of `word_count` words begins at this word or later.
     """
     return max(0, word_count // ANCHOR_WORDS - 1) * ANCHOR_WORDS
 
 
 def anchors(piece_counts: Sequence[int]) -> list[int]:
-    """Return the anchors among words, of which the first is a multiple of 128.
+    """Return the indices of the anchors among words; the first word is a 128th one.
 
-    `piece_counts` has the number of pieces of each word.
+    `piece_counts` is the number of tokens per word.
     """
     found = []
     pieces = 0
@@ -63,9 +63,9 @@ def anchors(piece_counts: Sequence[int]) -> list[int]:
 
 
 def context_start(piece_counts: Sequence[int]) -> int:
-    """Return the word that the context begins with.
+    """Return the index of the first word of the context.
 
-    `piece_counts` has the number of pieces of each word, from a multiple of 128 at or before
+    `piece_counts` is the number of tokens per word, from a multiple of 128 at or before
     `latest_start` to the end of the history.
     """
     passed = _passed(piece_counts, ANCHOR_WORDS, ANCHOR_PIECES)
@@ -73,7 +73,7 @@ def context_start(piece_counts: Sequence[int]) -> int:
 
 
 def _passed(piece_counts: Sequence[int], words_back: int, pieces_back: int) -> list[int]:
-    """Return the anchors at least `words_back` words or `pieces_back` pieces before the end."""
+    """Return the anchors at least `words_back` words or `pieces_back` tokens before the end."""
     read = [0, *accumulate(piece_counts)]
     return [
         place
@@ -83,15 +83,15 @@ def _passed(piece_counts: Sequence[int], words_back: int, pieces_back: int) -> l
 
 
 def read(pieces: Tokenizer, history: str, store: StateStore) -> ModelTask[State]:
-    """The state after a history, which is normalised and cut here.
+    """Normalise, tokenize and read a history; return the state after it.
 
-    What the store still knows is not read again. Raises `InvalidInput` naming `history`.
+    States in the store are not computed again. Raises `InvalidInput` naming `history`.
     """
     return (yield from read_context(pieces, history, store)).state
 
 
 def read_context(pieces: Tokenizer, history: str, store: StateStore) -> ModelTask[HashedState]:
-    """The same with its key. A history that was read before is not even cut again."""
+    """Read a history and return its state and key. A cached history is not tokenized again."""
     require_unicode(history, "history")
     digest = blake2b(history.encode("utf-8"), digest_size=16).digest()
     key = store.get_key(digest)
@@ -106,10 +106,10 @@ def read_context(pieces: Tokenizer, history: str, store: StateStore) -> ModelTas
 
 
 def read_ahead(pieces: Tokenizer, history: str, store: StateStore) -> ModelTask[None]:
-    """Have the store know the contexts behind the next anchors, as far as the history goes.
+    """Prefetch: read the history from the next anchors on, and store the states.
 
-    Does nothing far from them. When an anchor is crossed nothing is left to read but its last
-    words.
+    When the context later moves to such an anchor, only the last words remain to be read. Does
+    nothing if the end of the history is far from the next move.
     """
     cut = yield from Pace(SHORT_ROUND).run(_last_words(pieces, history))
     counts = [len(word) for word in cut.pieces]
@@ -121,18 +121,20 @@ def read_ahead(pieces: Tokenizer, history: str, store: StateStore) -> ModelTask[
 
 @dataclass(frozen=True, slots=True)
 class _Cut:
-    """Words in normal form, and the pieces of each."""
+    """Words in normal form and the tokens of each."""
 
     words: list[str]
     pieces: list[tuple[int, ...]]
 
 
 def _all_words(history: str) -> Steps[list[str]]:
-    """The words of a history in normal form, `words.LINE_END` behind each line that has words but
-    the last one."""
+    """Return the words of a history in normal form.
+
+    `words.LINE_END` follows each line that has words, except the last line.
+    """
     lines = _LINE_BREAKS.split(history)
     if len(lines) > 1:
-        require_unicode(history, "history")  # counted from the beginning of the history
+        require_unicode(history, "history")  # so that errors count from the start of the history
     found: list[str] = []
     for number, line in enumerate(lines):
         if number and found and found[-1] != words.LINE_END:
@@ -143,28 +145,28 @@ def _all_words(history: str) -> Steps[list[str]]:
 
 
 def _last_words(pieces: Tokenizer, history: str) -> Steps[_Cut]:
-    """The last 128 to 255 words of a history, cut into pieces; all of a shorter one."""
+    """Return the last 128 to 255 words of a history, or all if fewer, with their tokens."""
     found = yield from _all_words(history)
     last = found[latest_start(len(found)) :]
     return _Cut(last, (yield from pieces.encoding_each(last)))
 
 
 def _context(pieces: Tokenizer, history: str) -> Steps[_Cut]:
-    """The words that the rule has read."""
+    """Return the words of the context according to the history rule."""
     cut = yield from _last_words(pieces, history)
     start = context_start([len(word) for word in cut.pieces])
     return _Cut(cut.words[start:], cut.pieces[start:])
 
 
 def read_words(context: Sequence[Sequence[int]], store: StateStore) -> ModelTask[State]:
-    """The state after `<eos>` and these words, each given as its pieces."""
+    """Read `<eos>` and these words, each given as tokens; return the state."""
     return (yield from read_words_context(context, store)).state
 
 
 def read_words_context(
     context: Sequence[Sequence[int]], store: StateStore
 ) -> ModelTask[HashedState]:
-    """The same with its key. The end of a line at the beginning is not read again."""
+    """Read `<eos>` and these words; return the state and key. Skip an end of line at the start."""
     if context and list(context[0]) == [EOS]:
         context = context[1:]
     sequence = [EOS, *chain.from_iterable(context)]
@@ -183,7 +185,7 @@ def read_words_context(
 def read_each(
     pieces: Tokenizer, history: str, store: StateStore
 ) -> ModelTask[tuple[list[HashedState], list[str]]]:
-    """The words that the rule has read, and the context before each and after the last.
+    """Return the contexts before each word of the context window and after the last, and the words.
 
     Ends of lines are read, but are not among the words.
     """
@@ -207,7 +209,7 @@ def read_each(
 def _read_word(
     word: Sequence[int], before: HashedState, store: StateStore, left: int
 ) -> ModelTask[HashedState]:
-    """The context behind a word, which is kept; `left` pieces from it on are to be read."""
+    """Read a word and store the context after it. `left` counts the tokens from this word on."""
     key = before.key_after(word)
     state = store.state(key)
     if state is not None:
@@ -221,7 +223,7 @@ def _read_word(
 
 
 def _kept_places(context: Sequence[Sequence[int]]) -> set[int]:
-    """Places whose states are worth keeping: ends of the last words and of some before."""
+    """Return the token indices whose states to store: ends of the last words and of some before."""
     kept = {0}
     place = 0
     for number, word in enumerate(context, 1):

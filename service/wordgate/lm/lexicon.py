@@ -1,7 +1,4 @@
-"""What a bundle knows of its language, beside the network.
-
-Knows pieces, how words are written, which are suggested and which never; does not know the network.
-"""
+"""The lexicon of a model bundle: tokenizer, casing, training vocabulary and excluded words."""
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
@@ -18,13 +15,13 @@ from wordgate.text.normalization import normalise
 
 @dataclass(frozen=True)
 class Lexicon:
-    """A vocabulary with the way people write it.
+    """The language data of a model bundle.
 
     `written` maps a word in normal form to its usual written form (`i` to `I`, `london` to
-    `London`) where the two differ. `never_suggested` holds words in normal form, and phrases of
-    which the last word is not suggested behind the others. `seen` are the words of the training
-    text, None where they are not known; `masks` stood there for private data. `suspect` are the
-    seen words that are no more frequent than misspellings of another word would be.
+    `London`) where the two differ. `never_suggested` has words in normal form, and phrases whose
+    last word is not suggested after the others. `seen` is the training vocabulary, None if unknown.
+    `masks` replaced private data in the training text. `suspect` has the seen words that are rare
+    enough to be misspellings of another word.
     """
 
     pieces: Tokenizer
@@ -37,19 +34,19 @@ class Lexicon:
 
     @cached_property
     def never_phrases(self) -> ListedPhrases:
-        """The entries of several words among `never_suggested`."""
+        """The phrases among `never_suggested`."""
         several = (words.split(entry) for entry in self.never_suggested if not _is_plain(entry))
         return ListedPhrases(" ".join(found) for found in several if len(found) > 1)
 
     def never_after(self, before: Sequence[str]) -> Set[str]:
-        """Return words that would complete an entry of several words behind these words."""
+        """Return the words that would complete a never-suggested phrase after `before`."""
         return self.never_phrases.completed_by(before) if self.never_phrases else frozenset()
 
     def write(self, word: str, begins_sentence: bool, form: str | None = None) -> str:
-        """Write a word in normal form as people do, or in the form that is given.
+        """Truecase a word in normal form: return its usual written form, or `form` if given.
 
-        With a capital where a sentence begins, unless the form has one of its own. A form of
-        another word is not used.
+        A lower-case form is capitalised at the beginning of a sentence. A `form` whose normal form
+        is a different word is ignored.
         """
         form = form or self.written.get(word, word)
         form = form if is_same_word(form, word) else word
@@ -61,22 +58,22 @@ def _is_plain(entry: str) -> bool:
 
 
 def is_same_word(form: str, other: str) -> bool:
-    """Return whether two written forms have one normal form, so one probability.
+    """Return whether two written forms have the same normal form, and thus the same probability.
 
-    Changing the case can make another word: `ß` becomes `SS`, a final `ς` becomes `Σ`, `ı` becomes
-    `I`.
+    Changing the case can give a different word: `ß` becomes `SS`, a final `ς` becomes `Σ`, `ı`
+    becomes `I`.
     """
     return form == other or normalise(form) == normalise(other)
 
 
 def capitalised(form: str) -> str:
-    """A word with a capital at its beginning; unchanged if that would make it another word."""
+    """Capitalise the first letter, unless that gives a word with a different normal form."""
     capital = form[:1].title() + form[1:]
     return capital if is_same_word(capital, form) else form
 
 
 def in_capitals(form: str) -> str:
-    """A word in capitals; letters whose capital would make it another word stay: `STRAßE`."""
+    """Convert to upper case, except letters whose capital changes the normal form: `STRAßE`."""
     capitals = form.upper()
     if is_same_word(capitals, form):
         return capitals

@@ -1,8 +1,8 @@
-"""Training masks: fixed texts that stood for private data in the training text.
+"""Training masks: fixed texts that replaced private data in the training text.
 
 Masks must not be suggested. A model trained with `someone@example.com` in place of every address
-gives `someone` a high probability after "email me at". The word itself is an ordinary one, so it is
-left out only where the rest of a mask is likely to follow.
+gives `someone` a high probability after "email me at". `someone` is also an ordinary word, so it is
+suppressed only where the rest of a mask is likely to follow.
 """
 
 import math
@@ -17,21 +17,21 @@ from wordgate.text import words
 from wordgate.text.normalization import normalise
 
 MASK_PROBABILITY = 0.1
-"""A word whose masks continue with this probability or more is left out as their beginning."""
+"""A word is suppressed if a mask continues after it with at least this probability."""
 
 _SURE_WORDS = 2
-"""After this many words of a mask its next word is always left out: `555 -`, but not `example`."""
+"""After this many words of a mask, the next one is always suppressed (`555 -`, not `example`)."""
 
 _SEVERAL = 100
-"""A mask counts as 0 once its probability falls below `MASK_PROBABILITY` divided by this."""
+"""A mask's probability is rounded to 0 below `MASK_PROBABILITY` divided by this."""
 
 _LOOKED_AT = 256
 
 
 class Masks:
-    """Masks as words in normal form: `("someone", "@", "example", ".", "com")`.
+    """The training masks as words in normal form: `("someone", "@", "example", ".", "com")`.
 
-    Text without punctuation has them without their marks.
+    Each mask also counts without its punctuation, as in text that has none.
     """
 
     def __init__(self, masks: Sequence[tuple[str, ...]] = ()) -> None:
@@ -39,9 +39,9 @@ class Masks:
         self._masks = tuple(dict.fromkeys([*masks, *filter(None, bare)]))
 
     def rests_at(self, history: str) -> Mapping[str, Sequence[tuple[str, ...]]]:
-        """Return, for each word that may continue a mask here, the words that would follow it.
+        """Return, for each word that may continue a mask here, the words of the mask after it.
 
-        Where these are empty the word is left out without asking the model.
+        If these are empty, the word is suppressed without a model request.
         """
         found: dict[str, list[tuple[str, ...]]] = {}
         if not self._masks:
@@ -63,7 +63,7 @@ def begins_mask(
     rests: Sequence[tuple[str, ...]],
     store: StateStore,
 ) -> ModelTask[bool]:
-    """Return whether a word after `start` is likely to be followed by any of the rests."""
+    """Return whether a word after `start` is likely to be followed by one of `rests`."""
     if not all(rests):
         return True
     context = yield from _read(pieces, start, word, store)
@@ -80,7 +80,7 @@ def _probability(
     rest: Sequence[str],
     store: StateStore,
 ) -> ModelTask[float]:
-    """The probability of these words, or 0 where their beginning is unlikely enough."""
+    """Return the probability of these words, or 0 once it is negligible."""
     log_prob, context = 0.0, start
     for place, word in enumerate(rest):
         log_prob += yield from word_log_prob(pieces, levels, context, word, store)

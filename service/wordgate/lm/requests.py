@@ -1,9 +1,9 @@
-"""What an algorithm wants from a model.
+"""Model requests: the interface between the algorithms and a model.
 
-The algorithms of this package are generators without I/O: they yield one of these questions and
-are sent its answer, a list with one entry for each row of the question. They know neither
-onnxruntime nor who drives them, so a scheduler can merge the questions of many, and a fake model
-whose numbers are worked out by hand can test them.
+The algorithms of this package are generators without I/O. They yield one of these requests and are
+sent the answer, a list with one entry per row of the request. They do not depend on onnxruntime or
+on the driver. Therefore a scheduler can batch the requests of many algorithms, and tests can use a
+fake model with known numbers.
 """
 
 from collections.abc import Generator, Sequence
@@ -17,14 +17,14 @@ from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
 from wordgate.text.steps import Steps
 
 State = Any
-"""The network's state after reading some pieces; opaque here, owned by the model."""
+"""The network's state after reading some tokens. It is opaque here; the model owns it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Read one piece after each state. Answer: the states after it, in order.
+    """Read one token after each state. Answer: the new states, in order.
 
-    `following`: rows that the same text will ask for after this question, one after the other.
+    `following`: number of rows that the same text will request after this one, one at a time.
     """
 
     steps: Sequence[tuple[State, int]]
@@ -34,15 +34,15 @@ class Step:
         return len(self.steps)
 
     def part(self, first: int, after: int) -> "Step":
-        """The same question about rows [first, after) alone."""
+        """Return the part of this request with rows [first, after)."""
         return Step(self.steps[first:after])
 
 
 @dataclass(frozen=True, slots=True)
 class TokenLogProbs:
-    """How likely is this piece after this state? Answer: `list[float]`, natural logarithms.
+    """Log-probability of a token after a state. Answer: `list[float]`, natural logarithms.
 
-    The questions of one state should stand together: they share a row of the output layer.
+    Put the questions of one state next to each other: they share a row of the output layer.
     """
 
     questions: Sequence[tuple[State, int]]
@@ -51,16 +51,16 @@ class TokenLogProbs:
         return len(self.questions)
 
     def part(self, first: int, after: int) -> "TokenLogProbs":
-        """The same question about rows [first, after) alone."""
+        """Return the part of this request with rows [first, after)."""
         return TokenLogProbs(self.questions[first:after])
 
 
 @dataclass(frozen=True, slots=True)
 class OutputRows:
-    """All of one output level after each state. Answer: a list of float32 [width of the level].
+    """One full output level after each state. Answer: a list of float32 [width of the level].
 
-    Level 0 is the head: its pieces, then one value for each cluster of rarer pieces. Level n is
-    cluster n's own distribution, to be added to its value in the head.
+    Level 0 is the head: its tokens, then one value per cluster of rarer tokens. Level n has the
+    log-probabilities within cluster n, to be added to the cluster's value in the head.
     """
 
     level: int
@@ -70,13 +70,13 @@ class OutputRows:
         return len(self.states)
 
     def part(self, first: int, after: int) -> "OutputRows":
-        """The same question about rows [first, after) alone."""
+        """Return the part of this request with rows [first, after)."""
         return OutputRows(self.level, self.states[first:after])
 
 
 @dataclass(frozen=True, slots=True)
 class HiddenVectors:
-    """The top layer's hidden values of each state. Answer: a list of float32 [width]."""
+    """Hidden values of the top layer for each state. Answer: a list of float32 [width]."""
 
     states: Sequence[State]
 
@@ -84,7 +84,7 @@ class HiddenVectors:
         return len(self.states)
 
     def part(self, first: int, after: int) -> "HiddenVectors":
-        """The same question about rows [first, after) alone."""
+        """Return the part of this request with rows [first, after)."""
         return HiddenVectors(self.states[first:after])
 
 
@@ -92,23 +92,23 @@ ModelRequest = Step | TokenLogProbs | OutputRows | HiddenVectors
 
 T = TypeVar("T")
 ModelTask = Generator[ModelRequest, Any, T]
-"""A generator that asks a model and returns a `T`."""
+"""A generator that yields model requests and returns a `T`."""
 
 YIELD = Step([])
-"""Asks nothing, so that others have their turn; for an algorithm that works long by itself."""
+"""An empty request: a CPU-bound algorithm yields it to let other tasks run."""
 
 Row = NDArray[np.float32]
 
 _ROUND = 10_000
 SHORT_ROUND = 2_000
-"""Work between two pauses; an interactive request waits for so much of another's."""
+"""Work between two yields. An interactive request may have to wait this long for another task."""
 
 
 class Pace:
-    """Tells an algorithm that works long by itself when it should pause.
+    """Decides when a CPU-bound algorithm should yield to other tasks.
 
-    `work` is counted in units of half a microsecond or so, of which `every` so many are a round.
-    `total` is all that was done.
+    `work` is counted in units of about 0.5 µs. A yield is due after every `every` units. `total` is
+    the work done so far.
     """
 
     def __init__(self, every: int = _ROUND) -> None:
@@ -116,7 +116,7 @@ class Pace:
         self._every = self._next = every
 
     def is_due(self, work: int) -> bool:
-        """Count this much work; whether others should have their turn now."""
+        """Add work and return whether the algorithm should yield now."""
         self.total += work
         if self.total < self._next:
             return False
@@ -124,7 +124,7 @@ class Pace:
         return True
 
     def run(self, steps: Steps[T]) -> ModelTask[T]:
-        """Run a computation to its end, with a pause whenever one is due."""
+        """Run a computation to its end, yielding whenever a yield is due."""
         try:
             while True:
                 if self.is_due(next(steps)):
@@ -135,23 +135,23 @@ class Pace:
 
 
 class Model(Protocol):
-    """What answers the asks."""
+    """A model that answers requests."""
 
     levels: AdaptiveSoftmaxLayout
     start: State
-    """The zero state, before anything was read."""
+    """The zero state, before any token is read."""
 
-    def answer(self, asks: Sequence[ModelRequest]) -> list[Any]:
-        """The answers to several asks at once, merged into as few calls as it can."""
+    def answer(self, requests: Sequence[ModelRequest]) -> list[Any]:
+        """Answer several requests at once, batched into as few inferences as possible."""
         ...
 
 
-def run_to_completion(asks: ModelTask[T], model: Model) -> T:
-    """Run one generator to its end against a model, alone."""
+def run_to_completion(task: ModelTask[T], model: Model) -> T:
+    """Run a single task to its end against a model."""
     try:
-        ask = next(asks)
+        request = next(task)
         while True:
-            ask = asks.send(model.answer([ask])[0])
+            request = task.send(model.answer([request])[0])
     except StopIteration as stop:
         result: T = stop.value
         return result

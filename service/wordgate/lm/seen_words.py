@@ -1,7 +1,7 @@
-"""The words of a model's training text. By default only these are suggested.
+"""The training vocabulary of a model. By default only its words are suggested.
 
-A model gives every sequence of letters some probability, so a prefix that few words have would
-otherwise bring non-words.
+A model gives every sequence of letters some probability. Without this restriction a rare prefix
+would be completed to non-words.
 """
 
 from bisect import bisect_left, bisect_right
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 
 class SeenWords:
-    """A sorted set of words in normal form, looked up by prefix in UTF-8.
+    """A sorted set of words in normal form, with lookup by UTF-8 prefix.
 
     `and_marks` also allows every word that does not begin with a letter or digit.
     """
@@ -19,7 +19,7 @@ class SeenWords:
         self._marks = False
 
     def and_marks(self) -> "SeenWords":
-        """Return the same words with all punctuation marks and symbols."""
+        """Return a set that also allows all punctuation marks and symbols."""
         both = SeenWords()
         both._texts, both._marks = self._texts, True
         return both
@@ -37,23 +37,23 @@ class SeenWords:
         return is_seen or self._may_be_mark(written)
 
     def goes_on(self, written: bytes) -> bool:
-        """Return whether any longer allowed word begins with these bytes."""
+        """Return whether any longer allowed word has this prefix."""
         place = bisect_right(self._texts, written)
         is_seen = place < len(self._texts) and self._texts[place].startswith(written)
         return is_seen or self._may_be_mark(written)
 
     def begins(self, written: bytes) -> bool:
-        """Return whether any allowed word begins with these bytes."""
+        """Return whether any allowed word has this prefix."""
         return self.has(written) or self.goes_on(written)
 
     def few_from(self, written: bytes, most: int) -> list[str] | None:
-        """Return all allowed words that begin with these bytes, or None if more than `most` may."""
+        """Return all allowed words with this prefix, or None if there may be more than `most`."""
         first = bisect_left(self._texts, written)
-        after = bisect_left(self._texts, written + b"\xff", lo=first)  # no UTF-8 has a 0xFF
+        after = bisect_left(self._texts, written + b"\xff", lo=first)  # UTF-8 never contains 0xFF
         if after - first > most or self._may_be_mark(written):
             return None
         return [text.decode("utf-8") for text in self._texts[first:after]]
 
     def _may_be_mark(self, written: bytes) -> bool:
-        """Return whether marks are allowed and these may be the first bytes of one."""
+        """Return whether marks are allowed and these bytes may begin one."""
         return self._marks and not written.decode("utf-8", errors="ignore")[:1].isalnum()

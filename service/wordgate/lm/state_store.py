@@ -1,8 +1,7 @@
-"""Where states and rows that were computed once may be found again.
+"""The interface of the state cache: model states and output rows, keyed by the tokens read.
 
-Knows sequences of pieces, opaque states and rows of the output layer. A store may forget at any
-time: what is found in it is bit for bit what asking again would give, so nothing but time depends
-on it.
+Entries may be evicted at any time. Cached values are bit-identical to computed ones, so a hit
+changes only the latency, never a result.
 """
 
 from collections.abc import Sequence
@@ -13,75 +12,77 @@ from wordgate.lm.requests import Row, State
 
 
 class StateStore(Protocol):
-    """Keeps states by the chain hash of the pieces that were read."""
+    """A cache of states, keyed by the chain hash of the tokens read."""
 
     seed: bytes
-    """Names the model and its version; states of different seeds never meet."""
+    """Identifies the model and its version. States of different seeds have different keys."""
 
     def longest(self, keys: Sequence[bytes]) -> tuple[State, int]:
-        """The kept state of the longest beginning and how many of its keys that uses; the zero
-        state and 0 when none is kept."""
+        """Return the stored state of the longest prefix, and how many of the keys it covers.
+
+        Return the zero state and 0 if none is stored.
+        """
         ...
 
     def keep(self, key: bytes, state: State) -> State:
-        """Keep a state; the least recently used ones make room. The state, as it is kept."""
+        """Store a state, evicting the least recently used ones. Return it as stored."""
         ...
 
     def state(self, key: bytes) -> State | None:
-        """The state kept under exactly this key."""
+        """Return the state stored under this key."""
         ...
 
     def row(self, key: bytes, level: int) -> Row | None:
-        """The row of an output level after the pieces of a key."""
+        """Return the row of an output level after the tokens of a key."""
         ...
 
     def keep_row(self, key: bytes, level: int, row: Row) -> Row:
-        """Keep a row; the least recently used ones make room. The row, as it is kept."""
+        """Store a row, evicting the least recently used ones. Return it as stored."""
         ...
 
     def get_key(self, digest: bytes) -> bytes | None:
-        """The key of the pieces that a text's context has, by a digest of the text."""
+        """Return the key of a text's context, by a digest of the text."""
         ...
 
     def keep_key_of_text(self, digest: bytes, key: bytes) -> None:
-        """Remember the key of a text's context."""
+        """Store the key of a text's context."""
         ...
 
 
 class NullStateStore:
-    """Keeps nothing."""
+    """A store that keeps nothing."""
 
     def __init__(self, start: State) -> None:
         self.start = start
         self.seed = b""
 
     def longest(self, keys: Sequence[bytes]) -> tuple[State, int]:
-        """The zero state: everything is read."""
+        """Return the zero state and 0."""
         return self.start, 0
 
     def keep(self, key: bytes, state: State) -> State:
-        """Forgotten at once."""
+        """Return the state without storing it."""
         return state
 
     def state(self, key: bytes) -> None:
-        """Nothing is kept."""
+        """Return None: nothing is stored."""
 
     def row(self, key: bytes, level: int) -> None:
-        """Nothing is kept."""
+        """Return None: nothing is stored."""
 
     def keep_row(self, key: bytes, level: int, row: Row) -> Row:
-        """Forgotten at once."""
+        """Return the row without storing it."""
         return row
 
     def get_key(self, digest: bytes) -> None:
-        """Nothing is kept."""
+        """Return None: nothing is stored."""
 
     def keep_key_of_text(self, digest: bytes, key: bytes) -> None:
-        """Forgotten at once."""
+        """Do nothing."""
 
 
 def chain_hashes(seed: bytes, pieces: Sequence[int]) -> list[bytes]:
-    """The key after each piece: a hash of the seed and of all pieces up to it."""
+    """Return the key after each token: a hash of the seed and of all tokens so far."""
     keys = []
     key = seed
     for piece in pieces:

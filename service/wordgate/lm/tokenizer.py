@@ -1,9 +1,9 @@
-"""Pieces: byte-pair encoding inside a word.
+"""The tokenizer: byte-pair encoding within words.
 
-Knows words and the vocabulary; does not know the model. A piece says itself whether it ends its
-word (an end-of-word suffix), so the probability of a word is the product of its pieces. All 256
-bytes exist with and without the suffix: every text has pieces, nothing is unknown. `<eos>`, which
-begins and ends every text, is piece 0 and is made by no text.
+An end-of-word suffix marks the last token of a word, so the probability of a word is the product of
+its tokens' probabilities. All 256 bytes are tokens with and without the suffix, so every text can
+be encoded and there are no out-of-vocabulary words. `<eos>` begins and ends every text. It is token
+0, and no text encodes to it.
 
 Byte-pair encoding: Sennrich et al. 2016, arXiv 1508.07909. Byte alphabet: Radford et al. 2019.
 """
@@ -28,11 +28,11 @@ EOS = 0
 EOS_NAME = "<eos>"
 END_OF_WORD = "</w>"
 _MAX_KEPT_CHARACTERS = 32
-"""Longer words are cut into pieces each time anew: kept ones would take gigabytes."""
+"""Longer words are not cached: they would take gigabytes."""
 
 _WORDS_A_STEP = 64
 _NEW_WORD_WORK, _CHARACTER_WORK = 16, 3
-"""Work to cut a word that is not kept."""
+"""Work to tokenize a word that is not cached."""
 
 _PRINTABLE = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
 
@@ -44,7 +44,7 @@ def _byte_characters() -> list[str]:
 
 
 BYTE_CHARACTERS = _byte_characters()
-"""A printable character for each byte."""
+"""One printable character per byte."""
 
 _AS_LATIN_1 = {ord(character): chr(byte) for byte, character in enumerate(BYTE_CHARACTERS)}
 
@@ -52,35 +52,38 @@ LEADING_NUMBERS = 256 * 257
 
 
 def leading_number(written: bytes) -> int:
-    """The first two bytes as a number below `LEADING_NUMBERS`: a multiple of 257 when there is no
-    second one, and those with the same first byte follow it."""
+    """Encode the first two bytes as a number below `LEADING_NUMBERS`.
+
+    The number is a multiple of 257 if there is no second byte. Numbers with the same first byte
+    follow it.
+    """
     first, second = written[:1], written[1:2]
     return 257 * int.from_bytes(first) + (1 + second[0] if second else 0)
 
 
 def byte_level(word: str) -> str:
-    """The UTF-8 bytes of a word as printable characters, one a byte."""
+    """Map the UTF-8 bytes of a word to printable characters, one per byte."""
     return "".join(BYTE_CHARACTERS[byte] for byte in word.encode("utf-8"))
 
 
 class Tokenizer:
-    """A vocabulary of pieces and the canonical way to cut words into them.
+    """A token vocabulary and the canonical segmentation of words into tokens.
 
-    `size` pieces, numbered from 0 by falling frequency; `bytes_of[p]` is what a piece writes,
-    `ends_word` (bool [size]) whether it ends its word.
+    `size` is the number of tokens. Token ids start at 0 and descend in frequency. `bytes_of[p]` has
+    the bytes of token p, `ends_word` (bool [size]) tells whether it ends its word.
     """
 
     eos = EOS
 
     def __init__(self, names: Sequence[str], merges: Sequence[tuple[str, str]]) -> None:
-        """`names` by number, `<eos>` first; `merges` by rank."""
+        """`names` is ordered by token id, `<eos>` first; `merges` by rank."""
         spelling = _Spelling(names, merges)
         self.size = len(spelling.names)
         self.bytes_of = spelling.bytes_of
         self.ends_word = spelling.ends_word
         self._spelling = spelling
-        # The caches hold the spelling, never this object: a cycle would keep a vocabulary that is
-        # served no more until a garbage collection, which stops everything for a while.
+        # The caches refer to the spelling, never to this object. A reference cycle would keep an
+        # unloaded vocabulary in memory until a full garbage collection, which blocks the process.
         self._kept_word = lru_cache(maxsize=1 << 16)(spelling.encode_word)
         canonical = partial(spelling.canonical_word, self._kept_word)
         self.canonical_word = lru_cache(maxsize=1 << 16)(canonical)
@@ -91,29 +94,29 @@ class Tokenizer:
 
     @classmethod
     def from_merges(cls, order: Iterable[str], merges: Sequence[tuple[str, str]]) -> "Tokenizer":
-        """A vocabulary from its pieces' names in order (after `<eos>`) and its merges by rank."""
+        """Build a tokenizer from its token names in order (without `<eos>`) and merges by rank."""
         return cls([EOS_NAME, *order], merges)
 
     @classmethod
     def from_json(cls, document: str) -> "Tokenizer":
-        """A vocabulary from the text of a `tokenizer.json`. Raises `ValueError`."""
+        """Build a tokenizer from the text of a `tokenizer.json`. Raises `ValueError`."""
         names, merges = tokenizer_json.read(document, END_OF_WORD)
         _check_names(names)
         return cls(names, merges)
 
     def to_json(self) -> str:
-        """The text of a `tokenizer.json`, as the Hugging Face library reads it."""
+        """Return the text of a `tokenizer.json` for the Hugging Face library."""
         return str(HuggingFaceTokenizer(self._spelling.model).to_str(pretty=False))
 
     def encode(self, text: str, field: str = "text") -> list[int]:
-        """The canonical pieces of a text, without `<eos>`.
+        """Return the canonical tokens of a text, without `<eos>`.
 
         Raises `InvalidInput` naming `field` for text that is not Unicode (lone surrogates).
         """
         return self.encode_words(words.split(normal_form.normalise(text, field)))
 
     def decode(self, pieces: Iterable[int]) -> str:
-        """The words that pieces write, with a space after each piece that ends its word."""
+        """Convert tokens to text, with a space between words."""
         written = b"".join(
             self.bytes_of[piece] + (b" " if self.ends_word[piece] else b"") for piece in pieces
         )
@@ -121,25 +124,25 @@ class Tokenizer:
 
     @property
     def leading(self) -> NDArray[np.int64]:
-        """How each piece begins, as a number: see `leading_number`."""
+        """First bytes of each token as a number (`leading_number`): int64 [size]."""
         return self._spelling.leading
 
     def encode_word(self, word: str) -> tuple[int, ...]:
-        """The canonical pieces of one word in normal form; those of short words are kept.
+        """Return the canonical tokens of a word in normal form. Short words are cached.
 
-        The end of a line, `words.LINE_END`, is `<eos>`.
+        The end of a line, `words.LINE_END`, is encoded as `<eos>`.
         """
         short = len(word) <= _MAX_KEPT_CHARACTERS
         return self._kept_word(word) if short else self._spelling.encode_word(word)
 
     def encode_words(self, words: Sequence[str]) -> list[int]:
-        """The canonical pieces of words in normal form, one word after the other."""
+        """Return the concatenated canonical tokens of words in normal form."""
         if words and max(map(len, words)) > _MAX_KEPT_CHARACTERS:
             return list(chain.from_iterable(map(self.encode_word, words)))
         return list(chain.from_iterable(map(self._kept_word, words)))
 
     def encoding_each(self, words: Sequence[str]) -> Steps[list[tuple[int, ...]]]:
-        """The canonical pieces of each word in normal form, in steps."""
+        """Return the canonical tokens of each word in normal form, in steps."""
         found: list[tuple[int, ...]] = []
         for part in batches(words, _WORDS_A_STEP):
             new = self._kept_word.cache_info().misses
@@ -153,20 +156,20 @@ class Tokenizer:
 
 
 class _Spelling:
-    """What pieces write and how words are cut into them; nothing is kept but what is made once."""
+    """The spelling of tokens and the segmentation of words, without caches of results."""
 
     def __init__(self, names: Sequence[str], merges: Sequence[tuple[str, str]]) -> None:
         number_of = {name: number for number, name in enumerate(names)}
         merges = list(merges)
         self.names = list(number_of)
         self.model = BPE(vocab=number_of, merges=merges, end_of_word_suffix=END_OF_WORD)
-        self._inner_model = BPE(vocab=number_of, merges=merges)  # knows no ends of words
+        self._inner_model = BPE(vocab=number_of, merges=merges)  # without the end-of-word suffix
         self.bytes_of = [_bytes_of(name) for name in self.names]
         ends = [name.endswith(END_OF_WORD) and name != EOS_NAME for name in self.names]
         self.ends_word: NDArray[np.bool_] = np.array(ends)
 
     def encode_word(self, word: str) -> tuple[int, ...]:
-        """The canonical pieces of one word in normal form, or of the end of a line."""
+        """Return the canonical tokens of a word in normal form, or of the end of a line."""
         if word == words.LINE_END:
             return (EOS,)
         return tuple(token.id for token in self.model.tokenize(byte_level(word)))
@@ -174,10 +177,10 @@ class _Spelling:
     def canonical_word(
         self, kept_word: Callable[[str], tuple[int, ...]], pieces: tuple[int, ...]
     ) -> str | None:
-        """The one word that these pieces are the canonical segmentation of, or None.
+        """Return the word whose canonical segmentation these tokens are, or None.
 
-        None for pieces that are no valid UTF-8, that do not write exactly one word in normal
-        form, or that write it in another way than `encode` would. `kept_word` cuts short words.
+        The result is None if the tokens are not valid UTF-8, do not spell exactly one word in
+        normal form, or differ from what `encode` gives for it. `kept_word` encodes short words.
         """
         try:
             word = b"".join(self.bytes_of[piece] for piece in pieces).decode("utf-8")
@@ -189,9 +192,9 @@ class _Spelling:
         return word if words.split(word) == [word] else None
 
     def continuations(self, prefix: bytes) -> NDArray[np.int64]:
-        """Pieces that can come next when a word must still begin with `prefix`, ascending.
+        """Return the tokens, ascending, that may come next if `prefix` is still to be spelled.
 
-        They begin with the prefix, or are a beginning of it that does not end the word.
+        They begin with the prefix, or spell the beginning of it without ending the word.
         """
         ordered, numbers = self._by_bytes
         first = bisect.bisect_left(ordered, prefix)
@@ -215,18 +218,18 @@ class _Spelling:
 
     @cached_property
     def leading(self) -> NDArray[np.int64]:
-        """How each piece begins, as a number: see `leading_number`."""
+        """First bytes of each token as a number (`leading_number`): int64 [size]."""
         return np.array([leading_number(written) for written in self.bytes_of])
 
     def leading_within(self, first: int, after: int) -> NDArray[np.int64]:
-        """How the pieces [first, after) begin, each number once."""
+        """Return the distinct leading numbers of tokens [first, after)."""
         return np.unique(self.leading[first:after])
 
     def adjacent(self, first: int, second: int) -> bool:
-        """Whether the second piece may follow the first inside a word.
+        """Return whether the second token may follow the first within a word.
 
-        A sequence is canonical exactly when each two neighbours are the canonical segmentation
-        of what they write together (Berglund and van der Merwe 2023, arXiv 2309.08715).
+        A token sequence is canonical if and only if every two neighbours are the canonical
+        segmentation of their concatenation (Berglund and van der Merwe 2023, arXiv 2309.08715).
         """
         written = self.names[first] + self.names[second].removesuffix(END_OF_WORD)
         model = self.model if self.ends_word[second] else self._inner_model
@@ -239,25 +242,25 @@ def _fitting(
     level: int,
     remaining: bytes,
 ) -> NDArray[np.int64]:
-    """Entries of a level's row by which a word can still begin with what remains."""
+    """Return the entries of a level's row that agree with the `remaining` bytes of the prefix."""
     if not remaining:
         return np.arange(EOS + 1 if level == 0 else 0, levels.width(level))
     return levels.entries(level, continuations(remaining))
 
 
 def _check_names(names: Sequence[str]) -> None:
-    """Raise `ValueError` unless pieces write bytes and all 256 bytes can be written."""
+    """Raise `ValueError` unless all tokens are byte sequences and all 256 bytes are tokens."""
     if names[:1] != [EOS_NAME]:
-        raise ValueError(f"piece {EOS} is not {EOS_NAME}")
+        raise ValueError(f"token {EOS} is not {EOS_NAME}")
     alphabet = frozenset(BYTE_CHARACTERS)
     for number, name in enumerate(names[1:], 1):
         if name in ("", END_OF_WORD) or not alphabet.issuperset(name):
-            raise ValueError(f"piece {number}: {name[:50]!a} does not write bytes")
+            raise ValueError(f"token {number}: {name[:50]!a} is not a sequence of bytes")
     known = set(names)
     for character in BYTE_CHARACTERS:
         for name in (character, character + END_OF_WORD):
             if name not in known:
-                raise ValueError(f"no piece {name!a}: some texts would have no pieces")
+                raise ValueError(f"token {name!a} is missing: some texts cannot be encoded")
 
 
 def _bytes_of(name: str) -> bytes:

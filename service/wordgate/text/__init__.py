@@ -1,1 +1,1 @@
-"""Text: normal form, words, sentences, detokenization, typing errors."""
+"""Text processing: normalisation, word and sentence segmentation, detokenization, typo model."""

@@ -1,6 +1,7 @@
-"""Addresses and names of files in a text: `someone@example.com`, `www.example.org`, `notes.txt`.
+"""Spacing and case inside e-mail addresses, URLs and file names.
 
-They are written without spaces, and in small letters unless the user types capitals.
+`someone@example.com`, `www.example.org` and `notes.txt` contain no spaces. They are lower case
+unless the user types capitals.
 """
 
 import re
@@ -8,7 +9,7 @@ import re
 from wordgate.text.words import is_unspaced
 
 _LONGEST = 128
-"""Characters of the end of a text that are looked at."""
+"""Number of characters examined at the end of a text."""
 
 
 def _set(listed: str) -> frozenset[str]:
@@ -16,16 +17,16 @@ def _set(listed: str) -> frozenset[str]:
 
 
 _DOMAINS = _set("au br cn com edu gov hk io jp kr mil net nz org pl ru sg tw uk")
-"""Last parts of domains that begin no sentence, so that they mark an address by themselves."""
+"""Top-level domains that never begin a sentence, so they identify an address by themselves."""
 
 _COUNTRIES = _set("ai at be ca ch co de es eu fr ie in info is it me my nl no se us")
-"""Last parts of domains that are words as well."""
+"""Top-level domains that are also words."""
 
 _FILES = _set(
     "bmp cfg conf cpp css csv docx exe gif gz htm html ini jpeg jpg js json mkv mp3 mp4 pdf php"
     " png pptx py sql svg tar toml tsv txt wav xlsx xml yaml yml"
 )
-"""Endings of files that begin no sentence."""
+"""File extensions that never begin a sentence."""
 
 _MENTIONS = _set(
     "a all also am an and are as at be but by can cc do follow for from go had has have hello"
@@ -33,7 +34,7 @@ _MENTIONS = _set(
     " thanks that the their them then they this to too twitter up use via was we were what when"
     " where who will with yes you your"
 )
-"""Words after which `@` begins a mention: `thanks to @anna`. After other words it stands inside an
+"""Words after which `@` begins a mention: `thanks to @anna`. After any other word it is part of an
 address."""
 
 _INITIAL = re.compile(r"(?<!\w)([^\W\d_])\.\Z")
@@ -42,24 +43,24 @@ _LAST_WORD = re.compile(r"\w+\Z")
 
 
 def is_address(text: str) -> bool:
-    """Return whether a text ends inside an address, a path or the name of a file.
+    """Return whether a text ends inside an e-mail address, URL, path or file name.
 
-    Such a place is behind an `@` inside a token or anywhere in a web address, and right behind a
-    full stop or slash inside a token: `anna@gm`, `www.`, `file.`.
+    This holds after an `@` inside a chunk without spaces, anywhere in a URL, and directly after a
+    full stop or backslash inside such a chunk: `anna@gm`, `www.`, `file.`.
     """
     token = _token(text)
     return _has_address(token) or (token[-1:] in (".", "\\") and token[-2:-1].isalnum())
 
 
 def has_address(text: str) -> bool:
-    """Return whether a text ends with an address: one with an `@` inside, or on the web."""
+    """Return whether a text ends with an e-mail address or URL."""
     return _has_address(_token(text))
 
 
 def form_inside(text: str, word: str) -> str:
-    """Return how a word in normal form is written right behind an address or an initial.
+    """Return the casing of a normalised word directly after part of an address or an initial.
 
-    In small letters; a second initial has the case of the first: `U.S`.
+    It is lower case, except that a second initial takes the case of the first: `U.S`.
     """
     initial = _INITIAL.search(text[-_LONGEST:])
     is_capital = initial is not None and initial[1].isupper() and len(word) == 1
@@ -67,7 +68,7 @@ def form_inside(text: str, word: str) -> str:
 
 
 def goes_on_address(text: str, word: str) -> bool:
-    """Return whether a word or mark in normal form continues the address that a text ends with."""
+    """Return whether a normalised word or mark continues the address at the end of a text."""
     token = _token(text).lower()
     if not token:
         return False
@@ -86,7 +87,7 @@ def goes_on_address(text: str, word: str) -> bool:
 
 
 def _goes_on_name(token: str, word: str) -> bool:
-    """Return whether a word continues a dotted name that ends in a full stop: `example.`."""
+    """Return whether a word continues a domain or file name after its full stop: `example.`."""
     if word in _DOMAINS or word in _FILES:
         return True
     if not _has_address(token) or "/" in token.partition("://")[2]:
@@ -108,9 +109,9 @@ def _has_address(token: str) -> bool:
 
 
 def _token(text: str) -> str:
-    """The last characters of a text that have no white space between them, without brackets.
+    """Return the last chunk of a text without white space, stripped of opening brackets.
 
-    Scripts without spaces end a token.
+    A character of a script without spaces ends the chunk.
     """
     if not text or text[-1].isspace():
         return ""

@@ -1,6 +1,6 @@
-"""E-mail addresses that are being typed, where nothing is suggested: the rest is private data.
+"""Detection of partly typed e-mail addresses. Nothing is suggested there: the rest is private data.
 
-`@name` at the beginning of a word is a mention instead.
+`@name` at the beginning of a word is a mention, not an address.
 """
 
 import re
@@ -14,9 +14,9 @@ _LONGEST = 320
 
 
 def ends_in_address(history: str) -> bool:
-    """Return whether a text ends inside an address, after its `@`: `anna@`, `anna@gmail.`.
+    """Return whether a text ends inside an e-mail address, after its `@`: `anna@`, `anna@gmail.`.
 
-    `history` does not include the word that is being typed.
+    `history` does not include the unfinished word.
     """
-    found = _BEGUN.search(history[-_LONGEST:])
-    return found is not None and not is_unspaced(found[1])
+    match = _BEGUN.search(history[-_LONGEST:])
+    return match is not None and not is_unspaced(match[1])

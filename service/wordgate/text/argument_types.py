@@ -1,7 +1,8 @@
-"""Refuse arguments whose type is a programmer's mistake, above all a str in place of a list.
+"""Run-time type checks of API arguments, above all to catch a str passed in place of a list.
 
-A str is a sequence of strs to Python and to type checkers, so `score("", "ab")` would score "a" and
-"b" without a word. `TypeError`, since no user's input is wrong.
+To Python and to type checkers a str is a sequence of strs, so `score("", "ab")` would silently
+score "a" and "b". The checks raise `TypeError` because the calling code is wrong, not the user's
+input.
 """
 
 from collections.abc import Collection, Mapping
@@ -15,21 +16,21 @@ def require_text(value: Any, name: str) -> None:
 
 
 def require_list(value: Any, name: str, of: str = "str") -> None:
-    """Raise `TypeError` for a str, bytes, a mapping, and what can be read only once."""
+    """Raise `TypeError` for a str, bytes, a mapping, or an iterator that can be read only once."""
     is_one = isinstance(value, str | bytes | bytearray | Mapping)
     if is_one or not isinstance(value, Collection):
-        raise TypeError(f"{name}: is {_a(value)}; pass a list of {of}, also for a single one")
+        raise TypeError(f"{name}: is {_a(value)}; pass a list of {of}, even for a single entry")
 
 
 def require_texts(values: Any, name: str) -> None:
-    """Raise `TypeError` naming the argument, or its entry, unless it is a list of strs."""
+    """Raise `TypeError` naming the argument or the entry unless it is a list of strs."""
     require_list(values, name)
     for index, value in enumerate(values):
         require_text(value, f"{name}[{index}]")
 
 
 def require_each(values: Any, name: str, kind: type) -> None:
-    """Raise `TypeError` naming the argument, or its entry, unless it is a list of this kind."""
+    """Raise `TypeError` naming the argument or the entry unless all entries are of this type."""
     require_list(values, name, kind.__name__)
     for index, value in enumerate(values):
         if not isinstance(value, kind):

@@ -1,9 +1,9 @@
-"""Put words together to a text as people write it.
+"""Detokenization: decide where a space goes between two words.
 
-Words are those of `text.words`, so a mark is a word of its own, and the same mark may open or
-close, part or join: what stands before it decides. Scripts that write no spaces between words get
-none, neither at their borders with other scripts nor beside their punctuation. The text that comes
-of it is read as the same words again.
+Words are those of `text.words`, so a punctuation mark is a word of its own. The same mark may open
+or close, separate or join; the text before it decides. Scripts that write no spaces between words
+get none, neither where they meet other scripts nor beside their punctuation. Splitting the
+resulting text gives the same words again.
 """
 
 import re
@@ -33,23 +33,24 @@ _GOES_ON = (
     (re.compile(r"(?<!\w)[^\W\d_]\.$"), re.compile(r"[^\W\d_ai]")),
     (re.compile(r"(?<!\w)ph\.$", re.IGNORECASE), re.compile(r"d")),
 )
-"""A number or an abbreviation with a mark inside, and what may follow the mark: 3.5, 3.8.1, 1,000,
-9:30, p.m. (letters that are words themselves begin a sentence instead)."""
+"""Pairs of patterns: the beginning of a number or abbreviation up to an inner mark, and what may
+follow the mark. Examples are 3.5, 3.8.1, 1,000, 9:30 and p.m. Letters that are words (`a`, `i`) are
+excluded: after a full stop they begin a sentence."""
 
 _INNER = (".", ",", ":")
 _LONGEST = 32
-"""Characters before a mark that tell whether it stands inside a number."""
+"""Number of characters before a mark that decide whether it is inside a number."""
 
 _CJK_MARK = re.compile(
     "[\u3001-\u3003\u3008-\u3020\u3030\u303d\u30fb\ufe30-\ufe6f\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65\uffe0-\uffe6]"
 )
-"""Punctuation of Chinese and Japanese, written fullwidth or in forms of its own."""
+"""Chinese and Japanese punctuation: fullwidth forms and marks of their own."""
 
 
 def spacing(text: str, word: str) -> Steps[str]:
-    """Return what stands between a text and the next word, in normal form: a space, or nothing.
+    """Return the separator between a text and the next word (in normal form): a space or "".
 
-    Nothing at the beginning and where the text ends in white space.
+    The separator is empty if the text is empty or ends in white space.
     """
     if not text or text[-1].isspace():
         return ""
@@ -59,13 +60,15 @@ def spacing(text: str, word: str) -> Steps[str]:
 
 
 def takes_space(text: str) -> bool:
-    """Return whether a space comes behind a word that ends a text, if more is to follow."""
+    """Return whether a space follows the last word of a text when the text continues."""
     return not (ends_unspaced(text) or has_address(text))
 
 
 def is_closed_up(character: str) -> bool:
-    """Return whether a word that is put before this character has no space behind it: the character
-    is a closing mark, or of a script that writes no spaces."""
+    """Return whether no space goes between a word and this character after it.
+
+    That is so if the character is a closing mark or belongs to a script without spaces.
+    """
     return (
         character in _CLOSING
         or words.is_unspaced(character)
@@ -74,9 +77,9 @@ def is_closed_up(character: str) -> bool:
 
 
 def ends_unspaced(text: str) -> bool:
-    """Return whether a text ends in a script that writes no spaces, or in punctuation of its.
+    """Return whether a text ends in a script without spaces or in that script's punctuation.
 
-    Punctuation is taken for what it stands behind: `3.` is not, `好.` is.
+    Other punctuation counts as the script before it: False for `3.`, True for `好.`.
     """
     for character in reversed(text[-_LONGEST:]):
         if character.isspace():
@@ -89,18 +92,18 @@ def ends_unspaced(text: str) -> bool:
 
 
 def _is_beside_unspaced(text: str, word: str) -> bool:
-    """Whether a text ends or the next word begins with what takes no spaces."""
+    """Return whether a text ends, or the next word begins, in a script without spaces."""
     return words.is_unspaced(word[0]) or bool(_CJK_MARK.match(word)) or ends_unspaced(text)
 
 
 def _stays_apart(text: str, word: str) -> bool:
-    """Whether a word right behind a text is still a word of its own: two of Katakana are not."""
+    """Return whether a word stays separate without a space. Two Katakana words would merge."""
     found = words.split(normalise(text[-_LONGEST:]) + word)
     return found[-1:] == [word]
 
 
 def goes_on(text: str, word: str) -> bool:
-    """Whether the mark that ends a text stands inside what the word goes on with: `3.`, `5`."""
+    """Return whether the last mark of a text is inside a number or abbreviation: `3.` and `5`."""
     if text[-1:] not in _INNER:
         return False
     end = text[-_LONGEST:]
@@ -122,14 +125,14 @@ def _is_attached(text: str, word: str) -> Steps[bool]:
 
 
 def _closes(text: str, quote: str) -> Steps[bool]:
-    """Whether a quotation mark, or an apostrophe behind a word, belongs to what is before it."""
+    """Return whether a quotation mark or apostrophe attaches to the text before it."""
     if quote in _SINGLE and text[-1].isalnum():
         return True
     return text[-1] in _OPENING or (yield from _is_open(text, quote))
 
 
 def _attaches(text: str, word: str) -> Steps[bool]:
-    """Whether the mark that ends a text has the next word attached to it."""
+    """Return whether the next word attaches to the mark at the end of a text."""
     if not (word[0].isalnum() or word in _OPENING or word in _PREFIXED):
         return False
     mark, follows_word = text[-1], text[-2:-1].isalnum()
@@ -143,25 +146,25 @@ def _attaches(text: str, word: str) -> Steps[bool]:
 
 
 def _is_open(text: str, quote: str) -> Steps[bool]:
-    """Whether the last line ends inside a quotation, in marks of the kind of `quote`."""
+    """Return whether the last line ends inside a quotation (single or double, as `quote` is)."""
     line = text[text.rfind("\n") + 1 :]
     is_open = False
-    for found in _marks(_SINGLE if quote in _SINGLE else _DOUBLE).finditer(line):
-        is_open = not is_open and _may_open(line[max(0, found.start() - 1) : found.start()])
+    for mark in _marks(_SINGLE if quote in _SINGLE else _DOUBLE).finditer(line):
+        is_open = not is_open and _may_open(line[max(0, mark.start() - 1) : mark.start()])
         yield 2
     return is_open
 
 
 @cache
 def _marks(kind: str) -> re.Pattern[str]:
-    """Marks of a kind that are no apostrophes within a word."""
+    """Return the pattern of single or double quotation marks, without apostrophes inside words."""
     if kind == _DOUBLE:
         return re.compile(f"[{kind}]")
     return re.compile(rf"(?<![^\W{words.UNSPACED}])[{kind}]|[{kind}](?!\w)")
 
 
 def _may_open(before: str) -> bool:
-    """Whether a mark after this character, or at the beginning, begins a quotation."""
+    """Return whether a quotation mark after this character, or at the beginning, opens."""
     if not before or before.isspace() or before in _OPENING | _QUOTES | _DASHES:
         return True
     return words.is_unspaced(before) or _CJK_MARK.match(before) is not None

@@ -1,7 +1,6 @@
-"""A text with a cursor, and what a person does to it.
+"""An immutable text buffer with a cursor, and the edits of a typing session.
 
-Knows characters and the units in which clients count them, and where a word is followed by a space;
-does not know models. A text is a value: an edit gives another one.
+Clients count positions in bytes, UTF-16 code units or code points. Each edit returns a new buffer.
 """
 
 from dataclasses import dataclass, replace
@@ -13,8 +12,10 @@ from wordgate.text.normalization import LINE_BREAKS, require_unicode
 
 
 class PositionUnit(Enum):
-    """What a client counts positions in: Go and Rust bytes, JavaScript and Java UTF-16, Python
-    code points."""
+    """The unit in which a client counts positions.
+
+    Go and Rust count UTF-8 bytes, JavaScript and Java UTF-16 code units, Python code points.
+    """
 
     CODE_POINTS = "code points"
     UTF8_BYTES = "UTF-8 bytes"
@@ -25,7 +26,7 @@ _ENCODINGS = {PositionUnit.UTF8_BYTES: ("utf-8", 1), PositionUnit.UTF16_UNITS: (
 
 
 def length_of(text: str, unit: PositionUnit) -> int:
-    """How long a text is in a unit."""
+    """Return the length of a text in a unit."""
     if unit is PositionUnit.CODE_POINTS or text.isascii():
         return len(text)
     encoding, size = _ENCODINGS[unit]
@@ -34,10 +35,10 @@ def length_of(text: str, unit: PositionUnit) -> int:
 
 @dataclass(frozen=True, slots=True)
 class TextBuffer:
-    """A text and the place of its cursor, counted in code points.
+    """A text and its cursor position in code points.
 
-    Positions of edits are counted in `unit`. Each edit raises `InvalidInput` naming the field, as
-    the protocol calls it, for a position outside the text or inside a character.
+    Positions in edits are counted in `unit`. Each edit raises `InvalidInput`, naming the field of
+    the protocol, for a position outside the text or inside a character.
     """
 
     text: str = ""
@@ -46,16 +47,16 @@ class TextBuffer:
 
     @property
     def before(self) -> str:
-        """Everything up to the cursor."""
+        """The text before the cursor."""
         return self.text[: self.cursor]
 
     @property
     def position(self) -> int:
-        """The cursor's place in the text's unit."""
+        """The cursor position in `unit`."""
         return length_of(self.before, self.unit)
 
     def set(self, text: str, cursor: int | None = None) -> "TextBuffer":
-        """Another text, the cursor at its end unless a position is named."""
+        """Replace the whole text. The cursor goes to `cursor`, by default to the end."""
         require_unicode(text, "text.text")
         written = TextBuffer(text, len(text), self.unit)
         if cursor is None:
@@ -63,12 +64,12 @@ class TextBuffer:
         return replace(written, cursor=written._place(cursor, "text.cursor"))
 
     def insert(self, text: str) -> "TextBuffer":
-        """Put a text at the cursor, which then stands behind it."""
+        """Insert a text at the cursor and move the cursor after it."""
         require_unicode(text, "insert.text")
         return self._replaced(self.cursor, self.cursor, text)
 
     def delete(self, before: int, after: int) -> "TextBuffer":
-        """Take away so much before the cursor and behind it, as backspace and delete do."""
+        """Delete `before` units before the cursor (backspace) and `after` units after it."""
         position = self.position
         if before > position:
             raise InvalidInput("delete.before", f"is {before}; the cursor is at {position}")
@@ -77,25 +78,25 @@ class TextBuffer:
         return self._replaced(start, end, "")
 
     def replace(self, start: int, end: int, text: str) -> "TextBuffer":
-        """Put a text in the place of [start, end); the cursor then stands behind it."""
+        """Replace [start, end) with a text and move the cursor after it."""
         require_unicode(text, "replace.text")
         if start > end:
-            raise InvalidInput("replace.start", f"is {start}, behind the end {end}")
+            raise InvalidInput("replace.start", f"is {start}, which is after the end {end}")
         return self._replaced(
             self._place(start, "replace.start"), self._place(end, "replace.end"), text
         )
 
     def move(self, position: int) -> "TextBuffer":
-        """Put the cursor elsewhere."""
+        """Move the cursor to a position."""
         return replace(self, cursor=self._place(position, "move.position"))
 
     def accept(self, typed: int, word: str, rest: int = 0) -> "TextBuffer":
-        """Put a suggested word in the place of the `typed` code points before the cursor and the
-        `rest` of the word behind it.
+        """Accept a suggested word.
 
-        The cursor then stands behind the word and a space, one that was there or a new one; behind
-        the word alone in a script that writes no spaces and before one, before a mark that closes,
-        and inside an address. The cursor stays in its line.
+        The word replaces the `typed` code points before the cursor and the `rest` of the word after
+        it. The cursor moves past the word and one space, which is inserted if it is not there yet.
+        No space is used in or before a script without spaces, before a closing mark, or inside an
+        address. The cursor stays on its line.
         """
         end = self.cursor + rest
         after = self.text[end : end + 1]
@@ -111,10 +112,10 @@ class TextBuffer:
         return TextBuffer(written, start + len(text), self.unit)
 
     def _place(self, position: int, field: str) -> int:
-        """The code point at a position."""
+        """Convert a position in `unit` to code points."""
         length = length_of(self.text, self.unit)
         if position > length:
-            problem = f"reaches {position}; the text has {length} {self.unit.value}"
+            problem = f"position {position} is outside the text; it has {length} {self.unit.value}"
             raise InvalidInput(field, problem)
         if self.unit is PositionUnit.CODE_POINTS or self.text.isascii():
             return position
@@ -122,22 +123,22 @@ class TextBuffer:
         try:
             return len(self.text.encode(encoding)[: position * size].decode(encoding))
         except UnicodeDecodeError:
-            problem = f"reaches into a character at {position} {self.unit.value}"
+            problem = f"position {position} ({self.unit.value}) is inside a character"
             raise InvalidInput(field, problem) from None
 
     def packed(self) -> "PackedText":
-        """Convert to a form that takes less memory."""
+        """Convert to UTF-8 to save memory."""
         return PackedText(self.text.encode("utf-8"), self.cursor, self.unit)
 
 
 @dataclass(frozen=True, slots=True)
 class PackedText:
-    """An edited text at rest, in UTF-8: a single emoji makes Python take 4 bytes per character."""
+    """A text buffer stored as UTF-8. As a str, a single emoji makes all characters take 4 bytes."""
 
     encoded: bytes = b""
     cursor: int = 0
     unit: PositionUnit = PositionUnit.CODE_POINTS
 
     def unpacked(self) -> TextBuffer:
-        """Convert back, to edit or read the text."""
+        """Convert back to an editable buffer."""
         return TextBuffer(self.encoded.decode("utf-8"), self.cursor, self.unit)

@@ -1,4 +1,4 @@
-"""Punctuation as Chinese and Japanese text writes it: fullwidth, which its normal form is not."""
+"""Fullwidth punctuation in Chinese and Japanese text. The normal form has plain marks instead."""
 
 import re
 
@@ -8,7 +8,7 @@ _CJK = (
     "\u3001-\u3003\u3005-\u3011\u3014-\u301f\u3041-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
     "\uf900-\ufaff\uff01-\uff60\U00020000-\U0003ffff"
 )
-"""Letters and marks of Chinese and Japanese."""
+"""Chinese and Japanese letters and punctuation."""
 
 _ends_in_cjk = re.compile(rf"[{_CJK}][\"'”’]?\Z").search
 _plain_mark = re.compile(rf"[{_CJK}][,!?:;(]").search
@@ -16,14 +16,14 @@ _fullwidth_mark = re.compile("[，！？：；（]").search
 _last_bracket = re.compile(r"[(（][^()（）]*\Z").search
 
 _LONGEST = 200
-"""Characters of the end of a text that tell how it writes marks."""
+"""Number of characters at the end of a text that decide which form of marks it uses."""
 
 
 def as_marked(text: str, word: str) -> str:
-    """Return a word in normal form as it is written right behind a text.
+    """Return a normalised word with its punctuation in the width that the text uses.
 
-    A mark behind a letter of Chinese or Japanese is fullwidth, unless the text writes plain ones
-    there; a bracket is closed as it was opened.
+    A mark after a Chinese or Japanese letter is fullwidth, unless the text uses plain marks there.
+    A closing bracket has the width of the opening one. Other words are returned unchanged.
     """
     mark = _FULLWIDTH.get(word)
     if mark is None or text.isascii():

@@ -1,8 +1,8 @@
-"""English inflections of words that are never suggested; they are never suggested either.
+"""English inflections of the never-suggested words, which are never suggested either.
 
-`fuck` brings `fucker's` and `fuckin'` with it. Ordinary words of the same form (`spicy`, `cumin`)
-are kept, and so are words that merely contain a listed one (`cocktail`, `class`): an inflection is
-the whole word with a suffix.
+`fuck` also excludes `fucker's` and `fuckin'`. Ordinary words that have the form of an inflection
+(`spicy`, `cumin`) may be suggested, and so may words that merely contain a listed word (`cocktail`,
+`class`): an inflection is the whole word with a suffix.
 """
 
 from collections.abc import Iterable, Iterator, Set
@@ -19,16 +19,16 @@ _INNOCENT = frozenset(
         *("spices", "spicier", "spiciest", "spicing", "spicy", "spunky", "titter", "titters"),
     )
 )
-"""Words with the form of an inflection that mean something else."""
+"""Ordinary words that only look like an inflection."""
 
 
 def is_english(language: str) -> bool:
-    """Return whether a BCP 47 tag is that of English, as `en` or `en-GB` is."""
+    """Return whether a BCP 47 tag denotes English, such as `en` or `en-GB`."""
     return language.split("-", maxsplit=1)[0].lower() == "en"
 
 
 def with_inflections(never_suggested: Iterable[str], language: str = "en") -> Set[str]:
-    """Return words in normal form with their inflections; in other languages the words alone."""
+    """Add the English inflections of normalised words. Other languages return the words alone."""
     listed = frozenset(never_suggested)
     if not is_english(language):
         return listed
@@ -42,7 +42,7 @@ def with_inflections(never_suggested: Iterable[str], language: str = "en") -> Se
 
 
 def _inflected(word: str) -> Iterator[str]:
-    """A word with each suffix: as it is, with its last consonant doubled, without its last `e`."""
+    """Yield a word with each suffix, also with the last consonant doubled or a last `e` dropped."""
     stems = [word]
     if word[-1] not in _VOWELS and word[-2] in _VOWELS:
         stems.append(word + word[-1])

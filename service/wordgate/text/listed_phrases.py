@@ -1,6 +1,6 @@
-"""Listed entries of several words, looked up by the words before a place.
+"""Lookup of listed phrases (blocked, boosted or never suggested) by the preceding words.
 
-In scripts without spaces each character is a word, so most entries there have several.
+In scripts without spaces each character is a word, so most entries there are phrases.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,14 +11,14 @@ from wordgate.text.normalization import normalise
 from wordgate.text.steps import finish
 
 MAX_LISTED_PHRASE_WORDS = 16
-"""Words of one entry; more are refused."""
+"""Maximum number of words per entry. Longer entries are rejected."""
 
 _TAILS = (512, 4096)
-"""Last characters of a text in which the words before a place are looked for."""
+"""Lengths of the end of a text to search for the preceding words, in characters, tried in turn."""
 
 
 class Following(NamedTuple):
-    """A phrase whose first words stand before a place: its word number `place` comes next there."""
+    """A phrase that the preceding words begin. Its word number `place` (from 0) comes next."""
 
     phrase: str
     word: str
@@ -27,9 +27,9 @@ class Following(NamedTuple):
 
 
 class ListedPhrases:
-    """Phrases in normal form, with single spaces between their words.
+    """A set of phrases in normal form, with single spaces between words.
 
-    They are kept as one text, which takes little memory and is searched fast.
+    The phrases are stored in one string, which is compact and fast to search.
     """
 
     def __init__(self, phrases: Iterable[str] = ()) -> None:
@@ -41,7 +41,7 @@ class ListedPhrases:
         return bool(self._text)
 
     def following(self, before: Sequence[str]) -> Iterator[Following]:
-        """Yield the phrases that the words before a place begin."""
+        """Yield the phrases whose first words are the last of `before`."""
         for length in range(1, min(self.longest - 1, len(before)) + 1):
             begun = " ".join(before[-length:])
             for phrase in self._beginning(f"\n{begun} "):
@@ -49,18 +49,18 @@ class ListedPhrases:
                 yield Following(phrase, word, length, not rest)
 
     def completed_by(self, before: Sequence[str]) -> frozenset[str]:
-        """Return the words that would complete a phrase behind these."""
+        """Return the words that would complete a phrase after `before`."""
         return frozenset(each.word for each in self.following(before) if each.is_last)
 
     def within(self, found: Sequence[str]) -> Iterator[tuple[int, str]]:
-        """Yield each phrase that stands in these words, with the place of its first word."""
+        """Yield each phrase contained in these words, with the index of its first word."""
         for first, word in enumerate(found):
             for phrase in self._beginning(f"\n{word} "):
                 if phrase == " ".join(found[first : first + phrase.count(" ") + 1]):
                     yield first, phrase
 
     def words_before(self, text: str) -> list[str]:
-        """Return the last words of a text, as many as a phrase may begin with, in normal form."""
+        """Return the last words of a text in normal form: one fewer than the longest phrase has."""
         found: list[str] = []
         wanted = max(0, self.longest - 1)
         for tail in _TAILS if wanted else ():

@@ -1,9 +1,9 @@
-"""The normal form of a text, and the way back to what was written.
+"""Unicode normalisation of text, with offsets back to the original.
 
-Knows Unicode; does not know words, pieces or models. The normal form is NFKC, lower case, plain
-quotes and dashes, single spaces and nothing invisible. It is built cluster by cluster (a character
-and the marks that combine with it), so the normal form of a beginning is the beginning of the
-normal form, and each of its characters knows the stretch of the original that it came from.
+The normal form is NFKC, lower case, plain quotes and dashes, single spaces and no invisible
+characters. It is built cluster by cluster (a character and its combining marks). Therefore the
+normal form of a prefix is a prefix of the normal form, and each character maps to the span of the
+original that it came from.
 """
 
 import unicodedata
@@ -27,13 +27,13 @@ _MAX_KEPT = 65_536
 _JOINERS = "\u200c\u200d"
 _MANY_MARKS = 32
 _STRETCH = 512
-"""Characters of a long text that are normalised in one step."""
+"""Number of characters of a long text to normalise per step."""
 
 _CHARACTER_WORK = 2
-"""Work to normalise a character that was not seen before."""
+"""Work to normalise one character, in the unit of `Steps`."""
 
 _OFFSET_WORK = 4
-"""The same where it keeps its place."""
+"""Work to normalise one character with offsets."""
 
 _ASCII_SPACES = dict.fromkeys((*range(32), 127), " ")
 _TAGS = range(0xE0020, 0xE0080)
@@ -42,10 +42,10 @@ _JOINING_JAMO = range(0x1160, 0x1200)
 
 @dataclass(frozen=True)
 class Normalised:
-    """A normal form with its way back.
+    """A normal form with offsets into the original text.
 
-    `text[i]` was written as `original[starts[i]:ends[i]]`, in code points. Several characters may
-    come from one (`ﬁ`), and one from several (a letter and its accent).
+    `text[i]` comes from `original[starts[i]:ends[i]]`, in code points. One original character may
+    give several (`ﬁ`), and several may give one (a letter and its accent).
     """
 
     text: str
@@ -54,11 +54,11 @@ class Normalised:
 
 
 def normalise(text: str, field: str = "text") -> str:
-    """The normal form of `text`: NFKC, lower case, plain quotes and dashes, single spaces.
+    """Return the normal form of `text`: NFKC, lower case, plain quotes and dashes, single spaces.
 
-    Control characters count as white space; soft hyphens and other invisible characters vanish,
-    except those that join letters or emoji. Raises `InvalidInput` naming `field` for a lone
-    surrogate, which is no character and has no bytes.
+    Control characters count as white space. Soft hyphens and other invisible characters are
+    removed, except those that join letters or emoji. Raises `InvalidInput` naming `field` for a
+    lone surrogate, which is not a character and cannot be encoded.
     """
     if text.isascii():
         return _spaced(_ascii_spaces(text).lower())
@@ -69,7 +69,7 @@ def normalise(text: str, field: str = "text") -> str:
 
 
 def normalising(text: str, field: str = "text") -> Steps[str]:
-    """As `normalise`, in steps."""
+    """Normalise in steps. Same result as `normalise`."""
     if text.isascii() or len(text) <= _STRETCH:
         yield 4 + len(text) // (32 if text.isascii() else 1)
         return normalise(text, field)
@@ -79,7 +79,7 @@ def normalising(text: str, field: str = "text") -> Steps[str]:
     while start < len(text):
         after = yield from _next_cluster(text, start + _STRETCH)
         last = start + _STRETCH
-        if after - last > _STRETCH:  # a very long cluster: apart
+        if after - last > _STRETCH:  # split off a very long cluster
             while last > start and _attaches(text[last]):
                 last -= 1
         else:
@@ -94,7 +94,7 @@ def normalising(text: str, field: str = "text") -> Steps[str]:
 
 
 def normalising_with_offsets(text: str, field: str = "text") -> Steps[Normalised]:
-    """As `normalising`, keeping for every character the stretch of `text` that it came from."""
+    """Normalise in steps and keep, for each character, the span of `text` that it came from."""
     require_unicode(text, field)
     characters: list[str] = []
     starts: list[int] = []
@@ -130,9 +130,9 @@ def normalising_with_offsets(text: str, field: str = "text") -> Steps[Normalised
 
 
 def require_unicode(text: str, field: str) -> None:
-    """Raise `InvalidInput` when `text` holds a lone surrogate, which UTF-8 cannot carry.
+    """Raise `InvalidInput` if `text` contains a lone surrogate, which UTF-8 cannot encode.
 
-    Raises `TypeError` for what is not a str.
+    Raises `TypeError` if `text` is not a str.
     """
     require_text(text, field)
     try:
@@ -150,19 +150,19 @@ def _ascii_spaces(text: str) -> str:
 
 
 def _spaced(folded: str) -> str:
-    """A folded text with single spaces, none at its ends."""
+    """Collapse white space to single spaces and strip it from both ends."""
     return " ".join(folded.split())
 
 
 def _fold_stretch(text: str) -> str:
-    """The normal form of whole clusters, but for its spaces."""
+    """Normalise whole clusters, but leave white space uncollapsed."""
     if any(map(_attaches, set(text))):
         return "".join(_fold(text[start:end]) for start, end in _clusters(text))
     return text.translate(_ALONE)
 
 
 def _next_cluster(text: str, position: int) -> Steps[int]:
-    """Where the first cluster begins at `position` or behind it; the end when none does."""
+    """Return where the first cluster at or after `position` begins, or the length of the text."""
     first = position
     while position < len(text) and _attaches(text[position]):
         position += 1
@@ -172,7 +172,7 @@ def _next_cluster(text: str, position: int) -> Steps[int]:
 
 
 def _clusters(text: str) -> Iterator[tuple[int, int]]:
-    """Stretches [start, end) that normalise independently of each other."""
+    """Yield spans [start, end) that normalise independently of each other."""
     start = 0
     for position in range(1, len(text)):
         if not _attaches(text[position]):
@@ -184,7 +184,7 @@ def _clusters(text: str) -> Iterator[tuple[int, int]]:
 
 @lru_cache(maxsize=65536)
 def _attaches(character: str) -> bool:
-    """Whether a character combines with the one before it, or is invisible beside it."""
+    """Return whether a character combines with the one before it or is invisible."""
     if character.isascii():
         return False
     if _is_dropped(character):
@@ -200,7 +200,7 @@ def _is_dropped(character: str) -> bool:
 
 
 def _fold(cluster: str) -> str:
-    """The normal form of one cluster, white space and control characters as spaces."""
+    """Normalise one cluster. White space and control characters become spaces."""
     return _ALONE[ord(cluster)] if len(cluster) == 1 else _fold_whole(cluster)
 
 
@@ -213,7 +213,7 @@ def _fold_whole(cluster: str) -> str:
 
 
 def _folding(cluster: str) -> Steps[str]:
-    """The normal form of a long cluster, in steps."""
+    """Normalise a long cluster in steps."""
     visible = yield from _translating(cluster, _VISIBLE)
     lowered = (yield from _composing(visible)).lower()
     composed = yield from _composing(lowered)
@@ -229,22 +229,22 @@ def _translating(text: str, table: "_Table") -> Steps[str]:
 
 
 def _compose(cluster: str) -> str:
-    """NFKC, for which the library takes time with the square of marks that are out of order."""
+    """Apply NFKC. The library needs quadratic time for many marks that are out of order."""
     if len(cluster) > _MANY_MARKS:
         return finish(_composing(cluster))
     return unicodedata.normalize("NFKC", cluster)
 
 
 def _composing(cluster: str) -> Steps[str]:
-    """NFKC of a long cluster, whose marks are put in order first."""
+    """Apply NFKC to a long cluster in steps. Sort its marks first, to avoid quadratic time."""
     parts = yield from _translating(cluster, _DECOMPOSED)
     ordered: list[str] = []
     marks: dict[int, list[str]] = {}
     for stretch in stretches(len(parts), _STRETCH):
         for part in parts[stretch]:
-            place = unicodedata.combining(part)
-            if place:
-                marks.setdefault(place, []).append(part)
+            combining_class = unicodedata.combining(part)
+            if combining_class:
+                marks.setdefault(combining_class, []).append(part)
                 continue
             _put_in_order(marks, ordered)
             ordered.append(part)
@@ -255,14 +255,14 @@ def _composing(cluster: str) -> Steps[str]:
 
 
 def _put_in_order(marks: dict[int, list[str]], ordered: list[str]) -> None:
-    """Append marks by their combining class, those of one class in the order given."""
-    for place in sorted(marks):
-        ordered += marks[place]
+    """Append marks sorted by combining class (stable), then clear them."""
+    for combining_class in sorted(marks):
+        ordered += marks[combining_class]
     marks.clear()
 
 
 class _Table(dict[int, str]):
-    """What characters become by themselves, by code point, found when first needed."""
+    """A translation table for single characters, filled on demand."""
 
     def __init__(self, find: Callable[[str], str]) -> None:
         self._find = find
@@ -270,8 +270,8 @@ class _Table(dict[int, str]):
     def __missing__(self, code: int) -> str:
         if len(self) >= _MAX_KEPT:
             self.clear()
-        self[code] = found = self._find(chr(code))
-        return found
+        self[code] = result = self._find(chr(code))
+        return result
 
 
 def _spaced_character(character: str) -> str:

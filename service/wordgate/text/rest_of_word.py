@@ -1,4 +1,4 @@
-"""The rest of the word that the cursor stands in. A suggestion replaces it too."""
+"""Find the rest of the word after the cursor, which an accepted suggestion also replaces."""
 
 from wordgate.text import words
 from wordgate.text.edit_buffer import TextBuffer
@@ -9,10 +9,10 @@ _LOOKED_AT = 2 * words.MAX_WORD_CHARACTERS
 
 
 def rest_of_word(edited: TextBuffer, typed: int) -> int:
-    """Return how many code points after the cursor belong to the word that it stands in.
+    """Return how many code points after the cursor belong to the word at the cursor.
 
-    `typed` code points of the word stand before the cursor. 0 where these are 0: a new word begins
-    there.
+    `typed` is the number of code points of the word before the cursor. If it is 0, a new word
+    begins there and the result is 0.
     """
     begun = edited.text[edited.cursor - typed : edited.cursor]
     behind = edited.text[edited.cursor : edited.cursor + _LOOKED_AT].split(maxsplit=1)

@@ -1,9 +1,9 @@
-"""Where sentences begin, so that a word there is written with a capital.
+"""Sentence boundary detection, to capitalise the first word.
 
-A sentence ends with a mark that ends sentences and white space behind it; a line begins one too. A
-full stop without white space stands inside something (`file.txt`), and one behind an abbreviation
-(`e.g.`) or an initial (`the U.S.`) ends nothing. The full stops of Chinese and Japanese have no
-white space behind them.
+A sentence ends with a sentence-final mark followed by white space. Each line begins a sentence too.
+A full stop without white space is part of a word (`file.txt`). A full stop after an abbreviation
+(`e.g.`) or an initial (`the U.S.`) does not end a sentence. Chinese and Japanese full stops need no
+white space.
 """
 
 import re
@@ -14,8 +14,8 @@ _ENDS = frozenset(".!?…‼⁇⁈⁉։")
 _ENDS_UNSPACED = frozenset("。！？｡．")
 _INVISIBLE = "\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"
 _AROUND = re.compile(rf"[\"'()\[\]{{}}“”„‘’‚«»「」『』《》【】（）¿¡{_INVISIBLE}]")
-"""Marks that may stand between the end of a sentence and the beginning of the next, and invisible
-characters: marks of direction, the byte order mark."""
+"""Quotes and brackets that may stand between two sentences, and invisible characters such as
+directional marks and the byte order mark."""
 
 _LONGEST = 64
 _LINE_END = re.compile(rf"[{LINE_BREAKS}]")
@@ -36,17 +36,17 @@ _OTHERS = (  # German, French, Spanish, Italian, Portuguese, Dutch; Russian
 )
 _ABBREVIATIONS = frozenset([*_ENGLISH.split(), *_OTHERS.split()])
 _CAPITAL_ABBREVIATIONS = frozenset(("No", "Nos"))
-"""Abbreviations that without a capital are words."""
+"""Abbreviations that are ordinary words when written in lower case."""
 
 _LETTER_ABBREVIATIONS = frozenset("cpvгтс")
 _CAPITAL_WORDS = frozenset("IЯОУА")
-"""Letters that are words, not initials, when they stand before a full stop."""
+"""Single letters that are words, not initials, before a full stop."""
 
 
 def begins_sentence(text: str) -> bool:
-    """Return whether a word behind `text` begins a sentence or a line.
+    """Return whether a word directly after `text` begins a sentence or a line.
 
-    The word follows without more white space than the text ends with.
+    The caller includes any white space before the word in `text`.
     """
     written = text.rstrip()
     before = end = written[-_LONGEST:]
@@ -65,17 +65,17 @@ def begins_sentence(text: str) -> bool:
 
 
 def is_abbreviated(text: str) -> bool:
-    """Return whether the full stop that ends a text belongs to an abbreviation or an initial."""
+    """Return whether the full stop at the end of a text belongs to an abbreviation or initial."""
     last = text[-_LONGEST:].rsplit(maxsplit=1)
-    found = _abbreviation(last[-1]) if last else None
-    if found is None:
+    match = _abbreviation(last[-1]) if last else None
+    if match is None:
         return False
-    word = found.group()[:-1]
+    word = match.group()[:-1]
     if len(word) == 1:
         is_capital = word.isupper() and word not in _CAPITAL_WORDS
         return is_capital or word in _LETTER_ABBREVIATIONS
     return (
-        _dotted(found.group()) is not None
+        _dotted(match.group()) is not None
         or word in _CAPITAL_ABBREVIATIONS
         or word.lower() in _ABBREVIATIONS
     )

@@ -1,4 +1,4 @@
-"""Long computations in steps, so that their caller can pause between them."""
+"""Cooperative multitasking: long computations as generators that the caller can pause."""
 
 from collections.abc import Generator, Iterator, Sequence
 from typing import TypeVar
@@ -6,12 +6,12 @@ from typing import TypeVar
 T = TypeVar("T")
 
 Steps = Generator[int, None, T]
-"""Yields the work done since the last step, in units of about half a microsecond, and returns a
+"""A generator that yields the work since the last step, in units of about 0.5 µs, and returns a
 `T`."""
 
 
 def finish(steps: Steps[T]) -> T:
-    """Run a computation to its end without a pause."""
+    """Run a computation to its end without pausing."""
     try:
         while True:
             next(steps)
@@ -21,10 +21,10 @@ def finish(steps: Steps[T]) -> T:
 
 
 def stretches(length: int, most: int) -> Iterator[slice]:
-    """Cut [0, length) into slices of at most `most` entries."""
+    """Split [0, length) into slices of at most `most` entries."""
     return (slice(first, first + most) for first in range(0, length, most))
 
 
 def batches(entries: Sequence[T], most: int) -> Iterator[Sequence[T]]:
-    """Cut a sequence into parts of at most `most` entries."""
+    """Split a sequence into batches of at most `most` entries."""
     return (entries[part] for part in stretches(len(entries), most))

@@ -1,11 +1,11 @@
-"""Typing and spelling errors: how likely one text is typed where another was meant.
+"""Noisy-channel error model: the probability of typing one word when another was intended.
 
-A noisy channel (Kernighan, Church and Gale 1990, "A spelling correction program based on a noisy
-channel model"). Fingers slip: a key beside the meant one, two letters swapped, a letter missing, or
-a letter doubled. Spelling slips: an apostrophe left out, `ie` for `ei`, a double letter written
-once, one vowel for another, a letter too many. One slip, or in a long word two. The probabilities
-are those of one place of a word, chosen and not learned; those of spelling are also what a model
-has seen of such words in its training text.
+Kernighan, Church and Gale 1990, "A spelling correction program based on a noisy channel model".
+Typing errors are an adjacent key, two letters transposed, a letter omitted or a letter doubled.
+Spelling errors are a missing apostrophe, `ie` for `ei`, a double letter written once, a wrong vowel
+and an extra letter. A word has one error, a long word up to two. The probabilities are per position
+in a word. They are set by hand, not learned. Those of spelling errors also allow for misspelled
+words in the model's training text.
 """
 
 import math
@@ -16,7 +16,7 @@ from wordgate.text.steps import Steps
 
 _ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 _SHIFTS = (0.0, 0.25, 0.75)
-"""How far each row of a QWERTY keyboard begins to the right, in keys."""
+"""Horizontal offset of each row of a QWERTY keyboard, in keys."""
 
 _BESIDE = 0.01
 _SWAPPED = 0.005
@@ -31,25 +31,25 @@ _ADDED = 0.001
 
 _VOWELS = "aeiou"
 _LONG = 7
-"""Letters of a word in which one vowel may stand for another, or a letter too many; shorter words
-that are so close to others are words of their own."""
+"""Minimum length of a word for a wrong vowel or an extra letter. Shorter words that differ so
+little are usually different words."""
 
 LEAST_LETTERS_FOR_TWO = 8
-"""Shorter words have no second slip: too many others are two slips away."""
+"""Minimum length for two typos. Too many words are within two typos of a shorter word."""
 
 _LEAST_OF_TWO = 3e-5
-"""Of less likely pairs nothing is meant."""
+"""Minimum joint probability of two typos. Less likely pairs are ignored."""
 
 _BEGINNING_WORK, _CANDIDATE_WORK = 4, 2
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz'"
 
 MOST_LETTERS = 40
-"""Of a longer word nothing is meant: what might be grows with the square of its length."""
+"""Longer words are not corrected: the number of candidates grows quadratically."""
 
 
 def _neighbours() -> dict[str, str]:
-    """The letters whose keys touch each letter's."""
+    """Return, for each letter, the letters on adjacent keys."""
     places = {
         letter: (row, shift + column)
         for row, (letters, shift) in enumerate(zip(_ROWS, _SHIFTS, strict=True))
@@ -69,11 +69,11 @@ NEIGHBOURS = _neighbours()
 
 
 def corrections_of(typed: str, is_finished: bool) -> dict[str, float]:
-    """What may have been meant by letters in normal form, one slip away, with log P(typed | meant).
+    """Return the texts one typo away from `typed`, each with log P(typed | text).
 
-    Natural logarithms; of several slips that give the same, the likeliest counts. Of a word that
-    is not finished no letter is missing at the end. Nothing for what is not made of letters, or of
-    more than `MOST_LETTERS`.
+    `typed` is in normal form. Logarithms are natural. If several typos give the same text, the
+    likeliest counts. An unfinished word does not miss a letter at its end. The result is empty if
+    `typed` is not made of letters or has more than `MOST_LETTERS` characters.
     """
     if not _is_of_letters(typed):
         return {}
@@ -85,7 +85,7 @@ def corrections_of(typed: str, is_finished: bool) -> dict[str, float]:
 
 
 def apostrophe_corrections_of(typed: str) -> dict[str, float]:
-    """The same of words whose apostrophe alone was left out."""
+    """Return the texts that differ only by a missing apostrophe, with log P(typed | text)."""
     if not _is_of_letters(typed) or "'" in typed:
         return {}
     return {text: math.log(_LOST_APOSTROPHE) for text in _with_apostrophe(typed)}
@@ -94,22 +94,23 @@ def apostrophe_corrections_of(typed: str) -> dict[str, float]:
 def two_typo_corrections_of(
     typed: str, begins: Callable[[str], bool], is_word: Callable[[str], bool]
 ) -> Steps[dict[str, float]]:
-    """The words that may have been meant by a long one in normal form, two slips away.
+    """Return the words two typos away from a long word, each with log P(typed | word).
 
-    One of them is of spelling, but no apostrophe; the other one of spelling or a missing letter.
-    `begins` says whether any word begins so: up to the second slip all is right.
+    `typed` is in normal form. Each typo is a spelling error, other than a missing apostrophe, or a
+    missing letter. `begins` tells whether any word has a given prefix; it prunes the search at the
+    second typo. `is_word` tells whether a text is a word.
     """
     found: dict[str, float] = {}
     if len(typed) < LEAST_LETTERS_FOR_TWO or not _is_of_letters(typed) or "'" in typed:
         return found
     for place in range(1, len(typed) + 1):
-        for once, first in _slips_at(typed, place):
+        for once, first in _typos_at(typed, place):
             least = _LEAST_OF_TWO / first
             looked_at = 0
             for later in range(place, len(once) + 1):
                 if not begins(once[:later]):
                     break
-                for twice, second in _slips_at(once, later):
+                for twice, second in _typos_at(once, later):
                     looked_at += 1
                     if second >= least and twice != typed and is_word(twice):
                         found[twice] = max(found.get(twice, -math.inf), math.log(first * second))
@@ -117,8 +118,8 @@ def two_typo_corrections_of(
     return found
 
 
-def _slips_at(typed: str, place: int) -> Iterator[tuple[str, float]]:
-    """What was meant by a slip of spelling at a place, or by a letter that is missing there."""
+def _typos_at(typed: str, place: int) -> Iterator[tuple[str, float]]:
+    """Yield the corrections of a spelling error or a missing letter at an index."""
     yield from ((text, p) for text, p in _spellings_at(typed, place) if p < _LOST_APOSTROPHE)
     yield from ((text, _MISSING) for text in _with_letter_at(typed, place) if "'" not in text)
 
@@ -128,16 +129,16 @@ def _is_of_letters(typed: str) -> bool:
 
 
 def typos_of(word: str) -> dict[str, float]:
-    """What a finger may type instead of a word in normal form, with P(typed | word) of each."""
+    """Return the typing errors of a word in normal form, each with P(typed | word)."""
     found: dict[str, float] = {}
     for place, letter in enumerate(word):
         before, after = word[:place], word[place + 1 :]
         beside = NEIGHBOURS.get(letter, "")
-        slips = [(before + other + after, _BESIDE / len(beside)) for other in beside]
-        slips += [(before + after, _MISSING), (before + letter + letter + after, _DOUBLED)]
+        typos = [(before + other + after, _BESIDE / len(beside)) for other in beside]
+        typos += [(before + after, _MISSING), (before + letter + letter + after, _DOUBLED)]
         if after:
-            slips.append((before + after[0] + letter + after[1:], _SWAPPED))
-        for typed, probability in slips:
+            typos.append((before + after[0] + letter + after[1:], _SWAPPED))
+        for typed, probability in typos:
             if typed not in ("", word):
                 found[typed] = max(found.get(typed, 0.0), probability)
     return found
@@ -157,7 +158,7 @@ def _alternatives(typed: str, is_finished: bool) -> Iterator[tuple[str, float]]:
 
 
 def _with_letter(typed: str, is_finished: bool) -> Iterator[str]:
-    """With one letter more."""
+    """Yield the word with one letter inserted."""
     for place in range(len(typed) + is_finished):
         yield from _with_letter_at(typed, place)
 
@@ -173,7 +174,7 @@ def _with_apostrophe(typed: str) -> Iterator[str]:
 
 
 def _spellings(typed: str) -> Iterator[tuple[str, float]]:
-    """Yield what a spelling error after the first letter may stand for, with its probability."""
+    """Yield the corrections of a spelling error after the first letter, with its probability."""
     for place in range(1, len(typed)):
         yield from _spellings_at(typed, place)
 

@@ -1,21 +1,20 @@
-"""What a word is.
+"""Word segmentation.
 
-Knows characters; does not know pieces or models. This is the one definition that perplexity per
-word, word counts, keystrokes and confidences use:
+Perplexity per word, word counts, keystroke savings and confidences all use this definition:
 
-- a word is a longest run of letters, marks and digits, with apostrophes (and the invisible
-  joiners of scripts that need them) inside: `don't` is one word, `well-known` is three;
+- a word is a maximal run of letters, combining marks and digits, with apostrophes (and the
+  invisible joiners of some scripts) inside: `don't` is one word, `well-known` is three;
 - in scripts that write no spaces between words (Han, Hiragana, Thai, Lao, Khmer, Myanmar, Tibetan)
-  each grapheme cluster, a letter with its marks, is a word; Katakana is a run of its own;
+  each grapheme cluster, a letter with its marks, is a word; a run of Katakana is one word;
 - every other visible character is a word of its own: punctuation, symbols, an emoji with its
   modifiers and the emoji joined to it, a flag;
-- white space only separates.
+- white space separates words and is not part of any.
 
-Unicode's text segmentation (UAX #29, version 16) decides where a cluster ends, with one difference:
-all spacing marks of Myanmar belong to the letter before them. Its word boundaries are followed in
-Han, Hiragana and Katakana; in the other scripts without spaces they need a dictionary, so the
-cluster stands for the word there. Elsewhere, digits and marks inside numbers and names (`3.14`,
-`a.m.`) are words of their own, where Unicode keeps them together.
+Grapheme clusters are those of Unicode text segmentation (UAX #29, version 16), with one difference:
+all spacing marks of Myanmar belong to the letter before them. Han, Hiragana and Katakana follow its
+word boundaries. In the other scripts without spaces these need a dictionary, so each cluster counts
+as a word. Elsewhere, numbers and abbreviations with inner marks (`3.14`, `a.m.`) are split, where
+Unicode keeps them together.
 """
 
 import re
@@ -28,21 +27,21 @@ from wordgate.text.normalization import normalise
 from wordgate.text.steps import Steps, finish
 
 MAX_WORD_CHARACTERS = 128
-"""A longer word is cut into words of this many code points; nothing of it is lost."""
+"""Maximum word length in code points. Longer words are split; no character is lost."""
 
 LINE_END = "\n"
-"""Stands for the end of a line among the words of a history; no word is white space."""
+"""Marks the end of a line among the words of a history. No word is white space."""
 
 _LONG_TEXT = 1024
-"""Characters of a text that is split in several steps."""
+"""Texts longer than this, in characters, are split in several steps."""
 
 _MATCHES = 128
-"""Words that are found in one step."""
+"""Number of words to find per step."""
 
 _MATCH_WORK = 2
 
 _BEFORE = 32
-"""Characters before another that decide whether it begins a word."""
+"""Number of preceding characters that decide whether a character begins a word."""
 
 _INNER = ("'", "\u200c", "\u200d")
 UNSPACED = (
@@ -64,11 +63,11 @@ _is_unspaced = re.compile(f"[{UNSPACED}{_KATAKANA}]").match
 _is_word_by_itself = re.compile(f"[{UNSPACED}]").match
 _LAST_CODE_POINT = 0xE01EF
 _ASCII = re.compile(r"[A-Za-z0-9]+(?:'[A-Za-z0-9]+)*|\S")
-"""The same rule where there is no other character: four times as fast."""
+"""The same rule for ASCII text, four times as fast."""
 
 
 def split(normalised: str) -> list[str]:
-    """The words of a text in normal form (see `text.normalise`), in order."""
+    """Split a text in normal form (see `normalization.normalise`) into words."""
     pattern = _ASCII if normalised.isascii() else _pattern()
     words = pattern.findall(normalised)
     if len(normalised) > MAX_WORD_CHARACTERS < max(map(len, words), default=0):
@@ -77,7 +76,7 @@ def split(normalised: str) -> list[str]:
 
 
 def splitting(normalised: str) -> Steps[list[str]]:
-    """As `split`, in steps."""
+    """Split in steps. Same result as `split`."""
     if len(normalised) <= _LONG_TEXT:
         yield 4 + len(normalised) // (4 if normalised.isascii() else 1)
         return split(normalised)
@@ -91,12 +90,12 @@ def splitting(normalised: str) -> Steps[list[str]]:
 
 
 def spans(normalised: str) -> list[tuple[int, int]]:
-    """The same words as stretches [start, end) of the normalised text, in code points."""
+    """Return the span [start, end) of each word in a normalised text, in code points."""
     return finish(finding_spans(normalised))
 
 
 def finding_spans(normalised: str) -> Steps[list[tuple[int, int]]]:
-    """As `spans`, in steps."""
+    """Find the spans of words in steps. Same result as `spans`."""
     found = []
     for matches in _batches(_pattern().finditer(normalised)):
         for match in matches:
@@ -113,13 +112,16 @@ def _batches(matches: Iterator[re.Match[str]]) -> Iterator[list[re.Match[str]]]:
 
 
 def is_unspaced(character: str) -> bool:
-    """Whether a character belongs to a script that writes no spaces between words."""
+    """Return whether a character belongs to a script without spaces between words."""
     return _is_unspaced(character) is not None
 
 
 def begins_word(before: str, character: str) -> bool:
-    """Whether a character begins a word of its own behind any text that ends like this, and what
-    is before it is complete: where either is of a script that writes no spaces between words."""
+    """Return whether a character after `before` begins a new word without a space.
+
+    That is so at a word boundary where the last word or the character belongs to a script without
+    spaces. Only the last characters of `before` matter.
+    """
     if not before or (before.isascii() and character.isascii()):
         return False
     end = normalise(before[-_BEFORE:])
@@ -134,17 +136,17 @@ def begins_word(before: str, character: str) -> bool:
 
 
 def is_punctuation(word: str) -> bool:
-    """Whether a word is a mark or symbol, not made of letters or digits."""
+    """Return whether a word is a mark or symbol: it has no letters or digits."""
     return not any(character.isalnum() for character in word)
 
 
 def splitting_last(normalised: str) -> Steps[tuple[str, str]]:
-    """What is complete in a text that is being typed, and the beginning of its last word.
+    """Split a partly typed text into its complete words and its unfinished last word.
 
-    Text that ends in white space, in a mark, or in a script without spaces, where each letter is a
-    word, has no word begun. An apostrophe after letters belongs to the word that it may become part
-    of (`don'` may become `don't`). Of a word that is too long, the parts that are cut off are
-    complete, and so is one that cannot grow any more.
+    The text is in normal form. The unfinished word is empty if the text ends in white space, in a
+    mark, or in a script without spaces, where each letter is a word. An apostrophe after
+    letters belongs to the unfinished word (`don'` may become `don't`). A word of the maximum length
+    is complete, and so are the parts already split off a longer one.
     """
     end = len(normalised) - normalised.endswith(_INNER)
     last: re.Match[str] | None = None
@@ -157,7 +159,7 @@ def splitting_last(normalised: str) -> Steps[tuple[str, str]]:
     if not length:
         return normalised, ""
     begun = normalised[end - length : end]
-    if begun.startswith(_INNER):  # cut off before an apostrophe, which is a word then
+    if begun.startswith(_INNER):  # split before an apostrophe, which is then a word
         begun = _parts(begun)[-1]
     if not _may_grow(begun[0]):
         return normalised, ""
@@ -173,7 +175,7 @@ def _cut(word: str) -> list[str]:
 
 
 def _parts(cut: str) -> list[str]:
-    """The words of a stretch of a long word; an apostrophe at its ends is one by itself."""
+    """Return the words in a part of a long word. An apostrophe at an end is a word by itself."""
     return _pattern().findall(cut) if cut.startswith(_INNER) or cut.endswith(_INNER) else [cut]
 
 
@@ -186,7 +188,7 @@ def _pattern() -> re.Pattern[str]:
     word = rf"(?:{run})+(?:['\u200c\u200d](?:{run})+)*"
     katakana = rf"(?:[{_KATAKANA}][{marks}]*)+"
     attached = rf"[{marks}\u200c\u200d]*"
-    # Stacked consonants go on behind a virama; the normal form takes the vowels AM apart.
+    # Stacked consonants continue after a virama. The normal form decomposes the vowels AM.
     goes_on = rf"(?<=[\u1039\u17d2])[{UNSPACED}]|(?<=\u0e4d)\u0e32|(?<=\u0ecd)\u0eb2"
     cluster = rf"[{UNSPACED}]{attached}(?:(?:{goes_on}){attached})*"
     symbol = rf"(?:[\U0001F1E6-\U0001F1FF]{{2}}|\S){modifiers}(?:\u200d[^\w\s]{modifiers})*"
@@ -194,8 +196,10 @@ def _pattern() -> re.Pattern[str]:
 
 
 def _may_grow(character: str) -> bool:
-    """Whether a character begins a word that may grow: a letter, a digit or a mark, but for
-    those of scripts in which each letter is a word."""
+    """Return whether a word that begins with this character may become longer.
+
+    True for letters, digits and combining marks, except in scripts in which each letter is a word.
+    """
     if _is_word_by_itself(character):
         return False
     return character.isalnum() or unicodedata.category(character).startswith("M")
@@ -203,7 +207,7 @@ def _may_grow(character: str) -> bool:
 
 @cache
 def _marks() -> str:
-    """Ranges of all combining marks, for a character class."""
+    """Return the ranges of all combining marks, for a regular-expression character class."""
     ranges: list[list[int]] = []
     for code in range(0x300, _LAST_CODE_POINT + 1):
         if 0x20000 <= code < 0xE0100 or not unicodedata.category(chr(code)).startswith("M"):
