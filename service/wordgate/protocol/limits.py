@@ -38,8 +38,8 @@ class Limits:
     )
     max_listed_word_bytes: int = _limit(256, "bytes", "one of them")
     max_candidates: int = _limit(1000, "candidates", "candidates in one request")
-    max_candidate_pieces: int = _limit(
-        scoring.MAX_CANDIDATE_PIECES, "pieces", "pieces of one candidate"
+    max_candidate_tokens: int = _limit(
+        scoring.MAX_CANDIDATE_TOKENS, "pieces", "pieces of one candidate"
     )
     max_candidate_bytes: int = _limit(64 * 1024, "bytes", "one candidate")
     max_session_text_bytes: int = _limit(64 * 1024, "bytes", "the text of a typing session")

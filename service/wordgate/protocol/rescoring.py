@@ -160,7 +160,7 @@ def _decode_hypothesis(
     place: str, candidate: rescoring_pb2.NBestCandidate, limits: Limits
 ) -> Hypothesis:
     check_bytes(f"{place}.text", candidate.text, limits.max_candidate_bytes)
-    check_most(f"{place}.times", candidate.times, limits.max_candidate_pieces)
+    check_most(f"{place}.times", candidate.times, limits.max_candidate_tokens)
     scores = decode_named_scores(f"{place}.scores", candidate, limits)
     times = [TimeSpan(time.start_seconds, time.end_seconds) for time in candidate.times]
     return Hypothesis(candidate.text, scores, times)

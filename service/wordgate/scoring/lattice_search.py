@@ -20,7 +20,7 @@ from wordgate.lm.requests import SHORT_ROUND, YIELD, ModelTask, Pace, State
 from wordgate.lm.tokenizer import EOS
 from wordgate.scoring.growing_prefix_tree import ROOT, GrowingPrefixTree
 from wordgate.scoring.lattice_graph import Heuristic, LatticeGraph, ReachedNodes
-from wordgate.scoring.scoring import MAX_CANDIDATE_PIECES, TokenizedText
+from wordgate.scoring.scoring import MAX_CANDIDATE_TOKENS, TokenizedText
 from wordgate.scoring.weighting import Weighting
 from wordgate.text import words
 from wordgate.text.normalization import normalise
@@ -272,8 +272,8 @@ class LatticeSearch:
         """Count a finished word, which the model has read."""
         beginning.place = place
         beginning.piece_count += len(self._cut(word).pieces)
-        if beginning.piece_count > MAX_CANDIDATE_PIECES:
-            problem = f"make a transcript of more than {MAX_CANDIDATE_PIECES} pieces; cut them up"
+        if beginning.piece_count > MAX_CANDIDATE_TOKENS:
+            problem = f"make a transcript of more than {MAX_CANDIDATE_TOKENS} pieces; cut them up"
             raise InvalidInput("hypotheses", problem)
         for each in self._cut(word).words:
             known = (*beginning.last_words, each)

@@ -23,7 +23,7 @@ from wordgate.text import words
 from wordgate.text.normalization import normalise, normalising
 from wordgate.text.steps import Steps, finish, stretches
 
-MAX_CANDIDATE_PIECES = 4096
+MAX_CANDIDATE_TOKENS = 4096
 """A candidate of more pieces is refused."""
 
 _ASKED_TOGETHER = 512
@@ -84,7 +84,7 @@ def score_texts(
 
     `return_words`: those of its words too.
 
-    Raises `InvalidInput` for an empty list, for a candidate of more than `MAX_CANDIDATE_PIECES`
+    Raises `InvalidInput` for an empty list, for a candidate of more than `MAX_CANDIDATE_TOKENS`
     pieces, and for text that is not Unicode.
     """
     if not candidates:
@@ -205,7 +205,7 @@ def posteriors(log_probs: Sequence[float]) -> list[float]:
 def tokenize_text(language: Lexicon, text: str, field: str) -> TokenizedText:
     """The words and pieces of a candidate.
 
-    Raises `InvalidInput` naming `field` for more than `MAX_CANDIDATE_PIECES` pieces, and for text
+    Raises `InvalidInput` naming `field` for more than `MAX_CANDIDATE_TOKENS` pieces, and for text
     that is not Unicode.
     """
     return finish(cutting(language, text, field))
@@ -219,15 +219,15 @@ def cutting(language: Lexicon, text: str, field: str) -> Steps[TokenizedText]:
         return TokenizedText(found, language.pieces.encode_words(found))
     normal = yield from normalising(text, field)
     found = yield from words.splitting(normal)
-    if len(found) > MAX_CANDIDATE_PIECES:  # a word has a piece at least
+    if len(found) > MAX_CANDIDATE_TOKENS:  # a word has a piece at least
         raise _too_long(field, len(found))
     each = yield from language.pieces.encoding_each(found)
     pieces = list(chain.from_iterable(each))
-    if len(pieces) > MAX_CANDIDATE_PIECES:
+    if len(pieces) > MAX_CANDIDATE_TOKENS:
         raise _too_long(field, len(pieces))
     return TokenizedText(found, pieces)
 
 
 def _too_long(field: str, pieces: int) -> InvalidInput:
-    problem = f"has {pieces} pieces or more; the limit is {MAX_CANDIDATE_PIECES}"
+    problem = f"has {pieces} pieces or more; the limit is {MAX_CANDIDATE_TOKENS}"
     return InvalidInput(field, problem)
