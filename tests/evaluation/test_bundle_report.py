@@ -10,7 +10,7 @@ from wordgate.engine.local_model import LocalModel
 from wordgate.errors import InvalidFile
 from wordgate.evaluation import perplexity
 from wordgate.evaluation.bundle_report import check_files, measure_bundle
-from wordgate.scoring.scoring import MAX_CANDIDATE_PIECES
+from wordgate.scoring.scoring import MAX_CANDIDATE_TOKENS
 
 
 def test_a_bundle_is_measured_on_questions_texts_and_pairs(bundle: Path, tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_a_folder_with_nothing_to_measure_is_refused(tmp_path: Path) -> None:
 def test_a_line_may_be_longer_than_any_candidate(bundle: Path, tmp_path: Path) -> None:
     """It is measured in stretches; its words are all counted."""
     file = tmp_path / "mails.txt"
-    file.write_text("the sun\n\n" + "x " * (MAX_CANDIDATE_PIECES + 1) + "\n")
+    file.write_text("the sun\n\n" + "x " * (MAX_CANDIDATE_TOKENS + 1) + "\n")
     with closing(LocalModel.open(bundle)) as model:
         found = perplexity.evaluate_file(model, file, count_hits=False)
-    assert found.words == 2 + MAX_CANDIDATE_PIECES + 1
+    assert found.words == 2 + MAX_CANDIDATE_TOKENS + 1

@@ -1,4 +1,4 @@
-"""Addresses of servers."""
+"""Server addresses: parsing and validation."""
 
 import pytest
 
@@ -20,8 +20,8 @@ from wordgate.protocol.address import (
         ("words.example.org:65535", ("words.example.org", 65535)),
     ],
 )
-def test_host_and_port_are_told_apart(address: str, expected: tuple[str, int]) -> None:
-    """An IPv6 address stands in brackets, which are not part of it."""
+def test_split_address(address: str, expected: tuple[str, int]) -> None:
+    """Host and port are separated; the brackets of an IPv6 address are removed."""
     assert split_address(address) == expected
 
 
@@ -33,8 +33,8 @@ def test_host_and_port_are_told_apart(address: str, expected: tuple[str, int]) -
         *("::1:50051", "a@b:1", "[::1]"),
     ],
 )
-def test_all_else_is_refused(address: str) -> None:
-    """Without a port, with a path, with a port that cannot be one."""
+def test_invalid_addresses_are_rejected(address: str) -> None:
+    """A missing host or port, an invalid port, a URL and IPv6 without brackets are rejected."""
     with pytest.raises(
         ValueError, match=r"is not HOST:PORT, as in 127\.0\.0\.1:50051, or unix:PATH"
     ):
@@ -45,28 +45,28 @@ def test_all_else_is_refused(address: str) -> None:
     ("address", "path"),
     [("unix:a.sock", "a.sock"), ("unix:/a b", "/a b"), ("unix:///run/a", "/run/a")],
 )
-def test_socket_files_are_named_by_their_path(address: str, path: str) -> None:
-    """Relative, absolute, or absolute as a URI."""
+def test_unix_socket_paths(address: str, path: str) -> None:
+    """The path may be relative, absolute, or absolute in URI form."""
     check_address(address)
     assert unix_path(address) == path
 
 
 @pytest.mark.parametrize("address", ["unix:", "unix://host/a", "unix:a\0b", "unix:" + 108 * "a"])
-def test_a_path_that_cannot_be_a_sockets_is_refused(address: str) -> None:
-    """An empty one, one on another host, one that is longer than the system takes."""
+def test_invalid_unix_socket_paths_are_rejected(address: str) -> None:
+    """An empty path, a URI with a host, a NUL byte and a path of 108 bytes are rejected."""
     with pytest.raises(ValueError, match=r"path|PATH"):
         check_address(address)
 
 
-def test_targets_of_grpc_are_for_clients_alone() -> None:
-    """A client may be told several replicas, a server listens on one address."""
+def test_grpc_targets_are_valid_for_clients_only() -> None:
+    """A client may connect to several replicas; a server listens on one address."""
     check_target("dns:///wordgate:50051")
     with pytest.raises(ValueError, match="HOST:PORT"):
         check_address("dns:///wordgate:50051")
 
 
-def test_grpc_reads_a_path_as_part_of_a_uri() -> None:
-    """What means something else there is escaped."""
+def test_socket_paths_are_escaped_in_grpc_targets() -> None:
+    """gRPC parses the path as part of a URI, so reserved and non-ASCII characters are escaped."""
     assert grpc_target("unix:/a b%?#é") == "unix:/a%20b%25%3F%23%C3%A9"
     assert grpc_target("localhost:1") == "localhost:1"
 
@@ -89,6 +89,6 @@ def test_grpc_reads_a_path_as_part_of_a_uri() -> None:
         ("dns:///wordgate:1", False),
     ],
 )
-def test_this_machine_is_known_by_its_addresses(address: str, expected: bool) -> None:
-    """Loopback, all addresses, socket files."""
+def test_is_local(address: str, expected: bool) -> None:
+    """Loopback addresses, the unspecified address and sockets are on this machine."""
     assert is_local(address) is expected

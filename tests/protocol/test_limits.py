@@ -1,4 +1,4 @@
-"""What the server accepts."""
+"""Limits of the server and their checks."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from wordgate.protocol.limits import Limits, check_bytes, check_count, table
 
 
 def test_the_table_has_every_limit_of_the_protocol() -> None:
-    """Every limit that GetModel answers stands in the table, with its unit and what it bounds."""
+    """Every limit in the response of GetModel is in the table, with a unit and a description."""
     rows = {row.name: row for row in table(Limits(max_sessions=7))}
     assert {field.name for field in models_pb2.Limits.DESCRIPTOR.fields} <= set(rows)
     assert rows["max_sessions"].value == 7
@@ -16,15 +16,15 @@ def test_the_table_has_every_limit_of_the_protocol() -> None:
 
 
 @pytest.mark.parametrize("text", ["aaaa", "ää", "🦆"])
-def test_bytes_are_those_of_utf8(text: str) -> None:
-    """A text of exactly the limit passes, one byte less of room refuses it."""
+def test_limits_in_bytes_count_utf8(text: str) -> None:
+    """A text of exactly the limit is accepted; one byte more is rejected."""
     check_bytes("history", text, 4)
     with pytest.raises(InvalidInput, match="history: "):
         check_bytes("history", text, 3)
 
 
-def test_counts_are_between_one_and_the_limit() -> None:
-    """Nothing at all is refused as well as too much."""
+def test_counts_must_be_between_1_and_the_limit() -> None:
+    """An empty list is rejected, and so is one that exceeds the limit."""
     check_count("candidates", [1, 2], 2)
     for values in ([], [1, 2, 3]):
         with pytest.raises(InvalidInput, match="candidates"):

@@ -1,4 +1,4 @@
-"""Predictions as messages and back."""
+"""Round trips of predictions through their messages."""
 
 import math
 
@@ -46,14 +46,14 @@ models = st.builds(ModelVersion, texts, texts, st.sampled_from(["int8", "float32
 
 @given(options)
 def test_options_round_trip(wanted: Options) -> None:
-    """The options of a client are those that the server reads, in requests and sessions."""
+    """The server decodes the options that the client encoded, in requests and sessions."""
     assert decode_options(encode_options(wanted)) == wanted
     assert decode_options(encode_predict_request("", Query("", "", wanted)).options) == wanted
     assert decode_options(encode_session_configuration("", wanted).options) == wanted
 
 
 def test_unset_fields_are_the_defaults() -> None:
-    """An empty message has the defaults of `Options`; an unset sharpness is not 0."""
+    """Unset fields get the defaults of `Options`; an unset sharpness is not 0."""
     assert decode_options(pb.SuggestionOptions()) == Options()
     none = pb.SuggestionOptions(continuous_cache=pb.ContinuousCache(sharpness=1.0))
     assert decode_options(none) == Options()
@@ -71,7 +71,7 @@ def test_unset_fields_are_the_defaults() -> None:
 def test_predictions_round_trip(
     suggestions: list[Suggestion], prefix: str, exact: bool, expansions: int, model: ModelVersion
 ) -> None:
-    """The client reads the result that the server had; probabilities are exp(log_prob)."""
+    """The client decodes the result that the server encoded; probabilities are exp(log_prob)."""
     result = PredictionResult(suggestions, prefix, exact, expansions, model)
     message = encode_prediction(result)
     assert decode_prediction(message) == result

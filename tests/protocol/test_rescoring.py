@@ -48,59 +48,59 @@ HEARD = [
 
 @pytest.fixture
 def stub(channel: grpc.Channel) -> ScoringServiceStub:
-    """Asks the shared server."""
+    """Return a stub for the shared server."""
     return ScoringServiceStub(channel)
 
 
 def n_best(*texts: str, **scores: float) -> NBest:
-    """Candidates of which all have the same scores."""
+    """Return an n-best list whose candidates all have the same scores."""
     return NBest(candidates=[NBestCandidate(text=text, scores=scores) for text in texts])
 
 
-def asked(weighting: Weighting | None = None, **options: Any) -> RescoreRequest:
-    """A request that can be answered but for what the options say."""
+def rescore_request(weighting: Weighting | None = None, **options: Any) -> RescoreRequest:
+    """Return a valid request, except for the given fields."""
     return RescoreRequest(
         **{"n_best": n_best("a", "b", am=-1.0), "weighting": weighting, **options}
     )
 
 
-def one(**options: Any) -> RescoreRequest:
-    """A request with one candidate."""
-    return asked(n_best=NBest(candidates=[NBestCandidate(**options)]))
+def one_candidate(**options: Any) -> RescoreRequest:
+    """Return a request with one candidate."""
+    return rescore_request(n_best=NBest(candidates=[NBestCandidate(**options)]))
 
 
 @pytest.mark.parametrize("history", ["", "down by the"])
 @pytest.mark.parametrize("count_eos", [True, False])
-async def test_the_clients_answer_as_the_model_itself(
+async def test_clients_return_the_result_of_a_local_model(
     server: Any, local: LocalModel, history: str, count_eos: bool
 ) -> None:
-    """A ranking over gRPC is bit for bit that of the model in this process."""
+    """A ranking over gRPC is bit-identical to that of a model in this process."""
     expected = local.submit_rescore(history, HEARD, WEIGHTING, count_eos).result()
     assert [found.index for found in expected.ranking.transcripts] != [0, 1, 2, 3]
     with Client(server.address) as client:
         answer = client.rescore(history, HEARD, WEIGHTING, count_eos=count_eos)
         assert answer == expected
-    async with AsyncClient(server.address) as patient:
-        answer = await patient.rescore(history, HEARD, WEIGHTING, count_eos=count_eos)
+    async with AsyncClient(server.address) as async_client:
+        answer = await async_client.rescore(history, HEARD, WEIGHTING, count_eos=count_eos)
         assert answer == expected
 
 
 @pytest.mark.parametrize("wanted", [1, 2, 50])
-async def test_the_clients_ask_for_the_best_alone(
+async def test_clients_limit_the_number_of_transcripts(
     server: Any, local: LocalModel, wanted: int
 ) -> None:
-    """How many are wanted reaches the server, for lists too."""
+    """`max_transcripts` reaches the server and applies to n-best lists, too."""
     bounds = SearchBounds(wanted)
     expected = local.submit_rescore("", HEARD, WEIGHTING, True, bounds).result()
     assert len(expected.ranking.transcripts) == min(wanted, len(HEARD))
     with Client(server.address) as client:
         assert client.rescore("", HEARD, WEIGHTING, bounds=bounds) == expected
-    async with AsyncClient(server.address) as patient:
-        assert await patient.rescore("", HEARD, WEIGHTING, bounds=bounds) == expected
+    async with AsyncClient(server.address) as async_client:
+        assert await async_client.rescore("", HEARD, WEIGHTING, bounds=bounds) == expected
 
 
-def test_what_is_not_set_has_its_default(stub: ScoringServiceStub, local: LocalModel) -> None:
-    """Without a weighting, acoustic score and log-probability count as they are."""
+def test_default_weighting(stub: ScoringServiceStub, local: LocalModel) -> None:
+    """Without a weighting, the acoustic score and the log-probability have weight 1."""
     candidates = n_best("the sun", "the sea", acoustic_log_prob=-5.0)
     heard = [Hypothesis(found.text, dict(found.scores)) for found in candidates.candidates]
     expected = local.submit_rescore("", heard, core.Weighting()).result()
@@ -111,28 +111,31 @@ def test_what_is_not_set_has_its_default(stub: ScoringServiceStub, local: LocalM
 
 BAD_REQUESTS = {
     "nothing": (RescoreRequest(), "hypotheses"),
-    "no candidates": (asked(n_best=NBest()), "n_best.candidates"),
-    "too many": (asked(n_best=n_best(*["a"] * 1001)), "n_best.candidates"),
-    "long history": (asked(history="a" * 65_537), "history"),
-    "large candidate": (one(text="a" * 65_537), "n_best.candidates[0].text"),
-    "long candidate": (one(text="b " * 4097), "n_best.candidates[0].text"),
-    "NaN score": (one(scores={"am": NAN}), "n_best.candidates[0].scores[am]"),
+    "no candidates": (rescore_request(n_best=NBest()), "n_best.candidates"),
+    "too many": (rescore_request(n_best=n_best(*["a"] * 1001)), "n_best.candidates"),
+    "long history": (rescore_request(history="a" * 65_537), "history"),
+    "large candidate": (one_candidate(text="a" * 65_537), "n_best.candidates[0].text"),
+    "long candidate": (one_candidate(text="b " * 4097), "n_best.candidates[0].text"),
+    "NaN score": (one_candidate(scores={"am": NAN}), "n_best.candidates[0].scores[am]"),
     "many scores": (
-        one(scores={str(number): 0.0 for number in range(33)}),
+        one_candidate(scores={str(number): 0.0 for number in range(33)}),
         "n_best.candidates[0].scores",
     ),
-    "long name": (one(scores={"x" * 65: 0.0}), "n_best.candidates[0].scores"),
-    "times": (one(text="a b", times=[TimeSpan()]), "n_best.candidates[0].times"),
-    "NaN weight": (asked(Weighting(lm_weight=NAN)), "weighting.lm_weight"),
-    "negative weight": (asked(Weighting(lm_weight=-1)), "weighting.lm_weight"),
-    "infinite bonus": (asked(Weighting(word_bonus=float("inf"))), "weighting.word_bonus"),
-    "NaN factor": (asked(Weighting(weights={"am": NAN})), "weighting.weights[am]"),
-    "unknown score": (asked(Weighting(weights={"lm": 1.0})), "weighting.weights[lm]"),
-    "no scale": (asked(Weighting(posterior_scale=0.0)), "weighting.posterior_scale"),
-    "many boosts": (asked(Weighting(boosts=[Boost(phrase="a")] * 1001)), "weighting.boosts"),
-    "empty boost": (asked(Weighting(boosts=[Boost()])), "weighting.boosts[0].phrase"),
+    "long name": (one_candidate(scores={"x" * 65: 0.0}), "n_best.candidates[0].scores"),
+    "times": (one_candidate(text="a b", times=[TimeSpan()]), "n_best.candidates[0].times"),
+    "NaN weight": (rescore_request(Weighting(lm_weight=NAN)), "weighting.lm_weight"),
+    "negative weight": (rescore_request(Weighting(lm_weight=-1)), "weighting.lm_weight"),
+    "infinite bonus": (rescore_request(Weighting(word_bonus=float("inf"))), "weighting.word_bonus"),
+    "NaN factor": (rescore_request(Weighting(weights={"am": NAN})), "weighting.weights[am]"),
+    "unknown score": (rescore_request(Weighting(weights={"lm": 1.0})), "weighting.weights[lm]"),
+    "no scale": (rescore_request(Weighting(posterior_scale=0.0)), "weighting.posterior_scale"),
+    "many boosts": (
+        rescore_request(Weighting(boosts=[Boost(phrase="a")] * 1001)),
+        "weighting.boosts",
+    ),
+    "empty boost": (rescore_request(Weighting(boosts=[Boost()])), "weighting.boosts[0].phrase"),
     "long boost": (
-        asked(Weighting(boosts=[Boost(phrase="a" * 257)])),
+        rescore_request(Weighting(boosts=[Boost(phrase="a" * 257)])),
         "weighting.boosts[0].phrase",
     ),
 }
@@ -142,7 +145,7 @@ BAD_REQUESTS = {
 def test_bad_requests_name_the_field(
     stub: ScoringServiceStub, request_: RescoreRequest, field: str
 ) -> None:
-    """Each value outside its limits is refused with INVALID_ARGUMENT and the name of its field."""
+    """A value outside its limits is rejected with INVALID_ARGUMENT and the name of its field."""
     assert field_named(refusal(lambda: stub.Rescore(request_))) == field
 
 
@@ -181,10 +184,10 @@ _requests = st.builds(
     max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
 )
 @given(_requests)
-def test_whatever_is_sent_is_ranked_or_refused_by_name(
+def test_arbitrary_requests_are_ranked_or_rejected_with_a_field(
     stub: ScoringServiceStub, request_: RescoreRequest
 ) -> None:
-    """No request makes an internal error: it has a ranking with finite totals, or a wrong field."""
+    """No request causes an internal error: it gets finite totals, or the name of a field."""
     call = stub.Rescore.future(request_)
     if call.exception() is not None:
         assert field_named(call)
@@ -195,12 +198,12 @@ def test_whatever_is_sent_is_ranked_or_refused_by_name(
 
 
 def configured(**options: Any) -> StreamRescoreRequest:
-    """The first message of a stream."""
+    """Return the first message of a stream."""
     return StreamRescoreRequest(configuration=RescoreConfiguration(**options))
 
 
 def utterance(sequence: int, *texts: str, **options: Any) -> StreamRescoreRequest:
-    """An utterance of a stream."""
+    """Return an utterance message of a stream."""
     heard = Utterance(n_best=n_best(*texts, **options))
     return StreamRescoreRequest(sequence=sequence, utterance=heard)
 
@@ -211,8 +214,8 @@ def _answers(
     return list(stub.StreamRescore(iter(sent), timeout=60))
 
 
-def test_utterances_of_a_stream_are_answered_in_their_order(stub: ScoringServiceStub) -> None:
-    """Each utterance has the answer that `Rescore` gives, under its own number."""
+def test_stream_responses_are_in_order(stub: ScoringServiceStub) -> None:
+    """Each utterance gets the result of `Rescore`, with its own sequence number."""
     weighting = Weighting(lm_weight=2.0)
     texts = [["the sea " * number, "the cat sat", ""] for number in range(30, 0, -1)]
     sent = [utterance(7 * number, *heard) for number, heard in enumerate(texts)]
@@ -223,8 +226,8 @@ def test_utterances_of_a_stream_are_answered_in_their_order(stub: ScoringService
         assert answer.response == stub.Rescore(request)
 
 
-def test_an_utterance_that_cannot_be_ranked_costs_itself_alone(stub: ScoringServiceStub) -> None:
-    """Its answer names the field; those before and after it are answered."""
+def test_an_invalid_utterance_does_not_affect_others(stub: ScoringServiceStub) -> None:
+    """Its response names the field; the utterances before and after it are ranked."""
     sent = [configured(), utterance(1, "a"), utterance(2), utterance(3, "a", am=NAN)]
     found = _answers(stub, [*sent, utterance(4, "b")])
     assert [answer.WhichOneof("result") for answer in found] == [
@@ -252,14 +255,14 @@ BAD_STREAMS = {
 def test_bad_streams_name_the_field(
     stub: ScoringServiceStub, sent: list[StreamRescoreRequest], field: str
 ) -> None:
-    """Messages out of order, and a configuration outside its limits, end the stream."""
+    """Messages out of order and a configuration outside its limits end the stream."""
     assert field_named(refusal(lambda: _answers(stub, sent))) == field
 
 
 def test_unknown_models_are_not_found(stub: ScoringServiceStub) -> None:
-    """A model that is not served is NOT_FOUND, in a request and in a stream."""
+    """A model that is not served causes NOT_FOUND, in a request and in a stream."""
     for ask in (
-        lambda: stub.Rescore(asked(model="nobody")),
-        lambda: _answers(stub, [configured(model="nobody")]),
+        lambda: stub.Rescore(rescore_request(model="unknown")),
+        lambda: _answers(stub, [configured(model="unknown")]),
     ):
         assert refusal(ask).code() is grpc.StatusCode.NOT_FOUND

@@ -1,4 +1,4 @@
-"""Scores as messages and back."""
+"""Round trips of scores through their messages."""
 
 import pytest
 from hypothesis import given
@@ -30,23 +30,23 @@ models = st.builds(ModelVersion, texts, texts, st.sampled_from(["int8", "float32
 
 @given(st.builds(ScoreResult, st.lists(candidates, max_size=4), st.booleans(), models))
 def test_scores_round_trip(result: ScoreResult) -> None:
-    """The client reads the result that the server had."""
+    """The client decodes the result that the server encoded."""
     assert decode_scores(finish(encode_scores(result))) == result
 
 
 @given(texts, st.lists(texts, max_size=3), st.booleans(), st.booleans())
-def test_requests_have_what_the_client_asks_for(
-    history: str, asked: list[str], count_eos: bool, return_words: bool
+def test_score_requests_contain_all_arguments(
+    history: str, candidate_texts: list[str], count_eos: bool, return_words: bool
 ) -> None:
-    """Texts verbatim, and whether the end of the text is counted."""
-    request = encode_score_request("en", history, asked, count_eos, return_words)
+    """Texts are sent verbatim, together with `count_eos` and `return_words`."""
+    request = encode_score_request("en", history, candidate_texts, count_eos, return_words)
     assert (request.model, request.history) == ("en", history)
-    assert [candidate.text for candidate in request.candidates] == asked
+    assert [candidate.text for candidate in request.candidates] == candidate_texts
     assert (counts_eos(request), request.return_words) == (count_eos, return_words)
 
 
-def test_priorities() -> None:
-    """A request is realtime unless it says batch; an unknown priority is refused."""
+def test_decode_priority() -> None:
+    """Requests are realtime by default; an unknown priority is rejected."""
     request = encode_score_request("", "", ["a"], True)
     assert decode_priority(request, Priority.BULK) is Priority.BULK
     request.priority = PRIORITY_REALTIME

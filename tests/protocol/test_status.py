@@ -1,4 +1,4 @@
-"""Domain errors as statuses."""
+"""Mapping of errors to gRPC statuses."""
 
 import grpc
 import pytest
@@ -14,16 +14,14 @@ EXPECTED = {
     errors.ModelNotFound("x", ["en@1"]): grpc.StatusCode.NOT_FOUND,
     errors.Overloaded("full", 1.5): grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.DeadlineExceeded("late"): grpc.StatusCode.DEADLINE_EXCEEDED,
-    errors.Cancelled("nobody waits"): grpc.StatusCode.CANCELLED,
+    errors.Cancelled("request cancelled"): grpc.StatusCode.CANCELLED,
     errors.Unavailable("draining"): grpc.StatusCode.UNAVAILABLE,
 }
 
 
 @pytest.mark.parametrize(("error", "code"), EXPECTED.items(), ids=lambda v: type(v).__name__)
-def test_errors_of_requests_have_their_status(
-    error: errors.WordgateError, code: grpc.StatusCode
-) -> None:
-    """Each error that a request can cause has its own status, keeps its words, names its call."""
+def test_api_errors_map_to_status_codes(error: errors.WordgateError, code: grpc.StatusCode) -> None:
+    """Each API error has its own code, its message, and the request ID as metadata."""
     status = encode_error(error, REQUEST)
     assert (status.code, status.details) == (code, str(error))
     assert status.trailing_metadata[-1] == ("x-request-id", REQUEST)
@@ -31,17 +29,17 @@ def test_errors_of_requests_have_their_status(
 
 
 @pytest.mark.parametrize("error", [KeyError("a user's text"), errors.InvalidFile("x", "y")])
-def test_anything_else_is_internal_and_says_nothing(error: Exception) -> None:
-    """A defect is INTERNAL, never UNKNOWN, and repeats nothing of the request but its id."""
+def test_other_errors_are_internal_without_request_data(error: Exception) -> None:
+    """A defect is INTERNAL, never UNKNOWN; the message contains only the ID of the request."""
     status = encode_error(error, REQUEST)
     assert status.code is grpc.StatusCode.INTERNAL
-    assert status.details == f"internal error; the server's log says more of request {REQUEST}"
+    assert status.details == f"internal error; see the server's log for request {REQUEST}"
     assert status.trailing_metadata[-1] == ("x-request-id", REQUEST)
     assert not is_expected(error)
 
 
-def test_overload_says_when_to_come_again() -> None:
-    """RESOURCE_EXHAUSTED carries a RetryInfo."""
+def test_overload_has_retry_info() -> None:
+    """RESOURCE_EXHAUSTED has a RetryInfo with the delay of the error."""
     (_, packed), _ = encode_error(errors.Overloaded("full", 1.5), REQUEST).trailing_metadata
     assert isinstance(packed, bytes)
     detail = RetryInfo()

@@ -17,7 +17,7 @@ from wordgate.lm.state_store import NullStateStore
 from wordgate.scoring.hypothesis import Hypothesis, TimeSpan
 from wordgate.scoring.lattice_search import SearchBounds
 from wordgate.scoring.rescoring import DEFAULT_SEARCH_BOUNDS, Ranking, rescore
-from wordgate.scoring.scoring import MAX_CANDIDATE_PIECES, score_texts
+from wordgate.scoring.scoring import MAX_CANDIDATE_TOKENS, score_texts
 from wordgate.scoring.weighting import ACOUSTIC, Boost, Weighting
 
 LEVELS = AdaptiveSoftmaxLayout((200, 400, trained().size))
@@ -166,7 +166,7 @@ def test_a_combining_mark_after_a_space_belongs_to_its_token() -> None:
             "n_best.candidates[0].times[0].end_seconds",
         ),
         (
-            [Hypothesis(". " * (MAX_CANDIDATE_PIECES + 1))],
+            [Hypothesis(". " * (MAX_CANDIDATE_TOKENS + 1))],
             Weighting(),
             "n_best.candidates[0].text",
         ),

@@ -19,7 +19,7 @@ from wordgate.lm.requests import ModelRequest, Step, TokenLogProbs, run_to_compl
 from wordgate.lm.state_store import NullStateStore
 from wordgate.lm.tokenizer import EOS
 from wordgate.scoring.prefix_tree import ROOT, PrefixTree
-from wordgate.scoring.scoring import MAX_CANDIDATE_PIECES, posteriors, score, score_texts
+from wordgate.scoring.scoring import MAX_CANDIDATE_TOKENS, posteriors, score, score_texts
 from wordgate.text import words
 from wordgate.text.normalization import normalise
 
@@ -173,7 +173,7 @@ def test_posteriors_are_shares_of_the_candidates() -> None:
 
 def test_the_invalid_field_of_a_score_request_is_named() -> None:
     """An empty list, a long candidate and a lone surrogate are rejected by field."""
-    too_long = ". " * (MAX_CANDIDATE_PIECES + 1)
+    too_long = ". " * (MAX_CANDIDATE_TOKENS + 1)
     for candidates, field in (
         ([], "candidates"),
         (["sea", too_long], "candidates[1].text"),

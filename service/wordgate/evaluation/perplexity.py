@@ -17,7 +17,7 @@ from wordgate.errors import InvalidFile, InvalidInput, empty
 from wordgate.lm.context_window import ANCHOR_WORDS, latest_start
 from wordgate.offline.lines import read_lines
 from wordgate.offline.pipelining import in_order, in_turn
-from wordgate.scoring.scoring import MAX_CANDIDATE_PIECES
+from wordgate.scoring.scoring import MAX_CANDIDATE_TOKENS
 from wordgate.text import words
 from wordgate.text.normalization import normalise
 
@@ -25,7 +25,7 @@ TOP = 3
 _MAX_WHOLE_CHARACTERS = 16_384
 """Longer texts are not scored as one candidate."""
 
-_STRETCH_BYTES = MAX_CANDIDATE_PIECES
+_STRETCH_BYTES = MAX_CANDIDATE_TOKENS
 """A piece has a byte or more."""
 
 _WORDS_BEFORE = ANCHOR_WORDS

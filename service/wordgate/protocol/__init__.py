@@ -1,1 +1,1 @@
-"""The protocol's messages and statuses as values, in both directions, and its limits."""
+"""Encode and decode protocol messages and gRPC statuses, and check the limits of requests."""

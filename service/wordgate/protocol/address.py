@@ -1,7 +1,7 @@
-"""Addresses of servers, as servers and clients are told them.
+"""Parse and check server addresses.
 
-HOST:PORT, unix:PATH for a socket file of this machine, or a target of gRPC that names more than one
-server, as in dns:///wordgate:50051. Knows text only: nothing is resolved or opened here.
+An address is HOST:PORT, unix:PATH for a Unix domain socket, or, for clients, a gRPC target that may
+name several servers (dns:///wordgate:50051). Nothing is resolved or opened here.
 """
 
 from contextlib import suppress
@@ -10,16 +10,16 @@ from urllib.parse import quote
 
 _UNIX = "unix:"
 TARGET_SCHEMES = ("dns:", "ipv4:", "ipv6:", "xds:", "vsock:", "unix-abstract:", "google-c2p:")
-"""Targets that gRPC itself understands; their text is its own to check."""
+"""URI schemes of gRPC targets. gRPC itself checks the rest of such a target."""
 
 _MAX_PATH_BYTES = 107
-"""Of a socket file; the system's bound."""
+"""Longest path of a Unix domain socket on Linux, without the final NUL."""
 
 _EXAMPLE = "127.0.0.1:50051"
 
 
 def split_address(address: str) -> tuple[str, int]:
-    """Return host and port of `HOST:PORT` or `[IPV6]:PORT`. Raises `ValueError`."""
+    """Return host and port of `HOST:PORT` or `[IPV6]:PORT`. Raises `ValueError` otherwise."""
     host, colon, port = address.rpartition(":")
     bare = host.removeprefix("[").removesuffix("]")
     is_number = port.isascii() and port.isdecimal()
@@ -31,38 +31,38 @@ def split_address(address: str) -> tuple[str, int]:
 
 
 def unix_path(address: str) -> str | None:
-    """Return the path of `unix:PATH` or `unix:///PATH`, None for any other address.
+    """Return the path of `unix:PATH` or `unix:///PATH`, or None for any other address.
 
-    Raises `ValueError` for a path that cannot be one of a socket.
+    Raises `ValueError` for a path that is not valid for a socket.
     """
     if not address.startswith(_UNIX):
         return None
     path = address.removeprefix(_UNIX)
     if path.startswith("//"):
         if not path.startswith("///"):
-            raise ValueError("has a host; write unix:PATH or unix:///PATH")
+            raise ValueError("contains a host; use unix:PATH or unix:///PATH")
         path = path[2:]
     if not path or "\0" in path:
-        raise ValueError("has no path; write unix:PATH, as in unix:/run/wordgate.sock")
+        raise ValueError("has no path; use unix:PATH, for example unix:/run/wordgate.sock")
     if len(path.encode("utf-8", "surrogateescape")) > _MAX_PATH_BYTES:
-        raise ValueError(f"has a path of more than {_MAX_PATH_BYTES} bytes; choose a shorter one")
+        raise ValueError(f"has a path longer than {_MAX_PATH_BYTES} bytes; use a shorter path")
     return path
 
 
 def check_address(address: str) -> None:
-    """Raise `ValueError` unless this is HOST:PORT or unix:PATH."""
+    """Raise `ValueError` unless the address is HOST:PORT or unix:PATH."""
     if unix_path(address) is None:
         split_address(address)
 
 
 def check_target(address: str) -> None:
-    """Raise `ValueError` unless a client can be told this address."""
+    """Raise `ValueError` unless a client can connect to the address, by its form."""
     if not address.startswith(TARGET_SCHEMES):
         check_address(address)
 
 
 def grpc_target(address: str) -> str:
-    """Return how gRPC writes the address: it reads a path as a part of a URI."""
+    """Return the address as a gRPC target, with the path of a socket URI-escaped."""
     path = unix_path(address)
     if path is None:
         return address
@@ -70,21 +70,21 @@ def grpc_target(address: str) -> str:
 
 
 def is_local(address: str) -> bool:
-    """Return whether the address names this machine itself, where no proxy leads."""
+    """Return whether the address is on this machine (loopback or socket), so no proxy applies."""
     if address.startswith((_UNIX, "unix-abstract:", "vsock:")):
         return True
     scheme = next((each for each in TARGET_SCHEMES if address.startswith(each)), "")
-    named = address.removeprefix(scheme).rpartition("/")[2]
-    places = named.split(",") if scheme in {"ipv4:", "ipv6:"} else [named]
-    return all(map(_is_own_host, places))
+    endpoint = address.removeprefix(scheme).rpartition("/")[2]
+    endpoints = endpoint.split(",") if scheme in {"ipv4:", "ipv6:"} else [endpoint]
+    return all(map(_is_local_host, endpoints))
 
 
-def _is_own_host(place: str) -> bool:
-    host = place
+def _is_local_host(endpoint: str) -> bool:
+    host = endpoint
     with suppress(ValueError):
-        host, _ = split_address(place)
+        host, _ = split_address(endpoint)
     try:
-        found = ip_address(host)
+        ip = ip_address(host)
     except ValueError:
         return host.rstrip(".").lower() == "localhost"
-    return found.is_loopback or found.is_unspecified
+    return ip.is_loopback or ip.is_unspecified

@@ -1,7 +1,7 @@
-"""Lattices and confusion networks as messages, in both directions.
+"""Encode and decode lattices and confusion networks.
 
-A request of a megabyte holds tens of thousands of entries. The server counts them before reading
-any, and reads them in the engine, in short steps, once the request has been admitted.
+A request of 1 MiB contains tens of thousands of entries. The server first checks only their number.
+It decodes them in the engine, in short steps, after the request is admitted.
 """
 
 from collections.abc import Mapping
@@ -20,13 +20,15 @@ from wordgate.scoring.lattice import (
     check_confusion_network,
     check_lattice,
 )
+from wordgate.text.steps import finish
 
 ENTRIES_PER_STEP = 50
+"""Entries that a task decodes or encodes before it yields to the scheduler."""
 
 
 def encode_lattice(lattice: Lattice) -> rescoring_pb2.Lattice:
-    """The message of a lattice. Raises `InvalidInput` naming a field that cannot be sent."""
-    check_lattice(lattice)
+    """Return a lattice as a message. Raises `InvalidInput` for an invalid field."""
+    finish(check_lattice(lattice))
     return rescoring_pb2.Lattice(
         arcs=[
             rescoring_pb2.Arc(
@@ -44,8 +46,8 @@ def encode_lattice(lattice: Lattice) -> rescoring_pb2.Lattice:
 
 
 def encode_confusion_network(network: ConfusionNetwork) -> rescoring_pb2.ConfusionNetwork:
-    """The message of a confusion network. Raises `InvalidInput` as `lattice_message`."""
-    check_confusion_network(network)
+    """Return a confusion network as a message. Raises `InvalidInput` for an invalid field."""
+    finish(check_confusion_network(network))
     return rescoring_pb2.ConfusionNetwork(
         slots=[
             rescoring_pb2.Slot(
@@ -68,77 +70,77 @@ def _merging(sum_paths: bool) -> rescoring_pb2.PathMerging.ValueType:
 
 
 def decode_confusion_network(
-    asked: rescoring_pb2.ConfusionNetwork, limits: Limits
+    message: rescoring_pb2.ConfusionNetwork, limits: Limits
 ) -> ModelTask[ConfusionNetwork]:
-    """Return a confusion network, with pauses. Raises `InvalidInput` for one beyond the limits."""
-    place = "confusion_network.slots"
+    """Decode a confusion network in steps. Raises `InvalidInput` if it exceeds a limit."""
+    field = "confusion_network.slots"
     alternatives = 0
-    for number, slot in enumerate(asked.slots):
+    for number, slot in enumerate(message.slots):
         if is_step(number):
             yield YIELD
         alternatives += len(slot.alternatives)
         if alternatives > limits.max_arcs:
-            problem = f"has more than {limits.max_arcs} alternatives, which is the limit"
-            raise InvalidInput(place, problem)
+            problem = f"has too many alternatives; the limit is {limits.max_arcs}"
+            raise InvalidInput(field, problem)
     slots: list[list[Alternative]] = []
     read = 0
-    for number, slot in enumerate(asked.slots):
+    for number, slot in enumerate(message.slots):
         slots.append([])
         for rank, each in enumerate(slot.alternatives):
             if is_step(read):
                 yield YIELD
             read += 1
-            where = f"{place}[{number}].alternatives[{rank}]"
-            check_bytes(f"{where}.text", each.text, limits.max_label_bytes)
+            entry = f"{field}[{number}].alternatives[{rank}]"
+            check_bytes(f"{entry}.text", each.text, limits.max_label_bytes)
             slots[-1].append(
-                Alternative(each.text, decode_named_scores(f"{where}.scores", each, limits))
+                Alternative(each.text, decode_named_scores(f"{entry}.scores", each, limits))
             )
     return ConfusionNetwork(
         slots,
-        asked.separator if asked.HasField("separator") else ConfusionNetwork.separator,
-        list(asked.times_seconds),
-        asked.merging == rescoring_pb2.PATH_MERGING_SUM,
+        message.separator if message.HasField("separator") else ConfusionNetwork.separator,
+        list(message.times_seconds),
+        message.merging == rescoring_pb2.PATH_MERGING_SUM,
     )
 
 
-def decode_lattice(asked: rescoring_pb2.Lattice, limits: Limits) -> ModelTask[Lattice]:
-    """Return a lattice, with pauses. Raises `InvalidInput` for one beyond the limits."""
-    patterns = asked.null_labels.patterns
+def decode_lattice(message: rescoring_pb2.Lattice, limits: Limits) -> ModelTask[Lattice]:
+    """Decode a lattice in steps. Raises `InvalidInput` if it exceeds a limit."""
+    patterns = message.null_labels.patterns
     for number, pattern in enumerate(patterns):
-        place = f"lattice.null_labels.patterns[{number}]"
-        check_bytes(place, pattern, limits.max_label_bytes)
+        field = f"lattice.null_labels.patterns[{number}]"
+        check_bytes(field, pattern, limits.max_label_bytes)
     arcs = []
-    for number, arc in enumerate(asked.arcs):
+    for number, arc in enumerate(message.arcs):
         if is_step(number):
             yield YIELD
-        where = f"lattice.arcs[{number}]"
-        check_bytes(f"{where}.label", arc.label, limits.max_label_bytes)
-        scores = decode_named_scores(f"{where}.scores", arc, limits)
+        entry = f"lattice.arcs[{number}]"
+        check_bytes(f"{entry}.label", arc.label, limits.max_label_bytes)
+        scores = decode_named_scores(f"{entry}.scores", arc, limits)
         arcs.append(Arc(arc.start_node, arc.end_node, arc.label, scores))
     return Lattice(
         arcs,
-        asked.start_node,
-        asked.end_node,
-        list(asked.node_times_seconds),
-        list(patterns) if asked.HasField("null_labels") else NULL_LABELS,
-        asked.keep_variants,
-        asked.merging == rescoring_pb2.PATH_MERGING_SUM,
+        message.start_node,
+        message.end_node,
+        list(message.node_times_seconds),
+        list(patterns) if message.HasField("null_labels") else NULL_LABELS,
+        message.keep_variants,
+        message.merging == rescoring_pb2.PATH_MERGING_SUM,
     )
 
 
 def is_step(entries: int) -> bool:
-    """Return whether a pause is due after this many entries."""
+    """Return whether a task yields to the scheduler after this many entries."""
     return entries > 0 and entries % ENTRIES_PER_STEP == 0
 
 
-def decode_named_scores(place: str, scored: Any, limits: Limits) -> dict[str, float]:
-    """Return the scores of an entry by name. Raises `InvalidInput` beyond the limits."""
-    check_scores(place, scored.scores, limits)
+def decode_named_scores(field: str, scored: Any, limits: Limits) -> dict[str, float]:
+    """Decode the named scores of an entry. Raises `InvalidInput` if they exceed a limit."""
+    check_scores(field, scored.scores, limits)
     return dict(scored.scores)
 
 
-def check_scores(place: str, scores: Mapping[str, float], limits: Limits) -> None:
-    """Raise `InvalidInput` for too many scores, or names that are too long."""
-    check_most(place, scores, limits.max_scores)
+def check_scores(field: str, scores: Mapping[str, float], limits: Limits) -> None:
+    """Raise `InvalidInput` for too many scores or for a name that is too long."""
+    check_most(field, scores, limits.max_scores)
     for name in scores:
-        check_bytes(place, name, limits.max_score_name_bytes)
+        check_bytes(field, name, limits.max_score_name_bytes)

@@ -1,4 +1,4 @@
-"""Served models and servers as messages, in both directions."""
+"""Encode and decode model versions, and decode the lists of served models."""
 
 from dataclasses import dataclass
 
@@ -17,9 +17,9 @@ _LIMITS = models_pb2.Limits.DESCRIPTOR.fields
 class ModelDescription:
     """A served model.
 
-    `digest` is the SHA-256 of its `bundle.json`, in hexadecimal; `vocabulary_size` counts tokens,
-    `width` the hidden values of a layer; `figures` were measured when it was published; `language`
-    is a BCP 47 tag.
+    `digest` is the SHA-256 of its `bundle.json` in hexadecimal. `vocabulary_size` is in tokens,
+    `width` in hidden units per layer. `figures` are quality figures measured at publication, by
+    name. `language` is a BCP 47 tag.
     """
 
     name: ModelVersion
@@ -36,8 +36,8 @@ class ModelDescription:
 class ServerDescription:
     """A server and its limits.
 
-    `limits` has the greatest accepted values by the names of docs/serving.md; a name that ends in
-    `_bytes` counts bytes of UTF-8. `device` is "cpu" or "cuda".
+    `limits` contains the greatest accepted values by name, as listed in docs/serving.md. Limits
+    whose name ends in `_bytes` count UTF-8 bytes. `device` is "cpu" or "cuda".
     """
 
     version: str
@@ -47,20 +47,20 @@ class ServerDescription:
 
 
 def encode_model_version(name: ModelVersion) -> models_pb2.ModelVersion:
-    """Return the version of a model as its message."""
+    """Return a model version as a message."""
     return models_pb2.ModelVersion(
         name=name.name, version=name.version, precision=_PRECISIONS[name.precision]
     )
 
 
 def decode_model_version(message: models_pb2.ModelVersion) -> ModelVersion:
-    """Return the version of a model that answered; its precision may be "unknown"."""
+    """Decode a model version. A precision of a newer server becomes "unknown"."""
     precision = _PRECISION_NAMES.get(message.precision, "unknown")
     return ModelVersion(message.name, message.version, precision)
 
 
 def decode_model(model: models_pb2.Model) -> ModelDescription:
-    """Return one of the models that a server lists."""
+    """Decode a served model."""
     return ModelDescription(
         name=decode_model_version(model.version),
         is_default=model.is_default,
@@ -74,7 +74,7 @@ def decode_model(model: models_pb2.Model) -> ModelDescription:
 
 
 def decode_server(answer: models_pb2.ListModelsResponse) -> ServerDescription:
-    """Return the server that lists its models."""
+    """Decode the server of a `ListModels` response, with its limits."""
     server = answer.server
     limits = {each.name: int(getattr(server.limits, each.name)) for each in _LIMITS}
     return ServerDescription(server.version, server.onnxruntime_version, server.device, limits)

@@ -1,4 +1,4 @@
-"""Predictions and typing sessions as messages, in both directions."""
+"""Encode and decode predictions and typing sessions."""
 
 import re
 from dataclasses import asdict
@@ -52,7 +52,7 @@ _OPTION_NAMES = frozenset(prediction_pb2.SuggestionOptions.DESCRIPTOR.fields_by_
 def encode_predict_request(
     model: str, query: Query, priority: Priority.ValueType = PRIORITY_UNSPECIFIED
 ) -> prediction_pb2.PredictRequest:
-    """Return the message of a query. Raises `InvalidInput` for text that is not Unicode."""
+    """Return the request for a query. Raises `InvalidInput` for text that is not valid Unicode."""
     require_unicode(query.history, "history")
     require_unicode(query.prefix, "prefix")
     return prediction_pb2.PredictRequest(
@@ -68,12 +68,12 @@ def encode_predict_request(
 def encode_session_configuration(
     model: str, options: Options
 ) -> prediction_pb2.SessionConfiguration:
-    """Return the configuration of a typing session."""
+    """Return the first message of a typing session."""
     return prediction_pb2.SessionConfiguration(model=model, options=encode_options(options))
 
 
 def encode_options(options: Options) -> prediction_pb2.SuggestionOptions:
-    """Return options as their message."""
+    """Return suggestion options as a message."""
     message = prediction_pb2.SuggestionOptions(
         max_suggestions=options.max_suggestions,
         allow_punctuation=options.allow_punctuation,
@@ -98,10 +98,13 @@ def encode_options(options: Options) -> prediction_pb2.SuggestionOptions:
 
 
 def decode_options(nested: prediction_pb2.SuggestionOptions) -> Options:
-    """Return the options of a request or a session. Raises `InvalidInput`."""
+    """Decode the options of a request or a session.
+
+    Raises `InvalidInput`, naming the field, for a value outside its limits.
+    """
     case = _CASE_NAMES.get(nested.letter_case)
     if case is None:
-        problem = f"is {nested.letter_case}, which this server does not know"
+        problem = f"has the unknown value {nested.letter_case}"
         raise InvalidInput("options.letter_case", problem)
     try:
         return Options(
@@ -123,10 +126,10 @@ def decode_options(nested: prediction_pb2.SuggestionOptions) -> Options:
         raise _as_sent(error) from None
 
 
-def naming_options(asks: ModelTask[T]) -> ModelTask[T]:
-    """Run a task; its errors name options as the protocol does."""
+def naming_options(task: ModelTask[T]) -> ModelTask[T]:
+    """Run a task, renaming the fields in its errors to their names in the protocol."""
     try:
-        return (yield from asks)
+        return (yield from task)
     except InvalidInput as error:
         raise _as_sent(error) from None
 
@@ -146,9 +149,9 @@ def _continuous_cache(nested: prediction_pb2.SuggestionOptions) -> ContinuousCac
 
 
 def encode_prediction(answer: PredictionResult) -> prediction_pb2.PredictResponse:
-    """Return the answer to `Predict`."""
+    """Return the response to `Predict`."""
     return prediction_pb2.PredictResponse(
-        suggestions=[_suggestion(found) for found in answer.suggestions],
+        suggestions=[_suggestion(each) for each in answer.suggestions],
         prefix=answer.prefix,
         exact=answer.exact,
         expansions=answer.expansions,
@@ -159,10 +162,10 @@ def encode_prediction(answer: PredictionResult) -> prediction_pb2.PredictRespons
 def decode_prediction(
     answer: prediction_pb2.PredictResponse | prediction_pb2.StreamPredictResponse,
 ) -> PredictionResult:
-    """Return the suggestions of an answer to a request or in a session."""
+    """Decode the response to `Predict`, or a response of a typing session."""
     suggestions = [
-        Suggestion(found.text, found.log_prob, _KIND_NAMES.get(found.kind, Kind.WORD))
-        for found in answer.suggestions
+        Suggestion(each.text, each.log_prob, _KIND_NAMES.get(each.kind, Kind.WORD))
+        for each in answer.suggestions
     ]
     return PredictionResult(
         suggestions,
@@ -173,26 +176,27 @@ def decode_prediction(
     )
 
 
-def decode_position_unit(asked: int) -> PositionUnit:
-    """Return the unit of positions in a session. Raises `InvalidInput` for an unknown one."""
-    unit = _UNITS.get(asked)
+def decode_position_unit(number: int) -> PositionUnit:
+    """Decode the position unit of a session. Raises `InvalidInput` for an unknown value."""
+    unit = _UNITS.get(number)
     if unit is None:
-        raise InvalidInput("position_unit", f"is {asked}, which this server does not know")
+        raise InvalidInput("position_unit", f"has the unknown value {number}")
     return unit
 
 
 def encode_session_prediction(
     sequence: int, edited: TextBuffer, answer: PredictionResult
 ) -> prediction_pb2.StreamPredictResponse:
-    """The answer to one text of a typing session, whose prefix ends at the cursor.
+    """Return the response to one event of a typing session.
 
-    Edits cover the rest of a word that the cursor stands in.
+    The prefix ends at the cursor. The edits also cover the rest of the word if the cursor is inside
+    one.
     """
     rest = rest_of_word(edited, len(answer.prefix))
     start = edited.position - length_of(answer.prefix, edited.unit)
     behind = edited.text[edited.cursor : edited.cursor + rest]
     end = edited.position + length_of(behind, edited.unit)
-    suggestions = [_suggestion(found) for found in answer.suggestions]
+    suggestions = [_suggestion(each) for each in answer.suggestions]
     for suggestion in suggestions:
         edit = prediction_pb2.TextEdit(start=start, end=end, text=suggestion.text)
         suggestion.edit.CopyFrom(edit)

@@ -1,7 +1,7 @@
-"""Requests to rescore, and rankings, as messages in both directions.
+"""Encode and decode rescoring requests and rankings.
 
-A request of a megabyte holds tens of thousands of entries. The server counts them before reading
-any, and reads them in the engine, in short steps, once the request has been admitted.
+A request of 1 MiB contains tens of thousands of entries. The server first checks only their number.
+It decodes them in the engine, in short steps, after the request is admitted.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -44,112 +44,115 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True)
 class Rescorable:
-    """An utterance that is within the limits."""
+    """Decoded utterance, within the limits."""
 
     history: str
     hypotheses: HypothesisSpace
 
 
-def decode_weighting(asked: rescoring_pb2.Weighting, limits: Limits) -> Weighting:
-    """What the parts count. Raises `InvalidInput`, its field inside `weighting`."""
-    check_scores("weighting.weights", asked.weights, limits)
-    check_most("weighting.boosts", asked.boosts, limits.max_boosts)
-    for index, boost in enumerate(asked.boosts):
-        place = f"weighting.boosts[{index}].phrase"
-        check_bytes(place, boost.phrase, limits.max_boost_phrase_bytes)
+def decode_weighting(message: rescoring_pb2.Weighting, limits: Limits) -> Weighting:
+    """Decode the weights of a total. Raises `InvalidInput` naming a field inside `weighting`."""
+    check_scores("weighting.weights", message.weights, limits)
+    check_most("weighting.boosts", message.boosts, limits.max_boosts)
+    for index, boost in enumerate(message.boosts):
+        field = f"weighting.boosts[{index}].phrase"
+        check_bytes(field, boost.phrase, limits.max_boost_phrase_bytes)
     try:
         return Weighting(
-            asked.lm_weight if asked.HasField("lm_weight") else Weighting.lm_weight,
-            asked.word_bonus,
-            dict(asked.weights),
-            [Boost(boost.phrase, boost.weight) for boost in asked.boosts],
-            asked.posterior_scale if asked.HasField("posterior_scale") else None,
+            message.lm_weight if message.HasField("lm_weight") else Weighting.lm_weight,
+            message.word_bonus,
+            dict(message.weights),
+            [Boost(boost.phrase, boost.weight) for boost in message.boosts],
+            message.posterior_scale if message.HasField("posterior_scale") else None,
         )
     except InvalidInput as error:
         raise InvalidInput(f"weighting.{error.field}", error.problem) from None
 
 
 def check_counts(
-    asked: rescoring_pb2.RescoreRequest | rescoring_pb2.Utterance, limits: Limits
+    message: rescoring_pb2.RescoreRequest | rescoring_pb2.Utterance, limits: Limits
 ) -> None:
-    """Raise `InvalidInput` for an utterance with too many entries; none of them is read."""
-    check_bytes("history", asked.history, limits.max_history_bytes)
-    match asked.WhichOneof("hypotheses"):
+    """Raise `InvalidInput` for an utterance with too many entries, without decoding them."""
+    check_bytes("history", message.history, limits.max_history_bytes)
+    match message.WhichOneof("hypotheses"):
         case "n_best":
-            check_count("n_best.candidates", asked.n_best.candidates, limits.max_candidates)
+            check_count("n_best.candidates", message.n_best.candidates, limits.max_candidates)
         case "confusion_network":
-            slots = asked.confusion_network.slots
+            slots = message.confusion_network.slots
             check_count("confusion_network.slots", slots, limits.max_arcs)
-            times = asked.confusion_network.times_seconds
+            times = message.confusion_network.times_seconds
             check_most("confusion_network.times_seconds", times, limits.max_arcs + 1)
         case "lattice":
-            check_count("lattice.arcs", asked.lattice.arcs, limits.max_arcs)
-            times = asked.lattice.node_times_seconds
+            check_count("lattice.arcs", message.lattice.arcs, limits.max_arcs)
+            times = message.lattice.node_times_seconds
             check_most("lattice.node_times_seconds", times, 2 * limits.max_arcs)
-            patterns = asked.lattice.null_labels.patterns
+            patterns = message.lattice.null_labels.patterns
             check_most("lattice.null_labels.patterns", patterns, limits.max_null_labels)
         case _:
-            problem = "is not set; send n_best, confusion_network or lattice"
+            problem = "is missing; set n_best, confusion_network or lattice"
             raise InvalidInput("hypotheses", problem)
 
 
 def decode_rescorable(
-    asked: rescoring_pb2.RescoreRequest | rescoring_pb2.Utterance, limits: Limits
+    message: rescoring_pb2.RescoreRequest | rescoring_pb2.Utterance, limits: Limits
 ) -> ModelTask[Rescorable]:
-    """The utterance of a request whose entries were counted, with pauses. Raises `InvalidInput`."""
-    kind = asked.WhichOneof("hypotheses")
-    read = _READ[kind or ""]
-    return Rescorable(asked.history, (yield from read(getattr(asked, kind or ""), limits)))
+    """Decode an utterance in steps, after `check_counts`.
+
+    Raises `InvalidInput` for an entry that exceeds a limit.
+    """
+    kind = message.WhichOneof("hypotheses")
+    decode = _DECODERS[kind or ""]
+    return Rescorable(message.history, (yield from decode(getattr(message, kind or ""), limits)))
 
 
-def decode_search_bounds(asked: rescoring_pb2.SearchBounds, limits: Limits) -> SearchBounds:
-    """How far is searched. Raises `InvalidInput`."""
-    set_ones = {field.name: value for field, value in asked.ListFields()}
+def decode_search_bounds(message: rescoring_pb2.SearchBounds, limits: Limits) -> SearchBounds:
+    """Decode the bounds of a search. Raises `InvalidInput` for a value outside its limits."""
+    values = {field.name: value for field, value in message.ListFields()}
     most = {
         "max_transcripts": (1, limits.max_transcripts),
         "beam": (1, limits.max_beam),
         "recombination_words": (0, limits.max_beam),
         "max_expansions": (1, limits.max_lattice_expansions),
     }
-    for name, value in set_ones.items():
+    for name, value in values.items():
         check_number(f"search.{name}", value, *most[name])
-    return SearchBounds(**set_ones)
+    return SearchBounds(**values)
 
 
 def encode_ranking(answer: RescoringResult) -> ModelTask[rescoring_pb2.RescoreResponse]:
-    """The answer to `Rescore`, with pauses."""
+    """Return the response to `Rescore`, in steps."""
     ranking = answer.ranking
     response = rescoring_pb2.RescoreResponse(
         ranking=rescoring_pb2.Ranking(exact=ranking.exact),
         counted_eos=answer.counted_eos,
         model=encode_model_version(answer.model),
     )
-    yield from _extended(response.ranking.transcripts, _encode_transcript, ranking.transcripts)
-    yield from _extended(response.ranking.words, _encode_confidence, ranking.words)
-    yield from _extended(response.ranking.differences, _encode_difference, ranking.differences)
+    yield from _extend(response.ranking.transcripts, _encode_transcript, ranking.transcripts)
+    yield from _extend(response.ranking.words, _encode_confidence, ranking.words)
+    yield from _extend(response.ranking.differences, _encode_difference, ranking.differences)
     return response
 
 
-def _extended(
-    entries: Any, written: Callable[[Value], Any], values: Sequence[Value]
+def _extend(
+    messages: Any, encode: Callable[[Value], Any], values: Sequence[Value]
 ) -> ModelTask[None]:
-    """Append the messages of values, with pauses."""
+    """Append the encoded values to a repeated field, in steps."""
     for first in range(0, len(values), ENTRIES_PER_STEP):
         if first:
             yield YIELD
-        entries.extend(map(written, values[first : first + ENTRIES_PER_STEP]))
+        messages.extend(map(encode, values[first : first + ENTRIES_PER_STEP]))
 
 
-def _decode_n_best(asked: rescoring_pb2.NBest, limits: Limits) -> ModelTask[HypothesisSpace]:
-    found = []
-    for index, candidate in enumerate(asked.candidates):
+def _decode_n_best(message: rescoring_pb2.NBest, limits: Limits) -> ModelTask[HypothesisSpace]:
+    hypotheses = []
+    for index, candidate in enumerate(message.candidates):
         if is_step(index):
             yield YIELD
-        found.append(_decode_hypothesis(f"n_best.candidates[{index}]", candidate, limits))
-    return found
+        hypotheses.append(_decode_hypothesis(f"n_best.candidates[{index}]", candidate, limits))
+    return hypotheses
 
 
-_READ: Mapping[str, Callable[[Any, Limits], ModelTask[HypothesisSpace]]] = {
+_DECODERS: Mapping[str, Callable[[Any, Limits], ModelTask[HypothesisSpace]]] = {
     "n_best": _decode_n_best,
     "confusion_network": decode_confusion_network,
     "lattice": decode_lattice,
@@ -157,11 +160,11 @@ _READ: Mapping[str, Callable[[Any, Limits], ModelTask[HypothesisSpace]]] = {
 
 
 def _decode_hypothesis(
-    place: str, candidate: rescoring_pb2.NBestCandidate, limits: Limits
+    field: str, candidate: rescoring_pb2.NBestCandidate, limits: Limits
 ) -> Hypothesis:
-    check_bytes(f"{place}.text", candidate.text, limits.max_candidate_bytes)
-    check_most(f"{place}.times", candidate.times, limits.max_candidate_pieces)
-    scores = decode_named_scores(f"{place}.scores", candidate, limits)
+    check_bytes(f"{field}.text", candidate.text, limits.max_candidate_bytes)
+    check_most(f"{field}.times", candidate.times, limits.max_candidate_tokens)
+    scores = decode_named_scores(f"{field}.scores", candidate, limits)
     times = [TimeSpan(time.start_seconds, time.end_seconds) for time in candidate.times]
     return Hypothesis(candidate.text, scores, times)
 
@@ -207,7 +210,10 @@ def encode_rescore_request(
     bounds: SearchBounds,
     priority: Priority.ValueType = PRIORITY_UNSPECIFIED,
 ) -> rescoring_pb2.RescoreRequest:
-    """Return the message of hypotheses. Raises `InvalidInput` for text that is not Unicode."""
+    """Return the request to rescore hypotheses.
+
+    Raises `InvalidInput` for text that is not valid Unicode.
+    """
     require_unicode(history, "history")
     for name in weighting.weights:
         require_unicode(name, "weighting.weights")
@@ -256,7 +262,7 @@ def _n_best_candidate(hypothesis: Hypothesis) -> rescoring_pb2.NBestCandidate:
 
 
 def decode_ranking(answer: rescoring_pb2.RescoreResponse) -> RescoringResult:
-    """Return the ranking of an answer."""
+    """Decode the response to `Rescore`."""
     ranking = answer.ranking
     return RescoringResult(
         Ranking(

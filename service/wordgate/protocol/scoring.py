@@ -1,4 +1,4 @@
-"""Scores of candidates as messages, in both directions."""
+"""Encode and decode candidate scores, and decode priorities."""
 
 from collections.abc import Sequence
 
@@ -13,6 +13,7 @@ from wordgate.text.normalization import require_unicode
 from wordgate.text.steps import Steps
 
 _CANDIDATE_WORK, _WORD_WORK = 4, 2
+"""Work to encode a candidate and each of its words, in the unit of `Steps`."""
 
 
 def encode_score_request(
@@ -23,9 +24,9 @@ def encode_score_request(
     return_words: bool = False,
     priority: priority_pb2.Priority.ValueType = priority_pb2.PRIORITY_UNSPECIFIED,
 ) -> scoring_pb2.ScoreRequest:
-    """Return the message of candidates.
+    """Return the request to score candidates.
 
-    Raises `InvalidInput` for text that is not Unicode, `TypeError` for a str in place of the list.
+    Raises `InvalidInput` for text that is not valid Unicode, `TypeError` if `candidates` is a str.
     """
     require_unicode(history, "history")
     require_texts(candidates, "candidates")
@@ -42,17 +43,17 @@ def encode_score_request(
 
 
 def encode_scores(answer: ScoreResult) -> Steps[scoring_pb2.ScoreResponse]:
-    """Return the answer to `Score`, in steps of a candidate."""
+    """Return the response to `Score`, one candidate per step."""
     response = scoring_pb2.ScoreResponse(
         counted_eos=answer.counted_eos, model=encode_model_version(answer.model)
     )
     for candidate in answer.candidates:
-        response.candidates.append(_scored(candidate))
+        response.candidates.append(_encode_candidate(candidate))
         yield _CANDIDATE_WORK + _WORD_WORK * len(candidate.words)
     return response
 
 
-def _scored(candidate: Candidate) -> scoring_pb2.ScoredCandidate:
+def _encode_candidate(candidate: Candidate) -> scoring_pb2.ScoredCandidate:
     return scoring_pb2.ScoredCandidate(
         text=candidate.text,
         log_prob=candidate.log_prob,
@@ -68,7 +69,7 @@ def _scored(candidate: Candidate) -> scoring_pb2.ScoredCandidate:
 
 
 def decode_scores(answer: scoring_pb2.ScoreResponse) -> ScoreResult:
-    """Return the scored candidates of an answer."""
+    """Decode the response to `Score`."""
     candidates = [
         Candidate(
             scored.text,
@@ -85,24 +86,27 @@ def decode_scores(answer: scoring_pb2.ScoreResponse) -> ScoreResult:
 
 
 def counts_eos(
-    asked: scoring_pb2.ScoreRequest
+    request: scoring_pb2.ScoreRequest
     | rescoring_pb2.RescoreRequest
     | rescoring_pb2.RescoreConfiguration,
 ) -> bool:
-    """Return whether the end of a text is counted, which is the default."""
-    return asked.count_eos if asked.HasField("count_eos") else True
+    """Return whether texts include the end-of-text token (default: true)."""
+    return request.count_eos if request.HasField("count_eos") else True
 
 
 def decode_priority(
-    asked: prediction_pb2.PredictRequest
+    request: prediction_pb2.PredictRequest
     | scoring_pb2.ScoreRequest
     | rescoring_pb2.RescoreRequest
     | rescoring_pb2.RescoreConfiguration,
     realtime: Priority,
 ) -> Priority:
-    """Return the priority of a request, or `realtime`. Raises `InvalidInput` for an unknown one."""
-    if asked.priority in {priority_pb2.PRIORITY_UNSPECIFIED, priority_pb2.PRIORITY_REALTIME}:
+    """Decode the scheduling priority of a request; realtime requests get `realtime`.
+
+    Raises `InvalidInput` for an unknown value.
+    """
+    if request.priority in {priority_pb2.PRIORITY_UNSPECIFIED, priority_pb2.PRIORITY_REALTIME}:
         return realtime
-    if asked.priority == priority_pb2.PRIORITY_BATCH:
+    if request.priority == priority_pb2.PRIORITY_BATCH:
         return Priority.BATCH
-    raise InvalidInput("priority", f"is {asked.priority}, which this server does not know")
+    raise InvalidInput("priority", f"has the unknown value {request.priority}")

@@ -1,6 +1,6 @@
-"""Errors as gRPC statuses with google.rpc details, in both directions.
+"""Map errors to gRPC statuses with google.rpc details, and back.
 
-An error that is not in the table becomes INTERNAL, with a message that has nothing of the request.
+Any other error becomes INTERNAL, with a message that contains nothing of the request but its ID.
 """
 
 from collections.abc import Callable, Iterable
@@ -27,23 +27,23 @@ from wordgate.errors import (
 )
 from wordgate.protocol.address import is_local
 
-DRAINING = "the server is going down; ask again, another replica will answer"
+DRAINING = "server shutting down; retry on another replica"
 REQUEST_ID_HEADER = "x-request-id"
 
 _DETAILS_KEY = "grpc-status-details-bin"
 _BROKEN_STREAM = "RST_STREAM"
-"""What gRPC says, as INTERNAL, of a stream that a proxy broke off because its server was gone."""
+"""Part of gRPC's INTERNAL message if a proxy resets a stream because its server is gone."""
 
 _UNRESOLVED = "errors resolving"
-"""What gRPC says, as UNAVAILABLE, of a name that DNS does not know."""
+"""Part of gRPC's UNAVAILABLE message if DNS does not resolve the host name."""
 
-_INTERNAL_MESSAGE = "internal error; the server's log says more of request {}"
+_INTERNAL_MESSAGE = "internal error; see the server's log for request {}"
 _NANOSECONDS = 1_000_000_000
 
 
 @dataclass(frozen=True)
 class Status:
-    """How a call ends: code, message, metadata that goes with them."""
+    """Status of an RPC: code, message and trailing metadata."""
 
     code: grpc.StatusCode
     details: str
@@ -84,12 +84,12 @@ _TABLE: dict[type[Exception], tuple[grpc.StatusCode, Callable[..., Message] | No
 
 
 def is_expected(error: Exception) -> bool:
-    """Whether an error is the client's to know, and no defect of the server."""
+    """Return whether an error is part of the API, not a defect of the server."""
     return type(error) in _TABLE
 
 
 def encode_error(error: Exception, request_id: str) -> Status:
-    """The status that a client is told, with the id of its request."""
+    """Return the gRPC status for an error, with the ID of the request as metadata."""
     if type(error) not in _TABLE:
         message = _INTERNAL_MESSAGE.format(request_id)
         return _encode_status(grpc.StatusCode.INTERNAL, message, [], request_id)
@@ -104,18 +104,18 @@ def _encode_status(
     for detail in details:
         packed.append(AnyMessage())
         packed[-1].Pack(detail)
-    told = rpc_status.to_status(RpcStatus(code=code.value[0], message=message, details=packed))
+    status = rpc_status.to_status(RpcStatus(code=code.value[0], message=message, details=packed))
     return Status(
-        told.code, told.details, (*told.trailing_metadata, (REQUEST_ID_HEADER, request_id))
+        status.code, status.details, (*status.trailing_metadata, (REQUEST_ID_HEADER, request_id))
     )
 
 
 class NoAnswer(Unavailable):
-    """No server answered at an address; gRPC does not say whether that is a matter of TLS."""
+    """No server responds at an address. The cause may be TLS; gRPC does not say."""
 
 
 def decode_error(call: Any, address: str) -> WordgateError:
-    """The error that a status stands for; `call` knows its code, details and metadata."""
+    """Return the error for the status of a failed gRPC `call` to `address`."""
     code, message = call.code(), call.details() or ""
     status = _decode_status(call.trailing_metadata() or ())
     if _BROKEN_STREAM in message:
@@ -126,44 +126,44 @@ def decode_error(call: Any, address: str) -> WordgateError:
 
 
 def _decode_status(metadata: Iterable[tuple[str, Any]]) -> Any | None:
-    """The google.rpc.Status that the server sent with an error of its own."""
+    """Return the google.rpc.Status that a Wordgate server attached, or None."""
     for key, value in metadata:
         if key == _DETAILS_KEY:
             return RpcStatus.FromString(value)
     return None
 
 
-def _detail(status: Any | None, kind: Any) -> Any | None:
+def _find_detail(status: Any | None, kind: Any) -> Any | None:
     for packed in status.details if status is not None else ():
         if packed.Is(kind.DESCRIPTOR):
-            found = kind()
-            packed.Unpack(found)
-            return found
+            detail = kind()
+            packed.Unpack(detail)
+            return detail
     return None
 
 
 def _invalid_input(status: Any | None, message: str, address: str) -> WordgateError:
-    found = _detail(status, BadRequest)
-    if found is None or not found.field_violations:
+    detail = _find_detail(status, BadRequest)
+    if detail is None or not detail.field_violations:
         return InvalidInput("request", message)
-    violation = found.field_violations[0]
+    violation = detail.field_violations[0]
     return InvalidInput(violation.field, violation.description)
 
 
 def _not_found(status: Any | None, message: str, address: str) -> WordgateError:
-    found = _detail(status, ResourceInfo)
-    if found is None:
+    detail = _find_detail(status, ResourceInfo)
+    if detail is None:
         return WordgateError(f"{address}: {message}")
-    return ModelNotFound(found.resource_name, found.description.split(", "))
+    return ModelNotFound(detail.resource_name, detail.description.split(", "))
 
 
 def _exhausted(status: Any | None, message: str, address: str) -> WordgateError:
-    """Too much at once; gRPC itself says the same of a message that is too large."""
-    found = _detail(status, RetryInfo)
-    if found is None:
-        problem = f"is too large for {address} ({message}); ask about less at once, prune lattices"
+    """Return `Overloaded`, or `InvalidInput` if gRPC rejected the message for its size."""
+    detail = _find_detail(status, RetryInfo)
+    if detail is None:
+        problem = f"is too large for {address} ({message}); send less per request, prune lattices"
         return InvalidInput("request", problem)
-    return Overloaded(message, found.retry_delay.ToNanoseconds() / 1e9)
+    return Overloaded(message, detail.retry_delay.ToNanoseconds() / 1e9)
 
 
 def _unauthenticated(status: Any | None, message: str, address: str) -> WordgateError:
@@ -175,20 +175,20 @@ def _unavailable(status: Any | None, message: str, address: str) -> WordgateErro
         return Unavailable(f"{address}: {message}")
     if _UNRESOLVED in message:
         return NoAnswer(
-            f"no server answers at {address}: its host name cannot be resolved; check it"
+            f"no server answers at {address}: host name cannot be resolved; check the address"
         )
-    remedy = "check the address, and that the server runs"
+    remedy = "check the address and that the server is running"
     if is_local(address):
-        remedy = f"start one with `wordgate serve --listen {address}`, or name another"
+        remedy = f"start one with `wordgate serve --listen {address}`, or use another address"
     return NoAnswer(f"no server answers at {address} ({message}); {remedy}")
 
 
-def _too_late(status: Any | None, message: str, address: str) -> WordgateError:
-    return DeadlineExceeded(f"{address} did not answer in time; allow more, or ask less")
+def _deadline_exceeded(status: Any | None, message: str, address: str) -> WordgateError:
+    return DeadlineExceeded(f"deadline exceeded at {address}; raise the timeout or send less")
 
 
 def _cancelled(status: Any | None, message: str, address: str) -> WordgateError:
-    return Cancelled(f"the request to {address} was cancelled")
+    return Cancelled(f"request to {address} cancelled")
 
 
 _ERRORS = {
@@ -197,6 +197,6 @@ _ERRORS = {
     grpc.StatusCode.RESOURCE_EXHAUSTED: _exhausted,
     grpc.StatusCode.UNAUTHENTICATED: _unauthenticated,
     grpc.StatusCode.UNAVAILABLE: _unavailable,
-    grpc.StatusCode.DEADLINE_EXCEEDED: _too_late,
+    grpc.StatusCode.DEADLINE_EXCEEDED: _deadline_exceeded,
     grpc.StatusCode.CANCELLED: _cancelled,
 }

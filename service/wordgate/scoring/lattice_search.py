@@ -21,7 +21,7 @@ from wordgate.lm.requests import SHORT_ROUND, YIELD, ModelTask, Pace, State
 from wordgate.lm.tokenizer import EOS
 from wordgate.scoring.growing_prefix_tree import ROOT, GrowingPrefixTree
 from wordgate.scoring.lattice_graph import Heuristic, LatticeGraph, ReachedNodes
-from wordgate.scoring.scoring import MAX_CANDIDATE_PIECES, TokenizedText
+from wordgate.scoring.scoring import MAX_CANDIDATE_TOKENS, TokenizedText
 from wordgate.scoring.weighting import Weighting
 from wordgate.text import words
 from wordgate.text.normalization import normalise
@@ -282,8 +282,8 @@ class LatticeSearch:
         """Add a completed word, scored by the model, to a partial hypothesis."""
         partial.tree_node = tree_node
         partial.piece_count += len(self._cut(word).pieces)
-        if partial.piece_count > MAX_CANDIDATE_PIECES:
-            problem = f"have a transcript of more than {MAX_CANDIDATE_PIECES} tokens; split them"
+        if partial.piece_count > MAX_CANDIDATE_TOKENS:
+            problem = f"have a transcript of more than {MAX_CANDIDATE_TOKENS} tokens; split them"
             raise InvalidInput("hypotheses", problem)
         for each in self._cut(word).words:
             known = (*partial.last_words, each)

@@ -20,7 +20,7 @@ from wordgate.text import words
 from wordgate.text.normalization import normalise, normalising
 from wordgate.text.steps import Steps, finish, stretches
 
-MAX_CANDIDATE_PIECES = 4096
+MAX_CANDIDATE_TOKENS = 4096
 """Limit on the tokens of a candidate."""
 
 _ASKED_TOGETHER = 512
@@ -81,7 +81,7 @@ def score_texts(
 
     `return_words`: also return the log-probability of each word.
 
-    Raises `InvalidInput` for an empty list, for a candidate with more than `MAX_CANDIDATE_PIECES`
+    Raises `InvalidInput` for an empty list, for a candidate with more than `MAX_CANDIDATE_TOKENS`
     tokens, and for text that is not Unicode.
     """
     if not candidates:
@@ -203,7 +203,7 @@ def posteriors(log_probs: Sequence[float]) -> list[float]:
 def tokenize_text(language: Lexicon, text: str, field: str) -> TokenizedText:
     """Return the words and tokens of a candidate.
 
-    Raises `InvalidInput` naming `field` for more than `MAX_CANDIDATE_PIECES` tokens, and for text
+    Raises `InvalidInput` naming `field` for more than `MAX_CANDIDATE_TOKENS` tokens, and for text
     that is not Unicode.
     """
     return finish(cutting(language, text, field))
@@ -217,15 +217,15 @@ def cutting(language: Lexicon, text: str, field: str) -> Steps[TokenizedText]:
         return TokenizedText(text_words, language.pieces.encode_words(text_words))
     normal = yield from normalising(text, field)
     text_words = yield from words.splitting(normal)
-    if len(text_words) > MAX_CANDIDATE_PIECES:  # every word has at least one token
+    if len(text_words) > MAX_CANDIDATE_TOKENS:  # every word has at least one token
         raise _too_long(field, len(text_words))
     each = yield from language.pieces.encoding_each(text_words)
     pieces = list(chain.from_iterable(each))
-    if len(pieces) > MAX_CANDIDATE_PIECES:
+    if len(pieces) > MAX_CANDIDATE_TOKENS:
         raise _too_long(field, len(pieces))
     return TokenizedText(text_words, pieces)
 
 
 def _too_long(field: str, pieces: int) -> InvalidInput:
-    problem = f"has at least {pieces} tokens; send at most {MAX_CANDIDATE_PIECES}"
+    problem = f"has at least {pieces} tokens; send at most {MAX_CANDIDATE_TOKENS}"
     return InvalidInput(field, problem)

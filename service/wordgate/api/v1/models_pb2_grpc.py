@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class ModelServiceStub:
-    """What is served, and within which limits.
+    """Served models and the limits of the server.
     """
 
     def __init__(self, channel):
@@ -48,18 +48,18 @@ class ModelServiceStub:
 
 
 class ModelServiceServicer:
-    """What is served, and within which limits.
+    """Served models and the limits of the server.
     """
 
     def ListModels(self, request, context):
-        """All models and versions that can be named in a request, in order of name and version.
+        """Lists all models and versions that a request can name, ordered by name and version.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetModel(self, request, context):
-        """One model. NOT_FOUND for a name or version that is not served.
+        """Describes one model. NOT_FOUND if the name or version is not served.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -87,7 +87,7 @@ def add_ModelServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ModelService:
-    """What is served, and within which limits.
+    """Served models and the limits of the server.
     """
 
     @staticmethod

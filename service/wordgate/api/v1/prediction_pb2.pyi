@@ -28,29 +28,37 @@ class _SuggestionKind:
 class _SuggestionKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SuggestionKind.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     SUGGESTION_KIND_UNSPECIFIED: _SuggestionKind.ValueType  # 0
-    """Not stated; no server answers this."""
+    """Unspecified. Servers never return this."""
     SUGGESTION_KIND_WORD: _SuggestionKind.ValueType  # 1
     """A word."""
     SUGGESTION_KIND_PUNCTUATION: _SuggestionKind.ValueType  # 2
     """A punctuation mark or another symbol."""
     SUGGESTION_KIND_PHRASE: _SuggestionKind.ValueType  # 3
-    """Several words, with the spaces that they need: none in Chinese, Japanese or Thai."""
+    """Several words, separated by spaces where the script uses them (not in Chinese, Japanese or
+    Thai).
+    """
     SUGGESTION_KIND_CORRECTION: _SuggestionKind.ValueType  # 4
-    """A word that does not begin with what was typed, but would with a slip of the finger put right."""
+    """A typo correction: a word that does not begin with the typed prefix, but matches it after a
+    typo is corrected.
+    """
 
 class SuggestionKind(_SuggestionKind, metaclass=_SuggestionKindEnumTypeWrapper):
-    """What a suggestion is."""
+    """Kind of a suggestion."""
 
 SUGGESTION_KIND_UNSPECIFIED: SuggestionKind.ValueType  # 0
-"""Not stated; no server answers this."""
+"""Unspecified. Servers never return this."""
 SUGGESTION_KIND_WORD: SuggestionKind.ValueType  # 1
 """A word."""
 SUGGESTION_KIND_PUNCTUATION: SuggestionKind.ValueType  # 2
 """A punctuation mark or another symbol."""
 SUGGESTION_KIND_PHRASE: SuggestionKind.ValueType  # 3
-"""Several words, with the spaces that they need: none in Chinese, Japanese or Thai."""
+"""Several words, separated by spaces where the script uses them (not in Chinese, Japanese or
+Thai).
+"""
 SUGGESTION_KIND_CORRECTION: SuggestionKind.ValueType  # 4
-"""A word that does not begin with what was typed, but would with a slip of the finger put right."""
+"""A typo correction: a word that does not begin with the typed prefix, but matches it after a
+typo is corrected.
+"""
 Global___SuggestionKind: _TypeAlias = SuggestionKind  # noqa: Y015
 
 class _LetterCase:
@@ -60,28 +68,28 @@ class _LetterCase:
 class _LetterCaseEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LetterCase.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     LETTER_CASE_UNSPECIFIED: _LetterCase.ValueType  # 0
-    """The same as LETTER_CASE_TRUECASE."""
+    """Same as LETTER_CASE_TRUECASE."""
     LETTER_CASE_TRUECASE: _LetterCase.ValueType  # 1
-    """As people write the word, and as this text wrote it before: `lon` becomes `London`, a sentence
-    begins with a capital. A typed capital stays: `Th` becomes `The`.
+    """Truecasing: the word's usual case, or its case earlier in the text. `lon` becomes `London`; a
+    sentence begins with a capital. Typed capitals are kept: `Th` becomes `The`.
     """
     LETTER_CASE_AS_TYPED: _LetterCase.ValueType  # 2
-    """Where nothing is typed the same; letters that were typed are never changed: `lon` becomes
-    `london`. For suggestions that are shown behind what was typed.
+    """Typed letters never change: `lon` becomes `london`. Truecasing applies if nothing is typed. For
+    suggestions displayed as a completion behind the cursor.
     """
 
 class LetterCase(_LetterCase, metaclass=_LetterCaseEnumTypeWrapper):
-    """In which case suggestions come while a word is being typed."""
+    """Letter case of suggestions while a word is being typed."""
 
 LETTER_CASE_UNSPECIFIED: LetterCase.ValueType  # 0
-"""The same as LETTER_CASE_TRUECASE."""
+"""Same as LETTER_CASE_TRUECASE."""
 LETTER_CASE_TRUECASE: LetterCase.ValueType  # 1
-"""As people write the word, and as this text wrote it before: `lon` becomes `London`, a sentence
-begins with a capital. A typed capital stays: `Th` becomes `The`.
+"""Truecasing: the word's usual case, or its case earlier in the text. `lon` becomes `London`; a
+sentence begins with a capital. Typed capitals are kept: `Th` becomes `The`.
 """
 LETTER_CASE_AS_TYPED: LetterCase.ValueType  # 2
-"""Where nothing is typed the same; letters that were typed are never changed: `lon` becomes
-`london`. For suggestions that are shown behind what was typed.
+"""Typed letters never change: `lon` becomes `london`. Truecasing applies if nothing is typed. For
+suggestions displayed as a completion behind the cursor.
 """
 Global___LetterCase: _TypeAlias = LetterCase  # noqa: Y015
 
@@ -92,25 +100,25 @@ class _PositionUnit:
 class _PositionUnitEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PositionUnit.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     POSITION_UNIT_UNSPECIFIED: _PositionUnit.ValueType  # 0
-    """The same as POSITION_UNIT_CODE_POINTS."""
+    """Same as POSITION_UNIT_CODE_POINTS."""
     POSITION_UNIT_CODE_POINTS: _PositionUnit.ValueType  # 1
     """Unicode code points, as in Python."""
     POSITION_UNIT_UTF8_BYTES: _PositionUnit.ValueType  # 2
-    """Bytes of UTF-8, as in Go and Rust."""
+    """UTF-8 bytes, as in Go and Rust."""
     POSITION_UNIT_UTF16_CODE_UNITS: _PositionUnit.ValueType  # 3
-    """Code units of UTF-16, as in JavaScript, Java, C# and Swift's NSString."""
+    """UTF-16 code units, as in JavaScript, Java, C# and Swift's NSString."""
 
 class PositionUnit(_PositionUnit, metaclass=_PositionUnitEnumTypeWrapper):
-    """What the positions of a typing session are counted in."""
+    """Unit of text positions and lengths in a typing session."""
 
 POSITION_UNIT_UNSPECIFIED: PositionUnit.ValueType  # 0
-"""The same as POSITION_UNIT_CODE_POINTS."""
+"""Same as POSITION_UNIT_CODE_POINTS."""
 POSITION_UNIT_CODE_POINTS: PositionUnit.ValueType  # 1
 """Unicode code points, as in Python."""
 POSITION_UNIT_UTF8_BYTES: PositionUnit.ValueType  # 2
-"""Bytes of UTF-8, as in Go and Rust."""
+"""UTF-8 bytes, as in Go and Rust."""
 POSITION_UNIT_UTF16_CODE_UNITS: PositionUnit.ValueType  # 3
-"""Code units of UTF-16, as in JavaScript, Java, C# and Swift's NSString."""
+"""UTF-16 code units, as in JavaScript, Java, C# and Swift's NSString."""
 Global___PositionUnit: _TypeAlias = PositionUnit  # noqa: Y015
 
 class _FinishReason:
@@ -120,47 +128,51 @@ class _FinishReason:
 class _FinishReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FinishReason.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     FINISH_REASON_UNSPECIFIED: _FinishReason.ValueType  # 0
-    """It does not end with this word."""
+    """The text does not end with this response."""
     FINISH_REASON_END_OF_TEXT: _FinishReason.ValueType  # 1
-    """The end of the text was drawn. This answer has no word."""
+    """The model sampled the end of the text. This response has no word."""
     FINISH_REASON_STOP_WORD: _FinishReason.ValueType  # 2
-    """This answer's word is one of `stop_words`, or the last of one."""
+    """The word of this response is one of `stop_words`, or completes a stop phrase."""
     FINISH_REASON_MAX_WORDS: _FinishReason.ValueType  # 3
-    """This answer's word is the last of `max_words`."""
+    """The word of this response is the last of `max_words`."""
     FINISH_REASON_NO_CANDIDATE: _FinishReason.ValueType  # 4
-    """No word that begins with `prefix` was found within `max_expansions`. This answer has no word."""
+    """The search found no word that begins with `prefix` within `max_expansions`. This response has
+    no word.
+    """
 
 class FinishReason(_FinishReason, metaclass=_FinishReasonEnumTypeWrapper):
-    """Why a text ends."""
+    """Reason why a generated text ends."""
 
 FINISH_REASON_UNSPECIFIED: FinishReason.ValueType  # 0
-"""It does not end with this word."""
+"""The text does not end with this response."""
 FINISH_REASON_END_OF_TEXT: FinishReason.ValueType  # 1
-"""The end of the text was drawn. This answer has no word."""
+"""The model sampled the end of the text. This response has no word."""
 FINISH_REASON_STOP_WORD: FinishReason.ValueType  # 2
-"""This answer's word is one of `stop_words`, or the last of one."""
+"""The word of this response is one of `stop_words`, or completes a stop phrase."""
 FINISH_REASON_MAX_WORDS: FinishReason.ValueType  # 3
-"""This answer's word is the last of `max_words`."""
+"""The word of this response is the last of `max_words`."""
 FINISH_REASON_NO_CANDIDATE: FinishReason.ValueType  # 4
-"""No word that begins with `prefix` was found within `max_expansions`. This answer has no word."""
+"""The search found no word that begins with `prefix` within `max_expansions`. This response has
+no word.
+"""
 Global___FinishReason: _TypeAlias = FinishReason  # noqa: Y015
 
 @_typing.final
 class BoostedWord(_message.Message):
-    """A word or phrase of the person's own: a name, jargon."""
+    """A user-dictionary entry: a word or phrase (a name, jargon) that ranks higher or lower."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     WORD_FIELD_NUMBER: _builtins.int
     BOOST_FIELD_NUMBER: _builtins.int
     word: _builtins.str
-    """A word, or a phrase of up to 16 words, suggested in this case. Of a phrase, the first word is
-    boosted, then each word behind those before it; with `max_phrase_words` it comes whole, too. At most
-    `Limits.max_listed_word_bytes`.
+    """A word, or a phrase of up to 16 words, suggested in this letter case. In a phrase, the first
+    word is boosted, then each word after the words before it. With `max_phrase_words`, the whole
+    phrase is suggested, too. At most `Limits.max_listed_word_bytes`.
     """
     boost: _builtins.float
-    """Added to its log-probability (natural logarithm) for its place among the suggestions, -50 to 50:
-    4.6 ranks it like a word a hundred times as likely. The probability that is answered stays its own.
+    """Added to the log-probability (natural logarithm) for ranking, -50 to 50. 4.6 ranks the word as
+    if it were 100 times as probable. The returned probability does not include the boost.
     """
     def __init__(
         self,
@@ -178,10 +190,11 @@ Global___BoostedWord: _TypeAlias = BoostedWord  # noqa: Y015
 
 @_typing.final
 class ContinuousCache(_message.Message):
-    """A cache of the text itself: words that followed similar states of the network vote for themselves
-    (Grave et al. 2016, arXiv 1612.04426). The probabilities that are answered are those of both
-    together: (1 - weight) * p(model) + weight * p(cache). Takes words that the model has read: its
-    last 128 to 255, or fewer.
+    """Continuous cache: words of the text become more probable after similar hidden states of the
+    network (Grave et al. 2016, arXiv 1612.04426).
+
+    Returned probabilities are interpolated: (1 - weight) * p(model) + weight * p(cache). The cache
+    contains the words that the model has read: at most the last 128 to 255.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -189,10 +202,10 @@ class ContinuousCache(_message.Message):
     WEIGHT_FIELD_NUMBER: _builtins.int
     SHARPNESS_FIELD_NUMBER: _builtins.int
     weight: _builtins.float
-    """Weight of the cache, 0 to 0.9. 0: no cache."""
+    """Interpolation weight of the cache, 0 to 0.9. 0: no cache."""
     sharpness: _builtins.float
-    """How much more similar states count, 0 to 10, in the unit of the dot product of two states.
-    0: all the same. Unset: 0.3.
+    """Factor of the dot product of two hidden states (theta in the paper), 0 to 10. Higher values
+    favour words after similar states; 0 weights all words of the text equally. Unset: 0.3.
     """
     def __init__(
         self,
@@ -230,52 +243,56 @@ class SuggestionOptions(_message.Message):
     CONTINUOUS_CACHE_FIELD_NUMBER: _builtins.int
     ALLOW_UNSEEN_WORDS_FIELD_NUMBER: _builtins.int
     max_suggestions: _builtins.int
-    """Number of words wanted, at most `Limits.max_suggestions`. 0: 5."""
+    """Number of suggested words, at most `Limits.max_suggestions`. 0: 5."""
     allow_punctuation: _builtins.bool
-    """Whether punctuation marks and symbols may be suggested."""
+    """Whether to suggest punctuation marks and symbols."""
     min_probability: _builtins.float
-    """Least probability of a suggestion, 0 to 1; less likely words are left out. 0: no bound."""
+    """Minimum probability of a suggestion, 0 to 1. 0: no minimum."""
     max_expansions: _builtins.int
-    """Rows of the output layer that one search may ask for, at most `Limits.max_expansions`. A search
-    that needs more returns the best found so far, with `exact` false. 0: 2000.
+    """Output-layer rows per search, at most `Limits.max_expansions`. A search that needs more returns
+    its best results so far with `exact: false`. 0: 2000.
     """
     letter_case: Global___LetterCase.ValueType
-    """In which case suggestions come while a word is being typed."""
+    """Letter case of suggestions while a word is being typed."""
     hide_rejected: _builtins.bool
-    """Leaves out words that were among the suggestions for a shorter beginning of the same word: the
-    person saw them and typed on. Their places go to the next likeliest ones.
+    """Whether to hide rejected suggestions: words already suggested for a shorter prefix of the same
+    word, which the user ignored by typing on. The next most probable words take their places.
     """
     max_phrase_words: _builtins.int
-    """Above 1, phrases follow the words: each suggested word goes on, up to so many words, at most 10,
-    as long as that is likely enough. At most as many phrases as words are wanted. 0: 1.
+    """Maximum number of words per phrase, at most 10. Above 1, phrases follow the words: each
+    suggested word is extended while `min_phrase_probability` allows. At most `max_suggestions`
+    phrases. 0: 1, no phrases.
     """
     min_phrase_probability: _builtins.float
-    """Least joint probability of the words of a phrase after its first, 0.01 to 1. 0: 0.2."""
+    """Minimum joint probability of the words of a phrase after its first, 0.01 to 1. 0: 0.2."""
     max_corrections: _builtins.int
-    """Corrections of what was typed of a word, at most `Limits.max_suggestions`; they come first. Only
-    such as are likelier, the slip counted, than every word that begins as typed. From three letters
-    on. 0: none but a single one where an apostrophe was left out (`dont`, `im`), and not even that
-    with LETTER_CASE_AS_TYPED.
+    """Number of typo corrections, at most `Limits.max_suggestions`. Corrections precede words. A
+    correction is listed only if it is more probable, including the probability of the typo, than
+    every word that begins with the prefix. Prefixes of fewer than three letters are not corrected.
+    0: none, except one correction of an omitted apostrophe (`dont`, `im`) unless `letter_case` is
+    LETTER_CASE_AS_TYPED.
     """
     allow_unseen_words: _builtins.bool
-    """Suggests any words, however unlikely. Unset: words that the model's training text has (models say
-    which; older ones do not, and are not restricted), with a probability of 1e-12 or more; boosted
-    words; and words of the session cache.
+    """Whether to suggest words outside the training vocabulary, however improbable. Unset: only words
+    of the training vocabulary with a probability of at least 1e-12, boosted words, and words of
+    the continuous cache. Older models have no training vocabulary and are not restricted.
     """
     @_builtins.property
     def blocked_words(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Words that are not suggested, in any case, or phrases of up to 16 words, of which the last word is
-        not suggested behind the others. At most `Limits.max_listed_words` of at most
+        """Words never to suggest, in any letter case. In a phrase of up to 16 words, the last word is
+        blocked after the others. At most `Limits.max_listed_words` entries, each at most
         `Limits.max_listed_word_bytes`.
         """
 
     @_builtins.property
     def boosted_words(self) -> _containers.RepeatedCompositeFieldContainer[Global___BoostedWord]:
-        """Words that are ranked higher or lower. At most `Limits.max_listed_words`."""
+        """Words to rank higher or lower. At most `Limits.max_listed_words` entries."""
 
     @_builtins.property
     def continuous_cache(self) -> Global___ContinuousCache:
-        """Set with a weight above 0, the words of the text itself are likelier."""
+        """Continuous cache. With a weight above 0, words of the text itself become more probable. Unset:
+        no cache.
+        """
 
     def __init__(
         self,
@@ -304,7 +321,7 @@ Global___SuggestionOptions: _TypeAlias = SuggestionOptions  # noqa: Y015
 
 @_typing.final
 class TextEdit(_message.Message):
-    """Text in the place of other text."""
+    """Replacement of a range of text."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -312,11 +329,11 @@ class TextEdit(_message.Message):
     END_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
     start: _builtins.int
-    """Where the other text begins, in the session's unit, from the beginning of the text."""
+    """Start of the range, in the session's position unit, from the beginning of the text."""
     end: _builtins.int
-    """Where it ends."""
+    """End of the range (exclusive), in the same unit. Not before `start`."""
     text: _builtins.str
-    """What takes its place."""
+    """Text that replaces the range. May be empty."""
     def __init__(
         self,
         *,
@@ -344,23 +361,23 @@ class Suggestion(_message.Message):
     KIND_FIELD_NUMBER: _builtins.int
     EDIT_FIELD_NUMBER: _builtins.int
     text: _builtins.str
-    """The whole word or phrase as people write it, what was typed of it included. Takes the place of
-    the answer's `prefix`.
+    """The whole word or phrase with its letter case, including the typed prefix. Replaces the
+    response's `prefix`.
     """
     log_prob: _builtins.float
-    """Natural logarithm of its probability after the history, not above 0; of a phrase, of all its words
-    together. The prefix does not change it: it only says which words are wanted.
+    """Log-probability after the history (natural logarithm), at most 0. For a phrase, of all its
+    words together. The prefix selects words, but does not change their probability.
     """
     probability: _builtins.float
-    """The same as a probability, 0 to 1: exp(log_prob)."""
+    """Probability after the history, 0 to 1: exp(log_prob)."""
     kind: Global___SuggestionKind.ValueType
-    """What it is. Later versions may answer kinds that are not listed here."""
+    """Kind of the suggestion. Later versions may add kinds."""
     @_builtins.property
     def edit(self) -> Global___TextEdit:
-        """What accepting it does to the text of a session, without the space that `Accept` puts behind it
-        (none in scripts without spaces, before a mark that closes, nor inside an address). It replaces
-        what was typed of the word, and the rest of the word where the cursor stands inside it
-        (`tomo|row`). Unset outside sessions.
+        """Edit that accepting the suggestion makes in a session. It replaces the typed prefix, and the
+        rest of the word if the cursor is inside it (`tomo|row`). It excludes the space that `Accept`
+        inserts (none in scripts without spaces, before closing punctuation, or inside an address).
+        Unset outside sessions.
         """
 
     def __init__(
@@ -382,7 +399,7 @@ Global___Suggestion: _TypeAlias = Suggestion  # noqa: Y015
 
 @_typing.final
 class PredictRequest(_message.Message):
-    """Asks for the next word."""
+    """Request for the next word."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -393,25 +410,28 @@ class PredictRequest(_message.Message):
     CORRECT_LAST_WORD_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
     model: _builtins.str
-    """`NAME` (its latest served version) or `NAME@VERSION`, as in `en@3`. Empty: the default model."""
+    """`NAME` (latest served version) or `NAME@VERSION`, for example `en@3`. At most
+    `Limits.max_model_bytes`. Empty: the default model.
+    """
     history: _builtins.str
-    """All that was written before the next word. At most `Limits.max_history_bytes`; may be empty.
-    The model reads its last 128 to 255 words, fewer where they have many pieces, and the end of a
-    line as the end of a text. White space at its end counts: behind `file.` a typed `t` begins no
-    sentence, behind `file. ` it does.
+    """Text before the next word, at most `Limits.max_history_bytes`. May be empty. The model reads
+    the last 128 to 255 words, or fewer if they exceed 1023 tokens. A line break ends a text.
+    Trailing white space matters: a `t` typed after `file.` does not begin a sentence, after `file.
+    ` it does.
     """
     prefix: _builtins.str
-    """The typed beginning of the next word, in any case. At most `Limits.max_prefix_bytes`. Empty:
-    nothing is typed yet. In `well-kn` only `kn` is unfinished; the rest is read as history.
+    """Typed beginning of the next word, in any letter case, at most `Limits.max_prefix_bytes`. Empty:
+    nothing is typed yet. In `well-kn`, only `kn` is the unfinished word; the rest is read as
+    history.
     """
     correct_last_word: _builtins.bool
-    """Asks about the last word of `history` and `prefix` instead, which is finished: the answer has the
-    words that were likelier meant, as corrections, none where it is likeliest itself. In a word of
-    eight letters or more two slips are put right. The answer's
-    `prefix` is that word as it was written.
+    """Whether to correct the last complete word of `history` and `prefix` instead of predicting the
+    next. The response then lists as corrections the words that were more probably meant, or none
+    if the word itself is the most probable. Words of at least eight letters may contain two typos.
+    The response's `prefix` is the word as written.
     """
     priority: _priority_pb2.Priority.ValueType
-    """Whether somebody waits for the answer."""
+    """Scheduling priority."""
     @_builtins.property
     def options(self) -> Global___SuggestionOptions:
         """Options of the suggestions."""
@@ -436,7 +456,7 @@ Global___PredictRequest: _TypeAlias = PredictRequest  # noqa: Y015
 
 @_typing.final
 class PredictResponse(_message.Message):
-    """The next word."""
+    """Suggestions for the next word."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -446,20 +466,21 @@ class PredictResponse(_message.Message):
     EXPANSIONS_FIELD_NUMBER: _builtins.int
     PREFIX_FIELD_NUMBER: _builtins.int
     exact: _builtins.bool
-    """Whether these are proven to be the likeliest of the words that may be suggested
-    (`allow_unseen_words`, `blocked_words`); false if `max_expansions` ended the search before that.
+    """Whether the suggestions are proven to be the most probable of all allowed words
+    (`allow_unseen_words`, `blocked_words`). False if the search reached `max_expansions` before
+    that.
     """
     expansions: _builtins.int
-    """Rows of the output layer that the search asked for."""
+    """Number of output-layer rows that the search used."""
     prefix: _builtins.str
-    """The unfinished word at the end of the request's `prefix`, verbatim: `kn` of `well-kn`. A
+    """The unfinished word at the end of the request's `prefix`, verbatim: `kn` in `well-kn`. A
     suggestion replaces it.
     """
     @_builtins.property
     def suggestions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Suggestion]:
-        """Corrections, then words, the likeliest first (or the best by boosts), then phrases. Fewer words
-        than asked for, or none, if no more are allowed and as likely as `min_probability`, or if
-        `max_expansions` ended the search.
+        """Corrections, then words, then phrases, each most probable first (boosts included). Contains
+        fewer words than requested, or none, if no more words are allowed and reach `min_probability`,
+        or if the search reached `max_expansions`.
         """
 
     @_builtins.property
@@ -485,7 +506,7 @@ Global___PredictResponse: _TypeAlias = PredictResponse  # noqa: Y015
 
 @_typing.final
 class SessionConfiguration(_message.Message):
-    """How a typing session is to be answered."""
+    """Configuration of a typing session."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -493,9 +514,11 @@ class SessionConfiguration(_message.Message):
     POSITION_UNIT_FIELD_NUMBER: _builtins.int
     OPTIONS_FIELD_NUMBER: _builtins.int
     model: _builtins.str
-    """`NAME` (its latest served version) or `NAME@VERSION`, as in `en@3`. Empty: the default model."""
+    """`NAME` (latest served version) or `NAME@VERSION`, for example `en@3`. At most
+    `Limits.max_model_bytes`. Empty: the default model.
+    """
     position_unit: Global___PositionUnit.ValueType
-    """The unit of positions and lengths, in requests and answers."""
+    """Unit of positions and lengths, in requests and responses."""
     @_builtins.property
     def options(self) -> Global___SuggestionOptions:
         """Options of the suggestions."""
@@ -517,19 +540,19 @@ Global___SessionConfiguration: _TypeAlias = SessionConfiguration  # noqa: Y015
 
 @_typing.final
 class SessionText(_message.Message):
-    """The whole text of a typing session."""
+    """Whole text of a typing session, with the cursor."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     TEXT_FIELD_NUMBER: _builtins.int
     CURSOR_FIELD_NUMBER: _builtins.int
     text: _builtins.str
-    """The text, at most `Limits.max_session_text_bytes`; may be empty. A word that ends at the cursor is
-    unfinished; white space or a punctuation mark after it finishes it, but not an apostrophe: `don'`
-    may become `don't`.
+    """The text, at most `Limits.max_session_text_bytes`. May be empty. A word that ends at the cursor
+    is unfinished. White space or punctuation finishes it, but an apostrophe does not: `don'` may
+    become `don't`.
     """
     cursor: _builtins.int
-    """Where the cursor stands. Unset: at the end."""
+    """Cursor position in the session's position unit. Unset: the end of the text."""
     def __init__(
         self,
         *,
@@ -548,13 +571,13 @@ Global___SessionText: _TypeAlias = SessionText  # noqa: Y015
 
 @_typing.final
 class Insert(_message.Message):
-    """Puts text at the cursor."""
+    """Inserts text at the cursor."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     TEXT_FIELD_NUMBER: _builtins.int
     text: _builtins.str
-    """The text; the cursor then stands behind it."""
+    """Text to insert. The cursor moves behind it."""
     def __init__(
         self,
         *,
@@ -570,16 +593,18 @@ Global___Insert: _TypeAlias = Insert  # noqa: Y015
 
 @_typing.final
 class Delete(_message.Message):
-    """Takes text away around the cursor, as backspace and delete do."""
+    """Deletes text around the cursor, like backspace and delete."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     BEFORE_FIELD_NUMBER: _builtins.int
     AFTER_FIELD_NUMBER: _builtins.int
     before: _builtins.int
-    """How much before the cursor, at most as much as there is."""
+    """Length to delete before the cursor, in the session's position unit. At most the length of the
+    text there.
+    """
     after: _builtins.int
-    """How much behind it."""
+    """Length to delete after the cursor, in the same unit. At most the length of the text there."""
     def __init__(
         self,
         *,
@@ -596,13 +621,13 @@ Global___Delete: _TypeAlias = Delete  # noqa: Y015
 
 @_typing.final
 class MoveCursor(_message.Message):
-    """Puts the cursor elsewhere."""
+    """Moves the cursor."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     POSITION_FIELD_NUMBER: _builtins.int
     position: _builtins.int
-    """Where, from the beginning of the text."""
+    """New cursor position, in the session's position unit, from the beginning of the text."""
     def __init__(
         self,
         *,
@@ -618,9 +643,10 @@ Global___MoveCursor: _TypeAlias = MoveCursor  # noqa: Y015
 
 @_typing.final
 class Accept(_message.Message):
-    """Takes a suggestion: it and a space stand in the place of what was typed of the word, and of its
-    rest behind the cursor. A space that was there already is stepped over instead, but not a line
-    break.
+    """Accepts a suggestion: inserts it and a space in place of the word at the cursor.
+
+    The word is the typed prefix and, if the cursor is inside the word, its rest. If a space already
+    follows, the cursor moves behind it and no space is inserted; a line break does not count.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -628,11 +654,12 @@ class Accept(_message.Message):
     ANSWER_FIELD_NUMBER: _builtins.int
     SUGGESTION_FIELD_NUMBER: _builtins.int
     answer: _builtins.int
-    """The answer that the suggestion stands in: the latest, and the text must not have changed since.
-    Who cannot know that sends the suggestion's `edit` as a `replace`.
+    """Sequence number of the response that contains the suggestion. It must be the latest response,
+    and the text must not have changed since. Clients that cannot guarantee this send the
+    suggestion's `edit` as a `replace` event.
     """
     suggestion: _builtins.int
-    """Which of its suggestions, from 0."""
+    """Index of the suggestion in that response, from 0."""
     def __init__(
         self,
         *,
@@ -649,7 +676,7 @@ Global___Accept: _TypeAlias = Accept  # noqa: Y015
 
 @_typing.final
 class Reset(_message.Message):
-    """Empties the text."""
+    """Clears the text."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -666,7 +693,7 @@ Global___Reset: _TypeAlias = Reset  # noqa: Y015
 
 @_typing.final
 class StreamPredictRequest(_message.Message):
-    """One message of a typing session."""
+    """One message of a typing session: the configuration first, then events."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -680,40 +707,42 @@ class StreamPredictRequest(_message.Message):
     ACCEPT_FIELD_NUMBER: _builtins.int
     RESET_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
-    """The client's number of this message, repeated in the answer. Each greater than the one before
-    it. Not looked at in the configuration.
+    """Client-assigned sequence number, repeated in the response. Must increase with each event.
+    Ignored in the configuration.
     """
     @_builtins.property
     def configuration(self) -> Global___SessionConfiguration:
-        """The first message of the stream, and only that. It is not answered by itself."""
+        """Configures the session. Must be the first message of the stream, and only that. It has no
+        response of its own.
+        """
 
     @_builtins.property
     def text(self) -> Global___SessionText:
-        """Replaces the text."""
+        """Replaces the whole text."""
 
     @_builtins.property
     def insert(self) -> Global___Insert:
-        """Puts text at the cursor."""
+        """Inserts text at the cursor."""
 
     @_builtins.property
     def delete(self) -> Global___Delete:
-        """Takes text away around the cursor."""
+        """Deletes text around the cursor."""
 
     @_builtins.property
     def replace(self) -> Global___TextEdit:
-        """Puts text in the place of other text; the cursor then stands behind it."""
+        """Replaces a range of text. The cursor moves behind the new text."""
 
     @_builtins.property
     def move(self) -> Global___MoveCursor:
-        """Puts the cursor elsewhere."""
+        """Moves the cursor."""
 
     @_builtins.property
     def accept(self) -> Global___Accept:
-        """Takes a suggestion."""
+        """Accepts a suggestion."""
 
     @_builtins.property
     def reset(self) -> Global___Reset:
-        """Empties the text."""
+        """Clears the text."""
 
     def __init__(
         self,
@@ -751,28 +780,29 @@ class StreamPredictResponse(_message.Message):
     PREFIX_FIELD_NUMBER: _builtins.int
     EXPANSIONS_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
-    """Number of the message that is answered. Each greater than the one before it."""
+    """Sequence number of the answered event. Increases with each response."""
     exact: _builtins.bool
-    """Whether these are proven to be the likeliest of the words that may be suggested
-    (`allow_unseen_words`, `blocked_words`); false if `max_expansions` ended the search before that.
+    """Whether the suggestions are proven to be the most probable of all allowed words
+    (`allow_unseen_words`, `blocked_words`). False if the search reached `max_expansions` before
+    that.
     """
     prefix: _builtins.str
-    """The unfinished word that ends at the cursor, verbatim, which a suggestion replaces; where the
-    cursor stands inside a word its beginning, and the edits say how far the word goes. Empty between
-    words.
+    """The unfinished word that ends at the cursor, verbatim. A suggestion replaces it. If the cursor
+    is inside a word, the part of the word before the cursor; each suggestion's `edit` covers the
+    whole word. Empty between words.
     """
     expansions: _builtins.int
-    """Rows of the output layer that the search asked for."""
+    """Number of output-layer rows that the search used."""
     @_builtins.property
     def suggestions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Suggestion]:
-        """Corrections, then words, the likeliest first (or the best by boosts), then phrases. Fewer words
-        than asked for, or none, if no more are allowed and as likely as `min_probability`, or if
-        `max_expansions` ended the search.
+        """Corrections, then words, then phrases, each most probable first (boosts included). Contains
+        fewer words than requested, or none, if no more words are allowed and reach `min_probability`,
+        or if the search reached `max_expansions`.
         """
 
     @_builtins.property
     def model(self) -> _models_pb2.ModelVersion:
-        """The model that answered. A server may change it within a session that names no version."""
+        """The model that answered. May change during a session that does not name a version."""
 
     def __init__(
         self,
@@ -794,7 +824,7 @@ Global___StreamPredictResponse: _TypeAlias = StreamPredictResponse  # noqa: Y015
 
 @_typing.final
 class StreamGenerateRequest(_message.Message):
-    """Asks how a text goes on."""
+    """Request for a generated continuation of a text."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -809,44 +839,47 @@ class StreamGenerateRequest(_message.Message):
     STOP_WORDS_FIELD_NUMBER: _builtins.int
     MAX_EXPANSIONS_FIELD_NUMBER: _builtins.int
     model: _builtins.str
-    """`NAME` (its latest served version) or `NAME@VERSION`, as in `en@3`. Empty: the default model.
-    It answers the whole stream.
+    """`NAME` (latest served version) or `NAME@VERSION`, for example `en@3`. At most
+    `Limits.max_model_bytes`. Empty: the default model. One model answers the whole stream.
     """
     history: _builtins.str
-    """All that was written before. At most `Limits.max_history_bytes`; may be empty. The model reads
-    its last 128 to 255 words, fewer where they have many pieces, and then all that it writes.
+    """Text to continue, at most `Limits.max_history_bytes`. May be empty. The model reads the last
+    128 to 255 words, or fewer if they exceed 1023 tokens, and then everything that it generates.
     """
     prefix: _builtins.str
-    """The typed beginning of the first word, in any case. At most `Limits.max_prefix_bytes`. Empty:
-    nothing is typed yet. In `well-kn` only `kn` is unfinished; the rest is read as history.
+    """Typed beginning of the first word, in any letter case, at most `Limits.max_prefix_bytes`.
+    Empty: nothing is typed yet. In `well-kn`, only `kn` is the unfinished word; the rest is read
+    as history.
     """
     max_words: _builtins.int
-    """Words and punctuation marks after which the text ends at the latest, at most
+    """Maximum number of words and punctuation marks to generate, at most
     `Limits.max_generated_words`. 0: 50.
     """
     temperature: _builtins.float
-    """Probabilities are raised to 1 / temperature before a word is drawn: below 1 likely words come
-    more often, above 1 less often. 0 to 100; 0 always takes the likeliest. Unset: 1.
+    """Sampling temperature, 0 to 100: probabilities are raised to the power 1 / temperature. Below 1,
+    probable words become more frequent; above 1, less. 0 always selects the most probable word.
+    Unset: 1.
     """
     top_k: _builtins.int
-    """Of how many of the likeliest words each word is drawn, the end of the text counted as one. At
-    most `Limits.max_suggestions`; 1 always takes the likeliest. 0: 40.
+    """Top-k sampling: number of most probable words to sample from, at most `Limits.max_suggestions`.
+    The end of the text counts as one word. 1 always selects the most probable word. 0: 40.
     """
     top_p: _builtins.float
-    """Of these, the fewest of the likeliest whose share, after the temperature, reaches this. Above 0,
-    at most 1. Unset: 1, all of them.
+    """Nucleus (top-p) sampling, above 0 and at most 1: of the `top_k` words, sample from the smallest
+    set of most probable words whose share, after the temperature, reaches this value. Unset: 1,
+    all of them.
     """
     seed: _builtins.int
-    """What the random numbers come from. Unset: the server draws one, below 2 to the 53rd, and says it."""
+    """Seed of the random number generator. Unset: the server picks a seed below 2^53 and returns it."""
     max_expansions: _builtins.int
-    """Rows of the output layer that the search for one word may ask for, at most
-    `Limits.max_expansions`. A search that would need more draws from what it has, with `exact`
-    false. 0: 2000.
+    """Output-layer rows per search for one word, at most `Limits.max_expansions`. A search that needs
+    more samples from the words found so far, with `exact: false`. 0: 2000.
     """
     @_builtins.property
     def stop_words(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Words, punctuation marks or phrases of up to 16 words that end the text where it says them, in any
-        case; each of at most `Limits.max_stop_word_bytes`. At most `Limits.max_stop_words`.
+        """Words, punctuation marks or phrases of up to 16 words that end the text when generated, in any
+        letter case. At most `Limits.max_stop_words` entries, each at most
+        `Limits.max_stop_word_bytes`.
         """
 
     def __init__(
@@ -884,7 +917,7 @@ Global___StreamGenerateRequest: _TypeAlias = StreamGenerateRequest  # noqa: Y015
 
 @_typing.final
 class StreamGenerateResponse(_message.Message):
-    """One word of a text that goes on."""
+    """One word of a generated text."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -898,37 +931,38 @@ class StreamGenerateResponse(_message.Message):
     PREFIX_FIELD_NUMBER: _builtins.int
     EXPANSIONS_FIELD_NUMBER: _builtins.int
     word: _builtins.str
-    """The word or mark as people write it, without the space before it. Empty where the text ends
-    without one.
+    """The word or punctuation mark with its letter case, without the space before it. Empty if the
+    text ends without a word.
     """
     text: _builtins.str
-    """What is to be put behind the text: the word, after a space where it needs one. All answers'
-    texts together are how the text goes on.
+    """Text to append: the word, after a space where one is needed. The continuation is the
+    concatenation of this field over all responses.
     """
     log_prob: _builtins.float
-    """Natural logarithm of the word's probability after all before it, not above 0: the model's own,
-    whatever temperature, top_k, top_p and prefix are. Where the end of the text was drawn, that of
-    the end. 0 where no word was found.
+    """Log-probability of the word after all text before it (natural logarithm), at most 0. This is
+    the model's own probability, independent of temperature, top_k, top_p and prefix. If the end of
+    the text was sampled, its log-probability. 0 if no word was found.
     """
     finish_reason: Global___FinishReason.ValueType
-    """Why this is the last answer; FINISH_REASON_UNSPECIFIED where another one follows. Later versions
-    may answer reasons that are not listed here.
+    """Reason why this is the last response, or FINISH_REASON_UNSPECIFIED if another one follows.
+    Later versions may add reasons.
     """
     exact: _builtins.bool
-    """Whether the words that it was drawn from are proven to be the likeliest; false if
-    `max_expansions` ended the search before that.
+    """Whether the words sampled from are proven to be the most probable ones. False if the search
+    reached `max_expansions` before that.
     """
     seed: _builtins.int
-    """The request's seed, or the one that the server drew."""
+    """The seed of the request, or the one that the server picked."""
     prefix: _builtins.str
-    """In the first answer the unfinished word at the end of the request's `prefix`, verbatim, which
-    `text` replaces: `kn` of `well-kn`. Empty in all others, and where no word was found.
+    """In the first response, the unfinished word at the end of the request's `prefix`, verbatim,
+    which `text` replaces: `kn` in `well-kn`. Empty in all other responses, and if no word was
+    found.
     """
     expansions: _builtins.int
-    """Rows of the output layer that the search asked for."""
+    """Number of output-layer rows that the search used."""
     @_builtins.property
     def model(self) -> _models_pb2.ModelVersion:
-        """The model that answers."""
+        """The model that answers the stream."""
 
     def __init__(
         self,

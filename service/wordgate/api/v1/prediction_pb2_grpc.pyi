@@ -27,69 +27,75 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class PredictionServiceStub:
-    """The next word, once or while somebody types."""
+    """Next-word prediction, typing sessions and text generation."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> PredictionServiceAsyncStub: ...
     Predict: _grpc.UnaryUnaryMultiCallable[_prediction_pb2.PredictRequest, _prediction_pb2.PredictResponse]
-    """The likeliest next words after a history."""
+    """Predicts the most probable next words after a history."""
     StreamPredict: _grpc.StreamStreamMultiCallable[_prediction_pb2.StreamPredictRequest, _prediction_pb2.StreamPredictResponse]
-    """A typing session: a configuration, then what a person does to the text, answered with suggestions
-    for the word at the cursor.
+    """Opens a typing session: the client sends a configuration, then the user's edits. The server
+    responds with suggestions for the word at the cursor.
 
-    Answers are a pure function of the configuration, the text and the cursor, so a session may be
-    continued on another replica by sending the configuration and the text again. An event that
-    arrives before the one before it was answered supersedes it, and the older one may stay without
-    an answer. The server ends the stream after the client has closed its side and the last event is
-    answered. An error ends the stream: one session too many (RESOURCE_EXHAUSTED), a message out of
-    order or outside a limit or the text (INVALID_ARGUMENT), a server that goes down, or a session
-    that is as old as they may become (UNAVAILABLE, after the answer under way).
+    Responses are a pure function of the configuration, the text and the cursor. A session can
+    therefore continue on another replica: send the configuration and the text again. An event that
+    arrives before the previous one is answered supersedes it; the older event may remain
+    unanswered. The server ends the stream once the client has closed its side and the last event
+    is answered.
+
+    An error ends the stream: RESOURCE_EXHAUSTED for too many sessions, INVALID_ARGUMENT for a
+    message out of order, outside a limit or outside the text, UNAVAILABLE when the server shuts
+    down or the session reaches its maximum age (after the response in progress).
     """
     StreamGenerate: _grpc.UnaryStreamMultiCallable[_prediction_pb2.StreamGenerateRequest, _prediction_pb2.StreamGenerateResponse]
-    """A text that goes on word by word, sampled.
+    """Generates a continuation of a text word by word, by sampling.
 
-    Each word is computed when the one before it was sent: nothing more is computed for a client that
-    cancels, and for one that does not read no more than the connection's window takes. The text is
-    a function of the request and the seed: the same request gives the same words on any replica,
-    whatever else is being served, so a text that broke off can be had again. An error ends the
-    stream: a field outside its limits (INVALID_ARGUMENT), one stream too many (RESOURCE_EXHAUSTED),
-    a server that goes down (UNAVAILABLE, after the word under way).
+    Each word is computed after the previous one is sent. Generation stops when the client cancels,
+    and pauses while the client does not read and the HTTP/2 window is full. The text is a function
+    of the request and the seed: the same request produces the same words on any replica, under any
+    load, so a client can repeat an interrupted request.
+
+    An error ends the stream: INVALID_ARGUMENT for a field outside its limits, RESOURCE_EXHAUSTED
+    for too many streams, UNAVAILABLE when the server shuts down (after the word in progress).
     """
 
 @_typing.type_check_only
 class PredictionServiceAsyncStub(PredictionServiceStub):
-    """The next word, once or while somebody types."""
+    """Next-word prediction, typing sessions and text generation."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Predict: _aio.UnaryUnaryMultiCallable[_prediction_pb2.PredictRequest, _prediction_pb2.PredictResponse]  # type: ignore[assignment]
-    """The likeliest next words after a history."""
+    """Predicts the most probable next words after a history."""
     StreamPredict: _aio.StreamStreamMultiCallable[_prediction_pb2.StreamPredictRequest, _prediction_pb2.StreamPredictResponse]  # type: ignore[assignment]
-    """A typing session: a configuration, then what a person does to the text, answered with suggestions
-    for the word at the cursor.
+    """Opens a typing session: the client sends a configuration, then the user's edits. The server
+    responds with suggestions for the word at the cursor.
 
-    Answers are a pure function of the configuration, the text and the cursor, so a session may be
-    continued on another replica by sending the configuration and the text again. An event that
-    arrives before the one before it was answered supersedes it, and the older one may stay without
-    an answer. The server ends the stream after the client has closed its side and the last event is
-    answered. An error ends the stream: one session too many (RESOURCE_EXHAUSTED), a message out of
-    order or outside a limit or the text (INVALID_ARGUMENT), a server that goes down, or a session
-    that is as old as they may become (UNAVAILABLE, after the answer under way).
+    Responses are a pure function of the configuration, the text and the cursor. A session can
+    therefore continue on another replica: send the configuration and the text again. An event that
+    arrives before the previous one is answered supersedes it; the older event may remain
+    unanswered. The server ends the stream once the client has closed its side and the last event
+    is answered.
+
+    An error ends the stream: RESOURCE_EXHAUSTED for too many sessions, INVALID_ARGUMENT for a
+    message out of order, outside a limit or outside the text, UNAVAILABLE when the server shuts
+    down or the session reaches its maximum age (after the response in progress).
     """
     StreamGenerate: _aio.UnaryStreamMultiCallable[_prediction_pb2.StreamGenerateRequest, _prediction_pb2.StreamGenerateResponse]  # type: ignore[assignment]
-    """A text that goes on word by word, sampled.
+    """Generates a continuation of a text word by word, by sampling.
 
-    Each word is computed when the one before it was sent: nothing more is computed for a client that
-    cancels, and for one that does not read no more than the connection's window takes. The text is
-    a function of the request and the seed: the same request gives the same words on any replica,
-    whatever else is being served, so a text that broke off can be had again. An error ends the
-    stream: a field outside its limits (INVALID_ARGUMENT), one stream too many (RESOURCE_EXHAUSTED),
-    a server that goes down (UNAVAILABLE, after the word under way).
+    Each word is computed after the previous one is sent. Generation stops when the client cancels,
+    and pauses while the client does not read and the HTTP/2 window is full. The text is a function
+    of the request and the seed: the same request produces the same words on any replica, under any
+    load, so a client can repeat an interrupted request.
+
+    An error ends the stream: INVALID_ARGUMENT for a field outside its limits, RESOURCE_EXHAUSTED
+    for too many streams, UNAVAILABLE when the server shuts down (after the word in progress).
     """
 
 class PredictionServiceServicer(metaclass=_abc_1.ABCMeta):
-    """The next word, once or while somebody types."""
+    """Next-word prediction, typing sessions and text generation."""
 
     @_abc_1.abstractmethod
     def Predict(
@@ -97,7 +103,7 @@ class PredictionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _prediction_pb2.PredictRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_prediction_pb2.PredictResponse, _abc.Awaitable[_prediction_pb2.PredictResponse]]:
-        """The likeliest next words after a history."""
+        """Predicts the most probable next words after a history."""
 
     @_abc_1.abstractmethod
     def StreamPredict(
@@ -105,16 +111,18 @@ class PredictionServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_prediction_pb2.StreamPredictRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_prediction_pb2.StreamPredictResponse], _abc.AsyncIterator[_prediction_pb2.StreamPredictResponse]]:
-        """A typing session: a configuration, then what a person does to the text, answered with suggestions
-        for the word at the cursor.
+        """Opens a typing session: the client sends a configuration, then the user's edits. The server
+        responds with suggestions for the word at the cursor.
 
-        Answers are a pure function of the configuration, the text and the cursor, so a session may be
-        continued on another replica by sending the configuration and the text again. An event that
-        arrives before the one before it was answered supersedes it, and the older one may stay without
-        an answer. The server ends the stream after the client has closed its side and the last event is
-        answered. An error ends the stream: one session too many (RESOURCE_EXHAUSTED), a message out of
-        order or outside a limit or the text (INVALID_ARGUMENT), a server that goes down, or a session
-        that is as old as they may become (UNAVAILABLE, after the answer under way).
+        Responses are a pure function of the configuration, the text and the cursor. A session can
+        therefore continue on another replica: send the configuration and the text again. An event that
+        arrives before the previous one is answered supersedes it; the older event may remain
+        unanswered. The server ends the stream once the client has closed its side and the last event
+        is answered.
+
+        An error ends the stream: RESOURCE_EXHAUSTED for too many sessions, INVALID_ARGUMENT for a
+        message out of order, outside a limit or outside the text, UNAVAILABLE when the server shuts
+        down or the session reaches its maximum age (after the response in progress).
         """
 
     @_abc_1.abstractmethod
@@ -123,14 +131,15 @@ class PredictionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _prediction_pb2.StreamGenerateRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_prediction_pb2.StreamGenerateResponse], _abc.AsyncIterator[_prediction_pb2.StreamGenerateResponse]]:
-        """A text that goes on word by word, sampled.
+        """Generates a continuation of a text word by word, by sampling.
 
-        Each word is computed when the one before it was sent: nothing more is computed for a client that
-        cancels, and for one that does not read no more than the connection's window takes. The text is
-        a function of the request and the seed: the same request gives the same words on any replica,
-        whatever else is being served, so a text that broke off can be had again. An error ends the
-        stream: a field outside its limits (INVALID_ARGUMENT), one stream too many (RESOURCE_EXHAUSTED),
-        a server that goes down (UNAVAILABLE, after the word under way).
+        Each word is computed after the previous one is sent. Generation stops when the client cancels,
+        and pauses while the client does not read and the HTTP/2 window is full. The text is a function
+        of the request and the seed: the same request produces the same words on any replica, under any
+        load, so a client can repeat an interrupted request.
+
+        An error ends the stream: INVALID_ARGUMENT for a field outside its limits, RESOURCE_EXHAUSTED
+        for too many streams, UNAVAILABLE when the server shuts down (after the word in progress).
         """
 
 def add_PredictionServiceServicer_to_server(servicer: PredictionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -23,23 +23,29 @@ class _Priority:
 class _PriorityEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Priority.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     PRIORITY_UNSPECIFIED: _Priority.ValueType  # 0
-    """As `PRIORITY_REALTIME`."""
+    """Same as PRIORITY_REALTIME."""
     PRIORITY_REALTIME: _Priority.ValueType  # 1
-    """Somebody waits: answered soon, or refused at once with RESOURCE_EXHAUSTED."""
+    """A user waits for the response. The server responds soon, or rejects the request at once with
+    RESOURCE_EXHAUSTED.
+    """
     PRIORITY_BATCH: _Priority.ValueType  # 2
-    """Nobody waits: done in what the others leave, a share of the processors at least; it is refused
-    only where very much is waiting. For programs that keep many requests under way.
+    """Background work. It uses spare capacity, plus a guaranteed share of every inference batch, and
+    may queue for seconds. Rejected only if the queue is very long. For clients with many requests
+    in progress.
     """
 
 class Priority(_Priority, metaclass=_PriorityEnumTypeWrapper):
-    """What is put off, and what is refused, while there is more to do than the server can."""
+    """Scheduling priority of a request: which work the server delays, and which it rejects, under load."""
 
 PRIORITY_UNSPECIFIED: Priority.ValueType  # 0
-"""As `PRIORITY_REALTIME`."""
+"""Same as PRIORITY_REALTIME."""
 PRIORITY_REALTIME: Priority.ValueType  # 1
-"""Somebody waits: answered soon, or refused at once with RESOURCE_EXHAUSTED."""
+"""A user waits for the response. The server responds soon, or rejects the request at once with
+RESOURCE_EXHAUSTED.
+"""
 PRIORITY_BATCH: Priority.ValueType  # 2
-"""Nobody waits: done in what the others leave, a share of the processors at least; it is refused
-only where very much is waiting. For programs that keep many requests under way.
+"""Background work. It uses spare capacity, plus a guaranteed share of every inference batch, and
+may queue for seconds. Rejected only if the queue is very long. For clients with many requests
+in progress.
 """
 Global___Priority: _TypeAlias = Priority  # noqa: Y015

@@ -28,37 +28,41 @@ class _PathMerging:
 class _PathMergingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PathMerging.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     PATH_MERGING_UNSPECIFIED: _PathMerging.ValueType  # 0
-    """The same as PATH_MERGING_BEST."""
+    """Same as PATH_MERGING_BEST."""
     PATH_MERGING_BEST: _PathMerging.ValueType  # 1
-    """The best of them."""
+    """Viterbi: the best path only."""
     PATH_MERGING_SUM: _PathMerging.ValueType  # 2
-    """The logarithm of the sum of all, each as the exponential of its weighted scores."""
+    """Log-sum-exp of the weighted scores of all paths."""
 
 class PathMerging(_PathMerging, metaclass=_PathMergingEnumTypeWrapper):
-    """What paths that say the same count."""
+    """How paths with the same text are combined."""
 
 PATH_MERGING_UNSPECIFIED: PathMerging.ValueType  # 0
-"""The same as PATH_MERGING_BEST."""
+"""Same as PATH_MERGING_BEST."""
 PATH_MERGING_BEST: PathMerging.ValueType  # 1
-"""The best of them."""
+"""Viterbi: the best path only."""
 PATH_MERGING_SUM: PathMerging.ValueType  # 2
-"""The logarithm of the sum of all, each as the exponential of its weighted scores."""
+"""Log-sum-exp of the weighted scores of all paths."""
 Global___PathMerging: _TypeAlias = PathMerging  # noqa: Y015
 
 @_typing.final
 class Boost(_message.Message):
-    """A phrase whose every occurrence in a transcript adds to its total."""
+    """Phrase boost (contextual biasing): every occurrence of a phrase in a transcript adds to its
+    total.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     PHRASE_FIELD_NUMBER: _builtins.int
     WEIGHT_FIELD_NUMBER: _builtins.int
     phrase: _builtins.str
-    """One or more words, found as whole words whatever their case. At most
+    """One or more words, matched as whole words in any letter case. At most
     `Limits.max_boost_phrase_bytes`.
     """
     weight: _builtins.float
-    """What each occurrence adds; negative to discourage. Finite, in the unit of the totals."""
+    """Added to the total per occurrence, in the unit of the totals. Finite. Negative values penalise
+    the phrase.
+    """
     def __init__(
         self,
         *,
@@ -75,8 +79,8 @@ Global___Boost: _TypeAlias = Boost  # noqa: Y015
 
 @_typing.final
 class Weighting(_message.Message):
-    """What a total is made of: sum of weights * scores, + lm_weight * log_prob, + word_bonus * words,
-    + boosts. All numbers finite.
+    """Weights of the parts of a transcript's total (log-linear model): sum of weights * scores,
+    + lm_weight * log_prob, + word_bonus * words, + boosts. All numbers must be finite.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -107,22 +111,27 @@ class Weighting(_message.Message):
     BOOSTS_FIELD_NUMBER: _builtins.int
     POSTERIOR_SCALE_FIELD_NUMBER: _builtins.int
     lm_weight: _builtins.float
-    """Factor of the language model's log-probability, not negative. Unset: 1. What suits a
-    recogniser has to be found on transcribed speech: `wordgate tune`.
+    """Weight of the language model's log-probability, at least 0. Unset: 1. The best value depends on
+    the recogniser; tune it on transcribed speech with `wordgate tune`.
     """
     word_bonus: _builtins.float
-    """Added for each word, punctuation marks among them; negative where a recogniser inserts words."""
+    """Word insertion bonus: added per word, including punctuation marks. Negative values suit
+    recognisers that insert words.
+    """
     posterior_scale: _builtins.float
-    """What totals are divided by before their softmax, greater than 0. Unset: max(1, lm_weight)."""
+    """Temperature of the posteriors: divides totals before the softmax. Above 0. Unset:
+    max(1, lm_weight).
+    """
     @_builtins.property
     def weights(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
-        """Factors of the candidates' own scores, by name. `acoustic_log_prob` weighs 1 unless it is
-        named here, all others 0. At most `Limits.max_scores`.
+        """Weights of the recogniser's scores, by name of the score. `acoustic_log_prob` defaults to 1,
+        all others to 0. At most `Limits.max_scores` entries. A name that no candidate has is an error
+        unless its weight is 0.
         """
 
     @_builtins.property
     def boosts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Boost]:
-        """At most `Limits.max_boosts`."""
+        """Boosted phrases, at most `Limits.max_boosts`."""
 
     def __init__(
         self,
@@ -150,16 +159,16 @@ Global___Weighting: _TypeAlias = Weighting  # noqa: Y015
 
 @_typing.final
 class TimeSpan(_message.Message):
-    """When something was said, in seconds from the beginning of the recording."""
+    """Time span in a recording, in seconds from its beginning."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     START_SECONDS_FIELD_NUMBER: _builtins.int
     END_SECONDS_FIELD_NUMBER: _builtins.int
     start_seconds: _builtins.float
-    """When it begins, finite."""
+    """Start of the span in seconds. Finite."""
     end_seconds: _builtins.float
-    """Not before `start_seconds`."""
+    """End of the span in seconds. Finite, not before `start_seconds`."""
     def __init__(
         self,
         *,
@@ -176,7 +185,7 @@ Global___TimeSpan: _TypeAlias = TimeSpan  # noqa: Y015
 
 @_typing.final
 class NBestCandidate(_message.Message):
-    """One transcript that a recogniser thinks possible."""
+    """One hypothesis of an n-best list."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -204,19 +213,20 @@ class NBestCandidate(_message.Message):
     SCORES_FIELD_NUMBER: _builtins.int
     TIMES_FIELD_NUMBER: _builtins.int
     text: _builtins.str
-    """The text; may be empty. At most `Limits.max_candidate_bytes` and
-    `Limits.max_candidate_pieces`.
+    """Text of the hypothesis. May be empty. At most `Limits.max_candidate_bytes` and
+    `Limits.max_candidate_tokens`.
     """
     @_builtins.property
     def scores(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
-        """The recogniser's scores, by name, finite: the same names in all candidates of a request, or
-        none. At most `Limits.max_scores`. Usually natural logarithms; `acoustic_log_prob` is one, a
-        first pass's own language model another.
+        """The recogniser's scores by name, for example `acoustic_log_prob` or the score of a first-pass
+        language model; usually natural logarithms. Finite. Either all candidates of a request have the
+        same names, or none has scores. At most `Limits.max_scores` entries, with names of at most
+        `Limits.max_score_name_bytes`.
         """
 
     @_builtins.property
     def times(self) -> _containers.RepeatedCompositeFieldContainer[Global___TimeSpan]:
-        """When each token between white space was said: as many as there are tokens, or none."""
+        """Time span of each white-space-separated token of the text: one entry per token, or none."""
 
     def __init__(
         self,
@@ -235,14 +245,14 @@ Global___NBestCandidate: _TypeAlias = NBestCandidate  # noqa: Y015
 
 @_typing.final
 class NBest(_message.Message):
-    """Transcripts that a recogniser hesitates between."""
+    """N-best list: whole hypotheses of a recogniser."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     CANDIDATES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def candidates(self) -> _containers.RepeatedCompositeFieldContainer[Global___NBestCandidate]:
-        """At least 1 and at most `Limits.max_candidates`. Equal texts are allowed."""
+        """Candidates, at least 1 and at most `Limits.max_candidates`. Texts may repeat."""
 
     def __init__(
         self,
@@ -259,7 +269,7 @@ Global___NBest: _TypeAlias = NBest  # noqa: Y015
 
 @_typing.final
 class Alternative(_message.Message):
-    """One of the possibilities of a slot."""
+    """One alternative of a confusion network's slot."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -286,10 +296,12 @@ class Alternative(_message.Message):
     TEXT_FIELD_NUMBER: _builtins.int
     SCORES_FIELD_NUMBER: _builtins.int
     text: _builtins.str
-    """What is said; empty for nothing. At most `Limits.max_label_bytes`."""
+    """Text of the alternative. Empty: nothing is said (epsilon). At most `Limits.max_label_bytes`."""
     @_builtins.property
     def scores(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
-        """As `NBestCandidate.scores`: the same names in all alternatives of a request, or none."""
+        """The recogniser's scores by name, as in `NBestCandidate.scores`. Either all alternatives of a
+        request have the same names, or none has scores.
+        """
 
     def __init__(
         self,
@@ -307,14 +319,14 @@ Global___Alternative: _TypeAlias = Alternative  # noqa: Y015
 
 @_typing.final
 class Slot(_message.Message):
-    """What is said at one place."""
+    """One slot of a confusion network."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     ALTERNATIVES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def alternatives(self) -> _containers.RepeatedCompositeFieldContainer[Global___Alternative]:
-        """At least 1."""
+        """Alternatives, at least 1."""
 
     def __init__(
         self,
@@ -331,7 +343,7 @@ Global___Slot: _TypeAlias = Slot  # noqa: Y015
 
 @_typing.final
 class ConfusionNetwork(_message.Message):
-    """Slots, of each of which one alternative is said."""
+    """Confusion network (sausage): a sequence of slots. A transcript takes one alternative per slot."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -340,19 +352,19 @@ class ConfusionNetwork(_message.Message):
     TIMES_SECONDS_FIELD_NUMBER: _builtins.int
     MERGING_FIELD_NUMBER: _builtins.int
     separator: _builtins.str
-    """What stands between the slots: " " where they hold words, "" where they hold characters, then
-    spaces are alternatives like any other. Unset: " ".
+    """Separator between the texts of slots: " " if slots contain words, "" if they contain characters
+    (spaces are then alternatives like any other). Unset: " ".
     """
     merging: Global___PathMerging.ValueType
-    """How ways to say the same are counted."""
+    """How to combine the scores of paths with the same text."""
     @_builtins.property
     def slots(self) -> _containers.RepeatedCompositeFieldContainer[Global___Slot]:
-        """At least 1. At most `Limits.max_arcs` alternatives in all."""
+        """Slots, at least 1, with at most `Limits.max_arcs` alternatives in total."""
 
     @_builtins.property
     def times_seconds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
-        """When each slot begins and, at the end, the last one ends, in seconds: one more than slots, or
-        none.
+        """Start time of each slot, followed by the end time of the last slot, in seconds. Finite. One
+        entry more than slots, or none.
         """
 
     def __init__(
@@ -375,7 +387,7 @@ Global___ConfusionNetwork: _TypeAlias = ConfusionNetwork  # noqa: Y015
 
 @_typing.final
 class Arc(_message.Message):
-    """An arc of a lattice."""
+    """Arc of a lattice."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -404,14 +416,16 @@ class Arc(_message.Message):
     LABEL_FIELD_NUMBER: _builtins.int
     SCORES_FIELD_NUMBER: _builtins.int
     start_node: _builtins.int
-    """Where it begins. Nodes are numbers from 0."""
+    """Node where the arc starts. Nodes are numbered from 0."""
     end_node: _builtins.int
-    """Where it leads. Arcs lead in no circle."""
+    """Node where the arc ends. The arcs must not form a cycle."""
     label: _builtins.str
-    """What is said on the way, one or more words. At most `Limits.max_label_bytes`."""
+    """Label: one or more words, or empty for an epsilon arc. At most `Limits.max_label_bytes`."""
     @_builtins.property
     def scores(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
-        """As `NBestCandidate.scores`: the same names on all arcs of a request, or none."""
+        """The recogniser's scores by name, as in `NBestCandidate.scores`. Either all arcs of a request
+        have the same names, or none has scores.
+        """
 
     def __init__(
         self,
@@ -431,14 +445,16 @@ Global___Arc: _TypeAlias = Arc  # noqa: Y015
 
 @_typing.final
 class NullLabels(_message.Message):
-    """Labels that say nothing."""
+    """Null labels (epsilon): labels that contribute no words, such as silence."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     PATTERNS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def patterns(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """`*` stands for any characters. At most `Limits.max_null_labels`, of `Limits.max_label_bytes`."""
+        """Patterns, at most `Limits.max_null_labels`, each at most `Limits.max_label_bytes`. Each may
+        contain one `*`, which matches any characters.
+        """
 
     def __init__(
         self,
@@ -455,7 +471,7 @@ Global___NullLabels: _TypeAlias = NullLabels  # noqa: Y015
 
 @_typing.final
 class Lattice(_message.Message):
-    """Arcs between nodes; a transcript is what the arcs of a path say."""
+    """Word lattice. A transcript is the sequence of labels on a path from `start_node` to `end_node`."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -467,24 +483,26 @@ class Lattice(_message.Message):
     KEEP_VARIANTS_FIELD_NUMBER: _builtins.int
     MERGING_FIELD_NUMBER: _builtins.int
     start_node: _builtins.int
-    """Where paths begin."""
+    """Node where paths start."""
     end_node: _builtins.int
-    """Where they end."""
+    """Node where paths end."""
     keep_variants: _builtins.bool
-    """Unless set, `read(2)` is a pronunciation variant and says `read`."""
+    """Whether to keep pronunciation variants as separate words. Unset: `read(2)` becomes `read`."""
     merging: Global___PathMerging.ValueType
-    """How paths that say the same are counted."""
+    """How to combine the scores of paths with the same text."""
     @_builtins.property
     def arcs(self) -> _containers.RepeatedCompositeFieldContainer[Global___Arc]:
-        """At least 1 and at most `Limits.max_arcs`."""
+        """Arcs, at least 1 and at most `Limits.max_arcs`. They must form an acyclic graph."""
 
     @_builtins.property
     def node_times_seconds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
-        """The time of each node in seconds, or none."""
+        """Time of each node in seconds, indexed by node, or none. Finite. At most twice `Limits.max_arcs`
+        entries.
+        """
 
     @_builtins.property
     def null_labels(self) -> Global___NullLabels:
-        """Labels that say nothing, beside the empty one. Unset: `!NULL`, `!SENT_*`, `<*>`, `[*]`."""
+        """Null labels, in addition to the empty label. Unset: `!NULL`, `!SENT_*`, `<*>`, `[*]`."""
 
     def __init__(
         self,
@@ -507,7 +525,9 @@ Global___Lattice: _TypeAlias = Lattice  # noqa: Y015
 
 @_typing.final
 class SearchBounds(_message.Message):
-    """How many transcripts are wanted, and how far a lattice or a confusion network is searched for them."""
+    """Number of transcripts to return, and bounds of the search through a lattice or a confusion
+    network.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -516,18 +536,24 @@ class SearchBounds(_message.Message):
     RECOMBINATION_WORDS_FIELD_NUMBER: _builtins.int
     MAX_EXPANSIONS_FIELD_NUMBER: _builtins.int
     max_transcripts: _builtins.int
-    """How many of the best are wanted, at most `Limits.max_transcripts`. Unset: all of an n-best list,
-    10 of others. Posteriors and confidences are among those given. Of a list, candidates that
-    cannot be among few are not read to their ends, which saves time where there is a clear winner.
+    """Number of best transcripts to return, at least 1 and at most `Limits.max_transcripts`. Unset:
+    all of an n-best list, 10 of a lattice or a confusion network. Posteriors and confidences are
+    relative to the returned transcripts. With a small number, candidates of an n-best list that
+    cannot be among the best are not scored to their ends, which saves time if there is a clear
+    winner.
     """
     beam: _builtins.int
-    """Of the beginnings of transcripts that have come equally far, so many are continued. Unset: 8."""
+    """Beam width: number of partial hypotheses expanded per step, at least 1 and at most
+    `Limits.max_beam`. Unset: 8.
+    """
     recombination_words: _builtins.int
-    """Beginnings at one node whose last so many words are equal are continued from the best of them
-    alone; 0: from all. Unset: 5.
+    """Recombination order in words, at most `Limits.max_beam`: of partial hypotheses at the same node
+    with the same last words, only the best is expanded. 0: no recombination. Unset: 5.
     """
     max_expansions: _builtins.int
-    """How many beginnings are continued in all, at most `Limits.max_lattice_expansions`. Unset: 2000."""
+    """Number of partial hypotheses to expand in total, at least 1 and at most
+    `Limits.max_lattice_expansions`. Unset: 2000.
+    """
     def __init__(
         self,
         *,
@@ -561,7 +587,7 @@ Global___SearchBounds: _TypeAlias = SearchBounds  # noqa: Y015
 
 @_typing.final
 class RankedTranscript(_message.Message):
-    """A transcript with the parts of its total."""
+    """A ranked transcript with the parts of its total."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -596,28 +622,34 @@ class RankedTranscript(_message.Message):
     TOKEN_COUNT_FIELD_NUMBER: _builtins.int
     MERGED_PATH_LOG_WEIGHT_FIELD_NUMBER: _builtins.int
     text: _builtins.str
-    """The text as it was sent, byte for byte; of a lattice or a confusion network, the words of a path
-    as they were sent.
+    """Text of the transcript: byte for byte as sent, or for a lattice or a confusion network the
+    words of a path as sent.
     """
     index: _builtins.int
-    """Which entry of an n-best list it was, from 0; of other hypotheses its place among equal totals."""
+    """Index in the n-best list, from 0. For a lattice or a confusion network, the order among equal
+    totals.
+    """
     total: _builtins.float
-    """What it is ranked by."""
+    """Total by which transcripts are ranked, as defined by `Weighting`."""
     log_prob: _builtins.float
-    """The language model's part: natural logarithm of the text's probability after the history."""
+    """Language model's log-probability of the text after the history (natural logarithm), before
+    `lm_weight`.
+    """
     boost: _builtins.float
-    """What boosted phrases added."""
+    """Sum of the phrase boosts, in the unit of the totals."""
     posterior: _builtins.float
-    """Its share among the transcripts given, 0 to 1: the softmax of total / posterior_scale."""
+    """Posterior among the returned transcripts, 0 to 1: softmax of total / posterior_scale."""
     word_count: _builtins.int
-    """Number of words, punctuation marks among them."""
+    """Number of words, including punctuation marks."""
     token_count: _builtins.int
-    """Number of pieces, the end of the text not among them."""
+    """Number of tokens, without the end-of-text token."""
     merged_path_log_weight: _builtins.float
-    """What other paths that say the same added to the best one, whose scores these are."""
+    """Gain in the total from other paths with the same text, which are merged into this one. `scores`
+    are those of the best path.
+    """
     @_builtins.property
     def scores(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
-        """Its own scores as they were sent."""
+        """The recogniser's scores as sent."""
 
     def __init__(
         self,
@@ -643,7 +675,7 @@ Global___RankedTranscript: _TypeAlias = RankedTranscript  # noqa: Y015
 
 @_typing.final
 class WordConfidence(_message.Message):
-    """A word of the best transcript."""
+    """Word of the best transcript with its confidence."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -651,14 +683,14 @@ class WordConfidence(_message.Message):
     CONFIDENCE_FIELD_NUMBER: _builtins.int
     TIME_FIELD_NUMBER: _builtins.int
     text: _builtins.str
-    """The word as it was written."""
+    """The word as written."""
     confidence: _builtins.float
-    """Sum of the posteriors of the transcripts that have the word at its place, 0 to 1. Each is
-    aligned with the best one by least edit distance.
+    """Confidence, 0 to 1: the sum of the posteriors of the transcripts that contain the word at this
+    position. Transcripts are aligned with the best one by edit distance.
     """
     @_builtins.property
     def time(self) -> Global___TimeSpan:
-        """When it was said, where the request says so for its token."""
+        """Time span of the word. Unset if the request has no times."""
 
     def __init__(
         self,
@@ -677,8 +709,8 @@ Global___WordConfidence: _TypeAlias = WordConfidence  # noqa: Y015
 
 @_typing.final
 class WordDiff(_message.Message):
-    """Words [start, end) of the best transcript against words [runner_up_start, runner_up_end) of the
-    second, counted from 0.
+    """Word-level difference between the best and the second-best transcript: words [start, end) of the
+    best are [runner_up_start, runner_up_end) of the second. Words are counted from 0.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -688,13 +720,17 @@ class WordDiff(_message.Message):
     RUNNER_UP_START_FIELD_NUMBER: _builtins.int
     RUNNER_UP_END_FIELD_NUMBER: _builtins.int
     start: _builtins.int
-    """The first word of the best transcript that differs."""
+    """First differing word of the best transcript."""
     end: _builtins.int
-    """The word after the last; the same as `start` where the best one has nothing."""
+    """End of the differing words (exclusive). Equal to `start` if the best transcript has no word
+    there.
+    """
     runner_up_start: _builtins.int
-    """The first word of the second transcript that differs."""
+    """First differing word of the second-best transcript."""
     runner_up_end: _builtins.int
-    """The word after the last; the same as `runner_up_start` where the second has nothing."""
+    """End of the differing words (exclusive). Equal to `runner_up_start` if the second-best
+    transcript has no word there.
+    """
     def __init__(
         self,
         *,
@@ -713,7 +749,7 @@ Global___WordDiff: _TypeAlias = WordDiff  # noqa: Y015
 
 @_typing.final
 class Ranking(_message.Message):
-    """Transcripts, the best first."""
+    """Ranked transcripts of one utterance."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -722,20 +758,21 @@ class Ranking(_message.Message):
     DIFFERENCES_FIELD_NUMBER: _builtins.int
     EXACT_FIELD_NUMBER: _builtins.int
     exact: _builtins.bool
-    """Whether no other transcript of the request can be among those given here. Always so for n-best
-    lists; for what is searched, unless a bound was hit before it was proven.
+    """Whether the returned transcripts are proven to be the best of the request. Always true for
+    n-best lists. For a lattice or a confusion network, false if the search reached a bound before
+    that.
     """
     @_builtins.property
     def transcripts(self) -> _containers.RepeatedCompositeFieldContainer[Global___RankedTranscript]:
-        """By falling total; equal ones in the order of the request."""
+        """Transcripts by descending total. Equal totals keep the order of the request."""
 
     @_builtins.property
     def words(self) -> _containers.RepeatedCompositeFieldContainer[Global___WordConfidence]:
-        """The words of the first."""
+        """Words of the best transcript."""
 
     @_builtins.property
     def differences(self) -> _containers.RepeatedCompositeFieldContainer[Global___WordDiff]:
-        """Where the second differs from the first; empty when their words are the same."""
+        """Differences between the best and the second-best transcript. Empty if their words are equal."""
 
     def __init__(
         self,
@@ -755,7 +792,7 @@ Global___Ranking: _TypeAlias = Ranking  # noqa: Y015
 
 @_typing.final
 class RescoreRequest(_message.Message):
-    """Asks for a ranking."""
+    """Request to rescore one utterance."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -769,34 +806,36 @@ class RescoreRequest(_message.Message):
     SEARCH_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
     model: _builtins.str
-    """`NAME` (its latest served version) or `NAME@VERSION`, as in `en@3`. Empty: the default model."""
+    """`NAME` (latest served version) or `NAME@VERSION`, for example `en@3`. At most
+    `Limits.max_model_bytes`. Empty: the default model.
+    """
     count_eos: _builtins.bool
-    """Whether the end of the text is part of a transcript. Unset: true."""
+    """Whether transcripts include the end-of-text token. Unset: true."""
     history: _builtins.str
-    """What was said before. At most `Limits.max_history_bytes`; may be empty. The model reads its
-    last 128 to 255 words, fewer where they have many pieces.
+    """Text before the utterance, at most `Limits.max_history_bytes`. May be empty. The model reads
+    the last 128 to 255 words, or fewer if they exceed 1023 tokens.
     """
     priority: _priority_pb2.Priority.ValueType
-    """Whether somebody waits for the answer."""
+    """Scheduling priority."""
     @_builtins.property
     def weighting(self) -> Global___Weighting:
-        """What the parts count. Unset: each field's own default."""
+        """Weights of the parts of a total. Unset: the default of each field."""
 
     @_builtins.property
     def n_best(self) -> Global___NBest:
-        """Whole transcripts."""
+        """N-best list."""
 
     @_builtins.property
     def confusion_network(self) -> Global___ConfusionNetwork:
-        """Slots of alternatives."""
+        """Confusion network."""
 
     @_builtins.property
     def lattice(self) -> Global___Lattice:
-        """Paths."""
+        """Lattice."""
 
     @_builtins.property
     def search(self) -> Global___SearchBounds:
-        """How many transcripts are wanted, and how far is searched."""
+        """Number of transcripts and bounds of the search."""
 
     def __init__(
         self,
@@ -828,7 +867,7 @@ Global___RescoreRequest: _TypeAlias = RescoreRequest  # noqa: Y015
 
 @_typing.final
 class RescoreResponse(_message.Message):
-    """A ranking."""
+    """Ranking of one utterance."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -836,10 +875,10 @@ class RescoreResponse(_message.Message):
     COUNTED_EOS_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
     counted_eos: _builtins.bool
-    """Whether the end of the text was counted in `log_prob`."""
+    """Whether `log_prob` includes the end-of-text token."""
     @_builtins.property
     def ranking(self) -> Global___Ranking:
-        """The transcripts, the best first."""
+        """Transcripts, best first."""
 
     @_builtins.property
     def model(self) -> _models_pb2.ModelVersion:
@@ -862,7 +901,7 @@ Global___RescoreResponse: _TypeAlias = RescoreResponse  # noqa: Y015
 
 @_typing.final
 class RescoreConfiguration(_message.Message):
-    """What all utterances of a stream share."""
+    """Configuration of a rescoring stream, shared by all its utterances."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -872,20 +911,20 @@ class RescoreConfiguration(_message.Message):
     SEARCH_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
     model: _builtins.str
-    """As `RescoreRequest.model`."""
+    """Same as `RescoreRequest.model`."""
     count_eos: _builtins.bool
-    """As `RescoreRequest.count_eos`."""
+    """Same as `RescoreRequest.count_eos`."""
     priority: _priority_pb2.Priority.ValueType
-    """Whether somebody waits for the answers. No utterance of an open stream is refused as too much:
-    the server reads no faster than it answers.
+    """Scheduling priority. Utterances of an open stream are not rejected for overload: the server
+    reads no faster than it answers (flow control).
     """
     @_builtins.property
     def weighting(self) -> Global___Weighting:
-        """As `RescoreRequest.weighting`."""
+        """Same as `RescoreRequest.weighting`."""
 
     @_builtins.property
     def search(self) -> Global___SearchBounds:
-        """As `RescoreRequest.search`."""
+        """Same as `RescoreRequest.search`."""
 
     def __init__(
         self,
@@ -908,7 +947,7 @@ Global___RescoreConfiguration: _TypeAlias = RescoreConfiguration  # noqa: Y015
 
 @_typing.final
 class Utterance(_message.Message):
-    """One utterance of a stream."""
+    """One utterance of a rescoring stream."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -917,18 +956,18 @@ class Utterance(_message.Message):
     CONFUSION_NETWORK_FIELD_NUMBER: _builtins.int
     LATTICE_FIELD_NUMBER: _builtins.int
     history: _builtins.str
-    """As `RescoreRequest.history`."""
+    """Same as `RescoreRequest.history`."""
     @_builtins.property
     def n_best(self) -> Global___NBest:
-        """Whole transcripts."""
+        """N-best list."""
 
     @_builtins.property
     def confusion_network(self) -> Global___ConfusionNetwork:
-        """Slots of alternatives."""
+        """Confusion network."""
 
     @_builtins.property
     def lattice(self) -> Global___Lattice:
-        """Paths."""
+        """Lattice."""
 
     def __init__(
         self,
@@ -950,7 +989,7 @@ Global___Utterance: _TypeAlias = Utterance  # noqa: Y015
 
 @_typing.final
 class StreamRescoreRequest(_message.Message):
-    """A message of a stream: the configuration first, then utterances."""
+    """One message of a rescoring stream: the configuration first, then utterances."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -958,14 +997,14 @@ class StreamRescoreRequest(_message.Message):
     CONFIGURATION_FIELD_NUMBER: _builtins.int
     UTTERANCE_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
-    """The number under which an utterance is answered, the client's to choose."""
+    """Client-assigned number of the utterance, repeated in the response."""
     @_builtins.property
     def configuration(self) -> Global___RescoreConfiguration:
-        """Once, as the first message."""
+        """Configures the stream. Must be the first message, and only that."""
 
     @_builtins.property
     def utterance(self) -> Global___Utterance:
-        """To be ranked."""
+        """Utterance to rescore."""
 
     def __init__(
         self,
@@ -986,16 +1025,16 @@ Global___StreamRescoreRequest: _TypeAlias = StreamRescoreRequest  # noqa: Y015
 
 @_typing.final
 class UtteranceError(_message.Message):
-    """Why an utterance was not ranked."""
+    """Error for one utterance of a stream."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     FIELD_FIELD_NUMBER: _builtins.int
     DESCRIPTION_FIELD_NUMBER: _builtins.int
     field: _builtins.str
-    """The field that cannot be used, as a path inside `Utterance`."""
+    """Path of the invalid field inside `Utterance`."""
     description: _builtins.str
-    """What is wrong with it."""
+    """Description of the problem."""
     def __init__(
         self,
         *,
@@ -1012,7 +1051,7 @@ Global___UtteranceError: _TypeAlias = UtteranceError  # noqa: Y015
 
 @_typing.final
 class StreamRescoreResponse(_message.Message):
-    """The answer to one utterance."""
+    """Result for one utterance of a rescoring stream."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1020,14 +1059,14 @@ class StreamRescoreResponse(_message.Message):
     RESPONSE_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
-    """The utterance's number."""
+    """Sequence number of the utterance."""
     @_builtins.property
     def response(self) -> Global___RescoreResponse:
-        """Its ranking."""
+        """Ranking of the utterance."""
 
     @_builtins.property
     def error(self) -> Global___UtteranceError:
-        """The utterance cannot be ranked; those after it are not touched."""
+        """The utterance is invalid and was not ranked. Later utterances are not affected."""
 
     def __init__(
         self,

@@ -22,13 +22,15 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Candidate(_message.Message):
-    """A text to be scored."""
+    """Text to score."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     TEXT_FIELD_NUMBER: _builtins.int
     text: _builtins.str
-    """The text; may be empty. At most `Limits.max_candidate_pieces` pieces."""
+    """The text. May be empty. At most `Limits.max_candidate_bytes` and
+    `Limits.max_candidate_tokens`.
+    """
     def __init__(
         self,
         *,
@@ -44,7 +46,7 @@ Global___Candidate: _TypeAlias = Candidate  # noqa: Y015
 
 @_typing.final
 class WordScore(_message.Message):
-    """A word of a candidate with its log-probability."""
+    """Word of a candidate with its log-probability."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -53,7 +55,9 @@ class WordScore(_message.Message):
     word: _builtins.str
     """The word in normal form (lower case, NFKC)."""
     log_prob: _builtins.float
-    """Natural logarithm of its probability after the history and the words before it, not above 0."""
+    """Log-probability of the word after the history and the words before it (natural logarithm), at
+    most 0.
+    """
     def __init__(
         self,
         *,
@@ -70,7 +74,7 @@ Global___WordScore: _TypeAlias = WordScore  # noqa: Y015
 
 @_typing.final
 class ScoredCandidate(_message.Message):
-    """A candidate with its log-probability."""
+    """Candidate with its log-probability."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -82,23 +86,25 @@ class ScoredCandidate(_message.Message):
     WORDS_FIELD_NUMBER: _builtins.int
     EOS_LOG_PROB_FIELD_NUMBER: _builtins.int
     text: _builtins.str
-    """The text as it was sent, byte for byte."""
+    """The text as sent, byte for byte."""
     log_prob: _builtins.float
-    """Natural logarithm of its probability after the history, not above 0. The sum over its pieces,
-    and the end of the text where that is counted.
+    """Log-probability of the text after the history (natural logarithm), at most 0: the sum over its
+    tokens, including the end-of-text token if `counted_eos` is set.
     """
     posterior: _builtins.float
-    """Its share among the candidates of the request, 0 to 1: the softmax of `log_prob` over them."""
+    """Posterior among the candidates of the request, 0 to 1: softmax of `log_prob`."""
     word_count: _builtins.int
-    """Number of words, punctuation marks among them."""
+    """Number of words, including punctuation marks."""
     token_count: _builtins.int
-    """Number of tokens, the end of the text not among them."""
+    """Number of tokens, without the end-of-text token."""
     eos_log_prob: _builtins.float
-    """Log-probability of the end of the text, if `return_words` is set and the end is counted."""
+    """Log-probability of the end-of-text token (natural logarithm), if the request sets
+    `return_words` and counts the token. Otherwise 0.
+    """
     @_builtins.property
     def words(self) -> _containers.RepeatedCompositeFieldContainer[Global___WordScore]:
-        """The words in order, if the request has `return_words`. Their log-probabilities and
-        `eos_log_prob` add up to `log_prob`, but for rounding.
+        """Words in order, if the request sets `return_words`. Their log-probabilities and `eos_log_prob`
+        add up to `log_prob`, except for rounding.
         """
 
     def __init__(
@@ -122,7 +128,7 @@ Global___ScoredCandidate: _TypeAlias = ScoredCandidate  # noqa: Y015
 
 @_typing.final
 class ScoreRequest(_message.Message):
-    """Asks for the log-probabilities of candidates."""
+    """Request to score candidates."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -133,23 +139,25 @@ class ScoreRequest(_message.Message):
     PRIORITY_FIELD_NUMBER: _builtins.int
     RETURN_WORDS_FIELD_NUMBER: _builtins.int
     model: _builtins.str
-    """`NAME` (its latest served version) or `NAME@VERSION`, as in `en@3`. Empty: the default model."""
+    """`NAME` (latest served version) or `NAME@VERSION`, for example `en@3`. At most
+    `Limits.max_model_bytes`. Empty: the default model.
+    """
     history: _builtins.str
-    """What was said or written before. At most `Limits.max_history_bytes`; may be empty. The model
-    reads its last 128 to 255 words, fewer where they have many pieces. A candidate begins with a
-    new word.
+    """Text before the candidates, at most `Limits.max_history_bytes`. May be empty. The model reads
+    the last 128 to 255 words, or fewer if they exceed 1023 tokens. Each candidate begins a new
+    word.
     """
     count_eos: _builtins.bool
-    """Whether the end of the text is part of a candidate, so that a text that stops in the middle of
-    a sentence is less likely. Unset: true.
+    """Whether candidates include the end-of-text token. A text that stops in the middle of a sentence
+    is then less probable. Unset: true.
     """
     priority: _priority_pb2.Priority.ValueType
-    """Whether a user waits for the answer."""
+    """Scheduling priority."""
     return_words: _builtins.bool
-    """Whether the answer has the log-probability of each word, as KenLM's `full_scores` does."""
+    """Whether to return the log-probability of each word, like KenLM's `full_scores`."""
     @_builtins.property
     def candidates(self) -> _containers.RepeatedCompositeFieldContainer[Global___Candidate]:
-        """The texts, at least 1 and at most `Limits.max_candidates`. Equal texts are allowed."""
+        """Candidates to score, at least 1 and at most `Limits.max_candidates`. Texts may repeat."""
 
     def __init__(
         self,
@@ -173,7 +181,7 @@ Global___ScoreRequest: _TypeAlias = ScoreRequest  # noqa: Y015
 
 @_typing.final
 class ScoreResponse(_message.Message):
-    """Log-probabilities of candidates."""
+    """Scored candidates."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -181,10 +189,10 @@ class ScoreResponse(_message.Message):
     COUNTED_EOS_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
     counted_eos: _builtins.bool
-    """Whether the end of the text was counted in `log_prob`."""
+    """Whether `log_prob` includes the end-of-text token."""
     @_builtins.property
     def candidates(self) -> _containers.RepeatedCompositeFieldContainer[Global___ScoredCandidate]:
-        """In the order of the request."""
+        """Candidates in the order of the request."""
 
     @_builtins.property
     def model(self) -> _models_pb2.ModelVersion:

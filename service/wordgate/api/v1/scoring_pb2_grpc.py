@@ -27,7 +27,7 @@ if _version_not_supported:
 
 
 class ScoringServiceStub:
-    """How probable given texts are.
+    """Candidate scoring and rescoring of recogniser hypotheses.
     """
 
     def __init__(self, channel):
@@ -54,32 +54,35 @@ class ScoringServiceStub:
 
 
 class ScoringServiceServicer:
-    """How probable given texts are.
+    """Candidate scoring and rescoring of recogniser hypotheses.
     """
 
     def Score(self, request, context):
-        """The log-probability of each candidate after a history, nothing approximated.
+        """Scores candidates: returns the exact log-probability of each one after a history.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Rescore(self, request, context):
-        """A recogniser's hypotheses ranked by their own scores and the model's opinion together.
+        """Rescores a recogniser's hypotheses: ranks them by the recogniser's scores and the language
+        model combined.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def StreamRescore(self, request_iterator, context):
-        """The same for many utterances: a configuration, then utterances, answered in their order.
+        """Rescores many utterances: the client sends a configuration, then utterances. The server
+        responds in their order.
 
-        An utterance that cannot be ranked is answered with an error and costs itself alone. The
-        server reads a few utterances ahead of its answers, no more. It ends the stream after the
-        client has closed its side and the last utterance is answered. An error ends the stream: one
-        stream or session too many (RESOURCE_EXHAUSTED), a message out of order or a configuration
-        outside its limits (INVALID_ARGUMENT), a server that goes down (UNAVAILABLE, after the
-        answers under way).
+        The response to an invalid utterance is an error; other utterances are not affected. The server
+        reads a few utterances ahead of its responses. It ends the stream once the client has closed
+        its side and the last utterance is answered.
+
+        An error ends the stream: RESOURCE_EXHAUSTED for too many streams, INVALID_ARGUMENT for a
+        message out of order or a configuration outside its limits, UNAVAILABLE when the server shuts
+        down (after the responses in progress).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -112,7 +115,7 @@ def add_ScoringServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ScoringService:
-    """How probable given texts are.
+    """Candidate scoring and rescoring of recogniser hypotheses.
     """
 
     @staticmethod

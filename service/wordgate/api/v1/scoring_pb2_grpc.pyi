@@ -28,49 +28,57 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class ScoringServiceStub:
-    """How probable given texts are."""
+    """Candidate scoring and rescoring of recogniser hypotheses."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ScoringServiceAsyncStub: ...
     Score: _grpc.UnaryUnaryMultiCallable[_scoring_pb2.ScoreRequest, _scoring_pb2.ScoreResponse]
-    """The log-probability of each candidate after a history, nothing approximated."""
+    """Scores candidates: returns the exact log-probability of each one after a history."""
     Rescore: _grpc.UnaryUnaryMultiCallable[_rescoring_pb2.RescoreRequest, _rescoring_pb2.RescoreResponse]
-    """A recogniser's hypotheses ranked by their own scores and the model's opinion together."""
+    """Rescores a recogniser's hypotheses: ranks them by the recogniser's scores and the language
+    model combined.
+    """
     StreamRescore: _grpc.StreamStreamMultiCallable[_rescoring_pb2.StreamRescoreRequest, _rescoring_pb2.StreamRescoreResponse]
-    """The same for many utterances: a configuration, then utterances, answered in their order.
+    """Rescores many utterances: the client sends a configuration, then utterances. The server
+    responds in their order.
 
-    An utterance that cannot be ranked is answered with an error and costs itself alone. The
-    server reads a few utterances ahead of its answers, no more. It ends the stream after the
-    client has closed its side and the last utterance is answered. An error ends the stream: one
-    stream or session too many (RESOURCE_EXHAUSTED), a message out of order or a configuration
-    outside its limits (INVALID_ARGUMENT), a server that goes down (UNAVAILABLE, after the
-    answers under way).
+    The response to an invalid utterance is an error; other utterances are not affected. The server
+    reads a few utterances ahead of its responses. It ends the stream once the client has closed
+    its side and the last utterance is answered.
+
+    An error ends the stream: RESOURCE_EXHAUSTED for too many streams, INVALID_ARGUMENT for a
+    message out of order or a configuration outside its limits, UNAVAILABLE when the server shuts
+    down (after the responses in progress).
     """
 
 @_typing.type_check_only
 class ScoringServiceAsyncStub(ScoringServiceStub):
-    """How probable given texts are."""
+    """Candidate scoring and rescoring of recogniser hypotheses."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Score: _aio.UnaryUnaryMultiCallable[_scoring_pb2.ScoreRequest, _scoring_pb2.ScoreResponse]  # type: ignore[assignment]
-    """The log-probability of each candidate after a history, nothing approximated."""
+    """Scores candidates: returns the exact log-probability of each one after a history."""
     Rescore: _aio.UnaryUnaryMultiCallable[_rescoring_pb2.RescoreRequest, _rescoring_pb2.RescoreResponse]  # type: ignore[assignment]
-    """A recogniser's hypotheses ranked by their own scores and the model's opinion together."""
+    """Rescores a recogniser's hypotheses: ranks them by the recogniser's scores and the language
+    model combined.
+    """
     StreamRescore: _aio.StreamStreamMultiCallable[_rescoring_pb2.StreamRescoreRequest, _rescoring_pb2.StreamRescoreResponse]  # type: ignore[assignment]
-    """The same for many utterances: a configuration, then utterances, answered in their order.
+    """Rescores many utterances: the client sends a configuration, then utterances. The server
+    responds in their order.
 
-    An utterance that cannot be ranked is answered with an error and costs itself alone. The
-    server reads a few utterances ahead of its answers, no more. It ends the stream after the
-    client has closed its side and the last utterance is answered. An error ends the stream: one
-    stream or session too many (RESOURCE_EXHAUSTED), a message out of order or a configuration
-    outside its limits (INVALID_ARGUMENT), a server that goes down (UNAVAILABLE, after the
-    answers under way).
+    The response to an invalid utterance is an error; other utterances are not affected. The server
+    reads a few utterances ahead of its responses. It ends the stream once the client has closed
+    its side and the last utterance is answered.
+
+    An error ends the stream: RESOURCE_EXHAUSTED for too many streams, INVALID_ARGUMENT for a
+    message out of order or a configuration outside its limits, UNAVAILABLE when the server shuts
+    down (after the responses in progress).
     """
 
 class ScoringServiceServicer(metaclass=_abc_1.ABCMeta):
-    """How probable given texts are."""
+    """Candidate scoring and rescoring of recogniser hypotheses."""
 
     @_abc_1.abstractmethod
     def Score(
@@ -78,7 +86,7 @@ class ScoringServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _scoring_pb2.ScoreRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_scoring_pb2.ScoreResponse, _abc.Awaitable[_scoring_pb2.ScoreResponse]]:
-        """The log-probability of each candidate after a history, nothing approximated."""
+        """Scores candidates: returns the exact log-probability of each one after a history."""
 
     @_abc_1.abstractmethod
     def Rescore(
@@ -86,7 +94,9 @@ class ScoringServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _rescoring_pb2.RescoreRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_rescoring_pb2.RescoreResponse, _abc.Awaitable[_rescoring_pb2.RescoreResponse]]:
-        """A recogniser's hypotheses ranked by their own scores and the model's opinion together."""
+        """Rescores a recogniser's hypotheses: ranks them by the recogniser's scores and the language
+        model combined.
+        """
 
     @_abc_1.abstractmethod
     def StreamRescore(
@@ -94,14 +104,16 @@ class ScoringServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_rescoring_pb2.StreamRescoreRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_rescoring_pb2.StreamRescoreResponse], _abc.AsyncIterator[_rescoring_pb2.StreamRescoreResponse]]:
-        """The same for many utterances: a configuration, then utterances, answered in their order.
+        """Rescores many utterances: the client sends a configuration, then utterances. The server
+        responds in their order.
 
-        An utterance that cannot be ranked is answered with an error and costs itself alone. The
-        server reads a few utterances ahead of its answers, no more. It ends the stream after the
-        client has closed its side and the last utterance is answered. An error ends the stream: one
-        stream or session too many (RESOURCE_EXHAUSTED), a message out of order or a configuration
-        outside its limits (INVALID_ARGUMENT), a server that goes down (UNAVAILABLE, after the
-        answers under way).
+        The response to an invalid utterance is an error; other utterances are not affected. The server
+        reads a few utterances ahead of its responses. It ends the stream once the client has closed
+        its side and the last utterance is answered.
+
+        An error ends the stream: RESOURCE_EXHAUSTED for too many streams, INVALID_ARGUMENT for a
+        message out of order or a configuration outside its limits, UNAVAILABLE when the server shuts
+        down (after the responses in progress).
         """
 
 def add_ScoringServiceServicer_to_server(servicer: ScoringServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
