@@ -1,14 +1,14 @@
-"""One of several server processes: told by its parent what to be, ends with it.
+"""Run one of several server processes under a supervisor.
 
-Knows the lines between parent and worker; what it serves is the server's. The parent writes the
-configuration as a line of JSON and then keeps the pipe open; the worker answers with a line that
-says where its metrics are, or why it cannot start. `python -m wordgate.server.worker` is started by
-`wordgate.server.supervisor` alone.
+The supervisor writes the configuration to standard input as one line of JSON and then keeps the
+pipe open. The worker answers on standard output with one line of JSON: the address of its metrics,
+or the reason that it cannot start. The worker exits when the pipe closes. Only
+`wordgate.server.supervisor` runs `python -m wordgate.server.worker`.
 """
 
 from wordgate.server.signals import handle_while_starting, ignore_while_stopping
 
-handle_while_starting()  # before what takes time to import
+handle_while_starting()  # before the slow imports
 
 # isort: split
 
@@ -28,10 +28,10 @@ from wordgate.server.telemetry.logging import configure_logs, log_lost_errors
 
 
 def main() -> None:
-    """Serve until told to stop, or until the parent has gone."""
+    """Serve until a signal to stop, or until the supervisor is gone."""
     line = sys.stdin.readline()
     if not line:
-        sys.exit(1)  # the parent has gone already
+        sys.exit(1)  # the supervisor is already gone
     told = json.loads(line)
     gc.set_threshold(told["collect_every"])
     configuration = Configuration.model_validate(told["configuration"])
@@ -61,16 +61,17 @@ async def _serve(configuration: Configuration) -> None:
 
 
 async def _end_with_parent() -> None:
-    """End at once when the pipe closes, since nobody looks after a worker whose parent was killed.
+    """Exit at once when the pipe closes: the supervisor was killed.
 
-    Without draining: until the last one has gone the server cannot be started again on its port.
+    The worker does not drain, because the server cannot be started again on its port until the last
+    worker is gone.
     """
     reader = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     await reader.read()
     try:
-        structlog.get_logger().error("the parent has gone, so this worker ends")
+        structlog.get_logger().error("supervisor gone; worker exits")
     finally:
         os._exit(1)
 
@@ -80,7 +81,7 @@ def _tell(document: dict[str, object]) -> None:
         sys.stdout.write(f"{json.dumps(document)}\n")
         sys.stdout.flush()
     except BrokenPipeError:
-        os._exit(1)  # the parent has gone, and nobody is left to tell
+        os._exit(1)  # the supervisor is gone
 
 
 if __name__ == "__main__":

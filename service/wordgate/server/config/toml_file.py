@@ -49,9 +49,7 @@ def _document(path: Path) -> dict[str, Any]:
         raise InvalidFile(path, f"is not TOML: {error}") from None
     except (ValueError, RecursionError):
         # For example a number of thousands of digits, or thousands of nested brackets.
-        raise InvalidFile(
-            path, "cannot be parsed: a number is too long, or nesting too deep"
-        ) from None
+        raise InvalidFile(path, "is not TOML: too long a number, or too deep nesting") from None
 
 
 def _value(path: Path, key: str, value: Any, kind: type) -> Any:
