@@ -23,7 +23,7 @@ _HOOKS = ("_make_request_call_future", "_request_call")
 def new_server(
     interceptors: Sequence[ServerInterceptor], options: Sequence[tuple[str, Any]]
 ) -> Server:
-    """Return a `grpc.aio.server` with the workaround, or without it if grpcio's internals differ."""
+    """Return a `grpc.aio.server`, with the workaround unless grpcio's internals have changed."""
     plain = cygrpc.AioServer
     if not all(hasattr(plain, hook) for hook in _HOOKS):
         return server(interceptors=interceptors, options=options)
