@@ -110,7 +110,7 @@ class Server:
         self._shares_port = shares_port
         self._tell_ready = ready
         self._look_now: Callable[[], None] | None = None
-        self._hung_up = False
+        self._sighup_pending = False
         self._log = structlog.get_logger()
         self._stop = asyncio.Event()
         self._draining = asyncio.Event()
@@ -142,7 +142,7 @@ class Server:
                 app = application(self._own_metrics, lambda: self._ready)
                 self._http = HttpServer(app, self._configuration.metrics_listen)
                 self._http.start()
-            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._hang_up)
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._on_sighup)
             await self._serve(grpc_server, address)
         except BaseException:
             self._leave_socket_file()
@@ -151,7 +151,7 @@ class Server:
             if self._http is not None:
                 await self._http.close()
 
-    def _drain_when_told(self) -> None:
+    def _drain_on_signal(self) -> None:
         """Drain on SIGTERM and SIGINT. Before this, while models load, they end the process."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -163,9 +163,9 @@ class Server:
         if path is not None:
             Path(path).unlink(missing_ok=True)
 
-    def _hang_up(self) -> None:
+    def _on_sighup(self) -> None:
         """Poll for new model versions now. A SIGHUP during model loading is deferred."""
-        self._hung_up = True
+        self._sighup_pending = True
         if self._look_now is not None:
             self._look_now()
 
@@ -174,7 +174,7 @@ class Server:
 
     async def _serve(self, grpc_server: GrpcServer, address: str) -> None:
         models = await asyncio.to_thread(self._open_models)
-        self._drain_when_told()
+        self._drain_on_signal()
         scheduler = Scheduler(
             max_queued_rows=self._configuration.max_queued_rows,
             dropped=self._metrics.dropped,
@@ -210,23 +210,23 @@ class Server:
 
     def _admissions(self) -> dict[Priority, AdmissionController]:
         """Return the admission controller of each priority, with its queueing-delay limit."""
-        found = self._configuration
+        configuration = self._configuration
         waits = {
-            Priority.INTERACTIVE: found.max_predict_queue_delay_seconds,
-            Priority.BULK: found.max_queue_delay_seconds,
-            Priority.BATCH: max(found.max_queue_delay_seconds, _BATCH_WAIT_SECONDS),
+            Priority.INTERACTIVE: configuration.max_predict_queue_delay_seconds,
+            Priority.BULK: configuration.max_queue_delay_seconds,
+            Priority.BATCH: max(configuration.max_queue_delay_seconds, _BATCH_WAIT_SECONDS),
         }
         return {
-            urgency: AdmissionController(
+            priority: AdmissionController(
                 seconds,
-                found.engine_threads,
-                spared_in_calm=found.engine_threads + 1,
-                spared_rows=MIN_ADMITTED_ROWS * found.engine_threads,
-                quantum=_TURN_SIZES[urgency],
+                configuration.engine_threads,
+                spared_in_calm=configuration.engine_threads + 1,
+                spared_rows=MIN_ADMITTED_ROWS * configuration.engine_threads,
+                quantum=_TURN_SIZES[priority],
                 row_size=_ROW_BYTES,
-                most_rows=_PREDICTION_ROWS if urgency is Priority.INTERACTIVE else None,
+                most_rows=_PREDICTION_ROWS if priority is Priority.INTERACTIVE else None,
             )
-            for urgency, seconds in waits.items()
+            for priority, seconds in waits.items()
         }
 
     async def _until_stopped(self, grpc_server: GrpcServer) -> None:
@@ -294,10 +294,12 @@ class Server:
         ]
 
     def _open_models(self) -> Registry:
-        asked = self._configuration
-        runtime = Runtime(asked.device, asked.intra_op_threads)
+        configuration = self._configuration
+        runtime = Runtime(configuration.device, configuration.intra_op_threads)
         try:
-            return open_models(asked.model, runtime, self._metrics, asked.state_cache_bytes)
+            return open_models(
+                configuration.model, runtime, self._metrics, configuration.state_cache_bytes
+            )
         except InvalidBundle as error:
             self._metrics.load_failed(error.reason)
             raise
@@ -305,22 +307,22 @@ class Server:
     @asynccontextmanager
     async def _watched(self, models: Registry) -> AsyncIterator[None]:
         """Poll for new model versions inside the context; SIGHUP triggers a poll at once."""
-        asked = self._configuration
-        if asked.model is None:
+        configuration = self._configuration
+        if configuration.model is None:
             yield
             return
-        share = asked.state_cache_bytes // len(models.served)
-        runtime = Runtime(asked.device, asked.intra_op_threads)
+        share = configuration.state_cache_bytes // len(models.served)
+        runtime = Runtime(configuration.device, configuration.intra_op_threads)
         opener = partial(
             open_model, runtime=runtime, observer=self._metrics, state_cache_bytes=share
         )
         watch = ModelWatcher(
-            asked.model, models, opener, self._metrics, asked.version_retire_seconds
+            configuration.model, models, opener, self._metrics, configuration.version_retire_seconds
         )
         self._look_now = watch.poll_now
-        if self._hung_up:
+        if self._sighup_pending:
             watch.poll_now()
-        watching = asyncio.create_task(watch.run(asked.model_poll_seconds))
+        watching = asyncio.create_task(watch.run(configuration.model_poll_seconds))
         try:
             yield
         finally:
@@ -402,8 +404,8 @@ def _tracer(configuration: Configuration, *, is_worker: bool) -> Tracer | None:
 
 def _max_connections() -> int:
     """Return the connection limit: the limit of open files less `RESERVED_FDS`."""
-    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return min(INT32_MAX, max(1, most - RESERVED_FDS)) if most > 0 else INT32_MAX
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return min(INT32_MAX, max(1, limit - RESERVED_FDS)) if limit > 0 else INT32_MAX
 
 
 def _service_names() -> list[str]:

@@ -27,9 +27,9 @@ def open_closed_streams() -> None:
         sys.stderr = open(2, "w", errors="backslashreplace", closefd=False)  # noqa: SIM115
 
 
-def _put(opened: int, number: int) -> None:
+def _put(opened_fd: int, number: int) -> None:
     """Move an open file to this descriptor and make it inheritable."""
-    if opened != number:
-        os.dup2(opened, number)
-        os.close(opened)
+    if opened_fd != number:
+        os.dup2(opened_fd, number)
+        os.close(opened_fd)
     os.set_inheritable(number, True)

@@ -57,7 +57,7 @@ class Workers:
         self._http_of: dict[int, str] = {}
         self._metrics = MergedMetrics()
         self._all_ready = asyncio.Event()
-        self._hung_up: set[int] = set()
+        self._sighup_pending: set[int] = set()
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT. Raises the error of a worker that cannot start."""
@@ -104,12 +104,12 @@ class Workers:
         self._stopping.set()
         self._all_ready.set()
         self._signal(signal.SIGTERM)
-        late = self._configuration.shutdown_grace_seconds + _MARGIN_SECONDS
-        asyncio.get_running_loop().call_later(late, self._signal, signal.SIGKILL)
+        seconds = self._configuration.shutdown_grace_seconds + _MARGIN_SECONDS
+        asyncio.get_running_loop().call_later(seconds, self._signal, signal.SIGKILL)
 
     def _look(self) -> None:
         """Forward SIGHUP to ready workers at once, and to starting workers once they are ready."""
-        self._hung_up = self._processes.keys() - self._http_of.keys()
+        self._sighup_pending = self._processes.keys() - self._http_of.keys()
         self._signal(signal.SIGHUP, self._http_of)
 
     def _signal(self, number: signal.Signals, workers: Collection[int] | None = None) -> None:
@@ -152,7 +152,7 @@ class Workers:
         assert process.stdout is not None
         try:
             with suppress(RuntimeError):  # raised by uvloop if the worker has already exited
-                process.stdin.write(_told(worker, share))
+                process.stdin.write(_start_message(worker, share))
             async for line in process.stdout:
                 self._heard(worker, json.loads(line))
             return await process.wait()
@@ -162,27 +162,27 @@ class Workers:
             self._http_of.pop(worker, None)
             self._metrics.forget(worker)
 
-    def _heard(self, worker: int, said: dict[str, Any]) -> None:
-        if "http" in said:
-            self._http_of[worker] = said["http"]
-            if worker in self._hung_up:
-                self._hung_up.remove(worker)
+    def _heard(self, worker: int, message: dict[str, Any]) -> None:
+        if "http" in message:
+            self._http_of[worker] = message["http"]
+            if worker in self._sighup_pending:
+                self._sighup_pending.remove(worker)
                 self._signal(signal.SIGHUP, {worker})
             if len(self._http_of) == self._configuration.workers:
                 self._all_ready.set()
         elif not self._all_ready.is_set():
-            raise _error(said)
+            raise _error(message)
         else:
-            self._log.error("worker cannot start", worker=worker, problem=said["message"])
+            self._log.error("worker cannot start", worker=worker, problem=message["message"])
 
     async def _scraped(self) -> MergedMetrics:
         """Return the merged metrics of all workers that answer."""
-        asked = dict(self._http_of)
+        addresses = dict(self._http_of)
         pages = await asyncio.gather(
-            *(asyncio.to_thread(_page, address) for address in asked.values()),
+            *(asyncio.to_thread(_page, address) for address in addresses.values()),
             return_exceptions=True,
         )
-        for worker, page in zip(asked, pages, strict=True):
+        for worker, page in zip(addresses, pages, strict=True):
             if not isinstance(page, str):
                 self._log.warning("metrics of a worker unavailable", worker=worker)
             elif worker in self._http_of:
@@ -246,7 +246,7 @@ def _share_of(configuration: Configuration, port: int) -> Configuration:
     )
 
 
-def _told(worker: int, share: Configuration) -> bytes:
+def _start_message(worker: int, share: Configuration) -> bytes:
     document = {
         "worker": worker,
         "collect_every": gc.get_threshold()[0],
@@ -260,13 +260,13 @@ def _page(address: str) -> str:
         return str(answer.read().decode())
 
 
-def _error(said: dict[str, Any]) -> Exception:
+def _error(message: dict[str, Any]) -> Exception:
     """Rebuild a worker's error with its class and message, so that the exit code is the same."""
-    if said["failed"] == "OSError":
-        return OSError(said["errno"], said["message"], said["file"])
-    if said["failed"] == InvalidConfiguration.__name__:
-        return InvalidConfiguration(said["option"], said["problem"])
-    found: type[WordgateError] = getattr(errors, said["failed"], WordgateError)
-    error = found.__new__(found)
-    Exception.__init__(error, said["message"])
+    if message["failed"] == "OSError":
+        return OSError(message["errno"], message["message"], message["file"])
+    if message["failed"] == InvalidConfiguration.__name__:
+        return InvalidConfiguration(message["option"], message["problem"])
+    error_class: type[WordgateError] = getattr(errors, message["failed"], WordgateError)
+    error = error_class.__new__(error_class)
+    Exception.__init__(error, message["message"])
     return error

@@ -43,10 +43,10 @@ def _remove_stale(path: str) -> None:
         return
     if not stat.S_ISSOCK(mode):
         raise FileExistsError(0, "the file exists and is not a socket")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asked:
-        asked.setblocking(False)  # if the backlog is full, a process listens
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)  # if the backlog is full, a process listens
         try:
-            asked.connect(path)
+            probe.connect(path)
         except ConnectionRefusedError:
             Path(path).unlink()
             return

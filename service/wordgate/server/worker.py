@@ -32,26 +32,26 @@ def main() -> None:
     line = sys.stdin.readline()
     if not line:
         sys.exit(1)  # the supervisor is already gone
-    told = json.loads(line)
-    gc.set_threshold(told["collect_every"])
-    configuration = Configuration.model_validate(told["configuration"])
-    configure_logs(configuration.log_format, worker=told["worker"])
+    message = json.loads(line)
+    gc.set_threshold(message["collect_every"])
+    configuration = Configuration.model_validate(message["configuration"])
+    configure_logs(configuration.log_format, worker=message["worker"])
     try:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(_serve(configuration))
     except WordgateError as error:
-        named = {n: getattr(error, n) for n in ("option", "problem") if hasattr(error, n)}
-        _tell({"failed": type(error).__name__, "message": str(error), **named})
+        details = {n: getattr(error, n) for n in ("option", "problem") if hasattr(error, n)}
+        _send({"failed": type(error).__name__, "message": str(error), **details})
         sys.exit(1)
     except OSError as error:
-        named = {"errno": error.errno, "file": error.filename}
-        _tell({"failed": "OSError", "message": error.strerror or str(error), **named})
+        details = {"errno": error.errno, "file": error.filename}
+        _send({"failed": "OSError", "message": error.strerror or str(error), **details})
         sys.exit(1)
 
 
 async def _serve(configuration: Configuration) -> None:
     log_lost_errors(asyncio.get_running_loop())
-    server = Server(configuration, shares_port=True, ready=lambda http: _tell({"http": http}))
+    server = Server(configuration, shares_port=True, ready=lambda http: _send({"http": http}))
     watching = asyncio.create_task(_end_with_parent())
     try:
         await server.run()
@@ -76,7 +76,7 @@ async def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _tell(document: dict[str, object]) -> None:
+def _send(document: dict[str, object]) -> None:
     try:
         sys.stdout.write(f"{json.dumps(document)}\n")
         sys.stdout.flush()

@@ -311,15 +311,15 @@ def configure_with_places(**given: Any) -> tuple[Configuration, dict[str, str]]:
     read, and `InvalidConfiguration` with the option and its place.
     """
     file = _file(given.pop(FILE.name, None))
-    said = _from_file(file) | _from_environment() | _from_flags(given)
+    values = _from_file(file) | _from_environment() | _from_flags(given)
     try:
-        configuration = Configuration(**{name: value for name, (value, _) in said.items()})
-        return configuration, {name: place for name, (_, place) in said.items()}
+        configuration = Configuration(**{name: value for name, (value, _) in values.items()})
+        return configuration, {name: place for name, (_, place) in values.items()}
     except InvalidConfiguration as error:
         name, problem = error.option, error.problem
     except ValidationError as error:
         name, problem = _explain(error)
-    raise InvalidConfiguration(name, problem, said[name][1] if name in said else "")
+    raise InvalidConfiguration(name, problem, values[name][1] if name in values else "")
 
 
 def _choices(declared: FieldInfo) -> tuple[str, ...]:
@@ -336,18 +336,18 @@ _Sourced = dict[str, tuple[Any, str]]
 """Values by option name, each with the flag, variable or key that set it."""
 
 
-def _file(given: Path | None) -> Path | None:
-    named = os.environ.get(FILE.variable) if given is None else given
-    if named == "":
+def _file(flag_value: Path | None) -> Path | None:
+    path = os.environ.get(FILE.variable) if flag_value is None else flag_value
+    if path == "":
         raise InvalidConfiguration(FILE.name, "is empty; name a file", FILE.variable)
-    return None if named is None else Path(named)
+    return None if path is None else Path(path)
 
 
 def _from_file(file: Path | None) -> _Sourced:
     if file is None:
         return {}
-    found = read_options(file, {option.name: option.kind for option in options()})
-    return {name: (_from_folder(file, value), place(file, name)) for name, value in found.items()}
+    values = read_options(file, {option.name: option.kind for option in options()})
+    return {name: (_from_folder(file, value), place(file, name)) for name, value in values.items()}
 
 
 def _from_folder(file: Path, value: Any) -> Any:

@@ -53,10 +53,10 @@ def _document(path: Path) -> dict[str, Any]:
 
 
 def _value(path: Path, key: str, value: Any, kind: type) -> Any:
-    types, wanted = _WRITTEN[kind]
+    types, expected = _WRITTEN[kind]
     if type(value) not in types:  # bool is a subclass of int
         shown = str(value).lower() if isinstance(value, bool) else reprlib.repr(value)
-        raise InvalidConfiguration(key, f"must be {wanted}, not {shown}", place(path, key))
+        raise InvalidConfiguration(key, f"must be {expected}, not {shown}", place(path, key))
     if isinstance(value, str) and "\0" in value:
         raise InvalidConfiguration(key, "contains a NUL character", place(path, key))
     return path.parent / value if kind is Path and value else value

@@ -33,11 +33,11 @@ class Registry:
         """Return the model for NAME, NAME@VERSION or the empty name. Raises `ModelNotFound`."""
         if not name:
             return self.default
-        found = self._by_version.get(name) or self._by_name.get(name) or self._replaced.get(name)
-        found = found or self._replaced_name(name)
-        if found is None:
+        model = self._by_version.get(name) or self._by_name.get(name) or self._replaced.get(name)
+        model = model or self._replaced_name(name)
+        if model is None:
             raise ModelNotFound(name, list(self._by_version))
-        return found
+        return model
 
     def _replaced_name(self, name: str) -> ServedModel | None:
         """Return the replaced version of a model that is no longer served under any version."""

@@ -80,7 +80,7 @@ class ModelWatcher:
     async def look(self, at_once: bool = False) -> None:
         """Poll once: load the new bundles in the folder and serve them."""
         try:
-            found = await asyncio.to_thread(self._find)
+            listings = await asyncio.to_thread(self._find)
         except (InvalidConfiguration, OSError) as error:
             self._warn(str(error))
             return
@@ -90,14 +90,14 @@ class ModelWatcher:
             self._unreadable.clear()
         served = {model.name.name: model for model in self._registry.served}
         wanted: dict[str, ServedModel] = {}
-        for folder, files in found.items():
+        for folder, files in listings.items():
             if folder in self._unlisted:
                 self._refuse(folder, files, self._unlisted[folder])
             model = await self._model_of(folder, files, at_once)
             model = model or _of_folder(served.values(), folder)
             if model is not None:
                 self._want(model, wanted)
-        self._seen = found
+        self._seen = listings
         if wanted and set(map(id, wanted.values())) != set(map(id, served.values())):
             self._swap(list(wanted.values()))
 
@@ -133,17 +133,17 @@ class ModelWatcher:
 
     def _find(self) -> dict[Path, Listing]:
         """Return the folders to serve with their listings, empty if one cannot be listed."""
-        found: dict[Path, Listing] = {}
+        listings: dict[Path, Listing] = {}
         self._unlisted.clear()
         for folder in bundles_to_serve(self._path):
             try:
-                found[folder] = listing(folder)
+                listings[folder] = listing(folder)
             except OSError as error:
-                found[folder] = ()
+                listings[folder] = ()
                 if not isinstance(error, FileNotFoundError):
                     problem = f"cannot read the folder: {error.strerror}"
                     self._unlisted[folder] = InvalidBundle(folder, _UNREADABLE, problem)
-        return found
+        return listings
 
     async def _model_of(self, folder: Path, files: Listing, at_once: bool) -> ServedModel | None:
         """Return the model of a folder: the loaded one, or a newly opened one.

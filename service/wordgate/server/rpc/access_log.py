@@ -31,8 +31,8 @@ class CallLog:
         if self._logged == "off" or (self._logged == "errors" and code == _OK):
             return
         if method.service != HEALTH_NAME:
-            took = round(seconds, 6)
-            self._log.info("call", method=method.name, code=code, seconds=took, **_token_name())
+            duration = round(seconds, 6)
+            self._log.info("call", method=method.name, code=code, seconds=duration, **_token_name())
 
 
 def _token_name() -> dict[str, str]:

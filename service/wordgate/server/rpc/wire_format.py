@@ -38,8 +38,10 @@ _IS_TAG = np.array([byte & 7 == _LENGTH_DELIMITED for byte in range(256)])
 
 def request_type(method: Method) -> Descriptor:
     """Return the request message type of a method."""
-    found: Descriptor = Default().FindMethodByName(f"{method.service}.{method.name}").input_type
-    return found
+    descriptor: Descriptor = (
+        Default().FindMethodByName(f"{method.service}.{method.name}").input_type
+    )
+    return descriptor
 
 
 def parsed(data: bytes, parse: Callable[[bytes], Any], expected: Descriptor) -> Any:
@@ -63,10 +65,10 @@ def check_density(data: bytes, max_message_bytes: int) -> Iterator[None]:
     rare.
     """
     most = max_message_bytes // _BYTES_PER_SHORT_FIELD
-    found = 0
+    count = 0
     for first in range(0, len(data), _BYTES_PER_STEP):
-        found += _short_fields(data[first : first + _BYTES_PER_STEP + _MOST_LENGTH_BYTES])
-        if found > most:
+        count += _short_fields(data[first : first + _BYTES_PER_STEP + _MOST_LENGTH_BYTES])
+        if count > most:
             problem = f"has more than {most} short fields; split it into smaller messages"
             raise InvalidInput("message", problem)
         yield
@@ -76,15 +78,15 @@ def _short_fields(data: bytes) -> int:
     """Return the number of tags that are followed by a short length, of 1 to 5 bytes."""
     part = np.frombuffer(data, np.uint8)
     begun = _IS_TAG[part[:_BYTES_PER_STEP]]
-    found = 0
-    for place in range(1, _MOST_LENGTH_BYTES + 1):
-        following = part[place : place + len(begun)]
+    count = 0
+    for offset in range(1, _MOST_LENGTH_BYTES + 1):
+        following = part[offset : offset + len(begun)]
         begun = begun[: len(following)]
-        found += int(np.count_nonzero(begun & (following < _SHORT_FIELD_BYTES)))
+        count += int(np.count_nonzero(begun & (following < _SHORT_FIELD_BYTES)))
         begun = begun & (following == _GOES_ON)
         if not begun.any():
             break
-    return found
+    return count
 
 
 def _not_utf8(data: bytes, expected: Descriptor) -> str | None:

@@ -21,7 +21,7 @@ _CENTURY_TURNS_AT = 50
 
 def earliest_end(pem: bytes) -> float:
     """Return the earliest expiry date in Unix time. Raises `ValueError` if there is none."""
-    return min(_end_of(_der(found)) for found in _CERTIFICATE.findall(pem))
+    return min(_end_of(_der(encoded)) for encoded in _CERTIFICATE.findall(pem))
 
 
 def _der(base64: bytes) -> bytes:

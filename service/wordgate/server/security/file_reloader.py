@@ -49,10 +49,10 @@ class FileReloader:
             await asyncio.to_thread(self.look)
 
     def look(self) -> None:
-        """Reload the files if they have changed since they were read but not since the last poll."""
-        found, self._found = self._found, _stamp(self._files.paths)
-        if self._found == found and found != self._read:
-            self._read = found
+        """Reload the files if they have changed since the last reload, but not since last poll."""
+        before, self._found = self._found, _stamp(self._files.paths)
+        if self._found == before and before != self._read:
+            self._read = before
             self._read_again()
 
     def _read_again(self) -> None:
@@ -76,7 +76,7 @@ def _stamp(paths: Sequence[Path]) -> Stamp:
 
 def _stamp_of(path: Path) -> tuple[int, int, int] | None:
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return found.st_ino, found.st_size, found.st_mtime_ns
+    return status.st_ino, status.st_size, status.st_mtime_ns

@@ -48,7 +48,7 @@ class Certificates:
         self._latest, self.ends = _read(self._files)
 
     def credentials(self) -> grpc.ServerCredentials:
-        """Return the credentials for a port. grpc queries them at each connection, in its threads."""
+        """Return the credentials for a port. grpc's threads query them at each connection."""
         return grpc.dynamic_ssl_server_credentials(
             self._shown,
             self._newer,  # type: ignore[arg-type]  # None means no change

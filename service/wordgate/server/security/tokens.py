@@ -50,8 +50,8 @@ class Token:
         rows = None if rate is None else f"{rate:.3f}".rstrip("0").rstrip(".")
         salt = self.salt.decode() if self.salt else None
         options = {"rows_per_second": rows, "streams": quota.streams, "salt": salt}
-        given = [f"{key}={value}" for key, value in options.items() if value is not None]
-        return " ".join([self.name, f"sha256:{self.digest.hex()}", *given])
+        written = [f"{key}={value}" for key, value in options.items() if value is not None]
+        return " ".join([self.name, f"sha256:{self.digest.hex()}", *written])
 
 
 def new_token() -> str:
@@ -99,8 +99,8 @@ def _tokens(path: Path, text: str) -> Iterator[Token]:
 
 def _token(words: list[str]) -> Token:
     name = check_name(words[0])
-    found = _HASH.fullmatch(words[1]) if len(words) > 1 else None
-    if found is None:
+    match = _HASH.fullmatch(words[1]) if len(words) > 1 else None
+    if match is None:
         problem = "is not sha256: with 64 hex digits; create the line with `wordgate token`"
         raise InvalidInput("hash", problem)
     options: dict[str, Any] = {}
@@ -111,7 +111,7 @@ def _token(words: list[str]) -> Token:
             raise InvalidInput("options", f"{key!r} is unknown or repeated; known: {known}")
         options[key] = _OPTIONS[key](value)
     salt = options.pop("salt", None)
-    return Token(name, bytes.fromhex(found[1]), Quota(**options), salt)
+    return Token(name, bytes.fromhex(match[1]), Quota(**options), salt)
 
 
 def _rows_per_second(value: str) -> float:

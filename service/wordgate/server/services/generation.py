@@ -61,8 +61,8 @@ async def generated(
 ) -> AsyncGenerator[StreamGenerateResponse, None]:
     """Generate words one at a time, all with the same model.
 
-    Raises `InvalidInput` and `ModelNotFound` before any work is done. When the server drains, raises
-    `Unavailable` after the word in progress.
+    Raises `InvalidInput` and `ModelNotFound` before any work is done. When the server drains,
+    raises `Unavailable` after the word in progress.
     """
     model = serving.model(request.model)
     asks = model.begin_text(generation_query(request, serving.limits))
@@ -71,8 +71,8 @@ async def generated(
         if serving.draining.is_set():
             raise Unavailable(DRAINING)
         seed = draft.seed
-        asked = serving.metrics.searching(model.next_word(draft), attrgetter("word.expansions"))
-        written = await serving.start(model, asked, Priority.BULK, call, admitted=True)
+        search = serving.metrics.searching(model.next_word(draft), attrgetter("word.expansions"))
+        written = await serving.start(model, search, Priority.BULK, call, admitted=True)
         yield generate_response(GenerationResult(written.word, seed, model.name))
         draft = written.draft
 

@@ -180,17 +180,22 @@ class RescoreStream:
 
     def _start(self, utterance: Utterance) -> "asyncio.Future[RescoreResponse]":
         """Start rescoring an utterance. The future raises the utterance's own errors."""
-        found = self._configured
-        if found is None:
+        configured = self._configured
+        if configured is None:
             raise InvalidInput(
                 "configuration", "is missing; send it as the first message of a stream"
             )
-        model = self._serving.model(found.asked.model)
+        model = self._serving.model(configured.asked.model)
         limits = self._serving.limits
         asks = _counted_and_rescored(
-            model, utterance, limits, found.weighting, counts_eos(found.asked), found.bounds
+            model,
+            utterance,
+            limits,
+            configured.weighting,
+            counts_eos(configured.asked),
+            configured.bounds,
         )
-        priority_of = urgency(found.asked, Priority.BULK)
+        priority_of = urgency(configured.asked, Priority.BULK)
         return self._serving.start(model, asks, priority_of, admitted=True)
 
 
@@ -203,8 +208,8 @@ def rescored(
     bounds: SearchBounds,
 ) -> ModelTask[RescoreResponse]:
     """Rescore an utterance within its count limits (`check_counts`). Raises `InvalidInput`."""
-    found = yield from rescorable(asked, limits)
-    answer = yield from model.rescore(found.history, found.hypotheses, weighting, count_eos, bounds)
+    query = yield from rescorable(asked, limits)
+    answer = yield from model.rescore(query.history, query.hypotheses, weighting, count_eos, bounds)
     return (yield from rescore_response(answer))
 
 

@@ -70,12 +70,12 @@ class AcceptanceTracker:
 
 def _finished(begun: _Begun, history: str, grown: str) -> FinishedWord | None:
     """Return the one word that a text has grown by, or None if it was not a single typed word."""
-    found = words.split(normalise(grown))
-    if not found or words.is_punctuation(found[0]) or begun.suggested is None:
+    split = words.split(normalise(grown))
+    if not split or words.is_punctuation(split[0]) or begun.suggested is None:
         return None
-    if not all(map(words.is_punctuation, found[1:])):
+    if not all(map(words.is_punctuation, split[1:])):
         return None  # several words at once were pasted, not typed
-    word = found[0]
+    word = split[0]
     for rank, (text, log_prob) in enumerate(begun.suggested, 1):
         if text == word:
             return FinishedWord(history, word, rank, log_prob)

@@ -289,14 +289,14 @@ class Session:
     def _configure(self, request: StreamPredictRequest) -> None:
         if self._configured:
             raise InvalidInput("configuration", "was already sent; open a new stream to change it")
-        asked = request.configuration
-        self._serving.model(asked.model)
+        configuration = request.configuration
+        self._serving.model(configuration.model)
         try:
-            check_listed(asked.options, self._serving.limits)
-            self._listed_bytes = _LISTED_COST * asked.options.ByteSize()
+            check_listed(configuration.options, self._serving.limits)
+            self._listed_bytes = _LISTED_COST * configuration.options.ByteSize()
             self._hold(0)
-            self._configured = _Configured(asked.model, prediction.options(asked))
-            self._resting = PackedText(unit=prediction.position_unit(asked.position_unit))
+            self._configured = _Configured(configuration.model, prediction.options(configuration))
+            self._resting = PackedText(unit=prediction.position_unit(configuration.position_unit))
         except InvalidInput as error:
             raise InvalidInput(f"configuration.{error.field}", error.problem) from None
 

@@ -172,11 +172,11 @@ def _listen_on_port(address: str) -> socket.socket:
 
 def _listen_on_file(path: str) -> socket.socket:
     with free_path(path):
-        taken = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            taken.bind(path)
-            taken.listen(MOST_CONNECTIONS)
+            listener.bind(path)
+            listener.listen(MOST_CONNECTIONS)
         except OSError:
-            taken.close()
+            listener.close()
             raise
-        return taken
+        return listener

@@ -61,9 +61,9 @@ def _merged(same: Sequence[Metric]) -> Metric:
     for family in same:
         for sample in family.samples:
             key = sample.name, _labels(sample.labels)
-            together = _OTHERWISE.get(sample.name, float.__add__)
+            merge = _OTHERWISE.get(sample.name, float.__add__)
             before = values.get(key)
-            values[key] = sample.value if before is None else together(before, sample.value)
+            values[key] = sample.value if before is None else merge(before, sample.value)
     for (name, labels), value in values.items():
         merged.add_sample(name, dict(labels), value)
     return merged

@@ -156,10 +156,10 @@ class Metrics:
                     steps += len(ask)
                 ask = asks.send((yield ask))
         except StopIteration as stop:
-            found: T = stop.value
+            result: T = stop.value
             self._search_steps.observe(steps)
-            self._expansions.observe(expansions_of(found))
-            return found
+            self._expansions.observe(expansions_of(result))
+            return result
         finally:
             asks.close()
 

@@ -192,9 +192,9 @@ class _Exporter(SpanExporter):
 
 def _otlp() -> SpanExporter:
     for variable in _PROTOCOL_VARIABLES:
-        wanted = os.environ.get(variable, _PROTOCOL)
-        if wanted != _PROTOCOL:
-            problem = f"{variable} is {wanted}; only {_PROTOCOL} is supported"
+        protocol = os.environ.get(variable, _PROTOCOL)
+        if protocol != _PROTOCOL:
+            problem = f"{variable} is {protocol}; only {_PROTOCOL} is supported"
             raise InvalidConfiguration("tracing", problem)
     try:
         exporter = OTLPSpanExporter(channel_options=_channel_options())
@@ -208,27 +208,31 @@ def _otlp() -> SpanExporter:
 
 def _channel_options() -> Any:
     """Return channel options that bypass the HTTP proxy for a collector on this machine."""
-    said = (os.environ.get(variable) for variable in _ENDPOINT_VARIABLES)
-    endpoint = next(filter(None, said), _ENDPOINT)
+    endpoints = (os.environ.get(variable) for variable in _ENDPOINT_VARIABLES)
+    endpoint = next(filter(None, endpoints), _ENDPOINT)
     is_here = is_local(urlsplit(endpoint).netloc or endpoint)
     return (("grpc.enable_http_proxy", 0),) if is_here else None
 
 
 def _resource(is_worker: bool) -> Resource:
     """Return the resource of this process; each worker is a service instance of its own."""
-    said = Resource.create({SERVICE_VERSION: version("wordgate")}).attributes
-    name, instance = (str(said.get(key, "")) for key in (SERVICE_NAME, SERVICE_INSTANCE_ID))
+    attributes = Resource.create({SERVICE_VERSION: version("wordgate")}).attributes
+    name, instance = (str(attributes.get(key, "")) for key in (SERVICE_NAME, SERVICE_INSTANCE_ID))
     instance = instance or str(uuid4())
     own = {
         SERVICE_NAME: "wordgate" if name.startswith("unknown_service") else name,
         SERVICE_INSTANCE_ID: f"{instance}.{os.getpid()}" if is_worker else instance,
     }
-    return Resource({**said, **own})
+    return Resource({**attributes, **own})
 
 
 def _parent_of(metadata: Metadata) -> Context:
     """Return the client's span as parent; none if `traceparent` is malformed or repeated."""
-    found = [value for key, value in metadata if key == _PARENT_HEADER]
-    if len(found) != 1 or not isinstance(found[0], str) or len(found[0]) > _MAX_PARENT_CHARACTERS:
+    headers = [value for key, value in metadata if key == _PARENT_HEADER]
+    if (
+        len(headers) != 1
+        or not isinstance(headers[0], str)
+        or len(headers[0]) > _MAX_PARENT_CHARACTERS
+    ):
         return Context()
-    return _propagator.extract({_PARENT_HEADER: found[0]}, Context())
+    return _propagator.extract({_PARENT_HEADER: headers[0]}, Context())
