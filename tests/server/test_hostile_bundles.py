@@ -29,7 +29,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningS
 
 def _refusals(server: RunningServer, folder: Path) -> list[str]:
     events = [json.loads(line) for line in list(server.lines) if line.startswith("{")]
-    problems = [event["problem"] for event in events if "refused" in event["event"]]
+    problems = [event["problem"] for event in events if "rejected" in event["event"]]
     return [problem for problem in problems if problem.startswith(f"{folder}:")]
 
 

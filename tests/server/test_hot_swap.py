@@ -140,7 +140,7 @@ def test_a_bad_bundle_is_refused_and_the_old_one_goes_on(
     failures = "wordgate_model_load_failures_total"
     until(lambda: swapping.metric(failures, **labels) == 1, "the refusal")
     assert _served(swapping) == ["tiny@1"]
-    [refusal] = _events(swapping, "bundle refused, the old one goes on")
+    [refusal] = _events(swapping, "bundle rejected; still serving the previous version")
     assert str(models / "tiny" / "2") in refusal["problem"]
     _look(swapping)
     until(lambda: swapping.metric(failures, **labels) == 2, "another try")
@@ -174,7 +174,10 @@ def test_what_cannot_be_read_ends_no_watch(swapping: RunningServer, models: Path
     (models / "tiny" / "2" / "words.tsv").unlink()
     (models / "tiny" / "2" / "words.tsv").symlink_to(models / "nowhere")
     _look(swapping)
-    until(lambda: _events(swapping, "bundle refused, the old one goes on"), "the refusal")
+    until(
+        lambda: _events(swapping, "bundle rejected; still serving the previous version"),
+        "the refusal",
+    )
     _swap_to(swapping, models, 3)
 
 
@@ -190,7 +193,7 @@ def test_a_bundle_in_a_folder_of_another_name_is_refused(
         f"{models}/zz/1: holds tiny@1, but its folder is named zz/1; name it tiny/1",
         f"{models}/tiny/9: holds tiny@1, but its folder is named tiny/9; name it tiny/1",
     }
-    refused = "bundle refused, the old one goes on"
+    refused = "bundle rejected; still serving the previous version"
     until(lambda: {e["problem"] for e in _events(swapping, refused)} == problems, "refusals")
     assert _served(swapping) == ["tiny@1"]
     assert swapping.metric("wordgate_model_load_failures_total", reason="name") >= 2

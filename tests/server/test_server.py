@@ -271,7 +271,7 @@ def test_a_session_that_is_too_old_ends_and_can_be_opened_again(bundle: Path) ->
         old = _open_session(channel)
         error = refusal(lambda: next(old))
         assert error.code() is grpc.StatusCode.UNAVAILABLE
-        assert "open another" in error.details()
+        assert "open a new session" in error.details()
         _open_session(channel).cancel()
         until(lambda: server.metric("wordgate_open_sessions") == 0, "no session to be left")
 

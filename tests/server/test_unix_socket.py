@@ -72,7 +72,7 @@ def test_a_second_server_is_refused_and_a_dead_one_replaced(bundle: Path, tmp_pa
         second = RunningServer(bundle, "--listen", f"unix:{path}")
         assert second.wait() == 2
         assert second.output == (
-            f"wordgate: --listen: cannot listen on unix:{path} (another process listens there); "
+            f"wordgate: --listen: cannot listen on unix:{path} (another process listens on it); "
             "choose another path\n"
         )
         with Client(first.address) as client:

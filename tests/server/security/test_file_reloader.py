@@ -1,4 +1,4 @@
-"""Files that are read again when they change."""
+"""Reloading files when they change."""
 
 from pathlib import Path
 
@@ -45,7 +45,7 @@ def reloading(reader: _Reader, metrics: Metrics) -> FileReloader:
 
 
 def test_a_change_counts_when_it_has_settled(reloading: FileReloader, reader: _Reader) -> None:
-    """Read once, at the second look that finds the same."""
+    """A change is read once, at the second poll that finds the same."""
     reloading.look()
     reader.path.write_text("second")
     reloading.look()
@@ -57,10 +57,10 @@ def test_a_change_counts_when_it_has_settled(reloading: FileReloader, reader: _R
     assert reader.found == ["third, longer"]
 
 
-def test_a_bad_file_is_said_once(
+def test_an_invalid_file_is_logged_once(
     reloading: FileReloader, reader: _Reader, metrics: Metrics
 ) -> None:
-    """One line and one count for each change; a good one follows as if nothing had been."""
+    """Each change has one log line and one count, and a valid file is read afterwards."""
     with capture_logs() as logged:
         for text in ("bad", "better"):
             reader.path.write_text(text)
@@ -72,10 +72,10 @@ def test_a_bad_file_is_said_once(
     assert _count(metrics, "refused") == _count(metrics, "read") == 1
 
 
-def test_a_file_that_is_gone_is_refused(
+def test_a_missing_file_is_rejected(
     reloading: FileReloader, reader: _Reader, metrics: Metrics
 ) -> None:
-    """What was read before stays."""
+    """The previous content stays in use."""
     reader.path.unlink()
     with capture_logs():
         reloading.look()

@@ -223,7 +223,7 @@ def test_a_collector_that_is_not_there_costs_a_line(bundle: Path) -> None:
             with grpc.insecure_channel(server.address) as channel:
                 stub = PredictionServiceStub(channel)
                 stub.Predict(PredictRequest())
-                until(lambda: "nobody takes the traces" in server.output, "the line")
+                until(lambda: "trace export failed" in server.output, "the line")
                 stub.Predict(PredictRequest())
             server.terminate()
             assert server.wait() == 0
