@@ -19,7 +19,7 @@ Write = Callable[[str | bytes], Path]
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    """Writes a configuration file."""
+    """Write a configuration file."""
 
     def written(content: str | bytes) -> Path:
         file = tmp_path / "wordgate.toml"

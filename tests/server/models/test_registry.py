@@ -13,7 +13,7 @@ from wordgate.server.telemetry.metrics import Metrics
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of two names, one of them in three versions."""
+    """A folder of two models, one of them in three versions."""
     folder = tmp_path_factory.mktemp("names")
     for version in (2, 10, 9):
         write_bundle(folder, name="tiny", version=version, layers=1, width=16)

@@ -23,11 +23,11 @@ _FAILURES = "wordgate_model_load_failures_total"
 
 
 class PanicException(BaseException):
-    """As the tokenizers library raises it."""
+    """Stand-in for the exception that the tokenizers library raises."""
 
 
 class Opener:
-    """Opens bundles, or raises what it was told to."""
+    """Opens bundles, or raises a given error."""
 
     def __init__(self) -> None:
         self.error: BaseException | None = None
@@ -41,7 +41,7 @@ class Opener:
 
 
 class Watched:
-    """A registry of one version with its watch, and the next version beside it."""
+    """A registry of one version with its watcher, and the next version in the folder."""
 
     def __init__(self, models: Path) -> None:
         first = write_bundle(models, layers=1, width=16)
@@ -52,18 +52,18 @@ class Watched:
         self.next = write_bundle(models, version=2, layers=1, width=16)
 
     def failures(self, reason: str) -> float:
-        """How many bundles were refused for this."""
+        """Return the number of bundles rejected for this reason."""
         return self.metrics.registry.get_sample_value(_FAILURES, {"reason": reason}) or 0.0
 
     @property
     def version(self) -> str:
-        """What is served."""
+        """The served version."""
         return self.registry.default.name.version
 
 
 @pytest.fixture
 def watched(tmp_path: Path) -> Watched:
-    """A watch that was not started: tests look."""
+    """A watcher that is not running: tests call `look`."""
     return Watched(tmp_path)
 
 

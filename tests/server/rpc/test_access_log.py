@@ -21,13 +21,13 @@ HEADERS = ((REQUEST_ID_HEADER, "found-again"),)
 
 
 def _calls(server: RunningServer) -> list[dict[str, Any]]:
-    """The lines of finished calls."""
+    """Return the access log lines."""
     lines = [json.loads(line) for line in list(server.lines) if line.startswith("{")]
     return [line for line in lines if line["event"] == "call"]
 
 
 def _ask(channel: grpc.Channel) -> None:
-    """One call that goes well, one that is refused, one health check."""
+    """Make a successful call, a rejected one and a health check."""
     stub = PredictionServiceStub(channel)
     stub.Predict(PredictRequest(history=SECRET), metadata=HEADERS)
     request = PredictRequest(history=SECRET, model="none-such")

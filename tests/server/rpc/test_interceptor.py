@@ -39,7 +39,7 @@ LABELS = {
 
 
 class _Broken(PredictionServiceServicer):
-    """Fails with an error that repeats what the user wrote; waits when it is asked to."""
+    """Raises an error that contains user text, or waits if the request says so."""
 
     def __init__(self) -> None:
         self.begun = asyncio.Event()
@@ -80,19 +80,19 @@ class _Broken(PredictionServiceServicer):
 
 @pytest.fixture
 def metrics() -> Metrics:
-    """Counts for one server."""
+    """Metrics of one server."""
     return Metrics()
 
 
 @pytest.fixture
 def servicer() -> _Broken:
-    """What the server serves."""
+    """The servicer under test."""
     return _Broken()
 
 
 @pytest.fixture
 async def stub(metrics: Metrics, servicer: _Broken) -> AsyncIterator[Any]:
-    """Asks a server whose servicer is broken."""
+    """A stub of a server whose servicer is broken."""
     async with _connected(metrics, servicer, Limits()) as channel:
         yield PredictionServiceStub(channel)
 
@@ -183,7 +183,7 @@ async def _connected(
 
 
 async def _handled(metrics: Metrics, code: str) -> None:
-    """Wait until one call has ended so: a client may know it before it is counted."""
+    """Wait until one call is counted with this code; its client may see the end earlier."""
     labels = LABELS | {"grpc_code": code}
     async with asyncio.timeout(PATIENCE_SECONDS):
         while metrics.registry.get_sample_value(HANDLED, labels) != 1:  # noqa: ASYNC110

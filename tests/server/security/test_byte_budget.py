@@ -59,7 +59,7 @@ async def test_a_message_cancelled_while_waiting_frees_its_bytes() -> None:
     await asyncio.sleep(0)
     waiting[0].cancel()
     await asyncio.sleep(0)
-    budget.free(100)  # the turn of both that are left
+    budget.free(100)  # now both waiting messages fit
     waiting[1].cancel()
     await asyncio.gather(*waiting, return_exceptions=True)
     assert budget.used == 50

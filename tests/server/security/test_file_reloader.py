@@ -11,7 +11,7 @@ from wordgate.server.telemetry.metrics import Metrics
 
 
 class _Reader:
-    """Reads a file, or refuses it when it says so."""
+    """Reads a file, or rejects it if its content says so."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -26,7 +26,7 @@ class _Reader:
 
 @pytest.fixture
 def reader(tmp_path: Path) -> _Reader:
-    """Reads a file of one word."""
+    """A reader of a file of one word."""
     path = tmp_path / "file"
     path.write_text("one")
     return _Reader(path)
@@ -34,13 +34,13 @@ def reader(tmp_path: Path) -> _Reader:
 
 @pytest.fixture
 def metrics() -> Metrics:
-    """Counts."""
+    """Metrics of one server."""
     return Metrics()
 
 
 @pytest.fixture
 def reloading(reader: _Reader, metrics: Metrics) -> FileReloader:
-    """Looks after the file."""
+    """A reloader of the file."""
     return FileReloader(WatchedFiles("tokens", [reader.path], reader), metrics)
 
 

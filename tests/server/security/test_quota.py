@@ -10,7 +10,7 @@ from wordgate.server.security.quota import NO_QUOTA, Quota, TokenBucket
 
 @pytest.fixture
 def clock() -> Clock:
-    """A clock."""
+    """A clock controlled by the test."""
     return Clock()
 
 
@@ -71,7 +71,7 @@ def test_a_first_quota_starts_with_a_full_bucket(clock: Clock) -> None:
 
 
 def _ask(usage: TokenBucket, rows: int) -> None:
-    """Ask for so many rows, two at a time."""
+    """Request this many rows, two at a time."""
     for _ in usage.paid(_steps(rows // 2)):
         pass
 

@@ -24,7 +24,7 @@ NAMES = ("phone", "ocr", "salted-one", "salted-two")
 
 @pytest.fixture(scope="module")
 def tokens(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The server's file: each token is its name backwards."""
+    """The server's token file: each token is its name reversed."""
     path = tmp_path_factory.mktemp("tokens") / "tokens"
     lines = [_token(name, salt=name.encode() if "salt" in name else None).line for name in NAMES]
     path.write_text("\n".join(lines))
@@ -33,7 +33,7 @@ def tokens(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def guarded(bundle: Path, tokens: Path) -> Iterator[RunningServer]:
-    """A server that wants a token."""
+    """A server that requires a token."""
     with serving(bundle, "--tokens-file", str(tokens)) as server:
         yield server
 
@@ -106,7 +106,7 @@ def test_reflection_can_be_turned_off(bundle: Path) -> None:
 
 
 def test_salted_tokens_share_no_hits(guarded: RunningServer) -> None:
-    """A text read for one token is read again for a token of a different salt, with the same bits."""
+    """A text read for one token is read again for one of another salt, with the same bits."""
     answers, reads = [], []
     for name in ("salted-one", "salted-two", "phone"):
         hits, misses = guarded.metric(HITS), guarded.metric(MISSES)
@@ -247,7 +247,7 @@ def _headers(name: str) -> tuple[tuple[str, str], ...]:
 
 
 def _reflected(channel: grpc.Channel, headers: Any = (), *, ends: bool = True) -> Any:
-    """The answers of reflection to one question; a stream that does not end waits for more."""
+    """Return the answers of reflection to one request; the stream stays open if it does not end."""
     stub: Any = reflection_pb2_grpc.ServerReflectionStub(channel)
     requests: SimpleQueue[reflection_pb2.ServerReflectionRequest | None] = SimpleQueue()
     requests.put(reflection_pb2.ServerReflectionRequest(list_services=""))

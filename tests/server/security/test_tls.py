@@ -20,19 +20,19 @@ ENDS = "wordgate_certificate_expiration_timestamp_seconds"
 
 @pytest.fixture(scope="module")
 def ca(tmp_path_factory: pytest.TempPathFactory) -> Pair:
-    """Who signs the server's certificates and the clients'."""
+    """The CA of the server's and the clients' certificates."""
     return authority(tmp_path_factory.mktemp("ca"), "ca")
 
 
 @pytest.fixture
 def shown(ca: Pair, tmp_path: Path) -> Pair:
-    """The certificate that the server shows."""
+    """The server's certificate."""
     return signed(tmp_path, "shown", ca)
 
 
 @pytest.fixture
 def tls_server(bundle: Path, shown: Pair) -> Iterator[RunningServer]:
-    """A server that speaks TLS."""
+    """A server with TLS."""
     with serving(bundle, *_options(shown)) as server:
         yield server
 
@@ -88,7 +88,10 @@ def test_client_certificates_are_required(bundle: Path, ca: Pair, shown: Pair) -
 def test_a_certificate_is_renewed_while_serving(
     tls_server: RunningServer, ca: Pair, shown: Pair
 ) -> None:
-    """New connections use the new certificate, open ones continue; an invalid one changes nothing."""
+    """New connections use the new certificate, and open ones continue.
+
+    An invalid certificate changes nothing.
+    """
     server, first = tls_server, _seen(tls_server)
     with Client(server.address, tls=Tls(ca.certificate)) as client:
         client.predict("the")
@@ -186,5 +189,5 @@ def _options(shown: Pair) -> tuple[str, ...]:
 
 
 def _seen(server: RunningServer) -> str:
-    """The certificate that a new connection is shown."""
+    """Return the certificate that the server presents on a new connection."""
     return ssl.get_server_certificate(split_address(server.address))

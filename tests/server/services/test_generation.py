@@ -65,32 +65,32 @@ BAD_REQUESTS = {
 
 @pytest.fixture
 def stub(channel: grpc.Channel) -> PredictionServiceStub:
-    """Asks the shared server."""
+    """A stub of the shared server."""
     return PredictionServiceStub(channel)
 
 
 @pytest.fixture(scope="module")
 def endless(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A bundle whose texts do not end by themselves."""
+    """A bundle whose texts never end by themselves."""
     return write_bundle(tmp_path_factory.mktemp("endless"), endless=True)
 
 
 @pytest.fixture(scope="module")
 def busy(endless: Path) -> Iterator[RunningServer]:
-    """A server of endless texts; nothing may be left under way on it."""
+    """A server with endless texts; tests must leave no call in progress."""
     with serving(endless) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def writing(busy: RunningServer) -> Iterator[grpc.Channel]:
-    """A connection to it."""
+    """A connection to the busy server."""
     with grpc.insecure_channel(busy.address) as connected:
         yield connected
 
 
 def read(stub: PredictionServiceStub, request: StreamGenerateRequest) -> list[Any]:
-    """All answers of a stream."""
+    """Return all answers of a stream."""
     return list(stub.StreamGenerate(request, timeout=60))
 
 
@@ -330,7 +330,7 @@ def test_draining_ends_a_text_after_a_word(endless: Path) -> None:
 
 @contextmanager
 def _parts(local: LocalModel, **limits: int) -> Iterator[tuple[ServingContext, Scheduler]]:
-    """A server's parts without a server."""
+    """Return the parts of a server without a server."""
     scheduler = Scheduler()
     engine = EngineExecutor(scheduler)
     models = Registry([local.served])
@@ -368,12 +368,12 @@ async def test_streams_above_the_limit_are_rejected(local: LocalModel) -> None:
 
 
 def _cancelled(server: RunningServer) -> float:
-    """Streams that their readers gave up."""
+    """Return the number of cancelled streams."""
     return server.metric("grpc_server_handled_total", grpc_code="Canceled", **METHOD)
 
 
 def _asked(server: RunningServer) -> float:
-    """Rows that were asked of the model for people who wait."""
+    """Return the number of rows requested with normal priority."""
     return server.metric("wordgate_model_rows_total", urgency="bulk")
 
 

@@ -27,7 +27,7 @@ SERVICES = (
 
 @pytest.fixture
 def stub(channel: grpc.Channel) -> ModelServiceStub:
-    """Asks the shared server."""
+    """A stub of the shared server."""
     return ModelServiceStub(channel)
 
 

@@ -66,7 +66,7 @@ NO_MESSAGES = {
 
 @pytest.fixture
 def stub(channel: grpc.Channel) -> PredictionServiceStub:
-    """Asks the shared server."""
+    """A stub of the shared server."""
     return PredictionServiceStub(channel)
 
 

@@ -21,19 +21,19 @@ SERVICE = "wordgate.v1.ScoringService"
 
 @pytest.fixture
 def stub(channel: grpc.Channel) -> ScoringServiceStub:
-    """Asks the shared server."""
+    """A stub of the shared server."""
     return ScoringServiceStub(channel)
 
 
 @pytest.fixture
 def quiet(server: RunningServer) -> Iterator[RunningServer]:
-    """The shared server, left without anything under way."""
+    """The shared server, with no work in progress."""
     yield server
     until(lambda: _is_quiet(server), "the server to have nothing under way")
 
 
 def request_of(*candidates: str, **options: Any) -> ScoreRequest:
-    """A request with these candidates."""
+    """Return a request with these candidates."""
     return ScoreRequest(candidates=[Candidate(text=text) for text in candidates], **options)
 
 
@@ -128,7 +128,7 @@ def test_a_deadline_drops_the_work(quiet: RunningServer, stub: ScoringServiceStu
     dropped = quiet.metric("wordgate_jobs_dropped_total")
 
     def work_was_dropped() -> bool:
-        """Not where the machine was so busy that the time was over before the work began."""
+        """Return whether work was dropped; it is not if the deadline passed before it began."""
         error = refusal(lambda: stub.Score(long_score(), timeout=0.1))
         assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
         until(lambda: _is_quiet(quiet), "the server to have nothing under way")
@@ -157,7 +157,7 @@ def test_cancelling_one_of_a_batch_leaves_the_others_answered(
 
 
 def _steps(server: RunningServer) -> tuple[float, float]:
-    """Calls of the step graph so far, and their rows."""
+    """Return the number of inferences of the step graph so far, and their rows."""
     calls = server.metric("wordgate_batch_rows_count", graph="step")
     return calls, server.metric("wordgate_batch_rows_sum", graph="step")
 
@@ -190,6 +190,6 @@ def test_only_the_read_part_of_a_history_counts(history: str, read_bytes: int) -
     """The size for admission is in bytes, 4 for each of at most 1,023 tokens."""
     alone = request_size(ScoreRequest(candidates=[Candidate(text="soon")]))
     size = request_size(ScoreRequest(history=history, candidates=[Candidate(text="soon")]))
-    head = 4  # field and length of a history
+    head = 4  # tag and length of the history field
     assert read_bytes <= size - alone <= read_bytes + head
     assert size_with(history) - size_with("") == read_bytes

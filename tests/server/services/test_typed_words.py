@@ -21,7 +21,7 @@ def _answer(prefix: str = "", *suggested: str) -> PredictionResult:
 
 
 def _told(*typed: tuple[str, PredictionResult]) -> list[FinishedWord]:
-    """What is told of a text that grew or changed like this, each state of it answered."""
+    """Return the words reported for a text that went through these states, all of them answered."""
     told: list[FinishedWord] = []
     words = AcceptanceTracker()
     before = ""
@@ -64,7 +64,7 @@ def test_words_not_typed_after_suggestions_are_not_reported(
 
 @pytest.fixture
 def stub(channel: grpc.Channel) -> PredictionServiceStub:
-    """Asks the shared server."""
+    """A stub of the shared server."""
     return PredictionServiceStub(channel)
 
 
@@ -89,7 +89,7 @@ def test_words_are_counted_by_rank_with_their_surprisal(
 
 
 def _counts(server: RunningServer, before: dict[str, float] | None = None) -> dict[str, float]:
-    """The counters, or what was added to those that changed."""
+    """Return the counters, or the changed ones with their increase."""
     now = {
         f"{name} {rank}": server.metric(f"wordgate_{metric}_total", rank=rank)
         for name, metric in (("typed", "typed_words"), ("accepted", "accepted_suggestions"))

@@ -23,7 +23,7 @@ from wordgate.server.telemetry.metrics import Metrics
 
 
 class _Stream:
-    """Both sides of a stream: what is put in, what came out; `room` lets answers out."""
+    """Both sides of a stream: messages put in, answers that came out; `room` lets answers out."""
 
     def __init__(self) -> None:
         self.sent: asyncio.Queue[StreamPredictRequest | None] = asyncio.Queue()
@@ -49,7 +49,7 @@ class _Stream:
 
 @pytest.fixture
 async def serving(local: LocalModel) -> AsyncIterator[ServingContext]:
-    """What a session needs of a server."""
+    """The parts of a server that a session needs."""
     engine = EngineExecutor(Scheduler())
     yield ServingContext(Registry([local.served]), engine, Limits(), Metrics(), "cpu")
     engine.close()
@@ -57,7 +57,7 @@ async def serving(local: LocalModel) -> AsyncIterator[ServingContext]:
 
 @pytest.fixture
 async def stream() -> _Stream:
-    """A stream of which nothing was sent."""
+    """A stream without messages."""
     return _Stream()
 
 
@@ -162,7 +162,7 @@ def _asked_rows(metrics: Metrics) -> float:
 
 
 def _states() -> set[int]:
-    """All states that are alive in this process."""
+    """Return all live states in this process."""
     gc.collect()
     return {id(found) for found in gc.get_objects() if isinstance(found, NetworkState)}
 
