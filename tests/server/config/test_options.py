@@ -51,7 +51,7 @@ def test_a_variable_names_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 def test_an_error_names_the_flag_or_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     """An error names the place whose value was used."""
     monkeypatch.setenv("WORDGATE_TLS_KEY", "a.key")
-    with pytest.raises(InvalidConfiguration, match=r"^WORDGATE_TLS_KEY: needs the server's"):
+    with pytest.raises(InvalidConfiguration, match=r"^WORDGATE_TLS_KEY: requires the server's"):
         configure()
     monkeypatch.setenv("WORDGATE_MAX_SESSIONS", "many")
     with pytest.raises(InvalidConfiguration, match=r"^WORDGATE_MAX_SESSIONS: .*\(it is 'many'\)$"):
@@ -105,7 +105,7 @@ def test_bad_values_name_their_option(option: str, value: object) -> None:
 )
 def test_incomplete_tls_options_are_rejected(option: str, given: dict[str, str]) -> None:
     """A certificate requires its key, and client certificates require both."""
-    with pytest.raises(InvalidConfiguration, match="needs") as caught:
+    with pytest.raises(InvalidConfiguration, match="requires") as caught:
         configure(**given)
     assert caught.value.option == option
 

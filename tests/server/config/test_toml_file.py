@@ -65,7 +65,7 @@ def test_relative_paths_start_at_the_folder_of_the_file(
             "max-sessions",
             "is not an option of the server; did you mean max_sess",
         ),
-        ("tread = 3", "tread", "did you mean threads?"),
+        ("worker = 3", "worker", "did you mean workers?"),
         ("config = 'other.toml'", "config", "is not an option of the server"),
         (
             "[server]\nintra_op_threads = 2",
@@ -73,8 +73,8 @@ def test_relative_paths_start_at_the_folder_of_the_file(
             "is a section; write the options",
         ),
         ("tls.key = 'a.key'", "tls", "is a section"),
-        ('"a\\nb" = 1', "'a\\nb'", "is no option"),
-        ('"" = 1', "''", "is no option"),
+        ('"a\\nb" = 1', "'a\\nb'", "is not an option"),
+        ('"" = 1', "''", "is not an option"),
         ("intra_op_threads = '2'", "intra_op_threads", "must be a whole number, not '2'"),
         ("intra_op_threads = 2.0", "intra_op_threads", "must be a whole number, not 2.0"),
         ("intra_op_threads = true", "intra_op_threads", "must be a whole number, not true"),
@@ -116,7 +116,7 @@ def test_a_wrong_line_names_file_and_key(write: Write, line: str, key: str, prob
 
 def test_an_unknown_key_goes_before_other_errors(write: Write) -> None:
     """An unknown key is reported first, because it may explain other errors."""
-    with pytest.raises(InvalidConfiguration, match="tls-certificate: is no option"):
+    with pytest.raises(InvalidConfiguration, match="tls-certificate: is not an option"):
         configure(
             config=write("intra_op_threads = 0\ntls_key = 'a.key'\ntls-certificate = 'a.pem'")
         )
