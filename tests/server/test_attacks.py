@@ -61,7 +61,7 @@ EXPECTED = {
 UNGUARDED = """
 import sys
 from wordgate.cli.main import main
-from wordgate.server import unknown_methods
+from wordgate.server.rpc import unknown_methods
 unknown_methods._HOOKS = ("a future version of grpcio has none of these",)
 sys.argv[0] = "wordgate"
 main(["serve", *sys.argv[1:]])

@@ -33,7 +33,7 @@ def test_only_the_constant_part_of_a_message_is_logged(lines: Lines) -> None:
     assert SECRET not in str(lines())
     assert [line["event"] for line in lines()] == ["took %s", *["error of a.library"] * 2]
     assert lines()[2]["error"] == "ValueError"
-    assert "test_logs.py" in lines()[2]["trace"]
+    assert "test_logging.py" in lines()[2]["trace"]
 
 
 def test_a_line_names_its_request(lines: Lines) -> None:
