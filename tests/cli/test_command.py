@@ -98,7 +98,7 @@ def test_text_to_train_on_is_not_empty(
         (["token", "a b"], "NAME: is 'a b'; use 1 to 64 letters"),
         (
             ["serve", "--tls-key", "x"],
-            "--tls-key: needs the server's certificate, --tls-certificate",
+            "--tls-key: requires the server's certificate, --tls-certificate",
         ),
         (["rescore", "--input", "FILE", "--boost", "x"], "as in --boost 'Port Ellen=3'"),
         (["rescore", "--input", "FILE", "--weight", "x"], "as in --weight am=0.5"),

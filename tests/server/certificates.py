@@ -1,4 +1,4 @@
-"""Certificates for tests, made by the openssl command."""
+"""Certificates for tests, made with the openssl command."""
 
 import ssl
 import subprocess
@@ -12,13 +12,13 @@ OF_THIS_MACHINE = "subjectAltName=DNS:localhost,IP:127.0.0.1"
 
 @dataclass(frozen=True)
 class Pair:
-    """A certificate and its key, as files."""
+    """Files of a certificate and its private key."""
 
     certificate: Path
     key: Path
 
     def replace(self, other: "Pair") -> None:
-        """Renew the files, as tools do that renew certificates: each at once."""
+        """Replace both files atomically, as certificate renewal tools do."""
         for mine, its in ((self.certificate, other.certificate), (self.key, other.key)):
             new = mine.with_suffix(".new")
             new.write_bytes(its.read_bytes())
@@ -26,19 +26,19 @@ class Pair:
 
 
 def authority(folder: Path, name: str) -> Pair:
-    """A new authority that signs certificates."""
+    """Create a CA."""
     return _made(folder, name, [])
 
 
 def signed(folder: Path, name: str, by: Pair, days: int = 2) -> Pair:
-    """A new certificate of this machine, signed by an authority, for so many days."""
+    """Create a certificate for this machine, signed by a CA and valid for `days`."""
     leaf = ["-addext", OF_THIS_MACHINE, "-addext", "basicConstraints=critical,CA:FALSE"]
     signing = ["-CA", str(by.certificate), "-CAkey", str(by.key)]
     return _made(folder, name, [*leaf, *signing], days)
 
 
 def ended(folder: Path, name: str, by: Pair) -> Pair:
-    """A certificate that is a day past its end."""
+    """Create a certificate that expired one day ago."""
     pair = signed(folder, name, by)
     asking = ["openssl", "req", "-new", "-key", str(pair.key), "-subj", f"/CN={name}"]
     asked = subprocess.run(asking, check=True, capture_output=True).stdout
@@ -49,14 +49,14 @@ def ended(folder: Path, name: str, by: Pair) -> Pair:
 
 
 def end_of(certificate: Path) -> float:
-    """When a certificate ends, in seconds since 1970, as openssl says."""
+    """Return the expiry date of a certificate in Unix time, as read by openssl."""
     command = ["openssl", "x509", "-in", str(certificate), "-noout", "-enddate"]
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return float(ssl.cert_time_to_seconds(said.strip().removeprefix("notAfter=")))
 
 
 def lock(key: Path) -> None:
-    """Have a key want a password."""
+    """Encrypt a private key with a password."""
     locked = key.with_suffix(".locked")
     command = ["openssl", "pkey", "-in", str(key), "-aes256", "-passout", "pass:secret"]
     subprocess.run([*command, "-out", str(locked)], check=True, capture_output=True)

@@ -1,7 +1,4 @@
-"""A collector of traces that keeps what it is sent.
-
-Knows OTLP as it goes over gRPC; does not know who sends.
-"""
+"""An OTLP trace collector over gRPC that stores the received spans."""
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +22,7 @@ from tests.running import until
 
 @dataclass(frozen=True)
 class Arrived:
-    """A span with its attributes, and those of the process that it came from."""
+    """A span with its attributes, and those of the process that sent it."""
 
     span: Span
     attributes: dict[str, Any]
@@ -37,7 +34,7 @@ class Arrived:
 
 
 class Collector(TraceServiceServicer):
-    """Takes spans."""
+    """Receives spans."""
 
     def __init__(self) -> None:
         self.requests: list[ExportTraceServiceRequest] = []
@@ -48,7 +45,7 @@ class Collector(TraceServiceServicer):
 
     @property
     def arrived(self) -> list[Arrived]:
-        """All that has come, in the order of its coming."""
+        """All received spans, in order of arrival."""
         return [
             Arrived(span, _values(span.attributes), _values(resource.resource.attributes))
             for request in list(self.requests)
@@ -58,7 +55,7 @@ class Collector(TraceServiceServicer):
         ]
 
     def named(self, name: str, count: int = 1) -> list[Arrived]:
-        """So many spans of this name, as soon as they are there."""
+        """Wait for `count` spans of this name and return them."""
 
         def found() -> list[Arrived] | None:
             spans = [each for each in self.arrived if each.span.name == name]
@@ -71,7 +68,7 @@ class Collector(TraceServiceServicer):
 
 @contextmanager
 def collecting() -> Iterator[tuple[Collector, dict[str, str]]]:
-    """A collector, and the variables that have a server send to it soon."""
+    """Start a collector, and yield it with the variables that make a server export to it."""
     collector = Collector()
     server = grpc.server(ThreadPoolExecutor())
     add_TraceServiceServicer_to_server(collector, server)  # type: ignore[no-untyped-call]

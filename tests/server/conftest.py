@@ -1,4 +1,4 @@
-"""What tests of the server share: a log that can be read."""
+"""Fixtures for server tests: captured log lines."""
 
 import json
 import logging
@@ -16,10 +16,10 @@ Lines = Callable[[], list[dict[str, Any]]]
 
 @pytest.fixture
 def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lines]:
-    """The lines that a server in this process has logged so far."""
+    """Return a function that returns the log lines so far of a server in this process."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    root.handlers.clear()  # else they would be closed
+    root.handlers.clear()  # otherwise they would be closed
     written = StringIO()
     monkeypatch.setattr("sys.stderr", written)
     configure_logs("json")

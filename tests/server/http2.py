@@ -1,7 +1,4 @@
-"""HTTP/2 by hand, as no well-behaved client speaks it.
-
-Knows frames and headers as bytes; does not know whether what it sends is allowed.
-"""
+"""Raw HTTP/2 frames, for clients that break the protocol. Nothing is validated."""
 
 import socket
 import struct
@@ -23,17 +20,17 @@ Header = tuple[bytes, bytes]
 
 
 def frame(kind: int, flags: int = 0, stream: int = 0, payload: bytes = b"") -> bytes:
-    """One frame; nothing of it is checked."""
+    """Return one frame, without any checks."""
     return struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + stream.to_bytes(4) + payload
 
 
 def packed(headers: Iterable[Header]) -> bytes:
-    """Headers as literals that are never indexed."""
+    """Return headers encoded as never-indexed literals."""
     return b"".join(b"\x10" + string(name) + string(value) for name, value in headers)
 
 
 def call(path: str, *more: Header) -> list[Header]:
-    """The headers of a gRPC call."""
+    """Return the headers of a gRPC call."""
     return [
         (b":method", b"POST"),
         (b":scheme", b"http"),
@@ -46,25 +43,28 @@ def call(path: str, *more: Header) -> list[Header]:
 
 
 def opening(stream: int, path: str = PREDICT, *more: Header, ends: bool = False) -> bytes:
-    """The frame that begins a call."""
+    """Return the HEADERS frame that begins a call."""
     flags = END_HEADERS | (END_STREAM if ends else 0)
     return frame(HEADERS, flags, stream, packed(call(path, *more)))
 
 
 def message(body: bytes, *, compressed: bool = False) -> bytes:
-    """A message as gRPC puts it into DATA frames."""
+    """Return a message with gRPC's length prefix, for DATA frames."""
     return bytes([compressed]) + struct.pack(">I", len(body)) + body
 
 
 def sent(stream: int, data: bytes, size: int = 16_000) -> bytes:
-    """DATA frames, the last one ending the stream. The first 64 KB need no window."""
+    """Return DATA frames, of which the last ends the stream.
+
+    The first 64 KB need no window update.
+    """
     parts = [data[place : place + size] for place in range(0, len(data), size)]
     frames = [frame(DATA, 0, stream, part) for part in parts[:-1]]
     return b"".join(frames) + frame(DATA, END_STREAM, stream, parts[-1])
 
 
 class Connection:
-    """A connection that has begun as HTTP/2 does."""
+    """A raw HTTP/2 connection, after the preface."""
 
     def __init__(self, address: str, *, begins: bool = True) -> None:
         self._socket = socket.create_connection(split_address(address), timeout=30)
@@ -72,7 +72,7 @@ class Connection:
             self.send(PREFACE + frame(SETTINGS))
 
     def send(self, data: bytes) -> bool:
-        """Send; whether the server still took it."""
+        """Send data; return False if the connection is closed."""
         try:
             self._socket.sendall(data)
         except OSError:
@@ -80,7 +80,7 @@ class Connection:
         return True
 
     def send_message(self, stream: int, path: str, body: bytes) -> None:
-        """Begin a call with one message, of any size: windows are waited for."""
+        """Begin a call with one message of any size, and wait for window updates."""
         data = message(body)
         room = {0: 65_535, stream: 65_535}
         self.send(opening(stream, path))
@@ -93,7 +93,7 @@ class Connection:
             room = {each: left - len(part) for each, left in room.items()}
 
     def _read_windows(self, room: dict[int, int]) -> None:
-        """Read frames until one gives room to the connection or to a stream."""
+        """Read frames until a window update for the connection or the stream."""
         while True:
             header = self._receive(9)
             payload = self._receive(int.from_bytes(header[:3]))
@@ -113,7 +113,7 @@ class Connection:
         return received
 
     def settle(self) -> dict[int, int]:
-        """Acknowledge the settings of the server, once they have come; they by their numbers."""
+        """Wait for the server's settings, acknowledge them, and return them by number."""
         received = b""
         while len(received) < 9 + (size := int.from_bytes(received[:3])):
             received += self._socket.recv(1 << 16)
@@ -123,7 +123,7 @@ class Connection:
 
     @property
     def is_closed(self) -> bool:
-        """Whether the server hangs up, after whatever it has to say; waits for it."""
+        """Whether the server closes the connection; waits for it."""
         try:
             while self._socket.recv(1 << 16):
                 pass
@@ -134,7 +134,7 @@ class Connection:
         return True
 
     def wait_for_reset(self, stream: int) -> None:
-        """Return when the server has broken a stream off."""
+        """Wait until the server resets a stream."""
         wanted = frame(RST_STREAM, 0, stream, bytes(4))[:9]
         received = b""
         while wanted not in received:
@@ -143,7 +143,7 @@ class Connection:
             received += part
 
     def status_of_first_call(self) -> int:
-        """The number of the status in the trailers, which servers write as literals."""
+        """Return the gRPC status number from the trailers, which servers write as literals."""
         received = b""
         while (place := received.find(_STATUS)) < 0:
             part = self._socket.recv(1 << 16)
@@ -164,7 +164,7 @@ class Connection:
 
 
 def string(value: bytes) -> bytes:
-    """A string without Huffman's code, its length in HPACK's integers of 7 bits."""
+    """Return an HPACK string without Huffman coding; its length is a 7-bit prefix integer."""
     length = len(value)
     if length < 127:
         return bytes([length]) + value

@@ -1,4 +1,4 @@
-"""Requests and outcomes that several server tests use."""
+"""Requests and helpers for server tests."""
 
 import subprocess
 from collections.abc import Callable, Iterator
@@ -26,11 +26,11 @@ HISTORIES = (
 )
 
 LONG_TO_READ = "\U0001e922 " * 255
-"""As many pieces as are ever read of a text, one after the other: 1,020, four for each word."""
+"""The maximum number of tokens that is read of a text, one after another: 1,020, 4 per word."""
 
 
 def texts(count: int, words: int = 40) -> list[str]:
-    """Many different candidates: enough of them keep a small model busy for seconds."""
+    """Return many different candidates, enough to keep a small model busy for seconds."""
     return [
         f"{number} the sun is in the sea " + "and the cat sat " * (words // 4)
         for number in range(count)
@@ -38,13 +38,13 @@ def texts(count: int, words: int = 40) -> list[str]:
 
 
 def long_score(count: int = 1000, words: int = 80) -> scoring_pb2.ScoreRequest:
-    """A request that keeps the server busy for seconds."""
+    """Return a request that keeps the server busy for seconds."""
     candidates = [scoring_pb2.Candidate(text=text) for text in texts(count, words)]
     return scoring_pb2.ScoreRequest(candidates=candidates)
 
 
 def text(sequence: int, typed: str) -> StreamPredictRequest:
-    """A text of a typing session."""
+    """Return a text message of a typing session."""
     return StreamPredictRequest(sequence=sequence, text=prediction_pb2.SessionText(text=typed))
 
 
@@ -59,19 +59,19 @@ def configured(**fields: Any) -> StreamPredictRequest:
 
 
 def refusal(ask: Callable[[], Any]) -> Any:
-    """The error with which gRPC ends a call."""
+    """Return the error with which gRPC ends a call."""
     with pytest.raises(grpc.RpcError) as caught:
         ask()
     return caught.value
 
 
 def health_stub(channel: grpc.Channel) -> Any:
-    """The standard health service; its type stubs know no methods."""
+    """Return a stub of the standard health service, whose type stubs have no methods."""
     return HealthStub(channel)
 
 
 def field_named(error: Any) -> str:
-    """The field that an INVALID_ARGUMENT names."""
+    """Return the field that an INVALID_ARGUMENT error names."""
     assert error.code() is grpc.StatusCode.INVALID_ARGUMENT, error
     status = rpc_status.from_call(error)
     assert status is not None
@@ -81,7 +81,7 @@ def field_named(error: Any) -> str:
 
 
 def worker_pids(server: RunningServer) -> list[int]:
-    """The processes that a server has started."""
+    """Return the process ids of a server's child processes."""
     command = ["ps", "-o", "pid=", "--ppid", str(server.process.pid)]
     listed = subprocess.run(command, capture_output=True, text=True, check=False)
     return [int(line) for line in listed.stdout.split()]
@@ -119,7 +119,7 @@ class Conversation:
 
 
 def paused_through(asks: ModelTask[T]) -> T:
-    """The result of a generator that asks a model nothing, but pauses."""
+    """Run a task that only yields and makes no model requests, and return its result."""
     try:
         next(asks)
         while True:

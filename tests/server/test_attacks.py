@@ -1,4 +1,4 @@
-"""Everything that strangers send to a port, at a real server that goes on serving others."""
+"""Malformed and hostile traffic against a real server that keeps serving others."""
 
 import gzip
 import itertools
@@ -39,16 +39,16 @@ from wordgate.client import Client
 from wordgate.protocol.limits import Limits
 
 MOST_MEMORY = 1_500_000_000
-"""Bytes that a server under attack may take."""
+"""Maximum memory of a server under attack."""
 
 MOST_HEADERS_MEMORY = 200_000_000
-"""Bytes by which calls with swollen headers may make it grow; 300 that are kept take twice that."""
+"""Maximum growth in bytes by calls with inflated headers; 300 retained ones take twice that."""
 
 WATCH = "/grpc.health.v1.Health/Watch"
 CHECK = "/grpc.health.v1.Health/Check"
 SCORE = "/wordgate.v1.ScoringService/Score"
 ACCEPT_ENCODING = b"\x90"
-"""A header of 15 + 13 letters as HPACK's fixed table has it."""
+"""A header of 15 + 13 letters from HPACK's static table."""
 
 EXPECTED = {
     grpc.StatusCode.OK,
@@ -61,7 +61,7 @@ EXPECTED = {
 UNGUARDED = """
 import sys
 from wordgate.cli.main import main
-from wordgate.server import unknown_methods
+from wordgate.server.rpc import unknown_methods
 unknown_methods._HOOKS = ("a future version of grpcio has none of these",)
 sys.argv[0] = "wordgate"
 main(["serve", *sys.argv[1:]])
@@ -70,14 +70,14 @@ main(["serve", *sys.argv[1:]])
 
 @pytest.fixture(scope="module")
 def attacked(bundle: Path) -> Iterator[RunningServer]:
-    """A server for all attacks of this file: what one leaves behind, the next one finds."""
+    """One server for all attacks of this file; each attack finds what earlier ones left."""
     with serving(bundle) as server:
         yield server
 
 
 @pytest.fixture(autouse=True)
 def unharmed(attacked: RunningServer) -> Iterator[None]:
-    """After each attack others are answered, no call is left, memory is bounded, nothing logged."""
+    """After each attack others are answered, memory is bounded, and no call or log line is left."""
     logged = len(attacked.lines)
     with Client(attacked.address) as other:
         expected = other.predict("the clouds")
@@ -95,16 +95,16 @@ def unharmed(attacked: RunningServer) -> Iterator[None]:
     "path",
     ["/\xff\xfe", "/wordgate.v1.PredictionService/Pr\xe9dict", "/\x80/\xff", "//", "/a\x00b"],
 )
-def test_methods_whose_names_are_no_text(attacked: RunningServer, path: str) -> None:
-    """A path that is no UTF-8 is an unknown method, and not the end of the server."""
+def test_method_names_that_are_not_utf8(attacked: RunningServer, path: str) -> None:
+    """A path that is not UTF-8 is an unknown method and does not end the server."""
     with Connection(attacked.address) as connection:
         connection.send(http2.opening(1, path) + http2.sent(1, http2.message(b"")))
         assert connection.status_of_first_call() == grpc.StatusCode.UNIMPLEMENTED.value[0]
 
 
 @pytest.mark.parametrize("rounds", [30, pytest.param(3000, marks=pytest.mark.long)])
-def test_noise(attacked: RunningServer, rounds: int) -> None:
-    """Random bytes, with and without a beginning, and random frames."""
+def test_random_bytes_and_frames(attacked: RunningServer, rounds: int) -> None:
+    """Random bytes with and without a preface, and random frames, do no harm."""
     noise = random.Random(rounds)
     for _ in range(rounds):
         with Connection(attacked.address, begins=False) as connection:
@@ -117,7 +117,7 @@ def test_noise(attacked: RunningServer, rounds: int) -> None:
 
 @pytest.mark.parametrize("rounds", [20, pytest.param(2000, marks=pytest.mark.long)])
 def test_random_messages_for_every_method(attacked: RunningServer, rounds: int) -> None:
-    """Bytes that are no message, and messages of random fields, have a status that says so."""
+    """Malformed messages and messages of random fields get a status that says so."""
     noise = random.Random(rounds)
     with grpc.insecure_channel(attacked.address) as channel:
         for path, method in methods():
@@ -129,7 +129,7 @@ def test_random_messages_for_every_method(attacked: RunningServer, rounds: int) 
 
 @pytest.mark.parametrize("field", [1, 2, 3, 4, 5])
 def test_messages_of_half_a_million_fields(attacked: RunningServer, field: int) -> None:
-    """Many empty ones and one that is wrong: refused, and short for a megabyte."""
+    """Many empty fields and one invalid field are rejected, with little work per megabyte."""
     many = bytes([field << 3 | 2, 0]) * 500_000
     with grpc.insecure_channel(attacked.address) as channel:
         for method in (
@@ -142,8 +142,8 @@ def test_messages_of_half_a_million_fields(attacked: RunningServer, field: int) 
                 assert code in {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.OK}
 
 
-def test_a_message_that_swells(attacked: RunningServer) -> None:
-    """What is small on the wire and large when unpacked is too large."""
+def test_a_compression_bomb_is_rejected(attacked: RunningServer) -> None:
+    """A message that is small compressed and large decompressed exceeds the size limit."""
     options = [("grpc.max_send_message_length", -1)]
     compression = grpc.Compression.Gzip
     with grpc.insecure_channel(attacked.address, options, compression) as channel:
@@ -157,8 +157,8 @@ def test_a_message_that_swells(attacked: RunningServer) -> None:
         assert connection.status_of_first_call() == exhausted
 
 
-def test_large_headers(attacked: RunningServer) -> None:
-    """Headers of megabytes are refused."""
+def test_large_headers_are_rejected(attacked: RunningServer) -> None:
+    """Headers of megabytes are rejected."""
     with grpc.insecure_channel(attacked.address) as channel:
         large = [[("x", "y" * size)] for size in (20_000, 1_000_000)]
         many = [(f"x-{number}", "y" * 100) for number in range(1000)]
@@ -167,16 +167,16 @@ def test_large_headers(attacked: RunningServer) -> None:
             assert refusal(ask).code() is grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
-def test_headers_up_to_the_limit(attacked: RunningServer) -> None:
-    """Are accepted, always: gRPC by itself would refuse some of half that size, by chance."""
+def test_headers_up_to_the_limit_are_accepted(attacked: RunningServer) -> None:
+    """They are always accepted; gRPC's default would randomly reject some of half that size."""
     headers = [("x", "y" * (Limits().max_header_bytes - 1000))]
     with grpc.insecure_channel(attacked.address) as channel:
         for _ in range(20):
             assert _ask(channel, PREDICT)(b"", metadata=headers)
 
 
-def test_headers_that_swell(attacked: RunningServer) -> None:
-    """One large header that thousands of bytes repeat, in many calls."""
+def test_an_hpack_bomb_is_bounded(attacked: RunningServer) -> None:
+    """One large header is repeated by thousands of bytes, in many calls."""
     large = b"\x40" + http2.string(b"x") + http2.string(b"y" * 4000)
     with Connection(attacked.address) as connection:
         for number in range(50):
@@ -185,9 +185,11 @@ def test_headers_that_swell(attacked: RunningServer) -> None:
 
 
 @pytest.mark.parametrize("settled", [True, False])
-def test_thousands_of_headers(attacked: RunningServer, settled: bool) -> None:
-    """Calls with a byte for each of them are refused at once, though gRPC's own limit does not hold
-    for who never acknowledges it; others are answered, and nothing is kept."""
+def test_thousands_of_headers_are_rejected(attacked: RunningServer, settled: bool) -> None:
+    """Calls with one byte per header are rejected at once and kept nowhere.
+
+    gRPC's own limit does not apply to clients that never acknowledge it.
+    """
     before = attacked.metric("process_resident_memory_bytes")
     with Connection(attacked.address) as connection, Client(attacked.address) as other:
         if settled:
@@ -202,8 +204,8 @@ def test_thousands_of_headers(attacked: RunningServer, settled: bool) -> None:
         assert grown < MOST_HEADERS_MEMORY
 
 
-def test_a_call_is_told_that_its_headers_are_too_large(attacked: RunningServer) -> None:
-    """Where gRPC does not know the limit yet, the server names what is wrong."""
+def test_too_large_headers_are_named(attacked: RunningServer) -> None:
+    """If gRPC does not enforce the limit yet, the server's error names the problem."""
     headers = http2.packed(http2.call(PREDICT, (b"x", b"y" * 12_000), (b"z", b"y" * 5000)))
     parts = headers[:16_000], headers[16_000:]
     with Connection(attacked.address) as connection:
@@ -216,7 +218,7 @@ def test_a_call_is_told_that_its_headers_are_too_large(attacked: RunningServer) 
 
 
 def test_floods_of_frames(attacked: RunningServer) -> None:
-    """Pings, settings, windows, headers without an end."""
+    """Floods of pings, settings, window updates and endless headers do no harm."""
     header = http2.packed([(b"x", b"y" * 1000)])
     floods = {
         "ping": http2.frame(http2.PING, payload=b"12345678"),
@@ -235,8 +237,8 @@ def test_floods_of_frames(attacked: RunningServer) -> None:
                 connection.send(frame * 100)
 
 
-def test_pings_cost_nobody_his_connection(attacked: RunningServer) -> None:
-    """However many come while nothing is asked; the call after them is answered as any other."""
+def test_pings_do_not_close_a_connection(attacked: RunningServer) -> None:
+    """Any number of pings on an idle connection is accepted, and the next call is answered."""
     with Connection(attacked.address) as connection:
         connection.settle()
         connection.send(http2.frame(http2.PING, payload=b"12345678") * 300)
@@ -244,8 +246,8 @@ def test_pings_cost_nobody_his_connection(attacked: RunningServer) -> None:
         assert connection.status_of_first_call() == grpc.StatusCode.OK.value[0]
 
 
-def test_calls_that_are_taken_back_at_once(attacked: RunningServer) -> None:
-    """A flood of them costs others no call, on old and on new connections."""
+def test_rapid_resets_do_no_harm(attacked: RunningServer) -> None:
+    """A flood of reset calls affects no other calls, on old and new connections."""
     with Connection(attacked.address) as connection, Client(attacked.address) as other:
         for stream in range(1, 40_000, 2):
             taken_back = http2.frame(http2.RST_STREAM, 0, stream, bytes(4))
@@ -257,10 +259,10 @@ def test_calls_that_are_taken_back_at_once(attacked: RunningServer) -> None:
 
 
 @pytest.mark.parametrize("calls", [500, pytest.param(5000, marks=pytest.mark.long)])
-def test_calls_that_say_nothing(attacked: RunningServer, calls: int) -> None:
-    """Streams and calls without a message keep nobody else out, and leave with their connection.
+def test_silent_calls_do_not_block_others(attacked: RunningServer, calls: int) -> None:
+    """Streams and calls without a message leave with their connection.
 
-    Above their own limit they end after a second.
+    Above their own limit they time out after a second.
     """
     with Connection(attacked.address) as connection:
         for number in range(calls):
@@ -272,8 +274,8 @@ def test_calls_that_say_nothing(attacked: RunningServer, calls: int) -> None:
             assert other.predict("the").suggestions
 
 
-def test_silent_calls_are_not_among_the_calls_in_progress(bundle: Path) -> None:
-    """Ten times as many as may be in progress keep nobody out."""
+def test_silent_calls_do_not_count_as_in_progress(bundle: Path) -> None:
+    """Ten times as many as the limit of calls in progress block no other call."""
     with (
         serving(bundle, "--max-concurrent-rpcs", "50") as server,
         Connection(server.address) as connection,
@@ -285,8 +287,8 @@ def test_silent_calls_are_not_among_the_calls_in_progress(bundle: Path) -> None:
             assert other.predict("the").suggestions
 
 
-def test_streams_that_watch_the_health_are_bounded(attacked: RunningServer) -> None:
-    """Further ones are told that they cannot watch, which lets gRPC clients go on without."""
+def test_health_watch_streams_are_limited(attacked: RunningServer) -> None:
+    """Streams above the limit get UNIMPLEMENTED, so gRPC clients go on without watching."""
     most = Limits().max_watch_streams
     with Connection(attacked.address) as first, Connection(attacked.address) as second:
         for number in range(most):
@@ -300,16 +302,16 @@ def test_streams_that_watch_the_health_are_bounded(attacked: RunningServer) -> N
     until(lambda: _open_watches(attacked) == 0, "the streams to end")
 
 
-def test_names_of_services_are_short(attacked: RunningServer) -> None:
-    """The health of a service with a name of a megabyte is not kept."""
+def test_health_service_names_are_limited(attacked: RunningServer) -> None:
+    """The health check of a service with a name of a megabyte is rejected."""
     with grpc.insecure_channel(attacked.address) as channel:
         for path in (WATCH, CHECK):
             name = _field(1, 2, b"x" * 100) * 100
             assert _code_of(channel, path, name) is grpc.StatusCode.INVALID_ARGUMENT
 
 
-def test_streams_that_watch_the_health_end(bundle: Path) -> None:
-    """With the age of a session, so that their client opens them elsewhere."""
+def test_health_watch_streams_have_a_lifetime(bundle: Path) -> None:
+    """They end after the lifetime of a session, so that clients reopen them on another replica."""
     with (
         serving(bundle, "--max-session-seconds", "1") as server,
         grpc.insecure_channel(server.address) as channel,
@@ -318,7 +320,7 @@ def test_streams_that_watch_the_health_end(bundle: Path) -> None:
 
 
 def test_the_health_of_all_services(attacked: RunningServer) -> None:
-    """`List` is answered, and writes nothing into the log."""
+    """`List` is answered and logs nothing."""
     with grpc.insecure_channel(attacked.address) as channel:
         stub: Any = HealthStub(channel)
         listed = stub.List(HealthListRequest())
@@ -326,37 +328,37 @@ def test_the_health_of_all_services(attacked: RunningServer) -> None:
     assert "wordgate.v1.ScoringService" in listed.statuses
 
 
-def test_more_calls_at_once_than_allowed(attacked: RunningServer) -> None:
-    """What one connection opens beyond the limit is refused by HTTP/2 itself."""
+def test_more_streams_per_connection_than_allowed(attacked: RunningServer) -> None:
+    """HTTP/2 itself rejects the streams above a connection's limit."""
     with Connection(attacked.address) as connection:
         for number in range(21_000):
             connection.send(http2.opening(1 + 2 * number, "/none/such"))
 
 
-def test_half_a_message(attacked: RunningServer) -> None:
-    """A caller who goes in the middle of a message leaves nothing behind."""
+def test_an_incomplete_message_leaves_nothing(attacked: RunningServer) -> None:
+    """A client that disconnects within a message leaves nothing behind."""
     for part in (b"", b"\x00\x00", http2.message(bytes(100_000))[:20]):
         with Connection(attacked.address) as connection:
             connection.send(http2.opening(1) + http2.frame(http2.DATA, 0, 1, part))
             until(lambda: _calls_under_way(attacked) == 1, "the call")
 
 
-def test_clients_send_little_ahead(attacked: RunningServer) -> None:
-    """A stream has a window of 64 KB beyond the message that is read, however fast its client."""
+def test_flow_control_bounds_data_sent_ahead(attacked: RunningServer) -> None:
+    """A stream has a window of 64 KB beyond the message being read, even for a fast client."""
     with Connection(attacked.address) as connection:
         assert connection.settle()[http2.INITIAL_WINDOW_SIZE] < 65_536
 
 
-def test_a_call_without_a_message_is_told_so(attacked: RunningServer) -> None:
-    """Its stream ends before it began: INVALID_ARGUMENT, and not silence."""
+def test_a_call_without_a_message_is_invalid(attacked: RunningServer) -> None:
+    """A request stream that ends without a message gets INVALID_ARGUMENT."""
     with Connection(attacked.address) as connection:
         connection.send(http2.opening(1, ends=True))
         invalid = grpc.StatusCode.INVALID_ARGUMENT.value[0]
         assert connection.status_of_first_call() == invalid
 
 
-def test_answers_that_nobody_reads(attacked: RunningServer) -> None:
-    """Without room for an answer nothing more is computed for a caller."""
+def test_unread_answers_pause_the_work(attacked: RunningServer) -> None:
+    """While there is no room for an answer, nothing more is computed for its client."""
     request = StreamGenerateRequest(history="the", max_words=1000, seed=1).SerializeToString()
     path = "/wordgate.v1.PredictionService/StreamGenerate"
     no_room = http2.frame(http2.SETTINGS, payload=b"\x00\x04\x00\x00\x00\x00")
@@ -370,9 +372,11 @@ def test_answers_that_nobody_reads(attacked: RunningServer) -> None:
         until(lambda: attacked.metric("wordgate_queued_rows") == 0, "the work to stop")
 
 
-def test_large_answers_that_nobody_reads_end(attacked: RunningServer) -> None:
-    """A score of a megabyte of blanks is sent back in full: a client without a window for it holds
-    neither memory nor, for long, the room of other large requests."""
+def test_large_unread_answers_time_out(attacked: RunningServer) -> None:
+    """A score of a megabyte of blanks is sent back in full.
+
+    A client without a window for it holds no memory, and blocks other large requests only briefly.
+    """
     blanks = ScoreRequest(candidates=[Candidate(text=" " * 60_000 + "a")] * 17)
     body = blanks.SerializeToString()
     no_room = http2.frame(http2.SETTINGS, payload=b"\x00\x04\x00\x00\x00\x00")
@@ -387,7 +391,7 @@ def test_large_answers_that_nobody_reads_end(attacked: RunningServer) -> None:
     assert attacked.metric("process_resident_memory_bytes") - before < 100_000_000
 
 
-def test_texts_that_nobody_reads_hold_no_room(attacked: RunningServer) -> None:
+def test_unread_streams_hold_no_message_memory(attacked: RunningServer) -> None:
     """Streams whose requests were padded to a megabyte keep none of it."""
     request = StreamGenerateRequest(history="the", max_words=1000, seed=1).SerializeToString()
     padded = request + _field(15, 2, b"x" * 127) * 7900
@@ -401,7 +405,10 @@ def test_texts_that_nobody_reads_hold_no_room(attacked: RunningServer) -> None:
 
 
 def test_sessions_with_many_long_words_are_bounded(bundle: Path) -> None:
-    """Their words take megabytes each: at some point no more are taken, plain sessions are."""
+    """Their words take megabytes each.
+
+    At some point such sessions are rejected, and plain sessions are not.
+    """
     words = [f"{number:03}" + "\U0001d51e" * 60 for number in range(1000)]
     configuration = SessionConfiguration(options=SuggestionOptions(blocked_words=words))
     listed = StreamPredictRequest(configuration=configuration)
@@ -428,8 +435,8 @@ def test_sessions_with_many_long_words_are_bounded(bundle: Path) -> None:
 
 
 @pytest.mark.parametrize("turns", [300, pytest.param(10_000, marks=pytest.mark.long)])
-def test_connections_in_turn(attacked: RunningServer, turns: int) -> None:
-    """Thousands that come and go leave no descriptor open."""
+def test_sequential_connections_leak_no_descriptors(attacked: RunningServer, turns: int) -> None:
+    """Thousands of connections, one after another, leave no descriptor open."""
     before = attacked.metric("process_open_fds")
     for number in range(turns):
         with Connection(attacked.address, begins=bool(number % 2)) as connection:
@@ -439,7 +446,7 @@ def test_connections_in_turn(attacked: RunningServer, turns: int) -> None:
 
 
 def test_more_connections_than_files(bundle: Path) -> None:
-    """A server that may not open more goes on with those it has, and answers over HTTP."""
+    """A server at its limit of open files continues to serve its connections, and HTTP."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (300, hard))
     try:
@@ -460,8 +467,8 @@ def test_more_connections_than_files(bundle: Path) -> None:
     started.__exit__(None, None, None)
 
 
-def test_a_server_that_grpc_has_left_ends(bundle: Path) -> None:
-    """Where gRPC ends by itself, the process ends too, with a line: somebody starts another."""
+def test_the_process_exits_if_grpc_terminates(bundle: Path) -> None:
+    """If gRPC terminates unexpectedly, the process logs a line and exits, to be restarted."""
     options = ["--model", str(bundle), "--listen", "127.0.0.1:0", "--log-format", "json"]
     command = [sys.executable, "-c", UNGUARDED, *options, "--metrics-listen", ""]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
@@ -472,21 +479,21 @@ def test_a_server_that_grpc_has_left_ends(bundle: Path) -> None:
         connection.send(http2.opening(1, "/\xffsecret") + http2.sent(1, http2.message(b"")))
         _, said = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert "gRPC has ended by itself" in said
+    assert "gRPC terminated unexpectedly" in said
     assert "secret" not in said
 
 
 def _calls_under_way(server: RunningServer) -> float:
-    """Those of the services, the health's not among them."""
+    """Return the number of calls in progress, without health checks."""
     return server.metric("grpc_server_started_total") - server.metric("grpc_server_handled_total")
 
 
 def _begin(
     server: RunningServer, connection: Connection, calls: int, path: str, body: bytes
 ) -> None:
-    """Send a large message until so many calls that send it are under way at once.
+    """Send a large message until `calls` calls that send it are in progress.
 
-    A message that comes while the memory of the former ones is in use is refused.
+    A message is rejected while the memory of earlier ones is in use.
     """
     streams = itertools.count(1, 2)
 
@@ -500,7 +507,7 @@ def _begin(
 
 
 def _answered(call: Any) -> bool:
-    """Whether a session's first text is answered; refused for its memory if not."""
+    """Return True if a session's first text is answered, False if it is rejected for its memory."""
     try:
         next(call)
     except grpc.RpcError as error:
@@ -520,7 +527,7 @@ def _ask(channel: grpc.Channel, path: str) -> Any:
 
 
 def _code_of(channel: grpc.Channel, path: str, body: bytes) -> grpc.StatusCode:
-    """The status with which a call ends that sends this one message."""
+    """Return the status code of a call that sends this one message."""
     method: Any = channel.stream_stream(path)
     call = method(iter([body]), timeout=60)
     with suppress(grpc.RpcError):
@@ -535,7 +542,7 @@ def _random_frame(noise: random.Random) -> bytes:
 
 
 def _random_fields(noise: random.Random, numbers: list[int]) -> Any:
-    """Makes messages whose fields are the right ones, with the wrong content."""
+    """Return messages with the right fields and random contents."""
 
     def made(size: int) -> bytes:
         fields = b""

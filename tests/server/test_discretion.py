@@ -1,4 +1,4 @@
-"""Nothing that a user wrote is in the log or in a metric, whatever was asked and however loud."""
+"""User text never appears in the log or in a metric, with any request and log level."""
 
 import random
 from collections.abc import Iterator
@@ -25,13 +25,13 @@ NUMBERS = (0, 1, 3, -1, 2**31 - 1, float("nan"), float("inf"), 0.5)
 
 @pytest.fixture
 def loud(bundle: Path) -> Iterator[RunningServer]:
-    """A server that logs all that it can."""
+    """A server with all logging enabled."""
     with serving(bundle, "--access-log", "all", variables=LOUD) as server:
         yield server
 
 
-def test_nothing_that_was_written_is_seen(loud: RunningServer) -> None:
-    """Odd requests of every method with a word in every text, in headers, names and bad bytes."""
+def test_user_text_is_not_logged(loud: RunningServer) -> None:
+    """Odd requests of every method have a canary in all texts, headers, names and bad bytes."""
     noise = random.Random(1)
     with grpc.insecure_channel(loud.address) as channel:
         for path, method in methods():
@@ -49,8 +49,8 @@ def test_nothing_that_was_written_is_seen(loud: RunningServer) -> None:
     _assert_unseen(loud, CANARY)
 
 
-def test_no_token_is_seen(bundle: Path, tmp_path: Path) -> None:
-    """Neither a right one nor a wrong one; the name of the right one may be."""
+def test_tokens_are_not_logged(bundle: Path, tmp_path: Path) -> None:
+    """Neither a valid nor an invalid token is logged; the name of the valid one may be."""
     path = tmp_path / "tokens"
     path.write_text(Token("phone", digest_of(CANARY)).line)
     with serving(bundle, "--tokens-file", str(path), variables=LOUD) as server:
@@ -84,7 +84,7 @@ def _ask(channel: grpc.Channel, path: str, messages: list[bytes], headers: Any =
 
 
 def _message(kind: Descriptor, noise: random.Random, depth: int) -> Any:
-    """A message with the word in all its texts and numbers of all kinds, some right by chance."""
+    """Return a message with the canary in all texts and random numbers, some of them valid."""
     message: Any = GetMessageClass(kind)()
     for field in kind.fields:
         if noise.random() < 0.3:
@@ -111,8 +111,8 @@ def _set(message: Any, field: FieldDescriptor, noise: random.Random) -> None:
         setattr(message, field.name, value)
 
 
-def test_nothing_is_sent_anywhere(bundle: Path) -> None:
-    """A server that has been asked has sockets for its two ports alone, and none that it opened."""
+def test_the_server_opens_no_connections(bundle: Path) -> None:
+    """A server that has answered requests has sockets for its two ports only."""
     with serving(bundle) as server, grpc.insecure_channel(server.address) as channel:
         _ask(channel, http2.PREDICT, [b""])
         assert server.get("/metrics")[0] == 200
@@ -121,7 +121,7 @@ def test_nothing_is_sent_anywhere(bundle: Path) -> None:
 
 
 def _local_ports(pid: int) -> Iterator[int]:
-    """The ports of this machine at which a process has sockets of TCP and UDP."""
+    """Yield the local ports of a process's TCP and UDP sockets."""
     links = (str(entry.readlink()) for entry in Path(f"/proc/{pid}/fd").iterdir())
     inodes = {link[len("socket:[") : -1] for link in links if link.startswith("socket:[")}
     for kind in ("tcp", "tcp6", "udp", "udp6"):

@@ -1,4 +1,4 @@
-"""Typing sessions that are sent edits instead of whole texts."""
+"""Typing sessions with edits instead of whole texts."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -25,12 +25,12 @@ UNITS = {
 
 @pytest.fixture
 def stub(channel: grpc.Channel) -> PredictionServiceStub:
-    """Asks the shared server."""
+    """A stub of the shared server."""
     return PredictionServiceStub(channel)
 
 
 def _edits(*events: Event) -> list[pb.StreamPredictRequest]:
-    """Messages of these events, numbered from 1."""
+    """Return messages with these events, numbered from 1."""
     return [pb.StreamPredictRequest(sequence=n, **event) for n, event in enumerate(events, 1)]
 
 
@@ -39,13 +39,13 @@ def _typed(
     *events: Event,
     unit: pb.PositionUnit.ValueType = pb.POSITION_UNIT_UNSPECIFIED,
 ) -> list[pb.StreamPredictResponse]:
-    """The answers to events, each sent when the one before it is answered."""
+    """Return the answers to events, each sent after the previous answer."""
     with Conversation(stub, configured(position_unit=unit)) as session:
         return [session.ask(event) for event in _edits(*events)]
 
 
 def _alone(stub: PredictionServiceStub, before: str) -> list[tuple[str, float]]:
-    """What a session says that was sent this text alone."""
+    """Return the answer of a session that was sent only this text."""
     [answer] = _typed(stub, {"text": pb.SessionText(text=before)})
     return _said(answer)
 
@@ -55,7 +55,7 @@ def _said(answer: pb.StreamPredictResponse) -> list[tuple[str, float]]:
 
 
 def test_edits_are_answered_like_the_text_that_they_make(stub: PredictionServiceStub) -> None:
-    """Typing, backspace, cursor moves and replacements lead to the answers of the whole text."""
+    """Typing, backspace, cursor moves and replacements get the answers of the whole text."""
     answers = _typed(
         stub,
         {"insert": pb.Insert(text="the clox")},
@@ -86,8 +86,8 @@ def test_suggestions_are_edits_in_the_unit_of_the_session(
         assert suggestion.edit.start == length_of(whole[:-3], UNITS[unit])
 
 
-def test_an_accepted_suggestion_is_the_text_from_then_on(stub: PredictionServiceStub) -> None:
-    """It takes the place of the typed letters, a space behind it; and of nothing between words."""
+def test_an_accepted_suggestion_becomes_the_text(stub: PredictionServiceStub) -> None:
+    """It replaces the typed letters and adds a space; between words it is inserted."""
     first, second, third = _typed(
         stub,
         {"insert": pb.Insert(text="the s")},
@@ -120,14 +120,14 @@ BAD_EDITS = {
 def test_edits_outside_the_text_end_the_session_by_field(
     stub: PredictionServiceStub, event: Event, field: str
 ) -> None:
-    """The session ends naming what was wrong: the two sides have different texts."""
+    """The session ends with the name of the field: client and server have different texts."""
     start = {"insert": pb.Insert(text="ab \U0001f469")}
     error = refusal(lambda: _typed(stub, start, event, unit=UTF16))
     assert field_named(error) == field
 
 
 def test_a_stale_suggestion_is_not_accepted(stub: PredictionServiceStub) -> None:
-    """After another edit, the answer's suggestion would take the place of other letters."""
+    """After another edit, the suggestion would replace other letters."""
     events = _edits(
         {"insert": pb.Insert(text="the s")},
         {"insert": pb.Insert(text="e")},
@@ -137,8 +137,8 @@ def test_a_stale_suggestion_is_not_accepted(stub: PredictionServiceStub) -> None
     assert field_named(error) == "accept.answer"
 
 
-def test_an_unknown_unit_is_refused(stub: PredictionServiceStub) -> None:
-    """A later client's unit is not taken for another one."""
+def test_an_unknown_unit_is_rejected(stub: PredictionServiceStub) -> None:
+    """The unit of a newer client is not mistaken for another one."""
     first = configured(position_unit=9)
     error = refusal(lambda: list(stub.StreamPredict(iter([first]))))
     assert field_named(error) == "configuration.position_unit"
@@ -161,10 +161,10 @@ _events = st.one_of(
     deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(st.lists(_events, max_size=6), st.sampled_from([0, *UNITS]))
-def test_whatever_is_sent_is_answered_or_refused_by_field(
+def test_random_events_are_answered_or_name_a_field(
     stub: PredictionServiceStub, events: list[Event], unit: int
 ) -> None:
-    """No event ends in an error without a field, and what is answered is the text's own answer."""
+    """No event ends in an error without a field, and each answer is that of its text."""
     messages = [configured(position_unit=unit), *_edits(*events)]
     call = stub.StreamPredict(iter(messages))
     numbers: list[int] = []
@@ -180,8 +180,8 @@ def test_whatever_is_sent_is_answered_or_refused_by_field(
         assert numbers[-1] == len(events)
 
 
-def test_a_session_goes_on_elsewhere_from_its_text(stub: PredictionServiceStub) -> None:
-    """Another session that is sent the text and the cursor answers with the same bits."""
+def test_a_session_can_be_resumed_from_its_text(stub: PredictionServiceStub) -> None:
+    """A new session that is sent the text and the cursor answers with the same bits."""
     edits = [{"insert": pb.Insert(text=piece)} for piece in ("under the ", "s", "ea, an", "d the ")]
     *_, last = _typed(stub, *edits, {"move": pb.MoveCursor(position=12)})
     whole = {"text": pb.SessionText(text="under the sea, and the ", cursor=12)}

@@ -1,4 +1,4 @@
-"""What one caller's legal requests leave to the others."""
+"""The effect of one client's valid requests on other clients."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -23,14 +23,14 @@ _SECONDS = 4.0
 
 @pytest.fixture
 def quiet(bundle: Path) -> Iterator[RunningServer]:
-    """A server of its own: what others left in its caches would make an attack cheap."""
+    """A server of its own: warm caches would make an attack cheap."""
     with serving(bundle) as server:
         yield server
 
 
 @contextmanager
 def _repeated(ask: Callable[[], object]) -> Iterator[list[int]]:
-    """Have a thread ask again and again; how often, once it has ended."""
+    """Call a function repeatedly in a thread; yield the number of calls once it has ended."""
     ended = threading.Event()
     counts: list[int] = []
 
@@ -50,9 +50,11 @@ def _repeated(ask: Callable[[], object]) -> Iterator[list[int]]:
         thread.join()
 
 
-def test_who_cuts_many_characters_leaves_predictions_to_others(quiet: RunningServer) -> None:
-    """A thousand candidates of 230 symbols, given up after half a second each time: meanwhile
-    others are answered, and afterwards nothing of them is left to do."""
+def test_expensive_tokenization_does_not_delay_predictions(quiet: RunningServer) -> None:
+    """Requests of 1,000 candidates with 230 symbols are each cancelled after 0.5 s.
+
+    Other clients are answered meanwhile, and afterwards no work is left.
+    """
     random = Random(1)
 
     def candidate() -> Candidate:
@@ -82,7 +84,7 @@ def test_who_cuts_many_characters_leaves_predictions_to_others(quiet: RunningSer
 
 
 def test_few_candidates_are_scored_beside_the_largest_requests(quiet: RunningServer) -> None:
-    """Two callers of a thousand long candidates each keep no caller of five out."""
+    """Two clients with 1,000 long candidates each do not block a client with five."""
     texts = [f"{number} the sun is in the sea and the cat sat" * 6 for number in range(1000)]
     with (
         Client(quiet.address, timeout_seconds=5.0) as large,

@@ -1,4 +1,4 @@
-"""A server that watches a folder into which anything is put."""
+"""A server that polls a folder with hostile bundles."""
 
 import json
 import shutil
@@ -20,7 +20,7 @@ _MAX_GROWTH_BYTES = 64 << 20
 
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningServer, Path]]:
-    """A server of version 1 that looks into its folder when it is told to."""
+    """A server of version 1 that polls its folder on SIGHUP only."""
     models = tmp_path_factory.mktemp("models")
     write_bundle(models)
     with serving(models, "--model-poll-seconds", "0") as server:
@@ -29,7 +29,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningS
 
 def _refusals(server: RunningServer, folder: Path) -> list[str]:
     events = [json.loads(line) for line in list(server.lines) if line.startswith("{")]
-    problems = [event["problem"] for event in events if "refused" in event["event"]]
+    problems = [event["problem"] for event in events if "rejected" in event["event"]]
     return [problem for problem in problems if problem.startswith(f"{folder}:")]
 
 
@@ -38,11 +38,13 @@ def _resident_bytes(server: RunningServer) -> float:
 
 
 @pytest.mark.parametrize("what", HOSTILE)
-def test_a_hostile_bundle_is_refused_by_name(
+def test_a_hostile_bundle_is_rejected_by_name(
     watched: tuple[RunningServer, Path], what: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """The watching server says so once, counts it and goes on as it was, no larger than before;
-    `models verify` says the same in one line and exits with 4."""
+    """The server logs and counts the rejection once, and goes on with no more memory.
+
+    `models verify` prints the same line and exits with 4.
+    """
     server, models = watched
     spoil, reason = HOSTILE[what]
     counted, resident = server.metric(_FAILURES, reason=reason), _resident_bytes(server)
@@ -67,7 +69,7 @@ def test_a_hostile_bundle_is_refused_by_name(
 
 
 def test_a_server_does_not_start_with_a_hostile_bundle(tmp_path: Path) -> None:
-    """It says why and exits with 4."""
+    """It logs the reason and exits with 4."""
     folder = write_bundle(tmp_path)
     HOSTILE["a graph that never ends"][0](folder)
     server = RunningServer(folder)

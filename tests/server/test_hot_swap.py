@@ -1,4 +1,4 @@
-"""Versions that come and go while the server answers."""
+"""Hot reloading of model versions while the server answers."""
 
 import json
 import shutil
@@ -33,13 +33,13 @@ def models(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def swapping(models: Path) -> Iterator[RunningServer]:
-    """A server of the folder that looks when it is told to and forgets soon."""
+    """A server of the folder that polls on SIGHUP only and retires versions soon."""
     with serving(models, "--model-poll-seconds", "0", "--version-retire-seconds", "0.2") as running:
         yield running
 
 
 def _publish(models: Path, version: int) -> None:
-    """A version with other weights."""
+    """Publish a version with other weights."""
     write_bundle(models, version=version, seed=version, layers=1, width=16)
 
 
@@ -69,8 +69,10 @@ def _events(server: RunningServer, name: str) -> list[dict[str, str]]:
 def test_a_new_version_answers_and_the_old_one_retires(
     swapping: RunningServer, models: Path
 ) -> None:
-    """A name means the new one at once; the old one answers to its version until the grace is
-    over."""
+    """The name selects the new version at once.
+
+    The old version stays available until it is retired.
+    """
     with Client(swapping.address) as client:
         assert client.predict("the").model.version == "1"
         _swap_to(swapping, models, 2)
@@ -84,10 +86,8 @@ def test_a_new_version_answers_and_the_old_one_retires(
     assert swapping.metric("wordgate_model_reloads_total") == 1
 
 
-def test_an_older_version_comes_back_when_the_newest_is_taken_away(
-    swapping: RunningServer, models: Path
-) -> None:
-    """That is how a version is rolled back."""
+def test_removing_the_newest_version_rolls_back(swapping: RunningServer, models: Path) -> None:
+    """A version is rolled back by removing its folder."""
     _swap_to(swapping, models, 2)
     shutil.rmtree(models / "tiny" / "2")
     _look(swapping)
@@ -95,8 +95,10 @@ def test_an_older_version_comes_back_when_the_newest_is_taken_away(
 
 
 def test_a_session_goes_on_with_the_new_version(swapping: RunningServer, models: Path) -> None:
-    """One that names no version changes over, its text is read before the next key; one that is
-    pinned ends when its version has gone."""
+    """A session without a version switches over, and its text is read before the next key.
+
+    A pinned session ends when its version is retired.
+    """
     with grpc.insecure_channel(swapping.address) as channel:
         stub = PredictionServiceStub(channel)
         with (
@@ -128,10 +130,10 @@ def test_a_session_goes_on_with_the_new_version(swapping: RunningServer, models:
     ],
     ids=["truncated", "mis-hashed", "foreign", "no manifest"],
 )
-def test_a_bad_bundle_is_refused_and_the_old_one_goes_on(
+def test_an_invalid_bundle_is_rejected_and_the_old_version_stays(
     swapping: RunningServer, models: Path, spoil: "object", reason: str
 ) -> None:
-    """Log and metric say why, once for each signal; when it is put right it is served."""
+    """Log and metric have the reason, once per signal; after a repair it is served."""
     assert callable(spoil)
     _publish(models, 2)
     spoil(models / "tiny" / "2")
@@ -140,7 +142,7 @@ def test_a_bad_bundle_is_refused_and_the_old_one_goes_on(
     failures = "wordgate_model_load_failures_total"
     until(lambda: swapping.metric(failures, **labels) == 1, "the refusal")
     assert _served(swapping) == ["tiny@1"]
-    [refusal] = _events(swapping, "bundle refused, the old one goes on")
+    [refusal] = _events(swapping, "bundle rejected; still serving the previous version")
     assert str(models / "tiny" / "2") in refusal["problem"]
     _look(swapping)
     until(lambda: swapping.metric(failures, **labels) == 2, "another try")
@@ -150,7 +152,7 @@ def test_a_bad_bundle_is_refused_and_the_old_one_goes_on(
 
 
 def test_a_version_that_comes_back_keeps_its_sessions(models: Path) -> None:
-    """Rolled back within the grace, the old model is the same again: pinned sessions go on."""
+    """After a rollback within the grace it is the same model, and pinned sessions continue."""
     with (
         serving(models, "--model-poll-seconds", "0", "--version-retire-seconds", "2") as server,
         grpc.insecure_channel(server.address) as channel,
@@ -168,20 +170,26 @@ def test_a_version_that_comes_back_keeps_its_sessions(models: Path) -> None:
         assert sum(line.startswith(bytes_of) for line in page.splitlines()) == 1
 
 
-def test_what_cannot_be_read_ends_no_watch(swapping: RunningServer, models: Path) -> None:
-    """A folder in the place of a file, and a link to nowhere; the next good version is served."""
+def test_unreadable_folders_do_not_end_polling(swapping: RunningServer, models: Path) -> None:
+    """A folder in place of a file and a dangling link are rejected.
+
+    The next valid version is served.
+    """
     _publish(models, 2)
     (models / "tiny" / "2" / "words.tsv").unlink()
     (models / "tiny" / "2" / "words.tsv").symlink_to(models / "nowhere")
     _look(swapping)
-    until(lambda: _events(swapping, "bundle refused, the old one goes on"), "the refusal")
+    until(
+        lambda: _events(swapping, "bundle rejected; still serving the previous version"),
+        "the refusal",
+    )
     _swap_to(swapping, models, 3)
 
 
-def test_a_bundle_in_a_folder_of_another_name_is_refused(
+def test_a_bundle_in_a_folder_of_another_name_is_rejected(
     swapping: RunningServer, models: Path
 ) -> None:
-    """By its name, and what is served goes on; other new versions are served."""
+    """The error names it, and other new versions are served."""
     (models / "zz").mkdir()
     shutil.copytree(models / "tiny" / "1", models / "zz" / "1")
     shutil.copytree(models / "tiny" / "1", models / "tiny" / "9")
@@ -190,7 +198,7 @@ def test_a_bundle_in_a_folder_of_another_name_is_refused(
         f"{models}/zz/1: contains tiny@1, but its folder is named zz/1; rename it to tiny/1",
         f"{models}/tiny/9: contains tiny@1, but its folder is named tiny/9; rename it to tiny/1",
     }
-    refused = "bundle refused, the old one goes on"
+    refused = "bundle rejected; still serving the previous version"
     until(lambda: {e["problem"] for e in _events(swapping, refused)} == problems, "refusals")
     assert _served(swapping) == ["tiny@1"]
     assert swapping.metric("wordgate_model_load_failures_total", reason="name") >= 2
@@ -200,8 +208,8 @@ def test_a_bundle_in_a_folder_of_another_name_is_refused(
     until(lambda: _served(swapping) == ["tiny@3"], "version 3 to be served")
 
 
-def test_the_folder_is_looked_at_by_itself(models: Path) -> None:
-    """Without a signal, once what was copied has come to rest."""
+def test_the_folder_is_polled_without_a_signal(models: Path) -> None:
+    """A copied bundle is loaded once it no longer changes."""
     with serving(models, "--model-poll-seconds", "0.05") as server:
         _publish(models, 2)
         until(lambda: _served(server) == ["tiny@2"], "version 2 to be found")
@@ -209,7 +217,7 @@ def test_the_folder_is_looked_at_by_itself(models: Path) -> None:
 
 @pytest.mark.parametrize("swaps", [5, pytest.param(100, marks=pytest.mark.long)])
 def test_swaps_under_load_fail_no_call(swapping: RunningServer, models: Path, swaps: int) -> None:
-    """Predictions, scores and a session go on through all of them."""
+    """Predictions, scores and a session continue through all reloads."""
     with _load(swapping) as counts:
         for version in range(2, swaps + 2):
             _swap_to(swapping, models, version)
@@ -222,8 +230,8 @@ def test_swaps_under_load_fail_no_call(swapping: RunningServer, models: Path, sw
 
 
 @pytest.mark.long
-def test_swaps_end_where_they_began(tmp_path: Path) -> None:
-    """Eighty swaps of the shipped model leave the memory of the first few."""
+def test_reloads_do_not_leak_memory(tmp_path: Path) -> None:
+    """80 reloads of the bundled model need no more memory than the first few."""
     resident = []
     _publish_shipped(tmp_path, 1)
     with serving(tmp_path, "--model-poll-seconds", "0", "--version-retire-seconds", "0") as server:
@@ -241,7 +249,7 @@ def test_swaps_end_where_they_began(tmp_path: Path) -> None:
 
 
 def _publish_shipped(models: Path, version: int) -> None:
-    """The shipped model under another name and version."""
+    """Publish the bundled model under another name and version."""
     folder = Path(
         shutil.copytree(bundled_model_path(), models / "shipped" / f"unfinished-{version}")
     )
@@ -251,7 +259,7 @@ def _publish_shipped(models: Path, version: int) -> None:
 
 @contextmanager
 def _load(server: RunningServer) -> Iterator[dict[str, int]]:
-    """Threads that ask without end, each counting its answers; what fails is raised at the end."""
+    """Run threads that make requests and count the answers; raise their errors at the end."""
     counts = {"predict": 0, "score": 0, "session": 0}
     stop = threading.Event()
     failed: list[Exception] = []

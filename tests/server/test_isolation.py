@@ -1,4 +1,4 @@
-"""What one connection's calls cost a server and other callers, with figures (`pytest -s`)."""
+"""The cost of one connection's calls for a server and other clients, with figures (`pytest -s`)."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -20,19 +20,19 @@ pytestmark = pytest.mark.long
 WATCH = "/grpc.health.v1.Health/Watch"
 REFLECTION = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
 CONNECTION_CALLS = 4900
-"""A little less than a connection may have."""
+"""Slightly below the limit of streams per connection."""
 
 
 @pytest.fixture
 def attacked(bundle: Path) -> Iterator[RunningServer]:
-    """A server of its own: what an attack leaves behind ends with it."""
+    """A server of its own, so that the effects of an attack end with it."""
     with serving(bundle) as server:
         yield server
 
 
 @pytest.fixture
 def guarded(bundle: Path, tmp_path: Path) -> Iterator[RunningServer]:
-    """A server that asks for tokens; these callers have none."""
+    """A server that requires tokens; these clients have none."""
     tokens = tmp_path / "tokens"
     tokens.write_text("")
     with serving(bundle, "--tokens-file", str(tokens)) as server:
@@ -41,7 +41,7 @@ def guarded(bundle: Path, tmp_path: Path) -> Iterator[RunningServer]:
 
 @pytest.mark.parametrize("path", [PREDICT, STREAM_PREDICT])
 def test_silent_calls_leave_room_for_others(attacked: RunningServer, path: str) -> None:
-    """24,500 calls of one caller that send no message: all requests of another are answered."""
+    """During 24,500 silent calls of one client, all requests of another are answered."""
     with ExitStack() as opened:
         before = _resident(attacked)
         count = _opened(opened, attacked, path, 24_500, b"")
@@ -52,7 +52,7 @@ def test_silent_calls_leave_room_for_others(attacked: RunningServer, path: str) 
 
 @pytest.mark.parametrize("path", [WATCH, REFLECTION])
 def test_streams_without_a_token_are_bounded(guarded: RunningServer, path: str) -> None:
-    """Thousands of streams that need no token, or are refused for the lack of one."""
+    """Thousands of streams that need no token, or are rejected without one, are bounded."""
     with ExitStack() as opened:
         before = _resident(guarded)
         count = _opened(opened, guarded, path, 20_000, http2.message(b""))
@@ -88,7 +88,7 @@ def _pinged(
     path: str = PREDICT,
     message: bytes = PredictRequest(history="the clouds are in the").SerializeToString(),
 ) -> Pings:
-    """Requests of another caller, 50 per second, for some seconds."""
+    """Send 50 requests per second from another client, and return their latencies."""
     with grpc.insecure_channel(server.address) as channel:
         call: Any = channel.unary_unary(path)
 
@@ -111,7 +111,7 @@ def _resident(server: RunningServer) -> float:
 
 def _extend(what: str, before: float, server: RunningServer, count: int, pings: Pings) -> None:
     grown = _resident(server) - before
-    print(  # noqa: T201  figures for whoever runs it with -s
+    print(  # noqa: T201  figures for `pytest -s`
         f"\n{what}: {grown / 1e6:.0f} MB more, {grown / max(1, count) / 1e3:.1f} kB each; "
         f"another caller p50 {percentile(pings.seconds, 50) * 1e3:.1f} ms, "
         f"p99 {percentile(pings.seconds, 99) * 1e3:.1f} ms, failures {pings.failures}"

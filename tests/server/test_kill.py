@@ -1,4 +1,4 @@
-"""A server that is killed outright, and the one that is started in its place."""
+"""A server that is killed, and the one started in its place."""
 
 import hashlib
 import signal
@@ -24,8 +24,10 @@ TYPED = "I will be there in a few min"
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_killed_server_is_back_as_it_was(workers: str, tmp_path: Path) -> None:
-    """Killed in the middle of calls and started again at once on its ports, it answers the same
-    bits, and neither the model's files nor the folders where it might write have changed."""
+    """After a kill during calls and a restart on the same ports, it answers the same bits.
+
+    Neither the model's files nor the folders where it might write have changed.
+    """
     for name in ("TMPDIR", "HOME"):
         (tmp_path / name).mkdir()
     options = ["--workers", workers]
@@ -56,8 +58,8 @@ def test_a_killed_server_is_back_as_it_was(workers: str, tmp_path: Path) -> None
     assert [path for name in variables for path in (tmp_path / name).rglob("*")] == []
 
 
-def test_a_client_finds_the_server_that_is_back(bundle: Path) -> None:
-    """One that was open all the time is answered, or told `Unavailable` until then."""
+def test_a_client_reconnects_after_a_restart(bundle: Path) -> None:
+    """A client that stayed open is answered, or gets `Unavailable` until then."""
     with serving(bundle) as first, Client(first.address) as client:
         expected = client.predict("the")
         first.process.kill()
@@ -70,8 +72,10 @@ def test_a_client_finds_the_server_that_is_back(bundle: Path) -> None:
 
 
 def test_no_call_fails_when_a_worker_is_killed(bundle: Path) -> None:
-    """One worker after the other is killed under load on many connections: all calls are answered
-    alike, by the policy that the clients follow, and two workers serve again."""
+    """Workers are killed one after another under load on many connections.
+
+    The clients' retry policy answers all calls, and two workers serve again.
+    """
     with serving(bundle, "--workers", "2") as server, ExitStack() as loaded:
         callers = [loaded.enter_context(load(server.address)) for _ in range(4)]
         for caller in callers:
@@ -107,7 +111,7 @@ def _session(channel: grpc.Channel) -> Conversation:
 
 
 def _digests(folder: Path) -> dict[str, str]:
-    """The files below a folder, and what is in them."""
+    """Return the digests of the files below a folder."""
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in folder.rglob("*")

@@ -79,16 +79,16 @@ WORDS = core.ConfusionNetwork(
 
 @pytest.fixture
 def stub(channel: grpc.Channel) -> ScoringServiceStub:
-    """Asks the shared server."""
+    """A stub of the shared server."""
     return ScoringServiceStub(channel)
 
 
 @pytest.mark.parametrize("source", [LATTICE, GLYPHS, WORDS], ids=["lattice", "glyphs", "words"])
 @pytest.mark.parametrize("bounds", [Bounds(), Bounds(2, 3, 0, 9)])
-async def test_the_clients_answer_as_the_model_itself(
+async def test_rankings_are_bit_identical_to_a_local_model(
     server: Any, local: LocalModel, source: HypothesisSpace, bounds: Bounds
 ) -> None:
-    """A ranking over gRPC is bit for bit that of the model in this process."""
+    """A ranking over gRPC has the same bits as one of a model in this process."""
     expected = local.submit_rescore("down", source, WEIGHTING, True, bounds).result()
     assert 1 <= len(expected.ranking.transcripts) <= (bounds.max_transcripts or 10)
     with Client(server.address) as client:
@@ -100,7 +100,7 @@ async def test_the_clients_answer_as_the_model_itself(
 
 
 def test_a_text_has_the_same_bits_from_a_list_and_from_a_lattice(local: LocalModel) -> None:
-    """The model's part of a transcript does not depend on how it was found."""
+    """The language model's score of a transcript does not depend on its source."""
     found = local.submit_rescore("down", LATTICE, WEIGHTING).result().ranking.transcripts
     listed = local.submit_score("down", [each.text for each in found]).result().candidates
     assert [each.log_prob for each in found] == [each.log_prob for each in listed]
@@ -109,7 +109,7 @@ def test_a_text_has_the_same_bits_from_a_list_and_from_a_lattice(local: LocalMod
 def test_a_stream_searches_as_its_configuration_says(
     stub: ScoringServiceStub, local: LocalModel
 ) -> None:
-    """Lattices and networks are utterances like lists; a bad one costs itself alone."""
+    """Lattices and networks are utterances like n-best lists; an invalid one fails alone."""
     arcs = [Arc(start_node=0, end_node=1, label=label) for label in ("sun", "sea")]
     configuration = RescoreConfiguration(search=SearchBounds(max_transcripts=1))
     slots = [Slot(alternatives=[Alternative(text="sun"), Alternative(text="sea")])]
@@ -182,18 +182,18 @@ BAD_REQUESTS = {
 
 
 @pytest.mark.parametrize(("request_", "field"), BAD_REQUESTS.values(), ids=BAD_REQUESTS.keys())
-def test_bad_requests_are_refused_by_field(
+def test_invalid_requests_name_the_field(
     stub: ScoringServiceStub, request_: RescoreRequest, field: str
 ) -> None:
-    """What is wrong is named."""
+    """The error names the invalid field."""
     assert field_named(refusal(lambda: stub.Rescore(request_))) == field
 
 
 @pytest.mark.parametrize(
     "bounds", [{"beam": 0}, {"max_expansions": -1}, {"max_transcripts": 1 << 40}]
 )
-def test_bounds_of_nothing_are_refused_where_they_are_made(bounds: dict[str, int]) -> None:
-    """A search has a width and an end."""
+def test_zero_search_bounds_are_rejected(bounds: dict[str, int]) -> None:
+    """A search requires a beam and a limit above 0."""
     with pytest.raises(InvalidInput, match="search"):
         Bounds(**bounds)
 
@@ -229,10 +229,10 @@ requests = st.one_of(
     deadline=None, max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(requests)
-def test_whatever_is_sent_is_ranked_or_refused_by_field(
+def test_random_requests_are_ranked_or_name_a_field(
     stub: ScoringServiceStub, drawn: RescoreRequest
 ) -> None:
-    """No request ends in an unknown error, and no ranking has a number that is none."""
+    """No request ends in an internal error, and no ranking contains a NaN."""
     outcome: Any = None
     try:
         ranking = stub.Rescore(drawn).ranking

@@ -1,4 +1,4 @@
-"""What clients leave behind that go without a word."""
+"""What clients leave behind if they disconnect abruptly."""
 
 import asyncio
 from pathlib import Path
@@ -17,15 +17,15 @@ _AT_ONCE = 200
 _LONG_SESSIONS = 200
 _LONG_TEXT = "the clouds are in the sky. " * 2400 + "\U0001f30a "
 _MOST_BYTES_EACH = 180_000
-"""A session with 64 KB of text, and what a heap of so few has in gaps."""
+"""Maximum memory per session with 64 KB of text, including heap fragmentation."""
 _GROWTH_BYTES = 16 * 1024 * 1024
-"""A stream that leaves two kilobytes behind would show."""
+"""A leak of 2 KB per stream would exceed this."""
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("kind", ["session", "generation"])
 def test_ten_thousand_cancelled_streams_leave_nothing(bundle: Path, kind: str) -> None:
-    """Memory is what it was after the first two thousand, no session is open, no row waits."""
+    """Memory is as after the first 2,000, no session is open, and no row is queued."""
     with serving(bundle, "--state-cache-bytes", "1000000") as server:
         asyncio.run(_cancel_streams(server.address, kind, 2_000))
         _is_at_rest(server)
@@ -35,14 +35,14 @@ def test_ten_thousand_cancelled_streams_leave_nothing(bundle: Path, kind: str) -
         assert server.metric("process_resident_memory_bytes") - before < _GROWTH_BYTES
 
 
-def test_a_resting_session_takes_the_bytes_of_its_text(bundle: Path) -> None:
-    """Also where it holds an emoji, for which Python takes four bytes a character."""
+def test_an_idle_session_takes_the_bytes_of_its_text(bundle: Path) -> None:
+    """This holds with an emoji, too, for which Python takes four bytes per character."""
     with serving(bundle, "--state-cache-bytes", "1000000") as server:
         assert asyncio.run(_memory_of_long_sessions(server)) < _MOST_BYTES_EACH
 
 
 async def _memory_of_long_sessions(server: RunningServer) -> float:
-    """Bytes that each of many sessions adds in which a long text was typed."""
+    """Return the memory per session of many sessions with a long text."""
     async with grpc.aio.insecure_channel(server.address) as channel:
         stub = PredictionServiceStub(channel)
         calls = [await _resting(stub) for _ in range(_AT_ONCE // 10)]
@@ -58,7 +58,7 @@ def _resident(server: RunningServer) -> float:
 
 
 async def _resting(stub: Any) -> Any:
-    """A session that was answered twice."""
+    """Open a session that was answered twice."""
     call = stub.StreamPredict()
     await call.write(configured())
     for number in (1, 2):
@@ -73,7 +73,7 @@ def _is_at_rest(server: RunningServer) -> None:
 
 
 async def _cancel_streams(address: str, kind: str, count: int) -> None:
-    """Begin so many streams, some at once, and cancel each while it is being answered."""
+    """Start this many streams, some concurrently, and cancel each during its answer."""
     async with grpc.aio.insecure_channel(address) as channel:
         stub = PredictionServiceStub(channel)
         begin = _session if kind == "session" else _generation

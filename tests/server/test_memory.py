@@ -1,4 +1,4 @@
-"""What requests cost in memory, whatever becomes of them, at a real server."""
+"""The memory cost of requests at a real server, with all their outcomes."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ _RESIDENT = "process_resident_memory_bytes"
 _MEGABYTE = 1_000_000
 _MOST_GROWTH_BYTES = 100 * _MEGABYTE
 _STREAM_GROWTH_BYTES = 900 * _MEGABYTE
-"""Two utterances of a megabyte take up to 250 MB each; two dozen of them were accepted once."""
+"""2 utterances of a megabyte take up to 250 MB each; 24 of them were once accepted."""
 
 
 def _candidates(count: int, text: str, model: str = "") -> bytes:
@@ -34,7 +34,7 @@ def _candidates(count: int, text: str, model: str = "") -> bytes:
 
 
 def _field(number: int, body: bytes) -> bytes:
-    """A length-delimited field, its length in three bytes."""
+    """Return a length-delimited field with a length of three bytes."""
     size = len(body)
     length = bytes([size & 0x7F | 0x80, size >> 7 & 0x7F | 0x80, size >> 14])
     return bytes([number << 3 | 2]) + length + body
@@ -77,8 +77,8 @@ def asked(bundle: Path) -> Iterator[RunningServer]:
 
 @pytest.mark.parametrize("name", REFUSED)
 @pytest.mark.parametrize("calls", [300, pytest.param(1500, marks=pytest.mark.long)])
-def test_refused_requests_leave_memory(asked: RunningServer, name: str, calls: int) -> None:
-    """A megabyte that is refused is gone: 300 of them were kept until there was no memory."""
+def test_rejected_requests_free_their_memory(asked: RunningServer, name: str, calls: int) -> None:
+    """A rejected megabyte is freed; once, 300 of them exhausted the memory."""
     body, expected = REFUSED[name]
     before = asked.metric(_RESIDENT)
     with grpc.insecure_channel(asked.address) as channel:
@@ -92,8 +92,10 @@ def test_refused_requests_leave_memory(asked: RunningServer, name: str, calls: i
 
 @pytest.mark.parametrize("calls", [200, pytest.param(1500, marks=pytest.mark.long)])
 @pytest.mark.parametrize("outcome", ["cancelled", "late"])
-def test_abandoned_requests_leave_memory(asked: RunningServer, outcome: str, calls: int) -> None:
-    """What a client cancels, or stops waiting for, is dropped with its texts."""
+def test_abandoned_requests_free_their_memory(
+    asked: RunningServer, outcome: str, calls: int
+) -> None:
+    """Cancelled and expired requests are dropped with their texts."""
     body = _candidates(1000, "the sea " * 120)
     before = asked.metric(_RESIDENT)
     with grpc.insecure_channel(asked.address) as channel:
@@ -107,8 +109,8 @@ def test_abandoned_requests_leave_memory(asked: RunningServer, outcome: str, cal
     assert asked.metric(_RESIDENT) - before < _MOST_GROWTH_BYTES
 
 
-def test_wrong_utterances_leave_memory(asked: RunningServer) -> None:
-    """The errors of a stream's utterances do not keep them."""
+def test_invalid_utterances_free_their_memory(asked: RunningServer) -> None:
+    """The errors of a stream's utterances do not keep the utterances."""
     wrong = Utterance(n_best=NBest(candidates=[NBestCandidate(text="q z " * 16_000)] * 16))
     before = asked.metric(_RESIDENT)
     with grpc.insecure_channel(asked.address) as channel:
@@ -119,7 +121,7 @@ def test_wrong_utterances_leave_memory(asked: RunningServer) -> None:
 
 @pytest.mark.long
 def test_utterances_in_progress_are_bounded_by_their_bytes(bundle: Path) -> None:
-    """Streams that send a megabyte at a time wait for each other, and are all answered."""
+    """Streams that send a megabyte at a time wait for each other, and all are answered."""
     noise = Random(1)
     words = ["the", "sun", "is", "in", "sea", "and", "cat", "sat", "clouds", "are"]
     texts = [" ".join(noise.choices(words, k=240)) for _ in range(1000)]
@@ -140,7 +142,7 @@ def test_utterances_in_progress_are_bounded_by_their_bytes(bundle: Path) -> None
 def _streamed(
     channel: grpc.Channel, utterance: Utterance, count: int
 ) -> Iterator[StreamRescoreResponse]:
-    """The answers to an utterance that is sent so many times."""
+    """Yield the answers to an utterance that is sent `count` times."""
     configuration = StreamRescoreRequest(configuration=RescoreConfiguration())
     repeated = StreamRescoreRequest(utterance=utterance).SerializeToString()
 
@@ -156,7 +158,7 @@ def _streamed(
 
 
 def _highest(threads: list[threading.Thread], measure: Callable[[], float]) -> float:
-    """The greatest value while threads run."""
+    """Return the maximum of a measure while threads run."""
     for thread in threads:
         thread.start()
     most = measure()

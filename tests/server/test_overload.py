@@ -1,4 +1,4 @@
-"""More than the server can carry: who is refused, who is answered, and what is left of it."""
+"""Overload protection: which requests are rejected, which are answered, and recovery."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -34,29 +34,29 @@ _MEGABYTE = 1e6
 
 @pytest.fixture(scope="module")
 def shipped() -> Iterator[RunningServer]:
-    """A server with the shipped model, in which a request takes its time."""
+    """A server with the bundled model, on which a request takes a while."""
     with serving(None) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def shipped_local() -> Iterator[LocalModel]:
-    """The same model in this process."""
+    """The bundled model in this process."""
     model = LocalModel.open(bundled_model_path())
     yield model
     model.close()
 
 
 def _burst(client: Client, count: int) -> "list[Future[ScoreResult]]":
-    """Requests to score a hundred candidates, faster than they can be answered."""
+    """Send requests to score 100 candidates, faster than they can be answered."""
     found = jobs()
     return [client.submit_score("", found[number % len(found)]) for number in range(count)]
 
 
-def test_what_is_too_much_is_refused_and_what_was_taken_is_right(
+def test_overload_is_rejected_and_answers_stay_exact(
     shipped: RunningServer, shipped_local: LocalModel
 ) -> None:
-    """Of a flood some are answered, bit for bit as ever; the others are told when to come again."""
+    """Some requests of a flood are answered with the usual bits; the others get a retry delay."""
     with Client(shipped.address) as client:
         asked = _burst(client, 300)
         errors = [question.exception() for question in asked]
@@ -74,7 +74,7 @@ def test_what_is_too_much_is_refused_and_what_was_taken_is_right(
 
 
 def test_a_flood_takes_no_memory(shipped: RunningServer) -> None:
-    """Twenty times as many requests as are ever under way leave the process as large as it was."""
+    """20 times as many requests as are ever in progress leave the process as large as before."""
     resident = "process_resident_memory_bytes"
     with Client(shipped.address) as client, Client(shipped.address, batch=True) as batch:
         for question in _burst(batch, 20):
@@ -92,7 +92,7 @@ def test_a_flood_takes_no_memory(shipped: RunningServer) -> None:
 
 
 def test_batch_work_waits_and_lets_all_others_in(shipped: RunningServer) -> None:
-    """Of many requests for which nobody waits none is refused; predictions and scores get by."""
+    """None of many batch requests is rejected, and predictions and scores get through."""
     with Client(shipped.address) as client, Client(shipped.address, batch=True) as batch:
         waiting = _burst(batch, 60)
         until(lambda: shipped.metric("wordgate_queued_rows") > 100, "the queue to grow")
@@ -103,8 +103,8 @@ def test_batch_work_waits_and_lets_all_others_in(shipped: RunningServer) -> None
             assert question.result().candidates
 
 
-def test_a_flood_of_predictions_is_refused_alike(shipped: RunningServer) -> None:
-    """Predictions that would come too late are refused; a typing session never is."""
+def test_a_flood_of_predictions_is_rejected(shipped: RunningServer) -> None:
+    """Predictions that would come too late are rejected; a typing session never is."""
     histories = texts(400)
     with (
         grpc.insecure_channel(shipped.address) as channel,
@@ -140,15 +140,15 @@ _ASKING: dict[str, Callable[[grpc.Channel], object]] = {
 
 
 @pytest.mark.parametrize("ask", _ASKING.values(), ids=_ASKING)
-def test_a_priority_that_nobody_knows_is_bad_input(
+def test_an_unknown_priority_is_invalid(
     channel: grpc.Channel, ask: Callable[[grpc.Channel], object]
 ) -> None:
-    """A number that is none of the contract's is refused by the name of its field."""
+    """A number outside the enum is rejected with the name of its field."""
     assert field_named(refusal(lambda: ask(channel))).endswith("priority")
 
 
-def test_the_wait_that_is_allowed_is_an_option(bundle: Path) -> None:
-    """Who allows long waits has fewer refusals: of fifty small requests at once none."""
+def test_the_maximum_queue_delay_is_configurable(bundle: Path) -> None:
+    """With a long limit, none of 50 small concurrent requests is rejected."""
     with (
         serving(bundle, "--max-queue-delay-seconds", "60") as server,
         Client(server.address) as client,

@@ -1,4 +1,4 @@
-"""What bad requests cost: nothing, whatever is wrong with them."""
+"""Invalid requests cost no inference."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -28,14 +28,14 @@ REFUSED: dict[str, Mapping[str, tuple[Any, str]]] = {
 
 @pytest.fixture(scope="module")
 def unasked(bundle: Path) -> Iterator[RunningServer]:
-    """A server that nobody else asks."""
+    """A server that no other test uses."""
     with serving(bundle) as running:
         yield running
 
 
 @pytest.mark.parametrize("method", REFUSED)
-def test_what_is_refused_is_not_computed(unasked: RunningServer, method: str) -> None:
-    """No bad request of a method has the model asked for a single row; each is counted as such."""
+def test_invalid_requests_are_not_computed(unasked: RunningServer, method: str) -> None:
+    """No invalid request of a method requests a model row; each is counted as invalid."""
     with grpc.insecure_channel(unasked.address) as channel:
         predicting, scoring = PredictionServiceStub(channel), ScoringServiceStub(channel)
         ask: Any = getattr(predicting, method, None) or getattr(scoring, method)
@@ -48,8 +48,8 @@ def test_what_is_refused_is_not_computed(unasked: RunningServer, method: str) ->
     assert unasked.metric("grpc_server_handled_total", **handled) == len(REFUSED[method])
 
 
-def test_what_is_accepted_is_counted(bundle: Path) -> None:
-    """The same counter shows what a good request costs."""
+def test_valid_requests_are_counted(bundle: Path) -> None:
+    """The same counter shows the cost of a valid request."""
     with serving(bundle) as server, grpc.insecure_channel(server.address) as channel:
         PredictionServiceStub(channel).Predict(PredictRequest(history="the"))
         assert server.metric(ROWS) > 0

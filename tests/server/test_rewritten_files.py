@@ -1,4 +1,4 @@
-"""What is served does not depend on the files any more once it was verified."""
+"""Served models do not depend on their files after verification."""
 
 import os
 import shutil
@@ -31,7 +31,7 @@ _numbers = count()
 
 @pytest.fixture
 def models(tmp_path: Path) -> Path:
-    """A folder with a version whose embedding has many pages, and the same beside it."""
+    """A folder with a version whose embedding has many pages, and a copy of it."""
     served = write_bundle(tmp_path / "served", width=256)
     shutil.copytree(served, tmp_path / "published")
     return tmp_path
@@ -68,7 +68,7 @@ REWRITES = {
 
 
 def _questions(number: int) -> Iterator[tuple[str, list[str]]]:
-    """Histories and candidates that nobody has asked before, so that no cache answers."""
+    """Yield new histories and candidates, so that no cache answers."""
     for _ in range(number):
         turn = next(_numbers)
         words = [_WORDS[(turn * 5 + place * place) % len(_WORDS)] for place in range(8)]
@@ -76,11 +76,10 @@ def _questions(number: int) -> Iterator[tuple[str, list[str]]]:
 
 
 @pytest.mark.parametrize("rewrite", REWRITES.values(), ids=REWRITES)
-def test_a_server_answers_as_before_whatever_happens_to_its_files(
+def test_rewritten_files_do_not_change_answers(
     models: Path, rewrite: Callable[[Path], None]
 ) -> None:
-    """The same bits after each rewrite, from the process that was there before; in this process
-    too."""
+    """The bits are the same after each rewrite, in the running server and in this process."""
     folder = models / "served" / "tiny" / "1"
     sound = LocalModel.open(models / "published")
     here = LocalModel.open(folder)

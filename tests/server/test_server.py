@@ -1,4 +1,4 @@
-"""A server's life: start, drain, stop, and what a client that vanishes leaves behind."""
+"""A server's lifecycle: start, drain, stop, and clients that disconnect."""
 
 import shutil
 import signal
@@ -68,7 +68,7 @@ sys.stdin.read()
 
 
 def test_sigterm_drains(bundle: Path) -> None:
-    """What was accepted is answered, all else is refused with UNAVAILABLE, the exit code is 0."""
+    """Accepted requests are answered, others get UNAVAILABLE, and the exit code is 0."""
     with serving(bundle) as server, grpc.insecure_channel(server.address) as channel:
         watch = health_stub(channel).Watch(HealthCheckRequest())
         assert next(watch).status == HealthCheckResponse.SERVING
@@ -91,7 +91,7 @@ def test_sigterm_drains(bundle: Path) -> None:
 
 
 def test_the_grace_time_ends(bundle: Path) -> None:
-    """Requests that outlast the grace time are cut off; the exit code is still 0."""
+    """Requests that outlast the grace are cancelled; the exit code is still 0."""
     options = ("--shutdown-grace-seconds", "0.05", "--metrics-listen", "")
     with serving(bundle, *options) as server, grpc.insecure_channel(server.address) as channel:
         typing = _open_session(channel)
@@ -105,7 +105,7 @@ def test_the_grace_time_ends(bundle: Path) -> None:
 
 
 def test_a_second_start_on_the_port_fails_loudly(server: RunningServer, bundle: Path) -> None:
-    """The port is not shared: the second server says so in a line and ends, the first goes on."""
+    """The port is not shared: the second server logs one line and exits, the first continues."""
     second = RunningServer(bundle, "--listen", server.address)
     assert second.wait() == 2
     assert f"listen: cannot listen on {server.address}" in second.output
@@ -114,15 +114,15 @@ def test_a_second_start_on_the_port_fails_loudly(server: RunningServer, bundle: 
 
 
 def test_a_second_start_on_the_http_port_fails_loudly(server: RunningServer, bundle: Path) -> None:
-    """The same for the port of the metrics."""
+    """A server on an occupied metrics port logs one line and exits."""
     second = RunningServer(bundle, "--metrics-listen", server.http)
     assert second.wait() == 2
     assert f"--metrics-listen: cannot listen on {server.http}" in second.output
     assert "Traceback" not in second.output
 
 
-def test_a_spoiled_bundle_is_refused(bundle: Path, tmp_path: Path) -> None:
-    """A server does not start with a bundle that is not what was published; it names the file."""
+def test_a_corrupt_bundle_is_rejected(bundle: Path, tmp_path: Path) -> None:
+    """A server does not start with a corrupt bundle; the error names the file."""
     spoiled = shutil.copytree(bundle, tmp_path / "tiny" / "1")
     with (spoiled / "step.onnx").open("ab") as file:
         file.write(b"\0")
@@ -133,14 +133,14 @@ def test_a_spoiled_bundle_is_refused(bundle: Path, tmp_path: Path) -> None:
 
 
 def test_pages_over_http(server: RunningServer) -> None:
-    """A server that serves is alive and ready; other pages do not exist."""
+    """A ready server is alive and ready; unknown pages do not exist."""
     assert server.get("/livez") == (200, "alive\n")
     assert server.get("/readyz") == (200, "ready\n")
     assert server.get("/")[0] == 404
 
 
 def test_a_server_is_alive_before_it_is_ready() -> None:
-    """Whoever asks while the model is loaded hears that it is alive and not ready."""
+    """While the model loads, the server is alive and not ready."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         http = f"127.0.0.1:{free.getsockname()[1]}"
     server = RunningServer(None, "--metrics-listen", http)
@@ -163,7 +163,7 @@ def _life(server: RunningServer) -> tuple[tuple[int, str], tuple[int, str]] | No
 
 
 def test_a_client_that_vanishes_leaves_nothing_behind(server: RunningServer) -> None:
-    """A client killed in the middle of everything costs nothing any more, soon after."""
+    """The work of a killed client is dropped soon after."""
     command = [sys.executable, "-c", VANISHING_CLIENT, server.address]
     client = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]
@@ -185,7 +185,7 @@ def test_a_client_that_vanishes_leaves_nothing_behind(server: RunningServer) -> 
 
 
 def test_typists_that_are_killed_leave_no_session_behind(bundle: Path) -> None:
-    """Sessions killed in the middle of long texts are over, and their searches are dropped."""
+    """Sessions of killed clients end, and their searches are dropped."""
     with serving(bundle, "--state-cache-bytes", "100000") as server:
         command = [sys.executable, "-c", TYPISTS, server.address]
         client = subprocess.Popen(
@@ -206,8 +206,8 @@ def test_typists_that_are_killed_leave_no_session_behind(bundle: Path) -> None:
         assert server.metric("wordgate_state_cache_bytes") <= 100_000
 
 
-def test_nothing_that_was_written_is_logged(bundle: Path) -> None:
-    """Neither what a user wrote nor a candidate appears in the log, refused or not."""
+def test_histories_and_candidates_are_not_logged(bundle: Path) -> None:
+    """Neither accepted nor rejected user text appears in the log."""
     with serving(bundle) as server, grpc.insecure_channel(server.address) as channel:
         stub = PredictionServiceStub(channel)
         stub.Predict(PredictRequest(history="my secret"))
@@ -222,8 +222,8 @@ def test_nothing_that_was_written_is_logged(bundle: Path) -> None:
         assert "secret" not in server.output
 
 
-def test_more_sessions_than_allowed_are_refused(bundle: Path) -> None:
-    """The session above the limit is RESOURCE_EXHAUSTED; when one ends there is room again."""
+def test_sessions_above_the_limit_are_rejected(bundle: Path) -> None:
+    """They get RESOURCE_EXHAUSTED; a session is accepted again after another one has ended."""
     options = ("--max-sessions", "1")
     with serving(bundle, *options) as server, grpc.insecure_channel(server.address) as channel:
         first = _open_session(channel)
@@ -235,8 +235,8 @@ def test_more_sessions_than_allowed_are_refused(bundle: Path) -> None:
 
 
 @pytest.mark.parametrize("limit", ["calls", "rescore-streams"])
-def test_one_call_too_many_is_refused_and_room_comes_back(bundle: Path, limit: str) -> None:
-    """Each kind has a limit that can be set; who is over it is told when to come again."""
+def test_calls_above_each_limit_are_rejected(bundle: Path, limit: str) -> None:
+    """Each kind of call has a configurable limit; above it, the error has a retry delay."""
     begin = {"calls": _open_session, "rescore-streams": _open_rescoring}[limit]
     options = (f"--max-{limit}", "1")
     with serving(bundle, *options) as server, grpc.insecure_channel(server.address) as channel:
@@ -258,7 +258,7 @@ def _is_open(begin: Callable[[grpc.Channel], Any], channel: grpc.Channel) -> boo
 
 
 def _open_rescoring(channel: grpc.Channel) -> Any:
-    """A rescoring stream that has answered one utterance and stays open."""
+    """Open a rescoring stream that has answered one utterance."""
     requests: SimpleQueue[StreamRescoreRequest] = SimpleQueue()
     n_best = NBest(candidates=[NBestCandidate(text="the sun")])
     requests.put(StreamRescoreRequest(configuration=RescoreConfiguration()))
@@ -268,25 +268,25 @@ def _open_rescoring(channel: grpc.Channel) -> Any:
     return call
 
 
-def test_a_session_that_is_too_old_ends_and_can_be_opened_again(bundle: Path) -> None:
-    """It ends as UNAVAILABLE, which every client takes for a reason to open another."""
+def test_a_session_ends_after_its_lifetime(bundle: Path) -> None:
+    """It ends with UNAVAILABLE, upon which clients open a new session."""
     options = ("--max-session-seconds", "1")
     with serving(bundle, *options) as server, grpc.insecure_channel(server.address) as channel:
         old = _open_session(channel)
         error = refusal(lambda: next(old))
         assert error.code() is grpc.StatusCode.UNAVAILABLE
-        assert "open another" in error.details()
+        assert "open a new session" in error.details()
         _open_session(channel).cancel()
         until(lambda: server.metric("wordgate_open_sessions") == 0, "no session to be left")
 
 
-def test_a_full_queue_refuses_at_once(bundle: Path) -> None:
-    """Over the limit of waiting rows: refused, with a time to come again; what waits goes on."""
+def test_a_full_queue_rejects_at_once(bundle: Path) -> None:
+    """Above the limit of queued rows, requests get a retry delay; queued ones are answered."""
     options = ("--max-queued-rows", "1")
     with serving(bundle, *options) as server, Client(server.address) as client:
         accepted = client.submit_score("", texts(1000, 40))
         until(lambda: server.metric("wordgate_queued_rows") > 1, "the queue to fill")
-        # Between two questions of the one request nothing waits, for a moment.
+        # Between two model requests of the one call, no row is queued for a moment.
         refused = until(lambda: _overload(client), "a refusal")
         assert refused.retry_after_seconds > 0
         assert client.predict("the").suggestions, "bulk work keeps no prediction out"
@@ -303,7 +303,7 @@ def _overload(client: Client) -> Overloaded | None:
 
 
 def _open_session(channel: grpc.Channel) -> Any:
-    """A typing session that was answered once and stays open."""
+    """Open a typing session that was answered once."""
     requests: SimpleQueue[StreamPredictRequest] = SimpleQueue()
     for request in (configured(), text(1, "the clo")):
         requests.put(request)

@@ -1,4 +1,4 @@
-"""Signals at any time of a server's life, from its first line to its last."""
+"""Signals at any time, from process start to exit."""
 
 import json
 import os
@@ -20,7 +20,7 @@ from wordgate.server.supervisor import Workers
 
 @contextmanager
 def _starting(bundle: Path, workers: int) -> Iterator[RunningServer]:
-    """A server from the moment on in which it handles signals."""
+    """Start a server and return once it handles signals."""
     server = RunningServer(bundle, "--workers", str(workers))
     try:
         until(lambda: _mask(server, "SigIgn") & _bit(signal.SIGHUP), "SIGHUP to be ignored")
@@ -33,7 +33,7 @@ def _starting(bundle: Path, workers: int) -> Iterator[RunningServer]:
 
 @pytest.mark.parametrize("module", ["wordgate.cli.main", "wordgate.server.worker"])
 def test_signals_are_handled_before_the_imports(module: str) -> None:
-    """Nothing that takes time is imported before: neither click nor asyncio nor typing."""
+    """No slow import comes earlier: neither click nor asyncio nor typing."""
     command = [sys.executable, "-X", "importtime", "-m", module, "serve", "--help"]
     ended = subprocess.run(
         command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
@@ -45,10 +45,10 @@ def test_signals_are_handled_before_the_imports(module: str) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_signals_before_the_first_line_wait_for_it(bundle: Path, number: int) -> None:
-    """The image starts the command with them blocked; a hang-up that waited ends nothing."""
+def test_blocked_signals_are_delivered_at_start(bundle: Path, number: int) -> None:
+    """The image starts the command with signals blocked; a pending SIGHUP ends nothing."""
     blocked = {signal.SIGHUP, signal.SIGTERM, signal.SIGINT}
-    signal.pthread_sigmask(signal.SIG_BLOCK, blocked)  # as a child inherits it
+    signal.pthread_sigmask(signal.SIG_BLOCK, blocked)  # inherited by the child
     try:
         server = RunningServer(bundle)
     finally:
@@ -60,8 +60,8 @@ def test_signals_before_the_first_line_wait_for_it(bundle: Path, number: int) ->
     assert server.wait() == 0
 
 
-def test_the_image_holds_signals_back() -> None:
-    """Its first command is one that Debian's env knows, and blocks what the server handles."""
+def test_the_image_blocks_signals() -> None:
+    """Its first command exists in Debian's env and blocks the signals that the server handles."""
     lines = (Path(__file__).parents[2] / "Dockerfile").read_text().splitlines()
     [entry] = [line.removeprefix("ENTRYPOINT ") for line in lines if line.startswith("ENTRYPOINT")]
     *command, name = json.loads(entry)
@@ -73,7 +73,7 @@ def test_the_image_holds_signals_back() -> None:
 
 @pytest.mark.parametrize("arguments", [["serve", "--check"], ["token", "--help"]])
 def test_no_command_keeps_signals_blocked(arguments: list[str]) -> None:
-    """Ctrl-C ends the commands of the image that serve nothing, too."""
+    """Ctrl-C also ends the image's commands that are not servers."""
     code = (
         "import signal, sys; sys.argv[1:] = " + repr(arguments) + "\n"
         "import wordgate.cli.main\n"
@@ -85,7 +85,7 @@ def test_no_command_keeps_signals_blocked(arguments: list[str]) -> None:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_hang_ups_never_end_a_server(bundle: Path, workers: int) -> None:
-    """Hundreds of them while it starts, serves and stops, to its workers too, as by a terminal."""
+    """Hundreds of SIGHUPs during start, serving and stop, also to the workers, end nothing."""
     with _starting(bundle, workers) as server:
         until(lambda: _hang_up(server) and _is_serving(server), "serving")
         server.wait_until_serving()
@@ -94,30 +94,30 @@ def test_hang_ups_never_end_a_server(bundle: Path, workers: int) -> None:
         until(lambda: _hang_up(server) and server.process.poll() is not None, "the end")
         assert server.wait() == 0
         assert "Traceback" not in server.output
-        assert "started again" not in server.output
+        assert "restarting" not in server.output
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_server_that_starts_ends_when_told(bundle: Path, number: int, workers: int) -> None:
-    """At once, with exit code 0 and without a word: there is nothing to drain."""
+def test_a_starting_server_exits_on_signals(bundle: Path, number: int, workers: int) -> None:
+    """It exits at once with code 0 and no output: there is nothing to drain."""
     with _starting(bundle, workers) as server:
         server.process.send_signal(number)
         assert server.wait() == 0
         assert server.output == ""
 
 
-def test_a_worker_that_ends_before_it_is_told_what_to_be_is_started_again(bundle: Path) -> None:
-    """As by a signal before Python runs its first line."""
+def test_a_worker_that_exits_before_its_configuration_is_restarted(bundle: Path) -> None:
+    """It exits as by a signal before Python runs its first line."""
     with _starting(bundle, 2) as server:
         with suppress(OSError):
             os.kill(until(lambda: _any_children(server), "a worker")[0], signal.SIGKILL)
         server.wait_until_serving()
-        assert "started again" in server.output
+        assert "restarting" in server.output
 
 
-def test_workers_that_start_are_told_of_a_hang_up_later() -> None:
-    """A worker that listed the models before the signal and serves after it looks again, once."""
+def test_sighup_is_forwarded_to_starting_workers_later() -> None:
+    """A worker that listed the models before the signal polls again once it is ready."""
     workers = Workers(Configuration(workers=2))
     got: dict[int, list[int]] = {0: [], 1: []}
     for number, signals in got.items():
@@ -131,7 +131,7 @@ def test_workers_that_start_are_told_of_a_hang_up_later() -> None:
 
 
 def _hang_up(server: RunningServer) -> bool:
-    """Send SIGHUP to all that run code of ours: Python itself cannot be kept from ending by it."""
+    """Send SIGHUP to all processes that run the package's code; it would kill a starting Python."""
     with suppress(OSError):
         for process in [server.process.pid, *_children(server)]:
             if _bit(signal.SIGHUP) & (_mask_of(process, "SigIgn") | _mask_of(process, "SigCgt")):
@@ -140,7 +140,7 @@ def _hang_up(server: RunningServer) -> bool:
 
 
 def _children(server: RunningServer) -> list[int]:
-    """The workers, without copies of their parent that are to become workers."""
+    """Return the workers, without forks of the parent that have not become workers yet."""
     found = _any_children(server)
     return [p for p in found if b".worker" in Path(f"/proc/{p}/cmdline").read_bytes()]
 
@@ -159,7 +159,7 @@ def _mask(server: RunningServer, name: str) -> int:
 
 
 def _mask_of(process: int, name: str) -> int:
-    """A mask of signals, as /proc shows it; none of a process that has ended."""
+    """Return a signal mask of a process from /proc; 0 if the process has ended."""
     with suppress(OSError):
         for line in Path(f"/proc/{process}/status").read_text().splitlines():
             if line.startswith(name):

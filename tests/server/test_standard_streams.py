@@ -1,4 +1,4 @@
-"""Processes that are started with standard streams closed."""
+"""Processes that are started with closed standard streams."""
 
 import subprocess
 import sys
@@ -52,7 +52,7 @@ def _answers(address: str, process: "subprocess.Popen[str]") -> bool:
 def test_a_server_serves_without_them(
     bundle: Path, tmp_path: Path, closed: tuple[int, ...]
 ) -> None:
-    """It answers, drains when it is told to, and logs to standard error if that is open."""
+    """It answers, drains on SIGTERM, and logs to standard error if that is open."""
     address = f"unix:{tmp_path / 'a.sock'}"
     options = ("--model", bundle, "--listen", address, "--metrics-listen", "127.0.0.1:0")
     with _serving(closed, *options) as process:
@@ -65,7 +65,7 @@ def test_a_server_serves_without_them(
 
 
 def test_workers_serve_without_them(bundle: Path) -> None:
-    """The first file that a worker opens is none of the three either."""
+    """The first file that a worker opens does not get a standard descriptor either."""
     with _serving((0, 1), "--model", bundle, *_TWO) as process:
         assert process.stderr is not None
         log = ""
@@ -84,7 +84,7 @@ _TWO = ("--workers", "2", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.
 
 @pytest.mark.parametrize("closed", [(0,), (2,), (0, 2)])
 def test_other_commands_answer_without_them(bundle: Path, closed: tuple[int, ...]) -> None:
-    """As long as they are not what is read or written."""
+    """Commands work unless they read from or write to the closed stream."""
     process = _started(closed, "score", "--model", bundle, "--json", "the clouds")
     out, said = process.communicate(timeout=PATIENCE_SECONDS)
     assert (process.returncode, said) == (0, "")
@@ -92,8 +92,8 @@ def test_other_commands_answer_without_them(bundle: Path, closed: tuple[int, ...
 
 
 @pytest.mark.parametrize("command", ["score", "rescore"])
-def test_an_input_that_is_closed_is_said(bundle: Path, command: str) -> None:
-    """In one line, with the exit code of files."""
+def test_a_closed_input_is_an_error(bundle: Path, command: str) -> None:
+    """The error has one line and the exit code of file errors."""
     process = _started((0,), command, "--model", bundle, "--input", "-")
     out, said = process.communicate(timeout=PATIENCE_SECONDS)
     assert (process.returncode, out) == (3, "")

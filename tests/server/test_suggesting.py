@@ -1,4 +1,4 @@
-"""Suggestions as a person wants them, over the wire: options, limits, sessions."""
+"""Suggestion options over the wire: options, limits, sessions."""
 
 from functools import partial
 from typing import Any
@@ -45,15 +45,15 @@ TEXTS = (
 
 @pytest.fixture
 def stub(channel: grpc.Channel) -> PredictionServiceStub:
-    """Asks the shared server."""
+    """A stub of the shared server."""
     return PredictionServiceStub(channel)
 
 
 @pytest.mark.parametrize("options", [*(Options(**w) for w in WANTED.values()), ALL])
-def test_answers_are_bit_for_bit_those_in_process(
+def test_answers_are_bit_identical_to_a_local_model(
     stub: PredictionServiceStub, local: LocalModel, options: Options
 ) -> None:
-    """By request and in a session, with every option alone and all together."""
+    """They are equal by request and in a session, with each option alone and all together."""
     with Conversation(
         stub, pb.StreamPredictRequest(configuration=encode_session_configuration("", options))
     ) as session:
@@ -69,8 +69,8 @@ def test_answers_are_bit_for_bit_those_in_process(
             assert (said.exact, said.expansions) == (answered.exact, answered.expansions)
 
 
-def test_finished_words_are_put_right(stub: PredictionServiceStub, local: LocalModel) -> None:
-    """The answer's prefix is the word as it was written; without one there is nothing."""
+def test_completed_words_are_corrected(stub: PredictionServiceStub, local: LocalModel) -> None:
+    """The answer's prefix is the word as written; without a word there are no corrections."""
     for history, prefix in (("we have Eben.", ""), ("we have", "eben"), ("", ""), ("...", "!")):
         query = Query(history, prefix, Options(max_suggestions=3), True)
         answered = stub.Predict(encode_predict_request("", query))
@@ -134,7 +134,7 @@ BAD: dict[str, tuple[pb.SuggestionOptions, str]] = {
 def test_bad_options_are_named(
     stub: PredictionServiceStub, options: pb.SuggestionOptions, field: str
 ) -> None:
-    """By request and by configuration, each with its whole path."""
+    """An error names the full path of the option, in a request and in a configuration."""
     error = refusal(partial(stub.Predict, pb.PredictRequest(options=options)))
     assert field_named(error) == f"options.{field}"
     error = refusal(lambda: list(stub.StreamPredict(iter([configured(options=options)]))))

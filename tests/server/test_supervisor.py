@@ -26,14 +26,14 @@ _HANDLED = "grpc_server_handled_total"
 
 @pytest.fixture(scope="module")
 def workers(bundle: Path) -> Iterator[RunningServer]:
-    """Two workers. Shared: tests must leave two."""
+    """Two workers. The fixture is shared: tests must leave two running."""
     limits = ["--max-sessions", "7", "--max-rescore-streams", "4", "--max-generation-streams", "1"]
     with serving(bundle, "--workers", "2", *limits) as running:
         yield running
 
 
 def _predict(server: RunningServer, times: int) -> None:
-    """Ask on connections of their own, which the kernel divides among the workers."""
+    """Send requests on separate connections, which the kernel distributes among the workers."""
     for number in range(times):
         options = [("grpc.use_local_subchannel_pool", 1), ("grpc.primary_user_agent", str(number))]
         with grpc.insecure_channel(server.address, options=options) as channel:
@@ -41,8 +41,8 @@ def _predict(server: RunningServer, times: int) -> None:
             PredictionServiceStub(channel).Predict(request, wait_for_ready=True)
 
 
-def test_the_metrics_are_those_of_all(workers: RunningServer) -> None:
-    """Calls on many connections are counted once each, whoever answered them."""
+def test_the_metrics_of_all_workers_are_merged(workers: RunningServer) -> None:
+    """Calls on many connections are counted once each, by whichever worker answered them."""
     before = workers.metric(_HANDLED, **_CODES)
     _predict(workers, 20)
     assert workers.metric(_HANDLED, **_CODES) == before + 20
@@ -51,15 +51,15 @@ def test_the_metrics_are_those_of_all(workers: RunningServer) -> None:
     assert workers.get("/readyz")[0] == 200
 
 
-def test_the_metrics_are_asked_for_directly(bundle: Path) -> None:
-    """Whatever proxy the environment names: workers are on this machine."""
+def test_worker_metrics_bypass_the_proxy(bundle: Path) -> None:
+    """Workers are on this machine, so a proxy in the environment is ignored."""
     variables = {"http_proxy": "http://127.0.0.1:1", "no_proxy": ""}
     with serving(bundle, "--workers", "2", variables=variables) as server:
         assert server.metric("wordgate_model_info") == 1
 
 
 def test_limits_are_divided(workers: RunningServer) -> None:
-    """A worker takes its part of what is open at once, rounded up, and says so."""
+    """A worker enforces and reports its share of the limits, rounded up."""
     with Client(workers.address) as client:
         limits = client.get_server().limits
     assert limits["max_sessions"] == 4
@@ -73,8 +73,8 @@ def _are_two_without(server: RunningServer, gone: int) -> bool:
     return len(pids) == 2 and gone not in pids
 
 
-def test_a_worker_that_dies_is_started_again(workers: RunningServer) -> None:
-    """The other goes on, what was counted stays, and two answer again."""
+def test_a_killed_worker_is_restarted(workers: RunningServer) -> None:
+    """The other worker continues, counts are kept, and two workers answer again."""
     _predict(workers, 4)
     before = workers.metric(_HANDLED, **_CODES)
     first, second = worker_pids(workers)
@@ -94,11 +94,11 @@ def test_a_worker_that_dies_is_started_again(workers: RunningServer) -> None:
         "the new worker to serve",
     )
     until(lambda: workers.metric("wordgate_workers") == 2, "two to take calls")
-    assert "is started again" in workers.output
+    assert "worker exited; restarting it" in workers.output
 
 
 def test_a_second_server_on_the_port_fails_loudly(workers: RunningServer, bundle: Path) -> None:
-    """Sharing the port is for workers of one server, not for another one."""
+    """Only workers of the same server may share the port."""
     for number in ("1", "2"):
         other = RunningServer(bundle, "--listen", workers.address, "--workers", number)
         assert other.wait() == 2
@@ -106,7 +106,7 @@ def test_a_second_server_on_the_port_fails_loudly(workers: RunningServer, bundle
 
 
 def test_sigterm_ends_all(bundle: Path) -> None:
-    """Workers drain, the parent ends with success, none is left."""
+    """Workers drain, the parent exits with 0, and no process is left."""
     with serving(bundle, "--workers", "2") as server:
         pids = worker_pids(server)
         server.terminate()
@@ -115,7 +115,7 @@ def test_sigterm_ends_all(bundle: Path) -> None:
 
 
 def test_a_server_can_be_started_again_at_once(bundle: Path) -> None:
-    """Connections of the one that has ended do not hold the address."""
+    """Connections of the stopped server do not block the address."""
     with serving(bundle, "--workers", "2") as first:
         with grpc.insecure_channel(first.address) as channel:
             request = prediction_pb2.PredictRequest(history="the sun")
@@ -127,17 +127,17 @@ def test_a_server_can_be_started_again_at_once(bundle: Path) -> None:
 
 
 def test_workers_follow_a_server_of_one_process_at_once(bundle: Path) -> None:
-    """Its connections, which did not share the port, do not hold the address either."""
+    """Its connections, which did not share the port, do not block the address either."""
     with socket.create_server(("127.0.0.1", 0)) as alone:
         host, port = alone.getsockname()
         with socket.create_connection((host, port)):
-            alone.accept()[0].close()  # who closes first is the one that remembers
+            alone.accept()[0].close()  # the side that closes first keeps TIME_WAIT
     with serving(bundle, "--workers", "2", "--listen", f"{host}:{port}"):
         pass
 
 
 def test_a_worker_that_hangs_is_killed_after_the_grace(bundle: Path) -> None:
-    """SIGTERM ends the server even then."""
+    """SIGTERM ends the server even if a worker hangs."""
     with serving(bundle, "--workers", "2", "--shutdown-grace-seconds", "0.1") as server:
         hung, _ = worker_pids(server)
         subprocess.run(["kill", "-STOP", str(hung)], check=True)
@@ -146,8 +146,8 @@ def test_a_worker_that_hangs_is_killed_after_the_grace(bundle: Path) -> None:
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_a_hang_up_ends_nothing(workers: str) -> None:
-    """SIGHUP where no folder is watched, and while a server starts, is passed over."""
+def test_sighup_ends_nothing(workers: str) -> None:
+    """SIGHUP is ignored if no folder is polled, and during start-up."""
     server = RunningServer(None, "--workers", workers)
     try:
         until(lambda: server.lines or worker_pids(server) or workers == "1", "the server to start")
@@ -163,7 +163,7 @@ def test_a_hang_up_ends_nothing(workers: str) -> None:
 
 
 def test_workers_end_with_their_parent(bundle: Path) -> None:
-    """However it goes: none stays behind on the port, not even to finish what is under way."""
+    """After a kill of the parent no worker stays on the port, not even to finish its calls."""
     with serving(bundle, "--workers", "2") as server:
         pids = worker_pids(server)
         assert len(pids) == 2
@@ -182,8 +182,8 @@ def _is_alive(pid: int) -> bool:
         return False
 
 
-def test_what_keeps_workers_from_starting_is_told_once(tmp_path: Path) -> None:
-    """The same exit code and line as of a server without workers."""
+def test_a_start_error_of_workers_is_reported_once(tmp_path: Path) -> None:
+    """Exit code and line are those of a server without workers."""
     folder = tmp_path / "tiny" / "1"
     folder.mkdir(parents=True)
     (folder / "bundle.json").write_text("{")
@@ -193,8 +193,8 @@ def test_what_keeps_workers_from_starting_is_told_once(tmp_path: Path) -> None:
     assert "Traceback" not in server.output
 
 
-def test_an_unreadable_bundle_is_one_line(bundle: Path, tmp_path: Path) -> None:
-    """What the system refuses is told as by a server without workers."""
+def test_an_unreadable_bundle_is_reported_on_one_line(bundle: Path, tmp_path: Path) -> None:
+    """A file system error is reported as by a server without workers."""
     folder = shutil.copytree(bundle, tmp_path / "tiny" / "1")
     (folder / "words.tsv").unlink()
     (folder / "words.tsv").mkdir()
@@ -205,8 +205,8 @@ def test_an_unreadable_bundle_is_one_line(bundle: Path, tmp_path: Path) -> None:
         assert "Traceback" not in server.output
 
 
-def test_workers_are_as_the_file_was_at_the_start(bundle: Path, tmp_path: Path) -> None:
-    """One that is started again is as the others, whatever the file says by then."""
+def test_restarted_workers_keep_the_configuration(bundle: Path, tmp_path: Path) -> None:
+    """A restarted worker has the configuration of the others, even if the file has changed."""
     file = tmp_path / "wordgate.toml"
     file.write_text("workers = 2\nmax_sessions = 8\n")
     with serving(bundle, "--config", str(file)) as server:
@@ -219,7 +219,7 @@ def test_workers_are_as_the_file_was_at_the_start(bundle: Path, tmp_path: Path) 
 
 
 def _page(count: int, open_now: int, seconds: float, started: float = 100) -> str:
-    """A worker's page."""
+    """Return the metrics page of a worker."""
     registry = CollectorRegistry()
     Counter("asked", "Asked.", ["kind"], registry=registry).labels("a").inc(count)
     Gauge("open", "Open.", registry=registry).set(open_now)
@@ -230,8 +230,10 @@ def _page(count: int, open_now: int, seconds: float, started: float = 100) -> st
 
 
 def test_pages_are_merged_by_kind() -> None:
-    """Counters and histograms add up for good, gauges while their worker lives; a worker that is
-    started again is a new start of the server, which an alert counts."""
+    """Counters and histograms are summed permanently, gauges while their worker lives.
+
+    A restarted worker shows as a restart of the server, which an alert counts.
+    """
     merged = MergedMetrics()
     merged.update(0, _page(3, 2, 0.5))
     merged.update(1, _page(4, 5, 1.5))

@@ -1,4 +1,4 @@
-"""Servers on socket files."""
+"""Servers on Unix domain sockets."""
 
 import os
 import signal
@@ -28,10 +28,10 @@ def _probe(capsys: pytest.CaptureFixture[str], *arguments: str) -> Ended:
     return Ended(code, captured.out, captured.err)
 
 
-async def test_a_server_on_files_answers_as_one_on_ports(
+async def test_a_server_on_socket_files_answers(
     bundle: Path, local: LocalModel, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """gRPC and pages, whatever characters the path has; the files go when it ends."""
+    """gRPC and HTTP work with special characters in the path; the files are removed at exit."""
     grpc_file, pages = tmp_path / "a b%41é.sock", tmp_path / "pages.sock"
     options = ("--listen", f"unix:{grpc_file}", "--metrics-listen", f"unix:{pages}")
     with serving(bundle, *options) as server:
@@ -50,12 +50,12 @@ async def test_a_server_on_files_answers_as_one_on_ports(
 
 
 def client_answer(local: LocalModel) -> object:
-    """What any client is answered."""
+    """Return the expected answer to a client."""
     return local.submit_score("a", ["b"]).result()
 
 
-def test_its_permissions_are_those_of_new_files(bundle: Path, tmp_path: Path) -> None:
-    """As the umask says: who may write to the file may connect."""
+def test_socket_permissions_follow_the_umask(bundle: Path, tmp_path: Path) -> None:
+    """Users with write permission for the file may connect."""
     path = tmp_path / "a.sock"
     before = os.umask(0o117)
     try:
@@ -65,14 +65,16 @@ def test_its_permissions_are_those_of_new_files(bundle: Path, tmp_path: Path) ->
         os.umask(before)
 
 
-def test_a_second_server_is_refused_and_a_dead_one_replaced(bundle: Path, tmp_path: Path) -> None:
-    """gRPC itself would take the file of a server that runs."""
+def test_a_second_server_is_rejected_and_a_stale_file_replaced(
+    bundle: Path, tmp_path: Path
+) -> None:
+    """gRPC itself would replace the file of a running server."""
     path = tmp_path / "a.sock"
     with serving(bundle, "--listen", f"unix:{path}") as first:
         second = RunningServer(bundle, "--listen", f"unix:{path}")
         assert second.wait() == 2
         assert second.output == (
-            f"wordgate: --listen: cannot listen on unix:{path} (another process listens there); "
+            f"wordgate: --listen: cannot listen on unix:{path} (another process listens on it); "
             "choose another path\n"
         )
         with Client(first.address) as client:
@@ -85,7 +87,7 @@ def test_a_second_server_is_refused_and_a_dead_one_replaced(bundle: Path, tmp_pa
 
 
 def test_a_server_that_cannot_start_leaves_no_file(bundle: Path, tmp_path: Path) -> None:
-    """The address of the metrics is taken after that for gRPC."""
+    """The metrics address is bound after the one for gRPC."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         metrics = f"127.0.0.1:{taken.getsockname()[1]}"
         options = ("--listen", f"unix:{tmp_path / 'a.sock'}", "--metrics-listen", metrics)
@@ -95,7 +97,7 @@ def test_a_server_that_cannot_start_leaves_no_file(bundle: Path, tmp_path: Path)
 
 
 def test_other_files_are_left_alone(tmp_path: Path) -> None:
-    """A file that is not a socket, a folder."""
+    """Regular files and folders are not removed."""
     (tmp_path / "file").touch()
     (tmp_path / "folder").mkdir()
     for name in ("file", "folder"):
@@ -106,8 +108,8 @@ def test_other_files_are_left_alone(tmp_path: Path) -> None:
     assert {each.name for each in tmp_path.iterdir()} == {"file", "folder"}
 
 
-def test_a_path_in_a_file_begins_at_its_folder(tmp_path: Path) -> None:
-    """As all paths in it."""
+def test_a_socket_path_in_a_file_starts_at_its_folder(tmp_path: Path) -> None:
+    """This holds for all paths in the configuration file."""
     file = tmp_path / "wordgate.toml"
     file.write_text("listen = 'unix:run/a.sock'\nmetrics_listen = 'unix:/b.sock'\n")
     found = configure(config=file)

@@ -1,1 +1,1 @@
-"""The gRPC server: servicers, limits, metrics, lifecycle, HTTP."""
+"""The gRPC server: servicers, limits, metrics, HTTP, lifecycle."""

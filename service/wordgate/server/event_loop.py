@@ -1,10 +1,10 @@
-"""Which event loop a process of ours runs: uvloop's where that is installed."""
+"""Choose the event loop: uvloop if it is installed."""
 
 import asyncio
 
 
 def loop_factory() -> "type[asyncio.AbstractEventLoop] | None":
-    """For `asyncio.Runner`; None stands for asyncio's own."""
+    """Return the loop factory for `asyncio.Runner`; None selects asyncio's default loop."""
     try:
         import uvloop
     except ModuleNotFoundError:

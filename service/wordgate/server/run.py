@@ -1,7 +1,7 @@
-"""What a server is run as: one process, or one that looks after several.
+"""Run a server as one process, or as a supervisor with several worker processes.
 
-Knows which of the two is asked for, and imports no other: a process that only looks after workers
-is there sooner and smaller without what answers.
+Only the one in use is imported: without the engine a supervisor starts faster and needs less
+memory.
 """
 
 import asyncio
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 def serve(configuration: Configuration) -> None:
-    """Run a server to its end, on uvloop where that is installed.
+    """Run a server until it stops, on uvloop if that is installed.
 
-    Raises as `Server.run` and `Workers.run`.
+    Raises the errors of `Server.run` and `Workers.run`.
     """
     handle_while_starting()
     configure_logs(configuration.log_format)

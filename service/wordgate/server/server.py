@@ -1,7 +1,4 @@
-"""A server's life: start, ready, serve, drain, stop.
-
-Knows the order in which the parts come and go; what they do is theirs.
-"""
+"""Lifecycle of a server process: start, ready, serve, drain, stop."""
 
 import asyncio
 import gc
@@ -60,10 +57,10 @@ from wordgate.server.unix_socket import free_path
 _FILES = (models_pb2.DESCRIPTOR, prediction_pb2.DESCRIPTOR, scoring_pb2.DESCRIPTOR)
 _LAST_BYTES_SECONDS = 1.0
 _ROW_BYTES = 4.0
-"""Bytes of a request that a row is taken for until a request has ended."""
+"""Initial estimate of a request's bytes per row, until the first request has completed."""
 
 _PREDICTION_ROWS = 64.0
-"""Rows of a prediction at most for which others wait; those of more rows let others pass."""
+"""Predictions of more rows yield to other requests."""
 
 _TURN_SIZES = {
     Priority.INTERACTIVE: _PREDICTION_ROWS,
@@ -75,28 +72,27 @@ _LAST_SPANS_SECONDS = 2.0
 _LOOK_SECONDS = 1.0
 _KEEPALIVE_MS = 30_000
 _HANDSHAKE_MS = 20_000
-"""For a connection to say what it speaks, and to acknowledge our settings; else it is closed."""
+"""HTTP/2 handshake timeout, also for the acknowledgement of the server's settings."""
 
 RESERVED_FDS = 128
-"""Descriptors that are kept from gRPC's connections, for HTTP and for files."""
+"""File descriptors reserved for HTTP and files, not available to gRPC connections."""
 
 MIN_ADMITTED_ROWS = 16
-"""Rows of each call made at once that are nobody's trouble: a call of so many takes little longer
-than one of a single row."""
+"""Rows admitted per engine thread at any load: a batch of 16 costs little more than one of 1."""
 
 _BATCH_WAIT_SECONDS = 10.0
-"""How long requests may wait for which nobody waits; their clients must not give up before."""
+"""Queueing-delay limit for batch-priority requests. Keep it below the clients' deadlines."""
 
 MIN_PENDING_RPCS = 1000
-"""Calls that gRPC keeps until we take them, however few may be under way: the others are refused
-by us, in words, and health checks are answered."""
+"""Minimum of pending calls that gRPC accepts, even if fewer may be in progress. The server itself
+then rejects calls above its limit with an error message, and still answers health checks."""
 
 INT32_MAX = 2**31 - 1
-"""The greatest number that gRPC takes."""
+"""Maximum value of an integer channel argument of gRPC."""
 
 
 class Server:
-    """One process's server. `run` is all of its life."""
+    """The server of one process. `run` covers its whole lifecycle."""
 
     def __init__(
         self,
@@ -105,13 +101,16 @@ class Server:
         shares_port: bool = False,
         ready: Callable[[str], None] = lambda http: None,
     ) -> None:
-        """`shares_port`: other processes of ours listen on the same port. `ready` is told the
-        address for HTTP once calls are answered."""
+        """Set up a server that does not listen yet.
+
+        `shares_port`: other workers listen on the same port. `ready` is called with the HTTP
+        address once the server answers calls.
+        """
         self._configuration = configuration
         self._shares_port = shares_port
         self._tell_ready = ready
         self._look_now: Callable[[], None] | None = None
-        self._hung_up = False
+        self._sighup_pending = False
         self._log = structlog.get_logger()
         self._stop = asyncio.Event()
         self._draining = asyncio.Event()
@@ -133,17 +132,17 @@ class Server:
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT, then drain.
 
-        Raises `InvalidConfiguration`, `InvalidFile` and `InvalidBundle` when it cannot start.
+        Raises `InvalidConfiguration`, `InvalidFile` or `InvalidBundle` if the server cannot start.
         """
         grpc_server = new_server([self._calls], self._options())
-        # Taken early, so that it fails early. What others answer on has to wait until we can.
+        # Bind early to fail early, but not on a shared port: the kernel would send calls here.
         address = "" if self._shares_port else self._listen(grpc_server)
         try:
             if self._configuration.metrics_listen:
                 app = application(self._own_metrics, lambda: self._ready)
                 self._http = HttpServer(app, self._configuration.metrics_listen)
                 self._http.start()
-            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._hang_up)
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._on_sighup)
             await self._serve(grpc_server, address)
         except BaseException:
             self._leave_socket_file()
@@ -152,21 +151,21 @@ class Server:
             if self._http is not None:
                 await self._http.close()
 
-    def _drain_when_told(self) -> None:
-        """Drain on SIGTERM and SIGINT from now on; while models load they end the process."""
+    def _drain_on_signal(self) -> None:
+        """Drain on SIGTERM and SIGINT. Before this, while models load, they end the process."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
 
     def _leave_socket_file(self) -> None:
-        """Remove the socket file of a server that cannot start: gRPC does when one ends."""
+        """Remove the socket file of a server that cannot start; gRPC removes it only on stop."""
         path = unix_path(self._configuration.listen)
         if path is not None:
             Path(path).unlink(missing_ok=True)
 
-    def _hang_up(self) -> None:
-        """Look for new versions now; a SIGHUP that comes while models load is remembered."""
-        self._hung_up = True
+    def _on_sighup(self) -> None:
+        """Poll for new model versions now. A SIGHUP during model loading is deferred."""
+        self._sighup_pending = True
         if self._look_now is not None:
             self._look_now()
 
@@ -175,7 +174,7 @@ class Server:
 
     async def _serve(self, grpc_server: GrpcServer, address: str) -> None:
         models = await asyncio.to_thread(self._open_models)
-        self._drain_when_told()
+        self._drain_on_signal()
         scheduler = Scheduler(
             max_queued_rows=self._configuration.max_queued_rows,
             dropped=self._metrics.dropped,
@@ -210,42 +209,45 @@ class Server:
         self._log.info("stopped")
 
     def _admissions(self) -> dict[Priority, AdmissionController]:
-        """How long what may wait: not long where somebody waits for it."""
-        found = self._configuration
+        """Return the admission controller of each priority, with its queueing-delay limit."""
+        configuration = self._configuration
         waits = {
-            Priority.INTERACTIVE: found.max_predict_queue_delay_seconds,
-            Priority.BULK: found.max_queue_delay_seconds,
-            Priority.BATCH: max(found.max_queue_delay_seconds, _BATCH_WAIT_SECONDS),
+            Priority.INTERACTIVE: configuration.max_predict_queue_delay_seconds,
+            Priority.BULK: configuration.max_queue_delay_seconds,
+            Priority.BATCH: max(configuration.max_queue_delay_seconds, _BATCH_WAIT_SECONDS),
         }
         return {
-            urgency: AdmissionController(
+            priority: AdmissionController(
                 seconds,
-                found.engine_threads,
-                spared_in_calm=found.engine_threads + 1,
-                spared_rows=MIN_ADMITTED_ROWS * found.engine_threads,
-                quantum=_TURN_SIZES[urgency],
+                configuration.engine_threads,
+                spared_in_calm=configuration.engine_threads + 1,
+                spared_rows=MIN_ADMITTED_ROWS * configuration.engine_threads,
+                quantum=_TURN_SIZES[priority],
                 row_size=_ROW_BYTES,
-                most_rows=_PREDICTION_ROWS if urgency is Priority.INTERACTIVE else None,
+                most_rows=_PREDICTION_ROWS if priority is Priority.INTERACTIVE else None,
             )
-            for urgency, seconds in waits.items()
+            for priority, seconds in waits.items()
         }
 
     async def _until_stopped(self, grpc_server: GrpcServer) -> None:
-        """Wait for a signal. Raises `WordgateError` when gRPC ends by itself: better no server
-        than one that is alive and answers nobody."""
+        """Wait for a signal to stop.
+
+        Raises `WordgateError` if gRPC terminates by itself: exit rather than stay up without
+        serving.
+        """
         stopped = asyncio.ensure_future(self._stop.wait())
         try:
             while not stopped.done():
                 await asyncio.wait({stopped}, timeout=_LOOK_SECONDS)
-                await grpc_server.wait_for_termination(0)  # raises what it has ended with
-        except Exception as error:  # noqa: BLE001  whatever it is, nobody is answered any more
-            why = f"gRPC has ended by itself ({type(error).__name__}); start the server again"
-            raise WordgateError(why) from None
+                await grpc_server.wait_for_termination(0)  # raises gRPC's error
+        except Exception as error:  # noqa: BLE001  after any error gRPC serves no more
+            problem = f"gRPC terminated unexpectedly: {type(error).__name__}; restart the server"
+            raise WordgateError(problem) from None
         finally:
             stopped.cancel()
 
     def _listen(self, server: GrpcServer) -> str:
-        """Take the address; it, with the port that was taken. Raises `InvalidConfiguration`."""
+        """Bind the address and return it with the actual port. Raises `InvalidConfiguration`."""
         listen = self._configuration.listen
         path = unix_path(listen)
         try:
@@ -258,8 +260,8 @@ class Server:
             problem = f"cannot listen on {listen} ({error.strerror}); choose another path"
             raise InvalidConfiguration("listen", problem) from None
         except RuntimeError:
-            why = "another process has it, or the host is not of this machine"
-            why = why if path is None else "its folder does not take a socket file"
+            why = "address in use, or not an address of this host"
+            why = why if path is None else "its folder does not accept a socket file"
             problem = f"cannot listen on {listen}: {why}; choose another address"
             raise InvalidConfiguration("listen", problem) from None
         return f"{listen.rpartition(':')[0]}:{port}"
@@ -270,13 +272,13 @@ class Server:
         return [
             ("grpc.so_reuseport", int(self._shares_port)),
             ("grpc.max_receive_message_length", limits.max_message_bytes),
-            # Between the two gRPC refuses by chance.
+            # Between the soft and the hard limit gRPC rejects at random.
             ("grpc.max_metadata_size", limits.max_header_bytes),
             ("grpc.absolute_max_metadata_size", limits.max_header_bytes),
             ("grpc.max_concurrent_streams", limits.max_connection_calls),
             # gRPC would let a fast client send up to 32 MB ahead on every stream.
             ("grpc.http2.bdp_probe", 0),
-            # One that floods would else have grpc cancel the calls of others.
+            # Otherwise, when one client floods the server, grpc cancels other clients' calls.
             ("grpc.server.max_pending_requests", pending),
             ("grpc.server.max_pending_requests_hard_limit", min(2 * pending, INT32_MAX)),
             ("grpc.max_allowed_incoming_connections", _max_connections()),
@@ -285,40 +287,42 @@ class Server:
             ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
             ("grpc.keepalive_timeout_ms", _KEEPALIVE_MS // 2),
             ("grpc.keepalive_permit_without_calls", 1),
-            # Sessions end by their own age, long before their connection is asked to.
+            # Sessions reach their own maximum age long before the connection does.
             ("grpc.max_connection_age_ms", min(2000 * limits.max_session_seconds, INT32_MAX)),
             ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
             ("grpc.http2.max_ping_strikes", 0),
         ]
 
     def _open_models(self) -> Registry:
-        asked = self._configuration
-        runtime = Runtime(asked.device, asked.intra_op_threads)
+        configuration = self._configuration
+        runtime = Runtime(configuration.device, configuration.intra_op_threads)
         try:
-            return open_models(asked.model, runtime, self._metrics, asked.state_cache_bytes)
+            return open_models(
+                configuration.model, runtime, self._metrics, configuration.state_cache_bytes
+            )
         except InvalidBundle as error:
             self._metrics.load_failed(error.reason)
             raise
 
     @asynccontextmanager
     async def _watched(self, models: Registry) -> AsyncIterator[None]:
-        """Have new versions found while this lasts, on SIGHUP at once."""
-        asked = self._configuration
-        if asked.model is None:
+        """Poll for new model versions inside the context; SIGHUP triggers a poll at once."""
+        configuration = self._configuration
+        if configuration.model is None:
             yield
             return
-        share = asked.state_cache_bytes // len(models.served)
-        runtime = Runtime(asked.device, asked.intra_op_threads)
+        share = configuration.state_cache_bytes // len(models.served)
+        runtime = Runtime(configuration.device, configuration.intra_op_threads)
         opener = partial(
             open_model, runtime=runtime, observer=self._metrics, state_cache_bytes=share
         )
         watch = ModelWatcher(
-            asked.model, models, opener, self._metrics, asked.version_retire_seconds
+            configuration.model, models, opener, self._metrics, configuration.version_retire_seconds
         )
         self._look_now = watch.poll_now
-        if self._hung_up:
+        if self._sighup_pending:
             watch.poll_now()
-        watching = asyncio.create_task(watch.run(asked.model_poll_seconds))
+        watching = asyncio.create_task(watch.run(configuration.model_poll_seconds))
         try:
             yield
         finally:
@@ -339,7 +343,7 @@ class Server:
     async def _become_ready(self, models: Registry, address: str) -> None:
         for name in ("", *_service_names()):
             await self._health.set(name, HealthCheckResponse.SERVING)
-        # Modules and models live on: garbage collections need not look at them, which took 25 ms.
+        # Exclude modules and models from garbage collection: traversing them took 25 ms.
         gc.collect()
         gc.freeze()
         self._ready = True
@@ -357,7 +361,7 @@ class Server:
             warn_if_exposed(self._configuration)
 
     async def _drain(self, server: GrpcServer) -> None:
-        """Refuse what is new, end sessions, let requests under way finish within the grace."""
+        """Reject new calls, end sessions, and let calls in progress finish within the grace."""
         self._log.info(
             "draining", shutdown_grace_seconds=self._configuration.shutdown_grace_seconds
         )
@@ -369,13 +373,16 @@ class Server:
             async with asyncio.timeout(self._configuration.shutdown_grace_seconds):
                 await self._calls.wait_until_idle()
         except TimeoutError:
-            self._log.warning("grace is over; calls under way are cut off")
+            self._log.warning("shutdown grace exceeded; cancelling the calls in progress")
         await server.stop(min(_LAST_BYTES_SECONDS, self._configuration.shutdown_grace_seconds))
 
 
 def check(configuration: Configuration) -> None:
-    """Raise `InvalidFile` for a certificate or tokens with which a server would not start, and
-    `InvalidConfiguration` for traces that it could not send."""
+    """Check the security files and the tracing options without starting a server.
+
+    Raises `InvalidFile` for an invalid certificate or token file, and `InvalidConfiguration` for
+    invalid tracing options.
+    """
     configure_logs(configuration.log_format)
     Security(configuration, Metrics())
     tracer = _tracer(configuration, is_worker=False)
@@ -384,21 +391,21 @@ def check(configuration: Configuration) -> None:
 
 
 def _tracer(configuration: Configuration, *, is_worker: bool) -> Tracer | None:
-    """What keeps traces; OpenTelemetry is imported only where they are asked for."""
+    """Return the tracer, or None if tracing is off. Imports OpenTelemetry only if needed."""
     if configuration.tracing == "off":
         return None
     try:
         from wordgate.server.telemetry.opentelemetry import Traces
     except ModuleNotFoundError:
-        problem = "needs OpenTelemetry: pip install 'wordgate[tracing]'"
+        problem = "requires OpenTelemetry; run pip install 'wordgate[tracing]'"
         raise InvalidConfiguration("tracing", problem) from None
     return Traces(is_worker=is_worker)
 
 
 def _max_connections() -> int:
-    """As many as this process may have files open, but some."""
-    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return min(INT32_MAX, max(1, most - RESERVED_FDS)) if most > 0 else INT32_MAX
+    """Return the connection limit: the limit of open files less `RESERVED_FDS`."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return min(INT32_MAX, max(1, limit - RESERVED_FDS)) if limit > 0 else INT32_MAX
 
 
 def _service_names() -> list[str]:

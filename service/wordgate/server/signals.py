@@ -1,6 +1,6 @@
-"""Signals before and after the event loop handles them.
+"""Signal handling before and after the event loop handles signals.
 
-Imported before anything that takes time, so it imports nothing that does.
+Imported before everything that is slow to import, so it must stay fast to import itself.
 """
 
 import os
@@ -14,8 +14,8 @@ _HANDLED = (signal.SIGHUP, *_ENDS)
 def handle_while_starting() -> None:
     """Ignore SIGHUP; exit with code 0 on SIGTERM and SIGINT, since there is nothing to drain.
 
-    By default each of them ends the process: with a signal's exit code, SIGINT with a stack trace.
-    A SIGHUP this early needs no answer: the models are looked for after it.
+    By default each of these signals kills the process with a signal's exit code, and SIGINT prints
+    a stack trace. A SIGHUP this early can be ignored: the models have not been loaded yet.
     """
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     for number in _ENDS:
@@ -24,16 +24,16 @@ def handle_while_starting() -> None:
 
 
 def accept_blocked() -> None:
-    """Deliver the signals that were blocked until now.
+    """Unblock the signals and deliver the pending ones.
 
-    The image starts Python with all three blocked, so that they wait for the first line of ours.
-    The first process of a container would otherwise lose those that come before it.
+    The container image starts Python with all three signals blocked, so that they stay pending
+    until their handlers are set. Process 1 of a container would otherwise lose earlier signals.
     """
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)
 
 
 def ignore_while_stopping() -> None:
-    """Ignore all three from now on: a loop that closes resets what it handled to the default."""
+    """Ignore all three signals: an event loop resets its signals to the default on closing."""
     import asyncio
 
     loop = asyncio.get_running_loop()

@@ -1,19 +1,19 @@
-"""Standard input, output and error where the process was started with one of them closed.
+"""Replace standard streams that were closed when the process started.
 
-Imports nothing that takes time. Without this the next file that a library opens takes the free
-number: uvloop ends the process when one of its own is 0, and log lines would go into a socket.
+Otherwise the next file that a library opens would get the free descriptor: uvloop aborts if one of
+its own is 0, and log lines would go into a socket. Keep the imports of this module fast.
 """
 
 import os
 import sys
 
 _MODES = ((0, os.O_WRONLY), (1, os.O_RDONLY), (2, os.O_WRONLY))
-"""How /dev/null is opened for each: reading and writing fail as with a closed stream, except that
-what is written to standard error is dropped."""
+"""Mode in which /dev/null is opened for each stream: reads and writes fail as on a closed stream,
+except that writes to standard error are discarded."""
 
 
 def open_closed_streams() -> None:
-    """Open /dev/null in the place of each standard stream that is closed."""
+    """Open /dev/null in place of each closed standard stream."""
     for number, mode in _MODES:
         try:
             os.fstat(number)
@@ -27,9 +27,9 @@ def open_closed_streams() -> None:
         sys.stderr = open(2, "w", errors="backslashreplace", closefd=False)  # noqa: SIM115
 
 
-def _put(opened: int, number: int) -> None:
-    """Give an open file this number, which its children get, too."""
-    if opened != number:
-        os.dup2(opened, number)
-        os.close(opened)
+def _put(opened_fd: int, number: int) -> None:
+    """Move an open file to this descriptor and make it inheritable."""
+    if opened_fd != number:
+        os.dup2(opened_fd, number)
+        os.close(opened_fd)
     os.set_inheritable(number, True)

@@ -1,8 +1,7 @@
-"""Several server processes on one port, and the process that looks after them.
+"""Supervise several server processes that share one port.
 
-Knows processes, signals and what a worker says; does not know gRPC. Workers are spawned, never
-forked: threads and gRPC do not survive a fork. The kernel divides connections among them
-(SO_REUSEPORT), so a connection stays with its worker.
+Workers are spawned, never forked: threads and gRPC do not survive a fork. The kernel distributes
+connections among the workers (SO_REUSEPORT), so each connection stays with one worker.
 """
 
 import asyncio
@@ -29,11 +28,11 @@ from wordgate.server.telemetry.merged_metrics import MergedMetrics
 _SCRAPE_SECONDS = 2.0
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 5.0
 _MARGIN_SECONDS = 5.0
-"""Beyond the grace, until a worker that does not end is killed."""
+"""Time after the shutdown grace until a worker that has not exited is killed."""
 
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 _PROVEN_SECONDS = 10.0
-"""A worker that has lived so long is started again at once."""
+"""After a worker has run for this long, its restart back-off is reset."""
 
 _DIVIDED = (
     "max_sessions",
@@ -44,11 +43,11 @@ _DIVIDED = (
     "max_in_flight_stream_bytes",
     "max_queued_rows",
 )
-"""Limits of the whole server, of which each worker has its part, rounded up."""
+"""Limits of the whole server. Each worker gets an equal share, rounded up."""
 
 
 class Workers:
-    """Runs `configuration.workers` servers until SIGTERM; one that ends is started again."""
+    """Runs `configuration.workers` server processes until SIGTERM and restarts those that exit."""
 
     def __init__(self, configuration: Configuration) -> None:
         self._configuration = configuration
@@ -58,10 +57,10 @@ class Workers:
         self._http_of: dict[int, str] = {}
         self._metrics = MergedMetrics()
         self._all_ready = asyncio.Event()
-        self._hung_up: set[int] = set()
+        self._sighup_pending: set[int] = set()
 
     async def run(self) -> None:
-        """Serve until SIGTERM or SIGINT. Raises what a worker says that cannot start."""
+        """Serve until SIGTERM or SIGINT. Raises the error of a worker that cannot start."""
         with _reserved(self._configuration.listen) as port:
             share = _share_of(self._configuration, port)
             http = self._listen()
@@ -101,16 +100,16 @@ class Workers:
             warn_if_exposed(self._configuration)
 
     def _stop(self) -> None:
-        """Have all workers drain; those that do not end are killed."""
+        """Let all workers drain, and kill those that do not exit in time."""
         self._stopping.set()
         self._all_ready.set()
         self._signal(signal.SIGTERM)
-        late = self._configuration.shutdown_grace_seconds + _MARGIN_SECONDS
-        asyncio.get_running_loop().call_later(late, self._signal, signal.SIGKILL)
+        seconds = self._configuration.shutdown_grace_seconds + _MARGIN_SECONDS
+        asyncio.get_running_loop().call_later(seconds, self._signal, signal.SIGKILL)
 
     def _look(self) -> None:
-        """Forward SIGHUP to the workers that serve; to those that start, once they serve."""
-        self._hung_up = self._processes.keys() - self._http_of.keys()
+        """Forward SIGHUP to ready workers at once, and to starting workers once they are ready."""
+        self._sighup_pending = self._processes.keys() - self._http_of.keys()
         self._signal(signal.SIGHUP, self._http_of)
 
     def _signal(self, number: signal.Signals, workers: Collection[int] | None = None) -> None:
@@ -119,7 +118,7 @@ class Workers:
                 process.send_signal(number)
 
     async def _look_after(self, worker: int, share: Configuration) -> None:
-        """Start a worker, again whenever it ends, with pauses that grow while it ends soon."""
+        """Run a worker and restart it when it exits, with exponential back-off."""
         pause = _FIRST_PAUSE_SECONDS
         loop = asyncio.get_running_loop()
         while not self._stopping.is_set():
@@ -129,7 +128,7 @@ class Workers:
                 return
             lived = loop.time() - began
             pause = _FIRST_PAUSE_SECONDS if lived > _PROVEN_SECONDS else pause
-            self._log.error("a worker has ended and is started again", worker=worker, code=code)
+            self._log.error("worker exited; restarting it", worker=worker, code=code)
             try:
                 async with asyncio.timeout(pause):
                     await self._stopping.wait()
@@ -137,7 +136,10 @@ class Workers:
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
     async def _run_one(self, worker: int, share: Configuration) -> int:
-        """One life of a worker; its exit code. Raises what it says if it cannot start at first."""
+        """Run a worker process and return its exit code.
+
+        Raises the worker's error if it cannot start while the server itself is starting.
+        """
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "wordgate.server.worker"),
             stdin=asyncio.subprocess.PIPE,
@@ -149,8 +151,8 @@ class Workers:
         assert process.stdin is not None
         assert process.stdout is not None
         try:
-            with suppress(RuntimeError):  # uvloop's, where the worker has ended already
-                process.stdin.write(_told(worker, share))
+            with suppress(RuntimeError):  # raised by uvloop if the worker has already exited
+                process.stdin.write(_start_message(worker, share))
             async for line in process.stdout:
                 self._heard(worker, json.loads(line))
             return await process.wait()
@@ -160,36 +162,36 @@ class Workers:
             self._http_of.pop(worker, None)
             self._metrics.forget(worker)
 
-    def _heard(self, worker: int, said: dict[str, Any]) -> None:
-        if "http" in said:
-            self._http_of[worker] = said["http"]
-            if worker in self._hung_up:
-                self._hung_up.remove(worker)
+    def _heard(self, worker: int, message: dict[str, Any]) -> None:
+        if "http" in message:
+            self._http_of[worker] = message["http"]
+            if worker in self._sighup_pending:
+                self._sighup_pending.remove(worker)
                 self._signal(signal.SIGHUP, {worker})
             if len(self._http_of) == self._configuration.workers:
                 self._all_ready.set()
         elif not self._all_ready.is_set():
-            raise _error(said)
+            raise _error(message)
         else:
-            self._log.error("a worker cannot start", worker=worker, problem=said["message"])
+            self._log.error("worker cannot start", worker=worker, problem=message["message"])
 
     async def _scraped(self) -> MergedMetrics:
-        """The metrics of all workers that answer."""
-        asked = dict(self._http_of)
+        """Return the merged metrics of all workers that answer."""
+        addresses = dict(self._http_of)
         pages = await asyncio.gather(
-            *(asyncio.to_thread(_page, address) for address in asked.values()),
+            *(asyncio.to_thread(_page, address) for address in addresses.values()),
             return_exceptions=True,
         )
-        for worker, page in zip(asked, pages, strict=True):
+        for worker, page in zip(addresses, pages, strict=True):
             if not isinstance(page, str):
-                self._log.warning("a worker does not show its metrics", worker=worker)
+                self._log.warning("metrics of a worker unavailable", worker=worker)
             elif worker in self._http_of:
                 self._metrics.update(worker, page)
         return self._metrics
 
 
 class _reserved:
-    """An address kept for the workers. Raises `InvalidConfiguration` when another has it."""
+    """Reserves an address for the workers. Raises `InvalidConfiguration` if it is in use."""
 
     def __init__(self, listen: str) -> None:
         host, port = split_address(listen)
@@ -197,8 +199,8 @@ class _reserved:
         self._socket = socket.socket(family, socket.SOCK_STREAM)
         try:
             with socket.socket(family, socket.SOCK_STREAM) as alone:
-                # Fails where others listen, workers of another server too; not where connections
-                # of a server that has ended are still remembered.
+                # Fails if any process listens here, including another server's workers. Ignores
+                # connections in TIME_WAIT that a stopped server has left.
                 alone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 alone.bind((host, port))
             self._bind((host, port))
@@ -208,9 +210,11 @@ class _reserved:
             raise InvalidConfiguration("listen", problem) from None
 
     def _bind(self, address: tuple[str, int]) -> None:
-        """As who shares the port with workers alone; with the connections, too, that a server of
-        one process has left behind, if there are any. With these always, two servers that are
-        started at once would not notice each other."""
+        """Bind with SO_REUSEPORT, and add SO_REUSEADDR only if that fails.
+
+        It fails if connections of a single-process server linger on the port. With SO_REUSEADDR
+        always set, two servers that start at the same time would not detect each other.
+        """
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         try:
             self._socket.bind(address)
@@ -227,7 +231,7 @@ class _reserved:
 
 
 def _share_of(configuration: Configuration, port: int) -> Configuration:
-    """What each worker is to be: limits and caches are divided among them."""
+    """Return the configuration of each worker; limits and caches are divided among them."""
     host = configuration.listen.rpartition(":")[0]
     workers = configuration.workers
     parts = {name: -(-getattr(configuration, name) // workers) for name in _DIVIDED}
@@ -242,7 +246,7 @@ def _share_of(configuration: Configuration, port: int) -> Configuration:
     )
 
 
-def _told(worker: int, share: Configuration) -> bytes:
+def _start_message(worker: int, share: Configuration) -> bytes:
     document = {
         "worker": worker,
         "collect_every": gc.get_threshold()[0],
@@ -256,13 +260,13 @@ def _page(address: str) -> str:
         return str(answer.read().decode())
 
 
-def _error(said: dict[str, Any]) -> Exception:
-    """The error of a worker, of the same class and words, so that it has the same exit code."""
-    if said["failed"] == "OSError":
-        return OSError(said["errno"], said["message"], said["file"])
-    if said["failed"] == InvalidConfiguration.__name__:
-        return InvalidConfiguration(said["option"], said["problem"])
-    found: type[WordgateError] = getattr(errors, said["failed"], WordgateError)
-    error = found.__new__(found)
-    Exception.__init__(error, said["message"])
+def _error(message: dict[str, Any]) -> Exception:
+    """Rebuild a worker's error with its class and message, so that the exit code is the same."""
+    if message["failed"] == "OSError":
+        return OSError(message["errno"], message["message"], message["file"])
+    if message["failed"] == InvalidConfiguration.__name__:
+        return InvalidConfiguration(message["option"], message["problem"])
+    error_class: type[WordgateError] = getattr(errors, message["failed"], WordgateError)
+    error = error_class.__new__(error_class)
+    Exception.__init__(error, message["message"])
     return error

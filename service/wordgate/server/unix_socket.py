@@ -1,7 +1,7 @@
-"""Socket files that a server listens on.
+"""Prepare the path of a Unix domain socket for listening.
 
-gRPC replaces whatever socket file has the name, that of a running server too, so the path is
-checked first: a stale file is removed, all else that is there is refused.
+gRPC replaces any existing socket file, even that of a running server. The path is therefore checked
+first: a stale socket file is removed, anything else at the path is an error.
 """
 
 import fcntl
@@ -15,10 +15,10 @@ from pathlib import Path
 
 @contextmanager
 def free_path(path: str) -> Iterator[None]:
-    """Have the path free while this lasts, for the caller to listen there.
+    """Free the path and lock its folder, for the caller to bind inside the context.
 
-    Servers that start at the same time check one after the other: each holds a lock on the folder.
-    Raises `OSError` with the reason.
+    The lock serialises servers that start at the same time. Raises `OSError` with the reason if the
+    path cannot be used.
     """
     with _locked(Path(path).absolute().parent):
         _remove_stale(path)
@@ -36,20 +36,20 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _remove_stale(path: str) -> None:
-    """Remove a socket file on which no process listens. Raises `OSError` for all else."""
+    """Remove a socket file that no process listens on. Raises `OSError` for anything else."""
     try:
         mode = os.lstat(path).st_mode
     except FileNotFoundError:
         return
     if not stat.S_ISSOCK(mode):
-        raise FileExistsError(0, "a file of this name exists, which is not a socket")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asked:
-        asked.setblocking(False)  # a full queue is one of a process that listens
+        raise FileExistsError(0, "the file exists and is not a socket")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)  # if the backlog is full, a process listens
         try:
-            asked.connect(path)
+            probe.connect(path)
         except ConnectionRefusedError:
             Path(path).unlink()
             return
         except BlockingIOError:
             pass
-    raise FileExistsError(0, "another process listens there")
+    raise FileExistsError(0, "another process listens on it")

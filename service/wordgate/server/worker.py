@@ -1,14 +1,14 @@
-"""One of several server processes: told by its parent what to be, ends with it.
+"""Run one of several server processes under a supervisor.
 
-Knows the lines between parent and worker; what it serves is the server's. The parent writes the
-configuration as a line of JSON and then keeps the pipe open; the worker answers with a line that
-says where its metrics are, or why it cannot start. `python -m wordgate.server.worker` is started by
-`wordgate.server.supervisor` alone.
+The supervisor writes the configuration to standard input as one line of JSON and then keeps the
+pipe open. The worker answers on standard output with one line of JSON: the address of its metrics,
+or the reason that it cannot start. The worker exits when the pipe closes. Only
+`wordgate.server.supervisor` runs `python -m wordgate.server.worker`.
 """
 
 from wordgate.server.signals import handle_while_starting, ignore_while_stopping
 
-handle_while_starting()  # before what takes time to import
+handle_while_starting()  # before the slow imports
 
 # isort: split
 
@@ -28,30 +28,30 @@ from wordgate.server.telemetry.logging import configure_logs, log_lost_errors
 
 
 def main() -> None:
-    """Serve until told to stop, or until the parent has gone."""
+    """Serve until a signal to stop, or until the supervisor is gone."""
     line = sys.stdin.readline()
     if not line:
-        sys.exit(1)  # the parent has gone already
-    told = json.loads(line)
-    gc.set_threshold(told["collect_every"])
-    configuration = Configuration.model_validate(told["configuration"])
-    configure_logs(configuration.log_format, worker=told["worker"])
+        sys.exit(1)  # the supervisor is already gone
+    message = json.loads(line)
+    gc.set_threshold(message["collect_every"])
+    configuration = Configuration.model_validate(message["configuration"])
+    configure_logs(configuration.log_format, worker=message["worker"])
     try:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(_serve(configuration))
     except WordgateError as error:
-        named = {n: getattr(error, n) for n in ("option", "problem") if hasattr(error, n)}
-        _tell({"failed": type(error).__name__, "message": str(error), **named})
+        details = {n: getattr(error, n) for n in ("option", "problem") if hasattr(error, n)}
+        _send({"failed": type(error).__name__, "message": str(error), **details})
         sys.exit(1)
     except OSError as error:
-        named = {"errno": error.errno, "file": error.filename}
-        _tell({"failed": "OSError", "message": error.strerror or str(error), **named})
+        details = {"errno": error.errno, "file": error.filename}
+        _send({"failed": "OSError", "message": error.strerror or str(error), **details})
         sys.exit(1)
 
 
 async def _serve(configuration: Configuration) -> None:
     log_lost_errors(asyncio.get_running_loop())
-    server = Server(configuration, shares_port=True, ready=lambda http: _tell({"http": http}))
+    server = Server(configuration, shares_port=True, ready=lambda http: _send({"http": http}))
     watching = asyncio.create_task(_end_with_parent())
     try:
         await server.run()
@@ -61,26 +61,27 @@ async def _serve(configuration: Configuration) -> None:
 
 
 async def _end_with_parent() -> None:
-    """End at once when the pipe closes, since nobody looks after a worker whose parent was killed.
+    """Exit at once when the pipe closes: the supervisor was killed.
 
-    Without draining: until the last one has gone the server cannot be started again on its port.
+    The worker does not drain, because the server cannot be started again on its port until the last
+    worker is gone.
     """
     reader = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     await reader.read()
     try:
-        structlog.get_logger().error("the parent has gone, so this worker ends")
+        structlog.get_logger().error("supervisor gone; worker exits")
     finally:
         os._exit(1)
 
 
-def _tell(document: dict[str, object]) -> None:
+def _send(document: dict[str, object]) -> None:
     try:
         sys.stdout.write(f"{json.dumps(document)}\n")
         sys.stdout.flush()
     except BrokenPipeError:
-        os._exit(1)  # the parent has gone, and nobody is left to tell
+        os._exit(1)  # the supervisor is gone
 
 
 if __name__ == "__main__":

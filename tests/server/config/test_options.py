@@ -21,7 +21,7 @@ NAMES = {option.name for option in options()}
 
 
 def test_flag_variable_file_default(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Each goes before those behind it."""
+    """Each of these overrides the ones after it."""
     file = tmp_path / "wordgate.toml"
     file.write_text("intra_op_threads = 4\nengine_threads = 5\nworkers = 6\n")
     monkeypatch.setenv("WORDGATE_INTRA_OP_THREADS", "3")
@@ -33,7 +33,7 @@ def test_flag_variable_file_default(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 
 
 def test_a_variable_names_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The flag names another one in its place; both are not read together."""
+    """A flag overrides the file of the variable; the two files are not merged."""
     for name, line in {
         "a.toml": "intra_op_threads = 4\nengine_threads = 5",
         "b.toml": "intra_op_threads = 6",
@@ -49,9 +49,9 @@ def test_a_variable_names_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 
 
 def test_an_error_names_the_flag_or_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever said what cannot be: the one that goes before the others."""
+    """An error names the place whose value was used."""
     monkeypatch.setenv("WORDGATE_TLS_KEY", "a.key")
-    with pytest.raises(InvalidConfiguration, match=r"^WORDGATE_TLS_KEY: needs the server's"):
+    with pytest.raises(InvalidConfiguration, match=r"^WORDGATE_TLS_KEY: requires the server's"):
         configure()
     monkeypatch.setenv("WORDGATE_MAX_SESSIONS", "many")
     with pytest.raises(InvalidConfiguration, match=r"^WORDGATE_MAX_SESSIONS: .*\(it is 'many'\)$"):
@@ -60,8 +60,8 @@ def test_an_error_names_the_flag_or_the_variable(monkeypatch: pytest.MonkeyPatch
         configure(max_sessions=-1)
 
 
-def test_an_empty_path_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A variable that was left empty by mistake must not open a server to everybody."""
+def test_an_empty_path_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable left empty by mistake must not leave a server unprotected."""
     monkeypatch.setenv("WORDGATE_TOKENS_FILE", "")
     with pytest.raises(InvalidConfiguration, match=r"^WORDGATE_TOKENS_FILE: is empty"):
         configure()
@@ -88,7 +88,7 @@ def test_an_empty_path_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_bad_values_name_their_option(option: str, value: object) -> None:
-    """An option that cannot be is refused by name."""
+    """An invalid value is rejected with the name of its option."""
     with pytest.raises(InvalidConfiguration) as caught:
         configure(**{option: value})
     assert caught.value.option == option
@@ -103,22 +103,22 @@ def test_bad_values_name_their_option(option: str, value: object) -> None:
         ("tls_certificate", {"tls_certificate": "a.pem", "tls_client_ca": "ca.pem"}),
     ],
 )
-def test_half_of_tls_is_refused(option: str, given: dict[str, str]) -> None:
-    """A certificate needs its key, and both come before clients are asked for theirs."""
-    with pytest.raises(InvalidConfiguration, match="needs") as caught:
+def test_incomplete_tls_options_are_rejected(option: str, given: dict[str, str]) -> None:
+    """A certificate requires its key, and client certificates require both."""
+    with pytest.raises(InvalidConfiguration, match="requires") as caught:
         configure(**given)
     assert caught.value.option == option
 
 
-def test_it_listens_on_this_machine_alone() -> None:
-    """Unless it is told otherwise, for gRPC as for HTTP."""
+def test_it_listens_on_loopback_by_default() -> None:
+    """The default addresses for gRPC and HTTP are loopback addresses."""
     declared = configure()
     for address in (declared.listen, declared.metrics_listen):
         assert split_address(address)[0] == "127.0.0.1"
 
 
-def test_it_does_not_change() -> None:
-    """A configuration is frozen."""
+def test_configuration_is_frozen() -> None:
+    """A configuration is immutable."""
     with pytest.raises(ValueError, match="frozen"):
         Configuration().intra_op_threads = 2
 
@@ -133,7 +133,7 @@ def test_every_option_is_a_flag_with_its_variable() -> None:
 
 
 def test_limits_follow_the_options() -> None:
-    """The limits that can be set are the configured ones, the others are as declared."""
+    """Limits with an option have the configured value, the others their declared value."""
     limits = asdict(configure().limits)
     assert limits == asdict(Limits())
     set_ones = {name: 5000 + place for place, name in enumerate(limits.keys() & NAMES)}
@@ -142,6 +142,6 @@ def test_limits_follow_the_options() -> None:
 
 
 def test_addresses_are_host_and_port() -> None:
-    """IPv6 hosts stand in brackets."""
+    """IPv6 hosts are written in brackets."""
     assert split_address("[::1]:50051") == ("::1", 50051)
     assert split_address("localhost:0") == ("localhost", 0)

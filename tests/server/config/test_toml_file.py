@@ -1,4 +1,4 @@
-"""The server's options in a file."""
+"""The server's options in a TOML file."""
 
 import re
 import shutil
@@ -19,7 +19,7 @@ Write = Callable[[str | bytes], Path]
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    """Writes a configuration file."""
+    """Write a configuration file."""
 
     def written(content: str | bytes) -> Path:
         file = tmp_path / "wordgate.toml"
@@ -29,8 +29,8 @@ def write(tmp_path: Path) -> Write:
     return written
 
 
-def test_every_option_may_stand_in_it(write: Write) -> None:
-    """By its name, with the value that it has unless it is told otherwise."""
+def test_every_option_can_be_set_in_a_file(write: Write) -> None:
+    """Each option is accepted by name with its default value."""
     declared = {option.name: option.default for option in options() if option.default is not None}
     lines = [f"{name} = {value!r}" for name, value in declared.items()]
     assert configure(config=write("\n".join(lines))) == Configuration()
@@ -38,10 +38,10 @@ def test_every_option_may_stand_in_it(write: Write) -> None:
 
 
 @pytest.mark.parametrize("option", [each.name for each in options() if each.kind is Path])
-def test_paths_begin_at_the_folder_of_the_file(
+def test_relative_paths_start_at_the_folder_of_the_file(
     option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Wherever the server is started; an absolute path is itself."""
+    """The working directory does not matter, and absolute paths are kept."""
     (tmp_path / "etc").mkdir()
     monkeypatch.chdir(tmp_path)
     file = Path("etc/wordgate.toml")
@@ -59,26 +59,30 @@ def test_paths_begin_at_the_folder_of_the_file(
 @pytest.mark.parametrize(
     ("line", "key", "problem"),
     [
-        ("colour = 'red'", "colour", "is no option of the server"),
-        ("max-sessions = 3", "max-sessions", "is no option of the server; did you mean max_sess"),
-        ("tread = 3", "tread", "did you mean threads?"),
-        ("config = 'other.toml'", "config", "is no option of the server"),
+        ("colour = 'red'", "colour", "is not an option of the server"),
+        (
+            "max-sessions = 3",
+            "max-sessions",
+            "is not an option of the server; did you mean max_sess",
+        ),
+        ("worker = 3", "worker", "did you mean workers?"),
+        ("config = 'other.toml'", "config", "is not an option of the server"),
         (
             "[server]\nintra_op_threads = 2",
             "server",
-            "is a section; the options of the server",
+            "is a section; write the options",
         ),
         ("tls.key = 'a.key'", "tls", "is a section"),
-        ('"a\\nb" = 1', "'a\\nb'", "is no option"),
-        ('"" = 1', "''", "is no option"),
-        ("intra_op_threads = '2'", "intra_op_threads", "write a whole number, not '2'"),
-        ("intra_op_threads = 2.0", "intra_op_threads", "write a whole number, not 2.0"),
-        ("intra_op_threads = true", "intra_op_threads", "write a whole number, not true"),
-        ("intra_op_threads = []", "intra_op_threads", "write a whole number, not []"),
-        ("shutdown_grace_seconds = '1 s'", "shutdown_grace_seconds", "write a number, not '1 s'"),
-        ("listen = 50051", "listen", "write text in quotes, not 50051"),
-        ("reflection = false", "reflection", "write text in quotes, not false"),
-        ("model = 2026-11-03", "model", "write a path in quotes, not datetime.date"),
+        ('"a\\nb" = 1', "'a\\nb'", "is not an option"),
+        ('"" = 1', "''", "is not an option"),
+        ("intra_op_threads = '2'", "intra_op_threads", "must be a whole number, not '2'"),
+        ("intra_op_threads = 2.0", "intra_op_threads", "must be a whole number, not 2.0"),
+        ("intra_op_threads = true", "intra_op_threads", "must be a whole number, not true"),
+        ("intra_op_threads = []", "intra_op_threads", "must be a whole number, not []"),
+        ("shutdown_grace_seconds = '1 s'", "shutdown_grace_seconds", "must be a number, not '1 s'"),
+        ("listen = 50051", "listen", "must be text in quotes, not 50051"),
+        ("reflection = false", "reflection", "must be text in quotes, not false"),
+        ("model = 2026-11-03", "model", "must be a path in quotes, not datetime.date"),
         (
             "intra_op_threads = 0",
             "intra_op_threads",
@@ -94,13 +98,13 @@ def test_paths_begin_at_the_folder_of_the_file(
         ),
         ("device = 'tpu'", "device", "input should be 'cpu' or 'cuda' (it is 'tpu')"),
         ("listen = 'here'", "listen", "is not HOST:PORT, as in 127.0.0.1:50051, or unix"),
-        ("model = ''", "model", "is empty; leave it out"),
-        ('model = "a\\u0000b"', "model", "holds a NUL character"),
-        ("tls_key = 'a.key'", "tls_key", "needs the server's certificate, --tls-certificate"),
+        ("model = ''", "model", "is empty; name a path"),
+        ('model = "a\\u0000b"', "model", "contains a NUL character"),
+        ("tls_key = 'a.key'", "tls_key", "requires the server's certificate, --tls-certificate"),
     ],
 )
 def test_a_wrong_line_names_file_and_key(write: Write, line: str, key: str, problem: str) -> None:
-    """And says what is wrong, in one line."""
+    """An invalid value is reported on one line with the file, the key and the problem."""
     file = write(line)
     with pytest.raises(InvalidConfiguration) as caught:
         configure(config=file)
@@ -111,8 +115,8 @@ def test_a_wrong_line_names_file_and_key(write: Write, line: str, key: str, prob
 
 
 def test_an_unknown_key_goes_before_other_errors(write: Write) -> None:
-    """It may explain them."""
-    with pytest.raises(InvalidConfiguration, match="tls-certificate: is no option"):
+    """An unknown key is reported first, because it may explain other errors."""
+    with pytest.raises(InvalidConfiguration, match="tls-certificate: is not an option"):
         configure(
             config=write("intra_op_threads = 0\ntls_key = 'a.key'\ntls-certificate = 'a.pem'")
         )
@@ -126,14 +130,14 @@ def test_an_unknown_key_goes_before_other_errors(write: Write) -> None:
         (b"threads = 1\nthreads = 2\n", ": is not TOML: ", "(at line 2, column 12)"),
         (b"threads = ", ": is not TOML: ", "(at end of document)"),
         (b"# caf\xc3\xa9\n\n# caf\xe9\n", ":3: is not UTF-8: byte 0xe9", ""),
-        (b"threads = " + b"9" * 5000, ": is not TOML that can be read here", ""),
-        (b"threads = " + b"[" * 5000, ": is not TOML that can be read here", ""),
+        (b"threads = " + b"9" * 5000, ": is not TOML: too long a number, or too deep", ""),
+        (b"threads = " + b"[" * 5000, ": is not TOML: too long a number, or too deep", ""),
     ],
 )
-def test_what_is_no_toml_is_told_with_its_line(
+def test_invalid_toml_is_reported_with_its_line(
     write: Write, content: bytes, problem: str, where: str
 ) -> None:
-    """As far as the line is known."""
+    """The line is reported if it is known."""
     file = write(content)
     with pytest.raises(InvalidFile) as caught:
         configure(config=file)
@@ -143,7 +147,7 @@ def test_what_is_no_toml_is_told_with_its_line(
 
 
 def test_a_file_of_another_editor_is_read(write: Write) -> None:
-    """A byte order mark and the line ends of Windows are no error."""
+    """A byte order mark and Windows line endings are accepted."""
     assert (
         configure(
             config=write(b"\xef\xbb\xbfintra_op_threads = 3\r\nengine_threads = 4\r\n")
@@ -153,7 +157,7 @@ def test_a_file_of_another_editor_is_read(write: Write) -> None:
 
 
 def test_the_example_of_the_docs_can_be_used(write: Write, tmp_path: Path) -> None:
-    """It is whole, and nothing in it is what it would be without it."""
+    """The example is complete, and every value in it differs from the default."""
     text = (ROOT / "docs" / "serving.md").read_text("utf-8")
     [example] = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
     found = configure(config=write(example))
@@ -163,7 +167,7 @@ def test_the_example_of_the_docs_can_be_used(write: Write, tmp_path: Path) -> No
 
 
 def test_a_server_runs_as_its_file_says(bundle: Path, tmp_path: Path) -> None:
-    """Its model lies beside the file, a variable and the flags go before it."""
+    """The model path is relative to the file; a variable and the flags override the file."""
     shutil.copytree(bundle, tmp_path / "models" / "tiny" / "1")
     file = tmp_path / "wordgate.toml"
     file.write_text(

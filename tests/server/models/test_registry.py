@@ -1,4 +1,4 @@
-"""Which models are served, and by which names."""
+"""Which models are served, and under which names."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from wordgate.server.telemetry.metrics import Metrics
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of two names, one of them in three versions."""
+    """A folder of two models, one of them in three versions."""
     folder = tmp_path_factory.mktemp("names")
     for version in (2, 10, 9):
         write_bundle(folder, name="tiny", version=version, layers=1, width=16)
@@ -26,29 +26,29 @@ def _open(path: Path) -> Registry:
 
 
 def test_the_newest_version_of_each_name_is_served(models: Path) -> None:
-    """A folder of names serves all of them, each in its greatest version."""
+    """A folder of models serves each model in its highest version."""
     served = [str(model.name) for model in _open(models)]
     assert served == ["other@1", "tiny@10"]
 
 
 def test_a_folder_of_versions_serves_the_newest(models: Path) -> None:
-    """Versions are numbers: 10 is newer than 9."""
+    """Versions are compared as numbers: 10 is newer than 9."""
     assert bundles_to_serve(models / "tiny") == [models / "tiny" / "10"]
 
 
 def test_a_bundle_is_served_itself(models: Path) -> None:
-    """An older version is served when it is named."""
+    """An older version is served if the path names its bundle."""
     assert bundles_to_serve(models / "tiny" / "2") == [models / "tiny" / "2"]
 
 
-def test_a_folder_without_bundles_is_refused(tmp_path: Path) -> None:
-    """Nothing to serve is a mistake in the option `model`."""
+def test_a_folder_without_bundles_is_rejected(tmp_path: Path) -> None:
+    """A folder without models is an error of the option `model`."""
     with pytest.raises(InvalidConfiguration, match="model"):
         bundles_to_serve(tmp_path)
 
 
 def test_models_are_found_by_name_and_version(models: Path) -> None:
-    """A name alone is its served version; no name is the first; others are not found."""
+    """A name finds its served version, and no name the first model; others are not found."""
     registry = _open(models)
     assert str(registry.get("tiny").name) == "tiny@10"
     assert registry.get("tiny@10") is registry.get("tiny")

@@ -1,4 +1,4 @@
-"""A folder that is looked at, and bundles that cannot be opened."""
+"""Polling a model folder, with bundles that cannot be opened."""
 
 import asyncio
 import gc
@@ -23,11 +23,11 @@ _FAILURES = "wordgate_model_load_failures_total"
 
 
 class PanicException(BaseException):
-    """As the tokenizers library raises it."""
+    """Stand-in for the exception that the tokenizers library raises."""
 
 
 class Opener:
-    """Opens bundles, or raises what it was told to."""
+    """Opens bundles, or raises a given error."""
 
     def __init__(self) -> None:
         self.error: BaseException | None = None
@@ -41,7 +41,7 @@ class Opener:
 
 
 class Watched:
-    """A registry of one version with its watch, and the next version beside it."""
+    """A registry of one version with its watcher, and the next version in the folder."""
 
     def __init__(self, models: Path) -> None:
         first = write_bundle(models, layers=1, width=16)
@@ -52,18 +52,18 @@ class Watched:
         self.next = write_bundle(models, version=2, layers=1, width=16)
 
     def failures(self, reason: str) -> float:
-        """How many bundles were refused for this."""
+        """Return the number of bundles rejected for this reason."""
         return self.metrics.registry.get_sample_value(_FAILURES, {"reason": reason}) or 0.0
 
     @property
     def version(self) -> str:
-        """What is served."""
+        """The served version."""
         return self.registry.default.name.version
 
 
 @pytest.fixture
 def watched(tmp_path: Path) -> Watched:
-    """A watch that was not started: tests look."""
+    """A watcher that is not running: tests call `look`."""
     return Watched(tmp_path)
 
 
@@ -72,8 +72,8 @@ def _run(looks: Callable[[], Any]) -> None:
 
 
 @pytest.mark.parametrize("error", [PanicException("boom"), MemoryError(), RecursionError()])
-def test_whatever_a_bundle_raises_is_told_once(watched: Watched, error: BaseException) -> None:
-    """It is refused by the name of what it raised; a signal has it tried again."""
+def test_any_error_of_a_bundle_is_logged_once(watched: Watched, error: BaseException) -> None:
+    """The bundle is rejected with the error's type, and retried on a signal."""
     watched.opener.error = error
 
     async def look() -> None:
@@ -89,8 +89,8 @@ def test_whatever_a_bundle_raises_is_told_once(watched: Watched, error: BaseExce
     _run(look)
 
 
-def test_a_bundle_that_may_not_be_read_is_looked_at_again(watched: Watched) -> None:
-    """At each look, without a signal; it is told of once."""
+def test_a_bundle_without_read_permission_is_retried(watched: Watched) -> None:
+    """It is retried at each poll without a signal, and logged once."""
     watched.opener.error = PermissionError(13, "Permission denied")
 
     async def look() -> None:
@@ -104,7 +104,7 @@ def test_a_bundle_that_may_not_be_read_is_looked_at_again(watched: Watched) -> N
     _run(look)
 
 
-def test_a_folder_that_may_not_be_listed_is_told_once(
+def test_a_folder_without_list_permission_is_logged_once(
     watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is counted as unreadable, and served as soon as it can be listed."""
@@ -130,7 +130,7 @@ def test_a_folder_that_may_not_be_listed_is_told_once(
 
 
 def test_another_mode_is_another_listing(watched: Watched) -> None:
-    """What was refused is tried again once its permissions have changed."""
+    """A rejected bundle is retried after its permissions have changed."""
     watched.opener.error = ValueError("no")
 
     async def look() -> None:
@@ -145,10 +145,10 @@ def test_another_mode_is_another_listing(watched: Watched) -> None:
     _run(look)
 
 
-def test_the_watch_goes_on_whatever_a_look_raises(
+def test_polling_continues_after_any_error(
     watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Only its own cancellation ends it."""
+    """Only its own cancellation ends the polling."""
     looked = asyncio.Event()
 
     async def fail(at_once: bool) -> None:
@@ -170,8 +170,10 @@ def test_the_watch_goes_on_whatever_a_look_raises(
 
 
 def test_a_retired_version_is_freed_at_once(watched: Watched) -> None:
-    """Model, graphs and vocabulary, all of which were used, go by reference counts: no cycle and
-    nothing global keeps them."""
+    """Reference counting alone frees the model, its graphs and its vocabulary.
+
+    No cycle or global keeps them.
+    """
     old = watched.registry.default
     asked = LocalModel(old)
     asked.submit_predict(Query("the clouds are", "t")).result()
@@ -194,8 +196,8 @@ def test_a_retired_version_is_freed_at_once(watched: Watched) -> None:
         gc.enable()
 
 
-def test_a_pinned_folder_that_is_removed_goes_on(watched: Watched) -> None:
-    """With nothing to serve in the folder, what is served stays."""
+def test_a_model_whose_folder_is_removed_stays_served(watched: Watched) -> None:
+    """If the folder has nothing to serve, the loaded models stay served."""
     for version in (watched.next, watched.next.parent / "1"):
         shutil.rmtree(version)
     _run(lambda: watched.watch.look(at_once=True))

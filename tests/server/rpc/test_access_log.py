@@ -1,4 +1,4 @@
-"""What the log of a real server has of calls, and what their callers are told of them."""
+"""The access log of a real server, and the request ids that clients get."""
 
 import json
 import re
@@ -21,13 +21,13 @@ HEADERS = ((REQUEST_ID_HEADER, "found-again"),)
 
 
 def _calls(server: RunningServer) -> list[dict[str, Any]]:
-    """The lines of finished calls."""
+    """Return the access log lines."""
     lines = [json.loads(line) for line in list(server.lines) if line.startswith("{")]
     return [line for line in lines if line["event"] == "call"]
 
 
 def _ask(channel: grpc.Channel) -> None:
-    """One call that goes well, one that is refused, one health check."""
+    """Make a successful call, a rejected one and a health check."""
     stub = PredictionServiceStub(channel)
     stub.Predict(PredictRequest(history=SECRET), metadata=HEADERS)
     request = PredictRequest(history=SECRET, model="none-such")
@@ -38,8 +38,10 @@ def _ask(channel: grpc.Channel) -> None:
 @pytest.mark.parametrize(
     ("logged", "codes"), [("off", []), ("errors", ["NotFound"]), ("all", ["OK", "NotFound"])]
 )
-def test_finished_calls_are_logged_as_wanted(bundle: Path, logged: str, codes: list[str]) -> None:
-    """None, those that failed, or all; never a health check, and nothing of what was asked."""
+def test_completed_calls_are_logged_as_configured(
+    bundle: Path, logged: str, codes: list[str]
+) -> None:
+    """No calls, failed calls or all calls are logged; never health checks or request contents."""
     with serving(bundle, "--access-log", logged) as server:
         with grpc.insecure_channel(server.address) as channel:
             _ask(channel)
@@ -53,7 +55,7 @@ def test_finished_calls_are_logged_as_wanted(bundle: Path, logged: str, codes: l
 
 
 def test_a_line_names_the_token(bundle: Path, tmp_path: Path) -> None:
-    """By its name; of a call that was refused for want of one nobody is named."""
+    """A line has the token's name; a call that was not authenticated has none."""
     tokens = tmp_path / "tokens"
     tokens.write_text(Token("phone", digest_of(SECRET)).line)
     with serving(bundle, "--tokens-file", str(tokens), "--access-log", "all") as server:
@@ -68,7 +70,7 @@ def test_a_line_names_the_token(bundle: Path, tmp_path: Path) -> None:
 
 
 def test_a_session_has_one_line_and_one_id(bundle: Path) -> None:
-    """Its time is that of the stream, its id the one that the stream began with."""
+    """The duration is that of the stream, and the id the one from its start."""
     with serving(bundle, "--access-log", "all") as server:
         with grpc.insecure_channel(server.address) as channel:
             messages = [configured(), text(1, "the "), text(2, "the s")]
@@ -78,8 +80,8 @@ def test_a_session_has_one_line_and_one_id(bundle: Path) -> None:
         assert (line["method"], line["request"]) == ("StreamPredict", "found-again")
 
 
-def test_a_call_that_failed_names_its_request(server: RunningServer) -> None:
-    """The metadata after an error has the caller's id, or one that was made for the call."""
+def test_a_failed_call_has_a_request_id(server: RunningServer) -> None:
+    """The trailing metadata has the client's id, or a generated one."""
     with grpc.insecure_channel(server.address) as channel:
         stub = PredictionServiceStub(channel)
         request = PredictRequest(model="none-such")
@@ -89,8 +91,8 @@ def test_a_call_that_failed_names_its_request(server: RunningServer) -> None:
             assert re.fullmatch(expected, told[REQUEST_ID_HEADER])
 
 
-def test_a_call_that_went_well_pays_nothing(server: RunningServer) -> None:
-    """An answer carries no metadata of ours."""
+def test_a_successful_call_has_no_trailing_metadata(server: RunningServer) -> None:
+    """The server adds no metadata to successful answers."""
     with grpc.insecure_channel(server.address) as channel:
         predict: Any = PredictionServiceStub(channel).Predict
         _, call = predict.with_call(PredictRequest(), metadata=HEADERS)

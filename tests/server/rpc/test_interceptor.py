@@ -1,4 +1,4 @@
-"""What surrounds every call, with servicers that go wrong on purpose."""
+"""The call interceptor, with servicers that fail on purpose."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -39,7 +39,7 @@ LABELS = {
 
 
 class _Broken(PredictionServiceServicer):
-    """Fails with an error that repeats what the user wrote; waits when it is asked to."""
+    """Raises an error that contains user text, or waits if the request says so."""
 
     def __init__(self) -> None:
         self.begun = asyncio.Event()
@@ -80,27 +80,27 @@ class _Broken(PredictionServiceServicer):
 
 @pytest.fixture
 def metrics() -> Metrics:
-    """Counts for one server."""
+    """Metrics of one server."""
     return Metrics()
 
 
 @pytest.fixture
 def servicer() -> _Broken:
-    """What the server serves."""
+    """The servicer under test."""
     return _Broken()
 
 
 @pytest.fixture
 async def stub(metrics: Metrics, servicer: _Broken) -> AsyncIterator[Any]:
-    """Asks a server whose servicer is broken."""
+    """A stub of a server whose servicer is broken."""
     async with _connected(metrics, servicer, Limits()) as channel:
         yield PredictionServiceStub(channel)
 
 
-async def test_a_defect_is_internal_and_says_nothing(
+async def test_an_unexpected_error_is_internal_without_details(
     lines: Lines, stub: Any, metrics: Metrics
 ) -> None:
-    """An unexpected error is INTERNAL; its trace is logged, and what the user wrote is not."""
+    """An unexpected error becomes INTERNAL; its trace is logged, and user text is not."""
     with pytest.raises(grpc.RpcError) as caught:
         await stub.Predict(PredictRequest(history="secret"))
     assert caught.value.code() is grpc.StatusCode.INTERNAL
@@ -111,8 +111,8 @@ async def test_a_defect_is_internal_and_says_nothing(
     await _handled(metrics, "Internal")
 
 
-async def test_a_defect_is_found_by_its_request(lines: Lines, stub: Any) -> None:
-    """Log, metadata and what a client of ours says name the same request."""
+async def test_an_unexpected_error_has_its_request_id(lines: Lines, stub: Any) -> None:
+    """The log, the metadata and the client's error name the same request."""
     with pytest.raises(grpc.RpcError) as caught:
         await stub.Predict(PredictRequest(history="secret"))
     [line] = lines()
@@ -121,8 +121,8 @@ async def test_a_defect_is_found_by_its_request(lines: Lines, stub: Any) -> None
     assert line["request"] in str(decode_error(ended, "here:1"))
 
 
-async def test_a_defect_in_a_stream_is_internal(stub: Any) -> None:
-    """What was answered before arrives; then the stream ends with INTERNAL."""
+async def test_an_unexpected_error_in_a_stream_is_internal(stub: Any) -> None:
+    """Earlier answers arrive, then the stream ends with INTERNAL."""
     with capture_logs():
         for call in (stub.StreamPredict(iter([])), stub.StreamGenerate(StreamGenerateRequest())):
             assert await call.read()
@@ -146,8 +146,8 @@ async def test_calls_that_end_early_are_counted_as_such(
     await _handled(metrics, code)
 
 
-async def test_a_call_that_says_nothing_ends(metrics: Metrics, servicer: _Broken) -> None:
-    """Without a first message a call or a stream is told so after a while, not waited for."""
+async def test_a_call_without_a_message_times_out(metrics: Metrics, servicer: _Broken) -> None:
+    """A call or a stream without a first message ends with an error after a timeout."""
     limits = Limits(max_silence_seconds=0)
     async with _connected(metrics, servicer, limits) as channel:
         for method in ("Predict", "StreamGenerate"):
@@ -156,8 +156,8 @@ async def test_a_call_that_says_nothing_ends(metrics: Metrics, servicer: _Broken
             assert "no message" in await call.details()
 
 
-async def test_more_calls_than_allowed_are_refused(metrics: Metrics, servicer: _Broken) -> None:
-    """At once, with a time to come again."""
+async def test_calls_above_the_limit_are_rejected(metrics: Metrics, servicer: _Broken) -> None:
+    """They are rejected at once, with a retry delay."""
     limits = Limits(max_concurrent_rpcs=1)
     async with _connected(metrics, servicer, limits) as channel:
         stub: Any = PredictionServiceStub(channel)
@@ -183,7 +183,7 @@ async def _connected(
 
 
 async def _handled(metrics: Metrics, code: str) -> None:
-    """Wait until one call has ended so: a client may know it before it is counted."""
+    """Wait until one call is counted with this code; its client may see the end earlier."""
     labels = LABELS | {"grpc_code": code}
     async with asyncio.timeout(PATIENCE_SECONDS):
         while metrics.registry.get_sample_value(HANDLED, labels) != 1:  # noqa: ASYNC110

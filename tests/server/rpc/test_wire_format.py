@@ -1,4 +1,4 @@
-"""Messages on the wire, before they are parsed."""
+"""Checks of encoded messages before they are parsed."""
 
 from random import Random
 
@@ -57,7 +57,7 @@ USEFUL = {
 
 @pytest.mark.parametrize("name", USEFUL)
 def test_useful_messages_pass(name: str) -> None:
-    """Whatever the other limits accept is not too dense."""
+    """A message within the other limits is not too dense."""
     data = USEFUL[name].SerializeToString()
     assert len(data) < MOST
     assert len(list(check_density(data, MOST))) >= len(data) // 65_536
@@ -66,22 +66,22 @@ def test_useful_messages_pass(name: str) -> None:
 @pytest.mark.parametrize(
     "field", [b"\x1a\x00", b"\x1a\x80\x00", b"\x9a\x00\x00", b"\x1a\x02\x0a\x00", b"\x1a\x03abc"]
 )
-def test_messages_of_tiny_fields_are_refused(field: bytes) -> None:
-    """However their length or their tag is written."""
-    with pytest.raises(InvalidInput, match="fields of few bytes"):
+def test_messages_of_tiny_fields_are_rejected(field: bytes) -> None:
+    """The encoding of their length or tag does not matter."""
+    with pytest.raises(InvalidInput, match="short fields"):
         list(check_density(field * (MOST // len(field)), MOST))
 
 
 @pytest.mark.parametrize("step", [65_535, 65_536, 65_537])
 def test_fields_across_steps_are_counted(step: int) -> None:
-    """A tag at the end of a step has its length at the beginning of the next one."""
+    """A tag at the end of a step has its length at the start of the next step."""
     data = b"\x00" * (step - 1) + b"\x1a\x00" * 20
     with pytest.raises(InvalidInput):
         list(check_density(data, 8 * 19))
 
 
 def test_the_field_that_is_wrong_is_named() -> None:
-    """Where a text is not UTF-8; anything else is not a message of its type."""
+    """An error names a field that is not UTF-8, or else the message type."""
     wrong = PredictRequest(history="abc").SerializeToString().replace(b"abc", b"a\xffc")
     descriptor = PredictRequest.DESCRIPTOR
     with pytest.raises(InvalidInput, match="history: is not valid UTF-8"):

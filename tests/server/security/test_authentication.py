@@ -1,4 +1,4 @@
-"""Who is behind a call's headers."""
+"""Authentication of calls by their headers."""
 
 import pytest
 
@@ -12,7 +12,7 @@ OCR = Token("ocr", digest_of("o"))
 
 
 def test_a_token_has_a_name() -> None:
-    """The scheme may be written in any case."""
+    """The scheme is case-insensitive."""
     callers = Authenticator([PHONE, OCR])
     assert callers.of([("authorization", "Bearer p")]).token is PHONE
     assert callers.of([("user-agent", "x"), ("authorization", "bearer o")]).token is OCR
@@ -34,15 +34,15 @@ def test_a_token_has_a_name() -> None:
         [("authorization", "Bearer \udcff")],
     ],
 )
-def test_nobody_else_is_let_in(headers: list[tuple[str, str | bytes]]) -> None:
-    """Neither without a token nor with another, nor with what the file says of it."""
+def test_invalid_credentials_are_rejected(headers: list[tuple[str, str | bytes]]) -> None:
+    """A missing token, another token and the hash in the file are rejected."""
     with pytest.raises(Unauthenticated) as caught:
         Authenticator([PHONE]).of(headers)
     assert "phone" not in str(caught.value)
 
 
 def test_new_tokens_replace_old_ones() -> None:
-    """Who stays goes on with what he uses; who is gone is revoked, and told so."""
+    """Remaining tokens keep their usage, and removed tokens are revoked with an error."""
     callers = Authenticator([PHONE, OCR])
     phone, ocr = (callers.of([("authorization", f"Bearer {token}")]) for token in "po")
     with phone.usage.stream():

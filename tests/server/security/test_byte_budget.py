@@ -1,4 +1,4 @@
-"""How many bytes of requests are in memory at once."""
+"""The memory budget of requests."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ from wordgate.server.security.byte_budget import ByteBudget
 
 
 def test_large_requests_leave_room_for_small_ones() -> None:
-    """A request takes half of what is left at most, so there is always room for a smaller one."""
+    """A request takes at most half of the rest, so there is always room for a smaller one."""
     budget = ByteBudget(1000)
     budget.take(500)
     with pytest.raises(Overloaded) as refused:
@@ -22,7 +22,7 @@ def test_large_requests_leave_room_for_small_ones() -> None:
 
 
 def test_one_request_is_accepted_whatever_its_size() -> None:
-    """The limit of a message is another one's; alone a message has room."""
+    """The message size has its own limit; a single message always has room."""
     budget = ByteBudget(10)
     budget.take(1000)
     budget.take(0)
@@ -51,22 +51,22 @@ async def test_messages_of_streams_wait_in_order() -> None:
     assert budget.used == 70
 
 
-async def test_what_is_cancelled_while_it_waits_holds_nothing() -> None:
-    """Neither before its turn nor in the moment of it."""
+async def test_a_message_cancelled_while_waiting_frees_its_bytes() -> None:
+    """A message holds no bytes after it was cancelled before its turn or at its turn."""
     budget = ByteBudget(100)
     await budget.wait_for(100)
     waiting = [asyncio.create_task(budget.wait_for(50)) for _ in range(3)]
     await asyncio.sleep(0)
     waiting[0].cancel()
     await asyncio.sleep(0)
-    budget.free(100)  # the turn of both that are left
+    budget.free(100)  # now both waiting messages fit
     waiting[1].cancel()
     await asyncio.gather(*waiting, return_exceptions=True)
     assert budget.used == 50
 
 
-async def test_not_too_many_wait() -> None:
-    """What waits is in memory already."""
+async def test_the_number_of_waiting_messages_is_limited() -> None:
+    """Waiting messages are already in memory."""
     budget = ByteBudget(1)
     await budget.wait_for(1)
     waiting = [asyncio.create_task(budget.wait_for(1)) for _ in range(100)]

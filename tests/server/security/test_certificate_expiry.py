@@ -1,4 +1,4 @@
-"""When certificates end, beside what openssl says."""
+"""Expiry dates of certificates, compared with openssl."""
 
 from pathlib import Path
 
@@ -9,14 +9,14 @@ from wordgate.server.security.certificate_expiry import earliest_end
 
 
 @pytest.mark.parametrize("days", [1, 9_000, 40_000])
-def test_an_end_is_what_openssl_says(tmp_path: Path, days: int) -> None:
-    """In both ways of writing dates: that of years before 2050, and that of later ones."""
+def test_expiry_dates_equal_those_of_openssl(tmp_path: Path, days: int) -> None:
+    """Both date encodings are read: the one until 2049 and the later one."""
     pair = signed(tmp_path, "pair", authority(tmp_path, "ca"), days)
     assert earliest_end(pair.certificate.read_bytes()) == end_of(pair.certificate)
 
 
-def test_of_several_the_first_end_counts(tmp_path: Path) -> None:
-    """Wherever in the file it stands, and whatever stands between; keys are passed over."""
+def test_the_earliest_expiry_date_counts(tmp_path: Path) -> None:
+    """The order of the certificates does not matter, and keys in between are ignored."""
     ca = authority(tmp_path, "ca")
     pairs = [signed(tmp_path, str(days), ca, days) for days in (30, 3, 300)]
     parts = [pair.certificate.read_bytes() + b"a remark\n" for pair in pairs]
@@ -24,8 +24,8 @@ def test_of_several_the_first_end_counts(tmp_path: Path) -> None:
     assert earliest_end(b"\n".join(parts)) == end_of(pairs[1].certificate)
 
 
-def test_what_is_no_certificate_has_no_end(tmp_path: Path) -> None:
-    """Nothing, something else, and one that is cut off anywhere are refused."""
+def test_invalid_certificates_are_rejected(tmp_path: Path) -> None:
+    """Empty files, other contents and certificates truncated at any byte are rejected."""
     pair = signed(tmp_path, "pair", authority(tmp_path, "ca"))
     pem = pair.certificate.read_bytes()
     assert pem.count(b"\n") > 6

@@ -1,4 +1,4 @@
-"""Files that are read again when they change."""
+"""Reloading files when they change."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from wordgate.server.telemetry.metrics import Metrics
 
 
 class _Reader:
-    """Reads a file, or refuses it when it says so."""
+    """Reads a file, or rejects it if its content says so."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -26,7 +26,7 @@ class _Reader:
 
 @pytest.fixture
 def reader(tmp_path: Path) -> _Reader:
-    """Reads a file of one word."""
+    """A reader of a file of one word."""
     path = tmp_path / "file"
     path.write_text("one")
     return _Reader(path)
@@ -34,18 +34,18 @@ def reader(tmp_path: Path) -> _Reader:
 
 @pytest.fixture
 def metrics() -> Metrics:
-    """Counts."""
+    """Metrics of one server."""
     return Metrics()
 
 
 @pytest.fixture
 def reloading(reader: _Reader, metrics: Metrics) -> FileReloader:
-    """Looks after the file."""
+    """A reloader of the file."""
     return FileReloader(WatchedFiles("tokens", [reader.path], reader), metrics)
 
 
 def test_a_change_counts_when_it_has_settled(reloading: FileReloader, reader: _Reader) -> None:
-    """Read once, at the second look that finds the same."""
+    """A change is read once, at the second poll that finds the same."""
     reloading.look()
     reader.path.write_text("second")
     reloading.look()
@@ -57,10 +57,10 @@ def test_a_change_counts_when_it_has_settled(reloading: FileReloader, reader: _R
     assert reader.found == ["third, longer"]
 
 
-def test_a_bad_file_is_said_once(
+def test_an_invalid_file_is_logged_once(
     reloading: FileReloader, reader: _Reader, metrics: Metrics
 ) -> None:
-    """One line and one count for each change; a good one follows as if nothing had been."""
+    """Each change has one log line and one count, and a valid file is read afterwards."""
     with capture_logs() as logged:
         for text in ("bad", "better"):
             reader.path.write_text(text)
@@ -72,10 +72,10 @@ def test_a_bad_file_is_said_once(
     assert _count(metrics, "refused") == _count(metrics, "read") == 1
 
 
-def test_a_file_that_is_gone_is_refused(
+def test_a_missing_file_is_rejected(
     reloading: FileReloader, reader: _Reader, metrics: Metrics
 ) -> None:
-    """What was read before stays."""
+    """The previous content stays in use."""
     reader.path.unlink()
     with capture_logs():
         reloading.look()

@@ -1,4 +1,4 @@
-"""Quotas, with a clock that a test moves."""
+"""Quotas, with a clock controlled by the test."""
 
 import pytest
 from tests.clock import Clock
@@ -10,12 +10,12 @@ from wordgate.server.security.quota import NO_QUOTA, Quota, TokenBucket
 
 @pytest.fixture
 def clock() -> Clock:
-    """A clock."""
+    """A clock controlled by the test."""
     return Clock()
 
 
-def test_a_request_in_credit_is_done_to_its_end(clock: Clock) -> None:
-    """What it asked beyond the credit keeps the next one out until it is paid."""
+def test_a_started_request_completes(clock: Clock) -> None:
+    """A negative balance rejects the next request until the bucket has refilled."""
     usage = TokenBucket(Quota(rows_per_second=10), clock)
     usage.check_rows()
     _ask(usage, 30)
@@ -25,8 +25,8 @@ def test_a_request_in_credit_is_done_to_its_end(clock: Clock) -> None:
     usage.check_rows()
 
 
-def test_credit_is_that_of_one_second(clock: Clock) -> None:
-    """A night of silence does not buy a day of work."""
+def test_the_bucket_holds_one_second_of_rows(clock: Clock) -> None:
+    """A long idle time does not add credit beyond one second."""
     usage = TokenBucket(Quota(rows_per_second=10), clock)
     clock.now += 10_000
     _ask(usage, 10)
@@ -34,8 +34,8 @@ def test_credit_is_that_of_one_second(clock: Clock) -> None:
         usage.check_rows()
 
 
-def test_without_a_quota_nothing_is_refused(clock: Clock) -> None:
-    """Rows and streams are as many as the server has."""
+def test_without_a_quota_nothing_is_rejected(clock: Clock) -> None:
+    """Rows and streams are limited by the server only."""
     usage = TokenBucket(NO_QUOTA, clock)
     _ask(usage, 1000)
     usage.check_rows()
@@ -43,8 +43,8 @@ def test_without_a_quota_nothing_is_refused(clock: Clock) -> None:
         pass
 
 
-def test_a_stream_too_many_is_refused(clock: Clock) -> None:
-    """When one ends there is room again."""
+def test_streams_above_the_quota_are_rejected(clock: Clock) -> None:
+    """A stream is accepted again after another one has ended."""
     usage = TokenBucket(Quota(streams=1), clock)
     with usage.stream(), pytest.raises(Overloaded), usage.stream():
         pass
@@ -52,8 +52,8 @@ def test_a_stream_too_many_is_refused(clock: Clock) -> None:
         pass
 
 
-def test_another_quota_keeps_debts(clock: Clock) -> None:
-    """Neither a renewed file nor another quota forgives what is owed."""
+def test_a_changed_quota_keeps_a_negative_balance(clock: Clock) -> None:
+    """Neither a reload of the file nor another quota resets the balance."""
     usage = TokenBucket(Quota(rows_per_second=10), clock)
     _ask(usage, 30)
     usage.set_quota(Quota(rows_per_second=5))
@@ -62,8 +62,8 @@ def test_another_quota_keeps_debts(clock: Clock) -> None:
     assert caught.value.retry_after_seconds == pytest.approx(21 / 5)
 
 
-def test_a_first_quota_begins_with_credit(clock: Clock) -> None:
-    """What was asked before there was one is not counted."""
+def test_a_first_quota_starts_with_a_full_bucket(clock: Clock) -> None:
+    """Rows used before there was a quota are not counted."""
     usage = TokenBucket(NO_QUOTA, clock)
     _ask(usage, 30)
     usage.set_quota(Quota(rows_per_second=5))
@@ -71,7 +71,7 @@ def test_a_first_quota_begins_with_credit(clock: Clock) -> None:
 
 
 def _ask(usage: TokenBucket, rows: int) -> None:
-    """Ask for so many rows, two at a time."""
+    """Request this many rows, two at a time."""
     for _ in usage.paid(_steps(rows // 2)):
         pass
 

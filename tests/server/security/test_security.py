@@ -1,4 +1,4 @@
-"""Tokens on a real server, and what it says of its own openness."""
+"""Bearer tokens on a real server, and the warning about an exposed address."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +24,7 @@ NAMES = ("phone", "ocr", "salted-one", "salted-two")
 
 @pytest.fixture(scope="module")
 def tokens(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The server's file: each token is its name backwards."""
+    """The server's token file: each token is its name reversed."""
     path = tmp_path_factory.mktemp("tokens") / "tokens"
     lines = [_token(name, salt=name.encode() if "salt" in name else None).line for name in NAMES]
     path.write_text("\n".join(lines))
@@ -33,12 +33,12 @@ def tokens(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def guarded(bundle: Path, tokens: Path) -> Iterator[RunningServer]:
-    """A server that wants a token."""
+    """A server that requires a token."""
     with serving(bundle, "--tokens-file", str(tokens)) as server:
         yield server
 
 
-async def test_a_token_opens_everything(guarded: RunningServer) -> None:
+async def test_a_valid_token_grants_access(guarded: RunningServer) -> None:
     """Calls, streams and sessions of both clients are answered."""
     with Client(guarded.address, token=_secret("phone")) as client:
         answer = client.predict("the")
@@ -54,8 +54,10 @@ async def test_a_token_opens_everything(guarded: RunningServer) -> None:
 
 
 @pytest.mark.parametrize("token", [None, "wrong", "phone"])
-async def test_nothing_opens_without_one(guarded: RunningServer, token: str | None) -> None:
-    """Every method of every kind says UNAUTHENTICATED, and the clients' errors say so."""
+async def test_calls_without_a_valid_token_are_rejected(
+    guarded: RunningServer, token: str | None
+) -> None:
+    """Every method of every kind ends with UNAUTHENTICATED, as do the clients' calls."""
     with Client(guarded.address, token=token) as client:
         for ask in (
             lambda: client.predict("the"),
@@ -73,8 +75,8 @@ async def test_nothing_opens_without_one(guarded: RunningServer, token: str | No
                 await session.suggest("the")
 
 
-def test_a_message_without_a_token_is_not_looked_at(guarded: RunningServer) -> None:
-    """Neither parsed nor counted, whatever it is; the refusal is counted."""
+def test_a_message_without_a_token_is_not_read(guarded: RunningServer) -> None:
+    """It is neither parsed nor counted; the rejection is counted."""
     received = guarded.metric("grpc_server_msg_received_total")
     refused = guarded.metric("grpc_server_handled_total", grpc_code="Unauthenticated")
     with grpc.insecure_channel(guarded.address) as channel:
@@ -86,7 +88,7 @@ def test_a_message_without_a_token_is_not_looked_at(guarded: RunningServer) -> N
 
 
 def test_health_is_open_and_reflection_is_not(guarded: RunningServer) -> None:
-    """Whoever checks the health needs no token; whoever asks for the methods does."""
+    """Health checks require no token, and reflection requires one."""
     with grpc.insecure_channel(guarded.address) as channel:
         found = health_stub(channel).Check(HealthCheckRequest())
         assert found.status == HealthCheckResponse.SERVING
@@ -95,7 +97,7 @@ def test_health_is_open_and_reflection_is_not(guarded: RunningServer) -> None:
 
 
 def test_reflection_can_be_turned_off(bundle: Path) -> None:
-    """Then there is no such method."""
+    """The service does not exist then."""
     with serving(bundle, "--reflection", "off") as server:
         with grpc.insecure_channel(server.address) as channel:
             assert refusal(lambda: _services(channel)).code() is grpc.StatusCode.UNIMPLEMENTED
@@ -104,7 +106,7 @@ def test_reflection_can_be_turned_off(bundle: Path) -> None:
 
 
 def test_salted_tokens_share_no_hits(guarded: RunningServer) -> None:
-    """What one caller has read is read again for another of a different salt, to the same bits."""
+    """A text read for one token is read again for one of another salt, with the same bits."""
     answers, reads = [], []
     for name in ("salted-one", "salted-two", "phone"):
         hits, misses = guarded.metric(HITS), guarded.metric(MISSES)
@@ -122,7 +124,7 @@ def test_salted_tokens_share_no_hits(guarded: RunningServer) -> None:
 
 
 def test_quotas_belong_to_a_token(bundle: Path, tmp_path: Path) -> None:
-    """Over its rows or streams a token is RESOURCE_EXHAUSTED, with a time; others are answered."""
+    """A token above its quota gets RESOURCE_EXHAUSTED with a retry delay; others are answered."""
     path = tmp_path / "tokens"
     path.write_text("\n".join(t.line for t in (_token("a", Quota(1, 1)), _token("b"))))
     with serving(bundle, "--tokens-file", str(path)) as server:
@@ -141,7 +143,7 @@ def test_quotas_belong_to_a_token(bundle: Path, tmp_path: Path) -> None:
 
 
 async def test_a_session_over_its_quota_ends(bundle: Path, tmp_path: Path) -> None:
-    """An open session is no way around the quota."""
+    """An open session cannot exceed the quota."""
     path = tmp_path / "tokens"
     path.write_text(_token("a", Quota(rows_per_second=1)).line)
     with serving(bundle, "--tokens-file", str(path)) as server:
@@ -152,8 +154,8 @@ async def test_a_session_over_its_quota_ends(bundle: Path, tmp_path: Path) -> No
                 await session.suggest("a cat")
 
 
-async def test_tokens_are_renewed_while_serving(bundle: Path, tmp_path: Path) -> None:
-    """A new token is answered, a revoked one is not, nor are the sessions that it opened."""
+async def test_tokens_are_reloaded_while_serving(bundle: Path, tmp_path: Path) -> None:
+    """A new token is accepted; a revoked one is rejected, and its sessions end."""
     path = tmp_path / "tokens"
     path.write_text(_token("old").line)
     with serving(bundle, "--tokens-file", str(path)) as server:
@@ -181,7 +183,7 @@ async def test_tokens_are_renewed_while_serving(bundle: Path, tmp_path: Path) ->
 
 
 def test_workers_know_the_tokens(bundle: Path, tokens: Path) -> None:
-    """Each process asks for them, and one warning is for all."""
+    """Each worker requires tokens, and the warning is logged once."""
     options = ("--tokens-file", str(tokens), "--workers", "2", "--listen", "0.0.0.0:0")
     with serving(bundle, *options) as server:
         for _ in range(6):
@@ -191,14 +193,12 @@ def test_workers_know_the_tokens(bundle: Path, tokens: Path) -> None:
                 client.predict("the")
         server.terminate()
         server.wait()
-        assert server.output.count("open beyond this machine") == 1
+        assert server.output.count("exposed beyond this host") == 1
 
 
 @pytest.mark.parametrize("spoiled", ["phone", "phone sha256:12"])
-def test_a_bad_file_of_tokens_is_refused_at_the_start(
-    bundle: Path, tmp_path: Path, spoiled: str
-) -> None:
-    """A server does not start half guarded."""
+def test_an_invalid_token_file_fails_the_start(bundle: Path, tmp_path: Path, spoiled: str) -> None:
+    """A server does not start with some of its tokens only."""
     path = tmp_path / "tokens"
     path.write_text(spoiled)
     started = RunningServer(bundle, "--tokens-file", str(path))
@@ -207,8 +207,8 @@ def test_a_bad_file_of_tokens_is_refused_at_the_start(
     assert "Traceback" not in started.output
 
 
-def test_an_empty_file_lets_nobody_in(bundle: Path, tmp_path: Path) -> None:
-    """No tokens is not the same as no file of tokens."""
+def test_an_empty_token_file_rejects_all(bundle: Path, tmp_path: Path) -> None:
+    """An empty token file is not the same as no token file."""
     path = tmp_path / "tokens"
     path.write_text("# nobody\n")
     with serving(bundle, "--tokens-file", str(path)) as server:
@@ -217,8 +217,8 @@ def test_an_empty_file_lets_nobody_in(bundle: Path, tmp_path: Path) -> None:
             client.predict("the")
 
 
-def test_openness_is_said_once(bundle: Path, tokens: Path) -> None:
-    """A server that listens beyond this machine says what is missing; one on localhost nothing."""
+def test_exposure_is_logged_once(bundle: Path, tokens: Path) -> None:
+    """A server on a non-loopback address warns about what is missing; one on localhost does not."""
     for options, said in (
         ((), ["no TLS", "no tokens"]),
         (("--tokens-file", str(tokens)), ["no TLS"]),
@@ -247,7 +247,7 @@ def _headers(name: str) -> tuple[tuple[str, str], ...]:
 
 
 def _reflected(channel: grpc.Channel, headers: Any = (), *, ends: bool = True) -> Any:
-    """The answers of reflection to one question; a stream that does not end waits for more."""
+    """Return the answers of reflection to one request; the stream stays open if it does not end."""
     stub: Any = reflection_pb2_grpc.ServerReflectionStub(channel)
     requests: SimpleQueue[reflection_pb2.ServerReflectionRequest | None] = SimpleQueue()
     requests.put(reflection_pb2.ServerReflectionRequest(list_services=""))

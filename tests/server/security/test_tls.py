@@ -1,4 +1,4 @@
-"""TLS: real certificates on a real server, renewed and spoiled while it serves."""
+"""TLS with real certificates on a real server, renewed and broken while it serves."""
 
 import ssl
 from collections.abc import Iterator
@@ -20,25 +20,25 @@ ENDS = "wordgate_certificate_expiration_timestamp_seconds"
 
 @pytest.fixture(scope="module")
 def ca(tmp_path_factory: pytest.TempPathFactory) -> Pair:
-    """Who signs the server's certificates and the clients'."""
+    """The CA of the server's and the clients' certificates."""
     return authority(tmp_path_factory.mktemp("ca"), "ca")
 
 
 @pytest.fixture
 def shown(ca: Pair, tmp_path: Path) -> Pair:
-    """The certificate that the server shows."""
+    """The server's certificate."""
     return signed(tmp_path, "shown", ca)
 
 
 @pytest.fixture
 def tls_server(bundle: Path, shown: Pair) -> Iterator[RunningServer]:
-    """A server that speaks TLS."""
+    """A server with TLS."""
     with serving(bundle, *_options(shown)) as server:
         yield server
 
 
 async def test_clients_speak_tls(tls_server: RunningServer, ca: Pair) -> None:
-    """Who trusts the authority is answered, by both clients."""
+    """Both clients connect if they trust the CA."""
     tls = Tls(ca.certificate)
     with Client(tls_server.address, tls=tls) as client:
         answer = client.predict("the")
@@ -46,22 +46,22 @@ async def test_clients_speak_tls(tls_server: RunningServer, ca: Pair) -> None:
         assert await asynchronous.predict("the") == answer
 
 
-def test_plain_text_is_not_answered(tls_server: RunningServer) -> None:
-    """Who speaks plain text gets nothing, and is told what may be wrong."""
+def test_plaintext_clients_are_rejected(tls_server: RunningServer) -> None:
+    """A client without TLS gets an error that names the likely cause."""
     with Client(tls_server.address) as client, pytest.raises(Unavailable, match="TLS"):
         client.predict("the")
 
 
-def test_an_unknown_authority_is_not_trusted(tls_server: RunningServer, tmp_path: Path) -> None:
-    """A client does not speak to a server whose authority it does not know."""
+def test_an_unknown_ca_is_not_trusted(tls_server: RunningServer, tmp_path: Path) -> None:
+    """A client does not connect to a server whose CA it does not trust."""
     other = authority(tmp_path, "other")
     tls = Tls(other.certificate)
     with Client(tls_server.address, tls=tls) as client, pytest.raises(Unavailable):
         client.predict("the")
 
 
-def test_the_server_has_the_name_that_is_expected(tls_server: RunningServer, ca: Pair) -> None:
-    """A certificate for another host is refused; `server_name` says which one is meant."""
+def test_the_server_name_is_verified(tls_server: RunningServer, ca: Pair) -> None:
+    """A certificate for another host is rejected unless `server_name` names that host."""
     port = split_address(tls_server.address)[1]
     tls = Tls(ca.certificate, server_name="localhost")
     with Client(f"127.0.0.1:{port}", tls=tls) as client:
@@ -71,8 +71,8 @@ def test_the_server_has_the_name_that_is_expected(tls_server: RunningServer, ca:
         client.predict("the")
 
 
-def test_only_clients_with_a_certificate(bundle: Path, ca: Pair, shown: Pair) -> None:
-    """With `tls_client_ca` a client shows a certificate of that authority, or is not answered."""
+def test_client_certificates_are_required(bundle: Path, ca: Pair, shown: Pair) -> None:
+    """With `tls_client_ca`, only clients with a certificate of that CA are answered."""
     folder = shown.certificate.parent
     mine, stranger = signed(folder, "mine", ca), authority(folder, "stranger")
     options = (*_options(shown), "--tls-client-ca", str(ca.certificate))
@@ -88,7 +88,10 @@ def test_only_clients_with_a_certificate(bundle: Path, ca: Pair, shown: Pair) ->
 def test_a_certificate_is_renewed_while_serving(
     tls_server: RunningServer, ca: Pair, shown: Pair
 ) -> None:
-    """New connections see the new one, what is open goes on; a broken one changes nothing."""
+    """New connections use the new certificate, and open ones continue.
+
+    An invalid certificate changes nothing.
+    """
     server, first = tls_server, _seen(tls_server)
     with Client(server.address, tls=Tls(ca.certificate)) as client:
         client.predict("the")
@@ -111,11 +114,11 @@ def test_a_certificate_is_renewed_while_serving(
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_the_end_of_certificates_is_shown(
-    bundle: Path, ca: Pair, shown: Pair, workers: str
-) -> None:
-    """That of the server's and that of the authority of clients, of however many processes; after
-    a renewal the new one."""
+def test_expiry_dates_are_exported(bundle: Path, ca: Pair, shown: Pair, workers: str) -> None:
+    """The metrics show the expiry of the server's certificate and of the client CA.
+
+    They do so with any number of workers, and are updated after a renewal.
+    """
     options = (*_options(shown), "--tls-client-ca", str(ca.certificate), "--workers", workers)
     with serving(bundle, *options) as server:
         assert server.metric(ENDS, file="certificate") == end_of(shown.certificate)
@@ -126,29 +129,27 @@ def test_the_end_of_certificates_is_shown(
         assert server.metric(ENDS, file="client_ca") == end_of(ca.certificate)
 
 
-def test_a_certificate_that_has_ended_is_named_in_the_log(
-    bundle: Path, ca: Pair, shown: Pair
-) -> None:
-    """At the start and when it is read again: the server is well, and clients only stay away."""
+def test_an_expired_certificate_is_logged(bundle: Path, ca: Pair, shown: Pair) -> None:
+    """It is logged at start-up and after a reload, since only the clients notice it."""
     folder = shown.certificate.parent
     files = ended(folder, "ended", ca)
     with serving(bundle, *_options(files)) as server:
-        assert server.output.count("a certificate has ended") == 1
+        assert server.output.count("certificate expired") == 1
         files.replace(signed(folder, "good", ca))
         until(lambda: server.metric(RELOADS, file="certificate", result="read") == 1, "the reload")
-        assert server.output.count("a certificate has ended") == 1
+        assert server.output.count("certificate expired") == 1
         files.replace(ended(folder, "ended again", ca))
-        until(lambda: server.output.count("a certificate has ended") == 2, "the warning")
+        until(lambda: server.output.count("certificate expired") == 2, "the warning")
 
 
-def test_without_certificates_none_ends(server: RunningServer) -> None:
-    """In plain text there is nothing that an alert could come of."""
+def test_without_tls_no_expiry_date_is_exported(server: RunningServer) -> None:
+    """A plaintext server has no series that an alert could match."""
     assert ENDS + "{" not in server.get("/metrics")[1]
 
 
 @pytest.mark.parametrize("spoiled", ["certificate", "key", "other key", "locked key", "client ca"])
-def test_unusable_files_are_refused_by_name(ca: Pair, tmp_path: Path, spoiled: str) -> None:
-    """Neither a server starts nor a renewal counts with files that do not belong together."""
+def test_invalid_tls_files_are_rejected_by_name(ca: Pair, tmp_path: Path, spoiled: str) -> None:
+    """Mismatched files neither start a server nor replace the ones in use."""
     pair = signed(tmp_path, "pair", ca)
     files = TlsFiles(pair.certificate, pair.key, ca.certificate)
     Certificates(files)
@@ -170,8 +171,8 @@ def test_unusable_files_are_refused_by_name(ca: Pair, tmp_path: Path, spoiled: s
     assert caught.value.path in files.paths
 
 
-def test_half_of_a_pair_is_refused_by_the_client(ca: Pair) -> None:
-    """A client's certificate without its key, or the other way round, is named."""
+def test_the_client_rejects_half_of_a_pair(ca: Pair) -> None:
+    """A client certificate without its key, or the reverse, is an error that names it."""
     with pytest.raises(InvalidInput) as caught:
         Client("localhost:1", tls=Tls(certificate=ca.certificate))
     assert caught.value.field == "tls.key"
@@ -188,5 +189,5 @@ def _options(shown: Pair) -> tuple[str, ...]:
 
 
 def _seen(server: RunningServer) -> str:
-    """The certificate that a new connection is shown."""
+    """Return the certificate that the server presents on a new connection."""
     return ssl.get_server_certificate(split_address(server.address))

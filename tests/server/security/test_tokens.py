@@ -1,4 +1,4 @@
-"""The file of tokens."""
+"""The file of token hashes."""
 
 from pathlib import Path
 
@@ -11,8 +11,8 @@ from wordgate.server.security.tokens import Token, digest_of, new_token, read_to
 HASH = "sha256:" + "0a" * 32
 
 
-def test_a_file_has_a_token_a_line(tmp_path: Path) -> None:
-    """Comments and empty lines are left out; what a line says comes back as it was written."""
+def test_a_file_has_one_token_per_line(tmp_path: Path) -> None:
+    """Comments and empty lines are ignored, and each token is written back as it was read."""
     tokens = [
         Token("phone", digest_of("a")),
         Token("ocr.2-x", digest_of("b"), Quota(2500.5, 20), b"ocr"),
@@ -38,12 +38,15 @@ def test_a_file_has_a_token_a_line(tmp_path: Path) -> None:
         (f"phone {HASH} rows_per_second=0", "rows_per_second"),
         (f"phone {HASH} rows_per_second=nan", "rows_per_second"),
         (f"phone {HASH} salt=", "salt"),
-        (f"ocr {HASH.replace('0a', '0b')}", "name: is that of line 2"),
-        (f"phone {HASH.replace('0a', '0c')}", "token: is that of line 2"),
+        (f"ocr {HASH.replace('0a', '0b')}", "name: is the same as on line 2"),
+        (f"phone {HASH.replace('0a', '0c')}", "token: is the same as on line 2"),
     ],
 )
-def test_a_wrong_line_is_named(tmp_path: Path, line: str, problem: str) -> None:
-    """A file with one wrong line is refused as a whole, naming it; its hash is not repeated."""
+def test_an_invalid_line_is_named(tmp_path: Path, line: str, problem: str) -> None:
+    """One invalid line rejects the whole file.
+
+    The error names the line and does not repeat its hash.
+    """
     path = tmp_path / "tokens"
     path.write_text(f"# one\nocr {HASH.replace('0a', '0c')}\n{line}\n", "utf-8")
     with pytest.raises(InvalidFile, match=problem) as caught:
@@ -53,7 +56,7 @@ def test_a_wrong_line_is_named(tmp_path: Path, line: str, problem: str) -> None:
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    """Neither a missing file nor one of other bytes."""
+    """A missing file and a file that is not UTF-8 are rejected."""
     with pytest.raises(InvalidFile, match="nowhere"):
         read_tokens(tmp_path / "nowhere")
     binary = tmp_path / "binary"
@@ -62,8 +65,8 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         read_tokens(binary)
 
 
-def test_no_two_tokens_are_equal() -> None:
-    """Tokens are random, recognisable and fit for a header."""
+def test_new_tokens_are_unique() -> None:
+    """Tokens are random, recognisable and valid in a header."""
     made = {new_token() for _ in range(100)}
     assert len(made) == 100
     assert all(token.isascii() and token.startswith("wordgate_") for token in made)

@@ -1,4 +1,4 @@
-"""StreamGenerate on a real server: answers, bad input, company, cancellation, draining."""
+"""StreamGenerate on a real server: answers, invalid input, load, cancellation, draining."""
 
 import asyncio
 import math
@@ -65,41 +65,41 @@ BAD_REQUESTS = {
 
 @pytest.fixture
 def stub(channel: grpc.Channel) -> PredictionServiceStub:
-    """Asks the shared server."""
+    """A stub of the shared server."""
     return PredictionServiceStub(channel)
 
 
 @pytest.fixture(scope="module")
 def endless(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A bundle whose texts do not end by themselves."""
+    """A bundle whose texts never end by themselves."""
     return write_bundle(tmp_path_factory.mktemp("endless"), endless=True)
 
 
 @pytest.fixture(scope="module")
 def busy(endless: Path) -> Iterator[RunningServer]:
-    """A server of endless texts; nothing may be left under way on it."""
+    """A server with endless texts; tests must leave no call in progress."""
     with serving(endless) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def writing(busy: RunningServer) -> Iterator[grpc.Channel]:
-    """A connection to it."""
+    """A connection to the busy server."""
     with grpc.insecure_channel(busy.address) as connected:
         yield connected
 
 
 def read(stub: PredictionServiceStub, request: StreamGenerateRequest) -> list[Any]:
-    """All answers of a stream."""
+    """Return all answers of a stream."""
     return list(stub.StreamGenerate(request, timeout=60))
 
 
 @pytest.mark.parametrize("history", HISTORIES)
 @pytest.mark.parametrize("prefix", ["", "th", "London th"])
-def test_a_text_is_that_of_the_model_in_process(
+def test_a_text_equals_that_of_a_local_model(
     stub: PredictionServiceStub, local: LocalModel, history: str, prefix: str
 ) -> None:
-    """Words over gRPC are bit for bit those of the model in this process."""
+    """Words over gRPC are bit-identical to those of a model in this process."""
     query = GenerationQuery(history, prefix, 20, 0.9, 30, 0.95, 7, (".", "sea"))
     answered = read(
         stub,
@@ -120,16 +120,16 @@ def test_a_text_is_that_of_the_model_in_process(
     assert answered[0].prefix == prefix.rpartition(" ")[2]
 
 
-def test_what_is_not_set_has_its_default(stub: PredictionServiceStub, local: LocalModel) -> None:
-    """Fifty words at the most, of the forty likeliest, at temperature 1, from all of them."""
+def test_unset_fields_have_defaults(stub: PredictionServiceStub, local: LocalModel) -> None:
+    """At most 50 words from the 40 most probable candidates, at temperature 1, with top_p 1."""
     for seed in range(4):
         query = GenerationQuery("the", "", 50, 1.0, 40, 1.0, seed)
         here = [generate_response(answer) for answer in local.submit_generate(query)]
         assert read(stub, StreamGenerateRequest(history="the", seed=seed)) == here
 
 
-def test_the_server_draws_a_seed_that_gives_the_text_again(writing: grpc.Channel) -> None:
-    """A request without a seed is answered with one; two requests have different ones."""
+def test_the_server_returns_a_seed_that_reproduces_the_text(writing: grpc.Channel) -> None:
+    """A request without a seed gets a random one in the answer."""
     stub = PredictionServiceStub(writing)
     first, second = (read(stub, StreamGenerateRequest(history="the")) for _ in range(2))
     seeds = {answer.seed for answer in first}
@@ -141,7 +141,7 @@ def test_the_server_draws_a_seed_that_gives_the_text_again(writing: grpc.Channel
 
 
 def test_a_seed_of_zero_and_a_temperature_of_zero_are_values(writing: grpc.Channel) -> None:
-    """Zero is not the same as nothing: the seed 0 is one, at temperature 0 none matters."""
+    """0 differs from unset: seed 0 is a seed, and at temperature 0 the seed does not matter."""
     stub = PredictionServiceStub(writing)
     assert {answer.seed for answer in read(stub, StreamGenerateRequest(seed=0))} == {0}
     greedy = [
@@ -156,7 +156,7 @@ def test_a_seed_of_zero_and_a_temperature_of_zero_are_values(writing: grpc.Chann
 
 
 def test_a_stop_word_ends_the_stream(writing: grpc.Channel) -> None:
-    """The word of the last answer is the stop word, in whatever case it was sent."""
+    """The last word is the stop word, in any letter case."""
     stub = PredictionServiceStub(writing)
     words = [answer.word for answer in read(stub, StreamGenerateRequest(seed=5))]
     stopped = read(stub, StreamGenerateRequest(seed=5, stop_words=[words[4].upper()]))
@@ -166,8 +166,10 @@ def test_a_stop_word_ends_the_stream(writing: grpc.Channel) -> None:
     assert {answer.finish_reason for answer in stopped[:-1]} <= {FINISH_REASON_UNSPECIFIED}
 
 
-def test_company_changes_no_word(busy: RunningServer, writing: grpc.Channel, endless: Path) -> None:
-    """Many texts of different seeds at once, beside scoring, are those that they are alone."""
+def test_concurrent_load_changes_no_word(
+    busy: RunningServer, writing: grpc.Channel, endless: Path
+) -> None:
+    """Many texts of different seeds, generated during scoring, equal those generated alone."""
     stub = PredictionServiceStub(writing)
 
     def ask(seed: int) -> list[Any]:
@@ -189,12 +191,12 @@ def test_company_changes_no_word(busy: RunningServer, writing: grpc.Channel, end
 def test_bad_requests_name_the_field(
     stub: PredictionServiceStub, request_: StreamGenerateRequest, field: str
 ) -> None:
-    """Each value outside its limits is refused with INVALID_ARGUMENT and the name of its field."""
+    """Each value outside its limits is rejected with INVALID_ARGUMENT and the name of its field."""
     assert field_named(refusal(lambda: read(stub, request_))) == field
 
 
 def test_unknown_models_are_not_found(stub: PredictionServiceStub) -> None:
-    """A model that is not served ends the stream at once."""
+    """An unknown model ends the stream at once."""
     error = refusal(lambda: read(stub, StreamGenerateRequest(model="nobody")))
     assert error.code() is grpc.StatusCode.NOT_FOUND
 
@@ -219,10 +221,10 @@ _requests = st.builds(
     max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
 )
 @given(_requests)
-def test_whatever_is_sent_is_gone_on_with_or_refused_by_name(
+def test_random_requests_generate_text_or_name_a_field(
     stub: PredictionServiceStub, request_: StreamGenerateRequest
 ) -> None:
-    """No request makes an internal error: it has words and a reason to end, or a wrong field."""
+    """No request makes an internal error: it has words and a reason to end, or an invalid field."""
     call = stub.StreamGenerate(request_)
     try:
         answered: list[StreamGenerateResponse] = list(call)
@@ -238,7 +240,7 @@ def test_whatever_is_sent_is_gone_on_with_or_refused_by_name(
 def test_cancelling_at_a_word_leaves_nothing(
     busy: RunningServer, writing: grpc.Channel, words: int
 ) -> None:
-    """A stream cancelled between its words is over, and no row of it waits."""
+    """A stream cancelled between two words leaves no open call and no queued row."""
     before = _cancelled(busy)
     call = PredictionServiceStub(writing).StreamGenerate(LONG)
     for _ in range(words):
@@ -249,7 +251,7 @@ def test_cancelling_at_a_word_leaves_nothing(
 
 
 def test_closing_the_client_s_words_cancels_the_stream(busy: RunningServer) -> None:
-    """Who stops reading closes the words, and the rest is not computed."""
+    """Closing the client's iterator cancels the remaining work."""
     before = _cancelled(busy)
     with Client(busy.address) as client:
         words = client.generate("the clouds", max_words=1000, top_k=100)
@@ -260,7 +262,7 @@ def test_closing_the_client_s_words_cancels_the_stream(busy: RunningServer) -> N
 
 
 async def test_leaving_the_client_s_words_cancels_the_stream(busy: RunningServer) -> None:
-    """From asyncio too."""
+    """The asyncio client cancels the remaining work, too."""
     before = _cancelled(busy)
     async with AsyncClient(busy.address) as client:
         async with aclosing(client.generate("the clouds", max_words=1000, top_k=100)) as words:
@@ -270,7 +272,7 @@ async def test_leaving_the_client_s_words_cancels_the_stream(busy: RunningServer
 
 
 async def test_cancelling_a_task_that_waits_drops_the_word(busy: RunningServer) -> None:
-    """A reader that gives up before the first word is there leaves no work behind."""
+    """A client that gives up before the first word leaves no work behind."""
     asked, dropped = _asked(busy), busy.metric("wordgate_jobs_dropped_total", reason="cancelled")
     async with AsyncClient(busy.address) as client:
         waiting = asyncio.ensure_future(anext(client.generate(LONG_TO_READ)))
@@ -286,8 +288,8 @@ async def test_cancelling_a_task_that_waits_drops_the_word(busy: RunningServer) 
     _wait_until_quiet(busy)
 
 
-def test_a_client_that_does_not_read_holds_its_text(busy: RunningServer) -> None:
-    """While one text is read to its end, another that nobody reads stays where it is."""
+def test_flow_control_pauses_an_unread_text(busy: RunningServer) -> None:
+    """While one text is read to its end, an unread text makes no progress."""
     narrow = (("grpc.http2.lookahead_bytes", 1024), ("grpc.http2.bdp_probe", 0))
     sent = busy.metric("grpc_server_msg_sent_total", **METHOD)
     with (
@@ -303,7 +305,7 @@ def test_a_client_that_does_not_read_holds_its_text(busy: RunningServer) -> None
 
 
 def test_a_deadline_ends_a_text(busy: RunningServer, writing: grpc.Channel) -> None:
-    """A stream whose time is over ends with DEADLINE_EXCEEDED, and what it asked is dropped."""
+    """An expired stream ends with DEADLINE_EXCEEDED, and its work is dropped."""
     dropped = busy.metric("wordgate_jobs_dropped_total")
     stub = PredictionServiceStub(writing)
     request = StreamGenerateRequest(history=LONG_TO_READ, max_words=1000, top_k=100)
@@ -316,7 +318,7 @@ def test_a_deadline_ends_a_text(busy: RunningServer, writing: grpc.Channel) -> N
 
 
 def test_draining_ends_a_text_after_a_word(endless: Path) -> None:
-    """A stream under way is told that the server goes down; the exit code is 0."""
+    """An open stream ends with the shutdown message; the exit code is 0."""
     with serving(endless) as server, grpc.insecure_channel(server.address) as channel:
         call = PredictionServiceStub(channel).StreamGenerate(LONG)
         assert next(call).word
@@ -328,7 +330,7 @@ def test_draining_ends_a_text_after_a_word(endless: Path) -> None:
 
 @contextmanager
 def _parts(local: LocalModel, **limits: int) -> Iterator[tuple[ServingContext, Scheduler]]:
-    """A server's parts without a server."""
+    """Return the parts of a server without a server."""
     scheduler = Scheduler()
     engine = EngineExecutor(scheduler)
     models = Registry([local.served])
@@ -344,7 +346,7 @@ class _Patient:
 
 
 async def test_nothing_is_computed_ahead_of_the_reader(local: LocalModel) -> None:
-    """Between two words no work is under way, and none is begun when the server drains."""
+    """No work is in progress between two words, and none starts while the server drains."""
     request = StreamGenerateRequest(history="the sun", prefix="s", seed=1, temperature=0)
     with _parts(local) as (parts, scheduler):
         async with aclosing(generated(parts, request, _Patient())) as words:
@@ -355,8 +357,8 @@ async def test_nothing_is_computed_ahead_of_the_reader(local: LocalModel) -> Non
                 await anext(words)
 
 
-async def test_more_texts_than_allowed_are_refused(local: LocalModel) -> None:
-    """The stream above the limit is refused; when one ends there is room again."""
+async def test_streams_above_the_limit_are_rejected(local: LocalModel) -> None:
+    """A stream is accepted again after another one has ended."""
     with _parts(local, max_generation_streams=1) as (parts, _):
         streams = GenerationStreams(parts)
         with streams.opened(), pytest.raises(Overloaded), streams.opened():
@@ -366,12 +368,12 @@ async def test_more_texts_than_allowed_are_refused(local: LocalModel) -> None:
 
 
 def _cancelled(server: RunningServer) -> float:
-    """Streams that their readers gave up."""
+    """Return the number of cancelled streams."""
     return server.metric("grpc_server_handled_total", grpc_code="Canceled", **METHOD)
 
 
 def _asked(server: RunningServer) -> float:
-    """Rows that were asked of the model for people who wait."""
+    """Return the number of rows requested with normal priority."""
     return server.metric("wordgate_model_rows_total", urgency="bulk")
 
 

@@ -1,4 +1,4 @@
-"""Results on their way to the event loop."""
+"""Delivery of results to the event loop."""
 
 import asyncio
 from threading import Thread
@@ -9,7 +9,7 @@ from wordgate.server.services.loop_bridge import Handover
 
 
 async def test_results_of_many_threads_arrive() -> None:
-    """Whoever settles a future, whenever: it has its own result."""
+    """Each future gets its own result from any thread."""
     handover = Handover()
     futures = [handover.future() for _ in range(400)]
 
@@ -23,8 +23,8 @@ async def test_results_of_many_threads_arrive() -> None:
     assert await asyncio.gather(*futures) == list(range(400))
 
 
-async def test_errors_arrive_and_what_is_done_stays() -> None:
-    """An error is raised by its own future; a cancelled one is passed over."""
+async def test_errors_arrive_and_cancelled_futures_are_ignored() -> None:
+    """Each future raises its own error; a cancelled one stays cancelled."""
     handover = Handover()
     cancelled, failing, other = (handover.future() for _ in range(3))
     cancelled.cancel()

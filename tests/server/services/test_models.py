@@ -27,12 +27,12 @@ SERVICES = (
 
 @pytest.fixture
 def stub(channel: grpc.Channel) -> ModelServiceStub:
-    """Asks the shared server."""
+    """A stub of the shared server."""
     return ModelServiceStub(channel)
 
 
-def test_what_is_served_is_listed(stub: ModelServiceStub, bundle: Path) -> None:
-    """The one model is listed with sizes, language, figures and the checksum of its manifest."""
+def test_served_models_are_listed(stub: ModelServiceStub, bundle: Path) -> None:
+    """The only model is listed with its sizes, language, figures and manifest checksum."""
     [model] = stub.ListModels(ListModelsRequest()).models
     assert (model.version.name, model.version.version) == ("tiny", "1")
     assert model.version.precision == models_pb2.PRECISION_INT8
@@ -51,13 +51,13 @@ def test_a_model_is_found_by_its_names(stub: ModelServiceStub, name: str) -> Non
 
 
 def test_unknown_models_are_not_found(stub: ModelServiceStub) -> None:
-    """A version that is not served is NOT_FOUND."""
+    """An unknown version is NOT_FOUND."""
     error = refusal(lambda: stub.GetModel(GetModelRequest(model="tiny@2")))
     assert error.code() is grpc.StatusCode.NOT_FOUND
 
 
-def test_the_limits_are_answered(stub: ModelServiceStub) -> None:
-    """Every limit of the docs is answered with the server's value, and no other."""
+def test_the_limits_are_returned(stub: ModelServiceStub) -> None:
+    """Exactly the limits in the docs are returned, with the server's values."""
     server = stub.GetModel(GetModelRequest()).server
     names = {field.name for field in models_pb2.Limits.DESCRIPTOR.fields}
     assert {name: getattr(server.limits, name) for name in names} == asdict(Limits())
@@ -73,14 +73,14 @@ def test_health_is_serving(channel: grpc.Channel, service: str) -> None:
     assert answer.status == HealthCheckResponse.SERVING
 
 
-def test_health_of_a_stranger_is_not_found(channel: grpc.Channel) -> None:
-    """A service that does not exist has no health."""
+def test_health_of_an_unknown_service_is_not_found(channel: grpc.Channel) -> None:
+    """A service that does not exist has no health status."""
     error = refusal(lambda: health_stub(channel).Check(HealthCheckRequest(service="nobody")))
     assert error.code() is grpc.StatusCode.NOT_FOUND
 
 
 def test_reflection_describes_the_services(channel: grpc.Channel) -> None:
-    """A client without the proto files can read the whole contract from the server."""
+    """A client without the proto files can read the whole protocol from the server."""
     database = ProtoReflectionDescriptorDatabase(channel)
     assert {*SERVICES, "grpc.health.v1.Health"} <= set(database.get_services())
     found = DescriptorPool(database).FindServiceByName("wordgate.v1.PredictionService")

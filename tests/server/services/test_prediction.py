@@ -91,23 +91,23 @@ NO_MESSAGES = {
 
 @pytest.fixture
 def stub(channel: grpc.Channel) -> PredictionServiceStub:
-    """Asks the shared server."""
+    """A stub of the shared server."""
     return PredictionServiceStub(channel)
 
 
 @pytest.mark.parametrize("history", HISTORIES)
 @pytest.mark.parametrize("prefix", ["", "th", "London th", "Ü"])
-def test_predict_answers_the_same_bits_as_in_process(
+def test_predict_is_bit_identical_to_a_local_model(
     stub: PredictionServiceStub, local: LocalModel, history: str, prefix: str
 ) -> None:
-    """A prediction over gRPC is bit for bit that of the model in this process."""
+    """A prediction over gRPC has the same bits as one of a model in this process."""
     answered: PredictResponse = stub.Predict(PredictRequest(history=history, prefix=prefix))
     assert answered == encode_prediction(_here(local, history, prefix))
     assert len(answered.suggestions) == 5
 
 
 def test_options_are_obeyed(stub: PredictionServiceStub) -> None:
-    """Number, least probability, punctuation and the bound of the search are the request's."""
+    """The number, probability threshold, punctuation and search bound are those of the request."""
     request = PredictRequest(options=SuggestionOptions(max_suggestions=30, allow_punctuation=True))
     answered = stub.Predict(request).suggestions
     assert len(answered) == 30
@@ -126,12 +126,12 @@ def test_options_are_obeyed(stub: PredictionServiceStub) -> None:
 def test_bad_requests_name_the_field(
     stub: PredictionServiceStub, request_: PredictRequest, field: str
 ) -> None:
-    """Each value outside its limits is refused with INVALID_ARGUMENT and the name of its field."""
+    """Each value outside its limits is rejected with INVALID_ARGUMENT and the name of its field."""
     assert field_named(refusal(lambda: stub.Predict(request_))) == field
 
 
 def test_unknown_models_are_not_found(stub: PredictionServiceStub) -> None:
-    """A model that is not served is NOT_FOUND, and the message says which are."""
+    """An unknown model is NOT_FOUND, and the message lists the served ones."""
     for name in ("nobody", "tiny@2", "tiny@", "@1"):
         request = PredictRequest(model=name)
         error = refusal(partial(stub.Predict, request))
@@ -140,10 +140,10 @@ def test_unknown_models_are_not_found(stub: PredictionServiceStub) -> None:
 
 
 @pytest.mark.parametrize(("sent", "field"), NO_MESSAGES.values(), ids=NO_MESSAGES)
-def test_bytes_that_are_no_message_are_bad_input(
+def test_malformed_messages_are_invalid_argument(
     channel: grpc.Channel, sent: bytes, field: str
 ) -> None:
-    """Random bytes and text that is not UTF-8 are INVALID_ARGUMENT, never UNKNOWN or INTERNAL."""
+    """Random bytes and invalid UTF-8 are INVALID_ARGUMENT, never UNKNOWN or INTERNAL."""
     raw: Any = channel.unary_unary("/wordgate.v1.PredictionService/Predict")
     assert field_named(refusal(lambda: raw(sent))) == field
 
@@ -151,7 +151,7 @@ def test_bytes_that_are_no_message_are_bad_input(
 def test_every_text_of_a_session_is_answered(
     stub: PredictionServiceStub, local: LocalModel
 ) -> None:
-    """Texts sent one after the other are answered as Predict answers them, the prefix verbatim."""
+    """Texts sent one at a time are answered as by Predict, with the prefix verbatim."""
     typed = ["", "the clo", "the clouds are in the ", "It's Wür", "one. tw", "don'"]
     with Conversation(stub, configured()) as session:
         for number, whole in enumerate(typed, 7):
@@ -165,7 +165,7 @@ def test_every_text_of_a_session_is_answered(
 
 @pytest.mark.parametrize("unit", [1, 2, 3])
 def test_an_edit_covers_the_rest_of_the_word(stub: PredictionServiceStub, unit: int) -> None:
-    """In a word that the cursor stands in, counted in the session's unit; between words nothing."""
+    """Inside a word the edit includes its rest, in the session's unit; between words nothing."""
     configuration = StreamPredictRequest(
         configuration=SessionConfiguration(position_unit=unit)  # type: ignore[arg-type]
     )
@@ -182,7 +182,7 @@ def test_an_edit_covers_the_rest_of_the_word(stub: PredictionServiceStub, unit: 
 def test_a_newer_text_supersedes_an_older_one(
     server: RunningServer, stub: PredictionServiceStub
 ) -> None:
-    """A text that arrives while an older one is searched for is answered in its place."""
+    """A text that arrives during the search for an older one is answered in its place."""
     before = server.metric("wordgate_jobs_dropped_total", reason="cancelled")
     asked = server.metric("wordgate_model_rows_total", urgency="interactive")
     with Conversation(stub, configured()) as session:
@@ -201,7 +201,7 @@ def test_a_newer_text_supersedes_an_older_one(
 def test_the_last_text_is_answered_after_the_client_has_closed_its_side(
     stub: PredictionServiceStub,
 ) -> None:
-    """A client that sends everything at once gets rising numbers, the last one among them."""
+    """A client that sends all texts at once gets increasing numbers that include the last one."""
     messages = [configured(), *(text(number, "the" * number) for number in range(1, 30))]
     numbers = [answer.sequence for answer in stub.StreamPredict(iter(messages))]
     assert numbers == sorted(set(numbers))
@@ -212,18 +212,18 @@ def test_the_last_text_is_answered_after_the_client_has_closed_its_side(
 def test_bad_sessions_name_the_field(
     stub: PredictionServiceStub, messages: list[StreamPredictRequest], field: str
 ) -> None:
-    """A session with messages out of order or outside limits ends naming what was wrong."""
+    """Messages out of order or outside limits end the session with the name of the field."""
     assert field_named(refusal(lambda: list(stub.StreamPredict(iter(messages))))) == field
 
 
 def test_a_session_of_an_unknown_model_is_not_found(stub: PredictionServiceStub) -> None:
-    """The configuration's model is looked for at once."""
+    """The model is looked up when the configuration arrives."""
     error = refusal(lambda: list(stub.StreamPredict(iter([configured(model="nobody")]))))
     assert error.code() is grpc.StatusCode.NOT_FOUND
 
 
 def test_a_session_text_that_is_not_utf8_is_bad_input(channel: grpc.Channel) -> None:
-    """Text that is not UTF-8 inside a session ends it naming the field."""
+    """Invalid UTF-8 in a session ends it with the name of the field."""
     raw: Any = channel.stream_stream("/wordgate.v1.PredictionService/StreamPredict")
     sent = [configured().SerializeToString(), b"\x1a\x04\x0a\x02\xff\xfe"]
     assert field_named(refusal(lambda: list(raw(iter(sent))))) == "text.text"

@@ -1,4 +1,4 @@
-"""Score on a real server: answers, bad input, company, deadlines, cancellation."""
+"""Score on a real server: answers, invalid input, load, deadlines, cancellation."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -23,13 +23,13 @@ SERVICE = "wordgate.v1.ScoringService"
 
 @pytest.fixture
 def stub(channel: grpc.Channel) -> ScoringServiceStub:
-    """Asks the shared server."""
+    """A stub of the shared server."""
     return ScoringServiceStub(channel)
 
 
 @pytest.fixture
 def quiet(server: RunningServer) -> Iterator[RunningServer]:
-    """The shared server, left without anything under way."""
+    """The shared server, with no work in progress."""
     yield server
     until(lambda: _is_quiet(server), "the server to have nothing under way")
 
@@ -40,16 +40,16 @@ def _response(result: ScoreResult) -> ScoreResponse:
 
 
 def request_of(*candidates: str, **options: Any) -> ScoreRequest:
-    """A request with these candidates."""
+    """Return a request with these candidates."""
     return ScoreRequest(candidates=[Candidate(text=text) for text in candidates], **options)
 
 
 @pytest.mark.parametrize("history", HISTORIES)
 @pytest.mark.parametrize("count_eos", [True, False])
-def test_score_answers_the_same_bits_as_in_process(
+def test_score_is_bit_identical_to_a_local_model(
     stub: ScoringServiceStub, local: LocalModel, history: str, count_eos: bool
 ) -> None:
-    """Scores over gRPC are bit for bit those of the model in this process, texts verbatim."""
+    """Scores over gRPC have the same bits as those of a model in this process."""
     answered = stub.Score(request_of(*CANDIDATES, history=history, count_eos=count_eos))
     assert answered == _response(local.submit_score(history, CANDIDATES, count_eos).result())
     assert tuple(candidate.text for candidate in answered.candidates) == CANDIDATES
@@ -77,7 +77,7 @@ def test_words_have_their_log_probabilities(
 def test_the_end_of_the_text_is_counted_unless_the_request_says_no(
     stub: ScoringServiceStub,
 ) -> None:
-    """An unset `count_eos` counts the end, and the answer says so."""
+    """An unset `count_eos` includes the end-of-text token, and the answer says so."""
     assert stub.Score(request_of("the cat")).counted_eos
     assert not stub.Score(request_of("the cat", count_eos=False)).counted_eos
 
@@ -96,18 +96,18 @@ BAD_REQUESTS = {
 def test_bad_requests_name_the_field(
     stub: ScoringServiceStub, request_: ScoreRequest, field: str
 ) -> None:
-    """Each value outside its limits is refused with INVALID_ARGUMENT and the name of its field."""
+    """Each value outside its limits is rejected with INVALID_ARGUMENT and the name of its field."""
     assert field_named(refusal(lambda: stub.Score(request_))) == field
 
 
 def test_candidates_that_are_not_utf8_are_bad_input(channel: grpc.Channel) -> None:
-    """Text that is not UTF-8 in a candidate is named with its path."""
+    """The error names the path of a candidate with invalid UTF-8."""
     raw: Any = channel.unary_unary(f"/{SERVICE}/Score")
     assert field_named(refusal(lambda: raw(b"\x1a\x04\x0a\x02\xff\xfe"))) == "candidates.text"
 
 
-def test_messages_above_the_limit_are_refused(stub: ScoringServiceStub) -> None:
-    """A message of more bytes than the limit never reaches the model."""
+def test_messages_above_the_limit_are_rejected(stub: ScoringServiceStub) -> None:
+    """A message above the size limit never reaches the model."""
     error = refusal(lambda: stub.Score(request_of("a" * 1_100_000)))
     assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
 
@@ -118,8 +118,10 @@ def test_unknown_methods_are_unimplemented(channel: grpc.Channel) -> None:
     assert refusal(lambda: raw(b"")).code() is grpc.StatusCode.UNIMPLEMENTED
 
 
-def test_requests_at_once_share_calls(quiet: RunningServer, stub: ScoringServiceStub) -> None:
-    """Sixteen requests at once need far fewer onnxruntime calls than one after the other."""
+def test_concurrent_requests_share_inferences(
+    quiet: RunningServer, stub: ScoringServiceStub
+) -> None:
+    """16 concurrent requests need far fewer inferences than sequential ones."""
     histories = [f"{number} " + "the cat sat on the mat " * 20 for number in range(16)]
     calls, rows = _steps(quiet)
     under_way = [
@@ -133,10 +135,10 @@ def test_requests_at_once_share_calls(quiet: RunningServer, stub: ScoringService
     assert calls_after - calls < (rows_after - rows) / 2
 
 
-def test_company_changes_no_bit(
+def test_concurrent_load_changes_no_bit(
     quiet: RunningServer, stub: ScoringServiceStub, local: LocalModel
 ) -> None:
-    """Each of many requests at once is answered as if it were alone."""
+    """Each of many concurrent requests is answered as if it were alone."""
     asked = texts(40)
     under_way = [
         stub.Score.future(request_of(text, "the sun", history=text, priority=PRIORITY_BATCH))
@@ -148,11 +150,11 @@ def test_company_changes_no_bit(
 
 
 def test_a_deadline_drops_the_work(quiet: RunningServer, stub: ScoringServiceStub) -> None:
-    """A request whose time is over ends with DEADLINE_EXCEEDED, and what it asked is dropped."""
+    """An expired request ends with DEADLINE_EXCEEDED, and its work is dropped."""
     dropped = quiet.metric("wordgate_jobs_dropped_total")
 
     def work_was_dropped() -> bool:
-        """Not where the machine was so busy that the time was over before the work began."""
+        """Return whether work was dropped; it is not if the deadline passed before it began."""
         error = refusal(lambda: stub.Score(long_score(), timeout=0.1))
         assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
         until(lambda: _is_quiet(quiet), "the server to have nothing under way")
@@ -166,7 +168,7 @@ def test_a_deadline_drops_the_work(quiet: RunningServer, stub: ScoringServiceStu
 def test_cancelling_one_of_a_batch_leaves_the_others_answered(
     quiet: RunningServer, stub: ScoringServiceStub, local: LocalModel
 ) -> None:
-    """One of several requests at once is cancelled; the others get their answers."""
+    """One of several concurrent requests is cancelled; the others get their answers."""
     dropped = quiet.metric("wordgate_jobs_dropped_total", reason="cancelled")
     cancelled = stub.Score.future(long_score())
     until(lambda: quiet.metric("wordgate_queued_rows") > 100, "the work to begin")
@@ -181,7 +183,7 @@ def test_cancelling_one_of_a_batch_leaves_the_others_answered(
 
 
 def _steps(server: RunningServer) -> tuple[float, float]:
-    """Calls of the step graph so far, and their rows."""
+    """Return the number of inferences of the step graph so far, and their rows."""
     calls = server.metric("wordgate_batch_rows_count", graph="step")
     return calls, server.metric("wordgate_batch_rows_sum", graph="step")
 
@@ -193,7 +195,7 @@ def _is_quiet(server: RunningServer) -> bool:
 
 
 def test_answers_have_the_documented_type(stub: ScoringServiceStub) -> None:
-    """Posteriors are shares of one, counts are those of words and pieces."""
+    """Posteriors are fractions of 1, and counts are those of words and tokens."""
     answered: ScoreResponse = stub.Score(request_of("the cat", "the dog ate the cake"))
     assert sum(found.posterior for found in answered.candidates) == pytest.approx(1)
     assert [found.word_count for found in answered.candidates] == [2, 5]
@@ -210,10 +212,10 @@ def test_answers_have_the_documented_type(stub: ScoringServiceStub) -> None:
         ("see you " * 7000 + "é" * 500, 2500),
     ],
 )
-def test_a_history_counts_with_what_can_be_read_of_it(history: str, read_bytes: int) -> None:
-    """The size by which a request is admitted: bytes, four for each of 1,023 pieces at most."""
+def test_only_the_read_part_of_a_history_counts(history: str, read_bytes: int) -> None:
+    """The size for admission is in bytes, 4 for each of at most 1,023 tokens."""
     alone = request_size(ScoreRequest(candidates=[Candidate(text="soon")]))
     size = request_size(ScoreRequest(history=history, candidates=[Candidate(text="soon")]))
-    head = 4  # field and length of a history
+    head = 4  # tag and length of the history field
     assert read_bytes <= size - alone <= read_bytes + head
     assert size_with(history) - size_with("") == read_bytes

@@ -1,4 +1,4 @@
-"""What is told of words as they are typed: their rank and how surprising they were."""
+"""Quality measurements of typed words: their rank and their surprisal."""
 
 from collections.abc import Callable
 
@@ -21,7 +21,7 @@ def _answer(prefix: str = "", *suggested: str) -> PredictionResult:
 
 
 def _told(*typed: tuple[str, PredictionResult]) -> list[FinishedWord]:
-    """What is told of a text that grew or changed like this, each state of it answered."""
+    """Return the words reported for a text that went through these states, all of them answered."""
     told: list[FinishedWord] = []
     words = AcceptanceTracker()
     before = ""
@@ -55,23 +55,23 @@ def test_a_typed_word_has_its_rank_and_probability() -> None:
     ],
     ids=["several words", "no suggestions before", "the text has changed", "a mark", "emptied"],
 )
-def test_what_was_not_typed_after_suggestions_is_not_told(
+def test_words_not_typed_after_suggestions_are_not_reported(
     typed: list[tuple[str, PredictionResult]],
 ) -> None:
-    """Pasted text, words begun before an answer came, and edited text count for nothing."""
+    """Pasted text, words begun before an answer, and edited text are not counted."""
     assert _told(*typed) == []
 
 
 @pytest.fixture
 def stub(channel: grpc.Channel) -> PredictionServiceStub:
-    """Asks the shared server."""
+    """A stub of the shared server."""
     return PredictionServiceStub(channel)
 
 
-def test_words_are_counted_by_rank_with_their_surprise(
+def test_words_are_counted_by_rank_with_their_surprisal(
     stub: PredictionServiceStub, server: RunningServer
 ) -> None:
-    """A word among the suggestions, an accepted one, and one that was not there."""
+    """A suggested word, an accepted one, and one that was not suggested are counted."""
     counted = _counts(server)
     with Conversation(stub, configured(max_suggestions=3)) as session:
         shown = session.ask(text(1, "the sun is ")).suggestions
@@ -89,7 +89,7 @@ def test_words_are_counted_by_rank_with_their_surprise(
 
 
 def _counts(server: RunningServer, before: dict[str, float] | None = None) -> dict[str, float]:
-    """The counters, or what was added to those that changed."""
+    """Return the counters, or the changed ones with their increase."""
     now = {
         f"{name} {rank}": server.metric(f"wordgate_{metric}_total", rank=rank)
         for name, metric in (("typed", "typed_words"), ("accepted", "accepted_suggestions"))
@@ -108,9 +108,13 @@ def _read(server: RunningServer) -> Callable[[str], float]:
     return read
 
 
-def test_nobody_feels_an_anchor(stub: PredictionServiceStub, server: RunningServer) -> None:
-    """Words before it is reached, the context behind an anchor is read as bulk work; the word that
-    crosses it has as little read for it as any other."""
+def test_crossing_an_anchor_adds_no_latency(
+    stub: PredictionServiceStub, server: RunningServer
+) -> None:
+    """The context behind an anchor is read with normal priority, words before it is reached.
+
+    The word that crosses it needs as little reading as any other.
+    """
     written = " ".join(f"{number} sea" for number in range(ANCHOR_WORDS - 1))
     read = _read(server)
     with Conversation(stub, configured(max_suggestions=1)) as session:

@@ -1,4 +1,4 @@
-"""A typing session by itself, on a model in this process."""
+"""A typing session without a server, on a model in this process."""
 
 import asyncio
 import gc
@@ -23,7 +23,7 @@ from wordgate.server.telemetry.metrics import Metrics
 
 
 class _Stream:
-    """Both sides of a stream: what is put in, what came out; `room` lets answers out."""
+    """Both sides of a stream: messages put in, answers that came out; `room` lets answers out."""
 
     def __init__(self) -> None:
         self.sent: asyncio.Queue[StreamPredictRequest | None] = asyncio.Queue()
@@ -49,7 +49,7 @@ class _Stream:
 
 @pytest.fixture
 async def serving(local: LocalModel) -> AsyncIterator[ServingContext]:
-    """What a session needs of a server."""
+    """The parts of a server that a session needs."""
     engine = EngineExecutor(Scheduler())
     yield ServingContext(Registry([local.served]), engine, Limits(), Metrics(), "cpu")
     engine.close()
@@ -57,7 +57,7 @@ async def serving(local: LocalModel) -> AsyncIterator[ServingContext]:
 
 @pytest.fixture
 async def stream() -> _Stream:
-    """A stream of which nothing was sent."""
+    """A stream without messages."""
     return _Stream()
 
 
@@ -71,10 +71,10 @@ def _begin(
     return asyncio.create_task(run())
 
 
-async def test_a_session_at_rest_has_no_task_but_that_of_its_call(
+async def test_an_idle_session_has_only_the_task_of_its_call(
     serving: ServingContext, stream: _Stream
 ) -> None:
-    """There may be thousands of sessions in which nobody types."""
+    """There may be thousands of idle sessions."""
     sessions = Sessions(serving)
     others = [_Stream() for _ in range(3)]
     running = [_begin(serving, each, sessions) for each in (stream, *others)]
@@ -88,10 +88,10 @@ async def test_a_session_at_rest_has_no_task_but_that_of_its_call(
     await asyncio.gather(*running)
 
 
-async def test_an_answer_that_is_being_written_goes_before_the_status(
+async def test_an_answer_being_written_precedes_the_status(
     serving: ServingContext, stream: _Stream
 ) -> None:
-    """A bad message ends the session once the client has the answer that was on its way."""
+    """An invalid message ends the session after the answer that is being sent."""
     stream.room.clear()
     running = _begin(serving, stream)
     stream.send(configured(), text(2, "the clo"))
@@ -108,7 +108,7 @@ async def test_an_answer_that_is_being_written_goes_before_the_status(
 async def test_a_text_waits_while_an_answer_is_being_written(
     serving: ServingContext, stream: _Stream
 ) -> None:
-    """A client that does not read has one answer on its way, and then that to its newest text."""
+    """A client that does not read has one answer in transit, then the one to its latest text."""
     stream.room.clear()
     running = _begin(serving, stream)
     stream.send(configured(), text(1, "the clo"))
@@ -122,7 +122,7 @@ async def test_a_text_waits_while_an_answer_is_being_written(
 async def test_draining_ends_sessions_after_their_answer(
     serving: ServingContext, stream: _Stream
 ) -> None:
-    """One that waits for a person ends at once, one that is answered after that."""
+    """An idle session ends at once, and a busy one after its answer."""
     waiting, sessions = _Stream(), Sessions(serving)
     stream.room.clear()
     both = [_begin(serving, each, sessions) for each in (waiting, stream)]
@@ -139,10 +139,10 @@ async def test_draining_ends_sessions_after_their_answer(
     assert await stream.answers.get() == 1
 
 
-async def test_what_a_dropped_search_has_read_is_forgotten(
+async def test_a_cancelled_search_leaves_no_states(
     serving: ServingContext, stream: _Stream, local: LocalModel
 ) -> None:
-    """Once a call is cancelled, the only states that it leaves are those in the shared caches."""
+    """After a call is cancelled, only the states in the shared caches remain."""
     before = _states()
     running = _begin(serving, stream)
     stream.send(configured(), text(1, LONG_TO_READ))
@@ -162,13 +162,13 @@ def _asked_rows(metrics: Metrics) -> float:
 
 
 def _states() -> set[int]:
-    """All states that are alive in this process."""
+    """Return all live states in this process."""
     gc.collect()
     return {id(found) for found in gc.get_objects() if isinstance(found, NetworkState)}
 
 
 async def test_a_cancelled_call_is_cancelled(serving: ServingContext, stream: _Stream) -> None:
-    """A client that vanishes is no error of the session's, and no answer is looked for any more."""
+    """A client that disconnects is not an error, and its search stops."""
     running = _begin(serving, stream)
     stream.send(configured())
     await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""Metrics and probes over HTTP, whatever clients send or do not send."""
+"""Metrics and probes over HTTP, with well-behaved and misbehaving clients."""
 
 import socket
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ OPEN_METRICS = "application/openmetrics-text"
 
 @pytest.fixture(scope="module", params=[1, 2])
 def asked(bundle: Path, request: pytest.FixtureRequest) -> Iterator[RunningServer]:
-    """A server of one process and one of two workers."""
+    """A server of one process, or of two workers."""
     with serving(bundle, "--workers", str(request.param)) as running:
         yield running
 
@@ -48,10 +48,8 @@ def asked(bundle: Path, request: pytest.FixtureRequest) -> Iterator[RunningServe
         ("x" * 15_000, "text/plain; version=0.0.4"),
     ],
 )
-def test_metrics_in_a_format_that_there_is(
-    asked: RunningServer, accept: str, expected: str
-) -> None:
-    """One that is asked for in a version that we write; the text format in place of any other."""
+def test_metrics_formats_are_negotiated(asked: RunningServer, accept: str, expected: str) -> None:
+    """A supported version gets its format; any other request gets the text format."""
     status, kind, page = _get(asked, accept.encode("utf-8", "surrogateescape"))
     assert status == 200
     assert kind.startswith(expected)
@@ -60,8 +58,8 @@ def test_metrics_in_a_format_that_there_is(
     assert '"level": "error"' not in asked.output
 
 
-def test_what_is_no_request_is_refused_in_silence(asked: RunningServer) -> None:
-    """Other methods, other paths, noise and headers without an end: no line of the log each."""
+def test_invalid_http_requests_are_not_logged(asked: RunningServer) -> None:
+    """Other methods and paths, random bytes and endless headers are rejected without log lines."""
     logged = len(asked.lines)
     for wrong in (b"POST /metrics", b"GET /none", b"\xff\xfe", b"GET", b"DELETE /livez"):
         with _connected(asked) as client:
@@ -74,9 +72,11 @@ def test_what_is_no_request_is_refused_in_silence(asked: RunningServer) -> None:
     assert asked.lines[logged:] == []
 
 
-def test_who_never_ends_a_request_keeps_no_probe_out(bundle: Path) -> None:
-    """Hundreds of connections that say nothing, half of it, or read nothing: a bounded number of
-    them is open, probes are answered all the while, and in the end none is left."""
+def test_slow_http_clients_do_not_block_probes(bundle: Path) -> None:
+    """Hundreds of connections are silent, incomplete or unread.
+
+    A bounded number of them is open, probes are answered all the time, and in the end none is left.
+    """
     with serving(bundle) as server:
         before = server.metric("process_open_fds")
         clients = [_connected(server) for _ in range(5 * MOST_CONNECTIONS)]
@@ -92,7 +92,7 @@ def test_who_never_ends_a_request_keeps_no_probe_out(bundle: Path) -> None:
 
 
 def test_connections_without_a_request_are_closed_first() -> None:
-    """The oldest of them, or the oldest of all where each has asked."""
+    """The oldest connection without a request is closed, or else the oldest of all."""
 
     class Client:
         def __init__(self, name: str, is_answered: bool) -> None:
@@ -132,8 +132,8 @@ def _connected(server: RunningServer) -> socket.socket:
     return socket.create_connection(split_address(server.http), timeout=60)
 
 
-def test_pages_of_metrics_leave_time_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A page is followed by a rest of four times its length, of 0.1 s at most."""
+def test_metrics_pages_are_throttled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page is followed by a pause of four times its duration, of at most 0.1 s."""
     now = 0.0
     monkeypatch.setattr(http, "perf_counter", lambda: now)
     rest = http._Rest()
@@ -146,8 +146,8 @@ def test_pages_of_metrics_leave_time_to_others(monkeypatch: pytest.MonkeyPatch) 
         assert rest.left_seconds() == pytest.approx(0.0)
 
 
-def test_as_many_clients_as_there_may_be_have_their_pages(asked: RunningServer) -> None:
-    """Pages with rests between them come in time for all who wait."""
+def test_the_maximum_number_of_scrapers_is_served(asked: RunningServer) -> None:
+    """All waiting clients get their pages in time despite the pauses."""
     clients = [socket.create_connection(split_address(asked.http)) for _ in range(20)]
     for client in clients:
         client.settimeout(10)

@@ -1,4 +1,4 @@
-"""What libraries log, as lines of ours, and a log that nobody takes."""
+"""Log records of libraries, and a log that cannot be written."""
 
 import asyncio
 import logging
@@ -21,8 +21,8 @@ from wordgate.server.telemetry.request_id import RequestId, current_call
 SECRET = "what a user wrote"
 
 
-def test_of_a_message_the_fixed_part_is_written(lines: Lines) -> None:
-    """Neither what was put into it nor what an exception says."""
+def test_only_the_constant_part_of_a_message_is_logged(lines: Lines) -> None:
+    """Neither arguments nor the message of an exception are logged."""
     log = logging.getLogger("a.library")
     log.warning("took %s", SECRET)
     log.error(f"Task failed: {SECRET}")  # noqa: G004  as asyncio does
@@ -33,11 +33,11 @@ def test_of_a_message_the_fixed_part_is_written(lines: Lines) -> None:
     assert SECRET not in str(lines())
     assert [line["event"] for line in lines()] == ["took %s", *["error of a.library"] * 2]
     assert lines()[2]["error"] == "ValueError"
-    assert "test_logs.py" in lines()[2]["trace"]
+    assert "test_logging.py" in lines()[2]["trace"]
 
 
-def test_a_line_names_the_call_that_is_answered(lines: Lines) -> None:
-    """What a library says while a call is answered has its request; other lines have none."""
+def test_a_line_names_its_request(lines: Lines) -> None:
+    """A library's line during a call has the request id; other lines have none."""
 
     def answer() -> None:
         current_call.set(RequestId("found-again"))
@@ -48,8 +48,8 @@ def test_a_line_names_the_call_that_is_answered(lines: Lines) -> None:
     assert [line.get("request") for line in lines()] == ["found-again", None]
 
 
-def test_callers_who_go_are_no_errors(lines: Lines) -> None:
-    """Whoever opens and closes calls cannot fill the log."""
+def test_client_disconnects_are_not_logged(lines: Lines) -> None:
+    """Clients that open and close calls cannot fill the log."""
     try:
         raise InternalError("the caller has gone")
     except InternalError:
@@ -57,8 +57,8 @@ def test_callers_who_go_are_no_errors(lines: Lines) -> None:
     assert not lines()
 
 
-async def test_lost_errors_are_logged_without_their_words(lines: Lines) -> None:
-    """What nobody waits for any more is said by its type and its places."""
+async def test_background_errors_are_logged_without_their_messages(lines: Lines) -> None:
+    """An unhandled exception of a background task is logged with its type and stack."""
     loop = asyncio.get_running_loop()
     log_lost_errors(loop)
     context = {"message": SECRET, "exception": KeyError(SECRET)}
@@ -69,8 +69,8 @@ async def test_lost_errors_are_logged_without_their_words(lines: Lines) -> None:
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_a_log_that_cannot_be_written_holds_up_nothing(bundle: Path, workers: str) -> None:
-    """The disk is full, or who read the log has gone: calls are answered, and the server drains."""
+def test_an_unwritable_log_does_not_stop_the_server(bundle: Path, workers: str) -> None:
+    """With a full disk or a closed pipe, calls are answered and the server drains."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
     options = {

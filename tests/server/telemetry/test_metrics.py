@@ -1,4 +1,4 @@
-"""What the server counts."""
+"""The server's metrics."""
 
 from collections.abc import Iterator
 from operator import attrgetter
@@ -51,7 +51,7 @@ def all_metrics(local: LocalModel) -> Metrics:
 
 
 def test_calls_are_counted_by_method_and_code(server: RunningServer, channel: grpc.Channel) -> None:
-    """A good and a bad call appear in the conventional metrics, with their codes."""
+    """A successful and a failed call appear in the conventional metrics, with their codes."""
     names = ("started_total", "handled_total", "msg_received_total", "msg_sent_total")
 
     def counted() -> list[float]:
@@ -68,7 +68,7 @@ def test_calls_are_counted_by_method_and_code(server: RunningServer, channel: gr
 
 
 def test_the_engine_is_measured(server: RunningServer, channel: grpc.Channel) -> None:
-    """A prediction shows in the rows asked for, the calls, the search and the state cache."""
+    """A prediction appears in the metrics of rows, inferences, search and state cache."""
     names = (
         "wordgate_model_rows_total",
         "wordgate_batch_rows_count",
@@ -86,7 +86,7 @@ def test_the_engine_is_measured(server: RunningServer, channel: grpc.Channel) ->
 
 
 def test_the_table_holds_every_metric(all_metrics: Metrics) -> None:
-    """The table made for the docs is what the registry has, name by name and label by label."""
+    """The docs table equals the registry, in names and labels."""
     found = {_full_name(metric): metric for metric in _own(all_metrics)}
     table = {row.name: row for row in all_metrics.table()}
     assert set(found) == set(table)
@@ -97,7 +97,7 @@ def test_the_table_holds_every_metric(all_metrics: Metrics) -> None:
 
 
 def test_names_and_labels_are_conventional(all_metrics: Metrics) -> None:
-    """Counters end in `_total`, times are seconds, and only known labels with few values occur."""
+    """Counters end in `_total`, times are in seconds, and all labels are known with few values."""
     for row in all_metrics.table():
         assert row.name.endswith("_total") == (row.kind == "counter")
         assert not row.name.endswith(("_ms", "_milliseconds", "_kilobytes"))
@@ -105,8 +105,8 @@ def test_names_and_labels_are_conventional(all_metrics: Metrics) -> None:
         assert row.meaning.endswith(".")
 
 
-def test_a_counted_generator_is_the_same_generator() -> None:
-    """Counting what a generator asks changes neither its questions nor its result."""
+def test_counting_does_not_change_a_task() -> None:
+    """A counted task has the same model requests and the same result."""
     metrics = Metrics()
     counted = metrics.counted(_two_questions(), Priority.BULK)
     assert len(next(counted)) == 2
@@ -118,8 +118,8 @@ def test_a_counted_generator_is_the_same_generator() -> None:
     assert metrics.registry.get_sample_value("wordgate_model_rows_total", labels) == 3
 
 
-def test_a_prediction_notes_its_steps_and_output_rows(local: LocalModel) -> None:
-    """A search is counted once, with the pieces that it had the network read."""
+def test_a_prediction_observes_its_tokens_and_expansions(local: LocalModel) -> None:
+    """A search is counted once, with the tokens that the network read for it."""
     metrics, asked = Metrics(), list[ModelRequest]()
     asks = metrics.searching(
         local.served.predict(Query("the clouds are in the", "s")), attrgetter("expansions")
@@ -137,8 +137,8 @@ def test_a_prediction_notes_its_steps_and_output_rows(local: LocalModel) -> None
     )
 
 
-def test_a_dropped_prediction_is_no_search(local: LocalModel) -> None:
-    """What was superseded is closed and not counted."""
+def test_a_dropped_prediction_is_not_counted(local: LocalModel) -> None:
+    """A superseded search is closed and not counted."""
     metrics = Metrics()
     asks = metrics.searching(local.served.predict(Query("never typed")), attrgetter("expansions"))
     next(asks)
@@ -149,7 +149,7 @@ def test_a_dropped_prediction_is_no_search(local: LocalModel) -> None:
 def _noted(
     asks: ModelTask[PredictionResult], asked: list[ModelRequest]
 ) -> ModelTask[PredictionResult]:
-    """The same generator; its questions are added to a list."""
+    """Wrap a task and append its model requests to a list."""
     answer = None
     try:
         while True:
@@ -160,8 +160,8 @@ def _noted(
         return found
 
 
-def test_closing_a_counted_generator_closes_it() -> None:
-    """Dropped work is closed inside, too."""
+def test_closing_a_counted_task_closes_the_inner_task() -> None:
+    """Dropped work is closed inside the wrapper, too."""
     inner = _two_questions()
     counted = Metrics().counted(inner, Priority.BULK)
     next(counted)

@@ -1,4 +1,4 @@
-"""Traces of a real server, sent to a real collector, and to one that is not there."""
+"""Traces of a real server, sent to a real collector and to an unavailable one."""
 
 import json
 import socket
@@ -34,7 +34,7 @@ CANARY = "zqcanaryqz"
 
 @dataclass(frozen=True)
 class Traced:
-    """A server, where its spans go, and whom to ask."""
+    """A server, its collector, and a connection to the server."""
 
     server: RunningServer
     spans: Collector
@@ -43,7 +43,7 @@ class Traced:
 
 @pytest.fixture
 def traced(bundle: Path) -> Iterator[Traced]:
-    """A server that sends to a collector of its own."""
+    """A server that exports to its own collector."""
     with (
         collecting() as (collector, variables),
         serving(bundle, *ON, variables=variables) as server,
@@ -57,7 +57,7 @@ def _from_caller(flags: str, trace: str = TRACE) -> tuple[tuple[str, str], ...]:
 
 
 def test_a_call_is_part_of_its_callers_trace(traced: Traced) -> None:
-    """Its span is a child of the caller's, says what was called and how it ended."""
+    """Its span is a child of the client's span, with the method and the status code."""
     traced.stub.Predict(PredictRequest(history="the sun"), metadata=_from_caller("01"))
     [call] = traced.spans.named(PREDICT)
     assert call.trace_id == TRACE
@@ -75,7 +75,7 @@ def test_a_call_is_part_of_its_callers_trace(traced: Traced) -> None:
 
 
 def test_a_call_shows_what_the_engine_did(traced: Traced) -> None:
-    """A child inside the call's time says what was asked, and how long it was waited for."""
+    """A child span within the call's time has the model requests and their waiting time."""
     traced.stub.Predict(PredictRequest(history="the sun is in the"))
     [call], [work] = traced.spans.named(PREDICT), traced.spans.named("engine")
     assert work.span.parent_span_id == call.span.span_id
@@ -90,16 +90,16 @@ def test_a_call_shows_what_the_engine_did(traced: Traced) -> None:
     assert 0 < sum(waited) <= seconds + 1e-3
 
 
-def test_who_does_not_sample_is_not_traced(traced: Traced) -> None:
-    """The caller's flag decides; of a call without a trace the sampler, which takes all."""
+def test_the_sampling_flag_of_the_client_decides(traced: Traced) -> None:
+    """A call without a trace is sampled by the default sampler, which samples all."""
     traced.stub.Predict(PredictRequest(), metadata=_from_caller("00"))
     traced.stub.Predict(PredictRequest(), metadata=(("traceparent", "of no form"),))
     traced.stub.Predict(PredictRequest())
     assert TRACE not in {call.trace_id for call in traced.spans.named(PREDICT, 2)}
 
 
-def test_a_header_that_is_too_long_is_nothing_to_write_about(traced: Traced) -> None:
-    """It is no parent; a caller cannot fill the log with warnings of it."""
+def test_a_too_long_traceparent_is_ignored(traced: Traced) -> None:
+    """It is not used as a parent, and a client cannot fill the log with warnings about it."""
     traced.stub.Predict(PredictRequest(), metadata=(("traceparent", "0" * 4000),))
     [call] = traced.spans.named(PREDICT)
     assert not call.span.parent_span_id
@@ -107,13 +107,13 @@ def test_a_header_that_is_too_long_is_nothing_to_write_about(traced: Traced) -> 
 
 
 def test_each_answer_of_a_session_is_a_trace(traced: Traced) -> None:
-    """It has a link to the stream, so it is seen while the session lasts, and its own number."""
+    """It links to the stream, so it is visible during the session, and has its sequence number."""
 
     def typed() -> Iterator[Any]:
         yield configured()
         for sequence in (1, 2):
             yield text(sequence, "the s"[: 3 + sequence])
-            traced.spans.named("StreamPredict answer", sequence)  # waits for it
+            traced.spans.named("StreamPredict answer", sequence)  # wait for the span
 
     answers = list(traced.stub.StreamPredict(typed(), metadata=_from_caller("01")))
     assert len(answers) == 2
@@ -130,7 +130,7 @@ def test_each_answer_of_a_session_is_a_trace(traced: Traced) -> None:
 
 
 def test_a_generated_text_is_one_trace(traced: Traced) -> None:
-    """It ends soon, so the engine's work at each word is a child of the call."""
+    """It ends soon, so the engine's work for each word is a child span of the call."""
     request = StreamGenerateRequest(max_words=3, seed=1)
     assert list(traced.stub.StreamGenerate(request, metadata=_from_caller("01")))
     [call] = traced.spans.named(GENERATE)
@@ -141,8 +141,8 @@ def test_a_generated_text_is_one_trace(traced: Traced) -> None:
     }
 
 
-def test_nothing_that_a_caller_wrote_is_sent(traced: Traced) -> None:
-    """Neither a text, nor a refusal's words, nor any header but the ids."""
+def test_user_text_is_not_exported(traced: Traced) -> None:
+    """Spans contain no texts, no error messages and no headers except the ids."""
     headers = (
         *_from_caller("01"),
         ("tracestate", f"a={CANARY}"),
@@ -159,8 +159,8 @@ def test_nothing_that_a_caller_wrote_is_sent(traced: Traced) -> None:
     assert CANARY.encode() not in b"".join(r.SerializeToString() for r in traced.spans.requests)
 
 
-async def test_a_defect_is_shown_by_its_type(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The span is an error's and names its class; there is no event with words or places."""
+async def test_an_unexpected_error_is_recorded_by_its_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The span has an error status and the error's class, and no event with a message or stack."""
     with collecting() as (collector, variables):
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
@@ -178,9 +178,11 @@ async def test_a_defect_is_shown_by_its_type(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize("proxy", [{}, {"http_proxy": "http://127.0.0.1:1"}])
-def test_spans_are_sent_before_the_end(bundle: Path, proxy: dict[str, str]) -> None:
-    """What was kept for the next sending goes out when the server stops; to this machine without
-    a proxy."""
+def test_spans_are_flushed_at_shutdown(bundle: Path, proxy: dict[str, str]) -> None:
+    """Buffered spans are exported when the server stops.
+
+    An HTTP proxy is bypassed for this machine.
+    """
     with collecting() as (collector, variables):
         later = variables | proxy | {"OTEL_BSP_SCHEDULE_DELAY": "3600000"}
         with serving(bundle, *ON, variables=later) as server:
@@ -193,7 +195,7 @@ def test_spans_are_sent_before_the_end(bundle: Path, proxy: dict[str, str]) -> N
 
 
 def test_each_worker_is_an_instance(bundle: Path) -> None:
-    """Two workers send under one name, as two instances."""
+    """Two workers send under one service name, as two instances."""
     with (
         collecting() as (collector, variables),
         serving(bundle, *ON, "--workers", "2", variables=variables) as server,
@@ -203,17 +205,17 @@ def test_each_worker_is_an_instance(bundle: Path) -> None:
 
 
 def _instances(server: RunningServer, collector: Collector) -> set[str]:
-    """Which processes have sent spans, after one more call on a connection of its own."""
+    """Return the instances that have sent spans, after one more call on a new connection."""
     options = [("grpc.use_local_subchannel_pool", 1)]
     with grpc.insecure_channel(server.address, options=options) as channel:
         PredictionServiceStub(channel).Predict(PredictRequest())
     return {each.process["service.instance.id"] for each in collector.arrived}
 
 
-def test_a_collector_that_is_not_there_costs_a_line(bundle: Path) -> None:
-    """Calls are answered, the log says it once, and the server stops as ever."""
+def test_an_unavailable_collector_is_logged_once(bundle: Path) -> None:
+    """Calls are answered, and the server stops normally."""
     with socket.socket() as nobody:
-        nobody.bind(("127.0.0.1", 0))  # taken, and nobody listens
+        nobody.bind(("127.0.0.1", 0))  # bound, but not listening
         variables = {
             "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{nobody.getsockname()[1]}",
             "OTEL_EXPORTER_OTLP_TIMEOUT": "1",
@@ -223,7 +225,7 @@ def test_a_collector_that_is_not_there_costs_a_line(bundle: Path) -> None:
             with grpc.insecure_channel(server.address) as channel:
                 stub = PredictionServiceStub(channel)
                 stub.Predict(PredictRequest())
-                until(lambda: "nobody takes the traces" in server.output, "the line")
+                until(lambda: "trace export failed" in server.output, "the line")
                 stub.Predict(PredictRequest())
             server.terminate()
             assert server.wait() == 0
@@ -232,8 +234,8 @@ def test_a_collector_that_is_not_there_costs_a_line(bundle: Path) -> None:
     assert "error" not in levels
 
 
-def test_without_the_option_there_is_no_telemetry(bundle: Path) -> None:
-    """A server that was not told to trace imports nothing of OpenTelemetry; one that was does."""
+def test_without_tracing_opentelemetry_is_not_imported(bundle: Path) -> None:
+    """OpenTelemetry is imported only if the option is set."""
     says_imports = {"PYTHONPROFILEIMPORTTIME": "1"}
     with collecting() as (collector, variables):
         for options, imported in (((), False), (ON, True)):
@@ -250,21 +252,21 @@ def test_without_the_option_there_is_no_telemetry(bundle: Path) -> None:
     ("variable", "value"),
     [("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"), ("OTEL_EXPORTER_OTLP_TIMEOUT", "soon")],
 )
-def test_variables_that_cannot_be_heeded_are_refused(
+def test_invalid_opentelemetry_variables_are_rejected(
     monkeypatch: pytest.MonkeyPatch, variable: str, value: str
 ) -> None:
-    """The server does not start, and says which option is concerned."""
+    """The server does not start, and the error names the option."""
     monkeypatch.setenv(variable, value)
-    _assert_refused(lambda: Server(configure(traces="otlp")), value)
+    _assert_refused(lambda: Server(configure(tracing="otlp")), value)
 
 
 def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where OpenTelemetry is not installed the server says how to install it."""
+    """If OpenTelemetry is not installed, the error says how to install it."""
     monkeypatch.setitem(sys.modules, "wordgate.server.telemetry.opentelemetry", None)
-    _assert_refused(lambda: Server(configure(traces="otlp")), r"wordgate\[traces\]")
+    _assert_refused(lambda: Server(configure(tracing="otlp")), r"wordgate\[tracing\]")
 
 
 def _assert_refused(start: Callable[[], Any], words: str) -> None:
     with pytest.raises(InvalidConfiguration, match=words) as caught:
         start()
-    assert caught.value.option == "traces"
+    assert caught.value.option == "tracing"

@@ -1,4 +1,4 @@
-"""The ids of requests."""
+"""Request ids."""
 
 import pytest
 
@@ -9,8 +9,8 @@ OF_ENVOY = "0b1d5a7e-1f3c-9d6a-9f37-7a36c8f3e111"
 
 
 @pytest.mark.parametrize("given", [OF_ENVOY, "a", "A_b.9-z", "x" * MAX_CHARACTERS])
-def test_a_callers_id_is_kept(given: str) -> None:
-    """A short id of letters, digits, dots, dashes and underscores stays as it came."""
+def test_a_valid_client_id_is_kept(given: str) -> None:
+    """A short id of letters, digits, dots, dashes and underscores is kept."""
     headers = (("user-agent", "somebody"), (REQUEST_ID_HEADER, given))
     assert request_id_of(headers).request_id == given
 
@@ -18,15 +18,15 @@ def test_a_callers_id_is_kept(given: str) -> None:
 @pytest.mark.parametrize(
     "given", ["", "two words", "ü", b"bytes", "line\n", "a/b", "x" * (MAX_CHARACTERS + 1)]
 )
-def test_what_is_no_id_is_replaced(given: str | bytes) -> None:
-    """A text that is long, or of other characters, gets a fresh id."""
+def test_an_invalid_client_id_is_replaced(given: str | bytes) -> None:
+    """An id that is long or has other characters is replaced by a generated one."""
     request_id = request_id_of([(REQUEST_ID_HEADER, given)]).request_id
     assert request_id != given
     assert request_id_of([(REQUEST_ID_HEADER, request_id)]).request_id == request_id
 
 
 def test_a_call_has_one_id() -> None:
-    """It is the same whenever it is asked for, and another call has another."""
+    """Its id is stable, and differs from that of another call."""
     call = request_id_of([])
     assert call.request_id == call.request_id
     assert len({RequestId().request_id for _ in range(1000)}) == 1000

@@ -1,4 +1,4 @@
-"""What is measured of the parts of a call, whoever keeps it."""
+"""Measurements of spans, independent of the exporter."""
 
 import asyncio
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from wordgate.server.telemetry.tracing import current_span, message_span, work_s
 
 
 class _Span:
-    """Keeps what it is told."""
+    """A span that stores what is set on it."""
 
     trace_id = "0" * 32
 
@@ -43,7 +43,7 @@ class _Span:
 
 @pytest.fixture
 def span() -> Iterator[_Span]:
-    """That of the call for which this test works."""
+    """The span of the call that the test works for."""
     span = _Span("call")
     before = current_span.set(span)
     yield span
@@ -57,7 +57,7 @@ def _asks() -> ModelTask[str]:
 
 
 async def test_work_is_counted(span: _Span) -> None:
-    """Rows are counted by what they ask; the result and the answers go through as they are."""
+    """Rows are counted by kind, and the answers and the result are passed through."""
     future: asyncio.Future[str] = asyncio.Future()
     asks = work_span(_asks(), future, Priority.BULK)
     assert next(asks) == Step([("state", 1), ("state", 2)])
@@ -72,8 +72,8 @@ async def test_work_is_counted(span: _Span) -> None:
     assert (work.notes["wordgate.urgency"], work.error, work.ends) == ("bulk", None, 1)
 
 
-async def test_work_that_nobody_waits_for_ends(span: _Span) -> None:
-    """What was dropped before its turn has no counts, and says that it was dropped."""
+async def test_dropped_work_ends_its_span(span: _Span) -> None:
+    """Work dropped before its start has no counts and is recorded as cancelled."""
     future: asyncio.Future[str] = asyncio.Future()
     asks = work_span(_asks(), future, Priority.INTERACTIVE)
     asyncio.get_running_loop().call_soon(future.cancel)
@@ -86,8 +86,8 @@ async def test_work_that_nobody_waits_for_ends(span: _Span) -> None:
     assert work.ends == 1
 
 
-def test_an_answer_that_is_superseded_ends(span: _Span) -> None:
-    """Its part is over, and the cancellation goes on to whom it concerns."""
+def test_a_superseded_answer_ends_its_span(span: _Span) -> None:
+    """Its span ends, and the cancellation is re-raised."""
 
     def answer() -> None:
         with message_span("answer", began_ns=0, sequence=7):
@@ -103,7 +103,7 @@ def test_an_answer_that_is_superseded_ends(span: _Span) -> None:
 
 
 async def test_without_a_trace_nothing_is_measured() -> None:
-    """The generator stays the same, and an answer has no part."""
+    """The task is not wrapped, and an answer has no span."""
     asks = _asks()
     assert work_span(asks, asyncio.Future(), Priority.BULK) is asks
     with message_span("answer", began_ns=0, sequence=1):

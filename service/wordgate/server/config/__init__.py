@@ -1,1 +1,1 @@
-"""The server's options: flags, environment, file."""
+"""The server's options: flags, environment variables, configuration file."""

@@ -1,8 +1,8 @@
 """Every option of the server, declared once.
 
-Knows names, defaults, what an option means and which of those who name it goes before the others.
-Flags of `wordgate serve`, environment variables, keys of a file and the table in the docs come from
-here. Nothing changes after the start.
+The flags of `wordgate serve`, the environment variables, the keys of the configuration file and the
+table in the docs are generated from these declarations. A flag overrides an environment variable,
+which overrides the file. The configuration does not change after start-up.
 """
 
 import os
@@ -35,158 +35,166 @@ VARIABLE_PREFIX = "WORDGATE_"
 
 
 def _limit(name: str, description: str, *, least: int, most: int = 2**31 - 1) -> Any:
-    """An option that is one of the limits, with their default."""
+    """Declare an option for one of the `Limits`, with its default from there."""
     return Field(default=getattr(Limits(), name), ge=least, le=most, description=description)
 
 
 class Configuration(BaseModel):
-    """How a server runs."""
+    """Configuration of a server process."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: Path | None = Field(
         default=None,
-        description="A bundle, a folder of versions or a folder of models; of each name the newest "
-        "version is served. Without it the model that comes with the package is served.",
+        description="A bundle, a folder of versions or a folder of models. The newest version of "
+        "each model is served. Default: the bundled model.",
     )
     model_poll_seconds: float = Field(
         default=5.0,
         ge=0,
         le=3600,
-        description="How often the folder of `model` is looked at for new versions, which replace "
-        "the old ones. 0: only on SIGHUP.",
+        description="Polling interval in seconds for new versions in the `model` folder, which "
+        "replace the old ones. 0: poll only on SIGHUP.",
     )
     version_retire_seconds: float = Field(
         default=30.0,
         ge=0,
         le=86_400,
-        description="How long a version that was replaced still answers to NAME@VERSION.",
+        description="Seconds for which a replaced version is still served as NAME@VERSION.",
     )
     listen: str = Field(
         default="127.0.0.1:50051",
-        description="HOST:PORT for gRPC, port 0 for a free one; or unix:PATH, a socket file.",
+        description="Address for gRPC: HOST:PORT (port 0 picks a free port) or unix:PATH.",
     )
     metrics_listen: str = Field(
         default="127.0.0.1:9090",
-        description="HOST:PORT or unix:PATH for /metrics, /livez and /readyz over HTTP. Empty: "
-        "none.",
+        description="HTTP address for /metrics, /livez and /readyz: HOST:PORT or unix:PATH. Empty: "
+        "HTTP is off.",
     )
     reflection: Literal["on", "off"] = Field(
-        default="on", description="Whether the server tells what methods it has."
+        default="on", description="Enable gRPC server reflection."
     )
     shutdown_grace_seconds: float = Field(
-        default=10.0, ge=0, le=3600, description="Time for requests under way after SIGTERM."
+        default=10.0,
+        ge=0,
+        le=3600,
+        description="Seconds for requests in progress to finish after SIGTERM.",
     )
     tls_certificate: Path | None = Field(
         default=None,
-        description="PEM file of the server's certificate with its chain: gRPC speaks TLS. Read "
-        "again when it changes.",
+        description="PEM file with the server's certificate and its chain. Enables TLS for gRPC. "
+        "Reloaded when it changes.",
     )
     tls_key: Path | None = Field(
-        default=None, description="PEM file of its private key, without a password."
+        default=None,
+        description="PEM file with the private key of the certificate, without a password.",
     )
     tls_client_ca: Path | None = Field(
         default=None,
-        description="PEM file of those who sign clients' certificates: only clients that show one "
-        "are answered.",
+        description="CA bundle (PEM) for client certificates. Enables mutual TLS.",
     )
     tokens_file: Path | None = Field(
         default=None,
-        description="Hashes of the tokens whose callers are answered, a line each, as "
-        "`wordgate token` prints it. Read again when it changes.",
+        description="File of token hashes, one per line as printed by `wordgate token`. Enables "
+        "bearer-token authentication. Reloaded when it changes.",
     )
-    device: Literal["cpu", "cuda"] = Field(default="cpu", description="Where the model runs.")
+    device: Literal["cpu", "cuda"] = Field(default="cpu", description="Device for inference.")
     intra_op_threads: int = Field(
-        default=1, ge=1, le=256, description="Threads of onnxruntime inside one inference."
+        default=1, ge=1, le=256, description="onnxruntime threads per inference."
     )
     workers: int = Field(
         default=1,
         ge=1,
         le=256,
-        description="Server processes that share the port; limits and the cache are divided.",
+        description="Server processes that share the port. Limits and the state cache are divided "
+        "among them.",
     )
     engine_threads: int = Field(
         default=DEFAULT_ENGINE_THREADS,
         ge=1,
         le=64,
-        description="Inferences at the same time, each on a core of its own.",
+        description="Inferences that run in parallel, each on its own core.",
     )
     state_cache_bytes: int = Field(
         default=DEFAULT_CACHE_BYTES,
         ge=0,
-        description="Memory for states and output rows that may be used again, of all models "
-        "together.",
+        description="Memory in bytes for cached states and output rows, for all models together.",
     )
     max_message_bytes: int = _limit(
         "max_message_bytes",
-        "Greatest request message.",
+        "Maximum size of a request message in bytes.",
         least=1024,
     )
     max_sessions: int = _limit(
         "max_sessions",
-        "Typing sessions open at once. They are among `--max-concurrent-rpcs`.",
+        "Maximum number of open typing sessions. They count towards `--max-concurrent-rpcs`.",
         least=0,
     )
     max_session_seconds: int = _limit(
         "max_session_seconds",
-        "How long a typing session lasts before it ends as UNAVAILABLE, to be opened "
-        "again; up to a tenth less.",
+        "Maximum lifetime of a typing session in seconds, minus up to 10 % jitter. It then ends "
+        "with UNAVAILABLE and the client reopens it.",
         least=1,
         most=31_536_000,
     )
     max_rescore_streams: int = _limit(
         "max_rescore_streams",
-        "Rescoring streams open at once.",
+        "Maximum number of open rescoring streams.",
         least=0,
     )
     max_generation_streams: int = _limit(
         "max_generation_streams",
-        "Texts generated at once.",
+        "Maximum number of open generation streams.",
         least=0,
     )
     max_concurrent_rpcs: int = _limit(
         "max_concurrent_rpcs",
-        "Calls under way at once, sessions and streams among them.",
+        "Maximum number of RPCs in progress, including sessions and streams.",
         least=1,
     )
     max_in_flight_bytes: int = _limit(
         "max_in_flight_bytes",
-        "Bytes of the messages of all requests in progress. Answering a request may take 200 times "
-        "its bytes of memory.",
+        "Maximum total size in bytes of the messages of all requests in progress. Answering a "
+        "request may take 200 times its size in memory.",
         least=1024,
     )
     max_in_flight_stream_bytes: int = _limit(
         "max_in_flight_stream_bytes",
-        "The same for the messages of streams, those above 16 KiB.",
+        "Maximum total size in bytes of the stream messages in progress that are larger than "
+        "16 KiB.",
         least=1024,
     )
     max_queued_rows: int = _limit(
         "max_queued_rows",
-        "Rows waiting for the model; above it requests are refused at once.",
+        "Maximum number of rows queued for the model. Above it, requests are rejected at once.",
         least=1,
     )
     max_queue_delay_seconds: float = Field(
         default=0.025,
         ge=0,
         le=3600,
-        description="Scores and rankings for which somebody waits are refused at once if they "
-        "would wait longer for those before them.",
+        description="Reject a Score or Rescore request of normal priority at once if its estimated "
+        "queueing delay in seconds exceeds this.",
     )
     max_predict_queue_delay_seconds: float = Field(
-        default=0.1, ge=0, le=3600, description="The same for predictions."
+        default=0.1,
+        ge=0,
+        le=3600,
+        description="Reject an interactive Predict request at once if its estimated queueing delay "
+        "in seconds exceeds this.",
     )
     log_format: Literal["text", "json"] = Field(
-        default="text", description="Log lines for people or for programs."
+        default="text", description="Log format: human-readable text, or one JSON object per line."
     )
     access_log: Literal["off", "errors", "all"] = Field(
         default="off",
-        description="Which calls have a line in the log when they end: none, those with another "
-        "code than OK, or all but health checks.",
+        description="Calls to log when they end: none, those with a status other than OK, or all "
+        "except health checks.",
     )
     tracing: Literal["off", "otlp"] = Field(
         default="off",
-        description="Where traces of calls go: nowhere, or by OTLP where OpenTelemetry's variables "
-        "say. Needs the extra `tracing`.",
+        description="Export traces by OTLP, configured by the standard OpenTelemetry environment "
+        "variables. Requires the extra `tracing`.",
     )
 
     @field_validator("listen", "metrics_listen")
@@ -209,27 +217,27 @@ class Configuration(BaseModel):
     @classmethod
     def _is_a_path(cls, value: Any) -> Any:
         if value == "":
-            raise ValueError("is empty; leave it out")
+            raise ValueError("is empty; name a path or remove the option")
         return value
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
-        """Raises `InvalidConfiguration` for one half of what is useless without the other."""
+        """Raise `InvalidConfiguration` for options that contradict or lack each other."""
         if self.workers > 1 and unix_path(self.listen) is not None:
-            problem = "only one process can serve a socket file; set it to 1 or listen on HOST:PORT"
+            problem = "a socket file allows one worker only; set it to 1 or listen on HOST:PORT"
             raise InvalidConfiguration("workers", problem)
         if self.tls_certificate and not self.tls_key:
-            raise InvalidConfiguration("tls_certificate", "needs its private key, --tls-key")
+            raise InvalidConfiguration("tls_certificate", "requires its private key, --tls-key")
         for half in ("tls_key", "tls_client_ca"):
             if getattr(self, half) and not self.tls_certificate:
                 raise InvalidConfiguration(
-                    half, "needs the server's certificate, --tls-certificate"
+                    half, "requires the server's certificate, --tls-certificate"
                 )
         return self
 
     @property
     def limits(self) -> Limits:
-        """What this server accepts."""
+        """Limits that this server enforces."""
         names = Configuration.model_fields.keys() & {row.name for row in table()}
         return Limits(**{name: getattr(self, name) for name in names})
 
@@ -242,12 +250,12 @@ _SECTIONS = {
     "max_message_bytes": "Limits",
     "log_format": "Logs and traces",
 }
-"""Headings of the help, each with the option that is the first under it."""
+"""Section headings of the help text, by the first option of each section."""
 
 
 @dataclass(frozen=True)
 class Option:
-    """An option as a flag, a variable, a key of a file and a row of the docs' table."""
+    """An option: its flag, environment variable, key in the file and row in the docs' table."""
 
     name: str
     flag: str
@@ -266,14 +274,14 @@ FILE = Option(
     default=None,
     choices=(),
     kind=Path,
-    description="TOML file of the options below, read once, at the start.",
+    description="TOML file with the options below. Read once, at start-up.",
     section="Options",
 )
-"""Where options may stand; not one itself."""
+"""The option that names the configuration file; the file itself cannot set it."""
 
 
 def options() -> Iterator[Option]:
-    """All options in the order of their declaration."""
+    """Yield all options in the order of their declaration."""
     section = ""
     for name, declared in Configuration.model_fields.items():
         section = _SECTIONS.get(name, section)
@@ -290,27 +298,28 @@ def options() -> Iterator[Option]:
 
 
 def configure(**given: Any) -> Configuration:
-    """As `configure_with_places`, without the places."""
+    """Return the configuration. Same as `configure_with_places`, but without the places."""
     return configure_with_places(**given)[0]
 
 
 def configure_with_places(**given: Any) -> tuple[Configuration, dict[str, str]]:
-    """What was given, else what the environment says, else the file, else the defaults.
+    """Return the configuration, and for each option that was set the place that set it.
 
-    The file is `config`, or what its variable names. The second value says by the options' names
-    where each value came from, for errors that are found after the start. Raises `InvalidFile` when
-    it cannot be read, `InvalidConfiguration` naming the option and who named it.
+    An argument in `given` overrides the environment, which overrides the file, which overrides the
+    defaults. The file is the argument `config`, or the path in `WORDGATE_CONFIG`. The places, by
+    option name, serve error messages after start-up. Raises `InvalidFile` if the file cannot be
+    read, and `InvalidConfiguration` with the option and its place.
     """
     file = _file(given.pop(FILE.name, None))
-    said = _from_file(file) | _from_environment() | _from_flags(given)
+    values = _from_file(file) | _from_environment() | _from_flags(given)
     try:
-        configuration = Configuration(**{name: value for name, (value, _) in said.items()})
-        return configuration, {name: place for name, (_, place) in said.items()}
+        configuration = Configuration(**{name: value for name, (value, _) in values.items()})
+        return configuration, {name: place for name, (_, place) in values.items()}
     except InvalidConfiguration as error:
         name, problem = error.option, error.problem
     except ValidationError as error:
         name, problem = _explain(error)
-    raise InvalidConfiguration(name, problem, said[name][1] if name in said else "")
+    raise InvalidConfiguration(name, problem, values[name][1] if name in values else "")
 
 
 def _choices(declared: FieldInfo) -> tuple[str, ...]:
@@ -324,25 +333,25 @@ def _kind(declared: FieldInfo) -> type:
 
 
 _Sourced = dict[str, tuple[Any, str]]
-"""Values by the options' names, each with the flag, variable or key that it comes from."""
+"""Values by option name, each with the flag, variable or key that set it."""
 
 
-def _file(given: Path | None) -> Path | None:
-    named = os.environ.get(FILE.variable) if given is None else given
-    if named == "":
+def _file(flag_value: Path | None) -> Path | None:
+    path = os.environ.get(FILE.variable) if flag_value is None else flag_value
+    if path == "":
         raise InvalidConfiguration(FILE.name, "is empty; name a file", FILE.variable)
-    return None if named is None else Path(named)
+    return None if path is None else Path(path)
 
 
 def _from_file(file: Path | None) -> _Sourced:
     if file is None:
         return {}
-    found = read_options(file, {option.name: option.kind for option in options()})
-    return {name: (_from_folder(file, value), place(file, name)) for name, value in found.items()}
+    values = read_options(file, {option.name: option.kind for option in options()})
+    return {name: (_from_folder(file, value), place(file, name)) for name, value in values.items()}
 
 
 def _from_folder(file: Path, value: Any) -> Any:
-    """Have the path of a socket file begin at the folder of the file that names it."""
+    """Resolve a relative socket path against the folder of the configuration file."""
     with suppress(ValueError):
         path = unix_path(value) if isinstance(value, str) else None
         if path is not None:
@@ -364,7 +373,7 @@ def _from_flags(given: dict[str, Any]) -> _Sourced:
 
 
 def _explain(error: ValidationError) -> tuple[str, str]:
-    """The option and the problem of the first error."""
+    """Return the option and the problem of the first error."""
     first = error.errors(include_url=False)[0]
     message = first["msg"].removeprefix("Value error, ")
     problem = f"{message[:1].lower()}{message[1:]} (it is {first['input']!r})"

@@ -1,8 +1,4 @@
-"""The server's options in a TOML file.
-
-Knows TOML, kinds of values and what is said of a file that is wrong; does not know what an option
-means, nor what goes before the file.
-"""
+"""Read the server's options from a TOML file and check their types."""
 
 import difflib
 import reprlib
@@ -20,14 +16,14 @@ _WRITTEN: dict[type, tuple[tuple[type, ...], str]] = {
     str: ((str,), "text in quotes"),
     Path: ((str,), "a path in quotes"),
 }
-"""How a value of each kind is read by tomllib, and what a person is told to write."""
+"""For each type of option: the types that tomllib returns, and the wording for error messages."""
 
 
 def read_options(path: Path, kinds: Mapping[str, type]) -> dict[str, Any]:
-    """What a file says, by the options' names; `kinds` are those that there are.
+    """Return the values in a TOML file by option name; `kinds` has the type of each known option.
 
-    A relative path is one from the folder of the file. Raises `InvalidFile` for what is no TOML
-    file, `InvalidConfiguration` naming file and key for what cannot be an option's value.
+    Relative paths are resolved against the folder of the file. Raises `InvalidFile` if the file is
+    not TOML, and `InvalidConfiguration` with the file and key for an unknown key or a wrong type.
     """
     document = _document(path)
     for key, value in document.items():
@@ -37,7 +33,7 @@ def read_options(path: Path, kinds: Mapping[str, type]) -> dict[str, Any]:
 
 
 def place(path: Path, key: str) -> str:
-    """Where a key stands, as an error names it."""
+    """Return the position of a key for error messages, as "FILE: KEY"."""
     return f"{path}: {key if key.isprintable() and key else repr(key)}"
 
 
@@ -52,22 +48,22 @@ def _document(path: Path) -> dict[str, Any]:
     except tomllib.TOMLDecodeError as error:
         raise InvalidFile(path, f"is not TOML: {error}") from None
     except (ValueError, RecursionError):
-        # Numbers of thousands of digits, thousands of brackets.
-        raise InvalidFile(path, "is not TOML that can be read here") from None
+        # For example a number of thousands of digits, or thousands of nested brackets.
+        raise InvalidFile(path, "is not TOML: too long a number, or too deep nesting") from None
 
 
 def _value(path: Path, key: str, value: Any, kind: type) -> Any:
-    types, wanted = _WRITTEN[kind]
-    if type(value) not in types:  # true and false are whole numbers to Python
+    types, expected = _WRITTEN[kind]
+    if type(value) not in types:  # bool is a subclass of int
         shown = str(value).lower() if isinstance(value, bool) else reprlib.repr(value)
-        raise InvalidConfiguration(key, f"write {wanted}, not {shown}", place(path, key))
+        raise InvalidConfiguration(key, f"must be {expected}, not {shown}", place(path, key))
     if isinstance(value, str) and "\0" in value:
-        raise InvalidConfiguration(key, "holds a NUL character", place(path, key))
+        raise InvalidConfiguration(key, "contains a NUL character", place(path, key))
     return path.parent / value if kind is Path and value else value
 
 
 def _unknown(key: str, value: Any, known: Mapping[str, type]) -> str:
     if isinstance(value, dict):
-        return "is a section; the options of the server stand in none"
+        return "is a section; write the options of the server at the top level"
     near = difflib.get_close_matches(key.replace("-", "_").lower(), known, n=1)
-    return f"is no option of the server{f'; did you mean {near[0]}?' if near else ''}"
+    return f"is not an option of the server{f'; did you mean {near[0]}?' if near else ''}"

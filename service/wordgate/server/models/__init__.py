@@ -1,1 +1,1 @@
-"""The models that are served, and the watch for new versions."""
+"""Registry of served models and hot reloading of new versions."""

@@ -1,7 +1,4 @@
-"""The models that are served, by name and version.
-
-Knows folders and names; does not know gRPC or who asks.
-"""
+"""Registry of the served models, by name and version."""
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -16,51 +13,53 @@ from wordgate.errors import ModelNotFound
 class Registry:
     """Finds the model that a request names.
 
-    `NAME` is the latest version of a name, `NAME@VERSION` that one. The empty name is the default
-    model: the first name in alphabetical order. Belongs to the event loop; may be iterated by any
-    thread.
+    `NAME` selects the latest version of a model, `NAME@VERSION` a specific one. The empty name
+    selects the default model: the first name in alphabetical order. Use it from the event loop
+    only; any thread may iterate over it.
     """
 
     def __init__(self, models: Iterable[ServedModel]) -> None:
-        """`models` has at least one."""
+        """`models` must not be empty."""
         self._replaced: dict[str, ServedModel] = {}
         self._on_swap: list[Callable[[], None]] = []
         self._on_retire: list[Callable[[ServedModel], None]] = []
         self._take(models)
 
     def __iter__(self) -> Iterator[ServedModel]:
-        """All that answer: those served, and those replaced that have not retired."""
+        """Iterate over the served models and the replaced ones that have not been retired."""
         return iter([*self.served, *self._replaced.values()])
 
     def get(self, name: str) -> ServedModel:
-        """The model of a name, of a name and version, or the default. Raises `ModelNotFound`."""
+        """Return the model for NAME, NAME@VERSION or the empty name. Raises `ModelNotFound`."""
         if not name:
             return self.default
-        found = self._by_version.get(name) or self._by_name.get(name) or self._replaced.get(name)
-        found = found or self._replaced_name(name)
-        if found is None:
+        model = self._by_version.get(name) or self._by_name.get(name) or self._replaced.get(name)
+        model = model or self._replaced_name(name)
+        if model is None:
             raise ModelNotFound(name, list(self._by_version))
-        return found
+        return model
 
     def _replaced_name(self, name: str) -> ServedModel | None:
-        """What was served of a name that has gone altogether, until it retires."""
+        """Return the replaced version of a model that is no longer served under any version."""
         return next((m for m in self._replaced.values() if m.name.name == name), None)
 
     def swap(self, models: Iterable[ServedModel]) -> list[ServedModel]:
-        """Serve these from now on. Those that they replace, which are returned, answer to their
-        name and version until they retire."""
+        """Serve these models instead, and return the replaced ones.
+
+        Replaced models remain available as NAME@VERSION until they are retired.
+        """
         before = self.served
         self._take(models)
         replaced = [model for model in before if model not in self.served]
         self._replaced.update((str(model.name), model) for model in replaced)
-        for name in self._by_version:  # one that has come back, or whose version has new files
+        for name in self._by_version:  # a version that is served again, or has new files
             self._replaced.pop(name, None)
         for tell in self._on_swap:
             tell()
         return replaced
 
     def retire(self, model: ServedModel) -> None:
-        """Let go of a model that was replaced, unless it has come back."""
+        """Remove a replaced model, unless it is served again."""
         name = str(model.name)
         if self._replaced.get(name) is not model:
             return
@@ -69,7 +68,7 @@ class Registry:
             tell(model)
 
     def tell(self, swapped: Callable[[], None], retired: Callable[[ServedModel], None]) -> None:
-        """Call these after each swap, and after a model has retired."""
+        """Register callbacks for after each swap, and for after a model has been retired."""
         self._on_swap.append(swapped)
         self._on_retire.append(retired)
 
@@ -83,9 +82,9 @@ class Registry:
 def open_models(
     path: Path | None, runtime: Runtime, observer: CallObserver, state_cache_bytes: int
 ) -> Registry:
-    """Load the bundles that `path` names (`bundles_to_serve`); the cache is divided among them.
+    """Load the bundles at `path` (`bundles_to_serve`); the cache is divided among them.
 
-    Raises as `open_model`, and `InvalidConfiguration` where there is no bundle.
+    Raises the errors of `open_model`, and `InvalidConfiguration` if there is no bundle.
     """
     folders = bundles_to_serve(path)
     share = state_cache_bytes // len(folders)
@@ -93,7 +92,7 @@ def open_models(
 
 
 def bundles_to_serve(path: Path | None) -> list[Path]:
-    """The newest version of each name at or below `path`; without it the shipped bundle."""
+    """Return the newest bundle of each model at or below `path`, or the bundled model."""
     if path is None:
         return [bundled_model_path()]
     latest_version(path)

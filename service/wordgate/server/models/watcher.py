@@ -1,9 +1,8 @@
-"""New versions of models, found in their folder and put in the place of the old ones.
+"""Hot reloading: poll the model folder and serve new versions in place of old ones.
 
-Knows folders, the registry and when to look; does not know how a bundle is opened or who asks. A
-folder is listed now and then instead of watched: that works on network mounts and on volumes that
-an orchestrator swaps under the server, where no notification comes. What is still being copied is
-left alone until a look later finds it unchanged.
+The folder is polled instead of watched, because file-system notifications do not work on network
+mounts and on volumes that an orchestrator replaces. A bundle that is still being copied is ignored
+until two polls find it unchanged.
 """
 
 import asyncio
@@ -23,16 +22,16 @@ from wordgate.server.models.registry import Registry, bundles_to_serve
 from wordgate.server.telemetry.metrics import Metrics
 
 Listing = tuple[tuple[str | int, ...], ...]
-"""A folder's files with their sizes in bytes, the times of their last change and who may read."""
+"""Files of a folder with their sizes in bytes, modification times, modes and owners."""
 
 _MOST_LISTED = 10_000
 _UNREADABLE = "unreadable"
 _ENDS = (asyncio.CancelledError, KeyboardInterrupt, SystemExit, GeneratorExit)
-"""Exceptions that end the watch; it logs all others and continues."""
+"""Exceptions that end the polling; all others are logged."""
 
 
 class ModelWatcher:
-    """Keeps a registry in step with a folder. A bad bundle is refused and the old one goes on."""
+    """Updates a registry from a folder. If a bundle is invalid, the old version stays served."""
 
     def __init__(
         self,
@@ -42,7 +41,7 @@ class ModelWatcher:
         metrics: Metrics,
         version_retire_seconds: float,
     ) -> None:
-        """`version_retire_seconds`: how long a replaced version still answers to NAME@VERSION."""
+        """`version_retire_seconds`: time for which a replaced NAME@VERSION stays available."""
         self._path = path
         self._registry = registry
         self._open = open_bundle
@@ -60,11 +59,11 @@ class ModelWatcher:
         self._retiring: set[asyncio.Task[None]] = set()
 
     def poll_now(self) -> None:
-        """Look at once, and take what is there even if it has just changed or was refused."""
+        """Poll at once, and also load bundles that have just changed or were rejected before."""
         self._now.set()
 
     async def run(self, seconds: float) -> None:
-        """Look every so often, 0: only when told to, until cancelled."""
+        """Poll at this interval until cancelled. 0: only on `poll_now`."""
         try:
             while True:
                 at_once = await self._wait(seconds)
@@ -72,16 +71,16 @@ class ModelWatcher:
                     await self.look(at_once)
                 except _ENDS:
                     raise
-                except BaseException as error:  # noqa: BLE001  the next look may do
+                except BaseException as error:  # noqa: BLE001  the next poll may succeed
                     self._warn(_named(error))
         finally:
             for task in self._retiring:
                 task.cancel()
 
     async def look(self, at_once: bool = False) -> None:
-        """Compare the folder with what is served, and load what is new."""
+        """Poll once: load the new bundles in the folder and serve them."""
         try:
-            found = await asyncio.to_thread(self._find)
+            listings = await asyncio.to_thread(self._find)
         except (InvalidConfiguration, OSError) as error:
             self._warn(str(error))
             return
@@ -91,19 +90,19 @@ class ModelWatcher:
             self._unreadable.clear()
         served = {model.name.name: model for model in self._registry.served}
         wanted: dict[str, ServedModel] = {}
-        for folder, files in found.items():
+        for folder, files in listings.items():
             if folder in self._unlisted:
                 self._refuse(folder, files, self._unlisted[folder])
             model = await self._model_of(folder, files, at_once)
             model = model or _of_folder(served.values(), folder)
             if model is not None:
                 self._want(model, wanted)
-        self._seen = found
+        self._seen = listings
         if wanted and set(map(id, wanted.values())) != set(map(id, served.values())):
             self._swap(list(wanted.values()))
 
     def _want(self, model: ServedModel, wanted: dict[str, ServedModel]) -> None:
-        """Of two folders with one name the newer version; the other is not opened again."""
+        """Add a model; of two folders with the same model name use the newer version only."""
         name = model.name.name
         other = wanted.get(name)
         if other is None:
@@ -113,12 +112,14 @@ class ModelWatcher:
         wanted[name] = newer
         path = older.bundle.path
         self._left_out[path] = self._loaded.pop(path, ())
-        self._log.warning("two folders have one name", left_out=str(path), name=name)
+        self._log.warning(
+            "duplicate model name; serving the newer version", left_out=str(path), name=name
+        )
 
     def _warn(self, problem: str) -> None:
-        """Say once that models go on as they are."""
+        """Log a failed poll, once per problem."""
         if problem != self._warned:
-            self._log.warning("models go on as they are", problem=problem)
+            self._log.warning("model poll failed; keeping the loaded models", problem=problem)
         self._warned = problem
 
     async def _wait(self, seconds: float) -> bool:
@@ -131,22 +132,24 @@ class ModelWatcher:
         return True
 
     def _find(self) -> dict[Path, Listing]:
-        """The folders to serve with what lies in them; nothing where that cannot be listed."""
-        found: dict[Path, Listing] = {}
+        """Return the folders to serve with their listings, empty if one cannot be listed."""
+        listings: dict[Path, Listing] = {}
         self._unlisted.clear()
         for folder in bundles_to_serve(self._path):
             try:
-                found[folder] = listing(folder)
+                listings[folder] = listing(folder)
             except OSError as error:
-                found[folder] = ()
+                listings[folder] = ()
                 if not isinstance(error, FileNotFoundError):
-                    problem = f"its folder cannot be read: {error.strerror}"
+                    problem = f"cannot read the folder: {error.strerror}"
                     self._unlisted[folder] = InvalidBundle(folder, _UNREADABLE, problem)
-        return found
+        return listings
 
     async def _model_of(self, folder: Path, files: Listing, at_once: bool) -> ServedModel | None:
-        """The model of a folder: the one that is served, or a new one; None where it is refused or
-        not there yet."""
+        """Return the model of a folder: the loaded one, or a newly opened one.
+
+        Return None if the bundle is rejected or not complete yet.
+        """
         if self._loaded.get(folder) == files:
             for model in self._registry:
                 if model.bundle.path == folder:
@@ -159,7 +162,7 @@ class ModelWatcher:
             model = await asyncio.to_thread(self._open, folder)
         except _ENDS:
             raise
-        except BaseException as error:  # noqa: BLE001  one bundle ends no watch
+        except BaseException as error:  # noqa: BLE001  one bundle must not stop the polling
             self._refuse(folder, files, error)
             return None
         self._loaded[folder] = files
@@ -167,8 +170,10 @@ class ModelWatcher:
         return model
 
     def _refuse(self, folder: Path, files: Listing, error: BaseException) -> None:
-        """Say once why a bundle is refused. One that the system does not let us read is tried
-        again at each look: what forbids it need not show in a listing."""
+        """Log and count a rejected bundle, once per problem.
+
+        An unreadable bundle is retried at each poll, because the cause may not show in a listing.
+        """
         reason, problem = _UNREADABLE, str(error)
         if isinstance(error, InvalidBundle):
             reason = error.reason
@@ -181,14 +186,14 @@ class ModelWatcher:
         else:
             self._unreadable[folder] = problem
         self._metrics.load_failed(reason)
-        self._log.error("bundle refused, the old one goes on", problem=problem)
+        self._log.error("bundle rejected; still serving the previous version", problem=problem)
 
     def _swap(self, models: list[ServedModel]) -> None:
         before = ", ".join(str(model.name) for model in self._registry.served)
         replaced = self._registry.swap(models)
         self._metrics.swapped(self._registry.served)
         self._log.info(
-            "models swapped", before=before, now=", ".join(str(model.name) for model in models)
+            "models reloaded", before=before, now=", ".join(str(model.name) for model in models)
         )
         for model in replaced:
             task = asyncio.create_task(self._retire(model))
@@ -196,10 +201,10 @@ class ModelWatcher:
             task.add_done_callback(self._retiring.discard)
 
     async def _retire(self, model: ServedModel) -> None:
-        """After the grace, let go of a version that was replaced."""
+        """Remove a replaced version after `version_retire_seconds`."""
         await asyncio.sleep(self._grace)
         if model in list(self._registry.served):
-            return  # it has come back
+            return  # it is served again
         self._registry.retire(model)
         self._metrics.retired(model, self._registry)
         self._loaded = {
@@ -213,14 +218,14 @@ class ModelWatcher:
 
 
 def listing(folder: Path) -> Listing:
-    """What lies in a folder, as far as a listing tells; at most 10,000 entries of it."""
+    """Return a listing of a folder with at most 10,000 entries."""
     status = folder.stat()
     own = (status.st_mode, status.st_uid, status.st_gid)
     return (own, *sorted(islice(_entries(folder, ""), _MOST_LISTED)))
 
 
 def _entries(folder: Path, before: str) -> Iterator[tuple[str | int, ...]]:
-    """What lies in a folder and in folders in it: all else in those makes no bundle."""
+    """Yield the entries of a folder and of its direct sub-folders; bundles are no deeper."""
     with os.scandir(folder) as entries:
         for entry in entries:
             status = entry.stat(follow_symlinks=False)
@@ -235,5 +240,5 @@ def _named(error: BaseException) -> str:
 
 
 def _of_folder(models: Any, folder: Path) -> ServedModel | None:
-    """The model that is served of the name whose versions lie beside this folder."""
+    """Return the served model whose versions are siblings of this folder."""
     return next((model for model in models if model.bundle.path.parent == folder.parent), None)

@@ -1,1 +1,1 @@
-"""What surrounds every call: reading, limits, errors, the access log."""
+"""Handling common to all calls: reading messages, limits, errors, access log."""

@@ -1,7 +1,7 @@
-"""What the log has of calls: a line of each defect, and one of each call where that is wanted.
+"""Access log, and log lines for internal errors.
 
-Knows calls by their names, codes and times; sees nothing of what they ask. Which call a line speaks
-of (`request`) is added by `wordgate.server.telemetry.logging`.
+Lines contain methods, status codes and durations, never request contents. The request id
+(`request`) is added by `wordgate.server.telemetry.logging`.
 """
 
 import structlog
@@ -15,24 +15,24 @@ _OK = "OK"
 
 
 class CallLog:
-    """Writes about calls."""
+    """Logs completed calls and internal errors."""
 
     def __init__(self, logged: str = "off") -> None:
-        """`logged`: of which finished calls there is a line: "off", "errors" or "all"."""
+        """`logged`: which completed calls are logged, "off", "errors" or "all"."""
         self._logged = logged
         self._log = structlog.get_logger()
 
     def failed(self, method: Method, error: Exception) -> None:
-        """A call met a defect of ours."""
+        """Log an unexpected exception."""
         self._log.error("internal error", method=method.name, **described(error), **_token_name())
 
     def finished(self, method: Method, code: str, seconds: float) -> None:
-        """A call ended with this code. Health checks come every second and are left out."""
+        """Log a completed call. Frequent health checks are left out."""
         if self._logged == "off" or (self._logged == "errors" and code == _OK):
             return
         if method.service != HEALTH_NAME:
-            took = round(seconds, 6)
-            self._log.info("call", method=method.name, code=code, seconds=took, **_token_name())
+            duration = round(seconds, 6)
+            self._log.info("call", method=method.name, code=code, seconds=duration, **_token_name())
 
 
 def _token_name() -> dict[str, str]:

@@ -1,7 +1,8 @@
-"""Read request messages: silence, memory and parsing time are bounded before a message is parsed.
+"""Read request messages with bounded waiting time, memory and parsing time.
 
-grpc hands over bytes. Messages of up to `SMALL_BYTES` are parsed at once. Larger ones are counted
-as long as they are in use (`byte_budget`), and looked through before they are parsed (`wire`).
+grpc delivers raw bytes. Messages of up to `SMALL_BYTES` are parsed at once. Larger ones count
+towards a memory budget while they are in use (`byte_budget`), and are checked before they are
+parsed (`wire_format`).
 """
 
 import asyncio
@@ -22,13 +23,13 @@ from wordgate.server.telemetry.metrics import MessageCounts
 SMALL_BYTES = 16 * 1024
 
 _CROWDED_SILENCE_SECONDS = 2.0
-"""How long a call may say nothing while `max_silent_calls` others say nothing."""
+"""First-message timeout while more than `max_silent_calls` calls have sent no message."""
 
 Context = ServicerContext[Any, Any]
 
 
 class Inbound:
-    """What all calls of a server share while their messages are read. Belongs to the event loop."""
+    """State shared by all calls of a server for reading messages. For the event loop only."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
@@ -37,7 +38,7 @@ class Inbound:
 
     @contextmanager
     def silent(self) -> Iterator[float]:
-        """A call that has not sent a message, and for how many seconds it may go on so."""
+        """Count a call without a first message; yield its first-message timeout in seconds."""
         is_crowded = self._silent_calls >= self.limits.max_silent_calls
         most = self.limits.max_silence_seconds
         self._silent_calls += 1
@@ -58,7 +59,7 @@ class MessageReader:
         counts: MessageCounts,
         max_bytes: int | None = None,
     ) -> None:
-        """`max_bytes`: longest message, where it is less than the limit of all methods."""
+        """`max_bytes`: message size limit, if it is below the limit for all methods."""
         self._inbound = inbound
         self._parse = parse
         self._expected = expected
@@ -67,23 +68,26 @@ class MessageReader:
         self.counts = counts
 
     async def first(self, context: Context) -> Any:
-        """The bytes of a call's first message, or EOF. Raises `DeadlineExceeded` if none comes."""
+        """Return the bytes of a call's first message, or EOF.
+
+        Raises `DeadlineExceeded` if no message arrives in time.
+        """
         with self._inbound.silent() as seconds:
             try:
                 async with asyncio.timeout(seconds):
                     return await context.read()
             except TimeoutError:
-                raise DeadlineExceeded(f"no message came within {seconds:g} seconds") from None
+                raise DeadlineExceeded(f"no message received within {seconds:g} s") from None
 
     @asynccontextmanager
     async def only(self, data: Any) -> AsyncIterator[Any]:
-        """The only message of a call, in use until its answer is there, from its bytes.
+        """Parse the only message of a call. It counts as in use until its answer is computed.
 
-        Raises `InvalidInput` where it is missing or malformed, `Overloaded` where there is no
-        memory for it.
+        Raises `InvalidInput` if the message is missing or malformed, and `Overloaded` if there is
+        no memory for it.
         """
         if data is EOF:
-            raise InvalidInput("message", "is missing; this method takes one")
+            raise InvalidInput("message", "is missing; send one")
         size = len(data) if len(data) > SMALL_BYTES else 0
         self._inbound.requests.take(size)
         try:
@@ -92,16 +96,17 @@ class MessageReader:
             self._inbound.requests.free(size)
 
     async def first_of_stream(self, data: Any) -> Any:
-        """The only message of a call that is answered by a stream, without what we do not know.
+        """Parse the only message of a call with a streaming response, without unknown fields.
 
-        A stream may last for days, so it holds no part of the budget. Raises as `only`.
+        A stream may last for days, so its message does not count towards the memory budget. Raises
+        the errors of `only`.
         """
         async with self.only(data) as request:
             request.DiscardUnknownFields()
             return request
 
     async def message(self, data: bytes) -> Any:
-        """The message of these bytes. Raises `InvalidInput`."""
+        """Parse a message. Raises `InvalidInput`."""
         self.counts.received()
         if self._max_bytes is not None and len(data) > self._max_bytes:
             raise InvalidInput("message", f"has {len(data)} bytes; the limit is {self._max_bytes}")
@@ -110,18 +115,18 @@ class MessageReader:
         return parsed(data, self._parse, self._expected)
 
     def stream(self, context: Context, first: Any, check: Callable[[], None]) -> "RequestStream":
-        """The messages of a call whose first message has these bytes.
+        """Return the messages of a call; `first` has the bytes of the first one.
 
-        `check` is called for each, and raises where no more are wanted.
+        `check` is called for each message and raises an error to end the stream.
         """
         return RequestStream(self, context, first, check)
 
 
 class RequestStream:
-    """The messages of a stream; raises `InvalidInput` for malformed ones.
+    """Request messages of a stream. Raises `InvalidInput` for malformed ones.
 
-    `size` has the bytes of the latest one. Slim, as is the context: there may be thousands of
-    streams in which nothing happens.
+    `size` is the size of the latest message in bytes. The object is kept small because there may be
+    thousands of idle streams.
     """
 
     __slots__ = ("_check", "_context", "_first", "_reader", "size")

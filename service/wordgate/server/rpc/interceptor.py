@@ -1,8 +1,8 @@
-"""What surrounds every call: who asks, refusals, metrics, errors as statuses.
+"""Interceptor for all calls: authentication, limits, metrics, and errors as gRPC statuses.
 
-Knows calls and their outcomes; does not know what they ask. This is the one place where an
-exception becomes a status, and where calls in progress are counted. Messages are read here, not by
-grpc, so unauthenticated calls are rejected before their message is read, and silent calls time out.
+This is the only place where exceptions become statuses and where calls in progress are counted.
+Messages are read here, not by grpc, so unauthenticated calls are rejected before their message is
+read, and silent calls time out.
 """
 
 import asyncio
@@ -45,16 +45,16 @@ from wordgate.server.telemetry.tracing import Tracer, current_span
 _OWN = "wordgate."
 _RETRY_AFTER_SECONDS = 1.0
 _MAX_WATCH_BYTES = 4096
-"""Longest message of health checking and reflection: they hold names."""
+"""Message size limit for health checking and reflection, whose messages contain only names."""
 
 _DEADLINE_SLACK_SECONDS = 0.05
 _UNREAD_SECONDS = 10.0
-"""How long a client may leave the answer to a call that is not a stream."""
+"""Timeout for a client to read a unary response."""
 
 _LARGE_ANSWERS = {"wordgate.v1.ScoringService"}
 _WATCHING = {"server_stream", "bidi_stream"}
 _HEADER_BYTES = 32
-"""What a header counts beside its name and value (RFC 9113, 6.5.2)."""
+"""Overhead counted per header beside its name and value (RFC 9113, 6.5.2)."""
 
 _KINDS = {
     (False, False): "unary",
@@ -66,7 +66,8 @@ _HANDLERS = {
     False: grpc.stream_unary_rpc_method_handler,
     True: grpc.stream_stream_rpc_method_handler,
 }
-"""By whether the response is a stream. The request always is: then we read it."""
+"""Handler types by whether the response is a stream. The request always is one for grpc, so that
+this module reads it."""
 
 _BEHAVIOURS = {
     "unary": "unary_unary",
@@ -74,17 +75,17 @@ _BEHAVIOURS = {
     "server_stream": "unary_stream",
     "bidi_stream": "stream_stream",
 }
-"""How grpc calls a handler's function, by the kind of its method."""
+"""Attribute of a grpc handler with its function, by the kind of the method."""
 
 _CODES = {code: code.name.title().replace("_", "") for code in grpc.StatusCode} | {
     grpc.StatusCode.OK: "OK",
     grpc.StatusCode.CANCELLED: "Canceled",
 }
-"""The conventional spelling in metrics."""
+"""Conventional spelling of status codes in metrics."""
 
 
 class CallInterceptor(ServerInterceptor):
-    """Wraps the handler of every method that the server knows."""
+    """Wraps the handler of every registered method."""
 
     def __init__(
         self,
@@ -95,7 +96,7 @@ class CallInterceptor(ServerInterceptor):
         call_log: CallLog | None = None,
         tracer: Tracer | None = None,
     ) -> None:
-        """With `callers`, only they are answered; anybody may ask for the health."""
+        """With `callers`, all calls except health checks must be authenticated."""
         self._metrics = metrics
         self._draining = draining
         self._limits = limits or Limits()
@@ -115,7 +116,7 @@ class CallInterceptor(ServerInterceptor):
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Any:
-        """The handler of a method with everything around it; kept for the next call."""
+        """Return the wrapped handler of a method, which is cached for the next call."""
         name = handler_call_details.method
         if name not in self._wrapped:
             handler = await continuation(handler_call_details)
@@ -171,7 +172,7 @@ class CallInterceptor(ServerInterceptor):
         )
 
     def _reject(self, method: Method, error: WordgateError) -> Any:
-        """A handler that refuses a call, whatever its kind, without reading anything."""
+        """Return a handler that rejects a call of any kind without reading its messages."""
 
         async def refuse(context: Context) -> None:
             raise error
@@ -200,7 +201,7 @@ class CallInterceptor(ServerInterceptor):
             raise
         except AbortError:
             code = context.code()
-        except InternalError as error:  # grpc raises it when the client disconnects in a write
+        except InternalError as error:  # grpc raises it if the client disconnects during a write
             code = grpc.StatusCode.CANCELLED
             drop_traceback(error)
             raise asyncio.CancelledError from None
@@ -224,7 +225,7 @@ class CallInterceptor(ServerInterceptor):
         respond: Callable[[Any, Context], Awaitable[Any]],
         context: Context,
     ) -> Any:
-        """Answer a call once its first message is there. Raises `Unavailable` and `Overloaded`."""
+        """Answer a call after its first message. Raises `Unavailable` and `Overloaded`."""
         if not _is_own(method):
             async with self._watch(method):
                 return await respond(await reader.first(context), context)
@@ -236,9 +237,12 @@ class CallInterceptor(ServerInterceptor):
 
     @contextmanager
     def _counted(self) -> Iterator[None]:
-        """A call in progress. Raises `Overloaded` when there are too many."""
+        """Count a call in progress. Raises `Overloaded` above the limit."""
         if self._in_progress >= self._limits.max_concurrent_rpcs:
-            problem = f"{self._limits.max_concurrent_rpcs} calls are in progress; retry later"
+            most = self._limits.max_concurrent_rpcs
+            problem = (
+                f"overloaded: {most} calls in progress; retry after {_RETRY_AFTER_SECONDS:g} s"
+            )
             raise Overloaded(problem, _RETRY_AFTER_SECONDS, OverloadReason.CALLS)
         self._in_progress += 1
         try:
@@ -248,22 +252,24 @@ class CallInterceptor(ServerInterceptor):
 
     @asynccontextmanager
     async def _watch(self, method: Method) -> AsyncIterator[None]:
-        """A call of health checking or reflection; its stream ends at the age of a session.
+        """Count a stream of health checking or reflection, and limit its lifetime.
 
-        Raises `Unavailable` then, and `NotImplementedError` when there are too many streams: it
-        becomes UNIMPLEMENTED, upon which gRPC clients use the server without watching its health.
+        Raises `Unavailable` after the maximum lifetime of a session. Raises `NotImplementedError`
+        above the limit of streams: it becomes UNIMPLEMENTED, upon which gRPC clients use the server
+        without watching its health.
         """
         if method.kind not in _WATCHING:
             yield
             return
         if self._watches >= self._limits.max_watch_streams:
-            raise NotImplementedError(f"{self._watches} streams are open; retry later")
+            raise NotImplementedError(f"overloaded: {self._watches} streams open; retry later")
         self._watches += 1
         try:
             async with asyncio.timeout(self._limits.max_session_seconds):
                 yield
         except TimeoutError:
-            problem = f"streams last {self._limits.max_session_seconds} seconds at most; reopen it"
+            lifetime = self._limits.max_session_seconds
+            problem = f"stream lifetime of {lifetime} s exceeded; open a new stream"
             raise Unavailable(problem) from None
         finally:
             self._watches -= 1
@@ -293,10 +299,10 @@ def _is_own(method: Method) -> bool:
 
 
 async def _abort(context: Context, status: Status) -> None:
-    """End a call with a status; cancelled where the client has gone, or grpc refused it itself.
+    """End a call with a status. Raises `CancelledError` if the call has already ended in grpc.
 
-    grpc raises its `AbortError` again after the handler has returned. If the handler let it
-    through, its traceback would keep the frames in memory until the next garbage collection.
+    grpc raises its `AbortError` again after the handler has returned. If the handler did not catch
+    it, its traceback would keep the frames in memory until the next garbage collection.
     """
     try:
         await context.abort(status.code, status.details, status.trailing_metadata)
@@ -308,7 +314,7 @@ async def _abort(context: Context, status: Status) -> None:
 
 Behaviour = Callable[[Any, Any], Any]
 Reading = Callable[[MessageReader, Any, Context], AbstractAsyncContextManager[Any]]
-"""What a behaviour is given while it answers: the only message of a call, or the stream of them."""
+"""Provides a behaviour's request argument: the only message of a call, or its message stream."""
 
 
 async def _answer(
@@ -323,7 +329,7 @@ async def _answer(
 async def _written(
     behaviour: Behaviour, reading: Reading, reader: MessageReader, first: Any, context: Context
 ) -> None:
-    """As `_answer`, but the call lasts until its answer is sent: it may be large."""
+    """Same as `_answer`, but the call lasts until its answer, which may be large, is sent."""
     async with reading(reader, first, context) as request:
         response = await behaviour(request, context)
         await _write(context, response, _UNREAD_SECONDS)
@@ -331,9 +337,9 @@ async def _written(
 
 
 async def _write(context: Context, message: Any, seconds: float) -> None:
-    """Send a message. Raises `CancelledError` when the client does not read for so long.
+    """Send a message. Raises `CancelledError` if the client does not read it in time.
 
-    grpc then forgets the call, which resets it: a status could not be sent either.
+    grpc then resets the call, because a status could not be sent either.
     """
     try:
         async with asyncio.timeout(seconds):
@@ -345,7 +351,7 @@ async def _write(context: Context, message: Any, seconds: float) -> None:
 async def _stream(
     behaviour: Behaviour, reading: Reading, reader: MessageReader, first: Any, context: Context
 ) -> None:
-    """Have a behaviour answer: as a generator, or by itself through the context."""
+    """Run a behaviour that yields its answers, or that writes them to the context itself."""
     caller = current_principal.get()
     counted: Any = _CountedContext(context, reader.counts, reader.limits.max_unread_seconds)
     with caller.usage.stream() if caller else nullcontext():
@@ -386,7 +392,7 @@ _READINGS: dict[str, Reading] = {
 
 
 class _CountedContext:
-    """A call's context that counts what is written, and ends calls whose client does not read."""
+    """A call's context that counts written messages and ends calls whose client does not read."""
 
     __slots__ = ("_context", "_counts", "_seconds")
 
@@ -396,7 +402,7 @@ class _CountedContext:
         self._seconds = seconds
 
     async def write(self, message: Any) -> None:
-        """Send a message of a stream."""
+        """Send and count a message of a stream."""
         await _write(self._context, message, self._seconds)
         self._counts.sent()
 
@@ -405,32 +411,35 @@ class _CountedContext:
 
 
 def _size_of(metadata: Any) -> int:
-    """As HTTP/2 counts headers. gRPC's own limit holds only when a client has acknowledged it."""
+    """Return the size of headers as HTTP/2 counts it.
+
+    gRPC enforces its own limit only after the client has acknowledged it.
+    """
     return sum(len(name) + len(value) + _HEADER_BYTES for name, value in metadata)
 
 
 def _check_caller() -> None:
-    """Raise `Unauthenticated` when the token of the call was revoked meanwhile."""
+    """Raise `Unauthenticated` if the token of the call has been revoked since the call began."""
     caller = current_principal.get()
     if caller is not None:
         caller.check()
 
 
 def method_of(path: str, handler: Any) -> Method:
-    """The method of a path `/package.Service/Method`."""
+    """Return the method of a path `/package.Service/Method`."""
     service, _, name = path.removeprefix("/").rpartition("/")
     return Method(service, name, kind_of(handler.request_streaming, handler.response_streaming))
 
 
 def kind_of(request_streaming: bool, response_streaming: bool) -> str:
-    """The conventional label of a method's kind."""
+    """Return the conventional label of a method's kind."""
     return _KINDS[request_streaming, response_streaming]
 
 
 def _code_of_cancelled(context: Context) -> grpc.StatusCode:
-    """Whether the client cancelled or its deadline passed: grpc cancels the call for both.
+    """Return CANCELLED or DEADLINE_EXCEEDED: grpc cancels the call in both cases.
 
-    A client's deadline passes a little before the server's, which began when the call arrived.
+    A client's deadline passes a little before the server's, which starts when the call arrives.
     """
     remaining: float | None = context.time_remaining()
     if remaining is not None and remaining < _DEADLINE_SLACK_SECONDS:

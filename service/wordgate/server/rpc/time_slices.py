@@ -1,4 +1,4 @@
-"""Work on the event loop in slices, so that other calls are answered in between."""
+"""Run long work on the event loop in time slices, so that other calls are answered in between."""
 
 import asyncio
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ SLICE_SECONDS = 0.0005
 
 
 async def in_slices(steps: Iterable[None]) -> None:
-    """Run all steps; let others run whenever a slice of time is over. A step should be short."""
+    """Run all steps, and yield to the event loop after each time slice. Steps should be short."""
     ends_at = perf_counter() + SLICE_SECONDS
     for _ in steps:
         if perf_counter() >= ends_at:

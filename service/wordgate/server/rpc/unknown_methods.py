@@ -1,9 +1,9 @@
-"""A grpc server that no name of a method can end.
+"""Work around a grpcio crash on method names that are not UTF-8.
 
-Knows a defect of grpcio (1.85.1 and 1.85.3 have it): the loop that takes all calls decodes the path
-of one that it has no method for as UTF-8, and ends with the first that is not, for everybody. Here
-such calls are answered before they come to that loop. All methods of ours are registered, so what
-is left has none.
+In grpcio 1.85.1 and 1.85.3, the loop that accepts all calls decodes the path of an unregistered
+method as UTF-8. The first path that is not UTF-8 terminates the loop, and with it the server. Here
+calls of unregistered methods are answered before they reach that loop. All methods of the server
+are registered, so all remaining calls are unknown methods.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from grpc._cython import cygrpc  # type: ignore[attr-defined]
 from grpc.aio import Server, ServerInterceptor, server
 
 NOT_FOUND = "Method not found!"
-"""In the words of grpcio, on which clients may rely."""
+"""Message of grpcio, on which clients may rely."""
 
 _HOOKS = ("_make_request_call_future", "_request_call")
 
@@ -23,7 +23,7 @@ _HOOKS = ("_make_request_call_future", "_request_call")
 def new_server(
     interceptors: Sequence[ServerInterceptor], options: Sequence[tuple[str, Any]]
 ) -> Server:
-    """A `grpc.aio.server`; where grpcio has changed inside it is the plain one."""
+    """Return a `grpc.aio.server`, with the workaround unless grpcio's internals have changed."""
     plain = cygrpc.AioServer
     if not all(hasattr(plain, hook) for hook in _HOOKS):
         return server(interceptors=interceptors, options=options)
@@ -36,10 +36,10 @@ def new_server(
 
 def _guarded(plain: Any) -> Any:
     class GuardedServer(plain):  # type: ignore[misc]
-        """Keeps calls without a method to itself."""
+        """A server that answers calls of unregistered methods itself."""
 
         def _make_request_call_future(self, method: bytes | None) -> "asyncio.Future[Any]":
-            """The next call of a method; of those without one it never comes to an end."""
+            """Return a future of the next call; for unregistered methods it never completes."""
             if method is not None:
                 future: asyncio.Future[Any] = super()._make_request_call_future(method)
                 return future
@@ -47,7 +47,7 @@ def _guarded(plain: Any) -> Any:
 
         async def _refuse_all(self) -> None:
             refusals: set[asyncio.Task[None]] = set()
-            while True:  # until grpc says that the server stops, by an error
+            while True:  # until grpc raises an error because the server stops
                 call = await self._request_call()
                 refusal = asyncio.create_task(_refuse(call))
                 refusals.add(refusal)
@@ -61,6 +61,6 @@ async def _refuse(call: Any) -> None:
     try:
         await context.abort(grpc.StatusCode.UNIMPLEMENTED, NOT_FOUND)
     except grpc.aio.AbortError:
-        return  # how grpc ends a call that is refused
+        return  # raised by every abort
     except cygrpc.ExecuteBatchError:
-        return  # the caller has gone
+        return  # the client has disconnected

@@ -1,8 +1,8 @@
-"""Protobuf's wire format: bound a message before it is parsed, and name the field that is wrong.
+"""Check and parse protobuf messages, and name the field of an invalid one.
 
-grpcio answers bytes that cannot be parsed as INTERNAL or UNKNOWN and names nothing. Messages are
-parsed here instead, so that such a call is refused as any other bad input. A nested message may
-take two bytes on the wire and fifty in memory, therefore short ones are counted first.
+grpcio answers a malformed message with INTERNAL or UNKNOWN and no details. Messages are parsed here
+instead, so that the call fails with INVALID_ARGUMENT and the field's name. A nested message may
+take 2 bytes on the wire and 50 in memory, so short fields are counted before parsing.
 
 Format: https://protobuf.dev/programming-guides/encoding/
 """
@@ -21,29 +21,31 @@ from wordgate.errors import InvalidInput
 from wordgate.server.telemetry.metrics import Method
 
 _MAX_EXPLAINED_BYTES = 4096
-"""Longer messages are refused without a search for the field that is wrong."""
+"""Longer malformed messages are rejected without a search for the invalid field."""
 
 _BYTES_PER_STEP = 64 * 1024
 _SHORT_FIELD_BYTES = 9
 _MOST_LENGTH_BYTES = 5
 _GOES_ON = 0x80
-"""A byte of a number that adds nothing to it: a length of zero may be written in five bytes."""
+"""A varint byte with the continuation bit and no payload: a length of 0 may take 5 bytes."""
 
 _BYTES_PER_SHORT_FIELD = 8
 _LENGTH_DELIMITED = 2
 
 _IS_TAG = np.array([byte & 7 == _LENGTH_DELIMITED for byte in range(256)])
-"""Whether a byte can begin the tag of a length-delimited field."""
+"""For each byte, whether it can begin the tag of a length-delimited field."""
 
 
 def request_type(method: Method) -> Descriptor:
-    """The type of a method's request."""
-    found: Descriptor = Default().FindMethodByName(f"{method.service}.{method.name}").input_type
-    return found
+    """Return the request message type of a method."""
+    descriptor: Descriptor = (
+        Default().FindMethodByName(f"{method.service}.{method.name}").input_type
+    )
+    return descriptor
 
 
 def parsed(data: bytes, parse: Callable[[bytes], Any], expected: Descriptor) -> Any:
-    """The message. Raises `InvalidInput` for bytes that are not one."""
+    """Parse a message. Raises `InvalidInput` if it is malformed."""
     try:
         return parse(data)
     except DecodeError:
@@ -54,40 +56,41 @@ def parsed(data: bytes, parse: Callable[[bytes], Any], expected: Descriptor) -> 
 
 
 def check_density(data: bytes, max_message_bytes: int) -> Iterator[None]:
-    """Count the length-delimited fields of fewer than nine bytes, in short steps.
+    """Count the length-delimited fields of fewer than 9 bytes, in short steps.
 
-    Raises `InvalidInput` for more than one to eight bytes of the largest message, about three times
-    as many as the other limits let a useful message have. Longer fields need no count: the bytes of
-    the message bound them. The bytes are counted as they lie there, in texts too, where such a pair
-    of bytes (a tag, then a control character, but not a tab or a line break) is rare.
+    Raises `InvalidInput` for more than one such field per 8 bytes of `max_message_bytes`, about 3
+    times as many as the other limits allow in a useful message. Longer fields need not be counted:
+    the size of the message bounds their number. The count also includes matching bytes inside
+    texts, where such a pair (a tag, then a control character other than tab and line break) is
+    rare.
     """
     most = max_message_bytes // _BYTES_PER_SHORT_FIELD
-    found = 0
+    count = 0
     for first in range(0, len(data), _BYTES_PER_STEP):
-        found += _short_fields(data[first : first + _BYTES_PER_STEP + _MOST_LENGTH_BYTES])
-        if found > most:
-            problem = f"has more than {most} fields of few bytes; send several smaller messages"
+        count += _short_fields(data[first : first + _BYTES_PER_STEP + _MOST_LENGTH_BYTES])
+        if count > most:
+            problem = f"has more than {most} short fields; split it into smaller messages"
             raise InvalidInput("message", problem)
         yield
 
 
 def _short_fields(data: bytes) -> int:
-    """How many tags are followed by a short length, in one to five bytes."""
+    """Return the number of tags that are followed by a short length, of 1 to 5 bytes."""
     part = np.frombuffer(data, np.uint8)
     begun = _IS_TAG[part[:_BYTES_PER_STEP]]
-    found = 0
-    for place in range(1, _MOST_LENGTH_BYTES + 1):
-        following = part[place : place + len(begun)]
+    count = 0
+    for offset in range(1, _MOST_LENGTH_BYTES + 1):
+        following = part[offset : offset + len(begun)]
         begun = begun[: len(following)]
-        found += int(np.count_nonzero(begun & (following < _SHORT_FIELD_BYTES)))
+        count += int(np.count_nonzero(begun & (following < _SHORT_FIELD_BYTES)))
         begun = begun & (following == _GOES_ON)
         if not begun.any():
             break
-    return found
+    return count
 
 
 def _not_utf8(data: bytes, expected: Descriptor) -> str | None:
-    """The path of the first string field that is not valid UTF-8."""
+    """Return the path of the first string field that is not valid UTF-8, or None."""
     try:
         unknown: Iterable[Any] = UnknownFieldSet(Empty.FromString(data))  # type: ignore[assignment]
     except DecodeError:

@@ -1,1 +1,1 @@
-"""TLS, tokens, quotas, memory budgets."""
+"""TLS, bearer tokens, quotas, memory budgets."""

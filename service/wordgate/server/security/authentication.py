@@ -1,8 +1,7 @@
-"""Who asks: the caller behind a call's token.
+"""Bearer-token authentication.
 
-Knows tokens, what their callers use and how one is found; does not know what is asked. A token is
-looked up under a keyed hash whose key nobody knows, so the time that it takes says nothing of the
-tokens that there are.
+Tokens are looked up under a keyed hash with a random secret key, so the time of a lookup reveals
+nothing about the valid tokens.
 """
 
 import secrets
@@ -21,7 +20,7 @@ _HOW = "send the header `authorization: Bearer TOKEN`"
 
 
 class Principal:
-    """A token whose callers are answered, until it is revoked."""
+    """An authenticated token with its quota usage, until it is revoked."""
 
     def __init__(self, token: Token) -> None:
         self.token = token
@@ -29,13 +28,13 @@ class Principal:
         self.is_revoked = False
 
     def check(self) -> None:
-        """Raise `Unauthenticated` when the token was taken out of the file."""
+        """Raise `Unauthenticated` if the token has been removed from the file."""
         if self.is_revoked:
-            raise Unauthenticated("this token is not valid any more; ask for another")
+            raise Unauthenticated("token revoked; request a new one")
 
 
 class Authenticator:
-    """All callers that are answered, by their tokens."""
+    """Finds the principal of a call by its bearer token."""
 
     def __init__(self, tokens: Iterable[Token]) -> None:
         self._key = secrets.token_bytes()
@@ -43,7 +42,7 @@ class Authenticator:
         self.replace(tokens)
 
     def replace(self, tokens: Iterable[Token]) -> None:
-        """Other tokens from now on: what stays keeps what it uses, what is gone is revoked."""
+        """Replace the valid tokens. Tokens that remain keep their usage; others are revoked."""
         before = {caller.token.digest: caller for caller in self._callers.values()}
         callers = {}
         for token in tokens:
@@ -59,19 +58,19 @@ class Authenticator:
         return len(self._callers)
 
     def of(self, metadata: Iterable[tuple[str, str | bytes]]) -> Principal:
-        """The caller of a call with these headers. Raises `Unauthenticated`."""
+        """Return the principal of a call with these headers. Raises `Unauthenticated`."""
         presented = [value for key, value in metadata if key == _HEADER]
         if len(presented) != 1:
-            problem = "a token is needed" if not presented else "there are several tokens"
+            problem = "missing bearer token" if not presented else "more than one bearer token"
             raise Unauthenticated(f"{problem}; {_HOW}")
         value = presented[0]
         scheme, _, token = (value if isinstance(value, str) else "").partition(" ")
         if scheme.lower() != _SCHEME:
-            raise Unauthenticated(f"this is no bearer token; {_HOW}")
+            raise Unauthenticated(f"not a bearer token; {_HOW}")
         digest = digest_of(token.strip())
         caller = self._callers.get(self._place(digest))
         if caller is None or not compare_digest(caller.token.digest, digest):
-            raise Unauthenticated("this token is not valid")
+            raise Unauthenticated("invalid bearer token")
         return caller
 
     def _place(self, digest: bytes) -> bytes:
@@ -79,4 +78,4 @@ class Authenticator:
 
 
 current_principal: ContextVar[Principal | None] = ContextVar("current_principal", default=None)
-"""The caller of the call that the running task answers; None where no tokens are asked for."""
+"""Principal of the call that the running task works for; None without authentication."""

@@ -1,7 +1,7 @@
-"""Bound the memory of requests in progress and of sessions at rest, by their bytes.
+"""Bound the memory of requests in progress and of idle sessions by their size in bytes.
 
-A request takes several times its own size while it is answered: the bytes of all requests together
-decide how much memory a server needs.
+While it is answered, a request takes several times its own size. The total size of the requests in
+progress therefore determines how much memory a server needs.
 """
 
 import asyncio
@@ -14,17 +14,17 @@ _RETRY_AFTER_SECONDS = 1.0
 _COUNTED_BYTES = 16 * 1024
 _LARGE_BYTES = 256 * 1024
 _TRIM_SECONDS = 2.0
-"""When messages of at least the former size had the latter in all, memory is given back, once in
-this time."""
+"""After freed messages of at least `_COUNTED_BYTES` add up to `_LARGE_BYTES`, the heap is trimmed,
+at most once per this time."""
 
 _MAX_WAITING = 100
-"""Messages that wait for room; each is in memory already."""
+"""Maximum number of messages that wait for room. They are already in memory."""
 
 
 class ByteBudget:
-    """Bytes in use, of at most `max_bytes`. One message alone is accepted whatever its size.
+    """A budget of `max_bytes`. While it is unused, one message of any size is accepted.
 
-    Belongs to the event loop.
+    Not thread-safe: for use in the event loop.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -35,26 +35,26 @@ class ByteBudget:
         self._trimming: asyncio.TimerHandle | None = None
 
     def take(self, size: int) -> None:
-        """Use bytes, at most half of those that are left: large requests leave room for small ones.
+        """Take bytes, at most half of the remaining ones: large requests leave room for small ones.
 
         Raises `Overloaded`.
         """
         if size and self.used and 2 * size > self._max_bytes - self.used:
-            problem = f"no memory: {self.used} of {self._max_bytes} bytes are in use; send less"
-            problem += ", or retry later"
+            problem = f"overloaded: {self.used} of {self._max_bytes} message bytes in use; send a "
+            problem += "smaller message, or retry later"
             raise Overloaded(problem, _RETRY_AFTER_SECONDS, OverloadReason.MEMORY)
         self.used += size
 
     async def wait_for(self, size: int) -> None:
-        """Use bytes once they are free, first come, first served.
+        """Take bytes once they are free, first come, first served.
 
-        Raises `Overloaded` when too many messages wait.
+        Raises `Overloaded` if too many messages are waiting.
         """
         if not self._waiting and self._has_room(size):
             self.used += size
             return
         if len(self._waiting) >= _MAX_WAITING:
-            problem = f"{_MAX_WAITING} messages wait for memory; retry later"
+            problem = f"overloaded: {_MAX_WAITING} messages are waiting for memory; retry later"
             raise Overloaded(problem, _RETRY_AFTER_SECONDS, OverloadReason.MEMORY)
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((size, turn))
@@ -66,7 +66,7 @@ class ByteBudget:
             raise
 
     def free(self, size: int) -> None:
-        """Give bytes back."""
+        """Return bytes to the budget and admit waiting messages."""
         self.used -= size
         self.note_garbage(size)
         while self._waiting and (self._waiting[0][1].done() or self._has_room(self._waiting[0][0])):
@@ -76,14 +76,14 @@ class ByteBudget:
                 turn.set_result(None)
 
     def note_garbage(self, size: int) -> None:
-        """Take note that work on so many bytes has left free gaps in the heap."""
+        """Note that work on this many bytes has fragmented the heap, and schedule trimming it."""
         if size >= _COUNTED_BYTES:
             self._freed += size
         if self._freed >= _LARGE_BYTES and self._trimming is None:
             self._trimming = asyncio.get_running_loop().call_later(_TRIM_SECONDS, self._trim)
 
     def _trim(self) -> None:
-        """Return what large requests have left of the heap to the system, in a thread."""
+        """Return free heap memory to the operating system, in a thread."""
         self._trimming, self._freed = None, 0
         asyncio.get_running_loop().run_in_executor(None, malloc_trim.give_back)
 
@@ -92,7 +92,7 @@ class ByteBudget:
 
 
 class Reservation:
-    """The part of a budget that one user has, larger or smaller as time goes by."""
+    """A resizable share of a `ByteBudget`, for one session."""
 
     __slots__ = ("_budget", "size")
 
@@ -101,7 +101,7 @@ class Reservation:
         self._budget = budget
 
     def resize(self, size: int) -> None:
-        """Use so many bytes from now on. Raises `Overloaded`, which changes nothing."""
+        """Change the reserved size. Raises `Overloaded` and then keeps the current size."""
         if size > self.size:
             self._budget.take(size - self.size)
         else:
@@ -109,5 +109,5 @@ class Reservation:
         self.size = size
 
     def note_garbage(self, size: int) -> None:
-        """As `ByteBudget.note_garbage`."""
+        """Call `ByteBudget.note_garbage`."""
         self._budget.note_garbage(size)

@@ -1,7 +1,8 @@
-"""When the certificates of a PEM file end.
+"""Read the expiry dates of the certificates in a PEM file.
 
-Knows as much of DER (X.690) and of certificates (RFC 5280, 4.1) as leads to that date; that they
-are certificates at all is for others to check. Python itself reads the date for peers' ones alone.
+Parses only as much of DER (X.690) and of certificates (RFC 5280, 4.1) as is needed for the date,
+and does not otherwise validate the certificates. Python's `ssl` reads the date for peer
+certificates only.
 """
 
 import re
@@ -15,12 +16,12 @@ _PEM = "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----"
 _VERSION = 0xA0
 _UTC_TIME, _GENERALIZED_TIME = 0x17, 0x18
 _CENTURY_TURNS_AT = 50
-"""Two digits of a year from here on are of the twentieth century."""
+"""Two-digit years from this one on are in the 20th century (RFC 5280, 4.1.2.5.1)."""
 
 
 def earliest_end(pem: bytes) -> float:
-    """Seconds since 1970 of the first end of any. Raises `ValueError` where there is none."""
-    return min(_end_of(_der(found)) for found in _CERTIFICATE.findall(pem))
+    """Return the earliest expiry date in Unix time. Raises `ValueError` if there is none."""
+    return min(_end_of(_der(encoded)) for encoded in _CERTIFICATE.findall(pem))
 
 
 def _der(base64: bytes) -> bytes:
@@ -28,7 +29,10 @@ def _der(base64: bytes) -> bytes:
 
 
 def _end_of(certificate: bytes) -> float:
-    """Certificate > TBSCertificate > version?, serial, algorithm, issuer, validity > from, to."""
+    """Return the expiry date of a DER certificate in Unix time.
+
+    Certificate > TBSCertificate > version?, serial, algorithm, issuer, validity > from, to.
+    """
     _, outer, _ = _read(certificate)
     _, fields, _ = _read(outer)
     if fields[:1] == bytes([_VERSION]):
@@ -45,18 +49,18 @@ def _seconds(kind: int, written: str) -> float:
     if kind == _UTC_TIME:
         written = ("19" if int(written[:2]) >= _CENTURY_TURNS_AT else "20") + written
     elif kind != _GENERALIZED_TIME:
-        raise ValueError("no date where a certificate's end should be")
+        raise ValueError("the expiry date of a certificate is malformed")
     return datetime.strptime(written, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC).timestamp()
 
 
 def _read(data: bytes) -> tuple[int, bytes, bytes]:
-    """The first element of some DER, its kind and content, and what follows it."""
+    """Return the tag and content of the first DER element, and the bytes after it."""
     if len(data) < 2:
-        raise ValueError("a certificate that is cut off")
+        raise ValueError("a certificate is truncated")
     kind, length, start = data[0], data[1], 2
-    if length >= 0x80:  # the length has so many bytes of its own
+    if length >= 0x80:  # long form: this is the number of length bytes
         start += length - 0x80
         length = int.from_bytes(data[2:start])
     if len(data) < start + length:
-        raise ValueError("a certificate that is cut off")
+        raise ValueError("a certificate is truncated")
     return kind, data[start : start + length], data[start + length :]

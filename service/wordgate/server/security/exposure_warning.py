@@ -1,7 +1,6 @@
-"""What is missing where a server listens beyond this machine.
+"""Warn about missing TLS or authentication on a non-loopback address.
 
-Knows the options of security; does not know what they do, so that a process which only looks after
-others need not.
+Reads the options only, so that the supervisor does not have to import the security modules.
 """
 
 from ipaddress import ip_address
@@ -13,15 +12,15 @@ from wordgate.server.config.options import Configuration
 
 
 def warn_if_exposed(configuration: Configuration) -> None:
-    """Say in the log what somebody should know who has a server listen beyond this machine."""
+    """Log a warning if a non-loopback address is served without TLS or authentication."""
     open_to = []
     if configuration.tls_certificate is None:
-        open_to.append("whoever is on the way can read and change what is sent (no TLS)")
+        open_to.append("traffic is not encrypted (no TLS)")
     if configuration.tokens_file is None and configuration.tls_client_ca is None:
-        open_to.append("whoever reaches it is answered (no tokens)")
+        open_to.append("clients are not authenticated (no tokens, no client certificates)")
     if open_to and not _is_this_machine(configuration.listen):
         problem = "; ".join(open_to)
-        structlog.get_logger().warning("open beyond this machine", problem=problem)
+        structlog.get_logger().warning("exposed beyond this host", problem=problem)
 
 
 def _is_this_machine(address: str) -> bool:

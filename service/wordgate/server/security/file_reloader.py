@@ -1,7 +1,7 @@
-"""Files that are read again when they change, while the server answers.
+"""Reload files when they change, without a restart.
 
-Knows when files have changed; does not know what is in them. A file that cannot be used leaves what
-there was: it is said in the log and counted, once for each change.
+If a changed file is invalid, the previous content stays in use. The failure is logged and counted
+once per change.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from wordgate.errors import WordgateError
 from wordgate.server.telemetry.metrics import Metrics
 
 LOOK_SECONDS = 1.0
-"""Between two looks. A change counts when two looks have found the same: files that belong together
+"""Polling interval. A change is applied once two polls agree, because files that belong together
 are written one after the other."""
 
 Stamp = tuple[tuple[int, int, int] | None, ...]
@@ -23,7 +23,10 @@ Stamp = tuple[tuple[int, int, int] | None, ...]
 
 @dataclass(frozen=True)
 class WatchedFiles:
-    """Files that belong together, and who reads them; `name` is fit for a metric label."""
+    """Files that belong together, and the function that reloads them.
+
+    `name` is used as a metric label.
+    """
 
     name: str
     paths: Sequence[Path]
@@ -31,7 +34,7 @@ class WatchedFiles:
 
 
 class FileReloader:
-    """Looks after one `WatchedFiles`."""
+    """Polls one `WatchedFiles` and reloads it."""
 
     def __init__(self, files: WatchedFiles, metrics: Metrics) -> None:
         self._files = files
@@ -40,16 +43,16 @@ class FileReloader:
         self._log = structlog.get_logger()
 
     async def run(self) -> None:
-        """Look again and again, until cancelled."""
+        """Poll until cancelled."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             await asyncio.to_thread(self.look)
 
     def look(self) -> None:
-        """Have the files read if they have changed and are as they were at the last look."""
-        found, self._found = self._found, _stamp(self._files.paths)
-        if self._found == found and found != self._read:
-            self._read = found
+        """Reload the files if they have changed since the last reload, but not since last poll."""
+        before, self._found = self._found, _stamp(self._files.paths)
+        if self._found == before and before != self._read:
+            self._read = before
             self._read_again()
 
     def _read_again(self) -> None:
@@ -58,10 +61,10 @@ class FileReloader:
             self._files.read_again()
         except WordgateError as error:
             self._log.error(
-                "file refused, what was read before stays", file=name, problem=str(error)
+                "file rejected; keeping the previous content", file=name, problem=str(error)
             )
         else:
-            self._log.info("file read again", file=name)
+            self._log.info("file reloaded", file=name)
             self._metrics.reloaded(name, "read")
             return
         self._metrics.reloaded(name, "refused")
@@ -73,7 +76,7 @@ def _stamp(paths: Sequence[Path]) -> Stamp:
 
 def _stamp_of(path: Path) -> tuple[int, int, int] | None:
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return found.st_ino, found.st_size, found.st_mtime_ns
+    return status.st_ino, status.st_size, status.st_mtime_ns

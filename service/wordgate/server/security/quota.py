@@ -1,8 +1,8 @@
-"""How much one caller may ask: rows a second, and streams open at once.
+"""Quotas per token: model rows per second (a token bucket), and open streams.
 
-Knows numbers and a clock; does not know who the caller is. Rows are paid when the model is asked
-for them, from whichever thread, so a request that begins in credit is done to its end: what it
-asked beyond the credit is a debt that keeps the next ones out until it is paid.
+The bucket may go negative, because rows are charged when they are requested from the model. A
+started request therefore always completes. The next requests are rejected until the bucket has
+refilled.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ _STREAM_RETRY_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Quota:
-    """The most that a caller may ask; None is as much as the server has."""
+    """Limits of one token; None means no limit besides those of the server."""
 
     rows_per_second: float | None = None
     streams: int | None = None
@@ -29,7 +29,10 @@ NO_QUOTA = Quota()
 
 
 class TokenBucket:
-    """What a caller has open, and what is left of its rows: at most those of one second."""
+    """Usage of one token: its row balance, of at most one second's rows, and its open streams.
+
+    Rows may be charged from any thread.
+    """
 
     def __init__(self, quota: Quota, clock: Callable[[], float] = monotonic) -> None:
         self.quota = quota
@@ -40,7 +43,7 @@ class TokenBucket:
         self._streams = 0
 
     def set_quota(self, quota: Quota) -> None:
-        """Another quota from now on; what is open stays open, what is owed stays owed."""
+        """Change the quota. Open streams stay open, and a negative balance is kept."""
         with self._lock:
             self._earn()
             if self.quota.rows_per_second is None:
@@ -48,7 +51,7 @@ class TokenBucket:
             self.quota = quota
 
     def check_rows(self) -> None:
-        """Raise `Overloaded` with the time until the debt is paid, if there is one."""
+        """Raise `Overloaded` with the time until the refill if no rows are left."""
         rate = self.quota.rows_per_second
         if rate is None:
             return
@@ -56,11 +59,12 @@ class TokenBucket:
             self._earn()
             owed = -self._rows
         if owed >= 0:
-            problem = f"{rate:g} rows a second are this token's quota, and they were asked"
-            raise Overloaded(problem, (owed + 1) / rate, OverloadReason.QUOTA)
+            retry = (owed + 1) / rate
+            problem = f"quota exceeded: {rate:g} rows/s for this token; retry after {retry:.3g} s"
+            raise Overloaded(problem, retry, OverloadReason.QUOTA)
 
     def paid(self, asks: ModelTask[T]) -> ModelTask[T]:
-        """The same generator; each of its questions is paid when it is asked."""
+        """Wrap a task; charge the rows of each model request to this token."""
         try:
             ask = next(asks)
             while True:
@@ -74,10 +78,12 @@ class TokenBucket:
 
     @contextmanager
     def stream(self) -> Iterator[None]:
-        """A stream while it lasts. Raises `Overloaded` for one too many."""
+        """Count an open stream inside the context. Raises `Overloaded` above the quota."""
         most = self.quota.streams
         if most is not None and self._streams >= most:
-            problem = f"{most} streams at once are this token's quota, and they are open"
+            problem = (
+                f"quota exceeded: {most} open streams for this token; close one or retry later"
+            )
             raise Overloaded(problem, _STREAM_RETRY_SECONDS, OverloadReason.QUOTA)
         self._streams += 1
         try:

@@ -1,7 +1,4 @@
-"""Who may speak to the server, and what others on the way can see.
-
-Knows the options of security and which parts they make; what these do is theirs.
-"""
+"""Set up TLS and token authentication from the server's options."""
 
 import asyncio
 import time
@@ -21,23 +18,26 @@ from wordgate.server.telemetry.metrics import Metrics
 
 
 class Security:
-    """The certificate and the callers of a server, kept as their files are."""
+    """The certificate and the valid tokens of a server, reloaded when their files change."""
 
     def __init__(self, configuration: Configuration, metrics: Metrics) -> None:
-        """Raises `InvalidFile` for a file that cannot be used."""
+        """Read the files. Raises `InvalidFile`."""
         self._reloading: list[FileReloader] = []
         self._certificates = self._read_certificate(configuration, metrics)
         self.callers = self._read_tokens(configuration, metrics)
 
     def add_port(self, server: GrpcServer, address: str) -> int:
-        """Listen, with TLS where there is a certificate; the port. Raises as grpc does."""
+        """Bind an address, with TLS if there is a certificate, and return the port.
+
+        Raises `RuntimeError` if grpc cannot bind it.
+        """
         if self._certificates is None:
             return server.add_insecure_port(address)
         return server.add_secure_port(address, self._certificates.credentials())
 
     @asynccontextmanager
     async def kept_current(self) -> AsyncIterator[None]:
-        """Have changed files read while this lasts."""
+        """Reload changed files inside the context."""
         tasks = [asyncio.create_task(each.run()) for each in self._reloading]
         try:
             yield
@@ -74,9 +74,9 @@ class Security:
 
 
 def _tell_ends(certificates: Certificates, metrics: Metrics) -> None:
-    """By metrics; by the log, too, when one is past: clients only stay away."""
+    """Export the expiry dates, and log expired certificates: clients refuse to connect then."""
     metrics.certificates_end(certificates.ends)
     for name, end in certificates.ends.items():
         if end < time.time():
             at = datetime.fromtimestamp(end, UTC).isoformat()
-            structlog.get_logger().warning("a certificate has ended", file=name, at=at)
+            structlog.get_logger().warning("certificate expired", file=name, at=at)

@@ -1,7 +1,7 @@
-"""The server's certificate, and whose certificates it wants to see.
+"""TLS credentials: the server's certificate, and the CA bundle for client certificates.
 
-Knows PEM files and grpc's credentials; does not know connections. grpc asks for the certificate at
-each new connection, so one that was renewed is shown without a restart; what is open goes on.
+grpc asks for the certificate at each new connection, so a renewed one is used without a restart.
+Open connections are not affected.
 """
 
 import ssl
@@ -18,7 +18,7 @@ from wordgate.text.input_files import read_input
 
 @dataclass(frozen=True)
 class TlsFiles:
-    """Paths of PEM files: the certificate with its chain, its key, and who signs clients' ones."""
+    """Paths of PEM files: the certificate with its chain, its private key, and the client CAs."""
 
     certificate: Path
     key: Path
@@ -26,41 +26,42 @@ class TlsFiles:
 
     @property
     def paths(self) -> list[Path]:
-        """All that are named."""
+        """Paths of the configured files."""
         return [path for path in (self.certificate, self.key, self.client_ca) if path]
 
 
 class Certificates:
-    """What is shown to clients, read again when it is told to.
+    """The certificates in use, which can be reloaded.
 
-    `ends` has, by what a file is for, when the first certificate in it ends: seconds since 1970.
+    `ends` has the earliest expiry date (Unix time in seconds) by the role of the file:
+    "certificate" or "client_ca".
     """
 
     def __init__(self, files: TlsFiles) -> None:
-        """Raises `InvalidFile`."""
+        """Read the files. Raises `InvalidFile`."""
         self._files = files
         self._latest, self.ends = _read(files)
         self._shown = self._latest
 
     def read_again(self) -> None:
-        """Show what the files hold now. Raises `InvalidFile`; then the old ones stay."""
+        """Reload the files. Raises `InvalidFile` and then keeps the previous certificates."""
         self._latest, self.ends = _read(self._files)
 
     def credentials(self) -> grpc.ServerCredentials:
-        """For the port; grpc asks them at each connection, from threads of its own."""
+        """Return the credentials for a port. grpc's threads query them at each connection."""
         return grpc.dynamic_ssl_server_credentials(
             self._shown,
-            self._newer,  # type: ignore[arg-type]  # None stands for no change
+            self._newer,  # type: ignore[arg-type]  # None means no change
             require_client_authentication=self.asks_clients,
         )
 
     @property
     def asks_clients(self) -> bool:
-        """Whether clients have to show a certificate of their own."""
+        """Whether clients must present a certificate (mutual TLS)."""
         return self._files.client_ca is not None
 
     def _newer(self) -> grpc.ServerCertificateConfiguration | None:
-        """What is to be shown from now on; None when that has not changed."""
+        """Return the new certificates after a reload, or None if they have not changed."""
         latest = self._latest
         if latest is self._shown:
             return None
@@ -69,13 +70,15 @@ class Certificates:
 
 
 def _read(files: TlsFiles) -> tuple[grpc.ServerCertificateConfiguration, dict[str, float]]:
-    """The files' content, checked: grpc itself would find out at the first connection; and when
-    the certificates in them end."""
+    """Read and check the files; return grpc's configuration and the expiry dates.
+
+    grpc itself would detect an error only at the first connection.
+    """
     before = _contents(files)
     _check(files)
     contents = _contents(files)
     if contents != before:
-        raise InvalidFile(files.certificate, "is being written; it will be read again")
+        raise InvalidFile(files.certificate, "changed while it was being read; read it again")
     roots = contents[files.client_ca] if files.client_ca else None
     pair = contents[files.key], contents[files.certificate]
     ends = {
@@ -90,7 +93,7 @@ def _end(path: Path, pem: bytes) -> float:
     try:
         return earliest_end(pem)
     except ValueError:
-        raise InvalidFile(path, "has a certificate that does not say when it ends") from None
+        raise InvalidFile(path, "contains a certificate without a valid expiry date") from None
 
 
 def _contents(files: TlsFiles) -> dict[Path, bytes]:
@@ -98,12 +101,12 @@ def _contents(files: TlsFiles) -> dict[Path, bytes]:
 
 
 def _check(files: TlsFiles) -> None:
-    """Raise `InvalidFile` unless the files are certificates and the key belongs to the first."""
+    """Raise `InvalidFile` unless the files are certificates and the key matches the first one."""
     check_key_pair(files.certificate, files.key)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
         if files.client_ca is not None:
             context.load_verify_locations(files.client_ca)
     except (OSError, ValueError) as error:
-        problem = f"has no certificate in PEM ({tls_problem(error)})"
+        problem = f"contains no valid PEM certificate ({tls_problem(error)})"
         raise InvalidFile(files.client_ca or "", problem) from None

@@ -1,13 +1,12 @@
-"""The file of tokens, and how a token is made.
+"""Generate API tokens, and read the file of token hashes.
 
-Knows the format of a line and what a token is; does not know who presents one. The file has hashes
-alone: who reads it cannot ask the server anything.
+The file contains hashes only, so its content does not grant access to the server.
 
     # NAME  HASH                    OPTIONS
     phone   sha256:6c1b…a94e
     ocr     sha256:09d2…77f0  rows_per_second=2000 streams=20 salt=ocr-2026
 
-A token is 256 random bits, so one round of SHA-256 is enough: there is nothing to guess.
+A token has 256 random bits, so one round of SHA-256 is enough: it cannot be brute-forced.
 """
 
 import re
@@ -23,7 +22,7 @@ from wordgate.server.security.quota import NO_QUOTA, Quota
 from wordgate.text.input_files import read_input
 
 TOKEN_PREFIX = "wordgate_"
-"""By which a token that leaked is found, and recognised as one."""
+"""Lets secret scanners recognise a leaked token."""
 
 _TOKEN_BYTES = 32
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -33,9 +32,9 @@ _SALT = re.compile(r"[!-~]{1,64}")
 
 @dataclass(frozen=True)
 class Token:
-    """A token as the server knows it: all but the token itself.
+    """A token as known to the server: its name, SHA-256 digest and options, not the token itself.
 
-    With a `salt` its callers share what was computed before only with tokens of the same one.
+    Tokens share cached states only with tokens of the same `salt`.
     """
 
     name: str
@@ -45,35 +44,35 @@ class Token:
 
     @property
     def line(self) -> str:
-        """The line of the file."""
+        """Line for the token file."""
         quota = self.quota
         rate = quota.rows_per_second
         rows = None if rate is None else f"{rate:.3f}".rstrip("0").rstrip(".")
         salt = self.salt.decode() if self.salt else None
         options = {"rows_per_second": rows, "streams": quota.streams, "salt": salt}
-        given = [f"{key}={value}" for key, value in options.items() if value is not None]
-        return " ".join([self.name, f"sha256:{self.digest.hex()}", *given])
+        written = [f"{key}={value}" for key, value in options.items() if value is not None]
+        return " ".join([self.name, f"sha256:{self.digest.hex()}", *written])
 
 
 def new_token() -> str:
-    """A token that nobody can guess."""
+    """Return a new random token."""
     return TOKEN_PREFIX + secrets.token_urlsafe(_TOKEN_BYTES)
 
 
 def digest_of(token: str) -> bytes:
-    """What the server keeps of a token."""
+    """Return the SHA-256 digest of a token."""
     return sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
 def check_name(name: str) -> str:
-    """The name; raises `InvalidInput` for one that is not fit for a line of the log."""
+    """Return the name. Raises `InvalidInput` if it is not a valid token name."""
     if not _NAME.fullmatch(name):
         raise InvalidInput("name", f"is {name!r}; use 1 to 64 letters, digits, '.', '_' and '-'")
     return name
 
 
 def read_tokens(path: Path) -> list[Token]:
-    """The tokens of a file. Raises `InvalidFile` naming the line."""
+    """Return the tokens of a file. Raises `InvalidFile` with the line number."""
     try:
         text = read_input(path).decode("utf-8")
     except UnicodeDecodeError:
@@ -93,43 +92,43 @@ def _tokens(path: Path, text: str) -> Iterator[Token]:
         for key in (token.name, token.digest):
             if key in seen:
                 what = "name" if key == token.name else "token"
-                raise InvalidFile(path, f"{what}: is that of line {seen[key]}, too", number)
+                raise InvalidFile(path, f"{what}: is the same as on line {seen[key]}", number)
             seen[key] = number
         yield token
 
 
 def _token(words: list[str]) -> Token:
     name = check_name(words[0])
-    found = _HASH.fullmatch(words[1]) if len(words) > 1 else None
-    if found is None:
-        problem = "is missing or no sha256:… of 64 digits; `wordgate token` makes the line"
+    match = _HASH.fullmatch(words[1]) if len(words) > 1 else None
+    if match is None:
+        problem = "is not sha256: with 64 hex digits; create the line with `wordgate token`"
         raise InvalidInput("hash", problem)
     options: dict[str, Any] = {}
     for word in words[2:]:
         key, _, value = word.partition("=")
         if key not in _OPTIONS or key in options:
             known = ", ".join(_OPTIONS)
-            raise InvalidInput("options", f"{key!r} is unknown or there twice; known: {known}")
+            raise InvalidInput("options", f"{key!r} is unknown or repeated; known: {known}")
         options[key] = _OPTIONS[key](value)
     salt = options.pop("salt", None)
-    return Token(name, bytes.fromhex(found[1]), Quota(**options), salt)
+    return Token(name, bytes.fromhex(match[1]), Quota(**options), salt)
 
 
 def _rows_per_second(value: str) -> float:
     if not re.fullmatch(r"\d{1,9}(\.\d{1,3})?", value) or not float(value):
-        raise InvalidInput("rows_per_second", f"is {value!r}; it is a number above 0")
+        raise InvalidInput("rows_per_second", f"is {value!r}; must be a number above 0")
     return float(value)
 
 
 def _streams(value: str) -> int:
     if not re.fullmatch(r"[0-9]{1,9}", value):
-        raise InvalidInput("streams", f"is {value!r}; it is a whole number")
+        raise InvalidInput("streams", f"is {value!r}; must be a whole number")
     return int(value)
 
 
 def _salt(value: str) -> bytes:
     if not _SALT.fullmatch(value):
-        raise InvalidInput("salt", "is no word of 1 to 64 visible ASCII characters")
+        raise InvalidInput("salt", "must be 1 to 64 printable ASCII characters")
     return value.encode()
 
 

@@ -1,7 +1,4 @@
-"""What all servicers share: the models, the engine, the limits, whether the server is draining.
-
-Knows how to have a generator run for a call; does not know what it computes.
-"""
+"""State shared by all servicers: the models, the engine, the limits, whether the server drains."""
 
 import asyncio
 from dataclasses import dataclass, field, replace
@@ -25,16 +22,16 @@ T = TypeVar("T")
 
 
 class Deadline(Protocol):
-    """A call, as far as its deadline goes."""
+    """The deadline of a call; implemented by grpc's context."""
 
     def time_remaining(self) -> float | None:
-        """Seconds until the caller stops waiting; None when it waits for ever."""
+        """Return the seconds until the deadline; None if there is none."""
         ...
 
 
 @dataclass(frozen=True)
 class ServingContext:
-    """The parts of a running server that a call needs."""
+    """The parts of a running server that servicers need."""
 
     models: Registry
     engine: EngineExecutor
@@ -46,14 +43,14 @@ class ServingContext:
     caller: Principal | None = None
 
     def model(self, name: str) -> ServedModel:
-        """The model that a request names. Raises `InvalidInput` and `ModelNotFound`."""
+        """Return the model that a request names. Raises `InvalidInput` and `ModelNotFound`."""
         check_bytes("model", name, self.limits.max_model_bytes)
         model = self.models.get(name)
         caller = self._caller
         return model.salted(caller.token.salt) if caller and caller.token.salt else model
 
     def for_caller(self) -> Self:
-        """The same for whom the running call is answered, whichever task uses it later."""
+        """Return a copy bound to the current principal, for use from other tasks."""
         caller = current_principal.get()
         return replace(self, caller=caller) if caller else self
 
@@ -68,12 +65,12 @@ class ServingContext:
         size: float = 0.0,
         rows_at_once: int = 1,
     ) -> "asyncio.Future[T]":
-        """Have a generator run until its result, the call's deadline or its cancellation.
+        """Schedule a task on the engine until its result, the call's deadline or cancellation.
 
-        Cancelling the future drops the work. `admitted`: a session that was let in is not refused
-        later, unless its caller's quota is used up. `size` and `rows_at_once`: how much it is
-        beside other requests of its urgency; it is refused if it would wait too long for them. The
-        future raises what the generator raises, `Overloaded` and `DeadlineExceeded`. Raises
+        Cancelling the future drops the work. `admitted`: skip admission control, for sessions that
+        were already admitted; only the quota of their token applies. `size` and `rows_at_once`:
+        cost of the request relative to others of its priority, for the estimate of its queueing
+        delay. The future raises the errors of the task, `Overloaded` and `DeadlineExceeded`. Raises
         `Unavailable`.
         """
         seconds = call.time_remaining() if call else None

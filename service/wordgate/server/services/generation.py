@@ -1,7 +1,7 @@
-"""A text that goes on word by word, for as long as somebody reads it.
+"""Streaming text generation.
 
-Knows the fields of a request and when a word is computed: when the one before it was sent, never
-ahead of it. Does not know how words are drawn.
+Each word is computed only after the previous one has been sent, so that the client's reading speed
+limits the work.
 """
 
 from collections.abc import AsyncGenerator, Iterator
@@ -37,7 +37,7 @@ _REASONS = {
 
 
 class GenerationStreams:
-    """Counts the open streams and refuses those above the limit."""
+    """Counts open generation streams and rejects those above the limit."""
 
     def __init__(self, serving: ServingContext) -> None:
         self._serving = serving
@@ -45,9 +45,9 @@ class GenerationStreams:
 
     @contextmanager
     def opened(self) -> Iterator[None]:
-        """A stream while it lasts. Raises `Overloaded`."""
+        """Count an open stream inside the context. Raises `Overloaded`."""
         if self._open >= self._serving.limits.max_generation_streams:
-            problem = f"{self._open} texts are being generated; try again soon"
+            problem = f"overloaded: {self._open} generation streams are open; retry later"
             raise Overloaded(problem, _RETRY_AFTER_SECONDS, OverloadReason.STREAMS)
         self._open += 1
         try:
@@ -59,10 +59,10 @@ class GenerationStreams:
 async def generated(
     serving: ServingContext, request: StreamGenerateRequest, call: Deadline
 ) -> AsyncGenerator[StreamGenerateResponse, None]:
-    """The words of a text, each computed when it is asked for, all by one model.
+    """Generate words one at a time, all with the same model.
 
-    Raises `InvalidInput` and `ModelNotFound` before any work is done, `Unavailable` when the server
-    drains: after the word that is being computed.
+    Raises `InvalidInput` and `ModelNotFound` before any work is done. When the server drains,
+    raises `Unavailable` after the word in progress.
     """
     model = serving.model(request.model)
     asks = model.begin_text(generation_query(request, serving.limits))
@@ -71,14 +71,14 @@ async def generated(
         if serving.draining.is_set():
             raise Unavailable(DRAINING)
         seed = draft.seed
-        asked = serving.metrics.searching(model.next_word(draft), attrgetter("word.expansions"))
-        written = await serving.start(model, asked, Priority.BULK, call, admitted=True)
+        search = serving.metrics.searching(model.next_word(draft), attrgetter("word.expansions"))
+        written = await serving.start(model, search, Priority.BULK, call, admitted=True)
         yield generate_response(GenerationResult(written.word, seed, model.name))
         draft = written.draft
 
 
 def generation_query(request: StreamGenerateRequest, limits: Limits) -> GenerationQuery:
-    """The query of a request. Raises `InvalidInput` naming what is outside its limits."""
+    """Return the query of a request. Raises `InvalidInput` for a field outside its limits."""
     check_bytes("history", request.history, limits.max_history_bytes)
     check_bytes("prefix", request.prefix, limits.max_prefix_bytes)
     check_most("stop_words", request.stop_words, limits.max_stop_words)
@@ -98,7 +98,7 @@ def generation_query(request: StreamGenerateRequest, limits: Limits) -> Generati
 
 
 def generate_response(answer: GenerationResult) -> StreamGenerateResponse:
-    """The answer with one word."""
+    """Return the response message for one word."""
     word = answer.word
     return StreamGenerateResponse(
         word=word.word,

@@ -7,10 +7,10 @@ from grpc_health.v1._async import HealthServicer
 
 
 class Health(HealthServicer):
-    """The library's servicer, which lacks `List`."""
+    """The servicer of `grpcio-health-checking`, plus `List`, which it lacks."""
 
     async def List(self, request: Any, context: Any) -> Any:
-        """The status of every service."""
+        """Return the status of every service."""
         statuses: dict[str, int] = self._server_status  # type: ignore[attr-defined]
         response = health_pb2.HealthListResponse()  # type: ignore[attr-defined]
         for service, status in statuses.items():

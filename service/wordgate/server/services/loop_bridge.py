@@ -1,7 +1,6 @@
-"""Results on their way from the engine's threads to the event loop.
+"""Deliver results from the engine's threads to futures of the event loop.
 
-Knows futures, threads and one event loop; does not know what the results are. All that are there
-are settled at one wake-up of the loop, which costs more than the result itself.
+Results are delivered in batches, because waking the loop costs more than the delivery.
 """
 
 import asyncio
@@ -12,7 +11,7 @@ from wordgate.errors import WordgateError, drop_traceback
 
 
 class Handover:
-    """Settles futures of the event loop in which it was made, for other threads."""
+    """Settles futures from other threads, in the event loop in which it was created."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -20,20 +19,20 @@ class Handover:
         self._is_woken = False
 
     def future(self) -> "asyncio.Future[Any]":
-        """A future to be settled."""
+        """Create a future to be settled later."""
         return self._loop.create_future()
 
     def settle(
         self, future: "asyncio.Future[Any]", result: Any, error: BaseException | None
     ) -> None:
-        """Give a future its result or its error, soon; nothing if it is done. For any thread."""
+        """Schedule a future's result or error; ignore futures that are done. Thread-safe."""
         self._arrived.append((future, result, error))
         if not self._is_woken:
             self._is_woken = True
             self._loop.call_soon_threadsafe(self._settle_all)
 
     def _settle_all(self) -> None:
-        self._is_woken = False  # before looking: what arrives from now on wakes the loop again
+        self._is_woken = False  # reset first: later arrivals wake the loop again
         while self._arrived:
             future, result, error = self._arrived.popleft()
             if future.done():

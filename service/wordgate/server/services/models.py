@@ -1,4 +1,4 @@
-"""`ModelService`: what is served, and within which limits."""
+"""`ModelService`: served models and the server's limits."""
 
 from dataclasses import asdict
 from importlib.metadata import version
@@ -13,7 +13,7 @@ from wordgate.server.services.context import ServingContext
 
 
 class ModelServicer(models_pb2_grpc.ModelServiceServicer):
-    """Answers from the registry."""
+    """Implements `ModelService` with the model registry."""
 
     def __init__(self, serving: ServingContext) -> None:
         self._serving = serving
@@ -24,7 +24,7 @@ class ModelServicer(models_pb2_grpc.ModelServiceServicer):
         request: models_pb2.ListModelsRequest,
         context: ServicerContext[models_pb2.ListModelsRequest, models_pb2.ListModelsResponse],
     ) -> models_pb2.ListModelsResponse:
-        """All models, in order of name and version."""
+        """Return all models, ordered by name and version."""
         models = [self._model(model) for model in self._serving.models.served]
         return models_pb2.ListModelsResponse(models=models, server=self._server)
 
@@ -33,7 +33,7 @@ class ModelServicer(models_pb2_grpc.ModelServiceServicer):
         request: models_pb2.GetModelRequest,
         context: ServicerContext[models_pb2.GetModelRequest, models_pb2.GetModelResponse],
     ) -> models_pb2.GetModelResponse:
-        """One model."""
+        """Return one model."""
         model = self._serving.model(request.model)
         return models_pb2.GetModelResponse(model=self._model(model), server=self._server)
 

@@ -1,4 +1,4 @@
-"""`PredictionService`: the next word, once or while somebody types, and how a text goes on."""
+"""`PredictionService`: next-word prediction, typing sessions and text generation."""
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -18,11 +18,11 @@ from wordgate.server.services.scoring import size_with
 from wordgate.server.services.typing_session import Sessions
 
 _ROWS = 2
-"""A search asks for about so many output rows at once."""
+"""Typical number of output rows per model request of a search."""
 
 
 class PredictionServicer(prediction_pb2_grpc.PredictionServiceServicer):
-    """Validates, has the engine search, answers."""
+    """Validates requests, runs searches on the engine, and converts the results."""
 
     def __init__(self, serving: ServingContext) -> None:
         self._serving = serving
@@ -34,7 +34,7 @@ class PredictionServicer(prediction_pb2_grpc.PredictionServiceServicer):
         request: prediction_pb2.PredictRequest,
         context: ServicerContext[prediction_pb2.PredictRequest, prediction_pb2.PredictResponse],
     ) -> prediction_pb2.PredictResponse:
-        """The likeliest next words."""
+        """Return the most probable next words."""
         limits = self._serving.limits
         model = self._serving.model(request.model)
         check_bytes("history", request.history, limits.max_history_bytes)
@@ -59,14 +59,14 @@ class PredictionServicer(prediction_pb2_grpc.PredictionServiceServicer):
         )
         return encode_prediction(answer)
 
-    async def StreamPredict(  # type: ignore[override]  # grpc takes who writes by himself, too
+    async def StreamPredict(  # type: ignore[override]  # grpc also accepts methods that write
         self,
         request_iterator: AsyncIterator[prediction_pb2.StreamPredictRequest],
         context: ServicerContext[
             prediction_pb2.StreamPredictRequest, prediction_pb2.StreamPredictResponse
         ],
     ) -> None:
-        """A typing session."""
+        """Run a typing session."""
         with self._sessions.opened() as session:
             await session.run(request_iterator, context.write)
 
@@ -77,7 +77,7 @@ class PredictionServicer(prediction_pb2_grpc.PredictionServiceServicer):
             prediction_pb2.StreamGenerateRequest, prediction_pb2.StreamGenerateResponse
         ],
     ) -> AsyncIterator[prediction_pb2.StreamGenerateResponse]:
-        """A text that goes on."""
+        """Generate a text word by word."""
         with self._generations.opened():
             async with aclosing(generated(self._serving, request, context)) as answers:
                 async for answer in answers:

@@ -1,7 +1,8 @@
-"""A stream of utterances to rank: a configuration, then one utterance after the other.
+"""Streaming rescoring: a configuration, followed by utterances.
 
-Several utterances are ranked at a time and answered in order. The bytes of the large ones of all
-streams together are bounded, and those of one stream until they are answered.
+Several utterances of a stream are rescored concurrently and answered in order. The memory of large
+utterances is bounded for all streams together, and for each stream until its utterances are
+answered.
 """
 
 import asyncio
@@ -40,17 +41,16 @@ from wordgate.server.security.byte_budget import ByteBudget
 from wordgate.server.services.context import ServingContext
 
 MAX_IN_PROGRESS = 8
-"""Utterances of one stream that are ranked at the same time."""
+"""Maximum number of utterances of one stream that are rescored concurrently."""
 
 _MOST_STARTED_BYTES = 256 * 1024
-"""Of the utterances of one stream that are ranked or whose answers wait to be sent, beside the
-latest one."""
+"""Maximum size of a stream's utterances in progress or with unsent answers, without the latest."""
 
 _RETRY_AFTER_SECONDS = 5.0
 
 
 class RescoreStreams:
-    """Counts the open streams and refuses those above the limit."""
+    """Counts open rescoring streams and rejects those above the limit."""
 
     def __init__(self, serving: ServingContext) -> None:
         self._serving = serving
@@ -59,9 +59,9 @@ class RescoreStreams:
 
     @contextmanager
     def opened(self) -> "Iterator[RescoreStream]":
-        """A stream while it lasts. Raises `Overloaded`."""
+        """Open a stream inside the context. Raises `Overloaded`."""
         if self._open >= self._serving.limits.max_rescore_streams:
-            problem = f"{self._open} rescoring streams are open; try again soon"
+            problem = f"overloaded: {self._open} rescoring streams are open; retry later"
             raise Overloaded(problem, _RETRY_AFTER_SECONDS, OverloadReason.STREAMS)
         self._open += 1
         try:
@@ -72,7 +72,7 @@ class RescoreStreams:
 
 @dataclass(frozen=True)
 class _Configured:
-    """What the first message said."""
+    """The configuration from the first message."""
 
     asked: RescoreConfiguration
     weighting: Weighting
@@ -81,7 +81,7 @@ class _Configured:
 
 @dataclass(frozen=True)
 class _Started:
-    """An utterance that is not answered yet, and the bytes of its message."""
+    """An utterance in progress; `size` is the size of its message in bytes."""
 
     sequence: int
     response: "asyncio.Future[RescoreResponse]"
@@ -89,7 +89,7 @@ class _Started:
 
 
 class RescoreStream:
-    """Ranks a few utterances at a time and answers them in their order."""
+    """Rescores a few utterances concurrently and answers them in order."""
 
     def __init__(self, serving: ServingContext, budget: ByteBudget) -> None:
         self._serving = serving
@@ -98,10 +98,10 @@ class RescoreStream:
         self._started: deque[_Started] = deque()
 
     async def answers(self, requests: RequestStream) -> AsyncGenerator[StreamRescoreResponse, None]:
-        """The answers until the client closes its side and its last utterance is answered.
+        """Yield answers until the client closes its side and its last utterance is answered.
 
-        Raises `InvalidInput` for messages out of order and a configuration outside its limits,
-        `Unavailable` when the server drains: after the answers that are in progress.
+        Raises `InvalidInput` for messages out of order and for a configuration outside its limits.
+        When the server drains, raises `Unavailable` after the answers in progress.
         """
         draining = asyncio.ensure_future(self._serving.draining.wait())
         reading: asyncio.Future[bool] | None = self._read(requests)
@@ -123,7 +123,7 @@ class RescoreStream:
     async def _wait(
         self, reading: "asyncio.Future[bool] | None", draining: "asyncio.Future[Any]"
     ) -> None:
-        """Until the first answer is there, or a message that there is room for."""
+        """Wait for the first answer, or for a message if there is room for one."""
         awaited: set[asyncio.Future[Any]] = {self._started[0].response} if self._started else set()
         if not self._started:
             awaited.add(draining)
@@ -132,7 +132,7 @@ class RescoreStream:
         await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
 
     def _has_room(self) -> bool:
-        """Whether another utterance may begin: answers take memory until the client reads them."""
+        """Return whether another utterance may start: unread answers take memory, too."""
         size = sum(each.size for each in self._started)
         return len(self._started) < MAX_IN_PROGRESS and size < _MOST_STARTED_BYTES
 
@@ -140,7 +140,7 @@ class RescoreStream:
         return asyncio.ensure_future(self._take(requests))
 
     async def _take(self, requests: RequestStream) -> bool:
-        """Take one message; whether there was one."""
+        """Process one message; return False at the end of the stream."""
         async for request in requests:
             event = request.WhichOneof("event")
             if event == "configuration":
@@ -155,7 +155,7 @@ class RescoreStream:
 
     def _configure(self, asked: RescoreConfiguration) -> None:
         if self._configured:
-            raise InvalidInput("configuration", "was sent before; open another stream for another")
+            raise InvalidInput("configuration", "was already sent; open a new stream to change it")
         self._serving.model(asked.model)
         try:
             weighting = decode_weighting(asked.weighting, self._serving.limits)
@@ -166,7 +166,7 @@ class RescoreStream:
         self._configured = _Configured(asked, weighting, bounds)
 
     async def _begin(self, utterance: Utterance, size: int) -> "asyncio.Future[RescoreResponse]":
-        """Have an utterance ranked once there is memory for it, which is free when it is ranked."""
+        """Start rescoring an utterance once there is memory for it; free the memory when done."""
         if size <= SMALL_BYTES:
             return self._start(utterance)
         await self._budget.wait_for(size)
@@ -179,17 +179,24 @@ class RescoreStream:
         return response
 
     def _start(self, utterance: Utterance) -> "asyncio.Future[RescoreResponse]":
-        """Have an utterance ranked; what is wrong with it comes as the future's error."""
-        found = self._configured
-        if found is None:
-            raise InvalidInput("configuration", "is missing; it is the first message of a stream")
-        model = self._serving.model(found.asked.model)
+        """Start rescoring an utterance. The future raises the utterance's own errors."""
+        configured = self._configured
+        if configured is None:
+            raise InvalidInput(
+                "configuration", "is missing; send it as the first message of a stream"
+            )
+        model = self._serving.model(configured.asked.model)
         limits = self._serving.limits
         asks = _counted_and_rescored(
-            model, utterance, limits, found.weighting, counts_eos(found.asked), found.bounds
+            model,
+            utterance,
+            limits,
+            configured.weighting,
+            counts_eos(configured.asked),
+            configured.bounds,
         )
-        priority_of = decode_priority(found.asked, Priority.BULK)
-        return self._serving.start(model, asks, priority_of, admitted=True)
+        priority = decode_priority(configured.asked, Priority.BULK)
+        return self._serving.start(model, asks, priority, admitted=True)
 
 
 def rescored(
@@ -200,9 +207,9 @@ def rescored(
     count_eos: bool,
     bounds: SearchBounds,
 ) -> ModelTask[RescoreResponse]:
-    """The answer to an utterance whose entries were counted. Raises `InvalidInput`."""
-    found = yield from decode_rescorable(asked, limits)
-    answer = yield from model.rescore(found.history, found.hypotheses, weighting, count_eos, bounds)
+    """Rescore an utterance within its count limits (`check_counts`). Raises `InvalidInput`."""
+    query = yield from decode_rescorable(asked, limits)
+    answer = yield from model.rescore(query.history, query.hypotheses, weighting, count_eos, bounds)
     return (yield from encode_ranking(answer))
 
 

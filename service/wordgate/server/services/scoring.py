@@ -1,4 +1,4 @@
-"""`ScoringService`: how probable given texts are, and what they rank as."""
+"""`ScoringService`: score candidate texts, and rescore hypotheses."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -23,20 +23,20 @@ from wordgate.server.services.rescore_stream import RescoreStreams, rescored
 T = TypeVar("T")
 
 _LEAST_SIZE = 256
-"""What any request costs, in bytes of a larger one."""
+"""Fixed cost of a request, in bytes."""
 
 TURN_BYTES = 4096.0
-"""A request of so many has about the rows that make a turn of the scheduler."""
+"""Size of a request with about as many rows as one round of the scheduler."""
 
 _READ_CHARACTERS = 2000
-"""So much of a history has about the words that the model reads."""
+"""Length of a history with about as many words as the model reads."""
 
 _PIECE_BYTES = 4
-"""Bytes of a request for each piece, about; a history may have one for each byte."""
+"""Approximate bytes of a request per token. A history may have as many tokens as bytes."""
 
 
 class ScoringServicer(scoring_pb2_grpc.ScoringServiceServicer):
-    """Validates, has the engine score, answers."""
+    """Validates requests, runs scoring on the engine, and converts the results."""
 
     def __init__(self, serving: ServingContext) -> None:
         self._serving = serving
@@ -47,7 +47,7 @@ class ScoringServicer(scoring_pb2_grpc.ScoringServiceServicer):
         request: scoring_pb2.ScoreRequest,
         context: ServicerContext[scoring_pb2.ScoreRequest, scoring_pb2.ScoreResponse],
     ) -> scoring_pb2.ScoreResponse:
-        """The log-probability of each candidate."""
+        """Return the log-probability of each candidate."""
         limits = self._serving.limits
         model = self._serving.model(request.model)
         check_bytes("history", request.history, limits.max_history_bytes)
@@ -60,7 +60,7 @@ class ScoringServicer(scoring_pb2_grpc.ScoringServiceServicer):
         request: rescoring_pb2.RescoreRequest,
         context: ServicerContext[rescoring_pb2.RescoreRequest, rescoring_pb2.RescoreResponse],
     ) -> rescoring_pb2.RescoreResponse:
-        """Hypotheses ranked by their totals."""
+        """Return the hypotheses ranked by their total scores."""
         limits = self._serving.limits
         model = self._serving.model(request.model)
         weighting = decode_weighting(request.weighting, limits)
@@ -76,25 +76,25 @@ class ScoringServicer(scoring_pb2_grpc.ScoringServiceServicer):
         request: scoring_pb2.ScoreRequest | rescoring_pb2.RescoreRequest,
         call: Deadline,
     ) -> "asyncio.Future[T]":
-        """The work of a request, which takes about as long as it is large."""
-        priority_of = decode_priority(request, Priority.BULK)
+        """Schedule the work of a request. Its size estimates its cost."""
+        priority = decode_priority(request, Priority.BULK)
         return self._serving.start(
             model,
             asks,
-            priority_of,
+            priority,
             call,
             size=request_size(request),
             rows_at_once=_rows_of(request),
         )
 
-    async def StreamRescore(  # type: ignore[override]  # the interceptor's streams know sizes
+    async def StreamRescore(  # type: ignore[override]  # the interceptor's streams have sizes
         self,
         request_iterator: RequestStream,
         context: ServicerContext[
             rescoring_pb2.StreamRescoreRequest, rescoring_pb2.StreamRescoreResponse
         ],
     ) -> AsyncIterator[rescoring_pb2.StreamRescoreResponse]:
-        """Many utterances, answered in their order."""
+        """Rescore a stream of utterances and answer them in order."""
         with self._streams.opened() as stream:
             async with aclosing(stream.answers(request_iterator)) as answers:
                 async for answer in answers:
@@ -104,7 +104,7 @@ class ScoringServicer(scoring_pb2_grpc.ScoringServiceServicer):
 def _scored(
     model: ServedModel, request: scoring_pb2.ScoreRequest, limits: Limits
 ) -> ModelTask[scoring_pb2.ScoreResponse]:
-    """The answer to a request whose candidates were counted."""
+    """Score the candidates of a request whose number of candidates was checked."""
     candidates = [candidate.text for candidate in request.candidates]
     for index, text in enumerate(candidates):
         check_bytes(f"candidates[{index}].text", text, limits.max_candidate_bytes)
@@ -116,12 +116,12 @@ def _scored(
 
 
 def request_size(request: scoring_pb2.ScoreRequest | rescoring_pb2.RescoreRequest) -> int:
-    """Return the cost of a request, in bytes; a history counts as far as it is read."""
+    """Return the cost of a request in bytes, with only the part of the history that is read."""
     return request.ByteSize() - _bytes(request.history) + size_with(request.history)
 
 
 def size_with(history: str) -> int:
-    """Return the cost of a small request after a history, in bytes of a larger one."""
+    """Return the cost in bytes of a small request with this history."""
     most = _PIECE_BYTES * MAX_CONTEXT_PIECES
     return _LEAST_SIZE + min(_bytes(history[-_READ_CHARACTERS:]), most)
 
@@ -131,7 +131,7 @@ def _bytes(text: str) -> int:
 
 
 def _rows_of(request: scoring_pb2.ScoreRequest | rescoring_pb2.RescoreRequest) -> int:
-    """How many texts are read side by side; a search has about as many as a call takes."""
+    """Return the number of texts read in parallel; a lattice search fills about one batch."""
     if isinstance(request, scoring_pb2.ScoreRequest):
         return len(request.candidates)
     return len(request.n_best.candidates) if request.HasField("n_best") else MAX_ROWS

@@ -1,7 +1,7 @@
-"""How good suggestions were, seen from what was typed afterwards.
+"""Measure the quality of suggestions by the words that users then type.
 
-Knows texts as they grow, and what was suggested before each word; does not know messages. No word
-is kept or counted by itself: only its rank, and how surprising it was.
+Only the rank and the surprisal of a word are reported. Words themselves are neither stored nor
+counted.
 """
 
 from collections.abc import Callable
@@ -14,10 +14,10 @@ from wordgate.text.normalization import normalise
 
 @dataclass(frozen=True, slots=True)
 class FinishedWord:
-    """A word that was typed or chosen after `history`, in normal form.
+    """A normalised word that was typed or accepted after `history`.
 
-    `rank`, from 1, is its place among the suggestions that stood there before its first letter,
-    None when it was not there; `log_prob` is known if it was.
+    `rank` (from 1) is its rank among the suggestions shown before its first letter. `rank` and
+    `log_prob` are None if it was not suggested.
     """
 
     history: str
@@ -28,17 +28,16 @@ class FinishedWord:
 
 @dataclass(frozen=True, slots=True)
 class _Begun:
-    """Where a word begins, in code points, and what was suggested there."""
+    """The start of a word in code points, and the suggestions shown there."""
 
     place: int
     suggested: tuple[tuple[str, float], ...] | None
 
 
 class AcceptanceTracker:
-    """Follows one text and tells of each word that is finished at its end.
+    """Follows the text of a session and reports each word that is completed at its end.
 
-    Words before whose first letter no suggestions came are not told of: who types faster than
-    answers come says nothing of them.
+    Words typed before any suggestions were shown are not reported.
     """
 
     __slots__ = ("_begun",)
@@ -47,14 +46,14 @@ class AcceptanceTracker:
         self._begun: _Begun | None = None
 
     def edited(self, before: str, now: str) -> None:
-        """The text up to the cursor has changed; unless it has only grown, nothing is begun."""
+        """Handle a change of the text up to the cursor; forget the word if text was removed."""
         if not now.startswith(before):
             self._begun = None
 
     def answered(
         self, text: str, answer: PredictionResult, tell: Callable[[FinishedWord], None]
     ) -> None:
-        """Suggestions came for a text up to the cursor; `tell` is told of a finished word."""
+        """Handle suggestions for a text up to the cursor; call `tell` with a completed word."""
         place = len(text) - len(answer.prefix)
         begun = self._begun
         if begun is not None and place == begun.place:
@@ -70,13 +69,13 @@ class AcceptanceTracker:
 
 
 def _finished(begun: _Begun, history: str, grown: str) -> FinishedWord | None:
-    """The one word that a text has grown by, with its rank; None where it was not typed so."""
-    found = words.split(normalise(grown))
-    if not found or words.is_punctuation(found[0]) or begun.suggested is None:
+    """Return the one word that a text has grown by, or None if it was not a single typed word."""
+    split = words.split(normalise(grown))
+    if not split or words.is_punctuation(split[0]) or begun.suggested is None:
         return None
-    if not all(map(words.is_punctuation, found[1:])):
-        return None  # several words at once were not typed
-    word = found[0]
+    if not all(map(words.is_punctuation, split[1:])):
+        return None  # several words at once were pasted, not typed
+    word = split[0]
     for rank, (text, log_prob) in enumerate(begun.suggested, 1):
         if text == word:
             return FinishedWord(history, word, rank, log_prob)

@@ -1,8 +1,7 @@
-"""A typing session: a configuration, then the text as it is edited.
+"""Typing sessions: a configuration, followed by the edits of a text.
 
-Knows the order of messages and which text is to be answered; does not know how suggestions are
-found. Answers are a pure function of the configuration, the text and its cursor: nothing else is
-kept, but the latest suggestions while they may be accepted.
+Each answer is a pure function of the configuration, the text and its cursor. Nothing else is
+stored, except the latest suggestions while they may still be accepted.
 """
 
 import asyncio
@@ -36,24 +35,23 @@ from wordgate.text.rest_of_word import rest_of_word
 
 _RETRY_AFTER_SECONDS = 5.0
 _SPREAD = 0.1
-"""By which part sessions that were opened together end apart, so that they are not opened together
-again."""
+"""Relative jitter on session lifetimes, to avoid a reconnect stampede."""
 
 _NO_ANCHOR_BELOW = 3 * ANCHOR_WORDS // 2
-"""A text of fewer characters has fewer words, and fewer bytes, than bring an anchor near."""
+"""Shorter texts, in characters, have too few words and bytes to be near an anchor."""
 
 _FREE_BYTES = 8 * 1024
-"""What any session may keep."""
+"""Memory that each session may use without being counted."""
 
 _LISTED_COST = 12
-"""Bytes of memory for each byte of a listed word: its normal form and Python's strings."""
+"""Bytes of memory per byte of a listed word: its normalised form and Python's string overhead."""
 
 Write = Callable[[StreamPredictResponse], Awaitable[None]]
-"""Sends an answer; returns once there is room for another."""
+"""Sends an answer; returns once flow control allows another."""
 
 
 class Sessions:
-    """Counts the open sessions, refuses those above the limit, ends all when the server drains."""
+    """Counts open sessions, rejects those above the limit, and ends all when the server drains."""
 
     def __init__(self, serving: ServingContext) -> None:
         self._serving = serving
@@ -65,9 +63,9 @@ class Sessions:
 
     @contextmanager
     def opened(self) -> "Iterator[Session]":
-        """A session while it lasts. Raises `Overloaded`."""
+        """Open a session inside the context. Raises `Overloaded`."""
         if len(self._open) >= self._serving.limits.max_sessions:
-            problem = f"{len(self._open)} sessions are open; try again soon"
+            problem = f"overloaded: {len(self._open)} sessions are open; retry later"
             raise Overloaded(problem, _RETRY_AFTER_SECONDS, OverloadReason.SESSIONS)
         if self._watch is None:
             self._watch = asyncio.create_task(self._end_when_draining())
@@ -76,7 +74,7 @@ class Sessions:
         self._open.add(session)
         self._serving.metrics.sessions.set(len(self._open))
         oldest = self._serving.limits.max_session_seconds
-        too_old = f"a session lasts for at most {oldest} seconds here; open another"
+        too_old = f"session lifetime exceeded: at most {oldest} s; open a new session"
         ageing = asyncio.get_running_loop().call_later(
             oldest * (1 - _SPREAD * random()), session.end_soon, too_old
         )
@@ -89,7 +87,7 @@ class Sessions:
             self._serving.metrics.sessions.set(len(self._open))
 
     def _reread(self) -> None:
-        """Have the texts of sessions read by the models that are served now, one after another."""
+        """Warm up the new models with the sessions' texts, one session after another."""
         if self._rereading is not None:
             self._rereading.cancel()
         self._rereading = asyncio.create_task(self._reread_all(list(self._open)))
@@ -99,7 +97,7 @@ class Sessions:
             await session.warm_up()
 
     def _end_pinned(self, model: ServedModel) -> None:
-        """End the sessions that asked for a version which has gone."""
+        """End the sessions that requested a retired version."""
         for session in list(self._open):
             session.close_if_pinned_to(str(model.name))
 
@@ -111,7 +109,7 @@ class Sessions:
 
 @dataclass(frozen=True, slots=True)
 class _Configured:
-    """What the first message said."""
+    """The configuration from the first message."""
 
     model: str
     options: Options
@@ -124,7 +122,7 @@ class _Configured:
 
 @dataclass(frozen=True, slots=True)
 class _Text:
-    """A text that is to be answered under its number."""
+    """A text to be answered, with its sequence number."""
 
     sequence: int
     edited: TextBuffer
@@ -133,8 +131,10 @@ class _Text:
 
 @dataclass(frozen=True, slots=True)
 class _Offered:
-    """What may be accepted: the words of an answer, for so many code points before the cursor and
-    behind it."""
+    """Suggestions that the client may accept.
+
+    A suggestion replaces `typed` code points before the cursor and `rest` code points after it.
+    """
 
     sequence: int
     typed: int
@@ -144,10 +144,10 @@ class _Offered:
 
 
 class Session:
-    """Reads messages and answers the newest text; a newer one supersedes the one before it.
+    """Reads messages and answers the latest text, which supersedes earlier ones.
 
-    The task of the call reads. Each text is answered by a task of its own, so that a session in
-    which nobody types has none: there may be thousands.
+    The task of the call reads messages. Each text is answered by a task of its own, so that the
+    thousands of idle sessions have no second task.
     """
 
     __slots__ = (
@@ -186,8 +186,8 @@ class Session:
     async def run(self, requests: AsyncIterator[StreamPredictRequest], write: Write) -> None:
         """Answer until the client closes its side and its last text is answered.
 
-        Raises `InvalidInput` for messages out of order or outside limits, `Unavailable` when the
-        server drains: after the answer that is being computed, if there is one.
+        Raises `InvalidInput` for messages out of order or outside limits. When the server drains,
+        raises `Unavailable` after the answer in progress, if there is one.
         """
         try:
             await self._read(requests, write)
@@ -201,13 +201,13 @@ class Session:
                     work.cancel()
 
     def end_soon(self, why: str) -> None:
-        """End the session as unavailable, after the answer that is being computed."""
+        """End the session with `Unavailable`, after the answer in progress."""
         self._ending = why
         if self._answering is None:
             self._end(Unavailable(why))
 
     async def warm_up(self) -> None:
-        """Have the model that is served now read the text, in spare rows."""
+        """Let the model that is served now read the text, with normal priority."""
         before = self._resting.unpacked().before
         if self._configured is None or not before:
             return
@@ -215,15 +215,15 @@ class Session:
             model = self._serving.model(self._configured.model)
             await self._serving.start(model, _read_typed(model, before), Priority.BULK)
         except WordgateError:
-            return  # it will be read when somebody types
+            return  # the text will be read with the next edit
 
     def close_if_pinned_to(self, name: str) -> None:
-        """End the session if it asked for a version that has gone."""
+        """End the session if it requested this version."""
         if self._configured is not None and self._configured.model == name:
-            self._end(Unavailable(f"{name} has been replaced; open another session"))
+            self._end(Unavailable(f"model version replaced: {name}; open a new session"))
 
     async def _read(self, requests: AsyncIterator[StreamPredictRequest], write: Write) -> None:
-        """Take messages until the client closes its side, or until something ends the session."""
+        """Process messages until the client closes its side or the session ends."""
         self._reading = asyncio.current_task()
         try:
             async for request in requests:
@@ -234,9 +234,9 @@ class Session:
                 else:
                     await self._supersede()
                     self._answering = asyncio.create_task(self._answer(text, write))
-                del text  # a session that waits keeps neither: only its text, packed
+                del text  # an idle session keeps only its packed text
         except Exception:
-            await self._supersede()  # grpc loses a status that overtakes an answer
+            await self._supersede()  # grpc loses a status that is sent before an answer
             raise
         except asyncio.CancelledError:
             if self._ended_by is None or (self._reading and self._reading.uncancel()):
@@ -245,13 +245,13 @@ class Session:
             self._reading = None
 
     def _end(self, error: Exception) -> None:
-        """End the session with an error, which the reading task raises in the place of reading."""
+        """End the session with an error, which the reading task raises."""
         self._ended_by = self._ended_by or error
         if self._reading is not None:
             self._reading.cancel()
 
     async def _supersede(self) -> None:
-        """Drop the answer under way; one that is being written already is waited for."""
+        """Cancel the answer in progress; if it is already being written, wait for it instead."""
         if self._answering is None:
             return
         if self._is_written:
@@ -260,14 +260,14 @@ class Session:
             self._answering.cancel()
 
     async def _answer(self, text: _Text, write: Write) -> None:
-        """Find the answer to a text and write it."""
+        """Compute the answer to a text and write it."""
         try:
             with message_span("StreamPredict answer", text.received_ns, text.sequence):
                 model = self._model()
                 answer = await self._find(model, text)
                 self._is_written = True
                 await write(self._response(model, text, answer))
-        except Exception as error:  # noqa: BLE001  whatever it is, the session ends with it
+        except Exception as error:  # noqa: BLE001  any error ends the session
             self._end(error)
         finally:
             if self._answering is asyncio.current_task():
@@ -277,7 +277,7 @@ class Session:
             self._end(Unavailable(self._ending))
 
     def _taken(self, request: StreamPredictRequest) -> _Text | None:
-        """The text after a message; None after the configuration."""
+        """Process a message; return the new text, or None for a configuration."""
         event = request.WhichOneof("event")
         if event is None:
             raise InvalidInput("event", "is not set; send a configuration, a text or an edit")
@@ -288,24 +288,28 @@ class Session:
 
     def _configure(self, request: StreamPredictRequest) -> None:
         if self._configured:
-            raise InvalidInput("configuration", "was sent before; open another stream for another")
-        asked = request.configuration
-        self._serving.model(asked.model)
+            raise InvalidInput("configuration", "was already sent; open a new stream to change it")
+        configuration = request.configuration
+        self._serving.model(configuration.model)
         try:
-            check_listed(asked.options, self._serving.limits)
-            self._listed_bytes = _LISTED_COST * asked.options.ByteSize()
+            check_listed(configuration.options, self._serving.limits)
+            self._listed_bytes = _LISTED_COST * configuration.options.ByteSize()
             self._hold(0)
-            self._configured = _Configured(asked.model, prediction.decode_options(asked.options))
-            self._resting = PackedText(unit=prediction.decode_position_unit(asked.position_unit))
+            self._configured = _Configured(
+                configuration.model, prediction.decode_options(configuration.options)
+            )
+            self._resting = PackedText(
+                unit=prediction.decode_position_unit(configuration.position_unit)
+            )
         except InvalidInput as error:
             raise InvalidInput(f"configuration.{error.field}", error.problem) from None
 
     def _hold(self, text_bytes: int) -> None:
-        """Count what the session keeps, where it is much. Raises `Overloaded`."""
+        """Reserve memory for the session's text above `_FREE_BYTES`. Raises `Overloaded`."""
         self._memory.resize(max(0, self._listed_bytes + text_bytes - _FREE_BYTES))
 
     async def _prepare_options(self) -> None:
-        """Have the engine look at listed words. Raises `InvalidInput` for one that is none."""
+        """Prepare the listed words on the engine. Raises `InvalidInput` for an invalid word."""
         if self._configured is None or not self._configured.has_listed_words:
             return
         steps = self._configured.options.prepare()
@@ -316,12 +320,14 @@ class Session:
             raise InvalidInput(f"configuration.{error.field}", error.problem) from None
 
     def _edit(self, request: StreamPredictRequest, event: str) -> _Text:
-        """The text after an event. Raises `InvalidInput` for one out of order or out of limits."""
+        """Apply an event to the text. Raises `InvalidInput` if it is out of order or limits."""
         if self._configured is None:
-            raise InvalidInput("configuration", "is missing; it is the first message of a stream")
+            raise InvalidInput(
+                "configuration", "is missing; send it as the first message of a stream"
+            )
         last = self._last_sequence
         if last is not None and request.sequence <= last:
-            raise InvalidInput("sequence", f"is {request.sequence} after {last}; it must rise")
+            raise InvalidInput("sequence", f"is {request.sequence} after {last}; it must increase")
         self._last_sequence = request.sequence
         before = self._resting.unpacked()
         if event == "accept":
@@ -338,7 +344,7 @@ class Session:
     def _accept(self, before: TextBuffer, accept: Accept) -> TextBuffer:
         offered = self._offered
         if offered is None or offered.sequence != accept.answer:
-            problem = f"is {accept.answer}, which is not the latest, or the text has changed since"
+            problem = f"is {accept.answer}, not the latest answer, or the text has changed since"
             raise InvalidInput("accept.answer", f"{problem}; send the suggestion's edit instead")
         if accept.suggestion >= len(offered.words):
             problem = f"is {accept.suggestion}; the answer has {len(offered.words)} suggestions"
@@ -347,13 +353,15 @@ class Session:
         return before.accept(offered.typed, offered.words[accept.suggestion], offered.rest)
 
     def _model(self) -> ServedModel:
-        """The model that the configuration names now."""
+        """Return the model that the configuration currently selects."""
         if self._configured is None:
-            raise InvalidInput("configuration", "is missing; it is the first message of a stream")
+            raise InvalidInput(
+                "configuration", "is missing; send it as the first message of a stream"
+            )
         return self._serving.model(self._configured.model)
 
     def _find(self, model: ServedModel, text: _Text) -> "asyncio.Future[PredictionResult]":
-        """Have a text answered by a model."""
+        """Schedule the search for a text's suggestions."""
         options = self._configured.options if self._configured else Options()
 
         def asks() -> ModelTask[PredictionResult]:
@@ -365,7 +373,7 @@ class Session:
         return self._serving.start(model, searching, Priority.INTERACTIVE, admitted=True)
 
     def _finished(self, model: ServedModel, word: FinishedWord) -> None:
-        """Count a word that was finished; have it looked up if it was not among the suggestions."""
+        """Count a completed word, and compute its log-probability if it was not suggested."""
         metrics = self._serving.metrics
         metrics.typed_word(model.name, word.rank)
         if word.log_prob is not None:
@@ -380,7 +388,7 @@ class Session:
         self._serving.start(model, asks, Priority.BULK).add_done_callback(found)
 
     def _prepare(self, model: ServedModel, text: _Text, answer: PredictionResult) -> None:
-        """Between two words, have the next anchor's context read in spare rows."""
+        """Between words, read the context of the next anchor ahead, with normal priority."""
         if answer.prefix or len(text.edited.before) < _NO_ANCHOR_BELOW:
             return
         if self._preparing is not None and not self._preparing.done():
@@ -403,13 +411,13 @@ class Session:
 
 
 def _read_typed(model: ServedModel, text: str) -> ModelTask[None]:
-    """Have the model read the complete words of a text."""
+    """Read the complete words of a text into the state cache."""
     history, _ = yield from Pace(SHORT_ROUND).run(splitting_typed(text, "text.text"))
     yield from model.read(history)
 
 
 def _changed(before: TextBuffer, request: StreamPredictRequest) -> TextBuffer:
-    """The text after an edit."""
+    """Return the text after an edit."""
     match request.WhichOneof("event"):
         case "insert":
             return before.insert(request.insert.text)
@@ -428,6 +436,6 @@ def _changed(before: TextBuffer, request: StreamPredictRequest) -> TextBuffer:
 
 
 def _forget(future: "asyncio.Future[None]") -> None:
-    """Whatever became of work that nobody waits for."""
+    """Retrieve the outcome of background work, so that asyncio does not log its error."""
     if not future.cancelled():
         future.exception()

@@ -1,7 +1,4 @@
-"""`/metrics`, `/livez` and `/readyz` over HTTP, in the server's own event loop.
-
-Knows starlette and uvicorn; does not know gRPC.
-"""
+"""HTTP endpoints `/metrics`, `/livez` and `/readyz`, in the event loop of the gRPC server."""
 
 import asyncio
 import os
@@ -33,13 +30,16 @@ _MAX_HEADER_BYTES = 16_384
 _MOST_REST_SECONDS = 0.1
 _VERSION = re.compile(r";\s*version=([^;]*)")
 _VERSIONS = {"0.0.1", "0.0.4", "1.0.0"}
-"""Versions of the formats that scrapers ask for; prometheus_client fails with some others."""
+"""Versions of the exposition formats that are accepted; prometheus_client fails on some others."""
 
 
 def application(
     collected: Callable[[], Awaitable[Collector]], ready: Callable[[], bool]
 ) -> Starlette:
-    """Metrics, liveness (200 as long as the event loop runs) and readiness (200 or 503)."""
+    """Return the HTTP application.
+
+    Serves metrics, liveness (200 as long as the event loop runs) and readiness (200 or 503).
+    """
 
     one_page = asyncio.Lock()
     rest = _Rest()
@@ -68,9 +68,10 @@ def application(
 
 
 class _Rest:
-    """Keeps pages of metrics to 1/5 of the time: each takes the event loop for milliseconds.
+    """Throttles metrics pages to 1/5 of the time: each blocks the event loop for milliseconds.
 
-    A page that took long waited for other processes, so the rest is `_MOST_REST_SECONDS` at most.
+    A slow page was mostly waiting for other processes, so the pause after a page is capped at
+    `_MOST_REST_SECONDS`.
     """
 
     def __init__(self) -> None:
@@ -82,7 +83,7 @@ class _Rest:
 
     @contextmanager
     def after(self) -> Iterator[None]:
-        """Measure the time that a page takes; the rest is four times as long."""
+        """Measure the time that a page takes; the pause after it is four times as long."""
         began = perf_counter()
         try:
             yield
@@ -92,7 +93,10 @@ class _Rest:
 
 
 def _known_formats(accept: str) -> str:
-    """An Accept header without formats of unknown versions; without any the text format is sent."""
+    """Remove formats of unknown versions from an Accept header.
+
+    If none remains, the text format is sent.
+    """
     formats = accept.split(",")
     return ",".join(f for f in formats if {v.strip() for v in _VERSION.findall(f)} <= _VERSIONS)
 
@@ -101,7 +105,7 @@ class HttpServer:
     """Serves an application on one address until it is closed."""
 
     def __init__(self, application: Starlette, listen: str) -> None:
-        """Raises `InvalidConfiguration` when the address cannot be listened on."""
+        """Raise `InvalidConfiguration` if the server cannot listen on the address."""
         self._listen = listen
         self._path = unix_path(listen)
         self._socket = _listen(listen)
@@ -109,7 +113,7 @@ class HttpServer:
             application,
             http=partial(BriefConnection, OpenConnections()),  # type: ignore[arg-type]
             log_config=None,
-            log_level="error",  # else a line per malformed request
+            log_level="error",  # otherwise uvicorn logs each malformed request
             access_log=False,
             lifespan="off",
             timeout_graceful_shutdown=1,
@@ -122,29 +126,29 @@ class HttpServer:
 
     @property
     def address(self) -> str:
-        """HOST:PORT, the port that was taken where 0 was asked for; or unix:PATH."""
+        """Address as HOST:PORT with the actual port, or as unix:PATH."""
         if self._path is not None:
             return self._listen
         host, port = self._socket.getsockname()[:2]
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     def start(self) -> None:
-        """Begin to answer."""
+        """Start serving."""
         self._serving = asyncio.create_task(self._server.serve(sockets=[self._socket]))
 
     async def close(self) -> None:
-        """Stop answering."""
+        """Stop serving and remove the socket file."""
         self._server.should_exit = True
         if self._serving is not None:
             await self._serving
         self._socket.close()
         if self._path is not None:
             with suppress(OSError):
-                os.unlink(self._path)  # noqa: PTH108  Path's would be refused in a coroutine
+                os.unlink(self._path)  # noqa: PTH108  ruff forbids Path.unlink in a coroutine
 
 
 class _Server(uvicorn.Server):
-    """Signals belong to the gRPC server's life, not to uvicorn."""
+    """A uvicorn server that leaves signal handling to the gRPC server."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -168,11 +172,11 @@ def _listen_on_port(address: str) -> socket.socket:
 
 def _listen_on_file(path: str) -> socket.socket:
     with free_path(path):
-        taken = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            taken.bind(path)
-            taken.listen(MOST_CONNECTIONS)
+            listener.bind(path)
+            listener.listen(MOST_CONNECTIONS)
         except OSError:
-            taken.close()
+            listener.close()
             raise
-        return taken
+        return listener

@@ -1,7 +1,7 @@
-"""HTTP connections that cannot be held open: each answers one request within seconds.
+"""Limit the lifetime and the number of HTTP connections.
 
-Knows uvicorn's connections; does not know what they answer. A slow or silent client is
-disconnected, so that probes and scrapers are answered whatever other clients do.
+Each connection serves one request within seconds. Slow and silent clients are disconnected, so that
+they cannot block probes and scrapers.
 """
 
 import asyncio
@@ -10,27 +10,30 @@ from typing import Any
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 CONNECTION_SECONDS = 10.0
-"""From the connection to the last byte of its answer; then it is closed."""
+"""Maximum lifetime of a connection, from its acceptance to the last byte of the response."""
 
 MOST_CONNECTIONS = 64
-"""Connections of a process at once; beyond them the oldest is closed, not the newest refused."""
+"""Maximum number of connections per process. Above it, the oldest connection is closed."""
 
 
 class OpenConnections:
-    """The open connections of a server, the oldest first."""
+    """Open connections of a server, oldest first."""
 
     def __init__(self) -> None:
         self._open: dict[BriefConnection, None] = {}
 
     def add(self, connection: "BriefConnection") -> None:
-        """Close the oldest if there are too many, first of those without a complete request."""
+        """Add a connection; above the limit, close the oldest one.
+
+        Connections without a complete request are closed first.
+        """
         if len(self._open) >= MOST_CONNECTIONS:
             waiting = (other for other in self._open if not other.is_answered)
             next(waiting, next(iter(self._open))).abort()
         self._open[connection] = None
 
     def remove(self, connection: "BriefConnection") -> None:
-        """Forget a connection that is closed."""
+        """Remove a closed connection."""
         self._open.pop(connection, None)
 
 
@@ -44,24 +47,24 @@ class BriefConnection(H11Protocol):
 
     @property
     def is_answered(self) -> bool:
-        """Whether its request is complete."""
+        """Whether the request is complete."""
         answer: RequestResponseCycle | None = self.cycle
         return answer is not None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Start the clock."""
+        """Register the connection and start its timeout."""
         super().connection_made(transport)
         self._deadline = self.loop.call_later(CONNECTION_SECONDS, self.abort)
         self._others.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the clock."""
+        """Unregister the connection and cancel its timeout."""
         self._others.remove(self)
         if self._deadline is not None:
             self._deadline.cancel()
         super().connection_lost(exc)
 
     def abort(self) -> None:
-        """Close the connection at once, with what was not sent yet."""
+        """Close the connection at once and discard unsent data."""
         self._others.remove(self)
         self.transport.abort()

@@ -1,8 +1,8 @@
-"""Log lines on standard error, for people or for programs.
+"""Structured logging to standard error, as text or JSON.
 
-Knows which call the running task answers, and names it. Nothing of a user's text is ever logged:
-what logs has to see to that. Libraries do not, so of what they log only the fixed part is written,
-and of an exception only its type and its places.
+Each line names the call that the running task works for. User text must never be logged; the code
+that logs is responsible for that. Libraries are not trusted with it: only the constant part of
+their messages is logged, and only the type and the stack of an exception.
 """
 
 import asyncio
@@ -22,7 +22,10 @@ from wordgate.server.telemetry.tracing import current_span
 
 
 def configure_logs(log_format: str, **bound: object) -> None:
-    """Lines of text, or of JSON when `log_format` is "json"; each has what is `bound`."""
+    """Configure logging as text, or as JSON if `log_format` is "json".
+
+    `bound` is added to each line.
+    """
     rendering: Processor = (
         structlog.processors.JSONRenderer()
         if log_format == "json"
@@ -46,37 +49,39 @@ def configure_logs(log_format: str, **bound: object) -> None:
 
 
 def _of_call() -> dict[str, str]:
-    """Which call the running task answers, if it does, and the trace that shows it."""
+    """Return the request id and the trace id of the running task's call, if there are any."""
     call, span = current_call.get(), current_span.get()
     named = {} if call is None else {"request": call.request_id}
     return named if span is None else {**named, "trace_id": span.trace_id}
 
 
 def log_lost_errors(loop: asyncio.AbstractEventLoop) -> None:
-    """Log what nobody waits for any more, without its own words."""
+    """Log unhandled exceptions of background tasks, without their messages."""
 
     def lost(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")
-        structlog.get_logger().error("error that nobody waited for", **described(error))
+        structlog.get_logger().error("unhandled exception in a background task", **described(error))
 
     loop.set_exception_handler(lost)
 
 
 def described(error: BaseException | None) -> dict[str, str]:
-    """The type and the places of an error; its words may repeat what a user wrote."""
+    """Return the type and the stack of an error; its message may contain user text."""
     if error is None:
         return {}
     return {"error": type(error).__name__, "trace": trace_of(error.__traceback__)}
 
 
 def trace_of(trace: TracebackType | None) -> str:
-    """The places that an error came through."""
+    """Format a stack trace, without the error's message."""
     return "".join(format_tb(trace))
 
 
 class _Lossy:
-    """Where lines go, without an error when they cannot: calls are answered with a full disk, or
-    after whoever read the log has gone, too."""
+    """A stream that ignores write errors.
+
+    The server keeps answering calls when the disk is full or the reader of the log is gone.
+    """
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
@@ -91,13 +96,13 @@ class _Lossy:
 
 
 class _OfLibraries(logging.Handler):
-    """Writes what libraries log as lines of ours."""
+    """Forwards the log records of libraries to structlog."""
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
         if isinstance(error, InternalError):
-            return  # grpc's word for a caller who has gone
-        # A message that was put together already may repeat anything.
+            return  # grpc raises this when the client disconnects
+        # A message without arguments may already be formatted and contain user text.
         event = record.msg if record.args else f"{record.levelname.lower()} of {record.name}"
         level = max(record.levelno, logging.WARNING)
         log = structlog.get_logger()

@@ -1,7 +1,7 @@
-"""What the server counts and measures.
+"""Prometheus metrics of the server.
 
-Knows Prometheus; does not know who counts. All metrics live in a registry of their own. Units are
-base units, labels take few values, and no text of a user's is ever among them.
+All metrics live in a registry of their own. Values are in base units. Labels have few distinct
+values and never contain user text.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -58,7 +58,7 @@ _LOAD_FAILURES = (
 
 @dataclass(frozen=True)
 class Method:
-    """A method of a service, labelled as the conventional metrics label it."""
+    """An RPC method, with the labels of the conventional gRPC metrics."""
 
     service: str
     name: str
@@ -72,7 +72,7 @@ class Method:
 
 @dataclass(frozen=True, slots=True)
 class MessageCounts:
-    """Counts a message that came in, or that went out."""
+    """Counters for the messages of one method."""
 
     received: Callable[[], None]
     sent: Callable[[], None]
@@ -80,7 +80,7 @@ class MessageCounts:
 
 @dataclass(frozen=True)
 class MetricRow:
-    """A row of the table of metrics."""
+    """A row of the metrics table in the docs."""
 
     name: str
     kind: str
@@ -89,7 +89,7 @@ class MetricRow:
 
 
 class Metrics:
-    """All metrics of one server; also the engine's observer of calls."""
+    """All metrics of one server. Also observes the engine's inferences."""
 
     def __init__(self) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -105,49 +105,49 @@ class Metrics:
         GCCollector(registry=self.registry)
 
     def table(self) -> list[MetricRow]:
-        """What is measured, for the docs; the collectors of Python's own runtime are left out."""
+        """Return the metrics for the docs, without those of the Python runtime collectors."""
         return sorted(self._declared, key=lambda row: row.name)
 
     def serves(self, methods: Iterable[Method]) -> None:
-        """Show these methods from the start, with nothing counted."""
+        """Initialise the metrics of these methods, so that they are exported as 0 at start-up."""
         for method in methods:
             for metric in (self._started, self._received, self._sent, self._seconds):
                 metric.labels(*method.labels)
             self._handled.labels(*method.labels, "OK")
 
     def started(self, method: Method) -> None:
-        """A call began."""
+        """Count the start of a call."""
         self._started.labels(*method.labels).inc()
 
     def handled(self, method: Method, code: str, seconds: float) -> None:
-        """A call ended with this code after so long."""
+        """Count a completed call with its status code, and observe its duration."""
         self._handled.labels(*method.labels, code).inc()
         self._seconds.labels(*method.labels).observe(seconds)
 
     def messages(self, method: Method) -> "MessageCounts":
-        """Counts the messages of a method."""
+        """Return the message counters of a method."""
         labels = method.labels
         return MessageCounts(self._received.labels(*labels).inc, self._sent.labels(*labels).inc)
 
     def called(self, graph: str, rows: int, seconds: float) -> None:
-        """Implements `engine.onnx_model.CallObserver`."""
+        """Observe an inference. Implements `engine.onnx_model.CallObserver`."""
         self._call_rows.labels(graph).observe(rows)
         self._call_seconds.labels(graph).observe(seconds)
 
     def dropped(self, reason: DropReason) -> None:
-        """Work was dropped before it was done."""
+        """Count a job that was dropped before completion."""
         self._dropped.labels(reason.value).inc()
 
     def refused(self, excess: OverloadReason) -> None:
-        """A call was refused: there is too much of this."""
+        """Count a request rejected by overload protection."""
         self._refused.labels(excess.value).inc()
 
     def waited(self, urgency: Priority, seconds: float) -> None:
-        """A request's work began after so long."""
+        """Observe the queueing delay of a request whose work begins."""
         self._queue_seconds[urgency].observe(seconds)
 
     def searching(self, asks: ModelTask[T], expansions_of: Callable[[T], int]) -> ModelTask[T]:
-        """The same search; at its end the rows that it asked for or looked at are noted."""
+        """Wrap a search; observe the tokens it read and its expansions when it completes."""
         steps = 0
         try:
             ask = next(asks)
@@ -156,40 +156,40 @@ class Metrics:
                     steps += len(ask)
                 ask = asks.send((yield ask))
         except StopIteration as stop:
-            found: T = stop.value
+            result: T = stop.value
             self._search_steps.observe(steps)
-            self._expansions.observe(expansions_of(found))
-            return found
+            self._expansions.observe(expansions_of(result))
+            return result
         finally:
             asks.close()
 
     def typed_word(self, model: ModelVersion, rank: int | None) -> None:
-        """A word was finished in a session; its rank among the suggestions before it, from 1."""
+        """Count a word completed in a session, by its rank (from 1) among the suggestions."""
         self._typed_words.labels(model.name, model.version, _rank_label(rank)).inc()
 
     def typed_surprise(self, model: ModelVersion, nats: float) -> None:
-        """A word was finished that the model gave this negative log-probability."""
+        """Observe the surprisal (negative log-probability, in nats) of a completed word."""
         self._surprise.labels(model.name, model.version).observe(nats)
 
     def accepted(self, model: ModelVersion, rank: int) -> None:
-        """A suggestion was accepted; its rank, from 1."""
+        """Count an accepted suggestion by its rank, from 1."""
         self._accepted.labels(model.name, model.version, _rank_label(rank)).inc()
 
     def load_failed(self, reason: str) -> None:
-        """A bundle was refused; `reason` is that of `InvalidBundle`."""
+        """Count a bundle that failed to load; `reason` is that of `InvalidBundle`."""
         self._load_failures.labels(reason).inc()
 
     def reloaded(self, file: str, result: str) -> None:
-        """A file of the operator's was `read` again, or `refused`."""
+        """Count a reload of a certificate or token file; `result` is `read` or `refused`."""
         self._reloads.labels(file, result).inc()
 
     def certificates_end(self, ends: Mapping[str, float]) -> None:
-        """When certificates end, in seconds since 1970, by what their file is for."""
+        """Set the certificates' expiry times (Unix time in seconds), by the role of their file."""
         for file, end in ends.items():
             self._certificate_ends.labels(file).set(end)
 
     def counted(self, asks: ModelTask[T], urgency: Priority) -> ModelTask[T]:
-        """The same generator; the rows that it asks for are counted by kind and urgency."""
+        """Wrap a task; count the model rows that it requests, by kind and priority."""
         try:
             ask = next(asks)
             while True:
@@ -202,21 +202,21 @@ class Metrics:
             asks.close()
 
     def watch_scheduler(self, scheduler: Scheduler) -> None:
-        """Show how many rows wait."""
+        """Export the number of rows queued in the scheduler."""
         self._waiting.set_function(lambda: float(scheduler.waiting_rows))
 
     def watch_models(self, models: Iterable[ServedModel]) -> None:
-        """Show what is served and what its state caches hold, now and later."""
+        """Export the served models and their state caches; `models` is read at each scrape."""
         self._show(models)
         self.registry.register(_Caches(models))
 
     def swapped(self, served: Iterable[ServedModel]) -> None:
-        """Other models are served from now on."""
+        """Count a model reload and export the models that are served now."""
         self._swaps.inc()
         self._show(served)
 
     def retired(self, model: ServedModel, left: Iterable[ServedModel]) -> None:
-        """A model has gone; `left` are those that answer."""
+        """Remove a retired model from the metrics; `left` are the models still served."""
         name = model.name
         if all(other.name != name for other in left):
             self._info.remove(name.name, name.version, name.precision)
@@ -228,7 +228,7 @@ class Metrics:
 
     def _declare_calls(self) -> None:
         counted = (
-            ("started", "Calls begun."),
+            ("started", "Calls started."),
             ("msg_received", "Messages received from clients."),
             ("msg_sent", "Messages sent to clients."),
         )
@@ -236,17 +236,18 @@ class Metrics:
             self._counter(f"grpc_server_{name}_total", meaning, _CALL) for name, meaning in counted
         )
         self._handled = self._counter(
-            "grpc_server_handled_total", "Calls ended, by status code.", (*_CALL, "grpc_code")
+            "grpc_server_handled_total", "Calls completed, by status code.", (*_CALL, "grpc_code")
         )
         self._seconds = self._histogram(
-            "grpc_server_handling_seconds", "Time from begin to end of a call.", _SECONDS, _CALL
+            "grpc_server_handling_seconds", "Call duration in seconds.", _SECONDS, _CALL
         )
 
     def _declare_engine(self) -> None:
-        self._waiting = self._gauge("wordgate_queued_rows", "Rows waiting for the model.")
+        self._waiting = self._gauge("wordgate_queued_rows", "Rows queued for the model.")
         self._rows = self._counter(
             "wordgate_model_rows_total",
-            "Rows asked of the model: pieces to read (step), output rows or targets (output).",
+            "Rows requested from the model: tokens to read (step), or output rows and target "
+            "log-probabilities (output).",
             ("kind", "urgency"),
         )
         self._asked = {
@@ -255,58 +256,58 @@ class Metrics:
         }
         queue_seconds = self._histogram(
             "wordgate_queue_duration_seconds",
-            "Time from a request's arrival to the first of its rows in a call.",
+            "Queueing delay in seconds, from a request's arrival to its first inference.",
             _SECONDS,
             ("urgency",),
         )
         self._queue_seconds = {each: queue_seconds.labels(each.value) for each in Priority}
         self._call_rows = self._histogram(
-            "wordgate_batch_rows", "Rows of one onnxruntime call.", _ROWS, ("graph",)
+            "wordgate_batch_rows", "Batch size: rows per inference.", _ROWS, ("graph",)
         )
         self._call_seconds = self._histogram(
             "wordgate_inference_duration_seconds",
-            "Time of one onnxruntime call.",
+            "Duration in seconds of one inference (one onnxruntime run).",
             _CALL_SECONDS,
             ("graph",),
         )
         self._dropped = self._counter(
-            "wordgate_jobs_dropped_total", "Work dropped before it was done.", ("reason",)
+            "wordgate_jobs_dropped_total", "Jobs dropped before completion.", ("reason",)
         )
         for reason in DropReason:
             self._dropped.labels(reason.value)
         self._refused = self._counter(
             "wordgate_requests_rejected_total",
-            "Calls refused because there was too much to do, by what there was too much of.",
+            "Requests rejected by overload protection, by limit.",
             ("reason",),
         )
         for excess in OverloadReason:
             self._refused.labels(excess.value)
         self._expansions = self._histogram(
-            "wordgate_search_expansions", "Output rows that one search asked for.", _EXPANSIONS
+            "wordgate_search_expansions", "Output rows requested per search.", _EXPANSIONS
         )
         self._search_steps = self._histogram(
             "wordgate_predict_tokens_read",
-            "Pieces that the network read for one prediction, those of its history included.",
+            "Tokens read by the network per prediction, including those of the history.",
             _STEPS,
         )
         self.sessions = self._gauge("wordgate_open_sessions", "Open typing sessions.")
-        self.workers = self._gauge("wordgate_workers", "Server processes that take calls.")
+        self.workers = self._gauge("wordgate_workers", "Server processes that accept calls.")
 
     def _declare_live_quality(self) -> None:
         self._typed_words = self._counter(
             "wordgate_typed_words_total",
-            "Words finished in typing sessions, by their rank among the suggestions before their "
-            "first letter; `none`: not among them.",
+            "Words completed in typing sessions, by rank among the suggestions shown before the "
+            "first letter; `none`: not suggested.",
             (*_MODEL, "rank"),
         )
         self._accepted = self._counter(
             "wordgate_accepted_suggestions_total",
-            "Suggestions that sessions accepted, by their rank.",
+            "Suggestions accepted in typing sessions, by rank.",
             (*_MODEL, "rank"),
         )
         self._surprise = self._histogram(
             "wordgate_typed_word_surprisal_nats",
-            "Negative log-probability of words finished in typing sessions.",
+            "Surprisal (negative log-probability) of words completed in typing sessions, in nats.",
             _NATS,
             _MODEL,
         )
@@ -316,10 +317,10 @@ class Metrics:
             "wordgate_model_info", "Served models, always 1.", ("model", "version", "precision")
         )
         self._swaps = self._counter(
-            "wordgate_model_reloads_total", "Times that other versions were put in their place."
+            "wordgate_model_reloads_total", "Reloads after which other model versions are served."
         )
         self._load_failures = self._counter(
-            "wordgate_model_load_failures_total", "Bundles that were refused.", ("reason",)
+            "wordgate_model_load_failures_total", "Bundles that failed to load.", ("reason",)
         )
         for reason in _LOAD_FAILURES:
             self._load_failures.labels(reason)
@@ -329,16 +330,16 @@ class Metrics:
     def _declare_security(self) -> None:
         self._reloads = self._counter(
             "wordgate_file_reloads_total",
-            "Times that the certificate or the file of tokens had changed; `refused`: it cannot be "
-            "used, and what was read before stays.",
+            "Reloads of the certificate or the token file after a change; `refused`: the new file "
+            "is invalid and the previous content stays in use.",
             ("file", "result"),
         )
         for labels in product(_RELOADED_FILES, ("read", "refused")):
             self._reloads.labels(*labels)
         self._certificate_ends = self._gauge(
             "wordgate_certificate_expiration_timestamp_seconds",
-            "When the first certificate of a file ends, since 1970: the server's with its chain "
-            "(certificate), or of those who sign clients' (client_ca).",
+            "Earliest expiry of the certificates in a file, in Unix time: the server's certificate "
+            "with its chain (certificate), or the client CAs (client_ca).",
             ("file",),
         )
 
@@ -361,15 +362,15 @@ class Metrics:
 
 
 _CACHE_METRICS = (
-    ("wordgate_state_cache_bytes", "gauge", "Memory that kept states and output rows take."),
-    ("wordgate_state_cache_hits_total", "counter", "Pieces of histories found read before."),
-    ("wordgate_state_cache_misses_total", "counter", "Pieces of histories that had to be read."),
-    ("wordgate_state_cache_evictions_total", "counter", "Kept states that made room."),
+    ("wordgate_state_cache_bytes", "gauge", "Memory used by cached states and output rows."),
+    ("wordgate_state_cache_hits_total", "counter", "History tokens found in the cache."),
+    ("wordgate_state_cache_misses_total", "counter", "History tokens that had to be read."),
+    ("wordgate_state_cache_evictions_total", "counter", "Evicted states."),
 )
 
 
 class _Caches(Collector):
-    """Reads the state caches when it is asked: they belong to the engine's thread."""
+    """Reads the state caches' counters at scrape time; the caches belong to the engine's thread."""
 
     def __init__(self, models: Iterable[ServedModel]) -> None:
         self._models = models
@@ -389,7 +390,7 @@ class _Caches(Collector):
 
 
 def _rank_label(rank: int | None) -> str:
-    """Ranks one by one while they matter, then in ranges."""
+    """Return the label of a rank: single ranks up to 5, then ranges."""
     if rank is None:
         return "none"
     last = next(most for most in _RANKS if rank <= most or most == _RANKS[-1])

@@ -1,8 +1,8 @@
-"""Traces for those who operate the server: spans, sent to a collector of theirs.
+"""Export trace spans with OpenTelemetry over OTLP.
 
-The one module that knows OpenTelemetry; imported only where traces are asked for. Where to, how
-many and under which name is said by OpenTelemetry's own environment variables. Of what a caller
-sends only `traceparent` is read, which has no room for a text.
+The only module that imports OpenTelemetry; it is itself imported only if tracing is on. The
+standard OpenTelemetry environment variables configure the endpoint, the sampling and the service
+name. Of a client's metadata only `traceparent` is read, whose format cannot hold user text.
 """
 
 import asyncio
@@ -42,16 +42,16 @@ from wordgate.server.telemetry.tracing import Metadata
 
 _PARENT_HEADER = "traceparent"
 _MAX_PARENT_CHARACTERS = 512
-"""Of a longer one OpenTelemetry would log that it is too long, at every call."""
+"""OpenTelemetry would log a warning for each call with a longer header."""
 
 _PROTOCOL_VARIABLES = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 _PROTOCOL = "grpc"
 _ENDPOINT_VARIABLES = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 _ENDPOINT = "http://localhost:4317"
-"""Where OpenTelemetry sends spans unless told otherwise."""
+"""OpenTelemetry's default endpoint."""
 
 _LASTS = "bidi_stream"
-"""The kind of methods whose calls may last for hours."""
+"""Kind of the methods whose calls may last for hours."""
 
 _FAULTS = {
     grpc.StatusCode.UNKNOWN,
@@ -61,16 +61,16 @@ _FAULTS = {
     grpc.StatusCode.UNAVAILABLE,
     grpc.StatusCode.DATA_LOSS,
 }
-"""Codes that are errors of a server, by the conventions."""
+"""Status codes that count as server errors in OpenTelemetry's semantic conventions for gRPC."""
 
 _propagator = TraceContextTextMapPropagator()
 
 
 class Traces:
-    """Keeps the spans of a server and sends them, by a thread of its own."""
+    """Creates the spans of a server and exports them in a background thread."""
 
     def __init__(self, *, is_worker: bool = False) -> None:
-        """Raises `InvalidConfiguration` for variables of OpenTelemetry that cannot be used."""
+        """Raise `InvalidConfiguration` for invalid OpenTelemetry environment variables."""
         self._exporter = _Exporter(_otlp())
         self._processor = BatchSpanProcessor(self._exporter)
         resource = _resource(is_worker)
@@ -84,7 +84,10 @@ class Traces:
     def begin(
         self, method: Method, metadata: Metadata, call: RequestId, caller: str | None
     ) -> "_Span | None":
-        """Begin the span of a call by a named caller; None if it is not sampled."""
+        """Start the span of a call; return None if it is not sampled.
+
+        `caller` is the name of its bearer token.
+        """
         name = f"{method.service}/{method.name}"
         parent = _parent_of(metadata)
         span = self._sampled.start_span(name, parent, SpanKind.SERVER)
@@ -101,7 +104,7 @@ class Traces:
         return _Span(self._parts, span, call, stands_alone=method.kind == _LASTS)
 
     async def close(self, seconds: float) -> None:
-        """Send what is left, for so long; at once if nobody took what was sent before."""
+        """Export the remaining spans for at most `seconds`, or none if the last export failed."""
         if not self._exporter.is_heard:
             self._exporter.shutdown()
         sending = threading.Thread(target=self._processor.shutdown, daemon=True)
@@ -111,14 +114,14 @@ class Traces:
 
 
 class _Span:
-    """A span of a call, or of a part of one."""
+    """A span of a call or of a part of it."""
 
     __slots__ = ("_call", "_span", "_stands_alone", "_tracer")
 
     def __init__(
         self, tracer: OtelTracer, span: OtelSpan, call: RequestId, *, stands_alone: bool = False
     ) -> None:
-        """`stands_alone`: it may last for hours, so its parts have traces of their own."""
+        """`stands_alone`: the span may last for hours, so its parts start traces of their own."""
         self._tracer = tracer
         self._span = span
         self._call = call
@@ -126,11 +129,11 @@ class _Span:
 
     @property
     def trace_id(self) -> str:
-        """The trace that it belongs to, in hexadecimal."""
+        """Trace ID in hexadecimal."""
         return f"{self._span.get_span_context().trace_id:032x}"
 
     def part(self, name: str, began_ns: int) -> Self:
-        """A child; of a span that stands alone a trace of its own that has a link to it."""
+        """Start a child span; under a span that stands alone, a new trace with a link to it."""
         whole = Context() if self._stands_alone else set_span_in_context(self._span, Context())
         links = [Link(self._span.get_span_context())] if self._stands_alone else []
         span = self._tracer.start_span(name, whole, links=links, start_time=began_ns)
@@ -138,21 +141,21 @@ class _Span:
         return type(self)(self._tracer, span, self._call)
 
     def note(self, name: str, value: float | str) -> None:
-        """Something to know of it."""
+        """Set an attribute."""
         self._span.set_attribute(name, value)
 
     def failed(self, error: BaseException) -> None:
-        """It ends with this error, whose words are nobody's business."""
+        """Record the type of an error; its message may contain user text."""
         self._span.set_attribute("error.type", type(error).__name__)
         if isinstance(error, Exception) and not is_expected(error):
             self._span.set_status(StatusCode.ERROR)
 
     def end(self, ended_ns: int | None = None) -> None:
-        """It is over, now or at this time since the epoch."""
+        """End the span, now or at this Unix time in nanoseconds."""
         self._span.end(ended_ns)
 
     def finish(self, code: grpc.StatusCode) -> None:
-        """It is over, and was a call that ended with this code."""
+        """End the span of a call with its status code."""
         self._span.set_attribute("rpc.response.status_code", code.name)
         if code in _FAULTS:
             self._span.set_status(StatusCode.ERROR)
@@ -160,7 +163,7 @@ class _Span:
 
 
 class _Exporter(SpanExporter):
-    """Sends spans; says in the log when nobody takes them, and when somebody does again."""
+    """Exports spans; logs when exporting starts to fail and when it works again."""
 
     def __init__(self, exporter: SpanExporter) -> None:
         self._exporter = exporter
@@ -168,20 +171,20 @@ class _Exporter(SpanExporter):
         self.is_heard = True
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Send spans; those that nobody takes are lost."""
+        """Export spans; drop them if that fails."""
         result = self._exporter.export(spans)
         is_heard = result is SpanExportResult.SUCCESS
         if is_heard != self.is_heard and not self._is_shut:
             self.is_heard = is_heard
             log = structlog.get_logger()
             if is_heard:
-                log.info("traces are taken again")
+                log.info("trace export works again")
             else:
-                log.warning("nobody takes the traces; they are lost until somebody does")
+                log.warning("trace export failed; dropping spans until the collector is back")
         return result
 
     def shutdown(self) -> None:
-        """Send no more, and give up what is being sent."""
+        """Stop exporting and abandon the export in progress."""
         if not self._is_shut:
             self._is_shut = True
             self._exporter.shutdown()
@@ -189,43 +192,47 @@ class _Exporter(SpanExporter):
 
 def _otlp() -> SpanExporter:
     for variable in _PROTOCOL_VARIABLES:
-        wanted = os.environ.get(variable, _PROTOCOL)
-        if wanted != _PROTOCOL:
-            problem = f"{variable} is {wanted}; traces are sent by {_PROTOCOL} alone"
+        protocol = os.environ.get(variable, _PROTOCOL)
+        if protocol != _PROTOCOL:
+            problem = f"{variable} is {protocol}; only {_PROTOCOL} is supported"
             raise InvalidConfiguration("tracing", problem)
     try:
         exporter = OTLPSpanExporter(channel_options=_channel_options())
-    except Exception as error:  # noqa: BLE001  it has a class for each variable
-        problem = f"OpenTelemetry's variables cannot be used: {error}"
+    except Exception as error:  # noqa: BLE001  the error classes differ by variable
+        problem = f"invalid OpenTelemetry environment variables: {error}"
         raise InvalidConfiguration("tracing", problem) from None
-    # It speaks of every attempt; what matters of that is said here.
+    # The exporter logs every failed attempt; `_Exporter` logs changes only.
     logging.getLogger("opentelemetry.exporter").setLevel(logging.CRITICAL)
     return exporter
 
 
 def _channel_options() -> Any:
-    """Have no proxy asked for a collector of this machine."""
-    said = (os.environ.get(variable) for variable in _ENDPOINT_VARIABLES)
-    endpoint = next(filter(None, said), _ENDPOINT)
+    """Return channel options that bypass the HTTP proxy for a collector on this machine."""
+    endpoints = (os.environ.get(variable) for variable in _ENDPOINT_VARIABLES)
+    endpoint = next(filter(None, endpoints), _ENDPOINT)
     is_here = is_local(urlsplit(endpoint).netloc or endpoint)
     return (("grpc.enable_http_proxy", 0),) if is_here else None
 
 
 def _resource(is_worker: bool) -> Resource:
-    """Who sends: each process as an instance of its own, named as the environment says."""
-    said = Resource.create({SERVICE_VERSION: version("wordgate")}).attributes
-    name, instance = (str(said.get(key, "")) for key in (SERVICE_NAME, SERVICE_INSTANCE_ID))
+    """Return the resource of this process; each worker is a service instance of its own."""
+    attributes = Resource.create({SERVICE_VERSION: version("wordgate")}).attributes
+    name, instance = (str(attributes.get(key, "")) for key in (SERVICE_NAME, SERVICE_INSTANCE_ID))
     instance = instance or str(uuid4())
     own = {
         SERVICE_NAME: "wordgate" if name.startswith("unknown_service") else name,
         SERVICE_INSTANCE_ID: f"{instance}.{os.getpid()}" if is_worker else instance,
     }
-    return Resource({**said, **own})
+    return Resource({**attributes, **own})
 
 
 def _parent_of(metadata: Metadata) -> Context:
-    """The caller's span; of a header that is none, and of several, there is no parent."""
-    found = [value for key, value in metadata if key == _PARENT_HEADER]
-    if len(found) != 1 or not isinstance(found[0], str) or len(found[0]) > _MAX_PARENT_CHARACTERS:
+    """Return the client's span as parent; none if `traceparent` is malformed or repeated."""
+    headers = [value for key, value in metadata if key == _PARENT_HEADER]
+    if (
+        len(headers) != 1
+        or not isinstance(headers[0], str)
+        or len(headers[0]) > _MAX_PARENT_CHARACTERS
+    ):
         return Context()
-    return _propagator.extract({_PARENT_HEADER: found[0]}, Context())
+    return _propagator.extract({_PARENT_HEADER: headers[0]}, Context())

@@ -1,7 +1,7 @@
-"""A call as the log and its caller name it: by its request id.
+"""Request ids, which identify calls in the log and in error messages.
 
-Knows ids; does not know what is asked. An id that a caller sends is a text of his, so only a short
-one of few kinds of characters is taken: no sentence fits into it.
+Client-supplied ids are untrusted: the server accepts at most 64 characters of [A-Za-z0-9._-], so
+that they cannot carry user text.
 """
 
 import re
@@ -18,7 +18,7 @@ _random_bits = Random().getrandbits
 
 
 class RequestId:
-    """One call from its begin to its end: a whole session, too."""
+    """The request id of one call; a session is one call."""
 
     __slots__ = ("_request_id",)
 
@@ -27,14 +27,14 @@ class RequestId:
 
     @property
     def request_id(self) -> str:
-        """The caller's, or one of ours, made when it is wanted: most calls end well without."""
+        """The client's id, or a generated one. Generated on first use: most calls need none."""
         if self._request_id is None:
             self._request_id = f"{_random_bits(64):016x}"
         return self._request_id
 
 
 def request_id_of(metadata: Iterable[tuple[str, str | bytes]]) -> RequestId:
-    """The call that has these headers."""
+    """Return the request id of a call with these headers."""
     for key, value in metadata:
         if key == REQUEST_ID_HEADER:
             return RequestId(value if isinstance(value, str) and _is_well_formed(value) else None)
@@ -42,4 +42,4 @@ def request_id_of(metadata: Iterable[tuple[str, str | bytes]]) -> RequestId:
 
 
 current_call: ContextVar[RequestId | None] = ContextVar("current_call", default=None)
-"""The call for which the running task works."""
+"""Request id of the call that the running task works for."""

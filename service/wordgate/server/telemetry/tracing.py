@@ -1,7 +1,7 @@
-"""The parts of a call that a trace shows: the call, messages of a stream, the engine's work.
+"""Trace spans for calls, messages of streams and the engine's work.
 
-Knows what is measured of them: times and numbers, nothing of any text. Does not know who keeps it:
-`wordgate.server.telemetry.opentelemetry` does, and only where an operator asks for it.
+Spans contain times and numbers, never user text. `wordgate.server.telemetry.opentelemetry`
+implements the protocols below; it is loaded only if tracing is on.
 """
 
 import asyncio
@@ -24,54 +24,54 @@ _NANOSECONDS = 1_000_000_000
 
 
 class Span(Protocol):
-    """A part of a call while it lasts."""
+    """A span of a call or of a part of it, while it is open."""
 
     @property
     def trace_id(self) -> str:
-        """The trace that it belongs to, in hexadecimal."""
+        """Trace ID in hexadecimal."""
         ...
 
     def part(self, name: str, began_ns: int) -> Self:
-        """A part of this part, which began at this time since the epoch."""
+        """Start a child span that began at this Unix time in nanoseconds."""
         ...
 
     def note(self, name: str, value: float | str) -> None:
-        """Something to know of it."""
+        """Set an attribute."""
         ...
 
     def failed(self, error: BaseException) -> None:
-        """It ends with this error, whose words are nobody's business."""
+        """Record the type of an error; its message may contain user text."""
         ...
 
     def end(self, ended_ns: int | None = None) -> None:
-        """It is over, now or at this time since the epoch."""
+        """End the span, now or at this Unix time in nanoseconds."""
         ...
 
     def finish(self, code: StatusCode) -> None:
-        """It is over, and was a call that ended with this code."""
+        """End the span of a call with its status code."""
         ...
 
 
 class Tracer(Protocol):
-    """Keeps the spans of those calls that are traced."""
+    """Creates spans for sampled calls and exports them."""
 
     def begin(
         self, method: Method, metadata: Metadata, call: RequestId, caller: str | None
     ) -> Span | None:
-        """The span of a call that begins now; None if it is not traced."""
+        """Start the span of a call; return None if the call is not sampled."""
         ...
 
     async def close(self, seconds: float) -> None:
-        """Hand over what is left, for at most so long."""
+        """Export the remaining spans, for at most this many seconds."""
         ...
 
 
 current_span: ContextVar[Span | None] = ContextVar("current_span", default=None)
-"""The part of a call for which the running task works, if it is traced."""
+"""Span that the running task works for; None if the call is not traced."""
 
 
 def message_span(name: str, began_ns: int, sequence: int) -> AbstractContextManager[None]:
-    """Around the answer to a message of a stream: its part of the trace, if there is one."""
+    """Trace the answer to one message of a stream; do nothing if the call is not traced."""
     stream = current_span.get()
     return nullcontext() if stream is None else _message_span(stream, name, began_ns, sequence)
 
@@ -92,7 +92,7 @@ def _message_span(stream: Span, name: str, began_ns: int, sequence: int) -> Iter
 
 
 def work_span(asks: ModelTask[T], future: "asyncio.Future[T]", urgency: Priority) -> ModelTask[T]:
-    """The same generator; when its future is done its work has been noted, if that is wanted."""
+    """Wrap a task; when its future is done, record its work as a span if the call is traced."""
     span = current_span.get()
     if span is None:
         return asks
@@ -102,7 +102,7 @@ def work_span(asks: ModelTask[T], future: "asyncio.Future[T]", urgency: Priority
 
 
 class _Work:
-    """What a generator asked, and when. The engine's threads write it, one after another."""
+    """Counts and times of a task's model requests. Only one engine thread writes at a time."""
 
     __slots__ = ("asked_ns", "began_ns", "ended_ns", "outputs", "rounds", "steps", "taken_ns")
 
@@ -137,7 +137,7 @@ class _Work:
 
 
 def _worked(span: Span, work: _Work, urgency: Priority, future: "asyncio.Future[Any]") -> None:
-    """Make a part of what the engine did."""
+    """Record the engine's work as a child span."""
     part = span.part("engine", work.began_ns)
     part.note("wordgate.urgency", urgency.value)
     if work.taken_ns:
