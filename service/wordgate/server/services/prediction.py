@@ -48,11 +48,11 @@ class PredictionServicer(prediction_pb2_grpc.PredictionServiceServicer):
         )
         asks = naming_options(model.predict(query))
         searching = self._serving.metrics.searching(asks, attrgetter("expansions"))
-        priority_of = decode_priority(request, Priority.INTERACTIVE)
+        priority = decode_priority(request, Priority.INTERACTIVE)
         answer = await self._serving.start(
             model,
             searching,
-            priority_of,
+            priority,
             context,
             size=size_with(request.history),
             rows_at_once=_ROWS,
