@@ -95,8 +95,8 @@ async def test_plain_text_and_tls_are_told_apart(
     server: RunningServer, tls_server: RunningServer, ca: Pair
 ) -> None:
     """Whichever side speaks TLS."""
-    assert "the server speaks TLS" in await _refused(_by_name(tls_server), None)
-    assert "the server does not speak TLS" in await _refused(_by_name(server), Tls(ca.certificate))
+    assert "the server uses TLS" in await _refused(_by_name(tls_server), None)
+    assert "the server does not use TLS" in await _refused(_by_name(server), Tls(ca.certificate))
 
 
 async def test_a_client_certificate_is_missed(
@@ -105,10 +105,10 @@ async def test_a_client_certificate_is_missed(
     """None, or one of another CA, at a server that asks for one."""
     with serving(bundle, *_options(shown, "--tls-client-ca", ca.certificate)) as server:
         said = await _refused(server.address, Tls(ca.certificate))
-        assert "it may want a client certificate" in said
+        assert "it may require a client certificate" in said
         wrong = Tls(ca.certificate, other.certificate, other.key)
         said = await _refused(server.address, wrong)
-        assert f"may not accept the client certificate {other.certificate}" in said
+        assert f"may have rejected the client certificate {other.certificate}" in said
         with Client(server.address, tls=Tls(ca.certificate, shown.certificate, shown.key)) as right:
             assert right.predict("the").suggestions
 
@@ -161,4 +161,4 @@ def test_a_health_check_says_that_a_server_speaks_tls(
     with pytest.raises(SystemExit):
         commands.main(["probe", tls_server.address])
     said = capsys.readouterr().out
-    assert said.startswith(f"{tls_server.address}: UNAVAILABLE: the server speaks TLS")
+    assert said.startswith(f"{tls_server.address}: UNAVAILABLE: the server uses TLS")

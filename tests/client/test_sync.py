@@ -306,7 +306,7 @@ def test_the_example_asks_with_the_stubs_alone(server: RunningServer) -> None:
 
 def test_an_asyncio_client_is_made_in_a_loop(server: RunningServer) -> None:
     """Outside of one, and in another one than it was made in, it says so."""
-    with pytest.raises(RuntimeError, match="no event loop is running; make the client inside a co"):
+    with pytest.raises(RuntimeError, match="no running event loop; create the client inside a co"):
         AsyncClient(server.address)
 
     async def make() -> AsyncClient:
@@ -316,9 +316,9 @@ def test_an_asyncio_client_is_made_in_a_loop(server: RunningServer) -> None:
 
     async def use() -> None:
         for ask in (made.get_server, lambda: anext(made.generate("the")), made.close):
-            with pytest.raises(RuntimeError, match="belongs to another event loop"):
+            with pytest.raises(RuntimeError, match="bound to another event loop"):
                 await ask()
-        with pytest.raises(RuntimeError, match="belongs to another event loop"):
+        with pytest.raises(RuntimeError, match="bound to another event loop"):
             async with made.typing_session():
                 pass
 

@@ -42,11 +42,11 @@ def test_packed_text_is_measured_under_its_own_name(bundle: Path, tmp_path: Path
     [
         ("none.txt", None, "does not exist"),
         ("mails.docx", b"x", "is none of .txt, .tsv, .jsonl"),
-        ("mails", b"x", "is none of"),
+        ("mails", b"x", "is not one of"),
         ("mails.txt", b"a\n\xff\n", ":2: is not UTF-8"),
         ("mails.txt", b"\n...\n", "is empty: no word"),
         ("pairs.tsv", b"", "is empty: no pair"),
-        ("pairs.tsv", b"type\nx\n", ":2: has neither"),
+        ("pairs.tsv", b"type\nx\n", ":2: requires sentence_good"),
     ],
 )
 def test_files_are_checked_before_a_bundle_is_made(
@@ -70,14 +70,14 @@ def test_no_figure_replaces_another(bundle: Path, tmp_path: Path) -> None:
     check_files([tmp_path / "a"])
     found = measure_bundle(bundle, [tmp_path / "a"])
     assert found.keys() >= {"mails.word_perplexity", "mails.accuracy", "mails.x"}
-    with pytest.raises(InvalidFile, match=r"b/mails\.txt: its figures would .*a/mails\.txt"):
+    with pytest.raises(InvalidFile, match=r"b/mails\.txt: figures would .*a/mails\.txt"):
         check_files([tmp_path / "a", tmp_path / "b"])
 
 
 def test_a_folder_with_nothing_to_measure_is_refused(tmp_path: Path) -> None:
     """Its name may be wrong; nothing is left out in silence."""
     (tmp_path / "notes.md").write_text("# notes\n")
-    with pytest.raises(InvalidFile, match=r"holds no file in \.txt"):
+    with pytest.raises(InvalidFile, match=r"contains no file in \.txt"):
         check_files([tmp_path])
 
 

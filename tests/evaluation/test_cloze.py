@@ -40,7 +40,7 @@ def test_a_line_with_too_few_columns_is_named(tmp_path: Path, line: str) -> None
     """File and line are in the message; no word at all would be certain, and always right."""
     file = tmp_path / "q.tsv"
     file.write_text(f"a\tb\tc\n\n{line}\n")
-    with pytest.raises(InvalidFile, match=r"q\.tsv:3: needs a context") as refused:
+    with pytest.raises(InvalidFile, match=r"q\.tsv:3: requires context") as refused:
         cloze.read(file)
     assert refused.value.line == 3
 

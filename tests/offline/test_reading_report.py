@@ -46,7 +46,7 @@ def test_a_hypothesis_loses_its_null_labels_with_their_times() -> None:
     verbatim = Hypothesis("the  sun ")
     assert reading.heard(verbatim) is verbatim
     assert reading.heard(Hypothesis("uh [noise]")).text == ""
-    assert "left out as null labels: [noise] (2), uh (1)" in list(reading.report())
+    assert "removed null labels: [noise] (2), uh (1)" in list(reading.report())
 
 
 def test_references_lose_them_too() -> None:

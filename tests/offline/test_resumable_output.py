@@ -41,7 +41,7 @@ def _kill(path: Path, count: int, run: Mapping[str, str] = RUN) -> None:
 def _break(path: Path, lines: list[str]) -> None:
     """A run that ends with an error after a record."""
     with contextlib.suppress(Killed), ResumableFile(path, RUN) as file:
-        file.bind("answers of", "en@1")
+        file.bind("model version", "en@1")
         file.write(lines, {})
         raise Killed
 
@@ -95,10 +95,10 @@ def test_other_options_are_refused(tmp_path: Path) -> None:
         pytest.raises(InvalidFile, match="answers of en@1, not en@2"),
         ResumableFile(path, RUN) as file,
     ):
-        file.bind("answers of", "en@2")
+        file.bind("model version", "en@2")
     path.with_name("a.txt.partial").unlink()
     with ResumableFile(path, {"lm_weight": "9.0"}) as file:
-        file.bind("answers of", "en@2")
+        file.bind("model version", "en@2")
     assert path.read_text() == ""
 
 
@@ -107,7 +107,7 @@ def test_what_cannot_be_gone_on_with_is_named(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     with ResumableFile(path, RUN), pytest.raises(InvalidFile, match="by another run"):
         ResumableFile(path, RUN)
-    with pytest.raises(InvalidFile, match="exists already"):
+    with pytest.raises(InvalidFile, match="already exists"):
         ResumableFile(path, RUN)
     other = tmp_path / "b.txt"
     _break(other, ["one"])
@@ -117,7 +117,7 @@ def test_what_cannot_be_gone_on_with_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidFile, match="shorter"):
         ResumableFile(other, RUN)
     journal.write_text("{")
-    with pytest.raises(InvalidFile, match="how far"):
+    with pytest.raises(InvalidFile, match="damaged"):
         ResumableFile(other, RUN)
 
 

@@ -42,7 +42,7 @@ def test_a_file_is_typed_as_a_person_types(run: Run, bundle: Path, tmp_path: Pat
     )
     for wrong in (("--letter-case", "as-typed"), ("--show-rejected",), ("--max-suggestions", "3")):
         ended = run("evaluate", "--text", file, "--model", bundle, *wrong)
-        assert (ended.code, "needs --typing" in ended.err) == (2, True)
+        assert (ended.code, "requires --typing" in ended.err) == (2, True)
     for wrong in (("--continuous-cache", "1"), ("--letter-case", "loud")):
         assert run(*ask, *wrong).code == 2
 
@@ -56,6 +56,6 @@ def test_slips_are_put_right_by_the_command(run: Run, bundle: Path, tmp_path: Pa
     assert found["words"] == 4
     assert 0 <= found["put_right"] <= found["offered_first_three"] <= 1
     assert 0 <= found["spoilt"] <= 1
-    assert "typos put right" in run("evaluate", "--slips", file, "--model", bundle).out
+    assert "typos fixed" in run("evaluate", "--slips", file, "--model", bundle).out
     both = run("evaluate", "--slips", file, "--typing", file, "--model", bundle)
     assert (both.code, "--slips" in both.err) == (2, True)

@@ -19,7 +19,7 @@ def test_files_to_measure_on_are_checked_first(
         raise AssertionError(path)
 
     monkeypatch.setattr(checkpoints, "load", never)
-    for name, problem in (("none.txt", "does not exist"), ("notes.md", "is none of")):
+    for name, problem in (("none.txt", "does not exist"), ("notes.md", "is not one of")):
         (tmp_path / "notes.md").write_text("# notes")
         checkpoint = tmp_path / "step.safetensors"
         checkpoint.write_bytes(b"")

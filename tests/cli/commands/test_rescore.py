@@ -66,7 +66,7 @@ def test_people_read_the_best_transcripts_and_the_error_rate(
     ended = run("rescore", "--input", heard, "--model", bundle, "--normalise", "basic")
     names = [line.split("\t")[0] for line in ended.out.splitlines()]
     assert names == ["one", "two"]
-    assert "word error rate: 25.00% of the first candidates" in ended.err
+    assert "word error rate: 25.00% for the first candidates" in ended.err
 
 
 def test_a_server_ranks_as_well(run: Run, server: Any, bundle: Path, heard: Path) -> None:

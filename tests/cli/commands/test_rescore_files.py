@@ -36,7 +36,7 @@ def test_a_kaldi_folder_is_ranked_by_its_acoustic_costs(
         "words_text",
         f"{path}: skipped ali: alignments",
         "weights: acoustic_log_prob 1; lm_weight 1",
-        "weigh nothing: lmwt.nolm; give one a weight with --weight NAME=NUMBER",
+        "zero weight: lmwt.nolm; set a weight with --weight NAME=NUMBER",
     ]
 
 
@@ -47,13 +47,13 @@ def test_scores_without_a_weight_are_told_aloud(run: Run, bundle: Path, tmp_path
     path.write_text(json.dumps({"utt": "u", "candidates": candidates}))
     ended = run("rescore", "--model", bundle, "--input", path)
     first, *_, last = ended.err.splitlines()
-    assert first.startswith("wordgate: warning: no score weighs anything")
-    assert last.startswith("WARNING: no score weighs anything")
-    assert "the input has logit_score, lm_score" in last
+    assert first.startswith("wordgate: warning: all score weights are 0")
+    assert last.startswith("WARNING: all score weights are 0")
+    assert "the input has the scores logit_score, lm_score" in last
     assert "--weight logit_score=1" in last
     ended = run("rescore", "--model", bundle, "--input", path, "--weight", "lm_score=0.5")
     assert "WARNING" not in ended.err.upper()
-    assert "weights: lm_score 0.5; lm_weight 1\nweigh nothing: logit_score" in ended.err
+    assert "weights: lm_score 0.5; lm_weight 1\nzero weight: logit_score" in ended.err
     path.write_text('{"candidates": ["a"]}')
     assert "no candidate has a score" in run("rescore", "--model", bundle, "--input", path).err
     path.write_text("")
@@ -132,8 +132,8 @@ def test_null_labels_may_be_named(run: Run, bundle: Path, tmp_path: Path) -> Non
     ask = ("rescore", "--model", bundle, "--references", path / "said.txt", "--input")
     ended = run(*ask, path / "n", "--format", "srilm", "--null-label", "uh")
     assert ended.out == "u1\tthe sun\n"
-    assert "left out as null labels: [laugh] (1), uh (1)" in ended.err
-    assert "0.00% of the best" in ended.err
+    assert "removed null labels: [laugh] (1), uh (1)" in ended.err
+    assert "0.00% for the best" in ended.err
     heard = tmp_path / "heard.jsonl"
     heard.write_text('{"utt": "u1", "candidates": ["[laugh] uh the sun"]}')
     assert run(*ask, heard, "--null-label", "uh").out == "u1\t[laugh] the sun\n"
@@ -145,7 +145,7 @@ def test_a_mesh_is_ranked(run: Run, bundle: Path, tmp_path: Path) -> None:
     path = folder(tmp_path, {"u.mesh": f"{mesh}reference 0 the\nreference 1 *DELETE*\n"})
     ended = run("rescore", "--model", bundle, "--format", "srilm", "--input", path / "u.mesh")
     assert (ended.out, ended.code) == ("u\tthe\n", 0)
-    assert ended.err.splitlines()[-1] == "word error rate: 0.00% of the best"
+    assert ended.err.splitlines()[-1] == "word error rate: 0.00% for the best"
     assert "max-transcripts" in run("tune", "--format", "srilm", "--input", path).err
 
 
@@ -182,13 +182,13 @@ def test_missing_references_are_told(run: Run, bundle: Path, tmp_path: Path) -> 
     said.write_text("the { moon / son } (a)\n")
     ended = run(*ask, "--references", said)
     assert "1 of 2 utterances have no reference: the input has b …" in ended.err
-    assert "word error rate: 50.00% of the first candidates, 0.00% of the best" in ended.err
+    assert "word error rate: 50.00% for the first candidates, 0.00% for the best" in ended.err
     (tmp_path / "call.slf").write_text(SLF)
     said.write_text("sun (call)\n")
     lattice = ("rescore", "--model", bundle, "--format", "slf", "--input", tmp_path / "call.slf")
     ended = run(*lattice, "--references", said)
     assert ended.out == "u1\tsun\n"
-    assert ended.err.endswith("word error rate: 0.00% of the best\n")
+    assert ended.err.endswith("word error rate: 0.00% for the best\n")
 
 
 def test_capitals_are_told_beside_the_error_rate(run: Run, bundle: Path, tmp_path: Path) -> None:
@@ -196,7 +196,7 @@ def test_capitals_are_told_beside_the_error_rate(run: Run, bundle: Path, tmp_pat
     path = tmp_path / "heard.jsonl"
     path.write_text('{"reference": "THE SUN.", "candidates": ["the sun"]}')
     ended = run("rescore", "--model", bundle, "--input", path)
-    assert "100.00% of the best; 0.00% with --normalise basic" in ended.err
+    assert "100.00% for the best; 0.00% with --normalise basic" in ended.err
 
 
 def _development(count: int) -> list[dict[str, object]]:
@@ -237,8 +237,8 @@ def test_tune_says_why_there_are_no_weights(run: Run, bundle: Path, tmp_path: Pa
     untold: list[dict[str, object]] = [{"candidates": ["a"]}]
     basic = ("--normalise", "basic")
     for records, told, options in (
-        (_development(30), "--normalise basic; use that", ()),
-        (_development(12), "12 utterances with a reference; tune on 30", basic),
+        (_development(30), "use --normalise basic", ()),
+        (_development(12), "only 12 utterances with a reference; tune on at least 30", basic),
         (untold, "no utterance has a reference", ()),
     ):
         _written(path, records)
@@ -264,4 +264,4 @@ def test_a_file_of_another_format_is_recognised(run: Run, bundle: Path, tmp_path
     assert (ended.code, "--format slf" in ended.err) == (3, True)
     assert run("rescore", "--model", bundle, "--input", "-", "--format", "slf").code == 2
     ended = run("rescore", "--model", bundle, "--input", tmp_path)
-    assert (ended.code, "is a folder; --format kaldi" in ended.err) == (3, True)
+    assert (ended.code, "is a folder; folders require --format kaldi" in ended.err) == (3, True)

@@ -25,7 +25,7 @@ def test_a_check_says_that_a_server_would_start(run: Run, tmp_path: Path) -> Non
     (tmp_path / "tokens").write_text("# nobody\n")
     file.write_text("tokens_file = 'tokens'\nmodel = 'none'\n")
     ended = run("serve", "--config", file, "--check")
-    assert (ended.code, ended.out) == (0, "options, certificate and tokens can be used\n")
+    assert (ended.code, ended.out) == (0, "options, certificate and tokens are valid\n")
 
 
 def test_a_check_says_what_would_keep_a_server_from_starting(

@@ -35,7 +35,7 @@ def test_text_files_of_ones_own_become_a_recipe_and_a_run(tmp_path: Path) -> Non
     places = recipes.text_paths(recipes.load(path), path)
     assert [place.resolve() for place in places] == [SENTENCES, more]
     assert checkpoints.latest(Path("runs/mine/checkpoints")) is not None
-    assert f"go on with: wordgate train {path}" in result.output
+    assert f"to resume: wordgate train {path}" in result.output
     assert Path("cache").is_dir()
 
 
@@ -44,7 +44,7 @@ def test_the_language_is_found_or_stated_and_said(tmp_path: Path) -> None:
     text = tmp_path / "письма.txt"
     text.write_text("Сегодня хорошая погода, и мы пойдём гулять в парк.\n" * 200, "utf-8")
     command = ("--text", text, "--max-minutes", "0", "--name")
-    assert "language: ru; --language TAG states another" in _train(*command, "found").output
+    assert "language: ru (detected); use --language TAG" in _train(*command, "found").output
     assert recipes.load(Path("models/found/recipe.toml")).language == "ru"
     assert "language: be\n" in _train(*command, "stated", "--language", "be").output
     assert recipes.load(Path("models/stated/recipe.toml")).language == "be"
@@ -65,7 +65,7 @@ def test_a_recipe_takes_its_text_from_another_folder(
     stopped = _train(recipe, *stop, "--text-folder", SENTENCES.parent)
     assert stopped.exit_code == 0
     options = f"--run-directory '{run}' --text-folder {SENTENCES.parent}"
-    assert f"go on with: wordgate train {recipe} {options}\n" in stopped.output
+    assert f"to resume: wordgate train {recipe} {options}\n" in stopped.output
     monkeypatch.setenv("WORDGATE_TEXT_FOLDER", str(SENTENCES.parent))
     assert _train(recipe, *stop, "--fresh").exit_code == 0
 
@@ -105,12 +105,12 @@ def test_a_training_that_cannot_be_published_says_so_first(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        ([], "RECIPE: name one, or text files"),
-        ([str(SENTENCES), str(SENTENCES)], "RECIPE: name one"),
-        ([str(SENTENCES), "--name", "x"], "--name: needs --text"),
-        (["--text", str(SENTENCES)], "--text: needs --name"),
+        ([], "RECIPE: pass one recipe, or use --text"),
+        ([str(SENTENCES), str(SENTENCES)], "RECIPE: pass one recipe"),
+        ([str(SENTENCES), "--name", "x"], "--name: requires --text"),
+        (["--text", str(SENTENCES)], "--text: requires --name"),
         ([str(SENTENCES), "--max-minutes", "-1"], "--max-minutes"),
-        ([str(SENTENCES), "--language", "ru"], "--language: needs --text"),
+        ([str(SENTENCES), "--language", "ru"], "--language: requires --text"),
         (
             ["--text", str(SENTENCES), "--name", "x", "--language", "русский"],
             "is not a BCP 47 tag",
@@ -146,5 +146,5 @@ def test_without_torch_nothing_is_written(monkeypatch: pytest.MonkeyPatch) -> No
         monkeypatch.delitem(sys.modules, name)
     error = _train("--text", "mails.txt", "--name", "mine").exception
     assert isinstance(error, WordgateError)
-    assert "training needs torch, which is not installed" in str(error)
+    assert "training requires torch, which is not installed" in str(error)
     assert not Path("models").exists()

@@ -98,7 +98,7 @@ def test_without_a_terminal_it_says_so(run: Run) -> None:
     """A pipe gets one line, not a stack trace."""
     called = run("type")
     assert called.code == 1
-    assert "needs a terminal" in called.err
+    assert "not a terminal" in called.err
 
 
 def _read_to_end(terminal: int) -> None:

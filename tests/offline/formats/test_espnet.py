@@ -43,7 +43,7 @@ def test_a_broken_utterance_costs_itself_alone(tmp_path: Path) -> None:
     names, errors = sorted_out(espnet.read(tmp_path))
     assert names == ["u"]
     assert "1best_recog/score:2: has 'nan'" in errors[0]
-    assert "1best_recog/score: has no line for w" in errors[1]
+    assert "1best_recog/score: missing line for w" in errors[1]
 
 
 def test_an_utterance_may_lack_the_best_rank(tmp_path: Path) -> None:
@@ -55,5 +55,5 @@ def test_an_utterance_may_lack_the_best_rank(tmp_path: Path) -> None:
 
 def test_a_folder_without_ranks_is_refused(tmp_path: Path) -> None:
     """The message says what is looked for."""
-    with pytest.raises(InvalidFile, match="no folder 1best_recog, and no output"):
+    with pytest.raises(InvalidFile, match="does not contain 1best_recog, output"):
         list(espnet.read(tmp_path))

@@ -15,7 +15,7 @@ from wordgate.offline.formats.foreign import refuse_foreign
 FILES: dict[str, tuple[bytes, str, str]] = {
     "hocr": (b"<?xml?>\n<html>\n<meta content='ocr_page'/>", "jsonl", "is hOCR"),
     "tsv": (b"level\tpage_num\tblock_num\tpar_num\n", "nemo", "examples/correct_print.py"),
-    "binary": (b"u-1 \0BFM ", "jsonl", "is a binary archive of Kaldi; make n-best lists"),
+    "binary": (b"u-1 \0BFM ", "jsonl", "is a binary Kaldi archive; convert it to n-best lists"),
     "lattice": (b"utt1 \n0 1 the 1.2,3.4,1_2_3\n1 0.5,0,\n", "kaldi", "lattice-to-nbest"),
     "unlabelled": (b"utt1\n0\t1\t5\t1.2,3.4\n", "slf", "nbest-to-linear"),
     "slf": (b"# x\nVERSION=1.0\nN=2 L=1\n", "jsonl", "--format slf"),
@@ -59,7 +59,7 @@ def test_what_a_reader_reads_is_left_to_it(tmp_path: Path, expected: str) -> Non
 
 def test_a_folder_is_not_a_file(tmp_path: Path) -> None:
     """Formats of one file name those of folders."""
-    with pytest.raises(InvalidFile, match="is a folder; --format kaldi"):
+    with pytest.raises(InvalidFile, match="is a folder; folders require --format kaldi"):
         refuse_foreign(tmp_path, "jsonl")
     refuse_foreign(tmp_path, "kaldi")
 

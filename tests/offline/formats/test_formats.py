@@ -128,7 +128,7 @@ def test_nemo_files_are_flat(tmp_path: Path) -> None:
         ("", -3.0),
         ("a", -4.5),
     ]
-    with pytest.raises(InvalidFile, match="4 lines, but a beam of 3 for the 2 utterances"):
+    with pytest.raises(InvalidFile, match="4 lines, expected 6: a beam of 3 for 2 utterances"):
         list(nemo.read(path, manifest, beam=3))
 
 
@@ -180,7 +180,7 @@ BAD_FILES: dict[str, tuple[Any, str]] = {
     ),
     "srilm, decipher": (lambda path: _srilm(path, "NBestList2.0\n(1) a"), "NBestList2.0"),
     "srilm, few": (lambda path: _srilm(path, "-1 -2"), "utt:1"),
-    "srilm, count": (lambda path: _srilm(path, "-1 -2 5 a b"), "says 5 words and has 2"),
+    "srilm, count": (lambda path: _srilm(path, "-1 -2 5 a b"), "word count is 5, but found 2"),
     "srilm, empty": (lambda path: _srilm(path, "\n"), "is empty"),
     "trn": (
         lambda path: references.read(_folder(path, a__trn="no brackets") / "a.trn").items(),

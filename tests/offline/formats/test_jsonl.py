@@ -61,8 +61,8 @@ def test_minus_infinity_ranks_last(tmp_path: Path) -> None:
     assert not isinstance(first, InvalidFile)
     assert first.hypotheses[0].scores == {"am": LEAST}
     assert [str(each).partition("heard.jsonl:")[2] for each in others] == [
-        "2: candidates[0].am: is inf; send a finite number",
-        "3: candidates[0].am: is nan; send a finite number",
+        "2: candidates[0].am: is inf; must be finite",
+        "3: candidates[0].am: is nan; must be finite",
     ]
 
 
@@ -89,7 +89,7 @@ def test_scores_may_stand_in_an_object_of_their_own(tmp_path: Path) -> None:
     [found] = raise_on_error(jsonl.read(path, reading=reading))
     assert found.hypotheses[0].scores == {"am": -1.0, "lm": -2.5}
     assert [line for line in reading.report() if "skipped" in line] == [
-        "skipped conf: a number in quotes, which is a text and no score"
+        "skipped conf: a quoted number is a string, not a score"
     ]
 
 

@@ -50,8 +50,8 @@ def test_what_is_no_archive_of_costs_is_skipped_by_name(tmp_path: Path) -> None:
         "ali": "alignments",
         "words": "numbers of words",
         "temp": "a folder",
-        ".done, README.md": "no data, by its name",
-        "lmwt.nn": "line 1 has '2.5 3.5' where a finite number should be",
+        ".done, README.md": "not data, judging by the name",
+        "lmwt.nn": "line 1: expected a finite number, found '2.5 3.5'",
         "notes": "not an archive of costs of these candidates",
     }.items():
         assert f"skipped {name}: {reason}" in report
@@ -74,9 +74,9 @@ def test_a_parent_of_archives_is_read_as_a_whole(tmp_path: Path) -> None:
     names, errors = sorted_out(kaldi.read(tmp_path, reading))
     assert names == ["a", "b", "c"]
     assert "from archives.1, archives.10, archives.2, acwt as" in _report(reading)
-    assert "skipped lat.1.gz, num_jobs: beside the folders archives.N" in _report(reading)
+    assert "skipped lat.1.gz, num_jobs: not a folder archives.N" in _report(reading)
     [error] = errors
-    assert "archives.10/words_text:2: has the utterance a, which" in error
+    assert "archives.10/words_text:2: duplicate utterance a, also in" in error
     assert texts(kaldi.read(tmp_path / "archives.2")) == {"b": ["b"]}
 
 

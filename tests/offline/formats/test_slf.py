@@ -120,16 +120,16 @@ def test_equal_scores_show_what_they_belong_to(tmp_path: Path, score_at: ScoreAt
     ("text", "named", "line"),
     [
         (HTK, "--score-at", None),
-        (HTK.replace("LINKS=5", "LINKS=6"), "cut off", None),
+        (HTK.replace("LINKS=5", "LINKS=6"), "truncated", None),
         (HTK.replace("W=SUN v=1", "L=digits"), "sub-lattice digits", 9),
         ("SUBLAT=digits\n" + HTK, "sub-lattice digits", 1),
         (HTK.replace("a=-50.0 l=-4.0", "a=x"), "a=x", 14),
         (HTK.replace("I=2 t", "I=1 t"), "node 1 twice", 8),
         (HTK.replace("S=2 E=3", "S=2 E=33"), "33", 14),
         (HTK.replace("VERSION=1.0", "base=1"), "base=1", None),
-        (HTK.replace("W=!NULL", "W=UH"), "begins with a word", None),
-        (HTK.replace("J=0 ", "J=0 W=x "), "on nodes and on links", None),
-        ("hello\n", "no link", None),
+        (HTK.replace("W=!NULL", "W=UH"), "first node has a word", None),
+        (HTK.replace("J=0 ", "J=0 W=x "), "words on both nodes and links", None),
+        ("hello\n", "no links", None),
     ],
 )
 def test_what_cannot_be_read_is_named(
@@ -174,7 +174,7 @@ def test_marks_without_sound_say_nothing(tmp_path: Path) -> None:
     [found] = raise_on_error(slf.read(_written(tmp_path, LINKS), reading=reading))
     said = [lattice(found).said(arc.label) for arc in lattice(found).arcs]
     assert said == ["", "", "'cause", '"quoted', ""]
-    assert "left out as null labels: !ENTER (1), wäre (1), #0 (1)" in list(reading.report())
+    assert "removed null labels: !ENTER (1), wäre (1), #0 (1)" in list(reading.report())
 
 
 def test_minus_infinity_is_the_least_score(tmp_path: Path) -> None:
@@ -189,7 +189,9 @@ def test_base_0_says_that_scores_are_probabilities(tmp_path: Path) -> None:
     scores = [arc.scores for arc in slf.read_lattice(_written(tmp_path, text)).arcs]
     assert scores[0] == {"acoustic_log_prob": math.log(0.5), "lm_log_prob": 0.0}
     assert scores[1]["acoustic_log_prob"] == LEAST
-    with pytest.raises(InvalidFile, match=r"a=-0.5; with base=0 it is a probability"):
+    with pytest.raises(
+        InvalidFile, match=r"a=-0.5 is negative; with base=0 it must be a probability"
+    ):
         slf.read_lattice(_written(tmp_path, text.replace("a=0.5", "a=-0.5")))
 
 
@@ -208,7 +210,7 @@ def test_an_utterance_has_the_name_that_its_lattice_says(tmp_path: Path) -> None
         "meeting-1.2",
     ]
     assert [each.line for each in found] == [1, 13, 25, 37, 48]
-    assert "2 lattices say UTTERANCE=meeting-1.2; their results have one name" in list(
+    assert "2 lattices have UTTERANCE=meeting-1.2; their results share the name" in list(
         reading.report()
     )
 
@@ -228,7 +230,7 @@ def test_a_broken_lattice_costs_itself_alone(tmp_path: Path) -> None:
     names, errors = sorted_out(slf.read(tmp_path, reading=reading))
     assert names == ["meeting-1"] * 3
     assert "skipped a.wav, notes.gz: not a lattice" in list(reading.report())
-    told = ["cut off", "iconv -f latin1", "b.slf: has no link", "c.slf.gz", "lead in a circle"]
+    told = ["truncated", "iconv -f latin1", "b.slf: contains no links", "c.slf.gz", "form a cycle"]
     assert all(part in error for part, error in zip(told, errors, strict=True))
 
 

@@ -36,7 +36,7 @@ def test_other_counts_are_a_line_cut_off(tmp_path: Path) -> None:
     }
     names, errors = sorted_out(srilm.read(folder(tmp_path, {**files, ".DS_Store": "x"})))
     assert names == ["u2"]
-    assert "u1:1: says 4 words and has 3" in errors[0]
+    assert "u1:1: word count is 4, but found 3" in errors[0]
     assert "u3:1: is not UTF-8" in errors[1]
 
 
@@ -63,7 +63,7 @@ def test_a_mesh_is_a_confusion_network(tmp_path: Path) -> None:
         [("sun", math.log(0.5)), ("", math.log(0.5)), ("son", LEAST)],
     ]
     report = "\n".join(reading.report())
-    assert "skipped lines posterior, lines info: not a part of a confusion network" in report
+    assert "skipped lines posterior, lines info: not part of a confusion network" in report
 
 
 def test_meshes_may_follow_each_other_and_say_what_was_said(tmp_path: Path) -> None:
@@ -77,8 +77,8 @@ def test_meshes_may_follow_each_other_and_say_what_was_said(tmp_path: Path) -> N
     found = list(srilm.read(tmp_path / "all", reading))
     names, errors = sorted_out(found)
     assert names == ["u1", "u4", "all"]
-    assert "has no line align 1; positions count from 0" in errors[0]
-    assert "says numaligns 4, but has 3" in errors[1]
+    assert "missing line align 1; positions count from 0" in errors[0]
+    assert "numaligns is 4, but found 3" in errors[1]
     [first, *_] = raise_on_error(found[:1])
     assert first.reference is not None
     assert reading.said(first.reference) == "the sun"
@@ -92,8 +92,8 @@ def test_meshes_may_follow_each_other_and_say_what_was_said(tmp_path: Path) -> N
         ("numaligns 1\nalign 0 a x\n", "u:2"),
         ("numaligns 1\nalign 0 a -1\n", "u:2"),
         ("numaligns x\n", "u:1"),
-        ("name u\n", "has no line align 0"),
-        ("numaligns 1\nalign 0 a 1\nalign 0 b 1\n", "u:3: has align 0 twice"),
+        ("name u\n", "missing line align 0"),
+        ("numaligns 1\nalign 0 a 1\nalign 0 b 1\n", "u:3: duplicate line align 0"),
         ("align 0 a 1\nreference 0 a\nreference 0 b\n", "u:1: does not begin"),
         ("numaligns 1\nalign 0 a 1\nreference 0 a\nreference 0 b\n", "u:4: has reference 0 twice"),
     ],

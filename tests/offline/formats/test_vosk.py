@@ -43,7 +43,7 @@ def test_results_may_be_printed_or_a_line_each(tmp_path: Path, indent: int | Non
     folder(tmp_path, {"a.json": text})
     reading = Reading.of_recogniser()
     assert texts(vosk.read(tmp_path / "a.json", reading)) == {"a-1": ["a", "b"], "a-2": ["c"]}
-    assert any("2 results of a.json: without alternatives" in line for line in reading.report())
+    assert any("2 results of a.json: no alternatives" in line for line in reading.report())
     folder(tmp_path, {"a.json": json.dumps(results)})
     assert list(texts(vosk.read(tmp_path / "a.json"))) == ["a-1", "a-2"]
 
@@ -65,6 +65,6 @@ def test_a_folder_has_a_recording_in_each_file(tmp_path: Path) -> None:
     assert names == ["a-1", "f"]
     assert "a.json:3: alternatives[0].confidence: is not a finite number" in errors[0]
     assert "b.json:2: is not JSON" in errors[1]
-    assert "c.json:1: is a printed dict of Python" in errors[2]
-    assert "d.json:2: is not a result of vosk" in errors[3]
+    assert "c.json:1: is a printed Python dict" in errors[2]
+    assert "d.json:2: is not a vosk result" in errors[3]
     assert "e.json:1: alternatives: is not a list" in errors[4]

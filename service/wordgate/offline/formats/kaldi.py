@@ -177,5 +177,5 @@ def _other_costs(path: Path, texts: _Texts) -> tuple[_Costs, str | None]:
         if entry is None:
             return {}, f"no line for {key}"
         if isinstance(entry, InvalidFile):
-            return {}, f"line {entry.line} {entry.problem}"
+            return {}, f"line {entry.line}: {entry.problem}"
     return costs, None
