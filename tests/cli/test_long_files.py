@@ -1,4 +1,4 @@
-"""Long files through `wordgate score` and `rescore`: killed, resumed, packed, with bad lines."""
+"""Long files through `wordgate score` and `rescore`: resuming, compression, invalid lines."""
 
 import gzip
 import json
@@ -14,7 +14,7 @@ LINES = [json.dumps({"candidates": ["the sea " * 250, f"the sky {n}"]}) for n in
 
 
 def test_a_killed_run_goes_on_to_the_same_file(run: Run, bundle: Path, tmp_path: Path) -> None:
-    """A run that is killed while it waits for its input ends like one that was not."""
+    """A run that was killed and resumed gives the same file as an uninterrupted run."""
     source, whole, out = tmp_path / "in.jsonl", tmp_path / "whole.jsonl", tmp_path / "out.jsonl.gz"
     ask = ("score", "--input", source, "--model", bundle, "--output")
     os.mkfifo(source)
@@ -43,7 +43,7 @@ def test_a_killed_run_goes_on_to_the_same_file(run: Run, bundle: Path, tmp_path:
 
 
 def test_a_bad_line_keeps_what_stands_before_it(run: Run, bundle: Path, tmp_path: Path) -> None:
-    """The run ends with the line's number; once the line is mended the same command goes on."""
+    """An invalid line ends the run; after fixing it, the same command resumes."""
     source, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     source.write_text('{"candidates": ["a"]}\n{"candidates": ["b"]}\n[]\n{"candidates": ["c"]}\n')
     ask = ("score", "--input", source, "--model", bundle, "--output", out)
@@ -60,7 +60,7 @@ def test_a_bad_line_keeps_what_stands_before_it(run: Run, bundle: Path, tmp_path
 def test_bad_lines_are_marked_where_the_run_keeps_going(
     run: Run, bundle: Path, tmp_path: Path
 ) -> None:
-    """Not UTF-8, not JSON, a candidate that is too long: the problem is the line's result."""
+    """With --keep-going an error record replaces the result of an invalid line."""
     source = tmp_path / "in.jsonl"
     good = json.dumps({"candidates": [{"text": "the sea", "acoustic_log_prob": -1.0}]}).encode()
     long = json.dumps({"candidates": [{"text": "a " * 5000, "acoustic_log_prob": 0}]}).encode()
@@ -81,7 +81,7 @@ def test_bad_lines_are_marked_where_the_run_keeps_going(
 
 
 def test_error_rates_are_of_all_runs(run: Run, bundle: Path, tmp_path: Path) -> None:
-    """A run that goes on reports the errors of the utterances before it, too."""
+    """A resumed run includes the errors of earlier utterances."""
     source, out = tmp_path / "in.jsonl", tmp_path / "out.trn"
     right = {"utt": "a", "reference": "the sea", "candidates": ["the sea"]}
     wrong = {"utt": "b", "reference": "the sky", "candidates": ["sea sea"]}
@@ -96,7 +96,7 @@ def test_error_rates_are_of_all_runs(run: Run, bundle: Path, tmp_path: Path) -> 
 
 
 def test_each_line_of_plain_text_is_a_candidate(run: Run, bundle: Path, tmp_path: Path) -> None:
-    """Empty lines too, so that results and lines stand beside each other."""
+    """Empty lines are candidates too, so results and lines correspond."""
     source = tmp_path / "in.txt.gz"
     source.write_bytes(gzip.compress(b"the sea\n\nthe sky\n"))
     ended = run("score", "--input", source, "--model", bundle)
@@ -111,7 +111,7 @@ def test_each_line_of_plain_text_is_a_candidate(run: Run, bundle: Path, tmp_path
 def test_a_transcript_that_cannot_be_written_is_passed_over(
     run: Run, bundle: Path, tmp_path: Path
 ) -> None:
-    """A best candidate without times is no line of a .ctm, and costs the others nothing."""
+    """A transcript without times is an error in a .ctm; the others are written."""
     source = tmp_path / "in.jsonl"
     timed = {"utt": "a", "candidates": [{"text": "sea", "times": [[0, 1]]}]}
     lines = [timed, {"utt": "b", "candidates": ["sea"]}, {**timed, "utt": "c"}]
@@ -123,7 +123,7 @@ def test_a_transcript_that_cannot_be_written_is_passed_over(
 
 
 def test_an_input_that_lost_lines_is_refused(run: Run, bundle: Path, tmp_path: Path) -> None:
-    """More answers than lines would be of no use to anybody."""
+    """A resumed run rejects an input with fewer lines than were answered."""
     source, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     source.write_text('{"candidates": ["a"]}\n' * 3 + "[]\n")
     ask = ("score", "--input", source, "--model", bundle, "--output", out)

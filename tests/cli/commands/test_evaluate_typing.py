@@ -1,4 +1,4 @@
-"""`wordgate evaluate --typing` and `--slips` as a program calls them."""
+"""`wordgate evaluate --typing` and `--slips` with JSON output."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from tests.cli.calling import Run
 
 
 def test_a_file_is_typed_by_the_command(run: Run, bundle: Path, tmp_path: Path) -> None:
-    """The shape that programs read; more suggestions never cost keys."""
+    """The JSON has its fixed shape; more suggestions never cost keys."""
     file = tmp_path / "chats.txt"
     file.write_text("the sun is in the sea\n\nI don't know!\n")
     ask = ("evaluate", "--typing", file, "--model", bundle)
@@ -26,8 +26,7 @@ def test_a_file_is_typed_by_the_command(run: Run, bundle: Path, tmp_path: Path) 
 
 
 def test_a_file_is_typed_as_a_person_types(run: Run, bundle: Path, tmp_path: Path) -> None:
-    """Words in their own case, shown again, or likelier for having been written: each option
-    reaches the model."""
+    """Letter case, rejected suggestions and the continuous cache: each option reaches the model."""
     file = tmp_path / "chats.txt"
     file.write_text("london london sea london sea london sea\n")
     ask = ("evaluate", "--typing", file, "--model", bundle, "--json")
@@ -48,7 +47,7 @@ def test_a_file_is_typed_as_a_person_types(run: Run, bundle: Path, tmp_path: Pat
 
 
 def test_slips_are_put_right_by_the_command(run: Run, bundle: Path, tmp_path: Path) -> None:
-    """The shape that programs read: the number of words, and shares of them."""
+    """The JSON has its fixed shape: the number of words, and shares of them."""
     file = tmp_path / "chats.txt"
     file.write_text("the sun is in the sea\n")
     found = run("evaluate", "--slips", file, "--model", bundle, "--json").document

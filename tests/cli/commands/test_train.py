@@ -1,4 +1,4 @@
-"""`wordgate train` as a person types it."""
+"""`wordgate train` on the command line."""
 
 import sys
 from pathlib import Path
@@ -24,7 +24,7 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_text_files_of_ones_own_become_a_recipe_and_a_run(tmp_path: Path) -> None:
-    """`--text FILES… --name NAME` writes the recipe and runs it; again, it goes on."""
+    """`--text FILES… --name NAME` writes a recipe and runs it; rerunning resumes."""
     more = tmp_path / "more.jsonl"
     more.write_text('{"text": "One more passage."}\n')
     command: list[str | Path] = ["--text", SENTENCES, more, "--name", "mine", "--max-minutes", "0"]
@@ -40,7 +40,7 @@ def test_text_files_of_ones_own_become_a_recipe_and_a_run(tmp_path: Path) -> Non
 
 
 def test_the_language_is_found_or_stated_and_said(tmp_path: Path) -> None:
-    """A recipe for Russian text says `ru`; `--language` states another; a recipe keeps its own."""
+    """The language is detected, or set by `--language`; a recipe keeps its own."""
     text = tmp_path / "письма.txt"
     text.write_text("Сегодня хорошая погода, и мы пойдём гулять в парк.\n" * 200, "utf-8")
     command = ("--text", text, "--max-minutes", "0", "--name")
@@ -55,7 +55,7 @@ def test_the_language_is_found_or_stated_and_said(tmp_path: Path) -> None:
 def test_a_recipe_takes_its_text_from_another_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The text's folder can be given by flag or variable, where the recipe's is not there."""
+    """The text folder can be set by flag or environment variable."""
     recipe = write_recipe(tmp_path, (str(SENTENCES.parent), "nowhere"))
     missing = _train(recipe, "--max-minutes", "0")
     assert missing.exit_code == 1
@@ -71,7 +71,7 @@ def test_a_recipe_takes_its_text_from_another_folder(
 
 
 def test_a_finished_training_says_how_it_is_published(tmp_path: Path) -> None:
-    """With the folders that `export` would not find by itself."""
+    """The printed export command includes folders that are not the defaults."""
     short = [("steps = 150", "steps = 1"), ("warmup_steps = 20", "warmup_steps = 0")]
     recipe = write_recipe(tmp_path, *short, ("decay_steps = 50", "decay_steps = 0"))
     said = _train(recipe, "--text-folder", SENTENCES.parent).output
@@ -83,7 +83,7 @@ def test_a_finished_training_says_how_it_is_published(tmp_path: Path) -> None:
 
 
 def test_text_that_is_none_is_told_before_a_recipe_is_written(tmp_path: Path) -> None:
-    """Else the recipe for nothing would be kept when the file has been filled."""
+    """An empty text file is an error, and no recipe is written."""
     empty = tmp_path / "empty.txt"
     empty.write_text("\n \n")
     refused = _train("--text", empty, "--name", "mine")
@@ -93,7 +93,7 @@ def test_text_that_is_none_is_told_before_a_recipe_is_written(tmp_path: Path) ->
 
 
 def test_a_training_that_cannot_be_published_says_so_first(tmp_path: Path) -> None:
-    """Without held-out text nothing is measured, and export refuses: told before hours are lost."""
+    """A recipe without held-out text is rejected before training starts."""
     recipe = write_recipe(tmp_path, ("held_out_share = 0.05", "held_out_share = 0.0"))
     stopped = _train(recipe, "--max-minutes", "0")
     assert stopped.exit_code == 0
@@ -122,7 +122,7 @@ def test_a_training_that_cannot_be_published_says_so_first(tmp_path: Path) -> No
     ],
 )
 def test_contradictory_arguments_are_refused(arguments: list[str], problem: str) -> None:
-    """A wrong combination says what goes together."""
+    """Contradictory arguments are usage errors that name the valid combination."""
     result = _train(*arguments)
     assert result.exit_code == 2
     assert problem in result.output
@@ -139,7 +139,7 @@ def test_a_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_without_torch_nothing_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is missing is named before a recipe is there, which the next try would stumble over."""
+    """Without torch no recipe is written."""
     Path("mails.txt").write_text("See you soon.\n")
     monkeypatch.setitem(sys.modules, "torch", None)
     for name in [name for name in sys.modules if name.startswith("wordgate.training.")]:
