@@ -62,7 +62,7 @@ def test_suggestions_are_asked_for_as_a_person_wants_them(run: Run, bundle: Path
     assert set(texts("--prefix", "s", "--hide-rejected")).isdisjoint(texts())
 
 
-def test_an_answer_with_nothing_says_so(run: Run, bundle: Path) -> None:
+def test_an_empty_prediction_says_so(run: Run, bundle: Path) -> None:
     """Without suggestions the table output says so and JSON has an empty list."""
     ask = ("predict", "--history", "the sea", "--min-probability", "1", "--model", bundle)
     assert run(*ask).out == "no suggestion (tiny@1)\n"
@@ -221,7 +221,7 @@ def test_english_questions_of_another_language(run: Run, bundle: Path, tmp_path:
     assert warning not in run("evaluate", "--own-questions", "--model", bundle).err
 
 
-def test_people_get_tables(run: Run, bundle: Path, tmp_path: Path) -> None:
+def test_tables_are_printed_without_json(run: Run, bundle: Path, tmp_path: Path) -> None:
     """Without `--json` the same answers are tables that name the model."""
     predicted = run("predict", "--history", "the", "--model", bundle)
     scored = run("score", "--model", bundle, "--", "the sea")
@@ -263,7 +263,7 @@ def test_models_are_listed_inspected_and_verified(run: Run, bundle: Path, tmp_pa
     assert "verified" in run("models", "verify", bundle).out
 
 
-def test_a_card_is_shown_to_people(run: Run, bundle: Path, tmp_path: Path) -> None:
+def test_the_model_card_is_printed(run: Run, bundle: Path, tmp_path: Path) -> None:
     """`models inspect --card` prints the model card, or reports that there is none."""
     copy = Path(shutil.copytree(bundle, tmp_path / "copy"))
     (copy / "MODEL_CARD.md").write_text("# A card\n")

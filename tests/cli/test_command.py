@@ -29,7 +29,7 @@ _ONE_FILE = [each for each in READERS if not {"srilm", "train"} & set(each)]
 
 
 @pytest.mark.parametrize("command", READERS, ids=" ".join)
-def test_a_missing_file_does_not_exist_whoever_reads_it(
+def test_a_missing_file_is_reported_alike_by_every_command(
     run: Run, tmp_path: Path, command: list[str]
 ) -> None:
     """Every command reports a missing file alike, before it loads a model."""
@@ -41,7 +41,7 @@ def test_a_missing_file_does_not_exist_whoever_reads_it(
 @pytest.mark.parametrize(
     "option", [["rescore", "--tuned"], ["rescore", "--references"], ["predict", "--token-file"]]
 )
-def test_so_is_one_that_belongs_to_another_option(
+def test_a_missing_file_of_another_option_is_reported(
     run: Run, tmp_path: Path, option: list[str]
 ) -> None:
     """Missing files of weights, references and tokens are reported alike."""

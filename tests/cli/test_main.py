@@ -47,7 +47,7 @@ def test_a_folder_that_cannot_be_made_is_one_line(
         (TimeoutError(), "TimeoutError"),
     ],
 )
-def test_what_the_system_refuses_is_said(
+def test_operating_system_errors_are_reported(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     error: OSError,

@@ -69,7 +69,7 @@ async def _refused(address: str, tls: Tls | None) -> str:
     return str(caught.value)
 
 
-async def test_another_ca_is_named(tls_server: RunningServer, other: Pair) -> None:
+async def test_an_untrusted_ca_is_named(tls_server: RunningServer, other: Pair) -> None:
     """An untrusted certificate: the error names the CA file and the remedy."""
     said = await _refused(_by_name(tls_server), Tls(other.certificate))
     assert f"is not signed by the CA in {other.certificate}" in said
@@ -78,13 +78,13 @@ async def test_another_ca_is_named(tls_server: RunningServer, other: Pair) -> No
     assert "is not signed by the public CAs" in said
 
 
-async def test_another_host_is_named(tls_server: RunningServer, ca: Pair) -> None:
+async def test_a_host_name_mismatch_is_named(tls_server: RunningServer, ca: Pair) -> None:
     """A host-name mismatch: the error names the expected name."""
     tls = Tls(ca.certificate, server_name="words.example.org")
     assert "is not for words.example.org" in await _refused(tls_server.address, tls)
 
 
-async def test_an_end_is_named(bundle: Path, folder: Path, ca: Pair) -> None:
+async def test_an_expired_certificate_is_named(bundle: Path, folder: Path, ca: Pair) -> None:
     """An expired certificate is distinguished from one of an unknown CA."""
     with serving(bundle, *_options(ended(folder, "localhost", ca))) as server:
         said = await _refused(server.address, Tls(ca.certificate))

@@ -15,7 +15,7 @@ from wordgate.protocol.client_wire import error_of
 [REPEATED] = json.loads(SERVICE_CONFIG)["methodConfig"]
 
 
-def test_all_is_repeated() -> None:
+def test_every_service_is_retried() -> None:
     """The policy names every service of the protocol and no other."""
     named = {f"/{name['service']}" for name in REPEATED["name"]}
     assert named == {path.rpartition("/")[0] for path, _ in methods()}

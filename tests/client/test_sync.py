@@ -123,7 +123,7 @@ def test_unknown_models_come_back_with_what_is_served(server: RunningServer) -> 
                 ask()
 
 
-async def test_no_server_is_said_plainly() -> None:
+async def test_an_unreachable_server_is_reported() -> None:
     """An unreachable address is reported with the remedy."""
     with Client(NOBODY) as client, pytest.raises(Unavailable, match=f"{NOBODY}.*wordgate serve"):
         client.predict("a")
@@ -139,7 +139,7 @@ async def test_no_server_is_said_plainly() -> None:
                 await session.suggest("a")
 
 
-async def test_time_runs_out(server: RunningServer) -> None:
+async def test_a_timeout_is_deadline_exceeded(server: RunningServer) -> None:
     """A timeout raises `DeadlineExceeded`."""
     with Client(server.address, timeout_seconds=0.03) as client, pytest.raises(DeadlineExceeded):
         client.score("", texts(1000, 80))

@@ -53,7 +53,7 @@ def test_a_model_that_knows_better_is_worth_using() -> None:
     assert found.verdict.startswith("use this model")
 
 
-def test_a_model_that_knows_nothing_is_not() -> None:
+def test_a_useless_model_is_not_recommended() -> None:
     """If the recogniser's own scores do as well, the verdict advises against the model."""
     found = _tuned(_utterances(), {})
     assert found.verdict.startswith("do not use this model")
@@ -171,7 +171,7 @@ def test_some_capitals_are_told_beside_the_verdict() -> None:
     assert "--normalise" not in _tuned(utterances).verdict
 
 
-def test_what_tells_nothing_is_not_tuned_on() -> None:
+def test_utterances_without_information_are_not_tuned_on() -> None:
     """Too few utterances, or candidates with equal errors, give no weights."""
     model = GivenAnswers(LIKELY, {})
     few = collect(model, _utterances(29), Counting()).useless

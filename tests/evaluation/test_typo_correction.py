@@ -41,7 +41,7 @@ def _measure(tmp_path: Path, corrected: Corrector, text: str, seed: int = 1) -> 
     return measure_file(_Correcting(corrected), file, seed)
 
 
-def test_whoever_knows_all_words_puts_all_right(tmp_path: Path) -> None:
+def test_a_perfect_corrector_fixes_all_typos(tmp_path: Path) -> None:
     """Words of three letters or more are counted, ignoring case; numbers are not."""
 
     def knowing(history: str, typed: str) -> list[str]:
@@ -52,7 +52,7 @@ def test_whoever_knows_all_words_puts_all_right(tmp_path: Path) -> None:
     assert (found.put_right, found.offered, found.changed, found.spoilt) == (2, 2, 2, 0)
 
 
-def test_what_is_not_first_is_offered_and_right_words_are_spoilt(tmp_path: Path) -> None:
+def test_second_corrections_and_false_corrections_are_counted(tmp_path: Path) -> None:
     """The second correction counts as offered; a correction of a correct word as spoilt."""
     found = _measure(tmp_path, lambda history, typed: ["no", "SEA"], "sea\n")
     assert found == Corrections(words=1, put_right=0, offered=1, changed=1, spoilt=1)

@@ -21,7 +21,7 @@ def test_answers_come_in_the_order_of_the_questions() -> None:
     assert list(in_order([])) == []
 
 
-def test_no_more_than_so_many_are_under_way() -> None:
+def test_the_number_of_requests_in_flight_is_limited() -> None:
     """A request is sent only when there is room for it."""
     asked = 0
 
@@ -65,7 +65,7 @@ def test_an_error_in_a_question_cancels_what_is_under_way() -> None:
     assert all(future.cancelled() for future in futures)
 
 
-def test_who_stops_listening_cancels_the_rest() -> None:
+def test_closing_the_iterator_cancels_the_rest() -> None:
     """Closing the iterator early cancels pending requests."""
     futures = _futures(3)
     futures[0].set_result(0)

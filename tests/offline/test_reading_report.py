@@ -23,7 +23,7 @@ def test_marks_of_recognisers_are_null_labels(label: str) -> None:
 
 
 @pytest.mark.parametrize("word", ["uh-huh", "#1", "DELETED", "a[1]", "x<y", "!", "C++", "pau", ""])
-def test_words_are_not(word: str) -> None:
+def test_words_that_resemble_marks_are_not_null_labels(word: str) -> None:
     """Words that resemble a mark are not null labels."""
     assert not NullLabels(RECOGNISERS).matches(word)
 
@@ -49,7 +49,7 @@ def test_a_hypothesis_loses_its_null_labels_with_their_times() -> None:
     assert "removed null labels: [noise] (2), uh (1)" in list(reading.report())
 
 
-def test_references_lose_them_too() -> None:
+def test_references_lose_their_null_labels() -> None:
     """Null labels in references are removed, since no candidate contains them."""
     reading = Reading.of_recogniser()
     assert reading.said("[noise] the  sun") == "the sun"

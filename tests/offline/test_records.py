@@ -60,7 +60,7 @@ def test_bad_records_stand_in_their_places() -> None:
         list(raise_on_error(answered(records, ask)))
 
 
-def test_what_all_share_is_raised_by_the_first_alone() -> None:
+def test_an_error_in_a_shared_field_is_raised_for_the_first_record() -> None:
     """An error in a shared field is raised for the first record, yielded for later ones."""
 
     def ask(record: _Record) -> "Future[int]":
@@ -76,7 +76,7 @@ def test_what_all_share_is_raised_by_the_first_alone() -> None:
     assert found[2] == (_Record(3), 3)
 
 
-def test_who_is_refused_as_too_much_asks_again() -> None:
+def test_overloaded_requests_are_retried() -> None:
     """Overloaded requests are retried, and the order is kept."""
     tries: dict[int, int] = {}
 

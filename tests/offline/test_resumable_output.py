@@ -56,7 +56,7 @@ def _finish(path: Path, count: int) -> ResumableFile:
 @pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz", "a.jsonl.xz"])
 @settings(deadline=None)
 @given(st.lists(st.integers(0, 30), max_size=4), st.integers(0, 40), st.booleans())
-def test_nothing_is_twice_and_nothing_lost(
+def test_killed_runs_neither_duplicate_nor_lose_records(
     tmp_path_factory: pytest.TempPathFactory, name: str, kills: list[int], count: int, torn: bool
 ) -> None:
     """The file is complete after any number of kills and partial writes."""
@@ -102,7 +102,7 @@ def test_other_options_are_refused(tmp_path: Path) -> None:
     assert path.read_text() == ""
 
 
-def test_what_cannot_be_gone_on_with_is_named(tmp_path: Path) -> None:
+def test_output_that_cannot_be_resumed_is_named(tmp_path: Path) -> None:
     """A finished file, a locked one, a damaged journal and a truncated file."""
     path = tmp_path / "a.txt"
     with ResumableFile(path, RUN), pytest.raises(InvalidFile, match="by another run"):
@@ -157,7 +157,7 @@ def test_an_interrupt_in_the_middle_of_a_block_doubles_nothing(
     assert path.read_text() == "one\ntwo\nthree\n"
 
 
-def test_what_is_no_run_of_ours_is_left_alone(tmp_path: Path) -> None:
+def test_an_unrelated_partial_file_is_left_alone(tmp_path: Path) -> None:
     """An unrelated file named like a partial one is not changed."""
     path, other = tmp_path / "a.txt", tmp_path / "a.txt.partial"
     other.write_text("somebody's")

@@ -67,7 +67,7 @@ def test_a_page_that_answers_is_ready(run: Run, server: RunningServer) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["", "http://"])
-def test_nobody_there_is_not_ready(run: Run, vacant: str, scheme: str) -> None:
+def test_a_refused_connection_is_not_ready(run: Run, vacant: str, scheme: str) -> None:
     """A refused connection prints one line and exits with 1."""
     ended = run("probe", f"{scheme}{vacant}")
     assert ended.code == 1

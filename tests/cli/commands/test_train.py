@@ -82,7 +82,7 @@ def test_a_finished_training_says_how_it_is_published(tmp_path: Path) -> None:
     assert f"next: wordgate export {saved}\n" in _train(usual).output
 
 
-def test_text_that_is_none_is_told_before_a_recipe_is_written(tmp_path: Path) -> None:
+def test_an_empty_text_is_reported_before_a_recipe_is_written(tmp_path: Path) -> None:
     """An empty text file is an error, and no recipe is written."""
     empty = tmp_path / "empty.txt"
     empty.write_text("\n \n")

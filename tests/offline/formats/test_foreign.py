@@ -48,7 +48,9 @@ def test_the_message_says_what_it_is_and_what_to_do(
 
 
 @pytest.mark.parametrize("expected", MORE_READABLE)
-def test_what_a_reader_reads_is_left_to_it(tmp_path: Path, expected: str) -> None:
+def test_expected_unknown_and_missing_files_are_left_to_the_reader(
+    tmp_path: Path, expected: str
+) -> None:
     """Expected, unknown and missing files are left to the reader."""
     path = tmp_path / "a"
     for content in (MORE_READABLE[expected], b"", b"hello\nthere\n", b"\xff\xfe"):

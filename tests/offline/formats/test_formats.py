@@ -32,7 +32,7 @@ def test_every_number_of_a_candidate_is_a_score(tmp_path: Path) -> None:
     ]
 
 
-def test_what_is_missing_has_a_meaning(tmp_path: Path) -> None:
+def test_missing_fields_have_defaults(tmp_path: Path) -> None:
     """An utterance without a name is named by its line number; the reference is optional."""
     heard = {"candidates": [{"text": "a", "times": [[0, 0.5]]}]}
     path = tmp_path / "heard.jsonl.gz"
