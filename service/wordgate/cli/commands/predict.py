@@ -76,7 +76,7 @@ _BOOST = "WORD=NUMBER", "Wordgate=4.6"
 @click.option(
     "--correct-last-word",
     is_flag=True,
-    help="Suggest corrections for the last complete word of the history.",
+    help="Suggest corrections for the last complete word.",
 )
 @click.option(
     "--allow-unseen-words",
