@@ -49,7 +49,7 @@ def test_a_bad_line_keeps_what_stands_before_it(run: Run, bundle: Path, tmp_path
     ask = ("score", "--input", source, "--model", bundle, "--output", out)
     ended = run(*ask)
     assert (ended.code, f"{source}:3: line" in ended.err) == (3, True)
-    assert "2 records are kept" in ended.err
+    assert "2 records kept" in ended.err
     assert not out.exists()
     source.write_text(source.read_text().replace("[]", '{"candidates": ["mended"]}'))
     assert run(*ask).code == 0
@@ -67,7 +67,7 @@ def test_bad_lines_are_marked_where_the_run_keeps_going(
     source.write_bytes(b"\n".join([good, b"\xff", b"{", long, good]))
     for command in ("score", "rescore"):
         ended = run(command, "--input", source, "--model", bundle, "--json", "--keep-going")
-        assert (ended.code, "3 records that were passed over" in ended.err) == (3, True)
+        assert (ended.code, "3 records skipped" in ended.err) == (3, True)
         lines = [json.loads(line) for line in ended.out.splitlines()]
         assert [line.get("line") for line in lines] == [None, 2, 3, 4, None]
         problems = [line["error"] for line in lines[1:4]]
@@ -90,7 +90,7 @@ def test_error_rates_are_of_all_runs(run: Run, bundle: Path, tmp_path: Path) -> 
     assert run(*ask, "--output-format", "trn").code == 3
     source.write_text(json.dumps(wrong) + "\n" + json.dumps(right) + "\n")
     ended = run(*ask, "--output-format", "trn")
-    assert "50.00% of the best" in ended.err
+    assert "50.00% for the best" in ended.err
     assert out.read_text() == "sea sea (b)\nthe sea (a)\n"
     assert ended.out == ""
 

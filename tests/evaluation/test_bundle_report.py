@@ -41,7 +41,7 @@ def test_packed_text_is_measured_under_its_own_name(bundle: Path, tmp_path: Path
     ("name", "content", "problem"),
     [
         ("none.txt", None, "does not exist"),
-        ("mails.docx", b"x", "is none of .txt, .tsv, .jsonl"),
+        ("mails.docx", b"x", "is not one of .txt, .tsv, .jsonl"),
         ("mails", b"x", "is not one of"),
         ("mails.txt", b"a\n\xff\n", ":2: is not UTF-8"),
         ("mails.txt", b"\n...\n", "is empty: no word"),

@@ -175,7 +175,7 @@ def test_utterances_without_information_are_not_tuned_on() -> None:
     """Too few utterances, or candidates with equal errors, give no weights."""
     model = GivenAnswers(LIKELY, {})
     few = collect(model, _utterances(29), Counting()).useless
-    assert few == "29 utterances with a reference; tune on 30 or more"
+    assert few == "only 29 utterances with a reference; tune on at least 30"
     same = [replace(each, hypotheses=each.hypotheses[:1]) for each in _utterances()]
     useless = collect(model, same, Counting()).useless
     assert useless is not None

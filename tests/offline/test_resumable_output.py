@@ -92,7 +92,7 @@ def test_other_options_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidFile, match=r"lm_weight 8\.0, not 9\.0"):
         ResumableFile(path, {"lm_weight": "9.0"})
     with (
-        pytest.raises(InvalidFile, match="answers of en@1, not en@2"),
+        pytest.raises(InvalidFile, match="model version en@1, not en@2"),
         ResumableFile(path, RUN) as file,
     ):
         file.bind("model version", "en@2")
@@ -161,7 +161,7 @@ def test_an_unrelated_partial_file_is_left_alone(tmp_path: Path) -> None:
     """An unrelated file named like a partial one is not changed."""
     path, other = tmp_path / "a.txt", tmp_path / "a.txt.partial"
     other.write_text("somebody's")
-    with pytest.raises(InvalidFile, match=r"without a\.txt\.progress"):
+    with pytest.raises(InvalidFile, match=r"without its journal a\.txt\.progress"):
         ResumableFile(path, RUN)
     assert other.read_text() == "somebody's"
 

@@ -159,7 +159,7 @@ def test_other_formats_are_read_and_written(run: Run, bundle: Path, tmp_path: Pa
     ask = ("rescore", "--model", bundle, "--format", "kaldi", "--input", folder)
     ended = run(*ask, "--output-format", "kaldi", "--references", said)
     assert (ended.out, ended.code) == ("a the sun\nb x\n", 0)
-    assert "50.00% of the best" in ended.err
+    assert "50.00% for the best" in ended.err
     assert run(*ask, "--output-format", "trn").out == "the sun (a)\nx (b)\n"
     assert "times" in run(*ask, "--output-format", "ctm").err
     timed = tmp_path / "timed.jsonl"
@@ -198,7 +198,7 @@ def test_lattices_are_read_and_searched(run: Run, bundle: Path, tmp_path: Path) 
     assert ended.code == 0, ended.err
     rows = [line.rpartition(" ")[0] for line in ended.out.splitlines()]
     assert rows == ["a 1 0.100 0.400 the", "a 1 0.500 0.500 sun"]
-    assert ended.err.splitlines()[-1] == "word error rate: 0.00% of the best"
+    assert ended.err.splitlines()[-1] == "word error rate: 0.00% for the best candidates"
     both = run(*ask, "--score-at", "start", "--max-transcripts", "2", "--json")
     [line] = [json.loads(line) for line in both.out.splitlines()]
     assert [found["text"] for found in line["ranking"]] == ["the sun", "the"]

@@ -42,7 +42,7 @@ def test_a_broken_utterance_costs_itself_alone(tmp_path: Path) -> None:
     folder(tmp_path, {"1best_recog/text": "u A\nv B\nw C\n", "1best_recog/score": "u 1\nv nan\n"})
     names, errors = sorted_out(espnet.read(tmp_path))
     assert names == ["u"]
-    assert "1best_recog/score:2: has 'nan'" in errors[0]
+    assert "1best_recog/score:2: expected a finite number, found 'nan'" in errors[0]
     assert "1best_recog/score: missing line for w" in errors[1]
 
 

@@ -63,7 +63,7 @@ def test_a_ctm_is_joined_by_recording(tmp_path: Path) -> None:
     [
         ("a.trn", "x { a / b (u)\n", "a.trn:1: has a { without a }"),
         ("a.trn", "x } (u)\n", "a.trn:1: has a } without a {"),
-        ("a.trn", "x (u)\ny (u)\n", "a.trn:2: has u twice"),
+        ("a.trn", "x (u)\ny (u)\n", "a.trn:2: duplicate utterance u"),
         ("a.trn", "{ " + "{ a / b } " * 11 + "} (u)\n", "more than 1,000 texts"),
         ("a.trn", ";; nothing\n", "contains no references"),
         ("a.stm", "a 1 spk x 2 w\n", "a.stm:1: column 4 is not a number of seconds"),

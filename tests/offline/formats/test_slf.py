@@ -124,7 +124,7 @@ def test_equal_scores_show_what_they_belong_to(tmp_path: Path, score_at: ScoreAt
         (HTK.replace("W=SUN v=1", "L=digits"), "sub-lattice digits", 9),
         ("SUBLAT=digits\n" + HTK, "sub-lattice digits", 1),
         (HTK.replace("a=-50.0 l=-4.0", "a=x"), "a=x", 14),
-        (HTK.replace("I=2 t", "I=1 t"), "node 1 twice", 8),
+        (HTK.replace("I=2 t", "I=1 t"), "duplicate node 1", 8),
         (HTK.replace("S=2 E=3", "S=2 E=33"), "33", 14),
         (HTK.replace("VERSION=1.0", "base=1"), "base=1", None),
         (HTK.replace("W=!NULL", "W=UH"), "first node has a word", None),

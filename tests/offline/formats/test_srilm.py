@@ -95,7 +95,10 @@ def test_meshes_may_follow_each_other_and_say_what_was_said(tmp_path: Path) -> N
         ("name u\n", "missing line align 0"),
         ("numaligns 1\nalign 0 a 1\nalign 0 b 1\n", "u:3: duplicate line align 0"),
         ("align 0 a 1\nreference 0 a\nreference 0 b\n", "u:1: does not begin"),
-        ("numaligns 1\nalign 0 a 1\nreference 0 a\nreference 0 b\n", "u:4: has reference 0 twice"),
+        (
+            "numaligns 1\nalign 0 a 1\nreference 0 a\nreference 0 b\n",
+            "u:4: duplicate line reference 0",
+        ),
     ],
 )
 def test_bad_meshes_are_named(tmp_path: Path, text: str, named: str) -> None:
