@@ -67,7 +67,7 @@ def test_bad_lines_are_marked_where_the_run_keeps_going(
     source.write_bytes(b"\n".join([good, b"\xff", b"{", long, good]))
     for command in ("score", "rescore"):
         ended = run(command, "--input", source, "--model", bundle, "--json", "--keep-going")
-        assert (ended.code, "3 records skipped" in ended.err) == (3, True)
+        assert (ended.code, "skipped 3 records" in ended.err) == (3, True)
         lines = [json.loads(line) for line in ended.out.splitlines()]
         assert [line.get("line") for line in lines] == [None, 2, 3, 4, None]
         problems = [line["error"] for line in lines[1:4]]
@@ -130,5 +130,5 @@ def test_an_input_that_lost_lines_is_refused(run: Run, bundle: Path, tmp_path: P
     assert run(*ask).code == 3
     source.write_text('{"candidates": ["a"]}\n')
     ended = run(*ask)
-    assert (ended.code, "1 records, but an earlier run finished 3" in ended.err) == (3, True)
+    assert (ended.code, "1 record, but an earlier run finished 3" in ended.err) == (3, True)
     assert not out.exists()

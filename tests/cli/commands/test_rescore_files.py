@@ -104,8 +104,8 @@ def test_a_broken_utterance_costs_itself_alone(
     good, bad = (json.loads(line) for line in ended.out.splitlines())
     assert (good["ranking"][0]["index"], ended.code) == (1 if name == "kaldi" else 0, 3)
     assert bad["file"] == str(path / broken)
-    assert "1 records skipped" in ended.err
-    assert f"{path}: refused 1 utterance\n" in ended.err
+    assert "skipped 1 record" in ended.err
+    assert f"{path}: rejected 1 utterance\n" in ended.err
     strict = run(*ask)
     assert strict.code == 3
     assert str(path / broken) in strict.err

@@ -23,6 +23,7 @@ from rich.table import Column
 from wordgate.cli.command import SectionOption
 from wordgate.engine.results import ModelName
 from wordgate.errors import InvalidFile, empty
+from wordgate.offline.reading_report import counting
 from wordgate.offline.resumable_output import ResumableFile
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -106,7 +107,9 @@ class Results:
         """
         for number in range(self.done):
             if next(records, None) is None:
-                problem = f"has {number:,} records, but an earlier run finished {self.done:,}"
+                problem = (
+                    f"has {counting(number, 'record')}, but an earlier run finished {self.done:,}"
+                )
                 raise InvalidFile(source, f"{problem}; the file has changed, write to a new output")
         yield from records
 
@@ -119,7 +122,7 @@ class Results:
         """Raise `InvalidFile` if records were rejected, or if there were none."""
         refused = self.sums.get(_REFUSED, 0)
         if refused:
-            raise InvalidFile(source, f"{refused:,} records skipped (--keep-going)")
+            raise InvalidFile(source, f"skipped {counting(refused, 'record')} (--keep-going)")
         if not self._records:
             raise empty(source, "record")
 
@@ -170,7 +173,7 @@ def _kept(file: ResumableFile, output: Path) -> Iterator[None]:
         yield
     except BaseException:
         if file.kept:
-            kept = f"{file.kept:,} records kept"
+            kept = f"{counting(file.kept, 'record')} kept"
             click.echo(f"{output}: {kept}; rerun the same command to resume", err=True)
         raise
 
