@@ -1,4 +1,4 @@
-"""How a command is called in these tests, and how it ended."""
+"""Run a `wordgate` command in tests, and capture its result."""
 
 import json
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Ended:
-    """How a command ended."""
+    """Exit code and output of a command."""
 
     code: int
     out: str
@@ -16,7 +16,7 @@ class Ended:
 
     @property
     def document(self) -> Any:
-        """Standard output as JSON."""
+        """Standard output parsed as JSON."""
         assert self.code == 0, self.err
         return json.loads(self.out)
 

@@ -1,4 +1,4 @@
-"""What tests of the commands share."""
+"""Fixtures for command tests."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from wordgate.cli import main as commands
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs `wordgate` with arguments, in this process."""
+    """Run `wordgate` with arguments in this process."""
 
     def command(*arguments: str | Path) -> Ended:
         code = 0

@@ -1,4 +1,4 @@
-"""`wordgate predict`, `score`, `evaluate` and `models` as a person or a program calls them."""
+"""`wordgate predict`, `score`, `evaluate` and `models` on the command line."""
 
 import io
 import json
@@ -28,7 +28,7 @@ MODEL = {"name": "tiny", "version": "1", "precision": "int8"}
 
 
 def test_predictions_have_their_fixed_shape(run: Run, bundle: Path) -> None:
-    """Suggestions with text, log-probability, probability and kind; exact; the model."""
+    """The JSON of predictions has its fixed shape."""
     found = run(
         *("predict", "--history", "the clouds are in the", "--prefix", "s", "--json"),
         *("--max-suggestions", "3", "--model", bundle),
@@ -44,7 +44,7 @@ def test_predictions_have_their_fixed_shape(run: Run, bundle: Path) -> None:
 
 
 def test_suggestions_are_asked_for_as_a_person_wants_them(run: Run, bundle: Path) -> None:
-    """Blocked and boosted words, phrases, corrections, a cache: each option reaches the model."""
+    """Blocking, boosts, phrases, corrections and cache: each option reaches the model."""
 
     def texts(*options: str) -> list[str]:
         found = run("predict", "--history", "the sea", *options, "--json", "--model", bundle)
@@ -62,22 +62,22 @@ def test_suggestions_are_asked_for_as_a_person_wants_them(run: Run, bundle: Path
     assert set(texts("--prefix", "s", "--hide-rejected")).isdisjoint(texts())
 
 
-def test_an_answer_with_nothing_says_so(run: Run, bundle: Path) -> None:
-    """To people; programs read an empty list."""
+def test_an_empty_prediction_says_so(run: Run, bundle: Path) -> None:
+    """Without suggestions the table output says so and JSON has an empty list."""
     ask = ("predict", "--history", "the sea", "--min-probability", "1", "--model", bundle)
     assert run(*ask).out == "no suggestion (tiny@1)\n"
     assert run(*ask, "--json").document["suggestions"] == []
 
 
 def test_a_search_can_be_bounded(run: Run, bundle: Path) -> None:
-    """A search that meets its bound says so, to people too."""
+    """A search that reaches its limit says so in the table output too."""
     ask = ("predict", "--history", "the", "--max-expansions", "1", "--max-suggestions", "100")
     assert run(*ask, "--json", "--model", bundle).document["exact"] is False
-    assert "a bound was hit" in run(*ask, "--model", bundle).out
+    assert "search limit reached" in run(*ask, "--model", bundle).out
 
 
 def test_texts_have_their_fixed_shape(run: Run, bundle: Path) -> None:
-    """A line for each word; the last one says why it is; the seed gives the text again."""
+    """One line per generated word; the last has a finish reason; the seed reproduces the text."""
     ask = ("generate", "--history", "the clouds are", "--model", bundle, "--max-words", "9")
     drawn = run(*ask, "--json", "--prefix", "i")
     lines = [json.loads(line) for line in drawn.out.splitlines()]
@@ -95,7 +95,7 @@ def test_texts_have_their_fixed_shape(run: Run, bundle: Path) -> None:
 
 
 def test_a_text_is_written_by_a_server_too(run: Run, server: RunningServer, bundle: Path) -> None:
-    """The same seed gives the same text, with any options."""
+    """A server generates the same text from the same seed and options."""
     ask = ("generate", "--history", "the", "--seed", "6", "--temperature", "0.9", "--top-k", "20")
     more = ("--top-p", "0.9", "--stop-word", "sea", "--stop-word", ".", "--json")
     there = run(*ask, *more, "--server", server.address)
@@ -104,7 +104,7 @@ def test_a_text_is_written_by_a_server_too(run: Run, server: RunningServer, bund
 
 
 def test_scores_have_their_fixed_shape(run: Run, bundle: Path) -> None:
-    """Candidates in the order given, verbatim, with posteriors that sum to one."""
+    """Candidates are in the order given, verbatim, with posteriors that sum to 1."""
     texts = ["Recognise  speech", "wreck a nice beach", "", "-5 ﬁne"]
     found = run("score", "--history", "", "--json", "--model", bundle, "--", *texts).document
     assert list(found) == ["candidates", "counted_eos", "model"]
@@ -117,7 +117,7 @@ def test_scores_have_their_fixed_shape(run: Run, bundle: Path) -> None:
 
 
 def test_the_end_can_be_left_uncounted(run: Run, bundle: Path) -> None:
-    """`--no-eos` leaves the empty candidate certain."""
+    """With `--no-eos` an empty candidate has probability 1."""
     found = run("score", "--no-eos", "--json", "--model", bundle, "--", "").document
     assert found["candidates"][0]["log_prob"] == 0
     assert found["counted_eos"] is False
@@ -126,7 +126,7 @@ def test_the_end_can_be_left_uncounted(run: Run, bundle: Path) -> None:
 def test_a_file_of_candidates_is_scored_line_by_line(
     run: Run, bundle: Path, tmp_path: Path
 ) -> None:
-    """One result a line, equal to asking for each line alone; candidates may be objects."""
+    """One result per line, equal to scoring each line alone; candidates may be objects."""
     file = tmp_path / "hesitations.jsonl"
     lines = [
         {"history": "the sun", "candidates": ["is", "are"]},
@@ -144,7 +144,7 @@ def test_a_file_of_candidates_is_scored_line_by_line(
 def test_standard_input_is_a_file_too(
     run: Run, bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`--input -` reads lines that are piped in."""
+    """`--input -` reads lines from standard input."""
     piped = io.TextIOWrapper(io.BytesIO('{"candidates": ["é"]}\n'.encode()), encoding="utf-8")
     monkeypatch.setattr(sys, "stdin", piped)
     found = run("score", "--input", "-", "--json", "--model", bundle).document
@@ -152,7 +152,7 @@ def test_standard_input_is_a_file_too(
 
 
 def test_lines_that_are_piped_in_are_answered_one_by_one(bundle: Path) -> None:
-    """A recogniser may wait for an answer before it writes its next line."""
+    """A recogniser can wait for each answer before it writes the next line."""
     command = [sys.executable, "-m", "wordgate.cli.main", "score", "--input", "-"]
     pipe = subprocess.PIPE
     with subprocess.Popen(
@@ -165,12 +165,12 @@ def test_lines_that_are_piped_in_are_answered_one_by_one(bundle: Path) -> None:
             assert json.loads(asked.stdout.readline())["candidates"][0]["text"] == word
         asked.stdin.write('{"candidates": []}\n')
         asked.stdin.close()
-        assert "standard input:3: candidates: is no list" in asked.stderr.read()
+        assert "standard input:3: candidates: is not a list" in asked.stderr.read()
     assert asked.returncode == 3
 
 
 def test_what_stands_before_a_bad_line_is_answered(run: Run, bundle: Path, tmp_path: Path) -> None:
-    """A mistake costs its own line, and the answers that were ready are printed."""
+    """Results before an invalid line are printed."""
     file = tmp_path / "hesitations.jsonl"
     file.write_text('{"candidates": ["a"]}\n{"candidates": ["b"]}\n{"candidates": 3}\n')
     ended = run("score", "--input", file, "--model", bundle)
@@ -179,7 +179,7 @@ def test_what_stands_before_a_bad_line_is_answered(run: Run, bundle: Path, tmp_p
 
 
 def test_evaluations_have_their_fixed_shape(run: Run, bundle: Path, tmp_path: Path) -> None:
-    """Perplexities, hits and counts; without punctuation there are fewer words."""
+    """Perplexities, hits and counts have their shape; no punctuation means fewer words."""
     file = tmp_path / "mails.txt"
     file.write_text("The sun is in the sea.\n\nWhy? I don't know!\n")
     found = run("evaluate", "--text", file, "--json", "--model", bundle).document
@@ -197,7 +197,7 @@ def test_evaluations_have_their_fixed_shape(run: Run, bundle: Path, tmp_path: Pa
 
 
 def test_questions_and_pairs_are_evaluated(run: Run, bundle: Path, tmp_path: Path) -> None:
-    """Our own fifty, a file of questions, and a file of minimal pairs."""
+    """The included cloze tests, a file of cloze tests, and a file of minimal pairs."""
     own = run("evaluate", "--own-questions", "--json", "--model", bundle).document
     assert own["questions"] == 50
     assert own["right"] + len(own["wrong"]) == 50
@@ -225,15 +225,15 @@ def test_scores_of_words(run: Run, bundle: Path) -> None:
 
 
 def test_english_questions_of_another_language(run: Run, bundle: Path, tmp_path: Path) -> None:
-    """The figures come with a warning that they say little."""
+    """English questions for a model of another language print a warning."""
     chinese = shutil.copytree(bundle, tmp_path / "zh" / bundle.name)
     rewrite_manifest(chinese, name="zh", language="zh")
-    warning = "--own-questions: English, but the language of the model is zh"
+    warning = "--own-questions: the questions are in English, but the model's language is zh"
     assert warning in " ".join(run("evaluate", "--own-questions", "--model", chinese).err.split())
     assert warning not in run("evaluate", "--own-questions", "--model", bundle).err
 
 
-def test_people_get_tables(run: Run, bundle: Path, tmp_path: Path) -> None:
+def test_tables_are_printed_without_json(run: Run, bundle: Path, tmp_path: Path) -> None:
     """Without `--json` the same answers are tables that name the model."""
     predicted = run("predict", "--history", "the", "--model", bundle)
     scored = run("score", "--model", bundle, "--", "the sea")
@@ -249,7 +249,7 @@ def test_people_get_tables(run: Run, bundle: Path, tmp_path: Path) -> None:
 
 
 def test_brackets_are_shown_as_they_are(run: Run, bundle: Path, tmp_path: Path) -> None:
-    """What a person wrote is no markup of a table."""
+    """Brackets in texts are not interpreted as table markup."""
     assert "[/b] [red]x" in run("score", "--model", bundle, "--", "[/b] [red]x").out
     questions, pairs = tmp_path / "q.tsv", tmp_path / "p.tsv"
     questions.write_text("[/b] [red]the\tzzqqzzqq\tsea\n")
@@ -259,7 +259,7 @@ def test_brackets_are_shown_as_they_are(run: Run, bundle: Path, tmp_path: Path) 
 
 
 def test_models_are_listed_inspected_and_verified(run: Run, bundle: Path, tmp_path: Path) -> None:
-    """The shapes of `models list`, `inspect` and `verify`; a folder means its newest version."""
+    """`models list`, `inspect` and `verify`; a folder of versions means the newest."""
     shutil.copytree(bundle, tmp_path / "tiny" / "1")
     write_bundle(tmp_path, version=10, layers=1, width=16)
     listed = run("models", "list", tmp_path, "--json").document
@@ -272,11 +272,11 @@ def test_models_are_listed_inspected_and_verified(run: Run, bundle: Path, tmp_pa
     verified = run("models", "verify", tmp_path / "tiny", "--json").document
     assert (verified["model"], verified["verified"]) == ("tiny@10", True)
     assert len(verified["digest"]) == 64
-    assert "as published" in run("models", "verify", bundle).out
+    assert "verified" in run("models", "verify", bundle).out
 
 
-def test_a_card_is_shown_to_people(run: Run, bundle: Path, tmp_path: Path) -> None:
-    """`models inspect --card` prints the model card, or says that there is none."""
+def test_the_model_card_is_printed(run: Run, bundle: Path, tmp_path: Path) -> None:
+    """`models inspect --card` prints the model card, or reports that there is none."""
     copy = Path(shutil.copytree(bundle, tmp_path / "copy"))
     (copy / "MODEL_CARD.md").write_text("# A card\n")
     assert run("models", "inspect", "--card", copy).out == "# A card\n"
@@ -285,7 +285,7 @@ def test_a_card_is_shown_to_people(run: Run, bundle: Path, tmp_path: Path) -> No
 
 
 def test_a_model_is_described_alike_in_a_folder_and_on_a_server(run: Run, bundle: Path) -> None:
-    """The same names and values; a server adds what is its own, a folder what is not served."""
+    """A folder and a server report the same names and values for a model."""
     here = run("models", "inspect", bundle, "--json").document
     with serving(bundle) as server:
         asked = ["models", "inspect", "--server", server.address]
@@ -321,12 +321,12 @@ def test_a_model_is_described_alike_in_a_folder_and_on_a_server(run: Run, bundle
         (["generate", "--history", "\udcff"], "--history: has a lone surrogate"),
         (["predict", "--history", "\udcff"], "--history: has a lone surrogate"),
         (["score", "--", "\udcff"], "wordgate: '\\udcff': has a lone surrogate"),
-        (["score"], "CANDIDATES: are missing; name some"),
-        (["score", "--input", __file__, "--", "a"], "--input: has histories"),
-        (["evaluate"], "--own-questions: name one of these"),
-        (["evaluate", "--own-questions", "--text", __file__], "name one of these"),
-        (["evaluate", "--own-questions", "--no-punctuation"], "--no-punctuation: needs --text"),
-        (["predict", "--server", "localhost:1"], "--model, --server: name one of the two"),
+        (["score"], "CANDIDATES: are missing; pass candidates"),
+        (["score", "--input", __file__, "--", "a"], "--input: cannot be combined"),
+        (["evaluate"], "--own-questions: exactly one of these"),
+        (["evaluate", "--own-questions", "--text", __file__], "exactly one of these"),
+        (["evaluate", "--own-questions", "--no-punctuation"], "--no-punctuation: requires --text"),
+        (["predict", "--server", "localhost:1"], "--model, --server: mutually exclusive"),
         (["predict", "--colour", "blue"], "--colour"),
     ],
     ids=str,
@@ -334,7 +334,7 @@ def test_a_model_is_described_alike_in_a_folder_and_on_a_server(run: Run, bundle
 def test_wrong_arguments_end_with_2(
     run: Run, bundle: Path, arguments: list[str], problem: str
 ) -> None:
-    """What cannot be asked is named on standard error, without a trace."""
+    """Usage errors exit with 2 and one line, without a stack trace."""
     name, *rest = arguments
     ended = run(name, "--model", bundle, *rest)
     assert (ended.code, ended.out) == (2, "")
@@ -347,7 +347,7 @@ def test_wrong_arguments_end_with_2(
     [
         (None, "f: does not exist"),
         (b"{", "f:1: is not JSON"),
-        (b'{"candidates": ["a"]}\n[]', "f:2: line: is no JSON object"),
+        (b'{"candidates": ["a"]}\n[]', "f:2: line: is not a JSON object"),
         (b"{}", "f:1: candidates: "),
         (b'{"candidates": [3]}', "f:1: candidates[0]: "),
         (b'{"candidates": "abc"}', "f:1: candidates: "),
@@ -359,7 +359,7 @@ def test_wrong_arguments_end_with_2(
 def test_a_wrong_input_file_ends_with_3(
     run: Run, bundle: Path, tmp_path: Path, content: bytes | None, problem: str
 ) -> None:
-    """File and line are named in one line."""
+    """Errors in input files exit with 3 and name file and line."""
     file = tmp_path / "f"
     if content is not None:
         file.write_bytes(content)
@@ -370,7 +370,7 @@ def test_a_wrong_input_file_ends_with_3(
 
 
 def test_an_unreadable_text_ends_with_3(run: Run, bundle: Path, tmp_path: Path) -> None:
-    """A text that is missing or no UTF-8 is named."""
+    """A missing or non-UTF-8 text exits with 3."""
     for option in ("--text", "--questions", "--pairs", "--typing", "--slips"):
         ended = run("evaluate", option, tmp_path / "nothing.txt", "--model", bundle)
         assert (ended.code, ended.err.count("\n")) == (3, 1)
@@ -378,7 +378,7 @@ def test_an_unreadable_text_ends_with_3(run: Run, bundle: Path, tmp_path: Path) 
 
 
 def test_a_bad_bundle_ends_with_4(run: Run, bundle: Path, tmp_path: Path) -> None:
-    """A bundle that must not be served is named in one line, by every command that opens it."""
+    """An invalid bundle exits with 4 and one line in every command that opens it."""
     copy = Path(shutil.copytree(bundle, tmp_path / "copy"))
     rewrite_manifest(copy, schema_version=99)
     for arguments in (
@@ -395,7 +395,7 @@ def test_a_bad_bundle_ends_with_4(run: Run, bundle: Path, tmp_path: Path) -> Non
 
 
 def test_no_bundle_ends_with_2(run: Run, tmp_path: Path) -> None:
-    """A path that holds none is a wrong option."""
+    """A path without a bundle exits with 2."""
     for arguments, problem in (
         (["predict", "--model", tmp_path], f"--model: {tmp_path} contains no model"),
         (["predict", "--model", tmp_path / "nothing"], "nothing does not exist"),
@@ -424,20 +424,20 @@ def test_no_bundle_ends_with_2(run: Run, tmp_path: Path) -> None:
     ids=lambda value: type(value).__name__,
 )
 def test_every_error_has_its_exit_code(error: WordgateError, code: int) -> None:
-    """The documented codes."""
+    """Each error class has the documented exit code."""
     assert commands.exit_code(error) == code
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"]], ids=str)
 def test_help_and_version_need_nothing(run: Run, arguments: list[str]) -> None:
-    """They end well and name the command."""
+    """--help and --version succeed and name the command."""
     ended = run(*arguments)
     assert ended.code == 0
     assert "wordgate" in ended.out
 
 
 def test_an_unknown_command_is_named(run: Run) -> None:
-    """What there is not ends with 2."""
+    """An unknown command exits with 2."""
     ended = run("sing")
     assert ended.code == 2
     assert "sing" in ended.err

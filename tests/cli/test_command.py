@@ -1,4 +1,4 @@
-"""What all commands have in common: how they name options and files, and how they explain them."""
+"""Behaviour shared by all commands: names of options and files in errors, help texts."""
 
 import re
 from pathlib import Path
@@ -29,10 +29,10 @@ _ONE_FILE = [each for each in READERS if not {"srilm", "train"} & set(each)]
 
 
 @pytest.mark.parametrize("command", READERS, ids=" ".join)
-def test_a_missing_file_does_not_exist_whoever_reads_it(
+def test_a_missing_file_is_reported_alike_by_every_command(
     run: Run, tmp_path: Path, command: list[str]
 ) -> None:
-    """The same line and the same exit code everywhere, before a model is loaded."""
+    """Every command reports a missing file alike, before it loads a model."""
     ended = run(*command, tmp_path / "nowhere")
     assert (ended.code, ended.out) == (3, "")
     assert ended.err == f"wordgate: {tmp_path / 'nowhere'}: does not exist\n"
@@ -41,16 +41,16 @@ def test_a_missing_file_does_not_exist_whoever_reads_it(
 @pytest.mark.parametrize(
     "option", [["rescore", "--tuned"], ["rescore", "--references"], ["predict", "--token-file"]]
 )
-def test_so_is_one_that_belongs_to_another_option(
+def test_a_missing_file_of_another_option_is_reported(
     run: Run, tmp_path: Path, option: list[str]
 ) -> None:
-    """Weights, references, tokens."""
+    """Missing files of weights, references and tokens are reported alike."""
     ended = run(*option, tmp_path / "nowhere")
     assert (ended.code, ended.err) == (3, f"wordgate: {tmp_path / 'nowhere'}: does not exist\n")
 
 
 def test_a_folder_to_write_to_is_missed_by_its_name(run: Run, tmp_path: Path) -> None:
-    """Not as a file of ours that the user never named."""
+    """A missing output folder is reported by name, not an internal file in it."""
     texts = tmp_path / "a.txt"
     texts.write_text("the sea\n")
     ended = run("score", "--input", texts, "--output", tmp_path / "none" / "out.jsonl")
@@ -65,7 +65,7 @@ def test_a_folder_to_write_to_is_missed_by_its_name(run: Run, tmp_path: Path) ->
 def test_an_empty_file_is_an_error_with_a_message(
     run: Run, bundle: Path, tmp_path: Path, command: list[str]
 ) -> None:
-    """The same exit code everywhere; no command succeeds in silence on nothing."""
+    """Every command rejects an empty file with the same exit code."""
     file = tmp_path / "empty.txt"
     file.write_bytes(b"")
     ended = run(*command, file, "--model", bundle)
@@ -76,7 +76,7 @@ def test_an_empty_file_is_an_error_with_a_message(
 def test_text_to_train_on_is_not_empty(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No recipe is written for a file without text."""
+    """No recipe is written for an empty text file."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty.txt").write_bytes(b"")
     ended = run("train", "--text", "empty.txt", "--name", "mine")
@@ -110,7 +110,7 @@ def test_text_to_train_on_is_not_empty(
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_errors_name_the_flag(run: Run, tmp_path: Path, arguments: list[str], problem: str) -> None:
-    """In the form *option: problem*, whoever found the mistake: click, the command or the model."""
+    """Errors have the form *option: problem*, whether from click, the command or the model."""
     file = tmp_path / "n.jsonl"
     file.write_text('{"candidates": [{"text": "the sea", "am": -1}]}\n')
     ended = run(*(str(file) if each == "FILE" else each for each in arguments))
@@ -132,7 +132,7 @@ def _commands() -> list[tuple[str, click.Command]]:
 
 
 def test_no_help_text_is_cut(run: Run) -> None:
-    """A list of commands has whole sentences; no line of any help ends in three dots."""
+    """No help text is truncated."""
     for name in ("", "bench", "models"):
         assert "..." not in run(*name.split(), "--help").out.replace("[ARGS]...", "")
     for name, _ in _commands():
@@ -141,7 +141,7 @@ def test_no_help_text_is_cut(run: Run) -> None:
 
 
 def test_options_of_the_server_stand_in_sections(run: Run) -> None:
-    """Each under its heading, from the one declaration of the server's options."""
+    """Server options are listed under their section headings."""
     shown = run("serve", "--help").out
     headings = re.findall(r"^(\w[\w ]*):$", shown, re.MULTILINE)
     sections = dict.fromkeys(option.section for option in options())
@@ -153,7 +153,7 @@ def test_options_of_the_server_stand_in_sections(run: Run) -> None:
 
 @pytest.mark.parametrize("option", ["--version", "-V"])
 def test_the_version_names_what_matters_in_a_report(run: Run, option: str) -> None:
-    """This package, Python and onnxruntime."""
+    """--version prints this package, Python and onnxruntime."""
     assert re.fullmatch(
         r"wordgate \S+ \(Python \d+\.\d+\.\S+, onnxruntime \S+\)\n", run(option).out
     )

@@ -1,4 +1,4 @@
-"""Long files through `wordgate score` and `rescore`: killed, resumed, packed, with bad lines."""
+"""Long files through `wordgate score` and `rescore`: resuming, compression, invalid lines."""
 
 import gzip
 import json
@@ -14,7 +14,7 @@ LINES = [json.dumps({"candidates": ["the sea " * 250, f"the sky {n}"]}) for n in
 
 
 def test_a_killed_run_goes_on_to_the_same_file(run: Run, bundle: Path, tmp_path: Path) -> None:
-    """A run that is killed while it waits for its input ends like one that was not."""
+    """A run that was killed and resumed gives the same file as an uninterrupted run."""
     source, whole, out = tmp_path / "in.jsonl", tmp_path / "whole.jsonl", tmp_path / "out.jsonl.gz"
     ask = ("score", "--input", source, "--model", bundle, "--output")
     os.mkfifo(source)
@@ -33,23 +33,23 @@ def test_a_killed_run_goes_on_to_the_same_file(run: Run, bundle: Path, tmp_path:
     assert (other.code, "no_eos False, not True" in other.err) == (3, True)
     ended = run(*ask, out)
     assert ended.code == 0, ended.err
-    assert f"goes on after record {done:,}" in ended.err
+    assert f"resuming after record {done:,}" in ended.err
     assert run(*ask, whole).code == 0
     assert gzip.decompress(out.read_bytes()).decode() == whole.read_text()
     texts = [json.loads(line)["candidates"][1]["text"] for line in whole.read_text().splitlines()]
     assert texts == [f"the sky {n}" for n in range(300)]
     again = run(*ask, out)
-    assert (again.code, "exists already" in again.err) == (3, True)
+    assert (again.code, "already exists" in again.err) == (3, True)
 
 
 def test_a_bad_line_keeps_what_stands_before_it(run: Run, bundle: Path, tmp_path: Path) -> None:
-    """The run ends with the line's number; once the line is mended the same command goes on."""
+    """An invalid line ends the run; after fixing it, the same command resumes."""
     source, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     source.write_text('{"candidates": ["a"]}\n{"candidates": ["b"]}\n[]\n{"candidates": ["c"]}\n')
     ask = ("score", "--input", source, "--model", bundle, "--output", out)
     ended = run(*ask)
     assert (ended.code, f"{source}:3: line" in ended.err) == (3, True)
-    assert "2 records are kept" in ended.err
+    assert "2 records kept" in ended.err
     assert not out.exists()
     source.write_text(source.read_text().replace("[]", '{"candidates": ["mended"]}'))
     assert run(*ask).code == 0
@@ -60,14 +60,14 @@ def test_a_bad_line_keeps_what_stands_before_it(run: Run, bundle: Path, tmp_path
 def test_bad_lines_are_marked_where_the_run_keeps_going(
     run: Run, bundle: Path, tmp_path: Path
 ) -> None:
-    """Not UTF-8, not JSON, a candidate that is too long: the problem is the line's result."""
+    """With --keep-going an error record replaces the result of an invalid line."""
     source = tmp_path / "in.jsonl"
     good = json.dumps({"candidates": [{"text": "the sea", "acoustic_log_prob": -1.0}]}).encode()
     long = json.dumps({"candidates": [{"text": "a " * 5000, "acoustic_log_prob": 0}]}).encode()
     source.write_bytes(b"\n".join([good, b"\xff", b"{", long, good]))
     for command in ("score", "rescore"):
         ended = run(command, "--input", source, "--model", bundle, "--json", "--keep-going")
-        assert (ended.code, "3 records that were passed over" in ended.err) == (3, True)
+        assert (ended.code, "skipped 3 records" in ended.err) == (3, True)
         lines = [json.loads(line) for line in ended.out.splitlines()]
         assert [line.get("line") for line in lines] == [None, 2, 3, 4, None]
         problems = [line["error"] for line in lines[1:4]]
@@ -81,7 +81,7 @@ def test_bad_lines_are_marked_where_the_run_keeps_going(
 
 
 def test_error_rates_are_of_all_runs(run: Run, bundle: Path, tmp_path: Path) -> None:
-    """A run that goes on reports the errors of the utterances before it, too."""
+    """A resumed run includes the errors of earlier utterances."""
     source, out = tmp_path / "in.jsonl", tmp_path / "out.trn"
     right = {"utt": "a", "reference": "the sea", "candidates": ["the sea"]}
     wrong = {"utt": "b", "reference": "the sky", "candidates": ["sea sea"]}
@@ -90,13 +90,13 @@ def test_error_rates_are_of_all_runs(run: Run, bundle: Path, tmp_path: Path) -> 
     assert run(*ask, "--output-format", "trn").code == 3
     source.write_text(json.dumps(wrong) + "\n" + json.dumps(right) + "\n")
     ended = run(*ask, "--output-format", "trn")
-    assert "50.00% of the best" in ended.err
+    assert "50.00% for the best" in ended.err
     assert out.read_text() == "sea sea (b)\nthe sea (a)\n"
     assert ended.out == ""
 
 
 def test_each_line_of_plain_text_is_a_candidate(run: Run, bundle: Path, tmp_path: Path) -> None:
-    """Empty lines too, so that results and lines stand beside each other."""
+    """Empty lines are candidates too, so results and lines correspond."""
     source = tmp_path / "in.txt.gz"
     source.write_bytes(gzip.compress(b"the sea\n\nthe sky\n"))
     ended = run("score", "--input", source, "--model", bundle)
@@ -111,7 +111,7 @@ def test_each_line_of_plain_text_is_a_candidate(run: Run, bundle: Path, tmp_path
 def test_a_transcript_that_cannot_be_written_is_passed_over(
     run: Run, bundle: Path, tmp_path: Path
 ) -> None:
-    """A best candidate without times is no line of a .ctm, and costs the others nothing."""
+    """A transcript without times is an error in a .ctm; the others are written."""
     source = tmp_path / "in.jsonl"
     timed = {"utt": "a", "candidates": [{"text": "sea", "times": [[0, 1]]}]}
     lines = [timed, {"utt": "b", "candidates": ["sea"]}, {**timed, "utt": "c"}]
@@ -123,12 +123,12 @@ def test_a_transcript_that_cannot_be_written_is_passed_over(
 
 
 def test_an_input_that_lost_lines_is_refused(run: Run, bundle: Path, tmp_path: Path) -> None:
-    """More answers than lines would be of no use to anybody."""
+    """A resumed run rejects an input with fewer lines than were answered."""
     source, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     source.write_text('{"candidates": ["a"]}\n' * 3 + "[]\n")
     ask = ("score", "--input", source, "--model", bundle, "--output", out)
     assert run(*ask).code == 3
     source.write_text('{"candidates": ["a"]}\n')
     ended = run(*ask)
-    assert (ended.code, "1 records, of which 3 were answered" in ended.err) == (3, True)
+    assert (ended.code, "1 record, but an earlier run finished 3" in ended.err) == (3, True)
     assert not out.exists()

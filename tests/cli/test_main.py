@@ -1,4 +1,4 @@
-"""What every command answers to the shell."""
+"""Exit codes and error output of the command line."""
 
 import errno
 import os
@@ -16,7 +16,7 @@ from wordgate.cli.main import main
 
 
 def _run(*arguments: str | Path) -> int:
-    """A command's exit code."""
+    """Run a command and return its exit code."""
     with pytest.raises(SystemExit) as ended:
         main([str(argument) for argument in arguments])
     assert isinstance(ended.value.code, int)
@@ -27,7 +27,7 @@ def _run(*arguments: str | Path) -> int:
 def test_a_folder_that_cannot_be_made_is_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str
 ) -> None:
-    """The system's refusal names the file and is no stack trace."""
+    """A failure to create a folder is one line with the path, without a stack trace."""
     (tmp_path / "file").write_text("no folder")
     place = tmp_path / "file" / "inside"
     other = "--cache-directory" if option == "--run-directory" else "--run-directory"
@@ -47,13 +47,13 @@ def test_a_folder_that_cannot_be_made_is_one_line(
         (TimeoutError(), "TimeoutError"),
     ],
 )
-def test_what_the_system_refuses_is_said(
+def test_operating_system_errors_are_reported(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     error: OSError,
     said: str,
 ) -> None:
-    """File and reason, as far as they are known."""
+    """Operating-system errors print the file and the reason, if known."""
 
     @click.command()
     def broken() -> None:
@@ -68,7 +68,7 @@ def test_what_the_system_refuses_is_said(
 def test_a_measurement_needs_something_to_measure(
     capsys: pytest.CaptureFixture[str], option: str
 ) -> None:
-    """Zero of anything is refused before torch is loaded."""
+    """Counts of 0 are rejected before torch is loaded."""
     assert _run("bench", "train", option, "0") == 2
     assert option in capsys.readouterr().err
 
@@ -80,7 +80,7 @@ def test_a_bad_name_leaves_nothing_behind(
     capsys: pytest.CaptureFixture[str],
     name: str,
 ) -> None:
-    """A name that could not be published is refused before a recipe is written."""
+    """An invalid model name is rejected before a recipe is written."""
     text = tmp_path / "mails.txt"
     text.write_text("Some words.\n")
     work = tmp_path / "work"
@@ -109,7 +109,7 @@ _PRINTING = {
 def test_a_reader_that_has_gone_is_no_error(
     tmp_path: Path, bundle: Path, arguments: list[str]
 ) -> None:
-    """As `head` that has seen enough: no complaint on standard error, exit code 0."""
+    """A closed output pipe, as with `head`, exits with 0 and no message."""
     reading, writing = os.pipe()
     os.close(reading)
     ended = _ended(tmp_path, bundle, arguments, writing)
@@ -123,7 +123,7 @@ def test_a_reader_that_has_gone_is_no_error(
 def test_output_that_cannot_be_written_is_an_error(
     tmp_path: Path, bundle: Path, name: str, is_closed: bool
 ) -> None:
-    """A disk that is full, a standard output that is closed: one line, the exit code of files."""
+    """A full disk or closed standard output is one line and exit code 3."""
     with Path("/dev/full").open("w") as full:
         shell = ["sh", "-c", 'exec "$@" >&-', "sh"] if is_closed else []
         ended = _ended(tmp_path, bundle, _PRINTING[name], full.fileno(), shell)
@@ -132,7 +132,7 @@ def test_output_that_cannot_be_written_is_an_error(
 
 
 def test_an_error_that_nobody_reads_has_its_exit_code() -> None:
-    """Where standard error has no reader, the exit code still tells."""
+    """The exit code is correct even if standard error has no reader."""
     reading, writing = os.pipe()
     os.close(reading)
     command = [sys.executable, "-m", "wordgate.cli.main", "score"]
@@ -144,7 +144,7 @@ def test_an_error_that_nobody_reads_has_its_exit_code() -> None:
 def _ended(
     folder: Path, bundle: Path, arguments: list[str], output: int, shell: Sequence[str] = ()
 ) -> "subprocess.CompletedProcess[str]":
-    """How a command ended, in a process of its own."""
+    """Run a command in a subprocess and return its exit code and output."""
     written = folder / "input.jsonl"
     written.write_text('{"history": "the", "candidates": ["sea", "sky"]}\n' * 300)
     named = {"INPUT": str(written), "FOLDER": str(bundle.parent)}

@@ -1,4 +1,4 @@
-"""Why a server cannot be reached, as the clients say it."""
+"""Diagnosis of failed connections, as reported by the clients."""
 
 import socket
 from collections.abc import Iterator
@@ -16,31 +16,31 @@ from wordgate.errors import InvalidFile, InvalidInput, Unavailable
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the certificates lie."""
+    """Return a folder for the certificates."""
     return tmp_path_factory.mktemp("certificates")
 
 
 @pytest.fixture(scope="module")
 def ca(folder: Path) -> Pair:
-    """Who signs."""
+    """Return the CA that signs the server's certificate."""
     return authority(folder, "ca")
 
 
 @pytest.fixture(scope="module")
 def other(folder: Path) -> Pair:
-    """Who signed nothing."""
+    """Return a CA that signed nothing."""
     return authority(folder, "other")
 
 
 @pytest.fixture(scope="module")
 def shown(folder: Path, ca: Pair) -> Pair:
-    """The server's certificate."""
+    """Return the server's certificate."""
     return signed(folder, "shown", ca)
 
 
 @pytest.fixture(scope="module")
 def tls_server(bundle: Path, shown: Pair) -> Iterator[RunningServer]:
-    """A server that speaks TLS."""
+    """Run a server with TLS."""
     with serving(bundle, *_options(shown)) as server:
         yield server
 
@@ -51,12 +51,12 @@ def _options(pair: Pair, *more: object) -> list[str]:
 
 
 def _by_name(server: RunningServer) -> str:
-    """An address with two hosts behind it, of which one refuses connections."""
+    """Return an address that resolves to two hosts, one of which refuses connections."""
     return f"localhost:{server.address.rpartition(':')[2]}"
 
 
 async def _refused(address: str, tls: Tls | None) -> str:
-    """What both clients say."""
+    """Return the error message of both clients."""
     with Client(address, tls=tls) as client, pytest.raises(Unavailable) as caught:
         client.predict("the")
     async with AsyncClient(address, tls=tls) as asynchronous:
@@ -69,8 +69,8 @@ async def _refused(address: str, tls: Tls | None) -> str:
     return str(caught.value)
 
 
-async def test_another_ca_is_named(tls_server: RunningServer, other: Pair) -> None:
-    """With its file, and what to give instead."""
+async def test_an_untrusted_ca_is_named(tls_server: RunningServer, other: Pair) -> None:
+    """An untrusted certificate: the error names the CA file and the remedy."""
     said = await _refused(_by_name(tls_server), Tls(other.certificate))
     assert f"is not signed by the CA in {other.certificate}" in said
     assert "--tls-ca" in said
@@ -78,14 +78,14 @@ async def test_another_ca_is_named(tls_server: RunningServer, other: Pair) -> No
     assert "is not signed by the public CAs" in said
 
 
-async def test_another_host_is_named(tls_server: RunningServer, ca: Pair) -> None:
-    """The name that was expected."""
+async def test_a_host_name_mismatch_is_named(tls_server: RunningServer, ca: Pair) -> None:
+    """A host-name mismatch: the error names the expected name."""
     tls = Tls(ca.certificate, server_name="words.example.org")
     assert "is not for words.example.org" in await _refused(tls_server.address, tls)
 
 
-async def test_an_end_is_named(bundle: Path, folder: Path, ca: Pair) -> None:
-    """A certificate that has expired is not one of another CA."""
+async def test_an_expired_certificate_is_named(bundle: Path, folder: Path, ca: Pair) -> None:
+    """An expired certificate is distinguished from one of an unknown CA."""
     with serving(bundle, *_options(ended(folder, "localhost", ca))) as server:
         said = await _refused(server.address, Tls(ca.certificate))
     assert "the server's certificate has expired" in said
@@ -94,27 +94,27 @@ async def test_an_end_is_named(bundle: Path, folder: Path, ca: Pair) -> None:
 async def test_plain_text_and_tls_are_told_apart(
     server: RunningServer, tls_server: RunningServer, ca: Pair
 ) -> None:
-    """Whichever side speaks TLS."""
-    assert "the server speaks TLS" in await _refused(_by_name(tls_server), None)
-    assert "the server does not speak TLS" in await _refused(_by_name(server), Tls(ca.certificate))
+    """A TLS mismatch is reported in both directions."""
+    assert "the server uses TLS" in await _refused(_by_name(tls_server), None)
+    assert "the server does not use TLS" in await _refused(_by_name(server), Tls(ca.certificate))
 
 
 async def test_a_client_certificate_is_missed(
     bundle: Path, shown: Pair, ca: Pair, other: Pair
 ) -> None:
-    """None, or one of another CA, at a server that asks for one."""
+    """A missing or untrusted client certificate is reported."""
     with serving(bundle, *_options(shown, "--tls-client-ca", ca.certificate)) as server:
         said = await _refused(server.address, Tls(ca.certificate))
-        assert "it may want a client certificate" in said
+        assert "it may require a client certificate" in said
         wrong = Tls(ca.certificate, other.certificate, other.key)
         said = await _refused(server.address, wrong)
-        assert f"may not accept the client certificate {other.certificate}" in said
+        assert f"may have rejected the client certificate {other.certificate}" in said
         with Client(server.address, tls=Tls(ca.certificate, shown.certificate, shown.key)) as right:
             assert right.predict("the").suggestions
 
 
 def test_where_nothing_listens_a_server_is_missed() -> None:
-    """With TLS, too."""
+    """A refused connection is reported as such, with TLS too."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
     for tls in (None, Tls()):
@@ -124,7 +124,7 @@ def test_where_nothing_listens_a_server_is_missed() -> None:
 
 
 def test_files_that_are_none_are_refused_by_name(ca: Pair, other: Pair, tmp_path: Path) -> None:
-    """Before anything is sent: gRPC would call it a server that does not answer."""
+    """Unusable TLS files are rejected before connecting."""
     (tmp_path / "text").write_text("none")
     for tls, path in (
         (Tls(tmp_path / "text"), tmp_path / "text"),
@@ -137,7 +137,7 @@ def test_files_that_are_none_are_refused_by_name(ca: Pair, other: Pair, tmp_path
 
 
 async def test_an_address_is_checked_before_anything_is_sent() -> None:
-    """By both clients, by its field."""
+    """Both clients reject an invalid address before connecting."""
     for client in (Client, AsyncClient):
         with pytest.raises(InvalidInput, match="'localhost' is not HOST:PORT") as caught:
             client("localhost")
@@ -145,7 +145,7 @@ async def test_an_address_is_checked_before_anything_is_sent() -> None:
 
 
 def test_a_proxy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that is not of this machine is asked through the proxy of the environment."""
+    """A remote server is reached through the proxy from the environment, which is named."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         proxy = f"http://127.0.0.1:{taken.getsockname()[1]}"
     monkeypatch.setenv("http_proxy", proxy)
@@ -157,8 +157,8 @@ def test_a_proxy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_health_check_says_that_a_server_speaks_tls(
     tls_server: RunningServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """`wordgate probe` asks in plain text alone."""
+    """`wordgate probe` reports a server that requires TLS."""
     with pytest.raises(SystemExit):
         commands.main(["probe", tls_server.address])
     said = capsys.readouterr().out
-    assert said.startswith(f"{tls_server.address}: UNAVAILABLE: the server speaks TLS")
+    assert said.startswith(f"{tls_server.address}: UNAVAILABLE: the server uses TLS")

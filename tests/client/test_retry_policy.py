@@ -1,4 +1,4 @@
-"""What clients of all languages are told about asking again."""
+"""The gRPC retry policy for clients of all languages."""
 
 import json
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ from wordgate.protocol.status import decode_error
 [REPEATED] = json.loads(SERVICE_CONFIG)["methodConfig"]
 
 
-def test_all_is_repeated() -> None:
-    """Every service of the protocol is named, and no other."""
+def test_every_service_is_retried() -> None:
+    """The policy names every service of the protocol and no other."""
     named = {f"/{name['service']}" for name in REPEATED["name"]}
     assert named == {path.rpartition("/")[0] for path, _ in methods()}
 
 
 def test_codes_are_those_of_grpc() -> None:
-    """A code with a slip in it would make gRPC ignore the whole policy."""
+    """All status codes are valid; gRPC ignores the whole policy otherwise."""
     codes = set(REPEATED["retryPolicy"]["retryableStatusCodes"])
     assert codes == {"UNAVAILABLE", "CANCELLED"}
     assert codes <= {code.name for code in grpc.StatusCode}
@@ -30,7 +30,7 @@ def test_codes_are_those_of_grpc() -> None:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a call ended."""
+    """Status of a finished call."""
 
     message: str
 
@@ -54,5 +54,5 @@ class Ended:
 def test_a_broken_stream_is_no_defect_of_the_server(
     message: str, kind: type[WordgateError]
 ) -> None:
-    """A proxy whose server was killed breaks the stream off, which gRPC calls INTERNAL."""
+    """A stream broken off by a proxy (INTERNAL in gRPC) is reported as `Unavailable`."""
     assert type(decode_error(Ended(message), "here:1")) is kind

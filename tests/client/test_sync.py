@@ -1,4 +1,4 @@
-"""The typed client, blocking and asyncio, against a real server."""
+"""The blocking and asyncio clients against a real server."""
 
 import asyncio
 import subprocess
@@ -34,20 +34,20 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def client(server: RunningServer) -> Iterator[Client]:
-    """A blocking client of the shared server."""
+    """Return a blocking client of the shared server."""
     with Client(server.address) as connected:
         yield connected
 
 
 @pytest.fixture
 async def async_client(server: RunningServer) -> AsyncIterator[AsyncClient]:
-    """An asyncio client of the shared server."""
+    """Return an asyncio client of the shared server."""
     async with AsyncClient(server.address) as connected:
         yield connected
 
 
 def test_the_client_answers_as_the_model_itself(client: Client, local: LocalModel) -> None:
-    """Predictions and scores are equal, to the last bit and the last field."""
+    """Predictions and scores are bit-identical to those of the model in process."""
     options = Options(max_suggestions=7, allow_punctuation=True)
     query = Query("the clouds are in the", "s", options)
     here: LanguageModel = local
@@ -62,7 +62,7 @@ def test_the_client_answers_as_the_model_itself(client: Client, local: LocalMode
 async def test_the_asyncio_client_answers_the_same(
     async_client: AsyncClient, client: Client
 ) -> None:
-    """Both clients answer the same values."""
+    """Both clients return the same values."""
     assert await async_client.predict("the cat", "s") == client.predict("the cat", "s")
     assert await async_client.score("a", ["b"]) == client.score("a", ["b"])
     assert await async_client.list_models() == client.list_models()
@@ -71,7 +71,7 @@ async def test_the_asyncio_client_answers_the_same(
 
 
 def test_the_server_describes_itself(client: Client, local: LocalModel) -> None:
-    """Models and limits come as values."""
+    """Models and limits are returned as values."""
     [model] = client.list_models()
     assert (model.name, model.is_default) == (local.served.name, True)
     assert model.digest == local.served.bundle.digest.hex()
@@ -80,7 +80,7 @@ def test_the_server_describes_itself(client: Client, local: LocalModel) -> None:
 
 
 def test_many_questions_may_be_under_way(server: RunningServer, local: LocalModel) -> None:
-    """Futures are answered each with its own answer."""
+    """Concurrent requests each get their own answer."""
     with Client(server.address, batch=True) as batch:
         under_way = [batch.submit_score("", [text]) for text in texts(50)]
         for text, future in zip(texts(50), under_way, strict=True):
@@ -88,7 +88,7 @@ def test_many_questions_may_be_under_way(server: RunningServer, local: LocalMode
 
 
 def test_a_cancelled_future_cancels_the_request(client: Client, server: RunningServer) -> None:
-    """Nothing of a request that nobody waits for stays on the server."""
+    """Cancelling a future frees the request's resources on the server."""
     dropped = server.metric("wordgate_jobs_dropped_total", reason="cancelled")
     future = client.submit_score("", texts(1000, 80))
     until(lambda: server.metric("wordgate_queued_rows") > 0, "the work to begin")
@@ -100,7 +100,7 @@ def test_a_cancelled_future_cancels_the_request(client: Client, server: RunningS
 
 
 def test_bad_input_comes_back_as_what_it_is(client: Client) -> None:
-    """The server's refusal names the field, as the model in process would."""
+    """The error names the field, as with a model in process."""
     for ask, field in (
         (lambda: client.predict("a" * 70_000), "history"),
         (lambda: client.predict("", max_suggestions=1000), "max_suggestions"),
@@ -116,15 +116,15 @@ def test_bad_input_comes_back_as_what_it_is(client: Client) -> None:
 
 
 def test_unknown_models_come_back_with_what_is_served(server: RunningServer) -> None:
-    """`ModelNotFound` lists the models as the server does."""
+    """`ModelNotFound` lists the served models."""
     with Client(server.address, model="nobody") as client:
         for ask in (client.get_model, lambda: client.predict("a")):
             with pytest.raises(ModelNotFound, match="'nobody' is served; served: tiny@1"):
                 ask()
 
 
-async def test_no_server_is_said_plainly() -> None:
-    """Where nobody listens, the error names the address and what to do."""
+async def test_an_unreachable_server_is_reported() -> None:
+    """An unreachable address is reported with the remedy."""
     with Client(NOBODY) as client, pytest.raises(Unavailable, match=f"{NOBODY}.*wordgate serve"):
         client.predict("a")
     with Client(NOBODY) as client, pytest.raises(Unavailable, match=f"{NOBODY}.*wordgate serve"):
@@ -139,8 +139,8 @@ async def test_no_server_is_said_plainly() -> None:
                 await session.suggest("a")
 
 
-async def test_time_runs_out(server: RunningServer) -> None:
-    """An answer that does not come in time is `DeadlineExceeded`."""
+async def test_a_timeout_is_deadline_exceeded(server: RunningServer) -> None:
+    """A timeout raises `DeadlineExceeded`."""
     with Client(server.address, timeout_seconds=0.03) as client, pytest.raises(DeadlineExceeded):
         client.score("", texts(1000, 80))
     with Client(server.address, timeout_seconds=0.03) as client, pytest.raises(DeadlineExceeded):
@@ -153,7 +153,7 @@ async def test_time_runs_out(server: RunningServer) -> None:
 
 
 def test_closing_cancels_what_is_under_way(server: RunningServer) -> None:
-    """A future of a closed client ends."""
+    """Closing a client cancels its futures."""
     client = Client(server.address)
     future = client.submit_score("", texts(1000, 80))
     client.close()
@@ -162,7 +162,7 @@ def test_closing_cancels_what_is_under_way(server: RunningServer) -> None:
 
 
 def test_closing_the_client_ends_its_texts(server: RunningServer) -> None:
-    """A text of a closed client ends, whatever of it had arrived."""
+    """Closing a client ends its generations."""
     client = Client(server.address)
     words = client.generate("the", "s")
     assert next(words).word.word
@@ -174,7 +174,7 @@ def test_closing_the_client_ends_its_texts(server: RunningServer) -> None:
 async def test_a_typing_session_answers_each_text(
     async_client: AsyncClient, client: Client
 ) -> None:
-    """A session answers as predictions do, and says which letters a suggestion replaces."""
+    """A session returns the same as predictions, plus the prefix to replace."""
     async with async_client.typing_session(max_suggestions=3) as session:
         answer = await session.suggest("the clo")
         assert (answer.sequence, answer.prefix) == (1, "clo")
@@ -186,7 +186,7 @@ async def test_a_typing_session_answers_each_text(
 
 
 async def test_a_typing_session_is_sent_edits(async_client: AsyncClient) -> None:
-    """Each edit has a number, and the answer is that of the text that it makes."""
+    """Each edit has a sequence number and is answered for the resulting text."""
     async with async_client.typing_session(max_suggestions=3) as session:
 
         async def answered(sequence: int) -> SessionUpdate:
@@ -211,7 +211,7 @@ async def test_a_typing_session_is_sent_edits(async_client: AsyncClient) -> None
 async def test_a_suggestion_inside_a_word_replaces_the_whole_word(
     async_client: AsyncClient,
 ) -> None:
-    """What stood behind the cursor goes with what stood before it."""
+    """Accepting inside a word replaces the letters on both sides of the cursor."""
     async with async_client.typing_session() as session:
         inside = await session.wait_for(await session.send("the clxyz here", 6))
         assert inside.prefix == "cl"
@@ -223,7 +223,7 @@ async def test_a_suggestion_inside_a_word_replaces_the_whole_word(
 
 
 async def test_bad_text_ends_a_session(async_client: AsyncClient) -> None:
-    """What the server refuses in a session is raised, naming the field, at the next use too."""
+    """An invalid text raises an error that names the field, also on later use."""
     async with async_client.typing_session() as session:
         with pytest.raises(InvalidInput, match=r"text\.text"):
             await session.suggest("a" * 70_000)
@@ -232,7 +232,7 @@ async def test_bad_text_ends_a_session(async_client: AsyncClient) -> None:
 
 
 async def test_a_bad_configuration_ends_a_session(async_client: AsyncClient) -> None:
-    """By the client what it knows to be wrong, by the server what it alone knows."""
+    """Invalid options are rejected by the client or by the server."""
     with pytest.raises(InvalidInput, match="max_suggestions"):
         async_client.typing_session(max_suggestions=1000)
     long = "한" * 100
@@ -244,7 +244,7 @@ async def test_a_bad_configuration_ends_a_session(async_client: AsyncClient) -> 
 async def test_the_clients_write_as_the_model_itself(
     async_client: AsyncClient, client: Client, local: LocalModel
 ) -> None:
-    """Words are equal, to the last bit and the last field, where they are drawn at random too."""
+    """Generated words are bit-identical to those of the model in process."""
     query = GenerationQuery("the clouds are", "i", 15, 0.8, 30, 0.9, 5, ["sea"])
     here: GenerativeModel = local
     there: GenerativeModel = client
@@ -266,7 +266,7 @@ async def test_the_clients_write_as_the_model_itself(
 
 
 async def test_bad_generations_are_refused(async_client: AsyncClient, client: Client) -> None:
-    """What is outside its limits is refused at once or, by the server, at the first word."""
+    """Invalid values are rejected at once, or by the server at the first word."""
     for refused in (
         lambda: client.generate("", top_p=0.0),
         lambda: async_client.generate("", top_p=0.0),
@@ -283,7 +283,7 @@ async def test_bad_generations_are_refused(async_client: AsyncClient, client: Cl
 async def test_a_cancelled_task_cancels_the_request(
     async_client: AsyncClient, server: RunningServer
 ) -> None:
-    """Cancellation reaches the server and is raised as asyncio's own."""
+    """Cancelling a task cancels the request and raises `CancelledError`."""
     task = asyncio.create_task(async_client.score("", texts(1000, 80)))
     waiting = "wordgate_queued_rows"
     while not await asyncio.to_thread(server.metric, waiting):
@@ -305,8 +305,8 @@ def test_the_example_asks_with_the_stubs_alone(server: RunningServer) -> None:
 
 
 def test_an_asyncio_client_is_made_in_a_loop(server: RunningServer) -> None:
-    """Outside of one, and in another one than it was made in, it says so."""
-    with pytest.raises(RuntimeError, match="no event loop is running; make the client inside a co"):
+    """Creation without a loop and use in another loop raise `RuntimeError`."""
+    with pytest.raises(RuntimeError, match="no running event loop; create the client inside a co"):
         AsyncClient(server.address)
 
     async def make() -> AsyncClient:
@@ -316,9 +316,9 @@ def test_an_asyncio_client_is_made_in_a_loop(server: RunningServer) -> None:
 
     async def use() -> None:
         for ask in (made.get_server, lambda: anext(made.generate("the")), made.close):
-            with pytest.raises(RuntimeError, match="belongs to another event loop"):
+            with pytest.raises(RuntimeError, match="bound to another event loop"):
                 await ask()
-        with pytest.raises(RuntimeError, match="belongs to another event loop"):
+        with pytest.raises(RuntimeError, match="bound to another event loop"):
             async with made.typing_session():
                 pass
 
@@ -329,7 +329,7 @@ def test_an_asyncio_client_is_made_in_a_loop(server: RunningServer) -> None:
 async def test_a_server_of_this_machine_is_asked_without_a_proxy(
     server: RunningServer, monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
-    """Whatever the environment names, which gRPC would ask even for 127.0.0.1."""
+    """Local addresses bypass proxies from the environment."""
     monkeypatch.setenv(variable, f"http://{NOBODY}")
     port = server.address.rpartition(":")[2]
     for address in (server.address, f"localhost:{port}", f"ipv4:127.0.0.1:{port}"):

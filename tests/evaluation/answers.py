@@ -1,4 +1,4 @@
-"""A model whose answers are given beforehand."""
+"""A fake model with predefined answers."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -21,9 +21,9 @@ T = TypeVar("T")
 
 
 class GivenAnswers:
-    """Log-probabilities by word; a piece is a character; suggestions by the history's last word.
+    """Log-probabilities by word, suggestions by the history's last word; a token is a character.
 
-    A word that is not given has log-probability -10; `<eos>` has -1.
+    Other words have log-probability -10; `<eos>` has -1.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class GivenAnswers:
         self.closed = False
 
     def submit_predict(self, query: Query) -> "Future[PredictionResult]":
-        """The given suggestions, as many as wanted."""
+        """Return the predefined suggestions, up to the requested number."""
         found = words.split(normalise(query.history))
         texts = self.suggestions.get(found[-1] if found else "", ())[
             : query.options.max_suggestions
@@ -51,7 +51,7 @@ class GivenAnswers:
         count_eos: bool = True,
         return_words: bool = False,
     ) -> "Future[ScoreResult]":
-        """Sums of the given log-probabilities."""
+        """Return sums of the predefined log-probabilities."""
         cut = [words.split(normalise(candidate)) for candidate in candidates]
         sums = [
             math.fsum(self.log_probs.get(word, -10.0) for word in found) - count_eos
@@ -73,7 +73,7 @@ class GivenAnswers:
         count_eos: bool = True,
         bounds: SearchBounds = DEFAULT_SEARCH_BOUNDS,
     ) -> "Future[RescoringResult]":
-        """An n-best list ranked with the given log-probabilities."""
+        """Rank an n-best list with the predefined log-probabilities."""
         assert not isinstance(hypotheses, Lattice | ConfusionNetwork)
         scored = self.submit_score(history, [h.text for h in hypotheses], count_eos).result()
         cuts = [TokenizedText(words.split(normalise(h.text)), []) for h in hypotheses]
@@ -81,7 +81,7 @@ class GivenAnswers:
         return _now(RescoringResult(rank(hypotheses, cuts, log_probs, weighting), count_eos, NAME))
 
     def close(self) -> None:
-        """Remember that it was closed."""
+        """Record that the model was closed."""
         self.closed = True
 
 

@@ -1,4 +1,4 @@
-"""The figures that stand in a bundle's card."""
+"""Quality figures of a bundle for its model card."""
 
 import lzma
 from contextlib import closing
@@ -14,7 +14,7 @@ from wordgate.scoring.scoring import MAX_CANDIDATE_TOKENS
 
 
 def test_a_bundle_is_measured_on_questions_texts_and_pairs(bundle: Path, tmp_path: Path) -> None:
-    """Files of a folder are told by their endings; others are left out."""
+    """Files of a folder are selected by suffix."""
     (tmp_path / "mails.txt").write_text("the sun is in the sea .\n")
     (tmp_path / "pairs.tsv").write_text("type\tcontext\tgood\tbad\nx\tthe\tsea\tsun\n")
     (tmp_path / "notes.md").write_text("# notes\n")
@@ -30,7 +30,7 @@ def test_a_bundle_is_measured_on_questions_texts_and_pairs(bundle: Path, tmp_pat
 
 
 def test_packed_text_is_measured_under_its_own_name(bundle: Path, tmp_path: Path) -> None:
-    """A .txt.xz is read as the .txt in it."""
+    """A .txt.xz is read as .txt."""
     file = tmp_path / "my.mails.txt.xz"
     file.write_bytes(lzma.compress(b"the sun is in the sea .\n"))
     check_files([file])
@@ -41,18 +41,18 @@ def test_packed_text_is_measured_under_its_own_name(bundle: Path, tmp_path: Path
     ("name", "content", "problem"),
     [
         ("none.txt", None, "does not exist"),
-        ("mails.docx", b"x", "is none of .txt, .tsv, .jsonl"),
-        ("mails", b"x", "is none of"),
+        ("mails.docx", b"x", "is not one of .txt, .tsv, .jsonl"),
+        ("mails", b"x", "is not one of"),
         ("mails.txt", b"a\n\xff\n", ":2: is not UTF-8"),
         ("mails.txt", b"\n...\n", "is empty: no word"),
         ("pairs.tsv", b"", "is empty: no pair"),
-        ("pairs.tsv", b"type\nx\n", ":2: has neither"),
+        ("pairs.tsv", b"type\nx\n", ":2: requires sentence_good"),
     ],
 )
 def test_files_are_checked_before_a_bundle_is_made(
     tmp_path: Path, name: str, content: bytes | None, problem: str
 ) -> None:
-    """What cannot be measured on is refused by name, nothing is left out in silence."""
+    """Invalid files are rejected by name; none is skipped silently."""
     file = tmp_path / name
     if content is not None:
         file.write_bytes(content)
@@ -62,7 +62,7 @@ def test_files_are_checked_before_a_bundle_is_made(
 
 
 def test_no_figure_replaces_another(bundle: Path, tmp_path: Path) -> None:
-    """Two texts of one name are refused; a text and pairs of one name are not."""
+    """Two texts of the same name are rejected; a text and pairs of the same name are not."""
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "mails.txt").write_text("the sun\n")
@@ -70,19 +70,19 @@ def test_no_figure_replaces_another(bundle: Path, tmp_path: Path) -> None:
     check_files([tmp_path / "a"])
     found = measure_bundle(bundle, [tmp_path / "a"])
     assert found.keys() >= {"mails.word_perplexity", "mails.accuracy", "mails.x"}
-    with pytest.raises(InvalidFile, match=r"b/mails\.txt: its figures would .*a/mails\.txt"):
+    with pytest.raises(InvalidFile, match=r"b/mails\.txt: figures would .*a/mails\.txt"):
         check_files([tmp_path / "a", tmp_path / "b"])
 
 
 def test_a_folder_with_nothing_to_measure_is_refused(tmp_path: Path) -> None:
-    """Its name may be wrong; nothing is left out in silence."""
+    """A folder without suitable files is rejected."""
     (tmp_path / "notes.md").write_text("# notes\n")
-    with pytest.raises(InvalidFile, match=r"holds no file in \.txt"):
+    with pytest.raises(InvalidFile, match=r"contains no file in \.txt"):
         check_files([tmp_path])
 
 
 def test_a_line_may_be_longer_than_any_candidate(bundle: Path, tmp_path: Path) -> None:
-    """It is measured in stretches; its words are all counted."""
+    """A long line is measured in segments, and all its words are counted."""
     file = tmp_path / "mails.txt"
     file.write_text("the sun\n\n" + "x " * (MAX_CANDIDATE_TOKENS + 1) + "\n")
     with closing(LocalModel.open(bundle)) as model:

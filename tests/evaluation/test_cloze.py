@@ -1,4 +1,4 @@
-"""Small questions."""
+"""Cloze tests."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from wordgate.text.normalization import normalise
 
 
 def test_there_are_fifty_of_our_own() -> None:
-    """Fifty different questions, each with a context, one good and one bad word."""
+    """50 different questions, each with a context, one good and one bad word."""
     found = cloze.own_questions()
     assert len(found) == len(set(found)) == 50
     for question in found:
@@ -30,23 +30,23 @@ def test_there_are_fifty_of_our_own() -> None:
 
 
 def test_a_file_has_comments_and_empty_lines() -> None:
-    """`#` begins a comment; columns after the third are left out."""
+    """`#` begins a comment; columns after the third are ignored."""
     document = "# context\tgood\tbad\n\nthe sun is\tup\tdown\tnotes\n"
     assert cloze.parse(document, Path("q.tsv")) == [Question("the sun is", "up", "down")]
 
 
 @pytest.mark.parametrize("line", ["only\ttwo", "no good\t \tbad", "no bad\tgood\t"])
 def test_a_line_with_too_few_columns_is_named(tmp_path: Path, line: str) -> None:
-    """File and line are in the message; no word at all would be certain, and always right."""
+    """The message names file and line; an empty word is rejected too."""
     file = tmp_path / "q.tsv"
     file.write_text(f"a\tb\tc\n\n{line}\n")
-    with pytest.raises(InvalidFile, match=r"q\.tsv:3: needs a context") as refused:
+    with pytest.raises(InvalidFile, match=r"q\.tsv:3: requires context") as refused:
         cloze.read(file)
     assert refused.value.line == 3
 
 
 def test_a_file_without_questions_is_refused(tmp_path: Path) -> None:
-    """Nought of nought is no figure."""
+    """A file without questions is rejected."""
     file = tmp_path / "q.tsv"
     file.write_text("# only a comment\n")
     with pytest.raises(InvalidFile, match="is empty: no question"):
@@ -54,7 +54,7 @@ def test_a_file_without_questions_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_good_word_is_looked_for_in_normal_form() -> None:
-    """However it is written, it is among the likeliest when the model suggests it."""
+    """The good word matches a suggestion regardless of its case."""
     model = GivenAnswers({}, {"in": ["Paris", "London"]})
     [answered] = cloze.ask(model, [Question("I live in", "London", "Table")])
     assert (answered.rank, answered.in_top) == (1, True)
@@ -62,7 +62,7 @@ def test_a_good_word_is_looked_for_in_normal_form() -> None:
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe"])
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | None) -> None:
-    """A missing file, and one that is no UTF-8."""
+    """A missing file and a non-UTF-8 file are rejected by name."""
     file = tmp_path / "q.tsv"
     if content is not None:
         file.write_bytes(content)
@@ -71,7 +71,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | No
 
 
 def test_good_words_are_compared_and_looked_for() -> None:
-    """Right is the likelier word; a rank is a place among three; a tie is wrong."""
+    """The good word must be more likely; ranks are from 0 to 2; a tie is wrong."""
     model = GivenAnswers(
         {"up": -1.0, "down": -2.0, "east": -3.0}, {"is": ["Here", "Up"], "the": ["a", "b", "c"]}
     )

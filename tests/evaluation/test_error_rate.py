@@ -1,10 +1,10 @@
-"""How errors are counted."""
+"""Error counting."""
 
 from wordgate.evaluation.error_rate import Counting, Normalise, Unit
 
 
 def test_edits_between_words_are_counted() -> None:
-    """Substituted, missing and inserted words are errors, one each."""
+    """A substitution, a deletion and an insertion are one error each."""
     counting = Counting()
     said = ["the cat sat", "the cat sat", "the cat sat", "", "a", ""]
     heard = ["the cat sat", "a cat", "the the fat cat sat", "so", "", ""]
@@ -13,7 +13,7 @@ def test_edits_between_words_are_counted() -> None:
 
 
 def test_normal_forms_are_compared_if_asked_for() -> None:
-    """`basic` sees neither case nor punctuation nor the shape of quotes; `none` sees all."""
+    """`basic` ignores case, punctuation and the shape of quotes; `none` compares everything."""
     said, heard = ["It’s here, Bob."], ["it's   here bob"]
     assert Counting(Normalise.BASIC).errors(said, heard) == [0]
     assert Counting(Normalise.NONE).errors(said, heard) == [3]
@@ -21,14 +21,14 @@ def test_normal_forms_are_compared_if_asked_for() -> None:
 
 
 def test_characters_may_be_the_unit() -> None:
-    """Character error rates count characters, spaces between words among them."""
+    """Character error rates count characters, including spaces between words."""
     counting = Counting(unit=Unit.CHAR)
     assert counting.errors(["the cat"], ["thecut"]) == [2]
     assert counting.length("the  cat") == 7
 
 
 def test_spaces_between_chinese_characters_are_no_characters() -> None:
-    """However the transcript is spaced, characters and words of Chinese are counted alike."""
+    """Spaces between Chinese characters do not affect word or character counts."""
     for unit in Unit:
         counting = Counting(Normalise.BASIC, unit)
         assert counting.length("我想去北京。") == 5

@@ -1,4 +1,4 @@
-"""Keys saved by taking suggestions, counted by hand."""
+"""Keystroke savings against counts worked out by hand."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ from wordgate.evaluation.keystroke_savings import Savings, type_message, word_sp
 
 
 def _typed(message: str, shown: Callable[[str, str], list[str]], most: int = 3) -> Savings:
-    """A message typed with the suggestions that `shown` gives for a past and a prefix."""
+    """Type a message with the suggestions that `shown` returns for a history and a prefix."""
     savings = Savings()
     typing = type_message(message, Options(max_suggestions=most), savings)
     answer: PredictionResult | None = None
@@ -28,7 +28,7 @@ def _typed(message: str, shown: Callable[[str, str], list[str]], most: int = 3) 
 
 
 def test_a_word_costs_its_typed_letters_and_a_selection() -> None:
-    """`sea` after one letter: two keys for four characters, the space among them."""
+    """`sea` after one letter: two keys for four characters, including the space."""
     found = _typed("sea air", lambda past, prefix: ["sea"] if prefix == "s" else [])
     assert (found.characters, found.keys) == (7, 2 + 3)
     assert found.rate == pytest.approx(2 / 7)
@@ -36,14 +36,14 @@ def test_a_word_costs_its_typed_letters_and_a_selection() -> None:
 
 
 def test_marks_are_typed_and_bring_no_space() -> None:
-    """A selection brings a space only where one follows; marks cost a key each."""
+    """A selection inserts a space only if one follows; punctuation costs one key per mark."""
     found = _typed("sea, sea", lambda past, prefix: ["sea"])
     assert found.keys == 1 + 1 + 1 + 1
     assert found.before_first_letter == 2
 
 
 def test_case_counts_unless_it_is_ignored() -> None:
-    """`London` for `london` is taken only where any case will do."""
+    """`London` is accepted for `london` only when case is ignored."""
     found = _typed("london now", lambda past, prefix: ["London"] if not past else ["now"])
     assert (found.keys, found.keys_ignoring_case) == (6 + 1 + 1, 1 + 1)
 
@@ -61,14 +61,14 @@ def test_case_counts_unless_it_is_ignored() -> None:
     ],
 )
 def test_words_are_those_of_every_script(message: str, found: list[str]) -> None:
-    """As everywhere, but for punctuation, which is typed."""
+    """Words of every script count; punctuation is typed."""
     assert [message[start:end] for start, end in word_spans(message)] == found
     savings = _typed(message, lambda past, prefix: [])
     assert (savings.words, savings.keys) == (len(found), len(message))
 
 
 def test_recall_is_told_by_typed_letters() -> None:
-    """A word found at a rank after some letters counts from there on; short words drop out."""
+    """A word counts from the letter at which it was found; short words drop out."""
 
     def shown(past: str, prefix: str) -> list[str]:
         return {"": ["a", "b", "sea"], "s": ["sea"]}.get(prefix, ["sea", "no"])

@@ -15,7 +15,7 @@ MODEL = GivenAnswers({"bark": -1.0, "barks": -2.0, "dogs": -1.0}, {})
 
 
 def test_pairs_are_read_from_json_lines_and_tables(tmp_path: Path) -> None:
-    """BLiMP's fields, or context, good and bad; plain or packed."""
+    """BLiMP's fields, or context, good and bad; plain or compressed."""
     plain = tmp_path / "a.jsonl"
     plain.write_text(json.dumps(BLIMP) + "\n")
     assert read(plain) == [Pair("verbs", "dogs bark", "dogs barks")]
@@ -59,7 +59,7 @@ def test_pairs_are_read_from_json_lines_and_tables(tmp_path: Path) -> None:
 def test_what_is_wrong_is_named_with_its_line(
     tmp_path: Path, name: str, content: bytes, line: int | None
 ) -> None:
-    """A broken line, a missing column, a file that is no text or holds no pair."""
+    """A broken line, a missing column, a non-UTF-8 file and an empty file are rejected."""
     (tmp_path / name).write_bytes(content)
     with pytest.raises(InvalidFile) as refused:
         evaluate(MODEL, read(tmp_path / name))
@@ -67,7 +67,7 @@ def test_what_is_wrong_is_named_with_its_line(
 
 
 def test_accuracy_is_counted_by_group() -> None:
-    """The share whose good sentence is likelier; a tie counts as wrong."""
+    """Accuracy per group; a tie counts as wrong."""
     pairs = [
         Pair("verbs", "dogs bark", "dogs barks"),
         Pair("verbs", "dogs barks", "dogs bark"),

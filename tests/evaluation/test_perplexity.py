@@ -1,4 +1,4 @@
-"""Perplexity and hits, against numbers worked out by hand."""
+"""Perplexity and hits against numbers worked out by hand."""
 
 import math
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ SUGGESTIONS = {"": ["The", "A"], "the": ["sea", "sun"], "sun": ["a", "b", "c", "
 
 
 def test_perplexity_is_the_formula() -> None:
-    """exp(-sum of log-probabilities, `<eos>` once a line, over words); over pieces the same."""
+    """exp(-log-probability / words), with one `<eos>` per line; the same per token."""
     found = evaluate(GivenAnswers(LOG_PROBS, {}), ["The sun is.", "  ", "Up, the"])
     log_prob = -1 - 2 - 3 - 0.5 - 1 + (-4 - 0.25 - 1 - 1)
     assert (found.words, found.tokens) == (7, 3 + 3 + 2 + 1 + 1 + 2 + 1 + 3 + 1)
@@ -25,7 +25,7 @@ def test_perplexity_is_the_formula() -> None:
 
 
 def test_figures_per_character_and_byte_count_the_text_as_it_is_written() -> None:
-    """White space inside it too, the end of each text as one."""
+    """Inner white space counts, and the end of each text counts as one."""
     found = evaluate(GivenAnswers(LOG_PROBS, {}), ["  The sun\n", "É  é"])
     log_prob = -1 - 2 - 1 + (-10 - 10 - 1)
     assert (found.characters, found.bytes) == (7 + 1 + 4 + 1, 7 + 1 + 6 + 1)
@@ -34,7 +34,7 @@ def test_figures_per_character_and_byte_count_the_text_as_it_is_written() -> Non
 
 
 def test_hits_may_be_left_out() -> None:
-    """Then no suggestion is asked for."""
+    """Without hits no predictions are requested."""
     model = GivenAnswers(LOG_PROBS, SUGGESTIONS)
     found = evaluate(model, ["The sun is."], count_hits=False)
     assert (found.top1, found.top3, model.asked) == (None, None, [])
@@ -42,7 +42,7 @@ def test_hits_may_be_left_out() -> None:
 
 
 class _Narrow(GivenAnswers):
-    """Takes candidates of 4,096 pieces, as a model does."""
+    """Accepts candidates of at most 4,096 tokens, like a real model."""
 
     def __init__(self) -> None:
         super().__init__(LOG_PROBS, {})
@@ -55,7 +55,7 @@ class _Narrow(GivenAnswers):
         count_eos: bool = True,
         return_words: bool = False,
     ) -> "Future[ScoreResult]":
-        """Remember words of history and candidate, and whether its end was counted."""
+        """Record the words of history and candidate, and whether `<eos>` was counted."""
         [text] = candidates
         if len(text.replace(" ", "")) > 4096:
             refused: Future[ScoreResult] = Future()
@@ -66,7 +66,7 @@ class _Narrow(GivenAnswers):
 
 
 def test_a_text_of_any_length_is_measured() -> None:
-    """In stretches, each after the 128 words before it; its end is counted once, at the end."""
+    """Segments are scored after the preceding 128 words; `<eos>` is counted once."""
     model = _Narrow()
     found = evaluate(model, ["the sun", "the " * 3000, "sun " * 6000], count_hits=False)
     assert sorted(model.scored) == sorted(
@@ -82,7 +82,7 @@ def test_a_text_of_any_length_is_measured() -> None:
 
 
 def test_hits_far_into_a_text_are_asked_with_what_is_read() -> None:
-    """From the anchor that the history rule begins with, so that the answer is the same."""
+    """The history starts at the anchor of the history rule, so results do not change."""
     model = GivenAnswers(LOG_PROBS, SUGGESTIONS)
     evaluate(model, ["the " * 400])
     asked = [len(history.split()) for history in model.asked]
@@ -91,7 +91,7 @@ def test_hits_far_into_a_text_are_asked_with_what_is_read() -> None:
 
 
 def test_hits_are_ranks_of_words_but_punctuation() -> None:
-    """First place counts for both, second for top3, a fourth for none; marks are not asked for."""
+    """Rank 0 counts for both, rank 1 for top3, rank 3 for none; punctuation is skipped."""
     model = GivenAnswers(LOG_PROBS, SUGGESTIONS)
     found = evaluate(model, ["The sun is."])
     assert found.top1 == pytest.approx(1 / 3)
@@ -100,7 +100,7 @@ def test_hits_are_ranks_of_words_but_punctuation() -> None:
 
 
 def test_punctuation_can_be_stripped_first() -> None:
-    """Then it counts neither as words nor in the log-probability."""
+    """Stripped punctuation counts neither as words nor in the log-probability."""
     found = evaluate(
         GivenAnswers(LOG_PROBS, {}), ["The, sun -- is.", "..."], keep_punctuation=False
     )
@@ -110,26 +110,26 @@ def test_punctuation_can_be_stripped_first() -> None:
 
 @pytest.mark.parametrize("lines", [[], ["", "  "], ["..."]])
 def test_a_text_without_words_is_refused(lines: list[str]) -> None:
-    """Nothing to divide by: the user is told, not shown a trace."""
+    """A text without words is rejected with a message."""
     with pytest.raises(WordgateError, match="no word"):
         evaluate(GivenAnswers({}, {}), lines, keep_punctuation=False)
 
 
 @pytest.mark.parametrize("line", ["\0", "\u00ad", "\u200b \u2060"])
 def test_invisible_lines_are_no_text(line: str) -> None:
-    """A line of nothing visible is as empty as an empty one."""
+    """A line of invisible characters counts as empty."""
     assert evaluate(GivenAnswers(LOG_PROBS, {}), ["the", line]).tokens == 4
     with pytest.raises(WordgateError, match="no word"):
         evaluate(GivenAnswers({}, {}), [line])
 
 
 def test_a_boundless_surprise_is_a_great_number() -> None:
-    """A word that the model holds for all but impossible breaks nothing."""
+    """An almost impossible word gives a large, finite perplexity."""
     found = evaluate(GivenAnswers({"x": -9000.0}, {}), ["x"])
     assert found.token_perplexity == found.word_perplexity == pytest.approx(math.exp(700))
 
 
 def test_only_marks_have_no_hits() -> None:
-    """A text of punctuation has a perplexity and no share of hits."""
+    """A text of punctuation has a perplexity and hit rates of 0."""
     found = evaluate(GivenAnswers(LOG_PROBS, {}), [". ,"])
     assert (found.words, found.top1, found.top3) == (2, 0.0, 0.0)

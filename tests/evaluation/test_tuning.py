@@ -20,7 +20,7 @@ LIKELY = {"sun": -1.0, "sea": -1.0, "see": -9.0, "son": -9.0}
 
 
 def _utterances(count: int = 60) -> list[Utterance]:
-    """The recogniser prefers the wrong homophone; half of the time the other way round."""
+    """Return utterances in which the recogniser prefers the wrong homophone."""
     generator = np.random.default_rng(3)
     found = []
     for number in range(count):
@@ -41,7 +41,7 @@ def _tuned(utterances: list[Utterance], likely: dict[str, float] | None = None) 
 
 
 def test_a_model_that_knows_better_is_worth_using() -> None:
-    """The first candidates are all wrong, the model's choice is right, and the verdict says so."""
+    """If the model corrects the first candidates, the verdict recommends it."""
     found = _tuned(_utterances())
     assert (found.first, found.oracle) == (1.0, 0.0)
     assert found.acoustic is not None
@@ -53,14 +53,14 @@ def test_a_model_that_knows_better_is_worth_using() -> None:
     assert found.verdict.startswith("use this model")
 
 
-def test_a_model_that_knows_nothing_is_not() -> None:
-    """Where the recogniser's own scores do as well, the verdict advises against the model."""
+def test_a_useless_model_is_not_recommended() -> None:
+    """If the recogniser's own scores do as well, the verdict advises against the model."""
     found = _tuned(_utterances(), {})
-    assert found.verdict.startswith("do not use this model here")
+    assert found.verdict.startswith("do not use this model")
 
 
 def test_a_model_of_pure_chance_is_not_recommended() -> None:
-    """Where the scores alone, weighed anew, gain as much, a model that draws lots adds nothing."""
+    """A random model is not recommended if reweighted own scores gain as much."""
     generator = np.random.default_rng(0)
     verdicts = []
     for seed in range(6):
@@ -71,7 +71,7 @@ def test_a_model_of_pure_chance_is_not_recommended() -> None:
 
 
 def _noisy(seed: int) -> list[Utterance]:
-    """The acoustic score is right more often than the order."""
+    """Return utterances whose acoustic score is right more often than the order."""
     generator = np.random.default_rng(seed)
     found = []
     for number in range(100):
@@ -86,7 +86,7 @@ def _noisy(seed: int) -> list[Utterance]:
 
 
 def test_scores_may_have_any_name() -> None:
-    """`lm` and `words` are a recogniser's own scores like any other, with weights of their own."""
+    """Scores named `lm` and `words` are ordinary scores with their own weights."""
     named = [
         replace(
             heard,
@@ -104,14 +104,14 @@ def test_scores_may_have_any_name() -> None:
 
 
 def test_few_utterances_have_no_verdict() -> None:
-    """One utterance can be tuned on, and proves nothing."""
+    """Tuning on one utterance works but gives no verdict."""
     found = _tuned(_utterances(1))
     assert found.tuned == 0.0
     assert found.verdict.startswith("too few utterances")
 
 
 def test_scores_may_be_ignored() -> None:
-    """An ignored score has no weight and is not asked for in the lines that follow."""
+    """An ignored score has no weight and is not required in later lines."""
     known = collect(GivenAnswers(LIKELY, {}), _utterances(), Counting(), ["order"])
     assert (known.names[0], len(known.names)) == (ACOUSTIC, 3)
     found = tune(known)
@@ -121,7 +121,7 @@ def test_scores_may_be_ignored() -> None:
 
 
 def test_what_cannot_be_tuned_on_is_named() -> None:
-    """No utterances, none with a reference, and one with other scores than before."""
+    """No utterances, no references and differing scores are rejected."""
     model = GivenAnswers(LIKELY, {})
     with pytest.raises(InvalidInput):
         collect(model, [], Counting())
@@ -136,7 +136,7 @@ def test_what_cannot_be_tuned_on_is_named() -> None:
 
 
 def test_without_scores_words_alone_are_weighed() -> None:
-    """Plain texts can be tuned too: the model counts 1, and a word bonus is found."""
+    """Without scores the model has weight 1, and a word bonus is found."""
     bare = [
         Utterance(
             u.utt, [Hypothesis(h.text) for h in u.hypotheses], u.path, u.line, "", u.reference
@@ -153,17 +153,17 @@ def _in_capitals(utterances: list[Utterance]) -> list[Utterance]:
 
 
 def test_references_in_capitals_say_how_to_compare_them() -> None:
-    """Not the model is at fault where every candidate is wrong by its letters' case."""
+    """If all candidates differ only in case, the error suggests --normalise basic."""
     model = GivenAnswers(LIKELY, {})
     known = collect(model, _in_capitals(_utterances()), Counting())
     assert known.useless is not None
-    assert "--normalise basic; use that" in known.useless
+    assert "use --normalise basic" in known.useless
     assert collect(model, _in_capitals(_utterances()), Counting(Normalise.BASIC)).useless is None
     assert collect(model, _utterances(), Counting()).useless is None
 
 
 def test_some_capitals_are_told_beside_the_verdict() -> None:
-    """Where a part of the references is written otherwise, the verdict says what it costs."""
+    """If some references differ in case, the verdict reports the effect."""
     utterances = _utterances()
     found = _tuned([*_in_capitals(utterances[:12]), *utterances[12:]])
     assert found.oracle == 0.2
@@ -171,19 +171,19 @@ def test_some_capitals_are_told_beside_the_verdict() -> None:
     assert "--normalise" not in _tuned(utterances).verdict
 
 
-def test_what_tells_nothing_is_not_tuned_on() -> None:
-    """Too few utterances, and candidates that are all as wrong, give no weights."""
+def test_utterances_without_information_are_not_tuned_on() -> None:
+    """Too few utterances, or candidates with equal errors, give no weights."""
     model = GivenAnswers(LIKELY, {})
     few = collect(model, _utterances(29), Counting()).useless
-    assert few == "29 utterances with a reference; tune on 30 or more"
+    assert few == "only 29 utterances with a reference; tune on at least 30"
     same = [replace(each, hypotheses=each.hypotheses[:1]) for each in _utterances()]
     useless = collect(model, same, Counting()).useless
     assert useless is not None
-    assert useless.startswith("in no utterance does one candidate have fewer errors")
+    assert useless.startswith("the candidates of each utterance all have the same number of errors")
 
 
 def test_what_cannot_be_used_may_be_passed_over() -> None:
-    """Errors of the reader, of the model and of other scores are told, one for each utterance."""
+    """Errors of the reader, of the model and of differing scores are reported per utterance."""
     known = _utterances(31)
     other = Utterance("o", [Hypothesis("a")], Path("dev.jsonl"), 9, "", "a")
     broken = InvalidFile("dev.jsonl", "is broken", 10)
@@ -195,7 +195,7 @@ def test_what_cannot_be_used_may_be_passed_over() -> None:
 
 
 def test_an_impossible_candidate_is_not_tuned_on() -> None:
-    """A score of minus infinity would drown all differences; its candidate cannot win."""
+    """A candidate with a score of minus infinity is skipped."""
     utterances = _utterances()
     spoilt = Hypothesis("sun", {ACOUSTIC: LEAST, "order": 0.0})
     with_one = [replace(each, hypotheses=[spoilt, *each.hypotheses]) for each in utterances]
@@ -205,7 +205,7 @@ def test_an_impossible_candidate_is_not_tuned_on() -> None:
 
 
 def test_alternatives_of_a_reference_are_all_right() -> None:
-    """Errors are counted against the nearest of them."""
+    """Errors are counted against the nearest alternative."""
     utterances = [replace(each, reference=parse("{ sun / sea }")) for each in _utterances()]
     known = collect(GivenAnswers(LIKELY, {}), utterances, Counting())
     assert known.lists.errors.tolist() == [1.0, 0.0, 3.0] * len(utterances)

@@ -1,4 +1,4 @@
-"""Slips put right and right words spoilt, counted by hand."""
+"""Typo correction against counts worked out by hand."""
 
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -18,7 +18,7 @@ Corrector = Callable[[str, str], list[str]]
 
 
 class _Correcting(GivenAnswers):
-    """Corrects as it is told, by history and word."""
+    """Returns predefined corrections by history and word."""
 
     def __init__(self, corrected: Corrector) -> None:
         super().__init__({}, {})
@@ -26,7 +26,7 @@ class _Correcting(GivenAnswers):
         self._corrected = corrected
 
     def submit_predict(self, query: Query) -> "Future[PredictionResult]":
-        """The corrections of the last word."""
+        """Return the corrections of the last word."""
         self.queries.append(query)
         texts = self._corrected(query.history, query.prefix)
         found = [Suggestion(text, -1.0, Kind.CORRECTION) for text in texts]
@@ -41,8 +41,8 @@ def _measure(tmp_path: Path, corrected: Corrector, text: str, seed: int = 1) -> 
     return measure_file(_Correcting(corrected), file, seed)
 
 
-def test_whoever_knows_all_words_puts_all_right(tmp_path: Path) -> None:
-    """Words of three letters or more are counted, in any case; numbers are not."""
+def test_a_perfect_corrector_fixes_all_typos(tmp_path: Path) -> None:
+    """Words of three letters or more are counted, ignoring case; numbers are not."""
 
     def knowing(history: str, typed: str) -> list[str]:
         return [word for word in ("Sea", "don't") if typed in typos_of(word.lower())]
@@ -52,14 +52,14 @@ def test_whoever_knows_all_words_puts_all_right(tmp_path: Path) -> None:
     assert (found.put_right, found.offered, found.changed, found.spoilt) == (2, 2, 2, 0)
 
 
-def test_what_is_not_first_is_offered_and_right_words_are_spoilt(tmp_path: Path) -> None:
-    """The second of three corrections, and one for a word that was typed right."""
+def test_second_corrections_and_false_corrections_are_counted(tmp_path: Path) -> None:
+    """The second correction counts as offered; a correction of a correct word as spoilt."""
     found = _measure(tmp_path, lambda history, typed: ["no", "SEA"], "sea\n")
     assert found == Corrections(words=1, put_right=0, offered=1, changed=1, spoilt=1)
 
 
 def test_each_word_is_asked_about_after_the_message_as_it_was_meant(tmp_path: Path) -> None:
-    """One slip a word, the same ones from the same seed; then the word as it is."""
+    """One typo per word, reproducible from the seed, then the correct word."""
     file = tmp_path / "messages.txt"
     file.write_text("the sea, London\n")
     asked = []
@@ -77,12 +77,12 @@ def test_each_word_is_asked_about_after_the_message_as_it_was_meant(tmp_path: Pa
 
 
 def test_a_file_without_messages_is_named(tmp_path: Path) -> None:
-    """Nothing to slip at is no measurement."""
+    """A file without messages is rejected."""
     with pytest.raises(InvalidFile):
         _measure(tmp_path, lambda history, typed: [], "\n\n")
 
 
 def test_slips_are_made_in_words_of_other_scripts(tmp_path: Path) -> None:
-    """In those of three letters or more; none in a script in which a letter is a word."""
+    """Typos occur in words of three letters or more of any script with such words."""
     found = _measure(tmp_path, lambda history, typed: [], "Я не знаю Zoë's café. 我很好 ที่นี่\n")
     assert found.words == 3

@@ -1,4 +1,4 @@
-"""Weights that make the fewest errors."""
+"""Minimum error rate training."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ LM = 1
 
 
 def _drawn(seed: int = 0, utterances: int = 200, noise: float = 0.3) -> NBestLists:
-    """Five candidates each; one good one, which 1 * acoustic + 3 * lm - 2 * words points to."""
+    """Draw five candidates per utterance; 1 * acoustic + 3 * lm - 2 * words finds the good one."""
     generator = np.random.default_rng(seed)
     features = generator.normal(size=(utterances * 5, 3))
     totals = features @ np.array([1.0, 3.0, -2.0]) + noise * generator.normal(size=len(features))
@@ -22,7 +22,7 @@ def _drawn(seed: int = 0, utterances: int = 200, noise: float = 0.3) -> NBestLis
 
 
 def test_the_search_finds_weights_that_point_to_the_good_candidates() -> None:
-    """Little is left of the errors that the acoustic score alone makes, on other lists too."""
+    """The search removes most errors of the acoustic score, also on unseen lists."""
     lists, others = _drawn(), _drawn(seed=1)
     alone = np.array([1.0, 0.0, 0.0])
     weights = weight_search.search(lists, alone, [1, 2], np.ones(3), LM)
@@ -34,7 +34,7 @@ def test_the_search_finds_weights_that_point_to_the_good_candidates() -> None:
 
 
 def test_a_useless_model_gets_no_weight_below_zero() -> None:
-    """What points to the bad candidates is left out, not turned round."""
+    """A harmful model gets weight 0, not a negative weight."""
     lists = _drawn()
     features = lists.features * np.array([1.0, -1.0, 1.0])
     turned = NBestLists(features, lists.errors, lists.first, lists.lengths)
@@ -43,14 +43,14 @@ def test_a_useless_model_gets_no_weight_below_zero() -> None:
 
 
 def test_the_earliest_of_equal_candidates_is_chosen() -> None:
-    """Without weights everybody is equal, and the recogniser's order stands."""
+    """On ties the recogniser's order decides."""
     lists = _drawn()
     assert (lists.chosen(np.zeros(3)) == lists.first).all()
     assert lists.errors_of(np.zeros(3)) == pytest.approx(lists.errors[lists.first])
 
 
 def test_parts_of_lists_are_lists() -> None:
-    """Every second utterance keeps its own candidates, errors and length."""
+    """Selected utterances keep their own candidates, errors and lengths."""
     lists = _drawn(utterances=7)
     part = lists.part([1, 3])
     weights = np.array([1.0, 3.0, -2.0])
@@ -59,7 +59,7 @@ def test_parts_of_lists_are_lists() -> None:
 
 
 def test_sums_of_other_features_are_found() -> None:
-    """A feature that says nothing new, up to a constant in each utterance, is named."""
+    """A linearly dependent feature, up to a constant per utterance, is found."""
     lists = _drawn()
     total = lists.features @ np.array([1.0, 9.5, -3.0])
     total += np.repeat(np.arange(200.0), 5)
@@ -68,7 +68,7 @@ def test_sums_of_other_features_are_found() -> None:
 
 
 def test_intervals_hold_the_rate_and_narrow_with_more_utterances() -> None:
-    """The bootstrap draws utterances; four times as many halve the interval."""
+    """Four times as many utterances halve the bootstrap interval."""
     errors, lengths = np.arange(400.0) % 5, np.full(400, 10.0)
     low, high = weight_search.interval(errors, lengths)
     assert low < 0.2 < high
@@ -77,7 +77,7 @@ def test_intervals_hold_the_rate_and_narrow_with_more_utterances() -> None:
 
 
 def test_flat_stretches_end_where_errors_rise() -> None:
-    """Within the range the rate stays near; beyond it rises."""
+    """Within the flat range the rate stays near; outside it rises."""
     lists = _drawn()
     weights = np.array([1.0, 3.0, -2.0])
     low, high = weight_search.flat_range(lists, weights, LM, 1.0, 0.001)
@@ -88,7 +88,7 @@ def test_flat_stretches_end_where_errors_rise() -> None:
 
 
 def test_the_scale_makes_posteriors_as_sure_as_they_are_right() -> None:
-    """Totals a hundred times too large need a scale a hundred times as large."""
+    """Totals 100 times too large need a scale 100 times as large."""
     lists = _drawn(noise=2.0)
     weights = np.array([1.0, 3.0, -2.0])
     scale = weight_search.posterior_scale(lists, weights)

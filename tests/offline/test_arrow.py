@@ -1,4 +1,4 @@
-"""Stages of data pipelines: tables in, with results added."""
+"""Data pipeline stages: Arrow tables in and out."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ from wordgate.scoring.weighting import Weighting
 
 
 def test_texts_get_the_log_probabilities_of_one_process(bundle: Path, local: LocalModel) -> None:
-    """A value a row, the same bits as anywhere; what cannot be scored says why."""
+    """One bit-identical value per row; rows that cannot be scored have an error."""
     texts = ["the sea", "", "a " * 5000, None, "the sun is up"]
     histories = ["down by", None, "", "", "look:"]
     table = pa.table({"id": list("abcde"), "text": texts, "history": histories})
@@ -31,7 +31,7 @@ def test_texts_get_the_log_probabilities_of_one_process(bundle: Path, local: Loc
 
 
 def test_candidates_get_a_list_each(bundle: Path, local: LocalModel) -> None:
-    """Lists of different lengths stay lists; an empty one is an error of its row."""
+    """Lists of different lengths stay lists; an empty list is an error of its row."""
     table = pa.table({"candidates": [["the sea", "the sky"], ["a"], []]})
     found = Score(bundle, count_eos=False)(table)
     assert found.schema.field("log_prob").type == pa.list_(pa.float64())
@@ -45,7 +45,7 @@ def test_candidates_get_a_list_each(bundle: Path, local: LocalModel) -> None:
 
 
 def test_hypotheses_are_ranked(bundle: Path, local: LocalModel) -> None:
-    """As `wordgate rescore` ranks the same records, scores that a table filled with null apart."""
+    """Rankings equal those of `wordgate rescore` for the same records."""
     heard = [
         {"text": "the son", "acoustic_log_prob": -20.0, "other": None},
         {"text": "the sun", "acoustic_log_prob": -22.0, "other": None},
@@ -69,7 +69,7 @@ def test_hypotheses_are_ranked(bundle: Path, local: LocalModel) -> None:
 
 
 def test_a_column_of_a_result_is_refused_before_the_work(bundle: Path) -> None:
-    """A second column of the same name could not be read again."""
+    """A table that already has a result column is rejected before scoring."""
     with pytest.raises(InvalidInput, match=r"table\.error"):
         Score(bundle)(pa.table({"text": ["a"], "error": [""]}))
     with pytest.raises(InvalidInput, match=r"table\.best"):

@@ -12,7 +12,7 @@ from wordgate.offline.lines import file_format, parse_json, read_lines, uncompre
 
 
 def test_lines_end_at_line_feeds_only(tmp_path: Path) -> None:
-    """Separators that only Unicode knows stay in their line; carriage returns before the end go."""
+    """Other Unicode line separators stay in the line; carriage returns are stripped."""
     file = tmp_path / "a.txt"
     file.write_bytes("\ufeffone\u2028more\x0c\x85\u0085\r\n\ntwo\rthree".encode())
     assert list(read_lines(file)) == [
@@ -28,7 +28,7 @@ def test_lines_end_at_line_feeds_only(tmp_path: Path) -> None:
 def test_packed_files_are_unpacked(
     tmp_path: Path, ending: str, pack: Callable[[bytes], bytes]
 ) -> None:
-    """The ending says how a file is packed, and the one before it what is in it."""
+    """The last suffix names the compression, the one before it the format."""
     file = tmp_path / f"my.mails.txt{ending}"
     file.write_bytes(pack("é\nö\n".encode()))
     assert list(read_lines(file)) == [(1, "é"), (2, "ö")]
@@ -50,7 +50,7 @@ def test_packed_files_are_unpacked(
 def test_what_cannot_be_read_is_named(
     tmp_path: Path, name: str, content: bytes | None, line: int | None
 ) -> None:
-    """A missing file, a line that is no UTF-8, an archive that is none or is cut off."""
+    """A missing file, a non-UTF-8 line, and an invalid or truncated archive."""
     file = tmp_path / name
     if content is not None:
         file.write_bytes(content)
@@ -62,13 +62,13 @@ def test_what_cannot_be_read_is_named(
 
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
-    """The system's own words say why."""
+    """A folder is rejected with a remedy."""
     with pytest.raises(InvalidFile, match="is a folder; name a file"):
         list(read_lines(tmp_path))
 
 
 def test_text_of_utf_16_is_named(tmp_path: Path) -> None:
-    """Its byte order mark tells, and the remedy names the right encoding."""
+    """UTF-16 is detected by its byte order mark, and the remedy names it."""
     file = tmp_path / "a.txt"
     file.write_bytes("hello\n".encode("utf-16"))
     with pytest.raises(InvalidFile, match="iconv -f utf-16 -t utf-8"):
@@ -76,6 +76,6 @@ def test_text_of_utf_16_is_named(tmp_path: Path) -> None:
 
 
 def test_wrong_json_is_named_with_its_column(tmp_path: Path) -> None:
-    """Lines may be long, so the column is told too."""
+    """JSON errors name the column, because lines may be long."""
     with pytest.raises(InvalidFile, match=r"a:3: is not JSON: .* character at column 3$"):
         parse_json(tmp_path / "a", 3, '["\0"]')

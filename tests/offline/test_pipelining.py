@@ -1,4 +1,4 @@
-"""Many questions under way at once."""
+"""Several requests in flight."""
 
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -13,7 +13,7 @@ def _futures(count: int) -> "list[Future[int]]":
 
 
 def test_answers_come_in_the_order_of_the_questions() -> None:
-    """However the futures were finished, the first question is answered first."""
+    """Results are in the order of the requests, however they complete."""
     futures = _futures(5)
     for number in (3, 0, 4, 1, 2):
         futures[number].set_result(number)
@@ -21,8 +21,8 @@ def test_answers_come_in_the_order_of_the_questions() -> None:
     assert list(in_order([])) == []
 
 
-def test_no_more_than_so_many_are_under_way() -> None:
-    """A question is asked only when there is room for it."""
+def test_the_number_of_requests_in_flight_is_limited() -> None:
+    """A request is sent only when there is room for it."""
     asked = 0
 
     def questions() -> "Iterator[Future[int]]":
@@ -41,7 +41,7 @@ def test_no_more_than_so_many_are_under_way() -> None:
 
 
 def test_an_error_is_raised_in_its_turn_and_cancels_the_rest() -> None:
-    """What stands before the error is answered, what stands behind it is cancelled."""
+    """Results before an error are yielded, requests after it are cancelled."""
     futures = _futures(4)
     futures[0].set_result(0)
     futures[1].set_exception(ValueError("broken"))
@@ -53,7 +53,7 @@ def test_an_error_is_raised_in_its_turn_and_cancels_the_rest() -> None:
 
 
 def test_an_error_in_a_question_cancels_what_is_under_way() -> None:
-    """When no further question can be made, those that were asked are dropped."""
+    """If a request cannot be created, the pending ones are cancelled."""
     futures = _futures(2)
 
     def questions() -> "Iterator[Future[int]]":
@@ -65,8 +65,8 @@ def test_an_error_in_a_question_cancels_what_is_under_way() -> None:
     assert all(future.cancelled() for future in futures)
 
 
-def test_who_stops_listening_cancels_the_rest() -> None:
-    """Closing the answers early drops what is under way."""
+def test_closing_the_iterator_cancels_the_rest() -> None:
+    """Closing the iterator early cancels pending requests."""
     futures = _futures(3)
     futures[0].set_result(0)
     answers = in_order(futures, under_way=3)

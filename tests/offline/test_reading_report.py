@@ -1,4 +1,4 @@
-"""Null labels, scores that cannot be ranked, and the account of a reading."""
+"""Null labels, infinite scores and the reading report."""
 
 import math
 
@@ -18,18 +18,18 @@ from wordgate.scoring.hypothesis import Hypothesis, TimeSpan
     ],
 )
 def test_marks_of_recognisers_are_null_labels(label: str) -> None:
-    """Noise, silence and edges of sentences are no words."""
+    """Noise, silence and sentence boundaries are null labels."""
     assert NullLabels(RECOGNISERS).matches(label)
 
 
 @pytest.mark.parametrize("word", ["uh-huh", "#1", "DELETED", "a[1]", "x<y", "!", "C++", "pau", ""])
-def test_words_are_not(word: str) -> None:
-    """What only resembles a mark is a word."""
+def test_words_that_resemble_marks_are_not_null_labels(word: str) -> None:
+    """Words that resemble a mark are not null labels."""
     assert not NullLabels(RECOGNISERS).matches(word)
 
 
 def test_a_star_stands_for_any_characters() -> None:
-    """As often as it comes; all other characters stand for themselves."""
+    """`*` matches any characters, repeatedly; all other characters are literal."""
     labels = NullLabels(["%*", "a.c", "<*-*>"])
     assert [labels.matches(each) for each in ("%uh", "abc", "a.c", "<x-y>", "<x>")] == [
         *(True, False, True, True, False)
@@ -38,7 +38,7 @@ def test_a_star_stands_for_any_characters() -> None:
 
 
 def test_a_hypothesis_loses_its_null_labels_with_their_times() -> None:
-    """One without any comes back as it is, white space and all."""
+    """Null labels are removed with their times; other hypotheses are unchanged."""
     reading = Reading.of_recogniser("uh")
     times = [TimeSpan(n, n + 1) for n in range(3)]
     heard = reading.heard(Hypothesis("[noise] the  sun", {"am": 1.0}, times))
@@ -46,11 +46,11 @@ def test_a_hypothesis_loses_its_null_labels_with_their_times() -> None:
     verbatim = Hypothesis("the  sun ")
     assert reading.heard(verbatim) is verbatim
     assert reading.heard(Hypothesis("uh [noise]")).text == ""
-    assert "left out as null labels: [noise] (2), uh (1)" in list(reading.report())
+    assert "removed null labels: [noise] (2), uh (1)" in list(reading.report())
 
 
-def test_references_lose_them_too() -> None:
-    """Or each would be an error, since no candidate has it."""
+def test_references_lose_their_null_labels() -> None:
+    """Null labels in references are removed, since no candidate contains them."""
     reading = Reading.of_recogniser()
     assert reading.said("[noise] the  sun") == "the sun"
     assert reading.said("the  sun") == "the  sun"
@@ -59,7 +59,7 @@ def test_references_lose_them_too() -> None:
 
 
 def test_minus_infinity_can_be_ranked() -> None:
-    """It becomes a finite number below all scores; other numbers stay, to the bit."""
+    """Minus infinity becomes a finite number below all scores; others are unchanged."""
     assert rankable(-math.inf) == LEAST
     assert rankable(-1e5) == -1e5
     for wrong in (math.inf, math.nan):
@@ -68,7 +68,7 @@ def test_minus_infinity_can_be_ranked() -> None:
 
 
 def test_the_account_says_what_was_read_and_what_was_not() -> None:
-    """Counts, files, reasons; of many names the first are said."""
+    """Counts, files and reasons; long lists of names are shortened."""
     reading = Reading()
     for number in range(2):
         reading.count(f"u{number}", 3, ["am"], False)

@@ -1,4 +1,4 @@
-"""Records asked about in order, with those that cannot be used in their places."""
+"""Records sent in order, with errors in place of invalid ones."""
 
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -33,7 +33,7 @@ def _records(count: int) -> Iterator[_Record]:
 
 
 def test_bad_records_stand_in_their_places() -> None:
-    """The reader's, those that cannot be asked and those that are refused: each with its line."""
+    """Records rejected by the reader, on submission or by the model keep their lines."""
 
     def ask(record: _Record) -> "Future[int]":
         if record.line == 2:
@@ -60,8 +60,8 @@ def test_bad_records_stand_in_their_places() -> None:
         list(raise_on_error(answered(records, ask)))
 
 
-def test_what_all_share_is_raised_by_the_first_alone() -> None:
-    """A weight of a score that nothing has is the command's mistake; later, the record's."""
+def test_an_error_in_a_shared_field_is_raised_for_the_first_record() -> None:
+    """An error in a shared field is raised for the first record, yielded for later ones."""
 
     def ask(record: _Record) -> "Future[int]":
         wrong = InvalidInput("weighting.weights[x]", "weighs nothing")
@@ -76,8 +76,8 @@ def test_what_all_share_is_raised_by_the_first_alone() -> None:
     assert found[2] == (_Record(3), 3)
 
 
-def test_who_is_refused_as_too_much_asks_again() -> None:
-    """A busy server costs time, not the run, and no answer leaves its place."""
+def test_overloaded_requests_are_retried() -> None:
+    """Overloaded requests are retried, and the order is kept."""
     tries: dict[int, int] = {}
 
     def ask(record: _Record) -> "Future[int]":

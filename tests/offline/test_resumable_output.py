@@ -1,4 +1,4 @@
-"""Files of results that go on where a run was killed."""
+"""Crash-safe output files."""
 
 import contextlib
 import errno
@@ -22,7 +22,7 @@ RUN = {"lm_weight": "8.0"}
 
 
 class Killed(BaseException):
-    """Ends a run as nothing catches it."""
+    """Ends a run without being caught, like a kill."""
 
 
 def _unpacked(path: Path) -> str:
@@ -31,7 +31,7 @@ def _unpacked(path: Path) -> str:
 
 
 def _kill(path: Path, count: int, run: Mapping[str, str] = RUN) -> None:
-    """A run that writes so many records and is then gone without a word."""
+    """Write some records, and stop without cleanup."""
     file = ResumableFile(path, run)
     for number in range(file.progress.records, count):
         file.write([f"record {number}"], {"records": 1})
@@ -39,9 +39,9 @@ def _kill(path: Path, count: int, run: Mapping[str, str] = RUN) -> None:
 
 
 def _break(path: Path, lines: list[str]) -> None:
-    """A run that ends with an error after a record."""
+    """Raise an error after one record."""
     with contextlib.suppress(Killed), ResumableFile(path, RUN) as file:
-        file.bind("answers of", "en@1")
+        file.bind("model version", "en@1")
         file.write(lines, {})
         raise Killed
 
@@ -56,10 +56,10 @@ def _finish(path: Path, count: int) -> ResumableFile:
 @pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz", "a.jsonl.xz"])
 @settings(deadline=None)
 @given(st.lists(st.integers(0, 30), max_size=4), st.integers(0, 40), st.booleans())
-def test_nothing_is_twice_and_nothing_lost(
+def test_killed_runs_neither_duplicate_nor_lose_records(
     tmp_path_factory: pytest.TempPathFactory, name: str, kills: list[int], count: int, torn: bool
 ) -> None:
-    """However often a run is killed, and whatever it left half written, the file is whole."""
+    """The file is complete after any number of kills and partial writes."""
     path = tmp_path_factory.mktemp("run") / name
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(resumable_output, "_BLOCK_BYTES", 60)
@@ -75,7 +75,7 @@ def test_nothing_is_twice_and_nothing_lost(
 
 
 def test_an_error_keeps_what_was_written(tmp_path: Path) -> None:
-    """A run that ends with an error goes on after its last record."""
+    """A run that ended with an error resumes after its last record."""
     path = tmp_path / "a.txt"
     _break(path, ["one", "more of one"])
     assert not path.exists()
@@ -86,28 +86,28 @@ def test_an_error_keeps_what_was_written(tmp_path: Path) -> None:
 
 
 def test_other_options_are_refused(tmp_path: Path) -> None:
-    """Half of a file with one weight and half with another would be of no use."""
+    """Resuming with different options is rejected."""
     path = tmp_path / "a.txt"
     _break(path, [])
     with pytest.raises(InvalidFile, match=r"lm_weight 8\.0, not 9\.0"):
         ResumableFile(path, {"lm_weight": "9.0"})
     with (
-        pytest.raises(InvalidFile, match="answers of en@1, not en@2"),
+        pytest.raises(InvalidFile, match="model version en@1, not en@2"),
         ResumableFile(path, RUN) as file,
     ):
-        file.bind("answers of", "en@2")
+        file.bind("model version", "en@2")
     path.with_name("a.txt.partial").unlink()
     with ResumableFile(path, {"lm_weight": "9.0"}) as file:
-        file.bind("answers of", "en@2")
+        file.bind("model version", "en@2")
     assert path.read_text() == ""
 
 
-def test_what_cannot_be_gone_on_with_is_named(tmp_path: Path) -> None:
-    """A finished file, one that another run writes, a damaged journal and a cut file."""
+def test_output_that_cannot_be_resumed_is_named(tmp_path: Path) -> None:
+    """A finished file, a locked one, a damaged journal and a truncated file."""
     path = tmp_path / "a.txt"
     with ResumableFile(path, RUN), pytest.raises(InvalidFile, match="by another run"):
         ResumableFile(path, RUN)
-    with pytest.raises(InvalidFile, match="exists already"):
+    with pytest.raises(InvalidFile, match="already exists"):
         ResumableFile(path, RUN)
     other = tmp_path / "b.txt"
     _break(other, ["one"])
@@ -117,7 +117,7 @@ def test_what_cannot_be_gone_on_with_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidFile, match="shorter"):
         ResumableFile(other, RUN)
     journal.write_text("{")
-    with pytest.raises(InvalidFile, match="how far"):
+    with pytest.raises(InvalidFile, match="damaged"):
         ResumableFile(other, RUN)
 
 
@@ -125,7 +125,7 @@ def test_what_cannot_be_gone_on_with_is_named(tmp_path: Path) -> None:
 def test_an_interrupt_in_the_middle_of_a_block_doubles_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    """Ctrl-C while a block is being written: leaving the file writes the block again, once."""
+    """After Ctrl-C during a write, the block is written exactly once."""
     path = tmp_path / "a.txt"
     interrupted: list[str] = []
 
@@ -157,11 +157,11 @@ def test_an_interrupt_in_the_middle_of_a_block_doubles_nothing(
     assert path.read_text() == "one\ntwo\nthree\n"
 
 
-def test_what_is_no_run_of_ours_is_left_alone(tmp_path: Path) -> None:
-    """A file that only has the name of an unfinished one keeps its content."""
+def test_an_unrelated_partial_file_is_left_alone(tmp_path: Path) -> None:
+    """An unrelated file named like a partial one is not changed."""
     path, other = tmp_path / "a.txt", tmp_path / "a.txt.partial"
     other.write_text("somebody's")
-    with pytest.raises(InvalidFile, match=r"without a\.txt\.progress"):
+    with pytest.raises(InvalidFile, match=r"without its journal a\.txt\.progress"):
         ResumableFile(path, RUN)
     assert other.read_text() == "somebody's"
 
@@ -174,7 +174,7 @@ def test_a_run_that_answered_nothing_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_told_with_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the system refuses names the file, and only what is on the disk is said to be kept."""
+    """Disk errors name the file; only committed records are reported as kept."""
     file = ResumableFile(tmp_path / "a.txt", RUN)
 
     def full(descriptor: int) -> None:

@@ -1,4 +1,4 @@
-"""The class of all commands: help in sections that is never cut, and errors that name flags.
+"""Base class of all commands: help in sections without truncation, errors that name flags.
 
 Use it as `@click.command(cls=Command)` and `@click.group(cls=Group)`.
 """
@@ -13,7 +13,7 @@ import click
 from wordgate.errors import InvalidConfiguration, InvalidInput
 
 _ALIASES = {"blocked_words": "block", "boosted_words": "boost"}
-"""Fields of the API whose flags have other names."""
+"""API fields whose flags have a different name."""
 
 _NUMBER = re.compile(r"\b(INTEGER|FLOAT)( RANGE)?$")
 _INDEXED = re.compile(r"(\w+)\[([^\]]*)\]")
@@ -21,7 +21,7 @@ _FIELD_NAME = re.compile(r"\b[a-z]+(?:_[a-z]+)+\b")
 
 
 class SectionOption(click.Option):
-    """An option that stands under a heading of its own in the help text."""
+    """An option listed under a section heading in the help text."""
 
     def __init__(self, *arguments: Any, section: str = "Options", **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -29,14 +29,14 @@ class SectionOption(click.Option):
 
 
 class _Described(click.Command):
-    """What commands and groups have in common."""
+    """Help formatting and error reporting shared by commands and groups."""
 
     def get_short_help_str(self, limit: int = 0) -> str:
-        """Return the whole first paragraph; the list of commands wraps it."""
+        """Return the whole first paragraph, which the list of commands wraps."""
         return self.short_help or (self.help or "").partition("\n\n")[0].replace("\n", " ")
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the options, a section for each heading, in the order of declaration."""
+        """Write the options by section, in the order of declaration."""
         sections: dict[str, list[tuple[str, str]]] = {}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
@@ -49,14 +49,14 @@ class _Described(click.Command):
                 formatter.write_dl(records)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command. Fields that it was refused for are reported as the flags they are."""
+        """Run the command. Errors that name an API field are reported with the matching flag."""
         try:
             return super().invoke(ctx)
         except InvalidInput as error:
             raise _flagged(error, error.field, error.problem, ctx) from None
         except InvalidConfiguration as error:
             if error.place and not error.place.startswith("--"):
-                raise  # it stands in a variable or in a file
+                raise  # the value comes from an environment variable or a file
             raise _flagged(error, error.option, error.problem, ctx) from None
 
 
@@ -72,7 +72,7 @@ class Group(_Described, click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find a subcommand; one that does not exist is refused with those of similar names."""
+        """Find a subcommand. If it does not exist, suggest similar names."""
         name = args[0]
         if self.get_command(ctx, name) is None and not name.startswith("-"):
             near = get_close_matches(name, self.list_commands(ctx))
@@ -86,7 +86,7 @@ class Group(_Described, click.Group):
 
 
 def problem_of(error: click.ClickException) -> str:
-    """Return what is wrong with a command line, in the form *option: problem*."""
+    """Return a usage error in the form *option: problem*."""
     if isinstance(error, click.NoSuchOption):
         return f"{error.option_name}: no such option{_near(error.possibilities or ())}"
     if isinstance(error, click.MissingParameter) and error.param is not None:
@@ -102,7 +102,7 @@ def problem_of(error: click.ClickException) -> str:
 
 
 def help_hint(error: click.ClickException) -> str | None:
-    """Return where the right command line is described."""
+    """Return a line that refers to the command's help, if the command is known."""
     ctx = error.ctx if isinstance(error, click.UsageError) else None
     return f"Try '{ctx.command_path} --help'." if ctx is not None else None
 
@@ -110,7 +110,7 @@ def help_hint(error: click.ClickException) -> str | None:
 def _flagged(
     error: InvalidInput | InvalidConfiguration, field: str, problem: str, ctx: click.Context
 ) -> Exception:
-    """The error with a flag in the place of the field; itself where no parameter sets the field."""
+    """Return the error with a flag in place of the field, if a parameter sets the field."""
     parameter = _parameter_of(field, ctx.command)
     if parameter is None:
         return error
@@ -129,7 +129,7 @@ def _parameter_of(field: str, command: click.Command) -> click.Parameter | None:
 
 
 def _hint(parameter: click.Parameter, field: str, given: Mapping[str, Any]) -> str:
-    """The parameter as a person gave it: with the value that is meant where there are several."""
+    """Return the parameter's name, and the value in question if it can be repeated."""
     name = "" if isinstance(parameter, click.Argument) else _name(parameter)
     found = _INDEXED.match(field)
     if found is None:
@@ -141,7 +141,7 @@ def _hint(parameter: click.Parameter, field: str, given: Mapping[str, Any]) -> s
 
 
 def _with_flags(problem: str, command: click.Command) -> str:
-    """A problem in which other fields are named by their flags."""
+    """Replace the names of other fields in a problem with their flags."""
     flags = {p.name: _name(p) for p in command.params if isinstance(p, click.Option)}
     return _FIELD_NAME.sub(lambda found: flags.get(found[0], found[0]), problem)
 

@@ -1,7 +1,7 @@
-"""The `wordgate` command: finds the commands and turns errors into one line and an exit code.
+"""The `wordgate` command: dispatch subcommands, report errors as one line and an exit code.
 
-Commands are imported when they are used, so that `wordgate predict` does not wait for a server's
-libraries, and a command whose extra is missing does not break the others.
+Subcommands are imported on use, so `wordgate predict` does not load the server's libraries, and a
+subcommand whose extra is not installed does not break the others.
 """
 
 import sys
@@ -11,7 +11,7 @@ from wordgate.server.standard_streams import open_closed_streams
 
 open_closed_streams()
 if sys.argv[1:2] == ["serve"]:
-    handle_while_starting()  # before what takes time to import
+    handle_while_starting()  # before the slow imports
 else:
     accept_blocked()
 
@@ -74,24 +74,24 @@ EXIT_CODES: dict[type[WordgateError], int] = {
     Unavailable: 6,
     Unauthenticated: 7,
 }
-"""What the command line answers to the shell; any other error of ours is 1, a wrong option 2."""
+"""Exit codes by error; any other `WordgateError` is 1, a usage error 2."""
 
 _SYSTEM_ERROR = 3
-"""What the system refuses: a folder that must not be written to, a disk that is full."""
+"""Exit code for operating-system errors such as a read-only folder or a full disk."""
 
 _INTERRUPTED = 130
 
 _COLLECT_EVERY = 50_000
-"""Objects made between two looks for garbage. With Python's 700 they take 6 % of scoring's time."""
+"""Garbage collection threshold. Python's default of 700 costs 6 % of scoring time."""
 
 
 class _ReaderGoneError(Exception):
-    """Standard output is a pipe whose reader has ended: `wordgate score … | head -1`."""
+    """The reader of standard output has exited, as in `wordgate score … | head -1`."""
 
 
 @contextmanager
 def _broken_pipe_noticed() -> Iterator[None]:
-    """Raise `_ReaderGoneError` before click and rich make exit code 1 of a broken pipe."""
+    """Raise `_ReaderGoneError` for a broken pipe; click and rich would exit with 1."""
     try:
         yield
     except BrokenPipeError:
@@ -103,7 +103,7 @@ def _broken_pipe_noticed() -> Iterator[None]:
 
 
 class _Commands(Group):
-    """Commands by the name of their module in this package."""
+    """Subcommands, imported from the module of the same name in `wordgate.cli.commands`."""
 
     def make_context(self, *arguments: Any, **named: Any) -> click.Context:
         with _broken_pipe_noticed():
@@ -141,18 +141,18 @@ def _version(package: str) -> str:
     help="Print the version and exit.",
 )
 def wordgate() -> None:
-    """An LSTM language model as a service: next words, and the likeliest of candidates."""
+    """LSTM language model service: next-word prediction, scoring and rescoring."""
 
 
 def exit_code(error: WordgateError) -> int:
-    """The exit code for an error."""
+    """Return the exit code for an error."""
     return next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), 1)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command; a user's mistake is one line on standard error, never a stack trace."""
+    """Run a command; report errors as one line on standard error, without a stack trace."""
     gc.set_threshold(_COLLECT_EVERY)
-    # grpc would print lines of its own about what is reported in ours.
+    # Suppress grpc's own log lines: we report the same errors.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
         wordgate.main(args=arguments, prog_name="wordgate", standalone_mode=False)
@@ -179,14 +179,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _complain(line: str | None) -> None:
-    """Print a line on standard error, if there is a reader."""
+    """Print a line on standard error; ignore a closed pipe."""
     if line is not None:
         with suppress(BrokenPipeError):
             click.echo(line, err=True)
 
 
 def _discard_output() -> None:
-    """Drop what could not be written, or Python would try again and complain when it ends."""
+    """Discard buffered output; otherwise Python would retry and report an error at exit."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

@@ -1,26 +1,26 @@
-"""A typed client of a Wordgate server: `Client` blocks, `AsyncClient` is for asyncio.
+"""Typed clients for a Wordgate server: `Client` blocks, `AsyncClient` is for asyncio.
 
-Knows the protocol and answers the same values as a model in this process. What the server refuses
-comes back as the error of `wordgate.errors` that it was: `InvalidInput` names the field.
+They return the same types as a model in this process. Errors from the server are raised as the
+matching class from `wordgate.errors`; `InvalidInput` names the field.
 
     with Client("127.0.0.1:50051") as client:
         for suggestion in client.predict("the clouds are in the").suggestions:
             print(suggestion.text, suggestion.probability)
 
-Every request may raise these; a future has them as its error:
+Every request can raise these errors; a future holds them as its exception:
 
-    InvalidInput      `field` cannot be used; `request`: the message is too large
-    ModelNotFound     the server does not serve `model`; `served` is what it does
-    Overloaded        too much at once; ask again after `retry_after_seconds`
+    InvalidInput      `field` is invalid; the field `request` means that the message is too large
+    ModelNotFound     the server does not serve `model`; `served` lists what it serves
+    Overloaded        the server is overloaded; retry after `retry_after_seconds`
     DeadlineExceeded  no answer within `timeout_seconds`
-    Unauthenticated   the server wants a token, and there is none or one that it does not know
-    Unavailable       nobody answers at the address, or the server is going down
-    Cancelled         the client was closed before the answer came
-    WordgateError     any other status of gRPC
+    Unauthenticated   the server requires a bearer token; it is missing or unknown
+    Unavailable       the address is unreachable, or the server is shutting down
+    Cancelled         the client was closed before the answer arrived
+    WordgateError     any other gRPC status
 
-A `TypeError` is raised at once for arguments of another type: a str where a list of texts belongs.
+Arguments of the wrong type, such as a str in place of a list of texts, raise `TypeError` at once.
 
-The connection is plain text unless `tls` says how it is not; `token` makes the caller known:
+The connection is unencrypted unless `tls` is given. `token` authenticates the client:
 
     Client("words.example.org:443", tls=Tls(), token=os.environ["WORDGATE_TOKEN"])
 """

@@ -1,4 +1,4 @@
-"""A client of a Wordgate server for asyncio."""
+"""Asyncio client for a Wordgate server."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
@@ -60,9 +60,9 @@ _LIST = models_pb2.ListModelsRequest()
 
 
 class AsyncClient:
-    """Asks a server from asyncio. Belongs to the event loop in which it was made, by a coroutine.
+    """Asyncio client. Create it in a coroutine; it is bound to that event loop.
 
-    Use it with `async with`, or call `close`. Cancelling a task that waits cancels its request.
+    Use it with `async with`, or call `close`. Cancelling a waiting task cancels its request.
     """
 
     def __init__(
@@ -75,15 +75,15 @@ class AsyncClient:
         token: str | None = None,
         batch: bool = False,
     ) -> None:
-        """Nothing is sent yet: an address where nobody answers is found out by the first request.
+        """Create a client. The channel connects lazily: an unreachable address fails later.
 
-        `address` is HOST:PORT, unix:PATH or a target of gRPC, as in dns:///wordgate:50051. `model`
-        is `NAME` or `NAME@VERSION`; empty asks the server's default model. `timeout_seconds` is for
-        each request; None waits for ever. `tls` is for servers that
-        speak TLS; without it a `token` can be read by whoever is on the way. `batch`: nobody waits
-        for the answers; many requests may be under way, and they are done in what others leave.
-        Raises `InvalidInput` for an invalid address or token and for a name that is not Unicode,
-        `InvalidFile` for files of `tls`.
+        `address` is HOST:PORT, unix:PATH or a gRPC target such as dns:///wordgate:50051. `model`
+        is `NAME` or `NAME@VERSION`; an empty name selects the server's default model.
+        `timeout_seconds` is the deadline of each request; None means no deadline. `tls` enables
+        TLS; without it, `token` (a bearer token) is sent unencrypted. `batch` gives requests batch
+        priority: they may queue for seconds and use only spare capacity, so send many at once.
+        Raises `InvalidInput` for an invalid address or token and for a model name that is not
+        valid Unicode, `InvalidFile` for an unusable file in `tls`.
         """
         check_server(address)
         self._address = address
@@ -105,12 +105,12 @@ class AsyncClient:
         prefix: str = "",
         **options: Unpack[SuggestionKwargs],
     ) -> PredictionResult:
-        """The likeliest next words after `history` that begin with `prefix`.
+        """Return the most likely next words after `history` that begin with `prefix`.
 
-        `options` are the fields of `wordgate.decoding.options.Options`, by name; the server's
-        limits (`get_server`) bound the texts. Log-probabilities are natural logarithms. The
-        answer's `prefix` is what a suggestion replaces; `exact` is false if a search met its bound
-        first.
+        `options` are the fields of `wordgate.decoding.options.Options`, by name. `get_server`
+        returns the limits on the lengths of texts. Log-probabilities are natural logarithms. The
+        result's `prefix` is the text that a suggestion replaces. `exact` is false if the search
+        reached its expansion limit.
         """
         query = Query(history, prefix, Options(**options))
         request = encode_predict_request(self._model, query, self._priority)
@@ -122,13 +122,13 @@ class AsyncClient:
         prefix: str = "",
         **values: Unpack[GenerationKwargs],
     ) -> AsyncGenerator[GenerationResult, None]:
-        """How a text goes on after `history`, word by word, the first one beginning with `prefix`.
+        """Continue the text after `history`, yielding words; the first begins with `prefix`.
 
             async for answer in client.generate("the clouds are in the", max_words=20):
                 print(answer.word.text, end="", flush=True)
 
-        As `Client.generate`. Cancelling the task that reads cancels the rest; who stops reading
-        closes the generator (`contextlib.aclosing`).
+        Same as `Client.generate`, but asynchronous. Cancelling the reading task cancels the
+        request. To stop reading early, close the generator (`contextlib.aclosing`).
         """
         query = GenerationQuery(history, prefix, **values)
         request = generate_request(self._model, query)
@@ -148,11 +148,12 @@ class AsyncClient:
         count_eos: bool = True,
         return_words: bool = False,
     ) -> ScoreResult:
-        """Log-probability of each candidate after `history`, in the order given.
+        """Return the log-probability of each candidate after `history`, in the order given.
 
-        Natural logarithms of the whole text, its end included if `count_eos`; posteriors are shares
-        among the candidates. `return_words`: the log-probability of each word too. The server's
-        limits bound the number of candidates and their tokens.
+        Log-probabilities are natural logarithms of the whole candidate, including the end-of-text
+        token if `count_eos`. Posteriors sum to 1 over the candidates. `return_words`: also return
+        the log-probability of each word. The server limits the number of candidates and the tokens
+        per candidate.
         """
         request = encode_score_request(
             self._model, history, candidates, count_eos, return_words, self._priority
@@ -168,11 +169,12 @@ class AsyncClient:
         count_eos: bool = True,
         bounds: SearchBounds = DEFAULT_SEARCH_BOUNDS,
     ) -> RescoringResult:
-        """A recogniser's hypotheses, ranked by their totals after `history`.
+        """Rescore a recogniser's hypotheses: rank them by total score after `history`.
 
-        A total is weights * scores + lm_weight * log_prob + word_bonus * words + boosts, as
-        `weighting` says; by default the acoustic score and the log-probability as they are. An
-        n-best list is ranked whole; a lattice or a confusion network is searched within `bounds`.
+        The total is weights * scores + lm_weight * log_prob + word_bonus * words + boosts, with
+        the parameters in `weighting`. The default is the acoustic score plus the log-probability,
+        both unscaled. All entries of an n-best list are ranked; a lattice or a confusion network is
+        searched within `bounds`.
         """
         request = encode_rescore_request(
             self._model, history, hypotheses, weighting, count_eos, bounds, self._priority
@@ -180,37 +182,38 @@ class AsyncClient:
         return decode_ranking(await self._ask(self._scoring.Rescore, request))
 
     async def list_models(self) -> list[ModelDescription]:
-        """All that is served, in order of name and version."""
+        """Return all served models, ordered by name and version."""
         answer = await self._ask(self._models.ListModels, _LIST)
         return [decode_model(model) for model in answer.models]
 
     async def get_model(self) -> ModelDescription:
-        """The model that this client asks. Raises `ModelNotFound`."""
+        """Return the model that this client uses. Raises `ModelNotFound`."""
         request = models_pb2.GetModelRequest(model=self._model)
         return decode_model(await self._ask(self._models.GetModel, request))
 
     async def get_server(self) -> ServerDescription:
-        """The server's versions, device and limits."""
+        """Return the server's versions, device and limits."""
         return decode_server(await self._ask(self._models.ListModels, _LIST))
 
     def typing_session(
         self,
         **options: Unpack[SuggestionKwargs],
     ) -> TypingSession:
-        """A typing session, to be entered with `async with`. `timeout_seconds` does not bound it.
+        """Return a typing session for use with `async with`.
 
             async with client.typing_session(max_suggestions=3) as session:
                 answer = await session.suggest("the clouds are in the s")
                 print(answer.prefix, [found.text for found in answer.prediction.suggestions])
 
-        Options as of `predict`, which raise `InvalidInput` at once outside their limits.
+        `options` are those of `predict`; values outside their limits raise `InvalidInput` at once.
+        `timeout_seconds` does not apply to sessions.
         """
         configuration = encode_session_configuration(self._model, Options(**options))
         begin = partial(self._begin, self._prediction.StreamPredict, metadata=self._metadata)
         return TypingSession(begin, configuration, self._address, self._error_of)
 
     async def close(self) -> None:
-        """Close the connection; requests under way are cancelled."""
+        """Close the connection and cancel requests in progress."""
         self._check_loop()
         await self._channel.close()
 
@@ -228,14 +231,14 @@ class AsyncClient:
             raise await self._error_of(error) from None
 
     def _begin(self, method: Any, *arguments: Any, **named: Any) -> Any:
-        """Begin a call in the loop of this client."""
+        """Start a call after checking the event loop."""
         self._check_loop()
         return method(*arguments, **named)
 
     def _check_loop(self) -> None:
-        """Raise `RuntimeError` in another event loop than the one of this client."""
+        """Raise `RuntimeError` unless this client's event loop is running."""
         if asyncio.get_running_loop() is not self._loop:
-            problem = "AsyncClient: belongs to another event loop; make one in each loop"
+            problem = "AsyncClient: bound to another event loop; create one client per loop"
             raise RuntimeError(problem)
 
     async def _error_of(self, call: Any) -> WordgateError:
@@ -250,5 +253,5 @@ def _running_loop() -> asyncio.AbstractEventLoop:
     try:
         return asyncio.get_running_loop()
     except RuntimeError:
-        problem = "AsyncClient: no event loop is running; make the client inside a coroutine"
+        problem = "AsyncClient: no running event loop; create the client inside a coroutine"
         raise RuntimeError(f"{problem}, or use Client") from None

@@ -1,7 +1,7 @@
-"""Why a server cannot be reached: what gRPC reports of a failed connection does not say it.
+"""Diagnose failed connections: wrong TLS settings, certificates, proxies.
 
-gRPC names the last of a host's addresses that it tried, and "Socket closed" where one side speaks
-TLS and the other does not. So the address is connected to once more, by Python's own TLS.
+gRPC reports only the last of a host's addresses that it tried, or "Socket closed" if only one side
+uses TLS. The diagnosis connects again with Python's own TLS, which reports the cause.
 """
 
 import os
@@ -16,10 +16,10 @@ from wordgate.protocol.address import TARGET_SCHEMES, is_local, split_address, u
 from wordgate.protocol.status import NoAnswer
 
 _SECONDS = 1.0
-"""For each connection and each answer on it."""
+"""Timeout of each connection attempt and of each read."""
 
 _LEAST_PAUSE_SECONDS = 5.0
-"""Between two diagnoses of a client: a server that is down refuses many requests at once."""
+"""Minimum interval between two diagnoses: when a server is down, many requests fail at once."""
 
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
 _PREFACE_SETTINGS = 4
@@ -30,18 +30,18 @@ _PROXY_VARIABLES = ("grpc_proxy", "https_proxy", "http_proxy")
 
 
 def explained(error: WordgateError, diagnosis: "Diagnosis") -> WordgateError:
-    """Return the error of a request, or why its server did not answer."""
+    """Return an error that explains why the server did not answer, or the error itself."""
     if not isinstance(error, NoAnswer):
         return error
-    found = diagnosis.find()
-    return Unavailable(f"{diagnosis.address}: {found}") if found else error
+    problem = diagnosis.find()
+    return Unavailable(f"{diagnosis.address}: {problem}") if problem else error
 
 
 class Diagnosis:
-    """What is wrong between a client and its address; looked at when a request has failed."""
+    """Finds out why a client cannot connect to its address. Run after a request has failed."""
 
     def __init__(self, address: str, tls: Tls | None, *, asks_proxy: bool = True) -> None:
-        """`asks_proxy`: whether a proxy that the environment names is used."""
+        """Create a diagnosis. `asks_proxy`: the client uses proxies from the environment."""
         self._asks_proxy = asks_proxy
         self.address = address
         self._tls = tls
@@ -49,9 +49,9 @@ class Diagnosis:
         self._found: str | None = None
 
     def find(self) -> str | None:
-        """Return the problem as *condition; remedy*, None where it is none of TLS.
+        """Return the problem as *condition; remedy*, or None if it is neither TLS nor a proxy.
 
-        Takes a few seconds at most, and no time if it was looked for seconds ago.
+        Takes a few seconds at most. A result that is less than 5 s old is returned at once.
         """
         through = _proxy(self.address) if self._asks_proxy else None
         if through is not None:
@@ -67,9 +67,7 @@ class Diagnosis:
     def _look(self) -> str | None:
         if self._tls is None:
             is_tls = not _speaks_plain_text(self.address) and _speaks_tls(self.address)
-            return (
-                "the server speaks TLS; connect with TLS (`--tls-ca`, `--tls`)" if is_tls else None
-            )
+            return "the server uses TLS; connect with TLS (`--tls-ca`, `--tls`)" if is_tls else None
         files = filter(None, (self._tls.ca, self._tls.certificate, self._tls.key))
         if not all(path.is_file() for path in files):
             return None  # a pipe, which can be read only once
@@ -77,7 +75,8 @@ class Diagnosis:
 
     def _look_at_certificates(self, tls: Tls) -> str | None:
         try:
-            _shake_hands(self.address, tls, is_named=False).close()  # first what matters more
+            # A wrong CA matters more than a wrong host name, so check it first.
+            _shake_hands(self.address, tls, is_named=False).close()
             with _shake_hands(self.address, tls) as secure:
                 secure.sendall(_PREFACE)
                 is_heard = bool(secure.recv(_HEADER_BYTES))
@@ -85,7 +84,7 @@ class Diagnosis:
             return _untrusted(error, tls, _server_name(self.address, tls))
         except ssl.SSLError as error:
             if _speaks_plain_text(self.address):
-                return "the server does not speak TLS; connect without (no `--tls…` option)"
+                return "the server does not use TLS; connect without it (no `--tls…` option)"
             return _refused(tls, str(error.reason or error).lower().replace("_", " "))
         except ConnectionResetError:
             is_heard = False
@@ -93,7 +92,7 @@ class Diagnosis:
 
 
 def _proxy(address: str) -> str | None:
-    """Say through which proxy gRPC connects, as it reads the environment; None if directly."""
+    """Return the problem if gRPC connects through a proxy from the environment, else None."""
     if is_local(address) or address.startswith(TARGET_SCHEMES):
         return None
     variable = next((each for each in _PROXY_VARIABLES if os.environ.get(each)), None)
@@ -104,34 +103,34 @@ def _proxy(address: str) -> str | None:
 
 
 def _untrusted(error: ssl.SSLCertVerificationError, tls: Tls, name: str) -> str:
-    """Say why a certificate was not accepted, by OpenSSL's number of the reason."""
-    said = error.verify_message
+    """Return why a certificate was rejected, by OpenSSL's verification error code."""
+    reason = error.verify_message
     match error.verify_code:
         case 9:
-            return "the server's certificate is not valid yet; check the clocks"
+            return "the server's certificate is not yet valid; check the clocks"
         case 10:
             return "the server's certificate has expired; renew it"
         case 62 | 64:
             return (
-                f"the server's certificate is not for {name} ({said.rstrip('.')}); use a name that "
-                "it has, as address or as `Tls.server_name`"
+                f"the server's certificate is not for {name} ({reason.rstrip('.')}); use a name "
+                "from the certificate in the address or as `Tls.server_name`"
             )
     trusted = f"the CA in {tls.ca}" if tls.ca else "the public CAs"
     return (
-        f"the server's certificate is not signed by {trusted} ({said}); name the CA that signed it "
-        "(`--tls-ca`)"
+        f"the server's certificate is not signed by {trusted} ({reason}); pass the CA that signed "
+        "it (`--tls-ca`)"
     )
 
 
 def _refused(tls: Tls, reason: str) -> str:
     if tls.certificate is None:
         return (
-            f"the server ended the TLS handshake ({reason}); it may want a client certificate "
+            f"the server ended the TLS handshake ({reason}); it may require a client certificate "
             "(`--tls-certificate`, `--tls-key`)"
         )
     return (
-        f"the server ended the TLS handshake ({reason}); it may not accept the client certificate "
-        f"{tls.certificate}"
+        f"the server ended the TLS handshake ({reason}); it may have rejected the client "
+        f"certificate {tls.certificate}"
     )
 
 
@@ -139,16 +138,16 @@ def _connected(address: str) -> socket.socket:
     path = unix_path(address)
     if path is None:
         return socket.create_connection(split_address(address), timeout=_SECONDS)
-    found = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    found.settimeout(_SECONDS)
-    found.connect(path)
-    return found
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.settimeout(_SECONDS)
+    connection.connect(path)
+    return connection
 
 
 def _shake_hands(address: str, tls: Tls | None, *, is_named: bool = True) -> ssl.SSLSocket:
-    """Connect as the client does; without `tls` whatever the certificate is.
+    """Connect with the client's TLS settings; without `tls`, accept any certificate.
 
-    `is_named`: the certificate has to be for the host.
+    `is_named`: check the host name in the certificate.
     """
     context = ssl.create_default_context(cafile=tls.ca if tls else None)
     context.set_alpn_protocols(["h2"])
@@ -168,7 +167,7 @@ def _server_name(address: str, tls: Tls | None) -> str:
 
 
 def _speaks_tls(address: str) -> bool:
-    """Return whether a TLS handshake succeeds, apart from certificates."""
+    """Return whether a TLS handshake succeeds with certificate checks disabled."""
     try:
         _shake_hands(address, None).close()
     except OSError:
@@ -177,7 +176,7 @@ def _speaks_tls(address: str) -> bool:
 
 
 def _speaks_plain_text(address: str) -> bool:
-    """Return whether HTTP/2 is answered without TLS."""
+    """Return whether the server answers HTTP/2 without TLS."""
     with _connected(address) as plain:
         try:
             plain.sendall(_PREFACE)

@@ -1,7 +1,6 @@
-"""A text that goes on, as the clients read it.
+"""Text generation for both clients: build the request and read the stream of words.
 
-Knows the messages of a generation and how it ends; does not know connections. `wordgate.client` is
-what users import.
+Users import `wordgate.client`.
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
@@ -25,7 +24,7 @@ _FINISHES: dict[int, FinishReason] = {
 
 
 def generate_request(model: str, query: GenerationQuery) -> prediction_pb2.StreamGenerateRequest:
-    """The message of a query. Raises `InvalidInput` for text that is not Unicode."""
+    """Return the request for a query. Raises `InvalidInput` for text that is not valid Unicode."""
     require_unicode(query.history, "history")
     require_unicode(query.prefix, "prefix")
     return prediction_pb2.StreamGenerateRequest(
@@ -45,8 +44,10 @@ def generate_request(model: str, query: GenerationQuery) -> prediction_pb2.Strea
 def words_of(
     begin: Callable[[], Any], error_of: Callable[[Any], WordgateError]
 ) -> Generator[GenerationResult, None, None]:
-    """The words of a call as they come. It begins with the first, and is cancelled when nobody
-    reads on."""
+    """Yield the words of a call as they arrive.
+
+    The call starts when the first word is requested and is cancelled when the generator is closed.
+    """
     call = begin()
     try:
         for answer in call:
@@ -60,7 +61,7 @@ def words_of(
 async def words_of_async(
     begin: Callable[[], Any], error_of: Callable[[Any], Awaitable[WordgateError]]
 ) -> AsyncGenerator[GenerationResult, None]:
-    """The same from asyncio."""
+    """Same as `words_of`, but for asyncio."""
     call = begin()
     try:
         async for answer in call:
@@ -72,7 +73,7 @@ async def words_of_async(
 
 
 def generation_answer(answer: prediction_pb2.StreamGenerateResponse) -> GenerationResult:
-    """The word in an answer."""
+    """Convert a response message to a result."""
     word = GeneratedWord(
         word=answer.word,
         text=answer.text,

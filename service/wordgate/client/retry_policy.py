@@ -1,16 +1,15 @@
-"""How a client spreads its calls over replicas, and asks again where one was UNAVAILABLE.
+"""gRPC service config of the clients: retries and load balancing over replicas.
 
-Knows where gRPC's service config lies, which clients of all languages can be given; what it says is
-read by gRPC itself.
+The JSON file works with gRPC clients in every language.
 """
 
 from importlib.resources import files
 
 SERVICE_CONFIG = files("wordgate.client").joinpath("service_config.json").read_text("utf-8")
-"""Every answer is a function of its request, so any replica may be asked again.
+"""Service config (JSON). Responses depend only on their requests, so any replica may serve a retry.
 
-UNAVAILABLE is a replica that is gone or drains; CANCELLED, where the client did not cancel, is one
-that stopped just when the call came. Round robin is for addresses that name many replicas
-(`dns:///wordgate:50051`). A stream is repeated until its first answer has come: a session that ends
-later is opened again by its owner.
+UNAVAILABLE means that a replica is gone or draining. CANCELLED, unless the client cancelled, means
+that a replica stopped just as the call arrived. Round robin is for addresses that resolve to
+several replicas (`dns:///wordgate:50051`). gRPC retries a stream only until its first response; if
+a session ends later, the caller opens another.
 """

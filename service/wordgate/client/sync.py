@@ -1,4 +1,4 @@
-"""A blocking client of a Wordgate server."""
+"""Blocking client for a Wordgate server."""
 
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future
@@ -57,9 +57,9 @@ _LIST = models_pb2.ListModelsRequest()
 
 
 class Client:
-    """Asks a server and waits. May be used by several threads.
+    """Blocking client. Thread-safe.
 
-    Use it with `with`, or call `close`. All requests share one connection.
+    Use it as a context manager, or call `close`. All requests share one connection.
     """
 
     def __init__(
@@ -72,15 +72,15 @@ class Client:
         token: str | None = None,
         batch: bool = False,
     ) -> None:
-        """Nothing is sent yet: an address where nobody answers is found out by the first request.
+        """Create a client. The channel connects lazily: an unreachable address fails later.
 
-        `address` is HOST:PORT, unix:PATH or a target of gRPC, as in dns:///wordgate:50051. `model`
-        is `NAME` or `NAME@VERSION`; empty asks the server's default model. `timeout_seconds` is for
-        each request; None waits for ever. `tls` is for servers that
-        speak TLS; without it a `token` can be read by whoever is on the way. `batch`: nobody waits
-        for the answers; many requests may be under way, and they are done in what others leave.
-        Raises `InvalidInput` for an invalid address or token and for a name that is not Unicode,
-        `InvalidFile` for files of `tls`.
+        `address` is HOST:PORT, unix:PATH or a gRPC target such as dns:///wordgate:50051. `model`
+        is `NAME` or `NAME@VERSION`; an empty name selects the server's default model.
+        `timeout_seconds` is the deadline of each request; None means no deadline. `tls` enables
+        TLS; without it, `token` (a bearer token) is sent unencrypted. `batch` gives requests batch
+        priority: they may queue for seconds and use only spare capacity, so send many at once.
+        Raises `InvalidInput` for an invalid address or token and for a model name that is not
+        valid Unicode, `InvalidFile` for an unusable file in `tls`.
         """
         check_server(address)
         self._address = address
@@ -101,12 +101,12 @@ class Client:
         prefix: str = "",
         **options: Unpack[SuggestionKwargs],
     ) -> PredictionResult:
-        """The likeliest next words after `history` that begin with `prefix`.
+        """Return the most likely next words after `history` that begin with `prefix`.
 
-        `options` are the fields of `wordgate.decoding.options.Options`, by name; the server's
-        limits (`get_server`) bound the texts. Log-probabilities are natural logarithms. The
-        answer's `prefix` is what a suggestion replaces; `exact` is false if a search met its bound
-        first.
+        `options` are the fields of `wordgate.decoding.options.Options`, by name. `get_server`
+        returns the limits on the lengths of texts. Log-probabilities are natural logarithms. The
+        result's `prefix` is the text that a suggestion replaces. `exact` is false if the search
+        reached its expansion limit.
         """
         query = Query(history, prefix, Options(**options))
         return _result(self.submit_predict(query))
@@ -117,17 +117,17 @@ class Client:
         prefix: str = "",
         **values: Unpack[GenerationKwargs],
     ) -> Generator[GenerationResult, None, None]:
-        """How a text goes on after `history`, word by word, the first one beginning with `prefix`.
+        """Continue the text after `history`, yielding words; the first begins with `prefix`.
 
             for answer in client.generate("the clouds are in the", max_words=20):
                 print(answer.word.text, end="", flush=True)
 
-        `values` are the fields of `GenerationQuery`, which says how each word is drawn; it is
-        computed when the one before it was sent. Put its `text` behind what was written, the
-        first one's in the place of its `prefix`. The last word has a `finish`; `seed` gives the
-        text again. Closing the generator cancels the rest; `timeout_seconds` bounds the whole
-        text. Raises `InvalidInput` at once for values outside their limits, all else where the
-        words are read.
+        `values` are the fields of `GenerationQuery`, which documents how each word is sampled.
+        The server computes each word after it has sent the previous one. Append each word's `text`
+        to the text; the first word's `text` replaces its `prefix`. The last word has a `finish`
+        reason. The same `seed` reproduces the text. Closing the generator cancels the request.
+        `timeout_seconds` limits the whole text. Raises `InvalidInput` at once for values outside
+        their limits; other errors are raised while iterating.
         """
         return self.submit_generate(GenerationQuery(history, prefix, **values))
 
@@ -138,11 +138,12 @@ class Client:
         count_eos: bool = True,
         return_words: bool = False,
     ) -> ScoreResult:
-        """Log-probability of each candidate after `history`, in the order given.
+        """Return the log-probability of each candidate after `history`, in the order given.
 
-        Natural logarithms of the whole text, its end included if `count_eos`; posteriors are shares
-        among the candidates. `return_words`: the log-probability of each word too. The server's
-        limits bound the number of candidates and their tokens.
+        Log-probabilities are natural logarithms of the whole candidate, including the end-of-text
+        token if `count_eos`. Posteriors sum to 1 over the candidates. `return_words`: also return
+        the log-probability of each word. The server limits the number of candidates and the tokens
+        per candidate.
         """
         return _result(self.submit_score(history, candidates, count_eos, return_words))
 
@@ -155,32 +156,33 @@ class Client:
         count_eos: bool = True,
         bounds: SearchBounds = DEFAULT_SEARCH_BOUNDS,
     ) -> RescoringResult:
-        """A recogniser's hypotheses, ranked by their totals after `history`.
+        """Rescore a recogniser's hypotheses: rank them by total score after `history`.
 
-        A total is weights * scores + lm_weight * log_prob + word_bonus * words + boosts, as
-        `weighting` says; by default the acoustic score and the log-probability as they are. An
-        n-best list is ranked whole; a lattice or a confusion network is searched within `bounds`.
+        The total is weights * scores + lm_weight * log_prob + word_bonus * words + boosts, with
+        the parameters in `weighting`. The default is the acoustic score plus the log-probability,
+        both unscaled. All entries of an n-best list are ranked; a lattice or a confusion network is
+        searched within `bounds`.
         """
         return _result(self.submit_rescore(history, hypotheses, weighting, count_eos, bounds))
 
     def list_models(self) -> list[ModelDescription]:
-        """All that is served, in order of name and version."""
+        """Return all served models, ordered by name and version."""
         answered = _result(self._ask(self._models.ListModels, _LIST, lambda answer: answer.models))
         return [decode_model(model) for model in answered]
 
     def get_model(self) -> ModelDescription:
-        """The model that this client asks. Raises `ModelNotFound`."""
+        """Return the model that this client uses. Raises `ModelNotFound`."""
         request = models_pb2.GetModelRequest(model=self._model)
         return _result(self._ask(self._models.GetModel, request, decode_model))
 
     def get_server(self) -> ServerDescription:
-        """The server's versions, device and limits."""
+        """Return the server's versions, device and limits."""
         return _result(self._ask(self._models.ListModels, _LIST, decode_server))
 
     def submit_predict(self, query: Query) -> "Future[PredictionResult]":
-        """As `predict`, without waiting. Cancelling the future cancels the request.
+        """Same as `predict`, but non-blocking. Cancelling the future cancels the request.
 
-        Raises `InvalidInput` at once for text that is not Unicode.
+        Raises `InvalidInput` at once for text that is not valid Unicode.
         """
         request = encode_predict_request(self._model, query, self._priority)
         return self._ask(self._prediction.Predict, request, decode_prediction)
@@ -192,9 +194,9 @@ class Client:
         count_eos: bool = True,
         return_words: bool = False,
     ) -> "Future[ScoreResult]":
-        """As `score`, without waiting. Cancelling the future cancels the request.
+        """Same as `score`, but non-blocking. Cancelling the future cancels the request.
 
-        Raises `InvalidInput` at once for text that is not Unicode.
+        Raises `InvalidInput` at once for text that is not valid Unicode.
         """
         request = encode_score_request(
             self._model, history, candidates, count_eos, return_words, self._priority
@@ -209,9 +211,9 @@ class Client:
         count_eos: bool = True,
         bounds: SearchBounds = DEFAULT_SEARCH_BOUNDS,
     ) -> "Future[RescoringResult]":
-        """As `rescore`, without waiting. Cancelling the future cancels the request.
+        """Same as `rescore`, but non-blocking. Cancelling the future cancels the request.
 
-        Raises `InvalidInput` at once for text that is not Unicode.
+        Raises `InvalidInput` at once for text that is not valid Unicode.
         """
         request = encode_rescore_request(
             self._model, history, hypotheses, weighting, count_eos, bounds, self._priority
@@ -219,7 +221,7 @@ class Client:
         return self._ask(self._scoring.Rescore, request, decode_ranking)
 
     def submit_generate(self, query: GenerationQuery) -> Generator[GenerationResult, None, None]:
-        """As `generate`."""
+        """Same as `generate`, but takes a `GenerationQuery`."""
         request = generate_request(self._model, query)
         begin = partial(
             self._prediction.StreamGenerate,
@@ -230,7 +232,7 @@ class Client:
         return words_of(begin, self._error_of)
 
     def close(self) -> None:
-        """Close the connection; requests under way are cancelled."""
+        """Close the connection and cancel requests in progress."""
         self._channel.close()
 
     def __enter__(self) -> Self:
@@ -253,7 +255,7 @@ class Client:
                 future.set_result(parse(call.result()))
             except (grpc.RpcError, grpc.FutureCancelledError):
                 future.set_exception(self._error_of(call))
-            except Exception as error:  # noqa: BLE001  whatever it is, its owner is told
+            except Exception as error:  # noqa: BLE001  every error belongs to the future
                 future.set_exception(error)
 
         future.add_done_callback(lambda done: call.cancel() if done.cancelled() else None)
@@ -262,7 +264,7 @@ class Client:
 
 
 def _result(future: "Future[T]") -> T:
-    """The result; an interrupted wait cancels the request."""
+    """Wait for the result; cancel the request if the wait is interrupted."""
     try:
         return future.result()
     except BaseException:

@@ -1,6 +1,6 @@
-"""Whom a client trusts, and what it shows of itself.
+"""TLS settings, bearer tokens and gRPC channels of the clients.
 
-Knows certificates and tokens; does not know what is asked. `wordgate.client` is what users import.
+Users import `wordgate.client`; `Tls` is here.
 """
 
 import ssl
@@ -25,21 +25,21 @@ CHANNEL_OPTIONS: Options = (
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.max_receive_message_length", -1),
     ("grpc.service_config", SERVICE_CONFIG),
-    # gRPC itself waits a second after one connection that failed, and up to two minutes later on.
-    # A worker that is killed may refuse one, and a server that is started again is there soon.
+    # By default gRPC waits 1 s after a failed connection, and up to 120 s after several.
+    # Reconnect sooner: a killed worker may refuse a connection, and servers restart quickly.
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 5_000),
-    ("grpc.use_local_subchannel_pool", 1),  # gRPC would share connections among clients
+    ("grpc.use_local_subchannel_pool", 1),  # do not share connections between clients
 )
 
 
 @dataclass(frozen=True)
 class Tls:
-    """How to speak TLS; all paths are PEM files, read when the client is made.
+    """TLS settings. All paths are PEM files, which are read when the client is created.
 
-    `ca` signs the server's certificate, as a rule one of the public authorities that grpc knows.
-    `certificate` and `key` are the client's own, for servers that want to see one. `server_name` is
-    the name in the server's certificate, as a rule the host of the address.
+    `ca` holds the CAs to trust; the default is grpc's bundle of public root CAs. `certificate` and
+    `key` are the client's own, for servers that require mutual TLS. `server_name` is the name to
+    expect in the server's certificate; the default is the host of the address.
     """
 
     ca: Path | None = None
@@ -48,27 +48,31 @@ class Tls:
     server_name: str | None = None
 
     def credentials(self) -> grpc.ChannelCredentials:
-        """For a channel. Raises `InvalidInput` for one half of a pair, `InvalidFile`."""
+        """Return channel credentials.
+
+        Raises `InvalidInput` for a certificate without a key or a key without a certificate, and
+        `InvalidFile` for a file that cannot be used.
+        """
         if (self.certificate is None) != (self.key is None):
             missing, given = ("key", "certificate") if self.certificate else ("certificate", "key")
-            raise InvalidInput(f"tls.{missing}", f"is missing; {given} is useless without it")
+            raise InvalidInput(f"tls.{missing}", f"is missing; {given} requires it")
         ca, certificate, key = map(_content, (self.ca, self.certificate, self.key))
         if self.ca is not None and ca is not None:
             _check_ca(self.ca, ca)
         pair = [path for path in (self.certificate, self.key) if path is not None]
-        if pair and all(path.is_file() for path in pair):  # pipes are not read again
+        if pair and all(path.is_file() for path in pair):  # a pipe can be read only once
             check_key_pair(*pair)
         return grpc.ssl_channel_credentials(ca, key, certificate)
 
     def options(self, options: Options) -> Options:
-        """A channel's options with the name that the server must have."""
+        """Return channel options, with the expected server name added."""
         if self.server_name is None:
             return options
         return (*options, ("grpc.ssl_target_name_override", self.server_name))
 
 
 def check_server(address: str) -> None:
-    """Raise `InvalidInput` unless this is the address of a server, `TypeError` unless a str."""
+    """Raise `InvalidInput` for an invalid server address, `TypeError` if it is not a str."""
     require_text(address, "address")
     try:
         check_target(address)
@@ -77,7 +81,7 @@ def check_server(address: str) -> None:
 
 
 def blocking_channel(address: str, tls: Tls | None, options: Options) -> grpc.Channel:
-    """A channel with TLS or in plain text."""
+    """Return a channel, with TLS unless `tls` is None."""
     target, options = grpc_target(address), (*options, *_direct(address))
     if tls is None:
         return grpc.insecure_channel(target, options=options)
@@ -85,7 +89,7 @@ def blocking_channel(address: str, tls: Tls | None, options: Options) -> grpc.Ch
 
 
 def asyncio_channel(address: str, tls: Tls | None, options: Options) -> grpc.aio.Channel:
-    """The same for asyncio."""
+    """Same as `blocking_channel`, but for asyncio."""
     target, options = grpc_target(address), (*options, *_direct(address))
     if tls is None:
         return grpc.aio.insecure_channel(target, options=options)
@@ -93,16 +97,16 @@ def asyncio_channel(address: str, tls: Tls | None, options: Options) -> grpc.aio
 
 
 def metadata_of(token: str | None) -> Metadata:
-    """The headers of every call. Raises `InvalidInput` for what cannot be a token."""
+    """Return the metadata of every call. Raises `InvalidInput` for an invalid token."""
     if token is None:
         return ()
     if not token or not all("!" <= character <= "~" for character in token):
-        raise InvalidInput("token", "is no word of visible ASCII characters")
+        raise InvalidInput("token", "must be printable ASCII characters without spaces")
     return (("authorization", f"Bearer {token}"),)
 
 
 def _direct(address: str) -> Options:
-    """Have gRPC pass over proxies that the environment names, for this machine's own addresses."""
+    """Disable proxies from the environment for local addresses."""
     return (("grpc.enable_http_proxy", 0),) if is_local(address) else ()
 
 
@@ -111,7 +115,7 @@ def _content(path: Path | None) -> bytes | None:
 
 
 def _check_ca(path: Path, content: bytes) -> None:
-    """Raise `InvalidFile` unless there are certificates: gRPC would not say so."""
+    """Raise `InvalidFile` for a file without certificates, which gRPC would accept silently."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         context.load_verify_locations(cadata=content.decode("latin-1"))
@@ -119,4 +123,4 @@ def _check_ca(path: Path, content: bytes) -> None:
     except (ssl.SSLError, ValueError):
         is_usable = False
     if not is_usable:
-        raise InvalidFile(path, "has no certificate in PEM")
+        raise InvalidFile(path, "does not contain a PEM certificate")

@@ -1,7 +1,6 @@
-"""A typing session of the asyncio client.
+"""Typing sessions of the asyncio client.
 
-Knows the messages of a session and how it ends; does not know connections. `wordgate.client` is
-what users import.
+Users import `wordgate.client` and call `AsyncClient.typing_session`.
 """
 
 import asyncio
@@ -26,7 +25,7 @@ _REFUSAL_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class SessionUpdate:
-    """Suggestions for the text that was sent under this number; they replace `prefix`."""
+    """Suggestions for the edit with this sequence number; a suggestion replaces `prefix`."""
 
     sequence: int
     prefix: str
@@ -34,12 +33,13 @@ class SessionUpdate:
 
 
 class TypingSession:
-    """A text that is edited, answered with suggestions; an edit supersedes the one before it.
+    """A text that the client edits and the server answers with suggestions.
 
-    Iterating gives the answers as they come, until the session ends; one task at a time may read,
-    by iterating or by `suggest`. What the server ends the session with is raised by whatever is
-    done next: `InvalidInput`, `ModelNotFound`, `Overloaded` for one session too many, or
-    `Unavailable`, after which the text can be sent in another session.
+    Each edit supersedes the previous one. Iterating yields updates as they arrive, until the
+    session ends; only one task at a time may read, by iterating or by `suggest`. If the server ends
+    the session with an error, the next operation raises it: `InvalidInput`, `ModelNotFound`,
+    `Overloaded` if too many sessions are open, or `Unavailable`. After `Unavailable`, open another
+    session and send the text there.
     """
 
     def __init__(
@@ -56,61 +56,66 @@ class TypingSession:
         self._sequence = 0
 
     async def send(self, text: str, cursor: int | None = None) -> int:
-        """Replace the text, the cursor at its end unless told; the number of the answer to come.
+        """Replace the whole text; return the sequence number of the edit.
 
-        Raises `InvalidInput` for text that is not Unicode, and what the session has ended with; so
-        do all that follow. Positions count code points.
+        `cursor` is a position in code points; the default is the end of the text. This and every
+        other edit raises `InvalidInput` for text that is not valid Unicode, and the session's error
+        if it has ended.
         """
         require_unicode(text, "text.text")
         return await self._send(text=prediction_pb2.SessionText(text=text, cursor=cursor))
 
     async def insert(self, text: str) -> int:
-        """Put a text at the cursor, which then stands behind it."""
+        """Insert a text at the cursor, and move the cursor behind it."""
         require_unicode(text, "insert.text")
         return await self._send(insert=prediction_pb2.Insert(text=text))
 
     async def delete(self, before: int = 0, after: int = 0) -> int:
-        """Take away so much before the cursor and behind it."""
+        """Delete `before` code points before the cursor and `after` behind it."""
         return await self._send(delete=prediction_pb2.Delete(before=before, after=after))
 
     async def replace(self, start: int, end: int, text: str) -> int:
-        """Put a text in the place of [start, end); the cursor then stands behind it."""
+        """Replace the code points [start, end) with a text, and move the cursor behind it."""
         require_unicode(text, "replace.text")
         edit = prediction_pb2.TextEdit(start=start, end=end, text=text)
         return await self._send(replace=edit)
 
     async def move(self, position: int) -> int:
-        """Put the cursor elsewhere."""
+        """Move the cursor to a position in code points."""
         return await self._send(move=prediction_pb2.MoveCursor(position=position))
 
     async def accept(self, answer: SessionUpdate, suggestion: int = 0) -> int:
-        """Take a suggestion, from 0, of the latest answer: it and a space replace what was typed.
+        """Accept a suggestion of the latest update, by index from 0.
 
-        Raises `InvalidInput` where the text has changed since that answer.
+        The suggestion and a space replace the update's `prefix`. The server ends the session with
+        `InvalidInput` if the text has changed since that update.
         """
         taken = prediction_pb2.Accept(answer=answer.sequence, suggestion=suggestion)
         return await self._send(accept=taken)
 
     async def reset(self) -> int:
-        """Empty the text."""
+        """Clear the text."""
         return await self._send(reset=prediction_pb2.Reset())
 
     async def suggest(self, text: str) -> SessionUpdate:
-        """Send a text and wait for its answer; answers to earlier texts are passed over.
+        """Send a text and wait for its suggestions; skip those for earlier edits.
 
-        Raises as `send`; `Unavailable` if the session ends without the answer.
+        Raises the errors of `send`, and `Unavailable` if the session ends without an answer.
         """
         return await self.wait_for(await self.send(text))
 
     async def wait_for(self, sequence: int) -> SessionUpdate:
-        """Wait for the answer under a number; answers before it are passed over. As `suggest`."""
+        """Wait for the suggestions for a sequence number; skip earlier ones.
+
+        Raises the errors of `suggest`.
+        """
         async for answer in self:
             if answer.sequence >= sequence:
                 return answer
-        raise Unavailable(f"{self._address} ended the session without an answer; open another")
+        raise Unavailable(f"{self._address}: session ended without an answer; open another")
 
     async def finish(self) -> None:
-        """Say that no text follows; what is under way is still answered."""
+        """Close the sending side; edits already sent are still answered."""
         await self._call.done_writing()
 
     async def __aiter__(self) -> AsyncIterator[SessionUpdate]:
@@ -141,11 +146,10 @@ class TypingSession:
             raise await self._why_ended() from None
 
     async def _why_ended(self) -> WordgateError:
-        """What the server ended the session with.
+        """Return the error with which the server ended the session.
 
-        A write that crosses the server's status on its way makes grpc.aio put an error of its own
-        in the status's place. As a rule the status follows, which nothing announces; sometimes it
-        is lost for good.
+        If a write races with the server's status, grpc.aio replaces the status with an error of its
+        own. The status usually follows, without any notification; sometimes it is lost.
         """
         latest = monotonic() + _STATUS_SECONDS
         while await self._call.details() == _CROSSED:
@@ -155,17 +159,17 @@ class TypingSession:
         return await self._error_of(self._call)
 
     async def _why_refused(self) -> WordgateError:
-        """What keeps a session from being opened, learned by another one that writes nothing."""
+        """Open a second session without writing, to learn why the server rejects sessions."""
         call = self._method()
         try:
             async with asyncio.timeout(_REFUSAL_SECONDS):
                 if await call.code() is not grpc.StatusCode.OK:
                     return await self._error_of(call)
         except TimeoutError:
-            pass  # it is open: the one that was lost ended for a reason of its own
+            pass  # the second session is open: the lost status was specific to the first
         finally:
             call.cancel()
-        return Unavailable(f"{self._address} ended the session; open another")
+        return Unavailable(f"{self._address}: session ended; open another")
 
     async def _error_of(self, call: Any) -> WordgateError:
         code, details = await call.code(), await call.details()

@@ -1,7 +1,4 @@
-"""The figures of a bundle that stand in its card.
-
-Knows which measurements there are and which file asks for which; each is made elsewhere.
-"""
+"""Quality figures of a bundle for its model card."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -22,11 +19,11 @@ _ENDINGS = f"{', '.join((_TEXT, *_PAIRS))}, plain or with {' or '.join(COMPRESSI
 
 
 def measure_bundle(bundle: Path, files: Sequence[Path]) -> dict[str, float]:
-    """Figures by name: perplexities of .txt files, accuracies of pairs, and of an English model
-    our own questions.
+    """Measure a bundle; return figures by name.
 
-    A .txt is text, a .tsv or .jsonl holds pairs, plain, .gz or .xz. `files` may name folders:
-    every such file in them is measured. Raises `InvalidFile` for another file.
+    The figures are perplexities of .txt files, accuracies of minimal pairs (.tsv, .jsonl) and, for
+    an English model, results of the included cloze tests. Files may be plain, .gz or .xz; a folder
+    stands for all such files in it. Raises `InvalidFile` for other files.
     """
     model = LocalModel.open(bundle)
     try:
@@ -41,16 +38,16 @@ def measure_bundle(bundle: Path, files: Sequence[Path]) -> dict[str, float]:
 
 
 def check_files(files: Sequence[Path]) -> None:
-    """Read all that `measure_bundle` would measure on.
+    """Validate the files for `measure_bundle`.
 
-    Raises `InvalidFile` with the line, for a file without words or pairs, and for two files whose
-    figures would have the same names.
+    Raises `InvalidFile` with the line number for an invalid line, for a file without words or
+    pairs, and for two files whose figures would have the same names.
     """
     seen: dict[tuple[str, bool], Path] = {}
     for file in _expanded(files):
         other = seen.setdefault((uncompressed(file).stem, _is_text(file)), file)
         if other is not file:
-            problem = f"its figures would have the names of {other}'s; rename one"
+            problem = f"figures would have the same names as those of {other}; rename one"
             raise InvalidFile(file, problem)
         if _is_text(file):
             _check_text(file)
@@ -76,12 +73,12 @@ def _expanded(files: Sequence[Path]) -> list[Path]:
         if file.is_dir():
             inside = [inner for inner in sorted(file.iterdir()) if _can_measure(inner)]
             if not inside:
-                raise InvalidFile(file, f"holds no file in {_ENDINGS}")
+                raise InvalidFile(file, f"contains no file in {_ENDINGS}")
             found += inside
         elif not file.exists():
             raise InvalidFile(file, "does not exist")
         elif not _can_measure(file):
-            raise InvalidFile(file, f"is none of {_ENDINGS}")
+            raise InvalidFile(file, f"is not one of {_ENDINGS}")
         else:
             found.append(file)
     return found

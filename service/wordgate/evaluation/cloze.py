@@ -1,7 +1,7 @@
-"""Small questions: does the right word come before a wrong one, and is it the likeliest of all?
+"""Cloze tests: is the good next word more likely than the bad one, and is it predicted?
 
-Knows question files and how a model is asked. A line of a file: context, good word, bad word,
-separated by tabs; `#` begins a comment.
+File format: one test per line with context, good word and bad word, separated by tabs. Lines that
+begin with `#` are comments.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,7 +25,7 @@ _TOP = 3
 
 @dataclass(frozen=True)
 class Question:
-    """A context and the word that should come next rather than another."""
+    """A context, the word that should come next, and one that should not."""
 
     context: str
     good: str
@@ -34,9 +34,9 @@ class Question:
 
 @dataclass(frozen=True)
 class Answered:
-    """A question with what the model thinks: log-probabilities, and its own likeliest words.
+    """A question with the model's log-probabilities and its three most likely words.
 
-    `likeliest` are in normal form.
+    The words in `likeliest` are in normal form.
     """
 
     question: Question
@@ -46,43 +46,43 @@ class Answered:
 
     @property
     def is_right(self) -> bool:
-        """Whether the good word is likelier than the bad one."""
+        """Whether the good word is more likely than the bad one."""
         return self.good_log_prob > self.bad_log_prob
 
     @property
     def rank(self) -> int | None:
-        """Place of the good word among the model's likeliest three, from 0, or None."""
+        """Rank of the good word in the model's top three, from 0, or None."""
         return self.likeliest.index(self._good) if self.in_top else None
 
     @property
     def in_top(self) -> bool:
-        """Whether the good word is among the model's likeliest three."""
+        """Whether the good word is in the model's top three."""
         return self._good in self.likeliest
 
     @property
     def _good(self) -> str:
-        """The good word in normal form, as the likeliest are."""
+        """The good word in normal form."""
         return normalise(self.question.good)
 
 
 def own_questions() -> list[Question]:
-    """The fifty questions that come with the package."""
+    """Return the 50 questions included in the package."""
     source = files("wordgate.evaluation").joinpath(OWN_QUESTIONS)
     return parse(source.read_text("utf-8"), Path(OWN_QUESTIONS))
 
 
 def are_in(language: str) -> bool:
-    """Whether our own questions, which are English, are in a model's language (a BCP 47 tag)."""
+    """Return whether the included questions (English) fit a model's language (a BCP 47 tag)."""
     return is_english(language)
 
 
 def read(path: Path) -> list[Question]:
-    """The questions of a file. Raises `InvalidFile` with the line, or when there is none."""
+    """Read questions from a file. Raises `InvalidFile` with the line number, or if it has none."""
     return _parse(read_lines(path), path)
 
 
 def parse(document: str, path: Path) -> list[Question]:
-    """The questions of a document that came from `path`."""
+    """Parse the questions of a document from `path`."""
     return _parse(enumerate(document.split("\n"), 1), path)
 
 
@@ -93,7 +93,7 @@ def _parse(lines: Iterable[tuple[int, str]], path: Path) -> list[Question]:
             columns = line.split("\t")
             if len(columns) < 3 or not columns[1].strip() or not columns[2].strip():
                 raise InvalidFile(
-                    path, "needs a context, a good and a bad word, tabs between", number
+                    path, "requires context, good word and bad word, separated by tabs", number
                 )
             found.append(Question(*columns[:3]))
     if not found:
@@ -102,7 +102,7 @@ def _parse(lines: Iterable[tuple[int, str]], path: Path) -> list[Question]:
 
 
 def ask(asked: LanguageModel, questions: Sequence[Question]) -> list[Answered]:
-    """Ask all questions. Words are compared by their log-probability after the context."""
+    """Run all questions. Words are compared by their log-probability after the context."""
 
     def scores() -> Iterator["Future[ScoreResult]"]:
         for question in questions:

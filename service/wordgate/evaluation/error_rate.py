@@ -1,7 +1,7 @@
-"""Word and character error rates, counted by jiwer.
+"""Word and character error rates, computed with jiwer.
 
-Knows texts only. An error rate is the edits (words substituted, left out and put in) over the
-words that were said (Levenshtein 1966; NIST sclite counts the same).
+The error rate is the number of substitutions, deletions and insertions divided by the number of
+reference words (Levenshtein 1966; the same as NIST sclite).
 """
 
 from collections.abc import Sequence
@@ -17,14 +17,14 @@ from wordgate.text.normalization import normalise
 
 
 class Normalise(StrEnum):
-    """What is made equal before texts are compared."""
+    """Text normalisation before comparison."""
 
     NONE = "none"
     BASIC = "basic"
 
 
 class Unit(StrEnum):
-    """What an edit changes."""
+    """Unit of an edit."""
 
     WORD = "word"
     CHAR = "char"
@@ -32,18 +32,18 @@ class Unit(StrEnum):
 
 @dataclass(frozen=True)
 class Counting:
-    """How errors are counted.
+    """Error counting: text normalisation and unit.
 
-    `none` compares tokens between white space as they are; `basic` the words of the normal form
-    (lower case, plain quotes), punctuation left out. Characters of scripts that write no spaces are
-    compared without spaces between them.
+    `none` compares white-space-separated tokens unchanged; `basic` compares the words of the normal
+    form (lower case, plain quotes) without punctuation. Character error rates omit spaces in
+    scripts that are written without them.
     """
 
     normalise: Normalise = Normalise.NONE
     unit: Unit = Unit.WORD
 
     def prepare(self, text: str) -> str:
-        """The text as it is compared."""
+        """Return the text in the form that is compared."""
         if self.normalise is Normalise.NONE:
             return " ".join(text.split())
         found = words.split(normalise(text))
@@ -51,13 +51,16 @@ class Counting:
         return " ".join(spoken) if self.unit is Unit.WORD else _joined(spoken)
 
     def length(self, reference: Reference) -> int:
-        """Units of a reference; of alternatives the first counts."""
+        """Return the number of units of a reference, with the first of any alternatives."""
         text = reference.first if isinstance(reference, Alternation) else reference
         prepared = self.prepare(text)
         return len(prepared.split()) if self.unit is Unit.WORD else len(prepared)
 
     def errors(self, references: Sequence[Reference], transcripts: Sequence[str]) -> list[int]:
-        """Edits between each reference and its transcript; of alternatives the nearest count."""
+        """Return the edits between each reference and its transcript.
+
+        For references with alternatives, the nearest text counts.
+        """
         plain = [reference for reference in references if isinstance(reference, str)]
         heard = [
             transcript
@@ -78,13 +81,13 @@ class Counting:
             return fewest
         if any(units and units[-1] != " " for part in parts for units in part):
             return fewest
-        if not heard:  # the space that all others end with is not missing
+        if not heard:  # do not count the trailing space as an error
             return max(fewest - 1, 0)
         can_be_empty = all(any(not units for units in part) for part in parts)
         return min(fewest, len(heard) - 1) if can_be_empty else fewest
 
     def _units(self, text: str) -> Sequence[str]:
-        """Words, or characters with a space behind each word, so that parts can be joined."""
+        """Split into words, or into characters with a space after each word to join parts."""
         prepared = self.prepare(text)
         if self.unit is Unit.WORD:
             return prepared.split()
@@ -110,7 +113,7 @@ class Counting:
 
 
 def _joined(found: Sequence[str]) -> str:
-    """Words with a space between them, none beside those of scripts that write none."""
+    """Join words with spaces, except in scripts that are written without them."""
     text = ""
     for word in found:
         is_apart = text and not (words.is_unspaced(word[0]) or ends_unspaced(text))
@@ -119,5 +122,5 @@ def _joined(found: Sequence[str]) -> str:
 
 
 def written_otherwise(rate: float, basic: float) -> bool:
-    """Return whether most errors are of capitals and punctuation: `basic` is the rate without."""
+    """Return whether most errors are in case or punctuation; `basic` is the rate without these."""
     return rate > 2 * basic + 0.05

@@ -1,10 +1,9 @@
-"""Keystroke savings: how many keys a person saves who takes a suggestion as soon as it is there.
+"""Keystroke savings of a simulated user who accepts a suggestion as soon as it is offered.
 
-Knows messages, suggestions and how to count; does not know where a model runs. The rule: before
-each key of a word the system is asked for suggestions from the message so far; if the word is among
-them it is taken at once, for one key, which brings the word and the space after it. All else is
-typed by hand. Savings are 1 - (keys typed + selections) / characters of the message (keystroke
-savings rate; Trnka and McCoy 2008, "Evaluating word prediction: framing keystroke savings").
+Before each key of a word, the user requests suggestions for the message so far. If they contain the
+word, the user accepts it with one key, which also inserts the following space. Everything else is
+typed. Keystroke savings are 1 - (keys typed + selections) / characters of the message (Trnka and
+McCoy 2008, "Evaluating word prediction: framing keystroke savings").
 """
 
 from collections import deque
@@ -23,7 +22,7 @@ from wordgate.text.normalization import normalising_with_offsets
 from wordgate.text.steps import finish
 
 LETTERS = 4
-"""Recall is told after 0, 1, 2 and 3 letters."""
+"""Recall is reported after 0, 1, 2 and 3 letters."""
 
 _RANKS = (1, 3)
 _UNDER_WAY = 64
@@ -33,9 +32,10 @@ _UNDER_WAY = 64
 class Savings:
     """Counts over messages.
 
-    `keys` are those typed and selections, `keys_ignoring_case` the same when a suggestion in
-    another case is taken too. `found[k][n]` counts the words that were among the first k
-    suggestions, in any case, after n letters or fewer; `typed[n]` the words of more than n letters.
+    `keys` counts typed keys and selections; `keys_ignoring_case` also lets the user accept a
+    suggestion in a different case. `found[k][n]` counts the words that were among the first k
+    suggestions, ignoring case, after at most n letters. `typed[n]` counts the words of more than n
+    letters.
     """
 
     characters: int = 0
@@ -50,16 +50,16 @@ class Savings:
 
     @property
     def rate(self) -> float:
-        """Share of the keys that is saved, the case of the file asked for."""
+        """Keystroke savings, case-sensitive."""
         return 1 - self.keys / self.characters
 
     @property
     def rate_ignoring_case(self) -> float:
-        """The same when any case will do."""
+        """Keystroke savings, ignoring case."""
         return 1 - self.keys_ignoring_case / self.characters
 
     def recall(self, rank: int) -> list[float]:
-        """The share of words among the first `rank` suggestions after 0, 1, 2 and 3 letters."""
+        """Return the share of words in the top `rank` after 0, 1, 2 and 3 letters."""
         pairs = zip(self.found[rank], self.typed, strict=True)
         return [found / max(1, typed) for found, typed in pairs]
 
@@ -68,12 +68,12 @@ Typing = Generator[Query, PredictionResult, None]
 
 
 def measure_file(asked: LanguageModel, path: Path, options: Options) -> Savings:
-    """Type the messages of a file, one a line. Raises `InvalidFile` when there are none."""
+    """Measure a file, one message per line. Raises `InvalidFile` if there are none."""
     return measure(asked, read_messages(path), options)
 
 
 def read_messages(path: Path) -> list[str]:
-    """The messages of a file, one a line. Raises `InvalidFile` when there are none."""
+    """Read the messages of a file, one per line. Raises `InvalidFile` if there are none."""
     messages = [line for _, line in read_lines(path) if line.strip()]
     if not messages:
         raise empty(path, "message")
@@ -81,18 +81,18 @@ def read_messages(path: Path) -> list[str]:
 
 
 def measure(asked: LanguageModel, messages: Iterable[str], options: Options) -> Savings:
-    """Type messages, many at once, with such suggestions at every key."""
+    """Measure messages concurrently, with these suggestion options."""
     savings = Savings()
     _type_all(asked, (type_message(each, options, savings) for each in messages))
     return savings
 
 
 def type_message(message: str, options: Options, savings: Savings) -> Typing:
-    """Type one message, asking before each key of a word; what it takes is added to `savings`."""
+    """Type one message, yielding a query before each key of a word; count in `savings`."""
     savings.characters += len(message)
     spans = dict(word_spans(message))
     place = 0
-    exact_place = any_place = 0  # behind a space that a selection brought, no key is needed
+    exact_place = any_place = 0  # behind a space that a selection inserted, no key is needed
     while place < len(message):
         if place not in spans:
             savings.keys += place >= exact_place
@@ -110,7 +110,7 @@ def type_message(message: str, options: Options, savings: Savings) -> Typing:
 
 
 def word_spans(message: str) -> list[tuple[int, int]]:
-    """The words of a message but punctuation (`text.words`), as stretches [start, end) of it."""
+    """Return the words of a message, without punctuation, as spans [start, end)."""
     normal = finish(normalising_with_offsets(message))
     found: list[tuple[int, int]] = []
     for first, after in words.spans(normal.text):
@@ -122,13 +122,13 @@ def word_spans(message: str) -> list[tuple[int, int]]:
 
 
 _Taken = tuple[int, bool]
-"""Keys for a word, and whether it was taken from the suggestions."""
+"""Keys for a word, and whether it was accepted from the suggestions."""
 
 
 def _type_word(
     past: str, word: str, options: Options, savings: Savings
 ) -> Generator[Query, PredictionResult, tuple[_Taken, _Taken]]:
-    """Keys for a word: in the case of the file, and in any case."""
+    """Type one word; return its keys, case-sensitive and ignoring case."""
     exact = ignoring = len(word), False
     lower = word.lower()
     first_rank: dict[int, int] = {}
@@ -150,7 +150,7 @@ def _type_word(
 
 
 def _count_recall(ranks: dict[int, int], length: int, savings: Savings) -> None:
-    """A word that was among the first k stays there with each further letter."""
+    """Count recall; a word in the top k after n letters also counts for more letters."""
     for letters in range(min(LETTERS, length)):
         savings.typed[letters] += 1
         best = min((rank for typed, rank in ranks.items() if typed <= letters), default=None)
@@ -159,7 +159,7 @@ def _count_recall(ranks: dict[int, int], length: int, savings: Savings) -> None:
 
 
 def _type_all(asked: LanguageModel, typings: Iterator[Typing]) -> None:
-    """Have all messages typed, a number of them at once."""
+    """Type all messages, with up to 64 in progress."""
     waiting: deque[tuple[Typing, Future[PredictionResult]]] = deque()
     try:
         for typing in typings:

@@ -1,7 +1,7 @@
-"""Minimal pairs: is the grammatical sentence likelier than the one that differs in a word?
+"""Minimal pairs: accuracy of preferring the grammatical sentence of each pair.
 
-Knows files of pairs and how a model is asked. Sentences are compared by their whole
-log-probability, `<eos>` included, as in BLiMP (Warstadt et al. 2020, arXiv 1912.00582).
+Sentences are compared by their total log-probability, including `<eos>`, as in BLiMP (Warstadt et
+al. 2020, arXiv 1912.00582).
 """
 
 from collections import defaultdict
@@ -19,7 +19,7 @@ from wordgate.offline.pipelining import in_order
 
 @dataclass(frozen=True)
 class Pair:
-    """A good and a bad sentence and what they test."""
+    """A good and a bad sentence, and the phenomenon that they test."""
 
     group: str
     good: str
@@ -28,7 +28,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class PairsResult:
-    """Share of pairs whose good sentence is the likelier: by group, and of all."""
+    """Share of pairs whose good sentence is more likely, overall and per group."""
 
     accuracy: float
     groups: dict[str, float]
@@ -36,11 +36,11 @@ class PairsResult:
 
 
 def read(path: Path) -> list[Pair]:
-    """Pairs from a .jsonl (BLiMP's fields) or a .tsv with a header, plain, .gz or .xz.
+    """Read pairs from a .jsonl (BLiMP's fields) or a .tsv with a header, plain, .gz or .xz.
 
-    Columns: `sentence_good` and `sentence_bad`, or `context`, `good` and `bad`; the group stands
-    in `linguistics_term`, `type` or `tag`. Raises `InvalidFile` with the line, or when there is no
-    pair at all.
+    Columns: `sentence_good` and `sentence_bad`, or `context`, `good` and `bad`; the group is in
+    `linguistics_term`, `type` or `tag`. Raises `InvalidFile` with the line number, or if the file
+    contains no pairs.
     """
     lines = read_lines(path)
     records = _json_records(path, lines) if file_format(path) == ".jsonl" else _table(lines)
@@ -51,7 +51,7 @@ def read(path: Path) -> list[Pair]:
 
 
 def evaluate(asked: LanguageModel, pairs: Sequence[Pair]) -> PairsResult:
-    """Ask a model about all pairs. A tie counts as wrong."""
+    """Measure a model on all pairs. A tie counts as wrong."""
 
     def questions() -> Iterator["Future[ScoreResult]"]:
         return (asked.submit_score("", [pair.good, pair.bad]) for pair in pairs)
@@ -91,5 +91,5 @@ def _pair(path: Path, number: int, record: Any) -> Pair:
             return Pair(str(group), good, bad)
         case {"context": str(context), "good": str(good), "bad": str(bad)}:
             return Pair(str(group), f"{context} {good}", f"{context} {bad}")
-    problem = "has neither sentence_good and sentence_bad nor context, good and bad"
+    problem = "requires sentence_good and sentence_bad, or context, good and bad"
     raise InvalidFile(path, problem, number)

@@ -1,7 +1,4 @@
-"""How surprised a model is by a text, and how often it knows the next word.
-
-Knows words and how a model is asked; does not know where the model runs.
-"""
+"""Perplexity of a model on a text, and top-1 and top-3 accuracy of next-word prediction."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -23,27 +20,27 @@ from wordgate.text.normalization import normalise
 
 TOP = 3
 _MAX_WHOLE_CHARACTERS = 16_384
-"""Longer texts are not scored as one candidate."""
+"""Longer texts are scored in segments."""
 
 _STRETCH_BYTES = MAX_CANDIDATE_TOKENS
-"""A piece has a byte or more."""
+"""A token has at least one byte, so a segment has no more tokens than bytes."""
 
 _WORDS_BEFORE = ANCHOR_WORDS
 _OPTIONS = Options(max_suggestions=TOP)
 _MOST_SURPRISE = 700.0
-"""Nats a word, beyond which a perplexity is a number that no program can hold."""
+"""Nats per word beyond which exp overflows a float."""
 
 
 @dataclass(frozen=True)
 class Perplexity:
-    """Figures of a text, each line a text of its own, read from its beginning.
+    """Figures of a text in which each line is a separate text.
 
-    `word_perplexity` = exp(-log-probability, `<eos>` included, / words); `token_perplexity` and
-    `character_perplexity` the same per piece and per character, `<eos>` counted as one, and
-    `bits_per_byte` the logarithm to base 2 per byte of UTF-8, `<eos>` counted as one. Characters
-    and bytes are those of the text as it was measured, so these two compare across languages and
-    tokenizers. `top1` and `top3`: share of the words, punctuation not counted, that were the
-    likeliest or among the three likeliest next words; None where they were not asked for.
+    `word_perplexity` is exp(-log-probability / words), with `<eos>` in the log-probability.
+    `token_perplexity` and `character_perplexity` are the same per token and per character, and
+    `bits_per_byte` is the base-2 logarithm per byte of UTF-8; in all three, `<eos>` counts as one
+    unit. Characters and bytes are those of the measured text, so these two figures are comparable
+    across languages and tokenizers. `top1` and `top3` are the shares of words, without punctuation,
+    that were the first or among the first three predictions; None if not measured.
     """
 
     word_perplexity: float
@@ -60,7 +57,7 @@ class Perplexity:
 
 @dataclass
 class _Surprise:
-    """Sums over texts; each `<eos>` counts as a piece, a character and a byte."""
+    """Sums over texts; each `<eos>` counts as a token, a character and a byte."""
 
     log_prob: float = 0.0
     words: int = 0
@@ -69,12 +66,12 @@ class _Surprise:
     bytes: int = 0
 
     def add_text(self, text: str) -> None:
-        """Count what is written."""
+        """Count the characters and bytes of a text."""
         self.characters += len(text) + 1
         self.bytes += len(text.encode("utf-8")) + 1
 
     def add_score(self, answer: ScoreResult) -> None:
-        """Count an answer about one candidate."""
+        """Count the score of a single candidate."""
         [candidate] = answer.candidates
         self.log_prob += candidate.log_prob
         self.words += candidate.word_count
@@ -90,7 +87,7 @@ def evaluate_file(
 ) -> Perplexity:
     """Measure a model on the lines of a file, plain, .gz or .xz.
 
-    Raises `InvalidFile` with a line that cannot be read.
+    Raises `InvalidFile` with the line number if a line cannot be read.
     """
     lines = [line for _, line in read_lines(path)]
     return evaluate(asked, lines, keep_punctuation, path, count_hits)
@@ -103,14 +100,14 @@ def evaluate(
     path: Path = Path("text"),
     count_hits: bool = True,
 ) -> Perplexity:
-    """Measure a model on lines of text, which came from `path`. Lines without words are left out.
+    """Measure a model on lines of text from `path`. Lines without words are skipped.
 
-    A line that is too long for one candidate is scored in stretches of 4,096 bytes of its normal
-    form or less, each after the 128 words before it. Without `count_hits`, `top1` and `top3` are
-    left out: they take most of the time.
+    A line that is too long for one candidate is scored in segments of at most 4,096 bytes of its
+    normal form, each after the preceding 128 words. Without `count_hits`, `top1` and `top3` are
+    not measured; they take most of the time.
 
-    Raises `InvalidFile` with a line that the model refuses, or when there is no word
-    in them at all.
+    Raises `InvalidFile` with the line number if the model rejects a line, or if no line contains a
+    word.
     """
     numbered = ((number, _text(line, keep_punctuation)) for number, line in enumerate(lines, 1))
     texts = [(number, text) for number, text in numbered if text]
@@ -134,12 +131,12 @@ def evaluate(
 
 
 def perplexity_of(surprise: float, count: int) -> float:
-    """Perplexity of so many words or pieces with this summed surprise in nats; nan for none."""
+    """Return the perplexity for `count` units with a total surprisal in nats; nan for 0 units."""
     return math.exp(min(surprise / count, _MOST_SURPRISE)) if count else math.nan
 
 
 def _text(line: str, keep_punctuation: bool) -> str:
-    """What of a line is measured: nothing when there is no word in it."""
+    """Return the part of a line to measure; empty if it contains no word."""
     found = words.split(normalise(line))
     if keep_punctuation:
         return line.strip() if found else ""
@@ -147,7 +144,7 @@ def _text(line: str, keep_punctuation: bool) -> str:
 
 
 def _surprise(asked: LanguageModel, texts: Sequence[_Numbered], path: Path) -> _Surprise:
-    """What the model thinks of all texts together."""
+    """Return the sums over all texts."""
     found = _Surprise()
     whole = [(number, text) for number, text in texts if len(text) <= _MAX_WHOLE_CHARACTERS]
     answers = in_turn(asked.submit_score("", [text]) for _, text in whole)
@@ -164,7 +161,7 @@ def _surprise(asked: LanguageModel, texts: Sequence[_Numbered], path: Path) -> _
 
 
 def _add_whole(found: _Surprise, question: "Future[ScoreResult]", text: str) -> bool:
-    """Add the answer about a whole text, unless the text was too long for it."""
+    """Add the score of a whole text; return False if the text was too long."""
     try:
         found.add_score(question.result())
     except InvalidInput:
@@ -175,7 +172,7 @@ def _add_whole(found: _Surprise, question: "Future[ScoreResult]", text: str) -> 
 
 
 def _add_stretches(asked: LanguageModel, text: str, found: _Surprise) -> None:
-    """Add the answers about a text in stretches, each after the words before it."""
+    """Add the scores of a text's segments, each after the words before it."""
     normal = normalise(text)
     spans = words.spans(normal)
     stretches = list(_stretches(normal, spans))
@@ -192,7 +189,7 @@ def _add_stretches(asked: LanguageModel, text: str, found: _Surprise) -> None:
 
 
 def _stretches(normal: str, spans: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Cut words into runs [first, after) that have a bounded number of bytes: no more pieces."""
+    """Split words into segments [first, after) of bounded size in bytes, and so in tokens."""
     first = length = 0
     for place, (start, end) in enumerate(spans):
         size = len(normal[start:end].encode("utf-8"))
@@ -204,7 +201,7 @@ def _stretches(normal: str, spans: Sequence[tuple[int, int]]) -> Iterator[tuple[
 
 
 def _hits(asked: LanguageModel, texts: Sequence[str]) -> Iterator[int | None]:
-    """The rank of every word but punctuation among the suggestions before it, None if not there."""
+    """Yield each word's rank in the prediction before it, or None; skip punctuation."""
     wanted: list[str] = []
 
     def questions() -> Iterator["Future[PredictionResult]"]:
@@ -215,7 +212,7 @@ def _hits(asked: LanguageModel, texts: Sequence[str]) -> Iterator[int | None]:
                 word = normal[start:end]
                 if not words.is_punctuation(word):
                     wanted.append(word)
-                    first, _ = spans[latest_start(number)]  # nothing before it is read
+                    first, _ = spans[latest_start(number)]  # the model reads nothing before it
                     yield asked.submit_predict(Query(normal[first:start], options=_OPTIONS))
 
     for number, answer in enumerate(in_order(questions())):

@@ -1,7 +1,7 @@
-"""Tune on a development set and report what it is worth.
+"""Tune rescoring weights on a development set, with cross-validated error rates.
 
-Knows utterances with references, a model to ask and how errors are counted; the search itself is
-in `tuning`. What is reported as held out was chosen on the other half of the utterances.
+Held-out figures use weights that were tuned on the other half of the utterances. The search itself
+is in `weight_search`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,24 +22,24 @@ from wordgate.scoring.weighting import ACOUSTIC, Weighting
 
 LM = "\0lm"
 WORDS = "\0words"
-"""Features of the model, under names that no score can have."""
+"""Features from the language model, with names that cannot clash with scores."""
 
 FEWEST = 30
-"""Utterances without which no verdict is given."""
+"""Minimum number of utterances for a verdict."""
 
 _MOSTLY_WRONG = 0.5
-"""Error rate of the best candidates above which they are not the texts of the references."""
+"""Oracle error rate above which candidates and references are assumed to be different texts."""
 
 WITHIN = 0.001
-"""A weight is flat as far as it costs no more than this: a tenth of a point of error rate."""
+"""Rise of the error rate that counts as flat: 0.1 percentage points."""
 
 
 @dataclass(frozen=True)
 class DevSet:
-    """Features by name, in order, and what is known of each candidate.
+    """Development set: feature names in order, and the candidates' features and errors.
 
-    `ignored` are scores that the candidates have and that are not used. `basic_oracle` is the
-    error rate of the best candidates when capitals and punctuation do not count.
+    `ignored` are existing scores that are not used. `basic_oracle` is the oracle error rate without
+    case and punctuation.
     """
 
     names: list[str]
@@ -49,34 +49,36 @@ class DevSet:
 
     @property
     def useless(self) -> str | None:
-        """Why no weights can be found on these utterances, or None."""
+        """Reason why no weights can be found on these utterances, or None."""
         lists = self.lists
         count, oracle = len(lists.lengths), lists.rate(lists.oracle())
         basic = self.basic_oracle
         is_otherwise = basic is not None and written_otherwise(oracle, basic)
         hint = (
-            f"references and candidates differ in capitals or punctuation: {oracle:.2%} errors in "
-            f"the best candidates, {basic or 0.0:.2%} with --normalise basic; use that"
+            f"references and candidates differ in case or punctuation: oracle error rate "
+            f"{oracle:.2%}, with --normalise basic {basic or 0.0:.2%}; use --normalise basic"
         )
         if is_otherwise and oracle > _MOSTLY_WRONG:
             return hint
         if count < FEWEST:
-            return f"{counting(count, 'utterance')} with a reference; tune on {FEWEST} or more"
+            found = counting(count, "utterance")
+            return f"only {found} with a reference; tune on at least {FEWEST}"
         if not (np.maximum.reduceat(lists.errors, lists.first) > lists.oracle()).any():
-            problem = "in no utterance does one candidate have fewer errors than another"
-            return f"{problem}; {hint if is_otherwise else 'there is nothing to choose'}"
+            problem = "the candidates of each utterance all have the same number of errors"
+            return f"{problem}; {hint if is_otherwise else 'there is nothing to tune'}"
         return None
 
 
 @dataclass(frozen=True)
 class TuningResult:
-    """Weights with what they are worth. Rates are shares of one; intervals are of 95 %.
+    """Tuned weights and their error rates. Rates are fractions; intervals are 95 % intervals.
 
-    `held_out` was measured on the half that was not tuned on, and the reverse; `without_model` is
-    the same with the recogniser's own scores alone. `interval` is that of `held_out`; `gain` of
-    how much lower it is than the first candidates' rate, `gain_over_own` than `without_model`.
-    `flat` gives for each weight the range in which the rate rises by no more than `WITHIN`.
-    `left_out` are scores that are sums of others. `basic_oracle` is as in `DevSet`.
+    `held_out` is the two-fold cross-validated error rate; `without_model` is the same with the
+    recogniser's own scores only. `interval` is the interval of `held_out`, `gain` that of its
+    reduction from the first candidates' rate, `gain_over_own` that of its reduction from
+    `without_model`. `flat` is, per weight, the range in which the rate rises by at most `WITHIN`.
+    `left_out` lists scores that are linear combinations of others. `basic_oracle` is as in
+    `DevSet`.
     """
 
     weighting: Weighting
@@ -97,36 +99,35 @@ class TuningResult:
 
     @property
     def verdict(self) -> str:
-        """What to do, in plain words."""
+        """Recommendation in one sentence."""
         if self.basic_oracle is None or not written_otherwise(self.oracle, self.basic_oracle):
             return self._verdict
         return (
-            f"{self._verdict}; capitals or punctuation are many of the errors: "
-            f"the best candidates have {self.oracle:.2%}, with --normalise basic "
-            f"{self.basic_oracle:.2%}"
+            f"{self._verdict}; many of the errors are in case or punctuation: "
+            f"oracle error rate {self.oracle:.2%}, with --normalise basic {self.basic_oracle:.2%}"
         )
 
     @property
     def _verdict(self) -> str:
         share = (self.first - self.held_out) / max(self.first - self.oracle, 1e-9)
-        found = f"{self.held_out:.2%} held out against {self.first:.2%} of the first candidates"
+        rates = f"{self.held_out:.2%} held out, {self.first:.2%} for the first candidates"
         if self.utterances < FEWEST:
-            return f"too few utterances to tell: {found}; tune on {FEWEST} or more"
+            return f"too few utterances: {rates}; tune on at least {FEWEST}"
         if self.weighting.lm_weight == 0 or self.held_out >= self.first:
-            return f"do not use this model here: {found}"
+            return f"do not use this model: {rates}"
         if self.gain[0] <= 0:
-            return f"no clear gain: {found}, less than chance may do; tune on more utterances"
+            return f"no significant gain: {rates}; tune on more utterances"
         if self.held_out < self.without_model and self.gain_over_own[0] <= 0:
             return (
-                f"no clear gain over the recogniser's own scores: {found}, and those scores, "
-                f"weighed anew, reach {self.without_model:.2%} without it; tune on more utterances"
+                f"no significant gain over the recogniser's own scores: {rates}, "
+                f"{self.without_model:.2%} with reweighted own scores; tune on more utterances"
             )
         if self.held_out >= self.without_model:
             return (
-                f"do not use this model here: {found}, but the recogniser's own scores, weighed "
-                f"anew, reach {self.without_model:.2%} without it"
+                f"do not use this model: {rates}, but {self.without_model:.2%} with the "
+                "recogniser's own scores, reweighted"
             )
-        return f"use this model: {found}, {share:.0%} of the way to the best candidates there are"
+        return f"use this model: {rates}; closes {share:.0%} of the gap to the oracle"
 
 
 def collect(
@@ -136,12 +137,11 @@ def collect(
     ignored: Sequence[str] = (),
     refused: Callable[[InvalidFile], None] | None = None,
 ) -> DevSet:
-    """Ask the model about all candidates; scores that are `ignored` are as if they were not there.
+    """Score all candidates with the model and collect their features, except `ignored` scores.
 
-    An utterance without a reference is left out, and so is a candidate with a score of minus
-    infinity. One that cannot be used, or that has other scores than those before it, is told to
-    `refused`. Raises `InvalidFile` with its line where that is not given, and when no utterance
-    has a reference.
+    Skips utterances without a reference, and candidates with a score of minus infinity. Passes the
+    error of an invalid utterance, or of one with different scores than those before it, to
+    `refused`; without `refused`, raises it. Raises `InvalidFile` if no utterance has a reference.
     """
     gathered = _Gathered(ignored)
     source = _Referenced(utterances)
@@ -160,7 +160,7 @@ def collect(
 
 
 class _Referenced:
-    """The utterances that have a reference."""
+    """Iterates over the utterances that have a reference."""
 
     def __init__(self, utterances: Iterable[Utterance | InvalidFile]) -> None:
         self._utterances = utterances
@@ -176,7 +176,7 @@ class _Referenced:
 
 
 class _Gathered:
-    """The candidates of utterances, as columns."""
+    """Collects the candidates of utterances in columns."""
 
     def __init__(self, ignored: Sequence[str]) -> None:
         self._ignored = ignored
@@ -189,13 +189,13 @@ class _Gathered:
         self._heard: list[str] = []
 
     def add(self, utterance: Utterance, answer: RescoringResult) -> None:
-        """Add an utterance's candidates. Raises `InvalidFile` when they have other scores."""
+        """Add an utterance's candidates. Raises `InvalidFile` if they have different scores."""
         present = utterance.hypotheses[0].scores
         scores = [name for name in present if name not in self._ignored]
         if not self._names:
             self._names = _ordered(scores)
         elif set(_ordered(scores)) != set(self._names):
-            problem = f"has other scores ({', '.join(scores)}) than the lines before it"
+            problem = f"scores ({', '.join(scores)}) differ from those of the lines before"
             raise InvalidFile(utterance.path, problem, utterance.line)
         self._present.update(present)
         found = sorted(answer.ranking.transcripts, key=lambda transcript: transcript.index)
@@ -211,7 +211,7 @@ class _Gathered:
         self._heard.extend(transcript.text for transcript in possible)
 
     def development(self, error_counting: Counting) -> DevSet:
-        """All of it."""
+        """Return the development set."""
         lists = self._lists(error_counting)
         basic_oracle = None
         if error_counting.normalise is Normalise.NONE:
@@ -235,7 +235,7 @@ def _is_possible(transcript: Transcript, scores: Iterable[str]) -> bool:
 
 
 def tune(development: DevSet) -> TuningResult:
-    """The weights with the fewest errors, and what they are worth."""
+    """Find the weights with the fewest errors, and cross-validate them."""
     names, lists = development.names, development.lists
     left_out = weight_search.dependent(lists.features, lists.first)
     anchor = _anchor(development, left_out)
@@ -276,7 +276,7 @@ def tune(development: DevSet) -> TuningResult:
 
 
 class _CrossValidation:
-    """Searches for weights on all utterances or on some."""
+    """Weight search on all utterances, or on each half for held-out errors."""
 
     def __init__(self, lists: NBestLists, free: Sequence[int], anchor: int, lm: int) -> None:
         self._lists = lists
@@ -290,28 +290,28 @@ class _CrossValidation:
         return weight_search.search(lists, self._start, self._free, self.scales, self._lm)
 
     def held_out(self, free: Sequence[int], without: int | None = None) -> Array:
-        """Errors of each utterance with weights chosen on the half that it is not in."""
+        """Return the errors of each utterance with weights tuned on the other half."""
         start = self._start.copy()
         if without is not None:
             start[without] = 0.0
         errors = np.zeros(len(self._lists.lengths))
         halves = [range(half, len(errors), 2) for half in (0, 1)]
-        for mine, other in (halves, halves[::-1]):
-            if mine:
-                part = self._lists.part(other or mine)
+        for held_out, other in (halves, halves[::-1]):
+            if held_out:
+                part = self._lists.part(other or held_out)
                 weights = weight_search.search(part, start, free, self.scales, self._lm)
-                errors[list(mine)] = self._lists.part(mine).errors_of(weights)
+                errors[list(held_out)] = self._lists.part(held_out).errors_of(weights)
         return errors
 
 
 def _ordered(scores: Iterable[str]) -> list[str]:
-    """Names of features: the acoustic score first, then the model's, then others."""
+    """Return feature names: the acoustic score, then the model's features, then other scores."""
     others = sorted(name for name in scores if name != ACOUSTIC)
     return [*([ACOUSTIC] if ACOUSTIC in scores else []), LM, WORDS, *others]
 
 
 def _anchor(development: DevSet, left_out: Sequence[int]) -> int:
-    """The feature that weighs 1: the acoustic score, another that says something, the model's."""
+    """Return the feature with weight 1: a score, the acoustic one if possible, else the model's."""
     names = development.names
     own = [p for p, name in enumerate(names) if name not in {LM, WORDS} and p not in left_out]
     return own[0] if own else names.index(LM)

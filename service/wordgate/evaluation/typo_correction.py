@@ -1,8 +1,7 @@
-"""How well slips of the finger are put right, and how often right words are spoilt.
+"""Typo correction: share of typos corrected, and of correct words wrongly changed.
 
-Knows messages, the error model and how to count; does not know where a model runs. Slips are made
-by the error model itself (`text.typo_model`), one a word of three letters or more, from a seed;
-each word is asked about as soon as it is finished, after the message as it was meant.
+The error model (`text.typo_model`) generates one typo per word of three letters or more, from a
+seed. Corrections are requested for each complete word, after the correctly spelled history.
 """
 
 import random
@@ -23,11 +22,11 @@ _LEAST_LETTERS = 3
 
 @dataclass
 class Corrections:
-    """Counts of words, in any case.
+    """Counts of words, ignoring case.
 
-    `put_right`: slips whose first correction is the word that was meant; `offered`: among the
-    first three; `changed`: slips for which anything is offered; `spoilt`: the same of words typed
-    right.
+    `put_right`: typos whose first correction is the intended word. `offered`: typos with the
+    intended word in the first three corrections. `changed`: typos with any correction. `spoilt`:
+    correctly typed words with any correction.
     """
 
     words: int = 0
@@ -45,7 +44,7 @@ class _Slip:
 
 
 def measure_file(asked: LanguageModel, path: Path, seed: int = 1) -> Corrections:
-    """Slip at each word of a file, a message a line. Raises `InvalidFile` for no message."""
+    """Measure a file, one message per line. Raises `InvalidFile` if there are none."""
     slips = list(_slips(read_messages(path), random.Random(seed)))
     found = Corrections(words=len(slips))
     wrong = in_order(_ask(asked, slip.history, slip.typed) for slip in slips)

@@ -1,9 +1,8 @@
-"""Find what a recogniser's scores and the model's should weigh, and say whether it helps.
+"""Minimum error rate training (MERT) of score weights on n-best lists, and related statistics.
 
-Knows numbers of candidates and their errors; does not know texts or models. The weights are those
-with the least errors on a development set (minimum error rate training, Och 2003, "Minimum error
-rate training in statistical machine translation"), searched along one weight after the other and
-along random directions. The middle of a flat stretch is preferred to its edge.
+The weights minimise the errors on a development set (Och 2003, "Minimum error rate training in
+statistical machine translation"). The search moves along single weights and random directions; it
+prefers the middle of a flat region to its edge.
 """
 
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 RESAMPLES = 2000
-"""Bootstrap samples of an interval (Bisani and Ney 2004, for word error rates)."""
+"""Bootstrap samples per confidence interval (Bisani and Ney 2004, for word error rates)."""
 
 _LM_WEIGHTS = np.concatenate([[0.0], np.geomspace(0.02, 8.0, 20)])
 _ROUNDS = 8
@@ -26,10 +25,10 @@ _SMOOTH = np.array([0.25, 0.5, 0.25])
 
 @dataclass(frozen=True)
 class NBestLists:
-    """The candidates of all utterances, one after the other.
+    """Candidates of all utterances, concatenated.
 
-    `features` [candidates, features], `errors` [candidates], `first` the place of each
-    utterance's first candidate, `lengths` units of each utterance's reference.
+    `features` [candidates, features]; `errors` [candidates]; `first` [utterances], the index of
+    each utterance's first candidate; `lengths` [utterances], the units of each reference.
     """
 
     features: Array
@@ -38,7 +37,7 @@ class NBestLists:
     lengths: Array
 
     def chosen(self, weights: Array) -> NDArray[np.int64]:
-        """The place of each utterance's best candidate, the earliest of equals."""
+        """Return the index of each utterance's best candidate, the first one on ties."""
         totals = self.features @ weights
         best = np.repeat(np.maximum.reduceat(totals, self.first), self._sizes)
         places = np.where(totals >= best, np.arange(len(totals)), len(totals))
@@ -46,19 +45,19 @@ class NBestLists:
         return found
 
     def errors_of(self, weights: Array) -> Array:
-        """Errors in each utterance's best candidate."""
+        """Return the errors of each utterance's best candidate."""
         return self.errors[self.chosen(weights)]
 
     def oracle(self) -> Array:
-        """Errors in each utterance's candidate with the fewest."""
+        """Return the lowest number of errors of each utterance's candidates."""
         return np.minimum.reduceat(self.errors, self.first)
 
     def rate(self, errors: Array) -> float:
-        """The error rate of errors per utterance."""
+        """Return the error rate for an array of errors per utterance."""
         return float(errors.sum() / max(1.0, self.lengths.sum()))
 
     def part(self, utterances: Sequence[int]) -> "NBestLists":
-        """Some of the utterances, by number."""
+        """Select utterances by index."""
         ends = self.first + self._sizes
         places = [np.arange(self.first[u], ends[u]) for u in utterances]
         sizes = np.array([len(found) for found in places])
@@ -73,9 +72,9 @@ class NBestLists:
 
 
 def search(lists: NBestLists, start: Array, free: Sequence[int], scales: Array, lm: int) -> Array:
-    """Weights with the fewest errors; those that are not `free` stay as in `start`.
+    """Return the weights with the fewest errors; weights that are not `free` stay as in `start`.
 
-    `scales` are the steps that make sense for each weight; weight `lm` is never negative.
+    `scales` are the step sizes per weight; weight `lm` is never negative.
     """
     generator = np.random.default_rng(0)
     weights_of_model = _LM_WEIGHTS * scales[lm] if lm in free else [start[lm]]
@@ -96,7 +95,7 @@ def search(lists: NBestLists, start: Array, free: Sequence[int], scales: Array, 
 
 
 def scales_of(features: Array, first: NDArray[np.int64], anchor: int) -> Array:
-    """For each feature the weight at which it moves totals as much as the anchor at weight 1."""
+    """Return, per feature, the weight at which it changes totals as much as the anchor at 1."""
     spreads = np.linalg.norm(_centred(features, first), axis=0)
     scales: Array = max(spreads[anchor], 1e-9) / np.maximum(spreads, 1e-9)
     return np.minimum(scales, 1e6)
@@ -105,7 +104,7 @@ def scales_of(features: Array, first: NDArray[np.int64], anchor: int) -> Array:
 def flat_range(
     lists: NBestLists, weights: Array, place: int, scale: float, within: float
 ) -> list[float]:
-    """How far one weight may move, all else the same, before the error rate rises by `within`."""
+    """Return the range of one weight in which the error rate rises by at most `within`."""
     rate = lists.rate(lists.errors_of(weights))
     ends = []
     for sign in (-1.0, 1.0):
@@ -119,7 +118,7 @@ def flat_range(
 
 
 def posterior_scale(lists: NBestLists, weights: Array) -> float:
-    """The scale at which the candidates with the fewest errors have the greatest likelihood."""
+    """Return the scale that maximises the likelihood of the candidates with the fewest errors."""
     totals = lists.features @ weights
     sizes = np.diff(np.append(lists.first, len(totals)))
     good = lists.errors <= np.repeat(lists.oracle(), sizes)
@@ -136,7 +135,7 @@ def posterior_scale(lists: NBestLists, weights: Array) -> float:
 
 
 def interval(numbers: Array, lengths: Array) -> list[float]:
-    """The 95 % bootstrap interval of sum(numbers) / sum(lengths), utterances drawn anew."""
+    """Return the 95 % bootstrap interval of sum(numbers) / sum(lengths) over utterances."""
     generator = np.random.default_rng(0)
     drawn = generator.integers(0, len(numbers), (RESAMPLES, len(numbers)))
     rates = numbers[drawn].sum(1) / np.maximum(1.0, lengths[drawn].sum(1))
@@ -144,7 +143,7 @@ def interval(numbers: Array, lengths: Array) -> list[float]:
 
 
 def dependent(features: Array, first: NDArray[np.int64]) -> list[int]:
-    """Features that are sums of those before them, up to a constant in each utterance."""
+    """Return features that depend linearly on earlier ones, up to a constant per utterance."""
     centred = _centred(features, first)
     kept: list[int] = []
     found = []
@@ -162,7 +161,7 @@ def dependent(features: Array, first: NDArray[np.int64]) -> list[int]:
 
 
 def _centred(features: Array, first: NDArray[np.int64]) -> Array:
-    """Features less their mean in each utterance: all that a ranking depends on."""
+    """Subtract the mean per utterance, which does not affect rankings."""
     sizes = np.diff(np.append(first, len(features)))
     means = np.add.reduceat(features, first) / sizes[:, None]
     centred: Array = features - np.repeat(means, sizes, axis=0)
@@ -170,7 +169,7 @@ def _centred(features: Array, first: NDArray[np.int64]) -> Array:
 
 
 def _along(lists: NBestLists, weights: Array, direction: Array, lm: int) -> Array:
-    """The best weights on a line, or the given ones when none is better."""
+    """Return the best weights along a line, or `weights` if none is better."""
     tried = [weights + step * direction for step in _POINTS]
     errors = np.array(
         [np.inf if each[lm] < 0 else float(lists.errors_of(each).sum()) for each in tried]

@@ -1,7 +1,7 @@
-"""References with alternatives, as NIST's sclite has them: `i am { gonna / going to / @ } go`.
+"""References with alternatives in NIST sclite's notation: `i am { gonna / going to / @ } go`.
 
-`@` is nothing. Errors against such a reference are those against the nearest of all texts that it
-stands for, found without writing them all out.
+`@` is the empty alternative. The errors against such a reference are those against the nearest of
+its texts, computed without enumerating them.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -11,22 +11,22 @@ from itertools import product
 _OPEN, _OR, _CLOSE, _NOTHING = "{", "/", "}", "@"
 
 MOST_VARIANTS = 1_000
-"""Texts that one part may stand for; alternatives within alternatives multiply."""
+"""Maximum number of alternatives of one part; nested alternatives multiply."""
 
 
 @dataclass(frozen=True)
 class Alternation:
-    """What was said: parts one after the other, each with its alternatives."""
+    """A reference as a sequence of parts, each with its alternatives."""
 
     parts: tuple[tuple[str, ...], ...]
 
     @property
     def first(self) -> str:
-        """The text with the first alternative of each part."""
+        """Text with the first alternative of each part."""
         return " ".join(filter(None, (part[0] for part in self.parts)))
 
     def with_words(self, change: Callable[[str], str]) -> "Alternation":
-        """The same with each alternative changed."""
+        """Return a copy with `change` applied to each alternative."""
         return Alternation(tuple(tuple(map(change, part)) for part in self.parts))
 
 
@@ -34,7 +34,7 @@ Reference = str | Alternation
 
 
 def parse(text: str) -> Reference:
-    """What a text with sclite's marks says. Raises `ValueError` for marks that do not match."""
+    """Parse a text in sclite's notation. Raises `ValueError` for unbalanced braces."""
     tokens = text.split()
     if _OPEN not in tokens and _CLOSE not in tokens:
         return " ".join(tokens)
@@ -53,7 +53,7 @@ def parse(text: str) -> Reference:
 
 
 def _alternatives(rest: Iterator[str]) -> list[str]:
-    """The texts that an alternation stands for, up to its closing brace."""
+    """Return the texts of an alternation, up to its closing brace."""
     found: list[str] = []
     sequence: list[list[str]] = []
     for token in rest:
@@ -83,10 +83,10 @@ def _variants(sequence: Sequence[Sequence[str]]) -> list[str]:
 
 
 def fewest_edits(parts: Sequence[Sequence[Sequence[str]]], heard: Sequence[str]) -> int:
-    """Edits between what was heard and the nearest of the sequences that the parts stand for.
+    """Return the Levenshtein distance between a transcript and the nearest reference text.
 
-    Levenshtein distance, row by row; the alternatives of a part begin with the same row, and the
-    least of theirs goes on.
+    Computed row by row: the alternatives of a part start from the same row, and their element-wise
+    minimum is the next row.
     """
     row = list(range(len(heard) + 1))
     for part in parts:
@@ -98,8 +98,8 @@ def fewest_edits(parts: Sequence[Sequence[Sequence[str]]], heard: Sequence[str])
 def _read(row: list[int], units: Sequence[str], heard: Sequence[str]) -> list[int]:
     for unit in units:
         next_row = [row[0] + 1]
-        for place, other in enumerate(heard):
-            replaced = row[place] + (unit != other)
-            next_row.append(min(replaced, row[place + 1] + 1, next_row[place] + 1))
+        for index, other in enumerate(heard):
+            replaced = row[index] + (unit != other)
+            next_row.append(min(replaced, row[index + 1] + 1, next_row[index] + 1))
         row = next_row
     return row

@@ -1,14 +1,14 @@
-"""Stages of data pipelines that are larger than one machine: tables in, with results added.
+"""Scoring and rescoring stages for distributed data pipelines: Arrow tables in and out.
 
-Know columns and a model in their own process; do not know who runs them. They are made for
-`map_batches` of Ray Data, which keeps one open in each of its workers:
+Each stage runs a model in its own process and adds columns to a table. They fit `map_batches` of
+Ray Data, which keeps one instance per worker:
 
     two = ray.data.ActorPoolStrategy(size=2)
     rows = ray.data.read_parquet("sentences/")
     scored = rows.map_batches(Score, batch_format="pyarrow", batch_size=1024, compute=two)
 
-Results of an int8 model are the same bits as in one process. They need pyarrow, which
-`wordgate[ray]` brings.
+Results of an int8 model are bit-identical to those of a single process. Requires pyarrow, which
+`wordgate[ray]` installs.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -31,7 +31,7 @@ from wordgate.scoring.weighting import Weighting
 T = TypeVar("T")
 
 ERROR = "error"
-"""Column that says what is wrong with a row that has no results; null for all others."""
+"""Column with the error of a row without results; null for all other rows."""
 
 _TABLE = Path("table")
 _SCORED = {"log_prob": pa.float64(), "word_count": pa.int64(), "token_count": pa.int64()}
@@ -46,29 +46,32 @@ _RANKED = pa.struct(
 
 
 class Score:
-    """Adds the log-probabilities of a row's texts, natural logarithms.
+    """Adds the log-probabilities (natural logarithms) of the texts in each row.
 
-    A row has a `text`, or a list of `candidates`, and may have a `history`. The columns
-    `log_prob` (float64), `word_count` and `token_count` (int64) hold a value of the text, or a list
-    of values of the candidates.
+    A row has a `text` or a list of `candidates`, and optionally a `history`. The added columns are
+    `log_prob` (float64), `word_count` and `token_count` (int64): one value per text, or lists with
+    one value per candidate.
     """
 
     def __init__(
         self, model: str | Path | None = None, *, count_eos: bool = True, calls: int = 1
     ) -> None:
-        """`model`: a bundle's folder, otherwise the shipped one; `calls` made at once, one a core.
+        """Open a model. `calls` is the number of concurrent inferences, each on one core.
 
-        Raises as `LocalModel.open`.
+        `model` is the folder of a bundle; the default is the bundled model. Raises the errors of
+        `LocalModel.open`.
         """
         self._model = _open(model, calls)
         self._count_eos = count_eos
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        """The table with its results. Raises `InvalidInput` when it has neither column, or one
-        of a result."""
+        """Return the table with the result columns added.
+
+        Raises `InvalidInput` if it has neither input column, or already has a result column.
+        """
         single = "text" in table.column_names
         if not single and "candidates" not in table.column_names:
-            raise InvalidInput("table", "has no column text and no column candidates")
+            raise InvalidInput("table", "must have a column text or candidates")
         _refuse_columns(table, *_SCORED, ERROR)
 
         def record(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -87,11 +90,12 @@ class Score:
 
 
 class Rescore:
-    """Adds what a recogniser's candidates are worth together with the model's opinion.
+    """Adds the ranking of a recogniser's candidates, rescored with the language model.
 
-    A row is as a line of JSON for `wordgate rescore`: `candidates`, each with a text and its
-    scores, and perhaps a `history`. The column `best` is the text of the best one, `ranking` a
-    list, best first, of `index` (in `candidates`, from 0), `total`, `log_prob` and `posterior`.
+    A row has the fields of a JSON line for `wordgate rescore`: `candidates`, each with a text and
+    its scores, and optionally a `history`. The added columns are `best`, the text of the best
+    candidate, and `ranking`, a list, best first, of `index` (in `candidates`, from 0), `total`,
+    `log_prob` and `posterior`.
     """
 
     def __init__(
@@ -102,13 +106,17 @@ class Rescore:
         count_eos: bool = True,
         calls: int = 1,
     ) -> None:
-        """As `Score`; `weighting` as `wordgate tune` finds it."""
+        """Same as `Score`, but takes a `weighting`, such as the result of `wordgate tune`."""
         self._model = _open(model, calls)
         self._weighting = weighting or Weighting()
         self._count_eos = count_eos
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        """The table with its results. Raises `InvalidInput` for a weight of an unknown score."""
+        """Return the table with the result columns added.
+
+        Raises `InvalidInput` for a weight of an unknown score, or if it already has a result
+        column.
+        """
         _refuse_columns(table, "best", "ranking", ERROR)
         rows = _records(_rows(table), jsonl.utterance)
         answers, errors = _apart(ranked(self._model, rows, self._weighting, self._count_eos))
@@ -120,10 +128,10 @@ class Rescore:
 
 
 def _refuse_columns(table: pa.Table, *names: str) -> None:
-    """Raise `InvalidInput` where a result would be a second column of its name."""
+    """Raise `InvalidInput` if the table already has one of the result columns."""
     for name in names:
         if name in table.column_names:
-            problem = "has this column already; drop or rename it"
+            problem = "column already exists; drop or rename it"
             raise InvalidInput(f"table.{name}", problem)
 
 
@@ -132,7 +140,7 @@ def _open(model: str | Path | None, calls: int) -> LocalModel:
 
 
 def _rows(table: pa.Table) -> Iterator[dict[str, Any]]:
-    """Rows without what is null."""
+    """Yield rows without null values."""
     for row in table.to_pylist():
         yield {name: value for name, value in row.items() if value is not None}
 
@@ -150,7 +158,7 @@ def _records(
 def _apart(
     found: Iterable[tuple[Any, T] | InvalidFile],
 ) -> tuple[list[T | None], list[str | None]]:
-    """Answers and errors, each with null where the other is."""
+    """Split results into answers and errors, with None in place of the other."""
     listed = list(found)
     answers = [None if isinstance(each, InvalidFile) else each[1] for each in listed]
     return answers, [each.problem if isinstance(each, InvalidFile) else None for each in listed]

@@ -1,7 +1,6 @@
-"""Lines of text files, numbered, for all that reads what people wrote line by line.
+"""Read numbered lines of text files, plain, .gz or .xz.
 
-Knows files and compressions (plain, .gz, .xz); does not know what a line means. A line ends at a
-line feed and nowhere else: other separators of Unicode are characters of it.
+A line ends only at a line feed; other Unicode line separators are ordinary characters.
 """
 
 import codecs
@@ -22,27 +21,27 @@ _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 T = TypeVar("T")
 
 Watch = Callable[[int], None]
-"""Is told how many bytes of a file, as it lies on the disk, were read."""
+"""Callback for progress: receives the number of bytes read from the file, before decompression."""
 
 
 def unwatched(position: int) -> None:
-    """Nobody wants to know."""
+    """Ignore progress."""
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Lines with their numbers from 1, without their ends and a byte order mark at the start.
+    """Yield lines with their numbers from 1, without line ends and byte order mark.
 
-    Raises `InvalidFile` when there is no such file, with the line for text that is not UTF-8 and
-    for a damaged archive.
+    Raises `InvalidFile` if the file does not exist, and with the line number for text that is not
+    UTF-8 and for a damaged archive.
     """
     for number, raw in raw_lines(path):
         yield number, decode(path, number, raw)
 
 
 def raw_lines(path: Path, watch: Watch = unwatched) -> Iterator[tuple[int, bytes]]:
-    """Lines as bytes with their numbers, for `decode`: one that is not UTF-8 costs itself alone.
+    """Yield undecoded lines with their numbers; `decode` them one by one to skip invalid UTF-8.
 
-    Raises `InvalidFile` as `read_lines`.
+    Raises `InvalidFile` like `read_lines`, but not for text that is not UTF-8.
     """
     number = 0
     try:
@@ -61,9 +60,9 @@ def raw_lines(path: Path, watch: Watch = unwatched) -> Iterator[tuple[int, bytes
 
 
 def decode(path: Path, number: int, raw: bytes) -> str:
-    """A line's text, without its end and a byte order mark at the start of the first.
+    """Decode a line, without its line end and, on the first line, a byte order mark.
 
-    Raises `InvalidFile` with the line when it is not UTF-8.
+    Raises `InvalidFile` with the line number if it is not UTF-8.
     """
     try:
         line = raw.decode("utf-8").rstrip("\r\n")
@@ -76,38 +75,38 @@ def decode(path: Path, number: int, raw: bytes) -> str:
 
 
 def file_format(path: Path) -> str:
-    """The ending that says what is in a file, whatever the compression: `.txt`, say."""
+    """Return the suffix that names the format, such as `.txt`, without that of the compression."""
     return uncompressed(path).suffix
 
 
 def uncompressed(path: Path) -> Path:
-    """The file's name without the ending of its compression."""
+    """Return the path without the suffix of the compression."""
     return path.with_suffix("") if path.suffix in COMPRESSIONS else path
 
 
 def parse_json(path: Path, number: int, line: str) -> Any:
-    """What a line of JSON says. Raises `InvalidFile` with the line for anything else."""
+    """Parse a line of JSON. Raises `InvalidFile` with the line number if it is invalid."""
     try:
         return json.loads(line)
     except json.JSONDecodeError as error:
         raise InvalidFile(path, f"is not JSON: {json_problem(error)}", number) from None
     except (ValueError, RecursionError):
-        # Numbers of thousands of digits, thousands of brackets.
-        raise InvalidFile(path, "is not JSON that can be read here", number) from None
+        # Numbers with thousands of digits, or thousands of nested brackets.
+        raise InvalidFile(path, "exceeds the JSON parser's limits", number) from None
 
 
 def json_problem(error: json.JSONDecodeError) -> str:
-    """What is wrong with JSON, and in which column of its line."""
+    """Return the problem and the column of a JSON error."""
     return f"{error.msg.removesuffix(' at')} at column {error.colno}"
 
 
 def json_records(
     path: Path, lines: Iterable[tuple[int, bytes]], make: Callable[[int, Any], T]
 ) -> Iterator[T | InvalidFile]:
-    """What `make` makes of each line's number and JSON; empty lines are passed over.
+    """Yield the result of `make` for each line's number and JSON value; skip empty lines.
 
-    An `InvalidFile` with the line stands in place of one that is not UTF-8 or not JSON, or for
-    which `make` raises `InvalidInput`.
+    Yields an `InvalidFile` with the line number in place of a line that is not UTF-8 or not JSON,
+    or for which `make` raises `InvalidInput`.
     """
     for number, raw in lines:
         try:

@@ -1,6 +1,6 @@
-"""Labels that say nothing: a recogniser's marks for noise, silence and the edges of a sentence.
+"""Null labels: a recogniser's marks for noise, silence and sentence boundaries.
 
-A language model must not read them. In a pattern `*` stands for any characters.
+The language model must not read them. In a pattern, `*` matches any characters.
 """
 
 import re
@@ -10,7 +10,7 @@ from functools import lru_cache
 from wordgate.scoring.lattice import NULL_LABELS
 
 _DELETED = "*DELETE*"
-"""SRILM's empty word in a word mesh; its stars are no wildcards."""
+"""SRILM's empty word in a word mesh; its asterisks are not wildcards."""
 
 RECOGNISERS = (*NULL_LABELS, "!ENTER", "!EXIT", "!SIL", "#0", _DELETED, "-pau-", "++*++")
 """Null labels of HTK, Kaldi, ESPnet, SRILM, PocketSphinx and vosk."""
@@ -25,7 +25,7 @@ class NullLabels:
         self._matches = lru_cache(1 << 16)(re.compile(regex or r"(?!)", re.DOTALL).fullmatch)
 
     def matches(self, label: str) -> bool:
-        """Return whether a label says nothing."""
+        """Return whether a label is a null label."""
         return self._matches(label) is not None
 
 

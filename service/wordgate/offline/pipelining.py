@@ -1,7 +1,4 @@
-"""Many questions under way at once, answered in order.
-
-Knows futures and errors only.
-"""
+"""Pipelining: keep several requests in flight and return the results in order."""
 
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
@@ -14,14 +11,14 @@ from wordgate.errors import WordgateError
 T = TypeVar("T")
 
 UNDER_WAY = 64
-"""Questions asked before the first answer is waited for."""
+"""Default number of requests in flight."""
 
 
 def in_order(questions: Iterable["Future[T]"], under_way: int = UNDER_WAY) -> Iterator[T]:
-    """The answers in the order of the questions, which are asked only as room comes free.
+    """Yield the results in the order of the requests, with at most `under_way` in flight.
 
-    What went wrong with a question, or in asking it, is raised when its turn comes; those behind
-    it are cancelled.
+    `questions` is consumed lazily. An error of a request, or of creating it, is raised when that
+    request is reached; the requests after it are cancelled.
     """
     with closing(in_turn(questions, under_way)) as asked:
         for question in asked:
@@ -31,7 +28,7 @@ def in_order(questions: Iterable["Future[T]"], under_way: int = UNDER_WAY) -> It
 def in_turn(
     questions: Iterable["Future[T]"], under_way: int = UNDER_WAY
 ) -> Generator["Future[T]", None, None]:
-    """The questions as `in_order`, each when it is time to wait for its answer."""
+    """Same as `in_order`, but yields the futures, each when its result is due."""
     waiting: deque[Future[T]] = deque()
     problem = None
     asking = iter(questions)

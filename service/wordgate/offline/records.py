@@ -1,8 +1,7 @@
-"""Records of a file, each with its answer, and those that cannot be used in their places.
+"""Send the records of a file to a model, and return them in order with their answers.
 
-Knows futures, errors and where a record was read; does not know what is asked. A reader gives an
-`InvalidFile` in place of a line that is none of its records and goes on: whoever reads decides
-whether that is the end.
+Readers yield an `InvalidFile` in place of an invalid record and continue; the caller decides
+whether to stop.
 """
 
 from collections import deque
@@ -18,16 +17,16 @@ from wordgate.offline.pipelining import UNDER_WAY, in_turn
 
 
 class Placed(Protocol):
-    """What was read from a line of a file."""
+    """A record that was read from a line of a file."""
 
     @property
     def path(self) -> Path:
-        """The file."""
+        """Path of the file."""
         ...
 
     @property
     def line(self) -> int:
-        """The line's number, from 1."""
+        """Line number, from 1."""
         ...
 
 
@@ -35,14 +34,14 @@ T = TypeVar("T")
 R = TypeVar("R", bound=Placed)
 
 _SHARED = ("model", "weighting.", "search.")
-"""Fields that belong to no record begin so: what is wrong with them for the first is raised."""
+"""Prefixes of fields that all records share; an error in one of them for the first is raised."""
 
 _MOST_TRIES = 200
-"""How often a question that is refused as too much is asked again, each time after a wait."""
+"""Maximum number of retries of an overloaded request, each after the requested delay."""
 
 
 def raise_on_error(found: Iterable[T | InvalidFile]) -> Iterator[T]:
-    """What was found; raises the first `InvalidFile` in its turn."""
+    """Yield the records; raise the first `InvalidFile` when it is reached."""
     for each in found:
         if isinstance(each, InvalidFile):
             raise each
@@ -54,10 +53,10 @@ def answered(
     ask: "Callable[[R], Future[T]]",
     under_way: int = UNDER_WAY,
 ) -> Iterator[tuple[R, T] | InvalidFile]:
-    """Each record with its answer, in order, `under_way` of them asked at once.
+    """Yield each record with its answer, in order, with `under_way` requests in flight.
 
-    One that cannot be used, by its reader or by who is asked, is an `InvalidFile` with its line.
-    One that is refused as too much is asked again. Raises any other error in its turn.
+    Yields an `InvalidFile` with the line for a record that the reader or the model rejects. Retries
+    requests that were rejected as overloaded. Raises any other error when its record is reached.
     """
     waiting: deque[R | InvalidFile] = deque()
 
@@ -85,7 +84,7 @@ def answered(
 
 
 def _asked(ask: "Callable[[R], Future[T]]", record: R) -> "Future[T]":
-    """The question; what is wrong with it is its error."""
+    """Submit a record; return an invalid one as a future with an exception."""
     try:
         return ask(record)
     except InvalidInput as error:
@@ -95,7 +94,7 @@ def _asked(ask: "Callable[[R], Future[T]]", record: R) -> "Future[T]":
 
 
 def _retry_when_overloaded(ask: "Callable[[R], Future[T]]", record: R, question: "Future[T]") -> T:
-    """The answer, however often a server says that it has too much to do."""
+    """Wait for the answer; resubmit after `Overloaded`."""
     for _ in range(_MOST_TRIES):
         try:
             return question.result()

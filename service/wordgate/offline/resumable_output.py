@@ -1,8 +1,8 @@
-"""A file of results that grows in blocks, and goes on where a run was killed.
+"""Crash-safe output file: written in blocks, and resumed after an interruption.
 
-Knows lines, bytes and how many records they answer; does not know what a record is. While it grows
-the file is `NAME.partial`, and `NAME.progress` says how much of it counts; the last block gives it
-its name. What was written after the last block counts for nothing and is cut off.
+During a run the file is called `NAME.partial`, and the journal `NAME.progress` records how much of
+it is committed. The last commit renames it to `NAME`. On resumption, data after the last committed
+block is truncated.
 """
 
 import fcntl
@@ -22,14 +22,14 @@ from wordgate.errors import InvalidFile
 
 _BLOCK_BYTES = 1 << 18
 _BLOCK_SECONDS = 2.0
-"""A block ends with whichever comes first; a kill costs the work since the last one."""
+"""A block is committed at either limit; a kill loses the work since the last commit."""
 
 
 @dataclass
 class Progress:
-    """What counts: records answered, bytes of the file, and sums over those records.
+    """Committed state: number of records, bytes of the file, and sums over those records.
 
-    `run` is what must be the same when the run goes on.
+    `run` holds the options that must be the same when the run is resumed.
     """
 
     run: dict[str, str]
@@ -39,19 +39,23 @@ class Progress:
 
 
 _Record = tuple[str, Mapping[str, int]]
-"""The lines that answer a record, and its part of the sums."""
+"""Output lines of a record, and its part of the sums."""
 
 
 class ResumableFile:
-    """Results of a run, written in the order of its records: a context manager.
+    """Output file of a run, written in the order of its records. Use it as a context manager.
 
-    `.gz` and `.xz` are packed block by block, which any reader joins. Leaving it without an error
-    finishes the file; with one, what was written so far is kept for the next run.
+    `.gz` and `.xz` files are compressed block by block, as concatenated streams. Leaving the
+    context without an error finishes the file; with an error, the records written so far are kept
+    for the next run.
     """
 
     def __init__(self, path: Path, run: Mapping[str, str]) -> None:
-        """Raises `InvalidFile` for a file that is finished, that another run is writing, or that
-        was begun by a `run` with other options."""
+        """Create the file, or resume an earlier run.
+
+        Raises `InvalidFile` if the file is already finished, if another run is writing it, or if it
+        was started with a different `run`.
+        """
         self._path = path
         self._partial = path.with_name(f"{path.name}.partial")
         self._journal = path.with_name(f"{path.name}.progress")
@@ -63,7 +67,7 @@ class ResumableFile:
         self._file = self._open()
         try:
             self._refuse_finished()
-            # One value, replaced at once: an interrupt never finds half of a step taken.
+            # A single tuple, replaced atomically: an interrupt never sees a half-updated state.
             self._state: tuple[Progress, list[_Record]] = self._resume(dict(run)), []
             self._write_journal(self._state[0])
         except BaseException:
@@ -93,12 +97,12 @@ class ResumableFile:
 
     @property
     def kept(self) -> int:
-        """Records that count already, whatever happens."""
+        """Number of committed records."""
         return self._state[0].records
 
     @property
     def progress(self) -> Progress:
-        """What counts once the present block is written."""
+        """Progress including the current, uncommitted block."""
         counted, block = self._state
         sums = dict(counted.sums)
         for _, part in block:
@@ -107,14 +111,14 @@ class ResumableFile:
         return replace(counted, records=counted.records + len(block), sums=sums)
 
     def bind(self, name: str, value: str) -> None:
-        """Fix what is known only now, and has to be the same in all of the file.
+        """Record an option that becomes known during the run and must not change.
 
-        Raises `InvalidFile` when it is not what it was.
+        Raises `InvalidFile` if it differs from the recorded value.
         """
         self._refuse_change(name, self._state[0].run.setdefault(name, value), value)
 
     def write(self, lines: Iterable[str], sums: Mapping[str, int]) -> None:
-        """Add the lines that answer the next record, and its part of the sums."""
+        """Add the output lines of the next record, and its part of the sums."""
         text = "".join(f"{line}\n" for line in lines)
         self._state[1].append((text, sums))
         self._block_bytes += len(text)
@@ -124,61 +128,61 @@ class ResumableFile:
 
     def _refuse_finished(self) -> None:
         if self._path.exists():
-            raise InvalidFile(self._path, "exists already; name another file, or delete it")
+            raise InvalidFile(self._path, "already exists; choose another file, or delete it")
 
     def _open(self) -> FileIO:
-        """The file, which no other run writes as long as it is open."""
+        """Open the file with an exclusive lock."""
         file = FileIO(self._partial, "ab")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            mine = os.fstat(file.fileno()).st_ino == self._partial.stat().st_ino
+            is_locked = os.fstat(file.fileno()).st_ino == self._partial.stat().st_ino
         except (BlockingIOError, FileNotFoundError):
-            mine = False
+            is_locked = False
         except BaseException:
             file.close()
             raise
-        if not mine:
+        if not is_locked:
             file.close()
             raise InvalidFile(self._partial, "is being written by another run")
         return file
 
     def _resume(self, run: dict[str, str]) -> Progress:
-        """What an earlier run did, whatever it wrote beyond that cut off."""
+        """Return the progress of an earlier run; truncate uncommitted data."""
         progress = self._read_journal(run)
         for name, value in run.items():
             self._refuse_change(name, progress.run.get(name, "unset"), value)
         if os.fstat(self._file.fileno()).st_size < progress.bytes:
-            problem = f"is shorter than {self._journal.name} says; delete both to begin anew"
+            problem = f"is shorter than recorded in {self._journal.name}; delete both to start over"
             raise InvalidFile(self._partial, problem)
         self._file.truncate(progress.bytes)
         return progress
 
     def _refuse_change(self, name: str, before: str, now: str) -> None:
         if before != now:
-            problem = f"was begun with {name} {before}, not {now}; say the same again, or delete it"
-            raise InvalidFile(self._partial, f"{problem} to begin anew")
+            problem = f"was started with {name} {before}, not {now}; use the same options, or"
+            raise InvalidFile(self._partial, f"{problem} delete it to start over")
 
     def _read_journal(self, run: dict[str, str]) -> Progress:
         if not self._journal.exists():
             if os.fstat(self._file.fileno()).st_size:
-                problem = f"is there without {self._journal.name}, which says what of it counts"
-                raise InvalidFile(self._partial, f"{problem}; delete it to begin anew")
+                problem = f"exists without its journal {self._journal.name}"
+                raise InvalidFile(self._partial, f"{problem}; delete it to start over")
             return Progress(run)
         try:
             return Progress(**json.loads(self._journal.read_text("utf-8")))
         except (ValueError, TypeError):
-            problem = f"does not say how far {self._partial.name} got; delete both to begin anew"
+            problem = f"is damaged; delete it and {self._partial.name} to start over"
             raise InvalidFile(self._journal, problem) from None
 
     def _commit(self, whole: bool = False) -> None:
-        """Have the block on the disk, then say that it counts; a `whole` file has one at least."""
+        """Sync the block to disk, then update the journal. A `whole` file has at least one."""
         before, records = self._state
         block = b""
         if records or (whole and not before.bytes):
             text = "".join(text for text, _ in records)
             block = _packed(text.encode("utf-8"), self._path.suffix)
         try:
-            self._file.truncate(before.bytes)  # a try that failed may have left more
+            self._file.truncate(before.bytes)  # a failed attempt may have left partial data
             rest = memoryview(block)
             while rest:
                 rest = rest[self._file.write(rest) :]
@@ -192,7 +196,7 @@ class ResumableFile:
         self._block_bytes, self._block_began = 0, monotonic()
 
     def _write_journal(self, progress: Progress) -> None:
-        """Put another journal in the place of the last, at once."""
+        """Replace the journal atomically."""
         draft = self._journal.with_name(f"{self._journal.name}.draft")
         with draft.open("w", encoding="utf-8") as file:
             json.dump(asdict(progress), file)

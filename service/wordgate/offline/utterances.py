@@ -1,7 +1,4 @@
-"""Utterances between whose transcripts a recogniser hesitates, and their rankings.
-
-Knows utterances, futures and who is to blame for bad input; does not know file formats.
-"""
+"""Utterances with a recogniser's hypotheses, and their rescored rankings."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
@@ -24,10 +21,10 @@ from wordgate.scoring.weighting import Weighting
 
 @dataclass(frozen=True)
 class Utterance:
-    """What was heard, the recogniser's best first; `reference` is what was said, where known.
+    """Hypotheses of one utterance, the recogniser's best first.
 
-    A `lattice`, or a confusion network, takes the place of the list, which then is empty. `path`
-    and `line` are where it was read.
+    `reference` is the correct transcript, if known. A `lattice` or confusion network replaces the
+    list of hypotheses, which is empty then. `path` and `line` locate it in the input.
     """
 
     utt: str
@@ -40,7 +37,7 @@ class Utterance:
 
     @property
     def score_names(self) -> Collection[str]:
-        """The scores that its first candidate, arc or alternative has."""
+        """Names of the scores of the first candidate, arc or alternative."""
         if isinstance(self.lattice, Lattice):
             first: Sequence[Arc | Alternative | Hypothesis] = self.lattice.arcs
         else:
@@ -53,9 +50,10 @@ def referenced(
     reading: Reading,
     said: Mapping[str, Reference] | None,
 ) -> Iterator[Utterance | InvalidFile]:
-    """The utterances with their references, without null labels in those; counted in `reading`.
+    """Yield the utterances with their references, and count them in `reading`.
 
-    What was `said` goes by an utterance's name, or by the name of a file that holds one lattice.
+    Null labels are removed from the references. `said` maps utterance names, or names of files with
+    a single lattice, to references.
     """
     for utterance in utterances:
         if isinstance(utterance, InvalidFile):
@@ -84,7 +82,7 @@ def ranked(
     under_way: int = UNDER_WAY,
     bounds: SearchBounds = DEFAULT_SEARCH_BOUNDS,
 ) -> Iterator[tuple[Utterance, RescoringResult] | InvalidFile]:
-    """Each utterance with its ranking, in order; an `InvalidFile` for one that has none."""
+    """Yield each utterance with its ranking, in order, or an `InvalidFile` for an invalid one."""
 
     def ask(utterance: Utterance) -> "Future[RescoringResult]":
         heard = utterance.lattice or [_last(each, weighting) for each in utterance.hypotheses]
@@ -94,7 +92,7 @@ def ranked(
 
 
 def _last(hypothesis: Hypothesis, weighting: Weighting) -> Hypothesis:
-    """The hypothesis; one with a score of minus infinity ranks last under a negative weight too."""
+    """Make a hypothesis with a score of minus infinity rank last under a negative weight too."""
     infinite = [name for name, score in hypothesis.scores.items() if score == LEAST]
     turned = {name: -LEAST for name in infinite if weighting.weight(name) < 0}
     return replace(hypothesis, scores={**hypothesis.scores, **turned}) if turned else hypothesis

@@ -1,4 +1,4 @@
-"""Benchmarks print what other programs read; how fast this machine is is nobody's test."""
+"""Benchmarks print the documented figures; the tests do not check this machine's speed."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ from wordgate.cli.main import wordgate
 
 
 def test_a_model_is_timed_by_graph_and_rows(tmp_path: Path) -> None:
-    """Every graph has a speed for every number of rows, and every context word a prediction."""
+    """Every graph has a throughput per batch size; every context word gets a prediction."""
     write_bundle(tmp_path)
     arguments = ["bench", "model", "--model", str(tmp_path / "tiny"), "--repetitions", "1"]
     found = json.loads(CliRunner().invoke(wordgate, [*arguments, "--json"]).stdout)
@@ -34,7 +34,7 @@ def test_a_model_is_timed_by_graph_and_rows(tmp_path: Path) -> None:
 def test_the_training_step_is_compared_with_a_plain_loop(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The ratio is that of the two speeds, and all that they were measured with is named."""
+    """The ratio is that of the two speeds, and all settings are reported."""
     found = training_step.run(
         batch=3,
         length=4,
@@ -58,7 +58,7 @@ def test_the_training_step_is_compared_with_a_plain_loop(
 
 
 def test_scoring_is_compared_with_a_padded_batch_and_a_limit(tmp_path: Path) -> None:
-    """All ways have a speed, on the package's own sample, in process and through a server."""
+    """All variants have a speed on the included sample, in process and through a server."""
     write_bundle(tmp_path)
     arguments = ["bench", "score", "--model", str(tmp_path / "tiny"), "--utterances", "4"]
     ended = CliRunner().invoke(wordgate, [*arguments, "--repetitions", "1", "--json"])
@@ -100,7 +100,7 @@ def test_typing_is_timed_at_a_persons_speed_flat_out_and_beside_scoring(tmp_path
 
 
 def test_the_memory_of_sessions_stands_beside_that_of_bare_streams(tmp_path: Path) -> None:
-    """Both are measured, each on a server of its own."""
+    """Sessions and bare streams are measured, each on its own server."""
     write_bundle(tmp_path)
     arguments = ["bench", "sessions", "--model", str(tmp_path / "tiny"), "--sessions", "50"]
     found = json.loads(CliRunner().invoke(wordgate, [*arguments, "--json"]).stdout)
@@ -116,7 +116,7 @@ def test_the_memory_of_sessions_stands_beside_that_of_bare_streams(tmp_path: Pat
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_killed_server_is_timed_until_it_answers_again(tmp_path: Path, workers: str) -> None:
-    """From the kill is longer than from the start; the parts of a start are named in order."""
+    """The time from the kill exceeds that from the start; phases of a start are in order."""
     write_bundle(tmp_path)
     arguments = ["bench", "restart", "--model", str(tmp_path / "tiny"), "--kills", "2", "--json"]
     found = json.loads(CliRunner().invoke(wordgate, [*arguments, "--workers", workers]).stdout)
@@ -132,7 +132,7 @@ def test_a_killed_server_is_timed_until_it_answers_again(tmp_path: Path, workers
 
 
 def test_a_server_is_given_more_than_it_can_carry(tmp_path: Path) -> None:
-    """Of several times its load some is refused, and nothing of what comes afterwards."""
+    """Some requests are rejected during overload, none afterwards."""
     write_bundle(tmp_path)
     arguments = ["bench", "overload", "--model", str(tmp_path / "tiny"), "--rounds", "1"]
     found = json.loads(
@@ -147,7 +147,7 @@ def test_a_server_is_given_more_than_it_can_carry(tmp_path: Path) -> None:
 
 
 def test_one_callers_load_is_set_against_memory_and_another_caller(tmp_path: Path) -> None:
-    """Calls are counted by their codes; another caller is timed alone and beside each load."""
+    """Calls are counted by status code; another client is timed alone and alongside each load."""
     write_bundle(tmp_path)
     arguments = ["bench", "isolation", "--model", str(tmp_path / "tiny"), "--rounds", "1"]
     brief = ["--seconds", "0.5", "--outcome-calls", "20", "--json"]
@@ -182,7 +182,7 @@ def test_one_callers_load_is_set_against_memory_and_another_caller(tmp_path: Pat
 
 
 def test_a_legal_request_has_a_stated_cost(tmp_path: Path) -> None:
-    """Time alone and rows of the model, for each load and for the dearest of each method."""
+    """Time and model rows are reported per load, and for the most expensive load per method."""
     write_bundle(tmp_path)
     arguments = ["bench", "isolation", "--model", str(tmp_path / "tiny"), "--rounds", "0"]
     wanted = ("predict_pieces", "predict_rare_prefix", "stream_predict_end", "get_model")
@@ -205,7 +205,7 @@ def test_a_legal_request_has_a_stated_cost(tmp_path: Path) -> None:
 
 
 def test_an_unknown_load_is_refused_by_name() -> None:
-    """The error names what is available."""
+    """The error lists the available loads."""
     arguments = ["bench", "isolation", "--only", "legal/score_latin"]
     ended = CliRunner().invoke(wordgate, arguments)
     assert ended.exit_code != 0
@@ -213,7 +213,7 @@ def test_an_unknown_load_is_refused_by_name() -> None:
 
 
 def test_a_load_that_takes_too_much_memory_is_stopped(tmp_path: Path) -> None:
-    """A server above the limit ends the load, and the figures say so."""
+    """A load ends when the server exceeds the memory limit, and the figures show it."""
     write_bundle(tmp_path)
     arguments = [
         "bench",
@@ -232,7 +232,7 @@ def test_a_load_that_takes_too_much_memory_is_stopped(tmp_path: Path) -> None:
 
 
 def test_small_callers_are_measured_beside_large_ones(tmp_path: Path) -> None:
-    """A caller of few candidates beside two of a thousand, and three equal callers."""
+    """Small requests run alongside large ones, then three equal clients run."""
     write_bundle(tmp_path)
     arguments = ["bench", "overload", "--mix", "fairness", "--model", str(tmp_path / "tiny")]
     found = json.loads(

@@ -1,4 +1,4 @@
-"""`wordgate evaluate --typing` and `--slips` as a program calls them."""
+"""`wordgate evaluate --typing` and `--slips` with JSON output."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from tests.cli.calling import Run
 
 
 def test_a_file_is_typed_by_the_command(run: Run, bundle: Path, tmp_path: Path) -> None:
-    """The shape that programs read; more suggestions never cost keys."""
+    """The JSON has its fixed shape; more suggestions never cost keys."""
     file = tmp_path / "chats.txt"
     file.write_text("the sun is in the sea\n\nI don't know!\n")
     ask = ("evaluate", "--typing", file, "--model", bundle)
@@ -26,8 +26,7 @@ def test_a_file_is_typed_by_the_command(run: Run, bundle: Path, tmp_path: Path) 
 
 
 def test_a_file_is_typed_as_a_person_types(run: Run, bundle: Path, tmp_path: Path) -> None:
-    """Words in their own case, shown again, or likelier for having been written: each option
-    reaches the model."""
+    """Letter case, rejected suggestions and the continuous cache: each option reaches the model."""
     file = tmp_path / "chats.txt"
     file.write_text("london london sea london sea london sea\n")
     ask = ("evaluate", "--typing", file, "--model", bundle, "--json")
@@ -42,13 +41,13 @@ def test_a_file_is_typed_as_a_person_types(run: Run, bundle: Path, tmp_path: Pat
     )
     for wrong in (("--letter-case", "as-typed"), ("--show-rejected",), ("--max-suggestions", "3")):
         ended = run("evaluate", "--text", file, "--model", bundle, *wrong)
-        assert (ended.code, "needs --typing" in ended.err) == (2, True)
+        assert (ended.code, "requires --typing" in ended.err) == (2, True)
     for wrong in (("--continuous-cache", "1"), ("--letter-case", "loud")):
         assert run(*ask, *wrong).code == 2
 
 
 def test_slips_are_put_right_by_the_command(run: Run, bundle: Path, tmp_path: Path) -> None:
-    """The shape that programs read: the number of words, and shares of them."""
+    """The JSON has its fixed shape: the number of words, and shares of them."""
     file = tmp_path / "chats.txt"
     file.write_text("the sun is in the sea\n")
     found = run("evaluate", "--slips", file, "--model", bundle, "--json").document
@@ -56,6 +55,6 @@ def test_slips_are_put_right_by_the_command(run: Run, bundle: Path, tmp_path: Pa
     assert found["words"] == 4
     assert 0 <= found["put_right"] <= found["offered_first_three"] <= 1
     assert 0 <= found["spoilt"] <= 1
-    assert "typos put right" in run("evaluate", "--slips", file, "--model", bundle).out
+    assert "typos fixed" in run("evaluate", "--slips", file, "--model", bundle).out
     both = run("evaluate", "--slips", file, "--typing", file, "--model", bundle)
     assert (both.code, "--slips" in both.err) == (2, True)

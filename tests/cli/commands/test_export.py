@@ -1,4 +1,4 @@
-"""`wordgate export` as a person types it."""
+"""`wordgate export` on the command line."""
 
 from pathlib import Path
 
@@ -13,13 +13,13 @@ from wordgate.training import checkpoint as checkpoints
 def test_files_to_measure_on_are_checked_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A file that is not there is told before the checkpoint is even opened."""
+    """A missing evaluation file is reported before the checkpoint is opened."""
 
     def never(path: Path) -> None:
         raise AssertionError(path)
 
     monkeypatch.setattr(checkpoints, "load", never)
-    for name, problem in (("none.txt", "does not exist"), ("notes.md", "is none of")):
+    for name, problem in (("none.txt", "does not exist"), ("notes.md", "is not one of")):
         (tmp_path / "notes.md").write_text("# notes")
         checkpoint = tmp_path / "step.safetensors"
         checkpoint.write_bytes(b"")

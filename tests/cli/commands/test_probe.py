@@ -1,4 +1,4 @@
-"""`wordgate probe`: what a health check is told."""
+"""`wordgate probe` as a container health check."""
 
 import socket
 from collections.abc import Iterator
@@ -11,21 +11,21 @@ from tests.running import RunningServer
 
 @pytest.fixture
 def deaf() -> Iterator[str]:
-    """An address that takes connections and never answers."""
+    """Yield an address that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         yield f"127.0.0.1:{taken.getsockname()[1]}"
 
 
 @pytest.fixture
 def vacant() -> str:
-    """An address where nobody listens."""
+    """Yield an address without a listener."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         return f"127.0.0.1:{taken.getsockname()[1]}"
 
 
 @pytest.mark.parametrize("service", ["", "wordgate.v1.ScoringService"])
 def test_a_server_that_serves_is_ready(run: Run, server: RunningServer, service: str) -> None:
-    """One line, and the exit code 0."""
+    """A ready server prints one line and exits with 0."""
     ended = run("probe", server.address, "--service", service)
     assert (ended.code, ended.out) == (0, f"{server.address}: SERVING\n")
 
@@ -33,7 +33,7 @@ def test_a_server_that_serves_is_ready(run: Run, server: RunningServer, service:
 def test_the_address_comes_from_the_servers_own_variable(
     run: Run, server: RunningServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without an address the server is asked that the same environment configures."""
+    """Without an address, the probe uses the server's environment variables."""
     port = server.address.rpartition(":")[2]
     monkeypatch.setenv("WORDGATE_LISTEN", f"0.0.0.0:{port}")
     assert run("probe").out == f"127.0.0.1:{port}: SERVING\n"
@@ -42,7 +42,7 @@ def test_the_address_comes_from_the_servers_own_variable(
 def test_the_address_comes_from_the_servers_own_file(
     run: Run, server: RunningServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Which the same environment names."""
+    """Without an address, the probe uses the configuration file named in the environment."""
     file = tmp_path / "wordgate.toml"
     file.write_text(f"listen = '{server.address}'")
     monkeypatch.setenv("WORDGATE_CONFIG", str(file))
@@ -52,7 +52,7 @@ def test_the_address_comes_from_the_servers_own_file(
 def test_a_server_that_speaks_tls_is_asked_over_http(
     run: Run, server: RunningServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It may want a certificate, which a health check has not; the page says the same."""
+    """With TLS the probe uses the HTTP page, because it may lack a client certificate."""
     for name, value in {"CERTIFICATE": "a.pem", "KEY": "a.key"}.items():
         monkeypatch.setenv(f"WORDGATE_TLS_{name}", value)
     monkeypatch.setenv("WORDGATE_METRICS_LISTEN", server.http)
@@ -60,15 +60,15 @@ def test_a_server_that_speaks_tls_is_asked_over_http(
 
 
 def test_a_page_that_answers_is_ready(run: Run, server: RunningServer) -> None:
-    """A URL is asked over HTTP, and 200 alone is ready."""
+    """A URL is requested over HTTP; only status 200 is ready."""
     assert run("probe", f"http://{server.http}/readyz").code == 0
     missing = run("probe", f"http://{server.http}/nothing")
     assert (missing.code, missing.out) == (1, f"http://{server.http}/nothing: 404 Not Found\n")
 
 
 @pytest.mark.parametrize("scheme", ["", "http://"])
-def test_nobody_there_is_not_ready(run: Run, vacant: str, scheme: str) -> None:
-    """A refused connection is one line and the exit code 1."""
+def test_a_refused_connection_is_not_ready(run: Run, vacant: str, scheme: str) -> None:
+    """A refused connection prints one line and exits with 1."""
     ended = run("probe", f"{scheme}{vacant}")
     assert ended.code == 1
     assert ended.out.startswith(f"{scheme}{vacant}: ")
@@ -77,13 +77,13 @@ def test_nobody_there_is_not_ready(run: Run, vacant: str, scheme: str) -> None:
 
 @pytest.mark.parametrize("scheme", ["", "http://"])
 def test_a_server_that_hangs_is_not_ready(run: Run, deaf: str, scheme: str) -> None:
-    """The time to wait is bounded."""
+    """The check times out."""
     ended = run("probe", f"{scheme}{deaf}", "--timeout-seconds", "0.2")
     assert ended.code == 1
     assert len(ended.out.splitlines()) == 1
 
 
 def test_an_unknown_service_is_not_ready(run: Run, server: RunningServer) -> None:
-    """The server's own word is passed on."""
+    """The server's error message is printed."""
     ended = run("probe", server.address, "--service", "nobody.v1.Knows")
     assert (ended.code, ended.out) == (1, f"{server.address}: NOT_FOUND: \n")

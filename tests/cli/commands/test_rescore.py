@@ -1,4 +1,4 @@
-"""`wordgate rescore` and `tune` as a person or a program calls them."""
+"""`wordgate rescore` and `tune` on the command line."""
 
 import json
 from pathlib import Path
@@ -24,7 +24,7 @@ HEARD = [
 
 @pytest.fixture
 def heard(tmp_path: Path) -> Path:
-    """Two utterances in a file."""
+    """Write two utterances to a file."""
     path = tmp_path / "heard.jsonl"
     path.write_text("".join(json.dumps(record) + "\n" for record in HEARD), "utf-8")
     return path
@@ -33,7 +33,7 @@ def heard(tmp_path: Path) -> Path:
 def test_each_utterance_is_ranked_in_a_line(
     run: Run, bundle: Path, local: LocalModel, heard: Path
 ) -> None:
-    """The rankings are those of the model, with the weights that the options say."""
+    """The rankings match the model's, with the weights from the options."""
     options = ["--lm-weight", "3", "--word-bonus", "-1", "--weight", "first=0.5"]
     boost = ["--boost", "the sea=40", "--posterior-scale", "2", "--json"]
     ended = run("rescore", "--input", heard, "--model", bundle, *options, *boost)
@@ -62,15 +62,15 @@ def test_each_utterance_is_ranked_in_a_line(
 def test_people_read_the_best_transcripts_and_the_error_rate(
     run: Run, bundle: Path, heard: Path
 ) -> None:
-    """A line an utterance on standard output; rates where there are references, apart from it."""
+    """One line per utterance on standard output; error rates on standard error."""
     ended = run("rescore", "--input", heard, "--model", bundle, "--normalise", "basic")
     names = [line.split("\t")[0] for line in ended.out.splitlines()]
     assert names == ["one", "two"]
-    assert "word error rate: 25.00% of the first candidates" in ended.err
+    assert "word error rate: 25.00% for the first candidates" in ended.err
 
 
 def test_a_server_ranks_as_well(run: Run, server: Any, bundle: Path, heard: Path) -> None:
-    """Whether the model is here or served, the lines are the same."""
+    """The output is the same in process and through a server."""
     ask = ("rescore", "--input", heard, "--json", "--boost", "nothing of it=1")
     here = run(*ask, "--model", bundle)
     there = run(*ask, "--server", server.address)
@@ -78,7 +78,7 @@ def test_a_server_ranks_as_well(run: Run, server: Any, bundle: Path, heard: Path
 
 
 def test_mistakes_are_named(run: Run, bundle: Path, heard: Path, tmp_path: Path) -> None:
-    """Wrong options and wrong lines are told apart by exit code, each with what is wrong."""
+    """Wrong options and wrong lines have different exit codes and clear messages."""
     ask = ("rescore", "--model", bundle, "--input")
     unknown = run(*ask, heard, "--weight", "lm=1")
     assert (unknown.code, "weights[lm]" in unknown.err) == (2, True)
@@ -95,7 +95,7 @@ def test_mistakes_are_named(run: Run, bundle: Path, heard: Path, tmp_path: Path)
 
 
 def test_tuned_weights_are_taken_over(run: Run, bundle: Path, tmp_path: Path) -> None:
-    """What `tune --json` prints has the promised shape and is what `rescore --tuned` reads."""
+    """`tune --json` has its fixed shape, and `rescore --tuned` reads it."""
     path = tmp_path / "dev.jsonl"
     record = {**HEARD[0]}
     path.write_text("".join(json.dumps({**record, "utt": str(n)}) + "\n" for n in range(30)))
@@ -126,7 +126,7 @@ def test_tuned_weights_are_taken_over(run: Run, bundle: Path, tmp_path: Path) ->
 def test_a_name_of_json_lines_implies_them(
     run: Run, bundle: Path, heard: Path, tmp_path: Path, name: str
 ) -> None:
-    """Packed or not, without --json."""
+    """Output to .jsonl or .jsonl.gz is JSON lines without --json."""
     ended = run("rescore", "--input", heard, "--model", bundle, "--output", tmp_path / name)
     assert ended.code == 0, ended.err
     documents = [json.loads(line) for _, line in read_lines(tmp_path / name)]
@@ -136,7 +136,7 @@ def test_a_name_of_json_lines_implies_them(
 def test_other_names_and_options_decide_otherwise(
     run: Run, bundle: Path, heard: Path, tmp_path: Path
 ) -> None:
-    """A .trn is NIST's, a .txt has tabs, and --output-format goes before the name."""
+    """A .trn is in NIST's format, a .txt has tabs, and --output-format overrides the name."""
     ask = ("rescore", "--input", heard, "--model", bundle, "--output")
     for name, more, found in (
         ("out.trn", (), "(one)"),
@@ -149,7 +149,7 @@ def test_other_names_and_options_decide_otherwise(
 
 
 def test_other_formats_are_read_and_written(run: Run, bundle: Path, tmp_path: Path) -> None:
-    """A Kaldi folder in, with references beside it; Kaldi's text, a .trn and a .ctm out."""
+    """Reads a Kaldi folder with references; writes Kaldi's text, .trn and .ctm."""
     folder = tmp_path / "archives"
     folder.mkdir()
     (folder / "words_text").write_text("a-1 the sun\na-2 the son\nb-1 x\n")
@@ -159,7 +159,7 @@ def test_other_formats_are_read_and_written(run: Run, bundle: Path, tmp_path: Pa
     ask = ("rescore", "--model", bundle, "--format", "kaldi", "--input", folder)
     ended = run(*ask, "--output-format", "kaldi", "--references", said)
     assert (ended.out, ended.code) == ("a the sun\nb x\n", 0)
-    assert "50.00% of the best" in ended.err
+    assert "50.00% for the best" in ended.err
     assert run(*ask, "--output-format", "trn").out == "the sun (a)\nx (b)\n"
     assert "times" in run(*ask, "--output-format", "ctm").err
     timed = tmp_path / "timed.jsonl"
@@ -186,7 +186,7 @@ J=3 S=1 E=3 a=-90
 
 
 def test_lattices_are_read_and_searched(run: Run, bundle: Path, tmp_path: Path) -> None:
-    """A folder of lattices gives the words and times of their best paths, and their error rate."""
+    """A folder of lattices yields words and times of the best paths, and their error rate."""
     folder = tmp_path / "lattices"
     folder.mkdir()
     (folder / "a.slf").write_text(LATTICE)
@@ -198,7 +198,7 @@ def test_lattices_are_read_and_searched(run: Run, bundle: Path, tmp_path: Path) 
     assert ended.code == 0, ended.err
     rows = [line.rpartition(" ")[0] for line in ended.out.splitlines()]
     assert rows == ["a 1 0.100 0.400 the", "a 1 0.500 0.500 sun"]
-    assert ended.err.splitlines()[-1] == "word error rate: 0.00% of the best"
+    assert ended.err.splitlines()[-1] == "word error rate: 0.00% for the best candidates"
     both = run(*ask, "--score-at", "start", "--max-transcripts", "2", "--json")
     [line] = [json.loads(line) for line in both.out.splitlines()]
     assert [found["text"] for found in line["ranking"]] == ["the sun", "the"]

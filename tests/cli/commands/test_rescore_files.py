@@ -1,4 +1,4 @@
-"""`wordgate rescore` and `tune` on the files that recognisers leave."""
+"""`wordgate rescore` and `tune` on recognisers' output files."""
 
 import json
 from pathlib import Path
@@ -27,7 +27,7 @@ J=1 S=1 E=2 W=sun a=-2
 def test_a_kaldi_folder_is_ranked_by_its_acoustic_costs(
     run: Run, bundle: Path, tmp_path: Path
 ) -> None:
-    """What was used, what was skipped and what weighs nothing stands on standard error."""
+    """Standard error reports what was used, what was skipped and which scores have weight 0."""
     path = folder(tmp_path / "archives.1", KALDI)
     ended = run("rescore", "--model", bundle, "--format", "kaldi", "--input", path)
     assert (ended.out, ended.code) == ("a\tthe son\nb\tx\n", 0)
@@ -36,24 +36,24 @@ def test_a_kaldi_folder_is_ranked_by_its_acoustic_costs(
         "words_text",
         f"{path}: skipped ali: alignments",
         "weights: acoustic_log_prob 1; lm_weight 1",
-        "weigh nothing: lmwt.nolm; give one a weight with --weight NAME=NUMBER",
+        "zero weight: lmwt.nolm; set a weight with --weight NAME=NUMBER",
     ]
 
 
 def test_scores_without_a_weight_are_told_aloud(run: Run, bundle: Path, tmp_path: Path) -> None:
-    """Before the work and after it: else the ranking is the model's alone, in silence."""
+    """A warning before and after the run says that only the language model ranks."""
     path = tmp_path / "ctc.jsonl"
     candidates = [{"text": "a", "logit_score": -3.0, "lm_score": -9}]
     path.write_text(json.dumps({"utt": "u", "candidates": candidates}))
     ended = run("rescore", "--model", bundle, "--input", path)
     first, *_, last = ended.err.splitlines()
-    assert first.startswith("wordgate: warning: no score weighs anything")
-    assert last.startswith("WARNING: no score weighs anything")
-    assert "the input has logit_score, lm_score" in last
+    assert first.startswith("wordgate: warning: all score weights are 0")
+    assert last.startswith("WARNING: all score weights are 0")
+    assert "the input has the scores logit_score, lm_score" in last
     assert "--weight logit_score=1" in last
     ended = run("rescore", "--model", bundle, "--input", path, "--weight", "lm_score=0.5")
     assert "WARNING" not in ended.err.upper()
-    assert "weights: lm_score 0.5; lm_weight 1\nweigh nothing: logit_score" in ended.err
+    assert "weights: lm_score 0.5; lm_weight 1\nzero weight: logit_score" in ended.err
     path.write_text('{"candidates": ["a"]}')
     assert "no candidate has a score" in run("rescore", "--model", bundle, "--input", path).err
     path.write_text("")
@@ -65,7 +65,7 @@ def test_scores_without_a_weight_are_told_aloud(run: Run, bundle: Path, tmp_path
 
 
 def test_a_weight_of_0_needs_no_score(run: Run, bundle: Path, tmp_path: Path) -> None:
-    """What was tuned without a score fits an input that does not have it; other weights do not."""
+    """A weight of 0 for a missing score is accepted; other weights are not."""
     path = tmp_path / "heard.jsonl"
     path.write_text('{"utt": "u", "candidates": [{"text": "a", "acoustic_log_prob": -3.0}]}')
     ask = ("rescore", "--model", bundle, "--input", path)
@@ -96,7 +96,7 @@ BROKEN: dict[str, tuple[dict[str, str | bytes], str]] = {
 def test_a_broken_utterance_costs_itself_alone(
     run: Run, bundle: Path, tmp_path: Path, name: str
 ) -> None:
-    """With --keep-going what is wrong stands in its place, with its file; the others are ranked."""
+    """With --keep-going an error record with the file replaces an invalid utterance."""
     files, broken = BROKEN[name]
     path = folder(tmp_path / "in", files)
     ask = ("rescore", "--model", bundle, "--format", name, "--input", path, "--json")
@@ -104,15 +104,15 @@ def test_a_broken_utterance_costs_itself_alone(
     good, bad = (json.loads(line) for line in ended.out.splitlines())
     assert (good["ranking"][0]["index"], ended.code) == (1 if name == "kaldi" else 0, 3)
     assert bad["file"] == str(path / broken)
-    assert "has 1 records that were passed over" in ended.err
-    assert f"{path}: refused 1 utterance\n" in ended.err
+    assert "skipped 1 record" in ended.err
+    assert f"{path}: rejected 1 utterance\n" in ended.err
     strict = run(*ask)
     assert strict.code == 3
     assert str(path / broken) in strict.err
 
 
 def test_nemo_lines_cost_their_utterance(run: Run, bundle: Path, tmp_path: Path) -> None:
-    """A line without a number costs one utterance of the flat file."""
+    """A line without a number invalidates only its own utterance."""
     files: dict[str, str | bytes] = {
         "m.json": '{"audio_filepath": "a"}\n{"audio_filepath": "b"}\n',
         "p.tsv": "x\tnan\ny\t-1\n",
@@ -127,30 +127,30 @@ def test_nemo_lines_cost_their_utterance(run: Run, bundle: Path, tmp_path: Path)
 
 
 def test_null_labels_may_be_named(run: Run, bundle: Path, tmp_path: Path) -> None:
-    """`--null-label` adds to a format's own, and names those of JSON lines; references follow."""
+    """`--null-label` extends a format's null labels and works for JSON lines and references."""
     path = folder(tmp_path, {"n/u1": "-1 -1 4 [laugh] uh the sun\n", "said.txt": "u1 uh the sun\n"})
     ask = ("rescore", "--model", bundle, "--references", path / "said.txt", "--input")
     ended = run(*ask, path / "n", "--format", "srilm", "--null-label", "uh")
     assert ended.out == "u1\tthe sun\n"
-    assert "left out as null labels: [laugh] (1), uh (1)" in ended.err
-    assert "0.00% of the best" in ended.err
+    assert "removed null labels: [laugh] (1), uh (1)" in ended.err
+    assert "0.00% for the best" in ended.err
     heard = tmp_path / "heard.jsonl"
     heard.write_text('{"utt": "u1", "candidates": ["[laugh] uh the sun"]}')
     assert run(*ask, heard, "--null-label", "uh").out == "u1\t[laugh] the sun\n"
 
 
 def test_a_mesh_is_ranked(run: Run, bundle: Path, tmp_path: Path) -> None:
-    """A word mesh of SRILM is searched as a confusion network, with its own reference."""
+    """An SRILM word mesh is searched as a confusion network, with its own reference."""
     mesh = "name u\nnumaligns 2\nalign 0 the 0.9 a 0.1\nalign 1 sun 1e-90 *DELETE* 1\n"
     path = folder(tmp_path, {"u.mesh": f"{mesh}reference 0 the\nreference 1 *DELETE*\n"})
     ended = run("rescore", "--model", bundle, "--format", "srilm", "--input", path / "u.mesh")
     assert (ended.out, ended.code) == ("u\tthe\n", 0)
-    assert ended.err.splitlines()[-1] == "word error rate: 0.00% of the best"
+    assert ended.err.splitlines()[-1] == "word error rate: 0.00% for the best candidates"
     assert "max-transcripts" in run("tune", "--format", "srilm", "--input", path).err
 
 
 def test_minus_infinity_ranks_last(run: Run, bundle: Path, tmp_path: Path) -> None:
-    """An impossible candidate stays in the ranking, at its end, with a posterior of nothing."""
+    """A candidate with a score of minus infinity ranks last with posterior 0."""
     path = tmp_path / "heard.jsonl"
     path.write_text(
         '{"candidates": [{"text": "a", "acoustic_log_prob": -Infinity}, '
@@ -169,7 +169,7 @@ def test_minus_infinity_ranks_last(run: Run, bundle: Path, tmp_path: Path) -> No
 
 
 def test_missing_references_are_told(run: Run, bundle: Path, tmp_path: Path) -> None:
-    """None at all, or some; a lattice is found by the name of its file, too."""
+    """Missing references are reported; a lattice also matches by file name."""
     path = folder(tmp_path / "in", KALDI)
     said = tmp_path / "said.trn"
     ask = ("rescore", "--model", bundle, "--format", "kaldi", "--input", path)
@@ -182,21 +182,21 @@ def test_missing_references_are_told(run: Run, bundle: Path, tmp_path: Path) -> 
     said.write_text("the { moon / son } (a)\n")
     ended = run(*ask, "--references", said)
     assert "1 of 2 utterances have no reference: the input has b …" in ended.err
-    assert "word error rate: 50.00% of the first candidates, 0.00% of the best" in ended.err
+    assert "word error rate: 50.00% for the first candidates, 0.00% for the best" in ended.err
     (tmp_path / "call.slf").write_text(SLF)
     said.write_text("sun (call)\n")
     lattice = ("rescore", "--model", bundle, "--format", "slf", "--input", tmp_path / "call.slf")
     ended = run(*lattice, "--references", said)
     assert ended.out == "u1\tsun\n"
-    assert ended.err.endswith("word error rate: 0.00% of the best\n")
+    assert ended.err.endswith("word error rate: 0.00% for the best candidates\n")
 
 
 def test_capitals_are_told_beside_the_error_rate(run: Run, bundle: Path, tmp_path: Path) -> None:
-    """A rate of 100 % that is one of capitals says so."""
+    """An error rate of 100 % due to case says so."""
     path = tmp_path / "heard.jsonl"
     path.write_text('{"reference": "THE SUN.", "candidates": ["the sun"]}')
     ended = run("rescore", "--model", bundle, "--input", path)
-    assert "100.00% of the best; 0.00% with --normalise basic" in ended.err
+    assert "100.00% for the best candidates; 0.00% with --normalise basic" in ended.err
 
 
 def _development(count: int) -> list[dict[str, object]]:
@@ -220,7 +220,7 @@ def _written(path: Path, records: list[dict[str, object]]) -> Path:
 
 
 def test_tune_reads_what_rescore_writes(run: Run, bundle: Path, tmp_path: Path) -> None:
-    """The ranking holds all that tuning needs, and the weights are the same."""
+    """Tuning on rescored output gives the same weights."""
     heard = _written(tmp_path / "heard.jsonl", _development(30))
     ranked = tmp_path / "ranked.jsonl"
     ranked.write_text(run("rescore", "--model", bundle, "--input", heard, "--json").out)
@@ -231,14 +231,14 @@ def test_tune_reads_what_rescore_writes(run: Run, bundle: Path, tmp_path: Path) 
 
 
 def test_tune_says_why_there_are_no_weights(run: Run, bundle: Path, tmp_path: Path) -> None:
-    """Capitals, too few utterances or no references: nothing that looks like weights is printed."""
+    """Case differences, too few utterances or no references: an error and no weights."""
     path = tmp_path / "dev.jsonl"
     ask = ("tune", "--model", bundle, "--json", "--input", path)
     untold: list[dict[str, object]] = [{"candidates": ["a"]}]
     basic = ("--normalise", "basic")
     for records, told, options in (
-        (_development(30), "--normalise basic; use that", ()),
-        (_development(12), "12 utterances with a reference; tune on 30", basic),
+        (_development(30), "use --normalise basic", ()),
+        (_development(12), "only 12 utterances with a reference; tune on at least 30", basic),
         (untold, "no utterance has a reference", ()),
     ):
         _written(path, records)
@@ -248,7 +248,7 @@ def test_tune_says_why_there_are_no_weights(run: Run, bundle: Path, tmp_path: Pa
 
 
 def test_tune_may_pass_over_broken_utterances(run: Run, bundle: Path, tmp_path: Path) -> None:
-    """With --keep-going they are told and counted, and the exit code says that there was one."""
+    """With --keep-going errors are reported and counted, and the exit code is not 0."""
     path = _written(tmp_path / "dev.jsonl", [*_development(30), {"candidates": []}])
     ask = ("tune", "--model", bundle, "--normalise", "basic", "--json", "--input", path)
     assert run(*ask).out == ""
@@ -258,10 +258,10 @@ def test_tune_may_pass_over_broken_utterances(run: Run, bundle: Path, tmp_path: 
 
 
 def test_a_file_of_another_format_is_recognised(run: Run, bundle: Path, tmp_path: Path) -> None:
-    """The message says which it is, and what to do."""
+    """The message names the actual format and the remedy."""
     (tmp_path / "a.slf").write_text(SLF)
     ended = run("rescore", "--model", bundle, "--input", tmp_path / "a.slf")
     assert (ended.code, "--format slf" in ended.err) == (3, True)
     assert run("rescore", "--model", bundle, "--input", "-", "--format", "slf").code == 2
     ended = run("rescore", "--model", bundle, "--input", tmp_path)
-    assert (ended.code, "is a folder; --format kaldi" in ended.err) == (3, True)
+    assert (ended.code, "is a folder; folders require --format kaldi" in ended.err) == (3, True)

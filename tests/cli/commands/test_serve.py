@@ -1,4 +1,4 @@
-"""`wordgate serve`, as far as it serves nothing."""
+"""`wordgate serve`: configuration errors and `--check`."""
 
 import os
 import socket
@@ -11,7 +11,7 @@ from tests.cli.calling import Run
 
 
 def test_a_file_that_cannot_be_opened_is_named(run: Run, tmp_path: Path) -> None:
-    """One line and the exit code of files."""
+    """An unreadable file is one line and exit code 3."""
     for file, problem in ((tmp_path / "none.toml", "does not exist"), (tmp_path, "is a folder")):
         ended = run("serve", "--config", file)
         assert ended.code == 3
@@ -20,18 +20,18 @@ def test_a_file_that_cannot_be_opened_is_named(run: Run, tmp_path: Path) -> None
 
 
 def test_a_check_says_that_a_server_would_start(run: Run, tmp_path: Path) -> None:
-    """As far as options, certificate and tokens go; no model is loaded, no port is taken."""
+    """`--check` validates options, certificate and tokens without loading a model."""
     file = tmp_path / "wordgate.toml"
     (tmp_path / "tokens").write_text("# nobody\n")
     file.write_text("tokens_file = 'tokens'\nmodel = 'none'\n")
     ended = run("serve", "--config", file, "--check")
-    assert (ended.code, ended.out) == (0, "options, certificate and tokens can be used\n")
+    assert (ended.code, ended.out) == (0, "options, certificate and tokens are valid\n")
 
 
 def test_a_check_says_what_would_keep_a_server_from_starting(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With the exit code and the line of the server itself."""
+    """`--check` reports errors with the server's exit code and message."""
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")
     file = tmp_path / "wordgate.toml"
     for line, code, problem in (
@@ -51,7 +51,7 @@ def test_a_check_says_what_would_keep_a_server_from_starting(
 
 
 def test_a_check_looks_at_what_traces_need(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What OpenTelemetry's variables say is refused as at the start; what is right is let by."""
+    """`--check` validates OpenTelemetry's variables."""
     assert run("serve", "--tracing", "otlp", "--check").code == 0
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")
     ended = run("serve", "--tracing", "otlp", "--check")
@@ -63,7 +63,7 @@ def test_a_check_looks_at_what_traces_need(run: Run, monkeypatch: pytest.MonkeyP
 def test_what_is_found_after_the_start_names_where_it_was_said(
     tmp_path: Path, workers: str
 ) -> None:
-    """The variable, or file and key; the flag where it was used, and where nothing was said."""
+    """Errors name the variable, the file and key, or the flag (also for defaults)."""
     file = tmp_path / "wordgate.toml"
     free = ("--listen", "127.0.0.1:0", "--workers", workers)
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -81,7 +81,7 @@ def test_what_is_found_after_the_start_names_where_it_was_said(
 
 
 def _refused(*options: str, **variables: str) -> str:
-    """What a server says that cannot start; in a process of its own, for it handles signals."""
+    """Run a server that cannot start, in a subprocess because it handles signals."""
     command = [sys.executable, "-m", "wordgate.cli.main", "serve", *options]
     ended = subprocess.run(
         command, capture_output=True, text=True, check=False, env={**os.environ, **variables}

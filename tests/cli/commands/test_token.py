@@ -1,4 +1,4 @@
-"""`wordgate token`, and tokens and TLS of the commands that ask a server."""
+"""`wordgate token`, and bearer tokens and TLS in the client commands."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from wordgate.server.security.tokens import digest_of, read_tokens
 
 
 def test_a_token_and_its_line(run: Run, tmp_path: Path) -> None:
-    """The line goes to standard output, the token to standard error and nowhere else."""
+    """The line goes to standard output, the token only to standard error."""
     ended = run("token", "ocr", "--rows-per-second", "1000000", "--streams", "20", "--own-cache")
     made = ended.err.strip()
     assert made not in ended.out
@@ -24,7 +24,7 @@ def test_a_token_and_its_line(run: Run, tmp_path: Path) -> None:
 
 
 def test_a_name_is_fit_for_a_log(run: Run) -> None:
-    """Another is a wrong use of the command line."""
+    """An invalid name is a usage error."""
     ended = run("token", "my phone")
     assert ended.code == 2
     assert "letters" in ended.err
@@ -33,7 +33,7 @@ def test_a_name_is_fit_for_a_log(run: Run) -> None:
 def test_commands_show_a_token_over_tls(
     run: Run, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """From a file or from the environment; without one the exit code is 7."""
+    """The token comes from a file or the environment; without one the exit code is 7."""
     ca = authority(tmp_path, "ca")
     pair = signed(tmp_path, "pair", ca)
     made = run("token", "me")
@@ -64,7 +64,7 @@ def test_commands_show_a_token_over_tls(
 
 
 def test_companions_of_a_server_need_one(run: Run, tmp_path: Path) -> None:
-    """TLS without a server is a mistake, and so is a file that is none."""
+    """TLS options without --server, and missing files, are errors."""
     (tmp_path / "ca.pem").write_text("")
     ended = run("predict", "--tls-ca", tmp_path / "ca.pem")
     assert ended.code == 2

@@ -1,4 +1,4 @@
-"""`wordgate train` as a person types it."""
+"""`wordgate train` on the command line."""
 
 import sys
 from pathlib import Path
@@ -24,7 +24,7 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_text_files_of_ones_own_become_a_recipe_and_a_run(tmp_path: Path) -> None:
-    """`--text FILES… --name NAME` writes the recipe and runs it; again, it goes on."""
+    """`--text FILES… --name NAME` writes a recipe and runs it; rerunning resumes."""
     more = tmp_path / "more.jsonl"
     more.write_text('{"text": "One more passage."}\n')
     command: list[str | Path] = ["--text", SENTENCES, more, "--name", "mine", "--max-minutes", "0"]
@@ -35,16 +35,16 @@ def test_text_files_of_ones_own_become_a_recipe_and_a_run(tmp_path: Path) -> Non
     places = recipes.text_paths(recipes.load(path), path)
     assert [place.resolve() for place in places] == [SENTENCES, more]
     assert checkpoints.latest(Path("runs/mine/checkpoints")) is not None
-    assert f"go on with: wordgate train {path}" in result.output
+    assert f"to resume: wordgate train {path}" in result.output
     assert Path("cache").is_dir()
 
 
 def test_the_language_is_found_or_stated_and_said(tmp_path: Path) -> None:
-    """A recipe for Russian text says `ru`; `--language` states another; a recipe keeps its own."""
+    """The language is detected, or set by `--language`; a recipe keeps its own."""
     text = tmp_path / "письма.txt"
     text.write_text("Сегодня хорошая погода, и мы пойдём гулять в парк.\n" * 200, "utf-8")
     command = ("--text", text, "--max-minutes", "0", "--name")
-    assert "language: ru; --language TAG states another" in _train(*command, "found").output
+    assert "language: ru (detected); use --language TAG" in _train(*command, "found").output
     assert recipes.load(Path("models/found/recipe.toml")).language == "ru"
     assert "language: be\n" in _train(*command, "stated", "--language", "be").output
     assert recipes.load(Path("models/stated/recipe.toml")).language == "be"
@@ -55,7 +55,7 @@ def test_the_language_is_found_or_stated_and_said(tmp_path: Path) -> None:
 def test_a_recipe_takes_its_text_from_another_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The text's folder can be given by flag or variable, where the recipe's is not there."""
+    """The text folder can be set by flag or environment variable."""
     recipe = write_recipe(tmp_path, (str(SENTENCES.parent), "nowhere"))
     missing = _train(recipe, "--max-minutes", "0")
     assert missing.exit_code == 1
@@ -65,13 +65,13 @@ def test_a_recipe_takes_its_text_from_another_folder(
     stopped = _train(recipe, *stop, "--text-folder", SENTENCES.parent)
     assert stopped.exit_code == 0
     options = f"--run-directory '{run}' --text-folder {SENTENCES.parent}"
-    assert f"go on with: wordgate train {recipe} {options}\n" in stopped.output
+    assert f"to resume: wordgate train {recipe} {options}\n" in stopped.output
     monkeypatch.setenv("WORDGATE_TEXT_FOLDER", str(SENTENCES.parent))
     assert _train(recipe, *stop, "--fresh").exit_code == 0
 
 
 def test_a_finished_training_says_how_it_is_published(tmp_path: Path) -> None:
-    """With the folders that `export` would not find by itself."""
+    """The printed export command includes folders that are not the defaults."""
     short = [("steps = 150", "steps = 1"), ("warmup_steps = 20", "warmup_steps = 0")]
     recipe = write_recipe(tmp_path, *short, ("decay_steps = 50", "decay_steps = 0"))
     said = _train(recipe, "--text-folder", SENTENCES.parent).output
@@ -82,8 +82,8 @@ def test_a_finished_training_says_how_it_is_published(tmp_path: Path) -> None:
     assert f"next: wordgate export {saved}\n" in _train(usual).output
 
 
-def test_text_that_is_none_is_told_before_a_recipe_is_written(tmp_path: Path) -> None:
-    """Else the recipe for nothing would be kept when the file has been filled."""
+def test_an_empty_text_is_reported_before_a_recipe_is_written(tmp_path: Path) -> None:
+    """An empty text file is an error, and no recipe is written."""
     empty = tmp_path / "empty.txt"
     empty.write_text("\n \n")
     refused = _train("--text", empty, "--name", "mine")
@@ -93,7 +93,7 @@ def test_text_that_is_none_is_told_before_a_recipe_is_written(tmp_path: Path) ->
 
 
 def test_a_training_that_cannot_be_published_says_so_first(tmp_path: Path) -> None:
-    """Without held-out text nothing is measured, and export refuses: told before hours are lost."""
+    """A recipe without held-out text is rejected before training starts."""
     recipe = write_recipe(tmp_path, ("held_out_share = 0.05", "held_out_share = 0.0"))
     stopped = _train(recipe, "--max-minutes", "0")
     assert stopped.exit_code == 0
@@ -105,12 +105,12 @@ def test_a_training_that_cannot_be_published_says_so_first(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        ([], "RECIPE: name one, or text files"),
-        ([str(SENTENCES), str(SENTENCES)], "RECIPE: name one"),
-        ([str(SENTENCES), "--name", "x"], "--name: needs --text"),
-        (["--text", str(SENTENCES)], "--text: needs --name"),
+        ([], "RECIPE: pass one recipe, or use --text"),
+        ([str(SENTENCES), str(SENTENCES)], "RECIPE: pass one recipe"),
+        ([str(SENTENCES), "--name", "x"], "--name: requires --text"),
+        (["--text", str(SENTENCES)], "--text: requires --name"),
         ([str(SENTENCES), "--max-minutes", "-1"], "--max-minutes"),
-        ([str(SENTENCES), "--language", "ru"], "--language: needs --text"),
+        ([str(SENTENCES), "--language", "ru"], "--language: requires --text"),
         (
             ["--text", str(SENTENCES), "--name", "x", "--language", "русский"],
             "is not a BCP 47 tag",
@@ -122,7 +122,7 @@ def test_a_training_that_cannot_be_published_says_so_first(tmp_path: Path) -> No
     ],
 )
 def test_contradictory_arguments_are_refused(arguments: list[str], problem: str) -> None:
-    """A wrong combination says what goes together."""
+    """Contradictory arguments are usage errors that name the valid combination."""
     result = _train(*arguments)
     assert result.exit_code == 2
     assert problem in result.output
@@ -139,12 +139,12 @@ def test_a_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_without_torch_nothing_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is missing is named before a recipe is there, which the next try would stumble over."""
+    """Without torch no recipe is written."""
     Path("mails.txt").write_text("See you soon.\n")
     monkeypatch.setitem(sys.modules, "torch", None)
     for name in [name for name in sys.modules if name.startswith("wordgate.training.")]:
         monkeypatch.delitem(sys.modules, name)
     error = _train("--text", "mails.txt", "--name", "mine").exception
     assert isinstance(error, WordgateError)
-    assert "training needs torch, which is not installed" in str(error)
+    assert "training requires torch, which is not installed" in str(error)
     assert not Path("models").exists()

@@ -1,4 +1,4 @@
-"""`wordgate type` at a terminal."""
+"""`wordgate type` in a terminal."""
 
 import os
 import pty
@@ -41,14 +41,14 @@ def _pressed(*keys: str) -> LineEditor:
     ],
 )
 def test_keys_edit_the_line(keys: str | list[str], text: str, cursor: int) -> None:
-    """Letters, backspace, arrows, Home and End; other keys change nothing."""
+    """Letters, backspace, arrows, Home and End edit the line; other keys do nothing."""
     typewriter = _pressed(*keys)
     assert (typewriter.line.text, typewriter.line.cursor) == (text, cursor)
     assert typewriter.keys == len(keys)
 
 
 def test_tab_takes_the_marked_suggestion() -> None:
-    """It stands in the place of what was typed, with a space; up and down mark another."""
+    """Tab replaces the prefix with the selected suggestion and a space; Up and Down select."""
     typewriter = _pressed("s", "e")
     typewriter.answer = _answer("sea", "see", prefix="se")
     assert not typewriter.press("\x1b[B")
@@ -60,8 +60,7 @@ def test_tab_takes_the_marked_suggestion() -> None:
 
 
 def test_the_screen_shows_what_fits() -> None:
-    """The end of a long line up to the cursor, suggestions while there is room, the marked one
-    first."""
+    """The screen shows the end of a long line and the suggestions that fit, selection first."""
     typewriter = _pressed(*"abcdefghijkl")
     typewriter.answer = _answer("sea", "see", "seven")
     shown = typewriter.screen(18)
@@ -77,7 +76,7 @@ def test_the_screen_shows_what_fits() -> None:
 
 
 def test_a_person_types_at_a_terminal(bundle: Path) -> None:
-    """Suggestions come, Tab takes one, Enter tells the savings, Ctrl-D ends."""
+    """Suggestions appear, Tab accepts one, Enter prints the savings, Ctrl-D exits."""
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "wordgate.cli.main", "type", "--model", str(bundle)]
     with subprocess.Popen(command, stdin=theirs, stdout=theirs, close_fds=True) as process:
@@ -95,14 +94,14 @@ def test_a_person_types_at_a_terminal(bundle: Path) -> None:
 
 
 def test_without_a_terminal_it_says_so(run: Run) -> None:
-    """A pipe gets one line, not a stack trace."""
+    """Without a terminal the command prints one line and no stack trace."""
     called = run("type")
     assert called.code == 1
-    assert "needs a terminal" in called.err
+    assert "not a terminal" in called.err
 
 
 def _read_to_end(terminal: int) -> None:
-    """Read until the other side closes: who leaves a terminal waits for its output to be read."""
+    """Read until the other side closes; a terminal's last output must be read before it exits."""
     try:
         while os.read(terminal, 4096):
             pass
@@ -111,7 +110,7 @@ def _read_to_end(terminal: int) -> None:
 
 
 def _read_until(terminal: int, expected: bytes) -> bytes:
-    """What the terminal shows up to this."""
+    """Read the terminal's output up to `expected`."""
     shown = b""
     while expected not in shown:
         ready, _, _ = select.select([terminal], [], [], PATIENCE_SECONDS)

@@ -1,4 +1,4 @@
-"""What is said on standard error before and while a command works."""
+"""Progress on standard error, before and during a command."""
 
 from concurrent.futures import Future
 from pathlib import Path
@@ -17,7 +17,7 @@ from wordgate.cli.terminal.progress import counted
 def test_a_measurement_says_at_once_what_it_measures(
     run: Run, bundle: Path, tmp_path: Path, option: str
 ) -> None:
-    """On standard error: standard output is for the figures."""
+    """Progress goes to standard error; standard output is for the figures."""
     file = tmp_path / "a.txt"
     file.write_text("the sea\n")
     ended = run("evaluate", option, file, "--model", bundle, "--json")
@@ -26,7 +26,7 @@ def test_a_measurement_says_at_once_what_it_measures(
 
 
 def test_tuning_says_so_before_a_model_is_loaded(run: Run, tmp_path: Path) -> None:
-    """The first line comes before whatever ends the command."""
+    """The first line is printed before any error."""
     file = tmp_path / "dev.jsonl"
     file.write_text("[]\n")
     ended = run("tune", "--input", file, "--model", tmp_path / "none")
@@ -34,7 +34,7 @@ def test_tuning_says_so_before_a_model_is_loaded(run: Run, tmp_path: Path) -> No
 
 
 def test_every_benchmark_says_something_before_it_begins(tmp_path: Path) -> None:
-    """Before libraries and models are loaded."""
+    """The first line is printed before libraries and models are loaded."""
     for name in bench.bench.commands:
         arguments = ["bench", name, "--model", str(tmp_path / "none")]
         if name == "train":
@@ -45,7 +45,7 @@ def test_every_benchmark_says_something_before_it_begins(tmp_path: Path) -> None
 
 
 class _Model:
-    """Answers at once; has an attribute of its own."""
+    """Answers at once; has an extra attribute."""
 
     name = "tiny"
 

@@ -1,4 +1,4 @@
-"""Tables for people: labels, units, and numbers that stay whole."""
+"""Terminal tables: labels, units and untruncated numbers."""
 
 from io import StringIO
 from typing import Any
@@ -18,7 +18,7 @@ def _shown(table: Table, width: int = 80) -> str:
 
 @pytest.mark.parametrize("width", [20, 40, 80])
 def test_numbers_are_never_cut(width: int) -> None:
-    """Text wraps; the table gets wider than the terminal rather than lose a digit."""
+    """Text wraps; a table exceeds the terminal's width rather than truncate numbers."""
     table = Table("candidate")
     add_numbers(table, "log-probability", "posterior")
     table.add_row("a text of several words that has to be wrapped", "-123456.7890", "100.00%")
@@ -45,6 +45,6 @@ def test_numbers_are_never_cut(width: int) -> None:
     ],
 )
 def test_figures_have_labels_and_units(figures: dict[str, Any], row: list[str]) -> None:
-    """Shares in per cent, speeds by what they count; names of programs stay in JSON."""
+    """Shares are percentages, speeds have units, and JSON names are not shown."""
     lines = [line.split("│") for line in _shown(figures_table(figures), 120).splitlines()]
     assert row in [[cell.strip() for cell in cells[1:-1]] for cells in lines]

@@ -1,4 +1,4 @@
-"""Folders of files, as recipes leave them, for tests of readers."""
+"""Helpers for reader tests: folders of files, as recipes write them."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 def folder(path: Path, files: dict[str, str | bytes]) -> Path:
-    """A folder with these files, by their paths in it."""
+    """Create a folder with these files, given by relative path."""
     for name, content in files.items():
         target = path / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -22,12 +22,12 @@ def folder(path: Path, files: dict[str, str | bytes]) -> Path:
 
 
 def texts(found: Iterable[Utterance | InvalidFile]) -> dict[str, list[str]]:
-    """The candidates of each utterance."""
+    """Return the candidates of each utterance."""
     return {each.utt: [h.text for h in each.hypotheses] for each in raise_on_error(found)}
 
 
 def sorted_out(found: Iterable[Utterance | InvalidFile]) -> tuple[list[str], list[str]]:
-    """The names of the utterances, and the errors in place of others."""
+    """Return the names of the utterances, and the errors."""
     names, errors = [], []
     for each in found:
         if isinstance(each, InvalidFile):
@@ -38,12 +38,12 @@ def sorted_out(found: Iterable[Utterance | InvalidFile]) -> tuple[list[str], lis
 
 
 def lattice(utterance: Utterance) -> Lattice:
-    """The lattice of an utterance."""
+    """Return the lattice of an utterance."""
     assert isinstance(utterance.lattice, Lattice)
     return utterance.lattice
 
 
 def network(utterance: Utterance) -> ConfusionNetwork:
-    """The confusion network of an utterance."""
+    """Return the confusion network of an utterance."""
     assert isinstance(utterance.lattice, ConfusionNetwork)
     return utterance.lattice

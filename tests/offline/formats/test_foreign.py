@@ -1,4 +1,4 @@
-"""Files that are given as another format than they are."""
+"""Files in a different format than --format says."""
 
 import gzip
 import os
@@ -15,7 +15,7 @@ from wordgate.offline.formats.foreign import refuse_foreign
 FILES: dict[str, tuple[bytes, str, str]] = {
     "hocr": (b"<?xml?>\n<html>\n<meta content='ocr_page'/>", "jsonl", "is hOCR"),
     "tsv": (b"level\tpage_num\tblock_num\tpar_num\n", "nemo", "examples/correct_print.py"),
-    "binary": (b"u-1 \0BFM ", "jsonl", "is a binary archive of Kaldi; make n-best lists"),
+    "binary": (b"u-1 \0BFM ", "jsonl", "is a binary Kaldi archive; convert it to n-best lists"),
     "lattice": (b"utt1 \n0 1 the 1.2,3.4,1_2_3\n1 0.5,0,\n", "kaldi", "lattice-to-nbest"),
     "unlabelled": (b"utt1\n0\t1\t5\t1.2,3.4\n", "slf", "nbest-to-linear"),
     "slf": (b"# x\nVERSION=1.0\nN=2 L=1\n", "jsonl", "--format slf"),
@@ -39,7 +39,7 @@ MORE_READABLE = {
 def test_the_message_says_what_it_is_and_what_to_do(
     tmp_path: Path, content: bytes, expected: str, named: str, packed: bool
 ) -> None:
-    """Packed or plain, a known format is recognised by its first lines."""
+    """A known format, plain or compressed, is detected from its first lines."""
     path = tmp_path / ("a.gz" if packed else "a")
     path.write_bytes(gzip.compress(content) if packed else content)
     with pytest.raises(InvalidFile) as refused:
@@ -48,8 +48,10 @@ def test_the_message_says_what_it_is_and_what_to_do(
 
 
 @pytest.mark.parametrize("expected", MORE_READABLE)
-def test_what_a_reader_reads_is_left_to_it(tmp_path: Path, expected: str) -> None:
-    """So is what cannot be recognised, and what does not exist."""
+def test_expected_unknown_and_missing_files_are_left_to_the_reader(
+    tmp_path: Path, expected: str
+) -> None:
+    """Expected, unknown and missing files are left to the reader."""
     path = tmp_path / "a"
     for content in (MORE_READABLE[expected], b"", b"hello\nthere\n", b"\xff\xfe"):
         path.write_bytes(content)
@@ -58,21 +60,21 @@ def test_what_a_reader_reads_is_left_to_it(tmp_path: Path, expected: str) -> Non
 
 
 def test_a_folder_is_not_a_file(tmp_path: Path) -> None:
-    """Formats of one file name those of folders."""
-    with pytest.raises(InvalidFile, match="is a folder; --format kaldi"):
+    """Formats of single files reject folders and name the formats of folders."""
+    with pytest.raises(InvalidFile, match="is a folder; folders require --format kaldi"):
         refuse_foreign(tmp_path, "jsonl")
     refuse_foreign(tmp_path, "kaldi")
 
 
 def test_a_pipe_is_left_to_its_reader(tmp_path: Path) -> None:
-    """A pipe can be read but once, so nobody looks into it before its reader does."""
+    """A pipe can be read only once and is not inspected."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     refuse_foreign(pipe, "kaldi")
 
 
 def test_a_line_of_digits_without_end_is_looked_at_once() -> None:
-    """What a lattice of Kaldi may look like is decided in a time that grows with the line."""
+    """Detection of Kaldi lattices takes linear time."""
     program = (
         "import sys; from pathlib import Path;"
         "from wordgate.offline.formats.foreign import refuse_foreign;"

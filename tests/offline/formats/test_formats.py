@@ -1,4 +1,4 @@
-"""Hypotheses as recognisers write them into files."""
+"""Readers of recognisers' hypothesis files."""
 
 import gzip
 import json
@@ -20,7 +20,7 @@ def _written(path: Path, *records: Any) -> Path:
 
 
 def test_every_number_of_a_candidate_is_a_score(tmp_path: Path) -> None:
-    """Numbers are scores by their key; what is no number says something else."""
+    """Numbers are scores named by their key; other values are not scores."""
     candidate = {"text": "a b", "am": -1, "lm": -2.5, "source": "x", "ok": True, "lattice": None}
     record = {"utt": "u", "reference": "a", "history": "h", "candidates": [candidate, "c"]}
     path = _written(tmp_path / "heard.jsonl", "", record)
@@ -32,8 +32,8 @@ def test_every_number_of_a_candidate_is_a_score(tmp_path: Path) -> None:
     ]
 
 
-def test_what_is_missing_has_a_meaning(tmp_path: Path) -> None:
-    """An utterance without a name has its line's number; there need be no reference."""
+def test_missing_fields_have_defaults(tmp_path: Path) -> None:
+    """An utterance without a name is named by its line number; the reference is optional."""
     heard = {"candidates": [{"text": "a", "times": [[0, 0.5]]}]}
     path = tmp_path / "heard.jsonl.gz"
     path.write_bytes(gzip.compress(json.dumps(heard).encode()))
@@ -61,7 +61,7 @@ def test_what_is_missing_has_a_meaning(tmp_path: Path) -> None:
     ],
 )
 def test_bad_lines_are_named(tmp_path: Path, line: str, named: str) -> None:
-    """The file, the line and the field are in the message."""
+    """The message names the file, the line and the field."""
     path = _written(tmp_path / "heard.jsonl", {"candidates": ["a"]}, line)
     with pytest.raises(InvalidFile) as refused:
         list(raise_on_error(jsonl.read(path)))
@@ -77,7 +77,7 @@ def _folder(path: Path, **files: str) -> Path:
 
 
 def test_kaldi_archives_are_keyed_by_rank_and_costs_are_negated(tmp_path: Path) -> None:
-    """As lmrescore_rnnlm leaves them: words_text, ac_cost and other costs beside, in any order."""
+    """Files of lmrescore_rnnlm: words_text, ac_cost and other costs, in any order."""
     folder = _folder(
         tmp_path / "archives",
         words_text="sw-1-10 worst\nsw-1-1 the best  one\nsw-1-2\nother-1 a\n",
@@ -95,7 +95,7 @@ def test_kaldi_archives_are_keyed_by_rank_and_costs_are_negated(tmp_path: Path) 
 
 
 def test_espnet_folders_hold_a_rank_each(tmp_path: Path) -> None:
-    """Scores are printed as torch prints them, and an utterance may have fewer candidates."""
+    """Scores in torch's notation; an utterance may have fewer candidates."""
     _folder(tmp_path / "1best_recog", text="u1 HELLO WORLD\nu2 A\n", score="u1 -3.5\nu2 -1\n")
     _folder(
         tmp_path / "10best_recog",
@@ -114,7 +114,7 @@ def test_espnet_folders_hold_a_rank_each(tmp_path: Path) -> None:
 
 
 def test_nemo_files_are_flat(tmp_path: Path) -> None:
-    """Lines belong to utterances by their number alone, so any other number of them is refused."""
+    """Lines belong to utterances by position, so any other number of lines is rejected."""
     manifest = _written(
         tmp_path / "manifest.json",
         {"audio_filepath": "a.wav", "duration": 1.0, "text": "hello"},
@@ -128,12 +128,12 @@ def test_nemo_files_are_flat(tmp_path: Path) -> None:
         ("", -3.0),
         ("a", -4.5),
     ]
-    with pytest.raises(InvalidFile, match="4 lines, but a beam of 3 for the 2 utterances"):
+    with pytest.raises(InvalidFile, match="4 lines, expected 6: a beam of 3 for 2 utterances"):
         list(nemo.read(path, manifest, beam=3))
 
 
 def test_srilm_files_have_logarithms_to_base_ten(tmp_path: Path) -> None:
-    """As nbest-lattice writes them: two scores, the number of words, words between <s> and </s>."""
+    """nbest-lattice's format: two scores, the word count, words between <s> and </s>."""
     folder = tmp_path / "nbest"
     folder.mkdir()
     listed = "-100 -2.5 2 <s> hello world </s>\n-101.5 -3 4 <s> -pau- hello </s>\n"
@@ -147,7 +147,7 @@ def test_srilm_files_have_logarithms_to_base_ten(tmp_path: Path) -> None:
 
 
 def test_references_are_keyed_lines_or_a_trn(tmp_path: Path) -> None:
-    """Both say what was said in an utterance."""
+    """Both formats give the same references."""
     (tmp_path / "text").write_text("u1 the sun\nu2\nu3\ta b\n")
     (tmp_path / "said.trn").write_text("the sun (u1)\n(u2)\na (b) c (u3)\n")
     assert references.read(tmp_path / "text") == {"u1": "the sun", "u2": "", "u3": "a b"}
@@ -167,7 +167,7 @@ BAD_FILES: dict[str, tuple[Any, str]] = {
     "kaldi, no text": (lambda path: kaldi.read(_folder(path, ac_cost="a-1 1")), "words_text"),
     "kaldi, no rank": (lambda path: _kaldi(path, "utt a", "utt 1"), "text:1"),
     "kaldi, twice": (lambda path: _kaldi(path, "u-1 a\nu-1 b", "u-1 1"), "text:2"),
-    "kaldi, no cost": (lambda path: _kaldi(path, "u-1 a\nu-2 b", "u-1 1"), "no line for u-2"),
+    "kaldi, no cost": (lambda path: _kaldi(path, "u-1 a\nu-2 b", "u-1 1"), "missing line for u-2"),
     "kaldi, no number": (lambda path: _kaldi(path, "u-1 a", "u-1 x"), "ac_cost:1"),
     "espnet, no folder": (lambda path: espnet.read(path / "none"), "does not exist"),
     "espnet, nothing": (espnet.read, "1best_recog"),
@@ -176,11 +176,11 @@ BAD_FILES: dict[str, tuple[Any, str]] = {
             _folder(path / "1best_recog", text="u a", score="v 1"),
             espnet.read(path),
         )[1],
-        "no line for u",
+        "missing line for u",
     ),
     "srilm, decipher": (lambda path: _srilm(path, "NBestList2.0\n(1) a"), "NBestList2.0"),
     "srilm, few": (lambda path: _srilm(path, "-1 -2"), "utt:1"),
-    "srilm, count": (lambda path: _srilm(path, "-1 -2 5 a b"), "says 5 words and has 2"),
+    "srilm, count": (lambda path: _srilm(path, "-1 -2 5 a b"), "word count is 5, but found 2"),
     "srilm, empty": (lambda path: _srilm(path, "\n"), "is empty"),
     "trn": (
         lambda path: references.read(_folder(path, a__trn="no brackets") / "a.trn").items(),
@@ -191,7 +191,7 @@ BAD_FILES: dict[str, tuple[Any, str]] = {
 
 @pytest.mark.parametrize(("reads", "named"), BAD_FILES.values(), ids=BAD_FILES)
 def test_bad_files_are_named(tmp_path: Path, reads: Any, named: str) -> None:
-    """Each format's own mistakes are told with the file and the line."""
+    """Errors of each format name the file and the line."""
     with pytest.raises(InvalidFile) as refused:
         list(raise_on_error(reads(tmp_path)))
     assert named in str(refused.value)

@@ -1,4 +1,4 @@
-"""Whatever is in a file, its reader reads it or says by name and line why not."""
+"""Fuzzing: readers accept any file content or report file and line."""
 
 import gzip
 import math
@@ -75,7 +75,7 @@ def _recognised(path: Path) -> Iterator[None]:
 
 
 def _begun(path: Path, line: bytes) -> Path:
-    """The file with another line before its own."""
+    """Return the file with another line prepended."""
     path.write_bytes(line + path.read_bytes())
     return path
 
@@ -85,7 +85,7 @@ def _renamed(path: Path, name: str) -> Path:
 
 
 def _emptied(folder: Path) -> Path:
-    """The folder with nothing but one file."""
+    """Return the folder with a single file."""
     only = folder / "only"
     only.mkdir()
     (folder / "a").rename(only / "a")
@@ -98,7 +98,7 @@ def _emptied(folder: Path) -> Path:
 def test_files_of_any_content_are_read_or_refused(
     tmp_path_factory: pytest.TempPathFactory, name: str, contents: list[bytes]
 ) -> None:
-    """No content ends in another error than one that names the file."""
+    """No content raises an error that does not name the file."""
     folder = tmp_path_factory.mktemp("fuzzed")
     (folder / "1best_recog").mkdir()
     for file, content in zip(_FILES, contents, strict=True):
@@ -114,7 +114,7 @@ def test_files_of_any_content_are_read_or_refused(
 
 
 def test_the_parts_make_good_files_too(tmp_path: Path) -> None:
-    """What is drawn is not refused altogether: a good file of each kind is among it."""
+    """The generated content includes a valid file of each kind."""
     (tmp_path / "a").write_text('{"candidates":["a"]}')
     assert len(list(jsonl.read(tmp_path / "a"))) == 1
     (tmp_path / "words_text").write_text("a-1 the sun\n")

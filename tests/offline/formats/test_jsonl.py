@@ -25,7 +25,7 @@ def _written(tmp_path: Path, *lines: str) -> Path:
 
 
 def test_what_rescore_wrote_is_read(tmp_path: Path) -> None:
-    """Candidates stand in the recogniser's order, with its own scores and none of the ranking."""
+    """Candidates are in the recogniser's order, with its own scores only."""
     record = {"utt": "u", "best": "b", "ranking": RANKING, "reference": "b", "history": "h"}
     [found] = raise_on_error(jsonl.read(_written(tmp_path, json.dumps(record))))
     assert [(h.text, h.scores) for h in found.hypotheses] == [
@@ -47,27 +47,27 @@ def test_what_rescore_wrote_is_read(tmp_path: Path) -> None:
     ],
 )
 def test_other_rankings_are_named(tmp_path: Path, ranking: Any, named: str) -> None:
-    """The field is in the message."""
+    """The message names the field."""
     with pytest.raises(InvalidFile) as refused:
         list(raise_on_error(jsonl.read(_written(tmp_path, json.dumps({"ranking": ranking})))))
     assert f"heard.jsonl:1: {named}" in str(refused.value)
 
 
 def test_minus_infinity_ranks_last(tmp_path: Path) -> None:
-    """As Python writes it into JSON; what is not a number at all is named where it stands."""
+    """Python's -Infinity ranks last; NaN and Infinity are rejected."""
     good = '{"candidates": [{"text": "a", "am": -Infinity}]}'
     path = _written(tmp_path, good, good.replace("-I", "I"), good.replace("-Infinity", "NaN"))
     first, *others = jsonl.read(path)
     assert not isinstance(first, InvalidFile)
     assert first.hypotheses[0].scores == {"am": LEAST}
     assert [str(each).partition("heard.jsonl:")[2] for each in others] == [
-        "2: candidates[0].am: is inf; send a finite number",
-        "3: candidates[0].am: is nan; send a finite number",
+        "2: candidates[0].am: is inf; must be finite",
+        "3: candidates[0].am: is nan; must be finite",
     ]
 
 
 def test_null_labels_are_those_that_were_named(tmp_path: Path) -> None:
-    """Texts of JSON lines are not touched unless told: `[1]` may be what a page says."""
+    """Texts of JSON lines are unchanged by default: `[1]` may be on the page."""
     path = _written(tmp_path, '{"candidates": ["[1]  the %uh sun"]}')
     [plain] = raise_on_error(jsonl.read(path))
     assert plain.hypotheses[0].text == "[1]  the %uh sun"
@@ -76,7 +76,7 @@ def test_null_labels_are_those_that_were_named(tmp_path: Path) -> None:
 
 
 def test_scores_may_stand_in_an_object_of_their_own(tmp_path: Path) -> None:
-    """As a client of the API has them; a number in quotes is no score, and that is told."""
+    """An object `scores` works as in the API; a quoted number is reported."""
     candidate = {
         "text": "7",
         "am": -1,
@@ -89,11 +89,11 @@ def test_scores_may_stand_in_an_object_of_their_own(tmp_path: Path) -> None:
     [found] = raise_on_error(jsonl.read(path, reading=reading))
     assert found.hypotheses[0].scores == {"am": -1.0, "lm": -2.5}
     assert [line for line in reading.report() if "skipped" in line] == [
-        "skipped conf: a number in quotes, which is a text and no score"
+        "skipped conf: a quoted number is a string, not a score"
     ]
 
 
 def test_a_line_of_vosk_is_recognised(tmp_path: Path) -> None:
-    """Also where it comes through a pipe."""
+    """A vosk line is detected, also from a pipe."""
     [error] = jsonl.read(_written(tmp_path, '{"alternatives": []}'))
     assert "--format vosk" in str(error)

@@ -1,4 +1,4 @@
-"""Folders that Kaldi's rescoring scripts leave."""
+"""Folders from Kaldi's rescoring scripts."""
 
 import gzip
 from pathlib import Path
@@ -30,7 +30,7 @@ def _report(reading: Reading) -> str:
 
 
 def test_acoustic_costs_stand_in_acwt(tmp_path: Path) -> None:
-    """The archive that Kaldi's own scripts name acwt is the acoustic score, negated."""
+    """The archive acwt of Kaldi's scripts is the acoustic score, negated."""
     [found] = raise_on_error(kaldi.read(folder(tmp_path, RNNLM_RESCORE)))
     assert [h.scores for h in found.hypotheses] == [
         {"acoustic_log_prob": 1247.5, "lmwt.nolm": -29.3},
@@ -39,7 +39,7 @@ def test_acoustic_costs_stand_in_acwt(tmp_path: Path) -> None:
 
 
 def test_what_is_no_archive_of_costs_is_skipped_by_name(tmp_path: Path) -> None:
-    """Alignments, numbers of words, notes and folders cost nothing, and are accounted for."""
+    """Alignments, word numbers, notes and folders are skipped and reported."""
     reading = Reading.of_recogniser()
     assert texts(kaldi.read(folder(tmp_path, RNNLM_RESCORE), reading)) == {
         "u": ["the sun", "the son"]
@@ -50,15 +50,15 @@ def test_what_is_no_archive_of_costs_is_skipped_by_name(tmp_path: Path) -> None:
         "ali": "alignments",
         "words": "numbers of words",
         "temp": "a folder",
-        ".done, README.md": "no data, by its name",
-        "lmwt.nn": "line 1 has '2.5 3.5' where a finite number should be",
+        ".done, README.md": "not data, judging by the name",
+        "lmwt.nn": "line 1: expected a finite number, found '2.5 3.5'",
         "notes": "not an archive of costs of these candidates",
     }.items():
         assert f"skipped {name}: {reason}" in report
 
 
 def test_a_parent_of_archives_is_read_as_a_whole(tmp_path: Path) -> None:
-    """`archives.10` comes after `archives.2`; an utterance that comes twice is refused once."""
+    """`archives.10` comes after `archives.2`; a duplicate utterance is rejected once."""
     parts = {
         number: {f"archives.{number}/words_text": text, f"archives.{number}/acwt": costs}
         for number, text, costs in (
@@ -74,14 +74,14 @@ def test_a_parent_of_archives_is_read_as_a_whole(tmp_path: Path) -> None:
     names, errors = sorted_out(kaldi.read(tmp_path, reading))
     assert names == ["a", "b", "c"]
     assert "from archives.1, archives.10, archives.2, acwt as" in _report(reading)
-    assert "skipped lat.1.gz, num_jobs: beside the folders archives.N" in _report(reading)
+    assert "skipped lat.1.gz, num_jobs: not a folder archives.N" in _report(reading)
     [error] = errors
-    assert "archives.10/words_text:2: has the utterance a, which" in error
+    assert "archives.10/words_text:2: duplicate utterance a, also in" in error
     assert texts(kaldi.read(tmp_path / "archives.2")) == {"b": ["b"]}
 
 
 def test_a_broken_utterance_costs_itself_alone(tmp_path: Path) -> None:
-    """No cost, no number, no UTF-8, a key twice, a key without a rank: the others are read."""
+    """Each kind of invalid entry costs one utterance; the others are read."""
     files: dict[str, str | bytes] = {
         "words_text": b"a-1 a\nb-1 b\nc-1 \xff\nd-1 d\nd-1 e\ndate 1\nf-1 f\n",
         "acwt": "a-1 1\nb-1 x\nc-1 1\nd-1 1\nf-1 2\n",
@@ -97,7 +97,7 @@ def test_a_broken_utterance_costs_itself_alone(tmp_path: Path) -> None:
 
 
 def test_a_broken_folder_costs_itself_alone(tmp_path: Path) -> None:
-    """Of several jobs one may be unfinished; a folder alone is refused as a whole."""
+    """An unfinished job is skipped among several; a single folder is rejected."""
     one = {"archives.1/words_text": "a-1 a\n", "archives.1/acwt": "a-1 1\n"}
     folder(tmp_path, {**one, "archives.2/acwt": "b-1 1\n"})
     names, errors = sorted_out(kaldi.read(tmp_path))
@@ -107,7 +107,7 @@ def test_a_broken_folder_costs_itself_alone(tmp_path: Path) -> None:
 
 
 def test_transcripts_without_ranks_are_no_n_best_list(tmp_path: Path) -> None:
-    """A date at the end of an utterance's name is not taken for a rank."""
+    """A date at the end of an utterance's name is not a rank."""
     files: dict[str, str | bytes] = {"text": "2024-01-05 the sun\n2024-01-06 the son\n"}
     names, errors = sorted_out(kaldi.read(folder(tmp_path, files)))
     assert names == []
@@ -128,14 +128,14 @@ def test_transcripts_without_ranks_are_no_n_best_list(tmp_path: Path) -> None:
 def test_what_must_be_converted_is_said_with_the_command(
     tmp_path: Path, files: dict[str, str | bytes], named: str
 ) -> None:
-    """A binary archive, numbers in place of words and lattices have one way to be read."""
+    """Binary archives, word numbers and lattices: the error has the conversion command."""
     with pytest.raises(InvalidFile) as refused:
         list(raise_on_error(kaldi.read(folder(tmp_path, files))))
     assert named in str(refused.value)
 
 
 def test_other_binary_archives_are_skipped(tmp_path: Path) -> None:
-    """Costs that weigh nothing do not end a run."""
+    """Unreadable archives of other costs do not end a run."""
     files: dict[str, str | bytes] = {"words_text": "u-1 a\n", "acwt": "u-1 1\n"}
     reading = Reading()
     list(raise_on_error(kaldi.read(folder(tmp_path, {**files, "lmwt.x": b"u-1 \0B\4"}), reading)))
@@ -143,11 +143,11 @@ def test_other_binary_archives_are_skipped(tmp_path: Path) -> None:
 
 
 def test_an_infinite_cost_ranks_last(tmp_path: Path) -> None:
-    """A cost of infinity is the least score; the other infinity is no cost, and is named."""
+    """A cost of infinity is the lowest score; minus infinity is rejected."""
     files: dict[str, str | bytes] = {"words_text": "u-1 a\nu-2 b\n", "acwt": "u-1 inf\nu-2 9\n"}
     [found] = raise_on_error(kaldi.read(folder(tmp_path, files)))
     assert [h.scores["acoustic_log_prob"] for h in found.hypotheses] == [LEAST, -9.0]
     for wrong in ("-inf", "nan"):
         folder(tmp_path, {"acwt": f"u-1 1\nu-2 {wrong}\n"})
         _, [error] = sorted_out(kaldi.read(tmp_path))
-        assert f"acwt:2: has '{wrong}'" in error
+        assert f"acwt:2: expected a finite number, found '{wrong}'" in error

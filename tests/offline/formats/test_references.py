@@ -1,4 +1,4 @@
-"""What was said, in the files of scoring tools."""
+"""References in the formats of scoring tools."""
 
 import gzip
 from itertools import product
@@ -20,7 +20,7 @@ def _read(tmp_path: Path, name: str, text: str) -> dict[str, object]:
 
 
 def test_a_trn_has_alternatives_and_comments(tmp_path: Path) -> None:
-    """`@` is nothing, alternatives may stand in alternatives, and `;;` begins a comment."""
+    """`@` is empty, alternatives can be nested, and `;;` begins a comment."""
     said = ";; a comment\ni am { gonna / going to / @ } go (a)\n{ x { y / z } / @ } (b)\n@ (c)\n"
     found = _read(tmp_path, "said.trn", said)
     assert found == {
@@ -31,12 +31,12 @@ def test_a_trn_has_alternatives_and_comments(tmp_path: Path) -> None:
 
 
 def test_keyed_lines_have_comments_too(tmp_path: Path) -> None:
-    """A byte order mark, line ends of Windows and comments are no part of what was said."""
+    """Byte order mark, Windows line ends and comments are ignored."""
     assert _read(tmp_path, "text", "\ufeffa i { am\r\n;; b\n;; c\n") == {"a": "i { am"}
 
 
 def test_an_stm_is_joined_by_recording(tmp_path: Path) -> None:
-    """Segments stand in order of time, without labels and those that are not to be scored."""
+    """Segments are joined in order of time, without labels and ignored segments."""
     said = (
         ";; comment\n"
         "rec1 A spk 5.0 6.0 <o,f0,male> again { uh / @ }\n"
@@ -51,7 +51,7 @@ def test_an_stm_is_joined_by_recording(tmp_path: Path) -> None:
 
 
 def test_a_ctm_is_joined_by_recording(tmp_path: Path) -> None:
-    """Words stand in order of time; their confidence may be missing."""
+    """Words are joined in order of time; the confidence is optional."""
     (tmp_path / "said.ctm.gz").write_bytes(
         gzip.compress(b"a 1 0.5 0.2 sun 0.9\na 1 0.0 0.2 the\nb 1 0 1 x\n")
     )
@@ -63,26 +63,26 @@ def test_a_ctm_is_joined_by_recording(tmp_path: Path) -> None:
     [
         ("a.trn", "x { a / b (u)\n", "a.trn:1: has a { without a }"),
         ("a.trn", "x } (u)\n", "a.trn:1: has a } without a {"),
-        ("a.trn", "x (u)\ny (u)\n", "a.trn:2: has u twice"),
+        ("a.trn", "x (u)\ny (u)\n", "a.trn:2: duplicate utterance u"),
         ("a.trn", "{ " + "{ a / b } " * 11 + "} (u)\n", "more than 1,000 texts"),
-        ("a.trn", ";; nothing\n", "has no reference"),
-        ("a.stm", "a 1 spk x 2 w\n", "a.stm:1: has no number of seconds in column 4"),
-        ("a.ctm", "a 1 0\n", "a.ctm:1: has no number of seconds in column 4"),
-        ("a.ctm", "a 1 0 1\n", "a.ctm:1: is not a recording"),
-        ("a.ctm", "a 1 * * <ALT_BEGIN>\n", "write the references as a .trn"),
-        ("text", "u a\nu b\n", "text:2: has u twice"),
-        ("text", '{"text": "a"}\n', "is JSON; references are lines"),
+        ("a.trn", ";; nothing\n", "contains no references"),
+        ("a.stm", "a 1 spk x 2 w\n", "a.stm:1: column 4 is not a number of seconds"),
+        ("a.ctm", "a 1 0\n", "a.ctm:1: column 4 is not a number of seconds"),
+        ("a.ctm", "a 1 0 1\n", "a.ctm:1: expected recording"),
+        ("a.ctm", "a 1 * * <ALT_BEGIN>\n", "use a .trn"),
+        ("text", "u a\nu b\n", "text:2: duplicate key u"),
+        ("text", '{"text": "a"}\n', "is JSON; expected lines"),
     ],
 )
 def test_bad_references_are_named(tmp_path: Path, name: str, text: str, named: str) -> None:
-    """The file, the line and what is wrong."""
+    """The message names the file, the line and the problem."""
     with pytest.raises(InvalidFile) as refused:
         _read(tmp_path, name, text)
     assert named in str(refused.value)
 
 
 def test_errors_are_those_against_the_nearest_alternative() -> None:
-    """Any of the texts is right; the length is that of the first."""
+    """Each alternative is correct; the length is that of the first."""
     said = parse("i am { gonna / going to / @ } go")
     counting = Counting()
     heard = ["i am gonna go", "i am going to go", "i am go", "i am gone", "am going go"]
@@ -101,7 +101,7 @@ _PARTS = st.lists(st.lists(_WORDS, min_size=1, max_size=3).map(tuple), min_size=
 def test_alternatives_count_as_if_written_out(
     parts: list[tuple[str, ...]], heard: str, unit: Unit
 ) -> None:
-    """The errors are the fewest against any of the texts, each counted by itself."""
+    """The errors equal the minimum over all enumerated texts."""
     counting = Counting(unit=unit)
     every = [" ".join(filter(None, chosen)) for chosen in product(*parts)]
     fewest = min(counting.errors(every, [heard] * len(every)))

@@ -1,4 +1,4 @@
-"""Lattices in HTK's format, as several writers leave them."""
+"""Lattices in HTK's format from several tools."""
 
 import gzip
 import math
@@ -59,7 +59,7 @@ def _written(folder: Path, text: str, name: str = "u.slf") -> Path:
 
 
 def test_a_score_at_the_start_is_that_of_the_word_before(tmp_path: Path) -> None:
-    """In PocketSphinx's files a link says the word of the node that it leaves."""
+    """In PocketSphinx's files a link's scores belong to the word at its start."""
     path = tmp_path / "utt-1.slf.gz"
     path.write_bytes(gzip.compress(POCKETSPHINX.encode()))
     [found] = raise_on_error(slf.read(path, ScoreAt.START))
@@ -71,7 +71,7 @@ def test_a_score_at_the_start_is_that_of_the_word_before(tmp_path: Path) -> None
 
 
 def test_a_score_at_the_end_is_that_of_the_word_behind(tmp_path: Path) -> None:
-    """In HTK's own files a link says the word of the node that it leads to; scales make a total."""
+    """In HTK's files a link's scores belong to the word at its end; scales give a total."""
     lattice = slf.read_lattice(_written(tmp_path, HTK), ScoreAt.END)
     assert (lattice.start, lattice.end) == (0, 4)
     assert [arc.label for arc in lattice.arcs] == ["THE", "A", "SUN", "SUN", "!NULL"]
@@ -83,7 +83,7 @@ def test_a_score_at_the_end_is_that_of_the_word_behind(tmp_path: Path) -> None:
 
 
 def test_words_may_stand_on_links_and_logarithms_have_bases(tmp_path: Path) -> None:
-    """A link says its own word, and the header what its numbers are."""
+    """Words on links, and the logarithm base from the header."""
     text = (
         "VERSION=1.0\nbase=10\nN=2 L=2\nI=0\nI=1\n"
         'J=0 S=0 E=1 W="sun" a=-2\nJ=1 S=0 E=1 W=!NULL a=-3\n'
@@ -95,7 +95,7 @@ def test_words_may_stand_on_links_and_logarithms_have_bases(tmp_path: Path) -> N
 
 
 def _grid(score_at: ScoreAt) -> str:
-    """Words of which each is said from two moments to two others, with its own score."""
+    """Return a lattice of words, each with two start and two end times and its own score."""
     nodes, links = ["I=0 t=0 W=!NULL"], list[str]()
     columns = [[1, 2, 3], [4, 5, 6], [7, 8, 9]]
     for time, column in enumerate(columns, 1):
@@ -111,7 +111,7 @@ def _grid(score_at: ScoreAt) -> str:
 
 @pytest.mark.parametrize("score_at", list(ScoreAt))
 def test_equal_scores_show_what_they_belong_to(tmp_path: Path, score_at: ScoreAt) -> None:
-    """A word's score does not change with its neighbours, which tells the conventions apart."""
+    """Equal scores of a word reveal the convention."""
     path = _written(tmp_path, _grid(score_at))
     assert slf.read_lattice(path) == slf.read_lattice(path, score_at)
 
@@ -120,22 +120,22 @@ def test_equal_scores_show_what_they_belong_to(tmp_path: Path, score_at: ScoreAt
     ("text", "named", "line"),
     [
         (HTK, "--score-at", None),
-        (HTK.replace("LINKS=5", "LINKS=6"), "cut off", None),
+        (HTK.replace("LINKS=5", "LINKS=6"), "truncated", None),
         (HTK.replace("W=SUN v=1", "L=digits"), "sub-lattice digits", 9),
         ("SUBLAT=digits\n" + HTK, "sub-lattice digits", 1),
         (HTK.replace("a=-50.0 l=-4.0", "a=x"), "a=x", 14),
-        (HTK.replace("I=2 t", "I=1 t"), "node 1 twice", 8),
+        (HTK.replace("I=2 t", "I=1 t"), "duplicate node 1", 8),
         (HTK.replace("S=2 E=3", "S=2 E=33"), "33", 14),
         (HTK.replace("VERSION=1.0", "base=1"), "base=1", None),
-        (HTK.replace("W=!NULL", "W=UH"), "begins with a word", None),
-        (HTK.replace("J=0 ", "J=0 W=x "), "on nodes and on links", None),
-        ("hello\n", "no link", None),
+        (HTK.replace("W=!NULL", "W=UH"), "first node has a word", None),
+        (HTK.replace("J=0 ", "J=0 W=x "), "words on both nodes and links", None),
+        ("hello\n", "no links", None),
     ],
 )
 def test_what_cannot_be_read_is_named(
     tmp_path: Path, text: str, named: str, line: int | None
 ) -> None:
-    """The file, the line and what to do are in the message."""
+    """The message names the file, the line and the remedy."""
     told = None if named == "--score-at" else ScoreAt.END
     with pytest.raises(InvalidFile, match=named) as refused:
         slf.read_lattice(_written(tmp_path, text), told)
@@ -158,7 +158,7 @@ J=4 S=2 E=3 W=#0 a=0
 
 
 def test_strings_are_escaped_as_the_htk_book_has_it(tmp_path: Path) -> None:
-    """Octal bytes are UTF-8, or else Latin-1; quotes and backslashes are escaped."""
+    """Octal bytes are UTF-8 or Latin-1; quotes and backslashes are escaped."""
     words = ["w\\303\\244re", "w\\344re", "\\'cause", '"\\"a b"', "a\\\\b", "'it is'", "'tis", '"']
     links = [f"J={number} S=0 E=1 W={word} a=-1" for number, word in enumerate(words)]
     text = "\n".join([f"N=2 L={len(words)}", "I=0", "I=1", *links])
@@ -169,32 +169,34 @@ def test_strings_are_escaped_as_the_htk_book_has_it(tmp_path: Path) -> None:
 
 
 def test_marks_without_sound_say_nothing(tmp_path: Path) -> None:
-    """Entry, exit, silence and disambiguation symbols are null labels, and others on request."""
+    """Entry, exit, silence and disambiguation symbols, and extra labels, are null labels."""
     reading = Reading.of_recogniser("w*")
     [found] = raise_on_error(slf.read(_written(tmp_path, LINKS), reading=reading))
     said = [lattice(found).said(arc.label) for arc in lattice(found).arcs]
     assert said == ["", "", "'cause", '"quoted', ""]
-    assert "left out as null labels: !ENTER (1), wäre (1), #0 (1)" in list(reading.report())
+    assert "removed null labels: !ENTER (1), wäre (1), #0 (1)" in list(reading.report())
 
 
 def test_minus_infinity_is_the_least_score(tmp_path: Path) -> None:
-    """A link that its recogniser thinks impossible is worse than all others."""
+    """A link with a score of minus infinity is worse than all others."""
     scores = [arc.scores for arc in slf.read_lattice(_written(tmp_path, LINKS)).arcs]
     assert scores[2] == {"acoustic_log_prob": LEAST}
 
 
 def test_base_0_says_that_scores_are_probabilities(tmp_path: Path) -> None:
-    """Their logarithms are the scores, and there is none of less than nothing."""
+    """With base=0 scores are logarithms of probabilities; negative ones are rejected."""
     text = "base=0\nN=2 L=2\nI=0\nI=1\nJ=0 S=0 E=1 W=a a=0.5 l=1\nJ=1 S=0 E=1 W=b a=0\n"
     scores = [arc.scores for arc in slf.read_lattice(_written(tmp_path, text)).arcs]
     assert scores[0] == {"acoustic_log_prob": math.log(0.5), "lm_log_prob": 0.0}
     assert scores[1]["acoustic_log_prob"] == LEAST
-    with pytest.raises(InvalidFile, match=r"a=-0.5; with base=0 it is a probability"):
+    with pytest.raises(
+        InvalidFile, match=r"a=-0.5 is negative; with base=0 it must be a probability"
+    ):
         slf.read_lattice(_written(tmp_path, text.replace("a=0.5", "a=-0.5")))
 
 
 def test_an_utterance_has_the_name_that_its_lattice_says(tmp_path: Path) -> None:
-    """Several lattices may stand in a file; without a name they are named for the file."""
+    """Several lattices per file; unnamed ones are named after the file."""
     unnamed = LINKS.replace("UTTERANCE=/data/meeting-1.plp\n", "")
     other = LINKS.replace("meeting-1.plp", "meeting-1.2")
     reading = Reading.of_recogniser()
@@ -208,13 +210,13 @@ def test_an_utterance_has_the_name_that_its_lattice_says(tmp_path: Path) -> None
         "meeting-1.2",
     ]
     assert [each.line for each in found] == [1, 13, 25, 37, 48]
-    assert "2 lattices say UTTERANCE=meeting-1.2; their results have one name" in list(
+    assert "2 lattices have UTTERANCE=meeting-1.2; their results share the name" in list(
         reading.report()
     )
 
 
 def test_a_broken_lattice_costs_itself_alone(tmp_path: Path) -> None:
-    """In a file of several, and in a folder of files, which may hold other things."""
+    """An invalid lattice in a file or folder does not affect the others."""
     cut = LINKS.replace("L=5", "L=6")
     latin = LINKS.encode().replace(b"#0", b"\xf6")
     (tmp_path / "a.slf").write_bytes(LINKS.encode() + cut.encode() + latin + LINKS.encode())
@@ -228,12 +230,12 @@ def test_a_broken_lattice_costs_itself_alone(tmp_path: Path) -> None:
     names, errors = sorted_out(slf.read(tmp_path, reading=reading))
     assert names == ["meeting-1"] * 3
     assert "skipped a.wav, notes.gz: not a lattice" in list(reading.report())
-    told = ["cut off", "iconv -f latin1", "b.slf: has no link", "c.slf.gz", "lead in a circle"]
+    told = ["truncated", "iconv -f latin1", "b.slf: contains no links", "c.slf.gz", "form a cycle"]
     assert all(part in error for part, error in zip(told, errors, strict=True))
 
 
 def test_scores_that_srilm_adds_are_scores(tmp_path: Path) -> None:
-    """N-gram, duration and extra scores have names and scales; what else links have is told."""
+    """SRILM's extra scores have names and scales; other fields of links are reported."""
     reading = Reading.of_recogniser()
     text = LINKS.replace("a=-4", "a=-4 n=-2 ds=-3 x1=-5 xscore2=-6 p=0.5 q=7")
     text = text.replace("VERSION=1.0", "VERSION=1.0 ngscale=10 x1scale=100 wdpenalty=-1")

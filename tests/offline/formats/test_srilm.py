@@ -1,4 +1,4 @@
-"""N-best lists with noise words, and word meshes, as SRILM writes them."""
+"""N-best lists with noise words, and word meshes, from SRILM."""
 
 import math
 from pathlib import Path
@@ -22,13 +22,13 @@ align 2 sun 0.5 *DELETE* 0.5 son 0
 
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_noise_words_may_be_counted_or_not(tmp_path: Path, count: int) -> None:
-    """SRILM counts pauses or leaves them out; the candidate is the words alone."""
+    """The word count may or may not include pauses; the candidate has only the words."""
     folder(tmp_path, {"u1": f"-6 -14.6 {count} -pau- [laugh] yeah\n-6.1 -16 1 yes\n"})
     assert texts(srilm.read(tmp_path)) == {"u1": ["yeah", "yes"]}
 
 
 def test_other_counts_are_a_line_cut_off(tmp_path: Path) -> None:
-    """Fewer words than counted cost the utterance; the others are read."""
+    """Fewer words than the count invalidate the utterance; the others are read."""
     files: dict[str, str | bytes] = {
         "u1": "-6 -14 4 a [b] c\n",
         "u2": "-6 -14 1 a\n",
@@ -36,19 +36,19 @@ def test_other_counts_are_a_line_cut_off(tmp_path: Path) -> None:
     }
     names, errors = sorted_out(srilm.read(folder(tmp_path, {**files, ".DS_Store": "x"})))
     assert names == ["u2"]
-    assert "u1:1: says 4 words and has 3" in errors[0]
+    assert "u1:1: word count is 4, but found 3" in errors[0]
     assert "u3:1: is not UTF-8" in errors[1]
 
 
 def test_one_file_may_be_given(tmp_path: Path) -> None:
-    """A folder of one is not needed; minus infinity is the least score."""
+    """A single file is accepted; minus infinity is the lowest score."""
     folder(tmp_path, {"u1": "-inf -14 1 a\n"})
     [found] = raise_on_error(srilm.read(tmp_path / "u1"))
     assert found.hypotheses[0].scores["acoustic_log_prob"] == LEAST
 
 
 def test_a_mesh_is_a_confusion_network(tmp_path: Path) -> None:
-    """A slot for each position, logarithms of posteriors, `*DELETE*` and `<s>` say nothing."""
+    """One slot per position, log posteriors; `*DELETE*` and `<s>` are null labels."""
     folder(tmp_path, {"u.mesh": MESH})
     reading = Reading.of_recogniser()
     [found] = raise_on_error(srilm.read(tmp_path / "u.mesh", reading))
@@ -63,11 +63,11 @@ def test_a_mesh_is_a_confusion_network(tmp_path: Path) -> None:
         [("sun", math.log(0.5)), ("", math.log(0.5)), ("son", LEAST)],
     ]
     report = "\n".join(reading.report())
-    assert "skipped lines posterior, lines info: not a part of a confusion network" in report
+    assert "skipped lines posterior, lines info: not part of a confusion network" in report
 
 
 def test_meshes_may_follow_each_other_and_say_what_was_said(tmp_path: Path) -> None:
-    """Each has its own name; one that is broken costs itself alone."""
+    """Several named meshes per file; an invalid one does not affect the others."""
     said = "reference 0 *DELETE*\nreference 1 the\nreference 2 sun\n"
     broken = MESH.replace("u1", "u2").replace("align 1", "align 7")
     short = MESH.replace("u1", "u3").replace("numaligns 3", "numaligns 4")
@@ -77,8 +77,8 @@ def test_meshes_may_follow_each_other_and_say_what_was_said(tmp_path: Path) -> N
     found = list(srilm.read(tmp_path / "all", reading))
     names, errors = sorted_out(found)
     assert names == ["u1", "u4", "all"]
-    assert "has no line align 1; positions count from 0" in errors[0]
-    assert "says numaligns 4, but has 3" in errors[1]
+    assert "missing line align 1; positions count from 0" in errors[0]
+    assert "numaligns is 4, but found 3" in errors[1]
     [first, *_] = raise_on_error(found[:1])
     assert first.reference is not None
     assert reading.said(first.reference) == "the sun"
@@ -92,13 +92,16 @@ def test_meshes_may_follow_each_other_and_say_what_was_said(tmp_path: Path) -> N
         ("numaligns 1\nalign 0 a x\n", "u:2"),
         ("numaligns 1\nalign 0 a -1\n", "u:2"),
         ("numaligns x\n", "u:1"),
-        ("name u\n", "has no line align 0"),
-        ("numaligns 1\nalign 0 a 1\nalign 0 b 1\n", "u:3: has align 0 twice"),
+        ("name u\n", "missing line align 0"),
+        ("numaligns 1\nalign 0 a 1\nalign 0 b 1\n", "u:3: duplicate line align 0"),
         ("align 0 a 1\nreference 0 a\nreference 0 b\n", "u:1: does not begin"),
-        ("numaligns 1\nalign 0 a 1\nreference 0 a\nreference 0 b\n", "u:4: has reference 0 twice"),
+        (
+            "numaligns 1\nalign 0 a 1\nreference 0 a\nreference 0 b\n",
+            "u:4: duplicate line reference 0",
+        ),
     ],
 )
 def test_bad_meshes_are_named(tmp_path: Path, text: str, named: str) -> None:
-    """The file and the line are in the message."""
+    """The message names the file and the line."""
     _, [error] = sorted_out(srilm.read(folder(tmp_path, {"u": text})))
     assert named in error

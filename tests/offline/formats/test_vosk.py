@@ -1,4 +1,4 @@
-"""Results of vosk in the shapes in which they are kept."""
+"""vosk results in the forms in which they are stored."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,7 @@ def _result(*heard: str) -> dict[str, Any]:
 
 
 def test_a_result_is_an_utterance(tmp_path: Path) -> None:
-    """Its name is the file's, its confidence the score; words have times where they were sent."""
+    """The name comes from the file, the score from the confidence; times are optional."""
     result = _result("the sun", "the son")
     result["alternatives"][0]["result"] = [
         {"start": 0.25, "end": 0.5, "word": "the"},
@@ -37,19 +37,19 @@ def test_a_result_is_an_utterance(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("indent", [None, 2])
 def test_results_may_be_printed_or_a_line_each(tmp_path: Path, indent: int | None) -> None:
-    """As a recogniser prints them one after the other; other kinds are skipped and counted."""
+    """Concatenated results or JSON lines; other results are skipped and counted."""
     results = [{"partial": "the"}, _result("a", "b"), {"text": "x"}, _result("c [unk]")]
     text = "\n".join(json.dumps(result, indent=indent) for result in results)
     folder(tmp_path, {"a.json": text})
     reading = Reading.of_recogniser()
     assert texts(vosk.read(tmp_path / "a.json", reading)) == {"a-1": ["a", "b"], "a-2": ["c"]}
-    assert any("2 results of a.json: without alternatives" in line for line in reading.report())
+    assert any("2 results of a.json: no alternatives" in line for line in reading.report())
     folder(tmp_path, {"a.json": json.dumps(results)})
     assert list(texts(vosk.read(tmp_path / "a.json"))) == ["a-1", "a-2"]
 
 
 def test_a_folder_has_a_recording_in_each_file(tmp_path: Path) -> None:
-    """A broken result costs itself, a broken file itself; each is named with its line."""
+    """Invalid results and invalid files are reported with their lines."""
     good = json.dumps(_result("a"))
     wrong = '{"alternatives": [{"text": "b", "confidence": NaN}]}'
     files: dict[str, str | bytes] = {
@@ -65,6 +65,6 @@ def test_a_folder_has_a_recording_in_each_file(tmp_path: Path) -> None:
     assert names == ["a-1", "f"]
     assert "a.json:3: alternatives[0].confidence: is not a finite number" in errors[0]
     assert "b.json:2: is not JSON" in errors[1]
-    assert "c.json:1: is a printed dict of Python" in errors[2]
-    assert "d.json:2: is not a result of vosk" in errors[3]
+    assert "c.json:1: is a printed Python dict" in errors[2]
+    assert "d.json:2: is not a vosk result" in errors[3]
     assert "e.json:1: alternatives: is not a list" in errors[4]

@@ -1,1 +1,1 @@
-"""The commands of `wordgate`, one file each."""
+"""The `wordgate` subcommands, one module each."""

@@ -1,4 +1,4 @@
-"""`wordgate bench`: measure speed on this machine, as JSON or for people."""
+"""`wordgate bench`: benchmarks on this machine, as a table or JSON."""
 
 import json
 import os
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 @click.group(cls=Group)
 def bench() -> None:
-    """Measure speed here. What is compared is interleaved in one run; figures are medians."""
+    """Run benchmarks. Variants are interleaved in one run; figures are medians."""
 
 
 _COUNT = click.IntRange(min=1)
@@ -34,13 +34,13 @@ _input_option = click.option(
     "--input",
     "input_file",
     type=INPUT_FILE,
-    help="Utterances with candidates, as `wordgate rescore` reads.  [a sample in the package]",
+    help="Utterances in the format of `wordgate rescore`.  [a sample in the package]",
 )
 _model_option = click.option(
     "--model",
     "path",
     type=click.Path(path_type=Path),
-    help="A bundle's folder, or one of versions.  [the shipped model]",
+    help="Folder of a bundle, or of versions (uses the newest).  [the bundled model]",
 )
 _calls_option = click.option(
     "--engine-threads",
@@ -48,22 +48,24 @@ _calls_option = click.option(
     type=_COUNT,
     default=2,
     show_default=True,
-    help="Model calls at once.",
+    help="Concurrent inferences.",
 )
 _repetitions_option = click.option(
-    "--repetitions", type=_COUNT, default=7, show_default=True, help="Of each way."
+    "--repetitions", type=_COUNT, default=7, show_default=True, help="Repetitions per variant."
 )
 
 
 @bench.command()
-@click.option("--batch", type=_COUNT, default=40, show_default=True, help="Columns side by side.")
-@click.option("--length", type=_COUNT, default=35, show_default=True, help="Pieces of a column.")
-@click.option("--threads", type=_COUNT, default=2, show_default=True, help="Of torch.")
-@click.option("--repetitions", type=_COUNT, default=7, show_default=True, help="Of either loop.")
+@click.option("--batch", type=_COUNT, default=40, show_default=True, help="Batch size.")
+@click.option("--length", type=_COUNT, default=35, show_default=True, help="Tokens per sequence.")
+@click.option("--threads", type=_COUNT, default=2, show_default=True, help="PyTorch threads.")
+@click.option(
+    "--repetitions", type=_COUNT, default=7, show_default=True, help="Repetitions per loop."
+)
 @json_option
 def train(batch: int, length: int, threads: int, repetitions: int, as_json: bool) -> None:
-    """Compare the training step with a plain PyTorch loop that has a full softmax."""
-    say(f"timing {repetitions} repetitions of the training step and of a plain loop")
+    """Compare the training step with a plain PyTorch loop with a full softmax."""
+    say(f"timing {repetitions} repetitions of the training step and of a plain PyTorch loop")
     limit_openmp_spinning()
     with _train_extra():
         from wordgate.bench import training_step as training_bench
@@ -80,11 +82,13 @@ def train(batch: int, length: int, threads: int, repetitions: int, as_json: bool
     show_default=True,
     help="Threads inside one inference.",
 )
-@click.option("--repetitions", type=_COUNT, default=7, show_default=True, help="Of each size.")
+@click.option(
+    "--repetitions", type=_COUNT, default=7, show_default=True, help="Repetitions per batch size."
+)
 @json_option
 def model(path: Path | None, threads: int, repetitions: int, as_json: bool) -> None:
-    """Time each graph, by rows in a call, and predictions, in this process."""
-    say("timing each graph by rows in a call, then predictions")
+    """Time each graph by batch size, then predictions, in this process."""
+    say("timing each graph by batch size, then predictions")
     from wordgate.bench import model
     from wordgate.bundle.bundled_model import resolve_bundle
     from wordgate.engine.local_model import LocalModel
@@ -147,57 +151,63 @@ def score(
 
 
 @bench.command(name="type")
-@click.option("--typists", type=_COUNT, default=100, show_default=True, help="At once.")
+@click.option(
+    "--typists", type=_COUNT, default=100, show_default=True, help="Concurrent typing sessions."
+)
 @click.option(
     "--input",
     "messages_file",
     type=INPUT_FILE,
-    help="What they type, a message a line.  [questions in the package]",
+    help="Text to type, one message per line.  [questions in the package]",
 )
 @click.option(
     "--gap-ms",
     type=click.FloatRange(min=0, min_open=True),
     default=200.0,
     show_default=True,
-    help="Median time between keys; log-normal.",
+    help="Median time between keys (log-normal distribution).",
 )
 @click.option(
     "--seconds",
     type=click.FloatRange(min=0, min_open=True),
     default=20.0,
     show_default=True,
-    help="Of each of the three phases.",
+    help="Duration of each of the three phases.",
 )
 @click.option(
     "--warm-up-seconds",
     type=click.FloatRange(min=0),
     default=2.0,
     show_default=True,
-    help="Before each of them.",
+    help="Warm-up before each phase.",
 )
 @click.option(
     "--flat-out-typists",
     type=_COUNT,
     default=32,
     show_default=True,
-    help="Who press the next key as soon as the last one is answered.",
+    help="Typists that send the next key as soon as the previous one is answered.",
 )
 @click.option(
     "--scoring-jobs",
     type=_COUNT,
     default=8,
     show_default=True,
-    help="Of 100 candidates, at once, in the third phase.",
+    help="Concurrent Score requests, 100 candidates each, in the third phase.",
 )
-@click.option("--max-suggestions", type=_COUNT, default=5, show_default=True, help="At each key.")
+@click.option(
+    "--max-suggestions", type=_COUNT, default=5, show_default=True, help="Suggestions per key."
+)
 @click.option(
     "--workers",
     type=_COUNT,
     default=1,
     show_default=True,
-    help="Server processes; with several, typists have 16 connections.",
+    help="Server processes; with more than one, typists use 16 connections.",
 )
-@click.option("--seed", type=int, default=1, show_default=True, help="Of keys and gaps.")
+@click.option(
+    "--seed", type=int, default=1, show_default=True, help="Random seed of keys and gaps."
+)
 @_model_option
 @_calls_option
 @json_option
@@ -216,12 +226,13 @@ def type_(
     calls: int,
     as_json: bool,
 ) -> None:
-    """Time answers to keystrokes of many typists, through a server.
+    """Measure the latency of keystrokes of many typists through a server.
 
-    Typists are in one process, the server in another, scoring jobs in a third, all on this machine.
-    First all type at a person's speed, then some flat out, then all beside scoring jobs.
+    Typists, server and scoring jobs run in three processes on this machine. In the first phase all
+    typists type at human speed, in the second some type at maximum speed, in the third all type at
+    human speed during scoring.
     """
-    say(f"three phases of typing, about {3 * (seconds + warm_up_seconds) + 5:,.0f} s in all")
+    say(f"three phases of typing, about {3 * (seconds + warm_up_seconds) + 5:,.0f} s in total")
     from wordgate.bench import typing
     from wordgate.bench.keys import typed_messages
     from wordgate.bench.local_server import local_server
@@ -251,27 +262,31 @@ def type_(
     type=click.Choice(["flood", "fairness"]),
     default="flood",
     show_default=True,
-    help="What is sent: more than can be done, or small requests beside large ones.",
+    help="Workload: more requests than the server can answer, or small requests alongside large.",
 )
 @click.option(
-    "--large", type=_COUNT, default=2, show_default=True, help="Callers of large requests."
+    "--large", type=_COUNT, default=2, show_default=True, help="Clients with large requests."
 )
 @click.option(
     "--times",
     type=click.FloatRange(min=0, min_open=True),
     default=4.0,
     show_default=True,
-    help="As much as it can carry.",
+    help="Offered load as a multiple of capacity.",
 )
 @click.option(
     "--seconds",
     type=click.FloatRange(min=0, min_open=True),
     default=5.0,
     show_default=True,
-    help="Of each of the four phases.",
+    help="Duration of each phase.",
 )
-@click.option("--rounds", type=_COUNT, default=3, show_default=True, help="Of the four phases.")
-@click.option("--seed", type=int, default=1, show_default=True, help="Of the arrivals.")
+@click.option(
+    "--rounds", type=_COUNT, default=3, show_default=True, help="Repetitions of all phases."
+)
+@click.option(
+    "--seed", type=int, default=1, show_default=True, help="Random seed of arrival times."
+)
 @_model_option
 @_calls_option
 @json_option
@@ -286,15 +301,16 @@ def overload(
     calls: int,
     as_json: bool,
 ) -> None:
-    """Send a server more requests than it can carry, to score 100 candidates each.
+    """Overload a server with requests to score 100 candidates each.
 
-    First one request after the other, then as many as it carries, then several times as many, which
-    come whether or not they are answered; then one after the other again. With `--mix fairness`
-    instead: a caller of 5 candidates alone and beside callers of 1000 long ones, then three callers
-    of 100 candidates each.
+    The phases: one request at a time; full load; several times the full load, sent at a fixed rate
+    whether or not the server answers; one request at a time again. With `--mix fairness` instead: a
+    client with 5 candidates per request alone, then alongside clients with 1000 long candidates per
+    request, then three clients with 100 candidates each.
     """
     phases = 3 if mix == "fairness" else 4
-    say(f"{rounds} rounds of {phases} phases, about {rounds * phases * seconds + 5:,.0f} s in all")
+    total = rounds * phases * seconds + 5
+    say(f"{rounds} rounds of {phases} phases, about {total:,.0f} s in total")
     from wordgate.bench import overload
     from wordgate.bench.local_server import local_server
     from wordgate.bundle.bundled_model import resolve_bundle
@@ -312,53 +328,54 @@ def overload(
 @click.option(
     "--only",
     multiple=True,
-    help="Loads to run: outcomes, legal, refused, or one as legal/score_cjk; repeatable.  [all]",
+    help="Loads to run: outcomes, legal, refused, or one load such as legal/score_cjk. "
+    "Repeatable.  [all]",
 )
 @click.option(
     "--rounds",
     type=click.IntRange(min=0),
     default=3,
     show_default=True,
-    help="Of both phases; 0: cost only.",
+    help="Repetitions of both phases; 0 measures the cost only.",
 )
 @click.option(
     "--seconds",
     type=click.FloatRange(min=0, min_open=True),
     default=2.0,
     show_default=True,
-    help="Length of a phase, alone or beside a load.",
+    help="Duration of each phase.",
 )
 @click.option(
     "--requests",
     type=_COUNT,
     default=3,
     show_default=True,
-    help="Requests of each legal load, sent alone for their cost.",
+    help="Requests per valid load, sent alone to measure their cost.",
 )
 @click.option(
-    "--outcome-calls", type=_COUNT, default=1000, show_default=True, help="Calls of each outcome."
+    "--outcome-calls", type=_COUNT, default=1000, show_default=True, help="Calls per outcome."
 )
 @click.option(
     "--in-flight",
     type=click.IntRange(min=0),
     default=0,
-    help="Calls of the load in flight.  [outcomes 8, rescoring streams 3, others 1]",
+    help="Concurrent calls of the load.  [outcomes 8, rescoring streams 3, others 1]",
 )
 @click.option(
     "--max-resident-megabytes",
     type=_COUNT,
     default=4000,
     show_default=True,
-    help="Stop a load when the server has more resident memory.",
+    help="Stop a load when the server's resident memory exceeds this.",
 )
 @click.option(
     "--max-seconds",
     type=click.FloatRange(min=0, min_open=True),
     default=600.0,
     show_default=True,
-    help="Stop the calls of an outcome, or a single request, after this time.",
+    help="Time limit for the calls of an outcome, and for a single request.",
 )
-@click.option("--seed", type=int, default=1, show_default=True, help="Of the texts.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Random seed of the texts.")
 @_model_option
 @_calls_option
 @json_option
@@ -376,14 +393,14 @@ def isolation(
     calls: int,
     as_json: bool,
 ) -> None:
-    """Measure what one hostile or careless caller does to the others.
+    """Measure how a hostile or careless client affects other clients.
 
-    Memory of a server before and after many calls of 1 MB by their outcome; latency of another
-    caller alone and beside the most expensive legal requests, and beside refused ones, in turn.
-    Each load has a server of its own. Of the legal ones also the cost of a single request:
-    milliseconds alone, processor time, and rows asked of the model (steps and outputs).
+    Measures the server's memory before and after many calls of 1 MB, by outcome, and the latency of
+    another client alone, alongside the most expensive valid requests, and alongside rejected ones.
+    Each load runs on its own server. For each valid load it also measures the cost of a single
+    request: time in ms, CPU time, and model rows (steps and outputs).
     """
-    say("one server for each load; a line follows for each load that has ended")
+    say("starting one server per load; prints a line when a load has finished")
     from wordgate.bench.isolation import isolation
     from wordgate.bundle.bundled_model import resolve_bundle
 
@@ -405,14 +422,16 @@ def isolation(
 
 
 @bench.command()
-@click.option("--sessions", type=_COUNT, default=2000, show_default=True, help="Open at once.")
+@click.option(
+    "--sessions", type=_COUNT, default=2000, show_default=True, help="Concurrent sessions."
+)
 @_model_option
 @json_option
 def sessions(sessions: int, path: Path | None, as_json: bool) -> None:
-    """Measure the memory of an idle typing session, beside an idle gRPC stream.
+    """Compare the memory of an idle typing session with that of an idle gRPC stream.
 
-    Resident memory of a server before and after so many sessions were opened and typed in, the
-    same text in all; and of a server of the same gRPC whose handler only reads.
+    Measures a server's resident memory before and after the sessions are opened and the same text
+    is typed in each. The baseline is a gRPC server whose handler only reads.
     """
     say(f"opening {sessions:,} sessions on one server, {sessions:,} streams on another")
     from wordgate.bench import session_memory
@@ -422,18 +441,18 @@ def sessions(sessions: int, path: Path | None, as_json: bool) -> None:
 
 
 @bench.command()
-@click.option("--kills", type=_COUNT, default=10, show_default=True, help="One after the other.")
+@click.option("--kills", type=_COUNT, default=10, show_default=True, help="Number of restarts.")
 @click.option("--workers", type=_COUNT, default=1, show_default=True, help="Server processes.")
 @_model_option
 @_calls_option
 @json_option
 def restart(kills: int, workers: int, path: Path | None, calls: int, as_json: bool) -> None:
-    """Time how soon a server that was killed and restarted answers again.
+    """Measure how soon a killed and restarted server answers again.
 
-    From the kill, and from the start of the new process, to the first answer of a prediction that
-    is asked for all the time; and what a start consists of, by a process that only starts.
+    Measures the time from the kill, and from the start of the new process, to the first answer to a
+    client that keeps sending predictions. Also times the phases of a start.
     """
-    say(f"killing and starting a server {kills} times, then timing {kills} starts by parts")
+    say(f"killing and restarting a server {kills} times, then timing {kills} starts by phase")
     from wordgate.bench import restart
     from wordgate.bundle.bundled_model import resolve_bundle
 
@@ -441,7 +460,7 @@ def restart(kills: int, workers: int, path: Path | None, calls: int, as_json: bo
 
 
 def _utterances(input_file: Path | None) -> "list[Utterance]":
-    """What a file has, or the sample. Raises `InvalidFile`."""
+    """Read the utterances of a file, or of the sample. Raises `InvalidFile`."""
     from wordgate.bench.sample import n_best_sample
     from wordgate.offline.formats import jsonl
     from wordgate.offline.records import raise_on_error
@@ -454,24 +473,24 @@ def _utterances(input_file: Path | None) -> "list[Utterance]":
 
 @contextmanager
 def _train_extra() -> Iterator[None]:
-    """Say which extra is missing, where what is imported inside is not installed."""
+    """Raise an error that names the missing extra if an import inside fails."""
     try:
         yield
     except ModuleNotFoundError as error:
         raise WordgateError(
-            f"this needs {error.name}, which is not installed: pip install 'wordgate[train]'"
+            f"bench requires {error.name}, which is not installed: pip install 'wordgate[train]'"
         ) from None
 
 
 def evenly(values: Sequence[T], count: int) -> list[T]:
-    """At most so many values, at even distances."""
+    """Return at most `count` values, evenly spaced."""
     if len(values) <= count:
         return list(values)
-    return [values[place * len(values) // count] for place in range(count)]
+    return [values[index * len(values) // count] for index in range(count)]
 
 
 def show(found: dict[str, Any], as_json: bool) -> None:
-    """Print figures."""
+    """Print figures as a table or JSON."""
     if as_json:
         click.echo(json.dumps(found))
         return

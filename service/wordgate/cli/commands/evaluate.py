@@ -1,4 +1,4 @@
-"""`wordgate evaluate`: perplexity of a text, keys saved, slips, small questions, minimal pairs."""
+"""`wordgate evaluate`: perplexity, keystroke savings, typos, cloze tests, minimal pairs."""
 
 import json
 from dataclasses import asdict
@@ -31,47 +31,56 @@ _typing = partial(click.option, cls=SectionOption, section=_TYPING)
 
 
 @click.command(cls=Command)
-@click.option("--text", type=INPUT_FILE, help="Perplexity of a file, a text a line.")
+@click.option("--text", type=INPUT_FILE, help="Perplexity of a file, one text per line.")
 @click.option(
-    "--no-punctuation", is_flag=True, help="With --text: strip marks, as speech has none."
+    "--no-punctuation", is_flag=True, help="With --text: strip punctuation, as in speech."
 )
 @click.option(
     "--no-top",
     is_flag=True,
-    help="With --text: without top1 and top3, which take most of the time.",
+    help="With --text: skip top1 and top3, which take most of the time.",
 )
 @click.option(
-    "--questions", "question_file", type=INPUT_FILE, help="Lines of context, good, bad; with tabs."
+    "--questions",
+    "question_file",
+    type=INPUT_FILE,
+    help="Cloze tests of a file: context, good word and bad word per line, separated by tabs.",
 )
-@click.option("--own-questions", is_flag=True, help="The fifty questions in the package.")
-@click.option("--typing", type=INPUT_FILE, help="Keys saved on a file, a message a line.")
-@click.option("--slips", "slip_file", type=INPUT_FILE, help="Slips put right, a message a line.")
-@click.option("--pairs", type=INPUT_FILE, help="Minimal pairs: .jsonl as BLiMP's, or .tsv.")
+@click.option("--own-questions", is_flag=True, help="The 50 cloze tests included in the package.")
+@click.option(
+    "--typing", type=INPUT_FILE, help="Keystroke savings on a file, one message per line."
+)
+@click.option(
+    "--slips", "slip_file", type=INPUT_FILE, help="Typo correction on a file, one message per line."
+)
+@click.option(
+    "--pairs", type=INPUT_FILE, help="Minimal pairs of a file: .jsonl (BLiMP's fields) or .tsv."
+)
 @_typing(
     "--max-suggestions",
     type=click.IntRange(1, MAX_SUGGESTIONS),
     default=3,
     show_default=True,
-    help="Shown before each key.",
+    help="Suggestions shown before each key.",
 )
 @_typing(
     "--letter-case",
     type=click.Choice([case.value for case in LetterCase]),
     default=LetterCase.AS_TYPED.value,
     show_default=True,
-    help="Typed letters stay, or words come as people write them.",
+    help="as-typed keeps the case of typed letters; truecase writes words in their usual case.",
 )
 @_typing(
     "--hide-rejected/--show-rejected",
     default=True,
     show_default=True,
-    help="Leave out words shown for a shorter beginning of the same word.",
+    help="Hide words already shown for a shorter prefix of the same word.",
 )
 @_typing(
     "--continuous-cache",
     type=click.FloatRange(0, MAX_CACHE_WEIGHT),
     default=0.0,
-    help="Weight of a cache of the message itself.",
+    help="Weight of a continuous cache over the message.",
 )
 @model_options
 @json_option
@@ -94,9 +103,9 @@ def evaluate(
 ) -> None:
     """Measure a model on a file, plain, .gz or .xz.
 
-    Each line of a text is read as a text of its own, however long. Perplexities are of words, of
-    pieces and of characters, the end of each text counted. Across languages and tokenizers compare
-    perplexities per character and bits per byte.
+    Each line is scored as a separate text of any length. Perplexities are per word, per token and
+    per character, including the end of each text. To compare languages or tokenizers, use
+    perplexity per character or bits per byte.
 
     \b
     wordgate evaluate --text mails.txt
@@ -106,11 +115,11 @@ def evaluate(
     """
     if sum(map(bool, (text, question_file, own_questions, typing, slip_file, pairs))) != 1:
         measures = "--text, --typing, --slips, --pairs, --questions, --own-questions"
-        raise click.UsageError(f"{measures}: name one of these")
+        raise click.UsageError(f"{measures}: exactly one of these is required")
     if no_punctuation and not text:
-        raise click.UsageError("--no-punctuation: needs --text")
+        raise click.UsageError("--no-punctuation: requires --text")
     if no_top and not text:
-        raise click.UsageError("--no-top: needs --text")
+        raise click.UsageError("--no-top: requires --text")
     if not typing:
         _refuse_typing_options(click.get_current_context())
     say(f"evaluating {text or typing or slip_file or pairs or question_file or 'own questions'}")
@@ -141,7 +150,7 @@ def evaluate(
 
 
 def _warn_of_language(opened: GenerativeModel) -> None:
-    """Say so where the package's questions are not in the language of the model."""
+    """Warn if the package's questions are not in the language of the model."""
     from wordgate.client import Client
     from wordgate.engine.local_model import LocalModel
 
@@ -151,18 +160,18 @@ def _warn_of_language(opened: GenerativeModel) -> None:
         language = opened.get_model().language
     if not cloze.are_in(language):
         say(
-            "--own-questions: English, but the language of the model is "
+            "--own-questions: the questions are in English, but the model's language is "
             f"{language}; use --questions"
         )
 
 
 def _refuse_typing_options(context: click.Context) -> None:
-    """Raise `UsageError` for an option that would count for nothing."""
+    """Raise `UsageError` for a typing option without --typing."""
     for parameter in context.command.params:
         if getattr(parameter, "section", None) == _TYPING and parameter.name:
             source = context.get_parameter_source(parameter.name)
             if source is ParameterSource.COMMANDLINE:
-                raise click.UsageError(f"{parameter.opts[0]}: needs --typing")
+                raise click.UsageError(f"{parameter.opts[0]}: requires --typing")
 
 
 def _savings(found: Savings) -> dict[str, object]:
@@ -177,7 +186,7 @@ def _savings(found: Savings) -> dict[str, object]:
 
 
 def _corrections(found: Corrections) -> dict[str, object]:
-    """Counts as shares of the words."""
+    """Return the counts as fractions of the words."""
     words = max(1, found.words)
     return {
         "words": found.words,

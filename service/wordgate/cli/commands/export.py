@@ -14,14 +14,24 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 
 @click.command(cls=Command)
 @click.argument("checkpoint", type=INPUT_FILE)
-@click.option("--folder", type=_FOLDER, help="Of the model's recipe and versions.  [models/NAME]")
-@click.option("--precision", type=click.Choice(["int8", "float32"]), default="int8")
-@click.option("--with-weights", is_flag=True, help="Add bfloat16 weights, to continue from.")
+@click.option(
+    "--folder",
+    type=_FOLDER,
+    help="Folder with the model's recipe, where versions are published.  [models/NAME]",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(["int8", "float32"]),
+    default="int8",
+    show_default=True,
+    help="Precision of the published graphs.",
+)
+@click.option("--with-weights", is_flag=True, help="Add bfloat16 weights for further training.")
 @click.option(
     "--text-folder",
     type=_FOLDER,
     envvar="WORDGATE_TEXT_FOLDER",
-    help="Where the recipe's text files lie, if not where it says.",
+    help="Folder of the recipe's text files, if they are not where the recipe says.",
 )
 @click.option(
     "--cache-directory",
@@ -29,14 +39,14 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
     envvar="WORDGATE_CACHE",
     default=Path.home() / ".cache" / "wordgate",
     show_default="~/.cache/wordgate",
-    help="Where text cut into pieces is kept.",
+    help="Cache of tokenized text.",
 )
 @click.option(
     "--evaluate",
     "evaluation_files",
     type=INPUT_PATH,
     multiple=True,
-    help="Measure on this too: a .txt (perplexity), or pairs (.tsv, .jsonl); for the card.",
+    help="Additional data for the model card: .txt (perplexity), .tsv or .jsonl (minimal pairs).",
 )
 def export(
     checkpoint: Path,
@@ -47,10 +57,10 @@ def export(
     cache_directory: Path,
     evaluation_files: tuple[Path, ...],
 ) -> None:
-    """Publish CHECKPOINT, unless its figures forbid it.
+    """Publish CHECKPOINT if it passes the publication checks.
 
-    It is compared with PyTorch piece by piece on held-out text, as float32 and as int8, measured,
-    and written to models/NAME/VERSION with a generated card.
+    The float32 and int8 graphs are compared with PyTorch token by token on held-out text. The
+    bundle is measured and written to models/NAME/VERSION with a generated model card.
     """
     from wordgate.evaluation.bundle_report import check_files, measure_bundle
 
@@ -59,13 +69,13 @@ def export(
         from wordgate.training.export import export as exporting
     except ModuleNotFoundError as error:
         raise WordgateError(
-            f"exporting needs {error.name}, which is not installed: pip install 'wordgate[train]'"
+            f"export requires {error.name}, which is not installed: pip install 'wordgate[train]'"
         ) from None
     check_files(evaluation_files)
     place = folder or Path("models") / checkpoints.load(checkpoint).recipe["name"]
     if not (place / "recipe.toml").is_file():
         raise InvalidConfiguration(
-            "--folder", f"{place} has no recipe.toml; name the folder that has the model's"
+            "--folder", f"{place} does not contain recipe.toml; pass the folder of the model"
         )
     settings = exporting.Settings(
         checkpoint=checkpoint,

@@ -1,4 +1,4 @@
-"""`wordgate generate`: how a text goes on, word by word."""
+"""`wordgate generate`: continue a text word by word."""
 
 import json
 from contextlib import closing
@@ -22,41 +22,44 @@ from wordgate.engine.results import GenerationResult
 
 
 @click.command(cls=Command)
-@click.option("--history", default="", help="What was written before.")
-@click.option("--prefix", default="", help="The typed beginning of the first word.")
+@click.option("--history", default="", help="Text to continue.")
+@click.option("--prefix", default="", help="Typed prefix of the first word.")
 @click.option(
     "--max-words",
     default=DEFAULT_MAX_WORDS,
     show_default=True,
-    help=f"Words and marks at the most, 1 to {MAX_GENERATED_WORDS}.",
+    help=f"Maximum number of words and punctuation marks, 1 to {MAX_GENERATED_WORDS}.",
 )
 @click.option(
     "--temperature",
     default=1.0,
     show_default=True,
-    help=f"Below 1 likely words come more often; 0 to {MAX_TEMPERATURE}, 0: always the likeliest.",
+    help=f"Sampling temperature, 0 to {MAX_TEMPERATURE}; 0 always takes the most likely word.",
 )
 @click.option(
     "--top-k",
     default=DEFAULT_TOP_K,
     show_default=True,
-    help=f"Draw each word from so many of the likeliest, 1 to {MAX_SUGGESTIONS}.",
+    help=f"Sample from this many of the most likely words, 1 to {MAX_SUGGESTIONS}.",
 )
 @click.option(
-    "--top-p", default=1.0, show_default=True, help="Of these, only those that hold this share."
+    "--top-p",
+    default=1.0,
+    show_default=True,
+    help="Nucleus sampling: keep the most likely words up to this total probability.",
 )
-@click.option("--seed", type=int, help="The same seed gives the same text.  [drawn]")
+@click.option("--seed", type=int, help="Random seed; the same seed gives the same text.  [random]")
 @click.option(
     "--stop-word",
     "stop_words",
     multiple=True,
-    help="End with this word, mark or phrase; may be repeated.",
+    help="Stop after this word, punctuation mark or phrase. Repeatable.",
 )
 @click.option(
     "--max-expansions",
     default=DEFAULT_MAX_EXPANSIONS,
     show_default=True,
-    help="Rows of the output layer that the search for a word may ask for.",
+    help="Maximum output-layer rows per word.",
 )
 @model_options
 @json_option
@@ -74,10 +77,10 @@ def generate(
     server: ServerConnection | None,
     as_json: bool,
 ) -> None:
-    """Print how a text goes on after a history, word by word.
+    """Continue a text word by word.
 
-    With --json a line for each word. Otherwise the text, and on standard error which seed gives it
-    again.
+    Prints the text, and on standard error the seed that reproduces it. With --json prints one line
+    per word.
 
     \b
     wordgate generate --history "I was hoping that" --stop-word .
@@ -101,7 +104,7 @@ def generate(
 
 
 def document(answer: GenerationResult) -> dict[str, object]:
-    """One word as programs read it."""
+    """Return one word as a JSON document."""
     word = answer.word
     return {
         "word": word.word,
@@ -120,10 +123,10 @@ def _print_line(answer: GenerationResult, number: int) -> None:
 
 
 def _print_text(answer: GenerationResult, number: int) -> None:
-    """The word behind those before it; after the last one how to have the text again."""
+    """Print a word; after the last one print the finish reason and the seed."""
     word = answer.word
     click.echo(word.text if number else word.text.lstrip(" "), nl=False)
     if word.finish is not None:
         click.echo()
-        why = word.finish.value.replace("_", " ")
-        click.echo(f"{answer.model}, {why}, seed {answer.seed}", err=True)
+        reason = word.finish.value.replace("_", " ")
+        click.echo(f"{answer.model}, {reason}, seed {answer.seed}", err=True)

@@ -26,7 +26,7 @@ _PATH = click.Path(path_type=Path)
 
 @click.group(cls=Group)
 def models() -> None:
-    """List, inspect and verify published models, here or on a server."""
+    """List, inspect and verify models, in a folder or on a server."""
 
 
 @models.command(name="list")
@@ -34,33 +34,33 @@ def models() -> None:
 @server_options
 @json_option
 def list_models(model: Path | None, server: ServerConnection | None, as_json: bool) -> None:
-    """All versions published in FOLDER (as a rule the shipped one), or what a server serves."""
+    """List the versions published in FOLDER (default: the bundled model) or served by a server."""
     if model is not None and server is not None:
-        raise click.UsageError("FOLDER, --server: name one of the two")
+        raise click.UsageError("FOLDER, --server: mutually exclusive; use one of them")
     found = _served(server) if server else _published(model)
     if as_json:
         click.echo(json.dumps(found, ensure_ascii=False))
         return
     table = Table("model", "precision", "network")
     for each in found:
-        sizes = f"{each['layers']} x {each['width']}, {each['vocabulary']:,} pieces"
+        sizes = f"{each['layers']} x {each['width']}, {each['vocabulary']:,} tokens"
         table.add_row(f"{each['name']}@{each['version']}", each["precision"], sizes)
     print_table(table)
 
 
 @models.command()
 @click.argument("model", required=False)
-@click.option("--card", is_flag=True, help="Print the model card of a folder instead.")
+@click.option("--card", is_flag=True, help="Print the model card (folders only).")
 @server_options
 @json_option
 def inspect(model: str | None, card: bool, server: ServerConnection | None, as_json: bool) -> None:
-    """Show what a model is and how good it is; the same for a folder and for a server.
+    """Show a model's properties and quality figures.
 
-    MODEL is a folder (as a rule the shipped one), with --server a name as `en` or `en@3`.
+    MODEL is a folder (default: the bundled model), or with --server a name such as `en` or `en@3`.
     """
     if card:
         if server:
-            raise click.UsageError("--card: needs a folder; a server has no card")
+            raise click.UsageError("--card: not available with --server; pass a folder")
         click.echo(_card(resolve_bundle(Path(model) if model else None)))
         return
     found = _inspect_served(server, model or "") if server else _inspect_folder(model)
@@ -79,9 +79,9 @@ def inspect(model: str | None, card: bool, server: ServerConnection | None, as_j
 @click.argument("model", type=_PATH, metavar="[FOLDER]", required=False)
 @json_option
 def verify(model: Path | None, as_json: bool) -> None:
-    """Check every file of a model and its answers to its own questions.
+    """Check every file of a model, and its answers to the bundle's smoke test.
 
-    FOLDER is a bundle's, or one of versions (as a rule the shipped one).
+    FOLDER is a bundle, or a folder of versions (default: the bundled model).
     """
     place = resolve_bundle(model)
     bundle = open_model(place).bundle
@@ -91,14 +91,14 @@ def verify(model: Path | None, as_json: bool) -> None:
         click.echo(json.dumps(found | {"digest": bundle.digest.hex()}))
         return
     click.echo(
-        f"{manifest.name}@{manifest.version}: {len(manifest.files)} files and "
-        f"{len(manifest.smoke)} answers are as published"
+        f"{manifest.name}@{manifest.version}: verified {len(manifest.files)} files and "
+        f"{len(manifest.smoke)} answers"
     )
 
 
 def _published(folder: Path | None) -> list[dict[str, Any]]:
     if folder:
-        latest_version(folder)  # refuses a folder that holds none
+        latest_version(folder)  # raises if the folder contains no version
     places = bundles.find_versions(folder) if folder else iter([bundled_model_path()])
     manifests = [bundles.read_manifest(place) for place in places]
     return [
@@ -167,7 +167,7 @@ def _inspect_folder(model: str | None) -> dict[str, Any]:
 
 
 def _card(place: Path) -> str:
-    """The generated model card. Raises `InvalidFile` where there is none."""
+    """Return the generated model card. Raises `InvalidFile` if there is none."""
     try:
         return (place / "MODEL_CARD.md").read_text("utf-8").rstrip()
     except OSError as error:
@@ -175,7 +175,7 @@ def _card(place: Path) -> str:
 
 
 def _facts(found: Mapping[str, Any]) -> Table:
-    """A table of what a model is, without its figures."""
+    """Return a table of a model's properties, without its figures."""
     table = Table(show_header=False)
     table.add_column()
     table.add_column(overflow="fold")

@@ -1,4 +1,4 @@
-"""`wordgate predict`: the likeliest next words."""
+"""`wordgate predict`: next-word prediction."""
 
 import json
 from pathlib import Path
@@ -28,60 +28,69 @@ _BOOST = "WORD=NUMBER", "Wordgate=4.6"
 
 
 @click.command(cls=Command)
-@click.option("--history", default="", help="What was written before.")
-@click.option("--prefix", default="", help="The typed beginning of the next word.")
+@click.option("--history", default="", help="Text before the next word.")
+@click.option("--prefix", default="", help="Typed prefix of the next word.")
 @click.option(
     "--max-suggestions",
     default=Options.max_suggestions,
     show_default=True,
-    help=f"Words wanted, 1 to {MAX_SUGGESTIONS}.",
+    help=f"Maximum number of suggestions, 1 to {MAX_SUGGESTIONS}.",
 )
-@click.option("--allow-punctuation", is_flag=True, help="Suggest marks and symbols too.")
-@click.option("--min-probability", default=0.0, help="Leave less likely words out; 0 to 1.")
+@click.option("--allow-punctuation", is_flag=True, help="Also suggest punctuation and symbols.")
+@click.option("--min-probability", default=0.0, help="Hide words with a lower probability; 0 to 1.")
 @click.option(
     "--letter-case",
     type=click.Choice([case.value for case in LetterCase]),
     default=LetterCase.TRUECASE.value,
     show_default=True,
-    help="As people write words, or what was typed as it is.",
+    help="truecase writes words in their usual case; as-typed keeps the case of the prefix.",
 )
 @click.option(
     "--hide-rejected",
     is_flag=True,
-    help="Leave out words that were suggested for a shorter beginning.",
+    help="Hide words already suggested for a shorter prefix.",
 )
 @click.option(
-    "--block", "blocked", multiple=True, help="A word or phrase not to suggest; may be repeated."
+    "--block", "blocked", multiple=True, help="Word or phrase not to suggest. Repeatable."
 )
 @click.option(
     "--boost",
     "boosted",
     multiple=True,
     metavar=_BOOST[0],
-    help=f"Rank a word higher, as {_BOOST[1]}; may be repeated.",
+    help=f"Rank a word or phrase higher, as in {_BOOST[1]}. Repeatable.",
 )
 @click.option(
-    "--max-phrase-words", default=1, show_default=True, help=f"Words of a phrase, 1 to {MAX_WORDS}."
+    "--max-phrase-words",
+    default=1,
+    show_default=True,
+    help=f"Maximum words per suggestion, 1 to {MAX_WORDS}.",
 )
 @click.option(
     "--min-phrase-probability",
     default=Options.min_phrase_probability,
     show_default=True,
-    help="Least joint probability of a phrase's words after its first.",
+    help="Minimum joint probability of the words of a phrase after the first.",
 )
-@click.option("--max-corrections", default=0, help="Words wanted where a finger slipped.")
-@click.option("--correct-last-word", is_flag=True, help="Ask about the last word, finished.")
+@click.option("--max-corrections", default=0, help="Maximum number of typo corrections.")
+@click.option(
+    "--correct-last-word",
+    is_flag=True,
+    help="Suggest corrections for the last complete word.",
+)
 @click.option(
     "--allow-unseen-words",
     is_flag=True,
-    help="Suggest words that the training text does not have, too.",
+    help="Also suggest words that are not in the training text.",
 )
-@click.option("--continuous-cache", default=0.0, help="Weight of a cache of the history itself.")
+@click.option(
+    "--continuous-cache", default=0.0, help="Weight of a continuous cache over the history."
+)
 @click.option(
     "--max-expansions",
     default=Options.max_expansions,
     show_default=True,
-    help="Rows of the output layer that the search may ask for; more where it was not exact.",
+    help="Maximum output-layer rows per search; raise it if results are not exact.",
 )
 @model_options
 @json_option
@@ -98,7 +107,7 @@ def predict(
     as_json: bool,
     **others: Any,
 ) -> None:
-    """Print the likeliest next words after a history.
+    """Print the most likely next words after a history.
 
     \b
     wordgate predict --history "the clouds are in the"
@@ -125,11 +134,11 @@ def predict(
         click.echo(f"{'no suggestion' if answer.exact else _NONE_FOUND} ({answer.model})")
 
 
-_NONE_FOUND = "no suggestion found before a bound was hit; raise --max-expansions"
+_NONE_FOUND = "no suggestion found within the search limit; raise --max-expansions"
 
 
 def document(answer: PredictionResult) -> dict[str, object]:
-    """The answer as programs read it."""
+    """Return the answer as a JSON document."""
     return {
         "suggestions": [
             {
@@ -146,7 +155,7 @@ def document(answer: PredictionResult) -> dict[str, object]:
 
 
 def _table(answer: PredictionResult) -> Table:
-    certainty = "exact" if answer.exact else "a bound was hit: perhaps not the likeliest"
+    certainty = "exact" if answer.exact else "search limit reached: may not be the most likely"
     table = Table("next word", caption=f"{answer.model}, {certainty}")
     add_numbers(table, "probability", "log-probability")
     for suggestion in answer.suggestions:

@@ -1,7 +1,4 @@
-"""`wordgate probe`: whether a server is ready, as an exit code, for health checks of containers.
-
-Knows gRPC's health service and pages over HTTP; does not know what is served.
-"""
+"""`wordgate probe`: readiness check with an exit code, for container health checks."""
 
 import socket
 import sys
@@ -15,30 +12,32 @@ from wordgate.cli.command import Command
 from wordgate.protocol.address import check_target, grpc_target, split_address, unix_path
 
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}
-"""Whom to ask where a server listens on all addresses."""
+"""Address to probe if a server listens on all addresses."""
 
 _READY = "SERVING"
 _ON_FILE = "http+unix:"
-"""Before the path of a socket file on which a server shows its pages."""
+"""Scheme of the path of a Unix socket that serves the metrics pages."""
 
 
 @click.command(cls=Command)
 @click.argument("address", default="")
-@click.option("--service", default="", help="Ask about one service, as wordgate.v1.ScoringService.")
+@click.option(
+    "--service", default="", help="Check a single service, such as wordgate.v1.ScoringService."
+)
 @click.option(
     "--timeout-seconds",
     type=click.FloatRange(min=0, min_open=True),
     default=2.0,
     show_default=True,
-    help="How long to wait for an answer.",
+    help="Timeout of the check.",
 )
 def probe(address: str, service: str, timeout_seconds: float) -> None:
-    """Ask whether a server is ready; exit with 0 if it is and with 1 if not.
+    """Check whether a server is ready; exit with 0 if it is, 1 if not.
 
-    ADDRESS is HOST:PORT or unix:PATH, asked by gRPC's health service, or the URL of a page, which
-    has to answer 200. Without it, the server of this machine or container is asked, where
-    WORDGATE_LISTEN, or the file that WORDGATE_CONFIG names, says that it listens; one that speaks
-    TLS at the address of its metrics.
+    ADDRESS is HOST:PORT or unix:PATH for the gRPC health service, or the URL of a page that must
+    answer 200. The default is the server of this machine or container, at the address in
+    WORDGATE_LISTEN or in the file named by WORDGATE_CONFIG. If that server uses TLS, the default is
+    the readiness page at its metrics address.
 
     \b
     wordgate probe
@@ -50,14 +49,17 @@ def probe(address: str, service: str, timeout_seconds: float) -> None:
     if not is_page:
         _check(asked)
     ask = _ask_page if is_page else _ask_health
-    ready, said = ask(asked, service, timeout_seconds)
-    click.echo(f"{asked}: {said}")
+    ready, status = ask(asked, service, timeout_seconds)
+    click.echo(f"{asked}: {status}")
     if not ready:
         sys.exit(1)
 
 
 def _own_address() -> str:
-    """For gRPC; with TLS, which may want a certificate of ours, for the page that says the same."""
+    """Return the configured gRPC address, or with TLS the readiness page.
+
+    The page is plain HTTP; TLS might require a client certificate.
+    """
     from wordgate.server.config.options import configure
 
     server = configure()
@@ -72,11 +74,11 @@ def _own_address() -> str:
 
 
 def _check(address: str) -> None:
-    """Raise `click.BadParameter` for what is neither an address nor a page."""
+    """Raise `click.BadParameter` unless this is a server address."""
     try:
         check_target(address)
     except ValueError as error:
-        problem = f"{address} {error}, or a page, as in http://127.0.0.1:9090/readyz"
+        problem = f"{address} {error}, or a page such as http://127.0.0.1:9090/readyz"
         raise click.BadParameter(problem, param_hint="ADDRESS") from None
 
 
@@ -93,10 +95,10 @@ def _ask_health(address: str, service: str, timeout_seconds: float) -> tuple[boo
         try:
             answer = stub.Check(HealthCheckRequest(service=service), timeout=timeout_seconds)
         except grpc.RpcError as error:
-            why = None
+            problem = None
             if error.code() is grpc.StatusCode.UNAVAILABLE:
-                why = Diagnosis(address, None, asks_proxy=False).find()
-            return False, f"{error.code().name}: {why or error.details()}"
+                problem = Diagnosis(address, None, asks_proxy=False).find()
+            return False, f"{error.code().name}: {problem or error.details()}"
     status = HealthCheckResponse.ServingStatus.Name(answer.status)
     return status == _READY, status
 
@@ -117,14 +119,14 @@ def _ask_page(url: str, _service: str, timeout_seconds: float) -> tuple[bool, st
 
 
 class _OnFile(HTTPConnection):
-    """A connection to a socket file."""
+    """HTTP connection over a Unix socket."""
 
     def __init__(self, path: str, timeout_seconds: float) -> None:
         super().__init__("localhost", timeout=timeout_seconds)
         self._path = path
 
     def connect(self) -> None:
-        """Connect to the file."""
+        """Connect to the socket."""
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
         self.sock.connect(self._path)

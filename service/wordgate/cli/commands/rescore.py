@@ -1,4 +1,4 @@
-"""`wordgate rescore`: a recogniser's hypotheses, ranked with the model's opinion."""
+"""`wordgate rescore`: rescore a recogniser's hypotheses with the language model."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -41,11 +41,12 @@ _WRITTEN = {"kaldi": written.kaldi, "trn": written.trn, "ctm": written.ctm}
 @source_options
 @weight_options
 @search_options
-@click.option("--no-eos", is_flag=True, help="Do not count that the text ends.")
+@click.option("--no-eos", is_flag=True, help="Exclude the end-of-text token.")
 @click.option(
     "--output-format",
     type=click.Choice(["jsonl", *_WRITTEN]),
-    help="Implied by the name of --output, and by --json.  [utterance, tab, best transcript]",
+    help="Output format; implied by --json and by the name of --output.  "
+    "[utterance, tab, best transcript]",
 )
 @output_options
 @counting_options
@@ -73,12 +74,12 @@ def rescore(
     server: ServerConnection | None,
     as_json: bool,
 ) -> None:
-    """Rank each utterance's candidates by their scores and the model's together.
+    """Rerank each utterance's candidates by their scores and the model's log-probability.
 
-    A line of the input: {"utt": …, "candidates": [{"text": …, "acoustic_log_prob": …}, …]}; other
-    numbers of a candidate are scores too, which --weight makes count. Prints the best transcript
-    of each utterance, with --json its whole ranking. Where lines have a "reference", the error
-    rate follows on standard error.
+    Input lines: {"utt": …, "candidates": [{"text": …, "acoustic_log_prob": …}, …]}. Other numbers
+    of a candidate are scores too; set their weights with --weight. Prints the best transcript of
+    each utterance, or with --json the whole ranking. If lines have a "reference", prints the error
+    rate on standard error.
 
     \b
     wordgate rescore --input nbest.jsonl --lm-weight 8 --word-bonus -10
@@ -110,8 +111,8 @@ def rescore(
             else:
                 out.write(written_lines, answer.model, rates.of(utterance, answer))
     reading = source.reading
-    weights_told = weights_report(reading.score_names, weighting, reading.utterances > 0)
-    for line in (*source.report(), *weights_told):
+    weight_lines = weights_report(reading.score_names, weighting, reading.utterances > 0)
+    for line in (*source.report(), *weight_lines):
         click.echo(line, err=True)
     if out.sums.get("units"):
         click.echo(rates.report(out.sums), err=True)
@@ -119,7 +120,7 @@ def rescore(
 
 
 def document(utterance: Utterance, answer: RescoringResult) -> dict[str, object]:
-    """A ranking as programs read it."""
+    """Return a ranking as a JSON document."""
     ranking = answer.ranking
     return {
         "utt": utterance.utt,
@@ -174,14 +175,14 @@ def _word(word: WordConfidence) -> dict[str, object]:
 
 
 class _Rates:
-    """Errors of the first and the best candidates, as sums over utterances."""
+    """Error counts of the first and of the best candidates, summed over utterances."""
 
     def __init__(self, counting: Counting) -> None:
         self._counting = counting
         self._basic = replace(counting, normalise=Normalise.BASIC)
 
     def of(self, utterance: Utterance, answer: RescoringResult) -> dict[str, int]:
-        """An utterance's part of the sums; nothing without a reference."""
+        """Return the counts of one utterance; empty without a reference."""
         if utterance.reference is None:
             return {}
         best = answer.ranking.transcripts[0].text
@@ -197,12 +198,12 @@ class _Rates:
         }
 
     def report(self, sums: Mapping[str, int]) -> str:
-        """Both rates, in words."""
+        """Return a line with the error rates."""
         first, best = (sums[f"errors_of_{each}"] / sums["units"] for each in ("first", "best"))
-        found = f"{best:.2%} of the best"
+        found = f"{best:.2%} for the best candidates"
         if not sums["lattices"]:
-            found = f"{first:.2%} of the first candidates, {found}"
+            found = f"{first:.2%} for the first candidates, {found}"
         basic = sums.get("basic_errors", 0) / max(1, sums.get("basic_units", 0))
         if written_otherwise(best, basic):
-            found += f"; {basic:.2%} with --normalise basic: capitals or punctuation differ"
+            found += f"; {basic:.2%} with --normalise basic: case or punctuation differs"
         return f"{self._counting.unit} error rate: {found}"

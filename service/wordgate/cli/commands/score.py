@@ -1,4 +1,4 @@
-"""`wordgate score`: how likely candidates are after a history."""
+"""`wordgate score`: log-probabilities of candidates after a history."""
 
 import json
 import sys
@@ -29,21 +29,21 @@ _STANDARD_INPUT = Path("-")
 
 @click.command(cls=Command)
 @click.argument("candidates", nargs=-1)
-@click.option("--history", default="", help="What was said before.")
+@click.option("--history", default="", help="Text before the candidates.")
 @click.option(
     "--input",
     "input_file",
     type=INPUT_FILE_OR_DASH,
     help='JSON lines: {"history": …, "candidates": […]}, or a .txt file of candidates, plain, .gz '
-    "or .xz; one result a line. -: standard input.",
+    "or .xz; writes one result per line. - reads standard input.",
 )
 @output_options
-@click.option("--no-eos", is_flag=True, help="Do not count the end of the text.")
+@click.option("--no-eos", is_flag=True, help="Exclude the end-of-text token.")
 @click.option(
     "--words",
     "return_words",
     is_flag=True,
-    help="Print the log-probability of each word too.",
+    help="Also print the log-probability of each word.",
 )
 @model_options
 @json_option
@@ -61,7 +61,8 @@ def score(
 ) -> None:
     """Print the log-probability of each of CANDIDATES, in the order given.
 
-    Natural logarithms, of the whole text and its end. With --input the results are JSON lines.
+    Log-probabilities are natural logarithms of the whole text, including the end-of-text token.
+    With --input the results are JSON lines.
 
     \b
     wordgate score --history "" -- "recognise speech" "wreck a nice beach"
@@ -69,11 +70,13 @@ def score(
     wordgate score --input sentences.txt.gz --output scored.jsonl.gz
     """
     if input_file is not None and (candidates or history):
-        raise click.UsageError("--input: has histories and candidates of its own; name no others")
+        raise click.UsageError(
+            "--input: cannot be combined with CANDIDATES or --history; the file contains both"
+        )
     if input_file is None and not candidates:
-        raise click.UsageError("CANDIDATES: are missing; name some, or a file of them with --input")
+        raise click.UsageError("CANDIDATES: are missing; pass candidates, or a file with --input")
     if input_file is None and (output or keep_going):
-        raise click.UsageError(f"{'--output' if output else '--keep-going'}: needs --input")
+        raise click.UsageError(f"{'--output' if output else '--keep-going'}: requires --input")
     if input_file is not None:
         batch = input_file != _STANDARD_INPUT
         with (
@@ -95,7 +98,7 @@ def score(
 
 
 def document(answer: ScoreResult) -> dict[str, object]:
-    """The answer as programs read it."""
+    """Return the answer as a JSON document."""
     return {
         "candidates": [
             {
@@ -140,7 +143,7 @@ def _score_file(
     piped = source == _STANDARD_INPUT
     read = _piped() if piped else candidates_of.read(source, out.read)
     records = out.rest_of(read, source)
-    # Who pipes lines in may wait for each answer: one is under way then.
+    # The writer of standard input may wait for each answer, so keep one request in progress.
     for found in answered(records, ask, 1 if piped else UNDER_WAY):
         if isinstance(found, InvalidFile):
             out.refuse(found, as_json=True)
@@ -157,9 +160,9 @@ def _line(answer: ScoreResult) -> str:
 
 
 def _table(answer: ScoreResult) -> Table:
-    counted = "the end of the text counted" if answer.counted_eos else "the end not counted"
+    counted = f"{'including' if answer.counted_eos else 'excluding'} the end-of-text token"
     table = Table("candidate", caption=f"{answer.model}, {counted}")
-    add_numbers(table, "log-probability", "posterior", "words", "pieces")
+    add_numbers(table, "log-probability", "posterior", "words", "tokens")
     for candidate in answer.candidates:
         table.add_row(
             escape(candidate.text),

@@ -1,6 +1,6 @@
-"""`wordgate serve`: answer over gRPC until SIGTERM.
+"""`wordgate serve`: run the gRPC server until SIGTERM.
 
-The options are those of `server/config/options.py`, which declares each of them once.
+The options are declared in `wordgate.server.config.options`.
 """
 
 from collections.abc import Callable
@@ -21,11 +21,9 @@ from wordgate.server.config.options import (
 
 
 @click.command(cls=Command, help="Serve models over gRPC: prediction, scoring, health, reflection.")
-@click.option(
-    "--check", is_flag=True, help="Only say whether options, certificate and tokens can be used."
-)
+@click.option("--check", is_flag=True, help="Validate options, certificate and tokens, and exit.")
 def serve(check: bool, **given: Any) -> None:
-    """Serve until SIGTERM or SIGINT. What is not given comes from the environment or a file."""
+    """Serve until SIGTERM or SIGINT. Missing options come from the environment or a file."""
     configuration, places = configure_with_places(
         **{name: v for name, v in given.items() if v is not None}
     )
@@ -45,7 +43,7 @@ def _examine(configuration: Configuration) -> None:
     from wordgate.server.server import check
 
     check(configuration)
-    click.echo("options, certificate and tokens can be used")
+    click.echo("options, certificate and tokens are valid")
 
 
 _METAVARS: dict[type, str] = {int: "N", float: "N", str: "TEXT", Path: "PATH"}

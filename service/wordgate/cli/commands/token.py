@@ -1,4 +1,4 @@
-"""`wordgate token`: make a token and the line by which a server knows it."""
+"""`wordgate token`: create a bearer token and its line for the server's tokens file."""
 
 import secrets
 
@@ -24,24 +24,24 @@ def _checked(context: click.Context, parameter: click.Parameter, value: str) -> 
 @click.option(
     "--rows-per-second",
     type=click.FloatRange(0.001, 999_999_999),
-    help="Rows of the model that its callers may ask for.  [no bound]",
+    help="Quota of model rows per second.  [unlimited]",
 )
 @click.option(
     "--streams",
     type=click.IntRange(0, 999_999_999),
-    help="Sessions and other streams that its callers may have open at once.  [no bound]",
+    help="Maximum number of concurrent typing sessions and other streams.  [unlimited]",
 )
 @click.option(
     "--own-cache",
     is_flag=True,
-    help="Share nothing that was computed with other callers, so that the time of an answer says "
-    "nothing of their texts.",
+    help="Do not share cached states with other tokens, so that response times reveal nothing "
+    "about other clients' texts.",
 )
 def token(name: str, rows_per_second: float | None, streams: int | None, own_cache: bool) -> None:
-    """Make a token for the callers that NAME names, as in the log.
+    """Create a bearer token for the clients called NAME in the server's log.
 
-    The token goes to standard error: it is shown this once, and kept nowhere. Its line goes to
-    standard output; put it into the server's --tokens-file:
+    The token is printed on standard error, once, and is not stored. Its line, which contains only
+    a hash, is printed on standard output; append it to the server's --tokens-file:
 
         wordgate token phone >> tokens
     """

@@ -1,4 +1,4 @@
-"""`wordgate train`: train a network by a recipe, or by one written for given text files."""
+"""`wordgate train`: train a model from a recipe or from text files."""
 
 import re
 import shlex
@@ -27,27 +27,31 @@ _EXTRA = ("torch", "pydantic", "safetensors", "matplotlib", "py3langid")
     "text_files",
     type=INPUT_FILE,
     multiple=True,
-    help="A text file; writes models/NAME/recipe.toml. Several: --text A --text B, or --text A B.",
+    help="Text file; writes models/NAME/recipe.toml. Repeatable: --text A --text B or --text A B.",
 )
-@click.option("--name", help="Name of the model, for --text.")
+@click.option("--name", help="With --text: name of the model.")
 @click.option(
     "--language",
     metavar="TAG",
-    help="Language of the files of --text: en, zh-Hans.  [found from the text]",
+    help="With --text: language of the text, such as en or zh-Hans.  [detected]",
 )
-@click.option("--run-directory", type=_FOLDER, help="Of checkpoints and curves.  [runs/NAME]")
-@click.option("--max-minutes", type=click.FloatRange(min=0), help="Stop and save after so long.")
+@click.option(
+    "--run-directory", type=_FOLDER, help="Folder for checkpoints and curves.  [runs/NAME]"
+)
+@click.option(
+    "--max-minutes", type=click.FloatRange(min=0), help="Save a checkpoint and stop after this."
+)
 @click.option(
     "--text-folder",
     type=_FOLDER,
     envvar="WORDGATE_TEXT_FOLDER",
     show_envvar=True,
-    help="Where the recipe's text files lie, if not where it says.",
+    help="Folder of the recipe's text files, if they are not where the recipe says.",
 )
 @click.option(
     "--resume/--fresh",
     default=True,
-    help="Go on from the last checkpoint (as a rule), or begin again and drop it.",
+    help="Resume from the last checkpoint (default), or delete it and start again.",
 )
 @click.option(
     "--cache-directory",
@@ -56,7 +60,7 @@ _EXTRA = ("torch", "pydantic", "safetensors", "matplotlib", "py3langid")
     default=Path.home() / ".cache" / "wordgate",
     show_default="~/.cache/wordgate",
     show_envvar=True,
-    help="Where text is kept that has been cut into pieces.",
+    help="Cache of tokenized text.",
 )
 @click.argument("more_text_files", type=INPUT_FILE, nargs=-1)
 def train(
@@ -71,14 +75,15 @@ def train(
     resume: bool,
     cache_directory: Path,
 ) -> None:
-    """Train by RECIPE, or by a recipe written for text files of your own.
+    """Train a model from RECIPE, or from your own text files.
 
     \b
     wordgate train models/en/recipe.toml
     wordgate train --text mails.txt chats.jsonl.gz --name mine
 
-    Text is .txt (a line is a passage) or .jsonl (field "text"), plain, .gz or .xz. A run that was
-    stopped or killed goes on from its last checkpoint and ends with the same weights.
+    Text files are .txt (one passage per line) or .jsonl (field "text"), plain, .gz or .xz. Rerun
+    the command to resume an interrupted run from its last checkpoint; the final weights are the
+    same as without the interruption.
     """
     _check(recipe, text_files, more_text_files, name, language)
     say(f"training {name or recipe}: loading PyTorch, then reading the text")
@@ -91,11 +96,11 @@ def train(
         if error.name is None or error.name.split(".")[0] not in _EXTRA:
             raise
         raise WordgateError(
-            f"training needs {error.name}, which is not installed: pip install 'wordgate[train]'"
+            f"training requires {error.name}, which is not installed: pip install 'wordgate[train]'"
         ) from None
     path = _recipe_path(recipe, text_files, more_text_files, name, language)
     folder = run_directory or Path("runs") / recipes.load(path).name
-    # A recipe written for named files says itself where they are.
+    # A recipe written for --text contains the files' paths.
     text_folder = None if text_files else text_folder
     settings = Settings(folder, cache_directory, text_folder, max_minutes, fresh=not resume)
     outcome = run(path, settings)
@@ -109,7 +114,7 @@ def _recipe_path(
     name: str | None,
     language: str | None,
 ) -> Path:
-    """The recipe that was named, or a new one for text files that were."""
+    """Return the path of the given recipe, or write a new one for the text files."""
     if name is None and recipe is not None:
         return recipe
     from wordgate.training.recipe_template import draft
@@ -117,7 +122,7 @@ def _recipe_path(
     path = Path("models") / str(name) / "recipe.toml"
     files = [*text_files, *([recipe] if recipe else []), *more]
     stated = draft(path, str(name), files, language)
-    source = "" if language else "; --language TAG states another"
+    source = "" if language else " (detected); use --language TAG to change it"
     click.echo(f"recipe: {path}, language: {stated}{source}", err=True)
     return path
 
@@ -129,43 +134,46 @@ def _check(
     name: str | None,
     language: str | None,
 ) -> None:
-    """Raise `UsageError` unless either a recipe or text and a name for its model are given."""
+    """Raise `UsageError` unless the arguments are a recipe, or text files and a model name."""
     if not text_files:
         if recipe is None or more:
-            raise click.UsageError("RECIPE: name one, or text files with --text FILES… --name NAME")
+            raise click.UsageError("RECIPE: pass one recipe, or use --text FILES… --name NAME")
         if name is not None:
-            raise click.UsageError("--name: needs --text; a recipe has a name of its own")
+            raise click.UsageError("--name: requires --text; a recipe contains the name")
         if language is not None:
-            raise click.UsageError("--language: needs --text; a recipe states its own language")
+            raise click.UsageError("--language: requires --text; a recipe contains the language")
         return
     if name is None:
-        raise click.UsageError("--text: needs --name NAME, for models/NAME/recipe.toml")
+        raise click.UsageError("--text: requires --name NAME, for models/NAME/recipe.toml")
     from wordgate.bundle.manifest import NAME_PATTERN
     from wordgate.training.recipe import LANGUAGE_PATTERN
 
     if not re.fullmatch(NAME_PATTERN, name):
         raise click.UsageError(
-            f"--name {name!r}: use lower-case letters, digits, - and _; a letter or digit first"
+            f"--name {name!r}: must be lower-case letters, digits, - and _, and start with a "
+            "letter or digit"
         )
     if language is not None and not re.fullmatch(LANGUAGE_PATTERN, language):
-        raise click.UsageError(f"--language {language!r}: is not a BCP 47 tag, as en or zh-Hans")
+        raise click.UsageError(
+            f"--language {language!r}: is not a BCP 47 tag; use one such as en or zh-Hans"
+        )
 
 
 def _tell(
     outcome: "Outcome", path: Path, run_directory: Path | None, text_folder: Path | None
 ) -> None:
-    """How it ended, and the command that comes next, with the folders that this one was told."""
+    """Print how the run ended, and the next command with the same folder options."""
     text = _option("--text-folder", text_folder)
     click.echo(f"{outcome.reason} after step {outcome.step}: {outcome.checkpoint}")
     if outcome.held_out:
-        click.echo(f"held out: perplexity {outcome.held_out['word_perplexity']:.2f} a word")
+        click.echo(f"held-out perplexity: {outcome.held_out['word_perplexity']:.2f} per word")
     if outcome.reason == "finished":
         is_usual = path.parent.parent == Path("models")
         folder = _option("--folder", None if is_usual else path.parent)
         click.echo(f"next: {_command('export', outcome.checkpoint, *folder, *text)}")
     else:
         run = _option("--run-directory", run_directory)
-        click.echo(f"go on with: {_command('train', path, *run, *text)}")
+        click.echo(f"to resume: {_command('train', path, *run, *text)}")
 
 
 def _option(name: str, value: Path | None) -> list[str]:

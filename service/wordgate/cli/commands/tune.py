@@ -1,4 +1,4 @@
-"""`wordgate tune`: what a recogniser's scores and the model's should weigh."""
+"""`wordgate tune`: find the best weights of a recogniser's scores and the model's."""
 
 import json
 from collections.abc import Iterator
@@ -20,20 +20,20 @@ from wordgate.offline.reading_report import counting
 from wordgate.offline.utterances import Utterance
 
 _LATTICES = (
-    "--input: lattices and word meshes cannot be tuned on; write lists of their best transcripts, "
-    "which tune reads: `wordgate rescore --max-transcripts 100 --json`"
+    "--input: tuning on lattices and word meshes is not supported; write n-best lists with "
+    "`wordgate rescore --max-transcripts 100 --json` and tune on those"
 )
 
 
 @click.command(cls=Command)
 @source_options
 @click.option(
-    "--ignore", "ignored", multiple=True, metavar="NAME", help="A score that is not to be used."
+    "--ignore", "ignored", multiple=True, metavar="NAME", help="Score to ignore. Repeatable."
 )
 @click.option(
     "--keep-going",
     is_flag=True,
-    help="Say what is wrong with an utterance that cannot be used, and go on without it.",
+    help="Report an invalid utterance, skip it, and continue.",
 )
 @counting_options
 @model_options
@@ -50,9 +50,9 @@ def tune(
 ) -> None:
     """Find the weights with the fewest errors on transcribed utterances.
 
-    A line of the input is as for `wordgate rescore`, each with a "reference", or what `wordgate
-    rescore --json` wrote. A few hundred utterances tell more than a few dozen: the intervals say
-    how much chance is in the figures.
+    Input lines have the format of `wordgate rescore` plus a "reference"; output of `wordgate
+    rescore --json` also works. Use a few hundred utterances rather than a few dozen: the
+    confidence intervals show how reliable the figures are.
 
     \b
     wordgate tune --input dev.jsonl --json > tuned.json
@@ -60,7 +60,7 @@ def tune(
     """
     if source.format == "slf":
         raise click.UsageError(_LATTICES)
-    say(f"tuning on {source.path}: the model scores every candidate, then weights are searched")
+    say(f"tuning on {source.path}: scoring every candidate, then searching for weights")
     utterances = _some(_without_lattices(source.read()), source.path)
     refusals = _Refusals(keep_going)
     try:
@@ -72,7 +72,7 @@ def tune(
         for line in source.report():
             click.echo(line, err=True)
     if known.useless:
-        raise InvalidFile(source.path, f"no weights were found: {known.useless}")
+        raise InvalidFile(source.path, f"no weights found: {known.useless}")
     found = tuning.tune(known)
     if as_json:
         click.echo(json.dumps(document(found)))
@@ -84,24 +84,24 @@ def tune(
 
 
 class _Refusals:
-    """Utterances that cannot be used: the first ends the run, or with `keep_going` all are told."""
+    """Invalid utterances: raise the first error, or with `keep_going` report and count them all."""
 
     def __init__(self, keep_going: bool) -> None:
         self._keep_going = keep_going
         self._count = 0
 
     def add(self, error: InvalidFile) -> None:
-        """Tell what is wrong with one; raised unless the run keeps going."""
+        """Report and count an error, or raise it without `keep_going`."""
         if not self._keep_going:
             raise error
         self._count += 1
         click.echo(f"wordgate: {error}", err=True)
 
     def end(self, source: Path) -> None:
-        """Raise `InvalidFile` when there was one."""
+        """Raise `InvalidFile` if any utterance was skipped."""
         if self._count:
-            problem = f"{counting(self._count, 'utterance')} could not be used"
-            raise InvalidFile(source, f"{problem} and did not count, as asked")
+            skipped = counting(self._count, "invalid utterance")
+            raise InvalidFile(source, f"skipped {skipped} (--keep-going)")
 
 
 def _without_lattices(
@@ -116,7 +116,7 @@ def _without_lattices(
 def _some(
     utterances: Iterator[Utterance | InvalidFile], path: Path
 ) -> Iterator[Utterance | InvalidFile]:
-    """The utterances. Raises `InvalidFile` when there are none."""
+    """Yield the utterances. Raises `InvalidFile` if there are none."""
     number = 0
     for number, utterance in enumerate(utterances, 1):  # noqa: B007
         yield utterance
@@ -125,7 +125,7 @@ def _some(
 
 
 def document(found: TuningResult) -> dict[str, object]:
-    """What was found, as programs read it."""
+    """Return the result as a JSON document."""
     weighting = found.weighting
     return {
         "lm_weight": weighting.lm_weight,
@@ -158,9 +158,9 @@ def _table(found: TuningResult, unit: str) -> Table:
         rows.append(("best acoustic score alone", found.acoustic))
     rows += [
         ("tuned, on the same utterances", found.tuned),
-        ("tuned on one half, measured on the other", found.held_out),
-        ("the same without the model", found.without_model),
-        ("best candidates there are", found.oracle),
+        ("held out: tuned on one half, measured on the other", found.held_out),
+        ("held out, without the model", found.without_model),
+        ("oracle: candidates with the fewest errors", found.oracle),
     ]
     for name, rate in rows:
         table.add_row(name, f"{rate:.2%}")
@@ -175,7 +175,7 @@ def _table(found: TuningResult, unit: str) -> Table:
         note = f"{weight:.4g}" + (f"  (flat from {low:.4g} to {high:.4g})" if low != high else "")
         table.add_row(
             name,
-            "left out: alike in all candidates, or a sum of others"
+            "left out: equal in all candidates, or a linear combination of other scores"
             if name in found.left_out
             else note,
         )

@@ -1,4 +1,4 @@
-"""`wordgate type`: type at a terminal, with suggestions under the line."""
+"""`wordgate type`: type in the terminal with suggestions below the line."""
 
 import shutil
 import sys
@@ -26,27 +26,32 @@ _LEAVE = ("\x04", "\x1b", "")
     type=click.IntRange(1, MAX_SUGGESTIONS),
     default=3,
     show_default=True,
-    help="Words under the line.",
+    help="Suggestions below the line.",
 )
 @click.option(
     "--max-phrase-words",
     type=click.IntRange(1, MAX_WORDS),
     default=1,
     show_default=True,
-    help="Words of a phrase.",
+    help="Maximum words per suggestion.",
 )
-@click.option("--corrections/--no-corrections", default=True, help="Put slips of the finger right.")
+@click.option(
+    "--corrections/--no-corrections",
+    default=True,
+    show_default=True,
+    help="Suggest typo corrections.",
+)
 @click.option(
     "--hide-rejected",
     is_flag=True,
-    help="Leave out words that were suggested for a shorter beginning.",
+    help="Hide words already suggested for a shorter prefix.",
 )
 @click.option(
     "--letter-case",
     type=click.Choice([case.value for case in LetterCase]),
     default=LetterCase.TRUECASE.value,
     show_default=True,
-    help="As people write words, or what was typed as it is.",
+    help="truecase writes words in their usual case; as-typed keeps the case of the prefix.",
 )
 @model_options
 def type(
@@ -58,13 +63,13 @@ def type(
     model: Path | None,
     server: ServerConnection | None,
 ) -> None:
-    """Type a text; suggestions follow under the line.
+    """Type text with suggestions below the line.
 
-    Tab takes the one that is marked, up and down mark another, Enter begins a new line, Ctrl-D
-    ends. At the end of a line it says how many keys were saved.
+    Tab accepts the selected suggestion, Up and Down select another, Enter starts a new line, Ctrl-D
+    exits. After each line it prints the keystroke savings.
     """
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise WordgateError("this needs a terminal; `wordgate predict` answers to programs")
+        raise WordgateError("not a terminal: for scripts use `wordgate predict`")
     options = Options(
         max_suggestions=max_suggestions,
         max_phrase_words=max_phrase_words,
@@ -73,13 +78,13 @@ def type(
         hide_rejected=hide_rejected,
     )
     with keyboard() as keys, connected_model(model, server) as asked:
-        click.echo("Tab takes a suggestion, Enter begins a new line, Ctrl-D ends.")
+        click.echo("Tab accepts a suggestion, Enter starts a new line, Ctrl-D exits.")
         while _type_line(keys, asked, options):
             pass
 
 
 def _type_line(keys: KeyReader, asked: LanguageModel, options: Options) -> bool:
-    """Have one line typed; whether another is to follow."""
+    """Let the user type one line; return whether another follows."""
     typewriter = LineEditor()
     _answer(asked, options, typewriter)
     while True:

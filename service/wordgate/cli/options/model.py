@@ -1,4 +1,4 @@
-"""Options and opening that all commands share which ask a model, here or on a server."""
+"""Options that select a model, in this process or on a server, and open it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,17 +14,17 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def model_options(command: F) -> F:
-    """`--model PATH` or `--server HOST:PORT` with its companions."""
+    """Add `--model PATH`, and `--server HOST:PORT` with its related options."""
     model = click.option(
         "--model",
         type=click.Path(path_type=Path),
-        help="A bundle's folder, or one of versions: the newest.  [the shipped model]",
+        help="Folder of a bundle, or of versions (uses the newest).  [the bundled model]",
     )
     return model(server_options(command))
 
 
 def json_option(command: F) -> F:
-    """`--json`: one JSON document for programs."""
+    """Add `--json`: print JSON instead of a table."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
 
 
@@ -32,9 +32,9 @@ def json_option(command: F) -> F:
 def connected_model(
     model: Path | None, server: ServerConnection | None, *, batch: bool = False
 ) -> Iterator[GenerativeModel]:
-    """The model that the options name, open for questions; for many at once in a `batch`."""
+    """Open the model that the options name. `batch`: send requests with batch priority."""
     if model is not None and server is not None:
-        raise click.UsageError("--model, --server: name one of the two")
+        raise click.UsageError("--model, --server: mutually exclusive; use one of them")
     asked = server.connect(batch=batch) if server else _open(model)
     try:
         yield asked
@@ -43,7 +43,7 @@ def connected_model(
 
 
 def model_document(model: ModelVersion) -> dict[str, str]:
-    """Which model answered, as JSON documents of all commands have it."""
+    """Return the `model` object of JSON output."""
     return {"name": model.name, "version": model.version, "precision": model.precision}
 
 

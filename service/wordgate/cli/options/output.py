@@ -1,4 +1,4 @@
-"""Where a command writes its results: standard output, or a file that a killed run goes on with."""
+"""Output of batch commands: standard output, or a file that an interrupted run can resume."""
 
 import json
 import sys
@@ -23,6 +23,7 @@ from rich.table import Column
 from wordgate.cli.command import SectionOption
 from wordgate.engine.results import ModelVersion
 from wordgate.errors import InvalidFile, empty
+from wordgate.offline.reading_report import counting
 from wordgate.offline.resumable_output import ResumableFile
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -35,22 +36,22 @@ _FORMATS = (".jsonl", ".trn", ".ctm")
 
 
 def output_options(command: F) -> F:
-    """`--output FILE` and `--keep-going`."""
+    """Add `--output FILE` and `--keep-going`."""
     output = _option(
         "--output",
         type=click.Path(dir_okay=False, path_type=Path),
-        help="Write here; .gz and .xz pack it. After a kill, repeat the command to resume.",
+        help="Output file; compressed if it ends in .gz or .xz. Rerun the command to resume.",
     )
     keep_going = _option(
         "--keep-going",
         is_flag=True,
-        help="Report a bad record in the place of its result, and continue.",
+        help="Write an error record for a bad input record, and continue.",
     )
     return output(keep_going(command))
 
 
 def implied_format(output: Path | None) -> str | None:
-    """Return the format that a name such as `ranked.jsonl.gz` asks for, or None."""
+    """Return the format implied by a file name such as `ranked.jsonl.gz`, or None."""
     if output is None:
         return None
     ending = Path(output.name.removesuffix(".gz").removesuffix(".xz")).suffix
@@ -58,9 +59,9 @@ def implied_format(output: Path | None) -> str | None:
 
 
 class Results:
-    """Takes results in the order of the records that they answer.
+    """Writes results in the order of the input records.
 
-    `done` records have been answered by an earlier run.
+    `done` is the number of records that an earlier run has finished.
     """
 
     def __init__(
@@ -76,20 +77,20 @@ class Results:
 
     @property
     def sums(self) -> Mapping[str, int]:
-        """Sums over the records answered, by an earlier run too."""
+        """Sums over all finished records, including those of an earlier run."""
         return self._file.progress.sums if self._file else self._sums
 
     def write(self, lines: Iterable[str], model: ModelVersion, sums: Mapping[str, int]) -> None:
-        """The lines that answer the next record, who gave the answer, its part of the sums.
+        """Write the result lines of the next record, and add its `sums`.
 
-        Raises `InvalidFile` when another model answered the records before it.
+        Raises `InvalidFile` if earlier records were answered by a different model.
         """
         if self._file is not None:
-            self._file.bind("answers of", f"{model} {model.precision}")
+            self._file.bind("model version", f"{model} {model.precision}")
         self._write(lines, sums)
 
     def refuse(self, error: InvalidFile, as_json: bool) -> None:
-        """What is wrong with the next record takes its place; raised unless the run keeps going."""
+        """Write an error record for the next record, or raise the error without --keep-going."""
         if not self._keep_going:
             raise error
         document = {"line": error.line, "error": error.problem}
@@ -100,26 +101,28 @@ class Results:
         self._write([json.dumps(document, ensure_ascii=False)] if as_json else [], {_REFUSED: 1})
 
     def rest_of(self, records: Iterator[T], source: Path) -> Iterator[T]:
-        """The records that are not answered yet.
+        """Yield the records that are not finished yet.
 
-        Raises `InvalidFile` when there are fewer than were answered: it is another file.
+        Raises `InvalidFile` if the input has fewer records than an earlier run finished.
         """
         for number in range(self.done):
             if next(records, None) is None:
-                problem = f"has {number:,} records, of which {self.done:,} were answered before"
-                raise InvalidFile(source, f"{problem}; it is not the file that it was")
+                problem = (
+                    f"has {counting(number, 'record')}, but an earlier run finished {self.done:,}"
+                )
+                raise InvalidFile(source, f"{problem}; the file has changed, write to a new output")
         yield from records
 
     def read(self, position: int) -> None:
-        """So many bytes of the input were read."""
+        """Update the progress bar: the position in the input in bytes."""
         if self._bar is not None:
             self._bar.position = position
 
     def end(self, source: Path) -> None:
-        """Raise `InvalidFile` when records were refused on the way, or when there were none."""
+        """Raise `InvalidFile` if records were rejected, or if there were none."""
         refused = self.sums.get(_REFUSED, 0)
         if refused:
-            raise InvalidFile(source, f"has {refused:,} records that were passed over, as asked")
+            raise InvalidFile(source, f"skipped {counting(refused, 'record')} (--keep-going)")
         if not self._records:
             raise empty(source, "record")
 
@@ -140,17 +143,17 @@ class Results:
 def results(
     output: Path | None, source: Path, keep_going: bool, **fixed: object
 ) -> Iterator[Results]:
-    """Where results of what is read from `source` go.
+    """Open the output for results of the records in `source`.
 
-    When a killed run goes on, the options of the command have to be the same, and what is `fixed`
-    beside them. Raises `InvalidFile` as `ResumableFile`. Shows a bar to people whom no results
-    reach.
+    A run can be resumed only with the same command options and the same values in `fixed`. Raises
+    `InvalidFile` like `ResumableFile`. Shows a progress bar if standard error is a terminal and the
+    results do not go to it.
     """
     with ExitStack() as stack:
         file = None
         if output is not None:
             if not output.parent.is_dir():
-                raise InvalidFile(output.parent, "does not exist; make the folder first")
+                raise InvalidFile(output.parent, "does not exist; create the folder first")
             run = {**click.get_current_context().params, **fixed}
             own = {"output", "keep_going"}
             file = ResumableFile(output, {n: str(run[n]) for n in sorted(run.keys() - own)})
@@ -163,20 +166,20 @@ def results(
 
 @contextmanager
 def _kept(file: ResumableFile, output: Path) -> Iterator[None]:
-    """Say where a run goes on, and what is kept of one that ends early."""
+    """Report where a run resumes, and how many records are kept if it ends early."""
     if file.progress.records:
-        click.echo(f"{output}: goes on after record {file.progress.records:,}", err=True)
+        click.echo(f"{output}: resuming after record {file.progress.records:,}", err=True)
     try:
         yield
     except BaseException:
         if file.kept:
-            kept = f"{file.kept:,} records are kept"
-            click.echo(f"{output}: {kept}; the same command goes on with the next", err=True)
+            kept = f"{counting(file.kept, 'record')} kept"
+            click.echo(f"{output}: {kept}; rerun the same command to resume", err=True)
         raise
 
 
 class Bar:
-    """How far a run is: by bytes of its input where that is a file, and by records."""
+    """Progress bar: share of the input's bytes if it is a file, and number of records."""
 
     def __init__(self, source: Path) -> None:
         self.position = 0
@@ -186,7 +189,7 @@ class Bar:
             TaskProgressColumn(),
             TextColumn(
                 "{task.fields[records]:,} records, {task.fields[speed]:,.0f} per second",
-                table_column=Column(overflow="fold"),  # numbers are not cut in a narrow terminal
+                table_column=Column(overflow="fold"),  # do not truncate in a narrow terminal
             ),
             TimeRemainingColumn(),
             console=Console(stderr=True),
@@ -207,7 +210,7 @@ class Bar:
         self._bar.stop()
 
     def show(self, records: int) -> None:
-        """Say that so many records are answered."""
+        """Show the number of finished records."""
         self._first = records if self._first is None else self._first
         speed = (records - self._first) / (self._bar.tasks[0].elapsed or 1.0)
         self._bar.update(self._task, completed=self.position, records=records, speed=speed)

@@ -1,4 +1,4 @@
-"""Types of options that name files and folders which have to be there."""
+"""Option types for files and folders that must exist."""
 
 from pathlib import Path
 from typing import Any
@@ -9,10 +9,10 @@ from wordgate.errors import InvalidFile
 
 
 class _Existing(click.Path):
-    """A path that is checked while options are read, before a model is loaded."""
+    """A path that is checked during option parsing, before a model is loaded."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        """Return the path. Raises `InvalidFile` where there is none or one of another kind."""
+        """Return the path. Raises `InvalidFile` if it does not exist or is of the wrong kind."""
         if value == "":
             self.fail("is empty; name a path", param, ctx)
         path = Path(value)

@@ -1,7 +1,7 @@
-"""`--server` and what belongs to it: TLS and a token.
+"""`--server` and its related options: TLS and a bearer token.
 
-A token is never an argument: other users of the machine read those. It comes from a file or from
-the environment.
+The token is never a command-line argument, because other users of the machine can read those. It
+comes from a file or from the environment.
 """
 
 import functools
@@ -32,9 +32,9 @@ _OPTIONS = {
     "server": _option(
         "--server",
         metavar="HOST:PORT",
-        help=f"Ask a running server, or unix:PATH; its token may be in {TOKEN_VARIABLE}.",
+        help=f"Use a running server (or unix:PATH); reads a bearer token from {TOKEN_VARIABLE}.",
     ),
-    "token_file": _option("--token-file", type=INPUT_FILE, help="File with the token."),
+    "token_file": _option("--token-file", type=INPUT_FILE, help="File with the bearer token."),
     "tls": _option("--tls", is_flag=True, help="Use TLS with the public root CAs."),
     "tls_ca": _option(
         "--tls-ca", type=INPUT_FILE, help="Use TLS and trust the CAs in this PEM file."
@@ -42,13 +42,15 @@ _OPTIONS = {
     "tls_certificate": _option(
         "--tls-certificate", type=INPUT_FILE, help="PEM file with a client certificate."
     ),
-    "tls_key": _option("--tls-key", type=INPUT_FILE, help="PEM file with its private key."),
+    "tls_key": _option(
+        "--tls-key", type=INPUT_FILE, help="PEM file with the client certificate's private key."
+    ),
 }
 
 
 @dataclass(frozen=True)
 class ServerConnection:
-    """A running server, and how it is spoken to."""
+    """Address, TLS files and token file of a running server."""
 
     address: str
     token_file: Path | None = None
@@ -58,7 +60,7 @@ class ServerConnection:
     tls_key: Path | None = None
 
     def connect(self, model: str = "", *, batch: bool = False) -> "Client":
-        """A client of it. Raises as `Client`, and `InvalidFile` for the token's file."""
+        """Return a client. Raises the errors of `Client`, and `InvalidFile` for the token file."""
         from wordgate.client import Client
         from wordgate.client.tls import Tls
 
@@ -83,7 +85,7 @@ class ServerConnection:
 
 
 def _check(address: str) -> None:
-    """Raise `click.UsageError` for an invalid address, before anything is said of a server."""
+    """Raise `click.UsageError` for an invalid address."""
     try:
         check_target(address)
     except ValueError as error:
@@ -91,19 +93,19 @@ def _check(address: str) -> None:
 
 
 def server_options(command: F) -> F:
-    """`--server` and its companions; the command takes them as one `server`, or None."""
+    """Add `--server` and its related options; the command receives one `server`, or None."""
 
     @functools.wraps(command)
     def gathered(*arguments: Any, **given: Any) -> Any:
-        mine = {name: given.pop(name) for name in _OPTIONS}
-        address = mine.pop("server")
-        companions = [name for name, value in mine.items() if value]
-        if companions and address is None:
-            flag = "--" + companions[0].replace("_", "-")
-            raise click.UsageError(f"{flag}: needs --server HOST:PORT")
+        settings = {name: given.pop(name) for name in _OPTIONS}
+        address = settings.pop("server")
+        used = [name for name, value in settings.items() if value]
+        if used and address is None:
+            flag = "--" + used[0].replace("_", "-")
+            raise click.UsageError(f"{flag}: requires --server HOST:PORT")
         if address is not None:
             _check(address)
-        server = ServerConnection(address, **mine) if address is not None else None
+        server = ServerConnection(address, **settings) if address is not None else None
         return command(*arguments, server=server, **given)
 
     decorated: Any = gathered

@@ -1,4 +1,4 @@
-"""Options that say where hypotheses are read, and how errors in them are counted."""
+"""Options for the input hypotheses, the search and error rates."""
 
 import functools
 import sys
@@ -34,7 +34,7 @@ _FOLDERS = {"kaldi": kaldi.read, "espnet": espnet.read, "srilm": srilm.read, "vo
 
 @dataclass(frozen=True)
 class Source:
-    """Where utterances are read, and the account of how they were read."""
+    """Input of utterances, and the report of how it was read."""
 
     path: Path
     format: str = "jsonl"
@@ -46,30 +46,30 @@ class Source:
 
     @property
     def is_standard_input(self) -> bool:
-        """Whether lines are piped in by somebody who may wait for each answer."""
+        """Whether the input is standard input, whose writer may wait for each result."""
         return self.path == _STANDARD_INPUT
 
     @cached_property
     def reading(self) -> Reading:
-        """The account; null labels of JSON lines are only those that were named."""
+        """The reading report. For JSON lines, only labels from --null-label are null labels."""
         if self.format == "jsonl":
             return Reading(NullLabels(self.null_labels))
         return Reading.of_recogniser(*self.null_labels)
 
     def read(self, watch: Watch = unwatched) -> Iterator[Utterance | InvalidFile]:
-        """The utterances; an `InvalidFile` in place of one that cannot be used.
+        """Yield the utterances, or an `InvalidFile` in place of an invalid one.
 
-        `watch` is told how far a file of JSON lines was read. Raises `InvalidFile` when the input
+        `watch` receives the position in a file of JSON lines. Raises `InvalidFile` if the input
         cannot be read at all.
         """
         self._check_options()
         if not self.is_standard_input:
             refuse_foreign(self.path, self.format)
-        said = None if self.references is None else references.read(self.references)
-        return referenced(self._read(watch), self.reading, said)
+        transcripts = None if self.references is None else references.read(self.references)
+        return referenced(self._read(watch), self.reading, transcripts)
 
     def report(self) -> Iterator[str]:
-        """What was read and skipped, a line each with the name of the input."""
+        """Yield the lines of the reading report, each with the name of the input."""
         name = "standard input" if self.is_standard_input else self.path
         for line in self.reading.report():
             yield f"{name}: {line}"
@@ -77,14 +77,14 @@ class Source:
     def _check_options(self) -> None:
         is_nemo = self.format == "nemo"
         if is_nemo and (self.manifest is None or self.beam is None):
-            raise click.UsageError("--format nemo: needs --manifest and --beam")
+            raise click.UsageError("--format nemo: requires --manifest and --beam")
         if not is_nemo and (self.manifest is not None or self.beam is not None):
-            raise click.UsageError("--manifest, --beam: need --format nemo")
+            raise click.UsageError("--manifest, --beam: require --format nemo")
         if self.format != "slf" and self.score_at is not None:
-            raise click.UsageError("--score-at: needs --format slf")
+            raise click.UsageError("--score-at: requires --format slf")
         if self.is_standard_input and self.format != "jsonl":
             raise click.UsageError(
-                f"--format {self.format}: needs a file or folder; --input - reads JSON lines"
+                f"--format {self.format}: requires a file or folder; --input - reads JSON lines"
             )
 
     def _read(self, watch: Watch) -> Iterator[Utterance | InvalidFile]:
@@ -102,14 +102,14 @@ class Source:
 
 
 def source_options(command: F) -> F:
-    """`--input` and what belongs to it; the command gets a `source` of them."""
+    """Add `--input` and its related options; the command receives them as one `source`."""
     options: list[Callable[[Any], Any]] = [
         _input(
             "--input",
             "input_path",
             required=True,
             type=INPUT_PATH_OR_DASH,
-            help="A file, plain, .gz or .xz, or a folder, as the format has it. -: standard input.",
+            help="Input file (plain, .gz or .xz) or folder, depending on the format; - for stdin.",
         ),
         _input(
             "--format",
@@ -117,30 +117,34 @@ def source_options(command: F) -> F:
             type=click.Choice(["jsonl", *_FOLDERS, "nemo", "slf"]),
             default="jsonl",
             show_default=True,
-            help="What the input is.",
+            help="Format of the input.",
         ),
         _input(
             "--references",
             type=INPUT_FILE,
-            help="What was said: UTT word word …, or .trn, .stm, .ctm.",
+            help="Reference transcripts: lines UTT word word …, or .trn, .stm, .ctm.",
         ),
         _input(
             "--manifest",
             type=INPUT_FILE,
-            help="The manifest of a nemo file.",
+            help="With --format nemo: the manifest.",
         ),
-        _input("--beam", type=click.IntRange(min=1), help="Lines an utterance in a nemo file."),
+        _input(
+            "--beam",
+            type=click.IntRange(min=1),
+            help="With --format nemo: candidates per utterance.",
+        ),
         _input(
             "--score-at",
             type=click.Choice([each.value for each in slf.ScoreAt]),
-            help="Whose word a link's scores are of in slf files, where they do not show it.",
+            help="With --format slf: the node whose word a link's scores belong to.  [detected]",
         ),
         _input(
             "--null-label",
             "null_labels",
             multiple=True,
             metavar="PATTERN",
-            help="A word that says nothing, beside the format's own; * stands for any characters.",
+            help="Extra null label, such as a noise mark; * matches any characters. Repeatable.",
         ),
     ]
     decorated: Any = _gathering(command)
@@ -150,7 +154,7 @@ def source_options(command: F) -> F:
 
 
 def search_options(command: F) -> F:
-    """`--max-transcripts` and how far lattices are searched for them."""
+    """Add `--max-transcripts` and the limits of the lattice search."""
     options: list[Callable[[Any], Any]] = [
         _search(
             f"--{name.replace('_', '-')}",
@@ -166,17 +170,29 @@ def search_options(command: F) -> F:
                 "max_transcripts",
                 1,
                 f"{TRANSCRIPTS} of a lattice, all of a list",
-                "How many are ranked; few may cost less.",
+                "Transcripts to rank; fewer may be faster.",
             ),
-            ("search_beam", "beam", 1, True, "Beginnings continued of those that came as far."),
+            (
+                "search_beam",
+                "beam",
+                1,
+                True,
+                "Beam width: partial hypotheses kept per search level.",
+            ),
             (
                 "recombination_words",
                 "recombination_words",
                 0,
                 True,
-                "Beginnings with so many last words in common go on as one; 0: never.",
+                "Merge partial hypotheses that share this many last words; 0: never.",
             ),
-            ("max_expansions", "max_expansions", 1, True, "Beginnings continued in all."),
+            (
+                "max_expansions",
+                "max_expansions",
+                1,
+                True,
+                "Maximum number of partial hypotheses to extend.",
+            ),
         )
     ]
     decorated: Any = command
@@ -186,31 +202,31 @@ def search_options(command: F) -> F:
 
 
 def counting_options(command: F) -> F:
-    """`--normalise`, `--unit`: how errors are counted."""
+    """Add `--normalise` and `--unit`, which control error counting."""
     normalise = _counting(
         "--normalise",
         type=click.Choice([each.value for each in Normalise]),
         default=Normalise.NONE.value,
         show_default=True,
-        help="What is made equal before errors are counted.",
+        help="Text normalisation before error counting; basic ignores case and punctuation.",
     )
     unit = _counting(
         "--unit",
         type=click.Choice([each.value for each in Unit]),
         default=Unit.WORD.value,
         show_default=True,
-        help="What an error is counted in.",
+        help="Unit of the error rate.",
     )
     return normalise(unit(command))
 
 
 def counting_of(normalise: str, unit: str) -> Counting:
-    """How the options count errors."""
+    """Return the error counting that the options select."""
     return Counting(Normalise(normalise), Unit(unit))
 
 
 def _gathering(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The command, given one `source` in place of seven options."""
+    """Wrap a command so that it receives one `source` in place of seven options."""
 
     @functools.wraps(command)
     def gather(

@@ -1,4 +1,4 @@
-"""Options that say what a total is made of."""
+"""Options for the score weights and boosts of rescoring."""
 
 import json
 import shlex
@@ -26,29 +26,33 @@ _BOOST = "PHRASE=NUMBER", "Port Ellen=3"
 
 
 def weight_options(command: F) -> F:
-    """`--lm-weight`, `--word-bonus`, `--weight`, `--boost`, `--posterior-scale`, `--tuned`."""
+    """Add the options `--lm-weight` to `--tuned`."""
     options: list[Callable[[Any], Any]] = [
-        _option("--lm-weight", type=float, help="Factor of the model's log-probability.  [1]"),
-        _option("--word-bonus", type=float, help="Added for each word.  [0]"),
+        _option("--lm-weight", type=float, help="Weight of the model's log-probability.  [1]"),
+        _option("--word-bonus", type=float, help="Added to the total per word.  [0]"),
         _option(
             "--weight",
             "weights",
             multiple=True,
             metavar=_WEIGHT[0],
-            help="Factor of a score.  [acoustic_log_prob=1, others 0]",
+            help="Weight of an input score.  [acoustic_log_prob=1, others 0]",
         ),
         _option(
             "--boost",
             "boosts",
             multiple=True,
             metavar=_BOOST[0],
-            help=f"Added for each time a phrase occurs, as {_BOOST[1]!r}.",
+            help=f"Added per occurrence of a phrase, as in {_BOOST[1]!r}.",
         ),
-        _option("--posterior-scale", type=float, help="Divides totals.  [lm weight, 1 at least]"),
+        _option(
+            "--posterior-scale",
+            type=float,
+            help="Divisor of the totals before posteriors are computed.  [lm weight, at least 1]",
+        ),
         _option(
             "--tuned",
             type=INPUT_FILE,
-            help="Take all of these from what `wordgate tune --json` printed.",
+            help="Read the defaults of these options from the output of `wordgate tune --json`.",
         ),
     ]
     decorated: Any = command
@@ -65,7 +69,7 @@ def weighting_of(
     posterior_scale: float | None,
     tuned: Path | None,
 ) -> Weighting:
-    """What the options say; those given go before what was tuned."""
+    """Return the weighting from the options, which override the values from --tuned."""
     base = _read_tuned(tuned) if tuned else Weighting()
     found = Weighting(
         base.lm_weight if lm_weight is None else lm_weight,
@@ -74,14 +78,14 @@ def weighting_of(
         [Boost(*parse_assignment("--boost", each, *_BOOST)) for each in boosts],
         base.posterior_scale if posterior_scale is None else posterior_scale,
     )
-    finish(found.prepare())  # a wrong boost is refused before any utterance is read
+    finish(found.prepare())  # reject an invalid boost before reading any utterance
     return found
 
 
 def parse_assignment(option: str, given: str, form: str, example: str) -> tuple[str, float]:
-    """Return the name and the number of an option that was given in the form NAME=NUMBER.
+    """Parse an option value of the form NAME=NUMBER.
 
-    Raises `UsageError` that shows the option's own form and example.
+    Raises a `UsageError` that shows the option's own form and example.
     """
     name, separator, number = given.rpartition("=")
     try:
@@ -106,13 +110,13 @@ def _read_tuned(path: Path) -> Weighting:
     except OSError as error:
         raise unreadable(path, error) from None
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
-        raise InvalidFile(path, "is not what `wordgate tune --json` prints") from None
+        raise InvalidFile(path, "is not output of `wordgate tune --json`") from None
 
 
 def announced(
     utterances: Iterator[Utterance | InvalidFile], weighting: Weighting
 ) -> Iterator[Utterance | InvalidFile]:
-    """The utterances; warns on standard error when no score of the first one has a weight."""
+    """Yield the utterances; warn on standard error if no score of the first has a weight."""
     first = True
     for utterance in utterances:
         if first and isinstance(utterance, Utterance):
@@ -126,23 +130,23 @@ def announced(
 def weights_report(
     names: Iterable[str], weighting: Weighting, any_candidate: bool
 ) -> Iterator[str]:
-    """What each score weighs, and which weigh nothing."""
+    """Yield lines that list the weight of each score and the scores without a weight."""
     found = {name: weighting.weight(name) for name in names}
     weighed = [f"{name} {weight:g}" for name, weight in found.items() if weight]
     without = [name for name, weight in found.items() if not weight]
     if not found and any_candidate:
-        yield "weights: no candidate has a score, so the language model alone ranks"
+        yield "weights: no candidate has a score; ranking by the language model alone"
     if weighed:
         yield f"weights: {', '.join(weighed)}; lm_weight {weighting.lm_weight:g}"
     if found and not weighed:
         yield f"WARNING: {_unweighted(found)}"
     elif without:
-        yield f"weigh nothing: {', '.join(without)}; give one a weight with --weight NAME=NUMBER"
+        yield f"zero weight: {', '.join(without)}; set a weight with --weight NAME=NUMBER"
 
 
 def _unweighted(names: Iterable[str]) -> str:
     listed = list(names)
     return (
-        f"no score weighs anything, so the language model alone ranks: the input has "
-        f"{', '.join(listed)}; give one a weight, as in --weight {listed[0]}=1"
+        "all score weights are 0, ranking by the language model alone: the input has the scores "
+        f"{', '.join(listed)}; set a weight, as in --weight {listed[0]}=1"
     )

@@ -1,1 +1,1 @@
-"""Output for people: tables, progress, the line editor."""
+"""Terminal output: tables, progress, the line editor."""

@@ -1,7 +1,4 @@
-"""Keys of a terminal, one by one.
-
-Knows the terminal's modes and escape sequences; does not know what keys are for.
-"""
+"""Read single keys, including escape sequences, from a terminal in cbreak mode."""
 
 import codecs
 import os
@@ -17,7 +14,7 @@ _BYTES_AT_ONCE = 4096
 
 
 class KeyReader:
-    """What is pressed; `is_waiting` says whether more has been pressed already (or pasted)."""
+    """Reads keys from standard input; `is_waiting` is true if more keys are buffered (a paste)."""
 
     def __init__(self) -> None:
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
@@ -25,11 +22,11 @@ class KeyReader:
 
     @property
     def is_waiting(self) -> bool:
-        """Whether a key is there already."""
+        """Whether a key is buffered."""
         return bool(self._pressed)
 
     def key(self) -> str:
-        """The next key; an empty text at the end of the input."""
+        """Return the next key, or an empty string at the end of the input."""
         while not self._pressed:
             read = os.read(sys.stdin.fileno(), _BYTES_AT_ONCE)
             if not read:
@@ -39,7 +36,7 @@ class KeyReader:
 
 
 class _OneByOne(KeyReader):
-    """Where there is no POSIX terminal."""
+    """Fallback for systems without a POSIX terminal."""
 
     def key(self) -> str:
         try:
@@ -50,7 +47,7 @@ class _OneByOne(KeyReader):
 
 @contextmanager
 def keyboard() -> Iterator[KeyReader]:
-    """The terminal's keys as they are pressed, not shown, not waiting for the end of a line."""
+    """Put the terminal into cbreak mode without echo, and yield a reader of its keys."""
     try:
         import termios
         import tty

@@ -1,7 +1,4 @@
-"""A line that a person types at a terminal, with suggestions under it.
-
-Knows keys, the text and what to show; does not know a terminal or where suggestions come from.
-"""
+"""Line editor with suggestions below the line: state and rendering, without a terminal."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -25,7 +22,7 @@ _HOME, _END = ("\x1b[H", "\x1bOH", "\x01"), ("\x1b[F", "\x1bOF", "\x05")
 
 @dataclass
 class LineEditor:
-    """The line, its suggestions and what was pressed for it."""
+    """The text, its suggestions, the selected suggestion and the number of keys pressed."""
 
     line: TextBuffer = field(default_factory=TextBuffer)
     answer: PredictionResult | None = None
@@ -33,7 +30,7 @@ class LineEditor:
     keys: int = 0
 
     def press(self, key: str) -> bool:
-        """Take a key; whether the text or its cursor changed, so that there are new suggestions."""
+        """Apply a key; return whether the text or the cursor changed."""
         self.keys += 1
         if key in _UP_KEYS + _DOWN_KEYS:
             self._choose(-1 if key in _UP_KEYS else 1)
@@ -44,7 +41,7 @@ class LineEditor:
 
     @property
     def suggestions(self) -> Sequence[Suggestion]:
-        """What can be taken now."""
+        """Current suggestions."""
         return self.answer.suggestions if self.answer else ()
 
     def _choose(self, step: int) -> None:
@@ -73,8 +70,7 @@ class LineEditor:
         return self.line.accept(typed, self.suggestions[self.chosen].text, rest)
 
     def screen(self, width: int) -> str:
-        """What to print: the line and its suggestions in the place of those before, and the cursor
-        where it stands in the line."""
+        """Return the text and escape sequences that redraw the line, suggestions and cursor."""
         before = _last_cells(self.line.before, width - 1)
         after = _first_cells(self.line.text[self.line.cursor :], width - 1 - cell_len(before))
         shown = f"{_CLEAR}{before}{after}\n{self._suggested(width - 1)}\r{_UP}"
@@ -83,12 +79,12 @@ class LineEditor:
 
     def _suggested(self, width: int) -> str:
         parts = []
-        for place, suggestion in enumerate(self.suggestions):
+        for index, suggestion in enumerate(self.suggestions):
             text = f" {_label(suggestion)} "
             width -= cell_len(text)
             if width < 0:
                 break
-            style = _BOLD if place == self.chosen else _DIM
+            style = _BOLD if index == self.chosen else _DIM
             parts.append(f"{style}{text}{_PLAIN}")
         return "".join(parts)
 
@@ -99,12 +95,12 @@ def _label(suggestion: Suggestion) -> str:
 
 
 def _last_cells(text: str, width: int) -> str:
-    """The end of a text that fits."""
+    """Return the end of a text that fits into `width` cells."""
     while cell_len(text) > width:
         text = text[max(1, (cell_len(text) - width) // 2) :]
     return text
 
 
 def _first_cells(text: str, width: int) -> str:
-    """The beginning of a text that fits."""
+    """Return the beginning of a text that fits into `width` cells."""
     return chop_cells(text, width)[0] if text and width > 0 else ""

@@ -1,4 +1,4 @@
-"""What people see on standard error of a command that takes a while: a line at once, then a bar."""
+"""Progress on standard error: an initial line, then a bar or a line every 30 s."""
 
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -17,12 +17,12 @@ _BAR_SECONDS = 0.1
 
 
 def say(line: str) -> None:
-    """Print a line about the run on standard error."""
+    """Print a line on standard error."""
     Console(stderr=True, highlight=False).print(line, markup=False, soft_wrap=True)
 
 
 class Counted:
-    """A model that counts its answers; everything else is the model's own."""
+    """Wraps a model and counts its answers."""
 
     def __init__(self, asked: LanguageModel, console: Console) -> None:
         self._asked = asked
@@ -38,15 +38,15 @@ class Counted:
         return getattr(self._asked, name)
 
     def submit_predict(self, query: Query) -> "Future[PredictionResult]":
-        """As the model's own."""
+        """Call the model's method and count the answer."""
         return self._counted(self._asked.submit_predict(query))
 
     def submit_score(self, *arguments: Any, **named: Any) -> "Future[ScoreResult]":
-        """As the model's own."""
+        """Call the model's method and count the answer."""
         return self._counted(self._asked.submit_score(*arguments, **named))
 
     def submit_rescore(self, *arguments: Any, **named: Any) -> "Future[Any]":
-        """As the model's own."""
+        """Call the model's method and count the answer."""
         return self._counted(self._asked.submit_rescore(*arguments, **named))
 
     def _counted(self, future: "Future[Any]") -> "Future[Any]":
@@ -69,7 +69,7 @@ class Counted:
 
     @contextmanager
     def shown(self) -> Iterator[None]:
-        """Show the bar on a terminal."""
+        """Show the bar if the console is a terminal."""
         if not self._console.is_terminal:
             yield
             return
@@ -79,7 +79,7 @@ class Counted:
 
 @contextmanager
 def counted(asked: LanguageModel) -> Iterator[Any]:
-    """Show how many answers there are: a bar on a terminal, a line now and then elsewhere."""
+    """Show the number of answers: a bar on a terminal, otherwise a line every 30 s."""
     model = Counted(asked, Console(stderr=True, highlight=False))
     with model.shown():
         yield model

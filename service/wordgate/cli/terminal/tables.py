@@ -1,4 +1,4 @@
-"""Tables for people: text wraps in narrow terminals, numbers are never cut."""
+"""Terminal tables: text wraps in narrow terminals, numbers are never truncated."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -15,13 +15,13 @@ Row = tuple[str, str, str]
 
 
 def add_numbers(table: Table, *headings: str) -> None:
-    """Add columns of numbers, to the right of the texts."""
+    """Add right-aligned columns for numbers."""
     for heading in headings:
         table.add_column(heading, justify="right", no_wrap=True)
 
 
 def print_table(table: Table, console: Console | None = None) -> None:
-    """Print a table, wider than the terminal where its numbers need that."""
+    """Print a table; make it wider than the terminal if its numbers do not fit."""
     console = console or Console()
     needed = Measurement.get(console, console.options.update(max_width=10_000), table).minimum
     console.width = max(console.width, needed)
@@ -29,7 +29,7 @@ def print_table(table: Table, console: Console | None = None) -> None:
 
 
 def figures_table(figures: Mapping[str, Any], title: str | None = None) -> Table:
-    """Return a table of labels, values and units; figures of a mapping stand under its name."""
+    """Return a table of labels, values and units; nested mappings are indented."""
     table = Table("figure", title=title, title_justify="left")
     add_numbers(table, "value")
     table.add_column("unit", no_wrap=True)
@@ -55,7 +55,7 @@ def _rows(figures: Mapping[str, Any], depth: int = 0, unit: str = "") -> Iterato
 
 
 def _rows_of_list(name: str, label: str, values: Sequence[Any], unit: str) -> Iterator[Row]:
-    """A row for each value that has a heading of its own or is a text, else all in one."""
+    """Yield one row per value if the values are texts or have headings, else a single row."""
     if any(isinstance(value, str) for value in values):
         yield from ((f"{label}: {value}", "", "") for value in values)
         return
@@ -69,7 +69,7 @@ def _rows_of_list(name: str, label: str, values: Sequence[Any], unit: str) -> It
 
 
 def _shown(value: Any, unit: str) -> tuple[str, str]:
-    """A value and its unit. A share is a fraction of 1, shown in per cent."""
+    """Format a value and its unit. Fractions with the unit % are shown as percentages."""
     if isinstance(value, bool):
         return ("yes" if value else "no"), ""
     if unit == "%":

@@ -1,1 +1,1 @@
-"""Files in which recognisers leave their hypotheses: one reader each."""
+"""Readers of recognisers' output formats, one module per format."""

@@ -1,9 +1,9 @@
-"""Histories with candidates to score: JSON lines, or plain text.
+"""Reader of candidates to score: JSON lines, or plain text.
 
     {"history": "what did you study?", "candidates": ["recognise speech", {"text": "a beach"}]}
 
-A candidate is a text, or an object with one; `history` may be missing. In a .txt file each line is
-a candidate by itself, an empty one too.
+A candidate is a text, or an object with a `text`; `history` is optional. In a .txt file each line
+is a single candidate, including empty lines.
 """
 
 from collections.abc import Iterable, Iterator
@@ -26,7 +26,7 @@ from wordgate.text.normalization import require_unicode
 
 @dataclass(frozen=True)
 class CandidateSet:
-    """Candidates after a history; `path` and `line` are where they were read."""
+    """Candidates after a history; `path` and `line` locate them in the input."""
 
     history: str
     candidates: list[str]
@@ -35,16 +35,16 @@ class CandidateSet:
 
 
 def read(path: Path, watch: Watch = unwatched) -> Iterator[CandidateSet | InvalidFile]:
-    """What a file asks; an `InvalidFile` in place of a line that cannot be used.
+    """Yield the candidates of a file, or an `InvalidFile` in place of an invalid line.
 
-    Raises `InvalidFile` when the file cannot be read on.
+    Raises `InvalidFile` if the file cannot be read.
     """
     lines = raw_lines(path, watch)
     return _plain(path, lines) if file_format(path) == ".txt" else parse(path, lines)
 
 
 def parse(path: Path, lines: Iterable[tuple[int, bytes]]) -> Iterator[CandidateSet | InvalidFile]:
-    """What numbered lines of JSON ask that come from `path`; empty lines are passed over."""
+    """Yield the candidates of numbered JSON lines from `path`; skip empty lines."""
     return json_records(path, lines, partial(hesitation, path))
 
 
@@ -57,15 +57,15 @@ def _plain(path: Path, lines: Iterable[tuple[int, bytes]]) -> Iterator[Candidate
 
 
 def hesitation(path: Path, number: int, record: Any) -> CandidateSet:
-    """What one record asks. Raises `InvalidInput` naming the key."""
+    """Convert one record. Raises `InvalidInput` naming the key."""
     if not isinstance(record, dict):
-        raise InvalidInput("line", "is no JSON object")
+        raise InvalidInput("line", "is not a JSON object")
     history, candidates = record.get("history", ""), record.get("candidates")
     if not isinstance(history, str):
-        raise InvalidInput("history", "is no string")
+        raise InvalidInput("history", "is not a string")
     require_unicode(history, "history")
     if not isinstance(candidates, list) or not candidates:
-        raise InvalidInput("candidates", "is no list with at least one text")
+        raise InvalidInput("candidates", "is not a list with at least one text")
     texts = [_candidate(candidate, index) for index, candidate in enumerate(candidates)]
     return CandidateSet(history, texts, path, number)
 
@@ -73,6 +73,6 @@ def hesitation(path: Path, number: int, record: Any) -> CandidateSet:
 def _candidate(candidate: Any, index: int) -> str:
     text = candidate.get("text") if isinstance(candidate, dict) else candidate
     if not isinstance(text, str):
-        raise InvalidInput(f"candidates[{index}]", 'is no string, and no object with a "text"')
+        raise InvalidInput(f"candidates[{index}]", 'is not a string or an object with a "text"')
     require_unicode(text, f"candidates[{index}]")
     return text

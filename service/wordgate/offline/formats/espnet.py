@@ -1,9 +1,10 @@
-"""N-best lists as ESPnet's decoding leaves them.
+"""Reader of n-best lists from ESPnet's decoding (Watanabe et al. 2018).
 
-A folder holds folders `1best_recog`, `2best_recog` …, each with `text`, a line `UTT word word …`,
-and `score`, a line `UTT number`: the total of the decoder, a natural logarithm, which is the score
-`acoustic_log_prob` here (an end-to-end model has no other). Each parallel job has such a folder,
-`logdir/output.1`, `logdir/output.2` …; a parent is read as a whole. (Watanabe et al. 2018, ESPnet.)
+A folder contains folders `1best_recog`, `2best_recog` …, each with a file `text` with lines
+`UTT word word …` and a file `score` with lines `UTT number`. The number is the decoder's total, a
+natural logarithm, and becomes `acoustic_log_prob` (an end-to-end model has no other score). Each
+parallel job has such a folder, `logdir/output.1`, `logdir/output.2` …; given their parent, all are
+read.
 """
 
 import re
@@ -26,10 +27,10 @@ _Scores = dict[str, tuple[int, float] | InvalidFile]
 
 
 def read(folder: Path, reading: Reading | None = None) -> Iterator[Utterance | InvalidFile]:
-    """The utterances of a folder, or of all its jobs, in the order of the best ones; an
-    `InvalidFile` in place of one that cannot be used.
+    """Yield the utterances of a folder, or of all its jobs, in the order of `1best_recog`.
 
-    Raises `InvalidFile` when a folder cannot be read.
+    Yields an `InvalidFile` in place of an invalid utterance. Raises `InvalidFile` if a folder
+    cannot be read.
     """
     reading = reading or Reading.of_recogniser()
     jobs = _jobs(folder)
@@ -38,7 +39,7 @@ def read(folder: Path, reading: Reading | None = None) -> Iterator[Utterance | I
 
 
 def _jobs(folder: Path) -> list[Path]:
-    """The folders that hold `1best_recog` and its like."""
+    """Return the folders that contain `1best_recog`, `2best_recog` …"""
     if _ranks(folder):
         return [folder]
     for parent in (folder, folder / "logdir"):
@@ -46,12 +47,12 @@ def _jobs(folder: Path) -> list[Path]:
             jobs = [job for job in folders.numbered(parent, "output") if _ranks(job)]
             if jobs:
                 return jobs
-    problem = "has no folder 1best_recog, and no output.1 or logdir/output.1 with one"
+    problem = "does not contain 1best_recog, output.1/1best_recog or logdir/output.1/1best_recog"
     raise InvalidFile(folder, problem)
 
 
 def _ranks(folder: Path) -> list[Path]:
-    """The folders of the ranks, the best first."""
+    """Return the folders of the ranks, best first."""
     ranked = [
         (int(found.group(1)), path)
         for path in folders.entries(folder)
@@ -75,7 +76,7 @@ def _job(folder: Path, reading: Reading) -> Iterator[Utterance | InvalidFile]:
 
 
 def _files(rank: Path, reading: Reading) -> dict[str, Path]:
-    """The text and the scores of a rank, packed or plain."""
+    """Return the paths of the text and the scores of a rank, compressed or plain."""
     found = {name: rank / name for name in _FILES}
     for path in folders.files(rank, reading):
         name = uncompressed(path).name
@@ -101,7 +102,7 @@ def _utterance(
         line, text = keyed.used(known[utt])
         place = place or (paths["text"], line)
         if utt not in totals:
-            raise InvalidFile(paths["score"], f"has no line for {utt}")
+            raise InvalidFile(paths["score"], f"missing line for {utt}")
         scored = Hypothesis(text, {ACOUSTIC: keyed.used(totals[utt])[1]})
         heard.append(reading.heard(scored))
     assert place is not None

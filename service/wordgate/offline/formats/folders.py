@@ -1,4 +1,4 @@
-"""Folders as recipes leave them: the files of a format, and what lies beside them."""
+"""Output folders of recipes: data files, and unrelated files next to them."""
 
 import re
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ _BESIDE = re.compile(
 
 
 def entries(folder: Path) -> list[Path]:
-    """Everything in a folder, by name. Raises `InvalidFile` when it is not one."""
+    """Return all entries of a folder, sorted by name. Raises `InvalidFile` for other paths."""
     if not folder.is_dir():
         problem = "is not a folder" if folder.exists() else "does not exist"
         raise InvalidFile(folder, f"{problem}; this format is a folder of files")
@@ -25,20 +25,20 @@ def entries(folder: Path) -> list[Path]:
 
 
 def files(folder: Path, reading: Reading) -> list[Path]:
-    """The files of a folder that may be of the format; the others are skipped by name."""
+    """Return the files of a folder that may be data; skip the others by name."""
     found = []
     for path in entries(folder):
         if not path.is_file():
             reading.skip(path.name, "a folder")
         elif _BESIDE.fullmatch(path.name):
-            reading.skip(path.name, "no data, by its name")
+            reading.skip(path.name, "not data, judging by the name")
         else:
             found.append(path)
     return found
 
 
 def numbered(folder: Path, stem: str) -> list[Path]:
-    """The folders `STEM.1`, `STEM.2` … of parallel jobs, in order of their numbers."""
+    """Return the folders `STEM.1`, `STEM.2` … of parallel jobs, in numerical order."""
     found = []
     for path in entries(folder):
         name, _, number = path.name.rpartition(".")
@@ -48,7 +48,10 @@ def numbered(folder: Path, stem: str) -> list[Path]:
 
 
 def each_alone(found: Iterator[T | InvalidFile], folders: int) -> Iterator[T | InvalidFile]:
-    """What is found in one of several folders; what is wrong with the folder costs it alone."""
+    """Yield the utterances of one of several folders; yield an error of the folder as well.
+
+    With a single folder, raise the error.
+    """
     try:
         yield from found
     except InvalidFile as error:

@@ -1,4 +1,4 @@
-"""Recognise a file that is given as another format than it is, and say what to do with it."""
+"""Detect input files in a different format than --format says, and suggest a remedy."""
 
 import re
 from pathlib import Path
@@ -8,24 +8,24 @@ from wordgate.offline.lines import raw_lines
 
 _HEAD_LINES = 40
 _HEAD_BYTES = 1 << 16
-_FLAG = "read it with --format "
+_FLAG = "use --format "
 
 _NBEST_TO_LINEAR = "ark,t:ali ark,t:words ark,t:lmwt.nolm ark,t:acwt"
 _WORDS = "utils/int2sym.pl -f 2- words.txt words > words_text"
 _LATTICE = "lattice-to-nbest --n=100 LATTICES ark:- | nbest-to-linear ark:-"
 _PRINT = (
-    "which has no candidates to rank; examples/correct_print.py proposes some for a page and ranks "
-    "them, or write your own as JSON lines (docs/scoring.md)"
+    "which has no candidates to rank; examples/correct_print.py generates and ranks candidates for "
+    "a page, or write your own as JSON lines (docs/scoring.md)"
 )
 
 _KINDS: tuple[tuple[str, re.Pattern[bytes], str], ...] = (
     ("", re.compile(rb"\s*<.*?(ocr_page|ocrx_word|ocr-system)", re.DOTALL), f"is hOCR, {_PRINT}"),
     ("", re.compile(rb"level\tpage_num\tblock_num"), f"is tesseract's TSV, {_PRINT}"),
-    ("", re.compile(rb"(\S+ )?\0B"), "is a binary archive of Kaldi; "),
+    ("", re.compile(rb"(\S+ )?\0B"), "is a binary Kaldi archive; "),
     (
         "",
         re.compile(rb"\S+ ?\r?\n\d+\s+\d+\s+\S+(\s+[-+.\deE,_]+)?\r?\n"),
-        "is a lattice of Kaldi; ",
+        "is a Kaldi lattice; ",
     ),
     (
         "vosk",
@@ -33,33 +33,33 @@ _KINDS: tuple[tuple[str, re.Pattern[bytes], str], ...] = (
             rb'\s*\[?\s*\{\s*["\'](alternatives|partial|result|text)["\'](?!.*"candidates")',
             re.DOTALL,
         ),
-        f"is what vosk writes; {_FLAG}vosk",
+        f"is vosk output; {_FLAG}vosk",
     ),
     ("jsonl", re.compile(rb"\s*\{"), f"is JSON; {_FLAG}jsonl"),
     (
         "slf",
         re.compile(rb".*?^\s*(VERSION|V)=.*^\s*(N|NODES|I|NODE)=", re.DOTALL | re.MULTILINE),
-        f"is a lattice of HTK's format; {_FLAG}slf",
+        f"is a lattice in HTK's format; {_FLAG}slf",
     ),
     (
         "srilm",
         re.compile(
             rb"NBestList[12]\.0|(name \S+\s+)?numaligns \d|-?\d[.\de+-]* -?\d[.\de+-]* \d+ \S"
         ),
-        f"is an n-best list or a word mesh of SRILM; {_FLAG}srilm",
+        f"is an SRILM n-best list or word mesh; {_FLAG}srilm",
     ),
 )
 
 
 def refuse_foreign(path: Path, expected: str) -> None:
-    """Raise `InvalidFile` when a file is certainly not what `--format expected` reads.
+    """Raise `InvalidFile` if a file is certainly not in the expected format.
 
-    The message says what it is and what to do. A file that is missing is left to its reader, as is
-    a pipe, which can be read but once.
+    The message names the actual format and a remedy. Missing files are left to the reader, and so
+    are pipes, which can be read only once.
     """
     if path.is_dir():
         if expected in {"jsonl", "nemo"}:
-            problem = "is a folder; --format kaldi, espnet, slf, srilm and vosk read folders"
+            problem = "is a folder; folders require --format kaldi, espnet, slf, srilm or vosk"
             raise InvalidFile(path, problem)
         return
     if not path.is_file():
@@ -67,7 +67,7 @@ def refuse_foreign(path: Path, expected: str) -> None:
     head = _head(path)
     for kind, pattern, problem in _KINDS:
         if kind and expected == "nemo":
-            continue  # any text may be a line of NeMo's
+            continue  # any text may be a NeMo line
         if pattern.match(head):
             if kind == expected:
                 return
@@ -76,16 +76,16 @@ def refuse_foreign(path: Path, expected: str) -> None:
 
 
 def is_binary_archive(path: Path) -> bool:
-    """Return whether a file is an archive of Kaldi in its binary form."""
+    """Return whether a file is a binary Kaldi archive."""
     return re.match(rb"(\S+ )?\0B", _head(path)) is not None
 
 
 def kaldi_conversion(lattices: Path | None) -> str:
-    """Return the commands that make text archives of n-best lists, or of lattices."""
+    """Return the commands that convert n-best lists, or lattices, to text archives."""
     if lattices is None:
         return f"write text archives: nbest-to-linear ark:NBEST {_NBEST_TO_LINEAR}; then {_WORDS}"
     source = _LATTICE.replace("LATTICES", _reading(lattices))
-    return f"make n-best lists of it: {source} {_NBEST_TO_LINEAR}; then {_WORDS}"
+    return f"convert it to n-best lists: {source} {_NBEST_TO_LINEAR}; then {_WORDS}"
 
 
 def _reading(path: Path) -> str:
@@ -93,7 +93,7 @@ def _reading(path: Path) -> str:
 
 
 def _head(path: Path) -> bytes:
-    """The beginning of a file, unpacked; nothing where it cannot be read."""
+    """Return the beginning of a file, decompressed; empty if it cannot be read."""
     found = b""
     try:
         for number, raw in raw_lines(path):

@@ -1,11 +1,12 @@
-"""Hypotheses as JSON lines, an utterance a line.
+"""Reader of hypotheses as JSON lines, one utterance per line.
 
     {"utt": "a-1", "reference": "the sun", "history": "under", "candidates": [
         {"text": "the son", "acoustic_log_prob": -20.5, "first_pass_lm_log_prob": -7.1}, …]}
 
-Every number of a candidate, or of its `scores`, is one of its scores, by its key. `times` are pairs
-of seconds, one for each token between white space. `utt`, `reference`, `history` and `times` may be
-missing. What `wordgate rescore --json` wrote is read too: a `ranking` in place of `candidates`.
+Every numeric value of a candidate, or of its `scores`, is a score named by its key. `times` are
+pairs of seconds, one pair per token separated by white space. `utt`, `reference`, `history` and
+`times` are optional. Output of `wordgate rescore --json`, with a `ranking` in place of
+`candidates`, is accepted too.
 """
 
 import re
@@ -27,9 +28,9 @@ _NUMBER = re.compile(r"\s*-?\d+(\.\d*)?([eE][-+]?\d+)?\s*", re.ASCII)
 def read(
     path: Path, watch: Watch = unwatched, reading: Reading | None = None
 ) -> Iterator[Utterance | InvalidFile]:
-    """The utterances of a file; an `InvalidFile` in place of a line that is none.
+    """Yield the utterances of a file, or an `InvalidFile` in place of an invalid line.
 
-    Raises `InvalidFile` when the file cannot be read on.
+    Raises `InvalidFile` if the file cannot be read.
     """
     return parse(path, raw_lines(path, watch), reading)
 
@@ -37,15 +38,15 @@ def read(
 def parse(
     path: Path, lines: Iterable[tuple[int, bytes]], reading: Reading | None = None
 ) -> Iterator[Utterance | InvalidFile]:
-    """The utterances of numbered lines that come from `path`; empty lines are passed over."""
+    """Yield the utterances of numbered lines from `path`; skip empty lines."""
     return json_records(path, lines, partial(utterance, path, reading=reading or Reading()))
 
 
 def utterance(path: Path, number: int, record: Any, reading: Reading | None = None) -> Utterance:
-    """The utterance of one record. Raises `InvalidInput` naming the key."""
+    """Convert one record. Raises `InvalidInput` naming the key."""
     reading = reading or Reading()
     if not isinstance(record, dict):
-        raise InvalidInput("line", "is no JSON object")
+        raise InvalidInput("line", "is not a JSON object")
     heard = (
         _ranked(record["ranking"], reading) if "ranking" in record else _candidates(record, reading)
     )
@@ -62,24 +63,24 @@ def utterance(path: Path, number: int, record: Any, reading: Reading | None = No
 def _candidates(record: dict[str, Any], reading: Reading) -> list[Hypothesis]:
     candidates = record.get("candidates")
     if candidates is None and "alternatives" in record:
-        raise InvalidInput("alternatives", "is what vosk writes; read it with --format vosk")
+        raise InvalidInput("alternatives", "is vosk's format; use --format vosk")
     if not isinstance(candidates, list) or not candidates:
-        raise InvalidInput("candidates", "is no list with at least one candidate")
+        raise InvalidInput("candidates", "is not a list with at least one candidate")
     return [
         _hypothesis(f"candidates[{index}]", each, reading) for index, each in enumerate(candidates)
     ]
 
 
 def _ranked(ranking: Any, reading: Reading) -> list[Hypothesis]:
-    """The candidates of a ranking in the order in which the recogniser gave them."""
+    """Return the candidates of a ranking in the recogniser's order."""
     if not isinstance(ranking, list) or not ranking:
         raise InvalidInput("ranking", "is not a list with at least one transcript")
     found: list[tuple[float, Hypothesis]] = []
-    for place, each in enumerate(ranking):
-        name = f"ranking[{place}]"
+    for rank, each in enumerate(ranking):
+        name = f"ranking[{rank}]"
         if not isinstance(each, dict) or not isinstance(each.get("scores"), dict):
             raise InvalidInput(name, 'is not a transcript with "text" and "scores"')
-        index = each.get("index", place)
+        index = each.get("index", rank)
         if not isinstance(index, int):
             raise InvalidInput(f"{name}.index", "is not a number")
         transcript = {"text": each.get("text"), "scores": each["scores"]}
@@ -90,7 +91,7 @@ def _ranked(ranking: Any, reading: Reading) -> list[Hypothesis]:
 def _text(record: dict[str, Any], key: str, otherwise: str) -> str:
     found = record.get(key, otherwise)
     if not isinstance(found, str):
-        raise InvalidInput(key, "is no string")
+        raise InvalidInput(key, "is not a string")
     require_unicode(found, key)
     return found
 
@@ -99,13 +100,13 @@ def _hypothesis(place: str, candidate: Any, reading: Reading) -> Hypothesis:
     if isinstance(candidate, str):
         return Hypothesis(candidate)
     if not isinstance(candidate, dict) or not isinstance(candidate.get("text"), str):
-        raise InvalidInput(place, 'is no string, and no object with a "text"')
+        raise InvalidInput(place, 'is not a string or an object with a "text"')
     scores = {key: _score(f"{place}.{key}", value) for key, value in _numbers(candidate, reading)}
     return Hypothesis(candidate["text"], scores, _times(place, candidate.get("times") or []))
 
 
 def _numbers(candidate: dict[str, Any], reading: Reading) -> Iterator[tuple[str, int | float]]:
-    """The scores of a candidate, those in its `scores` too. A number in quotes is none."""
+    """Yield the scores of a candidate, including those in its `scores`; skip quoted numbers."""
     for key, value in candidate.items():
         if isinstance(value, int | float) and not isinstance(value, bool):
             require_unicode(key, "the name of a score")
@@ -113,20 +114,20 @@ def _numbers(candidate: dict[str, Any], reading: Reading) -> Iterator[tuple[str,
         elif key == "scores" and isinstance(value, dict):
             yield from _numbers(value, reading)
         elif isinstance(value, str) and key != "text" and _NUMBER.fullmatch(value):
-            reading.skip(key, "a number in quotes, which is a text and no score")
+            reading.skip(key, "a quoted number is a string, not a score")
 
 
 def _times(place: str, pairs: Any) -> list[TimeSpan]:
     if not isinstance(pairs, list):
-        raise InvalidInput(f"{place}.times", "is no list of pairs of seconds")
+        raise InvalidInput(f"{place}.times", "is not a list of pairs of seconds")
     return [_time(f"{place}.times[{index}]", pair) for index, pair in enumerate(pairs)]
 
 
 def _time(place: str, pair: Any) -> TimeSpan:
     if not isinstance(pair, list) or len(pair) != 2:
-        raise InvalidInput(place, "is no pair of seconds")
+        raise InvalidInput(place, "is not a pair of seconds")
     if not all(isinstance(end, int | float) for end in pair):
-        raise InvalidInput(place, "is no pair of seconds")
+        raise InvalidInput(place, "is not a pair of seconds")
     return TimeSpan(_number(place, pair[0]), _number(place, pair[1]))
 
 
@@ -134,11 +135,11 @@ def _number(place: str, value: int | float) -> float:
     try:
         return float(value)
     except OverflowError:
-        raise InvalidInput(place, "is a number that is too large") from None
+        raise InvalidInput(place, "is too large") from None
 
 
 def _score(place: str, value: int | float) -> float:
     try:
         return rankable(_number(place, value))
     except ValueError:
-        raise InvalidInput(place, f"is {value}; send a finite number") from None
+        raise InvalidInput(place, f"is {value}; must be finite") from None

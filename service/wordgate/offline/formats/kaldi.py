@@ -1,10 +1,10 @@
-"""N-best lists as Kaldi's `nbest-to-linear` and its n-best rescoring scripts leave them.
+"""Reader of n-best lists from Kaldi's `nbest-to-linear` and n-best rescoring scripts.
 
-A folder holds `words_text` (or `text`), a line `UTT-N word word …`, and archives of costs, a line
-`UTT-N number`: `acwt` or `ac_cost`, `lmwt.nolm` and others. N counts from 1, the best first. A cost
-is a negated natural logarithm, so its score is the number negated: the acoustic one is
-`acoustic_log_prob`, any other archive is a score under its file's name. The scripts leave one such
-folder for each job, `archives.1`, `archives.2` …; their parent is read as a whole.
+A folder contains `words_text` (or `text`) with lines `UTT-N word word …`, and archives of costs
+with lines `UTT-N number`: `acwt` or `ac_cost`, `lmwt.nolm` and others. N is the rank, from 1. A
+cost is a negated natural logarithm, so the score is the negated number. The acoustic cost becomes
+`acoustic_log_prob`; any other archive becomes a score named after its file. The scripts write one
+such folder per job, `archives.1`, `archives.2` …; given their parent, all are read.
 (Povey et al. 2011, the Kaldi toolkit; steps/rnnlmrescore.sh.)
 """
 
@@ -31,10 +31,10 @@ _Costs = Mapping[str, tuple[int, float] | InvalidFile]
 
 
 def read(folder: Path, reading: Reading | None = None) -> Iterator[Utterance | InvalidFile]:
-    """The utterances of a folder, or of all folders `archives.N` in it, in order of their first
-    line; an `InvalidFile` in place of one that cannot be used.
+    """Yield the utterances of a folder, or of all folders `archives.N` in it.
 
-    Raises `InvalidFile` when a folder cannot be read.
+    They are in the order of their first lines. Yields an `InvalidFile` in place of an invalid
+    utterance. Raises `InvalidFile` if a folder cannot be read.
     """
     reading = reading or Reading.of_recogniser()
     archives = folders.numbered(folder, "archives")
@@ -46,7 +46,7 @@ def read(folder: Path, reading: Reading | None = None) -> Iterator[Utterance | I
     for archive in archives:
         for found in folders.each_alone(_archive(archive, reading), len(archives)):
             if isinstance(found, Utterance) and found.utt in seen:
-                problem = f"has the utterance {found.utt}, which {seen[found.utt]} has too"
+                problem = f"duplicate utterance {found.utt}, also in {seen[found.utt]}"
                 yield InvalidFile(found.path, problem, found.line)
                 continue
             if isinstance(found, Utterance):
@@ -55,12 +55,12 @@ def read(folder: Path, reading: Reading | None = None) -> Iterator[Utterance | I
 
 
 def _account(parent: Path, archives: Sequence[Path], reading: Reading) -> None:
-    """Tell which folders of a parent are read, and what lies beside them."""
+    """Report which entries of a parent folder are read and which are skipped."""
     for path in folders.entries(parent):
         if path in archives:
             reading.use(path.name)
         else:
-            reading.skip(path.name, "beside the folders archives.N")
+            reading.skip(path.name, "not a folder archives.N")
 
 
 def _archive(folder: Path, reading: Reading) -> Iterator[Utterance | InvalidFile]:
@@ -82,9 +82,9 @@ def _archive(folder: Path, reading: Reading) -> Iterator[Utterance | InvalidFile
 
 
 def _without_text(named: Mapping[str, Path]) -> str:
-    problem = f"has neither {_TEXTS[0]} nor {_TEXTS[1]}"
+    problem = f"contains neither {_TEXTS[0]} nor {_TEXTS[1]}"
     if "words" in named:
-        return f"{problem}; make it: utils/int2sym.pl -f 2- words.txt words > words_text"
+        return f"{problem}; create it: utils/int2sym.pl -f 2- words.txt words > words_text"
     lattices = next((name for name in named if name.startswith(("lat.", "nbest"))), None)
     return f"{problem}; {kaldi_conversion(named[lattices])}" if lattices else problem
 
@@ -95,7 +95,7 @@ def _refuse_binary(path: Path) -> None:
 
 
 def _by_utterance(path: Path, texts: _Texts) -> Iterator[tuple[str, dict[int, str]] | InvalidFile]:
-    """Each utterance with its keys by rank; an `InvalidFile` for a key without a rank."""
+    """Yield each utterance with its keys by rank, or an `InvalidFile` for a key without a rank."""
     found: dict[str, dict[int, str]] = {}
     for key, entry in texts.items():
         parts = _RANKED.fullmatch(key)
@@ -119,7 +119,7 @@ def _utterance(
     keys = [key for _, key in sorted(ranks.items())]
     line, _ = keyed.used(texts[keys[0]])
     if 1 not in ranks:
-        problem = f"has {keys[0]} but not {utt}-1; ranks of an n-best list count from 1"
+        problem = f"has {keys[0]} but not {utt}-1; ranks start at 1"
         raise InvalidFile(path, problem, line)
     heard = [
         Hypothesis(keyed.used(texts[key])[1], {name: _cost(*costs[name], key) for name in costs})
@@ -130,15 +130,17 @@ def _utterance(
 
 def _cost(path: Path, costs: _Costs, key: str) -> float:
     if key not in costs:
-        raise InvalidFile(path, f"has no line for {key}")
+        raise InvalidFile(path, f"missing line for {key}")
     return keyed.used(costs[key])[1]
 
 
 def _costs(
     named: Mapping[str, Path], texts_path: Path, texts: _Texts, reading: Reading
 ) -> dict[str, tuple[Path, _Costs]]:
-    """The costs of each score with their file. One that not all candidates have is skipped, unless
-    it is the acoustic one."""
+    """Return the costs of each score with their file.
+
+    An archive that lacks some candidates is skipped, unless it is the acoustic one.
+    """
     acoustic = next((name for name in _ACOUSTIC_COSTS if name in named), None)
     found: dict[str, tuple[Path, _Costs]] = {}
     for name, path in named.items():
@@ -161,7 +163,7 @@ def _costs(
 
 
 def _other_costs(path: Path, texts: _Texts) -> tuple[_Costs, str | None]:
-    """The costs of a file that may be anything, and why it cannot be used."""
+    """Read the costs of a file of unknown content; also return why it cannot be used, or None."""
     try:
         if is_binary_archive(path):
             return {}, "a binary archive"
@@ -175,5 +177,5 @@ def _other_costs(path: Path, texts: _Texts) -> tuple[_Costs, str | None]:
         if entry is None:
             return {}, f"no line for {key}"
         if isinstance(entry, InvalidFile):
-            return {}, f"line {entry.line} {entry.problem}"
+            return {}, f"line {entry.line}: {entry.problem}"
     return costs, None

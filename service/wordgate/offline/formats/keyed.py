@@ -1,7 +1,4 @@
-"""Files of lines that begin with a key: Kaldi's text archives, and what took them over.
-
-Knows keys and what follows them; does not know what a key stands for.
-"""
+"""Reader of Kaldi text archives (lines `KEY value`), also used by other toolkits."""
 
 import re
 from collections.abc import Callable
@@ -20,9 +17,9 @@ _TENSOR = re.compile(r"tensor\(([^,()]+).*\)")
 def read(
     path: Path, value: Callable[[Path, int, str], T]
 ) -> dict[str, tuple[int, T] | InvalidFile]:
-    """What each key has, with its line; an `InvalidFile` for a key whose line cannot be used.
+    """Return the line number and value of each key, or an `InvalidFile` for an invalid line.
 
-    Raises `InvalidFile` when the file cannot be read on.
+    Raises `InvalidFile` if the file cannot be read.
     """
     found: dict[str, tuple[int, T] | InvalidFile] = {}
     for number, raw in raw_lines(path):
@@ -45,7 +42,7 @@ def read(
 
 
 def used(found: tuple[int, T] | InvalidFile) -> tuple[int, T]:
-    """What a key has. Raises the `InvalidFile` that stands in its place."""
+    """Return an entry. Raises it if it is an `InvalidFile`."""
     if isinstance(found, InvalidFile):
         raise found
     return found
@@ -57,21 +54,21 @@ def _twice(
     if first is None:
         return None
     line = first.line if isinstance(first, InvalidFile) else first[0]
-    return InvalidFile(path, f"has {key} twice, first in line {line}", number)
+    return InvalidFile(path, f"duplicate key {key}, first on line {line}", number)
 
 
 def text(path: Path, number: int, rest: str) -> str:
-    """The words behind a key, which may be none."""
+    """Return the words after a key, possibly none."""
     return " ".join(rest.split())
 
 
 def score(path: Path, number: int, rest: str) -> float:
-    """The score behind a key, as Kaldi prints it or as torch does: `-3.5`, `tensor(-3.5)`."""
+    """Return the score after a key, as Kaldi or torch prints it: `-3.5`, `tensor(-3.5)`."""
     return _score(path, number, rest, 1.0)
 
 
 def cost(path: Path, number: int, rest: str) -> float:
-    """The score of the cost behind a key: the number negated."""
+    """Return the negated cost after a key."""
     return _score(path, number, rest, -1.0)
 
 
@@ -80,4 +77,4 @@ def _score(path: Path, number: int, rest: str, sign: float) -> float:
     try:
         return rankable(sign * float(wrapped.group(1) if wrapped else rest))
     except ValueError:
-        raise InvalidFile(path, f"has {rest!r} where a finite number should be", number) from None
+        raise InvalidFile(path, f"expected a finite number, found {rest!r}", number) from None

@@ -1,4 +1,4 @@
-"""Word meshes of SRILM, wlat-format(5): confusion networks.
+"""Reader of SRILM word meshes, wlat-format(5): confusion networks.
 
     name UTT
     numaligns 2
@@ -6,9 +6,9 @@
     align 0 the 0.9 a 0.1
     align 1 sun 0.6 son 0.3 *DELETE* 0.1
 
-The natural logarithm of a posterior is the score `acoustic_log_prob`: a mesh has no other, and the
-recogniser's own language model is part of it. Lines `reference`, where all positions have one, are
-what was said.
+The natural logarithm of a posterior becomes the score `acoustic_log_prob`: a mesh has no other
+score, and the recogniser's own language model is part of it. If all positions have a `reference`
+line, these lines are the reference.
 """
 
 import math
@@ -34,7 +34,7 @@ _LATTICE = {"version", "node", "initial", "final"}
 
 @dataclass
 class _Mesh:
-    """The lines of a mesh, sorted by what they say."""
+    """Parsed lines of a mesh."""
 
     path: Path
     line: int
@@ -45,13 +45,12 @@ class _Mesh:
 
 
 def is_mesh(line: str) -> bool:
-    """Return whether a first line begins a mesh, or one of SRILM's lattices of words."""
+    """Return whether a first line begins an SRILM mesh or word lattice."""
     return line.split(maxsplit=1)[0] in {"name", "numaligns", "version"}
 
 
 def parse(path: Path, lines: _Lines, reading: Reading) -> Iterator[Utterance | InvalidFile]:
-    """The meshes of a file, one after the other; an `InvalidFile` in place of one that cannot be
-    used."""
+    """Yield the meshes of a file, or an `InvalidFile` in place of an invalid one."""
     for part in _parts(lines):
         try:
             yield _utterance(_read(path, part, reading))
@@ -60,7 +59,7 @@ def parse(path: Path, lines: _Lines, reading: Reading) -> Iterator[Utterance | I
 
 
 def _parts(lines: _Lines) -> Iterator[_Lines]:
-    """The lines of each mesh: one begins with `name`, or with `numaligns` after positions."""
+    """Yield the lines of each mesh: it begins with `name`, or with `numaligns` after positions."""
     begins = [
         place
         for place, (_, line) in enumerate(lines)
@@ -86,10 +85,10 @@ def _read(path: Path, lines: _Lines, reading: Reading) -> _Mesh:
             elif kind == "reference":
                 _put(mesh.references, int(rest[0]), rest[1], (path, number, kind))
             elif kind in _LATTICE:
-                problem = "is a lattice of words; write it as a mesh: nbest-lattice -use-mesh"
+                problem = "is a word lattice; convert it to a mesh with nbest-lattice -use-mesh"
                 raise InvalidFile(path, problem, number)
             elif kind in _BESIDE:
-                reading.skip(f"lines {kind}", "not a part of a confusion network")
+                reading.skip(f"lines {kind}", "not part of a confusion network")
             else:
                 raise ValueError
         except (ValueError, IndexError):
@@ -98,10 +97,10 @@ def _read(path: Path, lines: _Lines, reading: Reading) -> _Mesh:
 
 
 def _put(known: dict[int, T], position: int, value: T, line: tuple[Path, int, str]) -> None:
-    """Keep what a line says of a position. Raises `InvalidFile` when another line has said it."""
+    """Store the value of a position. Raises `InvalidFile` for a duplicate position."""
     path, number, kind = line
     if position in known:
-        raise InvalidFile(path, f"has {kind} {position} twice", number)
+        raise InvalidFile(path, f"duplicate line {kind} {position}", number)
     known[position] = value
 
 
@@ -120,10 +119,10 @@ def _utterance(mesh: _Mesh) -> Utterance:
     places = sorted(mesh.slots)
     missing = next((place for place in range(len(places) + 1) if place not in mesh.slots), 0)
     if missing < len(places) or not places:
-        problem = f"has no line align {missing}; positions count from 0"
+        problem = f"missing line align {missing}; positions count from 0"
         raise InvalidFile(mesh.path, problem, mesh.line)
     if mesh.numaligns not in (None, len(places)):
-        problem = f"says numaligns {mesh.numaligns}, but has {len(places)}; it may be cut off"
+        problem = f"numaligns is {mesh.numaligns}, but found {len(places)}; is it truncated?"
         raise InvalidFile(mesh.path, problem, mesh.line)
     said = None
     if mesh.references.keys() == mesh.slots.keys():

@@ -1,8 +1,8 @@
-"""N-best lists as NeMo's beam search writes them for its rescoring script.
+"""Reader of n-best lists that NeMo's beam search writes for its rescoring script.
 
-One flat file, a line `text<TAB>score` for each candidate, `beam` lines for each utterance, in the
+A flat file with one line `text<TAB>score` per candidate and `beam` lines per utterance, in the
 order of the manifest (JSON lines with `audio_filepath` and `text`, the reference). The score is the
-beam search's total, a natural logarithm; it is `acoustic_log_prob` here.
+beam search's total, a natural logarithm; it becomes `acoustic_log_prob`.
 """
 
 from collections.abc import Iterator
@@ -22,9 +22,9 @@ _Line = tuple[int, bytes]
 def read(
     path: Path, manifest: Path, beam: int, reading: Reading | None = None
 ) -> Iterator[Utterance | InvalidFile]:
-    """The utterances of a file; an `InvalidFile` in place of one that cannot be used.
+    """Yield the utterances of a file, or an `InvalidFile` in place of an invalid one.
 
-    Raises `InvalidFile` when there are not `beam` lines for each line of the manifest.
+    Raises `InvalidFile` unless the file has `beam` lines per line of the manifest.
     """
     reading = reading or Reading.of_recogniser()
     records = [(number, raw) for number, raw in raw_lines(manifest) if raw.strip()]
@@ -32,8 +32,8 @@ def read(
     if len(heard) != beam * len(records):
         raise InvalidFile(
             path,
-            f"has {len(heard)} lines, but a beam of {beam} for the {len(records)} utterances of "
-            f"{manifest} makes {beam * len(records)}",
+            f"has {len(heard)} lines, expected {beam * len(records)}: a beam of {beam} for "
+            f"{len(records)} utterances in {manifest}",
         )
     reading.use(path.name)
     reading.use(manifest.name)
@@ -68,5 +68,5 @@ def _hypothesis(path: Path, number: int, raw: bytes) -> Hypothesis:
             raise ValueError
         return Hypothesis(text, {ACOUSTIC: rankable(float(score))})
     except ValueError:
-        problem = "is not a text, a tab and a finite number"
+        problem = "is not of the form text, tab, finite number"
         raise InvalidFile(path, problem, number) from None

@@ -1,14 +1,14 @@
-"""What was really said, by utterance: Kaldi's `text`, or NIST's .trn, .stm and .ctm.
+"""Reader of reference transcripts: Kaldi's `text`, or NIST's .trn, .stm and .ctm.
 
-The ending of the file says which (plain, .gz or .xz): a line is
+The suffix selects the format (plain, .gz or .xz). The lines are
 
-    UTT word word …                                        any other ending
+    UTT word word …                                        any other suffix
     word { word / other word / @ } (UTT)                   .trn, with sclite's alternatives
     RECORDING channel speaker start end <labels> word …    .stm
     RECORDING channel start duration word                  .ctm
 
-Lines that begin with `;;` are comments. The lines of one recording are joined in order of time:
-a .stm or .ctm fits where a recording is an utterance.
+Lines that begin with `;;` are comments. The lines of one recording are joined in order of time, so
+use a .stm or .ctm only if each recording is one utterance.
 """
 
 import re
@@ -29,7 +29,7 @@ _IGNORED = "IGNORE_TIME_SEGMENT_IN_SCORING"
 
 
 def read(path: Path) -> dict[str, Reference]:
-    """The words of each utterance. Raises `InvalidFile` with the line."""
+    """Return the reference of each utterance. Raises `InvalidFile` with the line number."""
     ending = file_format(path)
     if ending == ".trn":
         found = _trn(path)
@@ -38,14 +38,14 @@ def read(path: Path) -> dict[str, Reference]:
     else:
         entries = keyed.read(path, keyed.text)
         if any(utt.startswith("{") for utt in islice(entries, 1)):
-            raise InvalidFile(path, "is JSON; references are lines UTT word word …, or a .trn")
+            raise InvalidFile(path, "is JSON; expected lines UTT word word …, or a .trn")
         found = {
             utt: keyed.used(entry)[1]
             for utt, entry in entries.items()
             if not utt.startswith(_COMMENT)
         }
     if not found:
-        raise InvalidFile(path, "has no reference")
+        raise InvalidFile(path, "contains no references")
     return found
 
 
@@ -60,9 +60,9 @@ def _trn(path: Path) -> dict[str, Reference]:
     for number, line in _lines(path):
         parts = _TRN.fullmatch(line)
         if parts is None:
-            raise InvalidFile(path, "does not end with an utterance in brackets", number)
+            raise InvalidFile(path, "does not end with (UTTERANCE)", number)
         if parts.group(2) in found:
-            raise InvalidFile(path, f"has {parts.group(2)} twice", number)
+            raise InvalidFile(path, f"duplicate utterance {parts.group(2)}", number)
         found[parts.group(2)] = _said(path, number, parts.group(1))
     return found
 
@@ -75,13 +75,13 @@ def _said(path: Path, number: int, text: str) -> Reference:
 
 
 _Timed = tuple[str, float, Reference]
-"""A recording, a moment in it and what is said then."""
+"""A recording, a time in seconds and the reference from that time."""
 
 
 def _joined(
     path: Path, parse: Callable[[Path, int, list[str]], _Timed | None]
 ) -> dict[str, Reference]:
-    """What is said in each recording, in order of time."""
+    """Return the reference of each recording, joined in order of time."""
     timed: dict[str, list[tuple[float, int, Reference]]] = defaultdict(list)
     for number, line in _lines(path):
         found = parse(path, number, line.split())
@@ -103,7 +103,7 @@ def _in_a_row(parts: list[Reference]) -> Reference:
 
 
 def _stm(path: Path, number: int, fields: list[str]) -> _Timed | None:
-    """One segment; nothing where it is not to be scored."""
+    """Parse one segment; return None if it is excluded from scoring."""
     words = fields[5:]
     if words and words[0].startswith("<") and words[0].endswith(">"):
         words = words[1:]
@@ -115,20 +115,20 @@ def _stm(path: Path, number: int, fields: list[str]) -> _Timed | None:
 
 
 def _ctm(path: Path, number: int, fields: list[str]) -> _Timed:
-    """One word."""
+    """Parse one word."""
     if len(fields) > 4 and fields[4].startswith("<ALT"):
-        raise InvalidFile(path, "has alternatives; write the references as a .trn", number)
+        raise InvalidFile(path, "alternatives are not supported in a .ctm; use a .trn", number)
     start = _seconds(path, number, fields, 2)
     _seconds(path, number, fields, 3)
     if len(fields) not in (5, 6):
-        problem = "is not a recording, a channel, a start, a duration, a word and its confidence"
+        problem = "expected recording, channel, start, duration, word and optional confidence"
         raise InvalidFile(path, problem, number)
     return fields[0], start, fields[4]
 
 
-def _seconds(path: Path, number: int, fields: list[str], place: int) -> float:
+def _seconds(path: Path, number: int, fields: list[str], column: int) -> float:
     try:
-        return float(fields[place])
+        return float(fields[column])
     except (IndexError, ValueError):
-        problem = f"has no number of seconds in column {place + 1}"
+        problem = f"column {column + 1} is not a number of seconds"
         raise InvalidFile(path, problem, number) from None

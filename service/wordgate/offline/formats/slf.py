@@ -1,12 +1,12 @@
-"""Lattices in HTK's Standard Lattice Format (the HTK Book, chapter 20), one or several in a file.
+"""Reader of lattices in HTK's Standard Lattice Format (the HTK Book, chapter 20).
 
-Full and short names of fields, a logarithm's base, scales and a word penalty in the header, words
-on nodes or on links. They become scores of arcs, natural logarithms: `acoustic_log_prob`,
-`lm_log_prob`, `pronunciation_log_prob` and those that SRILM adds, as far as a file has them, and
-`first_pass_total` with the header's scales and penalty. Where words stand on nodes, writers differ
-in whether a link's scores belong to the word at its start (PocketSphinx) or at its end (HTK):
-acoustic scores of the same word between the same moments are equal, which tells the two apart, or
-the user does.
+Supports full and short field names, a logarithm base, scales and a word penalty in the header,
+words on nodes or on links, and several lattices per file. Scores of arcs are natural logarithms:
+`acoustic_log_prob`, `lm_log_prob`, `pronunciation_log_prob` and SRILM's extensions, if present, and
+`first_pass_total` with the header's scales and penalty. If words are on nodes, tools differ in
+whether a link's scores belong to the word at its start (PocketSphinx) or at its end (HTK). The
+reader detects this, because acoustic scores of the same word between the same times are equal; the
+user can also specify it.
 """
 
 import math
@@ -37,19 +37,22 @@ _SCORES = {
     "ds": ("duration_log_prob", "duscale"),
     **{f"x{number}": (f"x{number}", f"x{number}scale") for number in range(1, 10)},
 }
-"""Scores of links with their factors in the header; those beyond HTK's three are SRILM's."""
+"""Score names of link fields, and their scale factors in the header.
+
+All but the first three are SRILM's extensions.
+"""
 
 _SCALED = {"wdpenalty", *(factor for _, factor in _SCORES.values())}
 _NO_SCORES = {"J", "S", "E", "W", "v", "d"}
 _SURE = 2.0
-"""Odds above which a convention is taken for found; 2.5 to 50 in what was measured."""
+"""Odds above which a convention counts as detected; measured values were 2.5 to 50."""
 
 _FEWEST = 4
-"""Pairs of links to be compared; fewer show nothing."""
+"""Minimum number of pairs of links for detection."""
 
 _LATTICES = (".slf", ".lat", ".htk")
 _RECORDINGS = (".plp", ".mfc", ".fea", ".fbk", ".wav", ".sph", ".raw", ".rec", ".flac", *_LATTICES)
-"""Endings of what an UTTERANCE is named for, which are not a part of its name."""
+"""File suffixes to strip from UTTERANCE names."""
 
 
 class ScoreAt(StrEnum):
@@ -62,8 +65,11 @@ class ScoreAt(StrEnum):
 def read(
     path: Path, score_at: ScoreAt | None = None, reading: Reading | None = None
 ) -> Iterator[Utterance | InvalidFile]:
-    """The utterances of a folder, by file, or of one file; an `InvalidFile` in place of a lattice
-    that cannot be used. Raises `InvalidFile` when there is no such folder or file."""
+    """Yield the utterances of a file, or of all files in a folder.
+
+    Yields an `InvalidFile` in place of an invalid lattice. Raises `InvalidFile` if the path does
+    not exist.
+    """
     reading = reading or Reading.of_recogniser()
     names: Counter[str] = Counter()
     for each in _files(path, reading) if path.is_dir() else [path]:
@@ -73,19 +79,21 @@ def read(
             yield found
     for name, count in names.items():
         if count > 1:
-            reading.note(f"{count:,} lattices say UTTERANCE={name}; their results have one name")
+            reading.note(f"{count:,} lattices have UTTERANCE={name}; their results share the name")
 
 
 def read_lattice(path: Path, score_at: ScoreAt | None = None) -> Lattice:
-    """The first lattice of a file. Raises `InvalidFile`, also when it does not say what its scores
-    belong to."""
+    """Read the first lattice of a file.
+
+    Raises `InvalidFile`, also if `score_at` is None and cannot be detected.
+    """
     lines = next(slf_fields.split(path))
     found = slf_fields.parse(path, lines)
     return _lattice(found, score_at, Reading.of_recogniser())
 
 
 def _files(folder: Path, reading: Reading) -> Iterator[Path]:
-    """The files of a folder that are named as lattices, or look like one."""
+    """Yield the files of a folder with a lattice suffix or a lattice's first lines."""
     for path in folders.files(folder, reading):
         if uncompressed(path).suffix in _LATTICES or slf_fields.is_lattice(path):
             yield path
@@ -113,14 +121,14 @@ def _file(
                 unnamed += 1
                 name = stem if unnamed == 1 else f"{stem}-{unnamed}"
             yield Utterance(name, [], path, found.line, lattice=lattice)
-    except InvalidFile as error:  # from reading on
+    except InvalidFile as error:  # from reading the file
         yield error
         return
     reading.use(path.name)
 
 
 def _name(header: Mapping[str, str]) -> str | None:
-    """The utterance's name without a folder or the ending of a recording."""
+    """Return the utterance's name without a folder and without the suffix of a recording."""
     named = PurePosixPath(header.get("U", "")).name
     for ending in _RECORDINGS:
         named = named.removesuffix(ending)
@@ -131,7 +139,7 @@ def _lattice(found: LatticeFields, score_at: ScoreAt | None, reading: Reading) -
     names = {name: number for number, name in enumerate(found.nodes)}
     on_links = any("W" in fields for _, fields in found.links)
     if on_links and any("W" in fields for _, fields in found.nodes.values()):
-        raise InvalidFile(found.path, "has words on nodes and on links; one of the two must go")
+        raise InvalidFile(found.path, "words on both nodes and links; remove one of them")
     start, end = _ends(found)
     at = None if on_links else score_at or _detected(found)
     base = _base(found)
@@ -149,8 +157,9 @@ def _lattice(found: LatticeFields, score_at: ScoreAt | None, reading: Reading) -
     last, times = names[end], _times(found)
     edge = found.nodes[end if at is ScoreAt.START else start][1]
     if not on_links and not reading.null_labels.matches(_word(edge)):
-        problem = "has a word on its last node" if at is ScoreAt.START else "begins with a word"
-        raise InvalidFile(found.path, f"{problem}, which has no score; end and begin with !NULL")
+        edge_name = "last" if at is ScoreAt.START else "first"
+        problem = f"{edge_name} node has a word, which has no score"
+        raise InvalidFile(found.path, f"{problem}; the first and last words must be !NULL")
     return Lattice(arcs, names[start], last, times)
 
 
@@ -159,7 +168,7 @@ def _word(fields: Mapping[str, str]) -> str:
 
 
 def _ends(found: LatticeFields) -> tuple[str, str]:
-    """The first and the last node: the header's, or the only ones without a way in or out."""
+    """Return the start and end nodes: from the header, or the only ones without links in or out."""
     sources = {fields["S"] for _, fields in found.links}
     targets = {fields["E"] for _, fields in found.links}
     ends = []
@@ -167,20 +176,20 @@ def _ends(found: LatticeFields) -> tuple[str, str]:
         free = [node for node in found.nodes if node not in others]
         named = found.header.get(name)
         if named is None and not free:
-            raise InvalidFile(found.path, f"has no node to {name} with: links lead in a circle")
+            raise InvalidFile(found.path, f"no {name} node: the links form a cycle")
         if named is None and len(free) != 1:
-            raise InvalidFile(found.path, f"has {len(free)} nodes to {name} with; say {name}=")
+            raise InvalidFile(found.path, f"{len(free)} possible {name} nodes; specify {name}=")
         if named is not None and named not in found.nodes:
-            raise InvalidFile(found.path, f"has no node {named}, its {name}")
+            raise InvalidFile(found.path, f"{name}={named} refers to a node that does not exist")
         ends.append(named or free[0])
     return ends[0], ends[1]
 
 
 def _base(found: LatticeFields) -> float:
-    """The base of the file's logarithms; 0 where it has probabilities."""
+    """Return the base of the file's logarithms, or 0 if it contains probabilities."""
     base = found.number(1, found.header, "base", math.e)
     if base != 0 and base <= 1:
-        problem = f"has base={base:g}; send logarithms (base above 1) or probabilities (base=0)"
+        problem = f"base={base:g}; must be above 1 (logarithms) or 0 (probabilities)"
         raise InvalidFile(found.path, problem)
     return base
 
@@ -208,7 +217,7 @@ def _scores(
 
 
 def _times(found: LatticeFields) -> list[float]:
-    """The seconds of all nodes, if all have them."""
+    """Return the times of all nodes in seconds, or none unless all nodes have times."""
     lines = found.nodes.values()
     if any("t" not in fields for _, fields in lines):
         return []
@@ -216,10 +225,10 @@ def _times(found: LatticeFields) -> list[float]:
 
 
 def _detected(found: LatticeFields) -> ScoreAt:
-    """Which node's word the scores belong to. Raises `InvalidFile` when they do not say.
+    """Detect which node's word the scores belong to. Raises `InvalidFile` if it is unclear.
 
-    A score of the word at the start is the same for all its links to nodes of one time; one of the
-    word at the end, for all links to it from nodes of one time.
+    A score of the word at the start is equal for all links from its node to nodes of the same time;
+    a score of the word at the end, for all links to its node from nodes of the same time.
     """
     pairs, equal = _pairs(found, "S", "E")
     other_pairs, other_equal = _pairs(found, "E", "S")
@@ -230,12 +239,13 @@ def _detected(found: LatticeFields) -> ScoreAt:
             return ScoreAt.START
         if odds < 1 / _SURE:
             return ScoreAt.END
-    problem = "does not show whether a link's scores are of the word at its start or at its end"
-    raise InvalidFile(found.path, f"{problem}; say --score-at start, or end")
+    problem = "cannot detect whether a link's scores belong to the word at its start or its end"
+    raise InvalidFile(found.path, f"{problem}; specify --score-at start or --score-at end")
 
 
 def _pairs(found: LatticeFields, word: str, other: str) -> tuple[int, int]:
-    """Pairs of links of one node and time whose other words differ, and those of equal scores."""
+    """Count pairs of links of one node and time whose other words differ, and those with equal
+    scores."""
     groups: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
     for _, fields in found.links:
         if "a" in fields:

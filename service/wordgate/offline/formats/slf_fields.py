@@ -1,7 +1,6 @@
-"""The fields of lattices in HTK's Standard Lattice Format, as they stand in a file.
+"""Lexical level of HTK's Standard Lattice Format: lines, field names and quoted strings.
 
-Knows lines, full and short names and how strings are quoted; does not know what fields mean. A
-file may hold several lattices one after the other.
+A file may contain several lattices, one after the other.
 """
 
 import math
@@ -41,14 +40,14 @@ _BEGIN = re.compile(rb"\s*(VERSION|V|UTTERANCE|U|N|NODES)=")
 _LINK_LINE = re.compile(rb"\s*(J|LINK)=")
 
 _MOST_COMMENTS = 100
-"""Lines that may stand before the first of a lattice's own."""
+"""Maximum number of lines, such as comments, before the first line of a lattice."""
 
 Lines = list[tuple[int, bytes]]
 
 
 @dataclass
 class LatticeFields:
-    """The fields of a lattice, by short names, each line with its number."""
+    """Fields of a lattice by short name, with line numbers."""
 
     path: Path
     line: int
@@ -57,18 +56,19 @@ class LatticeFields:
     links: list[tuple[int, dict[str, str]]] = field(default_factory=list)
 
     def number(self, line: int, fields: Mapping[str, str], name: str, otherwise: float) -> float:
-        """A field that is a finite number."""
+        """Return a field that must be a finite number, or `otherwise` if it is missing."""
         if name not in fields:
             return otherwise
         found = self._float(line, fields, name)
         if not math.isfinite(found):
-            raise InvalidFile(self.path, f"has {name}={fields[name]}; it must be finite", line)
+            raise InvalidFile(self.path, f"{name}={fields[name]} is not finite", line)
         return found
 
     def score(self, line: int, fields: Mapping[str, str], name: str, base: float) -> float:
-        """A field that is a logarithm to this base as a natural one; base 0: a probability.
+        """Convert a field, a logarithm to this base, to a natural logarithm.
 
-        Nothing is `LEAST`: a probability of 0, or a logarithm of minus infinity.
+        With base 0 the field is a probability. A probability of 0, or a logarithm of minus
+        infinity, becomes `LEAST`; a missing field becomes 0.
         """
         if name not in fields:
             return 0.0
@@ -76,11 +76,11 @@ class LatticeFields:
         if found == -math.inf:
             return LEAST
         if not math.isfinite(found):
-            raise InvalidFile(self.path, f"has {name}={fields[name]}; it must be finite", line)
+            raise InvalidFile(self.path, f"{name}={fields[name]} is not finite", line)
         if base != 0:
             return found * math.log(base)
         if found < 0:
-            problem = f"has {name}={fields[name]}; with base=0 it is a probability, not below 0"
+            problem = f"{name}={fields[name]} is negative; with base=0 it must be a probability"
             raise InvalidFile(self.path, problem, line)
         return math.log(found) if found else LEAST
 
@@ -88,12 +88,12 @@ class LatticeFields:
         try:
             return float(fields[name])
         except ValueError:
-            problem = f"has {name}={fields[name]}, which is not a number"
+            problem = f"{name}={fields[name]} is not a number"
             raise InvalidFile(self.path, problem, line) from None
 
 
 def split(path: Path) -> Iterator[Lines]:
-    """The numbered lines of each lattice of a file. Raises `InvalidFile` as `raw_lines`."""
+    """Yield the numbered lines of each lattice. Raises `InvalidFile` like `raw_lines`."""
     lattice: Lines = []
     has_links = False
     for number, raw in raw_lines(path):
@@ -106,7 +106,7 @@ def split(path: Path) -> Iterator[Lines]:
 
 
 def is_lattice(path: Path) -> bool:
-    """Return whether one of the first lines of a file is one of a lattice."""
+    """Return whether one of the first 100 lines of a file begins a lattice."""
     try:
         return any(_BEGIN.match(raw) for _, raw in islice(raw_lines(path), _MOST_COMMENTS))
     except InvalidFile:
@@ -114,7 +114,7 @@ def is_lattice(path: Path) -> bool:
 
 
 def parse(path: Path, lines: Lines) -> LatticeFields:
-    """The fields of one lattice. Raises `InvalidFile` with the line."""
+    """Parse the fields of one lattice. Raises `InvalidFile` with the line number."""
     found = LatticeFields(path, lines[0][0] if lines else 1)
     for number, raw in lines:
         line = decode(path, number, raw)
@@ -128,7 +128,7 @@ def parse(path: Path, lines: Lines) -> LatticeFields:
 
 
 def _string(value: str) -> str:
-    """A string of HTK: quoted or not, with escapes; `\\303\\244` are bytes, of UTF-8 or Latin-1."""
+    """Decode an HTK string: optional quotes; escapes such as `\\303` are UTF-8 or Latin-1 bytes."""
     if len(value) > 1 and value[0] in "\"'" and value[-1] == value[0]:
         value = value[1:-1]
     if "\\" not in value:
@@ -146,25 +146,25 @@ def _check(found: LatticeFields) -> None:
     for number, link in found.links:
         for end in ("S", "E"):
             if link.get(end) not in found.nodes:
-                problem = f"leads to the node {link.get(end)}, which does not exist"
+                problem = f"refers to node {link.get(end)}, which does not exist"
                 raise InvalidFile(found.path, problem, number)
     for name, entries in (("N", len(found.nodes)), ("L", len(found.links))):
         if name in found.header and found.header[name] != str(entries):
-            problem = f"says {name}={found.header[name]}, but has {entries}; it may be cut off"
+            problem = f"header has {name}={found.header[name]}, found {entries}; is it truncated?"
             raise InvalidFile(found.path, problem)
     if not found.links:
-        raise InvalidFile(found.path, "has no link (J=…); is it HTK's lattice format?")
+        raise InvalidFile(found.path, "contains no links (J=…); is it in HTK's lattice format?")
 
 
 def _take(found: LatticeFields, line: int, fields: Mapping[str, str]) -> None:
-    """Sort one line in by its first field."""
+    """Store the fields of one line; the first field determines its kind."""
     first = next(iter(fields))
     if first in ("I", "NODE"):
         node = _short(fields, _NODE)
         if "L" in node:
             _refuse_sub_lattice(found, line, node["L"])
         if node["I"] in found.nodes:
-            raise InvalidFile(found.path, f"has node {node['I']} twice", line)
+            raise InvalidFile(found.path, f"duplicate node {node['I']}", line)
         found.nodes[node["I"]] = line, node
     elif first in ("J", "LINK"):
         found.links.append((line, _short(fields, _LINK)))
@@ -175,7 +175,7 @@ def _take(found: LatticeFields, line: int, fields: Mapping[str, str]) -> None:
 
 
 def _refuse_sub_lattice(found: LatticeFields, line: int, name: str) -> None:
-    raise InvalidFile(found.path, f"has the sub-lattice {name}; expand it first", line)
+    raise InvalidFile(found.path, f"sub-lattice {name} is not supported; expand it first", line)
 
 
 def _short(fields: Mapping[str, str], names: Mapping[str, str]) -> dict[str, str]:

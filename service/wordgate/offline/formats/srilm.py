@@ -1,12 +1,12 @@
-"""N-best lists and word meshes in SRILM's own formats, nbest-format(5) and wlat-format(5).
+"""Reader of SRILM n-best lists, nbest-format(5), and word meshes, wlat-format(5) (Stolcke 2002).
 
-A folder holds a file for each utterance, named for it (a .gz too). A line of an n-best list is
+A folder contains one file per utterance, plain or .gz, named after it. A line of an n-best list is
 
     acoustic-score lm-score number-of-words word word …
 
-with logarithms to base 10, the best first. They become `acoustic_log_prob` and `lm_log_prob`,
-natural logarithms. `<s>`, `</s>`, `-pau-` and other null labels are not words, whether the number
-counts them or not. Word meshes are in `meshes`. (Stolcke 2002, SRILM.)
+with base-10 logarithms, best first. They become `acoustic_log_prob` and `lm_log_prob`, natural
+logarithms. `<s>`, `</s>`, `-pau-` and other null labels are not words, whether or not the number
+includes them. Word meshes are read by `meshes`.
 """
 
 import math
@@ -26,8 +26,11 @@ _OTHER_FORMATS = ("NBestList1.0", "NBestList2.0")
 
 
 def read(path: Path, reading: Reading | None = None) -> Iterator[Utterance | InvalidFile]:
-    """The utterances of a folder, by name, or of one file; an `InvalidFile` in place of one that
-    cannot be used. Raises `InvalidFile` when there is no such folder or file."""
+    """Yield the utterances of a file, or of all files in a folder, sorted by name.
+
+    Yields an `InvalidFile` in place of an invalid utterance. Raises `InvalidFile` if the path does
+    not exist.
+    """
     reading = reading or Reading.of_recogniser()
     for each in folders.files(path, reading) if path.is_dir() else [path]:
         try:
@@ -55,8 +58,8 @@ def _list(path: Path, lines: list[tuple[int, str]], reading: Reading) -> Utteran
 
 def _hypothesis(path: Path, number: int, line: str, reading: Reading) -> Hypothesis:
     if number == 1 and line.startswith(_OTHER_FORMATS):
-        problem = f"is in the format {line.split(maxsplit=1)[0]}; rewrite it with nbest-lattice or "
-        raise InvalidFile(path, problem + "rescore-decipher, which print SRILM's own", number)
+        problem = f"format {line.split(maxsplit=1)[0]} is not supported; convert it to SRILM's own "
+        raise InvalidFile(path, problem + "with nbest-lattice or rescore-decipher", number)
     fields = line.split()
     try:
         acoustic, lm, count = float(fields[0]), float(fields[1]), int(fields[2])
@@ -65,12 +68,12 @@ def _hypothesis(path: Path, number: int, line: str, reading: Reading) -> Hypothe
             LM: rankable(lm * math.log(10)),
         }
     except (IndexError, ValueError):
-        problem = "does not begin with an acoustic score, a language model's and a number of words"
+        problem = "does not begin with an acoustic score, a language-model score and a word count"
         raise InvalidFile(path, problem, number) from None
     words = fields[3:]
     heard = reading.heard(Hypothesis(" ".join(words), scores))
     spoken = len(heard.text.split())
     if not spoken <= count <= len(words):
-        problem = f"says {count} words and has {len(words)}; it may be cut off"
+        problem = f"word count is {count}, but found {len(words)} words; is it truncated?"
         raise InvalidFile(path, problem, number)
     return heard

@@ -1,11 +1,11 @@
-"""Results of vosk with alternatives (`SetMaxAlternatives`), pretty-printed or a line each.
+"""Reader of vosk results with alternatives (`SetMaxAlternatives`), pretty-printed or JSON lines.
 
     {"alternatives": [{"confidence": 212.4, "text": "the sun was out"}, …]}
 
-The confidence is a total of scores, natural logarithms, the greater the better; it is
-`acoustic_log_prob` here. An alternative may have its words with their times in `result`. A file is
-a recording with one result or several, an utterance each, named for the file; results of other
-kinds (`partial`, a single `text`) have nothing to rank and are skipped.
+The confidence is a total of scores (natural logarithms, higher is better); it becomes
+`acoustic_log_prob`. An alternative may have its words with their times in `result`. A file is a
+recording with one or more results. Each result is an utterance, named after the file. Other results
+(`partial`, a single `text`) have nothing to rank and are skipped.
 """
 
 import json
@@ -22,12 +22,14 @@ from wordgate.scoring.hypothesis import Hypothesis, TimeSpan
 from wordgate.scoring.weighting import ACOUSTIC
 from wordgate.text.normalization import require_unicode
 
-_WITHOUT = "without alternatives; SetMaxAlternatives gives some"
+_WITHOUT = "no alternatives; enable them with SetMaxAlternatives"
 
 
 def read(path: Path, reading: Reading | None = None) -> Iterator[Utterance | InvalidFile]:
-    """The utterances of a file, or of a folder of files by name; an `InvalidFile` in place of one
-    that cannot be used."""
+    """Yield the utterances of a file, or of all files in a folder, sorted by name.
+
+    Yields an `InvalidFile` in place of an invalid utterance.
+    """
     reading = reading or Reading.of_recogniser()
     for each in _files(path, reading) if path.is_dir() else [path]:
         try:
@@ -51,16 +53,16 @@ def read(path: Path, reading: Reading | None = None) -> Iterator[Utterance | Inv
 
 
 def _files(folder: Path, reading: Reading) -> Iterator[Path]:
-    """The files of a folder that are JSON by their names: recordings may lie beside them."""
+    """Yield the files of a folder with a JSON suffix; skip others, such as recordings."""
     for path in folders.files(folder, reading):
         if file_format(path) in {".json", ".jsonl"}:
             yield path
         else:
-            reading.skip(path.name, "not JSON, by its name")
+            reading.skip(path.name, "not JSON, judging by the name")
 
 
 def _results(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """JSON objects one after the other, or in a list, each with the line where it begins."""
+    """Yield concatenated or listed JSON objects, each with the line on which it begins."""
     decoder = json.JSONDecoder()
     place, line, counted = 0, 1, 0
     while True:
@@ -76,13 +78,13 @@ def _results(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
             line += text.count("\n", counted, error.pos)
             problem = f"is not JSON: {json_problem(error)}"
             if text.startswith("{'", place):
-                problem = "is a printed dict of Python; print what Result() gave, not json.loads"
+                problem = "is a printed Python dict; write the output of Result(), not json.loads"
             raise InvalidFile(path, problem, line) from None
         except (ValueError, RecursionError):
-            raise InvalidFile(path, "is not JSON that can be read here", line) from None
+            raise InvalidFile(path, "exceeds the JSON parser's limits", line) from None
         for each in found if isinstance(found, list) else [found]:
             if not isinstance(each, dict):
-                raise InvalidFile(path, "is not a result of vosk: not a JSON object", line)
+                raise InvalidFile(path, "is not a vosk result: not a JSON object", line)
             yield line, each
 
 
@@ -93,8 +95,8 @@ def _utterance(
     if not isinstance(alternatives, list) or not alternatives:
         raise InvalidInput("alternatives", "is not a list with at least one alternative")
     heard = [
-        reading.heard(_hypothesis(f"alternatives[{place}]", each))
-        for place, each in enumerate(alternatives)
+        reading.heard(_hypothesis(f"alternatives[{index}]", each))
+        for index, each in enumerate(alternatives)
     ]
     return Utterance(name, heard, path, line)
 
@@ -114,7 +116,7 @@ def _hypothesis(place: str, alternative: Any) -> Hypothesis:
 
 
 def _times(text: str, words: Any) -> Sequence[TimeSpan]:
-    """The times of the words, if all have them."""
+    """Return the times of the words, or none unless all words have times."""
     if not isinstance(words, list) or len(words) != len(text.split()):
         return ()
     try:

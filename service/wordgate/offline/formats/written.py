@@ -1,6 +1,6 @@
-"""Best transcripts as other tools read them: Kaldi's text, NIST's .trn and .ctm.
+"""Writers of best transcripts: Kaldi's text, NIST's .trn and .ctm.
 
-A .ctm has a line for each token: utterance, channel, start, duration (seconds), token, confidence.
+A .ctm has one line per token: utterance, channel, start, duration (seconds), token, confidence.
 """
 
 from collections.abc import Iterator
@@ -15,24 +15,24 @@ _CHANNEL = 1
 
 
 def kaldi(utterance: Utterance, answer: RescoringResult) -> Iterator[str]:
-    """`UTT word word …`."""
+    """Yield the line `UTT word word …`."""
     yield f"{utterance.utt} {_best(answer)}".rstrip()
 
 
 def trn(utterance: Utterance, answer: RescoringResult) -> Iterator[str]:
-    """`word word … (UTT)`."""
+    """Yield the line `word word … (UTT)`."""
     yield f"{_best(answer)} ({utterance.utt})".lstrip()
 
 
 def ctm(utterance: Utterance, answer: RescoringResult) -> Iterator[str]:
-    """A line for each token, as sure as the least sure of its words.
+    """Yield one line per token, with the lowest confidence of its words.
 
     Raises `InvalidFile` for a transcript without times.
     """
     for token, words in _tokens(answer.ranking):
         time = words[0].time
         if time is None:
-            problem = "has a best candidate without times, which a .ctm is made of"
+            problem = "the best candidate has no times, which a .ctm requires"
             raise InvalidFile(utterance.path, problem, utterance.line)
         start, length = time.start_seconds, time.end_seconds - time.start_seconds
         confidence = min(word.confidence for word in words)
@@ -40,10 +40,10 @@ def ctm(utterance: Utterance, answer: RescoringResult) -> Iterator[str]:
 
 
 def _tokens(ranking: Ranking) -> list[tuple[str, list[WordConfidence]]]:
-    """The winner's tokens with their words: words of one token have its time."""
+    """Group the words of the best transcript by token: the words of a token share its times."""
     together = [list(words) for _, words in groupby(ranking.words, key=lambda word: word.time)]
     tokens = ranking.transcripts[0].text.split()
-    if len(tokens) != len(together):  # a token without a word, or neighbours at one time
+    if len(tokens) != len(together):  # a token without a word, or neighbours with equal times
         return [(word.text, [word]) for word in ranking.words]
     return list(zip(tokens, together, strict=True))
 
