@@ -40,7 +40,7 @@ class TextFile(Section):
     """A text file and its provenance."""
 
     path: Annotated[str, Field(min_length=1)]
-    """Path in `text.folder`: .txt (one passage per line) or .jsonl (field `text`), plain, .gz or .xz."""
+    """Path in `text.folder`: .txt (a passage per line) or .jsonl (field `text`), plain, .gz or .xz."""
     weight: Positive = 1.0
     """Sampling weight relative to the file's size: 1 reads it in proportion, 2 twice as often."""
     origin: str = ""
@@ -60,7 +60,7 @@ class Text(Section):
     held_out_share: Share = 0.005
     """Share of passages held out for evaluation."""
     exclude: Annotated[tuple[str, ...], Field(strict=False)] = ()
-    """Files of phrases or questions, relative to the recipe. Passages that contain one are dropped."""
+    """Files of phrases or questions, relative to the recipe. Passages containing one are dropped."""
     never_suggested: str = ""
     """File of words or phrases that are scored but never suggested, one per line, relative to the
     recipe. Of a phrase, the last word is not suggested after the others."""
@@ -89,7 +89,7 @@ class NetworkSection(Section):
     """Size of the hidden layers and of the embeddings."""
     output: Literal["two-level", "full"] = "two-level"
     cuts: Annotated[tuple[int, ...], Field(strict=False)] = ()
-    """Cutoffs of the adaptive softmax: end of the head and of each cluster, by falling frequency."""
+    """Cutoffs of the adaptive softmax: ends of the head and of each cluster of rarer tokens."""
     dropout: Share = 0.0
     """Dropout rate of the embeddings, between layers and of the top layer. The mask is the same for
     all time steps of a segment."""
@@ -236,7 +236,7 @@ def _listed(file: Path, number: int, line: str) -> str:
 
 
 def init_path(recipe: Recipe, path: Path) -> Path | None:
-    """Return the path of the version to continue: next to the recipe or in the working directory."""
+    """Return the path of the version to continue, relative to the recipe or else to the cwd."""
     if not recipe.init_from:
         return None
     beside = path.parent / recipe.init_from
@@ -244,7 +244,7 @@ def init_path(recipe: Recipe, path: Path) -> Path | None:
 
 
 def _explain(error: ValidationError) -> tuple[str, str]:
-    """Return key and problem of the most helpful error; unknown keys first, as they cause others."""
+    """Return key and problem of the most useful error; unknown keys first: they cause others."""
     found = error.errors(include_url=False)
     first = next((e for e in found if e["type"] == "extra_forbidden"), found[0])
     key = _dotted(first["loc"])

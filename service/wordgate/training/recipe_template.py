@@ -128,7 +128,7 @@ name = {_quoted(name)}
 language = {_quoted(language):<23} # BCP 47 tag of the text: en, zh-Hans; und if unknown
 
 [text]
-folder = {_quoted(_place(common, path.parent)):<25} # folder of the files below, relative to this recipe
+folder = {_quoted(_place(common, path.parent)):<25} # of the files below, relative to this recipe
 unpunctuated_share = 0.15          # of passages: stripped of punctuation, like speech
 held_out_share = {plan.held_out_share:<17} # of passages: held out for evaluation
 exclude = []                       # files of phrases; passages that contain one are dropped
