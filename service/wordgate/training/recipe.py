@@ -40,7 +40,7 @@ class TextFile(Section):
     """A text file and its provenance."""
 
     path: Annotated[str, Field(min_length=1)]
-    """Path in `text.folder`: .txt (a passage per line) or .jsonl (field `text`), plain, .gz or .xz."""
+    """Path in `text.folder`: .txt (one passage per line) or .jsonl (field `text`); .gz or .xz."""
     weight: Positive = 1.0
     """Sampling weight relative to the file's size: 1 reads it in proportion, 2 twice as often."""
     origin: str = ""
@@ -60,7 +60,7 @@ class Text(Section):
     held_out_share: Share = 0.005
     """Share of passages held out for evaluation."""
     exclude: Annotated[tuple[str, ...], Field(strict=False)] = ()
-    """Files of phrases or questions, relative to the recipe. Passages containing one are dropped."""
+    """Files of phrases or questions, relative to the recipe. Passages with one are dropped."""
     never_suggested: str = ""
     """File of words or phrases that are scored but never suggested, one per line, relative to the
     recipe. Of a phrase, the last word is not suggested after the others."""

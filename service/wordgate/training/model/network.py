@@ -168,7 +168,7 @@ class Network(nn.Module):
         )
 
     def log_probs(self, hidden: Tensor, targets: Tensor) -> Tensor:
-        """Return exact float32 log-probabilities [n] of `targets` int64 [n]; `hidden` [n, width]."""
+        """Return exact float32 log-probabilities [n] of `targets` [n] after `hidden` [n, width]."""
         return output.log_probs(hidden, targets, self._output(), self.sizes.cuts)
 
     def _layers(self) -> list[Layer]:
