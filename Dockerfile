@@ -1,4 +1,4 @@
-# The server with the shipped model: no torch, no compiler, no root.
+# The server with the bundled model: no torch, no compiler, no root.
 
 FROM python:3.11-slim AS build
 WORKDIR /source
@@ -11,7 +11,7 @@ RUN /opt/wordgate/bin/pip install --no-cache-dir --constraint constraints.txt ".
 
 FROM python:3.11-slim
 COPY --from=build /opt/wordgate /opt/wordgate
-# The addresses stand here and not in the command, so that the health check reads the same ones.
+# Addresses are set here, not in the command, so that the health check uses them too.
 ENV PATH=/opt/wordgate/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     WORDGATE_LISTEN=0.0.0.0:50051 \
@@ -21,6 +21,7 @@ USER 10001:10001
 EXPOSE 50051 9090
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["wordgate", "probe"]
-# The first process of a container loses signals that come before it handles them: these wait.
+# As PID 1, a process loses signals that arrive before their handlers are installed. Blocked signals
+# stay pending until then.
 ENTRYPOINT ["env", "--block-signal=TERM", "--block-signal=INT", "--block-signal=HUP", "wordgate"]
 CMD ["serve"]

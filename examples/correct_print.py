@@ -1,10 +1,10 @@
-"""Correct what tesseract reads: python examples/correct_print.py FILE [--server HOST:PORT].
+"""Correct tesseract's OCR output: python examples/correct_print.py FILE [--server HOST:PORT].
 
-FILE is an image of English print, or JSON lines of what was read: {"words": [{"text": …,
+FILE is an image of English print, or JSON lines of recognised text: {"words": [{"text": …,
 "confidence": 0–100, "symbols": [[["a", 97.4], ["o", 72.8]], …]}], "reference": …}, where `symbols`
-and `reference` may be missing. For each word `print_confusions` proposes what may have been
-written; a running server chooses, line by line. Error rates against references, if there are any,
-go to standard error.
+and `reference` are optional. `print_confusions` proposes candidates for each word, and a running
+server chooses among them line by line. Error rates against references, if any, are written to
+standard error.
 """
 
 import argparse
@@ -30,17 +30,17 @@ from wordgate.scoring.weighting import Weighting
 
 CHANNEL = "channel_log_prob"
 LM_WEIGHT, WORD_BONUS = 0.65, 2.0
-"""As found by `measure_print` on the set of docs/scoring.md."""
+"""Tuned by `measure_print` on the data set of docs/scoring.md."""
 
 BEST = SearchBounds(max_transcripts=1)
 
 
 @dataclass(frozen=True)
 class ReadLine:
-    """A line as it was read; `first` and `last` of a text or not; a reference or none.
+    """A recognised line of text, with its reference if known.
 
-    `continues`: its first word is the rest of one that a hyphen divides at the end of the line
-    before.
+    `first` and `last`: whether it is the first or last line of its text. `continues`: whether its
+    first word is the second part of a word hyphenated at the end of the previous line.
     """
 
     words: Sequence[ReadWord]
@@ -51,39 +51,41 @@ class ReadLine:
 
     @property
     def text(self) -> str:
-        """What was read."""
+        """The recognised text."""
         return " ".join(word.text for word in self.words)
 
     def slots(self, vocabulary: Vocabulary) -> list[dict[str, float]]:
-        """What may have been written for each word, with its cost."""
+        """Return the candidates for each word with their costs."""
         end = len(self.words) - 1
         return [
             {word.text: 0.0}
-            if (self.continues and place == 0) or is_left_alone(word, line_end=place == end)
+            if (self.continues and index == 0) or is_left_alone(word, line_end=index == end)
             else candidates(
                 word,
                 vocabulary,
-                first=self.first and place == 0,
-                last=self.last and place == end,
+                first=self.first and index == 0,
+                last=self.last and index == end,
             )
-            for place, word in enumerate(self.words)
+            for index, word in enumerate(self.words)
         ]
 
 
 def main() -> None:
-    """Read, correct, print."""
+    """Read the file, correct each line and print it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("file", type=Path, metavar="FILE")
     add_server_options(parser)
-    parser.add_argument("--psm", default="3", help="tesseract's page segmentation: 7 is one line")
+    parser.add_argument(
+        "--psm", default="3", help="tesseract's page segmentation mode; 7 is a single line"
+    )
     parser.add_argument("--lm-weight", type=float, default=LM_WEIGHT)
     parser.add_argument("--word-bonus", type=float, default=WORD_BONUS)
-    given = parser.parse_args()
-    weighting = Weighting(given.lm_weight, given.word_bonus, {CHANNEL: 1.0})
+    options = parser.parse_args()
+    weighting = Weighting(options.lm_weight, options.word_bonus, {CHANNEL: 1.0})
     vocabulary = Vocabulary.of_bundle(bundled_model_path())
-    lines = list(read_file(given.file, given.psm))
+    lines = list(read_file(options.file, options.psm))
     corrected: list[str] = []
-    with asked_server(given).connect() as wordgate:
+    with asked_server(options).connect() as wordgate:
         for line in lines:
             history = "" if line.first else " ".join(corrected[-3:])
             corrected.append(
@@ -100,7 +102,7 @@ def choose(
     history: str = "",
     last: bool = True,
 ) -> str:
-    """The text that the channel and the language model like best together."""
+    """Return the best text under the noisy channel and the language model combined."""
     if not slots:
         return ""
     network = ConfusionNetwork(
@@ -111,7 +113,7 @@ def choose(
 
 
 def read_file(file: Path, psm: str = "3") -> Iterator[ReadLine]:
-    """The lines of a file of JSON lines, or of an image as tesseract reads it."""
+    """Yield the lines of a JSON lines file, or of an image recognised by tesseract."""
     if file.suffix == ".jsonl":
         with file.open(encoding="utf-8") as opened:
             for number, line in enumerate(opened, 1):
@@ -121,7 +123,7 @@ def read_file(file: Path, psm: str = "3") -> Iterator[ReadLine]:
 
 
 def read_image(image: Path, psm: str) -> Iterator[ReadLine]:
-    """The lines of an image, with tesseract's choices for each character (from its hOCR)."""
+    """Yield the lines of an image with tesseract's alternatives per character (from hOCR)."""
     if shutil.which("tesseract") is None:
         sys.exit(
             "correct_print: needs tesseract; on Debian and Ubuntu: apt-get install tesseract-ocr"
@@ -129,8 +131,8 @@ def read_image(image: Path, psm: str) -> Iterator[ReadLine]:
     command = ["tesseract", str(image), "-", "--psm", psm, "-c", "lstm_choice_mode=2", "hocr"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        said = done.stderr.strip().partition("\n")[0]
-        sys.exit(f"correct_print: tesseract cannot read {image}: {said}")
+        message = done.stderr.strip().partition("\n")[0]
+        sys.exit(f"correct_print: tesseract cannot read {image}: {message}")
     is_divided = False
     for paragraph in _of_class(ET.fromstring(done.stdout), "ocr_par"):
         found = [[_hocr_word(word) for word in _of_class(line, "ocrx_word")] for line in paragraph]
@@ -142,7 +144,7 @@ def read_image(image: Path, psm: str) -> Iterator[ReadLine]:
 
 
 def report(lines: Sequence[ReadLine], corrected: Sequence[str]) -> None:
-    """Print error rates before and after, of the lines that have references."""
+    """Print the error rates before and after correction, for lines with references."""
     known = [
         (line.reference, line.text, text)
         for line, text in zip(lines, corrected, strict=True)
@@ -157,7 +159,7 @@ def report(lines: Sequence[ReadLine], corrected: Sequence[str]) -> None:
 
 
 def error_rate(references: Sequence[str], texts: Sequence[str], unit: Unit) -> float:
-    """Errors over the length of the references. Straight and curly quotes are alike."""
+    """Return the error rate, treating straight and curly quotes as equal."""
     counting = Counting(unit=unit)
     references = [text.translate(QUOTES) for text in references]
     texts = [text.translate(QUOTES) for text in texts]
@@ -170,7 +172,9 @@ def _read_line(line: str, place: str) -> ReadLine:
         words = [_word(word) for word in document["words"]]
         return ReadLine(words, reference=document.get("reference"))
     except (ValueError, KeyError, TypeError, AttributeError):
-        sys.exit(f"correct_print: {place}: is not JSON with words, their text and confidence")
+        sys.exit(
+            f'correct_print: {place}: is not JSON with "words", each with "text" and "confidence"'
+        )
 
 
 def _word(document: Mapping[str, Any]) -> ReadWord:
@@ -185,7 +189,7 @@ def _hocr_word(word: ET.Element) -> ReadWord:
 
 
 def _aligned(text: str, confidence: float, choices: Sequence[Mapping[str, float]]) -> ReadWord:
-    """The word, without its choices where they are not those of its characters."""
+    """Return the word; drop the alternatives if they do not match its characters."""
     fits = len(choices) == len(text) and all(map(lambda each, own: own in each, choices, text))
     return ReadWord(text, confidence, choices if fits else ())
 
@@ -195,7 +199,7 @@ def _of_class(element: ET.Element, name: str) -> list[ET.Element]:
 
 
 def _number(element: ET.Element, name: str) -> float:
-    """A number of a title like `bbox 0 0 10 12; x_wconf 93`."""
+    """Return a property of a title such as `bbox 0 0 10 12; x_wconf 93`."""
     properties = (part.split() for part in (element.get("title") or "").split(";"))
     return next(float(values[0]) for key, *values in properties if key == name)
 

@@ -1,16 +1,16 @@
-"""Let a server correct what PocketSphinx heard, from its n-best list and from its lattice.
+"""Correct PocketSphinx's speech recognition, from its n-best list and from its lattice.
 
-    scripts/run                                                       # a server, elsewhere
+    scripts/run                                                       # in another terminal
     python examples/correct_speech.py recording.wav                   # 16 kHz, mono, 16 bit
     python examples/correct_speech.py --say "the keys are on the table" --voice slt
 
-Needs `pip install pocketsphinx` (5.1.1 brings an English model) and, for --say, the synthesiser
-`flite` (`apt-get install flite`). Both answer the same each time.
+Needs `pip install pocketsphinx` (5.1.1 includes an English model) and, for --say, the synthesiser
+`flite` (`apt-get install flite`). Both are deterministic.
 
-PocketSphinx's n-best list has texts and one sum of scores each, with now and then a huge penalty in
-it. Its parts are found elsewhere: the acoustic score of a text is that of the best path of the
-lattice that says it, and PocketSphinx's own trigram is asked again. The lattice has acoustic scores
-alone; there the server's model decides without the trigram.
+PocketSphinx's n-best list has one combined score per text, which sometimes contains a huge penalty.
+The parts are therefore computed separately: the acoustic score is that of the best lattice path
+with this text, and the language model score is recomputed with PocketSphinx's trigram. The lattice
+has acoustic scores only; there the server's model is used without the trigram.
 """
 
 import argparse
@@ -38,20 +38,20 @@ from wordgate.scoring.weighting import ACOUSTIC, Weighting
 TRIGRAM = "first_pass_lm_log_prob"
 VOICES = ("slt", "awb", "rms", "kal16")
 
-# What `wordgate tune` found on 500 other utterances: docs/scoring.md, "How much it helps".
+# Tuned with `wordgate tune` on 500 other utterances: docs/scoring.md, "How much it helps".
 LIST_WEIGHTING = Weighting(5.0, -16.0, {TRIGRAM: 5.5}, posterior_scale=15.0)
 LATTICE_WEIGHTING = Weighting(10.0, -14.0, posterior_scale=18.0)
 
 _MOST_CANDIDATES = 50
-_MOST_ENTRIES = 5000  # pauses and pronunciations differ, the text does not: many entries are alike
-# Words are left out of its lattice sooner than by default (7e-29), at next to no cost in errors: a
-# seventh of the links is left. Three seconds of noisy speech had 80,000, more than a server takes.
+_MOST_ENTRIES = 5000  # many entries differ only in pauses and pronunciations, not in text
+# Narrower than the default (7e-29), which reduces the links of the lattice to 1/7 at almost no cost
+# in errors. With the default, three seconds of noisy speech had 80,000, above the server's limit.
 _WORD_BEAM = 1e-20
 
 
 @dataclass(frozen=True)
 class Heard:
-    """What PocketSphinx thinks was said: its best, its n-best list without doubles, its lattice."""
+    """PocketSphinx's results: best text, n-best list without duplicates, lattice."""
 
     best: str
     candidates: list[Hypothesis]
@@ -59,7 +59,7 @@ class Heard:
 
 
 def say(text: str, voice: str, path: Path) -> None:
-    """Write a recording of `text`. Exits where there is no flite."""
+    """Synthesise `text` to a WAV file. Exits if flite is not installed."""
     try:
         subprocess.run(["flite", "-voice", voice, "-t", text, "-o", str(path)], check=True)
     except FileNotFoundError:
@@ -67,7 +67,7 @@ def say(text: str, voice: str, path: Path) -> None:
 
 
 def samples_of(path: Path) -> bytes:
-    """A recording's samples. Exits when PocketSphinx's model cannot use it."""
+    """Read the samples of a recording. Exits if its format does not fit PocketSphinx's model."""
     try:
         with wave.open(str(path), "rb") as recording:
             kind = recording.getframerate(), recording.getnchannels(), recording.getsampwidth()
@@ -79,27 +79,27 @@ def samples_of(path: Path) -> bytes:
 
 
 def recognise(samples: bytes) -> Heard:
-    """Recognise one recording. Exits where there is no PocketSphinx, or nothing was heard.
+    """Recognise one recording. Exits if PocketSphinx is missing or no words are recognised.
 
-    Each recording gets a decoder of its own: it adapts to what it hears, and another order of
-    recordings would be another result.
+    Each recording gets a new decoder. Decoders adapt to their input, so with a shared one the
+    results would depend on the order of the recordings.
     """
     try:
         from pocketsphinx import Decoder
     except ModuleNotFoundError:
-        sys.exit("recognising speech needs PocketSphinx: pip install pocketsphinx==5.1.1")
+        sys.exit("PocketSphinx is not installed: pip install pocketsphinx==5.1.1")
     decoder = Decoder(loglevel="FATAL", fwdflatwbeam=_WORD_BEAM)
     decoder.start_utt()
     decoder.process_raw(samples, full_utt=True)
     decoder.end_utt()
     if not decoder.hyp() or not decoder.hyp().hypstr:
-        sys.exit("PocketSphinx heard no words")
+        sys.exit("PocketSphinx recognised no words")
     lattice = _lattice(decoder)
     return Heard(decoder.hyp().hypstr, _candidates(decoder, lattice), lattice)
 
 
 def _candidates(decoder: Any, lattice: Lattice) -> list[Hypothesis]:
-    """The texts of the list, with what the acoustic model and the trigram say of each."""
+    """Return the texts of the n-best list with their acoustic and trigram scores."""
     entries = islice(decoder.nbest(), _MOST_ENTRIES)
     texts = list(islice(dict.fromkeys(entry.hypstr for entry in entries), _MOST_CANDIDATES))
     arcs = _forwards(lattice)
@@ -116,17 +116,17 @@ def _candidates(decoder: Any, lattice: Lattice) -> list[Hypothesis]:
 
 
 def _forwards(lattice: Lattice) -> list[Arc]:
-    """The arcs, each after all those that lead to it."""
+    """Return the arcs in topological order."""
     before = defaultdict(set)
     for arc in lattice.arcs:
         before[arc.end].add(arc.start)
-    places = {node: place for place, node in enumerate(TopologicalSorter(before).static_order())}
-    return sorted(lattice.arcs, key=lambda arc: places[arc.start])
+    order = {node: index for index, node in enumerate(TopologicalSorter(before).static_order())}
+    return sorted(lattice.arcs, key=lambda arc: order[arc.start])
 
 
 def _acoustic(lattice: Lattice, arcs: Sequence[Arc], words: Sequence[str]) -> float:
-    """Acoustic score of the best path that says these words, natural logarithm."""
-    best: dict[int, dict[int, float]] = defaultdict(dict)  # by node and words said so far
+    """Return the acoustic score of the best path with these words, natural logarithm."""
+    best: dict[int, dict[int, float]] = defaultdict(dict)  # by node and number of words
     best[lattice.start][0] = 0.0
     for arc in arcs:
         said = lattice.said(arc.label)
@@ -138,15 +138,15 @@ def _acoustic(lattice: Lattice, arcs: Sequence[Arc], words: Sequence[str]) -> fl
 
 
 def _trigram(decoder: Any, words: Sequence[str]) -> float:
-    """Log-probability of a text in PocketSphinx's own language model, natural logarithm."""
+    """Return the log-probability under PocketSphinx's language model, natural logarithm."""
     language, backwards = decoder.get_lm(), ["</s>", *reversed(words), "<s>"]
-    asked = [backwards[place : place + 3] for place in range(len(words) + 1)]
-    found: list[float] = [decoder.logmath.log_to_ln(language.prob(three)) for three in asked]
-    return sum(found)
+    trigrams = [backwards[index : index + 3] for index in range(len(words) + 1)]
+    log_probs: list[float] = [decoder.logmath.log_to_ln(language.prob(each)) for each in trigrams]
+    return sum(log_probs)
 
 
 def _lattice(decoder: Any) -> Lattice:
-    """The lattice, by way of HTK's format, in which PocketSphinx writes it."""
+    """Return the lattice, converted through HTK's format, which PocketSphinx writes."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "heard.slf"
         decoder.get_lattice().write_htk(str(path))
@@ -154,7 +154,7 @@ def _lattice(decoder: Any) -> Lattice:
 
 
 def correct(client: Client, heard: Heard) -> tuple[Ranking, Ranking]:
-    """The n-best list, ranked with the server's model; the lattice, searched with it."""
+    """Rescore the n-best list and the lattice with the server's model."""
     listed = client.rescore("", heard.candidates, LIST_WEIGHTING)
     found = client.rescore("", heard.lattice, LATTICE_WEIGHTING)
     return listed.ranking, found.ranking
@@ -166,27 +166,27 @@ def _print_winner(name: str, ranking: Ranking) -> None:
 
 
 def main() -> None:
-    """Recognise, correct, print."""
-    parser = argparse.ArgumentParser(description="Let a server correct what PocketSphinx heard.")
+    """Recognise, correct and print."""
+    parser = argparse.ArgumentParser(description="Correct PocketSphinx's speech recognition.")
     spoken = parser.add_mutually_exclusive_group(required=True)
     spoken.add_argument("recording", nargs="?", type=Path, help="a WAV file, 16 kHz mono 16 bit")
-    spoken.add_argument("--say", metavar="TEXT", help="speak this with flite, and recognise it")
+    spoken.add_argument("--say", metavar="TEXT", help="synthesise this with flite and recognise it")
     parser.add_argument("--voice", choices=VOICES, default="slt", help="flite's voice")
     add_server_options(parser)
-    given = parser.parse_args()
+    options = parser.parse_args()
     with TemporaryDirectory() as folder:
-        recording = given.recording or Path(folder) / "said.wav"
-        if given.say is not None:
-            say(given.say, given.voice, recording)
+        recording = options.recording or Path(folder) / "said.wav"
+        if options.say is not None:
+            say(options.say, options.voice, recording)
         heard = recognise(samples_of(recording))
     print(f"{'recognised':11} {heard.best}")
     try:
-        with asked_server(given).connect() as client:
+        with asked_server(options).connect() as client:
             from_list, from_lattice = correct(client, heard)
     except WordgateError as error:
         sys.exit(str(error))
-    _print_winner("its n-best", from_list)
-    _print_winner("its lattice", from_lattice)
+    _print_winner("n-best list", from_list)
+    _print_winner("lattice", from_lattice)
 
 
 if __name__ == "__main__":

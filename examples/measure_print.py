@@ -1,8 +1,8 @@
-"""Measure the correction of print: python examples/measure_print.py FILE.jsonl [--server …].
+"""Evaluate the correction of OCR output: python examples/measure_print.py FILE.jsonl [--server …].
 
-FILE is as in `correct_print`, with references. Weights are chosen on every second text and measured
-on the others, and the reverse: these rates are held out. The costs of the confusions are not
-fitted.
+FILE is as in `correct_print`, with references. Weights are tuned on every second text and measured
+on the others, and vice versa (two-fold cross-validation). The costs of the confusions are not
+tuned.
 """
 
 import argparse
@@ -32,24 +32,24 @@ Setting = TypeVar("Setting")
 
 
 def main() -> None:
-    """Print a row for each way to correct."""
+    """Print one row of error rates per correction method."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("file", type=Path, metavar="FILE.jsonl")
     add_server_options(parser)
-    given = parser.parse_args()
-    lines = [line for line in read_file(given.file) if line.reference]
+    options = parser.parse_args()
+    lines = [line for line in read_file(options.file) if line.reference]
     vocabulary = Vocabulary.of_bundle(bundled_model_path())
     slots = [
         [{text.translate(QUOTES): cost for text, cost in slot.items()} for slot in each]
         for each in (line.slots(vocabulary) for line in lines)
     ]
-    row("as read", lines, [line.text for line in lines])
+    row("uncorrected", lines, [line.text for line in lines])
 
     def cheapest(unknown_cost: float) -> list[str]:
         return [without_model(each, vocabulary, unknown_cost) for each in slots]
 
     row("channel and dictionary, held out", lines, held_out(lines, cheapest, UNKNOWN_COSTS))
-    with asked_server(given).connect() as wordgate:
+    with asked_server(options).connect() as wordgate:
 
         def chosen(weights: tuple[float, float]) -> list[str]:
             weighting = Weighting(*weights, {CHANNEL: 1.0})
@@ -58,8 +58,10 @@ def main() -> None:
         weights = list(product(LM_WEIGHTS, WORD_BONUSES))
         best = held_out(lines, chosen, weights)
         row("channel and Wordgate, held out", lines, best)
-        print("  {:.2%} to {:.2%} of characters gained, 95 % interval".format(*gain(lines, best)))
-    row("the best of the candidates", lines, list(map(nearest, lines, slots)))
+        print(
+            "  95 % interval of the gain: {:.2%} to {:.2%} of characters".format(*gain(lines, best))
+        )
+    row("oracle", lines, list(map(nearest, lines, slots)))
 
 
 def held_out(
@@ -67,20 +69,20 @@ def held_out(
     correct: Callable[[Setting], list[str]],
     settings: Sequence[Setting],
 ) -> list[str]:
-    """Each half as corrected with the setting that is best for the other half."""
+    """Return each half corrected with the setting that is best for the other half."""
     tried = [correct(setting) for setting in settings]
     found = [""] * len(lines)
     for half in (0, 1):
         other = slice(1 - half, None, 2)
         rates = [_rate(lines[other], texts[other]) for texts in tried]
         best = rates.index(min(rates))
-        print(f"  chosen without half {half}: {settings[best]}", file=sys.stderr)
+        print(f"  tuned without half {half}: {settings[best]}", file=sys.stderr)
         found[half::2] = tried[best][half::2]
     return found
 
 
 def gain(lines: Sequence[ReadLine], texts: Sequence[str]) -> list[float]:
-    """The bootstrap interval of what was gained in the character error rate."""
+    """Return the bootstrap interval of the reduction in character error rate."""
     references = [line.reference or "" for line in lines]
     count = Counting(unit=Unit.CHAR).errors
     before, after = count(references, [line.text for line in lines]), count(references, texts)
@@ -88,7 +90,7 @@ def gain(lines: Sequence[ReadLine], texts: Sequence[str]) -> list[float]:
 
 
 def without_model(slots: Slots, vocabulary: Vocabulary, unknown_cost: float) -> str:
-    """The cheapest candidates, a text that is not of known words costing more."""
+    """Return the cheapest candidates, with `unknown_cost` added to out-of-vocabulary words."""
 
     def cost(slot: dict[str, float], text: str) -> float:
         return slot[text] + unknown_cost * (not is_known(text, vocabulary))
@@ -98,9 +100,9 @@ def without_model(slots: Slots, vocabulary: Vocabulary, unknown_cost: float) -> 
 
 
 def nearest(line: ReadLine, slots: Slots) -> str:
-    """The candidates that come nearest to the reference: what a perfect choice would make.
+    """Return the oracle: the combination of candidates closest to the reference.
 
-    For each beginning of the reference the text with the fewest edits is kept, slot by slot.
+    Dynamic programming over slots keeps the text with the fewest edits per prefix of the reference.
     """
     reference = f" {line.reference}"
     best = [(place, "") for place in range(len(reference) + 1)]
@@ -114,7 +116,7 @@ def nearest(line: ReadLine, slots: Slots) -> str:
 
 
 def _said(best: list[tuple[int, str]], added: str, reference: str) -> list[tuple[int, str]]:
-    """Edits and texts for each beginning of the reference, once this is added to the texts."""
+    """Append `added` to the texts; return edits and texts per prefix of the reference."""
     for character in added:
         row = [(best[0][0] + 1, best[0][1])]
         for place, wanted in enumerate(reference):

@@ -1,8 +1,8 @@
-"""Print a text small and noisy, and read it: python examples/noisy_print.py TEXT.txt > read.jsonl.
+"""Generate OCR test data: python examples/noisy_print.py TEXT.txt > read.jsonl.
 
-Each line of the text becomes an image that tesseract reads; what it read is written as JSON lines
-with the text as reference, for `correct_print` and `measure_print`. Needs Pillow and matplotlib,
-whose fonts it prints with (in a clone `scripts/check` makes .venv with both).
+Renders each line of the text as a small, noisy image and runs tesseract on it. The output is JSON
+lines with the text as reference, for `correct_print` and `measure_print`. Needs Pillow and
+matplotlib, whose fonts are used (in a clone, `scripts/check` installs both in .venv).
 """
 
 import json
@@ -27,7 +27,7 @@ FONTS = (
 
 
 def main() -> None:
-    """Print and read each line with a font, a blur and grain of its own, the same at every run."""
+    """Render and recognise each line with random font, blur and noise, with a fixed seed."""
     chance = random.Random(0)
     with TemporaryDirectory() as folder:
         image = Path(folder) / "line.png"
@@ -51,9 +51,9 @@ def main() -> None:
 def print_line(
     text: str, image: Path, font: str, *, blur: float = 0.8, noise: float = 20.0, seed: int = 0
 ) -> None:
-    """Write an image of a line of 12 pixels.
+    """Write an image of a line of text in a 12-pixel font.
 
-    It is blurred by `blur` pixels; `noise` is the deviation of its grain, of 255.
+    `blur` is the blur radius in pixels; `noise` is the standard deviation of the noise, of 255.
     """
     face = ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / font, 12)
     page = Image.new("L", (int(face.getlength(text)) + 20, 32), 255)

@@ -1,10 +1,9 @@
-"""What may have been written where a recogniser of print read this: a noisy channel.
+"""A noisy-channel model of OCR errors: candidates for what was printed where OCR read a word.
 
-Knows characters, words and costs; does not know images, sentences or the language model. The
-channel is a weighted edit distance whose edits may replace several characters at once (Kernighan,
-Church and Gale 1990; Brill and Moore 2000, "An improved error model for noisy channel spelling
-correction"). Costs are negative natural logarithms of probabilities, set by hand: 2 is one error
-in seven of a doubtful word, 6 one in 400.
+The channel is a weighted edit distance whose edits may replace several characters at once
+(Kernighan, Church and Gale 1990; Brill and Moore 2000, "An improved error model for noisy channel
+spelling correction"). Costs are negative natural logarithms of probabilities, set by hand: 2 means
+one error in 7 doubtful words, 6 means one in 400.
 """
 
 import json
@@ -24,38 +23,39 @@ ALIKE = (
     "O/0 o/0 O/Q S/5 s/5 Z/2 z/2 B/8 G/6 g/9 g/q a/@ e/c e/o e/a a/o a/s c/o "
     "n/r n/u n/m h/b h/k r/c r/s r/v v/w v/y u/a"
 )
-"""Pairs of which either is read for the other."""
+"""Pairs that are confused in both directions."""
 
 THIN = " iltrfjI1.,'-"
-"""Characters that are easily lost."""
+"""Characters that OCR easily misses."""
 
 LIKE_I = "Tt1lI|{[JL'!"
-"""What is read where "I" and a space are written: a thin glyph clings to the next word."""
+"""Misreadings of "I" and a space: the thin glyph merges with the next word."""
 
 ALIKE_COST = 2.0
 CASE_COST = 3.0
 THIN_LOST_COST = 3.0
 OTHER_COST = 6.0
 STRAY_MARK_COST = 1.0
-"""A mark at a word's edge that nobody wrote: specks and shadows are read as quotes."""
+"""A spurious mark at a word's edge: specks and shadows are read as quotes."""
 MARK_COST = 2.0
-"""Another mark at a word's edge than was written, or none."""
+"""A mark at a word's edge that was misread or missed."""
 RARE_MARK_COST = 4.0
 LOST_I_COST = 2.0
-"""An "I" that was lost before the first word: alone at the edge, it is taken for a border."""
+"""An "I" missed before the first word: at the edge of the page it is taken for a border."""
 UNUSUAL_CASE_COST = 1.0
-"""A word not written as it usually is, or with a capital inside a line."""
+"""A word not in its usual letter case, or capitalised inside a line."""
 
 QUOTES = str.maketrans("‘’“”", "''\"\"")
-"""Straight quotes are taken to have been written, as people type them."""
+"""Quotes are normalised to straight ones."""
 
 CHOICE_COST, CHOICE_SLOPE = 0.5, 4.0
-"""What a confusion costs that the recogniser thought of, and what being 100 less sure adds."""
+"""Cost of a confusion among the recogniser's alternatives, plus the cost per 100 points of lower
+confidence."""
 
 MARK_DOUBT = 75.0
-"""Confidence of a word below which its marks are doubtful, where characters have none."""
+"""Word confidence below which its marks are doubtful, if there are no character confidences."""
 RIVAL_CONFIDENCE = 25.0
-"""A mark is doubtful where the recogniser was at least so sure of another character."""
+"""A mark is doubtful if another character has at least this confidence."""
 
 _ABBREVIATED = """
 dr mr mrs ms prof st jr sr rev gen col capt lt hon messrs mme no nos vol vols fig figs p pp ch sec
@@ -63,7 +63,7 @@ ed eds vs etc cf ca al approx dept est inc ltd co corp bros univ ave blvd rd mt 
 mar apr jun jul aug sep sept oct nov dec mon tue wed thu fri sat sun
 """
 ABBREVIATIONS = frozenset(_ABBREVIATED.split())
-"""Words with a full stop that ends no sentence."""
+"""Words whose full stop does not end a sentence."""
 
 _INNER_MARK = re.compile(r"[^\W_][./@_\\:][^\W_]|://")
 HYPHENS = ("-", "‐", "\u00ad", "¬")
@@ -74,10 +74,10 @@ _STRAY = "‘“'«|\\{"
 
 @dataclass(frozen=True)
 class ReadWord:
-    """What was read between two spaces.
+    """A word as recognised, between two spaces.
 
-    `confidence` is 0 to 100. `choices` has, for each character of `text`, what else was thought of
-    with its confidence, the character itself included; or it is empty.
+    `confidence` is 0 to 100. `choices` has the recogniser's alternatives per character of `text`,
+    with confidences and including the character itself; or it is empty.
     """
 
     text: str
@@ -86,16 +86,16 @@ class ReadWord:
 
 
 class Vocabulary:
-    """The words that are whole pieces of a model, and those with a written form of their own."""
+    """The words that are single tokens of a model, and words with a special written form."""
 
     def __init__(self, written: Mapping[str, Iterable[str]]) -> None:
-        """`written` has the usual written forms of each word in lower case, if not itself."""
+        """`written` maps lower-case words to their usual written forms, if these differ."""
         self._forms = {word: tuple(forms) for word, forms in written.items()}
         self._words = list(self._forms)
 
     @classmethod
     def of_bundle(cls, folder: Path) -> "Vocabulary":
-        """The vocabulary of a published model."""
+        """Return the vocabulary of a published model."""
         document = json.loads((folder / "tokenizer.json").read_text("utf-8"))
         ends = (piece for piece in document["model"]["vocab"] if piece.endswith("</w>"))
         found: dict[str, list[str]] = {end.removesuffix("</w>"): [] for end in ends}
@@ -110,7 +110,7 @@ class Vocabulary:
         return text.translate(QUOTES).lower() in self._forms
 
     def near(self, read: str, most: int = 60) -> list[str]:
-        """Words in lower case within one edit of a short text, up to four of a long one."""
+        """Return lower-case words within one edit of a short text, or up to four of a long one."""
         edits = min(4, 1 + (len(read) > 2) + (len(read) > 5) + (len(read) > 8))
         found = process.extract(
             read.lower(), self._words, scorer=Levenshtein.distance, score_cutoff=edits, limit=most
@@ -118,7 +118,7 @@ class Vocabulary:
         return [word for word, _, _ in found]
 
     def forms(self, word: str, read: str, first: bool) -> Iterator[tuple[str, float]]:
-        """The ways to write a word of this vocabulary, each with what it costs to be unusual."""
+        """Yield the written forms of a word of the vocabulary with the costs of unusual case."""
         usual = self._forms[word]
         capitalised = word[:1].upper() + word[1:]
         yield from ((form, 0.0) for form in usual)
@@ -131,10 +131,10 @@ class Vocabulary:
 
 
 def is_left_alone(word: ReadWord, *, line_end: bool = False, doubt: float = 95.0) -> bool:
-    """Return whether a word stays as it was read, as no language model knows better.
+    """Return whether a word must not be corrected, because a language model cannot help.
 
-    These are numbers; addresses, versions and abbreviations with a mark inside; abbreviations
-    before their full stop and initials; and the part of a word before a hyphen at the line's end.
+    True for numbers; addresses, versions and abbreviations with an inner mark; abbreviations with a
+    full stop and initials; and the first part of a word hyphenated at the end of a line.
     """
     characters = [character for character in word.text if character.isalnum()]
     digits = sum(character.isdigit() for character in characters)
@@ -152,9 +152,9 @@ def is_left_alone(word: ReadWord, *, line_end: bool = False, doubt: float = 95.0
 
 
 def edit_cost(written: str, read: str, choices: Sequence[Mapping[str, float]] = ()) -> float:
-    """The least cost of edits that turn what was written into what was read.
+    """Return the minimum cost of the edits from the written to the read text.
 
-    `choices` are the recogniser's, for each character read.
+    `choices` are the recogniser's alternatives per character of `read`.
     """
     rows = [[math.inf] * (len(read) + 1) for _ in range(len(written) + 1)]
     rows[0][0] = 0.0
@@ -182,13 +182,13 @@ def candidates(
     doubt: float = 95.0,
     most: int = 24,
 ) -> dict[str, float]:
-    """Texts that may have been written, with the cost that the word was read for each.
+    """Return the texts that may have been written where `word` was read, with their channel costs.
 
-    `first` and `last` say where the word stands in its text. A word read with a confidence below
-    `doubt` is doubtful, and so is any that the vocabulary lacks; the letters of others stay. Marks
-    change only where the recogniser doubted them. Confidence counts as the probability that the
-    letters are right. At most `most` texts of known words are proposed, and a third as many others.
-    A text may be empty or have a space.
+    `first` and `last`: whether the word is the first or last of its text. The letters of a word
+    change only if it is doubtful: its confidence is below `doubt` or it is out of vocabulary. Marks
+    change only if they are doubtful. Confidence is used as the probability that the letters are
+    right. Returns at most `most` texts of known words and `most` / 3 others. A text may be empty or
+    contain a space.
     """
     right = min(0.99, max(0.05, word.confidence / 100))
     found: dict[str, float] = {}
@@ -209,12 +209,12 @@ def candidates(
                     found[whole] = min(total, found.get(whole, math.inf))
     straight = word.text.translate(QUOTES)
     if straight in found and not _doubts(word, 0, len(word.text)):
-        found[word.text] = found.pop(straight)  # quotes as they were read
+        found[word.text] = found.pop(straight)  # keep the quotes as read
     return _shortlist(found, vocabulary, most)
 
 
 def _doubts(word: ReadWord, start: int, end: int) -> bool:
-    """Return whether the recogniser doubted a mark in this place, or that there is none."""
+    """Return whether the marks in this range, or their absence, are doubtful."""
     if not word.choices or start == end:
         return word.confidence < MARK_DOUBT
     return any(
@@ -229,7 +229,7 @@ def _doubts(word: ReadWord, start: int, end: int) -> bool:
 def _letters(
     read: str, choices: Sequence[Mapping[str, float]], vocabulary: Vocabulary, first: bool
 ) -> dict[str, float]:
-    """What else may have been written for the letters of a doubtful word, with its cost."""
+    """Return alternatives for the letters of a doubtful word, with their costs."""
     proposed = dict.fromkeys(_respelled(read, choices), 0.0)
     for word in vocabulary.near(read):
         proposed |= vocabulary.forms(word, read, first)
@@ -246,7 +246,7 @@ def _letters(
 
 
 def _respelled(read: str, choices: Sequence[Mapping[str, float]]) -> Iterator[str]:
-    """The word with one confusion undone, be it a word or not: names are in no vocabulary."""
+    """Yield the word with one confusion undone, even if out of vocabulary: it may be a name."""
     for written, seen in _table():
         at = read.find(seen)
         while at >= 0:
@@ -260,7 +260,7 @@ def _respelled(read: str, choices: Sequence[Mapping[str, float]]) -> Iterator[st
 
 
 def _parted(read: str, vocabulary: Vocabulary) -> Iterator[str]:
-    """Two words whose space was lost: both known, or an "I" and something like a known word."""
+    """Yield splits at a lost space: two known words, or "I" and a word near a known one."""
     for place in range(1, len(read)):
         if read[:place] in vocabulary and read[place:] in vocabulary:
             yield f"{read[:place]} {read[place:]}"
@@ -270,19 +270,19 @@ def _parted(read: str, vocabulary: Vocabulary) -> Iterator[str]:
 
 
 def _cores(word: ReadWord) -> list[tuple[int, int]]:
-    """Where the letters of a word are: without marks, and with those before it if doubtful."""
+    """Return the spans of a word's letters: without marks, and with leading marks if doubtful."""
     start, end = _core(word.text)
     return [(start, end), (0, end)] if start and _doubts(word, 0, start) else [(start, end)]
 
 
 def _core(read: str) -> tuple[int, int]:
-    """Where the letters of a word are, without the marks at its edges."""
+    """Return the span of a word's letters, without the marks at its edges."""
     inner = [place for place, character in enumerate(read) if _lettered(character)]
     return (inner[0], inner[-1] + 1) if inner else (0, len(read))
 
 
 def _openings(read: str, doubtful: bool) -> dict[str, float]:
-    """Marks that may have been written before a word where these were read."""
+    """Return alternatives for the marks read before a word, with their costs."""
     if not read or not doubtful:
         return {read.translate(QUOTES): 0.0}
     costs = dict.fromkeys("'\"(", RARE_MARK_COST)
@@ -291,7 +291,7 @@ def _openings(read: str, doubtful: bool) -> dict[str, float]:
 
 
 def _closings(read: str, last: bool, doubtful: bool) -> dict[str, float]:
-    """Marks that may have been written after a word where these were read."""
+    """Return alternatives for the marks read after a word, with their costs."""
     if not doubtful:
         return {read.translate(QUOTES): 0.0}
     if not read:
@@ -306,7 +306,7 @@ def _closings(read: str, last: bool, doubtful: bool) -> dict[str, float]:
 
 
 def _shortlist(costs: Mapping[str, float], vocabulary: Vocabulary, most: int) -> dict[str, float]:
-    """The cheapest texts of known words, and of others a third as many."""
+    """Return the `most` cheapest texts of known words and `most` / 3 others."""
     ordered = sorted(costs, key=lambda text: costs[text])
     known = [text for text in ordered if is_known(text, vocabulary)]
     others = [text for text in ordered if not is_known(text, vocabulary)]
@@ -314,14 +314,14 @@ def _shortlist(costs: Mapping[str, float], vocabulary: Vocabulary, most: int) ->
 
 
 def is_known(text: str, vocabulary: Vocabulary) -> bool:
-    """Whether all words of a text are in the vocabulary; marks alone are."""
+    """Return whether all words of a text are in the vocabulary. Marks alone count as known."""
     spans = ((token, _core(token)) for token in text.split())
     return all(token[s:e] in vocabulary or not _lettered(token) for token, (s, e) in spans)
 
 
 @lru_cache(maxsize=1 << 16)
 def _step_cost(written: str, read: str) -> float:
-    """The cost of one edit, of two characters on each side at most."""
+    """Return the cost of one edit of at most two characters on each side."""
     if written == read:
         return 0.0 if len(read) == 1 else math.inf
     cost = _table().get((written, read), math.inf)
@@ -337,7 +337,7 @@ def _step_cost(written: str, read: str) -> float:
 
 
 def _choice_cost(written: str, read: str, choices: Mapping[str, float]) -> float:
-    """The cost of a confusion that the recogniser itself thought of: the surer, the cheaper."""
+    """Return the cost of one of the recogniser's alternatives: cheaper with higher confidence."""
     if written not in choices or written == read:
         return math.inf
     return CHOICE_COST + CHOICE_SLOPE * max(0.0, choices.get(read, 100.0) - choices[written]) / 100
@@ -345,7 +345,7 @@ def _choice_cost(written: str, read: str, choices: Mapping[str, float]) -> float
 
 @lru_cache(maxsize=1)
 def _table() -> dict[tuple[str, str], float]:
-    """The cost of each confusion, by what was written and read."""
+    """Return the cost of each confusion, keyed by written and read text."""
     table = {("I ", read): ALIKE_COST for read in LIKE_I}
     for pair in ALIKE.split():
         first, _, second = pair.partition("/")
@@ -358,5 +358,5 @@ def _inside_words(written: str, read: str) -> bool:
 
 
 def _lettered(text: str) -> bool:
-    """Whether there is anything in it that words are made of."""
+    """Return whether a text has word characters."""
     return any(character.isalnum() or character in "@&#$" for character in text)

@@ -1,9 +1,9 @@
 """Score a folder of shards on a Ray cluster: python examples/score_shards.py INPUT OUTPUT.
 
-INPUT has files of JSON lines (.jsonl, .json, packed or not) or Parquet, each row with a `text`, or
-with `candidates` and perhaps a `history`; OUTPUT gets the same rows as Parquet, with results, in
-the order of the files. Without --address a cluster of --workers is started on this machine.
-Needs the `ray` extra: pip install 'wordgate[ray]'.
+INPUT contains JSON lines (.jsonl, .json, optionally compressed) or Parquet files. Each row has a
+`text`, or `candidates` and optionally a `history`. The rows are written to OUTPUT as Parquet with
+their results, in the order of the files. Without --address, a cluster of --workers is started on
+this machine. Needs the `ray` extra: pip install 'wordgate[ray]'.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray reports home unless told otherwise
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # disable Ray's telemetry
 
 import ray
 
@@ -26,18 +26,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("input", type=Path)
     parser.add_argument("output", type=Path)
-    parser.add_argument("--model", help="a bundle's folder; otherwise the shipped model")
-    parser.add_argument("--workers", type=int, default=2, help="one core each")
-    parser.add_argument("--address", help="of a running cluster, which sees the same folders")
+    parser.add_argument("--model", help="bundle folder; default: the bundled model")
+    parser.add_argument("--workers", type=int, default=2, help="number of workers, one core each")
+    parser.add_argument(
+        "--address", help="address of a running cluster with access to the same folders"
+    )
     options = parser.parse_args()
     if not options.input.is_dir() or not any(path.is_file() for path in options.input.iterdir()):
-        sys.exit(f"{options.input}: is no folder with files")
+        sys.exit(f"{options.input}: is not a folder with files")
     if options.output.exists() and any(options.output.iterdir()):
-        sys.exit(f"{options.output}: is not empty; name another folder")
+        sys.exit(f"{options.output}: is not empty; choose another folder")
     if options.address:
         ray.init(options.address)
     else:
-        # One more than the workers: those who read and write need a place.
+        # One more CPU than workers, for the tasks that read and write.
         ray.init(num_cpus=options.workers + 1, include_dashboard=False)
     ray.data.DataContext.get_current().execution_options.preserve_order = True
     began = time.perf_counter()
@@ -54,16 +56,16 @@ def main() -> None:
 
 
 def read(folder: Path) -> ray.data.Dataset:
-    """The rows of all files of a folder, in the order of their names."""
+    """Return the rows of all files of a folder, in the order of the file names."""
     files = sorted(str(path) for path in folder.iterdir() if path.is_file())
     if all(name.endswith(".parquet") for name in files):
         return ray.data.read_parquet(files)
-    # Not read_json: that makes numbers and dates of texts which look like them.
+    # Not read_json: it converts texts that look like numbers or dates.
     return ray.data.read_text(files).map(parse)
 
 
 def parse(row: dict[str, str]) -> dict[str, Any]:
-    """A line's record; of one that is none, a row without a text, which gets an error."""
+    """Parse a line's record. An invalid line gives a row without a text, which yields an error."""
     try:
         record = json.loads(row["text"])
     except ValueError:

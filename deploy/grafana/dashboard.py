@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Writes dashboards/wordgate.json: the panels below, in Grafana's words.
+"""Generate the Grafana dashboard dashboards/wordgate.json from the panels below.
 
-Knows PromQL and Grafana's format; what the metrics mean is said in docs/serving.md. Run it after a
-change: python deploy/grafana/dashboard.py
+The metrics are documented in docs/serving.md. Run after every change:
+python deploy/grafana/dashboard.py
 """
 
 import json
@@ -18,7 +18,7 @@ _SOURCE = {"type": "prometheus", "uid": "prometheus"}
 
 @dataclass(frozen=True)
 class Line:
-    """A query, and what its lines are called: text with {{labels}}."""
+    """A query and the legend of its series, a template with {{labels}}."""
 
     query: str
     legend: str
@@ -26,7 +26,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Panel:
-    """A chart: `unit` is one of Grafana's; `width` counts in 24ths of the page."""
+    """A chart. `unit` is a Grafana unit; `width` is in 24ths of the page."""
 
     title: str
     unit: str
@@ -58,12 +58,12 @@ ROWS = (
         "Is anything wrong?",
         (
             Panel(
-                "Replicas that answer",
+                "Replicas up",
                 "short",
                 (Line('sum(up{job="wordgate"})', "up"), Line('count(up{job="wordgate"})', "known")),
             ),
             Panel(
-                "Calls a second, by outcome",
+                "Calls per second, by status code",
                 "reqps",
                 (
                     Line(
@@ -72,10 +72,10 @@ ROWS = (
                         "{{grpc_code}}",
                     ),
                 ),
-                "ResourceExhausted: too much to do. Internal: a defect, the log says more.",
+                "ResourceExhausted: rejected, overloaded. Internal: a bug; see the server's log.",
             ),
             Panel(
-                "Refused a second, by what there was too much of",
+                "Rejected requests per second, by reason",
                 "reqps",
                 (
                     Line(
@@ -84,10 +84,10 @@ ROWS = (
                         "{{reason}}",
                     ),
                 ),
-                "wait: it would have waited too long. quota: a token's own affair.",
+                "wait: estimated queueing delay too long. quota: a token exceeded its quota.",
             ),
             Panel(
-                "Time of a call",
+                "Call duration",
                 "s",
                 _quantiles(
                     "grpc_server_handling_seconds_bucket"
@@ -95,10 +95,10 @@ ROWS = (
                     "grpc_method",
                     "{{grpc_method}}",
                 ),
-                "Calls with one answer; a stream lasts as long as its client wants.",
+                "Unary calls only; the client decides how long a stream lasts.",
             ),
             Panel(
-                "Time in the queue, 99th percentile",
+                "Queueing delay, 99th percentile",
                 "s",
                 (
                     Line(
@@ -107,16 +107,16 @@ ROWS = (
                         "{{urgency}}",
                     ),
                 ),
-                "Above --max-queue-delay-seconds (0.025) realtime requests are rejected.",
+                "Realtime requests are rejected above --max-queue-delay-seconds (0.025).",
             ),
             Panel(
-                "Rows waiting",
+                "Queued rows",
                 "short",
                 (Line("wordgate_queued_rows", "{{instance}}"),),
-                "Above --max-queued-rows (20,000) calls are refused.",
+                "Requests are rejected above --max-queued-rows (20,000).",
             ),
             Panel(
-                "Dropped before it was done, a second",
+                "Dropped requests per second, by reason",
                 "ops",
                 (
                     Line(
@@ -124,7 +124,7 @@ ROWS = (
                         "{{reason}}",
                     ),
                 ),
-                "cancelled: superseded keys, and callers that went away. deadline: too late.",
+                "cancelled: superseded keys and disconnected clients. deadline: deadline exceeded.",
             ),
             Panel(
                 "Versions served",
@@ -135,15 +135,15 @@ ROWS = (
                         "{{model}}@{{version}} {{precision}}",
                     ),
                 ),
-                "More than one version of a model for long: a rollout that stopped.",
+                "More than one version of a model for a long time means an incomplete rollout.",
             ),
         ),
     ),
     Row(
-        "What is asked",
+        "Traffic",
         (
             Panel(
-                "Calls a second, by method",
+                "Calls per second, by method",
                 "reqps",
                 (
                     Line(
@@ -155,7 +155,7 @@ ROWS = (
             ),
             Panel("Typing sessions", "short", (Line("wordgate_open_sessions", "{{instance}}"),)),
             Panel(
-                "Messages of streams, a second",
+                "Stream messages per second",
                 "ops",
                 (
                     Line(
@@ -166,13 +166,13 @@ ROWS = (
                     Line(
                         "sum(rate(grpc_server_msg_sent_total"
                         '{grpc_type="bidi_stream"}[$__rate_interval]))',
-                        "answered",
+                        "sent",
                     ),
                 ),
-                "Keys; the difference was superseded by the next key.",
+                "One message per key; the difference is keys superseded by the next key.",
             ),
             Panel(
-                "Rows asked of the model, a second",
+                "Model rows per second",
                 "ops",
                 (
                     Line(
@@ -185,15 +185,15 @@ ROWS = (
         ),
     ),
     Row(
-        "The engine",
+        "Engine",
         (
             Panel(
-                "Time of a model call",
+                "Inference duration",
                 "s",
                 _quantiles("wordgate_inference_duration_seconds_bucket", "graph", "{{graph}}"),
             ),
             Panel(
-                "Rows in a model call, on the average",
+                "Mean batch size, in rows",
                 "short",
                 (
                     Line(
@@ -202,10 +202,10 @@ ROWS = (
                         "{{graph}}",
                     ),
                 ),
-                "Up to 64; more company makes a row cheaper.",
+                "Maximum 64; rows are cheaper in larger batches.",
             ),
             Panel(
-                "Share of the time in model calls",
+                "Inference utilisation",
                 "percentunit",
                 (
                     Line(
@@ -214,10 +214,10 @@ ROWS = (
                         "{{instance}}",
                     ),
                 ),
-                "Up to --engine-threads (2) times 100 %.",
+                "Maximum: --engine-threads (2) times 100 %.",
             ),
             Panel(
-                "Pieces of histories found read before",
+                "State cache hit rate, in tokens of histories",
                 "percentunit",
                 (
                     Line(
@@ -229,12 +229,12 @@ ROWS = (
                 ),
             ),
             Panel(
-                "State cache",
+                "State cache size",
                 "bytes",
                 (Line("wordgate_state_cache_bytes", "{{instance}} {{model}}@{{version}}"),),
             ),
             Panel(
-                "States that made room, a second",
+                "Evicted states per second",
                 "ops",
                 (
                     Line(
@@ -243,25 +243,25 @@ ROWS = (
                         "{{model}}@{{version}}",
                     ),
                 ),
-                "Many, and few hits: --state-cache-bytes is too small.",
+                "Many evictions and few hits: raise --state-cache-bytes.",
             ),
             Panel(
-                "A prediction: rows of the output layer",
+                "Output rows per prediction",
                 "short",
                 _quantiles("wordgate_search_expansions_bucket", "job", "rows"),
             ),
             Panel(
-                "A prediction: pieces read",
+                "Tokens read per prediction",
                 "short",
-                _quantiles("wordgate_predict_tokens_read_bucket", "job", "pieces"),
+                _quantiles("wordgate_predict_tokens_read_bucket", "job", "tokens"),
             ),
         ),
     ),
     Row(
-        "How good it is",
+        "Prediction quality",
         (
             Panel(
-                "Typed words that stood among the first three suggestions",
+                "Typed words among the first three suggestions",
                 "percentunit",
                 (
                     Line(
@@ -271,7 +271,7 @@ ROWS = (
                 ),
             ),
             Panel(
-                "Surprise of typed words",
+                "Surprisal of typed words",
                 "short",
                 (
                     Line(
@@ -281,10 +281,10 @@ ROWS = (
                         "{{model}}@{{version}}",
                     ),
                 ),
-                "Negative log-probability in nats, on the average; e to it is a perplexity.",
+                "Mean negative log-probability in nats; its exponential is the perplexity.",
             ),
             Panel(
-                "Accepted suggestions a second, by rank",
+                "Accepted suggestions per second, by rank",
                 "ops",
                 (
                     Line(
@@ -297,10 +297,10 @@ ROWS = (
         ),
     ),
     Row(
-        "The process",
+        "Process",
         (
             Panel(
-                "Processor",
+                "CPU",
                 "percentunit",
                 (
                     Line(
@@ -315,15 +315,15 @@ ROWS = (
                 (Line('process_resident_memory_bytes{job="wordgate"}', "{{instance}}"),),
             ),
             Panel(
-                "Models put in the place of others, and refused",
+                "Model reloads and load failures",
                 "short",
                 (
-                    Line("sum(wordgate_model_reloads_total)", "swapped"),
-                    Line("sum(wordgate_model_load_failures_total)", "refused"),
+                    Line("sum(wordgate_model_reloads_total)", "reloaded"),
+                    Line("sum(wordgate_model_load_failures_total)", "failed"),
                 ),
             ),
             Panel(
-                "Running for",
+                "Uptime",
                 "s",
                 (Line('time() - process_start_time_seconds{job="wordgate"}', "{{instance}}"),),
             ),
@@ -333,7 +333,7 @@ ROWS = (
 
 
 def dashboard() -> dict[str, Any]:
-    """The document that Grafana reads."""
+    """Return the dashboard as a Grafana JSON document."""
     return {
         "uid": "wordgate",
         "title": "Wordgate",
@@ -351,7 +351,7 @@ def dashboard() -> dict[str, Any]:
 
 
 def _laid_out() -> Iterator[dict[str, Any]]:
-    """Rows and panels with their places, from the left and downwards."""
+    """Yield rows and panels with their grid positions, left to right and top to bottom."""
     y = 0
     for row in ROWS:
         yield {"type": "row", "title": row.title, "collapsed": False, "gridPos": _at(0, y, 24, 1)}

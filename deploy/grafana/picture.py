@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Draws charts of the dashboard without Grafana: asks a Prometheus the same queries.
+"""Draw the dashboard's charts without Grafana, from the same queries to Prometheus.
 
 python -m deploy.grafana.picture http://127.0.0.1:9090 --seconds 120 --output load.png
 """
@@ -24,22 +24,22 @@ _LEGEND_LINES = 6
 
 
 def main() -> None:
-    """Draw the first charts."""
+    """Draw the first charts of the dashboard to a PNG file."""
     parser = ArgumentParser(description=__doc__)
-    parser.add_argument("prometheus", help="its URL")
-    parser.add_argument("--seconds", type=int, default=300, help="how much of the past")
-    parser.add_argument("--charts", type=int, default=9, help="how many, from the first one on")
-    parser.add_argument("--output", type=Path, required=True, help="a PNG file")
-    asked = parser.parse_args()
-    panels = [panel for row in ROWS for panel in row.panels][: asked.charts]
+    parser.add_argument("prometheus", help="URL of Prometheus")
+    parser.add_argument("--seconds", type=int, default=300, help="time range in seconds, up to now")
+    parser.add_argument("--charts", type=int, default=9, help="number of charts, from the first")
+    parser.add_argument("--output", type=Path, required=True, help="output file, PNG")
+    options = parser.parse_args()
+    panels = [panel for row in ROWS for panel in row.panels][: options.charts]
     height = math.ceil(len(panels) / _COLUMNS)
     figure = Figure(figsize=(4.2 * _COLUMNS, 2.6 * height), layout="constrained")
     charts = list(figure.subplots(height, _COLUMNS, squeeze=False).flat)
     for panel, chart in zip(panels, charts, strict=False):
-        _draw(panel, chart, asked.prometheus, asked.seconds)
+        _draw(panel, chart, options.prometheus, options.seconds)
     for chart in charts[len(panels) :]:
         chart.set_axis_off()
-    figure.savefig(asked.output, dpi=72)
+    figure.savefig(options.output, dpi=72)
 
 
 def _draw(panel: Panel, chart: Any, prometheus: str, seconds: int) -> None:
@@ -58,7 +58,7 @@ def _draw(panel: Panel, chart: Any, prometheus: str, seconds: int) -> None:
 
 
 def _every_second(samples: list[Any], begin: float, seconds: int) -> list[float]:
-    """Values by second; NaN, which leaves a gap, where there was none."""
+    """Return one value per second; NaN, which leaves a gap, for missing samples."""
     found = {round(at - begin): float(value) for at, value in samples}
     return [found.get(second, math.nan) for second in range(seconds + 1)]
 
@@ -68,13 +68,13 @@ def _named(legend: str, labels: dict[str, str]) -> str:
 
 
 def _history(query: str, prometheus: str, end: float, seconds: int) -> list[Any]:
-    asked = {
+    parameters = {
         "query": query.replace("$__rate_interval", _RATE),
         "start": end - seconds,
         "end": end,
         "step": 1,
     }
-    url = f"{prometheus}/api/v1/query_range?{urllib.parse.urlencode(asked)}"
+    url = f"{prometheus}/api/v1/query_range?{urllib.parse.urlencode(parameters)}"
     with urllib.request.urlopen(url, timeout=30) as answer:
         found: list[Any] = json.load(answer)["data"]["result"]
     return found

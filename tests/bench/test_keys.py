@@ -1,4 +1,4 @@
-"""Keys that people press."""
+"""Simulated typists."""
 
 import statistics
 from itertools import islice
@@ -11,8 +11,8 @@ from wordgate.bench.keys import Action, Key, gaps_of, keys_of, typed_messages
 from wordgate.errors import InvalidFile
 
 
-def test_what_is_typed_is_the_messages() -> None:
-    """Slips are taken back: behind its number, each text grows to a message and no further."""
+def test_typed_texts_are_the_messages() -> None:
+    """Typos are corrected: after its number, each text becomes exactly a message."""
     messages = ["see you", "on my way"]
     found: list[str] = []
     for key in islice(keys_of(messages, 7, Random(3)), 3000):
@@ -30,7 +30,7 @@ def test_what_is_typed_is_the_messages() -> None:
 
 
 def test_the_same_seed_types_the_same_keys() -> None:
-    """Keys and gaps are those of the seed and of nothing else; slips are rare."""
+    """Keys and gaps depend on the seed only; typos are rare."""
     first, second = (list(islice(keys_of(["see you"], 1, Random(5)), 500)) for _ in range(2))
     assert first == second
     assert 0 < first.count(Key(Action.BACKSPACE)) < 50
@@ -40,7 +40,7 @@ def test_the_same_seed_types_the_same_keys() -> None:
 
 
 def test_messages_are_the_lines_of_a_file(tmp_path: Path) -> None:
-    """Empty lines are none; without a file there are the package's own fifty."""
+    """Empty lines are skipped; without a file the fifty bundled messages are returned."""
     path = tmp_path / "messages.txt"
     path.write_text("see you\n\non my way\n", "utf-8")
     assert typed_messages(path) == ["see you", "on my way"]

@@ -1,4 +1,4 @@
-"""The usual call pattern, which scoring is compared with, computes the same thing."""
+"""The padded-batch baseline computes the same scores as the engine."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ TEXTS = ["the cat sat", "", "the clouds are in the sky and the sun is in the sea
 def test_a_padded_batch_scores_as_the_engine_does(
     tmp_path: Path, precision: str, tolerance: float, layers: int
 ) -> None:
-    """The weights inside a bundle, through onnxruntime's LSTM and the whole output layer."""
+    """A bundle's weights give the same scores in onnxruntime's LSTM with the full output layer."""
     bundle = write_bundle(tmp_path, precision=precision, layers=layers)
     model = LocalModel.open(bundle)
     pieces = model.served.bundle.language.pieces

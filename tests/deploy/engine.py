@@ -1,7 +1,7 @@
-"""A Docker engine, the images that a project names, and stand-ins where none can be pulled.
+"""A Docker engine for tests, with stand-ins for images that cannot be pulled.
 
-Knows docker's command line and debootstrap. A stand-in has the name of the image and the program
-that is installed on this machine; it is taken away again.
+A stand-in has the name of the image and contains the program installed on this machine. It is
+removed after the test.
 """
 
 import importlib.util
@@ -21,7 +21,7 @@ from tests.deploy.proxy import envoy
 PULL_SECONDS = 300
 CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
 DEBIAN = "bookworm"
-"""The release whose Python is 3.11."""
+"""The Debian release with Python 3.11."""
 
 ENVOY = """
 FROM python:3.11-slim
@@ -41,12 +41,12 @@ CMD ["--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prome
 
 
 def docker(*arguments: str | Path, check: bool = True) -> str:
-    """What docker says. Its errors are shown."""
+    """Run docker and return its output. Fails the test on errors."""
     return _said([_docker(), *arguments], check)
 
 
 def compose_command() -> list[str]:
-    """Compose, as a plugin or as a program of its own; skips the test without it."""
+    """Return the Compose command, plugin or standalone. Skips the test without it."""
     plugin = [_docker(), "compose"]
     if subprocess.run([*plugin, "version"], capture_output=True, check=False).returncode == 0:
         return plugin
@@ -54,7 +54,7 @@ def compose_command() -> list[str]:
 
 
 def need_engine() -> None:
-    """Skips the test where no engine answers."""
+    """Skip the test without a Docker engine."""
     found = subprocess.run([_docker(), "info"], capture_output=True, text=True, check=False)
     if found.returncode:
         pytest.skip("no Docker engine answers: start dockerd")
@@ -62,7 +62,7 @@ def need_engine() -> None:
 
 @contextmanager
 def images(names: Sequence[str], folder: Path) -> Iterator[None]:
-    """These images are there; skips the test where one can neither be had nor made."""
+    """Provide these images. Skips the test if one can neither be pulled nor built."""
     made = []
     try:
         for number, name in enumerate(names):
@@ -102,7 +102,7 @@ def _pulled(name: str) -> bool:
 
 
 def _debian(name: str, folder: Path) -> None:
-    """Debian with its own Python, and with the certificates that this machine trusts."""
+    """Build Debian with its own Python and this machine's CA certificates."""
     debootstrap = program("debootstrap", "Debian's package debootstrap, where no image can be had")
     if os.geteuid():
         pytest.skip(f"{name} cannot be pulled, and only root can make a stand-in")
@@ -127,7 +127,7 @@ def _with_program(path: Callable[[], str], dockerfile: str) -> Callable[[str, Pa
 
 
 def _binary(path: str) -> Path:
-    """The program itself, where the one on the PATH is a few lines of Python."""
+    """Return the binary if the program on the PATH is a Python wrapper."""
     with Path(path).open("rb") as file:
         if file.read(2) != b"#!":
             return Path(path)

@@ -1,4 +1,4 @@
-"""Callers that ask without a pause while something happens to the servers."""
+"""Continuous load while servers are killed or drained."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,11 +14,11 @@ from wordgate.engine.results import PredictionResult
 
 CALLERS = 4
 WARM_CALLS = 40
-"""So many calls, and every server has been asked."""
+"""Number of calls after which every server has been called."""
 
 
 class Load:
-    """What the callers were answered so far."""
+    """The load and the results so far."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -26,24 +26,24 @@ class Load:
         self._answers: list[tuple[str, PredictionResult]] = []
 
     def ask(self) -> None:
-        """Ask until told to stop. Raises what a call fails with."""
+        """Send requests until `stop`. Raises the error of a failed call."""
         for history in cycle(HISTORIES):
             if self._stop.is_set():
                 return
             self._answers.append((history, self._client.predict(history)))
 
     def more(self, count: int) -> None:
-        """Wait for so many more answers."""
+        """Wait for `count` more results."""
         enough = len(self._answers) + count
         until(lambda: len(self._answers) >= enough, f"{count} more answers")
 
     def stop(self) -> None:
-        """Let the callers end."""
+        """Stop the load."""
         self._stop.set()
 
     @property
     def are_all_alike(self) -> bool:
-        """Whether every text was asked about, and always answered the same, bit for bit."""
+        """Return whether all histories were requested and each has bit-identical results."""
         answered = dict(self._answers)
         return set(answered) == set(HISTORIES) and all(
             answer == answered[history] for history, answer in self._answers
@@ -52,7 +52,7 @@ class Load:
 
 @contextmanager
 def load(address: str) -> Iterator[Load]:
-    """Callers at an address; at the end none of their calls may have failed."""
+    """Run load against an address during the block. Raises if a call failed."""
     with Client(address) as client, ThreadPoolExecutor(CALLERS) as pool, ExitStack() as ending:
         calling = Load(client)
         callers = [pool.submit(calling.ask) for _ in range(CALLERS)]

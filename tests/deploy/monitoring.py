@@ -1,4 +1,4 @@
-"""A real Prometheus with the project's own configuration, and what it answers."""
+"""A real Prometheus with the project's configuration."""
 
 import json
 import socket
@@ -22,12 +22,12 @@ RULES = FOLDER / "rules.yml"
 
 @dataclass(frozen=True)
 class Prometheus:
-    """A Prometheus at an address."""
+    """A running Prometheus."""
 
     address: str
 
     def query(self, query: str) -> list[Any]:
-        """The series that it answers now."""
+        """Return the series of an instant query."""
         asked = urllib.parse.urlencode({"query": query})
         url = f"http://{self.address}/api/v1/query?{asked}"
         with urllib.request.urlopen(url, timeout=10) as answer:
@@ -35,23 +35,23 @@ class Prometheus:
         return found
 
     def value(self, query: str) -> float:
-        """The sum of what it answers; 0 where it knows nothing."""
+        """Return the sum of an instant query; 0 without series."""
         return sum(float(series["value"][1]) for series in self.query(query))
 
 
 def prometheus() -> str:
-    """Prometheus' path; skips the test without it."""
+    """Return the path of Prometheus. Skips the test without it."""
     return program("prometheus", "Debian's package prometheus")
 
 
 def promtool() -> str:
-    """promtool's path; skips the test without it."""
+    """Return the path of promtool. Skips the test without it."""
     return program("promtool", "Debian's package prometheus")
 
 
 @contextmanager
 def scraping(targets: Sequence[str], folder: Path) -> Iterator[Prometheus]:
-    """A Prometheus that scrapes these addresses, several times a second."""
+    """Run a Prometheus that scrapes these addresses several times per second."""
     copy(RULES, folder)
     written = folder / "prometheus.yml"
     written.write_text(yaml.safe_dump(_configured(targets)))

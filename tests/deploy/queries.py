@@ -1,6 +1,6 @@
-"""PromQL as far as names go: which metrics and labels a query uses.
+"""Extract the metric and label names of PromQL queries.
 
-Knows how names are written; leaves the grammar to Prometheus, which the tests have beside it.
+The grammar itself is checked by Prometheus in other tests.
 """
 
 import re
@@ -37,7 +37,7 @@ class Used:
 
 
 def used(query: str) -> Used:
-    """What a query names."""
+    """Return the names that a query uses."""
     codes = {code for found in _CODES.findall(query) for code in found.split("|")}
     bare = _RANGE.sub("", _STRING.sub("", query))
     groups = [name for found in _GROUPING.findall(bare) for name in _NAME.findall(found)]
@@ -48,12 +48,12 @@ def used(query: str) -> Used:
 
 
 def shown(legend: str) -> set[str]:
-    """The labels that a legend or an annotation shows."""
+    """Return the labels that a legend or an annotation uses."""
     return set(_SHOWN.findall(legend))
 
 
 def known() -> dict[str, set[str]]:
-    """Every series that a server has, with its labels; those of its process too."""
+    """Return all series of a server with their labels, including process metrics."""
     metrics = Metrics()
     found = dict(PROMETHEUS_OWN)
     for row in metrics.table():

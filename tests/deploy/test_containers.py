@@ -1,4 +1,4 @@
-"""The image and docker-compose.yml, built and run. Grafana's part is not: see test_grafana.py."""
+"""Build and run the image and docker-compose.yml, without Grafana: see test_grafana.py."""
 
 import json
 import subprocess
@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(1500)]
 
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The image of the project, as the Dockerfile makes it."""
+    """The project's image, built from the Dockerfile."""
     need_engine()
     with images(["python:3.11-slim"], tmp_path_factory.mktemp("images")):
         docker("build", "--network", "host", "--tag", IMAGE, ROOT)
@@ -33,30 +33,30 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Project:
-    """Services that Compose has started."""
+    """A running Compose project."""
 
     command: tuple[str, ...]
 
     def say(self, *arguments: str) -> str:
-        """What Compose says."""
+        """Run Compose and return its output."""
         command = [*self.command, *arguments]
         found = subprocess.run(command, capture_output=True, text=True, check=False)
         assert found.returncode == 0, found.stderr
         return found.stdout.strip()
 
     def address(self, service: str, port: int) -> str:
-        """Where a port of a service was published."""
+        """Return the published address of a service's port."""
         return self.say("port", service, str(port))
 
     @property
     def replicas(self) -> list[str]:
-        """The containers of the servers that run."""
+        """Return the running server containers."""
         return self.say("ps", "-q", "wordgate").split()
 
 
 @pytest.fixture
 def project(image: str, tmp_path: Path) -> Iterator[Project]:
-    """Replicas, Envoy and Prometheus as docker-compose.yml has them, on free ports."""
+    """Replicas, Envoy and Prometheus of docker-compose.yml, on free ports."""
     services = document(COMPOSE)["services"]
     written = tmp_path / "docker-compose.yml"
     written.write_text(yaml.safe_dump(_on_free_ports()))
@@ -73,7 +73,7 @@ def project(image: str, tmp_path: Path) -> Iterator[Project]:
 
 
 def test_the_image_holds_what_serving_needs_and_no_more(image: str) -> None:
-    """No torch, no onnx, no installer; a model that answers; a user without rights."""
+    """The image has no torch, onnx or pip; its model works; its user is unprivileged."""
     absent = "import importlib.util as u, sys; print([u.find_spec(n) for n in sys.argv[1:]])"
     run = ("run", "--rm", "--network", "none", "--read-only", "--tmpfs", "/tmp")
     python = (*run, "--entrypoint", "python3", image, "-c", absent)
@@ -84,7 +84,7 @@ def test_the_image_holds_what_serving_needs_and_no_more(image: str) -> None:
 
 
 def test_replicas_behind_envoy_are_watched_and_can_be_lost(project: Project) -> None:
-    """Calls go to both; one is killed and then the other drained: every call is answered alike."""
+    """Calls are balanced; when one replica is killed and another drained, no call fails."""
     first, second = project.replicas
     found = Prometheus(project.address("prometheus", 9090))
     until(lambda: found.value('up{job="wordgate"}') == 2, "both to be scraped")
@@ -105,8 +105,8 @@ def test_replicas_behind_envoy_are_watched_and_can_be_lost(project: Project) -> 
     assert '"event": "stopped"' in docker("logs", second)
 
 
-def test_a_replica_writes_nowhere_and_may_do_nothing(project: Project) -> None:
-    """Read-only but for /tmp, without capabilities; its health is asked by its own command."""
+def test_a_replica_is_read_only_and_unprivileged(project: Project) -> None:
+    """Only /tmp is writable, there are no capabilities, and the health check passes."""
     [replica, *_] = project.replicas
     held: Any = json.loads(docker("inspect", replica))[0]["HostConfig"]
     assert held["ReadonlyRootfs"]
@@ -117,7 +117,7 @@ def test_a_replica_writes_nowhere_and_may_do_nothing(project: Project) -> None:
 
 
 def _on_free_ports() -> Any:
-    """docker-compose.yml without Grafana and builds; published ports are any that are free."""
+    """Return docker-compose.yml without Grafana and builds, with free ports."""
     compose = document(COMPOSE)
     compose["services"] = {name: compose["services"][name] for name in SERVICES}
     for service in compose["services"].values():

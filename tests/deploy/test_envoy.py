@@ -1,4 +1,4 @@
-"""Replicas behind Envoy, by the configuration that the project ships."""
+"""Replicas behind Envoy with the project's configuration."""
 
 import json
 import re
@@ -28,8 +28,8 @@ from wordgate.client.retry_policy import SERVICE_CONFIG
 from wordgate.errors import Unavailable
 
 IDLE_SECONDS = 620
-"""Ten minutes and some: Envoy itself, where nobody told it otherwise, ends a silent stream after
-five, and a silent connection of many a network is forgotten after ten."""
+"""More than ten minutes: by default Envoy ends idle streams after five, and many networks drop idle
+connections after ten."""
 
 MOST_CONNECTIONS = 5
 ATTACKS = 10
@@ -39,7 +39,7 @@ Replicas = tuple[RunningServer, RunningServer]
 
 @pytest.fixture
 def replicas(bundle: Path) -> Iterator[Replicas]:
-    """Two servers of the same model, which a test may kill."""
+    """Two servers with the same model, which tests may kill."""
     envoy()
     with serving(bundle) as one, serving(bundle) as other:
         yield one, other
@@ -47,25 +47,25 @@ def replicas(bundle: Path) -> Iterator[Replicas]:
 
 @pytest.fixture
 def proxy(replicas: Replicas, tmp_path: Path) -> Iterator[Proxy]:
-    """Envoy in front of both."""
+    """Envoy in front of both replicas."""
     with proxying([replica.address for replica in replicas], tmp_path / "envoy") as running:
         yield running
 
 
 def predictions(server: RunningServer) -> float:
-    """How many predictions a server was asked for."""
+    """Return the number of predictions of a server."""
     return server.metric("grpc_server_started_total", grpc_method="Predict")
 
 
 def test_envoy_takes_the_configuration() -> None:
-    """The file as it is shipped is valid for Envoy itself."""
+    """Envoy validates the project's configuration."""
     command = [envoy(), "--mode", "validate", "-c", str(CONFIGURATION)]
     said = subprocess.run(command, capture_output=True, text=True, check=False)
     assert said.returncode == 0, said.stderr[-2000:]
 
 
 def test_calls_of_one_connection_are_spread(replicas: Replicas, proxy: Proxy) -> None:
-    """Both replicas are asked, though the client has a single connection."""
+    """Calls over a single client connection reach both replicas."""
     with Client(proxy.address) as client:
         for history in HISTORIES * 8:
             client.predict(history)
@@ -74,7 +74,7 @@ def test_calls_of_one_connection_are_spread(replicas: Replicas, proxy: Proxy) ->
 
 
 def test_a_request_keeps_one_id_on_its_way(proxy: Proxy) -> None:
-    """Envoy makes an id where the caller sent none, and the server tells it with an error."""
+    """Envoy sets a request id unless the client did; the server returns it with errors."""
     with grpc.insecure_channel(proxy.address) as channel:
         stub, request = PredictionServiceStub(channel), PredictRequest(model="none-such")
         for headers, expected in (((), "[0-9a-f-]{36}"), ((("x-request-id", "mine"),), "mine")):
@@ -87,7 +87,7 @@ def test_a_request_keeps_one_id_on_its_way(proxy: Proxy) -> None:
 def test_no_call_fails_when_a_replica_goes(
     replicas: Replicas, request: pytest.FixtureRequest, way: str, number: int
 ) -> None:
-    """Killed or drained under load, behind Envoy or asked directly: all are answered, all alike."""
+    """A replica killed or drained under load causes no failed calls, with and without Envoy."""
     addresses = ",".join(replica.address for replica in replicas)
     address = request.getfixturevalue("proxy").address if way == "proxy" else f"ipv4:{addresses}"
     with load(address) as calling:
@@ -102,7 +102,7 @@ def test_no_call_fails_when_a_replica_goes(
 def test_a_replica_that_comes_back_is_asked_again(
     replicas: Replicas, proxy: Proxy, bundle: Path
 ) -> None:
-    """Envoy notices who is gone and who is there, without being told."""
+    """Envoy detects replicas that stop and start."""
     gone = replicas[0]
     gone.process.kill()
     gone.wait()
@@ -116,7 +116,7 @@ def test_a_replica_that_comes_back_is_asked_again(
 async def test_a_session_goes_on_at_another_replica(
     replicas: Replicas, proxy: Proxy, number: int
 ) -> None:
-    """It ends as unavailable; opened again with the text so far it answers the same bits."""
+    """A session ends with UNAVAILABLE; reopened with its text, it gives bit-identical results."""
     typed = "the clouds are in the s"
     async with AsyncClient(proxy.address) as client:
         async with client.typing_session() as session:
@@ -130,7 +130,7 @@ async def test_a_session_goes_on_at_another_replica(
 
 
 def test_an_idle_session_is_not_cut(replicas: Replicas, tmp_path: Path) -> None:
-    """Beside it, a proxy with a short idle time cuts one: ours outlives it and answers."""
+    """An idle session survives, although another proxy with a short idle timeout ends one."""
     addresses = [replica.address for replica in replicas]
     with (
         proxying(addresses, tmp_path / "ours") as ours,
@@ -145,7 +145,7 @@ def test_an_idle_session_is_not_cut(replicas: Replicas, tmp_path: Path) -> None:
 
 
 def test_headers_that_swell_end_at_the_proxy(replicas: Replicas, proxy: Proxy) -> None:
-    """A byte that repeats a large header thousands of times reaches no replica; others do."""
+    """Headers that expand thousands of times (HPACK bomb) do not reach replicas."""
     large = b"\x40" + http2.string(b"x") + http2.string(b"y" * 4000)
     with Client(proxy.address) as other:
         for _ in range(20):
@@ -160,7 +160,7 @@ def test_headers_that_swell_end_at_the_proxy(replicas: Replicas, proxy: Proxy) -
 def test_calls_that_are_taken_back_at_once_end_at_the_proxy(
     replicas: Replicas, proxy: Proxy
 ) -> None:
-    """Their connection is closed; hardly any of them reach a replica, and others are answered."""
+    """Rapid reset: the connection is closed and few calls reach a replica."""
     reset = [http2.frame(http2.RST_STREAM, 0, stream, bytes(4)) for stream in range(1, 2000, 2)]
     opened = [http2.opening(stream) for stream in range(1, 2000, 2)]
     attack = b"".join(begun + taken for begun, taken in zip(opened, reset, strict=True))
@@ -175,7 +175,7 @@ def test_calls_that_are_taken_back_at_once_end_at_the_proxy(
 
 
 def test_connections_beyond_the_limit_are_turned_away(replicas: Replicas, tmp_path: Path) -> None:
-    """Who is connected is answered all the while, and others when there is room again."""
+    """Existing connections keep working; new ones are accepted when there is room again."""
     addresses = [replica.address for replica in replicas]
     with proxying(addresses, tmp_path / "small", _small) as proxy, Client(proxy.address) as client:
         expected = client.predict("the")
@@ -192,7 +192,7 @@ def test_connections_beyond_the_limit_are_turned_away(replicas: Replicas, tmp_pa
 
 
 def test_nothing_ends_an_open_stream() -> None:
-    """No timeout of the shipped configuration is left at what Envoy does by itself."""
+    """All timeouts that could end a stream are disabled."""
     configuration = document(CONFIGURATION)
     manager = connection_manager(configuration)
     [host] = manager["route_config"]["virtual_hosts"]
@@ -205,7 +205,7 @@ def test_nothing_ends_an_open_stream() -> None:
 
 
 def test_envoy_repeats_what_is_wordgates() -> None:
-    """The first route is that of all methods of the protocol, and repeats as the clients do."""
+    """The first route matches all methods of the protocol and has the clients' retry policy."""
     [host] = connection_manager(document(CONFIGURATION))["route_config"]["virtual_hosts"]
     repeated = host["routes"][0]
     assert all(path.startswith(repeated["match"]["prefix"]) for path, _ in methods())
@@ -217,7 +217,7 @@ def test_envoy_repeats_what_is_wordgates() -> None:
 @pytest.mark.long
 @pytest.mark.timeout(900)
 def test_a_session_outlives_ten_minutes_of_silence(replicas: Replicas, proxy: Proxy) -> None:
-    """Nothing is sent for longer than ten minutes; then the next key is answered as the first."""
+    """After more than ten idle minutes, a session still gets responses."""
     with _session(proxy) as session:
         first = session.ask(text(1, "the clo"))
         time.sleep(IDLE_SECONDS)

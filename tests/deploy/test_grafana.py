@@ -1,4 +1,4 @@
-"""The dashboard: made by its script, of what servers have; every chart has something to show."""
+"""The Grafana dashboard: current, valid, and every chart has data."""
 
 import json
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ PROVISIONING = DEPLOY / "grafana" / "provisioning"
 
 
 def test_the_dashboard_is_what_its_script_writes() -> None:
-    """The document in the repository is current: python deploy/grafana/dashboard.py."""
+    """The committed JSON is current: python deploy/grafana/dashboard.py."""
     assert json.loads(TARGET.read_text("utf-8")) == dashboard()
 
 
@@ -38,7 +38,7 @@ SCHEMATA: list[tuple[Any, Any]] = [
 
 
 def test_grafana_knows_every_field() -> None:
-    """Read by Grafana's own schema and written again, no field of the dashboard is lost."""
+    """No field is lost in a round trip through Grafana's schema."""
     for kind, written in SCHEMATA:
         read = json.loads(json.dumps(kind.from_json(written), cls=JSONEncoder))
         assert not list(_lost(written, read))
@@ -48,7 +48,7 @@ def test_grafana_knows_every_field() -> None:
 
 
 def _lost(written: Any, read: Any) -> Iterator[str]:
-    """Paths of fields that are not the same in both."""
+    """Yield the paths of fields that differ."""
     if isinstance(written, dict) and isinstance(read, dict):
         for name, value in written.items():
             yield from (f"{name}{rest}" for rest in _lost(value, read.get(name, ...)))
@@ -61,7 +61,7 @@ def _lost(written: Any, read: Any) -> Iterator[str]:
 
 @pytest.mark.parametrize("line", LINES, ids=lambda line: line["expr"])
 def test_a_chart_names_only_what_a_server_has(line: Any) -> None:
-    """Metrics and labels of each query, and the labels in its legend, exist."""
+    """The metrics and labels of each query and legend exist."""
     names, series = used(line["expr"]), known()
     assert names.metrics
     assert names.metrics <= series.keys() | RECORDED
@@ -73,7 +73,7 @@ def test_a_chart_names_only_what_a_server_has(line: Any) -> None:
 
 
 def test_charts_do_not_overlap() -> None:
-    """Every place on the page is taken once, and nothing stands beside the page."""
+    """No two panels overlap, and all are within the page."""
     taken = set[tuple[int, int]]()
     for place in (panel["gridPos"] for panel in dashboard()["panels"]):
         cells = {
@@ -87,7 +87,7 @@ def test_charts_do_not_overlap() -> None:
 
 
 def test_grafana_finds_source_and_dashboard() -> None:
-    """The provisioned source is the one that charts name; the folder is the one that is mounted."""
+    """The panels use the provisioned data source, and the dashboard folder is mounted."""
     [source] = document(PROVISIONING / "datasources" / "prometheus.yml")["datasources"]
     assert {panel["datasource"]["uid"] for panel in PANELS} == {source["uid"]}
     [provider] = document(PROVISIONING / "dashboards" / "wordgate.yml")["providers"]
@@ -97,7 +97,7 @@ def test_grafana_finds_source_and_dashboard() -> None:
 
 
 async def test_every_chart_shows_something(bundle: Path, tmp_path: Path) -> None:
-    """After a little of everything each query has an answer of a real Prometheus."""
+    """After some traffic, a real Prometheus returns series for each query."""
     promtool()
     with serving(bundle) as server, scraping([server.http], tmp_path) as found:
         await _a_little_of_everything(server)

@@ -1,4 +1,4 @@
-"""The manifests: valid for Kubernetes, and of one mind with each other and with the server."""
+"""The Kubernetes manifests: valid, and consistent with each other and with the server."""
 
 import re
 from typing import Any
@@ -28,12 +28,12 @@ PORTS = {port["name"]: port["containerPort"] for port in CONTAINER["ports"]}
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("name", KUSTOMIZATION["resources"])
 def test_a_manifest_is_valid(name: str, version: str) -> None:
-    """Every field is one that Kubernetes knows, in its place and of its kind."""
+    """Every manifest conforms to the Kubernetes schema."""
     kubernetes_validate.validate(document(FOLDER / name), version, strict=True)
 
 
-def test_all_speak_of_the_same_pods() -> None:
-    """Selectors find the pods, and the autoscaler its deployment."""
+def test_selectors_match_the_pods() -> None:
+    """Selectors match the pods, and the autoscaler references the deployment."""
     labels = DEPLOYMENT["spec"]["template"]["metadata"]["labels"]
     assert DEPLOYMENT["spec"]["selector"]["matchLabels"] == labels
     assert document(FOLDER / "service.yaml")["spec"]["selector"] == labels
@@ -44,13 +44,13 @@ def test_all_speak_of_the_same_pods() -> None:
 
 
 def test_variables_are_options_of_the_server() -> None:
-    """Names and values are such that the server starts with them."""
+    """Environment variables are valid options of the server."""
     flags = {option.variable: option.name for option in options()}
     Configuration(**{flags[variable]: value for variable, value in VARIABLES.items()})
 
 
 def test_ports_are_those_that_the_server_listens_on() -> None:
-    """By the variables, which have the ports of the defaults."""
+    """The ports are those of the listen variables and of the defaults."""
     defaults = Configuration()
     for name, variable, default in (
         ("grpc", "WORDGATE_LISTEN", defaults.listen),
@@ -64,21 +64,21 @@ def test_ports_are_those_that_the_server_listens_on() -> None:
 
 @pytest.mark.parametrize("probe", ["startupProbe", "readinessProbe", "livenessProbe"])
 def test_what_is_probed_is_there(probe: str) -> None:
-    """Path and port of each probe are the server's."""
+    """Path and port of each probe exist on the server."""
     asked = CONTAINER[probe]["httpGet"]
     assert asked["path"] in _pages()
     assert asked["port"] == "http"
 
 
 def test_what_is_scraped_is_there() -> None:
-    """The annotations name the page of the metrics."""
+    """The scrape annotations name the metrics endpoint."""
     said = DEPLOYMENT["spec"]["template"]["metadata"]["annotations"]
     assert said["prometheus.io/path"] in _pages()
     assert int(said["prometheus.io/port"]) == PORTS["http"]
 
 
 def test_the_autoscaler_asks_for_a_metric_that_there_is() -> None:
-    """The adapter makes it of a series that the server has."""
+    """The adapter derives the autoscaler's metric from an existing series."""
     [pods] = [metric["pods"] for metric in AUTOSCALER["spec"]["metrics"] if "pods" in metric]
     [rule] = document(FOLDER / "metrics-adapter.yaml")["rules"]["custom"]
     assert pods["metric"]["name"] == rule["name"]["as"]
@@ -87,14 +87,14 @@ def test_the_autoscaler_asks_for_a_metric_that_there_is() -> None:
 
 
 def test_a_pod_has_time_to_drain() -> None:
-    """Kubernetes waits for longer than what comes before SIGTERM and the grace time together."""
+    """The termination grace period is longer than preStop plus the server's grace period."""
     before = CONTAINER["lifecycle"]["preStop"]["sleep"]["seconds"]
     least = before + float(VARIABLES["WORDGATE_SHUTDOWN_GRACE_SECONDS"])
     assert POD["terminationGracePeriodSeconds"] > least
 
 
 def test_the_image_runs_as_the_user_that_it_is_made_for() -> None:
-    """User, and nothing that the container may write to but /tmp."""
+    """The container runs as the image's user, and only /tmp is writable."""
     dockerfile = (ROOT / "Dockerfile").read_text("utf-8")
     context = POD["securityContext"]
     assert f"USER {context['runAsUser']}:{context['runAsGroup']}" in dockerfile

@@ -1,4 +1,4 @@
-"""Rules and alerts, by Prometheus' own tools and by a Prometheus that scrapes a server."""
+"""Rules and alerts, checked with promtool and with a Prometheus that scrapes a server."""
 
 import subprocess
 from pathlib import Path
@@ -31,19 +31,19 @@ RECORDED = {rule["record"] for rule in EVERY_RULE if "record" in rule}
     ids=["rules", "configuration", "tests of the rules"],
 )
 def test_promtool_finds_no_fault(check: tuple[str, ...]) -> None:
-    """Rules, configuration, and what the rules make of series written by hand."""
+    """promtool accepts rules and configuration, and the unit tests of the rules pass."""
     _promtool(*check)
 
 
 def test_the_page_is_as_prometheus_wants_it(server: RunningServer) -> None:
-    """promtool's own check of names, units and help finds nothing."""
+    """promtool's linter accepts the names, units and help texts of the metrics."""
     _, page = server.get("/metrics")
     _promtool("check", "metrics", given=page)
 
 
 @pytest.mark.parametrize("rule", EVERY_RULE, ids=lambda rule: rule.get("alert") or rule["record"])
 def test_a_rule_names_only_what_a_server_has(rule: Any) -> None:
-    """Metrics, labels and codes of each rule exist."""
+    """The metrics, labels and status codes of each rule exist."""
     names, series = used(rule["expr"]), known()
     assert names.metrics <= series.keys() | RECORDED
     labels = set[str]().union(*(series.get(name, set[str]()) for name in names.metrics))
@@ -57,7 +57,7 @@ def test_a_rule_names_only_what_a_server_has(rule: Any) -> None:
 
 @pytest.mark.parametrize("rule", ALERTS, ids=lambda rule: rule["alert"])
 def test_an_alert_is_tested_and_explained(rule: Any) -> None:
-    """Each has a test that it comes, and a paragraph for the person who is woken."""
+    """Each alert has a test that it fires, and a paragraph in docs/operations.md."""
     tests = document(FOLDER / "rules_test.yml")["tests"]
     cases = [case for test in tests for case in test.get("alert_rule_test", [])]
     assert [c for c in cases if c["alertname"] == rule["alert"] and c["exp_alerts"]]
@@ -66,7 +66,7 @@ def test_an_alert_is_tested_and_explained(rule: Any) -> None:
 
 
 def test_the_limits_in_alerts_are_the_servers() -> None:
-    """What the alerts say of limits is what the configuration has as defaults."""
+    """The limits in alert descriptions equal the configuration's defaults."""
     described = {rule["alert"]: rule["annotations"]["description"] for rule in ALERTS}
     defaults = Configuration()
     assert f"{defaults.max_queue_delay_seconds} s" in described["WordgateQueueLong"]
@@ -74,7 +74,7 @@ def test_the_limits_in_alerts_are_the_servers() -> None:
 
 
 def test_replicas_are_scraped_where_they_listen() -> None:
-    """The port is the one of --metrics-listen."""
+    """Prometheus scrapes the port of --metrics-listen."""
     jobs = {job["job_name"]: job for job in document(CONFIGURATION)["scrape_configs"]}
     [found] = jobs["wordgate"]["dns_sd_configs"]
     assert found["port"] == split_address(Configuration().metrics_listen)[1]
@@ -83,7 +83,7 @@ def test_replicas_are_scraped_where_they_listen() -> None:
 def test_prometheus_scrapes_a_server(
     server: RunningServer, channel: grpc.Channel, tmp_path: Path
 ) -> None:
-    """A call appears in a query, the rules are computed, and nobody is called."""
+    """Calls appear in queries, recording rules are evaluated, and no alert fires."""
     handled = 'sum(grpc_server_handled_total{grpc_method="Predict", grpc_code="OK"})'
     with scraping([server.http], tmp_path) as found:
         before = until(lambda: found.query(handled), "the first scrape")

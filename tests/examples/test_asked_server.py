@@ -1,4 +1,4 @@
-"""Examples that ask a server which wants TLS, a certificate and a token."""
+"""Examples with a server that requires TLS, client certificates and tokens."""
 
 import argparse
 import json
@@ -25,19 +25,19 @@ SECRET = "a-token"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the files of this test are."""
+    """The folder of this test's files."""
     return tmp_path_factory.mktemp("examples")
 
 
 @pytest.fixture(scope="module")
 def ca(folder: Path) -> Pair:
-    """Who signs the server's certificate and the client's."""
+    """The CA of the server's and the client's certificates."""
     return authority(folder, "ca")
 
 
 @pytest.fixture(scope="module")
 def guarded(bundle: Path, folder: Path, ca: Pair) -> Iterator[RunningServer]:
-    """A server with TLS that wants a token."""
+    """A server that requires mutual TLS and a token."""
     shown, tokens = signed(folder, "shown", ca), folder / "tokens"
     tokens.write_text(Token("example", digest_of(SECRET), NO_QUOTA, None).line)
     tls = ("--tls-certificate", str(shown.certificate), "--tls-key", str(shown.key))
@@ -48,7 +48,7 @@ def guarded(bundle: Path, folder: Path, ca: Pair) -> Iterator[RunningServer]:
 def test_an_example_asks_through_tls_with_a_token(
     guarded: RunningServer, folder: Path, ca: Pair
 ) -> None:
-    """With the options that commands have; without the token it is told what is missing."""
+    """The example connects with the command options; without the token the error names it."""
     (folder / "token").write_text(f"{SECRET}\n")
     (folder / "read.jsonl").write_text(json.dumps(READ) + "\n")
     asked = [folder / "read.jsonl", "--server", guarded.address, "--tls-ca", ca.certificate]
@@ -64,7 +64,7 @@ def test_an_example_asks_through_tls_with_a_token(
 
 
 def test_the_stubs_alone_ask_through_tls_with_a_token(guarded: RunningServer, ca: Pair) -> None:
-    """The authority is an argument, the token a variable."""
+    """The CA file is an argument, the token an environment variable."""
     variables = {"WORDGATE_TOKEN": SECRET}
     done = _run("ask.py", guarded.address, ca.certificate, variables=variables)
     assert done.returncode == 0, done.stderr
@@ -72,7 +72,7 @@ def test_the_stubs_alone_ask_through_tls_with_a_token(guarded: RunningServer, ca
 
 
 def test_examples_have_the_options_of_the_commands() -> None:
-    """Each one of the commands' is there by the same name, and reaches the client."""
+    """The examples have the same server options as the commands, and pass them to the client."""
 
     @click.command()
     @server_options

@@ -1,4 +1,4 @@
-"""Print that is read by tesseract, corrected through a real server."""
+"""Correction of tesseract's output through a real server."""
 
 import json
 import os
@@ -64,7 +64,7 @@ READ = {
 
 
 def test_lines_are_corrected_and_errors_counted(server: RunningServer, tmp_path: Path) -> None:
-    """A line for a line; with references the error rates before and after."""
+    """Each line is corrected; with references, error rates before and after are reported."""
     file = tmp_path / "read.jsonl"
     file.write_text(json.dumps(READ) + "\n" + json.dumps({"words": READ["words"]}) + "\n", "utf-8")
     done = _run(file, "--server", server.address)
@@ -75,8 +75,8 @@ def test_lines_are_corrected_and_errors_counted(server: RunningServer, tmp_path:
     assert words.startswith("errors in words: 50.00% before,")
 
 
-def test_what_is_missing_is_told_in_a_sentence(tmp_path: Path) -> None:
-    """No server, no tesseract, no such file, a line that is none."""
+def test_errors_are_reported_in_one_sentence(tmp_path: Path) -> None:
+    """Missing server, tesseract or file, and an invalid line."""
     file = tmp_path / "read.jsonl"
     file.write_text(json.dumps(READ) + "\n", "utf-8")
     assert "no server answers at 127.0.0.1:1" in _told(_run(file, "--server", "127.0.0.1:1"))
@@ -88,7 +88,7 @@ def test_what_is_missing_is_told_in_a_sentence(tmp_path: Path) -> None:
 
 
 def test_the_nearest_candidates_are_found_slot_by_slot(tmp_path: Path) -> None:
-    """The best that a perfect choice could make, be it a word too many or too few."""
+    """The oracle finds the candidates nearest the reference, with extra or missing words too."""
     file = tmp_path / "read.jsonl"
     file.write_text(json.dumps(READ) + "\n", "utf-8")
     (line,) = read_file(file)
@@ -104,7 +104,7 @@ def test_the_nearest_candidates_are_found_slot_by_slot(tmp_path: Path) -> None:
 
 
 def test_a_half_is_corrected_as_is_best_for_the_other(tmp_path: Path) -> None:
-    """The setting that is best for a half is never used for it."""
+    """The setting tuned on one half is applied to the other half only."""
     file = tmp_path / "read.jsonl"
     file.write_text((json.dumps(READ) + "\n") * 4, "utf-8")
     lines = list(read_file(file))
@@ -115,7 +115,7 @@ def test_a_half_is_corrected_as_is_best_for_the_other(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(shutil.which("tesseract") is None, reason="tesseract is not installed")
 def test_a_page_that_is_read_without_an_error_stays_as_it_is(tmp_path: Path) -> None:
-    """Large and clean print, with numbers, addresses, abbreviations and a divided word."""
+    """Clean print with numbers, addresses, abbreviations and a hyphenated word is not changed."""
     image = tmp_path / "page.png"
     _print_page(PAGE, image)
     if [line.text for line in read_file(image, "6")] != PAGE:
@@ -126,7 +126,7 @@ def test_a_page_that_is_read_without_an_error_stays_as_it_is(tmp_path: Path) -> 
 
 
 def test_the_rest_of_a_divided_word_is_not_corrected() -> None:
-    """It is half a word, and no vocabulary has it."""
+    """The second part of a hyphenated word is not in the vocabulary and must not change."""
     vocabulary = Vocabulary({word: [] for word in ("nation", "were")})
     line = ReadLine([ReadWord("ation", 60), ReadWord("vvere", 60)], first=False, continues=True)
     first, second = line.slots(vocabulary)
@@ -138,7 +138,7 @@ def test_the_rest_of_a_divided_word_is_not_corrected() -> None:
 @pytest.mark.skipif(shutil.which("tesseract") is None, reason="tesseract is not installed")
 @pytest.mark.parametrize("font", ["DejaVuSerif.ttf", "DejaVuSans.ttf", "DejaVuSerif-Italic.ttf"])
 def test_noisy_print_is_read_with_half_the_errors(font: str, tmp_path: Path) -> None:
-    """Small, blurred and noisy print, corrected with the shipped model."""
+    """Small, blurred and noisy print has half as many errors with the bundled model."""
     images = [tmp_path / f"{number}.png" for number in range(len(SENTENCES))]
     for number, (text, image) in enumerate(zip(SENTENCES, images, strict=True)):
         print_line(text, image, font, seed=number)
@@ -157,7 +157,7 @@ def test_noisy_print_is_read_with_half_the_errors(font: str, tmp_path: Path) -> 
 
 
 def _print_page(lines: list[str], image: Path) -> None:
-    """Write lines of 32 pixels, black on white."""
+    """Write an image of lines in a 32-pixel font, black on white."""
     fonts = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
     face = ImageFont.truetype(fonts / "DejaVuSerif.ttf", 32)
     width = int(max(map(face.getlength, lines))) + 80
@@ -175,7 +175,7 @@ def _run(
 
 
 def _told(done: subprocess.CompletedProcess[str]) -> str:
-    """The one sentence on standard error of a run that failed."""
+    """Return the one line on standard error of a failed run."""
     assert done.returncode == 1
     (sentence,) = done.stderr.splitlines()
     assert sentence.startswith("correct_print: ")

@@ -1,6 +1,6 @@
-"""Speech of a synthesiser in light noise, heard by a recogniser, corrected by a server.
+"""Correction of recognised speech, synthesised with light noise, through a server.
 
-Nothing here is random: flite, the noise, PocketSphinx and the model are the same each time.
+All parts are deterministic: flite, the noise, PocketSphinx and the model.
 """
 
 import json
@@ -44,7 +44,7 @@ NOISE_DECIBELS = -30
 
 @dataclass(frozen=True)
 class Corrected:
-    """What was said, what was heard of it, and both corrections."""
+    """Spoken text, recognition results and both corrections."""
 
     said: str
     heard: Heard
@@ -54,7 +54,7 @@ class Corrected:
 
 @pytest.fixture(scope="module")
 def speech() -> None:
-    """Skips where nothing can speak, or nobody hears."""
+    """Skip the tests without flite or PocketSphinx."""
     if not shutil.which("flite"):
         pytest.skip("needs flite: apt-get install flite")
     if not find_spec("pocketsphinx"):
@@ -63,7 +63,7 @@ def speech() -> None:
 
 @pytest.fixture(scope="module")
 def shipped(speech: None) -> Iterator[RunningServer]:
-    """A server of the shipped model."""
+    """A server with the bundled model."""
     with serving(None) as server:
         yield server
 
@@ -72,7 +72,7 @@ def shipped(speech: None) -> Iterator[RunningServer]:
 def corrected(
     shipped: RunningServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Sequence[Corrected]:
-    """Twenty everyday sentences in four voices, spoken, recognised and corrected."""
+    """Twenty everyday sentences in four voices, synthesised, recognised and corrected."""
     recording = tmp_path_factory.mktemp("speech") / "said.wav"
     random = np.random.default_rng(1)
     found = []
@@ -87,7 +87,7 @@ def corrected(
 
 @pytest.mark.long
 def test_corrections_mend_more_words_than_they_break(corrected: Sequence[Corrected]) -> None:
-    """Both the list and the lattice have fewer errors than what the recogniser thinks best."""
+    """N-best list and lattice rescoring both have fewer errors than the recogniser's best text."""
     said = [each.said for each in corrected]
     transcripts = {
         "recognised": [each.heard.best for each in corrected],
@@ -105,7 +105,7 @@ def test_corrections_mend_more_words_than_they_break(corrected: Sequence[Correct
 
 @pytest.mark.long
 def test_the_winner_of_a_lattice_is_one_of_its_paths(corrected: Sequence[Corrected]) -> None:
-    """Its score is that of the best path that says its words, found in another way."""
+    """The winner's score is that of the best path with its words, computed independently."""
     for each in corrected:
         winner = each.from_lattice.transcripts[0]
         expected = best_path(each.heard.lattice, winner.text.split())
@@ -114,7 +114,7 @@ def test_the_winner_of_a_lattice_is_one_of_its_paths(corrected: Sequence[Correct
 
 @pytest.mark.long
 def test_list_and_lattice_have_the_same_acoustic_scores(corrected: Sequence[Corrected]) -> None:
-    """What both find has one score, and one of the model."""
+    """Texts found in both have the same acoustic and language model scores."""
     both = 0
     for each in corrected:
         listed = {found.text: found for found in each.from_list.transcripts}
@@ -131,7 +131,7 @@ def test_list_and_lattice_have_the_same_acoustic_scores(corrected: Sequence[Corr
 def test_the_command_line_ranks_the_lists_as_the_server_did(
     corrected: Sequence[Corrected], tmp_path: Path
 ) -> None:
-    """`wordgate rescore` in process has the same texts, totals and confidences, bit for bit."""
+    """`wordgate rescore` in process gives bit-identical texts, totals and confidences."""
     path = tmp_path / "heard.jsonl"
     with path.open("w", encoding="utf-8") as file:
         for each in corrected:
@@ -153,20 +153,20 @@ def test_the_command_line_ranks_the_lists_as_the_server_did(
 
 @pytest.mark.long
 def test_the_example_prints_what_was_heard_and_both_corrections(shipped: RunningServer) -> None:
-    """The command of the documentation, as a person runs it."""
+    """The documented command prints the recognised text and both corrections."""
     said = "the soup needs a little more salt and some fresh herbs"
     ended = _run("--say", said, "--voice", "awb", "--server", shipped.address)
     assert ended.returncode == 0, ended.stderr
     recognised, from_list, sure, from_lattice, _ = ended.stdout.splitlines()
     assert recognised == f"recognised  {said.replace('soup', 'suit')}"
-    assert from_list == f"its n-best  {said}"
+    assert from_list == f"n-best list {said}"
     assert sure.split()[0::2] == said.split()
-    assert from_lattice == f"its lattice {said}"
+    assert from_lattice == f"lattice     {said}"
 
 
 @pytest.mark.long
 def test_a_missing_server_is_told_in_one_line(speech: None) -> None:
-    """What was recognised is printed all the same."""
+    """The recognised text is printed even without a server."""
     ended = _run("--say", SENTENCES[0], "--server", NOBODY)
     assert ended.returncode == 1
     assert ended.stdout.startswith("recognised ")
@@ -175,7 +175,7 @@ def test_a_missing_server_is_told_in_one_line(speech: None) -> None:
 
 
 def test_a_missing_recogniser_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the command that installs it."""
+    """The error includes the install command for PocketSphinx."""
     monkeypatch.setitem(sys.modules, "pocketsphinx", None)
     with pytest.raises(SystemExit, match=r"pip install pocketsphinx==\S+$"):
         recognise(b"")
@@ -184,7 +184,7 @@ def test_a_missing_recogniser_is_told_in_one_line(monkeypatch: pytest.MonkeyPatc
 def test_a_missing_synthesiser_is_told_in_one_line(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """With the command that installs it."""
+    """The error includes the install command for flite."""
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SystemExit, match=r"apt-get install flite$"):
         say("hello", VOICES[0], tmp_path / "said.wav")
@@ -192,7 +192,7 @@ def test_a_missing_synthesiser_is_told_in_one_line(
 
 @pytest.mark.parametrize("kind", [(1, 2, 8_000), (2, 2, 16_000), (1, 1, 16_000)])
 def test_a_recording_of_another_kind_is_refused(kind: tuple[int, int, int], tmp_path: Path) -> None:
-    """The message says what is needed, and how to get it."""
+    """The error names the required format and the conversion command."""
     path = tmp_path / "other.wav"
     with wave.open(str(path), "wb") as recording:
         recording.setparams((*kind, 0, "NONE", ""))
@@ -203,7 +203,7 @@ def test_a_recording_of_another_kind_is_refused(kind: tuple[int, int, int], tmp_
 
 @pytest.mark.parametrize("content", [None, b"", b"RIFF", b"no recording at all, some text"])
 def test_what_is_no_recording_is_refused(content: bytes | None, tmp_path: Path) -> None:
-    """A file that is missing, cut off or something else is named."""
+    """A missing, truncated or invalid recording is reported by name."""
     path = tmp_path / "other.wav"
     if content is not None:
         path.write_bytes(content)
@@ -212,7 +212,7 @@ def test_what_is_no_recording_is_refused(content: bytes | None, tmp_path: Path) 
 
 
 def noisy(samples: bytes, random: np.random.Generator) -> bytes:
-    """The samples with white noise."""
+    """Add white noise to the samples."""
     clean = np.frombuffer(samples, "<i2").astype(float)
     loudness = np.sqrt(np.mean(clean**2)) * 10 ** (NOISE_DECIBELS / 20)
     mixed = clean + loudness * random.normal(size=len(clean))
@@ -221,7 +221,7 @@ def noisy(samples: bytes, random: np.random.Generator) -> bytes:
 
 
 def best_path(lattice: Lattice, words: Sequence[str]) -> float:
-    """The best acoustic score of a path that says these words; minus infinity if none does."""
+    """Return the best acoustic score of a path with these words; minus infinity if none exists."""
     leaving: dict[int, list[Arc]] = defaultdict(list)
     for arc in lattice.arcs:
         leaving[arc.start].append(arc)

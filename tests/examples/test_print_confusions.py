@@ -1,4 +1,4 @@
-"""The confusion model of print, worked out by hand."""
+"""The noisy-channel model of OCR errors, checked by hand."""
 
 import math
 
@@ -62,7 +62,7 @@ def test_an_edit_costs_what_the_table_says(written: str, read: str, cost: float)
 
 
 def test_what_the_recogniser_thought_of_is_cheap() -> None:
-    """A choice nearly as sure as the winner costs little, one that is far from it more."""
+    """The cost of an alternative grows with its distance in confidence from the winner."""
     choices = [{"w": 90.0, "x": 80.0}, {"a": 95.0, "i": 70.0}, {"t": 99.0}, {"h": 99.0}]
     assert edit_cost("with", "wath") == OTHER_COST
     assert edit_cost("with", "wath", choices) == pytest.approx(CHOICE_COST + CHOICE_SLOPE * 0.25)
@@ -70,7 +70,7 @@ def test_what_the_recogniser_thought_of_is_cheap() -> None:
 
 
 def test_doubt_is_the_confidence_that_is_missing() -> None:
-    """A word read with 60 % costs -ln 0.6 as it is, and -ln 0.4 more than its edits otherwise."""
+    """With 60 % confidence a word costs -ln 0.6 unchanged; edits cost -ln 0.4 extra."""
     found = candidates(ReadWord("modem", 60), VOCABULARY)
     assert found["modem"] == pytest.approx(-math.log(0.6))
     assert found["modern"] == pytest.approx(ALIKE_COST - math.log(0.4))
@@ -78,7 +78,7 @@ def test_doubt_is_the_confidence_that_is_missing() -> None:
 
 
 def test_a_sure_and_known_word_keeps_its_letters() -> None:
-    """Above the threshold a word of the vocabulary stays, letters and marks."""
+    """Above the threshold, a known word keeps its letters and marks."""
     assert set(candidates(ReadWord("corn", 96), VOCABULARY, last=True)) == {"corn"}
     assert set(candidates(ReadWord("corn,", 96), VOCABULARY)) == {"corn,"}
     assert set(candidates(ReadWord("‘corn’", 96), VOCABULARY)) == {"‘corn’"}
@@ -88,7 +88,7 @@ def test_a_sure_and_known_word_keeps_its_letters() -> None:
 
 
 def test_marks_at_the_edges_come_and_go() -> None:
-    """A speck read as a quote may be nothing, quotes are straight, and a full stop may be lost."""
+    """Spurious quotes may be removed, quotes are straightened, and full stops may be missing."""
     found = candidates(ReadWord("‘the", 70), VOCABULARY, last=True)
     kept = -math.log(0.7)
     assert found["'the"] == pytest.approx(kept)
@@ -98,7 +98,7 @@ def test_marks_at_the_edges_come_and_go() -> None:
 
 
 def test_a_mark_changes_only_where_another_character_was_thought_of() -> None:
-    """The recogniser's choices for the mark itself decide, where they are known."""
+    """The recogniser's alternatives for a mark decide if it may change."""
     letters = [{letter: 99.0} for letter in "corn"]
     sure = ReadWord("corn,", 60, [*letters, {",": 95.0, "'": 10.0}])
     torn = ReadWord("corn,", 96, [*letters, {",": 80.0, ".": 60.0}])
@@ -130,12 +130,12 @@ def test_a_mark_changes_only_where_another_character_was_thought_of() -> None:
     ],
 )
 def test_numbers_addresses_and_abbreviations_are_left_alone(text: str) -> None:
-    """However likely something else would be there."""
+    """Numbers, addresses and abbreviations are never corrected."""
     assert is_left_alone(ReadWord(text, 96))
 
 
 def test_a_hyphen_divides_a_word_only_at_the_end_of_a_line() -> None:
-    """Half a word is in no vocabulary; elsewhere a hyphen after a word is a mark like others."""
+    """A hyphen at the end of a line divides a word; elsewhere it is an ordinary mark."""
     assert is_left_alone(ReadWord("modem-", 60), line_end=True)
     assert not is_left_alone(ReadWord("modem-", 60))
     assert not is_left_alone(ReadWord("-", 60), line_end=True)
@@ -143,12 +143,12 @@ def test_a_hyphen_divides_a_word_only_at_the_end_of_a_line() -> None:
 
 @pytest.mark.parametrize("word", [ReadWord("modem", 96), ReadWord("1", 60), ReadWord("wi1l", 60)])
 def test_other_words_are_not(word: ReadWord) -> None:
-    """A bar read as a digit, or a digit among letters, may be put right where it is doubted."""
+    """A doubtful bar read as a digit, or a digit among letters, may be corrected."""
     assert not is_left_alone(word)
 
 
 def test_words_that_clung_together_are_parted() -> None:
-    """Two known words, an "I" read as another thin glyph, an "I" lost at the edge of the page."""
+    """Splits: two known words, an "I" read as a thin glyph, an "I" missed at the page edge."""
     doubt = -math.log(0.5)
     assert candidates(ReadWord("forthe", 50), VOCABULARY)["for the"] == THIN_LOST_COST + doubt
     assert candidates(ReadWord("Thave", 50), VOCABULARY)["I have"] == ALIKE_COST + doubt
@@ -157,13 +157,13 @@ def test_words_that_clung_together_are_parted() -> None:
 
 
 def test_a_mark_alone_may_be_a_word_or_nothing() -> None:
-    """A bar is an "I", a quote between words may be a speck."""
+    """A bar may be an "I"; a quote between words may be a speck."""
     assert candidates(ReadWord("|", 50), VOCABULARY)["I"] == ALIKE_COST - math.log(0.5)
     assert candidates(ReadWord("‘", 50), VOCABULARY)[""] == STRAY_MARK_COST - math.log(0.5)
 
 
 def test_names_are_written_as_the_vocabulary_writes_them() -> None:
-    """The written form is free, a form that is not usual costs."""
+    """The usual written form is free; unusual forms have a cost."""
     assert dict(VOCABULARY.forms("london", "Iondon", first=False)) == {
         "London": 0.0,
         "london": UNUSUAL_CASE_COST,
@@ -175,7 +175,7 @@ def test_names_are_written_as_the_vocabulary_writes_them() -> None:
 
 
 def test_a_shortlist_has_the_cheapest_known_words_and_a_third_as_many_others() -> None:
-    """What was read is among them, however long the list would be."""
+    """The shortlist always includes the text as read."""
     choices = [dict.fromkeys("corncdefgh", 50.0)] * 4
     found = candidates(ReadWord("corn", 20, choices), VOCABULARY, most=3)
     known = [text for text in found if is_known(text, VOCABULARY)]
@@ -184,7 +184,7 @@ def test_a_shortlist_has_the_cheapest_known_words_and_a_third_as_many_others() -
 
 
 def test_the_shipped_vocabulary_has_plain_words_and_names() -> None:
-    """Pieces that end a word and words with a written form; no single letters but a and I."""
+    """It has tokens that are words and words with written forms; single letters only a and I."""
     vocabulary = Vocabulary.of_bundle(bundled_model_path())
     assert all(word in vocabulary for word in ("morning", "London", "I", "a", "don't"))
     assert "q" not in vocabulary and "," not in vocabulary

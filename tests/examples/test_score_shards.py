@@ -1,4 +1,4 @@
-"""The example that scores a folder of shards on a cluster."""
+"""The example that scores a folder of shards on a Ray cluster."""
 
 import gzip
 import json
@@ -18,7 +18,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "score_shards.py"
 def test_two_workers_give_the_bits_of_one_process(
     bundle: Path, local: LocalModel, tmp_path: Path
 ) -> None:
-    """Every row of every shard is there once, in order, with the value of one process alone."""
+    """The output has every row once, in order, with values bit-identical to a single process."""
     shards, out = tmp_path / "shards", tmp_path / "scored"
     shards.mkdir()
     texts = [f"the {word} is {n}" for n in range(700) for word in ("sun", "sea", "sky")]
@@ -37,4 +37,4 @@ def test_two_workers_give_the_bits_of_one_process(
     expected = [answer.result().candidates[0].log_prob for answer in asked]
     assert [row["log_prob"] for row in rows] == expected
     again = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert (again.returncode, again.stderr) == (1, f"{out}: is not empty; name another folder\n")
+    assert (again.returncode, again.stderr) == (1, f"{out}: is not empty; choose another folder\n")

@@ -1,4 +1,4 @@
-"""A recipe and a run small enough for a test of seconds."""
+"""A recipe and a training run small enough for fast tests."""
 
 import os
 import subprocess
@@ -39,7 +39,7 @@ evaluate_every = 50
 
 
 def write_recipe(folder: Path, *changes: tuple[str, str], text: str = RECIPE) -> Path:
-    """The small recipe with some lines changed, in `folder`."""
+    """Write the small recipe with changes to `folder`."""
     document = text.format(folder=SENTENCES.parent)
     for old, new in changes:
         if old not in document:
@@ -60,7 +60,7 @@ def train_here(
 
 
 def start_elsewhere(recipe: Path, run: Path) -> subprocess.Popen[str]:
-    """Train in a process of its own, as the command line does, with a checkpoint every 60 ms."""
+    """Train in a separate process, as the command line does, with a checkpoint every 60 ms."""
     eager = recipe.with_name("eager.toml")
     eager.write_text(recipe.read_text().replace("minutes = 5.0", "minutes = 0.001"))
     arguments = [str(eager), "--run-directory", str(run)]

@@ -1,4 +1,4 @@
-"""A whole small training: it learns, stops, goes on, and comes to the same weights."""
+"""Training runs: learning, interruption and exact resumption."""
 
 import json
 import math
@@ -21,7 +21,7 @@ from wordgate.training.model.network import Network
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the recipe and the cache of all runs of this file lie."""
+    """The folder of the recipe and the cache of all runs in this file."""
     return tmp_path_factory.mktemp("small")
 
 
@@ -33,7 +33,7 @@ def recipe(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def whole(recipe: Path, folder: Path) -> Outcome:
-    """A training that nobody interrupted."""
+    """An uninterrupted run."""
     return train_here(recipe, folder / "whole")
 
 
@@ -45,7 +45,7 @@ def _same_weights(one: Path, other: Path) -> bool:
 
 
 def test_a_training_learns(tmp_path: Path) -> None:
-    """Perplexities fall to a few words, for texts' first words too, with either output."""
+    """Perplexities fall, also for the first words of texts, with both outputs."""
     eager = [("layers = 2", "layers = 1"), ("width = 32", "width = 64"), ("= 150", "= 300")]
     for output in ([], [("cuts = [400, 700]", 'output = "full"')]):
         recipe = write_recipe(tmp_path, *eager, *output)
@@ -55,7 +55,7 @@ def test_a_training_learns(tmp_path: Path) -> None:
 
 
 def test_the_last_checkpoint_holds_what_an_export_needs(whole: Outcome, folder: Path) -> None:
-    """Weights, recipe, tokenizer and the last held-out figures are in the last checkpoint."""
+    """The last checkpoint has weights, recipe, tokenizer and held-out perplexities."""
     held_out = [r for r in metrics_log.read(folder / "whole") if r["kind"] == "held_out"]
     assert [record["step"] for record in held_out] == [50, 100, 150]
     assert whole.reason == "finished"
@@ -69,7 +69,7 @@ def test_the_last_checkpoint_holds_what_an_export_needs(whole: Outcome, folder: 
 
 
 def test_a_run_leaves_its_figures(whole: Outcome, folder: Path) -> None:
-    """Recipe, tokenizer, JSON lines, TensorBoard events and a picture lie in the run's folder."""
+    """The run's folder has recipe, tokenizer, JSON lines, TensorBoard events and a plot."""
     run = folder / "whole"
     assert (run / "recipe.toml").read_text() == (folder / "recipe.toml").read_text()
     assert (run / "curves.png").read_bytes().startswith(b"\x89PNG")
@@ -83,7 +83,7 @@ def test_a_run_leaves_its_figures(whole: Outcome, folder: Path) -> None:
 def test_an_interrupted_run_ends_with_the_same_weights(
     whole: Outcome, recipe: Path, folder: Path, kind: signal.Signals
 ) -> None:
-    """Killed in the middle and started again, a run ends with the same bits and figures."""
+    """A run that is killed and restarted ends with bit-identical weights and metrics."""
     run = folder / kind.name
     process = start_elsewhere(recipe, run)
     deadline = time.monotonic() + 300
@@ -114,7 +114,7 @@ def _without_speed(run: Path) -> list[dict[str, float]]:
 
 
 def test_time_stops_and_saves(recipe: Path, folder: Path) -> None:
-    """A run that is out of time saves its last step; the next one goes on from there."""
+    """A run that reaches its time limit saves its last step; the next one resumes there."""
     run = folder / "timed"
     first = train_here(recipe, run, max_minutes=0.0)
     assert (first.reason, first.step) == ("out of time", 0)
@@ -124,7 +124,7 @@ def test_time_stops_and_saves(recipe: Path, folder: Path) -> None:
 
 
 def test_a_fresh_start_forgets_the_old_run(recipe: Path, folder: Path) -> None:
-    """`fresh` drops checkpoints and figures of the run that was there."""
+    """`fresh` deletes checkpoints and metrics of the previous run."""
     run = folder / "fresh"
     train_here(recipe, run, max_minutes=0.01)
     outcome = train_here(recipe, run, max_minutes=0.0, fresh=True)
@@ -136,7 +136,7 @@ def test_a_fresh_start_forgets_the_old_run(recipe: Path, folder: Path) -> None:
 
 
 def test_more_steps_go_on_a_changed_past_does_not(tmp_path: Path) -> None:
-    """Steps may be added while no rate that was used changes; other changes name themselves."""
+    """Steps may be added if past learning rates do not change; other changes are errors."""
     run = tmp_path / "run"
     short = (("steps = 150", "steps = 40"), ("decay_steps = 50", "decay_steps = 0"))
     train_here(write_recipe(tmp_path, *short), run)
@@ -144,7 +144,7 @@ def test_more_steps_go_on_a_changed_past_does_not(tmp_path: Path) -> None:
     assert train_here(write_recipe(tmp_path, *longer), run).step == 45
     for old, new, named in (
         ("width = 32", "width = 64", r"network.width \(was 32, is 64\)"),
-        ("learning_rate = 1e-2", "learning_rate = 2e-2", "learning rate of steps already made"),
+        ("learning_rate = 1e-2", "learning_rate = 2e-2", "learning rate of completed steps"),
         ("steps = 150", "steps = 30", "training.steps"),
         ('"sentences.txt"', '"sentences.txt", weight = 2', r"text.files\[0\].weight"),
     ):
@@ -155,7 +155,7 @@ def test_more_steps_go_on_a_changed_past_does_not(tmp_path: Path) -> None:
 
 
 def test_changed_text_is_refused(tmp_path: Path) -> None:
-    """A run does not go on with other text under the same names."""
+    """A run does not resume with changed text under the same file names."""
     recipe = write_recipe(tmp_path)
     recipe.write_text(recipe.read_text().replace(str(_data()), str(tmp_path)))
     text = tmp_path / "sentences.txt"
@@ -173,7 +173,7 @@ def _data() -> Path:
 def test_a_loss_that_is_not_finite_stops(
     recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A bad loss ends the run with advice, before it spoils the weights or a checkpoint."""
+    """A loss that is not finite stops the run before weights or checkpoints are corrupted."""
     real = Network.loss
     calls = 0
 
@@ -188,7 +188,7 @@ def test_a_loss_that_is_not_finite_stops(
 
 
 def test_two_processes_do_not_share_a_run(recipe: Path, folder: Path, tmp_path: Path) -> None:
-    """While one process trains in a folder, another one is refused."""
+    """A second process in the same run folder is rejected."""
     run = tmp_path / "run"
     process = start_elsewhere(recipe, run)
     while not (run / "metrics.jsonl").exists():
@@ -201,7 +201,7 @@ def test_two_processes_do_not_share_a_run(recipe: Path, folder: Path, tmp_path: 
 
 
 def _publish(outcome: Outcome, version: Path) -> Path:
-    """A published version's files, as far as a training reads them."""
+    """Write the files of a published version that training reads."""
     saved = checkpoints.load(outcome.checkpoint)
     version.mkdir(parents=True)
     (version / "tokenizer.json").write_text(saved.tokenizer, encoding="utf-8")
@@ -227,7 +227,7 @@ def _publish(outcome: Outcome, version: Path) -> Path:
 
 
 def test_a_published_version_is_continued(whole: Outcome, tmp_path: Path) -> None:
-    """A training from published weights begins where they were, with their pieces."""
+    """Training from published weights starts with their perplexity and tokenizer."""
     version = _publish(whole, tmp_path / "models/small/1")
     size = len(json.loads((version / "tokenizer.json").read_text())["model"]["vocab"])
     recipe = write_recipe(
@@ -246,7 +246,7 @@ def test_a_published_version_is_continued(whole: Outcome, tmp_path: Path) -> Non
 
 
 def test_a_version_that_does_not_fit_is_refused(whole: Outcome, tmp_path: Path) -> None:
-    """A version without weights, or of other sizes, says what is wrong."""
+    """A version without weights or with other sizes is rejected with the reason."""
     version = _publish(whole, tmp_path / "models/small/1")
     begin = ('name = "small"', f'name = "small"\ninit_from = "{version}"')
     with pytest.raises(InvalidRecipe, match=r"tokenizer.vocabulary: 900"):
@@ -267,8 +267,8 @@ def test_a_version_that_does_not_fit_is_refused(whole: Outcome, tmp_path: Path) 
         train_here(write_recipe(tmp_path, begin), tmp_path / "run")
 
 
-def test_what_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
-    """Foreign, cut and missing files are named, not loaded."""
+def test_invalid_checkpoints_are_rejected(tmp_path: Path) -> None:
+    """Foreign, truncated and missing files are rejected."""
     path = tmp_path / "step-00000001.safetensors"
     with pytest.raises(InvalidFile, match="does not exist"):
         checkpoints.load(path)
@@ -281,7 +281,7 @@ def test_what_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
 
 
 def test_nested_documents_survive_a_checkpoint() -> None:
-    """Tensors anywhere in a nested document, and keys that are numbers, come back as they were."""
+    """Nested tensors and integer keys survive a round trip."""
     document = {"groups": [{"lr": 0.1, "params": [0, 1]}], "state": {0: {"m": torch.ones(2)}}}
     plain, tensors = checkpoints.flatten(document, "optimiser")
     found = checkpoints.restore(json.loads(json.dumps(plain)), tensors)
@@ -290,7 +290,7 @@ def test_nested_documents_survive_a_checkpoint() -> None:
 
 
 def test_a_fresh_run_begins_at_the_pieces_frequencies(recipe: Path, folder: Path) -> None:
-    """Before the first step frequent pieces are the likelier, and held-out text is no surprise."""
+    """Before the first step the network predicts unigram frequencies."""
     outcome = train_here(recipe, folder / "begun", max_minutes=0.0)
     weights = checkpoints.load(outcome.checkpoint).weights
     bias = weights["output_bias"]

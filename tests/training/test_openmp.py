@@ -1,4 +1,4 @@
-"""What torch's threads are told before torch is there."""
+"""OpenMP settings before torch is imported."""
 
 import os
 
@@ -14,7 +14,7 @@ from wordgate.training.openmp import limit_openmp_spinning
 def test_threads_wait_briefly_unless_told(
     monkeypatch: pytest.MonkeyPatch, told: dict[str, str], spins: str | None
 ) -> None:
-    """Whoever has set either variable knows their machine."""
+    """Variables set by the user are not changed."""
     for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
         monkeypatch.delenv(name, raising=False)
     for name, value in told.items():

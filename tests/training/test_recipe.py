@@ -1,4 +1,4 @@
-"""Recipes: what is accepted, and how a mistake names itself."""
+"""Recipes: validation and error messages."""
 
 import os
 import tomllib
@@ -35,7 +35,7 @@ def _load(folder: Path, text: str) -> recipes.Recipe:
 
 
 def test_a_recipe_is_read(tmp_path: Path) -> None:
-    """Stated keys are taken, the others have defaults, and paths are relative to the recipe."""
+    """Keys have defaults, and paths are relative to the recipe."""
     recipe = _load(tmp_path, GOOD)
     path = tmp_path / "recipe.toml"
     assert recipe.name == "small"
@@ -63,8 +63,8 @@ def test_a_recipe_is_read(tmp_path: Path) -> None:
         ("b.jsonl.gz", "a.txt", "text", "named 2 times"),
         ("cuts = [600, 1000]", "cuts = [1000, 600]", "network", "increase"),
         ("cuts = [600, 1000]", "cuts = [600, 900]", "", "last cut must be the vocabulary"),
-        ("cuts = [600, 1000]", "", "network", "two cuts or more"),
-        ("cuts = [600, 1000]", 'output = "full"\ncuts = [600, 1000]', "network", "leave them out"),
+        ("cuts = [600, 1000]", "", "network", "at least two cuts"),
+        ("cuts = [600, 1000]", 'output = "full"\ncuts = [600, 1000]', "network", "remove them"),
         ("cuts = [600, 1000]", 'output = "ful"', "network.output", "'two-level' or 'full'"),
         ("steps = 1000", "steps = 1000\ndecay_steps = 501", "training", "exceed steps"),
         ("steps = 1000", "steps = 1000\nminimum_learning_rate = 1", "training", "higher"),
@@ -78,7 +78,7 @@ def test_a_recipe_is_read(tmp_path: Path) -> None:
     ],
 )
 def test_a_mistake_names_itself(tmp_path: Path, old: str, new: str, key: str, problem: str) -> None:
-    """A wrong recipe says which key is wrong and what would be right."""
+    """Errors name the wrong key and the remedy."""
     assert old in GOOD
     with pytest.raises(InvalidRecipe) as raised:
         _load(tmp_path, GOOD.replace(old, new, 1))
@@ -88,19 +88,19 @@ def test_a_mistake_names_itself(tmp_path: Path, old: str, new: str, key: str, pr
 
 
 def test_a_full_output_needs_no_cuts(tmp_path: Path) -> None:
-    """`output = "full"` stands without cuts."""
+    """`output = "full"` is valid without cuts."""
     recipe = _load(tmp_path, GOOD.replace("cuts = [600, 1000]", 'output = "full"'))
     assert recipe.network.cuts == ()
 
 
 def test_a_missing_recipe_says_so(tmp_path: Path) -> None:
-    """A recipe that is not there is an error of its own."""
+    """A missing recipe is reported as missing."""
     with pytest.raises(InvalidRecipe, match="does not exist"):
         recipes.load(tmp_path / "recipe.toml")
 
 
 def test_a_version_to_continue_is_looked_for_beside_the_recipe(tmp_path: Path) -> None:
-    """`init_from` is relative to the recipe, or else to the working folder."""
+    """`init_from` is relative to the recipe, or else to the working directory."""
     recipe = _load(tmp_path, 'init_from = "models/en/1"\n' + GOOD)
     path = tmp_path / "recipe.toml"
     assert recipes.init_path(recipe, path) == Path("models/en/1")
@@ -111,7 +111,7 @@ def test_a_version_to_continue_is_looked_for_beside_the_recipe(tmp_path: Path) -
 
 @pytest.mark.parametrize("lines", [10, 20_000, 400_000])
 def test_a_drafted_recipe_can_be_loaded(tmp_path: Path, lines: int) -> None:
-    """The recipe written for one's own files is valid, whatever the amount of text."""
+    """A generated recipe is valid for any amount of text."""
     text = tmp_path / 'my "mails".txt'
     text.write_text("A line of text, not too short.\n" * lines)
     path = tmp_path / "models/mine/recipe.toml"
@@ -123,7 +123,7 @@ def test_a_drafted_recipe_can_be_loaded(tmp_path: Path, lines: int) -> None:
 
 
 def test_a_drafted_recipe_is_kept(tmp_path: Path) -> None:
-    """The same files again leave a changed recipe alone; other files are refused."""
+    """An existing recipe is kept for the same files and is an error for other files."""
     text, other = tmp_path / "a.txt", tmp_path / "b.txt"
     for file in (text, other):
         file.write_text("some words\n")
@@ -152,7 +152,7 @@ def test_the_shipped_recipe_names_every_origin() -> None:
 
 
 def test_a_drafted_recipe_holds_out_enough(tmp_path: Path) -> None:
-    """Some fifty passages, but a tenth of little text at most, and a hundredth at least."""
+    """A generated recipe holds out about fifty passages, between 1 % and 10 % of the text."""
     path = tmp_path / "recipe.toml"
     for passages, share in ((1, 0.1), (100, 0.1), (1000, 0.05), (100_000, 0.01)):
         text = tmp_path / f"{passages}.txt"
@@ -163,7 +163,7 @@ def test_a_drafted_recipe_holds_out_enough(tmp_path: Path) -> None:
 
 
 def test_a_drafted_recipe_names_files_and_not_ones_home(tmp_path: Path) -> None:
-    """What stands in a published card: a file's name, below the folder that all have in common."""
+    """File names are relative to the common folder, because they appear in model cards."""
     files = [tmp_path / "home/texts/a.txt", tmp_path / "home/texts/more/b.txt"]
     for file in files:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -177,7 +177,7 @@ def test_a_drafted_recipe_names_files_and_not_ones_home(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["caf\u00e9 \U0001f642.txt", "a\x7fb.txt", 'q"\\\t.txt'])
 def test_a_drafted_recipe_names_any_file(tmp_path: Path, name: str) -> None:
-    """Whatever is in a file's name, the recipe that was written finds it again."""
+    """A generated recipe finds files with any name."""
     text = tmp_path / name
     text.write_text("Some words.\n")
     path = tmp_path / "models/mine/recipe.toml"
@@ -186,7 +186,7 @@ def test_a_drafted_recipe_names_any_file(tmp_path: Path, name: str) -> None:
 
 
 def test_a_draft_that_cannot_be_is_not_written(tmp_path: Path) -> None:
-    """A bad name, and a file's name that is no text, leave nothing behind."""
+    """An invalid model name or a file name that is not UTF-8 leaves no files."""
     text = tmp_path / "a.txt"
     odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.txt"))
     for file in (text, odd):
@@ -201,7 +201,7 @@ def test_a_draft_that_cannot_be_is_not_written(tmp_path: Path) -> None:
 
 
 def test_words_never_suggested_are_in_normal_form(tmp_path: Path) -> None:
-    """A line is a word or a phrase, however it is written; comments and empty lines are none."""
+    """Lines are normalised words or phrases; comments and empty lines are skipped."""
     recipe = _load(tmp_path, GOOD.replace("[text]", '[text]\nnever_suggested = "never.txt"'))
     never = tmp_path / "never.txt"
     never.write_text(
@@ -223,7 +223,7 @@ def test_words_never_suggested_are_in_normal_form(tmp_path: Path) -> None:
 def test_a_line_that_cannot_be_listed_is_named(
     tmp_path: Path, content: bytes | None, problem: str
 ) -> None:
-    """It would never be met; file and line say where it stands."""
+    """A line that can never match is reported with file and line."""
     recipe = _load(tmp_path, GOOD.replace("[text]", '[text]\nnever_suggested = "never.txt"'))
     if content is not None:
         (tmp_path / "never.txt").write_bytes(content)

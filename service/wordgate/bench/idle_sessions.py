@@ -1,7 +1,4 @@
-"""Many sessions that were typed in and now rest.
-
-Knows sessions of the client; does not know what they cost.
-"""
+"""Open many typing sessions and keep them idle."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -15,7 +12,7 @@ _AT_ONCE = 32
 
 @asynccontextmanager
 async def idle_sessions(address: str, count: int, typed: str = TYPED) -> AsyncIterator[None]:
-    """Sessions in which all have typed the same, key by key, as long as the block lasts."""
+    """Open `count` sessions, type `typed` in each key by key, and keep them open in the block."""
     async with AsyncClient(address) as client, AsyncExitStack() as opened:
         room = asyncio.Semaphore(_AT_ONCE)
 

@@ -1,7 +1,4 @@
-"""Keys that people press: which, and how long after the one before.
-
-Knows messages and a generator of random numbers; does not know who is asked for suggestions.
-"""
+"""Simulate typists: key presses with typos, and the time between keys."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,16 +13,16 @@ from wordgate.evaluation.cloze import own_questions
 from wordgate.offline.lines import read_lines
 
 SLIP_SHARE = 0.04
-"""One letter in so many is typed wrong, seen and taken back: 2 keys more."""
+"""Share of letters preceded by a typo that is corrected at once with backspace (2 more keys)."""
 
 GAP_SPREAD = 0.5
-"""Standard deviation of a gap's logarithm: 95 % are between 0.38 and 2.7 times the middle one."""
+"""Standard deviation of a gap's logarithm: 95 % are between 0.38 and 2.7 times the median."""
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 class Action(Enum):
-    """What a key does to the text."""
+    """Effect of a key on the text."""
 
     BEGIN = "begin"
     INSERT = "insert"
@@ -34,16 +31,16 @@ class Action(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key. `text` is what it inserts, or what the text is from then on (`BEGIN`)."""
+    """One key press. `text` is the inserted text, or the complete new text for `BEGIN`."""
 
     action: Action
     text: str = ""
 
 
 def typed_messages(path: Path | None) -> list[str]:
-    """Messages, one a line; without a file the package's fifty questions with their answers.
+    """Read messages, one per line; without a file, return the bundled fifty cloze questions.
 
-    Raises `InvalidFile` when there are none.
+    Raises `InvalidFile` if the file has no messages.
     """
     if path is None:
         return [f"{question.context} {question.good}" for question in own_questions()]
@@ -54,10 +51,10 @@ def typed_messages(path: Path | None) -> list[str]:
 
 
 def keys_of(messages: Sequence[str], typist: int, random: Random) -> Iterator[Key]:
-    """What one typist types, without end: the messages in an order of their own, key by key.
+    """Yield the key presses of one typist without end: random messages, key by key.
 
-    Each stands behind a number that no other has, which a key brings at once (as when a chat is
-    opened): so nobody finds in the server's cache what another one typed.
+    Each message follows a unique number, inserted with one key (like opening a chat), so that
+    typists do not hit each other's entries in the server's cache.
     """
     for number in count(1):
         yield Key(Action.BEGIN, f"{typist} {number} ")
@@ -69,6 +66,6 @@ def keys_of(messages: Sequence[str], typist: int, random: Random) -> Iterator[Ke
 
 
 def gaps_of(middle_seconds: float, random: Random) -> Iterator[float]:
-    """Seconds between keys, log-normal around their median."""
+    """Yield the seconds between keys, log-normal around the median."""
     while True:
         yield random.lognormvariate(log(middle_seconds), GAP_SPREAD)

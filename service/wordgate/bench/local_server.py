@@ -1,4 +1,4 @@
-"""A server of one's own on this machine, for as long as something is measured."""
+"""Run a local server for a benchmark."""
 
 import json
 import os
@@ -14,23 +14,23 @@ from urllib.request import ProxyHandler, build_opener
 from wordgate.errors import WordgateError
 
 _GUARDED_BY = ("WORDGATE_TLS_", "WORDGATE_TOKENS_FILE", "WORDGATE_CONFIG")
-"""Variables that do not reach it: it is asked in plain text, without a token."""
+"""Variables withheld from the server: benchmarks connect without TLS and without a token."""
 
 
 _DIRECT = build_opener(ProxyHandler({}))
-"""Asks pages of this machine without the proxies that the environment names."""
+"""Opens local URLs, ignoring the environment's proxy settings."""
 
 
 @dataclass(frozen=True)
 class LocalServer:
-    """`wordgate serve` in a process of its own; `address` is HOST:PORT for gRPC."""
+    """A `wordgate serve` process. `address` is HOST:PORT for gRPC, `http` for metrics."""
 
     address: str
     http: str
     process_id: int
 
     def metric(self, name: str, **labels: str) -> float:
-        """The sum of the samples of this name that carry these labels."""
+        """Return the sum of the metric's samples that have these labels."""
         from prometheus_client.parser import text_string_to_metric_families
 
         with _DIRECT.open(f"http://{self.http}/metrics", timeout=60) as answer:
@@ -47,10 +47,10 @@ class LocalServer:
 def local_server(
     model: Path, calls: int, workers: int = 1, listen: str = "127.0.0.1:0", more: Sequence[str] = ()
 ) -> Iterator[LocalServer]:
-    """A server on free ports of this machine, or for gRPC on the one that is named.
+    """Run a server on free local ports, or with gRPC on `listen`, until the end of the block.
 
-    `more` are further options of `wordgate serve`. Its log is read and dropped. Raises
-    `WordgateError` with what it said when it does not start.
+    `more` are further options of `wordgate serve`. The log is read and discarded. Raises
+    `WordgateError` with the log if the server does not start.
     """
     command = [sys.executable, "-m", "wordgate.cli.main", "serve", "--model", str(model)]
     options = ["--listen", listen, "--metrics-listen", "127.0.0.1:0", "--log-format", "json"]
@@ -68,22 +68,22 @@ def local_server(
     finally:
         process.kill()
         if reader.is_alive():
-            reader.join()  # its workers have ended, too, when nobody can write any more
+            reader.join()  # at end of file, the workers have ended too
         process.communicate()
 
 
 def _drop_log(process: "subprocess.Popen[str]") -> None:
-    """Read the log to its end: a full pipe would block the server."""
+    """Read the log to its end; a full pipe would block the server."""
     with suppress(ValueError):
         for _ in process.stderr or ():
             pass
 
 
 def _serving(process: "subprocess.Popen[str]") -> LocalServer:
-    said = ""
+    log = ""
     for line in process.stderr or ():
-        said += line
+        log += line
         document = json.loads(line) if line.startswith("{") else {}
         if document.get("event") == "serving":
             return LocalServer(document["grpc"], document["http"], process.pid)
-    raise WordgateError(f"the server to measure did not start: {said.strip()}")
+    raise WordgateError(f"benchmark server did not start: {log.strip()}")

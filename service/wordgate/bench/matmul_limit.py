@@ -1,6 +1,6 @@
-"""How fast the integer matrix products of a network are on one core, with nothing around them.
+"""Upper bound of the engine's speed: time a network's integer matrix products alone on one core.
 
-Knows shapes only: graphs of `MatMulInteger` alone, timed at several numbers of rows.
+Graphs that contain only `MatMulInteger` are timed at several batch sizes.
 """
 
 import statistics
@@ -20,7 +20,7 @@ _CALLS = 5
 
 
 class MatmulLimit:
-    """The products of each graph of a network, as sessions of their own."""
+    """The matrix products of each graph of a network, as separate onnxruntime sessions."""
 
     def __init__(self, sizes: NetworkSizes) -> None:
         levels = AdaptiveSoftmaxLayout(sizes.cuts)
@@ -32,12 +32,12 @@ class MatmulLimit:
         self._seconds = {(name, rows): list[float]() for name in shapes for rows in ROWS}
 
     def measure(self) -> None:
-        """Time each product at each number of rows once more."""
+        """Time each product once at each batch size."""
         for (name, rows), taken in self._seconds.items():
             taken.append(self._products[name].seconds(rows))
 
     def seconds_per_row(self, name: str) -> float:
-        """Of a graph's products, at the number of rows that is best."""
+        """Return the time per row of a graph's products at the fastest batch size."""
         return min(statistics.median(self._seconds[name, rows]) / rows for rows in ROWS)
 
 
@@ -55,10 +55,10 @@ class _Products:
             self.seconds(rows)
 
     def seconds(self, rows: int) -> float:
-        """Of one call with this many rows."""
+        """Return the time of one inference with `rows` rows."""
         feed = {
-            f"rows_{place}": np.full((rows, inner), 3, np.uint8)
-            for place, (inner, _) in enumerate(self._shapes)
+            f"rows_{index}": np.full((rows, inner), 3, np.uint8)
+            for index, (inner, _) in enumerate(self._shapes)
         }
         began = perf_counter()
         for _ in range(_CALLS):
@@ -70,14 +70,14 @@ def _products(shapes: Sequence[tuple[int, int]]) -> bytes:
     generator = np.random.default_rng(0)
     zero_point = numpy_helper.from_array(np.array(128, np.uint8), "zero_point")
     nodes, constants, inputs, outputs = [], [zero_point], [], []
-    for place, (inner, outer) in enumerate(shapes):
+    for index, (inner, outer) in enumerate(shapes):
         weights = generator.integers(-127, 128, (inner, outer)).astype(np.int8)
-        constants.append(numpy_helper.from_array(weights, f"weights_{place}"))
-        names = [f"rows_{place}", f"weights_{place}", "zero_point"]
-        nodes.append(helper.make_node("MatMulInteger", names, [f"sums_{place}"]))
+        constants.append(numpy_helper.from_array(weights, f"weights_{index}"))
+        names = [f"rows_{index}", f"weights_{index}", "zero_point"]
+        nodes.append(helper.make_node("MatMulInteger", names, [f"sums_{index}"]))
         kinds = (
-            (f"rows_{place}", TensorProto.UINT8, inner),
-            (f"sums_{place}", TensorProto.INT32, outer),
+            (f"rows_{index}", TensorProto.UINT8, inner),
+            (f"sums_{index}", TensorProto.INT32, outer),
         )
         rows, sums = (
             helper.make_tensor_value_info(n, kind, ["rows", size]) for n, kind, size in kinds

@@ -1,7 +1,6 @@
-"""How fast a model answers in this process: rows a second by rows in a call, and predictions.
+"""Benchmark a model in process: rows per second by batch size, and prediction latency.
 
-Knows a model and how it is asked; does not know servers. What is compared is interleaved, and
-figures are medians, since machines are shared.
+Cases are interleaved and results are medians, because machines are often shared.
 """
 
 import statistics
@@ -20,12 +19,12 @@ CALL_ROWS = (1, 2, 4, 8, 16, 32, 64)
 
 
 def measure(asked: LocalModel, repetitions: int = 7, calls: int = 10) -> dict[str, Any]:
-    """Speed of the graphs and of predictions.
+    """Measure the speed of the graphs and of predictions.
 
-    `rows_per_second`: of each graph, by the number of rows in a call, the packing of the rows
-    counted; `predict_p50_ms`, `predict_p99_ms`: of a prediction after every word of the package's
-    fifty contexts, each history one word longer than the one before, as when somebody types;
-    `rows_per_search`: of the output layer, on the average.
+    `rows_per_second`: per graph and batch size, including the packing of rows. `predict_p50_ms`,
+    `predict_p99_ms`: a prediction after every word of the fifty bundled contexts; each history is
+    one word longer than the last, as in typing. `rows_per_search`: mean number of output-layer rows
+    per prediction.
     """
     times, rows = _predictions(asked)
     return {
@@ -54,7 +53,7 @@ def _rows_per_second(
 
 
 def _asks(network: NetworkModel) -> dict[str, Callable[[int], ModelRequest]]:
-    """A question of each graph for a number of rows."""
+    """Return, per graph, a function that makes a request of a number of rows."""
     asks: dict[str, Callable[[int], ModelRequest]] = {
         "step": lambda rows: Step([(network.start, row + 1) for row in range(rows)])
     }
@@ -73,7 +72,7 @@ def _seconds(network: NetworkModel, ask: ModelRequest, calls: int) -> float:
 
 
 def _predictions(asked: LocalModel) -> tuple[list[float], list[int]]:
-    """Seconds and rows of a prediction after every word of the contexts."""
+    """Return the seconds and output rows of a prediction after every word of the contexts."""
     times, rows = [], []
     for question in own_questions():
         written = words.split(question.context)

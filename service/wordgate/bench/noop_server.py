@@ -1,6 +1,7 @@
-"""`python -m wordgate.bench.noop_server`: takes streams of any method and does nothing with them.
+"""A server that accepts streams of any method and does nothing with them.
 
-What a stream costs by itself, in gRPC and Python, is measured on it.
+It measures the cost of a stream itself in gRPC and Python. Run as
+`python -m wordgate.bench.noop_server`.
 """
 
 import asyncio
@@ -20,7 +21,7 @@ from wordgate.server.event_loop import loop_factory
 
 @dataclass(frozen=True)
 class NoopServer:
-    """A server of this kind in a process of its own."""
+    """A no-op server process."""
 
     address: str
     process_id: int
@@ -28,13 +29,13 @@ class NoopServer:
 
 @contextmanager
 def noop_server() -> Iterator[NoopServer]:
-    """A bare server on a free port of this machine. Raises `WordgateError` if it does not start."""
+    """Run a no-op server on a free local port. Raises `WordgateError` if it does not start."""
     command = [sys.executable, "-m", "wordgate.bench.noop_server"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         address = process.stdout.readline().strip() if process.stdout else ""
         if not address:
-            raise WordgateError("the bare server to compare with did not start")
+            raise WordgateError("no-op server did not start")
         yield NoopServer(address, process.pid)
     finally:
         process.kill()

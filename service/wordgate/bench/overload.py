@@ -1,7 +1,4 @@
-"""What a server does with several times as much as it can carry.
-
-Knows processes and phases; how requests come and what is noted is the evaluation's.
-"""
+"""Benchmark a server under several times its capacity, and the fairness between clients."""
 
 import asyncio
 import statistics
@@ -30,7 +27,7 @@ _EQUAL_CALLERS = 3
 
 @dataclass(frozen=True)
 class Round:
-    """The phases of one round, in their order, and the server's resident memory after each."""
+    """The phases of one round, in order, and the resident memory before and after the overload."""
 
     unloaded: Outcomes
     full: Outcomes
@@ -43,7 +40,7 @@ class Round:
 def run(
     server: LocalServer, times: float, seconds: float, rounds: int, seed: int
 ) -> dict[str, Any]:
-    """Figures of the phases, medians over the rounds."""
+    """Return the metrics of the phases, as medians over the rounds."""
 
     async def all_rounds() -> list[Round]:
         async with (
@@ -69,7 +66,7 @@ def run(
 
 @dataclass(frozen=True)
 class FairRound:
-    """A small caller alone, the same beside large ones, and equal callers."""
+    """Results of a small client alone, a small client beside large ones, and equal clients."""
 
     alone: Outcomes
     beside: Outcomes
@@ -77,7 +74,7 @@ class FairRound:
 
 
 def run_fairness(server: LocalServer, large: int, seconds: float, rounds: int) -> dict[str, Any]:
-    """Return what small callers get beside `large` callers, and three equal ones, as medians."""
+    """Measure a small client beside `large` clients, and three equal clients; return medians."""
 
     async def all_rounds() -> list[FairRound]:
         async with AsyncClient(server.address) as client:
@@ -108,7 +105,7 @@ def run_fairness(server: LocalServer, large: int, seconds: float, rounds: int) -
 
 
 def _share(outcomes: Sequence[Outcomes]) -> dict[str, float]:
-    """Medians over the rounds: the share of requests that were refused, and percentiles."""
+    """Return medians over the rounds: share of rejected requests and latency percentiles."""
     refused = [len(each.refused) / each.offered for each in outcomes if each.offered]
     return {
         "refused_share": _median(refused or [0.0]),
@@ -162,7 +159,7 @@ def _figures(rounds: Sequence[Round]) -> dict[str, Any]:
 
 
 def _milliseconds(samples: Sequence[list[float]]) -> dict[str, float]:
-    """Medians over the rounds of the percentiles of each."""
+    """Return medians over the rounds of each round's percentiles."""
     whole = [sample for sample in samples if len(sample) > 1]
     return {
         f"p{percentile}_ms": _median([_percentile(each, percentile) * 1e3 for each in whole])

@@ -1,7 +1,7 @@
-"""Scoring requests that come whether or not they are answered, as the world sends them.
+"""Open-loop and closed-loop scoring load.
 
-Knows the client, arrivals and clocks; does not know where the server runs. In an open loop a slow
-answer does not hold back the next request, which is how servers are overrun.
+In an open loop, a slow response does not delay the next request; this is how servers become
+overloaded in practice.
 """
 
 import asyncio
@@ -19,18 +19,18 @@ from wordgate.errors import DeadlineExceeded, Overloaded
 SMALL_CANDIDATES = 5
 LARGE_CANDIDATES = 1000
 _JOINED = 5
-"""Texts of the sample that make one candidate of a large request."""
+"""Number of sample texts joined to one candidate of a large request."""
 
 _HEAD_START_SECONDS = 1.0
 _AGAIN_SECONDS = 0.01
-"""How long a caller that sends one request at a time waits after a refusal."""
+"""Delay after a rejection before a closed-loop client sends its next request."""
 
 
 @dataclass
 class Outcomes:
-    """What became of requests: seconds from the moment that each was due to its answer.
+    """Latencies of requests in seconds, from the time each was due to its response.
 
-    `elapsed_seconds` is from the first to the last.
+    `elapsed_seconds` is the duration of the load.
     """
 
     accepted: list[float] = field(default_factory=list)
@@ -39,14 +39,14 @@ class Outcomes:
 
     @property
     def offered(self) -> int:
-        """All of them."""
+        """Number of requests, accepted or rejected."""
         return len(self.accepted) + len(self.refused)
 
 
 async def one_by_one(
     client: AsyncClient, seconds: float, requests: Iterable[list[str]] | None = None
 ) -> Outcomes:
-    """Requests in turn, each when the one before it is answered: the unloaded server."""
+    """Send requests one at a time (closed loop), to measure the unloaded server."""
     outcomes = Outcomes()
     began = perf_counter()
     for texts in requests or _requests():
@@ -58,7 +58,7 @@ async def one_by_one(
 
 
 async def side_by_side(client: AsyncClient, under_way: int, seconds: float) -> Outcomes:
-    """Always so many under way: what the server can carry."""
+    """Keep `under_way` requests in flight, to measure the server's capacity."""
     outcomes = Outcomes()
     began = perf_counter()
     requests = _requests()
@@ -75,12 +75,12 @@ async def side_by_side(client: AsyncClient, under_way: int, seconds: float) -> O
 
 
 def small_requests() -> Iterator[list[str]]:
-    """Requests of a few candidates."""
+    """Return requests of a few candidates."""
     return (texts[:SMALL_CANDIDATES] for texts in _requests())
 
 
 async def small_beside_large(client: AsyncClient, callers: int, seconds: float) -> Outcomes:
-    """Send small requests in turn while `callers` others send the largest ones, each in turn."""
+    """Send small requests one at a time while `callers` clients send the largest requests."""
     large = [asyncio.create_task(_score_large(client, caller)) for caller in range(callers)]
     try:
         await asyncio.sleep(_HEAD_START_SECONDS)
@@ -92,11 +92,11 @@ async def small_beside_large(client: AsyncClient, callers: int, seconds: float) 
 
 
 async def _score_large(client: AsyncClient, caller: int) -> None:
-    """Send requests of a thousand long candidates until cancelled; many do not end in time."""
+    """Send requests of 1,000 long candidates until cancelled; many exceed their deadline."""
     texts = [text for job in jobs() for text in job]
     joined = [
-        " ".join(texts[(caller + place + step) % len(texts)] for step in range(_JOINED))
-        for place in range(LARGE_CANDIDATES)
+        " ".join(texts[(caller + index + step) % len(texts)] for step in range(_JOINED))
+        for index in range(LARGE_CANDIDATES)
     ]
     while True:
         with suppress(DeadlineExceeded):
@@ -104,9 +104,9 @@ async def _score_large(client: AsyncClient, caller: int) -> None:
 
 
 async def open_loop(client: AsyncClient, per_second: float, seconds: float, seed: int) -> Outcomes:
-    """Poisson arrivals at this rate, however many are still unanswered.
+    """Send requests as a Poisson process, regardless of the number in flight (open loop).
 
-    Ends with the last answer; `elapsed_seconds` is the time in which requests came.
+    Returns after the last response; `elapsed_seconds` is the duration of the arrivals.
     """
     outcomes = Outcomes()
     random = Random(f"{seed} arrivals")
@@ -130,7 +130,7 @@ async def _ask(
     outcomes: Outcomes,
     pause_seconds: float = 0.0,
 ) -> None:
-    """Send a request; wait for `pause_seconds` after a refusal."""
+    """Send a request; sleep for `pause_seconds` after a rejection."""
     try:
         await client.score("", texts)
     except Overloaded:

@@ -1,7 +1,7 @@
-"""How candidates are usually scored: whole sequences, padded, in one float32 call.
+"""Baseline: score candidates as one padded batch of complete sequences in float32.
 
-Builds a graph with onnxruntime's own `LSTM` operator and the whole output layer from the weights of
-a bundle, as an export of the network would have it. Something to compare with: nothing serves it.
+Builds a graph with onnxruntime's `LSTM` operator and the complete output layer from a bundle's
+weights, as a plain export of the network would. Used for benchmarks only, not for serving.
 """
 
 from collections.abc import Sequence
@@ -21,9 +21,9 @@ Array = NDArray[np.float32]
 
 
 class PaddedBatch:
-    """Scores the pieces of all candidates of an utterance in one call.
+    """Scores all candidates of an utterance in one inference.
 
-    `threads` are those inside the call.
+    `threads` is the number of threads within an inference.
     """
 
     def __init__(self, bundle: Path, threads: int) -> None:
@@ -36,7 +36,7 @@ class PaddedBatch:
         )
 
     def score(self, candidates: Sequence[Sequence[int]]) -> list[float]:
-        """Log-probability of each candidate after `<eos>`, its end counted."""
+        """Return the log-probability of each candidate after `<eos>`, including its own `<eos>`."""
         lengths = np.array([len(candidate) + 1 for candidate in candidates])
         tokens = np.full((lengths.max(), len(candidates)), EOS, np.int64)
         targets = tokens.copy()
@@ -51,8 +51,11 @@ class PaddedBatch:
 
 
 def build(bundle: Path) -> bytes:
-    """The graph: token [length, batch], length [batch], target [length, batch] → log-probabilities
-    [length, batch] of the targets."""
+    """Build the graph.
+
+    Inputs token [length, batch], length [batch], target [length, batch]; output log-probabilities
+    of the targets [length, batch].
+    """
     step = _constants(bundle / "step.onnx")
     levels = [_constants(path) for path in sorted(bundle.glob("output-*.onnx"))]
     graph = _Graph()
@@ -97,7 +100,7 @@ class _Graph:
 
 
 def _constants(path: Path) -> dict[str, NDArray[Any]]:
-    """The weights inside a graph, by name."""
+    """Return the weights of a graph by name."""
     model = onnx.load(str(path))
     return {each.name: numpy_helper.to_array(each) for each in model.graph.initializer}
 
@@ -110,7 +113,7 @@ def _float_embedding(step: dict[str, NDArray[Any]]) -> Array:
 
 
 def _layer(graph: _Graph, step: dict[str, NDArray[Any]], layer: int, below: str) -> str:
-    """One `LSTM` operator; its gates stand in the order i, o, f, g."""
+    """Add one `LSTM` operator, whose gates are in the order i, o, f, g."""
     weights, bias = _float_gates(step, layer), step[f"bias_{layer}"]
     width = weights.shape[1] // 4
     order = np.concatenate([np.arange(width) + gate * width for gate in (0, 3, 1, 2)])
@@ -139,8 +142,10 @@ def _float_gates(step: dict[str, NDArray[Any]], layer: int) -> Array:
 
 
 def _log_probs(graph: _Graph, levels: Sequence[dict[str, NDArray[Any]]], top: str) -> str:
-    """Log-probabilities of all pieces, [length, batch, pieces]: the head's, and each cluster's own
-    added to its value in the head."""
+    """Add the log-probabilities of all tokens, [length, batch, vocabulary].
+
+    A token of a cluster has its log-probability in the cluster plus the cluster's in the head.
+    """
     clusters = len(levels) - 1
     for level, constants in enumerate(levels):
         rows, bias = _float_rows(constants), constants["bias_out"]

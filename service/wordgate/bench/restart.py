@@ -1,7 +1,4 @@
-"""How soon a server answers that was killed and started again at once, and what it does until then.
-
-Knows processes and the clock; does not know what is answered.
-"""
+"""Benchmark the restart time of a killed server, and the phases of its start."""
 
 import json
 import os
@@ -30,7 +27,7 @@ _PATIENCE_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Restart:
-    """What one kill came to, in seconds."""
+    """Times of one restart, in seconds."""
 
     kill_to_answer: float
     start_to_answer: float
@@ -38,7 +35,7 @@ class Restart:
 
 
 def run(model: Path, kills: int, calls: int, workers: int) -> dict[str, Any]:
-    """Quartiles over so many kills, of a server that was answering; and the parts of a start."""
+    """Kill and restart a serving process `kills` times; return quartiles and the start's phases."""
     restarts = _restarts(model, kills, calls, workers)
     parts = [_parts(model) for _ in range(kills)]
     return {
@@ -72,7 +69,7 @@ def _restarts(model: Path, kills: int, calls: int, workers: int) -> list[Restart
 
 
 def _answered(address: str) -> float:
-    """When the first call was answered. Raises `Unavailable` when none is for a minute."""
+    """Return the time of the first response. Raises `Unavailable` after a minute without one."""
     latest = monotonic() + _PATIENCE_SECONDS
     while True:
         try:
@@ -82,16 +79,16 @@ def _answered(address: str) -> float:
             return monotonic()
         except (OSError, Unavailable):
             if monotonic() > latest:
-                raise Unavailable(f"{address} does not answer") from None
+                raise Unavailable(f"no response from {address}") from None
             sleep(_LOOK_SECONDS)
 
 
 def _parts(model: Path) -> dict[str, float]:
-    """Seconds of what a start consists of, as a process of its own does it."""
+    """Return the seconds per phase of a start, measured in a separate process."""
     command = [sys.executable, "-m", "wordgate.bench.startup", str(model), str(monotonic())]
     ended = subprocess.run(command, check=False, capture_output=True, text=True)
     if ended.returncode:
-        raise WordgateError(f"the start to measure failed: {ended.stderr.strip()}")
+        raise WordgateError(f"benchmark start failed: {ended.stderr.strip()}")
     found: dict[str, float] = json.loads(ended.stdout)
     return found
 

@@ -1,7 +1,7 @@
-"""N-best lists in the package, to measure on where a user has none at hand.
+"""The bundled sample of n-best lists, for benchmarks without user data.
 
-Forty of the package's own questions, spoken by flite and recognised by PocketSphinx with the
-English model that it comes with; up to fifty different transcripts each.
+Forty of the bundled cloze questions, synthesised by flite and recognised by PocketSphinx with its
+English model; up to fifty distinct transcripts each.
 """
 
 from collections.abc import Iterator
@@ -15,6 +15,6 @@ NAME = "n_best_sample.jsonl.gz"
 
 
 def n_best_sample() -> Iterator[Utterance]:
-    """The utterances of the sample, with references."""
+    """Yield the utterances of the sample, with references."""
     with as_file(files("wordgate.bench") / NAME) as path:
         yield from raise_on_error(jsonl.read(path))

@@ -1,7 +1,7 @@
-"""The speed of scoring candidates, beside the usual call pattern and the limit of the processor.
+"""Benchmark candidate scoring against a padded batch and against the CPU's matrix product limit.
 
-On the same weights, candidates and machine, one after the other in each repetition; medians of
-the repetitions. Cutting texts into pieces is counted everywhere but in the limit.
+All methods use the same weights, candidates and machine and run one after the other in each
+repetition; results are medians. Tokenization is included everywhere except in the limit.
 """
 
 import statistics
@@ -21,17 +21,17 @@ from wordgate.scoring.prefix_tree import PrefixTree
 from wordgate.scoring.scoring import tokenize_text
 
 UNDER_WAY = 16
-"""Utterances asked at once, in process and over gRPC."""
+"""Utterances in flight, in process and over gRPC."""
 
 _ONE_BY_ONE_SHARE = 10
-"""One utterance in so many is scored a candidate at a time: that takes long enough."""
+"""Only every 10th utterance is scored one candidate at a time, because it is slow."""
 
 
 class Scores(Protocol):
-    """What scores candidates, here or on a server."""
+    """Scores candidates, in process or on a server."""
 
     def submit_score(self, history: str, candidates: Sequence[str]) -> "Future[Any]":
-        """Log-probabilities of candidates after a history."""
+        """Request the log-probabilities of candidates after a history."""
         ...
 
 
@@ -44,11 +44,11 @@ def run(
     baseline_threads: Sequence[int],
     repetitions: int,
 ) -> dict[str, Any]:
-    """Candidates a second of each way, and their ratios.
+    """Return the candidates per second of each method, and their ratios.
 
-    `calls` model calls are made at once, here and by `server`, which serves the same bundle in
-    another process. The padded batch runs with the best of `baseline_threads`, tried beforehand.
-    The limit is that of one core, and what is compared with it makes one call at a time.
+    `calls` inferences run concurrently, here and in `server`, which serves the same bundle in
+    another process. The padded batch runs with the fastest of `baseline_threads`, determined
+    beforehand. The limit is for one core and is compared with one inference at a time.
     """
     rows = RowCounter()
     served = open_model(bundle, observer=rows)
@@ -106,7 +106,7 @@ def run(
 
 
 def _ask_all(asked: Scores, utterances: Sequence[Sequence[str]]) -> float:
-    """Seconds for all utterances, a number of them under way at once."""
+    """Return the seconds to score all utterances, with several in flight."""
     began = perf_counter()
     waiting: deque[Future[Any]] = deque()
     for texts in utterances:
@@ -133,7 +133,7 @@ def _best_padded(
     here: LocalModel,
     threads: Sequence[int],
 ) -> PaddedBatch:
-    """The padded batch at the number of threads that is fastest on a few utterances."""
+    """Return the padded batch with the number of threads that is fastest on a few utterances."""
     tried = [PaddedBatch(bundle, each) for each in threads]
     few = utterances[:3]
 
@@ -152,7 +152,7 @@ def _cut(here: LocalModel, texts: Sequence[str]) -> list[list[int]]:
 
 
 def _sharing(here: LocalModel, utterances: Sequence[Sequence[str]]) -> float:
-    """The share of pieces, ends among them, that prefix trees save."""
+    """Return the share of tokens, `<eos>` included, that prefix trees save."""
     pieces = nodes = 0
     for texts in utterances:
         cut = [[*candidate, 0] for candidate in _cut(here, texts)]
@@ -162,13 +162,13 @@ def _sharing(here: LocalModel, utterances: Sequence[Sequence[str]]) -> float:
 
 
 class RowCounter:
-    """Counts the rows of each graph's calls."""
+    """Counts the rows per graph."""
 
     def __init__(self) -> None:
         self.counted: Counter[str] = Counter()
         self._lock = Lock()
 
     def called(self, graph: str, rows: int, seconds: float) -> None:
-        """Count a call."""
+        """Count the rows of an inference."""
         with self._lock:
             self.counted[graph] += rows

@@ -1,7 +1,7 @@
-"""Scoring jobs that saturate a server: `python -m wordgate.bench.scoring_load ADDRESS …`.
+"""Saturate a server with scoring jobs: `python -m wordgate.bench.scoring_load ADDRESS …`.
 
-A program of its own, so that what it does with answers disturbs nobody who measures. It says
-`scoring` once the first job is answered, and ends by itself.
+Runs in a separate process so that it does not disturb measurements. Prints `scoring` after the
+first result and ends by itself.
 """
 
 import sys
@@ -20,7 +20,7 @@ JOB_CANDIDATES = 100
 
 
 def jobs() -> list[list[str]]:
-    """The package's sample of n-best lists in jobs of a hundred candidates."""
+    """Return the bundled sample of n-best lists in jobs of 100 candidates."""
     texts = [hypothesis.text for found in n_best_sample() for hypothesis in found.hypotheses]
     whole = len(texts) - len(texts) % JOB_CANDIDATES
     return [texts[first : first + JOB_CANDIDATES] for first in range(0, whole, JOB_CANDIDATES)]
@@ -29,7 +29,7 @@ def jobs() -> list[list[str]]:
 def score_at(
     address: str, under_way: int, seconds: float, connections: int = 1
 ) -> Iterator[ScoreResult]:
-    """Answers of one job after the other, so many under way, for so long."""
+    """Yield the results of jobs for `seconds`, keeping `under_way` jobs in flight."""
     until = monotonic() + seconds
 
     def questions(clients: list[Client]) -> Iterator["Future[ScoreResult]"]:
@@ -44,7 +44,7 @@ def score_at(
 
 
 def main() -> None:
-    """Score until the time is over; whoever started it may end it before."""
+    """Score until the time is over or the process is killed."""
     address, under_way, seconds, connections = sys.argv[1:]
     answers = score_at(address, int(under_way), float(seconds), int(connections))
     for number, _ in enumerate(answers):

@@ -1,7 +1,4 @@
-"""What memory a resting session takes, beside a stream that does nothing.
-
-Knows processes and their memory, on Linux; what a session is is others' business.
-"""
+"""Benchmark the memory per idle typing session, compared with a stream of a no-op server."""
 
 import asyncio
 from pathlib import Path
@@ -14,20 +11,20 @@ from wordgate.errors import WordgateError
 from wordgate.server.event_loop import loop_factory
 
 _FIRST = 100
-"""Sessions that come first and are not counted: with them come threads, caches, free lists."""
+"""Uncounted warm-up sessions; they allocate threads, caches and free lists."""
 
 
 def run(model: Path, sessions: int) -> dict[str, Any]:
-    """Kilobytes (of 1,024 bytes) of resident memory that a session adds to its server."""
+    """Return the kilobytes (1,024 bytes) of resident memory per session."""
     with local_server(model, calls=1) as own:
-        mine = _kilobytes_each(own.address, own.process_id, sessions, TYPED)
+        session_kb = _kilobytes_each(own.address, own.process_id, sessions, TYPED)
     with noop_server() as bare:
-        others = _kilobytes_each(bare.address, bare.process_id, sessions, "")
+        stream_kb = _kilobytes_each(bare.address, bare.process_id, sessions, "")
     return {
         "sessions": sessions,
-        "kb_per_session": round(mine, 2),
-        "kb_per_bare_stream": round(others, 2),
-        "kb_beside_bare_stream": round(mine - others, 2),
+        "kb_per_session": round(session_kb, 2),
+        "kb_per_bare_stream": round(stream_kb, 2),
+        "kb_beside_bare_stream": round(session_kb - stream_kb, 2),
         "keys_in_each": len(TYPED),
     }
 
@@ -45,10 +42,10 @@ async def _grown(address: str, process_id: int, sessions: int, typed: str) -> fl
 
 
 def resident_kilobytes(process_id: int) -> float:
-    """Memory of a process that is in RAM. Raises `WordgateError` where Linux is not."""
+    """Return the resident memory of a process. Raises `WordgateError` on systems without /proc."""
     try:
         status = Path(f"/proc/{process_id}/status").read_text("utf-8")
     except OSError:
-        raise WordgateError("memory is read from /proc, which is not here: use Linux") from None
+        raise WordgateError(f"cannot read /proc/{process_id}/status; this needs Linux") from None
     [line] = [line for line in status.splitlines() if line.startswith("VmRSS:")]
     return float(line.split()[1])

@@ -1,7 +1,7 @@
-"""`python -m wordgate.bench.startup BUNDLE BEGAN`: what a server does until it is ready, timed.
+"""Time the phases of a server's start: `python -m wordgate.bench.startup BUNDLE BEGAN`.
 
-BEGAN is when the process was started, by the system's monotonic clock. What is left of a start is
-the event loop's, gRPC's and HTTP's: some hundredths of a second.
+BEGAN is the time the process was started, on the system's monotonic clock. Not included are the
+event loop, gRPC and HTTP, which take a few hundredths of a second.
 """
 
 import json
@@ -11,9 +11,9 @@ from time import monotonic
 
 
 def main(path: Path, began: float) -> dict[str, float]:
-    """Seconds by part, in their order."""
+    """Return the seconds per phase, in order."""
     times = {"began": began, "interpreter": monotonic()}
-    import wordgate.server.server  # noqa: F401  to time it
+    import wordgate.server.server  # noqa: F401  timed
 
     times["imports"] = monotonic()
     from wordgate.bundle import bundle as bundles

@@ -1,7 +1,7 @@
-"""The speed of a training step, beside the loop that people write first.
+"""Benchmark a training step against a plain PyTorch training loop.
 
-Both run in the same process on the same pieces, one after the other, again and again; medians.
-The pieces are drawn so that they fall on the head and the clusters as those of real text do.
+Both run in the same process on the same tokens, alternately; results are medians. The tokens
+follow Zipf's law, so head and clusters are hit as often as in real text.
 """
 
 import statistics
@@ -18,7 +18,7 @@ from wordgate.training.model.network import LSTMConfig, Network
 from wordgate.training.model.optimizer import Optimiser, Schedule
 
 ZIPF_EXPONENT = 1.05
-"""2,000 of 16,000 pieces cover 84 % of what is drawn, 6,000 cover 92 %."""
+"""With this exponent, 2,000 of 16,000 tokens cover 84 % of a text and 6,000 cover 92 %."""
 
 
 class PlainModel(nn.Module):
@@ -48,10 +48,10 @@ def run(
     steps: int = 4,
     threads: int = 2,
 ) -> dict[str, Any]:
-    """Pieces a second of our training step and of the plain loop, and their ratio.
+    """Return the tokens per second of our training step and of the plain loop, and their ratio.
 
-    Each repetition measures `steps` steps of either, in turn; the figures are medians. Sets the
-    number of torch's threads to `threads` for the time of the measurement.
+    Each repetition measures `steps` steps of both; results are medians. torch's number of threads
+    is set to `threads` during the measurement.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
@@ -88,7 +88,7 @@ def run(
 
 @cache
 def _lstm_takes_bfloat16() -> bool:
-    """Whether torch.nn.LSTM runs in bfloat16 here: oneDNN refuses on processors without AVX-512."""
+    """Return whether torch.nn.LSTM supports bfloat16 here; oneDNN requires AVX-512."""
     try:
         with torch.autocast("cpu", torch.bfloat16), torch.no_grad():
             nn.LSTM(8, 8)(torch.zeros(1, 1, 8))
@@ -98,7 +98,7 @@ def _lstm_takes_bfloat16() -> bool:
 
 
 def _segments(vocabulary: int, batch: int, length: int, count: int) -> list[Tensor]:
-    """Pieces int64 [length + 1, batch], rarer ones rarer by Zipf's law."""
+    """Draw segments of tokens int64 [length + 1, batch] from a Zipf distribution."""
     shares = np.arange(1, vocabulary + 1, dtype=np.float64) ** -ZIPF_EXPONENT
     random = np.random.Generator(np.random.PCG64(1))
     shape = (count, length + 1, batch)

@@ -1,7 +1,6 @@
-"""What typists get from a server: one phase at a person's speed, one flat out, one beside scoring.
+"""Benchmark typing latency: at human speed, at full speed, and beside scoring jobs.
 
-Knows processes and phases; what is typed and how it is timed is the evaluation's. Server, typists
-and scoring jobs are processes of their own on this machine.
+Server, typists and scoring jobs are separate processes on this machine.
 """
 
 import asyncio
@@ -25,7 +24,7 @@ _STARTING_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Phase:
-    """What was typed, and what it took of both processes; `elapsed` and processor seconds."""
+    """Results of one phase: keys, model steps, scoring jobs, and wall-clock and CPU seconds."""
 
     typed: Typed
     elapsed: float
@@ -35,14 +34,14 @@ class Phase:
     client_seconds: float
 
     def milliseconds(self, percentile: int) -> float:
-        """From pressing a key to its answer."""
+        """Return a percentile of the time from a key press to its response."""
         return round(statistics.quantiles(self.typed.seconds, n=100)[percentile - 1] * 1e3, 3)
 
 
 def run(
     server: LocalServer, load: Load, flat_out_typists: int, scoring_jobs: int
 ) -> dict[str, Any]:
-    """Figures of the three phases."""
+    """Run the three phases and return their metrics."""
     human = phase(server, load)
     hurry = phase(server, replace(load, typists=flat_out_typists, gap_seconds=None))
     with _scoring(server, load, scoring_jobs):
@@ -73,7 +72,7 @@ def run(
 
 
 def phase(server: LocalServer, load: Load) -> Phase:
-    """Have a load typed, and ask the server before and after what it has done."""
+    """Run a typing load, reading the server's metrics before and after it."""
     steps, jobs, server_seconds = _done(server)
     began, began_processor = perf_counter(), process_time()
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
@@ -91,7 +90,7 @@ def phase(server: LocalServer, load: Load) -> Phase:
 
 
 def _done(server: LocalServer) -> tuple[float, float, float]:
-    """Steps for typists, scoring jobs, seconds of the processor."""
+    """Return the server's interactive model steps, scoring jobs and CPU seconds so far."""
     return (
         server.metric("wordgate_model_rows_total", kind="step", urgency="interactive"),
         server.metric("grpc_server_handled_total", grpc_method="Score", grpc_code="OK"),
@@ -110,7 +109,7 @@ def _counts(typed: Typed) -> dict[str, int]:
 
 @contextmanager
 def _scoring(server: LocalServer, load: Load, under_way: int) -> Iterator[None]:
-    """Scoring jobs meanwhile, in a process that would end by itself."""
+    """Run scoring jobs in another process during the block."""
     seconds = load.warm_up_seconds + load.seconds + _STARTING_SECONDS
     command = [sys.executable, "-m", "wordgate.bench.scoring_load"]
     process = subprocess.Popen(
@@ -120,7 +119,7 @@ def _scoring(server: LocalServer, load: Load, under_way: int) -> Iterator[None]:
     )
     try:
         if not process.stdout or not process.stdout.readline():
-            raise WordgateError("the scoring jobs did not start")
+            raise WordgateError("scoring load did not start")
         yield
     finally:
         process.kill()

@@ -1,7 +1,4 @@
-"""Typists at sessions of a server, at a person's speed or as fast as they are answered.
-
-Knows sessions of the client, keys and clocks; does not know where the server runs.
-"""
+"""Typing load: simulated typists in typing sessions, at human speed or as fast as responses."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -17,10 +14,10 @@ from wordgate.client.typing_session import TypingSession
 
 @dataclass(frozen=True)
 class Load:
-    """How many type what for how long, divided among `connections`.
+    """A typing load: number of typists, messages and duration, spread over `connections`.
 
-    `gap_seconds` None: each key as soon as the last one is answered. What is pressed in the first
-    `warm_up_seconds`, which come before `seconds`, is not timed.
+    If `gap_seconds` is None, each key is pressed as soon as the last one is answered. Keys pressed
+    in the first `warm_up_seconds`, which precede `seconds`, are not timed.
     """
 
     typists: int
@@ -35,9 +32,9 @@ class Load:
 
 @dataclass
 class Typed:
-    """What came of it. Of all keys `pressed` some were `superseded` without an answer.
+    """Results of a typing load. Keys that were `superseded` got no response of their own.
 
-    `seconds` has the time from pressing to answer of each key that was pressed after the warm-up.
+    `seconds` has the time from press to response of each key pressed after the warm-up.
     """
 
     pressed: int = 0
@@ -47,7 +44,7 @@ class Typed:
 
 
 async def type_at(address: str, load: Load) -> Typed:
-    """Have texts typed at a server. Raises what its sessions end with."""
+    """Run a typing load against a server. Raises the errors of its sessions."""
     typed = Typed()
     async with AsyncExitStack() as open_sessions:
         opened = open_sessions.enter_async_context
@@ -80,7 +77,7 @@ async def _type(
 async def _like_a_person(
     typist: "_Typist", gap_seconds: float, random: Random, typed_until: float
 ) -> None:
-    """At times that do not depend on answers: who waits for them would hide slow ones."""
+    """Press keys at times independent of responses (avoids coordinated omission)."""
     due = perf_counter() + random.random() * gap_seconds
     gaps = gaps_of(gap_seconds, random)
     while due < typed_until:
@@ -96,7 +93,7 @@ async def _flat_out(typist: "_Typist", typed_until: float) -> None:
 
 
 class _Typist:
-    """Presses keys in a session and notes when each is answered."""
+    """Presses keys in a session and records the latency of each response."""
 
     def __init__(self, session: TypingSession, keys: Iterator[Key], typed: Typed) -> None:
         self._session = session
@@ -122,12 +119,12 @@ class _Typist:
                 await self._session.send(key.text)
 
     async def answered(self) -> None:
-        """Wait until the last key is answered."""
+        """Wait for the response to the last key."""
         await self._answer.wait()
 
     @asynccontextmanager
     async def reading(self, timed_from: float) -> AsyncIterator[None]:
-        """Note answers meanwhile; at the end, those that are still to come."""
+        """Record responses during the block and, at its end, the outstanding ones."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._read(timed_from))
             yield

@@ -1,1 +1,1 @@
-"""From text to a trained network, with torch: recipe, loop, checkpoints."""
+"""Training with PyTorch: recipes, training loop and checkpoints."""

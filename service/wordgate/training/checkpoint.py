@@ -1,8 +1,7 @@
-"""Checkpoints: all that a training needs to go on as if it had never stopped.
+"""Checkpoints: everything that a training run needs to resume exactly where it stopped.
 
-Knows tensors, their names and files; does not know what trains. A checkpoint is one safetensors
-file whose header holds the rest as JSON, so it comes into being with one rename, and loading it
-runs no code.
+A checkpoint is a single safetensors file. Its header holds everything that is not a tensor as
+JSON, so the file is written atomically with one rename and loading it runs no code.
 """
 
 import json
@@ -27,11 +26,11 @@ _WEIGHTS = "weights/"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A moment of a training.
+    """The state of a training run after one step.
 
-    `weights`: parameter name to float32 tensor; `tensors`: everything else that is a tensor
-    (optimiser, carried state, random state); `about`: the rest, fit for JSON (sampler, figures,
-    optimiser's numbers); `recipe`: the recipe as a document; `tokenizer`: a tokenizer.json.
+    `weights` maps parameter names to float32 tensors. `tensors` holds all other tensors (optimiser,
+    carried state, random state). `about` holds the JSON-serialisable rest (sampler, metrics,
+    optimiser's numbers). `recipe` is the recipe as a document, `tokenizer` the tokenizer.json.
     """
 
     step: int
@@ -43,9 +42,9 @@ class Checkpoint:
 
 
 def save(folder: Path, checkpoint: Checkpoint) -> Path:
-    """Write a checkpoint into `folder`, whole or not at all, and drop all but the last two.
+    """Write a checkpoint to `folder` atomically and delete all but the last two.
 
-    Raises `InvalidFile` when it cannot be written (the disk is full); the older ones stay.
+    Raises `InvalidFile` if it cannot be written (for example, disk full); older ones are kept.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{_PREFIX}{checkpoint.step:08d}{_SUFFIX}"
@@ -75,7 +74,7 @@ def save(folder: Path, checkpoint: Checkpoint) -> Path:
 
 
 def load(path: Path) -> Checkpoint:
-    """Read a checkpoint; raises `InvalidFile` for anything else. Runs no code from the file."""
+    """Load a checkpoint without running code from the file. Raises `InvalidFile`."""
     try:
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {}).get("wordgate", "null"))
@@ -85,7 +84,7 @@ def load(path: Path) -> Checkpoint:
     except (OSError, SafetensorError, json.JSONDecodeError) as error:
         raise InvalidFile(path, f"is not a checkpoint: {error}") from error
     if not isinstance(header, dict) or header.get("format") != _FORMAT:
-        raise InvalidFile(path, "is not a checkpoint of this version of wordgate")
+        raise InvalidFile(path, "is not a checkpoint of this version of Wordgate")
     weights = {
         name.removeprefix(_WEIGHTS): value
         for name, value in tensors.items()
@@ -98,18 +97,18 @@ def load(path: Path) -> Checkpoint:
 
 
 def checkpoints(folder: Path) -> list[Path]:
-    """The complete checkpoints in a folder, oldest first."""
+    """Return the complete checkpoints in a folder, oldest first."""
     return sorted(folder.glob(f"{_PREFIX}*{_SUFFIX}"))
 
 
 def latest(folder: Path) -> Path | None:
-    """The last complete checkpoint in a folder, if there is one."""
-    found = checkpoints(folder)
-    return found[-1] if found else None
+    """Return the last complete checkpoint in a folder, or None."""
+    complete = checkpoints(folder)
+    return complete[-1] if complete else None
 
 
 def flatten(document: Any, prefix: str) -> tuple[Any, dict[str, torch.Tensor]]:
-    """A nested document without its tensors, and the tensors by where they stood."""
+    """Split a nested document into its structure and its tensors, keyed by path."""
     if isinstance(document, torch.Tensor):
         return {"tensor": prefix}, {prefix: document}
     tensors: dict[str, torch.Tensor] = {}
@@ -131,7 +130,7 @@ def flatten(document: Any, prefix: str) -> tuple[Any, dict[str, torch.Tensor]]:
 
 
 def restore(document: Any, tensors: dict[str, torch.Tensor]) -> Any:
-    """The document that `flatten` took apart (tuples come back as lists)."""
+    """Rebuild the document that `flatten` split. Tuples become lists."""
     if "tensor" in document:
         return tensors[document["tensor"]]
     if "pairs" in document:
@@ -142,7 +141,7 @@ def restore(document: Any, tensors: dict[str, torch.Tensor]) -> Any:
 
 
 def _flush(path: Path) -> None:
-    """Wait until a file or a folder's entries are on the disk."""
+    """Flush a file or a folder's entries to disk (fsync)."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,7 +1,7 @@
-"""Perplexities of held-out passages while a network is being trained.
+"""Measure perplexity on held-out passages during training.
 
-Knows pieces, words' ends and the network's exact log-probabilities; does not know text. Every
-passage is read alone, as the server reads it: from the zero state, `<eos>` first and last.
+Each passage is read on its own, as the server reads a text: from the zero state, with `<eos>`
+before it and after it.
 """
 
 from collections.abc import Sequence
@@ -18,12 +18,12 @@ from wordgate.training.model.network import Network
 FIRST_WORDS = 5
 _ROWS = 64
 MAX_PIECES = 256
-"""Pieces of a passage that count, `<eos>` among them."""
+"""Maximum number of tokens scored per passage, including `<eos>`."""
 
 
 @dataclass(frozen=True)
 class Perplexities:
-    """Of held-out text: by word and by piece with `<eos>` counted, and of first words alone."""
+    """Perplexity per word and per token (`<eos>` included) and over first words only."""
 
     word_perplexity: float
     token_perplexity: float
@@ -35,9 +35,10 @@ class Perplexities:
 def choose(
     files: Sequence[PieceFile], weights: Sequence[float], limit: int
 ) -> list[NDArray[np.int64]]:
-    """Held-out passages of at most about `limit` pieces in all, mixed as the training is.
+    """Choose held-out passages of about `limit` tokens in total, in the training mixture.
 
-    Always the same ones. A passage counts with its first 256 pieces; `<eos>` only ends whole ones.
+    The choice is deterministic. Passages are truncated to 256 tokens; only passages that fit are
+    followed by `<eos>`.
     """
     sizes = [len(file.pieces) * weight for file, weight in zip(files, weights, strict=True)]
     chosen: list[NDArray[np.int64]] = []
@@ -54,7 +55,7 @@ def choose(
 def measure(
     network: Network, passages: Sequence[NDArray[np.int64]], ends_word: NDArray[np.bool_], eos: int
 ) -> Perplexities:
-    """Perplexities of `passages` under the network as it stands."""
+    """Return the perplexities of `passages` under the network's current weights."""
     network.eval()
     surprise = first_surprise = 0.0
     words = first_words = pieces = 0
@@ -80,7 +81,7 @@ def measure(
 def _log_probs(
     network: Network, rows: Sequence[NDArray[np.int64]], eos: int
 ) -> list[NDArray[np.float64]]:
-    """Log-probability of every piece of every row and, if it is whole, of the `<eos>` after it."""
+    """Return the log-probability of each token per row, and of `<eos>` after complete rows."""
     longest = max(len(row) for row in rows)
     device = network.embedding.device
     lines = np.full((longest + 2, len(rows)), eos, dtype=np.int64)
@@ -91,6 +92,6 @@ def _log_probs(
     with torch.no_grad():
         hidden, _ = network(tokens[:-1], network.start(len(rows)))
         flat = network.log_probs(hidden.flatten(0, 1), targets.flatten())
-    found = flat.view(targets.shape).double().cpu().numpy()
+    by_row = flat.view(targets.shape).double().cpu().numpy()
     counted = [min(len(row) + 1, MAX_PIECES) for row in rows]
-    return [found[:count, index] for index, count in enumerate(counted)]
+    return [by_row[:count, index] for index, count in enumerate(counted)]

@@ -1,7 +1,6 @@
-"""The training loop: updates until the end, a deadline or a signal; measures, saves, reports.
+"""The training loop: run updates until the last step, a deadline or a signal.
 
-Knows clocks, signals and the run's folder; does not know how an update is made (`trainer`) nor
-how progress is shown (`progress`).
+Between updates it evaluates on held-out text, saves checkpoints and reports progress.
 """
 
 import math
@@ -22,14 +21,14 @@ from wordgate.training.progress import Progress
 from wordgate.training.trainer import LossMeter, Trainer
 
 RECORD_EVERY = 50
-"""Steps between two records of the training loss."""
+"""Interval between records of the training loss, in steps."""
 
 Reason = Literal["finished", "out of time", "interrupted"]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: why, after which step, with which checkpoint and held-out figures."""
+    """How a run ended: reason, last step, checkpoint and held-out perplexities."""
 
     reason: Reason
     step: int
@@ -38,7 +37,7 @@ class Outcome:
 
 
 class Loop:
-    """A run from where its trainer stands."""
+    """Runs the training loop from the trainer's current step."""
 
     def __init__(
         self, trainer: Trainer, folder: Path, progress: Progress, held_out: dict[str, float]
@@ -53,9 +52,10 @@ class Loop:
         self._clocked_step = trainer.step
 
     def run(self, max_minutes: float | None = None) -> Outcome:
-        """Train until the recipe's steps are done, the time is up, or a signal says to stop.
+        """Train until the recipe's last step, the time limit, or SIGINT/SIGTERM.
 
-        The last update is always in a checkpoint. Raises `TrainingError` for a bad loss.
+        A checkpoint is always written after the last update. Raises `TrainingError` if the loss is
+        not finite.
         """
         end = time.monotonic() + 60 * max_minutes if max_minutes is not None else math.inf
         save_seconds = 60 * self._plan.checkpoint_minutes
@@ -120,7 +120,7 @@ class Loop:
 
 @contextmanager
 def _signals() -> Iterator[threading.Event]:
-    """An event that is set by Ctrl-C or SIGTERM; a second signal does what it always did."""
+    """Yield an event that SIGINT or SIGTERM sets. A second signal has its default effect."""
     stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield stop

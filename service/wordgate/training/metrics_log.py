@@ -1,8 +1,7 @@
-"""What a training measured: JSON lines, TensorBoard events and a picture of the curves.
+"""Training metrics: JSON lines, TensorBoard events and a plot of the learning curves.
 
-Knows figures by name and step; does not know where they come from. The JSON lines are the truth;
-the events and the picture are made from them, so a training that goes on from a checkpoint
-forgets what was written after it.
+The JSON lines are authoritative; the events and the plot are derived from them. A run that
+resumes from a checkpoint drops the records written after that checkpoint.
 """
 
 import contextlib
@@ -17,10 +16,10 @@ _EVENTS = "events"
 
 
 class Journal:
-    """Figures of one run, in its folder."""
+    """The metrics of one run, in its folder."""
 
     def __init__(self, folder: Path, step: int) -> None:
-        """Open the journal of a run that goes on after `step` (0: a fresh one)."""
+        """Open the journal of a run that resumes after `step` (0: a new run)."""
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self.records = [record for record in read(folder) if record["step"] <= step and step]
@@ -31,7 +30,7 @@ class Journal:
             self._add_event(record)
 
     def write(self, step: int, kind: str, **figures: float) -> None:
-        """Add figures of one kind (`train`, `held_out`) at a step."""
+        """Append metrics of one kind (`train`, `held_out`) at a step."""
         record = {"step": step, "kind": kind, **figures}
         self.records.append(record)
         self._file.write(json.dumps(record) + "\n")
@@ -39,11 +38,11 @@ class Journal:
         self._add_event(record)
 
     def draw(self) -> None:
-        """Make the picture of the curves anew."""
+        """Redraw the plot of the curves."""
         draw(self.records, self._folder / _PICTURE)
 
     def flush(self) -> None:
-        """Wait until the lines are on the disk; a checkpoint comes after its figures."""
+        """Flush the lines to disk (fsync). Call before saving a checkpoint."""
         self._file.flush()
         os.fsync(self._file.fileno())
         if self._events is not None:
@@ -70,7 +69,7 @@ class Journal:
 
 
 def read(folder: Path) -> list[dict[str, Any]]:
-    """The records of a run; a line that a crash cut short is left out."""
+    """Read the records of a run, skipping a line that a crash truncated."""
     records: list[dict[str, Any]] = []
     path = folder / _LINES
     if path.exists():
@@ -81,7 +80,7 @@ def read(folder: Path) -> list[dict[str, Any]]:
 
 
 def draw(records: list[dict[str, Any]], path: Path) -> None:
-    """A picture of perplexities and learning rate by step."""
+    """Plot perplexities and learning rate by step."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -89,10 +88,10 @@ def draw(records: list[dict[str, Any]], path: Path) -> None:
     FigureCanvasAgg(figure)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     curves = [
-        ("train", "perplexity", "training, a piece"),
-        ("held_out", "token_perplexity", "held out, a piece"),
-        ("held_out", "word_perplexity", "held out, a word"),
-        ("held_out", "first_words_perplexity", "held out, a text's first five words"),
+        ("train", "perplexity", "training, per token"),
+        ("held_out", "token_perplexity", "held out, per token"),
+        ("held_out", "word_perplexity", "held out, per word"),
+        ("held_out", "first_words_perplexity", "held out, per word, first five words of a text"),
     ]
     for kind, name, label in curves:
         points = [(r["step"], r[name]) for r in records if r["kind"] == kind and name in r]
@@ -111,7 +110,7 @@ def draw(records: list[dict[str, Any]], path: Path) -> None:
 
 
 def _open_events(folder: Path) -> Any:
-    """A TensorBoard writer in an emptied folder, or None when tensorboardX is not installed."""
+    """Empty the folder and return a TensorBoard writer; None without tensorboardX."""
     try:
         from tensorboardX import SummaryWriter
     except ImportError:

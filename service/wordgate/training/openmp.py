@@ -1,9 +1,9 @@
-"""How torch's threads wait for each other: to be decided before torch is imported.
+"""Configure OpenMP spinning for torch; must run before torch is imported.
 
-Knows the variables of GNU's OpenMP library, which torch's Linux builds use; imports no torch. A
-step's two threads meet some 700 times. Threads that sleep at once make it slower by a third on a
-quiet machine; threads that spin long make it many times slower beside any other load. A short spin
-is nearly the best in both: docs/performance.md has the figures.
+torch's Linux builds use GNU OpenMP. The two threads of a training step synchronise about 700
+times. Without spinning a step takes a third longer on an idle machine; with long spinning it takes
+many times longer beside any other load. A short spin is close to the optimum in both cases: see
+docs/performance.md for measurements.
 """
 
 import os
@@ -12,6 +12,6 @@ _SPINS = "1000"
 
 
 def limit_openmp_spinning() -> None:
-    """Let threads spin for a moment before they sleep, unless the environment says how."""
+    """Make threads spin briefly before they sleep, unless the environment configures it."""
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", _SPINS)

@@ -1,7 +1,4 @@
-"""What a person sees of a training: a bar on a terminal, a line now and then elsewhere.
-
-Knows figures; changes nothing.
-"""
+"""Progress display of a training run: a bar on a terminal, periodic lines elsewhere."""
 
 import time
 from collections.abc import Mapping
@@ -15,11 +12,11 @@ from rich.table import Column
 
 LINE_SECONDS = 30.0
 FORECAST_STEPS = 5
-"""Steps after which the time of a whole training is estimated."""
+"""Number of steps after which the total training time is estimated."""
 
 
 class Progress:
-    """Shows how far a training is, how fast, how good, and how long it will take."""
+    """Shows step, speed, perplexity and remaining time."""
 
     def __init__(self, steps: int, start: int, console: Console | None = None) -> None:
         self._console = console or Console(stderr=True, highlight=False)
@@ -32,7 +29,7 @@ class Progress:
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
-            wrapped = Column(overflow="fold")  # figures are not cut in a narrow terminal
+            wrapped = Column(overflow="fold")  # do not truncate metrics in a narrow terminal
             text = TextColumn("{task.description}", table_column=wrapped)
             columns = (BarColumn(12), MofNCompleteColumn(), text)
             self._bar = Bar(*columns, console=self._console)
@@ -50,26 +47,26 @@ class Progress:
             self._bar.stop()
 
     def say(self, text: str) -> None:
-        """A line of its own."""
+        """Print a line."""
         self._console.print(text, markup=False, soft_wrap=True)
 
     def begin(self) -> None:
-        """Start the clock: the text is ready, steps follow."""
+        """Start the clock. Call when the data is ready, before the first step."""
         self._began = time.monotonic()
 
     def stepped(self, step: int) -> None:
-        """Move the bar, and once, after a few steps, say how long the training will take."""
+        """Advance the bar. After a few steps, print the estimated training time once."""
         if self._bar is not None:
             self._bar.update(self._task, completed=step)
         if step - self._start == FORECAST_STEPS and step < self._steps:
             seconds = self._seconds_left(step, time.monotonic())
             self.say(
-                f"about {_duration(seconds)} for the steps to {self._steps:,} on this machine; "
-                "Ctrl-C saves and stops, and the same command resumes"
+                f"about {_duration(seconds)} to step {self._steps:,} on this machine; "
+                "Ctrl-C saves and stops, the same command resumes"
             )
 
     def show(self, step: int, figures: Mapping[str, float], held_out: Mapping[str, float]) -> None:
-        """How things stand after `step`; perplexities by token."""
+        """Show speed, perplexity per token and remaining time after `step`."""
         now = time.monotonic()
         line = (
             f"{figures['tokens_per_second']:,.0f} tokens/s · perplexity {figures['perplexity']:.1f}"
@@ -84,11 +81,11 @@ class Progress:
             self.say(f"step {step}/{self._steps} · {line}")
 
     def measured(self, step: int, held_out: Mapping[str, float]) -> None:
-        """Figures of held-out text after `step`."""
+        """Print the perplexities of held-out text after `step`."""
         self.say(
-            f"step {step}: held out, perplexity {held_out['word_perplexity']:.2f} a word, "
-            f"{held_out['token_perplexity']:.2f} a token, "
-            f"{held_out['first_words_perplexity']:.2f} over texts' first five words"
+            f"step {step}: held-out perplexity {held_out['word_perplexity']:.2f} per word, "
+            f"{held_out['token_perplexity']:.2f} per token, "
+            f"{held_out['first_words_perplexity']:.2f} per word in the first five words of a text"
         )
 
     def _seconds_left(self, step: int, now: float) -> float:

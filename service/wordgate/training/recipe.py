@@ -1,7 +1,7 @@
-"""A training recipe: what is read, what is built, how it is trained.
+"""Training recipes: schema, validation and loading of recipe.toml.
 
-Knows the keys, their units and which of them contradict each other; reads no text to train on. The
-same recipe gives the same model.
+A recipe specifies the training text, the network and the optimisation. The same recipe and text
+give the same model.
 """
 
 import difflib
@@ -24,46 +24,46 @@ Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 LANGUAGE_PATTERN = "^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$"
-"""What a language tag looks like (BCP 47, RFC 5646). Its first part has two or three letters: no
-longer one is registered, and a name such as `English` is a mistake."""
+"""Pattern of a language tag (BCP 47, RFC 5646). The primary subtag has two or three letters: longer
+ones are not registered, and this rejects names such as `English`."""
 
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 
 
 class Section(BaseModel):
-    """A part of a recipe: immutable, no key but the known ones, no silent conversions."""
+    """A section of a recipe: immutable; unknown keys and implicit conversions are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class TextFile(Section):
-    """One file of text, with where it is from."""
+    """A text file and its provenance."""
 
     path: Annotated[str, Field(min_length=1)]
-    """.txt (a line is a passage) or .jsonl (field `text`), plain, .gz or .xz; in `text.folder`."""
+    """Path in `text.folder`: .txt (one passage per line) or .jsonl (field `text`); .gz or .xz."""
     weight: Positive = 1.0
-    """How much is read of it, relative to its size: 1 as its size, 2 twice as much."""
+    """Sampling weight relative to the file's size: 1 reads it in proportion, 2 twice as often."""
     origin: str = ""
     licence: str = ""
 
 
 class Text(Section):
-    """The text that is read."""
+    """The training text."""
 
     folder: str = "."
-    """Where the files lie, relative to the recipe. A flag or variable may name another place."""
+    """Folder of the text files, relative to the recipe. A flag or variable overrides it."""
     files: Annotated[tuple[TextFile, ...], Field(min_length=1, strict=False)]
     unpunctuated_share: Share = 0.15
-    """Share of the passages that are read without punctuation, as speech comes."""
+    """Share of passages stripped of punctuation, like transcribed speech."""
     sentences_share: Share = 0.0
-    """Share of the passages whose sentences are texts of their own, as messages come."""
+    """Share of passages split into sentences that become separate texts, like chat messages."""
     held_out_share: Share = 0.005
-    """Share of the passages that are set apart for measuring."""
+    """Share of passages held out for evaluation."""
     exclude: Annotated[tuple[str, ...], Field(strict=False)] = ()
-    """Files of phrases or questions, relative to the recipe, that no passage may hold."""
+    """Files of phrases or questions, relative to the recipe. Passages with one are dropped."""
     never_suggested: str = ""
-    """File of words or phrases, relative to the recipe, that are scored but never suggested, one a
-    line; of a phrase the last word is not suggested behind the others."""
+    """File of words or phrases that are scored but never suggested, one per line, relative to the
+    recipe. Of a phrase, the last word is not suggested after the others."""
 
     @model_validator(mode="after")
     def _files_differ(self) -> Self:
@@ -75,10 +75,10 @@ class Text(Section):
 
 
 class TokenizerSection(Section):
-    """The pieces."""
+    """The tokenizer."""
 
     vocabulary: Annotated[int, Field(ge=513, le=1_000_000)] = 16_000
-    """Number of pieces, `<eos>` and the 512 bytes included."""
+    """Vocabulary size, including `<eos>` and the 512 byte tokens."""
 
 
 class NetworkSection(Section):
@@ -86,20 +86,22 @@ class NetworkSection(Section):
 
     layers: Count = 2
     width: Count = 512
-    """Values in a hidden layer, and in an embedding."""
+    """Size of the hidden layers and of the embeddings."""
     output: Literal["two-level", "full"] = "two-level"
     cuts: Annotated[tuple[int, ...], Field(strict=False)] = ()
-    """Ends of the head and of each cluster of rarer pieces, by falling frequency."""
+    """Cutoffs of the adaptive softmax: ends of the head and of each cluster of rarer tokens."""
     dropout: Share = 0.0
-    """Share of the values dropped of embeddings, between layers and of the top layer, the same
-    ones over a whole segment."""
+    """Dropout rate of the embeddings, between layers and of the top layer. The mask is the same for
+    all time steps of a segment."""
 
     @model_validator(mode="after")
     def _cuts_fit(self) -> Self:
         if self.output == "full" and self.cuts:
-            raise ValueError('cuts are for output = "two-level"; leave them out of a full output')
+            raise ValueError('cuts need output = "two-level"; remove them for output = "full"')
         if self.output == "two-level" and len(self.cuts) < 2:
-            raise ValueError('output = "two-level" needs two cuts or more, as [2000, 6000, 16000]')
+            raise ValueError(
+                'output = "two-level" needs at least two cuts, for example [2000, 6000, 16000]'
+            )
         if any(later <= earlier for earlier, later in zip(self.cuts, self.cuts[1:], strict=False)):
             raise ValueError(f"cuts must increase: {list(self.cuts)}")
         if self.cuts and self.cuts[0] < 1:
@@ -108,34 +110,34 @@ class NetworkSection(Section):
 
 
 class Training(Section):
-    """How the network is trained."""
+    """Optimisation."""
 
     batch: Count = 40
-    """Columns of text that are read side by side."""
+    """Number of text columns read in parallel."""
     length: Count = 35
-    """Pieces of each column that are read before an update."""
+    """Tokens per column and update (truncated back-propagation through time)."""
     steps: Count
-    """Updates in all."""
+    """Total number of updates."""
     warmup_steps: Annotated[int, Field(ge=0)] = 500
     decay_steps: Annotated[int, Field(ge=0)] = 0
-    """Last steps, over which the learning rate falls to `minimum_learning_rate`."""
+    """Number of final steps over which the learning rate falls to `minimum_learning_rate`."""
     learning_rate: Positive = 3e-3
     minimum_learning_rate: NotNegative = 6e-5
     weight_decay: NotNegative = 0.01
     clip_norm: Positive = 1.0
     restart_share: Share = 0.08
-    """Share of the segments that begin a new text, with the zero state reading `<eos>`."""
+    """Share of segments that begin a new text: the state is zeroed and `<eos>` is read."""
     precision: Literal["bfloat16", "float32"] = "bfloat16"
-    """Of the matrix products; weights and sums are float32."""
+    """Precision of the matrix products; weights and sums are float32."""
     device: Literal["cpu", "cuda"] = "cpu"
     seed: Annotated[int, Field(ge=0, lt=1 << 63)] = 1
     threads: Annotated[int, Field(ge=0, le=1024)] = 2
-    """Threads of a step; 0 takes all processors. Another number gives other last bits."""
+    """Threads per step; 0 uses all processors. The number affects the last bits of the result."""
     checkpoint_minutes: Positive = 5.0
     evaluate_every: Count = 1000
-    """Steps from one measurement on held-out text to the next."""
+    """Interval between evaluations on held-out text, in steps."""
     evaluation_pieces: Count = 60_000
-    """Held-out pieces that are read for it, at most."""
+    """Maximum number of held-out tokens per evaluation."""
 
     @model_validator(mode="after")
     def _steps_fit(self) -> Self:
@@ -148,13 +150,13 @@ class Training(Section):
 
 
 class Recipe(Section):
-    """All that decides what a training gives, but the text itself."""
+    """Everything that determines the trained model, except the text itself."""
 
     name: Name
     language: Annotated[str, Field(pattern=LANGUAGE_PATTERN)]
-    """Language of the text as a BCP 47 tag: `en`, `zh-Hans`; `und` when it is unknown."""
+    """Language of the text as a BCP 47 tag: `en`, `zh-Hans`; `und` if unknown."""
     init_from: str = ""
-    """A published version to continue, `models/NAME/VERSION`; its pieces are kept."""
+    """A published version to continue from, `models/NAME/VERSION`; its tokenizer is kept."""
     text: Text
     tokenizer: TokenizerSection = TokenizerSection()
     network: NetworkSection
@@ -172,7 +174,7 @@ class Recipe(Section):
 
 
 def load(path: Path) -> Recipe:
-    """The recipe in a TOML file. Raises `InvalidRecipe` naming the key and what to do."""
+    """Load a recipe from a TOML file. Raises `InvalidRecipe` naming the key and the remedy."""
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -183,7 +185,7 @@ def load(path: Path) -> Recipe:
 
 
 def parse(document: dict[str, Any], path: Path) -> Recipe:
-    """The recipe in a document that came from `path`."""
+    """Validate a document that was read from `path`. Raises `InvalidRecipe`."""
     try:
         return Recipe.model_validate(document)
     except ValidationError as error:
@@ -192,25 +194,25 @@ def parse(document: dict[str, Any], path: Path) -> Recipe:
 
 
 def text_paths(recipe: Recipe, path: Path, text_folder: Path | None = None) -> list[Path]:
-    """Where the text files of the recipe at `path` lie, in the recipe's order.
+    """Return the paths of the recipe's text files, in the recipe's order.
 
-    `text_folder` goes before the recipe's own.
+    `text_folder` overrides the recipe's `text.folder`.
     """
     folder = text_folder or path.parent / recipe.text.folder
     return [folder / file.path for file in recipe.text.files]
 
 
 def exclude_paths(recipe: Recipe, path: Path) -> list[Path]:
-    """Where the files of excluded phrases of the recipe at `path` lie."""
+    """Return the paths of the recipe's files of excluded phrases."""
     return [path.parent / name for name in recipe.text.exclude]
 
 
 def never_suggested(recipe: Recipe, path: Path) -> list[str]:
-    """The words and phrases that the recipe at `path` says are never to be suggested, in normal
-    form with single spaces between words.
+    """Read the words and phrases that must never be suggested.
 
-    A line is a word or a phrase; `#` begins a comment. Raises `InvalidRecipe` when the file cannot
-    be read or a line has no word or more than 16.
+    They are returned in normal form with single spaces between words. The file has one word or
+    phrase per line; `#` begins a comment. Raises `InvalidRecipe` if the file cannot be read or a
+    line has no word or more than 16.
     """
     if not recipe.text.never_suggested:
         return []
@@ -234,7 +236,7 @@ def _listed(file: Path, number: int, line: str) -> str:
 
 
 def init_path(recipe: Recipe, path: Path) -> Path | None:
-    """Where the version to continue lies: beside the recipe, or in the working folder."""
+    """Return the path of the version to continue, relative to the recipe or else to the cwd."""
     if not recipe.init_from:
         return None
     beside = path.parent / recipe.init_from
@@ -242,7 +244,7 @@ def init_path(recipe: Recipe, path: Path) -> Path | None:
 
 
 def _explain(error: ValidationError) -> tuple[str, str]:
-    """The key and the problem of the gravest error: unknown keys first, they explain others."""
+    """Return key and problem of the most useful error; unknown keys first: they cause others."""
     found = error.errors(include_url=False)
     first = next((e for e in found if e["type"] == "extra_forbidden"), found[0])
     key = _dotted(first["loc"])
@@ -267,9 +269,9 @@ def _unknown(key: str) -> str:
     known = sorted(set(_known_keys(Recipe)))
     near = difflib.get_close_matches(key, [dotted.split(".")[-1] for dotted in known], n=1)
     if not near:
-        return "is not a key of a recipe"
+        return "is not a recipe key"
     places = [dotted for dotted in known if dotted.split(".")[-1] == near[0]]
-    return f"is not a key of a recipe; did you mean {' or '.join(places)}?"
+    return f"is not a recipe key; did you mean {' or '.join(places)}?"
 
 
 def _known_keys(section: type[BaseModel], prefix: str = "") -> Iterator[str]:

@@ -1,7 +1,4 @@
-"""A recipe for somebody's own text.
-
-Knows sensible sizes for an amount of text; writes a file for a person to read and change.
-"""
+"""Generate a recipe for a user's own text, with sizes that suit its amount."""
 
 import json
 import os
@@ -22,12 +19,12 @@ _ENOUGH_PIECES = 20_000_000
 _MAX_READINGS = 10
 _PASSAGES_A_FILE = 100
 _HELD_OUT_PASSAGES = 50
-"""Fewer say little; of little text, a tenth is held out at most."""
+"""Target number of held-out passages; at most 1/10 of the text is held out."""
 
 
 @dataclass(frozen=True)
 class _Plan:
-    """Sizes that suit an amount of text."""
+    """Training sizes for an amount of text."""
 
     vocabulary: int
     cuts: tuple[int, ...]
@@ -38,12 +35,12 @@ class _Plan:
 
 
 def draft(path: Path, name: str, files: Sequence[Path], language: str | None = None) -> str:
-    """Write a recipe for `files` to `path`, unless it is there already; return its language.
+    """Write a recipe for `files` to `path` unless one exists, and return its language.
 
-    The language is a BCP 47 tag, found from the text where none is given.
+    The language is a BCP 47 tag; it is detected from the text if not given.
 
-    Raises `InvalidRecipe` when there is one for other files, or the name is none for a model,
-    `InvalidFile` when there is no text in the files.
+    Raises `InvalidRecipe` if a recipe for other files exists or the name is not a valid model
+    name, and `InvalidFile` if the files contain no text.
     """
     if path.exists():
         return _existing(path, files, language)
@@ -60,28 +57,28 @@ def draft(path: Path, name: str, files: Sequence[Path], language: str | None = N
 
 
 def _some(file: Path) -> Iterator[str]:
-    """Passages from the beginning of a file, enough to tell its language."""
+    """Return the first passages of a file, for language detection."""
     return islice(corpus.read_passages(file), _PASSAGES_A_FILE)
 
 
 def _existing(path: Path, files: Sequence[Path], language: str | None) -> str:
-    """The language of a recipe that is there already."""
+    """Return the language of an existing recipe. Raises `InvalidRecipe` if it does not match."""
     recipe = recipes.load(path)
     if language is not None and language != recipe.language:
-        problem = f"is {recipe.language!r} there already, not {language!r}; change it in the recipe"
+        problem = f"is already {recipe.language!r}, not {language!r}; change it in the recipe"
         raise InvalidRecipe(path, "language", problem)
     listed = recipes.text_paths(recipe, path)
     if {file.resolve() for file in listed} != {file.resolve() for file in files}:
         raise InvalidRecipe(
             path,
             "text.files",
-            "is there already with other files; change it, or take another --name",
+            "already exists with other files; change it or use another --name",
         )
     return recipe.language
 
 
 def _amount(files: Sequence[Path]) -> tuple[int, int]:
-    """Bytes and passages."""
+    """Return the number of bytes and of passages."""
     size_bytes = passages = 0
     for file in files:
         for passage in corpus.read_passages(file):
@@ -103,17 +100,17 @@ def _plan(pieces: float, passages: int) -> _Plan:
 
 
 def _place(file: Path, folder: Path) -> str:
-    """Where a file or folder lies, relative to a folder, as text."""
-    place = os.path.relpath(file.resolve(), folder.resolve())
+    """Return the path of a file or folder relative to `folder`. Raises `InvalidFile`."""
+    relative = os.path.relpath(file.resolve(), folder.resolve())
     try:
-        place.encode("utf-8")
+        relative.encode("utf-8")
     except UnicodeEncodeError:
-        raise InvalidFile(ascii(place), "has a name that is not UTF-8; rename it") from None
-    return place
+        raise InvalidFile(ascii(relative), "the name is not UTF-8; rename it") from None
+    return relative
 
 
 def _quoted(text: str) -> str:
-    """A TOML string. JSON escapes what TOML wants escaped, but for one control character."""
+    """Quote a TOML string. JSON escaping matches TOML's except for one control character, DEL."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
@@ -125,30 +122,30 @@ def _document(path: Path, name: str, language: str, files: Sequence[Path], plan:
         for place in places
     )
     return f"""\
-# How the model {name} is trained: wordgate train {path}
+# Training recipe of the model {name}: wordgate train {path}
 
 name = {_quoted(name)}
-language = {_quoted(language):<23} # of the text, a BCP 47 tag: en, zh-Hans; und if unknown
+language = {_quoted(language):<23} # BCP 47 tag of the text: en, zh-Hans; und if unknown
 
 [text]
 folder = {_quoted(_place(common, path.parent)):<25} # of the files below, relative to this recipe
-unpunctuated_share = 0.15          # of the passages: read without punctuation, as speech comes
-held_out_share = {plan.held_out_share:<17} # of the passages: set apart for measuring
-exclude = []                       # files of phrases that no passage may hold
+unpunctuated_share = 0.15          # of passages: stripped of punctuation, like speech
+held_out_share = {plan.held_out_share:<17} # of passages: held out for evaluation
+exclude = []                       # files of phrases; passages that contain one are dropped
 {listed}
 [tokenizer]
-vocabulary = {plan.vocabulary:<21}# pieces
+vocabulary = {plan.vocabulary:<21}# tokens
 
 [network]
 layers = 2
 width = {plan.width}
 output = "two-level"               # or "full"
-cuts = {list(plan.cuts)!s:<27}# pieces, by falling frequency
+cuts = {list(plan.cuts)!s:<27}# cutoffs in tokens, by falling frequency
 dropout = {plan.dropout}
 
 [training]
-batch = {_BATCH}                         # columns of text
-length = {_LENGTH}                        # pieces of a column in an update
+batch = {_BATCH}                         # text columns in parallel
+length = {_LENGTH}                        # tokens per column and update
 steps = {plan.steps}
 warmup_steps = {min(500, plan.steps // 10)}
 decay_steps = {plan.steps // 2}
@@ -156,7 +153,7 @@ learning_rate = 3e-3
 minimum_learning_rate = 6e-5       # after the decay
 weight_decay = 0.02
 clip_norm = 1.0
-restart_share = 0.08               # of the segments: begin a new text from the zero state
+restart_share = 0.08               # of segments: begin a new text from the zero state
 precision = "bfloat16"             # of the matrix products; or "float32"
 device = "cpu"                     # or "cuda"
 seed = 1

@@ -1,7 +1,4 @@
-"""What a training may go on from: its own checkpoint, or a published version.
-
-Knows recipes and bundles' weights; does not train.
-"""
+"""Starting points of a training run: its own checkpoint or a published version."""
 
 from pathlib import Path
 from typing import Any
@@ -36,14 +33,16 @@ _RESUMABLE_CHANGES = {
     "training.evaluate_every",
     "training.evaluation_pieces",
 }
-"""Keys that change nothing but last bits, or (steps and rates) are compared by what they did so
-far. A run may move to a processor that has other products or threads."""
+"""Keys that may change between checkpoint and resumption.
+
+They affect at most the last bits, so a run may move to a machine with other precision or threads.
+Steps and learning rates are checked separately, for the steps made so far."""
 
 
 def check_resumable(recipe: Recipe, saved: Checkpoint) -> None:
-    """Raise `TrainingError` when a checkpoint's recipe would have come to other weights.
+    """Raise `TrainingError` if the recipe is incompatible with the checkpoint's recipe.
 
-    More steps are no such change while the learning rate of every step made so far is the same.
+    The number of steps may change as long as the learning rate of every completed step is the same.
     """
     before = recipes.parse(saved.recipe, Path("the checkpoint's recipe"))
     changed = [
@@ -53,13 +52,13 @@ def check_resumable(recipe: Recipe, saved: Checkpoint) -> None:
     ]
     old_rate, new_rate = schedule_of(before.training).at, schedule_of(recipe.training).at
     if any(old_rate(step) != new_rate(step) for step in range(saved.step)):
-        changed.append("the learning rate of steps already made")
+        changed.append("the learning rate of completed steps")
     if recipe.training.steps < saved.step:
-        changed.append(f"training.steps (the run has made {saved.step} already)")
+        changed.append(f"training.steps ({saved.step} already completed)")
     if changed:
         raise TrainingError(
             f"the recipe has changed since this run's checkpoint: {'; '.join(changed)}. "
-            "Change it back, take another --run-directory, or start again with --fresh"
+            "Revert it, use another --run-directory, or start over with --fresh"
         )
 
 
@@ -80,14 +79,14 @@ def _differences(old: Any, new: Any, prefix: str = "") -> list[tuple[str, Any, A
 def read_version(
     recipe: Recipe, path: Path, folder: Path
 ) -> tuple[Tokenizer, dict[str, torch.Tensor]]:
-    """Pieces and weights of the published version in `folder`, to begin from.
+    """Read tokenizer and weights of the published version in `folder`.
 
-    Raises `InvalidRecipe` (for the recipe at `path`) when it was published without weights, or
-    the recipe describes a network of another shape; `InvalidBundle` when it is no version.
+    Raises `InvalidRecipe` (for the recipe at `path`) if it was published without weights or if the
+    recipe describes a network of another shape, and `InvalidBundle` if it is not a bundle.
     """
     for name in ("tokenizer.json", "weights.safetensors"):
         if not (folder / name).is_file():
-            problem = f"{folder} has no {name}; name a version that was published with its weights"
+            problem = f"{folder} has no {name}; use a version published --with-weights"
             raise InvalidRecipe(path, "init_from", problem)
     try:
         weights = load_file(folder / "weights.safetensors")
@@ -102,9 +101,9 @@ def read_version(
 def _refuse_other_pieces(
     recipe: Recipe, path: Path, pieces: Tokenizer, cuts: tuple[int, ...]
 ) -> None:
-    """Another vocabulary, or one that is cut elsewhere: its weights would have another meaning."""
+    """Raise `InvalidRecipe` if vocabulary size or cutoffs differ from those of the weights."""
     if recipe.tokenizer.vocabulary != pieces.size:
-        problem = f"{recipe.tokenizer.vocabulary}, but init_from has {pieces.size} pieces"
+        problem = f"{recipe.tokenizer.vocabulary}, but init_from has {pieces.size} tokens"
         raise InvalidRecipe(path, "tokenizer.vocabulary", problem)
     wanted = sizes_of(recipe, pieces).cuts
     if wanted != cuts:
@@ -122,5 +121,5 @@ def _refuse_other_shapes(
     for name, parameter in network.named_parameters():
         found = list(weights[name].shape) if name in weights else "nothing"
         if found != list(parameter.shape):
-            problem = f"{name} is {list(parameter.shape)} in this network, {found} in init_from"
+            problem = f"{name} is {list(parameter.shape)} in the recipe, {found} in init_from"
             raise InvalidRecipe(path, "network", problem)

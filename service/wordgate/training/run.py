@@ -1,6 +1,6 @@
-"""From a recipe to a finished training: text, pieces, trainer, loop.
+"""Run a training from a recipe: prepare text and tokenizer, build the trainer, start the loop.
 
-Knows in which order things are made and where a run keeps them; the work is done elsewhere.
+Files of a run:
 
     RUN/recipe.toml  tokenizer.json  metrics.jsonl  curves.png  events/  checkpoints/
 """
@@ -30,7 +30,7 @@ from wordgate.training.trainer import Trainer
 
 @dataclass(frozen=True)
 class Settings:
-    """What a person decides for one run, beside the recipe."""
+    """Settings of one run that are not in the recipe."""
 
     folder: Path
     cache: Path
@@ -40,7 +40,7 @@ class Settings:
 
 
 def train(path: Path, settings: Settings) -> Outcome:
-    """Train by the recipe at `path`, from the run's last checkpoint or from the beginning."""
+    """Train with the recipe at `path`, resuming from the run's last checkpoint if there is one."""
     recipe = recipes.load(path)
     _prepare_torch(recipe)
     with _locked(settings.folder):
@@ -58,7 +58,7 @@ def _announce(recipe: Recipe, trainer: Trainer, progress: Progress) -> None:
     if not trainer.can_measure:
         progress.say(
             f"no passage is held out (text.held_out_share is {recipe.text.held_out_share:g}): "
-            "nothing will be measured, and wordgate export will refuse to publish"
+            "no evaluation during training, and wordgate export will fail"
         )
     for line in text_amount.describe(trainer.text, recipe):
         progress.say(line)
@@ -68,7 +68,7 @@ def _announce(recipe: Recipe, trainer: Trainer, progress: Progress) -> None:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Keep other processes out of a run's folder; a killed one's lock is gone with it."""
+    """Lock a run's folder against other processes. The lock is released if the process dies."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w") as lock:
         try:
@@ -81,7 +81,7 @@ def _locked(folder: Path) -> Iterator[None]:
 def _prepare_torch(recipe: Recipe) -> None:
     plan = recipe.training
     if plan.device == "cuda" and not torch.cuda.is_available():
-        raise TrainingError('training.device is "cuda", but torch finds no such device here')
+        raise TrainingError('training.device is "cuda", but torch finds no CUDA device')
     if plan.threads:
         torch.set_num_threads(plan.threads)
 
@@ -121,7 +121,7 @@ def _make_trainer(
 
 
 def sources_of(recipe: Recipe, path: Path, text_folder: Path | None) -> list[Source]:
-    """The text files of the recipe at `path` with their weights, in its order."""
+    """Return the recipe's text files and weights, in the recipe's order."""
     places = recipes.text_paths(recipe, path, text_folder)
     return [
         Source(place, file.weight) for place, file in zip(places, recipe.text.files, strict=True)
@@ -129,7 +129,7 @@ def sources_of(recipe: Recipe, path: Path, text_folder: Path | None) -> list[Sou
 
 
 def rules_of(recipe: Recipe, path: Path) -> passages.Rules:
-    """How the recipe at `path` wants its passages sorted, phrases to leave out included."""
+    """Return the recipe's rules for passages, including the excluded phrases."""
     excluded = [
         phrase
         for file in recipes.exclude_paths(recipe, path)
@@ -142,7 +142,7 @@ def rules_of(recipe: Recipe, path: Path) -> passages.Rules:
 
 
 def _prepare_run_dir(path: Path, settings: Settings, trainer: Trainer) -> None:
-    """Put recipe and tokenizer into the run's folder; clear what a fresh start replaces."""
+    """Copy recipe and tokenizer to the run's folder; for a fresh start, delete old checkpoints."""
     if settings.fresh:
         shutil.rmtree(settings.folder / "checkpoints", ignore_errors=True)
     copy = settings.folder / "recipe.toml"

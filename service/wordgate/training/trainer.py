@@ -1,7 +1,6 @@
-"""One training in memory: network, optimiser, sampler and the state carried between updates.
+"""The state of a training run in memory: network, optimiser, sampler and carried LSTM state.
 
-Knows how an update is made and how to take all of it apart into a checkpoint and put it together
-again; does not know files, clocks or terminals.
+Makes updates, and converts the state to and from checkpoints.
 """
 
 import math
@@ -27,14 +26,14 @@ _PRODUCTS = {"bfloat16": torch.bfloat16, "float32": torch.float32}
 
 @dataclass
 class LossMeter:
-    """Losses since they were last written down: sum over pieces, and pieces."""
+    """Loss since the last record: sum over tokens, and number of tokens."""
 
     surprise: float = 0.0
     pieces: int = 0
 
 
 class Trainer:
-    """A training that can make one update after another, and be saved between any two."""
+    """Makes updates one by one; can be saved and restored between any two."""
 
     def __init__(self, recipe: Recipe, text: TokenisedText) -> None:
         plan = recipe.training
@@ -62,7 +61,7 @@ class Trainer:
         self._held_out = held_out.choose(text.held_out, weights, plan.evaluation_pieces)
 
     def begin_at_frequencies(self) -> None:
-        """Let a fresh network begin with how frequent pieces are; it need not learn that first."""
+        """Initialise the output biases of a new network with the tokens' unigram frequencies."""
         counts = np.ones(self._pieces.size)
         for file, source in zip(self.text.train, self.recipe.text.files, strict=True):
             counts += source.weight * file.counts(self._pieces.size)
@@ -71,11 +70,11 @@ class Trainer:
 
     @property
     def tokenizer(self) -> str:
-        """The text of the tokenizer.json."""
+        """Content of the tokenizer.json."""
         return self._document
 
     def update(self) -> None:
-        """Read one segment and change the weights. Raises `TrainingError` for a bad loss."""
+        """Train on one segment. Raises `TrainingError` if the loss is not finite."""
         segment = self._sampler.next_segment()
         device = self.recipe.training.device
         read = torch.from_numpy(segment.read).to(device)
@@ -84,31 +83,31 @@ class Trainer:
         self.network.train()
         top, self._state = self.network(read, state, self.recipe.network.dropout, self._dropout)
         surprise = self.network.loss(top, targets)
-        found = float(surprise.detach())
-        if not math.isfinite(found):
+        loss = float(surprise.detach())
+        if not math.isfinite(loss):
             raise TrainingError(
-                f"the loss is not finite at step {self.step + 1}; lower training.learning_rate "
-                "or training.clip_norm, or lengthen training.warmup_steps, and start afresh"
+                f"the loss is not finite at step {self.step + 1}; lower training.learning_rate or "
+                "training.clip_norm, or raise training.warmup_steps, and start over with --fresh"
             )
         (surprise / targets.numel()).backward()
         self.optimiser.step()
         self.step += 1
-        self.window.surprise += found
+        self.window.surprise += loss
         self.window.pieces += targets.numel()
 
     def measure(self) -> held_out.Perplexities:
-        """Perplexities of the held-out passages, as the weights stand."""
+        """Return the perplexities of the held-out passages under the current weights."""
         return held_out.measure(
             self.network, self._held_out, self._pieces.ends_word, self._pieces.eos
         )
 
     @property
     def can_measure(self) -> bool:
-        """Whether there is held-out text at all."""
+        """Whether there is held-out text."""
         return bool(self._held_out)
 
     def save(self, about: dict[str, Any]) -> Checkpoint:
-        """This moment; `about` is what others add to it."""
+        """Return the current state as a checkpoint. `about` adds entries to its metadata."""
         numbers, tensors = checkpoints.flatten(self.optimiser.state_dict(), "optimiser")
         tensors |= {
             "carried/hidden": self._state.hidden,
@@ -127,14 +126,14 @@ class Trainer:
         return Checkpoint(self.step, recipe, self._document, weights, tensors, about)
 
     def restore(self, saved: Checkpoint) -> None:
-        """Go on from a moment of the same recipe and text.
+        """Restore a checkpoint of the same recipe and text.
 
-        Raises `TrainingError` when the text has changed since.
+        Raises `TrainingError` if the text has changed.
         """
         if saved.about["text"] != self._text_key:
             raise TrainingError(
                 "the text has changed since this run's checkpoint (a file, a weight or an "
-                "excluded phrase); start again with --fresh"
+                "excluded phrase); start over with --fresh"
             )
         self.load_weights(saved.weights)
         device = self.recipe.training.device
@@ -148,21 +147,24 @@ class Trainer:
         self.step = saved.step
 
     def load_weights(self, weights: dict[str, torch.Tensor]) -> None:
-        """Take over the weights of another network of the same sizes."""
+        """Load the weights of another network of the same sizes."""
         with torch.no_grad():
             for name, parameter in self.network.named_parameters():
                 parameter.copy_(weights[name])
 
 
 def sizes_of(recipe: Recipe, pieces: Tokenizer) -> LSTMConfig:
-    """The network's sizes. Little text gives fewer pieces than asked for; the cuts follow."""
+    """Return the network's sizes, dropping cutoffs beyond the tokenizer's vocabulary.
+
+    A small text yields fewer tokens than the recipe's `tokenizer.vocabulary`.
+    """
     network = recipe.network
     cuts = [cut for cut in network.cuts if cut < pieces.size]
     return LSTMConfig(pieces.size, network.layers, network.width, (*cuts, pieces.size))
 
 
 def schedule_of(plan: Training) -> Schedule:
-    """The learning rate of every step."""
+    """Return the learning rate schedule."""
     return Schedule(
         plan.learning_rate,
         plan.minimum_learning_rate,

@@ -1,4 +1,4 @@
-"""Paced requests and the load that disturbs them."""
+"""Paced requests and the loads of the isolation benchmark."""
 
 from collections.abc import Sequence
 from random import Random
@@ -19,7 +19,7 @@ from wordgate.lm.state_store import NullStateStore
 
 
 class _Clock:
-    """Time that passes only while somebody waits or asks."""
+    """A fake clock that advances only during waits and requests."""
 
     def __init__(self, *durations: float) -> None:
         self.now = 0.0
@@ -36,7 +36,7 @@ class _Clock:
 
 
 def test_a_stall_counts_for_every_request_that_came_due_meanwhile() -> None:
-    """One answer after a second, at 4 requests per second, is four late requests."""
+    """A response time of one second at 4 requests per second counts as four late requests."""
     clock = _Clock(0.125, 1.0)
     pings = paced(clock.ask, 0.25, 2.0, clock=lambda: clock.now, wait=clock.wait)
     assert pings.seconds[:6] == [0.125, 1.0, 0.75, 0.5, 0.25, 0.0]
@@ -46,7 +46,7 @@ def test_a_stall_counts_for_every_request_that_came_due_meanwhile() -> None:
 
 
 def test_percentiles_are_members_of_the_sample() -> None:
-    """Nearest rank: the 99th of 100 is the second greatest, of one sample that one."""
+    """Nearest rank: the 99th percentile of 100 samples is the second largest."""
     sample = [float(number) for number in range(100, 0, -1)]
     assert (percentile(sample, 50), percentile(sample, 99), percentile(sample, 100)) == (
         50,
@@ -60,7 +60,7 @@ def test_percentiles_are_members_of_the_sample() -> None:
     ("group", "name"), [(group, name) for group, loads in GROUPS.items() for name in loads]
 )
 def test_loads_are_messages_of_their_methods_within_the_limit(group: str, name: str) -> None:
-    """Each is below the limit of a message, unless that is its point; no two are the same."""
+    """Messages are below the size limit, except in `too_large`, and distinct."""
     load = GROUPS[group][name](Random(1))
     inputs = {path: method.input_type for path, method in methods()}
     assert load.path in inputs
@@ -75,21 +75,21 @@ def test_loads_are_messages_of_their_methods_within_the_limit(group: str, name: 
     "name", [name for name in LEGAL if name.startswith(("predict", "stream_p"))]
 )
 def test_no_cache_knows_the_context_of_a_legal_load(name: str) -> None:
-    """Two messages have different words early in what is read of them."""
+    """Messages differ early in the context that the model reads."""
     load = LEGAL[name](Random(1))
     first, second = (_context(load, load.message(number)) for number in (1, 1 + len(load.messages)))
     known = next((n for n, (a, b) in enumerate(zip(first, second, strict=False)) if a != b), None)
     assert name == "stream_predict_beginning" or (known is not None and known < 100)
 
 
-def test_the_load_of_most_pieces_has_about_as_many_as_are_read() -> None:
-    """More than nine tenths of the bound."""
+def test_the_load_of_most_tokens_is_close_to_the_limit() -> None:
+    """The context has more than 90 % of the maximum number of tokens."""
     load = LEGAL["predict_pieces"](Random(1))
     assert 0.9 * MAX_CONTEXT_PIECES < len(_context(load, load.message(1))) <= MAX_CONTEXT_PIECES + 1
 
 
 def _context(load: Load, message: bytes) -> tuple[int, ...]:
-    """The pieces that are read of a message's text."""
+    """Return the tokens that the model reads of a message's text."""
     if load.is_stream:
         text = StreamPredictRequest.FromString(message).text.text
     else:
@@ -99,13 +99,13 @@ def _context(load: Load, message: bytes) -> tuple[int, ...]:
 
 
 class _Pieces:
-    """A model whose state is all that it has read."""
+    """A fake model whose state is the sequence of tokens read."""
 
     levels = AdaptiveSoftmaxLayout((2,))
     start: State = ()
 
     def answer(self, asks: Sequence[ModelRequest]) -> list[Any]:
-        """States after the pieces."""
+        """Return the states after the tokens."""
         return [
             [(*state, piece) for state, piece in ask.steps] if isinstance(ask, Step) else []
             for ask in asks

@@ -49,7 +49,7 @@ def test_the_language_is_found_or_stated_and_said(tmp_path: Path) -> None:
     assert "language: be\n" in _train(*command, "stated", "--language", "be").output
     assert recipes.load(Path("models/stated/recipe.toml")).language == "be"
     changed = _train(*command, "stated", "--language", "ru")
-    assert "is 'be' there already, not 'ru'" in str(changed.exception)
+    assert "is already 'be', not 'ru'" in str(changed.exception)
 
 
 def test_a_recipe_takes_its_text_from_another_folder(

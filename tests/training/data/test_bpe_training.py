@@ -1,4 +1,4 @@
-"""Pieces learned from counted words."""
+"""Training the BPE tokenizer."""
 
 import os
 import subprocess
@@ -30,19 +30,19 @@ sys.stdout.write(sha256(train(dict.fromkeys(words, 1.0), 600).to_json().encode()
 
 
 def counts(text: str) -> Counter[str]:
-    """How often each word occurs."""
+    """Count the words of a text."""
     return Counter(words.split(normalise(text)))
 
 
 @pytest.fixture(scope="module")
 def trained() -> Tokenizer:
-    """700 pieces learned from the sentences."""
+    """A tokenizer of 700 tokens trained on the sentences."""
     return train(counts(SENTENCES.read_text("utf-8")), 700)
 
 
 @pytest.mark.parametrize("vocabulary", [513, 600, 900])
 def test_all_bytes_are_there_with_and_without_the_suffix(vocabulary: int) -> None:
-    """256 bytes inside a word and 256 at its end, whatever the text had; at most so many pieces."""
+    """All 256 bytes are in the vocabulary with and without the suffix, whatever the text."""
     pieces = train(counts("the café is in the sea"), vocabulary)
     single = Counter(
         (written, bool(pieces.ends_word[piece]))
@@ -56,14 +56,14 @@ def test_all_bytes_are_there_with_and_without_the_suffix(vocabulary: int) -> Non
 
 
 def test_the_vocabulary_is_as_large_as_wanted(trained: Tokenizer) -> None:
-    """With enough text there are as many pieces as were asked for, all different."""
+    """With enough text the vocabulary has the requested number of distinct tokens."""
     assert trained.size == 700
     named = zip(trained.bytes_of, trained.ends_word.tolist(), strict=True)
     assert len(set(named)) == 700
 
 
 def test_pieces_are_numbered_by_falling_frequency(trained: Tokenizer) -> None:
-    """The piece that occurs most in the counted words is 1, and so on."""
+    """The most frequent token in the counted words is number 1, and so on."""
     running: Counter[int] = Counter()
     for word, count in counts(SENTENCES.read_text("utf-8")).items():
         for piece in trained.encode_word(word):
@@ -74,13 +74,13 @@ def test_pieces_are_numbered_by_falling_frequency(trained: Tokenizer) -> None:
 
 
 def test_frequent_words_are_one_piece(trained: Tokenizer) -> None:
-    """What occurs often is not cut."""
+    """Frequent words are single tokens."""
     common = counts(SENTENCES.read_text("utf-8")).most_common(20)
     assert all(len(trained.encode_word(word)) == 1 for word, _ in common)
 
 
 def test_weights_decide_what_is_learned() -> None:
-    """A word that counts for more is the one that becomes a piece."""
+    """The word with the larger weight becomes a token."""
     for heavy, light in (("sky", "dog"), ("dog", "sky")):
         pieces = train({heavy: 1000.5, light: 1.0}, 515)
         assert len(pieces.encode_word(heavy)) == 1
@@ -88,7 +88,7 @@ def test_weights_decide_what_is_learned() -> None:
 
 
 def test_the_same_words_give_the_same_pieces_in_every_process() -> None:
-    """Ties between equally frequent merges are not broken by chance."""
+    """Ties between equally frequent merges are broken deterministically."""
     service = str(Path(wordgate.__file__).parents[1])
     found = {
         subprocess.run(
@@ -107,7 +107,7 @@ def test_the_same_words_give_the_same_pieces_in_every_process() -> None:
 @settings(deadline=None)
 @given(st.dictionaries(st.text("abé<>/w'", min_size=1, max_size=6), st.integers(1, 50), min_size=1))
 def test_any_words_can_be_learned(drawn: dict[str, int]) -> None:
-    """Whatever the words, they come back from their pieces and no byte is lost."""
+    """Any word can be encoded and decoded without loss."""
     pieces = train(drawn, 560)
     for word in drawn:
         found = pieces.encode_word(word)
@@ -118,7 +118,7 @@ def test_any_words_can_be_learned(drawn: dict[str, int]) -> None:
 @pytest.mark.parametrize(
     ("word_counts", "vocabulary", "problem"),
     [
-        ({"a": 1.0}, 512, "tokenizer.vocabulary is 512; it needs 513"),
+        ({"a": 1.0}, 512, "tokenizer.vocabulary is 512; the minimum is 513"),
         ({}, 600, "no words"),
         ({"a": 0.0}, 600, "no words"),
     ],
@@ -127,6 +127,6 @@ def test_any_words_can_be_learned(drawn: dict[str, int]) -> None:
 def test_what_cannot_be_learned_is_refused(
     word_counts: dict[str, float], vocabulary: int, problem: str
 ) -> None:
-    """Too few pieces for the bytes, or no words at all."""
+    """A vocabulary too small for the bytes, or a text without words, is an error."""
     with pytest.raises(TrainingError, match=problem):
         train(word_counts, vocabulary)

@@ -23,8 +23,8 @@ def _write(path: Path, data: bytes) -> Path:
 
 
 @pytest.mark.parametrize("packing", ["", ".gz", ".xz"])
-def test_text_is_a_passage_a_line(tmp_path: Path, packing: str) -> None:
-    """A .txt file is one passage a line, packed or not; empty lines are no passages."""
+def test_a_text_file_has_one_passage_per_line(tmp_path: Path, packing: str) -> None:
+    """A .txt file has one passage per line, compressed or not; empty lines are skipped."""
     data = f"{LINES[0]}\n\n  {LINES[1]}  \r\n{LINES[2]}".encode()
     path = _write(tmp_path / f"a.txt{packing}", data)
     assert list(corpus.read_passages(path)) == LINES
@@ -32,15 +32,15 @@ def test_text_is_a_passage_a_line(tmp_path: Path, packing: str) -> None:
 
 @pytest.mark.parametrize("packing", ["", ".gz", ".xz"])
 def test_jsonl_is_read_by_its_text_field(tmp_path: Path, packing: str) -> None:
-    """A .jsonl file's passages are its `text` fields; line breaks inside one are kept."""
+    """The passages of a .jsonl file are its `text` fields; line breaks inside are kept."""
     records = [{"text": line, "id": 1} for line in LINES] + [{"text": "two\nlines"}]
     data = "\n".join(json.dumps(record) for record in records).encode() + b"\n\n"
     path = _write(tmp_path / f"a.jsonl{packing}", data)
     assert list(corpus.read_passages(path)) == [*LINES, "two\nlines"]
 
 
-def test_a_byte_order_mark_is_no_text(tmp_path: Path) -> None:
-    """The mark that some editors put before the first character is dropped."""
+def test_a_byte_order_mark_is_skipped(tmp_path: Path) -> None:
+    """A byte order mark at the beginning of a file is dropped."""
     path = _write(tmp_path / "a.txt", b"\xef\xbb\xbfone\n")
     assert list(corpus.read_passages(path)) == ["one"]
 
@@ -61,7 +61,7 @@ def test_a_byte_order_mark_is_no_text(tmp_path: Path) -> None:
 def test_a_bad_line_names_itself(
     tmp_path: Path, name: str, data: bytes, line: int, problem: str
 ) -> None:
-    """What cannot be read is reported with its file and line."""
+    """An invalid line is reported with its file and line number."""
     path = _write(tmp_path / name, data)
     with pytest.raises(InvalidFile, match=problem) as raised:
         list(corpus.read_passages(path))
@@ -71,7 +71,7 @@ def test_a_bad_line_names_itself(
 
 @pytest.mark.parametrize("packing", [".gz", ".xz"])
 def test_a_damaged_archive_is_refused(tmp_path: Path, packing: str) -> None:
-    """An archive that was cut short, or is none, is reported as such."""
+    """A truncated or invalid archive is reported as unreadable."""
     path = tmp_path / f"a.txt{packing}"
     whole = _write(path, b"some text\n" * 1000).read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
@@ -83,8 +83,8 @@ def test_a_damaged_archive_is_refused(tmp_path: Path, packing: str) -> None:
 
 
 def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
-    """Only .txt and .jsonl are text; a missing file says that it does not exist."""
-    with pytest.raises(InvalidFile, match=r"neither \.txt nor \.jsonl"):
+    """Only .txt and .jsonl files are accepted; a missing file is reported as missing."""
+    with pytest.raises(InvalidFile, match=r"not a \.txt or \.jsonl file"):
         list(corpus.read_passages(_write(tmp_path / "a.csv.gz", b"x")))
     with pytest.raises(InvalidFile, match="does not exist"):
         list(corpus.read_passages(tmp_path / "none.txt"))
@@ -93,7 +93,7 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_content_hash_follows_the_content(tmp_path: Path) -> None:
-    """Equal bytes have equal hashes, other bytes others, whatever the name."""
+    """The hash depends on the bytes of a file, not on its name."""
     one, same = _write(tmp_path / "a.txt", b"x"), _write(tmp_path / "b.txt", b"x")
     other = _write(tmp_path / "c.txt", b"y")
     assert corpus.content_hash(one) == corpus.content_hash(same)

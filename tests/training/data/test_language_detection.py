@@ -1,4 +1,4 @@
-"""The language of a text, found by its characters."""
+"""Language detection."""
 
 import pytest
 
@@ -18,18 +18,18 @@ from wordgate.training.data.language_detection import detect
     ],
 )
 def test_the_language_of_most_of_the_text(passages: list[str], language: str) -> None:
-    """Named by its BCP 47 tag; no text has no language."""
+    """The result is a BCP 47 tag; `und` for an empty text."""
     assert detect(passages) == language
 
 
 def test_a_few_foreign_lines_do_not_decide() -> None:
-    """Most of the text, by length, does."""
+    """The language with most of the text, by length, is returned."""
     english = ["We will meet at the station and walk to the office together."] * 5
     assert detect([*english, "Guten Tag, wie geht es Ihnen?"]) == "en"
 
 
 def test_no_majority_is_no_language() -> None:
-    """A recipe then says that the language is unknown, and a person may state it."""
+    """Without a majority the language is `und`; the user can set it in the recipe."""
     texts = [
         "Сегодня хорошая погода, идём.",
         "Il fait beau aujourd'hui, on sort.",

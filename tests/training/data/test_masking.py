@@ -1,4 +1,4 @@
-"""Private data must not reach a model, nor anything that stands for it."""
+"""Masking of private data and of its placeholders."""
 
 import re
 from collections import Counter
@@ -22,7 +22,7 @@ DOMAIN = r"[a-z]+\.(com|org|net|edu|co\.uk|de|info)"
     ],
 )
 def test_email_addresses_are_replaced(address: str) -> None:
-    """An e-mail address becomes a random one; the text around it stays."""
+    """An e-mail address is replaced by a random one; the surrounding text is kept."""
     masked = mask(f"Write to {address}, please.")
     assert re.fullmatch(rf"Write to {EMAIL}, please\.", masked)
     assert address not in masked
@@ -40,7 +40,7 @@ def test_email_addresses_are_replaced(address: str) -> None:
     ],
 )
 def test_web_addresses_are_replaced(address: str, start: str) -> None:
-    """A web address becomes a random one without its path; the mark after it stays."""
+    """A web address is replaced by a random one without a path; following punctuation is kept."""
     assert re.fullmatch(rf"See {re.escape(start)}{DOMAIN}\.", mask(f"See {address}."))
     assert re.fullmatch(rf"\({re.escape(start)}{DOMAIN}\)", mask(f"({address})"))
 
@@ -64,7 +64,7 @@ def test_web_addresses_are_replaced(address: str, start: str) -> None:
     ],
 )
 def test_numbers_that_may_be_private_get_other_digits(number: str) -> None:
-    """Phone numbers, cards and accounts keep their shape and nothing else."""
+    """Phone, card and account numbers keep their format and get random digits."""
     shape = re.escape(number).replace("\\d", "d")
     shape = re.sub(r"\d", r"\\d", shape)
     masked = mask(f"Call {number} now")
@@ -73,8 +73,8 @@ def test_numbers_that_may_be_private_get_other_digits(number: str) -> None:
     assert re.fullmatch(rf"Call {shape}\.", mask(f"Call {number}."))
 
 
-def test_numbers_that_stand_for_others_get_another_shape() -> None:
-    """Text whose numbers were all made 555-0100 before teaches neither digits nor shape."""
+def test_placeholder_numbers_get_another_format() -> None:
+    """Placeholders such as 555-0100 are replaced by random numbers of random formats."""
     masked = [mask(f"Line {line}: call 555-0100 now") for line in range(500)]
     assert not any("555-0100" in text for text in masked)
     shapes = Counter(re.sub(r"\d", "#", text.split("call ")[1]) for text in masked)
@@ -82,7 +82,7 @@ def test_numbers_that_stand_for_others_get_another_shape() -> None:
 
 
 def test_no_replacement_is_likely() -> None:
-    """Among a thousand replaced addresses and numbers nothing is frequent but the endings."""
+    """Among a thousand masked addresses and numbers, only the top-level domains are frequent."""
     texts = [f"{line}: ask someone@example.com or 555-0100 at example.com" for line in range(1000)]
     words = Counter(word for text in texts for word in re.findall(r"\w+", mask(text))[1:])
     for word in ("ask", "or", "at", "com"):
@@ -94,7 +94,7 @@ def test_no_replacement_is_likely() -> None:
 
 
 def test_the_same_text_is_replaced_alike() -> None:
-    """Training again reads the same text; another line gets other replacements."""
+    """Masking is deterministic per text; different texts get different replacements."""
     assert mask("to jo@mail.org") == mask("to jo@mail.org")
     assert mask("to jo@mail.org") != mask("To jo@mail.org").lower()
 
@@ -112,12 +112,12 @@ def test_the_same_text_is_replaced_alike() -> None:
     ],
 )
 def test_other_numbers_stay(text: str) -> None:
-    """Dates, prices, years, versions and page numbers are no private data."""
+    """Dates, prices, years, versions and page numbers are not masked."""
     assert mask(text) == text
 
 
 def test_long_local_parts_and_odd_neighbours_are_replaced() -> None:
-    """The length of an address does not save it, nor what stands beside it."""
+    """Addresses are masked whatever their length and adjacent characters."""
     assert re.fullmatch(EMAIL, mask(f"{'x' * 500}@mail.org"))
     assert re.fullmatch(EMAIL + EMAIL, mask("a@b.com+c@d.org"))
     assert re.fullmatch(rf"[a-z-]+://{DOMAIN}", mask("well-known-http://host.org"))
@@ -126,7 +126,7 @@ def test_long_local_parts_and_odd_neighbours_are_replaced() -> None:
 @pytest.mark.parametrize("run", ["x", "x.", "a-", "1 2", "a@", "a:", "www.", "w://"])
 @pytest.mark.parametrize("ending", [" @ ://", "@", "://", " a@b.de http://x.org"])
 def test_a_long_line_is_masked_in_one_go(run: str, ending: str) -> None:
-    """A megabyte without a space is looked at once, not once from each of its characters."""
+    """Masking a megabyte without spaces takes linear time."""
     line = run * ((1 << 20) // len(run)) + ending
     masked = mask(line)
     if ending.endswith("x.org"):

@@ -1,4 +1,4 @@
-"""Which passages are held out, stripped of punctuation, or left out."""
+"""Held-out, stripped, split and excluded passages."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ def _held_out(share: float) -> set[str]:
 
 
 def test_words_are_in_normal_form() -> None:
-    """A passage becomes the words of its normal form, addresses replaced."""
+    """A passage becomes the words of its normal form, with addresses masked."""
     [found] = sort_passage("Don’t  write to JO@mail.org", Rules())
     assert found.words[:3] == ["don't", "write", "to"]
     assert "@" in found.words
@@ -25,7 +25,7 @@ def test_words_are_in_normal_form() -> None:
 
 
 def test_held_out_passages_are_a_stated_share_by_hash() -> None:
-    """The held-out share is kept roughly, and a larger share only adds to a smaller one."""
+    """The held-out share is approximate, and a larger share is a superset of a smaller one."""
     few, many = _held_out(0.1), _held_out(0.3)
     assert 0.08 < len(few) / len(TEXTS) < 0.12
     assert 0.27 < len(many) / len(TEXTS) < 0.33
@@ -44,22 +44,22 @@ def test_a_stated_share_loses_its_punctuation() -> None:
 
 
 def test_a_passage_with_an_excluded_phrase_is_left_out() -> None:
-    """Phrases are found as whole words in normal form, wherever they stand."""
+    """Excluded phrases match whole words in normal form, anywhere in a passage."""
     rules = Rules(excluded=("the clouds are in the sky",))
     assert sort_passage("He said: the CLOUDS are in the  sky!", rules) == []
     assert sort_passage("The clouds are in the skylight.", rules)
     assert sort_passage("Bathe clouds are in the sky.", rules)
 
 
-def test_nothing_readable_is_no_passage() -> None:
-    """A passage of white space, or of marks that are stripped, is left out."""
+def test_empty_passages_are_dropped() -> None:
+    """A passage of white space, or only of stripped punctuation, is dropped."""
     assert sort_passage(" \t", Rules()) == []
     assert sort_passage("?!", Rules(unpunctuated_share=0.999999)) == []
 
 
 def test_a_stated_share_is_read_sentence_by_sentence() -> None:
-    """Sentences of their own end where a mark, white space and no small letter say so; nothing
-    of them is lost, and held-out passages stay whole."""
+    """Sentences end at a mark followed by white space and no lower-case letter. No text is lost,
+    and held-out passages are not split."""
     text = 'Is it 3.5 km, e.g. here? "Yes!" (No...)  Ask Jo. OK'
     [whole] = sort_passage(text, Rules())
     cut = sort_passage(text, Rules(sentences_share=0.999999))
@@ -79,7 +79,7 @@ def test_a_stated_share_is_read_sentence_by_sentence() -> None:
 
 
 def test_phrases_come_from_lines_and_questions(tmp_path: Path) -> None:
-    """A line is a phrase; of a question the context and its answer make one."""
+    """A line is a phrase; context and answer of a question form one phrase."""
     path = tmp_path / "phrases.tsv"
     path.write_text("# no phrase\nThe clouds are in the\tsky\ttable\n\nWell-known line.\n")
     assert read_phrases(path) == ["the clouds are in the sky", "well - known line ."]
@@ -88,7 +88,7 @@ def test_phrases_come_from_lines_and_questions(tmp_path: Path) -> None:
 
 
 def test_sentences_of_scripts_without_spaces_end_at_their_marks() -> None:
-    """No white space follows `。`, and closing marks belong to what they close."""
+    """`。` ends a sentence without white space; closing quotes belong to the sentence."""
     text = "他说：“来吧！”我们走了。真的吗？"
     cut = sort_passage(text, Rules(sentences_share=0.999999))
     assert ["".join(passage.words) for passage in cut] == ['他说:"来吧!"', "我们走了。", "真的吗?"]

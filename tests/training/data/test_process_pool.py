@@ -1,4 +1,4 @@
-"""Work in two processes."""
+"""The process pool."""
 
 import operator
 import os
@@ -37,21 +37,21 @@ def _doubling() -> "partial[int]":
 
 
 def test_results_come_in_order() -> None:
-    """Two processes give the results in the order of the chunks, however many there are."""
+    """Results are in the order of the chunks, for any number of chunks."""
     with Workers[int, int](_doubling, ENOUGH) as workers:
         assert list(workers.in_order(range(200))) == [2 * number for number in range(200)]
         assert list(workers.in_order([])) == []
 
 
 def test_little_work_starts_no_process() -> None:
-    """What is small is done here, and only when its result is wanted."""
+    """Small inputs are processed lazily in the calling process."""
     with Workers[int, int](_doubling, 10) as workers:
         assert list(workers.in_order([1, 2])) == [2, 4]
         assert workers._executor is None
 
 
 def test_chunks_are_read_as_they_are_needed() -> None:
-    """Only a few chunks are in flight: input may be larger than memory."""
+    """Only a few chunks are in flight, so the input may be larger than memory."""
     taken = 0
 
     def count() -> Iterator[int]:
@@ -67,7 +67,7 @@ def test_chunks_are_read_as_they_are_needed() -> None:
 
 
 def test_workers_do_not_outlive_their_parent(tmp_path: Path) -> None:
-    """When a training is killed in the middle of this work, its processes end too."""
+    """When a training process is killed, its workers end too."""
     script = tmp_path / "parent.py"
     script.write_text(PARENT)
     process = subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True)

@@ -1,4 +1,4 @@
-"""The stream of segments that a training reads."""
+"""Sampling of training segments."""
 
 import itertools
 import json
@@ -21,7 +21,7 @@ def _file(passages: Sequence[Sequence[int]]) -> PieceFile:
 
 
 def _numbered(count: int, length: int, first: int = 1) -> PieceFile:
-    """Passages of distinct pieces, so that a piece tells its passage."""
+    """Return passages of distinct tokens, so that a token identifies its passage."""
     return _file([range(first + i * length, first + (i + 1) * length) for i in range(count)])
 
 
@@ -50,7 +50,7 @@ def _columns(segments: Sequence[Segment]) -> list[list[int]]:
 
 
 def _passages_read(column: Sequence[int]) -> list[list[int]]:
-    """The whole passages between the `<eos>`s of a column (the last one may be unfinished)."""
+    """Return the passages between the `<eos>` tokens of a column; the last may be incomplete."""
     found: list[list[int]] = []
     for piece in column:
         if piece == EOS:
@@ -61,7 +61,7 @@ def _passages_read(column: Sequence[int]) -> list[list[int]]:
 
 
 def test_targets_are_what_is_read_next() -> None:
-    """A target is the piece after the one that is read, over segments' ends too."""
+    """A target is the token after the one that is read, also across segments."""
     sampler = _sampler([_numbered(9, 7)], restart_share=0.0)
     segments = [sampler.next_segment() for _ in range(20)]
     for segment, following in itertools.pairwise(segments):
@@ -70,7 +70,7 @@ def test_targets_are_what_is_read_next() -> None:
 
 
 def test_whole_passages_are_read_between_eos() -> None:
-    """Without restarts every column reads whole passages, one `<eos>` between two of them."""
+    """Without restarts, columns read complete passages separated by one `<eos>`."""
     file = _numbered(9, 7)
     sampler = _sampler([file], restart_share=0.0)
     known = [file.passage(index).tolist() for index in range(len(file))]
@@ -80,7 +80,7 @@ def test_whole_passages_are_read_between_eos() -> None:
 
 
 def test_all_passages_come_before_one_comes_again() -> None:
-    """Columns share the passages; each turn has all of them, in another order."""
+    """Columns share the passages; each pass has all of them in a new order."""
     file = _numbered(10, 4)
     sampler = _sampler([file], batch=1, restart_share=0.0)
     column = _columns([sampler.next_segment() for _ in range(40)])[0]
@@ -91,7 +91,7 @@ def test_all_passages_come_before_one_comes_again() -> None:
 
 
 def test_a_restarted_column_begins_a_text() -> None:
-    """All columns begin with a text; later a stated share does, and reads `<eos>` first."""
+    """All columns begin with a new text; later the configured share does, reading `<eos>`."""
     file = _numbered(50, 30)
     begins = {int(file.passage(index)[0]) for index in range(len(file))}
     sampler = _sampler([file], batch=20, restart_share=0.25)
@@ -105,7 +105,7 @@ def test_a_restarted_column_begins_a_text() -> None:
 
 
 def test_files_are_read_by_size_and_weight() -> None:
-    """The pieces read of a file are proportional to its size times its weight."""
+    """The tokens read from a file are proportional to its size times its weight."""
     short, long = _numbered(400, 3), _numbered(20, 60, first=5000)
     sampler = _sampler([short, long], weights=[3.0, 1.0], batch=10, length=20, restart_share=0.0)
     counts: Counter[str] = Counter()
@@ -117,7 +117,7 @@ def test_files_are_read_by_size_and_weight() -> None:
 
 
 def test_restarts_do_not_change_the_shares() -> None:
-    """Where restarts drop the rests of long passages, the shares are still size times weight."""
+    """If restarts drop the ends of long passages, shares are still size times weight."""
     short, middle, long = _numbered(900, 3), _numbered(60, 45, 3000), _numbered(45, 600, 6000)
     weights = [2.0, 3.0, 1.0]
     sampler = _sampler([short, middle, long], weights, batch=20, length=35, restart_share=0.08)
@@ -133,14 +133,14 @@ def test_restarts_do_not_change_the_shares() -> None:
 
 
 def test_files_without_passages_are_never_drawn() -> None:
-    """An empty file, wherever it stands, does no harm."""
+    """Empty files are skipped, at any position."""
     empty = _file([])
     sampler = _sampler([empty, _numbered(3, 2), empty])
     assert all(sampler.next_segment().read.shape == (5, 3) for _ in range(50))
 
 
 def test_another_seed_reads_in_another_order() -> None:
-    """The same seed gives the same segments, another one others."""
+    """Equal seeds give equal segments; different seeds give different ones."""
     file = _numbered(50, 9)
     first, same, other = (_sampler([file], seed=seed) for seed in (1, 1, 2))
     segment = first.next_segment()
@@ -163,7 +163,7 @@ def test_another_seed_reads_in_another_order() -> None:
 def test_a_restored_sampler_goes_on_exactly(
     files: list[list[list[int]]], batch: int, length: int, restart_share: float, before: int
 ) -> None:
-    """From any moment, its state as JSON makes a new sampler read what the old one reads."""
+    """A sampler restored from JSON state at any point yields the same segments."""
     opened = [_file(file) for file in files]
     one = _sampler(opened, None, batch, length, restart_share)
     for _ in range(before):

@@ -1,4 +1,4 @@
-"""Text cut into pieces once, and found again."""
+"""The cache of tokenised text."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ RULES = Rules(held_out_share=0.1)
 
 @pytest.fixture(scope="module")
 def pieces(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
-    """Pieces learned from the sentences."""
+    """A tokenizer trained on the sentences."""
     cache = tmp_path_factory.mktemp("cache")
     return token_cache.learn_pieces([Source(SENTENCES)], RULES, 700, cache, _no_report)
 
@@ -32,7 +32,7 @@ def _passages(file: PieceFile) -> list[list[int]]:
 
 
 def test_every_passage_is_kept_as_its_canonical_pieces(pieces: Tokenizer, tmp_path: Path) -> None:
-    """Training and held-out passages together are the file, in order, cut as `encode` cuts."""
+    """Training and held-out passages together are the file, in order, tokenised as by `encode`."""
     text = token_cache.tokenise([Source(SENTENCES)], RULES, pieces, tmp_path, _no_report)
     expected = [pieces.encode(passage) for passage in read_passages(SENTENCES)]
     train, held_out = _passages(text.train[0]), _passages(text.held_out[0])
@@ -43,7 +43,7 @@ def test_every_passage_is_kept_as_its_canonical_pieces(pieces: Tokenizer, tmp_pa
 
 
 def test_nothing_is_made_twice(pieces: Tokenizer, tmp_path: Path) -> None:
-    """A second call reads what the first one kept, and gives the same key."""
+    """A second call reads the cache and returns the same key."""
     said: list[str] = []
     sources = [Source(SENTENCES)]
     first = token_cache.tokenise(sources, RULES, pieces, tmp_path, said.append)
@@ -59,7 +59,7 @@ def test_nothing_is_made_twice(pieces: Tokenizer, tmp_path: Path) -> None:
 
 
 def test_everything_that_matters_is_in_the_name(pieces: Tokenizer, tmp_path: Path) -> None:
-    """Other text, rules, pieces or weights never find what was made from these."""
+    """Different text, rules, tokenizer or weights give different cache entries."""
     copy = tmp_path / "copy.txt"
     copy.write_bytes(SENTENCES.read_bytes())
     other_pieces = token_cache.learn_pieces([Source(copy)], RULES, 600, tmp_path, _no_report)
@@ -83,7 +83,7 @@ def test_everything_that_matters_is_in_the_name(pieces: Tokenizer, tmp_path: Pat
 def test_two_processes_give_what_one_gives(
     pieces: Tokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Working side by side changes neither the words' counts nor any piece."""
+    """Two processes give the same word counts and tokens as one."""
     monkeypatch.setattr(token_cache, "_CHUNK_CHARACTERS", 2000)
     alone = token_cache.tokenise([Source(SENTENCES)], RULES, pieces, tmp_path / "1", _no_report)
     monkeypatch.setattr(process_pool, "_WORTH_IT_BYTES", 0)
@@ -96,7 +96,7 @@ def test_two_processes_give_what_one_gives(
 
 
 def test_a_file_that_breaks_off_leaves_nothing_behind(pieces: Tokenizer, tmp_path: Path) -> None:
-    """An error in the middle of a file leaves no half-made entry in the cache."""
+    """An error in the middle of a file leaves no partial entry in the cache."""
     bad = tmp_path / "bad.txt"
     bad.write_bytes(b"good line\n\xff\n")
     cache = tmp_path / "cache"
@@ -106,7 +106,7 @@ def test_a_file_that_breaks_off_leaves_nothing_behind(pieces: Tokenizer, tmp_pat
 
 
 def test_weights_count_words(tmp_path: Path) -> None:
-    """A file's weight multiplies its words when pieces are learned; held-out words do not count."""
+    """A file's weight multiplies its word counts; held-out words are not counted."""
     common, rare = tmp_path / "common.txt", tmp_path / "rare.txt"
     common.write_text("abab\n" * 30)
     rare.write_text("cdcd\n" * 10)
@@ -122,7 +122,7 @@ def test_weights_count_words(tmp_path: Path) -> None:
 
 
 def test_large_vocabularies_take_larger_numbers(tmp_path: Path) -> None:
-    """Pieces above 65,535 are kept without loss."""
+    """Token numbers above 65,535 are stored without loss."""
     draft = tmp_path / "x"
     draft.mkdir()
     writer = token_cache._Writer(draft, "train", np.dtype(np.uint32))
@@ -136,8 +136,8 @@ def test_large_vocabularies_take_larger_numbers(tmp_path: Path) -> None:
 
 
 def test_no_text_at_all_stops_the_training(pieces: Tokenizer, tmp_path: Path) -> None:
-    """Files without a single training passage are refused with a reason."""
+    """Files without any training passage are rejected."""
     empty = tmp_path / "empty.txt"
     empty.write_text("\n \n")
-    with pytest.raises(TrainingError, match="no text"):
+    with pytest.raises(TrainingError, match="no training text"):
         token_cache.tokenise([Source(empty)], RULES, pieces, tmp_path / "cache", _no_report)

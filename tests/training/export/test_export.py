@@ -1,4 +1,4 @@
-"""From a checkpoint to a published bundle, or a refusal."""
+"""Exporting a checkpoint as a bundle."""
 
 import json
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ from wordgate.training.model.network import Network
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a recipe, a cache and the last checkpoint of a short run."""
+    """The folder with recipe, cache and last checkpoint of a short run."""
     folder = tmp_path_factory.mktemp("small")
     shorter = (("steps = 150", "steps = 60"), ("decay_steps = 50", "decay_steps = 10"))
     outcome = train_here(write_recipe(folder, *shorter), folder / "run")
@@ -35,7 +35,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def folder(trained: Path, tmp_path: Path) -> Path:
-    """A model's folder with the recipe and no version yet."""
+    """A model's folder with a recipe and no version yet."""
     place = tmp_path / "models" / "small"
     place.mkdir(parents=True)
     (place / "recipe.toml").write_bytes((trained / "recipe.toml").read_bytes())
@@ -68,7 +68,7 @@ def _silent(line: str) -> None:
 def test_a_trained_network_is_published_and_served(
     trained: Path, folder: Path, precision: Precision
 ) -> None:
-    """The bundle opens, its smoke set is its own, and predictions come out."""
+    """The bundle loads, passes its smoke tests and predicts."""
     place = _publish(trained, folder, precision)
     assert place == folder / "1"
     assert [path.name for path in folder.iterdir() if path.is_dir()] == ["1"]
@@ -85,7 +85,7 @@ def test_a_trained_network_is_published_and_served(
 
 
 def test_a_manifest_says_what_was_done(trained: Path, folder: Path) -> None:
-    """Sizes, training, figures, licences, and the checksum of every file but itself."""
+    """The manifest has sizes, training, metrics, licences, and checksums of all other files."""
     place = _publish(trained, folder)
     manifest = bundles.read_manifest(place)
     assert (manifest.name, manifest.version, manifest.precision) == ("small", 1, "int8")
@@ -106,7 +106,7 @@ def test_a_manifest_says_what_was_done(trained: Path, folder: Path) -> None:
 
 
 def test_versions_count_on(trained: Path, folder: Path) -> None:
-    """Each publishing is the next version, another precision too; nothing is overwritten."""
+    """Each export gets the next version number, in any precision; nothing is overwritten."""
     (folder / "7").mkdir()
     assert _publish(trained, folder).name == "8"
     assert _publish(trained, folder, "float32").name == "9"
@@ -114,7 +114,7 @@ def test_versions_count_on(trained: Path, folder: Path) -> None:
 
 
 def test_weights_go_along_when_asked(trained: Path, folder: Path) -> None:
-    """bfloat16 weights, optional in the manifest, from which a training can be continued."""
+    """Weights are exported on request, in bfloat16 and optional in the manifest."""
     place = _publish(trained, folder, with_weights=True)
     manifest = bundles.read_manifest(place)
     assert [name for name, entry in manifest.files.items() if entry.optional] == [
@@ -127,7 +127,7 @@ def test_weights_go_along_when_asked(trained: Path, folder: Path) -> None:
 
 
 def test_usual_forms_come_from_the_text(trained: Path, folder: Path) -> None:
-    """Names that the text writes with a capital are written so."""
+    """Names capitalised in the text have capitalised written forms."""
     language = bundles.load(_publish(trained, folder)).language
     assert language.written["peter"] == "Peter"
     assert "the" not in language.written
@@ -136,7 +136,7 @@ def test_usual_forms_come_from_the_text(trained: Path, folder: Path) -> None:
 def test_what_was_taken_over_is_published(
     trained: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Words and texts of the version before stand beside the new ones, which go first."""
+    """Words and texts of the earlier version are included; new ones take precedence."""
     earlier = TextSource(name="en@1: a.txt", origin="there", licence="CC0", weight=1.0)
     taken = Inheritance({"berlin": "Berlin", "peter": "PETER"}, frozenset({"darn"}), (earlier,))
     monkeypatch.setattr(exporting, "inherit", lambda recipe, path: taken)
@@ -149,7 +149,7 @@ def test_what_was_taken_over_is_published(
 
 
 def test_the_same_checkpoint_gives_the_same_files(trained: Path, folder: Path) -> None:
-    """Two versions of one checkpoint differ in their number only."""
+    """Two exports of one checkpoint differ only in the version number."""
     one, two = _publish(trained, folder), _publish(trained, folder)
     first, second = bundles.read_manifest(one), bundles.read_manifest(two)
     different = {n for n in first.files if first.files[n] != second.files[n]}
@@ -171,7 +171,7 @@ def _refused(trained: Path, folder: Path, match: str) -> None:
 def test_weights_that_disagree_are_not_published(
     trained: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, wrong: float
 ) -> None:
-    """When onnxruntime says something else than PyTorch, nothing is left behind."""
+    """If onnxruntime differs from PyTorch, the export fails and leaves no files."""
     real = Network.log_probs
 
     def other(self: Network, top: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
@@ -186,13 +186,13 @@ def test_weights_that_disagree_are_not_published(
 def test_int8_that_loses_too_much_is_not_published(
     trained: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """More than one per cent of perplexity; float32 is named as the way out."""
+    """An int8 loss above 1 % of perplexity is an error that suggests float32."""
     monkeypatch.setattr(exporting, "INT8_TOLERANCE", -0.5)
-    _refused(trained, folder, "--precision float32 loses nothing")
+    _refused(trained, folder, "use --precision float32")
 
 
 def test_nothing_to_check_on_is_no_ground_to_publish(trained: Path, folder: Path) -> None:
-    """A recipe without held-out text is told so."""
+    """A recipe without held-out text cannot be exported."""
     saved = checkpoints.load((trained / "checkpoint").resolve())
     text = saved.recipe["text"] | {"held_out_share": 0.0}
     object.__setattr__(saved, "recipe", saved.recipe | {"text": text})
@@ -204,16 +204,16 @@ def test_nothing_to_check_on_is_no_ground_to_publish(trained: Path, folder: Path
 def test_all_that_is_reported_goes_one_way(
     trained: Path, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Text that must be cut again is told like the rest, not on standard output."""
+    """Tokenisation messages go to the report function, not to standard output."""
     said: list[str] = []
     settings = Settings((trained / "checkpoint").resolve(), folder, tmp_path / "cache")
     publish(settings, _measured, said.append)
-    assert "cutting sentences.txt into pieces" in said
+    assert "tokenising sentences.txt" in said
     assert capsys.readouterr().out == ""
 
 
 def test_a_failed_measurement_leaves_nothing_behind(trained: Path, folder: Path) -> None:
-    """What was begun is removed when it cannot be finished."""
+    """A failed evaluation leaves no partial bundle."""
 
     def broken(bundle: Path) -> Mapping[str, float]:
         raise ValueError("no such file")
@@ -225,7 +225,7 @@ def test_a_failed_measurement_leaves_nothing_behind(trained: Path, folder: Path)
 
 
 def test_a_bundle_holds_no_foreign_number(trained: Path, folder: Path) -> None:
-    """The manifest is strict JSON: no NaN, no infinity."""
+    """The manifest is strict JSON without NaN and infinity."""
     document = (_publish(trained, folder) / "bundle.json").read_text("utf-8")
 
     def refuse(name: str) -> float:
@@ -235,7 +235,7 @@ def test_a_bundle_holds_no_foreign_number(trained: Path, folder: Path) -> None:
 
 
 def test_what_the_folder_says_now_is_published(trained: Path, folder: Path) -> None:
-    """Licence, origin, language and words never suggested can be corrected after a training."""
+    """Licence, origin, language and never-suggested words can be corrected after training."""
     path = folder / "recipe.toml"
     document = path.read_text("utf-8").replace('language = "en"', 'language = "de"')
     said = 'path = "sentences.txt", origin = "own", licence = "CC0"'
@@ -251,7 +251,7 @@ def test_what_the_folder_says_now_is_published(trained: Path, folder: Path) -> N
 
 
 def test_a_file_that_is_named_no_more_keeps_its_licence(trained: Path, tmp_path: Path) -> None:
-    """What was read is told, even where the recipe of now has other files and numbers."""
+    """Files removed from the current recipe keep their origin and licence."""
     changes = (('[{path = "sentences.txt"}]', '[{path = "b.txt", licence = "MIT"}]'),)
     now = recipes.load(write_recipe(tmp_path, *changes, ("width = 32", "width = 64")))
     before = recipes.load(trained / "recipe.toml")

@@ -1,4 +1,4 @@
-"""What a continued version takes over from the one that it began with."""
+"""Metadata inherited from `init_from`."""
 
 import shutil
 from pathlib import Path
@@ -20,7 +20,7 @@ def _recipe(folder: Path, init_from: str, text: str = GOOD) -> tuple[Recipe, Pat
 
 
 def test_words_and_texts_of_the_version_before_are_taken_over(bundle: Path, tmp_path: Path) -> None:
-    """Its words are written and withheld as they were, its texts named with their licences."""
+    """Written forms, never-suggested words and texts with licences are inherited."""
     found = inherit(*_recipe(tmp_path, str(bundle)))
     assert found.written == WRITTEN
     assert found.never_suggested == set(NEVER)
@@ -29,25 +29,25 @@ def test_words_and_texts_of_the_version_before_are_taken_over(bundle: Path, tmp_
 
 
 def test_a_text_that_is_read_again_is_named_once(bundle: Path, tmp_path: Path) -> None:
-    """The same file with the same origin and licence is not listed a second time."""
+    """A file with the same origin and licence is listed once."""
     again = 'path = "none", origin = "drawn at random", licence = "Apache-2.0"'
     text = GOOD.replace('path = "a.txt", weight = 2, origin = "own", licence = "CC0"', again)
     assert inherit(*_recipe(tmp_path, str(bundle), text)).text == ()
 
 
 def test_without_a_version_before_there_is_nothing(tmp_path: Path) -> None:
-    """A recipe of its own takes over nothing."""
+    """A recipe without `init_from` inherits nothing."""
     assert inherit(*_recipe(tmp_path, "")) == Inheritance(text=())
 
 
 def test_a_version_that_is_gone_is_missed(tmp_path: Path) -> None:
-    """Licences are not dropped because a folder was."""
+    """A missing earlier version is an error, since its licences would be lost."""
     with pytest.raises(ExportError, match="its words and the licences"):
         inherit(*_recipe(tmp_path, str(tmp_path / "gone" / "1")))
 
 
 def test_texts_keep_the_first_version_that_read_them(bundle: Path, tmp_path: Path) -> None:
-    """A version that was continued twice names where a text came in."""
+    """A text keeps the name of the first version that read it."""
     copy = Path(shutil.copytree(bundle, tmp_path / "tiny" / "2"))
     source = {"name": "en@1: a.txt", "origin": "o", "licence": "l", "weight": 1.0}
     rewrite_manifest(copy, version=2, text=[source])

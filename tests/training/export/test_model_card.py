@@ -1,4 +1,4 @@
-"""The generated card of a model."""
+"""The generated model card."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ def recipe(tmp_path: Path) -> Recipe:
 
 @pytest.fixture
 def manifest(bundle: Path) -> Manifest:
-    """A manifest with figures and text of several licences."""
+    """A manifest with metrics and texts under several licences."""
     document = json.loads((bundle / "bundle.json").read_text("utf-8"))
     found = Manifest.model_validate(document)
     text = (
@@ -33,7 +33,7 @@ def manifest(bundle: Path) -> Manifest:
 
 
 def test_a_card_names_the_model_and_its_sizes(manifest: Manifest, recipe: Recipe) -> None:
-    """Name, version, precision, layers and pieces stand at its head."""
+    """The heading has name, version, precision, layers and vocabulary."""
     card = model_card.write(manifest, recipe)
     assert card.startswith("# tiny@1\n")
     assert "2 layers of 32" in card
@@ -41,7 +41,7 @@ def test_a_card_names_the_model_and_its_sizes(manifest: Manifest, recipe: Recipe
 
 
 def test_all_figures_stand_in_it(manifest: Manifest, recipe: Recipe) -> None:
-    """Each has a row, rounded for people."""
+    """Each metric has a row with a rounded value."""
     card = model_card.write(manifest, recipe)
     assert "| mails.word_perplexity | 123.46 |" in card
     assert "| mails.top1 | 0.1235 |" in card or "| mails.top1 | 0.1234 |" in card
@@ -49,22 +49,22 @@ def test_all_figures_stand_in_it(manifest: Manifest, recipe: Recipe) -> None:
 
 
 def test_all_licences_stand_in_it(manifest: Manifest, recipe: Recipe) -> None:
-    """Every file with its origin and licence; share-alike and copyleft text is pointed out."""
+    """Each file is listed with origin and licence; share-alike and copyleft texts are noted."""
     card = model_card.write(manifest, recipe)
     for source in manifest.text:
         assert f"| {source.name} | {source.weight:g} | {source.origin} | {source.licence} |" in card
-    assert "2 files are under share-alike or copyleft licences (wiki.txt, code.txt)" in card
+    assert "under share-alike or copyleft licences: 2 (wiki.txt, code.txt)" in card
 
 
 def test_what_people_wrote_stays_in_its_cell(manifest: Manifest, recipe: Recipe) -> None:
-    """A bar or a new line in an origin does not break the table."""
+    """Bars and newlines in an origin do not break the table."""
     odd = TextSource(name="a|b.txt", origin="one\ntwo | three", licence="CC0")
     card = model_card.write(manifest.model_copy(update={"text": (odd,)}), recipe)
     assert "| a\\|b.txt | 1 | one two \\| three | CC0 |" in card
 
 
 def test_what_is_not_known_has_no_row(manifest: Manifest, recipe: Recipe) -> None:
-    """A training that began from nothing does not name what it began from."""
+    """Unknown values have no row, for example `init_from` of a new model."""
     for begun, shown in ((None, False), ("models/en/1", True)):
         training = {"steps": 3, "init_from": begun}
         card = model_card.write(manifest.model_copy(update={"training": training}), recipe)
@@ -72,13 +72,13 @@ def test_what_is_not_known_has_no_row(manifest: Manifest, recipe: Recipe) -> Non
 
 
 def test_free_text_needs_no_warning(manifest: Manifest, recipe: Recipe) -> None:
-    """Without share-alike text nothing is said of it."""
+    """Without share-alike texts there is no note on them."""
     free = manifest.model_copy(update={"text": manifest.text[2:]})
     assert "share-alike" not in model_card.write(free, recipe)
 
 
 def test_the_curves_are_shown_where_they_are(manifest: Manifest, recipe: Recipe) -> None:
-    """The picture is linked only when it is a file of the bundle."""
+    """The plot is linked only if the bundle contains it."""
     assert "curves.png" not in model_card.write(manifest, recipe)
     entry = next(iter(manifest.files.values()))
     with_curves = manifest.model_copy(update={"files": manifest.files | {"curves.png": entry}})
@@ -86,7 +86,7 @@ def test_the_curves_are_shown_where_they_are(manifest: Manifest, recipe: Recipe)
 
 
 def test_lines_can_be_read(manifest: Manifest, recipe: Recipe) -> None:
-    """Numbers have no wrong unit: nothing prints as None where a number is known."""
+    """No known number is printed as None."""
     card = model_card.write(manifest, recipe)
     assert "None" not in card.replace("| x | None |", "")
     assert card.endswith("\n")
@@ -94,14 +94,14 @@ def test_lines_can_be_read(manifest: Manifest, recipe: Recipe) -> None:
 
 
 def test_only_what_was_kept_out_is_said_to_be(manifest: Manifest, recipe: Recipe) -> None:
-    """The questions were kept out of the training text where the recipe excludes their file."""
-    assert "kept out" not in model_card.write(manifest, recipe)
+    """The questions are described as excluded only if the recipe excludes their file."""
+    assert "excluded" not in model_card.write(manifest, recipe)
     text = recipe.text.model_copy(update={"exclude": ("../../evaluation/cloze.tsv",)})
     excluding = recipe.model_copy(update={"text": text})
-    assert "of our own, kept out of the training text;" in model_card.write(manifest, excluding)
+    assert "questions, excluded from the training text;" in model_card.write(manifest, excluding)
 
 
 def test_the_steps_are_those_that_were_made(manifest: Manifest, recipe: Recipe) -> None:
-    """A checkpoint from the middle of a run has not made all steps of its recipe."""
+    """The card states the checkpoint's steps, not the recipe's."""
     stopped = manifest.model_copy(update={"training": {"steps": 1234}})
     assert "recipe.toml`: 1,234 steps of 8 x 12" in model_card.write(stopped, recipe)

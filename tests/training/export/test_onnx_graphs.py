@@ -1,4 +1,4 @@
-"""The published graphs against the equations, written out in numpy by themselves."""
+"""The ONNX graphs against a numpy implementation of the equations."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,13 +23,13 @@ Floats = NDArray[np.floating[Any]]
 
 @dataclass(frozen=True)
 class Suggester:
-    """Graphs written to a folder, with the weights that they were made from."""
+    """Graphs in a folder, with their weights."""
 
     folder: Path
     weights: Weights
 
     def run(self, graph: str, wanted: list[str], **feed: NDArray[Any]) -> list[NDArray[Any]]:
-        """Values inside a graph, made outputs for the purpose."""
+        """Return intermediate values of a graph, exposed as outputs."""
         model = onnx.load(self.folder / f"{graph}.onnx", load_external_data=False)
         inferred = {value.name for value in model.graph.output}
         for name in set(wanted) - inferred:
@@ -58,13 +58,13 @@ def _place(weights: Weights, precision: str, folder: Path) -> Suggester:
 
 @pytest.fixture(scope="module")
 def floats(weights: Weights, tmp_path_factory: pytest.TempPathFactory) -> Suggester:
-    """Its float32 graphs."""
+    """The float32 graphs."""
     return _place(weights, "float32", tmp_path_factory.mktemp("floats"))
 
 
 @pytest.fixture(scope="module")
 def eights(weights: Weights, tmp_path_factory: pytest.TempPathFactory) -> Suggester:
-    """Its int8 graphs."""
+    """The int8 graphs."""
     return _place(weights, "int8", tmp_path_factory.mktemp("eights"))
 
 
@@ -73,7 +73,7 @@ def _sigmoid(values: Floats) -> Floats:
 
 
 def _cell(gates: Floats, cells: Floats) -> tuple[Floats, Floats]:
-    """c' = f c + i g and h' = o tanh(c'), for gates i, f, g, o beside each other."""
+    """Compute c' = f c + i g and h' = o tanh(c') for concatenated gates i, f, g, o."""
     i, f, g, o = np.split(gates, 4, axis=1)
     after = _sigmoid(f) * cells + _sigmoid(i) * np.tanh(g)
     return _sigmoid(o) * np.tanh(after), after
@@ -85,7 +85,7 @@ def _log_softmax(logits: Floats) -> Floats:
 
 
 def _level_vectors(weights: Weights, level: int) -> tuple[Floats, Floats]:
-    """Rows and biases of one output level: its pieces, for the head the clusters too."""
+    """Return rows and biases of one output level: its tokens and, for the head, the clusters."""
     first, after = LEVELS.first(level), LEVELS.cuts[level]
     vectors = [weights.embedding[first:after]] + [weights.cluster_vectors] * (level == 0)
     biases = [weights.output_bias[first:after]] + [weights.cluster_bias] * (level == 0)
@@ -93,7 +93,7 @@ def _level_vectors(weights: Weights, level: int) -> tuple[Floats, Floats]:
 
 
 def _drawn(weights: Weights, kind: str) -> dict[str, NDArray[Any]]:
-    """Tokens and states at random, the zero state first."""
+    """Draw random tokens and states; the first is the zero state."""
     generator = np.random.default_rng(4)
     size = weights.layers * WIDTH
     cells = generator.normal(size=(ROWS, size)).astype(np.float32)
@@ -109,7 +109,7 @@ def _drawn(weights: Weights, kind: str) -> dict[str, NDArray[Any]]:
 
 
 def test_a_float_step_is_the_equations(floats: Suggester) -> None:
-    """Gates are the weights times what comes from below and before, plus a bias; in float64."""
+    """The step equals the LSTM equations in float64."""
     weights, feed = floats.weights, _drawn(floats.weights, "float32")
     hidden, cells = floats.run("step", ["next_hidden", "next_cells"], **feed)
     below: Floats = weights.embedding[feed["token"]].astype(float)
@@ -126,7 +126,7 @@ def test_a_float_step_is_the_equations(floats: Suggester) -> None:
 
 @pytest.mark.parametrize("level", range(LEVELS.count))
 def test_a_float_output_is_the_equations(floats: Suggester, level: int) -> None:
-    """Logits are the top hidden values times each piece's vector, plus its bias; then softmax."""
+    """The output equals hidden values times each token's vector plus bias, then softmax."""
     top = np.random.default_rng(5).uniform(-1, 1, (ROWS, WIDTH)).astype(np.float32)
     none = np.zeros(0, np.int64)
     [found] = floats.run(f"output-{level}", ["log_probs"], top=top, row=none, target=none)
@@ -137,14 +137,14 @@ def test_a_float_output_is_the_equations(floats: Suggester, level: int) -> None:
 
 
 def _column_steps(matrix: NDArray[np.float32]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """A matrix as whole numbers of -127 to 127 and the step of each column."""
+    """Quantise a matrix to integers of -127 to 127 with a step per column."""
     steps = (np.abs(matrix).max(axis=0) / 127).astype(np.float32)
     return np.rint(matrix / steps).astype(np.int32), steps
 
 
 def _read(weights: Weights, token: NDArray[np.int64]) -> tuple[NDArray[np.int32], np.float32]:
-    """Embeddings in whole numbers around 0, and their one step: rows are rounded to 127 steps of
-    their own first, since the output layer keeps them so."""
+    """Return quantised embeddings and their step. Rows are first rounded to 127 steps per row,
+    because the output layer stores them that way."""
     numbers, steps = _column_steps(weights.embedding.T)
     step = np.float32(np.abs(weights.embedding).max() / 127)
     values = numbers.T.astype(np.float32) * steps[:, None]
@@ -152,11 +152,11 @@ def _read(weights: Weights, token: NDArray[np.int64]) -> tuple[NDArray[np.int32]
 
 
 WRONG_SUM = 0.4
-"""In units of a sum of integers: one that is off by one is off by 1."""
+"""Tolerance in units of the integer sum: an error of one in a sum is 1."""
 
 
 def test_an_int8_step_is_the_equations_in_whole_numbers(eights: Suggester) -> None:
-    """The products are exact sums of integers; what follows agrees to one step of 1/127."""
+    """The products are exact integer sums; results agree to one step of 1/127."""
     weights, feed = eights.weights, _drawn(eights.weights, "int8")
     layers = range(weights.layers)
     wanted = [*(f"gates_{n}" for n in layers), "next_hidden", "next_cells"]
@@ -182,7 +182,7 @@ def test_an_int8_step_is_the_equations_in_whole_numbers(eights: Suggester) -> No
 
 @pytest.mark.parametrize("level", range(LEVELS.count))
 def test_an_int8_output_is_the_equations_in_whole_numbers(eights: Suggester, level: int) -> None:
-    """Logits are exact sums of integers times each piece's step; softmax to a tolerance."""
+    """Logits are exact integer sums times each token's step; the softmax agrees to a tolerance."""
     weights = eights.weights
     top = np.random.default_rng(6).integers(0, 256, (ROWS, WIDTH)).astype(np.uint8)
     none = np.zeros(0, np.int64)
@@ -199,7 +199,7 @@ def test_an_int8_output_is_the_equations_in_whole_numbers(eights: Suggester, lev
 
 @pytest.mark.parametrize("level", range(LEVELS.count))
 def test_targets_are_entries_of_the_rows(eights: Suggester, level: int) -> None:
-    """Any entries of any rows, the same one twice too, have the bits that the rows have."""
+    """Target log-probabilities are bit-identical to the entries of the rows, also repeated ones."""
     generator = np.random.default_rng(7)
     top = generator.integers(0, 256, (ROWS, WIDTH)).astype(np.uint8)
     row = generator.integers(0, ROWS, 40)
@@ -211,7 +211,7 @@ def test_targets_are_entries_of_the_rows(eights: Suggester, level: int) -> None:
 
 
 def test_int8_is_near_float32(floats: Suggester, eights: Suggester) -> None:
-    """The same step in both precisions differs by rounding only."""
+    """Both precisions differ by rounding only."""
     feed = _drawn(eights.weights, "int8")
     hidden, cells = eights.run("step", ["next_hidden", "next_cells"], **feed)
     feed["hidden"] = ((feed["hidden"].astype(np.float32) - 128) / 127).astype(np.float32)
@@ -222,7 +222,7 @@ def test_int8_is_near_float32(floats: Suggester, eights: Suggester) -> None:
 
 @pytest.mark.parametrize("precision", ["int8", "float32"])
 def test_the_same_weights_give_the_same_bytes(weights: Weights, precision: str) -> None:
-    """Graphs are deterministic, of a pinned opset, and the embedding is stored once."""
+    """Graphs are deterministic, have a pinned opset, and store the embedding once."""
     files = build(weights, precision)
     assert files == build(weights, precision)
     assert set(files) == {"embedding.bin", "step.onnx", *(f"output-{n}.onnx" for n in range(3))}
@@ -238,7 +238,7 @@ def test_the_same_weights_give_the_same_bytes(weights: Weights, precision: str) 
 
 
 def test_a_full_softmax_is_a_head_without_clusters(tmp_path: Path) -> None:
-    """One level alone has one output graph that sums to one over all pieces."""
+    """A single level has one output graph whose probabilities sum to one."""
     weights = random_weights(AdaptiveSoftmaxLayout((40,)), 1, WIDTH, seed=3)
     for precision in ("int8", "float32"):
         folder = tmp_path / precision

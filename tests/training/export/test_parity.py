@@ -1,4 +1,4 @@
-"""Do the graphs say what the network says?"""
+"""Parity of the ONNX graphs with the PyTorch network."""
 
 import itertools
 import math
@@ -28,7 +28,7 @@ def _passages(count: int) -> list[Passage]:
 
 @pytest.fixture(scope="module")
 def network() -> Network:
-    """A network that was not trained, with biases that are not all nought."""
+    """An untrained network with non-zero biases."""
     torch.manual_seed(5)
     network = Network(
         LSTMConfig(vocabulary=80, layers=2, width=24, cuts=LEVELS.cuts), torch.float32
@@ -41,7 +41,7 @@ def network() -> Network:
 
 @pytest.mark.parametrize("precision", ["float32", "int8"])
 def test_a_network_and_its_graphs_agree(network: Network, tmp_path: Path, precision: str) -> None:
-    """float32 to 1e-4 in every piece, though the network has dropout; int8 in perplexity."""
+    """float32 agrees to 1e-4 per token, even with dropout; int8 agrees in perplexity."""
     for name, content in onnx_graphs.build(arrays(network, LEVELS), precision).items():
         (tmp_path / name).write_bytes(content)
     sizes = NetworkSizes(vocabulary=80, layers=2, width=24, cuts=LEVELS.cuts)
@@ -55,7 +55,7 @@ def test_a_network_and_its_graphs_agree(network: Network, tmp_path: Path, precis
 
 
 def test_every_piece_is_asked_before_it_is_read() -> None:
-    """After `<eos>` the first piece, then each after the one before, `<eos>` last; in order."""
+    """Tokens are scored in order, starting after `<eos>` and ending with `<eos>`."""
     model = FakeModel.random(LEVELS, 3)
     passages = _passages(70)
     expected = []
@@ -66,7 +66,7 @@ def test_every_piece_is_asked_before_it_is_read() -> None:
 
 
 def test_long_passages_count_with_their_beginning(network: Network) -> None:
-    """Of 256 pieces or more the first 256, and no `<eos>`, which does not come there."""
+    """Long passages are truncated to 256 tokens without a final `<eos>`."""
     model = FakeModel.random(LEVELS, 3)
     pieces = np.random.default_rng(4).integers(1, LEVELS.vocabulary, 300)
     for length, asked in ((255, 256), (256, 256), (257, 256), (300, 256)):
@@ -78,7 +78,7 @@ def test_long_passages_count_with_their_beginning(network: Network) -> None:
 
 
 def test_figures_of_a_comparison() -> None:
-    """The largest difference, both perplexities, and their ratio."""
+    """A comparison has the largest difference, both perplexities and their ratio."""
     found = compare([-1.0, -3.0], [-1.5, -2.0])
     assert found.largest_difference == 1.0
     assert found.token_perplexity == pytest.approx(math.exp(2.0))
@@ -88,10 +88,10 @@ def test_figures_of_a_comparison() -> None:
 
 
 def test_a_boundless_surprise_is_a_great_number() -> None:
-    """A network that holds its text for all but impossible is refused with figures, not a trace."""
+    """An extreme perplexity is reported as a number and does not raise."""
     assert compare([-9000.0], [-1.0]).perplexity_ratio > 1e300
 
 
 def test_a_difference_that_is_no_number_is_not_small() -> None:
-    """NaN on either side does not pass for agreement."""
+    """NaN on either side counts as a difference."""
     assert not compare([math.nan], [-1.0]).largest_difference <= 1e-4

@@ -1,4 +1,4 @@
-"""The chunked loss against the plain formula, worked out by autograd in float64."""
+"""The chunked loss against the plain formula with autograd in float64."""
 
 import pytest
 import torch
@@ -16,7 +16,7 @@ CUTS = [(5, 11, 24), (24,), (3, 24)]
 
 
 def made(cuts: tuple[int, ...], rows: int = 50) -> tuple[Tensor, Tensor, OutputWeights]:
-    """Hidden values [rows, 8], targets [rows] and weights with gradients, all float64."""
+    """Return hidden values [rows, 8], targets [rows] and weights with gradients, in float64."""
     random = torch.Generator().manual_seed(3)
 
     def draw(*shape: int) -> Tensor:
@@ -28,7 +28,7 @@ def made(cuts: tuple[int, ...], rows: int = 50) -> tuple[Tensor, Tensor, OutputW
 
 
 def tensors(hidden: Tensor, weights: OutputWeights) -> list[Tensor]:
-    """What has a gradient."""
+    """Return the tensors with gradients."""
     return [
         hidden,
         weights.embedding,
@@ -41,7 +41,7 @@ def tensors(hidden: Tensor, weights: OutputWeights) -> list[Tensor]:
 def plain_loss(
     hidden: Tensor, targets: Tensor, weights: OutputWeights, cuts: tuple[int, ...]
 ) -> Tensor:
-    """The formula, piece by piece."""
+    """Compute the loss token by token."""
     rows, bias = weights.head(cuts)
     head = (hidden @ rows.T + bias).log_softmax(1)
     total = hidden.new_zeros(())
@@ -57,7 +57,7 @@ def plain_loss(
 
 
 def gradients(loss: Tensor, sources: list[Tensor]) -> list[Tensor]:
-    """The gradients of a quarter of the loss, so that a scale is tested too."""
+    """Return the gradients of 1/4 of the loss, to test scaling too."""
     return list(torch.autograd.grad(loss * 0.25, sources, materialize_grads=True))
 
 
@@ -66,7 +66,7 @@ def gradients(loss: Tensor, sources: list[Tensor]) -> list[Tensor]:
 def test_loss_and_gradients_are_those_of_the_formula(
     cuts: tuple[int, ...], chunk_rows: int
 ) -> None:
-    """Any chunk size gives the loss and the gradients that autograd gives for the formula."""
+    """Loss and gradients equal those of the formula for any chunk size."""
     hidden, targets, weights = made(cuts)
     loss = summed_loss(
         hidden, targets, weights, cuts, products=torch.float64, chunk_rows=chunk_rows
@@ -78,8 +78,8 @@ def test_loss_and_gradients_are_those_of_the_formula(
         torch.testing.assert_close(found, wanted)
 
 
-def test_a_cluster_that_nobody_asked_for_has_no_gradient() -> None:
-    """Pieces of a cluster without a target get zeros, not whatever lay in memory."""
+def test_a_cluster_without_targets_has_zero_gradient() -> None:
+    """Tokens of a cluster without targets get zero gradients, not uninitialised memory."""
     cuts = (5, 11, 24)
     hidden, targets, weights = made(cuts)
     loss = summed_loss(hidden, targets % 5, weights, cuts, products=torch.float64)
@@ -89,7 +89,7 @@ def test_a_cluster_that_nobody_asked_for_has_no_gradient() -> None:
 
 
 def test_bfloat16_products_stay_near_the_formula() -> None:
-    """With bfloat16 products the loss is within 1 % and the gradients point the same way."""
+    """With bfloat16 products the loss is within 1 % and the gradients have a similar direction."""
     cuts = (5, 11, 24)
     hidden, targets, weights = made(cuts, rows=300)
     single = OutputWeights(
@@ -111,7 +111,7 @@ def test_bfloat16_products_stay_near_the_formula() -> None:
 
 @pytest.mark.parametrize("cuts", CUTS)
 def test_probabilities_sum_to_one(cuts: tuple[int, ...]) -> None:
-    """Over the whole vocabulary, in one level or two."""
+    """Probabilities over the vocabulary sum to one, with one level or two."""
     hidden, _, weights = made(cuts)
     everyone = torch.arange(24)
     for row in hidden[:3]:
@@ -121,7 +121,7 @@ def test_probabilities_sum_to_one(cuts: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize("cuts", CUTS)
 def test_log_probs_are_the_loss(cuts: tuple[int, ...]) -> None:
-    """The exact path for measuring and the loss agree."""
+    """`log_probs` and the loss agree."""
     hidden, targets, weights = made(cuts, rows=600)
     found = log_probs(hidden, targets, weights, cuts)
     loss = summed_loss(hidden, targets, weights, cuts, products=torch.float64)
@@ -140,6 +140,6 @@ def test_a_far_outlier_has_a_finite_loss() -> None:
 
 
 def test_the_head_is_asked_for_a_cluster_s_place() -> None:
-    """Rare pieces become the index of their cluster's vector behind the head."""
+    """Rare tokens map to the index of their cluster's vector after the head."""
     found = head_targets(torch.tensor([0, 4, 5, 10, 11, 23]), (5, 11, 24))
     assert found.tolist() == [0, 4, 5, 5, 6, 6]

@@ -1,4 +1,4 @@
-"""The hand-written layer against torch.nn.LSTM."""
+"""The custom LSTM layer against torch.nn.LSTM."""
 
 import pytest
 import torch
@@ -10,7 +10,7 @@ WIDTH, TIMES, BATCH = 12, 7, 5
 
 
 def made(dtype: torch.dtype) -> tuple[torch.nn.LSTM, LayerWeights, Tensor, Tensor, Tensor]:
-    """torch's layer, the same weights for ours, and inputs, hidden values and cells."""
+    """Return torch's layer, the same weights for ours, inputs, hidden values and cells."""
     torch.manual_seed(5)
     theirs = torch.nn.LSTM(WIDTH, WIDTH).to(dtype)
     into, recurrent, *biases = (part.detach().clone() for part in theirs.parameters())
@@ -23,7 +23,7 @@ def made(dtype: torch.dtype) -> tuple[torch.nn.LSTM, LayerWeights, Tensor, Tenso
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_equals_torch_s_layer(dtype: torch.dtype) -> None:
-    """Values, last state and all gradients are torch.nn.LSTM's."""
+    """Values, last state and all gradients equal those of torch.nn.LSTM."""
     theirs, ours, inputs, hidden, cells = made(dtype)
     their_inputs = inputs.clone().requires_grad_()
     wanted, (last_hidden, last_cells) = theirs(their_inputs, (hidden[None], cells[None]))
@@ -45,7 +45,7 @@ def test_equals_torch_s_layer(dtype: torch.dtype) -> None:
 
 
 def test_repeated_rows_are_read_through_an_index() -> None:
-    """Rows and an index give what the rows written out give, gradients included."""
+    """Rows with an index give the same results and gradients as expanded rows."""
     _, ours, inputs, hidden, cells = made(torch.float64)
     rows = inputs[0].clone().requires_grad_()
     index = torch.randint(0, BATCH, (TIMES, BATCH), generator=torch.Generator().manual_seed(1))
@@ -60,7 +60,7 @@ def test_repeated_rows_are_read_through_an_index() -> None:
 
 
 def test_bfloat16_products_stay_near() -> None:
-    """With bfloat16 products values differ by less than 0.02 and cells stay float32."""
+    """With bfloat16 products, values differ by less than 0.02 and cells are float32."""
     _, ours, inputs, hidden, cells = made(torch.float32)
     exact = lstm_layer(inputs, hidden, cells, ours, products=torch.float32)
     near = lstm_layer(inputs, hidden, cells, ours, products=torch.bfloat16)
@@ -69,7 +69,7 @@ def test_bfloat16_products_stay_near() -> None:
 
 
 def test_the_same_input_gives_the_same_bits() -> None:
-    """Twice the same segment: no bit of values or gradients differs."""
+    """Values and gradients of the same segment are bit-identical in two runs."""
     _, ours, inputs, hidden, cells = made(torch.float32)
     runs = []
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""The network's shapes, names, state and gradients."""
+"""The PyTorch network: shapes, names, state and gradients."""
 
 import pytest
 import torch
@@ -9,17 +9,17 @@ SIZES = LSTMConfig(vocabulary=40, layers=2, width=12, cuts=(8, 20, 40))
 
 
 def made(sizes: LSTMConfig = SIZES, products: torch.dtype = torch.float32) -> Network:
-    """A small network."""
+    """Return a small network."""
     return Network(sizes, products, torch.Generator().manual_seed(1))
 
 
 def tokens(times: int = 6, batch: int = 3) -> torch.Tensor:
-    """Pieces [times, batch]."""
+    """Return tokens [times, batch]."""
     return torch.randint(0, 40, (times, batch), generator=torch.Generator().manual_seed(2))
 
 
 def test_parameters_have_the_published_names_and_shapes() -> None:
-    """A published file of weights depends on them."""
+    """Parameter names and shapes are stable; published weights depend on them."""
     shapes = {name: tuple(part.shape) for name, part in made().named_parameters()}
     layer = {"input_weight": (48, 12), "hidden_weight": (48, 12), "bias": (48,)}
     assert shapes == {
@@ -33,13 +33,13 @@ def test_parameters_have_the_published_names_and_shapes() -> None:
 
 @pytest.mark.parametrize("cuts", [(8, 20), (20, 8, 40), (0, 40), (8, 8, 40), ()])
 def test_cuts_that_do_not_fit_are_refused(cuts: tuple[int, ...]) -> None:
-    """Cuts rise from 1 or more and end at the vocabulary."""
+    """Cuts must be positive, increase and end at the vocabulary."""
     with pytest.raises(ValueError, match="cuts"):
         LSTMConfig(vocabulary=40, layers=1, width=4, cuts=cuts)
 
 
 def test_reading_in_two_segments_equals_reading_in_one() -> None:
-    """The state carries all that the network knows."""
+    """The state carries everything between segments."""
     network = made().eval()
     read = tokens(8)
     whole, last = network(read, network.start(3))
@@ -50,7 +50,7 @@ def test_reading_in_two_segments_equals_reading_in_one() -> None:
 
 
 def test_gradients_are_those_of_plain_torch() -> None:
-    """Embedding, torch.nn.LSTM and a tied full softmax give the same gradients."""
+    """Gradients equal those of an embedding, torch.nn.LSTM and a tied full softmax."""
     network = made(LSTMConfig(40, 2, 12, (40,)))
     read, targets = tokens(7)[:-1], tokens(7)[1:]
     hidden, _ = network(read, network.start(3))
@@ -76,7 +76,7 @@ def test_gradients_are_those_of_plain_torch() -> None:
 
 
 def test_the_loss_may_be_asked_again() -> None:
-    """A second loss of the same hidden values has the whole gradient too."""
+    """A second loss of the same hidden values has the complete gradient too."""
     network = made()
     read = tokens()
     found: list[torch.Tensor] = []
@@ -89,7 +89,7 @@ def test_the_loss_may_be_asked_again() -> None:
 
 
 def test_log_probs_agree_with_the_loss() -> None:
-    """The exact path for measuring is what is trained."""
+    """`log_probs` agrees with the training loss."""
     network = made().eval()
     read = tokens()
     hidden, _ = network(read[:-1], network.start(3))
@@ -98,7 +98,7 @@ def test_log_probs_agree_with_the_loss() -> None:
 
 
 def test_restarted_columns_begin_from_zero() -> None:
-    """The state of the named columns is zero, that of the others is untouched."""
+    """Restarting zeroes the state of the given columns only."""
     state = State(torch.ones(2, 3, 12), torch.ones(2, 3, 12))
     fresh = state.restart(torch.tensor([False, True, False]))
     for part in fresh:
@@ -107,7 +107,7 @@ def test_restarted_columns_begin_from_zero() -> None:
 
 
 def test_dropout_is_locked_over_time_and_comes_from_its_generator() -> None:
-    """A dropped value is dropped at all times; the same generator drops the same values."""
+    """The dropout mask is shared by all time steps and determined by the generator."""
     values = torch.ones(5, 4, 50)
     first, second = (
         locked_dropout(values, 0.5, torch.Generator().manual_seed(9)) for _ in range(2)
@@ -118,7 +118,7 @@ def test_dropout_is_locked_over_time_and_comes_from_its_generator() -> None:
 
 
 def test_training_with_dropout_is_reproducible() -> None:
-    """The same generator gives the same gradients, another gives others."""
+    """Gradients are determined by the generator's seed."""
     found = []
     for seed in (1, 1, 2):
         network = made(products=torch.bfloat16)
@@ -132,7 +132,7 @@ def test_training_with_dropout_is_reproducible() -> None:
 
 @pytest.mark.parametrize("cuts", [(8, 20, 40), (40,)])
 def test_a_network_may_begin_at_given_frequencies(cuts: tuple[int, ...]) -> None:
-    """With embeddings near zero the loss is then the entropy of the pieces, on either output."""
+    """With embeddings near zero the initial loss is the unigram entropy, for both outputs."""
     network = made(LSTMConfig(40, 2, 12, cuts)).eval()
     shares = torch.arange(40, 0, -1, dtype=torch.float64) ** 2
     network.expect(shares)
@@ -147,13 +147,13 @@ def test_a_network_may_begin_at_given_frequencies(cuts: tuple[int, ...]) -> None
 
 @pytest.mark.parametrize("width", [16, 256])
 def test_embeddings_are_equally_long_at_any_width(width: int) -> None:
-    """Else a narrow network reads values too small to tell pieces apart, and learns late."""
+    """The norm of embeddings does not depend on the width, so narrow networks learn as fast."""
     lengths = made(LSTMConfig(4000, 1, width, (4000,))).embedding.norm(dim=1)
     assert 1.9 < float(lengths.mean().detach()) < 2.1
 
 
 def test_what_is_dropped_is_drawn_where_the_generator_is() -> None:
-    """A training that goes on on another device finds its generator's state fit, and draws on."""
+    """Masks are drawn on the generator's device, so runs can resume on another device."""
     generator = torch.Generator().manual_seed(9)
     before = generator.get_state()
     values = torch.ones(3, 2, 4, device="meta")

@@ -1,4 +1,4 @@
-"""The schedule, clipping, weight decay, and going on bit for bit."""
+"""The optimiser: schedule, clipping, weight decay and exact resumption."""
 
 import copy
 
@@ -15,7 +15,7 @@ SCHEDULE = Schedule(
 
 
 def step(network: Network, optimiser: Optimiser, number: int) -> None:
-    """One update on pieces that depend on the number alone."""
+    """Make one update on tokens determined by `number`."""
     random = torch.Generator().manual_seed(number)
     read = torch.randint(0, 40, (6, 3), generator=random)
     hidden, _ = network(read[:-1], network.start(3))
@@ -24,7 +24,7 @@ def step(network: Network, optimiser: Optimiser, number: int) -> None:
 
 
 def test_the_schedule_rises_stays_and_falls() -> None:
-    """A linear warm-up, a plateau, half a cosine to the minimum, and the minimum after the end."""
+    """Linear warm-up, constant rate, cosine decay to the minimum, then the minimum."""
     assert SCHEDULE.at(0) == pytest.approx(2.5e-3)
     assert SCHEDULE.at(3) == SCHEDULE.at(9) == 1e-2
     assert SCHEDULE.at(14) == pytest.approx(5.5e-3)
@@ -34,13 +34,13 @@ def test_the_schedule_rises_stays_and_falls() -> None:
 
 
 def test_a_schedule_without_warm_up_and_fall_is_constant() -> None:
-    """Zero steps of either are allowed."""
+    """Warm-up and decay may have zero steps."""
     constant = Schedule(1e-2, 1e-3, warmup_steps=0, decay_steps=0, steps=5)
     assert {constant.at(number) for number in range(5)} == {1e-2}
 
 
 def test_a_restarted_run_ends_with_the_same_bits() -> None:
-    """Six steps at once, or three, saved, restored elsewhere, and three more."""
+    """Six steps equal three steps, save, restore and three more steps, bit for bit."""
     network = Network(
         LSTMConfig(40, 2, 12, (8, 20, 40)), generator=torch.Generator().manual_seed(1)
     )
@@ -63,7 +63,7 @@ def test_a_restarted_run_ends_with_the_same_bits() -> None:
 
 
 def test_the_gradient_is_clipped_by_its_global_norm() -> None:
-    """The norm before clipping is returned; a ten times larger gradient gives the same update."""
+    """The norm before clipping is returned; a 10 times larger gradient gives the same update."""
     ends = []
     for size in (10.0, 100.0):
         matrix = nn.Parameter(torch.zeros(2, 2))
@@ -75,7 +75,7 @@ def test_the_gradient_is_clipped_by_its_global_norm() -> None:
 
 
 def test_only_matrices_decay() -> None:
-    """Without a gradient to follow, a matrix shrinks and a bias stays."""
+    """With zero gradients, matrices shrink and biases do not change."""
     matrix, bias = nn.Parameter(torch.ones(2, 2)), nn.Parameter(torch.ones(2))
     optimiser = Optimiser([matrix, bias], SCHEDULE, weight_decay=0.5)
     matrix.grad, bias.grad = torch.zeros(2, 2), torch.zeros(2)

@@ -1,1 +1,1 @@
-"""Performance isolation: what one caller costs the others."""
+"""Performance isolation: the effect of one client on the others."""

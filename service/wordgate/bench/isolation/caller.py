@@ -1,7 +1,7 @@
-"""`python -m wordgate.bench.isolation.caller ADDRESS NAME …`: one caller that repeats a request.
+"""A load generator that repeats one request: `python -m wordgate.bench.isolation.caller ADDRESS …`.
 
-A process of its own, so that what it does disturbs no measurement. It prints `calling` when its
-messages are built, and its counts as JSON when it ends: after `CALLS` calls, or on SIGTERM.
+Runs in a separate process so that it does not disturb measurements. Prints `calling` when its
+messages are built, and its counts as JSON when it ends: after `CALLS` calls or on SIGTERM.
 """
 
 import json
@@ -35,14 +35,14 @@ _ENDING_SECONDS = 20.0
 
 
 class Stopped(Exception):
-    """Raised by SIGTERM in the main thread."""
+    """Raised in the main thread on SIGTERM."""
 
 
 class Caller:
-    """Repeats a load over one connection, several calls in flight, and counts how they end."""
+    """Repeats a load over one connection with several calls in flight; counts status codes."""
 
     def __init__(self, address: str, load: Load, in_flight: int, calls: int) -> None:
-        """`calls`: how many in all; 0 means until `close`."""
+        """`calls` is the total number; 0 means unlimited, until `close`."""
         self._channel = grpc.insecure_channel(address, options=CHANNEL_OPTIONS)
         self._load = load
         self._calls = calls
@@ -56,7 +56,7 @@ class Caller:
         ]
 
     def run(self) -> None:
-        """Start calling and return when all calls have ended."""
+        """Make the calls; return when all have ended."""
         for thread in self._threads:
             thread.start()
         for thread in self._threads:
@@ -89,7 +89,7 @@ class Caller:
         return self._code(call)
 
     def _stream(self) -> str:
-        """Send messages until the stream ends or the caller stops."""
+        """Send messages until the stream ends or the caller is closed."""
         answered: SimpleQueue[None] = SimpleQueue()
         ask: Any = self._channel.stream_stream(self._load.path)
 
@@ -104,7 +104,7 @@ class Caller:
         return self._code(call, answered)
 
     def _code(self, call: Any, answered: "SimpleQueue[None] | None" = None) -> str:
-        """Read all answers of a call; return the name of its code."""
+        """Read all responses of a call and return the name of its status code."""
         try:
             for _ in call:
                 self.answers += 1
@@ -119,14 +119,14 @@ class Caller:
 
 
 class Calling:
-    """A caller in another process; `counts` once it was stopped."""
+    """A load generator in another process; `counts` is set by `stop`."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
         self.counts: dict[str, Any] = {}
 
     def wait(self, seconds: float) -> bool:
-        """Return whether it ended by itself within `seconds`."""
+        """Wait up to `seconds`; return whether it ended by itself."""
         try:
             self._process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -134,15 +134,15 @@ class Calling:
         return True
 
     def stop(self) -> None:
-        """End it, and read its counts."""
+        """Stop the process and read its counts."""
         if self._process.poll() is None:
             self._process.terminate()
         try:
-            said, _ = self._process.communicate(timeout=_ENDING_SECONDS)
+            output, _ = self._process.communicate(timeout=_ENDING_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            said, _ = self._process.communicate()
-        lines = [line for line in said.splitlines() if line.startswith("{")]
+            output, _ = self._process.communicate()
+        lines = [line for line in output.splitlines() if line.startswith("{")]
         self.counts = json.loads(lines[-1]) if lines else {}
 
 
@@ -150,9 +150,9 @@ class Calling:
 def calling(
     address: str, group: str, name: str, *, in_flight: int = 0, calls: int = 0, seed: int = 1
 ) -> Iterator[Calling]:
-    """A caller in a process of its own, which is stopped at the end of the block.
+    """Run a load generator in another process until the end of the block.
 
-    Raises `WordgateError` when it does not start.
+    Raises `WordgateError` if it does not start.
     """
     command = [sys.executable, "-m", "wordgate.bench.isolation.caller", address, group, name]
     process = subprocess.Popen(
@@ -161,14 +161,14 @@ def calling(
     caller = Calling(process)
     try:
         if not process.stdout or process.stdout.readline() != "calling\n":
-            raise WordgateError(f"the caller of {group}/{name} did not start")
+            raise WordgateError(f"load generator {group}/{name} did not start")
         yield caller
     finally:
         caller.stop()
 
 
 def main() -> None:
-    """Call until all calls are made or SIGTERM comes, then print the counts."""
+    """Call until all calls are made or SIGTERM arrives, then print the counts."""
     address, group, name, in_flight, calls, seed = sys.argv[1:]
     signal.signal(signal.SIGTERM, _stop)
     load = GROUPS[group][name](Random(f"{seed} {name}"))
@@ -185,7 +185,7 @@ def main() -> None:
     sys.stdout.write(json.dumps(counts) + "\n")
     sys.stdout.flush()
     caller.close()
-    os._exit(0)  # threads that still wait for gRPC must not keep it
+    os._exit(0)  # threads blocked in gRPC must not delay the exit
 
 
 def _stop(*_: object) -> None:

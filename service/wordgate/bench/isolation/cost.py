@@ -1,4 +1,4 @@
-"""Cost of single requests on an idle server: time, and rows asked of the model."""
+"""Cost of single requests on an idle server: latency, CPU time and model rows."""
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,15 +16,15 @@ from wordgate.bench.local_server import LocalServer
 
 _ROWS = "wordgate_model_rows_total"
 _FIRST_NUMBER = 10**6
-"""Messages with other letters than those of the callers that disturb pings."""
+"""First message number; differs from the load generators' numbers, so caches do not answer."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What one request costs: `steps` and `outputs` are rows asked of the model.
+    """Cost of one request. `steps` and `outputs` are model rows.
 
-    `processor_milliseconds` is the time of all processors that the server took, which depends less
-    on other work of the machine.
+    `processor_milliseconds` is the server's CPU time over all processors. It depends less on other
+    load of the machine than the latency does.
     """
 
     code: str
@@ -35,9 +35,9 @@ class Cost:
 
 
 def cost(own: LocalServer, load: Load, requests: int, max_seconds: float) -> dict[str, Any]:
-    """Return the medians of several requests, sent one after the other.
+    """Return the medians over several requests, sent one after the other.
 
-    Of a typing session or a rescoring stream, a request is one text or utterance.
+    In a typing session or a rescoring stream, a request is one text or utterance.
     """
     with grpc.insecure_channel(own.address, options=CHANNEL_OPTIONS) as channel:
         grpc.channel_ready_future(channel).result(max_seconds)
@@ -55,9 +55,9 @@ def cost(own: LocalServer, load: Load, requests: int, max_seconds: float) -> dic
 
 
 def most_expensive(loads: Iterable[tuple[str, Load, Mapping[str, Any]]]) -> dict[str, Any]:
-    """Return the load of each method that takes most processor time, with its cost.
+    """Return the load with the highest CPU time per method, with its cost.
 
-    `loads` are names and loads, each with what `cost` returned.
+    `loads` are names and loads with the results of `cost`.
     """
     worst: dict[str, Any] = {}
     for name, load, figures in loads:
@@ -106,7 +106,7 @@ def _call(channel: grpc.Channel, load: Load, number: int, seconds: float) -> Any
 
 
 def _code(call: Any) -> str:
-    """Read all answers of a call; return the name of its code."""
+    """Read all responses of a call and return the name of its status code."""
     try:
         for _ in call:
             pass
@@ -117,7 +117,7 @@ def _code(call: Any) -> str:
 
 
 def _processor_seconds(process_id: int) -> float:
-    """Return the time that a process took in user and system mode; 0 when it has ended."""
+    """Return the CPU time (user and system) of a process; 0 if it has ended."""
     try:
         fields = Path(f"/proc/{process_id}/stat").read_text("utf-8").rpartition(")")[2].split()
     except OSError:

@@ -1,7 +1,7 @@
-"""Performance isolation: what one caller does to the memory of a server and to other callers.
+"""Benchmark performance isolation: the effect of one client on server memory and on other clients.
 
-Each load gets a server of its own. Servers and callers are processes on this machine; the requests
-of the other caller (pings) are sent by this process.
+Each load runs against a new server. Servers and load generators are separate processes on this
+machine; the requests of the other client (pings) are sent by this process.
 """
 
 import json
@@ -30,7 +30,7 @@ PINGS = {
     "health": ("/grpc.health.v1.Health/Check", b""),
     "predict": (PREDICT, PredictRequest(history="the clouds are in the").SerializeToString()),
 }
-"""What the other caller asks: the event loop alone, and the model."""
+"""The other client's requests: one needs only the event loop, one needs the model."""
 
 _INTERVAL_SECONDS = 0.01
 _PING_TIMEOUT_SECONDS = 30.0
@@ -42,7 +42,7 @@ _WATCH_SECONDS = 0.02
 
 @dataclass(frozen=True)
 class Plan:
-    """How long and how often, and when a load is stopped."""
+    """Durations and repetitions of the benchmark, and limits at which a load is stopped."""
 
     rounds: int = 3
     seconds: float = 2.0
@@ -56,7 +56,7 @@ class Plan:
 
 @dataclass
 class Watched:
-    """Resident memory of a server in bytes; `over` is set above the limit and when it ended."""
+    """Resident memory of a server in bytes. `over` is set at the limit and when the server ends."""
 
     process_id: int
     most_bytes: float
@@ -65,7 +65,7 @@ class Watched:
     over: threading.Event = field(default_factory=threading.Event)
 
     def look(self) -> float:
-        """Return the resident memory now; 0 when the server has ended."""
+        """Return the current resident memory; 0 if the server has ended."""
         found = _resident_bytes(self.process_id)
         self.has_ended |= not found
         self.peak_bytes = max(self.peak_bytes, found)
@@ -80,7 +80,7 @@ def names() -> list[str]:
 
 
 def chosen(only: Sequence[str]) -> list[str]:
-    """Return the names that were asked for: groups or single ones. Raises `WordgateError`."""
+    """Expand groups and names of loads. Raises `WordgateError` for unknown ones."""
     known = names()
     for wanted in only:
         if wanted not in known and wanted not in GROUPS:
@@ -89,7 +89,7 @@ def chosen(only: Sequence[str]) -> list[str]:
 
 
 def run(model: Path, calls: int, only: Sequence[str], plan: Plan) -> dict[str, Any]:
-    """Return the figures of every load, by group and name, and the worst of each group.
+    """Run the loads; return the metrics by group and name, and the worst of each group.
 
     `costs` has the most expensive legal request of each method.
     """
@@ -121,7 +121,7 @@ def run(model: Path, calls: int, only: Sequence[str], plan: Plan) -> dict[str, A
 def _outcome(
     own: LocalServer, memory: Watched, group: str, name: str, plan: Plan
 ) -> dict[str, Any]:
-    """Resident memory before and after many calls that end in the same way."""
+    """Measure resident memory before and after many calls with the same outcome."""
     with _pinger(own) as pinger:
         for kind in PINGS:
             pinger.ask(kind)
@@ -153,7 +153,7 @@ def _outcome(
 def _neighbour(
     own: LocalServer, memory: Watched, group: str, name: str, plan: Plan
 ) -> dict[str, Any]:
-    """Latency of another caller alone and beside the load, in turn."""
+    """Measure the latency of another client, alternately alone and beside the load."""
     alone: dict[str, list[Pings]] = {kind: [] for kind in PINGS}
     beside: dict[str, list[Pings]] = {kind: [] for kind in PINGS}
     codes: dict[str, int] = {}
@@ -184,7 +184,7 @@ def _neighbour(
 
 
 class _Pinger:
-    """The other caller."""
+    """The other client, whose latency is measured."""
 
     def __init__(self, channel: grpc.Channel) -> None:
         self._asks: dict[str, Any] = {
@@ -192,7 +192,7 @@ class _Pinger:
         }
 
     def ask(self, kind: str, over: threading.Event | None = None) -> str:
-        """Ask once; return the name of the code, or an empty string for OK."""
+        """Send one request; return the status code's name, or an empty string for OK."""
         if over is not None and over.is_set():
             return "STOPPED"
         try:
@@ -207,7 +207,7 @@ class _Pinger:
         seconds: float,
         over: threading.Event | None = None,
     ) -> None:
-        """Ask for all kinds at the same time, each at its own pace."""
+        """Send paced requests of all kinds concurrently and append their latencies to `noted`."""
 
         def note(kind: str) -> None:
             self.ask(kind, over)
@@ -228,7 +228,7 @@ def _pinger(own: LocalServer) -> Iterator[_Pinger]:
 
 @contextmanager
 def _watched(own: LocalServer, plan: Plan) -> Iterator[Watched]:
-    """Look at a server's memory all the time, in a thread."""
+    """Sample a server's memory in a thread during the block."""
     memory = Watched(own.process_id, plan.max_resident_megabytes * 1e6)
     ended = threading.Event()
 
@@ -267,7 +267,7 @@ def _memory_figures(memory: Watched, before: float, after: float) -> dict[str, A
 
 
 def _latency(rounds: Sequence[Pings]) -> dict[str, Any]:
-    """Medians over the rounds of the percentiles of each, and the longest of all."""
+    """Return medians over the rounds of each round's percentiles, and the overall maximum."""
     failures: dict[str, int] = {}
     for each in rounds:
         for name, number in each.failures.items():
@@ -285,7 +285,7 @@ def _latency(rounds: Sequence[Pings]) -> dict[str, Any]:
 
 
 def _worst(found: dict[str, Any]) -> dict[str, Any]:
-    """The greatest growth of memory, and the slowest pings beside a load."""
+    """Return the largest memory growth and the highest latency beside a load."""
     worst: dict[str, Any] = {}
     if found["outcomes"]:
         worst["growth_megabytes"] = max(

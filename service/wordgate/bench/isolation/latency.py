@@ -1,4 +1,4 @@
-"""Latency of paced requests, for measuring performance isolation (noisy neighbours)."""
+"""Latency of paced requests, to measure performance isolation (noisy neighbours)."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -8,10 +8,10 @@ from time import perf_counter, sleep
 
 @dataclass
 class Pings:
-    """Latencies in seconds of requests that are due at a fixed interval, and failures by name.
+    """Latencies in seconds of requests sent at a fixed interval, and failures by name.
 
-    A request that is late because the one before it was slow counts from the moment it was due,
-    so a stall of one second is not a single sample (coordinated omission).
+    Latency is measured from the scheduled time, not from the send time. A stall of one second
+    therefore counts for all requests due in it (coordinated omission).
     """
 
     seconds: list[float] = field(default_factory=list)
@@ -27,8 +27,8 @@ def paced(
 ) -> Pings:
     """Call `ask` at a fixed interval, one at a time, until `seconds` have passed.
 
-    `ask` returns the name of its failure, or an empty string. Requests that came due while another
-    one was in progress are counted when that one ends, and not sent.
+    `ask` returns the name of its failure, or an empty string. Requests that come due while another
+    one is in progress are not sent; they are counted when that one ends.
     """
     pings = Pings()
     began = clock()
@@ -48,5 +48,5 @@ def paced(
 
 
 def percentile(sample: Sequence[float], percent: float) -> float:
-    """Return the nearest-rank percentile of a sample that is not empty."""
+    """Return the nearest-rank percentile of a non-empty sample."""
     return sorted(sample)[max(0, math.ceil(len(sample) * percent / 100) - 1)]

@@ -1,8 +1,8 @@
-"""Requests of a hostile or careless caller, serialized: the load of `wordgate bench isolation`.
+"""Serialized requests of a hostile or careless client, for `wordgate bench isolation`.
 
-`LEGAL` has the most expensive requests that the limits allow, by method; `REFUSED` has requests
-that are refused after as much work as possible; `OUTCOMES` has a request of about 1 MB for each
-way in which a call can end. Messages are built once and sent as bytes, so the client costs little.
+`LEGAL` has the most expensive requests within the limits, per method. `REFUSED` has requests that
+are rejected after as much work as possible. `OUTCOMES` has a request of about 1 MB per possible
+outcome of a call. Messages are built once and sent as bytes, so the client needs little CPU time.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,10 +21,10 @@ LIST_MODELS = "/wordgate.v1.ModelService/ListModels"
 GET_MODEL = "/wordgate.v1.ModelService/GetModel"
 
 MOST_BYTES = 1024 * 1024
-"""The server's default limit of a message."""
+"""The server's default message size limit."""
 
 MARK = "qzqzqzqz"
-"""Letters that differ in each message sent, so that no cache answers."""
+"""Placeholder for letters that differ per message, to avoid cache hits."""
 
 _COMMON = (
     *("the", "of", "and", "to", "in", "a", "is", "that", "for", "it", "as", "was", "with", "be"),
@@ -33,18 +33,18 @@ _COMMON = (
     *("we", "him", "been", "has", "when", "who", "will", "no", "more", "if", "out", "so", "up"),
 )
 _EMPTY_FIELDS = 500_000
-"""Empty fields of two bytes each that nearly fill a message; it is refused before it is parsed."""
+"""Number of empty 2-byte fields that nearly fill a message. It is rejected before parsing."""
 
 _MOST_EMPTY_FIELDS = 131_000
-"""Nearly as many as a message may have."""
+"""Slightly below the maximum number of fields per message."""
 
 
 @dataclass(frozen=True)
 class Load:
-    """What one caller repeats.
+    """The requests that one client repeats.
 
-    The messages of a unary call are sent in turn, one in each call. A stream sends `first` once,
-    then the messages in turn until it is stopped; `pipelined` ones do not wait for answers.
+    Unary calls send the messages in rotation, one per call. A stream sends `first` once, then the
+    messages in rotation until it is stopped; `pipelined` streams do not wait for responses.
     """
 
     path: str
@@ -58,9 +58,9 @@ class Load:
     server_options: tuple[str, ...] = ()
 
     def message(self, number: int) -> bytes:
-        """Return the message to send as the `number`-th, with letters of its own.
+        """Return message `number`, with unique letters.
 
-        In a stream it carries the number as its sequence, field 1 of both kinds of streams.
+        In a stream it has the number as its sequence, which is field 1 in both kinds of streams.
         """
         chosen = self.messages[number % len(self.messages)]
         numbered = chosen.replace(MARK.encode(), _letters(number))
@@ -80,14 +80,14 @@ def _varint(number: int) -> bytes:
 
 
 def _nested(*fields: int, content: bytes) -> bytes:
-    """Return length-delimited fields, each inside the one before it."""
+    """Return nested length-delimited fields."""
     for number in reversed(fields):
         content = _varint(number << 3 | 2) + _varint(len(content)) + content
     return content
 
 
 def _empties(number: int, count: int = _MOST_EMPTY_FIELDS) -> bytes:
-    """Return many empty length-delimited fields of a number below 16."""
+    """Return many empty length-delimited fields; the field number must be below 16."""
     return bytes([number << 3 | 2, 0]) * count
 
 
@@ -98,27 +98,27 @@ def _words(random: Random, size: int) -> str:
 
 
 def _marked(parts: Sequence[str]) -> str:
-    """Return words, every 16th followed by letters of the message's own: no context is known."""
+    """Return words with unique letters after every 16th, so that no context is cached."""
     return " ".join(f"{part} {MARK}" if n % 16 == 0 else part for n, part in enumerate(parts))
 
 
 def _history(random: Random) -> str:
-    """Return common words, about 64 KB; those that are read are known to no cache."""
+    """Return common words, about 64 KB; the part that the model reads is never cached."""
     return f"{_words(random, 63_000)} {_marked(_words(random, 1200).split())}"
 
 
 def _most_pieces(random: Random) -> str:
-    """Return words of which as many pieces are read as possible, about 64 KB.
+    """Return words, about 64 KB, that make the model read as many tokens as possible.
 
-    Of each 16 words 13 are letters of four bytes, so that 128 have at most 512 pieces; they end
-    one word before a multiple of 128.
+    Of 16 words, 13 are letters of four bytes, so that 128 words have at most 512 tokens. The text
+    ends one word before a multiple of 128.
     """
     letters = [" ".join(_characters(random, 13, 0x1E922, 0x1E943)) for _ in range(104 * 8)]
     return " ".join(f"{MARK} a {each} a" for each in letters).removesuffix(" a")
 
 
 def _run(random: Random, first: int, last: int) -> str:
-    """Return characters without a space between, 64 KB if they have three bytes each."""
+    """Return characters without spaces, 64 KB if they have three bytes each."""
     parts = (MARK + _characters(random, 16, first, last) for _ in range(1160))
     return "".join(parts)
 
@@ -128,7 +128,7 @@ def _rare_word(random: Random, letters: int) -> str:
 
 
 def _rare(random: Random, size: int, letters: int = 9) -> str:
-    """Return words that no vocabulary has, about `size` bytes."""
+    """Return out-of-vocabulary words, about `size` bytes."""
     return " ".join(_rare_word(random, letters) for _ in range(size // (letters + 1)))
 
 
@@ -191,8 +191,8 @@ def _rescore_times(random: Random) -> Load:
     for _ in range(1000):
         text = _words(random, 150)
         spans = [
-            rescoring_pb2.TimeSpan(start_seconds=place + 0.1, end_seconds=place + 0.9)
-            for place in range(len(text.split()))
+            rescoring_pb2.TimeSpan(start_seconds=index + 0.1, end_seconds=index + 0.9)
+            for index in range(len(text.split()))
         ]
         candidates.append(rescoring_pb2.NBestCandidate(text=text, times=spans))
     return Load(RESCORE, (_rescore(n_best=rescoring_pb2.NBest(candidates=candidates)),))
@@ -225,7 +225,7 @@ def _network_of(text: Callable[[Random], str], slot_size: int) -> Made:
 
 
 def _lattice_of(label: Callable[[Random], str], side_by_side: int) -> Made:
-    """A chain of nodes with `side_by_side` arcs between each two, 20,000 arcs in all."""
+    """Return a chain of nodes with `side_by_side` parallel arcs, 20,000 arcs in total."""
 
     def made(random: Random) -> Load:
         nodes = 20_000 // side_by_side
@@ -348,7 +348,7 @@ def _typing(texts: Iterable[str], options: prediction_pb2.SuggestionOptions | No
 
 
 def _stream_predict_beginning(random: Random) -> Load:
-    """A different number of words at the beginning moves every anchor of the text."""
+    """Texts that differ in the number of words at the beginning, which moves every anchor."""
     text = _words(random, 64_000)
     return _typing([f"{MARK} {'a ' * (7 * count)}{text}" for count in range(32)])
 
@@ -362,7 +362,7 @@ def _stream_predict_pieces(random: Random) -> Load:
 
 
 def _stream_generate(random: Random) -> Load:
-    """The likeliest words at temperature 0 seldom end a text."""
+    """At temperature 0, generation rarely ends the text early."""
     request = prediction_pb2.StreamGenerateRequest(
         history=_history(random),
         max_words=1000,
@@ -400,7 +400,7 @@ def _stream_rescore_scores(random: Random) -> Load:
     return _stream_rescore(rescoring_pb2.Utterance(history=MARK, n_best=_n_best_scores(random)))
 
 
-# Requests that are refused
+# Rejected requests
 
 
 def _refused(path: str, *messages: bytes) -> Made:
@@ -408,7 +408,7 @@ def _refused(path: str, *messages: bytes) -> Made:
 
 
 def _distinct_entries(field: int) -> bytes:
-    """Return map entries with different keys of three letters, about 1 MB."""
+    """Return map entries with distinct keys, about 1 MB."""
     return b"".join(_nested(field, 1, content=_letters(number)[:4]) for number in range(130_000))
 
 
@@ -429,7 +429,7 @@ def _stream_rescore_slot(_: Random) -> Load:
 
 
 def _score_too_long(random: Random) -> Load:
-    """Every candidate has more pieces than are allowed, which shows at its end only."""
+    """Every candidate has too many tokens, which is found only at its end."""
     return Load(SCORE, (_score(_words(random, 64_000) for _ in range(16)),))
 
 
@@ -486,7 +486,7 @@ LEGAL: Mapping[str, Made] = {
     "list_models": lambda _: Load(LIST_MODELS, (b"",)),
     "get_model": lambda _: Load(GET_MODEL, (models_pb2.GetModelRequest().SerializeToString(),)),
 }
-"""The most expensive requests that the limits allow."""
+"""The most expensive requests within the limits."""
 
 REFUSED: Mapping[str, Made] = {
     "score_dense": _refused(SCORE, _empties(3, _EMPTY_FIELDS)),
@@ -518,7 +518,7 @@ REFUSED: Mapping[str, Made] = {
     "not_found": lambda random: Load(SCORE, (_long_score(random, "none"),)),
     "malformed": _refused(SCORE, _empties(3) + b"\x1a\xff"),
 }
-"""Requests that are refused, after as much work as their messages can cause."""
+"""Requests that are rejected after as much work as possible."""
 
 
 OUTCOMES: Mapping[str, Made] = {
@@ -537,4 +537,4 @@ OUTCOMES: Mapping[str, Made] = {
     "late": lambda random: Load(SCORE, (_long_score(random),), timeout_seconds=0.1),
     "not_found": lambda random: Load(SCORE, (_long_score(random, "none"),)),
 }
-"""A request of about 1 MB for each way in which a call can end."""
+"""A request of about 1 MB per possible outcome of a call."""

@@ -1,1 +1,1 @@
-"""Training data: passages, private data, tokens, sampling."""
+"""Training data: passages, masking of private data, tokenization, sampling."""

@@ -1,8 +1,7 @@
-"""Learn the pieces from counted words.
+"""Train a byte-pair encoding (BPE) tokenizer from word counts.
 
-Knows words and the `tokenizers` library; does not know files or the network. The library learns
-the merges; the vocabulary is put together here, since the library leaves out bytes that it did
-not see and numbers pieces by their age, not by their frequency.
+The `tokenizers` library learns the merges. The vocabulary is built here, because the library omits
+bytes that it did not see and numbers tokens in order of creation, not by frequency.
 """
 
 import json
@@ -24,14 +23,14 @@ _LAST_BYTES = [character + END_OF_WORD for character in BYTE_CHARACTERS]
 
 
 def train(word_counts: Mapping[str, float], vocabulary: int) -> Tokenizer:
-    """Byte-pair encoding learned from words in normal form and their (weighted) counts.
+    """Train a byte-pair encoding from (weighted) counts of words in normal form.
 
-    At most `vocabulary` pieces: `<eos>`, 256 bytes with and without the end-of-word suffix, and
-    merges, numbered by falling frequency in `word_counts`. Raises `TrainingError` when the
-    vocabulary has no room for the bytes, or the text has no words.
+    The vocabulary has at most `vocabulary` tokens: `<eos>`, 256 bytes with and without the
+    end-of-word suffix, and the merges, numbered by falling frequency in `word_counts`. Raises
+    `TrainingError` if the vocabulary has no room for the bytes or there are no words.
     """
     if vocabulary < _BASE:
-        raise TrainingError(f"tokenizer.vocabulary is {vocabulary}; it needs {_BASE} or more")
+        raise TrainingError(f"tokenizer.vocabulary is {vocabulary}; the minimum is {_BASE}")
     if not any(word_counts.values()):
         raise TrainingError("the text has no words to learn a tokenizer from")
     merges = _learn_merges(word_counts, vocabulary - _BASE)
@@ -44,8 +43,8 @@ def train(word_counts: Mapping[str, float], vocabulary: int) -> Tokenizer:
 
 
 def _learn_merges(word_counts: Mapping[str, float], limit: int) -> list[tuple[str, str]]:
-    # The suffixed bytes are named beforehand: the library would number them as it meets them in a
-    # hash table, and break ties between equally frequent merges by those numbers, so by chance.
+    # Register the suffixed bytes first. Otherwise the library numbers them in hash-table order and
+    # breaks ties between equally frequent merges by these numbers, which is not deterministic.
     learner = HuggingFaceTokenizer(BPE(end_of_word_suffix=END_OF_WORD))
     learner.pre_tokenizer = WhitespaceSplit()
     trainer = BpeTrainer(
@@ -61,7 +60,7 @@ def _learn_merges(word_counts: Mapping[str, float], limit: int) -> list[tuple[st
 
 
 def _lines(word_counts: Mapping[str, float]) -> Iterator[str]:
-    """Each word as often as it counts, in lines; scaled down when the text is large."""
+    """Yield lines that repeat each word by its count, scaled down for large texts."""
     scale = min(1.0, _MAX_RUNNING_WORDS / sum(word_counts.values()))
     for word, count in word_counts.items():
         repeats = round(count * scale)
@@ -73,8 +72,8 @@ def _lines(word_counts: Mapping[str, float]) -> Iterator[str]:
 
 
 def _frequencies(pieces: Tokenizer, word_counts: Mapping[str, float]) -> Counter[int]:
-    found: Counter[int] = Counter()
+    frequencies: Counter[int] = Counter()
     for word, count in word_counts.items():
         for piece in pieces.encode_word(word):
-            found[piece] += count  # type: ignore[assignment]
-    return found
+            frequencies[piece] += count  # type: ignore[assignment]
+    return frequencies

@@ -1,8 +1,4 @@
-"""Passages of text, read from files.
-
-Knows file formats (.txt, .jsonl; plain, .gz, .xz) and says where a file is wrong; does not know
-what becomes of a passage.
-"""
+"""Read text passages from files: .txt or .jsonl, plain or compressed (.gz, .xz)."""
 
 import contextlib
 import hashlib
@@ -17,18 +13,19 @@ _FORMATS = (".txt", ".jsonl")
 
 
 def file_format(path: Path) -> str:
-    """`.txt` or `.jsonl`, whatever the compression; raises `InvalidFile` for anything else."""
-    found = lines.file_format(path)
-    if found not in _FORMATS:
-        raise InvalidFile(path, "is neither .txt nor .jsonl, plain or with .gz or .xz")
-    return found
+    """Return `.txt` or `.jsonl`, ignoring compression. Raises `InvalidFile` for other formats."""
+    suffix = lines.file_format(path)
+    if suffix not in _FORMATS:
+        raise InvalidFile(path, "is not a .txt or .jsonl file (plain, .gz or .xz)")
+    return suffix
 
 
 def read_passages(path: Path) -> Iterator[str]:
-    """The passages of a file: a line of a .txt, the `text` field of a line of a .jsonl.
+    """Yield the non-empty passages of a file.
 
-    Empty passages are left out. Raises `InvalidFile` with the line for text that is not UTF-8,
-    a line that is not such an object, and a damaged archive.
+    A passage is a line of a .txt file, or the `text` field of a line of a .jsonl file. Raises
+    `InvalidFile` with the line number for text that is not UTF-8, a line that is not such an
+    object, and a corrupt archive.
     """
     is_json = file_format(path) == ".jsonl"
     for number, line in lines.read_lines(path):
@@ -38,7 +35,7 @@ def read_passages(path: Path) -> Iterator[str]:
 
 
 def content_hash(path: Path) -> str:
-    """A hash of a file's bytes as they lie on disk, in hexadecimal."""
+    """Return a hexadecimal hash of a file's raw bytes."""
     digest = hashlib.blake2b(digest_size=16)
     with _naming(path), path.open("rb") as file:
         while block := file.read(_BYTES_AT_A_TIME):
@@ -56,7 +53,9 @@ def _field(path: Path, number: int, line: str) -> str:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
-        raise InvalidFile(path, "has a lone surrogate, which is no character", number) from None
+        raise InvalidFile(
+            path, "contains a lone surrogate, which is not a character", number
+        ) from None
     return text
 
 

@@ -1,19 +1,19 @@
-"""Private data is replaced by random data of the same kind before a model sees it.
+"""Mask private data: replace it with random data of the same kind before training.
 
-E-mail addresses, web addresses, phone numbers and other long numbers are found by their look; when
-in doubt they are replaced. Dates, prices, years and short numbers stay. Each replacement is drawn
-anew, by a hash of the text that it stands in: a fixed one (`someone@example.com`) would become the
-likeliest answer wherever people give their own address. Text whose private data was replaced by
-fixed ones before is mended in the same way.
+E-mail addresses, web addresses, phone numbers and other long numbers are found by regular
+expressions that prefer false positives to false negatives. Dates, prices, years and short numbers
+are kept. Replacements are drawn at random, seeded with a hash of the text: with a fixed placeholder
+(`someone@example.com`), the model would suggest the placeholder wherever users give their own
+address. Fixed placeholders already in the text are replaced in the same way.
 """
 
 import hashlib
 import re
 from random import Random
 
-# No pattern may look at a long run of characters again from each of its places: a line of text can
-# be all of a file. An address is therefore a whole run with something behind it, and what comes
-# before "://" is bounded.
+# Patterns must run in linear time: a file may consist of a single long line. An address is
+# therefore matched as a complete run of characters with an optional domain, and the scheme before
+# "://" has a bounded length.
 _EMAIL = re.compile(r"[\w.+%-]+(@[\w-]+(?:\.[\w-]+)+)?")
 _URL = re.compile(
     r"(?:\b([a-z][a-z0-9+.-]{0,30}://)|\bwww\.)[^\s<>\"]*[^\s<>\".,;:!?)\]}']", re.IGNORECASE
@@ -27,9 +27,9 @@ _NUMBER = re.compile(
     r"|(?:1[ .\-])?\d{3}[ .\-]\d{3}[ .\-]\d{4}"  # 212-555-0199
     r"|0\d{2,5}[ \-/]\d{3,4}[ \-]?\d{3,5}"  # 020 7946 0958
     r"|\d{3}-\d{4}"  # 555-0199
-    r"|\d{4}(?:[ \-]\d{4}){3}"  # a payment card
-    r"|\d{3}-\d{2}-\d{4}"  # a social security number
-    r"|\d{8,}(?<!000)"  # 2125550199, an account
+    r"|\d{4}(?:[ \-]\d{4}){3}"  # payment card
+    r"|\d{3}-\d{2}-\d{4}"  # social security number
+    r"|\d{8,}(?<!000)"  # 2125550199, account number
     r")"
     r"(?![\w-]|[.,]\d)"
 )
@@ -57,10 +57,7 @@ _FIRST_DIGITS, _DIGITS = "23456789", "0123456789"
 
 
 def mask(text: str) -> str:
-    """`text` with random addresses and numbers in the place of those that belong to somebody.
-
-    The same text gives the same replacements.
-    """
+    """Replace addresses and long numbers in `text` with random ones. Deterministic."""
     if not ("@" in text or "." in text or _ENOUGH_DIGITS.search(text)):
         return text
     digest = hashlib.blake2b(text.encode(), digest_size=16, person=b"private data").digest()
@@ -77,7 +74,7 @@ def mask(text: str) -> str:
 
 
 def _address(found: re.Match[str], chance: Random) -> str:
-    """A web address without its path, which may name people and hold secrets."""
+    """Return a random web address without a path; paths may contain names and secrets."""
     start = found[1] or "www."
     return start.lower() + _domain(chance)
 
@@ -91,14 +88,14 @@ def _domain(chance: Random) -> str:
 
 
 def _number(written: str, chance: Random) -> str:
-    """Other digits in the same places; a number kept for fiction gets another shape as well."""
+    """Return random digits in the same format. Numbers reserved for fiction get another format."""
     if _RESERVED_NUMBER.fullmatch(written):
         return _filled(chance.choice(_FORMATS), chance)
     return _filled(re.sub(r"\d", "#", written), chance)
 
 
 def _filled(template: str, chance: Random) -> str:
-    """A template with random names, initials and digits; the first digit is neither 0 nor 1."""
+    """Fill a template with random names, initials and digits. The first digit is not 0 or 1."""
     digits = iter([chance.choice(_FIRST_DIGITS)])
 
     def fill(found: re.Match[str]) -> str:
@@ -110,7 +107,7 @@ def _filled(template: str, chance: Random) -> str:
 
 
 def _name(chance: Random) -> str:
-    """A word that can be spoken, and most likely belongs to nobody."""
+    """Return a random pronounceable word, unlikely to be a real name."""
     syllables = chance.choice((2, 2, 3))
     return "".join(
         chance.choice(_ONSETS) + chance.choice(_VOWELS) + chance.choice(_CODAS)

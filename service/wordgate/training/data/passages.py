@@ -1,8 +1,7 @@
-"""What becomes of a passage: held out, read as it stands or sentence by sentence, stripped of
-punctuation, or left out.
+"""Decide the use of each passage: held out, training, split into sentences, or excluded.
 
-Knows words and shares; does not know files or pieces. Decisions hang on a hash of the passage's
-own text, so they do not depend on its place, its file or what else there is.
+Decisions depend on a hash of the passage's text only, so they are independent of its position, its
+file and the other passages.
 """
 
 import hashlib
@@ -19,13 +18,13 @@ from wordgate.training.data.masking import mask
 _SENTENCE = re.compile(
     r".+?(?:[.!?…][\"')\]}’”]*(?=\s+[^a-z\s])|[。！？｡]+[\"')\]}’”」』）]*|$)", re.DOTALL
 )
-"""A stretch to a mark that ends sentences, before white space and no small letter where the script
-has spaces."""
+"""A sentence: up to a sentence-final mark. In scripts with spaces, white space must follow the mark
+and the next character must not be a lower-case letter."""
 
 
 @dataclass(frozen=True)
 class Rules:
-    """How passages are sorted. Shares lie in [0, 1); `excluded` holds phrases in normal form."""
+    """Rules for `sort_passage`. Shares are in [0, 1); `excluded` has phrases in normal form."""
 
     held_out_share: float = 0.0
     unpunctuated_share: float = 0.0
@@ -35,17 +34,17 @@ class Rules:
 
 @dataclass(frozen=True)
 class Passage:
-    """The words of a passage, in normal form, and whether it is held out from training."""
+    """The words of a passage in normal form, and whether it is held out from training."""
 
     words: list[str]
     is_held_out: bool
 
 
 def sort_passage(text: str, rules: Rules) -> list[Passage]:
-    """What `text` becomes: a passage, its sentences as passages of their own, or nothing.
+    """Return the passages made from `text`: one passage, one per sentence, or none.
 
-    Masked first; held-out passages are whole and keep their punctuation. A passage with an
-    excluded phrase is left out of both.
+    The text is masked first. Held-out passages are not split and keep their punctuation. A text
+    with an excluded phrase is used neither for training nor for evaluation.
     """
     masked = mask(text)
     found = _words(masked)
@@ -66,16 +65,16 @@ def _words(text: str) -> list[str]:
 
 
 def share_of(text: str, purpose: str) -> float:
-    """A number in [0, 1) that looks drawn at random, and is always the same for a text."""
+    """Return a pseudo-random number in [0, 1) that depends on `text` and `purpose` only."""
     digest = hashlib.blake2b(text.encode(), digest_size=8, person=purpose.encode()).digest()
     return int.from_bytes(digest, "big") / 2**64
 
 
 def read_phrases(path: Path) -> list[str]:
-    """The phrases that a file wants kept out of the training, as normal words and single spaces.
+    """Read the phrases to exclude from training, in normal form with single spaces.
 
-    A line is a phrase, or a question: a context, a tab, its answer (further columns are not
-    read). Empty lines and lines that begin with `#` are comments. Raises `InvalidFile`.
+    A line is a phrase, or a question: context, tab, answer (further columns are ignored). Empty
+    lines and lines that begin with `#` are ignored. Raises `InvalidFile`.
     """
     found = [line for _, line in read_lines(path)]
     columns = [line.split("\t") for line in found if line.strip() and not line.startswith("#")]

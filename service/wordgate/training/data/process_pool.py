@@ -1,7 +1,6 @@
-"""Work on chunks in two processes, results in order.
+"""Process chunks in two worker processes and yield the results in order.
 
-Knows processes; does not know what the work is. Only a few chunks are in flight at a time, so
-input larger than memory can be streamed through.
+Only a few chunks are in flight at a time, so the input may be larger than memory.
 """
 
 import multiprocessing
@@ -21,17 +20,17 @@ Result = TypeVar("Result")
 _PROCESSES = 2
 _IN_FLIGHT = 3 * _PROCESSES
 _WORTH_IT_BYTES = 4 << 20
-"""Starting processes costs as much as the work on a few megabytes."""
+"""Minimum input size for worker processes. Starting them takes as long as processing a few MB."""
 
 _prepared: list[Any] = []
-"""In a worker: what it does to a chunk."""
+"""In a worker: the function that processes a chunk."""
 
 
 class Workers(Generic[Chunk, Result]):
-    """Two processes that do one kind of work; none when there is little to do.
+    """A pool of two processes; small inputs are processed in the calling process.
 
-    `make()` is called once in each process and returns what is done to a chunk, so that what the
-    work needs (a tokenizer) is sent and built once.
+    `make()` is called once per process and returns the function that processes a chunk, so that
+    its data (for example a tokenizer) is transferred and built once.
     """
 
     def __init__(self, make: Callable[[], Callable[[Chunk], Result]], size_bytes: int) -> None:
@@ -54,7 +53,7 @@ class Workers(Generic[Chunk, Result]):
             self._executor.shutdown(cancel_futures=True)
 
     def in_order(self, chunks: Iterable[Chunk]) -> Iterator[Result]:
-        """The work's results for all chunks, in the chunks' order."""
+        """Yield the results of all chunks, in the order of the chunks."""
         if self._executor is None:
             yield from map(self._make(), chunks)
             return
@@ -68,7 +67,7 @@ class Workers(Generic[Chunk, Result]):
 
 
 def _prepare(make: Callable[[], Any]) -> None:
-    """Get a worker ready: Ctrl-C is its parent's business, and it does not outlive its parent."""
+    """Initialise a worker: ignore SIGINT, which the parent handles, and exit with the parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _prepared[:] = [make()]

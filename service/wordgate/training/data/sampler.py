@@ -1,10 +1,9 @@
-"""Segments of text for training: endless, reproducible, and resumable at any segment.
+"""Sample training segments: endless, reproducible, and resumable at any segment.
 
-Knows passages as numbers of pieces; does not know text or the network. Each column of a batch
-reads passages one after another, `<eos>` between them, and goes on in the next segment where it
-stopped. From time to time a column drops the rest of its passage and begins a new text: the
-network reads `<eos>` from the zero state, as the server does. Dropped pieces do not count as read:
-their file is drawn the sooner (in a long passage, what stands late is still read less often).
+Each column of a batch reads passages one after another, separated by `<eos>`, and continues in the
+next segment where it stopped. At random a column drops the rest of its passage and begins a new
+text: the network reads `<eos>` from the zero state, as the server does. Dropped tokens do not count
+as read, so their file is drawn again sooner. The ends of long passages are still read less often.
 """
 
 from collections.abc import Sequence
@@ -20,10 +19,10 @@ from wordgate.training.data.token_cache import PieceFile
 
 @dataclass(frozen=True)
 class Segment:
-    """What a batch reads in one update.
+    """The tokens that a batch reads in one update.
 
-    `read` and `targets`: int64 [length, batch], the pieces and the ones that follow them;
-    `restarted`: bool [batch], the columns whose state must be zero before.
+    `read` and `targets`: int64 [length, batch], the tokens and the tokens that follow them.
+    `restarted`: bool [batch], the columns whose state must be zeroed first.
     """
 
     read: NDArray[np.int64]
@@ -33,7 +32,7 @@ class Segment:
 
 @dataclass
 class _Place:
-    """Where a column is: after `offset` pieces of a passage (`<eos>` comes after the last)."""
+    """Position of a column: after `offset` tokens of a passage. `<eos>` follows the last token."""
 
     file: int = -1
     passage: int = -1
@@ -41,11 +40,11 @@ class _Place:
 
 
 class Sampler:
-    """Draws passages and lines them up in columns.
+    """Draws passages and arranges them in columns.
 
-    A file's passages come in a new random order each time it has been read through. Files are
-    drawn at random, the likelier the further they are behind, so that the pieces read of them are
-    proportional to size times weight, however long their passages.
+    The passages of a file are reshuffled for each pass over it. Files are drawn at random, with
+    a probability proportional to how far they are behind their share. The tokens read from a file
+    are thereby proportional to size times weight, independent of the length of its passages.
     """
 
     def __init__(
@@ -60,11 +59,11 @@ class Sampler:
     ) -> None:
         sizes = np.array([len(file.pieces) for file in files]) * np.array(weights, np.float64)
         if not sizes.sum():
-            raise TrainingError("there is no text to train on")
+            raise TrainingError("no training text")
         self._files = files
         self._shares = sizes / sizes.sum()
         self._promised = [0] * len(files)
-        """Pieces of each file that were read, or will be unless a restart drops them."""
+        """Tokens of each file that were read, or will be unless a restart drops them."""
         self._length = length
         self._restart_share = restart_share
         self._seed = seed
@@ -75,7 +74,7 @@ class Sampler:
         self._columns = [_Place() for _ in range(batch)]
 
     def next_segment(self) -> Segment:
-        """The next segment; the first one begins a new text in every column."""
+        """Return the next segment. The first one begins a new text in every column."""
         restarted = self._random.random(len(self._columns)) < self._restart_share
         pieces = np.empty((self._length + 1, len(self._columns)), dtype=np.int64)
         for index, place in enumerate(self._columns):
@@ -89,7 +88,7 @@ class Sampler:
         return Segment(pieces[:-1], pieces[1:], restarted)
 
     def state(self) -> dict[str, Any]:
-        """All that a sampler over the same files needs to go on from here; fit for JSON."""
+        """Return the JSON-serialisable state for resuming with the same files."""
         return {
             "random": self._random.bit_generator.state,
             "drawn": list(self._drawn),
@@ -98,29 +97,29 @@ class Sampler:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from where a sampler over the same files was."""
+        """Restore the state of a sampler over the same files."""
         self._random.bit_generator.state = state["random"]
         self._drawn = list(state["drawn"])
         self._promised = list(state["promised"])
         self._columns = [_Place(**place) for place in state["columns"]]
 
     def _read(self, place: _Place) -> NDArray[np.int64]:
-        """The last piece that the column read, and the `length` pieces after it."""
-        found = [self._last(place)]
+        """Return the last token that the column read, and the `length` tokens after it."""
+        parts = [self._last(place)]
         missing = self._length
         while missing:
             taken = self._rest(place)[:missing]
-            found.append(taken)
+            parts.append(taken)
             place.offset += len(taken)
             missing -= len(taken)
             if missing:
-                found.append(np.array([self._eos]))
+                parts.append(np.array([self._eos]))
                 missing -= 1
                 self._draw(place)
-        return np.concatenate(found)
+        return np.concatenate(parts)
 
     def _rest(self, place: _Place) -> NDArray[np.int64]:
-        """What the column has not read yet of its passage."""
+        """Return the unread tokens of the column's passage."""
         return self._files[place.file].passage(place.passage)[place.offset :]
 
     def _last(self, place: _Place) -> NDArray[np.int64]:
@@ -130,7 +129,7 @@ class Sampler:
         return passage[place.offset - 1 : place.offset]
 
     def _draw(self, place: _Place) -> None:
-        """Put a column at the beginning of the next passage."""
+        """Move a column to the beginning of the next passage."""
         file = self._draw_file()
         number = self._drawn[file]
         self._drawn[file] += 1
@@ -139,14 +138,14 @@ class Sampler:
         self._promised[file] += len(self._rest(place))
 
     def _draw_file(self) -> int:
-        """A file that is behind its share: always one with passages, for one piece is due."""
+        """Draw a file that is behind its share. At least one token is due, so a file is found."""
         promised = np.array(self._promised, dtype=np.float64)
         behind = self._shares * (promised.sum() + 1) - promised
         limits = np.cumsum(np.maximum(behind, 0))
         return int(np.searchsorted(limits, self._random.random() * limits[-1], side="right"))
 
     def _order(self, file: int, turn: int) -> NDArray[np.int64]:
-        """The order of a file's passages the `turn`-th time that it is read."""
+        """Return the order of a file's passages in pass number `turn`."""
         kept = self._orders.get(file)
         if kept is None or kept[0] != turn:
             random = np.random.Generator(np.random.PCG64([self._seed, file, turn]))

@@ -1,11 +1,11 @@
-"""Count the words of a training text, to list those that may be suggested.
+"""Build the training vocabulary: the words that may be suggested.
 
-A word is listed if it stands three times or more, in two passages at least, so that neither a
-single typing error nor a name that one passage repeats is suggested. Addresses are left out.
+A word is included if it occurs at least three times and in at least two passages, which excludes
+single typos and names that one passage repeats. Addresses are excluded.
 
-Common misspellings stand more often. Words that are no more frequent than the error model
-(`text.typo_model`) expects misspellings of a more frequent word to be are suspect: about half are
-misspellings (`recieve`), the others rare words (`massage`, close to `message`).
+Common misspellings pass this filter. A word is suspect if the error model (`text.typo_model`)
+explains its frequency as misspellings of a more frequent word. About half of the suspect words are
+misspellings (`recieve`), the others are rare words (`massage`, close to `message`).
 """
 
 import math
@@ -22,24 +22,24 @@ LEAST_COUNT = 3
 LEAST_PASSAGES = 2
 
 _LEAST_LETTERS = 4
-"""Shorter words are not suspect: most of those that are close to another are words."""
+"""Shorter words are never suspect: most short words close to another are real words."""
 
 _LONG = 7
 _LONG_FACTOR = 3
-"""People misspell long words more often than the error model, which is of one place, expects."""
+"""Long words are misspelled more often than the error model expects; it covers one edit only."""
 
 _ADDRESS = re.compile(r"\S*(?:@\S|://|www\.)\S*", re.IGNORECASE)
 
 
 class SeenWordCounter:
-    """Counts the words of passages that pass through it."""
+    """Counts the words of a stream of passages."""
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
         self._passages: Counter[str] = Counter()
 
     def passing(self, passages: Iterable[str]) -> Iterator[str]:
-        """The same passages; their words have been counted."""
+        """Count the words of the passages and yield the passages unchanged."""
         for text in passages:
             found = _public_words(text)
             self._counts.update(found)
@@ -47,7 +47,7 @@ class SeenWordCounter:
             yield text
 
     def words(self) -> Set[str]:
-        """Words of letters and digits that were seen often enough."""
+        """Return the words, without punctuation, that occur often enough."""
         return {
             word
             for word, passages in self._passages.items()
@@ -57,13 +57,13 @@ class SeenWordCounter:
         }
 
     def suspect(self) -> Set[str]:
-        """Those of `words` that are no more frequent than misspellings of another word are."""
+        """Return the subset of `words` that are likely misspellings of a more frequent word."""
         return {word for word in self.words() if self._is_suspect(word)}
 
     def _is_suspect(self, word: str) -> bool:
-        """Return whether misspellings of a more frequent word explain how often this one stands.
+        """Return whether misspellings of a more frequent word explain this word's frequency.
 
-        A lost apostrophe is not a sign: `ill` and `I'll` are both words.
+        A missing apostrophe does not count: `ill` and `I'll` are both words.
         """
         if len(word) < _LEAST_LETTERS:
             return False
@@ -77,7 +77,7 @@ class SeenWordCounter:
 
 
 def _public_words(text: str) -> list[str]:
-    """The words of a passage, without addresses and without what stands for private data."""
+    """Return the words of a passage without addresses and masked private data."""
     without = _ADDRESS.sub(" ", text)
     masked = mask(without)
     found = words.split(normalise(masked))

@@ -1,8 +1,8 @@
-"""How people write words and marks: counted in the text that a model is trained on.
+"""Truecasing data: count the written forms of words and punctuation in the training text.
 
-Knows passages and words; does not know pieces. A word in normal form (`london`) has a usual
-written form (`London`) when that is how it mostly stands inside sentences, where a capital is not
-owed to its place. A mark has one where it is mostly written full-width, as in Chinese (`，`).
+A word in normal form (`london`) has a usual written form (`London`) if it is mostly written that
+way inside sentences, where position does not explain a capital. A punctuation mark has one if it is
+mostly written full-width, as in Chinese (`，`).
 """
 
 import re
@@ -19,32 +19,32 @@ _INSIDE = re.compile(
     rf"(?:(?<=[\w,] )|(?<=[{words.UNSPACED}]))(?![{words.UNSPACED}])"
     rf"(?:(?![{words.UNSPACED}])[^\W_])+(?:['\u2019][^\W_]+)*"
 )
-"""A word that follows a word or a comma, or a letter of a script without spaces."""
+"""A word after a word or a comma, or after a letter of a script without spaces."""
 
 _MARK = re.compile(r"[!(),:;?~！（），：；？～]")
-"""Marks that Unicode has in two widths."""
+"""Marks that exist in Unicode in two widths."""
 
 _LEAST_COUNT = 5
 _LEAST_SHARE = 0.6
 
 
 def usual_forms(counts: Mapping[str, int]) -> dict[str, str]:
-    """From counts of written forms: words whose usual form differs from their normal form."""
+    """Return the usual written form of each word whose form differs from its normal form."""
     by_word: dict[str, dict[str, int]] = {}
     for form, count in counts.items():
         word = normalise(form)
         if words.split(word) == [word]:
             by_word.setdefault(word, {})[form] = count
-    found = {}
+    usual = {}
     for word, forms in sorted(by_word.items()):
         form, count = max(forms.items(), key=lambda item: (item[1], item[0]))
         if form != word and count >= _LEAST_COUNT and count >= _LEAST_SHARE * sum(forms.values()):
-            found[word] = form
-    return found
+            usual[word] = form
+    return usual
 
 
 def count_forms(paths: Sequence[Path]) -> Counter[str]:
-    """Written forms of the words in files of text, where they do not begin a sentence."""
+    """Count the written forms of words in text files, except at the beginning of sentences."""
     counts: Counter[str] = Counter()
     for path in paths:
         counts.update(count_passages(corpus.read_passages(path)))
@@ -52,7 +52,10 @@ def count_forms(paths: Sequence[Path]) -> Counter[str]:
 
 
 def count_passages(passages: Iterable[str]) -> Counter[str]:
-    """The same for passages. Those all in lower or all in upper case say nothing of words."""
+    """Count the written forms of words in passages, except at the beginning of sentences.
+
+    Passages entirely in lower or upper case carry no information on words.
+    """
     counts: Counter[str] = Counter()
     for text in passages:
         masked = mask(text)

@@ -1,4 +1,4 @@
-"""Say whether there is enough text for a training: what there is against what the recipe reads."""
+"""Assess whether a text is large enough: compare its size with what the recipe reads."""
 
 from collections.abc import Iterator
 
@@ -13,51 +13,51 @@ MOST_READINGS = 10
 
 
 def describe(text: TokenisedText, recipe: Recipe) -> Iterator[str]:
-    """Yield lines for a person: the amount of text, how often it is read, and what that means."""
+    """Yield report lines: amount of text, number of passes over it, and an assessment."""
     words = _words(text, text.train)
     pieces = sum(len(file.pieces) for file in text.train)
     plan = recipe.training
     read = plan.steps * plan.batch * plan.length
     times = read / max(pieces, 1)
-    yield f"text: {words:,} words to train on, {_words(text, text.held_out):,} held out to measure"
+    yield f"text: {words:,} words for training, {_words(text, text.held_out):,} held out"
     yield (
-        f"recipe: {plan.steps:,} steps read {read:,} pieces of the text's {pieces:,}, "
-        f"{_readings(times)}"
+        f"recipe: {plan.steps:,} steps read {read:,} tokens; the text has {pieces:,} "
+        f"({_readings(times)})"
     )
     yield from _verdict(words, recipe)
     steps_once = -(-pieces // (plan.batch * plan.length))
     if times > MOST_READINGS:
         yield (
-            f"training.steps is high: text that is read more than {MOST_READINGS} times is learnt "
-            f"by heart; {steps_once * MOST_READINGS:,} steps read it {MOST_READINGS} times"
+            f"training.steps is high: more than {MOST_READINGS} passes over a text lead to "
+            f"memorisation; {steps_once * MOST_READINGS:,} steps make {MOST_READINGS} passes"
         )
     elif times < 1:
-        yield f"training.steps is low: {steps_once:,} steps read the whole text once"
+        yield f"training.steps is low: {steps_once:,} steps make one pass over the text"
 
 
 def _verdict(words: int, recipe: Recipe) -> Iterator[str]:
     if recipe.init_from:
-        yield f"enough text? it continues {recipe.init_from}, so a little text is enough"
+        yield f"enough text: yes, continues {recipe.init_from}, so a small text is enough"
     elif words < VERY_LITTLE_WORDS:
         yield (
-            "enough text? no: expect little more than its commonest words; use a million words, "
+            "enough text: no, expect little more than the most common words; use a million words "
             "or continue a published version (init_from)"
         )
     elif words < LITTLE_WORDS:
         yield (
-            "enough text? for its own phrases, not for the language; use a million words, or "
+            "enough text: for its own phrases, not for the language; use a million words or "
             "continue a published version (init_from)"
         )
     else:
-        yield "enough text? yes, for text of the same kind; more text helps more than more steps"
+        yield "enough text: yes, for text of the same kind; more text helps more than more steps"
 
 
 def _readings(times: float) -> str:
-    return f"{times:.0%} of it once" if times < 1 else f"each about {times:,.1f} times"
+    return f"{times:.0%} of one pass" if times < 1 else f"about {times:,.1f} passes"
 
 
 def _words(text: TokenisedText, files: list[PieceFile]) -> int:
-    """Words and marks: pieces that end one."""
+    """Count words and punctuation marks: tokens that end a word."""
     ends = text.pieces.ends_word
     counts = (file.counts(len(ends)) for file in files)
     return sum(int(np.dot(each, ends)) for each in counts)

@@ -1,8 +1,8 @@
-"""Text cut into pieces once, kept in memory-mapped files.
+"""Cache of tokenised text in memory-mapped files.
 
-Knows passages and pieces; does not know recipes, batches or the network. What is kept is named by
-a hash of everything it was made from, so nothing stale is ever read, and written under another
-name first, so nothing half-made is either. Text is streamed: it may be larger than memory.
+Entries are named by a hash of all inputs, so stale entries are never read, and are written under a
+temporary name first, so incomplete ones are not read either. Text is streamed and may be larger
+than memory.
 """
 
 import hashlib
@@ -39,12 +39,12 @@ _UNIT = np.dtype(np.uint64)
 Report = Callable[[str], None]
 _PieceType = np.dtype[np.uint16] | np.dtype[np.uint32]
 _Encoded = dict[str, tuple[list[int], list[int]]]
-"""Pieces, and how many each passage has, of training and held-out passages."""
+"""Tokens and passage lengths in tokens, of the training and the held-out passages."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """A file of text and how often it is read, relative to its size."""
+    """A text file and its sampling weight, relative to its size."""
 
     path: Path
     weight: float = 1.0
@@ -52,7 +52,7 @@ class Source:
 
 @dataclass(frozen=True)
 class PieceFile:
-    """Passages as pieces, without `<eos>`.
+    """Passages as tokens, without `<eos>`.
 
     Passage i is `pieces[starts[i]:starts[i + 1]]`; `starts` is uint64 [passages + 1].
     """
@@ -64,12 +64,12 @@ class PieceFile:
         return len(self.starts) - 1
 
     def passage(self, index: int) -> NDArray[np.int64]:
-        """The pieces of one passage."""
+        """Return the tokens of one passage."""
         start, end = int(self.starts[index]), int(self.starts[index + 1])
         return self.pieces[start:end].astype(np.int64)
 
     def counts(self, vocabulary: int) -> NDArray[np.int64]:
-        """How often each piece occurs, [vocabulary]."""
+        """Count the occurrences of each token, int64 [vocabulary]."""
         total = np.zeros(vocabulary, dtype=np.int64)
         for start in range(0, len(self.pieces), _COUNTED_AT_A_TIME):
             part = self.pieces[start : start + _COUNTED_AT_A_TIME]
@@ -79,7 +79,7 @@ class PieceFile:
 
 @dataclass(frozen=True)
 class TokenisedText:
-    """All files of a training, in the order of its sources, and what names them."""
+    """The tokenised files of a training run, in the order of its sources. `key` identifies them."""
 
     pieces: Tokenizer
     train: list[PieceFile]
@@ -90,7 +90,7 @@ class TokenisedText:
 def learn_pieces(
     sources: Sequence[Source], rules: Rules, vocabulary: int, cache: Path, report: Report = print
 ) -> Tokenizer:
-    """A tokenizer of at most `vocabulary` pieces, from the training passages' weighted words."""
+    """Train a tokenizer of at most `vocabulary` tokens on the training passages' weighted words."""
     names = [corpus.content_hash(source.path) for source in sources]
     weights = [source.weight for source in sources]
     path = cache / f"tokenizer-{_key('tokenizer', names, weights, vocabulary, asdict(rules))}.json"
@@ -100,7 +100,7 @@ def learn_pieces(
         for source, counts in zip(sources, counted, strict=True):
             for word, count in counts.items():
                 weighted[word] = weighted.get(word, 0.0) + count * source.weight
-        report(f"learning {vocabulary} pieces from {len(weighted)} different words")
+        report(f"training a tokenizer: {vocabulary} tokens from {len(weighted)} distinct words")
         _write(path, bpe_training.train(weighted, vocabulary).to_json())
     return Tokenizer.from_json(path.read_text(encoding="utf-8"))
 
@@ -108,9 +108,9 @@ def learn_pieces(
 def tokenise(
     sources: Sequence[Source], rules: Rules, pieces: Tokenizer, cache: Path, report: Report = print
 ) -> TokenisedText:
-    """The pieces of all sources, from the cache or newly made.
+    """Tokenise all sources, or read them from the cache.
 
-    Raises `InvalidFile` for a file that cannot be read, `TrainingError` for no text at all.
+    Raises `InvalidFile` if a file cannot be read and `TrainingError` if there is no training text.
     """
     document = pieces.to_json()
     names = [
@@ -125,12 +125,12 @@ def tokenise(
     }
     with Workers(partial(_encoder, rules, document), _size(missing.values())) as workers:
         for folder, path in missing.items():
-            report(f"cutting {path.name} into pieces")
+            report(f"tokenising {path.name}")
             _write_pieces(workers.in_order(_chunks(path)), _unit(pieces), folder)
     train = [_open(folder, "train", pieces) for folder in folders]
     held_out = [_open(folder, "held-out", pieces) for folder in folders]
     if not any(len(file) for file in train):
-        raise TrainingError("there is no text to train on: every passage is empty or left out")
+        raise TrainingError("no training text: every passage is empty, held out or excluded")
     weights = [source.weight for source in sources]
     return TokenisedText(pieces, train, held_out, _key("text", names, weights))
 
@@ -143,13 +143,13 @@ def _key(*parts: object) -> str:
 def _word_counts(
     paths: Sequence[Path], names: Sequence[str], rules: Rules, cache: Path, report: Report
 ) -> Iterator[dict[str, int]]:
-    """The words of each file's training passages, from the cache or newly counted."""
+    """Yield the word counts of each file's training passages, cached or newly counted."""
     kept = [cache / f"words-{_key('words', name, asdict(rules))}.json" for name in names]
     missing = [path for path, counts in zip(paths, kept, strict=True) if not counts.exists()]
     with Workers(partial(_counter, rules), _size(missing)) as workers:
         for path, counts in zip(paths, kept, strict=True):
             if not counts.exists():
-                report(f"counting the words of {path.name}")
+                report(f"counting words in {path.name}")
                 total = _sum(workers.in_order(_chunks(path)))
                 _write(counts, json.dumps(total, ensure_ascii=False))
             yield json.loads(counts.read_text(encoding="utf-8"))
@@ -217,7 +217,7 @@ def _unit(pieces: Tokenizer) -> _PieceType:
 
 
 def _write_pieces(parts: Iterable[_Encoded], unit: _PieceType, target: Path) -> None:
-    """Write the pieces of a file to a new folder; it gets its name when it is complete."""
+    """Write the tokens of a file to a temporary folder and rename it when complete."""
     target.parent.mkdir(parents=True, exist_ok=True)
     _drop_old_drafts(target.parent)
     draft = Path(tempfile.mkdtemp(prefix=_DRAFT, dir=target.parent))
@@ -235,14 +235,14 @@ def _write_pieces(parts: Iterable[_Encoded], unit: _PieceType, target: Path) -> 
 
 
 def _drop_old_drafts(cache: Path) -> None:
-    """Remove what processes that were killed left behind; younger drafts may be in the making."""
+    """Remove drafts of killed processes. Recent drafts may still be in progress."""
     for draft in cache.glob(f"{_DRAFT}*"):
         if draft.is_dir() and time.time() - draft.stat().st_mtime > _DRAFT_SECONDS:
             shutil.rmtree(draft, ignore_errors=True)
 
 
 class _Writer:
-    """Appends passages to a file of pieces and one of their starts."""
+    """Appends passages to a file of tokens and a file of start offsets."""
 
     def __init__(self, folder: Path, kind: str, unit: _PieceType) -> None:
         self._unit = unit

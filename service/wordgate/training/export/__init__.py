@@ -1,1 +1,1 @@
-"""From a checkpoint to a published bundle."""
+"""Export of a checkpoint as a published bundle."""

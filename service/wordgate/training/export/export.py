@@ -1,7 +1,7 @@
-"""From a checkpoint to a published bundle, or a refusal with the figures that forbid it.
+"""Export a checkpoint as a published bundle, after checking it against PyTorch.
 
-Knows checkpoints, recipes and bundles; the graphs themselves are built in `graphs`. A bundle is
-made in a folder beside its place and renamed, so it is there whole or not at all.
+A bundle is written to a temporary folder and renamed, so publication is atomic. `onnx_graphs`
+builds the graphs.
 """
 
 import json
@@ -56,13 +56,13 @@ from wordgate.training.run import rules_of, sources_of
 from wordgate.training.trainer import sizes_of
 
 FLOAT_TOLERANCE = 1e-4
-"""Greatest difference in log-probability of a piece between PyTorch and float32 onnxruntime."""
+"""Maximum difference in a token's log-probability between PyTorch and float32 onnxruntime."""
 
 INT8_TOLERANCE = 0.01
-"""Greatest loss of perplexity by int8, as a share."""
+"""Maximum relative increase in perplexity due to int8."""
 
 CHECKED_PIECES = 30_000
-"""Held-out pieces on which a network is compared before it is published, about."""
+"""Approximate number of held-out tokens for the comparison."""
 
 CURVES_FILE = "curves.png"
 CARD_FILE = "MODEL_CARD.md"
@@ -76,14 +76,14 @@ _SMOKE = (
 )
 
 Measure = Callable[[Path], Mapping[str, float]]
-"""Measures a finished bundle: figures by name, for the manifest and the card."""
+"""Evaluates a finished bundle; returns metrics by name for the manifest and the model card."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What is published, from where and to where.
+    """Settings of an export.
 
-    `folder` is the model's folder (`models/en`), which holds its recipe and its versions.
+    `folder` is the model's folder (`models/en`), which contains its recipe and versions.
     """
 
     checkpoint: Path
@@ -96,7 +96,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class _ExportInputs:
-    """All that a bundle is made of."""
+    """Everything needed to build a bundle."""
 
     saved: Checkpoint
     recipe: Recipe
@@ -107,17 +107,17 @@ class _ExportInputs:
 
 
 def publish(settings: Settings, measure: Measure, report: Report = print) -> Path:
-    """Write the next version of a model and return its folder.
+    """Publish a checkpoint as the next version of a model and return its folder.
 
-    Raises `ExportError` when float32 onnxruntime differs from PyTorch by more than 1e-4 in the
-    log-probability of any piece that is compared, when int8 costs more than 1 % of perplexity on
-    them, or when there is no held-out text. Compared are about `CHECKED_PIECES` pieces: held-out
-    passages of all files by size and weight, each with its first 256 pieces.
+    Raises `ExportError` if float32 onnxruntime differs from PyTorch by more than 1e-4 in the
+    log-probability of any compared token, if int8 increases perplexity by more than 1 %, or if
+    there is no held-out text. About `CHECKED_PIECES` tokens are compared: held-out passages of all
+    files by size and weight, truncated to 256 tokens each.
 
-    What is read and how comes from the checkpoint's recipe; name, language, where the text lies,
-    its origins and licences, and the words never suggested from the recipe in the folder as it is
-    now, so that they can be corrected without another training. A continued version takes over the
-    words, and names the texts, of the one that it began with (`inheritance`).
+    The training settings come from the checkpoint's recipe. Name, language, text folder, origins,
+    licences and never-suggested words come from the current recipe in the model's folder, so they
+    can be corrected without retraining. A continued version inherits the words and lists the texts
+    of the version it continues (`lineage`).
     """
     material = _collect(settings, report)
     version = next_version(settings.folder)
@@ -140,7 +140,7 @@ def publish(settings: Settings, measure: Measure, report: Report = print) -> Pat
 
 
 def next_version(folder: Path) -> int:
-    """One more than the greatest version in a model's folder."""
+    """Return the highest version number in a model's folder plus one."""
     found = [int(path.name) for path in folder.iterdir() if path.name.isdecimal()]
     return max(found, default=0) + 1
 
@@ -163,16 +163,16 @@ def _collect(settings: Settings, report: Report) -> _ExportInputs:
 
 
 def with_current_metadata(trained: Recipe, now: Recipe) -> Recipe:
-    """The recipe of a checkpoint with all that says nothing of its weights taken from `now`.
+    """Return a checkpoint's recipe with the metadata that does not affect weights taken from `now`.
 
-    Files are matched by their paths; one that `now` does not name keeps what was said of it.
+    Files are matched by path; a file missing from `now` keeps its origin and licence.
     """
-    told = {file.path: file for file in now.text.files}
+    current = {file.path: file for file in now.text.files}
     files = tuple(
         file.model_copy(
-            update={"origin": told[file.path].origin, "licence": told[file.path].licence}
+            update={"origin": current[file.path].origin, "licence": current[file.path].licence}
         )
-        if file.path in told
+        if file.path in current
         else file
         for file in trained.text.files
     )
@@ -187,7 +187,7 @@ def with_current_metadata(trained: Recipe, now: Recipe) -> Recipe:
 
 
 def arrays(network: Network, levels: AdaptiveSoftmaxLayout) -> onnx_graphs.Weights:
-    """The network's weights as the graphs want them."""
+    """Return the network's weights in the layout of the ONNX graphs."""
     values = {name: value.detach().numpy() for name, value in network.named_parameters()}
     layers = range(network.sizes.layers)
     joined = [
@@ -221,7 +221,7 @@ def _held_out(
     text = token_cache.tokenise(sources, rules, pieces, settings.cache, report)
     passages = held_out.choose(text.held_out, [source.weight for source in sources], CHECKED_PIECES)
     if not passages:
-        raise ExportError("there is no held-out text to check on; set text.held_out_share")
+        raise ExportError("no held-out text to check against; set text.held_out_share")
     return passages
 
 
@@ -232,13 +232,13 @@ def _check(
     network: Network,
     passages: list[Passage],
 ) -> dict[str, float]:
-    """Figures of the comparison with PyTorch. Raises `ExportError`."""
+    """Compare with PyTorch and return the metrics. Raises `ExportError`."""
     reference = trained_log_probs(network, passages)
     floats = _compare(recipe, weights, "float32", passages, reference)
     if not floats.largest_difference <= FLOAT_TOLERANCE:
         raise ExportError(
             f"float32 onnxruntime differs from PyTorch by {floats.largest_difference:.2g} in the "
-            f"log-probability of a piece; at most {FLOAT_TOLERANCE:g} may be published"
+            f"log-probability of a token; the limit is {FLOAT_TOLERANCE:g}"
         )
     figures = {
         "checked_pieces": floats.pieces,
@@ -249,8 +249,8 @@ def _check(
         eights = _compare(recipe, weights, "int8", passages, reference)
         if not eights.perplexity_ratio <= 1 + INT8_TOLERANCE:
             raise ExportError(
-                f"int8 has {eights.perplexity_ratio - 1:.2%} more perplexity than PyTorch; at "
-                f"most {INT8_TOLERANCE:.0%} may be published. --precision float32 loses nothing"
+                f"int8 increases perplexity by {eights.perplexity_ratio - 1:.2%} over PyTorch; the "
+                f"limit is {INT8_TOLERANCE:.0%}; use --precision float32"
             )
         figures["int8_perplexity_ratio"] = eights.perplexity_ratio
         figures["held_out_token_perplexity"] = eights.token_perplexity
@@ -313,7 +313,7 @@ def _words(settings: Settings, material: _ExportInputs) -> str:
 
 
 def _counted(files: Sequence[Path]) -> tuple[dict[str, str], SeenWordCounter]:
-    """Usual written forms and counted words of the text, which is read once."""
+    """Count written forms and words in one pass over the text."""
     counts: Counter[str] = Counter()
     seen = SeenWordCounter()
     for file in files:
@@ -352,7 +352,7 @@ def _manifest(settings: Settings, material: _ExportInputs, draft: Path, version:
 
 
 def _smoke(draft: Path, material: _ExportInputs, precision: Precision) -> tuple[SmokeCase, ...]:
-    """The bundle's own questions with the answers that it gives here and now."""
+    """Return the bundle's smoke tests with the log-probabilities computed on this machine."""
     model = NetworkModel(draft, _sizes(material.weights), precision)
     language = Lexicon(Tokenizer.from_json(material.saved.tokenizer), material.levels)
     cases = []

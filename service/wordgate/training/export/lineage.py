@@ -1,7 +1,7 @@
-"""What a continued version takes over from the one that it began with.
+"""Metadata that a version inherits from the version it continues (`init_from`).
 
-Knows published versions; does not know networks. Weights that have learned from a text go on owing
-to it, so its origin and licence stay named; and words are written, or not suggested, as before.
+The weights still derive from the earlier version's text, so its origins and licences are carried
+over, as are written forms and words that are never suggested.
 """
 
 from collections.abc import Mapping, Set
@@ -17,8 +17,8 @@ from wordgate.training.recipe import Recipe
 
 @dataclass(frozen=True)
 class Inheritance:
-    """Usual written forms, words never suggested, texts, words seen, masks and suspect words of
-    the version before."""
+    """Written forms, never-suggested words, texts, training vocabulary, masks and suspect words of
+    the earlier version."""
 
     written: Mapping[str, str] = field(default_factory=dict)
     never_suggested: Set[str] = frozenset()
@@ -29,9 +29,9 @@ class Inheritance:
 
 
 def inherit(recipe: Recipe, path: Path) -> Inheritance:
-    """What the recipe at `path` takes over from its `init_from`; nothing if it has none.
+    """Return the metadata inherited from the recipe's `init_from`; empty without one.
 
-    Raises `ExportError` when that version is not there any more.
+    Raises `ExportError` if that version no longer exists.
     """
     folder = recipes.init_path(recipe, path)
     if folder is None:
@@ -41,15 +41,15 @@ def inherit(recipe: Recipe, path: Path) -> Inheritance:
         known = bundles.read_words(folder / bundles.WORDS_FILE)
     except (InvalidBundle, OSError) as error:
         raise ExportError(
-            f"init_from = {recipe.init_from!r} cannot be read ({error}); its words and the "
-            "licences of its text belong to this version too"
+            f"init_from = {recipe.init_from!r} cannot be read ({error}); this version inherits its "
+            "words and the licences of its text"
         ) from None
     texts = _earlier_texts(recipe, manifest)
     return Inheritance(known.written, known.never, texts, known.seen, known.masks, known.suspect)
 
 
 def _earlier_texts(recipe: Recipe, manifest: Manifest) -> tuple[TextSource, ...]:
-    """Texts that the recipe itself does not name, under the version that read them."""
+    """Return the texts that the recipe does not list, prefixed with the version that read them."""
     own = {(file.path, file.origin, file.licence) for file in recipe.text.files}
     return tuple(
         source.model_copy(update={"name": _name(source, manifest)})
@@ -59,7 +59,7 @@ def _earlier_texts(recipe: Recipe, manifest: Manifest) -> tuple[TextSource, ...]
 
 
 def _name(source: TextSource, manifest: Manifest) -> str:
-    """The text with the version that read it first, as in `en@1: mails.txt`."""
+    """Return the text's name with the first version that read it, as in `en@1: mails.txt`."""
     if ": " in source.name:
         return source.name
     return f"{manifest.name}@{manifest.version}: {source.name}"

@@ -1,7 +1,6 @@
-"""MODEL_CARD.md: what a published model is, what it was made from, how good it is.
+"""Generate MODEL_CARD.md from a manifest and a recipe: use, metrics, training data and limits.
 
-Knows a manifest and a recipe; measures nothing itself. After Mitchell et al. 2019, "Model cards
-for model reporting" (arXiv 1810.03993).
+After Mitchell et al. 2019, "Model cards for model reporting" (arXiv 1810.03993).
 """
 
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ _SHARE_ALIKE = ("BY-SA", "GFDL", "CDLA-Sharing", "GPL", "MPL")
 
 
 def write(manifest: Manifest, recipe: Recipe) -> str:
-    """The card as Markdown."""
+    """Return the model card as Markdown."""
     parts = [
         _head(manifest),
         _use(manifest),
@@ -32,22 +31,23 @@ def _head(manifest: Manifest) -> str:
     megabytes = sum(f.bytes for f in manifest.files.values() if not f.optional) / 1e6
     return (
         f"# {manifest.name}@{manifest.version}\n\n"
-        f"An LSTM language model, language `{manifest.language}`: {sizes.layers} layers of "
-        f"{sizes.width}, {sizes.vocabulary:,} pieces, {manifest.precision}, {megabytes:.1f} MB, "
-        f"published {manifest.created}. This page is generated from `bundle.json`."
+        f"An LSTM language model for language `{manifest.language}`: {sizes.layers} layers of "
+        f"width {sizes.width}, {sizes.vocabulary:,} tokens, {manifest.precision}, "
+        f"{megabytes:.1f} MB, published {manifest.created}. This page is generated from "
+        "`bundle.json`."
     )
 
 
 def _use(manifest: Manifest) -> str:
     return (
         "## Use\n\n"
-        "Next-word prediction while a person types, and scoring of candidates from speech "
-        "recognition or OCR, served by Wordgate:\n\n"
+        "Next-word prediction for typing, and scoring of candidates from speech recognition or "
+        "OCR, served by Wordgate:\n\n"
         "```\n"
         f"wordgate serve --model models/{manifest.name}/{manifest.version}\n"
         "```\n\n"
-        "Not for: facts, advice, or text that nobody reads before it is sent. It knows words and "
-        "their company, nothing else."
+        "Not for facts, advice, or text that is sent without human review. The model knows only "
+        "which words occur together."
     )
 
 
@@ -57,13 +57,13 @@ def _figures(manifest: Manifest, recipe: Recipe) -> str:
     )
     return (
         "## Figures\n\n"
-        "Word perplexity counts `<eos>` and, unless the name says otherwise, punctuation; each "
-        "line is read as a text of its own. `top1` and `top3` are shares of the words that were "
-        "the likeliest, or among the three likeliest, next words. "
+        "Word perplexity includes `<eos>` and, unless the name says otherwise, punctuation; each "
+        "line is a separate text. `top1` and `top3` are the shares of words that were the most "
+        "likely, or among the three most likely, next words. "
         f"{_questions(manifest, recipe)}"
-        "`held_out_token_perplexity` is over the `checked_pieces` pieces of held-out text on which "
-        "the graphs were compared with PyTorch.\n\n"
-        f"| figure | value |\n|---|---:|\n{rows}"
+        "`held_out_token_perplexity` is measured on the `checked_pieces` tokens of held-out text "
+        "on which the graphs were compared with PyTorch.\n\n"
+        f"| metric | value |\n|---|---:|\n{rows}"
     )
 
 
@@ -71,10 +71,10 @@ def _questions(manifest: Manifest, recipe: Recipe) -> str:
     if "questions" not in manifest.figures:
         return ""
     names = {Path(place).name for place in recipe.text.exclude}
-    kept_out = ", kept out of the training text" if OWN_QUESTIONS in names else ""
+    kept_out = ", excluded from the training text" if OWN_QUESTIONS in names else ""
     return (
-        f"`questions` are fifty small questions of our own{kept_out}; `right` says how many prefer "
-        "the good word to the bad one. "
+        f"`questions` is the bundled set of fifty cloze questions{kept_out}; `right` is the number "
+        "for which the good word is more likely than the bad one. "
     )
 
 
@@ -87,10 +87,10 @@ def _training(manifest: Manifest, recipe: Recipe) -> str:
     return (
         "## Training\n\n"
         f"`wordgate train models/{manifest.name}/recipe.toml`: {_number(steps)} steps of "
-        f"{plan.batch} x {plan.length} pieces, AdamW at {plan.learning_rate:g}, "
+        f"{plan.batch} x {plan.length} tokens, AdamW at {plan.learning_rate:g}, "
         f"{recipe.text.unpunctuated_share:.0%} of the passages without punctuation, "
         f"{recipe.text.held_out_share:.1%} held out. Addresses and phone numbers are replaced "
-        "by random ones.\n\n"
+        "with random ones.\n\n"
         f"| | |\n|---|---:|\n{rows}{curves}"
     )
 
@@ -103,11 +103,11 @@ def _text_parts(manifest: Manifest) -> Iterator[str]:
     shared = [s.name for s in manifest.text if any(mark in s.licence for mark in _SHARE_ALIKE)]
     if shared:
         yield (
-            f"Of the text, {len(shared)} files are under share-alike or copyleft licences "
-            f"({', '.join(shared)}). Whether weights learned from such text are an adaptation "
-            "of it is not settled; who passes this model on should name these sources and, to be "
-            "on the safe side, keep it under CC BY-SA 4.0. Wordgate's code is Apache-2.0, which "
-            "does not cover the weights."
+            f"Text files under share-alike or copyleft licences: {len(shared)} "
+            f"({', '.join(shared)}). Whether weights trained on such text are an adaptation of it "
+            "is not settled. When redistributing this model, credit these sources and, to be on "
+            "the safe side, license it under CC BY-SA 4.0. Wordgate's code is under Apache-2.0, "
+            "which does not cover the weights."
         )
     rows = "\n".join(
         f"| {_cell(s.name)} | {s.weight:g} | {_cell(s.origin)} | {_cell(s.licence)} |"
@@ -119,23 +119,25 @@ def _text_parts(manifest: Manifest) -> Iterator[str]:
 def _limits(manifest: Manifest) -> str:
     return (
         "## Limits\n\n"
-        "- It repeats what its text says, prejudice included; the words in `words.tsv` marked "
-        "`never` are scored but never suggested, all others may be.\n"
-        "- A history counts with its last 128 to 255 words, fewer where they have many pieces.\n"
+        "- The model reproduces its text, including prejudice. Words marked `never` in "
+        "`words.tsv` are scored but never suggested; all others may be suggested.\n"
+        "- Only the last 128 to 255 words of a history are used, fewer if they have many "
+        "tokens.\n"
         f"{_other_languages(manifest.language)}"
-        "- The same bits come out on one type of machine and one onnxruntime version (int8). "
-        "Elsewhere it answers its own smoke set to 1e-3 in log-probability, or is not served."
+        "- Results are bit-identical on one type of machine with one onnxruntime version (int8). "
+        "Elsewhere the model must reproduce its smoke tests to 1e-3 in log-probability, or it "
+        "is not loaded."
     )
 
 
 def _other_languages(language: str) -> str:
     if language == "und":
         return "- The recipe does not state the language of the text.\n"
-    return f"- Text in languages other than `{language}` has probabilities, but no useful ones.\n"
+    return f"- Probabilities of text in languages other than `{language}` are not meaningful.\n"
 
 
 def _cell(text: str) -> str:
-    """Text that stays in its cell of a table."""
+    """Escape text for a table cell."""
     return " ".join(text.split()).replace("|", "\\|")
 
 

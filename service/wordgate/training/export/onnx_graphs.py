@@ -1,14 +1,13 @@
-"""The published graphs, built node by node.
+"""Build the ONNX graphs of a bundle node by node.
 
-Knows arrays and ONNX; does not know torch, files or text. `step` reads one piece: token and state
-to the next state. `output` gives one output level: top hidden rows to log-probabilities of named
-targets, or of the whole row. Both are built for any number of rows, with weights as constants, so
-that onnxruntime packs them once. The embedding is tied to the output layer and kept once, in a
-file of its own that all graphs point into.
+`step` reads one token: token and state to the next state. `output` computes one output level: top
+hidden rows to the log-probabilities of given targets or of complete rows. Both take any number of
+rows. Weights are constants, so onnxruntime packs them once. The embedding is tied to the output
+layer and stored once, in a separate file that all graphs reference.
 
-Activations are quantised with constants, never with a range taken from the batch, so that a row's
-result does not depend on its company: hidden values lie in (-1, 1) and become uint8 with zero
-point 128 and scale 1/127.
+Activations are quantised with constant scales, never with a range computed from the batch, so a
+row's result does not depend on the other rows of the batch. Hidden values are in (-1, 1) and become
+uint8 with zero point 128 and scale 1/127.
 """
 
 from collections.abc import Sequence
@@ -35,9 +34,9 @@ Array = NDArray[np.float32]
 class Weights:
     """The trained network as float32 arrays.
 
-    `embedding` [pieces, width], `output_bias` [pieces], `cluster_vectors` [clusters, width],
-    `cluster_bias` [clusters]; for each layer `layer_weights` [2 * width, 4 * width] (what comes
-    from below, then what comes from before; gates i, f, g, o) and `layer_biases` [4 * width].
+    `embedding` [vocabulary, width], `output_bias` [vocabulary], `cluster_vectors` [clusters,
+    width], `cluster_bias` [clusters]. Per layer: `layer_weights` [2 * width, 4 * width] (input
+    weights, then recurrent weights; gates i, f, g, o) and `layer_biases` [4 * width].
     """
 
     embedding: Array
@@ -50,18 +49,18 @@ class Weights:
 
     @property
     def width(self) -> int:
-        """Values in a hidden row."""
+        """Size of a hidden row."""
         return int(self.embedding.shape[1])
 
     @property
     def layers(self) -> int:
-        """How many LSTM layers there are."""
+        """Number of LSTM layers."""
         return len(self.layer_weights)
 
 
 @dataclass
 class _Graph:
-    """Nodes and constants of a graph that is being put together."""
+    """Nodes and constants of a graph under construction."""
 
     name: str
     nodes: list[onnx.NodeProto] = field(default_factory=list)
@@ -72,19 +71,19 @@ class _Graph:
         return name
 
     def embedding_rows(self, name: str, like: NDArray[np.generic], first: int, after: int) -> str:
-        """Rows [first, after) of the embedding file, whose whole matrix is `like`."""
+        """Add rows [first, after) of the embedding file. `like` is the complete matrix."""
         tensor = TensorProto()
         tensor.name = name
         tensor.data_type = helper.np_dtype_to_tensor_dtype(like.dtype)
         tensor.dims.extend([after - first, like.shape[1]])
         tensor.data_location = TensorProto.EXTERNAL
         row_bytes = like.shape[1] * like.itemsize
-        place = {
+        location = {
             "location": EMBEDDING_FILE,
             "offset": str(first * row_bytes),
             "length": str((after - first) * row_bytes),
         }
-        for key, value in place.items():
+        for key, value in location.items():
             entry = tensor.external_data.add()
             entry.key, entry.value = key, value
         self.constants.append(tensor)
@@ -113,14 +112,14 @@ class _Graph:
 
 @dataclass(frozen=True)
 class Quantised:
-    """int8 values and the scale of each row or column: value = scale * int8."""
+    """int8 values with a scale per row or column: value = scale * int8."""
 
     values: NDArray[np.int8]
     scales: Array
 
 
 def quantise(matrix: Array, axis: int) -> Quantised:
-    """Symmetric int8 with one scale for each slice along the other axis."""
+    """Quantise to symmetric int8 with one scale per slice along the other axis."""
     largest = np.maximum(np.abs(matrix).max(axis=axis, keepdims=True), 1e-12)
     scales = (largest / 127.0).astype(np.float32)
     values = np.clip(np.rint(matrix / scales), -127, 127).astype(np.int8)
@@ -128,9 +127,9 @@ def quantise(matrix: Array, axis: int) -> Quantised:
 
 
 def build(weights: Weights, precision: str) -> dict[str, bytes]:
-    """All files of the network: `step.onnx`, one `output-N.onnx` a level, `embedding.bin`.
+    """Build all network files: `step.onnx`, one `output-N.onnx` per level, `embedding.bin`.
 
-    `precision` is "int8" or "float32". The bytes are the same for the same weights.
+    `precision` is "int8" or "float32". The output is deterministic.
     """
     if precision == "float32":
         files = {EMBEDDING_FILE: weights.embedding.astype(np.float32).tobytes()}
@@ -173,7 +172,7 @@ def _step(weights: Weights, embedding: Quantised) -> bytes:
 
 
 def _quantised_gates(graph: _Graph, weights: Weights, layer: int, below_scale: float) -> None:
-    """Gates before their sigmoids: an exact integer product, then one scale for each column."""
+    """Add the gate pre-activations: an exact integer product, then one scale per column."""
     width = weights.width
     matrix = weights.layer_weights[layer].copy()
     matrix[:width] *= np.float32(below_scale)
@@ -186,10 +185,10 @@ def _quantised_gates(graph: _Graph, weights: Weights, layer: int, below_scale: f
 
 
 def _integer_product(graph: _Graph, value: str, name: str) -> None:
-    """`gates_NAME` = (value - 128) @ weights_NAME * scales_NAME + bias_NAME, in one operator.
+    """Add `gates_NAME` = (value - 128) @ weights_NAME * scales_NAME + bias_NAME as one operator.
 
-    onnxruntime's own `MatMulIntegerToFloat` computes the same bits as `MatMulInteger`, a cast, a
-    product and a sum, without going through memory three times more.
+    onnxruntime's `MatMulIntegerToFloat` gives bit-identical results to `MatMulInteger`, a cast, a
+    product and a sum, and saves three passes over memory.
     """
     names = [value, f"weights_{name}", "one", f"scales_{name}", "zero_point", "", f"bias_{name}"]
     graph.add("MatMulIntegerToFloat", names, f"gates_{name}", domain=CONTRIB_DOMAIN)
@@ -220,7 +219,7 @@ def _split_state(graph: _Graph, layers: int) -> None:
 
 
 def _cell(graph: _Graph, layer: int) -> str:
-    """The LSTM's equations after its gates (Hochreiter & Schmidhuber 1997, with forget gate)."""
+    """Add the LSTM cell after its gates (Hochreiter & Schmidhuber 1997, with forget gate)."""
     gates = [f"{gate}_{layer}" for gate in ("i", "f", "g", "o")]
     graph.split(f"gates_{layer}", [f"{gate}_raw" for gate in gates])
     for gate, function in zip(gates, ("Sigmoid", "Sigmoid", "Tanh", "Sigmoid"), strict=True):
@@ -287,7 +286,7 @@ def _output_bias(weights: Weights, level: int) -> Array:
 
 
 def _log_probs(graph: _Graph, weights: Weights, level: int, top_type: int) -> bytes:
-    """`log_probs` [rows, entries] and, of them, `target_log_probs` at (`row`, `target`)."""
+    """Add outputs `log_probs` [rows, entries] and `target_log_probs` at (`row`, `target`)."""
     graph.add("LogSoftmax", ["gates_out"], "log_probs", axis=-1)
     graph.constant("last", np.array([1], np.int64))
     graph.add("Unsqueeze", ["row", "last"], "row_column")

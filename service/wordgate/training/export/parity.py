@@ -1,8 +1,7 @@
-"""Do the published graphs say what the trained network says?
+"""Parity of the ONNX graphs with the PyTorch network.
 
-Knows a torch network, an onnxruntime model and passages of pieces; does not know files. Every
-passage is read from the zero state, `<eos>` first; of a long one its first 256 pieces, of a whole
-one `<eos>` after them too.
+Each passage is read from the zero state, starting with `<eos>`, and truncated to 256 tokens.
+Passages that fit are followed by `<eos>`.
 """
 
 import math
@@ -25,7 +24,7 @@ _TOGETHER = 64
 
 @dataclass(frozen=True)
 class Agreement:
-    """Log-probabilities of the same pieces from two sources."""
+    """Comparison of log-probabilities of the same tokens from two sources."""
 
     largest_difference: float
     token_perplexity: float
@@ -34,12 +33,12 @@ class Agreement:
 
     @property
     def perplexity_ratio(self) -> float:
-        """Perplexity over the reference's, 1 when nothing was lost."""
+        """Perplexity divided by the reference's; 1 means no loss."""
         return self.token_perplexity / self.reference_token_perplexity
 
 
 def compare(found: Sequence[float], reference: Sequence[float]) -> Agreement:
-    """Compare log-probabilities piece by piece."""
+    """Compare log-probabilities token by token."""
     differences = np.abs(np.array(found) - np.array(reference))
     return Agreement(
         largest_difference=float(differences.max()),
@@ -50,7 +49,7 @@ def compare(found: Sequence[float], reference: Sequence[float]) -> Agreement:
 
 
 def served_log_probs(model: Model, passages: Sequence[Passage]) -> list[float]:
-    """What a model answers for every piece that is read of the passages, in order."""
+    """Return the served model's log-probability of each token of the passages, in order."""
     found: list[float] = []
     for first in range(0, len(passages), _TOGETHER):
         found += run_to_completion(
@@ -61,7 +60,7 @@ def served_log_probs(model: Model, passages: Sequence[Passage]) -> list[float]:
 
 @torch.no_grad()
 def trained_log_probs(network: Network, passages: Sequence[Passage]) -> list[float]:
-    """What the trained network says of the same pieces, in float32."""
+    """Return the trained network's log-probabilities of the same tokens, in float32."""
     network.eval()
     found: list[float] = []
     for passage in passages:
@@ -76,12 +75,12 @@ def _perplexity(log_probs: Sequence[float]) -> float:
 
 
 def _line(passage: Passage) -> Passage:
-    """`<eos>` and what is asked for after it, as many pieces as are measured while training."""
+    """Return `<eos>`, the passage and `<eos>`, truncated to the length evaluated in training."""
     return np.concatenate([[EOS], passage, [EOS]])[: MAX_PIECES + 1]
 
 
 def _read_along(start: State, passages: Sequence[Passage]) -> ModelTask[list[float]]:
-    """Read passages side by side, asking for each piece before it is read."""
+    """Read passages in parallel, requesting the log-probability of each token before reading it."""
     sequences = [_line(passage).tolist() for passage in passages]
     states: list[State] = [start] * len(sequences)
     found: list[list[float]] = [[] for _ in sequences]

@@ -1,1 +1,1 @@
-"""The network in torch, its loss and its optimizer."""
+"""The PyTorch network, its loss and its optimiser."""

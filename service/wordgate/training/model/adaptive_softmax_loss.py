@@ -1,10 +1,10 @@
-"""The exact loss of a two-level softmax tied to the embedding, in chunks that stay in the cache.
+"""Exact loss of an adaptive softmax tied to the embedding, computed in chunks that fit the cache.
 
-Knows rows of hidden values and targets; does not know the recurrent layers. Pieces are numbered
-by falling frequency: the head is the `cuts[0]` most frequent and one vector for each cluster of
-rarer ones, log p(piece) = head, or head of its cluster + the cluster's own softmax (Grave et al.
-2017, "Efficient softmax approximation for GPUs", here with full width and with rows tied to the
-embedding, Press & Wolf 2017). `cuts == (vocabulary,)` is a plain softmax over all pieces.
+Tokens are numbered by falling frequency. The head is a softmax over the `cuts[0]` most frequent
+tokens and one vector per cluster of rarer ones. A rare token's log-probability is that of its
+cluster in the head plus its log-probability in the cluster's softmax. See Grave et al. 2017,
+"Efficient softmax approximation for GPUs"; here the clusters have full width and their rows are
+tied to the embedding (Press & Wolf 2017). `cuts == (vocabulary,)` is a plain softmax.
 """
 
 from collections.abc import Iterator
@@ -33,18 +33,18 @@ class OutputWeights:
     cluster_bias: Tensor
 
     def head(self, cuts: tuple[int, ...]) -> tuple[Tensor, Tensor]:
-        """Rows [cuts[0] + clusters, width] and bias of the first level."""
+        """Return rows [cuts[0] + clusters, width] and bias of the head."""
         rows = torch.cat([self.embedding[: cuts[0]], self.cluster_vectors])
         return rows, torch.cat([self.bias[: cuts[0]], self.cluster_bias])
 
 
 def clusters(cuts: tuple[int, ...]) -> Iterator[tuple[int, int]]:
-    """First piece and end of each cluster of rarer pieces."""
+    """Yield first token and end of each cluster of rarer tokens."""
     return pairwise(cuts)
 
 
 def head_targets(targets: Tensor, cuts: tuple[int, ...]) -> Tensor:
-    """What the first level must choose for `targets` [n]: the piece or its cluster's place."""
+    """Return the head's target index for `targets` [n]: the token or its cluster's index."""
     chosen = targets.clone()
     for index, (first, end) in enumerate(clusters(cuts)):
         chosen[(targets >= first) & (targets < end)] = cuts[0] + index
@@ -52,7 +52,7 @@ def head_targets(targets: Tensor, cuts: tuple[int, ...]) -> Tensor:
 
 
 def cluster_members(targets: Tensor, first: int, end: int) -> Tensor:
-    """Which of `targets` [n] lie in a cluster, int64 [members]."""
+    """Return the indices of `targets` [n] in the cluster [first, end), int64 [members]."""
     return ((targets >= first) & (targets < end)).nonzero().squeeze(1)
 
 
@@ -65,10 +65,10 @@ def summed_loss(
     products: torch.dtype = torch.bfloat16,
     chunk_rows: int = CHUNK_ROWS,
 ) -> Tensor:
-    """Summed negative log-likelihood of `targets` int64 [n] after `hidden` [n, width].
+    """Return the summed negative log-likelihood of `targets` int64 [n] after `hidden` [n, width].
 
-    Natural logarithm, a scalar, differentiable. The matrix products are made in `products` with
-    sums in float32; all else in the type of `hidden`.
+    The result is a differentiable scalar in nats. Matrix products use `products` with float32
+    accumulation; everything else uses the type of `hidden`.
     """
     plan = _Plan(targets, cuts, products, chunk_rows)
     loss: Tensor = _TiedSoftmaxLoss.apply(  # type: ignore[no-untyped-call]
@@ -86,14 +86,14 @@ def summed_loss(
 def log_probs(
     hidden: Tensor, targets: Tensor, weights: OutputWeights, cuts: tuple[int, ...]
 ) -> Tensor:
-    """Log-probability [n] of `targets` int64 [n] after `hidden` [n, width], all in float32."""
+    """Return log-probabilities [n] of `targets` int64 [n] after `hidden` [n, width], in float32."""
     rows, bias = weights.head(cuts)
-    found = _row_log_probs(hidden, rows, bias, head_targets(targets, cuts))
+    log_p = _row_log_probs(hidden, rows, bias, head_targets(targets, cuts))
     for first, end in clusters(cuts):
         members = cluster_members(targets, first, end)
         rows, bias = weights.embedding[first:end], weights.bias[first:end]
-        found[members] += _row_log_probs(hidden[members], rows, bias, targets[members] - first)
-    return found
+        log_p[members] += _row_log_probs(hidden[members], rows, bias, targets[members] - first)
+    return log_p
 
 
 def _row_log_probs(hidden: Tensor, rows: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
@@ -107,7 +107,7 @@ def _row_log_probs(hidden: Tensor, rows: Tensor, bias: Tensor, targets: Tensor) 
 
 @dataclass(frozen=True)
 class _Plan:
-    """All of a loss but its tensors with gradients; `targets` int64 [n]."""
+    """The inputs of a loss without gradients; `targets` int64 [n]."""
 
     targets: Tensor
     cuts: tuple[int, ...]
@@ -117,10 +117,10 @@ class _Plan:
 
 @dataclass(frozen=True)
 class _Level:
-    """What one softmax leaves for the backward pass.
+    """Results of one softmax, saved for the backward pass.
 
-    `members` int64 [m], the rows of hidden values that it was asked for, or None for all;
-    `score_grads` [m, k] in the type of the products: the loss's gradient by the scores.
+    `members` int64 [m]: the hidden rows it was computed for, or None for all. `score_grads` [m, k]:
+    gradient of the loss with respect to the scores, in the type of the products.
     """
 
     members: Tensor | None
@@ -129,11 +129,11 @@ class _Level:
 
 
 class _TiedSoftmaxLoss(torch.autograd.Function):
-    """Scores become their own gradients while they are in the cache.
+    """The loss; the forward pass overwrites scores with their gradients while they are in cache.
 
-    The gradient of a level's rows is one product over the whole batch, made in the backward pass
-    with hidden values that are already scaled, so that nothing as large as the embedding is
-    scaled or added up.
+    The backward pass computes the gradient of a level's rows as one product over the whole batch.
+    It scales the hidden values instead of the result, so nothing as large as the embedding is
+    scaled or summed.
     """
 
     @staticmethod
@@ -175,7 +175,7 @@ class _TiedSoftmaxLoss(torch.autograd.Function):
 
 
 class _Pass:
-    """One pass over rows of hidden values; sums the loss and its gradient by them."""
+    """A forward pass that accumulates the loss and its gradient with respect to `hidden`."""
 
     def __init__(self, hidden: Tensor, plan: _Plan) -> None:
         self.loss = hidden.new_zeros(())
@@ -186,7 +186,7 @@ class _Pass:
     def softmax(
         self, members: Tensor | None, targets: Tensor, rows: Tensor, bias: Tensor
     ) -> _Level:
-        """The softmax of `rows` [k, width] for the hidden rows `members`, or for all."""
+        """Compute the softmax over `rows` [k, width] for the hidden rows `members` (None: all)."""
         rows = rows.to(self._plan.products)
         hidden = self._hidden if members is None else self._hidden[members]
         score_grads = rows.new_empty(len(hidden), len(rows))
@@ -206,7 +206,7 @@ class _Pass:
 
 
 def _score_gradients(scores: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """The gradient [n, k] of the summed loss by `scores` [n, k], which are lost, and that loss."""
+    """Return the gradient [n, k] of the summed loss and the loss. Overwrites `scores` [n, k]."""
     rows = torch.arange(len(targets), device=targets.device)
     scores -= scores.amax(1, keepdim=True)
     target_scores = scores[rows, targets]

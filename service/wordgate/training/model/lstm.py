@@ -1,8 +1,8 @@
-"""An LSTM layer over a segment of time, forward and backward, made for processors.
+"""An LSTM layer over a segment, forward and backward, optimised for CPUs.
 
-Knows one layer's equations; does not know what its inputs mean. What can be done for all times
-at once is: the products with the inputs, the parts of the gradients that do not depend on later
-times, and the gradients of the weights. On CUDA devices torch's own kernels do it all.
+Three computations are batched over all time steps: the products with the inputs, the parts of the
+gradients that do not depend on later steps, and the gradients of the weights. On CUDA devices
+torch's kernels are used.
 """
 
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ from torch import Tensor
 class LayerWeights(NamedTuple):
     """Weights `into` and `recurrent` [4 * width, width] and `bias` [4 * width].
 
-    The gates come in the order input, forget, cell, output, as in torch.nn.LSTM.
+    The gates are in the order input, forget, cell, output, as in torch.nn.LSTM.
     """
 
     into: Tensor
@@ -23,7 +23,7 @@ class LayerWeights(NamedTuple):
 
 
 class LayerOutput(NamedTuple):
-    """Hidden values of all times [time, batch, width]; the last ones and cells [batch, width]."""
+    """Hidden values [time, batch, width]; the last hidden values and cells [batch, width]."""
 
     values: Tensor
     hidden: Tensor
@@ -39,12 +39,13 @@ def lstm_layer(
     index: Tensor | None = None,
     products: torch.dtype = torch.bfloat16,
 ) -> LayerOutput:
-    """Read a segment from `hidden` and `cells` [batch, width].
+    """Run the layer over a segment, starting from `hidden` and `cells` [batch, width].
 
-    `inputs` [time, batch, width]; or [rows, width] with `index` int64 [time, batch], which row is
-    read where: products of rows that come again are then made once. Matrix products are made in
-    `products` with sums in float32, all else in the type of the weights. The gradient reaches
-    inputs and weights, not `hidden` and `cells`: back-propagation is cut between segments.
+    `inputs` are [time, batch, width], or [rows, width] with `index` int64 [time, batch] selecting
+    the row per step, so that products of repeated rows are computed once. Matrix products use
+    `products` with float32 accumulation; everything else uses the type of the weights. Gradients
+    flow to inputs and weights, not to `hidden` and `cells`: back-propagation is truncated between
+    segments.
     """
     if inputs.is_cuda:
         values = inputs if index is None else inputs[index]
@@ -73,7 +74,7 @@ def _fused_layer(
 
 
 class _Segment(NamedTuple):
-    """What is read without a gradient: see `lstm_layer`. `places`: which row is read where."""
+    """The inputs without gradients, see `lstm_layer`. `places` is the row index per step."""
 
     places: Tensor
     repeated: bool
@@ -89,9 +90,9 @@ class _LstmLayer(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor, Tensor]:
         low_inputs = inputs.to(run.products)
         low = LayerWeights(*(_doubled(part, run.products) for part in (into, recurrent, bias)))
-        run_to_completion = torch.addmm(low.bias, low_inputs, low.into.T)
+        input_gates = torch.addmm(low.bias, low_inputs, low.into.T)
         gates, cells, tanh_cells, values, low_hidden = _read(
-            run, run_to_completion, low.recurrent, bias.dtype
+            run, input_gates, low.recurrent, bias.dtype
         )
         ctx.run = run
         ctx.save_for_backward(low_inputs, *low[:2], gates, cells, tanh_cells, low_hidden)
@@ -116,10 +117,10 @@ class _LstmLayer(torch.autograd.Function):
 
 
 def _doubled(part: Tensor, dtype: torch.dtype) -> Tensor:
-    """A copy of `part` in `dtype` with the cell gate's rows twice as large, which loses no bit.
+    """Copy `part` to `dtype` with the cell gate's rows doubled, which is exact.
 
-    tanh(x) = 2 sigmoid(2 x) - 1, so one sigmoid serves all four gates. Inside this module the
-    cell gate's input is the doubled one; gradients by the true weights are doubled at the end.
+    tanh(x) = 2 sigmoid(2 x) - 1, so one sigmoid call serves all four gates. Inside this module
+    the cell gate's input is doubled; gradients of the original weights are doubled at the end.
     """
     width = len(part) // 4
     doubled = part.detach().to(dtype, copy=True)
@@ -128,26 +129,24 @@ def _doubled(part: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def _read(
-    run: _Segment, run_to_completion: Tensor, recurrent: Tensor, dtype: torch.dtype
+    run: _Segment, input_gates: Tensor, recurrent: Tensor, dtype: torch.dtype
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Step through the segment; `run_to_completion` [rows, 4 * width] are the inputs' products.
+    """Step through the segment. `input_gates` [rows, 4 * width] are the inputs' products.
 
-    Returns the sigmoids of the gates [time, batch, 4, width], cells [time + 1, ...] from the one
-    before, their tanh, the hidden values, and the hidden values before each step in the type of
+    Returns the gates' sigmoids [time, batch, 4, width], cells [time + 1, ...] including the initial
+    ones, their tanh, the hidden values, and the hidden values before each step in the type of
     the products.
     """
     (times, batch), width = run.places.shape, recurrent.shape[1]
-    gates = run_to_completion.new_empty(times, batch, 4, width, dtype=dtype)
-    cells = run_to_completion.new_empty(times + 1, batch, width, dtype=dtype)
+    gates = input_gates.new_empty(times, batch, 4, width, dtype=dtype)
+    cells = input_gates.new_empty(times + 1, batch, width, dtype=dtype)
     tanh_cells, values = torch.empty_like(cells[1:]), torch.empty_like(cells[1:])
-    low_hidden = run_to_completion.new_empty(times + 1, batch, width)
+    low_hidden = input_gates.new_empty(times + 1, batch, width)
     cells[0], low_hidden[0] = run.cells, run.hidden
     transposed = recurrent.T
     for time, rows in enumerate(run.places.unbind()):
         gate = gates[time]
-        gate.view(batch, -1).copy_(
-            torch.addmm(run_to_completion[rows], low_hidden[time], transposed)
-        )
+        gate.view(batch, -1).copy_(torch.addmm(input_gates[rows], low_hidden[time], transposed))
         into, keep, new, out = gate.sigmoid_().unbind(1)
         cell = torch.mul(cells[time], keep, out=cells[time + 1])
         cell.sub_(into).addcmul_(into, new, value=2)
@@ -158,11 +157,12 @@ def _read(
 
 
 def _slopes(gates: Tensor, cells: Tensor, tanh_cells: Tensor) -> tuple[Tensor, Tensor]:
-    """What a step's gradient by its cells and hidden values is multiplied with.
+    """Return the local derivatives of each step.
 
-    By the gates' inputs [time, batch, 4, width] (the cell gate's doubled), the first three from
-    the cells' gradient, the last from the hidden values'; and from hidden values to cells
-    [time, batch, width].
+    The first result [time, batch, 4, width] has the derivatives with respect to the gates' inputs
+    (the cell gate's doubled): of the cells for the first three gates, of the hidden values for the
+    last. The second [time, batch, width] has the derivatives of the hidden values with respect to
+    the cells.
     """
     into, _, new, out = gates.unbind(2)
     slopes = torch.addcmul(gates, gates, gates, value=-1)
@@ -182,9 +182,9 @@ def _read_back(
     value_grads: Tensor,
     recurrent: Tensor,
 ) -> Tensor:
-    """Step back through the segment; turns `slopes` into the gradients by the gates' inputs.
+    """Step back through the segment, turning `slopes` into gradients of the gates' inputs in place.
 
-    Returns them also in the type of the products, [time, batch, 4 * width].
+    Returns the gradients in the type of the products, [time, batch, 4 * width].
     """
     times, batch, _, width = slopes.shape
     low = slopes.new_empty(times, batch, 4 * width, dtype=run.products)

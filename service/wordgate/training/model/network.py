@@ -1,7 +1,6 @@
-"""The language model: an embedding, LSTM layers, and an output tied to the embedding.
+"""The language model in PyTorch: an embedding, LSTM layers, and a tied output layer.
 
-Knows numbers of pieces; does not know text, optimisers or files. In training mode its matrix
-products are made in `products`, in evaluation mode everything is exact float32.
+In training mode matrix products use `products`; in evaluation mode everything is exact float32.
 """
 
 import math
@@ -17,9 +16,9 @@ from wordgate.training.model.lstm import LayerWeights, lstm_layer
 
 @dataclass(frozen=True)
 class LSTMConfig:
-    """What a network is built from.
+    """The sizes of a network.
 
-    `cuts`: ends of the head and of each cluster of rarer pieces; `(vocabulary,)` for one level.
+    `cuts`: ends of the head and of each cluster of rarer tokens; `(vocabulary,)` for one level.
     """
 
     vocabulary: int
@@ -31,21 +30,21 @@ class LSTMConfig:
         if not self.cuts or self.cuts[-1] != self.vocabulary:
             raise ValueError(f"cuts {self.cuts} do not end at the vocabulary, {self.vocabulary}")
         if list(self.cuts) != sorted(set(self.cuts)) or self.cuts[0] < 1:
-            raise ValueError(f"cuts {self.cuts} do not increase from 1 or more")
+            raise ValueError(f"cuts {self.cuts} must be positive and increasing")
 
 
 class State(NamedTuple):
-    """What the network remembers of each column: both float32 [layers, batch, width]."""
+    """The LSTM state of each column, float32 [layers, batch, width] each."""
 
     hidden: Tensor
     cells: Tensor
 
     def detach(self) -> "State":
-        """The same values without their history: what truncated back-propagation carries over."""
+        """Return the state detached from the autograd graph (truncated back-propagation)."""
         return State(self.hidden.detach(), self.cells.detach())
 
     def restart(self, columns: Tensor) -> "State":
-        """The state with zeros for `columns`, bool [batch]: they begin a new text."""
+        """Return the state with `columns` (bool [batch]) zeroed; they begin a new text."""
         kept = ~columns[None, :, None]
         return State(self.hidden * kept, self.cells * kept)
 
@@ -63,8 +62,8 @@ class Layer(nn.Module):
 class Network(nn.Module):
     """An LSTM language model with tied embeddings (Press & Wolf 2017).
 
-    In training mode matrix products are made in `products` with float32 sums; weights and cells
-    are float32. In evaluation mode all is float32.
+    In training mode matrix products use `products` with float32 accumulation; weights and cells
+    are float32. In evaluation mode everything is float32.
     """
 
     def __init__(
@@ -77,7 +76,7 @@ class Network(nn.Module):
         self.sizes = sizes
         self.products = products
         self._table: Tensor | None = None
-        """The embedding as the last `forward` gave it on: see `_TiedRows`."""
+        """The embedding returned by the last `forward`, see `_TiedRows`."""
         clusters = len(sizes.cuts) - 1
         self.embedding = nn.Parameter(torch.empty(sizes.vocabulary, sizes.width))
         self.output_bias = nn.Parameter(torch.empty(sizes.vocabulary))
@@ -88,10 +87,10 @@ class Network(nn.Module):
 
     @torch.no_grad()
     def initialise(self, generator: torch.Generator | None = None) -> None:
-        """Draw all weights afresh; the forget gates begin open.
+        """Initialise all weights at random, with forget gate biases of 1.
 
-        An embedding's length does not depend on the width, so narrow networks do not begin with
-        inputs too small to tell apart.
+        The norm of an embedding does not depend on the width. Otherwise the inputs of narrow
+        networks would be too small to distinguish.
         """
         width = self.sizes.width
         bound = 1 / math.sqrt(width)
@@ -107,9 +106,9 @@ class Network(nn.Module):
 
     @torch.no_grad()
     def expect(self, shares: Tensor) -> None:
-        """Set the output's biases so that, all else being zero, pieces have these probabilities.
+        """Initialise the output biases with unigram probabilities proportional to `shares`.
 
-        `shares` [vocabulary], all positive; float64 for the sake of rare ones.
+        `shares` [vocabulary] must be positive; use float64 to keep rare tokens accurate.
         """
         shares = shares / shares.sum()
         head = self.sizes.cuts[0]
@@ -120,7 +119,7 @@ class Network(nn.Module):
             self.output_bias[first:end] = (cluster / cluster.sum()).log()
 
     def start(self, batch: int) -> State:
-        """The zero state of `batch` columns, from which a text begins."""
+        """Return the zero state of `batch` columns, the start of a text."""
         shape = (self.sizes.layers, batch, self.sizes.width)
         zeros = torch.zeros(shape, dtype=self.embedding.dtype, device=self.embedding.device)
         return State(zeros, zeros.clone())
@@ -132,12 +131,12 @@ class Network(nn.Module):
         dropout: float = 0.0,
         generator: torch.Generator | None = None,
     ) -> tuple[Tensor, State]:
-        """Read `tokens` int64 [time, batch] from `state`.
+        """Read `tokens` int64 [time, batch], starting from `state`.
 
         Returns the top hidden values float32 [time, batch, width] and the new state, which is
-        detached. `dropout` is the share of the embeddings, of the values between layers and of
-        the top values that is dropped, the same ones at all times (Gal & Ghahramani 2016); drawn
-        from `generator`.
+        detached. `dropout` is the dropout rate of the embeddings, between layers and of the top
+        values. The masks are drawn from `generator` and shared by all time steps (Gal & Ghahramani
+        2016).
         """
         products = self.products if self.training else self.embedding.dtype
         pieces, index = tokens.unique(return_inverse=True)
@@ -156,7 +155,7 @@ class Network(nn.Module):
         return top, State(*(torch.stack(part) for part in zip(*states, strict=True))).detach()
 
     def loss(self, hidden: Tensor, targets: Tensor) -> Tensor:
-        """Summed negative log-likelihood, natural logarithm, float32 [], differentiable.
+        """Return the summed negative log-likelihood in nats, a differentiable float32 scalar.
 
         `hidden` [..., width] and `targets` int64 [...].
         """
@@ -169,14 +168,14 @@ class Network(nn.Module):
         )
 
     def log_probs(self, hidden: Tensor, targets: Tensor) -> Tensor:
-        """Exact float32 log-probabilities [n] of `targets` int64 [n] after `hidden` [n, width]."""
+        """Return exact float32 log-probabilities [n] of `targets` [n] after `hidden` [n, width]."""
         return output.log_probs(hidden, targets, self._output(), self.sizes.cuts)
 
     def _layers(self) -> list[Layer]:
         return [layer for layer in self.layers if isinstance(layer, Layer)]
 
     def _output(self) -> output.OutputWeights:
-        """The output layer, with the table that the last `forward` made, once."""
+        """Return the output weights, using up the embedding returned by the last `forward`."""
         table, self._table = self._table, None
         return output.OutputWeights(
             self.embedding if table is None else table,
@@ -187,10 +186,10 @@ class Network(nn.Module):
 
 
 class _TiedRows(torch.autograd.Function):
-    """Rows of the embedding, and the embedding itself for the output layer.
+    """Return rows of the embedding, and the embedding itself for the output layer.
 
-    So the gradient of the rows is added to that of the output layer in place, instead of two
-    gradients as large as the embedding being made and added up.
+    The backward pass adds the rows' gradient to the output layer's gradient in place. Autograd
+    would allocate and sum two gradients as large as the embedding.
     """
 
     @staticmethod
@@ -205,11 +204,11 @@ class _TiedRows(torch.autograd.Function):
 
 
 def locked_dropout(values: Tensor, share: float, generator: torch.Generator | None) -> Tensor:
-    """Drop `share` of [batch, width], the same ones at all times of `values` [time, batch, width].
+    """Apply dropout with one mask [batch, width] for all steps of `values` [time, batch, width].
 
-    The kept values grow by 1 / (1 - share). Drawn where the generator is, so that a training that
-    goes on on another device draws the same. Gal & Ghahramani 2016, "A theoretically grounded
-    application of dropout in recurrent neural networks".
+    Kept values are scaled by 1 / (1 - share). The mask is drawn on the generator's device, so that
+    a run that resumes on another device draws the same masks. Gal & Ghahramani 2016, "A
+    theoretically grounded application of dropout in recurrent neural networks".
     """
     if not share:
         return values

@@ -1,7 +1,4 @@
-"""AdamW with warm-up and a schedule that depends on the step alone.
-
-Knows parameters and their gradients; does not know the network or the text.
-"""
+"""AdamW with gradient clipping and a learning rate schedule that depends on the step only."""
 
 import math
 from collections.abc import Iterable
@@ -14,10 +11,10 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Schedule:
-    """The learning rate of every step: a linear warm-up, a plateau, a fall at the end.
+    """Learning rate schedule: linear warm-up, constant, cosine decay.
 
-    `warmup_steps` to reach `learning_rate`; the last `decay_steps` of `steps` fall along half a
-    cosine to `minimum_learning_rate`.
+    The rate reaches `learning_rate` after `warmup_steps` and decays to `minimum_learning_rate` over
+    the last `decay_steps` of `steps`.
     """
 
     learning_rate: float
@@ -27,7 +24,7 @@ class Schedule:
     steps: int
 
     def at(self, step: int) -> float:
-        """The learning rate of step `step`, counted from 0."""
+        """Return the learning rate of step `step`, counted from 0."""
         if step < self.warmup_steps:
             return self.learning_rate * (step + 1) / self.warmup_steps
         passed = step - (self.steps - self.decay_steps)
@@ -39,9 +36,9 @@ class Schedule:
 
 
 class Optimiser:
-    """AdamW (Loshchilov & Hutter 2019) with clipping of the global gradient norm.
+    """AdamW (Loshchilov & Hutter 2019) with global gradient norm clipping.
 
-    Weight decay acts on matrices only. `state_dict` restores bit for bit.
+    Weight decay applies to matrices only. Restoring a `state_dict` is exact to the bit.
     """
 
     def __init__(
@@ -66,13 +63,13 @@ class Optimiser:
 
     @property
     def learning_rate(self) -> float:
-        """The learning rate of the next step."""
+        """Learning rate of the next step."""
         return self.schedule.at(self.step_count)
 
     def step(self) -> Tensor:
-        """Clip the gradients, update the parameters, clear the gradients.
+        """Clip the gradients, update the parameters and clear the gradients.
 
-        Returns the norm of all gradients before clipping, [].
+        Returns the global gradient norm before clipping, a scalar tensor.
         """
         for group in self._adamw.param_groups:
             group["lr"] = self.learning_rate
@@ -83,10 +80,10 @@ class Optimiser:
         return norm
 
     def state_dict(self) -> dict[str, Any]:
-        """All that another run needs to go on exactly from here, beside the parameters."""
+        """Return everything needed to resume exactly, except the parameters."""
         return {"step_count": self.step_count, "adamw": self._adamw.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from where `state_dict` was taken."""
+        """Restore a `state_dict`."""
         self._adamw.load_state_dict(state["adamw"])
         self.step_count = int(state["step_count"])
