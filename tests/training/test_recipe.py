@@ -53,7 +53,7 @@ def test_a_recipe_is_read(tmp_path: Path) -> None:
         ("width = 32", "with = 32", "network.with", "did you mean network.width"),
         ('name = "small"', 'nmae = "small"', "nmae", "did you mean name"),
         ('licence = "CC0"', 'license = "CC0"', "text.files[0].license", "text.files.licence"),
-        ("steps = 1000", "steps = 1000\nzzzqq = 1", "training.zzzqq", "not a key"),
+        ("steps = 1000", "steps = 1000\nzzzqq = 1", "training.zzzqq", "not a recipe key"),
         ("steps = 1000", "", "training.steps", "missing"),
         ("width = 32", 'width = "32"', "network.width", "integer"),
         ("width = 32", "width = 0", "network.width", "greater than or equal to 1"),

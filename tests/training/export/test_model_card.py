@@ -36,8 +36,8 @@ def test_a_card_names_the_model_and_its_sizes(manifest: Manifest, recipe: Recipe
     """The heading has name, version, precision, layers and vocabulary."""
     card = model_card.write(manifest, recipe)
     assert card.startswith("# tiny@1\n")
-    assert "2 layers of 32" in card
-    assert f"{manifest.network.vocabulary:,} pieces, int8" in card
+    assert "2 layers of width 32" in card
+    assert f"{manifest.network.vocabulary:,} tokens, int8" in card
 
 
 def test_all_figures_stand_in_it(manifest: Manifest, recipe: Recipe) -> None:
