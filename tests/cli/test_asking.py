@@ -321,7 +321,7 @@ def test_a_model_is_described_alike_in_a_folder_and_on_a_server(run: Run, bundle
         (["score", "--", "\udcff"], "wordgate: '\\udcff': has a lone surrogate"),
         (["score"], "CANDIDATES: are missing; pass candidates"),
         (["score", "--input", __file__, "--", "a"], "--input: cannot be combined"),
-        (["evaluate"], "--cloze builtin: exactly one of these"),
+        (["evaluate"], "--cloze: exactly one of these"),
         (["evaluate", "--cloze", "builtin", "--text", __file__], "exactly one of these"),
         (
             ["evaluate", "--cloze", "builtin", "--no-punctuation"],
