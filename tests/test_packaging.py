@@ -86,7 +86,7 @@ def test_an_installation_without_extras_serves_and_evaluates(tmp_path: Path) -> 
     for absent in ("torch", "onnx", "opentelemetry"):
         find = f"import importlib.util as u; raise SystemExit(u.find_spec('{absent}') is not None)"
         subprocess.run([python, "-c", find], check=True)
-    answers = ask(python, tmp_path, "evaluate", "--own-questions")
+    answers = ask(python, tmp_path, "evaluate", "--cloze", "builtin")
     assert answers["questions"] == 50
     assert answers["right"] > 25
     predict = ("predict", "--history", "the clouds are in the")

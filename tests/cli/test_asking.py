@@ -198,15 +198,12 @@ def test_evaluations_have_their_fixed_shape(run: Run, bundle: Path, tmp_path: Pa
 
 def test_questions_and_pairs_are_evaluated(run: Run, bundle: Path, tmp_path: Path) -> None:
     """The included cloze tests, a file of cloze tests, and a file of minimal pairs."""
-    own = run("evaluate", "--own-questions", "--json", "--model", bundle).document
+    own = run("evaluate", "--cloze", "builtin", "--json", "--model", bundle).document
     assert own["questions"] == 50
     assert own["right"] + len(own["wrong"]) == 50
     asked = tmp_path / "q.tsv"
     asked.write_text("the sun is in the\tsea\tsky\n")
-    assert (
-        run("evaluate", "--questions", asked, "--json", "--model", bundle).document["questions"]
-        == 1
-    )
+    assert run("evaluate", "--cloze", asked, "--json", "--model", bundle).document["questions"] == 1
     pairs = tmp_path / "pairs.tsv"
     pairs.write_text("context\tgood\tbad\nthe\tsea\tsky\n")
     assert run("evaluate", "--pairs", pairs, "--json", "--model", bundle).document["pairs"] == 1
@@ -228,9 +225,10 @@ def test_english_questions_of_another_language(run: Run, bundle: Path, tmp_path:
     """English questions for a model of another language print a warning."""
     chinese = shutil.copytree(bundle, tmp_path / "zh" / bundle.name)
     rewrite_manifest(chinese, name="zh", language="zh")
-    warning = "--own-questions: the questions are in English, but the model's language is zh"
-    assert warning in " ".join(run("evaluate", "--own-questions", "--model", chinese).err.split())
-    assert warning not in run("evaluate", "--own-questions", "--model", bundle).err
+    warning = "--cloze builtin: the questions are in English, but the model's language is zh"
+    ended = run("evaluate", "--cloze", "builtin", "--model", chinese)
+    assert warning in " ".join(ended.err.split())
+    assert warning not in run("evaluate", "--cloze", "builtin", "--model", bundle).err
 
 
 def test_tables_are_printed_without_json(run: Run, bundle: Path, tmp_path: Path) -> None:
@@ -253,7 +251,7 @@ def test_brackets_are_shown_as_they_are(run: Run, bundle: Path, tmp_path: Path) 
     assert "[/b] [red]x" in run("score", "--model", bundle, "--", "[/b] [red]x").out
     questions, pairs = tmp_path / "q.tsv", tmp_path / "p.tsv"
     questions.write_text("[/b] [red]the\tzzqqzzqq\tsea\n")
-    assert "[/b] [red]the" in run("evaluate", "--questions", questions, "--model", bundle).out
+    assert "[/b] [red]the" in run("evaluate", "--cloze", questions, "--model", bundle).out
     pairs.write_text("type\tcontext\tgood\tbad\n[/b]\tthe\tsea\tsky\n")
     assert "[/b]" in run("evaluate", "--pairs", pairs, "--model", bundle).out
 
@@ -323,9 +321,12 @@ def test_a_model_is_described_alike_in_a_folder_and_on_a_server(run: Run, bundle
         (["score", "--", "\udcff"], "wordgate: '\\udcff': has a lone surrogate"),
         (["score"], "CANDIDATES: are missing; pass candidates"),
         (["score", "--input", __file__, "--", "a"], "--input: cannot be combined"),
-        (["evaluate"], "--own-questions: exactly one of these"),
-        (["evaluate", "--own-questions", "--text", __file__], "exactly one of these"),
-        (["evaluate", "--own-questions", "--no-punctuation"], "--no-punctuation: requires --text"),
+        (["evaluate"], "--cloze: exactly one of these"),
+        (["evaluate", "--cloze", "builtin", "--text", __file__], "exactly one of these"),
+        (
+            ["evaluate", "--cloze", "builtin", "--no-punctuation"],
+            "--no-punctuation: requires --text",
+        ),
         (["predict", "--server", "localhost:1"], "--model, --server: mutually exclusive"),
         (["predict", "--colour", "blue"], "--colour"),
     ],
@@ -371,7 +372,7 @@ def test_a_wrong_input_file_ends_with_3(
 
 def test_an_unreadable_text_ends_with_3(run: Run, bundle: Path, tmp_path: Path) -> None:
     """A missing or non-UTF-8 text exits with 3."""
-    for option in ("--text", "--questions", "--pairs", "--typing", "--slips"):
+    for option in ("--text", "--cloze", "--pairs", "--keystroke-savings", "--typo-correction"):
         ended = run("evaluate", option, tmp_path / "nothing.txt", "--model", bundle)
         assert (ended.code, ended.err.count("\n")) == (3, 1)
         assert "nothing.txt" in ended.err

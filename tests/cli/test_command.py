@@ -17,10 +17,10 @@ READERS = [
     ["rescore", "--format", "srilm", "--input"],
     ["tune", "--input"],
     ["evaluate", "--text"],
-    ["evaluate", "--typing"],
-    ["evaluate", "--slips"],
+    ["evaluate", "--keystroke-savings"],
+    ["evaluate", "--typo-correction"],
     ["evaluate", "--pairs"],
-    ["evaluate", "--questions"],
+    ["evaluate", "--cloze"],
     ["bench", "score", "--input"],
     ["bench", "type", "--input"],
     ["train", "--name", "x", "--text"],
@@ -39,7 +39,8 @@ def test_a_missing_file_is_reported_alike_by_every_command(
 
 
 @pytest.mark.parametrize(
-    "option", [["rescore", "--tuned"], ["rescore", "--references"], ["predict", "--token-file"]]
+    "option",
+    [["rescore", "--weights-file"], ["rescore", "--references"], ["predict", "--token-file"]],
 )
 def test_a_missing_file_of_another_option_is_reported(
     run: Run, tmp_path: Path, option: list[str]

@@ -60,13 +60,13 @@ def test_a_bad_line_keeps_what_stands_before_it(run: Run, bundle: Path, tmp_path
 def test_bad_lines_are_marked_where_the_run_keeps_going(
     run: Run, bundle: Path, tmp_path: Path
 ) -> None:
-    """With --keep-going an error record replaces the result of an invalid line."""
+    """With --skip-invalid an error record replaces the result of an invalid line."""
     source = tmp_path / "in.jsonl"
     good = json.dumps({"candidates": [{"text": "the sea", "acoustic_log_prob": -1.0}]}).encode()
     long = json.dumps({"candidates": [{"text": "a " * 5000, "acoustic_log_prob": 0}]}).encode()
     source.write_bytes(b"\n".join([good, b"\xff", b"{", long, good]))
     for command in ("score", "rescore"):
-        ended = run(command, "--input", source, "--model", bundle, "--json", "--keep-going")
+        ended = run(command, "--input", source, "--model", bundle, "--json", "--skip-invalid")
         assert (ended.code, "skipped 3 records" in ended.err) == (3, True)
         lines = [json.loads(line) for line in ended.out.splitlines()]
         assert [line.get("line") for line in lines] == [None, 2, 3, 4, None]
@@ -74,10 +74,10 @@ def test_bad_lines_are_marked_where_the_run_keeps_going(
         assert problems[0].startswith("is not UTF-8")
         assert problems[1].startswith("is not JSON")
         assert "4096" in problems[2]
-    people = run("rescore", "--input", source, "--model", bundle, "--keep-going")
+    people = run("rescore", "--input", source, "--model", bundle, "--skip-invalid")
     assert len(people.out.splitlines()) == 2
     assert f"{source}:2: is not UTF-8" in people.err
-    assert run("score", "--model", bundle, "--keep-going", "--", "a").code == 2
+    assert run("score", "--model", bundle, "--skip-invalid", "--", "a").code == 2
 
 
 def test_error_rates_are_of_all_runs(run: Run, bundle: Path, tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_a_transcript_that_cannot_be_written_is_passed_over(
     lines = [timed, {"utt": "b", "candidates": ["sea"]}, {**timed, "utt": "c"}]
     source.write_text("".join(json.dumps(each) + "\n" for each in lines))
     ask = ("rescore", "--input", source, "--model", bundle, "--output-format", "ctm")
-    ended = run(*ask, "--keep-going")
+    ended = run(*ask, "--skip-invalid")
     assert [line.split()[0] for line in ended.out.splitlines()] == ["a", "c"]
     assert (ended.code, f"{source}:2" in ended.err) == (3, True)
 

@@ -122,7 +122,7 @@ def _drawn(count: int, **options: Any) -> Counter[str]:
         ({"top_k": 2, "temperature": 0.5, "top_p": 0.79}, {"a"}),
         ({"top_k": 2, "temperature": 0.5, "top_p": 0.81}, {"a", "b"}),
     ],
-    ids=str,
+    ids=lambda value: str(sorted(value) if isinstance(value, set) else value),
 )
 def test_words_are_drawn_from_the_likeliest_alone(
     options: dict[str, float], kept: set[str]

@@ -80,8 +80,8 @@ def test_typing_is_timed_at_a_persons_speed_flat_out_and_beside_scoring(tmp_path
     """The figures have a fixed shape, and every key was answered or superseded."""
     write_bundle(tmp_path)
     arguments = ["bench", "type", "--model", str(tmp_path / "tiny"), "--typists", "6", "--json"]
-    brief = ["--seconds", "1", "--warm-up-seconds", "0.1", "--gap-ms", "40"]
-    ended = CliRunner().invoke(wordgate, [*arguments, *brief, "--flat-out-typists", "2"])
+    brief = ["--seconds", "1", "--warm-up-seconds", "0.1", "--inter-key-ms", "40"]
+    ended = CliRunner().invoke(wordgate, [*arguments, *brief, "--closed-loop-clients", "2"])
     found = json.loads(ended.stdout)
     assert list(found)[:6] == [
         "typists",

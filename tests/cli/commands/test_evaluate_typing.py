@@ -1,4 +1,4 @@
-"""`wordgate evaluate --typing` and `--slips` with JSON output."""
+"""`wordgate evaluate --keystroke-savings` and `--typo-correction` with JSON output."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ def test_a_file_is_typed_by_the_command(run: Run, bundle: Path, tmp_path: Path) 
     """The JSON has its fixed shape; more suggestions never cost keys."""
     file = tmp_path / "chats.txt"
     file.write_text("the sun is in the sea\n\nI don't know!\n")
-    ask = ("evaluate", "--typing", file, "--model", bundle)
+    ask = ("evaluate", "--keystroke-savings", file, "--model", bundle)
     few = run(*ask, "--json").document
     many = run(*ask, "--max-suggestions", "30", "--json").document
     assert {"keystroke_savings", "keystroke_savings_case_insensitive", "recall", "words"} <= set(
@@ -22,14 +22,14 @@ def test_a_file_is_typed_by_the_command(run: Run, bundle: Path, tmp_path: Path) 
     assert "after 3 letters" in run(*ask).out
     empty = tmp_path / "empty.txt"
     empty.write_text("\n")
-    assert run("evaluate", "--typing", empty, "--model", bundle).code == 3
+    assert run("evaluate", "--keystroke-savings", empty, "--model", bundle).code == 3
 
 
 def test_a_file_is_typed_as_a_person_types(run: Run, bundle: Path, tmp_path: Path) -> None:
     """Letter case, rejected suggestions and the continuous cache: each option reaches the model."""
     file = tmp_path / "chats.txt"
     file.write_text("london london sea london sea london sea\n")
-    ask = ("evaluate", "--typing", file, "--model", bundle, "--json")
+    ask = ("evaluate", "--keystroke-savings", file, "--model", bundle, "--json")
     plain = run(*ask).document
     written = run(*ask, "--letter-case", "truecase").document
     assert written["keystroke_savings"] != plain["keystroke_savings"]
@@ -50,11 +50,12 @@ def test_slips_are_put_right_by_the_command(run: Run, bundle: Path, tmp_path: Pa
     """The JSON has its fixed shape: the number of words, and shares of them."""
     file = tmp_path / "chats.txt"
     file.write_text("the sun is in the sea\n")
-    found = run("evaluate", "--slips", file, "--model", bundle, "--json").document
+    found = run("evaluate", "--typo-correction", file, "--model", bundle, "--json").document
     assert list(found) == ["words", "put_right", "offered_first_three", "spoilt"]
     assert found["words"] == 4
     assert 0 <= found["put_right"] <= found["offered_first_three"] <= 1
     assert 0 <= found["spoilt"] <= 1
-    assert "typos fixed" in run("evaluate", "--slips", file, "--model", bundle).out
-    both = run("evaluate", "--slips", file, "--typing", file, "--model", bundle)
-    assert (both.code, "--slips" in both.err) == (2, True)
+    assert "typos fixed" in run("evaluate", "--typo-correction", file, "--model", bundle).out
+    measures = ("--typo-correction", file, "--keystroke-savings", file)
+    both = run("evaluate", *measures, "--model", bundle)
+    assert (both.code, "--typo-correction" in both.err) == (2, True)

@@ -95,7 +95,7 @@ def test_mistakes_are_named(run: Run, bundle: Path, heard: Path, tmp_path: Path)
 
 
 def test_tuned_weights_are_taken_over(run: Run, bundle: Path, tmp_path: Path) -> None:
-    """`tune --json` has its fixed shape, and `rescore --tuned` reads it."""
+    """`tune --json` has its fixed shape, and `rescore --weights-file` reads it."""
     path = tmp_path / "dev.jsonl"
     record = {**HEARD[0]}
     path.write_text("".join(json.dumps({**record, "utt": str(n)}) + "\n" for n in range(30)))
@@ -111,11 +111,11 @@ def test_tuned_weights_are_taken_over(run: Run, bundle: Path, tmp_path: Path) ->
     assert less.document["weights"] == {"acoustic_log_prob": 1.0, "first": 0.0}
     tuned = tmp_path / "tuned.json"
     tuned.write_text(ended.out)
-    ranked = run("rescore", "--input", path, "--model", bundle, "--tuned", tuned, "--json")
+    ranked = run("rescore", "--input", path, "--model", bundle, "--weights-file", tuned, "--json")
     assert ranked.code == 0
     people = run(*ask)
     assert document["verdict"].split(":")[0] in people.out.replace("\n", " ")
-    wrong = run("rescore", "--input", path, "--model", bundle, "--tuned", path)
+    wrong = run("rescore", "--input", path, "--model", bundle, "--weights-file", path)
     assert (wrong.code, "wordgate tune --json" in wrong.err) == (3, True)
     untold = tmp_path / "untold.jsonl"
     untold.write_text(json.dumps(HEARD[1]))

@@ -96,11 +96,11 @@ BROKEN: dict[str, tuple[dict[str, str | bytes], str]] = {
 def test_a_broken_utterance_costs_itself_alone(
     run: Run, bundle: Path, tmp_path: Path, name: str
 ) -> None:
-    """With --keep-going an error record with the file replaces an invalid utterance."""
+    """With --skip-invalid an error record with the file replaces an invalid utterance."""
     files, broken = BROKEN[name]
     path = folder(tmp_path / "in", files)
     ask = ("rescore", "--model", bundle, "--format", name, "--input", path, "--json")
-    ended = run(*ask, "--keep-going")
+    ended = run(*ask, "--skip-invalid")
     good, bad = (json.loads(line) for line in ended.out.splitlines())
     assert (good["ranking"][0]["index"], ended.code) == (1 if name == "kaldi" else 0, 3)
     assert bad["file"] == str(path / broken)
@@ -120,7 +120,7 @@ def test_nemo_lines_cost_their_utterance(run: Run, bundle: Path, tmp_path: Path)
     path = folder(tmp_path, files)
     ask = ("--format", "nemo", "--manifest", path / "m.json", "--beam", "1")
     ended = run(
-        "rescore", "--model", bundle, "--input", path / "p.tsv", *ask, "--keep-going", "--json"
+        "rescore", "--model", bundle, "--input", path / "p.tsv", *ask, "--skip-invalid", "--json"
     )
     bad, good = (json.loads(line) for line in ended.out.splitlines())
     assert (bad["line"], good["utt"]) == (1, "b")
@@ -248,11 +248,11 @@ def test_tune_says_why_there_are_no_weights(run: Run, bundle: Path, tmp_path: Pa
 
 
 def test_tune_may_pass_over_broken_utterances(run: Run, bundle: Path, tmp_path: Path) -> None:
-    """With --keep-going errors are reported and counted, and the exit code is not 0."""
+    """With --skip-invalid errors are reported and counted, and the exit code is not 0."""
     path = _written(tmp_path / "dev.jsonl", [*_development(30), {"candidates": []}])
     ask = ("tune", "--model", bundle, "--normalise", "basic", "--json", "--input", path)
     assert run(*ask).out == ""
-    ended = run(*ask, "--keep-going")
+    ended = run(*ask, "--skip-invalid")
     assert json.loads(ended.out)["utterances"] == 30
     assert (ended.code, f"{path}:31: candidates" in ended.err) == (3, True)
 

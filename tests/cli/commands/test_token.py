@@ -12,7 +12,8 @@ from wordgate.server.security.tokens import digest_of, read_tokens
 
 def test_a_token_and_its_line(run: Run, tmp_path: Path) -> None:
     """The line goes to standard output, the token only to standard error."""
-    ended = run("token", "ocr", "--rows-per-second", "1000000", "--streams", "20", "--own-cache")
+    quota = ("--rows-per-second", "1000000", "--streams", "20")
+    ended = run("token", "ocr", *quota, "--isolate-cache")
     made = ended.err.strip()
     assert made not in ended.out
     path = tmp_path / "tokens"

@@ -13,7 +13,7 @@ from wordgate.cli.main import wordgate
 from wordgate.cli.terminal.progress import counted
 
 
-@pytest.mark.parametrize("option", ["--text", "--typing", "--slips"])
+@pytest.mark.parametrize("option", ["--text", "--keystroke-savings", "--typo-correction"])
 def test_a_measurement_says_at_once_what_it_measures(
     run: Run, bundle: Path, tmp_path: Path, option: str
 ) -> None:

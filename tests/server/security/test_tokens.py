@@ -22,7 +22,7 @@ def test_a_file_has_one_token_per_line(tmp_path: Path) -> None:
     path = tmp_path / "tokens"
     path.write_text("# who may ask\n\n" + "\n".join(lines) + "\n")
     assert read_tokens(path) == tokens
-    assert lines[1].endswith("rows_per_second=2500.5 streams=20 salt=ocr")
+    assert lines[1].endswith("rows_per_second=2500.5 streams=20 cache_namespace=ocr")
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_a_file_has_one_token_per_line(tmp_path: Path) -> None:
         (f"phone {HASH} streams=-1", "streams"),
         (f"phone {HASH} rows_per_second=0", "rows_per_second"),
         (f"phone {HASH} rows_per_second=nan", "rows_per_second"),
-        (f"phone {HASH} salt=", "salt"),
+        (f"phone {HASH} cache_namespace=", "cache_namespace"),
         (f"ocr {HASH.replace('0a', '0b')}", "name: is the same as on line 2"),
         (f"phone {HASH.replace('0a', '0c')}", "token: is the same as on line 2"),
     ],

@@ -161,7 +161,8 @@ def score(
     help="Text to type, one message per line.  [questions in the package]",
 )
 @click.option(
-    "--gap-ms",
+    "--inter-key-ms",
+    "gap_ms",
     type=click.FloatRange(min=0, min_open=True),
     default=200.0,
     show_default=True,
@@ -182,7 +183,8 @@ def score(
     help="Warm-up before each phase.",
 )
 @click.option(
-    "--flat-out-typists",
+    "--closed-loop-clients",
+    "flat_out_typists",
     type=_COUNT,
     default=32,
     show_default=True,
@@ -268,7 +270,8 @@ def type_(
     "--large", type=_COUNT, default=2, show_default=True, help="Clients with large requests."
 )
 @click.option(
-    "--times",
+    "--load-factor",
+    "times",
     type=click.FloatRange(min=0, min_open=True),
     default=4.0,
     show_default=True,

@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 from click.core import ParameterSource
@@ -26,7 +27,21 @@ from wordgate.evaluation import cloze, keystroke_savings, minimal_pairs, perplex
 from wordgate.evaluation.keystroke_savings import Savings
 from wordgate.evaluation.typo_correction import Corrections
 
-_TYPING = "With --typing"
+_BUILTIN = "builtin"
+
+
+class _ClozeTests(click.ParamType[Path | str]):
+    """A file of cloze tests, or those of the package."""
+
+    name = f"FILE|{_BUILTIN}"
+
+    def convert(
+        self, value: Any, parameter: click.Parameter | None, context: click.Context | None
+    ) -> Path | str:
+        return _BUILTIN if value == _BUILTIN else INPUT_FILE.convert(value, parameter, context)
+
+
+_TYPING = "With --keystroke-savings"
 _typing = partial(click.option, cls=SectionOption, section=_TYPING)
 
 
@@ -41,17 +56,23 @@ _typing = partial(click.option, cls=SectionOption, section=_TYPING)
     help="With --text: skip top1 and top3, which take most of the time.",
 )
 @click.option(
-    "--questions",
-    "question_file",
+    "--cloze",
+    "cloze_tests",
+    type=_ClozeTests(),
+    help="Cloze tests of a file: context, good word and bad word per line, separated by tabs; or "
+    "`builtin`: the 50 English ones of the package.",
+)
+@click.option(
+    "--keystroke-savings",
+    "typing",
     type=INPUT_FILE,
-    help="Cloze tests of a file: context, good word and bad word per line, separated by tabs.",
-)
-@click.option("--own-questions", is_flag=True, help="The 50 cloze tests included in the package.")
-@click.option(
-    "--typing", type=INPUT_FILE, help="Keystroke savings on a file, one message per line."
+    help="Keystroke savings on a file, one message per line.",
 )
 @click.option(
-    "--slips", "slip_file", type=INPUT_FILE, help="Typo correction on a file, one message per line."
+    "--typo-correction",
+    "slip_file",
+    type=INPUT_FILE,
+    help="Typo correction on a file, one message per line.",
 )
 @click.option(
     "--pairs", type=INPUT_FILE, help="Minimal pairs of a file: .jsonl (BLiMP's fields) or .tsv."
@@ -88,8 +109,7 @@ def evaluate(
     text: Path | None,
     no_punctuation: bool,
     no_top: bool,
-    question_file: Path | None,
-    own_questions: bool,
+    cloze_tests: Path | str | None,
     typing: Path | None,
     max_suggestions: int,
     letter_case: str,
@@ -109,12 +129,12 @@ def evaluate(
 
     \b
     wordgate evaluate --text mails.txt
-    wordgate evaluate --own-questions
-    wordgate evaluate --typing chats.txt --max-suggestions 3
-    wordgate evaluate --slips chats.txt
+    wordgate evaluate --cloze builtin
+    wordgate evaluate --keystroke-savings chats.txt --max-suggestions 3
+    wordgate evaluate --typo-correction chats.txt
     """
-    if sum(map(bool, (text, question_file, own_questions, typing, slip_file, pairs))) != 1:
-        measures = "--text, --typing, --slips, --pairs, --questions, --own-questions"
+    if sum(map(bool, (text, cloze_tests, typing, slip_file, pairs))) != 1:
+        measures = "--text, --keystroke-savings, --typo-correction, --pairs, --cloze"
         raise click.UsageError(f"{measures}: exactly one of these is required")
     if no_punctuation and not text:
         raise click.UsageError("--no-punctuation: requires --text")
@@ -122,9 +142,9 @@ def evaluate(
         raise click.UsageError("--no-top: requires --text")
     if not typing:
         _refuse_typing_options(click.get_current_context())
-    say(f"evaluating {text or typing or slip_file or pairs or question_file or 'own questions'}")
+    say(f"evaluating {text or typing or slip_file or pairs or f'cloze tests: {cloze_tests}'}")
     with connected_model(model, server, batch=True) as opened, counted(opened) as asked:
-        if own_questions:
+        if cloze_tests == _BUILTIN:
             _warn_of_language(opened)
         if text:
             measured = perplexity.evaluate_file(asked, text, not no_punctuation, not no_top)
@@ -142,7 +162,7 @@ def evaluate(
         elif pairs:
             found = asdict(minimal_pairs.evaluate(asked, minimal_pairs.read(pairs)))
         else:
-            found = _questions(asked, question_file)
+            found = _questions(asked, cloze_tests)
     if as_json:
         click.echo(json.dumps(found, ensure_ascii=False))
     else:
@@ -160,8 +180,8 @@ def _warn_of_language(opened: GenerativeModel) -> None:
         language = opened.get_model().language
     if not cloze.are_in(language):
         say(
-            "--own-questions: the questions are in English, but the model's language is "
-            f"{language}; use --questions"
+            "--cloze builtin: the questions are in English, but the model's language is "
+            f"{language}; use a file of your own"
         )
 
 
@@ -171,7 +191,7 @@ def _refuse_typing_options(context: click.Context) -> None:
         if getattr(parameter, "section", None) == _TYPING and parameter.name:
             source = context.get_parameter_source(parameter.name)
             if source is ParameterSource.COMMANDLINE:
-                raise click.UsageError(f"{parameter.opts[0]}: requires --typing")
+                raise click.UsageError(f"{parameter.opts[0]}: requires --keystroke-savings")
 
 
 def _savings(found: Savings) -> dict[str, object]:
@@ -196,8 +216,8 @@ def _corrections(found: Corrections) -> dict[str, object]:
     }
 
 
-def _questions(asked: LanguageModel, path: Path | None) -> dict[str, object]:
-    asked_questions = cloze.read(path) if path else cloze.own_questions()
+def _questions(asked: LanguageModel, path: Path | str | None) -> dict[str, object]:
+    asked_questions = cloze.read(path) if isinstance(path, Path) else cloze.own_questions()
     answered = cloze.ask(asked, asked_questions)
     wrong = [f"{a.question.context} … {a.question.good}" for a in answered if not a.is_right]
     return {

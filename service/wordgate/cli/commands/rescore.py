@@ -84,7 +84,7 @@ def rescore(
     \b
     wordgate rescore --input nbest.jsonl --lm-weight 8 --word-bonus -10
     wordgate rescore --input lattices --format slf --lm-weight 10 --word-bonus -14
-    wordgate rescore --input nbest.jsonl --tuned tuned.json --json
+    wordgate rescore --input nbest.jsonl --weights-file tuned.json --json
     """
     weighting = weighting_of(lm_weight, word_bonus, weights, boosts, posterior_scale, tuned)
     bounds = SearchBounds(max_transcripts, search_beam, recombination_words, max_expansions)

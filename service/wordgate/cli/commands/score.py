@@ -76,7 +76,7 @@ def score(
     if input_file is None and not candidates:
         raise click.UsageError("CANDIDATES: are missing; pass candidates, or a file with --input")
     if input_file is None and (output or keep_going):
-        raise click.UsageError(f"{'--output' if output else '--keep-going'}: requires --input")
+        raise click.UsageError(f"{'--output' if output else '--skip-invalid'}: requires --input")
     if input_file is not None:
         batch = input_file != _STANDARD_INPUT
         with (

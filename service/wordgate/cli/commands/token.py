@@ -32,7 +32,8 @@ def _checked(context: click.Context, parameter: click.Parameter, value: str) -> 
     help="Maximum number of concurrent typing sessions and other streams.  [unlimited]",
 )
 @click.option(
-    "--own-cache",
+    "--isolate-cache",
+    "own_cache",
     is_flag=True,
     help="Do not share cached states with other tokens, so that response times reveal nothing "
     "about other clients' texts.",

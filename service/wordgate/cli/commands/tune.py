@@ -31,7 +31,8 @@ _LATTICES = (
     "--ignore", "ignored", multiple=True, metavar="NAME", help="Score to ignore. Repeatable."
 )
 @click.option(
-    "--keep-going",
+    "--skip-invalid",
+    "keep_going",
     is_flag=True,
     help="Report an invalid utterance, skip it, and continue.",
 )
@@ -56,7 +57,7 @@ def tune(
 
     \b
     wordgate tune --input dev.jsonl --json > tuned.json
-    wordgate rescore --input test.jsonl --tuned tuned.json
+    wordgate rescore --input test.jsonl --weights-file tuned.json
     """
     if source.format == "slf":
         raise click.UsageError(_LATTICES)
@@ -101,7 +102,7 @@ class _Refusals:
         """Raise `InvalidFile` if any utterance was skipped."""
         if self._count:
             skipped = counting(self._count, "invalid utterance")
-            raise InvalidFile(source, f"skipped {skipped} (--keep-going)")
+            raise InvalidFile(source, f"skipped {skipped} (--skip-invalid)")
 
 
 def _without_lattices(

@@ -36,14 +36,15 @@ _FORMATS = (".jsonl", ".trn", ".ctm")
 
 
 def output_options(command: F) -> F:
-    """Add `--output FILE` and `--keep-going`."""
+    """Add `--output FILE` and `--skip-invalid`."""
     output = _option(
         "--output",
         type=click.Path(dir_okay=False, path_type=Path),
         help="Output file; compressed if it ends in .gz or .xz. Rerun the command to resume.",
     )
     keep_going = _option(
-        "--keep-going",
+        "--skip-invalid",
+        "keep_going",
         is_flag=True,
         help="Write an error record for a bad input record, and continue.",
     )
@@ -90,7 +91,7 @@ class Results:
         self._write(lines, sums)
 
     def refuse(self, error: InvalidFile, as_json: bool) -> None:
-        """Write an error record for the next record, or raise the error without --keep-going."""
+        """Write an error record for the next record, or raise the error without --skip-invalid."""
         if not self._keep_going:
             raise error
         document = {"line": error.line, "error": error.problem}
@@ -122,7 +123,7 @@ class Results:
         """Raise `InvalidFile` if records were rejected, or if there were none."""
         refused = self.sums.get(_REFUSED, 0)
         if refused:
-            raise InvalidFile(source, f"skipped {counting(refused, 'record')} (--keep-going)")
+            raise InvalidFile(source, f"skipped {counting(refused, 'record')} (--skip-invalid)")
         if not self._records:
             raise empty(source, "record")
 

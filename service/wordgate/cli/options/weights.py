@@ -26,7 +26,7 @@ _BOOST = "PHRASE=NUMBER", "Port Ellen=3"
 
 
 def weight_options(command: F) -> F:
-    """Add the options `--lm-weight` to `--tuned`."""
+    """Add the options `--lm-weight` to `--weights-file`."""
     options: list[Callable[[Any], Any]] = [
         _option("--lm-weight", type=float, help="Weight of the model's log-probability.  [1]"),
         _option("--word-bonus", type=float, help="Added to the total per word.  [0]"),
@@ -50,7 +50,8 @@ def weight_options(command: F) -> F:
             help="Divisor of the totals before posteriors are computed.  [lm weight, at least 1]",
         ),
         _option(
-            "--tuned",
+            "--weights-file",
+            "tuned",
             type=INPUT_FILE,
             help="Read the defaults of these options from the output of `wordgate tune --json`.",
         ),
@@ -69,7 +70,7 @@ def weighting_of(
     posterior_scale: float | None,
     tuned: Path | None,
 ) -> Weighting:
-    """Return the weighting from the options, which override the values from --tuned."""
+    """Return the weighting from the options, which override the values from --weights-file."""
     base = _read_tuned(tuned) if tuned else Weighting()
     found = Weighting(
         base.lm_weight if lm_weight is None else lm_weight,

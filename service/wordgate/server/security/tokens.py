@@ -4,7 +4,7 @@ The file contains hashes only, so its content does not grant access to the serve
 
     # NAME  HASH                    OPTIONS
     phone   sha256:6c1b…a94e
-    ocr     sha256:09d2…77f0  rows_per_second=2000 streams=20 salt=ocr-2026
+    ocr     sha256:09d2…77f0  rows_per_second=2000 streams=20 cache_namespace=ocr-2026
 
 A token has 256 random bits, so one round of SHA-256 is enough: it cannot be brute-forced.
 """
@@ -49,7 +49,7 @@ class Token:
         rate = quota.rows_per_second
         rows = None if rate is None else f"{rate:.3f}".rstrip("0").rstrip(".")
         salt = self.salt.decode() if self.salt else None
-        options = {"rows_per_second": rows, "streams": quota.streams, "salt": salt}
+        options = {"rows_per_second": rows, "streams": quota.streams, "cache_namespace": salt}
         written = [f"{key}={value}" for key, value in options.items() if value is not None]
         return " ".join([self.name, f"sha256:{self.digest.hex()}", *written])
 
@@ -110,7 +110,7 @@ def _token(words: list[str]) -> Token:
             known = ", ".join(_OPTIONS)
             raise InvalidInput("options", f"{key!r} is unknown or repeated; known: {known}")
         options[key] = _OPTIONS[key](value)
-    salt = options.pop("salt", None)
+    salt = options.pop("cache_namespace", None)
     return Token(name, bytes.fromhex(match[1]), Quota(**options), salt)
 
 
@@ -128,12 +128,12 @@ def _streams(value: str) -> int:
 
 def _salt(value: str) -> bytes:
     if not _SALT.fullmatch(value):
-        raise InvalidInput("salt", "must be 1 to 64 printable ASCII characters")
+        raise InvalidInput("cache_namespace", "must be 1 to 64 printable ASCII characters")
     return value.encode()
 
 
 _OPTIONS: dict[str, Callable[[str], Any]] = {
     "rows_per_second": _rows_per_second,
     "streams": _streams,
-    "salt": _salt,
+    "cache_namespace": _salt,
 }
