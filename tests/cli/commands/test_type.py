@@ -82,11 +82,11 @@ def test_a_person_types_at_a_terminal(bundle: Path) -> None:
     with subprocess.Popen(command, stdin=theirs, stdout=theirs, close_fds=True) as process:
         os.close(theirs)
         shown = _read_until(ours, b"%")
-        assert b"Tab takes a suggestion" in shown
+        assert b"Tab accepts a suggestion" in shown
         os.write(ours, b"\t")
         _read_until(ours, b"%")
         os.write(ours, b"\r")
-        assert b"1 keys for" in _read_until(ours, b"saved")
+        assert b"1 key for" in _read_until(ours, b"saved")
         os.write(ours, b"\x04")
         _read_to_end(ours)
         assert process.wait(PATIENCE_SECONDS) == 0

@@ -15,6 +15,7 @@ from wordgate.decoding.options import MAX_SUGGESTIONS, MAX_WORDS, LetterCase, Op
 from wordgate.decoding.prediction import Query, split_typed
 from wordgate.engine.results import LanguageModel
 from wordgate.errors import WordgateError
+from wordgate.offline.reading_report import counting
 
 _ENTER = ("\r", "\n")
 _LEAVE = ("\x04", "\x1b", "")
@@ -101,7 +102,8 @@ def _type_line(keys: KeyReader, asked: LanguageModel, options: Options) -> bool:
     written = typewriter.line.text.rstrip()
     if written:
         saved = 1 - typewriter.keys / len(written)
-        click.echo(f"{typewriter.keys} keys for {len(written)} characters: {saved:.0%} saved")
+        keys_text = counting(typewriter.keys, "key")
+        click.echo(f"{keys_text} for {len(written)} characters: {saved:.0%} saved")
     return key in _ENTER
 
 
