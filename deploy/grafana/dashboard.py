@@ -102,9 +102,9 @@ ROWS = (
                 "s",
                 (
                     Line(
-                        "histogram_quantile(0.99, sum by (urgency, le) "
+                        "histogram_quantile(0.99, sum by (priority, le) "
                         "(rate(wordgate_queue_duration_seconds_bucket[$__rate_interval])))",
-                        "{{urgency}}",
+                        "{{priority}}",
                     ),
                 ),
                 "Realtime requests are rejected above --max-queue-delay-seconds (0.025).",
@@ -176,9 +176,9 @@ ROWS = (
                 "ops",
                 (
                     Line(
-                        "sum by (kind, urgency)"
+                        "sum by (kind, priority)"
                         " (rate(wordgate_model_rows_total[$__rate_interval]))",
-                        "{{kind}} {{urgency}}",
+                        "{{kind}} {{priority}}",
                     ),
                 ),
             ),

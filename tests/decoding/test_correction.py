@@ -49,7 +49,7 @@ def _tried(
     for word, log_prob in case.log_probs().items():
         fitting = [
             value
-            for text, value in slip.corrections_of.items()
+            for text, value in slip.corrections.items()
             if (word == text if is_finished else word.startswith(text))
         ]
         if fitting:

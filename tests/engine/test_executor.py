@@ -114,11 +114,11 @@ def test_overload_is_an_error_of_the_future(model: Gate, thread: EngineExecutor)
 
 def test_admission_control_rejects_a_job_on_submission(model: Gate) -> None:
     """`take` raises at once, before an engine thread sees the job."""
-    engine = EngineExecutor(Scheduler(admissions={Priority.BULK: AdmissionController(0.0, 1)}))
+    engine = EngineExecutor(Scheduler(admissions={Priority.NORMAL: AdmissionController(0.0, 1)}))
     told: list[object] = []
 
     def job() -> Job:
-        return Job(model, _advance(1), lambda *end: told.append(end), Priority.BULK, size=1)
+        return Job(model, _advance(1), lambda *end: told.append(end), Priority.NORMAL, size=1)
 
     try:
         engine.take(job())

@@ -141,7 +141,7 @@ def test_a_job_can_be_cancelled_during_tokenization(model: ServedModel) -> None:
         model.network,
         asks,
         lambda result, error: ends.append(error),
-        Priority.BULK,
+        Priority.NORMAL,
         cancelled=lambda: cancelled,
     )
     scheduler.add(job)

@@ -169,7 +169,9 @@ def test_a_panic_ends_only_its_own_job() -> None:
 def test_a_job_keeps_running_within_its_time_slice() -> None:
     """Jobs that fill batches run one after the other, so few are in progress."""
     model, scheduler = Counting(), Scheduler(max_rows=8)
-    outcomes = [_submit(scheduler, model, _deep(8, 5), urgency=Priority.BULK)[1] for _ in range(3)]
+    outcomes = [
+        _submit(scheduler, model, _deep(8, 5), priority=Priority.NORMAL)[1] for _ in range(3)
+    ]
     done = []
     for _ in range(15):
         scheduler.step()
@@ -202,18 +204,18 @@ def test_a_small_request_does_not_wait_for_a_large_one() -> None:
 def test_interactive_jobs_go_first_but_leave_bulk_jobs_a_share() -> None:
     """Interactive rows fill a batch except for a quarter that is reserved for bulk jobs."""
     model, scheduler = Counting(), Scheduler(max_rows=8)
-    _submit(scheduler, model, _wide(20), urgency=Priority.BULK)
+    _submit(scheduler, model, _wide(20), priority=Priority.NORMAL)
     _submit(scheduler, model, _wide(20))
     _finish(scheduler)
     assert model.sizes[:3] == [[6, 2]] * 3
     assert sum(map(sum, model.sizes)) == 40
 
 
-@pytest.mark.parametrize("urgency", Priority)
-def test_a_priority_alone_has_the_whole_batch(urgency: Priority) -> None:
+@pytest.mark.parametrize("priority", Priority)
+def test_a_priority_alone_has_the_whole_batch(priority: Priority) -> None:
     """No rows are reserved for priorities without jobs."""
     model, scheduler = Counting(), Scheduler(max_rows=8)
-    _submit(scheduler, model, _wide(16), urgency=urgency)
+    _submit(scheduler, model, _wide(16), priority=priority)
     _finish(scheduler)
     assert model.sizes == [[8], [8]]
 
@@ -221,8 +223,8 @@ def test_a_priority_alone_has_the_whole_batch(urgency: Priority) -> None:
 def test_batch_jobs_have_the_rows_left_and_a_share() -> None:
     """A quarter of the rows that interactive jobs leave is reserved for batch jobs."""
     model, scheduler = Counting(), Scheduler(max_rows=16)
-    _submit(scheduler, model, _wide(100), urgency=Priority.BATCH)
-    _submit(scheduler, model, _wide(24), urgency=Priority.BULK)
+    _submit(scheduler, model, _wide(100), priority=Priority.BATCH)
+    _submit(scheduler, model, _wide(24), priority=Priority.NORMAL)
     _finish(scheduler)
     assert model.sizes[:3] == [[12, 4], [12, 4], [16]]
     assert sum(map(sum, model.sizes)) == 124
@@ -231,21 +233,21 @@ def test_batch_jobs_have_the_rows_left_and_a_share() -> None:
 def test_batch_jobs_do_not_block_admission_of_others() -> None:
     """Queued batch rows do not cause rejection of bulk jobs, but the reverse holds."""
     model, scheduler = Counting(), Scheduler(max_rows=8, max_queued_rows=10)
-    _submit(scheduler, model, _wide(10), urgency=Priority.BATCH)
-    _submit(scheduler, model, _wide(10), urgency=Priority.BULK)
+    _submit(scheduler, model, _wide(10), priority=Priority.BATCH)
+    _submit(scheduler, model, _wide(10), priority=Priority.NORMAL)
     _submit(scheduler, model, _wide(10))
     with pytest.raises(Overloaded):
-        _submit(scheduler, model, _wide(1), urgency=Priority.BATCH)
+        _submit(scheduler, model, _wide(1), priority=Priority.BATCH)
 
 
 def test_short_jobs_go_before_long_jobs() -> None:
     """Jobs with thousands of completed rows leave the next batches to a short job."""
     model, scheduler = Counting(), Scheduler(max_rows=64)
     for _ in range(2):
-        _submit(scheduler, model, _deep(500, 1000), urgency=Priority.BULK)
+        _submit(scheduler, model, _deep(500, 1000), priority=Priority.NORMAL)
     for _ in range(100):
         scheduler.step()
-    _, small = _submit(scheduler, model, _deep(5, 20), urgency=Priority.BULK)
+    _, small = _submit(scheduler, model, _deep(5, 20), priority=Priority.NORMAL)
     model.sizes.clear()
     rounds = 0
     while not small.calls:
@@ -281,11 +283,11 @@ def test_few_of_the_longest_searches_are_in_progress() -> None:
 def test_long_jobs_keep_a_share_while_short_jobs_fill_batches() -> None:
     """A long job ends even if short jobs keep arriving."""
     model, scheduler = Counting(), Scheduler(max_rows=64)
-    _, long = _submit(scheduler, model, _deep(64, 40), urgency=Priority.BULK)
+    _, long = _submit(scheduler, model, _deep(64, 40), priority=Priority.NORMAL)
     for _ in range(35):
         scheduler.step()
     for _ in range(40):
-        _submit(scheduler, model, _wide(64), urgency=Priority.BULK)
+        _submit(scheduler, model, _wide(64), priority=Priority.NORMAL)
         scheduler.step()
     assert long.calls == 1
 
@@ -299,7 +301,7 @@ def test_a_yield_does_not_end_a_time_slice() -> None:
         yield from _deep(64, 2)
 
     model, scheduler = Counting(), Scheduler(max_rows=64)
-    outcomes = [_submit(scheduler, model, works(), urgency=Priority.BULK)[1] for _ in range(8)]
+    outcomes = [_submit(scheduler, model, works(), priority=Priority.NORMAL)[1] for _ in range(8)]
     order: list[int] = []
     while scheduler.step():
         order += [n for n, outcome in enumerate(outcomes) if outcome.calls and n not in order]
@@ -316,14 +318,14 @@ def test_a_job_that_yields_reports_progress(clock: Clock) -> None:
             yield YIELD
 
     admission = AdmissionController(0.05, 0, quantum=100, row_size=1.0, clock=clock)
-    scheduler = Scheduler(admissions={Priority.BULK: admission})
+    scheduler = Scheduler(admissions={Priority.NORMAL: admission})
     model = Counting()
-    job = Job(model, works(), Outcome(), Priority.BULK, size=1e6)
+    job = Job(model, works(), Outcome(), Priority.NORMAL, size=1e6)
     scheduler.admit(job)
     scheduler.add(job)
     for _ in range(5000):
         scheduler.step()
-    small = Job(model, _wide(1), Outcome(), Priority.BULK, size=50)
+    small = Job(model, _wide(1), Outcome(), Priority.NORMAL, size=50)
     scheduler.admit(small)
 
 
@@ -357,7 +359,7 @@ def test_admission_control_learns_the_number_of_tokens(clock: Clock) -> None:
 def test_batch_jobs_run_one_after_the_other() -> None:
     """Few batch jobs are in progress at a time, which saves memory."""
     model, scheduler = Counting(), Scheduler(max_rows=8)
-    jobs = [_submit(scheduler, model, _wide(20), urgency=Priority.BATCH)[1] for _ in range(3)]
+    jobs = [_submit(scheduler, model, _wide(20), priority=Priority.BATCH)[1] for _ in range(3)]
     done = []
     for _ in range(8):
         scheduler.step()
@@ -449,10 +451,10 @@ def test_many_cancelled_jobs_are_dropped_at_once() -> None:
 def test_queueing_delay_is_reported_once_per_job() -> None:
     """The delay ends when the first row of a job is in a batch."""
     waits: list[Priority] = []
-    scheduler = Scheduler(max_rows=8, waited=lambda urgency, seconds: waits.append(urgency))
+    scheduler = Scheduler(max_rows=8, waited=lambda priority, seconds: waits.append(priority))
     model = Counting()
     _submit(scheduler, model, _deep(20, 3))
-    _submit(scheduler, model, _deep(20, 3), urgency=Priority.BATCH)
+    _submit(scheduler, model, _deep(20, 3), priority=Priority.BATCH)
     _finish(scheduler)
     assert sorted(waits, key=lambda each: each.value) == [Priority.BATCH, Priority.INTERACTIVE]
 
@@ -460,13 +462,13 @@ def test_queueing_delay_is_reported_once_per_job() -> None:
 @pytest.mark.parametrize("end", ["done", "failed", "cancelled"])
 def test_a_job_leaves_admission_control_when_it_ends(end: str) -> None:
     """A completed, failed or cancelled job no longer blocks admission."""
-    scheduler = Scheduler(admissions={Priority.BULK: AdmissionController(0.0, 1)})
+    scheduler = Scheduler(admissions={Priority.NORMAL: AdmissionController(0.0, 1)})
     model: FakeModel = Failing() if end == "failed" else Counting()
     unwanted: list[bool] = []
 
     def job() -> Job:
         return Job(
-            model, _wide(8), Outcome(), Priority.BULK, cancelled=lambda: bool(unwanted), size=1
+            model, _wide(8), Outcome(), Priority.NORMAL, cancelled=lambda: bool(unwanted), size=1
         )
 
     first = job()
@@ -481,8 +483,8 @@ def test_a_job_leaves_admission_control_when_it_ends(end: str) -> None:
 
 def test_a_completed_job_is_freed_at_once() -> None:
     """A job is not part of a reference cycle, so it is freed without garbage collection."""
-    scheduler = Scheduler(admissions={Priority.BULK: AdmissionController(0.0, 1)})
-    job = Job(Counting(), _wide(8), Outcome(), Priority.BULK, size=1)
+    scheduler = Scheduler(admissions={Priority.NORMAL: AdmissionController(0.0, 1)})
+    job = Job(Counting(), _wide(8), Outcome(), Priority.NORMAL, size=1)
     gone = weakref.ref(job)
     scheduler.admit(job)
     scheduler.add(job)
@@ -497,11 +499,11 @@ def test_a_completed_job_is_freed_at_once() -> None:
 
 def test_admitted_jobs_and_jobs_without_size_are_not_counted() -> None:
     """Such jobs are never rejected and do not block others."""
-    scheduler = Scheduler(admissions={Priority.BULK: AdmissionController(0.0, 1)})
+    scheduler = Scheduler(admissions={Priority.NORMAL: AdmissionController(0.0, 1)})
     model = Counting()
     for options in ({"admitted": True, "size": 1.0}, {}) * 3:
-        scheduler.admit(Job(model, _wide(1), Outcome(), Priority.BULK, **options))  # type: ignore[arg-type]
-    assert not _refused(scheduler, lambda: Job(model, _wide(1), Outcome(), Priority.BULK, size=1))
+        scheduler.admit(Job(model, _wide(1), Outcome(), Priority.NORMAL, **options))  # type: ignore[arg-type]
+    assert not _refused(scheduler, lambda: Job(model, _wide(1), Outcome(), Priority.NORMAL, size=1))
 
 
 def _refused(scheduler: Scheduler, job: Callable[[], Job]) -> bool:
@@ -515,7 +517,7 @@ def _refused(scheduler: Scheduler, job: Callable[[], Job]) -> bool:
 def test_bulk_jobs_have_the_rows_left_by_interactive_jobs() -> None:
     """Unused interactive rows go to bulk jobs, beyond their reserved share."""
     model, scheduler = Counting(), Scheduler(max_rows=8)
-    _submit(scheduler, model, _wide(20), urgency=Priority.BULK)
+    _submit(scheduler, model, _wide(20), priority=Priority.NORMAL)
     _submit(scheduler, model, _wide(1))
     scheduler.step()
     assert model.sizes == [[1, 7]]
@@ -524,7 +526,7 @@ def test_bulk_jobs_have_the_rows_left_by_interactive_jobs() -> None:
 def test_bulk_rows_are_limited_beside_interactive_jobs() -> None:
     """A large batch would delay interactive requests that arrive meanwhile."""
     model, scheduler = Counting(), Scheduler(max_rows=64)
-    _submit(scheduler, model, _wide(100), urgency=Priority.BULK)
+    _submit(scheduler, model, _wide(100), priority=Priority.NORMAL)
     scheduler.step()
     _submit(scheduler, model, _wide(2))
     scheduler.step()
@@ -687,7 +689,7 @@ def test_a_job_that_yields_lets_others_go_first() -> None:
             seen.append("key")
 
     model, scheduler = Counting(), Scheduler()
-    _submit(scheduler, model, works(), urgency=Priority.BULK)
+    _submit(scheduler, model, works(), priority=Priority.NORMAL)
     _submit(scheduler, model, types())
     _finish(scheduler)
     assert seen[:9] == ["work", *(["key", "work"] * 4)]
@@ -705,7 +707,7 @@ def test_few_yielding_jobs_are_resumed_per_round() -> None:
 
     model, scheduler = Counting(), Scheduler(max_rows=64)
     for _ in range(30):
-        _submit(scheduler, model, works(), urgency=Priority.BULK)
+        _submit(scheduler, model, works(), priority=Priority.NORMAL)
     _submit(scheduler, model, _wide(200))
     scheduler.step()
     assert (model.sizes, worked) == ([[48, 0]], 1)
@@ -721,8 +723,8 @@ def test_yielding_jobs_leave_batch_jobs_a_share() -> None:
             yield YIELD
 
     model, scheduler = Counting(), Scheduler()
-    _submit(scheduler, model, works(), urgency=Priority.BULK)
-    _, batch = _submit(scheduler, model, _wide(64), urgency=Priority.BATCH)
+    _submit(scheduler, model, works(), priority=Priority.NORMAL)
+    _, batch = _submit(scheduler, model, _wide(64), priority=Priority.BATCH)
     for _ in range(20):
         _submit(scheduler, model, _wide(60))
         scheduler.step()
@@ -773,7 +775,7 @@ class Flaky(Counting):
 class Plan:
     """The plan of a job: rows per request (0 is a yield), and how the job ends."""
 
-    urgency: Priority
+    priority: Priority
     questions: list[int]
     comes_at: int
     cancelled_at: int
@@ -794,7 +796,7 @@ class Plan:
 
 _PLANS = st.builds(
     Plan,
-    urgency=st.sampled_from(Priority),
+    priority=st.sampled_from(Priority),
     questions=st.lists(st.sampled_from([0, 1, 2, 7, 8, 9, 40]), max_size=5),
     comes_at=st.integers(0, 10),
     cancelled_at=st.integers(0, 40),
@@ -816,7 +818,7 @@ def test_every_job_calls_back_exactly_once(
     plans: list[Plan], failing: frozenset[int], under_way: int
 ) -> None:
     """Completed, failed, cancelled, expired and rejected jobs leave nothing behind."""
-    admissions = {urgency: AdmissionController(1.0, 4) for urgency in Priority}
+    admissions = {priority: AdmissionController(1.0, 4) for priority in Priority}
     scheduler = Scheduler(max_rows=8, max_queued_rows=100, admissions=admissions)
     models = Counting(), Flaky(failing)
     moment = 0
@@ -827,7 +829,7 @@ def test_every_job_calls_back_exactly_once(
             models[plan.model],
             plan.asks(),
             outcome,
-            plan.urgency,
+            plan.priority,
             deadline=0.0 if plan.is_late else None,
             cancelled=lambda: moment >= plan.cancelled_at,
             admitted=plan.admitted,

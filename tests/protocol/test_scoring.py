@@ -48,11 +48,11 @@ def test_score_requests_contain_all_arguments(
 def test_decode_priority() -> None:
     """Requests are realtime by default; an unknown priority is rejected."""
     request = encode_score_request("", "", ["a"], True)
-    assert decode_priority(request, Priority.BULK) is Priority.BULK
+    assert decode_priority(request, Priority.NORMAL) is Priority.NORMAL
     request.priority = PRIORITY_REALTIME
-    assert decode_priority(request, Priority.BULK) is Priority.BULK
+    assert decode_priority(request, Priority.NORMAL) is Priority.NORMAL
     request.priority = PRIORITY_BATCH
-    assert decode_priority(request, Priority.BULK) is Priority.BATCH
+    assert decode_priority(request, Priority.NORMAL) is Priority.BATCH
     request.priority = 9  # type: ignore[assignment]
     with pytest.raises(InvalidInput, match="priority"):
-        decode_priority(request, Priority.BULK)
+        decode_priority(request, Priority.NORMAL)

@@ -108,7 +108,7 @@ def test_a_session_goes_on_with_the_new_version(swapping: RunningServer, models:
             assert free.ask(text(1, "the clouds are in the ")).model.version == "1"
             assert pinned.ask(text(1, "the clouds ")).model.version == "1"
             _swap_to(swapping, models, 2)
-            read = {"kind": "step", "urgency": "bulk"}
+            read = {"kind": "step", "priority": "normal"}
             until(lambda: swapping.metric("wordgate_model_rows_total", **read) >= 6, "its reading")
             answer = free.ask(text(2, "the clouds are in the s"))
             assert answer.model.version == "2"

@@ -92,7 +92,7 @@ def phase(server: LocalServer, load: Load) -> Phase:
 def _done(server: LocalServer) -> tuple[float, float, float]:
     """Return the server's interactive model steps, scoring jobs and CPU seconds so far."""
     return (
-        server.metric("wordgate_model_rows_total", kind="step", urgency="interactive"),
+        server.metric("wordgate_model_rows_total", kind="step", priority="interactive"),
         server.metric("grpc_server_handled_total", grpc_method="Score", grpc_code="OK"),
         server.metric("process_cpu_seconds_total"),
     )

@@ -47,15 +47,15 @@ class TypoQuery:
     Only words that rank above `least_rank` are searched for.
     """
 
-    corrections_of: Mapping[str, float]
+    corrections: Mapping[str, float]
     least_rank: float = LEAST_RANK
 
 
 class _Alternatives:
     """The possible corrections of a typed prefix, looked up by the bytes spelled so far."""
 
-    def __init__(self, corrections_of: Mapping[str, float]) -> None:
-        self._whole = {text.encode("utf-8"): value for text, value in corrections_of.items()}
+    def __init__(self, corrections: Mapping[str, float]) -> None:
+        self._whole = {text.encode("utf-8"): value for text, value in corrections.items()}
         self._texts = sorted(self._whole)
         self._typos = [self._whole[text] for text in self._texts]
         self._lengths = sorted({len(text) for text in self._texts})
@@ -257,7 +257,7 @@ def corrected_words(
     """
     pace = Pace(SHORT_ROUND)
     named = {}
-    for word, value in query.corrections_of.items():
+    for word, value in query.corrections.items():
         if words.split(word) == [word] and search.accepts(word):
             named[word] = _with_typo(biases, word, value)
         if pace.is_due(_MEANT_WORK):
@@ -278,14 +278,14 @@ def corrected_beginnings(
     store: StateStore,
 ) -> ModelTask[SearchResult]:
     """Return the best words that begin with a corrected prefix. See `corrected_words`."""
-    if not query.corrections_of:
+    if not query.corrections:
         return SearchResult()
     others = replace(
         search,
         accepts=lambda word: word not in biases.words and search.accepts(word),
         min_log_prob=search.min_log_prob - biases.offset,
     )
-    alternatives = _Alternatives(query.corrections_of)
+    alternatives = _Alternatives(query.corrections)
     plain = yield from _likeliest(
         pieces, levels, start, alternatives, others, query.least_rank - biases.offset, store
     )

@@ -44,7 +44,7 @@ class EngineExecutor:
         self,
         model: Model,
         asks: ModelTask[T],
-        urgency: Priority = Priority.INTERACTIVE,
+        priority: Priority = Priority.INTERACTIVE,
         deadline: float | None = None,
         *,
         admitted: bool = False,
@@ -57,7 +57,7 @@ class EngineExecutor:
         """
         future: Future[T] = Future()
         job = Job(
-            model, asks, _settle(future), urgency, deadline, future.cancelled, admitted=admitted
+            model, asks, _settle(future), priority, deadline, future.cancelled, admitted=admitted
         )
         self.take(job)
         return future

@@ -59,7 +59,7 @@ class LocalModel:
         require_text(history, "history")
         require_texts(candidates, "candidates")
         asks = self.served.score(history, candidates, count_eos, return_words)
-        return self._thread.submit(self.served.network, asks, Priority.BULK, admitted=True)
+        return self._thread.submit(self.served.network, asks, Priority.NORMAL, admitted=True)
 
     def submit_rescore(
         self,
@@ -73,7 +73,7 @@ class LocalModel:
         require_text(history, "history")
         check_kinds(hypotheses)
         asks = self.served.rescore(history, hypotheses, weighting, count_eos, bounds)
-        return self._thread.submit(self.served.network, asks, Priority.BULK, admitted=True)
+        return self._thread.submit(self.served.network, asks, Priority.NORMAL, admitted=True)
 
     def submit_generate(self, query: GenerationQuery) -> Generator[GenerationResult, None, None]:
         """Yield the words of a generated text. Close the generator to stop early."""

@@ -77,13 +77,13 @@ class Priority(Enum):
     """Priorities from highest to lowest: a user types, a program waits, spare capacity only."""
 
     INTERACTIVE = "interactive"
-    BULK = "bulk"
+    NORMAL = "normal"
     BATCH = "batch"
 
 
 _LEVELS: dict[Priority, tuple[int, ...]] = {
     Priority.INTERACTIVE: (16, 128, 512),
-    Priority.BULK: (2 * QUANTUM_ROWS,),
+    Priority.NORMAL: (2 * QUANTUM_ROWS,),
     Priority.BATCH: (),
 }
 """Row counts at which a job moves to the next, lower queue level of its priority.
@@ -93,7 +93,7 @@ This is least-attained-service scheduling (Kleinrock 1976). A keystroke takes 3 
 are in progress at a time.
 """
 
-_UP_TO = {urgency: list(Priority)[: index + 1] for index, urgency in enumerate(Priority)}
+_UP_TO = {priority: list(Priority)[: index + 1] for index, priority in enumerate(Priority)}
 """Each priority with all higher ones."""
 
 
@@ -120,7 +120,7 @@ class Job:
     model: Model
     asks: ModelTask[Any]
     done: Callable[[Any, BaseException | None], None]
-    urgency: Priority = Priority.INTERACTIVE
+    priority: Priority = Priority.INTERACTIVE
     deadline: float | None = None
     cancelled: Callable[[], bool] = lambda: False
     admitted: bool = False
@@ -191,7 +191,7 @@ class Scheduler:
         max_rows: int = DEFAULT_MAX_ROWS,
         max_queued_rows: int = DEFAULT_MAX_WAITING_ROWS,
         dropped: Callable[[DropReason], None] = lambda reason: None,
-        waited: Callable[[Priority, float], None] = lambda urgency, seconds: None,
+        waited: Callable[[Priority, float], None] = lambda priority, seconds: None,
         admissions: Mapping[Priority, AdmissionController] | None = None,
     ) -> None:
         """Create a scheduler without jobs.
@@ -206,7 +206,7 @@ class Scheduler:
         self._dropped = dropped
         self._waited = waited
         self._queues: dict[Priority, list[deque[Job]]] = {
-            urgency: [deque() for _ in (0, *levels)] for urgency, levels in _LEVELS.items()
+            priority: [deque() for _ in (0, *levels)] for priority, levels in _LEVELS.items()
         }
         self._waiting = dict.fromkeys(Priority, 0)
         self._next_sweep = 0.0
@@ -230,7 +230,7 @@ class Scheduler:
 
         Raises `Overloaded` if the job would wait too long.
         """
-        admission = self._admissions.get(job.urgency)
+        admission = self._admissions.get(job.priority)
         if admission is not None and job.size and not job.admitted:
             job.admitted_work = admission.enter(job.size, job.rows_at_once)
             job.done = partial(_leave, job, job.done)
@@ -245,13 +245,15 @@ class Scheduler:
         if abandoned is not None:
             self._drop(job, *abandoned)
             return
-        waiting = sum(self._waiting[urgency] for urgency in _UP_TO[job.urgency])
+        waiting = sum(self._waiting[priority] for priority in _UP_TO[job.priority])
         if waiting >= self._max_waiting_rows and not job.admitted:
             problem = f"overloaded: {waiting} rows queued; retry after {_RETRY_AFTER_SECONDS} s"
             raise Overloaded(problem, _RETRY_AFTER_SECONDS, OverloadReason.ROWS)
         rows = PREFETCH_BATCHES * self._max_rows
-        is_near = len(self._queues[job.urgency][0]) < max(PREFETCH_BATCHES, rows // YIELD_COST_ROWS)
-        if is_near and self._waiting[job.urgency] < rows:
+        is_near = len(self._queues[job.priority][0]) < max(
+            PREFETCH_BATCHES, rows // YIELD_COST_ROWS
+        )
+        if is_near and self._waiting[job.priority] < rows:
             self._resume(job)
         else:
             self._queue(job)
@@ -298,7 +300,7 @@ class Scheduler:
         abandoned = _drop_reason(job)
         if abandoned is None:
             return False
-        self._waiting[job.urgency] -= job.rows
+        self._waiting[job.priority] -= job.rows
         self._drop(job, *abandoned)
         return True
 
@@ -309,24 +311,24 @@ class Scheduler:
 
     def _take(self) -> list[tuple[Job, ModelRequest]]:
         """Dequeue the rows of one batch, by priority, with reserved rows for lower priorities."""
-        bulk, batch = self._wanted(Priority.BULK), self._wanted(Priority.BATCH)
+        bulk, batch = self._wanted(Priority.NORMAL), self._wanted(Priority.BATCH)
         kept = min(bulk + batch, self._max_rows // LOW_PRIORITY_SHARE)
         taken, left = self._take_from(Priority.INTERACTIVE, self._max_rows - kept)
         room = left + kept
         if self._interactive_recently(bool(taken)):
             room = min(room, max(kept, MAX_BULK_ROWS_WHILE_INTERACTIVE))
         kept = min(batch, math.ceil(room / LOW_PRIORITY_SHARE))
-        more, left = self._take_from(Priority.BULK, room - kept)
+        more, left = self._take_from(Priority.NORMAL, room - kept)
         rest, _ = self._take_from(Priority.BATCH, left + kept)
         return taken + more + rest
 
-    def _wanted(self, urgency: Priority) -> int:
+    def _wanted(self, priority: Priority) -> int:
         """Return the rows that could be dequeued; a job without a request counts as one."""
-        return max(self._waiting[urgency], self._count(urgency))
+        return max(self._waiting[priority], self._count(priority))
 
-    def _count(self, urgency: Priority) -> int:
+    def _count(self, priority: Priority) -> int:
         """Return the number of queued jobs of a priority."""
-        return sum(map(len, self._queues[urgency]))
+        return sum(map(len, self._queues[priority]))
 
     def _interactive_recently(self, now: bool) -> bool:
         """Return whether there is an interactive request `now` or was one recently."""
@@ -336,11 +338,11 @@ class Scheduler:
         return moment < self._interactive_until
 
     def _take_from(
-        self, urgency: Priority, room: int
+        self, priority: Priority, room: int
     ) -> tuple[list[tuple[Job, ModelRequest]], int]:
         """Dequeue parts of requests of one priority; also return the room left."""
-        longest = _MAX_LONGEST_JOBS if urgency is Priority.INTERACTIVE else self._max_rows
-        return self._take_levels(self._queues[urgency], room, longest)
+        longest = _MAX_LONGEST_JOBS if priority is Priority.INTERACTIVE else self._max_rows
+        return self._take_levels(self._queues[priority], room, longest)
 
     def _take_levels(
         self, levels: list[deque[Job]], room: int, longest: int
@@ -370,16 +372,16 @@ class Scheduler:
                 continue
             start_rows = 0
             if not job.started:
-                start_rows = 0 if job.urgency is Priority.INTERACTIVE else _START_ROWS
+                start_rows = 0 if job.priority is Priority.INTERACTIVE else _START_ROWS
                 if not self._begin(job):
                     room -= start_rows or 1
                     continue
             if not job.taken:
                 job.taken = True
-                self._waited(job.urgency, monotonic() - job.came_at)
+                self._waited(job.priority, monotonic() - job.came_at)
             first = len(job.answered)
             part = job.ask.part(first, min(len(job.ask), first + room))
-            self._waiting[job.urgency] -= len(part)
+            self._waiting[job.priority] -= len(part)
             taken.append((job, part))
             room -= max(len(part) or YIELD_COST_ROWS, start_rows)
         return taken, max(0, room)  # a yield may be charged more rows than were left
@@ -388,7 +390,7 @@ class Scheduler:
         """Return a group's results, or the error of its inference, to its jobs."""
         if isinstance(answers, Exception):
             for job, part in group:
-                self._waiting[job.urgency] -= job.rows - len(part)
+                self._waiting[job.priority] -= job.rows - len(part)
                 job.asks.close()
                 job.done(None, answers)
             return
@@ -396,7 +398,7 @@ class Scheduler:
         for (job, _), answer in sorted(answered, key=_priority_order):
             job.answered.extend(answer)
             _count_done(job, len(answer) or YIELD_COST_ROWS)
-            if job.rows and job.urgency is Priority.BATCH:
+            if job.rows and job.priority is Priority.BATCH:
                 self._queue_of(job).appendleft(job)
             elif job.rows:
                 self._queue_of(job).append(job)
@@ -405,10 +407,10 @@ class Scheduler:
 
     def _begin(self, job: Job) -> bool:
         """Run a queued job to its first request; return whether it has one."""
-        self._waiting[job.urgency] -= job.rows
+        self._waiting[job.priority] -= job.rows
         if not self._run_on(job):
             return False
-        self._waiting[job.urgency] += job.rows
+        self._waiting[job.priority] += job.rows
         return True
 
     def _resume(self, job: Job) -> None:
@@ -438,9 +440,9 @@ class Scheduler:
         Staying at the front keeps few jobs in progress. The time slice of bulk jobs is
         `QUANTUM_ROWS`; that of interactive and batch jobs is unlimited.
         """
-        self._waiting[job.urgency] += job.rows
+        self._waiting[job.priority] += job.rows
         queue = self._queue_of(job)
-        most = QUANTUM_ROWS if job.urgency is Priority.BULK else math.inf
+        most = QUANTUM_ROWS if job.priority is Priority.NORMAL else math.inf
         if 0 < job.turn_rows < most:
             queue.appendleft(job)
         else:
@@ -449,10 +451,10 @@ class Scheduler:
 
     def _queue_of(self, job: Job) -> deque[Job]:
         """Return the queue of a job, by its priority and completed rows."""
-        level = bisect_right(_LEVELS[job.urgency], job.done_rows)
+        level = bisect_right(_LEVELS[job.priority], job.done_rows)
         if level != job.level:
             job.level, job.turn_rows = level, 0  # start at the back of the new level
-        return self._queues[job.urgency][level]
+        return self._queues[job.priority][level]
 
 
 def _count_done(job: Job, rows: int) -> None:
@@ -482,7 +484,7 @@ def _as_exception(error: BaseException) -> Exception:
 def _priority_order(entry: tuple[tuple[Job, ModelRequest], Any]) -> tuple[bool, bool]:
     """Return a sort key: interactive jobs first; jobs that yielded last."""
     (job, ask), _ = entry
-    return len(ask) == 0, job.urgency is not Priority.INTERACTIVE
+    return len(ask) == 0, job.priority is not Priority.INTERACTIVE
 
 
 def _leave(

@@ -64,7 +64,7 @@ _PREDICTION_ROWS = 64.0
 
 _TURN_SIZES = {
     Priority.INTERACTIVE: _PREDICTION_ROWS,
-    Priority.BULK: TURN_BYTES,
+    Priority.NORMAL: TURN_BYTES,
     Priority.BATCH: math.inf,
 }
 
@@ -213,7 +213,7 @@ class Server:
         configuration = self._configuration
         waits = {
             Priority.INTERACTIVE: configuration.max_predict_queue_delay_seconds,
-            Priority.BULK: configuration.max_queue_delay_seconds,
+            Priority.NORMAL: configuration.max_queue_delay_seconds,
             Priority.BATCH: max(configuration.max_queue_delay_seconds, _BATCH_WAIT_SECONDS),
         }
         return {

@@ -374,7 +374,7 @@ def _cancelled(server: RunningServer) -> float:
 
 def _asked(server: RunningServer) -> float:
     """Return the number of rows requested with normal priority."""
-    return server.metric("wordgate_model_rows_total", urgency="bulk")
+    return server.metric("wordgate_model_rows_total", priority="normal")
 
 
 def _ended(server: RunningServer) -> float:

@@ -184,11 +184,11 @@ def test_a_newer_text_supersedes_an_older_one(
 ) -> None:
     """A text that arrives during the search for an older one is answered in its place."""
     before = server.metric("wordgate_jobs_dropped_total", reason="cancelled")
-    asked = server.metric("wordgate_model_rows_total", urgency="interactive")
+    asked = server.metric("wordgate_model_rows_total", priority="interactive")
     with Conversation(stub, configured()) as session:
         session.send(text(1, LONG_TO_READ))
         until(
-            lambda: server.metric("wordgate_model_rows_total", urgency="interactive") > asked,
+            lambda: server.metric("wordgate_model_rows_total", priority="interactive") > asked,
             "the search to begin",
         )
         assert session.ask(text(2, "the clo ")).sequence == 2

@@ -102,8 +102,8 @@ def _counts(server: RunningServer, before: dict[str, float] | None = None) -> di
 
 
 def _read(server: RunningServer) -> Callable[[str], float]:
-    def read(urgency: str) -> float:
-        return server.metric("wordgate_model_rows_total", kind="step", urgency=urgency)
+    def read(priority: str) -> float:
+        return server.metric("wordgate_model_rows_total", kind="step", priority=priority)
 
     return read
 
@@ -118,9 +118,9 @@ def test_crossing_an_anchor_adds_no_latency(
     written = " ".join(f"{number} sea" for number in range(ANCHOR_WORDS - 1))
     read = _read(server)
     with Conversation(stub, configured(max_suggestions=1)) as session:
-        before = read("bulk")
+        before = read("normal")
         session.ask(text(1, f"{written} "))
-        until(lambda: read("bulk") >= before + ANCHOR_WORDS - 2, "the next context to be read")
+        until(lambda: read("normal") >= before + ANCHOR_WORDS - 2, "the next context to be read")
         costs = []
         for sequence in range(2, 8):
             started = read("interactive")

@@ -157,7 +157,7 @@ async def test_a_cancelled_search_leaves_no_states(
 
 
 def _asked_rows(metrics: Metrics) -> float:
-    labels = {"kind": "step", "urgency": "interactive"}
+    labels = {"kind": "step", "priority": "interactive"}
     return metrics.registry.get_sample_value("wordgate_model_rows_total", labels) or 0
 
 

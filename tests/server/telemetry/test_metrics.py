@@ -37,7 +37,7 @@ LABELS = {
     "result",
     "precision",
     "reason",
-    "urgency",
+    "priority",
     "version",
 }
 
@@ -108,13 +108,13 @@ def test_names_and_labels_are_conventional(all_metrics: Metrics) -> None:
 def test_counting_does_not_change_a_task() -> None:
     """A counted task has the same model requests and the same result."""
     metrics = Metrics()
-    counted = metrics.counted(_two_questions(), Priority.BULK)
+    counted = metrics.counted(_two_questions(), Priority.NORMAL)
     assert len(next(counted)) == 2
     assert len(counted.send(["a", "b"])) == 1
     with pytest.raises(StopIteration) as ended:
         counted.send(["c"])
     assert ended.value.value == ["a", "b", "c"]
-    labels = {"kind": "step", "urgency": "bulk"}
+    labels = {"kind": "step", "priority": "normal"}
     assert metrics.registry.get_sample_value("wordgate_model_rows_total", labels) == 3
 
 
@@ -163,7 +163,7 @@ def _noted(
 def test_closing_a_counted_task_closes_the_inner_task() -> None:
     """Dropped work is closed inside the wrapper, too."""
     inner = _two_questions()
-    counted = Metrics().counted(inner, Priority.BULK)
+    counted = Metrics().counted(inner, Priority.NORMAL)
     next(counted)
     counted.close()
     assert next(inner, "closed") == "closed"

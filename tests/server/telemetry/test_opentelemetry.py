@@ -81,7 +81,7 @@ def test_a_call_shows_what_the_engine_did(traced: Traced) -> None:
     assert work.span.parent_span_id == call.span.span_id
     assert call.span.start_time_unix_nano <= work.span.start_time_unix_nano
     assert work.span.end_time_unix_nano <= call.span.end_time_unix_nano
-    assert work.attributes["wordgate.urgency"] == "interactive"
+    assert work.attributes["wordgate.priority"] == "interactive"
     assert work.attributes["wordgate.steps"] >= 5
     assert work.attributes["wordgate.outputs"] >= 1
     assert work.attributes["wordgate.rounds"] >= 2

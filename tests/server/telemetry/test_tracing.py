@@ -59,7 +59,7 @@ def _asks() -> ModelTask[str]:
 async def test_work_is_counted(span: _Span) -> None:
     """Rows are counted by kind, and the answers and the result are passed through."""
     future: asyncio.Future[str] = asyncio.Future()
-    asks = work_span(_asks(), future, Priority.BULK)
+    asks = work_span(_asks(), future, Priority.NORMAL)
     assert next(asks) == Step([("state", 1), ("state", 2)])
     assert asks.send(["a", "b"]) == TokenLogProbs([("state", 3)])
     with pytest.raises(StopIteration) as stop:
@@ -69,7 +69,7 @@ async def test_work_is_counted(span: _Span) -> None:
     [work] = span.parts
     counts = {key: work.notes[f"wordgate.{key}"] for key in ("rounds", "steps", "outputs")}
     assert counts == {"rounds": 2, "steps": 2, "outputs": 1}
-    assert (work.notes["wordgate.urgency"], work.error, work.ends) == ("bulk", None, 1)
+    assert (work.notes["wordgate.priority"], work.error, work.ends) == ("normal", None, 1)
 
 
 async def test_dropped_work_ends_its_span(span: _Span) -> None:
@@ -105,6 +105,6 @@ def test_a_superseded_answer_ends_its_span(span: _Span) -> None:
 async def test_without_a_trace_nothing_is_measured() -> None:
     """The task is not wrapped, and an answer has no span."""
     asks = _asks()
-    assert work_span(asks, asyncio.Future(), Priority.BULK) is asks
+    assert work_span(asks, asyncio.Future(), Priority.NORMAL) is asks
     with message_span("answer", began_ns=0, sequence=1):
         assert current_span.get() is None

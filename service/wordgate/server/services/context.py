@@ -58,7 +58,7 @@ class ServingContext:
         self,
         model: ServedModel,
         asks: ModelTask[T],
-        urgency: Priority,
+        priority: Priority,
         call: Deadline | None = None,
         *,
         admitted: bool = False,
@@ -75,7 +75,7 @@ class ServingContext:
         """
         seconds = call.time_remaining() if call else None
         deadline = None if seconds is None else monotonic() + seconds
-        counted = self.metrics.counted(asks, urgency)
+        counted = self.metrics.counted(asks, priority)
         future: asyncio.Future[T] = self.handover.future()
         caller = self._caller
         is_counted = caller is not None and caller.token.quota.rows_per_second is not None
@@ -83,9 +83,9 @@ class ServingContext:
             counted = caller.usage.paid(counted)
         job = Job(
             model.network,
-            work_span(counted, future, urgency),
+            work_span(counted, future, priority),
             partial(self.handover.settle, future),
-            urgency,
+            priority,
             deadline,
             future.cancelled,
             admitted=admitted,

@@ -66,13 +66,13 @@ async def generated(
     """
     model = serving.model(request.model)
     asks = model.begin_text(generation_query(request, serving.limits))
-    draft: GenerationState | None = await serving.start(model, asks, Priority.BULK, call)
+    draft: GenerationState | None = await serving.start(model, asks, Priority.NORMAL, call)
     while draft is not None:
         if serving.draining.is_set():
             raise Unavailable(DRAINING)
         seed = draft.seed
         search = serving.metrics.searching(model.next_word(draft), attrgetter("word.expansions"))
-        written = await serving.start(model, search, Priority.BULK, call, admitted=True)
+        written = await serving.start(model, search, Priority.NORMAL, call, admitted=True)
         yield generate_response(GenerationResult(written.word, seed, model.name))
         draft = written.draft
 

@@ -160,7 +160,7 @@ class RescoreStream:
         try:
             weighting = decode_weighting(asked.weighting, self._serving.limits)
             bounds = decode_search_bounds(asked.search, self._serving.limits)
-            decode_priority(asked, Priority.BULK)
+            decode_priority(asked, Priority.NORMAL)
         except InvalidInput as error:
             raise InvalidInput(f"configuration.{error.field}", error.problem) from None
         self._configured = _Configured(asked, weighting, bounds)
@@ -195,7 +195,7 @@ class RescoreStream:
             counts_eos(configured.asked),
             configured.bounds,
         )
-        priority = decode_priority(configured.asked, Priority.BULK)
+        priority = decode_priority(configured.asked, Priority.NORMAL)
         return self._serving.start(model, asks, priority, admitted=True)
 
 

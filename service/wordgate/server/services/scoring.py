@@ -77,7 +77,7 @@ class ScoringServicer(scoring_pb2_grpc.ScoringServiceServicer):
         call: Deadline,
     ) -> "asyncio.Future[T]":
         """Schedule the work of a request. Its size estimates its cost."""
-        priority = decode_priority(request, Priority.BULK)
+        priority = decode_priority(request, Priority.NORMAL)
         return self._serving.start(
             model,
             asks,

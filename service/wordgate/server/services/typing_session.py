@@ -213,7 +213,7 @@ class Session:
             return
         try:
             model = self._serving.model(self._configured.model)
-            await self._serving.start(model, _read_typed(model, before), Priority.BULK)
+            await self._serving.start(model, _read_typed(model, before), Priority.NORMAL)
         except WordgateError:
             return  # the text will be read with the next edit
 
@@ -385,7 +385,7 @@ class Session:
                 metrics.typed_surprise(model.name, -future.result())
 
         asks = model.log_prob_of(word.history, word.word)
-        self._serving.start(model, asks, Priority.BULK).add_done_callback(found)
+        self._serving.start(model, asks, Priority.NORMAL).add_done_callback(found)
 
     def _prepare(self, model: ServedModel, text: _Text, answer: PredictionResult) -> None:
         """Between words, read the context of the next anchor ahead, with normal priority."""
@@ -394,7 +394,7 @@ class Session:
         if self._preparing is not None and not self._preparing.done():
             return
         asks = model.read_ahead(text.edited.before)
-        self._preparing = self._serving.start(model, asks, Priority.BULK)
+        self._preparing = self._serving.start(model, asks, Priority.NORMAL)
         self._preparing.add_done_callback(_forget)
 
     def _response(

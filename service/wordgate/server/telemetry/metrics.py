@@ -142,9 +142,9 @@ class Metrics:
         """Count a request rejected by overload protection."""
         self._refused.labels(excess.value).inc()
 
-    def waited(self, urgency: Priority, seconds: float) -> None:
+    def waited(self, priority: Priority, seconds: float) -> None:
         """Observe the queueing delay of a request whose work begins."""
-        self._queue_seconds[urgency].observe(seconds)
+        self._queue_seconds[priority].observe(seconds)
 
     def searching(self, asks: ModelTask[T], expansions_of: Callable[[T], int]) -> ModelTask[T]:
         """Wrap a search; observe the tokens it read and its expansions when it completes."""
@@ -188,12 +188,12 @@ class Metrics:
         for file, end in ends.items():
             self._certificate_ends.labels(file).set(end)
 
-    def counted(self, asks: ModelTask[T], urgency: Priority) -> ModelTask[T]:
+    def counted(self, asks: ModelTask[T], priority: Priority) -> ModelTask[T]:
         """Wrap a task; count the model rows that it requests, by kind and priority."""
         try:
             ask = next(asks)
             while True:
-                self._asked[_kind(ask), urgency].inc(len(ask))
+                self._asked[_kind(ask), priority].inc(len(ask))
                 ask = asks.send((yield ask))
         except StopIteration as stop:
             result: T = stop.value
@@ -248,17 +248,17 @@ class Metrics:
             "wordgate_model_rows_total",
             "Rows requested from the model: tokens to read (step), or output rows and target "
             "log-probabilities (output).",
-            ("kind", "urgency"),
+            ("kind", "priority"),
         )
         self._asked = {
-            (kind, urgency): self._rows.labels(kind, urgency.value)
-            for kind, urgency in product(_ASKED, Priority)
+            (kind, priority): self._rows.labels(kind, priority.value)
+            for kind, priority in product(_ASKED, Priority)
         }
         queue_seconds = self._histogram(
             "wordgate_queue_duration_seconds",
             "Queueing delay in seconds, from a request's arrival to its first inference.",
             _SECONDS,
-            ("urgency",),
+            ("priority",),
         )
         self._queue_seconds = {each: queue_seconds.labels(each.value) for each in Priority}
         self._call_rows = self._histogram(

@@ -91,13 +91,13 @@ def _message_span(stream: Span, name: str, began_ns: int, sequence: int) -> Iter
         span.end()
 
 
-def work_span(asks: ModelTask[T], future: "asyncio.Future[T]", urgency: Priority) -> ModelTask[T]:
+def work_span(asks: ModelTask[T], future: "asyncio.Future[T]", priority: Priority) -> ModelTask[T]:
     """Wrap a task; when its future is done, record its work as a span if the call is traced."""
     span = current_span.get()
     if span is None:
         return asks
     work = _Work()
-    future.add_done_callback(partial(_worked, span, work, urgency))
+    future.add_done_callback(partial(_worked, span, work, priority))
     return work.watched(asks)
 
 
@@ -136,10 +136,10 @@ class _Work:
             self.outputs += len(ask)
 
 
-def _worked(span: Span, work: _Work, urgency: Priority, future: "asyncio.Future[Any]") -> None:
+def _worked(span: Span, work: _Work, priority: Priority, future: "asyncio.Future[Any]") -> None:
     """Record the engine's work as a child span."""
     part = span.part("engine", work.began_ns)
-    part.note("wordgate.urgency", urgency.value)
+    part.note("wordgate.priority", priority.value)
     if work.taken_ns:
         part.note("wordgate.start_wait_seconds", (work.taken_ns - work.began_ns) / _NANOSECONDS)
         part.note("wordgate.model_wait_seconds", work.asked_ns / _NANOSECONDS)
