@@ -6,6 +6,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+import structlog
 from hypothesis import settings
 from tests.bundles import write_bundle
 from tests.running import RunningServer, serving
@@ -25,6 +26,13 @@ def pytest_configure() -> None:
     Spinning threads of two processes on two cores make training tests ten times slower.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+
+@pytest.fixture(autouse=True)
+def unconfigured_logs() -> Iterator[None]:
+    """Forget a log that a test configured: its stream is closed when the test ends."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

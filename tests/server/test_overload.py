@@ -94,7 +94,7 @@ def test_a_flood_takes_no_memory(shipped: RunningServer) -> None:
 def test_batch_work_waits_and_lets_all_others_in(shipped: RunningServer) -> None:
     """None of many batch requests is rejected, and predictions and scores get through."""
     with Client(shipped.address) as client, Client(shipped.address, batch=True) as batch:
-        waiting = _burst(batch, 60)
+        waiting = _burst(batch, 30)
         until(lambda: shipped.metric("wordgate_queued_rows") > 100, "the queue to grow")
         assert client.predict("the clouds are in the").suggestions
         assert client.score("", jobs()[0]).candidates

@@ -234,10 +234,10 @@ def test_sessions_above_the_limit_are_rejected(bundle: Path) -> None:
         _open_session(channel).cancel()
 
 
-@pytest.mark.parametrize("limit", ["calls", "rescore-streams"])
+@pytest.mark.parametrize("limit", ["concurrent-rpcs", "rescore-streams"])
 def test_calls_above_each_limit_are_rejected(bundle: Path, limit: str) -> None:
     """Each kind of call has a configurable limit; above it, the error has a retry delay."""
-    begin = {"calls": _open_session, "rescore-streams": _open_rescoring}[limit]
+    begin = {"concurrent-rpcs": _open_session, "rescore-streams": _open_rescoring}[limit]
     options = (f"--max-{limit}", "1")
     with serving(bundle, *options) as server, grpc.insecure_channel(server.address) as channel:
         first = begin(channel)

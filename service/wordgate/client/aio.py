@@ -189,7 +189,7 @@ class AsyncClient:
     async def get_model(self) -> ModelDescription:
         """Return the model that this client uses. Raises `ModelNotFound`."""
         request = models_pb2.GetModelRequest(model=self._model)
-        return decode_model(await self._ask(self._models.GetModel, request))
+        return decode_model((await self._ask(self._models.GetModel, request)).model)
 
     async def get_server(self) -> ServerDescription:
         """Return the server's versions, device and limits."""

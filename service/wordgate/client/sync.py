@@ -173,7 +173,9 @@ class Client:
     def get_model(self) -> ModelDescription:
         """Return the model that this client uses. Raises `ModelNotFound`."""
         request = models_pb2.GetModelRequest(model=self._model)
-        return _result(self._ask(self._models.GetModel, request, decode_model))
+        return _result(
+            self._ask(self._models.GetModel, request, lambda answer: decode_model(answer.model))
+        )
 
     def get_server(self) -> ServerDescription:
         """Return the server's versions, device and limits."""

@@ -41,7 +41,7 @@ def test_a_file_is_typed_as_a_person_types(run: Run, bundle: Path, tmp_path: Pat
     )
     for wrong in (("--letter-case", "as-typed"), ("--show-rejected",), ("--max-suggestions", "3")):
         ended = run("evaluate", "--text", file, "--model", bundle, *wrong)
-        assert (ended.code, "requires --typing" in ended.err) == (2, True)
+        assert (ended.code, "requires --keystroke-savings" in ended.err) == (2, True)
     for wrong in (("--continuous-cache", "1"), ("--letter-case", "loud")):
         assert run(*ask, *wrong).code == 2
 

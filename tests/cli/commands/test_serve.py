@@ -41,7 +41,7 @@ def test_a_check_says_what_would_keep_a_server_from_starting(
             f"{file}: engine_threads: input should be greater than or equal to 1 (it is 0)",
         ),
         ("tokens_file = 'tokens'", 3, f"{tmp_path / 'tokens'}: "),
-        ("traces = 'otlp'", 2, f"{file}: traces: OTEL_EXPORTER_OTLP_PROTOCOL is http/protobuf"),
+        ("tracing = 'otlp'", 2, f"{file}: tracing: OTEL_EXPORTER_OTLP_PROTOCOL is http/protobuf"),
     ):
         file.write_text(line)
         ended = run("serve", "--config", file, "--check")
