@@ -272,7 +272,7 @@ class Session:
         finally:
             if self._answering is asyncio.current_task():
                 self._answering, self._is_written = None, False
-            self._memory.note_garbage(len(self._resting.encoded))
+            self._note_garbage()
         if self._ending and self._answering is None:
             self._end(Unavailable(self._ending))
 
@@ -396,6 +396,11 @@ class Session:
         asks = model.read_ahead(text.edited.before)
         self._preparing = self._serving.start(model, asks, Priority.NORMAL)
         self._preparing.add_done_callback(_forget)
+        self._preparing.add_done_callback(self._note_garbage)
+
+    def _note_garbage(self, _: object = None) -> None:
+        """Note that work on the text has ended, which leaves free gaps in the heap."""
+        self._memory.note_garbage(len(self._resting.encoded))
 
     def _response(
         self, model: ServedModel, text: _Text, answer: PredictionResult
