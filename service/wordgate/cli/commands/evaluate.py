@@ -186,7 +186,7 @@ def _warn_of_language(opened: GenerativeModel) -> None:
 
 
 def _refuse_typing_options(context: click.Context) -> None:
-    """Raise `UsageError` for a typing option without --typing."""
+    """Raise `UsageError` for a typing option without --keystroke-savings."""
     for parameter in context.command.params:
         if getattr(parameter, "section", None) == _TYPING and parameter.name:
             source = context.get_parameter_source(parameter.name)
