@@ -10,20 +10,14 @@ import grpc.aio
 
 from wordgate.api.v1 import (
     models_pb2,
-    models_pb2_grpc,
-    prediction_pb2_grpc,
-    scoring_pb2_grpc,
 )
-from wordgate.api.v1.priority_pb2 import PRIORITY_BATCH, PRIORITY_UNSPECIFIED, Priority
-from wordgate.client.diagnosis import Diagnosis, explained
+from wordgate.client.base import ClientBase
+from wordgate.client.diagnosis import explained
 from wordgate.client.generation import generate_request, words_of_async
 from wordgate.client.tls import (
     CHANNEL_OPTIONS,
-    DEFAULT_TIMEOUT_SECONDS,
     Tls,
     asyncio_channel,
-    check_server,
-    metadata_of,
 )
 from wordgate.client.typing_session import TypingSession
 from wordgate.decoding.generation import GenerationKwargs, GenerationQuery
@@ -53,51 +47,20 @@ from wordgate.protocol.status import NoAnswer, decode_error
 from wordgate.scoring.lattice_search import SearchBounds
 from wordgate.scoring.rescoring import DEFAULT_SEARCH_BOUNDS, HypothesisSpace
 from wordgate.scoring.weighting import Weighting
-from wordgate.text.normalization import require_unicode
 
 _PLAIN = Weighting()
 _LIST = models_pb2.ListModelsRequest()
 
 
-class AsyncClient:
+class AsyncClient(ClientBase):
     """Asyncio client. Create it in a coroutine; it is bound to that event loop.
 
     Use it with `async with`, or call `close`. Cancelling a waiting task cancels its request.
     """
 
-    def __init__(
-        self,
-        address: str,
-        *,
-        model: str = "",
-        timeout_seconds: float | None = DEFAULT_TIMEOUT_SECONDS,
-        tls: Tls | None = None,
-        token: str | None = None,
-        batch: bool = False,
-    ) -> None:
-        """Create a client. The channel connects lazily: an unreachable address fails later.
-
-        `address` is HOST:PORT, unix:PATH or a gRPC target such as dns:///wordgate:50051. `model`
-        is `NAME` or `NAME@VERSION`; an empty name selects the server's default model.
-        `timeout_seconds` is the deadline of each request; None means no deadline. `tls` enables
-        TLS; without it, `token` (a bearer token) is sent unencrypted. `batch` gives requests batch
-        priority: they may queue for seconds and use only spare capacity, so send many at once.
-        Raises `InvalidInput` for an invalid address or token and for a model name that is not
-        valid Unicode, `InvalidFile` for an unusable file in `tls`.
-        """
-        check_server(address)
-        self._address = address
-        self._diagnosis = Diagnosis(address, tls)
-        require_unicode(model, "model")
-        self._model = model
-        self._priority: Priority.ValueType = PRIORITY_BATCH if batch else PRIORITY_UNSPECIFIED
-        self._timeout = timeout_seconds
-        self._metadata = metadata_of(token)
+    def _open(self, address: str, tls: Tls | None) -> grpc.aio.Channel:
         self._loop = _running_loop()
-        self._channel = asyncio_channel(address, tls, CHANNEL_OPTIONS)
-        self._prediction = prediction_pb2_grpc.PredictionServiceStub(self._channel)
-        self._scoring = scoring_pb2_grpc.ScoringServiceStub(self._channel)
-        self._models = models_pb2_grpc.ModelServiceStub(self._channel)
+        return asyncio_channel(address, tls, CHANNEL_OPTIONS)
 
     async def predict(
         self,

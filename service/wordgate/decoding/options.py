@@ -21,8 +21,8 @@ MAX_EXPANSIONS = 5_000
 MAX_WORDS = 10
 DEFAULT_MIN_PHRASE_PROBABILITY = 0.2
 LEAST_PHRASE_PROBABILITY = 0.01
-DEFAULT_FLATNESS = 0.3
-MAX_FLATNESS = 10.0
+DEFAULT_SHARPNESS = 0.3
+MAX_SHARPNESS = 10.0
 MAX_CACHE_WEIGHT = 0.9
 LEAST_PROBABILITY = 1e-12
 """Minimum probability of a suggested word, unless the request lists the word."""
@@ -66,7 +66,7 @@ class ContinuousCache:
     """
 
     weight: float = 0.1
-    sharpness: float = DEFAULT_FLATNESS
+    sharpness: float = DEFAULT_SHARPNESS
 
 
 class SuggestionKwargs(TypedDict, total=False):
@@ -143,7 +143,7 @@ class Options:
         if self.continuous_cache:
             cache = self.continuous_cache
             check_range("continuous_cache.weight", cache.weight, 0.0, MAX_CACHE_WEIGHT)
-            check_range("continuous_cache.sharpness", cache.sharpness, 0.0, MAX_FLATNESS)
+            check_range("continuous_cache.sharpness", cache.sharpness, 0.0, MAX_SHARPNESS)
 
     def prepare(self) -> Steps[None]:
         """Normalise the listed words, once, in steps.

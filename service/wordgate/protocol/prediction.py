@@ -6,9 +6,9 @@ from dataclasses import asdict
 from wordgate.api.v1 import prediction_pb2
 from wordgate.api.v1.priority_pb2 import PRIORITY_UNSPECIFIED, Priority
 from wordgate.decoding.options import (
-    DEFAULT_FLATNESS,
     DEFAULT_MAX_SUGGESTIONS,
     DEFAULT_MIN_PHRASE_PROBABILITY,
+    DEFAULT_SHARPNESS,
     BoostedWord,
     ContinuousCache,
     LetterCase,
@@ -144,7 +144,7 @@ def _continuous_cache(nested: prediction_pb2.SuggestionOptions) -> ContinuousCac
         return None
     cache = nested.continuous_cache
     return ContinuousCache(
-        cache.weight, cache.sharpness if cache.HasField("sharpness") else DEFAULT_FLATNESS
+        cache.weight, cache.sharpness if cache.HasField("sharpness") else DEFAULT_SHARPNESS
     )
 
 

@@ -137,26 +137,7 @@ def rescore(
     end = [EOS] if count_eos else []
     sequences = [[*cut.pieces, *end] for cut in cuts]
     log_probs = yield from score(sequences, start, language.levels)
-    wanted = bounds.max_transcripts
-    if wanted is None or wanted >= len(hypotheses):
-        return (yield from pace.run(ranking(hypotheses, cuts, log_probs, weighting)))
-    boosts = yield from pace.run(_boosts(cuts, weighting))
-    totals = [
-        _total_without_lm(hypothesis, cut, weighting, boost) + weighting.lm_weight * log_prob
-        for hypothesis, cut, boost, log_prob in zip(
-            hypotheses, cuts, boosts, log_probs, strict=True
-        )
-    ]
-    for index, total in enumerate(totals):
-        _check_total(index, total)
-    numbers = sorted(sorted(range(len(totals)), key=lambda index: -totals[index])[:wanted])
-    best = ranking(
-        [hypotheses[index] for index in numbers],
-        [cuts[index] for index in numbers],
-        [log_probs[index] for index in numbers],
-        weighting,
-        numbers=numbers,
-    )
+    best = ranking(hypotheses, cuts, log_probs, weighting, max_transcripts=bounds.max_transcripts)
     return (yield from pace.run(best))
 
 
@@ -176,29 +157,30 @@ def ranking(
     log_probs: Sequence[float],
     weighting: Weighting,
     exact: bool = True,
-    numbers: Sequence[int] | None = None,
+    max_transcripts: int | None = None,
 ) -> Steps[Ranking]:
     """Return the ranking for these log-probabilities, as steps.
 
-    `numbers` are the positions of the hypotheses in the request, if these are a selection. Raises
-    `InvalidInput` for totals that are not finite.
+    Only the `max_transcripts` best hypotheses (default: all) are in it and share its posteriors.
+    Raises `InvalidInput` for totals that are not finite.
     """
-    numbers = range(len(hypotheses)) if numbers is None else numbers
     boosts = yield from _boosts(cuts, weighting)
     totals = []
     for hypothesis, cut, boost, log_prob in zip(hypotheses, cuts, boosts, log_probs, strict=True):
         rest = _total_without_lm(hypothesis, cut, weighting, boost)
         totals.append(rest + weighting.lm_weight * log_prob)
         yield _TOTAL_WORK + len(hypothesis.scores)
-    for index, total in zip(numbers, totals, strict=True):
+    for index, total in enumerate(totals):
         _check_total(index, total)
     best = max(totals)
-    shares = posteriors([(total - best) / weighting.scale for total in totals])
-    order = sorted(range(len(totals)), key=lambda index: -totals[index])
+    order = sorted(range(len(totals)), key=lambda index: -totals[index])[:max_transcripts]
+    kept = sorted(order)
+    scaled = [(totals[index] - best) / weighting.scale for index in kept]
+    shares = dict(zip(kept, posteriors(scaled), strict=True))
     transcripts = [
         Transcript(
             hypotheses[index].text,
-            numbers[index],
+            index,
             totals[index],
             hypotheses[index].scores,
             log_probs[index],
@@ -212,7 +194,7 @@ def ranking(
     ]
     yield _TOTAL_WORK * len(order)
     confidence = yield from confidences(
-        cuts[order[0]].words, [(cut.words, share) for cut, share in zip(cuts, shares, strict=True)]
+        cuts[order[0]].words, [(cuts[index].words, shares[index]) for index in kept]
     )
     best_words = yield from _word_confidences(hypotheses[order[0]], confidence)
     runner_up = cuts[order[1]].words if len(order) > 1 else cuts[order[0]].words
