@@ -1,17 +1,39 @@
 """Benchmark the memory per idle typing session, compared with a stream of a no-op server."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from wordgate.bench.idle_sessions import TYPED, idle_sessions
 from wordgate.bench.local_server import local_server
 from wordgate.bench.noop_server import noop_server
+from wordgate.client import AsyncClient
 from wordgate.errors import WordgateError
 from wordgate.server.event_loop import loop_factory
 
+TYPED = "See you "
+_AT_ONCE = 32
 _FIRST = 100
 """Uncounted warm-up sessions; they allocate threads, caches and free lists."""
+
+
+@asynccontextmanager
+async def idle_sessions(address: str, count: int, typed: str = TYPED) -> AsyncIterator[None]:
+    """Open `count` sessions, type `typed` in each key by key, and keep them open in the block."""
+    async with AsyncClient(address) as client, AsyncExitStack() as opened:
+        room = asyncio.Semaphore(_AT_ONCE)
+
+        async def type_in_one() -> None:
+            async with room:
+                session = await opened.enter_async_context(client.typing_session())
+                for letter in typed:
+                    await session.wait_for(await session.insert(letter))
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(count):
+                group.create_task(type_in_one())
+        yield
 
 
 def run(model: Path, sessions: int) -> dict[str, Any]:
