@@ -10,7 +10,8 @@ from tests.fake_model import FakeModel
 
 from wordgate.engine.admission import AdmissionController
 from wordgate.engine.executor import EngineExecutor
-from wordgate.engine.scheduler import Job, Priority, Scheduler
+from wordgate.engine.job import Job, Priority
+from wordgate.engine.scheduler import Scheduler
 from wordgate.errors import DeadlineExceeded, Overloaded, Unavailable
 from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
 from wordgate.lm.requests import ModelRequest, ModelTask, Step

@@ -11,8 +11,9 @@ import pytest
 
 from wordgate.decoding.options import BoostedWord, ContinuousCache, Options
 from wordgate.decoding.prediction import Query, splitting_typed
+from wordgate.engine.job import Job, Priority
 from wordgate.engine.loaded_model import ServedModel, open_model
-from wordgate.engine.scheduler import Job, Priority, Scheduler
+from wordgate.engine.scheduler import Scheduler
 from wordgate.errors import Cancelled, InvalidInput
 from wordgate.lm.requests import SHORT_ROUND, ModelRequest, ModelTask, Pace
 from wordgate.scoring.hypothesis import Hypothesis

@@ -15,8 +15,9 @@ from tests.bundles import random_weights
 from wordgate.bundle.manifest import NetworkSizes
 from wordgate.decoding.search import SearchParams, SearchResult, likeliest_words
 from wordgate.engine.executor import EngineExecutor
+from wordgate.engine.job import Priority
 from wordgate.engine.onnx_model import NetworkModel, Runtime
-from wordgate.engine.scheduler import Priority, Scheduler
+from wordgate.engine.scheduler import Scheduler
 from wordgate.engine.state_cache import StateCache
 from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
 from wordgate.lm.context_window import read_words, read_words_context

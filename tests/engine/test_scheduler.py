@@ -15,7 +15,8 @@ from tests.clock import Clock
 from tests.fake_model import FakeModel
 
 from wordgate.engine.admission import AdmissionController
-from wordgate.engine.scheduler import DropReason, Job, Priority, Scheduler
+from wordgate.engine.job import DropReason, Job, Priority
+from wordgate.engine.scheduler import Scheduler
 from wordgate.errors import Cancelled, DeadlineExceeded, Overloaded
 from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
 from wordgate.lm.requests import YIELD, ModelRequest, ModelTask, OutputRows, Step, TokenLogProbs

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wordgate.api.v1.priority_pb2 import PRIORITY_BATCH, PRIORITY_REALTIME
+from wordgate.engine.job import Priority
 from wordgate.engine.results import ModelVersion, ScoreResult
-from wordgate.engine.scheduler import Priority
 from wordgate.errors import InvalidInput
 from wordgate.protocol.scoring import (
     counts_eos,

@@ -12,7 +12,7 @@ from wordgate.decoding.prediction import Query
 from wordgate.engine.local_model import LocalModel
 from wordgate.engine.onnx_model import NetworkModel
 from wordgate.evaluation.cloze import own_questions
-from wordgate.lm.requests import ModelRequest, OutputRows, Step
+from wordgate.lm.requests import ModelRequest, OutputRows, Step, run_request
 from wordgate.text import words
 
 CALL_ROWS = (1, 2, 4, 8, 16, 32, 64)
@@ -59,7 +59,7 @@ def _asks(network: NetworkModel) -> dict[str, Callable[[int], ModelRequest]]:
     }
     for level in range(network.levels.count):
         asks[f"output-{level}"] = lambda rows, level=level: OutputRows(  # type: ignore[misc]
-            level, [network.start] * rows
+            [(network.start, level)] * rows
         )
     return asks
 
@@ -67,7 +67,7 @@ def _asks(network: NetworkModel) -> dict[str, Callable[[int], ModelRequest]]:
 def _seconds(network: NetworkModel, ask: ModelRequest, calls: int) -> float:
     began = perf_counter()
     for _ in range(calls):
-        network.answer([ask])
+        run_request(ask, network)
     return perf_counter() - began
 
 

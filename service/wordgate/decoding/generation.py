@@ -32,7 +32,7 @@ from wordgate.lm.cached_queries import HashedState
 from wordgate.lm.context_window import read
 from wordgate.lm.lexicon import Lexicon
 from wordgate.lm.masks import begins_mask
-from wordgate.lm.requests import SHORT_ROUND, ModelTask, Pace, State, Step, TokenLogProbs
+from wordgate.lm.requests import SHORT_ROUND, ModelTask, Pace, Prefill, State, TokenLogProbs
 from wordgate.lm.state_store import NullStateStore, StateStore
 from wordgate.lm.tokenizer import EOS
 from wordgate.text import words
@@ -188,8 +188,8 @@ def begin(
 def next_word(language: Lexicon, draft: GenerationState) -> ModelTask[GenerationStep]:
     """Sample the next word. Deterministic for a given draft."""
     state = draft.state
-    for piece in draft.unread:
-        [state] = yield Step([(state, piece)])
+    if draft.unread:
+        [state] = yield Prefill(state, draft.unread)
     found = yield from _likeliest(language, state, draft)
     drawn = draw(found.words, draft.query, uniform(draft.seed, draft.number))
     if drawn is None:

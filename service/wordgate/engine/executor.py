@@ -1,16 +1,15 @@
-"""Engine threads, which run a scheduler and its inferences.
+"""Engine threads, which run the rounds of a scheduler.
 
-Only one engine thread at a time uses the scheduler, the generators and the state caches; all use
-models concurrently. Other threads submit jobs and receive futures. onnxruntime releases the GIL
-during inference.
+Other threads submit jobs and receive futures. onnxruntime releases the GIL during inference.
 """
 
 import threading
 from concurrent.futures import Future, InvalidStateError
 from typing import Any, TypeVar
 
-from wordgate.engine.scheduler import Batch, Job, Priority, Scheduler
-from wordgate.errors import Unavailable, WordgateError
+from wordgate.engine.job import Job, Priority
+from wordgate.engine.scheduler import Scheduler
+from wordgate.errors import Unavailable
 from wordgate.lm.requests import Model, ModelTask
 
 T = TypeVar("T")
@@ -22,20 +21,16 @@ DEFAULT_ENGINE_THREADS = 2
 class EngineExecutor:
     """A thread pool that runs generators against models until it is closed.
 
-    `calls` is the number of threads, each of which runs one batch at a time. A thread locks the
-    scheduler to return the results of its batch and to take the next one.
+    Each of its threads runs one batch at a time.
     """
 
-    def __init__(self, scheduler: Scheduler, calls: int = 1) -> None:
+    def __init__(self, scheduler: Scheduler, threads: int = 1) -> None:
         self._scheduler = scheduler
-        self._turn = threading.Lock()
-        self._arrived: list[Job] = []
-        self._left_over = False
         self._closing = False
         self._wake = threading.Condition()
         self._threads = [
             threading.Thread(target=self._run, name=f"wordgate-engine-{number}", daemon=True)
-            for number in range(calls)
+            for number in range(threads)
         ]
         for thread in self._threads:
             thread.start()
@@ -43,7 +38,7 @@ class EngineExecutor:
     def submit(
         self,
         model: Model,
-        asks: ModelTask[T],
+        task: ModelTask[T],
         priority: Priority = Priority.INTERACTIVE,
         deadline: float | None = None,
         *,
@@ -57,12 +52,12 @@ class EngineExecutor:
         """
         future: Future[T] = Future()
         job = Job(
-            model, asks, _settle(future), priority, deadline, future.cancelled, admitted=admitted
+            model, task, _settle(future), priority, deadline, future.cancelled, admitted=admitted
         )
-        self.take(job)
+        self.submit_job(job)
         return future
 
-    def take(self, job: Job) -> None:
+    def submit_job(self, job: Job) -> None:
         """Schedule a job, which has its own completion callback. Thread-safe.
 
         Raises `Unavailable` after `close`, and `Overloaded` if the job would wait too long.
@@ -70,8 +65,7 @@ class EngineExecutor:
         with self._wake:
             if self._closing:
                 raise Unavailable("engine shutting down; retry on another replica")
-            self._scheduler.admit(job)
-            self._arrived.append(job)
+            self._scheduler.submit(job)
             self._wake.notify()
 
     def close(self) -> None:
@@ -83,43 +77,22 @@ class EngineExecutor:
             thread.join()
 
     def _run(self) -> None:
-        batch = Batch([])
-        while self._wait(unless=bool(batch)):
-            batch = self._exchange(batch)
-            batch.ask()
+        while self._wait():
+            while self._scheduler.step(self._wake_another):
+                pass
 
-    def _exchange(self, answered: Batch) -> Batch:
-        """Return the results of a batch to its jobs and take the next batch."""
-        with self._turn:
-            self._scheduler.postprocess(answered)
-            with self._wake:
-                arrived, self._arrived = self._arrived, []
-            for job in arrived:
-                self._add(job)
-            batch = self._scheduler.take()
-            if self._scheduler.jobs:
-                with self._wake:
-                    self._left_over = True
-                    self._wake.notify()
-            return batch
-
-    def _wait(self, unless: bool) -> bool:
-        """Wait for work, except with `unless`. Return False once closed and idle."""
+    def _wait(self) -> bool:
+        """Wait for work. Return False once closed and idle."""
         with self._wake:
-            while not (unless or self._arrived or self._left_over):
+            while not self._scheduler.has_work:
                 if self._closing:
                     return False
                 self._wake.wait()
-            if not unless:
-                self._left_over = False
             return True
 
-    def _add(self, job: Job) -> None:
-        try:
-            self._scheduler.add(job)
-        except WordgateError as error:
-            job.asks.close()
-            job.done(None, error)
+    def _wake_another(self) -> None:
+        with self._wake:
+            self._wake.notify()
 
 
 def _settle(future: "Future[Any]") -> Any:

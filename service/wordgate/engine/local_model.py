@@ -8,6 +8,7 @@ from typing import TypeVar
 from wordgate.decoding.generation import GenerationQuery, GenerationState
 from wordgate.decoding.prediction import Query
 from wordgate.engine.executor import EngineExecutor
+from wordgate.engine.job import Priority
 from wordgate.engine.loaded_model import ServedModel, open_model
 from wordgate.engine.onnx_model import Runtime
 from wordgate.engine.results import (
@@ -16,7 +17,7 @@ from wordgate.engine.results import (
     RescoringResult,
     ScoreResult,
 )
-from wordgate.engine.scheduler import Priority, Scheduler
+from wordgate.engine.scheduler import Scheduler
 from wordgate.lm.requests import ModelTask
 from wordgate.scoring.lattice_search import SearchBounds
 from wordgate.scoring.rescoring import DEFAULT_SEARCH_BOUNDS, HypothesisSpace, check_kinds

@@ -4,8 +4,9 @@ Results of an int8 bundle are bit-identical in any batch, since rows are compute
 every matrix product is an exact sum of integers.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Protocol
@@ -27,15 +28,7 @@ from wordgate.engine.int8_probe import EXACT_SUMS_OPTION, int8_products_are_exac
 from wordgate.engine.lstm_state import NetworkState, StateBatch, gather, gather_top
 from wordgate.errors import InvalidBundle, InvalidConfiguration
 from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
-from wordgate.lm.requests import (
-    HiddenVectors,
-    ModelRequest,
-    OutputRows,
-    Row,
-    State,
-    Step,
-    TokenLogProbs,
-)
+from wordgate.lm.requests import Row, State
 
 MAX_ROWS = 64
 """Maximum rows per inference; docs/performance.md has the measured curve."""
@@ -45,6 +38,7 @@ ONNXRUNTIME_VERSION: str = onnxruntime.__version__
 _WARM_UP_ROWS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 _ZERO_POINT = 128
 Numbers = NDArray[np.int64]
+_NONE: Numbers = np.zeros(0, np.int64)
 _HIDDEN = {"int8": "uint8", "float32": "float"}
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
@@ -66,7 +60,7 @@ class Runtime:
 
 
 class NetworkModel:
-    """A bundle's graphs, which serve the requests of `lm.requests`."""
+    """A bundle's graphs, which serve the requests of `lm.requests` (protocol `Model`)."""
 
     def __init__(
         self,
@@ -95,20 +89,6 @@ class NetworkModel:
             _check_signatures(path, sizes, precision, self._step, self._outputs)
         self.start: State = _zero_state(sizes, precision)
 
-    def answer(self, asks: Sequence[ModelRequest]) -> list[Any]:
-        """Return the results in order; merge requests of one kind into batches of `MAX_ROWS`."""
-        advances = [ask for ask in asks if isinstance(ask, Step)]
-        targets = [ask for ask in asks if isinstance(ask, TokenLogProbs)]
-        rows = [ask for ask in asks if isinstance(ask, OutputRows)]
-        vectors = [ask for ask in asks if isinstance(ask, HiddenVectors)]
-        answers = {
-            HiddenVectors: iter(self._top_vectors(vectors)),
-            Step: iter(self._advance(advances)),
-            TokenLogProbs: iter(self._target_log_probs(targets) if targets else ()),
-            OutputRows: iter(self._level_rows(rows)),
-        }
-        return [next(answers[type(ask)]) for ask in asks]
-
     def warm_up(self) -> None:
         """Run every graph at typical batch sizes, so that the first requests are not slow.
 
@@ -116,12 +96,12 @@ class NetworkModel:
         """
         self._check_answers()
         for rows in _WARM_UP_ROWS:
-            states = self._advance([Step([(self.start, self.levels.vocabulary - 1)] * rows)])[0]
+            states = self.step([(self.start, self.levels.vocabulary - 1)] * rows)
             for level in range(self.levels.count):
-                self._level_rows([OutputRows(level, states)])
+                self.output_rows([(state, level) for state in states])
             last = [self.levels.cuts[level] - 1 for level in range(self.levels.count)]
-            for piece in last:
-                self._target_log_probs([TokenLogProbs([(s, piece) for s in states])])
+            for token in last:
+                self.token_log_probs([(state, token) for state in states])
 
     def _check_answers(self) -> None:
         """Raise `ValueError` for outputs of the wrong shape or that contradict each other."""
@@ -139,42 +119,60 @@ class NetworkModel:
             if log_probs.shape != (rows, width) or not np.array_equal(targets, log_probs[:, -1]):
                 raise ValueError(f"{output_file(level)} does not return one row per state")
 
-    def _advance(self, asks: Sequence[Step]) -> list[list[State]]:
-        steps = [step for ask in asks for step in ask.steps]
-        states: list[State] = []
-        for part in _parts(steps):
-            hidden, cells = gather([state for state, _ in part])
-            token = np.fromiter((piece for _, piece in part), np.int64, len(part))
-            feed = {"token": token, "hidden": hidden, "cells": cells}
-            answered = self._run("step", self._step, None, feed, len(part))
-            states.extend(StateBatch(*answered).states())
-        return _divide(states, asks)
+    def step(self, rows: Sequence[tuple[State, int]]) -> list[State]:
+        """Read one token after each state; return the new states."""
+        return _in_parts(self._step_part, rows)
 
-    def _top_vectors(self, asks: Sequence[HiddenVectors]) -> list[list[NDArray[np.float32]]]:
-        states = [state for ask in asks for state in ask.states]
-        if not states:
-            return [[] for _ in asks]
-        top = gather_top(states, self._width)
+    def _step_part(self, rows: Sequence[tuple[State, int]]) -> list[State]:
+        states, tokens = zip(*rows, strict=True)
+        hidden, cells = gather(states)
+        feed = {"token": np.array(tokens, np.int64), "hidden": hidden, "cells": cells}
+        return StateBatch(*self._run("step", self._step, None, feed, len(rows))).states()
+
+    def hidden_vectors(self, rows: Sequence[State]) -> list[Row]:
+        """Return the hidden values of the top layer: float32 [width] per state."""
+        top = gather_top(rows, self._width)
         if top.dtype == np.uint8:
             top = (top.astype(np.float32) - _ZERO_POINT) / (_ZERO_POINT - 1)
-        return _divide(list(top), asks)
+        return list(top)
 
-    def _target_log_probs(self, asks: Sequence[TokenLogProbs]) -> list[list[float]]:
-        questions = [question for ask in asks for question in ask.questions]
-        states, rows = _shared_rows([state for state, _ in questions])
-        pieces = np.fromiter((piece for _, piece in questions), np.int64, len(questions))
-        levels = self.levels.of_many(pieces)
-        head = np.where(levels == 0, pieces, self.levels.head - 1 + levels)
-        values = self._targets(0, states, rows, head)
+    def output_rows(self, rows: Sequence[tuple[State, int]]) -> list[Row]:
+        """Return one full output level per (state, level): float32 [width of the level]."""
+        _, levels = zip(*rows, strict=True)
+        if levels.count(levels[0]) == len(levels):
+            return self._level_rows(levels[0], [state for state, _ in rows])
+        results: list[Row | None] = [None] * len(rows)
+        for level in sorted(set(levels)):
+            indices = [index for index, each in enumerate(levels) if each == level]
+            states = [rows[index][0] for index in indices]
+            for index, row in zip(indices, self._level_rows(level, states), strict=True):
+                results[index] = row
+        return [row for row in results if row is not None]
+
+    def _level_rows(self, level: int, states: Sequence[State]) -> list[Row]:
+        return _in_parts(partial(self._level_part, level), states)
+
+    def _level_part(self, level: int, states: Sequence[State]) -> list[Row]:
+        feed = {"top": gather_top(states, self._width), "row": _NONE, "target": _NONE}
+        [rows] = self._output(level, "log_probs", feed, len(states))
+        return list(rows)
+
+    def token_log_probs(self, rows: Sequence[tuple[State, int]]) -> list[float]:
+        """Return the log-probability of each token after its state, as natural logarithms."""
+        all_states, all_tokens = zip(*rows, strict=True)
+        states, indices = _shared_rows(all_states)
+        tokens = np.array(all_tokens, np.int64)
+        levels = self.levels.of_many(tokens)
+        head = np.where(levels == 0, tokens, self.levels.head - 1 + levels)
+        values = self._targets(0, states, indices, head)
         for level in range(1, self.levels.count):
-            [indices] = np.nonzero(levels == level)
-            if len(indices):
-                inside = pieces[indices] - self.levels.first(level)
-                level_states, level_rows = _shared_rows(
-                    [states[row] for row in rows[indices].tolist()]
-                )
-                values[indices] += self._targets(level, level_states, level_rows, inside)
-        return _divide(values.tolist(), asks)
+            [here] = np.nonzero(levels == level)
+            if len(here):
+                inside = tokens[here] - self.levels.first(level)
+                level_states, level_rows = _shared_rows([all_states[index] for index in here])
+                values[here] += self._targets(level, level_states, level_rows, inside)
+        results: list[float] = values.tolist()
+        return results
 
     def _targets(
         self, level: int, states: Sequence[State], rows: Numbers, entries: Numbers
@@ -191,18 +189,6 @@ class NetworkModel:
             }
             [values[start:end]] = self._output(level, "target_log_probs", feed, len(part))
         return values
-
-    def _level_rows(self, asks: Sequence[OutputRows]) -> list[list[Row]]:
-        answers: dict[int, list[list[Row]]] = {}
-        for level in sorted({ask.level for ask in asks}):
-            same_level = [ask for ask in asks if ask.level == level]
-            rows: list[Row] = []
-            for part in _parts([state for ask in same_level for state in ask.states]):
-                none = np.zeros(0, np.int64)
-                feed = {"top": gather_top(part, self._width), "row": none, "target": none}
-                rows.extend(self._output(level, "log_probs", feed, len(part))[0])
-            answers[level] = _divide(rows, same_level)
-        return [answers[ask.level].pop(0) for ask in asks]
 
     def _output(self, level: int, wanted: str, feed: dict[str, Any], rows: int) -> list[Any]:
         return self._run(f"output-{level}", self._outputs[level], [wanted], feed, rows)
@@ -359,16 +345,11 @@ def _shared_rows(states: Sequence[State]) -> tuple[list[State], Numbers]:
     return unique, np.array(rows, np.int64)
 
 
-def _parts(rows: Sequence[Any]) -> Iterable[Sequence[Any]]:
-    """Split rows into inferences of up to `MAX_ROWS`."""
-    return (rows[first : first + MAX_ROWS] for first in range(0, len(rows), MAX_ROWS))
-
-
-def _divide(rows: list[Any], asks: Sequence[ModelRequest]) -> list[list[Any]]:
-    """Split a flat list of results by the requests that they belong to."""
-    divided = []
-    first = 0
-    for ask in asks:
-        divided.append(rows[first : first + len(ask)])
-        first += len(ask)
-    return divided
+def _in_parts(run: Callable[[Sequence[Any]], list[Any]], rows: Sequence[Any]) -> list[Any]:
+    """Split rows into inferences of up to `MAX_ROWS`; return all results."""
+    if len(rows) <= MAX_ROWS:
+        return run(rows)
+    results: list[Any] = []
+    for first in range(0, len(rows), MAX_ROWS):
+        results += run(rows[first : first + MAX_ROWS])
+    return results

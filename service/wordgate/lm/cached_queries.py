@@ -6,6 +6,7 @@ for a longer prefix only requests the rows that the search for the shorter prefi
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Protocol, TypeVar
 
 from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
@@ -61,27 +62,25 @@ def advance(
     return [HashedState(key, state) for key, state in zip(keys, found, strict=True)]
 
 
-def level_rows(
-    store: StateStore, level: int, contexts: Sequence[HashedState]
+def output_rows(
+    store: StateStore, wanted: Sequence[tuple[HashedState, int]]
 ) -> ModelTask[list[Row]]:
-    """Return the row of one output level after each context. Rows in the store are reused."""
-    found = [store.row(context.key, level) for context in contexts]
-    missing = [place for place, row in enumerate(found) if row is None]
+    """Return one output row per context and level. Rows in the store are reused."""
+    rows = [store.row(context.key, level) for context, level in wanted]
+    missing = [index for index, row in enumerate(rows) if row is None]
     if missing:
-        answers = yield OutputRows(level, [contexts[place].state for place in missing])
-        for place, row in zip(missing, answers, strict=True):
-            found[place] = store.keep_row(contexts[place].key, level, row)
-    return [row for row in found if row is not None]
+        request = OutputRows((wanted[index][0].state, wanted[index][1]) for index in missing)
+        for index, row in zip(missing, (yield request), strict=True):
+            context, level = wanted[index]
+            rows[index] = store.keep_row(context.key, level, row)
+    return [row for row in rows if row is not None]
 
 
 def answered(store: StateStore, pending: Sequence[R]) -> ModelTask[list[tuple[R, Row]]]:
-    """Return each pending row with its values. Rows of one level are requested together."""
-    found: list[tuple[R, Row]] = []
-    for level in sorted({each.level for each in pending}):
-        here = [each for each in pending if each.level == level]
-        rows = yield from level_rows(store, level, [each.node.context for each in here])
-        found += zip(here, rows, strict=True)
-    return found
+    """Return each pending row with its values, lower levels first, in one request."""
+    ordered = sorted(pending, key=attrgetter("level"))
+    rows = yield from output_rows(store, [(each.node.context, each.level) for each in ordered])
+    return list(zip(ordered, rows, strict=True))
 
 
 def word_log_prob(
@@ -105,9 +104,9 @@ def _log_prob(
     levels: AdaptiveSoftmaxLayout, context: HashedState, piece: int, store: StateStore
 ) -> ModelTask[float]:
     """Return the log-probability of a token after a context."""
-    [head] = yield from level_rows(store, 0, [context])
+    [head] = yield from output_rows(store, [(context, 0)])
     level = levels.of(piece)
     if level == 0:
         return float(head[piece])
-    [row] = yield from level_rows(store, level, [context])
+    [row] = yield from output_rows(store, [(context, level)])
     return float(head[levels.head + level - 1]) + float(row[piece - levels.first(level)])

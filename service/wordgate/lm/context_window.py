@@ -22,7 +22,7 @@ from hashlib import blake2b
 from itertools import accumulate, chain
 
 from wordgate.lm.cached_queries import HashedState
-from wordgate.lm.requests import SHORT_ROUND, ModelTask, Pace, State, Step
+from wordgate.lm.requests import SHORT_ROUND, ModelTask, Pace, Prefill, State
 from wordgate.lm.state_store import StateStore, chain_hashes
 from wordgate.lm.tokenizer import EOS, Tokenizer
 from wordgate.text import words
@@ -172,13 +172,9 @@ def read_words_context(
     sequence = [EOS, *chain.from_iterable(context)]
     keys = chain_hashes(store.seed, sequence)
     state, done = store.longest(keys)
-    kept = _kept_places(context)
-    following = len(sequence) - done - 1
-    for place in range(done, len(sequence)):
-        [state] = yield Step([(state, sequence[place])], following)
-        following = 0
-        if place in kept:
-            state = store.keep(keys[place], state)
+    if done < len(sequence):
+        kept = {index - done: keys[index] for index in _kept_indices(context) if index >= done}
+        [state] = yield Prefill(state, sequence[done:], kept, store.keep)
     return HashedState(keys[-1], state)
 
 
@@ -193,36 +189,48 @@ def read_each(
     context = yield from read_words_context([], store)
     contexts = [context]
     found: list[str] = []
-    left = sum(map(len, cut.pieces))
-    for word, each in zip(cut.words, cut.pieces, strict=True):
-        if word != words.LINE_END or found:
-            context = yield from _read_word(each, context, store, left)
-        left -= len(each)
+    first = int(cut.words[:1] == [words.LINE_END])
+    after_each = yield from _read_each(cut.pieces[first:], context, store)
+    for word, after in zip(cut.words[first:], after_each, strict=True):
         if word == words.LINE_END:
-            contexts[-1] = context
+            contexts[-1] = after
         else:
             found.append(word)
-            contexts.append(context)
+            contexts.append(after)
     return contexts, found
 
 
-def _read_word(
-    word: Sequence[int], before: HashedState, store: StateStore, left: int
-) -> ModelTask[HashedState]:
-    """Read a word and store the context after it. `left` counts the tokens from this word on."""
-    key = before.key_after(word)
-    state = store.state(key)
-    if state is not None:
-        return HashedState(key, state)
-    state = before.state
-    following = left - 1
-    for piece in word:
-        [state] = yield Step([(state, piece)], following)
-        following = 0
-    return HashedState(key, store.keep(key, state))
+def _read_each(
+    context: Sequence[Sequence[int]], before: HashedState, store: StateStore
+) -> ModelTask[list[HashedState]]:
+    """Return the state after each of these words, and store those that were not in the store."""
+    keys = list(accumulate(context, _key_after, initial=before.key))[1:]
+    read: list[HashedState] = []
+    for key in keys:
+        state = store.state(key)
+        if state is None:
+            break
+        read.append(HashedState(key, state))
+
+    def keep(key: bytes, state: State) -> State:
+        kept = store.keep(key, state)
+        read.append(HashedState(key, kept))
+        return kept
+
+    missing = context[len(read) :]
+    if missing:
+        ends = accumulate(map(len, missing))
+        at_end = {end - 1: key for end, key in zip(ends, keys[len(read) :], strict=True)}
+        start = read[-1] if read else before
+        yield Prefill(start.state, list(chain.from_iterable(missing)), at_end, keep)
+    return read
 
 
-def _kept_places(context: Sequence[Sequence[int]]) -> set[int]:
+def _key_after(key: bytes, word: Sequence[int]) -> bytes:
+    return chain_hashes(key, word)[-1]
+
+
+def _kept_indices(context: Sequence[Sequence[int]]) -> set[int]:
     """Return the token indices whose states to store: ends of the last words and of some before."""
     kept = {0}
     place = 0

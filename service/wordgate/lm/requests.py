@@ -1,13 +1,12 @@
 """Model requests: the interface between the algorithms and a model.
 
 The algorithms of this package are generators without I/O. They yield one of these requests and are
-sent the answer, a list with one entry per row of the request. They do not depend on onnxruntime or
+sent a list with one result per row of the request. They do not depend on onnxruntime or
 on the driver. Therefore a scheduler can batch the requests of many algorithms, and tests can use a
 fake model with known numbers.
 """
 
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -19,85 +18,107 @@ from wordgate.text.steps import Steps
 State = Any
 """The network's state after reading some tokens. It is opaque here; the model owns it."""
 
+Row = NDArray[np.float32]
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """Read one token after each state. Answer: the new states, in order.
 
-    `following`: number of rows that the same text will request after this one, one at a time.
+class Step(list[tuple[State, int]]):
+    """Read one token after each state. Rows: (state, token). Results: the new states, in order."""
+
+    __slots__ = ()
+
+    @staticmethod
+    def answered_by(model: "Model", rows: Sequence[tuple[State, int]]) -> list[State]:
+        """Return the results of a model."""
+        return model.step(rows)
+
+
+class TokenLogProbs(list[tuple[State, int]]):
+    """Log-probability of a token after a state. Rows: (state, token). Results: natural logarithms.
+
+    Put the rows of one state next to each other: they share a row of the output layer.
     """
 
-    steps: Sequence[tuple[State, int]]
-    following: int = field(default=0, compare=False)
+    __slots__ = ()
 
-    def __len__(self) -> int:
-        return len(self.steps)
-
-    def part(self, first: int, after: int) -> "Step":
-        """Return the part of this request with rows [first, after)."""
-        return Step(self.steps[first:after])
+    @staticmethod
+    def answered_by(model: "Model", rows: Sequence[tuple[State, int]]) -> list[float]:
+        """Return the results of a model."""
+        return model.token_log_probs(rows)
 
 
-@dataclass(frozen=True, slots=True)
-class TokenLogProbs:
-    """Log-probability of a token after a state. Answer: `list[float]`, natural logarithms.
-
-    Put the questions of one state next to each other: they share a row of the output layer.
-    """
-
-    questions: Sequence[tuple[State, int]]
-
-    def __len__(self) -> int:
-        return len(self.questions)
-
-    def part(self, first: int, after: int) -> "TokenLogProbs":
-        """Return the part of this request with rows [first, after)."""
-        return TokenLogProbs(self.questions[first:after])
-
-
-@dataclass(frozen=True, slots=True)
-class OutputRows:
-    """One full output level after each state. Answer: a list of float32 [width of the level].
+class OutputRows(list[tuple[State, int]]):
+    """One full output level after a state. Rows: (state, level). Results: float32 [level's width].
 
     Level 0 is the head: its tokens, then one value per cluster of rarer tokens. Level n has the
     log-probabilities within cluster n, to be added to the cluster's value in the head.
     """
 
-    level: int
-    states: Sequence[State]
+    __slots__ = ()
+
+    @staticmethod
+    def answered_by(model: "Model", rows: Sequence[tuple[State, int]]) -> list[Row]:
+        """Return the results of a model."""
+        return model.output_rows(rows)
+
+
+class HiddenVectors(list[State]):
+    """Hidden values of the top layer for each state. Results: float32 [width]."""
+
+    __slots__ = ()
+
+    @staticmethod
+    def answered_by(model: "Model", rows: Sequence[State]) -> list[Row]:
+        """Return the results of a model."""
+        return model.hidden_vectors(rows)
+
+
+class Prefill:
+    """Read tokens one after another, after a state. Result: one row, the state after the last.
+
+    The driver of the task reads the tokens in steps, without resuming the task in between. `keys`
+    maps indices of tokens to keys: the state after such a token is passed to `keep` with its key,
+    and reading goes on from the state that `keep` returns. There must be at least one token.
+    """
+
+    __slots__ = ("_index", "_keep", "_keys", "_tokens", "state")
+
+    def __init__(
+        self,
+        state: State,
+        tokens: Sequence[int],
+        keys: Mapping[int, bytes] | None = None,
+        keep: Callable[[bytes, State], State] = lambda key, state: state,
+    ) -> None:
+        self.state = state
+        self._tokens = tokens
+        self._keys = keys or {}
+        self._keep = keep
+        self._index = 0
 
     def __len__(self) -> int:
-        return len(self.states)
+        return len(self._tokens) - self._index
 
-    def part(self, first: int, after: int) -> "OutputRows":
-        """Return the part of this request with rows [first, after)."""
-        return OutputRows(self.level, self.states[first:after])
+    def step(self) -> Step:
+        """Return the request for the next token."""
+        return Step([(self.state, self._tokens[self._index])])
 
-
-@dataclass(frozen=True, slots=True)
-class HiddenVectors:
-    """Hidden values of the top layer for each state. Answer: a list of float32 [width]."""
-
-    states: Sequence[State]
-
-    def __len__(self) -> int:
-        return len(self.states)
-
-    def part(self, first: int, after: int) -> "HiddenVectors":
-        """Return the part of this request with rows [first, after)."""
-        return HiddenVectors(self.states[first:after])
+    def advance(self, state: State) -> bool:
+        """Take the state after the next token; return whether tokens are left."""
+        key = self._keys.get(self._index)
+        self.state = state if key is None else self._keep(key, state)
+        self._index += 1
+        return self._index < len(self._tokens)
 
 
 ModelRequest = Step | TokenLogProbs | OutputRows | HiddenVectors
+"""A request is a list of rows."""
 
 T = TypeVar("T")
-ModelTask = Generator[ModelRequest, Any, T]
-"""A generator that yields model requests and returns a `T`."""
+ModelTask = Generator[ModelRequest | Prefill, Any, T]
+"""A generator that yields model requests, is sent their results, and returns a `T`."""
 
-YIELD = Step([])
+YIELD = Step()
 """An empty request: a CPU-bound algorithm yields it to let other tasks run."""
-
-Row = NDArray[np.float32]
 
 _ROUND = 10_000
 SHORT_ROUND = 2_000
@@ -135,15 +156,36 @@ class Pace:
 
 
 class Model(Protocol):
-    """A model that answers requests."""
+    """A model that serves requests. Each method returns one result per row, in order."""
 
     levels: AdaptiveSoftmaxLayout
     start: State
     """The zero state, before any token is read."""
 
-    def answer(self, requests: Sequence[ModelRequest]) -> list[Any]:
-        """Answer several requests at once, batched into as few inferences as possible."""
+    def step(self, rows: Sequence[tuple[State, int]]) -> list[State]:
+        """Serve `Step`."""
         ...
+
+    def token_log_probs(self, rows: Sequence[tuple[State, int]]) -> list[float]:
+        """Serve `TokenLogProbs`."""
+        ...
+
+    def output_rows(self, rows: Sequence[tuple[State, int]]) -> list[Row]:
+        """Serve `OutputRows`."""
+        ...
+
+    def hidden_vectors(self, rows: Sequence[State]) -> list[Row]:
+        """Serve `HiddenVectors`."""
+        ...
+
+
+def run_request(request: ModelRequest | Prefill, model: Model) -> list[Any]:
+    """Return a model's results for a single request."""
+    if isinstance(request, Prefill):
+        while request.advance(model.step(request.step())[0]):
+            pass
+        return [request.state]
+    return list(request.answered_by(model, request)) if request else []
 
 
 def run_to_completion(task: ModelTask[T], model: Model) -> T:
@@ -151,7 +193,7 @@ def run_to_completion(task: ModelTask[T], model: Model) -> T:
     try:
         request = next(task)
         while True:
-            request = task.send(model.answer([request])[0])
+            request = task.send(run_request(request, model))
     except StopIteration as stop:
         result: T = stop.value
         return result

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from wordgate.api.v1 import prediction_pb2, priority_pb2, rescoring_pb2, scoring_pb2
+from wordgate.engine.job import Priority
 from wordgate.engine.results import ScoreResult
-from wordgate.engine.scheduler import Priority
 from wordgate.errors import InvalidInput
 from wordgate.protocol.models import decode_model_version, encode_model_version
 from wordgate.scoring.scoring import Candidate, WordScore

@@ -30,9 +30,11 @@ from wordgate.api.v1 import (
 )
 from wordgate.engine.admission import AdmissionController
 from wordgate.engine.executor import EngineExecutor
+from wordgate.engine.job import Priority
 from wordgate.engine.loaded_model import open_model
 from wordgate.engine.onnx_model import Runtime
-from wordgate.engine.scheduler import Priority, Scheduler
+from wordgate.engine.scheduler import Scheduler
+from wordgate.engine.scheduler_policy import SchedulerPolicy
 from wordgate.errors import InvalidBundle, InvalidConfiguration, WordgateError
 from wordgate.protocol.address import grpc_target, unix_path
 from wordgate.server.config.options import Configuration
@@ -176,7 +178,7 @@ class Server:
         models = await asyncio.to_thread(self._open_models)
         self._drain_on_signal()
         scheduler = Scheduler(
-            max_queued_rows=self._configuration.max_queued_rows,
+            SchedulerPolicy(max_queued_rows=self._configuration.max_queued_rows),
             dropped=self._metrics.dropped,
             waited=self._metrics.waited,
             admissions=self._admissions(),

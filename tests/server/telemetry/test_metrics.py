@@ -12,9 +12,9 @@ from tests.server.requests import refusal
 from wordgate.api.v1.prediction_pb2 import PredictRequest, SuggestionOptions
 from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
 from wordgate.decoding.prediction import Query
+from wordgate.engine.job import Priority
 from wordgate.engine.local_model import LocalModel
 from wordgate.engine.results import PredictionResult
-from wordgate.engine.scheduler import Priority
 from wordgate.lm.requests import ModelRequest, ModelTask, Step, run_to_completion
 from wordgate.server.telemetry.metrics import Metrics
 

@@ -7,7 +7,7 @@ from typing import Self
 import grpc
 import pytest
 
-from wordgate.engine.scheduler import Priority
+from wordgate.engine.job import Priority
 from wordgate.lm.requests import ModelTask, Step, TokenLogProbs
 from wordgate.server.telemetry.tracing import current_span, message_span, work_span
 

@@ -12,7 +12,6 @@ from threading import Lock
 from time import monotonic
 
 from wordgate.errors import Overloaded, OverloadReason
-from wordgate.lm.requests import ModelTask, T
 
 _STREAM_RETRY_SECONDS = 5.0
 
@@ -63,18 +62,11 @@ class TokenBucket:
             problem = f"quota exceeded: {rate:g} rows/s for this token; retry after {retry:.3g} s"
             raise Overloaded(problem, retry, OverloadReason.QUOTA)
 
-    def paid(self, asks: ModelTask[T]) -> ModelTask[T]:
-        """Wrap a task; charge the rows of each model request to this token."""
-        try:
-            ask = next(asks)
-            while True:
-                self._pay(len(ask))
-                ask = asks.send((yield ask))
-        except StopIteration as stop:
-            result: T = stop.value
-            return result
-        finally:
-            asks.close()
+    def pay(self, rows: int) -> None:
+        """Charge the rows of a model request."""
+        with self._lock:
+            self._earn()
+            self._rows -= rows
 
     @contextmanager
     def stream(self) -> Iterator[None]:
@@ -90,11 +82,6 @@ class TokenBucket:
             yield
         finally:
             self._streams -= 1
-
-    def _pay(self, rows: int) -> None:
-        with self._lock:
-            self._earn()
-            self._rows -= rows
 
     def _earn(self) -> None:
         now = self._clock()

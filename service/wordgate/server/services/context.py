@@ -1,19 +1,20 @@
 """State shared by all servicers: the models, the engine, the limits, whether the server drains."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import partial
 from time import monotonic
 from typing import Protocol, Self, TypeVar
 
 from wordgate.engine.executor import EngineExecutor
+from wordgate.engine.job import Job, Priority
 from wordgate.engine.loaded_model import ServedModel
-from wordgate.engine.scheduler import Job, Priority
 from wordgate.errors import Overloaded
 from wordgate.lm.requests import ModelTask
 from wordgate.protocol.limits import Limits, check_bytes
 from wordgate.server.models.registry import Registry
 from wordgate.server.security.authentication import Principal, current_principal
+from wordgate.server.services.job_accounts import JobAccounts
 from wordgate.server.services.loop_bridge import Handover
 from wordgate.server.telemetry.metrics import Metrics
 from wordgate.server.telemetry.tracing import work_span
@@ -57,47 +58,51 @@ class ServingContext:
     def start(
         self,
         model: ServedModel,
-        asks: ModelTask[T],
+        task: ModelTask[T],
         priority: Priority,
         call: Deadline | None = None,
         *,
         admitted: bool = False,
         size: float = 0.0,
         rows_at_once: int = 1,
+        expansions_of: Callable[[T], int] | None = None,
     ) -> "asyncio.Future[T]":
         """Schedule a task on the engine until its result, the call's deadline or cancellation.
 
         Cancelling the future drops the work. `admitted`: skip admission control, for sessions that
         were already admitted; only the quota of their token applies. `size` and `rows_at_once`:
         cost of the request relative to others of its priority, for the estimate of its queueing
-        delay. The future raises the errors of the task, `Overloaded` and `DeadlineExceeded`. Raises
-        `Unavailable`.
+        delay. `expansions_of`: for a search, returns the expansions of its result. The future
+        raises the errors of the task, `Overloaded` and `DeadlineExceeded`. Raises `Unavailable`.
         """
         seconds = call.time_remaining() if call else None
         deadline = None if seconds is None else monotonic() + seconds
-        counted = self.metrics.counted(asks, priority)
         future: asyncio.Future[T] = self.handover.future()
         caller = self._caller
-        is_counted = caller is not None and caller.token.quota.rows_per_second is not None
-        if caller and is_counted:
-            counted = caller.usage.paid(counted)
+        has_quota = caller is not None and caller.token.quota.rows_per_second is not None
+        usage = caller.usage if caller and has_quota else None
+        span = work_span(future, priority)
+        accounts = JobAccounts(
+            self.handover, future, self.metrics, priority, usage, span, expansions_of
+        )
         job = Job(
             model.network,
-            work_span(counted, future, priority),
-            partial(self.handover.settle, future),
+            task,
+            accounts.done,
             priority,
             deadline,
             future.cancelled,
             admitted=admitted,
             size=size,
             rows_at_once=rows_at_once,
+            observer=accounts,
         )
         try:
-            if caller and is_counted:
-                caller.usage.check_rows()
-            self.engine.take(job)
+            if usage is not None:
+                usage.check_rows()
+            self.engine.submit_job(job)
         except Overloaded as error:
-            job.asks.close()
+            task.close()
             future.set_exception(error)
         return future
 

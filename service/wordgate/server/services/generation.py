@@ -18,8 +18,8 @@ from wordgate.decoding.generation import (
     GenerationState,
 )
 from wordgate.decoding.search import DEFAULT_MAX_EXPANSIONS
+from wordgate.engine.job import Priority
 from wordgate.engine.results import GenerationResult
-from wordgate.engine.scheduler import Priority
 from wordgate.errors import Overloaded, OverloadReason, Unavailable
 from wordgate.protocol.limits import Limits, check_bytes, check_most
 from wordgate.protocol.models import encode_model_version
@@ -71,8 +71,14 @@ async def generated(
         if serving.draining.is_set():
             raise Unavailable(DRAINING)
         seed = draft.seed
-        search = serving.metrics.searching(model.next_word(draft), attrgetter("word.expansions"))
-        written = await serving.start(model, search, Priority.NORMAL, call, admitted=True)
+        written = await serving.start(
+            model,
+            model.next_word(draft),
+            Priority.NORMAL,
+            call,
+            admitted=True,
+            expansions_of=attrgetter("word.expansions"),
+        )
         yield generate_response(GenerationResult(written.word, seed, model.name))
         draft = written.draft
 

@@ -8,7 +8,7 @@ from grpc.aio import ServicerContext
 
 from wordgate.api.v1 import prediction_pb2, prediction_pb2_grpc
 from wordgate.decoding.prediction import Query
-from wordgate.engine.scheduler import Priority
+from wordgate.engine.job import Priority
 from wordgate.protocol.limits import check_bytes, check_listed
 from wordgate.protocol.prediction import decode_options, encode_prediction, naming_options
 from wordgate.protocol.scoring import decode_priority
@@ -47,15 +47,15 @@ class PredictionServicer(prediction_pb2_grpc.PredictionServiceServicer):
             request.correct_last_word,
         )
         asks = naming_options(model.predict(query))
-        searching = self._serving.metrics.searching(asks, attrgetter("expansions"))
         priority = decode_priority(request, Priority.INTERACTIVE)
         answer = await self._serving.start(
             model,
-            searching,
+            asks,
             priority,
             context,
             size=size_with(request.history),
             rows_at_once=_ROWS,
+            expansions_of=attrgetter("expansions"),
         )
         return encode_prediction(answer)
 

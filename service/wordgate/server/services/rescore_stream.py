@@ -20,8 +20,8 @@ from wordgate.api.v1.rescoring_pb2 import (
     Utterance,
     UtteranceError,
 )
+from wordgate.engine.job import Priority
 from wordgate.engine.loaded_model import ServedModel
-from wordgate.engine.scheduler import Priority
 from wordgate.errors import InvalidInput, Overloaded, OverloadReason, Unavailable
 from wordgate.lm.requests import ModelTask
 from wordgate.protocol.limits import Limits

@@ -17,9 +17,9 @@ from typing import Any
 from wordgate.api.v1.prediction_pb2 import Accept, StreamPredictRequest, StreamPredictResponse
 from wordgate.decoding.options import Options
 from wordgate.decoding.prediction import Query, splitting_typed
+from wordgate.engine.job import Priority
 from wordgate.engine.loaded_model import ServedModel
 from wordgate.engine.results import ModelVersion, PredictionResult
-from wordgate.engine.scheduler import Priority
 from wordgate.errors import InvalidInput, Overloaded, OverloadReason, Unavailable, WordgateError
 from wordgate.lm.context_window import ANCHOR_WORDS
 from wordgate.lm.requests import SHORT_ROUND, ModelTask, Pace
@@ -369,8 +369,13 @@ class Session:
             history, prefix = yield from Pace(SHORT_ROUND).run(steps)
             return (yield from model.predict(Query(history, prefix, options)))
 
-        searching = self._serving.metrics.searching(asks(), attrgetter("expansions"))
-        return self._serving.start(model, searching, Priority.INTERACTIVE, admitted=True)
+        return self._serving.start(
+            model,
+            asks(),
+            Priority.INTERACTIVE,
+            admitted=True,
+            expansions_of=attrgetter("expansions"),
+        )
 
     def _finished(self, model: ServedModel, word: FinishedWord) -> None:
         """Count a completed word, and compute its log-probability if it was not suggested."""

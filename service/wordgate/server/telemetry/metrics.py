@@ -23,12 +23,12 @@ from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from wordgate.engine.job import DropReason, Priority
 from wordgate.engine.loaded_model import ServedModel
 from wordgate.engine.onnx_model import MAX_ROWS
 from wordgate.engine.results import ModelVersion
-from wordgate.engine.scheduler import DropReason, Priority, Scheduler
+from wordgate.engine.scheduler import Scheduler
 from wordgate.errors import OverloadReason
-from wordgate.lm.requests import ModelRequest, ModelTask, Step, T
 
 M = TypeVar("M", bound=MetricWrapperBase)
 
@@ -41,7 +41,6 @@ _EXPANSIONS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
 _MODEL = ("model", "version")
 _NATS = (0.25, 0.5, 1, 2, 3, 4, 6, 8, 10, 12, 16, 20)
 _RANKS = (1, 2, 3, 4, 5, 10, 20, 100)
-_ASKED = ("step", "output")
 _RELOADED_FILES = ("certificate", "tokens")
 _LOAD_FAILURES = (
     "checksum",
@@ -131,8 +130,11 @@ class Metrics:
 
     def called(self, graph: str, rows: int, seconds: float) -> None:
         """Observe an inference. Implements `engine.onnx_model.CallObserver`."""
-        self._call_rows.labels(graph).observe(rows)
-        self._call_seconds.labels(graph).observe(seconds)
+        if graph not in self._graphs:
+            self._graphs[graph] = self._call_rows.labels(graph), self._call_seconds.labels(graph)
+        batch_rows, duration = self._graphs[graph]
+        batch_rows.observe(rows)
+        duration.observe(seconds)
 
     def dropped(self, reason: DropReason) -> None:
         """Count a job that was dropped before completion."""
@@ -146,22 +148,10 @@ class Metrics:
         """Observe the queueing delay of a request whose work begins."""
         self._queue_seconds[priority].observe(seconds)
 
-    def searching(self, asks: ModelTask[T], expansions_of: Callable[[T], int]) -> ModelTask[T]:
-        """Wrap a search; observe the tokens it read and its expansions when it completes."""
-        steps = 0
-        try:
-            ask = next(asks)
-            while True:
-                if isinstance(ask, Step):
-                    steps += len(ask)
-                ask = asks.send((yield ask))
-        except StopIteration as stop:
-            result: T = stop.value
-            self._search_steps.observe(steps)
-            self._expansions.observe(expansions_of(result))
-            return result
-        finally:
-            asks.close()
+    def searched(self, tokens_read: int, expansions: int) -> None:
+        """Observe the tokens that a completed search read, and its expansions."""
+        self._search_steps.observe(tokens_read)
+        self._expansions.observe(expansions)
 
     def typed_word(self, model: ModelVersion, rank: int | None) -> None:
         """Count a word completed in a session, by its rank (from 1) among the suggestions."""
@@ -188,22 +178,17 @@ class Metrics:
         for file, end in ends.items():
             self._certificate_ends.labels(file).set(end)
 
-    def counted(self, asks: ModelTask[T], priority: Priority) -> ModelTask[T]:
-        """Wrap a task; count the model rows that it requests, by kind and priority."""
-        try:
-            ask = next(asks)
-            while True:
-                self._asked[_kind(ask), priority].inc(len(ask))
-                ask = asks.send((yield ask))
-        except StopIteration as stop:
-            result: T = stop.value
-            return result
-        finally:
-            asks.close()
+    def worked(self, priority: Priority, steps: int, outputs: int) -> None:
+        """Count the model rows that a job requested: tokens to read, and output rows."""
+        step_rows, output_rows = self._asked[priority]
+        if steps:
+            step_rows.inc(steps)
+        if outputs:
+            output_rows.inc(outputs)
 
     def watch_scheduler(self, scheduler: Scheduler) -> None:
         """Export the number of rows queued in the scheduler."""
-        self._waiting.set_function(lambda: float(scheduler.waiting_rows))
+        self._waiting.set_function(lambda: float(scheduler.queued_rows))
 
     def watch_models(self, models: Iterable[ServedModel]) -> None:
         """Export the served models and their state caches; `models` is read at each scrape."""
@@ -251,8 +236,8 @@ class Metrics:
             ("kind", "priority"),
         )
         self._asked = {
-            (kind, priority): self._rows.labels(kind, priority.value)
-            for kind, priority in product(_ASKED, Priority)
+            priority: [self._rows.labels(kind, priority.value) for kind in ("step", "output")]
+            for priority in Priority
         }
         queue_seconds = self._histogram(
             "wordgate_queue_duration_seconds",
@@ -270,6 +255,7 @@ class Metrics:
             _CALL_SECONDS,
             ("graph",),
         )
+        self._graphs: dict[str, tuple[Histogram, Histogram]] = {}
         self._dropped = self._counter(
             "wordgate_jobs_dropped_total", "Jobs dropped before completion.", ("reason",)
         )
@@ -396,7 +382,3 @@ def _rank_label(rank: int | None) -> str:
     last = next(most for most in _RANKS if rank <= most or most == _RANKS[-1])
     first = _RANKS[_RANKS.index(last) - 1] + 1 if last > 1 else 1
     return f"{first}-{last}" if first < last else str(last)
-
-
-def _kind(ask: ModelRequest) -> str:
-    return "step" if isinstance(ask, Step) else "output"

@@ -14,8 +14,7 @@ from typing import Any, Protocol, Self
 
 from grpc import StatusCode
 
-from wordgate.engine.scheduler import Priority
-from wordgate.lm.requests import ModelRequest, ModelTask, Step, T
+from wordgate.engine.job import Priority
 from wordgate.server.telemetry.metrics import Method
 from wordgate.server.telemetry.request_id import RequestId
 
@@ -91,58 +90,66 @@ def _message_span(stream: Span, name: str, began_ns: int, sequence: int) -> Iter
         span.end()
 
 
-def work_span(asks: ModelTask[T], future: "asyncio.Future[T]", priority: Priority) -> ModelTask[T]:
-    """Wrap a task; when its future is done, record its work as a span if the call is traced."""
+def work_span(future: "asyncio.Future[Any]", priority: Priority) -> "WorkSpan | None":
+    """Return a recorder of a job's work if the call is traced.
+
+    When the future is done, the work becomes a span of the call.
+    """
     span = current_span.get()
     if span is None:
-        return asks
-    work = _Work()
+        return None
+    work = WorkSpan()
     future.add_done_callback(partial(_worked, span, work, priority))
-    return work.watched(asks)
+    return work
 
 
-class _Work:
-    """Counts and times of a task's model requests. Only one engine thread writes at a time."""
+class WorkSpan:
+    """Counts and times of a job's model requests. Only one engine thread writes at a time."""
 
-    __slots__ = ("asked_ns", "began_ns", "ended_ns", "outputs", "rounds", "steps", "taken_ns")
+    __slots__ = (
+        "began_ns",
+        "ended_ns",
+        "outputs",
+        "requested_ns",
+        "rounds",
+        "started_ns",
+        "steps",
+        "waited_ns",
+    )
 
     def __init__(self) -> None:
         self.began_ns = time_ns()
-        self.taken_ns = self.ended_ns = 0
-        self.asked_ns = self.rounds = self.steps = self.outputs = 0
+        self.started_ns = self.ended_ns = self.requested_ns = 0
+        self.waited_ns = self.rounds = self.steps = self.outputs = 0
 
-    def watched(self, asks: ModelTask[T]) -> ModelTask[T]:
-        self.taken_ns = time_ns()
-        try:
-            ask = next(asks)
-            while True:
-                self._count(ask)
-                asked = perf_counter_ns()
-                answer = yield ask
-                self.asked_ns += perf_counter_ns() - asked
-                ask = asks.send(answer)
-        except StopIteration as stop:
-            result: T = stop.value
-            return result
-        finally:
-            asks.close()
-            self.ended_ns = time_ns()
-
-    def _count(self, ask: ModelRequest) -> None:
-        self.rounds += 1
-        if isinstance(ask, Step):
-            self.steps += len(ask)
+    def resumed(self) -> None:
+        """Record that the job starts, or continues with the results of its request."""
+        if not self.started_ns:
+            self.started_ns = time_ns()
         else:
-            self.outputs += len(ask)
+            self.waited_ns += perf_counter_ns() - self.requested_ns
+
+    def requested(self, rows: int, is_step: bool) -> None:
+        """Record a request of tokens to read, or of output rows."""
+        self.rounds += 1
+        if is_step:
+            self.steps += rows
+        else:
+            self.outputs += rows
+        self.requested_ns = perf_counter_ns()
+
+    def ended(self) -> None:
+        """Record the end of the job."""
+        self.ended_ns = time_ns()
 
 
-def _worked(span: Span, work: _Work, priority: Priority, future: "asyncio.Future[Any]") -> None:
+def _worked(span: Span, work: WorkSpan, priority: Priority, future: "asyncio.Future[Any]") -> None:
     """Record the engine's work as a child span."""
     part = span.part("engine", work.began_ns)
     part.note("wordgate.priority", priority.value)
-    if work.taken_ns:
-        part.note("wordgate.start_wait_seconds", (work.taken_ns - work.began_ns) / _NANOSECONDS)
-        part.note("wordgate.model_wait_seconds", work.asked_ns / _NANOSECONDS)
+    if work.started_ns:
+        part.note("wordgate.start_wait_seconds", (work.started_ns - work.began_ns) / _NANOSECONDS)
+        part.note("wordgate.model_wait_seconds", work.waited_ns / _NANOSECONDS)
         part.note("wordgate.rounds", work.rounds)
         part.note("wordgate.steps", work.steps)
         part.note("wordgate.outputs", work.outputs)
