@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
-from wordgate.lm.requests import HiddenVectors, ModelRequest, OutputRows, Step, TokenLogProbs
+from wordgate.lm.requests import HiddenVectors, ModelRequest, OutputRows, State, Step, TokenLogProbs
 
 
 class FakeModel:
@@ -19,7 +19,7 @@ class FakeModel:
     the zero state. A state is the last token read. `calls` counts the requests by type.
     """
 
-    start = -1
+    start: State = -1
 
     def __init__(self, levels: AdaptiveSoftmaxLayout, probabilities: NDArray[np.float64]) -> None:
         self.levels = levels
@@ -35,9 +35,32 @@ class FakeModel:
         weights = np.exp(logits)
         return cls(levels, weights / weights.sum(1, keepdims=True))
 
-    def answer(self, asks: Sequence[ModelRequest]) -> list[Any]:
-        """Answer each request separately."""
-        return [self._answer(ask) for ask in asks]
+    def step(self, rows: Sequence[tuple[int, int]]) -> list[Any]:
+        """Return the tokens read: they are the new states."""
+        return self.answer(Step(rows))
+
+    def token_log_probs(self, rows: Sequence[tuple[int, int]]) -> list[Any]:
+        """Return log-probabilities from the table."""
+        return self.answer(TokenLogProbs(rows))
+
+    def output_rows(self, rows: Sequence[tuple[int, int]]) -> list[Any]:
+        """Return rows of the table."""
+        return self.answer(OutputRows(rows))
+
+    def hidden_vectors(self, rows: Sequence[int]) -> list[Any]:
+        """Return points on the unit circle."""
+        return self.answer(HiddenVectors(rows))
+
+    def answer(self, request: ModelRequest) -> list[Any]:
+        """Serve one request of any kind. Subclasses record requests here, or fail."""
+        self.calls[type(request).__name__] += 1
+        if isinstance(request, Step):
+            return [token for _, token in request]
+        if isinstance(request, TokenLogProbs):
+            return [self.log_prob(state, token) for state, token in request]
+        if isinstance(request, HiddenVectors):
+            return [self.vector(state) for state in request]
+        return [self._row(level, state) for state, level in request]
 
     def log_prob(self, state: int, piece: int) -> float:
         """Return the value that `TokenLogProbs` gives for one question."""
@@ -53,17 +76,6 @@ class FakeModel:
         """Return the hidden values of a state: a point on the unit circle."""
         return np.array([np.cos(state), np.sin(state)], np.float32)
 
-    def _answer(self, ask: ModelRequest) -> Any:
-        self.calls[type(ask).__name__] += 1
-        if isinstance(ask, Step):
-            return [piece for _, piece in ask.steps]
-        if isinstance(ask, TokenLogProbs):
-            return [self.log_prob(state, piece) for state, piece in ask.questions]
-        if isinstance(ask, HiddenVectors):
-            return [self.vector(state) for state in ask.states]
-        assert isinstance(ask, OutputRows)
-        return [self._row(ask.level, state) for state in ask.states]
-
     def _row(self, level: int, state: int) -> NDArray[np.float32]:
         row = self.probabilities[state]
         cuts = self.levels.cuts
@@ -75,3 +87,18 @@ class FakeModel:
         with np.errstate(divide="ignore"):
             logs: NDArray[np.float32] = np.log(shares).astype(np.float32)
         return logs
+
+
+class TokenReader(FakeModel):
+    """A fake model whose state is the sequence of tokens read. `read` counts them."""
+
+    start: State = ()
+
+    def __init__(self, levels: AdaptiveSoftmaxLayout) -> None:
+        super().__init__(levels, np.zeros((1, 1)))
+        self.read = 0
+
+    def step(self, rows: Sequence[tuple[State, int]]) -> list[State]:
+        """Return the states after the tokens."""
+        self.read += len(rows)
+        return [(*state, token) for state, token in rows]

@@ -1,7 +1,7 @@
 """Engine threads: futures, closing, cancellation."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from typing import Any
 
@@ -12,6 +12,7 @@ from wordgate.engine.admission import AdmissionController
 from wordgate.engine.executor import EngineExecutor
 from wordgate.engine.job import Job, Priority
 from wordgate.engine.scheduler import Scheduler
+from wordgate.engine.scheduler_policy import SchedulerPolicy
 from wordgate.errors import DeadlineExceeded, Overloaded, Unavailable
 from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
 from wordgate.lm.requests import ModelRequest, ModelTask, Step
@@ -27,14 +28,14 @@ class Gate(FakeModel):
         super().__init__(LEVELS, FakeModel.random(LEVELS, 0).probabilities)
         self.asked = threading.Event()
         self.open = threading.Event()
-        self.sizes: list[list[int]] = []
+        self.sizes: list[int] = []
 
-    def answer(self, asks: Sequence[ModelRequest]) -> list[Any]:
+    def answer(self, request: ModelRequest) -> list[Any]:
         """Wait for the gate, then answer."""
-        self.sizes.append([len(ask) for ask in asks])
+        self.sizes.append(len(request))
         self.asked.set()
         assert self.open.wait(_PATIENCE)
-        return super().answer(asks)
+        return super().answer(request)
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ def model() -> Gate:
 @pytest.fixture
 def thread(model: Gate) -> Iterator[EngineExecutor]:
     """A running engine."""
-    engine = EngineExecutor(Scheduler(max_queued_rows=100))
+    engine = EngineExecutor(Scheduler(SchedulerPolicy(max_queued_rows=100)))
     yield engine
     model.open.set()
     engine.close()
@@ -75,7 +76,7 @@ def test_jobs_that_arrive_during_an_inference_share_the_next_batch(
     model.open.set()
     for future in (first, *rest):
         future.result(_PATIENCE)
-    assert model.sizes == [[1], [2, 2, 2]]
+    assert model.sizes == [1, 2 + 2 + 2]
 
 
 def test_a_cancelled_future_does_not_affect_others_in_its_batch(
@@ -90,7 +91,7 @@ def test_a_cancelled_future_does_not_affect_others_in_its_batch(
     assert other.result(_PATIENCE) == [2]
     with pytest.raises(CancelledError):
         unwanted.result(_PATIENCE)
-    assert sum(map(sum, model.sizes)) == 3
+    assert sum(model.sizes) == 3
 
 
 def test_an_expired_deadline_is_an_error(model: Gate, thread: EngineExecutor) -> None:
@@ -114,7 +115,7 @@ def test_overload_is_an_error_of_the_future(model: Gate, thread: EngineExecutor)
 
 
 def test_admission_control_rejects_a_job_on_submission(model: Gate) -> None:
-    """`take` raises at once, before an engine thread sees the job."""
+    """`submit_job` raises at once, before an engine thread sees the job."""
     engine = EngineExecutor(Scheduler(admissions={Priority.NORMAL: AdmissionController(0.0, 1)}))
     told: list[object] = []
 
@@ -122,10 +123,10 @@ def test_admission_control_rejects_a_job_on_submission(model: Gate) -> None:
         return Job(model, _advance(1), lambda *end: told.append(end), Priority.NORMAL, size=1)
 
     try:
-        engine.take(job())
+        engine.submit_job(job())
         assert model.asked.wait(_PATIENCE)
         with pytest.raises(Overloaded):
-            engine.take(job())
+            engine.submit_job(job())
         assert told == []
     finally:
         model.open.set()
@@ -151,7 +152,7 @@ def _fails() -> ModelTask[None]:
 def test_batches_run_concurrently() -> None:
     """While one thread waits for its model, another runs a second batch."""
     gates = [Gate(), Gate()]
-    engine = EngineExecutor(Scheduler(max_rows=4), calls=2)
+    engine = EngineExecutor(Scheduler(SchedulerPolicy(max_rows=4)), threads=2)
     futures = [engine.submit(gate, _advance(4, 3)) for gate in gates]
     assert all(gate.asked.wait(_PATIENCE) for gate in gates)
     for gate in gates:
@@ -164,7 +165,7 @@ def test_results_do_not_depend_on_the_number_of_threads() -> None:
     """Many jobs on several threads have the results of one thread; `close` waits for all."""
     model = Gate()
     model.open.set()
-    engine = EngineExecutor(Scheduler(max_rows=8), calls=4)
+    engine = EngineExecutor(Scheduler(SchedulerPolicy(max_rows=8)), threads=4)
     futures = [engine.submit(model, _advance(1 + n % 7, 1 + n % 5)) for n in range(200)]
     engine.close()
     assert [future.result(0) for future in futures] == [

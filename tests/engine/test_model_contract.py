@@ -16,7 +16,7 @@ from wordgate.engine.loaded_model import network_of
 from wordgate.engine.lstm_state import NetworkState
 from wordgate.engine.onnx_model import NetworkModel
 from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
-from wordgate.lm.requests import Model, ModelRequest, OutputRows, State, Step, TokenLogProbs
+from wordgate.lm.requests import Model, OutputRows, State, Step, TokenLogProbs, run_request
 
 LEVELS = AdaptiveSoftmaxLayout((30, 60, 100))
 _shared = settings(
@@ -43,7 +43,7 @@ def states(model: Model) -> list[State]:
 
 
 def _after(model: Model, state: State, piece: int) -> State:
-    return model.answer([Step([(state, piece)])])[0][0]
+    return model.step([(state, piece)])[0]
 
 
 def _plain(answer: Any) -> Any:
@@ -63,7 +63,7 @@ def _is_exact(model: Model) -> bool:
 def test_every_row_sums_to_one(model: Model, states: list[State]) -> None:
     """The head with its clusters is a distribution, and so is each cluster."""
     for level in range(model.levels.count):
-        for row in model.answer([OutputRows(level, states)])[0]:
+        for row in model.output_rows([(state, level) for state in states]):
             assert row.shape == (model.levels.width(level),)
             assert row.dtype == np.float32
             assert np.exp(row.astype(np.float64)).sum() == pytest.approx(1, abs=1e-5)
@@ -73,7 +73,7 @@ def test_every_row_sums_to_one(model: Model, states: list[State]) -> None:
 def test_token_probabilities_sum_to_one(model: Model, states: list[State]) -> None:
     """The probabilities of all tokens after a state sum to 1."""
     everything = range(model.levels.vocabulary)
-    [found] = model.answer([TokenLogProbs([(states[3], piece) for piece in everything])])
+    found = model.token_log_probs([(states[3], piece) for piece in everything])
     assert math.fsum(map(math.exp, found)) == pytest.approx(1, abs=1e-5)
 
 
@@ -81,9 +81,9 @@ def test_token_log_probs_match_output_rows(model: Model, states: list[State]) ->
     """A token's log-probability is its head entry, or cluster plus own entry, bit for bit."""
     levels = model.levels
     for state in states[:4]:
-        rows = [model.answer([OutputRows(level, [state])])[0][0] for level in range(levels.count)]
+        rows = model.output_rows([(state, level) for level in range(levels.count)])
         pieces = [*range(0, levels.vocabulary, 7), levels.vocabulary - 1]
-        [found] = model.answer([TokenLogProbs([(state, piece) for piece in pieces])])
+        found = model.token_log_probs([(state, piece) for piece in pieces])
         for piece, value in zip(pieces, found, strict=True):
             level = levels.of(piece)
             expected = float(rows[level][piece - levels.first(level)])
@@ -96,38 +96,29 @@ def test_states_are_immutable(model: Model, states: list[State]) -> None:
     """Requests do not change the states that they start from."""
     before = _plain([model.start, states])
     for _ in range(2):
-        model.answer([Step([(state, 5) for state in states]), OutputRows(0, states)])
+        model.step([(state, 5) for state in states])
+        model.output_rows([(state, 0) for state in states])
     assert _plain([model.start, states]) == before
-
-
-def test_empty_requests_have_empty_results(model: Model) -> None:
-    """No request has no result; requests without rows have empty results."""
-    assert model.answer([]) == []
-    assert model.answer([Step([]), TokenLogProbs([]), OutputRows(0, [])]) == [[], [], []]
 
 
 @_shared
 @given(st.data())
-def test_merged_requests_equal_separate_requests(
+def test_rows_together_equal_rows_alone(
     model: Model, states: list[State], data: st.DataObject
 ) -> None:
-    """Results of mixed requests are in order and equal to separate ones."""
+    """Results of rows of mixed levels and states are in order and equal to separate ones."""
     state = st.sampled_from(states)
-    asked = st.tuples(state, st.integers(0, model.levels.vocabulary - 1))
-    level = st.integers(0, model.levels.count - 1)
-    ask = st.one_of(
-        st.lists(asked, max_size=5).map(Step),
-        st.lists(asked, max_size=5).map(TokenLogProbs),
-        st.builds(OutputRows, level, st.lists(state, max_size=4)),
-    )
-    asks: list[ModelRequest] = data.draw(st.lists(ask, max_size=8))
-    together = model.answer(asks)
-    alone = [model.answer([one])[0] for one in asks]
-    assert [len(answer) for answer in together] == [len(one) for one in asks]
+    tokens = st.lists(st.tuples(state, st.integers(0, model.levels.vocabulary - 1)), min_size=1)
+    rows = st.lists(st.tuples(state, st.integers(0, model.levels.count - 1)), min_size=1)
+    requests = tokens.map(Step), tokens.map(TokenLogProbs), rows.map(OutputRows)
+    request = data.draw(st.one_of(*requests))
+    together = run_request(request, model)
+    alone = [run_request(type(request)([row]), model)[0] for row in request]
+    assert len(together) == len(request)
     if _is_exact(model):
         assert _plain(together) == _plain(alone)
     else:
-        _close(together, alone)
+        _close([together], [alone])
 
 
 def _close(found: Sequence[Any], expected: Sequence[Any]) -> None:
@@ -143,24 +134,10 @@ def _close(found: Sequence[Any], expected: Sequence[Any]) -> None:
 def test_requests_larger_than_a_batch(model: Model, states: list[State]) -> None:
     """150 rows and 150 log-probabilities of different states are returned in order."""
     many = [states[number % len(states)] for number in range(150)]
-    rows = model.answer([OutputRows(1, many)])[0]
-    targets = model.answer([TokenLogProbs([(state, 40) for state in many])])[0]
+    rows = model.output_rows([(state, 1) for state in many])
+    targets = model.token_log_probs([(state, 40) for state in many])
     assert len(rows) == len(targets) == 150
     for number in (0, 63, 64, 127, 149):
-        assert np.allclose(rows[number], model.answer([OutputRows(1, [many[number]])])[0][0])
-        [[alone]] = model.answer([TokenLogProbs([(many[number], 40)])])
+        assert np.allclose(rows[number], model.output_rows([(many[number], 1)])[0])
+        [alone] = model.token_log_probs([(many[number], 40)])
         assert targets[number] == pytest.approx(alone, abs=1e-4)
-
-
-def test_parts_of_a_request_have_its_rows(states: list[State]) -> None:
-    """`part` selects rows of a request, in order."""
-    for ask in (
-        Step([(state, 1) for state in states]),
-        TokenLogProbs([(state, 1) for state in states]),
-        OutputRows(2, states),
-    ):
-        assert len(ask) == len(states)
-        assert len(ask.part(2, 5)) == 3
-        assert type(ask.part(0, 2)) is type(ask)
-    assert OutputRows(2, states).part(2, 5).states == states[2:5]
-    assert OutputRows(2, states).part(2, 5).level == 2

@@ -15,7 +15,7 @@ from wordgate.engine.job import Job, Priority
 from wordgate.engine.loaded_model import ServedModel, open_model
 from wordgate.engine.scheduler import Scheduler
 from wordgate.errors import Cancelled, InvalidInput
-from wordgate.lm.requests import SHORT_ROUND, ModelRequest, ModelTask, Pace
+from wordgate.lm.requests import SHORT_ROUND, ModelTask, Pace, run_request
 from wordgate.scoring.hypothesis import Hypothesis
 from wordgate.scoring.lattice import Alternative, Arc, ConfusionNetwork, Lattice
 from wordgate.scoring.weighting import Boost, Weighting
@@ -119,13 +119,13 @@ def _most_calls(asks: ModelTask[Any], model: ServedModel) -> int:
         calls = 0
         sys.setprofile(count)
         try:
-            ask: ModelRequest = asks.send(answer)
+            ask = asks.send(answer)
         except (StopIteration, InvalidInput):
             break
         finally:
             sys.setprofile(None)
             most = max(most, calls)
-        answer = model.network.answer([ask])[0] if len(ask) else []
+        answer = run_request(ask, model.network)
     asks.close()
     return max(most, calls)
 
@@ -145,13 +145,13 @@ def test_a_job_can_be_cancelled_during_tokenization(model: ServedModel) -> None:
         Priority.NORMAL,
         cancelled=lambda: cancelled,
     )
-    scheduler.add(job)
+    scheduler.submit(job)
     scheduler.step()
     cancelled = True
     scheduler.step()
     assert isinstance(ends[0], Cancelled)
     assert getgeneratorstate(asks) == GEN_CLOSED
-    assert (scheduler.jobs, scheduler.waiting_rows) == (0, 0)
+    assert (scheduler.jobs, scheduler.queued_rows) == (0, 0)
 
 
 def test_a_typed_text_is_split_in_steps() -> None:

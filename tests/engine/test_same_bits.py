@@ -23,10 +23,7 @@ from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
 from wordgate.lm.context_window import read_words, read_words_context
 from wordgate.lm.requests import (
     ModelTask,
-    OutputRows,
     State,
-    Step,
-    TokenLogProbs,
     run_to_completion,
 )
 from wordgate.lm.state_store import NullStateStore
@@ -82,7 +79,7 @@ def strangers(model: NetworkModel) -> list[State]:
     states = [model.start] * 64
     for _ in range(3):
         read = generator.integers(0, 16_000, 64).tolist()
-        [states] = model.answer([Step(list(zip(states, read, strict=True)))])
+        states = model.step(list(zip(states, read, strict=True)))
     return states
 
 
@@ -102,22 +99,22 @@ def test_results_do_not_depend_on_batch_position_or_threads(
     state = strangers[40]
     others = strangers[:40] + strangers[41:] + strangers[:1]
     answers = [
-        model.answer([Step([(state, 77)])])[0][0],
-        *(model.answer([OutputRows(level, [state])])[0][0] for level in range(3)),
-        *(model.answer([TokenLogProbs([(state, piece)])])[0][0] for piece in TEXT),
+        model.step([(state, 77)])[0],
+        *(model.output_rows([(state, level)])[0] for level in range(3)),
+        *(model.token_log_probs([(state, piece)])[0] for piece in TEXT),
     ]
     asked = model if threads == 1 else two_threads
     for size in BATCHES:
         for place in sorted({0, size // 2, size - 1}):
             batch = _among(state, others, place, size)
             steps = [(other, 77 + abs(n - place)) for n, other in enumerate(batch)]
-            after = asked.answer([Step(steps)])[0][place]
+            after = asked.step(steps)[place]
             assert _bits(after) == _bits(answers[0])
             for level in range(3):
-                row = asked.answer([OutputRows(level, batch)])[0][place]
+                row = asked.output_rows([(other, level) for other in batch])[place]
                 assert row.tobytes() == answers[1 + level].tobytes()
             questions = [(other, piece) for other in batch for piece in TEXT]
-            [found] = asked.answer([TokenLogProbs(questions)])
+            found = asked.token_log_probs(questions)
             assert found[place * len(TEXT) : (place + 1) * len(TEXT)] == answers[4:]
 
 
@@ -140,8 +137,8 @@ def test_candidates_are_scored_as_if_alone(model: NetworkModel) -> None:
     for candidate, found in zip(candidates, together, strict=True):
         state, total = model.start, 0.0
         for piece in candidate:
-            total += model.answer([TokenLogProbs([(state, piece)])])[0][0]
-            state = model.answer([Step([(state, piece)])])[0][0]
+            total += model.token_log_probs([(state, piece)])[0]
+            state = model.step([(state, piece)])[0]
         assert found == total
 
 

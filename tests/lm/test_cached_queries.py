@@ -6,8 +6,8 @@ from tests.remembering import Remembering
 from tests.tiny_models import PIECES
 
 from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
-from wordgate.lm.cached_queries import HashedState, advance, level_rows
-from wordgate.lm.requests import OutputRows, run_to_completion
+from wordgate.lm.cached_queries import HashedState, advance, output_rows
+from wordgate.lm.requests import run_to_completion
 from wordgate.lm.state_store import chain_hashes
 
 LEVELS = AdaptiveSoftmaxLayout((6, PIECES.size))
@@ -22,15 +22,12 @@ def test_only_missing_entries_are_requested() -> None:
     assert (again, other.state) == (first, 4)
     assert model.calls["Step"] == 2
     for _ in range(2):
-        rows = run_to_completion(level_rows(store, 1, [other, first, other]), model)
+        rows = run_to_completion(output_rows(store, [(other, 1), (first, 1), (other, 0)]), model)
         assert [row.tolist() for row in rows] == [
-            model.answer([_rows(context)])[0][0].tolist() for context in (other, first, other)
+            model.output_rows([(context.state, level)])[0].tolist()
+            for context, level in ((other, 1), (first, 1), (other, 0))
         ]
-    assert run_to_completion(level_rows(store, 0, []), model) == []
-
-
-def _rows(context: HashedState) -> OutputRows:
-    return OutputRows(1, [context.state])
+    assert run_to_completion(output_rows(store, []), model) == []
 
 
 def test_keys_are_those_of_the_pieces_read() -> None:
@@ -47,7 +44,7 @@ def test_a_row_that_is_missing_stands_in_its_place() -> None:
     """A stored row between two new ones keeps its position."""
     model, store = FakeModel.random(LEVELS, 5), Remembering(-1)
     contexts = [HashedState(bytes([state]), state) for state in (1, 2, 3)]
-    run_to_completion(level_rows(store, 0, contexts[1:2]), model)
-    rows = run_to_completion(level_rows(store, 0, contexts), model)
+    run_to_completion(output_rows(store, [(contexts[1], 0)]), model)
+    rows = run_to_completion(output_rows(store, [(context, 0) for context in contexts]), model)
     for context, row in zip(contexts, rows, strict=True):
-        assert np.array_equal(row, model.answer([OutputRows(0, [context.state])])[0][0])
+        assert np.array_equal(row, model.output_rows([(context.state, 0)])[0])

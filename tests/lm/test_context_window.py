@@ -1,11 +1,11 @@
 """The history rule, and caching of histories."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.fake_model import TokenReader
 from tests.vocabularies import trained
 
 from wordgate.errors import InvalidInput
@@ -23,7 +23,7 @@ from wordgate.lm.context_window import (
     read_each,
     read_words,
 )
-from wordgate.lm.requests import ModelRequest, State, Step, run_to_completion
+from wordgate.lm.requests import State, run_to_completion
 from wordgate.lm.state_store import NullStateStore, chain_hashes
 from wordgate.lm.tokenizer import EOS
 from wordgate.text import words
@@ -32,23 +32,11 @@ from wordgate.text.normalization import normalise
 PIECES = trained()
 
 
-class Reader:
+class Reader(TokenReader):
     """A fake model whose state is the sequence of tokens read. It counts them."""
 
-    levels = AdaptiveSoftmaxLayout((PIECES.size,))
-    start: State = ()
-
     def __init__(self) -> None:
-        self.read = 0
-
-    def answer(self, asks: Sequence[ModelRequest]) -> list[Any]:
-        """Return the states after the tokens. Other requests are not supported."""
-        answers = []
-        for ask in asks:
-            assert isinstance(ask, Step)
-            self.read += len(ask)
-            answers.append([(*state, piece) for state, piece in ask.steps])
-        return answers
+        super().__init__(AdaptiveSoftmaxLayout((PIECES.size,)))
 
 
 class Store(NullStateStore):

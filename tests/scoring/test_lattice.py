@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import product
 from random import Random
 from typing import Any
@@ -16,7 +16,7 @@ from tests.vocabularies import texts, trained
 from wordgate.errors import InvalidInput
 from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
 from wordgate.lm.lexicon import Lexicon
-from wordgate.lm.requests import YIELD, ModelRequest, run_to_completion
+from wordgate.lm.requests import YIELD, ModelTask, run_request, run_to_completion
 from wordgate.lm.state_store import NullStateStore
 from wordgate.scoring import lattice_search
 from wordgate.scoring.hypothesis import Hypothesis, TimeSpan
@@ -200,14 +200,16 @@ def test_words_of_a_text_are_those_of_its_space_separated_parts(first: str, seco
     assert words.split(normalise(" ".join(tokens))) == cut
 
 
-class LanguageModel(FakeModel):
-    """A fake model that counts yields without a request."""
-
-    pauses = 0
-
-    def answer(self, asks: Sequence[ModelRequest]) -> list[Any]:
-        self.pauses += asks[0] is YIELD
-        return super().answer(asks)
+def _yields(task: ModelTask[Any], model: FakeModel) -> int:
+    """Run a task and count its yields without a model request."""
+    count, results = 0, None
+    while True:
+        try:
+            request = task.send(results)
+        except StopIteration:
+            return count
+        count += request is YIELD
+        results = run_request(request, model)
 
 
 def _glyphs(count: int) -> ConfusionNetwork:
@@ -219,12 +221,9 @@ def _glyphs(count: int) -> ConfusionNetwork:
 def test_a_long_search_yields_to_other_jobs() -> None:
     """A word of many characters needs no model request until it ends, so the search yields."""
     bounds = SearchBounds(1, 50, 0, 2000)
-    asked = LanguageModel(LEVELS, MODEL.probabilities)
-    glyphs = _glyphs(60)
-    run_to_completion(
-        rescore(LANGUAGE, NullStateStore(asked.start), "", glyphs, Weighting(), True, bounds), asked
-    )
-    assert asked.pauses >= 5
+    store = NullStateStore(MODEL.start)
+    task = rescore(LANGUAGE, store, "", _glyphs(60), Weighting(), True, bounds)
+    assert _yields(task, MODEL) >= 5
 
 
 def test_a_search_ends_at_its_work_limit(monkeypatch: pytest.MonkeyPatch) -> None:

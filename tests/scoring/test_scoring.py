@@ -35,10 +35,10 @@ class Recording(FakeModel):
 
     asked: list[ModelRequest]
 
-    def answer(self, asks: Sequence[ModelRequest]) -> list[Any]:
+    def answer(self, request: ModelRequest) -> list[Any]:
         """Record the requests and answer like the fake model."""
-        self.asked.extend(asks)
-        return super().answer(asks)
+        self.asked.append(request)
+        return super().answer(request)
 
 
 def _recording(seed: int) -> Recording:

@@ -40,7 +40,7 @@ class JobObserver(Protocol):
         ...
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, weakref_slot=True)
 class Job:
     """A scheduled generator, with its current request and the results received for it so far.
 

@@ -47,11 +47,6 @@ class JobQueue:
         self._max_last = policy.max_longest_jobs if is_interactive else policy.max_rows
         self._is_batch = priority is Priority.BATCH
 
-    @property
-    def wanted(self) -> int:
-        """Rows that could be scheduled; a job without a request counts as one."""
-        return max(self.rows, self.jobs)
-
     def is_short(self) -> bool:
         """Return whether a new job would be scheduled within the next few batches."""
         batches, policy = self._policy.prefetch_batches, self._policy

@@ -113,7 +113,8 @@ class Scheduler:
         now = monotonic()
         if now >= self._next_sweep:
             self._sweep(now)
-        self.receive()
+        if self._inbox:
+            self.receive()
         batch = Batch()
         self._fill(batch, now)
         return batch
@@ -129,9 +130,9 @@ class Scheduler:
         Jobs that yielded without a request come last, and interactive jobs first. Those that stay
         at the front of their queue keep their order.
         """
-        jobs = batch.jobs
+        jobs = batch.jobs[::-1]
         if len(jobs) > 1:
-            jobs = sorted(jobs[::-1], key=_completion_order)
+            jobs.sort(key=_completion_order)
         for job in jobs:
             self._complete(job, self._queues[job.priority])
 
@@ -187,7 +188,8 @@ class Scheduler:
     def _fill(self, batch: Batch, now: float) -> None:
         """Take the rows of one batch, by priority, with reserved rows for lower priorities."""
         policy, room = self._policy, self._policy.max_rows
-        bulk = self._normal.wanted + self._batch.wanted
+        batch_rows = max(self._batch.rows, self._batch.jobs)
+        bulk = max(self._normal.rows, self._normal.jobs) + batch_rows
         kept = min(bulk, room // policy.low_priority_share)
         if self._interactive.jobs:
             room -= self._interactive.take(room - kept, batch)
@@ -197,7 +199,7 @@ class Scheduler:
             return
         if now < self._interactive_until:
             room = min(room, max(kept, policy.max_bulk_rows_while_interactive))
-        kept = min(self._batch.wanted, math.ceil(room / policy.low_priority_share))
+        kept = min(batch_rows, math.ceil(room / policy.low_priority_share))
         room -= self._normal.take(room - kept, batch)
         self._batch.take(room, batch)
 

@@ -1,10 +1,9 @@
 """Paced requests and the loads of the isolation benchmark."""
 
-from collections.abc import Sequence
 from random import Random
-from typing import Any
 
 import pytest
+from tests.fake_model import TokenReader
 from tests.protocol_methods import methods
 from tests.vocabularies import trained
 
@@ -14,7 +13,7 @@ from wordgate.bench.isolation.latency import paced, percentile
 from wordgate.bench.isolation.loads import LEGAL, MOST_BYTES, Load
 from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
 from wordgate.lm.context_window import MAX_CONTEXT_PIECES, read
-from wordgate.lm.requests import ModelRequest, State, Step, run_to_completion
+from wordgate.lm.requests import run_to_completion
 from wordgate.lm.state_store import NullStateStore
 
 
@@ -95,18 +94,6 @@ def _context(load: Load, message: bytes) -> tuple[int, ...]:
     else:
         request = PredictRequest.FromString(message)
         text = f"{request.history} {request.prefix}"
-    return run_to_completion(read(trained(), text, NullStateStore(())), _Pieces())
-
-
-class _Pieces:
-    """A fake model whose state is the sequence of tokens read."""
-
-    levels = AdaptiveSoftmaxLayout((2,))
-    start: State = ()
-
-    def answer(self, asks: Sequence[ModelRequest]) -> list[Any]:
-        """Return the states after the tokens."""
-        return [
-            [(*state, piece) for state, piece in ask.steps] if isinstance(ask, Step) else []
-            for ask in asks
-        ]
+    return run_to_completion(
+        read(trained(), text, NullStateStore(())), TokenReader(AdaptiveSoftmaxLayout((2,)))
+    )

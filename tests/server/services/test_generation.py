@@ -351,7 +351,7 @@ async def test_nothing_is_computed_ahead_of_the_reader(local: LocalModel) -> Non
     with _parts(local) as (parts, scheduler):
         async with aclosing(generated(parts, request, _Patient())) as words:
             assert (await anext(words)).word
-            assert (scheduler.jobs, scheduler.waiting_rows) == (0, 0)
+            assert (scheduler.jobs, scheduler.queued_rows) == (0, 0)
             parts.draining.set()
             with pytest.raises(Unavailable):
                 await anext(words)

@@ -1,7 +1,6 @@
 """The server's metrics."""
 
 from collections.abc import Iterator
-from operator import attrgetter
 
 import grpc
 import pytest
@@ -11,11 +10,7 @@ from tests.server.requests import refusal
 
 from wordgate.api.v1.prediction_pb2 import PredictRequest, SuggestionOptions
 from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
-from wordgate.decoding.prediction import Query
-from wordgate.engine.job import Priority
 from wordgate.engine.local_model import LocalModel
-from wordgate.engine.results import PredictionResult
-from wordgate.lm.requests import ModelRequest, ModelTask, Step, run_to_completion
 from wordgate.server.telemetry.metrics import Metrics
 
 PREDICT = {
@@ -103,76 +98,6 @@ def test_names_and_labels_are_conventional(all_metrics: Metrics) -> None:
         assert not row.name.endswith(("_ms", "_milliseconds", "_kilobytes"))
         assert set(row.labels) <= LABELS
         assert row.meaning.endswith(".")
-
-
-def test_counting_does_not_change_a_task() -> None:
-    """A counted task has the same model requests and the same result."""
-    metrics = Metrics()
-    counted = metrics.counted(_two_questions(), Priority.NORMAL)
-    assert len(next(counted)) == 2
-    assert len(counted.send(["a", "b"])) == 1
-    with pytest.raises(StopIteration) as ended:
-        counted.send(["c"])
-    assert ended.value.value == ["a", "b", "c"]
-    labels = {"kind": "step", "priority": "normal"}
-    assert metrics.registry.get_sample_value("wordgate_model_rows_total", labels) == 3
-
-
-def test_a_prediction_observes_its_tokens_and_expansions(local: LocalModel) -> None:
-    """A search is counted once, with the tokens that the network read for it."""
-    metrics, asked = Metrics(), list[ModelRequest]()
-    asks = metrics.searching(
-        local.served.predict(Query("no other test asks this", "s")), attrgetter("expansions")
-    )
-    answer = run_to_completion(_noted(asks, asked), local.served.network)
-    steps = sum(len(ask) for ask in asked if isinstance(ask, Step))
-    value = metrics.registry.get_sample_value
-    assert steps > 0
-    assert value("wordgate_predict_tokens_read_sum") == steps
-    assert value("wordgate_search_expansions_sum") == answer.expansions
-    assert (
-        value("wordgate_predict_tokens_read_count")
-        == value("wordgate_search_expansions_count")
-        == 1
-    )
-
-
-def test_a_dropped_prediction_is_not_counted(local: LocalModel) -> None:
-    """A superseded search is closed and not counted."""
-    metrics = Metrics()
-    asks = metrics.searching(local.served.predict(Query("never typed")), attrgetter("expansions"))
-    next(asks)
-    asks.close()
-    assert metrics.registry.get_sample_value("wordgate_predict_tokens_read_count") == 0
-
-
-def _noted(
-    asks: ModelTask[PredictionResult], asked: list[ModelRequest]
-) -> ModelTask[PredictionResult]:
-    """Wrap a task and append its model requests to a list."""
-    answer = None
-    try:
-        while True:
-            asked.append(asks.send(answer))
-            answer = yield asked[-1]
-    except StopIteration as stop:
-        found: PredictionResult = stop.value
-        return found
-
-
-def test_closing_a_counted_task_closes_the_inner_task() -> None:
-    """Dropped work is closed inside the wrapper, too."""
-    inner = _two_questions()
-    counted = Metrics().counted(inner, Priority.NORMAL)
-    next(counted)
-    counted.close()
-    assert next(inner, "closed") == "closed"
-
-
-def _two_questions() -> ModelTask[list[str]]:
-    first = yield Step([(None, 1), (None, 2)])
-    second = yield Step([(None, 3)])
-    return [*first, *second]
 
 
 def _own(metrics: Metrics) -> Iterator[Metric]:

@@ -8,7 +8,6 @@ import grpc
 import pytest
 
 from wordgate.engine.job import Priority
-from wordgate.lm.requests import ModelTask, Step, TokenLogProbs
 from wordgate.server.telemetry.tracing import current_span, message_span, work_span
 
 
@@ -50,36 +49,30 @@ def span() -> Iterator[_Span]:
     current_span.reset(before)
 
 
-def _asks() -> ModelTask[str]:
-    yield Step([("state", 1), ("state", 2)])
-    yield TokenLogProbs([("state", 3)])
-    return "found"
-
-
 async def test_work_is_counted(span: _Span) -> None:
-    """Rows are counted by kind, and the answers and the result are passed through."""
+    """When the future is done, the job's requests and rows become a span of the call."""
     future: asyncio.Future[str] = asyncio.Future()
-    asks = work_span(_asks(), future, Priority.NORMAL)
-    assert next(asks) == Step([("state", 1), ("state", 2)])
-    assert asks.send(["a", "b"]) == TokenLogProbs([("state", 3)])
-    with pytest.raises(StopIteration) as stop:
-        asks.send([-1.0])
-    asyncio.get_running_loop().call_soon(future.set_result, stop.value.value)
+    work = work_span(future, Priority.NORMAL)
+    assert work is not None
+    for rows, is_step in ((2, True), (1, False)):
+        work.resumed()
+        work.requested(rows, is_step)
+    work.ended()
+    asyncio.get_running_loop().call_soon(future.set_result, "found")
     assert await future == "found"
-    [work] = span.parts
-    counts = {key: work.notes[f"wordgate.{key}"] for key in ("rounds", "steps", "outputs")}
+    [part] = span.parts
+    counts = {key: part.notes[f"wordgate.{key}"] for key in ("rounds", "steps", "outputs")}
     assert counts == {"rounds": 2, "steps": 2, "outputs": 1}
-    assert (work.notes["wordgate.priority"], work.error, work.ends) == ("normal", None, 1)
+    assert (part.notes["wordgate.priority"], part.error, part.ends) == ("normal", None, 1)
 
 
 async def test_dropped_work_ends_its_span(span: _Span) -> None:
     """Work dropped before its start has no counts and is recorded as cancelled."""
     future: asyncio.Future[str] = asyncio.Future()
-    asks = work_span(_asks(), future, Priority.INTERACTIVE)
+    assert work_span(future, Priority.INTERACTIVE) is not None
     asyncio.get_running_loop().call_soon(future.cancel)
     with pytest.raises(asyncio.CancelledError):
         await future
-    asks.close()
     [work] = span.parts
     assert isinstance(work.error, asyncio.CancelledError)
     assert "wordgate.rounds" not in work.notes
@@ -103,8 +96,7 @@ def test_a_superseded_answer_ends_its_span(span: _Span) -> None:
 
 
 async def test_without_a_trace_nothing_is_measured() -> None:
-    """The task is not wrapped, and an answer has no span."""
-    asks = _asks()
-    assert work_span(asks, asyncio.Future(), Priority.NORMAL) is asks
+    """Neither work nor an answer has a span."""
+    assert work_span(asyncio.Future(), Priority.NORMAL) is None
     with message_span("answer", began_ns=0, sequence=1):
         assert current_span.get() is None

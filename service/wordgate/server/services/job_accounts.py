@@ -15,8 +15,7 @@ from wordgate.server.telemetry.tracing import WorkSpan
 class JobAccounts:
     """Observes one job, and hands its result over to a future of the event loop.
 
-    Implements `engine.job.JobObserver`. `usage` is charged with every request; the metrics count
-    the rows when the job ends. `expansions_of` returns the expansions of a search's result.
+    Implements `engine.job.JobObserver`. `expansions_of` returns the expansions of a search's result.
     """
 
     __slots__ = (
@@ -24,10 +23,9 @@ class JobAccounts:
         "_future",
         "_handover",
         "_metrics",
-        "_outputs",
         "_priority",
         "_span",
-        "_steps",
+        "_tokens_read",
         "_usage",
     )
 
@@ -48,7 +46,7 @@ class JobAccounts:
         self._usage = usage
         self._span = span
         self._expansions_of = expansions_of
-        self._steps = self._outputs = 0
+        self._tokens_read = 0
 
     def resumed(self) -> None:
         """Record that the job starts, or continues with the results of its request."""
@@ -60,19 +58,18 @@ class JobAccounts:
         rows = len(request)
         is_step = isinstance(request, (Step, Prefill))
         if is_step:
-            self._steps += rows
-        else:
-            self._outputs += rows
+            self._tokens_read += rows
+        if rows:
+            self._metrics.requested(self._priority, rows, is_step=is_step)
         if self._usage is not None:
             self._usage.pay(rows)
         if self._span is not None:
             self._span.requested(rows, is_step)
 
     def done(self, result: Any, error: BaseException | None) -> None:
-        """Report the job's rows, and settle its future."""
-        self._metrics.worked(self._priority, self._steps, self._outputs)
+        """Report a completed search, and settle the future."""
         if self._expansions_of is not None and error is None:
-            self._metrics.searched(self._steps, self._expansions_of(result))
+            self._metrics.searched(self._tokens_read, self._expansions_of(result))
         if self._span is not None:
             self._span.ended()
         self._handover.settle(self._future, result, error)

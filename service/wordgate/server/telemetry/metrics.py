@@ -178,13 +178,9 @@ class Metrics:
         for file, end in ends.items():
             self._certificate_ends.labels(file).set(end)
 
-    def worked(self, priority: Priority, steps: int, outputs: int) -> None:
-        """Count the model rows that a job requested: tokens to read, and output rows."""
-        step_rows, output_rows = self._asked[priority]
-        if steps:
-            step_rows.inc(steps)
-        if outputs:
-            output_rows.inc(outputs)
+    def requested(self, priority: Priority, rows: int, *, is_step: bool) -> None:
+        """Count the rows of a model request: tokens to read, or output rows."""
+        self._model_rows[priority][is_step].inc(rows)
 
     def watch_scheduler(self, scheduler: Scheduler) -> None:
         """Export the number of rows queued in the scheduler."""
@@ -235,8 +231,8 @@ class Metrics:
             "log-probabilities (output).",
             ("kind", "priority"),
         )
-        self._asked = {
-            priority: [self._rows.labels(kind, priority.value) for kind in ("step", "output")]
+        self._model_rows = {
+            priority: [self._rows.labels(kind, priority.value) for kind in ("output", "step")]
             for priority in Priority
         }
         queue_seconds = self._histogram(
