@@ -38,7 +38,7 @@ def _rows(metrics: Metrics, kind: str) -> float | None:
 
 
 async def test_a_finished_job_reports_its_rows_and_its_result() -> None:
-    """Rows are counted by kind; a search also reports the tokens that it read and its expansions."""
+    """Rows are counted by kind; a search also reports its tokens read and its expansions."""
     metrics, future = Metrics(), asyncio.get_running_loop().create_future()
     accounts = _accounts(future, metrics, expansions_of=len)
     _request(accounts)

@@ -15,7 +15,7 @@ from wordgate.server.telemetry.tracing import WorkSpan
 class JobAccounts:
     """Observes one job, and hands its result over to a future of the event loop.
 
-    Implements `engine.job.JobObserver`. `expansions_of` returns the expansions of a search's result.
+    Implements `engine.job.JobObserver`. `expansions_of` returns the expansions of a result.
     """
 
     __slots__ = (
