@@ -187,7 +187,7 @@ def _language(path: Path, manifest: Manifest, contents: Mapping[str, bytes]) -> 
         pieces = Tokenizer.from_json(contents[TOKENIZER_FILE].decode("utf-8"))
     with refusing(path, f"{WORDS_FILE} cannot be read"):
         known = parse_words(contents[WORDS_FILE].decode("utf-8"), path)
-    levels = AdaptiveSoftmaxLayout(network.cuts)
+    levels = AdaptiveSoftmaxLayout(network.cutoffs)
     if pieces.size != network.vocabulary or levels.vocabulary != pieces.size:
         problem = f"{TOKENIZER_FILE} has {pieces.size} tokens, the network {levels.vocabulary}"
         raise InvalidBundle(path, "content", problem)

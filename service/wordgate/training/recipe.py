@@ -88,24 +88,26 @@ class NetworkSection(Section):
     width: Count = 512
     """Size of the hidden layers and of the embeddings."""
     output: Literal["two-level", "full"] = "two-level"
-    cuts: Annotated[tuple[int, ...], Field(strict=False)] = ()
+    cutoffs: Annotated[tuple[int, ...], Field(strict=False)] = ()
     """Cutoffs of the adaptive softmax: ends of the head and of each cluster of rarer tokens."""
     dropout: Share = 0.0
     """Dropout rate of the embeddings, between layers and of the top layer. The mask is the same for
     all time steps of a segment."""
 
     @model_validator(mode="after")
-    def _cuts_fit(self) -> Self:
-        if self.output == "full" and self.cuts:
-            raise ValueError('cuts need output = "two-level"; remove them for output = "full"')
-        if self.output == "two-level" and len(self.cuts) < 2:
+    def _cutoffs_fit(self) -> Self:
+        if self.output == "full" and self.cutoffs:
+            raise ValueError('cutoffs need output = "two-level"; remove them for output = "full"')
+        if self.output == "two-level" and len(self.cutoffs) < 2:
             raise ValueError(
-                'output = "two-level" needs at least two cuts, for example [2000, 6000, 16000]'
+                'output = "two-level" needs at least two cutoffs, for example [2000, 6000, 16000]'
             )
-        if any(later <= earlier for earlier, later in zip(self.cuts, self.cuts[1:], strict=False)):
-            raise ValueError(f"cuts must increase: {list(self.cuts)}")
-        if self.cuts and self.cuts[0] < 1:
-            raise ValueError("cuts must be 1 or more")
+        if any(
+            later <= earlier for earlier, later in zip(self.cutoffs, self.cutoffs[1:], strict=False)
+        ):
+            raise ValueError(f"cutoffs must increase: {list(self.cutoffs)}")
+        if self.cutoffs and self.cutoffs[0] < 1:
+            raise ValueError("cutoffs must be 1 or more")
         return self
 
 
@@ -163,12 +165,12 @@ class Recipe(Section):
     training: Training
 
     @model_validator(mode="after")
-    def _cuts_end_at_the_vocabulary(self) -> Self:
-        cuts, vocabulary = self.network.cuts, self.tokenizer.vocabulary
-        if cuts and cuts[-1] != vocabulary:
+    def _cutoffs_end_at_the_vocabulary(self) -> Self:
+        cutoffs, vocabulary = self.network.cutoffs, self.tokenizer.vocabulary
+        if cutoffs and cutoffs[-1] != vocabulary:
             raise ValueError(
-                f"network.cuts end at {cuts[-1]}, tokenizer.vocabulary is {vocabulary}: "
-                "the last cut must be the vocabulary"
+                f"network.cutoffs end at {cutoffs[-1]}, tokenizer.vocabulary is {vocabulary}: "
+                "the last cutoff must be the vocabulary"
             )
         return self
 

@@ -154,7 +154,7 @@ def _collect(settings: Settings, report: Report) -> _ExportInputs:
     sizes = sizes_of(recipe, pieces)
     network = Network(sizes, torch.float32)
     network.load_state_dict(saved.weights)
-    levels = AdaptiveSoftmaxLayout(sizes.cuts)
+    levels = AdaptiveSoftmaxLayout(sizes.cutoffs)
     weights = arrays(network, levels)
     report("comparing with PyTorch on held-out text")
     passages = _held_out(settings, recipe, path, pieces, report)
@@ -273,8 +273,10 @@ def _compare(
 
 
 def _sizes(weights: onnx_graphs.Weights) -> NetworkSizes:
-    cuts = weights.levels.cuts
-    return NetworkSizes(vocabulary=cuts[-1], layers=weights.layers, width=weights.width, cuts=cuts)
+    cutoffs = weights.levels.cutoffs
+    return NetworkSizes(
+        vocabulary=cutoffs[-1], layers=weights.layers, width=weights.width, cutoffs=cutoffs
+    )
 
 
 def _write_graphs(weights: onnx_graphs.Weights, precision: Precision, folder: Path) -> None:
