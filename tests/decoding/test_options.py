@@ -26,8 +26,8 @@ WRONG: dict[str, dict[str, Any]] = {
     "blocked_words[0]": {"blocked_words": ["\u00ad"]},
     "boosted_words[0].word": {"boosted_words": [BoostedWord("", 1.0)]},
     "boosted_words[1].word": {"boosted_words": [BoostedWord("a", 0), BoostedWord("\ud800", 1.0)]},
-    "boosted_words[0].boost": {"boosted_words": [BoostedWord("a", math.inf)]},
-    "boosted_words[1].boost": {
+    "boosted_words[0].bonus": {"boosted_words": [BoostedWord("a", math.inf)]},
+    "boosted_words[1].bonus": {
         "boosted_words": [BoostedWord("a", 50.0), BoostedWord("b", math.nan)]
     },
     "continuous_cache.weight": {"continuous_cache": ContinuousCache(0.91)},

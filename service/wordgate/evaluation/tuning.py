@@ -18,7 +18,7 @@ from wordgate.offline.alternations import Reference
 from wordgate.offline.reading_report import LEAST, counting
 from wordgate.offline.utterances import Utterance, ranked
 from wordgate.scoring.rescoring import Transcript
-from wordgate.scoring.weighting import ACOUSTIC, Weighting
+from wordgate.scoring.score_weights import ACOUSTIC, ScoreWeights
 
 LM = "\0lm"
 WORDS = "\0words"
@@ -81,7 +81,7 @@ class TuningResult:
     `DevSet`.
     """
 
-    weighting: Weighting
+    score_weights: ScoreWeights
     first: float
     acoustic: float | None
     tuned: float
@@ -113,7 +113,7 @@ class TuningResult:
         rates = f"{self.held_out:.2%} held out, {self.first:.2%} for the first candidates"
         if self.utterances < FEWEST:
             return f"too few utterances: {rates}; tune on at least {FEWEST}"
-        if self.weighting.lm_weight == 0 or self.held_out >= self.first:
+        if self.score_weights.lm_weight == 0 or self.held_out >= self.first:
             return f"do not use this model: {rates}"
         if self.gain[0] <= 0:
             return f"no significant gain: {rates}; tune on more utterances"
@@ -145,7 +145,7 @@ def collect(
     """
     gathered = _Gathered(ignored)
     source = _Referenced(utterances)
-    for found in ranked(asked, source, Weighting()):
+    for found in ranked(asked, source, ScoreWeights()):
         try:
             if isinstance(found, InvalidFile):
                 raise found
@@ -257,7 +257,7 @@ def tune(development: DevSet) -> TuningResult:
     own = dict.fromkeys(development.ignored, 0.0)
     own |= {name: float(weights[names.index(name)]) for name in names if name not in {LM, WORDS}}
     return TuningResult(
-        Weighting(float(weights[lm]), float(weights[names.index(WORDS)]), own, (), scale),
+        ScoreWeights(float(weights[lm]), float(weights[names.index(WORDS)]), own, (), scale),
         lists.rate(first),
         _acoustic_rate(names, lists),
         lists.rate(errors),
@@ -324,4 +324,4 @@ def _acoustic_rate(names: Sequence[str], lists: NBestLists) -> float | None:
 
 
 def _public(name: str) -> str:
-    return {LM: "lm_weight", WORDS: "word_bonus"}.get(name, name)
+    return {LM: "lm_weight", WORDS: "word_insertion_bonus"}.get(name, name)

@@ -33,7 +33,7 @@ class Placed(Protocol):
 T = TypeVar("T")
 R = TypeVar("R", bound=Placed)
 
-_SHARED = ("model", "weighting.", "search.")
+_SHARED = ("model", "score_weights.", "search.")
 """Prefixes of fields that all records share; an error in one of them for the first is raised."""
 
 _MOST_TRIES = 200

@@ -16,7 +16,7 @@ from wordgate.scoring.hypothesis import Hypothesis
 from wordgate.scoring.lattice import Alternative, Arc, ConfusionNetwork, Lattice
 from wordgate.scoring.lattice_search import SearchBounds
 from wordgate.scoring.rescoring import DEFAULT_SEARCH_BOUNDS
-from wordgate.scoring.weighting import Weighting
+from wordgate.scoring.score_weights import ScoreWeights
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def referenced(
 def ranked(
     asked: LanguageModel,
     utterances: Iterable[Utterance | InvalidFile],
-    weighting: Weighting,
+    score_weights: ScoreWeights,
     count_eos: bool = True,
     under_way: int = UNDER_WAY,
     bounds: SearchBounds = DEFAULT_SEARCH_BOUNDS,
@@ -85,14 +85,14 @@ def ranked(
     """Yield each utterance with its ranking, in order, or an `InvalidFile` for an invalid one."""
 
     def ask(utterance: Utterance) -> "Future[RescoringResult]":
-        heard = utterance.lattice or [_last(each, weighting) for each in utterance.hypotheses]
-        return asked.submit_rescore(utterance.history, heard, weighting, count_eos, bounds)
+        heard = utterance.lattice or [_last(each, score_weights) for each in utterance.hypotheses]
+        return asked.submit_rescore(utterance.history, heard, score_weights, count_eos, bounds)
 
     return answered(utterances, ask, under_way)
 
 
-def _last(hypothesis: Hypothesis, weighting: Weighting) -> Hypothesis:
+def _last(hypothesis: Hypothesis, score_weights: ScoreWeights) -> Hypothesis:
     """Make a hypothesis with a score of minus infinity rank last under a negative weight too."""
     infinite = [name for name, score in hypothesis.scores.items() if score == LEAST]
-    turned = {name: -LEAST for name in infinite if weighting.weight(name) < 0}
+    turned = {name: -LEAST for name in infinite if score_weights.weight_of(name) < 0}
     return replace(hypothesis, scores={**hypothesis.scores, **turned}) if turned else hypothesis

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 
 from wordgate.errors import InvalidInput
-from wordgate.scoring.weighting import check_finite, check_scores
+from wordgate.scoring.score_weights import check_finite, check_scores
 from wordgate.text.normalization import require_unicode
 from wordgate.text.steps import Steps
 

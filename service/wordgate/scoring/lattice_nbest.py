@@ -23,8 +23,8 @@ from wordgate.scoring.lattice_search import (
     SearchBounds,
     outlook,
 )
+from wordgate.scoring.score_weights import ScoreWeights, check_weighed
 from wordgate.scoring.scoring import TokenizedText, cutting, tokenize_text
-from wordgate.scoring.weighting import Weighting, check_weighed
 from wordgate.text.steps import Steps
 
 MAX_LATTICE_PIECES = 50_000
@@ -53,7 +53,7 @@ def extract_n_best(
     language: Lexicon,
     start: ModelTask[State],
     source: Lattice | ConfusionNetwork,
-    weighting: Weighting,
+    score_weights: ScoreWeights,
     bounds: SearchBounds,
     count_eos: bool = True,
 ) -> ModelTask[LatticeNBest]:
@@ -71,11 +71,11 @@ def extract_n_best(
 
     @cache
     def likely(unit: str) -> Heuristic:
-        return outlook(unit, cut, weighting, bool(separator))
+        return outlook(unit, cut, score_weights, bool(separator))
 
     pace = Pace(SHORT_ROUND)
-    joined = yield from pace.run(join(source, weighting))
-    yield from pace.run(weighting.prepare())
+    joined = yield from pace.run(join(source, score_weights))
+    yield from pace.run(score_weights.prepare())
     pieces = 0
     for unit in joined.units:
         likely(unit)
@@ -88,7 +88,7 @@ def extract_n_best(
     graph = LatticeGraph(source.sum_paths)
     yield from pace.run(graph.build(joined, likely))
     state = yield from start
-    search = LatticeSearch(graph, likely, cut, weighting, state, bounds, separator, count_eos)
+    search = LatticeSearch(graph, likely, cut, score_weights, state, bounds, separator, count_eos)
     found, exact = yield from search.run()
     entries = _Entries(source)
     best = yield from pace.run(graph.best_paths([each.units for each in found]))
@@ -97,13 +97,13 @@ def extract_n_best(
     hypotheses = []
     cuts = []
     for text, (path, each) in zip(texts, paths, strict=True):
-        hypothesis = entries.hypothesis(text, path, each, weighting)
+        hypothesis = entries.hypothesis(text, path, each, score_weights)
         hypotheses.append((yield from pace.run(hypothesis)))
         cuts.append((yield from pace.run(cutting(language, text, "hypotheses"))))
     return LatticeNBest(hypotheses, cuts, [each.log_prob for _, each in paths], exact)
 
 
-def check_source(source: Lattice | ConfusionNetwork, weighting: Weighting) -> Steps[None]:
+def check_source(source: Lattice | ConfusionNetwork, score_weights: ScoreWeights) -> Steps[None]:
     """Raise `InvalidInput` naming the field if the source or its weights are not valid."""
     if isinstance(source, Lattice):
         yield from check_lattice(source)
@@ -111,7 +111,7 @@ def check_source(source: Lattice | ConfusionNetwork, weighting: Weighting) -> St
     else:
         yield from check_confusion_network(source)
         names = source.slots[0][0].scores.keys()
-    check_weighed(weighting, names)
+    check_weighed(score_weights, names)
 
 
 class _Entries:
@@ -134,7 +134,7 @@ class _Entries:
         text: str,
         path: Sequence[tuple[str, int]],
         found: LatticeSearchResult,
-        weighting: Weighting,
+        score_weights: ScoreWeights,
     ) -> Steps[Hypothesis]:
         """Return the hypothesis of a path, with summed scores and the time of each token."""
         arcs = list(dict.fromkeys(arc for _, arc in path))
@@ -143,7 +143,7 @@ class _Entries:
             for name, value in self._entries[arc].scores.items():
                 scores[name] = scores.get(name, 0.0) + value
             yield 2 + len(self._entries[arc].scores)
-        merged = found.path_score - weighting.weighted(scores) if self._sum_paths else 0.0
+        merged = found.path_score - score_weights.weighted_sum(scores) if self._sum_paths else 0.0
         spans = yield from self._spans(path)
         return Hypothesis(text, scores, spans, merged)
 

@@ -20,8 +20,8 @@ from wordgate.cli.options.source import (
 )
 from wordgate.cli.options.weights import (
     announced,
+    parse_weights,
     weight_options,
-    weighting_of,
     weights_report,
 )
 from wordgate.engine.results import RescoringResult
@@ -32,7 +32,7 @@ from wordgate.offline.pipelining import UNDER_WAY
 from wordgate.offline.utterances import Utterance, ranked
 from wordgate.scoring.lattice_search import SearchBounds
 from wordgate.scoring.rescoring import Transcript, WordConfidence
-from wordgate.scoring.weighting import ACOUSTIC
+from wordgate.scoring.score_weights import ACOUSTIC
 
 _WRITTEN = {"kaldi": written.kaldi, "trn": written.trn, "ctm": written.ctm}
 
@@ -55,7 +55,7 @@ _WRITTEN = {"kaldi": written.kaldi, "trn": written.trn, "ctm": written.ctm}
 def rescore(
     source: Source,
     lm_weight: float | None,
-    word_bonus: float | None,
+    word_insertion_bonus: float | None,
     weights: tuple[str, ...],
     boosts: tuple[str, ...],
     posterior_scale: float | None,
@@ -82,11 +82,13 @@ def rescore(
     rate on standard error.
 
     \b
-    wordgate rescore --input nbest.jsonl --lm-weight 8 --word-bonus -10
-    wordgate rescore --input lattices --format slf --lm-weight 10 --word-bonus -14
+    wordgate rescore --input nbest.jsonl --lm-weight 8 --word-insertion-bonus -10
+    wordgate rescore --input lattices --format slf --lm-weight 10 --word-insertion-bonus -14
     wordgate rescore --input nbest.jsonl --weights-file tuned.json --json
     """
-    weighting = weighting_of(lm_weight, word_bonus, weights, boosts, posterior_scale, tuned)
+    score_weights = parse_weights(
+        lm_weight, word_insertion_bonus, weights, boosts, posterior_scale, tuned
+    )
     bounds = SearchBounds(max_transcripts, search_beam, recombination_words, max_expansions)
     output_format = output_format or ("jsonl" if as_json else implied_format(output))
     in_json = output_format == "jsonl"
@@ -94,12 +96,12 @@ def rescore(
     rates = _Rates(counting_of(normalise, unit))
     under_way = 1 if source.is_standard_input else UNDER_WAY
     with (
-        results(output, source.path, keep_going, tuned=tuned and weighting) as out,
+        results(output, source.path, keep_going, tuned=tuned and score_weights) as out,
         connected_model(model, server, batch=under_way > 1) as asked,
     ):
-        utterances = announced(source.read(out.read), weighting)
+        utterances = announced(source.read(out.read), score_weights)
         records = out.rest_of(utterances, source.path)
-        for found in ranked(asked, records, weighting, not no_eos, under_way, bounds):
+        for found in ranked(asked, records, score_weights, not no_eos, under_way, bounds):
             if isinstance(found, InvalidFile):
                 out.refuse(found, in_json)
                 continue
@@ -111,7 +113,7 @@ def rescore(
             else:
                 out.write(written_lines, answer.model, rates.of(utterance, answer))
     reading = source.reading
-    weight_lines = weights_report(reading.score_names, weighting, reading.utterances > 0)
+    weight_lines = weights_report(reading.score_names, score_weights, reading.utterances > 0)
     for line in (*source.report(), *weight_lines):
         click.echo(line, err=True)
     if out.sums.get("units"):

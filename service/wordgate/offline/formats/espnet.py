@@ -17,7 +17,7 @@ from wordgate.offline.lines import uncompressed
 from wordgate.offline.reading_report import Reading
 from wordgate.offline.utterances import Utterance
 from wordgate.scoring.hypothesis import Hypothesis
-from wordgate.scoring.weighting import ACOUSTIC
+from wordgate.scoring.score_weights import ACOUSTIC
 
 _RANKED = re.compile(r"(\d+)best_recog")
 _FILES = ("text", "score")

@@ -19,7 +19,7 @@ from wordgate.offline.lines import uncompressed
 from wordgate.offline.reading_report import Reading
 from wordgate.offline.utterances import Utterance
 from wordgate.scoring.hypothesis import Hypothesis
-from wordgate.scoring.weighting import ACOUSTIC
+from wordgate.scoring.score_weights import ACOUSTIC
 
 _TEXTS = ("words_text", "text")
 _ACOUSTIC_COSTS = ("ac_cost", "acwt", "ac_costs", "accost")

@@ -22,7 +22,7 @@ from wordgate.offline.lines import uncompressed
 from wordgate.offline.reading_report import Reading, rankable
 from wordgate.offline.utterances import Utterance
 from wordgate.scoring.lattice import Alternative, ConfusionNetwork
-from wordgate.scoring.weighting import ACOUSTIC
+from wordgate.scoring.score_weights import ACOUSTIC
 
 T = TypeVar("T")
 

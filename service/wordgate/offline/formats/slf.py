@@ -22,7 +22,7 @@ from wordgate.offline.lines import uncompressed
 from wordgate.offline.reading_report import LEAST, Reading
 from wordgate.offline.utterances import Utterance
 from wordgate.scoring.lattice import Arc, Lattice
-from wordgate.scoring.weighting import ACOUSTIC
+from wordgate.scoring.score_weights import ACOUSTIC
 
 LM = "lm_log_prob"
 PRONUNCIATION = "pronunciation_log_prob"

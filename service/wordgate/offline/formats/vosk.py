@@ -19,7 +19,7 @@ from wordgate.offline.lines import decode, file_format, json_problem, raw_lines,
 from wordgate.offline.reading_report import Reading, counting, rankable
 from wordgate.offline.utterances import Utterance
 from wordgate.scoring.hypothesis import Hypothesis, TimeSpan
-from wordgate.scoring.weighting import ACOUSTIC
+from wordgate.scoring.score_weights import ACOUSTIC
 from wordgate.text.normalization import require_unicode
 
 _WITHOUT = "no alternatives; enable them with SetMaxAlternatives"
