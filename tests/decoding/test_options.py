@@ -10,8 +10,8 @@ from tests.vocabularies import texts
 from wordgate.decoding.options import BoostedWord, ContinuousCache, Options
 from wordgate.errors import InvalidInput
 from wordgate.text import words
+from wordgate.text.cooperative_steps import finish
 from wordgate.text.normalization import normalise
-from wordgate.text.steps import finish
 
 WRONG: dict[str, dict[str, Any]] = {
     "max_suggestions": {"max_suggestions": 101},

@@ -18,7 +18,7 @@ from wordgate.lm.requests import SHORT_ROUND, ModelRequest, ModelTask, Pace
 from wordgate.scoring.hypothesis import Hypothesis
 from wordgate.scoring.lattice import Alternative, Arc, ConfusionNetwork, Lattice
 from wordgate.scoring.score_weights import Boost, ScoreWeights
-from wordgate.text.steps import finish
+from wordgate.text.cooperative_steps import finish
 
 MOST_CALLS = 25_000
 """Limit on function calls between two yields, about 10 ms.

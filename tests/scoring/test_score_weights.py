@@ -6,7 +6,7 @@ import pytest
 
 from wordgate.errors import InvalidInput
 from wordgate.scoring.score_weights import ACOUSTIC, Boost, ScoreWeights
-from wordgate.text.steps import finish
+from wordgate.text.cooperative_steps import finish
 
 
 def test_default_weights_are_one_for_the_acoustic_score_and_zero_otherwise() -> None:

@@ -11,9 +11,9 @@ from wordgate.decoding.search import DEFAULT_MAX_EXPANSIONS
 from wordgate.errors import InvalidInput
 from wordgate.text import words
 from wordgate.text.argument_types import require_each, require_list, require_text
+from wordgate.text.cooperative_steps import Steps, finish
 from wordgate.text.listed_phrases import MAX_LISTED_PHRASE_WORDS, ListedPhrases
 from wordgate.text.normalization import normalise, normalising_with_offsets
-from wordgate.text.steps import Steps, finish
 
 DEFAULT_MAX_SUGGESTIONS = 5
 MAX_SUGGESTIONS = 100

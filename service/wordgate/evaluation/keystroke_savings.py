@@ -18,8 +18,8 @@ from wordgate.engine.results import LanguageModel, PredictionResult
 from wordgate.errors import empty
 from wordgate.offline.lines import read_lines
 from wordgate.text import words
+from wordgate.text.cooperative_steps import finish
 from wordgate.text.normalization import normalising_with_offsets
-from wordgate.text.steps import finish
 
 LETTERS = 4
 """Recall is reported after 0, 1, 2 and 3 letters."""

@@ -7,7 +7,7 @@ from functools import partial
 
 from wordgate.errors import InvalidInput
 from wordgate.scoring.score_weights import ScoreWeights, check_finite, check_scores, check_weighed
-from wordgate.text.steps import Steps
+from wordgate.text.cooperative_steps import Steps
 
 FIELD = "n_best.candidates"
 

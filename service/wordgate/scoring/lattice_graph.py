@@ -17,7 +17,7 @@ from typing import Any
 from wordgate.errors import InvalidInput
 from wordgate.scoring.lattice import ConfusionNetwork, Lattice
 from wordgate.scoring.score_weights import ScoreWeights
-from wordgate.text.steps import Steps
+from wordgate.text.cooperative_steps import Steps
 
 MAX_NODES = 50_000
 """Limit on graph nodes, including those added between the units of a label."""

@@ -25,7 +25,7 @@ from wordgate.scoring.lattice_search import (
 )
 from wordgate.scoring.score_weights import ScoreWeights, check_weighed
 from wordgate.scoring.scoring import TokenizedText, cutting, tokenize_text
-from wordgate.text.steps import Steps
+from wordgate.text.cooperative_steps import Steps
 
 MAX_LATTICE_PIECES = 50_000
 """Limit on the model tokens of a lattice, summed over its distinct labels."""

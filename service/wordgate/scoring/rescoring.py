@@ -25,8 +25,8 @@ from wordgate.scoring.score_weights import ScoreWeights
 from wordgate.scoring.scoring import TokenizedText, cutting, posteriors, score
 from wordgate.text import words
 from wordgate.text.argument_types import require_each, require_texts
+from wordgate.text.cooperative_steps import Steps, finish
 from wordgate.text.normalization import normalising_with_offsets
-from wordgate.text.steps import Steps, finish
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from wordgate.errors import InvalidInput
 from wordgate.scoring.boosted_phrases import BoostedPhrases
 from wordgate.text import words
 from wordgate.text.argument_types import require_each
+from wordgate.text.cooperative_steps import Steps, finish
 from wordgate.text.normalization import normalise
-from wordgate.text.steps import Steps, finish
 
 ACOUSTIC = "acoustic_log_prob"
 """The only score with a default weight of 1; all others default to 0."""

@@ -17,8 +17,8 @@ from wordgate.lm.state_store import StateStore
 from wordgate.lm.tokenizer import EOS
 from wordgate.scoring.prefix_tree import ROOT, PrefixTree
 from wordgate.text import words
+from wordgate.text.cooperative_steps import Steps, finish, stretches
 from wordgate.text.normalization import normalise, normalising
-from wordgate.text.steps import Steps, finish, stretches
 
 MAX_CANDIDATE_TOKENS = 4096
 """Limit on the tokens of a candidate."""

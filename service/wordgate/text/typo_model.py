@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Iterator
 from itertools import chain
 
-from wordgate.text.steps import Steps
+from wordgate.text.cooperative_steps import Steps
 
 _ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 _SHIFTS = (0.0, 0.25, 0.75)

@@ -23,8 +23,8 @@ from collections.abc import Iterator
 from functools import cache
 from itertools import islice
 
+from wordgate.text.cooperative_steps import Steps, finish
 from wordgate.text.normalization import normalise
-from wordgate.text.steps import Steps, finish
 
 MAX_WORD_CHARACTERS = 128
 """Maximum word length in code points. Longer words are split; no character is lost."""

@@ -18,23 +18,22 @@ from wordgate.cli.options.source import (
     search_options,
     source_options,
 )
-from wordgate.cli.options.weights import (
-    announced,
-    parse_weights,
-    weight_options,
-    weights_report,
-)
+from wordgate.cli.options.weights import announced, parse_weights, weight_options, weights_report
 from wordgate.engine.results import RescoringResult
 from wordgate.errors import InvalidFile
 from wordgate.evaluation.error_rate import Counting, Normalise, written_otherwise
-from wordgate.offline.formats import written
+from wordgate.offline.formats import transcript_writers
 from wordgate.offline.pipelining import UNDER_WAY
 from wordgate.offline.utterances import Utterance, ranked
 from wordgate.scoring.lattice_search import SearchBounds
 from wordgate.scoring.rescoring import Transcript, WordConfidence
 from wordgate.scoring.score_weights import ACOUSTIC
 
-_WRITTEN = {"kaldi": written.kaldi, "trn": written.trn, "ctm": written.ctm}
+_TRANSCRIPT_WRITERS = {
+    "kaldi": transcript_writers.kaldi,
+    "trn": transcript_writers.trn,
+    "ctm": transcript_writers.ctm,
+}
 
 
 @click.command(cls=Command)
@@ -44,7 +43,7 @@ _WRITTEN = {"kaldi": written.kaldi, "trn": written.trn, "ctm": written.ctm}
 @click.option("--no-eos", is_flag=True, help="Exclude the end-of-text token.")
 @click.option(
     "--output-format",
-    type=click.Choice(["jsonl", *_WRITTEN]),
+    type=click.Choice(["jsonl", *_TRANSCRIPT_WRITERS]),
     help="Output format; implied by --json and by the name of --output.  "
     "[utterance, tab, best transcript]",
 )
@@ -92,7 +91,7 @@ def rescore(
     bounds = SearchBounds(max_transcripts, search_beam, recombination_words, max_expansions)
     output_format = output_format or ("jsonl" if as_json else implied_format(output))
     in_json = output_format == "jsonl"
-    lines = _json if in_json else _WRITTEN.get(output_format or "", _tabbed)
+    lines = _json if in_json else _TRANSCRIPT_WRITERS.get(output_format or "", _tabbed)
     rates = _Rates(counting_of(normalise, unit))
     under_way = 1 if source.is_standard_input else UNDER_WAY
     with (

@@ -14,7 +14,7 @@ from wordgate.cli.options.paths import INPUT_FILE
 from wordgate.errors import InvalidFile, unreadable
 from wordgate.offline.utterances import Utterance
 from wordgate.scoring.score_weights import Boost, ScoreWeights
-from wordgate.text.steps import finish
+from wordgate.text.cooperative_steps import finish
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -51,7 +51,7 @@ _KINDS: tuple[tuple[str, re.Pattern[bytes], str], ...] = (
 )
 
 
-def refuse_foreign(path: Path, expected: str) -> None:
+def reject_other_format(path: Path, expected: str) -> None:
     """Raise `InvalidFile` if a file is certainly not in the expected format.
 
     The message names the actual format and a remedy. Missing files are left to the reader, and so

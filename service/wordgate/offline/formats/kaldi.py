@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from wordgate.errors import InvalidFile
-from wordgate.offline.formats import folders, keyed
+from wordgate.offline.formats import folders, text_archive
 from wordgate.offline.formats.foreign import is_binary_archive, kaldi_conversion
 from wordgate.offline.lines import uncompressed
 from wordgate.offline.reading_report import Reading
@@ -69,7 +69,7 @@ def _archive(folder: Path, reading: Reading) -> Iterator[Utterance | InvalidFile
     if texts_path is None:
         raise InvalidFile(folder, _without_text(named))
     _refuse_binary(texts_path)
-    texts = keyed.read(texts_path, keyed.text)
+    texts = text_archive.read(texts_path, text_archive.text)
     costs = _costs(named, texts_path, texts, reading)
     reading.use(texts_path.name)
     for found in _by_utterance(texts_path, texts):
@@ -117,12 +117,14 @@ def _utterance(
     reading: Reading,
 ) -> Utterance:
     keys = [key for _, key in sorted(ranks.items())]
-    line, _ = keyed.used(texts[keys[0]])
+    line, _ = text_archive.used(texts[keys[0]])
     if 1 not in ranks:
         problem = f"has {keys[0]} but not {utt}-1; ranks start at 1"
         raise InvalidFile(path, problem, line)
     heard = [
-        Hypothesis(keyed.used(texts[key])[1], {name: _cost(*costs[name], key) for name in costs})
+        Hypothesis(
+            text_archive.used(texts[key])[1], {name: _cost(*costs[name], key) for name in costs}
+        )
         for key in keys
     ]
     return Utterance(utt, [reading.heard(each) for each in heard], path, line)
@@ -131,7 +133,7 @@ def _utterance(
 def _cost(path: Path, costs: _Costs, key: str) -> float:
     if key not in costs:
         raise InvalidFile(path, f"missing line for {key}")
-    return keyed.used(costs[key])[1]
+    return text_archive.used(costs[key])[1]
 
 
 def _costs(
@@ -146,7 +148,7 @@ def _costs(
     for name, path in named.items():
         if name == acoustic:
             _refuse_binary(path)
-            found[ACOUSTIC] = path, keyed.read(path, keyed.cost)
+            found[ACOUSTIC] = path, text_archive.read(path, text_archive.cost)
             reading.use(f"{path.name} as {ACOUSTIC}")
             continue
         problem = _NUMBERS.get(name) or ("another text" if name in _TEXTS else None)
@@ -167,7 +169,7 @@ def _other_costs(path: Path, texts: _Texts) -> tuple[_Costs, str | None]:
     try:
         if is_binary_archive(path):
             return {}, "a binary archive"
-        costs = keyed.read(path, keyed.cost)
+        costs = text_archive.read(path, text_archive.cost)
     except InvalidFile as error:
         return {}, error.problem
     if not any(key in costs for key in texts):

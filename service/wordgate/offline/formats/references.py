@@ -20,7 +20,7 @@ from pathlib import Path
 from wordgate.errors import InvalidFile
 from wordgate.offline import alternations
 from wordgate.offline.alternations import Alternation, Reference
-from wordgate.offline.formats import keyed
+from wordgate.offline.formats import text_archive
 from wordgate.offline.lines import file_format, read_lines
 
 _TRN = re.compile(r"(.*)\(([^()]*)\)\s*")
@@ -36,11 +36,11 @@ def read(path: Path) -> dict[str, Reference]:
     elif ending in {".stm", ".ctm"}:
         found = _joined(path, _stm if ending == ".stm" else _ctm)
     else:
-        entries = keyed.read(path, keyed.text)
+        entries = text_archive.read(path, text_archive.text)
         if any(utt.startswith("{") for utt in islice(entries, 1)):
             raise InvalidFile(path, "is JSON; expected lines UTT word word …, or a .trn")
         found = {
-            utt: keyed.used(entry)[1]
+            utt: text_archive.used(entry)[1]
             for utt, entry in entries.items()
             if not utt.startswith(_COMMENT)
         }
