@@ -14,7 +14,7 @@ from pathlib import Path
 
 from wordgate.errors import InvalidFile
 from wordgate.offline.formats import folders, text_archive
-from wordgate.offline.formats.foreign import is_binary_archive, kaldi_conversion
+from wordgate.offline.formats.format_detection import is_binary_archive, kaldi_conversion
 from wordgate.offline.lines import uncompressed
 from wordgate.offline.reading_report import Reading
 from wordgate.offline.utterances import Utterance
