@@ -88,7 +88,10 @@ def run(
 
 @cache
 def _lstm_takes_bfloat16() -> bool:
-    """Return whether torch.nn.LSTM supports bfloat16 here; oneDNN requires AVX-512."""
+    """Return whether torch.nn.LSTM supports bfloat16 here; oneDNN requires AVX-512.
+
+    Elsewhere it raises an error: https://github.com/pytorch/pytorch/issues/88136
+    """
     try:
         with torch.autocast("cpu", torch.bfloat16), torch.no_grad():
             nn.LSTM(8, 8)(torch.zeros(1, 1, 8))
