@@ -131,7 +131,7 @@ class TuningResult:
 
 
 def collect(
-    asked: LanguageModel,
+    model: LanguageModel,
     utterances: Iterable[Utterance | InvalidFile],
     error_counting: Counting,
     ignored: Sequence[str] = (),
@@ -145,11 +145,11 @@ def collect(
     """
     gathered = _Gathered(ignored)
     source = _Referenced(utterances)
-    for found in ranked(asked, source, ScoreWeights()):
+    for result in ranked(model, source, ScoreWeights()):
         try:
-            if isinstance(found, InvalidFile):
-                raise found
-            gathered.add(*found)
+            if isinstance(result, InvalidFile):
+                raise result
+            gathered.add(*result)
         except InvalidFile as error:
             if refused is None:
                 raise
@@ -198,8 +198,8 @@ class _Gathered:
             problem = f"scores ({', '.join(scores)}) differ from those of the lines before"
             raise InvalidFile(utterance.path, problem, utterance.line)
         self._present.update(present)
-        found = sorted(answer.ranking.transcripts, key=lambda transcript: transcript.index)
-        possible = [each for each in found if _is_possible(each, scores)] or found
+        transcripts = sorted(answer.ranking.transcripts, key=lambda transcript: transcript.index)
+        possible = [each for each in transcripts if _is_possible(each, scores)] or transcripts
         for transcript in possible:
             own = {LM: transcript.log_prob, WORDS: float(transcript.word_count)}
             values = {**transcript.scores, **own}

@@ -43,19 +43,19 @@ class _Slip:
     typed: str
 
 
-def measure_file(asked: LanguageModel, path: Path, seed: int = 1) -> Corrections:
+def measure_file(model: LanguageModel, path: Path, seed: int = 1) -> Corrections:
     """Measure a file, one message per line. Raises `InvalidFile` if there are none."""
     slips = list(_slips(read_messages(path), random.Random(seed)))
-    found = Corrections(words=len(slips))
-    wrong = in_order(_ask(asked, slip.history, slip.typed) for slip in slips)
+    corrections = Corrections(words=len(slips))
+    wrong = in_order(_ask(model, slip.history, slip.typed) for slip in slips)
     for slip, answer in zip(slips, wrong, strict=True):
         texts = [suggestion.text.lower() for suggestion in answer.suggestions]
-        found.put_right += texts[:1] == [slip.word.lower()]
-        found.offered += slip.word.lower() in texts
-        found.changed += bool(texts)
-    for answer in in_order(_ask(asked, slip.history, slip.word) for slip in slips):
-        found.spoilt += bool(answer.suggestions)
-    return found
+        corrections.put_right += texts[:1] == [slip.word.lower()]
+        corrections.offered += slip.word.lower() in texts
+        corrections.changed += bool(texts)
+    for answer in in_order(_ask(model, slip.history, slip.word) for slip in slips):
+        corrections.spoilt += bool(answer.suggestions)
+    return corrections
 
 
 def _slips(messages: list[str], chance: random.Random) -> Iterator[_Slip]:
@@ -69,5 +69,5 @@ def _slips(messages: list[str], chance: random.Random) -> Iterator[_Slip]:
             yield _Slip(message[:start], word, typed)
 
 
-def _ask(asked: LanguageModel, history: str, word: str) -> "Future[PredictionResult]":
-    return asked.submit_predict(Query(history, word, Options(max_suggestions=3), True))
+def _ask(model: LanguageModel, history: str, word: str) -> "Future[PredictionResult]":
+    return model.submit_predict(Query(history, word, Options(max_suggestions=3), True))

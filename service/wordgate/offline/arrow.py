@@ -156,10 +156,10 @@ def _records(
 
 
 def _apart(
-    found: Iterable[tuple[Any, T] | InvalidFile],
+    results: Iterable[tuple[Any, T] | InvalidFile],
 ) -> tuple[list[T | None], list[str | None]]:
     """Split results into answers and errors, with None in place of the other."""
-    listed = list(found)
+    listed = list(results)
     answers = [None if isinstance(each, InvalidFile) else each[1] for each in listed]
     return answers, [each.problem if isinstance(each, InvalidFile) else None for each in listed]
 

@@ -48,12 +48,12 @@ class Utterance:
 def referenced(
     utterances: Iterable[Utterance | InvalidFile],
     reading: Reading,
-    said: Mapping[str, Reference] | None,
+    references: Mapping[str, Reference] | None,
 ) -> Iterator[Utterance | InvalidFile]:
     """Yield the utterances with their references, and count them in `reading`.
 
-    Null labels are removed from the references. `said` maps utterance names, or names of files with
-    a single lattice, to references.
+    Null labels are removed from the references. `references` maps utterance names, or names of
+    files with a single lattice, to references.
     """
     for utterance in utterances:
         if isinstance(utterance, InvalidFile):
@@ -61,21 +61,23 @@ def referenced(
             yield utterance
             continue
         reference = utterance.reference
-        if said is not None:
-            by_file = said.get(uncompressed(utterance.path).stem) if utterance.lattice else None
-            reference = said.get(utterance.utt, reference if by_file is None else by_file)
+        if references is not None:
+            by_file = (
+                references.get(uncompressed(utterance.path).stem) if utterance.lattice else None
+            )
+            reference = references.get(utterance.utt, reference if by_file is None else by_file)
         reading.count(
             utterance.utt, len(utterance.hypotheses), utterance.score_names, reference is not None
         )
         if reference is not None:
-            reference = reading.said(reference)
+            reference = reading.spoken_reference(reference)
         yield replace(utterance, reference=reference)
-    if said is not None:
-        reading.note_references(said)
+    if references is not None:
+        reading.note_references(references)
 
 
 def ranked(
-    asked: LanguageModel,
+    model: LanguageModel,
     utterances: Iterable[Utterance | InvalidFile],
     score_weights: ScoreWeights,
     count_eos: bool = True,
@@ -86,7 +88,7 @@ def ranked(
 
     def ask(utterance: Utterance) -> "Future[RescoringResult]":
         heard = utterance.lattice or [_last(each, score_weights) for each in utterance.hypotheses]
-        return asked.submit_rescore(utterance.history, heard, score_weights, count_eos, bounds)
+        return model.submit_rescore(utterance.history, heard, score_weights, count_eos, bounds)
 
     return answered(utterances, ask, under_way)
 

@@ -98,8 +98,8 @@ def _is_beside_unspaced(text: str, word: str) -> bool:
 
 def _stays_apart(text: str, word: str) -> bool:
     """Return whether a word stays separate without a space. Two Katakana words would merge."""
-    found = words.split(normalise(text[-_LONGEST:]) + word)
-    return found[-1:] == [word]
+    text_words = words.split(normalise(text[-_LONGEST:]) + word)
+    return text_words[-1:] == [word]
 
 
 def goes_on(text: str, word: str) -> bool:

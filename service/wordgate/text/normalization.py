@@ -221,11 +221,11 @@ def _folding(cluster: str) -> Steps[str]:
 
 
 def _translating(text: str, table: "_Table") -> Steps[str]:
-    found = []
+    parts = []
     for part in stretches(len(text), _STRETCH):
-        found.append(text[part].translate(table))
+        parts.append(text[part].translate(table))
         yield _STRETCH // 4
-    return "".join(found)
+    return "".join(parts)
 
 
 def _compose(cluster: str) -> str:

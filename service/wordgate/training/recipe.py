@@ -219,22 +219,24 @@ def never_suggested(recipe: Recipe, path: Path) -> list[str]:
     if not recipe.text.never_suggested:
         return []
     file = path.parent / recipe.text.never_suggested
-    found = []
+    listed = []
     try:
         for number, line in lines.read_lines(file):
             if line.strip() and not line.startswith("#"):
-                found.append(_listed(file, number, line))
+                listed.append(_listed(file, number, line))
     except InvalidFile as error:
         raise InvalidRecipe(path, "text.never_suggested", str(error)) from error
-    return found
+    return listed
 
 
 def _listed(file: Path, number: int, line: str) -> str:
-    found = words.split(normalise(line))
-    if not 1 <= len(found) <= MAX_LISTED_PHRASE_WORDS:
-        problem = f"{line.strip()!r} has {len(found)} words; the limit is {MAX_LISTED_PHRASE_WORDS}"
+    text_words = words.split(normalise(line))
+    if not 1 <= len(text_words) <= MAX_LISTED_PHRASE_WORDS:
+        problem = (
+            f"{line.strip()!r} has {len(text_words)} words; the limit is {MAX_LISTED_PHRASE_WORDS}"
+        )
         raise InvalidFile(file, problem, number)
-    return " ".join(found)
+    return " ".join(text_words)
 
 
 def init_path(recipe: Recipe, path: Path) -> Path | None:
@@ -247,8 +249,8 @@ def init_path(recipe: Recipe, path: Path) -> Path | None:
 
 def _explain(error: ValidationError) -> tuple[str, str]:
     """Return key and problem of the most useful error; unknown keys first: they cause others."""
-    found = error.errors(include_url=False)
-    first = next((e for e in found if e["type"] == "extra_forbidden"), found[0])
+    errors = error.errors(include_url=False)
+    first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
     key = _dotted(first["loc"])
     if first["type"] == "extra_forbidden":
         return key, _unknown(str(first["loc"][-1]))

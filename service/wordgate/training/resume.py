@@ -119,7 +119,7 @@ def _refuse_other_shapes(
     with torch.device("meta"):
         network = Network(sizes_of(recipe, pieces))
     for name, parameter in network.named_parameters():
-        found = list(weights[name].shape) if name in weights else "nothing"
-        if found != list(parameter.shape):
-            problem = f"{name} is {list(parameter.shape)} in the recipe, {found} in init_from"
+        shape = list(weights[name].shape) if name in weights else "nothing"
+        if shape != list(parameter.shape):
+            problem = f"{name} is {list(parameter.shape)} in the recipe, {shape} in init_from"
             raise InvalidRecipe(path, "network", problem)

@@ -54,9 +54,9 @@ def _jobs(folder: Path) -> list[Path]:
 def _ranks(folder: Path) -> list[Path]:
     """Return the folders of the ranks, best first."""
     ranked = [
-        (int(found.group(1)), path)
+        (int(match.group(1)), path)
         for path in folders.entries(folder)
-        if path.is_dir() and (found := _RANKED.fullmatch(path.name))
+        if path.is_dir() and (match := _RANKED.fullmatch(path.name))
     ]
     return [path for _, path in sorted(ranked)]
 
@@ -77,14 +77,14 @@ def _job(folder: Path, reading: Reading) -> Iterator[Utterance | InvalidFile]:
 
 def _files(rank: Path, reading: Reading) -> dict[str, Path]:
     """Return the paths of the text and the scores of a rank, compressed or plain."""
-    found = {name: rank / name for name in _FILES}
+    paths = {name: rank / name for name in _FILES}
     for path in folders.files(rank, reading):
         name = uncompressed(path).name
-        if name in found:
-            found[name] = path
+        if name in paths:
+            paths[name] = path
         else:
             reading.skip(path.name, "neither text nor score")
-    return found
+    return paths
 
 
 def _utterance(

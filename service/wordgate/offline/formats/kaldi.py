@@ -44,14 +44,14 @@ def read(folder: Path, reading: Reading | None = None) -> Iterator[Utterance | I
         _account(folder, archives, reading)
     seen: dict[str, Path] = {}
     for archive in archives:
-        for found in folders.each_alone(_archive(archive, reading), len(archives)):
-            if isinstance(found, Utterance) and found.utt in seen:
-                problem = f"duplicate utterance {found.utt}, also in {seen[found.utt]}"
-                yield InvalidFile(found.path, problem, found.line)
+        for result in folders.each_alone(_archive(archive, reading), len(archives)):
+            if isinstance(result, Utterance) and result.utt in seen:
+                problem = f"duplicate utterance {result.utt}, also in {seen[result.utt]}"
+                yield InvalidFile(result.path, problem, result.line)
                 continue
-            if isinstance(found, Utterance):
-                seen[found.utt] = archive
-            yield found
+            if isinstance(result, Utterance):
+                seen[result.utt] = archive
+            yield result
 
 
 def _account(parent: Path, archives: Sequence[Path], reading: Reading) -> None:
@@ -72,11 +72,11 @@ def _archive(folder: Path, reading: Reading) -> Iterator[Utterance | InvalidFile
     texts = text_archive.read(texts_path, text_archive.text)
     costs = _costs(named, texts_path, texts, reading)
     reading.use(texts_path.name)
-    for found in _by_utterance(texts_path, texts):
+    for result in _by_utterance(texts_path, texts):
         try:
-            if isinstance(found, InvalidFile):
-                raise found
-            yield _utterance(*found, texts_path, texts, costs, reading)
+            if isinstance(result, InvalidFile):
+                raise result
+            yield _utterance(*result, texts_path, texts, costs, reading)
         except InvalidFile as error:
             yield error
 
@@ -96,16 +96,16 @@ def _refuse_binary(path: Path) -> None:
 
 def _by_utterance(path: Path, texts: _Texts) -> Iterator[tuple[str, dict[int, str]] | InvalidFile]:
     """Yield each utterance with its keys by rank, or an `InvalidFile` for a key without a rank."""
-    found: dict[str, dict[int, str]] = {}
+    by_utterance: dict[str, dict[int, str]] = {}
     for key, entry in texts.items():
         parts = _RANKED.fullmatch(key)
         if parts is not None:
-            found.setdefault(parts.group(1), {})[int(parts.group(2))] = key
+            by_utterance.setdefault(parts.group(1), {})[int(parts.group(2))] = key
             continue
         line = entry.line if isinstance(entry, InvalidFile) else entry[0]
         problem = f"has the key {key!r}, which is not UTT-N with a rank N of an n-best list"
         yield InvalidFile(path, f"{problem} (1, 2, 3 …)", line)
-    yield from found.items()
+    yield from by_utterance.items()
 
 
 def _utterance(
@@ -144,11 +144,11 @@ def _costs(
     An archive that lacks some candidates is skipped, unless it is the acoustic one.
     """
     acoustic = next((name for name in _ACOUSTIC_COSTS if name in named), None)
-    found: dict[str, tuple[Path, _Costs]] = {}
+    files: dict[str, tuple[Path, _Costs]] = {}
     for name, path in named.items():
         if name == acoustic:
             _refuse_binary(path)
-            found[ACOUSTIC] = path, text_archive.read(path, text_archive.cost)
+            files[ACOUSTIC] = path, text_archive.read(path, text_archive.cost)
             reading.use(f"{path.name} as {ACOUSTIC}")
             continue
         problem = _NUMBERS.get(name) or ("another text" if name in _TEXTS else None)
@@ -157,11 +157,11 @@ def _costs(
         if problem is None:
             costs, problem = _other_costs(path, texts)
             if problem is None:
-                found[name] = path, costs
+                files[name] = path, costs
                 reading.use(path.name)
                 continue
         reading.skip(path.name, problem)
-    return found
+    return files
 
 
 def _other_costs(path: Path, texts: _Texts) -> tuple[_Costs, str | None]:

@@ -141,8 +141,8 @@ def publish(settings: Settings, measure: Measure, report: Report = print) -> Pat
 
 def next_version(folder: Path) -> int:
     """Return the highest version number in a model's folder plus one."""
-    found = [int(path.name) for path in folder.iterdir() if path.name.isdecimal()]
-    return max(found, default=0) + 1
+    versions = [int(path.name) for path in folder.iterdir() if path.name.isdecimal()]
+    return max(versions, default=0) + 1
 
 
 def _collect(settings: Settings, report: Report) -> _ExportInputs:
@@ -359,10 +359,10 @@ def _smoke(draft: Path, material: _ExportInputs, precision: Precision) -> tuple[
     language = Lexicon(Tokenizer.from_json(material.saved.tokenizer), material.levels)
     cases = []
     for history, text in _SMOKE:
-        [found] = run_to_completion(
+        [scored] = run_to_completion(
             score_texts(language, NullStateStore(model.start), history, [text]), model
         )
-        cases.append(SmokeCase(history=history, text=text, log_prob=found.log_prob))
+        cases.append(SmokeCase(history=history, text=text, log_prob=scored.log_prob))
     return tuple(cases)
 
 

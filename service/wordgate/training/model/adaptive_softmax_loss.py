@@ -97,12 +97,12 @@ def log_probs(
 
 
 def _row_log_probs(hidden: Tensor, rows: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
-    found = torch.empty_like(hidden[:, 0])
+    result = torch.empty_like(hidden[:, 0])
     for start in range(0, len(targets), EXACT_CHUNK_ROWS):
         part = slice(start, start + EXACT_CHUNK_ROWS)
         scores = torch.nn.functional.linear(hidden[part], rows, bias)
-        found[part] = scores.log_softmax(1).gather(1, targets[part, None]).squeeze(1)
-    return found
+        result[part] = scores.log_softmax(1).gather(1, targets[part, None]).squeeze(1)
+    return result
 
 
 @dataclass(frozen=True)
