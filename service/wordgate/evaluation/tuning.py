@@ -185,7 +185,7 @@ class _Gathered:
         self._features: list[list[float]] = []
         self.sizes: list[int] = []
         self._utterances: list[Reference] = []
-        self._said: list[Reference] = []
+        self._references: list[Reference] = []
         self._heard: list[str] = []
 
     def add(self, utterance: Utterance, answer: RescoringResult) -> None:
@@ -207,7 +207,7 @@ class _Gathered:
         self.sizes.append(len(possible))
         reference = utterance.reference or ""
         self._utterances.append(reference)
-        self._said.extend([reference] * len(possible))
+        self._references.extend([reference] * len(possible))
         self._heard.extend(transcript.text for transcript in possible)
 
     def development(self, error_counting: Counting) -> DevSet:
@@ -224,7 +224,7 @@ class _Gathered:
         lengths = [error_counting.length(reference) for reference in self._utterances]
         return NBestLists(
             np.array(self._features, dtype=np.float64),
-            np.array(error_counting.errors(self._said, self._heard), dtype=np.float64),
+            np.array(error_counting.errors(self._references, self._heard), dtype=np.float64),
             np.concatenate([[0], np.cumsum(self.sizes)[:-1]]).astype(np.int64),
             np.array(lengths, dtype=np.float64),
         )
