@@ -37,7 +37,7 @@ class Corrections:
 
 
 @dataclass(frozen=True)
-class _Slip:
+class _Typo:
     history: str
     word: str
     typed: str
@@ -45,20 +45,20 @@ class _Slip:
 
 def measure_file(model: LanguageModel, path: Path, seed: int = 1) -> Corrections:
     """Measure a file, one message per line. Raises `InvalidFile` if there are none."""
-    slips = list(_slips(read_messages(path), random.Random(seed)))
-    corrections = Corrections(words=len(slips))
-    wrong = in_order(_ask(model, slip.history, slip.typed) for slip in slips)
-    for slip, answer in zip(slips, wrong, strict=True):
+    typos = list(_typos(read_messages(path), random.Random(seed)))
+    corrections = Corrections(words=len(typos))
+    wrong = in_order(_ask(model, typo.history, typo.typed) for typo in typos)
+    for typo, answer in zip(typos, wrong, strict=True):
         texts = [suggestion.text.lower() for suggestion in answer.suggestions]
-        corrections.put_right += texts[:1] == [slip.word.lower()]
-        corrections.offered += slip.word.lower() in texts
+        corrections.put_right += texts[:1] == [typo.word.lower()]
+        corrections.offered += typo.word.lower() in texts
         corrections.changed += bool(texts)
-    for answer in in_order(_ask(model, slip.history, slip.word) for slip in slips):
+    for answer in in_order(_ask(model, typo.history, typo.word) for typo in typos):
         corrections.spoilt += bool(answer.suggestions)
     return corrections
 
 
-def _slips(messages: list[str], chance: random.Random) -> Iterator[_Slip]:
+def _typos(messages: list[str], chance: random.Random) -> Iterator[_Typo]:
     for message in messages:
         for start, end in word_spans(message):
             word = message[start:end]
@@ -66,7 +66,7 @@ def _slips(messages: list[str], chance: random.Random) -> Iterator[_Slip]:
                 continue
             weights = typos_of(word.lower())
             [typed] = chance.choices(list(weights), list(weights.values()))
-            yield _Slip(message[:start], word, typed)
+            yield _Typo(message[:start], word, typed)
 
 
 def _ask(model: LanguageModel, history: str, word: str) -> "Future[PredictionResult]":

@@ -24,7 +24,7 @@ from wordgate.scoring.lattice_search import (
     outlook,
 )
 from wordgate.scoring.score_weights import ScoreWeights, check_weighed
-from wordgate.scoring.scoring import TokenizedText, cutting, tokenize_text
+from wordgate.scoring.scoring import TokenizedText, tokenize_text, tokenizing
 from wordgate.text.cooperative_steps import Steps
 
 MAX_LATTICE_PIECES = 50_000
@@ -44,7 +44,7 @@ class LatticeNBest:
     """
 
     hypotheses: list[Hypothesis]
-    cuts: list[TokenizedText]
+    tokenized: list[TokenizedText]
     log_probs: list[float]
     exact: bool
 
@@ -66,12 +66,12 @@ def extract_n_best(
     separator = source.separator if isinstance(source, ConfusionNetwork) else " "
 
     @cache
-    def cut(text: str) -> TokenizedText:
+    def tokenize(text: str) -> TokenizedText:
         return tokenize_text(language, text, "hypotheses")
 
     @cache
     def likely(unit: str) -> Heuristic:
-        return outlook(unit, cut, score_weights, bool(separator))
+        return outlook(unit, tokenize, score_weights, bool(separator))
 
     pace = Pace(SHORT_ROUND)
     joined = yield from pace.run(join(source, score_weights))
@@ -79,28 +79,30 @@ def extract_n_best(
     pieces = 0
     for unit in joined.units:
         likely(unit)
-        pieces += len(cut(unit).pieces)
+        pieces += len(tokenize(unit).pieces)
         if pieces > MAX_LATTICE_PIECES:
             problem = f"have more than {MAX_LATTICE_PIECES} tokens; send a smaller lattice"
             raise InvalidInput("hypotheses", problem)
-        if pace.is_due(_OUTLOOK_WORK + _PIECE_WORK * len(cut(unit).pieces)):
+        if pace.is_due(_OUTLOOK_WORK + _PIECE_WORK * len(tokenize(unit).pieces)):
             yield YIELD
     graph = LatticeGraph(source.sum_paths)
     yield from pace.run(graph.build(joined, likely))
     state = yield from start
-    search = LatticeSearch(graph, likely, cut, score_weights, state, bounds, separator, count_eos)
+    search = LatticeSearch(
+        graph, likely, tokenize, score_weights, state, bounds, separator, count_eos
+    )
     found, exact = yield from search.run()
     entries = _Entries(source)
     best = yield from pace.run(graph.best_paths([each.units for each in found]))
     paths = sorted(zip(best, found, strict=True), key=_sent_first)
     texts = [separator.join(each.units) for _, each in paths]
     hypotheses = []
-    cuts = []
+    tokenized = []
     for text, (path, each) in zip(texts, paths, strict=True):
         hypothesis = entries.hypothesis(text, path, each, score_weights)
         hypotheses.append((yield from pace.run(hypothesis)))
-        cuts.append((yield from pace.run(cutting(language, text, "hypotheses"))))
-    return LatticeNBest(hypotheses, cuts, [each.log_prob for _, each in paths], exact)
+        tokenized.append((yield from pace.run(tokenizing(language, text, "hypotheses"))))
+    return LatticeNBest(hypotheses, tokenized, [each.log_prob for _, each in paths], exact)
 
 
 def check_source(source: Lattice | ConfusionNetwork, score_weights: ScoreWeights) -> Steps[None]:

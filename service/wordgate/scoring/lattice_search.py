@@ -139,7 +139,7 @@ class LatticeSearch:
         self,
         graph: LatticeGraph,
         outlook: Callable[[str], Heuristic],
-        cut: Callable[[str], TokenizedText],
+        tokenize: Callable[[str], TokenizedText],
         score_weights: ScoreWeights,
         start: State,
         bounds: SearchBounds,
@@ -150,7 +150,7 @@ class LatticeSearch:
         self._graph = graph
         self._outlook = outlook
         self._score_weights = score_weights
-        self._cut = cut
+        self._tokenize = tokenize
         self._bounds = bounds
         self._wanted = bounds.max_transcripts or TRANSCRIPTS
         self._whole = bool(separator)
@@ -233,8 +233,8 @@ class LatticeSearch:
             self._walked += self._graph.fan(settled)
             if self._pace.is_due(len(settled) // 2 + _EXTENDING_WORK * len(following)):
                 yield YIELD
-        wanted = [(b.tree_node, self._cut(word).pieces) for b, word in made]
-        wanted += [(b.tree_node, [*self._cut(word).pieces, *self._end]) for b, word in ended]
+        wanted = [(b.tree_node, self._tokenize(word).pieces) for b, word in made]
+        wanted += [(b.tree_node, [*self._tokenize(word).pieces, *self._end]) for b, word in ended]
         tree_nodes = yield from self.read.read(wanted)
         for (partial, word), tree_node in zip(made, tree_nodes, strict=False):
             self._finish(partial, word, tree_node)
@@ -281,11 +281,11 @@ class LatticeSearch:
     def _finish(self, partial: _PartialHypothesis, word: str, tree_node: int) -> None:
         """Add a completed word, scored by the model, to a partial hypothesis."""
         partial.tree_node = tree_node
-        partial.piece_count += len(self._cut(word).pieces)
+        partial.piece_count += len(self._tokenize(word).pieces)
         if partial.piece_count > MAX_CANDIDATE_TOKENS:
             problem = f"have a transcript of more than {MAX_CANDIDATE_TOKENS} tokens; split them"
             raise InvalidInput("hypotheses", problem)
-        for each in self._cut(word).words:
+        for each in self._tokenize(word).words:
             known = (*partial.last_words, each)
             partial.boost += (
                 self._score_weights.boost_at(known, len(known))
@@ -378,11 +378,11 @@ class LatticeSearch:
 
 
 def outlook(
-    unit: str, cut: Callable[[str], TokenizedText], score_weights: ScoreWeights, whole: bool
+    unit: str, tokenize: Callable[[str], TokenizedText], score_weights: ScoreWeights, whole: bool
 ) -> Heuristic:
     """Return the heuristic of a unit: a token (`whole`) or a single character."""
     if whole:
-        token = cut(unit)
+        token = tokenize(unit)
         count = score_weights.word_insertion_bonus * len(token.words)
         boost = sum((score_weights.most_boost(word) for word in token.words), 0.0)
         hope = sum(map(likely_log_prob, token.pieces))

@@ -22,7 +22,7 @@ from wordgate.scoring.lattice import Alternative, Arc, ConfusionNetwork, Lattice
 from wordgate.scoring.lattice_nbest import check_source, extract_n_best
 from wordgate.scoring.lattice_search import SearchBounds
 from wordgate.scoring.score_weights import ScoreWeights
-from wordgate.scoring.scoring import TokenizedText, cutting, posteriors, score
+from wordgate.scoring.scoring import TokenizedText, posteriors, score, tokenizing
 from wordgate.text import words
 from wordgate.text.argument_types import require_each, require_texts
 from wordgate.text.cooperative_steps import Steps, finish
@@ -127,37 +127,39 @@ def rescore(
         )
         return (
             yield from pace.run(
-                ranking(found.hypotheses, found.cuts, found.log_probs, score_weights, found.exact)
+                ranking(
+                    found.hypotheses, found.tokenized, found.log_probs, score_weights, found.exact
+                )
             )
         )
     yield from pace.run(check_hypotheses(hypotheses, score_weights))
-    cuts = []
+    tokenized = []
     for index, hypothesis in enumerate(hypotheses):
         field = f"{FIELD}[{index}].text"
-        cuts.append((yield from pace.run(cutting(language, hypothesis.text, field))))
+        tokenized.append((yield from pace.run(tokenizing(language, hypothesis.text, field))))
     start = yield from read(language.pieces, history, store)
     end = [EOS] if count_eos else []
-    sequences = [[*cut.pieces, *end] for cut in cuts]
+    sequences = [[*text.pieces, *end] for text in tokenized]
     log_probs = yield from score(sequences, start, language.levels)
     best = ranking(
-        hypotheses, cuts, log_probs, score_weights, max_transcripts=bounds.max_transcripts
+        hypotheses, tokenized, log_probs, score_weights, max_transcripts=bounds.max_transcripts
     )
     return (yield from pace.run(best))
 
 
 def rank(
     hypotheses: Sequence[Hypothesis],
-    cuts: Sequence[TokenizedText],
+    tokenized: Sequence[TokenizedText],
     log_probs: Sequence[float],
     score_weights: ScoreWeights,
 ) -> Ranking:
     """Return the ranking for these log-probabilities, like `ranking` but in one step."""
-    return finish(ranking(hypotheses, cuts, log_probs, score_weights))
+    return finish(ranking(hypotheses, tokenized, log_probs, score_weights))
 
 
 def ranking(
     hypotheses: Sequence[Hypothesis],
-    cuts: Sequence[TokenizedText],
+    tokenized: Sequence[TokenizedText],
     log_probs: Sequence[float],
     score_weights: ScoreWeights,
     exact: bool = True,
@@ -168,10 +170,12 @@ def ranking(
     Only the `max_transcripts` best hypotheses (default: all) are in it and share its posteriors.
     Raises `InvalidInput` for totals that are not finite.
     """
-    boosts = yield from _boosts(cuts, score_weights)
+    boosts = yield from _boosts(tokenized, score_weights)
     totals = []
-    for hypothesis, cut, boost, log_prob in zip(hypotheses, cuts, boosts, log_probs, strict=True):
-        rest = _total_without_lm(hypothesis, cut, score_weights, boost)
+    for hypothesis, tokens, boost, log_prob in zip(
+        hypotheses, tokenized, boosts, log_probs, strict=True
+    ):
+        rest = _total_without_lm(hypothesis, tokens, score_weights, boost)
         totals.append(rest + score_weights.lm_weight * log_prob)
         yield _TOTAL_WORK + len(hypothesis.scores)
     for index, total in enumerate(totals):
@@ -190,42 +194,42 @@ def ranking(
             log_probs[index],
             boosts[index],
             shares[index],
-            len(cuts[index].words),
-            len(cuts[index].pieces),
+            len(tokenized[index].words),
+            len(tokenized[index].pieces),
             hypotheses[index].merged_path_log_weight,
         )
         for index in order
     ]
     yield _TOTAL_WORK * len(order)
     confidence = yield from confidences(
-        cuts[order[0]].words, [(cuts[index].words, shares[index]) for index in kept]
+        tokenized[order[0]].words, [(tokenized[index].words, shares[index]) for index in kept]
     )
     best_words = yield from _word_confidences(hypotheses[order[0]], confidence)
-    runner_up = cuts[order[1]].words if len(order) > 1 else cuts[order[0]].words
+    runner_up = tokenized[order[1]].words if len(order) > 1 else tokenized[order[0]].words
     return Ranking(
         transcripts,
         best_words,
-        differences(cuts[order[0]].words, runner_up),
+        differences(tokenized[order[0]].words, runner_up),
         exact,
     )
 
 
-def _boosts(cuts: Sequence[TokenizedText], score_weights: ScoreWeights) -> Steps[list[float]]:
+def _boosts(tokenized: Sequence[TokenizedText], score_weights: ScoreWeights) -> Steps[list[float]]:
     """Return the sum of the boosted phrases in each text."""
     boosts = []
-    for cut in cuts:
-        boost = yield from score_weights.boosting(cut.words)
+    for text in tokenized:
+        boost = yield from score_weights.boosting(text.words)
         boosts.append(boost)
     return boosts
 
 
 def _total_without_lm(
-    hypothesis: Hypothesis, cut: TokenizedText, score_weights: ScoreWeights, boost: float
+    hypothesis: Hypothesis, tokens: TokenizedText, score_weights: ScoreWeights, boost: float
 ) -> float:
     """Return the total of a hypothesis without the language-model score."""
     return (
         score_weights.weighted_sum(hypothesis.scores)
-        + score_weights.word_insertion_bonus * len(cut.words)
+        + score_weights.word_insertion_bonus * len(tokens.words)
         + boost
         + hypothesis.merged_path_log_weight
     )
