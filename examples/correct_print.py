@@ -26,10 +26,10 @@ from wordgate.errors import WordgateError
 from wordgate.evaluation.error_rate import Counting, Unit
 from wordgate.scoring.lattice import Alternative, ConfusionNetwork
 from wordgate.scoring.lattice_search import SearchBounds
-from wordgate.scoring.weighting import Weighting
+from wordgate.scoring.score_weights import ScoreWeights
 
 CHANNEL = "channel_log_prob"
-LM_WEIGHT, WORD_BONUS = 0.65, 2.0
+LM_WEIGHT, WORD_INSERTION_BONUS = 0.65, 2.0
 """Tuned by `measure_print` on the data set of docs/scoring.md."""
 
 BEST = SearchBounds(max_transcripts=1)
@@ -79,9 +79,9 @@ def main() -> None:
         "--psm", default="3", help="tesseract's page segmentation mode; 7 is a single line"
     )
     parser.add_argument("--lm-weight", type=float, default=LM_WEIGHT)
-    parser.add_argument("--word-bonus", type=float, default=WORD_BONUS)
+    parser.add_argument("--word-insertion-bonus", type=float, default=WORD_INSERTION_BONUS)
     options = parser.parse_args()
-    weighting = Weighting(options.lm_weight, options.word_bonus, {CHANNEL: 1.0})
+    score_weights = ScoreWeights(options.lm_weight, options.word_insertion_bonus, {CHANNEL: 1.0})
     vocabulary = Vocabulary.of_bundle(bundled_model_path())
     lines = list(read_file(options.file, options.psm))
     corrected: list[str] = []
@@ -89,7 +89,7 @@ def main() -> None:
         for line in lines:
             history = "" if line.first else " ".join(corrected[-3:])
             corrected.append(
-                choose(wordgate, line.slots(vocabulary), weighting, history, line.last)
+                choose(wordgate, line.slots(vocabulary), score_weights, history, line.last)
             )
             print(corrected[-1], flush=True)
     report(lines, corrected)
@@ -98,7 +98,7 @@ def main() -> None:
 def choose(
     wordgate: Client,
     slots: Sequence[Mapping[str, float]],
-    weighting: Weighting,
+    score_weights: ScoreWeights,
     history: str = "",
     last: bool = True,
 ) -> str:
@@ -108,7 +108,7 @@ def choose(
     network = ConfusionNetwork(
         [[Alternative(text, {CHANNEL: -cost}) for text, cost in slot.items()] for slot in slots]
     )
-    answer = wordgate.rescore(history, network, weighting, count_eos=last, bounds=BEST)
+    answer = wordgate.rescore(history, network, score_weights, count_eos=last, bounds=BEST)
     return answer.ranking.transcripts[0].text
 
 

@@ -33,14 +33,14 @@ from wordgate.offline.formats import slf
 from wordgate.scoring.hypothesis import Hypothesis
 from wordgate.scoring.lattice import Arc, Lattice
 from wordgate.scoring.rescoring import Ranking
-from wordgate.scoring.weighting import ACOUSTIC, Weighting
+from wordgate.scoring.score_weights import ACOUSTIC, ScoreWeights
 
 TRIGRAM = "first_pass_lm_log_prob"
 VOICES = ("slt", "awb", "rms", "kal16")
 
 # Tuned with `wordgate tune` on 500 other utterances: docs/scoring.md, "How much it helps".
-LIST_WEIGHTING = Weighting(5.0, -16.0, {TRIGRAM: 5.5}, posterior_scale=15.0)
-LATTICE_WEIGHTING = Weighting(10.0, -14.0, posterior_scale=18.0)
+LIST_WEIGHTS = ScoreWeights(5.0, -16.0, {TRIGRAM: 5.5}, posterior_scale=15.0)
+LATTICE_WEIGHTS = ScoreWeights(10.0, -14.0, posterior_scale=18.0)
 
 _MOST_CANDIDATES = 50
 _MOST_ENTRIES = 5000  # many entries differ only in pauses and pronunciations, not in text
@@ -155,8 +155,8 @@ def _lattice(decoder: Any) -> Lattice:
 
 def correct(client: Client, heard: Heard) -> tuple[Ranking, Ranking]:
     """Rescore the n-best list and the lattice with the server's model."""
-    listed = client.rescore("", heard.candidates, LIST_WEIGHTING)
-    found = client.rescore("", heard.lattice, LATTICE_WEIGHTING)
+    listed = client.rescore("", heard.candidates, LIST_WEIGHTS)
+    found = client.rescore("", heard.lattice, LATTICE_WEIGHTS)
     return listed.ranking, found.ranking
 
 

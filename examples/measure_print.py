@@ -21,10 +21,10 @@ from wordgate.bundle.bundled_model import bundled_model_path
 from wordgate.errors import WordgateError
 from wordgate.evaluation.error_rate import Counting, Unit
 from wordgate.evaluation.weight_search import interval
-from wordgate.scoring.weighting import Weighting
+from wordgate.scoring.score_weights import ScoreWeights
 
 LM_WEIGHTS = (0.35, 0.5, 0.65, 0.8, 1.0)
-WORD_BONUSES = (0.0, 1.0, 2.0, 3.0)
+WORD_INSERTION_BONUSES = (0.0, 1.0, 2.0, 3.0)
 UNKNOWN_COSTS = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0)
 
 Slots = list[dict[str, float]]
@@ -52,10 +52,10 @@ def main() -> None:
     with asked_server(options).connect() as wordgate:
 
         def chosen(weights: tuple[float, float]) -> list[str]:
-            weighting = Weighting(*weights, {CHANNEL: 1.0})
-            return [choose(wordgate, each, weighting) for each in slots]
+            score_weights = ScoreWeights(*weights, {CHANNEL: 1.0})
+            return [choose(wordgate, each, score_weights) for each in slots]
 
-        weights = list(product(LM_WEIGHTS, WORD_BONUSES))
+        weights = list(product(LM_WEIGHTS, WORD_INSERTION_BONUSES))
         best = held_out(lines, chosen, weights)
         row("channel and Wordgate, held out", lines, best)
         print(

@@ -71,7 +71,7 @@ def write_bundle(
         "vocabulary": pieces.size,
         "layers": layers,
         "width": width,
-        "cuts": levels.cuts,
+        "cutoffs": levels.cutoffs,
     }
     document["smoke"] = _smoke(path, Manifest.model_validate(document), pieces)
     (path / MANIFEST_FILE).write_text(json.dumps(document, indent=1), "utf-8")
@@ -139,7 +139,7 @@ def _document(name: str, version: int, precision: str, files: dict[str, bytes]) 
             file: {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
             for file, content in sorted(files.items())
         },
-        "network": {"vocabulary": 1, "layers": 1, "width": 1, "cuts": [1]},
+        "network": {"vocabulary": 1, "layers": 1, "width": 1, "cutoffs": [1]},
         "training": {"pieces": 0},
         "figures": {"word_perplexity": 1000.0},
         "text": [{"name": "none", "origin": "drawn at random", "licence": "Apache-2.0"}],

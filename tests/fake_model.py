@@ -78,12 +78,15 @@ class FakeModel:
 
     def _row(self, level: int, state: int) -> NDArray[np.float32]:
         row = self.probabilities[state]
-        cuts = self.levels.cuts
+        cutoffs = self.levels.cutoffs
         if level:
-            shares = row[cuts[level - 1] : cuts[level]] / row[cuts[level - 1] : cuts[level]].sum()
+            shares = (
+                row[cutoffs[level - 1] : cutoffs[level]]
+                / row[cutoffs[level - 1] : cutoffs[level]].sum()
+            )
         else:
-            sums = [row[first:after].sum() for first, after in pairwise(cuts)]
-            shares = np.concatenate([row[: cuts[0]], sums])
+            sums = [row[first:after].sum() for first, after in pairwise(cutoffs)]
+            shares = np.concatenate([row[: cutoffs[0]], sums])
         with np.errstate(divide="ignore"):
             logs: NDArray[np.float32] = np.log(shares).astype(np.float32)
         return logs

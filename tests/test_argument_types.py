@@ -13,7 +13,7 @@ from wordgate.decoding.prediction import Query
 from wordgate.engine.local_model import LocalModel
 from wordgate.scoring.hypothesis import Hypothesis
 from wordgate.scoring.lattice import Alternative, Arc, ConfusionNetwork, Lattice
-from wordgate.scoring.weighting import Weighting
+from wordgate.scoring.score_weights import ScoreWeights
 
 WRONG: Any = "ab"
 """A str where a list is expected."""
@@ -77,7 +77,7 @@ async def test_rankings_are_of_hypotheses(
     with pytest.raises(TypeError, match=problem):
         await asynchronous.rescore("", hypotheses)
     with pytest.raises(TypeError, match=problem):
-        local.submit_rescore("", hypotheses, Weighting())
+        local.submit_rescore("", hypotheses, ScoreWeights())
 
 
 @pytest.mark.parametrize(
@@ -88,8 +88,8 @@ async def test_rankings_are_of_hypotheses(
         (lambda: Options(boosted_words=[WRONG]), r"boosted_words\[0\]: is of type str"),
         (lambda: GenerationQuery("", stop_words=WRONG), "stop_words: is of type str"),
         (lambda: GenerationQuery("", stop_words=[1]), r"stop_words\[0\]"),  # type: ignore[list-item]
-        (lambda: Weighting(boosts=WRONG), "boosts: is of type str"),
-        (lambda: Weighting(boosts=[WRONG]), r"boosts\[0\]"),
+        (lambda: ScoreWeights(boosts=WRONG), "boosts: is of type str"),
+        (lambda: ScoreWeights(boosts=[WRONG]), r"boosts\[0\]"),
     ],
 )
 def test_lists_of_options_are_lists(make: Callable[[], object], problem: str) -> None:
@@ -122,4 +122,4 @@ async def test_texts_are_strs(clients: tuple[Client, AsyncClient], local: LocalM
 def test_hypotheses_and_alternatives_are_accepted(local: LocalModel) -> None:
     """Arguments of the right type are rescored."""
     for right in ([Hypothesis("ab")], ConfusionNetwork([[Alternative("ab")]])):
-        assert local.submit_rescore("", right, Weighting()).result().ranking.transcripts
+        assert local.submit_rescore("", right, ScoreWeights()).result().ranking.transcripts

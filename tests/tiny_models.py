@@ -88,12 +88,12 @@ class Case:
         return total
 
 
-cuts = st.sets(st.integers(1, PIECES.size - 1), max_size=3).map(
+cutoffs = st.sets(st.integers(1, PIECES.size - 1), max_size=3).map(
     lambda found: AdaptiveSoftmaxLayout((*sorted(found), PIECES.size))
 )
 cases = st.builds(
     lambda levels, seed, spread, start: Case(FakeModel.random(levels, seed, spread), start),
-    cuts,
+    cutoffs,
     st.integers(0, 10_000),
     st.sampled_from([0.3, 1.0, 3.0]),
     st.integers(-1, PIECES.size - 1),

@@ -50,7 +50,7 @@ def test_a_valid_bundle_is_loaded(loaded: Bundle, bundle: Path) -> None:
     """Sizes, words and digest match the files."""
     assert loaded.language.written == WRITTEN
     assert {*NEVER, "cabinets", "cabinet's"} <= loaded.language.never_suggested
-    assert loaded.language.levels.cuts == tuple(manifest_of(bundle)["network"]["cuts"])
+    assert loaded.language.levels.cutoffs == tuple(manifest_of(bundle)["network"]["cutoffs"])
     assert loaded.digest.hex() == file_sha256(bundle / "bundle.json")
 
 
@@ -105,7 +105,7 @@ def test_a_newer_schema_is_rejected(copy: Path, version: int) -> None:
         ({"name": "../en"}, "name"),
         ({"version": 0}, "version"),
         ({"smoke": []}, "smoke"),
-        ({"network": {"vocabulary": 1, "layers": 1, "width": 1, "cuts": []}}, "network.cuts"),
+        ({"network": {"vocabulary": 1, "layers": 1, "width": 1, "cutoffs": []}}, "network.cutoffs"),
     ],
 )
 def test_an_invalid_manifest_key_is_named(copy: Path, changes: dict[str, Any], named: str) -> None:
@@ -208,10 +208,10 @@ def test_a_manifest_without_a_required_file_is_rejected(copy: Path, missing: str
 def test_a_tokenizer_of_the_wrong_size_is_rejected(copy: Path) -> None:
     """The tokenizer and the network must have the same number of tokens."""
     network = manifest_of(copy)["network"]
-    cuts = [*network["cuts"][:-1], network["vocabulary"] + 1]
-    rewrite_manifest(copy, network=network | {"vocabulary": cuts[-1], "cuts": cuts})
+    cutoffs = [*network["cutoffs"][:-1], network["vocabulary"] + 1]
+    rewrite_manifest(copy, network=network | {"vocabulary": cutoffs[-1], "cutoffs": cutoffs})
     assert _reject(copy).reason == "content"
-    rewrite_manifest(copy, network=network | {"vocabulary": cuts[-1]})
+    rewrite_manifest(copy, network=network | {"vocabulary": cutoffs[-1]})
     assert _reject(copy).reason == "content"
 
 
@@ -239,17 +239,17 @@ def test_a_file_with_invalid_content_is_named(copy: Path, name: str, content: by
     [
         {"layers": 3},
         {"width": 16},
-        {"cuts": "fewer"},
-        {"cuts": "moved"},
+        {"cutoffs": "fewer"},
+        {"cutoffs": "moved"},
     ],
     ids=str,
 )
 def test_graphs_of_the_wrong_size_are_rejected(copy: Path, change: dict[str, Any]) -> None:
     """Sizes in the manifest that differ from the graphs are detected on loading."""
     network = manifest_of(copy)["network"]
-    first, second, last = network["cuts"]
-    cuts = {"fewer": [first, last], "moved": [first - 1, second + 3, last]}
-    changed = {k: cuts[v] if isinstance(v, str) else v for k, v in change.items()}
+    first, second, last = network["cutoffs"]
+    cutoffs = {"fewer": [first, last], "moved": [first - 1, second + 3, last]}
+    changed = {k: cutoffs[v] if isinstance(v, str) else v for k, v in change.items()}
     rewrite_manifest(copy, network=network | changed)
     assert _reject(copy).reason == "content"
 

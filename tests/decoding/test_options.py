@@ -10,8 +10,8 @@ from tests.vocabularies import texts
 from wordgate.decoding.options import BoostedWord, ContinuousCache, Options
 from wordgate.errors import InvalidInput
 from wordgate.text import words
+from wordgate.text.cooperative_steps import finish
 from wordgate.text.normalization import normalise
-from wordgate.text.steps import finish
 
 WRONG: dict[str, dict[str, Any]] = {
     "max_suggestions": {"max_suggestions": 101},
@@ -26,8 +26,8 @@ WRONG: dict[str, dict[str, Any]] = {
     "blocked_words[0]": {"blocked_words": ["\u00ad"]},
     "boosted_words[0].word": {"boosted_words": [BoostedWord("", 1.0)]},
     "boosted_words[1].word": {"boosted_words": [BoostedWord("a", 0), BoostedWord("\ud800", 1.0)]},
-    "boosted_words[0].boost": {"boosted_words": [BoostedWord("a", math.inf)]},
-    "boosted_words[1].boost": {
+    "boosted_words[0].bonus": {"boosted_words": [BoostedWord("a", math.inf)]},
+    "boosted_words[1].bonus": {
         "boosted_words": [BoostedWord("a", 50.0), BoostedWord("b", math.nan)]
     },
     "continuous_cache.weight": {"continuous_cache": ContinuousCache(0.91)},

@@ -17,8 +17,8 @@ from wordgate.lm.lexicon import Lexicon
 from wordgate.lm.requests import run_to_completion
 from wordgate.lm.state_store import NullStateStore
 from wordgate.text import words
+from wordgate.text.cooperative_steps import finish
 from wordgate.text.normalization import normalise
-from wordgate.text.steps import finish
 
 PIECES = trained()
 LEVELS = AdaptiveSoftmaxLayout((200, 400, PIECES.size))

@@ -18,8 +18,8 @@ from wordgate.errors import Cancelled, InvalidInput
 from wordgate.lm.requests import SHORT_ROUND, ModelTask, Pace, run_request
 from wordgate.scoring.hypothesis import Hypothesis
 from wordgate.scoring.lattice import Alternative, Arc, ConfusionNetwork, Lattice
-from wordgate.scoring.weighting import Boost, Weighting
-from wordgate.text.steps import finish
+from wordgate.scoring.score_weights import Boost, ScoreWeights
+from wordgate.text.cooperative_steps import finish
 
 MOST_CALLS = 25_000
 """Limit on function calls between two yields, about 10 ms.
@@ -62,18 +62,18 @@ def _rankings(model: ServedModel) -> Iterator[ModelTask[Any]]:
     random = Random(2)
     texts = [Hypothesis(" ".join(random.choices("ab", k=400))) for _ in range(100)]
     boosts = [Boost(" ".join(random.choices("ab", k=1 + n % 120)), 0.1) for n in range(1000)]
-    yield model.rescore("", texts, Weighting(boosts=boosts, posterior_scale=1e9))
-    yield model.rescore("", [Hypothesis("a" + " " * 65_000 + "b")], Weighting())
-    yield model.rescore("", [Hypothesis("a", {"s": 1.0})] * 1000, Weighting())
+    yield model.rescore("", texts, ScoreWeights(boosts=boosts, posterior_scale=1e9))
+    yield model.rescore("", [Hypothesis("a" + " " * 65_000 + "b")], ScoreWeights())
+    yield model.rescore("", [Hypothesis("a", {"s": 1.0})] * 1000, ScoreWeights())
     empties = [[Alternative("")] for _ in range(8000)]
-    yield model.rescore("", ConfusionNetwork(empties), Weighting())
+    yield model.rescore("", ConfusionNetwork(empties), ScoreWeights())
     mixed = [[Alternative(""), Alternative(random.choice("abc"))] for _ in range(2000)]
-    yield model.rescore("", ConfusionNetwork(mixed, sum_paths=True), Weighting())
+    yield model.rescore("", ConfusionNetwork(mixed, sum_paths=True), ScoreWeights())
     silent = [Arc(n, m, "") for n in range(150) for m in range(n + 1, 150)]
-    yield model.rescore("", Lattice(silent, 0, 149), Weighting())
+    yield model.rescore("", Lattice(silent, 0, 149), ScoreWeights())
     chain = [Arc(n, n + 1, "a") for n in range(2000)]
     patterns = [f"{n}*z" for n in range(1000)]
-    yield model.rescore("", Lattice(chain, 0, 2000, null_labels=patterns), Weighting())
+    yield model.rescore("", Lattice(chain, 0, 2000, null_labels=patterns), ScoreWeights())
 
 
 def _predictions(model: ServedModel) -> Iterator[ModelTask[Any]]:

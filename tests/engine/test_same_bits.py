@@ -31,8 +31,8 @@ from wordgate.lm.tokenizer import BYTE_CHARACTERS, END_OF_WORD, Tokenizer
 from wordgate.scoring.scoring import score
 from wordgate.training.export.onnx_graphs import build
 
-CUTS = (2000, 6000, 16_000)
-SIZES = NetworkSizes(vocabulary=16_000, layers=2, width=512, cuts=CUTS)
+CUTOFFS = (2000, 6000, 16_000)
+SIZES = NetworkSizes(vocabulary=16_000, layers=2, width=512, cutoffs=CUTOFFS)
 BATCHES = (1, 2, 3, 5, 7, 8, 15, 16, 31, 33, 64)
 TEXT = (17, 1999, 2000, 5, 6000, 15_999, 301, 4500, 1, 12_345)
 HISTORY = [[17, 1999], [5], [6000, 301, 12], [15_999], [44], [4500, 2], [7], [7], [900], [3], [1]]
@@ -43,7 +43,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Graphs of a network with two layers of 512 and 16,000 tokens."""
     place = tmp_path_factory.mktemp("real-sized")
     for name, content in build(
-        random_weights(AdaptiveSoftmaxLayout(CUTS), 2, 512, seed=1), "int8"
+        random_weights(AdaptiveSoftmaxLayout(CUTOFFS), 2, 512, seed=1), "int8"
     ).items():
         (place / name).write_bytes(content)
     return place
@@ -147,7 +147,7 @@ def test_results_do_not_depend_on_other_jobs(
 ) -> None:
     """Searches and scores are bit-identical alone and batched with jobs of other priorities."""
     assert pieces.size == 16_000
-    levels = AdaptiveSoftmaxLayout(CUTS)
+    levels = AdaptiveSoftmaxLayout(CUTOFFS)
 
     def searched(cache: StateCache | NullStateStore, prefix: bytes) -> ModelTask[SearchResult]:
         start = yield from read_words_context(HISTORY, cache)

@@ -11,8 +11,8 @@ from wordgate.engine.results import ModelVersion, PredictionResult, RescoringRes
 from wordgate.scoring.lattice import ConfusionNetwork, Lattice
 from wordgate.scoring.lattice_search import SearchBounds
 from wordgate.scoring.rescoring import DEFAULT_SEARCH_BOUNDS, HypothesisSpace, rank
+from wordgate.scoring.score_weights import ScoreWeights
 from wordgate.scoring.scoring import Candidate, TokenizedText, posteriors
-from wordgate.scoring.weighting import Weighting
 from wordgate.text import words
 from wordgate.text.normalization import normalise
 
@@ -69,7 +69,7 @@ class GivenAnswers:
         self,
         history: str,
         hypotheses: HypothesisSpace,
-        weighting: Weighting,
+        score_weights: ScoreWeights,
         count_eos: bool = True,
         bounds: SearchBounds = DEFAULT_SEARCH_BOUNDS,
     ) -> "Future[RescoringResult]":
@@ -78,7 +78,9 @@ class GivenAnswers:
         scored = self.submit_score(history, [h.text for h in hypotheses], count_eos).result()
         cuts = [TokenizedText(words.split(normalise(h.text)), []) for h in hypotheses]
         log_probs = [candidate.log_prob for candidate in scored.candidates]
-        return _now(RescoringResult(rank(hypotheses, cuts, log_probs, weighting), count_eos, NAME))
+        return _now(
+            RescoringResult(rank(hypotheses, cuts, log_probs, score_weights), count_eos, NAME)
+        )
 
     def close(self) -> None:
         """Record that the model was closed."""

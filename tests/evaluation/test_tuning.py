@@ -14,7 +14,7 @@ from wordgate.offline.alternations import parse
 from wordgate.offline.reading_report import LEAST
 from wordgate.offline.utterances import Utterance
 from wordgate.scoring.hypothesis import Hypothesis
-from wordgate.scoring.weighting import ACOUSTIC
+from wordgate.scoring.score_weights import ACOUSTIC
 
 LIKELY = {"sun": -1.0, "sea": -1.0, "see": -9.0, "son": -9.0}
 
@@ -49,7 +49,7 @@ def test_a_model_that_knows_better_is_worth_using() -> None:
     assert found.tuned == found.held_out == 0.0
     assert found.without_model > 0.0
     assert found.gain[0] > 0
-    assert found.weighting.lm_weight > 0
+    assert found.score_weights.lm_weight > 0
     assert found.verdict.startswith("use this model")
 
 
@@ -98,8 +98,8 @@ def test_scores_may_have_any_name() -> None:
         for heard in _utterances()
     ]
     found = _tuned(named)
-    assert set(found.weighting.weights) == {"lm", "words"}
-    assert found.weighting.weights["lm"] == 1.0
+    assert set(found.score_weights.weights) == {"lm", "words"}
+    assert found.score_weights.weights["lm"] == 1.0
     assert found.tuned == 0.0
 
 
@@ -115,9 +115,9 @@ def test_scores_may_be_ignored() -> None:
     known = collect(GivenAnswers(LIKELY, {}), _utterances(), Counting(), ["order"])
     assert (known.names[0], len(known.names)) == (ACOUSTIC, 3)
     found = tune(known)
-    assert (found.tuned, found.weighting.weights["order"]) == (0.0, 0.0)
+    assert (found.tuned, found.score_weights.weights["order"]) == (0.0, 0.0)
     deaf = tune(collect(GivenAnswers(LIKELY, {}), _utterances(), Counting(), [ACOUSTIC]))
-    assert deaf.weighting.weights[ACOUSTIC] == 0.0
+    assert deaf.score_weights.weights[ACOUSTIC] == 0.0
 
 
 def test_what_cannot_be_tuned_on_is_named() -> None:
@@ -136,7 +136,7 @@ def test_what_cannot_be_tuned_on_is_named() -> None:
 
 
 def test_without_scores_words_alone_are_weighed() -> None:
-    """Without scores the model has weight 1, and a word bonus is found."""
+    """Without scores the model has weight 1, and a word insertion bonus is found."""
     bare = [
         Utterance(
             u.utt, [Hypothesis(h.text) for h in u.hypotheses], u.path, u.line, "", u.reference
@@ -144,7 +144,7 @@ def test_without_scores_words_alone_are_weighed() -> None:
         for u in _utterances()
     ]
     found = _tuned(bare)
-    assert (found.weighting.lm_weight, found.acoustic) == (1.0, None)
+    assert (found.score_weights.lm_weight, found.acoustic) == (1.0, None)
     assert found.tuned == 0.0
 
 

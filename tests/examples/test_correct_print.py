@@ -15,7 +15,7 @@ from tests.running import RunningServer, serving
 from correct_print import (
     CHANNEL,
     LM_WEIGHT,
-    WORD_BONUS,
+    WORD_INSERTION_BONUS,
     ReadLine,
     choose,
     error_rate,
@@ -27,7 +27,7 @@ from print_confusions import ReadWord, Vocabulary
 from wordgate.bundle.bundled_model import bundled_model_path
 from wordgate.client import Client
 from wordgate.evaluation.error_rate import Unit
-from wordgate.scoring.weighting import Weighting
+from wordgate.scoring.score_weights import ScoreWeights
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "correct_print.py"
 SENTENCES = [
@@ -145,9 +145,9 @@ def test_noisy_print_is_read_with_half_the_errors(font: str, tmp_path: Path) -> 
     lines = [line for image in images for line in read_file(image, "7")]
     read = [line.text for line in lines]
     vocabulary = Vocabulary.of_bundle(bundled_model_path())
-    weighting = Weighting(LM_WEIGHT, WORD_BONUS, {CHANNEL: 1.0})
+    score_weights = ScoreWeights(LM_WEIGHT, WORD_INSERTION_BONUS, {CHANNEL: 1.0})
     with serving(None) as server, Client(server.address) as wordgate:
-        corrected = [choose(wordgate, line.slots(vocabulary), weighting) for line in lines]
+        corrected = [choose(wordgate, line.slots(vocabulary), score_weights) for line in lines]
         done = _run(images[0], "--psm", "7", "--server", server.address)
     assert done.stdout.splitlines() == corrected[:1], done.stderr
     before = error_rate(SENTENCES, read, Unit.CHAR)

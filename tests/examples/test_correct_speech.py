@@ -21,7 +21,7 @@ import pytest
 from tests.running import RunningServer, serving
 
 from correct_speech import (
-    LIST_WEIGHTING,
+    LIST_WEIGHTS,
     VOICES,
     Heard,
     correct,
@@ -33,7 +33,7 @@ from wordgate.client import Client
 from wordgate.evaluation.error_rate import Counting
 from wordgate.scoring.lattice import Arc, Lattice
 from wordgate.scoring.rescoring import Ranking
-from wordgate.scoring.weighting import ACOUSTIC
+from wordgate.scoring.score_weights import ACOUSTIC
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "correct_speech.py"
@@ -137,8 +137,11 @@ def test_the_command_line_ranks_the_lists_as_the_server_did(
         for each in corrected:
             entries = [{"text": found.text, **found.scores} for found in each.heard.candidates]
             file.write(json.dumps({"candidates": entries}) + "\n")
-    weights = LIST_WEIGHTING
-    options = [f"--lm-weight={weights.lm_weight}", f"--word-bonus={weights.word_bonus}"]
+    weights = LIST_WEIGHTS
+    options = [
+        f"--lm-weight={weights.lm_weight}",
+        f"--word-insertion-bonus={weights.word_insertion_bonus}",
+    ]
     options += [f"--weight={name}={weight}" for name, weight in weights.weights.items()]
     options.append(f"--posterior-scale={weights.posterior_scale}")
     command = [sys.executable, "-m", "wordgate.cli.main", "rescore", "--json", f"--input={path}"]

@@ -6,26 +6,28 @@ from hypothesis import strategies as st
 
 from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
 
-cuts = st.sets(st.integers(1, 60), min_size=1, max_size=4).map(lambda found: tuple(sorted(found)))
+cutoffs = st.sets(st.integers(1, 60), min_size=1, max_size=4).map(
+    lambda found: tuple(sorted(found))
+)
 
 
-@given(cuts)
+@given(cutoffs)
 def test_every_piece_has_one_place(found: tuple[int, ...]) -> None:
     """Every token is in the head or one cluster. The head also has one entry per cluster."""
     levels = AdaptiveSoftmaxLayout(found)
     held = [
         piece
         for level in range(levels.count)
-        for piece in range(levels.first(level), levels.cuts[level])
+        for piece in range(levels.first(level), levels.cutoffs[level])
     ]
     assert held == list(range(levels.vocabulary))
-    assert all(levels.first(levels.of(p)) <= p < levels.cuts[levels.of(p)] for p in held)
+    assert all(levels.first(levels.of(p)) <= p < levels.cutoffs[levels.of(p)] for p in held)
     widths = [levels.width(level) for level in range(levels.count)]
     assert sum(widths) == levels.vocabulary + levels.count - 1
     assert widths[0] == levels.head + levels.count - 1
 
 
-@given(cuts, st.lists(st.integers(0, 59), max_size=9))
+@given(cutoffs, st.lists(st.integers(0, 59), max_size=9))
 def test_many_pieces_have_the_levels_of_each(found: tuple[int, ...], pieces: list[int]) -> None:
     """The levels of an array of tokens are those of its tokens one by one."""
     levels = AdaptiveSoftmaxLayout(found)

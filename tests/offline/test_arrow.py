@@ -10,7 +10,7 @@ from wordgate.engine.local_model import LocalModel
 from wordgate.errors import InvalidInput
 from wordgate.offline.arrow import Rescore, Score
 from wordgate.scoring.hypothesis import Hypothesis
-from wordgate.scoring.weighting import Weighting
+from wordgate.scoring.score_weights import ScoreWeights
 
 
 def test_texts_get_the_log_probabilities_of_one_process(bundle: Path, local: LocalModel) -> None:
@@ -52,13 +52,13 @@ def test_hypotheses_are_ranked(bundle: Path, local: LocalModel) -> None:
     ]
     other = [{"text": "", "acoustic_log_prob": None, "other": 1.0}]
     table = pa.table({"candidates": [heard, other, []], "history": ["look at", None, None]})
-    weighting = Weighting(3.0, -1.0, posterior_scale=2.0)
-    rows = Rescore(bundle, weighting=weighting)(table).to_pylist()
+    score_weights = ScoreWeights(3.0, -1.0, posterior_scale=2.0)
+    rows = Rescore(bundle, score_weights=score_weights)(table).to_pylist()
     hypotheses = [
         Hypothesis("the son", {"acoustic_log_prob": -20.0}),
         Hypothesis("the sun", {"acoustic_log_prob": -22.0}),
     ]
-    ranking = local.submit_rescore("look at", hypotheses, weighting).result().ranking
+    ranking = local.submit_rescore("look at", hypotheses, score_weights).result().ranking
     assert rows[0]["best"] == ranking.transcripts[0].text
     assert [(each["index"], each["total"], each["posterior"]) for each in rows[0]["ranking"]] == [
         (each.index, each.total, each.posterior) for each in ranking.transcripts

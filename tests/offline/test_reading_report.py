@@ -52,10 +52,10 @@ def test_a_hypothesis_loses_its_null_labels_with_their_times() -> None:
 def test_references_lose_their_null_labels() -> None:
     """Null labels in references are removed, since no candidate contains them."""
     reading = Reading.of_recogniser()
-    assert reading.said("[noise] the  sun") == "the sun"
-    assert reading.said("the  sun") == "the  sun"
+    assert reading.spoken_reference("[noise] the  sun") == "the sun"
+    assert reading.spoken_reference("the  sun") == "the  sun"
     alternation = Alternation((("<unk> a", "b"), ("c",)))
-    assert reading.said(alternation) == Alternation((("a", "b"), ("c",)))
+    assert reading.spoken_reference(alternation) == Alternation((("a", "b"), ("c",)))
 
 
 def test_minus_infinity_can_be_ranked() -> None:

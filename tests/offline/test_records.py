@@ -64,7 +64,7 @@ def test_an_error_in_a_shared_field_is_raised_for_the_first_record() -> None:
     """An error in a shared field is raised for the first record, yielded for later ones."""
 
     def ask(record: _Record) -> "Future[int]":
-        wrong = InvalidInput("weighting.weights[x]", "weighs nothing")
+        wrong = InvalidInput("score_weights.weights[x]", "weighs nothing")
         return _found(wrong if record.line in bad else record.line)
 
     bad = {1}

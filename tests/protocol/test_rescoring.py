@@ -17,23 +17,23 @@ from wordgate.api.v1.rescoring_pb2 import (
     NBestCandidate,
     RescoreConfiguration,
     RescoreRequest,
+    ScoreWeights,
     StreamRescoreRequest,
     StreamRescoreResponse,
     TimeSpan,
     Utterance,
-    Weighting,
 )
 from wordgate.api.v1.scoring_pb2_grpc import ScoringServiceStub
 from wordgate.client import AsyncClient, Client
 from wordgate.engine.local_model import LocalModel
 from wordgate.protocol.rescoring import encode_ranking
-from wordgate.scoring import weighting as core
+from wordgate.scoring import score_weights as core
 from wordgate.scoring.hypothesis import Hypothesis
 from wordgate.scoring.hypothesis import TimeSpan as Span
 from wordgate.scoring.lattice_search import SearchBounds
 
 NAN = float("nan")
-WEIGHTING = core.Weighting(3.0, -1.0, {"first": 0.5}, [core.Boost("the sea", 2.0)])
+SCORE_WEIGHTS = core.ScoreWeights(3.0, -1.0, {"first": 0.5}, [core.Boost("the sea", 2.0)])
 HEARD = [
     Hypothesis(
         "The  sun",
@@ -57,10 +57,10 @@ def n_best(*texts: str, **scores: float) -> NBest:
     return NBest(candidates=[NBestCandidate(text=text, scores=scores) for text in texts])
 
 
-def rescore_request(weighting: Weighting | None = None, **options: Any) -> RescoreRequest:
+def rescore_request(score_weights: ScoreWeights | None = None, **options: Any) -> RescoreRequest:
     """Return a valid request, except for the given fields."""
     return RescoreRequest(
-        **{"n_best": n_best("a", "b", am=-1.0), "weighting": weighting, **options}
+        **{"n_best": n_best("a", "b", am=-1.0), "score_weights": score_weights, **options}
     )
 
 
@@ -75,13 +75,13 @@ async def test_clients_return_the_result_of_a_local_model(
     server: Any, local: LocalModel, history: str, count_eos: bool
 ) -> None:
     """A ranking over gRPC is bit-identical to that of a model in this process."""
-    expected = local.submit_rescore(history, HEARD, WEIGHTING, count_eos).result()
+    expected = local.submit_rescore(history, HEARD, SCORE_WEIGHTS, count_eos).result()
     assert [found.index for found in expected.ranking.transcripts] != [0, 1, 2, 3]
     with Client(server.address) as client:
-        answer = client.rescore(history, HEARD, WEIGHTING, count_eos=count_eos)
+        answer = client.rescore(history, HEARD, SCORE_WEIGHTS, count_eos=count_eos)
         assert answer == expected
     async with AsyncClient(server.address) as async_client:
-        answer = await async_client.rescore(history, HEARD, WEIGHTING, count_eos=count_eos)
+        answer = await async_client.rescore(history, HEARD, SCORE_WEIGHTS, count_eos=count_eos)
         assert answer == expected
 
 
@@ -91,19 +91,19 @@ async def test_clients_limit_the_number_of_transcripts(
 ) -> None:
     """`max_transcripts` reaches the server and applies to n-best lists, too."""
     bounds = SearchBounds(wanted)
-    expected = local.submit_rescore("", HEARD, WEIGHTING, True, bounds).result()
+    expected = local.submit_rescore("", HEARD, SCORE_WEIGHTS, True, bounds).result()
     assert len(expected.ranking.transcripts) == min(wanted, len(HEARD))
     with Client(server.address) as client:
-        assert client.rescore("", HEARD, WEIGHTING, bounds=bounds) == expected
+        assert client.rescore("", HEARD, SCORE_WEIGHTS, bounds=bounds) == expected
     async with AsyncClient(server.address) as async_client:
-        assert await async_client.rescore("", HEARD, WEIGHTING, bounds=bounds) == expected
+        assert await async_client.rescore("", HEARD, SCORE_WEIGHTS, bounds=bounds) == expected
 
 
-def test_default_weighting(stub: ScoringServiceStub, local: LocalModel) -> None:
-    """Without a weighting, the acoustic score and the log-probability have weight 1."""
+def test_default_score_weights(stub: ScoringServiceStub, local: LocalModel) -> None:
+    """Without weights, the acoustic score and the log-probability have weight 1."""
     candidates = n_best("the sun", "the sea", acoustic_log_prob=-5.0)
     heard = [Hypothesis(found.text, dict(found.scores)) for found in candidates.candidates]
-    expected = local.submit_rescore("", heard, core.Weighting()).result()
+    expected = local.submit_rescore("", heard, core.ScoreWeights()).result()
     assert stub.Rescore(RescoreRequest(n_best=candidates)) == paused_through(
         encode_ranking(expected)
     )
@@ -123,20 +123,32 @@ BAD_REQUESTS = {
     ),
     "long name": (one_candidate(scores={"x" * 65: 0.0}), "n_best.candidates[0].scores"),
     "times": (one_candidate(text="a b", times=[TimeSpan()]), "n_best.candidates[0].times"),
-    "NaN weight": (rescore_request(Weighting(lm_weight=NAN)), "weighting.lm_weight"),
-    "negative weight": (rescore_request(Weighting(lm_weight=-1)), "weighting.lm_weight"),
-    "infinite bonus": (rescore_request(Weighting(word_bonus=float("inf"))), "weighting.word_bonus"),
-    "NaN factor": (rescore_request(Weighting(weights={"am": NAN})), "weighting.weights[am]"),
-    "unknown score": (rescore_request(Weighting(weights={"lm": 1.0})), "weighting.weights[lm]"),
-    "no scale": (rescore_request(Weighting(posterior_scale=0.0)), "weighting.posterior_scale"),
-    "many boosts": (
-        rescore_request(Weighting(boosts=[Boost(phrase="a")] * 1001)),
-        "weighting.boosts",
+    "NaN weight": (rescore_request(ScoreWeights(lm_weight=NAN)), "score_weights.lm_weight"),
+    "negative weight": (rescore_request(ScoreWeights(lm_weight=-1)), "score_weights.lm_weight"),
+    "infinite bonus": (
+        rescore_request(ScoreWeights(word_insertion_bonus=float("inf"))),
+        "score_weights.word_insertion_bonus",
     ),
-    "empty boost": (rescore_request(Weighting(boosts=[Boost()])), "weighting.boosts[0].phrase"),
+    "NaN factor": (rescore_request(ScoreWeights(weights={"am": NAN})), "score_weights.weights[am]"),
+    "unknown score": (
+        rescore_request(ScoreWeights(weights={"lm": 1.0})),
+        "score_weights.weights[lm]",
+    ),
+    "no scale": (
+        rescore_request(ScoreWeights(posterior_scale=0.0)),
+        "score_weights.posterior_scale",
+    ),
+    "many boosts": (
+        rescore_request(ScoreWeights(boosts=[Boost(phrase="a")] * 1001)),
+        "score_weights.boosts",
+    ),
+    "empty boost": (
+        rescore_request(ScoreWeights(boosts=[Boost()])),
+        "score_weights.boosts[0].phrase",
+    ),
     "long boost": (
-        rescore_request(Weighting(boosts=[Boost(phrase="a" * 257)])),
-        "weighting.boosts[0].phrase",
+        rescore_request(ScoreWeights(boosts=[Boost(phrase="a" * 257)])),
+        "score_weights.boosts[0].phrase",
     ),
 }
 
@@ -157,12 +169,12 @@ _requests = st.builds(
     RescoreRequest,
     history=_texts,
     count_eos=st.booleans(),
-    weighting=st.builds(
-        Weighting,
+    score_weights=st.builds(
+        ScoreWeights,
         lm_weight=st.none() | _numbers,
-        word_bonus=_numbers,
+        word_insertion_bonus=_numbers,
         weights=_scores,
-        boosts=st.lists(st.builds(Boost, phrase=_texts, weight=_numbers), max_size=2),
+        boosts=st.lists(st.builds(Boost, phrase=_texts, bonus=_numbers), max_size=2),
         posterior_scale=st.none() | _numbers,
     ),
     n_best=st.builds(
@@ -216,13 +228,13 @@ def _answers(
 
 def test_stream_responses_are_in_order(stub: ScoringServiceStub) -> None:
     """Each utterance gets the result of `Rescore`, with its own sequence number."""
-    weighting = Weighting(lm_weight=2.0)
+    score_weights = ScoreWeights(lm_weight=2.0)
     texts = [["the sea " * number, "the cat sat", ""] for number in range(30, 0, -1)]
     sent = [utterance(7 * number, *heard) for number, heard in enumerate(texts)]
-    found = _answers(stub, [configured(weighting=weighting), *sent])
+    found = _answers(stub, [configured(score_weights=score_weights), *sent])
     assert [answer.sequence for answer in found] == [7 * number for number in range(30)]
     for answer, heard in zip(found, texts, strict=True):
-        request = RescoreRequest(n_best=n_best(*heard), weighting=weighting)
+        request = RescoreRequest(n_best=n_best(*heard), score_weights=score_weights)
         assert answer.response == stub.Rescore(request)
 
 
@@ -245,8 +257,8 @@ BAD_STREAMS = {
     "configured twice": ([configured(), configured()], "configuration"),
     "nothing": ([configured(), StreamRescoreRequest(sequence=1)], "event"),
     "NaN": (
-        [configured(weighting=Weighting(lm_weight=NAN))],
-        "configuration.weighting.lm_weight",
+        [configured(score_weights=ScoreWeights(lm_weight=NAN))],
+        "configuration.score_weights.lm_weight",
     ),
 }
 

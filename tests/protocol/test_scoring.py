@@ -16,7 +16,7 @@ from wordgate.protocol.scoring import (
     encode_scores,
 )
 from wordgate.scoring.scoring import Candidate, WordScore
-from wordgate.text.steps import finish
+from wordgate.text.cooperative_steps import finish
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 log_probs = st.floats(-100, 0)

@@ -3,7 +3,7 @@
 import pytest
 
 from wordgate.scoring.confidence import WordDiff, confidences, differences
-from wordgate.text.steps import finish
+from wordgate.text.cooperative_steps import finish
 
 WINNER = ["recognise", "speech", "now"]
 

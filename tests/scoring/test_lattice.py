@@ -23,7 +23,7 @@ from wordgate.scoring.hypothesis import Hypothesis, TimeSpan
 from wordgate.scoring.lattice import Alternative, Arc, ConfusionNetwork, Lattice
 from wordgate.scoring.lattice_search import SearchBounds
 from wordgate.scoring.rescoring import HypothesisSpace, Ranking, rescore
-from wordgate.scoring.weighting import ACOUSTIC, Boost, Weighting
+from wordgate.scoring.score_weights import ACOUSTIC, Boost, ScoreWeights
 from wordgate.text import words
 from wordgate.text.normalization import normalise
 
@@ -31,7 +31,7 @@ LEVELS = AdaptiveSoftmaxLayout((200, 400, trained().size))
 LANGUAGE = Lexicon(trained(), LEVELS)
 MODEL = FakeModel.random(LEVELS, seed=5)
 UNBOUNDED = SearchBounds(1000, 100_000, 0, 100_000)
-WEIGHTING = Weighting(2.0, -1.5, {"first": 0.5}, [Boost("sun sea", 4.0), Boost("tea", -2.0)])
+SCORE_WEIGHTS = ScoreWeights(2.0, -1.5, {"first": 0.5}, [Boost("sun sea", 4.0), Boost("tea", -2.0)])
 CHARACTERS = ["我", "们", "ก", "ั", "コー", "ー"]
 LABELS = ["sun", "sea", "a tea", "sun(2)", "!NULL", "<sil>", "", "the"]
 
@@ -42,11 +42,11 @@ scores = st.tuples(st.integers(-40, 0), st.integers(-9, 0)).map(
 
 def _ranked(
     source: HypothesisSpace,
-    weighting: Weighting = WEIGHTING,
+    score_weights: ScoreWeights = SCORE_WEIGHTS,
     bounds: SearchBounds = UNBOUNDED,
 ) -> Ranking:
     return run_to_completion(
-        rescore(LANGUAGE, NullStateStore(MODEL.start), "over", source, weighting, True, bounds),
+        rescore(LANGUAGE, NullStateStore(MODEL.start), "over", source, score_weights, True, bounds),
         MODEL,
     )
 
@@ -79,7 +79,7 @@ def _as_n_best(lattice: Lattice) -> list[Hypothesis]:
     for path in _paths(lattice):
         text = " ".join(" ".join(lattice.said(arc.label) for arc in path).split())
         total = {name: math.fsum(arc.scores[name] for arc in path) for name in (ACOUSTIC, "first")}
-        by_text[text].append((WEIGHTING.weighted(total), total))
+        by_text[text].append((SCORE_WEIGHTS.weighted_sum(total), total))
     found = []
     for text, paths in by_text.items():
         best = max(paths, key=lambda path: path[0])
@@ -126,7 +126,7 @@ def test_exact_results_of_a_bounded_search_are_complete(
 )
 def test_a_search_that_misses_the_best_is_not_exact(bounds: SearchBounds) -> None:
     """A narrow beam, recombination or few expansions can miss the best; `exact` is then false."""
-    weighting = Weighting(0.3, boosts=[Boost("sun sea tea", 6.0)])
+    score_weights = ScoreWeights(0.3, boosts=[Boost("sun sea tea", 6.0)])
     missed = 0
     for seed in range(40):
         drawn = Random(seed)
@@ -137,8 +137,8 @@ def test_a_search_that_misses_the_best_is_not_exact(bounds: SearchBounds) -> Non
             ]
             for _ in range(4)
         ]
-        best = _ranked(ConfusionNetwork(slots), weighting)
-        found = _ranked(ConfusionNetwork(slots), weighting, bounds)
+        best = _ranked(ConfusionNetwork(slots), score_weights)
+        found = _ranked(ConfusionNetwork(slots), score_weights, bounds)
         assert best.exact
         if found.transcripts[0].text != best.transcripts[0].text:
             missed += 1
@@ -185,8 +185,8 @@ def test_chinese_characters_count_as_words() -> None:
         [Alternative(each, {ACOUSTIC: 0.0}) for each in slot] for slot in ("我窝", "们门", "去取")
     ]
     network = ConfusionNetwork(slots * 3, "")
-    best = _ranked(network, Weighting(1.0))
-    found = _ranked(network, Weighting(1.0), SearchBounds(beam=16, recombination_words=1))
+    best = _ranked(network, ScoreWeights(1.0))
+    found = _ranked(network, ScoreWeights(1.0), SearchBounds(beam=16, recombination_words=1))
     assert best.exact
     assert found.transcripts[0].text == best.transcripts[0].text
     assert found.transcripts[0].word_count == 9
@@ -222,14 +222,14 @@ def test_a_long_search_yields_to_other_jobs() -> None:
     """A word of many characters needs no model request until it ends, so the search yields."""
     bounds = SearchBounds(1, 50, 0, 2000)
     store = NullStateStore(MODEL.start)
-    task = rescore(LANGUAGE, store, "", _glyphs(60), Weighting(), True, bounds)
+    task = rescore(LANGUAGE, store, "", _glyphs(60), ScoreWeights(), True, bounds)
     assert _yields(task, MODEL) >= 5
 
 
 def test_a_search_ends_at_its_work_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """The limit ends a search with any bounds, and a transcript is returned."""
     monkeypatch.setattr(lattice_search, "MAX_WORK", 500)
-    found = _ranked(_glyphs(20), Weighting(), SearchBounds(1, 50, 0, 20_000))
+    found = _ranked(_glyphs(20), ScoreWeights(), SearchBounds(1, 50, 0, 20_000))
     assert (len(found.transcripts), found.exact) == (1, False)
 
 
@@ -241,7 +241,7 @@ def test_a_search_ends_at_its_limit_of_read_tokens(monkeypatch: pytest.MonkeyPat
         [Alternative(word, {ACOUSTIC: drawn.uniform(-1, 0)}) for word in ("sun", "sea", "tea")]
         for _ in range(30)
     ]
-    found = _ranked(ConfusionNetwork(slots), Weighting(), SearchBounds(1, 50, 0, 20_000))
+    found = _ranked(ConfusionNetwork(slots), ScoreWeights(), SearchBounds(1, 50, 0, 20_000))
     assert (len(found.transcripts), found.exact) == (1, False)
 
 
@@ -249,11 +249,11 @@ def test_too_many_tokens_are_rejected() -> None:
     """The tokens of a transcript and those of all labels are limited."""
     chain = Lattice([Arc(n, n + 1, "sea sea sea sea") for n in range(1500)], 0, 1500)
     with pytest.raises(InvalidInput, match="4096 tokens"):
-        _ranked(chain, Weighting())
+        _ranked(chain, ScoreWeights())
     labels = [Arc(n, n + 1, f"{n} " + "q7" * 100) for n in range(600)]
     labels = [Arc(arc.start, arc.end, f"{arc.label}x{arc.start}") for arc in labels]
     with pytest.raises(InvalidInput, match="50000 tokens"):
-        _ranked(Lattice(labels, 0, 600), Weighting())
+        _ranked(Lattice(labels, 0, 600), ScoreWeights())
 
 
 def test_null_labels_and_pronunciation_variants() -> None:
@@ -265,9 +265,9 @@ def test_null_labels_and_pronunciation_variants() -> None:
         Arc(2, 3, "[NOISE]", {ACOUSTIC: -4.0}),
         Arc(3, 4, "!SENT_END", {ACOUSTIC: -0.5}),
     ]
-    [only] = _ranked(Lattice(arcs, 0, 4), Weighting()).transcripts
+    [only] = _ranked(Lattice(arcs, 0, 4), ScoreWeights()).transcripts
     assert (only.text, only.scores[ACOUSTIC]) == ("read", -7.5)
-    kept = _ranked(Lattice(arcs, 0, 4, null_labels=["[*"], keep_variants=True), Weighting())
+    kept = _ranked(Lattice(arcs, 0, 4, null_labels=["[*"], keep_variants=True), ScoreWeights())
     assert {each.text for each in kept.transcripts} == {
         "<s> read(2) !SENT_END",
         "<s> read !SENT_END",
@@ -277,18 +277,18 @@ def test_null_labels_and_pronunciation_variants() -> None:
 def test_words_have_the_times_of_their_arcs() -> None:
     """A word spans the time of its arc, or of all arcs of its characters."""
     arcs = [Arc(0, 1, "the"), Arc(1, 2, "<sil>"), Arc(2, 3, "sun")]
-    ranking = _ranked(Lattice(arcs, 0, 3, times=[0.0, 0.5, 0.75, 1.5]), Weighting())
+    ranking = _ranked(Lattice(arcs, 0, 3, times=[0.0, 0.5, 0.75, 1.5]), ScoreWeights())
     assert [word.time for word in ranking.words] == [TimeSpan(0.0, 0.5), TimeSpan(0.75, 1.5)]
     glyphs = [[Alternative(glyph)] for glyph in "a sun"]
     network = ConfusionNetwork(glyphs, "", times=[0.0, 1.0, 2.0, 3.0, 4.0, 5.0])
-    spans = [word.time for word in _ranked(network, Weighting()).words]
+    spans = [word.time for word in _ranked(network, ScoreWeights()).words]
     assert spans == [TimeSpan(0.0, 1.0), TimeSpan(2.0, 5.0)]
 
 
 def test_ties_keep_the_order_of_the_arcs() -> None:
     """Transcripts with equal totals are sorted by the order of their arcs in the request."""
     arcs = [Arc(0, 1, "Sun"), Arc(0, 1, "sun"), Arc(0, 1, "SUN")]
-    assert [t.text for t in _ranked(Lattice(arcs, 0, 1), Weighting()).transcripts] == [
+    assert [t.text for t in _ranked(Lattice(arcs, 0, 1), ScoreWeights()).transcripts] == [
         "Sun",
         "sun",
         "SUN",
@@ -320,5 +320,5 @@ def test_ties_keep_the_order_of_the_arcs() -> None:
 def test_the_invalid_field_of_a_lattice_is_named(source: HypothesisSpace, field: str) -> None:
     """The error names the invalid field."""
     with pytest.raises(InvalidInput) as refused:
-        _ranked(source, Weighting())
+        _ranked(source, ScoreWeights())
     assert refused.value.field == field

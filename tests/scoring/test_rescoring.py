@@ -17,8 +17,8 @@ from wordgate.lm.state_store import NullStateStore
 from wordgate.scoring.hypothesis import Hypothesis, TimeSpan
 from wordgate.scoring.lattice_search import SearchBounds
 from wordgate.scoring.rescoring import DEFAULT_SEARCH_BOUNDS, Ranking, rescore
+from wordgate.scoring.score_weights import ACOUSTIC, Boost, ScoreWeights
 from wordgate.scoring.scoring import MAX_CANDIDATE_TOKENS, score_texts
-from wordgate.scoring.weighting import ACOUSTIC, Boost, Weighting
 
 LEVELS = AdaptiveSoftmaxLayout((200, 400, trained().size))
 LANGUAGE = Lexicon(trained(), LEVELS)
@@ -28,12 +28,14 @@ WORDS = ["sun", "sea", "the", "tea"]
 
 def _ranked(
     hypotheses: list[Hypothesis],
-    weighting: Weighting | None = None,
+    score_weights: ScoreWeights | None = None,
     history: str = "",
     bounds: SearchBounds = DEFAULT_SEARCH_BOUNDS,
 ) -> Ranking:
     store = NullStateStore(MODEL.start)
-    asks = rescore(LANGUAGE, store, history, hypotheses, weighting or Weighting(), True, bounds)
+    asks = rescore(
+        LANGUAGE, store, history, hypotheses, score_weights or ScoreWeights(), True, bounds
+    )
     return run_to_completion(asks, MODEL)
 
 
@@ -42,10 +44,10 @@ def _heard(text: str, acoustic: float, **others: float) -> Hypothesis:
 
 
 def test_a_total_is_the_weighted_sum_of_its_parts() -> None:
-    """Scores, language model, word bonus and boosts add up; each part is reported."""
-    weighting = Weighting(8.0, -2.0, {"first": 0.5}, [Boost("the sun", 3.0)])
+    """Scores, language model, word insertion bonus and boosts add up; each part is reported."""
+    score_weights = ScoreWeights(8.0, -2.0, {"first": 0.5}, [Boost("the sun", 3.0)])
     heard = [_heard("The sun", -100.0, first=-10.0), _heard("a son or so", -90.0, first=-4.0)]
-    ranking = _ranked(heard, weighting, "under")
+    ranking = _ranked(heard, score_weights, "under")
     texts_of = [hypothesis.text for hypothesis in heard]
     scored = run_to_completion(
         score_texts(LANGUAGE, NullStateStore(MODEL.start), "under", texts_of), MODEL
@@ -62,7 +64,7 @@ def test_a_total_is_the_weighted_sum_of_its_parts() -> None:
 @given(st.lists(st.tuples(texts, st.floats(-500, 0)), min_size=1, max_size=6))
 def test_totals_descend_and_posteriors_sum_to_one(heard: list[tuple[str, float]]) -> None:
     """Texts are unchanged and sorted by total; posteriors and confidences are between 0 and 1."""
-    ranking = _ranked([_heard(text, score) for text, score in heard], Weighting(3.0))
+    ranking = _ranked([_heard(text, score) for text, score in heard], ScoreWeights(3.0))
     totals = [found.total for found in ranking.transcripts]
     assert totals == sorted(totals, reverse=True)
     assert sorted(found.index for found in ranking.transcripts) == list(range(len(heard)))
@@ -87,10 +89,10 @@ def test_max_transcripts_returns_the_top_of_the_full_ranking(
     heard: list[tuple[list[str], int]], wanted: int
 ) -> None:
     """Transcripts, totals and indices are equal; posteriors are shares of those returned."""
-    weighting = Weighting(2.0, -1.5, boosts=[Boost("sun sea", 4.0)])
+    score_weights = ScoreWeights(2.0, -1.5, boosts=[Boost("sun sea", 4.0)])
     hypotheses = [_heard(" ".join(said), score) for said, score in heard]
-    everything = _ranked(hypotheses, weighting, "over")
-    best = _ranked(hypotheses, weighting, "over", SearchBounds(wanted))
+    everything = _ranked(hypotheses, score_weights, "over")
+    best = _ranked(hypotheses, score_weights, "over", SearchBounds(wanted))
     expected = everything.transcripts[:wanted]
     whole = math.fsum(found.posterior for found in expected)
     assert [replace(found, posterior=0) for found in best.transcripts] == [
@@ -139,44 +141,44 @@ def test_a_combining_mark_after_a_space_belongs_to_its_token() -> None:
 
 
 @pytest.mark.parametrize(
-    ("heard", "weighting", "field"),
+    ("heard", "score_weights", "field"),
     [
-        ([], Weighting(), "n_best.candidates"),
+        ([], ScoreWeights(), "n_best.candidates"),
         (
             [_heard("a", 0.0), Hypothesis("b")],
-            Weighting(),
+            ScoreWeights(),
             "n_best.candidates[1].scores",
         ),
         (
             [_heard("a", 0.0), _heard("b", math.nan)],
-            Weighting(),
+            ScoreWeights(),
             "n_best.candidates[1].scores[acoustic_log_prob]",
         ),
-        ([_heard("a", 0.0)], Weighting(weights={"am": 1.0}), "weighting.weights[am]"),
-        ([Hypothesis("a \ud800")], Weighting(), "n_best.candidates[0].text"),
-        ([Hypothesis("a b", {}, [TimeSpan(0, 1)])], Weighting(), "n_best.candidates[0].times"),
+        ([_heard("a", 0.0)], ScoreWeights(weights={"am": 1.0}), "score_weights.weights[am]"),
+        ([Hypothesis("a \ud800")], ScoreWeights(), "n_best.candidates[0].text"),
+        ([Hypothesis("a b", {}, [TimeSpan(0, 1)])], ScoreWeights(), "n_best.candidates[0].times"),
         (
             [Hypothesis("a", {}, [TimeSpan(2, 1)])],
-            Weighting(),
+            ScoreWeights(),
             "n_best.candidates[0].times[0].start_seconds",
         ),
         (
             [Hypothesis("a", {}, [TimeSpan(2, math.inf)])],
-            Weighting(),
+            ScoreWeights(),
             "n_best.candidates[0].times[0].end_seconds",
         ),
         (
             [Hypothesis(". " * (MAX_CANDIDATE_TOKENS + 1))],
-            Weighting(),
+            ScoreWeights(),
             "n_best.candidates[0].text",
         ),
-        ([_heard("a", 1e308)], Weighting(weights={ACOUSTIC: 1e308}), "n_best.candidates[0]"),
+        ([_heard("a", 1e308)], ScoreWeights(weights={ACOUSTIC: 1e308}), "n_best.candidates[0]"),
     ],
 )
 def test_the_invalid_field_of_an_n_best_list_is_named(
-    heard: list[Hypothesis], weighting: Weighting, field: str
+    heard: list[Hypothesis], score_weights: ScoreWeights, field: str
 ) -> None:
     """Empty lists, missing scores, and invalid numbers and times are rejected by field."""
     with pytest.raises(InvalidInput) as refused:
-        _ranked(heard, weighting)
+        _ranked(heard, score_weights)
     assert refused.value.field == field

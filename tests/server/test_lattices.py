@@ -32,9 +32,9 @@ from wordgate.protocol.rescoring import encode_ranking
 from wordgate.scoring import lattice as core
 from wordgate.scoring.lattice_search import SearchBounds as Bounds
 from wordgate.scoring.rescoring import HypothesisSpace
-from wordgate.scoring.weighting import ACOUSTIC, Boost, Weighting
+from wordgate.scoring.score_weights import ACOUSTIC, Boost, ScoreWeights
 
-WEIGHTING = Weighting(3.0, -1.0, {"first": 0.5}, [Boost("the sea", 2.0)])
+SCORE_WEIGHTS = ScoreWeights(3.0, -1.0, {"first": 0.5}, [Boost("the sea", 2.0)])
 
 
 def _arc(start: int, end: int, label: str, acoustic: float) -> core.Arc:
@@ -89,19 +89,19 @@ async def test_rankings_are_bit_identical_to_a_local_model(
     server: Any, local: LocalModel, source: HypothesisSpace, bounds: Bounds
 ) -> None:
     """A ranking over gRPC has the same bits as one of a model in this process."""
-    expected = local.submit_rescore("down", source, WEIGHTING, True, bounds).result()
+    expected = local.submit_rescore("down", source, SCORE_WEIGHTS, True, bounds).result()
     assert 1 <= len(expected.ranking.transcripts) <= (bounds.max_transcripts or 10)
     with Client(server.address) as client:
-        answer = client.rescore("down", source, WEIGHTING, bounds=bounds)
+        answer = client.rescore("down", source, SCORE_WEIGHTS, bounds=bounds)
         assert answer == expected
     async with AsyncClient(server.address) as patient:
-        answer = await patient.rescore("down", source, WEIGHTING, bounds=bounds)
+        answer = await patient.rescore("down", source, SCORE_WEIGHTS, bounds=bounds)
         assert answer == expected
 
 
 def test_a_text_has_the_same_bits_from_a_list_and_from_a_lattice(local: LocalModel) -> None:
     """The language model's score of a transcript does not depend on its source."""
-    found = local.submit_rescore("down", LATTICE, WEIGHTING).result().ranking.transcripts
+    found = local.submit_rescore("down", LATTICE, SCORE_WEIGHTS).result().ranking.transcripts
     listed = local.submit_score("down", [each.text for each in found]).result().candidates
     assert [each.log_prob for each in found] == [each.log_prob for each in listed]
 
@@ -128,7 +128,7 @@ def test_a_stream_searches_as_its_configuration_says(
     first, second, third = stub.StreamRescore(iter(messages))
     lattice = core.Lattice([core.Arc(0, 1, "sun"), core.Arc(0, 1, "sea")], 0, 1)
     bounds = Bounds(max_transcripts=1)
-    expected = local.submit_rescore("", lattice, Weighting(), True, bounds).result()
+    expected = local.submit_rescore("", lattice, ScoreWeights(), True, bounds).result()
     assert first.response == third.response == paused_through(encode_ranking(expected))
     assert (second.sequence, second.error.field) == (2, "lattice")
 

@@ -100,12 +100,12 @@ BAD: dict[str, tuple[pb.SuggestionOptions, str]] = {
         "boosted_words[1].word",
     ),
     "NaN boost": (
-        pb.SuggestionOptions(boosted_words=[pb.BoostedWord(word="a", boost=NAN)]),
-        "boosted_words[0].boost",
+        pb.SuggestionOptions(boosted_words=[pb.BoostedWord(word="a", bonus=NAN)]),
+        "boosted_words[0].bonus",
     ),
     "great boost": (
-        pb.SuggestionOptions(boosted_words=[pb.BoostedWord(word="a", boost=-INFINITE)]),
-        "boosted_words[0].boost",
+        pb.SuggestionOptions(boosted_words=[pb.BoostedWord(word="a", bonus=-INFINITE)]),
+        "boosted_words[0].bonus",
     ),
     "words": (pb.SuggestionOptions(max_phrase_words=11), "max_phrase_words"),
     "phrases": (pb.SuggestionOptions(min_phrase_probability=NAN), "min_phrase_probability"),

@@ -5,9 +5,9 @@ from hypothesis import given
 from tests.vocabularies import texts
 
 from wordgate.text import words
+from wordgate.text.cooperative_steps import finish
 from wordgate.text.detokenization import goes_on, spacing
 from wordgate.text.normalization import normalise
-from wordgate.text.steps import finish
 
 
 def _joined(found: list[str], text: str = "") -> str:

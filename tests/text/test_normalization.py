@@ -7,13 +7,13 @@ from hypothesis import given
 from tests.vocabularies import texts
 
 from wordgate.errors import InvalidInput
+from wordgate.text.cooperative_steps import finish
 from wordgate.text.normalization import (
     Normalised,
     normalise,
     normalising_with_offsets,
     require_unicode,
 )
-from wordgate.text.steps import finish
 
 
 def _with_offsets(text: str, field: str = "text") -> Normalised:

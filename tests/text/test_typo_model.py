@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wordgate.text.steps import finish
+from wordgate.text.cooperative_steps import finish
 from wordgate.text.typo_model import (
     MOST_LETTERS,
     NEIGHBOURS,

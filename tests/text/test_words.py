@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from tests.vocabularies import texts
 
 from wordgate.text import words
+from wordgate.text.cooperative_steps import finish
 from wordgate.text.normalization import normalise
-from wordgate.text.steps import finish
 
 
 @pytest.mark.parametrize(

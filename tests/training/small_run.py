@@ -23,7 +23,7 @@ vocabulary = 700
 [network]
 layers = 2
 width = 32
-cuts = [400, 700]
+cutoffs = [400, 700]
 dropout = 0.1
 [training]
 batch = 8

@@ -47,7 +47,7 @@ def _same_weights(one: Path, other: Path) -> bool:
 def test_a_training_learns(tmp_path: Path) -> None:
     """Perplexities fall, also for the first words of texts, with both outputs."""
     eager = [("layers = 2", "layers = 1"), ("width = 32", "width = 64"), ("= 150", "= 300")]
-    for output in ([], [("cuts = [400, 700]", 'output = "full"')]):
+    for output in ([], [("cutoffs = [400, 700]", 'output = "full"')]):
         recipe = write_recipe(tmp_path, *eager, *output)
         outcome = train_here(recipe, tmp_path / f"run{len(output)}")
         assert outcome.held_out["word_perplexity"] < 60
@@ -215,7 +215,7 @@ def _publish(outcome: Outcome, version: Path) -> Path:
         precision="int8",
         language="en",
         created="2026-11-01",
-        network=NetworkSizes(vocabulary=size, layers=2, width=width, cuts=(400, size)),
+        network=NetworkSizes(vocabulary=size, layers=2, width=width, cutoffs=(400, size)),
         files={},
         training={},
         figures={},
@@ -256,7 +256,7 @@ def test_a_version_that_does_not_fit_is_refused(whole: Outcome, tmp_path: Path) 
         )
     size = len(json.loads((version / "tokenizer.json").read_text())["model"]["vocab"])
     begin_there = (begin, ("= 700", f"= {size}"))
-    with pytest.raises(InvalidRecipe, match=rf"network.cuts: \[300, {size}\], but .* \[400"):
+    with pytest.raises(InvalidRecipe, match=rf"network.cutoffs: \[300, {size}\], but .* \[400"):
         train_here(
             write_recipe(tmp_path, *begin_there, ("400, 700", f"300, {size}")), tmp_path / "run"
         )

@@ -22,7 +22,7 @@ vocabulary = 1000
 [network]
 layers = 1
 width = 32
-cuts = [600, 1000]
+cutoffs = [600, 1000]
 [training]
 steps = 1000
 """
@@ -61,11 +61,16 @@ def test_a_recipe_is_read(tmp_path: Path) -> None:
         ("weight = 2", "weight = nan", "text.files[0].weight", "finite"),
         ("weight = 2", "weight = inf", "text.files[0].weight", "finite"),
         ("b.jsonl.gz", "a.txt", "text", "named 2 times"),
-        ("cuts = [600, 1000]", "cuts = [1000, 600]", "network", "increase"),
-        ("cuts = [600, 1000]", "cuts = [600, 900]", "", "last cut must be the vocabulary"),
-        ("cuts = [600, 1000]", "", "network", "at least two cuts"),
-        ("cuts = [600, 1000]", 'output = "full"\ncuts = [600, 1000]', "network", "remove them"),
-        ("cuts = [600, 1000]", 'output = "ful"', "network.output", "'two-level' or 'full'"),
+        ("cutoffs = [600, 1000]", "cutoffs = [1000, 600]", "network", "increase"),
+        ("cutoffs = [600, 1000]", "cutoffs = [600, 900]", "", "last cutoff must be the vocabulary"),
+        ("cutoffs = [600, 1000]", "", "network", "at least two cutoffs"),
+        (
+            "cutoffs = [600, 1000]",
+            'output = "full"\ncutoffs = [600, 1000]',
+            "network",
+            "remove them",
+        ),
+        ("cutoffs = [600, 1000]", 'output = "ful"', "network.output", "'two-level' or 'full'"),
         ("steps = 1000", "steps = 1000\ndecay_steps = 501", "training", "exceed steps"),
         ("steps = 1000", "steps = 1000\nminimum_learning_rate = 1", "training", "higher"),
         ("steps = 1000", f"steps = 1000\nseed = {1 << 63}", "training.seed", "less than"),
@@ -87,10 +92,10 @@ def test_a_mistake_names_itself(tmp_path: Path, old: str, new: str, key: str, pr
     assert str(tmp_path / "recipe.toml") in str(raised.value)
 
 
-def test_a_full_output_needs_no_cuts(tmp_path: Path) -> None:
-    """`output = "full"` is valid without cuts."""
-    recipe = _load(tmp_path, GOOD.replace("cuts = [600, 1000]", 'output = "full"'))
-    assert recipe.network.cuts == ()
+def test_a_full_output_needs_no_cutoffs(tmp_path: Path) -> None:
+    """`output = "full"` is valid without cutoffs."""
+    recipe = _load(tmp_path, GOOD.replace("cutoffs = [600, 1000]", 'output = "full"'))
+    assert recipe.network.cutoffs == ()
 
 
 def test_a_missing_recipe_says_so(tmp_path: Path) -> None:
@@ -119,7 +124,7 @@ def test_a_drafted_recipe_can_be_loaded(tmp_path: Path, lines: int) -> None:
     recipe = recipes.load(path)
     assert recipe.name == "mine"
     assert [place.resolve() for place in recipes.text_paths(recipe, path)] == [text]
-    assert recipe.network.cuts[-1] == recipe.tokenizer.vocabulary
+    assert recipe.network.cutoffs[-1] == recipe.tokenizer.vocabulary
 
 
 def test_a_drafted_recipe_is_kept(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ class MatmulLimit:
     """The matrix products of each graph of a network, as separate onnxruntime sessions."""
 
     def __init__(self, sizes: NetworkSizes) -> None:
-        levels = AdaptiveSoftmaxLayout(sizes.cuts)
+        levels = AdaptiveSoftmaxLayout(sizes.cutoffs)
         layer = (2 * sizes.width, 4 * sizes.width)
         shapes = {"step": [layer] * sizes.layers}
         for level in range(levels.count):

@@ -43,7 +43,7 @@ def run(
     layers: int = 2,
     width: int = 512,
     vocabulary: int = 16_000,
-    cuts: tuple[int, ...] = (2_000, 6_000, 16_000),
+    cutoffs: tuple[int, ...] = (2_000, 6_000, 16_000),
     repetitions: int = 7,
     steps: int = 4,
     threads: int = 2,
@@ -56,7 +56,7 @@ def run(
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        sizes = LSTMConfig(vocabulary, layers, width, cuts)
+        sizes = LSTMConfig(vocabulary, layers, width, cutoffs)
         segments = _segments(vocabulary, batch, length, steps)
         ours, plain = _our_step(sizes, batch), _plain_step(sizes, batch)
         _seconds(ours, segments)
@@ -76,7 +76,7 @@ def run(
         "layers": layers,
         "width": width,
         "vocabulary": vocabulary,
-        "cuts": list(cuts),
+        "cutoffs": list(cutoffs),
         "repetitions": repetitions,
         "steps_per_repetition": steps,
         "threads": threads,
@@ -88,7 +88,10 @@ def run(
 
 @cache
 def _lstm_takes_bfloat16() -> bool:
-    """Return whether torch.nn.LSTM supports bfloat16 here; oneDNN requires AVX-512."""
+    """Return whether torch.nn.LSTM supports bfloat16 here; oneDNN requires AVX-512.
+
+    Elsewhere it raises an error: https://github.com/pytorch/pytorch/issues/88136
+    """
     try:
         with torch.autocast("cpu", torch.bfloat16), torch.no_grad():
             nn.LSTM(8, 8)(torch.zeros(1, 1, 8))

@@ -86,8 +86,8 @@ def find_versions(folder: Path) -> Iterator[Path]:
     if _is_there(folder / MANIFEST_FILE):
         yield folder
         return
-    found = [*folder.glob(f"*/{MANIFEST_FILE}"), *folder.glob(f"*/*/{MANIFEST_FILE}")]
-    versions = [file.parent for file in found if _is_version(file.parent)]
+    files = [*folder.glob(f"*/{MANIFEST_FILE}"), *folder.glob(f"*/*/{MANIFEST_FILE}")]
+    versions = [file.parent for file in files if _is_version(file.parent)]
     yield from sorted(versions, key=_version_order)
 
 
@@ -125,10 +125,10 @@ def _check_name(path: Path, manifest: Manifest) -> None:
     folder = Path(os.path.abspath(path))  # noqa: PTH100  resolves `..` but not symbolic links
     if not _is_version(folder):
         return
-    stated, found = f"{manifest.name}/{manifest.version}", f"{folder.parent.name}/{folder.name}"
-    if stated != found:
+    stated, actual = f"{manifest.name}/{manifest.version}", f"{folder.parent.name}/{folder.name}"
+    if stated != actual:
         problem = (
-            f"contains {manifest.name}@{manifest.version}, but its folder is named {found}; "
+            f"contains {manifest.name}@{manifest.version}, but its folder is named {actual}; "
             f"rename it to {stated}"
         )
         raise InvalidBundle(path, "name", one_line(problem))
@@ -187,7 +187,7 @@ def _language(path: Path, manifest: Manifest, contents: Mapping[str, bytes]) -> 
         pieces = Tokenizer.from_json(contents[TOKENIZER_FILE].decode("utf-8"))
     with refusing(path, f"{WORDS_FILE} cannot be read"):
         known = parse_words(contents[WORDS_FILE].decode("utf-8"), path)
-    levels = AdaptiveSoftmaxLayout(network.cuts)
+    levels = AdaptiveSoftmaxLayout(network.cutoffs)
     if pieces.size != network.vocabulary or levels.vocabulary != pieces.size:
         problem = f"{TOKENIZER_FILE} has {pieces.size} tokens, the network {levels.vocabulary}"
         raise InvalidBundle(path, "content", problem)

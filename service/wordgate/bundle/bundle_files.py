@@ -59,7 +59,7 @@ def read_files(path: Path, manifest: Manifest) -> dict[str, bytes]:
     _check_sizes(path, manifest)
     present = _present(path, manifest)
     needed = {TOKENIZER_FILE, WORDS_FILE, EMBEDDING_FILE, STEP_FILE}
-    needed |= {output_file(level) for level in range(len(manifest.network.cuts))}
+    needed |= {output_file(level) for level in range(len(manifest.network.cutoffs))}
     contents = {}
     for name, entry in manifest.files.items():
         if name not in present:

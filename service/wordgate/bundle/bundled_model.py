@@ -13,9 +13,9 @@ def bundled_model_path() -> Path:
     """Return the latest bundled int8 model. Raises `InvalidConfiguration` if there is none."""
     package = Path(wordgate.__file__).parent
     for folder in (package / "models", package.parent.parent / "models"):
-        found = [path for path in find_versions(folder / SHIPPED_NAME) if _is_int8(path)]
-        if found:
-            return found[-1]
+        versions = [path for path in find_versions(folder / SHIPPED_NAME) if _is_int8(path)]
+        if versions:
+            return versions[-1]
     raise InvalidConfiguration("model", "no model is bundled with this installation; set --model")
 
 
@@ -24,13 +24,13 @@ def latest_version(path: Path) -> Path:
 
     Raises `InvalidConfiguration` if there is no bundle.
     """
-    found = list(find_versions(path))
-    if not found:
+    versions = list(find_versions(path))
+    if not versions:
         if not path.exists():
             raise InvalidConfiguration("model", f"{path} does not exist")
         problem = f"{path} contains no model ({MANIFEST_FILE})"
         raise InvalidConfiguration("model", problem)
-    return found[-1]
+    return versions[-1]
 
 
 def resolve_bundle(path: Path | None) -> Path:

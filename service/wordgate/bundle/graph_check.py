@@ -106,7 +106,7 @@ def _most_elements(sizes: NetworkSizes, constants: int) -> int:
     These are transposed constants and values per row. `constants` is the number of elements of all
     constants; these are present in the bundle, whereas the sizes are only claimed by its manifest.
     """
-    row = 64 * sizes.layers * sizes.width + 8 * (sizes.vocabulary + len(sizes.cuts)) + 64
+    row = 64 * sizes.layers * sizes.width + 8 * (sizes.vocabulary + len(sizes.cutoffs)) + 64
     return 4 * constants + _ROWS * row
 
 

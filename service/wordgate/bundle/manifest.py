@@ -36,14 +36,14 @@ class _Part(BaseModel):
 class NetworkSizes(_Part):
     """Sizes of the network.
 
-    `cuts` are the cutoffs of the adaptive softmax: the end of the head and of each cluster, in
+    `cutoffs`, of the adaptive softmax, are the end of the head and of each cluster, in
     tokens.
     """
 
     vocabulary: int = Field(gt=0, le=MAX_VOCABULARY)
     layers: int = Field(gt=0, le=MAX_STATE_SIZE)
     width: int = Field(gt=0, le=MAX_STATE_SIZE)
-    cuts: tuple[int, ...] = Field(min_length=1, max_length=MAX_LEVELS)
+    cutoffs: tuple[int, ...] = Field(min_length=1, max_length=MAX_LEVELS)
 
     @property
     def parameters(self) -> int:
@@ -56,8 +56,8 @@ class NetworkSizes(_Part):
             raise ValueError(f"layers * width is more than {MAX_STATE_SIZE}")
         if self.parameters > MAX_PARAMETERS:
             raise ValueError(f"the network has more than {MAX_PARAMETERS} parameters")
-        if not all(before < after for before, after in pairwise((0, *self.cuts))):
-            raise ValueError("cuts are not positive and ascending")
+        if not all(before < after for before, after in pairwise((0, *self.cutoffs))):
+            raise ValueError("cutoffs are not positive and ascending")
         return self
 
 

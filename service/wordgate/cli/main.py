@@ -91,7 +91,10 @@ class _ReaderGoneError(Exception):
 
 @contextmanager
 def _broken_pipe_noticed() -> Iterator[None]:
-    """Raise `_ReaderGoneError` for a broken pipe; click and rich would exit with 1."""
+    """Raise `_ReaderGoneError` for a broken pipe; click and rich would exit with 1.
+
+    click does so since https://github.com/pallets/click/pull/1106.
+    """
     try:
         yield
     except BrokenPipeError:

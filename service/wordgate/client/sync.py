@@ -41,11 +41,11 @@ from wordgate.protocol.scoring import decode_scores, encode_score_request
 from wordgate.protocol.status import decode_error
 from wordgate.scoring.lattice_search import SearchBounds
 from wordgate.scoring.rescoring import DEFAULT_SEARCH_BOUNDS, HypothesisSpace
-from wordgate.scoring.weighting import Weighting
+from wordgate.scoring.score_weights import ScoreWeights
 
 T = TypeVar("T")
 
-_PLAIN = Weighting()
+_PLAIN = ScoreWeights()
 _LIST = models_pb2.ListModelsRequest()
 
 
@@ -114,19 +114,19 @@ class Client(ClientBase):
         self,
         history: str,
         hypotheses: HypothesisSpace,
-        weighting: Weighting = _PLAIN,
+        score_weights: ScoreWeights = _PLAIN,
         *,
         count_eos: bool = True,
         bounds: SearchBounds = DEFAULT_SEARCH_BOUNDS,
     ) -> RescoringResult:
         """Rescore a recogniser's hypotheses: rank them by total score after `history`.
 
-        The total is weights * scores + lm_weight * log_prob + word_bonus * words + boosts, with
-        the parameters in `weighting`. The default is the acoustic score plus the log-probability,
-        both unscaled. All entries of an n-best list are ranked; a lattice or a confusion network is
-        searched within `bounds`.
+        The total is weights * scores + lm_weight * log_prob + word_insertion_bonus * words +
+        boosts, with the parameters in `score_weights`. The default is the acoustic score plus the
+        log-probability, both unscaled. All entries of an n-best list are ranked; a lattice or a
+        confusion network is searched within `bounds`.
         """
-        return _result(self.submit_rescore(history, hypotheses, weighting, count_eos, bounds))
+        return _result(self.submit_rescore(history, hypotheses, score_weights, count_eos, bounds))
 
     def list_models(self) -> list[ModelDescription]:
         """Return all served models, ordered by name and version."""
@@ -172,7 +172,7 @@ class Client(ClientBase):
         self,
         history: str,
         hypotheses: HypothesisSpace,
-        weighting: Weighting,
+        score_weights: ScoreWeights,
         count_eos: bool = True,
         bounds: SearchBounds = DEFAULT_SEARCH_BOUNDS,
     ) -> "Future[RescoringResult]":
@@ -181,7 +181,7 @@ class Client(ClientBase):
         Raises `InvalidInput` at once for text that is not valid Unicode.
         """
         request = encode_rescore_request(
-            self._model, history, hypotheses, weighting, count_eos, bounds, self._priority
+            self._model, history, hypotheses, score_weights, count_eos, bounds, self._priority
         )
         return self._ask(self._scoring.Rescore, request, decode_ranking)
 

@@ -187,7 +187,7 @@ class _Frontier:
     def add_row(self, pending: _PendingRow, row: Row) -> None:
         """Add the children of an answered row that are likely enough."""
         level = pending.level
-        first, after = self._levels.first(level), self._levels.cuts[level]
+        first, after = self._levels.first(level), self._levels.cutoffs[level]
         least = self._least_rank - pending.node.log_prob - pending.base - _ROUNDING
         entries = np.flatnonzero(row[: after - first] > least - pending.node.typo)
         allowed = pending.allowed[self._pieces.leading[first + entries]]
@@ -210,7 +210,7 @@ class _Frontier:
 
     def _has_allowed(self, pending: _PendingRow, cluster: int) -> bool:
         """Return whether a cluster has tokens that may lead to a correction."""
-        first, after = self._levels.first(cluster), self._levels.cuts[cluster]
+        first, after = self._levels.first(cluster), self._levels.cutoffs[cluster]
         return bool(pending.allowed[self._pieces.leading_within(first, after)].any())
 
     def _open_piece(

@@ -36,14 +36,14 @@ from wordgate.lm.requests import SHORT_ROUND, ModelTask, Pace, Prefill, State, T
 from wordgate.lm.state_store import NullStateStore, StateStore
 from wordgate.lm.tokenizer import EOS
 from wordgate.text import words
-from wordgate.text.address_spacing import form_inside, is_address
+from wordgate.text.addresses import casing_in_address, ends_in_address
 from wordgate.text.argument_types import require_texts
+from wordgate.text.cooperative_steps import Steps
 from wordgate.text.detokenization import spacing
 from wordgate.text.fullwidth import as_marked
 from wordgate.text.listed_phrases import MAX_LISTED_PHRASE_WORDS
 from wordgate.text.normalization import normalise
 from wordgate.text.sentences import begins_sentence
-from wordgate.text.steps import Steps
 
 DEFAULT_MAX_WORDS = 50
 DEFAULT_TOP_K = 40
@@ -318,8 +318,8 @@ def _written(
 
 def _form(language: Lexicon, before: str, word: str) -> str:
     """Return the written form of a word after a text. It is lower case inside an address."""
-    if is_address(before):
-        return form_inside(before, word)
+    if ends_in_address(before):
+        return casing_in_address(before, word)
     return language.write(
         word, begins_sentence(before), language.written.get(word) or as_marked(before, word)
     )

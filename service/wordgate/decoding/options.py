@@ -11,9 +11,9 @@ from wordgate.decoding.search import DEFAULT_MAX_EXPANSIONS
 from wordgate.errors import InvalidInput
 from wordgate.text import words
 from wordgate.text.argument_types import require_each, require_list, require_text
+from wordgate.text.cooperative_steps import Steps, finish
 from wordgate.text.listed_phrases import MAX_LISTED_PHRASE_WORDS, ListedPhrases
 from wordgate.text.normalization import normalise, normalising_with_offsets
-from wordgate.text.steps import Steps, finish
 
 DEFAULT_MAX_SUGGESTIONS = 5
 MAX_SUGGESTIONS = 100
@@ -28,7 +28,7 @@ LEAST_PROBABILITY = 1e-12
 """Minimum probability of a suggested word, unless the request lists the word."""
 
 MAX_LISTED_WORDS = 1000
-MAX_BOOST = 50.0
+MAX_BONUS = 50.0
 _WORD_WORK = 4
 _CHARACTER_WORK = 6
 """Work to normalise a word, and per character, in the unit of `Steps`."""
@@ -47,14 +47,14 @@ class LetterCase(Enum):
 
 @dataclass(frozen=True)
 class BoostedWord:
-    """A user-dictionary word or phrase, its casing, and its boost in nats.
+    """A user-dictionary word or phrase, its casing, and its bonus in nats.
 
-    For ranking, `boost` is added to the log-probability of the word, or of each word that begins or
+    For ranking, `bonus` is added to the log-probability of the word, or of each word that begins or
     continues the phrase.
     """
 
     word: str
-    boost: float
+    bonus: float
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ class Options:
                 problem = f"has {len(listed)} entries; the limit is {MAX_LISTED_WORDS}"
                 raise InvalidInput(f"{name}_words", problem)
         for place, boosted in enumerate(self.boosted_words):
-            check_range(f"boosted_words[{place}].boost", boosted.boost, -MAX_BOOST, MAX_BOOST)
+            check_range(f"boosted_words[{place}].bonus", boosted.bonus, -MAX_BONUS, MAX_BONUS)
         if self.continuous_cache:
             cache = self.continuous_cache
             check_range("continuous_cache.weight", cache.weight, 0.0, MAX_CACHE_WEIGHT)
@@ -194,17 +194,17 @@ class Options:
     def boosts(self) -> dict[str, float]:
         """Boosts by word in normal form, in any context.
 
-        The first word of a phrase gets the phrase's boost if it is positive.
+        The first word of a phrase gets the phrase's bonus if it is positive.
         """
         found: dict[str, float] = {}
         for phrase, each in self.boosted.items():
             first, *others = phrase.split(" ")
             if not others:
-                found[first] = each.boost
+                found[first] = each.bonus
         for phrase, each in self.boosted.items():
             first, *others = phrase.split(" ")
-            if others and each.boost > found.get(first, 0.0):
-                found[first] = each.boost
+            if others and each.bonus > found.get(first, 0.0):
+                found[first] = each.bonus
         return found
 
     @cached_property
@@ -215,8 +215,8 @@ class Options:
     def here(self, before: Sequence[str]) -> "Listed":
         """Return the blocks, boosts and casing of the next word after the last words of a text.
 
-        A word that would complete a blocked phrase is blocked. A positive boost of a phrase applies
-        to each word that continues it, a negative boost only to its last word.
+        A word that would complete a blocked phrase is blocked. A positive bonus of a phrase applies
+        to each word that continues it, a negative bonus only to its last word.
         """
         if not (self.blocked_words or self.boosted_words):
             return NOTHING_LISTED
@@ -225,8 +225,8 @@ class Options:
         for phrase, word, place, is_last in self.boosted_phrases.following(before):
             each = self.boosted[phrase]
             forms[word] = written_words(each.word)[place]
-            if each.boost > boosts.get(word, 0.0) or (each.boost < 0 and is_last):
-                boosts[word] = each.boost
+            if each.bonus > boosts.get(word, 0.0) or (each.bonus < 0 and is_last):
+                boosts[word] = each.bonus
         blocked = self.blocked_phrases.completed_by(before)
         return Listed(
             self.blocked | blocked if blocked else self.blocked,
@@ -235,18 +235,18 @@ class Options:
         )
 
     def boosted_after(self, before: Sequence[str]) -> Iterator[tuple[list[str], float]]:
-        """Yield the rest and boost of each phrase that `before` begins and that is boosted."""
+        """Yield the rest and bonus of each phrase that `before` begins and that is boosted."""
         phrases = self.boosted_phrases.following(before) if self.boosted_words else ()
         for phrase, _, place, _ in phrases:
-            if place == len(before) and (boost := self.boosted[phrase].boost) > 0:
-                yield phrase.split(" ")[place:], boost
+            if place == len(before) and (bonus := self.boosted[phrase].bonus) > 0:
+                yield phrase.split(" ")[place:], bonus
 
     def phrase_boost(self, found: Sequence[str]) -> float:
-        """Return the sum of the boosts of the boosted phrases in these words."""
+        """Return the sum of the bonuses of the boosted phrases in these words."""
         if not self.boosted_words:
             return 0.0
         within = self.boosted_phrases.within(found)
-        return sum((self.boosted[phrase].boost for _, phrase in within), 0.0)
+        return sum((self.boosted[phrase].bonus for _, phrase in within), 0.0)
 
     def own_forms_within(self, found: Sequence[str]) -> dict[int, str]:
         """Return the casing of words that are part of a boosted phrase, by index."""

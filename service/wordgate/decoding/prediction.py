@@ -9,8 +9,8 @@ from wordgate.lm.lexicon import Lexicon
 from wordgate.lm.requests import SHORT_ROUND, ModelTask, Pace
 from wordgate.lm.state_store import StateStore
 from wordgate.text import words
+from wordgate.text.cooperative_steps import Steps, finish
 from wordgate.text.normalization import normalising_with_offsets, require_unicode
-from wordgate.text.steps import Steps, finish
 
 _LOOKED_AT = 512
 """Number of characters to examine per step."""

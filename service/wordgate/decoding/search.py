@@ -21,7 +21,7 @@ from wordgate.lm.requests import SHORT_ROUND, YIELD, ModelTask, Pace, Row
 from wordgate.lm.seen_words import SeenWords
 from wordgate.lm.state_store import StateStore
 from wordgate.lm.tokenizer import Tokenizer
-from wordgate.text.steps import Steps
+from wordgate.text.cooperative_steps import Steps
 from wordgate.text.words import MAX_WORD_CHARACTERS
 
 DEFAULT_MAX_EXPANSIONS = 2000

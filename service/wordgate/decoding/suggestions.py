@@ -27,7 +27,7 @@ from wordgate.lm.seen_words import SeenWords
 from wordgate.lm.state_store import StateStore
 from wordgate.lm.tokenizer import Tokenizer
 from wordgate.text import words
-from wordgate.text.addresses import ends_in_address
+from wordgate.text.addresses import ends_in_email
 from wordgate.text.normalization import normalise, require_unicode
 from wordgate.text.typo_model import (
     apostrophe_corrections_of,
@@ -176,7 +176,7 @@ class Suggester:
     def _is_in_address(self) -> bool:
         """Return whether an e-mail address is being typed. Nothing is suggested there."""
         require_unicode(self._history, "history")
-        return ends_in_address(self._history)
+        return ends_in_email(self._history)
 
     def _read(self) -> ModelTask[None]:
         """Read the history and set up the biased words."""

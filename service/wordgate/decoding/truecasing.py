@@ -6,12 +6,12 @@ from unicodedata import category
 from wordgate.decoding.options import LetterCase
 from wordgate.lm.lexicon import Lexicon, capitalised, in_capitals, is_same_word
 from wordgate.text import words
-from wordgate.text.address_spacing import form_inside, is_address
+from wordgate.text.addresses import casing_in_address, ends_in_address
+from wordgate.text.cooperative_steps import finish
 from wordgate.text.detokenization import spacing
 from wordgate.text.fullwidth import as_marked
 from wordgate.text.normalization import normalise
 from wordgate.text.sentences import begins_sentence
-from wordgate.text.steps import finish
 
 _LOOKED_AT = 2000
 """Number of characters at the end of a text to search for earlier uses of a word."""
@@ -38,7 +38,7 @@ class Writer:
         self._language = language
         self._begins = begins_sentence(history)
         self._begins_apart = not typed and begins_sentence(f"{history} ")
-        self._in_address = is_address(history)
+        self._in_address = ends_in_address(history)
         self._recent = history[-_LOOKED_AT:]
         self._is_cut = len(history) > _LOOKED_AT
         self._folded = self._recent.lower().replace("’", "'")
@@ -63,7 +63,7 @@ class Writer:
             begins = begins or (is_apart and self._begins_apart)
             is_in_address = is_in_address and not is_apart
         if is_in_address:
-            form = word if self._typed else form_inside(self._recent, word)
+            form = word if self._typed else casing_in_address(self._recent, word)
         else:
             own = own or self._own_forms.get(word) or self._last_form(word) or self._marked(word)
             form = self._language.write(word, begins, own)

@@ -27,8 +27,8 @@ from wordgate.lm.requests import ModelTask, run_to_completion
 from wordgate.lm.state_store import NullStateStore, StateStore
 from wordgate.scoring.lattice_search import SearchBounds
 from wordgate.scoring.rescoring import DEFAULT_SEARCH_BOUNDS, HypothesisSpace, rescore
+from wordgate.scoring.score_weights import ScoreWeights
 from wordgate.scoring.scoring import score_texts
-from wordgate.scoring.weighting import Weighting
 
 _DRAWN_SEED_BITS = 53
 """Bits of a random seed; a double, as used by JavaScript, represents 53 bits exactly."""
@@ -109,14 +109,14 @@ class ServedModel:
         self,
         history: str,
         hypotheses: HypothesisSpace,
-        weighting: Weighting,
+        score_weights: ScoreWeights,
         count_eos: bool = True,
         bounds: SearchBounds = DEFAULT_SEARCH_BOUNDS,
     ) -> ModelTask[RescoringResult]:
         """Rank hypotheses by their totals (`scoring.rescoring.rescore`)."""
         language = self.bundle.language
         ranking = yield from rescore(
-            language, self.store, history, hypotheses, weighting, count_eos, bounds
+            language, self.store, history, hypotheses, score_weights, count_eos, bounds
         )
         return RescoringResult(ranking, count_eos, self.name)
 

@@ -21,7 +21,7 @@ from wordgate.engine.scheduler import Scheduler
 from wordgate.lm.requests import ModelTask
 from wordgate.scoring.lattice_search import SearchBounds
 from wordgate.scoring.rescoring import DEFAULT_SEARCH_BOUNDS, HypothesisSpace, check_kinds
-from wordgate.scoring.weighting import Weighting
+from wordgate.scoring.score_weights import ScoreWeights
 from wordgate.text.argument_types import require_text, require_texts
 
 T = TypeVar("T")
@@ -66,14 +66,14 @@ class LocalModel:
         self,
         history: str,
         hypotheses: HypothesisSpace,
-        weighting: Weighting,
+        score_weights: ScoreWeights,
         count_eos: bool = True,
         bounds: SearchBounds = DEFAULT_SEARCH_BOUNDS,
     ) -> "Future[RescoringResult]":
         """Rank a recogniser's hypotheses after a history."""
         require_text(history, "history")
         check_kinds(hypotheses)
-        asks = self.served.rescore(history, hypotheses, weighting, count_eos, bounds)
+        asks = self.served.rescore(history, hypotheses, score_weights, count_eos, bounds)
         return self._thread.submit(self.served.network, asks, Priority.NORMAL, admitted=True)
 
     def submit_generate(self, query: GenerationQuery) -> Generator[GenerationResult, None, None]:

@@ -77,7 +77,7 @@ class NetworkModel:
         They are not kept after loading. Raises `InvalidBundle` for graphs that cannot be loaded,
         and `InvalidConfiguration` for a device that is not available or cannot run this precision.
         """
-        self.levels = AdaptiveSoftmaxLayout(sizes.cuts)
+        self.levels = AdaptiveSoftmaxLayout(sizes.cutoffs)
         self._width = sizes.width
         self._observer = observer
         graphs = [STEP_FILE, *(output_file(n) for n in range(self.levels.count))]
@@ -99,7 +99,7 @@ class NetworkModel:
             states = self.step([(self.start, self.levels.vocabulary - 1)] * rows)
             for level in range(self.levels.count):
                 self.output_rows([(state, level) for state in states])
-            last = [self.levels.cuts[level] - 1 for level in range(self.levels.count)]
+            last = [self.levels.cutoffs[level] - 1 for level in range(self.levels.count)]
             for token in last:
                 self.token_log_probs([(state, token) for state in states])
 
@@ -270,7 +270,7 @@ def _check_signatures(
     outputs: Sequence[onnxruntime.InferenceSession],
 ) -> None:
     """Raise `InvalidBundle` unless the graphs have the expected inputs and outputs."""
-    levels = AdaptiveSoftmaxLayout(sizes.cuts)
+    levels = AdaptiveSoftmaxLayout(sizes.cutoffs)
     hidden, real, whole = f"tensor({_HIDDEN[precision]})", "tensor(float)", "tensor(int64)"
     size = sizes.layers * sizes.width
     wanted = {"token": (whole, None), "hidden": (hidden, size), "cells": (real, size)}

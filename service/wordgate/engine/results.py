@@ -14,8 +14,8 @@ from wordgate.decoding.prediction import Query
 from wordgate.decoding.suggestions import Suggestion
 from wordgate.scoring.lattice_search import SearchBounds
 from wordgate.scoring.rescoring import DEFAULT_SEARCH_BOUNDS, HypothesisSpace, Ranking
+from wordgate.scoring.score_weights import ScoreWeights
 from wordgate.scoring.scoring import Candidate
-from wordgate.scoring.weighting import Weighting
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class LanguageModel(Protocol):
         self,
         history: str,
         hypotheses: HypothesisSpace,
-        weighting: Weighting,
+        score_weights: ScoreWeights,
         count_eos: bool = True,
         bounds: SearchBounds = DEFAULT_SEARCH_BOUNDS,
     ) -> "Future[RescoringResult]":

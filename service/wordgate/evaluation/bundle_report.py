@@ -27,12 +27,12 @@ def measure_bundle(bundle: Path, files: Sequence[Path]) -> dict[str, float]:
     """
     model = LocalModel.open(bundle)
     try:
-        found: dict[str, float] = {}
+        figures: dict[str, float] = {}
         if cloze.are_in(bundles.read_manifest(bundle).language):
-            found |= _question_figures(model)
+            figures |= _question_figures(model)
         for file in _expanded(files):
-            found |= _text_figures(model, file) if _is_text(file) else _pair_figures(model, file)
-        return found
+            figures |= _text_figures(model, file) if _is_text(file) else _pair_figures(model, file)
+        return figures
     finally:
         model.close()
 
@@ -104,13 +104,13 @@ def _question_figures(model: LanguageModel) -> dict[str, float]:
 
 def _text_figures(model: LanguageModel, file: Path) -> dict[str, float]:
     name = uncompressed(file).stem
-    found: dict[str, float] = {}
+    selected: dict[str, float] = {}
     for keep in (True, False):
         suffix = "" if keep else ".no_punctuation"
         figures = asdict(perplexity.evaluate_file(model, file, keep))
         for figure in ("word_perplexity", "top1", "top3"):
-            found[f"{name}{suffix}.{figure}"] = figures[figure]
-    return found
+            selected[f"{name}{suffix}.{figure}"] = figures[figure]
+    return selected
 
 
 def _pair_figures(model: LanguageModel, file: Path) -> dict[str, float]:

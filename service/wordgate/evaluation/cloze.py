@@ -87,7 +87,7 @@ def parse(document: str, path: Path) -> list[Question]:
 
 
 def _parse(lines: Iterable[tuple[int, str]], path: Path) -> list[Question]:
-    found = []
+    questions = []
     for number, line in lines:
         if line.strip() and not line.startswith("#"):
             columns = line.split("\t")
@@ -95,24 +95,24 @@ def _parse(lines: Iterable[tuple[int, str]], path: Path) -> list[Question]:
                 raise InvalidFile(
                     path, "requires context, good word and bad word, separated by tabs", number
                 )
-            found.append(Question(*columns[:3]))
-    if not found:
+            questions.append(Question(*columns[:3]))
+    if not questions:
         raise empty(path, "question")
-    return found
+    return questions
 
 
-def ask(asked: LanguageModel, questions: Sequence[Question]) -> list[Answered]:
+def ask(model: LanguageModel, questions: Sequence[Question]) -> list[Answered]:
     """Run all questions. Words are compared by their log-probability after the context."""
 
     def scores() -> Iterator["Future[ScoreResult]"]:
         for question in questions:
-            yield asked.submit_score(
+            yield model.submit_score(
                 question.context, [question.good, question.bad], count_eos=False
             )
 
     def predictions() -> Iterator["Future[PredictionResult]"]:
         for question in questions:
-            yield asked.submit_predict(
+            yield model.submit_predict(
                 Query(question.context, options=Options(max_suggestions=_TOP))
             )
 

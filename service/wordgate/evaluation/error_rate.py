@@ -46,8 +46,8 @@ class Counting:
         """Return the text in the form that is compared."""
         if self.normalise is Normalise.NONE:
             return " ".join(text.split())
-        found = words.split(normalise(text))
-        spoken = [word for word in found if not words.is_punctuation(word)]
+        text_words = words.split(normalise(text))
+        spoken = [word for word in text_words if not words.is_punctuation(word)]
         return " ".join(spoken) if self.unit is Unit.WORD else _joined(spoken)
 
     def length(self, reference: Reference) -> int:
@@ -94,12 +94,12 @@ class Counting:
         return f"{prepared} " if prepared and not ends_unspaced(prepared) else prepared
 
     def _errors(self, references: Sequence[str], transcripts: Sequence[str]) -> list[int]:
-        said = [self.prepare(reference) for reference in references]
+        prepared = [self.prepare(reference) for reference in references]
         heard = [self.prepare(transcript) for transcript in transcripts]
         if self.unit is Unit.WORD:
-            alignments = jiwer.process_words(said, heard).alignments
+            alignments = jiwer.process_words(prepared, heard).alignments
         else:
-            alignments = jiwer.process_characters(said, heard).alignments
+            alignments = jiwer.process_characters(prepared, heard).alignments
         return [
             sum(
                 max(
@@ -112,10 +112,10 @@ class Counting:
         ]
 
 
-def _joined(found: Sequence[str]) -> str:
+def _joined(text_words: Sequence[str]) -> str:
     """Join words with spaces, except in scripts that are written without them."""
     text = ""
-    for word in found:
+    for word in text_words:
         is_apart = text and not (words.is_unspaced(word[0]) or ends_unspaced(text))
         text += f" {word}" if is_apart else word
     return text

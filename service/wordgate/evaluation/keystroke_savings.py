@@ -18,8 +18,8 @@ from wordgate.engine.results import LanguageModel, PredictionResult
 from wordgate.errors import empty
 from wordgate.offline.lines import read_lines
 from wordgate.text import words
+from wordgate.text.cooperative_steps import finish
 from wordgate.text.normalization import normalising_with_offsets
-from wordgate.text.steps import finish
 
 LETTERS = 4
 """Recall is reported after 0, 1, 2 and 3 letters."""
@@ -67,9 +67,9 @@ class Savings:
 Typing = Generator[Query, PredictionResult, None]
 
 
-def measure_file(asked: LanguageModel, path: Path, options: Options) -> Savings:
+def measure_file(model: LanguageModel, path: Path, options: Options) -> Savings:
     """Measure a file, one message per line. Raises `InvalidFile` if there are none."""
-    return measure(asked, read_messages(path), options)
+    return measure(model, read_messages(path), options)
 
 
 def read_messages(path: Path) -> list[str]:
@@ -80,10 +80,10 @@ def read_messages(path: Path) -> list[str]:
     return messages
 
 
-def measure(asked: LanguageModel, messages: Iterable[str], options: Options) -> Savings:
+def measure(model: LanguageModel, messages: Iterable[str], options: Options) -> Savings:
     """Measure messages concurrently, with these suggestion options."""
     savings = Savings()
-    _type_all(asked, (type_message(each, options, savings) for each in messages))
+    _type_all(model, (type_message(each, options, savings) for each in messages))
     return savings
 
 
@@ -112,13 +112,13 @@ def type_message(message: str, options: Options, savings: Savings) -> Typing:
 def word_spans(message: str) -> list[tuple[int, int]]:
     """Return the words of a message, without punctuation, as spans [start, end)."""
     normal = finish(normalising_with_offsets(message))
-    found: list[tuple[int, int]] = []
+    spans: list[tuple[int, int]] = []
     for first, after in words.spans(normal.text):
         start, end = normal.starts[first], normal.ends[after - 1]
-        is_behind = not found or start >= found[-1][1]  # ½ is one character of two words
+        is_behind = not spans or start >= spans[-1][1]  # ½ is one character of two words
         if is_behind and not words.is_punctuation(normal.text[first:after]):
-            found.append((start, end))
-    return found
+            spans.append((start, end))
+    return spans
 
 
 _Taken = tuple[int, bool]
@@ -158,16 +158,16 @@ def _count_recall(ranks: dict[int, int], length: int, savings: Savings) -> None:
             savings.found[rank][letters] += best is not None and best <= rank
 
 
-def _type_all(asked: LanguageModel, typings: Iterator[Typing]) -> None:
+def _type_all(model: LanguageModel, typings: Iterator[Typing]) -> None:
     """Type all messages, with up to 64 in progress."""
     waiting: deque[tuple[Typing, Future[PredictionResult]]] = deque()
     try:
         for typing in typings:
-            _go_on(asked, typing, None, waiting)
+            _go_on(model, typing, None, waiting)
             while len(waiting) >= _UNDER_WAY:
-                _answer_first(asked, waiting)
+                _answer_first(model, waiting)
         while waiting:
-            _answer_first(asked, waiting)
+            _answer_first(model, waiting)
     finally:
         for _, question in waiting:
             question.cancel()
@@ -176,16 +176,16 @@ def _type_all(asked: LanguageModel, typings: Iterator[Typing]) -> None:
 _Waiting = deque[tuple[Typing, "Future[PredictionResult]"]]
 
 
-def _answer_first(asked: LanguageModel, waiting: _Waiting) -> None:
+def _answer_first(model: LanguageModel, waiting: _Waiting) -> None:
     typing, question = waiting.popleft()
-    _go_on(asked, typing, question.result(), waiting)
+    _go_on(model, typing, question.result(), waiting)
 
 
 def _go_on(
-    asked: LanguageModel, typing: Typing, answer: PredictionResult | None, waiting: _Waiting
+    model: LanguageModel, typing: Typing, answer: PredictionResult | None, waiting: _Waiting
 ) -> None:
     try:
         query = next(typing) if answer is None else typing.send(answer)
     except StopIteration:
         return
-    waiting.append((typing, asked.submit_predict(query)))
+    waiting.append((typing, model.submit_predict(query)))

@@ -44,17 +44,17 @@ def read(path: Path) -> list[Pair]:
     """
     lines = read_lines(path)
     records = _json_records(path, lines) if file_format(path) == ".jsonl" else _table(lines)
-    found = [_pair(path, number, record) for number, record in records]
-    if not found:
+    pairs = [_pair(path, number, record) for number, record in records]
+    if not pairs:
         raise empty(path, "pair")
-    return found
+    return pairs
 
 
-def evaluate(asked: LanguageModel, pairs: Sequence[Pair]) -> PairsResult:
+def evaluate(model: LanguageModel, pairs: Sequence[Pair]) -> PairsResult:
     """Measure a model on all pairs. A tie counts as wrong."""
 
     def questions() -> Iterator["Future[ScoreResult]"]:
-        return (asked.submit_score("", [pair.good, pair.bad]) for pair in pairs)
+        return (model.submit_score("", [pair.good, pair.bad]) for pair in pairs)
 
     right: dict[str, list[bool]] = defaultdict(list)
     for pair, answer in zip(pairs, in_order(questions()), strict=True):

@@ -83,18 +83,18 @@ _Numbered = tuple[int, str]
 
 
 def evaluate_file(
-    asked: LanguageModel, path: Path, keep_punctuation: bool = True, count_hits: bool = True
+    model: LanguageModel, path: Path, keep_punctuation: bool = True, count_hits: bool = True
 ) -> Perplexity:
     """Measure a model on the lines of a file, plain, .gz or .xz.
 
     Raises `InvalidFile` with the line number if a line cannot be read.
     """
     lines = [line for _, line in read_lines(path)]
-    return evaluate(asked, lines, keep_punctuation, path, count_hits)
+    return evaluate(model, lines, keep_punctuation, path, count_hits)
 
 
 def evaluate(
-    asked: LanguageModel,
+    model: LanguageModel,
     lines: Sequence[str],
     keep_punctuation: bool = True,
     path: Path = Path("text"),
@@ -113,20 +113,20 @@ def evaluate(
     texts = [(number, text) for number, text in numbered if text]
     if not texts:
         raise empty(path, "word")
-    found = _surprise(asked, texts, path)
-    hits = list(_hits(asked, [text for _, text in texts])) if count_hits else []
+    totals = _surprise(model, texts, path)
+    hits = list(_hits(model, [text for _, text in texts])) if count_hits else []
     counted = max(len(hits), 1)
     return Perplexity(
-        word_perplexity=perplexity_of(-found.log_prob, found.words),
-        token_perplexity=perplexity_of(-found.log_prob, found.tokens),
-        character_perplexity=perplexity_of(-found.log_prob, found.characters),
-        bits_per_byte=-found.log_prob / math.log(2) / found.bytes,
+        word_perplexity=perplexity_of(-totals.log_prob, totals.words),
+        token_perplexity=perplexity_of(-totals.log_prob, totals.tokens),
+        character_perplexity=perplexity_of(-totals.log_prob, totals.characters),
+        bits_per_byte=-totals.log_prob / math.log(2) / totals.bytes,
         top1=sum(rank == 0 for rank in hits) / counted if count_hits else None,
         top3=sum(rank is not None for rank in hits) / counted if count_hits else None,
-        words=found.words,
-        tokens=found.tokens,
-        characters=found.characters,
-        bytes=found.bytes,
+        words=totals.words,
+        tokens=totals.tokens,
+        characters=totals.characters,
+        bytes=totals.bytes,
     )
 
 
@@ -137,33 +137,33 @@ def perplexity_of(surprise: float, count: int) -> float:
 
 def _text(line: str, keep_punctuation: bool) -> str:
     """Return the part of a line to measure; empty if it contains no word."""
-    found = words.split(normalise(line))
+    text_words = words.split(normalise(line))
     if keep_punctuation:
-        return line.strip() if found else ""
-    return " ".join(word for word in found if not words.is_punctuation(word))
+        return line.strip() if text_words else ""
+    return " ".join(word for word in text_words if not words.is_punctuation(word))
 
 
-def _surprise(asked: LanguageModel, texts: Sequence[_Numbered], path: Path) -> _Surprise:
+def _surprise(model: LanguageModel, texts: Sequence[_Numbered], path: Path) -> _Surprise:
     """Return the sums over all texts."""
-    found = _Surprise()
+    totals = _Surprise()
     whole = [(number, text) for number, text in texts if len(text) <= _MAX_WHOLE_CHARACTERS]
-    answers = in_turn(asked.submit_score("", [text]) for _, text in whole)
+    answers = in_turn(model.submit_score("", [text]) for _, text in whole)
     with closing(answers):
         for number, text in texts:
             try:
                 is_whole = len(text) <= _MAX_WHOLE_CHARACTERS
-                if not (is_whole and _add_whole(found, next(answers), text)):
-                    _add_stretches(asked, text, found)
+                if not (is_whole and _add_whole(totals, next(answers), text)):
+                    _add_stretches(model, text, totals)
             except InvalidInput as error:
                 raise InvalidFile(path, error.problem, number) from None
-            found.add_text(text)
-    return found
+            totals.add_text(text)
+    return totals
 
 
-def _add_whole(found: _Surprise, question: "Future[ScoreResult]", text: str) -> bool:
+def _add_whole(totals: _Surprise, question: "Future[ScoreResult]", text: str) -> bool:
     """Add the score of a whole text; return False if the text was too long."""
     try:
-        found.add_score(question.result())
+        totals.add_score(question.result())
     except InvalidInput:
         if len(text.encode("utf-8")) <= _STRETCH_BYTES:
             raise
@@ -171,7 +171,7 @@ def _add_whole(found: _Surprise, question: "Future[ScoreResult]", text: str) -> 
     return True
 
 
-def _add_stretches(asked: LanguageModel, text: str, found: _Surprise) -> None:
+def _add_stretches(model: LanguageModel, text: str, totals: _Surprise) -> None:
     """Add the scores of a text's segments, each after the words before it."""
     normal = normalise(text)
     spans = words.spans(normal)
@@ -182,10 +182,10 @@ def _add_stretches(asked: LanguageModel, text: str, found: _Surprise) -> None:
             start = spans[first][0]
             history = normal[spans[max(0, first - _WORDS_BEFORE)][0] : start]
             is_last = after == len(spans)
-            yield asked.submit_score(history, [normal[start : spans[after - 1][1]]], is_last)
+            yield model.submit_score(history, [normal[start : spans[after - 1][1]]], is_last)
 
     for answer in in_order(questions()):
-        found.add_score(answer)
+        totals.add_score(answer)
 
 
 def _stretches(normal: str, spans: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
@@ -200,7 +200,7 @@ def _stretches(normal: str, spans: Sequence[tuple[int, int]]) -> Iterator[tuple[
     yield first, len(spans)
 
 
-def _hits(asked: LanguageModel, texts: Sequence[str]) -> Iterator[int | None]:
+def _hits(model: LanguageModel, texts: Sequence[str]) -> Iterator[int | None]:
     """Yield each word's rank in the prediction before it, or None; skip punctuation."""
     wanted: list[str] = []
 
@@ -213,7 +213,7 @@ def _hits(asked: LanguageModel, texts: Sequence[str]) -> Iterator[int | None]:
                 if not words.is_punctuation(word):
                     wanted.append(word)
                     first, _ = spans[latest_start(number)]  # the model reads nothing before it
-                    yield asked.submit_predict(Query(normal[first:start], options=_OPTIONS))
+                    yield model.submit_predict(Query(normal[first:start], options=_OPTIONS))
 
     for number, answer in enumerate(in_order(questions())):
         suggested = [normalise(suggestion.text) for suggestion in answer.suggestions]

@@ -18,7 +18,7 @@ from wordgate.offline.alternations import Reference
 from wordgate.offline.reading_report import LEAST, counting
 from wordgate.offline.utterances import Utterance, ranked
 from wordgate.scoring.rescoring import Transcript
-from wordgate.scoring.weighting import ACOUSTIC, Weighting
+from wordgate.scoring.score_weights import ACOUSTIC, ScoreWeights
 
 LM = "\0lm"
 WORDS = "\0words"
@@ -81,7 +81,7 @@ class TuningResult:
     `DevSet`.
     """
 
-    weighting: Weighting
+    score_weights: ScoreWeights
     first: float
     acoustic: float | None
     tuned: float
@@ -113,7 +113,7 @@ class TuningResult:
         rates = f"{self.held_out:.2%} held out, {self.first:.2%} for the first candidates"
         if self.utterances < FEWEST:
             return f"too few utterances: {rates}; tune on at least {FEWEST}"
-        if self.weighting.lm_weight == 0 or self.held_out >= self.first:
+        if self.score_weights.lm_weight == 0 or self.held_out >= self.first:
             return f"do not use this model: {rates}"
         if self.gain[0] <= 0:
             return f"no significant gain: {rates}; tune on more utterances"
@@ -131,7 +131,7 @@ class TuningResult:
 
 
 def collect(
-    asked: LanguageModel,
+    model: LanguageModel,
     utterances: Iterable[Utterance | InvalidFile],
     error_counting: Counting,
     ignored: Sequence[str] = (),
@@ -145,11 +145,11 @@ def collect(
     """
     gathered = _Gathered(ignored)
     source = _Referenced(utterances)
-    for found in ranked(asked, source, Weighting()):
+    for result in ranked(model, source, ScoreWeights()):
         try:
-            if isinstance(found, InvalidFile):
-                raise found
-            gathered.add(*found)
+            if isinstance(result, InvalidFile):
+                raise result
+            gathered.add(*result)
         except InvalidFile as error:
             if refused is None:
                 raise
@@ -185,7 +185,7 @@ class _Gathered:
         self._features: list[list[float]] = []
         self.sizes: list[int] = []
         self._utterances: list[Reference] = []
-        self._said: list[Reference] = []
+        self._references: list[Reference] = []
         self._heard: list[str] = []
 
     def add(self, utterance: Utterance, answer: RescoringResult) -> None:
@@ -198,8 +198,8 @@ class _Gathered:
             problem = f"scores ({', '.join(scores)}) differ from those of the lines before"
             raise InvalidFile(utterance.path, problem, utterance.line)
         self._present.update(present)
-        found = sorted(answer.ranking.transcripts, key=lambda transcript: transcript.index)
-        possible = [each for each in found if _is_possible(each, scores)] or found
+        transcripts = sorted(answer.ranking.transcripts, key=lambda transcript: transcript.index)
+        possible = [each for each in transcripts if _is_possible(each, scores)] or transcripts
         for transcript in possible:
             own = {LM: transcript.log_prob, WORDS: float(transcript.word_count)}
             values = {**transcript.scores, **own}
@@ -207,7 +207,7 @@ class _Gathered:
         self.sizes.append(len(possible))
         reference = utterance.reference or ""
         self._utterances.append(reference)
-        self._said.extend([reference] * len(possible))
+        self._references.extend([reference] * len(possible))
         self._heard.extend(transcript.text for transcript in possible)
 
     def development(self, error_counting: Counting) -> DevSet:
@@ -224,7 +224,7 @@ class _Gathered:
         lengths = [error_counting.length(reference) for reference in self._utterances]
         return NBestLists(
             np.array(self._features, dtype=np.float64),
-            np.array(error_counting.errors(self._said, self._heard), dtype=np.float64),
+            np.array(error_counting.errors(self._references, self._heard), dtype=np.float64),
             np.concatenate([[0], np.cumsum(self.sizes)[:-1]]).astype(np.int64),
             np.array(lengths, dtype=np.float64),
         )
@@ -257,7 +257,7 @@ def tune(development: DevSet) -> TuningResult:
     own = dict.fromkeys(development.ignored, 0.0)
     own |= {name: float(weights[names.index(name)]) for name in names if name not in {LM, WORDS}}
     return TuningResult(
-        Weighting(float(weights[lm]), float(weights[names.index(WORDS)]), own, (), scale),
+        ScoreWeights(float(weights[lm]), float(weights[names.index(WORDS)]), own, (), scale),
         lists.rate(first),
         _acoustic_rate(names, lists),
         lists.rate(errors),
@@ -324,4 +324,4 @@ def _acoustic_rate(names: Sequence[str], lists: NBestLists) -> float | None:
 
 
 def _public(name: str) -> str:
-    return {LM: "lm_weight", WORDS: "word_bonus"}.get(name, name)
+    return {LM: "lm_weight", WORDS: "word_insertion_bonus"}.get(name, name)

@@ -37,28 +37,28 @@ class Corrections:
 
 
 @dataclass(frozen=True)
-class _Slip:
+class _Typo:
     history: str
     word: str
     typed: str
 
 
-def measure_file(asked: LanguageModel, path: Path, seed: int = 1) -> Corrections:
+def measure_file(model: LanguageModel, path: Path, seed: int = 1) -> Corrections:
     """Measure a file, one message per line. Raises `InvalidFile` if there are none."""
-    slips = list(_slips(read_messages(path), random.Random(seed)))
-    found = Corrections(words=len(slips))
-    wrong = in_order(_ask(asked, slip.history, slip.typed) for slip in slips)
-    for slip, answer in zip(slips, wrong, strict=True):
+    typos = list(_typos(read_messages(path), random.Random(seed)))
+    corrections = Corrections(words=len(typos))
+    wrong = in_order(_ask(model, typo.history, typo.typed) for typo in typos)
+    for typo, answer in zip(typos, wrong, strict=True):
         texts = [suggestion.text.lower() for suggestion in answer.suggestions]
-        found.put_right += texts[:1] == [slip.word.lower()]
-        found.offered += slip.word.lower() in texts
-        found.changed += bool(texts)
-    for answer in in_order(_ask(asked, slip.history, slip.word) for slip in slips):
-        found.spoilt += bool(answer.suggestions)
-    return found
+        corrections.put_right += texts[:1] == [typo.word.lower()]
+        corrections.offered += typo.word.lower() in texts
+        corrections.changed += bool(texts)
+    for answer in in_order(_ask(model, typo.history, typo.word) for typo in typos):
+        corrections.spoilt += bool(answer.suggestions)
+    return corrections
 
 
-def _slips(messages: list[str], chance: random.Random) -> Iterator[_Slip]:
+def _typos(messages: list[str], chance: random.Random) -> Iterator[_Typo]:
     for message in messages:
         for start, end in word_spans(message):
             word = message[start:end]
@@ -66,8 +66,8 @@ def _slips(messages: list[str], chance: random.Random) -> Iterator[_Slip]:
                 continue
             weights = typos_of(word.lower())
             [typed] = chance.choices(list(weights), list(weights.values()))
-            yield _Slip(message[:start], word, typed)
+            yield _Typo(message[:start], word, typed)
 
 
-def _ask(asked: LanguageModel, history: str, word: str) -> "Future[PredictionResult]":
-    return asked.submit_predict(Query(history, word, Options(max_suggestions=3), True))
+def _ask(model: LanguageModel, history: str, word: str) -> "Future[PredictionResult]":
+    return model.submit_predict(Query(history, word, Options(max_suggestions=3), True))

@@ -146,7 +146,7 @@ def dependent(features: Array, first: NDArray[np.int64]) -> list[int]:
     """Return features that depend linearly on earlier ones, up to a constant per utterance."""
     centred = _centred(features, first)
     kept: list[int] = []
-    found = []
+    independent = []
     for place in range(features.shape[1]):
         column = centred[:, place]
         spread = float(np.linalg.norm(column))
@@ -154,10 +154,10 @@ def dependent(features: Array, first: NDArray[np.int64]) -> list[int]:
             solved = np.linalg.lstsq(centred[:, kept], column, rcond=None)[0]
             column = column - centred[:, kept] @ solved
         if np.linalg.norm(column) <= 1e-2 * spread:
-            found.append(place)
+            independent.append(place)
         else:
             kept.append(place)
-    return found
+    return independent
 
 
 def _centred(features: Array, first: NDArray[np.int64]) -> Array:

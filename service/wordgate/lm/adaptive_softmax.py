@@ -21,53 +21,53 @@ def likely_log_prob(piece: int) -> float:
 class AdaptiveSoftmaxLayout:
     """The output levels of an adaptive softmax, given by its cutoffs, such as (2000, 6000, 16000).
 
-    Level 0 is the head, with tokens [0, cuts[0]). Level n is cluster n, with tokens
-    [cuts[n-1], cuts[n]). A single cutoff is a full softmax: a head without clusters.
+    Level 0 is the head, with tokens [0, cutoffs[0]). Level n is cluster n, with tokens
+    [cutoffs[n-1], cutoffs[n]). A single cutoff is a full softmax: a head without clusters.
     """
 
-    cuts: tuple[int, ...]
+    cutoffs: tuple[int, ...]
 
     @property
     def count(self) -> int:
         """Number of levels, including the head."""
-        return len(self.cuts)
+        return len(self.cutoffs)
 
     @property
     def vocabulary(self) -> int:
         """Number of tokens in the vocabulary."""
-        return self.cuts[-1]
+        return self.cutoffs[-1]
 
     @property
     def head(self) -> int:
         """Number of tokens in the head. Cluster n has entry `head + n - 1` of a head row."""
-        return self.cuts[0]
+        return self.cutoffs[0]
 
     def of(self, piece: int) -> int:
         """Return the level of a token."""
-        return bisect.bisect_right(self.cuts, piece)
+        return bisect.bisect_right(self.cutoffs, piece)
 
     def of_many(self, pieces: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the level of each token."""
-        return np.searchsorted(self.cuts, pieces, side="right")
+        return np.searchsorted(self.cutoffs, pieces, side="right")
 
     def first(self, level: int) -> int:
         """Return the first token of a level."""
-        return self.cuts[level - 1] if level else 0
+        return self.cutoffs[level - 1] if level else 0
 
     def width(self, level: int) -> int:
         """Return the number of entries of a level's row: its tokens and, in the head, clusters."""
         clusters = self.count - 1 if level == 0 else 0
-        return self.cuts[level] - self.first(level) + clusters
+        return self.cutoffs[level] - self.first(level) + clusters
 
     def entries(self, level: int, pieces: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the entries of a row of this level that lead to the given tokens (ascending).
 
         These are the entries of the tokens themselves and, in the head, of their clusters.
         """
-        first, after = self.first(level), self.cuts[level]
+        first, after = self.first(level), self.cutoffs[level]
         here = pieces[np.searchsorted(pieces, first) : np.searchsorted(pieces, after)] - first
         if level:
             return here
-        of_cluster = np.searchsorted(np.array(self.cuts), pieces, side="right")
+        of_cluster = np.searchsorted(np.array(self.cutoffs), pieces, side="right")
         clusters = np.unique(of_cluster[of_cluster > 0])
         return np.concatenate([here, self.head + clusters - 1])

@@ -26,8 +26,8 @@ from wordgate.lm.requests import SHORT_ROUND, ModelTask, Pace, Prefill, State
 from wordgate.lm.state_store import StateStore, chain_hashes
 from wordgate.lm.tokenizer import EOS, Tokenizer
 from wordgate.text import words
+from wordgate.text.cooperative_steps import Steps
 from wordgate.text.normalization import LINE_BREAKS, normalising, require_unicode
-from wordgate.text.steps import Steps
 
 ANCHOR_WORDS = 128
 ANCHOR_PIECES = 512

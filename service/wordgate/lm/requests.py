@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
-from wordgate.text.steps import Steps
+from wordgate.text.cooperative_steps import Steps
 
 State = Any
 """The network's state after reading some tokens. It is opaque here; the model owns it."""

@@ -22,7 +22,7 @@ from wordgate.lm import tokenizer_json
 from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
 from wordgate.text import normalization as normal_form
 from wordgate.text import words
-from wordgate.text.steps import Steps, batches
+from wordgate.text.cooperative_steps import Steps, batches
 
 EOS = 0
 EOS_NAME = "<eos>"

@@ -54,21 +54,21 @@ def parse(text: str) -> Reference:
 
 def _alternatives(rest: Iterator[str]) -> list[str]:
     """Return the texts of an alternation, up to its closing brace."""
-    found: list[str] = []
+    variants: list[str] = []
     sequence: list[list[str]] = []
     for token in rest:
         if token == _OPEN:
             sequence.append(_alternatives(rest))
         elif token in {_OR, _CLOSE}:
-            found += _variants(sequence)
+            variants += _variants(sequence)
             sequence = []
-            if len(found) > MOST_VARIANTS:
+            if len(variants) > MOST_VARIANTS:
                 break
             if token == _CLOSE:
-                return found
+                return variants
         else:
             sequence.append(["" if token == _NOTHING else token])
-    if len(found) > MOST_VARIANTS:
+    if len(variants) > MOST_VARIANTS:
         raise ValueError(f"has an alternation of more than {MOST_VARIANTS:,} texts")
     raise ValueError("has a { without a }")
 

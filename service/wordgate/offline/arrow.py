@@ -26,7 +26,7 @@ from wordgate.offline.formats import candidates, jsonl
 from wordgate.offline.formats.candidates import CandidateSet
 from wordgate.offline.records import answered
 from wordgate.offline.utterances import ranked
-from wordgate.scoring.weighting import Weighting
+from wordgate.scoring.score_weights import ScoreWeights
 
 T = TypeVar("T")
 
@@ -102,13 +102,13 @@ class Rescore:
         self,
         model: str | Path | None = None,
         *,
-        weighting: Weighting | None = None,
+        score_weights: ScoreWeights | None = None,
         count_eos: bool = True,
         calls: int = 1,
     ) -> None:
-        """Same as `Score`, but takes a `weighting`, such as the result of `wordgate tune`."""
+        """Same as `Score`, but takes `score_weights`, such as the result of `wordgate tune`."""
         self._model = _open(model, calls)
-        self._weighting = weighting or Weighting()
+        self._score_weights = score_weights or ScoreWeights()
         self._count_eos = count_eos
 
     def __call__(self, table: pa.Table) -> pa.Table:
@@ -119,7 +119,7 @@ class Rescore:
         """
         _refuse_columns(table, "best", "ranking", ERROR)
         rows = _records(_rows(table), jsonl.utterance)
-        answers, errors = _apart(ranked(self._model, rows, self._weighting, self._count_eos))
+        answers, errors = _apart(ranked(self._model, rows, self._score_weights, self._count_eos))
         best = [answer and answer.ranking.transcripts[0].text for answer in answers]
         ranking = [answer and _ranking(answer) for answer in answers]
         table = table.append_column("best", pa.array(best, pa.string()))
@@ -156,10 +156,10 @@ def _records(
 
 
 def _apart(
-    found: Iterable[tuple[Any, T] | InvalidFile],
+    results: Iterable[tuple[Any, T] | InvalidFile],
 ) -> tuple[list[T | None], list[str | None]]:
     """Split results into answers and errors, with None in place of the other."""
-    listed = list(found)
+    listed = list(results)
     answers = [None if isinstance(each, InvalidFile) else each[1] for each in listed]
     return answers, [each.problem if isinstance(each, InvalidFile) else None for each in listed]
 

@@ -20,8 +20,8 @@ def in_order(questions: Iterable["Future[T]"], under_way: int = UNDER_WAY) -> It
     `questions` is consumed lazily. An error of a request, or of creating it, is raised when that
     request is reached; the requests after it are cancelled.
     """
-    with closing(in_turn(questions, under_way)) as asked:
-        for question in asked:
+    with closing(in_turn(questions, under_way)) as pending:
+        for question in pending:
             yield question.result()
 
 

@@ -105,7 +105,7 @@ class Reading:
             times = [times[index] for index in spoken]
         return replace(hypothesis, text=" ".join(tokens[index] for index in spoken), times=times)
 
-    def said(self, reference: Reference) -> Reference:
+    def spoken_reference(self, reference: Reference) -> Reference:
         """Return a reference without null labels."""
         if isinstance(reference, Alternation):
             return reference.with_words(self._spoken)

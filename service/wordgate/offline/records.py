@@ -33,16 +33,16 @@ class Placed(Protocol):
 T = TypeVar("T")
 R = TypeVar("R", bound=Placed)
 
-_SHARED = ("model", "weighting.", "search.")
+_SHARED = ("model", "score_weights.", "search.")
 """Prefixes of fields that all records share; an error in one of them for the first is raised."""
 
 _MOST_TRIES = 200
 """Maximum number of retries of an overloaded request, each after the requested delay."""
 
 
-def raise_on_error(found: Iterable[T | InvalidFile]) -> Iterator[T]:
+def raise_on_error(results: Iterable[T | InvalidFile]) -> Iterator[T]:
     """Yield the records; raise the first `InvalidFile` when it is reached."""
-    for each in found:
+    for each in results:
         if isinstance(each, InvalidFile):
             raise each
         yield each
@@ -66,21 +66,21 @@ def answered(
             yield Future() if isinstance(record, InvalidFile) else _asked(ask, record)
 
     is_first = True
-    with closing(in_turn(questions(), under_way)) as asked:
-        for question in asked:
+    with closing(in_turn(questions(), under_way)) as pending:
+        for question in pending:
             record = waiting.popleft()
             if isinstance(record, InvalidFile):
                 yield record
                 continue
             try:
-                found = record, _retry_when_overloaded(ask, record, question)
+                result = record, _retry_when_overloaded(ask, record, question)
             except InvalidInput as error:
                 if is_first and error.field.startswith(_SHARED):
                     raise
                 yield InvalidFile(record.path, str(error), record.line)
             else:
                 is_first = False
-                yield found
+                yield result
 
 
 def _asked(ask: "Callable[[R], Future[T]]", record: R) -> "Future[T]":

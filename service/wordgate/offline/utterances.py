@@ -16,7 +16,7 @@ from wordgate.scoring.hypothesis import Hypothesis
 from wordgate.scoring.lattice import Alternative, Arc, ConfusionNetwork, Lattice
 from wordgate.scoring.lattice_search import SearchBounds
 from wordgate.scoring.rescoring import DEFAULT_SEARCH_BOUNDS
-from wordgate.scoring.weighting import Weighting
+from wordgate.scoring.score_weights import ScoreWeights
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,12 @@ class Utterance:
 def referenced(
     utterances: Iterable[Utterance | InvalidFile],
     reading: Reading,
-    said: Mapping[str, Reference] | None,
+    references: Mapping[str, Reference] | None,
 ) -> Iterator[Utterance | InvalidFile]:
     """Yield the utterances with their references, and count them in `reading`.
 
-    Null labels are removed from the references. `said` maps utterance names, or names of files with
-    a single lattice, to references.
+    Null labels are removed from the references. `references` maps utterance names, or names of
+    files with a single lattice, to references.
     """
     for utterance in utterances:
         if isinstance(utterance, InvalidFile):
@@ -61,23 +61,25 @@ def referenced(
             yield utterance
             continue
         reference = utterance.reference
-        if said is not None:
-            by_file = said.get(uncompressed(utterance.path).stem) if utterance.lattice else None
-            reference = said.get(utterance.utt, reference if by_file is None else by_file)
+        if references is not None:
+            by_file = (
+                references.get(uncompressed(utterance.path).stem) if utterance.lattice else None
+            )
+            reference = references.get(utterance.utt, reference if by_file is None else by_file)
         reading.count(
             utterance.utt, len(utterance.hypotheses), utterance.score_names, reference is not None
         )
         if reference is not None:
-            reference = reading.said(reference)
+            reference = reading.spoken_reference(reference)
         yield replace(utterance, reference=reference)
-    if said is not None:
-        reading.note_references(said)
+    if references is not None:
+        reading.note_references(references)
 
 
 def ranked(
-    asked: LanguageModel,
+    model: LanguageModel,
     utterances: Iterable[Utterance | InvalidFile],
-    weighting: Weighting,
+    score_weights: ScoreWeights,
     count_eos: bool = True,
     under_way: int = UNDER_WAY,
     bounds: SearchBounds = DEFAULT_SEARCH_BOUNDS,
@@ -85,14 +87,14 @@ def ranked(
     """Yield each utterance with its ranking, in order, or an `InvalidFile` for an invalid one."""
 
     def ask(utterance: Utterance) -> "Future[RescoringResult]":
-        heard = utterance.lattice or [_last(each, weighting) for each in utterance.hypotheses]
-        return asked.submit_rescore(utterance.history, heard, weighting, count_eos, bounds)
+        heard = utterance.lattice or [_last(each, score_weights) for each in utterance.hypotheses]
+        return model.submit_rescore(utterance.history, heard, score_weights, count_eos, bounds)
 
     return answered(utterances, ask, under_way)
 
 
-def _last(hypothesis: Hypothesis, weighting: Weighting) -> Hypothesis:
+def _last(hypothesis: Hypothesis, score_weights: ScoreWeights) -> Hypothesis:
     """Make a hypothesis with a score of minus infinity rank last under a negative weight too."""
     infinite = [name for name, score in hypothesis.scores.items() if score == LEAST]
-    turned = {name: -LEAST for name in infinite if weighting.weight(name) < 0}
+    turned = {name: -LEAST for name in infinite if score_weights.weight_of(name) < 0}
     return replace(hypothesis, scores={**hypothesis.scores, **turned}) if turned else hypothesis

@@ -20,7 +20,7 @@ from wordgate.scoring.lattice import (
     check_confusion_network,
     check_lattice,
 )
-from wordgate.text.steps import finish
+from wordgate.text.cooperative_steps import finish
 
 ENTRIES_PER_STEP = 50
 """Entries that a task decodes or encodes before it yields to the scheduler."""

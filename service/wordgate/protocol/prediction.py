@@ -83,7 +83,7 @@ def encode_options(options: Options) -> prediction_pb2.SuggestionOptions:
         hide_rejected=options.hide_rejected,
         blocked_words=options.blocked_words,
         boosted_words=[
-            prediction_pb2.BoostedWord(word=each.word, boost=each.boost)
+            prediction_pb2.BoostedWord(word=each.word, bonus=each.bonus)
             for each in options.boosted_words
         ],
         max_phrase_words=options.max_phrase_words,
@@ -115,7 +115,7 @@ def decode_options(nested: prediction_pb2.SuggestionOptions) -> Options:
             letter_case=case,
             hide_rejected=nested.hide_rejected,
             blocked_words=tuple(nested.blocked_words),
-            boosted_words=tuple(BoostedWord(b.word, b.boost) for b in nested.boosted_words),
+            boosted_words=tuple(BoostedWord(b.word, b.bonus) for b in nested.boosted_words),
             max_phrase_words=nested.max_phrase_words or 1,
             min_phrase_probability=nested.min_phrase_probability or DEFAULT_MIN_PHRASE_PROBABILITY,
             max_corrections=nested.max_corrections,

@@ -36,7 +36,7 @@ from wordgate.scoring.rescoring import (
     WordConfidence,
     check_kinds,
 )
-from wordgate.scoring.weighting import Boost, Weighting
+from wordgate.scoring.score_weights import Boost, ScoreWeights
 from wordgate.text.normalization import require_unicode
 
 Value = TypeVar("Value")
@@ -50,23 +50,23 @@ class Rescorable:
     hypotheses: HypothesisSpace
 
 
-def decode_weighting(message: rescoring_pb2.Weighting, limits: Limits) -> Weighting:
-    """Decode the weights of a total. Raises `InvalidInput` naming a field inside `weighting`."""
-    check_scores("weighting.weights", message.weights, limits)
-    check_most("weighting.boosts", message.boosts, limits.max_boosts)
+def decode_score_weights(message: rescoring_pb2.ScoreWeights, limits: Limits) -> ScoreWeights:
+    """Decode the weights of a total. Raises `InvalidInput` naming a field of `score_weights`."""
+    check_scores("score_weights.weights", message.weights, limits)
+    check_most("score_weights.boosts", message.boosts, limits.max_boosts)
     for index, boost in enumerate(message.boosts):
-        field = f"weighting.boosts[{index}].phrase"
+        field = f"score_weights.boosts[{index}].phrase"
         check_bytes(field, boost.phrase, limits.max_boost_phrase_bytes)
     try:
-        return Weighting(
-            message.lm_weight if message.HasField("lm_weight") else Weighting.lm_weight,
-            message.word_bonus,
+        return ScoreWeights(
+            message.lm_weight if message.HasField("lm_weight") else ScoreWeights.lm_weight,
+            message.word_insertion_bonus,
             dict(message.weights),
-            [Boost(boost.phrase, boost.weight) for boost in message.boosts],
+            [Boost(boost.phrase, boost.bonus) for boost in message.boosts],
             message.posterior_scale if message.HasField("posterior_scale") else None,
         )
     except InvalidInput as error:
-        raise InvalidInput(f"weighting.{error.field}", error.problem) from None
+        raise InvalidInput(f"score_weights.{error.field}", error.problem) from None
 
 
 def check_counts(
@@ -205,7 +205,7 @@ def encode_rescore_request(
     model: str,
     history: str,
     hypotheses: HypothesisSpace,
-    weighting: Weighting,
+    score_weights: ScoreWeights,
     count_eos: bool,
     bounds: SearchBounds,
     priority: Priority.ValueType = PRIORITY_UNSPECIFIED,
@@ -215,11 +215,11 @@ def encode_rescore_request(
     Raises `InvalidInput` for text that is not valid Unicode.
     """
     require_unicode(history, "history")
-    for name in weighting.weights:
-        require_unicode(name, "weighting.weights")
+    for name in score_weights.weights:
+        require_unicode(name, "score_weights.weights")
     request = rescoring_pb2.RescoreRequest(
         model=model,
-        weighting=_encode_weighting(weighting),
+        score_weights=_encode_score_weights(score_weights),
         count_eos=count_eos,
         history=history,
         priority=priority,
@@ -243,13 +243,13 @@ def _encode_n_best(hypotheses: Sequence[Hypothesis]) -> rescoring_pb2.NBest:
     return rescoring_pb2.NBest(candidates=map(_n_best_candidate, hypotheses))
 
 
-def _encode_weighting(weighting: Weighting) -> rescoring_pb2.Weighting:
-    return rescoring_pb2.Weighting(
-        lm_weight=weighting.lm_weight,
-        word_bonus=weighting.word_bonus,
-        weights=weighting.weights,
-        boosts=[rescoring_pb2.Boost(phrase=b.phrase, weight=b.weight) for b in weighting.boosts],
-        posterior_scale=weighting.posterior_scale,
+def _encode_score_weights(score_weights: ScoreWeights) -> rescoring_pb2.ScoreWeights:
+    return rescoring_pb2.ScoreWeights(
+        lm_weight=score_weights.lm_weight,
+        word_insertion_bonus=score_weights.word_insertion_bonus,
+        weights=score_weights.weights,
+        boosts=[rescoring_pb2.Boost(phrase=b.phrase, bonus=b.bonus) for b in score_weights.boosts],
+        posterior_scale=score_weights.posterior_scale,
     )
 
 

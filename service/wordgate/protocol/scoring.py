@@ -9,8 +9,8 @@ from wordgate.errors import InvalidInput
 from wordgate.protocol.models import decode_model_version, encode_model_version
 from wordgate.scoring.scoring import Candidate, WordScore
 from wordgate.text.argument_types import require_texts
+from wordgate.text.cooperative_steps import Steps
 from wordgate.text.normalization import require_unicode
-from wordgate.text.steps import Steps
 
 _CANDIDATE_WORK, _WORD_WORK = 4, 2
 """Work to encode a candidate and each of its words, in the unit of `Steps`."""

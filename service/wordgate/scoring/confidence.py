@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from rapidfuzz.distance import Levenshtein
 
-from wordgate.text.steps import Steps
+from wordgate.text.cooperative_steps import Steps
 
 NEGLIGIBLE = 1e-9
 """Transcripts with a smaller posterior are not aligned."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from wordgate.errors import InvalidInput
-from wordgate.scoring.weighting import Weighting, check_finite, check_scores, check_weighed
-from wordgate.text.steps import Steps
+from wordgate.scoring.score_weights import ScoreWeights, check_finite, check_scores, check_weighed
+from wordgate.text.cooperative_steps import Steps
 
 FIELD = "n_best.candidates"
 
@@ -35,7 +35,7 @@ class Hypothesis:
     merged_path_log_weight: float = 0.0
 
 
-def check_hypotheses(hypotheses: Sequence[Hypothesis], weighting: Weighting) -> Steps[None]:
+def check_hypotheses(hypotheses: Sequence[Hypothesis], score_weights: ScoreWeights) -> Steps[None]:
     """Raise `InvalidInput` unless all have the same, finite scores, and every weighted one."""
     if not hypotheses:
         raise InvalidInput(FIELD, "is empty; send at least one candidate")
@@ -46,7 +46,7 @@ def check_hypotheses(hypotheses: Sequence[Hypothesis], weighting: Weighting) -> 
     for index, hypothesis in enumerate(hypotheses):
         if hypothesis.times:
             yield from _check_times(f"{FIELD}[{index}].times", hypothesis)
-    check_weighed(weighting, hypotheses[0].scores)
+    check_weighed(score_weights, hypotheses[0].scores)
 
 
 def _check_times(field_name: str, hypothesis: Hypothesis) -> Steps[None]:

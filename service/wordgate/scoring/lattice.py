@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 
 from wordgate.errors import InvalidInput
-from wordgate.scoring.weighting import check_finite, check_scores
+from wordgate.scoring.score_weights import check_finite, check_scores
+from wordgate.text.cooperative_steps import Steps
 from wordgate.text.normalization import require_unicode
-from wordgate.text.steps import Steps
 
 NULL_LABELS = ("!NULL", "!SENT_*", "<*>", "[*]")
 """Default null labels. `*`, at most once per pattern, matches any characters."""

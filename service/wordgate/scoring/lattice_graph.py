@@ -16,8 +16,8 @@ from typing import Any
 
 from wordgate.errors import InvalidInput
 from wordgate.scoring.lattice import ConfusionNetwork, Lattice
-from wordgate.scoring.weighting import Weighting
-from wordgate.text.steps import Steps
+from wordgate.scoring.score_weights import ScoreWeights
+from wordgate.text.cooperative_steps import Steps
 
 MAX_NODES = 50_000
 """Limit on graph nodes, including those added between the units of a label."""
@@ -46,7 +46,7 @@ class Transition:
 
 @dataclass(frozen=True, slots=True)
 class Heuristic:
-    """Upper bound and estimate of a unit's language-model score, word bonus and boosts."""
+    """Upper bound and estimate of a unit's language-model score, word bonuses and boosts."""
 
     bound: float
     hope: float
@@ -257,7 +257,7 @@ class ArcTable:
         return len(self.steps) - 1
 
 
-def join(source: Lattice | ConfusionNetwork, weighting: Weighting) -> Steps[ArcTable]:
+def join(source: Lattice | ConfusionNetwork, score_weights: ScoreWeights) -> Steps[ArcTable]:
     """Convert a lattice or a confusion network into an arc table.
 
     Raises `InvalidInput` for a weighted score beyond ±`MAX_WEIGHT`, or for too many nodes.
@@ -268,7 +268,7 @@ def join(source: Lattice | ConfusionNetwork, weighting: Weighting) -> Steps[ArcT
             if not source.is_known(arc.label):
                 yield len(source.null_labels)
             units = source.said(arc.label).split()
-            weight = _weighted(weighting, arc.scores, f"lattice.arcs[{number}].scores")
+            weight = _weighted(score_weights, arc.scores, f"lattice.arcs[{number}].scores")
             table.add(arc.start, arc.end, units, weight, number)
             yield _ARC_WORK + 2 * len(units)
         return table
@@ -278,7 +278,7 @@ def join(source: Lattice | ConfusionNetwork, weighting: Weighting) -> Steps[ArcT
         for rank, alternative in enumerate(slot):
             text = alternative.text
             field = f"confusion_network.slots[{index}].alternatives[{rank}].scores"
-            weight = _weighted(weighting, alternative.scores, field)
+            weight = _weighted(score_weights, alternative.scores, field)
             units = text.split() if source.separator else list(text)
             table.add(index, index + 1, units, weight, number)
             number += 1
@@ -286,9 +286,9 @@ def join(source: Lattice | ConfusionNetwork, weighting: Weighting) -> Steps[ArcT
     return table
 
 
-def _weighted(weighting: Weighting, scores: Mapping[str, float], field: str) -> float:
+def _weighted(score_weights: ScoreWeights, scores: Mapping[str, float], field: str) -> float:
     """Return the weighted score of an arc. Raises `InvalidInput` if sums of it could overflow."""
-    weight = weighting.weighted(scores)
+    weight = score_weights.weighted_sum(scores)
     if not abs(weight) <= MAX_WEIGHT:
         problem = f"have the weighted sum {weight:g}; keep it within ±{MAX_WEIGHT:g}"
         raise InvalidInput(field, problem)

@@ -23,9 +23,9 @@ from wordgate.scoring.lattice_search import (
     SearchBounds,
     outlook,
 )
-from wordgate.scoring.scoring import TokenizedText, cutting, tokenize_text
-from wordgate.scoring.weighting import Weighting, check_weighed
-from wordgate.text.steps import Steps
+from wordgate.scoring.score_weights import ScoreWeights, check_weighed
+from wordgate.scoring.scoring import TokenizedText, tokenize_text, tokenizing
+from wordgate.text.cooperative_steps import Steps
 
 MAX_LATTICE_PIECES = 50_000
 """Limit on the model tokens of a lattice, summed over its distinct labels."""
@@ -44,7 +44,7 @@ class LatticeNBest:
     """
 
     hypotheses: list[Hypothesis]
-    cuts: list[TokenizedText]
+    tokenized: list[TokenizedText]
     log_probs: list[float]
     exact: bool
 
@@ -53,7 +53,7 @@ def extract_n_best(
     language: Lexicon,
     start: ModelTask[State],
     source: Lattice | ConfusionNetwork,
-    weighting: Weighting,
+    score_weights: ScoreWeights,
     bounds: SearchBounds,
     count_eos: bool = True,
 ) -> ModelTask[LatticeNBest]:
@@ -66,44 +66,46 @@ def extract_n_best(
     separator = source.separator if isinstance(source, ConfusionNetwork) else " "
 
     @cache
-    def cut(text: str) -> TokenizedText:
+    def tokenize(text: str) -> TokenizedText:
         return tokenize_text(language, text, "hypotheses")
 
     @cache
     def likely(unit: str) -> Heuristic:
-        return outlook(unit, cut, weighting, bool(separator))
+        return outlook(unit, tokenize, score_weights, bool(separator))
 
     pace = Pace(SHORT_ROUND)
-    joined = yield from pace.run(join(source, weighting))
-    yield from pace.run(weighting.prepare())
+    joined = yield from pace.run(join(source, score_weights))
+    yield from pace.run(score_weights.prepare())
     pieces = 0
     for unit in joined.units:
         likely(unit)
-        pieces += len(cut(unit).pieces)
+        pieces += len(tokenize(unit).pieces)
         if pieces > MAX_LATTICE_PIECES:
             problem = f"have more than {MAX_LATTICE_PIECES} tokens; send a smaller lattice"
             raise InvalidInput("hypotheses", problem)
-        if pace.is_due(_OUTLOOK_WORK + _PIECE_WORK * len(cut(unit).pieces)):
+        if pace.is_due(_OUTLOOK_WORK + _PIECE_WORK * len(tokenize(unit).pieces)):
             yield YIELD
     graph = LatticeGraph(source.sum_paths)
     yield from pace.run(graph.build(joined, likely))
     state = yield from start
-    search = LatticeSearch(graph, likely, cut, weighting, state, bounds, separator, count_eos)
+    search = LatticeSearch(
+        graph, likely, tokenize, score_weights, state, bounds, separator, count_eos
+    )
     found, exact = yield from search.run()
     entries = _Entries(source)
     best = yield from pace.run(graph.best_paths([each.units for each in found]))
     paths = sorted(zip(best, found, strict=True), key=_sent_first)
     texts = [separator.join(each.units) for _, each in paths]
     hypotheses = []
-    cuts = []
+    tokenized = []
     for text, (path, each) in zip(texts, paths, strict=True):
-        hypothesis = entries.hypothesis(text, path, each, weighting)
+        hypothesis = entries.hypothesis(text, path, each, score_weights)
         hypotheses.append((yield from pace.run(hypothesis)))
-        cuts.append((yield from pace.run(cutting(language, text, "hypotheses"))))
-    return LatticeNBest(hypotheses, cuts, [each.log_prob for _, each in paths], exact)
+        tokenized.append((yield from pace.run(tokenizing(language, text, "hypotheses"))))
+    return LatticeNBest(hypotheses, tokenized, [each.log_prob for _, each in paths], exact)
 
 
-def check_source(source: Lattice | ConfusionNetwork, weighting: Weighting) -> Steps[None]:
+def check_source(source: Lattice | ConfusionNetwork, score_weights: ScoreWeights) -> Steps[None]:
     """Raise `InvalidInput` naming the field if the source or its weights are not valid."""
     if isinstance(source, Lattice):
         yield from check_lattice(source)
@@ -111,7 +113,7 @@ def check_source(source: Lattice | ConfusionNetwork, weighting: Weighting) -> St
     else:
         yield from check_confusion_network(source)
         names = source.slots[0][0].scores.keys()
-    check_weighed(weighting, names)
+    check_weighed(score_weights, names)
 
 
 class _Entries:
@@ -134,7 +136,7 @@ class _Entries:
         text: str,
         path: Sequence[tuple[str, int]],
         found: LatticeSearchResult,
-        weighting: Weighting,
+        score_weights: ScoreWeights,
     ) -> Steps[Hypothesis]:
         """Return the hypothesis of a path, with summed scores and the time of each token."""
         arcs = list(dict.fromkeys(arc for _, arc in path))
@@ -143,7 +145,7 @@ class _Entries:
             for name, value in self._entries[arc].scores.items():
                 scores[name] = scores.get(name, 0.0) + value
             yield 2 + len(self._entries[arc].scores)
-        merged = found.path_score - weighting.weighted(scores) if self._sum_paths else 0.0
+        merged = found.path_score - score_weights.weighted_sum(scores) if self._sum_paths else 0.0
         spans = yield from self._spans(path)
         return Hypothesis(text, scores, spans, merged)
 

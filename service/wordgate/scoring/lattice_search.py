@@ -21,8 +21,8 @@ from wordgate.lm.requests import SHORT_ROUND, YIELD, ModelTask, Pace, State
 from wordgate.lm.tokenizer import EOS
 from wordgate.scoring.growing_prefix_tree import ROOT, GrowingPrefixTree
 from wordgate.scoring.lattice_graph import Heuristic, LatticeGraph, ReachedNodes
+from wordgate.scoring.score_weights import ScoreWeights
 from wordgate.scoring.scoring import MAX_CANDIDATE_TOKENS, TokenizedText
-from wordgate.scoring.weighting import Weighting
 from wordgate.text import words
 from wordgate.text.normalization import normalise
 
@@ -139,8 +139,8 @@ class LatticeSearch:
         self,
         graph: LatticeGraph,
         outlook: Callable[[str], Heuristic],
-        cut: Callable[[str], TokenizedText],
-        weighting: Weighting,
+        tokenize: Callable[[str], TokenizedText],
+        score_weights: ScoreWeights,
         start: State,
         bounds: SearchBounds,
         separator: str,
@@ -149,8 +149,8 @@ class LatticeSearch:
         self.expansions = 0
         self._graph = graph
         self._outlook = outlook
-        self._weighting = weighting
-        self._cut = cut
+        self._score_weights = score_weights
+        self._tokenize = tokenize
         self._bounds = bounds
         self._wanted = bounds.max_transcripts or TRANSCRIPTS
         self._whole = bool(separator)
@@ -233,8 +233,8 @@ class LatticeSearch:
             self._walked += self._graph.fan(settled)
             if self._pace.is_due(len(settled) // 2 + _EXTENDING_WORK * len(following)):
                 yield YIELD
-        wanted = [(b.tree_node, self._cut(word).pieces) for b, word in made]
-        wanted += [(b.tree_node, [*self._cut(word).pieces, *self._end]) for b, word in ended]
+        wanted = [(b.tree_node, self._tokenize(word).pieces) for b, word in made]
+        wanted += [(b.tree_node, [*self._tokenize(word).pieces, *self._end]) for b, word in ended]
         tree_nodes = yield from self.read.read(wanted)
         for (partial, word), tree_node in zip(made, tree_nodes, strict=False):
             self._finish(partial, word, tree_node)
@@ -281,26 +281,28 @@ class LatticeSearch:
     def _finish(self, partial: _PartialHypothesis, word: str, tree_node: int) -> None:
         """Add a completed word, scored by the model, to a partial hypothesis."""
         partial.tree_node = tree_node
-        partial.piece_count += len(self._cut(word).pieces)
+        partial.piece_count += len(self._tokenize(word).pieces)
         if partial.piece_count > MAX_CANDIDATE_TOKENS:
             problem = f"have a transcript of more than {MAX_CANDIDATE_TOKENS} tokens; split them"
             raise InvalidInput("hypotheses", problem)
-        for each in self._cut(word).words:
+        for each in self._tokenize(word).words:
             known = (*partial.last_words, each)
             partial.boost += (
-                self._weighting.boost_at(known, len(known)) if self._weighting.boosts else 0.0
+                self._score_weights.boost_at(known, len(known))
+                if self._score_weights.boosts
+                else 0.0
             )
-            keep = max(self._bounds.recombination_words, self._weighting.longest_phrase - 1)
+            keep = max(self._bounds.recombination_words, self._score_weights.longest_phrase - 1)
             partial.last_words = known[len(known) - keep :] if keep < len(known) else known
             partial.word_count += 1
 
     def _lm_score(self, partial: _PartialHypothesis) -> float:
-        """Return the weighted language-model score with word bonus and boosts."""
-        weighting = self._weighting
+        """Return the weighted language-model score with word insertion bonus and boosts."""
+        score_weights = self._score_weights
         log_prob = self.read.log_probs[partial.tree_node]
         return (
-            weighting.lm_weight * log_prob
-            + weighting.word_bonus * partial.word_count
+            score_weights.lm_weight * log_prob
+            + score_weights.word_insertion_bonus * partial.word_count
             + partial.boost
         )
 
@@ -315,7 +317,9 @@ class LatticeSearch:
         partial.promise = promise + charge + partial.ahead.hope
         partial.leader = -leader
         if not (math.isfinite(partial.promise) and math.isfinite(partial.bound)):
-            raise InvalidInput("weighting", "gives totals that are not finite; send smaller ones")
+            raise InvalidInput(
+                "score_weights", "gives totals that are not finite; send smaller ones"
+            )
         if partial.bound <= self._threshold():
             return
         if self._bounds.recombination_words and not self._finishing:
@@ -374,18 +378,21 @@ class LatticeSearch:
 
 
 def outlook(
-    unit: str, cut: Callable[[str], TokenizedText], weighting: Weighting, whole: bool
+    unit: str, tokenize: Callable[[str], TokenizedText], score_weights: ScoreWeights, whole: bool
 ) -> Heuristic:
     """Return the heuristic of a unit: a token (`whole`) or a single character."""
     if whole:
-        token = cut(unit)
-        count = weighting.word_bonus * len(token.words)
-        boost = sum((weighting.most_boost(word) for word in token.words), 0.0)
+        token = tokenize(unit)
+        count = score_weights.word_insertion_bonus * len(token.words)
+        boost = sum((score_weights.most_boost(word) for word in token.words), 0.0)
         hope = sum(map(likely_log_prob, token.pieces))
-        return Heuristic(count + boost, count + boost + weighting.lm_weight * hope)
+        return Heuristic(count + boost, count + boost + score_weights.lm_weight * hope)
     if unit.isspace():
         return Heuristic(0.0, 0.0)
     count = len(normalise(unit))
-    most = max(0.0, weighting.word_bonus) + weighting.most_boost(None)
-    hope = weighting.lm_weight * _CHARACTER + weighting.word_bonus * _WORDS_A_CHARACTER
+    most = max(0.0, score_weights.word_insertion_bonus) + score_weights.most_boost(None)
+    hope = (
+        score_weights.lm_weight * _CHARACTER
+        + score_weights.word_insertion_bonus * _WORDS_A_CHARACTER
+    )
     return Heuristic(count * most, hope)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from wordgate.text.steps import Steps, finish
+from wordgate.text.cooperative_steps import Steps, finish
 
 ROOT = 0
 _PIECE_BITS = 32

@@ -21,12 +21,12 @@ from wordgate.scoring.hypothesis import FIELD, Hypothesis, TimeSpan, check_hypot
 from wordgate.scoring.lattice import Alternative, Arc, ConfusionNetwork, Lattice
 from wordgate.scoring.lattice_nbest import check_source, extract_n_best
 from wordgate.scoring.lattice_search import SearchBounds
-from wordgate.scoring.scoring import TokenizedText, cutting, posteriors, score
-from wordgate.scoring.weighting import Weighting
+from wordgate.scoring.score_weights import ScoreWeights
+from wordgate.scoring.scoring import TokenizedText, posteriors, score, tokenizing
 from wordgate.text import words
 from wordgate.text.argument_types import require_each, require_texts
+from wordgate.text.cooperative_steps import Steps, finish
 from wordgate.text.normalization import normalising_with_offsets
-from wordgate.text.steps import Steps, finish
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def rescore(
     store: StateStore,
     history: str,
     hypotheses: HypothesisSpace,
-    weighting: Weighting,
+    score_weights: ScoreWeights,
     count_eos: bool = True,
     bounds: SearchBounds = DEFAULT_SEARCH_BOUNDS,
 ) -> ModelTask[Ranking]:
@@ -118,44 +118,50 @@ def rescore(
     that is not Unicode, and a lattice with a cycle or without a path.
     """
     pace = Pace(SHORT_ROUND)
-    yield from pace.run(weighting.prepare())
+    yield from pace.run(score_weights.prepare())
     if isinstance(hypotheses, Lattice | ConfusionNetwork):
-        yield from pace.run(check_source(hypotheses, weighting))
+        yield from pace.run(check_source(hypotheses, score_weights))
         start = read(language.pieces, history, store)
-        found = yield from extract_n_best(language, start, hypotheses, weighting, bounds, count_eos)
+        found = yield from extract_n_best(
+            language, start, hypotheses, score_weights, bounds, count_eos
+        )
         return (
             yield from pace.run(
-                ranking(found.hypotheses, found.cuts, found.log_probs, weighting, found.exact)
+                ranking(
+                    found.hypotheses, found.tokenized, found.log_probs, score_weights, found.exact
+                )
             )
         )
-    yield from pace.run(check_hypotheses(hypotheses, weighting))
-    cuts = []
+    yield from pace.run(check_hypotheses(hypotheses, score_weights))
+    tokenized = []
     for index, hypothesis in enumerate(hypotheses):
         field = f"{FIELD}[{index}].text"
-        cuts.append((yield from pace.run(cutting(language, hypothesis.text, field))))
+        tokenized.append((yield from pace.run(tokenizing(language, hypothesis.text, field))))
     start = yield from read(language.pieces, history, store)
     end = [EOS] if count_eos else []
-    sequences = [[*cut.pieces, *end] for cut in cuts]
+    sequences = [[*text.pieces, *end] for text in tokenized]
     log_probs = yield from score(sequences, start, language.levels)
-    best = ranking(hypotheses, cuts, log_probs, weighting, max_transcripts=bounds.max_transcripts)
+    best = ranking(
+        hypotheses, tokenized, log_probs, score_weights, max_transcripts=bounds.max_transcripts
+    )
     return (yield from pace.run(best))
 
 
 def rank(
     hypotheses: Sequence[Hypothesis],
-    cuts: Sequence[TokenizedText],
+    tokenized: Sequence[TokenizedText],
     log_probs: Sequence[float],
-    weighting: Weighting,
+    score_weights: ScoreWeights,
 ) -> Ranking:
     """Return the ranking for these log-probabilities, like `ranking` but in one step."""
-    return finish(ranking(hypotheses, cuts, log_probs, weighting))
+    return finish(ranking(hypotheses, tokenized, log_probs, score_weights))
 
 
 def ranking(
     hypotheses: Sequence[Hypothesis],
-    cuts: Sequence[TokenizedText],
+    tokenized: Sequence[TokenizedText],
     log_probs: Sequence[float],
-    weighting: Weighting,
+    score_weights: ScoreWeights,
     exact: bool = True,
     max_transcripts: int | None = None,
 ) -> Steps[Ranking]:
@@ -164,18 +170,20 @@ def ranking(
     Only the `max_transcripts` best hypotheses (default: all) are in it and share its posteriors.
     Raises `InvalidInput` for totals that are not finite.
     """
-    boosts = yield from _boosts(cuts, weighting)
+    boosts = yield from _boosts(tokenized, score_weights)
     totals = []
-    for hypothesis, cut, boost, log_prob in zip(hypotheses, cuts, boosts, log_probs, strict=True):
-        rest = _total_without_lm(hypothesis, cut, weighting, boost)
-        totals.append(rest + weighting.lm_weight * log_prob)
+    for hypothesis, tokens, boost, log_prob in zip(
+        hypotheses, tokenized, boosts, log_probs, strict=True
+    ):
+        rest = _total_without_lm(hypothesis, tokens, score_weights, boost)
+        totals.append(rest + score_weights.lm_weight * log_prob)
         yield _TOTAL_WORK + len(hypothesis.scores)
     for index, total in enumerate(totals):
         _check_total(index, total)
     best = max(totals)
     order = sorted(range(len(totals)), key=lambda index: -totals[index])[:max_transcripts]
     kept = sorted(order)
-    scaled = [(totals[index] - best) / weighting.scale for index in kept]
+    scaled = [(totals[index] - best) / score_weights.scale for index in kept]
     shares = dict(zip(kept, posteriors(scaled), strict=True))
     transcripts = [
         Transcript(
@@ -186,42 +194,42 @@ def ranking(
             log_probs[index],
             boosts[index],
             shares[index],
-            len(cuts[index].words),
-            len(cuts[index].pieces),
+            len(tokenized[index].words),
+            len(tokenized[index].pieces),
             hypotheses[index].merged_path_log_weight,
         )
         for index in order
     ]
     yield _TOTAL_WORK * len(order)
     confidence = yield from confidences(
-        cuts[order[0]].words, [(cuts[index].words, shares[index]) for index in kept]
+        tokenized[order[0]].words, [(tokenized[index].words, shares[index]) for index in kept]
     )
     best_words = yield from _word_confidences(hypotheses[order[0]], confidence)
-    runner_up = cuts[order[1]].words if len(order) > 1 else cuts[order[0]].words
+    runner_up = tokenized[order[1]].words if len(order) > 1 else tokenized[order[0]].words
     return Ranking(
         transcripts,
         best_words,
-        differences(cuts[order[0]].words, runner_up),
+        differences(tokenized[order[0]].words, runner_up),
         exact,
     )
 
 
-def _boosts(cuts: Sequence[TokenizedText], weighting: Weighting) -> Steps[list[float]]:
+def _boosts(tokenized: Sequence[TokenizedText], score_weights: ScoreWeights) -> Steps[list[float]]:
     """Return the sum of the boosted phrases in each text."""
     boosts = []
-    for cut in cuts:
-        boost = yield from weighting.boosting(cut.words)
+    for text in tokenized:
+        boost = yield from score_weights.boosting(text.words)
         boosts.append(boost)
     return boosts
 
 
 def _total_without_lm(
-    hypothesis: Hypothesis, cut: TokenizedText, weighting: Weighting, boost: float
+    hypothesis: Hypothesis, tokens: TokenizedText, score_weights: ScoreWeights, boost: float
 ) -> float:
     """Return the total of a hypothesis without the language-model score."""
     return (
-        weighting.weighted(hypothesis.scores)
-        + weighting.word_bonus * len(cut.words)
+        score_weights.weighted_sum(hypothesis.scores)
+        + score_weights.word_insertion_bonus * len(tokens.words)
         + boost
         + hypothesis.merged_path_log_weight
     )

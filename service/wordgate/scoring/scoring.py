@@ -17,8 +17,8 @@ from wordgate.lm.state_store import StateStore
 from wordgate.lm.tokenizer import EOS
 from wordgate.scoring.prefix_tree import ROOT, PrefixTree
 from wordgate.text import words
+from wordgate.text.cooperative_steps import Steps, finish, stretches
 from wordgate.text.normalization import normalise, normalising
-from wordgate.text.steps import Steps, finish, stretches
 
 MAX_CANDIDATE_TOKENS = 4096
 """Limit on the tokens of a candidate."""
@@ -31,7 +31,7 @@ _SUMMED_TOGETHER = 1024
 _SHORT_TEXT = 128
 """Texts of up to this many characters are tokenized in one step, which costs less."""
 
-_CUTTING_WORK, _CHARACTER_WORK = 20, 3
+_TOKENIZING_WORK, _CHARACTER_WORK = 20, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,45 +87,47 @@ def score_texts(
     if not candidates:
         raise InvalidInput("candidates", "is empty; send at least one candidate")
     pace = Pace(SHORT_ROUND)
-    cuts = []
+    tokenized = []
     for index, text in enumerate(candidates):
-        cuts.append((yield from pace.run(cutting(language, text, f"candidates[{index}].text"))))
+        tokenized.append(
+            (yield from pace.run(tokenizing(language, text, f"candidates[{index}].text")))
+        )
     start = yield from read(language.pieces, history, store)
     end = [EOS] if count_eos else []
-    sequences = [[*cut.pieces, *end] for cut in cuts]
+    sequences = [[*text.pieces, *end] for text in tokenized]
     tree, sums = yield from _score_tree(sequences, start, language.levels)
     log_probs = [sums[leaf] for leaf in tree.leaves]
     scored = [
-        Candidate(text, log_prob, share, len(cut.words), len(cut.pieces))
-        for text, log_prob, share, cut in zip(
-            candidates, log_probs, posteriors(log_probs), cuts, strict=True
+        Candidate(text, log_prob, share, len(tokens.words), len(tokens.pieces))
+        for text, log_prob, share, tokens in zip(
+            candidates, log_probs, posteriors(log_probs), tokenized, strict=True
         )
     ]
     if return_words:
         ends = language.pieces.ends_word
-        for index, (candidate, cut) in enumerate(zip(scored, cuts, strict=True)):
+        for index, (candidate, tokens) in enumerate(zip(scored, tokenized, strict=True)):
             scored[index] = yield from pace.run(
-                _with_words(candidate, cut, tree.path(tree.leaves[index]), sums, ends)
+                _with_words(candidate, tokens, tree.path(tree.leaves[index]), sums, ends)
             )
     return scored
 
 
 def _with_words(
     candidate: Candidate,
-    cut: TokenizedText,
+    tokens: TokenizedText,
     path: Sequence[int],
     sums: Sequence[float],
     ends_word: NDArray[np.bool_],
 ) -> Steps[Candidate]:
     """Return a candidate with the scores of its words: differences of the sums along its path."""
-    lasts = [node for node, piece in zip(path, cut.pieces, strict=False) if ends_word[piece]]
+    lasts = [node for node, piece in zip(path, tokens.pieces, strict=False) if ends_word[piece]]
     yield len(path)
     scores, before = [], 0.0
-    for word, node in zip(cut.words, lasts, strict=True):
+    for word, node in zip(tokens.words, lasts, strict=True):
         scores.append(WordScore(word, sums[node] - before))
         before = sums[node]
     yield len(scores)
-    eos_log_prob = candidate.log_prob - before if len(path) > len(cut.pieces) else 0.0
+    eos_log_prob = candidate.log_prob - before if len(path) > len(tokens.pieces) else 0.0
     return replace(candidate, words=tuple(scores), eos_log_prob=eos_log_prob)
 
 
@@ -206,14 +208,14 @@ def tokenize_text(language: Lexicon, text: str, field: str) -> TokenizedText:
     Raises `InvalidInput` naming `field` for more than `MAX_CANDIDATE_TOKENS` tokens, and for text
     that is not Unicode.
     """
-    return finish(cutting(language, text, field))
+    return finish(tokenizing(language, text, field))
 
 
-def cutting(language: Lexicon, text: str, field: str) -> Steps[TokenizedText]:
+def tokenizing(language: Lexicon, text: str, field: str) -> Steps[TokenizedText]:
     """Same as `tokenize_text`, but as steps."""
     if len(text) <= _SHORT_TEXT:
         text_words = words.split(normalise(text, field))
-        yield _CUTTING_WORK + _CHARACTER_WORK * len(text)
+        yield _TOKENIZING_WORK + _CHARACTER_WORK * len(text)
         return TokenizedText(text_words, language.pieces.encode_words(text_words))
     normal = yield from normalising(text, field)
     text_words = yield from words.splitting(normal)

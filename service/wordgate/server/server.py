@@ -274,13 +274,15 @@ class Server:
         return [
             ("grpc.so_reuseport", int(self._shares_port)),
             ("grpc.max_receive_message_length", limits.max_message_bytes),
-            # Between the soft and the hard limit gRPC rejects at random.
+            # Between the soft and the hard limit gRPC rejects at random:
+            # https://github.com/grpc/grpc/pull/32600
             ("grpc.max_metadata_size", limits.max_header_bytes),
             ("grpc.absolute_max_metadata_size", limits.max_header_bytes),
             ("grpc.max_concurrent_streams", limits.max_connection_calls),
             # gRPC would let a fast client send up to 32 MB ahead on every stream.
             ("grpc.http2.bdp_probe", 0),
-            # Otherwise, when one client floods the server, grpc cancels other clients' calls.
+            # Otherwise, when one client floods the server, grpc cancels other clients' calls:
+            # https://github.com/grpc/grpc/pull/34782
             ("grpc.server.max_pending_requests", pending),
             ("grpc.server.max_pending_requests_hard_limit", min(2 * pending, INT32_MAX)),
             ("grpc.max_allowed_incoming_connections", _max_connections()),

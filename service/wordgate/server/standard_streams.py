@@ -1,7 +1,8 @@
 """Replace standard streams that were closed when the process started.
 
 Otherwise the next file that a library opens would get the free descriptor: uvloop aborts if one of
-its own is 0, and log lines would go into a socket. Keep the imports of this module fast.
+its own is 0 (https://github.com/libuv/libuv/issues/4558), and log lines would go into a socket.
+Keep the imports of this module fast.
 """
 
 import os

@@ -10,9 +10,9 @@ import re
 from functools import cache
 
 from wordgate.text import words
-from wordgate.text.address_spacing import goes_on_address, has_address
+from wordgate.text.addresses import continues_address, ends_with_address
+from wordgate.text.cooperative_steps import Steps
 from wordgate.text.normalization import normalise
-from wordgate.text.steps import Steps
 
 _CLOSING = frozenset(".,!?;:)]}%°»")
 _OPENING = frozenset("([{«¿¡")
@@ -61,7 +61,7 @@ def spacing(text: str, word: str) -> Steps[str]:
 
 def takes_space(text: str) -> bool:
     """Return whether a space follows the last word of a text when the text continues."""
-    return not (ends_unspaced(text) or has_address(text))
+    return not (ends_unspaced(text) or ends_with_address(text))
 
 
 def is_closed_up(character: str) -> bool:
@@ -98,8 +98,8 @@ def _is_beside_unspaced(text: str, word: str) -> bool:
 
 def _stays_apart(text: str, word: str) -> bool:
     """Return whether a word stays separate without a space. Two Katakana words would merge."""
-    found = words.split(normalise(text[-_LONGEST:]) + word)
-    return found[-1:] == [word]
+    text_words = words.split(normalise(text[-_LONGEST:]) + word)
+    return text_words[-1:] == [word]
 
 
 def goes_on(text: str, word: str) -> bool:
@@ -119,7 +119,7 @@ def _is_attached(text: str, word: str) -> Steps[bool]:
         return (yield from _closes(text, word))
     if word in _JOINING and (text[-1].isalnum() or text[-1] in _OPENING):
         return True
-    if goes_on(text, word) or goes_on_address(text, word):
+    if goes_on(text, word) or continues_address(text, word):
         return True
     return (yield from _attaches(text, word))
 

@@ -32,13 +32,13 @@ def with_inflections(never_suggested: Iterable[str], language: str = "en") -> Se
     listed = frozenset(never_suggested)
     if not is_english(language):
         return listed
-    found = set(listed)
+    forms = set(listed)
     for word in listed:
         if word.isalpha() and len(word) >= _LEAST_LETTERS:
             made = [each for each in _inflected(word) if each not in _INNOCENT]
-            found.update(made)
-            found.update(each + end for each in (word, *made) for end in _APOSTROPHES)
-    return found
+            forms.update(made)
+            forms.update(each + end for each in (word, *made) for end in _APOSTROPHES)
+    return forms
 
 
 def _inflected(word: str) -> Iterator[str]:

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from wordgate.text import words
+from wordgate.text.cooperative_steps import finish
 from wordgate.text.normalization import normalise
-from wordgate.text.steps import finish
 
 MAX_LISTED_PHRASE_WORDS = 16
 """Maximum number of words per entry. Longer entries are rejected."""
@@ -52,23 +52,23 @@ class ListedPhrases:
         """Return the words that would complete a phrase after `before`."""
         return frozenset(each.word for each in self.following(before) if each.is_last)
 
-    def within(self, found: Sequence[str]) -> Iterator[tuple[int, str]]:
+    def within(self, text_words: Sequence[str]) -> Iterator[tuple[int, str]]:
         """Yield each phrase contained in these words, with the index of its first word."""
-        for first, word in enumerate(found):
+        for first, word in enumerate(text_words):
             for phrase in self._beginning(f"\n{word} "):
-                if phrase == " ".join(found[first : first + phrase.count(" ") + 1]):
+                if phrase == " ".join(text_words[first : first + phrase.count(" ") + 1]):
                     yield first, phrase
 
     def words_before(self, text: str) -> list[str]:
         """Return the last words of a text in normal form: one fewer than the longest phrase has."""
-        found: list[str] = []
+        last_words: list[str] = []
         wanted = max(0, self.longest - 1)
         for tail in _TAILS if wanted else ():
-            found = finish(words.splitting(normalise(text[-tail:])))
-            if len(found) > wanted or tail >= len(text):
+            last_words = finish(words.splitting(normalise(text[-tail:])))
+            if len(last_words) > wanted or tail >= len(text):
                 break
-        is_cut = len(text) > _TAILS[-1] and len(found) <= wanted
-        return found[max(is_cut, len(found) - wanted) :]
+        is_cut = len(text) > _TAILS[-1] and len(last_words) <= wanted
+        return last_words[max(is_cut, len(last_words) - wanted) :]
 
     def _beginning(self, begun: str) -> Iterator[str]:
         place = self._text.find(begun)

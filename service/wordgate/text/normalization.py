@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from wordgate.errors import InvalidInput
 from wordgate.text.argument_types import require_text
-from wordgate.text.steps import Steps, finish, stretches
+from wordgate.text.cooperative_steps import Steps, finish, stretches
 
 LINE_BREAKS = "\n\r\v\f\x85\u2028\u2029"
 """Characters that end a line (mandatory breaks of Unicode's line breaking, UAX #14)."""
@@ -221,11 +221,11 @@ def _folding(cluster: str) -> Steps[str]:
 
 
 def _translating(text: str, table: "_Table") -> Steps[str]:
-    found = []
+    parts = []
     for part in stretches(len(text), _STRETCH):
-        found.append(text[part].translate(table))
+        parts.append(text[part].translate(table))
         yield _STRETCH // 4
-    return "".join(found)
+    return "".join(parts)
 
 
 def _compose(cluster: str) -> str:

@@ -1,9 +1,9 @@
 """Find the rest of the word after the cursor, which an accepted suggestion also replaces."""
 
 from wordgate.text import words
+from wordgate.text.cooperative_steps import finish
 from wordgate.text.edit_buffer import TextBuffer
 from wordgate.text.normalization import normalising_with_offsets
-from wordgate.text.steps import finish
 
 _LOOKED_AT = 2 * words.MAX_WORD_CHARACTERS
 

@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Iterator
 from itertools import chain
 
-from wordgate.text.steps import Steps
+from wordgate.text.cooperative_steps import Steps
 
 _ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 _SHIFTS = (0.0, 0.25, 0.75)
@@ -77,11 +77,11 @@ def corrections_of(typed: str, is_finished: bool) -> dict[str, float]:
     """
     if not _is_of_letters(typed):
         return {}
-    found: dict[str, float] = {}
+    corrections: dict[str, float] = {}
     for text, probability in chain(_alternatives(typed, is_finished), _spellings(typed)):
         if text != typed:
-            found[text] = max(found.get(text, -math.inf), math.log(probability))
-    return found
+            corrections[text] = max(corrections.get(text, -math.inf), math.log(probability))
+    return corrections
 
 
 def apostrophe_corrections_of(typed: str) -> dict[str, float]:
@@ -100,9 +100,9 @@ def two_typo_corrections_of(
     missing letter. `begins` tells whether any word has a given prefix; it prunes the search at the
     second typo. `is_word` tells whether a text is a word.
     """
-    found: dict[str, float] = {}
+    corrections: dict[str, float] = {}
     if len(typed) < LEAST_LETTERS_FOR_TWO or not _is_of_letters(typed) or "'" in typed:
-        return found
+        return corrections
     for place in range(1, len(typed) + 1):
         for once, first in _typos_at(typed, place):
             least = _LEAST_OF_TWO / first
@@ -113,9 +113,11 @@ def two_typo_corrections_of(
                 for twice, second in _typos_at(once, later):
                     looked_at += 1
                     if second >= least and twice != typed and is_word(twice):
-                        found[twice] = max(found.get(twice, -math.inf), math.log(first * second))
+                        corrections[twice] = max(
+                            corrections.get(twice, -math.inf), math.log(first * second)
+                        )
             yield _BEGINNING_WORK + _CANDIDATE_WORK * looked_at
-    return found
+    return corrections
 
 
 def _typos_at(typed: str, place: int) -> Iterator[tuple[str, float]]:

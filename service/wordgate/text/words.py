@@ -23,8 +23,8 @@ from collections.abc import Iterator
 from functools import cache
 from itertools import islice
 
+from wordgate.text.cooperative_steps import Steps, finish
 from wordgate.text.normalization import normalise
-from wordgate.text.steps import Steps, finish
 
 MAX_WORD_CHARACTERS = 128
 """Maximum word length in code points. Longer words are split; no character is lost."""
@@ -81,12 +81,12 @@ def splitting(normalised: str) -> Steps[list[str]]:
         yield 4 + len(normalised) // (4 if normalised.isascii() else 1)
         return split(normalised)
     pattern = _ASCII if normalised.isascii() else _pattern()
-    found = []
+    result = []
     for matches in _batches(pattern.finditer(normalised)):
         for match in matches:
-            found += _cut(match.group())
+            result += _cut(match.group())
         yield _MATCH_WORK * len(matches) + (matches[-1].end() - matches[0].start()) // 8
-    return found
+    return result
 
 
 def spans(normalised: str) -> list[tuple[int, int]]:
@@ -96,15 +96,15 @@ def spans(normalised: str) -> list[tuple[int, int]]:
 
 def finding_spans(normalised: str) -> Steps[list[tuple[int, int]]]:
     """Find the spans of words in steps. Same result as `spans`."""
-    found = []
+    spans = []
     for matches in _batches(_pattern().finditer(normalised)):
         for match in matches:
             start = match.start()
             for part in _cut(match.group()):
-                found.append((start, start + len(part)))
+                spans.append((start, start + len(part)))
                 start += len(part)
         yield 2 * _MATCH_WORK * len(matches)
-    return found
+    return spans
 
 
 def _batches(matches: Iterator[re.Match[str]]) -> Iterator[list[re.Match[str]]]:

@@ -115,16 +115,16 @@ def flatten(document: Any, prefix: str) -> tuple[Any, dict[str, torch.Tensor]]:
     if isinstance(document, dict):
         pairs = []
         for key, value in document.items():
-            rest, found = flatten(value, f"{prefix}/{key}")
+            rest, inner = flatten(value, f"{prefix}/{key}")
             pairs.append([key, rest])
-            tensors |= found
+            tensors |= inner
         return {"pairs": pairs}, tensors
     if isinstance(document, list | tuple):
         items = []
         for index, value in enumerate(document):
-            rest, found = flatten(value, f"{prefix}/{index}")
+            rest, inner = flatten(value, f"{prefix}/{index}")
             items.append(rest)
-            tensors |= found
+            tensors |= inner
         return {"items": items}, tensors
     return {"value": document}, tensors
 

@@ -88,24 +88,26 @@ class NetworkSection(Section):
     width: Count = 512
     """Size of the hidden layers and of the embeddings."""
     output: Literal["two-level", "full"] = "two-level"
-    cuts: Annotated[tuple[int, ...], Field(strict=False)] = ()
+    cutoffs: Annotated[tuple[int, ...], Field(strict=False)] = ()
     """Cutoffs of the adaptive softmax: ends of the head and of each cluster of rarer tokens."""
     dropout: Share = 0.0
     """Dropout rate of the embeddings, between layers and of the top layer. The mask is the same for
     all time steps of a segment."""
 
     @model_validator(mode="after")
-    def _cuts_fit(self) -> Self:
-        if self.output == "full" and self.cuts:
-            raise ValueError('cuts need output = "two-level"; remove them for output = "full"')
-        if self.output == "two-level" and len(self.cuts) < 2:
+    def _cutoffs_fit(self) -> Self:
+        if self.output == "full" and self.cutoffs:
+            raise ValueError('cutoffs need output = "two-level"; remove them for output = "full"')
+        if self.output == "two-level" and len(self.cutoffs) < 2:
             raise ValueError(
-                'output = "two-level" needs at least two cuts, for example [2000, 6000, 16000]'
+                'output = "two-level" needs at least two cutoffs, for example [2000, 6000, 16000]'
             )
-        if any(later <= earlier for earlier, later in zip(self.cuts, self.cuts[1:], strict=False)):
-            raise ValueError(f"cuts must increase: {list(self.cuts)}")
-        if self.cuts and self.cuts[0] < 1:
-            raise ValueError("cuts must be 1 or more")
+        if any(
+            later <= earlier for earlier, later in zip(self.cutoffs, self.cutoffs[1:], strict=False)
+        ):
+            raise ValueError(f"cutoffs must increase: {list(self.cutoffs)}")
+        if self.cutoffs and self.cutoffs[0] < 1:
+            raise ValueError("cutoffs must be 1 or more")
         return self
 
 
@@ -163,12 +165,12 @@ class Recipe(Section):
     training: Training
 
     @model_validator(mode="after")
-    def _cuts_end_at_the_vocabulary(self) -> Self:
-        cuts, vocabulary = self.network.cuts, self.tokenizer.vocabulary
-        if cuts and cuts[-1] != vocabulary:
+    def _cutoffs_end_at_the_vocabulary(self) -> Self:
+        cutoffs, vocabulary = self.network.cutoffs, self.tokenizer.vocabulary
+        if cutoffs and cutoffs[-1] != vocabulary:
             raise ValueError(
-                f"network.cuts end at {cuts[-1]}, tokenizer.vocabulary is {vocabulary}: "
-                "the last cut must be the vocabulary"
+                f"network.cutoffs end at {cutoffs[-1]}, tokenizer.vocabulary is {vocabulary}: "
+                "the last cutoff must be the vocabulary"
             )
         return self
 
@@ -217,22 +219,24 @@ def never_suggested(recipe: Recipe, path: Path) -> list[str]:
     if not recipe.text.never_suggested:
         return []
     file = path.parent / recipe.text.never_suggested
-    found = []
+    listed = []
     try:
         for number, line in lines.read_lines(file):
             if line.strip() and not line.startswith("#"):
-                found.append(_listed(file, number, line))
+                listed.append(_listed(file, number, line))
     except InvalidFile as error:
         raise InvalidRecipe(path, "text.never_suggested", str(error)) from error
-    return found
+    return listed
 
 
 def _listed(file: Path, number: int, line: str) -> str:
-    found = words.split(normalise(line))
-    if not 1 <= len(found) <= MAX_LISTED_PHRASE_WORDS:
-        problem = f"{line.strip()!r} has {len(found)} words; the limit is {MAX_LISTED_PHRASE_WORDS}"
+    text_words = words.split(normalise(line))
+    if not 1 <= len(text_words) <= MAX_LISTED_PHRASE_WORDS:
+        problem = (
+            f"{line.strip()!r} has {len(text_words)} words; the limit is {MAX_LISTED_PHRASE_WORDS}"
+        )
         raise InvalidFile(file, problem, number)
-    return " ".join(found)
+    return " ".join(text_words)
 
 
 def init_path(recipe: Recipe, path: Path) -> Path | None:
@@ -245,8 +249,8 @@ def init_path(recipe: Recipe, path: Path) -> Path | None:
 
 def _explain(error: ValidationError) -> tuple[str, str]:
     """Return key and problem of the most useful error; unknown keys first: they cause others."""
-    found = error.errors(include_url=False)
-    first = next((e for e in found if e["type"] == "extra_forbidden"), found[0])
+    errors = error.errors(include_url=False)
+    first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
     key = _dotted(first["loc"])
     if first["type"] == "extra_forbidden":
         return key, _unknown(str(first["loc"][-1]))

@@ -27,7 +27,7 @@ class _Plan:
     """Training sizes for an amount of text."""
 
     vocabulary: int
-    cuts: tuple[int, ...]
+    cutoffs: tuple[int, ...]
     width: int
     dropout: float
     steps: int
@@ -140,7 +140,7 @@ vocabulary = {plan.vocabulary:<21}# tokens
 layers = 2
 width = {plan.width}
 output = "two-level"               # or "full"
-cuts = {list(plan.cuts)!s:<27}# cutoffs in tokens, by falling frequency
+cutoffs = {list(plan.cutoffs)!s:<24} # in tokens, by falling frequency
 dropout = {plan.dropout}
 
 [training]

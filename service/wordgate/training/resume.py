@@ -93,22 +93,22 @@ def read_version(
     except (OSError, SafetensorError) as error:
         raise InvalidRecipe(path, "init_from", f"{folder}: {error}") from error
     pieces = Tokenizer.from_json((folder / "tokenizer.json").read_text(encoding="utf-8"))
-    _refuse_other_pieces(recipe, path, pieces, bundles.read_manifest(folder).network.cuts)
+    _refuse_other_pieces(recipe, path, pieces, bundles.read_manifest(folder).network.cutoffs)
     _refuse_other_shapes(recipe, path, pieces, weights)
     return pieces, {name: value.float() for name, value in weights.items()}
 
 
 def _refuse_other_pieces(
-    recipe: Recipe, path: Path, pieces: Tokenizer, cuts: tuple[int, ...]
+    recipe: Recipe, path: Path, pieces: Tokenizer, cutoffs: tuple[int, ...]
 ) -> None:
     """Raise `InvalidRecipe` if vocabulary size or cutoffs differ from those of the weights."""
     if recipe.tokenizer.vocabulary != pieces.size:
         problem = f"{recipe.tokenizer.vocabulary}, but init_from has {pieces.size} tokens"
         raise InvalidRecipe(path, "tokenizer.vocabulary", problem)
-    wanted = sizes_of(recipe, pieces).cuts
-    if wanted != cuts:
-        problem = f"{list(wanted)}, but init_from was trained with {list(cuts)}"
-        raise InvalidRecipe(path, "network.cuts", problem)
+    wanted = sizes_of(recipe, pieces).cutoffs
+    if wanted != cutoffs:
+        problem = f"{list(wanted)}, but init_from was trained with {list(cutoffs)}"
+        raise InvalidRecipe(path, "network.cutoffs", problem)
 
 
 def _refuse_other_shapes(
@@ -119,7 +119,7 @@ def _refuse_other_shapes(
     with torch.device("meta"):
         network = Network(sizes_of(recipe, pieces))
     for name, parameter in network.named_parameters():
-        found = list(weights[name].shape) if name in weights else "nothing"
-        if found != list(parameter.shape):
-            problem = f"{name} is {list(parameter.shape)} in the recipe, {found} in init_from"
+        shape = list(weights[name].shape) if name in weights else "nothing"
+        if shape != list(parameter.shape):
+            problem = f"{name} is {list(parameter.shape)} in the recipe, {shape} in init_from"
             raise InvalidRecipe(path, "network", problem)

@@ -87,10 +87,10 @@ def _prepare_torch(recipe: Recipe) -> None:
 
 
 def _last_checkpoint(recipe: Recipe, settings: Settings) -> Checkpoint | None:
-    found = checkpoints.latest(settings.folder / "checkpoints")
-    if found is None or settings.fresh:
+    latest = checkpoints.latest(settings.folder / "checkpoints")
+    if latest is None or settings.fresh:
         return None
-    saved = checkpoints.load(found)
+    saved = checkpoints.load(latest)
     resume.check_resumable(recipe, saved)
     return saved
 

@@ -159,8 +159,8 @@ def sizes_of(recipe: Recipe, pieces: Tokenizer) -> LSTMConfig:
     A small text yields fewer tokens than the recipe's `tokenizer.vocabulary`.
     """
     network = recipe.network
-    cuts = [cut for cut in network.cuts if cut < pieces.size]
-    return LSTMConfig(pieces.size, network.layers, network.width, (*cuts, pieces.size))
+    cutoffs = [end for end in network.cutoffs if end < pieces.size]
+    return LSTMConfig(pieces.size, network.layers, network.width, (*cutoffs, pieces.size))
 
 
 def schedule_of(plan: Training) -> Schedule:

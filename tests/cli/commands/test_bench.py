@@ -41,7 +41,7 @@ def test_the_training_step_is_compared_with_a_plain_loop(
         layers=1,
         width=16,
         vocabulary=600,
-        cuts=(100, 600),
+        cutoffs=(100, 600),
         repetitions=1,
         steps=1,
         threads=1,

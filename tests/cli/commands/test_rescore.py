@@ -10,7 +10,7 @@ from tests.cli.calling import Run
 from wordgate.engine.local_model import LocalModel
 from wordgate.offline.lines import read_lines
 from wordgate.scoring.hypothesis import Hypothesis
-from wordgate.scoring.weighting import Boost, Weighting
+from wordgate.scoring.score_weights import Boost, ScoreWeights
 
 HEARD = [
     {"utt": "one", "reference": "the sun is up", "candidates": [
@@ -34,19 +34,19 @@ def test_each_utterance_is_ranked_in_a_line(
     run: Run, bundle: Path, local: LocalModel, heard: Path
 ) -> None:
     """The rankings match the model's, with the weights from the options."""
-    options = ["--lm-weight", "3", "--word-bonus", "-1", "--weight", "first=0.5"]
+    options = ["--lm-weight", "3", "--word-insertion-bonus", "-1", "--weight", "first=0.5"]
     boost = ["--boost", "the sea=40", "--posterior-scale", "2", "--json"]
     ended = run("rescore", "--input", heard, "--model", bundle, *options, *boost)
     assert ended.code == 0, ended.err
     lines = [json.loads(line) for line in ended.out.splitlines()]
-    weighting = Weighting(3.0, -1.0, {"first": 0.5}, [Boost("the sea", 40.0)], 2.0)
+    score_weights = ScoreWeights(3.0, -1.0, {"first": 0.5}, [Boost("the sea", 40.0)], 2.0)
     for line, record in zip(lines, HEARD, strict=True):
         candidates: Any = record["candidates"]
         hypotheses = [
             Hypothesis(c["text"], {k: v for k, v in c.items() if k != "text"}) for c in candidates
         ]
         history = str(record.get("history", ""))
-        ranking = local.submit_rescore(history, hypotheses, weighting).result().ranking
+        ranking = local.submit_rescore(history, hypotheses, score_weights).result().ranking
         assert line["utt"] == record["utt"]
         assert line["best"] == line["ranking"][0]["text"] == ranking.transcripts[0].text
         for printed, expected in zip(line["ranking"], ranking.transcripts, strict=True):
@@ -102,7 +102,14 @@ def test_tuned_weights_are_taken_over(run: Run, bundle: Path, tmp_path: Path) ->
     ended = run("tune", "--input", path, "--model", bundle, "--normalise", "basic", "--json")
     document = ended.document
     assert {
-        *("lm_weight", "word_bonus", "weights", "posterior_scale", "wer_first", "wer_acoustic"),
+        *(
+            "lm_weight",
+            "word_insertion_bonus",
+            "weights",
+            "posterior_scale",
+            "wer_first",
+            "wer_acoustic",
+        ),
         *("wer_tuned", "wer_oracle", "interval", "verdict"),
     } <= document.keys()
     assert (document["wer_first"], document["wer_oracle"]) == (0.25, 0.0)

@@ -22,7 +22,7 @@ from wordgate.offline.formats import (
     srilm,
     vosk,
 )
-from wordgate.offline.formats.foreign import refuse_foreign
+from wordgate.offline.formats.format_detection import reject_other_format
 from wordgate.offline.records import raise_on_error
 
 # What lines of these formats are made of, so that not all ends at the first token.
@@ -70,7 +70,7 @@ _OF_LINES = {"jsonl", "packed", "candidates", "plain"}
 
 
 def _recognised(path: Path) -> Iterator[None]:
-    refuse_foreign(path, "kaldi")
+    reject_other_format(path, "kaldi")
     yield
 
 

@@ -81,7 +81,7 @@ def test_meshes_may_follow_each_other_and_say_what_was_said(tmp_path: Path) -> N
     assert "numaligns is 4, but found 3" in errors[1]
     [first, *_] = raise_on_error(found[:1])
     assert first.reference is not None
-    assert reading.said(first.reference) == "the sun"
+    assert reading.spoken_reference(first.reference) == "the sun"
 
 
 @pytest.mark.parametrize(

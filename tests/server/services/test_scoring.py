@@ -15,7 +15,7 @@ from wordgate.engine.local_model import LocalModel
 from wordgate.engine.results import ScoreResult
 from wordgate.protocol.scoring import encode_scores
 from wordgate.server.services.scoring import request_size, size_with
-from wordgate.text.steps import finish
+from wordgate.text.cooperative_steps import finish
 
 CANDIDATES = ("the cat sat", "the cat", "", "wreck a nice beach", "the cat", "Ünï 🦆\u0000", " x ")
 SERVICE = "wordgate.v1.ScoringService"

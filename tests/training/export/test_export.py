@@ -90,7 +90,7 @@ def test_a_manifest_says_what_was_done(trained: Path, folder: Path) -> None:
     manifest = bundles.read_manifest(place)
     assert (manifest.name, manifest.version, manifest.precision) == ("small", 1, "int8")
     assert (manifest.network.layers, manifest.network.width) == (2, 32)
-    assert manifest.network.cuts[-1] == manifest.network.vocabulary
+    assert manifest.network.cutoffs[-1] == manifest.network.vocabulary
     assert manifest.training["steps"] == 60
     assert manifest.training["pieces"] == 60 * 8 * 12
     figures = manifest.figures

@@ -31,7 +31,7 @@ def network() -> Network:
     """An untrained network with non-zero biases."""
     torch.manual_seed(5)
     network = Network(
-        LSTMConfig(vocabulary=80, layers=2, width=24, cuts=LEVELS.cuts), torch.float32
+        LSTMConfig(vocabulary=80, layers=2, width=24, cutoffs=LEVELS.cutoffs), torch.float32
     )
     with torch.no_grad():
         for parameter in network.parameters():
@@ -44,7 +44,7 @@ def test_a_network_and_its_graphs_agree(network: Network, tmp_path: Path, precis
     """float32 agrees to 1e-4 per token, even with dropout; int8 agrees in perplexity."""
     for name, content in onnx_graphs.build(arrays(network, LEVELS), precision).items():
         (tmp_path / name).write_bytes(content)
-    sizes = NetworkSizes(vocabulary=80, layers=2, width=24, cuts=LEVELS.cuts)
+    sizes = NetworkSizes(vocabulary=80, layers=2, width=24, cutoffs=LEVELS.cutoffs)
     model = NetworkModel(tmp_path, sizes, "int8" if precision == "int8" else "float32")
     passages = _passages(70)
     network.train()

@@ -5,7 +5,7 @@ import torch
 
 from wordgate.training.model.network import LSTMConfig, Network, State, locked_dropout
 
-SIZES = LSTMConfig(vocabulary=40, layers=2, width=12, cuts=(8, 20, 40))
+SIZES = LSTMConfig(vocabulary=40, layers=2, width=12, cutoffs=(8, 20, 40))
 
 
 def made(sizes: LSTMConfig = SIZES, products: torch.dtype = torch.float32) -> Network:
@@ -31,11 +31,11 @@ def test_parameters_have_the_published_names_and_shapes() -> None:
     }
 
 
-@pytest.mark.parametrize("cuts", [(8, 20), (20, 8, 40), (0, 40), (8, 8, 40), ()])
-def test_cuts_that_do_not_fit_are_refused(cuts: tuple[int, ...]) -> None:
-    """Cuts must be positive, increase and end at the vocabulary."""
-    with pytest.raises(ValueError, match="cuts"):
-        LSTMConfig(vocabulary=40, layers=1, width=4, cuts=cuts)
+@pytest.mark.parametrize("cutoffs", [(8, 20), (20, 8, 40), (0, 40), (8, 8, 40), ()])
+def test_cutoffs_that_do_not_fit_are_refused(cutoffs: tuple[int, ...]) -> None:
+    """Cutoffs must be positive, increase and end at the vocabulary."""
+    with pytest.raises(ValueError, match="cutoffs"):
+        LSTMConfig(vocabulary=40, layers=1, width=4, cutoffs=cutoffs)
 
 
 def test_reading_in_two_segments_equals_reading_in_one() -> None:
@@ -130,10 +130,10 @@ def test_training_with_dropout_is_reproducible() -> None:
     assert not torch.equal(found[0], found[2])
 
 
-@pytest.mark.parametrize("cuts", [(8, 20, 40), (40,)])
-def test_a_network_may_begin_at_given_frequencies(cuts: tuple[int, ...]) -> None:
+@pytest.mark.parametrize("cutoffs", [(8, 20, 40), (40,)])
+def test_a_network_may_begin_at_given_frequencies(cutoffs: tuple[int, ...]) -> None:
     """With embeddings near zero the initial loss is the unigram entropy, for both outputs."""
-    network = made(LSTMConfig(40, 2, 12, cuts)).eval()
+    network = made(LSTMConfig(40, 2, 12, cutoffs)).eval()
     shares = torch.arange(40, 0, -1, dtype=torch.float64) ** 2
     network.expect(shares)
     with torch.no_grad():

@@ -164,25 +164,25 @@ class BoostedWord(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     WORD_FIELD_NUMBER: _builtins.int
-    BOOST_FIELD_NUMBER: _builtins.int
+    BONUS_FIELD_NUMBER: _builtins.int
     word: _builtins.str
     """A word, or a phrase of up to 16 words, suggested in this letter case. In a phrase, the first
     word is boosted, then each word after the words before it. With `max_phrase_words`, the whole
     phrase is suggested, too. At most `Limits.max_listed_word_bytes`.
     """
-    boost: _builtins.float
+    bonus: _builtins.float
     """Added to the log-probability (natural logarithm) for ranking, -50 to 50. 4.6 ranks the word as
-    if it were 100 times as probable. The returned probability does not include the boost.
+    if it were 100 times as probable. The returned probability does not include the bonus.
     """
     def __init__(
         self,
         *,
         word: _builtins.str = ...,
-        boost: _builtins.float = ...,
+        bonus: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["boost", b"boost", "word", b"word"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bonus", b"bonus", "word", b"word"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -54,12 +54,12 @@ class Boost(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     PHRASE_FIELD_NUMBER: _builtins.int
-    WEIGHT_FIELD_NUMBER: _builtins.int
+    BONUS_FIELD_NUMBER: _builtins.int
     phrase: _builtins.str
     """One or more words, matched as whole words in any letter case. At most
     `Limits.max_boost_phrase_bytes`.
     """
-    weight: _builtins.float
+    bonus: _builtins.float
     """Added to the total per occurrence, in the unit of the totals. Finite. Negative values penalise
     the phrase.
     """
@@ -67,20 +67,20 @@ class Boost(_message.Message):
         self,
         *,
         phrase: _builtins.str = ...,
-        weight: _builtins.float = ...,
+        bonus: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["phrase", b"phrase", "weight", b"weight"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bonus", b"bonus", "phrase", b"phrase"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Boost: _TypeAlias = Boost  # noqa: Y015
 
 @_typing.final
-class Weighting(_message.Message):
+class ScoreWeights(_message.Message):
     """Weights of the parts of a transcript's total (log-linear model): sum of weights * scores,
-    + lm_weight * log_prob, + word_bonus * words, + boosts. All numbers must be finite.
+    + lm_weight * log_prob, + word_insertion_bonus * words, + boosts. All numbers must be finite.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -106,7 +106,7 @@ class Weighting(_message.Message):
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
     LM_WEIGHT_FIELD_NUMBER: _builtins.int
-    WORD_BONUS_FIELD_NUMBER: _builtins.int
+    WORD_INSERTION_BONUS_FIELD_NUMBER: _builtins.int
     WEIGHTS_FIELD_NUMBER: _builtins.int
     BOOSTS_FIELD_NUMBER: _builtins.int
     POSTERIOR_SCALE_FIELD_NUMBER: _builtins.int
@@ -114,7 +114,7 @@ class Weighting(_message.Message):
     """Weight of the language model's log-probability, at least 0. Unset: 1. The best value depends on
     the recogniser; tune it on transcribed speech with `wordgate tune`.
     """
-    word_bonus: _builtins.float
+    word_insertion_bonus: _builtins.float
     """Word insertion bonus: added per word, including punctuation marks. Negative values suit
     recognisers that insert words.
     """
@@ -137,14 +137,14 @@ class Weighting(_message.Message):
         self,
         *,
         lm_weight: _builtins.float | None = ...,
-        word_bonus: _builtins.float = ...,
+        word_insertion_bonus: _builtins.float = ...,
         weights: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
         boosts: _abc.Iterable[Global___Boost] | None = ...,
         posterior_scale: _builtins.float | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_lm_weight", b"_lm_weight", "_posterior_scale", b"_posterior_scale", "lm_weight", b"lm_weight", "posterior_scale", b"posterior_scale"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_lm_weight", b"_lm_weight", "_posterior_scale", b"_posterior_scale", "boosts", b"boosts", "lm_weight", b"lm_weight", "posterior_scale", b"posterior_scale", "weights", b"weights", "word_bonus", b"word_bonus"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_lm_weight", b"_lm_weight", "_posterior_scale", b"_posterior_scale", "boosts", b"boosts", "lm_weight", b"lm_weight", "posterior_scale", b"posterior_scale", "weights", b"weights", "word_insertion_bonus", b"word_insertion_bonus"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__lm_weight: _TypeAlias = _typing.Literal["lm_weight"]  # noqa: Y015
     _WhichOneofArgType__lm_weight: _TypeAlias = _typing.Literal["_lm_weight", b"_lm_weight"]  # noqa: Y015
@@ -155,7 +155,7 @@ class Weighting(_message.Message):
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__posterior_scale) -> _WhichOneofReturnType__posterior_scale | None: ...
 
-Global___Weighting: _TypeAlias = Weighting  # noqa: Y015
+Global___ScoreWeights: _TypeAlias = ScoreWeights  # noqa: Y015
 
 @_typing.final
 class TimeSpan(_message.Message):
@@ -630,7 +630,7 @@ class RankedTranscript(_message.Message):
     totals.
     """
     total: _builtins.float
-    """Total by which transcripts are ranked, as defined by `Weighting`."""
+    """Total by which transcripts are ranked, as defined by `ScoreWeights`."""
     log_prob: _builtins.float
     """Language model's log-probability of the text after the history (natural logarithm), before
     `lm_weight`.
@@ -797,7 +797,7 @@ class RescoreRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     MODEL_FIELD_NUMBER: _builtins.int
-    WEIGHTING_FIELD_NUMBER: _builtins.int
+    SCORE_WEIGHTS_FIELD_NUMBER: _builtins.int
     COUNT_EOS_FIELD_NUMBER: _builtins.int
     HISTORY_FIELD_NUMBER: _builtins.int
     N_BEST_FIELD_NUMBER: _builtins.int
@@ -818,7 +818,7 @@ class RescoreRequest(_message.Message):
     priority: _priority_pb2.Priority.ValueType
     """Scheduling priority."""
     @_builtins.property
-    def weighting(self) -> Global___Weighting:
+    def score_weights(self) -> Global___ScoreWeights:
         """Weights of the parts of a total. Unset: the default of each field."""
 
     @_builtins.property
@@ -841,7 +841,7 @@ class RescoreRequest(_message.Message):
         self,
         *,
         model: _builtins.str = ...,
-        weighting: Global___Weighting | None = ...,
+        score_weights: Global___ScoreWeights | None = ...,
         count_eos: _builtins.bool | None = ...,
         history: _builtins.str = ...,
         n_best: Global___NBest | None = ...,
@@ -850,9 +850,9 @@ class RescoreRequest(_message.Message):
         search: Global___SearchBounds | None = ...,
         priority: _priority_pb2.Priority.ValueType = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_count_eos", b"_count_eos", "confusion_network", b"confusion_network", "count_eos", b"count_eos", "hypotheses", b"hypotheses", "lattice", b"lattice", "n_best", b"n_best", "search", b"search", "weighting", b"weighting"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_count_eos", b"_count_eos", "confusion_network", b"confusion_network", "count_eos", b"count_eos", "hypotheses", b"hypotheses", "lattice", b"lattice", "n_best", b"n_best", "score_weights", b"score_weights", "search", b"search"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_count_eos", b"_count_eos", "confusion_network", b"confusion_network", "count_eos", b"count_eos", "history", b"history", "hypotheses", b"hypotheses", "lattice", b"lattice", "model", b"model", "n_best", b"n_best", "priority", b"priority", "search", b"search", "weighting", b"weighting"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_count_eos", b"_count_eos", "confusion_network", b"confusion_network", "count_eos", b"count_eos", "history", b"history", "hypotheses", b"hypotheses", "lattice", b"lattice", "model", b"model", "n_best", b"n_best", "priority", b"priority", "score_weights", b"score_weights", "search", b"search"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__count_eos: _TypeAlias = _typing.Literal["count_eos"]  # noqa: Y015
     _WhichOneofArgType__count_eos: _TypeAlias = _typing.Literal["_count_eos", b"_count_eos"]  # noqa: Y015
@@ -906,7 +906,7 @@ class RescoreConfiguration(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     MODEL_FIELD_NUMBER: _builtins.int
-    WEIGHTING_FIELD_NUMBER: _builtins.int
+    SCORE_WEIGHTS_FIELD_NUMBER: _builtins.int
     COUNT_EOS_FIELD_NUMBER: _builtins.int
     SEARCH_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
@@ -919,8 +919,8 @@ class RescoreConfiguration(_message.Message):
     reads no faster than it answers (flow control).
     """
     @_builtins.property
-    def weighting(self) -> Global___Weighting:
-        """Same as `RescoreRequest.weighting`."""
+    def score_weights(self) -> Global___ScoreWeights:
+        """Same as `RescoreRequest.score_weights`."""
 
     @_builtins.property
     def search(self) -> Global___SearchBounds:
@@ -930,14 +930,14 @@ class RescoreConfiguration(_message.Message):
         self,
         *,
         model: _builtins.str = ...,
-        weighting: Global___Weighting | None = ...,
+        score_weights: Global___ScoreWeights | None = ...,
         count_eos: _builtins.bool | None = ...,
         search: Global___SearchBounds | None = ...,
         priority: _priority_pb2.Priority.ValueType = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_count_eos", b"_count_eos", "count_eos", b"count_eos", "search", b"search", "weighting", b"weighting"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_count_eos", b"_count_eos", "count_eos", b"count_eos", "score_weights", b"score_weights", "search", b"search"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_count_eos", b"_count_eos", "count_eos", b"count_eos", "model", b"model", "priority", b"priority", "search", b"search", "weighting", b"weighting"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_count_eos", b"_count_eos", "count_eos", b"count_eos", "model", b"model", "priority", b"priority", "score_weights", b"score_weights", "search", b"search"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__count_eos: _TypeAlias = _typing.Literal["count_eos"]  # noqa: Y015
     _WhichOneofArgType__count_eos: _TypeAlias = _typing.Literal["_count_eos", b"_count_eos"]  # noqa: Y015

@@ -199,12 +199,12 @@ def _rescore_times(random: Random) -> Load:
 
 
 def _rescore_boosts(random: Random) -> Load:
-    boosts = [rescoring_pb2.Boost(phrase=_words(random, 240), weight=1.5) for _ in range(1000)]
+    boosts = [rescoring_pb2.Boost(phrase=_words(random, 240), bonus=1.5) for _ in range(1000)]
     texts = [_words(random, 700) for _ in range(1000)]
     candidates = [rescoring_pb2.NBestCandidate(text=text) for text in texts]
     n_best = rescoring_pb2.NBest(candidates=candidates)
-    weighting = rescoring_pb2.Weighting(boosts=boosts)
-    return Load(RESCORE, (_rescore(n_best=n_best, weighting=weighting),))
+    score_weights = rescoring_pb2.ScoreWeights(boosts=boosts)
+    return Load(RESCORE, (_rescore(n_best=n_best, score_weights=score_weights),))
 
 
 def _network(texts: list[str], slot_size: int) -> bytes:
@@ -251,7 +251,7 @@ def _predict(**fields: object) -> bytes:
 
 def _listed(random: Random) -> prediction_pb2.SuggestionOptions:
     boosted = [
-        prediction_pb2.BoostedWord(word=_rare_word(random, 127), boost=9.5) for _ in range(1000)
+        prediction_pb2.BoostedWord(word=_rare_word(random, 127), bonus=9.5) for _ in range(1000)
     ]
     blocked = [_rare_word(random, 127) for _ in range(1000)]
     return prediction_pb2.SuggestionOptions(blocked_words=blocked, boosted_words=boosted)

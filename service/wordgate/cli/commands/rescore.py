@@ -18,23 +18,22 @@ from wordgate.cli.options.source import (
     search_options,
     source_options,
 )
-from wordgate.cli.options.weights import (
-    announced,
-    weight_options,
-    weighting_of,
-    weights_report,
-)
+from wordgate.cli.options.weights import announced, parse_weights, weight_options, weights_report
 from wordgate.engine.results import RescoringResult
 from wordgate.errors import InvalidFile
 from wordgate.evaluation.error_rate import Counting, Normalise, written_otherwise
-from wordgate.offline.formats import written
+from wordgate.offline.formats import transcript_writers
 from wordgate.offline.pipelining import UNDER_WAY
 from wordgate.offline.utterances import Utterance, ranked
 from wordgate.scoring.lattice_search import SearchBounds
 from wordgate.scoring.rescoring import Transcript, WordConfidence
-from wordgate.scoring.weighting import ACOUSTIC
+from wordgate.scoring.score_weights import ACOUSTIC
 
-_WRITTEN = {"kaldi": written.kaldi, "trn": written.trn, "ctm": written.ctm}
+_TRANSCRIPT_WRITERS = {
+    "kaldi": transcript_writers.kaldi,
+    "trn": transcript_writers.trn,
+    "ctm": transcript_writers.ctm,
+}
 
 
 @click.command(cls=Command)
@@ -44,7 +43,7 @@ _WRITTEN = {"kaldi": written.kaldi, "trn": written.trn, "ctm": written.ctm}
 @click.option("--no-eos", is_flag=True, help="Exclude the end-of-text token.")
 @click.option(
     "--output-format",
-    type=click.Choice(["jsonl", *_WRITTEN]),
+    type=click.Choice(["jsonl", *_TRANSCRIPT_WRITERS]),
     help="Output format; implied by --json and by the name of --output.  "
     "[utterance, tab, best transcript]",
 )
@@ -55,7 +54,7 @@ _WRITTEN = {"kaldi": written.kaldi, "trn": written.trn, "ctm": written.ctm}
 def rescore(
     source: Source,
     lm_weight: float | None,
-    word_bonus: float | None,
+    word_insertion_bonus: float | None,
     weights: tuple[str, ...],
     boosts: tuple[str, ...],
     posterior_scale: float | None,
@@ -82,24 +81,26 @@ def rescore(
     rate on standard error.
 
     \b
-    wordgate rescore --input nbest.jsonl --lm-weight 8 --word-bonus -10
-    wordgate rescore --input lattices --format slf --lm-weight 10 --word-bonus -14
+    wordgate rescore --input nbest.jsonl --lm-weight 8 --word-insertion-bonus -10
+    wordgate rescore --input lattices --format slf --lm-weight 10 --word-insertion-bonus -14
     wordgate rescore --input nbest.jsonl --weights-file tuned.json --json
     """
-    weighting = weighting_of(lm_weight, word_bonus, weights, boosts, posterior_scale, tuned)
+    score_weights = parse_weights(
+        lm_weight, word_insertion_bonus, weights, boosts, posterior_scale, tuned
+    )
     bounds = SearchBounds(max_transcripts, search_beam, recombination_words, max_expansions)
     output_format = output_format or ("jsonl" if as_json else implied_format(output))
     in_json = output_format == "jsonl"
-    lines = _json if in_json else _WRITTEN.get(output_format or "", _tabbed)
+    lines = _json if in_json else _TRANSCRIPT_WRITERS.get(output_format or "", _tabbed)
     rates = _Rates(counting_of(normalise, unit))
     under_way = 1 if source.is_standard_input else UNDER_WAY
     with (
-        results(output, source.path, keep_going, tuned=tuned and weighting) as out,
+        results(output, source.path, keep_going, tuned=tuned and score_weights) as out,
         connected_model(model, server, batch=under_way > 1) as asked,
     ):
-        utterances = announced(source.read(out.read), weighting)
+        utterances = announced(source.read(out.read), score_weights)
         records = out.rest_of(utterances, source.path)
-        for found in ranked(asked, records, weighting, not no_eos, under_way, bounds):
+        for found in ranked(asked, records, score_weights, not no_eos, under_way, bounds):
             if isinstance(found, InvalidFile):
                 out.refuse(found, in_json)
                 continue
@@ -111,7 +112,7 @@ def rescore(
             else:
                 out.write(written_lines, answer.model, rates.of(utterance, answer))
     reading = source.reading
-    weight_lines = weights_report(reading.score_names, weighting, reading.utterances > 0)
+    weight_lines = weights_report(reading.score_names, score_weights, reading.utterances > 0)
     for line in (*source.report(), *weight_lines):
         click.echo(line, err=True)
     if out.sums.get("units"):

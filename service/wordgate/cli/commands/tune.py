@@ -127,12 +127,12 @@ def _some(
 
 def document(found: TuningResult) -> dict[str, object]:
     """Return the result as a JSON document."""
-    weighting = found.weighting
+    score_weights = found.score_weights
     return {
-        "lm_weight": weighting.lm_weight,
-        "word_bonus": weighting.word_bonus,
-        "weights": dict(weighting.weights),
-        "posterior_scale": weighting.posterior_scale,
+        "lm_weight": score_weights.lm_weight,
+        "word_insertion_bonus": score_weights.word_insertion_bonus,
+        "weights": dict(score_weights.weights),
+        "posterior_scale": score_weights.posterior_scale,
         "wer_first": found.first,
         "wer_acoustic": found.acoustic,
         "wer_tuned": found.tuned,
@@ -167,9 +167,9 @@ def _table(found: TuningResult, unit: str) -> Table:
         table.add_row(name, f"{rate:.2%}")
     table.add_section()
     weights = {
-        "lm_weight": found.weighting.lm_weight,
-        "word_bonus": found.weighting.word_bonus,
-        **found.weighting.weights,
+        "lm_weight": found.score_weights.lm_weight,
+        "word_insertion_bonus": found.score_weights.word_insertion_bonus,
+        **found.score_weights.weights,
     }
     for name, weight in weights.items():
         low, high = found.flat.get(name, [weight, weight])
@@ -180,5 +180,5 @@ def _table(found: TuningResult, unit: str) -> Table:
             if name in found.left_out
             else note,
         )
-    table.add_row("posterior_scale", f"{found.weighting.scale:.4g}")
+    table.add_row("posterior_scale", f"{found.score_weights.scale:.4g}")
     return table

@@ -15,7 +15,7 @@ from wordgate.cli.options.paths import INPUT_FILE, INPUT_PATH_OR_DASH
 from wordgate.errors import InvalidFile
 from wordgate.evaluation.error_rate import Counting, Normalise, Unit
 from wordgate.offline.formats import espnet, jsonl, kaldi, nemo, references, slf, srilm, vosk
-from wordgate.offline.formats.foreign import refuse_foreign
+from wordgate.offline.formats.format_detection import reject_other_format
 from wordgate.offline.lines import Watch, unwatched
 from wordgate.offline.null_labels import NullLabels
 from wordgate.offline.reading_report import Reading
@@ -64,7 +64,7 @@ class Source:
         """
         self._check_options()
         if not self.is_standard_input:
-            refuse_foreign(self.path, self.format)
+            reject_other_format(self.path, self.format)
         transcripts = None if self.references is None else references.read(self.references)
         return referenced(self._read(watch), self.reading, transcripts)
 

@@ -13,8 +13,8 @@ from wordgate.cli.command import SectionOption
 from wordgate.cli.options.paths import INPUT_FILE
 from wordgate.errors import InvalidFile, unreadable
 from wordgate.offline.utterances import Utterance
-from wordgate.scoring.weighting import Boost, Weighting
-from wordgate.text.steps import finish
+from wordgate.scoring.score_weights import Boost, ScoreWeights
+from wordgate.text.cooperative_steps import finish
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -29,7 +29,7 @@ def weight_options(command: F) -> F:
     """Add the options `--lm-weight` to `--weights-file`."""
     options: list[Callable[[Any], Any]] = [
         _option("--lm-weight", type=float, help="Weight of the model's log-probability.  [1]"),
-        _option("--word-bonus", type=float, help="Added to the total per word.  [0]"),
+        _option("--word-insertion-bonus", type=float, help="Added to the total per word.  [0]"),
         _option(
             "--weight",
             "weights",
@@ -62,19 +62,19 @@ def weight_options(command: F) -> F:
     return cast(F, decorated)
 
 
-def weighting_of(
+def parse_weights(
     lm_weight: float | None,
-    word_bonus: float | None,
+    word_insertion_bonus: float | None,
     weights: tuple[str, ...],
     boosts: tuple[str, ...],
     posterior_scale: float | None,
     tuned: Path | None,
-) -> Weighting:
-    """Return the weighting from the options, which override the values from --weights-file."""
-    base = _read_tuned(tuned) if tuned else Weighting()
-    found = Weighting(
+) -> ScoreWeights:
+    """Return the weights from the options, which override the values from --weights-file."""
+    base = _read_tuned(tuned) if tuned else ScoreWeights()
+    found = ScoreWeights(
         base.lm_weight if lm_weight is None else lm_weight,
-        base.word_bonus if word_bonus is None else word_bonus,
+        base.word_insertion_bonus if word_insertion_bonus is None else word_insertion_bonus,
         {**base.weights, **dict(parse_assignment("--weight", each, *_WEIGHT) for each in weights)},
         [Boost(*parse_assignment("--boost", each, *_BOOST)) for each in boosts],
         base.posterior_scale if posterior_scale is None else posterior_scale,
@@ -98,12 +98,12 @@ def parse_assignment(option: str, given: str, form: str, example: str) -> tuple[
         raise click.UsageError(problem, click.get_current_context(silent=True)) from None
 
 
-def _read_tuned(path: Path) -> Weighting:
+def _read_tuned(path: Path) -> ScoreWeights:
     try:
         found = json.loads(path.read_text("utf-8"))
-        return Weighting(
+        return ScoreWeights(
             float(found["lm_weight"]),
-            float(found["word_bonus"]),
+            float(found["word_insertion_bonus"]),
             {str(name): float(weight) for name, weight in found["weights"].items()},
             (),
             float(found["posterior_scale"]),
@@ -115,7 +115,7 @@ def _read_tuned(path: Path) -> Weighting:
 
 
 def announced(
-    utterances: Iterator[Utterance | InvalidFile], weighting: Weighting
+    utterances: Iterator[Utterance | InvalidFile], score_weights: ScoreWeights
 ) -> Iterator[Utterance | InvalidFile]:
     """Yield the utterances; warn on standard error if no score of the first has a weight."""
     first = True
@@ -123,22 +123,22 @@ def announced(
         if first and isinstance(utterance, Utterance):
             first = False
             names = utterance.score_names
-            if names and not any(weighting.weight(name) for name in names):
+            if names and not any(score_weights.weight_of(name) for name in names):
                 click.echo(f"wordgate: warning: {_unweighted(names)}", err=True)
         yield utterance
 
 
 def weights_report(
-    names: Iterable[str], weighting: Weighting, any_candidate: bool
+    names: Iterable[str], score_weights: ScoreWeights, any_candidate: bool
 ) -> Iterator[str]:
     """Yield lines that list the weight of each score and the scores without a weight."""
-    found = {name: weighting.weight(name) for name in names}
+    found = {name: score_weights.weight_of(name) for name in names}
     weighed = [f"{name} {weight:g}" for name, weight in found.items() if weight]
     without = [name for name, weight in found.items() if not weight]
     if not found and any_candidate:
         yield "weights: no candidate has a score; ranking by the language model alone"
     if weighed:
-        yield f"weights: {', '.join(weighed)}; lm_weight {weighting.lm_weight:g}"
+        yield f"weights: {', '.join(weighed)}; lm_weight {score_weights.lm_weight:g}"
     if found and not weighed:
         yield f"WARNING: {_unweighted(found)}"
     elif without:

@@ -39,7 +39,7 @@ LABELS: dict[str, tuple[str, str]] = {
     "layers": ("layers", ""),
     "width": ("layer width", ""),
     "vocabulary": ("vocabulary", "tokens"),
-    "cuts": ("cutoffs of the adaptive softmax", "tokens"),
+    "cutoffs": ("cutoffs of the adaptive softmax", "tokens"),
     "threads": ("threads", ""),
     "products": ("matrix products", ""),
     "plain_loop_products": ("matrix products of the plain loop", ""),

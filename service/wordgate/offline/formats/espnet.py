@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from wordgate.errors import InvalidFile
-from wordgate.offline.formats import folders, keyed
+from wordgate.offline.formats import folders, text_archive
 from wordgate.offline.lines import uncompressed
 from wordgate.offline.reading_report import Reading
 from wordgate.offline.utterances import Utterance
 from wordgate.scoring.hypothesis import Hypothesis
-from wordgate.scoring.weighting import ACOUSTIC
+from wordgate.scoring.score_weights import ACOUSTIC
 
 _RANKED = re.compile(r"(\d+)best_recog")
 _FILES = ("text", "score")
@@ -54,9 +54,9 @@ def _jobs(folder: Path) -> list[Path]:
 def _ranks(folder: Path) -> list[Path]:
     """Return the folders of the ranks, best first."""
     ranked = [
-        (int(found.group(1)), path)
+        (int(match.group(1)), path)
         for path in folders.entries(folder)
-        if path.is_dir() and (found := _RANKED.fullmatch(path.name))
+        if path.is_dir() and (match := _RANKED.fullmatch(path.name))
     ]
     return [path for _, path in sorted(ranked)]
 
@@ -64,8 +64,8 @@ def _ranks(folder: Path) -> list[Path]:
 def _job(folder: Path, reading: Reading) -> Iterator[Utterance | InvalidFile]:
     ranks = _ranks(folder)
     files = [_files(rank, reading) for rank in ranks]
-    texts = [keyed.read(each["text"], keyed.text) for each in files]
-    scores = [keyed.read(each["score"], keyed.score) for each in files]
+    texts = [text_archive.read(each["text"], text_archive.text) for each in files]
+    scores = [text_archive.read(each["score"], text_archive.score) for each in files]
     for rank in ranks:
         reading.use(f"{folder.name}/{rank.name}")
     for utt in dict.fromkeys(utt for known in texts for utt in known):
@@ -77,14 +77,14 @@ def _job(folder: Path, reading: Reading) -> Iterator[Utterance | InvalidFile]:
 
 def _files(rank: Path, reading: Reading) -> dict[str, Path]:
     """Return the paths of the text and the scores of a rank, compressed or plain."""
-    found = {name: rank / name for name in _FILES}
+    paths = {name: rank / name for name in _FILES}
     for path in folders.files(rank, reading):
         name = uncompressed(path).name
-        if name in found:
-            found[name] = path
+        if name in paths:
+            paths[name] = path
         else:
             reading.skip(path.name, "neither text nor score")
-    return found
+    return paths
 
 
 def _utterance(
@@ -99,11 +99,11 @@ def _utterance(
     for paths, known, totals in zip(files, texts, scores, strict=True):
         if utt not in known:
             continue
-        line, text = keyed.used(known[utt])
+        line, text = text_archive.used(known[utt])
         place = place or (paths["text"], line)
         if utt not in totals:
             raise InvalidFile(paths["score"], f"missing line for {utt}")
-        scored = Hypothesis(text, {ACOUSTIC: keyed.used(totals[utt])[1]})
+        scored = Hypothesis(text, {ACOUSTIC: text_archive.used(totals[utt])[1]})
         heard.append(reading.heard(scored))
     assert place is not None
     return Utterance(utt, heard, *place)

@@ -26,34 +26,34 @@ def entries(folder: Path) -> list[Path]:
 
 def files(folder: Path, reading: Reading) -> list[Path]:
     """Return the files of a folder that may be data; skip the others by name."""
-    found = []
+    paths = []
     for path in entries(folder):
         if not path.is_file():
             reading.skip(path.name, "a folder")
         elif _BESIDE.fullmatch(path.name):
             reading.skip(path.name, "not data, judging by the name")
         else:
-            found.append(path)
-    return found
+            paths.append(path)
+    return paths
 
 
 def numbered(folder: Path, stem: str) -> list[Path]:
     """Return the folders `STEM.1`, `STEM.2` … of parallel jobs, in numerical order."""
-    found = []
+    jobs = []
     for path in entries(folder):
         name, _, number = path.name.rpartition(".")
         if name == stem and number.isdecimal() and path.is_dir():
-            found.append((int(number), path))
-    return [path for _, path in sorted(found)]
+            jobs.append((int(number), path))
+    return [path for _, path in sorted(jobs)]
 
 
-def each_alone(found: Iterator[T | InvalidFile], folders: int) -> Iterator[T | InvalidFile]:
+def each_alone(results: Iterator[T | InvalidFile], folders: int) -> Iterator[T | InvalidFile]:
     """Yield the utterances of one of several folders; yield an error of the folder as well.
 
     With a single folder, raise the error.
     """
     try:
-        yield from found
+        yield from results
     except InvalidFile as error:
         if folders == 1:
             raise

@@ -75,7 +75,7 @@ def _ranked(ranking: Any, reading: Reading) -> list[Hypothesis]:
     """Return the candidates of a ranking in the recogniser's order."""
     if not isinstance(ranking, list) or not ranking:
         raise InvalidInput("ranking", "is not a list with at least one transcript")
-    found: list[tuple[float, Hypothesis]] = []
+    indexed: list[tuple[float, Hypothesis]] = []
     for rank, each in enumerate(ranking):
         name = f"ranking[{rank}]"
         if not isinstance(each, dict) or not isinstance(each.get("scores"), dict):
@@ -84,16 +84,16 @@ def _ranked(ranking: Any, reading: Reading) -> list[Hypothesis]:
         if not isinstance(index, int):
             raise InvalidInput(f"{name}.index", "is not a number")
         transcript = {"text": each.get("text"), "scores": each["scores"]}
-        found.append((index, _hypothesis(name, transcript, reading)))
-    return [hypothesis for _, hypothesis in sorted(found, key=lambda ranked: ranked[0])]
+        indexed.append((index, _hypothesis(name, transcript, reading)))
+    return [hypothesis for _, hypothesis in sorted(indexed, key=lambda ranked: ranked[0])]
 
 
 def _text(record: dict[str, Any], key: str, otherwise: str) -> str:
-    found = record.get(key, otherwise)
-    if not isinstance(found, str):
+    value = record.get(key, otherwise)
+    if not isinstance(value, str):
         raise InvalidInput(key, "is not a string")
-    require_unicode(found, key)
-    return found
+    require_unicode(value, key)
+    return value
 
 
 def _hypothesis(place: str, candidate: Any, reading: Reading) -> Hypothesis:

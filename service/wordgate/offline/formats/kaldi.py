@@ -13,13 +13,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from wordgate.errors import InvalidFile
-from wordgate.offline.formats import folders, keyed
-from wordgate.offline.formats.foreign import is_binary_archive, kaldi_conversion
+from wordgate.offline.formats import folders, text_archive
+from wordgate.offline.formats.format_detection import is_binary_archive, kaldi_conversion
 from wordgate.offline.lines import uncompressed
 from wordgate.offline.reading_report import Reading
 from wordgate.offline.utterances import Utterance
 from wordgate.scoring.hypothesis import Hypothesis
-from wordgate.scoring.weighting import ACOUSTIC
+from wordgate.scoring.score_weights import ACOUSTIC
 
 _TEXTS = ("words_text", "text")
 _ACOUSTIC_COSTS = ("ac_cost", "acwt", "ac_costs", "accost")
@@ -44,14 +44,14 @@ def read(folder: Path, reading: Reading | None = None) -> Iterator[Utterance | I
         _account(folder, archives, reading)
     seen: dict[str, Path] = {}
     for archive in archives:
-        for found in folders.each_alone(_archive(archive, reading), len(archives)):
-            if isinstance(found, Utterance) and found.utt in seen:
-                problem = f"duplicate utterance {found.utt}, also in {seen[found.utt]}"
-                yield InvalidFile(found.path, problem, found.line)
+        for result in folders.each_alone(_archive(archive, reading), len(archives)):
+            if isinstance(result, Utterance) and result.utt in seen:
+                problem = f"duplicate utterance {result.utt}, also in {seen[result.utt]}"
+                yield InvalidFile(result.path, problem, result.line)
                 continue
-            if isinstance(found, Utterance):
-                seen[found.utt] = archive
-            yield found
+            if isinstance(result, Utterance):
+                seen[result.utt] = archive
+            yield result
 
 
 def _account(parent: Path, archives: Sequence[Path], reading: Reading) -> None:
@@ -69,14 +69,14 @@ def _archive(folder: Path, reading: Reading) -> Iterator[Utterance | InvalidFile
     if texts_path is None:
         raise InvalidFile(folder, _without_text(named))
     _refuse_binary(texts_path)
-    texts = keyed.read(texts_path, keyed.text)
+    texts = text_archive.read(texts_path, text_archive.text)
     costs = _costs(named, texts_path, texts, reading)
     reading.use(texts_path.name)
-    for found in _by_utterance(texts_path, texts):
+    for result in _by_utterance(texts_path, texts):
         try:
-            if isinstance(found, InvalidFile):
-                raise found
-            yield _utterance(*found, texts_path, texts, costs, reading)
+            if isinstance(result, InvalidFile):
+                raise result
+            yield _utterance(*result, texts_path, texts, costs, reading)
         except InvalidFile as error:
             yield error
 
@@ -96,16 +96,16 @@ def _refuse_binary(path: Path) -> None:
 
 def _by_utterance(path: Path, texts: _Texts) -> Iterator[tuple[str, dict[int, str]] | InvalidFile]:
     """Yield each utterance with its keys by rank, or an `InvalidFile` for a key without a rank."""
-    found: dict[str, dict[int, str]] = {}
+    by_utterance: dict[str, dict[int, str]] = {}
     for key, entry in texts.items():
         parts = _RANKED.fullmatch(key)
         if parts is not None:
-            found.setdefault(parts.group(1), {})[int(parts.group(2))] = key
+            by_utterance.setdefault(parts.group(1), {})[int(parts.group(2))] = key
             continue
         line = entry.line if isinstance(entry, InvalidFile) else entry[0]
         problem = f"has the key {key!r}, which is not UTT-N with a rank N of an n-best list"
         yield InvalidFile(path, f"{problem} (1, 2, 3 …)", line)
-    yield from found.items()
+    yield from by_utterance.items()
 
 
 def _utterance(
@@ -117,12 +117,14 @@ def _utterance(
     reading: Reading,
 ) -> Utterance:
     keys = [key for _, key in sorted(ranks.items())]
-    line, _ = keyed.used(texts[keys[0]])
+    line, _ = text_archive.used(texts[keys[0]])
     if 1 not in ranks:
         problem = f"has {keys[0]} but not {utt}-1; ranks start at 1"
         raise InvalidFile(path, problem, line)
     heard = [
-        Hypothesis(keyed.used(texts[key])[1], {name: _cost(*costs[name], key) for name in costs})
+        Hypothesis(
+            text_archive.used(texts[key])[1], {name: _cost(*costs[name], key) for name in costs}
+        )
         for key in keys
     ]
     return Utterance(utt, [reading.heard(each) for each in heard], path, line)
@@ -131,7 +133,7 @@ def _utterance(
 def _cost(path: Path, costs: _Costs, key: str) -> float:
     if key not in costs:
         raise InvalidFile(path, f"missing line for {key}")
-    return keyed.used(costs[key])[1]
+    return text_archive.used(costs[key])[1]
 
 
 def _costs(
@@ -142,11 +144,11 @@ def _costs(
     An archive that lacks some candidates is skipped, unless it is the acoustic one.
     """
     acoustic = next((name for name in _ACOUSTIC_COSTS if name in named), None)
-    found: dict[str, tuple[Path, _Costs]] = {}
+    files: dict[str, tuple[Path, _Costs]] = {}
     for name, path in named.items():
         if name == acoustic:
             _refuse_binary(path)
-            found[ACOUSTIC] = path, keyed.read(path, keyed.cost)
+            files[ACOUSTIC] = path, text_archive.read(path, text_archive.cost)
             reading.use(f"{path.name} as {ACOUSTIC}")
             continue
         problem = _NUMBERS.get(name) or ("another text" if name in _TEXTS else None)
@@ -155,11 +157,11 @@ def _costs(
         if problem is None:
             costs, problem = _other_costs(path, texts)
             if problem is None:
-                found[name] = path, costs
+                files[name] = path, costs
                 reading.use(path.name)
                 continue
         reading.skip(path.name, problem)
-    return found
+    return files
 
 
 def _other_costs(path: Path, texts: _Texts) -> tuple[_Costs, str | None]:
@@ -167,7 +169,7 @@ def _other_costs(path: Path, texts: _Texts) -> tuple[_Costs, str | None]:
     try:
         if is_binary_archive(path):
             return {}, "a binary archive"
-        costs = keyed.read(path, keyed.cost)
+        costs = text_archive.read(path, text_archive.cost)
     except InvalidFile as error:
         return {}, error.problem
     if not any(key in costs for key in texts):

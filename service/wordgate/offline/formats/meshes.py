@@ -22,7 +22,7 @@ from wordgate.offline.lines import uncompressed
 from wordgate.offline.reading_report import Reading, rankable
 from wordgate.offline.utterances import Utterance
 from wordgate.scoring.lattice import Alternative, ConfusionNetwork
-from wordgate.scoring.weighting import ACOUSTIC
+from wordgate.scoring.score_weights import ACOUSTIC
 
 T = TypeVar("T")
 
@@ -107,12 +107,12 @@ def _put(known: dict[int, T], position: int, value: T, line: tuple[Path, int, st
 def _slot(fields: Sequence[str], reading: Reading) -> list[Alternative]:
     if not fields or len(fields) % 2:
         raise ValueError
-    found = []
+    alternatives = []
     for word, posterior in zip(fields[::2], fields[1::2], strict=True):
         share = float(posterior)
         scores = {ACOUSTIC: rankable(math.log(share) if share else -math.inf)}
-        found.append(Alternative(reading.label(word), scores))
-    return found
+        alternatives.append(Alternative(reading.label(word), scores))
+    return alternatives
 
 
 def _utterance(mesh: _Mesh) -> Utterance:
@@ -124,8 +124,8 @@ def _utterance(mesh: _Mesh) -> Utterance:
     if mesh.numaligns not in (None, len(places)):
         problem = f"numaligns is {mesh.numaligns}, but found {len(places)}; is it truncated?"
         raise InvalidFile(mesh.path, problem, mesh.line)
-    said = None
+    reference = None
     if mesh.references.keys() == mesh.slots.keys():
-        said = " ".join(mesh.references[place] for place in places)
+        reference = " ".join(mesh.references[place] for place in places)
     network = ConfusionNetwork([mesh.slots[place] for place in places])
-    return Utterance(mesh.name, [], mesh.path, mesh.line, reference=said, lattice=network)
+    return Utterance(mesh.name, [], mesh.path, mesh.line, reference=reference, lattice=network)

@@ -14,7 +14,7 @@ from wordgate.offline.lines import decode, parse_json, raw_lines
 from wordgate.offline.reading_report import Reading, rankable
 from wordgate.offline.utterances import Utterance
 from wordgate.scoring.hypothesis import Hypothesis
-from wordgate.scoring.weighting import ACOUSTIC
+from wordgate.scoring.score_weights import ACOUSTIC
 
 _Line = tuple[int, bytes]
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from wordgate.errors import InvalidFile
 from wordgate.offline import alternations
 from wordgate.offline.alternations import Alternation, Reference
-from wordgate.offline.formats import keyed
+from wordgate.offline.formats import text_archive
 from wordgate.offline.lines import file_format, read_lines
 
 _TRN = re.compile(r"(.*)\(([^()]*)\)\s*")
@@ -32,21 +32,21 @@ def read(path: Path) -> dict[str, Reference]:
     """Return the reference of each utterance. Raises `InvalidFile` with the line number."""
     ending = file_format(path)
     if ending == ".trn":
-        found = _trn(path)
+        references = _trn(path)
     elif ending in {".stm", ".ctm"}:
-        found = _joined(path, _stm if ending == ".stm" else _ctm)
+        references = _joined(path, _stm if ending == ".stm" else _ctm)
     else:
-        entries = keyed.read(path, keyed.text)
+        entries = text_archive.read(path, text_archive.text)
         if any(utt.startswith("{") for utt in islice(entries, 1)):
             raise InvalidFile(path, "is JSON; expected lines UTT word word …, or a .trn")
-        found = {
-            utt: keyed.used(entry)[1]
+        references = {
+            utt: text_archive.used(entry)[1]
             for utt, entry in entries.items()
             if not utt.startswith(_COMMENT)
         }
-    if not found:
+    if not references:
         raise InvalidFile(path, "contains no references")
-    return found
+    return references
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -56,18 +56,18 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def _trn(path: Path) -> dict[str, Reference]:
-    found: dict[str, Reference] = {}
+    references: dict[str, Reference] = {}
     for number, line in _lines(path):
         parts = _TRN.fullmatch(line)
         if parts is None:
             raise InvalidFile(path, "does not end with (UTTERANCE)", number)
-        if parts.group(2) in found:
+        if parts.group(2) in references:
             raise InvalidFile(path, f"duplicate utterance {parts.group(2)}", number)
-        found[parts.group(2)] = _said(path, number, parts.group(1))
-    return found
+        references[parts.group(2)] = _reference(path, number, parts.group(1))
+    return references
 
 
-def _said(path: Path, number: int, text: str) -> Reference:
+def _reference(path: Path, number: int, text: str) -> Reference:
     try:
         return alternations.parse(text)
     except ValueError as error:
@@ -84,11 +84,11 @@ def _joined(
     """Return the reference of each recording, joined in order of time."""
     timed: dict[str, list[tuple[float, int, Reference]]] = defaultdict(list)
     for number, line in _lines(path):
-        found = parse(path, number, line.split())
-        if found is not None:
-            timed[found[0]].append((found[1], number, found[2]))
+        entry = parse(path, number, line.split())
+        if entry is not None:
+            timed[entry[0]].append((entry[1], number, entry[2]))
     return {
-        recording: _in_a_row([said for _, _, said in sorted(parts, key=lambda part: part[:2])])
+        recording: _in_a_row([text for _, _, text in sorted(parts, key=lambda part: part[:2])])
         for recording, parts in timed.items()
     }
 
@@ -111,7 +111,7 @@ def _stm(path: Path, number: int, fields: list[str]) -> _Timed | None:
         return None
     start = _seconds(path, number, fields, 3)
     _seconds(path, number, fields, 4)
-    return fields[0], start, _said(path, number, " ".join(words))
+    return fields[0], start, _reference(path, number, " ".join(words))
 
 
 def _ctm(path: Path, number: int, fields: list[str]) -> _Timed:

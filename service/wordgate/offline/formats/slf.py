@@ -22,7 +22,7 @@ from wordgate.offline.lines import uncompressed
 from wordgate.offline.reading_report import LEAST, Reading
 from wordgate.offline.utterances import Utterance
 from wordgate.scoring.lattice import Arc, Lattice
-from wordgate.scoring.weighting import ACOUSTIC
+from wordgate.scoring.score_weights import ACOUSTIC
 
 LM = "lm_log_prob"
 PRONUNCIATION = "pronunciation_log_prob"
@@ -73,10 +73,10 @@ def read(
     reading = reading or Reading.of_recogniser()
     names: Counter[str] = Counter()
     for each in _files(path, reading) if path.is_dir() else [path]:
-        for found in _file(each, score_at, reading):
-            if isinstance(found, Utterance):
-                names[found.utt] += 1
-            yield found
+        for result in _file(each, score_at, reading):
+            if isinstance(result, Utterance):
+                names[result.utt] += 1
+            yield result
     for name, count in names.items():
         if count > 1:
             reading.note(f"{count:,} lattices have UTTERANCE={name}; their results share the name")
@@ -88,8 +88,8 @@ def read_lattice(path: Path, score_at: ScoreAt | None = None) -> Lattice:
     Raises `InvalidFile`, also if `score_at` is None and cannot be detected.
     """
     lines = next(slf_fields.split(path))
-    found = slf_fields.parse(path, lines)
-    return _lattice(found, score_at, Reading.of_recogniser())
+    parsed = slf_fields.parse(path, lines)
+    return _lattice(parsed, score_at, Reading.of_recogniser())
 
 
 def _files(folder: Path, reading: Reading) -> Iterator[Path]:
@@ -111,16 +111,16 @@ def _file(
     try:
         for lines in slf_fields.split(path):
             try:
-                found = slf_fields.parse(path, lines)
-                lattice = _lattice(found, score_at, reading)
+                parsed = slf_fields.parse(path, lines)
+                lattice = _lattice(parsed, score_at, reading)
             except InvalidFile as error:
                 yield error
                 continue
-            name = _name(found.header)
+            name = _name(parsed.header)
             if name is None:
                 unnamed += 1
                 name = stem if unnamed == 1 else f"{stem}-{unnamed}"
-            yield Utterance(name, [], path, found.line, lattice=lattice)
+            yield Utterance(name, [], path, parsed.line, lattice=lattice)
     except InvalidFile as error:  # from reading the file
         yield error
         return
@@ -135,31 +135,31 @@ def _name(header: Mapping[str, str]) -> str | None:
     return named or None
 
 
-def _lattice(found: LatticeFields, score_at: ScoreAt | None, reading: Reading) -> Lattice:
-    names = {name: number for number, name in enumerate(found.nodes)}
-    on_links = any("W" in fields for _, fields in found.links)
-    if on_links and any("W" in fields for _, fields in found.nodes.values()):
-        raise InvalidFile(found.path, "words on both nodes and links; remove one of them")
-    start, end = _ends(found)
-    at = None if on_links else score_at or _detected(found)
-    base = _base(found)
-    fields_of_links = {name for _, fields in found.links for name in fields}
+def _lattice(parsed: LatticeFields, score_at: ScoreAt | None, reading: Reading) -> Lattice:
+    names = {name: number for number, name in enumerate(parsed.nodes)}
+    on_links = any("W" in fields for _, fields in parsed.links)
+    if on_links and any("W" in fields for _, fields in parsed.nodes.values()):
+        raise InvalidFile(parsed.path, "words on both nodes and links; remove one of them")
+    start, end = _ends(parsed)
+    at = None if on_links else score_at or _detected(parsed)
+    base = _base(parsed)
+    fields_of_links = {name for _, fields in parsed.links for name in fields}
     present = [name for name in _SCORES if name in fields_of_links]
     for name in sorted(fields_of_links - _NO_SCORES - _SCORES.keys()):
         reason = "a posterior, not a score of a path" if name == "p" else "not a known score"
         reading.skip(f"{name}= of links", reason)
     arcs = []
-    for line, fields in found.links:
-        place = fields if on_links else found.nodes[fields["S" if at is ScoreAt.START else "E"]][1]
+    for line, fields in parsed.links:
+        place = fields if on_links else parsed.nodes[fields["S" if at is ScoreAt.START else "E"]][1]
         label = reading.label(_word(place)) or _NULL
-        scores = _scores(found, line, fields, present, base, label)
+        scores = _scores(parsed, line, fields, present, base, label)
         arcs.append(Arc(names[fields["S"]], names[fields["E"]], label, scores))
-    last, times = names[end], _times(found)
-    edge = found.nodes[end if at is ScoreAt.START else start][1]
+    last, times = names[end], _times(parsed)
+    edge = parsed.nodes[end if at is ScoreAt.START else start][1]
     if not on_links and not reading.null_labels.matches(_word(edge)):
         edge_name = "last" if at is ScoreAt.START else "first"
         problem = f"{edge_name} node has a word, which has no score"
-        raise InvalidFile(found.path, f"{problem}; the first and last words must be !NULL")
+        raise InvalidFile(parsed.path, f"{problem}; the first and last words must be !NULL")
     return Lattice(arcs, names[start], last, times)
 
 

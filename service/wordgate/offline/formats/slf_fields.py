@@ -59,10 +59,10 @@ class LatticeFields:
         """Return a field that must be a finite number, or `otherwise` if it is missing."""
         if name not in fields:
             return otherwise
-        found = self._float(line, fields, name)
-        if not math.isfinite(found):
+        number = self._float(line, fields, name)
+        if not math.isfinite(number):
             raise InvalidFile(self.path, f"{name}={fields[name]} is not finite", line)
-        return found
+        return number
 
     def score(self, line: int, fields: Mapping[str, str], name: str, base: float) -> float:
         """Convert a field, a logarithm to this base, to a natural logarithm.
@@ -72,17 +72,17 @@ class LatticeFields:
         """
         if name not in fields:
             return 0.0
-        found = self._float(line, fields, name)
-        if found == -math.inf:
+        number = self._float(line, fields, name)
+        if number == -math.inf:
             return LEAST
-        if not math.isfinite(found):
+        if not math.isfinite(number):
             raise InvalidFile(self.path, f"{name}={fields[name]} is not finite", line)
         if base != 0:
-            return found * math.log(base)
-        if found < 0:
+            return number * math.log(base)
+        if number < 0:
             problem = f"{name}={fields[name]} is negative; with base=0 it must be a probability"
             raise InvalidFile(self.path, problem, line)
-        return math.log(found) if found else LEAST
+        return math.log(number) if number else LEAST
 
     def _float(self, line: int, fields: Mapping[str, str], name: str) -> float:
         try:
@@ -115,16 +115,16 @@ def is_lattice(path: Path) -> bool:
 
 def parse(path: Path, lines: Lines) -> LatticeFields:
     """Parse the fields of one lattice. Raises `InvalidFile` with the line number."""
-    found = LatticeFields(path, lines[0][0] if lines else 1)
+    lattice = LatticeFields(path, lines[0][0] if lines else 1)
     for number, raw in lines:
         line = decode(path, number, raw)
         fields = dict(_FIELD.findall(line))
         if _MARKS.search(line):
             fields = {name: _string(value) for name, value in fields.items()}
         if fields and not line.startswith("#"):
-            _take(found, number, fields)
-    _check(found)
-    return found
+            _take(lattice, number, fields)
+    _check(lattice)
+    return lattice
 
 
 def _string(value: str) -> str:
@@ -133,49 +133,49 @@ def _string(value: str) -> str:
         value = value[1:-1]
     if "\\" not in value:
         return value
-    found = b""
+    content = b""
     for octal, escaped, plain in _ESCAPE.findall(value):
-        found += bytes([int(octal, 8) & 255]) if octal else (escaped or plain).encode()
+        content += bytes([int(octal, 8) & 255]) if octal else (escaped or plain).encode()
     try:
-        return found.decode("utf-8")
+        return content.decode("utf-8")
     except UnicodeDecodeError:
-        return found.decode("latin-1")
+        return content.decode("latin-1")
 
 
-def _check(found: LatticeFields) -> None:
-    for number, link in found.links:
+def _check(lattice: LatticeFields) -> None:
+    for number, link in lattice.links:
         for end in ("S", "E"):
-            if link.get(end) not in found.nodes:
+            if link.get(end) not in lattice.nodes:
                 problem = f"refers to node {link.get(end)}, which does not exist"
-                raise InvalidFile(found.path, problem, number)
-    for name, entries in (("N", len(found.nodes)), ("L", len(found.links))):
-        if name in found.header and found.header[name] != str(entries):
-            problem = f"header has {name}={found.header[name]}, found {entries}; is it truncated?"
-            raise InvalidFile(found.path, problem)
-    if not found.links:
-        raise InvalidFile(found.path, "contains no links (J=…); is it in HTK's lattice format?")
+                raise InvalidFile(lattice.path, problem, number)
+    for name, entries in (("N", len(lattice.nodes)), ("L", len(lattice.links))):
+        if name in lattice.header and lattice.header[name] != str(entries):
+            problem = f"header has {name}={lattice.header[name]}, found {entries}; is it truncated?"
+            raise InvalidFile(lattice.path, problem)
+    if not lattice.links:
+        raise InvalidFile(lattice.path, "contains no links (J=…); is it in HTK's lattice format?")
 
 
-def _take(found: LatticeFields, line: int, fields: Mapping[str, str]) -> None:
+def _take(lattice: LatticeFields, line: int, fields: Mapping[str, str]) -> None:
     """Store the fields of one line; the first field determines its kind."""
     first = next(iter(fields))
     if first in ("I", "NODE"):
         node = _short(fields, _NODE)
         if "L" in node:
-            _refuse_sub_lattice(found, line, node["L"])
-        if node["I"] in found.nodes:
-            raise InvalidFile(found.path, f"duplicate node {node['I']}", line)
-        found.nodes[node["I"]] = line, node
+            _refuse_sub_lattice(lattice, line, node["L"])
+        if node["I"] in lattice.nodes:
+            raise InvalidFile(lattice.path, f"duplicate node {node['I']}", line)
+        lattice.nodes[node["I"]] = line, node
     elif first in ("J", "LINK"):
-        found.links.append((line, _short(fields, _LINK)))
+        lattice.links.append((line, _short(fields, _LINK)))
     elif first in ("SUBLAT", "S"):
-        _refuse_sub_lattice(found, line, fields[first])
+        _refuse_sub_lattice(lattice, line, fields[first])
     else:
-        found.header.update(_short(fields, _HEADER))
+        lattice.header.update(_short(fields, _HEADER))
 
 
-def _refuse_sub_lattice(found: LatticeFields, line: int, name: str) -> None:
-    raise InvalidFile(found.path, f"sub-lattice {name} is not supported; expand it first", line)
+def _refuse_sub_lattice(lattice: LatticeFields, line: int, name: str) -> None:
+    raise InvalidFile(lattice.path, f"sub-lattice {name} is not supported; expand it first", line)
 
 
 def _short(fields: Mapping[str, str], names: Mapping[str, str]) -> dict[str, str]:

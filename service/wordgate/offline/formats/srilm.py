@@ -19,7 +19,7 @@ from wordgate.offline.lines import decode, raw_lines, uncompressed
 from wordgate.offline.reading_report import Reading, rankable
 from wordgate.offline.utterances import Utterance
 from wordgate.scoring.hypothesis import Hypothesis
-from wordgate.scoring.weighting import ACOUSTIC
+from wordgate.scoring.score_weights import ACOUSTIC
 
 LM = "lm_log_prob"
 _OTHER_FORMATS = ("NBestList1.0", "NBestList2.0")

@@ -19,7 +19,7 @@ from wordgate.offline.lines import decode, file_format, json_problem, raw_lines,
 from wordgate.offline.reading_report import Reading, counting, rankable
 from wordgate.offline.utterances import Utterance
 from wordgate.scoring.hypothesis import Hypothesis, TimeSpan
-from wordgate.scoring.weighting import ACOUSTIC
+from wordgate.scoring.score_weights import ACOUSTIC
 from wordgate.text.normalization import require_unicode
 
 _WITHOUT = "no alternatives; enable them with SetMaxAlternatives"
@@ -73,7 +73,7 @@ def _results(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
         if place == len(text):
             return
         try:
-            found, place = decoder.raw_decode(text, place)
+            document, place = decoder.raw_decode(text, place)
         except json.JSONDecodeError as error:
             line += text.count("\n", counted, error.pos)
             problem = f"is not JSON: {json_problem(error)}"
@@ -82,7 +82,7 @@ def _results(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
             raise InvalidFile(path, problem, line) from None
         except (ValueError, RecursionError):
             raise InvalidFile(path, "exceeds the JSON parser's limits", line) from None
-        for each in found if isinstance(found, list) else [found]:
+        for each in document if isinstance(document, list) else [document]:
             if not isinstance(each, dict):
                 raise InvalidFile(path, "is not a vosk result: not a JSON object", line)
             yield line, each

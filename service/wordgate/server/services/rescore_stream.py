@@ -28,14 +28,14 @@ from wordgate.protocol.limits import Limits
 from wordgate.protocol.rescoring import (
     check_counts,
     decode_rescorable,
+    decode_score_weights,
     decode_search_bounds,
-    decode_weighting,
     encode_ranking,
 )
 from wordgate.protocol.scoring import counts_eos, decode_priority
 from wordgate.protocol.status import DRAINING
 from wordgate.scoring.lattice_search import SearchBounds
-from wordgate.scoring.weighting import Weighting
+from wordgate.scoring.score_weights import ScoreWeights
 from wordgate.server.rpc.inbound import SMALL_BYTES, RequestStream
 from wordgate.server.security.byte_budget import ByteBudget
 from wordgate.server.services.context import ServingContext
@@ -75,7 +75,7 @@ class _Configured:
     """The configuration from the first message."""
 
     asked: RescoreConfiguration
-    weighting: Weighting
+    score_weights: ScoreWeights
     bounds: SearchBounds
 
 
@@ -158,12 +158,12 @@ class RescoreStream:
             raise InvalidInput("configuration", "was already sent; open a new stream to change it")
         self._serving.model(asked.model)
         try:
-            weighting = decode_weighting(asked.weighting, self._serving.limits)
+            score_weights = decode_score_weights(asked.score_weights, self._serving.limits)
             bounds = decode_search_bounds(asked.search, self._serving.limits)
             decode_priority(asked, Priority.NORMAL)
         except InvalidInput as error:
             raise InvalidInput(f"configuration.{error.field}", error.problem) from None
-        self._configured = _Configured(asked, weighting, bounds)
+        self._configured = _Configured(asked, score_weights, bounds)
 
     async def _begin(self, utterance: Utterance, size: int) -> "asyncio.Future[RescoreResponse]":
         """Start rescoring an utterance once there is memory for it; free the memory when done."""
@@ -191,7 +191,7 @@ class RescoreStream:
             model,
             utterance,
             limits,
-            configured.weighting,
+            configured.score_weights,
             counts_eos(configured.asked),
             configured.bounds,
         )
@@ -203,13 +203,15 @@ def rescored(
     model: ServedModel,
     asked: RescoreRequest | Utterance,
     limits: Limits,
-    weighting: Weighting,
+    score_weights: ScoreWeights,
     count_eos: bool,
     bounds: SearchBounds,
 ) -> ModelTask[RescoreResponse]:
     """Rescore an utterance within its count limits (`check_counts`). Raises `InvalidInput`."""
     query = yield from decode_rescorable(asked, limits)
-    answer = yield from model.rescore(query.history, query.hypotheses, weighting, count_eos, bounds)
+    answer = yield from model.rescore(
+        query.history, query.hypotheses, score_weights, count_eos, bounds
+    )
     return (yield from encode_ranking(answer))
 
 
@@ -217,12 +219,12 @@ def _counted_and_rescored(
     model: ServedModel,
     asked: Utterance,
     limits: Limits,
-    weighting: Weighting,
+    score_weights: ScoreWeights,
     count_eos: bool,
     bounds: SearchBounds,
 ) -> ModelTask[RescoreResponse]:
     check_counts(asked, limits)
-    return (yield from rescored(model, asked, limits, weighting, count_eos, bounds))
+    return (yield from rescored(model, asked, limits, score_weights, count_eos, bounds))
 
 
 def _answer(started: _Started) -> StreamRescoreResponse:

@@ -14,7 +14,7 @@ from wordgate.engine.onnx_model import MAX_ROWS
 from wordgate.lm.context_window import MAX_CONTEXT_PIECES
 from wordgate.lm.requests import SHORT_ROUND, YIELD, ModelTask, Pace
 from wordgate.protocol.limits import Limits, check_bytes, check_count
-from wordgate.protocol.rescoring import check_counts, decode_search_bounds, decode_weighting
+from wordgate.protocol.rescoring import check_counts, decode_score_weights, decode_search_bounds
 from wordgate.protocol.scoring import counts_eos, decode_priority, encode_scores
 from wordgate.server.rpc.inbound import RequestStream
 from wordgate.server.services.context import Deadline, ServingContext
@@ -63,10 +63,10 @@ class ScoringServicer(scoring_pb2_grpc.ScoringServiceServicer):
         """Return the hypotheses ranked by their total scores."""
         limits = self._serving.limits
         model = self._serving.model(request.model)
-        weighting = decode_weighting(request.weighting, limits)
+        score_weights = decode_score_weights(request.score_weights, limits)
         bounds = decode_search_bounds(request.search, limits)
         check_counts(request, limits)
-        asks = rescored(model, request, limits, weighting, counts_eos(request), bounds)
+        asks = rescored(model, request, limits, score_weights, counts_eos(request), bounds)
         return await self._done(model, asks, request, context)
 
     def _done(

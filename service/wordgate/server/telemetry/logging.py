@@ -101,7 +101,7 @@ class _OfLibraries(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
         if isinstance(error, InternalError):
-            return  # grpc raises this when the client disconnects
+            return  # the client has disconnected: https://github.com/grpc/grpc/pull/32551
         # A message without arguments may already be formatted and contain user text.
         event = record.msg if record.args else f"{record.levelname.lower()} of {record.name}"
         level = max(record.levelno, logging.WARNING)

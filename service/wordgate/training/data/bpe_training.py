@@ -44,7 +44,8 @@ def train(word_counts: Mapping[str, float], vocabulary: int) -> Tokenizer:
 
 def _learn_merges(word_counts: Mapping[str, float], limit: int) -> list[tuple[str, str]]:
     # Register the suffixed bytes first. Otherwise the library numbers them in hash-table order and
-    # breaks ties between equally frequent merges by these numbers, which is not deterministic.
+    # breaks ties between equally frequent merges by these numbers, which is not deterministic:
+    # https://github.com/huggingface/tokenizers/issues/903
     learner = HuggingFaceTokenizer(BPE(end_of_word_suffix=END_OF_WORD))
     learner.pre_tokenizer = WhitespaceSplit()
     trainer = BpeTrainer(

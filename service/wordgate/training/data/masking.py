@@ -63,19 +63,19 @@ def mask(text: str) -> str:
     digest = hashlib.blake2b(text.encode(), digest_size=16, person=b"private data").digest()
     chance = Random(int.from_bytes(digest, "big"))
     if "://" in text or "www." in text.lower():
-        text = _URL.sub(lambda found: _address(found, chance), text)
+        text = _URL.sub(lambda match: _address(match, chance), text)
     if "@" in text:
-        text = _EMAIL.sub(lambda found: _email(chance) if found[1] else found[0], text)
+        text = _EMAIL.sub(lambda match: _email(chance) if match[1] else match[0], text)
     if "example." in text:
         text = _RESERVED_DOMAIN.sub(lambda _: _domain(chance), text)
     if _ENOUGH_DIGITS.search(text):
-        text = _NUMBER.sub(lambda found: _number(found[0], chance), text)
+        text = _NUMBER.sub(lambda match: _number(match[0], chance), text)
     return text
 
 
-def _address(found: re.Match[str], chance: Random) -> str:
+def _address(match: re.Match[str], chance: Random) -> str:
     """Return a random web address without a path; paths may contain names and secrets."""
-    start = found[1] or "www."
+    start = match[1] or "www."
     return start.lower() + _domain(chance)
 
 
@@ -98,10 +98,10 @@ def _filled(template: str, chance: Random) -> str:
     """Fill a template with random names, initials and digits. The first digit is not 0 or 1."""
     digits = iter([chance.choice(_FIRST_DIGITS)])
 
-    def fill(found: re.Match[str]) -> str:
-        if found[0] == "#":
+    def fill(match: re.Match[str]) -> str:
+        if match[0] == "#":
             return next(digits, "") or chance.choice(_DIGITS)
-        return _name(chance) if found[0] == "name" else chance.choice("abcdefghijklmnoprstvw")
+        return _name(chance) if match[0] == "name" else chance.choice("abcdefghijklmnoprstvw")
 
     return _TEMPLATE.sub(fill, template)
 

@@ -47,12 +47,12 @@ def sort_passage(text: str, rules: Rules) -> list[Passage]:
     with an excluded phrase is used neither for training nor for evaluation.
     """
     masked = mask(text)
-    found = _words(masked)
-    if rules.excluded and _contains(found, rules.excluded):
+    text_words = _words(masked)
+    if rules.excluded and _contains(text_words, rules.excluded):
         return []
     if share_of(text, "held-out") < rules.held_out_share:
-        return [Passage(found, is_held_out=True)] if found else []
-    parts = [found]
+        return [Passage(text_words, is_held_out=True)] if text_words else []
+    parts = [text_words]
     if share_of(text, "sentences") < rules.sentences_share:
         parts = [_words(sentence) for sentence in _SENTENCE.findall(masked)]
     if share_of(text, "punctuation") < rules.unpunctuated_share:
@@ -76,8 +76,8 @@ def read_phrases(path: Path) -> list[str]:
     A line is a phrase, or a question: context, tab, answer (further columns are ignored). Empty
     lines and lines that begin with `#` are ignored. Raises `InvalidFile`.
     """
-    found = [line for _, line in read_lines(path)]
-    columns = [line.split("\t") for line in found if line.strip() and not line.startswith("#")]
+    lines = [line for _, line in read_lines(path)]
+    columns = [line.split("\t") for line in lines if line.strip() and not line.startswith("#")]
     return [phrase for line in columns if (phrase := _phrase(" ".join(line[:2])))]
 
 
@@ -85,6 +85,6 @@ def _phrase(text: str) -> str:
     return " ".join(words.split(normal_form.normalise(text)))
 
 
-def _contains(found: list[str], phrases: Iterable[str]) -> bool:
-    line = f" {' '.join(found)} "
+def _contains(text_words: list[str], phrases: Iterable[str]) -> bool:
+    line = f" {' '.join(text_words)} "
     return any(phrase in line and f" {phrase} " in line for phrase in phrases)

@@ -108,10 +108,10 @@ class Sampler:
         parts = [self._last(place)]
         missing = self._length
         while missing:
-            taken = self._rest(place)[:missing]
-            parts.append(taken)
-            place.offset += len(taken)
-            missing -= len(taken)
+            tokens = self._rest(place)[:missing]
+            parts.append(tokens)
+            place.offset += len(tokens)
+            missing -= len(tokens)
             if missing:
                 parts.append(np.array([self._eos]))
                 missing -= 1
@@ -146,9 +146,9 @@ class Sampler:
 
     def _order(self, file: int, turn: int) -> NDArray[np.int64]:
         """Return the order of a file's passages in pass number `turn`."""
-        kept = self._orders.get(file)
-        if kept is None or kept[0] != turn:
+        order = self._orders.get(file)
+        if order is None or order[0] != turn:
             random = np.random.Generator(np.random.PCG64([self._seed, file, turn]))
-            kept = turn, random.permutation(len(self._files[file]))
-            self._orders[file] = kept
-        return kept[1]
+            order = turn, random.permutation(len(self._files[file]))
+            self._orders[file] = order
+        return order[1]

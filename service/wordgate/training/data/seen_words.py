@@ -41,9 +41,9 @@ class SeenWordCounter:
     def passing(self, passages: Iterable[str]) -> Iterator[str]:
         """Count the words of the passages and yield the passages unchanged."""
         for text in passages:
-            found = _public_words(text)
-            self._counts.update(found)
-            self._passages.update(set(found))
+            public = _public_words(text)
+            self._counts.update(public)
+            self._passages.update(set(public))
             yield text
 
     def words(self) -> Set[str]:
@@ -80,8 +80,8 @@ def _public_words(text: str) -> list[str]:
     """Return the words of a passage without addresses and masked private data."""
     without = _ADDRESS.sub(" ", text)
     masked = mask(without)
-    found = words.split(normalise(masked))
+    text_words = words.split(normalise(masked))
     if masked == without:
-        return found
+        return text_words
     own = set(words.split(normalise(without)))
-    return [word for word in found if word in own]
+    return [word for word in text_words if word in own]

@@ -144,10 +144,10 @@ def _word_counts(
     paths: Sequence[Path], names: Sequence[str], rules: Rules, cache: Path, report: Report
 ) -> Iterator[dict[str, int]]:
     """Yield the word counts of each file's training passages, cached or newly counted."""
-    kept = [cache / f"words-{_key('words', name, asdict(rules))}.json" for name in names]
-    missing = [path for path, counts in zip(paths, kept, strict=True) if not counts.exists()]
+    count_files = [cache / f"words-{_key('words', name, asdict(rules))}.json" for name in names]
+    missing = [path for path, counts in zip(paths, count_files, strict=True) if not counts.exists()]
     with Workers(partial(_counter, rules), _size(missing)) as workers:
-        for path, counts in zip(paths, kept, strict=True):
+        for path, counts in zip(paths, count_files, strict=True):
             if not counts.exists():
                 report(f"counting words in {path.name}")
                 total = _sum(workers.in_order(_chunks(path)))
@@ -200,14 +200,14 @@ def _encoder(rules: Rules, document: str) -> Callable[[list[str]], _Encoded]:
     encode_word = Tokenizer.from_json(document).encode_word
 
     def encode(texts: list[str]) -> _Encoded:
-        found: _Encoded = {"train": ([], []), "held-out": ([], [])}
+        encoded: _Encoded = {"train": ([], []), "held-out": ([], [])}
         for passage in _sorted(texts, rules):
-            numbers, lengths = found["held-out" if passage.is_held_out else "train"]
+            numbers, lengths = encoded["held-out" if passage.is_held_out else "train"]
             before = len(numbers)
             for word in passage.words:
                 numbers.extend(encode_word(word))
             lengths.append(len(numbers) - before)
-        return found
+        return encoded
 
     return encode
 
@@ -223,8 +223,8 @@ def _write_pieces(parts: Iterable[_Encoded], unit: _PieceType, target: Path) -> 
     draft = Path(tempfile.mkdtemp(prefix=_DRAFT, dir=target.parent))
     try:
         writers = {kind: _Writer(draft, kind, unit) for kind in ("train", "held-out")}
-        for found in parts:
-            for kind, (numbers, lengths) in found.items():
+        for part in parts:
+            for kind, (numbers, lengths) in part.items():
                 writers[kind].add(numbers, lengths)
         for writer in writers.values():
             writer.close()

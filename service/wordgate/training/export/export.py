@@ -141,8 +141,8 @@ def publish(settings: Settings, measure: Measure, report: Report = print) -> Pat
 
 def next_version(folder: Path) -> int:
     """Return the highest version number in a model's folder plus one."""
-    found = [int(path.name) for path in folder.iterdir() if path.name.isdecimal()]
-    return max(found, default=0) + 1
+    versions = [int(path.name) for path in folder.iterdir() if path.name.isdecimal()]
+    return max(versions, default=0) + 1
 
 
 def _collect(settings: Settings, report: Report) -> _ExportInputs:
@@ -154,7 +154,7 @@ def _collect(settings: Settings, report: Report) -> _ExportInputs:
     sizes = sizes_of(recipe, pieces)
     network = Network(sizes, torch.float32)
     network.load_state_dict(saved.weights)
-    levels = AdaptiveSoftmaxLayout(sizes.cuts)
+    levels = AdaptiveSoftmaxLayout(sizes.cutoffs)
     weights = arrays(network, levels)
     report("comparing with PyTorch on held-out text")
     passages = _held_out(settings, recipe, path, pieces, report)
@@ -273,8 +273,10 @@ def _compare(
 
 
 def _sizes(weights: onnx_graphs.Weights) -> NetworkSizes:
-    cuts = weights.levels.cuts
-    return NetworkSizes(vocabulary=cuts[-1], layers=weights.layers, width=weights.width, cuts=cuts)
+    cutoffs = weights.levels.cutoffs
+    return NetworkSizes(
+        vocabulary=cutoffs[-1], layers=weights.layers, width=weights.width, cutoffs=cutoffs
+    )
 
 
 def _write_graphs(weights: onnx_graphs.Weights, precision: Precision, folder: Path) -> None:
@@ -357,10 +359,10 @@ def _smoke(draft: Path, material: _ExportInputs, precision: Precision) -> tuple[
     language = Lexicon(Tokenizer.from_json(material.saved.tokenizer), material.levels)
     cases = []
     for history, text in _SMOKE:
-        [found] = run_to_completion(
+        [scored] = run_to_completion(
             score_texts(language, NullStateStore(model.start), history, [text]), model
         )
-        cases.append(SmokeCase(history=history, text=text, log_prob=found.log_prob))
+        cases.append(SmokeCase(history=history, text=text, log_prob=scored.log_prob))
     return tuple(cases)
 
 

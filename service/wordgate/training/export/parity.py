@@ -37,37 +37,37 @@ class Agreement:
         return self.token_perplexity / self.reference_token_perplexity
 
 
-def compare(found: Sequence[float], reference: Sequence[float]) -> Agreement:
+def compare(log_probs: Sequence[float], reference: Sequence[float]) -> Agreement:
     """Compare log-probabilities token by token."""
-    differences = np.abs(np.array(found) - np.array(reference))
+    differences = np.abs(np.array(log_probs) - np.array(reference))
     return Agreement(
         largest_difference=float(differences.max()),
-        token_perplexity=_perplexity(found),
+        token_perplexity=_perplexity(log_probs),
         reference_token_perplexity=_perplexity(reference),
-        pieces=len(found),
+        pieces=len(log_probs),
     )
 
 
 def served_log_probs(model: Model, passages: Sequence[Passage]) -> list[float]:
     """Return the served model's log-probability of each token of the passages, in order."""
-    found: list[float] = []
+    log_probs: list[float] = []
     for first in range(0, len(passages), _TOGETHER):
-        found += run_to_completion(
+        log_probs += run_to_completion(
             _read_along(model.start, passages[first : first + _TOGETHER]), model
         )
-    return found
+    return log_probs
 
 
 @torch.no_grad()
 def trained_log_probs(network: Network, passages: Sequence[Passage]) -> list[float]:
     """Return the trained network's log-probabilities of the same tokens, in float32."""
     network.eval()
-    found: list[float] = []
+    log_probs: list[float] = []
     for passage in passages:
         line = torch.from_numpy(_line(passage))
         top, _ = network(line[:-1, None], network.start(1))
-        found += network.log_probs(top[:, 0], line[1:]).tolist()
-    return found
+        log_probs += network.log_probs(top[:, 0], line[1:]).tolist()
+    return log_probs
 
 
 def _perplexity(log_probs: Sequence[float]) -> float:

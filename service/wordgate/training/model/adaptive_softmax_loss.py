@@ -1,10 +1,10 @@
 """Exact loss of an adaptive softmax tied to the embedding, computed in chunks that fit the cache.
 
-Tokens are numbered by falling frequency. The head is a softmax over the `cuts[0]` most frequent
+Tokens are numbered by falling frequency. The head is a softmax over the `cutoffs[0]` most frequent
 tokens and one vector per cluster of rarer ones. A rare token's log-probability is that of its
 cluster in the head plus its log-probability in the cluster's softmax. See Grave et al. 2017,
 "Efficient softmax approximation for GPUs"; here the clusters have full width and their rows are
-tied to the embedding (Press & Wolf 2017). `cuts == (vocabulary,)` is a plain softmax.
+tied to the embedding (Press & Wolf 2017). `cutoffs == (vocabulary,)` is a plain softmax.
 """
 
 from collections.abc import Iterator
@@ -32,22 +32,22 @@ class OutputWeights:
     cluster_vectors: Tensor
     cluster_bias: Tensor
 
-    def head(self, cuts: tuple[int, ...]) -> tuple[Tensor, Tensor]:
-        """Return rows [cuts[0] + clusters, width] and bias of the head."""
-        rows = torch.cat([self.embedding[: cuts[0]], self.cluster_vectors])
-        return rows, torch.cat([self.bias[: cuts[0]], self.cluster_bias])
+    def head(self, cutoffs: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+        """Return rows [cutoffs[0] + clusters, width] and bias of the head."""
+        rows = torch.cat([self.embedding[: cutoffs[0]], self.cluster_vectors])
+        return rows, torch.cat([self.bias[: cutoffs[0]], self.cluster_bias])
 
 
-def clusters(cuts: tuple[int, ...]) -> Iterator[tuple[int, int]]:
+def clusters(cutoffs: tuple[int, ...]) -> Iterator[tuple[int, int]]:
     """Yield first token and end of each cluster of rarer tokens."""
-    return pairwise(cuts)
+    return pairwise(cutoffs)
 
 
-def head_targets(targets: Tensor, cuts: tuple[int, ...]) -> Tensor:
+def head_targets(targets: Tensor, cutoffs: tuple[int, ...]) -> Tensor:
     """Return the head's target index for `targets` [n]: the token or its cluster's index."""
     chosen = targets.clone()
-    for index, (first, end) in enumerate(clusters(cuts)):
-        chosen[(targets >= first) & (targets < end)] = cuts[0] + index
+    for index, (first, end) in enumerate(clusters(cutoffs)):
+        chosen[(targets >= first) & (targets < end)] = cutoffs[0] + index
     return chosen
 
 
@@ -60,7 +60,7 @@ def summed_loss(
     hidden: Tensor,
     targets: Tensor,
     weights: OutputWeights,
-    cuts: tuple[int, ...],
+    cutoffs: tuple[int, ...],
     *,
     products: torch.dtype = torch.bfloat16,
     chunk_rows: int = CHUNK_ROWS,
@@ -70,7 +70,7 @@ def summed_loss(
     The result is a differentiable scalar in nats. Matrix products use `products` with float32
     accumulation; everything else uses the type of `hidden`.
     """
-    plan = _Plan(targets, cuts, products, chunk_rows)
+    plan = _Plan(targets, cutoffs, products, chunk_rows)
     loss: Tensor = _TiedSoftmaxLoss.apply(  # type: ignore[no-untyped-call]
         plan,
         hidden,
@@ -84,12 +84,12 @@ def summed_loss(
 
 @torch.no_grad()
 def log_probs(
-    hidden: Tensor, targets: Tensor, weights: OutputWeights, cuts: tuple[int, ...]
+    hidden: Tensor, targets: Tensor, weights: OutputWeights, cutoffs: tuple[int, ...]
 ) -> Tensor:
     """Return log-probabilities [n] of `targets` int64 [n] after `hidden` [n, width], in float32."""
-    rows, bias = weights.head(cuts)
-    log_p = _row_log_probs(hidden, rows, bias, head_targets(targets, cuts))
-    for first, end in clusters(cuts):
+    rows, bias = weights.head(cutoffs)
+    log_p = _row_log_probs(hidden, rows, bias, head_targets(targets, cutoffs))
+    for first, end in clusters(cutoffs):
         members = cluster_members(targets, first, end)
         rows, bias = weights.embedding[first:end], weights.bias[first:end]
         log_p[members] += _row_log_probs(hidden[members], rows, bias, targets[members] - first)
@@ -97,12 +97,12 @@ def log_probs(
 
 
 def _row_log_probs(hidden: Tensor, rows: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
-    found = torch.empty_like(hidden[:, 0])
+    result = torch.empty_like(hidden[:, 0])
     for start in range(0, len(targets), EXACT_CHUNK_ROWS):
         part = slice(start, start + EXACT_CHUNK_ROWS)
         scores = torch.nn.functional.linear(hidden[part], rows, bias)
-        found[part] = scores.log_softmax(1).gather(1, targets[part, None]).squeeze(1)
-    return found
+        result[part] = scores.log_softmax(1).gather(1, targets[part, None]).squeeze(1)
+    return result
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class _Plan:
     """The inputs of a loss without gradients; `targets` int64 [n]."""
 
     targets: Tensor
-    cuts: tuple[int, ...]
+    cutoffs: tuple[int, ...]
     products: torch.dtype
     chunk_rows: int
 
@@ -145,9 +145,9 @@ class _TiedSoftmaxLoss(torch.autograd.Function):
     ) -> Tensor:
         weights = OutputWeights(*tensors)
         run = _Pass(hidden, plan)
-        rows, bias = weights.head(plan.cuts)
-        levels = [run.softmax(None, head_targets(plan.targets, plan.cuts), rows, bias)]
-        for first, end in clusters(plan.cuts):
+        rows, bias = weights.head(plan.cutoffs)
+        levels = [run.softmax(None, head_targets(plan.targets, plan.cutoffs), rows, bias)]
+        for first, end in clusters(plan.cutoffs):
             members = cluster_members(plan.targets, first, end)
             rows, bias = weights.embedding[first:end], weights.bias[first:end]
             levels.append(run.softmax(members, plan.targets[members] - first, rows, bias))
@@ -158,19 +158,19 @@ class _TiedSoftmaxLoss(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, scale: Tensor) -> tuple[Tensor | None, ...]:
         hidden, hidden_grad = ctx.saved_tensors
-        cuts, head = ctx.plan.cuts, ctx.levels[0]
+        cutoffs, head = ctx.plan.cutoffs, ctx.levels[0]
         scaled = (hidden * scale).to(ctx.plan.products)
-        embedding_grad = hidden.new_empty(cuts[-1], hidden.shape[1])
-        bias_grad = hidden.new_empty(cuts[-1])
+        embedding_grad = hidden.new_empty(cutoffs[-1], hidden.shape[1])
+        bias_grad = hidden.new_empty(cutoffs[-1])
         head_grad = head.score_grads.T @ scaled
         head_bias_grad = head.bias_grad * scale
-        embedding_grad[: cuts[0]] = head_grad[: cuts[0]]
-        bias_grad[: cuts[0]] = head_bias_grad[: cuts[0]]
-        for level, (first, end) in zip(ctx.levels[1:], clusters(cuts), strict=True):
+        embedding_grad[: cutoffs[0]] = head_grad[: cutoffs[0]]
+        bias_grad[: cutoffs[0]] = head_bias_grad[: cutoffs[0]]
+        for level, (first, end) in zip(ctx.levels[1:], clusters(cutoffs), strict=True):
             embedding_grad[first:end] = level.score_grads.T @ scaled[level.members]
             bias_grad[first:end] = level.bias_grad * scale
-        cluster_grad = head_grad[cuts[0] :].to(hidden.dtype)
-        by_cluster = head_bias_grad[cuts[0] :]
+        cluster_grad = head_grad[cutoffs[0] :].to(hidden.dtype)
+        by_cluster = head_bias_grad[cutoffs[0] :]
         return None, hidden_grad * scale, embedding_grad, bias_grad, cluster_grad, by_cluster
 
 

@@ -18,19 +18,21 @@ from wordgate.training.model.lstm import LayerWeights, lstm_layer
 class LSTMConfig:
     """The sizes of a network.
 
-    `cuts`: ends of the head and of each cluster of rarer tokens; `(vocabulary,)` for one level.
+    `cutoffs`: ends of the head and of each cluster of rarer tokens; `(vocabulary,)` for one level.
     """
 
     vocabulary: int
     layers: int
     width: int
-    cuts: tuple[int, ...]
+    cutoffs: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        if not self.cuts or self.cuts[-1] != self.vocabulary:
-            raise ValueError(f"cuts {self.cuts} do not end at the vocabulary, {self.vocabulary}")
-        if list(self.cuts) != sorted(set(self.cuts)) or self.cuts[0] < 1:
-            raise ValueError(f"cuts {self.cuts} must be positive and increasing")
+        if not self.cutoffs or self.cutoffs[-1] != self.vocabulary:
+            raise ValueError(
+                f"cutoffs {self.cutoffs} do not end at the vocabulary, {self.vocabulary}"
+            )
+        if list(self.cutoffs) != sorted(set(self.cutoffs)) or self.cutoffs[0] < 1:
+            raise ValueError(f"cutoffs {self.cutoffs} must be positive and increasing")
 
 
 class State(NamedTuple):
@@ -77,7 +79,7 @@ class Network(nn.Module):
         self.products = products
         self._table: Tensor | None = None
         """The embedding returned by the last `forward`, see `_TiedRows`."""
-        clusters = len(sizes.cuts) - 1
+        clusters = len(sizes.cutoffs) - 1
         self.embedding = nn.Parameter(torch.empty(sizes.vocabulary, sizes.width))
         self.output_bias = nn.Parameter(torch.empty(sizes.vocabulary))
         self.cluster_vectors = nn.Parameter(torch.empty(clusters, sizes.width))
@@ -111,9 +113,9 @@ class Network(nn.Module):
         `shares` [vocabulary] must be positive; use float64 to keep rare tokens accurate.
         """
         shares = shares / shares.sum()
-        head = self.sizes.cuts[0]
+        head = self.sizes.cutoffs[0]
         self.output_bias[:head] = shares[:head].log()
-        for index, (first, end) in enumerate(output.clusters(self.sizes.cuts)):
+        for index, (first, end) in enumerate(output.clusters(self.sizes.cutoffs)):
             cluster = shares[first:end]
             self.cluster_bias[index] = cluster.sum().log()
             self.output_bias[first:end] = (cluster / cluster.sum()).log()
@@ -163,13 +165,13 @@ class Network(nn.Module):
             hidden.reshape(-1, self.sizes.width),
             targets.reshape(-1),
             self._output(),
-            self.sizes.cuts,
+            self.sizes.cutoffs,
             products=self.products if self.training else self.embedding.dtype,
         )
 
     def log_probs(self, hidden: Tensor, targets: Tensor) -> Tensor:
         """Return exact float32 log-probabilities [n] of `targets` [n] after `hidden` [n, width]."""
-        return output.log_probs(hidden, targets, self._output(), self.sizes.cuts)
+        return output.log_probs(hidden, targets, self._output(), self.sizes.cutoffs)
 
     def _layers(self) -> list[Layer]:
         return [layer for layer in self.layers if isinstance(layer, Layer)]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from wordgate.errors import InvalidFile
-from wordgate.offline.formats.foreign import refuse_foreign
+from wordgate.offline.formats.format_detection import reject_other_format
 
 FILES: dict[str, tuple[bytes, str, str]] = {
     "hocr": (b"<?xml?>\n<html>\n<meta content='ocr_page'/>", "jsonl", "is hOCR"),
@@ -43,7 +43,7 @@ def test_the_message_says_what_it_is_and_what_to_do(
     path = tmp_path / ("a.gz" if packed else "a")
     path.write_bytes(gzip.compress(content) if packed else content)
     with pytest.raises(InvalidFile) as refused:
-        refuse_foreign(path, expected)
+        reject_other_format(path, expected)
     assert named in str(refused.value)
 
 
@@ -55,30 +55,30 @@ def test_expected_unknown_and_missing_files_are_left_to_the_reader(
     path = tmp_path / "a"
     for content in (MORE_READABLE[expected], b"", b"hello\nthere\n", b"\xff\xfe"):
         path.write_bytes(content)
-        refuse_foreign(path, expected)
-    refuse_foreign(tmp_path / "none", expected)
+        reject_other_format(path, expected)
+    reject_other_format(tmp_path / "none", expected)
 
 
 def test_a_folder_is_not_a_file(tmp_path: Path) -> None:
     """Formats of single files reject folders and name the formats of folders."""
     with pytest.raises(InvalidFile, match="is a folder; folders require --format kaldi"):
-        refuse_foreign(tmp_path, "jsonl")
-    refuse_foreign(tmp_path, "kaldi")
+        reject_other_format(tmp_path, "jsonl")
+    reject_other_format(tmp_path, "kaldi")
 
 
 def test_a_pipe_is_left_to_its_reader(tmp_path: Path) -> None:
     """A pipe can be read only once and is not inspected."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    refuse_foreign(pipe, "kaldi")
+    reject_other_format(pipe, "kaldi")
 
 
 def test_a_line_of_digits_without_end_is_looked_at_once() -> None:
     """Detection of Kaldi lattices takes linear time."""
     program = (
         "import sys; from pathlib import Path;"
-        "from wordgate.offline.formats.foreign import refuse_foreign;"
-        "refuse_foreign(Path(sys.argv[1]), 'jsonl')"
+        "from wordgate.offline.formats.format_detection import reject_other_format;"
+        "reject_other_format(Path(sys.argv[1]), 'jsonl')"
     )
     with tempfile.NamedTemporaryFile() as file:
         file.write(b"u1\n0 1 the " + b"1" * 200_000 + b"x\n")

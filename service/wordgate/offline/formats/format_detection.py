@@ -51,7 +51,7 @@ _KINDS: tuple[tuple[str, re.Pattern[bytes], str], ...] = (
 )
 
 
-def refuse_foreign(path: Path, expected: str) -> None:
+def reject_other_format(path: Path, expected: str) -> None:
     """Raise `InvalidFile` if a file is certainly not in the expected format.
 
     The message names the actual format and a remedy. Missing files are left to the reader, and so
@@ -94,12 +94,12 @@ def _reading(path: Path) -> str:
 
 def _head(path: Path) -> bytes:
     """Return the beginning of a file, decompressed; empty if it cannot be read."""
-    found = b""
+    head = b""
     try:
         for number, raw in raw_lines(path):
-            found += raw[:_HEAD_BYTES]
-            if number >= _HEAD_LINES or len(found) >= _HEAD_BYTES:
+            head += raw[:_HEAD_BYTES]
+            if number >= _HEAD_LINES or len(head) >= _HEAD_BYTES:
                 break
     except InvalidFile:
         pass
-    return found.removeprefix("\ufeff".encode())
+    return head.removeprefix("\ufeff".encode())

@@ -1,7 +1,7 @@
 """Weights of the log-linear score of a transcript.
 
 The total is
-sum(weights[name] * scores[name]) + lm_weight * log p(text) + word_bonus * words + boosts.
+sum(weights[name] * scores[name]) + lm_weight * log p(text) + word_insertion_bonus * words + boosts.
 """
 
 import math
@@ -13,8 +13,8 @@ from wordgate.errors import InvalidInput
 from wordgate.scoring.boosted_phrases import BoostedPhrases
 from wordgate.text import words
 from wordgate.text.argument_types import require_each
+from wordgate.text.cooperative_steps import Steps, finish
 from wordgate.text.normalization import normalise
-from wordgate.text.steps import Steps, finish
 
 ACOUSTIC = "acoustic_log_prob"
 """The only score with a default weight of 1; all others default to 0."""
@@ -22,14 +22,14 @@ ACOUSTIC = "acoustic_log_prob"
 
 @dataclass(frozen=True)
 class Boost:
-    """A boosted phrase (hotword, contextual biasing); each occurrence adds `weight` to a total."""
+    """A boosted phrase (hotword, contextual biasing); each occurrence adds `bonus` to a total."""
 
     phrase: str
-    weight: float
+    bonus: float
 
 
 @dataclass(frozen=True)
-class Weighting:
+class ScoreWeights:
     """Weights of all parts of a total.
 
     `weights` maps score names to factors. Totals are divided by `posterior_scale` before the
@@ -39,7 +39,7 @@ class Weighting:
     """
 
     lm_weight: float = 1.0
-    word_bonus: float = 0.0
+    word_insertion_bonus: float = 0.0
     weights: Mapping[str, float] = field(default_factory=dict)
     boosts: Sequence[Boost] = ()
     posterior_scale: float | None = None
@@ -50,7 +50,7 @@ class Weighting:
     def __post_init__(self) -> None:
         require_each(self.boosts, "boosts", Boost)
         check_finite("lm_weight", self.lm_weight)
-        check_finite("word_bonus", self.word_bonus)
+        check_finite("word_insertion_bonus", self.word_insertion_bonus)
         for name, weight in self.weights.items():
             check_finite(f"weights[{name}]", weight)
         if self.lm_weight < 0:
@@ -61,20 +61,20 @@ class Weighting:
                 problem = f"is {self.posterior_scale:g}; it must be greater than 0"
                 raise InvalidInput("posterior_scale", problem)
         for index, boost in enumerate(self.boosts):
-            check_finite(f"boosts[{index}].weight", boost.weight)
+            check_finite(f"boosts[{index}].bonus", boost.bonus)
 
     @property
     def scale(self) -> float:
         """Divisor of totals for posteriors."""
         return max(1.0, self.lm_weight) if self.posterior_scale is None else self.posterior_scale
 
-    def weight(self, name: str) -> float:
+    def weight_of(self, name: str) -> float:
         """Return the factor of a score."""
         return self.weights.get(name, 1.0 if name == ACOUSTIC else 0.0)
 
-    def weighted(self, scores: Mapping[str, float]) -> float:
+    def weighted_sum(self, scores: Mapping[str, float]) -> float:
         """Return the weighted sum of a transcript's scores, added in order of their names."""
-        return sum((self.weight(name) * scores[name] for name in sorted(scores)), 0.0)
+        return sum((self.weight_of(name) * scores[name] for name in sorted(scores)), 0.0)
 
     def prepare(self) -> Steps[None]:
         """Build the tree of boosted phrases, as steps, unless it is already built.
@@ -82,11 +82,11 @@ class Weighting:
         Raises `InvalidInput` for a phrase without a word.
         """
         for index, boost in enumerate(self.boosts[self._phrases.added :], self._phrases.added):
-            field_name = f"weighting.boosts[{index}].phrase"
+            field_name = f"score_weights.boosts[{index}].phrase"
             phrase = words.split(normalise(boost.phrase, field_name))
             if not phrase:
                 raise InvalidInput(field_name, "contains no word")
-            self._phrases.add(phrase, boost.weight)
+            self._phrases.add(phrase, boost.bonus)
             yield 10 + 2 * len(phrase)
 
     def boost(self, found: Sequence[str]) -> float:
@@ -154,12 +154,12 @@ def check_scores(placed: Iterable[tuple[Callable[[], str], Mapping[str, float]]]
         yield 4 + len(scores)
 
 
-def check_weighed(weighting: Weighting, names: Collection[str]) -> None:
+def check_weighed(score_weights: ScoreWeights, names: Collection[str]) -> None:
     """Raise `InvalidInput` naming a nonzero weight of a score that was not sent."""
-    for name, weight in weighting.weights.items():
+    for name, weight in score_weights.weights.items():
         if weight and name not in names:
             problem = f"unknown score; available: {', '.join(sorted(names)) or 'none'}"
-            raise InvalidInput(f"weighting.weights[{name}]", problem)
+            raise InvalidInput(f"score_weights.weights[{name}]", problem)
 
 
 def _listed(names: Iterable[str]) -> str:

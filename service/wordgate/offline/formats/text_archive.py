@@ -21,31 +21,31 @@ def read(
 
     Raises `InvalidFile` if the file cannot be read.
     """
-    found: dict[str, tuple[int, T] | InvalidFile] = {}
+    entries: dict[str, tuple[int, T] | InvalidFile] = {}
     for number, raw in raw_lines(path):
         try:
             line = decode(path, number, raw)
         except InvalidFile as error:
-            found[raw.split()[0].decode("utf-8", "replace")] = error
+            entries[raw.split()[0].decode("utf-8", "replace")] = error
             continue
         if not line.strip():
             continue
         key, *rest = line.split(maxsplit=1)
         try:
-            found[key] = _twice(path, key, number, found.get(key)) or (
+            entries[key] = _twice(path, key, number, entries.get(key)) or (
                 number,
                 value(path, number, rest[0].strip() if rest else ""),
             )
         except InvalidFile as error:
-            found[key] = error
-    return found
+            entries[key] = error
+    return entries
 
 
-def used(found: tuple[int, T] | InvalidFile) -> tuple[int, T]:
+def used(entry: tuple[int, T] | InvalidFile) -> tuple[int, T]:
     """Return an entry. Raises it if it is an `InvalidFile`."""
-    if isinstance(found, InvalidFile):
-        raise found
-    return found
+    if isinstance(entry, InvalidFile):
+        raise entry
+    return entry
 
 
 def _twice(
