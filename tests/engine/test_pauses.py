@@ -14,7 +14,7 @@ from wordgate.decoding.prediction import Query, splitting_typed
 from wordgate.engine.loaded_model import ServedModel, open_model
 from wordgate.engine.scheduler import Job, Priority, Scheduler
 from wordgate.errors import Cancelled, InvalidInput
-from wordgate.lm.requests import SHORT_ROUND, ModelRequest, ModelTask, Pace
+from wordgate.lm.requests import ModelRequest, ModelTask, TimeSlice
 from wordgate.scoring.hypothesis import Hypothesis
 from wordgate.scoring.lattice import Alternative, Arc, ConfusionNetwork, Lattice
 from wordgate.scoring.weighting import Boost, Weighting
@@ -90,9 +90,7 @@ def _predictions(model: ServedModel) -> Iterator[ModelTask[Any]]:
     ]
     for query in wanted:
         yield model.predict(query)
-    yield from (
-        Pace(SHORT_ROUND).run(splitting_typed(text)) for text in ("é" * 32_000, "a" * 65_536)
-    )
+    yield from (TimeSlice().run(splitting_typed(text)) for text in ("é" * 32_000, "a" * 65_536))
     yield model.read_ahead(_words(random, 9000))
 
 

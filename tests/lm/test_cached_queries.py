@@ -6,27 +6,31 @@ from tests.remembering import Remembering
 from tests.tiny_models import PIECES
 
 from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
-from wordgate.lm.cached_queries import HashedState, advance, level_rows
+from wordgate.lm.cached_queries import CachedQueries, HashedState
 from wordgate.lm.requests import OutputRows, run_to_completion
 from wordgate.lm.state_store import chain_hashes
 
 LEVELS = AdaptiveSoftmaxLayout((6, PIECES.size))
 
 
+def _queries() -> CachedQueries:
+    return CachedQueries(PIECES, LEVELS, Remembering(-1))
+
+
 def test_only_missing_entries_are_requested() -> None:
     """Only steps and rows that are not in the store are requested. Results keep their order."""
-    model, store = FakeModel.random(LEVELS, 5), Remembering(-1)
+    model, queries = FakeModel.random(LEVELS, 5), _queries()
     start = HashedState(b"seed", -1)
-    [first] = run_to_completion(advance(store, [(start, 3)]), model)
-    again, other = run_to_completion(advance(store, [(start, 3), (start, 4)]), model)
+    [first] = run_to_completion(queries.advance([(start, 3)]), model)
+    again, other = run_to_completion(queries.advance([(start, 3), (start, 4)]), model)
     assert (again, other.state) == (first, 4)
     assert model.calls["Step"] == 2
     for _ in range(2):
-        rows = run_to_completion(level_rows(store, 1, [other, first, other]), model)
+        rows = run_to_completion(queries.level_rows(1, [other, first, other]), model)
         assert [row.tolist() for row in rows] == [
             model.answer([_rows(context)])[0][0].tolist() for context in (other, first, other)
         ]
-    assert run_to_completion(level_rows(store, 0, []), model) == []
+    assert run_to_completion(queries.level_rows(0, []), model) == []
 
 
 def _rows(context: HashedState) -> OutputRows:
@@ -39,15 +43,15 @@ def test_keys_are_those_of_the_pieces_read() -> None:
     keys = chain_hashes(b"seed", [3, 4])
     assert [start.key_after([3]), start.key_after([3, 4])] == keys
     assert start.key_after([]) == b"seed"
-    [first] = run_to_completion(advance(Remembering(-1), [(start, 3)]), FakeModel.random(LEVELS, 5))
+    [first] = run_to_completion(_queries().advance([(start, 3)]), FakeModel.random(LEVELS, 5))
     assert first.key_after([4]) == keys[1]
 
 
 def test_a_row_that_is_missing_stands_in_its_place() -> None:
     """A stored row between two new ones keeps its position."""
-    model, store = FakeModel.random(LEVELS, 5), Remembering(-1)
+    model, queries = FakeModel.random(LEVELS, 5), _queries()
     contexts = [HashedState(bytes([state]), state) for state in (1, 2, 3)]
-    run_to_completion(level_rows(store, 0, contexts[1:2]), model)
-    rows = run_to_completion(level_rows(store, 0, contexts), model)
+    run_to_completion(queries.level_rows(0, contexts[1:2]), model)
+    rows = run_to_completion(queries.level_rows(0, contexts), model)
     for context, row in zip(contexts, rows, strict=True):
         assert np.array_equal(row, model.answer([OutputRows(0, [context.state])])[0][0])

@@ -6,7 +6,7 @@ from unicodedata import category
 from wordgate.decoding.options import Options
 from wordgate.decoding.suggestions import Prediction, Suggester
 from wordgate.lm.lexicon import Lexicon
-from wordgate.lm.requests import SHORT_ROUND, ModelTask, Pace
+from wordgate.lm.requests import ModelTask, TimeSlice
 from wordgate.lm.state_store import StateStore
 from wordgate.text import words
 from wordgate.text.normalization import normalising_with_offsets, require_unicode
@@ -38,11 +38,11 @@ def predict(language: Lexicon, store: StateStore, query: Query) -> ModelTask[Pre
     history. Raises `InvalidInput` naming `history` or `prefix` for text that is not Unicode, and
     for the same reasons as `Options.prepare`.
     """
-    pace = Pace(SHORT_ROUND)
-    yield from pace.run(query.options.prepare())
+    time_slice = TimeSlice()
+    yield from time_slice.run(query.options.prepare())
     if query.correct_last_word:
         return (yield from _correct_last(language, store, query))
-    complete, typed = yield from pace.run(splitting_typed(query.prefix, "prefix"))
+    complete, typed = yield from time_slice.run(splitting_typed(query.prefix, "prefix"))
     history = f"{query.history} {complete}" if complete.strip() else query.history
     place = Suggester(language, store, query.options, history)
     return (yield from place.suggest(typed))
@@ -53,9 +53,9 @@ def _correct_last(language: Lexicon, store: StateStore, query: Query) -> ModelTa
     require_unicode(query.history, "history")
     require_unicode(query.prefix, "prefix")
     text = f"{query.history} {query.prefix}"
-    pace = Pace(SHORT_ROUND)
-    end = yield from pace.run(_end_of_letters(text))
-    history, typed = yield from pace.run(splitting_typed(text[:end]))
+    time_slice = TimeSlice()
+    end = yield from time_slice.run(_end_of_letters(text))
+    history, typed = yield from time_slice.run(splitting_typed(text[:end]))
     return (yield from Suggester(language, store, query.options, history).correct(typed))
 
 

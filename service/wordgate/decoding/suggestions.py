@@ -17,15 +17,13 @@ from wordgate.decoding.options import LetterCase, Options
 from wordgate.decoding.phrases import PhraseSearch, ScoredPhrase
 from wordgate.decoding.search import ScoredWord, SearchParams, SearchResult
 from wordgate.decoding.truecasing import Writer
-from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
-from wordgate.lm.cached_queries import HashedState, word_log_prob
+from wordgate.lm.cached_queries import CachedQueries, HashedState
 from wordgate.lm.context_window import read_context, read_each
 from wordgate.lm.lexicon import Lexicon
 from wordgate.lm.masks import begins_mask
-from wordgate.lm.requests import SHORT_ROUND, YIELD, ModelTask, Pace
+from wordgate.lm.requests import YIELD, ModelTask
 from wordgate.lm.seen_words import SeenWords
 from wordgate.lm.state_store import StateStore
-from wordgate.lm.tokenizer import Tokenizer
 from wordgate.text import words
 from wordgate.text.addresses import ends_in_address
 from wordgate.text.normalization import normalise, require_unicode
@@ -41,8 +39,6 @@ _LEAST_LETTERS = 3
 _DOUBT = 2.0
 """Penalty in nats for a finished word that is not in the training vocabulary or is a suspected
 misspelling there. The model has also learned misspellings."""
-
-_SEARCH_WORK, _WORD_WORK = 200, 10
 
 
 class Kind(Enum):
@@ -94,6 +90,7 @@ class Suggester:
     ) -> None:
         self._language = language
         self._store = store
+        self._queries = CachedQueries(language.pieces, language.levels, store)
         self._options = options
         self._history = history
         self._before = _words_before(language, options, history)
@@ -146,7 +143,7 @@ class Suggester:
         query = TypoQuery((yield from self._meant(normal)), max(rank, LEAST_RANK))
         search = self._correcting(self._options.max_suggestions, lambda word: word != normal)
         found = yield from self._unmasked(
-            lambda: corrected_words(*self._where, query, search, self._biases, self._store)
+            lambda: corrected_words(self._queries, self._start, query, search, self._biases)
         )
         return Prediction(self._instead(typed, found), typed, self._exact, self._expansions)
 
@@ -156,8 +153,7 @@ class Suggester:
         once = corrections_of(word, is_finished=True)
         if seen is None:
             return once
-        pace = Pace(SHORT_ROUND)
-        twice = yield from pace.run(
+        twice = yield from self._queries.time_slice.run(
             two_typo_corrections_of(
                 word, lambda begun: seen.begins(begun.encode("utf-8")), seen.__contains__
             )
@@ -188,6 +184,7 @@ class Suggester:
             shares = yield from continuous_cache.shares(read, found, cache.weight, cache.sharpness)
         else:
             self._start = yield from read_context(pieces, self._history, self._store)
+        self._queries.time_slice.restart()
         self._rests = dict(self._language.masks.rests_at(self._history))
         boosts = self._listed.boosts
         self._biases = WordBiases(
@@ -200,14 +197,14 @@ class Suggester:
         search = SearchParams(
             1, prefix.encode("utf-8"), max_expansions=self._options.max_expansions
         )
-        found = yield from best_words(*self._where, search, self._biases, self._store)
+        found = yield from best_words(self._queries, self._start, search, self._biases)
         self._count(found)
         ranks = (word.log_prob + self._biases.of(word.word).boost for word in found.words)
         return max(ranks, default=-math.inf)
 
     def _rank(self, word: str) -> ModelTask[float]:
         """Return the rank of a word."""
-        log_prob = yield from word_log_prob(*self._where, word, self._store)
+        log_prob = yield from self._queries.word_log_prob(self._start, word)
         bias = self._biases.of(word)
         return self._biases.log_prob(log_prob, bias.cache_prob) + bias.boost
 
@@ -233,7 +230,7 @@ class Suggester:
             max(1, options.max_corrections), lambda word: not word.startswith(normal)
         )
         found = yield from self._unmasked(
-            lambda: corrected_beginnings(*self._where, query, search, self._biases, self._store)
+            lambda: corrected_beginnings(self._queries, self._start, query, search, self._biases)
         )
         return self._instead(typed, found)
 
@@ -269,10 +266,6 @@ class Suggester:
             for each in found.words
         ]
 
-    @property
-    def _where(self) -> tuple[Tokenizer, AdaptiveSoftmaxLayout, HashedState]:
-        return self._language.pieces, self._language.levels, self._start
-
     def _writer(self, typed: str) -> Writer:
         options = self._options
         preferred_casing = self._listed.preferred_casing
@@ -285,7 +278,6 @@ class Suggester:
         skipped once it is used up.
         """
         passed: dict[str, str] = {}
-        pace = Pace(SHORT_ROUND)
         for length in range(len(typed)):
             if self._expansions >= self._options.max_expansions:
                 self._exact = False
@@ -293,8 +285,6 @@ class Suggester:
             found = yield from self._best(typed[:length], passed)
             writer = self._writer(typed[:length])
             passed.update((word, writer.write(word)) for word in found)
-            if pace.is_due(_SEARCH_WORK + _WORD_WORK * len(found)):
-                yield YIELD
         return passed
 
     def _best(self, typed: str, passed: Mapping[str, str]) -> ModelTask[dict[str, float]]:
@@ -319,7 +309,7 @@ class Suggester:
             floor=self._floor,
         )
         found = yield from self._unmasked(
-            lambda: best_words(*self._where, search, self._biases, self._store)
+            lambda: best_words(self._queries, self._start, search, self._biases)
         )
         return {word.word: word.log_prob for word in found.words}
 
@@ -336,8 +326,8 @@ class Suggester:
         known = len(self._begin_masks)
         for each in found.words:
             rests = self._rests.pop(each.word, ())
-            where = *self._where, each.word, rests, self._store
-            if rests and (yield from begins_mask(*where)):
+            where = self._queries, self._start
+            if rests and (yield from begins_mask(*where, each.word, rests)):
                 self._begin_masks.add(each.word)
         return len(self._begin_masks) > known
 
@@ -349,14 +339,14 @@ class Suggester:
         """Return the likeliest phrases that begin with these words, except with punctuation."""
         options = self._options
         searching = PhraseSearch(
-            *self._where,
+            self._queries,
+            self._start,
             SearchParams(
                 1,
                 accepts=self._continues,
                 max_expansions=options.max_expansions,
                 seen=_seen_words(self._language, options, marks=False),
             ),
-            self._store,
             self._language.masks,
             options.max_phrase_words,
             math.log(options.min_phrase_probability),

@@ -5,10 +5,9 @@ Unlike `prefix_tree`, it does not need all sequences in advance.
 
 from collections.abc import Sequence
 
-from wordgate.lm.requests import SHORT_ROUND, YIELD, ModelTask, Pace, State, Step, TokenLogProbs
+from wordgate.lm.requests import YIELD, ModelTask, State, Step, TimeSlice, TokenLogProbs
 
 ROOT = 0
-_PIECE_WORK = 2
 
 
 class GrowingPrefixTree:
@@ -19,10 +18,11 @@ class GrowingPrefixTree:
     states that were computed.
     """
 
-    def __init__(self, start: State) -> None:
+    def __init__(self, start: State, time_slice: TimeSlice) -> None:
+        """`time_slice` is that of the task, which a model request restarts."""
         self.log_probs = [0.0]
         self.steps = 0
-        self._pace = Pace(SHORT_ROUND)
+        self._time_slice = time_slice
         self._pieces = [-1]
         self._parents = [ROOT]
         self._states: dict[int, State] = {ROOT: start}
@@ -40,7 +40,7 @@ class GrowingPrefixTree:
                         self._known[key] = self._add(*key)
                         new.append(self._known[key])
                     reached[number] = self._known[key]
-            if self._pace.is_due(_PIECE_WORK * len(wanted)):
+            if self._time_slice.is_over():
                 yield YIELD
             if new:
                 yield from self._ask(new)
@@ -61,5 +61,7 @@ class GrowingPrefixTree:
             self._states.update(zip(missing, (yield Step(steps)), strict=True))
             self.steps += len(steps)
         queries = [(self._states[self._parents[n]], self._pieces[n]) for n in new]
-        for node, gain in zip(new, (yield TokenLogProbs(queries)), strict=True):
+        gains = yield TokenLogProbs(queries)
+        self._time_slice.restart()
+        for node, gain in zip(new, gains, strict=True):
             self.log_probs[node] += gain

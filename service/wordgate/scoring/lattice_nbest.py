@@ -6,7 +6,7 @@ from functools import cache
 
 from wordgate.errors import InvalidInput
 from wordgate.lm.lexicon import Lexicon
-from wordgate.lm.requests import SHORT_ROUND, YIELD, ModelTask, Pace, State
+from wordgate.lm.requests import YIELD, ModelTask, State, TimeSlice
 from wordgate.scoring.hypothesis import Hypothesis, TimeSpan
 from wordgate.scoring.lattice import (
     Alternative,
@@ -29,9 +29,6 @@ from wordgate.text.steps import Steps
 
 MAX_LATTICE_PIECES = 50_000
 """Limit on the model tokens of a lattice, summed over its distinct labels."""
-
-_OUTLOOK_WORK, _PIECE_WORK = 20, 6
-"""Work of tokenizing a label: per label, and per model token."""
 
 _SPAN_WORK = 4
 
@@ -73,9 +70,9 @@ def extract_n_best(
     def likely(unit: str) -> Heuristic:
         return outlook(unit, cut, weighting, bool(separator))
 
-    pace = Pace(SHORT_ROUND)
-    joined = yield from pace.run(join(source, weighting))
-    yield from pace.run(weighting.prepare())
+    time_slice = TimeSlice()
+    joined = yield from time_slice.run(join(source, weighting))
+    yield from time_slice.run(weighting.prepare())
     pieces = 0
     for unit in joined.units:
         likely(unit)
@@ -83,23 +80,24 @@ def extract_n_best(
         if pieces > MAX_LATTICE_PIECES:
             problem = f"have more than {MAX_LATTICE_PIECES} tokens; send a smaller lattice"
             raise InvalidInput("hypotheses", problem)
-        if pace.is_due(_OUTLOOK_WORK + _PIECE_WORK * len(cut(unit).pieces)):
+        if time_slice.is_over():
             yield YIELD
     graph = LatticeGraph(source.sum_paths)
-    yield from pace.run(graph.build(joined, likely))
+    yield from time_slice.run(graph.build(joined, likely))
     state = yield from start
     search = LatticeSearch(graph, likely, cut, weighting, state, bounds, separator, count_eos)
     found, exact = yield from search.run()
+    time_slice.restart()
     entries = _Entries(source)
-    best = yield from pace.run(graph.best_paths([each.units for each in found]))
+    best = yield from time_slice.run(graph.best_paths([each.units for each in found]))
     paths = sorted(zip(best, found, strict=True), key=_sent_first)
     texts = [separator.join(each.units) for _, each in paths]
     hypotheses = []
     cuts = []
     for text, (path, each) in zip(texts, paths, strict=True):
         hypothesis = entries.hypothesis(text, path, each, weighting)
-        hypotheses.append((yield from pace.run(hypothesis)))
-        cuts.append((yield from pace.run(cutting(language, text, "hypotheses"))))
+        hypotheses.append((yield from time_slice.run(hypothesis)))
+        cuts.append((yield from time_slice.run(cutting(language, text, "hypotheses"))))
     return LatticeNBest(hypotheses, cuts, [each.log_prob for _, each in paths], exact)
 
 

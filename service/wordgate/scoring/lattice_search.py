@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from wordgate.errors import InvalidInput
 from wordgate.lm.adaptive_softmax import likely_log_prob
-from wordgate.lm.requests import SHORT_ROUND, YIELD, ModelTask, Pace, State
+from wordgate.lm.requests import YIELD, ModelTask, State, TimeSlice
 from wordgate.lm.tokenizer import EOS
 from wordgate.scoring.growing_prefix_tree import ROOT, GrowingPrefixTree
 from wordgate.scoring.lattice_graph import Heuristic, LatticeGraph, ReachedNodes
@@ -48,7 +48,6 @@ MAX_READ = 20_000
 """Limit on tokens read by the model per search, whose states are all kept; the search then ends."""
 
 _PARTIAL_WORK = 30
-_EXTENDING_WORK = 4
 _STEPS_AT_ONCE = 2000
 _NOTHING = Heuristic(0.0, 0.0)
 
@@ -155,8 +154,8 @@ class LatticeSearch:
         self._wanted = bounds.max_transcripts or TRANSCRIPTS
         self._whole = bool(separator)
         self._end = [EOS] if count_eos else []
-        self.read = GrowingPrefixTree(start)
-        self._pace = Pace(SHORT_ROUND)
+        self._time_slice = TimeSlice()
+        self.read = GrowingPrefixTree(start, self._time_slice)
         self._walked = 0
         self._open: list[tuple[float, int, _PartialHypothesis]] = []
         self._made = 0
@@ -223,15 +222,15 @@ class LatticeSearch:
         made: list[tuple[_PartialHypothesis, str]] = []
         ended: list[tuple[_PartialHypothesis, str]] = []
         for partial in batch:
-            settled = yield from self._pace.run(self._graph.settle(partial.frontier))
+            settled = yield from self._time_slice.run(self._graph.settle(partial.frontier))
             if self._graph.end in settled:
                 partial.path_score = settled[self._graph.end]
                 ended.append((partial, partial.pending))
-            following = yield from self._pace.run(self._graph.follow(settled))
+            following = yield from self._time_slice.run(self._graph.follow(settled))
             for unit, frontier in following.items():
                 made.append(self._extend(partial, unit, frontier))
             self._walked += self._graph.fan(settled)
-            if self._pace.is_due(len(settled) // 2 + _EXTENDING_WORK * len(following)):
+            if self._time_slice.is_over():
                 yield YIELD
         wanted = [(b.tree_node, self._cut(word).pieces) for b, word in made]
         wanted += [(b.tree_node, [*self._cut(word).pieces, *self._end]) for b, word in ended]
@@ -240,11 +239,11 @@ class LatticeSearch:
             self._finish(partial, word, tree_node)
             self._add(partial)
             self._walked += _PARTIAL_WORK
-            if self._pace.is_due(_PARTIAL_WORK + 2 * len(partial.frontier)):
+            if self._time_slice.is_over():
                 yield YIELD
         for (partial, word), tree_node in zip(ended, tree_nodes[len(made) :], strict=True):
             self._finalize(partial, word, tree_node)
-            if self._pace.is_due(_PARTIAL_WORK + len(word)):
+            if self._time_slice.is_over():
                 yield YIELD
 
     def _extend(

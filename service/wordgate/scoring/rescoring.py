@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from wordgate.errors import InvalidInput
 from wordgate.lm.context_window import read
 from wordgate.lm.lexicon import Lexicon
-from wordgate.lm.requests import SHORT_ROUND, ModelTask, Pace
+from wordgate.lm.requests import ModelTask, TimeSlice
 from wordgate.lm.state_store import StateStore
 from wordgate.lm.tokenizer import EOS
 from wordgate.scoring.confidence import WordDiff, confidences, differences
@@ -117,28 +117,30 @@ def rescore(
     weight for an unknown score, times that do not match the text, a text with too many tokens or
     that is not Unicode, and a lattice with a cycle or without a path.
     """
-    pace = Pace(SHORT_ROUND)
-    yield from pace.run(weighting.prepare())
+    time_slice = TimeSlice()
+    yield from time_slice.run(weighting.prepare())
     if isinstance(hypotheses, Lattice | ConfusionNetwork):
-        yield from pace.run(check_source(hypotheses, weighting))
+        yield from time_slice.run(check_source(hypotheses, weighting))
         start = read(language.pieces, history, store)
         found = yield from extract_n_best(language, start, hypotheses, weighting, bounds, count_eos)
+        time_slice.restart()
         return (
-            yield from pace.run(
+            yield from time_slice.run(
                 ranking(found.hypotheses, found.cuts, found.log_probs, weighting, found.exact)
             )
         )
-    yield from pace.run(check_hypotheses(hypotheses, weighting))
+    yield from time_slice.run(check_hypotheses(hypotheses, weighting))
     cuts = []
     for index, hypothesis in enumerate(hypotheses):
         field = f"{FIELD}[{index}].text"
-        cuts.append((yield from pace.run(cutting(language, hypothesis.text, field))))
+        cuts.append((yield from time_slice.run(cutting(language, hypothesis.text, field))))
     start = yield from read(language.pieces, history, store)
     end = [EOS] if count_eos else []
     sequences = [[*cut.pieces, *end] for cut in cuts]
     log_probs = yield from score(sequences, start, language.levels)
     best = ranking(hypotheses, cuts, log_probs, weighting, max_transcripts=bounds.max_transcripts)
-    return (yield from pace.run(best))
+    time_slice.restart()
+    return (yield from time_slice.run(best))
 
 
 def rank(

@@ -12,7 +12,7 @@ from wordgate.errors import InvalidInput
 from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
 from wordgate.lm.context_window import read
 from wordgate.lm.lexicon import Lexicon
-from wordgate.lm.requests import SHORT_ROUND, YIELD, ModelTask, Pace, State, Step, TokenLogProbs
+from wordgate.lm.requests import YIELD, ModelTask, State, Step, TimeSlice, TokenLogProbs
 from wordgate.lm.state_store import StateStore
 from wordgate.lm.tokenizer import EOS
 from wordgate.scoring.prefix_tree import ROOT, PrefixTree
@@ -86,14 +86,17 @@ def score_texts(
     """
     if not candidates:
         raise InvalidInput("candidates", "is empty; send at least one candidate")
-    pace = Pace(SHORT_ROUND)
+    time_slice = TimeSlice()
     cuts = []
     for index, text in enumerate(candidates):
-        cuts.append((yield from pace.run(cutting(language, text, f"candidates[{index}].text"))))
+        cuts.append(
+            (yield from time_slice.run(cutting(language, text, f"candidates[{index}].text")))
+        )
     start = yield from read(language.pieces, history, store)
     end = [EOS] if count_eos else []
     sequences = [[*cut.pieces, *end] for cut in cuts]
     tree, sums = yield from _score_tree(sequences, start, language.levels)
+    time_slice.restart()
     log_probs = [sums[leaf] for leaf in tree.leaves]
     scored = [
         Candidate(text, log_prob, share, len(cut.words), len(cut.pieces))
@@ -104,7 +107,7 @@ def score_texts(
     if return_words:
         ends = language.pieces.ends_word
         for index, (candidate, cut) in enumerate(zip(scored, cuts, strict=True)):
-            scored[index] = yield from pace.run(
+            scored[index] = yield from time_slice.run(
                 _with_words(candidate, cut, tree.path(tree.leaves[index]), sums, ends)
             )
     return scored
@@ -147,9 +150,9 @@ def _score_tree(
     sequences: Sequence[Sequence[int]], start: State, levels: AdaptiveSoftmaxLayout | None
 ) -> ModelTask[tuple[PrefixTree, list[float]]]:
     """Return the prefix tree of sequences, and the log-probability of each node from the root."""
-    pace = Pace(SHORT_ROUND)
+    time_slice = TimeSlice()
     tree = PrefixTree()
-    yield from pace.run(tree.grow(sequences))
+    yield from time_slice.run(tree.grow(sequences))
     gains = [0.0] * len(tree)
     states: dict[int, State] = {ROOT: start}
     pending: list[tuple[int, State]] = []
@@ -164,11 +167,12 @@ def _score_tree(
             steps = [(states[parents[node]], pieces[node]) for node in inner]
             states = dict(zip(inner, (yield Step(steps)), strict=True))
     yield from _ask_gains(tree, pending, gains, levels)
+    time_slice.restart()
     log_probs = gains
     for part in stretches(len(tree) - 1, _SUMMED_TOGETHER):
         for node in range(part.start + 1, min(part.stop, len(tree) - 1) + 1):
             log_probs[node] += log_probs[parents[node]]
-        if pace.is_due(_SUMMED_TOGETHER // 4):
+        if time_slice.is_over():
             yield YIELD
     return tree, log_probs
 

@@ -2,18 +2,18 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from tests.fake_model import FakeModel
-from tests.tiny_models import CANONICAL, LONGEST, PIECES, Case, cases, words_found
+from tests.tiny_models import CANONICAL, PIECES, Case, cases, tiny_search, words_found
 from tests.vocabularies import trained
 
-from wordgate.decoding import search as searching
 from wordgate.decoding.search import SearchParams, SearchResult
 from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
 from wordgate.lm.requests import ModelRequest, OutputRows, Step, run_to_completion
@@ -22,12 +22,6 @@ TRAINED = trained()
 
 
 prefixes = st.sampled_from(["", "a", "b", "ab", "aab", "é", "éa", "aé", ".", "bab", "x", "aaaa"])
-_patched = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-@pytest.fixture(autouse=True)
-def _three_pieces_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(searching, "_MAX_PIECES", LONGEST)
 
 
 def test_there_is_enough_to_find() -> None:
@@ -40,41 +34,32 @@ def test_there_is_enough_to_find() -> None:
     assert not any("." in word and len(word) > 1 for word in words)
 
 
-@_patched
 @given(cases, prefixes, st.integers(1, 12))
 def test_the_search_equals_trying_everything(case: Case, prefix: str, count: int) -> None:
     """The search gives the same words, order and bits as enumeration, for any cutoffs."""
-    found = case.search(SearchParams(count, prefix.encode()))
+    found = case.search(tiny_search(count, prefix.encode()))
     assert found.words == case.enumerate(prefix)[:count]
     assert found.exact
 
 
-@_patched
 @given(cases, prefixes)
 def test_all_words_can_be_had(case: Case, prefix: str) -> None:
     """A search for more words than exist finds each once, ends, and is exact."""
-    found = case.search(SearchParams(1000, prefix.encode(), max_expansions=10_000))
+    found = case.search(tiny_search(1000, prefix.encode(), max_expansions=10_000))
     assert found.words == case.enumerate(prefix)
     assert found.exact
 
 
-@_patched
 @given(cases, prefixes, st.integers(1, 8))
-def test_batch_size_changes_no_result(
-    monkeypatch: pytest.MonkeyPatch, case: Case, prefix: str, count: int
-) -> None:
+def test_batch_size_changes_no_result(case: Case, prefix: str, count: int) -> None:
     """Expanding nodes one at a time or many at once gives the same words."""
-    search = SearchParams(count, prefix.encode())
-    expected = case.search(search)
-    for together in (1, 3, 50):
-        with monkeypatch.context() as patched:
-            patched.setattr(searching, "_BATCH_ROWS", together)
-            patched.setattr(searching, "_BATCH_MARGIN", math.inf if together == 50 else 2.5)
-            found = case.search(search)
+    expected = case.search(tiny_search(count, prefix.encode()))
+    for rows, margin in ((1, 2.5), (3, 2.5), (50, math.inf)):
+        params = tiny_search(count, prefix.encode(), batch_rows=rows, batch_margin=margin)
+        found = case.search(params)
         assert (found.words, found.exact) == (expected.words, expected.exact)
 
 
-@_patched
 @given(cases, prefixes, st.integers(1, 8), st.integers(1, 20))
 def test_the_row_limit_is_kept_and_reported(
     case: Case, prefix: str, count: int, bound: int
@@ -84,7 +69,7 @@ def test_the_row_limit_is_kept_and_reported(
     Results are sorted and have their own log-probabilities; `exact` means the likeliest of all.
     """
     expected = case.enumerate(prefix)
-    found = case.search(SearchParams(count, prefix.encode(), max_expansions=bound))
+    found = case.search(tiny_search(count, prefix.encode(), max_expansions=bound))
     assert found.expansions <= bound
     assert found.words == [word for word in expected if word in found.words]
     if found.exact:
@@ -93,33 +78,28 @@ def test_the_row_limit_is_kept_and_reported(
         assert found.expansions == bound
 
 
-@_patched
 @given(cases, st.integers(1, 8))
-def test_a_bound_that_is_just_enough_is_no_bound(
-    monkeypatch: pytest.MonkeyPatch, case: Case, count: int
-) -> None:
+def test_a_bound_that_is_just_enough_is_no_bound(case: Case, count: int) -> None:
     """A search is exact with as many rows as it needs, and not with one row fewer."""
-    monkeypatch.setattr(searching, "_BATCH_ROWS", 1)
-    needed = case.search(SearchParams(count)).expansions
-    assert case.search(SearchParams(count, max_expansions=needed)).exact
+    params = tiny_search(count, batch_rows=1)
+    needed = case.search(params).expansions
+    assert case.search(replace(params, max_expansions=needed)).exact
     if needed > 1:
-        assert not case.search(SearchParams(count, max_expansions=needed - 1)).exact
+        assert not case.search(replace(params, max_expansions=needed - 1)).exact
 
 
-@_patched
 @given(cases, prefixes, st.floats(-8, 0))
 def test_words_below_the_least_probability_are_left_out(
     case: Case, prefix: str, least: float
 ) -> None:
     """All words of at least `min_log_prob` are found, and the result is exact."""
     found = case.search(
-        SearchParams(1000, prefix.encode(), min_log_prob=least, max_expansions=10_000)
+        tiny_search(1000, prefix.encode(), min_log_prob=least, max_expansions=10_000)
     )
     assert found.words == [w for w in case.enumerate(prefix) if w.log_prob >= least]
     assert found.exact
 
 
-@_patched
 @given(cases, st.integers(1, 8))
 def test_words_that_are_not_accepted_are_passed_over(case: Case, count: int) -> None:
     """The likeliest accepted words are found."""
@@ -127,19 +107,15 @@ def test_words_that_are_not_accepted_are_passed_over(case: Case, count: int) -> 
     def accepts(word: str) -> bool:
         return "a" not in word
 
-    found = case.search(SearchParams(count, accepts=accepts))
+    found = case.search(tiny_search(count, accepts=accepts))
     assert found.words == [w for w in case.enumerate() if accepts(w.word)][:count]
 
 
 @pytest.mark.parametrize(
-    ("bound", "entries"), [("_LEAST_ENTRIES", 2000), ("_LAST_ENTRIES", 1)], ids=str
+    ("bound", "rows"), [("base_entries", 2000), ("entries_after_last_row", 1)], ids=str
 )
-def test_a_search_that_finds_nothing_ends(
-    monkeypatch: pytest.MonkeyPatch, bound: str, entries: int
-) -> None:
+def test_a_search_that_finds_nothing_ends(bound: str, rows: int) -> None:
     """The number of entries examined is limited, and the result reports that."""
-    monkeypatch.setattr(searching, "_ENTRIES_A_ROW", 0)
-    monkeypatch.setattr(searching, bound, 30)
     looked_at: list[str] = []
 
     def accepts(word: str) -> bool:
@@ -147,24 +123,26 @@ def test_a_search_that_finds_nothing_ends(
         return False
 
     levels = AdaptiveSoftmaxLayout((100, TRAINED.size))
-    search = SearchParams(5, accepts=accepts, max_expansions=entries)
-    found = run_to_completion(words_found(TRAINED, levels, -1, search), FakeModel.random(levels, 3))
+    params = replace(SearchParams(5, entries_per_row=0), **{bound: 30})
+    params = replace(params, accepts=accepts, max_expansions=rows)
+    found = run_to_completion(words_found(TRAINED, levels, -1, params), FakeModel.random(levels, 3))
     assert (found.words, found.exact) == ([], False)
-    assert 0 < len(looked_at) <= 30 + entries
+    assert 0 < len(looked_at) <= 30 + rows
 
 
 def test_a_prefix_that_no_token_begins_ends_at_once() -> None:
     """The result is empty and exact, and costs one row."""
     case = Case(FakeModel.random(AdaptiveSoftmaxLayout((5, PIECES.size)), 1), -1)
-    assert case.search(SearchParams(5, b"xyz")) == SearchResult([], exact=True, expansions=1)
+    assert case.search(tiny_search(5, b"xyz")) == SearchResult([], exact=True, expansions=1)
 
 
-def test_a_prefix_that_no_word_has_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_prefix_that_no_word_has_ends() -> None:
     """A prefix of two words is not part of any word. A limit ends the search and is reported."""
-    monkeypatch.setattr(searching, "_MAX_PIECES", 64)
     levels = AdaptiveSoftmaxLayout((100, TRAINED.size))
     model = FakeModel.random(levels, 3)
-    asks = words_found(TRAINED, levels, -1, SearchParams(5, b"a b", max_expansions=200))
+    asks = words_found(
+        TRAINED, levels, -1, SearchParams(5, b"a b", max_expansions=200, max_tokens=64)
+    )
     found = run_to_completion(asks, model)
     assert (found.words, found.exact, found.expansions) == ([], False, 200)
 
@@ -172,7 +150,7 @@ def test_a_prefix_that_no_word_has_ends(monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_prefix_may_end_inside_a_character() -> None:
     """The first byte of an é finds the words that begin with é."""
     case = Case(FakeModel.random(AdaptiveSoftmaxLayout((4, 9, PIECES.size)), 8), 2)
-    half = case.search(SearchParams(6, "é".encode()[:1]))
+    half = case.search(tiny_search(6, "é".encode()[:1]))
     assert half.words == case.enumerate("é")[:6]
     assert half.words
 
@@ -200,7 +178,7 @@ def test_a_cluster_that_cannot_matter_is_not_asked() -> None:
     table = FakeModel.random(levels, 6, spread=0.3).probabilities.copy()
     table[:, levels.head :] *= 1e-9
     model = _recording(levels, table)
-    assert Case(model, 2).search(SearchParams(3)).exact
+    assert Case(model, 2).search(tiny_search(3)).exact
     assert {ask.level for ask in model.asked if isinstance(ask, OutputRows)} == {0}
 
 
@@ -208,20 +186,19 @@ def test_what_is_not_canonical_is_not_followed() -> None:
     """No state is requested for tokens that are not a canonical beginning of a word."""
     levels = AdaptiveSoftmaxLayout((9, PIECES.size))
     model = _recording(levels, FakeModel.random(levels, 6).probabilities)
-    Case(model, -1).search(SearchParams(100, max_expansions=2000))
+    Case(model, -1).search(tiny_search(100, max_expansions=2000))
     steps = [step for ask in model.asked if isinstance(ask, Step) for step in ask.steps]
     assert len(steps) > 20
     assert all(PIECES.adjacent(before, piece) for before, piece in steps if before >= 0)
 
 
-def test_impossible_pieces_are_last(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_impossible_pieces_are_last() -> None:
     """Tokens of probability zero are harmless."""
-    monkeypatch.setattr(searching, "_MAX_PIECES", 2)
     model = FakeModel.random(AdaptiveSoftmaxLayout((6, PIECES.size)), 4)
     table = model.probabilities
     table[:, 1] = 0.0
     found = Case(FakeModel(model.levels, table / table.sum(1, keepdims=True)), 3).search(
-        SearchParams(3, max_expansions=500)
+        SearchParams(3, max_expansions=500, max_tokens=2)
     )
     assert found.exact
     assert all(math.isfinite(word.log_prob) for word in found.words)
