@@ -29,9 +29,6 @@ LEAST_PROBABILITY = 1e-12
 
 MAX_LISTED_WORDS = 1000
 MAX_BOOST = 50.0
-_WORD_WORK = 4
-_CHARACTER_WORK = 6
-"""Work to normalise a word, and per character, in the unit of `Steps`."""
 
 
 class LetterCase(Enum):
@@ -152,11 +149,11 @@ class Options:
         """
         for place, word in enumerate(self.blocked_words[len(self._blocked) :], len(self._blocked)):
             self._blocked.append(_listed(word, f"blocked_words[{place}]"))
-            yield _WORD_WORK + _CHARACTER_WORK * len(word)
+            yield
         known = len(self._boosted)
         for place, each in enumerate(self.boosted_words[known:], known):
             self._boosted.append(_listed(each.word, f"boosted_words[{place}].word"))
-            yield _WORD_WORK + _CHARACTER_WORK * len(each.word)
+            yield
 
     @cached_property
     def min_log_prob(self) -> float:

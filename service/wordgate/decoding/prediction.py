@@ -65,11 +65,11 @@ def _end_of_letters(text: str) -> Steps[int]:
     while end and not text[end - 1].isalnum():
         end -= 1
         if end % _LOOKED_AT == 0:
-            yield _LOOKED_AT // 8
+            yield
     while end and end < len(text) and category(text[end]).startswith("M"):
         end += 1
         if end % _LOOKED_AT == 0:
-            yield _LOOKED_AT // 4
+            yield
     return end
 
 
@@ -106,5 +106,5 @@ def _last_space(text: str) -> Steps[int]:
         if text[place].isspace() or category(text[place]) == "Cc":
             return place
         if place % _LOOKED_AT == 0:
-            yield _LOOKED_AT // 4
+            yield
     return -1

@@ -31,9 +31,6 @@ _MAX_KEPT_CHARACTERS = 32
 """Longer words are not cached: they would take gigabytes."""
 
 _WORDS_A_STEP = 64
-_NEW_WORD_WORK, _CHARACTER_WORK = 16, 3
-"""Work to tokenize a word that is not cached."""
-
 _PRINTABLE = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
 
 
@@ -145,13 +142,11 @@ class Tokenizer:
         """Return the canonical tokens of each word in normal form, in steps."""
         found: list[tuple[int, ...]] = []
         for part in batches(words, _WORDS_A_STEP):
-            new = self._kept_word.cache_info().misses
             for word in part:
                 found.append(self.encode_word(word))
                 if len(word) > _MAX_KEPT_CHARACTERS:
-                    yield _NEW_WORD_WORK + _CHARACTER_WORK * len(word)
-            new = self._kept_word.cache_info().misses - new
-            yield _NEW_WORD_WORK * new + len(part)
+                    yield
+            yield
         return found
 
 

@@ -30,8 +30,6 @@ from wordgate.text.steps import Steps
 MAX_LATTICE_PIECES = 50_000
 """Limit on the model tokens of a lattice, summed over its distinct labels."""
 
-_SPAN_WORK = 4
-
 
 @dataclass(frozen=True)
 class LatticeNBest:
@@ -140,7 +138,7 @@ class _Entries:
         for arc in arcs:
             for name, value in self._entries[arc].scores.items():
                 scores[name] = scores.get(name, 0.0) + value
-            yield 2 + len(self._entries[arc].scores)
+            yield
         merged = found.path_score - weighting.weighted(scores) if self._sum_paths else 0.0
         spans = yield from self._spans(path)
         return Hypothesis(text, scores, spans, merged)
@@ -155,7 +153,7 @@ class _Entries:
             if not unit or unit.isspace():
                 within = within and not unit
                 continue
-            yield _SPAN_WORK
+            yield
             begins, ends = (self._times[node] for node in self._ends[arc])
             if within and not self._separator:
                 spans[-1] = TimeSpan(spans[-1].start_seconds, ends)

@@ -31,11 +31,11 @@ class PrefixTree:
         """Add sequences to an empty tree, as steps."""
         for sequence in sequences:
             self.leaves.append(self._add(sequence))
-            yield 1 + 3 * len(sequence)
+            yield
         self._nodes = []  # the index takes most of the memory
         for level in self.levels:
             level.sort(key=self.parents.__getitem__)
-            yield 1 + len(level) // 4
+            yield
 
     def path(self, node: int) -> list[int]:
         """Return the nodes from below the root to this one."""

@@ -82,8 +82,6 @@ DEFAULT_SEARCH_BOUNDS = SearchBounds()
 
 _TOKEN = re.compile(r"\S+")
 
-_TOTAL_WORK = 4
-
 
 def check_kinds(hypotheses: HypothesisSpace) -> None:
     """Raise `TypeError` unless this is an n-best list, a lattice or a confusion network.
@@ -171,7 +169,7 @@ def ranking(
     for hypothesis, cut, boost, log_prob in zip(hypotheses, cuts, boosts, log_probs, strict=True):
         rest = _total_without_lm(hypothesis, cut, weighting, boost)
         totals.append(rest + weighting.lm_weight * log_prob)
-        yield _TOTAL_WORK + len(hypothesis.scores)
+        yield
     for index, total in enumerate(totals):
         _check_total(index, total)
     best = max(totals)
@@ -194,7 +192,7 @@ def ranking(
         )
         for index in order
     ]
-    yield _TOTAL_WORK * len(order)
+    yield
     confidence = yield from confidences(
         cuts[order[0]].words, [(cuts[index].words, shares[index]) for index in kept]
     )
@@ -248,7 +246,7 @@ def _word_confidences(
             start += 1  # a combining mark follows white space and combines with it
         time = winner.times[bisect_right(token_starts, start) - 1] if winner.times else None
         found.append(WordConfidence(winner.text[start:end], confidence, time))
-        yield 3
+        yield
     return found
 
 
@@ -257,5 +255,5 @@ def _token_starts(text: str) -> Steps[list[int]]:
     starts = []
     for match in _TOKEN.finditer(text):
         starts.append(match.start())
-        yield 1
+        yield
     return starts

@@ -31,8 +31,6 @@ _SUMMED_TOGETHER = 1024
 _SHORT_TEXT = 128
 """Texts of up to this many characters are tokenized in one step, which costs less."""
 
-_CUTTING_WORK, _CHARACTER_WORK = 20, 3
-
 
 @dataclass(frozen=True, slots=True)
 class WordScore:
@@ -122,12 +120,12 @@ def _with_words(
 ) -> Steps[Candidate]:
     """Return a candidate with the scores of its words: differences of the sums along its path."""
     lasts = [node for node, piece in zip(path, cut.pieces, strict=False) if ends_word[piece]]
-    yield len(path)
+    yield
     scores, before = [], 0.0
     for word, node in zip(cut.words, lasts, strict=True):
         scores.append(WordScore(word, sums[node] - before))
         before = sums[node]
-    yield len(scores)
+    yield
     eos_log_prob = candidate.log_prob - before if len(path) > len(cut.pieces) else 0.0
     return replace(candidate, words=tuple(scores), eos_log_prob=eos_log_prob)
 
@@ -217,7 +215,7 @@ def cutting(language: Lexicon, text: str, field: str) -> Steps[TokenizedText]:
     """Same as `tokenize_text`, but as steps."""
     if len(text) <= _SHORT_TEXT:
         text_words = words.split(normalise(text, field))
-        yield _CUTTING_WORK + _CHARACTER_WORK * len(text)
+        yield
         return TokenizedText(text_words, language.pieces.encode_words(text_words))
     normal = yield from normalising(text, field)
     text_words = yield from words.splitting(normal)
