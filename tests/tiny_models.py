@@ -103,3 +103,4 @@ cases = st.builds(
     st.sampled_from([0.3, 1.0, 3.0]),
     st.integers(-1, PIECES.size - 1),
 )
+prefixes = st.sampled_from(["", "a", "b", "ab", "aab", "é", "éa", "aé", ".", "bab", "x", "aaaa"])

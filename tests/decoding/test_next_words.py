@@ -1,4 +1,4 @@
-"""Next-word search: exact results, and reports of limits reached."""
+"""Next-word search, compared with enumeration of all words."""
 
 import math
 from collections.abc import Sequence
@@ -11,7 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from tests.fake_model import FakeModel
-from tests.tiny_models import CANONICAL, PIECES, Case, cases, tiny_search, words_found
+from tests.tiny_models import (
+    CANONICAL,
+    PIECES,
+    Case,
+    cases,
+    prefixes,
+    tiny_search,
+    words_found,
+)
 from tests.vocabularies import trained
 
 from wordgate.decoding.search import SearchParams, SearchResult
@@ -19,9 +27,6 @@ from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
 from wordgate.lm.requests import ModelRequest, OutputRows, Step, run_to_completion
 
 TRAINED = trained()
-
-
-prefixes = st.sampled_from(["", "a", "b", "ab", "aab", "é", "éa", "aé", ".", "bab", "x", "aaaa"])
 
 
 def test_there_is_enough_to_find() -> None:
@@ -48,44 +53,6 @@ def test_all_words_can_be_had(case: Case, prefix: str) -> None:
     found = case.search(tiny_search(1000, prefix.encode(), max_expansions=10_000))
     assert found.words == case.enumerate(prefix)
     assert found.exact
-
-
-@given(cases, prefixes, st.integers(1, 8))
-def test_batch_size_changes_no_result(case: Case, prefix: str, count: int) -> None:
-    """Expanding nodes one at a time or many at once gives the same words."""
-    expected = case.search(tiny_search(count, prefix.encode()))
-    for rows, margin in ((1, 2.5), (3, 2.5), (50, math.inf)):
-        params = tiny_search(count, prefix.encode(), batch_rows=rows, batch_margin=margin)
-        found = case.search(params)
-        assert (found.words, found.exact) == (expected.words, expected.exact)
-
-
-@given(cases, prefixes, st.integers(1, 8), st.integers(1, 20))
-def test_the_row_limit_is_kept_and_reported(
-    case: Case, prefix: str, count: int, bound: int
-) -> None:
-    """No more rows than allowed are requested.
-
-    Results are sorted and have their own log-probabilities; `exact` means the likeliest of all.
-    """
-    expected = case.enumerate(prefix)
-    found = case.search(tiny_search(count, prefix.encode(), max_expansions=bound))
-    assert found.expansions <= bound
-    assert found.words == [word for word in expected if word in found.words]
-    if found.exact:
-        assert found.words == expected[:count]
-    else:
-        assert found.expansions == bound
-
-
-@given(cases, st.integers(1, 8))
-def test_a_bound_that_is_just_enough_is_no_bound(case: Case, count: int) -> None:
-    """A search is exact with as many rows as it needs, and not with one row fewer."""
-    params = tiny_search(count, batch_rows=1)
-    needed = case.search(params).expansions
-    assert case.search(replace(params, max_expansions=needed)).exact
-    if needed > 1:
-        assert not case.search(replace(params, max_expansions=needed - 1)).exact
 
 
 @given(cases, prefixes, st.floats(-8, 0))

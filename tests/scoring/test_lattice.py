@@ -1,11 +1,11 @@
 """Search for the best transcripts of lattices and confusion networks."""
 
+import contextlib
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import product
 from random import Random
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -16,7 +16,7 @@ from tests.vocabularies import texts, trained
 from wordgate.errors import InvalidInput
 from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
 from wordgate.lm.lexicon import Lexicon
-from wordgate.lm.requests import YIELD, ModelRequest, run_to_completion
+from wordgate.lm.requests import YIELD, run_to_completion
 from wordgate.lm.state_store import NullStateStore
 from wordgate.scoring import lattice_search
 from wordgate.scoring.hypothesis import Hypothesis, TimeSpan
@@ -200,16 +200,6 @@ def test_words_of_a_text_are_those_of_its_space_separated_parts(first: str, seco
     assert words.split(normalise(" ".join(tokens))) == cut
 
 
-class LanguageModel(FakeModel):
-    """A fake model that counts yields without a request."""
-
-    pauses = 0
-
-    def answer(self, asks: Sequence[ModelRequest]) -> list[Any]:
-        self.pauses += asks[0] is YIELD
-        return super().answer(asks)
-
-
 def _glyphs(count: int) -> ConfusionNetwork:
     drawn = Random(3)
     slot = [[Alternative(glyph, {ACOUSTIC: drawn.uniform(-6, 0)}) for glyph in "sunea"]]
@@ -218,13 +208,15 @@ def _glyphs(count: int) -> ConfusionNetwork:
 
 def test_a_long_search_yields_to_other_jobs() -> None:
     """A word of many characters needs no model request until it ends, so the search yields."""
-    bounds = SearchBounds(1, 50, 0, 2000)
-    asked = LanguageModel(LEVELS, MODEL.probabilities)
-    glyphs = _glyphs(60)
-    run_to_completion(
-        rescore(LANGUAGE, NullStateStore(asked.start), "", glyphs, Weighting(), True, bounds), asked
-    )
-    assert asked.pauses >= 5
+    bounds, store = SearchBounds(1, 50, 0, 2000), NullStateStore(MODEL.start)
+    task = rescore(LANGUAGE, store, "", _glyphs(60), Weighting(), True, bounds)
+    yields = 0
+    request = next(task)
+    with contextlib.suppress(StopIteration):
+        while True:
+            yields += request is YIELD
+            request = task.send(MODEL.answer([request])[0])
+    assert yields >= 5
 
 
 def test_a_search_ends_at_its_work_limit(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,13 +58,13 @@ class WordBiases:
         """Return a word's bias (neutral by default)."""
         return self.words.get(word, _NEUTRAL)
 
-    def log_prob(self, log_prob: float, share: float) -> float:
+    def log_prob(self, log_prob: float, cache_prob: float) -> float:
         """Return the log-probability of a word under the interpolated model (log-sum-exp)."""
-        ours = log_prob + self.offset
-        if not share:
-            return ours
-        theirs = math.log(share)
-        return max(ours, theirs) + math.log1p(math.exp(-abs(ours - theirs)))
+        of_model = log_prob + self.offset
+        if not cache_prob:
+            return of_model
+        of_cache = math.log(cache_prob)
+        return max(of_model, of_cache) + math.log1p(math.exp(-abs(of_model - of_cache)))
 
 
 def best_words(
@@ -152,9 +152,9 @@ class _BiasedSearch(BestFirstSearch[_Node]):
     def _open(
         self, log_prob: float, words: Sequence[_Encoded], item: _Node | PendingRow[_Node]
     ) -> None:
-        share = max(bias.cache_prob for _, _, bias in words)
+        cache_prob = max(bias.cache_prob for _, _, bias in words)
         boost = max(bias.boost for _, _, bias in words)
-        self._push_ranked(self._biases.log_prob(log_prob, share) + boost, item)
+        self._push_ranked(self._biases.log_prob(log_prob, cache_prob) + boost, item)
 
     def add_row(self, pending: PendingRow[_Node], row: Row) -> None:
         """Open the children of a node from an answered row."""

@@ -64,14 +64,14 @@ class _Alternatives:
 
     def of_word(self, written: bytes) -> float:
         """Return the best typo log-probability of exactly this word, or -inf."""
-        found = -math.inf
+        best = -math.inf
         for length in self._lengths:
             if length > len(written):
                 break
             typo = self._whole.get(written[:length])
-            if typo is not None and typo > found:
-                found = typo
-        return found
+            if typo is not None and typo > best:
+                best = typo
+        return best
 
     def leading(self, written: bytes) -> NDArray[np.bool_]:
         """Return, for each leading number, whether such a token may lead to a correction: bool."""

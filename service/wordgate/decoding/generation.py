@@ -19,7 +19,7 @@ from itertools import accumulate
 from typing import TypedDict
 
 from wordgate.decoding.next_words import likeliest_words
-from wordgate.decoding.options import MAX_EXPANSIONS, MAX_SUGGESTIONS, check_range
+from wordgate.decoding.options import MAX_EXPANSIONS, MAX_SUGGESTIONS, check_range, listed_words
 from wordgate.decoding.prediction import splitting_typed
 from wordgate.decoding.search import (
     DEFAULT_MAX_EXPANSIONS,
@@ -35,12 +35,10 @@ from wordgate.lm.masks import begins_mask
 from wordgate.lm.requests import ModelTask, State, Step, TimeSlice, TokenLogProbs
 from wordgate.lm.state_store import NullStateStore, StateStore
 from wordgate.lm.tokenizer import EOS
-from wordgate.text import words
 from wordgate.text.address_spacing import form_inside, is_address
 from wordgate.text.argument_types import require_texts
 from wordgate.text.detokenization import spacing
 from wordgate.text.fullwidth import as_marked
-from wordgate.text.listed_phrases import MAX_LISTED_PHRASE_WORDS
 from wordgate.text.normalization import normalise
 from wordgate.text.sentences import begins_sentence
 from wordgate.text.steps import Steps
@@ -116,7 +114,8 @@ class GenerationQuery:
     def stops(self) -> frozenset[tuple[str, ...]]:
         """The words of each stop word or phrase, in normal form."""
         return frozenset(
-            _words(word, f"stop_words[{number}]") for number, word in enumerate(self.stop_words)
+            tuple(listed_words(word, f"stop_words[{number}]"))
+            for number, word in enumerate(self.stop_words)
         )
 
     @cached_property
@@ -181,15 +180,15 @@ def begin(
     """
     complete, typed = yield from TimeSlice().run(splitting_typed(query.prefix, "prefix"))
     text = f"{query.history} {complete}" if complete.strip() else query.history
-    state = yield from read(language.pieces, text, store)
+    state = yield from read(language.tokenizer, text, store)
     return GenerationState(query, seed, text, state, typed=typed)
 
 
 def next_word(language: Lexicon, draft: GenerationState) -> ModelTask[GenerationStep]:
     """Sample the next word. Deterministic for a given draft."""
     state = draft.state
-    for piece in draft.unread:
-        [state] = yield Step([(state, piece)])
+    for token in draft.unread:
+        [state] = yield Step([(state, token)])
     found = yield from _likeliest(language, state, draft)
     drawn = draw(found.words, draft.query, uniform(draft.seed, draft.number))
     if drawn is None:
@@ -207,7 +206,7 @@ def next_word(language: Lexicon, draft: GenerationState) -> ModelTask[Generation
             seed=draft.seed,
             text=draft.text + word.text,
             state=state,
-            unread=language.pieces.encode_word(drawn.word),
+            unread=language.tokenizer.encode_word(drawn.word),
             number=draft.number + 1,
             generated=_last((*draft.generated, drawn.word), draft.query.longest_stop - 1),
         ),
@@ -269,7 +268,7 @@ def _without_masks(
 
     Those words are added to `left_out`, which the search does not accept.
     """
-    queries = CachedQueries(language.pieces, language.levels, NullStateStore(state))
+    queries = CachedQueries(language.tokenizer, language.levels, NullStateStore(state))
     start, rests = HashedState(b"", state), dict(language.masks.rests_at(text))
     while True:
         found = yield from likeliest_words(queries, start, params)
@@ -325,16 +324,5 @@ def _form(language: Lexicon, before: str, word: str) -> str:
     )
 
 
-def _last(found: tuple[str, ...], count: int) -> tuple[str, ...]:
-    return found[max(0, len(found) - count) :]
-
-
-def _words(text: str, field: str) -> tuple[str, ...]:
-    """Split a stop word or phrase. Raises `InvalidInput` if it has no words or too many."""
-    found = tuple(words.split(normalise(text, field)))
-    if not found:
-        raise InvalidInput(field, "has no word; send a word, a punctuation mark or a phrase")
-    if len(found) > MAX_LISTED_PHRASE_WORDS:
-        problem = f"has {len(found)} words; the limit is {MAX_LISTED_PHRASE_WORDS}"
-        raise InvalidInput(field, problem)
-    return found
+def _last(generated: tuple[str, ...], count: int) -> tuple[str, ...]:
+    return generated[max(0, len(generated) - count) :]

@@ -44,8 +44,8 @@ def predict(language: Lexicon, store: StateStore, query: Query) -> ModelTask[Pre
         return (yield from _correct_last(language, store, query))
     complete, typed = yield from time_slice.run(splitting_typed(query.prefix, "prefix"))
     history = f"{query.history} {complete}" if complete.strip() else query.history
-    place = Suggester(language, store, query.options, history)
-    return (yield from place.suggest(typed))
+    suggester = Suggester(language, store, query.options, history)
+    return (yield from suggester.suggest(typed))
 
 
 def _correct_last(language: Lexicon, store: StateStore, query: Query) -> ModelTask[Prediction]:
@@ -102,9 +102,9 @@ def splitting_typed(text: str, field_name: str = "text") -> Steps[tuple[str, str
 
 def _last_space(text: str) -> Steps[int]:
     """Return the index of the last white space or control character, or -1."""
-    for place in range(len(text) - 1, -1, -1):
-        if text[place].isspace() or category(text[place]) == "Cc":
-            return place
-        if place % _LOOKED_AT == 0:
+    for index in range(len(text) - 1, -1, -1):
+        if text[index].isspace() or category(text[index]) == "Cc":
+            return index
+        if index % _LOOKED_AT == 0:
             yield
     return -1

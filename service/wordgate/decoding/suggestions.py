@@ -90,7 +90,7 @@ class Suggester:
     ) -> None:
         self._language = language
         self._store = store
-        self._queries = CachedQueries(language.pieces, language.levels, store)
+        self._queries = CachedQueries(language.tokenizer, language.levels, store)
         self._options = options
         self._history = history
         self._before = _words_before(language, options, history)
@@ -141,10 +141,10 @@ class Suggester:
         if self._is_doubtful(normal):
             rank -= _DOUBT
         query = TypoQuery((yield from self._meant(normal)), max(rank, LEAST_RANK))
-        search = self._correcting(self._options.max_suggestions, lambda word: word != normal)
-        found = yield from self._unmasked(
-            lambda: corrected_words(self._queries, self._start, query, search, self._biases)
+        params = self._params(
+            self._options.max_suggestions, lambda word: word != normal and self._accepts(word)
         )
+        found = yield from self._unmasked(corrected_words, query, params)
         return Prediction(self._instead(typed, found), typed, self._exact, self._expansions)
 
     def _meant(self, word: str) -> ModelTask[dict[str, float]]:
@@ -176,14 +176,14 @@ class Suggester:
 
     def _read(self) -> ModelTask[None]:
         """Read the history and set up the biased words."""
-        pieces, cache = self._language.pieces, self._options.continuous_cache
+        tokenizer, cache = self._language.tokenizer, self._options.continuous_cache
         shares: dict[str, float] = {}
         if cache and cache.weight:
-            read, found = yield from read_each(pieces, self._history, self._store)
+            read, found = yield from read_each(tokenizer, self._history, self._store)
             self._start = read[-1]
             shares = yield from continuous_cache.shares(read, found, cache.weight, cache.sharpness)
         else:
-            self._start = yield from read_context(pieces, self._history, self._store)
+            self._start = yield from read_context(tokenizer, self._history, self._store)
         self._queries.time_slice.restart()
         self._rests = dict(self._language.masks.rests_at(self._history))
         boosts = self._listed.boosts
@@ -194,10 +194,9 @@ class Suggester:
 
     def _best_rank(self, prefix: str) -> ModelTask[float]:
         """Return the rank of the best word with this prefix, including words never suggested."""
-        search = SearchParams(
-            1, prefix.encode("utf-8"), max_expansions=self._options.max_expansions
-        )
-        found = yield from best_words(self._queries, self._start, search, self._biases)
+        rows = self._options.max_expansions
+        params = SearchParams(1, prefix.encode("utf-8"), max_expansions=rows)
+        found = yield from best_words(self._queries, self._start, params, self._biases)
         self._count(found)
         ranks = (word.log_prob + self._biases.of(word.word).boost for word in found.words)
         return max(ranks, default=-math.inf)
@@ -226,12 +225,11 @@ class Suggester:
         yield YIELD  # the next model request may be far off
         best = yield from self._best_rank(normal)
         query = TypoQuery(may_be_meant, max(best, LEAST_RANK))
-        search = self._correcting(
-            max(1, options.max_corrections), lambda word: not word.startswith(normal)
+        params = self._params(
+            max(1, options.max_corrections),
+            lambda word: not word.startswith(normal) and self._accepts(word),
         )
-        found = yield from self._unmasked(
-            lambda: corrected_beginnings(self._queries, self._start, query, search, self._biases)
-        )
+        found = yield from self._unmasked(corrected_beginnings, query, params)
         return self._instead(typed, found)
 
     def _begin_words(self, texts: dict[str, float]) -> dict[str, float]:
@@ -247,15 +245,16 @@ class Suggester:
             or any(word.startswith(written) for word in listed)
         }
 
-    def _correcting(self, count: int, is_other: Callable[[str], bool]) -> SearchParams:
-        """Return the search parameters for corrections, which differ from the typed word."""
+    def _params(self, count: int, accepts: Callable[[str], bool], prefix: str = "") -> SearchParams:
+        """Return the search parameters for words with a prefix in normal form."""
         return SearchParams(
             count,
-            accepts=lambda word: is_other(word) and self._accepts(word),
-            min_log_prob=self._options.min_log_prob,
-            max_expansions=self._options.max_expansions,
-            seen=self._seen,
-            floor=self._floor,
+            prefix.encode("utf-8"),
+            accepts,
+            self._options.min_log_prob,
+            self._options.max_expansions,
+            self._seen,
+            self._floor,
         )
 
     def _instead(self, typed: str, found: SearchResult) -> list[Suggestion]:
@@ -292,31 +291,22 @@ class Suggester:
 
         A rejected word is omitted, unless it would now be written differently.
         """
-        options = self._options
         writer = self._writer(typed)
 
         def accepts(word: str) -> bool:
-            seen = passed.get(word)
-            return (seen is None or seen != writer.write(word)) and self._accepts(word)
+            rejected = passed.get(word)
+            return (rejected is None or rejected != writer.write(word)) and self._accepts(word)
 
-        search = SearchParams(
-            count=options.max_suggestions,
-            prefix=normalise(typed).encode("utf-8"),
-            accepts=accepts,
-            min_log_prob=options.min_log_prob,
-            max_expansions=options.max_expansions,
-            seen=self._seen,
-            floor=self._floor,
-        )
-        found = yield from self._unmasked(
-            lambda: best_words(self._queries, self._start, search, self._biases)
-        )
+        params = self._params(self._options.max_suggestions, accepts, normalise(typed))
+        found = yield from self._unmasked(best_words, params)
         return {word.word: word.log_prob for word in found.words}
 
-    def _unmasked(self, search: Callable[[], ModelTask[SearchResult]]) -> ModelTask[SearchResult]:
+    def _unmasked(
+        self, search: Callable[..., ModelTask[SearchResult]], *args: TypoQuery | SearchParams
+    ) -> ModelTask[SearchResult]:
         """Run a search, and repeat it without words that begin a training mask."""
         while True:
-            found = yield from search()
+            found = yield from search(self._queries, self._start, *args, self._biases)
             self._count(found)
             if not (yield from self._has_new_masks(found)):
                 return found
@@ -326,8 +316,7 @@ class Suggester:
         known = len(self._begin_masks)
         for each in found.words:
             rests = self._rests.pop(each.word, ())
-            where = self._queries, self._start
-            if rests and (yield from begins_mask(*where, each.word, rests)):
+            if rests and (yield from begins_mask(self._queries, self._start, each.word, rests)):
                 self._begin_masks.add(each.word)
         return len(self._begin_masks) > known
 

@@ -80,17 +80,17 @@ class ServedModel:
     def log_prob_of(self, history: str, word: str) -> ModelTask[float]:
         """Return the log-probability of one word in normal form after a history."""
         language = self.bundle.language
-        start = yield from read_context(language.pieces, history, self.store)
-        queries = CachedQueries(language.pieces, language.levels, self.store)
+        start = yield from read_context(language.tokenizer, history, self.store)
+        queries = CachedQueries(language.tokenizer, language.levels, self.store)
         return (yield from queries.word_log_prob(start, word))
 
     def read(self, history: str) -> ModelTask[None]:
         """Read a history into the cache (`lm.context_window.read`)."""
-        yield from read_context(self.bundle.language.pieces, history, self.store)
+        yield from read_context(self.bundle.language.tokenizer, history, self.store)
 
     def read_ahead(self, history: str) -> ModelTask[None]:
         """Prepare the cache for the next anchor (`lm.context_window.read_ahead`)."""
-        yield from read_ahead(self.bundle.language.pieces, history, self.store)
+        yield from read_ahead(self.bundle.language.tokenizer, history, self.store)
 
     def score(
         self,

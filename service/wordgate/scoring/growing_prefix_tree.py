@@ -23,7 +23,7 @@ class GrowingPrefixTree:
         self.log_probs = [0.0]
         self.steps = 0
         self._time_slice = time_slice
-        self._pieces = [-1]
+        self._tokens = [-1]
         self._parents = [ROOT]
         self._states: dict[int, State] = {ROOT: start}
         self._known: dict[tuple[int, int], int] = {}
@@ -31,11 +31,11 @@ class GrowingPrefixTree:
     def read(self, wanted: Sequence[tuple[int, Sequence[int]]]) -> ModelTask[list[int]]:
         """Return the node that each (node, tokens) pair leads to; score new nodes only."""
         reached = [node for node, _ in wanted]
-        for depth in range(max((len(pieces) for _, pieces in wanted), default=0)):
+        for depth in range(max((len(tokens) for _, tokens in wanted), default=0)):
             new = []
-            for number, (_, pieces) in enumerate(wanted):
-                if depth < len(pieces):
-                    key = reached[number], pieces[depth]
+            for number, (_, tokens) in enumerate(wanted):
+                if depth < len(tokens):
+                    key = reached[number], tokens[depth]
                     if key not in self._known:
                         self._known[key] = self._add(*key)
                         new.append(self._known[key])
@@ -46,21 +46,21 @@ class GrowingPrefixTree:
                 yield from self._ask(new)
         return reached
 
-    def _add(self, parent: int, piece: int) -> int:
-        self._pieces.append(piece)
+    def _add(self, parent: int, token: int) -> int:
+        self._tokens.append(token)
         self._parents.append(parent)
         self.log_probs.append(self.log_probs[parent])
-        return len(self._pieces) - 1
+        return len(self._tokens) - 1
 
     def _ask(self, new: list[int]) -> ModelTask[None]:
         """Compute the log-probabilities of new nodes, and the missing states of their parents."""
         new.sort(key=self._parents.__getitem__)
         missing = [p for p in dict.fromkeys(self._parents[n] for n in new) if p not in self._states]
         if missing:
-            steps = [(self._states[self._parents[p]], self._pieces[p]) for p in missing]
+            steps = [(self._states[self._parents[p]], self._tokens[p]) for p in missing]
             self._states.update(zip(missing, (yield Step(steps)), strict=True))
             self.steps += len(steps)
-        queries = [(self._states[self._parents[n]], self._pieces[n]) for n in new]
+        queries = [(self._states[self._parents[n]], self._tokens[n]) for n in new]
         gains = yield TokenLogProbs(queries)
         self._time_slice.restart()
         for node, gain in zip(new, gains, strict=True):

@@ -27,7 +27,7 @@ from wordgate.scoring.scoring import TokenizedText, cutting, tokenize_text
 from wordgate.scoring.weighting import Weighting, check_weighed
 from wordgate.text.steps import Steps
 
-MAX_LATTICE_PIECES = 50_000
+MAX_LATTICE_TOKENS = 50_000
 """Limit on the model tokens of a lattice, summed over its distinct labels."""
 
 
@@ -71,12 +71,12 @@ def extract_n_best(
     time_slice = TimeSlice()
     joined = yield from time_slice.run(join(source, weighting))
     yield from time_slice.run(weighting.prepare())
-    pieces = 0
+    tokens = 0
     for unit in joined.units:
         likely(unit)
-        pieces += len(cut(unit).pieces)
-        if pieces > MAX_LATTICE_PIECES:
-            problem = f"have more than {MAX_LATTICE_PIECES} tokens; send a smaller lattice"
+        tokens += len(cut(unit).tokens)
+        if tokens > MAX_LATTICE_TOKENS:
+            problem = f"have more than {MAX_LATTICE_TOKENS} tokens; send a smaller lattice"
             raise InvalidInput("hypotheses", problem)
         if time_slice.is_over():
             yield YIELD

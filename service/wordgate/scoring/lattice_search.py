@@ -119,7 +119,7 @@ class _PartialHypothesis:
     promise: float = 0.0
     leader: int = 0
     path_score: float = 0.0
-    piece_count: int = 0
+    token_count: int = 0
 
     def units(self) -> tuple[str, ...]:
         """Return all units, from the start of the transcript."""
@@ -232,8 +232,8 @@ class LatticeSearch:
             self._walked += self._graph.fan(settled)
             if self._time_slice.is_over():
                 yield YIELD
-        wanted = [(b.tree_node, self._cut(word).pieces) for b, word in made]
-        wanted += [(b.tree_node, [*self._cut(word).pieces, *self._end]) for b, word in ended]
+        wanted = [(b.tree_node, self._cut(word).tokens) for b, word in made]
+        wanted += [(b.tree_node, [*self._cut(word).tokens, *self._end]) for b, word in ended]
         tree_nodes = yield from self.read.read(wanted)
         for (partial, word), tree_node in zip(made, tree_nodes, strict=False):
             self._finish(partial, word, tree_node)
@@ -260,7 +260,7 @@ class LatticeSearch:
             before.last_words,
             before.word_count,
             before.boost,
-            piece_count=before.piece_count,
+            token_count=before.token_count,
         )
         if self._whole:
             return made, unit
@@ -280,8 +280,8 @@ class LatticeSearch:
     def _finish(self, partial: _PartialHypothesis, word: str, tree_node: int) -> None:
         """Add a completed word, scored by the model, to a partial hypothesis."""
         partial.tree_node = tree_node
-        partial.piece_count += len(self._cut(word).pieces)
-        if partial.piece_count > MAX_CANDIDATE_TOKENS:
+        partial.token_count += len(self._cut(word).tokens)
+        if partial.token_count > MAX_CANDIDATE_TOKENS:
             problem = f"have a transcript of more than {MAX_CANDIDATE_TOKENS} tokens; split them"
             raise InvalidInput("hypotheses", problem)
         for each in self._cut(word).words:
@@ -352,7 +352,7 @@ class LatticeSearch:
             partial.last_words,
             partial.word_count,
             partial.boost,
-            piece_count=partial.piece_count,
+            token_count=partial.token_count,
         )
         self._finish(ended, word, tree_node)
         total = partial.path_score + self._lm_score(ended)
@@ -377,10 +377,10 @@ def outlook(
 ) -> Heuristic:
     """Return the heuristic of a unit: a token (`whole`) or a single character."""
     if whole:
-        token = cut(unit)
-        count = weighting.word_bonus * len(token.words)
-        boost = sum((weighting.most_boost(word) for word in token.words), 0.0)
-        hope = sum(map(likely_log_prob, token.pieces))
+        tokenized = cut(unit)
+        count = weighting.word_bonus * len(tokenized.words)
+        boost = sum((weighting.most_boost(word) for word in tokenized.words), 0.0)
+        hope = sum(map(likely_log_prob, tokenized.tokens))
         return Heuristic(count + boost, count + boost + weighting.lm_weight * hope)
     if unit.isspace():
         return Heuristic(0.0, 0.0)

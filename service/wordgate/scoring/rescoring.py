@@ -119,7 +119,7 @@ def rescore(
     yield from time_slice.run(weighting.prepare())
     if isinstance(hypotheses, Lattice | ConfusionNetwork):
         yield from time_slice.run(check_source(hypotheses, weighting))
-        start = read(language.pieces, history, store)
+        start = read(language.tokenizer, history, store)
         found = yield from extract_n_best(language, start, hypotheses, weighting, bounds, count_eos)
         time_slice.restart()
         return (
@@ -132,9 +132,9 @@ def rescore(
     for index, hypothesis in enumerate(hypotheses):
         field = f"{FIELD}[{index}].text"
         cuts.append((yield from time_slice.run(cutting(language, hypothesis.text, field))))
-    start = yield from read(language.pieces, history, store)
+    start = yield from read(language.tokenizer, history, store)
     end = [EOS] if count_eos else []
-    sequences = [[*cut.pieces, *end] for cut in cuts]
+    sequences = [[*cut.tokens, *end] for cut in cuts]
     log_probs = yield from score(sequences, start, language.levels)
     best = ranking(hypotheses, cuts, log_probs, weighting, max_transcripts=bounds.max_transcripts)
     time_slice.restart()
@@ -187,7 +187,7 @@ def ranking(
             boosts[index],
             shares[index],
             len(cuts[index].words),
-            len(cuts[index].pieces),
+            len(cuts[index].tokens),
             hypotheses[index].merged_path_log_weight,
         )
         for index in order

@@ -64,7 +64,7 @@ class TokenizedText:
     """A text as its words in normal form and their tokens."""
 
     words: list[str]
-    pieces: list[int]
+    tokens: list[int]
 
 
 def score_texts(
@@ -90,20 +90,20 @@ def score_texts(
         cuts.append(
             (yield from time_slice.run(cutting(language, text, f"candidates[{index}].text")))
         )
-    start = yield from read(language.pieces, history, store)
+    start = yield from read(language.tokenizer, history, store)
     end = [EOS] if count_eos else []
-    sequences = [[*cut.pieces, *end] for cut in cuts]
+    sequences = [[*cut.tokens, *end] for cut in cuts]
     tree, sums = yield from _score_tree(sequences, start, language.levels)
     time_slice.restart()
     log_probs = [sums[leaf] for leaf in tree.leaves]
     scored = [
-        Candidate(text, log_prob, share, len(cut.words), len(cut.pieces))
+        Candidate(text, log_prob, share, len(cut.words), len(cut.tokens))
         for text, log_prob, share, cut in zip(
             candidates, log_probs, posteriors(log_probs), cuts, strict=True
         )
     ]
     if return_words:
-        ends = language.pieces.ends_word
+        ends = language.tokenizer.ends_word
         for index, (candidate, cut) in enumerate(zip(scored, cuts, strict=True)):
             scored[index] = yield from time_slice.run(
                 _with_words(candidate, cut, tree.path(tree.leaves[index]), sums, ends)
@@ -119,14 +119,14 @@ def _with_words(
     ends_word: NDArray[np.bool_],
 ) -> Steps[Candidate]:
     """Return a candidate with the scores of its words: differences of the sums along its path."""
-    lasts = [node for node, piece in zip(path, cut.pieces, strict=False) if ends_word[piece]]
+    lasts = [node for node, token in zip(path, cut.tokens, strict=False) if ends_word[token]]
     yield
     scores, before = [], 0.0
     for word, node in zip(cut.words, lasts, strict=True):
         scores.append(WordScore(word, sums[node] - before))
         before = sums[node]
     yield
-    eos_log_prob = candidate.log_prob - before if len(path) > len(cut.pieces) else 0.0
+    eos_log_prob = candidate.log_prob - before if len(path) > len(cut.tokens) else 0.0
     return replace(candidate, words=tuple(scores), eos_log_prob=eos_log_prob)
 
 
@@ -154,7 +154,7 @@ def _score_tree(
     gains = [0.0] * len(tree)
     states: dict[int, State] = {ROOT: start}
     pending: list[tuple[int, State]] = []
-    pieces, parents = tree.pieces, tree.parents
+    tokens, parents = tree.tokens, tree.parents
     for level in tree.levels:
         pending.extend([(node, states[parents[node]]) for node in level])
         if len(pending) >= _ASKED_TOGETHER:
@@ -162,7 +162,7 @@ def _score_tree(
             pending = []
         inner = [node for node in level if tree.inner[node]]
         if inner:
-            steps = [(states[parents[node]], pieces[node]) for node in inner]
+            steps = [(states[parents[node]], tokens[node]) for node in inner]
             states = dict(zip(inner, (yield Step(steps)), strict=True))
     yield from _ask_gains(tree, pending, gains, levels)
     time_slice.restart()
@@ -182,13 +182,13 @@ def _ask_gains(
     levels: AdaptiveSoftmaxLayout | None,
 ) -> ModelTask[None]:
     """Request the log-probability of each node's token after its parent."""
-    pieces = tree.pieces
+    tokens = tree.tokens
     if levels is not None:
         head = levels.head
-        rare = [entry for entry in pending if pieces[entry[0]] >= head]
-        rare.sort(key=lambda entry: levels.of(pieces[entry[0]]))
-        pending = [entry for entry in pending if pieces[entry[0]] < head] + rare
-    queries = [(state, pieces[node]) for node, state in pending]
+        rare = [entry for entry in pending if tokens[entry[0]] >= head]
+        rare.sort(key=lambda entry: levels.of(tokens[entry[0]]))
+        pending = [entry for entry in pending if tokens[entry[0]] < head] + rare
+    queries = [(state, tokens[node]) for node, state in pending]
     log_probs = yield TokenLogProbs(queries)
     for (node, _), gain in zip(pending, log_probs, strict=True):
         gains[node] = gain
@@ -216,18 +216,18 @@ def cutting(language: Lexicon, text: str, field: str) -> Steps[TokenizedText]:
     if len(text) <= _SHORT_TEXT:
         text_words = words.split(normalise(text, field))
         yield
-        return TokenizedText(text_words, language.pieces.encode_words(text_words))
+        return TokenizedText(text_words, language.tokenizer.encode_words(text_words))
     normal = yield from normalising(text, field)
     text_words = yield from words.splitting(normal)
     if len(text_words) > MAX_CANDIDATE_TOKENS:  # every word has at least one token
         raise _too_long(field, len(text_words))
-    each = yield from language.pieces.encoding_each(text_words)
-    pieces = list(chain.from_iterable(each))
-    if len(pieces) > MAX_CANDIDATE_TOKENS:
-        raise _too_long(field, len(pieces))
-    return TokenizedText(text_words, pieces)
+    each = yield from language.tokenizer.encoding_each(text_words)
+    tokens = list(chain.from_iterable(each))
+    if len(tokens) > MAX_CANDIDATE_TOKENS:
+        raise _too_long(field, len(tokens))
+    return TokenizedText(text_words, tokens)
 
 
-def _too_long(field: str, pieces: int) -> InvalidInput:
-    problem = f"has at least {pieces} tokens; send at most {MAX_CANDIDATE_TOKENS}"
+def _too_long(field: str, tokens: int) -> InvalidInput:
+    problem = f"has at least {tokens} tokens; send at most {MAX_CANDIDATE_TOKENS}"
     return InvalidInput(field, problem)
