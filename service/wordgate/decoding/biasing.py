@@ -116,7 +116,7 @@ def best_biased(
     encoded = [(tokens, word, words[word]) for tokens, word in zip(each, texts, strict=True)]
     search = _BiasedSearch(queries, params, biases, least_rank)
     if encoded:
-        search.open(PendingRow(_Node(None, 0, 0.0, start, encoded)))
+        search.open(0.0, encoded, PendingRow(_Node(None, 0, 0.0, start, encoded)))
     return (yield from search.run())
 
 
@@ -145,13 +145,10 @@ class _BiasedSearch(BestFirstSearch[_Node]):
         self._biases = biases
         self._least = least_rank
 
-    def open(self, item: PendingRow[_Node]) -> None:
-        """Open the row of a cluster: its log-probability bounds that of each of its words."""
-        self._open(item.node.log_prob + item.base, item.node.words, item)
-
-    def _open(
+    def open(
         self, log_prob: float, words: Sequence[_Encoded], item: _Node | PendingRow[_Node]
     ) -> None:
+        """Open the token or the row of a cluster that all of `words` have."""
         cache_prob = max(bias.cache_prob for _, _, bias in words)
         boost = max(bias.boost for _, _, bias in words)
         self._push_ranked(self._biases.log_prob(log_prob, cache_prob) + boost, item)
@@ -170,14 +167,14 @@ class _BiasedSearch(BestFirstSearch[_Node]):
         for cluster, words in rarer.items():
             base = float(row[layout.head + cluster - 1])
             part = _Node(node.trail, node.length, node.log_prob, node.context, words)
-            self.open(PendingRow(part, cluster, base))
+            self.open(node.log_prob + base, words, PendingRow(part, cluster, base))
 
     def _open_token(self, node: _Node, token: int, gain: float, words: Sequence[_Encoded]) -> None:
         """Open the child for one token. At the end of a word, `words` has just that word."""
         trail, length, log_prob = (node.trail, token), node.length + 1, node.log_prob + gain
         tokens, text, bias = words[0]
         if len(tokens) > length:
-            self._open(log_prob, words, _Node(trail, length, log_prob, node.context, words))
+            self.open(log_prob, words, _Node(trail, length, log_prob, node.context, words))
             return
         log_prob = self._biases.log_prob(log_prob, bias.cache_prob)
         if log_prob >= self.params.min_log_prob:

@@ -117,7 +117,8 @@ class PhraseSearch:
         self.expansions += found.expansions
         masked = set()
         for word in found.words:
-            if (yield from self._begins_mask(context, word.word)):
+            rests = self._rests.get(word.word, ())
+            if rests and (yield from begins_mask(self._queries, context, word.word, rests)):
                 masked.add(word.word)
         return [
             ScoredPhrase(
@@ -163,7 +164,3 @@ class PhraseSearch:
             self.expansions += 1
             context = yield from self._queries.read_word(context, word)
         return total
-
-    def _begins_mask(self, context: HashedState, word: str) -> ModelTask[bool]:
-        rests = self._rests.get(word, ())
-        return bool(rests) and (yield from begins_mask(self._queries, context, word, rests))
