@@ -5,20 +5,25 @@ The vocabulary is `vocabularies.tiny`, and words have at most three tokens.
 
 import itertools
 from dataclasses import dataclass
+from functools import partial
 
 from hypothesis import strategies as st
 from tests.fake_model import FakeModel
 from tests.vocabularies import tiny
 
-from wordgate.decoding.search import ScoredWord, SearchParams, SearchResult, likeliest_words
+from wordgate.decoding.next_words import likeliest_words
+from wordgate.decoding.search import ScoredWord, SearchParams, SearchResult
 from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
-from wordgate.lm.cached_queries import HashedState
+from wordgate.lm.cached_queries import CachedQueries, HashedState
 from wordgate.lm.requests import ModelTask, run_to_completion
 from wordgate.lm.state_store import NullStateStore
 from wordgate.lm.tokenizer import Tokenizer
 
 PIECES = tiny()
 LONGEST = 3
+
+tiny_search = partial(SearchParams, max_tokens=LONGEST)
+"""Parameters of a search for the words that the tests enumerate."""
 
 
 def _canonical() -> list[tuple[str, tuple[int, ...]]]:
@@ -38,10 +43,11 @@ CANONICAL = _canonical()
 
 
 def words_found(
-    pieces: Tokenizer, levels: AdaptiveSoftmaxLayout, start: int, search: SearchParams
+    tokenizer: Tokenizer, levels: AdaptiveSoftmaxLayout, start: int, params: SearchParams
 ) -> ModelTask[SearchResult]:
     """Run a search without a cache."""
-    return likeliest_words(pieces, levels, HashedState(b"", start), search, NullStateStore(start))
+    queries = CachedQueries(tokenizer, levels, NullStateStore(start))
+    return likeliest_words(queries, HashedState(b"", start), params)
 
 
 @dataclass(frozen=True)
@@ -57,9 +63,9 @@ class Case:
         return HashedState(b"", self.start)
 
     @property
-    def store(self) -> NullStateStore:
-        """A store that keeps nothing."""
-        return NullStateStore(self.start)
+    def queries(self) -> CachedQueries:
+        """The queries of a task without a cache."""
+        return CachedQueries(PIECES, self.model.levels, NullStateStore(self.start))
 
     def enumerate(self, prefix: str = "") -> list[ScoredWord]:
         """Return all words with this prefix, likeliest first."""
@@ -70,10 +76,9 @@ class Case:
         ]
         return sorted(words, key=lambda found: -found.log_prob)
 
-    def search(self, search: SearchParams) -> SearchResult:
+    def search(self, params: SearchParams) -> SearchResult:
         """Run the search."""
-        asks = words_found(PIECES, self.model.levels, self.start, search)
-        return run_to_completion(asks, self.model)
+        return run_to_completion(likeliest_words(self.queries, self.context, params), self.model)
 
     def log_probs(self) -> dict[str, float]:
         """Return the log-probabilities of all words."""
@@ -98,3 +103,4 @@ cases = st.builds(
     st.sampled_from([0.3, 1.0, 3.0]),
     st.integers(-1, PIECES.size - 1),
 )
+prefixes = st.sampled_from(["", "a", "b", "ab", "aab", "é", "éa", "aé", ".", "bab", "x", "aaaa"])

@@ -21,7 +21,7 @@ def test_a_padded_batch_scores_as_the_engine_does(
     """A bundle's weights give the same scores in onnxruntime's LSTM with the full output layer."""
     bundle = write_bundle(tmp_path, precision=precision, layers=layers)
     model = LocalModel.open(bundle)
-    pieces = model.served.bundle.language.pieces
+    pieces = model.served.bundle.language.tokenizer
     expected = [found.log_prob for found in model.submit_score("", TEXTS).result().candidates]
     model.close()
     batch = PaddedBatch(bundle, threads=1)

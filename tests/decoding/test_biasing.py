@@ -3,21 +3,18 @@
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.fake_model import FakeModel
-from tests.tiny_models import CANONICAL, LONGEST, PIECES, Case, cases
+from tests.tiny_models import CANONICAL, PIECES, Case, cases, tiny_search
 from tests.vocabularies import trained
 
-from wordgate.decoding import biasing
-from wordgate.decoding import search as searching
 from wordgate.decoding.biasing import WordBias, WordBiases, best_words
 from wordgate.decoding.search import SearchParams, SearchResult
 from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
-from wordgate.lm.cached_queries import HashedState, word_log_prob
+from wordgate.lm.cached_queries import CachedQueries, HashedState
 from wordgate.lm.requests import run_to_completion
 from wordgate.lm.state_store import NullStateStore
 
@@ -46,17 +43,10 @@ biases = st.builds(
     st.sampled_from([0.1, 0.5, 0.9]),
 )
 prefixes = st.sampled_from(["", "a", "b", "ab", "é", "aé", ".", "x"])
-_patched = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-@pytest.fixture(autouse=True)
-def _three_pieces_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(searching, "_MAX_PIECES", LONGEST)
-
-
-def _best(case: Case, search: SearchParams, biased_words: WordBiases) -> SearchResult:
-    levels = case.model.levels
-    asks = best_words(PIECES, levels, case.context, search, biased_words, case.store)
+def _best(case: Case, params: SearchParams, biased_words: WordBiases) -> SearchResult:
+    asks = best_words(case.queries, case.context, params, biased_words)
     return run_to_completion(asks, case.model)
 
 
@@ -75,7 +65,6 @@ def _tried(case: Case, prefix: str, biased_words: WordBiases) -> dict[str, tuple
     return found
 
 
-@_patched
 @given(cases, prefixes, biases, st.integers(1, 12))
 def test_the_best_equal_trying_everything(
     case: Case, prefix: str, biased_words: WordBiases, count: int
@@ -84,7 +73,7 @@ def test_the_best_equal_trying_everything(
 
     Log-probabilities exclude the boost.
     """
-    found = _best(case, SearchParams(count, prefix.encode()), biased_words)
+    found = _best(case, tiny_search(count, prefix.encode()), biased_words)
     tried = _tried(case, prefix, biased_words)
     best = sorted(tried.values(), reverse=True)[:count]
     assert [tried[word.word][0] for word in found.words] == pytest.approx([r for r, _ in best])
@@ -95,19 +84,17 @@ def test_the_best_equal_trying_everything(
     assert found.exact
 
 
-@_patched
 @given(cases, biases, st.integers(1, 8), st.floats(-6, 0))
 def test_the_least_probability_is_of_both_models_without_boosts(
     case: Case, biased_words: WordBiases, count: int, least: float
 ) -> None:
     """`min_log_prob` applies to the interpolated probability, without boosts."""
-    found = _best(case, SearchParams(count, min_log_prob=least), biased_words)
+    found = _best(case, tiny_search(count, min_log_prob=least), biased_words)
     tried = _tried(case, "", biased_words)
     ranks = sorted((rank for rank, mixed in tried.values() if mixed >= least), reverse=True)
     assert [tried[word.word][0] for word in found.words] == pytest.approx(ranks[:count])
 
 
-@_patched
 @given(cases, biases, st.integers(1, 8))
 def test_biased_words_that_are_not_accepted_are_left_out(
     case: Case, biased_words: WordBiases, count: int
@@ -117,50 +104,44 @@ def test_biased_words_that_are_not_accepted_are_left_out(
     def accepts(word: str) -> bool:
         return "a" not in word
 
-    found = _best(case, SearchParams(count, accepts=accepts), biased_words)
+    found = _best(case, tiny_search(count, accepts=accepts), biased_words)
     tried = _tried(case, "", biased_words)
     ranks = sorted((rank for word, (rank, _) in tried.items() if accepts(word)), reverse=True)
     assert [tried[word.word][0] for word in found.words] == pytest.approx(ranks[:count])
 
 
-@_patched
 @given(cases, biases, st.integers(1, 8))
-def test_batch_size_changes_no_result(
-    monkeypatch: pytest.MonkeyPatch, case: Case, biased_words: WordBiases, count: int
-) -> None:
+def test_batch_size_changes_no_result(case: Case, biased_words: WordBiases, count: int) -> None:
     """Expanding nodes one at a time or many at once gives the same words and bits."""
-    expected = _best(case, SearchParams(count), biased_words)
-    for together, worth in itertools.product((1, 50), (0.0, math.inf)):
-        with monkeypatch.context() as patched:
-            patched.setattr(biasing, "_BATCH_ROWS", together)
-            patched.setattr(biasing, "_BATCH_MARGIN", worth)
-            assert _best(case, SearchParams(count), biased_words).words == expected.words
+    expected = _best(case, tiny_search(count), biased_words)
+    for rows, margin in itertools.product((1, 50), (0.0, math.inf)):
+        params = tiny_search(count, batch_rows=rows, ranked_batch_margin=margin)
+        assert _best(case, params, biased_words).words == expected.words
 
 
-@_patched
 @given(cases, biases, st.integers(1, 8), st.integers(1, 6))
 def test_the_row_limit_is_kept_and_reported(
     case: Case, biased_words: WordBiases, count: int, bound: int
 ) -> None:
     """Biased and other words each keep to the limit; `exact` means the best of all."""
-    found = _best(case, SearchParams(count, max_expansions=bound), biased_words)
+    found = _best(case, tiny_search(count, max_expansions=bound), biased_words)
     assert found.expansions <= 2 * bound
     if found.exact:
-        assert found.words == _best(case, SearchParams(count), biased_words).words
+        assert found.words == _best(case, tiny_search(count), biased_words).words
 
 
 def test_without_biases_the_search_is_the_plain_one() -> None:
     """Without biases the result is bit-identical to the plain search and needs no more rows."""
     case = Case(FakeModel.random(AdaptiveSoftmaxLayout((6, PIECES.size)), 5), 2)
-    assert _best(case, SearchParams(5), WordBiases()) == case.search(SearchParams(5))
+    assert _best(case, tiny_search(5), WordBiases()) == case.search(tiny_search(5))
 
 
 def test_a_boosted_word_that_the_search_finds_keeps_its_bits() -> None:
     """A biased word's log-probability is bit-identical to that of the plain search."""
     case = Case(FakeModel.random(AdaptiveSoftmaxLayout((4, 9, PIECES.size)), 8), 2)
-    plain = case.search(SearchParams(12)).words
+    plain = case.search(tiny_search(12)).words
     boosted = WordBiases({word.word: WordBias(0.0, 0.0) for word in plain})
-    assert _best(case, SearchParams(12), boosted).words == plain
+    assert _best(case, tiny_search(12), boosted).words == plain
 
 
 def _log_prob(model: FakeModel, pieces: Sequence[int]) -> float:
@@ -177,7 +158,8 @@ def test_a_word_has_the_log_probability_of_its_pieces(word: str) -> None:
     """The log-probability follows the chain rule, at any output level."""
     levels = AdaptiveSoftmaxLayout((120, 300, TRAINED.size))
     model = FakeModel.random(levels, 3)
-    asks = word_log_prob(TRAINED, levels, HashedState(b"", -1), word, NullStateStore(-1))
+    queries = CachedQueries(TRAINED, levels, NullStateStore(-1))
+    asks = queries.word_log_prob(HashedState(b"", -1), word)
     assert run_to_completion(asks, model) == _log_prob(model, TRAINED.encode_word(word))
 
 
@@ -188,15 +170,9 @@ def test_very_many_boosts_cost_few_rows() -> None:
     letters = itertools.product("etaoinshrd", repeat=3)
     boosted = WordBiases({"".join(word): WordBias(0.0, 1.0) for word in letters})
     assert len(boosted.words) == 1000
-    search, start = SearchParams(5, max_expansions=20_000), HashedState(b"", -1)
-    found = run_to_completion(
-        best_words(TRAINED, levels, start, search, boosted, NullStateStore(-1)), model
-    )
-    plain = run_to_completion(
-        best_words(
-            TRAINED, levels, start, replace(search, count=5), WordBiases(), NullStateStore(-1)
-        ),
-        model,
-    )
+    params, start = SearchParams(5, max_expansions=20_000), HashedState(b"", -1)
+    queries = CachedQueries(TRAINED, levels, NullStateStore(-1))
+    found = run_to_completion(best_words(queries, start, params, boosted), model)
+    plain = run_to_completion(best_words(queries, start, params, WordBiases()), model)
     assert found.exact
     assert found.expansions < plain.expansions + 200

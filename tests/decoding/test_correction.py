@@ -3,14 +3,12 @@
 import math
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.decoding.test_biasing import biases
 from tests.fake_model import FakeModel
-from tests.tiny_models import LONGEST, PIECES, Case, cases
+from tests.tiny_models import LONGEST, PIECES, Case, cases, tiny_search
 
-from wordgate.decoding import correction
-from wordgate.decoding import search as searching
 from wordgate.decoding.biasing import WordBias, WordBiases
 from wordgate.decoding.correction import TypoQuery, corrected_beginnings, corrected_words
 from wordgate.decoding.search import SearchParams, SearchResult
@@ -24,21 +22,14 @@ corrections_of = st.dictionaries(
     st.sampled_from([-4.6, -5.1, -5.5, -6.4]),
     max_size=12,
 )
-_patched = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-@pytest.fixture(autouse=True)
-def _three_pieces_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(searching, "_MAX_PIECES", LONGEST)
-    monkeypatch.setattr(correction, "_MAX_PIECES", LONGEST)
 
 
 def _corrected(
-    case: Case, slip: TypoQuery, search: SearchParams, biased: WordBiases, is_finished: bool
+    case: Case, slip: TypoQuery, params: SearchParams, biased: WordBiases, is_finished: bool
 ) -> SearchResult:
     correct = corrected_words if is_finished else corrected_beginnings
-    where = PIECES, case.model.levels, case.context
-    return run_to_completion(correct(*where, slip, search, biased, case.store), case.model)
+    asks = correct(case.queries, case.context, slip, params, biased)
+    return run_to_completion(asks, case.model)
 
 
 def _tried(
@@ -61,7 +52,6 @@ def _tried(
     return found
 
 
-@_patched
 @given(
     cases,
     corrections_of,
@@ -83,7 +73,7 @@ def test_corrections_equal_trying_everything(
     Prefixes are completed to all words, finished words are not.
     """
     slip = TypoQuery(wrong, least)
-    search = SearchParams(count, max_expansions=20_000)
+    search = tiny_search(count, max_expansions=20_000)
     found = _corrected(case, slip, search, biased, finished)
     tried = _tried(case, slip, biased, finished)
     ranks = sorted((rank for rank, _ in tried.values()), reverse=True)[:count]
@@ -95,7 +85,6 @@ def test_corrections_equal_trying_everything(
     assert found.exact
 
 
-@_patched
 @given(cases, corrections_of, st.integers(1, 6), st.booleans())
 def test_what_is_not_accepted_or_too_unlikely_is_no_correction(
     case: Case, wrong: dict[str, float], count: int, finished: bool
@@ -105,7 +94,7 @@ def test_what_is_not_accepted_or_too_unlikely_is_no_correction(
     def accepts(word: str) -> bool:
         return not word.endswith("b")
 
-    slip, search = TypoQuery(wrong), SearchParams(count, accepts=accepts, min_log_prob=-7.0)
+    slip, search = TypoQuery(wrong), tiny_search(count, accepts=accepts, min_log_prob=-7.0)
     found = _corrected(case, slip, search, WordBiases(), finished)
     tried = _tried(case, slip, WordBiases(), finished)
     ranks = [rank for word, (rank, mixed) in tried.items() if accepts(word) and mixed >= -7.0]
@@ -114,22 +103,16 @@ def test_what_is_not_accepted_or_too_unlikely_is_no_correction(
     )
 
 
-@_patched
 @given(cases, corrections_of, st.integers(1, 6))
-def test_batch_size_changes_no_result(
-    monkeypatch: pytest.MonkeyPatch, case: Case, wrong: dict[str, float], count: int
-) -> None:
+def test_batch_size_changes_no_result(case: Case, wrong: dict[str, float], count: int) -> None:
     """Expanding nodes one at a time or many at once gives the same words and bits."""
-    ask = case, TypoQuery(wrong), SearchParams(count), WordBiases(), False
-    expected = _corrected(*ask)
-    for together, worth in ((1, 1.0), (50, math.inf)):
-        with monkeypatch.context() as patched:
-            patched.setattr(correction, "_BATCH_ROWS", together)
-            patched.setattr(correction, "_BATCH_MARGIN", worth)
-            assert _corrected(*ask).words == expected.words
+    expected = _corrected(case, TypoQuery(wrong), tiny_search(count), WordBiases(), False)
+    for rows, margin in ((1, 1.0), (50, math.inf)):
+        params = tiny_search(count, batch_rows=rows, ranked_batch_margin=margin)
+        found = _corrected(case, TypoQuery(wrong), params, WordBiases(), False)
+        assert found.words == expected.words
 
 
-@_patched
 @given(cases, corrections_of, biases, st.integers(1, 6), st.integers(1, 5), st.booleans())
 def test_the_row_limit_is_kept_and_reported(
     case: Case,
@@ -141,11 +124,11 @@ def test_the_row_limit_is_kept_and_reported(
 ) -> None:
     """Biased and other words each keep to the limit; `exact` means the best of all."""
     found = _corrected(
-        case, TypoQuery(wrong), SearchParams(count, max_expansions=bound), biased, finished
+        case, TypoQuery(wrong), tiny_search(count, max_expansions=bound), biased, finished
     )
     assert found.expansions <= 2 * bound
     if found.exact:
-        search = SearchParams(count, max_expansions=20_000)
+        search = tiny_search(count, max_expansions=20_000)
         assert found.words == _corrected(case, TypoQuery(wrong), search, biased, finished).words
 
 
@@ -154,4 +137,4 @@ def test_without_typos_no_row_is_requested() -> None:
     case = Case(FakeModel.random(AdaptiveSoftmaxLayout((6, PIECES.size)), 5), 2)
     biased = WordBiases({"a": WordBias(0.0, 50.0)})
     for finished in (True, False):
-        assert _corrected(case, TypoQuery({}), SearchParams(3), biased, finished) == SearchResult()
+        assert _corrected(case, TypoQuery({}), tiny_search(3), biased, finished) == SearchResult()

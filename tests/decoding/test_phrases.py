@@ -3,26 +3,18 @@
 import math
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.fake_model import FakeModel
-from tests.tiny_models import CANONICAL, LONGEST, PIECES, Case, cases
+from tests.tiny_models import CANONICAL, PIECES, Case, cases, tiny_search
 
-from wordgate.decoding import search as searching
 from wordgate.decoding.phrases import PhraseSearch
-from wordgate.decoding.search import ScoredWord, SearchParams
+from wordgate.decoding.search import ScoredWord
 from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
 from wordgate.lm.masks import Masks
 from wordgate.lm.requests import run_to_completion
 
 Phrases = dict[tuple[str, ...], float]
-
-_patched = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-@pytest.fixture(autouse=True)
-def _three_pieces_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(searching, "_MAX_PIECES", LONGEST)
 
 
 def _accepts(word: str) -> bool:
@@ -30,13 +22,11 @@ def _accepts(word: str) -> bool:
 
 
 def _search(case: Case, least: float, max_phrase_words: int, rows: int = 20_000) -> PhraseSearch:
-    search = SearchParams(1, accepts=_accepts, max_expansions=rows)
+    params = tiny_search(1, accepts=_accepts, max_expansions=rows)
     return PhraseSearch(
-        PIECES,
-        case.model.levels,
+        case.queries,
         case.context,
-        search,
-        case.store,
+        params,
         Masks(),
         max_phrase_words,
         math.log(least),
@@ -62,7 +52,6 @@ def _tried(case: Case, first: ScoredWord, least: float, max_phrase_words: int) -
     return found
 
 
-@_patched
 @given(cases, st.sampled_from([0.02, 0.1, 0.3]), st.integers(1, 4), st.sampled_from(CANONICAL))
 def test_phrases_equal_trying_everything(
     case: Case, least: float, max_phrase_words: int, first: tuple[str, tuple[int, ...]]
@@ -81,7 +70,6 @@ def test_phrases_equal_trying_everything(
     assert searching_phrases.exact
 
 
-@_patched
 @given(cases, st.integers(1, 30))
 def test_all_phrases_together_keep_to_the_bound(case: Case, rows: int) -> None:
     """However many phrases there are, the row limit is kept and reported."""

@@ -1,79 +1,23 @@
-"""Next-word search: exact results, and reports of limits reached."""
+"""Best-first search: batches, and reports of limits reached."""
 
 import math
-from typing import Any
+from dataclasses import replace
 
-import numpy as np
-import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
-from tests.fake_model import FakeModel
-from tests.tiny_models import CANONICAL, LONGEST, PIECES, Case, cases, words_found
-from tests.vocabularies import trained
-
-from wordgate.decoding import search as searching
-from wordgate.decoding.search import SearchParams, SearchResult
-from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
-from wordgate.lm.requests import ModelRequest, OutputRows, Step, run_to_completion
-
-TRAINED = trained()
+from tests.tiny_models import Case, cases, prefixes, tiny_search
 
 
-prefixes = st.sampled_from(["", "a", "b", "ab", "aab", "é", "éa", "aé", ".", "bab", "x", "aaaa"])
-_patched = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-@pytest.fixture(autouse=True)
-def _three_pieces_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(searching, "_MAX_PIECES", LONGEST)
-
-
-def test_there_is_enough_to_find() -> None:
-    """The tiny vocabulary has words of one, two and three tokens, some with an accent."""
-    lengths = {len(sequence) for _, sequence in CANONICAL}
-    words = [word for word, _ in CANONICAL]
-    assert lengths == {1, 2, 3}
-    assert len(words) == len(set(words)) > 100
-    assert any("é" in word for word in words)
-    assert not any("." in word and len(word) > 1 for word in words)
-
-
-@_patched
-@given(cases, prefixes, st.integers(1, 12))
-def test_the_search_equals_trying_everything(case: Case, prefix: str, count: int) -> None:
-    """The search gives the same words, order and bits as enumeration, for any cutoffs."""
-    found = case.search(SearchParams(count, prefix.encode()))
-    assert found.words == case.enumerate(prefix)[:count]
-    assert found.exact
-
-
-@_patched
-@given(cases, prefixes)
-def test_all_words_can_be_had(case: Case, prefix: str) -> None:
-    """A search for more words than exist finds each once, ends, and is exact."""
-    found = case.search(SearchParams(1000, prefix.encode(), max_expansions=10_000))
-    assert found.words == case.enumerate(prefix)
-    assert found.exact
-
-
-@_patched
 @given(cases, prefixes, st.integers(1, 8))
-def test_batch_size_changes_no_result(
-    monkeypatch: pytest.MonkeyPatch, case: Case, prefix: str, count: int
-) -> None:
+def test_batch_size_changes_no_result(case: Case, prefix: str, count: int) -> None:
     """Expanding nodes one at a time or many at once gives the same words."""
-    search = SearchParams(count, prefix.encode())
-    expected = case.search(search)
-    for together in (1, 3, 50):
-        with monkeypatch.context() as patched:
-            patched.setattr(searching, "_BATCH_ROWS", together)
-            patched.setattr(searching, "_BATCH_MARGIN", math.inf if together == 50 else 2.5)
-            found = case.search(search)
+    expected = case.search(tiny_search(count, prefix.encode()))
+    for rows, margin in ((1, 2.5), (3, 2.5), (50, math.inf)):
+        params = tiny_search(count, prefix.encode(), batch_rows=rows, batch_margin=margin)
+        found = case.search(params)
         assert (found.words, found.exact) == (expected.words, expected.exact)
 
 
-@_patched
 @given(cases, prefixes, st.integers(1, 8), st.integers(1, 20))
 def test_the_row_limit_is_kept_and_reported(
     case: Case, prefix: str, count: int, bound: int
@@ -83,7 +27,7 @@ def test_the_row_limit_is_kept_and_reported(
     Results are sorted and have their own log-probabilities; `exact` means the likeliest of all.
     """
     expected = case.enumerate(prefix)
-    found = case.search(SearchParams(count, prefix.encode(), max_expansions=bound))
+    found = case.search(tiny_search(count, prefix.encode(), max_expansions=bound))
     assert found.expansions <= bound
     assert found.words == [word for word in expected if word in found.words]
     if found.exact:
@@ -92,159 +36,11 @@ def test_the_row_limit_is_kept_and_reported(
         assert found.expansions == bound
 
 
-@_patched
 @given(cases, st.integers(1, 8))
-def test_a_bound_that_is_just_enough_is_no_bound(
-    monkeypatch: pytest.MonkeyPatch, case: Case, count: int
-) -> None:
+def test_a_bound_that_is_just_enough_is_no_bound(case: Case, count: int) -> None:
     """A search is exact with as many rows as it needs, and not with one row fewer."""
-    monkeypatch.setattr(searching, "_BATCH_ROWS", 1)
-    needed = case.search(SearchParams(count)).expansions
-    assert case.search(SearchParams(count, max_expansions=needed)).exact
+    params = tiny_search(count, batch_rows=1)
+    needed = case.search(params).expansions
+    assert case.search(replace(params, max_expansions=needed)).exact
     if needed > 1:
-        assert not case.search(SearchParams(count, max_expansions=needed - 1)).exact
-
-
-@_patched
-@given(cases, prefixes, st.floats(-8, 0))
-def test_words_below_the_least_probability_are_left_out(
-    case: Case, prefix: str, least: float
-) -> None:
-    """All words of at least `min_log_prob` are found, and the result is exact."""
-    found = case.search(
-        SearchParams(1000, prefix.encode(), min_log_prob=least, max_expansions=10_000)
-    )
-    assert found.words == [w for w in case.enumerate(prefix) if w.log_prob >= least]
-    assert found.exact
-
-
-@_patched
-@given(cases, st.integers(1, 8))
-def test_words_that_are_not_accepted_are_passed_over(case: Case, count: int) -> None:
-    """The likeliest accepted words are found."""
-
-    def accepts(word: str) -> bool:
-        return "a" not in word
-
-    found = case.search(SearchParams(count, accepts=accepts))
-    assert found.words == [w for w in case.enumerate() if accepts(w.word)][:count]
-
-
-@pytest.mark.parametrize(
-    ("bound", "entries"), [("_LEAST_ENTRIES", 2000), ("_LAST_ENTRIES", 1)], ids=str
-)
-def test_a_search_that_finds_nothing_ends(
-    monkeypatch: pytest.MonkeyPatch, bound: str, entries: int
-) -> None:
-    """The number of entries examined is limited, and the result reports that."""
-    monkeypatch.setattr(searching, "_ENTRIES_A_ROW", 0)
-    monkeypatch.setattr(searching, bound, 30)
-    looked_at: list[str] = []
-
-    def accepts(word: str) -> bool:
-        looked_at.append(word)
-        return False
-
-    levels = AdaptiveSoftmaxLayout((100, TRAINED.size))
-    search = SearchParams(5, accepts=accepts, max_expansions=entries)
-    found = run_to_completion(words_found(TRAINED, levels, -1, search), FakeModel.random(levels, 3))
-    assert (found.words, found.exact) == ([], False)
-    assert 0 < len(looked_at) <= 30 + entries
-
-
-def test_a_prefix_that_no_token_begins_ends_at_once() -> None:
-    """The result is empty and exact, and costs one row."""
-    case = Case(FakeModel.random(AdaptiveSoftmaxLayout((5, PIECES.size)), 1), -1)
-    assert case.search(SearchParams(5, b"xyz")) == SearchResult([], exact=True, expansions=1)
-
-
-def test_a_prefix_that_no_word_has_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A prefix of two words is not part of any word. A limit ends the search and is reported."""
-    monkeypatch.setattr(searching, "_MAX_PIECES", 64)
-    levels = AdaptiveSoftmaxLayout((100, TRAINED.size))
-    model = FakeModel.random(levels, 3)
-    asks = words_found(TRAINED, levels, -1, SearchParams(5, b"a b", max_expansions=200))
-    found = run_to_completion(asks, model)
-    assert (found.words, found.exact, found.expansions) == ([], False, 200)
-
-
-def test_a_prefix_may_end_inside_a_character() -> None:
-    """The first byte of an é finds the words that begin with é."""
-    case = Case(FakeModel.random(AdaptiveSoftmaxLayout((4, 9, PIECES.size)), 8), 2)
-    half = case.search(SearchParams(6, "é".encode()[:1]))
-    assert half.words == case.enumerate("é")[:6]
-    assert half.words
-
-
-class Recording(FakeModel):
-    """A fake model that records its requests."""
-
-    asked: list[ModelRequest]
-
-    def answer(self, request: ModelRequest) -> list[Any]:
-        """Record the requests and answer them."""
-        self.asked.append(request)
-        return super().answer(request)
-
-
-def _recording(levels: AdaptiveSoftmaxLayout, table: NDArray[np.float64]) -> Recording:
-    model = Recording(levels, table / table.sum(1, keepdims=True))
-    model.asked = []
-    return model
-
-
-def test_a_cluster_that_cannot_matter_is_not_asked() -> None:
-    """A cluster that is less likely than every word wanted is not requested."""
-    levels = AdaptiveSoftmaxLayout((PIECES.size - 4, PIECES.size))
-    table = FakeModel.random(levels, 6, spread=0.3).probabilities.copy()
-    table[:, levels.head :] *= 1e-9
-    model = _recording(levels, table)
-    assert Case(model, 2).search(SearchParams(3)).exact
-    levels_asked = {row[1] for ask in model.asked if isinstance(ask, OutputRows) for row in ask}
-    assert levels_asked == {0}
-
-
-def test_what_is_not_canonical_is_not_followed() -> None:
-    """No state is requested for tokens that are not a canonical beginning of a word."""
-    levels = AdaptiveSoftmaxLayout((9, PIECES.size))
-    model = _recording(levels, FakeModel.random(levels, 6).probabilities)
-    Case(model, -1).search(SearchParams(100, max_expansions=2000))
-    steps = [step for ask in model.asked if isinstance(ask, Step) for step in ask]
-    assert len(steps) > 20
-    assert all(PIECES.adjacent(before, piece) for before, piece in steps if before >= 0)
-
-
-def test_impossible_pieces_are_last(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tokens of probability zero are harmless."""
-    monkeypatch.setattr(searching, "_MAX_PIECES", 2)
-    model = FakeModel.random(AdaptiveSoftmaxLayout((6, PIECES.size)), 4)
-    table = model.probabilities
-    table[:, 1] = 0.0
-    found = Case(FakeModel(model.levels, table / table.sum(1, keepdims=True)), 3).search(
-        SearchParams(3, max_expansions=500)
-    )
-    assert found.exact
-    assert all(math.isfinite(word.log_prob) for word in found.words)
-
-
-@settings(max_examples=20)
-@given(st.integers(0, 1000), st.sampled_from(["", "t", "th", "é", "🦆"]))
-def test_found_words_have_their_own_probability(seed: int, prefix: str) -> None:
-    """Every word found is canonical, has the prefix and its own log-probability.
-
-    The vocabulary has all bytes. The likelier words come first.
-    """
-    levels = AdaptiveSoftmaxLayout((120, 300, TRAINED.size))
-    model = FakeModel.random(levels, seed, spread=2.0)
-    found = run_to_completion(
-        words_found(TRAINED, levels, -1, SearchParams(10, prefix.encode())), model
-    )
-    for word in found.words:
-        assert word.word.startswith(prefix)
-        state, total = -1, 0.0
-        for piece in TRAINED.encode_word(word.word):
-            total += model.log_prob(state, piece)
-            state = piece
-        assert word.log_prob == total
-    log_probs = [word.log_prob for word in found.words]
-    assert log_probs == sorted(log_probs, reverse=True)
+        assert not case.search(replace(params, max_expansions=needed - 1)).exact

@@ -1,5 +1,6 @@
 """Suggestions: rejected, blocked, boosted and cached words, phrases, corrections."""
 
+import itertools
 import math
 from dataclasses import replace
 from typing import Any
@@ -14,8 +15,9 @@ from tests.vocabularies import TRAPS, trained
 from wordgate.decoding.options import BoostedWord, ContinuousCache, LetterCase, Options
 from wordgate.decoding.prediction import Query, predict
 from wordgate.decoding.suggestions import Kind, Prediction, Suggestion
+from wordgate.lm import requests
 from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
-from wordgate.lm.cached_queries import word_log_prob
+from wordgate.lm.cached_queries import CachedQueries
 from wordgate.lm.context_window import read_context
 from wordgate.lm.lexicon import Lexicon
 from wordgate.lm.requests import YIELD, ModelTask, run_to_completion
@@ -50,7 +52,7 @@ def _log_prob(history: str, word: str) -> float:
 
     def asks() -> ModelTask[float]:
         start = yield from read_context(PIECES, history, store)
-        return (yield from word_log_prob(PIECES, LEVELS, start, word, store))
+        return (yield from CachedQueries(PIECES, LEVELS, store).word_log_prob(start, word))
 
     return run_to_completion(asks(), MODEL)
 
@@ -306,8 +308,10 @@ def test_the_last_word_is_corrected(history: str, prefix: str, last: str) -> Non
 
 
 @pytest.mark.parametrize("finished", [False, True])
-def test_a_fully_cached_prediction_yields(finished: bool) -> None:
+def test_a_fully_cached_prediction_yields(monkeypatch: pytest.MonkeyPatch, finished: bool) -> None:
     """A long prefix whose rows are all in the store still yields to other tasks."""
+    clock = itertools.count()
+    monkeypatch.setattr(requests, "perf_counter", lambda: next(clock) * requests.SLICE_SECONDS / 20)
     options = Options(hide_rejected=True, max_corrections=3)
     query = Query("the", "abrakadabrasimsalabim", options, finished)
     store = Remembering(MODEL.start)

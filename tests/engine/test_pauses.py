@@ -15,7 +15,7 @@ from wordgate.engine.job import Job, Priority
 from wordgate.engine.loaded_model import ServedModel, open_model
 from wordgate.engine.scheduler import Scheduler
 from wordgate.errors import Cancelled, InvalidInput
-from wordgate.lm.requests import SHORT_ROUND, ModelTask, Pace, run_request
+from wordgate.lm.requests import ModelTask, TimeSlice, run_request
 from wordgate.scoring.hypothesis import Hypothesis
 from wordgate.scoring.lattice import Alternative, Arc, ConfusionNetwork, Lattice
 from wordgate.scoring.score_weights import Boost, ScoreWeights
@@ -91,9 +91,7 @@ def _predictions(model: ServedModel) -> Iterator[ModelTask[Any]]:
     ]
     for query in wanted:
         yield model.predict(query)
-    yield from (
-        Pace(SHORT_ROUND).run(splitting_typed(text)) for text in ("é" * 32_000, "a" * 65_536)
-    )
+    yield from (TimeSlice().run(splitting_typed(text)) for text in ("é" * 32_000, "a" * 65_536))
     yield model.read_ahead(_words(random, 9000))
 
 

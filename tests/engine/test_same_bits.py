@@ -13,13 +13,15 @@ import pytest
 from tests.bundles import random_weights
 
 from wordgate.bundle.manifest import NetworkSizes
-from wordgate.decoding.search import SearchParams, SearchResult, likeliest_words
+from wordgate.decoding.next_words import likeliest_words
+from wordgate.decoding.search import SearchParams, SearchResult
 from wordgate.engine.executor import EngineExecutor
 from wordgate.engine.job import Priority
 from wordgate.engine.onnx_model import NetworkModel, Runtime
 from wordgate.engine.scheduler import Scheduler
 from wordgate.engine.state_cache import StateCache
 from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
+from wordgate.lm.cached_queries import CachedQueries
 from wordgate.lm.context_window import read_words, read_words_context
 from wordgate.lm.requests import (
     ModelTask,
@@ -151,8 +153,8 @@ def test_results_do_not_depend_on_other_jobs(
 
     def searched(cache: StateCache | NullStateStore, prefix: bytes) -> ModelTask[SearchResult]:
         start = yield from read_words_context(HISTORY, cache)
-        search = SearchParams(5, prefix, max_expansions=100)
-        return (yield from likeliest_words(pieces, levels, start, search, cache))
+        params = SearchParams(5, prefix, max_expansions=100)
+        return (yield from likeliest_words(CachedQueries(pieces, levels, cache), start, params))
 
     def scored(cache: StateCache | NullStateStore, beginning: int) -> ModelTask[list[float]]:
         start = yield from read_words(HISTORY[beginning:], cache)

@@ -2,14 +2,12 @@
 
 from typing import Any
 
-import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.fake_model import FakeModel
-from tests.tiny_models import CANONICAL, LONGEST, Case, cases
+from tests.tiny_models import CANONICAL, Case, cases, tiny_search
 from tests.vocabularies import trained
 
-from wordgate.decoding import search as searching
 from wordgate.decoding.options import BoostedWord, ContinuousCache, Options
 from wordgate.decoding.prediction import Query, predict
 from wordgate.decoding.search import SearchParams, SearchResult
@@ -28,13 +26,6 @@ LANGUAGE = Lexicon(PIECES, LEVELS, never_suggested={"lake"}, seen=SeenWords(SEEN
 
 prefixes = st.sampled_from(["", "a", "b", "ab", "é", "éa", ".", "x", "aaaa"])
 seen_words = st.sets(st.sampled_from([word for word, _ in CANONICAL]), max_size=60)
-_patched = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-@pytest.fixture
-def three_pieces_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Limit the search to the words that the test enumerates."""
-    monkeypatch.setattr(searching, "_MAX_PIECES", LONGEST)
 
 
 def _predict(history: str, prefix: str = "", **options: Any) -> Prediction:
@@ -46,30 +37,21 @@ def _texts(history: str, prefix: str = "", **options: Any) -> set[str]:
     return {each.text.lower() for each in _predict(history, prefix, **options).suggestions}
 
 
-@_patched
 @given(cases, prefixes, st.integers(1, 12), seen_words, st.integers(0, 20))
 def test_a_search_for_seen_words_equals_trying_them_all(
-    monkeypatch: pytest.MonkeyPatch,
-    case: Case,
-    prefix: str,
-    count: int,
-    seen: set[str],
-    few: int,
+    case: Case, prefix: str, count: int, seen: set[str], few: int
 ) -> None:
     """The result is bit-identical to filtering all words, for small and large vocabularies."""
-    with monkeypatch.context() as patched:
-        patched.setattr(searching, "_FEW", few)
-        found = case.search(SearchParams(count, prefix.encode(), seen=SeenWords(seen)))
+    params = SearchParams(count, prefix.encode(), seen=SeenWords(seen), few_seen_words=few)
+    found = case.search(params)
     assert found.words == [each for each in case.enumerate(prefix) if each.word in seen][:count]
     assert found.exact
 
 
-@pytest.mark.usefixtures("three_pieces_at_most")
-@_patched
 @given(cases, prefixes, seen_words)
 def test_seen_words_and_marks_are_found_together(case: Case, prefix: str, seen: set[str]) -> None:
     """Where marks may be suggested, they need not be in the vocabulary."""
-    search = SearchParams(
+    search = tiny_search(
         1000, prefix.encode(), seen=SeenWords(seen).and_marks(), max_expansions=10_000
     )
     found = case.search(search).words

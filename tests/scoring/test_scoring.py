@@ -72,14 +72,14 @@ def test_scores_of_words_are_the_chain_rule(candidates: list[str], count_eos: bo
         score_texts(LANGUAGE, store, "", candidates, count_eos, return_words=True), MODEL
     )
     plain = run_to_completion(score_texts(LANGUAGE, store, "", candidates, count_eos), MODEL)
-    start = run_to_completion(read_context(LANGUAGE.pieces, "", store), MODEL).state
+    start = run_to_completion(read_context(LANGUAGE.tokenizer, "", store), MODEL).state
     for candidate, text, alone in zip(scored, candidates, plain, strict=True):
         assert replace(candidate, words=(), eos_log_prob=0.0) == alone
         state = start
         names = words.split(normalise(text))
         assert [each.word for each in candidate.words] == names
         for each in candidate.words:
-            tokens = LANGUAGE.pieces.encode_word(each.word)
+            tokens = LANGUAGE.tokenizer.encode_word(each.word)
             assert each.log_prob == pytest.approx(_chain_rule(MODEL, state, tokens))
             state = tokens[-1]
         eos = MODEL.log_prob(state, EOS) if count_eos else 0.0
@@ -135,7 +135,7 @@ def test_a_prefix_tree_has_one_node_per_distinct_prefix(candidates: list[list[in
         backwards = []
         at = leaf
         while at != ROOT:
-            backwards.append(tree.pieces[at])
+            backwards.append(tree.tokens[at])
             at = tree.parents[at]
         found.append(backwards[::-1])
     assert found == candidates

@@ -148,7 +148,7 @@ def _best_padded(
 
 def _cut(here: LocalModel, texts: Sequence[str]) -> list[list[int]]:
     language = here.served.bundle.language
-    return [tokenize_text(language, text, "text").pieces for text in texts]
+    return [tokenize_text(language, text, "text").tokens for text in texts]
 
 
 def _sharing(here: LocalModel, utterances: Sequence[Sequence[str]]) -> float:

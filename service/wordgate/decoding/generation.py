@@ -18,30 +18,28 @@ from hashlib import blake2b
 from itertools import accumulate
 from typing import TypedDict
 
-from wordgate.decoding.options import MAX_EXPANSIONS, MAX_SUGGESTIONS, check_range
+from wordgate.decoding.next_words import likeliest_words
+from wordgate.decoding.options import MAX_EXPANSIONS, MAX_SUGGESTIONS, check_range, listed_words
 from wordgate.decoding.prediction import splitting_typed
 from wordgate.decoding.search import (
     DEFAULT_MAX_EXPANSIONS,
     ScoredWord,
     SearchParams,
     SearchResult,
-    likeliest_words,
 )
 from wordgate.errors import InvalidInput
-from wordgate.lm.cached_queries import HashedState
+from wordgate.lm.cached_queries import CachedQueries, HashedState
 from wordgate.lm.context_window import read
 from wordgate.lm.lexicon import Lexicon
 from wordgate.lm.masks import begins_mask
-from wordgate.lm.requests import SHORT_ROUND, ModelTask, Pace, Prefill, State, TokenLogProbs
+from wordgate.lm.requests import ModelTask, Prefill, State, TimeSlice, TokenLogProbs
 from wordgate.lm.state_store import NullStateStore, StateStore
 from wordgate.lm.tokenizer import EOS
-from wordgate.text import words
 from wordgate.text.addresses import casing_in_address, ends_in_address
 from wordgate.text.argument_types import require_texts
 from wordgate.text.cooperative_steps import Steps
 from wordgate.text.detokenization import spacing
 from wordgate.text.fullwidth import as_marked
-from wordgate.text.listed_phrases import MAX_LISTED_PHRASE_WORDS
 from wordgate.text.normalization import normalise
 from wordgate.text.sentences import begins_sentence
 
@@ -116,7 +114,8 @@ class GenerationQuery:
     def stops(self) -> frozenset[tuple[str, ...]]:
         """The words of each stop word or phrase, in normal form."""
         return frozenset(
-            _words(word, f"stop_words[{number}]") for number, word in enumerate(self.stop_words)
+            tuple(listed_words(word, f"stop_words[{number}]"))
+            for number, word in enumerate(self.stop_words)
         )
 
     @cached_property
@@ -179,9 +178,9 @@ def begin(
 
     Raises `InvalidInput` naming `history` or `prefix` for text that is not Unicode.
     """
-    complete, typed = yield from Pace(SHORT_ROUND).run(splitting_typed(query.prefix, "prefix"))
+    complete, typed = yield from TimeSlice().run(splitting_typed(query.prefix, "prefix"))
     text = f"{query.history} {complete}" if complete.strip() else query.history
-    state = yield from read(language.pieces, text, store)
+    state = yield from read(language.tokenizer, text, store)
     return GenerationState(query, seed, text, state, typed=typed)
 
 
@@ -197,7 +196,7 @@ def next_word(language: Lexicon, draft: GenerationState) -> ModelTask[Generation
             "", "", "", 0.0, found.exact, found.expansions, FinishReason.NO_CANDIDATE
         )
         return GenerationStep(none, None)
-    word = yield from Pace(SHORT_ROUND).run(_written(language, draft, drawn, found))
+    word = yield from TimeSlice().run(_written(language, draft, drawn, found))
     if word.finish is not None:
         return GenerationStep(word, None)
     return GenerationStep(
@@ -207,7 +206,7 @@ def next_word(language: Lexicon, draft: GenerationState) -> ModelTask[Generation
             seed=draft.seed,
             text=draft.text + word.text,
             state=state,
-            unread=language.pieces.encode_word(drawn.word),
+            unread=language.tokenizer.encode_word(drawn.word),
             number=draft.number + 1,
             generated=_last((*draft.generated, drawn.word), draft.query.longest_stop - 1),
         ),
@@ -246,7 +245,7 @@ def _likeliest(language: Lexicon, state: State, draft: GenerationState) -> Model
     count = draft.query.top_k if draft.query.temperature else 1
     never = language.never_after(language.never_phrases.words_before(draft.text))
     left_out: set[str] = set()
-    search = SearchParams(
+    params = SearchParams(
         count=count,
         prefix=normalise(draft.typed).encode("utf-8"),
         accepts=lambda word: (
@@ -254,7 +253,7 @@ def _likeliest(language: Lexicon, state: State, draft: GenerationState) -> Model
         ),
         max_expansions=draft.query.max_expansions,
     )
-    found = yield from _without_masks(language, state, draft.text, search, left_out)
+    found = yield from _without_masks(language, state, draft.text, params, left_out)
     if draft.typed:
         return found
     [end] = yield TokenLogProbs([(state, EOS)])
@@ -263,20 +262,20 @@ def _likeliest(language: Lexicon, state: State, draft: GenerationState) -> Model
 
 
 def _without_masks(
-    language: Lexicon, state: State, text: str, search: SearchParams, left_out: set[str]
+    language: Lexicon, state: State, text: str, params: SearchParams, left_out: set[str]
 ) -> ModelTask[SearchResult]:
     """Search, and repeat the search without words that begin a training mask here.
 
     Those words are added to `left_out`, which the search does not accept.
     """
-    where = language.pieces, language.levels, HashedState(b"", state)
-    rests, store = dict(language.masks.rests_at(text)), NullStateStore(state)
+    queries = CachedQueries(language.tokenizer, language.levels, NullStateStore(state))
+    start, rests = HashedState(b"", state), dict(language.masks.rests_at(text))
     while True:
-        found = yield from likeliest_words(*where, search, store)
+        found = yield from likeliest_words(queries, start, params)
         known = len(left_out)
         for each in found.words:
             rest = rests.pop(each.word, ())
-            if rest and (yield from begins_mask(*where, each.word, rest, store)):
+            if rest and (yield from begins_mask(queries, start, each.word, rest)):
                 left_out.add(each.word)
         if len(left_out) == known:
             return found
@@ -325,16 +324,5 @@ def _form(language: Lexicon, before: str, word: str) -> str:
     )
 
 
-def _last(found: tuple[str, ...], count: int) -> tuple[str, ...]:
-    return found[max(0, len(found) - count) :]
-
-
-def _words(text: str, field: str) -> tuple[str, ...]:
-    """Split a stop word or phrase. Raises `InvalidInput` if it has no words or too many."""
-    found = tuple(words.split(normalise(text, field)))
-    if not found:
-        raise InvalidInput(field, "has no word; send a word, a punctuation mark or a phrase")
-    if len(found) > MAX_LISTED_PHRASE_WORDS:
-        problem = f"has {len(found)} words; the limit is {MAX_LISTED_PHRASE_WORDS}"
-        raise InvalidInput(field, problem)
-    return found
+def _last(generated: tuple[str, ...], count: int) -> tuple[str, ...]:
+    return generated[max(0, len(generated) - count) :]

@@ -29,9 +29,6 @@ LEAST_PROBABILITY = 1e-12
 
 MAX_LISTED_WORDS = 1000
 MAX_BONUS = 50.0
-_WORD_WORK = 4
-_CHARACTER_WORK = 6
-"""Work to normalise a word, and per character, in the unit of `Steps`."""
 
 
 class LetterCase(Enum):
@@ -138,8 +135,8 @@ class Options:
             if len(listed) > MAX_LISTED_WORDS:
                 problem = f"has {len(listed)} entries; the limit is {MAX_LISTED_WORDS}"
                 raise InvalidInput(f"{name}_words", problem)
-        for place, boosted in enumerate(self.boosted_words):
-            check_range(f"boosted_words[{place}].bonus", boosted.bonus, -MAX_BONUS, MAX_BONUS)
+        for index, boosted in enumerate(self.boosted_words):
+            check_range(f"boosted_words[{index}].bonus", boosted.bonus, -MAX_BONUS, MAX_BONUS)
         if self.continuous_cache:
             cache = self.continuous_cache
             check_range("continuous_cache.weight", cache.weight, 0.0, MAX_CACHE_WEIGHT)
@@ -150,13 +147,13 @@ class Options:
 
         Raises `InvalidInput` naming the first entry that has no words or too many.
         """
-        for place, word in enumerate(self.blocked_words[len(self._blocked) :], len(self._blocked)):
-            self._blocked.append(_listed(word, f"blocked_words[{place}]"))
-            yield _WORD_WORK + _CHARACTER_WORK * len(word)
+        for index, word in enumerate(self.blocked_words[len(self._blocked) :], len(self._blocked)):
+            self._blocked.append(" ".join(listed_words(word, f"blocked_words[{index}]")))
+            yield
         known = len(self._boosted)
-        for place, each in enumerate(self.boosted_words[known:], known):
-            self._boosted.append(_listed(each.word, f"boosted_words[{place}].word"))
-            yield _WORD_WORK + _CHARACTER_WORK * len(each.word)
+        for index, each in enumerate(self.boosted_words[known:], known):
+            self._boosted.append(" ".join(listed_words(each.word, f"boosted_words[{index}].word")))
+            yield
 
     @cached_property
     def min_log_prob(self) -> float:
@@ -196,16 +193,16 @@ class Options:
 
         The first word of a phrase gets the phrase's bonus if it is positive.
         """
-        found: dict[str, float] = {}
+        boosts: dict[str, float] = {}
         for phrase, each in self.boosted.items():
             first, *others = phrase.split(" ")
             if not others:
-                found[first] = each.bonus
+                boosts[first] = each.bonus
         for phrase, each in self.boosted.items():
             first, *others = phrase.split(" ")
-            if others and each.bonus > found.get(first, 0.0):
-                found[first] = each.bonus
-        return found
+            if others and each.bonus > boosts.get(first, 0.0):
+                boosts[first] = each.bonus
+        return boosts
 
     @cached_property
     def preferred_casing(self) -> dict[str, str]:
@@ -222,9 +219,9 @@ class Options:
             return NOTHING_LISTED
         boosts: dict[str, float] = {}
         forms: dict[str, str] = {}
-        for phrase, word, place, is_last in self.boosted_phrases.following(before):
+        for phrase, word, index, is_last in self.boosted_phrases.following(before):
             each = self.boosted[phrase]
-            forms[word] = written_words(each.word)[place]
+            forms[word] = written_words(each.word)[index]
             if each.bonus > boosts.get(word, 0.0) or (each.bonus < 0 and is_last):
                 boosts[word] = each.bonus
         blocked = self.blocked_phrases.completed_by(before)
@@ -237,9 +234,9 @@ class Options:
     def boosted_after(self, before: Sequence[str]) -> Iterator[tuple[list[str], float]]:
         """Yield the rest and bonus of each phrase that `before` begins and that is boosted."""
         phrases = self.boosted_phrases.following(before) if self.boosted_words else ()
-        for phrase, _, place, _ in phrases:
-            if place == len(before) and (bonus := self.boosted[phrase].bonus) > 0:
-                yield phrase.split(" ")[place:], bonus
+        for phrase, _, index, _ in phrases:
+            if index == len(before) and (bonus := self.boosted[phrase].bonus) > 0:
+                yield phrase.split(" ")[index:], bonus
 
     def phrase_boost(self, found: Sequence[str]) -> float:
         """Return the sum of the bonuses of the boosted phrases in these words."""
@@ -253,9 +250,9 @@ class Options:
         if not self.boosted_words:
             return {}
         return {
-            first + place: form
+            first + index: form
             for first, phrase in self.boosted_phrases.within(found)
-            for place, form in enumerate(written_words(self.boosted[phrase].word))
+            for index, form in enumerate(written_words(self.boosted[phrase].word))
         }
 
 
@@ -280,19 +277,19 @@ def written_words(text: str) -> list[str]:
     ]
 
 
-def _listed(text: str, field_name: str) -> str:
-    """Return the normal form of a listed word or phrase, with single spaces between words.
+def listed_words(text: str, field_name: str) -> list[str]:
+    """Return the words of a listed word or phrase in normal form.
 
     Raises `InvalidInput` if it has no words or too many.
     """
     require_text(text, field_name)
-    found = words.split(normalise(text, field_name))
-    if not found:
+    listed = words.split(normalise(text, field_name))
+    if not listed:
         raise InvalidInput(field_name, "has no word; send a word, a punctuation mark or a phrase")
-    if len(found) > MAX_LISTED_PHRASE_WORDS:
-        problem = f"has {len(found)} words; the limit is {MAX_LISTED_PHRASE_WORDS}"
+    if len(listed) > MAX_LISTED_PHRASE_WORDS:
+        problem = f"has {len(listed)} words; the limit is {MAX_LISTED_PHRASE_WORDS}"
         raise InvalidInput(field_name, problem)
-    return " ".join(found)
+    return listed
 
 
 def check_range(field_name: str, value: float, minimum: float, maximum: float) -> None:

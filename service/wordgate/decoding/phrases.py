@@ -4,15 +4,11 @@ import math
 from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 
-from wordgate.decoding.search import ScoredWord, SearchParams, likeliest_words
-from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
-from wordgate.lm.cached_queries import HashedState, advance, word_log_prob
+from wordgate.decoding.next_words import likeliest_words
+from wordgate.decoding.search import ScoredWord, SearchParams
+from wordgate.lm.cached_queries import CachedQueries, HashedState
 from wordgate.lm.masks import Masks, begins_mask
-from wordgate.lm.requests import SHORT_ROUND, YIELD, ModelTask, Pace
-from wordgate.lm.state_store import StateStore
-from wordgate.lm.tokenizer import Tokenizer
-
-_ROW_WORK = 200
+from wordgate.lm.requests import ModelTask
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,36 +44,31 @@ class PhraseSearch:
     """Searches for phrases that begin with a given word, without biases.
 
     `expansions` counts the rows of all searches of this object. `exact` is false once they reach
-    `search.max_expansions`.
+    `params.max_expansions`.
     """
 
     def __init__(
         self,
-        pieces: Tokenizer,
-        levels: AdaptiveSoftmaxLayout,
+        queries: CachedQueries,
         start: HashedState,
-        search: SearchParams,
-        store: StateStore,
+        params: SearchParams,
         masks: Masks,
         max_phrase_words: int,
         min_log_prob: float,
         blocked: Blocked = nothing_blocked,
         boosted: Boosted = nothing_boosted,
     ) -> None:
-        """`search` selects the words that may continue a phrase, except those that begin one of
+        """`params` selects the words that may continue a phrase, except those that begin one of
         `masks`. `max_phrase_words` includes the first word. `min_log_prob` is the minimum
         log-probability of the words after the first, with boosts."""
-        self._pieces = pieces
-        self._levels = levels
+        self._queries = queries
         self._start = start
-        self._search = replace(search, prefix=b"", count=math.floor(math.exp(-min_log_prob)) + 1)
-        self._store = store
+        self._params = replace(params, prefix=b"", count=math.floor(math.exp(-min_log_prob)) + 1)
         self._rests = masks.rests_at("")
         self._max_words = max_phrase_words
         self._min_log_prob = min_log_prob
         self._blocked = blocked
         self._boosted = boosted
-        self._pace = Pace(SHORT_ROUND)
         self.exact = True
         self.expansions = 0
 
@@ -98,9 +89,7 @@ class PhraseSearch:
         """Extend a phrase recursively. `before` is the context before its last word."""
         longer = []
         if len(phrase.words) < self._max_words:
-            context = before
-            for piece in self._pieces.encode_word(phrase.words[-1]):
-                [context] = yield from advance(self._store, [(context, piece)])
+            context = yield from self._queries.read_word(before, phrase.words[-1])
             longer = yield from self._longer(phrase, context)
             if len(phrase.words) == 1:
                 found += yield from self._boosted_phrases(phrase, context)
@@ -111,26 +100,25 @@ class PhraseSearch:
 
     def _longer(self, phrase: ScoredPhrase, context: HashedState) -> ModelTask[list[ScoredPhrase]]:
         """Return the phrase extended by each word that is likely enough."""
-        room = self._search.max_expansions - self.expansions
+        room = self._params.max_expansions - self.expansions
         if room <= 0:
             self.exact = False
             return []
         least = self._min_log_prob - phrase.after_first
-        blocked, accepts = self._blocked(phrase.words), self._search.accepts
-        search = replace(
-            self._search,
+        blocked, accepts = self._blocked(phrase.words), self._params.accepts
+        params = replace(
+            self._params,
             accepts=lambda word: word not in blocked and accepts(word),
             min_log_prob=least,
             max_expansions=room,
         )
-        found = yield from likeliest_words(self._pieces, self._levels, context, search, self._store)
+        found = yield from likeliest_words(self._queries, context, params)
         self.exact = self.exact and found.exact
         self.expansions += found.expansions
-        if self._pace.is_due(_ROW_WORK * found.expansions):
-            yield YIELD
         masked = set()
         for word in found.words:
-            if (yield from self._begins_mask(context, word.word)):
+            rests = self._rests.get(word.word, ())
+            if rests and (yield from begins_mask(self._queries, context, word.word, rests)):
                 masked.add(word.word)
         return [
             ScoredPhrase(
@@ -151,7 +139,7 @@ class PhraseSearch:
         """
         found = []
         for rest, boost in self._boosted(first.words):
-            room = self._search.max_expansions - self.expansions
+            room = self._params.max_expansions - self.expansions
             self.exact = self.exact and room > 0
             if room <= 0 or len(rest) >= self._max_words:
                 continue
@@ -165,21 +153,14 @@ class PhraseSearch:
 
     def _is_blocked(self, begun: Sequence[str], rest: Sequence[str]) -> bool:
         return any(
-            word in self._blocked((*begun, *rest[:place])) for place, word in enumerate(rest)
+            word in self._blocked((*begun, *rest[:index])) for index, word in enumerate(rest)
         )
 
     def _log_prob(self, rest: Sequence[str], context: HashedState) -> ModelTask[float]:
         """Return the joint log-probability of words after a context."""
         total = 0.0
         for word in rest:
-            where = self._pieces, self._levels, context
-            total += yield from word_log_prob(*where, word, self._store)
+            total += yield from self._queries.word_log_prob(context, word)
             self.expansions += 1
-            for piece in self._pieces.encode_word(word):
-                [context] = yield from advance(self._store, [(context, piece)])
+            context = yield from self._queries.read_word(context, word)
         return total
-
-    def _begins_mask(self, context: HashedState, word: str) -> ModelTask[bool]:
-        rests = self._rests.get(word, ())
-        where = self._pieces, self._levels, context, word, rests, self._store
-        return bool(rests) and (yield from begins_mask(*where))

@@ -6,7 +6,7 @@ from unicodedata import category
 from wordgate.decoding.options import Options
 from wordgate.decoding.suggestions import Prediction, Suggester
 from wordgate.lm.lexicon import Lexicon
-from wordgate.lm.requests import SHORT_ROUND, ModelTask, Pace
+from wordgate.lm.requests import ModelTask, TimeSlice
 from wordgate.lm.state_store import StateStore
 from wordgate.text import words
 from wordgate.text.cooperative_steps import Steps, finish
@@ -38,14 +38,14 @@ def predict(language: Lexicon, store: StateStore, query: Query) -> ModelTask[Pre
     history. Raises `InvalidInput` naming `history` or `prefix` for text that is not Unicode, and
     for the same reasons as `Options.prepare`.
     """
-    pace = Pace(SHORT_ROUND)
-    yield from pace.run(query.options.prepare())
+    time_slice = TimeSlice()
+    yield from time_slice.run(query.options.prepare())
     if query.correct_last_word:
         return (yield from _correct_last(language, store, query))
-    complete, typed = yield from pace.run(splitting_typed(query.prefix, "prefix"))
+    complete, typed = yield from time_slice.run(splitting_typed(query.prefix, "prefix"))
     history = f"{query.history} {complete}" if complete.strip() else query.history
-    place = Suggester(language, store, query.options, history)
-    return (yield from place.suggest(typed))
+    suggester = Suggester(language, store, query.options, history)
+    return (yield from suggester.suggest(typed))
 
 
 def _correct_last(language: Lexicon, store: StateStore, query: Query) -> ModelTask[Prediction]:
@@ -53,9 +53,9 @@ def _correct_last(language: Lexicon, store: StateStore, query: Query) -> ModelTa
     require_unicode(query.history, "history")
     require_unicode(query.prefix, "prefix")
     text = f"{query.history} {query.prefix}"
-    pace = Pace(SHORT_ROUND)
-    end = yield from pace.run(_end_of_letters(text))
-    history, typed = yield from pace.run(splitting_typed(text[:end]))
+    time_slice = TimeSlice()
+    end = yield from time_slice.run(_end_of_letters(text))
+    history, typed = yield from time_slice.run(splitting_typed(text[:end]))
     return (yield from Suggester(language, store, query.options, history).correct(typed))
 
 
@@ -65,11 +65,11 @@ def _end_of_letters(text: str) -> Steps[int]:
     while end and not text[end - 1].isalnum():
         end -= 1
         if end % _LOOKED_AT == 0:
-            yield _LOOKED_AT // 8
+            yield
     while end and end < len(text) and category(text[end]).startswith("M"):
         end += 1
         if end % _LOOKED_AT == 0:
-            yield _LOOKED_AT // 4
+            yield
     return end
 
 
@@ -102,9 +102,9 @@ def splitting_typed(text: str, field_name: str = "text") -> Steps[tuple[str, str
 
 def _last_space(text: str) -> Steps[int]:
     """Return the index of the last white space or control character, or -1."""
-    for place in range(len(text) - 1, -1, -1):
-        if text[place].isspace() or category(text[place]) == "Cc":
-            return place
-        if place % _LOOKED_AT == 0:
-            yield _LOOKED_AT // 4
+    for index in range(len(text) - 1, -1, -1):
+        if text[index].isspace() or category(text[index]) == "Cc":
+            return index
+        if index % _LOOKED_AT == 0:
+            yield
     return -1

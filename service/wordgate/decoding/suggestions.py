@@ -17,15 +17,13 @@ from wordgate.decoding.options import LetterCase, Options
 from wordgate.decoding.phrases import PhraseSearch, ScoredPhrase
 from wordgate.decoding.search import ScoredWord, SearchParams, SearchResult
 from wordgate.decoding.truecasing import Writer
-from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
-from wordgate.lm.cached_queries import HashedState, word_log_prob
+from wordgate.lm.cached_queries import CachedQueries, HashedState
 from wordgate.lm.context_window import read_context, read_each
 from wordgate.lm.lexicon import Lexicon
 from wordgate.lm.masks import begins_mask
-from wordgate.lm.requests import SHORT_ROUND, YIELD, ModelTask, Pace
+from wordgate.lm.requests import YIELD, ModelTask
 from wordgate.lm.seen_words import SeenWords
 from wordgate.lm.state_store import StateStore
-from wordgate.lm.tokenizer import Tokenizer
 from wordgate.text import words
 from wordgate.text.addresses import ends_in_email
 from wordgate.text.normalization import normalise, require_unicode
@@ -41,8 +39,6 @@ _LEAST_LETTERS = 3
 _DOUBT = 2.0
 """Penalty in nats for a finished word that is not in the training vocabulary or is a suspected
 misspelling there. The model has also learned misspellings."""
-
-_SEARCH_WORK, _WORD_WORK = 200, 10
 
 
 class Kind(Enum):
@@ -94,6 +90,7 @@ class Suggester:
     ) -> None:
         self._language = language
         self._store = store
+        self._queries = CachedQueries(language.tokenizer, language.levels, store)
         self._options = options
         self._history = history
         self._before = _words_before(language, options, history)
@@ -144,10 +141,10 @@ class Suggester:
         if self._is_doubtful(normal):
             rank -= _DOUBT
         query = TypoQuery((yield from self._meant(normal)), max(rank, LEAST_RANK))
-        search = self._correcting(self._options.max_suggestions, lambda word: word != normal)
-        found = yield from self._unmasked(
-            lambda: corrected_words(*self._where, query, search, self._biases, self._store)
+        params = self._params(
+            self._options.max_suggestions, lambda word: word != normal and self._accepts(word)
         )
+        found = yield from self._unmasked(corrected_words, query, params)
         return Prediction(self._instead(typed, found), typed, self._exact, self._expansions)
 
     def _meant(self, word: str) -> ModelTask[dict[str, float]]:
@@ -156,8 +153,7 @@ class Suggester:
         once = corrections_of(word, is_finished=True)
         if seen is None:
             return once
-        pace = Pace(SHORT_ROUND)
-        twice = yield from pace.run(
+        twice = yield from self._queries.time_slice.run(
             two_typo_corrections_of(
                 word, lambda begun: seen.begins(begun.encode("utf-8")), seen.__contains__
             )
@@ -180,14 +176,15 @@ class Suggester:
 
     def _read(self) -> ModelTask[None]:
         """Read the history and set up the biased words."""
-        pieces, cache = self._language.pieces, self._options.continuous_cache
+        tokenizer, cache = self._language.tokenizer, self._options.continuous_cache
         shares: dict[str, float] = {}
         if cache and cache.weight:
-            read, found = yield from read_each(pieces, self._history, self._store)
+            read, found = yield from read_each(tokenizer, self._history, self._store)
             self._start = read[-1]
             shares = yield from continuous_cache.shares(read, found, cache.weight, cache.sharpness)
         else:
-            self._start = yield from read_context(pieces, self._history, self._store)
+            self._start = yield from read_context(tokenizer, self._history, self._store)
+        self._queries.time_slice.restart()
         self._rests = dict(self._language.masks.rests_at(self._history))
         boosts = self._listed.boosts
         self._biases = WordBiases(
@@ -197,17 +194,16 @@ class Suggester:
 
     def _best_rank(self, prefix: str) -> ModelTask[float]:
         """Return the rank of the best word with this prefix, including words never suggested."""
-        search = SearchParams(
-            1, prefix.encode("utf-8"), max_expansions=self._options.max_expansions
-        )
-        found = yield from best_words(*self._where, search, self._biases, self._store)
+        rows = self._options.max_expansions
+        params = SearchParams(1, prefix.encode("utf-8"), max_expansions=rows)
+        found = yield from best_words(self._queries, self._start, params, self._biases)
         self._count(found)
         ranks = (word.log_prob + self._biases.of(word.word).boost for word in found.words)
         return max(ranks, default=-math.inf)
 
     def _rank(self, word: str) -> ModelTask[float]:
         """Return the rank of a word."""
-        log_prob = yield from word_log_prob(*self._where, word, self._store)
+        log_prob = yield from self._queries.word_log_prob(self._start, word)
         bias = self._biases.of(word)
         return self._biases.log_prob(log_prob, bias.cache_prob) + bias.boost
 
@@ -229,12 +225,11 @@ class Suggester:
         yield YIELD  # the next model request may be far off
         best = yield from self._best_rank(normal)
         query = TypoQuery(may_be_meant, max(best, LEAST_RANK))
-        search = self._correcting(
-            max(1, options.max_corrections), lambda word: not word.startswith(normal)
+        params = self._params(
+            max(1, options.max_corrections),
+            lambda word: not word.startswith(normal) and self._accepts(word),
         )
-        found = yield from self._unmasked(
-            lambda: corrected_beginnings(*self._where, query, search, self._biases, self._store)
-        )
+        found = yield from self._unmasked(corrected_beginnings, query, params)
         return self._instead(typed, found)
 
     def _begin_words(self, texts: dict[str, float]) -> dict[str, float]:
@@ -250,15 +245,16 @@ class Suggester:
             or any(word.startswith(written) for word in listed)
         }
 
-    def _correcting(self, count: int, is_other: Callable[[str], bool]) -> SearchParams:
-        """Return the search parameters for corrections, which differ from the typed word."""
+    def _params(self, count: int, accepts: Callable[[str], bool], prefix: str = "") -> SearchParams:
+        """Return the search parameters for words with a prefix in normal form."""
         return SearchParams(
             count,
-            accepts=lambda word: is_other(word) and self._accepts(word),
-            min_log_prob=self._options.min_log_prob,
-            max_expansions=self._options.max_expansions,
-            seen=self._seen,
-            floor=self._floor,
+            prefix.encode("utf-8"),
+            accepts,
+            self._options.min_log_prob,
+            self._options.max_expansions,
+            self._seen,
+            self._floor,
         )
 
     def _instead(self, typed: str, found: SearchResult) -> list[Suggestion]:
@@ -268,10 +264,6 @@ class Suggester:
             Suggestion(writer.instead(each.word), each.log_prob, Kind.CORRECTION)
             for each in found.words
         ]
-
-    @property
-    def _where(self) -> tuple[Tokenizer, AdaptiveSoftmaxLayout, HashedState]:
-        return self._language.pieces, self._language.levels, self._start
 
     def _writer(self, typed: str) -> Writer:
         options = self._options
@@ -285,7 +277,6 @@ class Suggester:
         skipped once it is used up.
         """
         passed: dict[str, str] = {}
-        pace = Pace(SHORT_ROUND)
         for length in range(len(typed)):
             if self._expansions >= self._options.max_expansions:
                 self._exact = False
@@ -293,8 +284,6 @@ class Suggester:
             found = yield from self._best(typed[:length], passed)
             writer = self._writer(typed[:length])
             passed.update((word, writer.write(word)) for word in found)
-            if pace.is_due(_SEARCH_WORK + _WORD_WORK * len(found)):
-                yield YIELD
         return passed
 
     def _best(self, typed: str, passed: Mapping[str, str]) -> ModelTask[dict[str, float]]:
@@ -302,31 +291,22 @@ class Suggester:
 
         A rejected word is omitted, unless it would now be written differently.
         """
-        options = self._options
         writer = self._writer(typed)
 
         def accepts(word: str) -> bool:
-            seen = passed.get(word)
-            return (seen is None or seen != writer.write(word)) and self._accepts(word)
+            rejected = passed.get(word)
+            return (rejected is None or rejected != writer.write(word)) and self._accepts(word)
 
-        search = SearchParams(
-            count=options.max_suggestions,
-            prefix=normalise(typed).encode("utf-8"),
-            accepts=accepts,
-            min_log_prob=options.min_log_prob,
-            max_expansions=options.max_expansions,
-            seen=self._seen,
-            floor=self._floor,
-        )
-        found = yield from self._unmasked(
-            lambda: best_words(*self._where, search, self._biases, self._store)
-        )
+        params = self._params(self._options.max_suggestions, accepts, normalise(typed))
+        found = yield from self._unmasked(best_words, params)
         return {word.word: word.log_prob for word in found.words}
 
-    def _unmasked(self, search: Callable[[], ModelTask[SearchResult]]) -> ModelTask[SearchResult]:
+    def _unmasked(
+        self, search: Callable[..., ModelTask[SearchResult]], *args: TypoQuery | SearchParams
+    ) -> ModelTask[SearchResult]:
         """Run a search, and repeat it without words that begin a training mask."""
         while True:
-            found = yield from search()
+            found = yield from search(self._queries, self._start, *args, self._biases)
             self._count(found)
             if not (yield from self._has_new_masks(found)):
                 return found
@@ -336,8 +316,7 @@ class Suggester:
         known = len(self._begin_masks)
         for each in found.words:
             rests = self._rests.pop(each.word, ())
-            where = *self._where, each.word, rests, self._store
-            if rests and (yield from begins_mask(*where)):
+            if rests and (yield from begins_mask(self._queries, self._start, each.word, rests)):
                 self._begin_masks.add(each.word)
         return len(self._begin_masks) > known
 
@@ -349,14 +328,14 @@ class Suggester:
         """Return the likeliest phrases that begin with these words, except with punctuation."""
         options = self._options
         searching = PhraseSearch(
-            *self._where,
+            self._queries,
+            self._start,
             SearchParams(
                 1,
                 accepts=self._continues,
                 max_expansions=options.max_expansions,
                 seen=_seen_words(self._language, options, marks=False),
             ),
-            self._store,
             self._language.masks,
             options.max_phrase_words,
             math.log(options.min_phrase_probability),

@@ -86,8 +86,8 @@ class Writer:
         first, *others = phrase
         before = self._recent + ("" if self._typed else self._space_before(first))
         written = self._written(first, forms.get(0))
-        for place, word in enumerate(others, 1):
-            form = forms.get(place) or self._form(word)
+        for index, word in enumerate(others, 1):
+            form = forms.get(index) or self._form(word)
             written += finish(spacing(before + written, word)) + form
         return written
 
@@ -109,15 +109,15 @@ class Writer:
             return None  # no case, or lower-casing changed the length
         before = len(self._folded)
         for _ in range(_PLACES):
-            place = self._folded.rfind(word, 0, before)
-            if place < 0:
+            index = self._folded.rfind(word, 0, before)
+            if index < 0:
                 break
-            end = place + len(word)
-            form = self._recent[place:end]
+            end = index + len(word)
+            form = self._recent[index:end]
             begins = form[0].isupper() and begins_sentence(
-                self._recent[max(0, place - _NEAR) : place]
+                self._recent[max(0, index - _NEAR) : index]
             )
-            if not begins and self._stands_alone(place, end) and is_same_word(form, word):
+            if not begins and self._stands_alone(index, end) and is_same_word(form, word):
                 return form
             before = end - 1
         return None

@@ -21,7 +21,7 @@ from wordgate.engine.results import ModelVersion, PredictionResult, RescoringRes
 from wordgate.engine.salted_cache import SaltedCache
 from wordgate.engine.state_cache import DEFAULT_CACHE_BYTES, StateCache
 from wordgate.errors import InvalidBundle
-from wordgate.lm.cached_queries import word_log_prob
+from wordgate.lm.cached_queries import CachedQueries
 from wordgate.lm.context_window import read_ahead, read_context
 from wordgate.lm.requests import ModelTask, run_to_completion
 from wordgate.lm.state_store import NullStateStore, StateStore
@@ -79,17 +79,18 @@ class ServedModel:
 
     def log_prob_of(self, history: str, word: str) -> ModelTask[float]:
         """Return the log-probability of one word in normal form after a history."""
-        language, store = self.bundle.language, self.store
-        start = yield from read_context(language.pieces, history, store)
-        return (yield from word_log_prob(language.pieces, language.levels, start, word, store))
+        language = self.bundle.language
+        start = yield from read_context(language.tokenizer, history, self.store)
+        queries = CachedQueries(language.tokenizer, language.levels, self.store)
+        return (yield from queries.word_log_prob(start, word))
 
     def read(self, history: str) -> ModelTask[None]:
         """Read a history into the cache (`lm.context_window.read`)."""
-        yield from read_context(self.bundle.language.pieces, history, self.store)
+        yield from read_context(self.bundle.language.tokenizer, history, self.store)
 
     def read_ahead(self, history: str) -> ModelTask[None]:
         """Prepare the cache for the next anchor (`lm.context_window.read_ahead`)."""
-        yield from read_ahead(self.bundle.language.pieces, history, self.store)
+        yield from read_ahead(self.bundle.language.tokenizer, history, self.store)
 
     def score(
         self,

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def likely_log_prob(piece: int) -> float:
+def likely_log_prob(token: int) -> float:
     """Estimate a token's log-probability from its id alone. Use it to order, never as a bound."""
-    return -0.33 - 0.94 * math.log(piece + 3)
+    return -0.33 - 0.94 * math.log(token + 3)
 
 
 @dataclass(frozen=True)
@@ -42,13 +42,13 @@ class AdaptiveSoftmaxLayout:
         """Number of tokens in the head. Cluster n has entry `head + n - 1` of a head row."""
         return self.cutoffs[0]
 
-    def of(self, piece: int) -> int:
+    def of(self, token: int) -> int:
         """Return the level of a token."""
-        return bisect.bisect_right(self.cutoffs, piece)
+        return bisect.bisect_right(self.cutoffs, token)
 
-    def of_many(self, pieces: NDArray[np.int64]) -> NDArray[np.int64]:
+    def of_many(self, tokens: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the level of each token."""
-        return np.searchsorted(self.cutoffs, pieces, side="right")
+        return np.searchsorted(self.cutoffs, tokens, side="right")
 
     def first(self, level: int) -> int:
         """Return the first token of a level."""
@@ -59,15 +59,15 @@ class AdaptiveSoftmaxLayout:
         clusters = self.count - 1 if level == 0 else 0
         return self.cutoffs[level] - self.first(level) + clusters
 
-    def entries(self, level: int, pieces: NDArray[np.int64]) -> NDArray[np.int64]:
+    def entries(self, level: int, tokens: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the entries of a row of this level that lead to the given tokens (ascending).
 
         These are the entries of the tokens themselves and, in the head, of their clusters.
         """
         first, after = self.first(level), self.cutoffs[level]
-        here = pieces[np.searchsorted(pieces, first) : np.searchsorted(pieces, after)] - first
+        here = tokens[np.searchsorted(tokens, first) : np.searchsorted(tokens, after)] - first
         if level:
             return here
-        of_cluster = np.searchsorted(np.array(self.cutoffs), pieces, side="right")
+        of_cluster = np.searchsorted(np.array(self.cutoffs), tokens, side="right")
         clusters = np.unique(of_cluster[of_cluster > 0])
         return np.concatenate([here, self.head + clusters - 1])

@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import Protocol, TypeVar
 
 from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
-from wordgate.lm.requests import ModelTask, OutputRows, Row, State, Step
+from wordgate.lm.requests import ModelTask, OutputRows, Row, State, Step, TimeSlice
 from wordgate.lm.state_store import StateStore, chain_hashes
 from wordgate.lm.tokenizer import Tokenizer
 
@@ -22,9 +22,9 @@ class HashedState:
     key: bytes
     state: State
 
-    def key_after(self, pieces: Sequence[int]) -> bytes:
+    def key_after(self, tokens: Sequence[int]) -> bytes:
         """Return the key after reading more tokens."""
-        return chain_hashes(self.key, pieces)[-1] if pieces else self.key
+        return chain_hashes(self.key, tokens)[-1] if tokens else self.key
 
 
 class _Placed(Protocol):
@@ -34,7 +34,7 @@ class _Placed(Protocol):
     def context(self) -> HashedState: ...
 
 
-class PendingRow(Protocol):
+class _RowQuery(Protocol):
     """An output row that a search needs: its level, and the node whose context it follows."""
 
     @property
@@ -44,69 +44,74 @@ class PendingRow(Protocol):
     def node(self) -> _Placed: ...
 
 
-R = TypeVar("R", bound=PendingRow)
+R = TypeVar("R", bound=_RowQuery)
 
 
-def advance(
-    store: StateStore, steps: Sequence[tuple[HashedState, int]]
-) -> ModelTask[list[HashedState]]:
-    """Read one token after each context. States in the store are not computed again."""
-    keys = [context.key_after([piece]) for context, piece in steps]
-    found = [store.state(key) for key in keys]
-    missing = [place for place, state in enumerate(found) if state is None]
-    if missing:
-        pending = [(steps[place][0].state, steps[place][1]) for place in missing]
-        answers = yield Step(pending)
-        for place, state in zip(missing, answers, strict=True):
-            found[place] = store.keep(keys[place], state)
-    return [HashedState(key, state) for key, state in zip(keys, found, strict=True)]
+class CachedQueries:
+    """The model queries of one task, which restart its time slice: a request is a yield."""
 
+    def __init__(
+        self, tokenizer: Tokenizer, layout: AdaptiveSoftmaxLayout, store: StateStore
+    ) -> None:
+        self.tokenizer = tokenizer
+        self.layout = layout
+        self.time_slice = TimeSlice()
+        self._store = store
 
-def output_rows(
-    store: StateStore, wanted: Sequence[tuple[HashedState, int]]
-) -> ModelTask[list[Row]]:
-    """Return one output row per context and level. Rows in the store are reused."""
-    rows = [store.row(context.key, level) for context, level in wanted]
-    missing = [index for index, row in enumerate(rows) if row is None]
-    if missing:
-        request = OutputRows((wanted[index][0].state, wanted[index][1]) for index in missing)
-        for index, row in zip(missing, (yield request), strict=True):
-            context, level = wanted[index]
-            rows[index] = store.keep_row(context.key, level, row)
-    return [row for row in rows if row is not None]
+    def advance(self, steps: Sequence[tuple[HashedState, int]]) -> ModelTask[list[HashedState]]:
+        """Read one token after each context. States in the store are not computed again."""
+        keys = [context.key_after([token]) for context, token in steps]
+        states = [self._store.state(key) for key in keys]
+        missing = [index for index, state in enumerate(states) if state is None]
+        if missing:
+            answers = yield Step([(steps[index][0].state, steps[index][1]) for index in missing])
+            self.time_slice.restart()
+            for index, state in zip(missing, answers, strict=True):
+                states[index] = self._store.keep(keys[index], state)
+        return [HashedState(key, state) for key, state in zip(keys, states, strict=True)]
 
+    def output_rows(self, wanted: Sequence[tuple[HashedState, int]]) -> ModelTask[list[Row]]:
+        """Return one output row per context and level. Rows in the store are reused."""
+        rows = [self._store.row(context.key, level) for context, level in wanted]
+        missing = [index for index, row in enumerate(rows) if row is None]
+        if missing:
+            request = OutputRows((wanted[index][0].state, wanted[index][1]) for index in missing)
+            answers = yield request
+            self.time_slice.restart()
+            for index, row in zip(missing, answers, strict=True):
+                context, level = wanted[index]
+                rows[index] = self._store.keep_row(context.key, level, row)
+        return [row for row in rows if row is not None]
 
-def answered(store: StateStore, pending: Sequence[R]) -> ModelTask[list[tuple[R, Row]]]:
-    """Return each pending row with its values, lower levels first, in one request."""
-    ordered = sorted(pending, key=attrgetter("level"))
-    rows = yield from output_rows(store, [(each.node.context, each.level) for each in ordered])
-    return list(zip(ordered, rows, strict=True))
+    def answered(self, pending: Sequence[R]) -> ModelTask[list[tuple[R, Row]]]:
+        """Return each pending row with its values, lower levels first, in one request."""
+        if len(pending) > 1:
+            pending = sorted(pending, key=attrgetter("level"))
+        rows = yield from self.output_rows([(each.node.context, each.level) for each in pending])
+        return list(zip(pending, rows, strict=True))
 
+    def read_word(self, context: HashedState, word: str) -> ModelTask[HashedState]:
+        """Read a word in normal form after a context."""
+        for token in self.tokenizer.encode_word(word):
+            [context] = yield from self.advance([(context, token)])
+        return context
 
-def word_log_prob(
-    pieces: Tokenizer,
-    levels: AdaptiveSoftmaxLayout,
-    start: HashedState,
-    word: str,
-    store: StateStore,
-) -> ModelTask[float]:
-    """Return the log-probability of a word in normal form after a context, without biases."""
-    total, context = 0.0, start
-    sequence = pieces.encode_word(word)
-    for place, piece in enumerate(sequence):
-        total += yield from _log_prob(levels, context, piece, store)
-        if place < len(sequence) - 1:
-            [context] = yield from advance(store, [(context, piece)])
-    return total
+    def word_log_prob(self, context: HashedState, word: str) -> ModelTask[float]:
+        """Return the log-probability of a word in normal form after a context, without biases."""
+        total = 0.0
+        tokens = self.tokenizer.encode_word(word)
+        for index, token in enumerate(tokens):
+            if index:
+                [context] = yield from self.advance([(context, tokens[index - 1])])
+            total += yield from self._log_prob(context, token)
+        return total
 
-
-def _log_prob(
-    levels: AdaptiveSoftmaxLayout, context: HashedState, piece: int, store: StateStore
-) -> ModelTask[float]:
-    """Return the log-probability of a token after a context."""
-    [head] = yield from output_rows(store, [(context, 0)])
-    level = levels.of(piece)
-    if level == 0:
-        return float(head[piece])
-    [row] = yield from output_rows(store, [(context, level)])
-    return float(head[levels.head + level - 1]) + float(row[piece - levels.first(level)])
+    def _log_prob(self, context: HashedState, token: int) -> ModelTask[float]:
+        """Return the log-probability of a token after a context."""
+        [head] = yield from self.output_rows([(context, 0)])
+        level = self.layout.of(token)
+        if level == 0:
+            return float(head[token])
+        [row] = yield from self.output_rows([(context, level)])
+        cluster = float(head[self.layout.head + level - 1])
+        return cluster + float(row[token - self.layout.first(level)])

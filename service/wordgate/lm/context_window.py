@@ -22,7 +22,7 @@ from hashlib import blake2b
 from itertools import accumulate, chain
 
 from wordgate.lm.cached_queries import HashedState
-from wordgate.lm.requests import SHORT_ROUND, ModelTask, Pace, Prefill, State
+from wordgate.lm.requests import ModelTask, Prefill, State, TimeSlice
 from wordgate.lm.state_store import StateStore, chain_hashes
 from wordgate.lm.tokenizer import EOS, Tokenizer
 from wordgate.text import words
@@ -97,8 +97,8 @@ def read_context(pieces: Tokenizer, history: str, store: StateStore) -> ModelTas
     key = store.get_key(digest)
     state = store.state(key) if key is not None else None
     if key is None or state is None:
-        pace = Pace(SHORT_ROUND)
-        cut = yield from pace.run(_context(pieces, history))
+        time_slice = TimeSlice()
+        cut = yield from time_slice.run(_context(pieces, history))
         context = yield from read_words_context(cut.pieces, store)
         store.keep_key_of_text(digest, context.key)
         return context
@@ -111,7 +111,7 @@ def read_ahead(pieces: Tokenizer, history: str, store: StateStore) -> ModelTask[
     When the context later moves to such an anchor, only the last words remain to be read. Does
     nothing if the end of the history is far from the next move.
     """
-    cut = yield from Pace(SHORT_ROUND).run(_last_words(pieces, history))
+    cut = yield from TimeSlice().run(_last_words(pieces, history))
     counts = [len(word) for word in cut.pieces]
     now = context_start(counts)
     for start in _passed(counts, ANCHOR_WORDS // 2, ANCHOR_PIECES // 2):
@@ -185,7 +185,7 @@ def read_each(
 
     Ends of lines are read, but are not among the words.
     """
-    cut = yield from Pace(SHORT_ROUND).run(_context(pieces, history))
+    cut = yield from TimeSlice().run(_context(pieces, history))
     context = yield from read_words_context([], store)
     contexts = [context]
     found: list[str] = []

@@ -24,7 +24,7 @@ class Lexicon:
     enough to be misspellings of another word.
     """
 
-    pieces: Tokenizer
+    tokenizer: Tokenizer
     levels: AdaptiveSoftmaxLayout
     written: Mapping[str, str] = field(default_factory=dict)
     never_suggested: Set[str] = frozenset()

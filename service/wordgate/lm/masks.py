@@ -8,11 +8,8 @@ suppressed only where the rest of a mask is likely to follow.
 import math
 from collections.abc import Mapping, Sequence
 
-from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
-from wordgate.lm.cached_queries import HashedState, advance, word_log_prob
+from wordgate.lm.cached_queries import CachedQueries, HashedState
 from wordgate.lm.requests import ModelTask
-from wordgate.lm.state_store import StateStore
-from wordgate.lm.tokenizer import Tokenizer
 from wordgate.text import words
 from wordgate.text.normalization import normalise
 
@@ -56,45 +53,27 @@ class Masks:
 
 
 def begins_mask(
-    pieces: Tokenizer,
-    levels: AdaptiveSoftmaxLayout,
-    start: HashedState,
-    word: str,
-    rests: Sequence[tuple[str, ...]],
-    store: StateStore,
+    queries: CachedQueries, start: HashedState, word: str, rests: Sequence[tuple[str, ...]]
 ) -> ModelTask[bool]:
     """Return whether a word after `start` is likely to be followed by one of `rests`."""
     if not all(rests):
         return True
-    context = yield from _read(pieces, start, word, store)
+    context = yield from queries.read_word(start, word)
     probability = 0.0
     for rest in rests:
-        probability += yield from _probability(pieces, levels, context, rest, store)
+        probability += yield from _probability(queries, context, rest)
     return probability >= MASK_PROBABILITY
 
 
 def _probability(
-    pieces: Tokenizer,
-    levels: AdaptiveSoftmaxLayout,
-    start: HashedState,
-    rest: Sequence[str],
-    store: StateStore,
+    queries: CachedQueries, context: HashedState, rest: Sequence[str]
 ) -> ModelTask[float]:
     """Return the probability of these words, or 0 once it is negligible."""
-    log_prob, context = 0.0, start
-    for place, word in enumerate(rest):
-        log_prob += yield from word_log_prob(pieces, levels, context, word, store)
+    log_prob = 0.0
+    for index, word in enumerate(rest):
+        log_prob += yield from queries.word_log_prob(context, word)
         if log_prob < math.log(MASK_PROBABILITY / _SEVERAL):
             return 0.0
-        if place < len(rest) - 1:
-            context = yield from _read(pieces, context, word, store)
+        if index < len(rest) - 1:
+            context = yield from queries.read_word(context, word)
     return math.exp(log_prob)
-
-
-def _read(
-    pieces: Tokenizer, start: HashedState, word: str, store: StateStore
-) -> ModelTask[HashedState]:
-    context = start
-    for piece in pieces.encode_word(word):
-        [context] = yield from advance(store, [(context, piece)])
-    return context

@@ -7,6 +7,7 @@ fake model with known numbers.
 """
 
 from collections.abc import Callable, Generator, Mapping, Sequence
+from time import perf_counter
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -120,35 +121,39 @@ ModelTask = Generator[ModelRequest | Prefill, Any, T]
 YIELD = Step()
 """An empty request: a CPU-bound algorithm yields it to let other tasks run."""
 
-_ROUND = 10_000
-SHORT_ROUND = 2_000
+SLICE_SECONDS = 0.001
 """Work between two yields. An interactive request may have to wait this long for another task."""
 
 
-class Pace:
-    """Decides when a CPU-bound algorithm should yield to other tasks.
+class TimeSlice:
+    """Decides when a CPU-bound algorithm should yield to other tasks: after `SLICE_SECONDS`.
 
-    `work` is counted in units of about 0.5 µs. A yield is due after every `every` units. `total` is
-    the work done so far.
+    Time that the algorithm spends waiting does not count: a slice starts at the first check after a
+    yield, and after a model request if the algorithm calls `restart`. No result depends on it.
     """
 
-    def __init__(self, every: int = _ROUND) -> None:
-        self.total = 0
-        self._every = self._next = every
+    def __init__(self) -> None:
+        self._ends_at = 0.0
 
-    def is_due(self, work: int) -> bool:
-        """Add work and return whether the algorithm should yield now."""
-        self.total += work
-        if self.total < self._next:
+    def restart(self) -> None:
+        """Start a new slice at the next check."""
+        self._ends_at = 0.0
+
+    def is_over(self) -> bool:
+        """Return whether the algorithm should yield now."""
+        now = perf_counter()
+        if now < self._ends_at:
             return False
-        self._next = self.total + self._every
-        return True
+        is_running = self._ends_at > 0.0
+        self._ends_at = 0.0 if is_running else now + SLICE_SECONDS
+        return is_running
 
     def run(self, steps: Steps[T]) -> ModelTask[T]:
-        """Run a computation to its end, yielding whenever a yield is due."""
+        """Run a computation to its end, yielding whenever a slice is over."""
         try:
             while True:
-                if self.is_due(next(steps)):
+                next(steps)
+                if perf_counter() >= self._ends_at and self.is_over():
                     yield YIELD
         except StopIteration as stop:
             result: T = stop.value

@@ -32,14 +32,14 @@ class SeenWords:
 
     def has(self, written: bytes) -> bool:
         """Return whether these bytes are an allowed word."""
-        place = bisect_left(self._texts, written)
-        is_seen = place < len(self._texts) and self._texts[place] == written
+        index = bisect_left(self._texts, written)
+        is_seen = index < len(self._texts) and self._texts[index] == written
         return is_seen or self._may_be_mark(written)
 
     def goes_on(self, written: bytes) -> bool:
         """Return whether any longer allowed word has this prefix."""
-        place = bisect_right(self._texts, written)
-        is_seen = place < len(self._texts) and self._texts[place].startswith(written)
+        index = bisect_right(self._texts, written)
+        is_seen = index < len(self._texts) and self._texts[index].startswith(written)
         return is_seen or self._may_be_mark(written)
 
     def begins(self, written: bytes) -> bool:

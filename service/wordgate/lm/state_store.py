@@ -81,11 +81,11 @@ class NullStateStore:
         """Do nothing."""
 
 
-def chain_hashes(seed: bytes, pieces: Sequence[int]) -> list[bytes]:
+def chain_hashes(seed: bytes, tokens: Sequence[int]) -> list[bytes]:
     """Return the key after each token: a hash of the seed and of all tokens so far."""
     keys = []
     key = seed
-    for piece in pieces:
-        key = blake2b(key + piece.to_bytes(4, "little"), digest_size=16).digest()
+    for token in tokens:
+        key = blake2b(key + token.to_bytes(4, "little"), digest_size=16).digest()
         keys.append(key)
     return keys

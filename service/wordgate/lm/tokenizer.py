@@ -31,9 +31,6 @@ _MAX_KEPT_CHARACTERS = 32
 """Longer words are not cached: they would take gigabytes."""
 
 _WORDS_A_STEP = 64
-_NEW_WORD_WORK, _CHARACTER_WORK = 16, 3
-"""Work to tokenize a word that is not cached."""
-
 _PRINTABLE = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
 
 
@@ -115,10 +112,10 @@ class Tokenizer:
         """
         return self.encode_words(words.split(normal_form.normalise(text, field)))
 
-    def decode(self, pieces: Iterable[int]) -> str:
+    def decode(self, tokens: Iterable[int]) -> str:
         """Convert tokens to text, with a space between words."""
         written = b"".join(
-            self.bytes_of[piece] + (b" " if self.ends_word[piece] else b"") for piece in pieces
+            self.bytes_of[token] + (b" " if self.ends_word[token] else b"") for token in tokens
         )
         return written.decode("utf-8", errors="replace").rstrip(" ")
 
@@ -145,13 +142,11 @@ class Tokenizer:
         """Return the canonical tokens of each word in normal form, in steps."""
         found: list[tuple[int, ...]] = []
         for part in batches(words, _WORDS_A_STEP):
-            new = self._kept_word.cache_info().misses
             for word in part:
                 found.append(self.encode_word(word))
                 if len(word) > _MAX_KEPT_CHARACTERS:
-                    yield _NEW_WORD_WORK + _CHARACTER_WORK * len(word)
-            new = self._kept_word.cache_info().misses - new
-            yield _NEW_WORD_WORK * new + len(part)
+                    yield
+            yield
         return found
 
 
@@ -175,7 +170,7 @@ class _Spelling:
         return tuple(token.id for token in self.model.tokenize(byte_level(word)))
 
     def canonical_word(
-        self, kept_word: Callable[[str], tuple[int, ...]], pieces: tuple[int, ...]
+        self, kept_word: Callable[[str], tuple[int, ...]], tokens: tuple[int, ...]
     ) -> str | None:
         """Return the word whose canonical segmentation these tokens are, or None.
 
@@ -183,11 +178,11 @@ class _Spelling:
         normal form, or differ from what `encode` gives for it. `kept_word` encodes short words.
         """
         try:
-            word = b"".join(self.bytes_of[piece] for piece in pieces).decode("utf-8")
+            word = b"".join(self.bytes_of[token] for token in tokens).decode("utf-8")
         except UnicodeDecodeError:
             return None
         encode = kept_word if len(word) <= _MAX_KEPT_CHARACTERS else self.encode_word
-        if encode(word) != pieces or normal_form.normalise(word) != word:
+        if encode(word) != tokens or normal_form.normalise(word) != word:
             return None
         return word if words.split(word) == [word] else None
 
@@ -204,17 +199,17 @@ class _Spelling:
         found = set(numbers[first:after])
         for length in range(1, len(prefix)):
             beginning = prefix[:length]
-            place = bisect.bisect_left(ordered, beginning)
-            while place < len(ordered) and ordered[place] == beginning:
-                if not self.ends_word[numbers[place]]:
-                    found.add(numbers[place])
-                place += 1
+            index = bisect.bisect_left(ordered, beginning)
+            while index < len(ordered) and ordered[index] == beginning:
+                if not self.ends_word[numbers[index]]:
+                    found.add(numbers[index])
+                index += 1
         return np.array(sorted(found), dtype=np.int64)
 
     @cached_property
     def _by_bytes(self) -> tuple[list[bytes], list[int]]:
-        numbers = sorted(range(1, len(self.names)), key=lambda piece: self.bytes_of[piece])
-        return [self.bytes_of[piece] for piece in numbers], numbers
+        numbers = sorted(range(1, len(self.names)), key=lambda token: self.bytes_of[token])
+        return [self.bytes_of[token] for token in numbers], numbers
 
     @cached_property
     def leading(self) -> NDArray[np.int64]:

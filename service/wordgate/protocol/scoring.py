@@ -12,9 +12,6 @@ from wordgate.text.argument_types import require_texts
 from wordgate.text.cooperative_steps import Steps
 from wordgate.text.normalization import require_unicode
 
-_CANDIDATE_WORK, _WORD_WORK = 4, 2
-"""Work to encode a candidate and each of its words, in the unit of `Steps`."""
-
 
 def encode_score_request(
     model: str,
@@ -49,7 +46,7 @@ def encode_scores(answer: ScoreResult) -> Steps[scoring_pb2.ScoreResponse]:
     )
     for candidate in answer.candidates:
         response.candidates.append(_encode_candidate(candidate))
-        yield _CANDIDATE_WORK + _WORD_WORK * len(candidate.words)
+        yield
     return response
 
 

@@ -40,7 +40,7 @@ def confidences(
             if block.tag == "equal":
                 for index in range(block.src_start, block.src_end):
                     sums[index] += share
-        yield _aligning_work(winner, words)
+        yield
     return [min(1.0, value) for value in sums]
 
 
@@ -51,8 +51,3 @@ def differences(winner: Sequence[str], runner_up: Sequence[str]) -> list[WordDif
         for block in Levenshtein.opcodes(winner, runner_up)
         if block.tag != "equal"
     ]
-
-
-def _aligning_work(winner: Sequence[str], words: Sequence[str]) -> int:
-    """Estimate the work of aligning two texts, in units of `Steps`."""
-    return len(winner) + len(words) + len(winner) * len(words) // 2000

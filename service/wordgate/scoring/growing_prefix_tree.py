@@ -5,10 +5,9 @@ Unlike `prefix_tree`, it does not need all sequences in advance.
 
 from collections.abc import Sequence
 
-from wordgate.lm.requests import SHORT_ROUND, YIELD, ModelTask, Pace, State, Step, TokenLogProbs
+from wordgate.lm.requests import YIELD, ModelTask, State, Step, TimeSlice, TokenLogProbs
 
 ROOT = 0
-_PIECE_WORK = 2
 
 
 class GrowingPrefixTree:
@@ -19,11 +18,12 @@ class GrowingPrefixTree:
     states that were computed.
     """
 
-    def __init__(self, start: State) -> None:
+    def __init__(self, start: State, time_slice: TimeSlice) -> None:
+        """`time_slice` is that of the task, which a model request restarts."""
         self.log_probs = [0.0]
         self.steps = 0
-        self._pace = Pace(SHORT_ROUND)
-        self._pieces = [-1]
+        self._time_slice = time_slice
+        self._tokens = [-1]
         self._parents = [ROOT]
         self._states: dict[int, State] = {ROOT: start}
         self._known: dict[tuple[int, int], int] = {}
@@ -31,35 +31,37 @@ class GrowingPrefixTree:
     def read(self, wanted: Sequence[tuple[int, Sequence[int]]]) -> ModelTask[list[int]]:
         """Return the node that each (node, tokens) pair leads to; score new nodes only."""
         reached = [node for node, _ in wanted]
-        for depth in range(max((len(pieces) for _, pieces in wanted), default=0)):
+        for depth in range(max((len(tokens) for _, tokens in wanted), default=0)):
             new = []
-            for number, (_, pieces) in enumerate(wanted):
-                if depth < len(pieces):
-                    key = reached[number], pieces[depth]
+            for number, (_, tokens) in enumerate(wanted):
+                if depth < len(tokens):
+                    key = reached[number], tokens[depth]
                     if key not in self._known:
                         self._known[key] = self._add(*key)
                         new.append(self._known[key])
                     reached[number] = self._known[key]
-            if self._pace.is_due(_PIECE_WORK * len(wanted)):
+            if self._time_slice.is_over():
                 yield YIELD
             if new:
                 yield from self._ask(new)
         return reached
 
-    def _add(self, parent: int, piece: int) -> int:
-        self._pieces.append(piece)
+    def _add(self, parent: int, token: int) -> int:
+        self._tokens.append(token)
         self._parents.append(parent)
         self.log_probs.append(self.log_probs[parent])
-        return len(self._pieces) - 1
+        return len(self._tokens) - 1
 
     def _ask(self, new: list[int]) -> ModelTask[None]:
         """Compute the log-probabilities of new nodes, and the missing states of their parents."""
         new.sort(key=self._parents.__getitem__)
         missing = [p for p in dict.fromkeys(self._parents[n] for n in new) if p not in self._states]
         if missing:
-            steps = [(self._states[self._parents[p]], self._pieces[p]) for p in missing]
+            steps = [(self._states[self._parents[p]], self._tokens[p]) for p in missing]
             self._states.update(zip(missing, (yield Step(steps)), strict=True))
             self.steps += len(steps)
-        queries = [(self._states[self._parents[n]], self._pieces[n]) for n in new]
-        for node, gain in zip(new, (yield TokenLogProbs(queries)), strict=True):
+        queries = [(self._states[self._parents[n]], self._tokens[n]) for n in new]
+        gains = yield TokenLogProbs(queries)
+        self._time_slice.restart()
+        for node, gain in zip(new, gains, strict=True):
             self.log_probs[node] += gain

@@ -52,7 +52,7 @@ def check_hypotheses(hypotheses: Sequence[Hypothesis], score_weights: ScoreWeigh
 def _check_times(field_name: str, hypothesis: Hypothesis) -> Steps[None]:
     """Raise `InvalidInput` unless there is one valid time span per token."""
     tokens = len(hypothesis.text.split())
-    yield tokens // 8
+    yield
     if len(hypothesis.times) != tokens:
         problem = f"has {len(hypothesis.times)} entries, but the text has {tokens} tokens"
         raise InvalidInput(field_name, problem)
@@ -63,4 +63,4 @@ def _check_times(field_name: str, hypothesis: Hypothesis) -> Steps[None]:
             check_finite(f"{field_name}[{index}].end_seconds", end)
         if start > end:
             raise InvalidInput(f"{field_name}[{index}].start_seconds", "is later than end_seconds")
-        yield 1
+        yield

@@ -19,7 +19,6 @@ NULL_LABELS = ("!NULL", "!SENT_*", "<*>", "[*]")
 """Default null labels. `*`, at most once per pattern, matches any characters."""
 
 _MOST_NODES = 1 << 32
-_CHECK_WORK = 6
 
 SEPARATORS = (" ", "")
 
@@ -61,10 +60,6 @@ class Lattice:
             plain = label if self.keep_variants else _VARIANT.sub("", label)
             self._said[label] = "" if null else plain
         return self._said[label]
-
-    def is_known(self, label: str) -> bool:
-        """Return whether `said` has cached this label."""
-        return label in self._said
 
     @cached_property
     def _said(self) -> dict[str, str]:
@@ -108,13 +103,13 @@ def check_lattice(lattice: Lattice) -> Steps[None]:
         require_unicode(arc.label, f"{field_name}.label")
         _check_node(f"{field_name}.start_node", arc.start, lattice.times)
         _check_node(f"{field_name}.end_node", arc.end, lattice.times)
-        yield _CHECK_WORK
+        yield
     for number, pattern in enumerate(lattice.null_labels):
         field_name = f"lattice.null_labels.patterns[{number}]"
         require_unicode(pattern, field_name)
         if pattern.count("*") > 1:
             raise InvalidInput(field_name, f"is {pattern!r}; send at most one *")
-        yield _CHECK_WORK
+        yield
     _check_node("lattice.start_node", lattice.start, lattice.times)
     _check_node("lattice.end_node", lattice.end, lattice.times)
     yield from _check_times("lattice.node_times_seconds", lattice.times)
@@ -139,7 +134,7 @@ def check_confusion_network(network: ConfusionNetwork) -> Steps[None]:
             )
         for rank, alternative in enumerate(slot):
             require_unicode(alternative.text, f"{field_name}[{number}].alternatives[{rank}].text")
-            yield _CHECK_WORK
+            yield
     if network.times and len(network.times) != len(network.slots) + 1:
         expected = len(network.slots) + 1
         problem = f"has {len(network.times)} entries for {len(network.slots)} slots; send "
@@ -160,7 +155,7 @@ def _check_times(field_name: str, times: Sequence[float]) -> Steps[None]:
     for number, time in enumerate(times):
         if not math.isfinite(time):
             check_finite(f"{field_name}[{number}]", time)
-        yield 1
+        yield
 
 
 def _matches(label: str, pattern: str) -> bool:

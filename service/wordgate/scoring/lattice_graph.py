@@ -27,9 +27,6 @@ MAX_WEIGHT = 1e12
 
 NEVER = -math.inf
 
-_ARC_WORK = 10
-"""Work of adding an arc to the arc table."""
-
 ReachedNodes = dict[int, float]
 """Nodes that a text reaches, with the merged weighted score of its paths to each."""
 
@@ -80,16 +77,16 @@ class LatticeGraph:
         for _ in order:
             self.steps.append([])
             self.silent.append([])
-            yield 1
+            yield
         for node, steps in enumerate(joined.steps):
             for step in steps:
                 if node in order and step.end in order:
                     moved = Transition(step.unit, order[step.end], step.weight, step.arc)
                     (self.steps if step.unit else self.silent)[order[node]].append(moved)
-            yield 1 + 2 * len(steps)
+            yield
         for node, steps in enumerate(self.steps):
             self._fans.append(len(steps) + len(self.silent[node]))
-            yield 1
+            yield
         self.bounds = yield from self._backward(self.merge, lambda unit: outlook(unit).bound)
         self.estimates = yield from self._backward(max, lambda unit: outlook(unit).hope)
 
@@ -109,7 +106,7 @@ class LatticeGraph:
                 value = score + step.weight
                 known = reached.get(step.end)
                 reached[step.end] = value if known is None else self.merge(known, value)
-            yield 1 + len(self.steps[node])
+            yield
         return following
 
     def fan(self, nodes: Iterable[int]) -> int:
@@ -129,7 +126,7 @@ class LatticeGraph:
                 frontier[step.end] = value if known is None else self.merge(known, value)
                 if known is None and self.silent[step.end]:
                     heappush(waiting, step.end)
-            yield 2 + len(self.silent[node])
+            yield
         return frontier
 
     def best_paths(self, texts: Sequence[Sequence[str]]) -> Steps[list[list[tuple[str, int]]]]:
@@ -147,7 +144,7 @@ class LatticeGraph:
             del layers[shared + 1 :]
             for unit in units[shared:]:
                 layers.append((yield from self._trace(self._lead_on(layers[-1], unit))))
-                yield 1 + self.fan(layers[-1])
+                yield
             paths[units] = yield from _path(layers[-1][self.end][1])
             before = units
         return [paths[tuple(units)] for units in texts]
@@ -171,7 +168,7 @@ class LatticeGraph:
                 if step.end not in layer and self.silent[step.end]:
                     heappush(waiting, step.end)
                 _lead(layer, layer[node], step)
-            yield 2 + len(self.silent[node])
+            yield
         return layer
 
     def _backward(
@@ -186,7 +183,7 @@ class LatticeGraph:
             for step in self.steps[node]:
                 value = step.weight + allowed(step.unit) + scores[step.end]
                 scores[node] = merge(scores[node], value)
-            yield 1 + len(self.silent[node]) + 2 * len(self.steps[node])
+            yield
         return scores
 
 
@@ -203,7 +200,7 @@ def _path(link: _Link) -> Steps[list[tuple[str, int]]]:
     while link is not None:
         link, step = link
         path.append((step.unit, step.arc))
-        yield 2
+        yield
     return path[::-1]
 
 
@@ -265,12 +262,10 @@ def join(source: Lattice | ConfusionNetwork, score_weights: ScoreWeights) -> Ste
     if isinstance(source, Lattice):
         table = ArcTable(source.start, source.end)
         for number, arc in enumerate(source.arcs):
-            if not source.is_known(arc.label):
-                yield len(source.null_labels)
             units = source.said(arc.label).split()
             weight = _weighted(score_weights, arc.scores, f"lattice.arcs[{number}].scores")
             table.add(arc.start, arc.end, units, weight, number)
-            yield _ARC_WORK + 2 * len(units)
+            yield
         return table
     number = 0
     table = ArcTable(0, len(source.slots))
@@ -282,7 +277,7 @@ def join(source: Lattice | ConfusionNetwork, score_weights: ScoreWeights) -> Ste
             units = text.split() if source.separator else list(text)
             table.add(index, index + 1, units, weight, number)
             number += 1
-            yield _ARC_WORK + 2 * len(units)
+            yield
     return table
 
 
@@ -300,11 +295,11 @@ def _topological(table: ArcTable) -> Steps[dict[int, int]]:
     backward: list[list[int]] = []
     for _ in table.steps:
         backward.append([])
-        yield 1
+        yield
     for node, steps in enumerate(table.steps):
         for step in steps:
             backward[step.end].append(node)
-        yield 1 + len(steps) // 2
+        yield
     forward = yield from _reachable(table.start, lambda node: [s.end for s in table.steps[node]])
     useful = forward & (yield from _reachable(table.end, backward.__getitem__))
     if not useful:
@@ -312,7 +307,7 @@ def _topological(table: ArcTable) -> Steps[dict[int, int]]:
     before = {}
     for node in useful:
         before[node] = sum(other in useful for other in backward[node])
-        yield 1 + len(backward[node]) // 4
+        yield
     order: dict[int, int] = {}
     ready = deque(node for node in (table.start,) if before[node] == 0)
     while ready:
@@ -323,7 +318,7 @@ def _topological(table: ArcTable) -> Steps[dict[int, int]]:
                 before[step.end] -= 1
                 if before[step.end] == 0:
                     ready.append(step.end)
-        yield 2 + len(table.steps[node])
+        yield
     if len(order) < len(useful):
         name = table.name(min(useful - order.keys()))
         problem = f"have a cycle through or after node {name}; send an acyclic lattice"
@@ -340,7 +335,7 @@ def _reachable(start: int, neighbours: Callable[[int], Sequence[int]]) -> Steps[
             if node not in found:
                 found.add(node)
                 waiting.append(node)
-        yield 1 + len(following)
+        yield
     return found
 
 

@@ -6,7 +6,7 @@ from functools import cache
 
 from wordgate.errors import InvalidInput
 from wordgate.lm.lexicon import Lexicon
-from wordgate.lm.requests import SHORT_ROUND, YIELD, ModelTask, Pace, State
+from wordgate.lm.requests import YIELD, ModelTask, State, TimeSlice
 from wordgate.scoring.hypothesis import Hypothesis, TimeSpan
 from wordgate.scoring.lattice import (
     Alternative,
@@ -27,13 +27,8 @@ from wordgate.scoring.score_weights import ScoreWeights, check_weighed
 from wordgate.scoring.scoring import TokenizedText, tokenize_text, tokenizing
 from wordgate.text.cooperative_steps import Steps
 
-MAX_LATTICE_PIECES = 50_000
+MAX_LATTICE_TOKENS = 50_000
 """Limit on the model tokens of a lattice, summed over its distinct labels."""
-
-_OUTLOOK_WORK, _PIECE_WORK = 20, 6
-"""Work of tokenizing a label: per label, and per model token."""
-
-_SPAN_WORK = 4
 
 
 @dataclass(frozen=True)
@@ -73,35 +68,36 @@ def extract_n_best(
     def likely(unit: str) -> Heuristic:
         return outlook(unit, tokenize, score_weights, bool(separator))
 
-    pace = Pace(SHORT_ROUND)
-    joined = yield from pace.run(join(source, score_weights))
-    yield from pace.run(score_weights.prepare())
-    pieces = 0
+    time_slice = TimeSlice()
+    joined = yield from time_slice.run(join(source, score_weights))
+    yield from time_slice.run(score_weights.prepare())
+    tokens = 0
     for unit in joined.units:
         likely(unit)
-        pieces += len(tokenize(unit).pieces)
-        if pieces > MAX_LATTICE_PIECES:
-            problem = f"have more than {MAX_LATTICE_PIECES} tokens; send a smaller lattice"
+        tokens += len(tokenize(unit).tokens)
+        if tokens > MAX_LATTICE_TOKENS:
+            problem = f"have more than {MAX_LATTICE_TOKENS} tokens; send a smaller lattice"
             raise InvalidInput("hypotheses", problem)
-        if pace.is_due(_OUTLOOK_WORK + _PIECE_WORK * len(tokenize(unit).pieces)):
+        if time_slice.is_over():
             yield YIELD
     graph = LatticeGraph(source.sum_paths)
-    yield from pace.run(graph.build(joined, likely))
+    yield from time_slice.run(graph.build(joined, likely))
     state = yield from start
     search = LatticeSearch(
         graph, likely, tokenize, score_weights, state, bounds, separator, count_eos
     )
     found, exact = yield from search.run()
+    time_slice.restart()
     entries = _Entries(source)
-    best = yield from pace.run(graph.best_paths([each.units for each in found]))
+    best = yield from time_slice.run(graph.best_paths([each.units for each in found]))
     paths = sorted(zip(best, found, strict=True), key=_sent_first)
     texts = [separator.join(each.units) for _, each in paths]
     hypotheses = []
     tokenized = []
     for text, (path, each) in zip(texts, paths, strict=True):
         hypothesis = entries.hypothesis(text, path, each, score_weights)
-        hypotheses.append((yield from pace.run(hypothesis)))
-        tokenized.append((yield from pace.run(tokenizing(language, text, "hypotheses"))))
+        hypotheses.append((yield from time_slice.run(hypothesis)))
+        tokenized.append((yield from time_slice.run(tokenizing(language, text, "hypotheses"))))
     return LatticeNBest(hypotheses, tokenized, [each.log_prob for _, each in paths], exact)
 
 
@@ -144,7 +140,7 @@ class _Entries:
         for arc in arcs:
             for name, value in self._entries[arc].scores.items():
                 scores[name] = scores.get(name, 0.0) + value
-            yield 2 + len(self._entries[arc].scores)
+            yield
         merged = found.path_score - score_weights.weighted_sum(scores) if self._sum_paths else 0.0
         spans = yield from self._spans(path)
         return Hypothesis(text, scores, spans, merged)
@@ -159,7 +155,7 @@ class _Entries:
             if not unit or unit.isspace():
                 within = within and not unit
                 continue
-            yield _SPAN_WORK
+            yield
             begins, ends = (self._times[node] for node in self._ends[arc])
             if within and not self._separator:
                 spans[-1] = TimeSpan(spans[-1].start_seconds, ends)

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from wordgate.errors import InvalidInput
 from wordgate.lm.adaptive_softmax import likely_log_prob
-from wordgate.lm.requests import SHORT_ROUND, YIELD, ModelTask, Pace, State
+from wordgate.lm.requests import YIELD, ModelTask, State, TimeSlice
 from wordgate.lm.tokenizer import EOS
 from wordgate.scoring.growing_prefix_tree import ROOT, GrowingPrefixTree
 from wordgate.scoring.lattice_graph import Heuristic, LatticeGraph, ReachedNodes
@@ -48,7 +48,6 @@ MAX_READ = 20_000
 """Limit on tokens read by the model per search, whose states are all kept; the search then ends."""
 
 _PARTIAL_WORK = 30
-_EXTENDING_WORK = 4
 _STEPS_AT_ONCE = 2000
 _NOTHING = Heuristic(0.0, 0.0)
 
@@ -120,7 +119,7 @@ class _PartialHypothesis:
     promise: float = 0.0
     leader: int = 0
     path_score: float = 0.0
-    piece_count: int = 0
+    token_count: int = 0
 
     def units(self) -> tuple[str, ...]:
         """Return all units, from the start of the transcript."""
@@ -155,8 +154,8 @@ class LatticeSearch:
         self._wanted = bounds.max_transcripts or TRANSCRIPTS
         self._whole = bool(separator)
         self._end = [EOS] if count_eos else []
-        self.read = GrowingPrefixTree(start)
-        self._pace = Pace(SHORT_ROUND)
+        self._time_slice = TimeSlice()
+        self.read = GrowingPrefixTree(start, self._time_slice)
         self._walked = 0
         self._open: list[tuple[float, int, _PartialHypothesis]] = []
         self._made = 0
@@ -223,28 +222,28 @@ class LatticeSearch:
         made: list[tuple[_PartialHypothesis, str]] = []
         ended: list[tuple[_PartialHypothesis, str]] = []
         for partial in batch:
-            settled = yield from self._pace.run(self._graph.settle(partial.frontier))
+            settled = yield from self._time_slice.run(self._graph.settle(partial.frontier))
             if self._graph.end in settled:
                 partial.path_score = settled[self._graph.end]
                 ended.append((partial, partial.pending))
-            following = yield from self._pace.run(self._graph.follow(settled))
+            following = yield from self._time_slice.run(self._graph.follow(settled))
             for unit, frontier in following.items():
                 made.append(self._extend(partial, unit, frontier))
             self._walked += self._graph.fan(settled)
-            if self._pace.is_due(len(settled) // 2 + _EXTENDING_WORK * len(following)):
+            if self._time_slice.is_over():
                 yield YIELD
-        wanted = [(b.tree_node, self._tokenize(word).pieces) for b, word in made]
-        wanted += [(b.tree_node, [*self._tokenize(word).pieces, *self._end]) for b, word in ended]
+        wanted = [(b.tree_node, self._tokenize(word).tokens) for b, word in made]
+        wanted += [(b.tree_node, [*self._tokenize(word).tokens, *self._end]) for b, word in ended]
         tree_nodes = yield from self.read.read(wanted)
         for (partial, word), tree_node in zip(made, tree_nodes, strict=False):
             self._finish(partial, word, tree_node)
             self._add(partial)
             self._walked += _PARTIAL_WORK
-            if self._pace.is_due(_PARTIAL_WORK + 2 * len(partial.frontier)):
+            if self._time_slice.is_over():
                 yield YIELD
         for (partial, word), tree_node in zip(ended, tree_nodes[len(made) :], strict=True):
             self._finalize(partial, word, tree_node)
-            if self._pace.is_due(_PARTIAL_WORK + len(word)):
+            if self._time_slice.is_over():
                 yield YIELD
 
     def _extend(
@@ -261,7 +260,7 @@ class LatticeSearch:
             before.last_words,
             before.word_count,
             before.boost,
-            piece_count=before.piece_count,
+            token_count=before.token_count,
         )
         if self._whole:
             return made, unit
@@ -281,8 +280,8 @@ class LatticeSearch:
     def _finish(self, partial: _PartialHypothesis, word: str, tree_node: int) -> None:
         """Add a completed word, scored by the model, to a partial hypothesis."""
         partial.tree_node = tree_node
-        partial.piece_count += len(self._tokenize(word).pieces)
-        if partial.piece_count > MAX_CANDIDATE_TOKENS:
+        partial.token_count += len(self._tokenize(word).tokens)
+        if partial.token_count > MAX_CANDIDATE_TOKENS:
             problem = f"have a transcript of more than {MAX_CANDIDATE_TOKENS} tokens; split them"
             raise InvalidInput("hypotheses", problem)
         for each in self._tokenize(word).words:
@@ -357,7 +356,7 @@ class LatticeSearch:
             partial.last_words,
             partial.word_count,
             partial.boost,
-            piece_count=partial.piece_count,
+            token_count=partial.token_count,
         )
         self._finish(ended, word, tree_node)
         total = partial.path_score + self._lm_score(ended)
@@ -385,7 +384,7 @@ def outlook(
         token = tokenize(unit)
         count = score_weights.word_insertion_bonus * len(token.words)
         boost = sum((score_weights.most_boost(word) for word in token.words), 0.0)
-        hope = sum(map(likely_log_prob, token.pieces))
+        hope = sum(map(likely_log_prob, token.tokens))
         return Heuristic(count + boost, count + boost + score_weights.lm_weight * hope)
     if unit.isspace():
         return Heuristic(0.0, 0.0)

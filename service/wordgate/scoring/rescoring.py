@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from wordgate.errors import InvalidInput
 from wordgate.lm.context_window import read
 from wordgate.lm.lexicon import Lexicon
-from wordgate.lm.requests import SHORT_ROUND, ModelTask, Pace
+from wordgate.lm.requests import ModelTask, TimeSlice
 from wordgate.lm.state_store import StateStore
 from wordgate.lm.tokenizer import EOS
 from wordgate.scoring.confidence import WordDiff, confidences, differences
@@ -82,8 +82,6 @@ DEFAULT_SEARCH_BOUNDS = SearchBounds()
 
 _TOKEN = re.compile(r"\S+")
 
-_TOTAL_WORK = 4
-
 
 def check_kinds(hypotheses: HypothesisSpace) -> None:
     """Raise `TypeError` unless this is an n-best list, a lattice or a confusion network.
@@ -117,34 +115,36 @@ def rescore(
     weight for an unknown score, times that do not match the text, a text with too many tokens or
     that is not Unicode, and a lattice with a cycle or without a path.
     """
-    pace = Pace(SHORT_ROUND)
-    yield from pace.run(score_weights.prepare())
+    time_slice = TimeSlice()
+    yield from time_slice.run(score_weights.prepare())
     if isinstance(hypotheses, Lattice | ConfusionNetwork):
-        yield from pace.run(check_source(hypotheses, score_weights))
-        start = read(language.pieces, history, store)
+        yield from time_slice.run(check_source(hypotheses, score_weights))
+        start = read(language.tokenizer, history, store)
         found = yield from extract_n_best(
             language, start, hypotheses, score_weights, bounds, count_eos
         )
+        time_slice.restart()
         return (
-            yield from pace.run(
+            yield from time_slice.run(
                 ranking(
                     found.hypotheses, found.tokenized, found.log_probs, score_weights, found.exact
                 )
             )
         )
-    yield from pace.run(check_hypotheses(hypotheses, score_weights))
+    yield from time_slice.run(check_hypotheses(hypotheses, score_weights))
     tokenized = []
     for index, hypothesis in enumerate(hypotheses):
         field = f"{FIELD}[{index}].text"
-        tokenized.append((yield from pace.run(tokenizing(language, hypothesis.text, field))))
-    start = yield from read(language.pieces, history, store)
+        tokenized.append((yield from time_slice.run(tokenizing(language, hypothesis.text, field))))
+    start = yield from read(language.tokenizer, history, store)
     end = [EOS] if count_eos else []
-    sequences = [[*text.pieces, *end] for text in tokenized]
+    sequences = [[*text.tokens, *end] for text in tokenized]
     log_probs = yield from score(sequences, start, language.levels)
     best = ranking(
         hypotheses, tokenized, log_probs, score_weights, max_transcripts=bounds.max_transcripts
     )
-    return (yield from pace.run(best))
+    time_slice.restart()
+    return (yield from time_slice.run(best))
 
 
 def rank(
@@ -177,7 +177,7 @@ def ranking(
     ):
         rest = _total_without_lm(hypothesis, tokens, score_weights, boost)
         totals.append(rest + score_weights.lm_weight * log_prob)
-        yield _TOTAL_WORK + len(hypothesis.scores)
+        yield
     for index, total in enumerate(totals):
         _check_total(index, total)
     best = max(totals)
@@ -195,12 +195,12 @@ def ranking(
             boosts[index],
             shares[index],
             len(tokenized[index].words),
-            len(tokenized[index].pieces),
+            len(tokenized[index].tokens),
             hypotheses[index].merged_path_log_weight,
         )
         for index in order
     ]
-    yield _TOTAL_WORK * len(order)
+    yield
     confidence = yield from confidences(
         tokenized[order[0]].words, [(tokenized[index].words, shares[index]) for index in kept]
     )
@@ -254,7 +254,7 @@ def _word_confidences(
             start += 1  # a combining mark follows white space and combines with it
         time = winner.times[bisect_right(token_starts, start) - 1] if winner.times else None
         found.append(WordConfidence(winner.text[start:end], confidence, time))
-        yield 3
+        yield
     return found
 
 
@@ -263,5 +263,5 @@ def _token_starts(text: str) -> Steps[list[int]]:
     starts = []
     for match in _TOKEN.finditer(text):
         starts.append(match.start())
-        yield 1
+        yield
     return starts

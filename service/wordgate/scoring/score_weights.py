@@ -87,7 +87,7 @@ class ScoreWeights:
             if not phrase:
                 raise InvalidInput(field_name, "contains no word")
             self._phrases.add(phrase, boost.bonus)
-            yield 10 + 2 * len(phrase)
+            yield
 
     def boost(self, found: Sequence[str]) -> float:
         """Return the sum of all occurrences of boosted phrases in words in normal form."""
@@ -102,7 +102,7 @@ class ScoreWeights:
         for end in range(1, len(found) + 1):
             weights = self._phrases.ending(found, end)
             added.append(sum(weights, 0.0))
-            yield 1 + len(weights) // 2
+            yield
         return sum(added, 0.0)
 
     def boost_at(self, found: Sequence[str], end: int) -> float:
@@ -151,7 +151,7 @@ def check_scores(placed: Iterable[tuple[Callable[[], str], Mapping[str, float]]]
         for name, value in scores.items():
             if not math.isfinite(value):
                 check_finite(f"{field_name()}[{name}]", value)
-        yield 4 + len(scores)
+        yield
 
 
 def check_weighed(score_weights: ScoreWeights, names: Collection[str]) -> None:

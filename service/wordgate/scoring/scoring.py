@@ -12,7 +12,7 @@ from wordgate.errors import InvalidInput
 from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
 from wordgate.lm.context_window import read
 from wordgate.lm.lexicon import Lexicon
-from wordgate.lm.requests import SHORT_ROUND, YIELD, ModelTask, Pace, State, Step, TokenLogProbs
+from wordgate.lm.requests import YIELD, ModelTask, State, Step, TimeSlice, TokenLogProbs
 from wordgate.lm.state_store import StateStore
 from wordgate.lm.tokenizer import EOS
 from wordgate.scoring.prefix_tree import ROOT, PrefixTree
@@ -30,8 +30,6 @@ _SUMMED_TOGETHER = 1024
 
 _SHORT_TEXT = 128
 """Texts of up to this many characters are tokenized in one step, which costs less."""
-
-_TOKENIZING_WORK, _CHARACTER_WORK = 20, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +64,7 @@ class TokenizedText:
     """A text as its words in normal form and their tokens."""
 
     words: list[str]
-    pieces: list[int]
+    tokens: list[int]
 
 
 def score_texts(
@@ -86,27 +84,28 @@ def score_texts(
     """
     if not candidates:
         raise InvalidInput("candidates", "is empty; send at least one candidate")
-    pace = Pace(SHORT_ROUND)
+    time_slice = TimeSlice()
     tokenized = []
     for index, text in enumerate(candidates):
         tokenized.append(
-            (yield from pace.run(tokenizing(language, text, f"candidates[{index}].text")))
+            (yield from time_slice.run(tokenizing(language, text, f"candidates[{index}].text")))
         )
-    start = yield from read(language.pieces, history, store)
+    start = yield from read(language.tokenizer, history, store)
     end = [EOS] if count_eos else []
-    sequences = [[*text.pieces, *end] for text in tokenized]
+    sequences = [[*text.tokens, *end] for text in tokenized]
     tree, sums = yield from _score_tree(sequences, start, language.levels)
+    time_slice.restart()
     log_probs = [sums[leaf] for leaf in tree.leaves]
     scored = [
-        Candidate(text, log_prob, share, len(tokens.words), len(tokens.pieces))
+        Candidate(text, log_prob, share, len(tokens.words), len(tokens.tokens))
         for text, log_prob, share, tokens in zip(
             candidates, log_probs, posteriors(log_probs), tokenized, strict=True
         )
     ]
     if return_words:
-        ends = language.pieces.ends_word
+        ends = language.tokenizer.ends_word
         for index, (candidate, tokens) in enumerate(zip(scored, tokenized, strict=True)):
-            scored[index] = yield from pace.run(
+            scored[index] = yield from time_slice.run(
                 _with_words(candidate, tokens, tree.path(tree.leaves[index]), sums, ends)
             )
     return scored
@@ -120,14 +119,14 @@ def _with_words(
     ends_word: NDArray[np.bool_],
 ) -> Steps[Candidate]:
     """Return a candidate with the scores of its words: differences of the sums along its path."""
-    lasts = [node for node, piece in zip(path, tokens.pieces, strict=False) if ends_word[piece]]
-    yield len(path)
+    lasts = [node for node, piece in zip(path, tokens.tokens, strict=False) if ends_word[piece]]
+    yield
     scores, before = [], 0.0
     for word, node in zip(tokens.words, lasts, strict=True):
         scores.append(WordScore(word, sums[node] - before))
         before = sums[node]
-    yield len(scores)
-    eos_log_prob = candidate.log_prob - before if len(path) > len(tokens.pieces) else 0.0
+    yield
+    eos_log_prob = candidate.log_prob - before if len(path) > len(tokens.tokens) else 0.0
     return replace(candidate, words=tuple(scores), eos_log_prob=eos_log_prob)
 
 
@@ -149,13 +148,13 @@ def _score_tree(
     sequences: Sequence[Sequence[int]], start: State, levels: AdaptiveSoftmaxLayout | None
 ) -> ModelTask[tuple[PrefixTree, list[float]]]:
     """Return the prefix tree of sequences, and the log-probability of each node from the root."""
-    pace = Pace(SHORT_ROUND)
+    time_slice = TimeSlice()
     tree = PrefixTree()
-    yield from pace.run(tree.grow(sequences))
+    yield from time_slice.run(tree.grow(sequences))
     gains = [0.0] * len(tree)
     states: dict[int, State] = {ROOT: start}
     pending: list[tuple[int, State]] = []
-    pieces, parents = tree.pieces, tree.parents
+    tokens, parents = tree.tokens, tree.parents
     for level in tree.levels:
         pending.extend([(node, states[parents[node]]) for node in level])
         if len(pending) >= _ASKED_TOGETHER:
@@ -163,14 +162,15 @@ def _score_tree(
             pending = []
         inner = [node for node in level if tree.inner[node]]
         if inner:
-            steps = [(states[parents[node]], pieces[node]) for node in inner]
+            steps = [(states[parents[node]], tokens[node]) for node in inner]
             states = dict(zip(inner, (yield Step(steps)), strict=True))
     yield from _ask_gains(tree, pending, gains, levels)
+    time_slice.restart()
     log_probs = gains
     for part in stretches(len(tree) - 1, _SUMMED_TOGETHER):
         for node in range(part.start + 1, min(part.stop, len(tree) - 1) + 1):
             log_probs[node] += log_probs[parents[node]]
-        if pace.is_due(_SUMMED_TOGETHER // 4):
+        if time_slice.is_over():
             yield YIELD
     return tree, log_probs
 
@@ -182,13 +182,13 @@ def _ask_gains(
     levels: AdaptiveSoftmaxLayout | None,
 ) -> ModelTask[None]:
     """Request the log-probability of each node's token after its parent."""
-    pieces = tree.pieces
+    tokens = tree.tokens
     if levels is not None:
         head = levels.head
-        rare = [entry for entry in pending if pieces[entry[0]] >= head]
-        rare.sort(key=lambda entry: levels.of(pieces[entry[0]]))
-        pending = [entry for entry in pending if pieces[entry[0]] < head] + rare
-    queries = [(state, pieces[node]) for node, state in pending]
+        rare = [entry for entry in pending if tokens[entry[0]] >= head]
+        rare.sort(key=lambda entry: levels.of(tokens[entry[0]]))
+        pending = [entry for entry in pending if tokens[entry[0]] < head] + rare
+    queries = [(state, tokens[node]) for node, state in pending]
     log_probs = yield TokenLogProbs(queries)
     for (node, _), gain in zip(pending, log_probs, strict=True):
         gains[node] = gain
@@ -215,19 +215,19 @@ def tokenizing(language: Lexicon, text: str, field: str) -> Steps[TokenizedText]
     """Same as `tokenize_text`, but as steps."""
     if len(text) <= _SHORT_TEXT:
         text_words = words.split(normalise(text, field))
-        yield _TOKENIZING_WORK + _CHARACTER_WORK * len(text)
-        return TokenizedText(text_words, language.pieces.encode_words(text_words))
+        yield
+        return TokenizedText(text_words, language.tokenizer.encode_words(text_words))
     normal = yield from normalising(text, field)
     text_words = yield from words.splitting(normal)
     if len(text_words) > MAX_CANDIDATE_TOKENS:  # every word has at least one token
         raise _too_long(field, len(text_words))
-    each = yield from language.pieces.encoding_each(text_words)
-    pieces = list(chain.from_iterable(each))
-    if len(pieces) > MAX_CANDIDATE_TOKENS:
-        raise _too_long(field, len(pieces))
-    return TokenizedText(text_words, pieces)
+    each = yield from language.tokenizer.encoding_each(text_words)
+    tokens = list(chain.from_iterable(each))
+    if len(tokens) > MAX_CANDIDATE_TOKENS:
+        raise _too_long(field, len(tokens))
+    return TokenizedText(text_words, tokens)
 
 
-def _too_long(field: str, pieces: int) -> InvalidInput:
-    problem = f"has at least {pieces} tokens; send at most {MAX_CANDIDATE_TOKENS}"
+def _too_long(field: str, tokens: int) -> InvalidInput:
+    problem = f"has at least {tokens} tokens; send at most {MAX_CANDIDATE_TOKENS}"
     return InvalidInput(field, problem)

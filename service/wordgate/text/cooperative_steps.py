@@ -5,9 +5,8 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-Steps = Generator[int, None, T]
-"""A generator that yields the work since the last step, in units of about 0.5 µs, and returns a
-`T`."""
+Steps = Generator[None, None, T]
+"""A generator that yields often, wherever the caller may pause it, and returns a `T`."""
 
 
 def finish(steps: Steps[T]) -> T:

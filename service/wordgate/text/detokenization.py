@@ -151,7 +151,7 @@ def _is_open(text: str, quote: str) -> Steps[bool]:
     is_open = False
     for mark in _marks(_SINGLE if quote in _SINGLE else _DOUBLE).finditer(line):
         is_open = not is_open and _may_open(line[max(0, mark.start() - 1) : mark.start()])
-        yield 2
+        yield
     return is_open
 
 

@@ -29,12 +29,6 @@ _MANY_MARKS = 32
 _STRETCH = 512
 """Number of characters of a long text to normalise per step."""
 
-_CHARACTER_WORK = 2
-"""Work to normalise one character, in the unit of `Steps`."""
-
-_OFFSET_WORK = 4
-"""Work to normalise one character with offsets."""
-
 _ASCII_SPACES = dict.fromkeys((*range(32), 127), " ")
 _TAGS = range(0xE0020, 0xE0080)
 _JOINING_JAMO = range(0x1160, 0x1200)
@@ -71,7 +65,7 @@ def normalise(text: str, field: str = "text") -> str:
 def normalising(text: str, field: str = "text") -> Steps[str]:
     """Normalise in steps. Same result as `normalise`."""
     if text.isascii() or len(text) <= _STRETCH:
-        yield 4 + len(text) // (32 if text.isascii() else 1)
+        yield
         return normalise(text, field)
     require_unicode(text, field)
     folded: list[str] = []
@@ -86,7 +80,7 @@ def normalising(text: str, field: str = "text") -> Steps[str]:
             last = after
         if last > start:
             folded.append(_fold_stretch(text[start:last]))
-            yield _CHARACTER_WORK * (last - start)
+            yield
         if after > last:
             folded.append((yield from _folding(text[last:after])))
         start = after
@@ -103,7 +97,7 @@ def normalising_with_offsets(text: str, field: str = "text") -> Steps[Normalised
     while start < len(text):
         if start - counted >= _STRETCH:
             counted = start
-            yield _OFFSET_WORK * _STRETCH
+            yield
         end = start + 1
         if end < len(text) and _attaches(text[end]):
             end = yield from _next_cluster(text, end)
@@ -113,7 +107,7 @@ def normalising_with_offsets(text: str, field: str = "text") -> Steps[Normalised
             folded = _fold(text[start:end])
         for character in folded:
             if len(folded) > _STRETCH and len(starts) % _STRETCH == 0:
-                yield _OFFSET_WORK * _STRETCH
+                yield
             if character.isspace():
                 if not characters:
                     continue
@@ -167,7 +161,7 @@ def _next_cluster(text: str, position: int) -> Steps[int]:
     while position < len(text) and _attaches(text[position]):
         position += 1
         if (position - first) % _STRETCH == 0:
-            yield _STRETCH
+            yield
     return min(position, len(text))
 
 
@@ -224,7 +218,7 @@ def _translating(text: str, table: "_Table") -> Steps[str]:
     parts = []
     for part in stretches(len(text), _STRETCH):
         parts.append(text[part].translate(table))
-        yield _STRETCH // 4
+        yield
     return "".join(parts)
 
 
@@ -248,9 +242,9 @@ def _composing(cluster: str) -> Steps[str]:
                 continue
             _put_in_order(marks, ordered)
             ordered.append(part)
-        yield _STRETCH // 2
+        yield
     _put_in_order(marks, ordered)
-    yield len(ordered) // 8
+    yield
     return unicodedata.normalize("NFKC", "".join(ordered))
 
 

@@ -40,8 +40,6 @@ LEAST_LETTERS_FOR_TWO = 8
 _LEAST_OF_TWO = 3e-5
 """Minimum joint probability of two typos. Less likely pairs are ignored."""
 
-_BEGINNING_WORK, _CANDIDATE_WORK = 4, 2
-
 _LETTERS = "abcdefghijklmnopqrstuvwxyz'"
 
 MOST_LETTERS = 40
@@ -106,17 +104,15 @@ def two_typo_corrections_of(
     for place in range(1, len(typed) + 1):
         for once, first in _typos_at(typed, place):
             least = _LEAST_OF_TWO / first
-            looked_at = 0
             for later in range(place, len(once) + 1):
                 if not begins(once[:later]):
                     break
                 for twice, second in _typos_at(once, later):
-                    looked_at += 1
                     if second >= least and twice != typed and is_word(twice):
                         corrections[twice] = max(
                             corrections.get(twice, -math.inf), math.log(first * second)
                         )
-            yield _BEGINNING_WORK + _CANDIDATE_WORK * looked_at
+            yield
     return corrections
 
 

@@ -38,8 +38,6 @@ _LONG_TEXT = 1024
 _MATCHES = 128
 """Number of words to find per step."""
 
-_MATCH_WORK = 2
-
 _BEFORE = 32
 """Number of preceding characters that decide whether a character begins a word."""
 
@@ -78,14 +76,14 @@ def split(normalised: str) -> list[str]:
 def splitting(normalised: str) -> Steps[list[str]]:
     """Split in steps. Same result as `split`."""
     if len(normalised) <= _LONG_TEXT:
-        yield 4 + len(normalised) // (4 if normalised.isascii() else 1)
+        yield
         return split(normalised)
     pattern = _ASCII if normalised.isascii() else _pattern()
     result = []
     for matches in _batches(pattern.finditer(normalised)):
         for match in matches:
             result += _cut(match.group())
-        yield _MATCH_WORK * len(matches) + (matches[-1].end() - matches[0].start()) // 8
+        yield
     return result
 
 
@@ -103,7 +101,7 @@ def finding_spans(normalised: str) -> Steps[list[tuple[int, int]]]:
             for part in _cut(match.group()):
                 spans.append((start, start + len(part)))
                 start += len(part)
-        yield 2 * _MATCH_WORK * len(matches)
+        yield
     return spans
 
 
@@ -152,7 +150,7 @@ def splitting_last(normalised: str) -> Steps[tuple[str, str]]:
     last: re.Match[str] | None = None
     for matches in _batches(_pattern().finditer(normalised, 0, end)):
         last = matches[-1]
-        yield _MATCH_WORK * len(matches) + (matches[-1].end() - matches[0].start()) // 8
+        yield
     if last is None or last.end() != end or not _may_grow(last.group()[0]):
         return normalised, ""
     length = (end - last.start()) % MAX_WORD_CHARACTERS

@@ -181,7 +181,9 @@ def test_a_retired_version_is_freed_at_once(watched: Watched) -> None:
     asked.close()
     del asked
     gc.disable()
-    kept = [weakref.ref(each) for each in (old, old.network, old.cache, old.bundle.language.pieces)]
+    kept = [
+        weakref.ref(each) for each in (old, old.network, old.cache, old.bundle.language.tokenizer)
+    ]
     del old
 
     async def look() -> None:

@@ -12,7 +12,7 @@ from wordgate.engine.job import Priority
 from wordgate.engine.loaded_model import ServedModel
 from wordgate.engine.onnx_model import MAX_ROWS
 from wordgate.lm.context_window import MAX_CONTEXT_PIECES
-from wordgate.lm.requests import SHORT_ROUND, YIELD, ModelTask, Pace
+from wordgate.lm.requests import YIELD, ModelTask, TimeSlice
 from wordgate.protocol.limits import Limits, check_bytes, check_count
 from wordgate.protocol.rescoring import check_counts, decode_score_weights, decode_search_bounds
 from wordgate.protocol.scoring import counts_eos, decode_priority, encode_scores
@@ -112,7 +112,7 @@ def _scored(
         request.history, candidates, counts_eos(request), request.return_words
     )
     yield YIELD
-    return (yield from Pace(SHORT_ROUND).run(encode_scores(answer)))
+    return (yield from TimeSlice().run(encode_scores(answer)))
 
 
 def request_size(request: scoring_pb2.ScoreRequest | rescoring_pb2.RescoreRequest) -> int:

@@ -22,7 +22,7 @@ from wordgate.engine.loaded_model import ServedModel
 from wordgate.engine.results import ModelVersion, PredictionResult
 from wordgate.errors import InvalidInput, Overloaded, OverloadReason, Unavailable, WordgateError
 from wordgate.lm.context_window import ANCHOR_WORDS
-from wordgate.lm.requests import SHORT_ROUND, ModelTask, Pace
+from wordgate.lm.requests import ModelTask, TimeSlice
 from wordgate.protocol import prediction
 from wordgate.protocol.limits import check_bytes, check_listed
 from wordgate.protocol.status import DRAINING
@@ -313,7 +313,7 @@ class Session:
         if self._configured is None or not self._configured.has_listed_words:
             return
         steps = self._configured.options.prepare()
-        asks = prediction.naming_options(Pace(SHORT_ROUND).run(steps))
+        asks = prediction.naming_options(TimeSlice().run(steps))
         try:
             await self._serving.start(self._model(), asks, Priority.INTERACTIVE, admitted=True)
         except InvalidInput as error:
@@ -366,7 +366,7 @@ class Session:
 
         def asks() -> ModelTask[PredictionResult]:
             steps = splitting_typed(text.edited.before, "text.text")
-            history, prefix = yield from Pace(SHORT_ROUND).run(steps)
+            history, prefix = yield from TimeSlice().run(steps)
             return (yield from model.predict(Query(history, prefix, options)))
 
         return self._serving.start(
@@ -422,7 +422,7 @@ class Session:
 
 def _read_typed(model: ServedModel, text: str) -> ModelTask[None]:
     """Read the complete words of a text into the state cache."""
-    history, _ = yield from Pace(SHORT_ROUND).run(splitting_typed(text, "text.text"))
+    history, _ = yield from TimeSlice().run(splitting_typed(text, "text.text"))
     yield from model.read(history)
 
 
