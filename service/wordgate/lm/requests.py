@@ -156,7 +156,7 @@ def run_to_completion(task: ModelTask[T], model: Model) -> T:
     try:
         request = next(task)
         while True:
-            request = task.send(model.answer([request])[0] if len(request) else [])
+            request = task.send([] if request is YIELD else model.answer([request])[0])
     except StopIteration as stop:
         result: T = stop.value
         return result
