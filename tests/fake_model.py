@@ -70,7 +70,7 @@ class FakeModel:
             return float(head[piece])
         row = self._row(level, state)
         cluster = float(head[self.levels.head + level - 1])
-        return cluster + float(row[piece - self.levels.first(level)])
+        return cluster + float(row[piece - self.levels.firsts[level]])
 
     def vector(self, state: int) -> NDArray[np.float32]:
         """Return the hidden values of a state: a point on the unit circle."""

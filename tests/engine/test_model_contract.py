@@ -86,7 +86,7 @@ def test_token_log_probs_match_output_rows(model: Model, states: list[State]) ->
         found = model.token_log_probs([(state, piece) for piece in pieces])
         for piece, value in zip(pieces, found, strict=True):
             level = levels.of(piece)
-            expected = float(rows[level][piece - levels.first(level)])
+            expected = float(rows[level][piece - levels.firsts[level]])
             if level:
                 expected = float(rows[0][levels.head + level - 1]) + expected
             assert value == expected

@@ -18,7 +18,7 @@ def test_every_piece_has_one_place(found: tuple[int, ...]) -> None:
     held = [
         piece
         for level in range(levels.count)
-        for piece in range(levels.first(level), levels.cutoffs[level])
+        for piece in range(levels.firsts[level], levels.cutoffs[level])
     ]
     assert held == list(range(levels.vocabulary))
     assert all(levels.first(levels.of(p)) <= p < levels.cutoffs[levels.of(p)] for p in held)

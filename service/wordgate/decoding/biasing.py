@@ -160,7 +160,7 @@ class _BiasedSearch(BestFirstSearch[_Node]):
         for token, words in _by_next(node.words, node.length).items():
             of_token = layout.of(token)
             if of_token == level:
-                value = float(row[token - layout.first(level)])
+                value = float(row[token - layout.firsts[level]])
                 self._open_token(node, token, pending.base + value, words)
             elif level == 0:
                 rarer.setdefault(of_token, []).extend(words)

@@ -128,7 +128,7 @@ class _CorrectionSearch(BestFirstSearch[_Node]):
         node, level, layout = pending.node, pending.level, self.queries.layout
         if level == 0:
             self._expand_typos(node)
-        first, after = layout.first(level), layout.cutoffs[level]
+        first, after = layout.firsts[level], layout.cutoffs[level]
         least = self._least - node.log_prob - pending.base - _ROUNDING
         entries = np.flatnonzero(row[: after - first] > least - node.typo)
         allowed = node.allowed[self.queries.tokenizer.leading[first + entries]]
@@ -157,7 +157,7 @@ class _CorrectionSearch(BestFirstSearch[_Node]):
 
     def _has_allowed(self, node: _Node, cluster: int) -> bool:
         """Return whether a cluster has tokens that may lead to a correction."""
-        first, after = self.queries.layout.first(cluster), self.queries.layout.cutoffs[cluster]
+        first, after = self.queries.layout.firsts[cluster], self.queries.layout.cutoffs[cluster]
         return bool(node.allowed[self.queries.tokenizer.leading_within(first, after)].any())
 
     def _open_token(self, node: _Node, token: int, log_prob: float, may_be_likelier: bool) -> None:

@@ -4,6 +4,7 @@ The probability of a word is the product of the probabilities of its canonical t
 log-probability is therefore an upper bound for all words below it.
 """
 
+import heapq
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,15 +53,17 @@ class _NextWordSearch(BestFirstSearch[_Node]):
     def add_row(self, pending: PendingRow[_Node], row: Row) -> None:
         """Open the entries of an answered row that agree with the prefix."""
         tokenizer, layout, seen = self.queries.tokenizer, self.queries.layout, self.params.seen
-        numbers, written = None, b""
+        node, numbers, written = pending.node, None, b""
         if seen is not None:
-            tokens = tokens_of(pending.node.trail)
-            written = b"".join(tokenizer.bytes_of[token] for token in tokens)
+            tokens = tokens_of(node.trail)
+            written = b"".join(map(tokenizer.bytes_of.__getitem__, tokens))
             numbers = self._seen_entries(seen, tokens, written, pending.level)
         if numbers is None:
-            numbers = tokenizer.fitting(layout, pending.level, pending.node.remaining)
-        if len(numbers):
-            _Entries(self, pending, numbers, row[numbers], written).push()
+            numbers = tokenizer.fitting(layout, pending.level, node.remaining)
+        entries = _Entries(self, pending, numbers, row[numbers], written)
+        rank = entries.rank()
+        if rank is not None:
+            self.push(rank, entries)
 
     def _seen_entries(
         self, seen: SeenWords, tokens: tuple[int, ...], written: bytes, level: int
@@ -79,16 +82,15 @@ class _NextWordSearch(BestFirstSearch[_Node]):
     ) -> None:
         """Open the cluster or the token of an entry. `written` is as in `_Entries`."""
         node, layout, tokenizer = pending.node, self.queries.layout, self.queries.tokenizer
+        log_prob = node.log_prob + (pending.base + value)
         if pending.level == 0 and number >= layout.head:
-            cluster = number - layout.head + 1
-            self.push(node.log_prob + value, PendingRow(node, cluster, value))
+            self.push(log_prob, PendingRow(node, number - layout.head + 1, value))
             return
-        token = layout.first(pending.level) + number
+        token = layout.firsts[pending.level] + number
         spelled = tokenizer.bytes_of[token]
         if not self.follows(node, token, written + spelled):
             return
         trail, length = (node.trail, token), node.length + 1
-        log_prob = node.log_prob + (pending.base + value)
         if tokenizer.ends_word[token]:
             self.push(log_prob, FinishedWord(trail, log_prob))
         elif length < self.params.max_tokens:
@@ -125,22 +127,31 @@ class _Entries(LazyRow):
         self._numbers: list[int] = numbers[order].tolist()
         self._values: list[float] = values[order].tolist()
 
-    def push(self) -> None:
-        """Open the row with the rank of the next entry, if there is one."""
+    def rank(self) -> float | None:
+        """Return the rank of the next entry, or None at the end."""
         if self._next == len(self._values):
             if self._next == len(self._all[0]):
-                return
+                return None
             self._sort(len(self._all[0]))
         pending = self._pending
-        best = self._values[self._next]
-        self._search.push(pending.node.log_prob + (pending.base + best), self)
+        return pending.node.log_prob + (pending.base + self._values[self._next])
 
-    def unfold(self) -> None:
-        """Open the next entry."""
-        number, value = self._numbers[self._next], self._values[self._next]
-        self._next += 1
-        self._search.open_entry(self._pending, number, value, self._written)
-        self.push()
+    def unfold(self, most: int) -> int:
+        """Open entries while the row stays at the top of the heap; return how many."""
+        search, heap = self._search, self._search.heap
+        opened = 0
+        while heap[0][2] is self and opened < most:
+            number, value = self._numbers[self._next], self._values[self._next]
+            self._next += 1
+            opened += 1
+            search.open_entry(self._pending, number, value, self._written)
+            rank = self.rank()
+            if rank is None:
+                heapq.heappop(heap)
+                break
+            search.pushed += 1
+            heapq.heapreplace(heap, (-rank, search.pushed, self))
+        return opened
 
 
 def likeliest_words(

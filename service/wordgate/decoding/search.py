@@ -9,7 +9,6 @@ the same words.
 
 import heapq
 import math
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -167,12 +166,17 @@ class FinishedWord:
     word: str = ""
 
 
-class LazyRow(ABC):
+class LazyRow:
     """The successors of a node that are not open yet. It ranks as the best of them."""
 
-    @abstractmethod
-    def unfold(self) -> None:
-        """Open the best successor."""
+    __slots__ = ()
+
+    def unfold(self, most: int) -> int:
+        """Open the best successors while this row, at the top of the heap, stays the best item.
+
+        Opens at most `most`; returns how many.
+        """
+        raise NotImplementedError
 
 
 _Item = Node | PendingRow[Any] | FinishedWord | LazyRow
@@ -180,7 +184,7 @@ _Entry = tuple[float, int, _Item]
 """An open item after its negative rank and its number, by which ties are in insertion order."""
 
 
-class BestFirstSearch(ABC, Generic[N]):
+class BestFirstSearch(Generic[N]):
     """A search for the best words by rank. Subclasses open the successors of expanded nodes.
 
     A batch has nodes that rank at most `margin` below the best one and above the `passed_words`-th
@@ -205,17 +209,17 @@ class BestFirstSearch(ABC, Generic[N]):
         self._least_rank = least_rank
         self._entries = entries
         self._last_entries = last_entries
-        self._heap: list[_Entry] = []
-        self._pushed = 0
+        self.heap: list[_Entry] = []
+        self.pushed = 0
 
-    @abstractmethod
     def add_row(self, pending: PendingRow[N], row: Row) -> None:
         """Open the successors of a node whose row was answered."""
+        raise NotImplementedError
 
     def push(self, rank: float, item: _Item) -> None:
         """Open an item."""
-        self._pushed += 1
-        heapq.heappush(self._heap, (-rank, self._pushed, item))
+        self.pushed += 1
+        heapq.heappush(self.heap, (-rank, self.pushed, item))
 
     def follows(self, node: Node, token: int, written: bytes) -> bool:
         """Return whether a token may follow a node. `written` has the bytes of both, if needed."""
@@ -233,7 +237,7 @@ class BestFirstSearch(ABC, Generic[N]):
             best = yield from self._best()
             if best is None or -best[0] < self._least_rank:
                 break
-            item = heapq.heappop(self._heap)[2]
+            item = heapq.heappop(self.heap)[2]
             if isinstance(item, FinishedWord):
                 word = self._accepted(item)
                 if word is not None:
@@ -253,14 +257,13 @@ class BestFirstSearch(ABC, Generic[N]):
 
     def _best(self) -> ModelTask[_Entry | None]:
         """Unfold rows until the best open item is something else; return it, or None at a limit."""
-        while self._heap and self._entries > 0:
-            item = self._heap[0][2]
+        while self.heap and self._entries > 0:
+            item = self.heap[0][2]
             if not isinstance(item, LazyRow):
-                return self._heap[0]
-            heapq.heappop(self._heap)
-            self._entries -= 1
-            item.unfold()
-            if self._entries % _ENTRIES_PER_CHECK == 0 and self.queries.time_slice.is_over():
+                return self.heap[0]
+            opened = item.unfold(int(min(_ENTRIES_PER_CHECK, self._entries)))
+            self._entries -= opened
+            if opened == _ENTRIES_PER_CHECK and self.queries.time_slice.is_over():
                 yield YIELD
         return None
 
@@ -275,13 +278,13 @@ class BestFirstSearch(ABC, Generic[N]):
             best = yield from self._best()
             if best is None or best[0] > negative_rank + self._margin:
                 break
-            heapq.heappop(self._heap)
+            heapq.heappop(self.heap)
             if isinstance(best[2], FinishedWord):
                 passed.append(best)
             else:
                 taken.append(best[2])
         for entry in passed:
-            heapq.heappush(self._heap, entry)
+            heapq.heappush(self.heap, entry)
         return taken
 
     def _accepted(self, finished: FinishedWord) -> str | None:

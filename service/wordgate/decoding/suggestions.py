@@ -116,11 +116,10 @@ class Suggester:
             passed = yield from self._passed_over(typed)
         found = yield from self._best(typed, passed)
         writer = self._writer(typed)
+        marks = set(filter(words.is_punctuation, found)) if options.allow_punctuation else ()
         suggestions = [
             Suggestion(
-                writer.write(word),
-                log_prob,
-                Kind.PUNCTUATION if words.is_punctuation(word) else Kind.WORD,
+                writer.write(word), log_prob, Kind.PUNCTUATION if word in marks else Kind.WORD
             )
             for word, log_prob in found.items()
         ]
@@ -291,11 +290,13 @@ class Suggester:
 
         A rejected word is omitted, unless it would now be written differently.
         """
-        writer = self._writer(typed)
+        accepts = self._accepts
+        if passed:
+            writer = self._writer(typed)
 
-        def accepts(word: str) -> bool:
-            rejected = passed.get(word)
-            return (rejected is None or rejected != writer.write(word)) and self._accepts(word)
+            def accepts(word: str) -> bool:
+                rejected = passed.get(word)
+                return (rejected is None or rejected != writer.write(word)) and self._accepts(word)
 
         params = self._params(self._options.max_suggestions, accepts, normalise(typed))
         found = yield from self._unmasked(best_words, params)
@@ -367,11 +368,12 @@ class Suggester:
     def _accepts(self, word: str) -> bool:
         if word in self._language.never_suggested or word in self._blocked:
             return False
-        if self._seen is not None and not (word in self._seen or word in self._biases.words):
-            return False
         if word in self._begin_masks:
             return False
-        return self._options.allow_punctuation or not words.is_punctuation(word)
+        if not self._options.allow_punctuation and words.is_punctuation(word):
+            return False
+        seen = self._seen
+        return seen is None or word in self._biases.words or seen.has(word.encode("utf-8"))
 
     def _continues(self, word: str) -> bool:
         return self._accepts(word) and not words.is_punctuation(word)

@@ -41,6 +41,7 @@ class Writer:
         self._in_address = ends_in_address(history)
         self._recent = history[-_LOOKED_AT:]
         self._is_cut = len(history) > _LOOKED_AT
+        self._may_mark = not self._recent.isascii()
         self._folded = self._recent.lower().replace("’", "'")
         self._typed = typed
         self._begun = normalise(typed)
@@ -54,9 +55,9 @@ class Writer:
         form. It is capitalised at the beginning of a sentence and lower case inside an address. Its
         normal form is always `word`.
         """
-        return self._written(word, self._own_forms.get(word))
+        return self._written(word)
 
-    def _written(self, word: str, own: str | None) -> str:
+    def _written(self, word: str, own: str | None = None) -> str:
         begins, is_in_address = self._begins, self._in_address
         if not self._typed and (self._begins_apart or is_in_address):
             is_apart = self._space_before(word) == " "
@@ -65,8 +66,14 @@ class Writer:
         if is_in_address:
             form = word if self._typed else casing_in_address(self._recent, word)
         else:
-            own = own or self._own_forms.get(word) or self._last_form(word) or self._marked(word)
+            own = own or self._own_forms.get(word)
+            if own is None and word in self._folded:
+                own = self._last_form(word)
+            if own is None and self._may_mark:
+                own = self._marked(word)
             form = self._language.write(word, begins, own)
+        if not self._typed:
+            return form
         continued = self._continue(word, form)
         return continued if is_same_word(continued, word) else form
 

@@ -168,7 +168,7 @@ class NetworkModel:
         for level in range(1, self.levels.count):
             [here] = np.nonzero(levels == level)
             if len(here):
-                inside = tokens[here] - self.levels.first(level)
+                inside = tokens[here] - self.levels.firsts[level]
                 level_states, level_rows = _shared_rows([all_states[index] for index in here])
                 values[here] += self._targets(level, level_states, level_rows, inside)
         results: list[float] = values.tolist()

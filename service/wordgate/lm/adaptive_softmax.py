@@ -6,7 +6,7 @@ rarer tokens (Grave et al. 2017, arXiv 1609.04309).
 
 import bisect
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,21 +26,24 @@ class AdaptiveSoftmaxLayout:
     """
 
     cutoffs: tuple[int, ...]
+    count: int = field(init=False, compare=False)
+    """Number of levels, including the head."""
+    vocabulary: int = field(init=False, compare=False)
+    """Number of tokens in the vocabulary."""
+    head: int = field(init=False, compare=False)
+    """Number of tokens in the head. Cluster n has entry `head + n - 1` of a head row."""
+    firsts: tuple[int, ...] = field(init=False, compare=False)
+    """The first token of each level."""
 
-    @property
-    def count(self) -> int:
-        """Number of levels, including the head."""
-        return len(self.cutoffs)
-
-    @property
-    def vocabulary(self) -> int:
-        """Number of tokens in the vocabulary."""
-        return self.cutoffs[-1]
-
-    @property
-    def head(self) -> int:
-        """Number of tokens in the head. Cluster n has entry `head + n - 1` of a head row."""
-        return self.cutoffs[0]
+    def __post_init__(self) -> None:
+        derived = {
+            "count": len(self.cutoffs),
+            "vocabulary": self.cutoffs[-1],
+            "head": self.cutoffs[0],
+            "firsts": (0, *self.cutoffs[:-1]),
+        }
+        for name, value in derived.items():
+            object.__setattr__(self, name, value)
 
     def of(self, token: int) -> int:
         """Return the level of a token."""
@@ -50,21 +53,17 @@ class AdaptiveSoftmaxLayout:
         """Return the level of each token."""
         return np.searchsorted(self.cutoffs, tokens, side="right")
 
-    def first(self, level: int) -> int:
-        """Return the first token of a level."""
-        return self.cutoffs[level - 1] if level else 0
-
     def width(self, level: int) -> int:
         """Return the number of entries of a level's row: its tokens and, in the head, clusters."""
         clusters = self.count - 1 if level == 0 else 0
-        return self.cutoffs[level] - self.first(level) + clusters
+        return self.cutoffs[level] - self.firsts[level] + clusters
 
     def entries(self, level: int, tokens: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the entries of a row of this level that lead to the given tokens (ascending).
 
         These are the entries of the tokens themselves and, in the head, of their clusters.
         """
-        first, after = self.first(level), self.cutoffs[level]
+        first, after = self.firsts[level], self.cutoffs[level]
         here = tokens[np.searchsorted(tokens, first) : np.searchsorted(tokens, after)] - first
         if level:
             return here

@@ -114,4 +114,4 @@ class CachedQueries:
             return float(head[token])
         [row] = yield from self.output_rows([(context, level)])
         cluster = float(head[self.layout.head + level - 1])
-        return cluster + float(row[token - self.layout.first(level)])
+        return cluster + float(row[token - self.layout.firsts[level]])

@@ -49,7 +49,8 @@ class Lexicon:
         is a different word is ignored.
         """
         form = form or self.written.get(word, word)
-        form = form if is_same_word(form, word) else word
+        if form != word and not is_same_word(form, word):
+            form = word
         return capitalised(form) if begins_sentence and form == form.lower() else form
 
 

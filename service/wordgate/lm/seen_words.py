@@ -34,13 +34,13 @@ class SeenWords:
         """Return whether these bytes are an allowed word."""
         index = bisect_left(self._texts, written)
         is_seen = index < len(self._texts) and self._texts[index] == written
-        return is_seen or self._may_be_mark(written)
+        return is_seen or (self._marks and _may_be_mark(written))
 
     def goes_on(self, written: bytes) -> bool:
         """Return whether any longer allowed word has this prefix."""
         index = bisect_right(self._texts, written)
         is_seen = index < len(self._texts) and self._texts[index].startswith(written)
-        return is_seen or self._may_be_mark(written)
+        return is_seen or (self._marks and _may_be_mark(written))
 
     def begins(self, written: bytes) -> bool:
         """Return whether any allowed word has this prefix."""
@@ -50,10 +50,11 @@ class SeenWords:
         """Return all allowed words with this prefix, or None if there may be more than `most`."""
         first = bisect_left(self._texts, written)
         after = bisect_left(self._texts, written + b"\xff", lo=first)  # UTF-8 never contains 0xFF
-        if after - first > most or self._may_be_mark(written):
+        if after - first > most or (self._marks and _may_be_mark(written)):
             return None
         return [text.decode("utf-8") for text in self._texts[first:after]]
 
-    def _may_be_mark(self, written: bytes) -> bool:
-        """Return whether marks are allowed and these bytes may begin one."""
-        return self._marks and not written.decode("utf-8", errors="ignore")[:1].isalnum()
+
+def _may_be_mark(written: bytes) -> bool:
+    """Return whether these bytes may begin a mark."""
+    return not written.decode("utf-8", errors="ignore")[:1].isalnum()

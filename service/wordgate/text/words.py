@@ -133,9 +133,12 @@ def begins_word(before: str, character: str) -> bool:
     ]
 
 
+_letter_or_digit = re.compile(r"[^\W_]").search
+
+
 def is_punctuation(word: str) -> bool:
     """Return whether a word is a mark or symbol: it has no letters or digits."""
-    return not any(character.isalnum() for character in word)
+    return _letter_or_digit(word) is None
 
 
 def splitting_last(normalised: str) -> Steps[tuple[str, str]]:

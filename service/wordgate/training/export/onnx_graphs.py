@@ -249,7 +249,7 @@ def _join_state(graph: _Graph, weights: Weights, hidden_type: int) -> bytes:
 
 def _output(weights: Weights, embedding: Quantised, level: int) -> bytes:
     graph = _Graph(f"output-{level}")
-    first, after = weights.levels.first(level), weights.levels.cutoffs[level]
+    first, after = weights.levels.firsts[level], weights.levels.cutoffs[level]
     scales = embedding.scales[first:after]
     rows = graph.embedding_rows("rows", embedding.values, first, after)
     if level == 0 and len(weights.cluster_vectors):
@@ -268,7 +268,7 @@ def _output(weights: Weights, embedding: Quantised, level: int) -> bytes:
 
 def _float_output(weights: Weights, level: int) -> bytes:
     graph = _Graph(f"output-{level}")
-    first, after = weights.levels.first(level), weights.levels.cutoffs[level]
+    first, after = weights.levels.firsts[level], weights.levels.cutoffs[level]
     rows = graph.embedding_rows("rows", weights.embedding, first, after)
     if level == 0 and len(weights.cluster_vectors):
         graph.constant("clusters", weights.cluster_vectors)
@@ -281,7 +281,7 @@ def _float_output(weights: Weights, level: int) -> bytes:
 
 
 def _output_bias(weights: Weights, level: int) -> Array:
-    bias = weights.output_bias[weights.levels.first(level) : weights.levels.cutoffs[level]]
+    bias = weights.output_bias[weights.levels.firsts[level] : weights.levels.cutoffs[level]]
     return np.concatenate([bias, weights.cluster_bias]) if level == 0 else bias
 
 
