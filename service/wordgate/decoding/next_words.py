@@ -179,7 +179,9 @@ def ranked_words(
 def _best_first(values: Row, count: int) -> NDArray[np.int64]:
     """Return the indices of the `count` largest values and of ties with the last, largest first."""
     if count >= len(values):
-        return np.argsort(-values, kind="stable")
-    least = np.partition(values, len(values) - count)[len(values) - count]
-    indices = np.flatnonzero(values >= least)
-    return indices[np.argsort(-values[indices], kind="stable")]
+        return (-values).argsort(kind="stable")
+    ordered = values.copy()
+    ordered.partition(len(values) - count)
+    [indices] = (values >= ordered[len(values) - count]).nonzero()
+    best: NDArray[np.int64] = indices[(-values[indices]).argsort(kind="stable")]
+    return best

@@ -233,21 +233,23 @@ class BestFirstSearch(Generic[N]):
     def run(self) -> ModelTask[RankedWords]:
         """Return the best `count` words, best first, with ties in a fixed order."""
         params, time_slice, found = self.params, self.queries.time_slice, RankedWords()
+        heap = self.heap
         while len(found.words) < params.count:
-            best = yield from self._best()
-            if best is None or -best[0] < self._least_rank:
+            if heap and isinstance(heap[0][2], LazyRow):
+                yield from self._unfold()
+            if not heap or self._entries <= 0 or -heap[0][0] < self._least_rank:
                 break
-            item = heapq.heappop(self.heap)[2]
+            negative_rank, _, item = heapq.heappop(heap)
             if isinstance(item, FinishedWord):
                 word = self._accepted(item)
                 if word is not None:
-                    found.words.append((-best[0], ScoredWord(word, item.log_prob)))
+                    found.words.append((-negative_rank, ScoredWord(word, item.log_prob)))
             elif found.expansions >= params.max_expansions:
                 found.exact = False  # continue with the known rows only
                 self._entries = min(self._entries, self._last_entries)
             else:
                 room = min(params.batch_rows, params.max_expansions - found.expansions)
-                batch = [item, *(yield from self._companions(best[0], room - 1))]
+                batch = [item, *(yield from self._companions(negative_rank, room - 1))]
                 yield from self._expand(batch)
                 found.expansions += len(batch)
             if time_slice.is_over():
@@ -255,17 +257,14 @@ class BestFirstSearch(Generic[N]):
         found.exact = found.exact and self._entries > 0
         return found
 
-    def _best(self) -> ModelTask[_Entry | None]:
-        """Unfold rows until the best open item is something else; return it, or None at a limit."""
-        while self.heap and self._entries > 0:
-            item = self.heap[0][2]
-            if not isinstance(item, LazyRow):
-                return self.heap[0]
-            opened = item.unfold(int(min(_ENTRIES_PER_CHECK, self._entries)))
+    def _unfold(self) -> ModelTask[None]:
+        """Unfold rows until the best open item is something else, or up to the limit."""
+        heap = self.heap
+        while heap and self._entries > 0 and isinstance(row := heap[0][2], LazyRow):
+            opened = row.unfold(int(min(_ENTRIES_PER_CHECK, self._entries)))
             self._entries -= opened
             if opened == _ENTRIES_PER_CHECK and self.queries.time_slice.is_over():
                 yield YIELD
-        return None
 
     def _companions(self, negative_rank: float, room: int) -> ModelTask[list[_Item]]:
         """Remove and return open items close behind an item, to expand in the same batch.
@@ -274,17 +273,19 @@ class BestFirstSearch(Generic[N]):
         """
         taken: list[_Item] = []
         passed: list[_Entry] = []
+        heap = self.heap
         while len(taken) < room and len(passed) < self._passed_words:
-            best = yield from self._best()
-            if best is None or best[0] > negative_rank + self._margin:
+            if heap and isinstance(heap[0][2], LazyRow):
+                yield from self._unfold()
+            if not heap or self._entries <= 0 or heap[0][0] > negative_rank + self._margin:
                 break
-            heapq.heappop(self.heap)
-            if isinstance(best[2], FinishedWord):
-                passed.append(best)
+            entry = heapq.heappop(heap)
+            if isinstance(entry[2], FinishedWord):
+                passed.append(entry)
             else:
-                taken.append(best[2])
+                taken.append(entry[2])
         for entry in passed:
-            heapq.heappush(self.heap, entry)
+            heapq.heappush(heap, entry)
         return taken
 
     def _accepted(self, finished: FinishedWord) -> str | None:
@@ -302,10 +303,12 @@ class BestFirstSearch(Generic[N]):
 
     def _expand(self, batch: Sequence[Any]) -> ModelTask[None]:
         """Request one row per item, unless it is in the store."""
-        nodes = [item for item in batch if isinstance(item, Node)]
-        rows = [item for item in batch if isinstance(item, PendingRow)]
+        nodes: list[Any] = []
+        rows: list[PendingRow[N]] = []
+        for item in batch:
+            (nodes if isinstance(item, Node) else rows).append(item)
         if nodes:
-            steps = [(node.context, node.trail[1]) for node in nodes if node.trail]
+            steps = [(node.context, node.trail[1]) for node in nodes]
             contexts = yield from self.queries.advance(steps)
             for node, context in zip(nodes, contexts, strict=True):
                 node.context = context

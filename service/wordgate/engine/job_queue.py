@@ -143,7 +143,7 @@ class JobQueue:
     def sweep(self, now: float) -> None:
         """Drop all cancelled and expired jobs."""
         for queue in self._levels:
-            if not any(job.drop_reason(now) for job in queue):
+            if not queue or not any(job.drop_reason(now) for job in queue):
                 continue
             for _ in range(len(queue)):
                 job = queue.popleft()

@@ -138,14 +138,14 @@ class NetworkModel:
 
     def output_rows(self, rows: Sequence[tuple[State, int]]) -> list[Row]:
         """Return one full output level per (state, level): float32 [width of the level]."""
-        _, levels = zip(*rows, strict=True)
+        states, levels = zip(*rows, strict=True)
         if levels.count(levels[0]) == len(levels):
-            return self._level_rows(levels[0], [state for state, _ in rows])
+            return self._level_rows(levels[0], states)
         results: list[Row | None] = [None] * len(rows)
         for level in sorted(set(levels)):
             indices = [index for index, each in enumerate(levels) if each == level]
-            states = [rows[index][0] for index in indices]
-            for index, row in zip(indices, self._level_rows(level, states), strict=True):
+            here = [states[index] for index in indices]
+            for index, row in zip(indices, self._level_rows(level, here), strict=True):
                 results[index] = row
         return [row for row in results if row is not None]
 

@@ -180,7 +180,8 @@ class Scheduler:
     def _sweep(self, now: float) -> None:
         """Drop cancelled and expired jobs in the queues, and plan the next sweep."""
         for queue in self._queues.values():
-            queue.sweep(now)
+            if queue.jobs:
+                queue.sweep(now)
         took = monotonic() - now
         policy = self._policy
         self._next_sweep = now + max(policy.sweep_seconds, policy.sweep_duty_cycle * took)

@@ -7,7 +7,7 @@ for a longer prefix only requests the rows that the search for the shorter prefi
 from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
 from wordgate.lm.requests import ModelTask, OutputRows, Row, State, Step, TimeSlice
@@ -72,16 +72,23 @@ class CachedQueries:
 
     def output_rows(self, wanted: Sequence[tuple[HashedState, int]]) -> ModelTask[list[Row]]:
         """Return one output row per context and level. Rows in the store are reused."""
-        rows = [self._store.row(context.key, level) for context, level in wanted]
-        missing = [index for index, row in enumerate(rows) if row is None]
-        if missing:
-            request = OutputRows((wanted[index][0].state, wanted[index][1]) for index in missing)
+        store = self._store
+        rows: list[Any] = []
+        missing: list[int] = []
+        request = OutputRows()
+        for context, level in wanted:
+            row = store.row(context.key, level)
+            if row is None:
+                missing.append(len(rows))
+                request.append((context.state, level))
+            rows.append(row)
+        if request:
             answers = yield request
             self.time_slice.restart()
             for index, row in zip(missing, answers, strict=True):
                 context, level = wanted[index]
-                rows[index] = self._store.keep_row(context.key, level, row)
-        return [row for row in rows if row is not None]
+                rows[index] = store.keep_row(context.key, level, row)
+        return rows
 
     def answered(self, pending: Sequence[R]) -> ModelTask[list[tuple[R, Row]]]:
         """Return each pending row with its values, lower levels first, in one request."""

@@ -60,7 +60,7 @@ def leading_number(written: bytes) -> int:
 
 def byte_level(word: str) -> str:
     """Map the UTF-8 bytes of a word to printable characters, one per byte."""
-    return "".join(BYTE_CHARACTERS[byte] for byte in word.encode("utf-8"))
+    return "".join(map(BYTE_CHARACTERS.__getitem__, word.encode("utf-8")))
 
 
 class Tokenizer:
@@ -178,7 +178,7 @@ class _Spelling:
         normal form, or differ from what `encode` gives for it. `kept_word` encodes short words.
         """
         try:
-            word = b"".join(self.bytes_of[token] for token in tokens).decode("utf-8")
+            word = b"".join(map(self.bytes_of.__getitem__, tokens)).decode("utf-8")
         except UnicodeDecodeError:
             return None
         encode = kept_word if len(word) <= _MAX_KEPT_CHARACTERS else self.encode_word

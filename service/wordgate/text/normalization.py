@@ -55,7 +55,8 @@ def normalise(text: str, field: str = "text") -> str:
     lone surrogate, which is not a character and cannot be encoded.
     """
     if text.isascii():
-        return _spaced(_ascii_spaces(text).lower())
+        visible = text if text.isprintable() else text.translate(_ASCII_SPACES)
+        return " ".join(visible.lower().split())
     require_unicode(text, field)
     if len(text) > _STRETCH:
         return finish(normalising(text, field))
