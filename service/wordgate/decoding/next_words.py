@@ -77,25 +77,30 @@ class _NextWordSearch(BestFirstSearch[_Node]):
         following = {word[length] for word in encoded if word[:length] == tokens}
         return self.queries.layout.entries(level, np.array(sorted(following), np.int64))
 
-    def open_entry(
-        self, pending: PendingRow[_Node], number: int, value: float, written: bytes
-    ) -> None:
-        """Open the cluster or the token of an entry. `written` is as in `_Entries`."""
+    def item_of(
+        self, pending: PendingRow[_Node], number: int, log_prob: float, base: float, written: bytes
+    ) -> PendingRow[_Node] | FinishedWord | _Node | None:
+        """Return what an entry opens: the row of a cluster, a finished word, a longer node.
+
+        Return None if no word goes on like this. `written` is as in `_Entries`.
+        """
         node, layout, tokenizer = pending.node, self.queries.layout, self.queries.tokenizer
-        log_prob = node.log_prob + (pending.base + value)
         if pending.level == 0 and number >= layout.head:
-            self.push(log_prob, PendingRow(node, number - layout.head + 1, value))
-            return
+            return PendingRow(node, number - layout.head + 1, base)
         token = layout.firsts[pending.level] + number
         spelled = tokenizer.bytes_of[token]
-        if not self.follows(node, token, written + spelled):
-            return
+        ends = tokenizer.ends_word[token]
+        seen = self.params.seen
+        if seen is not None and not (seen.has if ends else seen.goes_on)(written + spelled):
+            return None
+        if node.trail and not tokenizer.adjacent(node.trail[1], token):
+            return None
         trail, length = (node.trail, token), node.length + 1
-        if tokenizer.ends_word[token]:
-            self.push(log_prob, FinishedWord(trail, log_prob))
-        elif length < self.params.max_tokens:
-            remaining = node.remaining[len(spelled) :]
-            self.push(log_prob, _Node(trail, length, log_prob, node.context, remaining))
+        if ends:
+            return FinishedWord(trail, log_prob)
+        if length == self.params.max_tokens:
+            return None
+        return _Node(trail, length, log_prob, node.context, node.remaining[len(spelled) :])
 
 
 class _Entries(LazyRow):
@@ -104,7 +109,17 @@ class _Entries(LazyRow):
     `written` has the bytes of the tokens before them, if only seen words are searched.
     """
 
-    __slots__ = ("_all", "_next", "_numbers", "_pending", "_search", "_values", "_written")
+    __slots__ = (
+        "_all",
+        "_base",
+        "_next",
+        "_node_log_prob",
+        "_numbers",
+        "_pending",
+        "_search",
+        "_values",
+        "_written",
+    )
 
     def __init__(
         self,
@@ -116,6 +131,7 @@ class _Entries(LazyRow):
     ) -> None:
         self._search = search
         self._pending = pending
+        self._node_log_prob, self._base = pending.node.log_prob, pending.base
         self._written = written
         self._next = 0
         self._all = numbers, values
@@ -133,24 +149,26 @@ class _Entries(LazyRow):
             if self._next == len(self._all[0]):
                 return None
             self._sort(len(self._all[0]))
-        pending = self._pending
-        return pending.node.log_prob + (pending.base + self._values[self._next])
+        return self._node_log_prob + (self._base + self._values[self._next])
 
     def unfold(self, most: int) -> int:
         """Open entries while the row stays at the top of the heap; return how many."""
         search, heap = self._search, self._search.heap
         opened = 0
         while heap[0][2] is self and opened < most:
-            number, value = self._numbers[self._next], self._values[self._next]
+            rank, number, base = -heap[0][0], self._numbers[self._next], self._values[self._next]
             self._next += 1
             opened += 1
-            search.open_entry(self._pending, number, value, self._written)
-            rank = self.rank()
-            if rank is None:
+            item = search.item_of(self._pending, number, rank, base, self._written)
+            if item is not None:
+                search.pushed += 1
+                heapq.heappush(heap, (-rank, search.pushed, item))
+            following = self.rank()
+            if following is None:
                 heapq.heappop(heap)
                 break
             search.pushed += 1
-            heapq.heapreplace(heap, (-rank, search.pushed, self))
+            heapq.heapreplace(heap, (-following, search.pushed, self))
         return opened
 
 

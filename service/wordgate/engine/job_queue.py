@@ -61,7 +61,7 @@ class JobQueue:
         `quantum_rows`; that of interactive and batch jobs is unlimited.
         """
         self.jobs += 1
-        self.rows += job.rows
+        self.rows += len(job.request) if job.started else 1
         queue = self._level_of(job)
         if 0 < job.slice_rows < self._quantum:
             queue.appendleft(job)
@@ -106,7 +106,10 @@ class JobQueue:
         while queue and left > 0 and taken < most_jobs:
             job = queue.popleft()
             self.jobs -= 1
-            if self._drop(job, now):
+            reason = job.drop_reason(now)
+            if reason is not None:
+                self.rows -= job.rows
+                self.reject(job, *reason)
                 continue
             charge = 0
             if not job.started:
@@ -115,25 +118,18 @@ class JobQueue:
                 if not job.run():
                     left -= charge
                     continue
-                self.rows += job.rows
+                self.rows += len(job.request)
             if not job.scheduled:
                 job.scheduled = True
                 self._waited(job.priority, now - job.submitted_at)
-            part = _part(job, left)
+            part = job.request
+            if job.results or len(part) > left:
+                part = _part(job, left)
             self.rows -= len(part)
             batch.add(job, part)
             taken += 1
             left -= max(len(part) or self._policy.yield_rows, charge)
         return room - max(0, left)  # a yield may be charged more rows than were left
-
-    def _drop(self, job: Job, now: float) -> bool:
-        """Drop a job that left the queue if it is cancelled or expired; return whether it was."""
-        reason = job.drop_reason(now)
-        if reason is None:
-            return False
-        self.rows -= job.rows
-        self.reject(job, *reason)
-        return True
 
     def reject(self, job: Job, reason: DropReason, error: Exception) -> None:
         """End a job that is not queued with the reason for dropping it."""
@@ -147,10 +143,13 @@ class JobQueue:
                 continue
             for _ in range(len(queue)):
                 job = queue.popleft()
-                if self._drop(job, now):
-                    self.jobs -= 1
-                else:
+                reason = job.drop_reason(now)
+                if reason is None:
                     queue.append(job)
+                    continue
+                self.jobs -= 1
+                self.rows -= job.rows
+                self.reject(job, *reason)
 
     def _level_of(self, job: Job) -> deque[Job]:
         """Return the level of a job by its completed rows."""
@@ -163,6 +162,4 @@ class JobQueue:
 def _part(job: Job, room: int) -> Any:
     """Return the rows of a job's request that come next, at most `room`."""
     request, first = job.request, len(job.results)
-    if first == 0 and len(request) <= room:
-        return request
     return type(request)(request[first : first + room])

@@ -57,7 +57,8 @@ class NetworkState:
     @property
     def nbytes(self) -> int:
         """Size of the values in bytes."""
-        return int(self.hidden.nbytes + self.cells.nbytes)
+        block = self.block
+        return (block.hidden.nbytes + block.cells.nbytes) // len(block.hidden)
 
     def alone(self) -> "NetworkState":
         """Return the same state in a batch of its own."""

@@ -144,7 +144,7 @@ class Scheduler:
             return
         job.results += results
         job.count_done(len(results) or self._policy.yield_rows)
-        if job.rows:
+        if len(job.results) < len(job.request):
             queue.push_rest(job)
         elif (job.prefill is not None and job.advance_prefill()) or job.run():
             queue.push(job)
@@ -194,7 +194,7 @@ class Scheduler:
         kept = min(bulk, room // policy.low_priority_share)
         if self._interactive.jobs:
             room -= self._interactive.take(room - kept, batch)
-        if batch:
+        if batch.jobs:
             self._interactive_until = now + policy.interactive_window_seconds
         if not bulk:
             return

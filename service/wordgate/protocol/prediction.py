@@ -1,5 +1,6 @@
 """Encode and decode predictions and typing sessions."""
 
+import math
 import re
 from dataclasses import asdict
 
@@ -214,6 +215,6 @@ def _suggestion(found: Suggestion) -> prediction_pb2.Suggestion:
     return prediction_pb2.Suggestion(
         text=found.text,
         log_prob=found.log_prob,
-        probability=found.probability,
+        probability=math.exp(found.log_prob),
         kind=_KINDS[found.kind],
     )
