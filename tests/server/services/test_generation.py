@@ -30,11 +30,11 @@ from wordgate.decoding.generation import GenerationQuery
 from wordgate.engine.executor import EngineExecutor
 from wordgate.engine.local_model import LocalModel
 from wordgate.engine.scheduler import Scheduler
-from wordgate.errors import Overloaded, Unavailable
+from wordgate.errors import Unavailable
 from wordgate.protocol.limits import Limits
 from wordgate.server.models.registry import Registry
 from wordgate.server.services.context import ServingContext
-from wordgate.server.services.generation import GenerationStreams, generate_response, generated
+from wordgate.server.services.generation import generate_response, generated
 from wordgate.server.telemetry.metrics import Metrics
 
 METHOD = {"grpc_service": "wordgate.v1.PredictionService", "grpc_method": "StreamGenerate"}
@@ -355,16 +355,6 @@ async def test_nothing_is_computed_ahead_of_the_reader(local: LocalModel) -> Non
             parts.draining.set()
             with pytest.raises(Unavailable):
                 await anext(words)
-
-
-async def test_streams_above_the_limit_are_rejected(local: LocalModel) -> None:
-    """A stream is accepted again after another one has ended."""
-    with _parts(local, max_generation_streams=1) as (parts, _):
-        streams = GenerationStreams(parts)
-        with streams.opened(), pytest.raises(Overloaded), streams.opened():
-            pass
-        with streams.opened():
-            pass
 
 
 def _cancelled(server: RunningServer) -> float:

@@ -4,8 +4,7 @@ Each word is computed only after the previous one has been sent, so that the cli
 limits the work.
 """
 
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator
 from operator import attrgetter
 
 from wordgate.api.v1 import prediction_pb2
@@ -20,13 +19,12 @@ from wordgate.decoding.generation import (
 from wordgate.decoding.search import DEFAULT_MAX_EXPANSIONS
 from wordgate.engine.results import GenerationResult
 from wordgate.engine.scheduler import Priority
-from wordgate.errors import Overloaded, OverloadReason, Unavailable
+from wordgate.errors import Unavailable
 from wordgate.protocol.limits import Limits, check_bytes, check_most
 from wordgate.protocol.models import encode_model_version
 from wordgate.protocol.status import DRAINING
 from wordgate.server.services.context import Deadline, ServingContext
 
-_RETRY_AFTER_SECONDS = 5.0
 _REASONS = {
     None: prediction_pb2.FINISH_REASON_UNSPECIFIED,
     FinishReason.END_OF_TEXT: prediction_pb2.FINISH_REASON_END_OF_TEXT,
@@ -34,26 +32,6 @@ _REASONS = {
     FinishReason.MAX_WORDS: prediction_pb2.FINISH_REASON_MAX_WORDS,
     FinishReason.NO_CANDIDATE: prediction_pb2.FINISH_REASON_NO_CANDIDATE,
 }
-
-
-class GenerationStreams:
-    """Counts open generation streams and rejects those above the limit."""
-
-    def __init__(self, serving: ServingContext) -> None:
-        self._serving = serving
-        self._open = 0
-
-    @contextmanager
-    def opened(self) -> Iterator[None]:
-        """Count an open stream inside the context. Raises `Overloaded`."""
-        if self._open >= self._serving.limits.max_generation_streams:
-            problem = f"overloaded: {self._open} generation streams are open; retry later"
-            raise Overloaded(problem, _RETRY_AFTER_SECONDS, OverloadReason.STREAMS)
-        self._open += 1
-        try:
-            yield
-        finally:
-            self._open -= 1
 
 
 async def generated(
