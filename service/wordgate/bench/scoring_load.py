@@ -12,7 +12,7 @@ from itertools import cycle
 from time import monotonic
 
 from wordgate.bench.sample import n_best_sample
-from wordgate.client import Client
+from wordgate.client import Client, Priority
 from wordgate.engine.results import ScoreResult
 from wordgate.offline.pipelining import in_order
 
@@ -39,7 +39,10 @@ def score_at(
             yield client.submit_score("", texts)
 
     with ExitStack() as connected:
-        clients = [connected.enter_context(Client(address, batch=True)) for _ in range(connections)]
+        clients = [
+            connected.enter_context(Client(address, priority=Priority.BATCH))
+            for _ in range(connections)
+        ]
         yield from in_order(questions(clients), under_way)
 
 
