@@ -47,13 +47,12 @@ def measure_file(asked: LanguageModel, path: Path, seed: int = 1) -> Corrections
     """Measure a file, one message per line. Raises `InvalidFile` if there are none."""
     slips = list(_slips(read_messages(path), random.Random(seed)))
     found = Corrections(words=len(slips))
-    wrong = in_order(_ask(asked, slip.history, slip.typed) for slip in slips)
-    for slip, answer in zip(slips, wrong, strict=True):
+    for slip, answer in in_order(slips, lambda slip: _ask(asked, slip.history, slip.typed)):
         texts = [suggestion.text.lower() for suggestion in answer.suggestions]
         found.put_right += texts[:1] == [slip.word.lower()]
         found.offered += slip.word.lower() in texts
         found.changed += bool(texts)
-    for answer in in_order(_ask(asked, slip.history, slip.word) for slip in slips):
+    for _, answer in in_order(slips, lambda slip: _ask(asked, slip.history, slip.word)):
         found.spoilt += bool(answer.suggestions)
     return found
 
