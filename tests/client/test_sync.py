@@ -1,6 +1,7 @@
 """The blocking and asyncio clients against a real server."""
 
 import asyncio
+import inspect
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -12,7 +13,7 @@ import pytest
 from tests.running import RunningServer, until
 from tests.server.requests import LONG_TO_READ, texts
 
-from wordgate.client import AsyncClient, Client
+from wordgate.client import AsyncClient, Client, Priority
 from wordgate.client.typing_session import SessionUpdate
 from wordgate.decoding.generation import GenerationQuery
 from wordgate.decoding.options import Options
@@ -70,6 +71,19 @@ async def test_the_asyncio_client_answers_the_same(
     assert await async_client.get_server() == client.get_server()
 
 
+@pytest.mark.parametrize(
+    "name", ["predict", "generate", "score", "rescore", "list_models", "get_model", "get_server"]
+)
+def test_both_clients_have_the_same_documented_methods(name: str) -> None:
+    """`help` shows a docstring and the same named and typed arguments for both clients."""
+    blocking, asynchronous = getattr(Client, name), getattr(AsyncClient, name)
+    parameters = inspect.signature(blocking).parameters
+    assert parameters == inspect.signature(asynchronous).parameters
+    assert all(each.annotation is not each.empty for each in list(parameters.values())[1:])
+    assert f"Client.{name}" in asynchronous.__doc__
+    assert len(blocking.__doc__) > len("Same as")
+
+
 def test_the_server_describes_itself(client: Client, local: LocalModel) -> None:
     """Models and limits are returned as values."""
     [model] = client.list_models()
@@ -81,7 +95,7 @@ def test_the_server_describes_itself(client: Client, local: LocalModel) -> None:
 
 def test_many_questions_may_be_under_way(server: RunningServer, local: LocalModel) -> None:
     """Concurrent requests each get their own answer."""
-    with Client(server.address, batch=True) as batch:
+    with Client(server.address, priority=Priority.BATCH) as batch:
         under_way = [batch.submit_score("", [text]) for text in texts(50)]
         for text, future in zip(texts(50), under_way, strict=True):
             assert future.result() == local.submit_score("", [text]).result()
@@ -181,7 +195,7 @@ async def test_a_typing_session_answers_each_text(
         assert answer.prediction == client.predict("the ", "clo", max_suggestions=3)
         assert (await session.suggest("the clouds ")).prefix == ""
         await session.send("the clouds a")
-        await session.finish()
+        await session.done_writing()
         assert [answer.prefix async for answer in session] == ["a"]
 
 

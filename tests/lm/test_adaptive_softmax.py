@@ -21,7 +21,7 @@ def test_every_piece_has_one_place(found: tuple[int, ...]) -> None:
         for piece in range(levels.firsts[level], levels.cutoffs[level])
     ]
     assert held == list(range(levels.vocabulary))
-    assert all(levels.first(levels.of(p)) <= p < levels.cutoffs[levels.of(p)] for p in held)
+    assert all(levels.firsts[levels.of(p)] <= p < levels.cutoffs[levels.of(p)] for p in held)
     widths = [levels.width(level) for level in range(levels.count)]
     assert sum(widths) == levels.vocabulary + levels.count - 1
     assert widths[0] == levels.head + levels.count - 1

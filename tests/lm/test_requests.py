@@ -3,10 +3,10 @@
 from collections.abc import Generator
 
 import pytest
-from wordgate.text.cooperative_steps import Steps
 
 from wordgate.lm import requests
 from wordgate.lm.requests import SLICE_SECONDS, YIELD, TimeSlice
+from wordgate.text.cooperative_steps import Steps
 
 
 class Clock:

@@ -1,10 +1,11 @@
 """Several requests in flight."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 
 import pytest
 
+from wordgate.errors import InvalidInput
 from wordgate.offline.pipelining import in_order
 
 
@@ -12,13 +13,20 @@ def _futures(count: int) -> "list[Future[int]]":
     return [Future() for _ in range(count)]
 
 
+def _answers(futures: "Iterable[Future[int]]", under_way: int = 64) -> Iterator[int]:
+    """The results of requests that were already sent."""
+    return (answer for _, answer in in_order(futures, lambda future: future, under_way))
+
+
 def test_answers_come_in_the_order_of_the_questions() -> None:
     """Results are in the order of the requests, however they complete."""
     futures = _futures(5)
     for number in (3, 0, 4, 1, 2):
         futures[number].set_result(number)
-    assert list(in_order(iter(futures), under_way=2)) == [0, 1, 2, 3, 4]
-    assert list(in_order([])) == []
+    assert list(in_order(range(5), futures.__getitem__, under_way=2)) == [
+        (number, number) for number in range(5)
+    ]
+    assert list(_answers([])) == []
 
 
 def test_the_number_of_requests_in_flight_is_limited() -> None:
@@ -32,7 +40,7 @@ def test_the_number_of_requests_in_flight_is_limited() -> None:
             future.set_result(asked)
             yield future
 
-    answers = in_order(questions(), under_way=3)
+    answers = _answers(questions(), under_way=3)
     assert next(answers) == 1
     assert asked == 3
     assert next(answers) == 2
@@ -45,11 +53,32 @@ def test_an_error_is_raised_in_its_turn_and_cancels_the_rest() -> None:
     futures = _futures(4)
     futures[0].set_result(0)
     futures[1].set_exception(ValueError("broken"))
-    answers = in_order(futures)
+    answers = _answers(futures)
     assert next(answers) == 0
     with pytest.raises(ValueError, match="broken"):
         next(answers)
     assert futures[2].cancelled() and futures[3].cancelled()
+
+
+def test_an_error_in_sending_is_raised_in_its_turn() -> None:
+    """Results before an item that cannot be read, or cannot be submitted, come first."""
+
+    def submit(number: int) -> "Future[int]":
+        if number == 3:
+            raise InvalidInput("text", "cannot be sent")
+        future: Future[int] = Future()
+        future.set_result(number)
+        return future
+
+    def items(last: int) -> Iterator[int]:
+        yield from range(last)
+        raise InvalidInput("text", "cannot be read")
+
+    for last, problem in ((3, "cannot be read"), (4, "cannot be sent")):
+        answers = in_order(items(last), submit)
+        assert [next(answers) for _ in range(3)] == [(0, 0), (1, 1), (2, 2)]
+        with pytest.raises(InvalidInput, match=problem):
+            next(answers)
 
 
 def test_an_error_in_a_question_cancels_what_is_under_way() -> None:
@@ -61,7 +90,7 @@ def test_an_error_in_a_question_cancels_what_is_under_way() -> None:
         raise ValueError("no such line")
 
     with pytest.raises(ValueError, match="no such line"):
-        list(in_order(questions()))
+        list(_answers(questions()))
     assert all(future.cancelled() for future in futures)
 
 
@@ -69,7 +98,7 @@ def test_closing_the_iterator_cancels_the_rest() -> None:
     """Closing the iterator early cancels pending requests."""
     futures = _futures(3)
     futures[0].set_result(0)
-    answers = in_order(futures, under_way=3)
-    assert next(answers) == 0
-    answers.close()  # type: ignore[attr-defined]
+    answers = in_order(futures, lambda future: future, under_way=3)
+    assert next(answers) == (futures[0], 0)
+    answers.close()
     assert futures[1].cancelled() and futures[2].cancelled()

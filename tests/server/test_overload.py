@@ -23,7 +23,7 @@ from wordgate.api.v1.scoring_pb2 import Candidate, ScoreRequest
 from wordgate.api.v1.scoring_pb2_grpc import ScoringServiceStub
 from wordgate.bench.scoring_load import jobs
 from wordgate.bundle.bundled_model import bundled_model_path
-from wordgate.client import Client
+from wordgate.client import Client, Priority
 from wordgate.decoding.prediction import Query
 from wordgate.engine.local_model import LocalModel
 from wordgate.engine.results import ScoreResult
@@ -76,7 +76,10 @@ def test_overload_is_rejected_and_answers_stay_exact(
 def test_a_flood_takes_no_memory(shipped: RunningServer) -> None:
     """20 times as many requests as are ever in progress leave the process as large as before."""
     resident = "process_resident_memory_bytes"
-    with Client(shipped.address) as client, Client(shipped.address, batch=True) as batch:
+    with (
+        Client(shipped.address) as client,
+        Client(shipped.address, priority=Priority.BATCH) as batch,
+    ):
         for question in _burst(batch, 20):
             question.result()
         before = shipped.metric(resident)
@@ -93,7 +96,10 @@ def test_a_flood_takes_no_memory(shipped: RunningServer) -> None:
 
 def test_batch_work_waits_and_lets_all_others_in(shipped: RunningServer) -> None:
     """None of many batch requests is rejected, and predictions and scores get through."""
-    with Client(shipped.address) as client, Client(shipped.address, batch=True) as batch:
+    with (
+        Client(shipped.address) as client,
+        Client(shipped.address, priority=Priority.BATCH) as batch,
+    ):
         waiting = _burst(batch, 30)
         until(lambda: shipped.metric("wordgate_queued_rows") > 100, "the queue to grow")
         assert client.predict("the clouds are in the").suggestions

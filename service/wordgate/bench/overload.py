@@ -16,7 +16,7 @@ from typing import Any
 
 from wordgate.bench.local_server import LocalServer
 from wordgate.bench.scoring_load import JOB_CANDIDATES, jobs
-from wordgate.client import AsyncClient
+from wordgate.client import AsyncClient, Priority
 from wordgate.errors import DeadlineExceeded, Overloaded
 from wordgate.server.event_loop import loop_factory
 
@@ -170,7 +170,7 @@ def run(
     async def all_rounds() -> list[Round]:
         async with (
             AsyncClient(server.address) as client,
-            AsyncClient(server.address, batch=True) as batch,
+            AsyncClient(server.address, priority=Priority.BATCH) as batch,
         ):
             await one_by_one(client, 1.0)
             return [

@@ -5,7 +5,7 @@ repetition; results are medians. Tokenization is included everywhere except in t
 """
 
 import statistics
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -17,6 +17,7 @@ from wordgate.bench.matmul_limit import MatmulLimit
 from wordgate.bench.padded_baseline import PaddedBatch
 from wordgate.engine.loaded_model import open_model
 from wordgate.engine.local_model import LocalModel
+from wordgate.offline.pipelining import in_order
 from wordgate.scoring.prefix_tree import PrefixTree
 from wordgate.scoring.scoring import tokenize_text
 
@@ -108,13 +109,8 @@ def run(
 def _ask_all(asked: Scores, utterances: Sequence[Sequence[str]]) -> float:
     """Return the seconds to score all utterances, with several in flight."""
     began = perf_counter()
-    waiting: deque[Future[Any]] = deque()
-    for texts in utterances:
-        waiting.append(asked.submit_score("", texts))
-        if len(waiting) >= UNDER_WAY:
-            waiting.popleft().result()
-    while waiting:
-        waiting.popleft().result()
+    for _ in in_order(utterances, lambda texts: asked.submit_score("", texts), UNDER_WAY):
+        pass
     return perf_counter() - began
 
 

@@ -6,13 +6,12 @@ first result and ends by itself.
 
 import sys
 from collections.abc import Iterator
-from concurrent.futures import Future
 from contextlib import ExitStack
-from itertools import cycle
+from itertools import cycle, takewhile
 from time import monotonic
 
 from wordgate.bench.sample import n_best_sample
-from wordgate.client import Client
+from wordgate.client import Client, Priority
 from wordgate.engine.results import ScoreResult
 from wordgate.offline.pipelining import in_order
 
@@ -32,15 +31,16 @@ def score_at(
     """Yield the results of jobs for `seconds`, keeping `under_way` jobs in flight."""
     until = monotonic() + seconds
 
-    def questions(clients: list[Client]) -> Iterator["Future[ScoreResult]"]:
-        for texts, client in zip(cycle(jobs()), cycle(clients), strict=False):
-            if monotonic() >= until:
-                return
-            yield client.submit_score("", texts)
-
     with ExitStack() as connected:
-        clients = [connected.enter_context(Client(address, batch=True)) for _ in range(connections)]
-        yield from in_order(questions(clients), under_way)
+        clients = [
+            connected.enter_context(Client(address, priority=Priority.BATCH))
+            for _ in range(connections)
+        ]
+        pairs = zip(cycle(jobs()), cycle(clients), strict=False)
+        in_time = takewhile(lambda _: monotonic() < until, pairs)
+        asked = in_order(in_time, lambda pair: pair[1].submit_score("", pair[0]), under_way)
+        for _, result in asked:
+            yield result
 
 
 def main() -> None:

@@ -128,7 +128,7 @@ class _Typist:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._read(timed_from))
             yield
-            await self._session.finish()
+            await self._session.done_writing()
 
     async def _read(self, timed_from: float) -> None:
         async for answer in self._session:

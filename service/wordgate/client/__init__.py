@@ -26,6 +26,7 @@ The connection is unencrypted unless `tls` is given. `token` authenticates the c
 """
 
 from wordgate.client.aio import AsyncClient
+from wordgate.client.priority import Priority
 from wordgate.client.sync import Client
 
-__all__ = ["AsyncClient", "Client"]
+__all__ = ["AsyncClient", "Client", "Priority"]

@@ -3,22 +3,14 @@
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from functools import partial
-from typing import Any, Self, Unpack
+from typing import Any, Self, TypeVar, Unpack
 
 import grpc
 import grpc.aio
 
-from wordgate.api.v1 import (
-    models_pb2,
-)
-from wordgate.client.base import ClientBase
+from wordgate.client.base import DEFAULT_SCORE_WEIGHTS, ClientBase, Rpc
 from wordgate.client.diagnosis import explained
-from wordgate.client.generation import generate_request, words_of_async
-from wordgate.client.tls import (
-    CHANNEL_OPTIONS,
-    Tls,
-    asyncio_channel,
-)
+from wordgate.client.tls import CHANNEL_OPTIONS, Tls, asyncio_channel
 from wordgate.client.typing_session import TypingSession
 from wordgate.decoding.generation import GenerationKwargs, GenerationQuery
 from wordgate.decoding.options import Options, SuggestionKwargs
@@ -30,26 +22,14 @@ from wordgate.engine.results import (
     ScoreResult,
 )
 from wordgate.errors import WordgateError
-from wordgate.protocol.models import (
-    ModelDescription,
-    ServerDescription,
-    decode_model,
-    decode_server,
-)
-from wordgate.protocol.prediction import (
-    decode_prediction,
-    encode_predict_request,
-    encode_session_configuration,
-)
-from wordgate.protocol.rescoring import decode_ranking, encode_rescore_request
-from wordgate.protocol.scoring import decode_scores, encode_score_request
+from wordgate.protocol.models import ModelDescription, ServerDescription
+from wordgate.protocol.prediction import encode_session_configuration
 from wordgate.protocol.status import NoAnswer, decode_error
 from wordgate.scoring.lattice_search import SearchBounds
 from wordgate.scoring.rescoring import DEFAULT_SEARCH_BOUNDS, HypothesisSpace
 from wordgate.scoring.score_weights import ScoreWeights
 
-_PLAIN = ScoreWeights()
-_LIST = models_pb2.ListModelsRequest()
+T = TypeVar("T")
 
 
 class AsyncClient(ClientBase):
@@ -68,16 +48,8 @@ class AsyncClient(ClientBase):
         prefix: str = "",
         **options: Unpack[SuggestionKwargs],
     ) -> PredictionResult:
-        """Return the most likely next words after `history` that begin with `prefix`.
-
-        `options` are the fields of `wordgate.decoding.options.Options`, by name. `get_server`
-        returns the limits on the lengths of texts. Log-probabilities are natural logarithms. The
-        result's `prefix` is the text that a suggestion replaces. `exact` is false if the search
-        reached its expansion limit.
-        """
-        query = Query(history, prefix, Options(**options))
-        request = encode_predict_request(self._model, query, self._priority)
-        return decode_prediction(await self._ask(self._prediction.Predict, request))
+        """Same as `Client.predict`."""
+        return await self._ask(self._predict(Query(history, prefix, Options(**options))))
 
     def generate(
         self,
@@ -93,16 +65,7 @@ class AsyncClient(ClientBase):
         Same as `Client.generate`, but asynchronous. Cancelling the reading task cancels the
         request. To stop reading early, close the generator (`contextlib.aclosing`).
         """
-        query = GenerationQuery(history, prefix, **values)
-        request = generate_request(self._model, query)
-        begin = partial(
-            self._begin,
-            self._prediction.StreamGenerate,
-            request,
-            timeout=self._timeout,
-            metadata=self._metadata,
-        )
-        return words_of_async(begin, self._error_of)
+        return self._stream(self._generate(GenerationQuery(history, prefix, **values)))
 
     async def score(
         self,
@@ -111,52 +74,32 @@ class AsyncClient(ClientBase):
         count_eos: bool = True,
         return_words: bool = False,
     ) -> ScoreResult:
-        """Return the log-probability of each candidate after `history`, in the order given.
-
-        Log-probabilities are natural logarithms of the whole candidate, including the end-of-text
-        token if `count_eos`. Posteriors sum to 1 over the candidates. `return_words`: also return
-        the log-probability of each word. The server limits the number of candidates and the tokens
-        per candidate.
-        """
-        request = encode_score_request(
-            self._model, history, candidates, count_eos, return_words, self._priority
-        )
-        return decode_scores(await self._ask(self._scoring.Score, request))
+        """Same as `Client.score`."""
+        return await self._ask(self._score(history, candidates, count_eos, return_words))
 
     async def rescore(
         self,
         history: str,
         hypotheses: HypothesisSpace,
-        score_weights: ScoreWeights = _PLAIN,
+        score_weights: ScoreWeights = DEFAULT_SCORE_WEIGHTS,
         *,
         count_eos: bool = True,
         bounds: SearchBounds = DEFAULT_SEARCH_BOUNDS,
     ) -> RescoringResult:
-        """Rescore a recogniser's hypotheses: rank them by total score after `history`.
-
-        The total is weights * scores + lm_weight * log_prob + word_insertion_bonus * words +
-        boosts, with the parameters in `score_weights`. The default is the acoustic score plus the
-        log-probability, both unscaled. All entries of an n-best list are ranked; a lattice or a
-        confusion network is searched within `bounds`.
-        """
-        request = encode_rescore_request(
-            self._model, history, hypotheses, score_weights, count_eos, bounds, self._priority
-        )
-        return decode_ranking(await self._ask(self._scoring.Rescore, request))
+        """Same as `Client.rescore`."""
+        return await self._ask(self._rescore(history, hypotheses, score_weights, count_eos, bounds))
 
     async def list_models(self) -> list[ModelDescription]:
-        """Return all served models, ordered by name and version."""
-        answer = await self._ask(self._models.ListModels, _LIST)
-        return [decode_model(model) for model in answer.models]
+        """Same as `Client.list_models`."""
+        return await self._ask(self._list_models())
 
     async def get_model(self) -> ModelDescription:
-        """Return the model that this client uses. Raises `ModelNotFound`."""
-        request = models_pb2.GetModelRequest(model=self._model)
-        return decode_model((await self._ask(self._models.GetModel, request)).model)
+        """Same as `Client.get_model`."""
+        return await self._ask(self._get_model())
 
     async def get_server(self) -> ServerDescription:
-        """Return the server's versions, device and limits."""
-        return decode_server(await self._ask(self._models.ListModels, _LIST))
+        """Same as `Client.get_server`."""
+        return await self._ask(self._get_server())
 
     def typing_session(
         self,
@@ -186,12 +129,23 @@ class AsyncClient(ClientBase):
     async def __aexit__(self, *error: object) -> None:
         await self.close()
 
-    async def _ask(self, method: Any, request: Any) -> Any:
-        call = self._begin(method, request, timeout=self._timeout, metadata=self._metadata)
+    async def _ask(self, rpc: Rpc[T]) -> T:
+        call = self._begin(rpc.method, rpc.request, **self._settings)
         try:
-            return await call
+            return rpc.decode(await call)
         except grpc.RpcError as error:
             raise await self._error_of(error) from None
+
+    async def _stream(self, rpc: Rpc[T]) -> AsyncGenerator[T, None]:
+        """Yield the results of a stream, which starts when the first one is requested."""
+        call = self._begin(rpc.method, rpc.request, **self._settings)
+        try:
+            async for answer in call:
+                yield rpc.decode(answer)
+        except grpc.RpcError as error:
+            raise await self._error_of(error) from None
+        finally:
+            call.cancel()
 
     def _begin(self, method: Any, *arguments: Any, **named: Any) -> Any:
         """Start a call after checking the event loop."""

@@ -1,24 +1,14 @@
 """Blocking client for a Wordgate server."""
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import Future
-from functools import partial
 from typing import Any, Self, TypeVar, Unpack
 
 import grpc
-import grpc.aio
 
-from wordgate.api.v1 import (
-    models_pb2,
-)
-from wordgate.client.base import ClientBase
+from wordgate.client.base import DEFAULT_SCORE_WEIGHTS, ClientBase, Rpc
 from wordgate.client.diagnosis import explained
-from wordgate.client.generation import generate_request, words_of
-from wordgate.client.tls import (
-    CHANNEL_OPTIONS,
-    Tls,
-    blocking_channel,
-)
+from wordgate.client.tls import CHANNEL_OPTIONS, Tls, blocking_channel
 from wordgate.decoding.generation import GenerationKwargs, GenerationQuery
 from wordgate.decoding.options import Options, SuggestionKwargs
 from wordgate.decoding.prediction import Query
@@ -29,24 +19,13 @@ from wordgate.engine.results import (
     ScoreResult,
 )
 from wordgate.errors import WordgateError
-from wordgate.protocol.models import (
-    ModelDescription,
-    ServerDescription,
-    decode_model,
-    decode_server,
-)
-from wordgate.protocol.prediction import decode_prediction, encode_predict_request
-from wordgate.protocol.rescoring import decode_ranking, encode_rescore_request
-from wordgate.protocol.scoring import decode_scores, encode_score_request
+from wordgate.protocol.models import ModelDescription, ServerDescription
 from wordgate.protocol.status import decode_error
 from wordgate.scoring.lattice_search import SearchBounds
 from wordgate.scoring.rescoring import DEFAULT_SEARCH_BOUNDS, HypothesisSpace
 from wordgate.scoring.score_weights import ScoreWeights
 
 T = TypeVar("T")
-
-_PLAIN = ScoreWeights()
-_LIST = models_pb2.ListModelsRequest()
 
 
 class Client(ClientBase):
@@ -71,8 +50,7 @@ class Client(ClientBase):
         result's `prefix` is the text that a suggestion replaces. `exact` is false if the search
         reached its expansion limit.
         """
-        query = Query(history, prefix, Options(**options))
-        return _result(self.submit_predict(query))
+        return self._ask(self._predict(Query(history, prefix, Options(**options))))
 
     def generate(
         self,
@@ -108,13 +86,13 @@ class Client(ClientBase):
         the log-probability of each word. The server limits the number of candidates and the tokens
         per candidate.
         """
-        return _result(self.submit_score(history, candidates, count_eos, return_words))
+        return self._ask(self._score(history, candidates, count_eos, return_words))
 
     def rescore(
         self,
         history: str,
         hypotheses: HypothesisSpace,
-        score_weights: ScoreWeights = _PLAIN,
+        score_weights: ScoreWeights = DEFAULT_SCORE_WEIGHTS,
         *,
         count_eos: bool = True,
         bounds: SearchBounds = DEFAULT_SEARCH_BOUNDS,
@@ -126,31 +104,26 @@ class Client(ClientBase):
         log-probability, both unscaled. All entries of an n-best list are ranked; a lattice or a
         confusion network is searched within `bounds`.
         """
-        return _result(self.submit_rescore(history, hypotheses, score_weights, count_eos, bounds))
+        return self._ask(self._rescore(history, hypotheses, score_weights, count_eos, bounds))
 
     def list_models(self) -> list[ModelDescription]:
         """Return all served models, ordered by name and version."""
-        answered = _result(self._ask(self._models.ListModels, _LIST, lambda answer: answer.models))
-        return [decode_model(model) for model in answered]
+        return self._ask(self._list_models())
 
     def get_model(self) -> ModelDescription:
         """Return the model that this client uses. Raises `ModelNotFound`."""
-        request = models_pb2.GetModelRequest(model=self._model)
-        return _result(
-            self._ask(self._models.GetModel, request, lambda answer: decode_model(answer.model))
-        )
+        return self._ask(self._get_model())
 
     def get_server(self) -> ServerDescription:
         """Return the server's versions, device and limits."""
-        return _result(self._ask(self._models.ListModels, _LIST, decode_server))
+        return self._ask(self._get_server())
 
     def submit_predict(self, query: Query) -> "Future[PredictionResult]":
         """Same as `predict`, but non-blocking. Cancelling the future cancels the request.
 
         Raises `InvalidInput` at once for text that is not valid Unicode.
         """
-        request = encode_predict_request(self._model, query, self._priority)
-        return self._ask(self._prediction.Predict, request, decode_prediction)
+        return self._submit(self._predict(query))
 
     def submit_score(
         self,
@@ -159,14 +132,8 @@ class Client(ClientBase):
         count_eos: bool = True,
         return_words: bool = False,
     ) -> "Future[ScoreResult]":
-        """Same as `score`, but non-blocking. Cancelling the future cancels the request.
-
-        Raises `InvalidInput` at once for text that is not valid Unicode.
-        """
-        request = encode_score_request(
-            self._model, history, candidates, count_eos, return_words, self._priority
-        )
-        return self._ask(self._scoring.Score, request, decode_scores)
+        """Same as `score`, but non-blocking, like `submit_predict`."""
+        return self._submit(self._score(history, candidates, count_eos, return_words))
 
     def submit_rescore(
         self,
@@ -176,25 +143,12 @@ class Client(ClientBase):
         count_eos: bool = True,
         bounds: SearchBounds = DEFAULT_SEARCH_BOUNDS,
     ) -> "Future[RescoringResult]":
-        """Same as `rescore`, but non-blocking. Cancelling the future cancels the request.
-
-        Raises `InvalidInput` at once for text that is not valid Unicode.
-        """
-        request = encode_rescore_request(
-            self._model, history, hypotheses, score_weights, count_eos, bounds, self._priority
-        )
-        return self._ask(self._scoring.Rescore, request, decode_ranking)
+        """Same as `rescore`, but non-blocking, like `submit_predict`."""
+        return self._submit(self._rescore(history, hypotheses, score_weights, count_eos, bounds))
 
     def submit_generate(self, query: GenerationQuery) -> Generator[GenerationResult, None, None]:
         """Same as `generate`, but takes a `GenerationQuery`."""
-        request = generate_request(self._model, query)
-        begin = partial(
-            self._prediction.StreamGenerate,
-            request,
-            timeout=self._timeout,
-            metadata=self._metadata,
-        )
-        return words_of(begin, self._error_of)
+        return self._stream(self._generate(query))
 
     def close(self) -> None:
         """Close the connection and cancel requests in progress."""
@@ -209,15 +163,35 @@ class Client(ClientBase):
     def _error_of(self, call: Any) -> WordgateError:
         return explained(decode_error(call, self._address), self._diagnosis)
 
-    def _ask(self, method: Any, request: Any, parse: Callable[[Any], T]) -> "Future[T]":
-        call = method.future(request, timeout=self._timeout, metadata=self._metadata)
+    def _ask(self, rpc: Rpc[T]) -> T:
+        """Wait for the result; cancel the request if the wait is interrupted."""
+        future = self._submit(rpc)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    def _stream(self, rpc: Rpc[T]) -> Generator[T, None, None]:
+        """Yield the results of a stream, which starts when the first one is requested."""
+        call = rpc.method(rpc.request, **self._settings)
+        try:
+            for answer in call:
+                yield rpc.decode(answer)
+        except grpc.RpcError as error:
+            raise self._error_of(error) from None
+        finally:
+            call.cancel()
+
+    def _submit(self, rpc: Rpc[T]) -> "Future[T]":
+        call = rpc.method.future(rpc.request, **self._settings)
         future: Future[T] = Future()
 
         def settle(call: Any) -> None:
             if not future.set_running_or_notify_cancel():
                 return
             try:
-                future.set_result(parse(call.result()))
+                future.set_result(rpc.decode(call.result()))
             except (grpc.RpcError, grpc.FutureCancelledError):
                 future.set_exception(self._error_of(call))
             except Exception as error:  # noqa: BLE001  every error belongs to the future
@@ -226,12 +200,3 @@ class Client(ClientBase):
         future.add_done_callback(lambda done: call.cancel() if done.cancelled() else None)
         call.add_done_callback(settle)
         return future
-
-
-def _result(future: "Future[T]") -> T:
-    """Wait for the result; cancel the request if the wait is interrupted."""
-    try:
-        return future.result()
-    except BaseException:
-        future.cancel()
-        raise

@@ -114,7 +114,7 @@ class TypingSession:
                 return answer
         raise Unavailable(f"{self._address}: session ended without an answer; open another")
 
-    async def finish(self) -> None:
+    async def done_writing(self) -> None:
         """Close the sending side; edits already sent are still answered."""
         await self._call.done_writing()
 

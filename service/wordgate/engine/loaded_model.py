@@ -18,13 +18,12 @@ from wordgate.decoding.prediction import Query, predict
 from wordgate.engine import malloc_trim
 from wordgate.engine.onnx_model import CallObserver, NetworkModel, Runtime
 from wordgate.engine.results import ModelVersion, PredictionResult, RescoringResult, ScoreResult
-from wordgate.engine.salted_cache import SaltedCache
 from wordgate.engine.state_cache import DEFAULT_CACHE_BYTES, StateCache
 from wordgate.errors import InvalidBundle
 from wordgate.lm.cached_queries import CachedQueries
 from wordgate.lm.context_window import read_ahead, read_context
 from wordgate.lm.requests import ModelTask, run_to_completion
-from wordgate.lm.state_store import NullStateStore, StateStore
+from wordgate.lm.state_store import NullStateStore
 from wordgate.scoring.lattice_search import SearchBounds
 from wordgate.scoring.rescoring import DEFAULT_SEARCH_BOUNDS, HypothesisSpace, rescore
 from wordgate.scoring.score_weights import ScoreWeights
@@ -44,16 +43,10 @@ class ServedModel:
     bundle: Bundle
     network: NetworkModel
     cache: StateCache
-    salted_cache: SaltedCache | None = None
-
-    @property
-    def store(self) -> StateStore:
-        """The state cache, or its salted view."""
-        return self.salted_cache or self.cache
 
     def salted(self, salt: bytes) -> "ServedModel":
         """Return the same model with a state cache that is isolated by salt."""
-        return replace(self, salted_cache=SaltedCache(self.cache, salt))
+        return replace(self, cache=self.cache.namespaced(salt))
 
     @property
     def name(self) -> ModelVersion:
@@ -63,7 +56,7 @@ class ServedModel:
 
     def predict(self, query: Query) -> ModelTask[PredictionResult]:
         """Predict the most probable next words (`decoding.prediction.predict`)."""
-        found = yield from predict(self.bundle.language, self.store, query)
+        found = yield from predict(self.bundle.language, self.cache, query)
         return PredictionResult(
             found.suggestions, found.prefix, found.exact, found.expansions, self.name
         )
@@ -71,7 +64,7 @@ class ServedModel:
     def begin_text(self, query: GenerationQuery) -> ModelTask[GenerationState]:
         """Prepare text generation (`decoding.generation.begin`), with a random seed by default."""
         seed = secrets.randbits(_DRAWN_SEED_BITS) if query.seed is None else query.seed
-        return begin(self.bundle.language, self.store, query, seed)
+        return begin(self.bundle.language, self.cache, query, seed)
 
     def next_word(self, draft: GenerationState) -> ModelTask[GenerationStep]:
         """Generate the next word of a text (`decoding.generation.next_word`)."""
@@ -80,17 +73,17 @@ class ServedModel:
     def log_prob_of(self, history: str, word: str) -> ModelTask[float]:
         """Return the log-probability of one word in normal form after a history."""
         language = self.bundle.language
-        start = yield from read_context(language.tokenizer, history, self.store)
-        queries = CachedQueries(language.tokenizer, language.levels, self.store)
+        start = yield from read_context(language.tokenizer, history, self.cache)
+        queries = CachedQueries(language.tokenizer, language.levels, self.cache)
         return (yield from queries.word_log_prob(start, word))
 
     def read(self, history: str) -> ModelTask[None]:
         """Read a history into the cache (`lm.context_window.read`)."""
-        yield from read_context(self.bundle.language.tokenizer, history, self.store)
+        yield from read_context(self.bundle.language.tokenizer, history, self.cache)
 
     def read_ahead(self, history: str) -> ModelTask[None]:
         """Prepare the cache for the next anchor (`lm.context_window.read_ahead`)."""
-        yield from read_ahead(self.bundle.language.tokenizer, history, self.store)
+        yield from read_ahead(self.bundle.language.tokenizer, history, self.cache)
 
     def score(
         self,
@@ -102,7 +95,7 @@ class ServedModel:
         """Score candidates after a history (`scoring.scoring.score_texts`)."""
         language = self.bundle.language
         scored = yield from score_texts(
-            language, self.store, history, candidates, count_eos, return_words
+            language, self.cache, history, candidates, count_eos, return_words
         )
         return ScoreResult(scored, count_eos, self.name)
 
@@ -117,7 +110,7 @@ class ServedModel:
         """Rank hypotheses by their totals (`scoring.rescoring.rescore`)."""
         language = self.bundle.language
         ranking = yield from rescore(
-            language, self.store, history, hypotheses, score_weights, count_eos, bounds
+            language, self.cache, history, hypotheses, score_weights, count_eos, bounds
         )
         return RescoringResult(ranking, count_eos, self.name)
 

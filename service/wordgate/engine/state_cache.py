@@ -3,7 +3,10 @@
 A hit is bit-identical to the recomputed value.
 """
 
+import copy
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from hashlib import blake2b
 
 from wordgate.engine.lru_cache import LRUCache
 from wordgate.engine.lstm_state import NetworkState
@@ -23,12 +26,30 @@ class StateCache:
     ) -> None:
         self.start = start
         self.seed = seed
-        self.hits = 0
-        self.misses = 0
+        self._counts: Counter[str] = Counter()
         rows, texts = max_bytes // _ROWS_SHARE, max_bytes // _TEXTS_SHARE
         self._states: LRUCache[bytes, NetworkState] = LRUCache(max_bytes - rows - texts)
         self._rows: LRUCache[tuple[bytes, int], Row] = LRUCache(rows)
-        self._texts: LRUCache[bytes, bytes] = LRUCache(texts)
+        self._texts: LRUCache[tuple[bytes, bytes], bytes] = LRUCache(texts)
+
+    def namespaced(self, salt: bytes) -> "StateCache":
+        """Return a view with keys of its own, so that tenants cannot probe each other by timing.
+
+        The views share their memory and counts. Entries of one salt are never found under another.
+        """
+        view = copy.copy(self)
+        view.seed = blake2b(self.seed, key=salt, digest_size=16).digest()
+        return view
+
+    @property
+    def hits(self) -> int:
+        """Number of tokens whose states were found."""
+        return self._counts["hits"]
+
+    @property
+    def misses(self) -> int:
+        """Number of tokens whose states were not found."""
+        return self._counts["misses"]
 
     @property
     def nbytes(self) -> int:
@@ -52,10 +73,10 @@ class StateCache:
         for index in range(len(keys) - 1, -1, -1):
             state = self._states.get(keys[index])
             if state is not None:
-                self.hits += index + 1
-                self.misses += len(keys) - index - 1
+                self._counts["hits"] += index + 1
+                self._counts["misses"] += len(keys) - index - 1
                 return state, index + 1
-        self.misses += len(keys)
+        self._counts["misses"] += len(keys)
         return self.start, 0
 
     def state(self, key: bytes) -> NetworkState | None:
@@ -80,8 +101,8 @@ class StateCache:
 
     def get_key(self, digest: bytes) -> bytes | None:
         """Return the key of a text's context by the digest of the text, or None."""
-        return self._texts.get(digest)
+        return self._texts.get((self.seed, digest))
 
     def keep_key_of_text(self, digest: bytes, key: bytes) -> None:
         """Store the key of a text's context under the digest of the text."""
-        self._texts.keep(digest, key, len(digest) + len(key))
+        self._texts.keep((self.seed, digest), key, len(digest) + len(key))

@@ -4,7 +4,7 @@ File format: one test per line with context, good word and bad word, separated b
 begin with `#` are comments.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from importlib.resources import files
@@ -104,25 +104,20 @@ def _parse(lines: Iterable[tuple[int, str]], path: Path) -> list[Question]:
 def ask(model: LanguageModel, questions: Sequence[Question]) -> list[Answered]:
     """Run all questions. Words are compared by their log-probability after the context."""
 
-    def scores() -> Iterator["Future[ScoreResult]"]:
-        for question in questions:
-            yield model.submit_score(
-                question.context, [question.good, question.bad], count_eos=False
-            )
+    def score(question: Question) -> "Future[ScoreResult]":
+        words = [question.good, question.bad]
+        return model.submit_score(question.context, words, count_eos=False)
 
-    def predictions() -> Iterator["Future[PredictionResult]"]:
-        for question in questions:
-            yield model.submit_predict(
-                Query(question.context, options=Options(max_suggestions=_TOP))
-            )
+    def predict(question: Question) -> "Future[PredictionResult]":
+        return model.submit_predict(Query(question.context, options=Options(max_suggestions=_TOP)))
 
-    scored, predicted = list(in_order(scores())), list(in_order(predictions()))
+    scored, predicted = list(in_order(questions, score)), list(in_order(questions, predict))
     return [
         Answered(
             question,
-            score.candidates[0].log_prob,
-            score.candidates[1].log_prob,
+            scores.candidates[0].log_prob,
+            scores.candidates[1].log_prob,
             [normalise(suggestion.text) for suggestion in prediction.suggestions],
         )
-        for question, score, prediction in zip(questions, scored, predicted, strict=True)
+        for (question, scores), (_, prediction) in zip(scored, predicted, strict=True)
     ]

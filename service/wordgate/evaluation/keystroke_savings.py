@@ -9,14 +9,17 @@ McCoy 2008, "Evaluating word prediction: framing keystroke savings").
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from wordgate.decoding.options import Options
 from wordgate.decoding.prediction import Query
 from wordgate.engine.results import LanguageModel, PredictionResult
 from wordgate.errors import empty
 from wordgate.offline.lines import read_lines
+from wordgate.offline.pipelining import UNDER_WAY
 from wordgate.text import words
 from wordgate.text.cooperative_steps import finish
 from wordgate.text.normalization import normalising_with_offsets
@@ -25,7 +28,6 @@ LETTERS = 4
 """Recall is reported after 0, 1, 2 and 3 letters."""
 
 _RANKS = (1, 3)
-_UNDER_WAY = 64
 
 
 @dataclass
@@ -159,33 +161,21 @@ def _count_recall(ranks: dict[int, int], length: int, savings: Savings) -> None:
 
 
 def _type_all(model: LanguageModel, typings: Iterator[Typing]) -> None:
-    """Type all messages, with up to 64 in progress."""
+    """Type all messages, with up to 64 in progress: each answer decides the next query."""
     waiting: deque[tuple[Typing, Future[PredictionResult]]] = deque()
+
+    def proceed(typing: Typing, answer: Any) -> None:
+        with suppress(StopIteration):
+            waiting.append((typing, model.submit_predict(typing.send(answer))))
+
     try:
-        for typing in typings:
-            _go_on(model, typing, None, waiting)
-            while len(waiting) >= _UNDER_WAY:
-                _answer_first(model, waiting)
-        while waiting:
-            _answer_first(model, waiting)
+        while True:
+            while len(waiting) < UNDER_WAY and (begun := next(typings, None)):
+                proceed(begun, None)
+            if not waiting:
+                return
+            typing, question = waiting.popleft()
+            proceed(typing, question.result())
     finally:
         for _, question in waiting:
             question.cancel()
-
-
-_Waiting = deque[tuple[Typing, "Future[PredictionResult]"]]
-
-
-def _answer_first(model: LanguageModel, waiting: _Waiting) -> None:
-    typing, question = waiting.popleft()
-    _go_on(model, typing, question.result(), waiting)
-
-
-def _go_on(
-    model: LanguageModel, typing: Typing, answer: PredictionResult | None, waiting: _Waiting
-) -> None:
-    try:
-        query = next(typing) if answer is None else typing.send(answer)
-    except StopIteration:
-        return
-    waiting.append((typing, model.submit_predict(query)))

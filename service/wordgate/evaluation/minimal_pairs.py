@@ -6,12 +6,11 @@ al. 2020, arXiv 1912.00582).
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wordgate.engine.results import LanguageModel, ScoreResult
+from wordgate.engine.results import LanguageModel
 from wordgate.errors import InvalidFile, empty
 from wordgate.offline.lines import file_format, parse_json, read_lines
 from wordgate.offline.pipelining import in_order
@@ -52,12 +51,8 @@ def read(path: Path) -> list[Pair]:
 
 def evaluate(model: LanguageModel, pairs: Sequence[Pair]) -> PairsResult:
     """Measure a model on all pairs. A tie counts as wrong."""
-
-    def questions() -> Iterator["Future[ScoreResult]"]:
-        return (model.submit_score("", [pair.good, pair.bad]) for pair in pairs)
-
     right: dict[str, list[bool]] = defaultdict(list)
-    for pair, answer in zip(pairs, in_order(questions()), strict=True):
+    for pair, answer in in_order(pairs, lambda pair: model.submit_score("", [pair.good, pair.bad])):
         good, bad = answer.candidates
         right[pair.group].append(good.log_prob > bad.log_prob)
     everyone = [hit for hits in right.values() for hit in hits]

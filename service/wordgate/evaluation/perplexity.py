@@ -146,18 +146,23 @@ def _text(line: str, keep_punctuation: bool) -> str:
 def _surprise(model: LanguageModel, texts: Sequence[_Numbered], path: Path) -> _Surprise:
     """Return the sums over all texts."""
     totals = _Surprise()
-    whole = [(number, text) for number, text in texts if len(text) <= _MAX_WHOLE_CHARACTERS]
-    answers = in_turn(model.submit_score("", [text]) for _, text in whole)
-    with closing(answers):
-        for number, text in texts:
+
+    def submit(numbered: _Numbered) -> "Future[ScoreResult]":
+        return model.submit_score("", [numbered[1]]) if _is_whole(numbered[1]) else Future()
+
+    with closing(in_turn(texts, submit)) as answers:
+        for (number, text), question in answers:
             try:
-                is_whole = len(text) <= _MAX_WHOLE_CHARACTERS
-                if not (is_whole and _add_whole(totals, next(answers), text)):
+                if not (_is_whole(text) and _add_whole(totals, question, text)):
                     _add_stretches(model, text, totals)
             except InvalidInput as error:
                 raise InvalidFile(path, error.problem, number) from None
             totals.add_text(text)
     return totals
+
+
+def _is_whole(text: str) -> bool:
+    return len(text) <= _MAX_WHOLE_CHARACTERS
 
 
 def _add_whole(totals: _Surprise, question: "Future[ScoreResult]", text: str) -> bool:
@@ -175,16 +180,15 @@ def _add_stretches(model: LanguageModel, text: str, totals: _Surprise) -> None:
     """Add the scores of a text's segments, each after the words before it."""
     normal = normalise(text)
     spans = words.spans(normal)
-    stretches = list(_stretches(normal, spans))
 
-    def questions() -> Iterator["Future[ScoreResult]"]:
-        for first, after in stretches:
-            start = spans[first][0]
-            history = normal[spans[max(0, first - _WORDS_BEFORE)][0] : start]
-            is_last = after == len(spans)
-            yield model.submit_score(history, [normal[start : spans[after - 1][1]]], is_last)
+    def submit(stretch: tuple[int, int]) -> "Future[ScoreResult]":
+        first, after = stretch
+        start = spans[first][0]
+        history = normal[spans[max(0, first - _WORDS_BEFORE)][0] : start]
+        is_last = after == len(spans)
+        return model.submit_score(history, [normal[start : spans[after - 1][1]]], is_last)
 
-    for answer in in_order(questions()):
+    for _, answer in in_order(_stretches(normal, spans), submit):
         totals.add_score(answer)
 
 
@@ -202,19 +206,21 @@ def _stretches(normal: str, spans: Sequence[tuple[int, int]]) -> Iterator[tuple[
 
 def _hits(model: LanguageModel, texts: Sequence[str]) -> Iterator[int | None]:
     """Yield each word's rank in the prediction before it, or None; skip punctuation."""
-    wanted: list[str] = []
 
-    def questions() -> Iterator["Future[PredictionResult]"]:
-        for text in texts:
-            normal = normalise(text)
-            spans = words.spans(normal)
-            for number, (start, end) in enumerate(spans):
-                word = normal[start:end]
-                if not words.is_punctuation(word):
-                    wanted.append(word)
-                    first, _ = spans[latest_start(number)]  # the model reads nothing before it
-                    yield model.submit_predict(Query(normal[first:start], options=_OPTIONS))
+    def submit(place: tuple[str, str]) -> "Future[PredictionResult]":
+        return model.submit_predict(Query(place[0], options=_OPTIONS))
 
-    for number, answer in enumerate(in_order(questions())):
+    for (_, word), answer in in_order(_words_with_histories(texts), submit):
         suggested = [normalise(suggestion.text) for suggestion in answer.suggestions]
-        yield suggested.index(wanted[number]) if wanted[number] in suggested else None
+        yield suggested.index(word) if word in suggested else None
+
+
+def _words_with_histories(texts: Sequence[str]) -> Iterator[tuple[str, str]]:
+    for text in texts:
+        normal = normalise(text)
+        spans = words.spans(normal)
+        for number, (start, end) in enumerate(spans):
+            word = normal[start:end]
+            if not words.is_punctuation(word):
+                first, _ = spans[latest_start(number)]  # the model reads nothing before it
+                yield normal[first:start], word

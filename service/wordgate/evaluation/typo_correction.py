@@ -47,13 +47,12 @@ def measure_file(model: LanguageModel, path: Path, seed: int = 1) -> Corrections
     """Measure a file, one message per line. Raises `InvalidFile` if there are none."""
     typos = list(_typos(read_messages(path), random.Random(seed)))
     corrections = Corrections(words=len(typos))
-    wrong = in_order(_ask(model, typo.history, typo.typed) for typo in typos)
-    for typo, answer in zip(typos, wrong, strict=True):
+    for typo, answer in in_order(typos, lambda typo: _ask(model, typo.history, typo.typed)):
         texts = [suggestion.text.lower() for suggestion in answer.suggestions]
         corrections.put_right += texts[:1] == [typo.word.lower()]
         corrections.offered += typo.word.lower() in texts
         corrections.changed += bool(texts)
-    for answer in in_order(_ask(model, typo.history, typo.word) for typo in typos):
+    for _, answer in in_order(typos, lambda typo: _ask(model, typo.history, typo.word)):
         corrections.spoilt += bool(answer.suggestions)
     return corrections
 

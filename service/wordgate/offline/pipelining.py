@@ -1,52 +1,61 @@
 """Pipelining: keep several requests in flight and return the results in order."""
 
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future
 from contextlib import closing
 from typing import TypeVar
 
 from wordgate.errors import WordgateError
 
+Item = TypeVar("Item")
 T = TypeVar("T")
 
 UNDER_WAY = 64
 """Default number of requests in flight."""
 
 
-def in_order(questions: Iterable["Future[T]"], under_way: int = UNDER_WAY) -> Iterator[T]:
-    """Yield the results in the order of the requests, with at most `under_way` in flight.
+def in_order(
+    items: Iterable[Item], submit: "Callable[[Item], Future[T]]", under_way: int = UNDER_WAY
+) -> Generator[tuple[Item, T], None, None]:
+    """Yield each item with the result of its request, with at most `under_way` in flight.
 
-    `questions` is consumed lazily. An error of a request, or of creating it, is raised when that
-    request is reached; the requests after it are cancelled.
+    `items` is consumed lazily. An error of an item, of submitting it or of its request is raised
+    when it is reached; the requests after it are cancelled.
     """
-    with closing(in_turn(questions, under_way)) as pending:
-        for question in pending:
-            yield question.result()
+    with closing(in_turn(items, submit, under_way)) as asked:
+        for item, question in asked:
+            yield item, question.result()
 
 
 def in_turn(
-    questions: Iterable["Future[T]"], under_way: int = UNDER_WAY
-) -> Generator["Future[T]", None, None]:
+    items: Iterable[Item], submit: "Callable[[Item], Future[T]]", under_way: int = UNDER_WAY
+) -> "Generator[tuple[Item, Future[T]], None, None]":
     """Same as `in_order`, but yields the futures, each when its result is due."""
-    waiting: deque[Future[T]] = deque()
-    problem = None
-    asking = iter(questions)
+    waiting: deque[tuple[Item, Future[T]]] = deque()
+    problem: WordgateError | None = None
     try:
-        while True:
-            try:
-                waiting.append(next(asking))
-            except StopIteration:
-                break
-            except WordgateError as error:
-                problem = error
-                break
-            if len(waiting) >= under_way:
-                yield waiting.popleft()
+        try:
+            for item in items:
+                waiting.append((item, _submitted(item, submit)))
+                if len(waiting) >= under_way:
+                    yield waiting.popleft()
+        except WordgateError as error:
+            problem = error
         while waiting:
             yield waiting.popleft()
         if problem is not None:
             raise problem
     finally:
-        for question in waiting:
+        for _, question in waiting:
             question.cancel()
+
+
+def _submitted(item: Item, submit: "Callable[[Item], Future[T]]") -> "Future[T]":
+    """Submit an item; return an error as a future with an exception."""
+    try:
+        return submit(item)
+    except WordgateError as error:
+        failed: Future[T] = Future()
+        failed.set_exception(error)
+        return failed

@@ -4,7 +4,6 @@ Readers yield an `InvalidFile` in place of an invalid record and continue; the c
 whether to stop.
 """
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import closing
@@ -58,17 +57,13 @@ def answered(
     Yields an `InvalidFile` with the line for a record that the reader or the model rejects. Retries
     requests that were rejected as overloaded. Raises any other error when its record is reached.
     """
-    waiting: deque[R | InvalidFile] = deque()
 
-    def questions() -> "Iterator[Future[T]]":
-        for record in records:
-            waiting.append(record)
-            yield Future() if isinstance(record, InvalidFile) else _asked(ask, record)
+    def submit(record: R | InvalidFile) -> "Future[T]":
+        return Future() if isinstance(record, InvalidFile) else ask(record)
 
     is_first = True
-    with closing(in_turn(questions(), under_way)) as pending:
-        for question in pending:
-            record = waiting.popleft()
+    with closing(in_turn(records, submit, under_way)) as asked:
+        for record, question in asked:
             if isinstance(record, InvalidFile):
                 yield record
                 continue
@@ -83,16 +78,6 @@ def answered(
                 yield result
 
 
-def _asked(ask: "Callable[[R], Future[T]]", record: R) -> "Future[T]":
-    """Submit a record; return an invalid one as a future with an exception."""
-    try:
-        return ask(record)
-    except InvalidInput as error:
-        refused: Future[T] = Future()
-        refused.set_exception(error)
-        return refused
-
-
 def _retry_when_overloaded(ask: "Callable[[R], Future[T]]", record: R, question: "Future[T]") -> T:
     """Wait for the answer; resubmit after `Overloaded`."""
     for _ in range(_MOST_TRIES):
@@ -100,5 +85,5 @@ def _retry_when_overloaded(ask: "Callable[[R], Future[T]]", record: R, question:
             return question.result()
         except Overloaded as error:
             sleep(error.retry_after_seconds)
-            question = _asked(ask, record)
+            question = ask(record)
     return question.result()

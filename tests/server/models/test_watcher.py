@@ -14,6 +14,7 @@ from tests.bundles import write_bundle
 from wordgate.decoding.prediction import Query
 from wordgate.engine.loaded_model import ServedModel, open_model
 from wordgate.engine.local_model import LocalModel
+from wordgate.errors import InvalidConfiguration
 from wordgate.server.models import watcher
 from wordgate.server.models.registry import Registry
 from wordgate.server.models.watcher import ModelWatcher
@@ -145,30 +146,6 @@ def test_another_mode_is_another_listing(watched: Watched) -> None:
     _run(look)
 
 
-def test_polling_continues_after_any_error(
-    watched: Watched, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Only its own cancellation ends the polling."""
-    looked = asyncio.Event()
-
-    async def fail(at_once: bool) -> None:
-        if not at_once:
-            looked.set()
-        raise PanicException("boom")
-
-    async def look() -> None:
-        monkeypatch.setattr(watched.watch, "look", fail)
-        running = asyncio.create_task(watched.watch.run(0.001))
-        for _ in range(3):
-            looked.clear()
-            await asyncio.wait_for(looked.wait(), 10)
-        running.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await running
-
-    _run(look)
-
-
 def test_a_retired_version_is_freed_at_once(watched: Watched) -> None:
     """Reference counting alone frees the model, its graphs and its vocabulary.
 
@@ -199,8 +176,9 @@ def test_a_retired_version_is_freed_at_once(watched: Watched) -> None:
 
 
 def test_a_model_whose_folder_is_removed_stays_served(watched: Watched) -> None:
-    """If the folder has nothing to serve, the loaded models stay served."""
+    """If the folder has nothing to serve, the poll fails and the loaded models stay served."""
     for version in (watched.next, watched.next.parent / "1"):
         shutil.rmtree(version)
-    _run(lambda: watched.watch.look(at_once=True))
+    with pytest.raises(InvalidConfiguration, match="contains no model"):
+        _run(lambda: watched.watch.look(at_once=True))
     assert watched.version == "1"

@@ -45,13 +45,13 @@ def test_new_tokens_replace_old_ones() -> None:
     """Remaining tokens keep their usage, and removed tokens are revoked with an error."""
     callers = Authenticator([PHONE, OCR])
     phone, ocr = (callers.of([("authorization", f"Bearer {token}")]) for token in "po")
-    with phone.usage.stream():
+    with phone.usage.streams:
         callers.replace([Token("mobile", PHONE.digest, Quota(streams=1), b"salt")])
         assert len(callers) == 1
         assert callers.of([("authorization", "Bearer p")]) is phone
         assert phone.token.name == "mobile"
         phone.check()
-        with pytest.raises(Exception, match="quota"), phone.usage.stream():
+        with pytest.raises(Exception, match="quota"), phone.usage.streams:
             pass
     with pytest.raises(Unauthenticated):
         ocr.check()

@@ -6,7 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from wordgate.errors import InvalidFile
-from wordgate.server.security.file_reloader import FileReloader, WatchedFiles
+from wordgate.server.security.file_reloader import FileReloader
 from wordgate.server.telemetry.metrics import Metrics
 
 
@@ -18,7 +18,7 @@ class _Reader:
         self.found: list[str] = []
 
     def __call__(self) -> None:
-        text = self.path.read_text() if self.path.exists() else "bad"
+        text = self.path.read_text("utf-8") if self.path.exists() else "bad"
         if text == "bad":
             raise InvalidFile(self.path, "is bad")
         self.found.append(text)
@@ -41,23 +41,27 @@ def metrics() -> Metrics:
 @pytest.fixture
 def reloading(reader: _Reader, metrics: Metrics) -> FileReloader:
     """A reloader of the file."""
-    return FileReloader(WatchedFiles("tokens", [reader.path], reader), metrics)
+    made = FileReloader(metrics)
+    made.watch("tokens", [reader.path], reader)
+    return made
 
 
-def test_a_change_counts_when_it_has_settled(reloading: FileReloader, reader: _Reader) -> None:
+async def test_a_change_counts_when_it_has_settled(
+    reloading: FileReloader, reader: _Reader
+) -> None:
     """A change is read once, at the second poll that finds the same."""
-    reloading.look()
+    await reloading.look()
     reader.path.write_text("second")
-    reloading.look()
+    await reloading.look()
     reader.path.write_text("third, longer")
-    reloading.look()
+    await reloading.look()
     assert reader.found == []
-    reloading.look()
-    reloading.look()
+    await reloading.look()
+    await reloading.look()
     assert reader.found == ["third, longer"]
 
 
-def test_an_invalid_file_is_logged_once(
+async def test_an_invalid_file_is_logged_once(
     reloading: FileReloader, reader: _Reader, metrics: Metrics
 ) -> None:
     """Each change has one log line and one count, and a valid file is read afterwards."""
@@ -65,21 +69,37 @@ def test_an_invalid_file_is_logged_once(
         for text in ("bad", "better"):
             reader.path.write_text(text)
             for _ in range(4):
-                reloading.look()
+                await reloading.look()
     assert [line["log_level"] for line in logged] == ["error", "info"]
     assert reader.path.name in logged[0]["problem"]
     assert reader.found == ["better"]
     assert _count(metrics, "refused") == _count(metrics, "read") == 1
 
 
-def test_a_missing_file_is_rejected(
+async def test_any_error_keeps_the_previous_content(
+    reloading: FileReloader, reader: _Reader, metrics: Metrics
+) -> None:
+    """An unexpected error is logged with its type and counted, and later changes are read."""
+    with capture_logs() as logged:
+        reader.path.write_bytes(b"\xff")
+        for _ in range(2):
+            await reloading.look()
+        reader.path.write_text("better")
+        for _ in range(2):
+            await reloading.look()
+    assert logged[0]["problem"].startswith("UnicodeDecodeError: ")
+    assert _count(metrics, "refused") == 1
+    assert reader.found == ["better"]
+
+
+async def test_a_missing_file_is_rejected(
     reloading: FileReloader, reader: _Reader, metrics: Metrics
 ) -> None:
     """The previous content stays in use."""
     reader.path.unlink()
     with capture_logs():
-        reloading.look()
-        reloading.look()
+        await reloading.look()
+        await reloading.look()
     assert _count(metrics, "refused") == 1
 
 

@@ -38,16 +38,16 @@ def test_without_a_quota_nothing_is_rejected(clock: Clock) -> None:
     usage = TokenBucket(NO_QUOTA, clock)
     _ask(usage, 1000)
     usage.check_rows()
-    with usage.stream(), usage.stream():
+    with usage.streams, usage.streams:
         pass
 
 
 def test_streams_above_the_quota_are_rejected(clock: Clock) -> None:
     """A stream is accepted again after another one has ended."""
     usage = TokenBucket(Quota(streams=1), clock)
-    with usage.stream(), pytest.raises(Overloaded), usage.stream():
+    with usage.streams, pytest.raises(Overloaded), usage.streams:
         pass
-    with usage.stream():
+    with usage.streams:
         pass
 
 

@@ -30,11 +30,12 @@ from wordgate.decoding.generation import GenerationQuery
 from wordgate.engine.executor import EngineExecutor
 from wordgate.engine.local_model import LocalModel
 from wordgate.engine.scheduler import Scheduler
-from wordgate.errors import Overloaded, Unavailable
+from wordgate.errors import Unavailable
+from wordgate.protocol.generation import encode_generated_word
 from wordgate.protocol.limits import Limits
 from wordgate.server.models.registry import Registry
 from wordgate.server.services.context import ServingContext
-from wordgate.server.services.generation import GenerationStreams, generate_response, generated
+from wordgate.server.services.generation import generated
 from wordgate.server.telemetry.metrics import Metrics
 
 METHOD = {"grpc_service": "wordgate.v1.PredictionService", "grpc_method": "StreamGenerate"}
@@ -114,7 +115,7 @@ def test_a_text_equals_that_of_a_local_model(
             stop_words=[".", "sea"],
         ),
     )
-    assert answered == [generate_response(answer) for answer in local.submit_generate(query)]
+    assert answered == [encode_generated_word(answer) for answer in local.submit_generate(query)]
     reasons = [answer.finish_reason for answer in answered]
     assert reasons[-1] not in reasons[:-1]
     assert answered[0].prefix == prefix.rpartition(" ")[2]
@@ -124,7 +125,7 @@ def test_unset_fields_have_defaults(stub: PredictionServiceStub, local: LocalMod
     """At most 50 words from the 40 most probable candidates, at temperature 1, with top_p 1."""
     for seed in range(4):
         query = GenerationQuery("the", "", 50, 1.0, 40, 1.0, seed)
-        here = [generate_response(answer) for answer in local.submit_generate(query)]
+        here = [encode_generated_word(answer) for answer in local.submit_generate(query)]
         assert read(stub, StreamGenerateRequest(history="the", seed=seed)) == here
 
 
@@ -182,7 +183,7 @@ def test_concurrent_load_changes_no_word(
     beside.cancel()
     for seed, answered in enumerate(together):
         query = GenerationQuery("the sun", max_words=12, seed=seed % 8)
-        assert answered == [generate_response(word) for word in alone.submit_generate(query)]
+        assert answered == [encode_generated_word(word) for word in alone.submit_generate(query)]
     alone.close()
     _wait_until_quiet(busy)
 
@@ -355,16 +356,6 @@ async def test_nothing_is_computed_ahead_of_the_reader(local: LocalModel) -> Non
             parts.draining.set()
             with pytest.raises(Unavailable):
                 await anext(words)
-
-
-async def test_streams_above_the_limit_are_rejected(local: LocalModel) -> None:
-    """A stream is accepted again after another one has ended."""
-    with _parts(local, max_generation_streams=1) as (parts, _):
-        streams = GenerationStreams(parts)
-        with streams.opened(), pytest.raises(Overloaded), streams.opened():
-            pass
-        with streams.opened():
-            pass
 
 
 def _cancelled(server: RunningServer) -> float:

@@ -86,7 +86,7 @@ def _log_softmax(logits: Floats) -> Floats:
 
 def _level_vectors(weights: Weights, level: int) -> tuple[Floats, Floats]:
     """Return rows and biases of one output level: its tokens and, for the head, the clusters."""
-    first, after = LEVELS.first(level), LEVELS.cutoffs[level]
+    first, after = LEVELS.firsts[level], LEVELS.cutoffs[level]
     vectors = [weights.embedding[first:after]] + [weights.cluster_vectors] * (level == 0)
     biases = [weights.output_bias[first:after]] + [weights.cluster_bias] * (level == 0)
     return np.concatenate(vectors).astype(float), np.concatenate(biases).astype(float)

@@ -126,7 +126,7 @@ def score(
     say(f"timing {repetitions} repetitions of each way to score {utterances} utterances")
     from wordgate.bench.local_server import local_server
     from wordgate.bundle.bundled_model import resolve_bundle
-    from wordgate.client import Client
+    from wordgate.client import Client, Priority
 
     with _train_extra():
         from wordgate.bench import scoring
@@ -137,7 +137,7 @@ def score(
     cores = os.cpu_count() or 1
     with (
         local_server(place, calls) as own,
-        Client(own.address, timeout_seconds=None, batch=True) as client,
+        Client(own.address, timeout_seconds=None, priority=Priority.BATCH) as client,
     ):
         figures = scoring.run(
             place,

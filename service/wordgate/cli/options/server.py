@@ -61,13 +61,16 @@ class ServerConnection:
 
     def connect(self, model: str = "", *, batch: bool = False) -> "Client":
         """Return a client. Raises the errors of `Client`, and `InvalidFile` for the token file."""
-        from wordgate.client import Client
+        from wordgate.client import Client, Priority
         from wordgate.client.tls import Tls
 
         files = self.tls_ca, self.tls_certificate, self.tls_key
         tls = Tls(*files) if self.tls or any(files) else None
+        priority = Priority.BATCH if batch else Priority.REALTIME
         try:
-            return Client(self.address, model=model, tls=tls, token=self._token(), batch=batch)
+            return Client(
+                self.address, model=model, tls=tls, token=self._token(), priority=priority
+            )
         except InvalidInput as error:
             if error.field != "token":
                 raise

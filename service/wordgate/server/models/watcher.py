@@ -7,18 +7,16 @@ until two polls find it unchanged.
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Set
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import structlog
-
-from wordgate.bundle.bundle import one_line
 from wordgate.engine import malloc_trim
 from wordgate.engine.loaded_model import ServedModel
-from wordgate.errors import InvalidBundle, InvalidConfiguration, WordgateError
+from wordgate.errors import InvalidBundle, WordgateError
 from wordgate.server.models.registry import Registry, bundles_to_serve
+from wordgate.server.settled_poller import ENDS, SettledPoller, problem_of
 from wordgate.server.telemetry.metrics import Metrics
 
 Listing = tuple[tuple[str | int, ...], ...]
@@ -26,12 +24,12 @@ Listing = tuple[tuple[str | int, ...], ...]
 
 _MOST_LISTED = 10_000
 _UNREADABLE = "unreadable"
-_ENDS = (asyncio.CancelledError, KeyboardInterrupt, SystemExit, GeneratorExit)
-"""Exceptions that end the polling; all others are logged."""
 
 
-class ModelWatcher:
+class ModelWatcher(SettledPoller[Path, Listing]):
     """Updates a registry from a folder. If a bundle is invalid, the old version stays served."""
+
+    failure = "model poll failed; keeping the loaded models"
 
     def __init__(
         self,
@@ -42,62 +40,45 @@ class ModelWatcher:
         version_retire_seconds: float,
     ) -> None:
         """`version_retire_seconds`: time for which a replaced NAME@VERSION stays available."""
+        super().__init__()
         self._path = path
         self._registry = registry
         self._open = open_bundle
         self._metrics = metrics
         self._grace = version_retire_seconds
-        self._log: Any = structlog.get_logger()
         self._loaded = {model.bundle.path: listing(model.bundle.path) for model in registry}
         self._refused: dict[Path, Listing] = {}
         self._unreadable: dict[Path, str] = {}
         self._unlisted: dict[Path, InvalidBundle] = {}
         self._left_out: dict[Path, Listing] = {}
-        self._seen: dict[Path, Listing] = {}
-        self._now = asyncio.Event()
-        self._warned = ""
         self._retiring: set[asyncio.Task[None]] = set()
-
-    def poll_now(self) -> None:
-        """Poll at once, and also load bundles that have just changed or were rejected before."""
-        self._now.set()
 
     async def run(self, seconds: float) -> None:
         """Poll at this interval until cancelled. 0: only on `poll_now`."""
         try:
-            while True:
-                at_once = await self._wait(seconds)
-                try:
-                    await self.look(at_once)
-                except _ENDS:
-                    raise
-                except BaseException as error:  # noqa: BLE001  the next poll may succeed
-                    self._warn(_named(error))
+            await super().run(seconds)
         finally:
             for task in self._retiring:
                 task.cancel()
 
     async def look(self, at_once: bool = False) -> None:
-        """Poll once: load the new bundles in the folder and serve them."""
-        try:
-            listings = await asyncio.to_thread(self._find)
-        except (InvalidConfiguration, OSError) as error:
-            self._warn(str(error))
-            return
-        self._warned = ""
+        """Poll once: load new bundles; `at_once`, also those that were rejected before."""
         if at_once:
             self._refused.clear()
             self._unreadable.clear()
+        await super().look(at_once)
+
+    async def _apply(self, found: Mapping[Path, Listing], settled: Set[Path]) -> None:
+        """Load the new bundles in the folder and serve them."""
         served = {model.name.name: model for model in self._registry.served}
         wanted: dict[str, ServedModel] = {}
-        for folder, files in listings.items():
+        for folder, files in found.items():
             if folder in self._unlisted:
                 self._refuse(folder, files, self._unlisted[folder])
-            model = await self._model_of(folder, files, at_once)
+            model = await self._model_of(folder, files, folder in settled)
             model = model or _of_folder(served.values(), folder)
             if model is not None:
                 self._want(model, wanted)
-        self._seen = listings
         if wanted and set(map(id, wanted.values())) != set(map(id, served.values())):
             self._swap(list(wanted.values()))
 
@@ -116,21 +97,6 @@ class ModelWatcher:
             "duplicate model name; serving the newer version", left_out=str(path), name=name
         )
 
-    def _warn(self, problem: str) -> None:
-        """Log a failed poll, once per problem."""
-        if problem != self._warned:
-            self._log.warning("model poll failed; keeping the loaded models", problem=problem)
-        self._warned = problem
-
-    async def _wait(self, seconds: float) -> bool:
-        try:
-            async with asyncio.timeout(seconds or None):
-                await self._now.wait()
-        except TimeoutError:
-            return False
-        self._now.clear()
-        return True
-
     def _find(self) -> dict[Path, Listing]:
         """Return the folders to serve with their listings, empty if one cannot be listed."""
         listings: dict[Path, Listing] = {}
@@ -145,7 +111,7 @@ class ModelWatcher:
                     self._unlisted[folder] = InvalidBundle(folder, _UNREADABLE, problem)
         return listings
 
-    async def _model_of(self, folder: Path, files: Listing, at_once: bool) -> ServedModel | None:
+    async def _model_of(self, folder: Path, files: Listing, is_settled: bool) -> ServedModel | None:
         """Return the model of a folder: the loaded one, or a newly opened one.
 
         Return None if the bundle is rejected or not complete yet.
@@ -154,13 +120,12 @@ class ModelWatcher:
             for model in self._registry:
                 if model.bundle.path == folder:
                     return model
-        is_settled = at_once or self._seen.get(folder) == files
         is_known = files in (self._refused.get(folder), self._left_out.get(folder))
         if not files or not is_settled or is_known:
             return None
         try:
             model = await asyncio.to_thread(self._open, folder)
-        except _ENDS:
+        except ENDS:
             raise
         except BaseException as error:  # noqa: BLE001  one bundle must not stop the polling
             self._refuse(folder, files, error)
@@ -174,11 +139,11 @@ class ModelWatcher:
 
         An unreadable bundle is retried at each poll, because the cause may not show in a listing.
         """
-        reason, problem = _UNREADABLE, str(error)
+        reason, problem = _UNREADABLE, problem_of(error)
         if isinstance(error, InvalidBundle):
             reason = error.reason
         elif not isinstance(error, OSError | WordgateError):
-            reason, problem = "content", f"{folder}: {_named(error)}"
+            reason, problem = "content", f"{folder}: {problem}"
         if reason != _UNREADABLE or not isinstance(error, InvalidBundle | OSError):
             self._refused[folder] = files
         elif self._unreadable.get(folder) == problem:
@@ -233,10 +198,6 @@ def _entries(folder: Path, before: str) -> Iterator[tuple[str | int, ...]]:
             yield before + entry.name, status.st_size, status.st_mtime_ns, *own
             if not before and entry.is_dir(follow_symlinks=False):
                 yield from _entries(Path(entry.path), f"{entry.name}/")
-
-
-def _named(error: BaseException) -> str:
-    return one_line(f"{type(error).__name__}: {error}")
 
 
 def _of_folder(models: Any, folder: Path) -> ServedModel | None:

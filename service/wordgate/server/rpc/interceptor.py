@@ -7,12 +7,11 @@ read, and silent calls time out.
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import (
     AbstractAsyncContextManager,
     aclosing,
     asynccontextmanager,
-    contextmanager,
     nullcontext,
 )
 from functools import partial
@@ -38,12 +37,12 @@ from wordgate.server.rpc.access_log import CallLog
 from wordgate.server.rpc.inbound import Context, Inbound, MessageReader
 from wordgate.server.rpc.wire_format import request_type
 from wordgate.server.security.authentication import Authenticator, current_principal
+from wordgate.server.security.concurrency_limit import CALL_RETRY_SECONDS, ConcurrencyLimit
 from wordgate.server.telemetry.metrics import MessageCounts, Method, Metrics
 from wordgate.server.telemetry.request_id import RequestId, current_call, request_id_of
 from wordgate.server.telemetry.tracing import Tracer, current_span
 
 _OWN = "wordgate."
-_RETRY_AFTER_SECONDS = 1.0
 _MAX_WATCH_BYTES = 4096
 """Message size limit for health checking and reflection, whose messages contain only names."""
 
@@ -104,7 +103,12 @@ class CallInterceptor(ServerInterceptor):
         self._wrapped: dict[str, tuple[Method, Any]] = {}
         self._inbound = Inbound(self._limits)
         self._open = 0
-        self._in_progress = 0
+        self._in_progress = ConcurrencyLimit(
+            self._limits.max_concurrent_rpcs,
+            "overloaded: {most} calls in progress; retry after {retry:g} s",
+            OverloadReason.CALLS,
+            CALL_RETRY_SECONDS,
+        )
         self._watches = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -232,23 +236,8 @@ class CallInterceptor(ServerInterceptor):
         if self._draining.is_set():
             raise Unavailable(DRAINING)
         first = await reader.first(context)
-        with self._counted():
+        with self._in_progress:
             return await respond(first, context)
-
-    @contextmanager
-    def _counted(self) -> Iterator[None]:
-        """Count a call in progress. Raises `Overloaded` above the limit."""
-        if self._in_progress >= self._limits.max_concurrent_rpcs:
-            most = self._limits.max_concurrent_rpcs
-            problem = (
-                f"overloaded: {most} calls in progress; retry after {_RETRY_AFTER_SECONDS:g} s"
-            )
-            raise Overloaded(problem, _RETRY_AFTER_SECONDS, OverloadReason.CALLS)
-        self._in_progress += 1
-        try:
-            yield
-        finally:
-            self._in_progress -= 1
 
     @asynccontextmanager
     async def _watch(self, method: Method) -> AsyncIterator[None]:
@@ -354,7 +343,7 @@ async def _stream(
     """Run a behaviour that yields its answers, or that writes them to the context itself."""
     caller = current_principal.get()
     counted: Any = _CountedContext(context, reader.counts, reader.limits.max_unread_seconds)
-    with caller.usage.stream() if caller else nullcontext():
+    with caller.usage.streams if caller else nullcontext():
         async with reading(reader, first, context) as request:
             answers = behaviour(request, counted)
             del request

@@ -5,69 +5,70 @@ once per change.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
-import structlog
-
-from wordgate.errors import WordgateError
+from wordgate.server.settled_poller import ENDS, SettledPoller, problem_of
 from wordgate.server.telemetry.metrics import Metrics
 
 LOOK_SECONDS = 1.0
-"""Polling interval. A change is applied once two polls agree, because files that belong together
-are written one after the other."""
 
 Stamp = tuple[tuple[int, int, int] | None, ...]
 
 
 @dataclass(frozen=True)
 class WatchedFiles:
-    """Files that belong together, and the function that reloads them.
+    """Files that belong together, and the function that reloads them."""
 
-    `name` is used as a metric label.
-    """
-
-    name: str
     paths: Sequence[Path]
     read_again: Callable[[], None]
 
 
-class FileReloader:
-    """Polls one `WatchedFiles` and reloads it."""
+class FileReloader(SettledPoller[str, Stamp]):
+    """Polls files by name and reloads those that have changed. The name is a metric label."""
 
-    def __init__(self, files: WatchedFiles, metrics: Metrics) -> None:
-        self._files = files
+    failure = "file poll failed; keeping the loaded files"
+
+    def __init__(self, metrics: Metrics) -> None:
+        super().__init__()
         self._metrics = metrics
-        self._read = self._found = _stamp(files.paths)
-        self._log = structlog.get_logger()
+        self._watched: dict[str, WatchedFiles] = {}
+        self._read: dict[str, Stamp] = {}
 
-    async def run(self) -> None:
-        """Poll until cancelled."""
-        while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            await asyncio.to_thread(self.look)
+    def watch(self, name: str, paths: Sequence[Path], read_again: Callable[[], None]) -> None:
+        """Add files that have just been read."""
+        self._watched[name] = WatchedFiles(paths, read_again)
+        self._read[name] = _stamp(paths)
 
-    def look(self) -> None:
-        """Reload the files if they have changed since the last reload, but not since last poll."""
-        before, self._found = self._found, _stamp(self._files.paths)
-        if self._found == before and before != self._read:
-            self._read = before
-            self._read_again()
+    async def run(self, seconds: float) -> None:
+        """Poll at this interval until cancelled, if there are files."""
+        if self._watched:
+            await super().run(seconds)
 
-    def _read_again(self) -> None:
-        name = self._files.name
+    def _find(self) -> dict[str, Stamp]:
+        return {name: _stamp(files.paths) for name, files in self._watched.items()}
+
+    async def _apply(self, found: Mapping[str, Stamp], settled: Set[str]) -> None:
+        for name in settled:
+            if found[name] != self._read[name]:
+                self._read[name] = found[name]
+                await asyncio.to_thread(self._read_again, name)
+
+    def _read_again(self, name: str) -> None:
         try:
-            self._files.read_again()
-        except WordgateError as error:
+            self._watched[name].read_again()
+        except ENDS:
+            raise
+        except BaseException as error:  # noqa: BLE001  the next change may be valid
+            problem = problem_of(error)
             self._log.error(
-                "file rejected; keeping the previous content", file=name, problem=str(error)
+                "file rejected; keeping the previous content", file=name, problem=problem
             )
+            self._metrics.reloaded(name, "refused")
         else:
             self._log.info("file reloaded", file=name)
             self._metrics.reloaded(name, "read")
-            return
-        self._metrics.reloaded(name, "refused")
 
 
 def _stamp(paths: Sequence[Path]) -> Stamp:

@@ -5,15 +5,13 @@ started request therefore always completes. The next requests are rejected until
 refilled.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
 from time import monotonic
 
 from wordgate.errors import Overloaded, OverloadReason
-
-_STREAM_RETRY_SECONDS = 5.0
+from wordgate.server.security.concurrency_limit import ConcurrencyLimit
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,7 @@ NO_QUOTA = Quota()
 class TokenBucket:
     """Usage of one token: its row balance, of at most one second's rows, and its open streams.
 
-    Rows may be charged from any thread.
+    Rows may be charged from any thread. `with bucket.streams:` counts an open stream.
     """
 
     def __init__(self, quota: Quota, clock: Callable[[], float] = monotonic) -> None:
@@ -39,7 +37,11 @@ class TokenBucket:
         self._lock = Lock()
         self._rows = quota.rows_per_second or 0.0
         self._counted_at = clock()
-        self._streams = 0
+        self.streams = ConcurrencyLimit(
+            quota.streams,
+            "quota exceeded: {most} open streams for this token; close one or retry later",
+            OverloadReason.QUOTA,
+        )
 
     def set_quota(self, quota: Quota) -> None:
         """Change the quota. Open streams stay open, and a negative balance is kept."""
@@ -48,6 +50,7 @@ class TokenBucket:
             if self.quota.rows_per_second is None:
                 self._rows = quota.rows_per_second or 0.0
             self.quota = quota
+        self.streams.most = quota.streams
 
     def check_rows(self) -> None:
         """Raise `Overloaded` with the time until the refill if no rows are left."""
@@ -67,21 +70,6 @@ class TokenBucket:
         with self._lock:
             self._earn()
             self._rows -= rows
-
-    @contextmanager
-    def stream(self) -> Iterator[None]:
-        """Count an open stream inside the context. Raises `Overloaded` above the quota."""
-        most = self.quota.streams
-        if most is not None and self._streams >= most:
-            problem = (
-                f"quota exceeded: {most} open streams for this token; close one or retry later"
-            )
-            raise Overloaded(problem, _STREAM_RETRY_SECONDS, OverloadReason.QUOTA)
-        self._streams += 1
-        try:
-            yield
-        finally:
-            self._streams -= 1
 
     def _earn(self) -> None:
         now = self._clock()

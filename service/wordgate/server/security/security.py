@@ -11,7 +11,7 @@ from grpc.aio import Server as GrpcServer
 
 from wordgate.server.config.options import Configuration
 from wordgate.server.security.authentication import Authenticator
-from wordgate.server.security.file_reloader import FileReloader, WatchedFiles
+from wordgate.server.security.file_reloader import LOOK_SECONDS, FileReloader
 from wordgate.server.security.tls import Certificates, TlsFiles
 from wordgate.server.security.tokens import read_tokens
 from wordgate.server.telemetry.metrics import Metrics
@@ -22,9 +22,9 @@ class Security:
 
     def __init__(self, configuration: Configuration, metrics: Metrics) -> None:
         """Read the files. Raises `InvalidFile`."""
-        self._reloading: list[FileReloader] = []
+        self._reloader = FileReloader(metrics)
         self._certificates = self._read_certificate(configuration, metrics)
-        self.callers = self._read_tokens(configuration, metrics)
+        self.callers = self._read_tokens(configuration)
 
     def add_port(self, server: GrpcServer, address: str) -> int:
         """Bind an address, with TLS if there is a certificate, and return the port.
@@ -38,12 +38,11 @@ class Security:
     @asynccontextmanager
     async def kept_current(self) -> AsyncIterator[None]:
         """Reload changed files inside the context."""
-        tasks = [asyncio.create_task(each.run()) for each in self._reloading]
+        polling = asyncio.create_task(self._reloader.run(LOOK_SECONDS))
         try:
             yield
         finally:
-            for task in tasks:
-                task.cancel()
+            polling.cancel()
 
     def _read_certificate(
         self, configuration: Configuration, metrics: Metrics
@@ -59,17 +58,15 @@ class Security:
             certificates.read_again()
             _tell_ends(certificates, metrics)
 
-        reloadable = WatchedFiles("certificate", files.paths, read_again)
-        self._reloading.append(FileReloader(reloadable, metrics))
+        self._reloader.watch("certificate", files.paths, read_again)
         return certificates
 
-    def _read_tokens(self, configuration: Configuration, metrics: Metrics) -> Authenticator | None:
+    def _read_tokens(self, configuration: Configuration) -> Authenticator | None:
         path = configuration.tokens_file
         if path is None:
             return None
         callers = Authenticator(read_tokens(path))
-        reloadable = WatchedFiles("tokens", [path], lambda: callers.replace(read_tokens(path)))
-        self._reloading.append(FileReloader(reloadable, metrics))
+        self._reloader.watch("tokens", [path], lambda: callers.replace(read_tokens(path)))
         return callers
 
 

@@ -4,56 +4,17 @@ Each word is computed only after the previous one has been sent, so that the cli
 limits the work.
 """
 
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator
 from operator import attrgetter
 
-from wordgate.api.v1 import prediction_pb2
 from wordgate.api.v1.prediction_pb2 import StreamGenerateRequest, StreamGenerateResponse
-from wordgate.decoding.generation import (
-    DEFAULT_MAX_WORDS,
-    DEFAULT_TOP_K,
-    FinishReason,
-    GenerationQuery,
-    GenerationState,
-)
-from wordgate.decoding.search import DEFAULT_MAX_EXPANSIONS
+from wordgate.decoding.generation import GenerationState
 from wordgate.engine.job import Priority
 from wordgate.engine.results import GenerationResult
-from wordgate.errors import Overloaded, OverloadReason, Unavailable
-from wordgate.protocol.limits import Limits, check_bytes, check_most
-from wordgate.protocol.models import encode_model_version
+from wordgate.errors import Unavailable
+from wordgate.protocol.generation import decode_generate_request, encode_generated_word
 from wordgate.protocol.status import DRAINING
 from wordgate.server.services.context import Deadline, ServingContext
-
-_RETRY_AFTER_SECONDS = 5.0
-_REASONS = {
-    None: prediction_pb2.FINISH_REASON_UNSPECIFIED,
-    FinishReason.END_OF_TEXT: prediction_pb2.FINISH_REASON_END_OF_TEXT,
-    FinishReason.STOP_WORD: prediction_pb2.FINISH_REASON_STOP_WORD,
-    FinishReason.MAX_WORDS: prediction_pb2.FINISH_REASON_MAX_WORDS,
-    FinishReason.NO_CANDIDATE: prediction_pb2.FINISH_REASON_NO_CANDIDATE,
-}
-
-
-class GenerationStreams:
-    """Counts open generation streams and rejects those above the limit."""
-
-    def __init__(self, serving: ServingContext) -> None:
-        self._serving = serving
-        self._open = 0
-
-    @contextmanager
-    def opened(self) -> Iterator[None]:
-        """Count an open stream inside the context. Raises `Overloaded`."""
-        if self._open >= self._serving.limits.max_generation_streams:
-            problem = f"overloaded: {self._open} generation streams are open; retry later"
-            raise Overloaded(problem, _RETRY_AFTER_SECONDS, OverloadReason.STREAMS)
-        self._open += 1
-        try:
-            yield
-        finally:
-            self._open -= 1
 
 
 async def generated(
@@ -65,7 +26,7 @@ async def generated(
     raises `Unavailable` after the word in progress.
     """
     model = serving.model(request.model)
-    asks = model.begin_text(generation_query(request, serving.limits))
+    asks = model.begin_text(decode_generate_request(request, serving.limits))
     draft: GenerationState | None = await serving.start(model, asks, Priority.NORMAL, call)
     while draft is not None:
         if serving.draining.is_set():
@@ -79,41 +40,5 @@ async def generated(
             admitted=True,
             expansions_of=attrgetter("word.expansions"),
         )
-        yield generate_response(GenerationResult(written.word, seed, model.name))
+        yield encode_generated_word(GenerationResult(written.word, seed, model.name))
         draft = written.draft
-
-
-def generation_query(request: StreamGenerateRequest, limits: Limits) -> GenerationQuery:
-    """Return the query of a request. Raises `InvalidInput` for a field outside its limits."""
-    check_bytes("history", request.history, limits.max_history_bytes)
-    check_bytes("prefix", request.prefix, limits.max_prefix_bytes)
-    check_most("stop_words", request.stop_words, limits.max_stop_words)
-    for number, word in enumerate(request.stop_words):
-        check_bytes(f"stop_words[{number}]", word, limits.max_stop_word_bytes)
-    return GenerationQuery(
-        history=request.history,
-        prefix=request.prefix,
-        max_words=request.max_words or DEFAULT_MAX_WORDS,
-        temperature=request.temperature if request.HasField("temperature") else 1.0,
-        top_k=request.top_k or DEFAULT_TOP_K,
-        top_p=request.top_p if request.HasField("top_p") else 1.0,
-        seed=request.seed if request.HasField("seed") else None,
-        stop_words=tuple(request.stop_words),
-        max_expansions=request.max_expansions or DEFAULT_MAX_EXPANSIONS,
-    )
-
-
-def generate_response(answer: GenerationResult) -> StreamGenerateResponse:
-    """Return the response message for one word."""
-    word = answer.word
-    return StreamGenerateResponse(
-        word=word.word,
-        text=word.text,
-        log_prob=word.log_prob,
-        finish_reason=_REASONS[word.finish],
-        exact=word.exact,
-        model=encode_model_version(answer.model),
-        seed=answer.seed,
-        prefix=word.prefix,
-        expansions=word.expansions,
-    )

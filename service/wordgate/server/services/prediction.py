@@ -12,8 +12,9 @@ from wordgate.engine.job import Priority
 from wordgate.protocol.limits import check_bytes, check_listed
 from wordgate.protocol.prediction import decode_options, encode_prediction, naming_options
 from wordgate.protocol.scoring import decode_priority
+from wordgate.server.security.concurrency_limit import ConcurrencyLimit
 from wordgate.server.services.context import ServingContext
-from wordgate.server.services.generation import GenerationStreams, generated
+from wordgate.server.services.generation import generated
 from wordgate.server.services.scoring import size_with
 from wordgate.server.services.typing_session import Sessions
 
@@ -27,7 +28,10 @@ class PredictionServicer(prediction_pb2_grpc.PredictionServiceServicer):
     def __init__(self, serving: ServingContext) -> None:
         self._serving = serving
         self._sessions = Sessions(serving)
-        self._generations = GenerationStreams(serving)
+        self._generations = ConcurrencyLimit(
+            serving.limits.max_generation_streams,
+            "overloaded: {most} generation streams are open; retry later",
+        )
 
     async def Predict(
         self,
@@ -78,7 +82,7 @@ class PredictionServicer(prediction_pb2_grpc.PredictionServiceServicer):
         ],
     ) -> AsyncIterator[prediction_pb2.StreamGenerateResponse]:
         """Generate a text word by word."""
-        with self._generations.opened():
+        with self._generations:
             async with aclosing(generated(self._serving, request, context)) as answers:
                 async for answer in answers:
                     yield answer

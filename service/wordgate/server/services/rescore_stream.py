@@ -7,8 +7,7 @@ answered.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +21,7 @@ from wordgate.api.v1.rescoring_pb2 import (
 )
 from wordgate.engine.job import Priority
 from wordgate.engine.loaded_model import ServedModel
-from wordgate.errors import InvalidInput, Overloaded, OverloadReason, Unavailable
+from wordgate.errors import InvalidInput, Unavailable
 from wordgate.lm.requests import ModelTask
 from wordgate.protocol.limits import Limits
 from wordgate.protocol.rescoring import (
@@ -45,29 +44,6 @@ MAX_IN_PROGRESS = 8
 
 _MOST_STARTED_BYTES = 256 * 1024
 """Maximum size of a stream's utterances in progress or with unsent answers, without the latest."""
-
-_RETRY_AFTER_SECONDS = 5.0
-
-
-class RescoreStreams:
-    """Counts open rescoring streams and rejects those above the limit."""
-
-    def __init__(self, serving: ServingContext) -> None:
-        self._serving = serving
-        self._budget = ByteBudget(serving.limits.max_in_flight_stream_bytes)
-        self._open = 0
-
-    @contextmanager
-    def opened(self) -> "Iterator[RescoreStream]":
-        """Open a stream inside the context. Raises `Overloaded`."""
-        if self._open >= self._serving.limits.max_rescore_streams:
-            problem = f"overloaded: {self._open} rescoring streams are open; retry later"
-            raise Overloaded(problem, _RETRY_AFTER_SECONDS, OverloadReason.STREAMS)
-        self._open += 1
-        try:
-            yield RescoreStream(self._serving, self._budget)
-        finally:
-            self._open -= 1
 
 
 @dataclass(frozen=True)

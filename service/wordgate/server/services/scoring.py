@@ -17,8 +17,10 @@ from wordgate.protocol.limits import Limits, check_bytes, check_count
 from wordgate.protocol.rescoring import check_counts, decode_score_weights, decode_search_bounds
 from wordgate.protocol.scoring import counts_eos, decode_priority, encode_scores
 from wordgate.server.rpc.inbound import RequestStream
+from wordgate.server.security.byte_budget import ByteBudget
+from wordgate.server.security.concurrency_limit import ConcurrencyLimit
 from wordgate.server.services.context import Deadline, ServingContext
-from wordgate.server.services.rescore_stream import RescoreStreams, rescored
+from wordgate.server.services.rescore_stream import RescoreStream, rescored
 
 T = TypeVar("T")
 
@@ -40,7 +42,11 @@ class ScoringServicer(scoring_pb2_grpc.ScoringServiceServicer):
 
     def __init__(self, serving: ServingContext) -> None:
         self._serving = serving
-        self._streams = RescoreStreams(serving)
+        self._stream_bytes = ByteBudget(serving.limits.max_in_flight_stream_bytes)
+        self._streams = ConcurrencyLimit(
+            serving.limits.max_rescore_streams,
+            "overloaded: {most} rescoring streams are open; retry later",
+        )
 
     async def Score(
         self,
@@ -95,7 +101,8 @@ class ScoringServicer(scoring_pb2_grpc.ScoringServiceServicer):
         ],
     ) -> AsyncIterator[rescoring_pb2.StreamRescoreResponse]:
         """Rescore a stream of utterances and answer them in order."""
-        with self._streams.opened() as stream:
+        with self._streams:
+            stream = RescoreStream(self._serving, self._stream_bytes)
             async with aclosing(stream.answers(request_iterator)) as answers:
                 async for answer in answers:
                     yield answer

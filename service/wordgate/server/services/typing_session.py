@@ -20,20 +20,20 @@ from wordgate.decoding.prediction import Query, splitting_typed
 from wordgate.engine.job import Priority
 from wordgate.engine.loaded_model import ServedModel
 from wordgate.engine.results import ModelVersion, PredictionResult
-from wordgate.errors import InvalidInput, Overloaded, OverloadReason, Unavailable, WordgateError
+from wordgate.errors import InvalidInput, OverloadReason, Unavailable, WordgateError
 from wordgate.lm.context_window import ANCHOR_WORDS
 from wordgate.lm.requests import ModelTask, TimeSlice
 from wordgate.protocol import prediction
 from wordgate.protocol.limits import check_bytes, check_listed
 from wordgate.protocol.status import DRAINING
 from wordgate.server.security.byte_budget import ByteBudget, Reservation
+from wordgate.server.security.concurrency_limit import ConcurrencyLimit
 from wordgate.server.services.context import ServingContext
 from wordgate.server.services.typed_words import AcceptanceTracker, FinishedWord
 from wordgate.server.telemetry.tracing import message_span
 from wordgate.text.edit_buffer import PackedText, TextBuffer
 from wordgate.text.rest_of_word import rest_of_word
 
-_RETRY_AFTER_SECONDS = 5.0
 _SPREAD = 0.1
 """Relative jitter on session lifetimes, to avoid a reconnect stampede."""
 
@@ -56,6 +56,11 @@ class Sessions:
     def __init__(self, serving: ServingContext) -> None:
         self._serving = serving
         self._open: set[Session] = set()
+        self._limit = ConcurrencyLimit(
+            serving.limits.max_sessions,
+            "overloaded: {most} sessions are open; retry later",
+            OverloadReason.SESSIONS,
+        )
         self._memory = ByteBudget(serving.limits.max_sessions_bytes)
         self._watch: asyncio.Task[None] | None = None
         self._rereading: asyncio.Task[None] | None = None
@@ -64,27 +69,25 @@ class Sessions:
     @contextmanager
     def opened(self) -> "Iterator[Session]":
         """Open a session inside the context. Raises `Overloaded`."""
-        if len(self._open) >= self._serving.limits.max_sessions:
-            problem = f"overloaded: {len(self._open)} sessions are open; retry later"
-            raise Overloaded(problem, _RETRY_AFTER_SECONDS, OverloadReason.SESSIONS)
-        if self._watch is None:
-            self._watch = asyncio.create_task(self._end_when_draining())
-        memory = Reservation(self._memory)
-        session = Session(self._serving.for_caller(), memory)
-        self._open.add(session)
-        self._serving.metrics.sessions.set(len(self._open))
-        oldest = self._serving.limits.max_session_seconds
-        too_old = f"session lifetime exceeded: at most {oldest} s; open a new session"
-        ageing = asyncio.get_running_loop().call_later(
-            oldest * (1 - _SPREAD * random()), session.end_soon, too_old
-        )
-        try:
-            yield session
-        finally:
-            ageing.cancel()
-            memory.resize(0)
-            self._open.remove(session)
+        with self._limit:
+            if self._watch is None:
+                self._watch = asyncio.create_task(self._end_when_draining())
+            memory = Reservation(self._memory)
+            session = Session(self._serving.for_caller(), memory)
+            self._open.add(session)
             self._serving.metrics.sessions.set(len(self._open))
+            oldest = self._serving.limits.max_session_seconds
+            too_old = f"session lifetime exceeded: at most {oldest} s; open a new session"
+            ageing = asyncio.get_running_loop().call_later(
+                oldest * (1 - _SPREAD * random()), session.end_soon, too_old
+            )
+            try:
+                yield session
+            finally:
+                ageing.cancel()
+                memory.resize(0)
+                self._open.remove(session)
+                self._serving.metrics.sessions.set(len(self._open))
 
     def _reread(self) -> None:
         """Warm up the new models with the sessions' texts, one session after another."""

@@ -8,11 +8,12 @@ import multiprocessing.connection
 import os
 import signal
 import threading
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
+
+from wordgate.offline.pipelining import in_order
 
 Chunk = TypeVar("Chunk")
 Result = TypeVar("Result")
@@ -57,13 +58,13 @@ class Workers(Generic[Chunk, Result]):
         if self._executor is None:
             yield from map(self._make(), chunks)
             return
-        waiting: deque[Future[Result]] = deque()
-        for chunk in chunks:
-            waiting.append(self._executor.submit(_do, chunk))
-            if len(waiting) >= _IN_FLIGHT:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+        executor = self._executor
+
+        def submit(chunk: Chunk) -> "Future[Result]":
+            return executor.submit(_do, chunk)
+
+        for _, result in in_order(chunks, submit, _IN_FLIGHT):
+            yield result
 
 
 def _prepare(make: Callable[[], Any]) -> None:

@@ -1,4 +1,4 @@
-"""Isolation of state-cache entries by salt."""
+"""Isolation of a served model's state-cache entries by salt."""
 
 from pathlib import Path
 
@@ -40,11 +40,11 @@ def test_there_are_no_hits_across_salts(model: ServedModel) -> None:
 
 def test_text_keys_are_isolated_by_salt(model: ServedModel) -> None:
     """Keys of texts are as isolated as states."""
-    one, two = model.salted(b"one").store, model.salted(b"two").store
+    one, two = model.salted(b"one").cache, model.salted(b"two").cache
     one.keep_key_of_text(b"digest", b"key")
     assert one.get_key(b"digest") == b"key"
     assert two.get_key(b"digest") is None
-    assert model.store.get_key(b"digest") is None
+    assert model.cache.get_key(b"digest") is None
 
 
 def test_all_salts_share_the_cache_budget(model: ServedModel) -> None:
