@@ -335,7 +335,7 @@ class Server:
         )
         scoring_pb2_grpc.add_ScoringServiceServicer_to_server(ScoringServicer(serving), server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
-        if self._configuration.reflection == "on":
+        if self._configuration.reflection:
             names = [*_service_names(), HEALTH_NAME, reflection.SERVICE_NAME]
             reflection.enable_server_reflection(names, server)
         self._metrics.serves(_methods())

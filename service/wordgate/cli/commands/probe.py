@@ -60,7 +60,7 @@ def _own_address() -> str:
 
     The page is plain HTTP; TLS might require a client certificate.
     """
-    from wordgate.server.config.options import configure
+    from wordgate.cli.commands.serve import configure
 
     server = configure()
     by_page = server.tls_certificate is not None and server.metrics_listen
