@@ -22,12 +22,13 @@ from wordgate.bundle.bundle_files import (
     output_file,
 )
 from wordgate.bundle.graph_check import check_graph
-from wordgate.bundle.manifest import NetworkSizes, Precision
+from wordgate.bundle.manifest import ZERO_POINT, NetworkSizes, Precision
 from wordgate.engine.int8_probe import EXACT_SUMS_OPTION, int8_products_are_exact
 from wordgate.engine.lstm_state import NetworkState, StateBatch, gather, gather_top
 from wordgate.errors import InvalidBundle, InvalidConfiguration
 from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
 from wordgate.lm.requests import (
+    MAX_ROWS,
     HiddenVectors,
     ModelRequest,
     OutputRows,
@@ -37,13 +38,9 @@ from wordgate.lm.requests import (
     TokenLogProbs,
 )
 
-MAX_ROWS = 64
-"""Maximum rows per inference; docs/performance.md has the measured curve."""
-
 ONNXRUNTIME_VERSION: str = onnxruntime.__version__
 
 _WARM_UP_ROWS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
-_ZERO_POINT = 128
 Numbers = NDArray[np.int64]
 _HIDDEN = {"int8": "uint8", "float32": "float"}
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
@@ -156,7 +153,7 @@ class NetworkModel:
             return [[] for _ in asks]
         top = gather_top(states, self._width)
         if top.dtype == np.uint8:
-            top = (top.astype(np.float32) - _ZERO_POINT) / (_ZERO_POINT - 1)
+            top = (top.astype(np.float32) - ZERO_POINT) / (ZERO_POINT - 1)
         return _divide(list(top), asks)
 
     def _target_log_probs(self, asks: Sequence[TokenLogProbs]) -> list[list[float]]:
@@ -325,7 +322,7 @@ def _zero_state(sizes: NetworkSizes, precision: Precision) -> NetworkState:
     size = sizes.layers * sizes.width
     cells = np.zeros((1, size), np.float32)
     if precision == "int8":
-        return NetworkState(StateBatch(np.full((1, size), _ZERO_POINT, np.uint8), cells), 0)
+        return NetworkState(StateBatch(np.full((1, size), ZERO_POINT, np.uint8), cells), 0)
     return NetworkState(StateBatch(np.zeros((1, size), np.float32), cells), 0)
 
 

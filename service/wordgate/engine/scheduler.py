@@ -18,10 +18,9 @@ from typing import Any
 
 from wordgate.engine.admission import AdmissionController, AdmittedWork
 from wordgate.errors import Cancelled, DeadlineExceeded, Overloaded, OverloadReason
-from wordgate.lm.requests import Model, ModelRequest, ModelTask, Step
+from wordgate.lm.requests import MAX_ROWS, Model, ModelRequest, ModelTask, Step
 
-DEFAULT_MAX_ROWS = 64
-DEFAULT_MAX_WAITING_ROWS = 20_000
+DEFAULT_MAX_QUEUED_ROWS = 20_000
 LOW_PRIORITY_SHARE = 4
 """A batch reserves 1/4 of its rows for lower priorities, if they have work queued."""
 
@@ -188,8 +187,8 @@ class Scheduler:
 
     def __init__(
         self,
-        max_rows: int = DEFAULT_MAX_ROWS,
-        max_queued_rows: int = DEFAULT_MAX_WAITING_ROWS,
+        max_rows: int = MAX_ROWS,
+        max_queued_rows: int = DEFAULT_MAX_QUEUED_ROWS,
         dropped: Callable[[DropReason], None] = lambda reason: None,
         waited: Callable[[Priority, float], None] = lambda priority, seconds: None,
         admissions: Mapping[Priority, AdmissionController] | None = None,

@@ -17,6 +17,7 @@ from wordgate.decoding.prediction import Query
 from wordgate.engine.results import LanguageModel, PredictionResult
 from wordgate.errors import empty
 from wordgate.offline.lines import read_lines
+from wordgate.offline.pipelining import UNDER_WAY
 from wordgate.text import words
 from wordgate.text.normalization import normalising_with_offsets
 from wordgate.text.steps import finish
@@ -25,7 +26,6 @@ LETTERS = 4
 """Recall is reported after 0, 1, 2 and 3 letters."""
 
 _RANKS = (1, 3)
-_UNDER_WAY = 64
 
 
 @dataclass
@@ -164,7 +164,7 @@ def _type_all(asked: LanguageModel, typings: Iterator[Typing]) -> None:
     try:
         for typing in typings:
             _go_on(asked, typing, None, waiting)
-            while len(waiting) >= _UNDER_WAY:
+            while len(waiting) >= UNDER_WAY:
                 _answer_first(asked, waiting)
         while waiting:
             _answer_first(asked, waiting)

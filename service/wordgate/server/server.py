@@ -35,7 +35,7 @@ from wordgate.engine.onnx_model import Runtime
 from wordgate.engine.scheduler import Priority, Scheduler
 from wordgate.errors import InvalidBundle, InvalidConfiguration, WordgateError
 from wordgate.protocol.address import grpc_target, unix_path
-from wordgate.server.config.options import Configuration
+from wordgate.server.config.options import INT32_MAX, Configuration
 from wordgate.server.models.registry import Registry, open_models
 from wordgate.server.models.watcher import ModelWatcher
 from wordgate.server.rpc.access_log import CallLog
@@ -87,7 +87,6 @@ MIN_PENDING_RPCS = 1000
 """Minimum of pending calls that gRPC accepts, even if fewer may be in progress. The server itself
 then rejects calls above its limit with an error message, and still answers health checks."""
 
-INT32_MAX = 2**31 - 1
 """Maximum value of an integer channel argument of gRPC."""
 
 

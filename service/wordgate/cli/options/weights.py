@@ -20,7 +20,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _option = partial(click.option, cls=SectionOption, section="Weights")
 
-_STANDARD_INPUT = Path("-")
 _WEIGHT = "NAME=NUMBER", "am=0.5"
 _BOOST = "PHRASE=NUMBER", "Port Ellen=3"
 

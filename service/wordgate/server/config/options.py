@@ -16,10 +16,16 @@ from wordgate.errors import InvalidConfiguration
 from wordgate.protocol.address import check_address, unix_path
 from wordgate.protocol.limits import Limits, table
 
+INT32_MAX = 2**31 - 1
+_LIMITS = {row.name: row for row in table()}
 
-def _limit(name: str, description: str, *, least: int, most: int = 2**31 - 1) -> Any:
-    """Declare an option for one of the `Limits`, with its default from there."""
-    return Field(default=getattr(Limits(), name), ge=least, le=most, description=description)
+
+def _limit(name: str, *, least: int, most: int = INT32_MAX) -> Any:
+    """Declare an option for one of the `Limits`, with its default and meaning from there."""
+    limit = _LIMITS[name]
+    kind = f"in {limit.unit}:" if limit.unit in {"bytes", "seconds"} else "number of"
+    description = f"Maximum {kind} {limit.bounds}."
+    return Field(default=limit.value, ge=least, le=most, description=description)
 
 
 class Configuration(BaseModel):
@@ -101,55 +107,15 @@ class Configuration(BaseModel):
         ge=0,
         description="Memory in bytes for cached states and output rows, for all models together.",
     )
-    max_message_bytes: int = _limit(
-        "max_message_bytes",
-        "Maximum size of a request message in bytes.",
-        least=1024,
-    )
-    max_sessions: int = _limit(
-        "max_sessions",
-        "Maximum number of open typing sessions. They count towards `--max-concurrent-rpcs`.",
-        least=0,
-    )
-    max_session_seconds: int = _limit(
-        "max_session_seconds",
-        "Maximum lifetime of a typing session in seconds, minus up to 10 % jitter. It then ends "
-        "with UNAVAILABLE and the client reopens it.",
-        least=1,
-        most=31_536_000,
-    )
-    max_rescore_streams: int = _limit(
-        "max_rescore_streams",
-        "Maximum number of open rescoring streams.",
-        least=0,
-    )
-    max_generation_streams: int = _limit(
-        "max_generation_streams",
-        "Maximum number of open generation streams.",
-        least=0,
-    )
-    max_concurrent_rpcs: int = _limit(
-        "max_concurrent_rpcs",
-        "Maximum number of RPCs in progress, including sessions and streams.",
-        least=1,
-    )
-    max_in_flight_bytes: int = _limit(
-        "max_in_flight_bytes",
-        "Maximum total size in bytes of the messages of all requests in progress. Answering a "
-        "request may take 200 times its size in memory.",
-        least=1024,
-    )
-    max_in_flight_stream_bytes: int = _limit(
-        "max_in_flight_stream_bytes",
-        "Maximum total size in bytes of the stream messages in progress that are larger than "
-        "16 KiB.",
-        least=1024,
-    )
-    max_queued_rows: int = _limit(
-        "max_queued_rows",
-        "Maximum number of rows queued for the model. Above it, requests are rejected at once.",
-        least=1,
-    )
+    max_message_bytes: int = _limit("max_message_bytes", least=1024)
+    max_sessions: int = _limit("max_sessions", least=0)
+    max_session_seconds: int = _limit("max_session_seconds", least=1, most=31_536_000)
+    max_rescore_streams: int = _limit("max_rescore_streams", least=0)
+    max_generation_streams: int = _limit("max_generation_streams", least=0)
+    max_concurrent_rpcs: int = _limit("max_concurrent_rpcs", least=1)
+    max_in_flight_bytes: int = _limit("max_in_flight_bytes", least=1024)
+    max_in_flight_stream_bytes: int = _limit("max_in_flight_stream_bytes", least=1024)
+    max_queued_rows: int = _limit("max_queued_rows", least=1)
     max_queue_delay_seconds: float = Field(
         default=0.025,
         ge=0,
@@ -219,5 +185,5 @@ class Configuration(BaseModel):
     @property
     def limits(self) -> Limits:
         """Limits that this server enforces."""
-        names = Configuration.model_fields.keys() & {row.name for row in table()}
+        names = Configuration.model_fields.keys() & _LIMITS.keys()
         return Limits(**{name: getattr(self, name) for name in names})

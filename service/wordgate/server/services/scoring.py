@@ -9,10 +9,9 @@ from grpc.aio import ServicerContext
 
 from wordgate.api.v1 import rescoring_pb2, scoring_pb2, scoring_pb2_grpc
 from wordgate.engine.loaded_model import ServedModel
-from wordgate.engine.onnx_model import MAX_ROWS
 from wordgate.engine.scheduler import Priority
 from wordgate.lm.context_window import MAX_CONTEXT_PIECES
-from wordgate.lm.requests import SHORT_ROUND, YIELD, ModelTask, Pace
+from wordgate.lm.requests import MAX_ROWS, SHORT_ROUND, YIELD, ModelTask, Pace
 from wordgate.protocol.limits import Limits, check_bytes, check_count
 from wordgate.protocol.rescoring import check_counts, decode_search_bounds, decode_weighting
 from wordgate.protocol.scoring import counts_eos, decode_priority, encode_scores

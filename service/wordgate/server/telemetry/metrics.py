@@ -24,11 +24,10 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 
 from wordgate.engine.loaded_model import ServedModel
-from wordgate.engine.onnx_model import MAX_ROWS
 from wordgate.engine.results import ModelVersion
 from wordgate.engine.scheduler import DropReason, Priority, Scheduler
 from wordgate.errors import OverloadReason
-from wordgate.lm.requests import ModelRequest, ModelTask, Step, T
+from wordgate.lm.requests import MAX_ROWS, ModelRequest, ModelTask, Step, T
 
 M = TypeVar("M", bound=MetricWrapperBase)
 
