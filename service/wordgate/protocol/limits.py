@@ -76,8 +76,8 @@ class Limits:
     max_lattice_expansions: int = _limit(
         20_000, "hypotheses", "partial hypotheses that one lattice search may expand"
     )
-    max_lattice_pieces: int = _limit(
-        lattice_nbest.MAX_LATTICE_PIECES,
+    max_lattice_tokens: int = _limit(
+        lattice_nbest.MAX_LATTICE_TOKENS,
         "tokens",
         "tokens of all distinct words of a lattice or a confusion network together",
     )

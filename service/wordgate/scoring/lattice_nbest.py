@@ -27,7 +27,7 @@ from wordgate.scoring.scoring import TokenizedText, cutting, tokenize_text
 from wordgate.scoring.weighting import Weighting, check_weighed
 from wordgate.text.steps import Steps
 
-MAX_LATTICE_PIECES = 50_000
+MAX_LATTICE_TOKENS = 50_000
 """Limit on the model tokens of a lattice, summed over its distinct labels."""
 
 _OUTLOOK_WORK, _PIECE_WORK = 20, 6
@@ -80,8 +80,8 @@ def extract_n_best(
     for unit in joined.units:
         likely(unit)
         pieces += len(cut(unit).pieces)
-        if pieces > MAX_LATTICE_PIECES:
-            problem = f"have more than {MAX_LATTICE_PIECES} tokens; send a smaller lattice"
+        if pieces > MAX_LATTICE_TOKENS:
+            problem = f"have more than {MAX_LATTICE_TOKENS} tokens; send a smaller lattice"
             raise InvalidInput("hypotheses", problem)
         if pace.is_due(_OUTLOOK_WORK + _PIECE_WORK * len(cut(unit).pieces)):
             yield YIELD

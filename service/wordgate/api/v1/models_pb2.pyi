@@ -205,7 +205,7 @@ class Limits(_message.Message):
     MAX_TRANSCRIPTS_FIELD_NUMBER: _builtins.int
     MAX_BEAM_FIELD_NUMBER: _builtins.int
     MAX_LATTICE_EXPANSIONS_FIELD_NUMBER: _builtins.int
-    MAX_LATTICE_PIECES_FIELD_NUMBER: _builtins.int
+    MAX_LATTICE_TOKENS_FIELD_NUMBER: _builtins.int
     MAX_GENERATED_WORDS_FIELD_NUMBER: _builtins.int
     MAX_STOP_WORDS_FIELD_NUMBER: _builtins.int
     MAX_STOP_WORD_BYTES_FIELD_NUMBER: _builtins.int
@@ -282,7 +282,7 @@ class Limits(_message.Message):
     """Beam width of a lattice search, in partial hypotheses."""
     max_lattice_expansions: _builtins.int
     """Number of partial hypotheses that one lattice search may expand."""
-    max_lattice_pieces: _builtins.int
+    max_lattice_tokens: _builtins.int
     """Number of tokens in all distinct words of a lattice or a confusion network together."""
     max_generated_words: _builtins.int
     """Number of words per generated text, including punctuation marks."""
@@ -370,7 +370,7 @@ class Limits(_message.Message):
         max_transcripts: _builtins.int = ...,
         max_beam: _builtins.int = ...,
         max_lattice_expansions: _builtins.int = ...,
-        max_lattice_pieces: _builtins.int = ...,
+        max_lattice_tokens: _builtins.int = ...,
         max_generated_words: _builtins.int = ...,
         max_stop_words: _builtins.int = ...,
         max_stop_word_bytes: _builtins.int = ...,
@@ -391,7 +391,7 @@ class Limits(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_arcs", b"max_arcs", "max_beam", b"max_beam", "max_boost_phrase_bytes", b"max_boost_phrase_bytes", "max_boosts", b"max_boosts", "max_candidate_bytes", b"max_candidate_bytes", "max_candidate_tokens", b"max_candidate_tokens", "max_candidates", b"max_candidates", "max_concurrent_rpcs", b"max_concurrent_rpcs", "max_connection_calls", b"max_connection_calls", "max_expansions", b"max_expansions", "max_generated_words", b"max_generated_words", "max_generation_streams", b"max_generation_streams", "max_header_bytes", b"max_header_bytes", "max_history_bytes", b"max_history_bytes", "max_in_flight_bytes", b"max_in_flight_bytes", "max_in_flight_stream_bytes", b"max_in_flight_stream_bytes", "max_label_bytes", b"max_label_bytes", "max_lattice_expansions", b"max_lattice_expansions", "max_lattice_pieces", b"max_lattice_pieces", "max_listed_word_bytes", b"max_listed_word_bytes", "max_listed_words", b"max_listed_words", "max_message_bytes", b"max_message_bytes", "max_model_bytes", b"max_model_bytes", "max_null_labels", b"max_null_labels", "max_prefix_bytes", b"max_prefix_bytes", "max_queued_rows", b"max_queued_rows", "max_rescore_streams", b"max_rescore_streams", "max_score_name_bytes", b"max_score_name_bytes", "max_scores", b"max_scores", "max_session_seconds", b"max_session_seconds", "max_session_text_bytes", b"max_session_text_bytes", "max_sessions", b"max_sessions", "max_sessions_bytes", b"max_sessions_bytes", "max_silence_seconds", b"max_silence_seconds", "max_silent_calls", b"max_silent_calls", "max_stop_word_bytes", b"max_stop_word_bytes", "max_stop_words", b"max_stop_words", "max_suggestions", b"max_suggestions", "max_transcripts", b"max_transcripts", "max_unread_seconds", b"max_unread_seconds", "max_watch_streams", b"max_watch_streams"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_arcs", b"max_arcs", "max_beam", b"max_beam", "max_boost_phrase_bytes", b"max_boost_phrase_bytes", "max_boosts", b"max_boosts", "max_candidate_bytes", b"max_candidate_bytes", "max_candidate_tokens", b"max_candidate_tokens", "max_candidates", b"max_candidates", "max_concurrent_rpcs", b"max_concurrent_rpcs", "max_connection_calls", b"max_connection_calls", "max_expansions", b"max_expansions", "max_generated_words", b"max_generated_words", "max_generation_streams", b"max_generation_streams", "max_header_bytes", b"max_header_bytes", "max_history_bytes", b"max_history_bytes", "max_in_flight_bytes", b"max_in_flight_bytes", "max_in_flight_stream_bytes", b"max_in_flight_stream_bytes", "max_label_bytes", b"max_label_bytes", "max_lattice_expansions", b"max_lattice_expansions", "max_lattice_tokens", b"max_lattice_tokens", "max_listed_word_bytes", b"max_listed_word_bytes", "max_listed_words", b"max_listed_words", "max_message_bytes", b"max_message_bytes", "max_model_bytes", b"max_model_bytes", "max_null_labels", b"max_null_labels", "max_prefix_bytes", b"max_prefix_bytes", "max_queued_rows", b"max_queued_rows", "max_rescore_streams", b"max_rescore_streams", "max_score_name_bytes", b"max_score_name_bytes", "max_scores", b"max_scores", "max_session_seconds", b"max_session_seconds", "max_session_text_bytes", b"max_session_text_bytes", "max_sessions", b"max_sessions", "max_sessions_bytes", b"max_sessions_bytes", "max_silence_seconds", b"max_silence_seconds", "max_silent_calls", b"max_silent_calls", "max_stop_word_bytes", b"max_stop_word_bytes", "max_stop_words", b"max_stop_words", "max_suggestions", b"max_suggestions", "max_transcripts", b"max_transcripts", "max_unread_seconds", b"max_unread_seconds", "max_watch_streams", b"max_watch_streams"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
