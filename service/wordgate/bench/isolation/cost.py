@@ -11,7 +11,7 @@ from typing import Any
 import grpc
 
 from wordgate.bench.isolation.caller import CHANNEL_OPTIONS
-from wordgate.bench.isolation.loads import Load
+from wordgate.bench.isolation.load import Load
 from wordgate.bench.local_server import LocalServer
 
 _ROWS = "wordgate_model_rows_total"

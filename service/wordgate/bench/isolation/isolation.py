@@ -19,10 +19,11 @@ import click
 import grpc
 
 from wordgate.api.v1.prediction_pb2 import PredictRequest
-from wordgate.bench.isolation.caller import CHANNEL_OPTIONS, GROUPS, calling
+from wordgate.bench.isolation.caller import CHANNEL_OPTIONS, calling
 from wordgate.bench.isolation.cost import cost, most_expensive
 from wordgate.bench.isolation.latency import Pings, paced, percentile
-from wordgate.bench.isolation.loads import PREDICT, Load
+from wordgate.bench.isolation.load import PREDICT, Load
+from wordgate.bench.isolation.loads import GROUPS
 from wordgate.bench.local_server import LocalServer, local_server
 from wordgate.errors import WordgateError
 
