@@ -145,10 +145,10 @@ def _parameter_of(field: str, command: click.Command) -> click.Parameter | None:
 def _hint(parameter: click.Parameter, field: str, ctx: click.Context) -> str:
     """Return where the parameter was set, and the value in question if it can be repeated."""
     name = "" if isinstance(parameter, click.Argument) else place_of(parameter, ctx)
-    found = _INDEXED.match(field)
-    if found is None:
+    match = _INDEXED.match(field)
+    if match is None:
         return name
-    value, values = found[2], ctx.params.get(parameter.name or "")
+    value, values = match[2], ctx.params.get(parameter.name or "")
     if value.isdecimal() and isinstance(values, tuple) and int(value) < len(values):
         value = values[int(value)]
     return f"{name} {value!r}".strip()
@@ -157,7 +157,7 @@ def _hint(parameter: click.Parameter, field: str, ctx: click.Context) -> str:
 def _with_flags(problem: str, command: click.Command) -> str:
     """Replace the names of other fields in a problem with their flags."""
     flags = {p.name: _name(p) for p in command.params if isinstance(p, click.Option)}
-    return _FIELD_NAME.sub(lambda found: flags.get(found[0], found[0]), problem)
+    return _FIELD_NAME.sub(lambda match: flags.get(match[0], match[0]), problem)
 
 
 def _name(parameter: click.Parameter) -> str:

@@ -80,9 +80,9 @@ def type(
         letter_case=LetterCase(letter_case),
         hide_rejected=hide_rejected,
     )
-    with connected_model(model, server) as asked, suppress(EOFError):
+    with connected_model(model, server) as language_model, suppress(EOFError):
         click.echo("Tab accepts a suggestion, Enter starts a new line, Ctrl-D exits.")
-        prompt = TypingPrompt(asked, options)
+        prompt = TypingPrompt(language_model, options)
         while True:
             _print_savings(prompt.read_line())
 

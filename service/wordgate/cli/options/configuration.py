@@ -28,7 +28,7 @@ _SECTIONS = {
 }
 """Section headings of the help text, by the first option of each section."""
 
-_TYPES: dict[type, click.ParamType] = {bool: click.BOOL}
+_TYPES: dict[type, click.ParamType[Any]] = {bool: click.BOOL}
 """click's types, where it needs to know them; `Configuration` converts and checks all others."""
 
 _METAVARS: dict[type, str] = {int: "N", float: "N", str: "TEXT", Path: "PATH"}

@@ -71,15 +71,15 @@ def weighting_of(
 ) -> Weighting:
     """Return the weighting from the options, which override the values from --weights-file."""
     base = _read_tuned(tuned) if tuned else Weighting()
-    found = Weighting(
+    weighting = Weighting(
         base.lm_weight if lm_weight is None else lm_weight,
         base.word_bonus if word_bonus is None else word_bonus,
         {**base.weights, **dict(parse_assignment("--weight", each, *_WEIGHT) for each in weights)},
         [Boost(*parse_assignment("--boost", each, *_BOOST)) for each in boosts],
         base.posterior_scale if posterior_scale is None else posterior_scale,
     )
-    finish(found.prepare())  # reject an invalid boost before reading any utterance
-    return found
+    finish(weighting.prepare())  # reject an invalid boost before reading any utterance
+    return weighting
 
 
 def parse_assignment(option: str, given: str, form: str, example: str) -> tuple[str, float]:
@@ -99,13 +99,13 @@ def parse_assignment(option: str, given: str, form: str, example: str) -> tuple[
 
 def _read_tuned(path: Path) -> Weighting:
     try:
-        found = json.loads(path.read_text("utf-8"))
+        document = json.loads(path.read_text("utf-8"))
         return Weighting(
-            float(found["lm_weight"]),
-            float(found["word_bonus"]),
-            {str(name): float(weight) for name, weight in found["weights"].items()},
+            float(document["lm_weight"]),
+            float(document["word_bonus"]),
+            {str(name): float(weight) for name, weight in document["weights"].items()},
             (),
-            float(found["posterior_scale"]),
+            float(document["posterior_scale"]),
         )
     except OSError as error:
         raise unreadable(path, error) from None
@@ -131,15 +131,15 @@ def weights_report(
     names: Iterable[str], weighting: Weighting, any_candidate: bool
 ) -> Iterator[str]:
     """Yield lines that list the weight of each score and the scores without a weight."""
-    found = {name: weighting.weight(name) for name in names}
-    weighed = [f"{name} {weight:g}" for name, weight in found.items() if weight]
-    without = [name for name, weight in found.items() if not weight]
-    if not found and any_candidate:
+    weights = {name: weighting.weight(name) for name in names}
+    weighed = [f"{name} {weight:g}" for name, weight in weights.items() if weight]
+    without = [name for name, weight in weights.items() if not weight]
+    if not weights and any_candidate:
         yield "weights: no candidate has a score; ranking by the language model alone"
     if weighed:
         yield f"weights: {', '.join(weighed)}; lm_weight {weighting.lm_weight:g}"
-    if found and not weighed:
-        yield f"WARNING: {_unweighted(found)}"
+    if weights and not weighed:
+        yield f"WARNING: {_unweighted(weights)}"
     elif without:
         yield f"zero weight: {', '.join(without)}; set a weight with --weight NAME=NUMBER"
 
