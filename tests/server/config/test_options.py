@@ -72,9 +72,7 @@ def test_limits_follow_the_options() -> None:
     """Limits with an option have the configured value, the others their declared value."""
     limits = asdict(Configuration().limits)
     assert limits == asdict(Limits())
-    set_ones = {
-        name: 5000 + place
-        for place, name in enumerate(limits.keys() & Configuration.model_fields.keys())
-    }
+    names = limits.keys() & Configuration.model_fields.keys()
+    set_ones: dict[str, Any] = {name: 5000 + place for place, name in enumerate(names)}
     assert asdict(Configuration(**set_ones).limits) == limits | set_ones
     assert len(set_ones) >= 6
