@@ -1,11 +1,10 @@
-"""Puts the shipped model into the wheel.
+"""Adds the bundled model, the latest int8 version of models/en, to the wheel.
 
-Knows where models lie in the repository and what of them serving needs. The model that ships is the
-latest int8 version of models/en; it becomes wordgate/models/en/VERSION. A repository without a
-published version makes a wheel without a model.
+It becomes wordgate/models/en/VERSION. A repository without a published version builds a wheel
+without a model.
 """
 
-import json
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +15,13 @@ NOT_SHIPPED = {"weights.safetensors"}
 
 
 class ShippedModel(BuildHookInterface):
-    """Adds the files of the shipped model to the wheel."""
+    """Adds the files of the bundled model to the wheel."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Called by hatchling; an editable installation finds the model in the repository."""
-        bundle = latest_bundle(Path(self.root) / "models" / SHIPPED_NAME)
+        root = Path(self.root)
+        rule = runpy.run_path(str(root / "service" / "wordgate" / "bundle" / "newest_int8.py"))
+        bundle = rule["newest_int8"](root / "models" / SHIPPED_NAME)
         if version == "editable" or bundle is None:
             return
         target = f"wordgate/models/{SHIPPED_NAME}/{bundle.name}"
@@ -28,15 +29,3 @@ class ShippedModel(BuildHookInterface):
             name = file.relative_to(bundle).as_posix()
             if name not in NOT_SHIPPED:
                 build_data["force_include"][str(file)] = f"{target}/{name}"
-
-
-def latest_bundle(folder: Path) -> Path | None:
-    """The int8 bundle with the greatest version number in a model's folder, if there is one."""
-    found = [path.parent for path in folder.glob("*/bundle.json")]
-    found = [path for path in found if path.name.isascii() and path.name.isdecimal()]
-    found = [bundle for bundle in found if _precision(bundle) == "int8"]
-    return max(found, key=lambda bundle: int(bundle.name), default=None)
-
-
-def _precision(bundle: Path) -> Any:
-    return json.loads((bundle / "bundle.json").read_text("utf-8")).get("precision")

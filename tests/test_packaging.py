@@ -1,6 +1,5 @@
 """The wheel has the right files, and an installation of it works."""
 
-import importlib.util
 import json
 import os
 import shutil
@@ -9,7 +8,6 @@ import sys
 import venv
 import zipfile
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -17,16 +15,6 @@ from tests.running import serving
 
 ROOT = Path(__file__).parents[1]
 NEEDED_TO_BUILD = ["pyproject.toml", "hatch_build.py", "README.md", "LICENSE", "NOTICE"]
-
-
-@pytest.fixture
-def hatch_build() -> ModuleType:
-    """The build hook as a module."""
-    spec = importlib.util.spec_from_file_location("hatch_build", ROOT / "hatch_build.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def publish(models: Path, version: str, precision: str) -> None:
@@ -44,20 +32,6 @@ def build_wheel(source: Path, target: Path) -> zipfile.ZipFile:
     subprocess.run([*command, str(target), str(source)], check=True)
     [wheel] = target.glob("wordgate-*.whl")
     return zipfile.ZipFile(wheel)
-
-
-def test_the_latest_int8_version_ships(tmp_path: Path, hatch_build: ModuleType) -> None:
-    """Versions are compared as numbers. Float versions and unfinished folders do not ship."""
-    for version, precision in [("9", "int8"), ("10", "int8"), ("11", "float32")]:
-        publish(tmp_path, version, precision)
-    (tmp_path / "en" / "12").mkdir()
-    publish(tmp_path, "next", "int8")
-    assert hatch_build.latest_bundle(tmp_path / "en") == tmp_path / "en" / "10"
-
-
-def test_no_version_ships_from_an_empty_folder(tmp_path: Path, hatch_build: ModuleType) -> None:
-    """A repository without a published version still builds a wheel."""
-    assert hatch_build.latest_bundle(tmp_path / "en") is None
 
 
 @pytest.mark.long

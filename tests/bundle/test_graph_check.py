@@ -5,11 +5,9 @@ from pathlib import Path
 import pytest
 from tests.bundles import write_bundle
 
-from wordgate.bundle import graph_check
 from wordgate.bundle.bundle import read_manifest
 from wordgate.bundle.graph_check import check_graph
 from wordgate.bundle.protobuf_fields import BYTES, VARINT, FieldReader
-from wordgate.engine.onnx_model import MAX_ROWS
 
 _SHIPPED = Path(__file__).parents[2] / "models" / "en"
 
@@ -41,11 +39,6 @@ def test_truncated_graphs_are_rejected(bundle: Path) -> None:
     for length in range(1, len(graph), 7):
         with pytest.raises(ValueError):
             check_graph(graph[:length], sizes, size)
-
-
-def test_sizes_are_bounded_for_the_largest_batch() -> None:
-    """The check uses the same maximum number of rows as the model."""
-    assert graph_check._ROWS == MAX_ROWS
 
 
 @pytest.mark.parametrize(

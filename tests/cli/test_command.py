@@ -9,7 +9,7 @@ from tests.cli.calling import Run
 
 from wordgate.cli.command import Command, Group
 from wordgate.cli.main import COMMANDS, wordgate
-from wordgate.server.config.options import options
+from wordgate.cli.options.configuration import configuration_options
 
 READERS = [
     ["score", "--input"],
@@ -145,11 +145,12 @@ def test_options_of_the_server_stand_in_sections(run: Run) -> None:
     """Server options are listed under their section headings."""
     shown = run("serve", "--help").out
     headings = re.findall(r"^(\w[\w ]*):$", shown, re.MULTILINE)
-    sections = dict.fromkeys(option.section for option in options())
+    sections = dict.fromkeys(option.section for option in configuration_options())
     assert headings == ["Options", *sections]
-    for option in options():
-        heading = shown.rindex(f"\n{option.section}:", 0, shown.index(f"  {option.flag} "))
-        assert "\n\n" not in shown[heading : shown.index(f"  {option.flag} ")].lstrip("\n")
+    for option in configuration_options():
+        place = shown.index(f"  {option.opts[0]} ")
+        heading = shown.rindex(f"\n{option.section}:", 0, place)
+        assert "\n\n" not in shown[heading:place].lstrip("\n")
 
 
 @pytest.mark.parametrize("option", ["--version", "-V"])

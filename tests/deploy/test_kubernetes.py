@@ -11,7 +11,9 @@ from starlette.routing import Route
 from tests.deploy.programs import DEPLOY, ROOT, document
 from tests.deploy.queries import known
 
-from wordgate.server.config.options import Configuration, options, split_address
+from wordgate.cli.options.configuration import configuration_options
+from wordgate.protocol.address import split_address
+from wordgate.server.config.options import Configuration
 from wordgate.server.telemetry.http import application
 
 FOLDER = DEPLOY / "kubernetes"
@@ -45,8 +47,8 @@ def test_selectors_match_the_pods() -> None:
 
 def test_variables_are_options_of_the_server() -> None:
     """Environment variables are valid options of the server."""
-    flags = {option.variable: option.name for option in options()}
-    Configuration(**{flags[variable]: value for variable, value in VARIABLES.items()})
+    names = {option.envvar: option.name for option in configuration_options()}
+    Configuration(**{names[variable]: value for variable, value in VARIABLES.items()})
 
 
 def test_ports_are_those_that_the_server_listens_on() -> None:

@@ -13,7 +13,8 @@ from tests.running import RunningServer, until
 
 from wordgate.api.v1.prediction_pb2 import PredictRequest
 from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
-from wordgate.server.config.options import Configuration, split_address
+from wordgate.protocol.address import split_address
+from wordgate.server.config.options import Configuration
 
 GROUPS = document(RULES)["groups"]
 EVERY_RULE: list[Any] = [rule for group in GROUPS for rule in group["rules"]]

@@ -1,5 +1,7 @@
 """Limits of the server and their checks."""
 
+from dataclasses import asdict
+
 import pytest
 
 from wordgate.api.v1 import models_pb2
@@ -7,10 +9,16 @@ from wordgate.errors import InvalidInput
 from wordgate.protocol.limits import Limits, check_bytes, check_count, table
 
 
-def test_the_table_has_every_limit_of_the_protocol() -> None:
-    """Every limit in the response of GetModel is in the table, with a unit and a description."""
+def test_the_limits_are_those_of_the_protocol() -> None:
+    """The message has the same limits, and has room for their values."""
+    assert {field.name for field in models_pb2.Limits.DESCRIPTOR.fields} == set(asdict(Limits()))
+    message = models_pb2.Limits(**asdict(Limits()))
+    assert {each.name: value for each, value in message.ListFields()} == asdict(Limits())
+
+
+def test_every_limit_has_a_unit_and_a_description() -> None:
+    """The table of the docs has a complete row for each limit."""
     rows = {row.name: row for row in table(Limits(max_sessions=7))}
-    assert {field.name for field in models_pb2.Limits.DESCRIPTOR.fields} <= set(rows)
     assert rows["max_sessions"].value == 7
     assert all(row.unit and row.bounds and row.value > 0 for row in rows.values())
 

@@ -5,7 +5,7 @@ import struct
 from collections.abc import Iterable
 from typing import Self
 
-from wordgate.server.config.options import split_address
+from wordgate.protocol.address import split_address
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH, PING, GOAWAY, WINDOW, CONTINUATION = range(10)

@@ -15,7 +15,7 @@ from tests.running import RunningServer, serving
 from tests.server import http2
 from tests.server.http2 import Connection
 
-from wordgate.server.config.options import split_address
+from wordgate.protocol.address import split_address
 from wordgate.server.security.tokens import Token, digest_of
 
 CANARY = "zqcanaryqz"

@@ -11,10 +11,10 @@ from tests.cli.calling import Ended
 from tests.running import RunningServer, serving
 
 from wordgate.cli import main as commands
+from wordgate.cli.commands.serve import configure
 from wordgate.client import AsyncClient, Client
 from wordgate.engine.local_model import LocalModel
 from wordgate.errors import Unavailable
-from wordgate.server.config.options import configure
 from wordgate.server.unix_socket import free_path
 
 
@@ -112,6 +112,6 @@ def test_a_socket_path_in_a_file_starts_at_its_folder(tmp_path: Path) -> None:
     """This holds for all paths in the configuration file."""
     file = tmp_path / "wordgate.toml"
     file.write_text("listen = 'unix:run/a.sock'\nmetrics_listen = 'unix:/b.sock'\n")
-    found = configure(config=file)
+    found = configure(["--config", str(file)])
     assert found.listen == f"unix:{tmp_path}/run/a.sock"
     assert found.metrics_listen == "unix:/b.sock"

@@ -62,9 +62,9 @@ def local_server(
     )
     reader = threading.Thread(target=_drop_log, args=(process,), daemon=True)
     try:
-        own = _serving(process)
+        server = _serving(process)
         reader.start()
-        yield own
+        yield server
     finally:
         process.kill()
         if reader.is_alive():

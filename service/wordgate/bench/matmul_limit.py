@@ -11,7 +11,7 @@ import numpy as np
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-from wordgate.bundle.manifest import NetworkSizes
+from wordgate.bundle.manifest import ZERO_POINT, NetworkSizes
 from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
 from wordgate.training.export.onnx_graphs import IR_VERSION, OPSET
 
@@ -68,7 +68,7 @@ class _Products:
 
 def _products(shapes: Sequence[tuple[int, int]]) -> bytes:
     generator = np.random.default_rng(0)
-    zero_point = numpy_helper.from_array(np.array(128, np.uint8), "zero_point")
+    zero_point = numpy_helper.from_array(np.array(ZERO_POINT, np.uint8), "zero_point")
     nodes, constants, inputs, outputs = [], [zero_point], [], []
     for index, (inner, outer) in enumerate(shapes):
         weights = generator.integers(-127, 128, (inner, outer)).astype(np.int8)

@@ -18,7 +18,7 @@ from wordgate.text import words
 CALL_ROWS = (1, 2, 4, 8, 16, 32, 64)
 
 
-def measure(asked: LocalModel, repetitions: int = 7, calls: int = 10) -> dict[str, Any]:
+def measure(model: LocalModel, repetitions: int = 7, calls: int = 10) -> dict[str, Any]:
     """Measure the speed of the graphs and of predictions.
 
     `rows_per_second`: per graph and batch size, including the packing of rows. `predict_p50_ms`,
@@ -26,9 +26,9 @@ def measure(asked: LocalModel, repetitions: int = 7, calls: int = 10) -> dict[st
     one word longer than the last, as in typing. `rows_per_search`: mean number of output-layer rows
     per prediction.
     """
-    times, rows = _predictions(asked)
+    times, rows = _predictions(model)
     return {
-        "rows_per_second": _rows_per_second(asked.served.network, repetitions, calls),
+        "rows_per_second": _rows_per_second(model.served.network, repetitions, calls),
         "predict_p50_ms": round(statistics.median(times) * 1e3, 3),
         "predict_p99_ms": round(statistics.quantiles(times, n=100)[98] * 1e3, 3),
         "rows_per_search": round(statistics.mean(rows), 2),
@@ -45,11 +45,11 @@ def _rows_per_second(
     for _ in range(repetitions):
         for case, ask in cases.items():
             seconds[case].append(_seconds(network, ask, calls))
-    found: dict[str, dict[str, float]] = {}
+    rates: dict[str, dict[str, float]] = {}
     for (graph, rows), taken in seconds.items():
         speed = rows * calls / statistics.median(taken)
-        found.setdefault(graph, {})[str(rows)] = round(speed, 1)
-    return found
+        rates.setdefault(graph, {})[str(rows)] = round(speed, 1)
+    return rates
 
 
 def _asks(network: NetworkModel) -> dict[str, Callable[[int], ModelRequest]]:
@@ -71,14 +71,14 @@ def _seconds(network: NetworkModel, ask: ModelRequest, calls: int) -> float:
     return perf_counter() - began
 
 
-def _predictions(asked: LocalModel) -> tuple[list[float], list[int]]:
+def _predictions(model: LocalModel) -> tuple[list[float], list[int]]:
     """Return the seconds and output rows of a prediction after every word of the contexts."""
     times, rows = [], []
     for question in own_questions():
         written = words.split(question.context)
         for count in range(1, len(written) + 1):
             began = perf_counter()
-            answer = asked.submit_predict(Query(" ".join(written[:count]))).result()
+            answer = model.submit_predict(Query(" ".join(written[:count]))).result()
             times.append(perf_counter() - began)
             rows.append(answer.expansions)
     return times, rows

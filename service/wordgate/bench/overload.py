@@ -179,8 +179,8 @@ def run(
             ]
 
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        found = runner.run(all_rounds())
-    return _figures(found) | {
+        figures = runner.run(all_rounds())
+    return _figures(figures) | {
         "times": times,
         "seconds": seconds,
         "rounds": rounds,
@@ -214,11 +214,11 @@ def run_fairness(server: LocalServer, large: int, seconds: float, rounds: int) -
             ]
 
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        found = runner.run(all_rounds())
+        figures = runner.run(all_rounds())
     return {
-        "small_alone": _share([each.alone for each in found]),
-        "small_beside_large": _share([each.beside for each in found]),
-        "equal_callers": _share([each.equal for each in found]),
+        "small_alone": _share([each.alone for each in figures]),
+        "small_beside_large": _share([each.beside for each in figures]),
+        "equal_callers": _share([each.equal for each in figures]),
         "large_callers": large,
         "large_candidates": LARGE_CANDIDATES,
         "small_candidates": SMALL_CANDIDATES,

@@ -44,9 +44,9 @@ class PaddedBatch:
             tokens[1 : lengths[column], column] = candidate
             targets[: lengths[column] - 1, column] = candidate
         feed = {"token": tokens, "target": targets, "length": lengths.astype(np.int32)}
-        [found] = self._session.run(["target_log_probs"], feed)
+        [log_probs] = self._session.run(["target_log_probs"], feed)
         inside = np.arange(len(tokens))[:, None] < lengths[None, :]
-        sums: list[float] = np.where(inside, found, 0.0).sum(0, dtype=np.float64).tolist()
+        sums: list[float] = np.where(inside, log_probs, 0.0).sum(0, dtype=np.float64).tolist()
         return sums
 
 
@@ -92,8 +92,8 @@ class _Graph:
             helper.make_tensor_value_info("target", TensorProto.INT64, shape),
             helper.make_tensor_value_info("length", TensorProto.INT32, ["batch"]),
         ]
-        found = helper.make_tensor_value_info("target_log_probs", TensorProto.FLOAT, shape)
-        graph = helper.make_graph(self.nodes, "padded", inputs, [found], self.constants)
+        output = helper.make_tensor_value_info("target_log_probs", TensorProto.FLOAT, shape)
+        graph = helper.make_graph(self.nodes, "padded", inputs, [output], self.constants)
         opsets = [helper.make_opsetid("", OPSET)]
         model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
         return bytes(model.SerializeToString())
@@ -125,9 +125,9 @@ def _layer(graph: _Graph, step: dict[str, NDArray[Any]], layer: int, below: str)
         graph.constant(f"biases_{layer}", np.concatenate([bias, np.zeros_like(bias)])[None]),
         "length",
     ]
-    found = graph.add("LSTM", names, f"directions_{layer}", hidden_size=width)
+    outputs = graph.add("LSTM", names, f"directions_{layer}", hidden_size=width)
     graph.constant(f"direction_{layer}", np.array([1], np.int64))
-    return graph.add("Squeeze", [found, f"direction_{layer}"], f"shown_{layer}")
+    return graph.add("Squeeze", [outputs, f"direction_{layer}"], f"shown_{layer}")
 
 
 def _float_gates(step: dict[str, NDArray[Any]], layer: int) -> Array:

@@ -51,7 +51,7 @@ def run(model: Path, kills: int, calls: int, workers: int) -> dict[str, Any]:
 
 
 def _restarts(model: Path, kills: int, calls: int, workers: int) -> list[Restart]:
-    found = []
+    restarts = []
     with ExitStack() as running, ThreadPoolExecutor(1) as asking:
         server = running.enter_context(local_server(model, calls, workers))
         for _ in range(kills):
@@ -64,8 +64,8 @@ def _restarts(model: Path, kills: int, calls: int, workers: int) -> list[Restart
             server = running.enter_context(local_server(model, calls, workers, server.address))
             ready = monotonic()
             answered = answered_again.result()
-            found.append(Restart(answered - killed, answered - started, ready - started))
-    return found
+            restarts.append(Restart(answered - killed, answered - started, ready - started))
+    return restarts
 
 
 def _answered(address: str) -> float:
@@ -89,8 +89,8 @@ def _parts(model: Path) -> dict[str, float]:
     ended = subprocess.run(command, check=False, capture_output=True, text=True)
     if ended.returncode:
         raise WordgateError(f"benchmark start failed: {ended.stderr.strip()}")
-    found: dict[str, float] = json.loads(ended.stdout)
-    return found
+    seconds: dict[str, float] = json.loads(ended.stdout)
+    return seconds
 
 
 def _quartiles(seconds: Sequence[float]) -> dict[str, float]:

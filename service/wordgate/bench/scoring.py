@@ -80,7 +80,7 @@ def run(
     padded_speed = count / statistics.median(seconds["padded_batch"])
     one_speed = sum(map(len, few)) / statistics.median(seconds["one_by_one"])
     needed = sum(limit.seconds_per_row(graph) * n for graph, n in rows.counted.items())
-    found = {
+    figures = {
         "candidates_per_second": round(engine, 1),
         "speedup_over_padded_batch": round(engine / padded_speed, 2),
         "speedup_over_one_by_one": round(engine / one_speed, 2),
@@ -89,9 +89,9 @@ def run(
     }
     if server is not None:
         through = count / statistics.median(seconds["server"])
-        found["server_candidates_per_second"] = round(through, 1)
-        found["server_share_of_engine"] = round(through / engine, 3)
-    return found | {
+        figures["server_candidates_per_second"] = round(through, 1)
+        figures["server_share_of_engine"] = round(through / engine, 3)
+    return figures | {
         "padded_batch_candidates_per_second": round(padded_speed, 1),
         "one_by_one_candidates_per_second": round(one_speed, 1),
         "matmul_limit_candidates_per_second": round(count / needed, 1),
@@ -106,10 +106,10 @@ def run(
     }
 
 
-def _ask_all(asked: Scores, utterances: Sequence[Sequence[str]]) -> float:
+def _ask_all(scorer: Scores, utterances: Sequence[Sequence[str]]) -> float:
     """Return the seconds to score all utterances, with several in flight."""
     began = perf_counter()
-    for _ in in_order(utterances, lambda texts: asked.submit_score("", texts), UNDER_WAY):
+    for _ in in_order(utterances, lambda texts: scorer.submit_score("", texts), UNDER_WAY):
         pass
     return perf_counter() - began
 

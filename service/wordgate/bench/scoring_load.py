@@ -20,7 +20,9 @@ JOB_CANDIDATES = 100
 
 def jobs() -> list[list[str]]:
     """Return the bundled sample of n-best lists in jobs of 100 candidates."""
-    texts = [hypothesis.text for found in n_best_sample() for hypothesis in found.hypotheses]
+    texts = [
+        hypothesis.text for utterance in n_best_sample() for hypothesis in utterance.hypotheses
+    ]
     whole = len(texts) - len(texts) % JOB_CANDIDATES
     return [texts[first : first + JOB_CANDIDATES] for first in range(0, whole, JOB_CANDIDATES)]
 

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import wordgate
-from wordgate.bundle.bundle import MANIFEST_FILE, find_versions, read_manifest
-from wordgate.errors import InvalidBundle, InvalidConfiguration
+from wordgate.bundle.bundle import MANIFEST_FILE, find_versions
+from wordgate.bundle.newest_int8 import newest_int8
+from wordgate.errors import InvalidConfiguration
 
 SHIPPED_NAME = "en"
 
@@ -13,9 +14,9 @@ def bundled_model_path() -> Path:
     """Return the latest bundled int8 model. Raises `InvalidConfiguration` if there is none."""
     package = Path(wordgate.__file__).parent
     for folder in (package / "models", package.parent.parent / "models"):
-        versions = [path for path in find_versions(folder / SHIPPED_NAME) if _is_int8(path)]
-        if versions:
-            return versions[-1]
+        found = newest_int8(folder / SHIPPED_NAME)
+        if found is not None:
+            return found
     raise InvalidConfiguration("model", "no model is bundled with this installation; set --model")
 
 
@@ -39,10 +40,3 @@ def resolve_bundle(path: Path | None) -> Path:
     Raises `InvalidConfiguration` if there is no bundle.
     """
     return latest_version(path) if path else bundled_model_path()
-
-
-def _is_int8(path: Path) -> bool:
-    try:
-        return read_manifest(path).precision == "int8"
-    except InvalidBundle:
-        return False

@@ -15,6 +15,7 @@ from wordgate.bundle import protobuf_fields as protobuf
 from wordgate.bundle.bundle_files import EMBEDDING_FILE
 from wordgate.bundle.manifest import NetworkSizes
 from wordgate.bundle.protobuf_fields import BYTES, VARINT, FieldReader
+from wordgate.lm.requests import MAX_ROWS
 
 _V, _B, _REPEATED = (VARINT,), (BYTES,), (VARINT, BYTES)
 _MODEL = {1: _V, 2: _B, 3: _B, 4: _B, 5: _V, 6: _B, 7: _B, 8: _B}
@@ -29,8 +30,6 @@ _DTYPES = {1: np.float32, 2: np.uint8, 3: np.int8, 6: np.int32, 7: np.int64}
 """NumPy types by ONNX data-type number."""
 
 _MAX_RANK = 3
-_ROWS = 64
-"""Rows of the largest inference: `onnx_model.MAX_ROWS`."""
 
 _SAME = {"Cast", "Identity", "LogSoftmax", "QuantizeLinear", "Sigmoid", "Tanh"}
 _ELEMENTWISE = {"Add", "Mul"}
@@ -72,7 +71,7 @@ def check_graph(document: bytes, sizes: NetworkSizes, embedding_bytes: int) -> N
         _add(values, name, value)
         constants += math.prod(value.shape)
     left = _most_elements(sizes, constants)
-    left_products = 2 * _ROWS * constants
+    left_products = 2 * MAX_ROWS * constants
     for message in protobuf.messages(graph, 1):
         node = _node(reader, message)
         shape = _shape(node, values)
@@ -88,8 +87,8 @@ def check_graph(document: bytes, sizes: NetworkSizes, embedding_bytes: int) -> N
 
 def _inputs(sizes: NetworkSizes) -> dict[str, _Value]:
     """Return the inputs that `onnx_model.NetworkModel` feeds in the largest inference."""
-    rows, state = _Value((_ROWS,)), _Value((_ROWS, sizes.layers * sizes.width))
-    top = _Value((_ROWS, sizes.width))
+    rows, state = _Value((MAX_ROWS,)), _Value((MAX_ROWS, sizes.layers * sizes.width))
+    top = _Value((MAX_ROWS, sizes.width))
     return {
         "token": rows,
         "hidden": state,
@@ -107,7 +106,7 @@ def _most_elements(sizes: NetworkSizes, constants: int) -> int:
     constants; these are present in the bundle, whereas the sizes are only claimed by its manifest.
     """
     row = 64 * sizes.layers * sizes.width + 8 * (sizes.vocabulary + len(sizes.cutoffs)) + 64
-    return 4 * constants + _ROWS * row
+    return 4 * constants + MAX_ROWS * row
 
 
 def _products(node: _Node, values: Mapping[str, _Value]) -> int:

@@ -16,6 +16,9 @@ MAX_LEVELS = 64
 MAX_STATE_SIZE = 1 << 16
 """Limit on layers times width, the number of hidden values of one state."""
 
+ZERO_POINT = 128
+"""The byte that stands for 0 in the hidden values of int8 models."""
+
 MAX_PARAMETERS = 1 << 28
 """Limit on the weights of embedding and layers: 1 GiB as float32, 256 MiB as int8."""
 

@@ -4,11 +4,12 @@ Use it as `@click.command(cls=Command)` and `@click.group(cls=Group)`.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from wordgate.errors import InvalidConfiguration, InvalidInput
 
@@ -55,8 +56,8 @@ class _Described(click.Command):
         except InvalidInput as error:
             raise _flagged(error, error.field, error.problem, ctx) from None
         except InvalidConfiguration as error:
-            if error.place and not error.place.startswith("--"):
-                raise  # the value comes from an environment variable or a file
+            if error.place:
+                raise
             raise _flagged(error, error.option, error.problem, ctx) from None
 
 
@@ -97,8 +98,21 @@ def problem_of(error: click.ClickException) -> str:
         return f"{error.option_name}: {message.removeprefix(prefix)}"
     if not isinstance(error, click.BadParameter) or error.param is None:
         return message
-    hint = error.param_hint if isinstance(error.param_hint, str) else _name(error.param)
+    hint = error.param_hint
+    if not isinstance(hint, str):
+        hint = place_of(error.param, error.ctx) if error.ctx else _name(error.param)
     return f"{hint}: {message}" if hint else message
+
+
+def place_of(parameter: click.Parameter, ctx: click.Context) -> str:
+    """Return where a parameter was set: its flag, its variable, or the file and key."""
+    name = parameter.name or ""
+    source = ctx.get_parameter_source(name)
+    if source is ParameterSource.ENVIRONMENT:
+        return str(parameter.envvar)
+    if source is ParameterSource.DEFAULT_MAP:
+        return f"{ctx.params['config']}: {name}"
+    return _name(parameter)
 
 
 def help_hint(error: click.ClickException) -> str | None:
@@ -114,7 +128,7 @@ def _flagged(
     parameter = _parameter_of(field, ctx.command)
     if parameter is None:
         return error
-    hint = _hint(parameter, field, ctx.params)
+    hint = _hint(parameter, field, ctx)
     return click.BadParameter(_with_flags(problem, ctx.command), None, parameter, hint)
 
 
@@ -128,13 +142,13 @@ def _parameter_of(field: str, command: click.Command) -> click.Parameter | None:
     return None
 
 
-def _hint(parameter: click.Parameter, field: str, given: Mapping[str, Any]) -> str:
-    """Return the parameter's name, and the value in question if it can be repeated."""
-    name = "" if isinstance(parameter, click.Argument) else _name(parameter)
-    found = _INDEXED.match(field)
-    if found is None:
+def _hint(parameter: click.Parameter, field: str, ctx: click.Context) -> str:
+    """Return where the parameter was set, and the value in question if it can be repeated."""
+    name = "" if isinstance(parameter, click.Argument) else place_of(parameter, ctx)
+    match = _INDEXED.match(field)
+    if match is None:
         return name
-    value, values = found[2], given.get(parameter.name or "")
+    value, values = match[2], ctx.params.get(parameter.name or "")
     if value.isdecimal() and isinstance(values, tuple) and int(value) < len(values):
         value = values[int(value)]
     return f"{name} {value!r}".strip()
@@ -143,7 +157,7 @@ def _hint(parameter: click.Parameter, field: str, given: Mapping[str, Any]) -> s
 def _with_flags(problem: str, command: click.Command) -> str:
     """Replace the names of other fields in a problem with their flags."""
     flags = {p.name: _name(p) for p in command.params if isinstance(p, click.Option)}
-    return _FIELD_NAME.sub(lambda found: flags.get(found[0], found[0]), problem)
+    return _FIELD_NAME.sub(lambda match: flags.get(match[0], match[0]), problem)
 
 
 def _name(parameter: click.Parameter) -> str:

@@ -23,20 +23,16 @@ from wordgate.bundle.bundle_files import (
     output_file,
 )
 from wordgate.bundle.graph_check import check_graph
-from wordgate.bundle.manifest import NetworkSizes, Precision
+from wordgate.bundle.manifest import ZERO_POINT, NetworkSizes, Precision
 from wordgate.engine.int8_probe import EXACT_SUMS_OPTION, int8_products_are_exact
 from wordgate.engine.lstm_state import NetworkState, StateBatch, gather, gather_top
 from wordgate.errors import InvalidBundle, InvalidConfiguration
 from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
-from wordgate.lm.requests import Row, State
-
-MAX_ROWS = 64
-"""Maximum rows per inference; docs/performance.md has the measured curve."""
+from wordgate.lm.requests import MAX_ROWS, Row, State
 
 ONNXRUNTIME_VERSION: str = onnxruntime.__version__
 
 _WARM_UP_ROWS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
-_ZERO_POINT = 128
 Numbers = NDArray[np.int64]
 _NONE: Numbers = np.zeros(0, np.int64)
 _HIDDEN = {"int8": "uint8", "float32": "float"}
@@ -133,7 +129,7 @@ class NetworkModel:
         """Return the hidden values of the top layer: float32 [width] per state."""
         top = gather_top(rows, self._width)
         if top.dtype == np.uint8:
-            top = (top.astype(np.float32) - _ZERO_POINT) / (_ZERO_POINT - 1)
+            top = (top.astype(np.float32) - ZERO_POINT) / (ZERO_POINT - 1)
         return list(top)
 
     def output_rows(self, rows: Sequence[tuple[State, int]]) -> list[Row]:
@@ -313,7 +309,7 @@ def _zero_state(sizes: NetworkSizes, precision: Precision) -> NetworkState:
     size = sizes.layers * sizes.width
     cells = np.zeros((1, size), np.float32)
     if precision == "int8":
-        return NetworkState(StateBatch(np.full((1, size), _ZERO_POINT, np.uint8), cells), 0)
+        return NetworkState(StateBatch(np.full((1, size), ZERO_POINT, np.uint8), cells), 0)
     return NetworkState(StateBatch(np.zeros((1, size), np.float32), cells), 0)
 
 

@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
 from wordgate.text.cooperative_steps import Steps
 
+MAX_ROWS = 64
+"""Maximum rows per inference; docs/performance.md has the measured curve."""
+
 State = Any
 """The network's state after reading some tokens. It is opaque here; the model owns it."""
 

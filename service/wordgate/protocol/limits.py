@@ -10,6 +10,7 @@ from typing import Any
 
 from wordgate.api.v1.prediction_pb2 import SuggestionOptions
 from wordgate.decoding import generation, options
+from wordgate.engine.scheduler_policy import DEFAULT_MAX_QUEUED_ROWS
 from wordgate.errors import InvalidInput
 from wordgate.scoring import lattice_nbest, scoring
 
@@ -110,7 +111,7 @@ class Limits:
         3 * 1024 * 1024,
         "bytes",
         "size of the messages above 16 KiB of all requests in progress; a request may use half of "
-        "the remaining bytes",
+        "the remaining bytes, and may take 200 times its size in memory",
     )
     max_in_flight_stream_bytes: int = _limit(
         1024 * 1024,
@@ -122,7 +123,7 @@ class Limits:
     )
     max_watch_streams: int = _limit(1000, "streams", "open health-watch and reflection streams")
     max_queued_rows: int = _limit(
-        20_000,
+        DEFAULT_MAX_QUEUED_ROWS,
         "rows",
         "rows queued for the model, of the same or a higher priority, before new requests are "
         "rejected; a request that has not started counts as one row",

@@ -51,7 +51,7 @@ _PARTIAL_WORK = 30
 _STEPS_AT_ONCE = 2000
 _NOTHING = Heuristic(0.0, 0.0)
 
-INT32_MAX = 1 << 32
+_UINT32_END = 1 << 32
 _CHARACTER = -1.2
 _WORDS_A_CHARACTER = 0.2
 """Rough averages: log-probability per character, and words per character."""
@@ -84,7 +84,7 @@ class SearchBounds:
 
     def _check(self, name: str, least: int) -> None:
         number = getattr(self, name)
-        if number is not None and not least <= number < INT32_MAX:
+        if number is not None and not least <= number < _UINT32_END:
             raise InvalidInput(f"search.{name}", f"is {number}; send at least {least}")
 
 

@@ -37,7 +37,7 @@ from wordgate.engine.scheduler import Scheduler
 from wordgate.engine.scheduler_policy import SchedulerPolicy
 from wordgate.errors import InvalidBundle, InvalidConfiguration, WordgateError
 from wordgate.protocol.address import grpc_target, unix_path
-from wordgate.server.config.options import Configuration
+from wordgate.server.config.options import INT32_MAX, Configuration
 from wordgate.server.models.registry import Registry, open_models
 from wordgate.server.models.watcher import ModelWatcher
 from wordgate.server.rpc.access_log import CallLog
@@ -89,7 +89,6 @@ MIN_PENDING_RPCS = 1000
 """Minimum of pending calls that gRPC accepts, even if fewer may be in progress. The server itself
 then rejects calls above its limit with an error message, and still answers health checks."""
 
-INT32_MAX = 2**31 - 1
 """Maximum value of an integer channel argument of gRPC."""
 
 
@@ -339,7 +338,7 @@ class Server:
         )
         scoring_pb2_grpc.add_ScoringServiceServicer_to_server(ScoringServicer(serving), server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
-        if self._configuration.reflection == "on":
+        if self._configuration.reflection:
             names = [*_service_names(), HEALTH_NAME, reflection.SERVICE_NAME]
             reflection.enable_server_reflection(names, server)
         self._metrics.serves(_methods())

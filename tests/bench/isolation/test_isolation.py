@@ -8,9 +8,9 @@ from tests.protocol_methods import methods
 from tests.vocabularies import trained
 
 from wordgate.api.v1.prediction_pb2 import PredictRequest, StreamPredictRequest
-from wordgate.bench.isolation.caller import GROUPS
 from wordgate.bench.isolation.latency import paced, percentile
-from wordgate.bench.isolation.loads import LEGAL, MOST_BYTES, Load
+from wordgate.bench.isolation.load import MOST_BYTES, Load
+from wordgate.bench.isolation.loads import GROUPS, LEGAL
 from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
 from wordgate.lm.context_window import MAX_CONTEXT_PIECES, read
 from wordgate.lm.requests import run_to_completion

@@ -11,86 +11,35 @@ import pytest
 from tests.cli.calling import Run
 from tests.running import PATIENCE_SECONDS
 
-from wordgate.cli.terminal.line_editor import LineEditor
-from wordgate.decoding.suggestions import Kind, Suggestion
-from wordgate.engine.results import ModelVersion, PredictionResult
 
-
-def _answer(*texts: str, prefix: str = "", kind: Kind = Kind.WORD) -> PredictionResult:
-    found = [Suggestion(text, -0.5, kind) for text in texts]
-    return PredictionResult(found, prefix, True, 1, ModelVersion("hand", "1", "int8"))
-
-
-def _pressed(*keys: str) -> LineEditor:
-    typewriter = LineEditor()
-    for key in keys:
-        typewriter.press(key)
-    return typewriter
-
-
-@pytest.mark.parametrize(
-    ("keys", "text", "cursor"),
-    [
-        ("ab", "ab", 2),
-        (["a", "b", "\x7f"], "a", 1),
-        (["\x7f"], "", 0),
-        (["a", "\x1b[D", "b"], "ba", 1),
-        (["a", "b", "\x1b[D", "\x1b[D", "\x1b[D", "\x1b[C", "é"], "aéb", 2),
-        (["a", "b", "\x01", "c", "\x05", "d"], "cabd", 4),
-        (["a", "\x1b[5~", "\x00"], "a", 1),
-    ],
-)
-def test_keys_edit_the_line(keys: str | list[str], text: str, cursor: int) -> None:
-    """Letters, backspace, arrows, Home and End edit the line; other keys do nothing."""
-    typewriter = _pressed(*keys)
-    assert (typewriter.line.text, typewriter.line.cursor) == (text, cursor)
-    assert typewriter.keys == len(keys)
-
-
-def test_tab_takes_the_marked_suggestion() -> None:
-    """Tab replaces the prefix with the selected suggestion and a space; Up and Down select."""
-    typewriter = _pressed("s", "e")
-    typewriter.answer = _answer("sea", "see", prefix="se")
-    assert not typewriter.press("\x1b[B")
-    assert typewriter.press("\t")
-    assert typewriter.line.text == "see "
-    typewriter.answer = _answer()
-    assert not typewriter.press("\t")
-    assert not typewriter.press("\x1b[A")
-
-
-def test_the_screen_shows_what_fits() -> None:
-    """The screen shows the end of a long line and the suggestions that fit, selection first."""
-    typewriter = _pressed(*"abcdefghijkl")
-    typewriter.answer = _answer("sea", "see", "seven")
-    shown = typewriter.screen(18)
-    assert "abcdefghijkl\n" in shown
-    assert "sea 61%" in shown
-    assert "see 61%" not in shown
-    narrow = typewriter.screen(8)
-    assert "fghijkl\n" in narrow
-    assert "abcde" not in narrow
-    assert "sea" not in narrow
-    typewriter.answer = _answer("the", kind=Kind.CORRECTION)
-    assert "~the 61%" in typewriter.screen(40)
-
-
-def test_a_person_types_at_a_terminal(bundle: Path) -> None:
-    """Suggestions appear, Tab accepts one, Enter prints the savings, Ctrl-D exits."""
+def test_a_person_types_at_a_terminal(bundle: Path, run: Run) -> None:
+    """Suggestions appear, Down selects and Tab accepts, Enter prints savings, Ctrl-D exits."""
+    suggestions = run("predict", "--model", bundle, "--json").document["suggestions"]
+    second = suggestions[1]["text"]
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "wordgate.cli.main", "type", "--model", str(bundle)]
     with subprocess.Popen(command, stdin=theirs, stdout=theirs, close_fds=True) as process:
         os.close(theirs)
         shown = _read_until(ours, b"%")
         assert b"Tab accepts a suggestion" in shown
-        os.write(ours, b"\t")
+        os.write(ours, b"\x1b[B\x1b[B\t\r")
+        saved = _read_until(ours, b"saved")
+        assert f"3 keys for {len(second)} characters".encode() in saved
         _read_until(ours, b"%")
-        os.write(ours, b"\r")
-        assert b"1 key for" in _read_until(ours, b"saved")
         os.write(ours, b"\x04")
         _read_to_end(ours)
         assert process.wait(PATIENCE_SECONDS) == 0
     os.close(ours)
+
+
+def test_a_missing_extra_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without prompt_toolkit, one line says how to install it."""
+    monkeypatch.setitem(sys.modules, "wordgate.cli.terminal.typing_prompt", None)
+    called = run("type")
+    assert called.code == 1
+    assert called.err == (
+        "wordgate: type requires prompt_toolkit; run pip install 'wordgate[terminal]'\n"
+    )
 
 
 def test_without_a_terminal_it_says_so(run: Run) -> None:

@@ -98,7 +98,7 @@ def test_health_is_open_and_reflection_is_not(guarded: RunningServer) -> None:
 
 def test_reflection_can_be_turned_off(bundle: Path) -> None:
     """The service does not exist then."""
-    with serving(bundle, "--reflection", "off") as server:
+    with serving(bundle, "--no-reflection") as server:
         with grpc.insecure_channel(server.address) as channel:
             assert refusal(lambda: _services(channel)).code() is grpc.StatusCode.UNIMPLEMENTED
         with Client(server.address) as client:

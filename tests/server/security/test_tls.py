@@ -11,7 +11,7 @@ from tests.server.certificates import Pair, authority, end_of, ended, lock, sign
 from wordgate.client import AsyncClient, Client
 from wordgate.client.tls import Tls
 from wordgate.errors import InvalidFile, InvalidInput, Unavailable
-from wordgate.server.config.options import split_address
+from wordgate.protocol.address import split_address
 from wordgate.server.security.tls import Certificates, TlsFiles
 
 RELOADS = "wordgate_file_reloads_total"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.running import RunningServer, serving, until
 
-from wordgate.server.config.options import split_address
+from wordgate.protocol.address import split_address
 from wordgate.server.telemetry import http
 from wordgate.server.telemetry.http_connections import MOST_CONNECTIONS, OpenConnections
 

@@ -18,7 +18,7 @@ from tests.server.requests import configured, refusal, text
 from wordgate.api.v1.prediction_pb2 import PredictRequest, StreamGenerateRequest
 from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
 from wordgate.errors import InvalidConfiguration
-from wordgate.server.config.options import configure
+from wordgate.server.config.options import Configuration
 from wordgate.server.server import Server
 from wordgate.server.telemetry.metrics import Method
 from wordgate.server.telemetry.opentelemetry import Traces
@@ -257,13 +257,13 @@ def test_invalid_opentelemetry_variables_are_rejected(
 ) -> None:
     """The server does not start, and the error names the option."""
     monkeypatch.setenv(variable, value)
-    _assert_refused(lambda: Server(configure(tracing="otlp")), value)
+    _assert_refused(lambda: Server(Configuration(tracing="otlp")), value)
 
 
 def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """If OpenTelemetry is not installed, the error says how to install it."""
     monkeypatch.setitem(sys.modules, "wordgate.server.telemetry.opentelemetry", None)
-    _assert_refused(lambda: Server(configure(tracing="otlp")), r"wordgate\[tracing\]")
+    _assert_refused(lambda: Server(Configuration(tracing="otlp")), r"wordgate\[tracing\]")
 
 
 def _assert_refused(start: Callable[[], Any], words: str) -> None:

@@ -21,10 +21,10 @@ from typing import Any
 
 import grpc
 
-from wordgate.bench.isolation.loads import LEGAL, OUTCOMES, REFUSED, Load
+from wordgate.bench.isolation.load import Load
+from wordgate.bench.isolation.loads import GROUPS
 from wordgate.errors import WordgateError
 
-GROUPS = {"outcomes": OUTCOMES, "legal": LEGAL, "refused": REFUSED}
 CHANNEL_OPTIONS = (
     ("grpc.max_send_message_length", -1),
     ("grpc.max_receive_message_length", -1),

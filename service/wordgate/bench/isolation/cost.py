@@ -11,7 +11,7 @@ from typing import Any
 import grpc
 
 from wordgate.bench.isolation.caller import CHANNEL_OPTIONS
-from wordgate.bench.isolation.loads import Load
+from wordgate.bench.isolation.load import Load
 from wordgate.bench.local_server import LocalServer
 
 _ROWS = "wordgate_model_rows_total"
@@ -34,23 +34,23 @@ class Cost:
     outputs: int
 
 
-def cost(own: LocalServer, load: Load, requests: int, max_seconds: float) -> dict[str, Any]:
+def cost(server: LocalServer, load: Load, requests: int, max_seconds: float) -> dict[str, Any]:
     """Return the medians over several requests, sent one after the other.
 
     In a typing session or a rescoring stream, a request is one text or utterance.
     """
-    with grpc.insecure_channel(own.address, options=CHANNEL_OPTIONS) as channel:
+    with grpc.insecure_channel(server.address, options=CHANNEL_OPTIONS) as channel:
         grpc.channel_ready_future(channel).result(max_seconds)
-        found = [
-            _one(own, channel, load, _FIRST_NUMBER + number, max_seconds)
+        costs = [
+            _one(server, channel, load, _FIRST_NUMBER + number, max_seconds)
             for number in range(requests)
         ]
     return {
-        "ms": round(median(each.milliseconds for each in found), 1),
-        "processor_ms": round(median(each.processor_milliseconds for each in found)),
-        "steps": round(median(each.steps for each in found)),
-        "outputs": round(median(each.outputs for each in found)),
-        "codes": sorted({each.code for each in found}),
+        "ms": round(median(each.milliseconds for each in costs), 1),
+        "processor_ms": round(median(each.processor_milliseconds for each in costs)),
+        "steps": round(median(each.steps for each in costs)),
+        "outputs": round(median(each.outputs for each in costs)),
+        "codes": sorted({each.code for each in costs}),
     }
 
 
@@ -72,21 +72,21 @@ def _order(figures: Mapping[str, Any]) -> tuple[float, float]:
 
 
 def _one(
-    own: LocalServer, channel: grpc.Channel, load: Load, number: int, max_seconds: float
+    server: LocalServer, channel: grpc.Channel, load: Load, number: int, max_seconds: float
 ) -> Cost:
     seconds = min(max_seconds, load.timeout_seconds or max_seconds)
-    steps, outputs = own.metric(_ROWS, kind="step"), own.metric(_ROWS, kind="output")
-    processor_seconds = _processor_seconds(own.process_id)
+    steps, outputs = server.metric(_ROWS, kind="step"), server.metric(_ROWS, kind="output")
+    processor_seconds = _processor_seconds(server.process_id)
     began = perf_counter()
     code = _code(_call(channel, load, number, seconds))
     milliseconds = (perf_counter() - began) * 1e3
-    processor_seconds = _processor_seconds(own.process_id) - processor_seconds
+    processor_seconds = _processor_seconds(server.process_id) - processor_seconds
     return Cost(
         code,
         milliseconds,
         processor_seconds * 1e3,
-        round(own.metric(_ROWS, kind="step") - steps),
-        round(own.metric(_ROWS, kind="output") - outputs),
+        round(server.metric(_ROWS, kind="step") - steps),
+        round(server.metric(_ROWS, kind="output") - outputs),
     )
 
 

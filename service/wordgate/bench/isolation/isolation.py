@@ -19,10 +19,11 @@ import click
 import grpc
 
 from wordgate.api.v1.prediction_pb2 import PredictRequest
-from wordgate.bench.isolation.caller import CHANNEL_OPTIONS, GROUPS, calling
+from wordgate.bench.isolation.caller import CHANNEL_OPTIONS, calling
 from wordgate.bench.isolation.cost import cost, most_expensive
 from wordgate.bench.isolation.latency import Pings, paced, percentile
-from wordgate.bench.isolation.loads import PREDICT, Load
+from wordgate.bench.isolation.load import PREDICT, Load
+from wordgate.bench.isolation.loads import GROUPS
 from wordgate.bench.local_server import LocalServer, local_server
 from wordgate.errors import WordgateError
 
@@ -66,12 +67,12 @@ class Watched:
 
     def look(self) -> float:
         """Return the current resident memory; 0 if the server has ended."""
-        found = _resident_bytes(self.process_id)
-        self.has_ended |= not found
-        self.peak_bytes = max(self.peak_bytes, found)
-        if self.has_ended or found > self.most_bytes:
+        resident_bytes = _resident_bytes(self.process_id)
+        self.has_ended |= not resident_bytes
+        self.peak_bytes = max(self.peak_bytes, resident_bytes)
+        if self.has_ended or resident_bytes > self.most_bytes:
             self.over.set()
-        return found
+        return resident_bytes
 
 
 def names() -> list[str]:
@@ -93,41 +94,41 @@ def run(model: Path, calls: int, only: Sequence[str], plan: Plan) -> dict[str, A
 
     `costs` has the most expensive legal request of each method.
     """
-    found: dict[str, Any] = {"worst": {}} | {group: {} for group in GROUPS}
+    report: dict[str, Any] = {"worst": {}} | {group: {} for group in GROUPS}
     loads: dict[str, Load] = {}
     for each in chosen(only):
         group, name = each.split("/")
         load = GROUPS[group][name](Random(f"{plan.seed} {name}"))
         with (
-            local_server(model, calls, more=load.server_options) as own,
-            _watched(own, plan) as memory,
+            local_server(model, calls, more=load.server_options) as server,
+            _watched(server, plan) as memory,
         ):
-            figures = found[group][name] = {}
+            figures = report[group][name] = {}
             if group == "legal":
                 loads[name] = load
-                figures["cost"] = cost(own, load, plan.requests, plan.max_seconds)
+                figures["cost"] = cost(server, load, plan.requests, plan.max_seconds)
             if group == "outcomes":
-                figures.update(_outcome(own, memory, group, name, plan))
+                figures.update(_outcome(server, memory, group, name, plan))
             elif plan.rounds:
-                figures.update(_neighbour(own, memory, group, name, plan))
+                figures.update(_neighbour(server, memory, group, name, plan))
         click.echo(f"{each}: {json.dumps(figures)}", err=True)
-    found["worst"] = _worst(found)
-    found["costs"] = most_expensive(
-        (name, load, found["legal"][name]["cost"]) for name, load in loads.items()
+    report["worst"] = _worst(report)
+    report["costs"] = most_expensive(
+        (name, load, report["legal"][name]["cost"]) for name, load in loads.items()
     )
-    return {group: figures for group, figures in found.items() if figures}
+    return {group: figures for group, figures in report.items() if figures}
 
 
 def _outcome(
-    own: LocalServer, memory: Watched, group: str, name: str, plan: Plan
+    server: LocalServer, memory: Watched, group: str, name: str, plan: Plan
 ) -> dict[str, Any]:
     """Measure resident memory before and after many calls with the same outcome."""
-    with _pinger(own) as pinger:
+    with _pinger(server) as pinger:
         for kind in PINGS:
             pinger.ask(kind)
         before = memory.look()
         with calling(
-            own.address,
+            server.address,
             group,
             name,
             in_flight=plan.in_flight or _OUTCOMES_IN_FLIGHT,
@@ -151,19 +152,19 @@ def _outcome(
 
 
 def _neighbour(
-    own: LocalServer, memory: Watched, group: str, name: str, plan: Plan
+    server: LocalServer, memory: Watched, group: str, name: str, plan: Plan
 ) -> dict[str, Any]:
     """Measure the latency of another client, alternately alone and beside the load."""
     alone: dict[str, list[Pings]] = {kind: [] for kind in PINGS}
     beside: dict[str, list[Pings]] = {kind: [] for kind in PINGS}
     codes: dict[str, int] = {}
     answers = 0
-    with _pinger(own) as pinger:
+    with _pinger(server) as pinger:
         before = memory.look()
         for _ in range(plan.rounds):
             pinger.round(alone, plan.seconds)
             with calling(
-                own.address, group, name, in_flight=plan.in_flight, seed=plan.seed
+                server.address, group, name, in_flight=plan.in_flight, seed=plan.seed
             ) as caller:
                 sleep(_BUILDING_UP_SECONDS)
                 pinger.round(beside, plan.seconds, memory.over)
@@ -177,8 +178,8 @@ def _neighbour(
         "calls": sum(codes.values()),
         "codes": codes,
         "answers": answers,
-        "alone": {kind: _latency(found) for kind, found in alone.items()},
-        "beside": {kind: _latency(found) for kind, found in beside.items()},
+        "alone": {kind: _latency(samples) for kind, samples in alone.items()},
+        "beside": {kind: _latency(samples) for kind, samples in beside.items()},
         **_memory_figures(memory, before, after),
     }
 
@@ -221,15 +222,15 @@ class _Pinger:
 
 
 @contextmanager
-def _pinger(own: LocalServer) -> Iterator[_Pinger]:
-    with grpc.insecure_channel(own.address, options=CHANNEL_OPTIONS) as channel:
+def _pinger(server: LocalServer) -> Iterator[_Pinger]:
+    with grpc.insecure_channel(server.address, options=CHANNEL_OPTIONS) as channel:
         yield _Pinger(channel)
 
 
 @contextmanager
-def _watched(own: LocalServer, plan: Plan) -> Iterator[Watched]:
+def _watched(server: LocalServer, plan: Plan) -> Iterator[Watched]:
     """Sample a server's memory in a thread during the block."""
-    memory = Watched(own.process_id, plan.max_resident_megabytes * 1e6)
+    memory = Watched(server.process_id, plan.max_resident_megabytes * 1e6)
     ended = threading.Event()
 
     def watch() -> None:
@@ -284,15 +285,15 @@ def _latency(rounds: Sequence[Pings]) -> dict[str, Any]:
     }
 
 
-def _worst(found: dict[str, Any]) -> dict[str, Any]:
+def _worst(report: dict[str, Any]) -> dict[str, Any]:
     """Return the largest memory growth and the highest latency beside a load."""
     worst: dict[str, Any] = {}
-    if found["outcomes"]:
+    if report["outcomes"]:
         worst["growth_megabytes"] = max(
-            each["growth_megabytes"] for each in found["outcomes"].values()
+            each["growth_megabytes"] for each in report["outcomes"].values()
         )
     for group in ("legal", "refused"):
-        beside = [each["beside"] for each in found[group].values() if "beside" in each]
+        beside = [each["beside"] for each in report[group].values() if "beside" in each]
         figures = [each[kind] for each in beside for kind in PINGS]
         times = [each["p99_ms"] for each in figures if "p99_ms" in each]
         if times:

@@ -143,12 +143,14 @@ def evaluate(
     if not typing:
         _refuse_typing_options(click.get_current_context())
     say(f"evaluating {text or typing or slip_file or pairs or f'cloze tests: {cloze_tests}'}")
-    with connected_model(model, server, batch=True) as opened, counted(opened) as asked:
+    with connected_model(model, server, batch=True) as opened, counted(opened) as language_model:
         if cloze_tests == _BUILTIN:
             _warn_of_language(opened)
         if text:
-            measured = perplexity.evaluate_file(asked, text, not no_punctuation, not no_top)
-            found = {k: v for k, v in asdict(measured).items() if v is not None}
+            measured = perplexity.evaluate_file(
+                language_model, text, not no_punctuation, not no_top
+            )
+            figures = {k: v for k, v in asdict(measured).items() if v is not None}
         elif typing:
             options = Options(
                 max_suggestions=max_suggestions,
@@ -156,17 +158,17 @@ def evaluate(
                 hide_rejected=hide_rejected,
                 continuous_cache=ContinuousCache(continuous_cache) if continuous_cache else None,
             )
-            found = _savings(keystroke_savings.measure_file(asked, typing, options))
+            figures = _savings(keystroke_savings.measure_file(language_model, typing, options))
         elif slip_file:
-            found = _corrections(typo_correction.measure_file(asked, slip_file))
+            figures = _corrections(typo_correction.measure_file(language_model, slip_file))
         elif pairs:
-            found = asdict(minimal_pairs.evaluate(asked, minimal_pairs.read(pairs)))
+            figures = asdict(minimal_pairs.evaluate(language_model, minimal_pairs.read(pairs)))
         else:
-            found = _questions(asked, cloze_tests)
+            figures = _questions(language_model, cloze_tests)
     if as_json:
-        click.echo(json.dumps(found, ensure_ascii=False))
+        click.echo(json.dumps(figures, ensure_ascii=False))
     else:
-        print_table(figures_table(found))
+        print_table(figures_table(figures))
 
 
 def _warn_of_language(opened: GenerativeModel) -> None:
@@ -194,31 +196,31 @@ def _refuse_typing_options(context: click.Context) -> None:
                 raise click.UsageError(f"{parameter.opts[0]}: requires --keystroke-savings")
 
 
-def _savings(found: Savings) -> dict[str, object]:
+def _savings(savings: Savings) -> dict[str, object]:
     return {
-        "keystroke_savings": found.rate,
-        "keystroke_savings_case_insensitive": found.rate_ignoring_case,
-        "recall": {"top1": found.recall(1), "top3": found.recall(3)},
-        "before_first_letter": found.before_first_letter / max(1, found.words),
-        "words": found.words,
-        "characters": found.characters,
+        "keystroke_savings": savings.rate,
+        "keystroke_savings_case_insensitive": savings.rate_ignoring_case,
+        "recall": {"top1": savings.recall(1), "top3": savings.recall(3)},
+        "before_first_letter": savings.before_first_letter / max(1, savings.words),
+        "words": savings.words,
+        "characters": savings.characters,
     }
 
 
-def _corrections(found: Corrections) -> dict[str, object]:
+def _corrections(corrections: Corrections) -> dict[str, object]:
     """Return the counts as fractions of the words."""
-    words = max(1, found.words)
+    words = max(1, corrections.words)
     return {
-        "words": found.words,
-        "put_right": found.put_right / words,
-        "offered_first_three": found.offered / words,
-        "spoilt": found.spoilt / words,
+        "words": corrections.words,
+        "put_right": corrections.put_right / words,
+        "offered_first_three": corrections.offered / words,
+        "spoilt": corrections.spoilt / words,
     }
 
 
-def _questions(asked: LanguageModel, path: Path | str | None) -> dict[str, object]:
+def _questions(model: LanguageModel, path: Path | str | None) -> dict[str, object]:
     asked_questions = cloze.read(path) if isinstance(path, Path) else cloze.own_questions()
-    answered = cloze.ask(asked, asked_questions)
+    answered = cloze.ask(model, asked_questions)
     wrong = [f"{a.question.context} … {a.question.good}" for a in answered if not a.is_right]
     return {
         "questions": len(answered),

@@ -6,17 +6,15 @@ from pathlib import Path
 import click
 
 from wordgate.cli.command import Command
-from wordgate.cli.options.paths import INPUT_FILE, INPUT_PATH
+from wordgate.cli.options.paths import FOLDER, INPUT_FILE, INPUT_PATH
 from wordgate.errors import InvalidConfiguration, WordgateError
-
-_FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
 @click.command(cls=Command)
 @click.argument("checkpoint", type=INPUT_FILE)
 @click.option(
     "--folder",
-    type=_FOLDER,
+    type=FOLDER,
     help="Folder with the model's recipe, where versions are published.  [models/NAME]",
 )
 @click.option(
@@ -29,13 +27,13 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.option("--with-weights", is_flag=True, help="Add bfloat16 weights for further training.")
 @click.option(
     "--text-folder",
-    type=_FOLDER,
+    type=FOLDER,
     envvar="WORDGATE_TEXT_FOLDER",
     help="Folder of the recipe's text files, if they are not where the recipe says.",
 )
 @click.option(
     "--cache-directory",
-    type=_FOLDER,
+    type=FOLDER,
     envvar="WORDGATE_CACHE",
     default=Path.home() / ".cache" / "wordgate",
     show_default="~/.cache/wordgate",

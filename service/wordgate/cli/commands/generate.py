@@ -98,7 +98,10 @@ def generate(
         max_expansions,
     )
     show = _print_line if as_json else _print_text
-    with connected_model(model, server) as asked, closing(asked.submit_generate(query)) as answers:
+    with (
+        connected_model(model, server) as language_model,
+        closing(language_model.submit_generate(query)) as answers,
+    ):
         for number, answer in enumerate(answers):
             show(answer, number)
 

@@ -37,12 +37,12 @@ def list_models(model: Path | None, server: ServerConnection | None, as_json: bo
     """List the versions published in FOLDER (default: the bundled model) or served by a server."""
     if model is not None and server is not None:
         raise click.UsageError("FOLDER, --server: mutually exclusive; use one of them")
-    found = _served(server) if server else _published(model)
+    listed = _served(server) if server else _published(model)
     if as_json:
-        click.echo(json.dumps(found, ensure_ascii=False))
+        click.echo(json.dumps(listed, ensure_ascii=False))
         return
     table = Table("model", "precision", "network")
-    for each in found:
+    for each in listed:
         sizes = f"{each['layers']} x {each['width']}, {each['vocabulary']:,} tokens"
         table.add_row(f"{each['name']}@{each['version']}", each["precision"], sizes)
     print_table(table)
@@ -63,14 +63,14 @@ def inspect(model: str | None, card: bool, server: ServerConnection | None, as_j
             raise click.UsageError("--card: not available with --server; pass a folder")
         click.echo(_card(resolve_bundle(Path(model) if model else None)))
         return
-    found = _inspect_served(server, model or "") if server else _inspect_folder(model)
+    document = _inspect_served(server, model or "") if server else _inspect_folder(model)
     if as_json:
-        click.echo(json.dumps(found, ensure_ascii=False))
+        click.echo(json.dumps(document, ensure_ascii=False))
         return
     for part in ("figures", "server"):
-        figures = found.pop(part, None)
+        figures = document.pop(part, None)
         if part == "figures":
-            print_table(_facts(found))
+            print_table(_facts(document))
         if figures:
             print_table(figures_table(figures, part))
 
@@ -87,8 +87,8 @@ def verify(model: Path | None, as_json: bool) -> None:
     bundle = open_model(place).bundle
     manifest = bundle.manifest
     if as_json:
-        found = {"model": f"{manifest.name}@{manifest.version}", "verified": True}
-        click.echo(json.dumps(found | {"digest": bundle.digest.hex()}))
+        document = {"model": f"{manifest.name}@{manifest.version}", "verified": True}
+        click.echo(json.dumps(document | {"digest": bundle.digest.hex()}))
         return
     click.echo(
         f"{manifest.name}@{manifest.version}: verified {len(manifest.files)} files and "
@@ -129,17 +129,17 @@ def _served(server: ServerConnection) -> list[dict[str, Any]]:
 
 def _inspect_served(server: ServerConnection, model: str) -> dict[str, Any]:
     with server.connect(model) as client:
-        found, asked = client.get_model(), client.get_server()
+        description, server_description = client.get_model(), client.get_server()
     return {
-        **asdict(found.name),
-        "language": found.language,
-        "layers": found.layers,
-        "width": found.width,
-        "vocabulary": found.vocabulary_size,
-        "digest": found.digest,
-        "is_default": found.is_default,
-        "figures": dict(sorted(found.figures.items())),
-        "server": asdict(asked),
+        **asdict(description.name),
+        "language": description.language,
+        "layers": description.layers,
+        "width": description.width,
+        "vocabulary": description.vocabulary_size,
+        "digest": description.digest,
+        "is_default": description.is_default,
+        "figures": dict(sorted(description.figures.items())),
+        "server": asdict(server_description),
     }
 
 
@@ -174,12 +174,12 @@ def _card(place: Path) -> str:
         raise unreadable(place / "MODEL_CARD.md", error) from None
 
 
-def _facts(found: Mapping[str, Any]) -> Table:
+def _facts(document: Mapping[str, Any]) -> Table:
     """Return a table of a model's properties, without its figures."""
     table = Table(show_header=False)
     table.add_column()
     table.add_column(overflow="fold")
-    for name, value in found.items():
+    for name, value in document.items():
         table.add_row(name.replace("_", " "), escape(_fact(value)))
     return table
 

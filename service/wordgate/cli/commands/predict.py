@@ -124,8 +124,10 @@ def predict(
         continuous_cache=ContinuousCache(continuous_cache) if continuous_cache else None,
         **others,
     )
-    with connected_model(model, server) as asked:
-        answer = asked.submit_predict(Query(history, prefix, options, correct_last_word)).result()
+    with connected_model(model, server) as language_model:
+        answer = language_model.submit_predict(
+            Query(history, prefix, options, correct_last_word)
+        ).result()
     if as_json:
         click.echo(json.dumps(document(answer), ensure_ascii=False))
     elif answer.suggestions:

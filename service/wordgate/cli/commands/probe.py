@@ -44,13 +44,13 @@ def probe(address: str, service: str, timeout_seconds: float) -> None:
     wordgate probe 10.0.0.7:50051
     wordgate probe http://127.0.0.1:9090/readyz
     """
-    asked = address or _own_address()
-    is_page = asked.startswith(("http://", _ON_FILE))
+    target = address or _own_address()
+    is_page = target.startswith(("http://", _ON_FILE))
     if not is_page:
-        _check(asked)
+        _check(target)
     ask = _ask_page if is_page else _ask_health
-    ready, status = ask(asked, service, timeout_seconds)
-    click.echo(f"{asked}: {status}")
+    ready, status = ask(target, service, timeout_seconds)
+    click.echo(f"{target}: {status}")
     if not ready:
         sys.exit(1)
 
@@ -60,7 +60,7 @@ def _own_address() -> str:
 
     The page is plain HTTP; TLS might require a client certificate.
     """
-    from wordgate.server.config.options import configure
+    from wordgate.cli.commands.serve import configure
 
     server = configure()
     by_page = server.tls_certificate is not None and server.metrics_listen
@@ -104,14 +104,14 @@ def _ask_health(address: str, service: str, timeout_seconds: float) -> tuple[boo
 
 
 def _ask_page(url: str, _service: str, timeout_seconds: float) -> tuple[bool, str]:
-    asked = urlsplit(url)
+    parts = urlsplit(url)
     try:
         if url.startswith(_ON_FILE):
             connection: HTTPConnection = _OnFile(url.removeprefix(_ON_FILE), timeout_seconds)
             connection.request("GET", "/readyz")
         else:
-            connection = HTTPConnection(asked.netloc, timeout=timeout_seconds)
-            connection.request("GET", asked.path or "/")
+            connection = HTTPConnection(parts.netloc, timeout=timeout_seconds)
+            connection.request("GET", parts.path or "/")
         answer = connection.getresponse()
         return answer.status == 200, f"{answer.status} {answer.reason}"
     except (OSError, HTTPException) as error:

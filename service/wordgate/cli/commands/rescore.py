@@ -96,15 +96,17 @@ def rescore(
     under_way = 1 if source.is_standard_input else UNDER_WAY
     with (
         results(output, source.path, keep_going, tuned=tuned and score_weights) as out,
-        connected_model(model, server, batch=under_way > 1) as asked,
+        connected_model(model, server, batch=under_way > 1) as language_model,
     ):
         utterances = announced(source.read(out.read), score_weights)
         records = out.rest_of(utterances, source.path)
-        for found in ranked(asked, records, score_weights, not no_eos, under_way, bounds):
-            if isinstance(found, InvalidFile):
-                out.refuse(found, in_json)
+        for outcome in ranked(
+            language_model, records, score_weights, not no_eos, under_way, bounds
+        ):
+            if isinstance(outcome, InvalidFile):
+                out.refuse(outcome, in_json)
                 continue
-            utterance, answer = found
+            utterance, answer = outcome
             try:
                 written_lines = list(lines(utterance, answer))
             except InvalidFile as error:
@@ -151,28 +153,28 @@ def _tabbed(utterance: Utterance, answer: RescoringResult) -> Iterator[str]:
     yield f"{utterance.utt}\t{answer.ranking.transcripts[0].text}"
 
 
-def _transcript(found: Transcript) -> dict[str, object]:
+def _transcript(transcript: Transcript) -> dict[str, object]:
     return {
-        "text": found.text,
-        "index": found.index,
-        "total": found.total,
-        "acoustic": found.scores.get(ACOUSTIC),
-        "lm": found.log_prob,
-        "posterior": found.posterior,
-        "scores": dict(sorted(found.scores.items())),
-        "boost": found.boost,
-        "merged_path_log_weight": found.merged_path_log_weight,
-        "word_count": found.word_count,
-        "token_count": found.token_count,
+        "text": transcript.text,
+        "index": transcript.index,
+        "total": transcript.total,
+        "acoustic": transcript.scores.get(ACOUSTIC),
+        "lm": transcript.log_prob,
+        "posterior": transcript.posterior,
+        "scores": dict(sorted(transcript.scores.items())),
+        "boost": transcript.boost,
+        "merged_path_log_weight": transcript.merged_path_log_weight,
+        "word_count": transcript.word_count,
+        "token_count": transcript.token_count,
     }
 
 
 def _word(word: WordConfidence) -> dict[str, object]:
-    found: dict[str, object] = {"text": word.text, "confidence": word.confidence}
+    document: dict[str, object] = {"text": word.text, "confidence": word.confidence}
     if word.time is not None:
-        found["start_seconds"] = word.time.start_seconds
-        found["end_seconds"] = word.time.end_seconds
-    return found
+        document["start_seconds"] = word.time.start_seconds
+        document["end_seconds"] = word.time.end_seconds
+    return document
 
 
 class _Rates:
@@ -201,10 +203,10 @@ class _Rates:
     def report(self, sums: Mapping[str, int]) -> str:
         """Return a line with the error rates."""
         first, best = (sums[f"errors_of_{each}"] / sums["units"] for each in ("first", "best"))
-        found = f"{best:.2%} for the best candidates"
+        rates = f"{best:.2%} for the best candidates"
         if not sums["lattices"]:
-            found = f"{first:.2%} for the first candidates, {found}"
+            rates = f"{first:.2%} for the first candidates, {rates}"
         basic = sums.get("basic_errors", 0) / max(1, sums.get("basic_units", 0))
         if written_otherwise(best, basic):
-            found += f"; {basic:.2%} with --normalise basic: case or punctuation differs"
-        return f"{self._counting.unit} error rate: {found}"
+            rates += f"; {basic:.2%} with --normalise basic: case or punctuation differs"
+        return f"{self._counting.unit} error rate: {rates}"

@@ -13,7 +13,7 @@ from rich.table import Table
 from wordgate.cli.command import Command
 from wordgate.cli.options.model import connected_model, json_option, model_document, model_options
 from wordgate.cli.options.output import Results, output_options, results
-from wordgate.cli.options.paths import INPUT_FILE_OR_DASH
+from wordgate.cli.options.paths import INPUT_FILE_OR_DASH, STANDARD_INPUT
 from wordgate.cli.options.server import ServerConnection
 from wordgate.cli.terminal.tables import add_numbers, print_table
 from wordgate.engine.results import LanguageModel, ScoreResult
@@ -23,8 +23,6 @@ from wordgate.offline.formats.candidates import CandidateSet
 from wordgate.offline.pipelining import UNDER_WAY
 from wordgate.offline.records import answered
 from wordgate.scoring.scoring import Candidate
-
-_STANDARD_INPUT = Path("-")
 
 
 @click.command(cls=Command)
@@ -78,16 +76,16 @@ def score(
     if input_file is None and (output or keep_going):
         raise click.UsageError(f"{'--output' if output else '--skip-invalid'}: requires --input")
     if input_file is not None:
-        batch = input_file != _STANDARD_INPUT
+        batch = input_file != STANDARD_INPUT
         with (
             results(output, input_file, keep_going) as out,
-            connected_model(model, server, batch=batch) as asked,
+            connected_model(model, server, batch=batch) as language_model,
         ):
-            _score_file(asked, input_file, not no_eos, return_words, out)
+            _score_file(language_model, input_file, not no_eos, return_words, out)
         out.end(input_file)
         return
-    with connected_model(model, server) as asked:
-        answer = asked.submit_score(history, candidates, not no_eos, return_words).result()
+    with connected_model(model, server) as language_model:
+        answer = language_model.submit_score(history, candidates, not no_eos, return_words).result()
     if as_json:
         click.echo(_line(answer))
         return
@@ -135,20 +133,22 @@ def _words_table(candidate: Candidate, counted_eos: bool) -> Table:
 
 
 def _score_file(
-    asked: LanguageModel, source: Path, eos: bool, return_words: bool, out: Results
+    model: LanguageModel, source: Path, eos: bool, return_words: bool, out: Results
 ) -> None:
-    def ask(found: CandidateSet) -> "Future[ScoreResult]":
-        return asked.submit_score(found.history, found.candidates, eos, return_words)
+    def ask(candidate_set: CandidateSet) -> "Future[ScoreResult]":
+        return model.submit_score(
+            candidate_set.history, candidate_set.candidates, eos, return_words
+        )
 
-    piped = source == _STANDARD_INPUT
+    piped = source == STANDARD_INPUT
     read = _piped() if piped else candidates_of.read(source, out.read)
     records = out.rest_of(read, source)
     # The writer of standard input may wait for each answer, so keep one request in progress.
-    for found in answered(records, ask, 1 if piped else UNDER_WAY):
-        if isinstance(found, InvalidFile):
-            out.refuse(found, as_json=True)
+    for outcome in answered(records, ask, 1 if piped else UNDER_WAY):
+        if isinstance(outcome, InvalidFile):
+            out.refuse(outcome, as_json=True)
         else:
-            out.write([_line(found[1])], found[1].model, {})
+            out.write([_line(outcome[1])], outcome[1].model, {})
 
 
 def _piped() -> Iterator[CandidateSet | InvalidFile]:

@@ -3,40 +3,37 @@
 The options are declared in `wordgate.server.config.options`.
 """
 
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
-from wordgate.cli.command import Command, SectionOption
-from wordgate.errors import InvalidConfiguration
-from wordgate.server.config.options import (
-    FILE,
-    Configuration,
-    Option,
-    configure_with_places,
-    options,
+from wordgate.cli.command import Command
+from wordgate.cli.options.configuration import FILE, configuration_of, configuration_options
+from wordgate.server.config.options import Configuration
+
+
+@click.command(
+    cls=Command,
+    params=[FILE, *configuration_options()],
+    help="Serve models over gRPC: prediction, scoring, health, reflection.",
 )
-
-
-@click.command(cls=Command, help="Serve models over gRPC: prediction, scoring, health, reflection.")
 @click.option("--check", is_flag=True, help="Validate options, certificate and tokens, and exit.")
-def serve(check: bool, **given: Any) -> None:
+@click.pass_context
+def serve(ctx: click.Context, /, check: bool, **_options: Any) -> None:
     """Serve until SIGTERM or SIGINT. Missing options come from the environment or a file."""
-    configuration, places = configure_with_places(
-        **{name: v for name, v in given.items() if v is not None}
-    )
+    configuration = configuration_of(ctx)
     from wordgate.server.run import serve as run
 
-    try:
-        if check:
-            _examine(configuration)
-        else:
-            run(configuration)
-    except InvalidConfiguration as error:
-        place = error.place or places.get(error.option, "")
-        raise InvalidConfiguration(error.option, error.problem, place) from None
+    if check:
+        _examine(configuration)
+    else:
+        run(configuration)
+
+
+def configure(arguments: Sequence[str] = ()) -> Configuration:
+    """Return the configuration of a server that is started with these arguments here."""
+    return configuration_of(serve.make_context("serve", list(arguments)))
 
 
 def _examine(configuration: Configuration) -> None:
@@ -44,24 +41,3 @@ def _examine(configuration: Configuration) -> None:
 
     check(configuration)
     click.echo("options, certificate and tokens are valid")
-
-
-_METAVARS: dict[type, str] = {int: "N", float: "N", str: "TEXT", Path: "PATH"}
-
-
-def _flag(option: Option) -> Callable[[Command], Command]:
-    shown = "" if option.default in {None, ""} else f"{option.default}; "
-    return click.option(
-        option.flag,
-        option.name,
-        cls=SectionOption,
-        section=option.section,
-        metavar=_METAVARS.get(option.kind) if not option.choices else None,
-        type=click.Choice(option.choices) if option.choices else option.kind,
-        default=None,
-        help=f"{option.description}  [{shown}{option.variable}]",
-    )
-
-
-for _option in (FILE, *options()):
-    serve = _flag(_option)(serve)

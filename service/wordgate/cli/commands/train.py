@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from wordgate.cli.command import Command
-from wordgate.cli.options.paths import INPUT_FILE
+from wordgate.cli.options.paths import FOLDER, INPUT_FILE
 from wordgate.cli.terminal.progress import say
 from wordgate.errors import WordgateError
 from wordgate.training.openmp import limit_openmp_spinning
@@ -16,7 +16,6 @@ from wordgate.training.openmp import limit_openmp_spinning
 if TYPE_CHECKING:
     from wordgate.training.loop import Outcome
 
-_FOLDER = click.Path(file_okay=False, path_type=Path)
 _EXTRA = ("torch", "pydantic", "safetensors", "matplotlib", "py3langid")
 
 
@@ -36,14 +35,14 @@ _EXTRA = ("torch", "pydantic", "safetensors", "matplotlib", "py3langid")
     help="With --text: language of the text, such as en or zh-Hans.  [detected]",
 )
 @click.option(
-    "--run-directory", type=_FOLDER, help="Folder for checkpoints and curves.  [runs/NAME]"
+    "--run-directory", type=FOLDER, help="Folder for checkpoints and curves.  [runs/NAME]"
 )
 @click.option(
     "--max-minutes", type=click.FloatRange(min=0), help="Save a checkpoint and stop after this."
 )
 @click.option(
     "--text-folder",
-    type=_FOLDER,
+    type=FOLDER,
     envvar="WORDGATE_TEXT_FOLDER",
     show_envvar=True,
     help="Folder of the recipe's text files, if they are not where the recipe says.",
@@ -55,7 +54,7 @@ _EXTRA = ("torch", "pydantic", "safetensors", "matplotlib", "py3langid")
 )
 @click.option(
     "--cache-directory",
-    type=_FOLDER,
+    type=FOLDER,
     envvar="WORDGATE_CACHE",
     default=Path.home() / ".cache" / "wordgate",
     show_default="~/.cache/wordgate",

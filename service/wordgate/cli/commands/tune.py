@@ -65,22 +65,25 @@ def tune(
     utterances = _some(_without_lattices(source.read()), source.path)
     refusals = _Refusals(keep_going)
     try:
-        with connected_model(model, server, batch=True) as opened, counted(opened) as asked:
+        with (
+            connected_model(model, server, batch=True) as opened,
+            counted(opened) as language_model,
+        ):
             known = tuning.collect(
-                asked, utterances, counting_of(normalise, unit), ignored, refusals.add
+                language_model, utterances, counting_of(normalise, unit), ignored, refusals.add
             )
     finally:
         for line in source.report():
             click.echo(line, err=True)
     if known.useless:
         raise InvalidFile(source.path, f"no weights found: {known.useless}")
-    found = tuning.tune(known)
+    result = tuning.tune(known)
     if as_json:
-        click.echo(json.dumps(document(found)))
-        click.echo(found.verdict, err=True)
+        click.echo(json.dumps(document(result)))
+        click.echo(result.verdict, err=True)
     else:
-        print_table(_table(found, unit))
-        click.echo(found.verdict)
+        print_table(_table(result, unit))
+        click.echo(result.verdict)
     refusals.end(source.path)
 
 
@@ -125,60 +128,60 @@ def _some(
         raise empty(path, "utterance")
 
 
-def document(found: TuningResult) -> dict[str, object]:
+def document(result: TuningResult) -> dict[str, object]:
     """Return the result as a JSON document."""
-    score_weights = found.score_weights
+    score_weights = result.score_weights
     return {
         "lm_weight": score_weights.lm_weight,
         "word_insertion_bonus": score_weights.word_insertion_bonus,
         "weights": dict(score_weights.weights),
         "posterior_scale": score_weights.posterior_scale,
-        "wer_first": found.first,
-        "wer_acoustic": found.acoustic,
-        "wer_tuned": found.tuned,
-        "wer_held_out": found.held_out,
-        "wer_without_model": found.without_model,
-        "wer_oracle": found.oracle,
-        "interval": found.interval,
-        "gain_interval": found.gain,
-        "gain_over_own_interval": found.gain_over_own,
-        "flat_within": found.flat,
-        "left_out": found.left_out,
-        "utterances": found.utterances,
-        "units": found.units,
-        "verdict": found.verdict,
+        "wer_first": result.first,
+        "wer_acoustic": result.acoustic,
+        "wer_tuned": result.tuned,
+        "wer_held_out": result.held_out,
+        "wer_without_model": result.without_model,
+        "wer_oracle": result.oracle,
+        "interval": result.interval,
+        "gain_interval": result.gain,
+        "gain_over_own_interval": result.gain_over_own,
+        "flat_within": result.flat,
+        "left_out": result.left_out,
+        "utterances": result.utterances,
+        "units": result.units,
+        "verdict": result.verdict,
     }
 
 
-def _table(found: TuningResult, unit: str) -> Table:
-    caption = f"{found.utterances} utterances of {found.units} {unit}s"
+def _table(result: TuningResult, unit: str) -> Table:
+    caption = f"{result.utterances} utterances of {result.units} {unit}s"
     table = Table(f"{unit} error rate", caption=caption)
     add_numbers(table, "")
-    rows = [("first candidates", found.first)]
-    if found.acoustic is not None:
-        rows.append(("best acoustic score alone", found.acoustic))
+    rows = [("first candidates", result.first)]
+    if result.acoustic is not None:
+        rows.append(("best acoustic score alone", result.acoustic))
     rows += [
-        ("tuned, on the same utterances", found.tuned),
-        ("held out: tuned on one half, measured on the other", found.held_out),
-        ("held out, without the model", found.without_model),
-        ("oracle: candidates with the fewest errors", found.oracle),
+        ("tuned, on the same utterances", result.tuned),
+        ("held out: tuned on one half, measured on the other", result.held_out),
+        ("held out, without the model", result.without_model),
+        ("oracle: candidates with the fewest errors", result.oracle),
     ]
     for name, rate in rows:
         table.add_row(name, f"{rate:.2%}")
     table.add_section()
     weights = {
-        "lm_weight": found.score_weights.lm_weight,
-        "word_insertion_bonus": found.score_weights.word_insertion_bonus,
-        **found.score_weights.weights,
+        "lm_weight": result.score_weights.lm_weight,
+        "word_insertion_bonus": result.score_weights.word_insertion_bonus,
+        **result.score_weights.weights,
     }
     for name, weight in weights.items():
-        low, high = found.flat.get(name, [weight, weight])
+        low, high = result.flat.get(name, [weight, weight])
         note = f"{weight:.4g}" + (f"  (flat from {low:.4g} to {high:.4g})" if low != high else "")
         table.add_row(
             name,
             "left out: equal in all candidates, or a linear combination of other scores"
-            if name in found.left_out
+            if name in result.left_out
             else note,
         )
-    table.add_row("posterior_scale", f"{found.score_weights.scale:.4g}")
+    table.add_row("posterior_scale", f"{result.score_weights.scale:.4g}")
     return table

@@ -1,24 +1,21 @@
 """`wordgate type`: type in the terminal with suggestions below the line."""
 
-import shutil
 import sys
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from wordgate.cli.command import Command
 from wordgate.cli.options.model import connected_model, model_options
 from wordgate.cli.options.server import ServerConnection
-from wordgate.cli.terminal.keyboard import KeyReader, keyboard
-from wordgate.cli.terminal.line_editor import LineEditor
 from wordgate.decoding.options import MAX_SUGGESTIONS, MAX_WORDS, LetterCase, Options
-from wordgate.decoding.prediction import Query, split_typed
-from wordgate.engine.results import LanguageModel
 from wordgate.errors import WordgateError
 from wordgate.offline.reading_report import counting
 
-_ENTER = ("\r", "\n")
-_LEAVE = ("\x04", "\x1b", "")
+if TYPE_CHECKING:
+    from wordgate.cli.terminal.typing_prompt import TypedLine
 
 
 @click.command(cls=Command)
@@ -67,8 +64,13 @@ def type(
     """Type text with suggestions below the line.
 
     Tab accepts the selected suggestion, Up and Down select another, Enter starts a new line, Ctrl-D
-    exits. After each line it prints the keystroke savings.
+    exits. After each line it prints the keystroke savings. Requires the extra `terminal`.
     """
+    try:
+        from wordgate.cli.terminal.typing_prompt import TypingPrompt
+    except ModuleNotFoundError:
+        problem = "type requires prompt_toolkit; run pip install 'wordgate[terminal]'"
+        raise WordgateError(problem) from None
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise WordgateError("not a terminal: for scripts use `wordgate predict`")
     options = Options(
@@ -78,35 +80,16 @@ def type(
         letter_case=LetterCase(letter_case),
         hide_rejected=hide_rejected,
     )
-    with keyboard() as keys, connected_model(model, server) as asked:
+    with connected_model(model, server) as language_model, suppress(EOFError):
         click.echo("Tab accepts a suggestion, Enter starts a new line, Ctrl-D exits.")
-        while _type_line(keys, asked, options):
-            pass
+        prompt = TypingPrompt(language_model, options)
+        while True:
+            _print_savings(prompt.read_line())
 
 
-def _type_line(keys: KeyReader, asked: LanguageModel, options: Options) -> bool:
-    """Let the user type one line; return whether another follows."""
-    typewriter = LineEditor()
-    _answer(asked, options, typewriter)
-    while True:
-        if not keys.is_waiting:
-            click.echo(typewriter.screen(shutil.get_terminal_size().columns), nl=False)
-        key = keys.key()
-        if key in _ENTER or key in _LEAVE:
-            break
-        if typewriter.press(key):
-            _answer(asked, options, typewriter)
-    typewriter.answer = None
-    typewriter.line = typewriter.line.move(len(typewriter.line.text))
-    click.echo(typewriter.screen(shutil.get_terminal_size().columns))
-    written = typewriter.line.text.rstrip()
+def _print_savings(line: "TypedLine") -> None:
+    written = line.text.rstrip()
     if written:
-        saved = 1 - typewriter.keys / len(written)
-        keys_text = counting(typewriter.keys, "key")
-        click.echo(f"{keys_text} for {len(written)} characters: {saved:.0%} saved")
-    return key in _ENTER
-
-
-def _answer(asked: LanguageModel, options: Options, typewriter: LineEditor) -> None:
-    history, prefix = split_typed(typewriter.line.before)
-    typewriter.answer = asked.submit_predict(Query(history, prefix, options)).result()
+        saved = 1 - line.keys / len(written)
+        keys = counting(line.keys, "key")
+        click.echo(f"{keys} for {len(written)} characters: {saved:.0%} saved")

@@ -35,11 +35,11 @@ def connected_model(
     """Open the model that the options name. `batch`: send requests with batch priority."""
     if model is not None and server is not None:
         raise click.UsageError("--model, --server: mutually exclusive; use one of them")
-    asked = server.connect(batch=batch) if server else _open(model)
+    opened = server.connect(batch=batch) if server else _open(model)
     try:
-        yield asked
+        yield opened
     finally:
-        asked.close()
+        opened.close()
 
 
 def model_document(model: ModelVersion) -> dict[str, str]:

@@ -27,6 +27,10 @@ class _Existing(click.Path):
         return path
 
 
+STANDARD_INPUT = Path("-")
+FOLDER = click.Path(file_okay=False, path_type=Path)
+"""A folder that need not exist."""
+
 INPUT_FILE = _Existing(dir_okay=False)
 INPUT_FILE_OR_DASH = _Existing(dir_okay=False, allow_dash=True)
 INPUT_FOLDER = _Existing(file_okay=False)

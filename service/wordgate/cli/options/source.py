@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 import click
 
 from wordgate.cli.command import SectionOption
-from wordgate.cli.options.paths import INPUT_FILE, INPUT_PATH_OR_DASH
+from wordgate.cli.options.paths import INPUT_FILE, INPUT_PATH_OR_DASH, STANDARD_INPUT
 from wordgate.errors import InvalidFile
 from wordgate.evaluation.error_rate import Counting, Normalise, Unit
 from wordgate.offline.formats import espnet, jsonl, kaldi, nemo, references, slf, srilm, vosk
@@ -28,7 +28,6 @@ _input = partial(click.option, cls=SectionOption, section="Input")
 _search = partial(click.option, cls=SectionOption, section="Search")
 _counting = partial(click.option, cls=SectionOption, section="Error rates")
 
-_STANDARD_INPUT = Path("-")
 _FOLDERS = {"kaldi": kaldi.read, "espnet": espnet.read, "srilm": srilm.read, "vosk": vosk.read}
 
 
@@ -47,7 +46,7 @@ class Source:
     @property
     def is_standard_input(self) -> bool:
         """Whether the input is standard input, whose writer may wait for each result."""
-        return self.path == _STANDARD_INPUT
+        return self.path == STANDARD_INPUT
 
     @cached_property
     def reading(self) -> Reading:

@@ -20,7 +20,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _option = partial(click.option, cls=SectionOption, section="Weights")
 
-_STANDARD_INPUT = Path("-")
 _WEIGHT = "NAME=NUMBER", "am=0.5"
 _BOOST = "PHRASE=NUMBER", "Port Ellen=3"
 
@@ -70,17 +69,17 @@ def parse_weights(
     posterior_scale: float | None,
     tuned: Path | None,
 ) -> ScoreWeights:
-    """Return the weights from the options, which override the values from --weights-file."""
+    """Return the score weights from the options, which override the values from --weights-file."""
     base = _read_tuned(tuned) if tuned else ScoreWeights()
-    found = ScoreWeights(
+    score_weights = ScoreWeights(
         base.lm_weight if lm_weight is None else lm_weight,
         base.word_insertion_bonus if word_insertion_bonus is None else word_insertion_bonus,
         {**base.weights, **dict(parse_assignment("--weight", each, *_WEIGHT) for each in weights)},
         [Boost(*parse_assignment("--boost", each, *_BOOST)) for each in boosts],
         base.posterior_scale if posterior_scale is None else posterior_scale,
     )
-    finish(found.prepare())  # reject an invalid boost before reading any utterance
-    return found
+    finish(score_weights.prepare())  # reject an invalid boost before reading any utterance
+    return score_weights
 
 
 def parse_assignment(option: str, given: str, form: str, example: str) -> tuple[str, float]:
@@ -100,13 +99,13 @@ def parse_assignment(option: str, given: str, form: str, example: str) -> tuple[
 
 def _read_tuned(path: Path) -> ScoreWeights:
     try:
-        found = json.loads(path.read_text("utf-8"))
+        document = json.loads(path.read_text("utf-8"))
         return ScoreWeights(
-            float(found["lm_weight"]),
-            float(found["word_insertion_bonus"]),
-            {str(name): float(weight) for name, weight in found["weights"].items()},
+            float(document["lm_weight"]),
+            float(document["word_insertion_bonus"]),
+            {str(name): float(weight) for name, weight in document["weights"].items()},
             (),
-            float(found["posterior_scale"]),
+            float(document["posterior_scale"]),
         )
     except OSError as error:
         raise unreadable(path, error) from None
@@ -132,15 +131,15 @@ def weights_report(
     names: Iterable[str], score_weights: ScoreWeights, any_candidate: bool
 ) -> Iterator[str]:
     """Yield lines that list the weight of each score and the scores without a weight."""
-    found = {name: score_weights.weight_of(name) for name in names}
-    weighed = [f"{name} {weight:g}" for name, weight in found.items() if weight]
-    without = [name for name, weight in found.items() if not weight]
-    if not found and any_candidate:
+    weights = {name: score_weights.weight_of(name) for name in names}
+    weighed = [f"{name} {weight:g}" for name, weight in weights.items() if weight]
+    without = [name for name, weight in weights.items() if not weight]
+    if not weights and any_candidate:
         yield "weights: no candidate has a score; ranking by the language model alone"
     if weighed:
         yield f"weights: {', '.join(weighed)}; lm_weight {score_weights.lm_weight:g}"
-    if found and not weighed:
-        yield f"WARNING: {_unweighted(found)}"
+    if weights and not weighed:
+        yield f"WARNING: {_unweighted(weights)}"
     elif without:
         yield f"zero weight: {', '.join(without)}; set a weight with --weight NAME=NUMBER"
 

@@ -78,8 +78,8 @@ class Counted:
 
 
 @contextmanager
-def counted(asked: LanguageModel) -> Iterator[Any]:
+def counted(model: LanguageModel) -> Iterator[Any]:
     """Show the number of answers: a bar on a terminal, otherwise a line every 30 s."""
-    model = Counted(asked, Console(stderr=True, highlight=False))
-    with model.shown():
-        yield model
+    wrapper = Counted(model, Console(stderr=True, highlight=False))
+    with wrapper.shown():
+        yield wrapper

@@ -15,13 +15,13 @@ from pathlib import Path
 
 from wordgate.errors import InvalidFile
 from wordgate.offline.formats import folders, meshes
+from wordgate.offline.formats.slf import LM
 from wordgate.offline.lines import decode, raw_lines, uncompressed
 from wordgate.offline.reading_report import Reading, rankable
 from wordgate.offline.utterances import Utterance
 from wordgate.scoring.hypothesis import Hypothesis
 from wordgate.scoring.score_weights import ACOUSTIC
 
-LM = "lm_log_prob"
 _OTHER_FORMATS = ("NBestList1.0", "NBestList2.0")
 
 

@@ -1,42 +1,31 @@
-"""Every option of the server, declared once.
+"""Every option of the server, declared once with its type, default and bounds.
 
 The flags of `wordgate serve`, the environment variables, the keys of the configuration file and the
-table in the docs are generated from these declarations. A flag overrides an environment variable,
-which overrides the file. The configuration does not change after start-up.
+table in the docs are generated from these declarations. The configuration does not change after
+start-up.
 """
 
-import os
-from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self, get_args, get_origin
+from typing import Any, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
-from pydantic.fields import FieldInfo
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from wordgate.engine.executor import DEFAULT_ENGINE_THREADS
 from wordgate.engine.state_cache import DEFAULT_CACHE_BYTES
-from wordgate.errors import InvalidConfiguration, flag_of
-from wordgate.protocol.address import check_address, split_address, unix_path
+from wordgate.errors import InvalidConfiguration
+from wordgate.protocol.address import check_address, unix_path
 from wordgate.protocol.limits import Limits, table
-from wordgate.server.config.toml_file import place, read_options
 
-__all__ = ["split_address"]
-
-VARIABLE_PREFIX = "WORDGATE_"
+INT32_MAX = 2**31 - 1
+_LIMITS = {row.name: row for row in table()}
 
 
-def _limit(name: str, description: str, *, least: int, most: int = 2**31 - 1) -> Any:
-    """Declare an option for one of the `Limits`, with its default from there."""
-    return Field(default=getattr(Limits(), name), ge=least, le=most, description=description)
+def _limit(name: str, *, least: int, most: int = INT32_MAX) -> Any:
+    """Declare an option for one of the `Limits`, with its default and meaning from there."""
+    limit = _LIMITS[name]
+    kind = f"in {limit.unit}:" if limit.unit in {"bytes", "seconds"} else "number of"
+    description = f"Maximum {kind} {limit.bounds}."
+    return Field(default=limit.value, ge=least, le=most, description=description)
 
 
 class Configuration(BaseModel):
@@ -71,9 +60,7 @@ class Configuration(BaseModel):
         description="HTTP address for /metrics, /livez and /readyz: HOST:PORT or unix:PATH. Empty: "
         "HTTP is off.",
     )
-    reflection: Literal["on", "off"] = Field(
-        default="on", description="Enable gRPC server reflection."
-    )
+    reflection: bool = Field(default=True, description="Enable gRPC server reflection.")
     shutdown_grace_seconds: float = Field(
         default=10.0,
         ge=0,
@@ -120,55 +107,15 @@ class Configuration(BaseModel):
         ge=0,
         description="Memory in bytes for cached states and output rows, for all models together.",
     )
-    max_message_bytes: int = _limit(
-        "max_message_bytes",
-        "Maximum size of a request message in bytes.",
-        least=1024,
-    )
-    max_sessions: int = _limit(
-        "max_sessions",
-        "Maximum number of open typing sessions. They count towards `--max-concurrent-rpcs`.",
-        least=0,
-    )
-    max_session_seconds: int = _limit(
-        "max_session_seconds",
-        "Maximum lifetime of a typing session in seconds, minus up to 10 % jitter. It then ends "
-        "with UNAVAILABLE and the client reopens it.",
-        least=1,
-        most=31_536_000,
-    )
-    max_rescore_streams: int = _limit(
-        "max_rescore_streams",
-        "Maximum number of open rescoring streams.",
-        least=0,
-    )
-    max_generation_streams: int = _limit(
-        "max_generation_streams",
-        "Maximum number of open generation streams.",
-        least=0,
-    )
-    max_concurrent_rpcs: int = _limit(
-        "max_concurrent_rpcs",
-        "Maximum number of RPCs in progress, including sessions and streams.",
-        least=1,
-    )
-    max_in_flight_bytes: int = _limit(
-        "max_in_flight_bytes",
-        "Maximum total size in bytes of the messages of all requests in progress. Answering a "
-        "request may take 200 times its size in memory.",
-        least=1024,
-    )
-    max_in_flight_stream_bytes: int = _limit(
-        "max_in_flight_stream_bytes",
-        "Maximum total size in bytes of the stream messages in progress that are larger than "
-        "16 KiB.",
-        least=1024,
-    )
-    max_queued_rows: int = _limit(
-        "max_queued_rows",
-        "Maximum number of rows queued for the model. Above it, requests are rejected at once.",
-        least=1,
-    )
+    max_message_bytes: int = _limit("max_message_bytes", least=1024)
+    max_sessions: int = _limit("max_sessions", least=0)
+    max_session_seconds: int = _limit("max_session_seconds", least=1, most=31_536_000)
+    max_rescore_streams: int = _limit("max_rescore_streams", least=0)
+    max_generation_streams: int = _limit("max_generation_streams", least=0)
+    max_concurrent_rpcs: int = _limit("max_concurrent_rpcs", least=1)
+    max_in_flight_bytes: int = _limit("max_in_flight_bytes", least=1024)
+    max_in_flight_stream_bytes: int = _limit("max_in_flight_stream_bytes", least=1024)
+    max_queued_rows: int = _limit("max_queued_rows", least=1)
     max_queue_delay_seconds: float = Field(
         default=0.025,
         ge=0,
@@ -238,143 +185,5 @@ class Configuration(BaseModel):
     @property
     def limits(self) -> Limits:
         """Limits that this server enforces."""
-        names = Configuration.model_fields.keys() & {row.name for row in table()}
+        names = Configuration.model_fields.keys() & _LIMITS.keys()
         return Limits(**{name: getattr(self, name) for name in names})
-
-
-_SECTIONS = {
-    "model": "Models",
-    "listen": "Listening",
-    "tls_certificate": "Security",
-    "device": "Processors and memory",
-    "max_message_bytes": "Limits",
-    "log_format": "Logs and traces",
-}
-"""Section headings of the help text, by the first option of each section."""
-
-
-@dataclass(frozen=True)
-class Option:
-    """An option: its flag, environment variable, key in the file and row in the docs' table."""
-
-    name: str
-    flag: str
-    variable: str
-    default: Any
-    choices: tuple[str, ...]
-    kind: type
-    description: str
-    section: str
-
-
-FILE = Option(
-    name="config",
-    flag="--config",
-    variable=f"{VARIABLE_PREFIX}CONFIG",
-    default=None,
-    choices=(),
-    kind=Path,
-    description="TOML file with the options below. Read once, at start-up.",
-    section="Options",
-)
-"""The option that names the configuration file; the file itself cannot set it."""
-
-
-def options() -> Iterator[Option]:
-    """Yield all options in the order of their declaration."""
-    section = ""
-    for name, declared in Configuration.model_fields.items():
-        section = _SECTIONS.get(name, section)
-        yield Option(
-            name=name,
-            flag=flag_of(name),
-            variable=VARIABLE_PREFIX + name.upper(),
-            default=declared.default,
-            choices=_choices(declared),
-            kind=_kind(declared),
-            description=declared.description or "",
-            section=section,
-        )
-
-
-def configure(**given: Any) -> Configuration:
-    """Return the configuration. Same as `configure_with_places`, but without the places."""
-    return configure_with_places(**given)[0]
-
-
-def configure_with_places(**given: Any) -> tuple[Configuration, dict[str, str]]:
-    """Return the configuration, and for each option that was set the place that set it.
-
-    An argument in `given` overrides the environment, which overrides the file, which overrides the
-    defaults. The file is the argument `config`, or the path in `WORDGATE_CONFIG`. The places, by
-    option name, serve error messages after start-up. Raises `InvalidFile` if the file cannot be
-    read, and `InvalidConfiguration` with the option and its place.
-    """
-    file = _file(given.pop(FILE.name, None))
-    values = _from_file(file) | _from_environment() | _from_flags(given)
-    try:
-        configuration = Configuration(**{name: value for name, (value, _) in values.items()})
-        return configuration, {name: place for name, (_, place) in values.items()}
-    except InvalidConfiguration as error:
-        name, problem = error.option, error.problem
-    except ValidationError as error:
-        name, problem = _explain(error)
-    raise InvalidConfiguration(name, problem, values[name][1] if name in values else "")
-
-
-def _choices(declared: FieldInfo) -> tuple[str, ...]:
-    return get_args(declared.annotation) if get_origin(declared.annotation) is Literal else ()
-
-
-def _kind(declared: FieldInfo) -> type:
-    if declared.annotation in {int, float}:
-        return declared.annotation  # type: ignore[return-value]
-    return Path if declared.default is None else str
-
-
-_Sourced = dict[str, tuple[Any, str]]
-"""Values by option name, each with the flag, variable or key that set it."""
-
-
-def _file(flag_value: Path | None) -> Path | None:
-    path = os.environ.get(FILE.variable) if flag_value is None else flag_value
-    if path == "":
-        raise InvalidConfiguration(FILE.name, "is empty; name a file", FILE.variable)
-    return None if path is None else Path(path)
-
-
-def _from_file(file: Path | None) -> _Sourced:
-    if file is None:
-        return {}
-    values = read_options(file, {option.name: option.kind for option in options()})
-    return {name: (_from_folder(file, value), place(file, name)) for name, value in values.items()}
-
-
-def _from_folder(file: Path, value: Any) -> Any:
-    """Resolve a relative socket path against the folder of the configuration file."""
-    with suppress(ValueError):
-        path = unix_path(value) if isinstance(value, str) else None
-        if path is not None:
-            return f"unix:{file.parent / path}"
-    return value
-
-
-def _from_environment() -> _Sourced:
-    return {
-        option.name: (os.environ[option.variable], option.variable)
-        for option in options()
-        if option.variable in os.environ
-    }
-
-
-def _from_flags(given: dict[str, Any]) -> _Sourced:
-    flags = {option.name: option.flag for option in options()}
-    return {name: (value, flags.get(name, name)) for name, value in given.items()}
-
-
-def _explain(error: ValidationError) -> tuple[str, str]:
-    """Return the option and the problem of the first error."""
-    first = error.errors(include_url=False)[0]
-    message = first["msg"].removeprefix("Value error, ")
-    problem = f"{message[:1].lower()}{message[1:]} (it is {first['input']!r})"
-    return str(first["loc"][0]), problem

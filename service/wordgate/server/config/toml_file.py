@@ -4,15 +4,18 @@ import difflib
 import reprlib
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from wordgate.errors import InvalidConfiguration, InvalidFile
+from wordgate.protocol.address import unix_path
 from wordgate.text.input_files import read_input
 
 _WRITTEN: dict[type, tuple[tuple[type, ...], str]] = {
     int: ((int,), "a whole number"),
     float: ((int, float), "a number"),
+    bool: ((bool,), "true or false"),
     str: ((str,), "text in quotes"),
     Path: ((str,), "a path in quotes"),
 }
@@ -28,11 +31,11 @@ def read_options(path: Path, kinds: Mapping[str, type]) -> dict[str, Any]:
     document = _document(path)
     for key, value in document.items():
         if key not in kinds:
-            raise InvalidConfiguration(key, _unknown(key, value, kinds), place(path, key))
+            raise InvalidConfiguration(key, _unknown(key, value, kinds), _place(path, key))
     return {key: _value(path, key, value, kinds[key]) for key, value in document.items()}
 
 
-def place(path: Path, key: str) -> str:
+def _place(path: Path, key: str) -> str:
     """Return the position of a key for error messages, as "FILE: KEY"."""
     return f"{path}: {key if key.isprintable() and key else repr(key)}"
 
@@ -56,10 +59,21 @@ def _value(path: Path, key: str, value: Any, kind: type) -> Any:
     types, expected = _WRITTEN[kind]
     if type(value) not in types:  # bool is a subclass of int
         shown = str(value).lower() if isinstance(value, bool) else reprlib.repr(value)
-        raise InvalidConfiguration(key, f"must be {expected}, not {shown}", place(path, key))
+        raise InvalidConfiguration(key, f"must be {expected}, not {shown}", _place(path, key))
     if isinstance(value, str) and "\0" in value:
-        raise InvalidConfiguration(key, "contains a NUL character", place(path, key))
-    return path.parent / value if kind is Path and value else value
+        raise InvalidConfiguration(key, "contains a NUL character", _place(path, key))
+    return _from_folder(path.parent, value, kind)
+
+
+def _from_folder(folder: Path, value: Any, kind: type) -> Any:
+    """Resolve a relative path, or the path of a Unix socket, against the folder of the file."""
+    if kind is Path and value:
+        return folder / value
+    if kind is str:
+        with suppress(ValueError):
+            socket_path = unix_path(value)
+            return value if socket_path is None else f"unix:{folder / socket_path}"
+    return value
 
 
 def _unknown(key: str, value: Any, known: Mapping[str, type]) -> str:

@@ -10,9 +10,8 @@ from grpc.aio import ServicerContext
 from wordgate.api.v1 import rescoring_pb2, scoring_pb2, scoring_pb2_grpc
 from wordgate.engine.job import Priority
 from wordgate.engine.loaded_model import ServedModel
-from wordgate.engine.onnx_model import MAX_ROWS
 from wordgate.lm.context_window import MAX_CONTEXT_PIECES
-from wordgate.lm.requests import YIELD, ModelTask, TimeSlice
+from wordgate.lm.requests import MAX_ROWS, YIELD, ModelTask, TimeSlice
 from wordgate.protocol.limits import Limits, check_bytes, check_count
 from wordgate.protocol.rescoring import check_counts, decode_score_weights, decode_search_bounds
 from wordgate.protocol.scoring import counts_eos, decode_priority, encode_scores

@@ -25,10 +25,10 @@ from prometheus_client.registry import Collector
 
 from wordgate.engine.job import DropReason, Priority
 from wordgate.engine.loaded_model import ServedModel
-from wordgate.engine.onnx_model import MAX_ROWS
 from wordgate.engine.results import ModelVersion
 from wordgate.engine.scheduler import Scheduler
 from wordgate.errors import OverloadReason
+from wordgate.lm.requests import MAX_ROWS
 
 M = TypeVar("M", bound=MetricWrapperBase)
 

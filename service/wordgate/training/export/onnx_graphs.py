@@ -19,13 +19,13 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from wordgate.bundle.bundle_files import EMBEDDING_FILE
+from wordgate.bundle.manifest import ZERO_POINT
 from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
 
 OPSET = 21
 IR_VERSION = 10
 CONTRIB_DOMAIN = "com.microsoft"
-EMBEDDING_FILE = "embedding.bin"
-ZERO_POINT = 128
 HIDDEN_SCALE = 1.0 / 127.0
 Array = NDArray[np.float32]
 

@@ -1,0 +1,1 @@
+"""The subcommands of `wordgate bench`, one file per benchmark."""

@@ -1,0 +1,55 @@
+"""Options and output shared by the benchmarks."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from wordgate.cli.terminal.tables import figures_table, print_table
+from wordgate.errors import WordgateError
+
+COUNT = click.IntRange(min=1)
+
+model_option = click.option(
+    "--model",
+    "path",
+    type=click.Path(path_type=Path),
+    help="Folder of a bundle, or of versions (uses the newest).  [the bundled model]",
+)
+engine_threads_option = click.option(
+    "--engine-threads",
+    type=COUNT,
+    default=2,
+    show_default=True,
+    help="Concurrent inferences.",
+)
+repetitions_option = click.option(
+    "--repetitions", type=COUNT, default=7, show_default=True, help="Repetitions per variant."
+)
+
+
+def model_label(path: Path) -> str:
+    """Return NAME@VERSION of a bundle."""
+    return f"{path.parent.name}@{path.name}"
+
+
+def show(figures: dict[str, Any], as_json: bool) -> None:
+    """Print figures as a table or JSON."""
+    if as_json:
+        click.echo(json.dumps(figures))
+        return
+    print_table(figures_table(figures))
+
+
+@contextmanager
+def train_extra() -> Iterator[None]:
+    """Raise an error that names the missing extra if an import inside fails."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise WordgateError(
+            f"bench requires {error.name}, which is not installed: pip install 'wordgate[train]'"
+        ) from None

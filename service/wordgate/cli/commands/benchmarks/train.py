@@ -1,0 +1,26 @@
+"""`wordgate bench train`: the training step beside a plain PyTorch loop."""
+
+import click
+
+from wordgate.cli.command import Command
+from wordgate.cli.commands.benchmarks.options import COUNT, show, train_extra
+from wordgate.cli.options.model import json_option
+from wordgate.cli.terminal.progress import say
+from wordgate.training.openmp import limit_openmp_spinning
+
+
+@click.command(cls=Command)
+@click.option("--batch", type=COUNT, default=40, show_default=True, help="Batch size.")
+@click.option("--length", type=COUNT, default=35, show_default=True, help="Tokens per sequence.")
+@click.option("--threads", type=COUNT, default=2, show_default=True, help="PyTorch threads.")
+@click.option(
+    "--repetitions", type=COUNT, default=7, show_default=True, help="Repetitions per loop."
+)
+@json_option
+def train(batch: int, length: int, threads: int, repetitions: int, as_json: bool) -> None:
+    """Compare the training step with a plain PyTorch loop with a full softmax."""
+    say(f"timing {repetitions} repetitions of the training step and of a plain PyTorch loop")
+    limit_openmp_spinning()
+    with train_extra():
+        from wordgate.bench import training_step as training_bench
+    show(training_bench.run(batch, length, threads=threads, repetitions=repetitions), as_json)
