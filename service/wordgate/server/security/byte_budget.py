@@ -5,7 +5,6 @@ progress therefore determines how much memory a server needs.
 """
 
 import asyncio
-import gc
 from collections import deque
 
 from wordgate.engine import malloc_trim
@@ -86,7 +85,6 @@ class ByteBudget:
     def _trim(self) -> None:
         """Return free heap memory to the operating system, in a thread."""
         self._trimming, self._freed = None, 0
-        gc.collect(0)  # grpc.aio leaves a reference cycle per call
         asyncio.get_running_loop().run_in_executor(None, malloc_trim.give_back)
 
     def _has_room(self, size: int) -> bool:
