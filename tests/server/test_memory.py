@@ -26,7 +26,7 @@ _RESIDENT = "process_resident_memory_bytes"
 _MEGABYTE = 1_000_000
 _MOST_GROWTH_BYTES = 100 * _MEGABYTE
 _KEPT_BYTES = 60 * _MEGABYTE
-"""Heap that two answered requests of a megabyte may keep: measured 35 MB, and 68 to 79 MB with float values."""
+"""Heap that two answered requests of a megabyte may keep. Metric values as floats: 68 to 79 MB."""
 
 _STREAM_GROWTH_BYTES = 900 * _MEGABYTE
 """2 utterances of a megabyte take up to 250 MB each; 24 of them were once accepted."""
@@ -116,7 +116,7 @@ def test_abandoned_requests_free_their_memory(
 def test_answered_and_rejected_requests_free_their_memory(bundle: Path) -> None:
     """Neither two answered megabytes nor those rejected beside them keep the heap they used.
 
-    Each histogram bucket once kept a megabyte.
+    About 40 histogram buckets once kept a megabyte each.
     """
     noise = Random(1)
     words = ["the", "sun", "is", "in", "sea", "and", "cat", "sat", "clouds", "are"]
