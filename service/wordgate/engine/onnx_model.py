@@ -225,6 +225,7 @@ class _SessionOpener:
         options.intra_op_num_threads = runtime.threads
         options.inter_op_num_threads = 1
         options.enable_mem_pattern = False
+        options.enable_cpu_mem_arena = False  # it would keep the memory of the largest batches
         options.log_severity_level = 4  # every logged error is also raised
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         if precision == "int8" and not int8_products_are_exact():

@@ -29,6 +29,7 @@ from wordgate.engine.results import ModelVersion
 from wordgate.engine.scheduler import Scheduler
 from wordgate.errors import OverloadReason
 from wordgate.lm.requests import MAX_ROWS
+from wordgate.server.telemetry.unboxed_value import use_unboxed_values
 
 M = TypeVar("M", bound=MetricWrapperBase)
 
@@ -92,6 +93,7 @@ class Metrics:
 
     def __init__(self) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
+        use_unboxed_values()
         self.registry = CollectorRegistry()
         self._declared: list[MetricRow] = []
         self._declare_calls()
