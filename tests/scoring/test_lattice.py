@@ -179,6 +179,14 @@ def test_a_confusion_network_is_ranked_like_its_n_best_list(
     assert {each.text: each.total for each in found.transcripts} == pytest.approx(totals, abs=1e-9)
 
 
+@pytest.mark.parametrize("weight", [0.0, 1e-300])
+def test_scores_that_add_up_to_infinity_are_rejected(weight: float) -> None:
+    """The error names the hypotheses: no entry of the request is wrong by itself."""
+    slots = [[Alternative(word, {"first": 1e308})] for word in ("the", "sea")]
+    with pytest.raises(InvalidInput, match="hypotheses: have a path whose first adds up to inf"):
+        _ranked(ConfusionNetwork(slots), Weighting(weights={"first": weight}))
+
+
 def test_chinese_characters_count_as_words() -> None:
     """A narrow search of a network of Chinese characters finds the best transcript."""
     slots = [

@@ -140,7 +140,7 @@ def _as_sent(error: InvalidInput) -> InvalidInput:
 
 
 def _continuous_cache(nested: prediction_pb2.SuggestionOptions) -> ContinuousCache | None:
-    if not nested.HasField("continuous_cache") or not nested.continuous_cache.weight:
+    if not nested.HasField("continuous_cache"):
         return None
     cache = nested.continuous_cache
     return ContinuousCache(
