@@ -15,7 +15,7 @@ from tests.server.requests import LONG_TO_READ, texts
 from wordgate.client import AsyncClient, Client
 from wordgate.client.typing_session import SessionUpdate
 from wordgate.decoding.generation import GenerationQuery
-from wordgate.decoding.options import Options
+from wordgate.decoding.options import BoostedWord, Options
 from wordgate.decoding.prediction import Query
 from wordgate.engine.local_model import LocalModel
 from wordgate.engine.results import GenerativeModel, LanguageModel
@@ -27,6 +27,7 @@ from wordgate.errors import (
     Unavailable,
 )
 from wordgate.protocol.limits import Limits
+from wordgate.scoring.weighting import Boost, Weighting
 
 NOBODY = "127.0.0.1:1"
 ROOT = Path(__file__).parents[2]
@@ -106,6 +107,15 @@ def test_bad_input_comes_back_as_what_it_is(client: Client) -> None:
         (lambda: client.predict("", max_suggestions=1000), "max_suggestions"),
         (lambda: client.predict("\ud800"), "history"),
         (lambda: client.predict("", "\ud800"), "prefix"),
+        (lambda: client.predict("", blocked_words=["\ud800"]), "options.blocked_words[0]"),
+        (
+            lambda: client.predict("", boosted_words=[BoostedWord("\ud800", 1.0)]),
+            "options.boosted_words[0].word",
+        ),
+        (
+            lambda: client.rescore("", [], Weighting(boosts=[Boost("\ud800", 1.0)])),
+            "weighting.boosts[0].phrase",
+        ),
         (lambda: client.score("", []), "candidates"),
         (lambda: client.score("", ["a", "\ud800"]), "candidates[1].text"),
         (lambda: client.score("", ["a" * 2_000_000]), "request"),

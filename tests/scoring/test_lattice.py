@@ -187,6 +187,18 @@ def test_scores_that_add_up_to_infinity_are_rejected(weight: float) -> None:
         _ranked(ConfusionNetwork(slots), Weighting(weights={"first": weight}))
 
 
+@pytest.mark.parametrize(("soft_hyphens", "is_valid"), [(511, True), (512, False)])
+def test_transcripts_of_many_bytes_are_rejected(soft_hyphens: int, is_valid: bool) -> None:
+    """Invisible characters take no tokens, but 100 transcripts repeat them in the answer."""
+    slot = [Alternative("\u00ad" * soft_hyphens + "a")]
+    network = ConfusionNetwork([slot] * 64)  # 64 * (2 * 511 + 1 and a space) = 64 KiB
+    if is_valid:
+        assert len(_ranked(network, Weighting()).transcripts) == 1
+    else:
+        with pytest.raises(InvalidInput, match="transcript of more than 65536 bytes"):
+            _ranked(network, Weighting())
+
+
 def test_chinese_characters_count_as_words() -> None:
     """A narrow search of a network of Chinese characters finds the best transcript."""
     slots = [

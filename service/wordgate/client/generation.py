@@ -14,6 +14,7 @@ from wordgate.engine.results import GenerationResult
 from wordgate.errors import WordgateError
 from wordgate.protocol.models import decode_model_version
 from wordgate.text.normalization import require_unicode
+from wordgate.text.steps import finish
 
 _FINISHES: dict[int, FinishReason] = {
     prediction_pb2.FINISH_REASON_END_OF_TEXT: FinishReason.END_OF_TEXT,
@@ -27,6 +28,7 @@ def generate_request(model: str, query: GenerationQuery) -> prediction_pb2.Strea
     """Return the request for a query. Raises `InvalidInput` for text that is not valid Unicode."""
     require_unicode(query.history, "history")
     require_unicode(query.prefix, "prefix")
+    finish(query.prepare())
     return prediction_pb2.StreamGenerateRequest(
         model=model,
         history=query.history,

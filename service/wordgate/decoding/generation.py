@@ -11,7 +11,7 @@ load. Between two words a `GenerationState` holds all the state; its owner may d
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 from hashlib import blake2b
@@ -43,7 +43,7 @@ from wordgate.text.fullwidth import as_marked
 from wordgate.text.listed_phrases import MAX_LISTED_PHRASE_WORDS
 from wordgate.text.normalization import normalise
 from wordgate.text.sentences import begins_sentence
-from wordgate.text.steps import Steps
+from wordgate.text.steps import Steps, finish
 
 DEFAULT_MAX_WORDS = 50
 DEFAULT_TOP_K = 40
@@ -55,6 +55,9 @@ _END = ""
 """Represents `<eos>` among words. No word is empty."""
 
 _UNIFORM_BITS = 53
+
+_WORD_WORK, _CHARACTER_WORK = 4, 6
+"""Work to normalise a stop word, and per character, in the unit of `Steps`."""
 
 
 class FinishReason(Enum):
@@ -87,7 +90,7 @@ class GenerationQuery:
     `top_p`. Temperature 0 always takes the likeliest word. Without a `seed`, a random one is used.
     The text ends after `max_words` words, or earlier after one of the `stop_words` (words or
     phrases, in any letter case). Raises `InvalidInput`, naming the field, for a value outside its
-    limits.
+    limits; `prepare` checks the stop words.
     """
 
     history: str
@@ -99,6 +102,9 @@ class GenerationQuery:
     seed: int | None = None
     stop_words: Sequence[str] = ()
     max_expansions: int = DEFAULT_MAX_EXPANSIONS
+    _stops: list[tuple[str, ...]] = field(
+        default_factory=list, init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         check_range("max_words", self.max_words, 1, MAX_GENERATED_WORDS)
@@ -110,14 +116,21 @@ class GenerationQuery:
             check_range("seed", self.seed, 0, MAX_SEED)
         check_range("max_expansions", self.max_expansions, 1, MAX_EXPANSIONS)
         require_texts(self.stop_words, "stop_words")
-        _ = self.stops  # validates them
+
+    def prepare(self) -> Steps[None]:
+        """Normalise the stop words, once, in steps.
+
+        Raises `InvalidInput` naming the first entry that has no words or too many.
+        """
+        for place, word in enumerate(self.stop_words[len(self._stops) :], len(self._stops)):
+            self._stops.append(_words(word, f"stop_words[{place}]"))
+            yield _WORD_WORK + _CHARACTER_WORK * len(word)
 
     @cached_property
     def stops(self) -> frozenset[tuple[str, ...]]:
         """The words of each stop word or phrase, in normal form."""
-        return frozenset(
-            _words(word, f"stop_words[{number}]") for number, word in enumerate(self.stop_words)
-        )
+        finish(self.prepare())
+        return frozenset(self._stops)
 
     @cached_property
     def longest_stop(self) -> int:
@@ -177,9 +190,12 @@ def begin(
 ) -> ModelTask[GenerationState]:
     """Read the history by the history rule; return the initial draft.
 
-    Raises `InvalidInput` naming `history` or `prefix` for text that is not Unicode.
+    Raises `InvalidInput` naming `history` or `prefix` for text that is not Unicode, and for the
+    same reasons as `GenerationQuery.prepare`.
     """
-    complete, typed = yield from Pace(SHORT_ROUND).run(splitting_typed(query.prefix, "prefix"))
+    pace = Pace(SHORT_ROUND)
+    yield from pace.run(query.prepare())
+    complete, typed = yield from pace.run(splitting_typed(query.prefix, "prefix"))
     text = f"{query.history} {complete}" if complete.strip() else query.history
     state = yield from read(language.pieces, text, store)
     return GenerationState(query, seed, text, state, typed=typed)

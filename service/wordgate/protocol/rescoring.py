@@ -217,6 +217,8 @@ def encode_rescore_request(
     require_unicode(history, "history")
     for name in weighting.weights:
         require_unicode(name, "weighting.weights")
+    for place, boost in enumerate(weighting.boosts):
+        require_unicode(boost.phrase, f"weighting.boosts[{place}].phrase")
     request = rescoring_pb2.RescoreRequest(
         model=model,
         weighting=_encode_weighting(weighting),

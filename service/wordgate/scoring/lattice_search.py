@@ -21,7 +21,7 @@ from wordgate.lm.requests import SHORT_ROUND, YIELD, ModelTask, Pace, State
 from wordgate.lm.tokenizer import EOS
 from wordgate.scoring.growing_prefix_tree import ROOT, GrowingPrefixTree
 from wordgate.scoring.lattice_graph import Heuristic, LatticeGraph, ReachedNodes
-from wordgate.scoring.scoring import MAX_CANDIDATE_TOKENS, TokenizedText
+from wordgate.scoring.scoring import MAX_CANDIDATE_BYTES, MAX_CANDIDATE_TOKENS, TokenizedText
 from wordgate.scoring.weighting import Weighting
 from wordgate.text import words
 from wordgate.text.normalization import normalise
@@ -121,6 +121,7 @@ class _PartialHypothesis:
     leader: int = 0
     path_score: float = 0.0
     piece_count: int = 0
+    byte_count: int = 0
 
     def units(self) -> tuple[str, ...]:
         """Return all units, from the start of the transcript."""
@@ -250,7 +251,10 @@ class LatticeSearch:
     def _extend(
         self, before: _PartialHypothesis, unit: str, frontier: ReachedNodes
     ) -> tuple[_PartialHypothesis, str]:
-        """Return the extension by one unit, and the word that it completes (or an empty text)."""
+        """Return the extension by one unit, and the word that it completes (or an empty text).
+
+        Raises `InvalidInput` for a text that is too long.
+        """
         made = _PartialHypothesis(
             before,
             unit,
@@ -262,7 +266,11 @@ class LatticeSearch:
             before.word_count,
             before.boost,
             piece_count=before.piece_count,
+            byte_count=before.byte_count + self._whole + len(unit.encode("utf-8")),
         )
+        if made.byte_count > MAX_CANDIDATE_BYTES:
+            problem = f"have a transcript of more than {MAX_CANDIDATE_BYTES} bytes; split them"
+            raise InvalidInput("hypotheses", problem)
         if self._whole:
             return made, unit
         if unit.isspace():

@@ -23,6 +23,16 @@ from wordgate.text.steps import Steps, finish, stretches
 MAX_CANDIDATE_TOKENS = 4096
 """Limit on the tokens of a candidate."""
 
+MAX_CANDIDATE_BYTES = 64 * 1024
+"""Limit on the UTF-8 bytes of a candidate, and of a transcript of a lattice."""
+
+MAX_RETURNED_WORDS = 100_000
+"""Limit on the words of all candidates whose words are returned.
+
+Each takes 15 bytes of the answer besides its text, and 150 in memory; punctuation takes 1 byte of
+the request.
+"""
+
 _ASKED_TOGETHER = 512
 """Nodes per log-probability request; their states are kept until it is sent."""
 
@@ -82,7 +92,7 @@ def score_texts(
     `return_words`: also return the log-probability of each word.
 
     Raises `InvalidInput` for an empty list, for a candidate with more than `MAX_CANDIDATE_TOKENS`
-    tokens, and for text that is not Unicode.
+    tokens, for more than `MAX_RETURNED_WORDS` words to return, and for text that is not Unicode.
     """
     if not candidates:
         raise InvalidInput("candidates", "is empty; send at least one candidate")
@@ -90,6 +100,8 @@ def score_texts(
     cuts = []
     for index, text in enumerate(candidates):
         cuts.append((yield from pace.run(cutting(language, text, f"candidates[{index}].text"))))
+    if return_words:
+        _check_returned(sum(len(cut.words) for cut in cuts))
     start = yield from read(language.pieces, history, store)
     end = [EOS] if count_eos else []
     sequences = [[*cut.pieces, *end] for cut in cuts]
@@ -108,6 +120,12 @@ def score_texts(
                 _with_words(candidate, cut, tree.path(tree.leaves[index]), sums, ends)
             )
     return scored
+
+
+def _check_returned(count: int) -> None:
+    if count > MAX_RETURNED_WORDS:
+        problem = f"would return {count} words; the limit is {MAX_RETURNED_WORDS}; split the list"
+        raise InvalidInput("return_words", problem)
 
 
 def _with_words(

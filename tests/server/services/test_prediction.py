@@ -17,11 +17,11 @@ from tests.server.requests import (
 )
 
 from wordgate.api.v1.prediction_pb2 import (
+    SUGGESTION_KIND_PUNCTUATION,
+    SUGGESTION_KIND_WORD,
     ContinuousCache,
     PredictRequest,
     PredictResponse,
-    SUGGESTION_KIND_PUNCTUATION,
-    SUGGESTION_KIND_WORD,
     SessionConfiguration,
     SessionText,
     StreamPredictRequest,
