@@ -62,6 +62,15 @@ def test_suggestions_are_asked_for_as_a_person_wants_them(run: Run, bundle: Path
     assert set(texts("--prefix", "s", "--hide-rejected")).isdisjoint(texts())
 
 
+def test_errors_of_a_server_name_the_flag(run: Run, bundle: Path) -> None:
+    """A server's error about a listed word names the same flag as a local model's."""
+    with serving(bundle) as server:
+        for where in (("--server", server.address), ("--model", str(bundle))):
+            ended = run("predict", "--block", "sea", "--block", "", *where)
+            assert (ended.code, ended.out) == (2, "")
+            assert ended.err.startswith("wordgate: --block '': has no word")
+
+
 def test_an_empty_prediction_says_so(run: Run, bundle: Path) -> None:
     """Without suggestions the table output says so and JSON has an empty list."""
     ask = ("predict", "--history", "the sea", "--min-probability", "1", "--model", bundle)

@@ -16,7 +16,7 @@ from tests.server.requests import LONG_TO_READ, texts
 from wordgate.client import AsyncClient, Client, Priority
 from wordgate.client.typing_session import SessionUpdate
 from wordgate.decoding.generation import GenerationQuery
-from wordgate.decoding.options import Options
+from wordgate.decoding.options import BoostedWord, Options
 from wordgate.decoding.prediction import Query
 from wordgate.engine.local_model import LocalModel
 from wordgate.engine.results import GenerativeModel, LanguageModel
@@ -28,6 +28,7 @@ from wordgate.errors import (
     Unavailable,
 )
 from wordgate.protocol.limits import Limits
+from wordgate.scoring.score_weights import Boost, ScoreWeights
 
 NOBODY = "127.0.0.1:1"
 ROOT = Path(__file__).parents[2]
@@ -120,6 +121,15 @@ def test_bad_input_comes_back_as_what_it_is(client: Client) -> None:
         (lambda: client.predict("", max_suggestions=1000), "max_suggestions"),
         (lambda: client.predict("\ud800"), "history"),
         (lambda: client.predict("", "\ud800"), "prefix"),
+        (lambda: client.predict("", blocked_words=["\ud800"]), "options.blocked_words[0]"),
+        (
+            lambda: client.predict("", boosted_words=[BoostedWord("\ud800", 1.0)]),
+            "options.boosted_words[0].word",
+        ),
+        (
+            lambda: client.rescore("", [], ScoreWeights(boosts=[Boost("\ud800", 1.0)])),
+            "score_weights.boosts[0].phrase",
+        ),
         (lambda: client.score("", []), "candidates"),
         (lambda: client.score("", ["a", "\ud800"]), "candidates[1].text"),
         (lambda: client.score("", ["a" * 2_000_000]), "request"),

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from wordgate.decoding.generation import GenerationQuery
 from wordgate.decoding.options import BoostedWord, ContinuousCache, Options
 from wordgate.decoding.prediction import Query, splitting_typed
 from wordgate.engine.job import Job, Priority
@@ -95,7 +96,12 @@ def _predictions(model: ServedModel) -> Iterator[ModelTask[Any]]:
     yield model.read_ahead(_words(random, 9000))
 
 
-@pytest.mark.parametrize("requests", [_scores, _rankings, _predictions])
+def _generations(model: ServedModel) -> Iterator[ModelTask[Any]]:
+    stops = ["a\u0301" * 80] * 1000
+    yield model.begin_text(GenerationQuery("", stop_words=stops))
+
+
+@pytest.mark.parametrize("requests", [_scores, _rankings, _predictions, _generations])
 def test_work_between_two_yields_is_bounded(
     model: ServedModel, requests: Callable[[ServedModel], Iterator[ModelTask[Any]]]
 ) -> None:

@@ -72,6 +72,7 @@ def test_confusion_networks_round_trip(network: ConfusionNetwork) -> None:
     [
         (Arc(0, 1, "a", {"s": math.nan}), "lattice.arcs[0].scores"),
         (Arc(0, 1, "\ud800", {"s": 0.0}), "lattice.arcs[0].label"),
+        (Arc(0, 1, "a", {"\ud800": 0.0}), "lattice.arcs[0].scores"),
         (Arc(-1, 1, "a", {"s": 0.0}), "lattice.arcs[0].start_node"),
     ],
 )

@@ -55,8 +55,6 @@ def test_options_round_trip(wanted: Options) -> None:
 def test_unset_fields_are_the_defaults() -> None:
     """Unset fields get the defaults of `Options`; an unset sharpness is not 0."""
     assert decode_options(pb.SuggestionOptions()) == Options()
-    none = pb.SuggestionOptions(continuous_cache=pb.ContinuousCache(sharpness=1.0))
-    assert decode_options(none) == Options()
     some = pb.SuggestionOptions(continuous_cache=pb.ContinuousCache(weight=0.5))
     assert decode_options(some).continuous_cache == ContinuousCache(0.5)
 

@@ -179,6 +179,26 @@ def test_a_confusion_network_is_ranked_like_its_n_best_list(
     assert {each.text: each.total for each in found.transcripts} == pytest.approx(totals, abs=1e-9)
 
 
+@pytest.mark.parametrize("weight", [0.0, 1e-300])
+def test_scores_that_add_up_to_infinity_are_rejected(weight: float) -> None:
+    """The error names the hypotheses: no entry of the request is wrong by itself."""
+    slots = [[Alternative(word, {"first": 1e308})] for word in ("the", "sea")]
+    with pytest.raises(InvalidInput, match="hypotheses: have a path whose first adds up to inf"):
+        _ranked(ConfusionNetwork(slots), ScoreWeights(weights={"first": weight}))
+
+
+@pytest.mark.parametrize(("soft_hyphens", "is_valid"), [(511, True), (512, False)])
+def test_transcripts_of_many_bytes_are_rejected(soft_hyphens: int, is_valid: bool) -> None:
+    """Invisible characters take no tokens, but 100 transcripts repeat them in the answer."""
+    slot = [Alternative("\u00ad" * soft_hyphens + "a")]
+    network = ConfusionNetwork([slot] * 64)  # 64 * (2 * 511 + 1 and a space) = 64 KiB
+    if is_valid:
+        assert len(_ranked(network, ScoreWeights()).transcripts) == 1
+    else:
+        with pytest.raises(InvalidInput, match="transcript of more than 65536 bytes"):
+            _ranked(network, ScoreWeights())
+
+
 def test_chinese_characters_count_as_words() -> None:
     """A narrow search of a network of Chinese characters finds the best transcript."""
     slots = [

@@ -19,7 +19,13 @@ from wordgate.lm.requests import ModelRequest, Step, TokenLogProbs, run_to_compl
 from wordgate.lm.state_store import NullStateStore
 from wordgate.lm.tokenizer import EOS
 from wordgate.scoring.prefix_tree import ROOT, PrefixTree
-from wordgate.scoring.scoring import MAX_CANDIDATE_TOKENS, posteriors, score, score_texts
+from wordgate.scoring.scoring import (
+    MAX_CANDIDATE_TOKENS,
+    Candidate,
+    posteriors,
+    score,
+    score_texts,
+)
 from wordgate.text import words
 from wordgate.text.normalization import normalise
 
@@ -189,6 +195,22 @@ def test_the_invalid_field_of_a_score_request_is_named() -> None:
             score_texts(LANGUAGE, NullStateStore(MODEL.start), "\ud800", ["sea"]), MODEL
         )
     assert refused.value.field == "history"
+
+
+def test_the_words_of_an_answer_are_limited() -> None:
+    """Words take 15 times the memory of the marks of a request: 100,000 are returned, no more."""
+    most = ["." * 1000] * 100
+
+    def ask(candidates: list[str], return_words: bool) -> list[Candidate]:
+        asks = score_texts(
+            LANGUAGE, NullStateStore(MODEL.start), "", candidates, return_words=return_words
+        )
+        return run_to_completion(asks, MODEL)
+
+    assert sum(len(each.words) for each in ask(most, True)) == 100_000
+    assert len(ask([*most, "."], False)) == 101
+    with pytest.raises(InvalidInput, match="return_words: would return 100001 words"):
+        ask([*most, "."], True)
 
 
 @pytest.mark.parametrize("text", ["<eos>", "</w>", "\0", "🦆", "שלום", "e\u0301" * 9, "z" * 10_000])

@@ -173,6 +173,11 @@ BAD_REQUESTS = {
         _network([Alternative(text="a" * 1025)]),
         "confusion_network.slots[0].alternatives[0].text",
     ),
+    "merging": (_lattice([ARC], merging=3), "lattice.merging"),
+    "merging of slots": (
+        _network([Alternative()], merging=3),
+        "confusion_network.merging",
+    ),
     "beam 0": (_searched(beam=0), "search.beam"),
     "beam": (_searched(beam=1001), "search.beam"),
     "transcripts": (_searched(max_transcripts=101), "search.max_transcripts"),

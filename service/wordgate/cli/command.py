@@ -6,6 +6,7 @@ Use it as `@click.command(cls=Command)` and `@click.group(cls=Group)`.
 import re
 from collections.abc import Sequence
 from difflib import get_close_matches
+from reprlib import Repr
 from typing import Any
 
 import click
@@ -16,7 +17,12 @@ from wordgate.errors import InvalidConfiguration, InvalidInput
 _ALIASES = {"blocked_words": "block", "boosted_words": "boost"}
 """API fields whose flags have a different name."""
 
+_GROUP = re.compile(r"^(options|weighting|search)\.")
+"""Messages of the API whose fields are flags."""
+
 _NUMBER = re.compile(r"\b(INTEGER|FLOAT)( RANGE)?$")
+_SHORT = Repr()
+_SHORT.maxstring = 80
 _INDEXED = re.compile(r"(\w+)\[([^\]]*)\]")
 _FIELD_NAME = re.compile(r"\b[a-z]+(?:_[a-z]+)+\b")
 
@@ -125,6 +131,7 @@ def _flagged(
     error: InvalidInput | InvalidConfiguration, field: str, problem: str, ctx: click.Context
 ) -> Exception:
     """Return the error with a flag in place of the field, if a parameter sets the field."""
+    field = _GROUP.sub("", field)
     parameter = _parameter_of(field, ctx.command)
     if parameter is None:
         return error
@@ -151,7 +158,7 @@ def _hint(parameter: click.Parameter, field: str, ctx: click.Context) -> str:
     value, values = match[2], ctx.params.get(parameter.name or "")
     if value.isdecimal() and isinstance(values, tuple) and int(value) < len(values):
         value = values[int(value)]
-    return f"{name} {value!r}".strip()
+    return f"{name} {_SHORT.repr(value)}".strip()
 
 
 def _with_flags(problem: str, command: click.Command) -> str:

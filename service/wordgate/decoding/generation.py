@@ -11,7 +11,7 @@ load. Between two words a `GenerationState` holds all the state; its owner may d
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 from hashlib import blake2b
@@ -19,7 +19,7 @@ from itertools import accumulate
 from typing import TypedDict
 
 from wordgate.decoding.next_words import likeliest_words
-from wordgate.decoding.options import MAX_EXPANSIONS, MAX_SUGGESTIONS, check_range, listed_words
+from wordgate.decoding.options import MAX_EXPANSIONS, MAX_SUGGESTIONS, check_range
 from wordgate.decoding.prediction import splitting_typed
 from wordgate.decoding.search import (
     DEFAULT_MAX_EXPANSIONS,
@@ -37,7 +37,7 @@ from wordgate.lm.state_store import NullStateStore, StateStore
 from wordgate.lm.tokenizer import EOS
 from wordgate.text.addresses import casing_in_address, ends_in_address
 from wordgate.text.argument_types import require_texts
-from wordgate.text.cooperative_steps import Steps
+from wordgate.text.cooperative_steps import Steps, finish
 from wordgate.text.detokenization import spacing
 from wordgate.text.fullwidth import as_marked
 from wordgate.text.normalization import normalise
@@ -53,6 +53,9 @@ _END = ""
 """Represents `<eos>` among words. No word is empty."""
 
 _UNIFORM_BITS = 53
+
+
+"""Work to normalise a stop word, and per character, in the unit of `Steps`."""
 
 
 class FinishReason(Enum):
@@ -85,7 +88,7 @@ class GenerationQuery:
     `top_p`. Temperature 0 always takes the likeliest word. Without a `seed`, a random one is used.
     The text ends after `max_words` words, or earlier after one of the `stop_words` (words or
     phrases, in any letter case). Raises `InvalidInput`, naming the field, for a value outside its
-    limits.
+    limits; `prepare` checks the stop words.
     """
 
     history: str
@@ -97,6 +100,9 @@ class GenerationQuery:
     seed: int | None = None
     stop_words: Sequence[str] = ()
     max_expansions: int = DEFAULT_MAX_EXPANSIONS
+    _stops: list[tuple[str, ...]] = field(
+        default_factory=list, init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         check_range("max_words", self.max_words, 1, MAX_GENERATED_WORDS)
@@ -108,15 +114,21 @@ class GenerationQuery:
             check_range("seed", self.seed, 0, MAX_SEED)
         check_range("max_expansions", self.max_expansions, 1, MAX_EXPANSIONS)
         require_texts(self.stop_words, "stop_words")
-        _ = self.stops  # validates them
+
+    def prepare(self) -> Steps[None]:
+        """Normalise the stop words, once, in steps.
+
+        Raises `InvalidInput` naming the first entry that has no words or too many.
+        """
+        for place, word in enumerate(self.stop_words[len(self._stops) :], len(self._stops)):
+            self._stops.append(tuple(listed_words(word, f"stop_words[{place}]")))
+            yield
 
     @cached_property
     def stops(self) -> frozenset[tuple[str, ...]]:
         """The words of each stop word or phrase, in normal form."""
-        return frozenset(
-            tuple(listed_words(word, f"stop_words[{number}]"))
-            for number, word in enumerate(self.stop_words)
-        )
+        finish(self.prepare())
+        return frozenset(self._stops)
 
     @cached_property
     def longest_stop(self) -> int:
@@ -176,9 +188,12 @@ def begin(
 ) -> ModelTask[GenerationState]:
     """Read the history by the history rule; return the initial draft.
 
-    Raises `InvalidInput` naming `history` or `prefix` for text that is not Unicode.
+    Raises `InvalidInput` naming `history` or `prefix` for text that is not Unicode, and for the
+    same reasons as `GenerationQuery.prepare`.
     """
-    complete, typed = yield from TimeSlice().run(splitting_typed(query.prefix, "prefix"))
+    time_slice = TimeSlice()
+    yield from time_slice.run(query.prepare())
+    complete, typed = yield from time_slice.run(splitting_typed(query.prefix, "prefix"))
     text = f"{query.history} {complete}" if complete.strip() else query.history
     state = yield from read(language.tokenizer, text, store)
     return GenerationState(query, seed, text, state, typed=typed)

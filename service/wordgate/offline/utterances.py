@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wordgate.engine.results import LanguageModel, RescoringResult
-from wordgate.errors import InvalidFile
+from wordgate.errors import InvalidFile, InvalidInput
 from wordgate.offline.alternations import Reference
 from wordgate.offline.lines import uncompressed
 from wordgate.offline.pipelining import UNDER_WAY
@@ -17,6 +17,7 @@ from wordgate.scoring.lattice import Alternative, Arc, ConfusionNetwork, Lattice
 from wordgate.scoring.lattice_search import SearchBounds
 from wordgate.scoring.rescoring import DEFAULT_SEARCH_BOUNDS
 from wordgate.scoring.score_weights import ScoreWeights
+from wordgate.text.normalization import require_unicode
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def referenced(
     Null labels are removed from the references. `references` maps utterance names, or names of
     files with a single lattice, to references.
     """
-    for utterance in utterances:
+    for utterance in map(_in_unicode, utterances):
         if isinstance(utterance, InvalidFile):
             reading.refused += 1
             yield utterance
@@ -74,6 +75,22 @@ def referenced(
         yield replace(utterance, reference=reference)
     if references is not None:
         reading.note_references(references)
+
+
+def _in_unicode(found: Utterance | InvalidFile) -> Utterance | InvalidFile:
+    """Return an `InvalidFile` in place of an utterance whose name or reference is not Unicode.
+
+    Names of files and escapes in JSON may contain lone surrogates, which cannot be written.
+    """
+    if isinstance(found, InvalidFile):
+        return found
+    try:
+        require_unicode(found.utt, "name of the utterance")
+        if isinstance(found.reference, str):
+            require_unicode(found.reference, "reference")
+    except InvalidInput as error:
+        return InvalidFile(found.path, str(error), found.line)
+    return found
 
 
 def ranked(

@@ -13,6 +13,7 @@ from wordgate.decoding.search import DEFAULT_MAX_EXPANSIONS
 from wordgate.engine.results import GenerationResult
 from wordgate.protocol.limits import Limits, check_bytes, check_most
 from wordgate.protocol.models import decode_model_version, encode_model_version
+from wordgate.text.cooperative_steps import finish
 from wordgate.text.normalization import require_unicode
 
 _REASONS = {
@@ -29,6 +30,7 @@ def encode_generate_request(model: str, query: GenerationQuery) -> StreamGenerat
     """Return the request for a query. Raises `InvalidInput` for text that is not valid Unicode."""
     require_unicode(query.history, "history")
     require_unicode(query.prefix, "prefix")
+    finish(query.prepare())
     return StreamGenerateRequest(
         model=model,
         history=query.history,

@@ -22,6 +22,12 @@ from wordgate.scoring.lattice import (
 )
 from wordgate.text.cooperative_steps import finish
 
+_SUMS_PATHS: Mapping[int, bool] = {
+    rescoring_pb2.PATH_MERGING_UNSPECIFIED: False,
+    rescoring_pb2.PATH_MERGING_BEST: False,
+    rescoring_pb2.PATH_MERGING_SUM: True,
+}
+
 ENTRIES_PER_STEP = 50
 """Entries that a task decodes or encodes before it yields to the scheduler."""
 
@@ -72,7 +78,11 @@ def _merging(sum_paths: bool) -> rescoring_pb2.PathMerging.ValueType:
 def decode_confusion_network(
     message: rescoring_pb2.ConfusionNetwork, limits: Limits
 ) -> ModelTask[ConfusionNetwork]:
-    """Decode a confusion network in steps. Raises `InvalidInput` if it exceeds a limit."""
+    """Decode a confusion network in steps.
+
+    Raises `InvalidInput` if it exceeds a limit or has an unknown value.
+    """
+    sum_paths = _decode_merging("confusion_network.merging", message.merging)
     field = "confusion_network.slots"
     alternatives = 0
     for number, slot in enumerate(message.slots):
@@ -99,12 +109,16 @@ def decode_confusion_network(
         slots,
         message.separator if message.HasField("separator") else ConfusionNetwork.separator,
         list(message.times_seconds),
-        message.merging == rescoring_pb2.PATH_MERGING_SUM,
+        sum_paths,
     )
 
 
 def decode_lattice(message: rescoring_pb2.Lattice, limits: Limits) -> ModelTask[Lattice]:
-    """Decode a lattice in steps. Raises `InvalidInput` if it exceeds a limit."""
+    """Decode a lattice in steps.
+
+    Raises `InvalidInput` if it exceeds a limit or has an unknown value.
+    """
+    sum_paths = _decode_merging("lattice.merging", message.merging)
     patterns = message.null_labels.patterns
     for number, pattern in enumerate(patterns):
         field = f"lattice.null_labels.patterns[{number}]"
@@ -124,8 +138,15 @@ def decode_lattice(message: rescoring_pb2.Lattice, limits: Limits) -> ModelTask[
         list(message.node_times_seconds),
         list(patterns) if message.HasField("null_labels") else NULL_LABELS,
         message.keep_variants,
-        message.merging == rescoring_pb2.PATH_MERGING_SUM,
+        sum_paths,
     )
+
+
+def _decode_merging(field: str, number: int) -> bool:
+    sum_paths = _SUMS_PATHS.get(number)
+    if sum_paths is None:
+        raise InvalidInput(field, f"has the unknown value {number}")
+    return sum_paths
 
 
 def is_step(entries: int) -> bool:

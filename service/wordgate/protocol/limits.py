@@ -42,7 +42,12 @@ class Limits:
     max_candidate_tokens: int = _limit(
         scoring.MAX_CANDIDATE_TOKENS, "tokens", "tokens per candidate"
     )
-    max_candidate_bytes: int = _limit(64 * 1024, "bytes", "size of one candidate")
+    max_candidate_bytes: int = _limit(
+        scoring.MAX_CANDIDATE_BYTES, "bytes", "size of one candidate, or of one transcript"
+    )
+    max_returned_words: int = _limit(
+        scoring.MAX_RETURNED_WORDS, "words", "words of all candidates, with `return_words`"
+    )
     max_session_text_bytes: int = _limit(64 * 1024, "bytes", "size of the text of a typing session")
     max_model_bytes: int = _limit(256, "bytes", "size of `model`, a model's name")
     max_sessions: int = _limit(10_000, "sessions", "open typing sessions")

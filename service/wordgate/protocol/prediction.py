@@ -69,12 +69,22 @@ def encode_predict_request(
 def encode_session_configuration(
     model: str, options: Options
 ) -> prediction_pb2.SessionConfiguration:
-    """Return the first message of a typing session."""
+    """Return the first message of a typing session.
+
+    Raises `InvalidInput` for text that is not valid Unicode.
+    """
     return prediction_pb2.SessionConfiguration(model=model, options=encode_options(options))
 
 
 def encode_options(options: Options) -> prediction_pb2.SuggestionOptions:
-    """Return suggestion options as a message."""
+    """Return suggestion options as a message.
+
+    Raises `InvalidInput` for text that is not valid Unicode.
+    """
+    for place, word in enumerate(options.blocked_words):
+        require_unicode(word, f"options.blocked_words[{place}]")
+    for place, boosted in enumerate(options.boosted_words):
+        require_unicode(boosted.word, f"options.boosted_words[{place}].word")
     message = prediction_pb2.SuggestionOptions(
         max_suggestions=options.max_suggestions,
         allow_punctuation=options.allow_punctuation,
@@ -141,7 +151,7 @@ def _as_sent(error: InvalidInput) -> InvalidInput:
 
 
 def _continuous_cache(nested: prediction_pb2.SuggestionOptions) -> ContinuousCache | None:
-    if not nested.HasField("continuous_cache") or not nested.continuous_cache.weight:
+    if not nested.HasField("continuous_cache"):
         return None
     cache = nested.continuous_cache
     return ContinuousCache(

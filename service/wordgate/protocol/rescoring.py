@@ -217,6 +217,8 @@ def encode_rescore_request(
     require_unicode(history, "history")
     for name in score_weights.weights:
         require_unicode(name, "score_weights.weights")
+    for index, boost in enumerate(score_weights.boosts):
+        require_unicode(boost.phrase, f"score_weights.boosts[{index}].phrase")
     request = rescoring_pb2.RescoreRequest(
         model=model,
         score_weights=_encode_score_weights(score_weights),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from math import isfinite
 
 from wordgate.errors import InvalidInput
 from wordgate.lm.lexicon import Lexicon
@@ -134,13 +135,20 @@ class _Entries:
         found: LatticeSearchResult,
         score_weights: ScoreWeights,
     ) -> Steps[Hypothesis]:
-        """Return the hypothesis of a path, with summed scores and the time of each token."""
+        """Return the hypothesis of a path, with summed scores and the time of each token.
+
+        Raises `InvalidInput` for a sum that is not finite.
+        """
         arcs = list(dict.fromkeys(arc for _, arc in path))
         scores: dict[str, float] = {}
         for arc in arcs:
             for name, value in self._entries[arc].scores.items():
                 scores[name] = scores.get(name, 0.0) + value
             yield
+        for name, value in scores.items():
+            if not isfinite(value):
+                problem = f"have a path whose {name} adds up to {value}; send smaller scores"
+                raise InvalidInput("hypotheses", problem)
         merged = found.path_score - score_weights.weighted_sum(scores) if self._sum_paths else 0.0
         spans = yield from self._spans(path)
         return Hypothesis(text, scores, spans, merged)

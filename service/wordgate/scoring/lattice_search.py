@@ -22,7 +22,7 @@ from wordgate.lm.tokenizer import EOS
 from wordgate.scoring.growing_prefix_tree import ROOT, GrowingPrefixTree
 from wordgate.scoring.lattice_graph import Heuristic, LatticeGraph, ReachedNodes
 from wordgate.scoring.score_weights import ScoreWeights
-from wordgate.scoring.scoring import MAX_CANDIDATE_TOKENS, TokenizedText
+from wordgate.scoring.scoring import MAX_CANDIDATE_BYTES, MAX_CANDIDATE_TOKENS, TokenizedText
 from wordgate.text import words
 from wordgate.text.normalization import normalise
 
@@ -120,6 +120,7 @@ class _PartialHypothesis:
     leader: int = 0
     path_score: float = 0.0
     token_count: int = 0
+    byte_count: int = 0
 
     def units(self) -> tuple[str, ...]:
         """Return all units, from the start of the transcript."""
@@ -249,7 +250,10 @@ class LatticeSearch:
     def _extend(
         self, before: _PartialHypothesis, unit: str, frontier: ReachedNodes
     ) -> tuple[_PartialHypothesis, str]:
-        """Return the extension by one unit, and the word that it completes (or an empty text)."""
+        """Return the extension by one unit, and the word that it completes (or an empty text).
+
+        Raises `InvalidInput` for a text that is too long.
+        """
         made = _PartialHypothesis(
             before,
             unit,
@@ -261,7 +265,11 @@ class LatticeSearch:
             before.word_count,
             before.boost,
             token_count=before.token_count,
+            byte_count=before.byte_count + self._whole + len(unit.encode("utf-8")),
         )
+        if made.byte_count > MAX_CANDIDATE_BYTES:
+            problem = f"have a transcript of more than {MAX_CANDIDATE_BYTES} bytes; split them"
+            raise InvalidInput("hypotheses", problem)
         if self._whole:
             return made, unit
         if unit.isspace():

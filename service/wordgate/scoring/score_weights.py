@@ -14,7 +14,7 @@ from wordgate.scoring.boosted_phrases import BoostedPhrases
 from wordgate.text import words
 from wordgate.text.argument_types import require_each
 from wordgate.text.cooperative_steps import Steps, finish
-from wordgate.text.normalization import normalise
+from wordgate.text.normalization import normalise, require_unicode
 
 ACOUSTIC = "acoustic_log_prob"
 """The only score with a default weight of 1; all others default to 0."""
@@ -138,13 +138,16 @@ def check_finite(field_name: str, number: float) -> None:
 
 
 def check_scores(placed: Iterable[tuple[Callable[[], str], Mapping[str, float]]]) -> Steps[None]:
-    """Raise `InvalidInput` unless all have the same scores, all finite.
+    """Raise `InvalidInput` unless all have the same scores, all finite, with names in Unicode.
 
     Each mapping of scores comes with a function that returns the name of its field.
     """
     first: tuple[Callable[[], str], Mapping[str, float]] | None = None
     for field_name, scores in placed:
-        first = first or (field_name, scores)
+        if first is None:
+            first = field_name, scores
+            for name in scores:
+                require_unicode(name, field_name())
         if scores.keys() != first[1].keys():
             problem = f"has {_listed(scores)}, but {first[0]()} has {_listed(first[1])}; "
             raise InvalidInput(field_name(), problem + "send the same scores for all")

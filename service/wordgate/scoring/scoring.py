@@ -23,6 +23,16 @@ from wordgate.text.normalization import normalise, normalising
 MAX_CANDIDATE_TOKENS = 4096
 """Limit on the tokens of a candidate."""
 
+MAX_CANDIDATE_BYTES = 64 * 1024
+"""Limit on the UTF-8 bytes of a candidate, and of a transcript of a lattice."""
+
+MAX_RETURNED_WORDS = 100_000
+"""Limit on the words of all candidates whose words are returned.
+
+Each takes 15 bytes of the answer besides its text, and 150 in memory; punctuation takes 1 byte of
+the request.
+"""
+
 _ASKED_TOGETHER = 512
 """Nodes per log-probability request; their states are kept until it is sent."""
 
@@ -80,7 +90,7 @@ def score_texts(
     `return_words`: also return the log-probability of each word.
 
     Raises `InvalidInput` for an empty list, for a candidate with more than `MAX_CANDIDATE_TOKENS`
-    tokens, and for text that is not Unicode.
+    tokens, for more than `MAX_RETURNED_WORDS` words to return, and for text that is not Unicode.
     """
     if not candidates:
         raise InvalidInput("candidates", "is empty; send at least one candidate")
@@ -90,6 +100,8 @@ def score_texts(
         tokenized.append(
             (yield from time_slice.run(tokenizing(language, text, f"candidates[{index}].text")))
         )
+    if return_words:
+        _check_returned(sum(len(text.words) for text in tokenized))
     start = yield from read(language.tokenizer, history, store)
     end = [EOS] if count_eos else []
     sequences = [[*text.tokens, *end] for text in tokenized]
@@ -109,6 +121,12 @@ def score_texts(
                 _with_words(candidate, tokens, tree.path(tree.leaves[index]), sums, ends)
             )
     return scored
+
+
+def _check_returned(count: int) -> None:
+    if count > MAX_RETURNED_WORDS:
+        problem = f"would return {count} words; the limit is {MAX_RETURNED_WORDS}; split the list"
+        raise InvalidInput("return_words", problem)
 
 
 def _with_words(

@@ -107,8 +107,9 @@ def test_a_broken_folder_costs_itself_alone(tmp_path: Path) -> None:
 
 
 def test_transcripts_without_ranks_are_no_n_best_list(tmp_path: Path) -> None:
-    """A date at the end of an utterance's name is not a rank."""
-    files: dict[str, str | bytes] = {"text": "2024-01-05 the sun\n2024-01-06 the son\n"}
+    """A date at the end of an utterance's name is not a rank, nor is a number of many digits."""
+    long = "a-" + "1" * 5000
+    files: dict[str, str | bytes] = {"text": f"2024-01-05 the sun\n{long} the son\n"}
     names, errors = sorted_out(kaldi.read(folder(tmp_path, files)))
     assert names == []
     assert all("is not UTT-N with a rank N" in error for error in errors)

@@ -19,6 +19,7 @@ from tests.server.requests import (
 from wordgate.api.v1.prediction_pb2 import (
     SUGGESTION_KIND_PUNCTUATION,
     SUGGESTION_KIND_WORD,
+    ContinuousCache,
     PredictRequest,
     PredictResponse,
     SessionConfiguration,
@@ -43,6 +44,12 @@ BAD_REQUESTS = {
     "too many expansions": (
         PredictRequest(options=SuggestionOptions(max_expansions=20_001)),
         "options.max_expansions",
+    ),
+    "sharpness of no cache": (
+        PredictRequest(
+            options=SuggestionOptions(continuous_cache=ContinuousCache(weight=0.0, sharpness=NAN))
+        ),
+        "options.continuous_cache.sharpness",
     ),
     "NaN": (
         PredictRequest(options=SuggestionOptions(min_probability=NAN)),

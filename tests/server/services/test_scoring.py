@@ -89,6 +89,10 @@ BAD_REQUESTS = {
     "large candidate": (request_of("a" * 65_537), "candidates[0].text"),
     "long model": (ScoreRequest(model="x" * 257, candidates=request_of("a").candidates), "model"),
     "long history": (request_of("a", history="a" * 65_537), "history"),
+    "many words": (
+        ScoreRequest(candidates=request_of(*["." * 1001] * 100).candidates, return_words=True),
+        "return_words",
+    ),
 }
 
 

@@ -25,9 +25,12 @@ def test_a_value_is_added_to_and_replaced() -> None:
 def test_no_addition_is_lost() -> None:
     """Four threads add 10,000 ones each."""
     value = _value()
-    threads = [
-        threading.Thread(target=lambda: [value.inc(1) for _ in range(10_000)]) for _ in range(4)
-    ]
+
+    def add() -> None:
+        for _ in range(10_000):
+            value.inc(1)
+
+    threads = [threading.Thread(target=add) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

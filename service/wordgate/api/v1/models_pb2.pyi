@@ -223,6 +223,7 @@ class Limits(_message.Message):
     MAX_IN_FLIGHT_STREAM_BYTES_FIELD_NUMBER: _builtins.int
     MAX_UNREAD_SECONDS_FIELD_NUMBER: _builtins.int
     MAX_WATCH_STREAMS_FIELD_NUMBER: _builtins.int
+    MAX_RETURNED_WORDS_FIELD_NUMBER: _builtins.int
     max_message_bytes: _builtins.int
     """Size of one serialised request message, in bytes. A larger message fails with
     RESOURCE_EXHAUSTED.
@@ -255,7 +256,7 @@ class Limits(_message.Message):
     and the remaining words of a generated text.
     """
     max_candidate_bytes: _builtins.int
-    """Size of one candidate, in bytes."""
+    """Size of one candidate, or of one transcript of a lattice or a confusion network, in bytes."""
     max_model_bytes: _builtins.int
     """Size of `model`, in bytes."""
     max_scores: _builtins.int
@@ -344,6 +345,8 @@ class Limits(_message.Message):
     """Number of open health-watch and reflection streams, over all clients. Further streams fail with
     UNIMPLEMENTED, after which gRPC clients continue without health checking.
     """
+    max_returned_words: _builtins.int
+    """Number of words of all candidates of a request with `return_words`."""
     def __init__(
         self,
         *,
@@ -388,10 +391,11 @@ class Limits(_message.Message):
         max_in_flight_stream_bytes: _builtins.int = ...,
         max_unread_seconds: _builtins.int = ...,
         max_watch_streams: _builtins.int = ...,
+        max_returned_words: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_arcs", b"max_arcs", "max_beam", b"max_beam", "max_boost_phrase_bytes", b"max_boost_phrase_bytes", "max_boosts", b"max_boosts", "max_candidate_bytes", b"max_candidate_bytes", "max_candidate_tokens", b"max_candidate_tokens", "max_candidates", b"max_candidates", "max_concurrent_rpcs", b"max_concurrent_rpcs", "max_connection_calls", b"max_connection_calls", "max_expansions", b"max_expansions", "max_generated_words", b"max_generated_words", "max_generation_streams", b"max_generation_streams", "max_header_bytes", b"max_header_bytes", "max_history_bytes", b"max_history_bytes", "max_in_flight_bytes", b"max_in_flight_bytes", "max_in_flight_stream_bytes", b"max_in_flight_stream_bytes", "max_label_bytes", b"max_label_bytes", "max_lattice_expansions", b"max_lattice_expansions", "max_lattice_tokens", b"max_lattice_tokens", "max_listed_word_bytes", b"max_listed_word_bytes", "max_listed_words", b"max_listed_words", "max_message_bytes", b"max_message_bytes", "max_model_bytes", b"max_model_bytes", "max_null_labels", b"max_null_labels", "max_prefix_bytes", b"max_prefix_bytes", "max_queued_rows", b"max_queued_rows", "max_rescore_streams", b"max_rescore_streams", "max_score_name_bytes", b"max_score_name_bytes", "max_scores", b"max_scores", "max_session_seconds", b"max_session_seconds", "max_session_text_bytes", b"max_session_text_bytes", "max_sessions", b"max_sessions", "max_sessions_bytes", b"max_sessions_bytes", "max_silence_seconds", b"max_silence_seconds", "max_silent_calls", b"max_silent_calls", "max_stop_word_bytes", b"max_stop_word_bytes", "max_stop_words", b"max_stop_words", "max_suggestions", b"max_suggestions", "max_transcripts", b"max_transcripts", "max_unread_seconds", b"max_unread_seconds", "max_watch_streams", b"max_watch_streams"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_arcs", b"max_arcs", "max_beam", b"max_beam", "max_boost_phrase_bytes", b"max_boost_phrase_bytes", "max_boosts", b"max_boosts", "max_candidate_bytes", b"max_candidate_bytes", "max_candidate_tokens", b"max_candidate_tokens", "max_candidates", b"max_candidates", "max_concurrent_rpcs", b"max_concurrent_rpcs", "max_connection_calls", b"max_connection_calls", "max_expansions", b"max_expansions", "max_generated_words", b"max_generated_words", "max_generation_streams", b"max_generation_streams", "max_header_bytes", b"max_header_bytes", "max_history_bytes", b"max_history_bytes", "max_in_flight_bytes", b"max_in_flight_bytes", "max_in_flight_stream_bytes", b"max_in_flight_stream_bytes", "max_label_bytes", b"max_label_bytes", "max_lattice_expansions", b"max_lattice_expansions", "max_lattice_tokens", b"max_lattice_tokens", "max_listed_word_bytes", b"max_listed_word_bytes", "max_listed_words", b"max_listed_words", "max_message_bytes", b"max_message_bytes", "max_model_bytes", b"max_model_bytes", "max_null_labels", b"max_null_labels", "max_prefix_bytes", b"max_prefix_bytes", "max_queued_rows", b"max_queued_rows", "max_rescore_streams", b"max_rescore_streams", "max_returned_words", b"max_returned_words", "max_score_name_bytes", b"max_score_name_bytes", "max_scores", b"max_scores", "max_session_seconds", b"max_session_seconds", "max_session_text_bytes", b"max_session_text_bytes", "max_sessions", b"max_sessions", "max_sessions_bytes", b"max_sessions_bytes", "max_silence_seconds", b"max_silence_seconds", "max_silent_calls", b"max_silent_calls", "max_stop_word_bytes", b"max_stop_word_bytes", "max_stop_words", b"max_stop_words", "max_suggestions", b"max_suggestions", "max_transcripts", b"max_transcripts", "max_unread_seconds", b"max_unread_seconds", "max_watch_streams", b"max_watch_streams"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -154,7 +154,9 @@ class ScoreRequest(_message.Message):
     priority: _priority_pb2.Priority.ValueType
     """Scheduling priority."""
     return_words: _builtins.bool
-    """Whether to return the log-probability of each word, like KenLM's `full_scores`."""
+    """Whether to return the log-probability of each word, like KenLM's `full_scores`. All candidates
+    together may then have at most `Limits.max_returned_words` words.
+    """
     @_builtins.property
     def candidates(self) -> _containers.RepeatedCompositeFieldContainer[Global___Candidate]:
         """Candidates to score, at least 1 and at most `Limits.max_candidates`. Texts may repeat."""
