@@ -167,12 +167,14 @@ class FinishedWord:
     word: str = ""
 
 
-class LazyRow(ABC):
+class LazyRow:  # not an ABC: isinstance would take ten times as long
     """The successors of a node that are not open yet. It ranks as the best of them."""
 
-    @abstractmethod
+    __slots__ = ()
+
     def unfold(self) -> None:
         """Open the best successor."""
+        raise NotImplementedError
 
 
 _Item = Node | PendingRow[Any] | FinishedWord | LazyRow
@@ -230,20 +232,21 @@ class BestFirstSearch(ABC, Generic[N]):
         """Return the best `count` words, best first, with ties in a fixed order."""
         params, time_slice, found = self.params, self.queries.time_slice, RankedWords()
         while len(found.words) < params.count:
-            best = yield from self._best()
-            if best is None or -best[0] < self._least_rank:
+            while not self._settle():
+                yield YIELD
+            if not self._heap or self._entries <= 0 or -self._heap[0][0] < self._least_rank:
                 break
-            item = heapq.heappop(self._heap)[2]
+            negative_rank, _, item = heapq.heappop(self._heap)
             if isinstance(item, FinishedWord):
                 word = self._accepted(item)
                 if word is not None:
-                    found.words.append((-best[0], ScoredWord(word, item.log_prob)))
+                    found.words.append((-negative_rank, ScoredWord(word, item.log_prob)))
             elif found.expansions >= params.max_expansions:
                 found.exact = False  # continue with the known rows only
                 self._entries = min(self._entries, self._last_entries)
             else:
                 room = min(params.batch_rows, params.max_expansions - found.expansions)
-                batch = [item, *(yield from self._companions(best[0], room - 1))]
+                batch = [item, *(yield from self._companions(-negative_rank, room - 1))]
                 yield from self._expand(batch)
                 found.expansions += len(batch)
             if time_slice.is_over():
@@ -251,20 +254,20 @@ class BestFirstSearch(ABC, Generic[N]):
         found.exact = found.exact and self._entries > 0
         return found
 
-    def _best(self) -> ModelTask[_Entry | None]:
-        """Unfold rows until the best open item is something else; return it, or None at a limit."""
+    def _settle(self) -> bool:
+        """Unfold rows until the best open item is something else. Return False to yield first."""
         while self._heap and self._entries > 0:
             item = self._heap[0][2]
             if not isinstance(item, LazyRow):
-                return self._heap[0]
+                break
             heapq.heappop(self._heap)
             self._entries -= 1
             item.unfold()
             if self._entries % _ENTRIES_PER_CHECK == 0 and self.queries.time_slice.is_over():
-                yield YIELD
-        return None
+                return False
+        return True
 
-    def _companions(self, negative_rank: float, room: int) -> ModelTask[list[_Item]]:
+    def _companions(self, rank: float, room: int) -> ModelTask[list[_Item]]:
         """Remove and return open items close behind an item, to expand in the same batch.
 
         Stop early once enough finished words are among the best.
@@ -272,14 +275,15 @@ class BestFirstSearch(ABC, Generic[N]):
         taken: list[_Item] = []
         passed: list[_Entry] = []
         while len(taken) < room and len(passed) < self._passed_words:
-            best = yield from self._best()
-            if best is None or best[0] > negative_rank + self._margin:
+            while not self._settle():
+                yield YIELD
+            if not self._heap or self._entries <= 0 or -self._heap[0][0] < rank - self._margin:
                 break
-            heapq.heappop(self._heap)
-            if isinstance(best[2], FinishedWord):
-                passed.append(best)
+            entry = heapq.heappop(self._heap)
+            if isinstance(entry[2], FinishedWord):
+                passed.append(entry)
             else:
-                taken.append(best[2])
+                taken.append(entry[2])
         for entry in passed:
             heapq.heappush(self._heap, entry)
         return taken
