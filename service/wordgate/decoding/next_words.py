@@ -60,7 +60,7 @@ class _NextWordSearch(BestFirstSearch[_Node]):
         if numbers is None:
             numbers = tokenizer.fitting(layout, pending.level, pending.node.remaining)
         if len(numbers):
-            _Entries(self, pending, numbers, row[numbers], written).push()
+            _Entries(pending, numbers, row[numbers], written).push(self)
 
     def _seen_entries(
         self, seen: SeenWords, tokens: tuple[int, ...], written: bytes, level: int
@@ -102,17 +102,15 @@ class _Entries(LazyRow):
     `written` has the bytes of the tokens before them, if only seen words are searched.
     """
 
-    __slots__ = ("_all", "_next", "_numbers", "_pending", "_search", "_values", "_written")
+    __slots__ = ("_all", "_next", "_numbers", "_pending", "_values", "_written")
 
     def __init__(
         self,
-        search: _NextWordSearch,
         pending: PendingRow[_Node],
         numbers: NDArray[np.int64],
         values: Row,
         written: bytes,
     ) -> None:
-        self._search = search
         self._pending = pending
         self._written = written
         self._next = 0
@@ -125,7 +123,7 @@ class _Entries(LazyRow):
         self._numbers: list[int] = numbers[order].tolist()
         self._values: list[float] = values[order].tolist()
 
-    def push(self) -> None:
+    def push(self, search: _NextWordSearch) -> None:
         """Open the row with the rank of the next entry, if there is one."""
         if self._next == len(self._values):
             if self._next == len(self._all[0]):
@@ -133,14 +131,14 @@ class _Entries(LazyRow):
             self._sort(len(self._all[0]))
         pending = self._pending
         best = self._values[self._next]
-        self._search.push(pending.node.log_prob + (pending.base + best), self)
+        search.push(pending.node.log_prob + (pending.base + best), self)
 
-    def unfold(self) -> None:
+    def unfold(self, search: _NextWordSearch) -> None:
         """Open the next entry."""
         number, value = self._numbers[self._next], self._values[self._next]
         self._next += 1
-        self._search.open_entry(self._pending, number, value, self._written)
-        self.push()
+        search.open_entry(self._pending, number, value, self._written)
+        self.push(search)
 
 
 def likeliest_words(

@@ -168,11 +168,14 @@ class FinishedWord:
 
 
 class LazyRow:  # not an ABC: isinstance would take ten times as long
-    """The successors of a node that are not open yet. It ranks as the best of them."""
+    """The successors of a node that are not open yet. It ranks as the best of them.
+
+    It does not refer to its search: a reference cycle would keep an unloaded model in memory.
+    """
 
     __slots__ = ()
 
-    def unfold(self) -> None:
+    def unfold(self, search: Any) -> None:
         """Open the best successor."""
         raise NotImplementedError
 
@@ -262,7 +265,7 @@ class BestFirstSearch(ABC, Generic[N]):
                 break
             heapq.heappop(self._heap)
             self._entries -= 1
-            item.unfold()
+            item.unfold(self)
             if self._entries % _ENTRIES_PER_CHECK == 0 and self.queries.time_slice.is_over():
                 return False
         return True
