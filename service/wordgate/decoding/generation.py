@@ -19,7 +19,7 @@ from itertools import accumulate
 from typing import TypedDict
 
 from wordgate.decoding.next_words import likeliest_words
-from wordgate.decoding.options import MAX_EXPANSIONS, MAX_SUGGESTIONS, check_range
+from wordgate.decoding.options import MAX_EXPANSIONS, MAX_SUGGESTIONS, check_range, listed_words
 from wordgate.decoding.prediction import splitting_typed
 from wordgate.decoding.search import (
     DEFAULT_MAX_EXPANSIONS,
@@ -53,9 +53,6 @@ _END = ""
 """Represents `<eos>` among words. No word is empty."""
 
 _UNIFORM_BITS = 53
-
-
-"""Work to normalise a stop word, and per character, in the unit of `Steps`."""
 
 
 class FinishReason(Enum):

@@ -60,7 +60,7 @@ class _NextWordSearch(BestFirstSearch[_Node]):
             numbers = self._seen_entries(seen, tokens, written, pending.level)
         if numbers is None:
             numbers = tokenizer.fitting(layout, pending.level, node.remaining)
-        entries = _Entries(self, pending, numbers, row[numbers], written)
+        entries = _Entries(pending, numbers, row[numbers], written)
         rank = entries.rank()
         if rank is not None:
             self.push(rank, entries)
@@ -116,20 +116,17 @@ class _Entries(LazyRow):
         "_node_log_prob",
         "_numbers",
         "_pending",
-        "_search",
         "_values",
         "_written",
     )
 
     def __init__(
         self,
-        search: _NextWordSearch,
         pending: PendingRow[_Node],
         numbers: NDArray[np.int64],
         values: Row,
         written: bytes,
     ) -> None:
-        self._search = search
         self._pending = pending
         self._node_log_prob, self._base = pending.node.log_prob, pending.base
         self._written = written
@@ -151,10 +148,9 @@ class _Entries(LazyRow):
             self._sort(len(self._all[0]))
         return self._node_log_prob + (self._base + self._values[self._next])
 
-    def unfold(self, most: int) -> int:
+    def unfold(self, search: _NextWordSearch, most: int) -> int:
         """Open entries while the row stays at the top of the heap; return how many."""
-        search, heap = self._search, self._search.heap
-        opened = 0
+        heap, opened = search.heap, 0
         while heap[0][2] is self and opened < most:
             rank, number, base = -heap[0][0], self._numbers[self._next], self._values[self._next]
             self._next += 1

@@ -166,12 +166,15 @@ class FinishedWord:
     word: str = ""
 
 
-class LazyRow:
-    """The successors of a node that are not open yet. It ranks as the best of them."""
+class LazyRow:  # not an ABC: isinstance would take ten times as long
+    """The successors of a node that are not open yet. It ranks as the best of them.
+
+    It does not refer to its search: a reference cycle would keep an unloaded model in memory.
+    """
 
     __slots__ = ()
 
-    def unfold(self, most: int) -> int:
+    def unfold(self, search: Any, most: int) -> int:
         """Open the best successors while this row, at the top of the heap, stays the best item.
 
         Opens at most `most`; returns how many.
@@ -261,7 +264,7 @@ class BestFirstSearch(Generic[N]):
         """Unfold rows until the best open item is something else, or up to the limit."""
         heap = self.heap
         while heap and self._entries > 0 and isinstance(row := heap[0][2], LazyRow):
-            opened = row.unfold(int(min(_ENTRIES_PER_CHECK, self._entries)))
+            opened = row.unfold(self, int(min(_ENTRIES_PER_CHECK, self._entries)))
             self._entries -= opened
             if opened == _ENTRIES_PER_CHECK and self.queries.time_slice.is_over():
                 yield YIELD
