@@ -26,6 +26,7 @@ from wordgate.errors import WordgateError
 from wordgate.evaluation.error_rate import Counting, Unit
 from wordgate.scoring.lattice import Alternative, ConfusionNetwork
 from wordgate.scoring.lattice_search import SearchBounds
+from wordgate.scoring.rescoring import DEFAULT_SEARCH_BOUNDS, Transcript
 from wordgate.scoring.score_weights import ScoreWeights
 
 CHANNEL = "channel_log_prob"
@@ -103,13 +104,26 @@ def choose(
     last: bool = True,
 ) -> str:
     """Return the best text under the noisy channel and the language model combined."""
+    ranked = rank(wordgate, slots, score_weights, history, last, BEST)
+    return ranked[0].text if ranked else ""
+
+
+def rank(
+    wordgate: Client,
+    slots: Sequence[Mapping[str, float]],
+    score_weights: ScoreWeights,
+    history: str = "",
+    last: bool = True,
+    bounds: SearchBounds = DEFAULT_SEARCH_BOUNDS,
+) -> Sequence[Transcript]:
+    """Return the texts that the search finds, best first."""
     if not slots:
-        return ""
+        return []
     network = ConfusionNetwork(
         [[Alternative(text, {CHANNEL: -cost}) for text, cost in slot.items()] for slot in slots]
     )
-    answer = wordgate.rescore(history, network, score_weights, count_eos=last, bounds=BEST)
-    return answer.ranking.transcripts[0].text
+    answer = wordgate.rescore(history, network, score_weights, count_eos=last, bounds=bounds)
+    return answer.ranking.transcripts
 
 
 def read_file(file: Path, psm: str = "3") -> Iterator[ReadLine]:

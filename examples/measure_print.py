@@ -1,8 +1,8 @@
 """Evaluate the correction of OCR output: python examples/measure_print.py FILE.jsonl [--server …].
 
 FILE is as in `correct_print`, with references. Weights are tuned on every second text and measured
-on the others, and vice versa (two-fold cross-validation). The costs of the confusions are not
-tuned.
+on the others, and vice versa (two-fold cross-validation), on the n-best lists of one search with
+the weights of `correct_print`. The costs of the confusions are not tuned.
 """
 
 import argparse
@@ -15,14 +15,24 @@ from typing import TypeVar
 import numpy as np
 
 from asked_server import add_server_options, asked_server
-from correct_print import CHANNEL, ReadLine, choose, error_rate, read_file
+from correct_print import (
+    CHANNEL,
+    LM_WEIGHT,
+    WORD_INSERTION_BONUS,
+    ReadLine,
+    error_rate,
+    rank,
+    read_file,
+)
 from print_confusions import QUOTES, Vocabulary, is_known
 from wordgate.bundle.bundled_model import bundled_model_path
 from wordgate.errors import WordgateError
 from wordgate.evaluation.error_rate import Counting, Unit
 from wordgate.evaluation.weight_search import interval
+from wordgate.scoring.rescoring import Transcript
 from wordgate.scoring.score_weights import ScoreWeights
 
+SCORE_WEIGHTS = ScoreWeights(LM_WEIGHT, WORD_INSERTION_BONUS, {CHANNEL: 1.0})
 LM_WEIGHTS = (0.35, 0.5, 0.65, 0.8, 1.0)
 WORD_INSERTION_BONUSES = (0.0, 1.0, 2.0, 3.0)
 UNKNOWN_COSTS = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0)
@@ -50,17 +60,14 @@ def main() -> None:
 
     row("channel and dictionary, held out", lines, held_out(lines, cheapest, UNKNOWN_COSTS))
     with asked_server(options).connect() as wordgate:
+        lists = [rank(wordgate, each, SCORE_WEIGHTS) for each in slots]
 
-        def chosen(weights: tuple[float, float]) -> list[str]:
-            score_weights = ScoreWeights(*weights, {CHANNEL: 1.0})
-            return [choose(wordgate, each, score_weights) for each in slots]
+    def chosen(weights: tuple[float, float]) -> list[str]:
+        return [best_of(ranked, *weights) for ranked in lists]
 
-        weights = list(product(LM_WEIGHTS, WORD_INSERTION_BONUSES))
-        best = held_out(lines, chosen, weights)
-        row("channel and Wordgate, held out", lines, best)
-        print(
-            "  95 % interval of the gain: {:.2%} to {:.2%} of characters".format(*gain(lines, best))
-        )
+    best = held_out(lines, chosen, list(product(LM_WEIGHTS, WORD_INSERTION_BONUSES)))
+    row("channel and Wordgate, held out", lines, best)
+    print("  95 % interval of the gain: {:.2%} to {:.2%} of characters".format(*gain(lines, best)))
     row("oracle", lines, list(map(nearest, lines, slots)))
 
 
@@ -87,6 +94,19 @@ def gain(lines: Sequence[ReadLine], texts: Sequence[str]) -> list[float]:
     count = Counting(unit=Unit.CHAR).errors
     before, after = count(references, [line.text for line in lines]), count(references, texts)
     return interval(np.subtract(before, after), np.array([len(each) for each in references]))
+
+
+def best_of(ranked: Sequence[Transcript], lm_weight: float, word_insertion_bonus: float) -> str:
+    """Return the text with the best total under other weights, or an empty one."""
+
+    def total(found: Transcript) -> float:
+        return (
+            found.scores[CHANNEL]
+            + lm_weight * found.log_prob
+            + word_insertion_bonus * found.word_count
+        )
+
+    return max(ranked, key=total).text if ranked else ""
 
 
 def without_model(slots: Slots, vocabulary: Vocabulary, unknown_cost: float) -> str:

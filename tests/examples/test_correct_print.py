@@ -21,12 +21,13 @@ from correct_print import (
     error_rate,
     read_file,
 )
-from measure_print import held_out, nearest
+from measure_print import best_of, held_out, nearest
 from noisy_print import print_line
 from print_confusions import ReadWord, Vocabulary
 from wordgate.bundle.bundled_model import bundled_model_path
 from wordgate.client import Client
 from wordgate.evaluation.error_rate import Unit
+from wordgate.scoring.rescoring import Transcript
 from wordgate.scoring.score_weights import ScoreWeights
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "correct_print.py"
@@ -111,6 +112,18 @@ def test_a_half_is_corrected_as_is_best_for_the_other(tmp_path: Path) -> None:
     good = [line.reference or "" for line in lines]
     tried = {"even": [good[0], "", good[2], ""], "odd": ["", good[1], "", good[3]]}
     assert held_out(lines, tried.__getitem__, ["even", "odd"]) == [""] * 4
+
+
+def test_other_weights_choose_another_text_of_a_list() -> None:
+    """Totals are -6 and -7, then -11 and -10 with a larger weight, -4 and -3 with a bonus."""
+    ranked = [
+        Transcript("sun", 0, 0.0, {CHANNEL: -1.0}, -10.0, 0.0, 0.5, word_count=1, token_count=1),
+        Transcript("a son", 1, 0.0, {CHANNEL: -4.0}, -6.0, 0.0, 0.5, word_count=2, token_count=2),
+    ]
+    assert best_of(ranked, 0.5, 0.0) == "sun"
+    assert best_of(ranked, 1.0, 0.0) == "a son"
+    assert best_of(ranked, 0.5, 2.0) == "a son"
+    assert best_of([], 0.5, 2.0) == ""
 
 
 @pytest.mark.skipif(shutil.which("tesseract") is None, reason="tesseract is not installed")
