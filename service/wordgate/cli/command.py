@@ -17,7 +17,7 @@ from wordgate.errors import InvalidConfiguration, InvalidInput
 _ALIASES = {"blocked_words": "block", "boosted_words": "boost"}
 """API fields whose flags have a different name."""
 
-_GROUP = re.compile(r"^(options|weighting|search)\.")
+_GROUP = re.compile(r"^(options|score_weights|search)\.")
 """Messages of the API whose fields are flags."""
 
 _NUMBER = re.compile(r"\b(INTEGER|FLOAT)( RANGE)?$")
