@@ -10,7 +10,7 @@ from tests.vocabularies import texts, trained
 
 from wordgate.decoding.options import Options
 from wordgate.decoding.prediction import Query, predict, split_typed
-from wordgate.decoding.suggestions import Kind, Prediction
+from wordgate.decoding.suggestions import Kind, PredictionResult
 from wordgate.errors import InvalidInput
 from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
 from wordgate.lm.lexicon import Lexicon
@@ -28,13 +28,13 @@ LANGUAGE = Lexicon(
 MODEL = FakeModel.random(LEVELS, seed=11, spread=2.0)
 
 
-def _predict(history: str, prefix: str = "", count: int = 5, **options: object) -> Prediction:
+def _predict(history: str, prefix: str = "", count: int = 5, **options: object) -> PredictionResult:
     wanted = Options(max_suggestions=count, **options)  # type: ignore[arg-type]
     query = Query(history, prefix, wanted)
     return run_to_completion(predict(LANGUAGE, NullStateStore(MODEL.start), query), MODEL)
 
 
-def _texts(prediction: Prediction) -> list[str]:
+def _texts(prediction: PredictionResult) -> list[str]:
     return [suggestion.text for suggestion in prediction.suggestions]
 
 

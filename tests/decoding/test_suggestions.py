@@ -14,7 +14,7 @@ from tests.vocabularies import TRAPS, trained
 
 from wordgate.decoding.options import BoostedWord, ContinuousCache, LetterCase, Options
 from wordgate.decoding.prediction import Query, predict
-from wordgate.decoding.suggestions import Kind, Prediction, Suggestion
+from wordgate.decoding.suggestions import Kind, PredictionResult, Suggestion
 from wordgate.lm import requests
 from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
 from wordgate.lm.cached_queries import CachedQueries
@@ -34,7 +34,9 @@ LANGUAGE = Lexicon(
 MODEL = FakeModel.random(LEVELS, seed=11, spread=2.0)
 
 
-def _predict(history: str, prefix: str = "", finished: bool = False, **options: Any) -> Prediction:
+def _predict(
+    history: str, prefix: str = "", finished: bool = False, **options: Any
+) -> PredictionResult:
     query = Query(history, prefix, Options(**options), finished)
     return run_to_completion(predict(LANGUAGE, NullStateStore(MODEL.start), query), MODEL)
 
@@ -57,11 +59,11 @@ def _log_prob(history: str, word: str) -> float:
     return run_to_completion(asks(), MODEL)
 
 
-def _texts(found: Prediction, kind: Kind = Kind.WORD) -> list[str]:
+def _texts(found: PredictionResult, kind: Kind = Kind.WORD) -> list[str]:
     return [each.text for each in found.suggestions if each.kind is kind]
 
 
-def _corrections(found: Prediction) -> list[Suggestion]:
+def _corrections(found: PredictionResult) -> list[Suggestion]:
     return [each for each in found.suggestions if each.kind is Kind.CORRECTION]
 
 

@@ -6,8 +6,9 @@ from concurrent.futures import Future
 from typing import TypeVar
 
 from wordgate.decoding.prediction import Query
-from wordgate.decoding.suggestions import Kind, Suggestion
-from wordgate.engine.results import ModelVersion, PredictionResult, RescoringResult, ScoreResult
+from wordgate.decoding.suggestions import Kind, PredictionResult, Suggestion
+from wordgate.engine.results import RescoringResult, ScoreResult
+from wordgate.lm.model_version import ModelVersion
 from wordgate.scoring.lattice import ConfusionNetwork, Lattice
 from wordgate.scoring.lattice_search import SearchBounds
 from wordgate.scoring.rescoring import DEFAULT_SEARCH_BOUNDS, HypothesisSpace, rank

@@ -6,9 +6,9 @@ import pytest
 
 from wordgate.decoding.options import Options
 from wordgate.decoding.prediction import Query
-from wordgate.decoding.suggestions import Kind, Suggestion
-from wordgate.engine.results import ModelVersion, PredictionResult
+from wordgate.decoding.suggestions import Kind, PredictionResult, Suggestion
 from wordgate.evaluation.keystroke_savings import Savings, type_message, word_spans
+from wordgate.lm.model_version import ModelVersion
 
 
 def _typed(message: str, shown: Callable[[str, str], list[str]], most: int = 3) -> Savings:

@@ -11,7 +11,7 @@ from tests.vocabularies import trained
 from wordgate.decoding.options import BoostedWord, ContinuousCache, Options
 from wordgate.decoding.prediction import Query, predict
 from wordgate.decoding.search import SearchParams, SearchResult
-from wordgate.decoding.suggestions import Prediction
+from wordgate.decoding.suggestions import PredictionResult
 from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
 from wordgate.lm.lexicon import Lexicon
 from wordgate.lm.requests import run_to_completion
@@ -28,7 +28,7 @@ prefixes = st.sampled_from(["", "a", "b", "ab", "é", "éa", ".", "x", "aaaa"])
 seen_words = st.sets(st.sampled_from([word for word, _ in CANONICAL]), max_size=60)
 
 
-def _predict(history: str, prefix: str = "", **options: Any) -> Prediction:
+def _predict(history: str, prefix: str = "", **options: Any) -> PredictionResult:
     query = Query(history, prefix, Options(**options))
     return run_to_completion(predict(LANGUAGE, NullStateStore(MODEL.start), query), MODEL)
 
@@ -110,7 +110,7 @@ def test_what_is_hardly_possible_is_suggested_only_if_anything_may_be() -> None:
 
 def test_a_prefix_that_no_seen_word_has_is_answered_with_nothing() -> None:
     """The result is empty and exact, without a search."""
-    assert _predict("the", "zq") == Prediction([], "zq", True, 0)
+    assert _predict("the", "zq") == PredictionResult([], "zq", True, 0, LANGUAGE.model)
 
 
 def test_listed_words_and_those_of_the_text_need_not_be_seen() -> None:

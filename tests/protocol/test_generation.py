@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wordgate.decoding.generation import FinishReason, GeneratedWord, GenerationQuery
-from wordgate.engine.results import GenerationResult, ModelVersion
+from wordgate.engine.results import GenerationResult
+from wordgate.lm.model_version import ModelVersion
 from wordgate.protocol.generation import (
     decode_generate_request,
     decode_generated_word,

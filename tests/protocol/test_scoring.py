@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from wordgate.api.v1.priority_pb2 import PRIORITY_BATCH, PRIORITY_REALTIME
 from wordgate.engine.job import Priority
-from wordgate.engine.results import ModelVersion, ScoreResult
+from wordgate.engine.results import ScoreResult
 from wordgate.errors import InvalidInput
+from wordgate.lm.model_version import ModelVersion
 from wordgate.protocol.scoring import (
     counts_eos,
     decode_priority,

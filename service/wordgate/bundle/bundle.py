@@ -27,6 +27,7 @@ from wordgate.errors import InvalidBundle, InvalidConfiguration
 from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
 from wordgate.lm.lexicon import Lexicon
 from wordgate.lm.masks import Masks
+from wordgate.lm.model_version import ModelVersion
 from wordgate.lm.seen_words import SeenWords
 from wordgate.lm.tokenizer import Tokenizer
 from wordgate.text.inflections import with_inflections
@@ -199,6 +200,7 @@ def _language(path: Path, manifest: Manifest, contents: Mapping[str, bytes]) -> 
         SeenWords(known.seen) if known.seen else None,
         Masks(known.masks),
         known.suspect,
+        ModelVersion(manifest.name, str(manifest.version), manifest.precision),
     )
 
 

@@ -12,12 +12,8 @@ from wordgate.client.tls import CHANNEL_OPTIONS, Tls, blocking_channel
 from wordgate.decoding.generation import GenerationKwargs, GenerationQuery
 from wordgate.decoding.options import Options, SuggestionKwargs
 from wordgate.decoding.prediction import Query
-from wordgate.engine.results import (
-    GenerationResult,
-    PredictionResult,
-    RescoringResult,
-    ScoreResult,
-)
+from wordgate.decoding.suggestions import PredictionResult
+from wordgate.engine.results import GenerationResult, RescoringResult, ScoreResult
 from wordgate.errors import WordgateError
 from wordgate.protocol.models import ModelDescription, ServerDescription
 from wordgate.protocol.status import decode_error

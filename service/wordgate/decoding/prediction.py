@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from unicodedata import category
 
 from wordgate.decoding.options import Options
-from wordgate.decoding.suggestions import Prediction, Suggester
+from wordgate.decoding.suggestions import PredictionResult, Suggester
 from wordgate.lm.lexicon import Lexicon
 from wordgate.lm.requests import ModelTask, TimeSlice
 from wordgate.lm.state_store import StateStore
@@ -31,7 +31,7 @@ class Query:
     correct_last_word: bool = False
 
 
-def predict(language: Lexicon, store: StateStore, query: Query) -> ModelTask[Prediction]:
+def predict(language: Lexicon, store: StateStore, query: Query) -> ModelTask[PredictionResult]:
     """Return the exact best next words, with phrases and corrections if the options ask for them.
 
     If the prefix has several words (`well-kn`), the complete ones, including marks, count as
@@ -48,7 +48,9 @@ def predict(language: Lexicon, store: StateStore, query: Query) -> ModelTask[Pre
     return (yield from suggester.suggest(typed))
 
 
-def _correct_last(language: Lexicon, store: StateStore, query: Query) -> ModelTask[Prediction]:
+def _correct_last(
+    language: Lexicon, store: StateStore, query: Query
+) -> ModelTask[PredictionResult]:
     """Return corrections of the last word."""
     require_unicode(query.history, "history")
     require_unicode(query.prefix, "prefix")

@@ -21,6 +21,7 @@ from wordgate.lm.cached_queries import CachedQueries, HashedState
 from wordgate.lm.context_window import read_context, read_each
 from wordgate.lm.lexicon import Lexicon
 from wordgate.lm.masks import begins_mask
+from wordgate.lm.model_version import ModelVersion
 from wordgate.lm.requests import YIELD, ModelTask
 from wordgate.lm.seen_words import SeenWords
 from wordgate.lm.state_store import StateStore
@@ -65,17 +66,20 @@ class Suggestion:
 
 
 @dataclass(frozen=True)
-class Prediction:
+class PredictionResult:
     """The suggestions for one position: first corrections, then words, then phrases, best first.
 
     Corrections rank above all words with the typed prefix. A suggestion replaces `prefix`, the
-    typed prefix verbatim. `exact` is false if a search limit was reached.
+    unfinished word exactly as typed. `exact` is false if a limit was reached before the suggestions
+    were proven to be the best. `expansions` is the number of output-layer rows that the search
+    requested.
     """
 
     suggestions: list[Suggestion]
     prefix: str
     exact: bool
     expansions: int
+    model: ModelVersion
 
 
 class Suggester:
@@ -105,11 +109,11 @@ class Suggester:
         self._exact = True
         self._expansions = 0
 
-    def suggest(self, typed: str) -> ModelTask[Prediction]:
+    def suggest(self, typed: str) -> ModelTask[PredictionResult]:
         """Return suggestions that replace the typed prefix."""
         options = self._options
         if self._is_in_address():
-            return Prediction([], typed, True, 0)
+            return self._result([], typed)
         yield from self._read()
         passed: dict[str, str] = {}
         if options.hide_rejected:
@@ -128,12 +132,12 @@ class Suggester:
                 text = writer.phrase(phrase.words, options.own_forms_within(phrase.words))
                 suggestions.append(Suggestion(text, phrase.log_prob, Kind.PHRASE))
         corrections = yield from self._corrections(typed)
-        return Prediction([*corrections, *suggestions], typed, self._exact, self._expansions)
+        return self._result([*corrections, *suggestions], typed)
 
-    def correct(self, typed: str) -> ModelTask[Prediction]:
+    def correct(self, typed: str) -> ModelTask[PredictionResult]:
         """Return corrections of a finished word."""
         if self._is_in_address():
-            return Prediction([], typed, True, 0)
+            return self._result([], typed)
         yield from self._read()
         normal = normalise(typed)
         rank = yield from self._rank(normal)
@@ -144,7 +148,11 @@ class Suggester:
             self._options.max_suggestions, lambda word: word != normal and self._accepts(word)
         )
         found = yield from self._unmasked(corrected_words, query, params)
-        return Prediction(self._instead(typed, found), typed, self._exact, self._expansions)
+        return self._result(self._instead(typed, found), typed)
+
+    def _result(self, suggestions: list[Suggestion], typed: str) -> PredictionResult:
+        model = self._language.model
+        return PredictionResult(suggestions, typed, self._exact, self._expansions, model)
 
     def _meant(self, word: str) -> ModelTask[dict[str, float]]:
         """Return the possible corrections of a finished word with their typo log-probabilities."""

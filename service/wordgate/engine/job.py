@@ -119,12 +119,12 @@ class Job:
         prefill = self.prefill
         if prefill is None:
             return False
-        goes_on = prefill.advance(self.results[0])
-        if goes_on:
-            self.results, self.request = [], prefill.step()
-        else:
+        step = prefill.advance(self.results[0])
+        if step is None:
             self.results = [prefill.state]
-        return goes_on
+            return False
+        self.results, self.request = [], step
+        return True
 
     def count_done(self, rows: int) -> None:
         """Count completed rows, or the charge for a yield."""

@@ -15,13 +15,15 @@ from wordgate.decoding.generation import (
     next_word,
 )
 from wordgate.decoding.prediction import Query, predict
+from wordgate.decoding.suggestions import PredictionResult
 from wordgate.engine import malloc_trim
 from wordgate.engine.onnx_model import CallObserver, NetworkModel, Runtime
-from wordgate.engine.results import ModelVersion, PredictionResult, RescoringResult, ScoreResult
+from wordgate.engine.results import RescoringResult, ScoreResult
 from wordgate.engine.state_cache import DEFAULT_CACHE_BYTES, StateCache
 from wordgate.errors import InvalidBundle
 from wordgate.lm.cached_queries import CachedQueries
 from wordgate.lm.context_window import read_ahead, read_context
+from wordgate.lm.model_version import ModelVersion
 from wordgate.lm.requests import ModelTask, run_to_completion
 from wordgate.lm.state_store import NullStateStore
 from wordgate.scoring.lattice_search import SearchBounds
@@ -51,15 +53,11 @@ class ServedModel:
     @property
     def name(self) -> ModelVersion:
         """Name, version and precision, as reported in every response."""
-        manifest = self.bundle.manifest
-        return ModelVersion(manifest.name, str(manifest.version), manifest.precision)
+        return self.bundle.language.model
 
     def predict(self, query: Query) -> ModelTask[PredictionResult]:
         """Predict the most probable next words (`decoding.prediction.predict`)."""
-        found = yield from predict(self.bundle.language, self.cache, query)
-        return PredictionResult(
-            found.suggestions, found.prefix, found.exact, found.expansions, self.name
-        )
+        return predict(self.bundle.language, self.cache, query)
 
     def begin_text(self, query: GenerationQuery) -> ModelTask[GenerationState]:
         """Prepare text generation (`decoding.generation.begin`), with a random seed by default."""

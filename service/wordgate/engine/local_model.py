@@ -7,16 +7,12 @@ from typing import TypeVar
 
 from wordgate.decoding.generation import GenerationQuery, GenerationState
 from wordgate.decoding.prediction import Query
+from wordgate.decoding.suggestions import PredictionResult
 from wordgate.engine.executor import EngineExecutor
 from wordgate.engine.job import Priority
 from wordgate.engine.loaded_model import ServedModel, open_model
 from wordgate.engine.onnx_model import Runtime
-from wordgate.engine.results import (
-    GenerationResult,
-    PredictionResult,
-    RescoringResult,
-    ScoreResult,
-)
+from wordgate.engine.results import GenerationResult, RescoringResult, ScoreResult
 from wordgate.engine.scheduler import Scheduler
 from wordgate.lm.requests import ModelTask
 from wordgate.scoring.lattice_search import SearchBounds

@@ -11,39 +11,12 @@ from typing import Protocol
 
 from wordgate.decoding.generation import GeneratedWord, GenerationQuery
 from wordgate.decoding.prediction import Query
-from wordgate.decoding.suggestions import Suggestion
+from wordgate.decoding.suggestions import PredictionResult
+from wordgate.lm.model_version import ModelVersion
 from wordgate.scoring.lattice_search import SearchBounds
 from wordgate.scoring.rescoring import DEFAULT_SEARCH_BOUNDS, HypothesisSpace, Ranking
 from wordgate.scoring.score_weights import ScoreWeights
 from wordgate.scoring.scoring import Candidate
-
-
-@dataclass(frozen=True)
-class ModelVersion:
-    """The model that produced a result; `precision` is "int8" or "float32"."""
-
-    name: str
-    version: str
-    precision: str
-
-    def __str__(self) -> str:
-        return f"{self.name}@{self.version}"
-
-
-@dataclass(frozen=True)
-class PredictionResult:
-    """Suggestions, most probable first.
-
-    A suggestion replaces `prefix`, the unfinished word exactly as typed. `exact` is false if a
-    bound was reached before the suggestions were proven to be the best. `expansions` is the number
-    of output-layer rows that the search requested.
-    """
-
-    suggestions: list[Suggestion]
-    prefix: str
-    exact: bool
-    expansions: int
-    model: ModelVersion
 
 
 @dataclass(frozen=True)

@@ -97,7 +97,7 @@ class Scheduler:
         """
         with self._turn:
             batch = self.schedule()
-            is_more_left = self.has_work
+            is_more_left = self._interactive.jobs or self._normal.jobs or self._batch.jobs
         if is_more_left:
             has_more()
         batch.run(self._policy.yield_seconds)

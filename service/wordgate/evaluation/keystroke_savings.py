@@ -16,7 +16,8 @@ from typing import Any
 
 from wordgate.decoding.options import Options
 from wordgate.decoding.prediction import Query
-from wordgate.engine.results import LanguageModel, PredictionResult
+from wordgate.decoding.suggestions import PredictionResult
+from wordgate.engine.results import LanguageModel
 from wordgate.errors import empty
 from wordgate.offline.lines import read_lines
 from wordgate.offline.pipelining import UNDER_WAY

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from wordgate.decoding.options import Options
 from wordgate.decoding.prediction import Query
-from wordgate.engine.results import LanguageModel, PredictionResult
+from wordgate.decoding.suggestions import PredictionResult
+from wordgate.engine.results import LanguageModel
 from wordgate.evaluation.keystroke_savings import read_messages, word_spans
 from wordgate.offline.pipelining import in_order
 from wordgate.text.typo_model import typos_of

@@ -6,6 +6,7 @@ from functools import cached_property
 
 from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
 from wordgate.lm.masks import Masks
+from wordgate.lm.model_version import ModelVersion
 from wordgate.lm.seen_words import SeenWords
 from wordgate.lm.tokenizer import Tokenizer
 from wordgate.text import words
@@ -21,7 +22,7 @@ class Lexicon:
     `London`) where the two differ. `never_suggested` has words in normal form, and phrases whose
     last word is not suggested after the others. `seen` is the training vocabulary, None if unknown.
     `masks` replaced private data in the training text. `suspect` has the seen words that are rare
-    enough to be misspellings of another word.
+    enough to be misspellings of another word. `model` is the bundle's model.
     """
 
     tokenizer: Tokenizer
@@ -31,6 +32,7 @@ class Lexicon:
     seen: SeenWords | None = None
     masks: Masks = field(default_factory=Masks)
     suspect: Set[str] = frozenset()
+    model: ModelVersion = field(default_factory=ModelVersion)
 
     @cached_property
     def never_phrases(self) -> ListedPhrases:

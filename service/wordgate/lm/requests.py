@@ -103,15 +103,17 @@ class Prefill:
         return len(self._tokens) - self._index
 
     def step(self) -> Step:
-        """Return the request for the next token."""
-        return Step([(self.state, self._tokens[self._index])])
+        """Return the request for the first token."""
+        return Step([(self.state, self._tokens[0])])
 
-    def advance(self, state: State) -> bool:
-        """Take the state after the next token; return whether tokens are left."""
+    def advance(self, state: State) -> Step | None:
+        """Take the state after the next token; return the request for the one after it, if any."""
         key = self._keys.get(self._index)
         self.state = state if key is None else self._keep(key, state)
         self._index += 1
-        return self._index < len(self._tokens)
+        if self._index == len(self._tokens):
+            return None
+        return Step([(self.state, self._tokens[self._index])])
 
 
 ModelRequest = Step | TokenLogProbs | OutputRows | HiddenVectors
@@ -190,8 +192,9 @@ class Model(Protocol):
 def run_request(request: ModelRequest | Prefill, model: Model) -> list[Any]:
     """Return a model's results for a single request."""
     if isinstance(request, Prefill):
-        while request.advance(model.step(request.step())[0]):
-            pass
+        step: Step | None = request.step()
+        while step is not None:
+            step = request.advance(model.step(step)[0])
         return [request.state]
     return list(request.answered_by(model, request)) if request else []
 

@@ -12,6 +12,7 @@ import bisect
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property, lru_cache, partial
 from itertools import chain
+from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +57,9 @@ def leading_number(written: bytes) -> int:
     """
     first, second = written[:1], written[1:2]
     return 257 * int.from_bytes(first) + (1 + second[0] if second else 0)
+
+
+_id_of = attrgetter("id")
 
 
 def byte_level(word: str) -> str:
@@ -167,7 +171,7 @@ class _Spelling:
         """Return the canonical tokens of a word in normal form, or of the end of a line."""
         if word == words.LINE_END:
             return (EOS,)
-        return tuple(token.id for token in self.model.tokenize(byte_level(word)))
+        return tuple(map(_id_of, self.model.tokenize(byte_level(word))))
 
     def canonical_word(
         self, kept_word: Callable[[str], tuple[int, ...]], tokens: tuple[int, ...]

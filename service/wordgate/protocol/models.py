@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from wordgate.api.v1 import models_pb2
-from wordgate.engine.results import ModelVersion
+from wordgate.lm.model_version import ModelVersion
 
 _PRECISIONS = {
     "int8": models_pb2.PRECISION_INT8,

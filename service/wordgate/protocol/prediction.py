@@ -17,8 +17,7 @@ from wordgate.decoding.options import (
 )
 from wordgate.decoding.prediction import Query
 from wordgate.decoding.search import DEFAULT_MAX_EXPANSIONS
-from wordgate.decoding.suggestions import Kind, Suggestion
-from wordgate.engine.results import PredictionResult
+from wordgate.decoding.suggestions import Kind, PredictionResult, Suggestion
 from wordgate.errors import InvalidInput
 from wordgate.lm.requests import ModelTask, T
 from wordgate.protocol.models import decode_model_version, encode_model_version

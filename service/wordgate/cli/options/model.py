@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 import click
 
 from wordgate.cli.options.server import ServerConnection, server_options
-from wordgate.engine.results import GenerativeModel, ModelVersion
+from wordgate.engine.results import GenerativeModel
+from wordgate.lm.model_version import ModelVersion
 
 F = TypeVar("F", bound=Callable[..., Any])
 

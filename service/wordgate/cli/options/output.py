@@ -21,8 +21,8 @@ from rich.progress import (
 from rich.table import Column
 
 from wordgate.cli.command import SectionOption
-from wordgate.engine.results import ModelVersion
 from wordgate.errors import InvalidFile, empty
+from wordgate.lm.model_version import ModelVersion
 from wordgate.offline.reading_report import counting
 from wordgate.offline.resumable_output import ResumableFile
 

@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from wordgate.decoding.prediction import Query
-from wordgate.engine.results import LanguageModel, PredictionResult, ScoreResult
+from wordgate.decoding.suggestions import PredictionResult
+from wordgate.engine.results import LanguageModel, ScoreResult
 
 LINE_SECONDS = 30.0
 _BAR_SECONDS = 0.1

@@ -17,11 +17,12 @@ from typing import Any
 from wordgate.api.v1.prediction_pb2 import Accept, StreamPredictRequest, StreamPredictResponse
 from wordgate.decoding.options import Options
 from wordgate.decoding.prediction import Query, splitting_typed
+from wordgate.decoding.suggestions import PredictionResult
 from wordgate.engine.job import Priority
 from wordgate.engine.loaded_model import ServedModel
-from wordgate.engine.results import ModelVersion, PredictionResult
 from wordgate.errors import InvalidInput, OverloadReason, Unavailable, WordgateError
 from wordgate.lm.context_window import ANCHOR_WORDS
+from wordgate.lm.model_version import ModelVersion
 from wordgate.lm.requests import ModelTask, TimeSlice
 from wordgate.protocol import prediction
 from wordgate.protocol.limits import check_bytes, check_listed

@@ -25,9 +25,9 @@ from prometheus_client.registry import Collector
 
 from wordgate.engine.job import DropReason, Priority
 from wordgate.engine.loaded_model import ServedModel
-from wordgate.engine.results import ModelVersion
 from wordgate.engine.scheduler import Scheduler
 from wordgate.errors import OverloadReason
+from wordgate.lm.model_version import ModelVersion
 from wordgate.lm.requests import MAX_ROWS
 from wordgate.server.telemetry.unboxed_value import use_unboxed_values
 
