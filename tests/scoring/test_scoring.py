@@ -103,7 +103,7 @@ def test_every_node_is_computed_once(candidates: list[list[int]]) -> None:
     stepped = [ask for ask in model.asked if isinstance(ask, Step)]
     assert sum(map(len, asked)) == len(beginnings)
     assert sum(map(len, stepped)) == len(inner)
-    assert len(asked) == 1
+    assert len(asked) == bool(beginnings)
     assert len(stepped) == max(0, max(map(len, candidates)) - 1)
 
 

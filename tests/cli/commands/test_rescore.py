@@ -81,7 +81,7 @@ def test_mistakes_are_named(run: Run, bundle: Path, heard: Path, tmp_path: Path)
     """Wrong options and wrong lines have different exit codes and clear messages."""
     ask = ("rescore", "--model", bundle, "--input")
     unknown = run(*ask, heard, "--weight", "lm=1")
-    assert (unknown.code, "weights[lm]" in unknown.err) == (2, True)
+    assert (unknown.code, "--weight 'lm': unknown score" in unknown.err) == (2, True)
     assert run(*ask, heard, "--weight", "first").code == 2
     assert run(*ask, heard, "--lm-weight", "nan").code == 2
     assert run(*ask, tmp_path / "none.jsonl").code == 3
