@@ -54,8 +54,8 @@ class Registry:
         self._replaced.update((str(model.name), model) for model in replaced)
         for name in self._by_version:  # a version that is served again, or has new files
             self._replaced.pop(name, None)
-        for tell in self._on_swap:
-            tell()
+        for notify in self._on_swap:
+            notify()
         return replaced
 
     def retire(self, model: ServedModel) -> None:
@@ -64,13 +64,15 @@ class Registry:
         if self._replaced.get(name) is not model:
             return
         del self._replaced[name]
-        for tell in self._on_retire:
-            tell(model)
+        for notify in self._on_retire:
+            notify(model)
 
-    def tell(self, swapped: Callable[[], None], retired: Callable[[ServedModel], None]) -> None:
+    def subscribe(
+        self, on_swap: Callable[[], None], on_retire: Callable[[ServedModel], None]
+    ) -> None:
         """Register callbacks for after each swap, and for after a model has been retired."""
-        self._on_swap.append(swapped)
-        self._on_retire.append(retired)
+        self._on_swap.append(on_swap)
+        self._on_retire.append(on_retire)
 
     def _take(self, models: Iterable[ServedModel]) -> None:
         self.served = sorted(models, key=_order)

@@ -15,8 +15,8 @@ from wordgate.protocol.scoring import decode_priority
 from wordgate.server.security.concurrency_limit import ConcurrencyLimit
 from wordgate.server.services.context import ServingContext
 from wordgate.server.services.generation import generated
+from wordgate.server.services.open_sessions import OpenSessions
 from wordgate.server.services.scoring import size_with
-from wordgate.server.services.typing_session import Sessions
 
 _ROWS = 2
 """Typical number of output rows per model request of a search."""
@@ -27,7 +27,7 @@ class PredictionServicer(prediction_pb2_grpc.PredictionServiceServicer):
 
     def __init__(self, serving: ServingContext) -> None:
         self._serving = serving
-        self._sessions = Sessions(serving)
+        self._sessions = OpenSessions(serving)
         self._generations = ConcurrencyLimit(
             serving.limits.max_generation_streams,
             "overloaded: {most} generation streams are open; retry later",

@@ -5,12 +5,10 @@ stored, except the latest suggestions while they may still be accepted.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from operator import attrgetter
-from random import random
 from time import time_ns
 from typing import Any
 
@@ -20,23 +18,18 @@ from wordgate.decoding.prediction import Query, splitting_typed
 from wordgate.decoding.suggestions import PredictionResult
 from wordgate.engine.job import Priority
 from wordgate.engine.loaded_model import ServedModel
-from wordgate.errors import InvalidInput, OverloadReason, Unavailable, WordgateError
+from wordgate.errors import InvalidInput, Unavailable, WordgateError
 from wordgate.lm.context_window import ANCHOR_WORDS
 from wordgate.lm.model_version import ModelVersion
 from wordgate.lm.requests import ModelTask, TimeSlice
 from wordgate.protocol import prediction
 from wordgate.protocol.limits import check_bytes, check_listed
-from wordgate.protocol.status import DRAINING
-from wordgate.server.security.byte_budget import ByteBudget, Reservation
-from wordgate.server.security.concurrency_limit import ConcurrencyLimit
+from wordgate.server.security.byte_budget import Reservation
 from wordgate.server.services.context import ServingContext
 from wordgate.server.services.typed_words import AcceptanceTracker, FinishedWord
 from wordgate.server.telemetry.tracing import message_span
 from wordgate.text.edit_buffer import PackedText, TextBuffer
 from wordgate.text.rest_of_word import rest_of_word
-
-_SPREAD = 0.1
-"""Relative jitter on session lifetimes, to avoid a reconnect stampede."""
 
 _NO_ANCHOR_BELOW = 3 * ANCHOR_WORDS // 2
 """Shorter texts, in characters, have too few words and bytes to be near an anchor."""
@@ -49,66 +42,6 @@ _LISTED_COST = 12
 
 Write = Callable[[StreamPredictResponse], Awaitable[None]]
 """Sends an answer; returns once flow control allows another."""
-
-
-class Sessions:
-    """Counts open sessions, rejects those above the limit, and ends all when the server drains."""
-
-    def __init__(self, serving: ServingContext) -> None:
-        self._serving = serving
-        self._open: set[Session] = set()
-        self._limit = ConcurrencyLimit(
-            serving.limits.max_sessions,
-            "overloaded: {most} sessions are open; retry later",
-            OverloadReason.SESSIONS,
-        )
-        self._memory = ByteBudget(serving.limits.max_sessions_bytes)
-        self._watch: asyncio.Task[None] | None = None
-        self._rereading: asyncio.Task[None] | None = None
-        serving.models.tell(swapped=self._reread, retired=self._end_pinned)
-
-    @contextmanager
-    def opened(self) -> "Iterator[Session]":
-        """Open a session inside the context. Raises `Overloaded`."""
-        with self._limit:
-            if self._watch is None:
-                self._watch = asyncio.create_task(self._end_when_draining())
-            memory = Reservation(self._memory)
-            session = Session(self._serving.for_caller(), memory)
-            self._open.add(session)
-            self._serving.metrics.sessions.set(len(self._open))
-            oldest = self._serving.limits.max_session_seconds
-            too_old = f"session lifetime exceeded: at most {oldest} s; open a new session"
-            ageing = asyncio.get_running_loop().call_later(
-                oldest * (1 - _SPREAD * random()), session.end_soon, too_old
-            )
-            try:
-                yield session
-            finally:
-                ageing.cancel()
-                memory.resize(0)
-                self._open.remove(session)
-                self._serving.metrics.sessions.set(len(self._open))
-
-    def _reread(self) -> None:
-        """Warm up the new models with the sessions' texts, one session after another."""
-        if self._rereading is not None:
-            self._rereading.cancel()
-        self._rereading = asyncio.create_task(self._reread_all(list(self._open)))
-
-    async def _reread_all(self, sessions: "list[Session]") -> None:
-        for session in sessions:
-            await session.warm_up()
-
-    def _end_pinned(self, model: ServedModel) -> None:
-        """End the sessions that requested a retired version."""
-        for session in list(self._open):
-            session.close_if_pinned_to(str(model.name))
-
-    async def _end_when_draining(self) -> None:
-        await self._serving.draining.wait()
-        for session in list(self._open):
-            session.end_soon(DRAINING)
 
 
 @dataclass(frozen=True, slots=True)
