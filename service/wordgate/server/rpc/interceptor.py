@@ -6,14 +6,8 @@ read, and silent calls time out.
 """
 
 import asyncio
-import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import (
-    AbstractAsyncContextManager,
-    aclosing,
-    asynccontextmanager,
-    nullcontext,
-)
+from contextlib import asynccontextmanager
 from functools import partial
 from time import perf_counter
 from typing import Any
@@ -35,10 +29,11 @@ from wordgate.protocol.limits import Limits
 from wordgate.protocol.status import DRAINING, Status, encode_error, is_expected
 from wordgate.server.rpc.access_log import CallLog
 from wordgate.server.rpc.inbound import Context, Inbound, MessageReader
+from wordgate.server.rpc.invocation import invocation, is_written
 from wordgate.server.rpc.wire_format import request_type
 from wordgate.server.security.authentication import Authenticator, current_principal
 from wordgate.server.security.concurrency_limit import CALL_RETRY_SECONDS, ConcurrencyLimit
-from wordgate.server.telemetry.metrics import MessageCounts, Method, Metrics
+from wordgate.server.telemetry.metrics import Method, Metrics
 from wordgate.server.telemetry.request_id import RequestId, current_call, request_id_of
 from wordgate.server.telemetry.tracing import Tracer, current_span
 
@@ -47,10 +42,6 @@ _MAX_WATCH_BYTES = 4096
 """Message size limit for health checking and reflection, whose messages contain only names."""
 
 _DEADLINE_SLACK_SECONDS = 0.05
-_UNREAD_SECONDS = 10.0
-"""Timeout for a client to read a unary response."""
-
-_LARGE_ANSWERS = {"wordgate.v1.ScoringService"}
 _WATCHING = {"server_stream", "bidi_stream"}
 _HEADER_BYTES = 32
 """Overhead counted per header beside its name and value (RFC 9113, 6.5.2)."""
@@ -66,15 +57,7 @@ _HANDLERS = {
     True: grpc.stream_stream_rpc_method_handler,
 }
 """Handler types by whether the response is a stream. The request always is one for grpc, so that
-this module reads it."""
-
-_BEHAVIOURS = {
-    "unary": "unary_unary",
-    "client_stream": "stream_unary",
-    "server_stream": "unary_stream",
-    "bidi_stream": "stream_stream",
-}
-"""Attribute of a grpc handler with its function, by the kind of the method."""
+this package reads it."""
 
 _CODES = {code: code.name.title().replace("_", "") for code in grpc.StatusCode} | {
     grpc.StatusCode.OK: "OK",
@@ -161,16 +144,9 @@ class CallInterceptor(ServerInterceptor):
             self._metrics.messages(method),
             None if _is_own(method) else _MAX_WATCH_BYTES,
         )
-        writes = handler.response_streaming or method.service in _LARGE_ANSWERS
-        respond = _stream if handler.response_streaming else _written if writes else _answer
-        kept = partial(
-            respond,
-            getattr(handler, _BEHAVIOURS[method.kind]),
-            _READINGS[method.kind],
-            reader,
-        )
-        return _HANDLERS[writes](
-            partial(self._handle, method, partial(self._respond, method, reader, kept)),
+        invoke = invocation(handler, method, reader)
+        return _HANDLERS[is_written(handler, method)](
+            partial(self._handle, method, partial(self._respond, method, reader, invoke)),
             request_deserializer=None,
             response_serializer=handler.response_serializer,
         )
@@ -301,117 +277,12 @@ async def _abort(context: Context, status: Status) -> None:
         raise asyncio.CancelledError from None
 
 
-Behaviour = Callable[[Any, Any], Any]
-Reading = Callable[[MessageReader, Any, Context], AbstractAsyncContextManager[Any]]
-"""Provides a behaviour's request argument: the only message of a call, or its message stream."""
-
-
-async def _answer(
-    behaviour: Behaviour, reading: Reading, reader: MessageReader, first: Any, context: Context
-) -> Any:
-    async with reading(reader, first, context) as request:
-        response = await behaviour(request, context)
-        reader.counts.sent()
-        return response
-
-
-async def _written(
-    behaviour: Behaviour, reading: Reading, reader: MessageReader, first: Any, context: Context
-) -> None:
-    """Same as `_answer`, but the call lasts until its answer, which may be large, is sent."""
-    async with reading(reader, first, context) as request:
-        response = await behaviour(request, context)
-        await _write(context, response, _UNREAD_SECONDS)
-        reader.counts.sent()
-
-
-async def _write(context: Context, message: Any, seconds: float) -> None:
-    """Send a message. Raises `CancelledError` if the client does not read it in time.
-
-    grpc then resets the call, because a status could not be sent either.
-    """
-    try:
-        async with asyncio.timeout(seconds):
-            await context.write(message)
-    except TimeoutError:
-        raise asyncio.CancelledError from None
-
-
-async def _stream(
-    behaviour: Behaviour, reading: Reading, reader: MessageReader, first: Any, context: Context
-) -> None:
-    """Run a behaviour that yields its answers, or that writes them to the context itself."""
-    caller = current_principal.get()
-    counted: Any = _CountedContext(context, reader.counts, reader.limits.max_unread_seconds)
-    with caller.usage.streams if caller else nullcontext():
-        async with reading(reader, first, context) as request:
-            answers = behaviour(request, counted)
-            del request
-            if inspect.isawaitable(answers):
-                await answers
-                return
-            async with aclosing(answers):
-                async for answer in answers:
-                    _check_caller()
-                    await counted.write(answer)
-
-
-def _only(reader: MessageReader, first: Any, context: Context) -> Any:
-    return reader.only(first)
-
-
-@asynccontextmanager
-async def _first_of_stream(
-    reader: MessageReader, first: Any, context: Context
-) -> AsyncIterator[Any]:
-    yield await reader.first_of_stream(first)
-
-
-@asynccontextmanager
-async def _stream_of(reader: MessageReader, first: Any, context: Context) -> AsyncIterator[Any]:
-    yield reader.stream(context, first, _check_caller)
-
-
-_READINGS: dict[str, Reading] = {
-    "unary": _only,
-    "client_stream": _stream_of,
-    "server_stream": _first_of_stream,
-    "bidi_stream": _stream_of,
-}
-
-
-class _CountedContext:
-    """A call's context that counts written messages and ends calls whose client does not read."""
-
-    __slots__ = ("_context", "_counts", "_seconds")
-
-    def __init__(self, context: Context, counts: MessageCounts, seconds: float) -> None:
-        self._context = context
-        self._counts = counts
-        self._seconds = seconds
-
-    async def write(self, message: Any) -> None:
-        """Send and count a message of a stream."""
-        await _write(self._context, message, self._seconds)
-        self._counts.sent()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._context, name)
-
-
 def _size_of(metadata: Any) -> int:
     """Return the size of headers as HTTP/2 counts it.
 
     gRPC enforces its own limit only after the client has acknowledged it.
     """
     return sum(len(name) + len(value) + _HEADER_BYTES for name, value in metadata)
-
-
-def _check_caller() -> None:
-    """Raise `Unauthenticated` if the token of the call has been revoked since the call began."""
-    caller = current_principal.get()
-    if caller is not None:
-        caller.check()
 
 
 def method_of(path: str, handler: Any) -> Method:
