@@ -2,8 +2,6 @@
 
 import asyncio
 import gc
-import math
-import resource
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -28,19 +26,19 @@ from wordgate.api.v1 import (
     scoring_pb2,
     scoring_pb2_grpc,
 )
-from wordgate.engine.admission import AdmissionController
 from wordgate.engine.executor import EngineExecutor
-from wordgate.engine.job import Priority
 from wordgate.engine.loaded_model import open_model
 from wordgate.engine.onnx_model import Runtime
 from wordgate.engine.scheduler import Scheduler
 from wordgate.engine.scheduler_policy import SchedulerPolicy
 from wordgate.errors import InvalidBundle, InvalidConfiguration, WordgateError
 from wordgate.protocol.address import grpc_target, unix_path
-from wordgate.server.config.options import INT32_MAX, Configuration
+from wordgate.server.admission_control import admission_controllers
+from wordgate.server.config.options import Configuration
 from wordgate.server.models.registry import Registry, open_models
 from wordgate.server.models.watcher import ModelWatcher
 from wordgate.server.rpc.access_log import CallLog
+from wordgate.server.rpc.channel_options import channel_options
 from wordgate.server.rpc.interceptor import CallInterceptor, kind_of
 from wordgate.server.rpc.unknown_methods import new_server
 from wordgate.server.security.exposure_warning import warn_if_exposed
@@ -49,7 +47,7 @@ from wordgate.server.services.context import ServingContext
 from wordgate.server.services.health import Health
 from wordgate.server.services.models import ModelServicer
 from wordgate.server.services.prediction import PredictionServicer
-from wordgate.server.services.scoring import TURN_BYTES, ScoringServicer
+from wordgate.server.services.scoring import ScoringServicer
 from wordgate.server.telemetry.http import HttpServer, application
 from wordgate.server.telemetry.logging import configure_logs
 from wordgate.server.telemetry.metrics import Method, Metrics
@@ -58,38 +56,8 @@ from wordgate.server.unix_socket import free_path
 
 _FILES = (models_pb2.DESCRIPTOR, prediction_pb2.DESCRIPTOR, scoring_pb2.DESCRIPTOR)
 _LAST_BYTES_SECONDS = 1.0
-_ROW_BYTES = 4.0
-"""Initial estimate of a request's bytes per row, until the first request has completed."""
-
-_PREDICTION_ROWS = 64.0
-"""Predictions of more rows yield to other requests."""
-
-_TURN_SIZES = {
-    Priority.INTERACTIVE: _PREDICTION_ROWS,
-    Priority.NORMAL: TURN_BYTES,
-    Priority.BATCH: math.inf,
-}
-
 _LAST_SPANS_SECONDS = 2.0
 _LOOK_SECONDS = 1.0
-_KEEPALIVE_MS = 30_000
-_HANDSHAKE_MS = 20_000
-"""HTTP/2 handshake timeout, also for the acknowledgement of the server's settings."""
-
-RESERVED_FDS = 128
-"""File descriptors reserved for HTTP and files, not available to gRPC connections."""
-
-MIN_ADMITTED_ROWS = 16
-"""Rows admitted per engine thread at any load: a batch of 16 costs little more than one of 1."""
-
-_BATCH_WAIT_SECONDS = 10.0
-"""Queueing-delay limit for batch-priority requests. Keep it below the clients' deadlines."""
-
-MIN_PENDING_RPCS = 1000
-"""Minimum of pending calls that gRPC accepts, even if fewer may be in progress. The server itself
-then rejects calls above its limit with an error message, and still answers health checks."""
-
-"""Maximum value of an integer channel argument of gRPC."""
 
 
 class Server:
@@ -135,7 +103,8 @@ class Server:
 
         Raises `InvalidConfiguration`, `InvalidFile` or `InvalidBundle` if the server cannot start.
         """
-        grpc_server = new_server([self._calls], self._options())
+        options = channel_options(self._configuration.limits, shares_port=self._shares_port)
+        grpc_server = new_server([self._calls], options)
         # Bind early to fail early, but not on a shared port: the kernel would send calls here.
         address = "" if self._shares_port else self._listen(grpc_server)
         try:
@@ -180,7 +149,7 @@ class Server:
             SchedulerPolicy(max_queued_rows=self._configuration.max_queued_rows),
             dropped=self._metrics.dropped,
             waited=self._metrics.waited,
-            admissions=self._admissions(),
+            admissions=admission_controllers(self._configuration),
         )
         self._metrics.watch_scheduler(scheduler)
         self._metrics.watch_models(models)
@@ -208,27 +177,6 @@ class Server:
                 grace = self._configuration.shutdown_grace_seconds
                 await self._tracer.close(min(_LAST_SPANS_SECONDS, grace))
         self._log.info("stopped")
-
-    def _admissions(self) -> dict[Priority, AdmissionController]:
-        """Return the admission controller of each priority, with its queueing-delay limit."""
-        configuration = self._configuration
-        waits = {
-            Priority.INTERACTIVE: configuration.max_predict_queue_delay_seconds,
-            Priority.NORMAL: configuration.max_queue_delay_seconds,
-            Priority.BATCH: max(configuration.max_queue_delay_seconds, _BATCH_WAIT_SECONDS),
-        }
-        return {
-            priority: AdmissionController(
-                seconds,
-                configuration.engine_threads,
-                spared_in_calm=configuration.engine_threads + 1,
-                spared_rows=MIN_ADMITTED_ROWS * configuration.engine_threads,
-                quantum=_TURN_SIZES[priority],
-                row_size=_ROW_BYTES,
-                most_rows=_PREDICTION_ROWS if priority is Priority.INTERACTIVE else None,
-            )
-            for priority, seconds in waits.items()
-        }
 
     async def _until_stopped(self, grpc_server: GrpcServer) -> None:
         """Wait for a signal to stop.
@@ -266,35 +214,6 @@ class Server:
             problem = f"cannot listen on {listen}: {why}; choose another address"
             raise InvalidConfiguration("listen", problem) from None
         return f"{listen.rpartition(':')[0]}:{port}"
-
-    def _options(self) -> list[tuple[str, int]]:
-        limits = self._configuration.limits
-        pending = max(limits.max_concurrent_rpcs, MIN_PENDING_RPCS)
-        return [
-            ("grpc.so_reuseport", int(self._shares_port)),
-            ("grpc.max_receive_message_length", limits.max_message_bytes),
-            # Between the soft and the hard limit gRPC rejects at random:
-            # https://github.com/grpc/grpc/pull/32600
-            ("grpc.max_metadata_size", limits.max_header_bytes),
-            ("grpc.absolute_max_metadata_size", limits.max_header_bytes),
-            ("grpc.max_concurrent_streams", limits.max_connection_calls),
-            # gRPC would let a fast client send up to 32 MB ahead on every stream.
-            ("grpc.http2.bdp_probe", 0),
-            # Otherwise, when one client floods the server, grpc cancels other clients' calls:
-            # https://github.com/grpc/grpc/pull/34782
-            ("grpc.server.max_pending_requests", pending),
-            ("grpc.server.max_pending_requests_hard_limit", min(2 * pending, INT32_MAX)),
-            ("grpc.max_allowed_incoming_connections", _max_connections()),
-            ("grpc.server_handshake_timeout_ms", _HANDSHAKE_MS),
-            ("grpc.http2.settings_timeout", _HANDSHAKE_MS),
-            ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
-            ("grpc.keepalive_timeout_ms", _KEEPALIVE_MS // 2),
-            ("grpc.keepalive_permit_without_calls", 1),
-            # Sessions reach their own maximum age long before the connection does.
-            ("grpc.max_connection_age_ms", min(2000 * limits.max_session_seconds, INT32_MAX)),
-            ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
-            ("grpc.http2.max_ping_strikes", 0),
-        ]
 
     def _open_models(self) -> Registry:
         configuration = self._configuration
@@ -403,12 +322,6 @@ def _tracer(configuration: Configuration, *, is_worker: bool) -> Tracer | None:
         problem = "requires OpenTelemetry; run pip install 'wordgate[tracing]'"
         raise InvalidConfiguration("tracing", problem) from None
     return Traces(is_worker=is_worker)
-
-
-def _max_connections() -> int:
-    """Return the connection limit: the limit of open files less `RESERVED_FDS`."""
-    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return min(INT32_MAX, max(1, limit - RESERVED_FDS)) if limit > 0 else INT32_MAX
 
 
 def _service_names() -> list[str]:

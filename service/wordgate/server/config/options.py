@@ -17,6 +17,8 @@ from wordgate.protocol.address import check_address, unix_path
 from wordgate.protocol.limits import Limits, table
 
 INT32_MAX = 2**31 - 1
+"""Maximum value of an integer channel option of gRPC."""
+
 _LIMITS = {row.name: row for row in table()}
 
 
