@@ -16,6 +16,7 @@ from typing import Any
 
 from wordgate.errors import InvalidInput
 from wordgate.scoring.lattice import ConfusionNetwork, Lattice
+from wordgate.scoring.lattice_heuristic import Heuristic
 from wordgate.scoring.score_weights import ScoreWeights
 from wordgate.text.cooperative_steps import Steps
 
@@ -39,14 +40,6 @@ class Transition:
     end: int
     weight: float
     arc: int
-
-
-@dataclass(frozen=True, slots=True)
-class Heuristic:
-    """Upper bound and estimate of a unit's language-model score, word bonuses and boosts."""
-
-    bound: float
-    hope: float
 
 
 class LatticeGraph:

@@ -17,12 +17,12 @@ from wordgate.scoring.lattice import (
     check_confusion_network,
     check_lattice,
 )
-from wordgate.scoring.lattice_graph import Heuristic, LatticeGraph, join
+from wordgate.scoring.lattice_graph import LatticeGraph, join
+from wordgate.scoring.lattice_heuristic import Heuristic, outlook
 from wordgate.scoring.lattice_search import (
     LatticeSearch,
     LatticeSearchResult,
     SearchBounds,
-    outlook,
 )
 from wordgate.scoring.score_weights import ScoreWeights, check_weighed
 from wordgate.scoring.scoring import TokenizedText, tokenize_text, tokenizing

@@ -16,15 +16,14 @@ from heapq import heappop, heappush, heappushpop
 from typing import NamedTuple
 
 from wordgate.errors import InvalidInput
-from wordgate.lm.adaptive_softmax import likely_log_prob
 from wordgate.lm.requests import YIELD, ModelTask, State, TimeSlice
 from wordgate.lm.tokenizer import EOS
 from wordgate.scoring.growing_prefix_tree import ROOT, GrowingPrefixTree
-from wordgate.scoring.lattice_graph import Heuristic, LatticeGraph, ReachedNodes
+from wordgate.scoring.lattice_graph import LatticeGraph, ReachedNodes
+from wordgate.scoring.lattice_heuristic import Heuristic
 from wordgate.scoring.score_weights import ScoreWeights
 from wordgate.scoring.scoring import MAX_CANDIDATE_BYTES, MAX_CANDIDATE_TOKENS, TokenizedText
 from wordgate.text import words
-from wordgate.text.normalization import normalise
 
 TRANSCRIPTS = 10
 """Default number of transcripts to return."""
@@ -52,9 +51,6 @@ _STEPS_AT_ONCE = 2000
 _NOTHING = Heuristic(0.0, 0.0)
 
 _UINT32_END = 1 << 32
-_CHARACTER = -1.2
-_WORDS_A_CHARACTER = 0.2
-"""Rough averages: log-probability per character, and words per character."""
 
 
 @dataclass(frozen=True)
@@ -382,24 +378,3 @@ class LatticeSearch:
         """Return the total that another transcript must exceed to be among the best."""
         full = len(self._found) == self._wanted
         return self._found[0][0] if full else -math.inf
-
-
-def outlook(
-    unit: str, tokenize: Callable[[str], TokenizedText], score_weights: ScoreWeights, whole: bool
-) -> Heuristic:
-    """Return the heuristic of a unit: a token (`whole`) or a single character."""
-    if whole:
-        token = tokenize(unit)
-        count = score_weights.word_insertion_bonus * len(token.words)
-        boost = sum((score_weights.most_boost(word) for word in token.words), 0.0)
-        hope = sum(map(likely_log_prob, token.tokens))
-        return Heuristic(count + boost, count + boost + score_weights.lm_weight * hope)
-    if unit.isspace():
-        return Heuristic(0.0, 0.0)
-    count = len(normalise(unit))
-    most = max(0.0, score_weights.word_insertion_bonus) + score_weights.most_boost(None)
-    hope = (
-        score_weights.lm_weight * _CHARACTER
-        + score_weights.word_insertion_bonus * _WORDS_A_CHARACTER
-    )
-    return Heuristic(count * most, hope)
