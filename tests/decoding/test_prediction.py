@@ -10,7 +10,7 @@ from tests.vocabularies import texts, trained
 
 from wordgate.decoding.options import Options
 from wordgate.decoding.prediction import Query, predict, split_typed
-from wordgate.decoding.suggestions import Kind, PredictionResult
+from wordgate.decoding.prediction_result import Kind, PredictionResult
 from wordgate.errors import InvalidInput
 from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
 from wordgate.lm.lexicon import Lexicon

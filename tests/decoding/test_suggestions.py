@@ -14,7 +14,7 @@ from tests.vocabularies import TRAPS, trained
 
 from wordgate.decoding.options import BoostedWord, ContinuousCache, LetterCase, Options
 from wordgate.decoding.prediction import Query, predict
-from wordgate.decoding.suggestions import Kind, PredictionResult, Suggestion
+from wordgate.decoding.prediction_result import Kind, PredictionResult, Suggestion
 from wordgate.lm import requests
 from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
 from wordgate.lm.cached_queries import CachedQueries

@@ -10,7 +10,7 @@ from tests.running import until
 from tests.server.requests import HISTORIES
 
 from wordgate.client import Client
-from wordgate.decoding.suggestions import PredictionResult
+from wordgate.decoding.prediction_result import PredictionResult
 
 CALLERS = 4
 WARM_CALLS = 40

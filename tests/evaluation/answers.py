@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from typing import TypeVar
 
 from wordgate.decoding.prediction import Query
-from wordgate.decoding.suggestions import Kind, PredictionResult, Suggestion
+from wordgate.decoding.prediction_result import Kind, PredictionResult, Suggestion
 from wordgate.engine.results import RescoringResult, ScoreResult
 from wordgate.lm.model_version import ModelVersion
 from wordgate.scoring.lattice import ConfusionNetwork, Lattice

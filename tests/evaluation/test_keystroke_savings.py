@@ -6,7 +6,7 @@ import pytest
 
 from wordgate.decoding.options import Options
 from wordgate.decoding.prediction import Query
-from wordgate.decoding.suggestions import Kind, PredictionResult, Suggestion
+from wordgate.decoding.prediction_result import Kind, PredictionResult, Suggestion
 from wordgate.evaluation.keystroke_savings import Savings, type_message, word_spans
 from wordgate.lm.model_version import ModelVersion
 

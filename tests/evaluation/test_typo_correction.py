@@ -8,7 +8,7 @@ import pytest
 from tests.evaluation.answers import NAME, GivenAnswers
 
 from wordgate.decoding.prediction import Query
-from wordgate.decoding.suggestions import Kind, PredictionResult, Suggestion
+from wordgate.decoding.prediction_result import Kind, PredictionResult, Suggestion
 from wordgate.errors import InvalidFile
 from wordgate.evaluation.typo_correction import Corrections, measure_file
 from wordgate.text.typo_model import typos_of

@@ -10,8 +10,8 @@ from tests.vocabularies import trained
 
 from wordgate.decoding.options import BoostedWord, ContinuousCache, Options
 from wordgate.decoding.prediction import Query, predict
+from wordgate.decoding.prediction_result import PredictionResult
 from wordgate.decoding.search import SearchParams, SearchResult
-from wordgate.decoding.suggestions import PredictionResult
 from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
 from wordgate.lm.lexicon import Lexicon
 from wordgate.lm.requests import run_to_completion

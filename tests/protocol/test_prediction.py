@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from wordgate.api.v1 import prediction_pb2 as pb
 from wordgate.decoding.options import BoostedWord, ContinuousCache, LetterCase, Options
 from wordgate.decoding.prediction import Query
-from wordgate.decoding.suggestions import Kind, PredictionResult, Suggestion
+from wordgate.decoding.prediction_result import Kind, PredictionResult, Suggestion
 from wordgate.lm.model_version import ModelVersion
 from wordgate.protocol.prediction import (
     decode_options,

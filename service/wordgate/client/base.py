@@ -17,7 +17,7 @@ from wordgate.client.priority import Priority
 from wordgate.client.tls import DEFAULT_TIMEOUT_SECONDS, Tls, check_server, metadata_of
 from wordgate.decoding.generation import GenerationQuery
 from wordgate.decoding.prediction import Query
-from wordgate.decoding.suggestions import PredictionResult
+from wordgate.decoding.prediction_result import PredictionResult
 from wordgate.engine.results import GenerationResult, RescoringResult, ScoreResult
 from wordgate.protocol.generation import decode_generated_word, encode_generate_request
 from wordgate.protocol.models import (

@@ -12,7 +12,7 @@ from wordgate.client.tls import CHANNEL_OPTIONS, Tls, blocking_channel
 from wordgate.decoding.generation import GenerationKwargs, GenerationQuery
 from wordgate.decoding.options import Options, SuggestionKwargs
 from wordgate.decoding.prediction import Query
-from wordgate.decoding.suggestions import PredictionResult
+from wordgate.decoding.prediction_result import PredictionResult
 from wordgate.engine.results import GenerationResult, RescoringResult, ScoreResult
 from wordgate.errors import WordgateError
 from wordgate.protocol.models import ModelDescription, ServerDescription

@@ -13,7 +13,7 @@ import grpc
 import grpc.aio
 
 from wordgate.api.v1 import prediction_pb2
-from wordgate.decoding.suggestions import PredictionResult
+from wordgate.decoding.prediction_result import PredictionResult
 from wordgate.errors import Unavailable, WordgateError
 from wordgate.protocol.prediction import decode_prediction
 from wordgate.text.normalization import require_unicode

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from unicodedata import category
 
 from wordgate.decoding.options import Options
-from wordgate.decoding.suggestions import PredictionResult, Suggester
+from wordgate.decoding.prediction_result import PredictionResult
+from wordgate.decoding.suggestions import Suggester
 from wordgate.lm.lexicon import Lexicon
 from wordgate.lm.requests import ModelTask, TimeSlice
 from wordgate.lm.state_store import StateStore

@@ -2,8 +2,6 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
-from enum import Enum
 
 from wordgate.decoding import continuous_cache
 from wordgate.decoding.biasing import WordBias, WordBiases, best_words
@@ -15,13 +13,13 @@ from wordgate.decoding.correction import (
 )
 from wordgate.decoding.options import LetterCase, Options
 from wordgate.decoding.phrases import PhraseSearch, ScoredPhrase
+from wordgate.decoding.prediction_result import Kind, PredictionResult, Suggestion
 from wordgate.decoding.search import ScoredWord, SearchParams, SearchResult
 from wordgate.decoding.truecasing import Writer
 from wordgate.lm.cached_queries import CachedQueries, HashedState
 from wordgate.lm.context_window import read_context, read_each
 from wordgate.lm.lexicon import Lexicon
 from wordgate.lm.masks import begins_mask
-from wordgate.lm.model_version import ModelVersion
 from wordgate.lm.requests import YIELD, ModelTask
 from wordgate.lm.seen_words import SeenWords
 from wordgate.lm.state_store import StateStore
@@ -40,46 +38,6 @@ _LEAST_LETTERS = 3
 _DOUBT = 2.0
 """Penalty in nats for a finished word that is not in the training vocabulary or is a suspected
 misspelling there. The model has also learned misspellings."""
-
-
-class Kind(Enum):
-    """The kind of a suggestion."""
-
-    WORD = "word"
-    PUNCTUATION = "punctuation"
-    PHRASE = "phrase"
-    CORRECTION = "correction"
-
-
-@dataclass(frozen=True)
-class Suggestion:
-    """A truecased word or phrase with its log-probability given the history."""
-
-    text: str
-    log_prob: float
-    kind: Kind
-
-    @property
-    def probability(self) -> float:
-        """Probability of the suggestion, 0 to 1."""
-        return math.exp(self.log_prob)
-
-
-@dataclass(frozen=True)
-class PredictionResult:
-    """The suggestions for one position: first corrections, then words, then phrases, best first.
-
-    Corrections rank above all words with the typed prefix. A suggestion replaces `prefix`, the
-    unfinished word exactly as typed. `exact` is false if a limit was reached before the suggestions
-    were proven to be the best. `expansions` is the number of output-layer rows that the search
-    requested.
-    """
-
-    suggestions: list[Suggestion]
-    prefix: str
-    exact: bool
-    expansions: int
-    model: ModelVersion
 
 
 class Suggester:

@@ -15,7 +15,7 @@ from wordgate.decoding.generation import (
     next_word,
 )
 from wordgate.decoding.prediction import Query, predict
-from wordgate.decoding.suggestions import PredictionResult
+from wordgate.decoding.prediction_result import PredictionResult
 from wordgate.engine import malloc_trim
 from wordgate.engine.onnx_model import CallObserver, NetworkModel, Runtime
 from wordgate.engine.results import RescoringResult, ScoreResult

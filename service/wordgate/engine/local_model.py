@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from wordgate.decoding.generation import GenerationQuery, GenerationState
 from wordgate.decoding.prediction import Query
-from wordgate.decoding.suggestions import PredictionResult
+from wordgate.decoding.prediction_result import PredictionResult
 from wordgate.engine.executor import EngineExecutor
 from wordgate.engine.job import Priority
 from wordgate.engine.loaded_model import ServedModel, open_model

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from wordgate.decoding.generation import GeneratedWord, GenerationQuery
 from wordgate.decoding.prediction import Query
-from wordgate.decoding.suggestions import PredictionResult
+from wordgate.decoding.prediction_result import PredictionResult
 from wordgate.lm.model_version import ModelVersion
 from wordgate.scoring.lattice_search import SearchBounds
 from wordgate.scoring.rescoring import DEFAULT_SEARCH_BOUNDS, HypothesisSpace, Ranking

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from wordgate.decoding.options import Options
 from wordgate.decoding.prediction import Query
-from wordgate.decoding.suggestions import PredictionResult
+from wordgate.decoding.prediction_result import PredictionResult
 from wordgate.engine.results import LanguageModel, ScoreResult
 from wordgate.errors import InvalidFile, empty
 from wordgate.offline.lines import read_lines

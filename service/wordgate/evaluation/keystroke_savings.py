@@ -16,7 +16,7 @@ from typing import Any
 
 from wordgate.decoding.options import Options
 from wordgate.decoding.prediction import Query
-from wordgate.decoding.suggestions import PredictionResult
+from wordgate.decoding.prediction_result import PredictionResult
 from wordgate.engine.results import LanguageModel
 from wordgate.errors import empty
 from wordgate.offline.lines import read_lines

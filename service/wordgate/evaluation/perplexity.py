@@ -9,7 +9,7 @@ from pathlib import Path
 
 from wordgate.decoding.options import Options
 from wordgate.decoding.prediction import Query
-from wordgate.decoding.suggestions import PredictionResult
+from wordgate.decoding.prediction_result import PredictionResult
 from wordgate.engine.results import LanguageModel, ScoreResult
 from wordgate.errors import InvalidFile, InvalidInput, empty
 from wordgate.lm.context_window import ANCHOR_WORDS, latest_start

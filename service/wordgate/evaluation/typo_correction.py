@@ -12,7 +12,7 @@ from pathlib import Path
 
 from wordgate.decoding.options import Options
 from wordgate.decoding.prediction import Query
-from wordgate.decoding.suggestions import PredictionResult
+from wordgate.decoding.prediction_result import PredictionResult
 from wordgate.engine.results import LanguageModel
 from wordgate.evaluation.keystroke_savings import read_messages, word_spans
 from wordgate.offline.pipelining import in_order

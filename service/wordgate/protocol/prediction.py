@@ -16,8 +16,8 @@ from wordgate.decoding.options import (
     Options,
 )
 from wordgate.decoding.prediction import Query
+from wordgate.decoding.prediction_result import Kind, PredictionResult, Suggestion
 from wordgate.decoding.search import DEFAULT_MAX_EXPANSIONS
-from wordgate.decoding.suggestions import Kind, PredictionResult, Suggestion
 from wordgate.errors import InvalidInput
 from wordgate.lm.requests import ModelTask, T
 from wordgate.protocol.models import decode_model_version, encode_model_version

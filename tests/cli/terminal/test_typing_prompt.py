@@ -12,7 +12,7 @@ from prompt_toolkit.output import DummyOutput
 from wordgate.cli.terminal.typing_prompt import TypedLine, TypingPrompt
 from wordgate.decoding.options import Options
 from wordgate.decoding.prediction import Query
-from wordgate.decoding.suggestions import Kind, PredictionResult, Suggestion
+from wordgate.decoding.prediction_result import Kind, PredictionResult, Suggestion
 from wordgate.lm.model_version import ModelVersion
 
 LEFT, DOWN, BACKSPACE, HOME, END = "\x1b[D", "\x1b[B", "\x7f", "\x01", "\x05"

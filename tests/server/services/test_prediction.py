@@ -29,7 +29,7 @@ from wordgate.api.v1.prediction_pb2 import (
 )
 from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
 from wordgate.decoding.prediction import Query, split_typed
-from wordgate.decoding.suggestions import PredictionResult
+from wordgate.decoding.prediction_result import PredictionResult
 from wordgate.engine.local_model import LocalModel
 from wordgate.protocol.prediction import encode_prediction, encode_session_prediction
 from wordgate.text.edit_buffer import TextBuffer

@@ -9,7 +9,7 @@ from tests.server.requests import Conversation, configured, text
 
 from wordgate.api.v1 import prediction_pb2 as pb
 from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
-from wordgate.decoding.suggestions import Kind, PredictionResult, Suggestion
+from wordgate.decoding.prediction_result import Kind, PredictionResult, Suggestion
 from wordgate.lm.context_window import ANCHOR_WORDS
 from wordgate.lm.model_version import ModelVersion
 from wordgate.server.services.typed_words import AcceptanceTracker, FinishedWord

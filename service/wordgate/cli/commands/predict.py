@@ -22,7 +22,7 @@ from wordgate.decoding.options import (
     Options,
 )
 from wordgate.decoding.prediction import Query
-from wordgate.decoding.suggestions import PredictionResult
+from wordgate.decoding.prediction_result import PredictionResult
 
 _BOOST = "WORD=NUMBER", "Wordgate=4.6"
 

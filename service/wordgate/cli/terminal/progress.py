@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from wordgate.decoding.prediction import Query
-from wordgate.decoding.suggestions import PredictionResult
+from wordgate.decoding.prediction_result import PredictionResult
 from wordgate.engine.results import LanguageModel, ScoreResult
 
 LINE_SECONDS = 30.0

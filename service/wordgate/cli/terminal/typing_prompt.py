@@ -11,7 +11,7 @@ from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
 from wordgate.decoding.options import Options
 from wordgate.decoding.prediction import Query, split_typed
-from wordgate.decoding.suggestions import Kind, Suggestion
+from wordgate.decoding.prediction_result import Kind, Suggestion
 from wordgate.engine.results import LanguageModel
 from wordgate.text.edit_buffer import TextBuffer
 from wordgate.text.rest_of_word import rest_of_word

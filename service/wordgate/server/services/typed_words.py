@@ -7,7 +7,7 @@ counted.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from wordgate.decoding.suggestions import PredictionResult
+from wordgate.decoding.prediction_result import PredictionResult
 from wordgate.text import words
 from wordgate.text.normalization import normalise
 

@@ -15,7 +15,7 @@ from typing import Any
 from wordgate.api.v1.prediction_pb2 import Accept, StreamPredictRequest, StreamPredictResponse
 from wordgate.decoding.options import Options
 from wordgate.decoding.prediction import Query, splitting_typed
-from wordgate.decoding.suggestions import PredictionResult
+from wordgate.decoding.prediction_result import PredictionResult
 from wordgate.engine.job import Priority
 from wordgate.engine.loaded_model import ServedModel
 from wordgate.errors import InvalidInput, Unavailable, WordgateError
