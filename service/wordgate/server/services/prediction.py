@@ -50,11 +50,11 @@ class PredictionServicer(prediction_pb2_grpc.PredictionServiceServicer):
             decode_options(request.options),
             request.correct_last_word,
         )
-        asks = naming_options(model.predict(query))
+        task = naming_options(model.predict(query))
         priority = decode_priority(request, Priority.INTERACTIVE)
         answer = await self._serving.start(
             model,
-            asks,
+            task,
             priority,
             context,
             size=size_with(request.history),
