@@ -148,11 +148,11 @@ def network_of(
 def check_smoke(bundle: Bundle, network: NetworkModel) -> None:
     """Raise `InvalidBundle` unless the smoke set has its published log-probabilities."""
     for case in bundle.manifest.smoke:
-        asks = score_texts(
+        task = score_texts(
             bundle.language, NullStateStore(network.start), case.history, [case.text]
         )
         with refusing(bundle.path, "graphs cannot be run"):
-            [found] = run_to_completion(asks, network)
+            [found] = run_to_completion(task, network)
         if not abs(found.log_prob - case.log_prob) <= SMOKE_TOLERANCE:
             problem = (
                 f"{case.text!r} after {case.history!r} has log-probability {found.log_prob:.5f} "

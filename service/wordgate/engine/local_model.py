@@ -55,8 +55,8 @@ class LocalModel:
         """Score candidates after a history."""
         require_text(history, "history")
         require_texts(candidates, "candidates")
-        asks = self.served.score(history, candidates, count_eos, return_words)
-        return self._thread.submit(self.served.network, asks, Priority.NORMAL, admitted=True)
+        task = self.served.score(history, candidates, count_eos, return_words)
+        return self._thread.submit(self.served.network, task, Priority.NORMAL, admitted=True)
 
     def submit_rescore(
         self,
@@ -69,8 +69,8 @@ class LocalModel:
         """Rank a recogniser's hypotheses after a history."""
         require_text(history, "history")
         check_kinds(hypotheses)
-        asks = self.served.rescore(history, hypotheses, score_weights, count_eos, bounds)
-        return self._thread.submit(self.served.network, asks, Priority.NORMAL, admitted=True)
+        task = self.served.rescore(history, hypotheses, score_weights, count_eos, bounds)
+        return self._thread.submit(self.served.network, task, Priority.NORMAL, admitted=True)
 
     def submit_generate(self, query: GenerationQuery) -> Generator[GenerationResult, None, None]:
         """Yield the words of a generated text. Close the generator to stop early."""
@@ -91,9 +91,9 @@ class LocalModel:
         """Finish requests in progress, then stop."""
         self._thread.close()
 
-    def _result(self, asks: ModelTask[T]) -> T:
+    def _result(self, task: ModelTask[T]) -> T:
         """Run a task and return its result; cancel the task if the wait is interrupted."""
-        future = self._thread.submit(self.served.network, asks, admitted=True)
+        future = self._thread.submit(self.served.network, task, admitted=True)
         try:
             return future.result()
         finally:

@@ -20,6 +20,7 @@ from wordgate.decoding.prediction_result import Kind, PredictionResult, Suggesti
 from wordgate.decoding.search import DEFAULT_MAX_EXPANSIONS
 from wordgate.errors import InvalidInput
 from wordgate.lm.requests import ModelTask, T
+from wordgate.protocol.limits import Limits, check_bytes, check_listed
 from wordgate.protocol.models import decode_model_version, encode_model_version
 from wordgate.text.edit_buffer import PositionUnit, TextBuffer, length_of
 from wordgate.text.normalization import require_unicode
@@ -63,6 +64,15 @@ def encode_predict_request(
         priority=priority,
         options=encode_options(query.options),
     )
+
+
+def decode_predict_request(request: prediction_pb2.PredictRequest, limits: Limits) -> Query:
+    """Return the query of a request. Raises `InvalidInput` for a field outside its limits."""
+    check_bytes("history", request.history, limits.max_history_bytes)
+    check_bytes("prefix", request.prefix, limits.max_prefix_bytes)
+    check_listed(request.options, limits)
+    options = decode_options(request.options)
+    return Query(request.history, request.prefix, options, request.correct_last_word)
 
 
 def encode_session_configuration(

@@ -26,8 +26,8 @@ async def generated(
     raises `Unavailable` after the word in progress.
     """
     model = serving.model(request.model)
-    asks = model.begin_text(decode_generate_request(request, serving.limits))
-    draft: GenerationState | None = await serving.start(model, asks, Priority.NORMAL, call)
+    task = model.begin_text(decode_generate_request(request, serving.limits))
+    draft: GenerationState | None = await serving.start(model, task, Priority.NORMAL, call)
     while draft is not None:
         if serving.draining.is_set():
             raise Unavailable(DRAINING)

@@ -7,10 +7,12 @@ from operator import attrgetter
 from grpc.aio import ServicerContext
 
 from wordgate.api.v1 import prediction_pb2, prediction_pb2_grpc
-from wordgate.decoding.prediction import Query
 from wordgate.engine.job import Priority
-from wordgate.protocol.limits import check_bytes, check_listed
-from wordgate.protocol.prediction import decode_options, encode_prediction, naming_options
+from wordgate.protocol.prediction import (
+    decode_predict_request,
+    encode_prediction,
+    naming_options,
+)
 from wordgate.protocol.scoring import decode_priority
 from wordgate.server.security.concurrency_limit import ConcurrencyLimit
 from wordgate.server.services.context import ServingContext
@@ -39,23 +41,12 @@ class PredictionServicer(prediction_pb2_grpc.PredictionServiceServicer):
         context: ServicerContext[prediction_pb2.PredictRequest, prediction_pb2.PredictResponse],
     ) -> prediction_pb2.PredictResponse:
         """Return the most probable next words."""
-        limits = self._serving.limits
         model = self._serving.model(request.model)
-        check_bytes("history", request.history, limits.max_history_bytes)
-        check_bytes("prefix", request.prefix, limits.max_prefix_bytes)
-        check_listed(request.options, limits)
-        query = Query(
-            request.history,
-            request.prefix,
-            decode_options(request.options),
-            request.correct_last_word,
-        )
-        asks = naming_options(model.predict(query))
-        priority = decode_priority(request, Priority.INTERACTIVE)
+        query = decode_predict_request(request, self._serving.limits)
         answer = await self._serving.start(
             model,
-            asks,
-            priority,
+            naming_options(model.predict(query)),
+            decode_priority(request, Priority.INTERACTIVE),
             context,
             size=size_with(request.history),
             rows_at_once=_ROWS,

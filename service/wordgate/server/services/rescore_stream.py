@@ -163,7 +163,7 @@ class RescoreStream:
             )
         model = self._serving.model(configured.asked.model)
         limits = self._serving.limits
-        asks = _counted_and_rescored(
+        task = _counted_and_rescored(
             model,
             utterance,
             limits,
@@ -172,7 +172,7 @@ class RescoreStream:
             configured.bounds,
         )
         priority = decode_priority(configured.asked, Priority.NORMAL)
-        return self._serving.start(model, asks, priority, admitted=True)
+        return self._serving.start(model, task, priority, admitted=True)
 
 
 def rescored(

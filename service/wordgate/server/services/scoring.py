@@ -57,8 +57,8 @@ class ScoringServicer(scoring_pb2_grpc.ScoringServiceServicer):
         model = self._serving.model(request.model)
         check_bytes("history", request.history, limits.max_history_bytes)
         check_count("candidates", request.candidates, limits.max_candidates)
-        asks = _scored(model, request, limits)
-        return await self._done(model, asks, request, context)
+        task = _scored(model, request, limits)
+        return await self._done(model, task, request, context)
 
     async def Rescore(
         self,
@@ -71,13 +71,13 @@ class ScoringServicer(scoring_pb2_grpc.ScoringServiceServicer):
         score_weights = decode_score_weights(request.score_weights, limits)
         bounds = decode_search_bounds(request.search, limits)
         check_counts(request, limits)
-        asks = rescored(model, request, limits, score_weights, counts_eos(request), bounds)
-        return await self._done(model, asks, request, context)
+        task = rescored(model, request, limits, score_weights, counts_eos(request), bounds)
+        return await self._done(model, task, request, context)
 
     def _done(
         self,
         model: ServedModel,
-        asks: ModelTask[T],
+        task: ModelTask[T],
         request: scoring_pb2.ScoreRequest | rescoring_pb2.RescoreRequest,
         call: Deadline,
     ) -> "asyncio.Future[T]":
@@ -85,7 +85,7 @@ class ScoringServicer(scoring_pb2_grpc.ScoringServiceServicer):
         priority = decode_priority(request, Priority.NORMAL)
         return self._serving.start(
             model,
-            asks,
+            task,
             priority,
             call,
             size=request_size(request),
