@@ -1,8 +1,6 @@
 """The scheduler: admission, dropped jobs, and one callback per job."""
 
-import gc
 import math
-import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -165,21 +163,6 @@ def test_a_job_leaves_admission_control_when_it_ends(end: str) -> None:
         unwanted.append(True)
     finish_all(scheduler)
     assert not _refused(scheduler, job)
-
-
-def test_a_completed_job_is_freed_at_once() -> None:
-    """A job is not part of a reference cycle, so it is freed without garbage collection."""
-    scheduler = recording(admissions={Priority.NORMAL: AdmissionController(0.0, 1)})
-    job = Job(Counting(), wide(8), Outcome(), Priority.NORMAL, size=1)
-    gone = weakref.ref(job)
-    scheduler.submit(job)
-    del job
-    gc.disable()
-    try:
-        finish_all(scheduler)
-        assert gone() is None
-    finally:
-        gc.enable()
 
 
 def test_admitted_jobs_and_jobs_without_size_are_not_counted() -> None:

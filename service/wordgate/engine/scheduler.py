@@ -20,6 +20,7 @@ from wordgate.engine.job import DropReason, Job, Priority
 from wordgate.engine.job_queue import JobQueue
 from wordgate.engine.scheduler_policy import SchedulerPolicy
 from wordgate.errors import Overloaded, OverloadReason, WordgateError
+from wordgate.lm.requests import YIELD
 
 
 class Scheduler:
@@ -137,9 +138,10 @@ class Scheduler:
             self._complete(job, self._queues[job.priority])
 
     def _complete(self, job: Job, queue: JobQueue) -> None:
-        results = job.part_results
+        rows, results = len(job.part), job.part_results
+        job.part = job.part_results = YIELD  # a queued job must not keep them in memory
         if isinstance(results, Exception):
-            queue.rows -= job.rows - len(job.part)
+            queue.rows -= job.rows - rows
             job.fail(results)
             return
         job.results += results
