@@ -326,6 +326,24 @@ def test_a_fully_cached_prediction_yields(monkeypatch: pytest.MonkeyPatch, finis
     assert pauses > 2
 
 
+def test_a_prefix_of_no_known_word_yields(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looking for rejected suggestions yields even where no search has anything to expand."""
+    clock = itertools.count()
+    monkeypatch.setattr(requests, "perf_counter", lambda: next(clock) * requests.SLICE_SECONDS / 4)
+    language = replace(LANGUAGE, seen=SeenWords(["the"]))
+    asks = predict(
+        language, NullStateStore(MODEL.start), Query("", "q" * 100, Options(hide_rejected=True))
+    )
+    pauses = 0
+    try:
+        ask = next(asks)
+        while True:
+            pauses += ask == YIELD
+            ask = asks.send(requests.run_request(ask, MODEL))
+    except StopIteration:
+        assert pauses > 10
+
+
 ALL: dict[str, Any] = {
     "max_suggestions": 4,
     "allow_punctuation": True,

@@ -249,6 +249,8 @@ class Suggester:
             found = yield from self._best(typed[:length], passed)
             writer = self._writer(typed[:length])
             passed.update((word, writer.write(word)) for word in found)
+            if self._queries.time_slice.is_over():
+                yield YIELD
         return passed
 
     def _best(self, typed: str, passed: Mapping[str, str]) -> ModelTask[dict[str, float]]:
