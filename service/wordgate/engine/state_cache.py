@@ -35,7 +35,7 @@ class StateCache:
     def namespaced(self, namespace: bytes) -> "StateCache":
         """Return a view with keys of its own, so that tenants cannot probe each other by timing.
 
-        The views share their memory and counts. Entries of one namespace are never found under another.
+        The views share their memory and counts. No entry is found under another namespace.
         """
         view = copy.copy(self)
         view.seed = blake2b(self.seed, key=namespace, digest_size=16).digest()

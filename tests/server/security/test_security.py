@@ -107,8 +107,8 @@ def test_reflection_can_be_turned_off(bundle: Path) -> None:
             assert client.predict("the").suggestions
 
 
-def test_salted_tokens_share_no_hits(guarded: RunningServer) -> None:
-    """A text read for one token is read again for one of another cache namespace, with the same bits."""
+def test_tokens_with_own_caches_share_no_hits(guarded: RunningServer) -> None:
+    """A text read for one token is read again in another cache namespace, with the same bits."""
     answers, reads = [], []
     for name in ("own-cache-one", "own-cache-two", "phone"):
         hits, misses = guarded.metric(HITS), guarded.metric(MISSES)
