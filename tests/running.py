@@ -45,14 +45,12 @@ class RunningServer:
         python: str = sys.executable,
         variables: Mapping[str, str] | None = None,
     ) -> None:
-        given = {"--listen": "127.0.0.1:0", "--metrics-listen": "127.0.0.1:0"}
-        given |= dict(zip(options[::2], options[1::2], strict=True))
-        given |= {"--model": str(model)} if model else {}
-        flat = [word for pair in given.items() for word in pair]
-        command = [python, "-m", "wordgate.cli.main", "serve"]
+        command = [python, "-m", "wordgate.cli.main", "serve", "--log-format", "json"]
+        command += ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"]
+        command += ["--model", str(model)] if model else []
         environment = {k: v for k, v in os.environ.items() if not k.startswith("WORDGATE_")}
         self.process = subprocess.Popen(
-            [*command, *flat, "--log-format", "json"],
+            [*command, *options],
             stderr=subprocess.PIPE,
             text=True,
             env=environment | dict(variables or {}),

@@ -1,4 +1,4 @@
-"""Isolation of a served model's state-cache entries by salt."""
+"""Isolation of a served model's state-cache entries by namespace."""
 
 from pathlib import Path
 
@@ -19,28 +19,28 @@ def model(bundle: Path) -> ServedModel:
 
 
 def test_results_do_not_depend_on_the_salt(model: ServedModel) -> None:
-    """Results are equal for any salt and any cache contents."""
+    """Results are equal for any namespace and any cache contents."""
     plain = _all_answers(model)
-    for salt in (b"one", b"two", b"one"):
-        assert _all_answers(model.salted(salt)) == plain
+    for namespace in (b"one", b"two", b"one"):
+        assert _all_answers(model.namespaced(namespace)) == plain
 
 
 def test_there_are_no_hits_across_salts(model: ServedModel) -> None:
-    """Entries of one salt cause hits only under the same salt."""
+    """Entries of one namespace cause hits only under the same namespace."""
     _all_answers(model)
-    _all_answers(model.salted(b"one"))
+    _all_answers(model.namespaced(b"one"))
     before = model.cache.hits, model.cache.misses
-    _read(model.salted(b"two"))
+    _read(model.namespaced(b"two"))
     assert model.cache.hits == before[0]
     assert model.cache.misses > before[1]
 
-    _read(model.salted(b"one"))
-    assert _misses_of(model, model.salted(b"one"), HISTORY + " s") < len(HISTORY.split())
+    _read(model.namespaced(b"one"))
+    assert _misses_of(model, model.namespaced(b"one"), HISTORY + " s") < len(HISTORY.split())
 
 
 def test_text_keys_are_isolated_by_salt(model: ServedModel) -> None:
     """Keys of texts are as isolated as states."""
-    one, two = model.salted(b"one").cache, model.salted(b"two").cache
+    one, two = model.namespaced(b"one").cache, model.namespaced(b"two").cache
     one.keep_key_of_text(b"digest", b"key")
     assert one.get_key(b"digest") == b"key"
     assert two.get_key(b"digest") is None
@@ -49,9 +49,9 @@ def test_text_keys_are_isolated_by_salt(model: ServedModel) -> None:
 
 def test_all_salts_share_the_cache_budget(model: ServedModel) -> None:
     """Entries of all salts count towards one cache size."""
-    _read(model.salted(b"one"))
+    _read(model.namespaced(b"one"))
     first = model.cache.nbytes
-    _read(model.salted(b"two"))
+    _read(model.namespaced(b"two"))
     assert model.cache.nbytes == 2 * first
 
 
@@ -69,7 +69,7 @@ def _read(model: ServedModel) -> None:
     run_to_completion(model.read(HISTORY), model.network)
 
 
-def _misses_of(model: ServedModel, salted: ServedModel, history: str) -> int:
+def _misses_of(model: ServedModel, view: ServedModel, history: str) -> int:
     before = model.cache.misses
-    run_to_completion(salted.read(history), model.network)
+    run_to_completion(view.read(history), model.network)
     return model.cache.misses - before

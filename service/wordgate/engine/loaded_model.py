@@ -46,9 +46,9 @@ class ServedModel:
     network: NetworkModel
     cache: StateCache
 
-    def salted(self, salt: bytes) -> "ServedModel":
-        """Return the same model with a state cache that is isolated by salt."""
-        return replace(self, cache=self.cache.namespaced(salt))
+    def namespaced(self, namespace: bytes) -> "ServedModel":
+        """Return the same model with a view of the state cache that is isolated by namespace."""
+        return replace(self, cache=self.cache.namespaced(namespace))
 
     @property
     def name(self) -> ModelVersion:

@@ -32,13 +32,13 @@ class StateCache:
         self._rows: LRUCache[tuple[bytes, int], Row] = LRUCache(rows)
         self._texts: LRUCache[tuple[bytes, bytes], bytes] = LRUCache(texts)
 
-    def namespaced(self, salt: bytes) -> "StateCache":
+    def namespaced(self, namespace: bytes) -> "StateCache":
         """Return a view with keys of its own, so that tenants cannot probe each other by timing.
 
-        The views share their memory and counts. Entries of one salt are never found under another.
+        The views share their memory and counts. No entry is found under another namespace.
         """
         view = copy.copy(self)
-        view.seed = blake2b(self.seed, key=salt, digest_size=16).digest()
+        view.seed = blake2b(self.seed, key=namespace, digest_size=16).digest()
         return view
 
     @property

@@ -21,7 +21,7 @@ def test_a_token_and_its_line(run: Run, tmp_path: Path) -> None:
     [token] = read_tokens(path)
     assert (token.name, token.digest) == ("ocr", digest_of(made))
     assert (token.quota.rows_per_second, token.quota.streams) == (1_000_000, 20)
-    assert token.salt
+    assert token.cache_namespace
 
 
 def test_a_name_is_fit_for_a_log(run: Run) -> None:

@@ -19,14 +19,16 @@ from wordgate.server.security.tokens import Token, digest_of
 
 RELOADS = "wordgate_file_reloads_total"
 HITS, MISSES = "wordgate_state_cache_hits_total", "wordgate_state_cache_misses_total"
-NAMES = ("phone", "ocr", "salted-one", "salted-two")
+NAMES = ("phone", "ocr", "own-cache-one", "own-cache-two")
 
 
 @pytest.fixture(scope="module")
 def tokens(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The server's token file: each token is its name reversed."""
     path = tmp_path_factory.mktemp("tokens") / "tokens"
-    lines = [_token(name, salt=name.encode() if "salt" in name else None).line for name in NAMES]
+    lines = [
+        _token(name, namespace=name.encode() if "own" in name else None).line for name in NAMES
+    ]
     path.write_text("\n".join(lines))
     return path
 
@@ -105,10 +107,10 @@ def test_reflection_can_be_turned_off(bundle: Path) -> None:
             assert client.predict("the").suggestions
 
 
-def test_salted_tokens_share_no_hits(guarded: RunningServer) -> None:
-    """A text read for one token is read again for one of another salt, with the same bits."""
+def test_tokens_with_own_caches_share_no_hits(guarded: RunningServer) -> None:
+    """A text read for one token is read again in another cache namespace, with the same bits."""
     answers, reads = [], []
-    for name in ("salted-one", "salted-two", "phone"):
+    for name in ("own-cache-one", "own-cache-two", "phone"):
         hits, misses = guarded.metric(HITS), guarded.metric(MISSES)
         with Client(guarded.address, token=_secret(name)) as client:
             answers.append([client.predict(history, "s") for history in HISTORIES])
@@ -120,7 +122,7 @@ def test_salted_tokens_share_no_hits(guarded: RunningServer) -> None:
     with Client(guarded.address, token=_secret("ocr")) as client:
         misses = guarded.metric(MISSES)
         client.predict(HISTORIES[1], "s")
-        assert guarded.metric(MISSES) == misses, "without a salt all share"
+        assert guarded.metric(MISSES) == misses, "without a namespace all share"
 
 
 def test_quotas_belong_to_a_token(bundle: Path, tmp_path: Path) -> None:
@@ -234,8 +236,8 @@ def test_exposure_is_logged_once(bundle: Path, tokens: Path) -> None:
         assert "warning" not in server.output
 
 
-def _token(name: str, quota: Quota = NO_QUOTA, salt: bytes | None = None) -> Token:
-    return Token(name, digest_of(_secret(name)), quota, salt)
+def _token(name: str, quota: Quota = NO_QUOTA, namespace: bytes | None = None) -> Token:
+    return Token(name, digest_of(_secret(name)), quota, namespace)
 
 
 def _secret(name: str) -> str:

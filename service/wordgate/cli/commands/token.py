@@ -9,7 +9,7 @@ from wordgate.errors import InvalidInput
 from wordgate.server.security.quota import Quota
 from wordgate.server.security.tokens import Token, check_name, digest_of, new_token
 
-_SALT_BYTES = 16
+_NAMESPACE_BYTES = 16
 
 
 def _checked(context: click.Context, parameter: click.Parameter, value: str) -> str:
@@ -47,6 +47,6 @@ def token(name: str, rows_per_second: float | None, streams: int | None, own_cac
         wordgate token phone >> tokens
     """
     made = new_token()
-    salt = secrets.token_hex(_SALT_BYTES).encode() if own_cache else None
-    click.echo(Token(name, digest_of(made), Quota(rows_per_second, streams), salt).line)
+    namespace = secrets.token_hex(_NAMESPACE_BYTES).encode() if own_cache else None
+    click.echo(Token(name, digest_of(made), Quota(rows_per_second, streams), namespace).line)
     click.echo(made, err=True)

@@ -34,13 +34,13 @@ _SALT = re.compile(r"[!-~]{1,64}")
 class Token:
     """A token as known to the server: its name, SHA-256 digest and options, not the token itself.
 
-    Tokens share cached states only with tokens of the same `salt`.
+    Tokens share cached states only with tokens of the same `cache_namespace`.
     """
 
     name: str
     digest: bytes
     quota: Quota = NO_QUOTA
-    salt: bytes | None = None
+    cache_namespace: bytes | None = None
 
     @property
     def line(self) -> str:
@@ -48,8 +48,8 @@ class Token:
         quota = self.quota
         rate = quota.rows_per_second
         rows = None if rate is None else f"{rate:.3f}".rstrip("0").rstrip(".")
-        salt = self.salt.decode() if self.salt else None
-        options = {"rows_per_second": rows, "streams": quota.streams, "cache_namespace": salt}
+        namespace = self.cache_namespace.decode() if self.cache_namespace else None
+        options = {"rows_per_second": rows, "streams": quota.streams, "cache_namespace": namespace}
         written = [f"{key}={value}" for key, value in options.items() if value is not None]
         return " ".join([self.name, f"sha256:{self.digest.hex()}", *written])
 
@@ -110,8 +110,8 @@ def _token(words: list[str]) -> Token:
             known = ", ".join(_OPTIONS)
             raise InvalidInput("options", f"{key!r} is unknown or repeated; known: {known}")
         options[key] = _OPTIONS[key](value)
-    salt = options.pop("cache_namespace", None)
-    return Token(name, bytes.fromhex(match[1]), Quota(**options), salt)
+    namespace = options.pop("cache_namespace", None)
+    return Token(name, bytes.fromhex(match[1]), Quota(**options), namespace)
 
 
 def _rows_per_second(value: str) -> float:

@@ -48,7 +48,8 @@ class ServingContext:
         check_bytes("model", name, self.limits.max_model_bytes)
         model = self.models.get(name)
         caller = self._caller
-        return model.salted(caller.token.salt) if caller and caller.token.salt else model
+        namespace = caller.token.cache_namespace if caller else None
+        return model.namespaced(namespace) if namespace else model
 
     def for_caller(self) -> Self:
         """Return a copy bound to the current principal, for use from other tasks."""
