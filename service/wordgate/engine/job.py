@@ -95,14 +95,14 @@ class Job:
             request = self.task.send(results if self.started else None)
             self.started = True
             self._expect(request)
+            if observer is not None:
+                observer.requested(request)
         except StopIteration as stop:
             self.done(stop.value, None)
             return False
         except BaseException as error:  # noqa: BLE001  passed to the owner of the job
             self.fail(as_exception(error))
             return False
-        if observer is not None:
-            observer.requested(request)
         return True
 
     def _expect(self, request: ModelRequest | Prefill) -> None:

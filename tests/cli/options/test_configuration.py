@@ -84,6 +84,9 @@ def test_a_wrong_choice_names_where_it_was_made(
     ended = run("serve", "--device", "cpu")
     assert (ended.code, ended.out) == (2, "")
     assert ended.err.startswith("wordgate: WORDGATE_CONFIG: is empty; name a file\n")
+    monkeypatch.delenv("WORDGATE_CONFIG")
+    monkeypatch.setenv("WORDGATE_REFLECTION", "")
+    assert "WORDGATE_REFLECTION: is empty; set true or false" in run("serve").err
 
 
 def test_an_empty_path_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:

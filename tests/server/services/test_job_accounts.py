@@ -85,3 +85,23 @@ async def test_a_trace_has_the_rounds_and_rows() -> None:
     assert await future == 1
     assert (span.rounds, span.steps, span.outputs) == (4, 5, 3)
     assert span.ended_ns >= span.started_ns >= span.began_ns > 0
+
+
+async def test_a_dropped_prefill_is_refunded() -> None:
+    """A token pays for the tokens that were read, not for those left when the job was dropped."""
+    charged: list[int] = []
+
+    class Bucket(TokenBucket):
+        def pay(self, rows: int) -> None:
+            charged.append(rows)
+
+    future = asyncio.get_running_loop().create_future()
+    accounts = _accounts(future, Metrics(), usage=Bucket(Quota(rows_per_second=1)))
+    prefill = Prefill(None, [1, 2, 3, 4])
+    accounts.resumed()
+    accounts.requested(prefill)
+    prefill.advance("state after the first token")
+    accounts.done(None, ValueError("dropped"))
+    with pytest.raises(ValueError, match="dropped"):
+        await future
+    assert charged == [4, -3]

@@ -45,7 +45,10 @@ class ServerOption(SectionOption):
 
     def resolve_envvar_value(self, ctx: click.Context) -> str | None:
         """Return the variable's value even if it is empty, which click would ignore."""
-        return os.environ.get(str(self.envvar))
+        value = os.environ.get(str(self.envvar))
+        if value == "" and self.type is click.BOOL:
+            raise click.BadParameter("is empty; set true or false", ctx, self, str(self.envvar))
+        return value
 
 
 def _read_file(ctx: click.Context, _option: click.Parameter, path: str | None) -> str | None:

@@ -23,6 +23,7 @@ class JobAccounts:
         "_future",
         "_handover",
         "_metrics",
+        "_prefill",
         "_priority",
         "_span",
         "_tokens_read",
@@ -47,9 +48,11 @@ class JobAccounts:
         self._span = span
         self._expansions_of = expansions_of
         self._tokens_read = 0
+        self._prefill: Prefill | None = None
 
     def resumed(self) -> None:
         """Record that the job starts, or continues with the results of its request."""
+        self._prefill = None
         if self._span is not None:
             self._span.resumed()
 
@@ -59,6 +62,7 @@ class JobAccounts:
         is_step = isinstance(request, (Step, Prefill))
         if is_step:
             self._tokens_read += rows
+            self._prefill = request if isinstance(request, Prefill) else None
         if rows:
             self._metrics.requested(self._priority, rows, is_step=is_step)
         if self._usage is not None:
@@ -67,7 +71,9 @@ class JobAccounts:
             self._span.requested(rows, is_step)
 
     def done(self, result: Any, error: BaseException | None) -> None:
-        """Report a completed search, and settle the future."""
+        """Report a completed search, refund the tokens of a dropped prefill, settle the future."""
+        if self._usage is not None and self._prefill is not None:
+            self._usage.pay(-len(self._prefill))
         if self._expansions_of is not None and error is None:
             self._metrics.searched(self._tokens_read, self._expansions_of(result))
         if self._span is not None:
