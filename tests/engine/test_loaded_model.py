@@ -73,3 +73,9 @@ def _misses_of(model: ServedModel, view: ServedModel, history: str) -> int:
     before = model.cache.misses
     run_to_completion(view.read(history), model.network)
     return model.cache.misses - before
+
+
+def test_the_first_prefix_is_prepared(bundle: Path) -> None:
+    """The indices of prefixes are built when a model is opened, not by the first request."""
+    spelling = open_model(bundle).bundle.language.tokenizer._spelling
+    assert {"_by_bytes", "leading"} <= vars(spelling).keys()

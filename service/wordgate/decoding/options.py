@@ -143,10 +143,19 @@ class Options:
             check_range("continuous_cache.sharpness", cache.sharpness, 0.0, MAX_SHARPNESS)
 
     def prepare(self) -> Steps[None]:
-        """Normalise the listed words, once, in steps.
+        """Normalise and index the listed words, once, in steps.
 
         Raises `InvalidInput` naming the first entry that has no words or too many.
         """
+        if not (self.blocked_words or self.boosted_words):
+            return
+        yield from self._normalising()
+        for name in ("blocked_phrases", "boosted_phrases", "boosts", "preferred_casing"):
+            getattr(self, name)  # cached
+            yield
+
+    def _normalising(self) -> Steps[None]:
+        """Normalise the listed words, in steps."""
         for index, word in enumerate(self.blocked_words[len(self._blocked) :], len(self._blocked)):
             self._blocked.append(" ".join(listed_words(word, f"blocked_words[{index}]")))
             yield
@@ -168,7 +177,7 @@ class Options:
     @cached_property
     def blocked(self) -> frozenset[str]:
         """The blocked words and phrases in normal form, with single spaces between words."""
-        finish(self.prepare())
+        finish(self._normalising())
         return frozenset(self._blocked)
 
     @cached_property
@@ -179,7 +188,7 @@ class Options:
     @cached_property
     def boosted(self) -> dict[str, BoostedWord]:
         """The boosted words and phrases by normal form. Of duplicates, the last counts."""
-        finish(self.prepare())
+        finish(self._normalising())
         return dict(zip(self._boosted, self.boosted_words, strict=True))
 
     @cached_property
@@ -221,7 +230,7 @@ class Options:
         forms: dict[str, str] = {}
         for phrase, word, index, is_last in self.boosted_phrases.following(before):
             each = self.boosted[phrase]
-            forms[word] = written_words(each.word)[index]
+            forms[word] = word if each.word == phrase else written_words(each.word)[index]
             if each.bonus > boosts.get(word, 0.0) or (each.bonus < 0 and is_last):
                 boosts[word] = each.bonus
         blocked = self.blocked_phrases.completed_by(before)

@@ -89,6 +89,8 @@ class Suggester:
             for phrase in (yield from self._phrases(found)):
                 text = writer.phrase(phrase.words, options.own_forms_within(phrase.words))
                 suggestions.append(Suggestion(text, phrase.log_prob, Kind.PHRASE))
+                if self._queries.time_slice.is_over():
+                    yield YIELD
         corrections = yield from self._corrections(typed)
         return self._result([*corrections, *suggestions], typed)
 
@@ -316,10 +318,13 @@ class Suggester:
             if not words.is_punctuation(word):
                 phrases += yield from searching.after(ScoredWord(word, log_prob))
         self._count(searching)
-        best_first = sorted(
-            phrases, key=lambda each: -(each.log_prob + options.phrase_boost(each.words))
-        )
-        return best_first[: options.max_suggestions]
+        ranks: list[float] = []
+        for each in phrases:
+            ranks.append(each.log_prob + options.phrase_boost(each.words))
+            if self._queries.time_slice.is_over():
+                yield YIELD
+        best_first = sorted(range(len(phrases)), key=lambda index: -ranks[index])
+        return [phrases[index] for index in best_first[: options.max_suggestions]]
 
     def _boosted_after(self, phrase: Sequence[str]) -> Iterator[tuple[Sequence[str], float]]:
         """Yield the rest and boost of each boosted phrase that `phrase` begins, with its marks."""

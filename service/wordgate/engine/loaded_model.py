@@ -130,6 +130,7 @@ def open_model(
     check_smoke(bundle, network)
     with refusing(path, "graphs cannot be run"):
         network.warm_up()
+    bundle.language.tokenizer.warm_up(network.levels)
     cache = StateCache(network.start, bundle.digest, state_cache_bytes)
     malloc_trim.give_back()
     return ServedModel(bundle, network, cache)

@@ -128,6 +128,11 @@ class Tokenizer:
         """First bytes of each token as a number (`leading_number`): int64 [size]."""
         return self._spelling.leading
 
+    def warm_up(self, layout: AdaptiveSoftmaxLayout) -> None:
+        """Build the indices of prefixes, so that the first requests with a prefix are not slow."""
+        self.fitting(layout, 0, b"a")  # also imports a part of NumPy, which takes 20 ms
+        _ = self.leading
+
     def encode_word(self, word: str) -> tuple[int, ...]:
         """Return the canonical tokens of a word in normal form. Short words are cached.
 
