@@ -138,12 +138,6 @@ def require_unicode(text: str, field: str) -> None:
         ) from None
 
 
-def _ascii_spaces(text: str) -> str:
-    if text.isprintable():
-        return text
-    return text.translate(_ASCII_SPACES)
-
-
 def _spaced(folded: str) -> str:
     """Collapse white space to single spaces and strip it from both ends."""
     return " ".join(folded.split())

@@ -1,9 +1,8 @@
 """Counting written forms for truecasing."""
 
 from collections import Counter
-from pathlib import Path
 
-from wordgate.training.data.surface_forms import count_forms, count_passages, usual_forms
+from wordgate.training.data.surface_forms import count_passages, usual_forms
 
 
 def test_the_usual_form_is_the_one_that_most_write() -> None:
@@ -50,13 +49,6 @@ def test_addresses_are_not_counted() -> None:
     """Private data is masked before counting."""
     counts = count_passages(["Please write to Anna.Smith@example.org or call Bob."])
     assert not any("Smith" in form for form in counts)
-
-
-def test_files_are_read_as_the_training_reads_them(tmp_path: Path) -> None:
-    """Counts of several files are added."""
-    for name in ("a.txt", "b.txt"):
-        (tmp_path / name).write_text("We saw London again.\n\nHe likes London too.\n")
-    assert count_forms([tmp_path / "a.txt", tmp_path / "b.txt"])["London"] == 4
 
 
 def test_marks_have_the_width_that_most_write() -> None:

@@ -7,12 +7,10 @@ mostly written full-width, as in Chinese (`，`).
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Mapping
 
 from wordgate.text import words
 from wordgate.text.normalization import normalise
-from wordgate.training.data import corpus
 from wordgate.training.data.masking import mask
 
 _INSIDE = re.compile(
@@ -41,14 +39,6 @@ def usual_forms(counts: Mapping[str, int]) -> dict[str, str]:
         if form != word and count >= _LEAST_COUNT and count >= _LEAST_SHARE * sum(forms.values()):
             usual[word] = form
     return usual
-
-
-def count_forms(paths: Sequence[Path]) -> Counter[str]:
-    """Count the written forms of words in text files, except at the beginning of sentences."""
-    counts: Counter[str] = Counter()
-    for path in paths:
-        counts.update(count_passages(corpus.read_passages(path)))
-    return counts
 
 
 def count_passages(passages: Iterable[str]) -> Counter[str]:
