@@ -5,9 +5,9 @@ lines with the text as reference, for `correct_print` and `measure_print`. Needs
 matplotlib, whose fonts are used (in a clone, `scripts/check` installs both in .venv).
 """
 
+import argparse
 import json
 import random
-import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -28,10 +28,13 @@ FONTS = (
 
 def main() -> None:
     """Render and recognise each line with random font, blur and noise, with a fixed seed."""
+    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
+    parser.add_argument("text", metavar="TEXT.txt", type=Path)
+    lines = parser.parse_args().text.read_text("utf-8").splitlines()
     chance = random.Random(0)
     with TemporaryDirectory() as folder:
         image = Path(folder) / "line.png"
-        for number, text in enumerate(Path(sys.argv[1]).read_text("utf-8").splitlines()):
+        for number, text in enumerate(lines):
             blur = chance.choice((0.5, 0.7, 0.8))
             noise = chance.choice((10.0, 20.0))
             print_line(text, image, chance.choice(FONTS), blur=blur, noise=noise, seed=number)

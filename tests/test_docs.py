@@ -1,10 +1,11 @@
-"""Links in the documentation are valid."""
+"""Links and commands in the documentation are valid."""
 
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.cli.command_lines import command_lines, unknown_words
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("models/*/*/*.md")])
@@ -20,6 +21,13 @@ def test_every_link_leads_somewhere(page: Path) -> None:
         or (section and section not in sections(page.parent / target if target else page))
     ]
     assert not lost
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_command_names_options_that_exist(page: Path) -> None:
+    """The commands on a page use only subcommands and options that exist."""
+    lines = [] if page.name == "CHANGELOG.md" else command_lines(page.read_text("utf-8"))
+    assert [line for line in lines if unknown_words(line)] == []
 
 
 def links(page: Path) -> Iterator[tuple[str, str]]:

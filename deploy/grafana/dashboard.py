@@ -107,7 +107,8 @@ ROWS = (
                         "{{priority}}",
                     ),
                 ),
-                "Realtime requests are rejected above --max-queue-delay-seconds (0.025).",
+                "Scores are rejected above --max-queue-delay-seconds (0.025), predictions above "
+                "--max-predict-queue-delay-seconds (0.1).",
             ),
             Panel(
                 "Queued rows",

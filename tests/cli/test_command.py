@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 import pytest
 from tests.cli.calling import Run
+from tests.cli.command_lines import command_lines, unknown_words
 
 from wordgate.cli.command import Command, Group
 from wordgate.cli.main import COMMANDS, wordgate
@@ -139,6 +140,20 @@ def test_no_help_text_is_cut(run: Run) -> None:
     for name, _ in _commands():
         _, _, described = run(*name.split(), "--help").out.partition("\n\n")
         assert not [line for line in described.splitlines() if line.endswith("...")], name
+
+
+def test_examples_in_help_texts_name_options_that_exist() -> None:
+    """The examples in a help text use only commands and options that exist."""
+    examples = [line for _, command in _commands() for line in command_lines(command.help or "")]
+    assert len(examples) > 20
+    assert [line for line in examples if unknown_words(line)] == []
+
+
+def test_unknown_commands_and_options_are_found() -> None:
+    """A command line with a misspelt command or option is not accepted as an example."""
+    assert unknown_words("wordgate predikt --history x") == ["predikt"]
+    assert unknown_words("wordgate predict --histroy x --json") == ["--histroy"]
+    assert unknown_words('wordgate score --json -- "--no-such-option"  # a candidate') == []
 
 
 def test_options_of_the_server_stand_in_sections(run: Run) -> None:

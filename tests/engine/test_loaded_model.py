@@ -48,7 +48,7 @@ def test_text_keys_are_isolated_by_salt(model: ServedModel) -> None:
 
 
 def test_all_salts_share_the_cache_budget(model: ServedModel) -> None:
-    """Entries of all salts count towards one cache size."""
+    """Entries of all namespaces count towards one cache size."""
     _read(model.namespaced(b"one"))
     first = model.cache.nbytes
     _read(model.namespaced(b"two"))

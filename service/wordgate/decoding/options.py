@@ -90,7 +90,7 @@ class Options:
 
     `max_suggestions`: maximum number of words. `min_probability`: omit less likely words.
     `hide_rejected`: omit words that were suggested for a shorter prefix of the same word.
-    `blocked_words` are never suggested. `boosted_words` rank higher, or lower if the boost is
+    `blocked_words` are never suggested. `boosted_words` rank higher, or lower if the bonus is
     negative. `max_phrase_words` above 1: add phrases after the words; a phrase is extended while
     the joint probability of its words after the first is at least `min_phrase_probability`.
     `max_corrections`: maximum number of corrections, listed first, each ranked above every word

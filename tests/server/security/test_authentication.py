@@ -46,7 +46,7 @@ def test_new_tokens_replace_old_ones() -> None:
     callers = Authenticator([PHONE, OCR])
     phone, ocr = (callers.of([("authorization", f"Bearer {token}")]) for token in "po")
     with phone.usage.streams:
-        callers.replace([Token("mobile", PHONE.digest, Quota(streams=1), b"salt")])
+        callers.replace([Token("mobile", PHONE.digest, Quota(streams=1), b"namespace")])
         assert len(callers) == 1
         assert callers.of([("authorization", "Bearer p")]) is phone
         assert phone.token.name == "mobile"

@@ -112,7 +112,7 @@ def predict(
     \b
     wordgate predict --history "the clouds are in the"
     wordgate predict --history "See you" --prefix to
-    wordgate predict --history "Thank you" --max-words 5
+    wordgate predict --history "Thank you" --max-phrase-words 3
     wordgate predict --history "I live in Lodnon" --correct-last-word
     """
     options = Options(
