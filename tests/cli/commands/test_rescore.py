@@ -52,7 +52,8 @@ def test_each_utterance_is_ranked_in_a_line(
         for printed, expected in zip(line["ranking"], ranking.transcripts, strict=True):
             assert printed["total"] == expected.total
             assert printed["acoustic"] == expected.scores["acoustic_log_prob"]
-            assert (printed["lm"], printed["posterior"]) == (expected.log_prob, expected.posterior)
+            assert printed["log_prob"] == expected.log_prob
+            assert printed["posterior"] == expected.posterior
         assert [word["confidence"] for word in line["words"]] == [
             word.confidence for word in ranking.words
         ]

@@ -13,8 +13,8 @@ from wordgate.offline.reading_report import LEAST, Reading
 from wordgate.offline.records import raise_on_error
 
 RANKING = [
-    {"text": "b", "index": 1, "total": 3.0, "lm": -1.0, "scores": {"am": -2.0}},
-    {"text": "a", "index": 0, "total": 2.0, "lm": -9.0, "scores": {"am": -1.0}},
+    {"text": "b", "index": 1, "total": 3.0, "log_prob": -1.0, "scores": {"am": -2.0}},
+    {"text": "a", "index": 0, "total": 2.0, "log_prob": -9.0, "scores": {"am": -1.0}},
 ]
 
 

@@ -159,7 +159,7 @@ def _transcript(transcript: Transcript) -> dict[str, object]:
         "index": transcript.index,
         "total": transcript.total,
         "acoustic": transcript.scores.get(ACOUSTIC),
-        "lm": transcript.log_prob,
+        "log_prob": transcript.log_prob,
         "posterior": transcript.posterior,
         "scores": dict(sorted(transcript.scores.items())),
         "boost": transcript.boost,
