@@ -167,8 +167,8 @@ class BoostedWord(_message.Message):
     BONUS_FIELD_NUMBER: _builtins.int
     word: _builtins.str
     """A word, or a phrase of up to 16 words, suggested in this letter case. In a phrase, the first
-    word is boosted, then each word after the words before it. With `max_phrase_words`, the whole
-    phrase is suggested, too. At most `Limits.max_listed_word_bytes`.
+    word is boosted, in its usual letter case, then each word after the words before it. With
+    `max_phrase_words`, the whole phrase is suggested, too. At most `Limits.max_listed_word_bytes`.
     """
     bonus: _builtins.float
     """Added to the log-probability (natural logarithm) for ranking, -50 to 50. 4.6 ranks the word as
