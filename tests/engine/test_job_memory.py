@@ -1,4 +1,4 @@
-"""Memory of jobs: what is no longer needed is freed at once, without garbage collection."""
+"""Jobs free memory as soon as they no longer need it, without garbage collection."""
 
 import gc
 import weakref

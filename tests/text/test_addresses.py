@@ -74,7 +74,7 @@ def test_a_full_stop_alone_makes_no_address() -> None:
     ],
 )
 def test_what_continues_an_address(text: str, word: str, expected: bool) -> None:
-    """Known endings, marks of a scheme and `@` after a word that is no mention's."""
+    """A domain ending, the punctuation of a URL scheme, or an `@` that does not begin a mention."""
     assert continues_address(text, word) is expected
 
 

@@ -82,21 +82,17 @@ class _NextWordSearch(BestFirstSearch[_Node]):
     ) -> PendingRow[_Node] | FinishedWord | _Node | None:
         """Return what an entry opens: the row of a cluster, a finished word, a longer node.
 
-        Return None if no word goes on like this. `written` is as in `_Entries`.
+        Return None if no word continues with it. `written` is as in `_Entries`.
         """
         node, layout, tokenizer = pending.node, self.queries.layout, self.queries.tokenizer
         if pending.level == 0 and number >= layout.head:
             return PendingRow(node, number - layout.head + 1, base)
         token = layout.firsts[pending.level] + number
         spelled = tokenizer.bytes_of[token]
-        ends = tokenizer.ends_word[token]
-        seen = self.params.seen
-        if seen is not None and not (seen.has if ends else seen.goes_on)(written + spelled):
-            return None
-        if node.trail and not tokenizer.adjacent(node.trail[1], token):
+        if not self.follows(node, token, written + spelled):
             return None
         trail, length = (node.trail, token), node.length + 1
-        if ends:
+        if tokenizer.ends_word[token]:
             return FinishedWord(trail, log_prob)
         if length == self.params.max_tokens:
             return None
@@ -111,9 +107,7 @@ class _Entries(LazyRow):
 
     __slots__ = (
         "_all",
-        "_base",
         "_next",
-        "_node_log_prob",
         "_numbers",
         "_pending",
         "_values",
@@ -128,7 +122,6 @@ class _Entries(LazyRow):
         written: bytes,
     ) -> None:
         self._pending = pending
-        self._node_log_prob, self._base = pending.node.log_prob, pending.base
         self._written = written
         self._next = 0
         self._all = numbers, values
@@ -146,7 +139,8 @@ class _Entries(LazyRow):
             if self._next == len(self._all[0]):
                 return None
             self._sort(len(self._all[0]))
-        return self._node_log_prob + (self._base + self._values[self._next])
+        pending = self._pending
+        return pending.node.log_prob + (pending.base + self._values[self._next])
 
     def unfold(self, search: _NextWordSearch, most: int) -> int:
         """Open entries while the row stays at the top of the heap; return how many."""

@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from functools import partial
+from operator import itemgetter
 
 from wordgate.decoding import continuous_cache
 from wordgate.decoding.biasing import WordBias, WordBiases, best_words
@@ -262,12 +264,7 @@ class Suggester:
         """
         accepts = self._accepts
         if passed:
-            writer = self._writer(typed)
-
-            def accepts(word: str) -> bool:
-                rejected = passed.get(word)
-                return (rejected is None or rejected != writer.write(word)) and self._accepts(word)
-
+            accepts = partial(self._accepts_again, passed, self._writer(typed))
         params = self._params(self._options.max_suggestions, accepts, normalise(typed))
         found = yield from self._unmasked(best_words, params)
         return {word.word: word.log_prob for word in found.words}
@@ -318,13 +315,13 @@ class Suggester:
             if not words.is_punctuation(word):
                 phrases += yield from searching.after(ScoredWord(word, log_prob))
         self._count(searching)
-        ranks: list[float] = []
+        ranked: list[tuple[float, ScoredPhrase]] = []
         for each in phrases:
-            ranks.append(each.log_prob + options.phrase_boost(each.words))
+            ranked.append((each.log_prob + options.phrase_boost(each.words), each))
             if self._queries.time_slice.is_over():
                 yield YIELD
-        best_first = sorted(range(len(phrases)), key=lambda index: -ranks[index])
-        return [phrases[index] for index in best_first[: options.max_suggestions]]
+        ranked.sort(key=itemgetter(0), reverse=True)
+        return [each for _, each in ranked[: options.max_suggestions]]
 
     def _boosted_after(self, phrase: Sequence[str]) -> Iterator[tuple[Sequence[str], float]]:
         """Yield the rest and boost of each boosted phrase that `phrase` begins, with its marks."""
@@ -347,6 +344,10 @@ class Suggester:
             return False
         seen = self._seen
         return seen is None or word in self._biases.words or seen.has(word.encode("utf-8"))
+
+    def _accepts_again(self, passed: Mapping[str, str], writer: Writer, word: str) -> bool:
+        rejected = passed.get(word)
+        return (rejected is None or rejected != writer.write(word)) and self._accepts(word)
 
     def _continues(self, word: str) -> bool:
         return self._accepts(word) and not words.is_punctuation(word)

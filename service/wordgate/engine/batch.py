@@ -21,9 +21,6 @@ class Batch:
         self.jobs: list[Job] = []
         self._groups: dict[tuple[int, type[ModelRequest]], list[Job]] = {}
 
-    def __bool__(self) -> bool:
-        return bool(self.jobs)
-
     def add(self, job: Job, part: ModelRequest) -> None:
         """Add a part of a job's request."""
         job.part = part

@@ -61,7 +61,7 @@ class JobQueue:
         `quantum_rows`; that of interactive and batch jobs is unlimited.
         """
         self.jobs += 1
-        self.rows += len(job.request) if job.started else 1
+        self.rows += job.rows
         queue = self._level_of(job)
         if 0 < job.slice_rows < self._quantum:
             queue.appendleft(job)
@@ -106,10 +106,7 @@ class JobQueue:
         while queue and left > 0 and taken < most_jobs:
             job = queue.popleft()
             self.jobs -= 1
-            reason = job.drop_reason(now)
-            if reason is not None:
-                self.rows -= job.rows
-                self.reject(job, *reason)
+            if self._drop(job, now):
                 continue
             charge = 0
             if not job.started:
@@ -118,7 +115,7 @@ class JobQueue:
                 if not job.run():
                     left -= charge
                     continue
-                self.rows += len(job.request)
+                self.rows += job.rows
             if not job.scheduled:
                 job.scheduled = True
                 self._waited(job.priority, now - job.submitted_at)
@@ -143,13 +140,19 @@ class JobQueue:
                 continue
             for _ in range(len(queue)):
                 job = queue.popleft()
-                reason = job.drop_reason(now)
-                if reason is None:
+                if self._drop(job, now):
+                    self.jobs -= 1
+                else:
                     queue.append(job)
-                    continue
-                self.jobs -= 1
-                self.rows -= job.rows
-                self.reject(job, *reason)
+
+    def _drop(self, job: Job, now: float) -> bool:
+        """Drop a dequeued job if it is cancelled or expired; return whether it was dropped."""
+        reason = job.drop_reason(now)
+        if reason is None:
+            return False
+        self.rows -= job.rows
+        self.reject(job, *reason)
+        return True
 
     def _level_of(self, job: Job) -> deque[Job]:
         """Return the level of a job by its completed rows."""

@@ -117,7 +117,7 @@ class NetworkModel:
 
     def step(self, rows: Sequence[tuple[State, int]]) -> list[State]:
         """Read one token after each state; return the new states."""
-        return self._step_part(rows) if len(rows) <= MAX_ROWS else _in_parts(self._step_part, rows)
+        return _in_parts(self._step_part, rows)
 
     def _step_part(self, rows: Sequence[tuple[State, int]]) -> list[State]:
         states, tokens = zip(*rows, strict=True)
@@ -146,8 +146,6 @@ class NetworkModel:
         return [row for row in results if row is not None]
 
     def _level_rows(self, level: int, states: Sequence[State]) -> list[Row]:
-        if len(states) <= MAX_ROWS:
-            return self._level_part(level, states)
         return _in_parts(partial(self._level_part, level), states)
 
     def _level_part(self, level: int, states: Sequence[State]) -> list[Row]:
@@ -346,6 +344,8 @@ def _shared_rows(states: Sequence[State]) -> tuple[list[State], Numbers]:
 
 def _in_parts(run: Callable[[Sequence[Any]], list[Any]], rows: Sequence[Any]) -> list[Any]:
     """Split rows into inferences of up to `MAX_ROWS`; return all results."""
+    if len(rows) <= MAX_ROWS:
+        return run(rows)
     results: list[Any] = []
     for first in range(0, len(rows), MAX_ROWS):
         results += run(rows[first : first + MAX_ROWS])

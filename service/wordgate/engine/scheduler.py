@@ -16,8 +16,8 @@ from typing import Any
 
 from wordgate.engine.admission import AdmissionController
 from wordgate.engine.batch import Batch
-from wordgate.engine.job import DropReason, Job, Priority
-from wordgate.engine.job_queue import JobQueue
+from wordgate.engine.job import Job, Priority
+from wordgate.engine.job_queue import Dropped, JobQueue, Waited
 from wordgate.engine.scheduler_policy import SchedulerPolicy
 from wordgate.errors import Overloaded, OverloadReason, WordgateError
 from wordgate.lm.requests import YIELD
@@ -33,8 +33,8 @@ class Scheduler:
     def __init__(
         self,
         policy: SchedulerPolicy | None = None,
-        dropped: Callable[[DropReason], None] = lambda reason: None,
-        waited: Callable[[Priority, float], None] = lambda priority, seconds: None,
+        dropped: Dropped = lambda reason: None,
+        waited: Waited = lambda priority, seconds: None,
         admissions: Mapping[Priority, AdmissionController] | None = None,
     ) -> None:
         """Create a scheduler without jobs.
@@ -98,7 +98,7 @@ class Scheduler:
         """
         with self._turn:
             batch = self.schedule()
-            is_more_left = self._interactive.jobs or self._normal.jobs or self._batch.jobs
+            is_more_left = self.has_work
         if is_more_left:
             has_more()
         batch.run(self._policy.yield_seconds)
@@ -146,9 +146,9 @@ class Scheduler:
             return
         job.results += results
         job.count_done(len(results) or self._policy.yield_rows)
-        if len(job.results) < len(job.request):
+        if job.rows:
             queue.push_rest(job)
-        elif (job.prefill is not None and job.advance_prefill()) or job.run():
+        elif job.advance_prefill() or job.run():
             queue.push(job)
 
     def _enqueue(self, job: Job, now: float) -> None:

@@ -1,9 +1,9 @@
 """Model requests: the interface between the algorithms and a model.
 
 The algorithms of this package are generators without I/O. They yield one of these requests and are
-sent a list with one result per row of the request. They do not depend on onnxruntime or
-on the driver. Therefore a scheduler can batch the requests of many algorithms, and tests can use a
-fake model with known numbers.
+sent a list with one result per row of the request. They do not depend on onnxruntime or on the
+driver. Therefore a scheduler can batch the requests of many algorithms, and tests can use a fake
+model with known numbers.
 """
 
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -81,7 +81,7 @@ class Prefill:
 
     The driver of the task reads the tokens in steps, without resuming the task in between. `keys`
     maps indices of tokens to keys: the state after such a token is passed to `keep` with its key,
-    and reading goes on from the state that `keep` returns. There must be at least one token.
+    and reading continues from the state that `keep` returns. `tokens` must not be empty.
     """
 
     __slots__ = ("_index", "_keep", "_keys", "_tokens", "state")

@@ -25,7 +25,7 @@ from wordgate.server.telemetry.metrics import Metrics
 
 PACKAGE = str(Path(wordgate.__file__).parent)
 MOST_WARM, MOST_COLD = 330, 760
-"""A tenth above what was measured: 280 for a known text, 690 for five new words."""
+"""Somewhat above what was measured: 290 for a known text, 710 for five new words."""
 
 
 @pytest.fixture(scope="module")

@@ -80,8 +80,9 @@ class ServingContext:
         deadline = None if seconds is None else monotonic() + seconds
         future: asyncio.Future[T] = self.handover.future()
         caller = self._caller
-        has_quota = caller is not None and caller.token.quota.rows_per_second is not None
-        usage = caller.usage if caller and has_quota else None
+        usage = None
+        if caller is not None and caller.token.quota.rows_per_second is not None:
+            usage = caller.usage
         span = work_span(future, priority)
         accounts = JobAccounts(
             self.handover, future, self.metrics, priority, usage, span, expansions_of
