@@ -13,6 +13,7 @@ from wordgate.decoding.generation import GeneratedWord, GenerationQuery
 from wordgate.decoding.prediction import Query
 from wordgate.decoding.prediction_result import PredictionResult
 from wordgate.lm.model_version import ModelVersion
+from wordgate.scoring.explanation import Explanation, ExplanationQuery
 from wordgate.scoring.lattice_search import SearchBounds
 from wordgate.scoring.rescoring import DEFAULT_SEARCH_BOUNDS, HypothesisSpace, Ranking
 from wordgate.scoring.score_weights import ScoreWeights
@@ -33,6 +34,15 @@ class RescoringResult:
     """Ranked transcripts, and whether `<eos>` was counted."""
 
     ranking: Ranking
+    counted_eos: bool
+    model: ModelVersion
+
+
+@dataclass(frozen=True)
+class ExplanationResult:
+    """An explained text, and whether the end of the text was counted."""
+
+    explanation: Explanation
     counted_eos: bool
     model: ModelVersion
 
@@ -76,6 +86,14 @@ class LanguageModel(Protocol):
 
     def close(self) -> None:
         """Stop. Requests in progress may be finished or cancelled."""
+        ...
+
+
+class ExplainingModel(LanguageModel, Protocol):
+    """A model that can also explain a text."""
+
+    def submit_explain(self, query: ExplanationQuery) -> "Future[ExplanationResult]":
+        """Explain a text."""
         ...
 
 
