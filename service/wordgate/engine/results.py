@@ -89,16 +89,12 @@ class LanguageModel(Protocol):
         ...
 
 
-class ExplainingModel(LanguageModel, Protocol):
-    """A model that can also explain a text."""
+class GenerativeModel(LanguageModel, Protocol):
+    """A model that can also explain and generate text."""
 
     def submit_explain(self, query: ExplanationQuery) -> "Future[ExplanationResult]":
         """Explain a text."""
         ...
-
-
-class GenerativeModel(LanguageModel, Protocol):
-    """A model that can also generate text."""
 
     def submit_generate(self, query: GenerationQuery) -> Generator[GenerationResult, None, None]:
         """Yield the words of a generated text. Close the generator to stop early."""

@@ -72,7 +72,7 @@ def summarise(
     columns += [candidate.mean(-1), np.abs(candidate).mean(-1)]
     size = np.abs(cell)
     columns += [cell.mean(-1), size.mean(-1), size.max(-1), _half_life(forget)]
-    figures = np.stack(columns, -1, dtype=np.float64)
+    figures = np.stack(columns, -1).astype(np.float32)  # as the protocol carries them
     return [
         tuple(
             LayerActivations(*layer, units=UnitActivations(*units) if with_units else None)

@@ -28,14 +28,15 @@ def explained(
     query = decode_explain_request(request, serving.limits)
     return serving.start(
         model,
-        _explained(model, query),
+        explanation_task(model, query),
         decode_priority(request, Priority.NORMAL),
         call,
         size=_size(query),
     )
 
 
-def _explained(model: ServedModel, query: ExplanationQuery) -> ModelTask[ExplainResponse]:
+def explanation_task(model: ServedModel, query: ExplanationQuery) -> ModelTask[ExplainResponse]:
+    """Explain a text and encode the response."""
     answer = yield from model.explain(query)
     yield YIELD
     return (yield from TimeSlice().run(encode_explanation(answer)))
