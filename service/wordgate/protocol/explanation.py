@@ -112,7 +112,7 @@ def _encode_layer(layer: LayerActivations) -> explanation_pb2.LayerActivations:
     message = explanation_pb2.LayerActivations(**{name: getattr(layer, name) for name in _FIGURES})
     if layer.units is not None:
         for name in _UNITS:
-            getattr(message, f"{name}_units").extend(getattr(layer.units, name))
+            getattr(message, f"{name}_units").extend(getattr(layer.units, name).tolist())
     return message
 
 
