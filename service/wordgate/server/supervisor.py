@@ -84,8 +84,8 @@ class Workers:
         if not self._configuration.metrics_listen:
             return None
         app = application(self._scraped, lambda: bool(self._http_of) and self._is_ready())
-        http = HttpServer(app, self._configuration.metrics_listen)
-        http.start()
+        http = HttpServer(self._configuration.metrics_listen)
+        http.start(app)
         return http
 
     def _is_ready(self) -> bool:
@@ -96,7 +96,7 @@ class Workers:
         if not self._stopping.is_set():
             where = http.address if http else "off"
             workers = self._configuration.workers
-            self._log.info("serving", grpc=address, http=where, workers=workers)
+            self._log.info("serving", grpc=address, metrics=where, http="off", workers=workers)
             warn_if_exposed(self._configuration)
 
     def _stop(self) -> None:

@@ -62,6 +62,11 @@ class Configuration(BaseModel):
         description="HTTP address for /metrics, /livez and /readyz: HOST:PORT or unix:PATH. Empty: "
         "HTTP is off.",
     )
+    http_listen: str = Field(
+        default="",
+        description="Address for the playground, and for the same services by the Connect protocol "
+        "and gRPC-Web: HOST:PORT or unix:PATH. Empty: off.",
+    )
     reflection: bool = Field(default=True, description="Enable gRPC server reflection.")
     shutdown_grace_seconds: float = Field(
         default=10.0,
@@ -146,7 +151,7 @@ class Configuration(BaseModel):
         "variables. Requires the extra `tracing`.",
     )
 
-    @field_validator("listen", "metrics_listen")
+    @field_validator("listen", "metrics_listen", "http_listen")
     @classmethod
     def _is_address(cls, value: str) -> str:
         if value:
