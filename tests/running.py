@@ -33,7 +33,8 @@ def until(condition: Callable[[], Any], what: str) -> Any:
 class RunningServer:
     """A `wordgate serve` process.
 
-    `address`, `metrics` and `http` are set once it serves. Without a `model`, it serves the bundled one.
+    `address`, `metrics` and `http` are set once it serves. Without a `model`, it serves the bundled
+    one.
     `python` is the interpreter of the installation to run; `variables` are added to its
     environment.
     """

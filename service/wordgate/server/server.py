@@ -35,6 +35,7 @@ from wordgate.errors import InvalidBundle, InvalidConfiguration, WordgateError
 from wordgate.protocol.address import grpc_target, unix_path
 from wordgate.server.admission_control import admission_controllers
 from wordgate.server.config.options import Configuration
+from wordgate.server.http.connections import connection_settings, most_connections
 from wordgate.server.http.handlers import Handlers
 from wordgate.server.models.registry import Registry, open_models
 from wordgate.server.models.watcher import ModelWatcher
@@ -106,7 +107,12 @@ class Server:
 
         Raises `InvalidConfiguration`, `InvalidFile` or `InvalidBundle` if the server cannot start.
         """
-        options = channel_options(self._configuration.limits, shares_port=self._shares_port)
+        has_http = bool(self._configuration.http_listen)
+        options = channel_options(
+            self._configuration.limits,
+            shares_port=self._shares_port,
+            http_connections=most_connections() if has_http else 0,
+        )
         grpc_server = new_server([self._calls], options)
         # Bind early to fail early, but not on a shared port: the kernel would send calls here.
         address = "" if self._shares_port else self._listen(grpc_server)
@@ -114,7 +120,7 @@ class Server:
             if self._configuration.metrics_listen:
                 self._metrics_server = HttpServer(self._configuration.metrics_listen)
                 self._metrics_server.start(application(self._own_metrics, lambda: self._ready))
-            if self._configuration.http_listen:
+            if has_http and not self._shares_port:
                 self._http = HttpServer(self._configuration.http_listen, "http_listen")
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._on_sighup)
             await self._serve(grpc_server, address)
@@ -275,10 +281,17 @@ class Server:
 
     def _serve_http(self) -> None:
         """Serve the same services and the playground over HTTP, if that is on."""
-        if self._http is not None:
-            from wordgate.server.http.application import Application
+        listen = self._configuration.http_listen
+        if not listen:
+            return
+        if self._http is None:
+            self._http = HttpServer(listen, "http_listen", shares_port=True)
+        from wordgate.server.http.application import Application
 
-            self._http.start(Application(self._handlers.by_path, self._calls))
+        origins = self._configuration.allowed_origins
+        application = Application(self._handlers.by_path, self._calls, origins)
+        limits = self._configuration.limits
+        self._http.start(application, **connection_settings(limits, self._security.tls_context))
 
     async def _become_ready(self, models: Registry, address: str) -> None:
         for name in ("", *_service_names()):

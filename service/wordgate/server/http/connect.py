@@ -4,7 +4,7 @@ Connect's library parses and writes HTTP; each call is handled by the intercepto
 (`wordgate.server.http.call`).
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextvars import ContextVar
 from functools import partial
 from typing import Any
@@ -21,6 +21,7 @@ from wordgate.server.http.body import Body
 from wordgate.server.http.call import HttpCall
 from wordgate.server.http.codecs import Received, codecs
 from wordgate.server.http.handlers import Handler
+from wordgate.server.http.refusals import refusal
 from wordgate.server.http.sending import Sender
 from wordgate.server.rpc.interceptor import CallInterceptor, method_of
 from wordgate.server.rpc.wire_format import request_type
@@ -35,9 +36,16 @@ Context = RequestContext[Any, Any]
 class ConnectServices:
     """Answers the calls of all methods. An ASGI application for their paths only."""
 
-    def __init__(self, handlers: Mapping[str, Handler], calls: CallInterceptor) -> None:
+    def __init__(
+        self,
+        handlers: Mapping[str, Handler],
+        calls: CallInterceptor,
+        allowed_origins: Collection[str],
+    ) -> None:
+        """`handlers` by the paths of their methods; `calls` handles the calls."""
         self.paths = handlers.keys()
         self._handlers = handlers
+        self._allowed_origins = allowed_origins
         self._calls = calls
         limits = calls.limits
         self._max_bytes = limits.max_message_bytes
@@ -52,6 +60,12 @@ class ConnectServices:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one call."""
+        handler = self._handlers[scope["path"]]
+        streams = handler.request_streaming or handler.response_streaming
+        refused = refusal(scope, streams, self._allowed_origins)
+        if refused is not None:
+            await refused(scope, receive, send)
+            return
         max_bytes = self._max_bytes + _MAX_ENVELOPE_BYTES
         body = Body(receive, self._calls.request_bytes, max_bytes)
         exchange = _Exchange(scope, body)

@@ -5,8 +5,6 @@ from starlette.types import Message, Send
 _CHUNK_BYTES = 64 * 1024
 """A response is written in parts of this size; each waits until the previous ones are sent."""
 
-_UNREAD_SECONDS = 60.0
-
 
 class Sender:
     """Sends one response. `is_complete` once all of it is written."""

@@ -111,11 +111,16 @@ def _known_formats(accept: str) -> str:
 class HttpServer:
     """Serves an application on one address until it is closed."""
 
-    def __init__(self, listen: str, option: str = "metrics_listen") -> None:
-        """Bind the address. Raises `InvalidConfiguration`, naming `option`, if that fails."""
+    def __init__(
+        self, listen: str, option: str = "metrics_listen", *, shares_port: bool = False
+    ) -> None:
+        """Bind the address. Raises `InvalidConfiguration`, naming `option`, if that fails.
+
+        `shares_port`: other processes may listen on the same port.
+        """
         self._listen = listen
         self._path = unix_path(listen)
-        self._socket = _listen(listen, option)
+        self._socket = _listen(listen, option, shares_port)
         self._server: _Server | None = None
         self._serving: asyncio.Task[None] | None = None
 
@@ -162,19 +167,19 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _listen(address: str, option: str) -> socket.socket:
+def _listen(address: str, option: str, shares_port: bool) -> socket.socket:
     path = unix_path(address)
     try:
-        return _listen_on_port(address) if path is None else _listen_on_file(path)
+        return _listen_on_port(address, shares_port) if path is None else _listen_on_file(path)
     except OSError as error:
         problem = f"cannot listen on {address} ({error.strerror}); choose another address"
         raise InvalidConfiguration(option, problem) from None
 
 
-def _listen_on_port(address: str) -> socket.socket:
+def _listen_on_port(address: str, shares_port: bool) -> socket.socket:
     host, port = split_address(address)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family)
+    return socket.create_server((host, port), family=family, reuse_port=shares_port)
 
 
 def _listen_on_file(path: str) -> socket.socket:
