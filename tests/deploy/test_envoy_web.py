@@ -48,7 +48,8 @@ def test_grpc_web_becomes_grpc(web: str) -> None:
 
 def test_grpc_web_text_becomes_grpc(web: str) -> None:
     """The text form, which the servers do not speak themselves, is base64."""
-    _, body = post(web, b64encode(REQUEST), "application/grpc-web-text")
+    kind = "application/grpc-web-text"
+    _, body = post(web, b64encode(REQUEST), kind, accept=kind)
     size = int.from_bytes(b64decode(body[:8])[1:5], "big")
     message = b64decode(body[: (5 + size + 2) // 3 * 4])[5 : 5 + size]
     assert PredictResponse.FromString(message).suggestions
