@@ -11,7 +11,7 @@ from click.core import ParameterSource
 
 from wordgate.cli.command import Command, SectionOption
 from wordgate.cli.options.model import connected_model, json_option, model_options
-from wordgate.cli.options.paths import INPUT_FILE, INPUT_PATH
+from wordgate.cli.options.paths import INPUT_FILE, INPUT_PATH, OUTPUT_FILE
 from wordgate.cli.options.server import ServerConnection
 from wordgate.cli.terminal.progress import counted, say
 from wordgate.cli.terminal.suite_report import draw_suite, suite_table
@@ -93,8 +93,9 @@ _suite = partial(click.option, cls=SectionOption, section=_SUITE)
 )
 @_suite(
     "--plot",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Draw a bar chart, .png or .svg. Requires the extra `plots`.",
+    type=OUTPUT_FILE,
+    metavar="FILE",
+    help="Draw a bar chart, as .png or .svg. Requires the extra `plots`.",
 )
 @_typing(
     "--max-suggestions",
