@@ -10,7 +10,7 @@ import click
 from click.core import ParameterSource
 
 from wordgate.cli.command import Command, SectionOption
-from wordgate.cli.options.model import connected_model, json_option, model_options
+from wordgate.cli.options.model import connected_model, json_option, language_of, model_options
 from wordgate.cli.options.paths import INPUT_FILE, INPUT_PATH, OUTPUT_FILE
 from wordgate.cli.options.server import ServerConnection
 from wordgate.cli.terminal.progress import counted, say
@@ -229,13 +229,7 @@ def _report_suite(name: str, result: PairsResult, plot: Path | None, as_json: bo
 
 def _warn_of_language(opened: GenerativeModel) -> None:
     """Warn if the package's questions are not in the language of the model."""
-    from wordgate.client import Client
-    from wordgate.engine.local_model import LocalModel
-
-    if isinstance(opened, LocalModel):
-        language = opened.served.bundle.manifest.language
-    elif isinstance(opened, Client):
-        language = opened.get_model().language
+    language = language_of(opened)
     if not cloze.are_in(language):
         say(
             "--cloze builtin: the questions are in English, but the model's language is "
