@@ -12,9 +12,15 @@ from wordgate.engine.executor import EngineExecutor
 from wordgate.engine.job import Priority
 from wordgate.engine.loaded_model import ServedModel, open_model
 from wordgate.engine.onnx_model import Runtime
-from wordgate.engine.results import GenerationResult, RescoringResult, ScoreResult
+from wordgate.engine.results import (
+    ExplanationResult,
+    GenerationResult,
+    RescoringResult,
+    ScoreResult,
+)
 from wordgate.engine.scheduler import Scheduler
 from wordgate.lm.requests import ModelTask
+from wordgate.scoring.explanation import ExplanationQuery
 from wordgate.scoring.lattice_search import SearchBounds
 from wordgate.scoring.rescoring import DEFAULT_SEARCH_BOUNDS, HypothesisSpace, check_kinds
 from wordgate.scoring.score_weights import ScoreWeights
@@ -70,6 +76,11 @@ class LocalModel:
         require_text(history, "history")
         check_kinds(hypotheses)
         task = self.served.rescore(history, hypotheses, score_weights, count_eos, bounds)
+        return self._thread.submit(self.served.network, task, Priority.NORMAL, admitted=True)
+
+    def submit_explain(self, query: ExplanationQuery) -> "Future[ExplanationResult]":
+        """Explain a text."""
+        task = self.served.explain(query)
         return self._thread.submit(self.served.network, task, Priority.NORMAL, admitted=True)
 
     def submit_generate(self, query: GenerationQuery) -> Generator[GenerationResult, None, None]:
