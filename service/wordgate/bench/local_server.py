@@ -23,17 +23,17 @@ _DIRECT = build_opener(ProxyHandler({}))
 
 @dataclass(frozen=True)
 class LocalServer:
-    """A `wordgate serve` process. `address` is HOST:PORT for gRPC, `http` for metrics."""
+    """A `wordgate serve` process. `address` is HOST:PORT for gRPC, `metrics` for HTTP."""
 
     address: str
-    http: str
+    metrics: str
     process_id: int
 
     def metric(self, name: str, **labels: str) -> float:
         """Return the sum of the metric's samples that have these labels."""
         from prometheus_client.parser import text_string_to_metric_families
 
-        with _DIRECT.open(f"http://{self.http}/metrics", timeout=60) as answer:
+        with _DIRECT.open(f"http://{self.metrics}/metrics", timeout=60) as answer:
             page = answer.read().decode()
         return sum(
             sample.value
@@ -85,5 +85,5 @@ def _serving(process: "subprocess.Popen[str]") -> LocalServer:
         log += line
         document = json.loads(line) if line.startswith("{") else {}
         if document.get("event") == "serving":
-            return LocalServer(document["grpc"], document["http"], process.pid)
+            return LocalServer(document["grpc"], document["metrics"], process.pid)
     raise WordgateError(f"benchmark server did not start: {log.strip()}")
