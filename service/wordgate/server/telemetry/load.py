@@ -32,12 +32,13 @@ class LoadFigures:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._metrics = registry.restricted_registry(_NAMES)
         self._process = token_hex(4)
+        self._began = monotonic()
 
     def read(self) -> dict[str, Any]:
         """Return the figures as a JSON object.
 
         - `process`: random name of this server process
-        - `seconds`: time of the sample in seconds, from an arbitrary start
+        - `seconds`: time of the sample in seconds, since the process began to serve
         - `requests`: calls started
         - `keys`: calls of `Predict`, and edits in typing sessions
         - `rows`, `batches`: rows of all inferences, and number of inferences
@@ -49,7 +50,7 @@ class LoadFigures:
         edits = _total(samples, _RECEIVED, _SESSION) - sessions
         return {
             "process": self._process,
-            "seconds": monotonic(),
+            "seconds": monotonic() - self._began,
             "requests": int(_total(samples, _STARTED)),
             "keys": int(_total(samples, _STARTED, _PREDICT) + max(0.0, edits)),
             "rows": int(_total(samples, _ROWS)),
