@@ -35,24 +35,35 @@ export function percent(probability) {
 }
 
 /**
- * Return `ask(request)`, which keeps only the newest request: an older one is aborted, and its
- * answer is dropped even if it has arrived. `show` gets answers, `fail` errors.
+ * Return `ask(request)`, which sends one request at a time. While one is in flight, only the newest
+ * of the others is kept. `show` gets each answer with its request, `fail` each error.
  */
 export function newestOnly(send, show, fail) {
   let current = null;
-  const ask = async (request) => {
-    current?.abort();
+  let next = null;
+
+  async function ask(request) {
+    if (current) {
+      next = request;
+      return;
+    }
     const mine = (current = new AbortController());
     try {
       const answer = await send(request, mine.signal);
       if (mine === current) show(answer, request);
     } catch (error) {
-      if (mine === current && error.name !== "AbortError") fail(error);
+      if (mine === current) fail(error);
     }
-  };
+    if (mine !== current) return;
+    const waiting = next;
+    current = next = null;
+    if (waiting) ask(waiting);
+  }
+
+  /** Drop all requests. Their answers are not shown. */
   ask.cancel = () => {
     current?.abort();
-    current = null;
+    current = next = null;
   };
   return ask;
 }

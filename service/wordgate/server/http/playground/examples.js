@@ -17,7 +17,7 @@ export const CHOICES = {
 };
 
 export const SENTENCES = {
-  en: { text: "I grew up in France, so I speak fluent French.", without: "in France" },
+  en: { text: "The keys to the cabinet are on the table.", without: "keys to the" },
   zh: { text: "我在法国长大，所以我会说法语。", without: "在法国" },
 };
 

@@ -5,7 +5,8 @@ import { byId, newestOnly, number } from "./dom.js";
 import { Editor } from "./editor.js";
 import { SuggestionList } from "./suggestions.js";
 
-const OPTIONS = { maxSuggestions: 5, maxPhraseWords: 6, maxCorrections: 1 };
+const IS_TOUCH = matchMedia("(pointer: coarse)").matches;
+const OPTIONS = { maxSuggestions: IS_TOUCH ? 3 : 5, maxPhraseWords: 6, maxCorrections: 1 };
 const MAX_PREFIX = 128;
 
 /** Split the text before the caret at its last white space, into history and prefix. */
@@ -53,8 +54,9 @@ export function startTyping(showProblem) {
 
   const ask = newestOnly(
     predict,
-    (answer) => {
+    (answer, { history, prefix }) => {
       showProblem(null);
+      if (editor.before !== history + prefix) return; // a newer request follows
       byId("round-trip").textContent = `${number(answer.milliseconds, 0)} ms`;
       list.show(answer.suggestions ?? [], answer.prefix ?? "");
     },
