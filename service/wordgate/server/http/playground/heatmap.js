@@ -31,7 +31,8 @@ export function drawHeatMap(box, explanation, language, show) {
   const grid = new Grid(tokens.length, show);
   const head = [barsRow(grid, words), wordsRow(grid, words, language)];
   if (words.some((word) => word.tokenCount > 1)) head.push(piecesRow(grid, tokens, language));
-  const layers = tokens[0].layers.map((_, layer) => layerRows(grid, tokens, layer)).reverse();
+  const highestFirst = tokens[0].layers.map((_, layer) => layer).reverse();
+  const layers = highestFirst.map((layer) => layerRows(grid, tokens, layer));
   const table = element(
     "table",
     { role: "grid", "aria-label": "Surprisal and gates by token" },

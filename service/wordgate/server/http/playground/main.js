@@ -8,7 +8,8 @@ import { startLoad } from "./load.js";
 import { startTyping } from "./type.js";
 
 const tabs = [...document.querySelectorAll('[role="tab"]')];
-const panels = tabs.map((tab) => byId(tab.hash.slice(1)));
+// A panel is not named like its hash: the browser would move the focus to it.
+const panels = tabs.map((tab) => byId(tab.getAttribute("aria-controls")));
 const models = byId("model");
 
 function startTabs(shown) {
@@ -19,7 +20,7 @@ function startTabs(shown) {
       panels[each].hidden = each !== index;
     });
     document.title = `${tabs[index].textContent} · Wordgate`;
-    shown(panels[index].id);
+    shown(tabs[index].hash.slice(1));
   };
   const follow = () => select(Math.max(0, tabs.findIndex((tab) => tab.hash === location.hash)));
   addEventListener("hashchange", follow);
