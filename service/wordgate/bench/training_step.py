@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from wordgate.training.model.network import NetworkConfig, Network
+from wordgate.training.model.network import Network, NetworkConfig
 from wordgate.training.model.optimizer import Optimiser, Schedule
 
 ZIPF_EXPONENT = 1.05

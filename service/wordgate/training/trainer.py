@@ -17,7 +17,7 @@ from wordgate.training import held_out
 from wordgate.training.checkpoint import Checkpoint
 from wordgate.training.data.sampler import Sampler
 from wordgate.training.data.token_cache import TokenisedText
-from wordgate.training.model.network import NetworkConfig, Network, State
+from wordgate.training.model.network import Network, NetworkConfig, State
 from wordgate.training.model.optimizer import Optimiser, Schedule
 from wordgate.training.recipe import Recipe, Training
 

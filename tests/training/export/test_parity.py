@@ -15,7 +15,7 @@ from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
 from wordgate.training.export import onnx_graphs
 from wordgate.training.export.export import arrays
 from wordgate.training.export.parity import Passage, compare, served_log_probs, trained_log_probs
-from wordgate.training.model.network import NetworkConfig, Network
+from wordgate.training.model.network import Network, NetworkConfig
 
 LEVELS = AdaptiveSoftmaxLayout((20, 45, 80))
 

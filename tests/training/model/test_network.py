@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from wordgate.training.model.network import NetworkConfig, Network, State, locked_dropout
+from wordgate.training.model.network import Network, NetworkConfig, State, locked_dropout
 
 SIZES = NetworkConfig(vocabulary=40, layers=2, width=12, cutoffs=(8, 20, 40))
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from wordgate.training.model.network import NetworkConfig, Network
+from wordgate.training.model.network import Network, NetworkConfig
 from wordgate.training.model.optimizer import Optimiser, Schedule
 
 SCHEDULE = Schedule(
