@@ -56,4 +56,5 @@ def _read(network: Network, tokens: Tensor) -> tuple[list[Tensor], list[Tensor]]
 def _norms(states: list[Tensor]) -> Tensor:
     """Return the logarithms of the gradients' norms, [time, batch]."""
     gradients = torch.stack([state.grad for state in states if state.grad is not None])
-    return gradients.norm(dim=2).log()
+    norms: Tensor = gradients.norm(dim=2)
+    return norms.log()

@@ -66,7 +66,7 @@ def _draw_gradients(axes: Axes, runs: Sequence[dict[str, Any]], task: str, state
     axes.grid(alpha=0.3)
 
 
-def _line(axes: Axes, distances: Sequence[int], values: Any, colour: str, **style: str) -> None:
+def _line(axes: Axes, distances: Sequence[int], values: Any, colour: str, **style: Any) -> None:
     """Draw mean and range over the rows of `values` [seeds, distances]."""
     axes.plot(distances, values.mean(0), color=colour, linewidth=1.2, **style)
     axes.fill_between(

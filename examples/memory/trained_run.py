@@ -1,6 +1,5 @@
 """Train one cell with one seed, and measure what it remembers."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +12,11 @@ from gradient_norms import gradient_norms
 from wordgate.errors import InvalidRecipe, TrainingError
 from wordgate.lm.tokenizer import EOS, Tokenizer
 from wordgate.training import checkpoint as checkpoints
+from wordgate.training import metrics_log
 from wordgate.training import recipe as recipes
+from wordgate.training.loop import RECORD_EVERY
 from wordgate.training.model.network import Network
-from wordgate.training.recipe import Cell
+from wordgate.training.recipe import Cell, Training
 from wordgate.training.run import Settings, train
 from wordgate.training.trainer import sizes_of
 
@@ -39,18 +40,15 @@ class Run:
         folder = self.folder / f"{self.cell}-{self.seed}"
         path = self.write_recipe(folder)
         settings = Settings(folder, self.folder / "cache", self.folder / "text")
-        started = time.monotonic()
         outcome = train(path, settings)
-        seconds = time.monotonic() - started
         if outcome.reason != "finished":
             stopped = f"{outcome.reason} after step {outcome.step}"
             raise TrainingError(f"{stopped}; the same command resumes")
         saved = checkpoints.load(outcome.checkpoint)
         pieces = Tokenizer.from_json(saved.tokenizer)
+        recipe = recipes.load(path)
         network = Network(
-            sizes_of(recipes.load(path), pieces),
-            torch.float32,
-            torch.Generator().manual_seed(self.seed),
+            sizes_of(recipe, pieces), torch.float32, torch.Generator().manual_seed(self.seed)
         )
         initial = gradients(network, pieces)
         network.load_state_dict(saved.weights)
@@ -58,7 +56,7 @@ class Run:
             "cell": self.cell,
             "seed": self.seed,
             "steps": saved.step,
-            "seconds": round(seconds, 1),
+            "training_seconds": training_seconds(folder, recipe.training),
             "recurrent_parameters": sum(part.numel() for part in network.layers.parameters()),
             "held_out_token_perplexity": outcome.held_out.get("token_perplexity"),
             "accuracy": {task: accuracies(network, pieces, task, questions) for task in TASKS},
@@ -81,6 +79,13 @@ class Run:
             problem = "must be 1: gradients are measured in one layer"
             raise InvalidRecipe(self.recipe, "network.layers", problem)
         return path
+
+
+def training_seconds(folder: Path, plan: Training) -> float:
+    """Return how long the run's updates took, also if it was interrupted."""
+    tokens = RECORD_EVERY * plan.batch * plan.length
+    records = metrics_log.read(folder)
+    return round(sum(tokens / r["tokens_per_second"] for r in records if r["kind"] == "train"), 1)
 
 
 def accuracies(network: Network, pieces: Tokenizer, task: str, count: int) -> dict[str, float]:

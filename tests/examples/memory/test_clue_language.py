@@ -61,12 +61,12 @@ def test_every_answer_is_equally_frequent() -> None:
 def test_the_text_is_the_same_each_time_and_other_than_the_questions(tmp_path: Path) -> None:
     """Training lines are reproducible, of all lengths, and made of the language's words."""
     for name in ("a", "b"):
-        write_text(tmp_path / name, 300)
+        write_text(tmp_path / name, 1000)
     for task in TASKS:
         text = (tmp_path / "a" / f"{task}.txt").read_text()
         assert text == (tmp_path / "b" / f"{task}.txt").read_text()
         lines = [line.split() for line in text.splitlines()]
-        assert len(lines) == 300
+        assert len(lines) == 1000
         assert {word for line in lines for word in line} <= set(WORDS)
         lengths = [len(line) - 1 for line in lines]
         assert (min(lengths), max(lengths)) == (1, MAX_DISTANCE)

@@ -17,10 +17,10 @@ SMALLER = (
     ("width = 48", "width = 16"),
     ("batch = 64", "batch = 32"),
     ("length = 96", "length = 32"),
-    ("\nsteps = 600", "\nsteps = 100"),
+    ("\nsteps = 400", "\nsteps = 100"),
     ("warmup_steps = 50", "warmup_steps = 10"),
     ("decay_steps = 200", "decay_steps = 20"),
-    ("evaluate_every = 600", "evaluate_every = 100"),
+    ("evaluate_every = 400", "evaluate_every = 100"),
 )
 
 
