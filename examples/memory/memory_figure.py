@@ -14,21 +14,24 @@ from clue_language import DISTANCES, MAX_DISTANCE, TASKS
 
 COLOURS = {"rnn": "#c0504d", "gru": "#4f8f4f", "lstm": "#2f5f9f"}
 CHANCE = {"agreement": 1 / 2, "recall": 1 / 8}
+GRADIENT_DISTANCES = range(1, MAX_DISTANCE + 1, 3)
+STATES = {"initial": "before", "trained": "after"}
 
 
 def draw(runs: Sequence[dict[str, Any]], path: Path) -> None:
     """Draw a row for each task: accuracy, and gradient norms before and after training.
 
+    The dotted line is chance. Dashed lines are the cells of an LSTM, solid ones hidden values.
     Lines are means over the seeds (geometric for gradients), areas are their ranges.
     """
-    with mpl.rc_context({"svg.hashsalt": "memory", "font.size": 8}):
+    with mpl.rc_context({"svg.hashsalt": "memory", "svg.fonttype": "none", "font.size": 8}):
         figure = Figure(figsize=(9, 5), layout="constrained")
         FigureCanvasSVG(figure)
-        rows = figure.subplots(len(TASKS), 3, sharex=True)
+        rows = figure.subplots(len(TASKS), 3, sharex="col")
         for (accuracy, initial, trained), task in zip(rows, TASKS, strict=True):
             _draw_accuracy(accuracy, runs, task)
-            _draw_gradients(initial, runs, task, "initial")
-            _draw_gradients(trained, runs, task, "trained")
+            for axes, state in ((initial, "initial"), (trained, "trained")):
+                _draw_gradients(axes, runs, task, state)
             initial.sharey(trained)
         rows[0][0].legend(frameon=False)
         for axes in rows[-1]:
@@ -55,14 +58,13 @@ def _draw_gradients(axes: Axes, runs: Sequence[dict[str, Any]], task: str, state
     for cell, colour in COLOURS.items():
         for part, style in (("hidden", "-"), ("cells", "--")):
             found = [
-                run["gradient_norms"][state][task][part][:MAX_DISTANCE]
+                [run["gradient_norms"][state][task][part][d - 1] for d in GRADIENT_DISTANCES]
                 for run in runs
                 if run["cell"] == cell and part in run["gradient_norms"][state][task]
             ]
             if found:
-                values = np.log10(found)
-                _line(axes, range(1, MAX_DISTANCE + 1), values, colour, linestyle=style)
-    axes.set(title=f"{task}: log10 of gradient norm, {state}")
+                _line(axes, GRADIENT_DISTANCES, np.log10(found), colour, linestyle=style)
+    axes.set(title=f"{task}: gradient {STATES[state]} training", ylabel="log10 of the norm")
     axes.grid(alpha=0.3)
 
 
