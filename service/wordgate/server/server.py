@@ -35,8 +35,9 @@ from wordgate.errors import InvalidBundle, InvalidConfiguration, WordgateError
 from wordgate.protocol.address import grpc_target, unix_path
 from wordgate.server.admission_control import admission_controllers
 from wordgate.server.config.options import Configuration
-from wordgate.server.http.connections import connection_settings, most_connections
+from wordgate.server.http.connections import Connections, connection_settings, most_connections
 from wordgate.server.http.handlers import Handlers
+from wordgate.server.http.tls_listener import TlsListener
 from wordgate.server.models.registry import Registry, open_models
 from wordgate.server.models.watcher import ModelWatcher
 from wordgate.server.rpc.access_log import CallLog
@@ -290,8 +291,14 @@ class Server:
 
         origins = self._configuration.allowed_origins
         application = Application(self._handlers.by_path, self._calls, origins)
-        limits = self._configuration.limits
-        self._http.start(application, **connection_settings(limits, self._security.tls_context))
+        connections = Connections(most_connections())
+        settings = connection_settings(self._configuration.limits, connections)
+        listener, certificates = None, self._security.certificates
+        if certificates is not None:
+            listener = partial(
+                TlsListener, context=lambda: certificates.context, connections=connections
+            )
+        self._http.start(application, listener, **settings)
 
     async def _become_ready(self, models: Registry, address: str) -> None:
         for name in ("", *_service_names()):
