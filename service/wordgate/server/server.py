@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import structlog
 from grpc.aio import Server as GrpcServer
@@ -264,16 +265,13 @@ class Server:
             watching.cancel()
 
     def _add_services(self, server: GrpcServer, serving: ServingContext) -> None:
-        for register, servicer in (
-            (models_pb2_grpc.add_ModelServiceServicer_to_server, ModelServicer(serving)),
-            (
-                prediction_pb2_grpc.add_PredictionServiceServicer_to_server,
-                PredictionServicer(serving),
-            ),
-            (scoring_pb2_grpc.add_ScoringServiceServicer_to_server, ScoringServicer(serving)),
-        ):
-            register(servicer, server)
-            register(servicer, self._handlers)
+        models, scores = ModelServicer(serving), ScoringServicer(serving)
+        predictions = PredictionServicer(serving)
+        servers: tuple[Any, ...] = (server, self._handlers)
+        for each in servers:
+            models_pb2_grpc.add_ModelServiceServicer_to_server(models, each)
+            prediction_pb2_grpc.add_PredictionServiceServicer_to_server(predictions, each)
+            scoring_pb2_grpc.add_ScoringServiceServicer_to_server(scores, each)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         if self._configuration.reflection:
             names = [*_service_names(), HEALTH_NAME, reflection.SERVICE_NAME]

@@ -59,7 +59,7 @@ def over_grpc(channel: grpc.Channel, path: str, request: dict[str, Any]) -> Any:
     """Answer a request in JSON form over gRPC."""
     method = dict(methods())[path]
     message = ParseDict(request, method.input_type._concrete_class())
-    call = channel.unary_unary(
+    call: Any = channel.unary_unary(
         path,
         request_serializer=lambda sent: sent.SerializeToString(),
         response_deserializer=method.output_type._concrete_class.FromString,

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, Protocol
 
 import h11
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from wordgate.protocol.limits import Limits
 
@@ -100,7 +100,8 @@ class KeptConnection(H11Protocol):
     def handle_events(self) -> None:
         """Handle received data, and stop the timeout once a request has begun."""
         super().handle_events()
-        if self.cycle is not None and not self.cycle.response_complete:
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is not None and not cycle.response_complete:
             self._others.busy(self)
             if self._idle_timer is not None:
                 self._idle_timer.cancel()
