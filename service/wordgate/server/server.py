@@ -53,6 +53,7 @@ from wordgate.server.services.models import ModelServicer
 from wordgate.server.services.prediction import PredictionServicer
 from wordgate.server.services.scoring import ScoringServicer
 from wordgate.server.telemetry.http import HttpServer, application
+from wordgate.server.telemetry.load import LoadFigures
 from wordgate.server.telemetry.logging import configure_logs
 from wordgate.server.telemetry.metrics import Method, Metrics
 from wordgate.server.telemetry.tracing import Tracer
@@ -286,9 +287,11 @@ class Server:
         if self._http is None:
             self._http = HttpServer(listen, "http_listen", shares_port=True)
         from wordgate.server.http.application import Application
+        from wordgate.server.http.load import LoadPage
 
         origins = self._configuration.allowed_origins
-        application = Application(self._handlers.by_path, self._calls, origins)
+        load = LoadPage(LoadFigures(self._metrics.registry), self._security.callers)
+        application = Application(self._handlers.by_path, self._calls, load, origins)
         connections = Connections(most_connections())
         settings = connection_settings(self._configuration.limits, connections)
         listener, certificates = None, self._security.certificates

@@ -32,6 +32,11 @@ def ambiguity(scope: Scope) -> Response | None:
     return None
 
 
+def unauthenticated(problem: str) -> Response:
+    """Return the answer for a request without a valid token."""
+    return _refusal(401, "unauthenticated", problem)
+
+
 def refusal(scope: Scope, streams: bool, allowed_origins: Collection[str]) -> Response | None:
     """Return the answer for a request that is not a call, or None.
 
