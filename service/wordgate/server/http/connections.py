@@ -18,6 +18,9 @@ _LINGER_SECONDS = 2.0
 """Time in which the rest of a request is read and discarded after it was refused. A client that is
 still sending could not read the response if the connection were closed at once."""
 
+_UNREAD_SECONDS = 10.0
+"""Time for a client to read a response, or the next part of it, as for a unary call over gRPC."""
+
 _MOST_CONNECTIONS = 1000
 _SHARE_OF_FILES = 4
 
@@ -71,13 +74,9 @@ class Connections:
 class KeptConnection(H11Protocol):
     """A connection for one request after the other."""
 
-    def __init__(
-        self, others: Connections, unread_seconds: float, *arguments: Any, **named: Any
-    ) -> None:
-        """`unread_seconds`: time for which a response may wait for its client to read it."""
+    def __init__(self, others: Connections, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._others = others
-        self._unread_seconds = unread_seconds
         self._idle_timer: asyncio.TimerHandle | None = None
         self._unread_timer: asyncio.TimerHandle | None = None
 
@@ -116,7 +115,7 @@ class KeptConnection(H11Protocol):
     def pause_writing(self) -> None:
         """Start the timeout for the client to read."""
         super().pause_writing()
-        self._unread_timer = self.loop.call_later(self._unread_seconds, self.abort)
+        self._unread_timer = self.loop.call_later(_UNREAD_SECONDS, self.abort)
 
     def resume_writing(self) -> None:
         """Stop the timeout for the client to read."""
@@ -137,7 +136,7 @@ class KeptConnection(H11Protocol):
 def connection_settings(limits: Limits, connections: Connections) -> dict[str, Any]:
     """Return uvicorn's settings for connections with these limits."""
     return {
-        "http": partial(KeptConnection, connections, limits.max_unread_seconds),
+        "http": partial(KeptConnection, connections),
         "backlog": _MOST_CONNECTIONS,
         "h11_max_incomplete_event_size": limits.max_header_bytes,
         "headers": [],
