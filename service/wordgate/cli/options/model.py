@@ -65,4 +65,4 @@ def _open(model: Path | None) -> GenerativeModel:
     from wordgate.engine.executor import DEFAULT_ENGINE_THREADS
     from wordgate.engine.local_model import LocalModel
 
-    return LocalModel.open(resolve_bundle(model), calls=DEFAULT_ENGINE_THREADS)
+    return LocalModel.open(resolve_bundle(model), engine_threads=DEFAULT_ENGINE_THREADS)
