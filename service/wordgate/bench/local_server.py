@@ -23,10 +23,11 @@ _DIRECT = build_opener(ProxyHandler({}))
 
 @dataclass(frozen=True)
 class LocalServer:
-    """A `wordgate serve` process. `address` is HOST:PORT for gRPC, `metrics` for HTTP."""
+    """A `wordgate serve` process: HOST:PORT of gRPC, of metrics, and of HTTP ("off" without it)."""
 
     address: str
     metrics: str
+    http: str
     process_id: int
 
     def metric(self, name: str, **labels: str) -> float:
@@ -85,5 +86,5 @@ def _serving(process: "subprocess.Popen[str]") -> LocalServer:
         log += line
         document = json.loads(line) if line.startswith("{") else {}
         if document.get("event") == "serving":
-            return LocalServer(document["grpc"], document["metrics"], process.pid)
+            return LocalServer(document["grpc"], document["metrics"], document["http"], process.pid)
     raise WordgateError(f"benchmark server did not start: {log.strip()}")

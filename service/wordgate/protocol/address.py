@@ -65,7 +65,7 @@ def check_origin(origin: str) -> None:
         is_origin = is_origin and origin == normal and parts.port != default
     except ValueError:
         is_origin = False
-    if not is_origin or set(origin) & set("@*"):
+    if not is_origin or set(origin) & set("@* "):
         problem = f"contains {origin!r}, which is not an origin, as in https://app.example"
         raise ValueError(f"{problem} (lower case, without path and default port)")
 

@@ -97,7 +97,7 @@ def test_a_slow_body_is_ended(attacked: RunningServer) -> None:
         for _ in range(LIMITS.max_silent_calls):
             open_ones.enter_context(connected(attacked, part))
         waiting = [open_ones.enter_context(connected(attacked, part)) for _ in range(5)]
-        ended = [client.recv(4000) for client in waiting]
+        ended = list(map(answered, waiting))
         assert all(b"504" in one and b"within 2 s" in one for one in ended)
 
 
@@ -217,17 +217,14 @@ def is_closed(client: socket.socket) -> bool:
         head(PREDICT, "transfer-encoding: chunked, chunked") + b"0\r\n\r\n",
         head(PREDICT, "transfer-encoding : chunked") + b"0\r\n\r\n",
         head(PREDICT, "transfer-encoding: chunked") + b"-1\r\n\r\n",
-        head(PREDICT, " folded: header"),
         head(PREDICT, "bad header: x"),
         head(PREDICT, "x: \x00"),
         head(PREDICT, "x: \xff"),
         b"POST / HTTP/9.9\r\n\r\n",
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         b"\x16\x03\x01\x02\x00" + b"\x00" * 512,
-        head(PREDICT, "x: " + "y" * 40_000),
-        head(PREDICT, *["x: y"] * 5000),
     ],
-    ids=range(16),
+    ids=range(13),
 )
 def test_an_ambiguous_request_is_refused_and_its_connection_closed(
     attacked: RunningServer, sent: bytes
@@ -235,8 +232,15 @@ def test_an_ambiguous_request_is_refused_and_its_connection_closed(
     """Whatever two servers could read differently ends the connection."""
     with connected(attacked, sent) as client:
         lines = answered(client).split(b"\r\n")
-        assert lines[0].startswith((b"HTTP/1.1 400", b"HTTP/1.1 501")) or lines == [b""]
+        assert lines[0].startswith((b"HTTP/1.1 400", b"HTTP/1.1 505"))
         assert sum(line.startswith(b"HTTP/1.1") for line in lines) <= 1
+
+
+@pytest.mark.parametrize("lines", [["x: " + "y" * 40_000], ["x: y"] * 5000], ids=["long", "many"])
+def test_large_headers_are_refused(attacked: RunningServer, lines: list[str]) -> None:
+    """Headers have the limit that gRPC has."""
+    with connected(attacked, head(PREDICT, *lines, "connection: close")) as client:
+        assert b"HTTP/1.1 400" in answered(client)
 
 
 def test_pipelined_requests_are_answered_in_order(attacked: RunningServer) -> None:

@@ -212,7 +212,7 @@ def test_a_client_that_disconnects_cancels_its_call(http_server: RunningServer) 
 def test_a_token_is_required_before_the_body_is_read(bundle: Path, tmp_path: Path) -> None:
     """Without a token, a call is refused while its body is still missing."""
     tokens = tmp_path / "tokens"
-    tokens.write_text(f"{digest_of('secret').hex()} mine rows_per_second=1\n")
+    tokens.write_text(f"mine sha256:{digest_of('secret').hex()} rows_per_second=1\n")
     with serving(bundle, *HTTP, "--tokens-file", str(tokens)) as server:
         with connected(server, head(PREDICT, "content-length: 100")) as client:
             assert b"401" in client.recv(1000).splitlines()[0]

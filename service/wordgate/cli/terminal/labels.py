@@ -93,6 +93,10 @@ LABELS: dict[str, tuple[str, str]] = {
     "flat_out_p50_ms": ("median at maximum throughput", "ms"),
     "flat_out_server_ms_per_key": ("server CPU time per key", "ms"),
     "flat_out_client_ms_per_key": ("client CPU time per key", "ms"),
+    # bench http
+    "session": ("typing session over gRPC", ""),
+    "unary": ("Predict over gRPC", ""),
+    "http": ("Predict over HTTP, JSON", ""),
     # bench overload
     "unloaded": ("unloaded, one request at a time", ""),
     "carried_per_second": ("requests answered at full load", "/s"),
@@ -128,7 +132,7 @@ LABELS: dict[str, tuple[str, str]] = {
     "kb_per_session": ("memory of an idle session", "KiB"),
     "kb_per_bare_stream": ("memory of a bare gRPC stream", "KiB"),
     "kb_beside_bare_stream": ("session overhead over a bare stream", "KiB"),
-    "keys_in_each": ("keys typed per session", ""),
+    "keys_in_each": ("keys in each session, or each way", ""),
     # bench restart
     "kill_to_answer_seconds": ("from kill to first answer", "s"),
     "start_to_answer_seconds": ("from start to first answer", "s"),

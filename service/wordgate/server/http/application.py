@@ -12,7 +12,7 @@ from wordgate.server.http.load import PATH as LOAD_PATH
 from wordgate.server.http.load import LoadPage
 from wordgate.server.http.origins import with_cors
 from wordgate.server.http.playground import playground
-from wordgate.server.http.refusals import not_found
+from wordgate.server.http.refusals import ambiguity, not_found
 from wordgate.server.rpc.interceptor import CallInterceptor
 from wordgate.server.telemetry.logging import described
 
@@ -41,6 +41,9 @@ class Application:
             structlog.get_logger().error("internal error", **described(error))
 
     def _route(self, scope: Scope) -> ASGIApp:
+        unclear = ambiguity(scope)
+        if unclear is not None:
+            return unclear
         path = scope["path"]
         if path in self._services.paths:
             return self._calls

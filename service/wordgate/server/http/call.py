@@ -13,6 +13,7 @@ from typing import Any
 import grpc
 from connectrpc.code import Code
 from connectrpc.errors import ConnectError
+from connectrpc.method import StreamType
 from connectrpc.request import RequestContext
 from grpc.aio import EOF, AbortError
 
@@ -43,6 +44,7 @@ class HttpCall:
         loop = asyncio.get_running_loop()
         self._request: asyncio.Future[ToBinary] = loop.create_future()
         self._is_read = False
+        self._is_answered = False
         self._answers: asyncio.Queue[Any] = asyncio.Queue()
         self._taken: asyncio.Future[None] | None = None
         self._status: Status | None = None
@@ -76,26 +78,29 @@ class HttpCall:
         self._acknowledge()
         answer = await self._answers.get()
         if answer is not _END:
+            self._is_answered = True
             return answer
         error = self._error()
         if error is not None:
             raise error
         assert self._task is not None
-        self._answers.put_nowait(None)
         return self._task.result()
 
     async def close(self, *, is_sent: bool) -> None:
-        """End the call. `is_sent`: the whole response is sent; otherwise the call is cancelled."""
+        """End the call. `is_sent`: a whole response is sent, though perhaps not the call's own."""
         if self._task is None:
             return
-        if is_sent and self._request.done():
+        has_time = self.time_remaining() != 0
+        if is_sent and self._is_answered and self._http.method.stream_type is StreamType.UNARY:
             self._acknowledge()
-        elif is_sent:
+        elif is_sent and has_time and not self._request.done():
             malformed = InvalidInput("message", "is not framed as its content-type demands")
             self._request.set_exception(malformed)
         else:
             self._task.cancel()
         await asyncio.wait({self._task})
+        if self._request.done() and not self._request.cancelled():
+            self._request.exception()  # asyncio would log an error that no handler has read
 
     # For the handler: the part of grpc's context that handlers use.
 

@@ -21,7 +21,7 @@ def connect_error(status: Status, http: RequestContext[Any, Any]) -> ConnectErro
                 ErrorDetail(AnyMessage(type_url=one.type_url, value=one.value)) for one in packed
             ]
         elif key == REQUEST_ID_HEADER:
-            http.response_headers[key] = value
+            http.response_headers[key] = str(value)
     return ConnectError(_code(status), status.details, details)
 
 

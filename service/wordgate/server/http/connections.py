@@ -149,9 +149,8 @@ class Handshake(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._upgrading: asyncio.Task[None] | None = None
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the handshake."""
-        assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         if not self._others.admit(self):
             transport.abort()

@@ -22,17 +22,26 @@ def unauthenticated(problem: str) -> Response:
     return _refusal(401, "unauthenticated", problem)
 
 
+def ambiguity(scope: Scope) -> Response | None:
+    """Return the answer for a request that another server could read differently, or None.
+
+    The connection is closed, so that nothing behind the request is taken for the next one.
+    """
+    names = [name for name, _ in scope["headers"]]
+    if scope["http_version"] not in {"1.0", "1.1"}:
+        return _closing(505, f"HTTP/{scope['http_version']} is not supported; use HTTP/1.1")
+    if b"content-length" in names and b"transfer-encoding" in names:
+        return _closing(400, "content-length and transfer-encoding exclude each other")
+    if not all(value.isascii() for _, value in scope["headers"]):
+        return _closing(400, "a header is not ASCII")
+    return None
+
+
 def refusal(scope: Scope, streams: bool, allowed_origins: Collection[str]) -> Response | None:
     """Return the answer for a request that is not a call, or None.
 
-    `streams`: whether the method has streams. Checks the headers, the origin and the content-type.
+    `streams`: whether the method has streams. Checks the origin, the method and the content-type.
     """
-    names = [name for name, _ in scope["headers"]]
-    if b"content-length" in names and b"transfer-encoding" in names:
-        problem = "content-length and transfer-encoding exclude each other"
-        return _refusal(400, "invalid_argument", problem, {"connection": "close"})
-    if not all(value.isascii() for _, value in scope["headers"]):
-        return _refusal(400, "invalid_argument", "a header is not ASCII")
     origin = refused_origin(scope, allowed_origins)
     if origin is not None:
         problem = f"origin not allowed: {origin}; an operator can allow it: --http-allowed-origins"
@@ -45,6 +54,10 @@ def refusal(scope: Scope, streams: bool, allowed_origins: Collection[str]) -> Re
         problem = f"content-type is not supported; use one of {', '.join(known)}"
         return _refusal(415, "unimplemented", problem, {"accept-post": ", ".join(known)})
     return None
+
+
+def _closing(status: int, message: str) -> Response:
+    return _refusal(status, "invalid_argument", message, {"connection": "close"})
 
 
 def _content_type(scope: Scope) -> str:

@@ -29,7 +29,7 @@ from wordgate.server.telemetry.http_connections import (
 from wordgate.server.unix_socket import free_path
 
 _MAX_HEADER_BYTES = 16_384
-_BRIEF = {
+_BRIEF: dict[str, Any] = {
     "backlog": MOST_CONNECTIONS,
     "h11_max_incomplete_event_size": _MAX_HEADER_BYTES,
     "headers": [("Connection", "close")],
@@ -134,7 +134,7 @@ class HttpServer:
 
     def start(self, application: ASGIApp, **settings: Any) -> None:
         """Start serving. `settings` are uvicorn's; by default connections serve one request."""
-        settings = _BRIEF | {"http": partial(BriefConnection, OpenConnections())} | settings
+        named = {**_BRIEF, "http": partial(BriefConnection, OpenConnections()), **settings}
         configuration = uvicorn.Config(
             application,
             log_config=None,
@@ -143,7 +143,7 @@ class HttpServer:
             lifespan="off",
             ws="none",
             timeout_graceful_shutdown=1,
-            **settings,
+            **named,
         )
         self._server = _Server(configuration)
         self._serving = asyncio.create_task(self._server.serve(sockets=[self._socket]))
