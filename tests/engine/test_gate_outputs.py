@@ -56,7 +56,7 @@ def _hidden(state: State, layer: int) -> Floats:
 def _read(weights: Weights, token: int, is_int8: bool) -> Floats:
     """Return the embedding of a token as the first layer reads it."""
     if not is_int8:
-        return weights.embedding[token].astype(float)
+        return np.asarray(weights.embedding[token], float)
     row = _grid(weights.embedding.T).T[token]
     step = np.float32(np.abs(weights.embedding).max() / 127)
     return np.asarray(np.clip(np.rint(row.astype(np.float32) / step), -128, 127) * float(step))

@@ -65,7 +65,7 @@ def test_a_cell_halves_in_its_half_life(tokens: int) -> None:
 
 def test_steps_are_summarised_alone() -> None:
     """Each step has the figures that it has without the others."""
-    other = np.roll(STEP, 1, axis=2) / 2
+    other = np.roll(STEP, 1, axis=2) / np.float32(2)
     together = summarise([STEP, other, STEP], with_units=False)
     assert together == [
         *summarise([STEP], with_units=False),

@@ -108,11 +108,14 @@ def test_never_suggested_words_are_no_alternatives() -> None:
     assert other.word != first
 
 
-def test_a_search_at_its_limit_is_not_exact(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("limit", ["_WORD_EXPANSIONS", "_TEXT_EXPANSIONS"])
+def test_a_search_at_its_limit_is_not_exact(monkeypatch: pytest.MonkeyPatch, limit: str) -> None:
     """Then the words found so far are returned."""
-    monkeypatch.setattr(explanation, "_WORD_EXPANSIONS", 1)
-    language = replace(LANGUAGE)
-    assert not all(word.exact for word in _explain(TEXT, language, top_k=2).words)
+    monkeypatch.setattr(explanation, "_RESERVED_EXPANSIONS", 1)
+    monkeypatch.setattr(explanation, limit, 1)
+    words = _explain(TEXT, top_k=20).words
+    assert not all(word.exact for word in words)
+    assert all(word.alternatives for word in words)
 
 
 def test_without_alternatives_no_output_row_is_requested() -> None:

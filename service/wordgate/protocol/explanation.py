@@ -9,7 +9,7 @@ from wordgate.decoding.search import ScoredWord
 from wordgate.engine.results import ExplanationResult
 from wordgate.protocol.limits import Limits, check_bytes, check_number
 from wordgate.protocol.models import decode_model_version, encode_model_version
-from wordgate.scoring.activations import LayerActivations, UnitActivations
+from wordgate.scoring.activations import FIGURES, LayerActivations, UnitActivations
 from wordgate.scoring.explanation import (
     DEFAULT_TOP_K,
     ExplainedToken,
@@ -21,7 +21,6 @@ from wordgate.scoring.likely_tokens import ScoredToken
 from wordgate.text.cooperative_steps import Steps
 from wordgate.text.normalization import require_unicode
 
-_FIGURES = [each.name for each in fields(LayerActivations) if each.name != "units"]
 _UNITS = [each.name for each in fields(UnitActivations)]
 
 
@@ -109,10 +108,10 @@ def _encode_token(token: ExplainedToken) -> explanation_pb2.ExplainedToken:
 
 
 def _encode_layer(layer: LayerActivations) -> explanation_pb2.LayerActivations:
-    message = explanation_pb2.LayerActivations(**{name: getattr(layer, name) for name in _FIGURES})
+    message = explanation_pb2.LayerActivations(**{name: getattr(layer, name) for name in FIGURES})
     if layer.units is not None:
         for name in _UNITS:
-            getattr(message, f"{name}_units").extend(getattr(layer.units, name))
+            getattr(message, f"{name}_units").extend(getattr(layer.units, name).tolist())
     return message
 
 
@@ -156,4 +155,5 @@ def _decode_layer(layer: explanation_pb2.LayerActivations) -> LayerActivations:
     if layer.cell_units:
         arrays = (np.array(getattr(layer, f"{name}_units"), np.float32) for name in _UNITS)
         units = UnitActivations(*arrays)
-    return LayerActivations(*(getattr(layer, name) for name in _FIGURES), units=units)
+    figures = {name: getattr(layer, name) for name in FIGURES}
+    return LayerActivations(**figures, units=units)

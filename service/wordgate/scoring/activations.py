@@ -5,16 +5,13 @@ A gate counts as nearly shut below 0.1 and as nearly open above 0.9 (Karpathy et
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
 SHUT = 0.1
 OPEN = 0.9
-
-ACTIVATIONS = 5
-"""Activations per unit: input gate, forget gate, candidate, output gate, cell state."""
 
 _LEAST_FORGET, _MOST_FORGET = 1e-30, 1.0 - 2.0**-24
 """Bounds for a finite logarithm. The upper one is the largest float32 below 1."""
@@ -58,6 +55,10 @@ class LayerActivations:
     units: UnitActivations | None = field(default=None, compare=False)
 
 
+FIGURES = tuple(each.name for each in fields(LayerActivations) if each.name != "units")
+"""The names of the figures of a layer, in order."""
+
+
 def summarise(
     steps: Sequence[NDArray[np.float32]], *, with_units: bool
 ) -> list[tuple[LayerActivations, ...]]:
@@ -75,7 +76,10 @@ def summarise(
     figures = np.stack(columns, -1).astype(np.float32)  # as the protocol carries them
     return [
         tuple(
-            LayerActivations(*layer, units=UnitActivations(*units) if with_units else None)
+            LayerActivations(
+                **dict(zip(FIGURES, layer, strict=True)),
+                units=UnitActivations(*units) if with_units else None,
+            )
             for layer, units in zip(layers.tolist(), step, strict=True)
         )
         for layers, step in zip(figures, steps, strict=True)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, chain
 from typing import TypedDict
 
@@ -34,8 +34,17 @@ DEFAULT_TOP_K = 5
 MAX_EXPLAINED_UNITS = 500_000
 """Limit on the activations of an explanation with `return_units`: 2 MB of the message."""
 
-_WORD_EXPANSIONS = 64
+_WORD_EXPANSIONS = 100
 """Limit on the output rows of the search for the likeliest words at one position."""
+
+_TEXT_EXPANSIONS = 2000
+"""Limit for all positions of a text together. Ordinary text needs 2 to 5 rows per word."""
+
+_RESERVED_EXPANSIONS = 4
+"""Part of this limit that is reserved for each of the remaining words."""
+
+_BASE_ENTRIES = 1000
+"""Entries that a search may examine at one position, besides those allowed per output row."""
 
 _SUMMARISED_TOGETHER = 8
 
@@ -215,13 +224,18 @@ def _likely_words(
     params = SearchParams(
         count,
         accepts=lambda word: word not in language.never_suggested,
-        max_expansions=max(_WORD_EXPANSIONS, count),
         seen=language.seen.and_marks() if language.seen is not None else None,
         floor=math.log(LEAST_PROBABILITY),
+        base_entries=_BASE_ENTRIES,
+        entries_after_last_row=_BASE_ENTRIES,
     )
+    left = max(0, _TEXT_EXPANSIONS - _RESERVED_EXPANSIONS * len(starts))
     found: list[SearchResult] = []
     for start in starts:
-        found += [(yield from likeliest_words(queries, start, params))]
+        most = min(_WORD_EXPANSIONS, left + _RESERVED_EXPANSIONS)
+        result = yield from likeliest_words(queries, start, replace(params, max_expansions=most))
+        left -= max(0, result.expansions - _RESERVED_EXPANSIONS)
+        found.append(result)
     return found
 
 

@@ -10,6 +10,7 @@ from tests.server.requests import field_named, long_score, refusal, texts
 
 from wordgate.api.v1.explanation_pb2 import ExplainRequest, ExplainResponse
 from wordgate.api.v1.models_pb2_grpc import ModelServiceStub
+from wordgate.api.v1.priority_pb2 import PRIORITY_BATCH
 from wordgate.api.v1.scoring_pb2 import Candidate, ScoreRequest
 from wordgate.api.v1.scoring_pb2_grpc import ScoringServiceStub
 from wordgate.client import Client
@@ -96,7 +97,10 @@ def test_other_work_changes_no_bit(
 ) -> None:
     """Explanations beside each other and beside scores are answered as if they were alone."""
     scores = [ScoringServiceStub(channel).Score.future(long_score(100)) for _ in range(2)]
-    requests = [ExplainRequest(text=text, return_units=True, top_k=3) for text in texts(8, 8)]
+    requests = [
+        ExplainRequest(text=text, return_units=True, top_k=3, priority=PRIORITY_BATCH)
+        for text in texts(8, 8)
+    ]
     under_way = [stub.Explain.future(request) for request in requests]
     for request, answer in zip(requests, under_way, strict=True):
         assert answer.result() == _local(local, request)
@@ -160,10 +164,12 @@ def test_cancelling_one_leaves_the_others_answered(
     dropped = quiet.metric("wordgate_jobs_dropped_total", reason="cancelled")
     begun = quiet.metric("wordgate_model_rows_total", kind="step")
     cancelled = [
-        stub.Explain.future(ExplainRequest(text=f"{number} {LONG[:-2]}", top_k=100))
+        stub.Explain.future(
+            ExplainRequest(text=f"{number} {LONG[:-2]}", top_k=100, priority=PRIORITY_BATCH)
+        )
         for number in range(8)
     ]
-    others = [ExplainRequest(text=text) for text in texts(4, 8)]
+    others = [ExplainRequest(text=text, priority=PRIORITY_BATCH) for text in texts(4, 8)]
     under_way = [stub.Explain.future(request) for request in others]
     until(
         lambda: quiet.metric("wordgate_model_rows_total", kind="step") > begun, "the work to begin"

@@ -21,7 +21,7 @@ from wordgate.plots.canvas import check_picture
 from wordgate.plots.explanation import Explained, bits, gate_map, shown
 from wordgate.plots.explanation_page import write_page
 from wordgate.plots.gates import draw_gates
-from wordgate.scoring.activations import LayerActivations
+from wordgate.scoring.activations import FIGURES, LayerActivations
 from wordgate.scoring.explanation import DEFAULT_TOP_K, ExplanationQuery
 
 _BLOCKS = " ▏▎▍▌▋▊▉█"
@@ -124,9 +124,7 @@ def document(answer: ExplanationResult) -> Explained:
 
 
 def _layer(layer: LayerActivations) -> dict[str, object]:
-    figures: dict[str, object] = {
-        name: getattr(layer, name) for name in LayerActivations.__slots__ if name != "units"
-    }
+    figures: dict[str, object] = {name: getattr(layer, name) for name in FIGURES}
     if layer.units is not None:
         figures["units"] = {
             name: getattr(layer.units, name).tolist() for name in layer.units.__slots__
