@@ -82,7 +82,9 @@ def test_the_pictures_are_those_of_the_page() -> None:
 
 
 @pytest.mark.parametrize(
-    "picture", sorted((ROOT / "docs" / "pictures").glob("playground-*.png")), ids=str
+    "picture",
+    sorted((ROOT / "docs" / "pictures").glob("playground-*.png")),
+    ids=lambda picture: picture.name,
 )
 def test_the_pictures_are_small(picture: Path) -> None:
     """Each has at most 150 KB."""
