@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from tests.running import RunningServer, serving
 from tests.server.http.browser.axe import violations
-from tests.server.http.browser.opening import PHONE, WIDE, opened
+from tests.server.http.browser.opening import PHONE, WIDE, opened, write
 
 VIEWS = ("type", "choose", "inside", "load")
 SECRET = "kvetch-4711"
@@ -19,9 +19,7 @@ def show(page: Page, view: str) -> None:
     """Show a view with something in it."""
     page.click(f"#tab-{view}")
     if view == "type":
-        page.focus("#text")
-        page.keyboard.type("the ")
-        expect(page.locator("#suggestions")).to_be_visible()
+        write(page, "the ")
     else:
         content = {"choose": "#ranking li", "inside": "tr.heat td", "load": "polyline[points]"}
         page.locator(content[view]).first.wait_for(state="attached")
