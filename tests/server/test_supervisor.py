@@ -169,11 +169,11 @@ def test_workers_end_with_their_parent(bundle: Path) -> None:
         pids = worker_pids(server)
         assert len(pids) == 2
         with grpc.insecure_channel(server.address) as channel:
-            under_way = ScoringServiceStub(channel).Score.future(long_score())
+            in_flight = ScoringServiceStub(channel).Score.future(long_score())
             until(lambda: server.metric("wordgate_queued_rows") > 0, "the work to begin")
             server.process.send_signal(signal.SIGKILL)
             until(lambda: not any(_is_alive(pid) for pid in pids), "the workers to end")
-            assert refusal(under_way.result).code() is grpc.StatusCode.UNAVAILABLE
+            assert refusal(in_flight.result).code() is grpc.StatusCode.UNAVAILABLE
 
 
 def _is_alive(pid: int) -> bool:

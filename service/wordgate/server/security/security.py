@@ -1,6 +1,7 @@
 """Set up TLS and token authentication from the server's options."""
 
 import asyncio
+import ssl
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -34,6 +35,10 @@ class Security:
         if self._certificates is None:
             return server.add_insecure_port(address)
         return server.add_secure_port(address, self._certificates.credentials())
+
+    def tls_context(self) -> ssl.SSLContext | None:
+        """Return the latest TLS configuration for HTTP, or None without TLS."""
+        return None if self._certificates is None else self._certificates.context
 
     @asynccontextmanager
     async def kept_current(self) -> AsyncIterator[None]:
