@@ -370,7 +370,7 @@ def _asked(server: RunningServer) -> float:
 
 def _wait_until_quiet(server: RunningServer) -> None:
     def is_quiet() -> bool:
-        page = server.metrics()
+        page = server.metrics_page()
         begun = page.sum("grpc_server_started_total", **METHOD)
         ended = page.sum("grpc_server_handled_total", **METHOD)
         return begun == ended and page.sum("wordgate_queued_rows") == 0
