@@ -18,7 +18,8 @@ ENV PATH=/opt/wordgate/bin:$PATH \
     WORDGATE_METRICS_LISTEN=0.0.0.0:9090 \
     WORDGATE_LOG_FORMAT=json
 USER 10001:10001
-EXPOSE 50051 9090
+# 8080 is the usual port for WORDGATE_HTTP_LISTEN, which is off.
+EXPOSE 50051 8080 9090
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["wordgate", "probe"]
 # As PID 1, a process loses signals that arrive before their handlers are installed. Blocked signals

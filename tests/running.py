@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -30,10 +31,33 @@ def until(condition: Callable[[], Any], what: str) -> Any:
     raise AssertionError(f"waited {PATIENCE_SECONDS:g} s in vain: {what}")
 
 
+@dataclass(frozen=True)
+class MetricsPage:
+    """The metrics of a server at one moment."""
+
+    text: str
+
+    def sum(self, name: str, **labels: str) -> float:
+        """Return the sum of the samples of this name with these labels."""
+        named = [f"{line}\n" for line in self.text.splitlines() if line.startswith(name)]
+        return sum(
+            sample.value
+            for family in text_string_to_metric_families("".join(named))
+            for sample in family.samples
+            if sample.name == name and labels.items() <= sample.labels.items()
+        )
+
+    @property
+    def calls_in_progress(self) -> float:
+        """Return the number of calls in progress, without health checks."""
+        return self.sum("grpc_server_started_total") - self.sum("grpc_server_handled_total")
+
+
 class RunningServer:
     """A `wordgate serve` process.
 
-    `address` and `http` are set once it serves. Without a `model`, it serves the bundled one.
+    `address`, `metrics` and `http` are set once it serves. Without a `model`, it serves the bundled
+    one.
     `python` is the interpreter of the installation to run; `variables` are added to its
     environment.
     """
@@ -65,25 +89,24 @@ class RunningServer:
         line = self._event("serving")
         assert line, f"the server ended: {self.output}"
         self.address: str = line["grpc"]
+        self.metrics: str = line["metrics"]
         self.http: str = line["http"]
 
     def get(self, path: str) -> tuple[int, str]:
         """Return status and body of an HTTP page."""
         try:
-            with urllib.request.urlopen(f"http://{self.http}{path}", timeout=10) as answer:
+            with urllib.request.urlopen(f"http://{self.metrics}{path}", timeout=10) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
 
     def metric(self, name: str, **labels: str) -> float:
         """Return the sum of the samples of this name with these labels."""
-        _, page = self.get("/metrics")
-        return sum(
-            sample.value
-            for family in text_string_to_metric_families(page)
-            for sample in family.samples
-            if sample.name == name and labels.items() <= sample.labels.items()
-        )
+        return self.metrics_page().sum(name, **labels)
+
+    def metrics_page(self) -> "MetricsPage":
+        """Return the current metrics. The server pauses after each page."""
+        return MetricsPage(self.get("/metrics")[1])
 
     @property
     def output(self) -> str:

@@ -25,8 +25,12 @@ class Proxy:
     @property
     def address(self) -> str:
         """The address for calls."""
+        return self.listener("grpc")
+
+    def listener(self, name: str) -> str:
+        """Return the address of a listener."""
         listeners = json.loads(self.page("listeners?format=json"))["listener_statuses"]
-        [found] = [listener for listener in listeners if listener["name"] == "grpc"]
+        [found] = [listener for listener in listeners if listener["name"] == name]
         return f"127.0.0.1:{found['local_address']['socket_address']['port_value']}"
 
     def page(self, path: str) -> str:
@@ -78,6 +82,17 @@ def configured(addresses: Sequence[str], change: Change) -> Any:
     endpoints["lb_endpoints"] = [_endpoint(address) for address in addresses]
     change(configuration)
     return configuration
+
+
+def web_at(address: str) -> Change:
+    """Return a change of the configuration: the servers' HTTP is at one address."""
+
+    def change(configuration: Any) -> None:
+        clusters = configuration["static_resources"]["clusters"]
+        [web] = [cluster for cluster in clusters if cluster["name"] == "web"]
+        web["load_assignment"]["endpoints"][0]["lb_endpoints"] = [_endpoint(address)]
+
+    return change
 
 
 def connection_manager(configuration: Any) -> Any:

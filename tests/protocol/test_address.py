@@ -4,6 +4,7 @@ import pytest
 
 from wordgate.protocol.address import (
     check_address,
+    check_origin,
     check_target,
     grpc_target,
     is_local,
@@ -92,3 +93,31 @@ def test_socket_paths_are_escaped_in_grpc_targets() -> None:
 def test_is_local(address: str, expected: bool) -> None:
     """Loopback addresses, the unspecified address and sockets are on this machine."""
     assert is_local(address) is expected
+
+
+@pytest.mark.parametrize("origin", ["https://app.example", "http://localhost:3000", "http://[::1]"])
+def test_origins_are_accepted_as_browsers_send_them(origin: str) -> None:
+    """An origin is a scheme, a host and a port other than the default."""
+    check_origin(origin)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "*",
+        "https://*",
+        "app.example",
+        "https://app.example/",
+        "https://App.example",
+        "ftp://a",
+        "https://app.example:443",
+        "http://a:80",
+        "https://user@app.example",
+        "https://a b",
+        "null",
+    ],
+)
+def test_other_origins_are_rejected(origin: str) -> None:
+    """What no browser sends would never match."""
+    with pytest.raises(ValueError, match="not an origin"):
+        check_origin(origin)

@@ -23,9 +23,10 @@ _DIRECT = build_opener(ProxyHandler({}))
 
 @dataclass(frozen=True)
 class LocalServer:
-    """A `wordgate serve` process. `address` is HOST:PORT for gRPC, `http` for metrics."""
+    """A `wordgate serve` process: HOST:PORT of gRPC, of metrics, and of HTTP ("off" without it)."""
 
     address: str
+    metrics: str
     http: str
     process_id: int
 
@@ -33,7 +34,7 @@ class LocalServer:
         """Return the sum of the metric's samples that have these labels."""
         from prometheus_client.parser import text_string_to_metric_families
 
-        with _DIRECT.open(f"http://{self.http}/metrics", timeout=60) as answer:
+        with _DIRECT.open(f"http://{self.metrics}/metrics", timeout=60) as answer:
             page = answer.read().decode()
         return sum(
             sample.value
@@ -45,7 +46,11 @@ class LocalServer:
 
 @contextmanager
 def local_server(
-    model: Path, calls: int, workers: int = 1, listen: str = "127.0.0.1:0", more: Sequence[str] = ()
+    model: Path,
+    engine_threads: int,
+    workers: int = 1,
+    listen: str = "127.0.0.1:0",
+    more: Sequence[str] = (),
 ) -> Iterator[LocalServer]:
     """Run a server on free local ports, or with gRPC on `listen`, until the end of the block.
 
@@ -55,7 +60,15 @@ def local_server(
     command = [sys.executable, "-m", "wordgate.cli.main", "serve", "--model", str(model)]
     options = ["--listen", listen, "--metrics-listen", "127.0.0.1:0", "--log-format", "json"]
     process = subprocess.Popen(
-        [*command, *options, "--engine-threads", str(calls), "--workers", str(workers), *more],
+        [
+            *command,
+            *options,
+            "--engine-threads",
+            str(engine_threads),
+            "--workers",
+            str(workers),
+            *more,
+        ],
         stderr=subprocess.PIPE,
         text=True,
         env={name: v for name, v in os.environ.items() if not name.startswith(_GUARDED_BY)},
@@ -85,5 +98,5 @@ def _serving(process: "subprocess.Popen[str]") -> LocalServer:
         log += line
         document = json.loads(line) if line.startswith("{") else {}
         if document.get("event") == "serving":
-            return LocalServer(document["grpc"], document["http"], process.pid)
+            return LocalServer(document["grpc"], document["metrics"], document["http"], process.pid)
     raise WordgateError(f"benchmark server did not start: {log.strip()}")

@@ -118,5 +118,5 @@ def _pair_figures(model: LanguageModel, file: Path) -> dict[str, float]:
     name = uncompressed(file).stem
     result = minimal_pairs.evaluate(model, minimal_pairs.read(file))
     return {f"{name}.accuracy": result.accuracy} | {
-        f"{name}.{group}": accuracy for group, accuracy in result.groups.items()
+        f"{name}.{group}": accuracy for group, accuracy in result.by["group"].items()
     }

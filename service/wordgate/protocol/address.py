@@ -6,7 +6,7 @@ name several servers (dns:///wordgate:50051). Nothing is resolved or opened here
 
 from contextlib import suppress
 from ipaddress import ip_address
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 _UNIX = "unix:"
 TARGET_SCHEMES = ("dns:", "ipv4:", "ipv6:", "xds:", "vsock:", "unix-abstract:", "google-c2p:")
@@ -53,6 +53,21 @@ def check_address(address: str) -> None:
     """Raise `ValueError` unless the address is HOST:PORT or unix:PATH."""
     if unix_path(address) is None:
         split_address(address)
+
+
+def check_origin(origin: str) -> None:
+    """Raise `ValueError` unless it is the origin of a web page as browsers send it."""
+    try:
+        parts = urlsplit(origin)
+        is_origin = parts.scheme in {"http", "https"} and bool(parts.hostname)
+        normal = f"{parts.scheme}://{parts.netloc}".lower()
+        default = {"http": 80, "https": 443}.get(parts.scheme)
+        is_origin = is_origin and origin == normal and parts.port != default
+    except ValueError:
+        is_origin = False
+    if not is_origin or set(origin) & set("@* "):
+        problem = f"contains {origin!r}, which is not an origin, as in https://app.example"
+        raise ValueError(f"{problem} (lower case, without path and default port)")
 
 
 def check_target(address: str) -> None:

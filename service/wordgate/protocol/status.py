@@ -30,7 +30,7 @@ from wordgate.protocol.address import is_local
 DRAINING = "server shutting down; retry on another replica"
 REQUEST_ID_HEADER = "x-request-id"
 
-_DETAILS_KEY = "grpc-status-details-bin"
+DETAILS_KEY = "grpc-status-details-bin"
 _BROKEN_STREAM = "RST_STREAM"
 """Part of gRPC's INTERNAL message if a proxy resets a stream because its server is gone."""
 
@@ -128,7 +128,7 @@ def decode_error(call: Any, address: str) -> WordgateError:
 def _decode_status(metadata: Iterable[tuple[str, Any]]) -> Any | None:
     """Return the google.rpc.Status that a Wordgate server attached, or None."""
     for key, value in metadata:
-        if key == _DETAILS_KEY:
+        if key == DETAILS_KEY:
             return RpcStatus.FromString(value)
     return None
 

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import structlog
 from grpc.aio import Server as GrpcServer
@@ -35,6 +36,9 @@ from wordgate.errors import InvalidBundle, InvalidConfiguration, WordgateError
 from wordgate.protocol.address import grpc_target, unix_path
 from wordgate.server.admission_control import admission_controllers
 from wordgate.server.config.options import Configuration
+from wordgate.server.http.connections import Connections, connection_settings, most_connections
+from wordgate.server.http.handlers import Handlers
+from wordgate.server.http.tls_listener import TlsListener
 from wordgate.server.models.registry import Registry, open_models
 from wordgate.server.models.watcher import ModelWatcher
 from wordgate.server.rpc.access_log import CallLog
@@ -49,6 +53,7 @@ from wordgate.server.services.models import ModelServicer
 from wordgate.server.services.prediction import PredictionServicer
 from wordgate.server.services.scoring import ScoringServicer
 from wordgate.server.telemetry.http import HttpServer, application
+from wordgate.server.telemetry.load import LoadFigures
 from wordgate.server.telemetry.logging import configure_logs
 from wordgate.server.telemetry.metrics import Method, Metrics
 from wordgate.server.telemetry.tracing import Tracer
@@ -96,6 +101,8 @@ class Server:
             self._tracer,
         )
         self._health = Health()
+        self._handlers = Handlers()
+        self._metrics_server: HttpServer | None = None
         self._http: HttpServer | None = None
 
     async def run(self) -> None:
@@ -103,23 +110,30 @@ class Server:
 
         Raises `InvalidConfiguration`, `InvalidFile` or `InvalidBundle` if the server cannot start.
         """
-        options = channel_options(self._configuration.limits, shares_port=self._shares_port)
+        has_http = bool(self._configuration.http_listen)
+        options = channel_options(
+            self._configuration.limits,
+            shares_port=self._shares_port,
+            http_connections=most_connections() if has_http else 0,
+        )
         grpc_server = new_server([self._calls], options)
         # Bind early to fail early, but not on a shared port: the kernel would send calls here.
         address = "" if self._shares_port else self._listen(grpc_server)
         try:
             if self._configuration.metrics_listen:
-                app = application(self._own_metrics, lambda: self._ready)
-                self._http = HttpServer(app, self._configuration.metrics_listen)
-                self._http.start()
+                self._metrics_server = HttpServer(self._configuration.metrics_listen)
+                self._metrics_server.start(application(self._own_metrics, lambda: self._ready))
+            if has_http and not self._shares_port:
+                self._http = HttpServer(self._configuration.http_listen, "http_listen")
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._on_sighup)
             await self._serve(grpc_server, address)
         except BaseException:
             self._leave_socket_file()
             raise
         finally:
-            if self._http is not None:
-                await self._http.close()
+            for http in (self._http, self._metrics_server):
+                if http is not None:
+                    await http.close()
 
     def _drain_on_signal(self) -> None:
         """Drain on SIGTERM and SIGINT. Before this, while models load, they end the process."""
@@ -166,6 +180,7 @@ class Server:
             self._add_services(grpc_server, serving)
             address = address or self._listen(grpc_server)
             await grpc_server.start()
+            self._serve_http()
             await self._become_ready(models, address)
             async with self._watched(models), self._security.kept_current():
                 await self._until_stopped(grpc_server)
@@ -251,16 +266,40 @@ class Server:
             watching.cancel()
 
     def _add_services(self, server: GrpcServer, serving: ServingContext) -> None:
-        models_pb2_grpc.add_ModelServiceServicer_to_server(ModelServicer(serving), server)
-        prediction_pb2_grpc.add_PredictionServiceServicer_to_server(
-            PredictionServicer(serving), server
-        )
-        scoring_pb2_grpc.add_ScoringServiceServicer_to_server(ScoringServicer(serving), server)
+        models, scores = ModelServicer(serving), ScoringServicer(serving)
+        predictions = PredictionServicer(serving)
+        servers: tuple[Any, ...] = (server, self._handlers)
+        for each in servers:
+            models_pb2_grpc.add_ModelServiceServicer_to_server(models, each)
+            prediction_pb2_grpc.add_PredictionServiceServicer_to_server(predictions, each)
+            scoring_pb2_grpc.add_ScoringServiceServicer_to_server(scores, each)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         if self._configuration.reflection:
             names = [*_service_names(), HEALTH_NAME, reflection.SERVICE_NAME]
             reflection.enable_server_reflection(names, server)
         self._metrics.serves(_methods())
+
+    def _serve_http(self) -> None:
+        """Serve the same services and the playground over HTTP, if that is on."""
+        listen = self._configuration.http_listen
+        if not listen:
+            return
+        if self._http is None:
+            self._http = HttpServer(listen, "http_listen", shares_port=True)
+        from wordgate.server.http.application import Application
+        from wordgate.server.http.load import LoadPage
+
+        origins = self._configuration.allowed_origins
+        load = LoadPage(LoadFigures(self._metrics.registry), self._security.callers)
+        application = Application(self._handlers.by_path, self._calls, load, origins)
+        connections = Connections(most_connections())
+        settings = connection_settings(self._configuration.limits, connections)
+        listener, certificates = None, self._security.certificates
+        if certificates is not None:
+            listener = partial(
+                TlsListener, context=lambda: certificates.context, connections=connections
+            )
+        self._http.start(application, listener, **settings)
 
     async def _become_ready(self, models: Registry, address: str) -> None:
         for name in ("", *_service_names()):
@@ -270,12 +309,14 @@ class Server:
         gc.freeze()
         self._ready = True
         self._metrics.workers.set(1)
-        self._tell_ready(self._http.address if self._http else "")
+        metrics = self._metrics_server
+        self._tell_ready(metrics.address if metrics else "")
         self._log.info(
             "worker serving" if self._shares_port else "serving",
             version=version("wordgate"),
             models=", ".join(f"{model.name} ({model.name.precision})" for model in models),
             grpc=address,
+            metrics=metrics.address if metrics else "off",
             http=self._http.address if self._http else "off",
             device=self._configuration.device,
         )

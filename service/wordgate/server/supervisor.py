@@ -11,8 +11,8 @@ import signal
 import socket
 import sys
 import urllib.request
-from collections.abc import Collection
-from contextlib import suppress
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import structlog
@@ -61,8 +61,12 @@ class Workers:
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT. Raises the error of a worker that cannot start."""
-        with _reserved(self._configuration.listen) as port:
-            share = _share_of(self._configuration, port)
+        configuration = self._configuration
+        with (
+            _reserved(configuration.listen) as listen,
+            _reserved(configuration.http_listen, "http_listen") as http_listen,
+        ):
+            share = _share_of(configuration, listen, http_listen)
             http = self._listen()
             loop = asyncio.get_running_loop()
             for end in (signal.SIGTERM, signal.SIGINT):
@@ -72,7 +76,7 @@ class Workers:
                 async with asyncio.TaskGroup() as group:
                     for number in range(self._configuration.workers):
                         group.create_task(self._look_after(number, share))
-                    group.create_task(self._announce(share.listen, http))
+                    group.create_task(self._announce(share, http))
             except ExceptionGroup as failed:
                 raise failed.exceptions[0] from None
             finally:
@@ -84,19 +88,23 @@ class Workers:
         if not self._configuration.metrics_listen:
             return None
         app = application(self._scraped, lambda: bool(self._http_of) and self._is_ready())
-        http = HttpServer(app, self._configuration.metrics_listen)
-        http.start()
+        http = HttpServer(self._configuration.metrics_listen)
+        http.start(app)
         return http
 
     def _is_ready(self) -> bool:
         return self._all_ready.is_set() and not self._stopping.is_set()
 
-    async def _announce(self, address: str, http: HttpServer | None) -> None:
+    async def _announce(self, share: Configuration, metrics: HttpServer | None) -> None:
         await self._all_ready.wait()
         if not self._stopping.is_set():
-            where = http.address if http else "off"
-            workers = self._configuration.workers
-            self._log.info("serving", grpc=address, http=where, workers=workers)
+            self._log.info(
+                "serving",
+                grpc=share.listen,
+                metrics=metrics.address if metrics else "off",
+                http=share.http_listen or "off",
+                workers=self._configuration.workers,
+            )
             warn_if_exposed(self._configuration)
 
     def _stop(self) -> None:
@@ -190,55 +198,60 @@ class Workers:
         return self._metrics
 
 
-class _reserved:
-    """Reserves an address for the workers. Raises `InvalidConfiguration` if it is in use."""
+@contextmanager
+def _reserved(listen: str, option: str = "listen") -> Iterator[str]:
+    """Reserve an address for the workers inside the context; provide it with the actual port.
 
-    def __init__(self, listen: str) -> None:
-        host, port = split_address(listen)
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._socket = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            with socket.socket(family, socket.SOCK_STREAM) as alone:
-                # Fails if any process listens here, including another server's workers. Ignores
-                # connections in TIME_WAIT that a stopped server has left.
-                alone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                alone.bind((host, port))
-            self._bind((host, port))
-        except OSError as error:
-            self._socket.close()
-            problem = f"cannot listen on {listen} ({error.strerror}); choose another address"
-            raise InvalidConfiguration("listen", problem) from None
-
-    def _bind(self, address: tuple[str, int]) -> None:
-        """Bind with SO_REUSEPORT, and add SO_REUSEADDR only if that fails.
-
-        It fails if connections of a single-process server linger on the port. With SO_REUSEADDR
-        always set, two servers that start at the same time would not detect each other.
-        """
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        try:
-            self._socket.bind(address)
-        except OSError:
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self._socket.bind(address)
-
-    def __enter__(self) -> int:
-        port: int = self._socket.getsockname()[1]
-        return port
-
-    def __exit__(self, *error: object) -> None:
-        self._socket.close()
+    Raises `InvalidConfiguration` if it is in use. An empty address stays empty.
+    """
+    if not listen:
+        yield listen
+        return
+    with _bound(listen, option) as bound:
+        yield f"{listen.rpartition(':')[0]}:{bound.getsockname()[1]}"
 
 
-def _share_of(configuration: Configuration, port: int) -> Configuration:
+def _bound(listen: str, option: str) -> socket.socket:
+    host, port = split_address(listen)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as alone:
+            # Fails if any process listens here, including another server's workers. Ignores
+            # connections in TIME_WAIT that a stopped server has left.
+            alone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            alone.bind((host, port))
+        _bind(bound, (host, port))
+    except OSError as error:
+        bound.close()
+        problem = f"cannot listen on {listen} ({error.strerror}); choose another address"
+        raise InvalidConfiguration(option, problem) from None
+    return bound
+
+
+def _bind(bound: socket.socket, address: tuple[str, int]) -> None:
+    """Bind with SO_REUSEPORT, and add SO_REUSEADDR only if that fails.
+
+    It fails if connections of a single-process server linger on the port. With SO_REUSEADDR always
+    set, two servers that start at the same time would not detect each other.
+    """
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    try:
+        bound.bind(address)
+    except OSError:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+
+
+def _share_of(configuration: Configuration, listen: str, http_listen: str) -> Configuration:
     """Return the configuration of each worker; limits and caches are divided among them."""
-    host = configuration.listen.rpartition(":")[0]
     workers = configuration.workers
     parts = {name: -(-getattr(configuration, name) // workers) for name in _DIVIDED}
     return configuration.model_copy(
         update={
             "workers": 1,
-            "listen": f"{host}:{port}",
+            "listen": listen,
+            "http_listen": http_listen,
             "metrics_listen": "127.0.0.1:0",
             "state_cache_bytes": configuration.state_cache_bytes // workers,
             **parts,

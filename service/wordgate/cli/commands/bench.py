@@ -3,6 +3,7 @@
 import click
 
 from wordgate.cli.command import Group
+from wordgate.cli.commands.benchmarks.http import http
 from wordgate.cli.commands.benchmarks.isolation import isolation
 from wordgate.cli.commands.benchmarks.model import model
 from wordgate.cli.commands.benchmarks.overload import overload
@@ -18,5 +19,5 @@ def bench() -> None:
     """Run benchmarks. Variants are interleaved in one run; figures are medians."""
 
 
-for benchmark in (train, model, score, type_, overload, isolation, sessions, restart):
+for benchmark in (train, model, score, type_, http, overload, isolation, sessions, restart):
     bench.add_command(benchmark)

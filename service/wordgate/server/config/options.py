@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from wordgate.engine.executor import DEFAULT_ENGINE_THREADS
 from wordgate.engine.state_cache import DEFAULT_CACHE_BYTES
 from wordgate.errors import InvalidConfiguration
-from wordgate.protocol.address import check_address, unix_path
+from wordgate.protocol.address import check_address, check_origin, unix_path
 from wordgate.protocol.limits import Limits, table
 
 INT32_MAX = 2**31 - 1
@@ -61,6 +61,17 @@ class Configuration(BaseModel):
         default="127.0.0.1:9090",
         description="HTTP address for /metrics, /livez and /readyz: HOST:PORT or unix:PATH. Empty: "
         "HTTP is off.",
+    )
+    http_listen: str = Field(
+        default="",
+        description="Address for the playground, and for the same services by the Connect protocol "
+        "and gRPC-Web: HOST:PORT or unix:PATH. Empty: off.",
+    )
+    http_allowed_origins: str = Field(
+        default="",
+        description="Origins of web pages that may call the server from browsers (CORS), separated "
+        "by commas, such as https://app.example. The playground needs none if its address has "
+        "localhost or an IP address.",
     )
     reflection: bool = Field(default=True, description="Enable gRPC server reflection.")
     shutdown_grace_seconds: float = Field(
@@ -122,8 +133,8 @@ class Configuration(BaseModel):
         default=0.025,
         ge=0,
         le=3600,
-        description="Reject a Score or Rescore request of normal priority at once if its estimated "
-        "queueing delay in seconds exceeds this.",
+        description="Reject a Score, Rescore or Explain request of normal priority at once if its "
+        "estimated queueing delay in seconds exceeds this.",
     )
     max_predict_queue_delay_seconds: float = Field(
         default=0.1,
@@ -146,11 +157,18 @@ class Configuration(BaseModel):
         "variables. Requires the extra `tracing`.",
     )
 
-    @field_validator("listen", "metrics_listen")
+    @field_validator("listen", "metrics_listen", "http_listen")
     @classmethod
     def _is_address(cls, value: str) -> str:
         if value:
             check_address(value)
+        return value
+
+    @field_validator("http_allowed_origins")
+    @classmethod
+    def _are_origins(cls, value: str) -> str:
+        for origin in filter(None, value.split(",")):
+            check_origin(origin)
         return value
 
     @field_validator("listen")
@@ -172,9 +190,12 @@ class Configuration(BaseModel):
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
         """Raise `InvalidConfiguration` for options that contradict or lack each other."""
-        if self.workers > 1 and unix_path(self.listen) is not None:
-            problem = "a socket file allows one worker only; set it to 1 or listen on HOST:PORT"
-            raise InvalidConfiguration("workers", problem)
+        for listen in (self.listen, self.http_listen):
+            if self.workers > 1 and unix_path(listen) is not None:
+                problem = "a socket file allows one worker only; set it to 1 or listen on HOST:PORT"
+                raise InvalidConfiguration("workers", problem)
+        if self.http_allowed_origins and not self.http_listen:
+            raise InvalidConfiguration("http_allowed_origins", "requires --http-listen")
         if self.tls_certificate and not self.tls_key:
             raise InvalidConfiguration("tls_certificate", "requires its private key, --tls-key")
         for half in ("tls_key", "tls_client_ca"):
@@ -183,6 +204,11 @@ class Configuration(BaseModel):
                     half, "requires the server's certificate, --tls-certificate"
                 )
         return self
+
+    @property
+    def allowed_origins(self) -> list[str]:
+        """Origins of web pages that may call the server."""
+        return [origin for origin in self.http_allowed_origins.split(",") if origin]
 
     @property
     def limits(self) -> Limits:

@@ -10,15 +10,21 @@ _HANDSHAKE_MS = 20_000
 """HTTP/2 handshake timeout, also for the acknowledgement of the server's settings."""
 
 RESERVED_FDS = 128
-"""File descriptors reserved for HTTP and files, not available to gRPC connections."""
+"""File descriptors reserved for metrics and files, not available to connections of callers."""
 
 MIN_PENDING_RPCS = 1000
 """Minimum of pending calls that gRPC accepts, even if fewer may be in progress. The server itself
 then rejects calls above its limit with an error message, and still answers health checks."""
 
 
-def channel_options(limits: Limits, *, shares_port: bool) -> list[tuple[str, int]]:
-    """Return the options. `shares_port`: other processes may listen on the same port."""
+def channel_options(
+    limits: Limits, *, shares_port: bool, http_connections: int = 0
+) -> list[tuple[str, int]]:
+    """Return the options.
+
+    `shares_port`: other processes may listen on the same port. `http_connections`: how many the
+    server may have open beside those of gRPC.
+    """
     pending = max(limits.max_concurrent_rpcs, MIN_PENDING_RPCS)
     return [
         ("grpc.so_reuseport", int(shares_port)),
@@ -34,7 +40,7 @@ def channel_options(limits: Limits, *, shares_port: bool) -> list[tuple[str, int
         # https://github.com/grpc/grpc/pull/34782
         ("grpc.server.max_pending_requests", pending),
         ("grpc.server.max_pending_requests_hard_limit", min(2 * pending, INT32_MAX)),
-        ("grpc.max_allowed_incoming_connections", _max_connections()),
+        ("grpc.max_allowed_incoming_connections", _max_connections(http_connections)),
         ("grpc.server_handshake_timeout_ms", _HANDSHAKE_MS),
         ("grpc.http2.settings_timeout", _HANDSHAKE_MS),
         ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
@@ -47,7 +53,9 @@ def channel_options(limits: Limits, *, shares_port: bool) -> list[tuple[str, int
     ]
 
 
-def _max_connections() -> int:
-    """Return the connection limit: the limit of open files less `RESERVED_FDS`."""
+def _max_connections(http_connections: int) -> int:
+    """Return the limit: that of open files less `RESERVED_FDS` and the connections of HTTP."""
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return min(INT32_MAX, max(1, limit - RESERVED_FDS)) if limit > 0 else INT32_MAX
+    return (
+        min(INT32_MAX, max(1, limit - RESERVED_FDS - http_connections)) if limit > 0 else INT32_MAX
+    )

@@ -32,6 +32,7 @@ from wordgate.server.rpc.inbound import Context, Inbound, MessageReader
 from wordgate.server.rpc.invocation import invocation, is_written
 from wordgate.server.rpc.wire_format import request_type
 from wordgate.server.security.authentication import Authenticator, current_principal
+from wordgate.server.security.byte_budget import ByteBudget
 from wordgate.server.security.concurrency_limit import CALL_RETRY_SECONDS, ConcurrencyLimit
 from wordgate.server.telemetry.metrics import Method, Metrics
 from wordgate.server.telemetry.request_id import RequestId, current_call, request_id_of
@@ -97,6 +98,16 @@ class CallInterceptor(ServerInterceptor):
         self._idle.set()
         self._call_log = call_log or CallLog()
         self._tracer = tracer
+
+    @property
+    def limits(self) -> Limits:
+        """Limits of calls."""
+        return self._limits
+
+    @property
+    def request_bytes(self) -> ByteBudget:
+        """Memory budget of requests in progress."""
+        return self._inbound.requests
 
     async def intercept_service(
         self,

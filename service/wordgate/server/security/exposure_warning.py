@@ -18,7 +18,8 @@ def warn_if_exposed(configuration: Configuration) -> None:
         open_to.append("traffic is not encrypted (no TLS)")
     if configuration.tokens_file is None and configuration.tls_client_ca is None:
         open_to.append("clients are not authenticated (no tokens, no client certificates)")
-    if open_to and not _is_this_machine(configuration.listen):
+    listens = filter(None, (configuration.listen, configuration.http_listen))
+    if open_to and not all(map(_is_this_machine, listens)):
         problem = "; ".join(open_to)
         structlog.get_logger().warning("exposed beyond this host", problem=problem)
 

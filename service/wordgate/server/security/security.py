@@ -23,7 +23,7 @@ class Security:
     def __init__(self, configuration: Configuration, metrics: Metrics) -> None:
         """Read the files. Raises `InvalidFile`."""
         self._reloader = FileReloader(metrics)
-        self._certificates = self._read_certificate(configuration, metrics)
+        self.certificates = self._read_certificate(configuration, metrics)
         self.callers = self._read_tokens(configuration)
 
     def add_port(self, server: GrpcServer, address: str) -> int:
@@ -31,9 +31,9 @@ class Security:
 
         Raises `RuntimeError` if grpc cannot bind it.
         """
-        if self._certificates is None:
+        if self.certificates is None:
             return server.add_insecure_port(address)
-        return server.add_secure_port(address, self._certificates.credentials())
+        return server.add_secure_port(address, self.certificates.credentials())
 
     @asynccontextmanager
     async def kept_current(self) -> AsyncIterator[None]:

@@ -34,18 +34,18 @@ class Certificates:
     """The certificates in use, which can be reloaded.
 
     `ends` has the earliest expiry date (Unix time in seconds) by the role of the file:
-    "certificate" or "client_ca".
+    "certificate" or "client_ca". `context` is for HTTP connections.
     """
 
     def __init__(self, files: TlsFiles) -> None:
         """Read the files. Raises `InvalidFile`."""
         self._files = files
-        self._latest, self.ends = _read(files)
+        self._latest, self.context, self.ends = _read(files)
         self._shown = self._latest
 
     def read_again(self) -> None:
         """Reload the files. Raises `InvalidFile` and then keeps the previous certificates."""
-        self._latest, self.ends = _read(self._files)
+        self._latest, self.context, self.ends = _read(self._files)
 
     def credentials(self) -> grpc.ServerCredentials:
         """Return the credentials for a port. grpc's threads query them at each connection."""
@@ -69,13 +69,16 @@ class Certificates:
         return latest
 
 
-def _read(files: TlsFiles) -> tuple[grpc.ServerCertificateConfiguration, dict[str, float]]:
-    """Read and check the files; return grpc's configuration and the expiry dates.
+def _read(
+    files: TlsFiles,
+) -> tuple[grpc.ServerCertificateConfiguration, ssl.SSLContext, dict[str, float]]:
+    """Read and check the files; return the configurations and the expiry dates.
 
     grpc itself would detect an error only at the first connection.
     """
     before = _contents(files)
-    _check(files)
+    check_key_pair(files.certificate, files.key)
+    context = _context(files)
     contents = _contents(files)
     if contents != before:
         raise InvalidFile(files.certificate, "changed while it was being read; read it again")
@@ -86,7 +89,7 @@ def _read(files: TlsFiles) -> tuple[grpc.ServerCertificateConfiguration, dict[st
         for name, path in (("certificate", files.certificate), ("client_ca", files.client_ca))
         if path is not None
     }
-    return grpc.ssl_server_certificate_configuration([pair], roots), ends
+    return grpc.ssl_server_certificate_configuration([pair], roots), context, ends
 
 
 def _end(path: Path, pem: bytes) -> float:
@@ -100,13 +103,17 @@ def _contents(files: TlsFiles) -> dict[Path, bytes]:
     return {path: read_input(path) for path in files.paths}
 
 
-def _check(files: TlsFiles) -> None:
-    """Raise `InvalidFile` unless the files are certificates and the key matches the first one."""
-    check_key_pair(files.certificate, files.key)
+def _context(files: TlsFiles) -> ssl.SSLContext:
+    """Return the configuration for HTTP. Raises `InvalidFile` for invalid client CAs."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.set_alpn_protocols(["http/1.1"])
+    context.load_cert_chain(files.certificate, files.key)
+    if files.client_ca is None:
+        return context
     try:
-        if files.client_ca is not None:
-            context.load_verify_locations(files.client_ca)
+        context.load_verify_locations(files.client_ca)
     except (OSError, ValueError) as error:
         problem = f"contains no valid PEM certificate ({tls_problem(error)})"
-        raise InvalidFile(files.client_ca or "", problem) from None
+        raise InvalidFile(files.client_ca, problem) from None
+    context.verify_mode = ssl.CERT_REQUIRED
+    return context

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from time import perf_counter
+from typing import Any
 
 import uvicorn
 from prometheus_client.exposition import choose_encoder
@@ -16,6 +17,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from wordgate.errors import InvalidConfiguration
 from wordgate.protocol.address import split_address, unix_path
@@ -27,6 +29,11 @@ from wordgate.server.telemetry.http_connections import (
 from wordgate.server.unix_socket import free_path
 
 _MAX_HEADER_BYTES = 16_384
+_BRIEF: dict[str, Any] = {
+    "backlog": MOST_CONNECTIONS,
+    "h11_max_incomplete_event_size": _MAX_HEADER_BYTES,
+    "headers": [("Connection", "close")],
+}
 _MOST_REST_SECONDS = 0.1
 _VERSION = re.compile(r";\s*version=([^;]*)")
 _VERSIONS = {"0.0.1", "0.0.4", "1.0.0"}
@@ -101,27 +108,24 @@ def _known_formats(accept: str) -> str:
     return ",".join(f for f in formats if {v.strip() for v in _VERSION.findall(f)} <= _VERSIONS)
 
 
+Listener = Callable[[socket.socket, Callable[[], asyncio.Protocol]], Any]
+"""Accepts the connections of a socket, each with a new protocol, until its `close` is called."""
+
+
 class HttpServer:
     """Serves an application on one address until it is closed."""
 
-    def __init__(self, application: Starlette, listen: str) -> None:
-        """Raise `InvalidConfiguration` if the server cannot listen on the address."""
+    def __init__(
+        self, listen: str, option: str = "metrics_listen", *, shares_port: bool = False
+    ) -> None:
+        """Bind the address. Raises `InvalidConfiguration`, naming `option`, if that fails.
+
+        `shares_port`: other processes may listen on the same port.
+        """
         self._listen = listen
         self._path = unix_path(listen)
-        self._socket = _listen(listen)
-        configuration = uvicorn.Config(
-            application,
-            http=partial(BriefConnection, OpenConnections()),  # type: ignore[arg-type]
-            log_config=None,
-            log_level="error",  # otherwise uvicorn logs each malformed request
-            access_log=False,
-            lifespan="off",
-            timeout_graceful_shutdown=1,
-            backlog=MOST_CONNECTIONS,
-            h11_max_incomplete_event_size=_MAX_HEADER_BYTES,
-            headers=[("Connection", "close")],
-        )
-        self._server = _Server(configuration)
+        self._socket = _listen(listen, option, shares_port)
+        self._server: _Server | None = None
         self._serving: asyncio.Task[None] | None = None
 
     @property
@@ -132,14 +136,32 @@ class HttpServer:
         host, port = self._socket.getsockname()[:2]
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
-    def start(self) -> None:
-        """Start serving."""
+    def start(
+        self, application: ASGIApp, listener: Listener | None = None, **settings: Any
+    ) -> None:
+        """Start serving.
+
+        `listener` accepts connections in place of asyncio. `settings` are uvicorn's; by default
+        each connection serves one request.
+        """
+        named = {**_BRIEF, "http": partial(BriefConnection, OpenConnections()), **settings}
+        configuration = uvicorn.Config(
+            application,
+            log_config=None,
+            log_level="error",  # otherwise uvicorn logs each malformed request
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            timeout_graceful_shutdown=1,
+            **named,
+        )
+        self._server = _Server(configuration, listener)
         self._serving = asyncio.create_task(self._server.serve(sockets=[self._socket]))
 
     async def close(self) -> None:
         """Stop serving and remove the socket file."""
-        self._server.should_exit = True
-        if self._serving is not None:
+        if self._server is not None and self._serving is not None:
+            self._server.should_exit = True
             await self._serving
         self._socket.close()
         if self._path is not None:
@@ -150,24 +172,44 @@ class HttpServer:
 class _Server(uvicorn.Server):
     """A uvicorn server that leaves signal handling to the gRPC server."""
 
+    def __init__(self, configuration: uvicorn.Config, listener: Listener | None) -> None:
+        super().__init__(configuration)
+        self._listener = listener
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept connections."""
+        if self._listener is None:
+            await super().startup(sockets)
+            return
+        await self.lifespan.startup()
+        self.servers = [self._listener(each, self._connection) for each in sockets or ()]
+        self.started = True
+
+    def _connection(self) -> asyncio.Protocol:
+        protocol: Any = self.config.http_protocol_class
+        connection: asyncio.Protocol = protocol(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return connection
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
 
 
-def _listen(address: str) -> socket.socket:
+def _listen(address: str, option: str, shares_port: bool) -> socket.socket:
     path = unix_path(address)
     try:
-        return _listen_on_port(address) if path is None else _listen_on_file(path)
+        return _listen_on_port(address, shares_port) if path is None else _listen_on_file(path)
     except OSError as error:
         problem = f"cannot listen on {address} ({error.strerror}); choose another address"
-        raise InvalidConfiguration("metrics_listen", problem) from None
+        raise InvalidConfiguration(option, problem) from None
 
 
-def _listen_on_port(address: str) -> socket.socket:
+def _listen_on_port(address: str, shares_port: bool) -> socket.socket:
     host, port = split_address(address)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family)
+    return socket.create_server((host, port), family=family, reuse_port=shares_port)
 
 
 def _listen_on_file(path: str) -> socket.socket:

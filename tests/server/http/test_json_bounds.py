@@ -1,0 +1,42 @@
+"""Bounds of JSON that hold before it is parsed."""
+
+import pytest
+
+from wordgate.errors import InvalidInput
+from wordgate.server.http.json_bounds import MOST_DEPTH, MOST_VALUES, check_json
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'"' + b"[" * 1000 + b'"',
+        b'{"history": "\\"' + b"{" * 1000 + b'\\\\"}',
+        b"[" * MOST_DEPTH + b"]" * MOST_DEPTH,
+        b'"' + b"," * (MOST_VALUES + 1) + b'"',
+        b"",
+    ],
+)
+def test_text_does_not_count(text: bytes) -> None:
+    """Brackets and commas inside of texts are text."""
+    check_json(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"[" * (MOST_DEPTH + 1),
+        b'{"a":' * 1_000_000,
+        b'["]]]]", ' * (MOST_DEPTH + 1),
+        b"[" * (MOST_DEPTH + 1) + b'"unfinished ]]]]]',
+    ],
+)
+def test_deep_json_is_refused(text: bytes) -> None:
+    """Nesting is limited: the parser recurses, and would exhaust the stack."""
+    with pytest.raises(InvalidInput, match="levels deep"):
+        check_json(text)
+
+
+def test_json_of_very_many_values_is_refused() -> None:
+    """The number of values is limited: each takes much more memory than bytes."""
+    with pytest.raises(InvalidInput, match="values"):
+        check_json(b"[" + b"{}," * MOST_VALUES)
