@@ -52,7 +52,7 @@ def test_without_a_token_there_are_no_figures(
 ) -> None:
     """If calls need a token, so does this document; the error is the one of a call."""
     refused = ask(locked, "GET", "/load", headers=headers)
-    call = post(locked, PREDICT, {}, **headers)
+    call = ask(locked, "POST", PREDICT, b"{}", {"content-type": JSON, **headers})
     assert (refused.status, refused.code) == (401, "unauthenticated")
     assert refused.json["message"] == call.json["message"]
 

@@ -5,7 +5,7 @@ process and divides by the seconds between them.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from math import inf
 from secrets import token_hex
 from time import monotonic
@@ -59,7 +59,7 @@ class LoadFigures:
         }
 
 
-def _samples(families: Iterator[Metric]) -> Iterator[Sample]:
+def _samples(families: Iterable[Metric]) -> Iterator[Sample]:
     """Yield the samples of the engine and of Wordgate's own services."""
     for family in families:
         for sample in family.samples:
