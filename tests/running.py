@@ -102,9 +102,9 @@ class RunningServer:
 
     def metric(self, name: str, **labels: str) -> float:
         """Return the sum of the samples of this name with these labels."""
-        return self.metrics().sum(name, **labels)
+        return self.metrics_page().sum(name, **labels)
 
-    def metrics(self) -> "MetricsPage":
+    def metrics_page(self) -> "MetricsPage":
         """Return the current metrics. The server pauses after each page."""
         return MetricsPage(self.get("/metrics")[1])
 

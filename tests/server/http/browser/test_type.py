@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Page, Route, expect
+from tests.server.http.browser.opening import write
 
 from wordgate.client import Client
 
@@ -21,14 +22,6 @@ def texts(page: Page) -> list[str]:
 def value(page: Page) -> str:
     """Return the text of the field."""
     return page.locator("#text").input_value()
-
-
-def write(page: Page, text: str) -> None:
-    """Type a text key by key, and wait until the suggestions are those for the whole text."""
-    page.focus("#text")
-    page.keyboard.type(text)
-    expect(page.locator("#suggestions")).to_be_visible()
-    page.wait_for_load_state("networkidle")
 
 
 def answering(suggest: Callable[[str, str], list[tuple[str, str]]]) -> Callable[[Route], None]:
