@@ -57,6 +57,18 @@ def test_rows_and_batches_are_those_of_all_graphs() -> None:
     assert (figures["rows"], figures["batches"]) == (4, 2)
 
 
+def test_a_sample_is_taken_four_times_per_second_at_most() -> None:
+    """A reader that asks more often gets the same one."""
+    now, metrics = [100.0], Metrics()
+    figures = LoadFigures(metrics.registry, lambda: now[0])
+    first = figures.read()
+    metrics.started(PREDICT)
+    now[0] += 0.2
+    assert figures.read() == first
+    now[0] += 0.05
+    assert figures.read() == first | {"seconds": 0.25, "requests": 1, "keys": 1}
+
+
 def test_samples_of_one_process_share_a_name() -> None:
     """A reader can tell the samples of two processes apart, and time passes between two samples."""
     one, other = LoadFigures(Metrics().registry), LoadFigures(Metrics().registry)
