@@ -1,5 +1,7 @@
 """Load figures from the metrics of a server process."""
 
+from tests.clock import Clock
+
 from wordgate.server.telemetry.load import LoadFigures
 from wordgate.server.telemetry.metrics import Method, Metrics
 
@@ -59,13 +61,13 @@ def test_rows_and_batches_are_those_of_all_graphs() -> None:
 
 def test_a_sample_is_taken_four_times_per_second_at_most() -> None:
     """A reader that asks more often gets the same one."""
-    now, metrics = [100.0], Metrics()
-    figures = LoadFigures(metrics.registry, lambda: now[0])
+    clock, metrics = Clock(), Metrics()
+    figures = LoadFigures(metrics.registry, clock)
     first = figures.read()
     metrics.started(PREDICT)
-    now[0] += 0.2
+    clock.now += 0.2
     assert figures.read() == first
-    now[0] += 0.05
+    clock.now += 0.05
     assert figures.read() == first | {"seconds": 0.25, "requests": 1, "keys": 1}
 
 
