@@ -35,15 +35,17 @@ class LocalModel:
     There is no overload protection; the caller limits the number of concurrent requests.
     """
 
-    def __init__(self, served: ServedModel, calls: int = 1) -> None:
-        """Start `calls` engine threads, each of which runs inferences on one core."""
+    def __init__(self, served: ServedModel, engine_threads: int = 1) -> None:
+        """Start `engine_threads` engine threads, each of which runs inferences on one core."""
         self.served = served
-        self._thread = EngineExecutor(Scheduler(), calls)
+        self._thread = EngineExecutor(Scheduler(), engine_threads)
 
     @classmethod
-    def open(cls, path: Path, runtime: Runtime | None = None, calls: int = 1) -> "LocalModel":
+    def open(
+        cls, path: Path, runtime: Runtime | None = None, engine_threads: int = 1
+    ) -> "LocalModel":
         """Load the bundle at `path`. Raises the same errors as `open_model`."""
-        return cls(open_model(path, runtime), calls)
+        return cls(open_model(path, runtime), engine_threads)
 
     def submit_predict(self, query: Query) -> "Future[PredictionResult]":
         """Predict the next words. Like the other methods, raises `TypeError` for non-text input."""
