@@ -89,7 +89,7 @@ def test_a_response_that_is_too_large_for_json_is_refused(http_server: RunningSe
     assert "application/proto" in answer.json["message"]
     request = ParseDict(asked, ScoreRequest()).SerializeToString()
     binary = post(http_server, SCORE, request, "application/proto")
-    assert len(binary.body) > 512 * 1024
+    assert len(binary.body) > 192 * 1024
 
 
 def test_a_binary_request_gets_the_bytes_of_grpc(http_server: RunningServer) -> None:
