@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("runs/memory"), help="of all output")
     parser.add_argument("--recipe", type=Path, default=RECIPE)
     parser.add_argument("--cells", nargs="+", choices=CELLS, default=CELLS)
-    parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[1])
     parser.add_argument("--lines", type=int, default=40_000, help="of training text for each task")
     parser.add_argument("--questions", type=int, default=500, help="for each task and distance")
     options = parser.parse_args()

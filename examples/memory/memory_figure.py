@@ -71,6 +71,7 @@ def _draw_gradients(axes: Axes, runs: Sequence[dict[str, Any]], task: str, state
 def _line(axes: Axes, distances: Sequence[int], values: Any, colour: str, **style: Any) -> None:
     """Draw mean and range over the rows of `values` [seeds, distances]."""
     axes.plot(distances, values.mean(0), color=colour, linewidth=1.2, **style)
-    axes.fill_between(
-        distances, values.min(0), values.max(0), color=colour, alpha=0.15, linewidth=0
-    )
+    if len(values) > 1:
+        axes.fill_between(
+            distances, values.min(0), values.max(0), color=colour, alpha=0.15, linewidth=0
+        )

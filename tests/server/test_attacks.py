@@ -484,12 +484,12 @@ def test_the_process_exits_if_grpc_terminates(bundle: Path) -> None:
 
 
 def _calls_under_way(server: RunningServer) -> float:
-    return server.metrics().calls_in_progress
+    return server.metrics_page().calls_in_progress
 
 
 def _page_without_calls(server: RunningServer) -> MetricsPage | None:
     """Return the metrics if no call is in progress."""
-    page = server.metrics()
+    page = server.metrics_page()
     return None if page.calls_in_progress else page
 
 
@@ -522,7 +522,7 @@ def _answered(call: Any) -> bool:
 
 
 def _open_watches(server: RunningServer) -> float:
-    page, labels = server.metrics(), {"grpc_method": "Watch"}
+    page, labels = server.metrics_page(), {"grpc_method": "Watch"}
     started = page.sum("grpc_server_started_total", **labels)
     return started - page.sum("grpc_server_handled_total", **labels)
 

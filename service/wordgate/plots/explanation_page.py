@@ -74,7 +74,7 @@ def _words(explained: Explained) -> Iterator[str]:
         yield f'<td><i class="bar" style="--s:{_shade(word)}"></i></td>'
         if has_clue:
             yield _comparison(word)
-        likely = ", ".join(
+        likely = " · ".join(
             f"{escape(each['word'])}&nbsp;{math.exp(each['log_prob']):.1%}"
             for each in word["alternatives"]
         )
@@ -100,7 +100,7 @@ def _gates(explained: Explained) -> Iterator[str]:
     yield "</tr></thead><tbody>"
     for name, values in zip(gates.rows, gates.values, strict=True):
         cells = "".join(
-            f'<td style="--v:{value:.2f}" title="{escape(word)}: {value:.2f}">{value:.1f}</td>'
+            f'<td style="--v:{value:.2f}" title="{escape(word)}: {value:.2f}">{value:.2f}</td>'
             for word, value in zip(gates.words, values, strict=True)
         )
         yield f'<tr><th scope="row">{name}</th>{cells}</tr>'

@@ -244,7 +244,7 @@ def _bar(size: float) -> str:
 
 
 def _likely(alternatives: list[dict[str, object]]) -> str:
-    return ", ".join(
+    return " · ".join(
         f"{each['word']} {math.exp(float(str(each['log_prob']))):.0%}"
         for each in alternatives[:_SHOWN_ALTERNATIVES]
     )

@@ -4,7 +4,7 @@ Classes are predicted as the largest of one regression per class. Numbers are me
 share of the variance that is explained, which may be negative on held-out data.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,18 +14,22 @@ Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]
 
 FOLDS = 5
-STRENGTHS = (0.01, 0.1, 1.0, 10.0, 100.0)
-"""Strengths of the ridge penalty, as multiples of the number of examples."""
+STRENGTHS = (0.01, 0.1, 1.0, 10.0)
+"""Strengths of the ridge penalty, relative to the variance of a standardised unit."""
 
 _TINY = 1e-12
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Held-out score of the probe and of each unit: accuracy, or R² for numbers."""
+    """Held-out score of the probe and of each unit: accuracy, or R² for numbers.
+
+    `strength` is the median of the strengths of the penalty that the folds chose.
+    """
 
     probe: float
     units: Floats
+    strength: float
 
 
 @dataclass(frozen=True)
@@ -54,26 +58,56 @@ def folds_of(groups: Whole, seed: int = 0) -> Whole:
     return order[groups] % FOLDS
 
 
-def cross_validate(states: Floats, targets: Floats, folds: Whole) -> Scores:
-    """Score the probe and the single units on held-out folds.
+def cross_validate(states: Floats, tasks: Sequence[Floats], folds: Whole) -> list[Scores]:
+    """Score the probe and the single units on held-out folds, for several tasks on the same states.
 
-    `states`: [rows, units]; `targets`: [rows, 1] for numbers, else one column per class. For each
+    `states`: [rows, units]; each task: [rows, 1] of numbers, or one column per class. For each
     fold, the probe is fitted on three others, and its penalty is chosen on the fourth.
     """
-    predicted = np.zeros_like(targets)
-    errors = np.zeros(states.shape[1])
+    predicted = [np.zeros_like(targets) for targets in tasks]
+    errors = [np.zeros(states.shape[1]) for _ in tasks]
+    strengths: list[list[float]] = [[] for _ in tasks]
     for fold in range(FOLDS):
         test, check = folds == fold, folds == (fold + 1) % FOLDS
-        fitted = _best(states, targets, ~(test | check), check)
-        predicted[test] = fitted(states[test])
-        errors += _unit_errors(states, targets, ~test, test)
-    return Scores(score(predicted, targets), 1.0 - errors / _worst(targets))
+        train = ~(test | check)
+        ridge = Ridge(states[train])
+        for task, targets in enumerate(tasks):
+            fitted = {strength: ridge.fit(targets[train], strength) for strength in STRENGTHS}
+            scores = {s: score(f(states[check]), targets[check]) for s, f in fitted.items()}
+            best = max(STRENGTHS, key=scores.__getitem__)
+            strengths[task].append(best)
+            predicted[task][test] = fitted[best](states[test])
+            errors[task] += _unit_errors(states, targets, ~test, test)
+    return [
+        Scores(
+            score(predicted[task], targets),
+            1.0 - errors[task] / _worst(targets),
+            sorted(strengths[task])[FOLDS // 2],
+        )
+        for task, targets in enumerate(tasks)
+    ]
 
 
-def fit(states: Floats, targets: Floats, folds: Whole) -> LinearProbe:
-    """Fit a probe on all rows, with the penalty that is best on the first fold."""
-    strength = _strengths_by_score(states, targets, folds != 0, folds == 0)[0]
-    return _fitter(states, targets)(strength)
+class Ridge:
+    """Ridge regression on the same states for any targets and strength of the penalty.
+
+    With standardised states X of n rows and the eigenvectors V of XᵀX / n, the weights are
+    V (Vᵀ Xᵀ targets / n) / (eigenvalues + strength).
+    """
+
+    def __init__(self, states: Floats) -> None:
+        """Decompose states: float64 [rows, units]."""
+        self._mean, self._scale = states.mean(0), states.std(0) + _TINY
+        self._states = (states - self._mean) / self._scale
+        gram = self._states.T @ self._states / len(states)
+        self._values, self._vectors = np.linalg.eigh(gram)
+
+    def fit(self, targets: Floats, strength: float) -> LinearProbe:
+        """Fit a probe for targets: float64 [rows, targets]."""
+        offsets = targets.mean(0)
+        shares = self._vectors.T @ (self._states.T @ (targets - offsets) / len(targets))
+        weights = self._vectors @ (shares / (self._values[:, None] + strength))
+        return LinearProbe(self._mean, self._scale, weights, offsets)
 
 
 def score(predicted: Floats, targets: Floats) -> float:
@@ -81,42 +115,6 @@ def score(predicted: Floats, targets: Floats) -> float:
     if targets.shape[1] == 1:
         return 1.0 - float(np.square(predicted - targets).sum()) / _worst(targets)
     return float((predicted.argmax(1) == targets.argmax(1)).mean())
-
-
-def _best(
-    states: Floats, targets: Floats, train: NDArray[np.bool_], check: NDArray[np.bool_]
-) -> LinearProbe:
-    strength = _strengths_by_score(states, targets, train, check)[0]
-    return _fitter(states[train], targets[train])(strength)
-
-
-def _strengths_by_score(
-    states: Floats, targets: Floats, train: NDArray[np.bool_], check: NDArray[np.bool_]
-) -> list[float]:
-    """Return the strengths of the penalty, the best on `check` first."""
-    fitted = _fitter(states[train], targets[train])
-
-    def checked(strength: float) -> float:
-        return score(fitted(strength)(states[check]), targets[check])
-
-    return sorted(STRENGTHS, key=checked, reverse=True)
-
-
-def _fitter(states: Floats, targets: Floats) -> Callable[[float], LinearProbe]:
-    """Return a function that fits a probe for a strength of the penalty.
-
-    With standardised states X = U S Vᵀ, the weights are V S / (S² + penalty) Uᵀ targets.
-    """
-    mean, scale = states.mean(0), states.std(0) + _TINY
-    offsets = targets.mean(0)
-    left, sizes, right = np.linalg.svd((states - mean) / scale, full_matrices=False)
-    shares = left.T @ (targets - offsets)
-
-    def fitted(strength: float) -> LinearProbe:
-        shrunk = sizes / (np.square(sizes) + strength * len(states))
-        return LinearProbe(mean, scale, right.T @ (shrunk[:, None] * shares), offsets)
-
-    return fitted
 
 
 def _unit_errors(

@@ -17,7 +17,7 @@ from wordgate.engine.results import ExplanationResult, GenerativeModel
 from wordgate.errors import InvalidFile, InvalidInput
 from wordgate.evaluation.probes import linear_probe
 from wordgate.evaluation.probes.examples import ProbeData
-from wordgate.evaluation.probes.linear_probe import Floats, LinearProbe
+from wordgate.evaluation.probes.linear_probe import Floats, LinearProbe, Ridge
 from wordgate.lm.model_version import ModelVersion
 from wordgate.offline.pipelining import in_turn
 from wordgate.scoring.explanation import ExplanationQuery
@@ -82,8 +82,9 @@ def probe(model: GenerativeModel, data: ProbeData, trace: str | None = None) -> 
     targets = _targets(data, [example.label for example in data.examples], labels)
     groups = _numbered([example.group for example in data.examples])
     folds = linear_probe.folds_of(groups)
-    scores = linear_probe.cross_validate(states, targets, folds)
-    control, control_unit = _control(data, states, types, labels, folds)
+    control = _control_targets(data, types, labels)
+    tasks = [targets] if control is None else [targets, control]
+    scores, *controls = linear_probe.cross_validate(states, tasks, folds)
     answer = model.submit_explain(_query(trace or data.trace)).result()
     layers = len(answer.explanation.tokens[0].layers)
     width = states.shape[1] // layers
@@ -92,7 +93,7 @@ def probe(model: GenerativeModel, data: ProbeData, trace: str | None = None) -> 
         UnitScore(int(unit) // width + 1, int(unit) % width, float(scores.units[unit]))
         for unit in order
     ]
-    fitted = linear_probe.fit(states, targets, folds)
+    fitted = Ridge(states).fit(targets, scores.strength)
     return ProbeReport(
         data.name,
         "R²" if data.is_numeric else "accuracy",
@@ -101,9 +102,9 @@ def probe(model: GenerativeModel, data: ProbeData, trace: str | None = None) -> 
         len(set(types)),
         0.0 if data.is_numeric else float(targets.mean(0).max()),
         scores.probe,
-        control,
+        controls[0].probe if controls else None,
         best,
-        control_unit,
+        float(controls[0].units.max()) if controls else None,
         _trace(answer, fitted, ["value"] if data.is_numeric else labels, best, order),
         answer.model,
     )
@@ -165,25 +166,17 @@ def _numbered(names: Sequence[str]) -> NDArray[np.int64]:
     return np.array([numbers.setdefault(name, len(numbers)) for name in names])
 
 
-def _control(
-    data: ProbeData,
-    states: Floats,
-    types: Sequence[str],
-    labels: Sequence[str],
-    folds: NDArray[np.int64],
-) -> tuple[float | None, float | None]:
-    """Return the scores of the probe and of the best unit on random labels by word type.
+def _control_targets(data: ProbeData, types: Sequence[str], labels: Sequence[str]) -> Floats | None:
+    """Return random labels by word type, or None if there is only one type.
 
     Labels are dealt to the types in turn, so that each label has as many types.
     """
     kinds = sorted(set(types))
     if len(kinds) < 2:
-        return None, None
+        return None
     Random(0).shuffle(kinds)
     dealt = {kind: labels[number % len(labels)] for number, kind in enumerate(kinds)}
-    targets = _targets(data, [dealt[kind] for kind in types], labels)
-    scores = linear_probe.cross_validate(states, targets, folds)
-    return scores.probe, float(scores.units.max())
+    return _targets(data, [dealt[kind] for kind in types], labels)
 
 
 def _trace(

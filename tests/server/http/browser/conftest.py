@@ -4,6 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+pytest.importorskip("playwright", reason="playwright is not installed; it comes with `dev`")
+
+from playwright.sync_api import Browser, Page, sync_playwright
 from tests.bundles import CHINESE_TEXT, write_bundle
 from tests.deploy.programs import program
 from tests.running import RunningServer, serving
@@ -11,14 +15,12 @@ from tests.server.http.browser.opening import opened
 
 from wordgate.client import Client
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="the extra `dev` is not installed")
-
 
 @pytest.fixture(scope="package")
-def browser() -> Iterator[sync_api.Browser]:
+def browser() -> Iterator[Browser]:
     """The browser. It ends with this package, since its event loop keeps others from running."""
     path = program("chromium", "Debian's package chromium")
-    with sync_api.sync_playwright() as driver:
+    with sync_playwright() as driver:
         options = ["--no-sandbox", "--font-render-hinting=none"]
         running = driver.chromium.launch(executable_path=path, args=options)
         yield running
@@ -50,7 +52,7 @@ def chinese(http_server: RunningServer) -> Iterator[Client]:
 
 
 @pytest.fixture
-def page(browser: sync_api.Browser, http_server: RunningServer) -> Iterator[sync_api.Page]:
+def page(browser: Browser, http_server: RunningServer) -> Iterator[Page]:
     """The playground in a wide window, with its models loaded. It breaks no rule of its policy."""
     with opened(browser, f"http://{http_server.http}/") as shown:
         yield shown

@@ -1,10 +1,10 @@
-"""Open the playground in a browser and hold it to its promises."""
+"""Open the playground in a browser, hold it to its promises, and type."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, Request, Response, expect
 
 WIDE = (1000, 800)
 PHONE = (360, 740)
@@ -42,3 +42,26 @@ def opened(
         assert context.cookies() == []
     finally:
         context.close()
+
+
+def body(request: Request) -> dict[str, Any]:
+    """Return the JSON body of a request."""
+    content: dict[str, Any] = request.post_data_json or {}
+    return content
+
+
+def write(page: Page, text: str) -> None:
+    """Type a text into the empty field, and wait until the suggestions are those after it."""
+
+    def is_last(response: Response) -> bool:
+        if not response.url.endswith("/Predict"):
+            return False
+        request = body(response.request)
+        return bool(request["history"] + request["prefix"] == text)
+
+    page.focus("#text")
+    with page.expect_response(is_last) as last:
+        page.keyboard.type(text)
+    last.value.finished()
+    page.evaluate("new Promise((done) => setTimeout(done))")
+    expect(page.locator("#suggestions")).to_be_visible()

@@ -1,6 +1,8 @@
 """The view "Load" in a real browser."""
 
-from playwright.sync_api import Page, expect
+from itertools import count
+
+from playwright.sync_api import Page, Route, expect
 
 from wordgate.client import Client
 
@@ -18,6 +20,25 @@ def test_figures_follow_the_server(page: Page, english: Client) -> None:
         expect(values.nth(place)).not_to_have_text("–")
     expect(values.nth(2)).to_contain_text("ms")
     assert page.locator("polyline").first.get_attribute("points")
+
+
+def test_processes_behind_a_proxy_are_added_up(page: Page) -> None:
+    """Two processes answer in turn, each with 10 requests and 5 keys in each of its seconds."""
+    number = count()
+
+    def answer(route: Route) -> None:
+        seconds, process = divmod(next(number), 2)
+        sums = {"requests": 10, "keys": 5, "rows": 6, "batches": 3}
+        document = {name: seconds * each for name, each in sums.items()}
+        durations = [[0.01, 10 * seconds], [None, 0]]
+        route.fulfill(
+            json=document | {"process": str(process), "seconds": seconds, "durations": durations}
+        )
+
+    page.route("**/load", answer)
+    page.click("#tab-load")
+    values = page.locator("#cards dd:not(.chart)")
+    expect(values).to_have_text(["20", "10", "9.9 ms", "2.0"], timeout=30_000)
 
 
 def test_pause_stops_the_requests(page: Page) -> None:

@@ -1,5 +1,6 @@
 """The playground as a page: tabs, accessibility, phones, policy, tokens."""
 
+import re
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from tests.running import RunningServer, serving
 from tests.server.http.browser.axe import violations
-from tests.server.http.browser.opening import PHONE, WIDE, opened
+from tests.server.http.browser.opening import PHONE, WIDE, opened, write
 
 VIEWS = ("type", "choose", "inside", "load")
 SECRET = "kvetch-4711"
@@ -18,9 +19,7 @@ def show(page: Page, view: str) -> None:
     """Show a view with something in it."""
     page.click(f"#tab-{view}")
     if view == "type":
-        page.focus("#text")
-        page.keyboard.type("the ")
-        expect(page.locator("#suggestions")).to_be_visible()
+        write(page, "the ")
     else:
         content = {"choose": "#ranking li", "inside": "tr.heat td", "load": "polyline[points]"}
         page.locator(content[view]).first.wait_for(state="attached")
@@ -31,8 +30,9 @@ def address(server: RunningServer) -> str:
     return f"http://{server.http}/"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+@pytest.mark.parametrize(
+    ("scheme", "size"), [("light", WIDE), ("dark", PHONE)], ids=["light-wide", "dark-phone"]
+)
 def test_axe_finds_nothing(
     browser: Browser, http_server: RunningServer, scheme: str, size: tuple[int, int]
 ) -> None:
@@ -84,7 +84,7 @@ def test_tabs_follow_keys_and_addresses(page: Page) -> None:
     expect(page.locator("#tab-choose")).to_be_focused()
     expect(page.locator("#tab-choose")).to_have_attribute("aria-selected", "true")
     expect(page.get_by_role("tabpanel")).to_have_count(1)
-    expect(page).to_have_url(lambda url: url.endswith("/#choose"))
+    expect(page).to_have_url(re.compile("/#choose$"))
     expect(page).to_have_title("Choose · Wordgate")
     page.keyboard.press("End")
     expect(page.locator("#view-load")).to_be_visible()

@@ -4,23 +4,26 @@ import { read } from "./connect.js";
 import { byId, element, number } from "./dom.js";
 
 const PERIOD_MILLISECONDS = 1000;
-const WINDOW_SAMPLES = 5;
+const WINDOW_SECONDS = 5;
+const FORGET_MILLISECONDS = 10_000;
 const HISTORY = 60;
 const SVG = "http://www.w3.org/2000/svg";
 
 const perSecond = (value) => number(value, value < 10 ? 1 : 0);
+const unlessNull = (format) => (value) => (value === null ? "–" : format(value));
+const milliseconds = (seconds) => `${number(1000 * seconds, seconds < 0.01 ? 1 : 0)} ms`;
 const CARDS = [
-  { title: "Requests per second", format: perSecond, of: ({ per }) => per("requests") },
-  { title: "Keys per second", format: perSecond, of: ({ per }) => per("keys") },
+  { title: "Requests per second", format: perSecond, of: (sum) => sum.requests },
+  { title: "Keys per second", format: perSecond, of: (sum) => sum.keys },
   {
     title: "99th percentile",
-    format: (seconds) => (seconds === null ? "–" : `${number(1000 * seconds, seconds < 0.01 ? 1 : 0)} ms`),
-    of: ({ gained }) => quantile(gained.durations, 0.99),
+    format: unlessNull(milliseconds),
+    of: (sum) => quantile(sum.durations, 0.99),
   },
   {
     title: "Rows per batch",
-    format: (rows) => (rows === null ? "–" : number(rows)),
-    of: ({ gained }) => (gained.batches ? gained.rows / gained.batches : null),
+    format: unlessNull(number),
+    of: (sum) => (sum.batches ? sum.rows / sum.batches : null),
   },
 ];
 
@@ -28,7 +31,7 @@ const CARDS = [
  * Quantile of durations in seconds, or null without any. `buckets` are [upper bound, count], not
  * cumulative; within a bucket, durations count as evenly spread. The last bucket has no bound.
  */
-export function quantile(buckets, share) {
+function quantile(buckets, share) {
   const total = buckets.reduce((sum, [, count]) => sum + count, 0);
   if (!total) return null;
   let [below, rest] = [0, share * total];
@@ -40,17 +43,47 @@ export function quantile(buckets, share) {
   return below;
 }
 
-/** What was counted between two samples of one server process. */
-function difference(earlier, later) {
-  const gained = {
-    durations: later.durations.map(([bound, count], index) => [
-      bound,
-      count - earlier.durations[index][1],
-    ]),
+/** The latest samples of each server process that has answered: a proxy may ask several in turn. */
+class Samples {
+  #processes = new Map();
+
+  add(sample) {
+    const now = performance.now();
+    const earlier = this.#processes.get(sample.process)?.samples ?? [];
+    const isRecent = ({ seconds }) =>
+      seconds < sample.seconds && sample.seconds - seconds <= WINDOW_SECONDS + 1;
+    const recent = earlier.filter(isRecent); // the server may send a sample twice
+    this.#processes.set(sample.process, { seen: now, samples: [...recent, sample] });
+    for (const [name, { seen }] of this.#processes) {
+      if (now - seen > FORGET_MILLISECONDS) this.#processes.delete(name);
+    }
+  }
+
+  /** Sum of what the processes did in the window, or null before there are two samples of one. */
+  sum() {
+    const pairs = [...this.#processes.values()].map(({ samples }) => [samples[0], samples.at(-1)]);
+    const spans = pairs.filter(([first, last]) => first !== last);
+    return spans.length ? spans.map(([first, last]) => difference(first, last)).reduce(plus) : null;
+  }
+}
+
+/** Rates of requests and keys between two samples of a process, and what it did meanwhile. */
+function difference(first, last) {
+  const seconds = last.seconds - first.seconds;
+  return {
+    requests: (last.requests - first.requests) / seconds,
+    keys: (last.keys - first.keys) / seconds,
+    rows: last.rows - first.rows,
+    batches: last.batches - first.batches,
+    durations: last.durations.map(([bound, count], at) => [bound, count - first.durations[at][1]]),
   };
-  for (const name of ["requests", "keys", "rows", "batches"]) gained[name] = later[name] - earlier[name];
-  const seconds = later.seconds - earlier.seconds;
-  return { gained, per: (name) => gained[name] / seconds };
+}
+
+function plus(one, other) {
+  const sum = {};
+  for (const name of ["requests", "keys", "rows", "batches"]) sum[name] = one[name] + other[name];
+  sum.durations = one.durations.map(([bound, count], at) => [bound, count + other.durations[at][1]]);
+  return sum;
 }
 
 class Card {
@@ -71,8 +104,8 @@ class Card {
     this.element = element("div", {}, title, this.#value, element("dd", { className: "chart" }, chart));
   }
 
-  add(figures) {
-    const value = this.#card.of(figures);
+  add(sum) {
+    const value = this.#card.of(sum);
     this.#value.textContent = this.#card.format(value);
     this.#values = [...this.#values, value].slice(-HISTORY);
     const highest = Math.max(...this.#values) || 1;
@@ -87,18 +120,15 @@ export function startLoad(showProblem) {
   byId("cards").replaceChildren(...cards.map((card) => card.element));
   const pause = byId("pause");
   let timer = 0;
-  let samples = [];
+  let samples = new Samples();
 
   async function look() {
     try {
       const sample = await read("load");
       showProblem(null);
-      samples = samples.filter((each) => each.process === sample.process).slice(-WINDOW_SAMPLES);
-      if (samples.length) {
-        const figures = difference(samples[0], sample);
-        for (const card of cards) card.add(figures);
-      }
-      samples.push(sample);
+      samples.add(sample);
+      const sum = samples.sum();
+      if (sum) for (const card of cards) card.add(sum);
     } catch (error) {
       showProblem(error);
     }
@@ -107,7 +137,7 @@ export function startLoad(showProblem) {
   function stop() {
     clearInterval(timer);
     timer = 0;
-    samples = [];
+    samples = new Samples();
   }
 
   function start() {
