@@ -1,15 +1,12 @@
-#!/usr/bin/env python3
-"""Take the pictures of the playground in docs/pictures, of a server of the bundled model.
+"""Take the pictures of the playground, of a server of the bundled model.
 
-Needs Chromium (Debian's package chromium). Run it after a change of the page:
-.venv/bin/python scripts/pictures. Each picture has a hash of the page in its metadata; with --check
-the script only compares the hashes.
+Needs Chromium (Debian's package chromium). Each picture has a hash of the page in its metadata.
 """
 
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from hashlib import sha256
@@ -17,15 +14,14 @@ from io import BytesIO
 from pathlib import Path
 from shutil import which
 from threading import Event
+from typing import TYPE_CHECKING, Any
 
-ROOT = Path(__file__).resolve().parent.parent
-PYTHON = ROOT / ".venv" / "bin" / "python"
-if Path(sys.prefix) != ROOT / ".venv" and PYTHON.exists():
-    os.execv(PYTHON, [str(PYTHON), *sys.argv])
-sys.path.insert(0, str(ROOT))
+from PIL import Image, PngImagePlugin
 
-from PIL import Image, PngImagePlugin  # noqa: E402
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
+ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "service" / "wordgate" / "server" / "http" / "playground"
 FOLDER = ROOT / "docs" / "pictures"
 VIEWS = ("type", "choose", "inside", "load")
@@ -40,18 +36,13 @@ TEXT = "Thank you for the invitation to the party. I look "
 LINES = (ROOT / "tests" / "data" / "sentences.txt").read_text("utf-8").splitlines()
 
 
-def main() -> int:
-    if "--check" not in sys.argv:
-        take()
-        return 0
-    stale = [name for name in NAMES if hash_in(picture(name)) != page_hash()]
-    if stale:
-        print(f"stale pictures of the playground: {', '.join(stale)}")
-        print("run .venv/bin/python scripts/pictures")
-    return int(bool(stale))
+def stale() -> list[str]:
+    """Return the names of the pictures that were taken of another page."""
+    return [picture(name).name for name in NAMES if hash_in(picture(name)) != page_hash()]
 
 
 def picture(name: str) -> Path:
+    """Return the path of a picture."""
     return FOLDER / f"playground-{name}.png"
 
 
@@ -64,6 +55,7 @@ def page_hash() -> str:
 
 
 def hash_in(path: Path) -> str | None:
+    """Return the hash of the page that a picture was taken of."""
     if not path.exists():
         return None
     with Image.open(path) as image:
@@ -96,7 +88,7 @@ def take() -> None:
         save("phone", side_by_side(list(phones(browser, address))))
 
 
-def phones(browser, address) -> Iterator[bytes]:
+def phones(browser: "Browser", address: str) -> Iterator[bytes]:
     """Yield pictures of two views on a phone, one dark."""
     for scheme, show in (("light", write), ("dark", look_inside)):
         options = {"color_scheme": scheme, "has_touch": True, "is_mobile": True}
@@ -106,7 +98,9 @@ def phones(browser, address) -> Iterator[bytes]:
 
 
 @contextmanager
-def window(browser, address, width, height, **options):
+def window(
+    browser: "Browser", address: str, width: int, height: int, **options: Any
+) -> "Iterator[Page]":
     """Open the page in a window of its own."""
     size = {"width": width, "height": height}
     context = browser.new_context(viewport=size, device_scale_factor=SCALE, **options)
@@ -117,13 +111,14 @@ def window(browser, address, width, height, **options):
     context.close()
 
 
-def write(page) -> None:
+def write(page: "Page") -> None:
     """Type a text as a user does who takes each word as soon as it is the first suggestion."""
     page.focus("#text")
     page.keyboard.type(TEXT[0])
     while (shown := page.input_value("#text")) != TEXT:
         page.wait_for_timeout(250)
-        written = os.path.commonprefix([shown, TEXT])  # a full stop will replace an added space
+        # A full stop will replace an added space.
+        written = os.path.commonprefix([shown, TEXT])  # noqa: RUF071
         typed = re.search(r"\w*$", written)[0]
         target = re.match(r"\w*", TEXT[len(written) - len(typed) :])[0]
         first = page.locator("#suggestions:visible .word").first
@@ -135,14 +130,16 @@ def write(page) -> None:
     page.wait_for_timeout(500)
 
 
-def choose(page) -> None:
+def choose(page: "Page") -> None:
+    """Show the candidates, ranked."""
     page.click("#tab-choose")
     page.wait_for_selector("#ranking li")
     page.mouse.move(0, 0)
     page.wait_for_timeout(500)
 
 
-def look_inside(page) -> None:
+def look_inside(page: "Page") -> None:
+    """Show a sentence's surprisal and gates."""
     page.click("#tab-inside")
     page.get_by_role("columnheader", name="are").click()
     page.mouse.move(0, 0)
@@ -162,6 +159,7 @@ def load(address: str) -> Iterator[None]:
 
 
 def type_until(stop: Event, address: str, number: int) -> None:
+    """Type every `TYPISTS`-th line, from the one of this number."""
     from wordgate.client import Client
 
     with Client(address) as client:
@@ -173,7 +171,8 @@ def type_until(stop: Event, address: str, number: int) -> None:
                     return
 
 
-def side_by_side(pictures: list[bytes]) -> bytes:
+def side_by_side(pictures: Sequence[bytes]) -> bytes:
+    """Join PNG pictures from left to right."""
     images = [Image.open(BytesIO(each)) for each in pictures]
     width = sum(image.width for image in images) + GAP * (len(images) - 1)
     joined = Image.new("RGB", (width, max(image.height for image in images)), "white")
@@ -194,7 +193,3 @@ def save(name: str, png: bytes) -> None:
     note.add_text(KEY, page_hash())
     few.save(picture(name), optimize=True, pnginfo=note)
     print(f"{picture(name).relative_to(ROOT)}: {picture(name).stat().st_size} bytes")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

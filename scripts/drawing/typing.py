@@ -11,7 +11,7 @@ from drawing.recording import Frame, Terminal, terminal
 COLUMNS, ROWS = 64, 10
 LINES = (
     "Thank you for the invitation to the party",
-    "Please let me know if you recieved|received my message",
+    "Please let me know if you rceived|received my message",
 )
 """Words to type. After a |, the word that the user wants instead of the one typed."""
 

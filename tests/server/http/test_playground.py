@@ -75,7 +75,7 @@ def test_files_name_no_other_server() -> None:
 
 
 def test_the_pictures_are_those_of_the_page() -> None:
-    """After a change of the page, scripts/pictures takes its pictures again."""
+    """After a change of the page, scripts/pictures playground takes its pictures again."""
     command = [sys.executable, str(ROOT / "scripts" / "pictures"), "--check"]
     checked = subprocess.run(command, capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stdout
