@@ -53,6 +53,18 @@ def unconfigured_logs() -> Iterator[None]:
     structlog.reset_defaults()
 
 
+@pytest.fixture(autouse=True)
+def unmeasured_processes(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Measure no coverage in the processes of long tests: it doubles their time.
+
+    Other tests run the same code.
+    """
+    with pytest.MonkeyPatch.context() as environment:
+        if request.node.get_closest_marker("long"):
+            environment.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+        yield
+
+
 @pytest.fixture(scope="session")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small int8 bundle, `tiny@1`. Read-only: tests that modify a bundle write their own."""
