@@ -14,9 +14,11 @@ from pathlib import Path
 import pytest
 from tests.deploy.programs import program
 from tests.running import RunningServer, serving, until
+from tests.server.certificates import Pair, authority, signed
 
-from wordgate.client import Client
 from wordgate.decoding.options import Options
+from wordgate.decoding.prediction import Query
+from wordgate.engine.local_model import LocalModel
 from wordgate.server.security.quota import NO_QUOTA
 from wordgate.server.security.tokens import Token, digest_of
 
@@ -68,13 +70,24 @@ def page(example: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def server(
-    bundle: Path, page: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[RunningServer]:
-    """A server with HTTP that requires a token."""
-    tokens = tmp_path_factory.mktemp("tokens") / "tokens"
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of certificates and tokens."""
+    return tmp_path_factory.mktemp("guarded")
+
+
+@pytest.fixture(scope="module")
+def ca(folder: Path) -> Pair:
+    """The CA of the server's certificate."""
+    return authority(folder, "ca")
+
+
+@pytest.fixture(scope="module")
+def guarded(bundle: Path, folder: Path, ca: Pair) -> Iterator[RunningServer]:
+    """A server with HTTP that requires TLS and a token."""
+    shown, tokens = signed(folder, "shown", ca), folder / "tokens"
     tokens.write_text(Token("example", digest_of(SECRET), NO_QUOTA, None).line)
-    options = ("--http-listen", "127.0.0.1:0", "--tokens-file", str(tokens))
+    tls = ("--tls-certificate", str(shown.certificate), "--tls-key", str(shown.key))
+    options = ("--http-listen", "127.0.0.1:0", "--tokens-file", str(tokens), *tls)
     with serving(bundle, *options) as running:
         yield running
 
@@ -85,18 +98,57 @@ def test_the_examples_own_tests_pass(example: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_suggestions_over_http_are_those_over_grpc(example: Path, server: RunningServer) -> None:
-    """The last line has the suggestions for the whole text; without the token an error names it."""
-    command = ("node", "dist/try.js", f"http://{server.http}", "the s")
-    done = run(example, *command, WORDGATE_TOKEN=SECRET)
+def test_suggestions_come_over_http_with_a_token(
+    example: Path, guarded: RunningServer, ca: Pair, local: LocalModel
+) -> None:
+    """The last line has the model's words for the whole text; without a token, an error says so."""
+    command = ("node", "dist/try.js", f"https://{guarded.http}", "the s")
+    trusting = partial(run, example, *command, NODE_EXTRA_CA_CERTS=str(ca.certificate))
+    done = trusting(WORDGATE_TOKEN=SECRET)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == f"the s| {suggested(server, 'the ', 's')}"
-    without = run(example, *command)
+    assert done.stdout.splitlines()[-1] == f"the s| {suggested(local, 'the ', 's')}"
+    without = trusting()
     assert (without.returncode, without.stdout) == (1, "")
     assert "token" in without.stderr
 
 
-def test_a_session_continues_on_another_replica(bundle: Path, example: Path) -> None:
+def test_a_session_uses_tls_with_a_token(
+    example: Path, guarded: RunningServer, ca: Pair, local: LocalModel
+) -> None:
+    """The CA is an argument, the token a variable; a rejected token ends the session."""
+    command = ("node", "dist/type.js", guarded.address, str(ca.certificate))
+    done = run(example, *command, typed="the s\n", WORDGATE_TOKEN=SECRET)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"the s| {suggested(local, 'the ', 's')}\n"
+    rejected = run(example, *command, typed="the s\n", WORDGATE_TOKEN="another")
+    assert (rejected.returncode, rejected.stdout) == (1, "")
+    assert "token" in rejected.stderr
+
+
+def test_the_page_suggests_in_a_browser(
+    example: Path, page: str, bundle: Path, local: LocalModel
+) -> None:
+    """A page of an allowed origin shows the model's words, and Tab accepts the first."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="the extra `dev` is not installed")
+    chromium = program("chromium", "Debian's package chromium")
+    options = ("--http-listen", "127.0.0.1:0", "--http-allowed-origins", page)
+    with serving(bundle, *options) as server, sync_api.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        shown = browser.new_page()
+        shown.goto(f"{page}/index.html?server=http://{server.http}")
+        shown.get_by_label("Type").press_sequentially("the s")
+        words = suggested(local, "the ", "s").split(", ")
+        sync_api.expect(shown.get_by_role("listitem")).to_have_text(words)
+        shown.keyboard.press("Tab")
+        sync_api.expect(shown.get_by_label("Type")).to_have_value(f"the {words[0]} ")
+        words = suggested(local, f"the {words[0]} ", "").split(", ")
+        sync_api.expect(shown.get_by_role("listitem")).to_have_text(words)
+        browser.close()
+
+
+def test_a_session_continues_on_another_replica(
+    bundle: Path, example: Path, local: LocalModel
+) -> None:
     """When the session's server stops, the other one answers the same text with the same words."""
     with (
         serving(bundle) as first,
@@ -105,17 +157,17 @@ def test_a_session_continues_on_another_replica(bundle: Path, example: Path) -> 
     ):
         typed.enter("the s")
         word = typed.answer("the s").split(", ")[0]
-        assert word == suggested(first, "the ", "s").split(", ")[0]
+        assert word == suggested(local, "the ", "s").split(", ")[0]
         typed.enter("")
         before = typed.answer(f"the {word} ")
-        assert before == suggested(first, f"the {word} ", "")
+        assert before == suggested(local, f"the {word} ", "")
         holder = first if first.metric("wordgate_open_sessions") else second
         holder.terminate()
         assert holder.wait() == 0
         assert typed.answer(f"the {word} ") == before
         typed.enter("i")
         other = second if holder is first else first
-        assert typed.answer(f"the {word} i") == suggested(other, f"the {word} ", "i")
+        assert typed.answer(f"the {word} i") == suggested(local, f"the {word} ", "i")
         assert other.metric("wordgate_open_sessions") == 1
         assert typed.end() == 0
 
@@ -127,14 +179,16 @@ def test_an_unreachable_server_ends_a_session_with_its_error(example: Path) -> N
     assert "ECONNREFUSED" in done.stderr.splitlines()[-1]
 
 
-def run(folder: Path, *command: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+def run(
+    folder: Path, *command: str, typed: str = "", **variables: str
+) -> "subprocess.CompletedProcess[str]":
     """Run a program in a folder, without the variables of a Wordgate installation."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("WORDGATE_")}
     return subprocess.run(
         command,
         cwd=folder,
         env=kept | variables,
-        stdin=subprocess.DEVNULL,
+        input=typed,
         capture_output=True,
         text=True,
         check=False,
@@ -142,11 +196,11 @@ def run(folder: Path, *command: str, **variables: str) -> "subprocess.CompletedP
     )
 
 
-def suggested(server: RunningServer, history: str, prefix: str) -> str:
-    """Return the words that the Python client gets from a server."""
-    with Client(server.address, token=SECRET) as client:
-        prediction = client.predict(history, prefix, max_suggestions=3)
-    return ", ".join(suggestion.text for suggestion in prediction.suggestions)
+def suggested(local: LocalModel, history: str, prefix: str) -> str:
+    """Return the three words that the model in this process suggests."""
+    query = Query(history, prefix, Options(max_suggestions=3))
+    suggestions = local.submit_predict(query).result().suggestions
+    return ", ".join(suggestion.text for suggestion in suggestions)
 
 
 class Typed:

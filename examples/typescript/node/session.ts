@@ -94,7 +94,6 @@ export class TypingSession {
     );
     stream.on("data", (response: StreamPredictResponse) => this.#received(response));
     stream.on("error", (error: ServiceError) => this.#failed(error));
-    stream.on("end", () => {});
     stream.on("status", ({ code }) => {
       if (code === status.OK) this.#listener.ended();
     });
