@@ -26,6 +26,7 @@ from wordgate.text import words
 from wordgate.text.normalization import normalise
 from wordgate.training.export.onnx_graphs import Array, Weights, build
 
+CHINESE_TEXT = "我在法国长大，所以我会说法语。今天天气很好！明天我们去学校看书，好不好？"
 TEXT = """
 the clouds are in the sky and the sun is in the sea . the keys to the cabinet are on the table .
 i don't know what london was like in the rain , but we were there all day long . it is a long way
@@ -48,15 +49,17 @@ def write_bundle(
     width: int = 32,
     seed: int = 0,
     endless: bool = False,
+    language: str = "en",
+    text: str = TEXT,
 ) -> Path:
     """Write a bundle into `folder/name/version` and return that path.
 
     The same arguments give the same bytes. Both precisions of one seed are the same network. An
-    `endless` model gives the end of a text almost no probability.
+    `endless` model gives the end of a text almost no probability. The words of `text` are tokens.
     """
     path = folder / name / str(version)
     path.mkdir(parents=True)
-    pieces = _pieces()
+    pieces = _pieces(text)
     levels = AdaptiveSoftmaxLayout((pieces.size // 4, pieces.size // 2, pieces.size))
     weights = random_weights(levels, layers, width, seed)
     if endless:
@@ -66,7 +69,7 @@ def write_bundle(
     files[WORDS_FILE] = _words_table().encode("utf-8")
     for file, content in files.items():
         (path / file).write_bytes(content)
-    document = _document(name, version, precision, files)
+    document = _document(name, version, precision, language, files)
     document["network"] = {
         "vocabulary": pieces.size,
         "layers": layers,
@@ -104,14 +107,14 @@ def rewrite_manifest(path: Path, **changes: Any) -> None:
     (path / MANIFEST_FILE).write_text(json.dumps(document | changes), "utf-8")
 
 
-def _pieces() -> Tokenizer:
+def _pieces(text: str) -> Tokenizer:
     """Build a tokenizer:
 
     all bytes, then left-to-right merges for each word of the text. The library that learns merges
     breaks ties at random; these merges are deterministic.
     """
     merges: dict[tuple[str, str], None] = {}
-    for word, _ in Counter(words.split(normalise(TEXT))).most_common():
+    for word, _ in Counter(words.split(normalise(text))).most_common():
         written = list(byte_level(word))
         merged, *rest = [*written[:-1], written[-1] + END_OF_WORD]
         for part in rest:
@@ -127,13 +130,15 @@ def _words_table() -> str:
     return "".join([*written, *(f"never\t{word}\n" for word in NEVER)])
 
 
-def _document(name: str, version: int, precision: str, files: dict[str, bytes]) -> dict[str, Any]:
+def _document(
+    name: str, version: int, precision: str, language: str, files: dict[str, bytes]
+) -> dict[str, Any]:
     return {
         "schema_version": SCHEMA_VERSION,
         "name": name,
         "version": version,
         "precision": precision,
-        "language": "en",
+        "language": language,
         "created": "2026-01-01T00:00:00Z",
         "files": {
             file: {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}

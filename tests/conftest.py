@@ -19,6 +19,9 @@ from wordgate.engine.local_model import LocalModel
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
+SLOW_FOLDERS = {"cli", "deploy", "examples", "server", "training"}
+"""Tests that start servers and commands, or train."""
+
 
 def pytest_configure() -> None:
     """Make OpenMP threads sleep while they wait; must run before torch is imported.
@@ -28,11 +31,38 @@ def pytest_configure() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the slowest files, and each file with its long tests.
+
+    Test processes take whole files from the front of the queue, so they end at about the same time.
+    """
+    slowest = {item.path for item in items if item.get_closest_marker("long")}
+    items.sort(key=lambda item: _place(item, item.path in slowest))
+
+
+def _place(item: pytest.Item, in_slow_file: bool) -> tuple[bool, bool, str, bool]:
+    folder = item.path.relative_to(Path(__file__).parent).parts[0]
+    is_long = item.get_closest_marker("long") is not None
+    return not in_slow_file, folder not in SLOW_FOLDERS, str(item.path), not is_long
+
+
 @pytest.fixture(autouse=True)
 def unconfigured_logs() -> Iterator[None]:
     """Forget a log that a test configured: its stream is closed when the test ends."""
     yield
     structlog.reset_defaults()
+
+
+@pytest.fixture(autouse=True)
+def unmeasured_processes(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Measure no coverage in the processes of long tests: it doubles their time.
+
+    Other tests run the same code.
+    """
+    with pytest.MonkeyPatch.context() as environment:
+        if request.node.get_closest_marker("long"):
+            environment.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
-from wordgate.lm.requests import HiddenVectors, ModelRequest, OutputRows, State, Step, TokenLogProbs
+from wordgate.lm.requests import (
+    HiddenVectors,
+    ModelRequest,
+    OutputRows,
+    State,
+    Step,
+    StepActivations,
+    TokenLogProbs,
+)
 
 
 class FakeModel:
@@ -39,6 +47,10 @@ class FakeModel:
         """Return the tokens read: they are the new states."""
         return self.answer(Step(rows))
 
+    def step_activations(self, rows: Sequence[tuple[int, int]]) -> list[Any]:
+        """Return the tokens read, and made-up activations of two layers of three units."""
+        return self.answer(StepActivations(rows))
+
     def token_log_probs(self, rows: Sequence[tuple[int, int]]) -> list[Any]:
         """Return log-probabilities from the table."""
         return self.answer(TokenLogProbs(rows))
@@ -56,6 +68,8 @@ class FakeModel:
         self.calls[type(request).__name__] += 1
         if isinstance(request, Step):
             return [token for _, token in request]
+        if isinstance(request, StepActivations):
+            return [(token, self.activations(token)) for _, token in request]
         if isinstance(request, TokenLogProbs):
             return [self.log_prob(state, token) for state, token in request]
         if isinstance(request, HiddenVectors):
@@ -75,6 +89,10 @@ class FakeModel:
     def vector(self, state: int) -> NDArray[np.float32]:
         """Return the hidden values of a state: a point on the unit circle."""
         return np.array([np.cos(state), np.sin(state)], np.float32)
+
+    def activations(self, token: int) -> NDArray[np.float32]:
+        """Return the activations when a token is read: float32 [2, 5, 3]."""
+        return np.random.default_rng(token).random((2, 5, 3), np.float32)
 
     def _row(self, level: int, state: int) -> NDArray[np.float32]:
         row = self.probabilities[state]

@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -28,6 +29,28 @@ def until(condition: Callable[[], Any], what: str) -> Any:
             return found
         sleep(0.01)
     raise AssertionError(f"waited {PATIENCE_SECONDS:g} s in vain: {what}")
+
+
+@dataclass(frozen=True)
+class MetricsPage:
+    """The metrics of a server at one moment."""
+
+    text: str
+
+    def sum(self, name: str, **labels: str) -> float:
+        """Return the sum of the samples of this name with these labels."""
+        named = [f"{line}\n" for line in self.text.splitlines() if line.startswith(name)]
+        return sum(
+            sample.value
+            for family in text_string_to_metric_families("".join(named))
+            for sample in family.samples
+            if sample.name == name and labels.items() <= sample.labels.items()
+        )
+
+    @property
+    def calls_in_progress(self) -> float:
+        """Return the number of calls in progress, without health checks."""
+        return self.sum("grpc_server_started_total") - self.sum("grpc_server_handled_total")
 
 
 class RunningServer:
@@ -79,13 +102,11 @@ class RunningServer:
 
     def metric(self, name: str, **labels: str) -> float:
         """Return the sum of the samples of this name with these labels."""
-        _, page = self.get("/metrics")
-        return sum(
-            sample.value
-            for family in text_string_to_metric_families(page)
-            for sample in family.samples
-            if sample.name == name and labels.items() <= sample.labels.items()
-        )
+        return self.metrics_page().sum(name, **labels)
+
+    def metrics_page(self) -> "MetricsPage":
+        """Return the current metrics. The server pauses after each page."""
+        return MetricsPage(self.get("/metrics")[1])
 
     @property
     def output(self) -> str:

@@ -215,7 +215,8 @@ def test_questions_and_pairs_are_evaluated(run: Run, bundle: Path, tmp_path: Pat
     assert run("evaluate", "--cloze", asked, "--json", "--model", bundle).document["questions"] == 1
     pairs = tmp_path / "pairs.tsv"
     pairs.write_text("context\tgood\tbad\nthe\tsea\tsky\n")
-    assert run("evaluate", "--pairs", pairs, "--json", "--model", bundle).document["pairs"] == 1
+    ask = ("evaluate", "--suite", "pairs", "--data", pairs, "--model", bundle)
+    assert run(*ask, "--json").document["pairs"] == 1
 
 
 def test_scores_of_words(run: Run, bundle: Path) -> None:
@@ -262,7 +263,8 @@ def test_brackets_are_shown_as_they_are(run: Run, bundle: Path, tmp_path: Path) 
     questions.write_text("[/b] [red]the\tzzqqzzqq\tsea\n")
     assert "[/b] [red]the" in run("evaluate", "--cloze", questions, "--model", bundle).out
     pairs.write_text("type\tcontext\tgood\tbad\n[/b]\tthe\tsea\tsky\n")
-    assert "[/b]" in run("evaluate", "--pairs", pairs, "--model", bundle).out
+    ask = ("evaluate", "--suite", "pairs", "--data", pairs, "--model", bundle)
+    assert "[/b]" in run(*ask).out
 
 
 def test_models_are_listed_inspected_and_verified(run: Run, bundle: Path, tmp_path: Path) -> None:
@@ -381,8 +383,14 @@ def test_a_wrong_input_file_ends_with_3(
 
 def test_an_unreadable_text_ends_with_3(run: Run, bundle: Path, tmp_path: Path) -> None:
     """A missing or non-UTF-8 text exits with 3."""
-    for option in ("--text", "--cloze", "--pairs", "--keystroke-savings", "--typo-correction"):
-        ended = run("evaluate", option, tmp_path / "nothing.txt", "--model", bundle)
+    for option in (
+        ("--text",),
+        ("--cloze",),
+        ("--suite", "pairs", "--data"),
+        ("--keystroke-savings",),
+        ("--typo-correction",),
+    ):
+        ended = run("evaluate", *option, tmp_path / "nothing.txt", "--model", bundle)
         assert (ended.code, ended.err.count("\n")) == (3, 1)
         assert "nothing.txt" in ended.err
 

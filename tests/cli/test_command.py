@@ -20,7 +20,7 @@ READERS = [
     ["evaluate", "--text"],
     ["evaluate", "--keystroke-savings"],
     ["evaluate", "--typo-correction"],
-    ["evaluate", "--pairs"],
+    ["evaluate", "--suite", "pairs", "--data"],
     ["evaluate", "--cloze"],
     ["bench", "score", "--input"],
     ["bench", "type", "--input"],

@@ -10,7 +10,10 @@ from pathlib import Path
 from tests.cli.calling import Run
 from tests.running import until
 
-LINES = [json.dumps({"candidates": ["the sea " * 250, f"the sky {n}"]}) for n in range(300)]
+BLANKS = " " * 2000
+"""Returned with the candidate, so that 300 of them fill two blocks of output; not scored."""
+
+LINES = [json.dumps({"candidates": [f"the sea{BLANKS}", f"the sky {n}"]}) for n in range(300)]
 
 
 def test_a_killed_run_goes_on_to_the_same_file(run: Run, bundle: Path, tmp_path: Path) -> None:

@@ -97,8 +97,8 @@ def test_the_server_describes_itself(client: Client, local: LocalModel) -> None:
 def test_many_questions_may_be_under_way(server: RunningServer, local: LocalModel) -> None:
     """Concurrent requests each get their own answer."""
     with Client(server.address, priority=Priority.BATCH) as batch:
-        under_way = [batch.submit_score("", [text]) for text in texts(50)]
-        for text, future in zip(texts(50), under_way, strict=True):
+        in_flight = [batch.submit_score("", [text]) for text in texts(50)]
+        for text, future in zip(texts(50), in_flight, strict=True):
             assert future.result() == local.submit_score("", [text]).result()
 
 

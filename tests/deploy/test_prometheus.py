@@ -20,6 +20,7 @@ GROUPS = document(RULES)["groups"]
 EVERY_RULE: list[Any] = [rule for group in GROUPS for rule in group["rules"]]
 ALERTS = [rule for rule in EVERY_RULE if "alert" in rule]
 RECORDED = {rule["record"] for rule in EVERY_RULE if "record" in rule}
+TESTS = sorted(path.name for path in FOLDER.glob("*_test.yml"))
 
 
 @pytest.mark.parametrize(
@@ -27,7 +28,7 @@ RECORDED = {rule["record"] for rule in EVERY_RULE if "record" in rule}
     [
         ("check", "rules", "rules.yml"),
         ("check", "config", "prometheus.yml"),
-        ("test", "rules", "rules_test.yml"),
+        ("test", "rules", *TESTS),
     ],
     ids=["rules", "configuration", "tests of the rules"],
 )
@@ -59,7 +60,7 @@ def test_a_rule_names_only_what_a_server_has(rule: Any) -> None:
 @pytest.mark.parametrize("rule", ALERTS, ids=lambda rule: rule["alert"])
 def test_an_alert_is_tested_and_explained(rule: Any) -> None:
     """Each alert has a test that it fires, and a paragraph in docs/operations.md."""
-    tests = document(FOLDER / "rules_test.yml")["tests"]
+    tests = [test for name in TESTS for test in document(FOLDER / name)["tests"]]
     cases = [case for test in tests for case in test.get("alert_rule_test", [])]
     assert [c for c in cases if c["alertname"] == rule["alert"] and c["exp_alerts"]]
     assert f"### {rule['alert']}\n" in (ROOT / "docs" / "operations.md").read_text("utf-8")

@@ -16,7 +16,15 @@ from wordgate.engine.loaded_model import network_of
 from wordgate.engine.lstm_state import NetworkState
 from wordgate.engine.onnx_model import NetworkModel
 from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
-from wordgate.lm.requests import Model, OutputRows, State, Step, TokenLogProbs, run_request
+from wordgate.lm.requests import (
+    Model,
+    OutputRows,
+    State,
+    Step,
+    StepActivations,
+    TokenLogProbs,
+    run_request,
+)
 
 LEVELS = AdaptiveSoftmaxLayout((30, 60, 100))
 _shared = settings(
@@ -110,8 +118,8 @@ def test_rows_together_equal_rows_alone(
     state = st.sampled_from(states)
     tokens = st.lists(st.tuples(state, st.integers(0, model.levels.vocabulary - 1)), min_size=1)
     rows = st.lists(st.tuples(state, st.integers(0, model.levels.count - 1)), min_size=1)
-    requests = tokens.map(Step), tokens.map(TokenLogProbs), rows.map(OutputRows)
-    request = data.draw(st.one_of(*requests))
+    kinds = (Step, StepActivations, TokenLogProbs)
+    request = data.draw(st.one_of(*map(tokens.map, kinds), rows.map(OutputRows)))
     together = run_request(request, model)
     alone = [run_request(type(request)([row]), model)[0] for row in request]
     assert len(together) == len(request)
@@ -127,8 +135,20 @@ def _close(found: Sequence[Any], expected: Sequence[Any]) -> None:
             if isinstance(a, NetworkState):
                 assert np.allclose(a.hidden, b.hidden, atol=1e-4)
                 assert np.allclose(a.cells, b.cells, atol=1e-4)
+            elif isinstance(a, tuple):
+                _close([a], [b])
             else:
                 assert np.allclose(a, b, atol=1e-4)
+
+
+def test_activations_change_no_state(model: Model, states: list[State]) -> None:
+    """Steps with activations return the same states as plain steps, bit for bit in any batch."""
+    rows = [(state, 3 + number) for number, state in enumerate(states)]
+    with_activations = [state for state, _ in model.step_activations(rows)]
+    if _is_exact(model):
+        assert _plain(with_activations) == _plain(model.step(rows))
+    else:
+        _close([with_activations], [model.step(rows)])
 
 
 def test_requests_larger_than_a_batch(model: Model, states: list[State]) -> None:

@@ -17,9 +17,11 @@ from wordgate.engine.loaded_model import ServedModel, open_model
 from wordgate.engine.scheduler import Scheduler
 from wordgate.errors import Cancelled, InvalidInput
 from wordgate.lm.requests import ModelTask, TimeSlice, run_request
+from wordgate.scoring.explanation import ExplanationQuery
 from wordgate.scoring.hypothesis import Hypothesis
 from wordgate.scoring.lattice import Alternative, Arc, ConfusionNetwork, Lattice
 from wordgate.scoring.score_weights import Boost, ScoreWeights
+from wordgate.server.services.explanation import explanation_task
 from wordgate.text.cooperative_steps import finish
 
 MOST_CALLS = 25_000
@@ -101,7 +103,21 @@ def _generations(model: ServedModel) -> Iterator[ModelTask[Any]]:
     yield model.begin_text(GenerationQuery("", stop_words=stops))
 
 
-@pytest.mark.parametrize("requests", [_scores, _rankings, _predictions, _generations])
+def _explanations(model: ServedModel) -> Iterator[ModelTask[Any]]:
+    random = Random(4)
+    wanted = [
+        ExplanationQuery(_words(random, 60), top_k=100, return_units=True),
+        ExplanationQuery("\U0001e922" * 128, top_k=100),
+        ExplanationQuery(" " * 16_000 + "a b", "a" + " " * 16_000),
+        ExplanationQuery("a" + "\u0301\u0323" * 4000),
+    ]
+    for query in wanted:
+        yield explanation_task(model, query)
+
+
+@pytest.mark.parametrize(
+    "requests", [_scores, _rankings, _predictions, _generations, _explanations]
+)
 def test_work_between_two_yields_is_bounded(
     model: ServedModel, requests: Callable[[ServedModel], Iterator[ModelTask[Any]]]
 ) -> None:

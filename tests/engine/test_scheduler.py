@@ -326,10 +326,10 @@ _PLANS = st.builds(
 @given(
     plans=st.lists(_PLANS, max_size=40),
     failing=st.frozensets(st.integers(0, 20), max_size=3),
-    under_way=st.integers(1, 3),
+    in_flight=st.integers(1, 3),
 )
 def test_every_job_calls_back_exactly_once(
-    plans: list[Plan], failing: frozenset[int], under_way: int
+    plans: list[Plan], failing: frozenset[int], in_flight: int
 ) -> None:
     """Completed, failed, cancelled, expired and rejected jobs leave nothing behind."""
     admissions = {priority: AdmissionController(1.0, 4) for priority in Priority}
@@ -360,7 +360,7 @@ def test_every_job_calls_back_exactly_once(
             if plan.comes_at == moment:
                 begin(plan, outcome)
         batches.append(scheduler.schedule())
-        while len(batches) == under_way or (batches and not scheduler.jobs):
+        while len(batches) == in_flight or (batches and not scheduler.jobs):
             batch = batches.pop(0)
             batch.run()
             scheduler.complete(batch)

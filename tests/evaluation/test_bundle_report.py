@@ -22,6 +22,7 @@ def test_a_bundle_is_measured_on_questions_texts_and_pairs(bundle: Path, tmp_pat
     assert found["questions"] == 50
     assert 0 <= found["questions.right"] <= 50
     assert found["questions.top1"] <= found["questions.top3"] <= 50
+    assert 0 < found["distant_clues.french.100.with.probability"] < 1
     assert found["mails.word_perplexity"] > 1
     assert found["mails.no_punctuation.word_perplexity"] > 1
     assert found["pairs.accuracy"] in {0.0, 1.0}

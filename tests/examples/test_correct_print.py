@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import matplotlib
@@ -62,6 +63,13 @@ READ = {
         {"text": "there.", "confidence": 95},
     ],
 }
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Iterator[RunningServer]:
+    """A server with the bundled model."""
+    with serving(None) as server:
+        yield server
 
 
 def test_lines_are_corrected_and_errors_counted(server: RunningServer, tmp_path: Path) -> None:
@@ -127,14 +135,15 @@ def test_other_weights_choose_another_text_of_a_list() -> None:
 
 
 @pytest.mark.skipif(shutil.which("tesseract") is None, reason="tesseract is not installed")
-def test_a_page_that_is_read_without_an_error_stays_as_it_is(tmp_path: Path) -> None:
+def test_a_page_that_is_read_without_an_error_stays_as_it_is(
+    shipped: RunningServer, tmp_path: Path
+) -> None:
     """Clean print with numbers, addresses, abbreviations and a hyphenated word is not changed."""
     image = tmp_path / "page.png"
     _print_page(PAGE, image)
     if [line.text for line in read_file(image, "6")] != PAGE:
         pytest.skip("this tesseract reads the page with errors")
-    with serving(None) as server:
-        done = _run(image, "--psm", "6", "--server", server.address)
+    done = _run(image, "--psm", "6", "--server", shipped.address)
     assert done.stdout.splitlines() == PAGE, done.stderr
 
 
@@ -150,7 +159,9 @@ def test_the_rest_of_a_divided_word_is_not_corrected() -> None:
 @pytest.mark.long
 @pytest.mark.skipif(shutil.which("tesseract") is None, reason="tesseract is not installed")
 @pytest.mark.parametrize("font", ["DejaVuSerif.ttf", "DejaVuSans.ttf", "DejaVuSerif-Italic.ttf"])
-def test_noisy_print_is_read_with_half_the_errors(font: str, tmp_path: Path) -> None:
+def test_noisy_print_is_read_with_half_the_errors(
+    shipped: RunningServer, font: str, tmp_path: Path
+) -> None:
     """Small, blurred and noisy print has half as many errors with the bundled model."""
     images = [tmp_path / f"{number}.png" for number in range(len(SENTENCES))]
     for number, (text, image) in enumerate(zip(SENTENCES, images, strict=True)):
@@ -159,9 +170,9 @@ def test_noisy_print_is_read_with_half_the_errors(font: str, tmp_path: Path) -> 
     read = [line.text for line in lines]
     vocabulary = Vocabulary.of_bundle(bundled_model_path())
     score_weights = ScoreWeights(LM_WEIGHT, WORD_INSERTION_BONUS, {CHANNEL: 1.0})
-    with serving(None) as server, Client(server.address) as wordgate:
+    with Client(shipped.address) as wordgate:
         corrected = [choose(wordgate, line.slots(vocabulary), score_weights) for line in lines]
-        done = _run(images[0], "--psm", "7", "--server", server.address)
+    done = _run(images[0], "--psm", "7", "--server", shipped.address)
     assert done.stdout.splitlines() == corrected[:1], done.stderr
     before = error_rate(SENTENCES, read, Unit.CHAR)
     after = error_rate(SENTENCES, corrected, Unit.CHAR)

@@ -13,9 +13,9 @@ def _futures(count: int) -> "list[Future[int]]":
     return [Future() for _ in range(count)]
 
 
-def _answers(futures: "Iterable[Future[int]]", under_way: int = 64) -> Iterator[int]:
+def _answers(futures: "Iterable[Future[int]]", in_flight: int = 64) -> Iterator[int]:
     """The results of requests that were already sent."""
-    return (answer for _, answer in in_order(futures, lambda future: future, under_way))
+    return (answer for _, answer in in_order(futures, lambda future: future, in_flight))
 
 
 def test_answers_come_in_the_order_of_the_questions() -> None:
@@ -23,7 +23,7 @@ def test_answers_come_in_the_order_of_the_questions() -> None:
     futures = _futures(5)
     for number in (3, 0, 4, 1, 2):
         futures[number].set_result(number)
-    assert list(in_order(range(5), futures.__getitem__, under_way=2)) == [
+    assert list(in_order(range(5), futures.__getitem__, in_flight=2)) == [
         (number, number) for number in range(5)
     ]
     assert list(_answers([])) == []
@@ -40,7 +40,7 @@ def test_the_number_of_requests_in_flight_is_limited() -> None:
             future.set_result(asked)
             yield future
 
-    answers = _answers(questions(), under_way=3)
+    answers = _answers(questions(), in_flight=3)
     assert next(answers) == 1
     assert asked == 3
     assert next(answers) == 2
@@ -98,7 +98,7 @@ def test_closing_the_iterator_cancels_the_rest() -> None:
     """Closing the iterator early cancels pending requests."""
     futures = _futures(3)
     futures[0].set_result(0)
-    answers = in_order(futures, lambda future: future, under_way=3)
+    answers = in_order(futures, lambda future: future, in_flight=3)
     assert next(answers) == (futures[0], 0)
     answers.close()
     assert futures[1].cancelled() and futures[2].cancelled()

@@ -47,7 +47,7 @@ def test_bad_records_stand_in_their_places() -> None:
         InvalidFile(FILE, "is no JSON", 5),
         _Record(6),
     ]
-    found = list(answered(records, ask, under_way=3))
+    found = list(answered(records, ask, in_flight=3))
     assert found[0] == (_Record(1), 10)
     assert [str(each) for each in found[1:3]] == [
         "f:2: text: cannot be sent",

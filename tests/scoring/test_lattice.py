@@ -21,10 +21,13 @@ from wordgate.lm.state_store import NullStateStore
 from wordgate.scoring import lattice_search
 from wordgate.scoring.hypothesis import Hypothesis, TimeSpan
 from wordgate.scoring.lattice import Alternative, Arc, ConfusionNetwork, Lattice
+from wordgate.scoring.lattice_graph import LatticeGraph, join
+from wordgate.scoring.lattice_heuristic import Heuristic
 from wordgate.scoring.lattice_search import SearchBounds
 from wordgate.scoring.rescoring import HypothesisSpace, Ranking, rescore
 from wordgate.scoring.score_weights import ACOUSTIC, Boost, ScoreWeights
 from wordgate.text import words
+from wordgate.text.cooperative_steps import finish
 from wordgate.text.normalization import normalise
 
 LEVELS = AdaptiveSoftmaxLayout((200, 400, trained().size))
@@ -244,6 +247,15 @@ def test_a_long_search_yields_to_other_jobs() -> None:
     store = NullStateStore(MODEL.start)
     task = rescore(LANGUAGE, store, "", _glyphs(60), ScoreWeights(), True, bounds)
     assert _yields(task, MODEL) >= 5
+
+
+def test_arcs_between_two_nodes_are_processed_in_steps() -> None:
+    """A graph of many parallel arcs is built in many steps, so that other jobs run in between."""
+    slot = [Alternative("", {ACOUSTIC: -1.0})] * 5000
+    table = finish(join(ConfusionNetwork([slot]), ScoreWeights()))
+    graph = LatticeGraph(sum_paths=False)
+    steps = sum(1 for _ in graph.build(table, lambda unit: Heuristic(0.0, 0.0)))
+    assert steps > 5 * 5000 // 256
 
 
 def test_a_search_ends_at_its_work_limit(monkeypatch: pytest.MonkeyPatch) -> None:

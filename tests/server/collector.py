@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from time import time_ns
 from typing import Any
 
 import grpc
@@ -38,10 +39,15 @@ class Collector(TraceServiceServicer):
 
     def __init__(self) -> None:
         self.requests: list[ExportTraceServiceRequest] = []
+        self._since = 0
 
     def Export(self, request: ExportTraceServiceRequest, context: Any) -> Any:
         self.requests.append(request)
         return ExportTraceServiceResponse()
+
+    def forget(self) -> None:
+        """Ignore the spans that have begun until now, also those that arrive later."""
+        self._since = time_ns()
 
     @property
     def arrived(self) -> list[Arrived]:
@@ -52,6 +58,7 @@ class Collector(TraceServiceServicer):
             for resource in request.resource_spans
             for scope in resource.scope_spans
             for span in scope.spans
+            if span.start_time_unix_nano >= self._since
         ]
 
     def named(self, name: str, count: int = 1) -> list[Arrived]:

@@ -21,7 +21,7 @@ from grpc_health.v1.health_pb2 import (  # type: ignore[attr-defined]
 )
 from grpc_health.v1.health_pb2_grpc import HealthStub
 from tests.protocol_methods import methods
-from tests.running import RunningServer, serving, until
+from tests.running import MetricsPage, RunningServer, serving, until
 from tests.server import http2
 from tests.server.http2 import PREDICT, STREAM_PREDICT, Connection
 from tests.server.requests import refusal
@@ -85,9 +85,9 @@ def unharmed(attacked: RunningServer) -> Iterator[None]:
         assert other.predict("the clouds") == expected
     with Client(attacked.address) as newcomer:
         assert newcomer.predict("the clouds") == expected
-    until(lambda: _calls_under_way(attacked) == 0, "all calls to end")
-    assert attacked.metric("wordgate_open_sessions") == 0
-    assert attacked.metric("process_resident_memory_bytes") < MOST_MEMORY
+    page = until(lambda: _page_without_calls(attacked), "all calls to end")
+    assert page.sum("wordgate_open_sessions") == 0
+    assert page.sum("process_resident_memory_bytes") < MOST_MEMORY
     assert attacked.lines[logged:] == []
 
 
@@ -484,8 +484,13 @@ def test_the_process_exits_if_grpc_terminates(bundle: Path) -> None:
 
 
 def _calls_under_way(server: RunningServer) -> float:
-    """Return the number of calls in progress, without health checks."""
-    return server.metric("grpc_server_started_total") - server.metric("grpc_server_handled_total")
+    return server.metrics_page().calls_in_progress
+
+
+def _page_without_calls(server: RunningServer) -> MetricsPage | None:
+    """Return the metrics if no call is in progress."""
+    page = server.metrics_page()
+    return None if page.calls_in_progress else page
 
 
 def _begin(
@@ -517,9 +522,9 @@ def _answered(call: Any) -> bool:
 
 
 def _open_watches(server: RunningServer) -> float:
-    labels = {"grpc_method": "Watch"}
-    started = server.metric("grpc_server_started_total", **labels)
-    return started - server.metric("grpc_server_handled_total", **labels)
+    page, labels = server.metrics_page(), {"grpc_method": "Watch"}
+    started = page.sum("grpc_server_started_total", **labels)
+    return started - page.sum("grpc_server_handled_total", **labels)
 
 
 def _ask(channel: grpc.Channel, path: str) -> Any:

@@ -21,7 +21,9 @@ from wordgate.bundle.bundled_model import bundled_model_path
 from wordgate.client import Client
 from wordgate.errors import ModelNotFound
 
-_MAX_GROWTH_BYTES = 32 << 20
+_RELOADS = 40
+_MAX_GROWTH_BYTES = 16 << 20
+"""Of the least memory in ten reloads, over 25 more: 1/20 of the model's size per reload."""
 
 
 @pytest.fixture
@@ -231,11 +233,11 @@ def test_swaps_under_load_fail_no_call(swapping: RunningServer, models: Path, sw
 
 @pytest.mark.long
 def test_reloads_do_not_leak_memory(tmp_path: Path) -> None:
-    """80 reloads of the bundled model need no more memory than the first few."""
+    """Many reloads of the bundled model need no more memory than the first few."""
     resident = []
     _publish_shipped(tmp_path, 1)
     with serving(tmp_path, "--model-poll-seconds", "0", "--version-retire-seconds", "0") as server:
-        for version in range(2, 82):
+        for version in range(2, 2 + _RELOADS):
             _publish_shipped(tmp_path, version)
             _look(server)
             until(lambda: _served(server) == [f"shipped@{version}"], "the next version")  # noqa: B023
@@ -245,7 +247,7 @@ def test_reloads_do_not_leak_memory(tmp_path: Path) -> None:
             shutil.rmtree(tmp_path / "shipped" / str(version - 1))
             until(lambda: len(_events(server, "version retired")) == version - 1, "its end")  # noqa: B023
             resident.append(server.metric("process_resident_memory_bytes"))
-    assert resident[-1] < resident[4] + _MAX_GROWTH_BYTES, resident
+    assert min(resident[-10:]) < min(resident[5:15]) + _MAX_GROWTH_BYTES, resident
 
 
 def _publish_shipped(models: Path, version: int) -> None:

@@ -40,13 +40,13 @@ def test_a_killed_server_is_back_as_it_was(workers: str, tmp_path: Path) -> None
     ):
         answered = session.ask(text(1, TYPED))
         scored = _scored(first)
-        under_way = ScoringServiceStub(channel).Score.future(long_score())
+        in_flight = ScoringServiceStub(channel).Score.future(long_score())
         until(lambda: first.metric("wordgate_queued_rows") > 0, "the work to begin")
         first.process.send_signal(signal.SIGKILL)
         first.wait()
         options += ["--listen", first.address, "--metrics-listen", first.metrics]
         with serving(None, *options, variables=variables) as again:
-            assert refusal(under_way.result).code() is grpc.StatusCode.UNAVAILABLE
+            assert refusal(in_flight.result).code() is grpc.StatusCode.UNAVAILABLE
             assert refusal(session.next).code() is grpc.StatusCode.UNAVAILABLE
             assert again.get("/readyz")[0] == 200
             with _session(channel) as reopened:

@@ -26,9 +26,10 @@ _HANDLED = "grpc_server_handled_total"
 
 @pytest.fixture(scope="module")
 def workers(bundle: Path) -> Iterator[RunningServer]:
-    """Two workers. The fixture is shared: tests must leave two running."""
+    """Two workers behind a proxy that does not exist. Shared: tests must leave two running."""
     limits = ["--max-sessions", "7", "--max-rescore-streams", "4", "--max-generation-streams", "1"]
-    with serving(bundle, "--workers", "2", *limits) as running:
+    variables = {"http_proxy": "http://127.0.0.1:1", "no_proxy": ""}
+    with serving(bundle, "--workers", "2", *limits, variables=variables) as running:
         yield running
 
 
@@ -51,11 +52,11 @@ def test_the_metrics_of_all_workers_are_merged(workers: RunningServer) -> None:
     assert workers.get("/readyz")[0] == 200
 
 
-def test_worker_metrics_bypass_the_proxy(bundle: Path) -> None:
+def test_worker_metrics_bypass_the_proxy(workers: RunningServer) -> None:
     """Workers are on this machine, so a proxy in the environment is ignored."""
-    variables = {"http_proxy": "http://127.0.0.1:1", "no_proxy": ""}
-    with serving(bundle, "--workers", "2", variables=variables) as server:
-        assert server.metric("wordgate_model_info") == 1
+    variables = Path(f"/proc/{workers.process.pid}/environ").read_bytes().split(b"\0")
+    assert b"http_proxy=http://127.0.0.1:1" in variables
+    assert workers.metric("wordgate_model_info") == 1
 
 
 def test_limits_are_divided(workers: RunningServer) -> None:
@@ -168,11 +169,11 @@ def test_workers_end_with_their_parent(bundle: Path) -> None:
         pids = worker_pids(server)
         assert len(pids) == 2
         with grpc.insecure_channel(server.address) as channel:
-            under_way = ScoringServiceStub(channel).Score.future(long_score())
+            in_flight = ScoringServiceStub(channel).Score.future(long_score())
             until(lambda: server.metric("wordgate_queued_rows") > 0, "the work to begin")
             server.process.send_signal(signal.SIGKILL)
             until(lambda: not any(_is_alive(pid) for pid in pids), "the workers to end")
-            assert refusal(under_way.result).code() is grpc.StatusCode.UNAVAILABLE
+            assert refusal(in_flight.result).code() is grpc.StatusCode.UNAVAILABLE
 
 
 def _is_alive(pid: int) -> bool:

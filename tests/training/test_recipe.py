@@ -71,6 +71,8 @@ def test_a_recipe_is_read(tmp_path: Path) -> None:
             "remove them",
         ),
         ("cutoffs = [600, 1000]", 'output = "ful"', "network.output", "'two-level' or 'full'"),
+        ("width = 32", 'width = 32\ncell = "tanh"', "network.cell", "'lstm', 'gru' or 'rnn'"),
+        ("width = 32", 'width = 32\ncell = "gru"', "", 'set training.precision = "float32"'),
         ("steps = 1000", "steps = 1000\ndecay_steps = 501", "training", "exceed steps"),
         ("steps = 1000", "steps = 1000\nminimum_learning_rate = 1", "training", "higher"),
         ("steps = 1000", f"steps = 1000\nseed = {1 << 63}", "training.seed", "less than"),
@@ -96,6 +98,15 @@ def test_a_full_output_needs_no_cutoffs(tmp_path: Path) -> None:
     """`output = "full"` is valid without cutoffs."""
     recipe = _load(tmp_path, GOOD.replace("cutoffs = [600, 1000]", 'output = "full"'))
     assert recipe.network.cutoffs == ()
+
+
+def test_cells_for_experiments_train_in_float32_from_scratch(tmp_path: Path) -> None:
+    """Cells other than the LSTM need float32 and cannot continue a published version."""
+    assert _load(tmp_path, GOOD).network.cell == "lstm"
+    document = GOOD.replace("width = 32", 'width = 32\ncell = "rnn"') + 'precision = "float32"\n'
+    assert _load(tmp_path, document).network.cell == "rnn"
+    with pytest.raises(InvalidRecipe, match="remove init_from"):
+        _load(tmp_path, f'init_from = "models/en/1"\n{document}')
 
 
 def test_a_missing_recipe_says_so(tmp_path: Path) -> None:

@@ -46,7 +46,11 @@ class LocalServer:
 
 @contextmanager
 def local_server(
-    model: Path, calls: int, workers: int = 1, listen: str = "127.0.0.1:0", more: Sequence[str] = ()
+    model: Path,
+    engine_threads: int,
+    workers: int = 1,
+    listen: str = "127.0.0.1:0",
+    more: Sequence[str] = (),
 ) -> Iterator[LocalServer]:
     """Run a server on free local ports, or with gRPC on `listen`, until the end of the block.
 
@@ -56,7 +60,15 @@ def local_server(
     command = [sys.executable, "-m", "wordgate.cli.main", "serve", "--model", str(model)]
     options = ["--listen", listen, "--metrics-listen", "127.0.0.1:0", "--log-format", "json"]
     process = subprocess.Popen(
-        [*command, *options, "--engine-threads", str(calls), "--workers", str(workers), *more],
+        [
+            *command,
+            *options,
+            "--engine-threads",
+            str(engine_threads),
+            "--workers",
+            str(workers),
+            *more,
+        ],
         stderr=subprocess.PIPE,
         text=True,
         env={name: v for name, v in os.environ.items() if not name.startswith(_GUARDED_BY)},

@@ -63,8 +63,8 @@ async def one_by_one(
     return outcomes
 
 
-async def side_by_side(client: AsyncClient, under_way: int, seconds: float) -> Outcomes:
-    """Keep `under_way` requests in flight, to measure the server's capacity."""
+async def side_by_side(client: AsyncClient, in_flight: int, seconds: float) -> Outcomes:
+    """Keep `in_flight` requests in flight, to measure the server's capacity."""
     outcomes = Outcomes()
     began = perf_counter()
     requests = _requests()
@@ -74,7 +74,7 @@ async def side_by_side(client: AsyncClient, under_way: int, seconds: float) -> O
             await _ask(client, next(requests), perf_counter(), outcomes, _AGAIN_SECONDS)
 
     async with asyncio.TaskGroup() as group:
-        for _ in range(under_way):
+        for _ in range(in_flight):
             group.create_task(ask_on())
     outcomes.elapsed_seconds = perf_counter() - began
     return outcomes

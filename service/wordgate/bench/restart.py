@@ -34,9 +34,9 @@ class Restart:
     start_to_ready: float
 
 
-def run(model: Path, kills: int, calls: int, workers: int) -> dict[str, Any]:
+def run(model: Path, kills: int, engine_threads: int, workers: int) -> dict[str, Any]:
     """Kill and restart a serving process `kills` times; return quartiles and the start's phases."""
-    restarts = _restarts(model, kills, calls, workers)
+    restarts = _restarts(model, kills, engine_threads, workers)
     parts = [_parts(model) for _ in range(kills)]
     return {
         "kill_to_answer_seconds": _quartiles([each.kill_to_answer for each in restarts]),
@@ -50,10 +50,10 @@ def run(model: Path, kills: int, calls: int, workers: int) -> dict[str, Any]:
     }
 
 
-def _restarts(model: Path, kills: int, calls: int, workers: int) -> list[Restart]:
+def _restarts(model: Path, kills: int, engine_threads: int, workers: int) -> list[Restart]:
     restarts = []
     with ExitStack() as running, ThreadPoolExecutor(1) as asking:
-        server = running.enter_context(local_server(model, calls, workers))
+        server = running.enter_context(local_server(model, engine_threads, workers))
         for _ in range(kills):
             answered = _answered(server.address)
             killed = monotonic()
@@ -61,7 +61,9 @@ def _restarts(model: Path, kills: int, calls: int, workers: int) -> list[Restart
             running.close()
             started = monotonic()
             answered_again = asking.submit(_answered, server.address)
-            server = running.enter_context(local_server(model, calls, workers, server.address))
+            server = running.enter_context(
+                local_server(model, engine_threads, workers, server.address)
+            )
             ready = monotonic()
             answered = answered_again.result()
             restarts.append(Restart(answered - killed, answered - started, ready - started))

@@ -21,7 +21,7 @@ from wordgate.offline.pipelining import in_order
 from wordgate.scoring.prefix_tree import PrefixTree
 from wordgate.scoring.scoring import tokenize_text
 
-UNDER_WAY = 16
+IN_FLIGHT = 16
 """Utterances in flight, in process and over gRPC."""
 
 _ONE_BY_ONE_SHARE = 10
@@ -41,19 +41,19 @@ def run(
     utterances: Sequence[Sequence[str]],
     *,
     server: Scores | None,
-    calls: int,
+    engine_threads: int,
     baseline_threads: Sequence[int],
     repetitions: int,
 ) -> dict[str, Any]:
     """Return the candidates per second of each method, and their ratios.
 
-    `calls` inferences run concurrently, here and in `server`, which serves the same bundle in
-    another process. The padded batch runs with the fastest of `baseline_threads`, determined
+    `engine_threads` inferences run concurrently, here and in `server`, which serves the same bundle
+    in another process. The padded batch runs with the fastest of `baseline_threads`, determined
     beforehand. The limit is for one core and is compared with one inference at a time.
     """
     rows = RowCounter()
     served = open_model(bundle, observer=rows)
-    here = LocalModel(served, calls)
+    here = LocalModel(served, engine_threads)
     alone = LocalModel(served)
     limit = MatmulLimit(served.bundle.manifest.network)
     padded = _best_padded(bundle, utterances, here, baseline_threads)
@@ -62,12 +62,14 @@ def run(
         "padded_batch": (utterances, lambda texts: padded.score(_cut(here, texts))),
         "one_by_one": (few, lambda texts: [padded.score(_cut(here, [text])) for text in texts]),
     }
-    seconds: dict[str, list[float]] = {name: [] for name in (*ways, "engine", "one_call", "server")}
+    seconds: dict[str, list[float]] = {
+        name: [] for name in (*ways, "engine", "one_thread", "server")
+    }
     _ask_all(here, utterances)
     for _ in range(repetitions):
         seconds["engine"].append(_ask_all(here, utterances))
         rows.counted.clear()
-        seconds["one_call"].append(_ask_all(alone, utterances))
+        seconds["one_thread"].append(_ask_all(alone, utterances))
         limit.measure()
         if server is not None:
             seconds["server"].append(_ask_all(server, utterances))
@@ -84,7 +86,7 @@ def run(
         "candidates_per_second": round(engine, 1),
         "speedup_over_padded_batch": round(engine / padded_speed, 2),
         "speedup_over_one_by_one": round(engine / one_speed, 2),
-        "fraction_of_matmul_limit": round(needed / statistics.median(seconds["one_call"]), 3),
+        "fraction_of_matmul_limit": round(needed / statistics.median(seconds["one_thread"]), 3),
         "sharing": round(_sharing(here, utterances), 3),
     }
     if server is not None:
@@ -98,9 +100,11 @@ def run(
         "rows": dict(sorted(rows.counted.items())),
         "candidates": count,
         "utterances": len(utterances),
-        "under_way": UNDER_WAY,
-        "calls": calls,
-        "one_call_candidates_per_second": round(count / statistics.median(seconds["one_call"]), 1),
+        "in_flight": IN_FLIGHT,
+        "engine_threads": engine_threads,
+        "one_thread_candidates_per_second": round(
+            count / statistics.median(seconds["one_thread"]), 1
+        ),
         "padded_batch_threads": padded.threads,
         "repetitions": repetitions,
     }
@@ -109,7 +113,7 @@ def run(
 def _ask_all(scorer: Scores, utterances: Sequence[Sequence[str]]) -> float:
     """Return the seconds to score all utterances, with several in flight."""
     began = perf_counter()
-    for _ in in_order(utterances, lambda texts: scorer.submit_score("", texts), UNDER_WAY):
+    for _ in in_order(utterances, lambda texts: scorer.submit_score("", texts), IN_FLIGHT):
         pass
     return perf_counter() - began
 

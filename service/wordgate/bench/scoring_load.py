@@ -28,9 +28,9 @@ def jobs() -> list[list[str]]:
 
 
 def score_at(
-    address: str, under_way: int, seconds: float, connections: int = 1
+    address: str, in_flight: int, seconds: float, connections: int = 1
 ) -> Iterator[ScoreResult]:
-    """Yield the results of jobs for `seconds`, keeping `under_way` jobs in flight."""
+    """Yield the results of jobs for `seconds`, keeping `in_flight` jobs in flight."""
     until = monotonic() + seconds
 
     with ExitStack() as connected:
@@ -40,15 +40,15 @@ def score_at(
         ]
         pairs = zip(cycle(jobs()), cycle(clients), strict=False)
         in_time = takewhile(lambda _: monotonic() < until, pairs)
-        asked = in_order(in_time, lambda pair: pair[1].submit_score("", pair[0]), under_way)
+        asked = in_order(in_time, lambda pair: pair[1].submit_score("", pair[0]), in_flight)
         for _, result in asked:
             yield result
 
 
 def main() -> None:
     """Score until the time is over or the process is killed."""
-    address, under_way, seconds, connections = sys.argv[1:]
-    answers = score_at(address, int(under_way), float(seconds), int(connections))
+    address, in_flight, seconds, connections = sys.argv[1:]
+    answers = score_at(address, int(in_flight), float(seconds), int(connections))
     for number, _ in enumerate(answers):
         if number == 0:
             sys.stdout.write("scoring\n")

@@ -38,7 +38,7 @@ async def idle_sessions(address: str, count: int, typed: str = TYPED) -> AsyncIt
 
 def run(model: Path, sessions: int) -> dict[str, Any]:
     """Return the kilobytes (1,024 bytes) of resident memory per session."""
-    with local_server(model, calls=1) as server:
+    with local_server(model, engine_threads=1) as server:
         session_kb = _kilobytes_each(server.address, server.process_id, sessions, TYPED)
     with noop_server() as bare:
         stream_kb = _kilobytes_each(bare.address, bare.process_id, sessions, "")

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from wordgate.training.model.network import LSTMConfig, Network
+from wordgate.training.model.network import Network, NetworkConfig
 from wordgate.training.model.optimizer import Optimiser, Schedule
 
 ZIPF_EXPONENT = 1.05
@@ -56,7 +56,7 @@ def run(
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        sizes = LSTMConfig(vocabulary, layers, width, cutoffs)
+        sizes = NetworkConfig(vocabulary, layers, width, cutoffs)
         segments = _segments(vocabulary, batch, length, steps)
         ours, plain = _our_step(sizes, batch), _plain_step(sizes, batch)
         _seconds(ours, segments)
@@ -116,7 +116,7 @@ def _seconds(step: Callable[[Tensor], float], segments: list[Tensor]) -> float:
     return time.perf_counter() - start
 
 
-def _our_step(sizes: LSTMConfig, batch: int) -> Callable[[Tensor], float]:
+def _our_step(sizes: NetworkConfig, batch: int) -> Callable[[Tensor], float]:
     network = Network(sizes, torch.bfloat16, torch.Generator().manual_seed(1))
     network.train()
     optimiser = Optimiser(network.parameters(), Schedule(3e-3, 6e-5, 100, 100, 10_000))
@@ -133,7 +133,7 @@ def _our_step(sizes: LSTMConfig, batch: int) -> Callable[[Tensor], float]:
     return step
 
 
-def _plain_step(sizes: LSTMConfig, batch: int) -> Callable[[Tensor], float]:
+def _plain_step(sizes: NetworkConfig, batch: int) -> Callable[[Tensor], float]:
     model = PlainModel(sizes.vocabulary, sizes.layers, sizes.width)
     model.train()
     optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3)

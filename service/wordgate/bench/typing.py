@@ -108,12 +108,12 @@ def _counts(typed: Typed) -> dict[str, int]:
 
 
 @contextmanager
-def _scoring(server: LocalServer, load: Load, under_way: int) -> Iterator[None]:
+def _scoring(server: LocalServer, load: Load, in_flight: int) -> Iterator[None]:
     """Run scoring jobs in another process during the block."""
     seconds = load.warm_up_seconds + load.seconds + _STARTING_SECONDS
     command = [sys.executable, "-m", "wordgate.bench.scoring_load"]
     process = subprocess.Popen(
-        [*command, server.address, str(under_way), str(seconds), str(load.connections)],
+        [*command, server.address, str(in_flight), str(seconds), str(load.connections)],
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -154,7 +154,7 @@ def _hint(parameter: click.Parameter, field: str, ctx: click.Context) -> str:
     name = "" if isinstance(parameter, click.Argument) else place_of(parameter, ctx)
     match = _INDEXED.match(field)
     if match is None:
-        return name
+        return name or _name(parameter)
     value, values = match[2], ctx.params.get(parameter.name or "")
     if value.isdecimal() and isinstance(values, tuple) and int(value) < len(values):
         value = values[int(value)]

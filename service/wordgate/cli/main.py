@@ -52,6 +52,7 @@ COMMANDS = (
     "type",
     "score",
     "rescore",
+    "explain",
     "tune",
     "evaluate",
     "models",

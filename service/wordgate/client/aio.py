@@ -16,11 +16,17 @@ from wordgate.decoding.generation import GenerationKwargs, GenerationQuery
 from wordgate.decoding.options import Options, SuggestionKwargs
 from wordgate.decoding.prediction import Query
 from wordgate.decoding.prediction_result import PredictionResult
-from wordgate.engine.results import GenerationResult, RescoringResult, ScoreResult
+from wordgate.engine.results import (
+    ExplanationResult,
+    GenerationResult,
+    RescoringResult,
+    ScoreResult,
+)
 from wordgate.errors import WordgateError
 from wordgate.protocol.models import ModelDescription, ServerDescription
 from wordgate.protocol.prediction import encode_session_configuration
 from wordgate.protocol.status import NoAnswer, decode_error
+from wordgate.scoring.explanation import ExplanationKwargs, ExplanationQuery
 from wordgate.scoring.lattice_search import SearchBounds
 from wordgate.scoring.rescoring import DEFAULT_SEARCH_BOUNDS, HypothesisSpace
 from wordgate.scoring.score_weights import ScoreWeights
@@ -84,6 +90,10 @@ class AsyncClient(ClientBase):
     ) -> RescoringResult:
         """Same as `Client.rescore`."""
         return await self._ask(self._rescore(history, hypotheses, score_weights, count_eos, bounds))
+
+    async def explain(self, text: str, **options: Unpack[ExplanationKwargs]) -> ExplanationResult:
+        """Same as `Client.explain`."""
+        return await self._ask(self._explain(ExplanationQuery(text, **options)))
 
     async def list_models(self) -> list[ModelDescription]:
         """Same as `Client.list_models`."""

@@ -18,7 +18,13 @@ from wordgate.client.tls import DEFAULT_TIMEOUT_SECONDS, Tls, check_server, meta
 from wordgate.decoding.generation import GenerationQuery
 from wordgate.decoding.prediction import Query
 from wordgate.decoding.prediction_result import PredictionResult
-from wordgate.engine.results import GenerationResult, RescoringResult, ScoreResult
+from wordgate.engine.results import (
+    ExplanationResult,
+    GenerationResult,
+    RescoringResult,
+    ScoreResult,
+)
+from wordgate.protocol.explanation import decode_explanation, encode_explain_request
 from wordgate.protocol.generation import decode_generated_word, encode_generate_request
 from wordgate.protocol.models import (
     ModelDescription,
@@ -29,6 +35,7 @@ from wordgate.protocol.models import (
 from wordgate.protocol.prediction import decode_prediction, encode_predict_request
 from wordgate.protocol.rescoring import decode_ranking, encode_rescore_request
 from wordgate.protocol.scoring import decode_scores, encode_score_request
+from wordgate.scoring.explanation import ExplanationQuery
 from wordgate.scoring.lattice_search import SearchBounds
 from wordgate.scoring.rescoring import HypothesisSpace
 from wordgate.scoring.score_weights import ScoreWeights
@@ -67,8 +74,9 @@ class ClientBase(ABC):
         is `NAME` or `NAME@VERSION`; an empty name selects the server's default model.
         `timeout_seconds` is the deadline of each request; None means no deadline. `tls` enables
         TLS; without it, `token` (a bearer token) is sent unencrypted. `priority` applies to
-        `predict`, `score` and `rescore`. Raises `InvalidInput` for an invalid address or token and
-        for a model name that is not valid Unicode, `InvalidFile` for an unusable file in `tls`.
+        `predict`, `score`, `rescore` and `explain`. Raises `InvalidInput` for an invalid address or
+        token and for a model name that is not valid Unicode, `InvalidFile` for an unusable file in
+        `tls`.
         """
         check_server(address)
         self._address = address
@@ -115,6 +123,10 @@ class ClientBase(ABC):
             self._model, history, hypotheses, score_weights, count_eos, bounds, self._priority
         )
         return Rpc(self._scoring.Rescore, request, decode_ranking)
+
+    def _explain(self, query: ExplanationQuery) -> Rpc[ExplanationResult]:
+        request = encode_explain_request(self._model, query, self._priority)
+        return Rpc(self._models.Explain, request, decode_explanation)
 
     def _list_models(self) -> Rpc[list[ModelDescription]]:
         return Rpc(

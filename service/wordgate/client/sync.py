@@ -13,10 +13,16 @@ from wordgate.decoding.generation import GenerationKwargs, GenerationQuery
 from wordgate.decoding.options import Options, SuggestionKwargs
 from wordgate.decoding.prediction import Query
 from wordgate.decoding.prediction_result import PredictionResult
-from wordgate.engine.results import GenerationResult, RescoringResult, ScoreResult
+from wordgate.engine.results import (
+    ExplanationResult,
+    GenerationResult,
+    RescoringResult,
+    ScoreResult,
+)
 from wordgate.errors import WordgateError
 from wordgate.protocol.models import ModelDescription, ServerDescription
 from wordgate.protocol.status import decode_error
+from wordgate.scoring.explanation import ExplanationKwargs, ExplanationQuery
 from wordgate.scoring.lattice_search import SearchBounds
 from wordgate.scoring.rescoring import DEFAULT_SEARCH_BOUNDS, HypothesisSpace
 from wordgate.scoring.score_weights import ScoreWeights
@@ -102,6 +108,14 @@ class Client(ClientBase):
         """
         return self._ask(self._rescore(history, hypotheses, score_weights, count_eos, bounds))
 
+    def explain(self, text: str, **options: Unpack[ExplanationKwargs]) -> ExplanationResult:
+        """Explain a text: what the model expected at each word and token, and what its layers did.
+
+        `options` are the fields of `wordgate.scoring.explanation.ExplanationQuery`, by name.
+        Surprisals are in nats. docs/explaining.md describes the figures.
+        """
+        return self._ask(self._explain(ExplanationQuery(text, **options)))
+
     def list_models(self) -> list[ModelDescription]:
         """Return all served models, ordered by name and version."""
         return self._ask(self._list_models())
@@ -141,6 +155,10 @@ class Client(ClientBase):
     ) -> "Future[RescoringResult]":
         """Same as `rescore`, but non-blocking, like `submit_predict`."""
         return self._submit(self._rescore(history, hypotheses, score_weights, count_eos, bounds))
+
+    def submit_explain(self, query: ExplanationQuery) -> "Future[ExplanationResult]":
+        """Same as `explain`, but non-blocking, like `submit_predict`."""
+        return self._submit(self._explain(query))
 
     def submit_generate(self, query: GenerationQuery) -> Generator[GenerationResult, None, None]:
         """Same as `generate`, but takes a `GenerationQuery`."""

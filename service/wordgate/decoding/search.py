@@ -262,12 +262,15 @@ class BestFirstSearch(Generic[N]):
 
     def _unfold(self) -> ModelTask[None]:
         """Unfold rows until the best open item is something else, or up to the limit."""
-        heap = self.heap
+        heap, unchecked = self.heap, 0
         while heap and self._entries > 0 and isinstance(row := heap[0][2], LazyRow):
             opened = row.unfold(self, int(min(_ENTRIES_PER_CHECK, self._entries)))
             self._entries -= opened
-            if opened == _ENTRIES_PER_CHECK and self.queries.time_slice.is_over():
-                yield YIELD
+            unchecked += opened
+            if unchecked >= _ENTRIES_PER_CHECK:
+                unchecked = 0
+                if self.queries.time_slice.is_over():
+                    yield YIELD
 
     def _companions(self, negative_rank: float, room: int) -> ModelTask[list[_Item]]:
         """Remove and return open items close behind an item, to expand in the same batch.

@@ -206,12 +206,11 @@ class Suggester:
         seen = self._seen
         if seen is None:
             return texts
-        listed = [word.encode("utf-8") for word in self._biases.words]
+        listed = SeenWords(self._biases.words)
         return {
             text: value
             for text, value in texts.items()
-            if seen.begins(written := text.encode("utf-8"))
-            or any(word.startswith(written) for word in listed)
+            if seen.begins(written := text.encode("utf-8")) or listed.begins(written)
         }
 
     def _params(self, count: int, accepts: Callable[[str], bool], prefix: str = "") -> SearchParams:

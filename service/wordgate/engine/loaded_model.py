@@ -18,7 +18,7 @@ from wordgate.decoding.prediction import Query, predict
 from wordgate.decoding.prediction_result import PredictionResult
 from wordgate.engine import malloc_trim
 from wordgate.engine.onnx_model import CallObserver, NetworkModel, Runtime
-from wordgate.engine.results import RescoringResult, ScoreResult
+from wordgate.engine.results import ExplanationResult, RescoringResult, ScoreResult
 from wordgate.engine.state_cache import DEFAULT_CACHE_BYTES, StateCache
 from wordgate.errors import InvalidBundle
 from wordgate.lm.cached_queries import CachedQueries
@@ -26,6 +26,7 @@ from wordgate.lm.context_window import read_ahead, read_context
 from wordgate.lm.model_version import ModelVersion
 from wordgate.lm.requests import ModelTask, run_to_completion
 from wordgate.lm.state_store import NullStateStore
+from wordgate.scoring.explanation import ExplanationQuery, explain
 from wordgate.scoring.lattice_search import SearchBounds
 from wordgate.scoring.rescoring import DEFAULT_SEARCH_BOUNDS, HypothesisSpace, rescore
 from wordgate.scoring.score_weights import ScoreWeights
@@ -111,6 +112,11 @@ class ServedModel:
             language, self.cache, history, hypotheses, score_weights, count_eos, bounds
         )
         return RescoringResult(ranking, count_eos, self.name)
+
+    def explain(self, query: ExplanationQuery) -> ModelTask[ExplanationResult]:
+        """Explain a text (`scoring.explanation.explain`)."""
+        explanation = yield from explain(self.bundle.language, self.cache, query)
+        return ExplanationResult(explanation, query.count_eos, self.name)
 
 
 def open_model(

@@ -12,9 +12,15 @@ from wordgate.engine.executor import EngineExecutor
 from wordgate.engine.job import Priority
 from wordgate.engine.loaded_model import ServedModel, open_model
 from wordgate.engine.onnx_model import Runtime
-from wordgate.engine.results import GenerationResult, RescoringResult, ScoreResult
+from wordgate.engine.results import (
+    ExplanationResult,
+    GenerationResult,
+    RescoringResult,
+    ScoreResult,
+)
 from wordgate.engine.scheduler import Scheduler
 from wordgate.lm.requests import ModelTask
+from wordgate.scoring.explanation import ExplanationQuery
 from wordgate.scoring.lattice_search import SearchBounds
 from wordgate.scoring.rescoring import DEFAULT_SEARCH_BOUNDS, HypothesisSpace, check_kinds
 from wordgate.scoring.score_weights import ScoreWeights
@@ -29,15 +35,17 @@ class LocalModel:
     There is no overload protection; the caller limits the number of concurrent requests.
     """
 
-    def __init__(self, served: ServedModel, calls: int = 1) -> None:
-        """Start `calls` engine threads, each of which runs inferences on one core."""
+    def __init__(self, served: ServedModel, engine_threads: int = 1) -> None:
+        """Start `engine_threads` engine threads, each of which runs inferences on one core."""
         self.served = served
-        self._thread = EngineExecutor(Scheduler(), calls)
+        self._thread = EngineExecutor(Scheduler(), engine_threads)
 
     @classmethod
-    def open(cls, path: Path, runtime: Runtime | None = None, calls: int = 1) -> "LocalModel":
+    def open(
+        cls, path: Path, runtime: Runtime | None = None, engine_threads: int = 1
+    ) -> "LocalModel":
         """Load the bundle at `path`. Raises the same errors as `open_model`."""
-        return cls(open_model(path, runtime), calls)
+        return cls(open_model(path, runtime), engine_threads)
 
     def submit_predict(self, query: Query) -> "Future[PredictionResult]":
         """Predict the next words. Like the other methods, raises `TypeError` for non-text input."""
@@ -70,6 +78,11 @@ class LocalModel:
         require_text(history, "history")
         check_kinds(hypotheses)
         task = self.served.rescore(history, hypotheses, score_weights, count_eos, bounds)
+        return self._thread.submit(self.served.network, task, Priority.NORMAL, admitted=True)
+
+    def submit_explain(self, query: ExplanationQuery) -> "Future[ExplanationResult]":
+        """Explain a text."""
+        task = self.served.explain(query)
         return self._thread.submit(self.served.network, task, Priority.NORMAL, admitted=True)
 
     def submit_generate(self, query: GenerationQuery) -> Generator[GenerationResult, None, None]:

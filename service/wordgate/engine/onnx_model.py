@@ -24,16 +24,18 @@ from wordgate.bundle.bundle_files import (
 )
 from wordgate.bundle.graph_check import check_graph
 from wordgate.bundle.manifest import ZERO_POINT, NetworkSizes, Precision
+from wordgate.engine.gate_outputs import activations, gate_names, with_gate_outputs
 from wordgate.engine.int8_probe import EXACT_SUMS_OPTION, int8_products_are_exact
 from wordgate.engine.lstm_state import NetworkState, StateBatch, gather, gather_top
 from wordgate.errors import InvalidBundle, InvalidConfiguration
 from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
-from wordgate.lm.requests import MAX_ROWS, Row, State
+from wordgate.lm.requests import MAX_ROWS, Activations, Row, State
 
 ONNXRUNTIME_VERSION: str = onnxruntime.__version__
 
 _WARM_UP_ROWS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 Numbers = NDArray[np.int64]
+_NEXT_STATE = ["next_hidden", "next_cells"]
 _NONE: Numbers = np.zeros(0, np.int64)
 _HIDDEN = {"int8": "uint8", "float32": "float"}
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
@@ -75,6 +77,7 @@ class NetworkModel:
         """
         self.levels = AdaptiveSoftmaxLayout(sizes.cutoffs)
         self._width = sizes.width
+        self._gates = gate_names(sizes.layers)
         self._observer = observer
         graphs = [STEP_FILE, *(output_file(n) for n in range(self.levels.count))]
         if contents is None:
@@ -104,9 +107,13 @@ class NetworkModel:
         rows = 3
         hidden, cells = gather([self.start] * rows)
         token = np.full(rows, self.levels.vocabulary - 1)
-        answered = self._step.run(None, {"token": token, "hidden": hidden, "cells": cells})
+        feed = {"token": token, "hidden": hidden, "cells": cells}
+        answered = self._step.run(_NEXT_STATE, feed)
         if {values.shape for values in answered} != {hidden.shape}:
             raise ValueError(f"{STEP_FILE} does not return one state per row")
+        gates = self._step.run(self._gates, feed)
+        if {values.shape for values in gates} != {(rows, self._width)}:
+            raise ValueError(f"{STEP_FILE} does not have one gate value per row and unit")
         top = gather_top(StateBatch(*answered).states(), self._width)
         for level, session in enumerate(self._outputs):
             width = self.levels.width(level)
@@ -120,10 +127,26 @@ class NetworkModel:
         return _in_parts(self._step_part, rows)
 
     def _step_part(self, rows: Sequence[tuple[State, int]]) -> list[State]:
+        return StateBatch(*self._stepped(rows, _NEXT_STATE)).states()
+
+    def step_activations(
+        self, rows: Sequence[tuple[State, int]]
+    ) -> list[tuple[State, Activations]]:
+        """Read one token after each state; return the new states with the layers' activations."""
+        return _in_parts(self._activations_part, rows)
+
+    def _activations_part(
+        self, rows: Sequence[tuple[State, int]]
+    ) -> list[tuple[State, Activations]]:
+        hidden, cells, *gates = self._stepped(rows, [*_NEXT_STATE, *self._gates])
+        states = StateBatch(hidden, cells).states()
+        return list(zip(states, activations(gates, cells), strict=True))
+
+    def _stepped(self, rows: Sequence[tuple[State, int]], wanted: list[str]) -> list[Any]:
         states, tokens = zip(*rows, strict=True)
         hidden, cells = gather(states)
         feed = {"token": np.array(tokens, np.int64), "hidden": hidden, "cells": cells}
-        return StateBatch(*self._run("step", self._step, None, feed, len(rows))).states()
+        return self._run("step", self._step, wanted, feed, len(rows))
 
     def hidden_vectors(self, rows: Sequence[State]) -> list[Row]:
         """Return the hidden values of the top layer: float32 [width] per state."""
@@ -240,9 +263,12 @@ class _SessionOpener:
             problem = f"{name} is not listed in {MANIFEST_FILE}; export the model again"
             raise InvalidBundle(self._path, "content", problem)
         with refusing(self._path, f"{name} cannot be loaded"):
-            check_graph(self._contents[name], self._sizes, len(self._embedding))
+            graph = self._contents[name]
+            check_graph(graph, self._sizes, len(self._embedding))
+            if name == STEP_FILE:
+                graph = with_gate_outputs(graph, self._sizes.layers)
             session = onnxruntime.InferenceSession(
-                self._contents[name],
+                graph,
                 self._options,
                 providers=[self._provider],
                 enable_fallback=int(self._provider != _PROVIDERS["cpu"]),
@@ -273,6 +299,7 @@ def _check_signatures(
     wanted = {"token": (whole, None), "hidden": (hidden, size), "cells": (real, size)}
     _check_values(path, STEP_FILE, step.get_inputs(), wanted)
     wanted = {"next_hidden": (hidden, size), "next_cells": (real, size)}
+    wanted |= dict.fromkeys(gate_names(sizes.layers), (real, sizes.width))
     _check_values(path, STEP_FILE, step.get_outputs(), wanted)
     for level, session in enumerate(outputs):
         name = output_file(level)

@@ -13,6 +13,7 @@ from wordgate.decoding.generation import GeneratedWord, GenerationQuery
 from wordgate.decoding.prediction import Query
 from wordgate.decoding.prediction_result import PredictionResult
 from wordgate.lm.model_version import ModelVersion
+from wordgate.scoring.explanation import Explanation, ExplanationQuery
 from wordgate.scoring.lattice_search import SearchBounds
 from wordgate.scoring.rescoring import DEFAULT_SEARCH_BOUNDS, HypothesisSpace, Ranking
 from wordgate.scoring.score_weights import ScoreWeights
@@ -33,6 +34,15 @@ class RescoringResult:
     """Ranked transcripts, and whether `<eos>` was counted."""
 
     ranking: Ranking
+    counted_eos: bool
+    model: ModelVersion
+
+
+@dataclass(frozen=True)
+class ExplanationResult:
+    """An explained text, and whether the end of the text was counted."""
+
+    explanation: Explanation
     counted_eos: bool
     model: ModelVersion
 
@@ -80,7 +90,11 @@ class LanguageModel(Protocol):
 
 
 class GenerativeModel(LanguageModel, Protocol):
-    """A model that can also generate text."""
+    """A model that can also explain and generate text."""
+
+    def submit_explain(self, query: ExplanationQuery) -> "Future[ExplanationResult]":
+        """Explain a text."""
+        ...
 
     def submit_generate(self, query: GenerationQuery) -> Generator[GenerationResult, None, None]:
         """Yield the words of a generated text. Close the generator to stop early."""

@@ -8,7 +8,7 @@ from wordgate.bundle import bundle as bundles
 from wordgate.engine.local_model import LocalModel
 from wordgate.engine.results import LanguageModel
 from wordgate.errors import InvalidFile, empty
-from wordgate.evaluation import cloze, minimal_pairs, perplexity
+from wordgate.evaluation import cloze, distant_clues, minimal_pairs, perplexity
 from wordgate.offline.lines import COMPRESSIONS, file_format, read_lines, uncompressed
 from wordgate.text import words
 from wordgate.text.normalization import normalise
@@ -22,14 +22,15 @@ def measure_bundle(bundle: Path, files: Sequence[Path]) -> dict[str, float]:
     """Measure a bundle; return figures by name.
 
     The figures are perplexities of .txt files, accuracies of minimal pairs (.tsv, .jsonl) and, for
-    an English model, results of the included cloze tests. Files may be plain, .gz or .xz; a folder
-    stands for all such files in it. Raises `InvalidFile` for other files.
+    an English model, results of the included cloze tests and of `distant_clues`. Files may be
+    plain, .gz or .xz; a folder stands for all such files in it. Raises `InvalidFile` for other
+    files.
     """
     model = LocalModel.open(bundle)
     try:
         figures: dict[str, float] = {}
         if cloze.are_in(bundles.read_manifest(bundle).language):
-            figures |= _question_figures(model)
+            figures |= _question_figures(model) | distant_clues.figures(model)
         for file in _expanded(files):
             figures |= _text_figures(model, file) if _is_text(file) else _pair_figures(model, file)
         return figures
@@ -117,5 +118,5 @@ def _pair_figures(model: LanguageModel, file: Path) -> dict[str, float]:
     name = uncompressed(file).stem
     result = minimal_pairs.evaluate(model, minimal_pairs.read(file))
     return {f"{name}.accuracy": result.accuracy} | {
-        f"{name}.{group}": accuracy for group, accuracy in result.groups.items()
+        f"{name}.{group}": accuracy for group, accuracy in result.by["group"].items()
     }

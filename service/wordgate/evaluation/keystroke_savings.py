@@ -20,7 +20,7 @@ from wordgate.decoding.prediction_result import PredictionResult
 from wordgate.engine.results import LanguageModel
 from wordgate.errors import empty
 from wordgate.offline.lines import read_lines
-from wordgate.offline.pipelining import UNDER_WAY
+from wordgate.offline.pipelining import DEFAULT_IN_FLIGHT
 from wordgate.text import words
 from wordgate.text.cooperative_steps import finish
 from wordgate.text.normalization import normalising_with_offsets
@@ -171,7 +171,7 @@ def _type_all(model: LanguageModel, typings: Iterator[Typing]) -> None:
 
     try:
         while True:
-            while len(waiting) < UNDER_WAY and (begun := next(typings, None)):
+            while len(waiting) < DEFAULT_IN_FLIGHT and (begun := next(typings, None)):
                 proceed(begun, None)
             if not waiting:
                 return

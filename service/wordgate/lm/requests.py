@@ -24,6 +24,8 @@ State = Any
 
 Row = NDArray[np.float32]
 
+Activations = NDArray[np.float32]
+
 
 class Step(list[tuple[State, int]]):
     """Read one token after each state. Rows: (state, token). Results: the new states, in order."""
@@ -34,6 +36,23 @@ class Step(list[tuple[State, int]]):
     def answered_by(model: "Model", rows: Sequence[tuple[State, int]]) -> list[State]:
         """Return the results of a model."""
         return model.step(rows)
+
+
+class StepActivations(list[tuple[State, int]]):
+    """Read one token after each state, and return what the cells did. Rows: (state, token).
+
+    Results: (new state, activations), activations as float32 [layers, 5, width]: input gate, forget
+    gate, candidate, output gate, and the cell state after the step. The states are those of `Step`.
+    """
+
+    __slots__ = ()
+
+    @staticmethod
+    def answered_by(
+        model: "Model", rows: Sequence[tuple[State, int]]
+    ) -> list[tuple[State, Activations]]:
+        """Return the results of a model."""
+        return model.step_activations(rows)
 
 
 class TokenLogProbs(list[tuple[State, int]]):
@@ -116,7 +135,7 @@ class Prefill:
         return Step([(self.state, self._tokens[self._index])])
 
 
-ModelRequest = Step | TokenLogProbs | OutputRows | HiddenVectors
+ModelRequest = Step | StepActivations | TokenLogProbs | OutputRows | HiddenVectors
 """A request is a list of rows."""
 
 T = TypeVar("T")
@@ -174,6 +193,12 @@ class Model(Protocol):
 
     def step(self, rows: Sequence[tuple[State, int]]) -> list[State]:
         """Serve `Step`."""
+        ...
+
+    def step_activations(
+        self, rows: Sequence[tuple[State, int]]
+    ) -> list[tuple[State, Activations]]:
+        """Serve `StepActivations`."""
         ...
 
     def token_log_probs(self, rows: Sequence[tuple[State, int]]) -> list[float]:

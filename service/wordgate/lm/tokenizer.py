@@ -9,7 +9,7 @@ Byte-pair encoding: Sennrich et al. 2016, arXiv 1508.07909. Byte alphabet: Radfo
 """
 
 import bisect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache, partial
 from itertools import chain
 from operator import attrgetter
@@ -122,6 +122,12 @@ class Tokenizer:
             self.bytes_of[token] + (b" " if self.ends_word[token] else b"") for token in tokens
         )
         return written.decode("utf-8", errors="replace").rstrip(" ")
+
+    def piece(self, token: int) -> str:
+        """Return a token as text. Bytes that are not whole characters are written as `<0xF0>`."""
+        if token == EOS:
+            return EOS_NAME
+        return "".join(_characters(self.bytes_of[token]))
 
     @property
     def leading(self) -> NDArray[np.int64]:
@@ -265,6 +271,13 @@ def _check_names(names: Sequence[str]) -> None:
         for name in (character, character + END_OF_WORD):
             if name not in known:
                 raise ValueError(f"token {name!a} is missing: some texts cannot be encoded")
+
+
+def _characters(written: bytes) -> Iterator[str]:
+    """Yield the characters of a token, and each byte that is not part of a whole character."""
+    for character in written.decode("utf-8", errors="surrogateescape"):
+        byte = ord(character) - 0xDC00
+        yield f"<0x{byte:02X}>" if 0x80 <= byte <= 0xFF else character
 
 
 def _bytes_of(name: str) -> bytes:

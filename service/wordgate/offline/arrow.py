@@ -54,14 +54,14 @@ class Score:
     """
 
     def __init__(
-        self, model: str | Path | None = None, *, count_eos: bool = True, calls: int = 1
+        self, model: str | Path | None = None, *, count_eos: bool = True, engine_threads: int = 1
     ) -> None:
-        """Open a model. `calls` is the number of concurrent inferences, each on one core.
+        """Open a model. `engine_threads` is the number of concurrent inferences, each on one core.
 
         `model` is the folder of a bundle; the default is the bundled model. Raises the errors of
         `LocalModel.open`.
         """
-        self._model = _open(model, calls)
+        self._model = _open(model, engine_threads)
         self._count_eos = count_eos
 
     def __call__(self, table: pa.Table) -> pa.Table:
@@ -104,10 +104,10 @@ class Rescore:
         *,
         score_weights: ScoreWeights | None = None,
         count_eos: bool = True,
-        calls: int = 1,
+        engine_threads: int = 1,
     ) -> None:
         """Same as `Score`, but takes `score_weights`, such as the result of `wordgate tune`."""
-        self._model = _open(model, calls)
+        self._model = _open(model, engine_threads)
         self._score_weights = score_weights or ScoreWeights()
         self._count_eos = count_eos
 
@@ -135,8 +135,10 @@ def _refuse_columns(table: pa.Table, *names: str) -> None:
             raise InvalidInput(f"table.{name}", problem)
 
 
-def _open(model: str | Path | None, calls: int) -> LocalModel:
-    return LocalModel.open(resolve_bundle(Path(model) if model else None), calls=calls)
+def _open(model: str | Path | None, engine_threads: int) -> LocalModel:
+    return LocalModel.open(
+        resolve_bundle(Path(model) if model else None), engine_threads=engine_threads
+    )
 
 
 def _rows(table: pa.Table) -> Iterator[dict[str, Any]]:

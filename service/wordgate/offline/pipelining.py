@@ -11,25 +11,25 @@ from wordgate.errors import WordgateError
 Item = TypeVar("Item")
 T = TypeVar("T")
 
-UNDER_WAY = 64
+DEFAULT_IN_FLIGHT = 64
 """Default number of requests in flight."""
 
 
 def in_order(
-    items: Iterable[Item], submit: "Callable[[Item], Future[T]]", under_way: int = UNDER_WAY
+    items: Iterable[Item], submit: "Callable[[Item], Future[T]]", in_flight: int = DEFAULT_IN_FLIGHT
 ) -> Generator[tuple[Item, T], None, None]:
-    """Yield each item with the result of its request, with at most `under_way` in flight.
+    """Yield each item with the result of its request, with at most `in_flight` in flight.
 
     `items` is consumed lazily. An error of an item, of submitting it or of its request is raised
     when it is reached; the requests after it are cancelled.
     """
-    with closing(in_turn(items, submit, under_way)) as asked:
+    with closing(in_turn(items, submit, in_flight)) as asked:
         for item, question in asked:
             yield item, question.result()
 
 
 def in_turn(
-    items: Iterable[Item], submit: "Callable[[Item], Future[T]]", under_way: int = UNDER_WAY
+    items: Iterable[Item], submit: "Callable[[Item], Future[T]]", in_flight: int = DEFAULT_IN_FLIGHT
 ) -> "Generator[tuple[Item, Future[T]], None, None]":
     """Same as `in_order`, but yields the futures, each when its result is due."""
     waiting: deque[tuple[Item, Future[T]]] = deque()
@@ -38,7 +38,7 @@ def in_turn(
         try:
             for item in items:
                 waiting.append((item, _submitted(item, submit)))
-                if len(waiting) >= under_way:
+                if len(waiting) >= in_flight:
                     yield waiting.popleft()
         except WordgateError as error:
             problem = error

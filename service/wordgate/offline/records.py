@@ -12,7 +12,7 @@ from time import sleep
 from typing import Protocol, TypeVar
 
 from wordgate.errors import InvalidFile, InvalidInput, Overloaded
-from wordgate.offline.pipelining import UNDER_WAY, in_turn
+from wordgate.offline.pipelining import DEFAULT_IN_FLIGHT, in_turn
 
 
 class Placed(Protocol):
@@ -50,9 +50,9 @@ def raise_on_error(results: Iterable[T | InvalidFile]) -> Iterator[T]:
 def answered(
     records: Iterable[R | InvalidFile],
     ask: "Callable[[R], Future[T]]",
-    under_way: int = UNDER_WAY,
+    in_flight: int = DEFAULT_IN_FLIGHT,
 ) -> Iterator[tuple[R, T] | InvalidFile]:
-    """Yield each record with its answer, in order, with `under_way` requests in flight.
+    """Yield each record with its answer, in order, with `in_flight` requests in flight.
 
     Yields an `InvalidFile` with the line for a record that the reader or the model rejects. Retries
     requests that were rejected as overloaded. Raises any other error when its record is reached.
@@ -62,7 +62,7 @@ def answered(
         return Future() if isinstance(record, InvalidFile) else ask(record)
 
     is_first = True
-    with closing(in_turn(records, submit, under_way)) as asked:
+    with closing(in_turn(records, submit, in_flight)) as asked:
         for record, question in asked:
             if isinstance(record, InvalidFile):
                 yield record

@@ -9,7 +9,7 @@ from wordgate.engine.results import LanguageModel, RescoringResult
 from wordgate.errors import InvalidFile, InvalidInput
 from wordgate.offline.alternations import Reference
 from wordgate.offline.lines import uncompressed
-from wordgate.offline.pipelining import UNDER_WAY
+from wordgate.offline.pipelining import DEFAULT_IN_FLIGHT
 from wordgate.offline.reading_report import LEAST, Reading
 from wordgate.offline.records import answered
 from wordgate.scoring.hypothesis import Hypothesis
@@ -98,7 +98,7 @@ def ranked(
     utterances: Iterable[Utterance | InvalidFile],
     score_weights: ScoreWeights,
     count_eos: bool = True,
-    under_way: int = UNDER_WAY,
+    in_flight: int = DEFAULT_IN_FLIGHT,
     bounds: SearchBounds = DEFAULT_SEARCH_BOUNDS,
 ) -> Iterator[tuple[Utterance, RescoringResult] | InvalidFile]:
     """Yield each utterance with its ranking, in order, or an `InvalidFile` for an invalid one."""
@@ -107,7 +107,7 @@ def ranked(
         heard = utterance.lattice or [_last(each, score_weights) for each in utterance.hypotheses]
         return model.submit_rescore(utterance.history, heard, score_weights, count_eos, bounds)
 
-    return answered(utterances, ask, under_way)
+    return answered(utterances, ask, in_flight)
 
 
 def _last(hypothesis: Hypothesis, score_weights: ScoreWeights) -> Hypothesis:

@@ -12,7 +12,7 @@ from wordgate.api.v1.prediction_pb2 import SuggestionOptions
 from wordgate.decoding import generation, options
 from wordgate.engine.scheduler_policy import DEFAULT_MAX_QUEUED_ROWS
 from wordgate.errors import InvalidInput
-from wordgate.scoring import lattice_nbest, scoring
+from wordgate.scoring import explained_text, explanation, lattice_nbest, scoring
 
 
 def _limit(value: int, unit: str, bounds: str) -> Any:
@@ -29,7 +29,8 @@ class Limits:
     max_suggestions: int = _limit(
         options.MAX_SUGGESTIONS,
         "suggestions",
-        "suggested words per response, also corrections; `top_k` of generated text",
+        "suggested words per response, also corrections; `top_k` of generated text and "
+        "of explanations",
     )
     max_expansions: int = _limit(options.MAX_EXPANSIONS, "rows", "output-layer rows per search")
     max_listed_words: int = _limit(
@@ -47,6 +48,20 @@ class Limits:
     )
     max_returned_words: int = _limit(
         scoring.MAX_RETURNED_WORDS, "words", "words of all candidates, with `return_words`"
+    )
+    max_explained_bytes: int = _limit(16 * 1024, "bytes", "size of a text to explain")
+    max_explained_words: int = _limit(
+        explained_text.MAX_EXPLAINED_WORDS,
+        "words",
+        "words of a text to explain, including punctuation marks and ends of lines",
+    )
+    max_explained_tokens: int = _limit(
+        explained_text.MAX_EXPLAINED_TOKENS, "tokens", "tokens of a text to explain"
+    )
+    max_explained_units: int = _limit(
+        explanation.MAX_EXPLAINED_UNITS,
+        "activations",
+        "activations of an explanation with `return_units`: tokens * layers * 5 * width",
     )
     max_session_text_bytes: int = _limit(64 * 1024, "bytes", "size of the text of a typing session")
     max_model_bytes: int = _limit(256, "bytes", "size of `model`, a model's name")

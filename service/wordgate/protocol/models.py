@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from wordgate.api.v1 import models_pb2
+from wordgate.api.v1 import model_version_pb2, models_pb2
 from wordgate.lm.model_version import ModelVersion
 
 _PRECISIONS = {
-    "int8": models_pb2.PRECISION_INT8,
-    "float32": models_pb2.PRECISION_FLOAT32,
+    "int8": model_version_pb2.PRECISION_INT8,
+    "float32": model_version_pb2.PRECISION_FLOAT32,
 }
 _PRECISION_NAMES = {number: name for name, number in _PRECISIONS.items()}
 _LIMITS = models_pb2.Limits.DESCRIPTOR.fields
@@ -46,14 +46,14 @@ class ServerDescription:
     limits: dict[str, int]
 
 
-def encode_model_version(name: ModelVersion) -> models_pb2.ModelVersion:
+def encode_model_version(name: ModelVersion) -> model_version_pb2.ModelVersion:
     """Return a model version as a message."""
-    return models_pb2.ModelVersion(
+    return model_version_pb2.ModelVersion(
         name=name.name, version=name.version, precision=_PRECISIONS[name.precision]
     )
 
 
-def decode_model_version(message: models_pb2.ModelVersion) -> ModelVersion:
+def decode_model_version(message: model_version_pb2.ModelVersion) -> ModelVersion:
     """Decode a model version. A precision of a newer server becomes "unknown"."""
     precision = _PRECISION_NAMES.get(message.precision, "unknown")
     return ModelVersion(message.name, message.version, precision)

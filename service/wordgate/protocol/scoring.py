@@ -2,7 +2,13 @@
 
 from collections.abc import Sequence
 
-from wordgate.api.v1 import prediction_pb2, priority_pb2, rescoring_pb2, scoring_pb2
+from wordgate.api.v1 import (
+    explanation_pb2,
+    prediction_pb2,
+    priority_pb2,
+    rescoring_pb2,
+    scoring_pb2,
+)
 from wordgate.engine.job import Priority
 from wordgate.engine.results import ScoreResult
 from wordgate.errors import InvalidInput
@@ -95,7 +101,8 @@ def decode_priority(
     request: prediction_pb2.PredictRequest
     | scoring_pb2.ScoreRequest
     | rescoring_pb2.RescoreRequest
-    | rescoring_pb2.RescoreConfiguration,
+    | rescoring_pb2.RescoreConfiguration
+    | explanation_pb2.ExplainRequest,
     realtime: Priority,
 ) -> Priority:
     """Decode the scheduling priority of a request; realtime requests get `realtime`.

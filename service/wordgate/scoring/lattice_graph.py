@@ -26,6 +26,9 @@ MAX_NODES = 50_000
 MAX_WEIGHT = 1e12
 """Limit on the absolute weighted score of an arc."""
 
+_ARCS_PER_STEP = 256
+"""Arcs of one node to process without pausing. All arcs of a lattice may leave the same node."""
+
 NEVER = -math.inf
 
 ReachedNodes = dict[int, float]
@@ -72,11 +75,12 @@ class LatticeGraph:
             self.silent.append([])
             yield
         for node, steps in enumerate(joined.steps):
-            for step in steps:
+            for count, step in enumerate(steps):
+                if count % _ARCS_PER_STEP == 0:
+                    yield
                 if node in order and step.end in order:
                     moved = Transition(step.unit, order[step.end], step.weight, step.arc)
                     (self.steps if step.unit else self.silent)[order[node]].append(moved)
-            yield
         for node, steps in enumerate(self.steps):
             self._fans.append(len(steps) + len(self.silent[node]))
             yield
@@ -94,12 +98,13 @@ class LatticeGraph:
         """
         following: dict[str, ReachedNodes] = {}
         for node, score in frontier.items():
-            for step in self.steps[node]:
+            for count, step in enumerate(self.steps[node]):
+                if count % _ARCS_PER_STEP == 0:
+                    yield
                 reached = following.setdefault(step.unit, {})
                 value = score + step.weight
                 known = reached.get(step.end)
                 reached[step.end] = value if known is None else self.merge(known, value)
-            yield
         return following
 
     def fan(self, nodes: Iterable[int]) -> int:
@@ -113,13 +118,14 @@ class LatticeGraph:
         heapify(waiting)
         while waiting:
             node = heappop(waiting)
-            for step in self.silent[node]:
+            for count, step in enumerate(self.silent[node]):
+                if count % _ARCS_PER_STEP == 0:
+                    yield
                 value = frontier[node] + step.weight
                 known = frontier.get(step.end)
                 frontier[step.end] = value if known is None else self.merge(known, value)
                 if known is None and self.silent[step.end]:
                     heappush(waiting, step.end)
-            yield
         return frontier
 
     def best_paths(self, texts: Sequence[Sequence[str]]) -> Steps[list[list[tuple[str, int]]]]:
@@ -136,17 +142,19 @@ class LatticeGraph:
             shared = len(list(equal))
             del layers[shared + 1 :]
             for unit in units[shared:]:
-                layers.append((yield from self._trace(self._lead_on(layers[-1], unit))))
-                yield
+                layer = yield from self._lead_on(layers[-1], unit)
+                layers.append((yield from self._trace(layer)))
             paths[units] = yield from _path(layers[-1][self.end][1])
             before = units
         return [paths[tuple(units)] for units in texts]
 
-    def _lead_on(self, layer: "_Layer", unit: str) -> "_Layer":
+    def _lead_on(self, layer: "_Layer", unit: str) -> Steps["_Layer"]:
         """Return the layer that a unit leads to (one Viterbi step)."""
         reached: _Layer = {}
         for node in sorted(layer):
-            for step in self.steps[node]:
+            for count, step in enumerate(self.steps[node]):
+                if count % _ARCS_PER_STEP == 0:
+                    yield
                 if step.unit == unit:
                     _lead(reached, layer[node], step)
         return reached
@@ -157,11 +165,12 @@ class LatticeGraph:
         heapify(waiting)
         while waiting:
             node = heappop(waiting)
-            for step in self.silent[node]:
+            for count, step in enumerate(self.silent[node]):
+                if count % _ARCS_PER_STEP == 0:
+                    yield
                 if step.end not in layer and self.silent[step.end]:
                     heappush(waiting, step.end)
                 _lead(layer, layer[node], step)
-            yield
         return layer
 
     def _backward(
@@ -171,12 +180,15 @@ class LatticeGraph:
         scores = [NEVER] * (self.end + 1)
         scores[self.end] = 0.0
         for node in range(self.end - 1, -1, -1):
-            for step in self.silent[node]:
+            for count, step in enumerate(self.silent[node]):
+                if count % _ARCS_PER_STEP == 0:
+                    yield
                 scores[node] = merge(scores[node], step.weight + scores[step.end])
-            for step in self.steps[node]:
+            for count, step in enumerate(self.steps[node]):
+                if count % _ARCS_PER_STEP == 0:
+                    yield
                 value = step.weight + allowed(step.unit) + scores[step.end]
                 scores[node] = merge(scores[node], value)
-            yield
         return scores
 
 
@@ -290,9 +302,10 @@ def _topological(table: ArcTable) -> Steps[dict[int, int]]:
         backward.append([])
         yield
     for node, steps in enumerate(table.steps):
-        for step in steps:
+        for count, step in enumerate(steps):
+            if count % _ARCS_PER_STEP == 0:
+                yield
             backward[step.end].append(node)
-        yield
     forward = yield from _reachable(table.start, lambda node: [s.end for s in table.steps[node]])
     useful = forward & (yield from _reachable(table.end, backward.__getitem__))
     if not useful:
@@ -306,12 +319,13 @@ def _topological(table: ArcTable) -> Steps[dict[int, int]]:
     while ready:
         node = ready.popleft()
         order[node] = len(order)
-        for step in table.steps[node]:
+        for count, step in enumerate(table.steps[node]):
+            if count % _ARCS_PER_STEP == 0:
+                yield
             if step.end in useful:
                 before[step.end] -= 1
                 if before[step.end] == 0:
                     ready.append(step.end)
-        yield
     if len(order) < len(useful):
         name = table.name(min(useful - order.keys()))
         problem = f"have a cycle through or after node {name}; send an acyclic lattice"

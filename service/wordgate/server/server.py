@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import structlog
 from grpc.aio import Server as GrpcServer
@@ -35,8 +36,9 @@ from wordgate.errors import InvalidBundle, InvalidConfiguration, WordgateError
 from wordgate.protocol.address import grpc_target, unix_path
 from wordgate.server.admission_control import admission_controllers
 from wordgate.server.config.options import Configuration
-from wordgate.server.http.connections import connection_settings, most_connections
+from wordgate.server.http.connections import Connections, connection_settings, most_connections
 from wordgate.server.http.handlers import Handlers
+from wordgate.server.http.tls_listener import TlsListener
 from wordgate.server.models.registry import Registry, open_models
 from wordgate.server.models.watcher import ModelWatcher
 from wordgate.server.rpc.access_log import CallLog
@@ -51,6 +53,7 @@ from wordgate.server.services.models import ModelServicer
 from wordgate.server.services.prediction import PredictionServicer
 from wordgate.server.services.scoring import ScoringServicer
 from wordgate.server.telemetry.http import HttpServer, application
+from wordgate.server.telemetry.load import LoadFigures
 from wordgate.server.telemetry.logging import configure_logs
 from wordgate.server.telemetry.metrics import Method, Metrics
 from wordgate.server.telemetry.tracing import Tracer
@@ -263,16 +266,13 @@ class Server:
             watching.cancel()
 
     def _add_services(self, server: GrpcServer, serving: ServingContext) -> None:
-        for register, servicer in (
-            (models_pb2_grpc.add_ModelServiceServicer_to_server, ModelServicer(serving)),
-            (
-                prediction_pb2_grpc.add_PredictionServiceServicer_to_server,
-                PredictionServicer(serving),
-            ),
-            (scoring_pb2_grpc.add_ScoringServiceServicer_to_server, ScoringServicer(serving)),
-        ):
-            register(servicer, server)
-            register(servicer, self._handlers)
+        models, scores = ModelServicer(serving), ScoringServicer(serving)
+        predictions = PredictionServicer(serving)
+        servers: tuple[Any, ...] = (server, self._handlers)
+        for each in servers:
+            models_pb2_grpc.add_ModelServiceServicer_to_server(models, each)
+            prediction_pb2_grpc.add_PredictionServiceServicer_to_server(predictions, each)
+            scoring_pb2_grpc.add_ScoringServiceServicer_to_server(scores, each)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         if self._configuration.reflection:
             names = [*_service_names(), HEALTH_NAME, reflection.SERVICE_NAME]
@@ -287,11 +287,19 @@ class Server:
         if self._http is None:
             self._http = HttpServer(listen, "http_listen", shares_port=True)
         from wordgate.server.http.application import Application
+        from wordgate.server.http.load import LoadPage
 
         origins = self._configuration.allowed_origins
-        application = Application(self._handlers.by_path, self._calls, origins)
-        limits = self._configuration.limits
-        self._http.start(application, **connection_settings(limits, self._security.tls_context))
+        load = LoadPage(LoadFigures(self._metrics.registry), self._security.callers)
+        application = Application(self._handlers.by_path, self._calls, load, origins)
+        connections = Connections(most_connections())
+        settings = connection_settings(self._configuration.limits, connections)
+        listener, certificates = None, self._security.certificates
+        if certificates is not None:
+            listener = partial(
+                TlsListener, context=lambda: certificates.context, connections=connections
+            )
+        self._http.start(application, listener, **settings)
 
     async def _become_ready(self, models: Registry, address: str) -> None:
         for name in ("", *_service_names()):

@@ -10,6 +10,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from wordgate.plots.training_curves import draw_curves
+
 _LINES = "metrics.jsonl"
 _PICTURE = "curves.png"
 _EVENTS = "events"
@@ -39,7 +41,7 @@ class Journal:
 
     def draw(self) -> None:
         """Redraw the plot of the curves."""
-        draw(self.records, self._folder / _PICTURE)
+        draw_curves(self.records, self._folder / _PICTURE)
 
     def flush(self) -> None:
         """Flush the lines to disk (fsync). Call before saving a checkpoint."""
@@ -77,36 +79,6 @@ def read(folder: Path) -> list[dict[str, Any]]:
             with contextlib.suppress(json.JSONDecodeError):
                 records.append(json.loads(line))
     return records
-
-
-def draw(records: list[dict[str, Any]], path: Path) -> None:
-    """Plot perplexities and learning rate by step."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9, 6), layout="constrained")
-    FigureCanvasAgg(figure)
-    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
-    curves = [
-        ("train", "perplexity", "training, per token"),
-        ("held_out", "token_perplexity", "held out, per token"),
-        ("held_out", "word_perplexity", "held out, per word"),
-        ("held_out", "first_words_perplexity", "held out, per word, first five words of a text"),
-    ]
-    for kind, name, label in curves:
-        points = [(r["step"], r[name]) for r in records if r["kind"] == kind and name in r]
-        if points:
-            upper.plot(*zip(*points, strict=True), label=label, linewidth=1.2)
-    rates = [(r["step"], r["learning_rate"]) for r in records if "learning_rate" in r]
-    if rates:
-        upper.legend()
-        lower.plot(*zip(*rates, strict=True), color="grey")
-    upper.set(yscale="log", ylabel="perplexity")
-    lower.set(xlabel="step", ylabel="learning rate")
-    upper.grid(alpha=0.3, which="both")
-    draft = path.with_name(f"unfinished-{path.name}")
-    figure.savefig(draft, dpi=110, format="png")
-    draft.replace(path)
 
 
 def _open_events(folder: Path) -> Any:

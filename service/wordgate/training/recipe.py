@@ -28,6 +28,7 @@ LANGUAGE_PATTERN = "^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$"
 ones are not registered, and this rejects names such as `English`."""
 
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+Cell = Literal["lstm", "gru", "rnn"]
 
 
 class Section(BaseModel):
@@ -84,6 +85,9 @@ class TokenizerSection(Section):
 class NetworkSection(Section):
     """The network."""
 
+    cell: Cell = "lstm"
+    """Recurrent cell: LSTM, gated recurrent unit or simple recurrent network. The last two are for
+    experiments: they are trained and evaluated in float32, but not exported or served."""
     layers: Count = 2
     width: Count = 512
     """Size of the hidden layers and of the embeddings."""
@@ -163,6 +167,21 @@ class Recipe(Section):
     tokenizer: TokenizerSection = TokenizerSection()
     network: NetworkSection
     training: Training
+
+    @model_validator(mode="after")
+    def _cell_fits(self) -> Self:
+        cell = self.network.cell
+        if cell != "lstm" and self.training.precision != "float32":
+            raise ValueError(
+                f'network.cell = "{cell}" trains in float32 only; set training.precision = '
+                '"float32"'
+            )
+        if cell != "lstm" and self.init_from:
+            raise ValueError(
+                f'network.cell = "{cell}" cannot continue a published version, which is an LSTM; '
+                "remove init_from"
+            )
+        return self
 
     @model_validator(mode="after")
     def _cutoffs_end_at_the_vocabulary(self) -> Self:

@@ -1,4 +1,4 @@
-"""The state of a training run in memory: network, optimiser, sampler and carried LSTM state.
+"""The state of a training run in memory: network, optimiser, sampler and carried state.
 
 Makes updates, and converts the state to and from checkpoints.
 """
@@ -17,7 +17,7 @@ from wordgate.training import held_out
 from wordgate.training.checkpoint import Checkpoint
 from wordgate.training.data.sampler import Sampler
 from wordgate.training.data.token_cache import TokenisedText
-from wordgate.training.model.network import LSTMConfig, Network, State
+from wordgate.training.model.network import Network, NetworkConfig, State
 from wordgate.training.model.optimizer import Optimiser, Schedule
 from wordgate.training.recipe import Recipe, Training
 
@@ -153,14 +153,16 @@ class Trainer:
                 parameter.copy_(weights[name])
 
 
-def sizes_of(recipe: Recipe, pieces: Tokenizer) -> LSTMConfig:
-    """Return the network's sizes, dropping cutoffs beyond the tokenizer's vocabulary.
+def sizes_of(recipe: Recipe, pieces: Tokenizer) -> NetworkConfig:
+    """Return the network's sizes and cell, dropping cutoffs beyond the tokenizer's vocabulary.
 
     A small text yields fewer tokens than the recipe's `tokenizer.vocabulary`.
     """
     network = recipe.network
     cutoffs = [end for end in network.cutoffs if end < pieces.size]
-    return LSTMConfig(pieces.size, network.layers, network.width, (*cutoffs, pieces.size))
+    return NetworkConfig(
+        pieces.size, network.layers, network.width, (*cutoffs, pieces.size), network.cell
+    )
 
 
 def schedule_of(plan: Training) -> Schedule:

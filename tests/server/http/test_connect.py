@@ -7,7 +7,7 @@ from typing import Any
 
 import grpc
 import pytest
-from google.protobuf.json_format import MessageToDict, ParseDict
+from google.protobuf.json_format import MessageToDict, Parse, ParseDict
 from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 from tests.protocol_methods import methods
@@ -32,17 +32,21 @@ from wordgate.api.v1.prediction_pb2 import (
     StreamGenerateResponse,
 )
 from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
+from wordgate.api.v1.scoring_pb2 import ScoreRequest
 from wordgate.protocol.limits import Limits
 from wordgate.server.security.tokens import digest_of
 
+SCORE = "/wordgate.v1.ScoringService/Score"
+
 UNARY: dict[str, dict[str, Any]] = {
     PREDICT: {"history": "the cat", "prefix": "s"},
-    "/wordgate.v1.ScoringService/Score": {"candidates": [{"text": "the cat"}, {"text": "a dog"}]},
+    SCORE: {"candidates": [{"text": "the cat"}, {"text": "a dog"}]},
     "/wordgate.v1.ScoringService/Rescore": {
         "nBest": {"candidates": [{"text": "the cat"}, {"text": "a dog"}]}
     },
     "/wordgate.v1.ModelService/ListModels": {},
     "/wordgate.v1.ModelService/GetModel": {"model": "tiny"},
+    "/wordgate.v1.ModelService/Explain": {"text": "the cat", "returnUnits": True},
 }
 
 STREAM = "application/connect+json"
@@ -59,7 +63,7 @@ def over_grpc(channel: grpc.Channel, path: str, request: dict[str, Any]) -> Any:
     """Answer a request in JSON form over gRPC."""
     method = dict(methods())[path]
     message = ParseDict(request, method.input_type._concrete_class())
-    call = channel.unary_unary(
+    call: Any = channel.unary_unary(
         path,
         request_serializer=lambda sent: sent.SerializeToString(),
         response_deserializer=method.output_type._concrete_class.FromString,
@@ -73,7 +77,19 @@ def test_a_unary_method_answers_as_over_grpc(http_server: RunningServer, path: s
     answer = post(http_server, path, UNARY[path])
     assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
     with grpc.insecure_channel(http_server.address) as channel:
-        assert answer.json == MessageToDict(over_grpc(channel, path, UNARY[path]))
+        expected = over_grpc(channel, path, UNARY[path])
+    assert Parse(answer.body, type(expected)()) == expected
+
+
+def test_a_response_that_is_too_large_for_json_is_refused(http_server: RunningServer) -> None:
+    """Writing it would block other clients; the binary format has no such limit."""
+    asked = {"candidates": [{"text": "the cat " * 20}] * 1000, "returnWords": True}
+    answer = post(http_server, SCORE, asked)
+    assert (answer.status, answer.code) == (400, "invalid_argument")
+    assert "application/proto" in answer.json["message"]
+    request = ParseDict(asked, ScoreRequest()).SerializeToString()
+    binary = post(http_server, SCORE, request, "application/proto")
+    assert len(binary.body) > 512 * 1024
 
 
 def test_a_binary_request_gets_the_bytes_of_grpc(http_server: RunningServer) -> None:

@@ -30,10 +30,12 @@ def shown(ca: Pair, tmp_path: Path) -> Pair:
     return signed(tmp_path, "shown", ca)
 
 
-@pytest.fixture
-def tls_server(bundle: Path, shown: Pair) -> Iterator[RunningServer]:
-    """A server with TLS."""
-    with serving(bundle, *_options(shown)) as server:
+@pytest.fixture(scope="module")
+def tls_server(
+    bundle: Path, ca: Pair, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningServer]:
+    """A server with TLS, whose certificate no test changes."""
+    with serving(bundle, *_options(signed(tmp_path_factory.mktemp("tls"), "shown", ca))) as server:
         yield server
 
 
@@ -85,15 +87,16 @@ def test_client_certificates_are_required(bundle: Path, ca: Pair, shown: Pair) -
                 client.predict("the")
 
 
-def test_a_certificate_is_renewed_while_serving(
-    tls_server: RunningServer, ca: Pair, shown: Pair
-) -> None:
+def test_a_certificate_is_renewed_while_serving(bundle: Path, ca: Pair, shown: Pair) -> None:
     """New connections use the new certificate, and open ones continue.
 
     An invalid certificate changes nothing.
     """
-    server, first = tls_server, _seen(tls_server)
-    with Client(server.address, tls=Tls(ca.certificate)) as client:
+    with (
+        serving(bundle, *_options(shown)) as server,
+        Client(server.address, tls=Tls(ca.certificate)) as client,
+    ):
+        first = _seen(server)
         client.predict("the")
         shown.replace(signed(shown.certificate.parent, "second", ca))
         until(lambda: server.metric(RELOADS, file="certificate", result="read") == 1, "the reload")

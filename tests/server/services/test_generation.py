@@ -368,13 +368,11 @@ def _asked(server: RunningServer) -> float:
     return server.metric("wordgate_model_rows_total", priority="normal")
 
 
-def _ended(server: RunningServer) -> float:
-    return server.metric("grpc_server_handled_total", **METHOD)
-
-
 def _wait_until_quiet(server: RunningServer) -> None:
     def is_quiet() -> bool:
-        begun = server.metric("grpc_server_started_total", **METHOD)
-        return begun == _ended(server) and server.metric("wordgate_queued_rows") == 0
+        page = server.metrics_page()
+        begun = page.sum("grpc_server_started_total", **METHOD)
+        ended = page.sum("grpc_server_handled_total", **METHOD)
+        return begun == ended and page.sum("wordgate_queued_rows") == 0
 
     until(is_quiet, "the server to have nothing under way")

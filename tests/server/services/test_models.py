@@ -13,7 +13,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
 )
 from tests.server.requests import health_stub, refusal
 
-from wordgate.api.v1 import models_pb2
+from wordgate.api.v1 import model_version_pb2, models_pb2
 from wordgate.api.v1.models_pb2 import GetModelRequest, ListModelsRequest
 from wordgate.api.v1.models_pb2_grpc import ModelServiceStub
 from wordgate.protocol.limits import Limits
@@ -35,7 +35,7 @@ def test_served_models_are_listed(stub: ModelServiceStub, bundle: Path) -> None:
     """The only model is listed with its sizes, language, figures and manifest checksum."""
     [model] = stub.ListModels(ListModelsRequest()).models
     assert (model.version.name, model.version.version) == ("tiny", "1")
-    assert model.version.precision == models_pb2.PRECISION_INT8
+    assert model.version.precision == model_version_pb2.PRECISION_INT8
     assert model.is_default
     assert model.digest == sha256((bundle / "bundle.json").read_bytes()).hexdigest()
     assert (model.layers, model.width) == (2, 32)

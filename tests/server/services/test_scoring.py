@@ -128,11 +128,11 @@ def test_concurrent_requests_share_inferences(
     """16 concurrent requests need far fewer inferences than sequential ones."""
     histories = [f"{number} " + "the cat sat on the mat " * 20 for number in range(16)]
     calls, rows = _steps(quiet)
-    under_way = [
+    in_flight = [
         stub.Score.future(request_of("a", history=history, priority=PRIORITY_BATCH))
         for history in histories
     ]
-    for answer in under_way:
+    for answer in in_flight:
         answer.result()
     calls_after, rows_after = _steps(quiet)
     assert rows_after - rows > 16 * 100
@@ -144,11 +144,11 @@ def test_concurrent_load_changes_no_bit(
 ) -> None:
     """Each of many concurrent requests is answered as if it were alone."""
     asked = texts(40)
-    under_way = [
+    in_flight = [
         stub.Score.future(request_of(text, "the sun", history=text, priority=PRIORITY_BATCH))
         for text in asked
     ]
-    for text, answer in zip(asked, under_way, strict=True):
+    for text, answer in zip(asked, in_flight, strict=True):
         alone = local.submit_score(text, [text, "the sun"]).result()
         assert answer.result() == _response(alone)
 

@@ -41,8 +41,8 @@ class Traced:
     stub: Any
 
 
-@pytest.fixture
-def traced(bundle: Path) -> Iterator[Traced]:
+@pytest.fixture(scope="module")
+def shared(bundle: Path) -> Iterator[Traced]:
     """A server that exports to its own collector."""
     with (
         collecting() as (collector, variables),
@@ -50,6 +50,14 @@ def traced(bundle: Path) -> Iterator[Traced]:
         grpc.insecure_channel(server.address) as channel,
     ):
         yield Traced(server, collector, PredictionServiceStub(channel))
+
+
+@pytest.fixture
+def traced(shared: Traced) -> Traced:
+    """The shared server, without the spans and log lines of earlier tests."""
+    shared.spans.forget()
+    shared.server.lines.clear()
+    return shared
 
 
 def _from_caller(flags: str, trace: str = TRACE) -> tuple[tuple[str, str], ...]:

@@ -201,6 +201,17 @@ def test_nothing_to_check_on_is_no_ground_to_publish(trained: Path, folder: Path
         _refused(trained, folder, "no held-out text")
 
 
+def test_a_network_of_another_cell_is_not_published(trained: Path, folder: Path) -> None:
+    """A GRU cannot be exported; the message names its cell and the one to train."""
+    saved = checkpoints.load((trained / "checkpoint").resolve())
+    changes = {"network": {"cell": "gru"}, "training": {"precision": "float32"}}
+    document = {**saved.recipe, **{key: saved.recipe[key] | new for key, new in changes.items()}}
+    object.__setattr__(saved, "recipe", document)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(checkpoints, "load", lambda path: saved)
+        _refused(trained, folder, r'network\.cell is "gru".*train with network\.cell = "lstm"')
+
+
 def test_all_that_is_reported_goes_one_way(
     trained: Path, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -48,6 +48,21 @@ def test_all_figures_stand_in_it(manifest: Manifest, recipe: Recipe) -> None:
     assert "| questions | 50 |" in card
 
 
+def test_distant_clues_have_a_table_of_their_own(manifest: Manifest, recipe: Recipe) -> None:
+    """Figures of distant clues are one table and not rows among the other metrics."""
+    assert "Two questions" not in model_card.write(manifest, recipe)
+    figures = {
+        f"distant_clues.{word}.{distance}.{clue}.probability": 0.25
+        for word in ("sky", "french")
+        for distance in (5, 20, 50, 100)
+        for clue in ("with", "without")
+    }
+    figures["distant_clues.sky.5.with.rank"] = 3
+    card = model_card.write(manifest.model_copy(update={"figures": figures}), recipe)
+    assert "| sky | 5 | 25.00 % | 3 | 25.00 % | > 100 |" in card
+    assert "distant_clues" not in card
+
+
 def test_all_licences_stand_in_it(manifest: Manifest, recipe: Recipe) -> None:
     """Each file is listed with origin and licence; share-alike and copyleft texts are noted."""
     card = model_card.write(manifest, recipe)

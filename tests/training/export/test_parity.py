@@ -15,7 +15,7 @@ from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
 from wordgate.training.export import onnx_graphs
 from wordgate.training.export.export import arrays
 from wordgate.training.export.parity import Passage, compare, served_log_probs, trained_log_probs
-from wordgate.training.model.network import LSTMConfig, Network
+from wordgate.training.model.network import Network, NetworkConfig
 
 LEVELS = AdaptiveSoftmaxLayout((20, 45, 80))
 
@@ -31,7 +31,7 @@ def network() -> Network:
     """An untrained network with non-zero biases."""
     torch.manual_seed(5)
     network = Network(
-        LSTMConfig(vocabulary=80, layers=2, width=24, cutoffs=LEVELS.cutoffs), torch.float32
+        NetworkConfig(vocabulary=80, layers=2, width=24, cutoffs=LEVELS.cutoffs), torch.float32
     )
     with torch.no_grad():
         for parameter in network.parameters():

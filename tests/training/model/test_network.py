@@ -3,12 +3,12 @@
 import pytest
 import torch
 
-from wordgate.training.model.network import LSTMConfig, Network, State, locked_dropout
+from wordgate.training.model.network import Network, NetworkConfig, State, locked_dropout
 
-SIZES = LSTMConfig(vocabulary=40, layers=2, width=12, cutoffs=(8, 20, 40))
+SIZES = NetworkConfig(vocabulary=40, layers=2, width=12, cutoffs=(8, 20, 40))
 
 
-def made(sizes: LSTMConfig = SIZES, products: torch.dtype = torch.float32) -> Network:
+def made(sizes: NetworkConfig = SIZES, products: torch.dtype = torch.float32) -> Network:
     """Return a small network."""
     return Network(sizes, products, torch.Generator().manual_seed(1))
 
@@ -35,7 +35,7 @@ def test_parameters_have_the_published_names_and_shapes() -> None:
 def test_cutoffs_that_do_not_fit_are_refused(cutoffs: tuple[int, ...]) -> None:
     """Cutoffs must be positive, increase and end at the vocabulary."""
     with pytest.raises(ValueError, match="cutoffs"):
-        LSTMConfig(vocabulary=40, layers=1, width=4, cutoffs=cutoffs)
+        NetworkConfig(vocabulary=40, layers=1, width=4, cutoffs=cutoffs)
 
 
 def test_reading_in_two_segments_equals_reading_in_one() -> None:
@@ -51,7 +51,7 @@ def test_reading_in_two_segments_equals_reading_in_one() -> None:
 
 def test_gradients_are_those_of_plain_torch() -> None:
     """Gradients equal those of an embedding, torch.nn.LSTM and a tied full softmax."""
-    network = made(LSTMConfig(40, 2, 12, (40,)))
+    network = made(NetworkConfig(40, 2, 12, (40,)))
     read, targets = tokens(7)[:-1], tokens(7)[1:]
     hidden, _ = network(read, network.start(3))
     loss = network.loss(hidden, targets) / targets.numel()
@@ -133,7 +133,7 @@ def test_training_with_dropout_is_reproducible() -> None:
 @pytest.mark.parametrize("cutoffs", [(8, 20, 40), (40,)])
 def test_a_network_may_begin_at_given_frequencies(cutoffs: tuple[int, ...]) -> None:
     """With embeddings near zero the initial loss is the unigram entropy, for both outputs."""
-    network = made(LSTMConfig(40, 2, 12, cutoffs)).eval()
+    network = made(NetworkConfig(40, 2, 12, cutoffs)).eval()
     shares = torch.arange(40, 0, -1, dtype=torch.float64) ** 2
     network.expect(shares)
     with torch.no_grad():
@@ -148,7 +148,7 @@ def test_a_network_may_begin_at_given_frequencies(cutoffs: tuple[int, ...]) -> N
 @pytest.mark.parametrize("width", [16, 256])
 def test_embeddings_are_equally_long_at_any_width(width: int) -> None:
     """The norm of embeddings does not depend on the width, so narrow networks learn as fast."""
-    lengths = made(LSTMConfig(4000, 1, width, (4000,))).embedding.norm(dim=1)
+    lengths = made(NetworkConfig(4000, 1, width, (4000,))).embedding.norm(dim=1)
     assert 1.9 < float(lengths.mean().detach()) < 2.1
 
 

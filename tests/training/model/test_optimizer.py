@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from wordgate.training.model.network import LSTMConfig, Network
+from wordgate.training.model.network import Network, NetworkConfig
 from wordgate.training.model.optimizer import Optimiser, Schedule
 
 SCHEDULE = Schedule(
@@ -42,7 +42,7 @@ def test_a_schedule_without_warm_up_and_fall_is_constant() -> None:
 def test_a_restarted_run_ends_with_the_same_bits() -> None:
     """Six steps equal three steps, save, restore and three more steps, bit for bit."""
     network = Network(
-        LSTMConfig(40, 2, 12, (8, 20, 40)), generator=torch.Generator().manual_seed(1)
+        NetworkConfig(40, 2, 12, (8, 20, 40)), generator=torch.Generator().manual_seed(1)
     )
     optimiser = Optimiser(network.parameters(), SCHEDULE)
     for number in range(3):
@@ -51,7 +51,7 @@ def test_a_restarted_run_ends_with_the_same_bits() -> None:
     for number in range(3, 6):
         step(network, optimiser, number)
 
-    other = Network(LSTMConfig(40, 2, 12, (8, 20, 40)))
+    other = Network(NetworkConfig(40, 2, 12, (8, 20, 40)))
     other.load_state_dict(saved[0])
     resumed = Optimiser(other.parameters(), SCHEDULE)
     resumed.load_state_dict(saved[1])

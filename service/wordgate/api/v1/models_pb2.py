@@ -22,9 +22,11 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from wordgate.api.v1 import explanation_pb2 as wordgate_dot_v1_dot_explanation__pb2
+from wordgate.api.v1 import model_version_pb2 as wordgate_dot_v1_dot_model__version__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18wordgate/v1/models.proto\x12\x0bwordgate.v1\"X\n\x0cModelVersion\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12)\n\tprecision\x18\x03 \x01(\x0e\x32\x16.wordgate.v1.Precision\"\x83\x02\n\x05Model\x12*\n\x07version\x18\x01 \x01(\x0b\x32\x19.wordgate.v1.ModelVersion\x12\x12\n\nis_default\x18\x02 \x01(\x08\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12\x17\n\x0fvocabulary_size\x18\x04 \x01(\r\x12\x0e\n\x06layers\x18\x05 \x01(\r\x12\r\n\x05width\x18\x06 \x01(\r\x12\x30\n\x07\x66igures\x18\x07 \x03(\x0b\x32\x1f.wordgate.v1.Model.FiguresEntry\x12\x10\n\x08language\x18\x08 \x01(\t\x1a.\n\x0c\x46iguresEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"\xf6\x08\n\x06Limits\x12\x19\n\x11max_message_bytes\x18\x01 \x01(\x04\x12\x19\n\x11max_history_bytes\x18\x02 \x01(\x04\x12\x18\n\x10max_prefix_bytes\x18\x03 \x01(\x04\x12\x17\n\x0fmax_suggestions\x18\x04 \x01(\r\x12\x16\n\x0emax_expansions\x18\x05 \x01(\r\x12\x16\n\x0emax_candidates\x18\x06 \x01(\r\x12\x1c\n\x14max_candidate_tokens\x18\x07 \x01(\r\x12\x1e\n\x16max_session_text_bytes\x18\x08 \x01(\x04\x12\x14\n\x0cmax_sessions\x18\t \x01(\r\x12\x17\n\x0fmax_queued_rows\x18\n \x01(\r\x12\x1b\n\x13max_candidate_bytes\x18\x0b \x01(\x04\x12\x17\n\x0fmax_model_bytes\x18\x0c \x01(\r\x12\x12\n\nmax_scores\x18\r \x01(\r\x12\x1c\n\x14max_score_name_bytes\x18\x0e \x01(\r\x12\x12\n\nmax_boosts\x18\x0f \x01(\r\x12\x1e\n\x16max_boost_phrase_bytes\x18\x10 \x01(\r\x12\x1b\n\x13max_rescore_streams\x18\x11 \x01(\r\x12\x10\n\x08max_arcs\x18\x12 \x01(\r\x12\x17\n\x0fmax_label_bytes\x18\x13 \x01(\r\x12\x17\n\x0fmax_null_labels\x18\x14 \x01(\r\x12\x17\n\x0fmax_transcripts\x18\x15 \x01(\r\x12\x10\n\x08max_beam\x18\x16 \x01(\r\x12\x1e\n\x16max_lattice_expansions\x18\x17 \x01(\r\x12\x1a\n\x12max_lattice_tokens\x18\x18 \x01(\r\x12\x1b\n\x13max_generated_words\x18\x19 \x01(\r\x12\x16\n\x0emax_stop_words\x18\x1a \x01(\r\x12\x1b\n\x13max_stop_word_bytes\x18\x1b \x01(\r\x12\x1e\n\x16max_generation_streams\x18\x1c \x01(\r\x12\x18\n\x10max_listed_words\x18\x1d \x01(\r\x12\x1d\n\x15max_listed_word_bytes\x18\x1e \x01(\r\x12\x1b\n\x13max_session_seconds\x18\x1f \x01(\r\x12\x1a\n\x12max_sessions_bytes\x18  \x01(\x04\x12\x1b\n\x13max_concurrent_rpcs\x18! \x01(\r\x12\x1c\n\x14max_connection_calls\x18\" \x01(\r\x12\x18\n\x10max_header_bytes\x18# \x01(\r\x12\x1b\n\x13max_silence_seconds\x18$ \x01(\r\x12\x18\n\x10max_silent_calls\x18% \x01(\r\x12\x1b\n\x13max_in_flight_bytes\x18& \x01(\x04\x12\"\n\x1amax_in_flight_stream_bytes\x18\' \x01(\x04\x12\x1a\n\x12max_unread_seconds\x18( \x01(\r\x12\x19\n\x11max_watch_streams\x18) \x01(\r\x12\x1a\n\x12max_returned_words\x18* \x01(\r\"k\n\x06Server\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x1b\n\x13onnxruntime_version\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x03 \x01(\t\x12#\n\x06limits\x18\x04 \x01(\x0b\x32\x13.wordgate.v1.Limits\"\x13\n\x11ListModelsRequest\"]\n\x12ListModelsResponse\x12\"\n\x06models\x18\x01 \x03(\x0b\x32\x12.wordgate.v1.Model\x12#\n\x06server\x18\x02 \x01(\x0b\x32\x13.wordgate.v1.Server\" \n\x0fGetModelRequest\x12\r\n\x05model\x18\x01 \x01(\t\"Z\n\x10GetModelResponse\x12!\n\x05model\x18\x01 \x01(\x0b\x32\x12.wordgate.v1.Model\x12#\n\x06server\x18\x02 \x01(\x0b\x32\x13.wordgate.v1.Server*Q\n\tPrecision\x12\x19\n\x15PRECISION_UNSPECIFIED\x10\x00\x12\x12\n\x0ePRECISION_INT8\x10\x01\x12\x15\n\x11PRECISION_FLOAT32\x10\x02\x32\xa6\x01\n\x0cModelService\x12M\n\nListModels\x12\x1e.wordgate.v1.ListModelsRequest\x1a\x1f.wordgate.v1.ListModelsResponse\x12G\n\x08GetModel\x12\x1c.wordgate.v1.GetModelRequest\x1a\x1d.wordgate.v1.GetModelResponseB\'\n\x0bwordgate.v1P\x01Z\x16wordgate/v1;wordgatev1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18wordgate/v1/models.proto\x12\x0bwordgate.v1\x1a\x1dwordgate/v1/explanation.proto\x1a\x1fwordgate/v1/model_version.proto\"\x83\x02\n\x05Model\x12*\n\x07version\x18\x01 \x01(\x0b\x32\x19.wordgate.v1.ModelVersion\x12\x12\n\nis_default\x18\x02 \x01(\x08\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12\x17\n\x0fvocabulary_size\x18\x04 \x01(\r\x12\x0e\n\x06layers\x18\x05 \x01(\r\x12\r\n\x05width\x18\x06 \x01(\r\x12\x30\n\x07\x66igures\x18\x07 \x03(\x0b\x32\x1f.wordgate.v1.Model.FiguresEntry\x12\x10\n\x08language\x18\x08 \x01(\t\x1a.\n\x0c\x46iguresEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"\xeb\t\n\x06Limits\x12\x19\n\x11max_message_bytes\x18\x01 \x01(\x04\x12\x19\n\x11max_history_bytes\x18\x02 \x01(\x04\x12\x18\n\x10max_prefix_bytes\x18\x03 \x01(\x04\x12\x17\n\x0fmax_suggestions\x18\x04 \x01(\r\x12\x16\n\x0emax_expansions\x18\x05 \x01(\r\x12\x16\n\x0emax_candidates\x18\x06 \x01(\r\x12\x1c\n\x14max_candidate_tokens\x18\x07 \x01(\r\x12\x1e\n\x16max_session_text_bytes\x18\x08 \x01(\x04\x12\x14\n\x0cmax_sessions\x18\t \x01(\r\x12\x17\n\x0fmax_queued_rows\x18\n \x01(\r\x12\x1b\n\x13max_candidate_bytes\x18\x0b \x01(\x04\x12\x17\n\x0fmax_model_bytes\x18\x0c \x01(\r\x12\x12\n\nmax_scores\x18\r \x01(\r\x12\x1c\n\x14max_score_name_bytes\x18\x0e \x01(\r\x12\x12\n\nmax_boosts\x18\x0f \x01(\r\x12\x1e\n\x16max_boost_phrase_bytes\x18\x10 \x01(\r\x12\x1b\n\x13max_rescore_streams\x18\x11 \x01(\r\x12\x10\n\x08max_arcs\x18\x12 \x01(\r\x12\x17\n\x0fmax_label_bytes\x18\x13 \x01(\r\x12\x17\n\x0fmax_null_labels\x18\x14 \x01(\r\x12\x17\n\x0fmax_transcripts\x18\x15 \x01(\r\x12\x10\n\x08max_beam\x18\x16 \x01(\r\x12\x1e\n\x16max_lattice_expansions\x18\x17 \x01(\r\x12\x1a\n\x12max_lattice_tokens\x18\x18 \x01(\r\x12\x1b\n\x13max_generated_words\x18\x19 \x01(\r\x12\x16\n\x0emax_stop_words\x18\x1a \x01(\r\x12\x1b\n\x13max_stop_word_bytes\x18\x1b \x01(\r\x12\x1e\n\x16max_generation_streams\x18\x1c \x01(\r\x12\x18\n\x10max_listed_words\x18\x1d \x01(\r\x12\x1d\n\x15max_listed_word_bytes\x18\x1e \x01(\r\x12\x1b\n\x13max_session_seconds\x18\x1f \x01(\r\x12\x1a\n\x12max_sessions_bytes\x18  \x01(\x04\x12\x1b\n\x13max_concurrent_rpcs\x18! \x01(\r\x12\x1c\n\x14max_connection_calls\x18\" \x01(\r\x12\x18\n\x10max_header_bytes\x18# \x01(\r\x12\x1b\n\x13max_silence_seconds\x18$ \x01(\r\x12\x18\n\x10max_silent_calls\x18% \x01(\r\x12\x1b\n\x13max_in_flight_bytes\x18& \x01(\x04\x12\"\n\x1amax_in_flight_stream_bytes\x18\' \x01(\x04\x12\x1a\n\x12max_unread_seconds\x18( \x01(\r\x12\x19\n\x11max_watch_streams\x18) \x01(\r\x12\x1a\n\x12max_returned_words\x18* \x01(\r\x12\x1b\n\x13max_explained_bytes\x18+ \x01(\r\x12\x1b\n\x13max_explained_words\x18, \x01(\r\x12\x1c\n\x14max_explained_tokens\x18- \x01(\r\x12\x1b\n\x13max_explained_units\x18. \x01(\r\"k\n\x06Server\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x1b\n\x13onnxruntime_version\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x03 \x01(\t\x12#\n\x06limits\x18\x04 \x01(\x0b\x32\x13.wordgate.v1.Limits\"\x13\n\x11ListModelsRequest\"]\n\x12ListModelsResponse\x12\"\n\x06models\x18\x01 \x03(\x0b\x32\x12.wordgate.v1.Model\x12#\n\x06server\x18\x02 \x01(\x0b\x32\x13.wordgate.v1.Server\" \n\x0fGetModelRequest\x12\r\n\x05model\x18\x01 \x01(\t\"Z\n\x10GetModelResponse\x12!\n\x05model\x18\x01 \x01(\x0b\x32\x12.wordgate.v1.Model\x12#\n\x06server\x18\x02 \x01(\x0b\x32\x13.wordgate.v1.Server2\xec\x01\n\x0cModelService\x12M\n\nListModels\x12\x1e.wordgate.v1.ListModelsRequest\x1a\x1f.wordgate.v1.ListModelsResponse\x12G\n\x08GetModel\x12\x1c.wordgate.v1.GetModelRequest\x1a\x1d.wordgate.v1.GetModelResponse\x12\x44\n\x07\x45xplain\x12\x1b.wordgate.v1.ExplainRequest\x1a\x1c.wordgate.v1.ExplainResponseB\'\n\x0bwordgate.v1P\x01Z\x16wordgate/v1;wordgatev1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,26 +36,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._serialized_options = b'\n\013wordgate.v1P\001Z\026wordgate/v1;wordgatev1'
   _globals['_MODEL_FIGURESENTRY']._loaded_options = None
   _globals['_MODEL_FIGURESENTRY']._serialized_options = b'8\001'
-  _globals['_PRECISION']._serialized_start=1889
-  _globals['_PRECISION']._serialized_end=1970
-  _globals['_MODELVERSION']._serialized_start=41
-  _globals['_MODELVERSION']._serialized_end=129
-  _globals['_MODEL']._serialized_start=132
-  _globals['_MODEL']._serialized_end=391
-  _globals['_MODEL_FIGURESENTRY']._serialized_start=345
-  _globals['_MODEL_FIGURESENTRY']._serialized_end=391
-  _globals['_LIMITS']._serialized_start=394
-  _globals['_LIMITS']._serialized_end=1536
-  _globals['_SERVER']._serialized_start=1538
-  _globals['_SERVER']._serialized_end=1645
-  _globals['_LISTMODELSREQUEST']._serialized_start=1647
-  _globals['_LISTMODELSREQUEST']._serialized_end=1666
-  _globals['_LISTMODELSRESPONSE']._serialized_start=1668
-  _globals['_LISTMODELSRESPONSE']._serialized_end=1761
-  _globals['_GETMODELREQUEST']._serialized_start=1763
-  _globals['_GETMODELREQUEST']._serialized_end=1795
-  _globals['_GETMODELRESPONSE']._serialized_start=1797
-  _globals['_GETMODELRESPONSE']._serialized_end=1887
-  _globals['_MODELSERVICE']._serialized_start=1973
-  _globals['_MODELSERVICE']._serialized_end=2139
+  _globals['_MODEL']._serialized_start=106
+  _globals['_MODEL']._serialized_end=365
+  _globals['_MODEL_FIGURESENTRY']._serialized_start=319
+  _globals['_MODEL_FIGURESENTRY']._serialized_end=365
+  _globals['_LIMITS']._serialized_start=368
+  _globals['_LIMITS']._serialized_end=1627
+  _globals['_SERVER']._serialized_start=1629
+  _globals['_SERVER']._serialized_end=1736
+  _globals['_LISTMODELSREQUEST']._serialized_start=1738
+  _globals['_LISTMODELSREQUEST']._serialized_end=1757
+  _globals['_LISTMODELSRESPONSE']._serialized_start=1759
+  _globals['_LISTMODELSRESPONSE']._serialized_end=1852
+  _globals['_GETMODELREQUEST']._serialized_start=1854
+  _globals['_GETMODELREQUEST']._serialized_end=1886
+  _globals['_GETMODELRESPONSE']._serialized_start=1888
+  _globals['_GETMODELRESPONSE']._serialized_end=1978
+  _globals['_MODELSERVICE']._serialized_start=1981
+  _globals['_MODELSERVICE']._serialized_end=2217
 # @@protoc_insertion_point(module_scope)

@@ -22,7 +22,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
-from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from wordgate.api.v1 import model_version_pb2 as _model_version_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -33,68 +33,6 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
-
-class _Precision:
-    ValueType = _typing.NewType("ValueType", _builtins.int)
-    V: _TypeAlias = ValueType  # noqa: Y015
-
-class _PrecisionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Precision.ValueType], _builtins.type):
-    DESCRIPTOR: _descriptor.EnumDescriptor
-    PRECISION_UNSPECIFIED: _Precision.ValueType  # 0
-    """Unspecified. Servers never return this."""
-    PRECISION_INT8: _Precision.ValueType  # 1
-    """8-bit integer matrix products with exact sums. Results are bit-identical on machines of one
-    type, under any load. On a machine of another type the model is served only if it reproduces
-    the log-probabilities recorded in its bundle to within 1e-3.
-    """
-    PRECISION_FLOAT32: _Precision.ValueType  # 2
-    """32-bit floating point. The last bits of a result depend on what else is in the same batch."""
-
-class Precision(_Precision, metaclass=_PrecisionEnumTypeWrapper):
-    """Numeric precision in which a model is stored and computed."""
-
-PRECISION_UNSPECIFIED: Precision.ValueType  # 0
-"""Unspecified. Servers never return this."""
-PRECISION_INT8: Precision.ValueType  # 1
-"""8-bit integer matrix products with exact sums. Results are bit-identical on machines of one
-type, under any load. On a machine of another type the model is served only if it reproduces
-the log-probabilities recorded in its bundle to within 1e-3.
-"""
-PRECISION_FLOAT32: Precision.ValueType  # 2
-"""32-bit floating point. The last bits of a result depend on what else is in the same batch."""
-Global___Precision: _TypeAlias = Precision  # noqa: Y015
-
-@_typing.final
-class ModelVersion(_message.Message):
-    """Name, version and precision of a served model."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    NAME_FIELD_NUMBER: _builtins.int
-    VERSION_FIELD_NUMBER: _builtins.int
-    PRECISION_FIELD_NUMBER: _builtins.int
-    name: _builtins.str
-    """Name, for example `en`."""
-    version: _builtins.str
-    """Version, for example `3`: the name of the bundle's directory. Higher numbers are later
-    versions.
-    """
-    precision: Global___Precision.ValueType
-    """Precision. It never changes within a version."""
-    def __init__(
-        self,
-        *,
-        name: _builtins.str = ...,
-        version: _builtins.str = ...,
-        precision: Global___Precision.ValueType = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "precision", b"precision", "version", b"version"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___ModelVersion: _TypeAlias = ModelVersion  # noqa: Y015
 
 @_typing.final
 class Model(_message.Message):
@@ -147,7 +85,7 @@ class Model(_message.Message):
     language: _builtins.str
     """Language of the training text: a BCP 47 tag, for example `en`."""
     @_builtins.property
-    def version(self) -> Global___ModelVersion:
+    def version(self) -> _model_version_pb2.ModelVersion:
         """Name, version and precision. Requests name this model as `NAME@VERSION`."""
 
     @_builtins.property
@@ -159,7 +97,7 @@ class Model(_message.Message):
     def __init__(
         self,
         *,
-        version: Global___ModelVersion | None = ...,
+        version: _model_version_pb2.ModelVersion | None = ...,
         is_default: _builtins.bool = ...,
         digest: _builtins.str = ...,
         vocabulary_size: _builtins.int = ...,
@@ -224,6 +162,10 @@ class Limits(_message.Message):
     MAX_UNREAD_SECONDS_FIELD_NUMBER: _builtins.int
     MAX_WATCH_STREAMS_FIELD_NUMBER: _builtins.int
     MAX_RETURNED_WORDS_FIELD_NUMBER: _builtins.int
+    MAX_EXPLAINED_BYTES_FIELD_NUMBER: _builtins.int
+    MAX_EXPLAINED_WORDS_FIELD_NUMBER: _builtins.int
+    MAX_EXPLAINED_TOKENS_FIELD_NUMBER: _builtins.int
+    MAX_EXPLAINED_UNITS_FIELD_NUMBER: _builtins.int
     max_message_bytes: _builtins.int
     """Size of one serialised request message, in bytes. A larger message fails with
     RESOURCE_EXHAUSTED.
@@ -234,7 +176,7 @@ class Limits(_message.Message):
     """Size of `prefix`, in bytes."""
     max_suggestions: _builtins.int
     """Number of suggested words per response, and of corrections. Also the greatest `top_k` of
-    generated text.
+    generated text and of explanations.
     """
     max_expansions: _builtins.int
     """Output-layer rows per search. One row is the model's distribution over the next token."""
@@ -347,6 +289,16 @@ class Limits(_message.Message):
     """
     max_returned_words: _builtins.int
     """Number of words of all candidates of a request with `return_words`."""
+    max_explained_bytes: _builtins.int
+    """Size of the text of an explanation, in bytes."""
+    max_explained_words: _builtins.int
+    """Number of words of an explained text, including punctuation marks and ends of lines."""
+    max_explained_tokens: _builtins.int
+    """Number of tokens of an explained text, including ends of lines."""
+    max_explained_units: _builtins.int
+    """Number of activations that an explanation with `return_units` returns: tokens (with the end of
+    the text, if it counts) * layers * 5 * width.
+    """
     def __init__(
         self,
         *,
@@ -392,10 +344,14 @@ class Limits(_message.Message):
         max_unread_seconds: _builtins.int = ...,
         max_watch_streams: _builtins.int = ...,
         max_returned_words: _builtins.int = ...,
+        max_explained_bytes: _builtins.int = ...,
+        max_explained_words: _builtins.int = ...,
+        max_explained_tokens: _builtins.int = ...,
+        max_explained_units: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_arcs", b"max_arcs", "max_beam", b"max_beam", "max_boost_phrase_bytes", b"max_boost_phrase_bytes", "max_boosts", b"max_boosts", "max_candidate_bytes", b"max_candidate_bytes", "max_candidate_tokens", b"max_candidate_tokens", "max_candidates", b"max_candidates", "max_concurrent_rpcs", b"max_concurrent_rpcs", "max_connection_calls", b"max_connection_calls", "max_expansions", b"max_expansions", "max_generated_words", b"max_generated_words", "max_generation_streams", b"max_generation_streams", "max_header_bytes", b"max_header_bytes", "max_history_bytes", b"max_history_bytes", "max_in_flight_bytes", b"max_in_flight_bytes", "max_in_flight_stream_bytes", b"max_in_flight_stream_bytes", "max_label_bytes", b"max_label_bytes", "max_lattice_expansions", b"max_lattice_expansions", "max_lattice_tokens", b"max_lattice_tokens", "max_listed_word_bytes", b"max_listed_word_bytes", "max_listed_words", b"max_listed_words", "max_message_bytes", b"max_message_bytes", "max_model_bytes", b"max_model_bytes", "max_null_labels", b"max_null_labels", "max_prefix_bytes", b"max_prefix_bytes", "max_queued_rows", b"max_queued_rows", "max_rescore_streams", b"max_rescore_streams", "max_returned_words", b"max_returned_words", "max_score_name_bytes", b"max_score_name_bytes", "max_scores", b"max_scores", "max_session_seconds", b"max_session_seconds", "max_session_text_bytes", b"max_session_text_bytes", "max_sessions", b"max_sessions", "max_sessions_bytes", b"max_sessions_bytes", "max_silence_seconds", b"max_silence_seconds", "max_silent_calls", b"max_silent_calls", "max_stop_word_bytes", b"max_stop_word_bytes", "max_stop_words", b"max_stop_words", "max_suggestions", b"max_suggestions", "max_transcripts", b"max_transcripts", "max_unread_seconds", b"max_unread_seconds", "max_watch_streams", b"max_watch_streams"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_arcs", b"max_arcs", "max_beam", b"max_beam", "max_boost_phrase_bytes", b"max_boost_phrase_bytes", "max_boosts", b"max_boosts", "max_candidate_bytes", b"max_candidate_bytes", "max_candidate_tokens", b"max_candidate_tokens", "max_candidates", b"max_candidates", "max_concurrent_rpcs", b"max_concurrent_rpcs", "max_connection_calls", b"max_connection_calls", "max_expansions", b"max_expansions", "max_explained_bytes", b"max_explained_bytes", "max_explained_tokens", b"max_explained_tokens", "max_explained_units", b"max_explained_units", "max_explained_words", b"max_explained_words", "max_generated_words", b"max_generated_words", "max_generation_streams", b"max_generation_streams", "max_header_bytes", b"max_header_bytes", "max_history_bytes", b"max_history_bytes", "max_in_flight_bytes", b"max_in_flight_bytes", "max_in_flight_stream_bytes", b"max_in_flight_stream_bytes", "max_label_bytes", b"max_label_bytes", "max_lattice_expansions", b"max_lattice_expansions", "max_lattice_tokens", b"max_lattice_tokens", "max_listed_word_bytes", b"max_listed_word_bytes", "max_listed_words", b"max_listed_words", "max_message_bytes", b"max_message_bytes", "max_model_bytes", b"max_model_bytes", "max_null_labels", b"max_null_labels", "max_prefix_bytes", b"max_prefix_bytes", "max_queued_rows", b"max_queued_rows", "max_rescore_streams", b"max_rescore_streams", "max_returned_words", b"max_returned_words", "max_score_name_bytes", b"max_score_name_bytes", "max_scores", b"max_scores", "max_session_seconds", b"max_session_seconds", "max_session_text_bytes", b"max_session_text_bytes", "max_sessions", b"max_sessions", "max_sessions_bytes", b"max_sessions_bytes", "max_silence_seconds", b"max_silence_seconds", "max_silent_calls", b"max_silent_calls", "max_stop_word_bytes", b"max_stop_word_bytes", "max_stop_words", b"max_stop_words", "max_suggestions", b"max_suggestions", "max_transcripts", b"max_transcripts", "max_unread_seconds", b"max_unread_seconds", "max_watch_streams", b"max_watch_streams"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from wordgate.api.v1 import explanation_pb2 as wordgate_dot_v1_dot_explanation__pb2
 from wordgate.api.v1 import models_pb2 as wordgate_dot_v1_dot_models__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -26,7 +27,7 @@ if _version_not_supported:
 
 
 class ModelServiceStub:
-    """Served models and the limits of the server.
+    """Served models, the limits of the server, and what a model does with a text.
     """
 
     def __init__(self, channel):
@@ -45,10 +46,15 @@ class ModelServiceStub:
                 request_serializer=wordgate_dot_v1_dot_models__pb2.GetModelRequest.SerializeToString,
                 response_deserializer=wordgate_dot_v1_dot_models__pb2.GetModelResponse.FromString,
                 _registered_method=True)
+        self.Explain = channel.unary_unary(
+                '/wordgate.v1.ModelService/Explain',
+                request_serializer=wordgate_dot_v1_dot_explanation__pb2.ExplainRequest.SerializeToString,
+                response_deserializer=wordgate_dot_v1_dot_explanation__pb2.ExplainResponse.FromString,
+                _registered_method=True)
 
 
 class ModelServiceServicer:
-    """Served models and the limits of the server.
+    """Served models, the limits of the server, and what a model does with a text.
     """
 
     def ListModels(self, request, context):
@@ -60,6 +66,14 @@ class ModelServiceServicer:
 
     def GetModel(self, request, context):
         """Describes one model. NOT_FOUND if the name or version is not served.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Explain(self, request, context):
+        """Explains a text: what the model expected at each word and token, and how its gates and cells
+        reacted.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -78,6 +92,11 @@ def add_ModelServiceServicer_to_server(servicer, server):
                     request_deserializer=wordgate_dot_v1_dot_models__pb2.GetModelRequest.FromString,
                     response_serializer=wordgate_dot_v1_dot_models__pb2.GetModelResponse.SerializeToString,
             ),
+            'Explain': grpc.unary_unary_rpc_method_handler(
+                    servicer.Explain,
+                    request_deserializer=wordgate_dot_v1_dot_explanation__pb2.ExplainRequest.FromString,
+                    response_serializer=wordgate_dot_v1_dot_explanation__pb2.ExplainResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'wordgate.v1.ModelService', rpc_method_handlers)
@@ -87,7 +106,7 @@ def add_ModelServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ModelService:
-    """Served models and the limits of the server.
+    """Served models, the limits of the server, and what a model does with a text.
     """
 
     @staticmethod
@@ -134,6 +153,33 @@ class ModelService:
             '/wordgate.v1.ModelService/GetModel',
             wordgate_dot_v1_dot_models__pb2.GetModelRequest.SerializeToString,
             wordgate_dot_v1_dot_models__pb2.GetModelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Explain(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wordgate.v1.ModelService/Explain',
+            wordgate_dot_v1_dot_explanation__pb2.ExplainRequest.SerializeToString,
+            wordgate_dot_v1_dot_explanation__pb2.ExplainResponse.FromString,
             options,
             channel_credentials,
             insecure,

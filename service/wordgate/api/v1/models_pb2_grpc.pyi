@@ -20,6 +20,7 @@ Log-probabilities are natural logarithms. All text is UTF-8; limits in bytes cou
 
 from collections import abc as _abc
 from grpc import aio as _aio
+from wordgate.api.v1 import explanation_pb2 as _explanation_pb2
 from wordgate.api.v1 import models_pb2 as _models_pb2
 import abc as _abc_1
 import grpc as _grpc
@@ -42,7 +43,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class ModelServiceStub:
-    """Served models and the limits of the server."""
+    """Served models, the limits of the server, and what a model does with a text."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -52,19 +53,27 @@ class ModelServiceStub:
     """Lists all models and versions that a request can name, ordered by name and version."""
     GetModel: _grpc.UnaryUnaryMultiCallable[_models_pb2.GetModelRequest, _models_pb2.GetModelResponse]
     """Describes one model. NOT_FOUND if the name or version is not served."""
+    Explain: _grpc.UnaryUnaryMultiCallable[_explanation_pb2.ExplainRequest, _explanation_pb2.ExplainResponse]
+    """Explains a text: what the model expected at each word and token, and how its gates and cells
+    reacted.
+    """
 
 @_typing.type_check_only
 class ModelServiceAsyncStub(ModelServiceStub):
-    """Served models and the limits of the server."""
+    """Served models, the limits of the server, and what a model does with a text."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListModels: _aio.UnaryUnaryMultiCallable[_models_pb2.ListModelsRequest, _models_pb2.ListModelsResponse]  # type: ignore[assignment]
     """Lists all models and versions that a request can name, ordered by name and version."""
     GetModel: _aio.UnaryUnaryMultiCallable[_models_pb2.GetModelRequest, _models_pb2.GetModelResponse]  # type: ignore[assignment]
     """Describes one model. NOT_FOUND if the name or version is not served."""
+    Explain: _aio.UnaryUnaryMultiCallable[_explanation_pb2.ExplainRequest, _explanation_pb2.ExplainResponse]  # type: ignore[assignment]
+    """Explains a text: what the model expected at each word and token, and how its gates and cells
+    reacted.
+    """
 
 class ModelServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Served models and the limits of the server."""
+    """Served models, the limits of the server, and what a model does with a text."""
 
     @_abc_1.abstractmethod
     def ListModels(
@@ -81,5 +90,15 @@ class ModelServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_models_pb2.GetModelResponse, _abc.Awaitable[_models_pb2.GetModelResponse]]:
         """Describes one model. NOT_FOUND if the name or version is not served."""
+
+    @_abc_1.abstractmethod
+    def Explain(
+        self,
+        request: _explanation_pb2.ExplainRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_explanation_pb2.ExplainResponse, _abc.Awaitable[_explanation_pb2.ExplainResponse]]:
+        """Explains a text: what the model expected at each word and token, and how its gates and cells
+        reacted.
+        """
 
 def add_ModelServiceServicer_to_server(servicer: ModelServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -22,11 +22,11 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
-from wordgate.api.v1 import models_pb2 as wordgate_dot_v1_dot_models__pb2
+from wordgate.api.v1 import model_version_pb2 as wordgate_dot_v1_dot_model__version__pb2
 from wordgate.api.v1 import priority_pb2 as wordgate_dot_v1_dot_priority__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cwordgate/v1/prediction.proto\x12\x0bwordgate.v1\x1a\x18wordgate/v1/models.proto\x1a\x1awordgate/v1/priority.proto\"*\n\x0b\x42oostedWord\x12\x0c\n\x04word\x18\x01 \x01(\t\x12\r\n\x05\x62onus\x18\x02 \x01(\x01\"G\n\x0f\x43ontinuousCache\x12\x0e\n\x06weight\x18\x01 \x01(\x01\x12\x16\n\tsharpness\x18\x02 \x01(\x01H\x00\x88\x01\x01\x42\x0c\n\n_sharpness\"\xac\x03\n\x11SuggestionOptions\x12\x17\n\x0fmax_suggestions\x18\x01 \x01(\r\x12\x19\n\x11\x61llow_punctuation\x18\x02 \x01(\x08\x12\x17\n\x0fmin_probability\x18\x03 \x01(\x01\x12\x16\n\x0emax_expansions\x18\x04 \x01(\r\x12,\n\x0bletter_case\x18\x05 \x01(\x0e\x32\x17.wordgate.v1.LetterCase\x12\x15\n\rhide_rejected\x18\x06 \x01(\x08\x12\x15\n\rblocked_words\x18\x07 \x03(\t\x12/\n\rboosted_words\x18\x08 \x03(\x0b\x32\x18.wordgate.v1.BoostedWord\x12\x18\n\x10max_phrase_words\x18\t \x01(\r\x12\x1e\n\x16min_phrase_probability\x18\n \x01(\x01\x12\x17\n\x0fmax_corrections\x18\x0b \x01(\r\x12\x36\n\x10\x63ontinuous_cache\x18\x0c \x01(\x0b\x32\x1c.wordgate.v1.ContinuousCache\x12\x1a\n\x12\x61llow_unseen_words\x18\r \x01(\x08\"4\n\x08TextEdit\x12\r\n\x05start\x18\x01 \x01(\r\x12\x0b\n\x03\x65nd\x18\x02 \x01(\r\x12\x0c\n\x04text\x18\x03 \x01(\t\"\x91\x01\n\nSuggestion\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x10\n\x08log_prob\x18\x02 \x01(\x01\x12\x13\n\x0bprobability\x18\x03 \x01(\x01\x12)\n\x04kind\x18\x04 \x01(\x0e\x32\x1b.wordgate.v1.SuggestionKind\x12#\n\x04\x65\x64it\x18\x05 \x01(\x0b\x32\x15.wordgate.v1.TextEdit\"\xb5\x01\n\x0ePredictRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0f\n\x07history\x18\x02 \x01(\t\x12\x0e\n\x06prefix\x18\x03 \x01(\t\x12/\n\x07options\x18\x04 \x01(\x0b\x32\x1e.wordgate.v1.SuggestionOptions\x12\x19\n\x11\x63orrect_last_word\x18\x05 \x01(\x08\x12\'\n\x08priority\x18\x06 \x01(\x0e\x32\x15.wordgate.v1.Priority\"\x9c\x01\n\x0fPredictResponse\x12,\n\x0bsuggestions\x18\x01 \x03(\x0b\x32\x17.wordgate.v1.Suggestion\x12\r\n\x05\x65xact\x18\x02 \x01(\x08\x12(\n\x05model\x18\x03 \x01(\x0b\x32\x19.wordgate.v1.ModelVersion\x12\x12\n\nexpansions\x18\x04 \x01(\r\x12\x0e\n\x06prefix\x18\x05 \x01(\t\"\x88\x01\n\x14SessionConfiguration\x12\r\n\x05model\x18\x01 \x01(\t\x12\x30\n\rposition_unit\x18\x02 \x01(\x0e\x32\x19.wordgate.v1.PositionUnit\x12/\n\x07options\x18\x03 \x01(\x0b\x32\x1e.wordgate.v1.SuggestionOptions\";\n\x0bSessionText\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x13\n\x06\x63ursor\x18\x02 \x01(\rH\x00\x88\x01\x01\x42\t\n\x07_cursor\"\x16\n\x06Insert\x12\x0c\n\x04text\x18\x01 \x01(\t\"\'\n\x06\x44\x65lete\x12\x0e\n\x06\x62\x65\x66ore\x18\x01 \x01(\r\x12\r\n\x05\x61\x66ter\x18\x02 \x01(\r\"\x1e\n\nMoveCursor\x12\x10\n\x08position\x18\x01 \x01(\r\",\n\x06\x41\x63\x63\x65pt\x12\x0e\n\x06\x61nswer\x18\x01 \x01(\x04\x12\x12\n\nsuggestion\x18\x02 \x01(\r\"\x07\n\x05Reset\"\x84\x03\n\x14StreamPredictRequest\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12:\n\rconfiguration\x18\x02 \x01(\x0b\x32!.wordgate.v1.SessionConfigurationH\x00\x12(\n\x04text\x18\x03 \x01(\x0b\x32\x18.wordgate.v1.SessionTextH\x00\x12%\n\x06insert\x18\x04 \x01(\x0b\x32\x13.wordgate.v1.InsertH\x00\x12%\n\x06\x64\x65lete\x18\x05 \x01(\x0b\x32\x13.wordgate.v1.DeleteH\x00\x12(\n\x07replace\x18\x06 \x01(\x0b\x32\x15.wordgate.v1.TextEditH\x00\x12\'\n\x04move\x18\x07 \x01(\x0b\x32\x17.wordgate.v1.MoveCursorH\x00\x12%\n\x06\x61\x63\x63\x65pt\x18\x08 \x01(\x0b\x32\x13.wordgate.v1.AcceptH\x00\x12#\n\x05reset\x18\t \x01(\x0b\x32\x12.wordgate.v1.ResetH\x00\x42\x07\n\x05\x65vent\"\xb4\x01\n\x15StreamPredictResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12,\n\x0bsuggestions\x18\x02 \x03(\x0b\x32\x17.wordgate.v1.Suggestion\x12\r\n\x05\x65xact\x18\x03 \x01(\x08\x12(\n\x05model\x18\x04 \x01(\x0b\x32\x19.wordgate.v1.ModelVersion\x12\x0e\n\x06prefix\x18\x05 \x01(\t\x12\x12\n\nexpansions\x18\x06 \x01(\r\"\xf9\x01\n\x15StreamGenerateRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0f\n\x07history\x18\x02 \x01(\t\x12\x0e\n\x06prefix\x18\x03 \x01(\t\x12\x11\n\tmax_words\x18\x04 \x01(\r\x12\x18\n\x0btemperature\x18\x05 \x01(\x01H\x00\x88\x01\x01\x12\r\n\x05top_k\x18\x06 \x01(\r\x12\x12\n\x05top_p\x18\x07 \x01(\x01H\x01\x88\x01\x01\x12\x11\n\x04seed\x18\x08 \x01(\x04H\x02\x88\x01\x01\x12\x12\n\nstop_words\x18\t \x03(\t\x12\x16\n\x0emax_expansions\x18\n \x01(\rB\x0e\n\x0c_temperatureB\x08\n\x06_top_pB\x07\n\x05_seed\"\xe3\x01\n\x16StreamGenerateResponse\x12\x0c\n\x04word\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x10\n\x08log_prob\x18\x03 \x01(\x01\x12\x30\n\rfinish_reason\x18\x04 \x01(\x0e\x32\x19.wordgate.v1.FinishReason\x12\r\n\x05\x65xact\x18\x05 \x01(\x08\x12(\n\x05model\x18\x06 \x01(\x0b\x32\x19.wordgate.v1.ModelVersion\x12\x0c\n\x04seed\x18\x07 \x01(\x04\x12\x0e\n\x06prefix\x18\x08 \x01(\t\x12\x12\n\nexpansions\x18\t \x01(\r*\xa8\x01\n\x0eSuggestionKind\x12\x1f\n\x1bSUGGESTION_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14SUGGESTION_KIND_WORD\x10\x01\x12\x1f\n\x1bSUGGESTION_KIND_PUNCTUATION\x10\x02\x12\x1a\n\x16SUGGESTION_KIND_PHRASE\x10\x03\x12\x1e\n\x1aSUGGESTION_KIND_CORRECTION\x10\x04*]\n\nLetterCase\x12\x1b\n\x17LETTER_CASE_UNSPECIFIED\x10\x00\x12\x18\n\x14LETTER_CASE_TRUECASE\x10\x01\x12\x18\n\x14LETTER_CASE_AS_TYPED\x10\x02*\x8e\x01\n\x0cPositionUnit\x12\x1d\n\x19POSITION_UNIT_UNSPECIFIED\x10\x00\x12\x1d\n\x19POSITION_UNIT_CODE_POINTS\x10\x01\x12\x1c\n\x18POSITION_UNIT_UTF8_BYTES\x10\x02\x12\"\n\x1ePOSITION_UNIT_UTF16_CODE_UNITS\x10\x03*\xa6\x01\n\x0c\x46inishReason\x12\x1d\n\x19\x46INISH_REASON_UNSPECIFIED\x10\x00\x12\x1d\n\x19\x46INISH_REASON_END_OF_TEXT\x10\x01\x12\x1b\n\x17\x46INISH_REASON_STOP_WORD\x10\x02\x12\x1b\n\x17\x46INISH_REASON_MAX_WORDS\x10\x03\x12\x1e\n\x1a\x46INISH_REASON_NO_CANDIDATE\x10\x04\x32\x92\x02\n\x11PredictionService\x12\x44\n\x07Predict\x12\x1b.wordgate.v1.PredictRequest\x1a\x1c.wordgate.v1.PredictResponse\x12Z\n\rStreamPredict\x12!.wordgate.v1.StreamPredictRequest\x1a\".wordgate.v1.StreamPredictResponse(\x01\x30\x01\x12[\n\x0eStreamGenerate\x12\".wordgate.v1.StreamGenerateRequest\x1a#.wordgate.v1.StreamGenerateResponse0\x01\x42\'\n\x0bwordgate.v1P\x01Z\x16wordgate/v1;wordgatev1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cwordgate/v1/prediction.proto\x12\x0bwordgate.v1\x1a\x1fwordgate/v1/model_version.proto\x1a\x1awordgate/v1/priority.proto\"*\n\x0b\x42oostedWord\x12\x0c\n\x04word\x18\x01 \x01(\t\x12\r\n\x05\x62onus\x18\x02 \x01(\x01\"G\n\x0f\x43ontinuousCache\x12\x0e\n\x06weight\x18\x01 \x01(\x01\x12\x16\n\tsharpness\x18\x02 \x01(\x01H\x00\x88\x01\x01\x42\x0c\n\n_sharpness\"\xac\x03\n\x11SuggestionOptions\x12\x17\n\x0fmax_suggestions\x18\x01 \x01(\r\x12\x19\n\x11\x61llow_punctuation\x18\x02 \x01(\x08\x12\x17\n\x0fmin_probability\x18\x03 \x01(\x01\x12\x16\n\x0emax_expansions\x18\x04 \x01(\r\x12,\n\x0bletter_case\x18\x05 \x01(\x0e\x32\x17.wordgate.v1.LetterCase\x12\x15\n\rhide_rejected\x18\x06 \x01(\x08\x12\x15\n\rblocked_words\x18\x07 \x03(\t\x12/\n\rboosted_words\x18\x08 \x03(\x0b\x32\x18.wordgate.v1.BoostedWord\x12\x18\n\x10max_phrase_words\x18\t \x01(\r\x12\x1e\n\x16min_phrase_probability\x18\n \x01(\x01\x12\x17\n\x0fmax_corrections\x18\x0b \x01(\r\x12\x36\n\x10\x63ontinuous_cache\x18\x0c \x01(\x0b\x32\x1c.wordgate.v1.ContinuousCache\x12\x1a\n\x12\x61llow_unseen_words\x18\r \x01(\x08\"4\n\x08TextEdit\x12\r\n\x05start\x18\x01 \x01(\r\x12\x0b\n\x03\x65nd\x18\x02 \x01(\r\x12\x0c\n\x04text\x18\x03 \x01(\t\"\x91\x01\n\nSuggestion\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x10\n\x08log_prob\x18\x02 \x01(\x01\x12\x13\n\x0bprobability\x18\x03 \x01(\x01\x12)\n\x04kind\x18\x04 \x01(\x0e\x32\x1b.wordgate.v1.SuggestionKind\x12#\n\x04\x65\x64it\x18\x05 \x01(\x0b\x32\x15.wordgate.v1.TextEdit\"\xb5\x01\n\x0ePredictRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0f\n\x07history\x18\x02 \x01(\t\x12\x0e\n\x06prefix\x18\x03 \x01(\t\x12/\n\x07options\x18\x04 \x01(\x0b\x32\x1e.wordgate.v1.SuggestionOptions\x12\x19\n\x11\x63orrect_last_word\x18\x05 \x01(\x08\x12\'\n\x08priority\x18\x06 \x01(\x0e\x32\x15.wordgate.v1.Priority\"\x9c\x01\n\x0fPredictResponse\x12,\n\x0bsuggestions\x18\x01 \x03(\x0b\x32\x17.wordgate.v1.Suggestion\x12\r\n\x05\x65xact\x18\x02 \x01(\x08\x12(\n\x05model\x18\x03 \x01(\x0b\x32\x19.wordgate.v1.ModelVersion\x12\x12\n\nexpansions\x18\x04 \x01(\r\x12\x0e\n\x06prefix\x18\x05 \x01(\t\"\x88\x01\n\x14SessionConfiguration\x12\r\n\x05model\x18\x01 \x01(\t\x12\x30\n\rposition_unit\x18\x02 \x01(\x0e\x32\x19.wordgate.v1.PositionUnit\x12/\n\x07options\x18\x03 \x01(\x0b\x32\x1e.wordgate.v1.SuggestionOptions\";\n\x0bSessionText\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x13\n\x06\x63ursor\x18\x02 \x01(\rH\x00\x88\x01\x01\x42\t\n\x07_cursor\"\x16\n\x06Insert\x12\x0c\n\x04text\x18\x01 \x01(\t\"\'\n\x06\x44\x65lete\x12\x0e\n\x06\x62\x65\x66ore\x18\x01 \x01(\r\x12\r\n\x05\x61\x66ter\x18\x02 \x01(\r\"\x1e\n\nMoveCursor\x12\x10\n\x08position\x18\x01 \x01(\r\",\n\x06\x41\x63\x63\x65pt\x12\x0e\n\x06\x61nswer\x18\x01 \x01(\x04\x12\x12\n\nsuggestion\x18\x02 \x01(\r\"\x07\n\x05Reset\"\x84\x03\n\x14StreamPredictRequest\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12:\n\rconfiguration\x18\x02 \x01(\x0b\x32!.wordgate.v1.SessionConfigurationH\x00\x12(\n\x04text\x18\x03 \x01(\x0b\x32\x18.wordgate.v1.SessionTextH\x00\x12%\n\x06insert\x18\x04 \x01(\x0b\x32\x13.wordgate.v1.InsertH\x00\x12%\n\x06\x64\x65lete\x18\x05 \x01(\x0b\x32\x13.wordgate.v1.DeleteH\x00\x12(\n\x07replace\x18\x06 \x01(\x0b\x32\x15.wordgate.v1.TextEditH\x00\x12\'\n\x04move\x18\x07 \x01(\x0b\x32\x17.wordgate.v1.MoveCursorH\x00\x12%\n\x06\x61\x63\x63\x65pt\x18\x08 \x01(\x0b\x32\x13.wordgate.v1.AcceptH\x00\x12#\n\x05reset\x18\t \x01(\x0b\x32\x12.wordgate.v1.ResetH\x00\x42\x07\n\x05\x65vent\"\xb4\x01\n\x15StreamPredictResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12,\n\x0bsuggestions\x18\x02 \x03(\x0b\x32\x17.wordgate.v1.Suggestion\x12\r\n\x05\x65xact\x18\x03 \x01(\x08\x12(\n\x05model\x18\x04 \x01(\x0b\x32\x19.wordgate.v1.ModelVersion\x12\x0e\n\x06prefix\x18\x05 \x01(\t\x12\x12\n\nexpansions\x18\x06 \x01(\r\"\xf9\x01\n\x15StreamGenerateRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0f\n\x07history\x18\x02 \x01(\t\x12\x0e\n\x06prefix\x18\x03 \x01(\t\x12\x11\n\tmax_words\x18\x04 \x01(\r\x12\x18\n\x0btemperature\x18\x05 \x01(\x01H\x00\x88\x01\x01\x12\r\n\x05top_k\x18\x06 \x01(\r\x12\x12\n\x05top_p\x18\x07 \x01(\x01H\x01\x88\x01\x01\x12\x11\n\x04seed\x18\x08 \x01(\x04H\x02\x88\x01\x01\x12\x12\n\nstop_words\x18\t \x03(\t\x12\x16\n\x0emax_expansions\x18\n \x01(\rB\x0e\n\x0c_temperatureB\x08\n\x06_top_pB\x07\n\x05_seed\"\xe3\x01\n\x16StreamGenerateResponse\x12\x0c\n\x04word\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x10\n\x08log_prob\x18\x03 \x01(\x01\x12\x30\n\rfinish_reason\x18\x04 \x01(\x0e\x32\x19.wordgate.v1.FinishReason\x12\r\n\x05\x65xact\x18\x05 \x01(\x08\x12(\n\x05model\x18\x06 \x01(\x0b\x32\x19.wordgate.v1.ModelVersion\x12\x0c\n\x04seed\x18\x07 \x01(\x04\x12\x0e\n\x06prefix\x18\x08 \x01(\t\x12\x12\n\nexpansions\x18\t \x01(\r*\xa8\x01\n\x0eSuggestionKind\x12\x1f\n\x1bSUGGESTION_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14SUGGESTION_KIND_WORD\x10\x01\x12\x1f\n\x1bSUGGESTION_KIND_PUNCTUATION\x10\x02\x12\x1a\n\x16SUGGESTION_KIND_PHRASE\x10\x03\x12\x1e\n\x1aSUGGESTION_KIND_CORRECTION\x10\x04*]\n\nLetterCase\x12\x1b\n\x17LETTER_CASE_UNSPECIFIED\x10\x00\x12\x18\n\x14LETTER_CASE_TRUECASE\x10\x01\x12\x18\n\x14LETTER_CASE_AS_TYPED\x10\x02*\x8e\x01\n\x0cPositionUnit\x12\x1d\n\x19POSITION_UNIT_UNSPECIFIED\x10\x00\x12\x1d\n\x19POSITION_UNIT_CODE_POINTS\x10\x01\x12\x1c\n\x18POSITION_UNIT_UTF8_BYTES\x10\x02\x12\"\n\x1ePOSITION_UNIT_UTF16_CODE_UNITS\x10\x03*\xa6\x01\n\x0c\x46inishReason\x12\x1d\n\x19\x46INISH_REASON_UNSPECIFIED\x10\x00\x12\x1d\n\x19\x46INISH_REASON_END_OF_TEXT\x10\x01\x12\x1b\n\x17\x46INISH_REASON_STOP_WORD\x10\x02\x12\x1b\n\x17\x46INISH_REASON_MAX_WORDS\x10\x03\x12\x1e\n\x1a\x46INISH_REASON_NO_CANDIDATE\x10\x04\x32\x92\x02\n\x11PredictionService\x12\x44\n\x07Predict\x12\x1b.wordgate.v1.PredictRequest\x1a\x1c.wordgate.v1.PredictResponse\x12Z\n\rStreamPredict\x12!.wordgate.v1.StreamPredictRequest\x1a\".wordgate.v1.StreamPredictResponse(\x01\x30\x01\x12[\n\x0eStreamGenerate\x12\".wordgate.v1.StreamGenerateRequest\x1a#.wordgate.v1.StreamGenerateResponse0\x01\x42\'\n\x0bwordgate.v1P\x01Z\x16wordgate/v1;wordgatev1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,50 +34,50 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'wordgate.api.v1.prediction_
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\013wordgate.v1P\001Z\026wordgate/v1;wordgatev1'
-  _globals['_SUGGESTIONKIND']._serialized_start=2601
-  _globals['_SUGGESTIONKIND']._serialized_end=2769
-  _globals['_LETTERCASE']._serialized_start=2771
-  _globals['_LETTERCASE']._serialized_end=2864
-  _globals['_POSITIONUNIT']._serialized_start=2867
-  _globals['_POSITIONUNIT']._serialized_end=3009
-  _globals['_FINISHREASON']._serialized_start=3012
-  _globals['_FINISHREASON']._serialized_end=3178
-  _globals['_BOOSTEDWORD']._serialized_start=99
-  _globals['_BOOSTEDWORD']._serialized_end=141
-  _globals['_CONTINUOUSCACHE']._serialized_start=143
-  _globals['_CONTINUOUSCACHE']._serialized_end=214
-  _globals['_SUGGESTIONOPTIONS']._serialized_start=217
-  _globals['_SUGGESTIONOPTIONS']._serialized_end=645
-  _globals['_TEXTEDIT']._serialized_start=647
-  _globals['_TEXTEDIT']._serialized_end=699
-  _globals['_SUGGESTION']._serialized_start=702
-  _globals['_SUGGESTION']._serialized_end=847
-  _globals['_PREDICTREQUEST']._serialized_start=850
-  _globals['_PREDICTREQUEST']._serialized_end=1031
-  _globals['_PREDICTRESPONSE']._serialized_start=1034
-  _globals['_PREDICTRESPONSE']._serialized_end=1190
-  _globals['_SESSIONCONFIGURATION']._serialized_start=1193
-  _globals['_SESSIONCONFIGURATION']._serialized_end=1329
-  _globals['_SESSIONTEXT']._serialized_start=1331
-  _globals['_SESSIONTEXT']._serialized_end=1390
-  _globals['_INSERT']._serialized_start=1392
-  _globals['_INSERT']._serialized_end=1414
-  _globals['_DELETE']._serialized_start=1416
-  _globals['_DELETE']._serialized_end=1455
-  _globals['_MOVECURSOR']._serialized_start=1457
-  _globals['_MOVECURSOR']._serialized_end=1487
-  _globals['_ACCEPT']._serialized_start=1489
-  _globals['_ACCEPT']._serialized_end=1533
-  _globals['_RESET']._serialized_start=1535
-  _globals['_RESET']._serialized_end=1542
-  _globals['_STREAMPREDICTREQUEST']._serialized_start=1545
-  _globals['_STREAMPREDICTREQUEST']._serialized_end=1933
-  _globals['_STREAMPREDICTRESPONSE']._serialized_start=1936
-  _globals['_STREAMPREDICTRESPONSE']._serialized_end=2116
-  _globals['_STREAMGENERATEREQUEST']._serialized_start=2119
-  _globals['_STREAMGENERATEREQUEST']._serialized_end=2368
-  _globals['_STREAMGENERATERESPONSE']._serialized_start=2371
-  _globals['_STREAMGENERATERESPONSE']._serialized_end=2598
-  _globals['_PREDICTIONSERVICE']._serialized_start=3181
-  _globals['_PREDICTIONSERVICE']._serialized_end=3455
+  _globals['_SUGGESTIONKIND']._serialized_start=2608
+  _globals['_SUGGESTIONKIND']._serialized_end=2776
+  _globals['_LETTERCASE']._serialized_start=2778
+  _globals['_LETTERCASE']._serialized_end=2871
+  _globals['_POSITIONUNIT']._serialized_start=2874
+  _globals['_POSITIONUNIT']._serialized_end=3016
+  _globals['_FINISHREASON']._serialized_start=3019
+  _globals['_FINISHREASON']._serialized_end=3185
+  _globals['_BOOSTEDWORD']._serialized_start=106
+  _globals['_BOOSTEDWORD']._serialized_end=148
+  _globals['_CONTINUOUSCACHE']._serialized_start=150
+  _globals['_CONTINUOUSCACHE']._serialized_end=221
+  _globals['_SUGGESTIONOPTIONS']._serialized_start=224
+  _globals['_SUGGESTIONOPTIONS']._serialized_end=652
+  _globals['_TEXTEDIT']._serialized_start=654
+  _globals['_TEXTEDIT']._serialized_end=706
+  _globals['_SUGGESTION']._serialized_start=709
+  _globals['_SUGGESTION']._serialized_end=854
+  _globals['_PREDICTREQUEST']._serialized_start=857
+  _globals['_PREDICTREQUEST']._serialized_end=1038
+  _globals['_PREDICTRESPONSE']._serialized_start=1041
+  _globals['_PREDICTRESPONSE']._serialized_end=1197
+  _globals['_SESSIONCONFIGURATION']._serialized_start=1200
+  _globals['_SESSIONCONFIGURATION']._serialized_end=1336
+  _globals['_SESSIONTEXT']._serialized_start=1338
+  _globals['_SESSIONTEXT']._serialized_end=1397
+  _globals['_INSERT']._serialized_start=1399
+  _globals['_INSERT']._serialized_end=1421
+  _globals['_DELETE']._serialized_start=1423
+  _globals['_DELETE']._serialized_end=1462
+  _globals['_MOVECURSOR']._serialized_start=1464
+  _globals['_MOVECURSOR']._serialized_end=1494
+  _globals['_ACCEPT']._serialized_start=1496
+  _globals['_ACCEPT']._serialized_end=1540
+  _globals['_RESET']._serialized_start=1542
+  _globals['_RESET']._serialized_end=1549
+  _globals['_STREAMPREDICTREQUEST']._serialized_start=1552
+  _globals['_STREAMPREDICTREQUEST']._serialized_end=1940
+  _globals['_STREAMPREDICTRESPONSE']._serialized_start=1943
+  _globals['_STREAMPREDICTRESPONSE']._serialized_end=2123
+  _globals['_STREAMGENERATEREQUEST']._serialized_start=2126
+  _globals['_STREAMGENERATEREQUEST']._serialized_end=2375
+  _globals['_STREAMGENERATERESPONSE']._serialized_start=2378
+  _globals['_STREAMGENERATERESPONSE']._serialized_end=2605
+  _globals['_PREDICTIONSERVICE']._serialized_start=3188
+  _globals['_PREDICTIONSERVICE']._serialized_end=3462
 # @@protoc_insertion_point(module_scope)

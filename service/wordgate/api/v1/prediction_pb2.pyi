@@ -8,7 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
-from wordgate.api.v1 import models_pb2 as _models_pb2
+from wordgate.api.v1 import model_version_pb2 as _model_version_pb2
 from wordgate.api.v1 import priority_pb2 as _priority_pb2
 import builtins as _builtins
 import sys
@@ -484,7 +484,7 @@ class PredictResponse(_message.Message):
         """
 
     @_builtins.property
-    def model(self) -> _models_pb2.ModelVersion:
+    def model(self) -> _model_version_pb2.ModelVersion:
         """The model that answered."""
 
     def __init__(
@@ -492,7 +492,7 @@ class PredictResponse(_message.Message):
         *,
         suggestions: _abc.Iterable[Global___Suggestion] | None = ...,
         exact: _builtins.bool = ...,
-        model: _models_pb2.ModelVersion | None = ...,
+        model: _model_version_pb2.ModelVersion | None = ...,
         expansions: _builtins.int = ...,
         prefix: _builtins.str = ...,
     ) -> None: ...
@@ -801,7 +801,7 @@ class StreamPredictResponse(_message.Message):
         """
 
     @_builtins.property
-    def model(self) -> _models_pb2.ModelVersion:
+    def model(self) -> _model_version_pb2.ModelVersion:
         """The model that answered. May change during a session that does not name a version."""
 
     def __init__(
@@ -810,7 +810,7 @@ class StreamPredictResponse(_message.Message):
         sequence: _builtins.int = ...,
         suggestions: _abc.Iterable[Global___Suggestion] | None = ...,
         exact: _builtins.bool = ...,
-        model: _models_pb2.ModelVersion | None = ...,
+        model: _model_version_pb2.ModelVersion | None = ...,
         prefix: _builtins.str = ...,
         expansions: _builtins.int = ...,
     ) -> None: ...
@@ -961,7 +961,7 @@ class StreamGenerateResponse(_message.Message):
     expansions: _builtins.int
     """Number of output-layer rows that the search used."""
     @_builtins.property
-    def model(self) -> _models_pb2.ModelVersion:
+    def model(self) -> _model_version_pb2.ModelVersion:
         """The model that answers the stream."""
 
     def __init__(
@@ -972,7 +972,7 @@ class StreamGenerateResponse(_message.Message):
         log_prob: _builtins.float = ...,
         finish_reason: Global___FinishReason.ValueType = ...,
         exact: _builtins.bool = ...,
-        model: _models_pb2.ModelVersion | None = ...,
+        model: _model_version_pb2.ModelVersion | None = ...,
         seed: _builtins.int = ...,
         prefix: _builtins.str = ...,
         expansions: _builtins.int = ...,

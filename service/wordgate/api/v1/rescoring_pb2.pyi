@@ -8,7 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
-from wordgate.api.v1 import models_pb2 as _models_pb2
+from wordgate.api.v1 import model_version_pb2 as _model_version_pb2
 from wordgate.api.v1 import priority_pb2 as _priority_pb2
 import builtins as _builtins
 import sys
@@ -881,7 +881,7 @@ class RescoreResponse(_message.Message):
         """Transcripts, best first."""
 
     @_builtins.property
-    def model(self) -> _models_pb2.ModelVersion:
+    def model(self) -> _model_version_pb2.ModelVersion:
         """The model that answered."""
 
     def __init__(
@@ -889,7 +889,7 @@ class RescoreResponse(_message.Message):
         *,
         ranking: Global___Ranking | None = ...,
         counted_eos: _builtins.bool = ...,
-        model: _models_pb2.ModelVersion | None = ...,
+        model: _model_version_pb2.ModelVersion | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "ranking", b"ranking"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...

@@ -22,12 +22,12 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
-from wordgate.api.v1 import models_pb2 as wordgate_dot_v1_dot_models__pb2
+from wordgate.api.v1 import model_version_pb2 as wordgate_dot_v1_dot_model__version__pb2
 from wordgate.api.v1 import priority_pb2 as wordgate_dot_v1_dot_priority__pb2
 from wordgate.api.v1 import rescoring_pb2 as wordgate_dot_v1_dot_rescoring__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19wordgate/v1/scoring.proto\x12\x0bwordgate.v1\x1a\x18wordgate/v1/models.proto\x1a\x1awordgate/v1/priority.proto\x1a\x1bwordgate/v1/rescoring.proto\"\x19\n\tCandidate\x12\x0c\n\x04text\x18\x01 \x01(\t\"+\n\tWordScore\x12\x0c\n\x04word\x18\x01 \x01(\t\x12\x10\n\x08log_prob\x18\x02 \x01(\x01\"\xaa\x01\n\x0fScoredCandidate\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x10\n\x08log_prob\x18\x02 \x01(\x01\x12\x11\n\tposterior\x18\x03 \x01(\x01\x12\x12\n\nword_count\x18\x04 \x01(\r\x12\x13\n\x0btoken_count\x18\x05 \x01(\r\x12%\n\x05words\x18\x06 \x03(\x0b\x32\x16.wordgate.v1.WordScore\x12\x14\n\x0c\x65os_log_prob\x18\x07 \x01(\x01\"\xbf\x01\n\x0cScoreRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0f\n\x07history\x18\x02 \x01(\t\x12*\n\ncandidates\x18\x03 \x03(\x0b\x32\x16.wordgate.v1.Candidate\x12\x16\n\tcount_eos\x18\x04 \x01(\x08H\x00\x88\x01\x01\x12\'\n\x08priority\x18\x05 \x01(\x0e\x32\x15.wordgate.v1.Priority\x12\x14\n\x0creturn_words\x18\x06 \x01(\x08\x42\x0c\n\n_count_eos\"\x80\x01\n\rScoreResponse\x12\x30\n\ncandidates\x18\x01 \x03(\x0b\x32\x1c.wordgate.v1.ScoredCandidate\x12\x13\n\x0b\x63ounted_eos\x18\x02 \x01(\x08\x12(\n\x05model\x18\x03 \x01(\x0b\x32\x19.wordgate.v1.ModelVersion2\xf2\x01\n\x0eScoringService\x12>\n\x05Score\x12\x19.wordgate.v1.ScoreRequest\x1a\x1a.wordgate.v1.ScoreResponse\x12\x44\n\x07Rescore\x12\x1b.wordgate.v1.RescoreRequest\x1a\x1c.wordgate.v1.RescoreResponse\x12Z\n\rStreamRescore\x12!.wordgate.v1.StreamRescoreRequest\x1a\".wordgate.v1.StreamRescoreResponse(\x01\x30\x01\x42\'\n\x0bwordgate.v1P\x01Z\x16wordgate/v1;wordgatev1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19wordgate/v1/scoring.proto\x12\x0bwordgate.v1\x1a\x1fwordgate/v1/model_version.proto\x1a\x1awordgate/v1/priority.proto\x1a\x1bwordgate/v1/rescoring.proto\"\x19\n\tCandidate\x12\x0c\n\x04text\x18\x01 \x01(\t\"+\n\tWordScore\x12\x0c\n\x04word\x18\x01 \x01(\t\x12\x10\n\x08log_prob\x18\x02 \x01(\x01\"\xaa\x01\n\x0fScoredCandidate\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x10\n\x08log_prob\x18\x02 \x01(\x01\x12\x11\n\tposterior\x18\x03 \x01(\x01\x12\x12\n\nword_count\x18\x04 \x01(\r\x12\x13\n\x0btoken_count\x18\x05 \x01(\r\x12%\n\x05words\x18\x06 \x03(\x0b\x32\x16.wordgate.v1.WordScore\x12\x14\n\x0c\x65os_log_prob\x18\x07 \x01(\x01\"\xbf\x01\n\x0cScoreRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0f\n\x07history\x18\x02 \x01(\t\x12*\n\ncandidates\x18\x03 \x03(\x0b\x32\x16.wordgate.v1.Candidate\x12\x16\n\tcount_eos\x18\x04 \x01(\x08H\x00\x88\x01\x01\x12\'\n\x08priority\x18\x05 \x01(\x0e\x32\x15.wordgate.v1.Priority\x12\x14\n\x0creturn_words\x18\x06 \x01(\x08\x42\x0c\n\n_count_eos\"\x80\x01\n\rScoreResponse\x12\x30\n\ncandidates\x18\x01 \x03(\x0b\x32\x1c.wordgate.v1.ScoredCandidate\x12\x13\n\x0b\x63ounted_eos\x18\x02 \x01(\x08\x12(\n\x05model\x18\x03 \x01(\x0b\x32\x19.wordgate.v1.ModelVersion2\xf2\x01\n\x0eScoringService\x12>\n\x05Score\x12\x19.wordgate.v1.ScoreRequest\x1a\x1a.wordgate.v1.ScoreResponse\x12\x44\n\x07Rescore\x12\x1b.wordgate.v1.RescoreRequest\x1a\x1c.wordgate.v1.RescoreResponse\x12Z\n\rStreamRescore\x12!.wordgate.v1.StreamRescoreRequest\x1a\".wordgate.v1.StreamRescoreResponse(\x01\x30\x01\x42\'\n\x0bwordgate.v1P\x01Z\x16wordgate/v1;wordgatev1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,16 +35,16 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'wordgate.api.v1.scoring_pb2
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\013wordgate.v1P\001Z\026wordgate/v1;wordgatev1'
-  _globals['_CANDIDATE']._serialized_start=125
-  _globals['_CANDIDATE']._serialized_end=150
-  _globals['_WORDSCORE']._serialized_start=152
-  _globals['_WORDSCORE']._serialized_end=195
-  _globals['_SCOREDCANDIDATE']._serialized_start=198
-  _globals['_SCOREDCANDIDATE']._serialized_end=368
-  _globals['_SCOREREQUEST']._serialized_start=371
-  _globals['_SCOREREQUEST']._serialized_end=562
-  _globals['_SCORERESPONSE']._serialized_start=565
-  _globals['_SCORERESPONSE']._serialized_end=693
-  _globals['_SCORINGSERVICE']._serialized_start=696
-  _globals['_SCORINGSERVICE']._serialized_end=938
+  _globals['_CANDIDATE']._serialized_start=132
+  _globals['_CANDIDATE']._serialized_end=157
+  _globals['_WORDSCORE']._serialized_start=159
+  _globals['_WORDSCORE']._serialized_end=202
+  _globals['_SCOREDCANDIDATE']._serialized_start=205
+  _globals['_SCOREDCANDIDATE']._serialized_end=375
+  _globals['_SCOREREQUEST']._serialized_start=378
+  _globals['_SCOREREQUEST']._serialized_end=569
+  _globals['_SCORERESPONSE']._serialized_start=572
+  _globals['_SCORERESPONSE']._serialized_end=700
+  _globals['_SCORINGSERVICE']._serialized_start=703
+  _globals['_SCORINGSERVICE']._serialized_end=945
 # @@protoc_insertion_point(module_scope)

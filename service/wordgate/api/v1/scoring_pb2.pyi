@@ -7,7 +7,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
-from wordgate.api.v1 import models_pb2 as _models_pb2
+from wordgate.api.v1 import model_version_pb2 as _model_version_pb2
 from wordgate.api.v1 import priority_pb2 as _priority_pb2
 import builtins as _builtins
 import sys
@@ -197,7 +197,7 @@ class ScoreResponse(_message.Message):
         """Candidates in the order of the request."""
 
     @_builtins.property
-    def model(self) -> _models_pb2.ModelVersion:
+    def model(self) -> _model_version_pb2.ModelVersion:
         """The model that answered."""
 
     def __init__(
@@ -205,7 +205,7 @@ class ScoreResponse(_message.Message):
         *,
         candidates: _abc.Iterable[Global___ScoredCandidate] | None = ...,
         counted_eos: _builtins.bool = ...,
-        model: _models_pb2.ModelVersion | None = ...,
+        model: _model_version_pb2.ModelVersion | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["model", b"model"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...

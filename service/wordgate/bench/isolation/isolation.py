@@ -89,7 +89,7 @@ def chosen(only: Sequence[str]) -> list[str]:
     return [name for name in known if not only or {name, name.split("/")[0]} & set(only)]
 
 
-def run(model: Path, calls: int, only: Sequence[str], plan: Plan) -> dict[str, Any]:
+def run(model: Path, engine_threads: int, only: Sequence[str], plan: Plan) -> dict[str, Any]:
     """Run the loads; return the metrics by group and name, and the worst of each group.
 
     `costs` has the most expensive legal request of each method.
@@ -100,7 +100,7 @@ def run(model: Path, calls: int, only: Sequence[str], plan: Plan) -> dict[str, A
         group, name = each.split("/")
         load = GROUPS[group][name](Random(f"{plan.seed} {name}"))
         with (
-            local_server(model, calls, more=load.server_options) as server,
+            local_server(model, engine_threads, more=load.server_options) as server,
             _watched(server, plan) as memory,
         ):
             figures = report[group][name] = {}

@@ -14,6 +14,7 @@ PREDICT = "/wordgate.v1.PredictionService/Predict"
 STREAM_PREDICT = "/wordgate.v1.PredictionService/StreamPredict"
 STREAM_GENERATE = "/wordgate.v1.PredictionService/StreamGenerate"
 LIST_MODELS = "/wordgate.v1.ModelService/ListModels"
+EXPLAIN = "/wordgate.v1.ModelService/Explain"
 GET_MODEL = "/wordgate.v1.ModelService/GetModel"
 
 MOST_BYTES = 1024 * 1024

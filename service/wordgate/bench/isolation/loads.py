@@ -8,6 +8,7 @@ outcome of a call.
 from collections.abc import Mapping
 
 from wordgate.api.v1 import models_pb2
+from wordgate.bench.isolation.explanation_loads import EXPLAINING
 from wordgate.bench.isolation.load import GET_MODEL, LIST_MODELS, Load, Made
 from wordgate.bench.isolation.prediction_loads import PREDICTION
 from wordgate.bench.isolation.refused_loads import OUTCOMES, REFUSED
@@ -16,6 +17,7 @@ from wordgate.bench.isolation.scoring_loads import SCORING
 LEGAL: Mapping[str, Made] = {
     **SCORING,
     **PREDICTION,
+    **EXPLAINING,
     "list_models": lambda _: Load(LIST_MODELS, (b"",)),
     "get_model": lambda _: Load(GET_MODEL, (models_pb2.GetModelRequest().SerializeToString(),)),
 }

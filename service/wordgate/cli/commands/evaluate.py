@@ -1,4 +1,4 @@
-"""`wordgate evaluate`: perplexity, keystroke savings, typos, cloze tests, minimal pairs."""
+"""`wordgate evaluate`: perplexity, keystroke savings, typos, cloze tests, suites of pairs."""
 
 import json
 from dataclasses import asdict
@@ -10,10 +10,11 @@ import click
 from click.core import ParameterSource
 
 from wordgate.cli.command import Command, SectionOption
-from wordgate.cli.options.model import connected_model, json_option, model_options
-from wordgate.cli.options.paths import INPUT_FILE
+from wordgate.cli.options.model import connected_model, json_option, language_of, model_options
+from wordgate.cli.options.paths import INPUT_FILE, INPUT_PATH, OUTPUT_FILE
 from wordgate.cli.options.server import ServerConnection
 from wordgate.cli.terminal.progress import counted, say
+from wordgate.cli.terminal.suite_report import draw_suite, suite_table
 from wordgate.cli.terminal.tables import figures_table, print_table
 from wordgate.decoding.options import (
     MAX_CACHE_WEIGHT,
@@ -25,7 +26,10 @@ from wordgate.decoding.options import (
 from wordgate.engine.results import GenerativeModel, LanguageModel
 from wordgate.evaluation import cloze, keystroke_savings, minimal_pairs, perplexity, typo_correction
 from wordgate.evaluation.keystroke_savings import Savings
+from wordgate.evaluation.minimal_pairs import PairsResult
+from wordgate.evaluation.suites.suite import SUITES
 from wordgate.evaluation.typo_correction import Corrections
+from wordgate.plots.canvas import check_picture
 
 _BUILTIN = "builtin"
 
@@ -43,6 +47,8 @@ class _ClozeTests(click.ParamType[Path | str]):
 
 _TYPING = "With --keystroke-savings"
 _typing = partial(click.option, cls=SectionOption, section=_TYPING)
+_SUITE = "With --suite"
+_suite = partial(click.option, cls=SectionOption, section=_SUITE)
 
 
 @click.command(cls=Command)
@@ -75,7 +81,21 @@ _typing = partial(click.option, cls=SectionOption, section=_TYPING)
     help="Typo correction on a file, one message per line.",
 )
 @click.option(
-    "--pairs", type=INPUT_FILE, help="Minimal pairs of a file: .jsonl (BLiMP's fields) or .tsv."
+    "--suite",
+    type=click.Choice(list(SUITES)),
+    help="Minimal pairs: whether the good sentence of each pair is more likely. `pairs` reads your "
+    "own.",
+)
+@_suite(
+    "--data",
+    type=INPUT_PATH,
+    help="The pairs: a .jsonl or .tsv file, or for blimp and agreement the folder of their files.",
+)
+@_suite(
+    "--plot",
+    type=OUTPUT_FILE,
+    metavar="FILE",
+    help="Draw a bar chart, as .png or .svg. Requires the extra `plots`.",
 )
 @_typing(
     "--max-suggestions",
@@ -116,7 +136,9 @@ def evaluate(
     hide_rejected: bool,
     continuous_cache: float,
     slip_file: Path | None,
-    pairs: Path | None,
+    suite: str | None,
+    data: Path | None,
+    plot: Path | None,
     model: Path | None,
     server: ServerConnection | None,
     as_json: bool,
@@ -132,20 +154,20 @@ def evaluate(
     wordgate evaluate --cloze builtin
     wordgate evaluate --keystroke-savings chats.txt --max-suggestions 3
     wordgate evaluate --typo-correction chats.txt
+    wordgate evaluate --suite blimp --data blimp/data --plot blimp.png
+    wordgate evaluate --suite pairs --data mine.tsv
     """
-    if sum(map(bool, (text, cloze_tests, typing, slip_file, pairs))) != 1:
-        measures = "--text, --keystroke-savings, --typo-correction, --pairs, --cloze"
-        raise click.UsageError(f"{measures}: exactly one of these is required")
-    if no_punctuation and not text:
-        raise click.UsageError("--no-punctuation: requires --text")
-    if no_top and not text:
-        raise click.UsageError("--no-top: requires --text")
-    if not typing:
-        _refuse_typing_options(click.get_current_context())
-    say(f"evaluating {text or typing or slip_file or pairs or f'cloze tests: {cloze_tests}'}")
+    _check_options(click.get_current_context())
+    if plot:
+        check_picture(plot)
+    say(f"evaluating {text or typing or slip_file or data or f'cloze tests: {cloze_tests}'}")
+    pairs = SUITES[suite].read(data) if suite and data else []
     with connected_model(model, server, batch=True) as opened, counted(opened) as language_model:
         if cloze_tests == _BUILTIN:
             _warn_of_language(opened)
+        if suite:
+            _report_suite(suite, minimal_pairs.evaluate(language_model, pairs), plot, as_json)
+            return
         if text:
             measured = perplexity.evaluate_file(
                 language_model, text, not no_punctuation, not no_top
@@ -161,8 +183,6 @@ def evaluate(
             figures = _savings(keystroke_savings.measure_file(language_model, typing, options))
         elif slip_file:
             figures = _corrections(typo_correction.measure_file(language_model, slip_file))
-        elif pairs:
-            figures = asdict(minimal_pairs.evaluate(language_model, minimal_pairs.read(pairs)))
         else:
             figures = _questions(language_model, cloze_tests)
     if as_json:
@@ -171,15 +191,45 @@ def evaluate(
         print_table(figures_table(figures))
 
 
+def _check_options(context: click.Context) -> None:
+    """Raise `UsageError` unless one measure is chosen, and each option belongs to it."""
+    chosen = context.params
+    measures = {
+        "text": "--text",
+        "typing": "--keystroke-savings",
+        "slip_file": "--typo-correction",
+        "suite": "--suite",
+        "cloze_tests": "--cloze",
+    }
+    if sum(bool(chosen[name]) for name in measures) != 1:
+        problem = "exactly one of these is required"
+        raise click.UsageError(f"{', '.join(measures.values())}: {problem}")
+    if chosen["no_punctuation"] and not chosen["text"]:
+        raise click.UsageError("--no-punctuation: requires --text")
+    if chosen["no_top"] and not chosen["text"]:
+        raise click.UsageError("--no-top: requires --text")
+    if not chosen["typing"]:
+        _refuse_options_of(_TYPING, "--keystroke-savings", context)
+    if not chosen["suite"]:
+        _refuse_options_of(_SUITE, "--suite", context)
+    elif not chosen["data"]:
+        problem = "requires --data, the file or folder of its pairs"
+        raise click.UsageError(f"--suite {chosen['suite']}: {problem}")
+
+
+def _report_suite(name: str, result: PairsResult, plot: Path | None, as_json: bool) -> None:
+    """Print a suite's result as JSON or as a table, and draw it."""
+    if as_json:
+        click.echo(json.dumps(SUITES[name].document(result), ensure_ascii=False))
+    else:
+        print_table(suite_table(name, result))
+    if plot:
+        draw_suite(name, result, plot)
+
+
 def _warn_of_language(opened: GenerativeModel) -> None:
     """Warn if the package's questions are not in the language of the model."""
-    from wordgate.client import Client
-    from wordgate.engine.local_model import LocalModel
-
-    if isinstance(opened, LocalModel):
-        language = opened.served.bundle.manifest.language
-    elif isinstance(opened, Client):
-        language = opened.get_model().language
+    language = language_of(opened)
     if not cloze.are_in(language):
         say(
             "--cloze builtin: the questions are in English, but the model's language is "
@@ -187,13 +237,13 @@ def _warn_of_language(opened: GenerativeModel) -> None:
         )
 
 
-def _refuse_typing_options(context: click.Context) -> None:
-    """Raise `UsageError` for a typing option without --keystroke-savings."""
+def _refuse_options_of(section: str, flag: str, context: click.Context) -> None:
+    """Raise `UsageError` for an option of a section without the flag that it depends on."""
     for parameter in context.command.params:
-        if getattr(parameter, "section", None) == _TYPING and parameter.name:
+        if getattr(parameter, "section", None) == section and parameter.name:
             source = context.get_parameter_source(parameter.name)
             if source is ParameterSource.COMMANDLINE:
-                raise click.UsageError(f"{parameter.opts[0]}: requires --keystroke-savings")
+                raise click.UsageError(f"{parameter.opts[0]}: requires {flag}")
 
 
 def _savings(savings: Savings) -> dict[str, object]:

@@ -23,7 +23,7 @@ from wordgate.engine.results import RescoringResult
 from wordgate.errors import InvalidFile
 from wordgate.evaluation.error_rate import Counting, Normalise, written_otherwise
 from wordgate.offline.formats import transcript_writers
-from wordgate.offline.pipelining import UNDER_WAY
+from wordgate.offline.pipelining import DEFAULT_IN_FLIGHT
 from wordgate.offline.utterances import Utterance, ranked
 from wordgate.scoring.lattice_search import SearchBounds
 from wordgate.scoring.rescoring import Transcript, WordConfidence
@@ -93,15 +93,15 @@ def rescore(
     in_json = output_format == "jsonl"
     lines = _json if in_json else _TRANSCRIPT_WRITERS.get(output_format or "", _tabbed)
     rates = _Rates(counting_of(normalise, unit))
-    under_way = 1 if source.is_standard_input else UNDER_WAY
+    in_flight = 1 if source.is_standard_input else DEFAULT_IN_FLIGHT
     with (
         results(output, source.path, keep_going, tuned=tuned and score_weights) as out,
-        connected_model(model, server, batch=under_way > 1) as language_model,
+        connected_model(model, server, batch=in_flight > 1) as language_model,
     ):
         utterances = announced(source.read(out.read), score_weights)
         records = out.rest_of(utterances, source.path)
         for outcome in ranked(
-            language_model, records, score_weights, not no_eos, under_way, bounds
+            language_model, records, score_weights, not no_eos, in_flight, bounds
         ):
             if isinstance(outcome, InvalidFile):
                 out.refuse(outcome, in_json)

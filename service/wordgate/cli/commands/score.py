@@ -20,7 +20,7 @@ from wordgate.engine.results import LanguageModel, ScoreResult
 from wordgate.errors import InvalidFile
 from wordgate.offline.formats import candidates as candidates_of
 from wordgate.offline.formats.candidates import CandidateSet
-from wordgate.offline.pipelining import UNDER_WAY
+from wordgate.offline.pipelining import DEFAULT_IN_FLIGHT
 from wordgate.offline.records import answered
 from wordgate.scoring.scoring import Candidate
 
@@ -144,7 +144,7 @@ def _score_file(
     read = _piped() if piped else candidates_of.read(source, out.read)
     records = out.rest_of(read, source)
     # The writer of standard input may wait for each answer, so keep one request in progress.
-    for outcome in answered(records, ask, 1 if piped else UNDER_WAY):
+    for outcome in answered(records, ask, 1 if piped else DEFAULT_IN_FLIGHT):
         if isinstance(outcome, InvalidFile):
             out.refuse(outcome, as_json=True)
         else:

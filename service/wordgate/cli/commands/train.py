@@ -98,12 +98,14 @@ def train(
             f"training requires {error.name}, which is not installed: pip install 'wordgate[train]'"
         ) from None
     path = _recipe_path(recipe, text_files, more_text_files, name, language)
-    folder = run_directory or Path("runs") / recipes.load(path).name
+    loaded = recipes.load(path)
+    folder = run_directory or Path("runs") / loaded.name
     # A recipe written for --text contains the files' paths.
     text_folder = None if text_files else text_folder
     settings = Settings(folder, cache_directory, text_folder, max_minutes, fresh=not resume)
     outcome = run(path, settings)
-    _tell(outcome, path, run_directory, text_folder)
+    can_export = loaded.network.cell == "lstm"
+    _tell(outcome, path, run_directory, text_folder, can_export)
 
 
 def _recipe_path(
@@ -159,18 +161,22 @@ def _check(
 
 
 def _tell(
-    outcome: "Outcome", path: Path, run_directory: Path | None, text_folder: Path | None
+    outcome: "Outcome",
+    path: Path,
+    run_directory: Path | None,
+    text_folder: Path | None,
+    can_export: bool,
 ) -> None:
     """Print how the run ended, and the next command with the same folder options."""
     text = _option("--text-folder", text_folder)
     click.echo(f"{outcome.reason} after step {outcome.step}: {outcome.checkpoint}")
     if outcome.held_out:
         click.echo(f"held-out perplexity: {outcome.held_out['word_perplexity']:.2f} per word")
-    if outcome.reason == "finished":
+    if outcome.reason == "finished" and can_export:
         is_usual = path.parent.parent == Path("models")
         folder = _option("--folder", None if is_usual else path.parent)
         click.echo(f"next: {_command('export', outcome.checkpoint, *folder, *text)}")
-    else:
+    elif outcome.reason != "finished":
         run = _option("--run-directory", run_directory)
         click.echo(f"to resume: {_command('train', path, *run, *text)}")
 

@@ -43,6 +43,18 @@ def connected_model(
         opened.close()
 
 
+def language_of(model: GenerativeModel) -> str:
+    """Return the language of an opened model, a BCP 47 tag."""
+    from wordgate.client import Client
+    from wordgate.engine.local_model import LocalModel
+
+    if isinstance(model, LocalModel):
+        return model.served.bundle.manifest.language
+    if isinstance(model, Client):
+        return model.get_model().language
+    raise TypeError(f"{type(model).__name__} has no language")
+
+
 def model_document(model: ModelVersion) -> dict[str, str]:
     """Return the `model` object of JSON output."""
     return {"name": model.name, "version": model.version, "precision": model.precision}
@@ -53,4 +65,4 @@ def _open(model: Path | None) -> GenerativeModel:
     from wordgate.engine.executor import DEFAULT_ENGINE_THREADS
     from wordgate.engine.local_model import LocalModel
 
-    return LocalModel.open(resolve_bundle(model), calls=DEFAULT_ENGINE_THREADS)
+    return LocalModel.open(resolve_bundle(model), engine_threads=DEFAULT_ENGINE_THREADS)

@@ -1,5 +1,6 @@
-"""Option types for files and folders that must exist."""
+"""Option types for files and folders that must exist, and for files to write."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +28,29 @@ class _Existing(click.Path):
         return path
 
 
+class _Writable(click.Path):
+    """A file to write, which is checked during option parsing, before any work."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Return the path. Raises `InvalidFile` if it cannot be written."""
+        if value == "":
+            self.fail("is empty; name a file", param, ctx)
+        path = Path(value)
+        if path.is_dir():
+            raise InvalidFile(path, "is a folder; name a file")
+        if not path.parent.is_dir():
+            raise InvalidFile(path.parent, "does not exist; create the folder first")
+        written = path if path.exists() else path.parent
+        if not os.access(path.parent, os.W_OK) or not os.access(written, os.W_OK):
+            raise InvalidFile(path, "cannot be written; choose another folder")
+        return path
+
+
 STANDARD_INPUT = Path("-")
 FOLDER = click.Path(file_okay=False, path_type=Path)
 """A folder that need not exist."""
 
+OUTPUT_FILE = _Writable()
 INPUT_FILE = _Existing(dir_okay=False)
 INPUT_FILE_OR_DASH = _Existing(dir_okay=False, allow_dash=True)
 INPUT_FOLDER = _Existing(file_okay=False)

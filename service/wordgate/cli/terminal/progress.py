@@ -1,6 +1,6 @@
 """Progress on standard error: an initial line, then a bar or a line every 30 s."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from time import monotonic
@@ -42,20 +42,23 @@ class Counted:
         """Call the model's method and count the answer."""
         return self._counted(self._asked.submit_predict(query))
 
-    def submit_score(self, *arguments: Any, **named: Any) -> "Future[ScoreResult]":
-        """Call the model's method and count the answer."""
-        return self._counted(self._asked.submit_score(*arguments, **named))
+    def submit_score(
+        self, history: str, candidates: Sequence[str], *arguments: Any, **named: Any
+    ) -> "Future[ScoreResult]":
+        """Call the model's method and count the candidates."""
+        answer = self._asked.submit_score(history, candidates, *arguments, **named)
+        return self._counted(answer, len(candidates))
 
     def submit_rescore(self, *arguments: Any, **named: Any) -> "Future[Any]":
         """Call the model's method and count the answer."""
         return self._counted(self._asked.submit_rescore(*arguments, **named))
 
-    def _counted(self, future: "Future[Any]") -> "Future[Any]":
-        future.add_done_callback(self._count)
+    def _counted(self, future: "Future[Any]", answers: int = 1) -> "Future[Any]":
+        future.add_done_callback(lambda _: self._count(answers))
         return future
 
-    def _count(self, _: "Future[Any]") -> None:
-        self._answers += 1
+    def _count(self, answers: int) -> None:
+        self._answers += answers
         now = monotonic()
         pause = _BAR_SECONDS if self._console.is_terminal else LINE_SECONDS
         if now - self._last_line < pause:

@@ -133,8 +133,8 @@ class Configuration(BaseModel):
         default=0.025,
         ge=0,
         le=3600,
-        description="Reject a Score or Rescore request of normal priority at once if its estimated "
-        "queueing delay in seconds exceeds this.",
+        description="Reject a Score, Rescore or Explain request of normal priority at once if its "
+        "estimated queueing delay in seconds exceeds this.",
     )
     max_predict_queue_delay_seconds: float = Field(
         default=0.1,

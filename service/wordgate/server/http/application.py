@@ -1,14 +1,17 @@
-"""The HTTP application: the services, the playground, and a refusal for everything else."""
+"""The HTTP application: services, playground, load figures, and a refusal for everything else."""
 
 from collections.abc import Collection, Mapping
 
 import structlog
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from wordgate.server.http.connect import ConnectServices
 from wordgate.server.http.handlers import Handler
+from wordgate.server.http.load import PATH as LOAD_PATH
+from wordgate.server.http.load import LoadPage
 from wordgate.server.http.origins import with_cors
-from wordgate.server.http.playground import Playground
+from wordgate.server.http.playground import playground
 from wordgate.server.http.refusals import ambiguity, not_found
 from wordgate.server.rpc.interceptor import CallInterceptor
 from wordgate.server.telemetry.logging import described
@@ -21,12 +24,14 @@ class Application:
         self,
         handlers: Mapping[str, Handler],
         calls: CallInterceptor,
+        load: LoadPage,
         allowed_origins: Collection[str] = (),
     ) -> None:
         """`handlers` by the paths of their methods; `calls` handles the calls."""
         self._services = ConnectServices(handlers, calls, allowed_origins)
         self._calls = with_cors(self._services, allowed_origins)
-        self._playground = Playground()
+        self._load = load
+        self._pages = playground()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -42,6 +47,9 @@ class Application:
         path = scope["path"]
         if path in self._services.paths:
             return self._calls
-        if path == "/" and scope["method"] in {"GET", "HEAD"}:
-            return self._playground.response()
-        return not_found()
+        if scope["method"] not in {"GET", "HEAD"}:
+            return not_found()
+        return self._load.response(scope) if path == LOAD_PATH else self._page(path)
+
+    def _page(self, path: str) -> Response:
+        return self._pages.get(path) or not_found()

@@ -25,6 +25,10 @@ from wordgate.server.http.handlers import Handler
 
 _END = object()
 
+_MOST_JSON_BYTES = 512 * 1024
+"""Maximum size of a response's binary form that is written as JSON, which blocks the event loop for
+about 20 ms."""
+
 ToBinary = Callable[[], bytes]
 """Returns a request in the binary format of protobuf. Raises `InvalidInput`."""
 
@@ -41,6 +45,7 @@ class HttpCall:
         timeout_ms = http.timeout_ms
         self._ends_at = None if timeout_ms is None else monotonic() + timeout_ms / 1000
         self._refusal = refusal
+        self._is_json = "json" in http.request_headers.get("content-type", "")
         loop = asyncio.get_running_loop()
         self._request: asyncio.Future[ToBinary] = loop.create_future()
         self._is_read = False
@@ -122,7 +127,14 @@ class HttpCall:
             return to_binary()
 
     async def write(self, message: Any) -> None:
-        """Send a response, and return when the next one can be sent."""
+        """Send a response, and return when the next one can be sent.
+
+        Raises `InvalidInput` for a response that is too large to be written as JSON.
+        """
+        if self._is_json and message.ByteSize() > _MOST_JSON_BYTES:
+            problem = f"asks for a response of {message.ByteSize()} bytes, but JSON is limited to "
+            problem += f"{_MOST_JSON_BYTES}; ask for less, or send application/proto"
+            raise InvalidInput("message", problem)
         self._taken = asyncio.get_running_loop().create_future()
         self._answers.put_nowait(message)
         await self._taken

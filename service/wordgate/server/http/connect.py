@@ -25,6 +25,8 @@ from wordgate.server.http.refusals import refusal
 from wordgate.server.http.sending import Sender
 from wordgate.server.rpc.interceptor import CallInterceptor, method_of
 from wordgate.server.rpc.wire_format import request_type
+from wordgate.server.security.authentication import current_principal
+from wordgate.server.telemetry.tracing import current_span
 
 _MAX_ENVELOPE_BYTES = 5
 _TWO_WAYS = "{} streams both ways, which HTTP/1.1 cannot; call it over gRPC, or use a method that "
@@ -72,7 +74,7 @@ class ConnectServices:
         _exchange.set(exchange)
         sender = Sender(send)
         try:
-            await self._application(scope, body.receive, sender)  # type: ignore[arg-type]
+            await self._application(scope, body.receive, sender)
         except ConnectError:
             pass  # the client has disconnected, so it cannot be told
         finally:
@@ -82,11 +84,13 @@ class ConnectServices:
     async def on_start(self, ctx: Context) -> None:
         """Begin a call, once its headers are known. Raises `ConnectError`."""
         exchange = _exchange.get()
+        current_principal.set(None)  # of the request before, if both came in one packet
+        current_span.set(None)
         handler = await self._calls.intercept_service(self._handler_of, _details(exchange.scope))
-        refusal = None
+        problem = None
         if ctx.method.stream_type is StreamType.BIDI_STREAM:
-            refusal = NotImplementedError(_TWO_WAYS.format(ctx.method.name))
-        exchange.call = HttpCall(exchange.body, ctx, refusal)
+            problem = NotImplementedError(_TWO_WAYS.format(ctx.method.name))
+        exchange.call = HttpCall(exchange.body, ctx, problem)
         await exchange.call.begin(handler)
 
     async def on_end(self, token: None, ctx: Context, error: Exception | None) -> None:
@@ -145,10 +149,9 @@ async def _answers(message_type: str, request: Received, ctx: Context) -> AsyncI
         yield answer
 
 
-async def _no_answers(requests: AsyncIterator[Any], ctx: Context) -> AsyncIterator[Any]:
+def _no_answers(requests: AsyncIterator[Any], ctx: Context) -> AsyncIterator[Any]:
     """Stand for a method that streams both ways: `on_start` refuses it."""
     raise ConnectError(Code.UNIMPLEMENTED, _TWO_WAYS.format(ctx.method.name))
-    yield
 
 
 def _current_call() -> HttpCall:

@@ -2,12 +2,11 @@
 
 import asyncio
 import resource
-import ssl
-from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
 import h11
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from wordgate.protocol.limits import Limits
 
@@ -19,7 +18,9 @@ _LINGER_SECONDS = 2.0
 """Time in which the rest of a request is read and discarded after it was refused. A client that is
 still sending could not read the response if the connection were closed at once."""
 
-_HANDSHAKE_SECONDS = 20.0
+_UNREAD_SECONDS = 10.0
+"""Time for a client to read a response, or the next part of it, as for a unary call over gRPC."""
+
 _MOST_CONNECTIONS = 1000
 _SHARE_OF_FILES = 4
 
@@ -73,13 +74,9 @@ class Connections:
 class KeptConnection(H11Protocol):
     """A connection for one request after the other."""
 
-    def __init__(
-        self, others: Connections, unread_seconds: float, *arguments: Any, **named: Any
-    ) -> None:
-        """`unread_seconds`: time for which a response may wait for its client to read it."""
+    def __init__(self, others: Connections, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._others = others
-        self._unread_seconds = unread_seconds
         self._idle_timer: asyncio.TimerHandle | None = None
         self._unread_timer: asyncio.TimerHandle | None = None
 
@@ -102,7 +99,8 @@ class KeptConnection(H11Protocol):
     def handle_events(self) -> None:
         """Handle received data, and stop the timeout once a request has begun."""
         super().handle_events()
-        if self.cycle is not None and not self.cycle.response_complete:
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is not None and not cycle.response_complete:
             self._others.busy(self)
             if self._idle_timer is not None:
                 self._idle_timer.cancel()
@@ -117,7 +115,7 @@ class KeptConnection(H11Protocol):
     def pause_writing(self) -> None:
         """Start the timeout for the client to read."""
         super().pause_writing()
-        self._unread_timer = self.loop.call_later(self._unread_seconds, self.abort)
+        self._unread_timer = self.loop.call_later(_UNREAD_SECONDS, self.abort)
 
     def resume_writing(self) -> None:
         """Stop the timeout for the client to read."""
@@ -135,80 +133,10 @@ class KeptConnection(H11Protocol):
         self._idle_timer = self.loop.call_later(seconds, self.abort)
 
 
-class Handshake(asyncio.Protocol):
-    """A connection before and during its TLS handshake.
-
-    Each connection gets the latest certificate, and counts before it has proved anything.
-    """
-
-    def __init__(self, others: Connections, context: ssl.SSLContext, inner: KeptConnection) -> None:
-        self._others = others
-        self._context = context
-        self._inner = inner
-        self._received: list[bytes] = []
-        self._transport: asyncio.Transport | None = None
-        self._upgrading: asyncio.Task[None] | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Start the handshake."""
-        self._transport = transport
-        if not self._others.admit(self):
-            transport.abort()
-            return
-        transport.pause_reading()
-        self._upgrading = asyncio.get_running_loop().create_task(self._upgrade(transport))
-
-    def data_received(self, data: bytes) -> None:
-        """Keep what arrives together with the end of the handshake."""
-        self._received.append(data)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Unregister the connection."""
-        self._others.remove(self)
-
-    def abort(self) -> None:
-        """Close the connection at once."""
-        assert self._transport is not None
-        self._transport.abort()
-
-    async def _upgrade(self, transport: asyncio.Transport) -> None:
-        try:
-            secure = await asyncio.get_running_loop().start_tls(
-                transport,
-                self,
-                self._context,
-                server_side=True,
-                ssl_handshake_timeout=_HANDSHAKE_SECONDS,
-            )
-        except (OSError, TimeoutError):  # ssl.SSLError is an OSError
-            transport.abort()
-            return
-        finally:
-            self._others.remove(self)
-        if secure is None or secure.is_closing():
-            return
-        secure.set_protocol(self._inner)
-        self._inner.connection_made(secure)
-        for data in self._received:
-            self._inner.data_received(data)
-
-
-def connection_settings(
-    limits: Limits, tls_context: Callable[[], ssl.SSLContext | None]
-) -> dict[str, Any]:
-    """Return uvicorn's settings for connections with these limits.
-
-    `tls_context` returns the latest TLS configuration, or None without TLS.
-    """
-    others = Connections(most_connections())
-
-    def connection(**named: Any) -> asyncio.Protocol:
-        inner = KeptConnection(others, limits.max_unread_seconds, **named)
-        context = tls_context()
-        return inner if context is None else Handshake(others, context, inner)
-
+def connection_settings(limits: Limits, connections: Connections) -> dict[str, Any]:
+    """Return uvicorn's settings for connections with these limits."""
     return {
-        "http": connection,
+        "http": partial(KeptConnection, connections),
         "backlog": _MOST_CONNECTIONS,
         "h11_max_incomplete_event_size": limits.max_header_bytes,
         "headers": [],

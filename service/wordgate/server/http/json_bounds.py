@@ -36,4 +36,5 @@ def _without_text(data: bytes) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
         data = data.replace(b"\\\\", b"__").replace(b'\\"', b"__")
     given = np.frombuffer(data, np.uint8)
     is_outside = np.cumsum(given == _QUOTE, dtype=np.uint8) % 2 == 0
-    return given[is_outside]
+    outside: np.ndarray[tuple[int], np.dtype[np.uint8]] = given[is_outside]
+    return outside

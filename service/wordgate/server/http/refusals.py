@@ -17,6 +17,11 @@ def not_found() -> Response:
     return _refusal(404, "unimplemented", "no such method or page; see docs/http.md for the paths")
 
 
+def unauthenticated(problem: str) -> Response:
+    """Return the answer for a request without a valid token."""
+    return _refusal(401, "unauthenticated", problem)
+
+
 def ambiguity(scope: Scope) -> Response | None:
     """Return the answer for a request that another server could read differently, or None.
 

@@ -19,7 +19,7 @@ from wordgate.server.telemetry.metrics import MessageCounts, Method
 _UNREAD_SECONDS = 10.0
 """Timeout for a client to read a unary response."""
 
-_LARGE_ANSWERS = {"wordgate.v1.ScoringService"}
+_LARGE_ANSWERS = {"wordgate.v1.ModelService", "wordgate.v1.ScoringService"}
 
 _BEHAVIOURS = {
     "unary": "unary_unary",

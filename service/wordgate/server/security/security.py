@@ -1,7 +1,6 @@
 """Set up TLS and token authentication from the server's options."""
 
 import asyncio
-import ssl
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -24,7 +23,7 @@ class Security:
     def __init__(self, configuration: Configuration, metrics: Metrics) -> None:
         """Read the files. Raises `InvalidFile`."""
         self._reloader = FileReloader(metrics)
-        self._certificates = self._read_certificate(configuration, metrics)
+        self.certificates = self._read_certificate(configuration, metrics)
         self.callers = self._read_tokens(configuration)
 
     def add_port(self, server: GrpcServer, address: str) -> int:
@@ -32,13 +31,9 @@ class Security:
 
         Raises `RuntimeError` if grpc cannot bind it.
         """
-        if self._certificates is None:
+        if self.certificates is None:
             return server.add_insecure_port(address)
-        return server.add_secure_port(address, self._certificates.credentials())
-
-    def tls_context(self) -> ssl.SSLContext | None:
-        """Return the latest TLS configuration for HTTP, or None without TLS."""
-        return None if self._certificates is None else self._certificates.context
+        return server.add_secure_port(address, self.certificates.credentials())
 
     @asynccontextmanager
     async def kept_current(self) -> AsyncIterator[None]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wordgate.engine.job import Priority
-from wordgate.lm.requests import ModelRequest, Prefill, Step
+from wordgate.lm.requests import ModelRequest, Prefill, Step, StepActivations
 from wordgate.server.security.quota import TokenBucket
 from wordgate.server.services.loop_bridge import Handover
 from wordgate.server.telemetry.metrics import Metrics
@@ -39,7 +39,7 @@ class JobAccounts:
     def requested(self, request: ModelRequest | Prefill) -> None:
         """Count the rows of a request, and charge them to the token."""
         rows = len(request)
-        is_step = isinstance(request, (Step, Prefill))
+        is_step = isinstance(request, (Step, StepActivations, Prefill))
         if is_step:
             self._tokens_read += rows
             self._prefill = request if isinstance(request, Prefill) else None

@@ -1,15 +1,16 @@
-"""`ModelService`: served models and the server's limits."""
+"""`ModelService`: served models, the server's limits, and explanations of texts."""
 
 from dataclasses import asdict
 from importlib.metadata import version
 
 from grpc.aio import ServicerContext
 
-from wordgate.api.v1 import models_pb2, models_pb2_grpc
+from wordgate.api.v1 import explanation_pb2, models_pb2, models_pb2_grpc
 from wordgate.engine.loaded_model import ServedModel
 from wordgate.engine.onnx_model import ONNXRUNTIME_VERSION
 from wordgate.protocol.models import encode_model_version
 from wordgate.server.services.context import ServingContext
+from wordgate.server.services.explanation import explained
 
 
 class ModelServicer(models_pb2_grpc.ModelServiceServicer):
@@ -36,6 +37,14 @@ class ModelServicer(models_pb2_grpc.ModelServiceServicer):
         """Return one model."""
         model = self._serving.model(request.model)
         return models_pb2.GetModelResponse(model=self._model(model), server=self._server)
+
+    async def Explain(
+        self,
+        request: explanation_pb2.ExplainRequest,
+        context: ServicerContext[explanation_pb2.ExplainRequest, explanation_pb2.ExplainResponse],
+    ) -> explanation_pb2.ExplainResponse:
+        """Explain a text."""
+        return await explained(self._serving, request, context)
 
     def _model(self, model: ServedModel) -> models_pb2.Model:
         manifest = model.bundle.manifest

@@ -23,7 +23,7 @@ from wordgate.server.services.rescore_stream import RescoreStream, rescored
 
 T = TypeVar("T")
 
-_LEAST_SIZE = 256
+LEAST_SIZE = 256
 """Fixed cost of a request, in bytes."""
 
 TURN_BYTES = 4096.0
@@ -32,7 +32,7 @@ TURN_BYTES = 4096.0
 _READ_CHARACTERS = 2000
 """Length of a history with about as many words as the model reads."""
 
-_PIECE_BYTES = 4
+BYTES_PER_TOKEN = 4
 """Approximate bytes of a request per token. A history may have as many tokens as bytes."""
 
 
@@ -128,8 +128,8 @@ def request_size(request: scoring_pb2.ScoreRequest | rescoring_pb2.RescoreReques
 
 def size_with(history: str) -> int:
     """Return the cost in bytes of a small request with this history."""
-    most = _PIECE_BYTES * MAX_CONTEXT_PIECES
-    return _LEAST_SIZE + min(_bytes(history[-_READ_CHARACTERS:]), most)
+    most = BYTES_PER_TOKEN * MAX_CONTEXT_PIECES
+    return LEAST_SIZE + min(_bytes(history[-_READ_CHARACTERS:]), most)
 
 
 def _bytes(text: str) -> int:

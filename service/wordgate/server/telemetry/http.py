@@ -108,6 +108,10 @@ def _known_formats(accept: str) -> str:
     return ",".join(f for f in formats if {v.strip() for v in _VERSION.findall(f)} <= _VERSIONS)
 
 
+Listener = Callable[[socket.socket, Callable[[], asyncio.Protocol]], Any]
+"""Accepts the connections of a socket, each with a new protocol, until its `close` is called."""
+
+
 class HttpServer:
     """Serves an application on one address until it is closed."""
 
@@ -132,8 +136,14 @@ class HttpServer:
         host, port = self._socket.getsockname()[:2]
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
-    def start(self, application: ASGIApp, **settings: Any) -> None:
-        """Start serving. `settings` are uvicorn's; by default connections serve one request."""
+    def start(
+        self, application: ASGIApp, listener: Listener | None = None, **settings: Any
+    ) -> None:
+        """Start serving.
+
+        `listener` accepts connections in place of asyncio. `settings` are uvicorn's; by default
+        each connection serves one request.
+        """
         named = {**_BRIEF, "http": partial(BriefConnection, OpenConnections()), **settings}
         configuration = uvicorn.Config(
             application,
@@ -145,7 +155,7 @@ class HttpServer:
             timeout_graceful_shutdown=1,
             **named,
         )
-        self._server = _Server(configuration)
+        self._server = _Server(configuration, listener)
         self._serving = asyncio.create_task(self._server.serve(sockets=[self._socket]))
 
     async def close(self) -> None:
@@ -161,6 +171,26 @@ class HttpServer:
 
 class _Server(uvicorn.Server):
     """A uvicorn server that leaves signal handling to the gRPC server."""
+
+    def __init__(self, configuration: uvicorn.Config, listener: Listener | None) -> None:
+        super().__init__(configuration)
+        self._listener = listener
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept connections."""
+        if self._listener is None:
+            await super().startup(sockets)
+            return
+        await self.lifespan.startup()
+        self.servers = [self._listener(each, self._connection) for each in sockets or ()]
+        self.started = True
+
+    def _connection(self) -> asyncio.Protocol:
+        protocol: Any = self.config.http_protocol_class
+        connection: asyncio.Protocol = protocol(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return connection
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

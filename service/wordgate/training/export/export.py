@@ -110,9 +110,9 @@ def publish(settings: Settings, measure: Measure, report: Report = print) -> Pat
     """Publish a checkpoint as the next version of a model and return its folder.
 
     Raises `ExportError` if float32 onnxruntime differs from PyTorch by more than 1e-4 in the
-    log-probability of any compared token, if int8 increases perplexity by more than 1 %, or if
-    there is no held-out text. About `CHECKED_PIECES` tokens are compared: held-out passages of all
-    files by size and weight, truncated to 256 tokens each.
+    log-probability of any compared token, if int8 increases perplexity by more than 1 %, if there
+    is no held-out text, or if the network is not an LSTM. About `CHECKED_PIECES` tokens are
+    compared: held-out passages of all files by size and weight, truncated to 256 tokens each.
 
     The training settings come from the checkpoint's recipe. Name, language, text folder, origins,
     licences and never-suggested words come from the current recipe in the model's folder, so they
@@ -139,6 +139,15 @@ def publish(settings: Settings, measure: Measure, report: Report = print) -> Pat
         shutil.rmtree(draft, ignore_errors=True)
 
 
+def _refuse_other_cells(recipe: Recipe) -> None:
+    cell = recipe.network.cell
+    if cell != "lstm":
+        raise ExportError(
+            f'only LSTM networks can be served: network.cell is "{cell}" in the checkpoint; train '
+            'with network.cell = "lstm"'
+        )
+
+
 def next_version(folder: Path) -> int:
     """Return the highest version number in a model's folder plus one."""
     versions = [int(path.name) for path in folder.iterdir() if path.name.isdecimal()]
@@ -149,6 +158,7 @@ def _collect(settings: Settings, report: Report) -> _ExportInputs:
     saved = checkpoints.load(settings.checkpoint)
     path = settings.folder / "recipe.toml"
     recipe = with_current_metadata(recipes.parse(saved.recipe, path), recipes.load(path))
+    _refuse_other_cells(recipe)
     inherited = inherit(recipe, path)
     pieces = Tokenizer.from_json(saved.tokenizer)
     sizes = sizes_of(recipe, pieces)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from wordgate.bundle.manifest import Manifest
+from wordgate.evaluation import distant_clues
 from wordgate.evaluation.cloze import OWN_QUESTIONS
 from wordgate.training.recipe import Recipe
 
@@ -53,7 +54,9 @@ def _use(manifest: Manifest) -> str:
 
 def _figures(manifest: Manifest, recipe: Recipe) -> str:
     rows = "\n".join(
-        f"| {_cell(name)} | {_number(value)} |" for name, value in sorted(manifest.figures.items())
+        f"| {_cell(name)} | {_number(value)} |"
+        for name, value in sorted(manifest.figures.items())
+        if not name.startswith(distant_clues.PREFIX)
     )
     return (
         "## Figures\n\n"
@@ -63,7 +66,21 @@ def _figures(manifest: Manifest, recipe: Recipe) -> str:
         f"{_questions(manifest, recipe)}"
         "`held_out_token_perplexity` is measured on the `checked_pieces` tokens of held-out text "
         "on which the graphs were compared with PyTorch.\n\n"
-        f"| metric | value |\n|---|---:|\n{rows}"
+        f"| metric | value |\n|---|---:|\n{rows}{_distant_clues(manifest)}"
+    )
+
+
+def _distant_clues(manifest: Manifest) -> str:
+    if not any(name.startswith(distant_clues.PREFIX) for name in manifest.figures):
+        return ""
+    asked = "; ".join(
+        f"“{question.clue} … {question.beginning} {question.expected}”"
+        for question in distant_clues.QUESTIONS
+    )
+    return (
+        f"\n\nTwo questions with neutral text between clue and expected word ({asked}): "
+        "probability and rank of the expected word, with the sentence of the clue and without.\n\n"
+        + "\n".join(distant_clues.table(manifest.figures))
     )
 
 

@@ -1,4 +1,4 @@
-"""The language model in PyTorch: an embedding, LSTM layers, and a tied output layer.
+"""The language model in PyTorch: an embedding, recurrent layers, and a tied output layer.
 
 In training mode matrix products use `products`; in evaluation mode everything is exact float32.
 """
@@ -11,12 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from wordgate.training.model import adaptive_softmax_loss as output
-from wordgate.training.model.lstm import LayerWeights, lstm_layer
+from wordgate.training.model.cells import GATES, recurrent_layer
+from wordgate.training.model.lstm import LayerWeights
+from wordgate.training.recipe import Cell
 
 
 @dataclass(frozen=True)
-class LSTMConfig:
-    """The sizes of a network.
+class NetworkConfig:
+    """The sizes of a network and the cell of its layers.
 
     `cutoffs`: ends of the head and of each cluster of rarer tokens; `(vocabulary,)` for one level.
     """
@@ -25,6 +27,7 @@ class LSTMConfig:
     layers: int
     width: int
     cutoffs: tuple[int, ...]
+    cell: Cell = "lstm"
 
     def __post_init__(self) -> None:
         if not self.cutoffs or self.cutoffs[-1] != self.vocabulary:
@@ -36,7 +39,10 @@ class LSTMConfig:
 
 
 class State(NamedTuple):
-    """The LSTM state of each column, float32 [layers, batch, width] each."""
+    """The recurrent state of each column, float32 [layers, batch, width] each.
+
+    Without an LSTM the cells stay zero.
+    """
 
     hidden: Tensor
     cells: Tensor
@@ -52,17 +58,17 @@ class State(NamedTuple):
 
 
 class Layer(nn.Module):
-    """The weights of one LSTM layer, gates in the order input, forget, cell, output."""
+    """The weights of one layer, gates in the order of `cells.GATES`."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, gates: int) -> None:
         super().__init__()
-        self.input_weight = nn.Parameter(torch.empty(4 * width, width))
-        self.hidden_weight = nn.Parameter(torch.empty(4 * width, width))
-        self.bias = nn.Parameter(torch.empty(4 * width))
+        self.input_weight = nn.Parameter(torch.empty(gates * width, width))
+        self.hidden_weight = nn.Parameter(torch.empty(gates * width, width))
+        self.bias = nn.Parameter(torch.empty(gates * width))
 
 
 class Network(nn.Module):
-    """An LSTM language model with tied embeddings (Press & Wolf 2017).
+    """A recurrent language model with tied embeddings (Press & Wolf 2017).
 
     In training mode matrix products use `products` with float32 accumulation; weights and cells
     are float32. In evaluation mode everything is float32.
@@ -70,7 +76,7 @@ class Network(nn.Module):
 
     def __init__(
         self,
-        sizes: LSTMConfig,
+        sizes: NetworkConfig,
         products: torch.dtype = torch.bfloat16,
         generator: torch.Generator | None = None,
     ) -> None:
@@ -84,12 +90,14 @@ class Network(nn.Module):
         self.output_bias = nn.Parameter(torch.empty(sizes.vocabulary))
         self.cluster_vectors = nn.Parameter(torch.empty(clusters, sizes.width))
         self.cluster_bias = nn.Parameter(torch.empty(clusters))
-        self.layers = nn.ModuleList(Layer(sizes.width) for _ in range(sizes.layers))
+        self.layers = nn.ModuleList(
+            Layer(sizes.width, GATES[sizes.cell]) for _ in range(sizes.layers)
+        )
         self.initialise(generator)
 
     @torch.no_grad()
     def initialise(self, generator: torch.Generator | None = None) -> None:
-        """Initialise all weights at random, with forget gate biases of 1.
+        """Initialise all weights at random, with biases of 1 for gates that keep the old state.
 
         The norm of an embedding does not depend on the width. Otherwise the inputs of narrow
         networks would be too small to distinguish.
@@ -104,7 +112,8 @@ class Network(nn.Module):
             layer.input_weight.uniform_(-bound, bound, generator=generator)
             layer.hidden_weight.uniform_(-bound, bound, generator=generator)
             layer.bias.zero_()
-            layer.bias[width : 2 * width] = 1.0
+            if GATES[self.sizes.cell] > 1:
+                layer.bias[width : 2 * width] = 1.0
 
     @torch.no_grad()
     def expect(self, shares: Tensor) -> None:
@@ -150,7 +159,9 @@ class Network(nn.Module):
                 values = values if where is None else nn.functional.embedding(where, values)
                 values, where = locked_dropout(values, dropout, generator), None
             weights = LayerWeights(layer.input_weight, layer.hidden_weight, layer.bias)
-            read = lstm_layer(values, hidden, cells, weights, index=where, products=products)
+            read = recurrent_layer(
+                self.sizes.cell, values, hidden, cells, weights, index=where, products=products
+            )
             values, where = read.values, None
             states.append((read.hidden, read.cells))
         top = locked_dropout(values, dropout, generator)

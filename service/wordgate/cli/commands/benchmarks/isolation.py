@@ -108,6 +108,6 @@ def isolation(
     )
     bundle = resolve_bundle(path)
     figures = isolation.run(bundle, engine_threads, only, plan)
-    named = {"model": model_label(bundle), "calls": engine_threads}
+    named = {"model": model_label(bundle), "engine_threads": engine_threads}
     settings = {"rounds": rounds, "seconds": seconds, "outcome_calls": outcome_calls, "seed": seed}
     show(figures | named | settings, as_json)

@@ -82,4 +82,4 @@ def overload(
             figures = overload.run_fairness(server, large, seconds, rounds)
         else:
             figures = overload.run(server, times, seconds, rounds, seed)
-    show(figures | {"model": model_label(bundle), "calls": engine_threads}, as_json)
+    show(figures | {"model": model_label(bundle), "engine_threads": engine_threads}, as_json)

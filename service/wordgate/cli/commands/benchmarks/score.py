@@ -71,7 +71,7 @@ def score(
             bundle,
             chosen,
             server=client,
-            calls=engine_threads,
+            engine_threads=engine_threads,
             baseline_threads=sorted({1, cores}),
             repetitions=repetitions,
         )

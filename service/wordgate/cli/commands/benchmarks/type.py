@@ -121,5 +121,5 @@ def type_(
     bundle = resolve_bundle(path)
     with local_server(bundle, engine_threads, workers) as server:
         figures = typing.run(server, load, flat_out_typists, scoring_jobs)
-    named = {"model": model_label(bundle), "calls": engine_threads, "workers": workers}
+    named = {"model": model_label(bundle), "engine_threads": engine_threads, "workers": workers}
     show(figures | named, as_json)

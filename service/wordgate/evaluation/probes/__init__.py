@@ -1,0 +1,1 @@
+"""Probes: which units of the cell state follow a property of the text."""

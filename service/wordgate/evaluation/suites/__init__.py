@@ -1,0 +1,1 @@
+"""Published suites of minimal pairs: BLiMP, and subject-verb agreement."""

@@ -1,0 +1,64 @@
+"""The load figures at `/load`."""
+
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from tests.running import RunningServer, serving
+from tests.server.http.asking import JSON, PREDICT, ask, post
+
+SECRET = "kvetch-4711"
+NAMES = {"process", "seconds", "requests", "keys", "rows", "batches", "durations"}
+
+
+@pytest.fixture(scope="module")
+def locked(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """A server that requires a token."""
+    tokens = tmp_path_factory.mktemp("tokens") / "tokens.txt"
+    tokens.write_text(f"page sha256:{sha256(SECRET.encode()).hexdigest()}\n", "utf-8")
+    with serving(bundle, "--http-listen", "127.0.0.1:0", "--tokens-file", str(tokens)) as server:
+        yield server
+
+
+def test_calls_are_counted_over_http(http_server: RunningServer) -> None:
+    """A prediction over HTTP is one request, one key and one duration, like one over gRPC."""
+    before = ask(http_server, "GET", "/load").json
+    post(http_server, PREDICT, {"history": "the clouds are in the"})
+    after = ask(http_server, "GET", "/load").json
+    assert after["requests"] - before["requests"] == 1
+    assert after["keys"] - before["keys"] == 1
+    assert after["batches"] > before["batches"]
+    durations = [sum(count for _, count in sample["durations"]) for sample in (before, after)]
+    assert durations[1] - durations[0] == 1
+
+
+def test_there_are_only_sums(http_server: RunningServer) -> None:
+    """The document has no label: no method, model, caller or text."""
+    answer = ask(http_server, "GET", "/load")
+    assert (answer.status, answer.headers["content-type"]) == (200, JSON)
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.json.keys() == NAMES
+
+
+def test_other_methods_are_refused(http_server: RunningServer) -> None:
+    """POST is for calls."""
+    assert ask(http_server, "POST", "/load").status == 404
+
+
+@pytest.mark.parametrize("headers", [{}, {"authorization": "Bearer wrong"}])
+def test_without_a_token_there_are_no_figures(
+    locked: RunningServer, headers: dict[str, str]
+) -> None:
+    """If calls need a token, so does this document; the error is the one of a call."""
+    refused = ask(locked, "GET", "/load", headers=headers)
+    call = post(locked, PREDICT, {}, **headers)
+    assert (refused.status, refused.code) == (401, "unauthenticated")
+    assert refused.json["message"] == call.json["message"]
+
+
+def test_a_token_opens_the_figures(locked: RunningServer) -> None:
+    """The header is that of a call."""
+    answer = ask(locked, "GET", "/load", headers={"authorization": f"Bearer {SECRET}"})
+    assert answer.status == 200
+    assert answer.json.keys() == NAMES
