@@ -1,7 +1,13 @@
 /** A typing session that keeps its text, and continues on another replica when it must. */
 
-import { type ClientDuplexStream, type Client, Metadata, type ServiceError, status } from "@grpc/grpc-js";
 import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import {
+  type Client,
+  type ClientDuplexStream,
+  type Metadata,
+  type ServiceError,
+  status,
+} from "@grpc/grpc-js";
 import {
   PositionUnit,
   type SessionConfigurationSchema,
