@@ -55,7 +55,7 @@ def _motion(frames: Sequence[Frame], height: int, still: int) -> str:
     steps, elapsed = [], 0.0
     for number, frame in enumerate(frames):
         share = f"{100 * elapsed / total:.2f}".rstrip("0").rstrip(".")
-        steps.append(f"{share}%{{transform:translateY(-{number * height}px)}}")
+        steps.append(f"{share}%{{transform:translateY({-number * height}px)}}")
         elapsed += frame.seconds
     return (
         f"#film {{ animation: film {total:.1f}s step-end infinite }}\n"

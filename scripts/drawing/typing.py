@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from drawing.recording import Frame, Terminal, terminal
 
-COLUMNS, ROWS = 64, 10
+COLUMNS, ROWS = 64, 12
 LINES = (
     "Thank you for the invitation to the party",
     "Please let me know if you rceived|received my message",
