@@ -10,18 +10,21 @@ import re
 import urllib.parse
 import urllib.request
 from argparse import ArgumentParser
+from io import BytesIO
 from pathlib import Path
 from time import time
 from typing import Any
 
 from deploy.grafana.dashboard import ROWS, Panel
 from matplotlib.figure import Figure
+from PIL import Image
 
 _RATE = "10s"
 _COLUMNS = 3
 _LABEL = re.compile(r"\{\{(\w+)\}\}")
 _LEGEND_LINES = 4
 _DPI = 110
+_COLOURS = 128
 _UNITS = {"s": "seconds", "reqps": "per second", "percentunit": "share", "bytes": "bytes"}
 
 
@@ -47,7 +50,11 @@ def draw_dashboard(prometheus: str, seconds: int, output: Path, count: int = 9) 
     for chart in charts[len(panels) :]:
         chart.set_axis_off()
     figure.supxlabel("seconds", fontsize=10)
-    figure.savefig(output, dpi=_DPI)
+    drawn = BytesIO()
+    figure.savefig(drawn, dpi=_DPI)
+    with Image.open(drawn) as image:
+        few = image.convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE)
+        few.save(output, optimize=True)
 
 
 def _draw(panel: Panel, chart: Any, prometheus: str, seconds: int) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from itertools import cycle
 from pathlib import Path
@@ -31,10 +31,13 @@ def dashboard_under_load(path: Path) -> None:
             replica.start()
             ending.callback(replica.kill)
         prometheus = ending.enter_context(
-            scraping([replica.metrics for replica in replicas], Path(folder))
+            scraping([replica.metrics for replica in replicas], Path(folder), "1s")
         )
-        asyncio.run(_load([replica.address for replica in replicas], replicas[1]))
-        draw_dashboard(f"http://{prometheus.address}", SECONDS, path)
+
+        def draw() -> None:
+            draw_dashboard(f"http://{prometheus.address}", SECONDS, path)
+
+        asyncio.run(_load([replica.address for replica in replicas], replicas[1], draw))
 
 
 class Replica:
@@ -57,8 +60,11 @@ class Replica:
             self._server.wait()
 
 
-async def _load(addresses: Sequence[str], mortal: Replica) -> None:
-    """Run all clients, and end them after `SECONDS`. Raises the error of a failed call."""
+async def _load(addresses: Sequence[str], mortal: Replica, at_end: Callable[[], None]) -> None:
+    """Run all clients for `SECONDS`, and call `at_end` before they stop.
+
+    Raises the error of a failed call.
+    """
     lines = _TEXT.read_text("utf-8").splitlines()
     begin = monotonic()
     async with AsyncClient(f"ipv4:{','.join(addresses)}") as client, asyncio.TaskGroup() as group:
@@ -71,6 +77,7 @@ async def _load(addresses: Sequence[str], mortal: Replica) -> None:
         await asyncio.sleep(begin + DOWN_UNTIL - monotonic())
         await asyncio.to_thread(mortal.start)
         await asyncio.sleep(begin + SECONDS - monotonic())
+        await asyncio.to_thread(at_end)
         for task in tasks:
             task.cancel()
 

@@ -2,12 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from wordgate.plots.canvas import new_figure, save
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from wordgate.plots.canvas import new_figure, plain_log_ticks, save
 
 _CURVES = (
     ("train", "perplexity", "training, per token"),
@@ -55,18 +52,13 @@ def _points(records: Sequence[Mapping[str, Any]], kind: str, name: str) -> Point
     return [(r["step"], r[name]) for r in records if r["kind"] == kind and name in r]
 
 
-def _scale(axes: "Axes", curves: Sequence[Points], evaluations: Points) -> None:
-    """Set the limits, and write ticks as plain numbers."""
-    from matplotlib.ticker import FuncFormatter, LogLocator
-
+def _scale(axes: Any, curves: Sequence[Points], evaluations: Points) -> None:
+    """Set the limits and ticks of the perplexity axis."""
     begin = 0
     if len(evaluations) > 2 and evaluations[0][1] > _DWARFING * evaluations[1][1]:
         begin = evaluations[1][0]
     shown = [value for points in curves for step, value in points if step >= begin]
     if begin and shown:
         axes.set_ylim(min(shown) / _MARGIN, max(shown) * _MARGIN)
-    spread = max(shown) / min(shown) if shown and min(shown) > 0 else 1.0
-    subdivisions = (1, 2, 5) if spread > 30 else (1, 1.5, 2, 3, 4, 5, 6, 8)
-    axes.yaxis.set_major_locator(LogLocator(subs=subdivisions))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
-    axes.yaxis.set_minor_locator(LogLocator(subs=()))
+    if shown:
+        plain_log_ticks(axes, max(shown) / min(shown))
