@@ -56,8 +56,8 @@ class MetricsPage:
 class RunningServer:
     """A `wordgate serve` process.
 
-    `address`, `metrics` and `http` are set once it serves. Without a `model`, it serves the bundled
-    one.
+    `address`, `metrics_address` and `http` are set once it serves. Without a `model`, it serves the
+    bundled one.
     `python` is the interpreter of the installation to run; `variables` are added to its
     environment.
     """
@@ -89,13 +89,15 @@ class RunningServer:
         line = self._event("serving")
         assert line, f"the server ended: {self.output}"
         self.address: str = line["grpc"]
-        self.metrics: str = line["metrics"]
+        self.metrics_address: str = line["metrics"]
         self.http: str = line["http"]
 
     def get(self, path: str) -> tuple[int, str]:
         """Return status and body of an HTTP page."""
         try:
-            with urllib.request.urlopen(f"http://{self.metrics}{path}", timeout=10) as answer:
+            with urllib.request.urlopen(
+                f"http://{self.metrics_address}{path}", timeout=10
+            ) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()

@@ -84,8 +84,9 @@ class Run:
 def training_seconds(folder: Path, plan: Training) -> float:
     """Return how long the run's updates took, also if it was interrupted."""
     tokens = RECORD_EVERY * plan.batch * plan.length
-    records = metrics_log.read(folder)
-    return round(sum(tokens / r["tokens_per_second"] for r in records if r["kind"] == "train"), 1)
+    records = [each for each in metrics_log.read(folder) if each["kind"] == "train"]
+    seconds = sum(tokens / float(each["tokens_per_second"]) for each in records)
+    return round(seconds, 1)
 
 
 def accuracies(network: Network, pieces: Tokenizer, task: str, count: int) -> dict[str, float]:

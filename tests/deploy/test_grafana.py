@@ -99,7 +99,7 @@ def test_grafana_finds_source_and_dashboard() -> None:
 async def test_every_chart_shows_something(bundle: Path, tmp_path: Path) -> None:
     """After some traffic, a real Prometheus returns series for each query."""
     promtool()
-    with serving(bundle) as server, scraping([server.metrics], tmp_path) as found:
+    with serving(bundle) as server, scraping([server.metrics_address], tmp_path) as found:
         await _a_little_of_everything(server)
         for line in LINES:
             query = line["expr"].replace("$__rate_interval", "1m")

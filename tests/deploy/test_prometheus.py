@@ -87,7 +87,7 @@ def test_prometheus_scrapes_a_server(
 ) -> None:
     """Calls appear in queries, recording rules are evaluated, and no alert fires."""
     handled = 'sum(grpc_server_handled_total{grpc_method="Predict", grpc_code="OK"})'
-    with scraping([server.metrics], tmp_path) as found:
+    with scraping([server.metrics_address], tmp_path) as found:
         before = until(lambda: found.query(handled), "the first scrape")
         stub = PredictionServiceStub(channel)
         for _ in range(3):

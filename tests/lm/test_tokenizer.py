@@ -35,6 +35,15 @@ def test_one_piece_ends_each_word(text: str) -> None:
     assert TRAINED.ends_word[found].sum() == len(words.split(normalise(text)))
 
 
+def test_pieces_are_written_as_text() -> None:
+    """Whole characters as they are, other bytes in hexadecimal, the end of a text as `<eos>`."""
+    assert TRAINED.piece(EOS) == "<eos>"
+    assert "".join(map(TRAINED.piece, TRAINED.encode("the sun"))) == "thesun"
+    assert [TRAINED.piece(token) for token in TRAINED.encode("🦆")] == [
+        f"<0x{byte:02X}>" for byte in "🦆".encode()
+    ]
+
+
 def test_the_names_of_special_pieces_are_plain_text() -> None:
     """`<eos>` and `</w>` in a user's text are brackets and letters."""
     for text in ("<eos>", "</w>", "a</w>", "the</w>"):

@@ -9,7 +9,11 @@ from wordgate.plots.bars import BarChart, draw_bars
 
 pytest.importorskip("matplotlib")
 CHART = BarChart(
-    ["binding", "a $b$ c"], "this model", [0.5, 1.0], {"LSTM": [0.735, None], "none": [None, None]}
+    ["binding", "a $b$ c"],
+    "this model",
+    [0.5, 1.0],
+    {"LSTM": [0.735, None], "none": [None, None]},
+    "published: elsewhere",
 )
 
 
@@ -17,7 +21,15 @@ def test_a_chart_names_its_groups_and_systems(tmp_path: Path) -> None:
     """An SVG has the groups, the systems with a mark, and the title as text."""
     draw_bars(CHART, tmp_path / "a.svg", "two $ groups")
     texts = set(re.findall(r"<text[^>]*>([^<]*)</text>", (tmp_path / "a.svg").read_text("utf-8")))
-    assert {"binding", "a $b$ c", "this model", "LSTM", "chance", "two $ groups"} <= texts
+    assert {
+        "binding",
+        "a $b$ c",
+        "this model",
+        "LSTM",
+        "chance",
+        "two $ groups",
+        "published: elsewhere",
+    } <= texts
     assert "none" not in texts
 
 

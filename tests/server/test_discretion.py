@@ -116,7 +116,7 @@ def test_the_server_opens_no_connections(bundle: Path) -> None:
     with serving(bundle) as server, grpc.insecure_channel(server.address) as channel:
         _ask(channel, http2.PREDICT, [b""])
         assert server.get("/metrics")[0] == 200
-        ports = {split_address(address)[1] for address in (server.address, server.metrics)}
+        ports = {split_address(address)[1] for address in (server.address, server.metrics_address)}
         assert set(_local_ports(server.process.pid)) == ports
 
 

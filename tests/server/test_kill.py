@@ -44,7 +44,7 @@ def test_a_killed_server_is_back_as_it_was(workers: str, tmp_path: Path) -> None
         until(lambda: first.metric("wordgate_queued_rows") > 0, "the work to begin")
         first.process.send_signal(signal.SIGKILL)
         first.wait()
-        options += ["--listen", first.address, "--metrics-listen", first.metrics]
+        options += ["--listen", first.address, "--metrics-listen", first.metrics_address]
         with serving(None, *options, variables=variables) as again:
             assert refusal(in_flight.result).code() is grpc.StatusCode.UNAVAILABLE
             assert refusal(session.next).code() is grpc.StatusCode.UNAVAILABLE

@@ -115,9 +115,9 @@ def test_a_second_start_on_the_port_fails_loudly(server: RunningServer, bundle: 
 
 def test_a_second_start_on_the_http_port_fails_loudly(server: RunningServer, bundle: Path) -> None:
     """A server on an occupied metrics port logs one line and exits."""
-    second = RunningServer(bundle, "--metrics-listen", server.metrics)
+    second = RunningServer(bundle, "--metrics-listen", server.metrics_address)
     assert second.wait() == 2
-    assert f"--metrics-listen: cannot listen on {server.metrics}" in second.output
+    assert f"--metrics-listen: cannot listen on {server.metrics_address}" in second.output
     assert "Traceback" not in second.output
 
 
@@ -145,7 +145,7 @@ def test_a_server_is_alive_before_it_is_ready() -> None:
         http = f"127.0.0.1:{free.getsockname()[1]}"
     server = RunningServer(None, "--metrics-listen", http)
     try:
-        server.metrics = http
+        server.metrics_address = http
         alive, ready = until(lambda: _life(server), "a page")
         assert (alive, ready) == ((200, "alive\n"), (503, "not ready\n"))
         server.wait_until_serving()

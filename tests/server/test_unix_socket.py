@@ -35,7 +35,7 @@ async def test_a_server_on_socket_files_answers(
     grpc_file, pages = tmp_path / "a b%41é.sock", tmp_path / "pages.sock"
     options = ("--listen", f"unix:{grpc_file}", "--metrics-listen", f"unix:{pages}")
     with serving(bundle, *options) as server:
-        assert (server.address, server.metrics) == (f"unix:{grpc_file}", f"unix:{pages}")
+        assert (server.address, server.metrics_address) == (f"unix:{grpc_file}", f"unix:{pages}")
         with Client(server.address) as client:
             assert client.score("a", ["b"]) == local.submit_score("a", ["b"]).result()
         async with AsyncClient(f"unix://{grpc_file}") as asynchronous:

@@ -63,3 +63,8 @@ def save(figure: "Figure", path: Path) -> None:
         warnings.filterwarnings("ignore", message="Glyph ")
         figure.savefig(draft, dpi=_DPI, format=kind, metadata=metadata)
     draft.replace(path)
+
+
+def plain(text: str) -> str:
+    """Escape dollar signs, which would begin a formula."""
+    return text.replace("$", r"\$")

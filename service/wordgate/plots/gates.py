@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from wordgate.plots.canvas import new_figure, save
+from wordgate.plots.canvas import new_figure, plain, save
 
 _LEAST_WIDTH, _MOST_WIDTH = 6.0, 60.0
 _INCHES_PER_WORD = 0.32
@@ -32,18 +32,13 @@ def draw_gates(gates: GateMap, path: Path, title: str = "") -> None:
     heights = [1.6, _INCHES_PER_ROW * len(gates.rows)]
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=heights)
     upper.bar(range(count), gates.surprisals, color="#4a6fa5")
-    upper.set(ylabel="surprisal (bits)", title=_plain(title))
+    upper.set(ylabel="surprisal (bits)", title=plain(title))
     upper.grid(axis="y", alpha=0.3)
     for side in ("top", "right"):
         upper.spines[side].set_visible(False)
     image = lower.imshow(gates.values, aspect="auto", cmap="viridis", vmin=0.0, vmax=1.0)
     lower.set_yticks(range(len(gates.rows)), gates.rows)
-    lower.set_xticks(range(count), [_plain(word) for word in gates.words], rotation=60, ha="right")
+    lower.set_xticks(range(count), [plain(word) for word in gates.words], rotation=60, ha="right")
     lower.tick_params(axis="x", rotation_mode="xtick")
     figure.colorbar(image, ax=lower, label="gate: 0 shut, 1 open", pad=0.01, aspect=12)
     save(figure, path)
-
-
-def _plain(text: str) -> str:
-    """Escape dollar signs, which would begin a formula."""
-    return text.replace("$", r"\$")

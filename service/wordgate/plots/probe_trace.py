@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from wordgate.plots.canvas import new_figure, save
+from wordgate.plots.canvas import new_figure, plain, save
 
 _LEAST_WIDTH, _MOST_WIDTH = 6.0, 60.0
 _INCHES_PER_WORD = 0.42
@@ -26,19 +26,14 @@ def draw_trace(
     figure = new_figure(width, 5.4)
     upper, lower = figure.subplots(2, 1, sharex=True)
     for label, values in outputs.items():
-        upper.plot(range(count), values, marker="o", markersize=3, label=_plain(label))
+        upper.plot(range(count), values, marker="o", markersize=3, label=plain(label))
     for unit, values in list(units.items())[:_MOST_UNITS]:
         lower.plot(range(count), values, marker="o", markersize=3, label=unit)
-    upper.set(ylabel="probe", title=_plain(title))
+    upper.set(ylabel="probe", title=plain(title))
     lower.set(ylabel="cell state")
-    lower.set_xticks(range(count), [_plain(word) for word in words], rotation=60, ha="right")
+    lower.set_xticks(range(count), [plain(word) for word in words], rotation=60, ha="right")
     lower.tick_params(axis="x", rotation_mode="xtick")
     for axes in (upper, lower):
         axes.grid(alpha=0.3)
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
     save(figure, path)
-
-
-def _plain(text: str) -> str:
-    """Escape dollar signs, which would begin a formula."""
-    return text.replace("$", r"\$")

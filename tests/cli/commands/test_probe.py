@@ -55,15 +55,18 @@ def test_a_server_that_speaks_tls_is_asked_over_http(
     """With TLS the probe uses the HTTP page, because it may lack a client certificate."""
     for name, value in {"CERTIFICATE": "a.pem", "KEY": "a.key"}.items():
         monkeypatch.setenv(f"WORDGATE_TLS_{name}", value)
-    monkeypatch.setenv("WORDGATE_METRICS_LISTEN", server.metrics)
-    assert run("probe").out == f"http://{server.metrics}/readyz: 200 OK\n"
+    monkeypatch.setenv("WORDGATE_METRICS_LISTEN", server.metrics_address)
+    assert run("probe").out == f"http://{server.metrics_address}/readyz: 200 OK\n"
 
 
 def test_a_page_that_answers_is_ready(run: Run, server: RunningServer) -> None:
     """A URL is requested over HTTP; only status 200 is ready."""
-    assert run("probe", f"http://{server.metrics}/readyz").code == 0
-    missing = run("probe", f"http://{server.metrics}/nothing")
-    assert (missing.code, missing.out) == (1, f"http://{server.metrics}/nothing: 404 Not Found\n")
+    assert run("probe", f"http://{server.metrics_address}/readyz").code == 0
+    missing = run("probe", f"http://{server.metrics_address}/nothing")
+    assert (missing.code, missing.out) == (
+        1,
+        f"http://{server.metrics_address}/nothing: 404 Not Found\n",
+    )
 
 
 @pytest.mark.parametrize("scheme", ["", "http://"])

@@ -1,6 +1,7 @@
 """Probes of a model whose cells are known."""
 
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from wordgate.scoring.explanation import (
 
 NAME = ModelVersion("hand", "1", "int8")
 WIDTH = 4
+NO_LAYER = LayerActivations(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 
 
 class _Cells:
@@ -56,8 +58,7 @@ class _Cells:
         cells[1, 1] = value
         none = np.zeros(WIDTH, np.float32)
         return tuple(
-            LayerActivations(*[0.0] * 15, units=UnitActivations(none, none, none, none, cell))
-            for cell in cells
+            replace(NO_LAYER, units=UnitActivations(none, none, none, none, cell)) for cell in cells
         )
 
 
@@ -68,7 +69,7 @@ def _probe(data: ProbeData, trace: str | None = None) -> ProbeReport:
 
 def _data(**changed: Any) -> ProbeData:
     """Return 40 groups: texts with "many" and "one", then words that occur in both."""
-    examples = []
+    examples: list[Example] = []
     for number in range(40):
         for label in ("many", "one"):
             text = f"{label} n{number} near the car"

@@ -6,6 +6,7 @@ from wordgate.evaluation.minimal_pairs import Pair, evaluate
 from wordgate.evaluation.suites.suite import SUITES, Row
 
 MODEL = GivenAnswers({"good": -1.0, "bad": -2.0}, {})
+Others = dict[str, float | None]
 RIGHT, WRONG = ("good", "bad"), ("bad", "good")
 
 
@@ -15,8 +16,8 @@ def test_blimp_stands_beside_the_published_figures() -> None:
     other = {"phenomenon": "argument_structure", "term": "argument_structure", "uid": "u2"}
     pairs = [Pair(*RIGHT, labels), Pair(*WRONG, labels), Pair(*RIGHT, other), Pair(*RIGHT, other)]
     result = evaluate(MODEL, pairs)
-    published = {"5-gram": 0.719, "LSTM": 0.732, "GPT-2": 0.818, "human": 0.9}
-    overall = {"5-gram": 0.612, "LSTM": 0.698, "GPT-2": 0.83, "human": 0.886}
+    published: Others = {"5-gram": 0.719, "LSTM": 0.732, "GPT-2": 0.818, "human": 0.9}
+    overall: Others = {"5-gram": 0.612, "LSTM": 0.698, "GPT-2": 0.83, "human": 0.886}
     assert SUITES["blimp"].rows(result) == [
         Row("argument_structure", 4, 0.75, published),
         Row("overall", 4, 0.75, overall),

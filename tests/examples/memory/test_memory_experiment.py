@@ -14,13 +14,13 @@ from wordgate.errors import InvalidRecipe
 SCRIPT = Path(__file__).parents[3] / "examples/memory/memory_experiment.py"
 RECIPE = SCRIPT.with_name("recipe.toml")
 SMALLER = (
-    ("width = 48", "width = 16"),
+    ("width = 48", "width = 32"),
     ("batch = 64", "batch = 32"),
     ("length = 96", "length = 32"),
-    ("\nsteps = 400", "\nsteps = 100"),
+    ("\nsteps = 400", "\nsteps = 300"),
     ("warmup_steps = 50", "warmup_steps = 10"),
-    ("decay_steps = 200", "decay_steps = 20"),
-    ("evaluate_every = 400", "evaluate_every = 100"),
+    ("decay_steps = 200", "decay_steps = 100"),
+    ("evaluate_every = 400", "evaluate_every = 300"),
 )
 
 
@@ -51,7 +51,7 @@ def test_its_help_names_the_options() -> None:
 
 
 def test_all_cells_beat_chance_next_to_the_clue(tmp_path: Path) -> None:
-    """After 100 small steps each cell answers most questions at distance 1."""
+    """After 300 small steps each cell answers most questions at distance 1."""
     recipe = tiny_recipe(tmp_path)
     folder = tmp_path / "run"
     arguments = ["--recipe", str(recipe), "--folder", str(folder), "--lines", "2000"]

@@ -117,7 +117,7 @@ def test_connections_without_a_request_are_closed_first() -> None:
 
 
 def _get(server: RunningServer, accept: bytes) -> tuple[int, str, str]:
-    host, port = split_address(server.metrics)
+    host, port = split_address(server.metrics_address)
     client = HTTPConnection(host, port, timeout=60)
     client.putrequest("GET", "/metrics")
     client.putheader("Accept", accept)
@@ -129,7 +129,7 @@ def _get(server: RunningServer, accept: bytes) -> tuple[int, str, str]:
 
 
 def _connected(server: RunningServer) -> socket.socket:
-    return socket.create_connection(split_address(server.metrics), timeout=60)
+    return socket.create_connection(split_address(server.metrics_address), timeout=60)
 
 
 def test_metrics_pages_are_throttled(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,7 +148,7 @@ def test_metrics_pages_are_throttled(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_maximum_number_of_scrapers_is_served(asked: RunningServer) -> None:
     """All waiting clients get their pages in time despite the pauses."""
-    clients = [socket.create_connection(split_address(asked.metrics)) for _ in range(20)]
+    clients = [socket.create_connection(split_address(asked.metrics_address)) for _ in range(20)]
     for client in clients:
         client.settimeout(10)
         client.sendall(WHOLE)

@@ -33,9 +33,14 @@ def draw_suite(name: str, result: PairsResult, path: Path) -> None:
     suite = SUITES[name]
     rows = suite.rows(result)
     marks = {column: [row.others[column] for row in rows] for column in rows[0].others}
-    chart = BarChart([row.name for row in rows], THIS_MODEL, [row.accuracy for row in rows], marks)
-    title = f"{name}: {result.pairs:,} pairs"
-    draw_bars(chart, path, f"{title}; published: {suite.source}" if suite.source else title)
+    chart = BarChart(
+        [row.name for row in rows],
+        THIS_MODEL,
+        [row.accuracy for row in rows],
+        marks,
+        f"published: {suite.source}" if suite.source else "",
+    )
+    draw_bars(chart, path, f"{name}: {result.pairs:,} pairs")
 
 
 def _percentage(value: float | None) -> str:

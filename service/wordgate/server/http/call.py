@@ -25,7 +25,7 @@ from wordgate.server.http.handlers import Handler
 
 _END = object()
 
-_MOST_JSON_BYTES = 512 * 1024
+_MOST_JSON_BYTES = 192 * 1024
 """Maximum size of a response's binary form that is written as JSON, which blocks the event loop for
 about 20 ms."""
 
