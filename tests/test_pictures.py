@@ -1,5 +1,7 @@
 """The pictures in docs/pictures."""
 
+import subprocess
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -23,6 +25,13 @@ def test_every_picture_is_shown_on_a_page() -> None:
     """No picture is left over."""
     text = "".join(page.read_text("utf-8") for page in PAGES)
     assert [picture.name for picture in PICTURES if f"pictures/{picture.name})" not in text] == []
+
+
+def test_pictures_are_of_the_present_page_and_model() -> None:
+    """After a change of the playground or of the bundled model, scripts/pictures is run again."""
+    command = [sys.executable, str(ROOT / "scripts" / "pictures"), "--check"]
+    checked = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout
 
 
 @pytest.mark.parametrize("drawing", DRAWINGS, ids=lambda drawing: drawing.name)

@@ -43,13 +43,23 @@ class Frame:
     seconds: float
 
 
+class _Screen(pyte.Screen):
+    """A screen that answers a program which asks where the cursor is."""
+
+    def __init__(self, columns: int, rows: int, answer: Callable[[str], None]) -> None:
+        super().__init__(columns, rows)
+        self._answer = answer
+
+    def write_process_input(self, data: str) -> None:
+        self._answer(data)
+
+
 class Terminal:
     """A program in a terminal of a given size."""
 
     def __init__(self, descriptor: int, columns: int, rows: int) -> None:
         self._descriptor = descriptor
-        self._screen = pyte.Screen(columns, rows)
-        self._screen.write_process_input = self._answer
+        self._screen = _Screen(columns, rows, self.press)
         self._stream = pyte.ByteStream(self._screen)
 
     @property
@@ -88,10 +98,6 @@ class Terminal:
             for row in range(screen.lines)
         )
         return Frame(rows, (screen.cursor.x, screen.cursor.y), seconds)
-
-    def _answer(self, data: str) -> None:
-        """Answer a program that asks where the cursor is."""
-        self.press(data)
 
 
 @contextmanager
