@@ -4,13 +4,13 @@ Needs Chromium (Debian's package chromium). Each picture has a hash of the page 
 """
 
 import os
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from hashlib import sha256
 from io import BytesIO
+from itertools import takewhile
 from pathlib import Path
 from shutil import which
 from threading import Event
@@ -102,8 +102,9 @@ def window(
     browser: "Browser", address: str, width: int, height: int, **options: Any
 ) -> "Iterator[Page]":
     """Open the page in a window of its own."""
-    size = {"width": width, "height": height}
-    context = browser.new_context(viewport=size, device_scale_factor=SCALE, **options)
+    context = browser.new_context(
+        viewport={"width": width, "height": height}, device_scale_factor=SCALE, **options
+    )
     page = context.new_page()
     page.goto(address)
     page.wait_for_selector("#model:enabled")
@@ -119,8 +120,8 @@ def write(page: "Page") -> None:
         page.wait_for_timeout(250)
         # A full stop will replace an added space.
         written = os.path.commonprefix([shown, TEXT])  # noqa: RUF071
-        typed = re.search(r"\w*$", written)[0]
-        target = re.match(r"\w*", TEXT[len(written) - len(typed) :])[0]
+        typed = _letters(written[::-1])[::-1]
+        target = _letters(TEXT[len(written) - len(typed) :])
         first = page.locator("#suggestions:visible .word").first
         if target != typed and first.count() and first.inner_text() == target:
             page.keyboard.press("Tab")
@@ -128,6 +129,11 @@ def write(page: "Page") -> None:
             page.keyboard.type(TEXT[len(written)])
     page.wait_for_selector(".ghost:not(:empty)")
     page.wait_for_timeout(500)
+
+
+def _letters(text: str) -> str:
+    """Return the letters at the start of a text."""
+    return "".join(takewhile(str.isalpha, text))
 
 
 def choose(page: "Page") -> None:
