@@ -90,9 +90,7 @@ def measure(model: LanguageModel, messages: Iterable[str], options: Options) -> 
     return savings
 
 
-def measure_each(
-    model: LanguageModel, messages: Sequence[str], options: Options
-) -> list[Savings]:
+def measure_each(model: LanguageModel, messages: Sequence[str], options: Options) -> list[Savings]:
     """Measure each message on its own, concurrently."""
     savings = [Savings() for _ in messages]
     pairs = zip(messages, savings, strict=True)
