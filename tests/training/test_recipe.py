@@ -266,3 +266,10 @@ def test_a_line_that_cannot_be_listed_is_named(
         recipes.never_suggested(recipe, tmp_path / "recipe.toml")
     assert refused.value.key == "text.never_suggested"
     assert problem in refused.value.problem
+
+
+def test_the_tokens_per_step_are_expected_values(tmp_path: Path) -> None:
+    """A fifth of the updates at half length read a tenth fewer tokens than batch times length."""
+    assert _load(tmp_path, GOOD).expected_pieces_per_step == 40 * 35
+    half = GOOD.replace("[training]", "[regularisation]\nhalf_length_share = 0.2\n[training]")
+    assert _load(tmp_path, half).expected_pieces_per_step == pytest.approx(0.9 * 40 * 35)
