@@ -1,4 +1,4 @@
-/** A client of the HTTP port (`wordgate serve --http-listen`), for browsers and for Node's fetch. */
+/** A client of the HTTP port (`wordgate serve --http-listen`), for browsers and Node's fetch. */
 
 import { type Client, createClient, type Interceptor } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-web";

@@ -45,7 +45,12 @@ export class TypingSession {
   #attempts = 0;
   #isClosed = false;
 
-  constructor(client: Client, metadata: Metadata, configuration: Configuration, listener: Listener) {
+  constructor(
+    client: Client,
+    metadata: Metadata,
+    configuration: Configuration,
+    listener: Listener,
+  ) {
     this.#client = client;
     this.#metadata = metadata;
     // Positions in JavaScript strings count UTF-16 code units.
@@ -62,7 +67,7 @@ export class TypingSession {
     return this.#cursor;
   }
 
-  /** Replace the range from `start` to `end` of the text, and move the cursor behind the new text. */
+  /** Replace the text from `start` to `end`, and move the cursor behind the new text. */
   replace(start: number, end: number, text: string): void {
     this.#text = this.#text.slice(0, start) + text + this.#text.slice(end);
     this.#cursor = start + text.length;

@@ -6,7 +6,6 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from wordgate.cli.options.model import model_document
 from wordgate.cli.terminal.labels import label_of
 from wordgate.cli.terminal.tables import add_numbers
 from wordgate.evaluation.bootstrap import FEWEST, RESAMPLES
@@ -33,8 +32,8 @@ def comparison_document(compared: Compared) -> dict[str, Any]:
     """Return a comparison as a JSON document. Shares and changes are fractions."""
     found = compared.comparison
     return {
-        "old": model_document(compared.old),
-        "new": model_document(compared.new),
+        "old": asdict(compared.old),
+        "new": asdict(compared.new),
         "figures": {name: asdict(change) for name, change in found.figures.items()},
         compared.units: found.units,
         "resamples": RESAMPLES,
