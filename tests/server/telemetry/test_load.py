@@ -1,5 +1,7 @@
 """Load figures from the metrics of a server process."""
 
+from tests.clock import Clock
+
 from wordgate.server.telemetry.load import LoadFigures
 from wordgate.server.telemetry.metrics import Method, Metrics
 
@@ -55,6 +57,18 @@ def test_rows_and_batches_are_those_of_all_graphs() -> None:
     metrics.called("output-0", 1, 0.001)
     figures = LoadFigures(metrics.registry).read()
     assert (figures["rows"], figures["batches"]) == (4, 2)
+
+
+def test_a_sample_is_taken_four_times_per_second_at_most() -> None:
+    """A reader that asks more often gets the same one."""
+    clock, metrics = Clock(), Metrics()
+    figures = LoadFigures(metrics.registry, clock)
+    first = figures.read()
+    metrics.started(PREDICT)
+    clock.now += 0.2
+    assert figures.read() == first
+    clock.now += 0.05
+    assert figures.read() == first | {"seconds": 0.25, "requests": 1, "keys": 1}
 
 
 def test_samples_of_one_process_share_a_name() -> None:

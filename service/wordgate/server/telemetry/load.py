@@ -5,7 +5,7 @@ process and divides by the seconds between them.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from math import inf
 from secrets import token_hex
 from time import monotonic
@@ -24,18 +24,22 @@ _NAMES = (_STARTED, _RECEIVED, _SECONDS, _ROWS, _BATCHES)
 _SERVICES = "wordgate."
 _PREDICT = "Predict"
 _SESSION = "StreamPredict"
+_FRESH_SECONDS = 0.25
+"""Age up to which a sample is returned again: taking one blocks the event loop for 1 ms or more."""
 
 
 class LoadFigures:
     """Reads load figures from the metrics of a server process."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: CollectorRegistry, clock: Callable[[], float] = monotonic) -> None:
         self._metrics = registry.restricted_registry(_NAMES)
         self._process = token_hex(4)
-        self._began = monotonic()
+        self._clock = clock
+        self._began = clock()
+        self._latest: dict[str, Any] = {"seconds": -inf}
 
     def read(self) -> dict[str, Any]:
-        """Return the figures as a JSON object.
+        """Return the figures as a JSON object, at most `_FRESH_SECONDS` old.
 
         - `process`: random name of this server process
         - `seconds`: time of the sample in seconds, since the process began to serve
@@ -45,12 +49,18 @@ class LoadFigures:
         - `durations`: durations of completed unary calls, as a list of [upper bound in seconds or
           null, number of calls], each without the calls of the entry before
         """
+        seconds = self._clock() - self._began
+        if seconds - self._latest["seconds"] >= _FRESH_SECONDS:
+            self._latest = self._sample(seconds)
+        return self._latest
+
+    def _sample(self, seconds: float) -> dict[str, Any]:
         samples = list(_samples(self._metrics.collect()))
         sessions = _total(samples, _STARTED, _SESSION)  # each begins with a configuration
         edits = _total(samples, _RECEIVED, _SESSION) - sessions
         return {
             "process": self._process,
-            "seconds": monotonic() - self._began,
+            "seconds": seconds,
             "requests": int(_total(samples, _STARTED)),
             "keys": int(_total(samples, _STARTED, _PREDICT) + max(0.0, edits)),
             "rows": int(_total(samples, _ROWS)),

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from playwright.sync_api import Browser, Page, Response, expect
+from playwright.sync_api import Browser, Page, Request, Response, expect
 
 WIDE = (1000, 800)
 PHONE = (360, 740)
@@ -44,13 +44,19 @@ def opened(
         context.close()
 
 
+def body(request: Request) -> dict[str, Any]:
+    """Return the JSON body of a request."""
+    content: dict[str, Any] = request.post_data_json or {}
+    return content
+
+
 def write(page: Page, text: str) -> None:
     """Type a text into the empty field, and wait until the suggestions are those after it."""
 
     def is_last(response: Response) -> bool:
         if not response.url.endswith("/Predict"):
             return False
-        request = response.request.post_data_json
+        request = body(response.request)
         return bool(request["history"] + request["prefix"] == text)
 
     page.focus("#text")

@@ -50,7 +50,9 @@ class Samples {
   add(sample) {
     const now = performance.now();
     const earlier = this.#processes.get(sample.process)?.samples ?? [];
-    const recent = earlier.filter((each) => sample.seconds - each.seconds <= WINDOW_SECONDS + 1);
+    const isRecent = ({ seconds }) =>
+      seconds < sample.seconds && sample.seconds - seconds <= WINDOW_SECONDS + 1;
+    const recent = earlier.filter(isRecent); // the server may send a sample twice
     this.#processes.set(sample.process, { seen: now, samples: [...recent, sample] });
     for (const [name, { seen }] of this.#processes) {
       if (now - seen > FORGET_MILLISECONDS) this.#processes.delete(name);
