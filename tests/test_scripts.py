@@ -1,8 +1,9 @@
-"""The commands in scripts/ on an unsuitable machine."""
+"""The commands in scripts/, where they cannot do what is asked."""
 
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,3 +30,15 @@ def test_an_old_python_is_refused_by_name(name: str, tmp_path: Path) -> None:
     assert answer.returncode == 1
     assert f"{name}: needs Python 3.11 or later" in answer.stderr
     assert not list(tmp_path.glob(".venv*"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [([], "NAME: name one or more of"), (["sky"], "NAME: name"), (["tuning"], "--dev-set FILE")],
+)
+def test_a_picture_that_cannot_be_made_is_refused(arguments: list[str], problem: str) -> None:
+    """An unknown name, none at all, and tuning without its data are refused in one line."""
+    command = [sys.executable, str(ROOT / "scripts" / "pictures"), *arguments]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert answer.returncode == 2
+    assert problem in answer.stderr

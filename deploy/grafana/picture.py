@@ -10,17 +10,22 @@ import re
 import urllib.parse
 import urllib.request
 from argparse import ArgumentParser
+from io import BytesIO
 from pathlib import Path
 from time import time
 from typing import Any
 
 from deploy.grafana.dashboard import ROWS, Panel
 from matplotlib.figure import Figure
+from PIL import Image
 
 _RATE = "10s"
 _COLUMNS = 3
 _LABEL = re.compile(r"\{\{(\w+)\}\}")
-_LEGEND_LINES = 6
+_LEGEND_LINES = 4
+_DPI = 110
+_COLOURS = 128
+_UNITS = {"s": "seconds", "reqps": "per second", "percentunit": "share", "bytes": "bytes"}
 
 
 def main() -> None:
@@ -31,30 +36,47 @@ def main() -> None:
     parser.add_argument("--charts", type=int, default=9, help="number of charts, from the first")
     parser.add_argument("--output", type=Path, required=True, help="output file, PNG")
     options = parser.parse_args()
-    panels = [panel for row in ROWS for panel in row.panels][: options.charts]
+    draw_dashboard(options.prometheus, options.seconds, options.output, options.charts)
+
+
+def draw_dashboard(prometheus: str, seconds: int, output: Path, count: int = 9) -> None:
+    """Draw the first `count` charts over the last `seconds` to a PNG file."""
+    panels = [panel for row in ROWS for panel in row.panels][:count]
     height = math.ceil(len(panels) / _COLUMNS)
-    figure = Figure(figsize=(4.2 * _COLUMNS, 2.6 * height), layout="constrained")
+    figure = Figure(figsize=(4.4 * _COLUMNS, 3.0 * height), layout="constrained")
     charts = list(figure.subplots(height, _COLUMNS, squeeze=False).flat)
     for panel, chart in zip(panels, charts, strict=False):
-        _draw(panel, chart, options.prometheus, options.seconds)
+        _draw(panel, chart, prometheus, seconds)
     for chart in charts[len(panels) :]:
         chart.set_axis_off()
-    figure.savefig(options.output, dpi=72)
+    figure.supxlabel("seconds", fontsize=10)
+    drawn = BytesIO()
+    figure.savefig(drawn, dpi=_DPI)
+    with Image.open(drawn) as image:
+        few = image.convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE)
+        few.save(output, optimize=True)
 
 
 def _draw(panel: Panel, chart: Any, prometheus: str, seconds: int) -> None:
     end = time()
-    chart.set_title(panel.title, fontsize=9)
+    unit = _UNITS.get(panel.unit, "")
+    chart.set_title(panel.title, fontsize=11)
     for line in panel.lines:
         for series in _history(line.query, prometheus, end, seconds):
             values = _every_second(series["values"], end - seconds, seconds)
             if any(value > 0 for value in values):
-                chart.plot(values, label=_named(line.legend, series["metric"]), linewidth=1.2)
+                chart.plot(values, label=_named(line.legend, series["metric"]), linewidth=1.5)
     chart.set_ylim(bottom=0)
     chart.set_xlim(0, seconds)
-    chart.tick_params(labelsize=7)
+    chart.set_ylabel("" if unit in panel.title else unit, fontsize=9)
+    chart.tick_params(labelsize=9)
+    chart.grid(alpha=0.3)
     if shown := chart.get_legend_handles_labels()[1]:
-        chart.legend(fontsize=6, loc="upper left", ncols=1 + len(shown) // _LEGEND_LINES)
+        columns = 1 + (len(shown) - 1) // _LEGEND_LINES
+        chart.legend(fontsize=8, loc="best", ncols=columns, framealpha=0.7)
+    else:
+        chart.text(0.5, 0.5, "none", ha="center", transform=chart.transAxes, color="grey")
+        chart.set_yticks([])
 
 
 def _every_second(samples: list[Any], begin: float, seconds: int) -> list[float]:

@@ -50,11 +50,11 @@ def promtool() -> str:
 
 
 @contextmanager
-def scraping(targets: Sequence[str], folder: Path) -> Iterator[Prometheus]:
-    """Run a Prometheus that scrapes these addresses several times per second."""
+def scraping(targets: Sequence[str], folder: Path, interval: str = "250ms") -> Iterator[Prometheus]:
+    """Run a Prometheus that scrapes these addresses, by default several times per second."""
     copy(RULES, folder)
     written = folder / "prometheus.yml"
-    written.write_text(yaml.safe_dump(_configured(targets)))
+    written.write_text(yaml.safe_dump(_configured(targets, interval)))
     found = Prometheus(_free_address())
     command = [prometheus(), f"--config.file={written}", f"--storage.tsdb.path={folder / 'data'}"]
     with running([*command, f"--web.listen-address={found.address}"]) as process:
@@ -64,9 +64,9 @@ def scraping(targets: Sequence[str], folder: Path) -> Iterator[Prometheus]:
         yield found
 
 
-def _configured(targets: Sequence[str]) -> Any:
+def _configured(targets: Sequence[str], interval: str) -> Any:
     configuration = document(CONFIGURATION)
-    configuration["global"] = {"scrape_interval": "250ms", "evaluation_interval": "500ms"}
+    configuration["global"] = {"scrape_interval": interval, "evaluation_interval": "500ms"}
     [job] = [job for job in configuration["scrape_configs"] if job["job_name"] == "wordgate"]
     del job["dns_sd_configs"]
     job["static_configs"] = [{"targets": list(targets)}]

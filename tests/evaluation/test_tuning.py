@@ -53,6 +53,18 @@ def test_a_model_that_knows_better_is_worth_using() -> None:
     assert found.verdict.startswith("use this model")
 
 
+def test_the_curve_leads_through_the_tuned_weight() -> None:
+    """The curve of LM weights begins at 0 and has the tuned weight with its error rate."""
+    found = _tuned(_utterances())
+    weights = [weight for weight, _ in found.lm_curve]
+    rates = [rate for _, rate in found.lm_curve]
+    assert weights[0] == 0
+    assert weights == sorted(weights)
+    assert weights[-1] >= 2 * found.score_weights.lm_weight
+    assert min(rates) == found.tuned == 0.0
+    assert rates[0] > 0.5
+
+
 def test_a_useless_model_is_not_recommended() -> None:
     """If the recogniser's own scores do as well, the verdict advises against the model."""
     found = _tuned(_utterances(), {})

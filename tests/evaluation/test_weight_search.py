@@ -33,6 +33,17 @@ def test_the_search_finds_weights_that_point_to_the_good_candidates() -> None:
     assert 2 < weights[1] < 5
 
 
+def test_rates_along_one_weight_leave_the_others_alone() -> None:
+    """Each rate is that of the weights with one value replaced."""
+    lists, weights = _drawn(), np.array([1.0, 3.0, -2.0])
+    rates = weight_search.rates_along(lists, weights, LM, [0.0, 3.0])
+    assert rates == [
+        lists.rate(lists.errors_of(np.array([1.0, 0.0, -2.0]))),
+        lists.rate(lists.errors_of(weights)),
+    ]
+    assert weights.tolist() == [1.0, 3.0, -2.0]
+
+
 def test_a_useless_model_gets_no_weight_below_zero() -> None:
     """A harmful model gets weight 0, not a negative weight."""
     lists = _drawn()

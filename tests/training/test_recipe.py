@@ -78,6 +78,25 @@ def test_a_recipe_is_read(tmp_path: Path) -> None:
         ("steps = 1000", f"steps = 1000\nseed = {1 << 63}", "training.seed", "less than"),
         ("steps = 1000", "steps = 1000\nthreads = 99999", "training.threads", "less than"),
         ("steps = 1000", "steps = 1000\nrestart_share = 1", "training.restart_share", "less than"),
+        (
+            "[training]",
+            "[regularisation]\nweight_drop = 1.0\n[training]",
+            "regularisation.weight_drop",
+            "less than 1",
+        ),
+        (
+            "[training]",
+            "[regularisation]\noutput_dropout = -0.1\n[training]",
+            "regularisation.output_dropout",
+            "greater than or equal to 0",
+        ),
+        (
+            "[training]",
+            "[regularisation]\nwdrop = 0.5\n[training]",
+            "regularisation.wdrop",
+            "not a recipe key",
+        ),
+        ("steps = 1000", 'steps = 1000\noptimiser = "asgd"', "training.optimiser", "'sgd'"),
         ("vocabulary = 1000", "vocabulary = 100", "tokenizer.vocabulary", "513"),
         ('name = "small"', 'name = "../x"', "name", "match"),
         ('name = "small"', 'name = "My.Model"', "name", "match"),
@@ -247,3 +266,10 @@ def test_a_line_that_cannot_be_listed_is_named(
         recipes.never_suggested(recipe, tmp_path / "recipe.toml")
     assert refused.value.key == "text.never_suggested"
     assert problem in refused.value.problem
+
+
+def test_the_tokens_per_step_are_expected_values(tmp_path: Path) -> None:
+    """A fifth of the updates at half length read a tenth fewer tokens than batch times length."""
+    assert _load(tmp_path, GOOD).expected_pieces_per_step == 40 * 35
+    half = GOOD.replace("[training]", "[regularisation]\nhalf_length_share = 0.2\n[training]")
+    assert _load(tmp_path, half).expected_pieces_per_step == pytest.approx(0.9 * 40 * 35)

@@ -33,6 +33,8 @@ _MOSTLY_WRONG = 0.5
 WITHIN = 0.001
 """Rise of the error rate that counts as flat: 0.1 percentage points."""
 
+_CURVE_POINTS = 81
+
 
 @dataclass(frozen=True)
 class DevSet:
@@ -77,8 +79,8 @@ class TuningResult:
     recogniser's own scores only. `interval` is the interval of `held_out`, `gain` that of its
     reduction from the first candidates' rate, `gain_over_own` that of its reduction from
     `without_model`. `flat` is, per weight, the range in which the rate rises by at most `WITHIN`.
-    `left_out` lists scores that are linear combinations of others. `basic_oracle` is as in
-    `DevSet`.
+    `left_out` lists scores that are linear combinations of others. `lm_curve` has pairs of an LM
+    weight and the error rate with it, other weights as tuned. `basic_oracle` is as in `DevSet`.
     """
 
     score_weights: ScoreWeights
@@ -93,6 +95,7 @@ class TuningResult:
     gain_over_own: list[float]
     flat: dict[str, list[float]]
     left_out: list[str]
+    lm_curve: list[tuple[float, float]]
     utterances: int
     units: int
     basic_oracle: float | None = None
@@ -269,10 +272,19 @@ def tune(development: DevSet) -> TuningResult:
         weight_search.interval(without - held_out, lists.lengths),
         flat,
         [_public(names[place]) for place in left_out],
+        _lm_curve(lists, weights, lm, fit.scales[lm]),
         len(lists.lengths),
         int(lists.lengths.sum()),
         development.basic_oracle,
     )
+
+
+def _lm_curve(
+    lists: NBestLists, weights: Array, lm: int, scale: float
+) -> list[tuple[float, float]]:
+    """Return error rates from an LM weight of 0 to twice the tuned one, or to 2 scales."""
+    values = np.linspace(0.0, 2.0 * max(float(weights[lm]), scale), _CURVE_POINTS).tolist()
+    return list(zip(values, weight_search.rates_along(lists, weights, lm, values), strict=True))
 
 
 class _CrossValidation:

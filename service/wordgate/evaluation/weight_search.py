@@ -117,6 +117,13 @@ def flat_range(
     return ends
 
 
+def rates_along(
+    lists: NBestLists, weights: Array, place: int, values: Sequence[float]
+) -> list[float]:
+    """Return the error rate at each of these values of one weight, with the others unchanged."""
+    return [lists.rate(lists.errors_of(_with(weights, place, value))) for value in values]
+
+
 def posterior_scale(lists: NBestLists, weights: Array) -> float:
     """Return the scale that maximises the likelihood of the candidates with the fewest errors."""
     totals = lists.features @ weights

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from wordgate.errors import InvalidFile, WordgateError
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 FORMATS = (".png", ".svg")
@@ -51,6 +52,19 @@ def new_figure(width: float, height: float) -> "Figure":
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
+
+
+def plain_log_ticks(axes: "Axes", spread: float) -> None:
+    """Write the ticks of a logarithmic y axis as plain numbers: 60, not 6 × 10¹.
+
+    `spread` is the greatest value over the least; the smaller, the closer the ticks.
+    """
+    from matplotlib.ticker import FuncFormatter, LogLocator
+
+    multiples = (1, 2, 5) if spread > 30 else (1, 1.5, 2, 3, 4, 5, 6, 8)
+    axes.yaxis.set_major_locator(LogLocator(subs=multiples))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    axes.yaxis.set_minor_locator(LogLocator(subs=()))
 
 
 def save(figure: "Figure", path: Path) -> None:

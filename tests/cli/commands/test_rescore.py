@@ -95,11 +95,30 @@ def test_mistakes_are_named(run: Run, bundle: Path, heard: Path, tmp_path: Path)
     assert "candidates[1]" in ended.err
 
 
+def _dev_set(folder: Path) -> Path:
+    """Write the first utterance 30 times."""
+    path = folder / "dev.jsonl"
+    path.write_text("".join(json.dumps({**HEARD[0], "utt": str(n)}) + "\n" for n in range(30)))
+    return path
+
+
+def test_tune_draws_the_error_rate_by_weight(run: Run, bundle: Path, tmp_path: Path) -> None:
+    """`tune --plot` writes a picture; a name of another kind is refused before any work."""
+    pytest.importorskip("matplotlib")
+    path = _dev_set(tmp_path)
+    picture = tmp_path / "tuning.svg"
+    ask = ("tune", "--input", path, "--model", bundle, "--normalise", "basic", "--plot")
+    assert f"wrote {picture}" in run(*ask, picture).err
+    shown = picture.read_text("utf-8")
+    assert "lm_weight" in shown
+    assert "word error rate (%)" in shown
+    refused = run(*ask, tmp_path / "tuning.pdf")
+    assert (refused.code, ".png nor .svg" in refused.err) == (3, True)
+
+
 def test_tuned_weights_are_taken_over(run: Run, bundle: Path, tmp_path: Path) -> None:
     """`tune --json` has its fixed shape, and `rescore --weights-file` reads it."""
-    path = tmp_path / "dev.jsonl"
-    record = {**HEARD[0]}
-    path.write_text("".join(json.dumps({**record, "utt": str(n)}) + "\n" for n in range(30)))
+    path = _dev_set(tmp_path)
     ended = run("tune", "--input", path, "--model", bundle, "--normalise", "basic", "--json")
     document = ended.document
     assert {

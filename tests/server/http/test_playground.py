@@ -1,8 +1,6 @@
 """The playground's files, without a browser."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -72,13 +70,6 @@ def test_files_name_no_other_server() -> None:
         for each in re.findall(r"https?://[^\s\"'`]+", file.read_text("utf-8"))
     ]
     assert set(named) <= {"http://www.w3.org/2000/svg"}
-
-
-def test_the_pictures_are_those_of_the_page() -> None:
-    """After a change of the page, scripts/pictures takes its pictures again."""
-    command = [sys.executable, str(ROOT / "scripts" / "pictures"), "--check"]
-    checked = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert checked.returncode == 0, checked.stdout
 
 
 @pytest.mark.parametrize(

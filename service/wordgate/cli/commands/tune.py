@@ -9,6 +9,7 @@ from rich.table import Table
 
 from wordgate.cli.command import Command
 from wordgate.cli.options.model import connected_model, json_option, model_options
+from wordgate.cli.options.paths import OUTPUT_FILE
 from wordgate.cli.options.server import ServerConnection
 from wordgate.cli.options.source import Source, counting_of, counting_options, source_options
 from wordgate.cli.terminal.progress import counted, say
@@ -18,6 +19,8 @@ from wordgate.evaluation import tuning
 from wordgate.evaluation.tuning import TuningResult
 from wordgate.offline.reading_report import counting
 from wordgate.offline.utterances import Utterance
+from wordgate.plots.canvas import check_picture
+from wordgate.plots.tuning_curve import draw_tuning_curve
 
 _LATTICES = (
     "--input: tuning on lattices and word meshes is not supported; write n-best lists with "
@@ -37,6 +40,12 @@ _LATTICES = (
     help="Report an invalid utterance, skip it, and continue.",
 )
 @counting_options
+@click.option(
+    "--plot",
+    type=OUTPUT_FILE,
+    metavar="FILE",
+    help="Draw the error rate by LM weight, as .png or .svg. Requires the extra `plots`.",
+)
 @model_options
 @json_option
 def tune(
@@ -45,6 +54,7 @@ def tune(
     keep_going: bool,
     normalise: str,
     unit: str,
+    plot: Path | None,
     model: Path | None,
     server: ServerConnection | None,
     as_json: bool,
@@ -56,11 +66,13 @@ def tune(
     confidence intervals show how reliable the figures are.
 
     \b
-    wordgate tune --input dev.jsonl --json > tuned.json
+    wordgate tune --input dev.jsonl --plot weights.png --json > tuned.json
     wordgate rescore --input test.jsonl --weights-file tuned.json
     """
     if source.format == "slf":
         raise click.UsageError(_LATTICES)
+    if plot is not None:
+        check_picture(plot)
     say(f"tuning on {source.path}: scoring every candidate, then searching for weights")
     utterances = _some(_without_lattices(source.read()), source.path)
     refusals = _Refusals(keep_going)
@@ -78,6 +90,9 @@ def tune(
     if known.useless:
         raise InvalidFile(source.path, f"no weights found: {known.useless}")
     result = tuning.tune(known)
+    if plot is not None:
+        _draw(result, unit, plot)
+        say(f"wrote {plot}")
     if as_json:
         click.echo(json.dumps(document(result)))
         click.echo(result.verdict, err=True)
@@ -151,6 +166,25 @@ def document(result: TuningResult) -> dict[str, object]:
         "units": result.units,
         "verdict": result.verdict,
     }
+
+
+def _draw(result: TuningResult, unit: str, path: Path) -> None:
+    """Draw the error rate by LM weight beside those without the model."""
+    lm_weight = result.score_weights.lm_weight
+    draw_tuning_curve(
+        result.lm_curve,
+        (lm_weight, result.tuned),
+        result.flat.get("lm_weight", []),
+        {
+            "first candidates": result.first,
+            "held out, without the model": result.without_model,
+            "held out": result.held_out,
+            "oracle": result.oracle,
+        },
+        path,
+        f"{result.utterances} utterances of {result.units:,} {unit}s",
+        f"{unit} error rate (%)",
+    )
 
 
 def _table(result: TuningResult, unit: str) -> Table:
