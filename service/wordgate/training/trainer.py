@@ -208,9 +208,13 @@ def sizes_of(recipe: Recipe, pieces: Tokenizer) -> NetworkConfig:
 def dropout_rates_of(recipe: Recipe) -> DropoutRates:
     """Return the dropout rates of training. `network.dropout` is the default of the first three."""
     plan, common = recipe.regularisation, recipe.network.dropout
-    locked = (plan.input_dropout, plan.layer_dropout, plan.output_dropout)
-    rates = [common if rate is None else rate for rate in locked]
-    return DropoutRates(*rates, plan.embedding_dropout, plan.weight_drop)
+    return DropoutRates(
+        input=common if plan.input_dropout is None else plan.input_dropout,
+        layer=common if plan.layer_dropout is None else plan.layer_dropout,
+        output=common if plan.output_dropout is None else plan.output_dropout,
+        embedding=plan.embedding_dropout,
+        recurrent=plan.weight_drop,
+    )
 
 
 def length_of(recipe: Recipe) -> SegmentLength:

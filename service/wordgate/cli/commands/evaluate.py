@@ -82,6 +82,7 @@ _suite = partial(click.option, cls=SectionOption, section=_SUITE)
     "--cloze",
     "cloze_tests",
     type=_ClozeTests(),
+    metavar=_ClozeTests.name,
     help="Cloze tests of a file: context, good word and bad word per line, separated by tabs; or "
     "`builtin`: the 50 English ones of the package.",
 )

@@ -105,8 +105,9 @@ class ConnectServices:
             return
         drop_traceback(error)
         call = _exchange.get().call
-        is_framing = call is not None and call.waits_for_request and isinstance(error, ConnectError)
-        if is_framing and error.code in {Code.INTERNAL, Code.RESOURCE_EXHAUSTED}:
+        if call is None or not call.waits_for_request or not isinstance(error, ConnectError):
+            return
+        if error.code in {Code.INTERNAL, Code.RESOURCE_EXHAUSTED}:
             raise ConnectError(Code.INVALID_ARGUMENT, error.message)
 
     async def _handler_of(self, details: grpc.HandlerCallDetails) -> Handler:
